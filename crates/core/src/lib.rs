@@ -1,0 +1,11 @@
+//! What an instrument, a day, a table and a partition *are*.
+//!
+//! The nouns and the arithmetic of a market-data lake: no I/O, no async, no clock, no environment. Start with
+//! [`table`] for what is stored, [`key`] for how an instrument is named, [`facts`] for what an object says of
+//! itself.
+
+pub mod day;
+pub mod table;
+
+pub use day::{Day, DayRange};
+pub use table::{DataType, Table};
