@@ -32,7 +32,8 @@ impl Day {
 
     /// The last Friday of a month (1 to 12): when most quarterly contracts end.
     pub fn last_friday(year: i32, month: u32) -> Option<Day> {
-        let first_of_next = if month == 12 { Day::new(year + 1, 1, 1) } else { Day::new(year, month + 1, 1) }?;
+        let first_of_next =
+            if month == 12 { Day::new(year + 1, 1, 1) } else { Day::new(year, month + 1, 1) }?;
         let last = first_of_next.previous();
         let back = (last.0.weekday().num_days_from_monday() + 7 - 4) % 7;
         Some(last.plus(-i64::from(back)))
@@ -110,7 +111,10 @@ impl FromStr for Day {
     /// Reads exactly `YYYY-MM-DD`; `2024-3-1` is refused, because a user who typed it may mean either order.
     fn from_str(text: &str) -> Result<Day, ParseDayError> {
         let shaped = text.len() == 10
-            && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
         shaped
             .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
             .flatten()
@@ -198,7 +202,9 @@ mod tests {
 
     #[test]
     fn last_fridays() {
-        for (year, month, expected) in [(2023, 6, "2023-06-30"), (2019, 12, "2019-12-27"), (2024, 2, "2024-02-23")] {
+        for (year, month, expected) in
+            [(2023, 6, "2023-06-30"), (2019, 12, "2019-12-27"), (2024, 2, "2024-02-23")]
+        {
             assert_eq!(Day::last_friday(year, month).unwrap().to_string(), expected);
         }
     }

@@ -5,7 +5,14 @@
 //! itself.
 
 pub mod day;
+pub mod partition;
+pub mod instrument;
+pub mod facts;
+pub mod key;
+pub mod symbol;
 pub mod table;
+pub mod universe;
+pub mod venue;
 
 pub use day::{Day, DayRange};
 pub use table::{DataType, Table};

@@ -188,7 +188,7 @@ impl Table {
 
     /// The data type whose header has exactly these columns, in any order, further ones allowed. Where several
     /// fit (trades and liquidations look alike) all are given, the one with most columns first.
-    pub fn of_header<'a>(header: &[&'a str]) -> Vec<&'static Table> {
+    pub fn of_header(header: &[&str]) -> Vec<&'static Table> {
         let has = |name: &str| header.contains(&name);
         let mut fitting: Vec<&'static Table> = TABLES
             .iter()
@@ -227,20 +227,42 @@ fn nullable(name: &str, kind: Kind, unit: &'static str, meaning: &'static str) -
 
 fn columns(data_type: DataType) -> Vec<Column> {
     let mut columns = vec![
-        column("timestamp", Kind::Time, MICROSECONDS, "the exchange's clock; equals local_timestamp where it gave none"),
-        column("local_timestamp", Kind::Time, MICROSECONDS, "arrival at the vendor's recorder; never falls within a file"),
+        column(
+            "timestamp",
+            Kind::Time,
+            MICROSECONDS,
+            "the exchange's clock; equals local_timestamp where it gave none",
+        ),
+        column(
+            "local_timestamp",
+            Kind::Time,
+            MICROSECONDS,
+            "arrival at the vendor's recorder; never falls within a file",
+        ),
     ];
     columns.extend(match data_type {
-        DataType::Trades => trade_columns("side of the taker", "the exchange's trade id; null where it gives none"),
+        DataType::Trades => {
+            trade_columns("side of the taker", "the exchange's trade id; null where it gives none")
+        }
         DataType::Liquidations => trade_columns(
             "buy: a short position was liquidated; sell: a long one",
             "the exchange's id of the liquidation, order or trade; null where it gives none",
         ),
         DataType::IncrementalBookL2 => vec![
-            column("is_snapshot", Kind::Flag, "", "true: part of a whole book; a run of true after false clears the book"),
+            column(
+                "is_snapshot",
+                Kind::Flag,
+                "",
+                "true: part of a whole book; a run of true after false clears the book",
+            ),
             column("side", Kind::Word(&["bid", "ask"]), "", "side of the book"),
             column("price", Kind::Number, PRICE, "price of the level"),
-            column("amount", Kind::Number, AMOUNT, "what rests at the level from now on; 0 removes the level"),
+            column(
+                "amount",
+                Kind::Number,
+                AMOUNT,
+                "what rests at the level from now on; 0 removes the level",
+            ),
         ],
         DataType::BookSnapshot5 => level_columns(5),
         DataType::BookSnapshot25 => level_columns(25),
@@ -251,9 +273,24 @@ fn columns(data_type: DataType) -> Vec<Column> {
             nullable("bid_amount", Kind::Number, AMOUNT, "amount at the best bid; null: no bid"),
         ],
         DataType::DerivativeTicker => vec![
-            nullable("funding_timestamp", Kind::Time, MICROSECONDS, "next funding; null: not known yet that day"),
-            nullable("funding_rate", Kind::Number, FRACTION, "rate taking effect at funding_timestamp; null: not known yet"),
-            nullable("predicted_funding_rate", Kind::Number, FRACTION, "estimate for the period after; null: not given"),
+            nullable(
+                "funding_timestamp",
+                Kind::Time,
+                MICROSECONDS,
+                "next funding; null: not known yet that day",
+            ),
+            nullable(
+                "funding_rate",
+                Kind::Number,
+                FRACTION,
+                "rate taking effect at funding_timestamp; null: not known yet",
+            ),
+            nullable(
+                "predicted_funding_rate",
+                Kind::Number,
+                FRACTION,
+                "estimate for the period after; null: not given",
+            ),
             nullable("open_interest", Kind::Number, AMOUNT, "open interest; null: not known yet"),
             nullable("last_price", Kind::Number, PRICE, "price of the last trade; null: not known yet"),
             nullable("index_price", Kind::Number, PRICE, "price of the index; null: not known yet"),
@@ -307,7 +344,12 @@ fn option_columns() -> Vec<Column> {
         number("ask_iv", VOLATILITY, "implied volatility at the best ask; null: not given"),
         number("mark_price", PRICE, "mark price; null: not given"),
         number("mark_iv", VOLATILITY, "implied volatility at the mark price; null: not given"),
-        nullable("underlying_index", Kind::Text, "", "index or future that the option is priced from; null: not given"),
+        nullable(
+            "underlying_index",
+            Kind::Text,
+            "",
+            "index or future that the option is priced from; null: not given",
+        ),
         number("underlying_price", PRICE, "price of the underlying; null: not given"),
         number("delta", "", "delta; null: not given"),
         number("gamma", "", "gamma; null: not given"),
@@ -325,7 +367,10 @@ mod tests {
     fn headers_are_the_vendors() {
         for (data_type, header) in [
             (DataType::Trades, "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"),
-            (DataType::Quotes, "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount"),
+            (
+                DataType::Quotes,
+                "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount",
+            ),
             (
                 DataType::IncrementalBookL2,
                 "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount",

@@ -1,1 +1,24 @@
-//! TODO
+//! Where data rests: paths, Parquet, listing; on disk, GCS or S3.
+//!
+//! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
+//! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
+
+pub mod error;
+pub mod instrument_table;
+pub mod layout;
+mod local;
+mod open;
+pub mod read;
+pub mod reports;
+mod small_table;
+pub mod stage;
+pub mod store;
+mod upload;
+pub mod write;
+
+pub use error::LakeError;
+pub use object_store::path::Path as LakePath;
+pub use open::LakeOptions;
+pub use parquet::errors::ParquetError;
+pub use stage::Stage;
+pub use store::{Entry, Existing, Lake};

@@ -1,1 +1,16 @@
-//! TODO
+//! Where data comes from: the vendor's files become record batches, its metadata becomes instruments.
+//!
+//! Not for keeping anything: that is the lake. Start with [`datasets::Archive`] for files, [`decode::Decoder`] for
+//! what is in them, [`metadata::Metadata`] and [`catalog`] for instruments.
+
+pub mod catalog;
+pub mod datasets;
+pub mod decode;
+pub mod gunzip;
+pub mod http;
+pub mod metadata;
+pub mod spool;
+pub mod vendor_file;
+
+pub use reqwest::Url;
+pub use secrecy::SecretString;

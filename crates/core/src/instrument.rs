@@ -1,0 +1,183 @@
+//! An instrument of a day: one row of the instrument table.
+
+use crate::day::Day;
+use crate::key::{InstrumentKey, OptionSide};
+use crate::partition::Partition;
+use crate::table::DataType;
+
+/// What is known of one instrument on one day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instrument {
+    /// Its name in the lake.
+    pub key: InstrumentKey,
+    /// The vendor's id of the exchange.
+    pub exchange: String,
+    /// The exchange's own symbol, as the vendor's API writes it (`btcusdt`, `XBT/USD`).
+    pub raw_symbol: String,
+    /// The symbol in the vendor's file URLs (`BTCUSDT`, `XBT-USD`); null: the vendor exports no files of it.
+    pub dataset_symbol: Option<String>,
+    /// First instant of the vendor's data, microseconds since the Unix epoch, UTC.
+    pub available_from_us: i64,
+    /// First instant after the vendor's data; null: it still trades.
+    pub available_to_us: Option<i64>,
+    /// Data types that the vendor exports of it, those that exist only as a group file included.
+    pub data_types: Vec<DataType>,
+    /// Data types for which the vendor has a group file with this instrument in it.
+    pub group_data_types: Vec<DataType>,
+    /// True: the vendor had exported the table's day when the row was written.
+    pub is_exported: bool,
+    /// What profit and loss are paid in; null: not known.
+    pub settle: Option<String>,
+    /// True: margined in the base asset; null: not a derivative.
+    pub inverse: Option<bool>,
+    /// The vendor's `contractType`; null: not known without access to the vendor's instrument metadata.
+    pub contract_type: Option<String>,
+    /// When a future or an option ends, microseconds since the Unix epoch, UTC; null: it does not, or not known.
+    pub expiry_us: Option<i64>,
+    /// Units of the base or quote asset in one contract; null: not known.
+    pub contract_size: Option<f64>,
+    /// Smallest price step, quote asset; null: not known.
+    pub tick_size: Option<f64>,
+    /// Smallest order, in units of `amount`; null: not known.
+    pub min_size: Option<f64>,
+    /// Trades over the instrument's whole life, the vendor's statistic; null: not given.
+    pub trades_total: Option<u64>,
+    /// Book changes over the instrument's whole life, the vendor's statistic; null: not given.
+    pub book_changes_total: Option<u64>,
+}
+
+impl Instrument {
+    /// Whether the vendor has data of it on a day, or of a part of the day.
+    pub fn is_alive(&self, day: Day) -> bool {
+        self.available_from_us < day.end_us() && self.available_to_us.is_none_or(|to| to > day.start_us())
+    }
+
+    /// The partitions that the lake should have of it on a day.
+    pub fn expected(&self, day: Day) -> impl Iterator<Item = Partition> + '_ {
+        let alive = self.is_alive(day);
+        self.data_types
+            .iter()
+            .filter(move |_| alive)
+            .map(move |t| Partition { day, data_type: *t, key: self.key.clone() })
+    }
+
+    /// Rows that one day of a data type has on average over the instrument's life up to `exported_until_us`, from
+    /// the vendor's statistics; null where the vendor gives none for the type.
+    pub fn expected_rows(&self, data_type: DataType, exported_until_us: i64) -> Option<u64> {
+        let total = match data_type {
+            DataType::Trades => self.trades_total,
+            DataType::IncrementalBookL2 => self.book_changes_total,
+            _ => None,
+        }?;
+        let end = self.available_to_us.unwrap_or(exported_until_us).min(exported_until_us);
+        let days = (end - self.available_from_us).max(1) as f64 / crate::day::DAY_US as f64;
+        Some((total as f64 / days.max(1.0)).round() as u64)
+    }
+
+    /// `CALL` or `PUT`; null: not an option.
+    pub fn option_side(&self) -> Option<OptionSide> {
+        self.key.option_side()
+    }
+}
+
+/// Gives instruments of one venue that would share a key while both are alive different keys: the older one keeps
+/// it, the others get the twin form. Returns the keys that were shared, for the report.
+pub fn part_twins(instruments: &mut [Instrument]) -> Vec<(InstrumentKey, Vec<String>)> {
+    let mut order: Vec<usize> = (0..instruments.len()).collect();
+    order.sort_by(|a, b| {
+        let name = |i: &usize| {
+            let it = &instruments[*i];
+            (it.key.clone(), it.available_from_us, it.raw_symbol.clone())
+        };
+        name(a).cmp(&name(b))
+    });
+    let mut shared = Vec::new();
+    let groups: Vec<&[usize]> = order.chunk_by(|a, b| instruments[*a].key == instruments[*b].key).collect();
+    for same_key in groups {
+        let overlaps = |a: usize, b: usize| {
+            let (a, b) = (&instruments[a], &instruments[b]);
+            b.available_to_us.is_none_or(|to| to > a.available_from_us)
+                && a.available_to_us.is_none_or(|to| to > b.available_from_us)
+        };
+        let twins: Vec<usize> = same_key[1..]
+            .iter()
+            .enumerate()
+            .filter(|(i, later)| same_key[..=*i].iter().any(|earlier| overlaps(*earlier, **later)))
+            .map(|(_, later)| *later)
+            .collect();
+        if twins.is_empty() {
+            continue;
+        }
+        let symbols = same_key.iter().map(|i| instruments[*i].raw_symbol.clone()).collect();
+        shared.push((instruments[same_key[0]].key.clone(), symbols));
+        for twin in twins {
+            instruments[twin].key = instruments[twin].key.with_twin(&instruments[twin].raw_symbol);
+        }
+    }
+    shared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instrument(key: &str, raw: &str, from: &str, to: Option<&str>) -> Instrument {
+        let us = |t: &str| t.parse::<Day>().unwrap().start_us();
+        Instrument {
+            key: key.parse().unwrap(),
+            exchange: "deribit".into(),
+            raw_symbol: raw.into(),
+            dataset_symbol: Some(raw.to_uppercase()),
+            available_from_us: us(from),
+            available_to_us: to.map(us),
+            data_types: vec![DataType::Trades, DataType::Quotes],
+            group_data_types: vec![],
+            is_exported: true,
+            settle: None,
+            inverse: None,
+            contract_type: None,
+            expiry_us: None,
+            contract_size: None,
+            tick_size: None,
+            min_size: None,
+            trades_total: Some(1000),
+            book_changes_total: None,
+        }
+    }
+
+    #[test]
+    fn partitions_are_expected_only_while_it_lives() {
+        let it = instrument("DERIBIT:PERP:BTC-USD", "BTC-PERPETUAL", "2024-03-01", Some("2024-03-03"));
+        for (day, count) in [("2024-02-29", 0), ("2024-03-01", 2), ("2024-03-02", 2), ("2024-03-03", 0)] {
+            assert_eq!(it.expected(day.parse().unwrap()).count(), count, "{day}");
+        }
+        let until = "2024-03-02".parse::<Day>().unwrap().start_us();
+        assert_eq!(it.expected_rows(DataType::Trades, until), Some(1000));
+        assert_eq!(it.expected_rows(DataType::Quotes, until), None);
+    }
+
+    #[test]
+    fn neither_of_two_instruments_with_one_key_is_lost() {
+        let key = "BYBIT-SPOT:SPOT_PAIR:BTC-USDT";
+        let mut list = vec![
+            instrument(key, "BTC3", "2024-02-01", None),
+            instrument(key, "BTCUSDT", "2021-01-01", None),
+            instrument("BYBIT-SPOT:SPOT_PAIR:ETH-USDT", "ETHUSDT", "2021-01-01", None),
+        ];
+        let shared = part_twins(&mut list);
+        assert_eq!(shared, [(key.parse().unwrap(), vec!["BTCUSDT".to_owned(), "BTC3".to_owned()])]);
+        assert_eq!(list[0].key.to_string(), format!("{key}~BTC3"));
+        assert_eq!(list[1].key.to_string(), key);
+    }
+
+    #[test]
+    fn one_after_the_other_is_no_clash() {
+        let key = "BYBIT-SPOT:SPOT_PAIR:LUNA-USDT";
+        let mut list = vec![
+            instrument(key, "LUNAUSDT", "2021-01-01", Some("2022-05-13")),
+            instrument(key, "LUNA2USDT", "2022-05-28", None),
+        ];
+        assert!(part_twins(&mut list).is_empty());
+        assert!(list.iter().all(|i| i.key.to_string() == key));
+    }
+}

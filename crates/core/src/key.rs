@@ -1,0 +1,387 @@
+//! The instrument key: one name for what is traded, `VENUE:TYPE:SYMBOL`.
+//!
+//! Not for making keys from a venue's symbols: that is [`crate::symbol`]. Start with [`InstrumentKey`].
+
+mod kind;
+mod spelling;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::day::Day;
+pub use kind::{InstrumentType, OptionSide, UnknownInstrumentType};
+pub use spelling::asset_name;
+pub(crate) use spelling::spell_typed;
+use spelling::{Misspelt, respell, spell_asset, spell_native, spell_twin};
+
+/// No key is longer than this, in bytes; with what a lake adds it stays below the 255 of a file name.
+pub const LONGEST_KEY_BYTES: usize = 224;
+
+/// No key is longer than this before its `~`, in bytes, so that there is always room for an ending.
+const LONGEST_PLAIN_BYTES: usize = 144;
+
+/// The name of an instrument: `VENUE:TYPE:SYMBOL`, upper case.
+///
+/// | type | symbol |
+/// |---|---|
+/// | SPOT_PAIR, PERP | `BASE-QUOTE` |
+/// | FUTURE | `BASE-QUOTE-YYMMDD`, or `ROOT-YYYYMM` off crypto |
+/// | OPTION | `BASE-QUOTE-YYMMDD-STRIKE-CALL` or `-PUT`, or `ROOT-YYYYMM-STRIKE-CALL` off crypto |
+/// | COMBO, PREDICTION | the venue's own name |
+/// | the others | `ASSET` |
+///
+/// Any of them may end in `~` and a mark, which tells it from another instrument of the venue with the same
+/// terms: `OKX-FUTURES:FUTURE:BTC-USD-260626~UM` is margined in another way than the plain one.
+///
+/// A key is safe as an object name, a file name and part of a URL: besides the two colons a venue is made of
+/// `A-Z 0-9 . _ -`, a symbol of those and `@ ~`. How other names are spelt: [`asset_name`] and
+/// [`InstrumentKey::spot_pair`].
+///
+/// ```
+/// use mtdh_core::key::InstrumentKey;
+///
+/// let key: InstrumentKey = "deribit:option:btc-usd-241227-50000-c".parse()?;
+/// assert_eq!(key.to_string(), "DERIBIT:OPTION:BTC-USD-241227-50000-CALL");
+/// assert_eq!((key.base(), key.quote(), key.strike()), (Some("BTC"), Some("USD"), Some("50000")));
+/// # Ok::<(), mtdh_core::key::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstrumentKey {
+    /// The whole key; keys sort as their texts do.
+    text: String,
+    venue_bytes: usize,
+    instrument_type: InstrumentType,
+}
+
+/// A text that is not an instrument key.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{text}` is not an instrument key: {fault}; a right one is {example}")]
+pub struct KeyError {
+    text: String,
+    fault: KeyFault,
+    example: &'static str,
+}
+
+impl KeyError {
+    /// What is wrong with the text.
+    pub fn fault(&self) -> &KeyFault {
+        &self.fault
+    }
+}
+
+/// What can be wrong with a key.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KeyFault {
+    /// There are not three parts between colons.
+    #[error("it is not VENUE:TYPE:SYMBOL")]
+    Parts,
+    /// The venue is empty or holds other characters than `A-Z 0-9 . _ -`.
+    #[error("`{0}` is not a venue")]
+    Venue(String),
+    /// The second part is no type.
+    #[error(transparent)]
+    Type(#[from] UnknownInstrumentType),
+    /// The symbol has not the form of its type.
+    #[error("the symbol of {instrument_type} is {}", instrument_type.form())]
+    Form {
+        /// Whose form.
+        instrument_type: InstrumentType,
+    },
+    /// A name is empty.
+    #[error("a name in it is empty")]
+    Empty,
+    /// A character that no key holds.
+    #[error("{0:?} is not allowed in it")]
+    Character(char),
+    /// The day is not written `YYMMDD`, or there is no such day, or it is not of this century.
+    #[error("`{0}` is not a day YYMMDD between 2000 and 2099")]
+    Expiry(String),
+    /// The month of a contract off crypto is not written `YYYYMM`.
+    #[error("`{0}` is not a month YYYYMM")]
+    Month(String),
+    /// The strike is not a plain decimal number.
+    #[error("`{0}` is not a strike; it is a number such as 50000 or 1.14")]
+    Strike(String),
+    /// The side is neither CALL nor PUT.
+    #[error("`{0}` is neither CALL nor PUT")]
+    Side(String),
+    /// It would not fit into a file name.
+    #[error("it is longer than {LONGEST_PLAIN_BYTES} bytes, or than {LONGEST_KEY_BYTES} with its ending")]
+    TooLong,
+}
+
+impl From<Misspelt> for KeyFault {
+    fn from(misspelt: Misspelt) -> KeyFault {
+        match misspelt {
+            Misspelt::Empty => KeyFault::Empty,
+            Misspelt::Character(c) => KeyFault::Character(c),
+        }
+    }
+}
+
+impl InstrumentKey {
+    /// The pair of a spot market.
+    ///
+    /// `base` and `quote` are the assets' names as the venue writes them, in any case. A `-` in one is spelt `_`;
+    /// anything but letters, digits and `.` becomes `@` and four hexadecimal digits for each UTF-16 unit.
+    ///
+    /// # Errors
+    /// When the venue or a name is empty, or the venue holds a character that no key holds.
+    pub fn spot_pair(venue: &str, base: &str, quote: &str) -> Result<InstrumentKey, KeyError> {
+        Self::assemble(venue, InstrumentType::SpotPair, &[&spell_asset(base), &spell_asset(quote)])
+    }
+
+    /// A perpetual; the names are spelt as in [`InstrumentKey::spot_pair`].
+    ///
+    /// # Errors
+    /// As [`InstrumentKey::spot_pair`].
+    pub fn perp(venue: &str, base: &str, quote: &str) -> Result<InstrumentKey, KeyError> {
+        Self::assemble(venue, InstrumentType::Perp, &[&spell_asset(base), &spell_asset(quote)])
+    }
+
+    /// A future that ends on the UTC day `expiry`; the names are spelt as in [`InstrumentKey::spot_pair`].
+    ///
+    /// # Errors
+    /// As [`InstrumentKey::spot_pair`], or when the day is not between 2000 and 2099.
+    pub fn future(venue: &str, base: &str, quote: &str, expiry: Day) -> Result<InstrumentKey, KeyError> {
+        let parts = [&spell_asset(base), &spell_asset(quote), &spell_day(expiry)];
+        Self::assemble(venue, InstrumentType::Future, &parts.map(String::as_str))
+    }
+
+    /// An option that ends on the UTC day `expiry`; the names are spelt as in [`InstrumentKey::spot_pair`].
+    /// `strike` is a decimal number in units of the quote; `50000.0` and `50000` are one strike.
+    ///
+    /// # Errors
+    /// As [`InstrumentKey::future`], or when the strike is not a plain decimal number.
+    pub fn option(
+        venue: &str,
+        base: &str,
+        quote: &str,
+        expiry: Day,
+        strike: &str,
+        side: OptionSide,
+    ) -> Result<InstrumentKey, KeyError> {
+        let (base, quote, day) = (spell_asset(base), spell_asset(quote), spell_day(expiry));
+        Self::assemble(venue, InstrumentType::Option, &[&base, &quote, &day, strike, side.name()])
+    }
+
+    /// A combo or a prediction under the venue's own name.
+    ///
+    /// Letters, digits, `.`, `_` and `-` stand for themselves, other characters are spelt as in
+    /// [`InstrumentKey::spot_pair`].
+    ///
+    /// # Errors
+    /// When the type is another one, or the venue or the name is empty or too long.
+    pub fn native(venue: &str, kind: InstrumentType, name: &str) -> Result<InstrumentKey, KeyError> {
+        Self::assemble(venue, kind, &[&spell_native(name)]).and_then(|key| {
+            if matches!(kind, InstrumentType::Combo | InstrumentType::Prediction) {
+                return Ok(key);
+            }
+            let fault = KeyFault::Form { instrument_type: kind };
+            Err(KeyError { text: key.text, fault, example: InstrumentType::Combo.example() })
+        })
+    }
+
+    /// The same key with `~` and the vendor's symbol at its end, for an instrument that would share its key with
+    /// another one of the venue. An earlier ending gives way. Characters that a key does not hold become `-`;
+    /// what goes beyond [`LONGEST_KEY_BYTES`] is cut off.
+    #[must_use]
+    pub fn with_twin(&self, raw_symbol: &str) -> InstrumentKey {
+        let plain = self.text.split('~').next().unwrap_or(&self.text);
+        let mut text = format!("{plain}~{}", spell_twin(raw_symbol));
+        text.truncate(LONGEST_KEY_BYTES);
+        InstrumentKey { text, ..*self }
+    }
+
+    fn assemble(venue: &str, kind: InstrumentType, parts: &[&str]) -> Result<InstrumentKey, KeyError> {
+        Self::checked(venue, kind, &parts.join("-")).map_err(|fault| KeyError {
+            text: format!("{venue}:{kind}:{}", parts.join("-")),
+            fault,
+            example: kind.example(),
+        })
+    }
+
+    fn checked(venue: &str, kind: InstrumentType, symbol: &str) -> Result<InstrumentKey, KeyFault> {
+        let venue = venue.to_ascii_uppercase();
+        let is_venue = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if !venue.chars().all(is_venue) || venue.chars().all(|c| c == '.') {
+            return Err(KeyFault::Venue(venue));
+        }
+        let text = format!("{venue}:{kind}:{}", checked_symbol(kind, &symbol.to_uppercase())?);
+        let plain_bytes = text.find('~').unwrap_or(text.len());
+        if plain_bytes > LONGEST_PLAIN_BYTES || text.len() > LONGEST_KEY_BYTES {
+            return Err(KeyFault::TooLong);
+        }
+        Ok(InstrumentKey { text, venue_bytes: venue.len(), instrument_type: kind })
+    }
+
+    /// The whole key.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The venue, upper case.
+    pub fn venue(&self) -> &str {
+        &self.text[..self.venue_bytes]
+    }
+
+    /// The type.
+    pub fn instrument_type(&self) -> InstrumentType {
+        self.instrument_type
+    }
+
+    /// What follows the second colon.
+    pub fn symbol(&self) -> &str {
+        &self.text[self.venue_bytes + self.instrument_type.name().len() + 2..]
+    }
+
+    /// What follows `~`, where the key has such an ending.
+    pub fn twin(&self) -> Option<&str> {
+        self.symbol().split_once('~').map(|(_, twin)| twin)
+    }
+
+    /// The symbol's parts between dashes, without the ending. A combo or a prediction has none.
+    fn parts(&self) -> Vec<&str> {
+        match self.instrument_type {
+            InstrumentType::Combo | InstrumentType::Prediction => Vec::new(),
+            _ => self.symbol().split('~').next().unwrap_or_default().split('-').collect(),
+        }
+    }
+
+    /// The base asset as the key spells it, or the one asset or root; none for a combo or a prediction.
+    pub fn base(&self) -> Option<&str> {
+        self.parts().first().copied()
+    }
+
+    /// The quote asset as the key spells it; none where the symbol has none.
+    pub fn quote(&self) -> Option<&str> {
+        match (self.instrument_type, self.parts().as_slice()) {
+            (InstrumentType::SpotPair | InstrumentType::Perp, [_, quote])
+            | (InstrumentType::Future, [_, quote, _])
+            | (InstrumentType::Option, [_, quote, _, _, _]) => Some(quote),
+            _ => None,
+        }
+    }
+
+    /// The UTC day on which the contract ends; none where the symbol has no day.
+    pub fn expiry(&self) -> Option<Day> {
+        match self.parts().as_slice() {
+            [_, _, day] | [_, _, day, _, _] => Day::from_short(day),
+            _ => None,
+        }
+    }
+
+    /// The strike, a decimal number in units of the quote; none but for options.
+    pub fn strike(&self) -> Option<&str> {
+        match self.parts().as_slice() {
+            [.., _, _, strike, _] => Some(strike),
+            _ => None,
+        }
+    }
+
+    /// The side; none but for options.
+    pub fn option_side(&self) -> Option<OptionSide> {
+        match self.parts().as_slice() {
+            [.., _, _, _, side] => OptionSide::of_text(side),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for InstrumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for InstrumentKey {
+    type Err = KeyError;
+
+    /// Reads a key in any case. `PERPETUAL`, `C` and `P` are read as PERP, CALL and PUT, and letters outside
+    /// ASCII may be typed as they are.
+    fn from_str(text: &str) -> Result<InstrumentKey, KeyError> {
+        let error = |fault, example| KeyError { text: text.to_owned(), fault, example };
+        let mut parts = text.splitn(3, ':');
+        let (Some(venue), Some(kind), Some(symbol)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(error(KeyFault::Parts, InstrumentType::SpotPair.example()));
+        };
+        let kind: InstrumentType = kind
+            .parse()
+            .map_err(|unknown| error(KeyFault::Type(unknown), InstrumentType::SpotPair.example()))?;
+        Self::checked(venue, kind, symbol).map_err(|fault| error(fault, kind.example()))
+    }
+}
+
+/// The symbol of a type in its one spelling; `symbol` is in upper case.
+fn checked_symbol(kind: InstrumentType, symbol: &str) -> Result<String, KeyFault> {
+    if let Some((plain, twin)) = symbol.split_once('~') {
+        let (plain, twin) = (checked_symbol(kind, plain)?, respell(twin, &['-'])?);
+        return Ok(format!("{plain}~{twin}"));
+    }
+    let asset = |text: &str| respell(text, &[]);
+    let parts: Vec<&str> = symbol.split('-').collect();
+    let (names, rest) = match (kind, parts.as_slice()) {
+        (InstrumentType::Combo | InstrumentType::Prediction, _) => return Ok(respell(symbol, &['-'])?),
+        (InstrumentType::SpotPair | InstrumentType::Perp, [base, quote]) => {
+            (vec![asset(base)?, asset(quote)?], vec![])
+        }
+        (InstrumentType::Future, [base, quote, day]) => {
+            (vec![asset(base)?, asset(quote)?], vec![checked_day(day)?])
+        }
+        (InstrumentType::Future, [root, month]) => (vec![asset(root)?], vec![checked_month(month)?]),
+        (InstrumentType::Option, [base, quote, day, strike, side]) => (
+            vec![asset(base)?, asset(quote)?],
+            vec![checked_day(day)?, checked_strike(strike)?, checked_side(side)?],
+        ),
+        (InstrumentType::Option, [root, month, strike, side]) => {
+            (vec![asset(root)?], vec![checked_month(month)?, checked_strike(strike)?, checked_side(side)?])
+        }
+        (
+            InstrumentType::SpotPair | InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option,
+            _,
+        ) => {
+            return Err(KeyFault::Form { instrument_type: kind });
+        }
+        (_, [only]) => (vec![asset(only)?], vec![]),
+        _ => return Err(KeyFault::Form { instrument_type: kind }),
+    };
+    Ok([names, rest].concat().join("-"))
+}
+
+/// `YYMMDD`, or the whole date where that would be another day.
+fn spell_day(day: Day) -> String {
+    if (2000..2100).contains(&day.year()) { day.short() } else { day.compact() }
+}
+
+fn checked_day(text: &str) -> Result<String, KeyFault> {
+    Day::from_short(text).map(Day::short).ok_or_else(|| KeyFault::Expiry(text.to_owned()))
+}
+
+fn checked_month(text: &str) -> Result<String, KeyFault> {
+    let is_month =
+        text.len() == 6 && Day::from_short(&format!("{}01", &text[2..])).is_some() && text.starts_with("20");
+    if is_month { Ok(text.to_owned()) } else { Err(KeyFault::Month(text.to_owned())) }
+}
+
+/// One text for one number: no sign, no exponent, no zeros that say nothing.
+fn checked_strike(text: &str) -> Result<String, KeyFault> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !digits(whole) || !digits(fraction) {
+        return Err(KeyFault::Strike(text.to_owned()));
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    Ok(match fraction.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        fraction => format!("{whole}.{fraction}"),
+    })
+}
+
+fn checked_side(text: &str) -> Result<String, KeyFault> {
+    OptionSide::of_text(text)
+        .map(|side| side.name().to_owned())
+        .ok_or_else(|| KeyFault::Side(text.to_owned()))
+}

@@ -1,0 +1,161 @@
+//! A partition: one instrument, one data type, one day. The unit of everything.
+
+use std::fmt;
+
+use crate::day::Day;
+use crate::key::InstrumentKey;
+use crate::table::DataType;
+
+/// One instrument's rows of one data type on one day: one object in the lake, one line in every report.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition {
+    /// The day, by arrival at the vendor's recorder.
+    pub day: Day,
+    /// What was recorded.
+    pub data_type: DataType,
+    /// Of which instrument.
+    pub key: InstrumentKey,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.key, self.data_type, self.day)
+    }
+}
+
+/// What the lake says of a partition. `Missing` is the lack of an object; a failure never leaves one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// An object with rows.
+    Stored,
+    /// An object without rows: the vendor's file has none.
+    Empty,
+    /// An object without rows: the vendor says that it has no such file.
+    Absent,
+    /// No object, although the vendor should have one.
+    Missing,
+    /// No object, and the vendor has not exported the day yet.
+    NotExportedYet,
+}
+
+impl Status {
+    /// All of them, in the order of reports.
+    pub const ALL: [Status; 5] =
+        [Status::Stored, Status::Empty, Status::Absent, Status::Missing, Status::NotExportedYet];
+
+    /// The word used in footers, reports and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Stored => "stored",
+            Status::Empty => "empty",
+            Status::Absent => "absent",
+            Status::Missing => "missing",
+            Status::NotExportedYet => "not_exported_yet",
+        }
+    }
+
+    /// Reads [`Status::name`] back.
+    pub fn from_name(name: &str) -> Option<Status> {
+        Status::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// True for the three answers that are objects in the lake.
+    pub fn is_answered(self) -> bool {
+        matches!(self, Status::Stored | Status::Empty | Status::Absent)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One part of a plan: shard `index` of `total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    index: u32,
+    total: u32,
+}
+
+/// A shard that cannot be.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("shard {index} of {total} does not exist; the index counts from 0 to one less than the total")]
+pub struct NoSuchShard {
+    index: u32,
+    total: u32,
+}
+
+impl Shard {
+    /// The whole plan.
+    pub const WHOLE: Shard = Shard { index: 0, total: 1 };
+
+    /// Shard `index` (from 0) of `total`.
+    ///
+    /// # Errors
+    /// When `index` is not below `total`.
+    pub fn new(index: u32, total: u32) -> Result<Shard, NoSuchShard> {
+        if index < total { Ok(Shard { index, total }) } else { Err(NoSuchShard { index, total }) }
+    }
+
+    /// Its index, from 0.
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
+    /// How many shards there are.
+    pub fn total(self) -> u32 {
+        self.total
+    }
+
+    /// Whether the unit named by `name` is this shard's work. The same on every machine, for ever: the unit's
+    /// name decides, not its place in a list, so that a plan that grew leaves the old units where they were.
+    pub fn holds(self, name: &str) -> bool {
+        stable_hash(name.as_bytes()) % u64::from(self.total) == u64::from(self.index)
+    }
+}
+
+/// FNV-1a with a final mix (the finalizer of SplitMix64), so that the low bits are fit for a modulus.
+fn stable_hash(bytes: &[u8]) -> u64 {
+    let fnv = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    let a = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    b ^ (b >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_cover_everything_once_and_evenly() {
+        let names: Vec<String> = (0..10_000).map(|i| format!("deribit/trades/2024/03/01/BTC-{i}")).collect();
+        for total in [1, 2, 3, 7, 16] {
+            let shards: Vec<Shard> = (0..total).map(|i| Shard::new(i, total).unwrap()).collect();
+            for name in &names {
+                assert_eq!(shards.iter().filter(|s| s.holds(name)).count(), 1, "{name} of {total}");
+            }
+            for shard in shards {
+                let share = names.iter().filter(|n| shard.holds(n)).count() as f64 * f64::from(total) / 10_000.0;
+                assert!((0.85..1.15).contains(&share), "shard {} of {total} holds {share}", shard.index());
+            }
+        }
+    }
+
+    /// Fixed for ever: machines of different builds must agree on who does what.
+    #[test]
+    fn the_hash_does_not_change() {
+        for (name, expected) in [
+            ("", 0xF52A_15E9_A9B5_E89B_u64),
+            ("deribit/trades/2024/03/01/BTC-PERPETUAL", 0x859A_D1C3_F4C2_836B),
+        ] {
+            assert_eq!(stable_hash(name.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_shard_beyond_the_total_is_refused() {
+        assert!(Shard::new(3, 3).unwrap_err().to_string().contains("shard 3 of 3"));
+        assert!(Shard::new(0, 0).is_err());
+    }
+}

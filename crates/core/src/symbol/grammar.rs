@@ -1,0 +1,184 @@
+//! Which forms the symbols of which exchange have.
+//!
+//! The one place that knows the exchanges; the forms themselves stand in the modules beside it.
+
+use super::dated::*;
+use super::own::*;
+use super::pairs::*;
+use super::quotes;
+use super::reading::Shape;
+
+/// How an exchange's symbols are read.
+#[derive(Clone, Copy)]
+pub(super) struct Grammar {
+    /// Forms, the first that fits wins.
+    pub shapes: &'static [Shape],
+    /// Quotes that a word without a separator can end in.
+    pub quotes: &'static [&'static str],
+    /// What contracts are settled in where their form does not tell.
+    pub settled_in: Settled,
+    /// Assets that the exchange calls otherwise than the vendor's metadata: its name, the common name.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// Whether another order of base and quote than the one read is thinkable.
+    pub order_is_guess: bool,
+}
+
+/// What an exchange settles contracts in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// The symbol does not tell.
+    Unknown,
+    /// The quote.
+    Quote,
+    /// The quote; the base where the quote is USD.
+    CoinForUsd,
+    /// The quote; unknown where the quote is USD.
+    UnknownForUsd,
+    /// One asset for all.
+    Always(&'static str),
+}
+
+const XBT: &[(&str, &str)] = &[("XBT", "BTC")];
+const XBT_XDG: &[(&str, &str)] = &[("XBT", "BTC"), ("XDG", "DOGE")];
+const UST: &[(&str, &str)] = &[("UST", "USDT")];
+
+/// What all grammars start from.
+const PLAIN: Grammar = Grammar {
+    shapes: &[dash],
+    quotes: quotes::SPOT,
+    settled_in: Settled::Unknown,
+    aliases: &[],
+    order_is_guess: false,
+};
+
+/// For an exchange that is not known today: the commonest forms.
+const UNKNOWN: Grammar = Grammar {
+    shapes: &[
+        dash_perp,
+        glued_perp,
+        coin_perp_usdt,
+        dash,
+        underscore,
+        glued,
+        dash_day,
+        underscore_day,
+        glued_day,
+        continuous,
+        dash_option,
+        coin_option_usdt,
+    ],
+    order_is_guess: true,
+    ..PLAIN
+};
+
+/// The grammar of one of the vendor's exchange ids.
+pub(super) fn grammar(exchange: &str) -> Grammar {
+    match exchange {
+        "coinbase" | "okex" | "okcoin" | "kucoin" | "blockchain-com" | "serum" | "star-atlas" | "ftx-us" => {
+            PLAIN
+        }
+        "kraken" => Grammar { aliases: XBT_XDG, ..PLAIN },
+        "upbit" => Grammar { shapes: &[quote_first], ..PLAIN },
+        "gate-io" | "binance-dex" => Grammar { shapes: &[underscore], ..PLAIN },
+        "poloniex" => Grammar { shapes: &[underscore_any_order], ..PLAIN },
+        "dydx" | "dydx-v4" => Grammar { settled_in: Settled::Always("USDC"), ..PLAIN },
+        "mango" => Grammar { shapes: &[coin_perp_usdc, dash], ..PLAIN },
+        "coinbase-international" => Grammar { shapes: &[coin_perp_usdc, dash], ..PLAIN },
+        "ascendex" => Grammar { shapes: &[coin_perp_usdt, dash], settled_in: Settled::Quote, ..PLAIN },
+        "ftx" => Grammar { shapes: &[coin_perp_usd, dash, ftx_dated], ..PLAIN },
+        "coinflex" => Grammar { shapes: &[dash_perp, coinflex_repo, dash, dash_day], ..PLAIN },
+
+        "binance" | "aster" => glued_pairs(quotes::BINANCE),
+        "binance-us" | "binance-jersey" => glued_pairs(quotes::BINANCE_LOCAL),
+        "bybit-spot" => glued_pairs(quotes::BYBIT),
+        "huobi" => glued_pairs(quotes::HUOBI),
+        "bitget" | "mexc" => glued_pairs(quotes::SPOT),
+        "bitstamp" | "hitbtc" => Grammar { shapes: &[glued_perp, dash, glued], ..PLAIN },
+        "gemini" => Grammar { shapes: &[glued_perp, glued], quotes: quotes::GEMINI, ..PLAIN },
+        "bitfinex" => Grammar { shapes: &[three_and_three, dash], aliases: UST, ..PLAIN },
+
+        "binance-futures" | "binance-delivery" | "aster-futures" => Grammar {
+            shapes: &[glued_perp, glued, glued_day],
+            quotes: quotes::BINANCE_CONTRACTS,
+            settled_in: Settled::CoinForUsd,
+            ..PLAIN
+        },
+        "binance-european-options" | "binance-options" => Grammar { shapes: &[coin_option_usdt], ..PLAIN },
+
+        "deribit" => Grammar { shapes: &[deribit], ..PLAIN },
+
+        "okex-swap" => Grammar { shapes: &[dash_perp], settled_in: Settled::CoinForUsd, ..PLAIN },
+        "okex-futures" => {
+            Grammar { shapes: &[dash_day, dash_perp], settled_in: Settled::CoinForUsd, ..PLAIN }
+        }
+        "okex-options" => Grammar { shapes: &[dash_option], settled_in: Settled::CoinForUsd, ..PLAIN },
+        "okex-spreads" => Grammar { shapes: &[okx_spread], ..PLAIN },
+
+        "bybit" => Grammar {
+            shapes: &[coin_perp_usdc, glued, glued_day, coin_day_usdc, glued_month_code],
+            quotes: quotes::DOLLARS,
+            settled_in: Settled::CoinForUsd,
+            ..PLAIN
+        },
+        "bybit-options" => Grammar { shapes: &[coin_option_usdc], ..PLAIN },
+
+        "bitget-futures" => Grammar {
+            shapes: &[coin_perp_usdc, glued, glued_day, glued_month_code],
+            quotes: quotes::DOLLARS,
+            settled_in: Settled::CoinForUsd,
+            ..PLAIN
+        },
+
+        "huobi-dm" => {
+            Grammar { shapes: &[continuous, huobi_future], settled_in: Settled::CoinForUsd, ..PLAIN }
+        }
+        "huobi-dm-swap" => Grammar { settled_in: Settled::CoinForUsd, ..PLAIN },
+        "huobi-dm-linear-swap" => {
+            Grammar { shapes: &[continuous, dash, dash_day], settled_in: Settled::Quote, ..PLAIN }
+        }
+        "huobi-dm-options" => Grammar { shapes: &[dash_option], settled_in: Settled::Quote, ..PLAIN },
+
+        "bitmex" => Grammar { shapes: &[bitmex, underscore], quotes: quotes::BITMEX, aliases: XBT, ..PLAIN },
+        "cryptofacilities" => {
+            Grammar { shapes: &[kraken_contract], quotes: quotes::CONTRACTS, aliases: XBT, ..PLAIN }
+        }
+        "bitfinex-derivatives" => {
+            Grammar { shapes: &[bitfinex_perp], settled_in: Settled::Quote, aliases: UST, ..PLAIN }
+        }
+        "kucoin-futures" => Grammar {
+            shapes: &[kucoin_contract],
+            quotes: quotes::DOLLARS,
+            settled_in: Settled::CoinForUsd,
+            aliases: XBT,
+            ..PLAIN
+        },
+        "gate-io-futures" => {
+            Grammar { shapes: &[underscore, underscore_day], settled_in: Settled::UnknownForUsd, ..PLAIN }
+        }
+        "mexc-futures" => Grammar { shapes: &[underscore], settled_in: Settled::CoinForUsd, ..PLAIN },
+        "phemex" => Grammar { shapes: &[phemex], ..PLAIN },
+        "delta" => {
+            Grammar { shapes: &[delta, underscore, glued], settled_in: Settled::UnknownForUsd, ..PLAIN }
+        }
+        "hyperliquid" => Grammar { shapes: &[hyperliquid, dash], ..PLAIN },
+        "lighter" => Grammar { shapes: &[lighter, dash], settled_in: Settled::Always("USDC"), ..PLAIN },
+        "bitflyer" => {
+            Grammar { shapes: &[continuous, bitflyer, underscore], settled_in: Settled::Quote, ..PLAIN }
+        }
+        "crypto-com" | "crypto-com-derivatives" => {
+            Grammar { shapes: &[underscore, glued_perp, glued_day], ..PLAIN }
+        }
+        "woo-x" => Grammar { shapes: &[kind_first], settled_in: Settled::Quote, ..PLAIN },
+        "bullish" => Grammar {
+            shapes: &[dash_perp, dash, glued, dash_day, dash_option],
+            settled_in: Settled::UnknownForUsd,
+            ..PLAIN
+        },
+        "bitnomial" => Grammar { shapes: &[bitnomial, dash, glued], ..PLAIN },
+        _ => UNKNOWN,
+    }
+}
+
+const fn glued_pairs(quotes: &'static [&'static str]) -> Grammar {
+    Grammar { shapes: &[glued], quotes, ..PLAIN }
+}

@@ -1,0 +1,248 @@
+//! Forms that only one exchange has.
+
+use super::Reason;
+use super::dates;
+use super::pairs::glued_pair;
+use super::reading::{Reading, Symbol, Terms};
+use crate::day::Day;
+use crate::key::{InstrumentType, OptionSide};
+
+/// Deribit: `BTC-PERPETUAL`, `BTC-3NOV23`, `BTC-3NOV23-30000-C`, `XRP_USDC-27DEC24-1D14-P`, `BTC_USDC`.
+///
+/// A coin alone is quoted in USD and settled in itself; `COIN_QUOTE` is settled in its quote. `D` in a strike is
+/// the decimal point.
+pub(super) fn deribit(symbol: &Symbol) -> Option<Reading> {
+    let parts: Vec<&str> = symbol.text.split('-').collect();
+    let (name, rest) = parts.split_first()?;
+    let terms = match name.split_once('_') {
+        Some((base, quote)) => Terms::new(base, quote).settled_in(quote),
+        None => Terms::new(name, "USD").settled_in(name),
+    };
+    match rest {
+        [] if name.contains('_') && symbol.is_pair() => Some(terms.into()),
+        ["PERPETUAL"] if symbol.is_perp() => Some(terms.into()),
+        [end] if symbol.is_future() => Some(terms.ending(dates::day_month_year(end)?).into()),
+        [end, strike, side] if symbol.is_option() => {
+            let terms = terms.ending(dates::day_month_year(end)?);
+            Some(terms.with_right(&strike.replacen('D', ".", 1), OptionSide::of_text(side)?).into())
+        }
+        _ => None,
+    }
+}
+
+/// BitMEX: `XBTUSD`, `ETHUSD_ETH`, `XBTZ19`, `ETHUSDM22_ETH`.
+///
+/// What follows `_` is the settlement asset, a mark that tells the contract from the one settled in bitcoin. A coin
+/// with a month's letter is quoted in bitcoin, bitcoin itself in USD.
+pub(super) fn bitmex(symbol: &Symbol) -> Option<Reading> {
+    let (contract, mark) = match symbol.text.split_once('_') {
+        Some((contract, mark)) => (contract, Some(mark)),
+        None => (symbol.text, None),
+    };
+    let (pair, end) = match symbol.kind {
+        InstrumentType::Perp => (contract, None),
+        InstrumentType::Future => {
+            let (pair, year, month) = dates::month_code(contract)?;
+            (pair, Some(Day::last_friday(year, month)?))
+        }
+        _ => return None,
+    };
+    let terms = match glued_pair(pair, symbol.quotes) {
+        Some((base, quote)) => Terms::new(base, quote).glued(),
+        None if symbol.is_perp() => return None,
+        None if pair == "XBT" => Terms::new(pair, "USD"),
+        None => Terms::new(pair, "XBT"),
+    };
+    let settle = mark.or_else(|| bitmex_settle(&terms.base, &terms.quote)).map(str::to_owned);
+    let terms = Terms { settle, mark: mark.map(str::to_owned), ..terms };
+    Some(match end {
+        Some(day) => terms.ending_by_habit(day).into(),
+        None => terms.into(),
+    })
+}
+
+/// Contracts in ordinary money are settled in bitcoin, those in a coin in that coin. Some in a stablecoin were
+/// settled in bitcoin at first, so that their symbols do not tell.
+fn bitmex_settle<'a>(base: &str, quote: &'a str) -> Option<&'a str> {
+    match quote {
+        "XBT" | "ETH" => Some(quote),
+        "USDT" | "USDC" => (base == "XBT").then_some(quote),
+        _ => Some("XBT"),
+    }
+}
+
+/// Kraken's futures: `PI_XBTUSD`, `PF_SUIUSD`, `PV_XRPXBT`, `FI_XBTUSD_220325`.
+///
+/// First letter: perpetual or fixed end. Second letter: inverse and settled in the base, vanilla and settled in
+/// the quote, or flexible, margined in many assets and settled in USD; the last kind trades beside the first on
+/// the same pair and is marked.
+pub(super) fn kraken_contract(symbol: &Symbol) -> Option<Reading> {
+    let parts: Vec<&str> = symbol.text.split('_').collect();
+    let (class, pair, end) = match parts.as_slice() {
+        [class, pair] if symbol.is_perp() => (*class, *pair, None),
+        [class, pair, end] if symbol.is_future() => (*class, *pair, Some(dates::digits(end)?)),
+        _ => return None,
+    };
+    let (base, quote) = glued_pair(pair, symbol.quotes)?;
+    let terms = Terms::new(base, quote).glued();
+    let terms = match class {
+        "PI" | "FI" => terms.settled_in(base),
+        "PV" | "FV" => terms.settled_in(quote),
+        "PF" | "FF" => terms.settled_in(quote).marked(class),
+        _ => return None,
+    };
+    Some(match end {
+        Some(day) => terms.ending(day).into(),
+        None => terms.into(),
+    })
+}
+
+/// Bitfinex' perpetuals: `BTCF0:USTF0`.
+pub(super) fn bitfinex_perp(symbol: &Symbol) -> Option<Reading> {
+    let (base, quote) = symbol.text.split_once('-')?;
+    let (base, quote) = (base.strip_suffix("F0")?, quote.strip_suffix("F0")?);
+    symbol.is_perp().then(|| Terms::new(base, quote).into())
+}
+
+/// KuCoin's contracts: `XBTUSDTM`, `XBTUSDM`, and `XBTMZ24`, which is quoted in USD.
+pub(super) fn kucoin_contract(symbol: &Symbol) -> Option<Reading> {
+    if symbol.is_future() {
+        let (name, year, month) = dates::month_code(symbol.text)?;
+        let terms = Terms::new(name.strip_suffix('M')?, "USD");
+        return Some(terms.ending_by_habit(Day::last_friday(year, month)?).into());
+    }
+    let (base, quote) = glued_pair(symbol.text.strip_suffix('M')?, symbol.quotes)?;
+    symbol.is_perp().then(|| Terms::new(base, quote).glued().into())
+}
+
+/// Phemex: spot `sBTCUSDT`; `BTCUSD` settled in bitcoin beside `uBTCUSD`, `ETHUSD` settled in USD beside
+/// `cETHUSD`. As CSV files lose the small letter, it is one only before coins that have such a contract.
+pub(super) fn phemex(symbol: &Symbol) -> Option<Reading> {
+    let text = symbol.text;
+    if !symbol.is_perp() {
+        let (base, quote) = glued_pair(text.strip_prefix('S')?, symbol.quotes)?;
+        return symbol.is_pair().then(|| Terms::new(base, quote).glued().into());
+    }
+    let twice_listed = ["BTCUSD", "ETHUSD", "XRPUSD", "LTCUSD", "ADAUSD", "LINKUSD"];
+    let mark = ["U", "C"]
+        .into_iter()
+        .find(|mark| text.strip_prefix(mark).is_some_and(|pair| twice_listed.contains(&pair)));
+    let (base, quote) = glued_pair(&text[mark.map_or(0, str::len)..], symbol.quotes)?;
+    let in_coin = mark == Some("C") || (mark.is_none() && text == "BTCUSD");
+    let terms = Terms::new(base, quote).glued().settled_in(if in_coin { base } else { quote });
+    Some(match mark {
+        Some(mark) => terms.marked(mark).into(),
+        None => terms.into(),
+    })
+}
+
+/// Hyperliquid: `BTC`, `kPEPE` and, of other deployers, `xyz:TSLA`, all margined in USDC; spot pairs but a few
+/// are mere numbers, `@107`.
+pub(super) fn hyperliquid(symbol: &Symbol) -> Option<Reading> {
+    if symbol.text.starts_with(['@', '#']) {
+        return Some(Reading::Unnamed(Reason::Number));
+    }
+    symbol.is_perp().then(|| Terms::new(symbol.text, "USDC").settled_in("USDC").into())
+}
+
+/// Lighter: markets are numbers.
+pub(super) fn lighter(symbol: &Symbol) -> Option<Reading> {
+    let is_number = symbol.text.bytes().all(|b| b.is_ascii_digit());
+    is_number.then_some(Reading::Unnamed(Reason::Number))
+}
+
+/// bitFlyer: `FX_BTC_JPY`, a perpetual beside the spot pair, and `BTCJPY30AUG2019`.
+pub(super) fn bitflyer(symbol: &Symbol) -> Option<Reading> {
+    if symbol.is_future() {
+        let digits = symbol.text.find(|c: char| c.is_ascii_digit())?;
+        let (pair, end) = symbol.text.split_at(digits);
+        let (base, quote) = glued_pair(pair, symbol.quotes)?;
+        return Some(Terms::new(base, quote).glued().ending(dates::day_month_year(end)?).into());
+    }
+    let (base, quote) = symbol.text.strip_prefix("FX_")?.split_once('_')?;
+    let terms = Terms::new(base, quote);
+    if symbol.is_perp() { Some(terms.into()) } else { Some(terms.marked("FX").into()) }
+}
+
+/// FTX' dated contracts: `BTC-0325`, `BTC-20210326`, `BTC-MOVE-WK-0320`, `BTC-MOVE-2020Q1`. What stands between
+/// the coin and the day is another contract on it, and marked.
+pub(super) fn ftx_dated(symbol: &Symbol) -> Option<Reading> {
+    let (name, end) = symbol.text.rsplit_once('-')?;
+    let (base, product) = name.split_once('-').map_or((name, None), |(base, product)| (base, Some(product)));
+    if !symbol.is_future() {
+        return None;
+    }
+    let terms = Terms::new(base, "USD").settled_in("USD");
+    if let Some(day) = dates::quarter(end) {
+        let mark = product.map_or_else(|| end.to_owned(), |product| format!("{product}-{end}"));
+        return Some(terms.ending_by_habit(day).marked(&mark).into());
+    }
+    let terms = match product {
+        Some(product) => terms.marked(product),
+        None => terms,
+    };
+    if end.len() == 4 && end.bytes().all(|b| b.is_ascii_digit()) {
+        let Some(since) = symbol.since else { return Some(Reading::Unnamed(Reason::NoYear)) };
+        return Some(terms.ending(dates::month_day_from(end, since)?).into());
+    }
+    Some(terms.ending(dates::digits(end)?).into())
+}
+
+/// Delta: options `C-ETH-1900-280423`, whose margin has been USDT and USD in turn, futures `BTCUSD_27DEC`.
+pub(super) fn delta(symbol: &Symbol) -> Option<Reading> {
+    if symbol.is_option() {
+        let parts: Vec<&str> = symbol.text.split('-').collect();
+        let [side @ ("C" | "P"), base, strike, end] = parts.as_slice() else { return None };
+        let terms = Terms::new(base, "USD").ending(dates::digits_day_first(end)?);
+        return Some(terms.with_right(strike, OptionSide::of_text(side)?).into());
+    }
+    let (pair, end) = symbol.text.split_once('_')?;
+    let (base, quote) = glued_pair(pair, symbol.quotes)?;
+    if !symbol.is_future() {
+        return None;
+    }
+    let terms = Terms::new(base, quote).glued();
+    if let Some(day) = dates::digits_day_first(end).or_else(|| dates::day_month_year(end)) {
+        return Some(terms.ending(day).into());
+    }
+    match symbol.since {
+        Some(since) => Some(terms.ending(dates::day_month_from(end, since)?).into()),
+        None => Some(Reading::Unnamed(Reason::NoYear)),
+    }
+}
+
+/// Bitnomial, which names contracts as exchanges off crypto do: `BUSH23`, `BUSZ2`.
+pub(super) fn bitnomial(symbol: &Symbol) -> Option<Reading> {
+    if !symbol.is_future() {
+        return None;
+    }
+    let of = |(root, year, month): (&str, i32, u32)| Reading::Month { root: root.to_owned(), year, month };
+    if let Some(written) = dates::month_code(symbol.text) {
+        return Some(of(written));
+    }
+    match symbol.since {
+        Some(since) => dates::month_code_from(symbol.text, since).map(of),
+        // Any day serves to see whether it has the form.
+        None => dates::month_code_from(symbol.text, Day::new(2020, 1, 1)?)
+            .map(|_| Reading::Unnamed(Reason::NoYear)),
+    }
+}
+
+/// OKX' spreads: two legs, whatever the list calls them.
+pub(super) fn okx_spread(_: &Symbol) -> Option<Reading> {
+    Some(Reading::Native(InstrumentType::Combo))
+}
+
+/// Coinflex: `BTC-USD-REPO-LIN`, a loan traded beside the perpetual on the same pair.
+pub(super) fn coinflex_repo(symbol: &Symbol) -> Option<Reading> {
+    let parts: Vec<&str> = symbol.text.split('-').collect();
+    let [base, quote, "REPO", "LIN"] = parts.as_slice() else { return None };
+    symbol.is_perp().then(|| Terms::new(base, quote).marked("REPO").into())
+}
+
+/// Huobi's coin-margined futures: `BTC210326`, quoted in USD.
+pub(super) fn huobi_future(symbol: &Symbol) -> Option<Reading> {
+    let (base, end) = symbol.text.split_at_checked(symbol.text.len().checked_sub(6)?)?;
+    let terms = Terms::new(base, "USD").ending(dates::digits(end)?);
+    (symbol.is_future() && !base.is_empty()).then(|| terms.into())
+}

@@ -1,0 +1,100 @@
+//! The quotes of exchanges that write base and quote as one word, and the rule that parts the word.
+//!
+//! The longest quote that the word *ends* in is the quote. Never one that merely occurs in it: `USDTTRY` is
+//! USDT in TRY.
+
+/// Binance and those that write as it does.
+pub(super) const BINANCE: &[&str] = &[
+    "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDS", "USDP", "PAX", "DAI", "UST", "VAI", "USD1", "USDE", "U",
+    "BTC", "ETH", "BNB", "TRX", "XRP", "DOGE", "DOT", "SOL", "EUR", "AEUR", "EURI", "GBP", "AUD", "TRY",
+    "RUB", "UAH", "NGN", "ZAR", "BRL", "PLN", "RON", "ARS", "JPY", "MXN", "CZK", "COP", "IDR", "IDRT",
+    "BIDR", "BKRW", "BVND",
+];
+
+/// Binance in the United States and in Jersey, which have dollars and pounds of their own.
+pub(super) const BINANCE_LOCAL: &[&str] =
+    &["USD", "USDT", "USDC", "BUSD", "USD4", "DAI", "BTC", "ETH", "BNB", "EUR", "GBP"];
+
+/// Perpetuals and futures of Binance and Aster.
+pub(super) const BINANCE_CONTRACTS: &[&str] =
+    &["USDT", "USDC", "BUSD", "USD", "USD1", "USDE", "U", "BTC", "ETH", "EUR"];
+
+/// Contracts of most exchanges.
+pub(super) const CONTRACTS: &[&str] = &["USDT", "USDC", "USD", "USDE", "USD1", "EUR", "XBT", "BTC"];
+
+/// Contracts of exchanges on which a coin's own letters could be taken for another quote.
+pub(super) const DOLLARS: &[&str] = &["USDT", "USDC", "USD"];
+
+/// Contracts of BitMEX.
+pub(super) const BITMEX: &[&str] = &["USDT", "USDC", "USD", "EUR", "JPY", "KRW", "GBP", "XBT", "ETH"];
+
+/// Bybit's spot market.
+pub(super) const BYBIT: &[&str] = &[
+    "USDT", "USDC", "USDE", "USD1", "USDR", "USDQ", "RLUSD", "BTC", "ETH", "DAI", "BIT", "MNT", "SOL", "EUR",
+    "GBP", "BRL", "PLN", "TRY", "AED", "ARS", "KZT", "BRZ", "EURC",
+];
+
+/// HTX, formerly Huobi.
+pub(super) const HUOBI: &[&str] = &[
+    "USDT", "USDC", "HUSD", "USDD", "TUSD", "USDE", "USD1", "BTC", "ETH", "HT", "TRX", "HTX", "EUR", "GBP",
+    "TRY", "BRL", "RUB", "UAH", "EURS",
+];
+
+/// Gemini.
+pub(super) const GEMINI: &[&str] = &[
+    "USD", "GUSD", "RLUSD", "USDT", "USDC", "DAI", "BTC", "ETH", "SOL", "LTC", "BCH", "FIL", "DOGE", "EUR",
+    "GBP", "SGD", "AUD", "CAD", "HKD", "JPY",
+];
+
+/// Spot markets in ordinary money and coins.
+pub(super) const SPOT: &[&str] = &[
+    "USDT", "USDC", "BUSD", "USDE", "USD1", "USDF", "RLUSD", "PYUSD", "FDUSD", "USD", "EUR", "GBP", "AUD",
+    "CAD", "CHF", "JPY", "KRW", "TRY", "BRL", "UAH", "SGD", "HKD", "BTC", "ETH", "BNB", "SOL", "DAI", "EURS",
+    "EURC", "EURT", "EURCV", "BGB", "MX", "PAX", "UST",
+];
+
+/// Which bases a quote is found with, where the word alone would mislead.
+enum Bases {
+    Only(&'static [&'static str]),
+    Never(&'static [&'static str]),
+}
+
+/// `ADAEUR` is ADA in EUR and not AD in AEUR; `BNBUSD` is BNB in USD and not BN in BUSD.
+const MISLEADING: &[(&str, Bases)] = &[
+    ("AEUR", Bases::Only(&["BTC", "ETH", "BNB", "EUR"])),
+    ("U", Bases::Only(&["BTC", "ETH", "BNB", "SOL", "XRP", "USDT", "USDC", "USD1", "FDUSD", "DOGE", "PAXG"])),
+    ("HTX", Bases::Only(&["BTC", "ETH", "TRX", "SUN"])),
+    ("MX", Bases::Only(&["BTC", "ETH", "USDT"])),
+    ("BUSD", Bases::Never(&["BN", "SHI", "AR", "CK", "MO", "BO", "LA"])),
+    ("GUSD", Bases::Never(&["DO", "OM"])),
+];
+
+/// Parts a word into base and quote.
+pub(super) fn split<'a>(word: &'a str, quotes: &[&str]) -> Option<(&'a str, &'a str)> {
+    let fits = |quote: &&&str| {
+        let Some(base) = word.strip_suffix(**quote).filter(|base| !base.is_empty()) else { return false };
+        match MISLEADING.iter().find(|(name, _)| name == *quote) {
+            Some((_, Bases::Only(bases))) => bases.contains(&base),
+            Some((_, Bases::Never(bases))) => !bases.contains(&base),
+            None => true,
+        }
+    };
+    let quote = quotes.iter().filter(fits).max_by_key(|quote| quote.len())?;
+    Some(word.split_at(word.len() - quote.len()))
+}
+
+/// Poloniex wrote the quote first until August 2022 and writes it last since. Of two coins the one that stands
+/// earlier here is the quote.
+const RANKS: &[&str] =
+    &["USDT", "USDC", "USDD", "USDJ", "USD", "BUSD", "TUSD", "PAX", "DAI", "BTC", "ETH", "BNB", "TRX", "XMR"];
+
+/// Base and quote of two names in unknown order; none where neither is a quote.
+pub(super) fn by_rank<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
+    let rank = |name: &str| RANKS.iter().position(|quote| *quote == name);
+    match (rank(one), rank(other)) {
+        (None, None) => None,
+        (Some(_), None) => Some((other, one)),
+        (None, Some(_)) => Some((one, other)),
+        (Some(first), Some(second)) => Some(if first < second { (other, one) } else { (one, other) }),
+    }
+}

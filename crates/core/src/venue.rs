@@ -1,0 +1,157 @@
+//! The exchanges that the vendor records, and their names as venues.
+//!
+//! A venue is the vendor's exchange id in upper case; only OKX has changed its name since. Not for symbols:
+//! those are [`crate::symbol`].
+
+/// The vendor's ids of the exchanges known today. It may record others: nothing but [`parse_venue`] and
+/// [`suggest`] depends on this list.
+pub const EXCHANGES: &[&str] = &[
+    "aster",
+    "aster-futures",
+    "bitmex",
+    "deribit",
+    "binance-futures",
+    "binance-delivery",
+    "binance-european-options",
+    "binance",
+    "ftx",
+    "okex-futures",
+    "okex-options",
+    "okex-swap",
+    "okex",
+    "okex-spreads",
+    "huobi-dm",
+    "huobi-dm-swap",
+    "huobi-dm-linear-swap",
+    "huobi",
+    "bitfinex-derivatives",
+    "bitfinex",
+    "coinbase",
+    "coinbase-international",
+    "cryptofacilities",
+    "kraken",
+    "bitstamp",
+    "gemini",
+    "poloniex",
+    "bybit",
+    "bybit-spot",
+    "bybit-options",
+    "phemex",
+    "delta",
+    "ftx-us",
+    "binance-us",
+    "gate-io-futures",
+    "mexc-futures",
+    "gate-io",
+    "okcoin",
+    "bitflyer",
+    "hitbtc",
+    "coinflex",
+    "binance-jersey",
+    "binance-dex",
+    "upbit",
+    "ascendex",
+    "dydx",
+    "dydx-v4",
+    "serum",
+    "mango",
+    "huobi-dm-options",
+    "star-atlas",
+    "crypto-com",
+    "kucoin",
+    "kucoin-futures",
+    "bitnomial",
+    "woo-x",
+    "blockchain-com",
+    "bitget",
+    "bitget-futures",
+    "hyperliquid",
+    "lighter",
+    "bullish",
+    "mexc",
+    "polymarket",
+];
+
+/// Ids that the vendor used in former years and still answers to.
+const FORMER_EXCHANGES: &[&str] = &["binance-options", "crypto-com-derivatives"];
+
+/// The venues that are meant when a user names none.
+pub const DEFAULT_VENUES: &[&str] =
+    &["BINANCE", "BINANCE-FUTURES", "DERIBIT", "BYBIT", "BYBIT-SPOT", "OKX", "OKX-FUTURES", "OKX-SWAP"];
+
+/// A text that names no venue known today.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("unknown venue `{text}`{}", suggestion.as_ref().map(|venue| format!("; did you mean {venue}?")).unwrap_or_default())]
+pub struct UnknownVenue {
+    text: String,
+    suggestion: Option<String>,
+}
+
+/// The venue of one of the vendor's exchange ids, also of an id that is not known today.
+///
+/// ```
+/// assert_eq!(mtdh_core::venue::venue_of_exchange("okex-swap"), "OKX-SWAP");
+/// assert_eq!(mtdh_core::venue::venue_of_exchange("binance-futures"), "BINANCE-FUTURES");
+/// ```
+pub fn venue_of_exchange(exchange: &str) -> String {
+    swap_okx(&exchange.to_ascii_uppercase(), "OKEX", "OKX")
+}
+
+/// The vendor's exchange id of a venue: the way back from [`venue_of_exchange`].
+pub fn exchange_of_venue(venue: &str) -> String {
+    swap_okx(&venue.to_ascii_lowercase(), "okex", "okx")
+}
+
+/// Exchanges the two names at the beginning of an id for each other. Both ways, so that an id `okx`, should it
+/// come, would not fall together with `okex`.
+fn swap_okx(id: &str, former: &str, present: &str) -> String {
+    let rest_of = |name: &str| id.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with('-'));
+    if let Some(rest) = rest_of(former) {
+        return format!("{present}{rest}");
+    }
+    rest_of(present).map_or_else(|| id.to_owned(), |rest| format!("{former}{rest}"))
+}
+
+/// The venue that a user means by a venue's name or an exchange id, in any case.
+///
+/// # Errors
+/// When no venue known today has that name; the error names the nearest one if there is one near.
+pub fn parse_venue(text: &str) -> Result<String, UnknownVenue> {
+    known()
+        .find(|exchange| {
+            text.eq_ignore_ascii_case(exchange) || text.eq_ignore_ascii_case(&venue_of_exchange(exchange))
+        })
+        .map(venue_of_exchange)
+        .ok_or_else(|| UnknownVenue { text: text.to_owned(), suggestion: suggest(text) })
+}
+
+/// The venue whose name or exchange id is nearest to a text, if not more than a third of the letters differ.
+pub fn suggest(text: &str) -> Option<String> {
+    let typed = text.to_ascii_uppercase();
+    let distance = |exchange: &str| {
+        let by_id = edit_distance(&typed, &exchange.to_ascii_uppercase());
+        by_id.min(edit_distance(&typed, &venue_of_exchange(exchange)))
+    };
+    let nearest = known().min_by_key(|exchange| distance(exchange))?;
+    (distance(nearest) * 3 <= typed.chars().count()).then(|| venue_of_exchange(nearest))
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    EXCHANGES.iter().chain(FORMER_EXCHANGES).copied()
+}
+
+/// How many letters must be added, removed or changed to turn one text into the other (Levenshtein).
+fn edit_distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}

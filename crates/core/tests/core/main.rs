@@ -1,0 +1,50 @@
+//! Tests of names: keys, venues, symbols of every exchange, and lists of instruments.
+
+mod contracts;
+mod defects;
+mod grammars;
+mod grammars_further;
+mod keys;
+mod real_lists;
+mod real_symbols;
+mod universes;
+mod venues;
+
+use mtdh_core::Day;
+use mtdh_core::key::InstrumentType;
+use mtdh_core::symbol::{Listed, Named, Unnamed, name_by_symbol};
+use mtdh_core::venue::venue_of_exchange;
+
+/// The day of `YYYY-MM-DD`.
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+/// Names a symbol by itself; `kind` is the vendor's word.
+fn name(exchange: &str, id: &str, kind: &str, since: Option<Day>) -> Result<Named, Unnamed> {
+    let kind = InstrumentType::of_vendor(kind).unwrap();
+    name_by_symbol(&Listed { exchange, id, kind, since })
+}
+
+/// One line for what a name says: `TYPE:SYMBOL`, then the settlement asset, then `inverse`.
+fn line(named: &Named) -> String {
+    let (_, key) = named.key.as_str().split_once(':').unwrap();
+    let settle = named.settle.as_deref().map(|asset| format!(" {asset}")).unwrap_or_default();
+    format!("{key}{settle}{}", if named.inverse { " inverse" } else { "" })
+}
+
+/// The form that a symbol has in the vendor's files.
+fn dataset_form(id: &str) -> String {
+    id.to_uppercase().replace(['/', ':'], "-")
+}
+
+/// Checks symbols of an exchange, in API form and in dataset form: id, the vendor's type, and what [`line`] says.
+fn check(exchange: &str, cases: &[(&str, &str, &str)]) {
+    for (id, kind, expected) in cases {
+        for form in [(*id).to_owned(), dataset_form(id)] {
+            let named = name(exchange, &form, kind, None).unwrap_or_else(|unnamed| panic!("{unnamed}"));
+            assert_eq!(line(&named), *expected, "{exchange} {form}");
+            assert_eq!(named.key.venue(), venue_of_exchange(exchange));
+        }
+    }
+}

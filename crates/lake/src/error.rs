@@ -1,0 +1,139 @@
+//! What can go wrong with the lake, by what a caller can do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use mtdh_core::facts::FactsError;
+use parquet::errors::ParquetError;
+
+/// A failure of the lake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LakeError {
+    /// The lake's URL cannot be used.
+    #[error("`{url}` is not a lake: {reason}; give a folder, gs://BUCKET or s3://BUCKET")]
+    BadUrl {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The folder does not exist.
+    #[error("there is no lake at {}", .0.display())]
+    NoFolder(PathBuf),
+    /// The bucket does not exist, or cannot be seen.
+    #[error("the bucket of {url} does not exist, or these credentials may not see it")]
+    NoBucket {
+        /// The lake.
+        url: String,
+        /// What the store said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The store refused the credentials, or there are none.
+    #[error("no access to {url}")]
+    NoAccess {
+        /// The lake.
+        url: String,
+        /// What the store said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The store did not answer in time.
+    #[error("{url} did not answer within {seconds} s")]
+    NoAnswer {
+        /// The lake.
+        url: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A local file could not be read or written.
+    #[error("cannot use {}", path.display())]
+    Disk {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The store failed.
+    #[error("the store failed on {path}")]
+    Store {
+        /// The object or prefix.
+        path: String,
+        /// What it said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// An object exists that should have been made now, and it is another one.
+    #[error("{path} exists with other content; another writer made it, or an older version of mtdh did")]
+    Exists {
+        /// The object.
+        path: String,
+    },
+    /// What the store keeps is not what was sent.
+    #[error("{path} arrived damaged at the store: its checksum is {found}, sent was {sent}")]
+    Damaged {
+        /// The object.
+        path: String,
+        /// The store's checksum.
+        found: String,
+        /// Ours.
+        sent: String,
+    },
+    /// Others changed the object each time that it was to be changed.
+    #[error("{path} was changed by others {attempts} times while it was to be changed; try again")]
+    Contended {
+        /// The object.
+        path: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The object is no Parquet file that can be read.
+    #[error("{path} cannot be read as Parquet")]
+    Parquet {
+        /// The object.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: ParquetError,
+    },
+    /// The object's footer does not say what a partition's must.
+    #[error("{path} does not describe itself as a partition must")]
+    Facts {
+        /// The object.
+        path: String,
+        /// What it lacks.
+        #[source]
+        source: FactsError,
+    },
+    /// The object is a table of another shape.
+    #[error("{path} is not the table that belongs there: {reason}")]
+    WrongTable {
+        /// The object.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl LakeError {
+    /// Whether every other write would fail as well: the run must stop rather than list the same failure thousands
+    /// of times.
+    pub fn is_fatal(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match self {
+            LakeError::Disk { source, .. } => {
+                matches!(source.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+            }
+            LakeError::NoBucket { .. } | LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => true,
+            LakeError::Store { source, .. } => is_refusal(source),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a store's error is about credentials.
+pub(crate) fn is_refusal(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
+}

@@ -1,0 +1,151 @@
+//! Which object holds what: the lake's paths, in both directions. Nothing else spells a path.
+//!
+//! Names keep the instrument key's colons, which GCS, S3 and the file systems of Linux and macOS allow.
+
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Partition;
+use mtdh_core::{DataType, Day, DayRange};
+use object_store::path::Path;
+
+const RAW: &str = "raw_tick_data/by_date";
+const QUARANTINE: &str = "quarantine/by_date";
+/// Where a local lake keeps what is on its way in; no listing of data looks there.
+pub(crate) const TEMPORARY: &str = "_tmp";
+
+/// A path of the lake. Keys and days hold no character that a path may not.
+fn path(text: String) -> Path {
+    Path::parse(text).expect("keys, days and data types hold only characters that paths may hold")
+}
+
+/// The instruments of a day.
+pub fn instruments(day: Day) -> Path {
+    path(format!("instrument_availability/by_date/day-{day}/instruments.parquet"))
+}
+
+/// The instruments of a range of days, with a `date` column.
+pub fn instruments_aggregate(range: DayRange) -> Path {
+    let (first, last) = (range.first().compact(), range.last().compact());
+    path(format!("instrument_availability/aggregate/instruments_{first}_{last}.parquet"))
+}
+
+/// One partition.
+pub fn partition(partition: &Partition) -> Path {
+    path(format!("{RAW}/{}.parquet", below(partition)))
+}
+
+/// The rejected rows of one partition, one JSON object a line.
+pub fn quarantine(partition: &Partition) -> Path {
+    path(format!("{QUARANTINE}/{}.jsonl", below(partition)))
+}
+
+fn below(partition: &Partition) -> String {
+    format!("day-{}/data_type-{}/{}", partition.day, partition.data_type, partition.key)
+}
+
+/// All partitions of a day.
+pub fn day_of_partitions(day: Day) -> Path {
+    path(format!("{RAW}/day-{day}"))
+}
+
+/// All partitions of a day and data type.
+pub fn day_and_type(day: Day, data_type: DataType) -> Path {
+    path(format!("{RAW}/day-{day}/data_type-{data_type}"))
+}
+
+/// All partitions.
+pub fn all_partitions() -> Path {
+    path(RAW.to_owned())
+}
+
+/// What validation found missing on a day.
+pub fn missing_report(day: Day) -> Path {
+    path(format!("missing_data_reports/by_date/day-{day}/missing_data.parquet"))
+}
+
+/// What is there of a day, with the facts of each object. Derived: it may be deleted and is made again.
+pub fn available_report(day: Day) -> Path {
+    path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
+}
+
+/// The progress and summary of one shard of a run.
+pub fn run_summary(run_id: &str, index: u32, total: u32) -> Path {
+    path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))
+}
+
+/// Reads [`partition`] back.
+pub fn parse_partition(path: &Path) -> Option<Partition> {
+    let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
+    let (day, rest) = below.split_once("/data_type-")?;
+    let (data_type, name) = rest.split_once('/')?;
+    let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
+    let read = Partition { day: day.parse().ok()?, data_type: data_type.parse().ok()?, key };
+    // Only the one spelling that is written counts: `perpetual` for PERP would be a second object of one partition.
+    (partition(&read) == *path).then_some(read)
+}
+
+/// Reads the day out of a folder name such as `day-2024-03-01`.
+pub fn parse_day_folder(path: &Path) -> Option<Day> {
+    path.filename()?.strip_prefix("day-")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_paths_that_users_know() {
+        let known = Partition {
+            day: "2023-05-23".parse().unwrap(),
+            data_type: DataType::BookSnapshot5,
+            key: "BINANCE:SPOT_PAIR:BTC-USDT".parse().unwrap(),
+        };
+        assert_eq!(
+            partition(&known).as_ref(),
+            "raw_tick_data/by_date/day-2023-05-23/data_type-book_snapshot_5/BINANCE:SPOT_PAIR:BTC-USDT.parquet"
+        );
+        let range = DayRange::new("2023-05-23".parse().unwrap(), "2023-05-25".parse().unwrap()).unwrap();
+        assert_eq!(
+            instruments_aggregate(range).as_ref(),
+            "instrument_availability/aggregate/instruments_20230523_20230525.parquet"
+        );
+    }
+
+    #[test]
+    fn what_is_no_partition_is_not_taken_for_one() {
+        for other in [
+            "raw_tick_data/by_date/day-2023-05-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.csv",
+            "raw_tick_data/by_date/day-2023-05-23/data_type-trades/binance:SPOT_PAIR:BTC-USDT.parquet",
+            "raw_tick_data/by_date/day-2023-05-23/data_type-trades/DERIBIT:PERPETUAL:BTC-USD.parquet",
+            "raw_tick_data/by_date/day-2023-5-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet",
+            "raw_tick_data/by_date/day-2023-05-23/data_type-nothing/BINANCE:SPOT_PAIR:BTC-USDT.parquet",
+            "quarantine/by_date/day-2023-05-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.jsonl",
+        ] {
+            assert_eq!(parse_partition(&Path::parse(other).unwrap()), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn partitions_read_back(
+            days in 0_i64..20_000,
+            data_type in 0_usize..9,
+            venue in "[A-Z][A-Z0-9-]{0,12}",
+            base in "[A-Z0-9]{1,10}",
+            strike in 1_u32..1_000_000,
+            shape in 0..4,
+        ) {
+            let day = Day::new(1970, 1, 1).unwrap().plus(days);
+            let key = match shape {
+                0 => format!("{venue}:SPOT_PAIR:{base}-USDT"),
+                1 => format!("{venue}:PERP:{base}-USD"),
+                2 => format!("{venue}:FUTURE:{base}-USD-241227"),
+                _ => format!("{venue}:OPTION:{base}-USD-241227-{strike}-CALL"),
+            };
+            let Ok(key) = key.parse::<InstrumentKey>() else { return Ok(()) };
+            let written = Partition { day, data_type: DataType::ALL[data_type], key };
+            prop_assert_eq!(parse_partition(&partition(&written)), Some(written));
+        }
+    }
+}

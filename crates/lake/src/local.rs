@@ -1,0 +1,93 @@
+//! Publishing on a local file system: an object appears whole under its name, and is on the disk when it does.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::stage::Content;
+use crate::store::Existing;
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is there now.
+    Made,
+    /// It was there before, and was kept.
+    WasThere,
+}
+
+/// Publishes `content` as `target`. `folder` lies on the same file system. The content, the new name and the folders
+/// made for it are flushed to the disk: all four steps are one function, so that no caller forgets one.
+pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existing) -> io::Result<Outcome> {
+    let parent = target.parent().unwrap_or(Path::new("/"));
+    let made = make_folders(parent)?;
+    let file = match content {
+        Content::File(file) => file,
+        Content::Memory(bytes) => {
+            let mut file = NamedTempFile::new_in(folder)?;
+            file.write_all(&bytes)?;
+            file
+        }
+    };
+    // Temporary files are private; objects are as readable as the user's other files.
+    #[cfg(unix)]
+    make_readable(file.as_file())?;
+    file.as_file().sync_all()?;
+    let outcome = match existing {
+        Existing::Replace => {
+            file.persist(target).map_err(|e| e.error)?;
+            Outcome::Made
+        }
+        Existing::Keep => match file.persist_noclobber(target) {
+            Ok(_) => Outcome::Made,
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Outcome::WasThere,
+            Err(refused) => return Err(refused.error),
+        },
+    };
+    sync_folder(parent)?;
+    made.iter().filter_map(|folder| folder.parent()).try_for_each(sync_folder)?;
+    Ok(outcome)
+}
+
+#[cfg(unix)]
+fn make_readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+/// Makes a folder and those above it; returns those that were not there.
+fn make_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    if folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let made = folder.ancestors().take_while(|f| !f.exists()).map(Path::to_owned).collect();
+    fs::create_dir_all(folder)?;
+    Ok(made)
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_kept_or_replaced_as_asked() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("a/b/c");
+        let put = |text: &str, existing| {
+            publish(Content::Memory(text.into()), root.path(), &target, existing).unwrap()
+        };
+        assert_eq!(put("one", Existing::Keep), Outcome::Made);
+        assert_eq!(put("two", Existing::Keep), Outcome::WasThere);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "one");
+        assert_eq!(put("three", Existing::Replace), Outcome::Made);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "three");
+        let entries: Vec<_> = fs::read_dir(root.path()).unwrap().collect();
+        assert_eq!(entries.len(), 1, "no temporary file stays");
+    }
+}

@@ -1,0 +1,287 @@
+//! The two reports of a day: what is there, with its facts, and what is missing.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use mtdh_core::Day;
+use mtdh_core::facts::{Facts, Tally};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::{Partition, Status};
+use mtdh_core::table::SCHEMA_VERSION;
+use object_store::path::Path;
+
+use crate::error::LakeError;
+use crate::layout;
+use crate::small_table::{Cells, Columns, from_parquet, to_parquet};
+use crate::store::Lake;
+
+/// One line of `available_data.parquet`: a partition that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Available {
+    /// Which.
+    pub partition: Partition,
+    /// Stored, empty or absent.
+    pub status: Status,
+    /// Size of the object in bytes. Facts count only for an object of this size.
+    pub bytes: u64,
+    /// Counts and ranges, as in the footer.
+    pub tally: Tally,
+    /// Why it is empty or absent, as in the footer.
+    pub reason: Option<String>,
+    /// SHA-256 of the vendor file, as in the footer.
+    pub source_sha256: Option<String>,
+    /// The vendor's entity tag, as in the footer.
+    pub source_etag: Option<String>,
+}
+
+impl Available {
+    /// The line of an object from its facts.
+    pub fn of(facts: &Facts, bytes: u64) -> Available {
+        Available {
+            partition: facts.partition.clone(),
+            status: facts.status,
+            bytes,
+            tally: facts.tally,
+            reason: facts.reason.clone(),
+            source_sha256: facts.origin.sha256.clone(),
+            source_etag: facts.origin.etag.clone(),
+        }
+    }
+}
+
+/// One line of `missing_data.parquet`: a partition that should be there and is not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// Which.
+    pub partition: Partition,
+    /// `missing`, or what is wrong with the object that is there.
+    pub reason: String,
+}
+
+fn available_table(rows: &[Available]) -> RecordBatch {
+    let all = || rows.iter();
+    let mut columns = Columns::default();
+    columns.text("instrument_key", all().map(|r| r.partition.key.as_str()));
+    columns.text("venue", all().map(|r| r.partition.key.venue()));
+    columns.text("instrument_type", all().map(|r| r.partition.key.instrument_type().name()));
+    columns.text("data_type", all().map(|r| r.partition.data_type.name()));
+    columns.maybe_text("date", all().map(|r| Some(r.partition.day.to_string())));
+    columns.maybe_text("base_asset", all().map(|r| r.partition.key.base()));
+    columns.maybe_text("quote_asset", all().map(|r| r.partition.key.quote()));
+    columns.text("status", all().map(|r| r.status.name()));
+    columns.maybe_text("reason", all().map(|r| r.reason.as_deref()));
+    columns.maybe_count("rows", all().map(|r| Some(r.tally.rows_out)));
+    columns.maybe_count("rows_in", all().map(|r| Some(r.tally.rows_in)));
+    columns.maybe_count("rows_rejected", all().map(|r| Some(r.tally.rows_rejected)));
+    columns.maybe_count("bytes", all().map(|r| Some(r.bytes)));
+    columns.maybe_time("timestamp_min", all().map(|r| r.tally.timestamp.map(|t| t.0)));
+    columns.maybe_time("timestamp_max", all().map(|r| r.tally.timestamp.map(|t| t.1)));
+    columns.maybe_time("local_timestamp_min", all().map(|r| r.tally.local_timestamp.map(|t| t.0)));
+    columns.maybe_time("local_timestamp_max", all().map(|r| r.tally.local_timestamp.map(|t| t.1)));
+    columns.maybe_count("inexact_numbers", all().map(|r| Some(r.tally.inexact_numbers)));
+    columns.maybe_count("arrival_regressions", all().map(|r| Some(r.tally.arrival_regressions)));
+    columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
+    columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
+    columns.maybe_count("schema_version", all().map(|_| Some(u64::from(SCHEMA_VERSION))));
+    columns.finish().expect("columns made from one list have one length")
+}
+
+fn partitions(cells: &Cells<'_>, rows: usize) -> Result<Vec<Partition>, String> {
+    let (key, data_type, date) = (cells.text("instrument_key")?, cells.text("data_type")?, cells.text("date")?);
+    let read = |row| {
+        Some(Partition {
+            key: key(row)?.parse::<InstrumentKey>().ok()?,
+            data_type: data_type(row)?.parse().ok()?,
+            day: date(row)?.parse().ok()?,
+        })
+    };
+    (0..rows).map(|row| read(row).ok_or_else(|| format!("row {row} names no partition"))).collect()
+}
+
+fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
+    let cells = Cells::of(table);
+    let (status, reason) = (cells.text("status")?, cells.text("reason")?);
+    let (sha256, etag) = (cells.text("source_sha256")?, cells.text("source_etag")?);
+    let count = |name| -> Result<_, String> {
+        let read = cells.count(name)?;
+        Ok(move |row| read(row).unwrap_or_default())
+    };
+    let (rows_out, rows_in, rejected) = (count("rows")?, count("rows_in")?, count("rows_rejected")?);
+    let (bytes, inexact, regressions) =
+        (count("bytes")?, count("inexact_numbers")?, count("arrival_regressions")?);
+    let (first, last) = (cells.time("timestamp_min")?, cells.time("timestamp_max")?);
+    let (first_local, last_local) = (cells.time("local_timestamp_min")?, cells.time("local_timestamp_max")?);
+    let read = |(row, partition)| {
+        Ok(Available {
+            partition,
+            status: status(row).and_then(Status::from_name).ok_or_else(|| format!("row {row} has no status"))?,
+            bytes: bytes(row),
+            tally: Tally {
+                rows_in: rows_in(row),
+                rows_out: rows_out(row),
+                rows_rejected: rejected(row),
+                inexact_numbers: inexact(row),
+                arrival_regressions: regressions(row),
+                timestamp: first(row).zip(last(row)),
+                local_timestamp: first_local(row).zip(last_local(row)),
+            },
+            reason: reason(row).map(str::to_owned),
+            source_sha256: sha256(row).map(str::to_owned),
+            source_etag: etag(row).map(str::to_owned),
+        })
+    };
+    partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect()
+}
+
+fn missing_table(rows: &[Missing]) -> RecordBatch {
+    let all = || rows.iter();
+    let mut columns = Columns::default();
+    columns.maybe_text("date", all().map(|r| Some(r.partition.day.to_string())));
+    columns.text("instrument_key", all().map(|r| r.partition.key.as_str()));
+    columns.text("venue", all().map(|r| r.partition.key.venue()));
+    columns.text("instrument_type", all().map(|r| r.partition.key.instrument_type().name()));
+    columns.text("data_type", all().map(|r| r.partition.data_type.name()));
+    columns.text("status", all().map(|_| Status::Missing.name()));
+    columns.text("reason", all().map(|r| r.reason.as_str()));
+    columns.finish().expect("columns made from one list have one length")
+}
+
+fn missing_rows(table: &RecordBatch) -> Result<Vec<Missing>, String> {
+    let cells = Cells::of(table);
+    let reason = cells.text("reason")?;
+    let read = |(row, partition)| Missing { partition, reason: reason(row).unwrap_or_default().to_owned() };
+    Ok(partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect())
+}
+
+fn table(bytes: Bytes, path: &Path) -> Result<RecordBatch, LakeError> {
+    from_parquet(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })
+}
+
+fn wrong(path: &Path) -> impl Fn(String) -> LakeError + '_ {
+    move |reason| LakeError::WrongTable { path: path.to_string(), reason }
+}
+
+fn bytes_of(table: &RecordBatch, path: &Path) -> Result<Bytes, LakeError> {
+    to_parquet(table).map_err(|source| LakeError::Parquet { path: path.to_string(), source })
+}
+
+impl Lake {
+    /// What the day's report says is there. A report that cannot be read counts as none: it is made from the objects
+    /// and can be made again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn available(&self, day: Day) -> Result<BTreeMap<Partition, Available>, LakeError> {
+        let path = layout::available_report(day);
+        let Some(bytes) = self.read(&path).await? else { return Ok(BTreeMap::new()) };
+        match table(bytes, &path).and_then(|t| available_rows(&t).map_err(wrong(&path))) {
+            Ok(rows) => Ok(rows.into_iter().map(|row| (row.partition.clone(), row)).collect()),
+            Err(error) => {
+                tracing::warn!(%error, "reading footers instead of the report");
+                Ok(BTreeMap::new())
+            }
+        }
+    }
+
+    /// Changes the day's report of what is there: `change` gets its rows and changes them in place.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn update_available(
+        &self,
+        day: Day,
+        mut change: impl FnMut(&mut BTreeMap<Partition, Available>),
+    ) -> Result<(), LakeError> {
+        let path = layout::available_report(day);
+        self.update(&path, |old| {
+            let read = |bytes: &Bytes| table(bytes.clone(), &path).ok().and_then(|t| available_rows(&t).ok());
+            let rows = old.and_then(read).unwrap_or_default();
+            let mut rows = rows.into_iter().map(|row| (row.partition.clone(), row)).collect();
+            change(&mut rows);
+            bytes_of(&available_table(&rows.into_values().collect::<Vec<_>>()), &path)
+        })
+        .await
+    }
+
+    /// What the day's report says is missing; nothing when there is no report.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is not such a table.
+    pub async fn missing(&self, day: Day) -> Result<Option<Vec<Missing>>, LakeError> {
+        let path = layout::missing_report(day);
+        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
+        missing_rows(&table(bytes, &path)?).map(Some).map_err(wrong(&path))
+    }
+
+    /// Writes the day's report of what is missing, also when nothing is. Rows of partitions that `speaks_of` does not
+    /// hold stay as they are.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is not such a table.
+    pub async fn update_missing(
+        &self,
+        day: Day,
+        rows: &[Missing],
+        speaks_of: impl Fn(&Partition) -> bool,
+    ) -> Result<(), LakeError> {
+        let path = layout::missing_report(day);
+        self.update(&path, |old| {
+            let old = old.map(|bytes| missing_rows(&table(bytes.clone(), &path)?).map_err(wrong(&path)));
+            let mut all = old.transpose()?.unwrap_or_default();
+            all.retain(|row| !speaks_of(&row.partition));
+            all.extend(rows.iter().cloned());
+            all.sort();
+            bytes_of(&missing_table(&all), &path)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mtdh_core::DataType;
+
+    use super::*;
+
+    fn partition(key: &str, data_type: DataType) -> Partition {
+        Partition { day: "2024-03-01".parse().unwrap(), data_type, key: key.parse().unwrap() }
+    }
+
+    #[tokio::test]
+    async fn a_filtered_report_replaces_only_the_rows_it_speaks_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
+        let missing = |key, data_type| Missing { partition: partition(key, data_type), reason: "missing".into() };
+        let (perp, spot) = ("DERIBIT:PERP:BTC-USD", "BINANCE:SPOT_PAIR:BTC-USDT");
+        let day = "2024-03-01".parse().unwrap();
+        let all = [missing(spot, DataType::Trades), missing(perp, DataType::Trades)];
+        lake.update_missing(day, &all, |_| true).await.unwrap();
+        lake.update_missing(day, &[], |p| p.key.venue() == "DERIBIT").await.unwrap();
+        assert_eq!(lake.missing(day).await.unwrap(), Some(vec![missing(spot, DataType::Trades)]));
+        lake.update_missing(day, &[], |_| true).await.unwrap();
+        assert_eq!(lake.missing(day).await.unwrap(), Some(vec![]), "written also when nothing is missing");
+    }
+
+    #[tokio::test]
+    async fn facts_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
+        let row = Available {
+            partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
+            status: Status::Stored,
+            bytes: 100,
+            tally: Tally { rows_in: 2, rows_out: 2, timestamp: Some((1, 2)), ..Tally::default() },
+            reason: None,
+            source_sha256: Some("ab".into()),
+            source_etag: None,
+        };
+        let day = row.partition.day;
+        lake.update_available(day, |rows| {
+            rows.insert(row.partition.clone(), row.clone());
+        })
+        .await
+        .unwrap();
+        assert_eq!(lake.available(day).await.unwrap().into_values().collect::<Vec<_>>(), [row]);
+    }
+}

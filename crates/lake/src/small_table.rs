@@ -1,0 +1,140 @@
+//! Small tables that are read and written whole: the instruments of a day and the reports.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_schema::{ArrowError, Field, Schema};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+
+use crate::write::base_properties;
+
+/// A table to be: named columns of equal length.
+#[derive(Default)]
+pub(crate) struct Columns {
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Columns {
+    fn push(&mut self, name: &str, array: ArrayRef, nullable: bool) {
+        self.fields.push(Field::new(name, array.data_type().clone(), nullable));
+        self.arrays.push(array);
+    }
+
+    pub fn text<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
+        self.push(name, Arc::new(StringArray::from_iter_values(values)), false);
+    }
+
+    pub fn maybe_text<S: AsRef<str>>(&mut self, name: &str, values: impl Iterator<Item = Option<S>>) {
+        self.push(name, Arc::new(values.collect::<StringArray>()), true);
+    }
+
+    pub fn texts<'a, I: Iterator<Item = &'a str>>(&mut self, name: &str, lists: impl Iterator<Item = I>) {
+        let item = Field::new("item", arrow_schema::DataType::Utf8, false);
+        let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Arc::new(item));
+        for list in lists {
+            list.for_each(|text| builder.values().append_value(text));
+            builder.append(true);
+        }
+        self.push(name, Arc::new(builder.finish()), false);
+    }
+
+    /// Microseconds since the Unix epoch, UTC.
+    pub fn maybe_time(&mut self, name: &str, values: impl Iterator<Item = Option<i64>>) {
+        let array = values.collect::<TimestampMicrosecondArray>().with_timezone("UTC");
+        self.push(name, Arc::new(array), true);
+    }
+
+    pub fn maybe_number(&mut self, name: &str, values: impl Iterator<Item = Option<f64>>) {
+        self.push(name, Arc::new(values.collect::<Float64Array>()), true);
+    }
+
+    pub fn maybe_count(&mut self, name: &str, values: impl Iterator<Item = Option<u64>>) {
+        self.push(name, Arc::new(values.collect::<UInt64Array>()), true);
+    }
+
+    pub fn maybe_flag(&mut self, name: &str, values: impl Iterator<Item = Option<bool>>) {
+        self.push(name, Arc::new(values.collect::<BooleanArray>()), true);
+    }
+
+    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
+        RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.arrays)
+    }
+}
+
+/// A table as the bytes of a Parquet file.
+pub(crate) fn to_parquet(table: &RecordBatch) -> Result<Bytes, ParquetError> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(base_properties().build()))?;
+    writer.write(table)?;
+    Ok(writer.into_inner()?.into())
+}
+
+/// The bytes of a Parquet file as a table.
+pub(crate) fn from_parquet(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(1 << 20);
+    let schema = builder.schema().clone();
+    let batches = builder.build()?.collect::<Result<Vec<_>, ArrowError>>()?;
+    Ok(arrow_select::concat::concat_batches(&schema, &batches)?)
+}
+
+/// Reads a table's cells by column name; a column that is lacking or of another type is named.
+pub(crate) struct Cells<'a> {
+    table: &'a RecordBatch,
+}
+
+impl<'a> Cells<'a> {
+    pub fn of(table: &'a RecordBatch) -> Cells<'a> {
+        Cells { table }
+    }
+
+    fn column(&self, name: &str) -> Result<&'a ArrayRef, String> {
+        self.table.column_by_name(name).ok_or_else(|| format!("it has no column `{name}`"))
+    }
+
+    pub fn text(&self, name: &str) -> Result<impl Fn(usize) -> Option<&'a str> + use<'a>, String> {
+        let array = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| other_type(name))?;
+        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+    }
+
+    pub fn time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
+        let array =
+            self.column(name)?.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| other_type(name))?;
+        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+    }
+
+    pub fn number(&self, name: &str) -> Result<impl Fn(usize) -> Option<f64> + use<'a>, String> {
+        let array = self.column(name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| other_type(name))?;
+        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+    }
+
+    pub fn count(&self, name: &str) -> Result<impl Fn(usize) -> Option<u64> + use<'a>, String> {
+        let array = self.column(name)?.as_primitive_opt::<UInt64Type>().ok_or_else(|| other_type(name))?;
+        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+    }
+
+    pub fn flag(&self, name: &str) -> Result<impl Fn(usize) -> Option<bool> + use<'a>, String> {
+        let array = self.column(name)?.as_boolean_opt().ok_or_else(|| other_type(name))?;
+        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+    }
+
+    pub fn texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, String> {
+        let array = self.column(name)?.as_list_opt::<i32>().ok_or_else(|| other_type(name))?;
+        Ok(move |row| {
+            let list = array.value(row);
+            let texts = list.as_string_opt::<i32>();
+            texts.map(|t| t.iter().flatten().map(str::to_owned).collect()).unwrap_or_default()
+        })
+    }
+}
+
+fn other_type(name: &str) -> String {
+    format!("its column `{name}` has another type")
+}

@@ -1,0 +1,367 @@
+//! The lake as a store of whole objects: list, read, publish, change.
+//!
+//! Knows nothing of Parquet. `copy` and `rename` of object_store are never used: on GCS its 0.13 has them swapped.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
+
+use crate::error::{LakeError, is_refusal};
+use crate::local::{self, Outcome};
+use crate::open::{LakeOptions, Place, Remote, place};
+use crate::stage::{Content, Stage, Workplace};
+use crate::upload;
+
+/// How long the store may take for its first answer. Without credentials, its client asks for a metadata server that
+/// most machines do not have, again and again.
+const FIRST_ANSWER: Duration = Duration::from_secs(30);
+
+/// How often a change is tried again when others were faster.
+const UPDATE_ATTEMPTS: u32 = 30;
+
+/// A lake: a folder, or a bucket and a prefix. Cheap to clone.
+#[derive(Clone)]
+pub struct Lake {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: String,
+    place: Place,
+    /// Made when the first object is staged.
+    workplace: OnceLock<Workplace>,
+}
+
+/// What to do with an object that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it; fail when it has other bytes than the new one.
+    Keep,
+    /// Put the new one in its place, in one step.
+    Replace,
+}
+
+/// An object of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path inside the lake.
+    pub path: Path,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+impl Lake {
+    /// The lake at `url`: a folder (it need not exist), `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. Nothing is
+    /// asked for yet.
+    ///
+    /// # Errors
+    /// When the URL cannot be one, or credentials that it needs cannot be read.
+    pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
+        let inner = Inner { url: url.to_owned(), place: place(url, options)?, workplace: OnceLock::new() };
+        Ok(Lake { inner: Arc::new(inner) })
+    }
+
+    /// As it was given to [`Lake::open`].
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// The folder, when the lake is one.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        match &self.inner.place {
+            Place::Local(root) => Some(root),
+            Place::Remote(_) => None,
+        }
+    }
+
+    /// Makes sure that the lake can be read, before work is planned on it.
+    ///
+    /// # Errors
+    /// When the folder or bucket does not exist or may not be seen.
+    pub async fn check_readable(&self) -> Result<(), LakeError> {
+        match &self.inner.place {
+            Place::Local(root) if root.is_dir() => Ok(()),
+            Place::Local(root) => Err(LakeError::NoFolder(root.clone())),
+            Place::Remote(remote) => {
+                let first = async { remote.store.list(Some(&self.full(&Path::default()))).try_next().await };
+                match tokio::time::timeout(FIRST_ANSWER, first).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(source)) => Err(self.first_failure(source)),
+                    Err(_) => Err(LakeError::NoAnswer { url: self.inner.url.clone(), seconds: FIRST_ANSWER.as_secs() }),
+                }
+            }
+        }
+    }
+
+    /// Makes sure that the lake can be written, before anything is fetched for it. Makes a local lake's folder.
+    ///
+    /// # Errors
+    /// As [`Lake::check_readable`], and when the disk is full or read-only.
+    pub async fn check_writable(&self) -> Result<(), LakeError> {
+        match &self.inner.place {
+            Place::Local(_) => {
+                let mut probe = self.stage()?;
+                // More than a stage keeps in memory: a full disk refuses it here.
+                let written = std::io::Write::write_all(&mut probe, &vec![0; 2 << 20]);
+                written.map_err(|source| self.disk(self.temporary_folder(), source))
+            }
+            Place::Remote(_) => self.check_readable().await,
+        }
+    }
+
+    fn first_failure(&self, source: StoreError) -> LakeError {
+        let url = self.inner.url.clone();
+        let text = source.to_string();
+        match &source {
+            StoreError::NotFound { .. } => LakeError::NoBucket { url, source },
+            other if is_refusal(other) || text.contains("metadata") || text.contains("credential") => {
+                LakeError::NoAccess { url, source }
+            }
+            _ if text.contains("NoSuchBucket") || text.contains("404") => LakeError::NoBucket { url, source },
+            _ => LakeError::Store { path: url, source },
+        }
+    }
+
+    /// Space for an object that is to be published.
+    ///
+    /// # Errors
+    /// When the folder for unfinished objects cannot be made.
+    pub fn stage(&self) -> Result<Stage, LakeError> {
+        Ok(Stage::new(self.workplace()?.path()))
+    }
+
+    /// A folder of this process's own, which goes with it; on the lake's disk when the lake is local.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn temporary(&self) -> Result<&std::path::Path, LakeError> {
+        Ok(self.workplace()?.path())
+    }
+
+    fn workplace(&self) -> Result<&Workplace, LakeError> {
+        if let Some(workplace) = self.inner.workplace.get() {
+            return Ok(workplace);
+        }
+        let parent = self.temporary_folder();
+        let made = Workplace::create(&parent).map_err(|source| self.disk(parent, source))?;
+        // When two threads come here at once, the folder of the slower one goes as its `Workplace` is dropped.
+        Ok(self.inner.workplace.get_or_init(|| made))
+    }
+
+    fn temporary_folder(&self) -> PathBuf {
+        match &self.inner.place {
+            Place::Local(root) => root.join(crate::layout::TEMPORARY),
+            Place::Remote(_) => std::env::temp_dir().join("mtdh"),
+        }
+    }
+
+    fn disk(&self, path: PathBuf, source: std::io::Error) -> LakeError {
+        LakeError::Disk { path, source }
+    }
+
+    fn store_failure(path: &Path) -> impl Fn(StoreError) -> LakeError + '_ {
+        move |source| LakeError::Store { path: path.to_string(), source }
+    }
+
+    /// Publishes an object: from one moment to the next it is there, whole.
+    ///
+    /// # Errors
+    /// When the disk or store refuses it, when it arrived damaged, or when [`Existing::Keep`] finds another object.
+    pub async fn publish(&self, path: &Path, stage: Stage, existing: Existing) -> Result<(), LakeError> {
+        let content = stage.into_content();
+        match &self.inner.place {
+            Place::Local(root) => {
+                let (target, folder) = (root.join(path.as_ref()), self.workplace()?.path().to_owned());
+                let compared = matches!(existing, Existing::Keep).then(|| hash_of(&content)).transpose();
+                let hash = compared.map_err(|source| self.disk(target.clone(), source))?;
+                let place = target.clone();
+                let put = move || local::publish(content, &folder, &place, existing);
+                let outcome = tokio::task::spawn_blocking(put).await.unwrap_or_else(|e| Err(e.into()));
+                match outcome.map_err(|source| self.disk(target.clone(), source))? {
+                    Outcome::Made => Ok(()),
+                    Outcome::WasThere => {
+                        let there = std::fs::read(&target).map_err(|source| self.disk(target, source))?;
+                        if Some(upload::md5_hex(&there)) == hash {
+                            return Ok(());
+                        }
+                        Err(LakeError::Exists { path: path.to_string() })
+                    }
+                }
+            }
+            Place::Remote(remote) => upload::put(remote, &self.full(path), content, existing).await,
+        }
+    }
+
+    /// A small object whole, if it is there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn read(&self, path: &Path) -> Result<Option<Bytes>, LakeError> {
+        Ok(self.read_versioned(path).await?.map(|(bytes, _)| bytes))
+    }
+
+    async fn read_versioned(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, LakeError> {
+        let Some(store) = self.reading_store()? else { return Ok(None) };
+        let got = match store.get(&self.full(path)).await {
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            other => other.map_err(Self::store_failure(path))?,
+        };
+        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+        let bytes = got.bytes().await.map_err(Self::store_failure(path))?;
+        Ok(Some((bytes, version)))
+    }
+
+    /// Changes a small object: reads it, gives it to `change`, and puts what comes back, again from the start when
+    /// somebody else changed it in between. When `change` gives the same bytes, nothing is written.
+    ///
+    /// # Errors
+    /// When the store fails, `change` fails, or others are faster each time.
+    pub async fn update(
+        &self,
+        path: &Path,
+        mut change: impl FnMut(Option<&Bytes>) -> Result<Bytes, LakeError>,
+    ) -> Result<(), LakeError> {
+        let _lock = match &self.inner.place {
+            Place::Local(_) => Some(self.lock().await?),
+            Place::Remote(_) => None,
+        };
+        for attempt in 1..=UPDATE_ATTEMPTS {
+            let (old, version) = self.read_versioned(path).await?.unzip();
+            let new = change(old.as_ref())?;
+            if Some(&new) == old.as_ref() {
+                return Ok(());
+            }
+            let remote = match &self.inner.place {
+                Place::Remote(remote) => remote,
+                Place::Local(_) => return self.publish(path, self.staged(&new)?, Existing::Replace).await,
+            };
+            let mode = version.map_or(PutMode::Create, PutMode::Update);
+            match remote.store.put_opts(&self.full(path), new.into(), mode.into()).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
+                    let wait = u64::from(attempt.min(8)) * 50 + u64::from(std::process::id() % 50);
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                }
+                Err(source) => return Err(Self::store_failure(path)(source)),
+            }
+        }
+        Err(LakeError::Contended { path: path.to_string(), attempts: UPDATE_ATTEMPTS })
+    }
+
+    /// Publishes a small object in place of what is there.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
+        self.publish(path, self.staged(bytes)?, Existing::Replace).await
+    }
+
+    fn staged(&self, bytes: &[u8]) -> Result<Stage, LakeError> {
+        let mut stage = self.stage()?;
+        std::io::Write::write_all(&mut stage, bytes).map_err(|source| self.disk(self.temporary_folder(), source))?;
+        Ok(stage)
+    }
+
+    /// One process at a time changes a local lake's shared tables. The system lets go of the lock of a dead one.
+    async fn lock(&self) -> Result<std::fs::File, LakeError> {
+        self.workplace()?;
+        let path = self.temporary_folder().join("update.lock");
+        let file = std::fs::File::create(&path).map_err(|source| self.disk(path.clone(), source))?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(std::fs::TryLockError::Error(source)) => return Err(self.disk(path, source)),
+            }
+        }
+    }
+
+    /// Removes an object; one that is not there is as good as removed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete(&self, path: &Path) -> Result<(), LakeError> {
+        let Some(store) = self.reading_store()? else { return Ok(()) };
+        match store.delete(&self.full(path)).await {
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            other => other.map_err(Self::store_failure(path)),
+        }
+    }
+
+    /// Every object below `prefix`, sorted by path.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(&self, prefix: &Path) -> Result<Vec<Entry>, LakeError> {
+        let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
+        let found = store.list(Some(&self.full(prefix))).map_ok(|meta| (meta.location, meta.size));
+        let found: Vec<(Path, u64)> = found.try_collect().await.map_err(Self::store_failure(prefix))?;
+        let own_prefix = Path::parse(self.prefix()).unwrap_or_default();
+        let mut entries: Vec<Entry> = found
+            .into_iter()
+            .filter_map(|(full, bytes)| {
+                let parts = full.prefix_match(&own_prefix)?;
+                Some(Entry { path: Path::from_iter(parts), bytes })
+            })
+            .collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    /// The folders directly below `prefix`, sorted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn folders(&self, prefix: &Path) -> Result<Vec<Path>, LakeError> {
+        let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
+        let listed = match store.list_with_delimiter(Some(&self.full(prefix))).await {
+            Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
+            other => other.map_err(Self::store_failure(prefix))?,
+        };
+        let mut folders = listed.common_prefixes;
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// The store, for reading; nothing when a local lake's folder is not there, which then has no objects.
+    pub(crate) fn reading_store(&self) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
+        match &self.inner.place {
+            Place::Remote(remote) => Ok(Some(remote.store.clone())),
+            Place::Local(root) if !root.is_dir() => Ok(None),
+            Place::Local(root) => {
+                let store = LocalFileSystem::new_with_prefix(root);
+                let store = store.map_err(|source| LakeError::Store { path: root.display().to_string(), source })?;
+                Ok(Some(Arc::new(store)))
+            }
+        }
+    }
+
+    fn prefix(&self) -> &str {
+        match &self.inner.place {
+            Place::Remote(Remote { prefix, .. }) => prefix,
+            Place::Local(_) => "",
+        }
+    }
+
+    /// A path of the lake as the store knows it.
+    pub(crate) fn full(&self, path: &Path) -> Path {
+        match (self.prefix(), path.as_ref()) {
+            ("", _) => path.clone(),
+            (prefix, "") => Path::parse(prefix).unwrap_or_default(),
+            (prefix, path) => Path::parse(format!("{prefix}/{path}")).unwrap_or_default(),
+        }
+    }
+}
+
+fn hash_of(content: &Content) -> std::io::Result<String> {
+    Ok(match content {
+        Content::Memory(bytes) => upload::md5_hex(bytes),
+        Content::File(file) => upload::md5_hex(&std::fs::read(file.path())?),
+    })
+}

@@ -1,0 +1,148 @@
+//! Publishing to a bucket: one request for small objects, parts for large ones, each checked by the store's checksum.
+
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStoreExt, PutMode};
+
+use crate::error::LakeError;
+use crate::open::Remote;
+use crate::stage::Content;
+use crate::store::Existing;
+
+/// Up to this size an object goes up in one request.
+const SINGLE_BYTES: u64 = 16 << 20;
+/// Size of a part of a larger one; GCS and S3 want at least 5 MiB and at most 10,000 parts.
+const PART_BYTES: usize = 16 << 20;
+
+/// How often a create-only put is tried: object_store itself repeats only what may be repeated blindly.
+const CREATE_ATTEMPTS: u32 = 4;
+
+pub(crate) async fn put(remote: &Remote, path: &Path, content: Content, existing: Existing) -> Result<(), LakeError> {
+    let failed = |source| LakeError::Disk { path: std::env::temp_dir(), source };
+    let bytes = match content {
+        Content::Memory(bytes) => Bytes::from(bytes),
+        Content::File(file) => {
+            let size = file.as_file().metadata().map_err(failed)?.len();
+            if size > SINGLE_BYTES {
+                let reader = std::fs::File::open(file.path()).map_err(failed)?;
+                return put_in_parts(remote, path, reader, size, existing).await;
+            }
+            std::fs::read(file.path()).map_err(failed)?.into()
+        }
+    };
+    let outcome = match existing {
+        Existing::Replace => remote.store.put(path, bytes.clone().into()).await,
+        Existing::Keep => create(remote, path, &bytes).await,
+    };
+    match outcome {
+        Ok(result) if remote.etag_is_md5 => check(remote, path, result.e_tag.as_deref(), &bytes).await,
+        Ok(_) => Ok(()),
+        Err(StoreError::AlreadyExists { .. }) => same_or_conflict(remote, path, &bytes).await,
+        Err(source) => Err(LakeError::Store { path: path.to_string(), source }),
+    }
+}
+
+/// A create-only put. After a lost reply the next attempt finds the object; the caller then compares it.
+async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> object_store::Result<object_store::PutResult> {
+    let mut attempt = 1;
+    loop {
+        match remote.store.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await {
+            Err(StoreError::Generic { source, .. }) if attempt < CREATE_ATTEMPTS => {
+                tracing::warn!(%path, attempt, cause = %source, "publishing again");
+                tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await;
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn same_or_conflict(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
+    let failed = |source| LakeError::Store { path: path.to_string(), source };
+    let there = remote.store.get(path).await.map_err(failed)?.bytes().await.map_err(failed)?;
+    if there == *bytes { Ok(()) } else { Err(LakeError::Exists { path: path.to_string() }) }
+}
+
+/// Compares the entity tag with the MD5 of what was sent. Where it is not an MD5 (a bucket whose objects are encrypted
+/// with the customer's key), the object is read back instead. A damaged object is removed.
+async fn check(remote: &Remote, path: &Path, etag: Option<&str>, bytes: &Bytes) -> Result<(), LakeError> {
+    let sent = md5_hex(bytes);
+    let found = etag.unwrap_or_default().trim_matches('"').to_lowercase();
+    if found == sent {
+        return Ok(());
+    }
+    match same_or_conflict(remote, path, bytes).await {
+        Err(LakeError::Exists { path: name }) => {
+            remote.store.delete(path).await.map_err(|source| LakeError::Store { path: name.clone(), source })?;
+            Err(LakeError::Damaged { path: name, found, sent })
+        }
+        outcome => outcome,
+    }
+}
+
+async fn put_in_parts(
+    remote: &Remote,
+    path: &Path,
+    mut reader: impl std::io::Read,
+    size: u64,
+    existing: Existing,
+) -> Result<(), LakeError> {
+    let failed = |source| LakeError::Store { path: path.to_string(), source };
+    // Uploads in parts have no create-only mode. Two writers of one partition write the same bytes, so the worst that
+    // this look before can miss is the same object written twice.
+    if existing == Existing::Keep {
+        match remote.store.head(path).await {
+            Ok(there) if there.size == size => return Ok(()),
+            Ok(_) => return Err(LakeError::Exists { path: path.to_string() }),
+            Err(StoreError::NotFound { .. }) => {}
+            Err(source) => return Err(failed(source)),
+        }
+    }
+    let id = remote.multipart.create_multipart(path).await.map_err(failed)?;
+    let uploaded = upload_parts(remote, path, &id, &mut reader, size).await;
+    let completed = match uploaded {
+        Ok(parts) => remote.multipart.complete_multipart(path, &id, parts).await.map(|_| ()).map_err(failed),
+        Err(error) => Err(error),
+    };
+    if completed.is_err()
+        && let Err(error) = remote.multipart.abort_multipart(path, &id).await
+    {
+        tracing::warn!(%path, %error, "parts of an unfinished upload stay behind; a lifecycle rule removes them");
+    }
+    completed
+}
+
+async fn upload_parts(
+    remote: &Remote,
+    path: &Path,
+    id: &object_store::MultipartId,
+    reader: &mut impl std::io::Read,
+    size: u64,
+) -> Result<Vec<object_store::multipart::PartId>, LakeError> {
+    let mut parts = Vec::new();
+    let mut left = size as usize;
+    while left > 0 {
+        let mut part = vec![0; left.min(PART_BYTES)];
+        let read = reader.read_exact(&mut part);
+        read.map_err(|source| LakeError::Disk { path: std::env::temp_dir(), source })?;
+        left -= part.len();
+        let sent = md5_hex(&part);
+        let put = remote.multipart.put_part(path, id, parts.len(), Bytes::from(part).into()).await;
+        let done = put.map_err(|source| LakeError::Store { path: path.to_string(), source })?;
+        let found = done.content_id.trim_matches('"').to_lowercase();
+        if remote.etag_is_md5 && is_md5(&found) && found != sent {
+            return Err(LakeError::Damaged { path: path.to_string(), found, sent });
+        }
+        parts.push(done);
+    }
+    Ok(parts)
+}
+
+fn is_md5(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+pub(crate) fn md5_hex(bytes: &[u8]) -> String {
+    Md5::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,117 @@
+//! Batches to Parquet: the one writer of partitions.
+//!
+//! How each kind of column is encoded is decided here, once, by what such columns look like; the figures behind it
+//! are in `docs/performance.md`.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use mtdh_core::facts::Facts;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::table::{Kind, Table};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+/// Rows of a row group, for tables of up to [`FEW_COLUMNS`]: a minute of a busy day lies in one of them, and a
+/// whole-day scan has few of them.
+const ROW_GROUP_ROWS: usize = 1 << 17;
+/// Wider tables have row groups of fewer rows, so that a group's bytes, and the memory of writing it, stay alike.
+const WIDE_ROW_GROUP_ROWS: usize = 1 << 15;
+const FEW_COLUMNS: usize = 32;
+
+/// Writes one partition.
+pub struct PartitionWriter<W: Write + Send> {
+    table: &'static Table,
+    writer: ArrowWriter<W>,
+    key: ArrayRef,
+    /// The `instrument_key` column of the last batch, which serves for each batch of its length.
+    key_column: Option<ArrayRef>,
+}
+
+impl<W: Write + Send> PartitionWriter<W> {
+    /// Starts a partition of `table` for one instrument. Nothing of it is valid Parquet before
+    /// [`PartitionWriter::finish`].
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn new(table: &'static Table, key: &InstrumentKey, out: W) -> Result<PartitionWriter<W>, ParquetError> {
+        let writer = ArrowWriter::try_new(out, table.schema().clone(), Some(properties(table)))?;
+        let key = Arc::new(StringArray::from(vec![key.to_string()]));
+        Ok(PartitionWriter { table, writer, key, key_column: None })
+    }
+
+    /// Appends rows: the table's columns in its order, without `instrument_key`.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
+        let rows = columns.first().map_or(0, |c| c.len());
+        let mut all = Vec::with_capacity(columns.len() + 1);
+        all.push(self.key_column(rows));
+        all.extend(columns);
+        let batch = RecordBatch::try_new(self.table.schema().clone(), all)?;
+        self.writer.write(&batch)
+    }
+
+    fn key_column(&mut self, rows: usize) -> ArrayRef {
+        match &self.key_column {
+            Some(column) if column.len() == rows => column.clone(),
+            _ => {
+                let indices = Int32Array::new(vec![0; rows].into(), None);
+                let column: ArrayRef = Arc::new(DictionaryArray::new(indices, self.key.clone()));
+                self.key_column.insert(column).clone()
+            }
+        }
+    }
+
+    /// Bytes that wait in memory for their row group to fill.
+    pub fn memory_bytes(&self) -> usize {
+        self.writer.memory_size()
+    }
+
+    /// Ends the partition with the facts that its footer tells. Returns what was written to.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn finish(mut self, facts: &Facts) -> Result<W, ParquetError> {
+        for (name, value) in facts.to_pairs() {
+            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
+        self.writer.into_inner()
+    }
+}
+
+fn properties(table: &Table) -> WriterProperties {
+    let rows = if table.columns.len() <= FEW_COLUMNS { ROW_GROUP_ROWS } else { WIDE_ROW_GROUP_ROWS };
+    let mut builder = base_properties().set_max_row_group_row_count(Some(rows));
+    for column in &table.columns {
+        let path = ColumnPath::from(column.name.as_str());
+        builder = match column.kind {
+            // Both clocks rise slowly: differences are small.
+            Kind::Time => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
+                .set_column_statistics_enabled(path, EnabledStatistics::Page),
+            // Ids differ in every row, by their ends.
+            Kind::Text if column.name == "id" => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY),
+            _ => builder,
+        };
+    }
+    builder.build()
+}
+
+/// What all files of the lake have in common.
+pub(crate) fn base_properties() -> parquet::file::properties::WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_created_by(concat!("mtdh version ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+}

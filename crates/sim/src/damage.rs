@@ -1,0 +1,135 @@
+//! Spoiled files: bytes that changed on the way, and files with the wrong rows inside.
+
+use bytes::Bytes;
+use mtdh_core::day::DAY_US;
+
+use crate::decimal::write_integer;
+use crate::fault::{ColumnChange, FaultKind, TrailerPart};
+use crate::files::gzip;
+
+/// A gzipped file, spoiled. What cannot be spoiled in the wanted way stays as it is.
+pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
+    match kind {
+        FaultKind::FlipByte { at } => flip(body, *at),
+        FaultKind::Truncate { keep } => body.slice(..body.len().min(*keep as usize)),
+        FaultKind::WrongTrailer { part } => {
+            let place = if *part == TrailerPart::Crc { -8 } else { -4 };
+            flip(body, place)
+        }
+        FaultKind::OtherSymbol => rewrite(body, |_, line| other_symbol(line)),
+        FaultKind::OtherDay => rewrite(body, |_, line| other_day(line)),
+        FaultKind::Columns { change } => rewrite(body, |number, line| columns(number, line, *change)),
+        _ => body.clone(),
+    }
+}
+
+/// One byte is another one; its place is counted from the end when negative.
+fn flip(body: &Bytes, at: i64) -> Bytes {
+    let place = if at < 0 { body.len() as i64 + at } else { at };
+    let mut bytes = body.to_vec();
+    if let Some(byte) = usize::try_from(place).ok().and_then(|place| bytes.get_mut(place)) {
+        *byte = !*byte;
+    }
+    bytes.into()
+}
+
+/// The file with every line changed; line 0 is the header row.
+fn rewrite(body: &Bytes, change: impl Fn(usize, &[u8]) -> Vec<u8>) -> Bytes {
+    let Ok(text) = gzip::decompress(body) else { return body.clone() };
+    let mut changed = Vec::with_capacity(text.len() + 64);
+    for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        changed.extend_from_slice(&change(number, line));
+        changed.push(b'\n');
+    }
+    gzip::compress(&changed, None)
+}
+
+/// Every third row is one of another symbol. The header row has no digits and stays.
+fn other_symbol(line: &[u8]) -> Vec<u8> {
+    let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
+    let is_third = line.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 3 == 0;
+    if is_row(&cells) && is_third {
+        cells[1] = b"OTHER-SYMBOL";
+    }
+    cells.join(&b","[..])
+}
+
+/// Every row is a day older.
+fn other_day(line: &[u8]) -> Vec<u8> {
+    let cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
+    if !is_row(&cells) {
+        return line.to_vec();
+    }
+    let older = |cell: &[u8]| {
+        let mut text = Vec::new();
+        let us = std::str::from_utf8(cell).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(DAY_US);
+        write_integer(us - DAY_US, &mut text);
+        text
+    };
+    let (exchange_us, local_us) = (older(cells[2]), older(cells[3]));
+    let mut changed = cells;
+    changed[2] = &exchange_us;
+    changed[3] = &local_us;
+    changed.join(&b","[..])
+}
+
+fn columns(number: usize, line: &[u8], change: ColumnChange) -> Vec<u8> {
+    let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
+    let last = cells.len() - 1;
+    match change {
+        ColumnChange::Missing => {
+            cells.pop();
+        }
+        ColumnChange::Reordered => cells.swap(last - 1, last),
+        ColumnChange::Renamed if number == 0 => cells[last] = b"renamed",
+        ColumnChange::Renamed => {}
+        ColumnChange::Extra => cells.push(if number == 0 { b"extra" } else { b"1" }),
+    }
+    cells.join(&b","[..])
+}
+
+fn is_row(cells: &[&[u8]]) -> bool {
+    cells.len() > 4 && cells[2].first().is_some_and(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "exchange,symbol,timestamp,local_timestamp,id,price\nx,A,86400000001,86400000002,1,5\n\
+                        x,A,86400000003,86400000004,2,6\nx,A,86400000005,86400000006,3,7\n";
+
+    fn damaged(kind: FaultKind) -> String {
+        let body = file(&gzip::compress(TEXT.as_bytes(), None), &kind);
+        String::from_utf8(gzip::decompress(&body).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn wrong_rows_are_in_a_sound_file() {
+        assert!(damaged(FaultKind::OtherSymbol).contains("OTHER-SYMBOL"));
+        assert!(damaged(FaultKind::OtherDay).contains("\nx,A,1,2,1,5\n"));
+        for (change, header, row) in [
+            (ColumnChange::Missing, "local_timestamp,id\n", ",1\n"),
+            (ColumnChange::Renamed, "id,renamed\n", ",1,5\n"),
+            (ColumnChange::Reordered, "price,id\n", ",5,1\n"),
+            (ColumnChange::Extra, "id,price,extra\n", ",1,5,1\n"),
+        ] {
+            let text = damaged(FaultKind::Columns { change });
+            assert!(text.contains(header) && text.contains(row), "{change:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn spoiled_streams_do_not_decompress() {
+        let body = gzip::compress(TEXT.as_bytes(), None);
+        for kind in [
+            FaultKind::FlipByte { at: 12 },
+            FaultKind::Truncate { keep: body.len() as u64 - 3 },
+            FaultKind::WrongTrailer { part: TrailerPart::Crc },
+            FaultKind::WrongTrailer { part: TrailerPart::Length },
+        ] {
+            assert!(gzip::decompress(&file(&body, &kind)).is_err(), "{kind:?}");
+        }
+    }
+}

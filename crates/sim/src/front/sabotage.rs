@@ -1,0 +1,109 @@
+//! How each fault is done: an answer instead of the right one, or the right one spoiled.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::header::{CONTENT_LENGTH, ETAG};
+use bytes::Bytes;
+
+use super::answer::{Answer, Body, Pace, status_of};
+use super::ask::Ask;
+use crate::damage;
+use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter};
+use crate::gcs;
+use crate::times::http_date;
+use crate::world::World;
+
+/// The answer to a request that a fault befalls.
+pub(super) async fn answer(world: &Arc<World>, ask: &Ask, kind: &FaultKind) -> Answer {
+    match instead(ask, kind) {
+        Some(answer) => answer,
+        None if *kind == FaultKind::StaleListing => gcs::stale_answer(world, ask),
+        None => spoil(super::answer(world, ask).await, kind).await,
+    }
+}
+
+/// An answer that needs no look at what was asked for.
+fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
+    Some(match kind {
+        FaultKind::Status { status, body } => error(ask, *status, *body),
+        FaultKind::TooManyRequests { retry_after } => {
+            let value = retry_after_value(*retry_after);
+            match ask.host {
+                Host::Gcs => with_retry_after(error(ask, 429, ErrorBody::Own), value),
+                _ => Answer::too_many_requests(value.as_deref()),
+            }
+        }
+        FaultKind::KeyLocked { retry_after_seconds } => Answer::key_locked(*retry_after_seconds),
+        FaultKind::EdgeBlocked => Answer::edge_blocked(),
+        FaultKind::EdgeDown => Answer::web_page(520, "520: Web server is returning an unknown error"),
+        FaultKind::WebPage => Answer::web_page(200, "Welcome"),
+        FaultKind::Reset => lost(Answer::empty(status_of(500))),
+        _ => return None,
+    })
+}
+
+fn error(ask: &Ask, status: u16, body: ErrorBody) -> Answer {
+    match (body, ask.host) {
+        (ErrorBody::Html, _) => Answer::web_page(status, &format!("{status}: error")),
+        (ErrorBody::Empty, _) => Answer::empty(status_of(status)),
+        (ErrorBody::Own, Host::Gcs) => gcs::error(ask, status),
+        (ErrorBody::Own, _) => Answer::vendor_error(status, i64::from(status), "the service failed"),
+    }
+}
+
+fn retry_after_value(retry_after: RetryAfter) -> Option<String> {
+    match retry_after {
+        RetryAfter::Absent => None,
+        RetryAfter::Seconds(seconds) => Some(seconds.to_string()),
+        RetryAfter::DateIn(seconds) => {
+            let then = SystemTime::now() + Duration::from_secs(seconds);
+            let us = then.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
+            Some(http_date(us))
+        }
+    }
+}
+
+fn with_retry_after(answer: Answer, value: Option<String>) -> Answer {
+    match value {
+        Some(value) => answer.with(axum::http::header::RETRY_AFTER, &value),
+        None => answer,
+    }
+}
+
+fn lost(answer: Answer) -> Answer {
+    Answer { is_lost: true, ..answer }
+}
+
+/// The right answer, spoiled. An error stays as it is where only a file can be spoiled.
+async fn spoil(answer: Answer, kind: &FaultKind) -> Answer {
+    if *kind == FaultKind::LoseReply {
+        return lost(answer);
+    }
+    let (mut answer, body) = answer.gathered().await;
+    match kind {
+        FaultKind::Cut { after, chunked } => {
+            answer.pace = Pace::Cut(*after);
+            answer.is_chunked |= chunked;
+            if *chunked {
+                answer.headers.remove(CONTENT_LENGTH);
+            }
+        }
+        FaultKind::Stall { after } => answer.pace = Pace::Stall(*after),
+        FaultKind::Drip { bytes_per_second } => answer.pace = Pace::Drip((*bytes_per_second).max(1)),
+        _ if answer.status.is_success() => return replace_body(answer, body, kind).await,
+        _ => {}
+    }
+    answer
+}
+
+async fn replace_body(mut answer: Answer, body: Bytes, kind: &FaultKind) -> Answer {
+    let kind = kind.clone();
+    let damaged = crate::world::blocking(move || damage::file(&body, &kind)).await;
+    answer.headers.remove(CONTENT_LENGTH);
+    if answer.headers.contains_key(ETAG) && matches!(answer.body, Body::Whole(_)) {
+        tracing::debug!("a spoiled file keeps the ETag of the right one");
+    }
+    answer.body = Body::Whole(damaged);
+    answer
+}

@@ -1,0 +1,73 @@
+//! Instants as text, the ways the outside world writes them. Instants are microseconds since the Unix epoch, UTC.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+
+pub(crate) const SECOND_US: i64 = 1_000_000;
+pub(crate) const MINUTE_US: i64 = 60 * SECOND_US;
+pub(crate) const HOUR_US: i64 = 60 * MINUTE_US;
+
+/// `2024-03-01T08:00:00.000Z`.
+pub(crate) fn iso(us: i64) -> String {
+    instant(us).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// `Fri, 01 Mar 2024 08:00:00 GMT`.
+pub(crate) fn http_date(us: i64) -> String {
+    instant(us).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// `20240301T080000Z`, as in signed URLs.
+pub(crate) fn compact(us: i64) -> String {
+    instant(us).format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// Reads what [`compact`] writes.
+pub(crate) fn read_compact(text: &str) -> Option<i64> {
+    let time = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok()?;
+    Some(time.and_utc().timestamp_micros())
+}
+
+/// Reads an HTTP date of the one form that is written today.
+pub(crate) fn read_http_date(text: &str) -> Option<i64> {
+    let time = NaiveDateTime::parse_from_str(text, "%a, %d %b %Y %H:%M:%S GMT").ok()?;
+    Some(time.and_utc().timestamp_micros())
+}
+
+/// Reads a date (`2024-03-01`, its first instant) or an instant (`2024-03-01T08:00Z`, with or without seconds).
+pub(crate) fn read_iso(text: &str) -> Option<i64> {
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        return Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros());
+    }
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Some(instant.timestamp_micros());
+    }
+    let local = text.trim_end_matches('Z');
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+        .into_iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(local, form).ok())
+        .map(|time| time.and_utc().timestamp_micros())
+}
+
+fn instant(us: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(us).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_read_back() {
+        let us = 1_709_280_000_000_000;
+        assert_eq!(iso(us), "2024-03-01T08:00:00.000Z");
+        assert_eq!(http_date(us), "Fri, 01 Mar 2024 08:00:00 GMT");
+        assert_eq!(read_compact(&compact(us)), Some(us));
+        assert_eq!(read_http_date(&http_date(us)), Some(us));
+        for text in ["2024-03-01T08:00:00.000Z", "2024-03-01T08:00Z", "2024-03-01T08:00:00", "2024-03-01T09:00:00+01:00"]
+        {
+            assert_eq!(read_iso(text), Some(us), "{text}");
+        }
+        assert_eq!(read_iso("2024-03-01"), Some(us - 8 * HOUR_US));
+        assert_eq!(read_iso("yesterday"), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! The truth without HTTP, for checkers and benchmarks.
+
+use mtdh_core::{DataType, Day};
+
+use crate::config::Config;
+use crate::files::{self, File, FileName, gzip};
+
+/// The text of one of the vendor's files, header row and rows; nothing when the vendor has no such file as of
+/// [`Config::now`]. The text is empty when there are no rows (see [`crate::Options::empty_file`]).
+pub fn csv(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: &str) -> Option<Vec<u8>> {
+    find(config, exchange, data_type, day, symbol).map(|file| file.csv(0))
+}
+
+/// The same file as the vendor sends it, gzipped.
+pub fn csv_gz(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: &str) -> Option<Vec<u8>> {
+    let text = csv(config, exchange, data_type, day, symbol)?;
+    Some(gzip::compress(&text, config.options.member_bytes).to_vec())
+}
+
+fn find(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: &str) -> Option<File> {
+    let name = FileName { exchange: exchange.to_owned(), data_type, day, symbol: symbol.to_owned() };
+    files::find(config, name).ok()
+}

@@ -1,0 +1,102 @@
+//! When to ask again: exponential back-off with full jitter, and the vendor's word above it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::HttpError;
+
+/// How often and how long to try.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// Longest wait before the second attempt; it doubles with each.
+    pub first_wait: Duration,
+    /// Longest wait before any attempt that the vendor did not ask for.
+    pub longest_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> RetryPolicy {
+        RetryPolicy { attempts: 10, first_wait: Duration::from_secs(1), longest_wait: Duration::from_secs(60) }
+    }
+}
+
+impl RetryPolicy {
+    /// How long to wait after failed attempt `attempt` (from 1): what the vendor asked for and a little more, so that
+    /// a crowd does not come back at one moment; else anything up to a bound that doubles ("full jitter").
+    fn wait(&self, attempt: u32, asked: Option<Duration>) -> Duration {
+        let bound = self.first_wait.saturating_mul(1 << (attempt - 1).min(16)).min(self.longest_wait);
+        match asked {
+            Some(asked) => asked + self.first_wait.mul_f64(fastrand::f64()),
+            None => bound.mul_f64(fastrand::f64()),
+        }
+    }
+
+    /// Calls `ask` with the attempt's number, from 1, until it succeeds, fails for good, or attempts are used up.
+    ///
+    /// # Errors
+    /// The last attempt's error.
+    pub async fn run<T, F>(&self, mut ask: impl FnMut(u32) -> F) -> Result<T, HttpError>
+    where
+        F: Future<Output = Result<T, HttpError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match ask(attempt).await {
+                Err(error) if error.is_transient() && attempt < self.attempts => {
+                    let wait = self.wait(attempt, error.retry_after());
+                    tracing::warn!(attempt, wait_ms = wait.as_millis() as u64, cause = %chain(&error), "asking again");
+                    tokio::time::sleep(wait).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_the_vendors_word_is_kept() {
+        let policy = RetryPolicy::default();
+        for attempt in 1..40 {
+            let bound = Duration::from_secs(1 << (attempt - 1).min(16)).min(Duration::from_secs(60));
+            assert!(policy.wait(attempt, None) <= bound);
+            let asked = Duration::from_secs(90);
+            assert!(policy.wait(attempt, Some(asked)) >= asked);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn transient_errors_are_tried_again_and_others_not() {
+        let error = |status, is_transient| HttpError::Status {
+            url: "u".into(),
+            status,
+            code: None,
+            message: "m".into(),
+            retry_after: None,
+            is_transient,
+        };
+        let policy = RetryPolicy { attempts: 3, ..RetryPolicy::default() };
+        for (is_transient, succeeds_at, expected_attempts) in [(true, 3, 3), (true, 9, 3), (false, 9, 1)] {
+            let mut attempts = 0;
+            let outcome = policy
+                .run(|attempt| {
+                    attempts = attempt;
+                    async move { if attempt == succeeds_at { Ok(()) } else { Err(error(503, is_transient)) } }
+                })
+                .await;
+            assert_eq!((attempts, outcome.is_ok()), (expected_attempts, succeeds_at == expected_attempts));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the vendor says of its exchanges and their instruments.
+//!
+//! Answers are kept on disk: for their lifetime they are not asked for again, afterwards the server is asked whether
+//! they changed. Start at [`Metadata`].
+
+mod cache;
+pub mod model;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use reqwest::{StatusCode, Url};
+use serde::de::DeserializeOwned;
+
+use crate::datasets::join;
+use crate::http::retry::RetryPolicy;
+use crate::http::{HttpClient, HttpError, connection, shown};
+use cache::{Cache, Cached};
+use model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
+
+/// How long an answer is taken as it is before the server is asked whether it changed.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// Why the vendor's metadata cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The service did not give it.
+    #[error("the vendor's metadata cannot be had")]
+    Http(#[source] HttpError),
+    /// It is not what such an answer holds.
+    #[error("the vendor's answer for {url} cannot be understood")]
+    Unreadable {
+        /// What was asked for.
+        url: String,
+        /// Where it stops making sense.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The cache folder cannot be used.
+    #[error("the cache folder {} cannot be used", folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Asks the vendor's API host.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    http: HttpClient,
+    base: Url,
+    policy: RetryPolicy,
+    cache: Cache,
+    has_key: bool,
+}
+
+impl Metadata {
+    /// Metadata below `base`, for example `https://api.tardis.dev/v1`, kept in `cache_folder` for `lifetime`.
+    /// `has_key` says whether `http` sends one: without it, what needs a key is not asked for.
+    pub fn new(
+        http: HttpClient,
+        base: Url,
+        policy: RetryPolicy,
+        cache_folder: PathBuf,
+        lifetime: Duration,
+        has_key: bool,
+    ) -> Metadata {
+        let cache = Cache::new(cache_folder, &base, lifetime);
+        Metadata { http, base, policy, cache, has_key }
+    }
+
+    /// Every exchange.
+    ///
+    /// # Errors
+    /// When it cannot be had or understood.
+    pub async fn exchanges(&self) -> Result<Vec<ExchangeSummary>, MetadataError> {
+        self.get("exchanges").await
+    }
+
+    /// One exchange: its symbols, what files they have, incidents.
+    ///
+    /// # Errors
+    /// When it cannot be had or understood.
+    pub async fn exchange(&self, exchange: &str) -> Result<ExchangeDetails, MetadataError> {
+        self.get(&format!("exchanges/{exchange}")).await
+    }
+
+    /// The contract terms of an exchange's instruments; nothing where the key, or the lack of one, does not allow it.
+    ///
+    /// # Errors
+    /// When it cannot be had for another reason, or not understood.
+    pub async fn instruments(&self, exchange: &str) -> Result<Option<Vec<InstrumentInfo>>, MetadataError> {
+        // BitMEX is open to everyone; the vendor says so on its instruments page.
+        if !self.has_key && exchange != "bitmex" {
+            return Ok(None);
+        }
+        match self.get(&format!("instruments/{exchange}")).await {
+            Ok(list) => Ok(Some(list)),
+            Err(MetadataError::Http(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the key may fetch; an empty list when it expired.
+    ///
+    /// # Errors
+    /// When it cannot be had or understood; without a key the vendor refuses.
+    pub async fn key_access(&self) -> Result<Vec<KeyAccess>, MetadataError> {
+        let url = join(&self.base, "api-key-info").map_err(MetadataError::Http)?;
+        let answer = self.policy.run(|_| self.ask(&url, None)).await.map_err(MetadataError::Http)?;
+        match answer {
+            Some(cached) => parse(cached, url).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn get<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Result<T, MetadataError> {
+        let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
+        let url = join(&self.base, path).map_err(MetadataError::Http)?;
+        let kept = self.cache.read(path).map_err(failed)?;
+        if let Some(kept) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
+            return parse(kept.clone(), url).await;
+        }
+        let etag = kept.as_ref().and_then(|k| k.etag.clone());
+        let answer = self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
+        let current = match (answer, kept) {
+            (Some(answer), _) => answer,
+            (None, Some(kept)) => kept.renewed(),
+            // A 304 without a question for one: nothing is known, so nothing is made up.
+            (None, None) => Cached::default(),
+        };
+        self.cache.write(path, &current).map_err(failed)?;
+        parse(current, url).await
+    }
+
+    /// One request. Nothing means "not modified".
+    async fn ask(&self, url: &Url, etag: Option<&str>) -> Result<Option<Cached>, HttpError> {
+        let mut headers = HeaderMap::new();
+        if let Some(etag) = etag.and_then(|e| HeaderValue::from_str(e).ok()) {
+            headers.insert(IF_NONE_MATCH, etag);
+        }
+        let mut response = self.http.get(url, headers).await?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (etag, is_gzip) = (header(ETAG), header(CONTENT_ENCODING).as_deref() == Some("gzip"));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| connection(url, e))? {
+            body.extend_from_slice(&chunk);
+        }
+        let start = body.iter().find(|b| !b.is_ascii_whitespace());
+        if !is_gzip && !matches!(start, Some(b'{' | b'[')) {
+            let start = crate::http::start_of(&body);
+            return Err(HttpError::WrongContent { url: shown(url), expected: "JSON", start });
+        }
+        Ok(Some(Cached::new(etag, is_gzip, body)))
+    }
+}
+
+/// Parsing Deribit's instruments takes a second: off the runtime.
+async fn parse<T: DeserializeOwned + Send + 'static>(cached: Cached, url: Url) -> Result<T, MetadataError> {
+    let parsed = tokio::task::spawn_blocking(move || serde_json::from_reader(cached.open())).await;
+    let unreadable = |source| MetadataError::Unreadable { url: shown(&url), source };
+    parsed.unwrap_or_else(|panic| Err(serde::de::Error::custom(panic))).map_err(unreadable)
+}

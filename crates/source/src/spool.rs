@@ -1,0 +1,137 @@
+//! Where a vendor file rests between the network and the converter: in memory when small, else on disk.
+//!
+//! On disk it has no name: it goes with the process, however that ends. Only a whole file becomes a [`Spooled`], and
+//! its hash is that of the bytes that were kept.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::SpooledTempFile;
+
+/// Up to this size a file stays in memory: most files of a day are far smaller.
+const MEMORY_BYTES: usize = 1 << 20;
+
+/// A whole vendor file.
+pub struct Spooled {
+    place: Place,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// The server's entity tag, if it sent one.
+    pub etag: Option<String>,
+}
+
+enum Place {
+    Spool(SpooledTempFile),
+    /// A file of the user's, which stays where it is.
+    Users(PathBuf),
+}
+
+impl fmt::Debug for Spooled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spooled").field("bytes", &self.bytes).field("sha256", &self.sha256).finish_non_exhaustive()
+    }
+}
+
+impl Spooled {
+    /// Its bytes, once, from the start.
+    ///
+    /// # Errors
+    /// When the file on disk cannot be read.
+    pub fn into_reader(self) -> io::Result<Box<dyn BufRead + Send>> {
+        Ok(match self.place {
+            Place::Spool(mut file) => {
+                file.rewind()?;
+                Box::new(BufReader::with_capacity(1 << 16, file))
+            }
+            Place::Users(path) => Box::new(BufReader::with_capacity(1 << 16, File::open(path)?)),
+        })
+    }
+
+    /// A file of the user's, read once for its hash.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_users_file(path: &Path) -> io::Result<Spooled> {
+        let mut file = File::open(path)?;
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let length = file.read(&mut buffer)?;
+            if length == 0 {
+                break;
+            }
+            hash.update(&buffer[..length]);
+            bytes += length as u64;
+        }
+        Ok(Spooled { place: Place::Users(path.to_owned()), bytes, sha256: hex(&hash.finalize()), etag: None })
+    }
+}
+
+/// A file on its way in.
+pub struct Spooling {
+    file: SpooledTempFile,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Spooling {
+    /// An empty file. `folder` must exist; only files that outgrow the memory go there.
+    pub fn new(folder: &Path) -> Spooling {
+        Spooling { file: tempfile::spooled_tempfile_in(MEMORY_BYTES, folder), hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// When the disk refuses them; the file is of no use afterwards.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.file.write_all(bytes)
+    }
+
+    /// Whether nothing came yet.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The file, now that it is whole.
+    pub fn finish(self, etag: Option<String>) -> Spooled {
+        Spooled { place: Place::Spool(self.file), bytes: self.bytes, sha256: hex(&self.hash.finalize()), etag }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
+        write!(text, "{b:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out_small_or_large_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [0, 10, MEMORY_BYTES + 10] {
+            let content = vec![7_u8; size];
+            let mut spooling = Spooling::new(folder.path());
+            content.chunks(1000).for_each(|chunk| spooling.write(chunk).unwrap());
+            let spooled = spooling.finish(None);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "files have no name");
+            assert_eq!((spooled.bytes, &spooled.sha256), (size as u64, &hex(&Sha256::digest(&content))));
+            let mut read = Vec::new();
+            spooled.into_reader().unwrap().read_to_end(&mut read).unwrap();
+            assert!(read == content);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What one request brings: a file of one instrument or of a group, one data type, one day.
+
+use mtdh_core::{DataType, Day};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// One file of the vendor's archive.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VendorFile {
+    /// The vendor's exchange id, lower case.
+    pub exchange: String,
+    /// Data type.
+    pub data_type: DataType,
+    /// UTC day of arrival.
+    pub day: Day,
+    /// Dataset symbol (`BTC-PERPETUAL`) or group (`OPTIONS`).
+    pub symbol: String,
+}
+
+/// What stays as it is in a path segment (RFC 3986's unreserved characters).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl VendorFile {
+    /// `{exchange}/{data_type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`: the file's name everywhere in this program, also in
+    /// shards and footers.
+    pub fn path(&self) -> String {
+        self.path_with(&self.symbol)
+    }
+
+    /// The same with the symbol percent-encoded, for a URL.
+    pub fn url_path(&self) -> String {
+        self.path_with(&utf8_percent_encode(&self.symbol, SEGMENT).to_string())
+    }
+
+    fn path_with(&self, symbol: &str) -> String {
+        let VendorFile { exchange, data_type, day, .. } = self;
+        let (year, month, date) = (day.year(), day.month(), day.day_of_month());
+        format!("{exchange}/{data_type}/{year:04}/{month:02}/{date:02}/{symbol}.csv.gz")
+    }
+
+    /// The name that the vendor's own clients give a downloaded file: characters that Windows forbids become `-`.
+    pub fn official_name(&self) -> String {
+        let VendorFile { exchange, data_type, day, symbol } = self;
+        let symbol = symbol.replace([':', '\\', '/', '?', '*', '<', '>', '|', '"'], "-");
+        format!("{exchange}_{data_type}_{day}_{symbol}.csv.gz")
+    }
+
+    /// Reads [`VendorFile::path`] back, with or without `.gz`.
+    pub fn from_path(path: &str) -> Option<VendorFile> {
+        let cells: Vec<&str> = path.rsplit('/').take(6).collect();
+        let [name, date, month, year, data_type, exchange] = cells[..] else { return None };
+        Some(VendorFile {
+            exchange: exchange.to_owned(),
+            data_type: data_type.parse().ok()?,
+            day: format!("{year}-{month}-{date}").parse().ok()?,
+            symbol: without_ending(name)?.to_owned(),
+        })
+    }
+
+    /// Reads [`VendorFile::official_name`] back, with or without `.gz`.
+    pub fn from_official_name(name: &str) -> Option<VendorFile> {
+        let stem = without_ending(name)?;
+        let data_type = DataType::ALL.into_iter().find(|t| stem.contains(&format!("_{t}_")))?;
+        let (exchange, rest) = stem.split_once(&format!("_{data_type}_"))?;
+        let (day, symbol) = rest.split_once('_')?;
+        Some(VendorFile {
+            exchange: exchange.to_owned(),
+            data_type,
+            day: day.parse().ok()?,
+            symbol: symbol.to_owned(),
+        })
+    }
+}
+
+fn without_ending(name: &str) -> Option<&str> {
+    name.strip_suffix(".csv.gz").or_else(|| name.strip_suffix(".csv")).filter(|s| !s.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(exchange: &str, data_type: DataType, symbol: &str) -> VendorFile {
+        let day = "2024-03-01".parse().unwrap();
+        VendorFile { exchange: exchange.into(), data_type, day, symbol: symbol.into() }
+    }
+
+    #[test]
+    fn both_names_read_back() {
+        for file in [
+            file("deribit", DataType::OptionsChain, "OPTIONS"),
+            file("binance-futures", DataType::BookSnapshot25, "BTCUSDT_240329"),
+            file("hyperliquid", DataType::IncrementalBookL2, "@107"),
+            file("okex-swap", DataType::Trades, "BTC-USDT-SWAP"),
+            file("binance-dex", DataType::Trades, "BTCB-1DE_USDSB-1AC"),
+        ] {
+            assert_eq!(VendorFile::from_path(&file.path()), Some(file.clone()));
+            assert_eq!(VendorFile::from_official_name(&file.official_name()), Some(file));
+        }
+        for other in ["README.md", "a/b/c.csv.gz", "trades_2024-03-01.csv.gz", "x_trades_2024-3-1_BTC.csv"] {
+            assert_eq!(VendorFile::from_path(other), None, "{other}");
+            assert_eq!(VendorFile::from_official_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn urls_are_percent_encoded_once() {
+        let path = file("hyperliquid", DataType::Trades, "@107").url_path();
+        assert_eq!(path, "hyperliquid/trades/2024/03/01/%40107.csv.gz");
+    }
+}
