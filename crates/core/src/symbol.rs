@@ -12,6 +12,7 @@ mod contract;
 mod dated;
 mod dates;
 mod grammar;
+mod guess;
 mod own;
 mod pairs;
 mod quotes;
@@ -21,6 +22,7 @@ use crate::day::Day;
 use crate::key::{InstrumentKey, InstrumentType, KeyError};
 use crate::venue::venue_of_exchange;
 pub use contract::{Contract, name_by_contract};
+pub use guess::guess_by_symbol;
 use grammar::{Grammar, Settled, grammar};
 use reading::{Reading, Split, Symbol, Terms};
 

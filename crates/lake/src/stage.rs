@@ -14,6 +14,7 @@ const MEMORY_BYTES: usize = 1 << 20;
 pub struct Stage {
     folder: PathBuf,
     content: Content,
+    bytes: u64,
 }
 
 /// What a stage holds.
@@ -25,7 +26,12 @@ pub(crate) enum Content {
 
 impl Stage {
     pub(crate) fn new(folder: &Path) -> Stage {
-        Stage { folder: folder.to_owned(), content: Content::Memory(Vec::new()) }
+        Stage { folder: folder.to_owned(), content: Content::Memory(Vec::new()), bytes: 0 }
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(crate) fn into_content(self) -> Content {
@@ -38,16 +44,19 @@ impl Write for Stage {
         if let Content::Memory(memory) = &mut self.content {
             if memory.len() + bytes.len() <= MEMORY_BYTES {
                 memory.extend_from_slice(bytes);
+                self.bytes += bytes.len() as u64;
                 return Ok(bytes.len());
             }
             let mut file = NamedTempFile::new_in(&self.folder)?;
             file.write_all(memory)?;
             self.content = Content::File(file);
         }
-        match &mut self.content {
-            Content::File(file) => file.write(bytes),
+        let written = match &mut self.content {
+            Content::File(file) => file.write(bytes)?,
             Content::Memory(_) => unreachable!("a full memory became a file above"),
-        }
+        };
+        self.bytes += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -21,3 +21,9 @@ fn find(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: 
     let name = FileName { exchange: exchange.to_owned(), data_type, day, symbol: symbol.to_owned() };
     files::find(config, name).ok()
 }
+
+/// What the vendor's metadata says of an exchange, as `/exchanges/{exchange}` does; null when there is no such
+/// exchange.
+pub fn exchange_details(config: &Config, exchange: &str) -> serde_json::Value {
+    crate::api::exchanges::exchange_details(config, exchange).unwrap_or_default()
+}

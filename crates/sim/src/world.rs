@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 
+use crate::api::Documents;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::file_cache::{FileCache, StoredFile};
@@ -48,6 +49,7 @@ pub(crate) struct World {
     pub(crate) log: RequestLog,
     pub(crate) key_use: KeyUse,
     pub(crate) buckets: Buckets,
+    pub(crate) documents: Documents,
     pub(crate) stopped: watch::Sender<bool>,
 }
 
@@ -63,6 +65,7 @@ impl World {
             log: RequestLog::default(),
             key_use: KeyUse::default(),
             buckets: Buckets::default(),
+            documents: Documents::default(),
             stopped: watch::Sender::new(false),
         }
     }

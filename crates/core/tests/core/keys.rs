@@ -249,8 +249,12 @@ proptest! {
     }
 
     #[test]
-    fn reading_never_panics(text in "\\PC{0,40}") {
-        let _: Result<InstrumentKey, _> = text.parse();
-        let _: Result<InstrumentKey, _> = format!("X:OPTION:{text}").parse();
+    fn whatever_is_read_prints_as_it_reads(text in "\\PC{0,40}|[a-c0-9.:~@_-]{0,40}") {
+        let typed = [text.clone(), format!("X:OPTION:{text}"), format!("X:PERP:A-{text}"), format!("X:COMBO:{text}")];
+        for text in typed {
+            if let Ok(key) = text.parse::<InstrumentKey>() {
+                prop_assert_eq!(key.to_string().parse::<InstrumentKey>().unwrap(), key);
+            }
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Tests of names: keys, venues, symbols of every exchange, and lists of instruments.
 
+// Helpers of tests are tests too, which clippy does not see.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
 mod contracts;
 mod defects;
 mod grammars;

@@ -1,0 +1,92 @@
+//! Why a verb could not run. What went wrong with single files stands in reports, not here.
+
+use mtdh_core::Day;
+use mtdh_lake::LakeError;
+use mtdh_source::http::BuildError;
+use mtdh_source::metadata::MetadataError;
+
+/// A verb that could not run, or could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The lake failed.
+    #[error("the lake cannot be used")]
+    Lake(#[source] LakeError),
+    /// The vendor's metadata cannot be had.
+    #[error("the instruments of {exchange} cannot be had from the vendor")]
+    Metadata {
+        /// The vendor's exchange id.
+        exchange: String,
+        /// Why.
+        #[source]
+        source: MetadataError,
+    },
+    /// The vendor refused the key on the first file that was asked for.
+    #[error("the vendor refused the first file, so that nothing was downloaded")]
+    Refused {
+        /// In its words.
+        #[source]
+        source: mtdh_source::datasets::FetchError,
+    },
+    /// The account's quota is used up.
+    #[error("the account's quota is used up; {left} files of the plan are left")]
+    QuotaExhausted {
+        /// Files that were not asked for.
+        left: usize,
+        /// The vendor's words.
+        #[source]
+        source: mtdh_source::datasets::FetchError,
+    },
+    /// The HTTP client cannot be made.
+    #[error("the connection to the vendor cannot be set up")]
+    Client(#[source] BuildError),
+    /// The vendor has no such exchange.
+    #[error("the vendor has no exchange `{exchange}`")]
+    NoExchange {
+        /// The id that was asked for.
+        exchange: String,
+    },
+    /// A day has no instrument table, and the verb does not make one.
+    #[error("there is no instrument table of {0} in the lake")]
+    NoInstruments(Day),
+    /// A folder of vendor files cannot be read.
+    #[error("cannot read the folder {folder}")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file given by the user cannot be converted.
+    #[error("cannot convert {file}")]
+    Convert {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: crate::convert::ConvertError,
+    },
+}
+
+impl From<LakeError> for EngineError {
+    fn from(error: LakeError) -> EngineError {
+        EngineError::Lake(error)
+    }
+}
+
+/// An error and its causes in one line. A cause whose words the line above already holds is not said twice: some
+/// libraries print their source as a part of themselves.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,224 @@
+//! Splits a group's file by instrument while it streams.
+//!
+//! Rows wait in memory by instrument; when too many wait, the largest heaps go to one spill file on disk, compressed.
+//! Nothing is published before the file's end was found right. Then each instrument's rows are read back in order and
+//! written in batches of the same length as from a file of its own, so that the objects have the same rows and the
+//! same row groups.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_ipc::CompressionType;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_select::coalesce::BatchCoalescer;
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take_record_batch;
+use mtdh_core::facts::Origin;
+use mtdh_core::table::Table;
+use mtdh_lake::write::PartitionWriter;
+use mtdh_lake::{ParquetError, Stage};
+use mtdh_source::decode::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
+use tokio_util::sync::CancellationToken;
+
+use crate::convert::{ConvertError, Converted, Decoded, Input, decode_file, facts};
+use crate::plan::Unit;
+
+/// Rows wait in memory up to this many bytes.
+const WAITING_BYTES: usize = 96 << 20;
+
+/// What a group's file had besides the partitions that were asked for.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    /// Rows of instruments that were not asked for.
+    pub other_rows: u64,
+    /// Rejected rows that do not say whose they are.
+    pub unnamed_rejects: Vec<Reject>,
+}
+
+/// Makes the partitions of a group's file and gives each to `publish`. Members that the file does not mention are
+/// empty, with the group as the evidence.
+///
+/// # Errors
+/// When the file is refused, a partition cannot be written, or `publish` fails.
+pub fn convert_group(
+    input: Input,
+    unit: &Unit,
+    origin: &Origin,
+    temporary: &Path,
+    stop: &CancellationToken,
+    new_stage: impl Fn() -> Result<Stage, ConvertError>,
+    mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
+) -> Result<Leftovers, ConvertError> {
+    let table = unit.file.data_type.table();
+    let expectation =
+        Expectation { exchange: Some(unit.file.exchange.clone()), symbol: None, day: Some(unit.file.day) };
+    let mut splitter = Splitter::new(table, temporary);
+    let decoded = decode_file(input, table, expectation, stop, |rows| splitter.add(rows).map_err(spill_failed))?;
+    decoded.check_share()?;
+    let index_by_symbol: HashMap<String, usize> =
+        decoded.names.iter().enumerate().map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect();
+    for member in &unit.members {
+        if stop.is_cancelled() {
+            return Err(ConvertError::Interrupted);
+        }
+        let stage = new_stage()?;
+        let mut writer = PartitionWriter::new(table, &member.partition.key, stage).map_err(ConvertError::Write)?;
+        let mut origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
+        let converted = match index_by_symbol.get(&member.symbol) {
+            Some(index) => {
+                let name = &decoded.names[*index];
+                splitter.read(*index, |batch| writer.write(batch.columns().to_vec()))?;
+                origin.symbol.clone_from(&name.symbol);
+                let facts = facts(&member.partition, origin, name.tally, None);
+                let rejects = decoded.rejects.iter().filter(|r| r.name == Some(*index as u32)).cloned().collect();
+                Converted { stage: writer.finish(&facts).map_err(ConvertError::Write)?, facts, rejects }
+            }
+            None => {
+                let reason = format!("not mentioned in the group file {}", unit.file.path());
+                let facts = facts(&member.partition, origin, Default::default(), Some(reason));
+                Converted { stage: writer.finish(&facts).map_err(ConvertError::Write)?, facts, rejects: Vec::new() }
+            }
+        };
+        publish(converted)?;
+    }
+    Ok(leftovers(unit, decoded))
+}
+
+fn leftovers(unit: &Unit, decoded: Decoded) -> Leftovers {
+    let asked_for = |symbol: &str| unit.members.iter().any(|m| m.symbol == dataset_symbol(symbol));
+    let others = decoded.names.iter().filter(|name| !asked_for(&name.symbol));
+    Leftovers {
+        other_rows: others.map(|name| name.tally.rows_in).sum(),
+        unnamed_rejects: decoded.rejects.into_iter().filter(|r| r.name.is_none()).collect(),
+    }
+}
+
+fn spill_failed(error: ArrowError) -> ConvertError {
+    ConvertError::Read(io::Error::other(error))
+}
+
+/// Rows by name, in memory and on disk.
+struct Splitter<'a> {
+    schema: SchemaRef,
+    temporary: &'a Path,
+    heaps: Vec<Heap>,
+    waiting_bytes: usize,
+    spill: Option<BufWriter<File>>,
+    spilled_bytes: u64,
+}
+
+/// The rows of one name: first those on disk, then those in memory.
+#[derive(Default)]
+struct Heap {
+    spilled: Vec<Range<u64>>,
+    waiting: Vec<RecordBatch>,
+}
+
+impl<'a> Splitter<'a> {
+    fn new(table: &Table, temporary: &'a Path) -> Splitter<'a> {
+        let columns: Vec<_> = table.schema().fields().iter().skip(1).cloned().collect();
+        let schema = Arc::new(Schema::new(columns));
+        Splitter { schema, temporary, heaps: Vec::new(), waiting_bytes: 0, spill: None, spilled_bytes: 0 }
+    }
+
+    fn add(&mut self, rows: Rows) -> Result<(), ArrowError> {
+        let batch = RecordBatch::try_new(self.schema.clone(), rows.columns)?;
+        let mut order: Vec<u32> = (0..rows.names.len() as u32).collect();
+        // Stable: the rows of a name keep their order.
+        order.sort_by_key(|row| rows.names[*row as usize]);
+        let sorted = take_record_batch(&batch, &UInt32Array::from(order.clone()))?;
+        self.waiting_bytes += sorted.get_array_memory_size();
+        let mut start = 0;
+        for run in order.chunk_by(|a, b| rows.names[*a as usize] == rows.names[*b as usize]) {
+            let name = rows.names[run[0] as usize] as usize;
+            if self.heaps.len() <= name {
+                self.heaps.resize_with(name + 1, Heap::default);
+            }
+            self.heaps[name].waiting.push(sorted.slice(start, run.len()));
+            start += run.len();
+        }
+        if self.waiting_bytes > WAITING_BYTES { self.spill_largest() } else { Ok(()) }
+    }
+
+    /// Moves the largest heaps to disk until half of the allowance is free. The others are copied together, because
+    /// their slices hold on to the memory of whole batches.
+    fn spill_largest(&mut self) -> Result<(), ArrowError> {
+        let mut sizes = Vec::new();
+        for (index, heap) in self.heaps.iter_mut().enumerate().filter(|(_, h)| !h.waiting.is_empty()) {
+            let whole = concat_batches(&self.schema, &heap.waiting)?;
+            sizes.push((whole.get_array_memory_size(), index));
+            heap.waiting = vec![whole];
+        }
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let mut waiting: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
+        for (bytes, index) in sizes {
+            if waiting <= WAITING_BYTES / 2 {
+                break;
+            }
+            let batches = std::mem::take(&mut self.heaps[index].waiting);
+            let place = self.write_spill(&batches)?;
+            self.heaps[index].spilled.push(place);
+            waiting -= bytes;
+        }
+        self.waiting_bytes = waiting;
+        Ok(())
+    }
+
+    fn write_spill(&mut self, batches: &[RecordBatch]) -> Result<Range<u64>, ArrowError> {
+        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
+        let mut segment = StreamWriter::try_new_with_options(Vec::new(), &self.schema, options)?;
+        batches.iter().try_for_each(|batch| segment.write(batch))?;
+        let segment = segment.into_inner()?;
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            None => self.spill.insert(BufWriter::new(tempfile::tempfile_in(self.temporary)?)),
+        };
+        spill.write_all(&segment)?;
+        let start = self.spilled_bytes;
+        self.spilled_bytes += segment.len() as u64;
+        Ok(start..self.spilled_bytes)
+    }
+
+    /// Gives a name's rows to `write`, in order, in batches of [`BATCH_ROWS`].
+    fn read(
+        &mut self,
+        name: usize,
+        mut write: impl FnMut(RecordBatch) -> Result<(), ParquetError>,
+    ) -> Result<(), ConvertError> {
+        let Some(heap) = self.heaps.get_mut(name) else { return Ok(()) };
+        let heap = std::mem::take(heap);
+        let mut coalescer = BatchCoalescer::new(self.schema.clone(), BATCH_ROWS);
+        for place in heap.spilled {
+            for batch in self.read_spill(place).map_err(spill_failed)? {
+                coalescer.push_batch(batch).map_err(spill_failed)?;
+            }
+            while let Some(batch) = coalescer.next_completed_batch() {
+                write(batch).map_err(ConvertError::Write)?;
+            }
+        }
+        for batch in heap.waiting {
+            coalescer.push_batch(batch).map_err(spill_failed)?;
+        }
+        coalescer.finish_buffered_batch().map_err(spill_failed)?;
+        while let Some(batch) = coalescer.next_completed_batch() {
+            write(batch).map_err(ConvertError::Write)?;
+        }
+        Ok(())
+    }
+
+    fn read_spill(&mut self, place: Range<u64>) -> Result<Vec<RecordBatch>, ArrowError> {
+        let Some(spill) = &mut self.spill else { return Ok(Vec::new()) };
+        spill.flush()?;
+        let file = spill.get_mut();
+        file.seek(SeekFrom::Start(place.start))?;
+        let segment = BufReader::new(io::Read::take(file, place.end - place.start));
+        StreamReader::try_new(segment, None)?.collect()
+    }
+}

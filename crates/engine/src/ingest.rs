@@ -1,0 +1,321 @@
+//! `download`: for each vendor file of a plan, many at once: fetch, convert, publish.
+//!
+//! A file that fails is remembered and the others go on. What every other file would fail at as well (the lake's disk
+//! is full, the key is refused, the quota is used up) ends the run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use mtdh_core::Day;
+use mtdh_core::facts::Origin;
+use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_lake::reports::Available;
+use mtdh_lake::{Existing, Lake, LakeError, layout};
+use mtdh_source::datasets::{Answer, Archive, FetchError};
+use mtdh_source::decode::Reject;
+use mtdh_source::http::HttpError;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::convert::{ConvertError, Converted, Input, convert_single, without_rows};
+use crate::error::{EngineError, chain};
+use crate::group::convert_group;
+use crate::plan::{Plan, Unit};
+use crate::progress::Progress;
+use crate::run::{Failure, RunSummary};
+
+/// How often a file that arrived damaged is fetched again.
+const REFETCHES: u32 = 2;
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct Ingest {
+    /// Where the partitions go.
+    pub lake: Lake,
+    /// Where the files come from.
+    pub archive: Arc<Archive>,
+    /// Files that are worked on at once.
+    pub workers: usize,
+    /// Counters for a face.
+    pub progress: Arc<Progress>,
+    /// Asks the run to end soon: files in hand are given back.
+    pub stop: CancellationToken,
+}
+
+/// Why one file is not in the lake.
+#[derive(Debug, thiserror::Error)]
+enum UnitError {
+    #[error("it could not be fetched")]
+    Fetch(#[source] FetchError),
+    #[error("it was refused")]
+    Convert(#[source] ConvertError),
+    #[error("it could not be published")]
+    Lake(#[source] LakeError),
+}
+
+impl UnitError {
+    fn http(&self) -> Option<&HttpError> {
+        match self {
+            UnitError::Fetch(FetchError::Http(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn lake(&self) -> Option<&LakeError> {
+        match self {
+            UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn is_interruption(&self) -> bool {
+        matches!(self, UnitError::Convert(ConvertError::Interrupted))
+    }
+}
+
+/// What came of one file.
+struct Done {
+    published: Vec<Available>,
+    bytes: u64,
+    rows_rejected: u64,
+    other_rows: u64,
+}
+
+impl Ingest {
+    /// Runs a plan. The summary lists what failed; see [`RunSummary::is_clean`].
+    ///
+    /// # Errors
+    /// When the run cannot go on at all.
+    pub async fn run(&self, plan: Plan, run_id: String, shard: Shard) -> Result<RunSummary, EngineError> {
+        let started = Instant::now();
+        let mut summary = RunSummary::start(run_id, shard);
+        summary.files = plan.units.len();
+        let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
+        let skipped = plan.skipped_by_reason();
+        summary.skipped = skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();
+        self.lake.check_writable().await?;
+        if plan.units.is_empty() {
+            summary.state = "done";
+            return Ok(summary);
+        }
+        summary.put(&self.lake).await?;
+        self.progress.expect_files(plan.units.len());
+        let mut available: BTreeMap<Day, Vec<Available>> = BTreeMap::new();
+        let outcome = self.run_units(plan.units, &mut summary, &mut available).await;
+        for (day, rows) in available {
+            let note = |known: &mut BTreeMap<Partition, Available>| {
+                known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
+            };
+            self.lake.update_available(day, note).await?;
+        }
+        summary.state = match (&outcome, self.stop.is_cancelled()) {
+            (Err(_), _) => "stopped",
+            (Ok(()), true) => "interrupted",
+            (Ok(()), false) => "done",
+        };
+        summary.seconds = started.elapsed().as_secs_f64();
+        summary.put(&self.lake).await?;
+        outcome.map(|()| summary)
+    }
+
+    async fn run_units(
+        &self,
+        units: Vec<Unit>,
+        summary: &mut RunSummary,
+        available: &mut BTreeMap<Day, Vec<Available>>,
+    ) -> Result<(), EngineError> {
+        let cpus = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+        let mut left = units.len();
+        // The first file goes alone: when the key is refused, nothing else is asked for.
+        let mut units = units.into_iter();
+        let probe = units.next().into_iter();
+        for (part, workers) in [(probe.collect::<Vec<_>>(), 1), (units.collect(), self.workers.max(1))] {
+            let work = part.into_iter().map(|unit| {
+                let cpus = cpus.clone();
+                async move {
+                    let outcome = self.unit(&unit, &cpus).await;
+                    (unit, outcome)
+                }
+            });
+            let mut outcomes = futures::stream::iter(work).buffer_unordered(workers);
+            while let Some((unit, outcome)) = outcomes.next().await {
+                match outcome {
+                    None => continue,
+                    Some(Ok(done)) => note_done(done, summary, available, &self.progress),
+                    Some(Err(error)) if error.is_interruption() => continue,
+                    Some(Err(error)) => match fatal(error, summary, left) {
+                        Ok(error) => note_failure(&unit, &error, summary, &self.progress),
+                        Err(fatal) => {
+                            self.stop.cancel();
+                            // Files in hand end by themselves: what they published is noted.
+                            while let Some((_, outcome)) = outcomes.next().await {
+                                if let Some(Ok(done)) = outcome {
+                                    note_done(done, summary, available, &self.progress);
+                                }
+                            }
+                            return Err(fatal);
+                        }
+                    },
+                }
+                left -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// One file. Nothing when the run was asked to stop before it was fetched.
+    async fn unit(&self, unit: &Unit, cpus: &Arc<Semaphore>) -> Option<Result<Done, UnitError>> {
+        let mut refetch = 0;
+        loop {
+            let fetched = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                fetched = self.fetch(unit, refetch) => fetched,
+            };
+            let answer = match fetched {
+                Ok(answer) => answer,
+                Err(error) => return Some(Err(error)),
+            };
+            let permit = cpus.clone().acquire_owned().await.ok()?;
+            let (worker, job) = (self.clone(), unit.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let converting = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                worker.convert(&job, answer, &runtime)
+            });
+            let outcome = converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            match outcome {
+                Err(UnitError::Convert(error)) if error.is_damage() && refetch < REFETCHES => {
+                    tracing::warn!(file = unit.file.path(), cause = %chain(&error), "fetching again");
+                    refetch += 1;
+                }
+                outcome => return Some(outcome),
+            }
+        }
+    }
+
+    async fn fetch(&self, unit: &Unit, refetch: u32) -> Result<Answer, UnitError> {
+        let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
+        let on_bytes = |count| self.progress.add_bytes(count);
+        self.archive.fetch(&unit.file, refetch, temporary, &on_bytes).await.map_err(UnitError::Fetch)
+    }
+
+    /// Blocking: the answer becomes partitions, each published as soon as it is made.
+    fn convert(&self, unit: &Unit, answer: Answer, runtime: &tokio::runtime::Handle) -> Result<Done, UnitError> {
+        let mut done = Done { published: Vec::new(), bytes: 0, rows_rejected: 0, other_rows: 0 };
+        let mut origin = Origin {
+            path: unit.file.path(),
+            exchange: unit.file.exchange.clone(),
+            symbol: unit.file.symbol.clone(),
+            ..Origin::default()
+        };
+        let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
+        let mut publish = |converted: Converted| {
+            let replaces = unit.members.iter().any(|m| m.replaces && m.partition == converted.facts.partition);
+            let published = runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
+            done.rows_rejected += published.tally.rows_rejected;
+            done.published.push(published);
+            Ok(())
+        };
+        let spooled = match answer {
+            Answer::Absent { reason } => {
+                for member in &unit.members {
+                    let origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
+                    let stage = new_stage().map_err(UnitError::Convert)?;
+                    let made = without_rows(&member.partition, Status::Absent, reason.clone(), origin, stage);
+                    made.and_then(&mut publish).map_err(UnitError::Convert)?;
+                }
+                return Ok(done);
+            }
+            Answer::File(spooled) => spooled,
+        };
+        let bytes = spooled.bytes;
+        origin.bytes = Some(bytes);
+        origin.etag.clone_from(&spooled.etag);
+        origin.sha256 = Some(spooled.sha256.clone());
+        let reader = spooled.into_reader().map_err(|e| UnitError::Convert(ConvertError::Read(e)))?;
+        let input = Input { reader, bytes };
+        let outcome = if unit.is_group {
+            let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
+            convert_group(input, unit, &origin, temporary, &self.stop, new_stage, publish).map(Some)
+        } else {
+            let stage = new_stage().map_err(UnitError::Convert)?;
+            let partition = &unit.members[0].partition;
+            let made = convert_single(input, partition, origin, stage, &self.stop);
+            made.and_then(publish).map(|()| None)
+        };
+        let leftovers = outcome.map_err(UnitError::Convert)?;
+        done.bytes = bytes;
+        if let Some(leftovers) = leftovers {
+            done.other_rows = leftovers.other_rows;
+            done.rows_rejected += leftovers.unnamed_rejects.len() as u64;
+        }
+        Ok(done)
+    }
+
+    /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
+    async fn publish(&self, converted: Converted, replaces: bool) -> Result<Available, LakeError> {
+        let Converted { facts, stage, rejects } = converted;
+        let partition = &facts.partition;
+        if !rejects.is_empty() {
+            self.lake.put(&layout::quarantine(partition), &quarantine_lines(&rejects)).await?;
+        } else if replaces {
+            self.lake.delete(&layout::quarantine(partition)).await?;
+        }
+        let path = layout::partition(partition);
+        let existing = if replaces { Existing::Replace } else { Existing::Keep };
+        let bytes = stage.bytes();
+        self.lake.publish(&path, stage, existing).await?;
+        self.progress.add_rows(facts.tally.rows_out);
+        Ok(Available::of(&facts, bytes))
+    }
+}
+
+fn quarantine_lines(rejects: &[Reject]) -> Vec<u8> {
+    let line = |r: &Reject| serde_json::json!({"line": r.line, "text": r.text, "reason": r.reason}).to_string() + "\n";
+    rejects.iter().map(line).collect::<String>().into_bytes()
+}
+
+fn note_done(
+    done: Done,
+    summary: &mut RunSummary,
+    available: &mut BTreeMap<Day, Vec<Available>>,
+    progress: &Progress,
+) {
+    summary.files_done += 1;
+    summary.bytes += done.bytes;
+    summary.rows_rejected += done.rows_rejected;
+    summary.rows_not_asked_for += done.other_rows;
+    for row in done.published {
+        summary.rows += row.tally.rows_out;
+        summary.count(row.status);
+        available.entry(row.partition.day).or_default().push(row);
+    }
+    progress.file_done();
+}
+
+fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progress: &Progress) {
+    let failure = Failure { file: unit.file.path(), partitions: unit.members.len(), cause: chain(error) };
+    tracing::error!(file = failure.file, cause = failure.cause, "file failed");
+    summary.files_failed += 1;
+    summary.failures.push(failure);
+    progress.file_failed();
+}
+
+/// Tells failures that end the run from those of one file.
+fn fatal(error: UnitError, summary: &RunSummary, left: usize) -> Result<UnitError, EngineError> {
+    let nothing_done = summary.files_done == 0 && summary.files_failed == 0;
+    let is_refusal = matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
+    let is_quota = matches!(error.http(), Some(HttpError::QuotaExhausted { .. }));
+    let is_lake = error.lake().is_some_and(LakeError::is_fatal);
+    match error {
+        UnitError::Fetch(source) if is_quota => Err(EngineError::QuotaExhausted { left, source }),
+        UnitError::Fetch(source) if is_refusal && nothing_done => Err(EngineError::Refused { source }),
+        UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) if is_lake => {
+            Err(EngineError::Lake(error))
+        }
+        error => Ok(error),
+    }
+}

@@ -1,0 +1,258 @@
+//! `instruments`: the tables of the days, made from the vendor's metadata or from a folder's file names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::symbol::{Listed, Unnamed, guess_by_symbol};
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_lake::Lake;
+use mtdh_source::catalog::catalog;
+use mtdh_source::datasets::Folder;
+use mtdh_source::metadata::model::{ExchangeDetails, InstrumentInfo};
+use mtdh_source::metadata::{Metadata, MetadataError};
+use serde::Serialize;
+
+use crate::error::EngineError;
+use crate::selection::Selection;
+
+/// What happened to the instrument tables.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InstrumentsReport {
+    /// One per day, in order.
+    pub days: Vec<DayOfInstruments>,
+    /// Path of the table over all days; null for a single day.
+    pub aggregate: Option<String>,
+    /// Symbols without a key, each once.
+    pub unnamed: Vec<String>,
+    /// Keys that several symbols would share, each once; every symbol has a row, all but the first under another key.
+    pub shared_keys: Vec<String>,
+}
+
+/// The table of one day after the run.
+#[derive(Clone, Debug, Serialize)]
+pub struct DayOfInstruments {
+    /// The day.
+    pub day: String,
+    /// How many rows it has of the venues of this run, by venue and instrument type.
+    pub counts: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Rows that are new since the table was last written; all of them the first time.
+    pub added: usize,
+    /// Rows that are gone since.
+    pub removed: usize,
+    /// Rows that changed since.
+    pub changed: usize,
+}
+
+/// Where instruments come from.
+pub enum InstrumentSource<'a> {
+    /// The vendor's metadata.
+    Vendor(&'a Metadata),
+    /// The names of a folder's files.
+    Folder(&'a Folder),
+}
+
+struct Exchange {
+    details: ExchangeDetails,
+    contracts: Option<Vec<InstrumentInfo>>,
+}
+
+/// Writes the tables of the selection's days, and over a range the aggregate. Rows of other venues, and of types that
+/// were not asked for, stay as they are.
+///
+/// # Errors
+/// When the vendor's metadata cannot be had or the lake fails.
+pub async fn write_instruments(
+    lake: &Lake,
+    source: &InstrumentSource<'_>,
+    selection: &Selection,
+) -> Result<InstrumentsReport, EngineError> {
+    let exchanges = match source {
+        InstrumentSource::Vendor(metadata) => ask(metadata, &selection.exchanges()).await?,
+        InstrumentSource::Folder(_) => Vec::new(),
+    };
+    let mut report = InstrumentsReport::default();
+    let (mut unnamed, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    let mut days = Vec::new();
+    for day in selection.days.days() {
+        let found = match source {
+            InstrumentSource::Vendor(_) => of_vendor(&exchanges, selection, day, &mut unnamed, &mut shared),
+            InstrumentSource::Folder(folder) => of_folder(folder, selection, day, &mut unnamed),
+        };
+        report.days.push(write_day(lake, selection, day, &found).await?);
+        days.push((day, lake.instruments(day).await?.unwrap_or_default()));
+    }
+    if days.len() > 1 {
+        report.aggregate = Some(lake.put_instrument_aggregate(selection.days, &days).await?.to_string());
+    }
+    report.unnamed = unnamed.into_iter().collect();
+    report.shared_keys = shared.into_iter().collect();
+    Ok(report)
+}
+
+/// Makes sure that each day's table has the selection's venues and that their rows do not wait for the vendor's
+/// export; asks the vendor only where that is not so. Returns the days that were written.
+///
+/// # Errors
+/// As [`write_instruments`].
+pub async fn ensure_instruments(
+    lake: &Lake,
+    source: &InstrumentSource<'_>,
+    selection: &Selection,
+) -> Result<Vec<Day>, EngineError> {
+    let mut written = Vec::new();
+    for day in selection.days.days() {
+        let table = lake.instruments(day).await?.unwrap_or_default();
+        let is_settled = |venue: &String| {
+            let mut rows = table.iter().filter(|i| i.key.venue() == venue).peekable();
+            rows.peek().is_some() && rows.all(|i| i.is_exported)
+        };
+        let venues: Vec<String> = selection.venues.iter().filter(|v| !is_settled(v)).cloned().collect();
+        let lacks_type = |t: &InstrumentType| !table.iter().any(|i| i.key.instrument_type() == *t);
+        let lacks_asked_type = selection.instrument_types.iter().any(lacks_type);
+        if venues.is_empty() && !lacks_asked_type {
+            continue;
+        }
+        let days = DayRange::new(day, day).expect("a day does not end before it starts");
+        let venues = if lacks_asked_type { selection.venues.clone() } else { venues };
+        let part = Selection { days, venues, ..selection.clone() };
+        write_instruments(lake, source, &part).await?;
+        written.push(day);
+    }
+    Ok(written)
+}
+
+async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Exchange>, EngineError> {
+    let mut answers = Vec::new();
+    for exchange in exchanges {
+        let failed = |source| match source {
+            MetadataError::Http(error) if matches!(error.status_and_code(), Some((400 | 404, Some(_)))) => {
+                EngineError::NoExchange { exchange: exchange.clone() }
+            }
+            source => EngineError::Metadata { exchange: exchange.clone(), source },
+        };
+        let details = metadata.exchange(exchange).await.map_err(failed)?;
+        let contracts = metadata.instruments(exchange).await.map_err(failed)?;
+        answers.push(Exchange { details, contracts });
+    }
+    Ok(answers)
+}
+
+fn of_vendor(
+    exchanges: &[Exchange],
+    selection: &Selection,
+    day: Day,
+    unnamed: &mut BTreeSet<String>,
+    shared: &mut BTreeSet<String>,
+) -> Vec<Instrument> {
+    let mut found = Vec::new();
+    for Exchange { details, contracts } in exchanges {
+        let catalog = catalog(details, contracts.as_deref(), day);
+        let is_meant = |u: &&Unnamed| selection.takes_type(u.kind);
+        unnamed.extend(catalog.unnamed.iter().filter(is_meant).map(ToString::to_string));
+        let kinds = catalog.unknown_kinds.iter();
+        unnamed.extend(kinds.map(|(kind, id)| format!("no key for {id} of {}: unknown type `{kind}`", details.id)));
+        let pairs = catalog.shared_keys.iter();
+        shared.extend(pairs.map(|(key, symbols)| format!("{key}: {}", symbols.join(", "))));
+        found.extend(catalog.instruments.into_iter().filter(|i| selection.takes_type(i.key.instrument_type())));
+    }
+    found
+}
+
+/// The instruments that a folder has files of on a day. Nothing but their names is known of them.
+fn of_folder(folder: &Folder, selection: &Selection, day: Day, unnamed: &mut BTreeSet<String>) -> Vec<Instrument> {
+    let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
+    let exchanges = selection.exchanges();
+    for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
+        let is_group = InstrumentType::ALL.iter().any(|t| t.group_id() == Some(file.symbol.as_str()));
+        if is_group {
+            continue;
+        }
+        match guess_by_symbol(&file.exchange, &file.symbol) {
+            Ok(named) => {
+                let types = &mut found
+                    .entry(named.key.clone())
+                    .or_insert_with(|| bare_instrument(&named.key, &file.exchange, &file.symbol, day))
+                    .data_types;
+                types.push(file.data_type);
+                types.sort();
+                types.dedup();
+            }
+            Err(error) => {
+                unnamed.insert(error.to_string());
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// An instrument of which only key and symbol are known, alive on one day.
+pub(crate) fn bare_instrument(key: &InstrumentKey, exchange: &str, symbol: &str, day: Day) -> Instrument {
+    Instrument {
+        key: key.clone(),
+        exchange: exchange.to_owned(),
+        raw_symbol: symbol.to_owned(),
+        dataset_symbol: Some(symbol.to_owned()),
+        available_from_us: day.start_us(),
+        available_to_us: Some(day.end_us()),
+        data_types: Vec::<DataType>::new(),
+        group_data_types: Vec::new(),
+        is_exported: true,
+        settle: None,
+        inverse: None,
+        contract_type: None,
+        expiry_us: None,
+        contract_size: None,
+        tick_size: None,
+        min_size: None,
+        trades_total: None,
+        book_changes_total: None,
+    }
+}
+
+/// Puts `found` in the place of the day's rows that the selection speaks of.
+async fn write_day(
+    lake: &Lake,
+    selection: &Selection,
+    day: Day,
+    found: &[Instrument],
+) -> Result<DayOfInstruments, EngineError> {
+    let is_replaced =
+        |i: &Instrument| selection.venues.iter().any(|v| v == i.key.venue()) && selection.takes_type(i.key.instrument_type());
+    let new: BTreeMap<&InstrumentKey, &Instrument> = found.iter().map(|i| (&i.key, i)).collect();
+    let (mut added, mut removed, mut changed) = (0, 0, 0);
+    lake.update_instruments(day, |rows| {
+        let (old, mut kept): (Vec<Instrument>, Vec<Instrument>) = rows.into_iter().partition(is_replaced);
+        let old: BTreeMap<&InstrumentKey, &Instrument> = old.iter().map(|i| (&i.key, i)).collect();
+        added = new.keys().filter(|k| !old.contains_key(*k)).count();
+        removed = old.keys().filter(|k| !new.contains_key(*k)).count();
+        changed = new.iter().filter(|(k, i)| old.get(*k).is_some_and(|o| o != *i)).count();
+        kept.extend(found.iter().cloned());
+        kept
+    })
+    .await?;
+    let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for venue in &selection.venues {
+        counts.entry(venue.clone()).or_default();
+    }
+    for instrument in found {
+        let types = counts.entry(instrument.key.venue().to_owned()).or_default();
+        *types.entry(instrument.key.instrument_type().name().to_owned()).or_default() += 1;
+    }
+    Ok(DayOfInstruments { day: day.to_string(), counts, added, removed, changed })
+}
+
+/// Names a symbol of whose type nothing is known; see [`guess_by_symbol`].
+pub(crate) fn guess(exchange: &str, symbol: &str) -> Result<InstrumentKey, Unnamed> {
+    guess_by_symbol(exchange, symbol).map(|named| named.key)
+}
+
+/// The listed form of an instrument, for faces that show where a key came from.
+pub fn listed<'a>(instrument: &'a Instrument) -> Listed<'a> {
+    Listed {
+        exchange: &instrument.exchange,
+        id: &instrument.raw_symbol,
+        kind: instrument.key.instrument_type(),
+        since: Day::containing_us(instrument.available_from_us),
+    }
+}

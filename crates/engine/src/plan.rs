@@ -1,0 +1,213 @@
+//! What would be fetched, and what not, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mtdh_core::instrument::Instrument;
+use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_lake::Lake;
+use mtdh_source::datasets::Archive;
+use mtdh_source::decode::dataset_symbol;
+use mtdh_source::vendor_file::VendorFile;
+use serde::Serialize;
+
+use crate::error::EngineError;
+use crate::presence::{Presence, Trust, presence};
+use crate::selection::Selection;
+
+/// One vendor file that is to be fetched, and the partitions that it answers.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The file.
+    pub file: VendorFile,
+    /// The partitions, in the order of their keys. A file of one instrument has one.
+    pub members: Vec<Member>,
+    /// Whether the file holds all instruments of a type.
+    pub is_group: bool,
+}
+
+/// A partition that a unit answers.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The partition.
+    pub partition: Partition,
+    /// The symbol in the form of file URLs, by which rows are told apart.
+    pub symbol: String,
+    /// Rows to expect, from the vendor's statistics; null where it has none for the data type.
+    pub expected_rows: Option<u64>,
+    /// Whether an object is there that must be replaced: by `--force`, or because it cannot be trusted.
+    pub replaces: bool,
+}
+
+/// Why a partition is not fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// It is in the lake, with rows.
+    Stored,
+    /// It is in the lake: the vendor's file has no rows.
+    Empty,
+    /// It is in the lake: the vendor says that it has no such file.
+    Absent,
+    /// The vendor exports no file of the instrument and data type, or none of the instrument at all.
+    NotListed,
+    /// The vendor has not exported the day yet.
+    NotExportedYet,
+    /// The source is a folder, and it has no such file.
+    NotInFolder,
+    /// Another shard fetches it.
+    OtherShard,
+}
+
+/// What a run would do.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Files to fetch, in the order in which they are asked for: the last day, the first, then the others, so that a
+    /// key without access fails at once.
+    pub units: Vec<Unit>,
+    /// Partitions that are not fetched: how many, by day, venue, data type and reason.
+    pub skipped: BTreeMap<(Day, String, DataType, Skip), usize>,
+    /// Days without an instrument table.
+    pub days_without_instruments: Vec<Day>,
+}
+
+impl Plan {
+    /// Partitions that are to be fetched.
+    pub fn partitions(&self) -> usize {
+        self.units.iter().map(|u| u.members.len()).sum()
+    }
+
+    /// Rows to expect from the files for which the vendor has statistics, and for how many partitions it has none.
+    pub fn expected_rows(&self) -> (u64, usize) {
+        let members = || self.units.iter().flat_map(|u| &u.members);
+        let known = members().filter_map(|m| m.expected_rows).sum();
+        (known, members().filter(|m| m.expected_rows.is_none()).count())
+    }
+
+    /// How many partitions are not fetched, by reason.
+    pub fn skipped_by_reason(&self) -> BTreeMap<Skip, usize> {
+        let mut sums = BTreeMap::new();
+        for ((_, _, _, reason), count) in &self.skipped {
+            *sums.entry(*reason).or_default() += count;
+        }
+        sums
+    }
+}
+
+/// Whether what is in the lake is fetched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refetch {
+    /// Only what is not there.
+    Missing,
+    /// Everything.
+    All,
+}
+
+/// Plans a run.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn plan(
+    lake: &Lake,
+    archive: &Archive,
+    selection: &Selection,
+    shard: Shard,
+    refetch: Refetch,
+) -> Result<Plan, EngineError> {
+    let mut plan = Plan::default();
+    for day in order(selection.days) {
+        let Some(table) = lake.instruments(day).await? else {
+            plan.days_without_instruments.push(day);
+            continue;
+        };
+        let there = presence(lake, day, &selection.data_types, Trust::Report).await?;
+        let mut units: BTreeMap<VendorFile, Unit> = BTreeMap::new();
+        for instrument in selection.instruments(&table) {
+            for data_type in &selection.data_types {
+                let partition = Partition { day, data_type: *data_type, key: instrument.key.clone() };
+                let file = match fate(instrument, &partition, &there, archive, refetch) {
+                    Ok(file) if shard.holds(&file.path()) => file,
+                    outcome => {
+                        let reason = outcome.err().unwrap_or(Skip::OtherShard);
+                        let venue = instrument.key.venue().to_owned();
+                        *plan.skipped.entry((day, venue, *data_type, reason)).or_default() += 1;
+                        continue;
+                    }
+                };
+                let symbol = dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol));
+                let is_group = file.symbol != symbol;
+                let member = Member {
+                    expected_rows: instrument.expected_rows(*data_type, day.end_us()),
+                    replaces: there.contains_key(&partition),
+                    partition,
+                    symbol,
+                };
+                let unit = Unit { file: file.clone(), members: Vec::new(), is_group };
+                units.entry(file).or_insert(unit).members.push(member);
+            }
+        }
+        plan.units.extend(units.into_values());
+    }
+    Ok(plan)
+}
+
+/// The last day, the first, then the others in order.
+fn order(days: DayRange) -> Vec<Day> {
+    let mut seen = BTreeSet::new();
+    let ends = [days.last(), days.first()].into_iter();
+    ends.chain(days.days()).filter(|day| seen.insert(*day)).collect()
+}
+
+/// The file that answers a partition, or why it is not fetched.
+fn fate(
+    instrument: &Instrument,
+    partition: &Partition,
+    there: &BTreeMap<Partition, Presence>,
+    archive: &Archive,
+    refetch: Refetch,
+) -> Result<VendorFile, Skip> {
+    let has_type = instrument.data_types.contains(&partition.data_type);
+    let Some(symbol) = instrument.dataset_symbol.as_ref().filter(|_| has_type) else { return Err(Skip::NotListed) };
+    if !instrument.is_alive(partition.day) {
+        return Err(Skip::NotListed);
+    }
+    if refetch == Refetch::Missing {
+        match there.get(partition).map(Presence::status) {
+            Some(Status::Stored) => return Err(Skip::Stored),
+            Some(Status::Empty) => return Err(Skip::Empty),
+            Some(Status::Absent) => return Err(Skip::Absent),
+            _ => {}
+        }
+    }
+    if !instrument.is_exported {
+        return Err(Skip::NotExportedYet);
+    }
+    let group = instrument.key.instrument_type().group_id();
+    let symbol = match group {
+        Some(group) if partition.data_type.only_grouped() => group.to_owned(),
+        _ => dataset_symbol(symbol),
+    };
+    let (exchange, data_type, day) = (instrument.exchange.clone(), partition.data_type, partition.day);
+    let file = VendorFile { exchange, data_type, day, symbol };
+    match archive {
+        Archive::Folder(folder) if !folder.has(&file) => Err(Skip::NotInFolder),
+        _ => Ok(file),
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_day_is_asked_for_first_then_the_first() {
+        let range = |first: &str, last: &str| DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();
+        let days = |r| order(r).iter().map(Day::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            days(range("2024-03-01", "2024-03-04")),
+            ["2024-03-04", "2024-03-01", "2024-03-02", "2024-03-03"]
+        );
+        assert_eq!(days(range("2024-03-01", "2024-03-01")), ["2024-03-01"]);
+    }
+}

@@ -1,0 +1,108 @@
+//! What the lake has of a day, without reading more than it must.
+//!
+//! The listing says which objects there are. Whether one holds rows its footer says; the day's report of available
+//! data saves reading the footers of objects that it knows, by path and size.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use mtdh_core::partition::{Partition, Status};
+use mtdh_core::{DataType, Day};
+use mtdh_lake::reports::Available;
+use mtdh_lake::{Entry, Lake, LakeError, layout};
+
+/// Footers that are read at once.
+const CONCURRENT_FOOTERS: usize = 32;
+
+/// What the lake has of a partition.
+#[derive(Clone, Debug)]
+pub enum Presence {
+    /// An object that says what it is.
+    Answered(Available),
+    /// An object that cannot be trusted.
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Presence {
+    /// Its status; an object that cannot be trusted is as good as missing.
+    pub fn status(&self) -> Status {
+        match self {
+            Presence::Answered(available) => available.status,
+            Presence::Unreadable { .. } => Status::Missing,
+        }
+    }
+}
+
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Believe the day's report where it knows an object.
+    Report,
+    /// Read every footer.
+    Nothing,
+}
+
+/// Everything that the lake has of a day and some data types.
+///
+/// # Errors
+/// When the store cannot be listed or read. An object that is no partition is no error: see [`Presence::Unreadable`].
+pub async fn presence(
+    lake: &Lake,
+    day: Day,
+    data_types: &[DataType],
+    trust: Trust,
+) -> Result<BTreeMap<Partition, Presence>, LakeError> {
+    let known = match trust {
+        Trust::Report => lake.available(day).await?,
+        Trust::Nothing => BTreeMap::new(),
+    };
+    let mut found = BTreeMap::new();
+    let mut unknown: Vec<(Partition, Entry)> = Vec::new();
+    for data_type in data_types {
+        for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
+            let Some(partition) = layout::parse_partition(&entry.path) else { continue };
+            match known.get(&partition).filter(|row| row.bytes == entry.bytes) {
+                Some(row) => {
+                    found.insert(partition, Presence::Answered(row.clone()));
+                }
+                None => unknown.push((partition, entry)),
+            }
+        }
+    }
+    let mut looked = futures::stream::iter(unknown)
+        .map(|(partition, entry)| async move {
+            let looked = look(lake, &partition, &entry).await;
+            (partition, looked)
+        })
+        .buffer_unordered(CONCURRENT_FOOTERS);
+    while let Some((partition, looked)) = looked.next().await {
+        found.insert(partition, looked?);
+    }
+    Ok(found)
+}
+
+/// Reads one object's footer and holds it against its path.
+async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Presence, LakeError> {
+    let unreadable = |reason: String| Ok(Presence::Unreadable { reason });
+    let footer = match lake.footer(entry).await {
+        Ok(footer) => footer,
+        Err(error @ (LakeError::Parquet { .. } | LakeError::Facts { .. })) => {
+            return unreadable(crate::error::chain(&error));
+        }
+        Err(error) => return Err(error),
+    };
+    let facts = &footer.facts;
+    if facts.partition != *partition {
+        return unreadable(format!("its footer says that it is {}", facts.partition));
+    }
+    if facts.tally.rows_out != footer.rows || facts.tally.rows_in != footer.rows + facts.tally.rows_rejected {
+        return unreadable(format!("its footer counts {} rows, it has {}", facts.tally.rows_out, footer.rows));
+    }
+    if footer.schema.fields() != partition.data_type.table().schema().fields() {
+        return unreadable("its columns are not those of its data type".to_owned());
+    }
+    Ok(Presence::Answered(Available::of(facts, entry.bytes)))
+}

@@ -1,0 +1,120 @@
+//! A run's summary: what was done, what failed and why. Written into the lake while the run goes and at its end.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mtdh_core::partition::{Shard, Status};
+use mtdh_lake::{Lake, LakeError, layout};
+use serde::Serialize;
+
+/// Version of the summary's form.
+const SUMMARY_VERSION: u32 = 1;
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    /// Version of this form.
+    pub summary_version: u32,
+    /// Version of the program.
+    pub program_version: String,
+    /// The run's name.
+    pub run_id: String,
+    /// The shard's index, from 0.
+    pub shard_index: u32,
+    /// How many shards there are.
+    pub total_shards: u32,
+    /// Start of the run, RFC 3339, UTC.
+    pub started_at: String,
+    /// Last change of this summary, RFC 3339, UTC.
+    pub updated_at: String,
+    /// `running`, `done`, `interrupted` or `stopped`.
+    pub state: &'static str,
+    /// Files that were to be fetched.
+    pub files: usize,
+    /// Files that are done, failed ones not included.
+    pub files_done: usize,
+    /// Files that failed.
+    pub files_failed: usize,
+    /// Partitions that were published, by status.
+    pub published: BTreeMap<String, usize>,
+    /// Partitions that were not fetched, by reason.
+    pub skipped: BTreeMap<String, usize>,
+    /// Compressed bytes that came.
+    pub bytes: u64,
+    /// Rows stored.
+    pub rows: u64,
+    /// Rows in quarantine.
+    pub rows_rejected: u64,
+    /// Rows of group files that belong to instruments that were not asked for.
+    pub rows_not_asked_for: u64,
+    /// The failures, in the order in which they happened.
+    pub failures: Vec<Failure>,
+    /// Seconds from start to last change.
+    pub seconds: f64,
+}
+
+/// A file that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The vendor's path of the file.
+    pub file: String,
+    /// Partitions that stay missing because of it.
+    pub partitions: usize,
+    /// Why, with the causes, in one line.
+    pub cause: String,
+}
+
+impl RunSummary {
+    pub(crate) fn start(run_id: String, shard: Shard) -> RunSummary {
+        let now = now();
+        RunSummary {
+            summary_version: SUMMARY_VERSION,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id,
+            shard_index: shard.index(),
+            total_shards: shard.total(),
+            started_at: now.clone(),
+            updated_at: now,
+            state: "running",
+            files: 0,
+            files_done: 0,
+            files_failed: 0,
+            published: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            bytes: 0,
+            rows: 0,
+            rows_rejected: 0,
+            rows_not_asked_for: 0,
+            failures: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    pub(crate) fn count(&mut self, status: Status) {
+        *self.published.entry(status.name().to_owned()).or_default() += 1;
+    }
+
+    /// Whether everything that was to be fetched is in the lake.
+    pub fn is_clean(&self) -> bool {
+        self.state == "done" && self.failures.is_empty()
+    }
+
+    pub(crate) async fn put(&mut self, lake: &Lake) -> Result<(), LakeError> {
+        self.updated_at = now();
+        let path = layout::run_summary(&self.run_id, self.shard_index, self.total_shards);
+        let mut text = serde_json::to_vec_pretty(self).expect("a summary has only texts and numbers");
+        text.push(b'\n');
+        lake.put(&path, &text).await
+    }
+}
+
+/// A new run's name: its start, and something that sets it apart from others of the same second.
+pub fn new_run_id() -> String {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mark = u64::from(std::process::id()) ^ u64::from(since_epoch.subsec_nanos());
+    format!("{}-{:06x}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), mark & 0x00ff_ffff)
+}
+
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
