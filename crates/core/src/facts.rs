@@ -195,7 +195,13 @@ mod tests {
                 bytes: Some(123),
                 sha256: Some("00".into()),
             },
-            tally: Tally { rows_in: 3, rows_out: 2, rows_rejected: 1, timestamp: Some((1, 2)), ..Tally::default() },
+            tally: Tally {
+                rows_in: 3,
+                rows_out: 2,
+                rows_rejected: 1,
+                timestamp: Some((1, 2)),
+                ..Tally::default()
+            },
             schema_version: SCHEMA_VERSION,
         }
     }

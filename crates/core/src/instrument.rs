@@ -55,10 +55,11 @@ impl Instrument {
     /// The partitions that the lake should have of it on a day.
     pub fn expected(&self, day: Day) -> impl Iterator<Item = Partition> + '_ {
         let alive = self.is_alive(day);
-        self.data_types
-            .iter()
-            .filter(move |_| alive)
-            .map(move |t| Partition { day, data_type: *t, key: self.key.clone() })
+        self.data_types.iter().filter(move |_| alive).map(move |t| Partition {
+            day,
+            data_type: *t,
+            key: self.key.clone(),
+        })
     }
 
     /// Rows that one day of a data type has on average over the instrument's life up to `exported_until_us`, from

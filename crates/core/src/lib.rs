@@ -5,10 +5,10 @@
 //! itself.
 
 pub mod day;
-pub mod partition;
-pub mod instrument;
 pub mod facts;
+pub mod instrument;
 pub mod key;
+pub mod partition;
 pub mod symbol;
 pub mod table;
 pub mod universe;

@@ -111,13 +111,20 @@ impl Shard {
     /// Whether the unit named by `name` is this shard's work. The same on every machine, for ever: the unit's
     /// name decides, not its place in a list, so that a plan that grew leaves the old units where they were.
     pub fn holds(self, name: &str) -> bool {
-        stable_hash(name.as_bytes()) % u64::from(self.total) == u64::from(self.index)
+        stable_index(name, self.total) == self.index
     }
+}
+
+/// Puts a name into one of `count` places, the same on every machine, for ever.
+pub fn stable_index(name: &str, count: u32) -> u32 {
+    (stable_hash(name.as_bytes()) % u64::from(count.max(1))) as u32
 }
 
 /// FNV-1a with a final mix (the finalizer of SplitMix64), so that the low bits are fit for a modulus.
 fn stable_hash(bytes: &[u8]) -> u64 {
-    let fnv = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    let fnv = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
     let a = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     b ^ (b >> 31)
@@ -136,7 +143,8 @@ mod tests {
                 assert_eq!(shards.iter().filter(|s| s.holds(name)).count(), 1, "{name} of {total}");
             }
             for shard in shards {
-                let share = names.iter().filter(|n| shard.holds(n)).count() as f64 * f64::from(total) / 10_000.0;
+                let share =
+                    names.iter().filter(|n| shard.holds(n)).count() as f64 * f64::from(total) / 10_000.0;
                 assert!((0.85..1.15).contains(&share), "shard {} of {total} holds {share}", shard.index());
             }
         }

@@ -22,8 +22,8 @@ use crate::day::Day;
 use crate::key::{InstrumentKey, InstrumentType, KeyError};
 use crate::venue::venue_of_exchange;
 pub use contract::{Contract, name_by_contract};
-pub use guess::guess_by_symbol;
 use grammar::{Grammar, Settled, grammar};
+pub use guess::guess_by_symbol;
 use reading::{Reading, Split, Symbol, Terms};
 
 /// What a list of the vendor says of one symbol.

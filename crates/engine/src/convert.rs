@@ -61,6 +61,18 @@ pub enum ConvertError {
     /// The lake refused it.
     #[error("the object cannot be published")]
     Publish(#[source] mtdh_lake::LakeError),
+    /// The output file cannot be written.
+    #[error("the output cannot be written")]
+    Output(#[source] io::Error),
+    /// The header row is that of no data type.
+    #[error("its header row is that of no data type: `{0}`")]
+    UnknownHeader(String),
+    /// A symbol of which no key can be made.
+    #[error("an instrument cannot be named; give its key with --instrument")]
+    Unnamed(#[source] mtdh_core::symbol::Unnamed),
+    /// One key was given for a file of several instruments.
+    #[error("the file holds several instruments, so that one key cannot be given for all")]
+    SeveralInstruments,
     /// The program was asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -98,12 +110,14 @@ impl Decoded {
         let (out, rejected) = self.rows();
         let rows = out + rejected;
         match self.rejects.first() {
-            Some(first) if rejected as f64 > rows as f64 * MAX_REJECTED_SHARE => Err(ConvertError::TooManyRejects {
-                rejected,
-                rows,
-                line: first.line,
-                reason: first.reason.clone(),
-            }),
+            Some(first) if rejected as f64 > rows as f64 * MAX_REJECTED_SHARE => {
+                Err(ConvertError::TooManyRejects {
+                    rejected,
+                    rows,
+                    line: first.line,
+                    reason: first.reason.clone(),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -131,7 +145,11 @@ pub fn decode_file(
     let decoder = Decoder::new(table, expectation);
     let is_large = input.bytes > PIPELINE_BYTES;
     let plain = plain(input.reader)?;
-    if is_large { on_three_threads(plain, decoder, stop, take) } else { on_this_thread(plain, decoder, stop, take) }
+    if is_large {
+        on_three_threads(plain, decoder, stop, take)
+    } else {
+        on_this_thread(plain, decoder, stop, take)
+    }
 }
 
 /// The plain bytes of gzip data, or of a plain file.
@@ -156,7 +174,7 @@ fn read_chunk(plain: &mut dyn Read, chunk: &mut Vec<u8>) -> Result<(), ConvertEr
     Ok(())
 }
 
-fn read_error(error: io::Error) -> ConvertError {
+pub(crate) fn read_error(error: io::Error) -> ConvertError {
     let gzip = error.get_ref().and_then(|e| e.downcast_ref::<GzipError>()).copied();
     gzip.map_or_else(|| ConvertError::Read(error), ConvertError::Gzip)
 }
@@ -212,7 +230,12 @@ fn on_three_threads(
 
 type Chunk = Result<Vec<u8>, ConvertError>;
 
-fn inflate(mut plain: Box<dyn Read + Send>, chunks: SyncSender<Chunk>, used: &Receiver<Vec<u8>>, stop: &CancellationToken) {
+fn inflate(
+    mut plain: Box<dyn Read + Send>,
+    chunks: SyncSender<Chunk>,
+    used: &Receiver<Vec<u8>>,
+    stop: &CancellationToken,
+) {
     loop {
         let mut chunk = used.try_recv().unwrap_or_default();
         let outcome = match stop.is_cancelled() {

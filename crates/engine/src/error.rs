@@ -40,6 +40,12 @@ pub enum EngineError {
     /// The HTTP client cannot be made.
     #[error("the connection to the vendor cannot be set up")]
     Client(#[source] BuildError),
+    /// An address of the vendor cannot be used.
+    #[error("`{text}` is not an http or https address")]
+    BadAddress {
+        /// The address.
+        text: String,
+    },
     /// The vendor has no such exchange.
     #[error("the vendor has no exchange `{exchange}`")]
     NoExchange {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_array::{RecordBatch, UInt32Array};
 use arrow_ipc::CompressionType;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -60,7 +60,8 @@ pub fn convert_group(
     let expectation =
         Expectation { exchange: Some(unit.file.exchange.clone()), symbol: None, day: Some(unit.file.day) };
     let mut splitter = Splitter::new(table, temporary);
-    let decoded = decode_file(input, table, expectation, stop, |rows| splitter.add(rows).map_err(spill_failed))?;
+    let decoded =
+        decode_file(input, table, expectation, stop, |rows| splitter.add(rows).map_err(spill_failed))?;
     decoded.check_share()?;
     let index_by_symbol: HashMap<String, usize> =
         decoded.names.iter().enumerate().map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect();
@@ -69,7 +70,8 @@ pub fn convert_group(
             return Err(ConvertError::Interrupted);
         }
         let stage = new_stage()?;
-        let mut writer = PartitionWriter::new(table, &member.partition.key, stage).map_err(ConvertError::Write)?;
+        let mut writer =
+            PartitionWriter::new(table, &member.partition.key, stage).map_err(ConvertError::Write)?;
         let mut origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
         let converted = match index_by_symbol.get(&member.symbol) {
             Some(index) => {
@@ -77,13 +79,18 @@ pub fn convert_group(
                 splitter.read(*index, |batch| writer.write(batch.columns().to_vec()))?;
                 origin.symbol.clone_from(&name.symbol);
                 let facts = facts(&member.partition, origin, name.tally, None);
-                let rejects = decoded.rejects.iter().filter(|r| r.name == Some(*index as u32)).cloned().collect();
+                let rejects =
+                    decoded.rejects.iter().filter(|r| r.name == Some(*index as u32)).cloned().collect();
                 Converted { stage: writer.finish(&facts).map_err(ConvertError::Write)?, facts, rejects }
             }
             None => {
                 let reason = format!("not mentioned in the group file {}", unit.file.path());
                 let facts = facts(&member.partition, origin, Default::default(), Some(reason));
-                Converted { stage: writer.finish(&facts).map_err(ConvertError::Write)?, facts, rejects: Vec::new() }
+                Converted {
+                    stage: writer.finish(&facts).map_err(ConvertError::Write)?,
+                    facts,
+                    rejects: Vec::new(),
+                }
             }
         };
         publish(converted)?;

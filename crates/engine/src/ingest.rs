@@ -11,11 +11,13 @@ use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::facts::Origin;
 use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_core::venue::venue_of_exchange;
 use mtdh_lake::reports::Available;
 use mtdh_lake::{Existing, Lake, LakeError, layout};
 use mtdh_source::datasets::{Answer, Archive, FetchError};
 use mtdh_source::decode::Reject;
 use mtdh_source::http::HttpError;
+use mtdh_source::vendor_file::VendorFile;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +96,8 @@ impl Ingest {
         summary.files = plan.units.len();
         let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
         let skipped = plan.skipped_by_reason();
-        summary.skipped = skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();
+        summary.skipped =
+            skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();
         self.lake.check_writable().await?;
         if plan.units.is_empty() {
             summary.state = "done";
@@ -185,7 +188,8 @@ impl Ingest {
                 let _permit = permit;
                 worker.convert(&job, answer, &runtime)
             });
-            let outcome = converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            let outcome =
+                converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
             match outcome {
                 Err(UnitError::Convert(error)) if error.is_damage() && refetch < REFETCHES => {
                     tracing::warn!(file = unit.file.path(), cause = %chain(&error), "fetching again");
@@ -203,7 +207,12 @@ impl Ingest {
     }
 
     /// Blocking: the answer becomes partitions, each published as soon as it is made.
-    fn convert(&self, unit: &Unit, answer: Answer, runtime: &tokio::runtime::Handle) -> Result<Done, UnitError> {
+    fn convert(
+        &self,
+        unit: &Unit,
+        answer: Answer,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Done, UnitError> {
         let mut done = Done { published: Vec::new(), bytes: 0, rows_rejected: 0, other_rows: 0 };
         let mut origin = Origin {
             path: unit.file.path(),
@@ -213,8 +222,10 @@ impl Ingest {
         };
         let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
         let mut publish = |converted: Converted| {
-            let replaces = unit.members.iter().any(|m| m.replaces && m.partition == converted.facts.partition);
-            let published = runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
+            let replaces =
+                unit.members.iter().any(|m| m.replaces && m.partition == converted.facts.partition);
+            let published =
+                runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
             done.rows_rejected += published.tally.rows_rejected;
             done.published.push(published);
             Ok(())
@@ -251,8 +262,21 @@ impl Ingest {
         if let Some(leftovers) = leftovers {
             done.other_rows = leftovers.other_rows;
             done.rows_rejected += leftovers.unnamed_rejects.len() as u64;
+            runtime
+                .block_on(self.quarantine_unnamed(unit, &leftovers.unnamed_rejects))
+                .map_err(UnitError::Lake)?;
         }
         Ok(done)
+    }
+
+    /// Rows of a group's file that do not say whose they are.
+    async fn quarantine_unnamed(&self, unit: &Unit, rejects: &[Reject]) -> Result<(), LakeError> {
+        let VendorFile { exchange, data_type, day, symbol } = &unit.file;
+        let path = layout::group_quarantine(*day, *data_type, &venue_of_exchange(exchange), symbol);
+        match rejects {
+            [] => Ok(()),
+            rejects => self.lake.put(&path, &quarantine_lines(rejects)).await,
+        }
     }
 
     /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
@@ -274,7 +298,9 @@ impl Ingest {
 }
 
 fn quarantine_lines(rejects: &[Reject]) -> Vec<u8> {
-    let line = |r: &Reject| serde_json::json!({"line": r.line, "text": r.text, "reason": r.reason}).to_string() + "\n";
+    let line = |r: &Reject| {
+        serde_json::json!({"line": r.line, "text": r.text, "reason": r.reason}).to_string() + "\n"
+    };
     rejects.iter().map(line).collect::<String>().into_bytes()
 }
 
@@ -307,7 +333,8 @@ fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progre
 /// Tells failures that end the run from those of one file.
 fn fatal(error: UnitError, summary: &RunSummary, left: usize) -> Result<UnitError, EngineError> {
     let nothing_done = summary.files_done == 0 && summary.files_failed == 0;
-    let is_refusal = matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
+    let is_refusal =
+        matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
     let is_quota = matches!(error.http(), Some(HttpError::QuotaExhausted { .. }));
     let is_lake = error.lake().is_some_and(LakeError::is_fatal);
     match error {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::symbol::{Listed, Unnamed, guess_by_symbol};
+use mtdh_core::symbol::{Unnamed, guess_by_symbol};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
 use mtdh_source::catalog::catalog;
@@ -151,16 +151,25 @@ fn of_vendor(
         let is_meant = |u: &&Unnamed| selection.takes_type(u.kind);
         unnamed.extend(catalog.unnamed.iter().filter(is_meant).map(ToString::to_string));
         let kinds = catalog.unknown_kinds.iter();
-        unnamed.extend(kinds.map(|(kind, id)| format!("no key for {id} of {}: unknown type `{kind}`", details.id)));
+        unnamed.extend(
+            kinds.map(|(kind, id)| format!("no key for {id} of {}: unknown type `{kind}`", details.id)),
+        );
         let pairs = catalog.shared_keys.iter();
         shared.extend(pairs.map(|(key, symbols)| format!("{key}: {}", symbols.join(", "))));
-        found.extend(catalog.instruments.into_iter().filter(|i| selection.takes_type(i.key.instrument_type())));
+        found.extend(
+            catalog.instruments.into_iter().filter(|i| selection.takes_type(i.key.instrument_type())),
+        );
     }
     found
 }
 
 /// The instruments that a folder has files of on a day. Nothing but their names is known of them.
-fn of_folder(folder: &Folder, selection: &Selection, day: Day, unnamed: &mut BTreeSet<String>) -> Vec<Instrument> {
+fn of_folder(
+    folder: &Folder,
+    selection: &Selection,
+    day: Day,
+    unnamed: &mut BTreeSet<String>,
+) -> Vec<Instrument> {
     let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
     let exchanges = selection.exchanges();
     for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
@@ -217,8 +226,9 @@ async fn write_day(
     day: Day,
     found: &[Instrument],
 ) -> Result<DayOfInstruments, EngineError> {
-    let is_replaced =
-        |i: &Instrument| selection.venues.iter().any(|v| v == i.key.venue()) && selection.takes_type(i.key.instrument_type());
+    let is_replaced = |i: &Instrument| {
+        selection.venues.iter().any(|v| v == i.key.venue()) && selection.takes_type(i.key.instrument_type())
+    };
     let new: BTreeMap<&InstrumentKey, &Instrument> = found.iter().map(|i| (&i.key, i)).collect();
     let (mut added, mut removed, mut changed) = (0, 0, 0);
     lake.update_instruments(day, |rows| {
@@ -242,17 +252,11 @@ async fn write_day(
     Ok(DayOfInstruments { day: day.to_string(), counts, added, removed, changed })
 }
 
-/// Names a symbol of whose type nothing is known; see [`guess_by_symbol`].
-pub(crate) fn guess(exchange: &str, symbol: &str) -> Result<InstrumentKey, Unnamed> {
-    guess_by_symbol(exchange, symbol).map(|named| named.key)
-}
-
-/// The listed form of an instrument, for faces that show where a key came from.
-pub fn listed<'a>(instrument: &'a Instrument) -> Listed<'a> {
-    Listed {
-        exchange: &instrument.exchange,
-        id: &instrument.raw_symbol,
-        kind: instrument.key.instrument_type(),
-        since: Day::containing_us(instrument.available_from_us),
-    }
+/// The days that have an instrument table, in order.
+///
+/// # Errors
+/// When the store cannot be listed.
+pub async fn tables(lake: &Lake) -> Result<Vec<Day>, EngineError> {
+    let folders = lake.folders(&mtdh_lake::layout::instrument_days()).await?;
+    Ok(folders.iter().filter_map(mtdh_lake::layout::parse_day_folder).collect())
 }

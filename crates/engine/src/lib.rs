@@ -3,16 +3,27 @@
 //! Not for talking to people: nothing here prints. Start with [`instruments`], [`plan`], [`ingest`] and [`validate`],
 //! the way of the main job; [`query`] reads the lake, [`convert_file`] a user's own file.
 
+pub mod connection;
 pub mod convert;
+pub mod convert_file;
 pub mod error;
+pub mod export;
 mod group;
 pub mod ingest;
 pub mod instruments;
 pub mod plan;
 pub mod presence;
 pub mod progress;
+pub mod query;
 pub mod run;
 pub mod selection;
+pub mod validate;
 
+pub use connection::{Addresses, Connection};
 pub use error::{EngineError, chain};
+pub use mtdh_lake::{Lake, LakeError, LakeOptions};
+pub use mtdh_source::SecretString;
+pub use mtdh_source::http::HttpError;
+pub use mtdh_source::http::retry::RetryPolicy;
+pub use mtdh_source::metadata::MetadataError;
 pub use selection::Selection;

@@ -134,7 +134,8 @@ pub async fn plan(
                         continue;
                     }
                 };
-                let symbol = dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol));
+                let symbol =
+                    dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol));
                 let is_group = file.symbol != symbol;
                 let member = Member {
                     expected_rows: instrument.expected_rows(*data_type, day.end_us()),
@@ -167,7 +168,9 @@ fn fate(
     refetch: Refetch,
 ) -> Result<VendorFile, Skip> {
     let has_type = instrument.data_types.contains(&partition.data_type);
-    let Some(symbol) = instrument.dataset_symbol.as_ref().filter(|_| has_type) else { return Err(Skip::NotListed) };
+    let Some(symbol) = instrument.dataset_symbol.as_ref().filter(|_| has_type) else {
+        return Err(Skip::NotListed);
+    };
     if !instrument.is_alive(partition.day) {
         return Err(Skip::NotListed);
     }
@@ -195,14 +198,14 @@ fn fate(
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_last_day_is_asked_for_first_then_the_first() {
-        let range = |first: &str, last: &str| DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();
+        let range =
+            |first: &str, last: &str| DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();
         let days = |r| order(r).iter().map(Day::to_string).collect::<Vec<_>>();
         assert_eq!(
             days(range("2024-03-01", "2024-03-04")),

@@ -99,7 +99,10 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
         return unreadable(format!("its footer says that it is {}", facts.partition));
     }
     if facts.tally.rows_out != footer.rows || facts.tally.rows_in != footer.rows + facts.tally.rows_rejected {
-        return unreadable(format!("its footer counts {} rows, it has {}", facts.tally.rows_out, footer.rows));
+        return unreadable(format!(
+            "its footer counts {} rows, it has {}",
+            facts.tally.rows_out, footer.rows
+        ));
     }
     if footer.schema.fields() != partition.data_type.table().schema().fields() {
         return unreadable("its columns are not those of its data type".to_owned());

@@ -135,5 +135,8 @@ impl LakeError {
 
 /// Whether a store's error is about credentials.
 pub(crate) fn is_refusal(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. })
+    matches!(
+        error,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+    )
 }

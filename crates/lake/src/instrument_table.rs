@@ -72,7 +72,8 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
         names.iter().map(|n| n.parse::<DataType>().map_err(|e| e.to_string())).collect()
     };
     let text = |value: Option<&str>| value.map(str::to_owned);
-    let needed = |value: Option<&str>, name: &str| text(value).ok_or_else(|| format!("`{name}` is null in a row"));
+    let needed =
+        |value: Option<&str>, name: &str| text(value).ok_or_else(|| format!("`{name}` is null in a row"));
     (0..table.num_rows())
         .map(|row| {
             Ok(Instrument {
@@ -126,7 +127,8 @@ impl Lake {
             let old = old.map(|bytes| parse(bytes.clone(), &path)).transpose()?.unwrap_or_default();
             let mut new = change(old);
             new.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.raw_symbol.cmp(&b.raw_symbol)));
-            to_parquet(&to_table(&new)).map_err(|source| LakeError::Parquet { path: path.to_string(), source })
+            to_parquet(&to_table(&new))
+                .map_err(|source| LakeError::Parquet { path: path.to_string(), source })
         })
         .await
     }
@@ -158,7 +160,8 @@ impl Lake {
 }
 
 fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<Vec<Instrument>, LakeError> {
-    let table = from_parquet(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
+    let table =
+        from_parquet(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
     from_table(&table).map_err(|reason| LakeError::WrongTable { path: path.to_string(), reason })
 }
 
@@ -195,8 +198,10 @@ mod tests {
         let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
         let day: Day = "2024-12-01".parse().unwrap();
         assert_eq!(lake.instruments(day).await.unwrap(), None);
-        let (option, perp) =
-            (instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL"), instrument("BINANCE-FUTURES:PERP:BTC-USDT"));
+        let (option, perp) = (
+            instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL"),
+            instrument("BINANCE-FUTURES:PERP:BTC-USDT"),
+        );
         lake.update_instruments(day, |_| vec![option.clone()]).await.unwrap();
         lake.update_instruments(day, |mut rows| {
             rows.push(perp.clone());

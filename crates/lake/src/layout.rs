@@ -22,6 +22,11 @@ pub fn instruments(day: Day) -> Path {
     path(format!("instrument_availability/by_date/day-{day}/instruments.parquet"))
 }
 
+/// All days' instruments.
+pub fn instrument_days() -> Path {
+    path("instrument_availability/by_date".to_owned())
+}
+
 /// The instruments of a range of days, with a `date` column.
 pub fn instruments_aggregate(range: DayRange) -> Path {
     let (first, last) = (range.first().compact(), range.last().compact());
@@ -36,6 +41,11 @@ pub fn partition(partition: &Partition) -> Path {
 /// The rejected rows of one partition, one JSON object a line.
 pub fn quarantine(partition: &Partition) -> Path {
     path(format!("{QUARANTINE}/{}.jsonl", below(partition)))
+}
+
+/// The rejected rows of a group's file that do not say whose they are.
+pub fn group_quarantine(day: Day, data_type: DataType, venue: &str, group: &str) -> Path {
+    path(format!("{QUARANTINE}/day-{day}/data_type-{data_type}/{venue}:{group}.jsonl"))
 }
 
 fn below(partition: &Partition) -> String {

@@ -83,7 +83,10 @@ impl AsyncFileReader for ObjectReader {
         async move { self.fetch(range).await.map_err(external) }.boxed()
     }
 
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
             let (store, path, cost) = (&self.store, &self.path, &self.cost);
             let fetch = |range: Range<u64>| async move {
@@ -152,7 +155,8 @@ impl Lake {
         let mut reader = self.reader(entry, &Arc::default())?;
         let parquet = |source| LakeError::Parquet { path: path(), source };
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
-        let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+        let arrow =
+            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
         let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
         let pairs = pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
         let facts = Facts::from_pairs(pairs).map_err(|source| LakeError::Facts { path: path(), source })?;
@@ -239,7 +243,9 @@ fn page_bounds(
     column: usize,
     rows: usize,
 ) -> Option<Vec<(Range<usize>, i64, i64)>> {
-    let ColumnIndexMetaData::INT64(index) = metadata.column_index()?.get(group)?.get(column)? else { return None };
+    let ColumnIndexMetaData::INT64(index) = metadata.column_index()?.get(group)?.get(column)? else {
+        return None;
+    };
     let pages = metadata.offset_index()?.get(group)?.get(column)?.page_locations();
     let starts: Vec<usize> = pages.iter().map(|p| p.first_row_index.max(0) as usize).collect();
     let ends = starts.iter().skip(1).copied().chain([rows]);

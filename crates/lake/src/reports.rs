@@ -88,7 +88,8 @@ fn available_table(rows: &[Available]) -> RecordBatch {
 }
 
 fn partitions(cells: &Cells<'_>, rows: usize) -> Result<Vec<Partition>, String> {
-    let (key, data_type, date) = (cells.text("instrument_key")?, cells.text("data_type")?, cells.text("date")?);
+    let (key, data_type, date) =
+        (cells.text("instrument_key")?, cells.text("data_type")?, cells.text("date")?);
     let read = |row| {
         Some(Partition {
             key: key(row)?.parse::<InstrumentKey>().ok()?,
@@ -115,7 +116,9 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
     let read = |(row, partition)| {
         Ok(Available {
             partition,
-            status: status(row).and_then(Status::from_name).ok_or_else(|| format!("row {row} has no status"))?,
+            status: status(row)
+                .and_then(Status::from_name)
+                .ok_or_else(|| format!("row {row} has no status"))?,
             bytes: bytes(row),
             tally: Tally {
                 rows_in: rows_in(row),
@@ -252,7 +255,8 @@ mod tests {
     async fn a_filtered_report_replaces_only_the_rows_it_speaks_of() {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
-        let missing = |key, data_type| Missing { partition: partition(key, data_type), reason: "missing".into() };
+        let missing =
+            |key, data_type| Missing { partition: partition(key, data_type), reason: "missing".into() };
         let (perp, spot) = ("DERIBIT:PERP:BTC-USD", "BINANCE:SPOT_PAIR:BTC-USDT");
         let day = "2024-03-01".parse().unwrap();
         let all = [missing(spot, DataType::Trades), missing(perp, DataType::Trades)];

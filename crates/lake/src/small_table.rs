@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt64Array,
 };
-use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_schema::{ArrowError, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -105,8 +106,10 @@ impl<'a> Cells<'a> {
     }
 
     pub fn time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
-        let array =
-            self.column(name)?.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| other_type(name))?;
+        let array = self
+            .column(name)?
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or_else(|| other_type(name))?;
         Ok(move |row| array.is_valid(row).then(|| array.value(row)))
     }
 

@@ -93,7 +93,10 @@ impl Lake {
                 match tokio::time::timeout(FIRST_ANSWER, first).await {
                     Ok(Ok(_)) => Ok(()),
                     Ok(Err(source)) => Err(self.first_failure(source)),
-                    Err(_) => Err(LakeError::NoAnswer { url: self.inner.url.clone(), seconds: FIRST_ANSWER.as_secs() }),
+                    Err(_) => Err(LakeError::NoAnswer {
+                        url: self.inner.url.clone(),
+                        seconds: FIRST_ANSWER.as_secs(),
+                    }),
                 }
             }
         }
@@ -264,7 +267,8 @@ impl Lake {
 
     fn staged(&self, bytes: &[u8]) -> Result<Stage, LakeError> {
         let mut stage = self.stage()?;
-        std::io::Write::write_all(&mut stage, bytes).map_err(|source| self.disk(self.temporary_folder(), source))?;
+        std::io::Write::write_all(&mut stage, bytes)
+            .map_err(|source| self.disk(self.temporary_folder(), source))?;
         Ok(stage)
     }
 
@@ -336,7 +340,8 @@ impl Lake {
             Place::Local(root) if !root.is_dir() => Ok(None),
             Place::Local(root) => {
                 let store = LocalFileSystem::new_with_prefix(root);
-                let store = store.map_err(|source| LakeError::Store { path: root.display().to_string(), source })?;
+                let store =
+                    store.map_err(|source| LakeError::Store { path: root.display().to_string(), source })?;
                 Ok(Some(Arc::new(store)))
             }
         }

@@ -18,7 +18,12 @@ const PART_BYTES: usize = 16 << 20;
 /// How often a create-only put is tried: object_store itself repeats only what may be repeated blindly.
 const CREATE_ATTEMPTS: u32 = 4;
 
-pub(crate) async fn put(remote: &Remote, path: &Path, content: Content, existing: Existing) -> Result<(), LakeError> {
+pub(crate) async fn put(
+    remote: &Remote,
+    path: &Path,
+    content: Content,
+    existing: Existing,
+) -> Result<(), LakeError> {
     let failed = |source| LakeError::Disk { path: std::env::temp_dir(), source };
     let bytes = match content {
         Content::Memory(bytes) => Bytes::from(bytes),
@@ -44,7 +49,11 @@ pub(crate) async fn put(remote: &Remote, path: &Path, content: Content, existing
 }
 
 /// A create-only put. After a lost reply the next attempt finds the object; the caller then compares it.
-async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> object_store::Result<object_store::PutResult> {
+async fn create(
+    remote: &Remote,
+    path: &Path,
+    bytes: &Bytes,
+) -> object_store::Result<object_store::PutResult> {
     let mut attempt = 1;
     loop {
         match remote.store.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await {
@@ -74,7 +83,11 @@ async fn check(remote: &Remote, path: &Path, etag: Option<&str>, bytes: &Bytes) 
     }
     match same_or_conflict(remote, path, bytes).await {
         Err(LakeError::Exists { path: name }) => {
-            remote.store.delete(path).await.map_err(|source| LakeError::Store { path: name.clone(), source })?;
+            remote
+                .store
+                .delete(path)
+                .await
+                .map_err(|source| LakeError::Store { path: name.clone(), source })?;
             Err(LakeError::Damaged { path: name, found, sent })
         }
         outcome => outcome,

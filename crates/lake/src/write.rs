@@ -1,4 +1,4 @@
-//! Batches to Parquet: the one writer of partitions.
+//! Batches to Parquet: the one writer of the tables' rows.
 //!
 //! How each kind of column is encoded is decided here, once, by what such columns look like; the figures behind it
 //! are in `docs/performance.md`.
@@ -24,25 +24,68 @@ const ROW_GROUP_ROWS: usize = 1 << 17;
 const WIDE_ROW_GROUP_ROWS: usize = 1 << 15;
 const FEW_COLUMNS: usize = 32;
 
-/// Writes one partition.
-pub struct PartitionWriter<W: Write + Send> {
+/// Writes rows of a data type to one Parquet file, about whomever.
+pub struct TableWriter<W: Write + Send> {
     table: &'static Table,
     writer: ArrowWriter<W>,
+}
+
+impl<W: Write + Send> TableWriter<W> {
+    /// Starts a file of `table`. Nothing of it is valid Parquet before [`TableWriter::finish`].
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn new(table: &'static Table, out: W) -> Result<TableWriter<W>, ParquetError> {
+        let writer = ArrowWriter::try_new(out, table.schema().clone(), Some(properties(table)))?;
+        Ok(TableWriter { table, writer })
+    }
+
+    /// Appends rows: their instrument keys (a dictionary array), and the table's columns in its order.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn write(&mut self, keys: ArrayRef, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
+        let mut all = Vec::with_capacity(columns.len() + 1);
+        all.push(keys);
+        all.extend(columns);
+        self.writer.write(&RecordBatch::try_new(self.table.schema().clone(), all)?)
+    }
+
+    /// Ends the file with key-value pairs in its footer. Returns what was written to.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn finish(
+        mut self,
+        pairs: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<W, ParquetError> {
+        for (name, value) in pairs {
+            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
+        self.writer.into_inner()
+    }
+}
+
+/// Writes one partition: the rows of one instrument, with the facts in the footer.
+pub struct PartitionWriter<W: Write + Send> {
+    writer: TableWriter<W>,
     key: ArrayRef,
     /// The `instrument_key` column of the last batch, which serves for each batch of its length.
     key_column: Option<ArrayRef>,
 }
 
 impl<W: Write + Send> PartitionWriter<W> {
-    /// Starts a partition of `table` for one instrument. Nothing of it is valid Parquet before
-    /// [`PartitionWriter::finish`].
+    /// Starts a partition of `table` for one instrument.
     ///
     /// # Errors
     /// When `out` refuses bytes.
-    pub fn new(table: &'static Table, key: &InstrumentKey, out: W) -> Result<PartitionWriter<W>, ParquetError> {
-        let writer = ArrowWriter::try_new(out, table.schema().clone(), Some(properties(table)))?;
+    pub fn new(
+        table: &'static Table,
+        key: &InstrumentKey,
+        out: W,
+    ) -> Result<PartitionWriter<W>, ParquetError> {
         let key = Arc::new(StringArray::from(vec![key.to_string()]));
-        Ok(PartitionWriter { table, writer, key, key_column: None })
+        Ok(PartitionWriter { writer: TableWriter::new(table, out)?, key, key_column: None })
     }
 
     /// Appends rows: the table's columns in its order, without `instrument_key`.
@@ -51,11 +94,8 @@ impl<W: Write + Send> PartitionWriter<W> {
     /// When `out` refuses bytes.
     pub fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
         let rows = columns.first().map_or(0, |c| c.len());
-        let mut all = Vec::with_capacity(columns.len() + 1);
-        all.push(self.key_column(rows));
-        all.extend(columns);
-        let batch = RecordBatch::try_new(self.table.schema().clone(), all)?;
-        self.writer.write(&batch)
+        let keys = self.key_column(rows);
+        self.writer.write(keys, columns)
     }
 
     fn key_column(&mut self, rows: usize) -> ArrayRef {
@@ -69,20 +109,12 @@ impl<W: Write + Send> PartitionWriter<W> {
         }
     }
 
-    /// Bytes that wait in memory for their row group to fill.
-    pub fn memory_bytes(&self) -> usize {
-        self.writer.memory_size()
-    }
-
     /// Ends the partition with the facts that its footer tells. Returns what was written to.
     ///
     /// # Errors
     /// When `out` refuses bytes.
-    pub fn finish(mut self, facts: &Facts) -> Result<W, ParquetError> {
-        for (name, value) in facts.to_pairs() {
-            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
-        }
-        self.writer.into_inner()
+    pub fn finish(self, facts: &Facts) -> Result<W, ParquetError> {
+        self.writer.finish(facts.to_pairs())
     }
 }
 

@@ -1,1 +1,115 @@
-fn main() {}
+//! `mtdh`: the program. Flags become settings, settings a connection, a verb does its work, a report is printed.
+//!
+//! stdout is data, stderr is talk. Exit status: see [`Outcome`] and `exit_code`.
+
+mod args;
+mod commands;
+mod hints;
+mod output;
+mod progress;
+mod settings;
+mod time;
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+use settings::{FlagLayer, Settings};
+
+/// How a verb ended that could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Clean,
+    /// It ran, and what it found or did is not clean: gaps, failed files.
+    NotClean,
+    /// It was interrupted.
+    Interrupted,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::NotClean) => ExitCode::from(1),
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        // Who closed our stdout has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
+
+fn run(cli: Cli) -> Result<Outcome> {
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "mtdh", &mut io::stdout());
+        return Ok(Outcome::Clean);
+    }
+    let log_level = match cli.verbose {
+        0 => None,
+        1 => Some("info".to_owned()),
+        _ => Some("debug".to_owned()),
+    };
+    let settings =
+        Settings::load(&std::env::current_dir()?, FlagLayer { lake: cli.lake.clone(), log_level })?;
+    start_log(settings.log_level());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stop_on_interrupt();
+        commands::run(cli, &settings, &stop).await
+    })
+}
+
+/// Logs of this program at the level asked for; of the libraries only what is wrong.
+fn start_log(level: &str) {
+    let level = match level.to_ascii_lowercase().as_str() {
+        "critical" => "error".to_owned(),
+        "warning" => "warn".to_owned(),
+        other => other.to_owned(),
+    };
+    let ours = ["mtdh", "mtdh_core", "mtdh_source", "mtdh_lake", "mtdh_engine", "mtdh_sim"];
+    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}
+
+/// The first Ctrl-C, or the system's request to end, asks for a clean end; the second one ends at once.
+fn stop_on_interrupt() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        interrupt().await;
+        asked.cancel();
+        output::note("stopping: files in hand are given back; press Ctrl-C again to end at once");
+        interrupt().await;
+        std::process::exit(130);
+    });
+    stop
+}
+
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(error) => {
+            tracing::warn!(%error, "requests to end cannot be heard");
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -31,7 +31,9 @@ pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let config = world.config();
     match (&ask.method, segments.as_slice()) {
-        (&Method::GET, ["v1", "exchanges"]) => documented(world, ask, |config| Some(exchanges::list(config))).await,
+        (&Method::GET, ["v1", "exchanges"]) => {
+            documented(world, ask, |config| Some(exchanges::list(config))).await
+        }
         (&Method::GET, ["v1", "exchanges", exchange]) => {
             let exchange = exchange.to_string();
             documented(world, ask, move |config| exchanges::details(config, &exchange)).await
@@ -40,10 +42,12 @@ pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
         (&Method::GET, ["v1", "instruments", exchange, symbol @ ..]) => {
             one_instrument(world, &config, ask, exchange, &symbol.join("/"))
         }
-        (&Method::GET, ["v1", "api-key-info"]) => match describe(access(ask.bearer()), config.now.timestamp_micros()) {
-            Ok(list) => Answer::json(StatusCode::OK, &list),
-            Err(refusal) => refuse(refusal),
-        },
+        (&Method::GET, ["v1", "api-key-info"]) => {
+            match describe(access(ask.bearer()), config.now.timestamp_micros()) {
+                Ok(list) => Answer::json(StatusCode::OK, &list),
+                Err(refusal) => refuse(refusal),
+            }
+        }
         _ => Answer::vendor_error(404, 404, "not found"),
     }
 }
@@ -62,7 +66,11 @@ where
     };
     match document {
         Some(document) => document.answer(ask),
-        None => Answer::vendor_error(400, INVALID, "invalid `exchange` parameter; exchanges are listed at /v1/exchanges"),
+        None => Answer::vendor_error(
+            400,
+            INVALID,
+            "invalid `exchange` parameter; exchanges are listed at /v1/exchanges",
+        ),
     }
 }
 
@@ -96,7 +104,8 @@ fn one_instrument(world: &World, config: &Config, ask: &Ask, exchange: &str, sym
 /// The instruments of an exchange, if the key may read them.
 fn readable(world: &World, config: &Config, ask: &Ask, exchange: &str) -> Result<Arc<Universe>, Answer> {
     if profile::find(exchange).is_none() {
-        let message = format!("invalid `exchange` parameter: `{exchange}`; exchanges are listed at /v1/exchanges");
+        let message =
+            format!("invalid `exchange` parameter: `{exchange}`; exchanges are listed at /v1/exchanges");
         return Err(Answer::vendor_error(400, INVALID, &message));
     }
     check_use(world, config, ask.bearer(), ask.peer)?;

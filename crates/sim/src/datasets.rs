@@ -56,8 +56,9 @@ fn granted(world: &World, config: &Config, ask: &Ask) -> Result<(FileName, File)
     check_use(world, config, ask.bearer(), ask.peer)?;
     let name = file_name(&ask.segments(), config)?;
     let found = files::find(config, name.clone());
-    if let Err(refusal @ (Refusal::UnknownExchange | Refusal::UnknownSymbol { .. } | Refusal::NoSuchDataType { .. })) =
-        found
+    if let Err(
+        refusal @ (Refusal::UnknownExchange | Refusal::UnknownSymbol { .. } | Refusal::NoSuchDataType { .. }),
+    ) = found
     {
         return Err(refuse(refusal, &name, config.options.unexported));
     }
@@ -68,7 +69,12 @@ fn granted(world: &World, config: &Config, ask: &Ask) -> Result<(FileName, File)
 }
 
 /// Counts the request against the limits of its key.
-pub(crate) fn check_use(world: &World, config: &Config, key: Option<&str>, peer: IpAddr) -> Result<(), Answer> {
+pub(crate) fn check_use(
+    world: &World,
+    config: &Config,
+    key: Option<&str>,
+    peer: IpAddr,
+) -> Result<(), Answer> {
     let now_us = config.now.timestamp_micros();
     world.key_use.request(key, peer, &config.options.budget, now_us).map_err(|wait| match wait {
         Wait::OtherAddress { seconds } => Answer::key_locked(seconds),
@@ -109,7 +115,9 @@ fn file_name(segments: &[String], config: &Config) -> Result<FileName, Answer> {
 fn refuse(refusal: Refusal, name: &FileName, unexported: Unexported) -> Answer {
     let details = format!("see /v1/exchanges/{}", name.exchange);
     match refusal {
-        Refusal::UnknownExchange => invalid("exchange", &name.exchange, "exchanges are listed at /v1/exchanges"),
+        Refusal::UnknownExchange => {
+            invalid("exchange", &name.exchange, "exchanges are listed at /v1/exchanges")
+        }
         Refusal::UnknownSymbol { hint: Some(hint) } => {
             invalid("symbol", &name.symbol, &format!("did you mean `{hint}`? {details}"))
         }

@@ -70,7 +70,11 @@ impl Decimal {
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.scale == 0 { serializer.serialize_i64(self.mantissa) } else { serializer.serialize_f64(self.to_f64()) }
+        if self.scale == 0 {
+            serializer.serialize_i64(self.mantissa)
+        } else {
+            serializer.serialize_f64(self.to_f64())
+        }
     }
 }
 

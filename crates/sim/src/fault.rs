@@ -234,7 +234,11 @@ mod tests {
             ("BTCUSDT*trades", false),
             ("ETH", false),
         ] {
-            assert_eq!(contains("/v1/binance/trades/2024/03/02/BTCUSDT.csv.gz", pattern), expected, "{pattern}");
+            assert_eq!(
+                contains("/v1/binance/trades/2024/03/02/BTCUSDT.csv.gz", pattern),
+                expected,
+                "{pattern}"
+            );
         }
     }
 

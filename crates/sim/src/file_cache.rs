@@ -25,7 +25,12 @@ pub(crate) struct StoredFile {
 
 impl StoredFile {
     /// Compresses a text; without a time of its own it was issued the morning after its day.
-    pub(crate) fn new(csv: &[u8], member_bytes: Option<usize>, modified_us: Option<i64>, day: Day) -> StoredFile {
+    pub(crate) fn new(
+        csv: &[u8],
+        member_bytes: Option<usize>,
+        modified_us: Option<i64>,
+        day: Day,
+    ) -> StoredFile {
         let bytes = gzip::compress(csv, member_bytes);
         let md5 = hex(&Md5::digest(&bytes));
         StoredFile { bytes, md5, modified_us: modified_us.unwrap_or_else(|| exported_at(day)) }
@@ -77,7 +82,8 @@ impl FileCache {
 impl Kept {
     /// Forgets the files that were used longest ago, until half of the room is free.
     fn forget_half(&mut self) {
-        let mut by_use: Vec<(u64, FileKey)> = self.files.iter().map(|(key, (_, used))| (*used, key.clone())).collect();
+        let mut by_use: Vec<(u64, FileKey)> =
+            self.files.iter().map(|(key, (_, used))| (*used, key.clone())).collect();
         by_use.sort_unstable_by_key(|(used, _)| *used);
         for (_, key) in by_use {
             if self.bytes <= MOST_BYTES / 2 {

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 
-use crate::fault::Host;
+use crate::fault::{FaultKind, Host};
 use crate::request_log::Request;
 use crate::wire::{Listener, Switch};
 use crate::world::World;
@@ -47,6 +47,8 @@ async fn handle(
     };
     ask.attempt = world.log.attempt(ask.host, ask.method.as_str(), &ask.url());
     let fault = config.faults.iter().find(|f| f.fits(ask.host, ask.method.as_str(), &ask.url(), ask.attempt));
+    ask.wants_stale_listing = fault.is_some_and(|fault| fault.kind == FaultKind::StaleListing);
+    let ask = Arc::new(ask);
     let answer = match fault {
         Some(fault) => sabotage::answer(&world, &ask, &fault.kind).await,
         None => answer(&world, &ask).await,
@@ -59,12 +61,12 @@ async fn handle(
 }
 
 /// The answer of the server that was asked.
-async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
+async fn answer(world: &Arc<World>, ask: &Arc<Ask>) -> Answer {
     match ask.host {
         Host::Api => api::answer(world, ask).await,
         Host::Datasets => datasets::answer(world, ask).await,
         Host::Store => datasets::store::answer(world, ask).await,
-        Host::Gcs => gcs::answer(world, ask),
+        Host::Gcs => gcs::answer(world, ask).await,
         Host::Binance => binance::answer(world, ask).await,
     }
 }

@@ -44,7 +44,13 @@ impl KeyUse {
     ///
     /// # Errors
     /// When the key must wait.
-    pub(crate) fn request(&self, key: Option<&str>, peer: IpAddr, budget: &Budget, now_us: i64) -> Result<(), Wait> {
+    pub(crate) fn request(
+        &self,
+        key: Option<&str>,
+        peer: IpAddr,
+        budget: &Budget,
+        now_us: i64,
+    ) -> Result<(), Wait> {
         let mut accounts = lock(&self.accounts);
         let account = accounts.entry(key.unwrap_or_default().to_owned()).or_default();
         if key.is_some() {
@@ -124,7 +130,10 @@ mod tests {
         let keys = KeyUse::default();
         let budget = Budget::default();
         assert_eq!(keys.request(Some("k"), HERE, &budget, 0), Ok(()));
-        assert!(matches!(keys.request(Some("k"), THERE, &budget, 0), Err(Wait::OtherAddress { seconds: 890..=900 })));
+        assert!(matches!(
+            keys.request(Some("k"), THERE, &budget, 0),
+            Err(Wait::OtherAddress { seconds: 890..=900 })
+        ));
         assert_eq!(keys.request(Some("k"), HERE, &budget, 0), Ok(()));
         assert_eq!(keys.request(None, THERE, &budget, 0), Ok(()));
     }
@@ -138,7 +147,7 @@ mod tests {
         assert!(matches!(keys.request(None, HERE, &budget, 0), Err(Wait::Budget { seconds: 1..=61 })));
         let budget = Budget { requests_per_minute: None, bytes_per_day: Some(10) };
         keys.spend(None, 10);
-        assert!(matches!(keys.request(None, HERE, &budget, 0), Err(Wait::Budget { .. })) );
+        assert!(matches!(keys.request(None, HERE, &budget, 0), Err(Wait::Budget { .. })));
         assert_eq!(keys.request(None, HERE, &budget, mtdh_core::day::DAY_US), Ok(()));
     }
 }

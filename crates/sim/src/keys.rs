@@ -64,7 +64,9 @@ const OUTSIDE_PLAN: Unauthorized =
 /// # Errors
 /// Why not.
 pub(crate) fn may_read_file(access: Access, exchange: &str, file_day: Day) -> Result<(), Unauthorized> {
-    let in_plan = LIMITED_EXCHANGES.contains(&exchange) && file_day >= day(LIMITED_FIRST) && file_day < day(LIMITED_END);
+    let in_plan = LIMITED_EXCHANGES.contains(&exchange)
+        && file_day >= day(LIMITED_FIRST)
+        && file_day < day(LIMITED_END);
     match access {
         Access::Full => Ok(()),
         Access::Limited if in_plan || file_day.day_of_month() == 1 => Ok(()),
@@ -96,9 +98,7 @@ pub(crate) fn may_read_instruments(access: Access, exchange: &str) -> Result<(),
 /// # Errors
 /// When there is no key, or no such key.
 pub(crate) fn describe(access: Access, now_us: i64) -> Result<Value, Unauthorized> {
-    let entry = |exchange: &str, from_us: i64, to_us: i64, plan: &str| {
-        json!({"exchange": exchange, "accessType": "all", "from": iso(from_us), "to": iso(to_us), "symbols": [], "dataPlan": plan})
-    };
+    let entry = |exchange: &str, from_us: i64, to_us: i64, plan: &str| json!({"exchange": exchange, "accessType": "all", "from": iso(from_us), "to": iso(to_us), "symbols": [], "dataPlan": plan});
     match access {
         Access::Anonymous => Err(NO_KEY),
         Access::Unknown => Err(BAD_KEY),

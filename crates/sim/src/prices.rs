@@ -30,14 +30,19 @@ struct Path {
 
 impl Path {
     fn new(seed: u64, asset: &str) -> Path {
-        Path { anchor: assets::anchor(asset), seed: hash(seed, &["price", asset]), moves: !assets::is_dollar(asset) }
+        Path {
+            anchor: assets::anchor(asset),
+            seed: hash(seed, &["price", asset]),
+            moves: !assets::is_dollar(asset),
+        }
     }
 
     fn at(&self, us: i64) -> f64 {
         if !self.moves {
             return self.anchor;
         }
-        let swing: f64 = WAVES.iter().enumerate().map(|(i, (length, share))| self.wave(i, *length, us) * share).sum();
+        let swing: f64 =
+            WAVES.iter().enumerate().map(|(i, (length, share))| self.wave(i, *length, us) * share).sum();
         self.anchor * (1.0 + swing)
     }
 
@@ -46,7 +51,8 @@ impl Path {
         let knot = us.div_euclid(length);
         let along = us.rem_euclid(length) as f64 / length as f64;
         let smooth = along * along * (3.0 - 2.0 * along);
-        let height = |knot: i64| unit(mix(self.seed ^ mix(((number as u64) << 56) ^ knot as u64))) * 2.0 - 1.0;
+        let height =
+            |knot: i64| unit(mix(self.seed ^ mix(((number as u64) << 56) ^ knot as u64))) * 2.0 - 1.0;
         let left = height(knot);
         left + (height(knot + 1) - left) * smooth
     }

@@ -1,9 +1,9 @@
 //! What was asked of the simulated world: the witness of every test about a client.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
 
 use md5::{Digest, Md5};
 
@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn a_retry_is_the_same_url() {
-        for (url, expected) in [("/a?retryAttempt=3", "/a"), ("/a?b=1&retryAttempt=3", "/a?b=1"), ("/a", "/a")] {
+        for (url, expected) in
+            [("/a?retryAttempt=3", "/a"), ("/a?b=1&retryAttempt=3", "/a?b=1"), ("/a", "/a")]
+        {
             assert_eq!(without_retry(url), expected);
         }
     }

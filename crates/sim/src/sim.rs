@@ -36,7 +36,9 @@ impl Sim {
         let world = Arc::new(World::new(config));
         let mut servers = JoinSet::new();
         let mut open = Vec::with_capacity(4);
-        for (door, port) in [(Door::Vendor, port), (Door::Store, None), (Door::Gcs, None), (Door::Binance, None)] {
+        for (door, port) in
+            [(Door::Vendor, port), (Door::Store, None), (Door::Gcs, None), (Door::Binance, None)]
+        {
             let listener = Listener::bind(port, world.stopped.subscribe()).await?;
             open.push(listener.address()?);
             servers.spawn(serve(Arc::clone(&world), door, listener));
@@ -101,6 +103,11 @@ impl Sim {
     /// The names and contents of a bucket's objects in order of their names; nothing when there is no such bucket.
     pub fn bucket_objects(&self, name: &str) -> Vec<(String, Bytes)> {
         self.world.buckets.contents(name)
+    }
+
+    /// Uploads to a bucket that were begun and neither finished nor given up.
+    pub fn unfinished_uploads(&self, name: &str) -> usize {
+        self.world.buckets.unfinished(name)
     }
 
     /// Ends all servers and waits until their ports are free.

@@ -63,8 +63,12 @@ mod tests {
         assert_eq!(http_date(us), "Fri, 01 Mar 2024 08:00:00 GMT");
         assert_eq!(read_compact(&compact(us)), Some(us));
         assert_eq!(read_http_date(&http_date(us)), Some(us));
-        for text in ["2024-03-01T08:00:00.000Z", "2024-03-01T08:00Z", "2024-03-01T08:00:00", "2024-03-01T09:00:00+01:00"]
-        {
+        for text in [
+            "2024-03-01T08:00:00.000Z",
+            "2024-03-01T08:00Z",
+            "2024-03-01T08:00:00",
+            "2024-03-01T09:00:00+01:00",
+        ] {
             assert_eq!(read_iso(text), Some(us), "{text}");
         }
         assert_eq!(read_iso("2024-03-01"), Some(us - 8 * HOUR_US));

@@ -12,7 +12,13 @@ pub fn csv(config: &Config, exchange: &str, data_type: DataType, day: Day, symbo
 }
 
 /// The same file as the vendor sends it, gzipped.
-pub fn csv_gz(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: &str) -> Option<Vec<u8>> {
+pub fn csv_gz(
+    config: &Config,
+    exchange: &str,
+    data_type: DataType,
+    day: Day,
+    symbol: &str,
+) -> Option<Vec<u8>> {
     let text = csv(config, exchange, data_type, day, symbol)?;
     Some(gzip::compress(&text, config.options.member_bytes).to_vec())
 }

@@ -60,7 +60,8 @@ pub(crate) enum Subject<'a> {
 impl Universe {
     /// The exchange's instruments, if there is such an exchange. Kept once made.
     pub(crate) fn of(config: &Config, exchange: &str) -> Option<Arc<Universe>> {
-        static MADE: LazyLock<Mutex<HashMap<(Scope, &'static str), Arc<Universe>>>> = LazyLock::new(Mutex::default);
+        static MADE: LazyLock<Mutex<HashMap<(Scope, &'static str), Arc<Universe>>>> =
+            LazyLock::new(Mutex::default);
         const MOST: usize = 64;
         let profile = profile::find(exchange)?;
         let key = (scope(config), profile.id);
@@ -80,7 +81,8 @@ impl Universe {
         for listing in &mut listings {
             listing.since_us = listing.since_us.max(first_us);
             if let Some(end) = profile.end_day() {
-                listing.until_us = Some(listing.until_us.map_or(end.start_us(), |until| until.min(end.start_us())));
+                listing.until_us =
+                    Some(listing.until_us.map_or(end.start_us(), |until| until.min(end.start_us())));
             }
         }
         listings.retain(|l| l.until_us.is_none_or(|until| until > l.since_us));
@@ -132,7 +134,9 @@ impl Subject<'_> {
     pub(crate) fn available(&self, profile: &Profile, now_us: i64) -> (i64, i64) {
         let exported = exported_until(profile, now_us);
         match self {
-            Subject::One(listing) => (listing.since_us, listing.until_us.map_or(exported, |u| u.min(exported))),
+            Subject::One(listing) => {
+                (listing.since_us, listing.until_us.map_or(exported, |u| u.min(exported)))
+            }
             Subject::Group(_) => (profile.first_day().start_us(), exported),
         }
     }
@@ -152,7 +156,10 @@ pub(crate) fn exported_at(day: Day) -> i64 {
 
 fn scope(config: &Config) -> Scope {
     let now = Day::containing_us(config.now.timestamp_micros()).unwrap_or(profile::day("2024-03-03"));
-    let first = config.options.contracts_since.map_or(profile::day("2023-01-01").min(now.plus(-400)), |since| since.0);
+    let first = config
+        .options
+        .contracts_since
+        .map_or(profile::day("2023-01-01").min(now.plus(-400)), |since| since.0);
     let last = Day::new(config.now.year() + 1, 12, 31).unwrap_or(now);
     Scope { seed: config.seed, size: config.size, first, last }
 }
@@ -218,7 +225,12 @@ mod tests {
             assert_eq!(universe.by_dataset(dataset).map(|l| l.id.as_str()), Some(id), "{exchange}");
         }
         let decimal = universe("deribit");
-        assert!(decimal.listings.iter().any(|l| l.id.starts_with("XRP_USDC-29MAR24-0d") && l.dataset.contains("-0D")));
+        assert!(
+            decimal
+                .listings
+                .iter()
+                .any(|l| l.id.starts_with("XRP_USDC-29MAR24-0d") && l.dataset.contains("-0D"))
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 
 use crate::api::Documents;
+use crate::binance::Weight;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::file_cache::{FileCache, StoredFile};
@@ -50,6 +51,7 @@ pub(crate) struct World {
     pub(crate) key_use: KeyUse,
     pub(crate) buckets: Buckets,
     pub(crate) documents: Documents,
+    pub(crate) weight: Weight,
     pub(crate) stopped: watch::Sender<bool>,
 }
 
@@ -66,6 +68,7 @@ impl World {
             key_use: KeyUse::default(),
             buckets: Buckets::default(),
             documents: Documents::default(),
+            weight: Weight::default(),
             stopped: watch::Sender::new(false),
         }
     }

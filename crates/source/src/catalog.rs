@@ -57,7 +57,8 @@ pub fn catalog(details: &ExchangeDetails, contracts: Option<&[InstrumentInfo]>, 
     let shared = part_twins(&mut catalog.instruments);
     catalog.instruments.retain(|i| i.is_alive(day));
     let alive = |symbol: &String| catalog.instruments.iter().any(|i| i.raw_symbol == *symbol);
-    catalog.shared_keys = shared.into_iter().filter(|(_, symbols)| symbols.iter().filter(|s| alive(s)).count() > 1).collect();
+    catalog.shared_keys =
+        shared.into_iter().filter(|(_, symbols)| symbols.iter().filter(|s| alive(s)).count() > 1).collect();
     catalog
 }
 
@@ -92,7 +93,8 @@ impl<'a> Context<'a> {
 
     /// Every symbol once; groups left out.
     fn symbols(&self) -> Vec<Symbol<'a>> {
-        let is_group = |id: &str, kind: &str| InstrumentType::of_vendor(kind).and_then(|k| k.group_id()) == Some(id);
+        let is_group =
+            |id: &str, kind: &str| InstrumentType::of_vendor(kind).and_then(|k| k.group_id()) == Some(id);
         let mut in_api = std::collections::HashSet::new();
         let mut symbols: Vec<Symbol<'a>> = Vec::new();
         for api in &self.details.available_symbols {
@@ -106,7 +108,12 @@ impl<'a> Context<'a> {
         }
         for dataset in self.details.datasets.iter().flat_map(|d| &d.symbols) {
             if !is_group(&dataset.id, &dataset.kind) && !in_api.contains(&dataset_symbol(&dataset.id)) {
-                symbols.push(Symbol { id: &dataset.id, kind: &dataset.kind, api: None, dataset: Some(dataset) });
+                symbols.push(Symbol {
+                    id: &dataset.id,
+                    kind: &dataset.kind,
+                    api: None,
+                    dataset: Some(dataset),
+                });
             }
         }
         symbols
@@ -122,7 +129,8 @@ impl<'a> Context<'a> {
             (None, None) => i64::MAX,
         };
         let still_exported = |to: &i64| self.exported_until_us.is_some_and(|until| *to >= until);
-        let dataset_to = symbol.dataset.and_then(|d| d.available_to).map(micros).filter(|to| !still_exported(to));
+        let dataset_to =
+            symbol.dataset.and_then(|d| d.available_to).map(micros).filter(|to| !still_exported(to));
         let api_to = symbol.api.and_then(|a| a.available_to).map(micros);
         (from, [dataset_to, api_to].into_iter().flatten().min())
     }
@@ -143,7 +151,8 @@ impl<'a> Context<'a> {
         data_types.sort();
         data_types.dedup();
         let stats = symbol.dataset.and_then(|d| d.stats);
-        let is_derivative = matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
+        let is_derivative =
+            matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
         // The hour of the day is known only where the vendor tells it.
         let expiry_us = contract.and_then(|c| c.expiry).map(|t| t.timestamp_micros());
         let exported = self.exported_until_us.is_some_and(|until| until >= self.day.end_us());
@@ -259,7 +268,10 @@ mod tests {
         let day = on("2024-03-01");
         assert_eq!(day.instruments[0].data_types, [DataType::Trades, DataType::Quotes]);
         assert_eq!(day.instruments[1].data_types, [DataType::Trades, DataType::OptionsChain]);
-        assert_eq!(day.instruments[0].available_to_us, None, "the end of the export is not the end of its life");
+        assert_eq!(
+            day.instruments[0].available_to_us, None,
+            "the end of the export is not the end of its life"
+        );
         assert_eq!(day.instruments[0].trades_total, Some(100));
         assert_eq!(day.unknown_kinds, [("dividend".to_owned(), "BTC-X".to_owned())]);
     }

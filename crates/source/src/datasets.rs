@@ -106,7 +106,8 @@ impl Datasets {
         on_bytes: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Answer, HttpError> {
         let url = join(&self.base, &file.url_path())?;
-        let outcome = self.policy.run(|attempt| self.attempt(&url, refetch + attempt - 1, spool, on_bytes)).await;
+        let outcome =
+            self.policy.run(|attempt| self.attempt(&url, refetch + attempt - 1, spool, on_bytes)).await;
         match outcome {
             Ok(spooled) => Ok(Answer::File(spooled)),
             Err(error) => match absence(&error) {
@@ -258,8 +259,11 @@ mod tests {
     #[test]
     fn a_folder_is_searched_by_path_and_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let names =
-            ["deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz", "old/binance_trades_2024-03-01_BTCUSDT.csv", "notes.txt"];
+        let names = [
+            "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz",
+            "old/binance_trades_2024-03-01_BTCUSDT.csv",
+            "notes.txt",
+        ];
         for name in names {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

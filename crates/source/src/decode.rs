@@ -129,6 +129,8 @@ pub struct Rows {
     pub columns: Vec<ArrayRef>,
     /// For each row its index into [`Decoder::names`].
     pub names: Vec<u32>,
+    /// The exchange and symbol cells of the names that came up since the batch before.
+    pub new_names: Vec<(String, String)>,
 }
 
 /// Turns a table's CSV into batches.
@@ -139,6 +141,8 @@ pub struct Decoder {
     columns: Vec<ColumnBuffer>,
     row_names: Vec<u32>,
     names: Vec<RowName>,
+    /// How many of the names earlier batches told of.
+    names_told: usize,
     index_of_name: HashMap<(Vec<u8>, Vec<u8>), u32>,
     last_name: u32,
     /// The beginning of a line whose end has not come yet.
@@ -159,6 +163,7 @@ impl Decoder {
             columns: table.columns.iter().map(ColumnBuffer::new).collect(),
             row_names: Vec::new(),
             names: Vec::new(),
+            names_told: 0,
             index_of_name: HashMap::new(),
             last_name: 0,
             carry: Vec::new(),
@@ -271,7 +276,8 @@ impl Decoder {
 
     /// Pushes a row's cells to the columns. On a fault some columns are longer than others.
     fn read_cells<'a>(&mut self, layout: &Layout, line: &'a [u8]) -> Result<Row<'a>, Fault> {
-        let mut row = Row { exchange: b"", symbol: b"", timestamp: 0, local_timestamp: 0, inexact_numbers: 0 };
+        let mut row =
+            Row { exchange: b"", symbol: b"", timestamp: 0, local_timestamp: 0, inexact_numbers: 0 };
         let mut at = 0;
         for (place, cell) in layout.cells.iter().enumerate() {
             if place > 0 {
@@ -374,7 +380,11 @@ impl Decoder {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (line, expectation) = (self.line, &self.expectation);
         if let Some(expected) = expectation.exchange.as_ref().filter(|e| e.as_bytes() != exchange) {
-            return Err(DecodeError::WrongExchange { line, found: text(exchange), expected: expected.clone() });
+            return Err(DecodeError::WrongExchange {
+                line,
+                found: text(exchange),
+                expected: expected.clone(),
+            });
         }
         if let Some(expected) = expectation.symbol.as_ref().filter(|e| dataset_symbol(&text(symbol)) != **e) {
             return Err(DecodeError::WrongSymbol { line, found: text(symbol), expected: expected.clone() });
@@ -407,7 +417,8 @@ impl Decoder {
         tally.inexact_numbers += row.inexact_numbers;
         tally.arrival_regressions += u64::from(row.local_timestamp < name.last_local_timestamp);
         name.last_local_timestamp = row.local_timestamp;
-        let widen = |range: Option<(i64, i64)>, t: i64| range.map_or((t, t), |(min, max)| (min.min(t), max.max(t)));
+        let widen =
+            |range: Option<(i64, i64)>, t: i64| range.map_or((t, t), |(min, max)| (min.min(t), max.max(t)));
         tally.timestamp = Some(widen(tally.timestamp, row.timestamp));
         tally.local_timestamp = Some(widen(tally.local_timestamp, row.local_timestamp));
     }
@@ -445,7 +456,12 @@ impl Decoder {
         if rows > 0 {
             let names = std::mem::replace(&mut self.row_names, Vec::with_capacity(rows));
             let columns = self.columns.iter_mut().map(ColumnBuffer::take).collect();
-            self.ready.push_back(Rows { columns, names });
+            let new_names = self.names[self.names_told..]
+                .iter()
+                .map(|n| (n.exchange.clone(), n.symbol.clone()))
+                .collect();
+            self.names_told = self.names.len();
+            self.ready.push_back(Rows { columns, names, new_names });
         }
     }
 }

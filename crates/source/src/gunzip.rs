@@ -82,7 +82,11 @@ mod tests {
             ("wrong checksum", flip(one.len() - 8), Err(GzipError::Damaged)),
             ("wrong length", flip(one.len() - 1), Err(GzipError::Damaged)),
             ("junk behind", [one.clone(), b"junk junk junk".to_vec()].concat(), Err(GzipError::Damaged)),
-            ("second member cut", [one.clone(), one[..one.len() - 2].to_vec()].concat(), Err(GzipError::Truncated)),
+            (
+                "second member cut",
+                [one.clone(), one[..one.len() - 2].to_vec()].concat(),
+                Err(GzipError::Truncated),
+            ),
             ("a page", b"<html></html>".to_vec(), Err(GzipError::Damaged)),
         ] {
             assert_eq!(gunzip(&bytes), expected, "{name}");

@@ -52,7 +52,9 @@ pub enum HttpError {
         retry_after: Option<Duration>,
     },
     /// 403 with a page: the network in front of the vendor blocks this machine.
-    #[error("the network in front of the vendor blocked the request for {url}; this machine's address or proxy may be blocked")]
+    #[error(
+        "the network in front of the vendor blocked the request for {url}; this machine's address or proxy may be blocked"
+    )]
     EdgeBlocked {
         /// What was asked for.
         url: String,
@@ -119,7 +121,9 @@ impl HttpError {
     pub fn is_transient(&self) -> bool {
         match self {
             HttpError::Status { is_transient, .. } => *is_transient,
-            HttpError::KeyInUse { .. } | HttpError::Connection { .. } | HttpError::WrongContent { .. } => true,
+            HttpError::KeyInUse { .. } | HttpError::Connection { .. } | HttpError::WrongContent { .. } => {
+                true
+            }
             _ => false,
         }
     }
@@ -183,7 +187,8 @@ impl HttpClient {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let response = self.http.get(url.clone()).headers(headers).send().await.map_err(|e| connection(url, e))?;
+        let response =
+            self.http.get(url.clone()).headers(headers).send().await.map_err(|e| connection(url, e))?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
@@ -243,7 +248,8 @@ struct ErrorBody {
 
 async fn refusal(url: &Url, mut response: Response) -> HttpError {
     let status = response.status().as_u16();
-    let after_header = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);
+    let after_header =
+        response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);
     let mut body = Vec::new();
     // An error's body only adds words; when it breaks off, what came serves as well.
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -303,7 +309,13 @@ mod tests {
         let seconds = Duration::from_secs;
         for (status, after, body, is_transient, expected) in [
             (401, None, r#"{"code":11,"message":"expired"}"#, false, "refused the API key"),
-            (403, None, r#"{"code":274,"message":"in use","retryAfterSeconds":893}"#, true, "another address"),
+            (
+                403,
+                None,
+                r#"{"code":274,"message":"in use","retryAfterSeconds":893}"#,
+                true,
+                "another address",
+            ),
             (403, None, r#"{"code":1,"message":"not in plan"}"#, false, "does not cover"),
             (403, None, "<html>Attention Required</html>", false, "blocked"),
             (404, None, "", false, "404"),

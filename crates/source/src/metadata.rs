@@ -100,7 +100,9 @@ impl Metadata {
         }
         match self.get(&format!("instruments/{exchange}")).await {
             Ok(list) => Ok(Some(list)),
-            Err(MetadataError::Http(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. })) => Ok(None),
+            Err(MetadataError::Http(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. })) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -126,7 +128,8 @@ impl Metadata {
             return parse(kept.clone(), url).await;
         }
         let etag = kept.as_ref().and_then(|k| k.etag.clone());
-        let answer = self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
+        let answer =
+            self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
         let current = match (answer, kept) {
             (Some(answer), _) => answer,
             (None, Some(kept)) => kept.renewed(),

@@ -33,7 +33,10 @@ enum Place {
 
 impl fmt::Debug for Spooled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spooled").field("bytes", &self.bytes).field("sha256", &self.sha256).finish_non_exhaustive()
+        f.debug_struct("Spooled")
+            .field("bytes", &self.bytes)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +106,12 @@ impl Spooling {
 
     /// The file, now that it is whole.
     pub fn finish(self, etag: Option<String>) -> Spooled {
-        Spooled { place: Place::Spool(self.file), bytes: self.bytes, sha256: hex(&self.hash.finalize()), etag }
+        Spooled {
+            place: Place::Spool(self.file),
+            bytes: self.bytes,
+            sha256: hex(&self.hash.finalize()),
+            etag,
+        }
     }
 }
 

@@ -108,7 +108,8 @@ fn datasets(universe: &Universe, now_us: i64) -> Value {
     let profile = universe.profile;
     let groups = Kind::ALL.into_iter().filter(|kind| universe.has_group(*kind));
     let groups = groups.map(|kind| dataset_symbol(Subject::Group(kind), profile, now_us));
-    let exported = universe.listings.iter().filter(|l| l.is_exported && l.since_us < exported_until(profile, now_us));
+    let exported =
+        universe.listings.iter().filter(|l| l.is_exported && l.since_us < exported_until(profile, now_us));
     let singles = exported.map(|listing| dataset_symbol(Subject::One(listing), profile, now_us));
     let symbols: Vec<DatasetSymbol<'_>> = groups.chain(singles).collect();
     let total = symbols.iter().filter_map(|s| s.stats).fold(Stats::default(), |sum, s| Stats {
@@ -127,7 +128,9 @@ fn datasets(universe: &Universe, now_us: i64) -> Value {
 fn dataset_symbol<'a>(subject: Subject<'a>, profile: &Profile, now_us: i64) -> DatasetSymbol<'a> {
     let (since_us, to_us) = subject.available(profile, now_us);
     let (id, kind, stats) = match subject {
-        Subject::One(listing) => (listing.dataset.as_str(), listing.kind, Some(stats(listing, since_us, to_us))),
+        Subject::One(listing) => {
+            (listing.dataset.as_str(), listing.kind, Some(stats(listing, since_us, to_us)))
+        }
         Subject::Group(kind) => (kind.group(), kind, None),
     };
     DatasetSymbol {

@@ -29,8 +29,8 @@ pub(super) fn read(text: &str) -> Result<Filter, String> {
     if text.is_empty() {
         return Ok(Filter::default());
     }
-    let object: Map<String, Value> =
-        serde_json::from_str(text).map_err(|e| format!("invalid `filter` parameter: not a JSON object: {e}"))?;
+    let object: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|e| format!("invalid `filter` parameter: not a JSON object: {e}"))?;
     let mut filter = Filter::default();
     for (name, value) in &object {
         match name.as_str() {
@@ -49,7 +49,8 @@ impl Filter {
         let is_active = listing.until_us.is_none_or(|until| until > now_us);
         self.is_active.is_none_or(|wanted| wanted == is_active)
             && self.words.iter().all(|(name, words)| {
-                term(listing, *name).is_some_and(|word| words.iter().any(|wanted| wanted.eq_ignore_ascii_case(&word)))
+                term(listing, *name)
+                    .is_some_and(|word| words.iter().any(|wanted| wanted.eq_ignore_ascii_case(&word)))
             })
             && self.lives(listing)
     }
@@ -79,7 +80,9 @@ fn words(name: &str, value: &Value) -> Result<Vec<String>, String> {
         return Err(wrong(name, "a text or a list of 1 to 50 texts"));
     }
     list.into_iter()
-        .map(|word| word.as_str().filter(|w| (1..=MOST_CHARACTERS).contains(&w.chars().count())).map(str::to_owned))
+        .map(|word| {
+            word.as_str().filter(|w| (1..=MOST_CHARACTERS).contains(&w.chars().count())).map(str::to_owned)
+        })
         .collect::<Option<Vec<String>>>()
         .ok_or_else(|| wrong(name, "texts of 1 to 150 characters"))
 }
@@ -126,15 +129,26 @@ mod tests {
         let now_us = day("2024-03-03").start_us();
         let count = |text: &str| {
             let filter = read(text).unwrap();
-            universe.listings.iter().filter(|listing| filter.takes(listing, now_us)).map(|l| l.id.clone()).collect::<Vec<_>>()
+            universe
+                .listings
+                .iter()
+                .filter(|listing| filter.takes(listing, now_us))
+                .map(|l| l.id.clone())
+                .collect::<Vec<_>>()
         };
         let on_day = count(r#"{"type": "option", "availableTo": "2024-03-02"}"#);
-        let on_day_too =
-            count(r#"{"type": ["option"], "availableSince": "2024-03-02", "availableTo": "2024-03-03T00:00:00.000Z"}"#);
+        let on_day_too = count(
+            r#"{"type": ["option"], "availableSince": "2024-03-02", "availableTo": "2024-03-03T00:00:00.000Z"}"#,
+        );
         assert_eq!(on_day, on_day_too);
-        assert!(on_day.iter().any(|id| id.starts_with("BTC-2MAR24-")) && !on_day.iter().any(|id| id.starts_with("BTC-1MAR24-")));
+        assert!(
+            on_day.iter().any(|id| id.starts_with("BTC-2MAR24-"))
+                && !on_day.iter().any(|id| id.starts_with("BTC-1MAR24-"))
+        );
         let since = count(r#"{"type": "option", "availableSince": "2024-03-02", "baseCurrency": "BTC"}"#);
-        assert!(since.iter().any(|id| id.contains("27DEC24")) && !since.iter().any(|id| id.contains("-1MAR24-")));
+        assert!(
+            since.iter().any(|id| id.contains("27DEC24")) && !since.iter().any(|id| id.contains("-1MAR24-"))
+        );
         let active = count(r#"{"active": true, "contractType": "inverse_perpetual"}"#);
         assert_eq!(active, ["BTC-PERPETUAL", "ETH-PERPETUAL"]);
     }

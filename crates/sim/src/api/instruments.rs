@@ -27,7 +27,13 @@ use crate::universe::listing::{Kind, Listing, Margin};
 use crate::universe::profile::day;
 
 /// All instruments that were listed by `now_us` and that the filter takes, made while they are sent.
-pub(super) fn all(universe: Arc<Universe>, now_us: i64, filter: Filter, filter_text: &str, ask: &Ask) -> Answer {
+pub(super) fn all(
+    universe: Arc<Universe>,
+    now_us: i64,
+    filter: Filter,
+    filter_text: &str,
+    ask: &Ask,
+) -> Answer {
     let version = hash(now_us as u64, &[universe.profile.id, filter_text]);
     let etag = format!("W/\"{version:016x}\"");
     if is_known(ask, &etag) {
@@ -40,7 +46,9 @@ pub(super) fn all(universe: Arc<Universe>, now_us: i64, filter: Filter, filter_t
         let out = Pieces { pieces, buffer: Vec::with_capacity(PIECE_BYTES) };
         let written = if takes_gzip {
             let mut encoder = gzip::encoder(out);
-            write_all(&universe, now_us, &filter, &mut encoder).and_then(|()| encoder.finish()).and_then(|mut p| p.flush())
+            write_all(&universe, now_us, &filter, &mut encoder)
+                .and_then(|()| encoder.finish())
+                .and_then(|mut p| p.flush())
         } else {
             let mut out = out;
             write_all(&universe, now_us, &filter, &mut out).and_then(|()| out.flush())
@@ -62,7 +70,10 @@ pub(super) fn one(universe: &Universe, now_us: i64, symbol: &str) -> Option<Vec<
 
 fn write_all(universe: &Universe, now_us: i64, filter: &Filter, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"[")?;
-    let listed = universe.listings.iter().filter(|listing| listing.since_us <= now_us && filter.takes(listing, now_us));
+    let listed = universe
+        .listings
+        .iter()
+        .filter(|listing| listing.since_us <= now_us && filter.takes(listing, now_us));
     for (number, listing) in listed.enumerate() {
         if number > 0 {
             out.write_all(b",\n")?;

@@ -37,7 +37,10 @@ pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
         return refused("AccessDenied", "the link is not signed by this store, or its time is over");
     };
     if ask.headers.contains_key("authorization") {
-        return Answer { status: status_of(400), ..refused("InvalidArgument", "only one way of signing is allowed") };
+        return Answer {
+            status: status_of(400),
+            ..refused("InvalidArgument", "only one way of signing is allowed")
+        };
     }
     if ask.method != Method::GET {
         return refused("AccessDenied", "the link is signed for GET");
@@ -74,6 +77,8 @@ fn signature(world: &World, name: &FileName, date: &str, hops: u8) -> String {
 }
 
 fn refused(code: &str, message: &str) -> Answer {
-    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
     Answer::new(StatusCode::FORBIDDEN, "application/xml", body)
 }

@@ -36,7 +36,8 @@ mod tests {
             }
             rows
         };
-        let merged = by_arrival(vec![rows(&[(1, "a1 "), (3, "a2 "), (3, "a3 ")]), rows(&[(0, "b1 "), (3, "b2 ")])]);
+        let merged =
+            by_arrival(vec![rows(&[(1, "a1 "), (3, "a2 "), (3, "a3 ")]), rows(&[(0, "b1 "), (3, "b2 ")])]);
         assert_eq!(String::from_utf8(merged.text).unwrap(), "b1 a1 a2 a3 b2 ");
     }
 }

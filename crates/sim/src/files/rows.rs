@@ -228,7 +228,10 @@ mod tests {
             (TradeNumber::None, ""),
             (TradeNumber::Plain(1 << 60), "1152921504606846976"),
             (TradeNumber::Prefixed(12), "ETH-12"),
-            (TradeNumber::Uuid(0x9863_668e_212c_e8b0_1706_9b9c_4f3d_5ecf), "9863668e-212c-e8b0-1706-9b9c4f3d5ecf"),
+            (
+                TradeNumber::Uuid(0x9863_668e_212c_e8b0_1706_9b9c_4f3d_5ecf),
+                "9863668e-212c-e8b0-1706-9b9c4f3d5ecf",
+            ),
         ] {
             let mut out = Vec::new();
             write_number(id, "ETH", &mut out);

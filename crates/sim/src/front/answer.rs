@@ -78,7 +78,13 @@ impl Answer {
     }
 
     /// An error in the vendor's form with further members.
-    pub(crate) fn vendor_error_with(status: u16, code: i64, message: &str, name: &str, more: Value) -> Answer {
+    pub(crate) fn vendor_error_with(
+        status: u16,
+        code: i64,
+        message: &str,
+        name: &str,
+        more: Value,
+    ) -> Answer {
         Answer::json(status_of(status), &json!({"code": code, "message": message, name: more}))
     }
 

@@ -45,7 +45,11 @@ impl Ask {
     ///
     /// # Errors
     /// The answer to a body that never came whole.
-    pub(crate) async fn read(door: Door, peer: IpAddr, request: axum::extract::Request) -> Result<Ask, Answer> {
+    pub(crate) async fn read(
+        door: Door,
+        peer: IpAddr,
+        request: axum::extract::Request,
+    ) -> Result<Ask, Answer> {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, MOST_BODY_BYTES)
             .await
@@ -92,13 +96,21 @@ impl Ask {
             .split('&')
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .find(|(key, _)| decode(key) == name)
-            .map(|(_, value)| if value.contains('+') { decode(&value.replace('+', " ")).into_owned().into() } else { decode(value) })
+            .map(|(_, value)| {
+                if value.contains('+') {
+                    decode(&value.replace('+', " ")).into_owned().into()
+                } else {
+                    decode(value)
+                }
+            })
     }
 
     /// Whether the client takes gzip as a content coding.
     pub(crate) fn takes_gzip(&self) -> bool {
         let codings = self.header("accept-encoding").unwrap_or_default();
-        codings.split(',').any(|coding| matches!(coding.trim(), "gzip" | "*") || coding.trim().starts_with("gzip;q=1"))
+        codings
+            .split(',')
+            .any(|coding| matches!(coding.trim(), "gzip" | "*") || coding.trim().starts_with("gzip;q=1"))
     }
 
     pub(crate) fn kept_headers(&self) -> Vec<(String, String)> {
@@ -117,7 +129,8 @@ fn host(door: Door, path: &str) -> Host {
         Door::Gcs => Host::Gcs,
         Door::Binance => Host::Binance,
         Door::Vendor => {
-            let word = path.trim_start_matches("/v1").trim_start_matches('/').split('/').next().unwrap_or_default();
+            let word =
+                path.trim_start_matches("/v1").trim_start_matches('/').split('/').next().unwrap_or_default();
             let is_metadata = matches!(word, "exchanges" | "instruments" | "api-key-info" | "data-feeds");
             if is_metadata { Host::Api } else { Host::Datasets }
         }

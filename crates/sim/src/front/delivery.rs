@@ -40,7 +40,9 @@ pub(super) fn send(answer: Answer, world: &Arc<World>, in_flight: InFlight) -> R
 fn whole(bytes: Bytes, pace: Pace, stopped: watch::Receiver<bool>, in_flight: InFlight) -> HttpBody {
     let (piece_bytes, rest) = match pace {
         Pace::Usual => return HttpBody::from_stream(pieces(bytes, PIECE_BYTES, in_flight)),
-        Pace::Cut(after) | Pace::Stall(after) => (PIECE_BYTES, bytes.slice(..bytes.len().min(after as usize))),
+        Pace::Cut(after) | Pace::Stall(after) => {
+            (PIECE_BYTES, bytes.slice(..bytes.len().min(after as usize)))
+        }
         Pace::Drip(per_second) => ((per_second / DRIPS_PER_SECOND).max(1) as usize, bytes),
     };
     let pause = Duration::from_secs(1) / DRIPS_PER_SECOND as u32;

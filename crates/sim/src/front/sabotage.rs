@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::header::{CONTENT_LENGTH, ETAG};
+use axum::http::header::CONTENT_LENGTH;
 use bytes::Bytes;
 
 use super::answer::{Answer, Body, Pace, status_of};
@@ -15,10 +15,9 @@ use crate::times::http_date;
 use crate::world::World;
 
 /// The answer to a request that a fault befalls.
-pub(super) async fn answer(world: &Arc<World>, ask: &Ask, kind: &FaultKind) -> Answer {
+pub(super) async fn answer(world: &Arc<World>, ask: &Arc<Ask>, kind: &FaultKind) -> Answer {
     match instead(ask, kind) {
         Some(answer) => answer,
-        None if *kind == FaultKind::StaleListing => gcs::stale_answer(world, ask),
         None => spoil(super::answer(world, ask).await, kind).await,
     }
 }
@@ -77,8 +76,10 @@ fn lost(answer: Answer) -> Answer {
 
 /// The right answer, spoiled. An error stays as it is where only a file can be spoiled.
 async fn spoil(answer: Answer, kind: &FaultKind) -> Answer {
-    if *kind == FaultKind::LoseReply {
-        return lost(answer);
+    match kind {
+        FaultKind::LoseReply => return lost(answer),
+        FaultKind::StaleListing => return answer,
+        _ => {}
     }
     let (mut answer, body) = answer.gathered().await;
     match kind {
@@ -101,9 +102,6 @@ async fn replace_body(mut answer: Answer, body: Bytes, kind: &FaultKind) -> Answ
     let kind = kind.clone();
     let damaged = crate::world::blocking(move || damage::file(&body, &kind)).await;
     answer.headers.remove(CONTENT_LENGTH);
-    if answer.headers.contains_key(ETAG) && matches!(answer.body, Body::Whole(_)) {
-        tracing::debug!("a spoiled file keeps the ETag of the right one");
-    }
     answer.body = Body::Whole(damaged);
     answer
 }

@@ -122,7 +122,8 @@ impl<'a> Maker<'a> {
         };
         for side in SIDES.into_iter().filter(|side| Some(*side) != dropped) {
             let start = self.day.changes.len();
-            let levels = self.ladder.levels(side).iter().map(|level| super::ladder::Change { side, level: *level });
+            let levels =
+                self.ladder.levels(side).iter().map(|level| super::ladder::Change { side, level: *level });
             self.day.changes.extend(levels);
             if self.rng.chance(HOLLOW)
                 && let Some(last) = self.day.changes[start..].last_mut()
@@ -267,14 +268,14 @@ fn shape(source: Source<'_>, target: i64) -> Shape {
 fn steps_of_day(maker: &Maker<'_>, day: Day) -> f64 {
     let mut rng = maker.rng.clone();
     let realistic = match maker.source.listing.tier {
-        Tier::Major => rng.between(5_000, 7_000),
-        Tier::Middle => rng.between(1_000, 1_800),
-        Tier::Minor => rng.between(150, 400),
+        Tier::Major => rng.between(9_000, 13_000),
+        Tier::Middle => rng.between(2_000, 3_500),
+        Tier::Minor => rng.between(300, 800),
         Tier::Tail => quiet_steps(maker, day, &mut rng),
     };
     match maker.source.size {
         Size::Realistic => realistic as f64,
-        Size::Small => (realistic as f64 / 10.0).min(120.0 + realistic as f64 / 50.0),
+        Size::Small => (realistic as f64 / 10.0).min(150.0),
     }
 }
 
@@ -289,8 +290,8 @@ fn quiet_steps(maker: &Maker<'_>, day: Day, rng: &mut Rng) -> i64 {
         _ => 1.5,
     };
     match far {
-        far if far < 0.7 => rng.between(60, 150),
-        far if far < 2.0 => rng.between(8, 50),
-        _ => rng.between(0, 16),
+        far if far < 0.7 => rng.between(80, 200),
+        far if far < 2.0 => rng.between(10, 60),
+        _ => rng.between(0, 20),
     }
 }

@@ -51,11 +51,11 @@ pub(crate) struct OptionState {
 
 /// What the market shows of an option when it is published.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shown {
-    pub(super) bid: Option<Level>,
-    pub(super) ask: Option<Level>,
-    pub(super) last: Option<i64>,
-    pub(super) open_interest: i64,
+pub(crate) struct Shown {
+    pub(crate) bid: Option<Level>,
+    pub(crate) ask: Option<Level>,
+    pub(crate) last: Option<i64>,
+    pub(crate) open_interest: i64,
 }
 
 /// The model's price, in the base currency for an inverse option.
@@ -98,7 +98,7 @@ fn model(terms: &Terms, forward: f64, years: f64) -> Model {
 }
 
 /// One row of an option at a moment.
-pub(super) fn publish(listing: &Listing, value: &Value, us: i64, shown: Shown, rng: &mut Rng) -> OptionState {
+pub(crate) fn publish(listing: &Listing, value: &Value, us: i64, shown: Shown, rng: &mut Rng) -> OptionState {
     let Value::Option { terms, expiry_us, .. } = value else { return OptionState::default() };
     let forward = value.index(us) * value.premium(us);
     let model = model(terms, forward, years(us, *expiry_us));
@@ -117,8 +117,9 @@ pub(super) fn publish(listing: &Listing, value: &Value, us: i64, shown: Shown, r
         mark: Some(Decimal::round(mark, if terms.is_inverse { 6 } else { 4 })),
         mark_volatility: Some(Decimal::round(model.volatility * 100.0, 2)),
         underlying: Some(Decimal::round(forward, 4)),
-        greeks: has_greeks
-            .then(|| [model.delta, model.gamma, model.vega, model.theta, model.rho].map(|g| Decimal::round(g, 5))),
+        greeks: has_greeks.then(|| {
+            [model.delta, model.gamma, model.vega, model.theta, model.rho].map(|g| Decimal::round(g, 5))
+        }),
     }
 }
 

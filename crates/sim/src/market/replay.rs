@@ -81,7 +81,9 @@ pub(crate) struct Top {
 impl Top {
     /// Whether the best levels down to `depth` differ from those at the last call.
     pub(crate) fn changed(&mut self, book: &Book, depth: usize) -> bool {
-        let now = SIDES.into_iter().flat_map(|side| book.top(side, depth).iter().map(move |l| Change { side, level: *l }));
+        let now = SIDES
+            .into_iter()
+            .flat_map(|side| book.top(side, depth).iter().map(move |l| Change { side, level: *l }));
         if now.clone().eq(self.before.iter().copied()) {
             return false;
         }
@@ -96,7 +98,9 @@ mod tests {
     use super::*;
 
     fn changes(list: &[(Side, i64, i64)]) -> Vec<Change> {
-        list.iter().map(|(side, tick, lots)| Change { side: *side, level: Level { tick: *tick, lots: *lots } }).collect()
+        list.iter()
+            .map(|(side, tick, lots)| Change { side: *side, level: Level { tick: *tick, lots: *lots } })
+            .collect()
     }
 
     fn ticks(book: &Book) -> (Vec<i64>, Vec<i64>) {

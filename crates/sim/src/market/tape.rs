@@ -8,7 +8,7 @@ use crate::universe::listing::Margin;
 use crate::universe::profile::TradeId;
 
 /// The id of a trade or a liquidation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TradeNumber {
     None,
     Plain(u64),

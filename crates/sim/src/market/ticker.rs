@@ -60,7 +60,8 @@ impl Ticker {
         match rng.below(8) {
             0 => self.fund(us),
             1 => {
-                self.open_lots = (self.open_lots + rng.between(-listing.usual_lots, listing.usual_lots)).max(1);
+                self.open_lots =
+                    (self.open_lots + rng.between(-listing.usual_lots, listing.usual_lots)).max(1);
                 let open_interest = listing.amount(self.open_lots);
                 self.state.open_interest = self.cells.open_interest.then_some(open_interest);
             }

@@ -3,6 +3,7 @@
 use super::option::{self, Terms};
 use crate::prices::Pair;
 use crate::rng::{hash, unit};
+use crate::times::HOUR_US;
 use crate::universe::listing::{Kind, Listing, Margin};
 
 const YEAR_US: f64 = 365.0 * 86_400e6;
@@ -10,8 +11,8 @@ const YEAR_US: f64 = 365.0 * 86_400e6;
 /// The rule by which an instrument is priced.
 #[derive(Debug)]
 pub(crate) enum Value {
-    /// A pair's price, dearer by a share a year until the contract ends.
-    Coin { pair: Pair, coins: f64, yearly: f64, expiry_us: Option<i64> },
+    /// A pair's price; a dated contract is dearer by a share a year, a perpetual one lags a little.
+    Coin { pair: Pair, coins: f64, yearly: f64, expiry_us: Option<i64>, is_perpetual: bool },
     /// An option's.
     Option { pair: Pair, terms: Terms, expiry_us: i64, yearly: f64 },
     /// The difference of two contracts.
@@ -34,7 +35,16 @@ impl Value {
                 let share = if listing.quote == "USD" { 0.01 } else { 0.03 / pair.at(listing.since_us) };
                 Value::Spread { pair, share }
             }
-            _ => Value::Coin { pair, coins: listing.coins as f64, yearly, expiry_us: listing.expiry_us },
+            _ => {
+                let is_perpetual = listing.kind == Kind::Perpetual;
+                Value::Coin {
+                    pair,
+                    coins: listing.coins as f64,
+                    yearly,
+                    expiry_us: listing.expiry_us,
+                    is_perpetual,
+                }
+            }
         }
     }
 
@@ -60,11 +70,13 @@ impl Value {
         }
     }
 
-    /// What a contract that ends later costs more than the coin, as a factor.
+    /// What a contract costs more than the coin, as a factor.
     pub(crate) fn premium(&self, us: i64) -> f64 {
         match self {
-            Value::Coin { yearly, expiry_us: Some(expiry_us), .. } | Value::Option { yearly, expiry_us, .. } => {
-                1.0 + yearly * years(us, *expiry_us)
+            Value::Coin { yearly, expiry_us: Some(expiry_us), .. }
+            | Value::Option { yearly, expiry_us, .. } => 1.0 + yearly * years(us, *expiry_us),
+            Value::Coin { is_perpetual: true, pair, .. } => {
+                1.0 + (pair.at(us - HOUR_US) / pair.at(us) - 1.0) * 0.05
             }
             Value::Coin { .. } | Value::Spread { .. } => 1.0,
         }

@@ -38,7 +38,8 @@ pub(crate) fn at_hour(day: Day, hour: i64) -> i64 {
 
 /// `4MAR24`: no leading zero.
 pub(crate) fn written_out(day: Day) -> String {
-    const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+    const MONTHS: [&str; 12] =
+        ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
     let month = MONTHS[day.month() as usize - 1];
     format!("{}{month}{:02}", day.day_of_month(), day.year() % 100)
 }

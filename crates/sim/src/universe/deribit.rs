@@ -34,11 +34,41 @@ const COIN_STRIKES: [i64; 4] = [18, 26, 34, 44];
 const USDC_STRIKES: [i64; 4] = [8, 10, 12, 12];
 
 const FAMILIES: &[Family] = &[
-    Family { name: "BTC", base: "BTC", quote: "BTC", strike_steps: steps([500, 1000, 2000, 5000], 0), strikes: COIN_STRIKES },
-    Family { name: "XRP_USDC", base: "XRP", quote: "USDC", strike_steps: steps([1, 2, 5, 10], 2), strikes: USDC_STRIKES },
-    Family { name: "ETH", base: "ETH", quote: "ETH", strike_steps: steps([25, 50, 100, 200], 0), strikes: COIN_STRIKES },
-    Family { name: "SOL_USDC", base: "SOL", quote: "USDC", strike_steps: steps([2, 5, 10, 20], 0), strikes: USDC_STRIKES },
-    Family { name: "MATIC_USDC", base: "MATIC", quote: "USDC", strike_steps: steps([1, 2, 5, 10], 2), strikes: USDC_STRIKES },
+    Family {
+        name: "BTC",
+        base: "BTC",
+        quote: "BTC",
+        strike_steps: steps([500, 1000, 2000, 5000], 0),
+        strikes: COIN_STRIKES,
+    },
+    Family {
+        name: "XRP_USDC",
+        base: "XRP",
+        quote: "USDC",
+        strike_steps: steps([1, 2, 5, 10], 2),
+        strikes: USDC_STRIKES,
+    },
+    Family {
+        name: "ETH",
+        base: "ETH",
+        quote: "ETH",
+        strike_steps: steps([25, 50, 100, 200], 0),
+        strikes: COIN_STRIKES,
+    },
+    Family {
+        name: "SOL_USDC",
+        base: "SOL",
+        quote: "USDC",
+        strike_steps: steps([2, 5, 10, 20], 0),
+        strikes: USDC_STRIKES,
+    },
+    Family {
+        name: "MATIC_USDC",
+        base: "MATIC",
+        quote: "USDC",
+        strike_steps: steps([1, 2, 5, 10], 2),
+        strikes: USDC_STRIKES,
+    },
 ];
 
 /// Days for which a contract of a series is traded.
@@ -102,7 +132,8 @@ fn option(family: &Family, terms: OptionTerms, listed_us: i64, end: Day) -> List
     listing.option = Some(terms);
     listing.tier = Tier::Tail;
     listing.margin = if is_inverse { Margin::Inverse } else { Margin::Linear };
-    listing.price_step = if is_inverse { Decimal::new(1, 4) } else { Decimal::new(1, 4 - terms.strike.scale.min(1)) };
+    listing.price_step =
+        if is_inverse { Decimal::new(1, 4) } else { Decimal::new(1, 4 - terms.strike.scale.min(1)) };
     listing.amount_step = match family.base {
         "BTC" => Decimal::new(1, 1),
         "ETH" => Decimal::new(1, 0),

@@ -97,7 +97,13 @@ const RULES: &[Rule] = &[
     },
     BYBIT,
     Rule { base: "ETH", ..BYBIT },
-    Rule { quote: "USDC", inverse_usd: None, id: |base, day| format!("{base}-{}", written_out(day)), has_short_terms: true, ..BYBIT },
+    Rule {
+        quote: "USDC",
+        inverse_usd: None,
+        id: |base, day| format!("{base}-{}", written_out(day)),
+        has_short_terms: true,
+        ..BYBIT
+    },
     BITMEX,
     Rule { base: "ETH", ..BITMEX },
 ];

@@ -113,7 +113,13 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// An instrument without an end, priced by the usual rules; the caller changes what differs.
-    pub(crate) fn new(id: String, kind: Kind, base: &'static str, quote: &'static str, since: Day) -> Listing {
+    pub(crate) fn new(
+        id: String,
+        kind: Kind,
+        base: &'static str,
+        quote: &'static str,
+        since: Day,
+    ) -> Listing {
         let dataset = id.replace(['/', ':'], "-").to_uppercase();
         let mut listing = Listing {
             id,
@@ -231,7 +237,9 @@ mod tests {
 
     #[test]
     fn steps_follow_the_price() {
-        for (price, step) in [(62_000.0, "0.01"), (3_400.0, "0.01"), (0.12, "0.00001"), (0.000_02, "1e-8"), (8.4e7, "1000")] {
+        for (price, step) in
+            [(62_000.0, "0.01"), (3_400.0, "0.01"), (0.12, "0.00001"), (0.000_02, "1e-8"), (8.4e7, "1000")]
+        {
             assert_eq!(price_step(price).text(), step, "{price}");
         }
     }

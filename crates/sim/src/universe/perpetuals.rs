@@ -1,25 +1,30 @@
 //! Perpetual contracts of every exchange.
 
+use super::Scope;
 use super::assets::COINS;
 use super::listing::{Kind, Listing, Margin, Tier};
 use super::profile::{Profile, day};
 use super::spot::{coins, xbt};
-use super::Scope;
 use crate::config::Size;
 use crate::decimal::Decimal;
 
 pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     match profile.id {
         "binance-futures" => binance_futures(scope),
-        "binance-delivery" => {
-            inverse(scope, 20, |base| format!("{}usd_perp", base.to_lowercase()), |base| if base == "BTC" { 100 } else { 10 })
-        }
+        "binance-delivery" => inverse(
+            scope,
+            20,
+            |base| format!("{}usd_perp", base.to_lowercase()),
+            |base| if base == "BTC" { 100 } else { 10 },
+        ),
         "okex-swap" => okex_swap(scope),
         "bybit" => bybit(scope),
         "bitmex" => bitmex(scope),
         "deribit" => deribit(scope),
         "hyperliquid" => hyperliquid(scope),
-        "ftx" => coins(scope, 10).map(|(base, _, _, since)| linear(&format!("{base}-PERP"), base, "USD", since, 1)).collect(),
+        "ftx" => coins(scope, 10)
+            .map(|(base, _, _, since)| linear(&format!("{base}-PERP"), base, "USD", since, 1))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -38,7 +43,12 @@ pub(super) fn invert(listing: &mut Listing, usd: i64) {
     listing.set_lot_value(usd as f64);
 }
 
-fn inverse(scope: Scope, count: usize, id: impl Fn(&str) -> String, usd: impl Fn(&str) -> i64) -> Vec<Listing> {
+fn inverse(
+    scope: Scope,
+    count: usize,
+    id: impl Fn(&str) -> String,
+    usd: impl Fn(&str) -> i64,
+) -> Vec<Listing> {
     coins(scope, count)
         .map(|(base, _, _, since)| {
             let mut listing = linear(&id(base), base, "USD", since, 1);
@@ -51,7 +61,11 @@ fn inverse(scope: Scope, count: usize, id: impl Fn(&str) -> String, usd: impl Fn
 
 /// Coins of one contract where an exchange bundles cheap ones.
 fn bundle(base: &str) -> i64 {
-    if matches!(base, "SHIB" | "PEPE" | "BONK" | "FLOKI" | "LUNC" | "XEC" | "SATS" | "RATS") { 1000 } else { 1 }
+    if matches!(base, "SHIB" | "PEPE" | "BONK" | "FLOKI" | "LUNC" | "XEC" | "SATS" | "RATS") {
+        1000
+    } else {
+        1
+    }
 }
 
 /// The name of such a bundle.
@@ -80,7 +94,8 @@ fn okex_swap(scope: Scope) -> Vec<Listing> {
     let mut listings: Vec<Listing> = coins(scope, 80)
         .map(|(base, usd, _, since)| {
             let mut listing = linear(&format!("{base}-USDT-SWAP"), base, "USDT", since, 1);
-            let worth = [0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e6].into_iter().find(|n| n * usd > 50.0).unwrap_or(1e7);
+            let worth =
+                [0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e6].into_iter().find(|n| n * usd > 50.0).unwrap_or(1e7);
             listing.multiplier = Decimal::round(worth, 2);
             listing.amount_step = Decimal::new(1, 0);
             listing.set_lot_value(worth * usd);
@@ -116,14 +131,17 @@ fn bitmex(scope: Scope) -> Vec<Listing> {
     xbtusd.set_lot_value(100.0);
     let mut listings = vec![xbtusd];
     listings.extend(
-        coins(scope, 10).map(|(base, _, _, since)| linear(&format!("{}USDT", xbt(base)), base, "USDT", since, 1)),
+        coins(scope, 10)
+            .map(|(base, _, _, since)| linear(&format!("{}USDT", xbt(base)), base, "USDT", since, 1)),
     );
     listings
 }
 
 fn deribit(scope: Scope) -> Vec<Listing> {
     let mut listings = Vec::new();
-    for (base, step) in [("BTC", Decimal::new(5, 1)), ("ETH", Decimal::new(5, 2))].into_iter().take(scope.pick(2, 1)) {
+    for (base, step) in
+        [("BTC", Decimal::new(5, 1)), ("ETH", Decimal::new(5, 2))].into_iter().take(scope.pick(2, 1))
+    {
         let mut listing = linear(&format!("{base}-PERPETUAL"), base, "USD", "2019-03-30", 1);
         invert(&mut listing, if base == "BTC" { 10 } else { 1 });
         listing.amount_step = listing.multiplier;

@@ -163,7 +163,16 @@ static PROFILES: &[Profile] = &[
         id: "binance-futures",
         name: "Binance USDT Futures",
         since: "2019-11-17",
-        channels: &["trade", "depth", "depthSnapshot", "bookTicker", "markPrice", "forceOrder", "openInterest", "ticker"],
+        channels: &[
+            "trade",
+            "depth",
+            "depthSnapshot",
+            "bookTicker",
+            "markPrice",
+            "forceOrder",
+            "openInterest",
+            "ticker",
+        ],
         ticker: TickerCells { predicted: false, ..ALL_CELLS },
         ..FUTURES
     },
@@ -171,7 +180,16 @@ static PROFILES: &[Profile] = &[
         id: "binance-delivery",
         name: "Binance COIN Futures",
         since: "2020-06-16",
-        channels: &["trade", "depth", "depthSnapshot", "bookTicker", "markPrice", "indexPrice", "forceOrder", "ticker"],
+        channels: &[
+            "trade",
+            "depth",
+            "depthSnapshot",
+            "bookTicker",
+            "markPrice",
+            "indexPrice",
+            "forceOrder",
+            "ticker",
+        ],
         ticker: TickerCells { predicted: false, ..ALL_CELLS },
         ..FUTURES
     },
@@ -184,14 +202,30 @@ static PROFILES: &[Profile] = &[
     Profile {
         id: "okex-futures",
         name: "OKX Futures",
-        channels: &["trades", "books-l2-tbt", "bbo-tbt", "tickers", "mark-price", "liquidation-orders", "open-interest"],
+        channels: &[
+            "trades",
+            "books-l2-tbt",
+            "bbo-tbt",
+            "tickers",
+            "mark-price",
+            "liquidation-orders",
+            "open-interest",
+        ],
         ticker: TickerCells { funding_time: false, funding_rate: false, predicted: false, ..ALL_CELLS },
         ..FUTURES
     },
     Profile {
         id: "okex-swap",
         name: "OKX Swap",
-        channels: &["trades", "books-l2-tbt", "bbo-tbt", "tickers", "mark-price", "funding-rate", "liquidation-orders"],
+        channels: &[
+            "trades",
+            "books-l2-tbt",
+            "bbo-tbt",
+            "tickers",
+            "mark-price",
+            "funding-rate",
+            "liquidation-orders",
+        ],
         ..FUTURES
     },
     Profile {

@@ -1,9 +1,9 @@
 //! Spot pairs of every exchange.
 
+use super::Scope;
 use super::assets::{Asset, COINS};
 use super::listing::{Kind, Listing, Tier};
 use super::profile::{Profile, day};
-use super::Scope;
 use crate::config::Size;
 
 /// The coins of a small world.
@@ -14,7 +14,9 @@ pub(super) fn coins(scope: Scope, count: usize) -> impl Iterator<Item = &'static
     COINS
         .iter()
         .enumerate()
-        .filter(move |(i, (name, ..))| if scope.size == Size::Small { FEW.contains(name) } else { *i < count })
+        .filter(
+            move |(i, (name, ..))| if scope.size == Size::Small { FEW.contains(name) } else { *i < count },
+        )
         .map(|(_, coin)| coin)
 }
 
@@ -86,7 +88,9 @@ fn binance(scope: Scope) -> Vec<Listing> {
     ] {
         listings.push(pair(id, base, quote, since));
     }
-    for (base, until) in [("ETH", "2023-12-15"), ("SOL", "2023-12-15"), ("XRP", "2023-12-15"), ("BNB", "2023-12-15")] {
+    for (base, until) in
+        [("ETH", "2023-12-15"), ("SOL", "2023-12-15"), ("XRP", "2023-12-15"), ("BNB", "2023-12-15")]
+    {
         listings.push(ended(pair(&lower(base, "BUSD"), base, "BUSD", "2020-01-01"), until));
     }
     listings.push(ended(pair("eth3susdt", "ETH3S", "USDT", "2020-05-14"), "2024-03-02"));

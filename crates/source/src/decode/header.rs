@@ -35,9 +35,11 @@ impl Layout {
         let text = String::from_utf8_lossy(line);
         let names: Vec<&str> = text.trim_start_matches('\u{feff}').split(',').collect();
         let place = |name: &str| names.iter().position(|n| *n == name);
-        let wanted = || ["exchange", "symbol"].into_iter().chain(table.columns.iter().map(|c| c.csv.as_str()));
+        let wanted =
+            || ["exchange", "symbol"].into_iter().chain(table.columns.iter().map(|c| c.csv.as_str()));
         let missing: Vec<String> = wanted().filter(|n| place(n).is_none()).map(str::to_owned).collect();
-        let (Some(exchange), Some(symbol), true) = (place("exchange"), place("symbol"), missing.is_empty()) else {
+        let (Some(exchange), Some(symbol), true) = (place("exchange"), place("symbol"), missing.is_empty())
+        else {
             let header = text.chars().take(200).collect();
             return Err(DecodeError::MissingColumns { data_type: table.data_type, missing, header });
         };

@@ -13,8 +13,8 @@ pub struct Decimal {
 }
 
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// Any number of this many significant digits survives decimal → f64 → decimal (`f64::DIGITS`).
@@ -130,7 +130,9 @@ fn long_decimal(bytes: &[u8], mut at: usize) -> Option<(Decimal, usize)> {
 /// Sign, digits without zeros at either end, and the power of ten of the last digit: equal for equal numbers.
 fn canonical(cell: &[u8]) -> (bool, Vec<u8>, i64) {
     let (mantissa, exponent) = match cell.iter().position(|b| matches!(b, b'e' | b'E')) {
-        Some(at) => (&cell[..at], std::str::from_utf8(&cell[at + 1..]).ok().and_then(|t| t.parse().ok()).unwrap_or(0)),
+        Some(at) => {
+            (&cell[..at], std::str::from_utf8(&cell[at + 1..]).ok().and_then(|t| t.parse().ok()).unwrap_or(0))
+        }
         None => (cell, 0_i64),
     };
     let negative = mantissa.first() == Some(&b'-');
@@ -192,7 +194,8 @@ mod tests {
             let (decimal, _) = decimal(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((decimal.value, decimal.is_exact), (value, is_exact), "{text}");
         }
-        for text in ["", ",", ".", "-", "nan", "inf", "+1", "1e", "1e+", "1.2.3", "1 ", "0x1", "1e999", "--1"] {
+        for text in ["", ",", ".", "-", "nan", "inf", "+1", "1e", "1e+", "1.2.3", "1 ", "0x1", "1e999", "--1"]
+        {
             assert_eq!(decimal(text.as_bytes()), None, "{text}");
         }
     }

@@ -18,7 +18,11 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> RetryPolicy {
-        RetryPolicy { attempts: 10, first_wait: Duration::from_secs(1), longest_wait: Duration::from_secs(60) }
+        RetryPolicy {
+            attempts: 10,
+            first_wait: Duration::from_secs(1),
+            longest_wait: Duration::from_secs(60),
+        }
     }
 }
 

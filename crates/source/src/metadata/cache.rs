@@ -49,7 +49,11 @@ impl Cached {
 
     /// The plain body.
     pub fn open(&self) -> Box<dyn Read + '_> {
-        if self.is_gzip { Box::new(BufReader::new(Gunzip::new(&self.body[..]))) } else { Box::new(&self.body[..]) }
+        if self.is_gzip {
+            Box::new(BufReader::new(Gunzip::new(&self.body[..])))
+        } else {
+            Box::new(&self.body[..])
+        }
     }
 }
 

@@ -1,0 +1,106 @@
+//! Batches to a file or stream for people and other programs: Parquet, CSV or JSON lines.
+
+use std::io::Write;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use mtdh_core::DataType;
+use mtdh_lake::write::TableWriter;
+use mtdh_lake::{LakeError, ParquetError};
+
+/// A form of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Parquet, as in the lake.
+    Parquet,
+    /// CSV with the lake's column names; times as RFC 3339 with microseconds.
+    Csv,
+    /// One JSON object a line; times as RFC 3339 with microseconds; null cells left out.
+    Jsonl,
+}
+
+/// Rows that could not be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The lake could not be read.
+    #[error("the lake cannot be read")]
+    Lake(#[source] LakeError),
+    /// The output refused Parquet.
+    #[error("the output cannot be written")]
+    Parquet(#[source] ParquetError),
+    /// The output refused text.
+    #[error("the output cannot be written")]
+    Text(#[source] ArrowError),
+}
+
+impl From<LakeError> for ExportError {
+    fn from(error: LakeError) -> ExportError {
+        ExportError::Lake(error)
+    }
+}
+
+/// Writes rows of one data type.
+pub struct Exporter<W: Write + Send> {
+    form: Form<W>,
+}
+
+enum Form<W: Write + Send> {
+    Parquet(Box<TableWriter<W>>),
+    Csv(arrow_csv::Writer<W>),
+    Jsonl(arrow_json::LineDelimitedWriter<W>),
+}
+
+impl<W: Write + Send> Exporter<W> {
+    /// Starts an output. A CSV has its header row even when no row follows.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn new(data_type: DataType, format: ExportFormat, out: W) -> Result<Exporter<W>, ExportError> {
+        let table = data_type.table();
+        let form = match format {
+            ExportFormat::Parquet => {
+                Form::Parquet(Box::new(TableWriter::new(table, out).map_err(ExportError::Parquet)?))
+            }
+            ExportFormat::Csv => {
+                let mut writer = arrow_csv::WriterBuilder::new()
+                    .with_header(true)
+                    .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.6fZ".to_owned())
+                    .build(out);
+                writer.write(&RecordBatch::new_empty(table.schema().clone())).map_err(ExportError::Text)?;
+                Form::Csv(writer)
+            }
+            ExportFormat::Jsonl => Form::Jsonl(arrow_json::LineDelimitedWriter::new(out)),
+        };
+        Ok(Exporter { form })
+    }
+
+    /// Appends rows, as [`crate::query::slice`] gives them.
+    ///
+    /// # Errors
+    /// When the output refuses bytes.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ExportError> {
+        match &mut self.form {
+            Form::Parquet(writer) => {
+                let (keys, columns) = (batch.column(0).clone(), batch.columns()[1..].to_vec());
+                writer.write(keys, columns).map_err(ExportError::Parquet)
+            }
+            Form::Csv(writer) => writer.write(batch).map_err(ExportError::Text),
+            Form::Jsonl(writer) => writer.write(batch).map_err(ExportError::Text),
+        }
+    }
+
+    /// Ends the output.
+    ///
+    /// # Errors
+    /// When it refuses bytes.
+    pub fn finish(self) -> Result<W, ExportError> {
+        match self.form {
+            Form::Parquet(writer) => writer.finish([]).map_err(ExportError::Parquet),
+            Form::Csv(writer) => Ok(writer.into_inner()),
+            Form::Jsonl(mut writer) => {
+                writer.finish().map_err(ExportError::Text)?;
+                Ok(writer.into_inner())
+            }
+        }
+    }
+}

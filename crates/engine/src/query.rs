@@ -1,0 +1,115 @@
+//! `ls` and `get`: what the lake has, and slices of time out of it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Partition;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::read::ReadCost;
+pub use mtdh_lake::reports::Available;
+use mtdh_lake::{Lake, LakeError, layout};
+
+use crate::error::EngineError;
+use crate::presence::{Presence, Trust, presence};
+use crate::selection::Selection;
+
+/// Every day of which the lake has partitions, in order.
+///
+/// # Errors
+/// When the store cannot be listed.
+pub async fn days(lake: &Lake) -> Result<Vec<Day>, EngineError> {
+    let folders = lake.folders(&layout::all_partitions()).await?;
+    Ok(folders.iter().filter_map(layout::parse_day_folder).collect())
+}
+
+/// The venues of which the lake has partitions of a day, sorted.
+///
+/// # Errors
+/// When the store cannot be listed.
+pub async fn venues(lake: &Lake, day: Day) -> Result<Vec<String>, EngineError> {
+    let entries = lake.list(&layout::day_of_partitions(day)).await?;
+    let keys = entries.iter().filter_map(|entry| layout::parse_partition(&entry.path));
+    Ok(keys
+        .map(|p| p.key.venue().to_owned())
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect())
+}
+
+/// What the lake has of a day and a selection, in the order of days, data types and keys. Objects that cannot be
+/// trusted come with the reason.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn contents(
+    lake: &Lake,
+    day: Day,
+    selection: &Selection,
+) -> Result<Vec<(Partition, Result<Available, String>)>, EngineError> {
+    let there: BTreeMap<Partition, Presence> =
+        presence(lake, day, &selection.data_types, Trust::Report).await?;
+    let meant = there.into_iter().filter(|(partition, _)| selection.takes_partition(partition));
+    Ok(meant
+        .map(|(partition, presence)| match presence {
+            Presence::Answered(available) => (partition, Ok(available)),
+            Presence::Unreadable { reason } => (partition, Err(reason)),
+        })
+        .collect())
+}
+
+/// What a slice came to.
+#[derive(Debug)]
+pub struct Slice {
+    /// Rows that were given.
+    pub rows: u64,
+    /// Days of the range that have no object; their rows, if any, are not in the slice.
+    pub missing_days: Vec<Day>,
+    /// Bytes of the objects that the range lies in.
+    pub object_bytes: u64,
+    /// What was read of them.
+    pub cost: Arc<ReadCost>,
+}
+
+/// The columns of a slice.
+pub fn slice_schema(data_type: DataType) -> SchemaRef {
+    data_type.table().schema().clone()
+}
+
+/// Gives the rows of an instrument that arrived in `[start_us, end_us)` (`local_timestamp`, microseconds since the
+/// Unix epoch, UTC) to `take`, in the vendor's order.
+///
+/// # Errors
+/// When the lake cannot be read, or `take` fails.
+pub async fn slice<E: From<LakeError>>(
+    lake: &Lake,
+    key: &InstrumentKey,
+    data_type: DataType,
+    arrived_us: Range<i64>,
+    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<Slice, E> {
+    let mut slice = Slice { rows: 0, missing_days: Vec::new(), object_bytes: 0, cost: Arc::default() };
+    let ends = Day::containing_us(arrived_us.start).zip(Day::containing_us(arrived_us.end - 1));
+    let Some((first, last)) = ends.filter(|_| arrived_us.start < arrived_us.end) else { return Ok(slice) };
+    let mut day = first;
+    while day <= last {
+        let path = layout::partition(&Partition { day, data_type, key: key.clone() });
+        match lake.entry(&path).await? {
+            None => slice.missing_days.push(day),
+            Some(entry) => {
+                slice.object_bytes += entry.bytes;
+                let rows = &mut slice.rows;
+                lake.read_slice(&entry, arrived_us.clone(), &slice.cost, |batch| {
+                    *rows += batch.num_rows() as u64;
+                    take(batch)
+                })
+                .await?;
+            }
+        }
+        day = day.next();
+    }
+    Ok(slice)
+}

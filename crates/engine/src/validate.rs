@@ -1,0 +1,262 @@
+//! `validate`: what should be in the lake against what is there.
+//!
+//! Expected is what the instrument table of the day says: each instrument alive that day, each data type that the
+//! vendor exports of it. A partition counts as answered only when an object says stored, empty or absent; everything
+//! else is missing, whatever the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mtdh_core::Day;
+use mtdh_core::partition::{Partition, Status};
+use mtdh_lake::reports::{Available, Missing};
+use mtdh_lake::{Entry, Lake, LakeError, layout};
+use serde::Serialize;
+
+use crate::error::{EngineError, chain};
+use crate::presence::{Presence, Trust, presence};
+use crate::selection::Selection;
+
+/// How closely to look at what is there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Depth {
+    /// The listing, and the footers that the day's report does not know.
+    Listing,
+    /// Every footer, and every row of a share of the objects (0 to 1), the same ones each time.
+    Deep {
+        /// The share.
+        sample: f64,
+    },
+}
+
+/// What validation found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ValidationReport {
+    /// Counts by day, venue, instrument type and data type, in this order.
+    pub lines: Vec<Line>,
+    /// Partitions that are missing, or whose objects cannot be trusted.
+    pub missing: Vec<MissingPartition>,
+    /// Days without an instrument table: nothing can be said of them.
+    pub days_without_instruments: Vec<String>,
+    /// Partitions whose rows were all read.
+    pub read_whole: usize,
+    /// Totals over all lines.
+    pub totals: Counts,
+}
+
+/// Counts of one venue, instrument type and data type on one day.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// The day.
+    pub day: String,
+    /// The venue.
+    pub venue: String,
+    /// The instrument type.
+    pub instrument_type: &'static str,
+    /// The data type.
+    pub data_type: &'static str,
+    /// The counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Partitions by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// With rows.
+    pub stored: usize,
+    /// The vendor's file has no rows.
+    pub empty: usize,
+    /// The vendor has no such file.
+    pub absent: usize,
+    /// Not there, or not to be trusted.
+    pub missing: usize,
+    /// The vendor has not exported the day yet.
+    pub not_exported_yet: usize,
+}
+
+impl Counts {
+    fn add(&mut self, status: Status) {
+        *match status {
+            Status::Stored => &mut self.stored,
+            Status::Empty => &mut self.empty,
+            Status::Absent => &mut self.absent,
+            Status::Missing => &mut self.missing,
+            Status::NotExportedYet => &mut self.not_exported_yet,
+        } += 1;
+    }
+
+    /// Partitions that the vendor should have: all but those of days that it has not exported yet.
+    pub fn expected(&self) -> usize {
+        self.answered() + self.missing
+    }
+
+    /// Partitions for which the lake has the vendor's answer.
+    pub fn answered(&self) -> usize {
+        self.stored + self.empty + self.absent
+    }
+
+    /// Answered of expected, 0 to 1; nothing when nothing is expected.
+    pub fn coverage(&self) -> Option<f64> {
+        (self.expected() > 0).then(|| self.answered() as f64 / self.expected() as f64)
+    }
+}
+
+/// A partition that is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingPartition {
+    /// The day.
+    pub day: String,
+    /// The instrument.
+    pub instrument_key: String,
+    /// The data type.
+    pub data_type: &'static str,
+    /// `missing`, or what is wrong with the object that is there.
+    pub reason: String,
+}
+
+impl ValidationReport {
+    /// Whether every expected partition is answered, and something was expected at all.
+    pub fn is_complete(&self) -> bool {
+        self.totals.missing == 0 && self.days_without_instruments.is_empty()
+    }
+}
+
+/// Validates the selection's days, and writes each day's reports of what is missing and what is available.
+///
+/// # Errors
+/// When the lake cannot be read or written.
+pub async fn validate(
+    lake: &Lake,
+    selection: &Selection,
+    depth: Depth,
+) -> Result<ValidationReport, EngineError> {
+    let mut report = ValidationReport::default();
+    for day in selection.days.days() {
+        let Some(table) = lake.instruments(day).await? else {
+            report.days_without_instruments.push(day.to_string());
+            continue;
+        };
+        let trust = if depth == Depth::Listing { Trust::Report } else { Trust::Nothing };
+        let mut there = presence(lake, day, &selection.data_types, trust).await?;
+        if let Depth::Deep { sample } = depth {
+            report.read_whole += read_sample(lake, selection, &mut there, sample).await?;
+        }
+        let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for instrument in selection.instruments(&table) {
+            for partition in instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type))
+            {
+                let (status, reason) = match there.get(&partition) {
+                    Some(Presence::Answered(available)) => (available.status, None),
+                    Some(Presence::Unreadable { reason }) => (Status::Missing, Some(reason.clone())),
+                    None if instrument.is_exported => (Status::Missing, Some("missing".to_owned())),
+                    None => (Status::NotExportedYet, None),
+                };
+                let (venue, kind) =
+                    (partition.key.venue().to_owned(), partition.key.instrument_type().name());
+                lines.entry((venue, kind, partition.data_type.name())).or_default().add(status);
+                report.totals.add(status);
+                missing.extend(reason.map(|reason| Missing { partition, reason }));
+            }
+        }
+        write_reports(lake, day, selection, &missing, &there).await?;
+        report.missing.extend(missing.into_iter().map(|m| MissingPartition {
+            day: m.partition.day.to_string(),
+            instrument_key: m.partition.key.to_string(),
+            data_type: m.partition.data_type.name(),
+            reason: m.reason,
+        }));
+        report.lines.extend(lines.into_iter().map(|((venue, instrument_type, data_type), counts)| Line {
+            day: day.to_string(),
+            venue,
+            instrument_type,
+            data_type,
+            counts,
+        }));
+    }
+    Ok(report)
+}
+
+/// Both reports of a day. Rows of partitions that the selection does not speak of stay as they are; with a limit on
+/// instruments it speaks of those that it looked at.
+async fn write_reports(
+    lake: &Lake,
+    day: Day,
+    selection: &Selection,
+    missing: &[Missing],
+    there: &BTreeMap<Partition, Presence>,
+) -> Result<(), EngineError> {
+    let limited: Option<BTreeSet<String>> = match selection.max_instruments {
+        None => None,
+        Some(_) => {
+            let table = lake.instruments(day).await?.unwrap_or_default();
+            Some(selection.instruments(&table).iter().map(|i| i.key.to_string()).collect())
+        }
+    };
+    let speaks_of = |partition: &Partition| {
+        selection.takes_partition(partition)
+            && limited.as_ref().is_none_or(|keys| keys.contains(partition.key.as_str()))
+    };
+    lake.update_missing(day, missing, speaks_of).await?;
+    lake.update_available(day, |rows| {
+        rows.retain(|partition, _| !selection.data_types.contains(&partition.data_type));
+        rows.extend(there.iter().filter_map(|(partition, presence)| match presence {
+            Presence::Answered(available) => Some((partition.clone(), available.clone())),
+            Presence::Unreadable { .. } => None,
+        }));
+    })
+    .await?;
+    Ok(())
+}
+
+/// Reads every row of a share of the objects that are meant, and marks those that cannot be read or hold other rows
+/// than their footers say. Which ones is decided by their names, so that the same share is read again next time.
+async fn read_sample(
+    lake: &Lake,
+    selection: &Selection,
+    there: &mut BTreeMap<Partition, Presence>,
+    sample: f64,
+) -> Result<usize, EngineError> {
+    let mut read = 0;
+    for (partition, presence) in there.iter_mut() {
+        let Presence::Answered(available) = presence else { continue };
+        if !selection.takes_partition(partition) || !is_sampled(partition, sample) {
+            continue;
+        }
+        read += 1;
+        if let Some(reason) = read_whole(lake, partition, available).await? {
+            *presence = Presence::Unreadable { reason };
+        }
+    }
+    Ok(read)
+}
+
+fn is_sampled(partition: &Partition, sample: f64) -> bool {
+    const STEPS: u32 = 10_000;
+    let step = mtdh_core::partition::stable_index(&partition.to_string(), STEPS);
+    f64::from(step) < sample * f64::from(STEPS)
+}
+
+/// What is wrong with an object's rows, if anything.
+async fn read_whole(
+    lake: &Lake,
+    partition: &Partition,
+    available: &Available,
+) -> Result<Option<String>, LakeError> {
+    let entry = Entry { path: layout::partition(partition), bytes: available.bytes };
+    let mut rows = 0_u64;
+    let outcome = lake
+        .read_slice(&entry, i64::MIN..i64::MAX, &Default::default(), |batch| {
+            rows += batch.num_rows() as u64;
+            Ok::<(), LakeError>(())
+        })
+        .await;
+    match outcome {
+        Ok(()) if rows == available.tally.rows_out => Ok(None),
+        Ok(()) => {
+            Ok(Some(format!("its footer counts {} rows, {rows} can be read", available.tally.rows_out)))
+        }
+        Err(error @ LakeError::Parquet { .. }) => Ok(Some(chain(&error))),
+        Err(error) => Err(error),
+    }
+}

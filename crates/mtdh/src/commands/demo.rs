@@ -1,0 +1,56 @@
+//! `mtdh demo`: the whole way on made-up data, on real parts: a vendor on a socket, a lake on the disk.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use mtdh_engine::SecretString;
+use mtdh_sim::{Config, FULL_KEY, Sim};
+
+use super::{Session, pipeline};
+use crate::Outcome;
+use crate::args::{Cli, Command};
+use crate::output::note;
+
+/// A first day of a month, and a day that the sim's clock lies after.
+const DAY: &str = "2024-03-01";
+const VENUES: &str = "DERIBIT,BINANCE,BINANCE-FUTURES,OKX-SWAP";
+const FOLDER: &str = "./mtdh-demo";
+
+pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
+    let started = Instant::now();
+    let sim = Sim::start(Config::default()).await.context("the stand-in vendor cannot start")?;
+    let cache = tempfile::tempdir()?;
+    if !has_lake {
+        session.addresses.lake = FOLDER.to_owned();
+    }
+    session.addresses.api = sim.api_url();
+    session.addresses.datasets = sim.datasets_url();
+    session.addresses.key = Some(SecretString::from(FULL_KEY.to_owned()));
+    session.addresses.cache_folder = cache.path().to_owned();
+    let lake = session.addresses.lake.clone();
+    note(&format!("a stand-in vendor serves made-up data at {}", sim.api_url()));
+    note(&format!("mtdh full-pipeline --start-date {DAY} --venues {VENUES} --lake {lake}\n"));
+    let words = ["mtdh", "full-pipeline", "--start-date", DAY, "--venues", VENUES];
+    let Command::FullPipeline(args) = Cli::try_parse_from(words)?.command else {
+        unreachable!("the words above are a full-pipeline")
+    };
+    let outcome = pipeline::run(session, args).await?;
+    sim.stop().await;
+    note(&format!("\ndone in {:.1} s. What next:", started.elapsed().as_secs_f64()));
+    note(&next_steps(&lake));
+    Ok(outcome)
+}
+
+fn next_steps(lake: &str) -> String {
+    format!(
+        "\
+  look at the files       mtdh ls --lake {lake}
+  get one minute          mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start {DAY}T12:00 --end {DAY}T12:01 --lake {lake}
+  read them in Python     pandas.read_parquet('{lake}/raw_tick_data/by_date/day-{DAY}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet')
+  run it again            mtdh demo                (nothing is fetched twice)
+  the real service        mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
+                          (the first day of each month needs no API key)
+  a key and a bucket      TARDIS_API_KEY=… GCS_BUCKET=… mtdh full-pipeline --start-date 2024-03-02 --venues DERIBIT"
+    )
+}

@@ -1,0 +1,278 @@
+//! `mtdh plan` and `mtdh download`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use mtdh_core::partition::Shard;
+use mtdh_engine::ingest::Ingest;
+use mtdh_engine::instruments::ensure_instruments;
+use mtdh_engine::plan::{Plan, Refetch, Skip};
+use mtdh_engine::progress::Progress;
+use mtdh_engine::run::{RunSummary, new_run_id};
+use mtdh_engine::{Connection, EngineError, Selection};
+use serde::Serialize;
+
+use super::{Session, connect, selection};
+use crate::Outcome;
+use crate::args::{DownloadArgs, PlanArgs};
+use crate::output::{Rows, count, note, print, size};
+use crate::progress::Bar;
+
+/// `mtdh plan`.
+pub async fn plan(mut session: Session<'_>, args: PlanArgs) -> Result<Outcome> {
+    let (_, plan) = prepare(&mut session, &args).await?;
+    print_plan(&session, &plan)
+}
+
+/// `mtdh download`.
+pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
+    let (connection, plan) = prepare(&mut session, &args.plan).await?;
+    if args.dry_run {
+        return print_plan(&session, &plan);
+    }
+    let summary = execute(&session, &connection, plan, &args).await?;
+    print_summary(&session, &summary)?;
+    Ok(outcome(&session, &summary))
+}
+
+/// How a run ended.
+pub fn outcome(session: &Session<'_>, summary: &RunSummary) -> Outcome {
+    match (session.stop.is_cancelled(), summary.is_clean()) {
+        (true, _) => Outcome::Interrupted,
+        (false, true) => Outcome::Clean,
+        (false, false) => Outcome::NotClean,
+    }
+}
+
+/// Connects, makes the instrument tables that are lacking, and plans.
+pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan)> {
+    let selection = selection(&args.selection)?;
+    let shard = Shard::new(args.shard.shard_index, args.shard.total_shards)
+        .context("--shard-index and --total-shards do not fit")?;
+    session.addresses.source_folder.clone_from(&args.source.source);
+    let connection = connect(&session.addresses)?;
+    connection.lake.check_writable().await?;
+    let plan = plan_selection(&connection, &selection, shard, args.force).await?;
+    Ok((connection, plan))
+}
+
+/// Makes the instrument tables that are lacking, and plans.
+pub async fn plan_selection(
+    connection: &Connection,
+    selection: &Selection,
+    shard: Shard,
+    force: bool,
+) -> Result<Plan, EngineError> {
+    let made = ensure_instruments(&connection.lake, &connection.instrument_source(), selection).await?;
+    if !made.is_empty() {
+        let days: Vec<String> = made.iter().map(ToString::to_string).collect();
+        note(&format!("instrument tables made for {}", days.join(", ")));
+    }
+    let refetch = if force { Refetch::All } else { Refetch::Missing };
+    mtdh_engine::plan::plan(&connection.lake, &connection.archive, selection, shard, refetch).await
+}
+
+/// Runs a plan, with a progress bar.
+pub async fn execute(
+    session: &Session<'_>,
+    connection: &Connection,
+    plan: Plan,
+    args: &DownloadArgs,
+) -> Result<RunSummary, EngineError> {
+    let progress = Arc::new(Progress::default());
+    let _bar = Bar::start(progress.clone());
+    let ingest = Ingest {
+        lake: connection.lake.clone(),
+        archive: connection.archive.clone(),
+        workers: args.max_workers,
+        progress,
+        stop: session.stop.clone(),
+    };
+    let shard = Shard::new(args.plan.shard.shard_index, args.plan.shard.total_shards).unwrap_or(Shard::WHOLE);
+    ingest.run(plan, new_run_id(), shard).await
+}
+
+/// A plan as a document.
+#[derive(Serialize)]
+struct PlanDocument {
+    files: usize,
+    partitions: usize,
+    expected_rows: u64,
+    partitions_without_statistics: usize,
+    lines: Vec<PlanLine>,
+    skipped: Vec<SkipLine>,
+    units: Vec<UnitLine>,
+}
+
+#[derive(Default, Serialize)]
+struct PlanLine {
+    day: String,
+    venue: String,
+    data_type: &'static str,
+    files: usize,
+    partitions: usize,
+    expected_rows: Option<u64>,
+    skipped: BTreeMap<Skip, usize>,
+}
+
+#[derive(Serialize)]
+struct SkipLine {
+    day: String,
+    venue: String,
+    data_type: &'static str,
+    reason: Skip,
+    partitions: usize,
+}
+
+#[derive(Serialize)]
+struct UnitLine {
+    file: String,
+    partitions: usize,
+    is_group: bool,
+    expected_rows: Option<u64>,
+}
+
+fn document(plan: &Plan) -> PlanDocument {
+    let mut lines: BTreeMap<(String, String, &'static str), PlanLine> = BTreeMap::new();
+    let mut units = Vec::new();
+    for unit in &plan.units {
+        let (day, data_type) = (unit.file.day.to_string(), unit.file.data_type.name());
+        let venue = unit.members.first().map(|m| m.partition.key.venue().to_owned()).unwrap_or_default();
+        let expected = unit.members.iter().map(|m| m.expected_rows).sum::<Option<u64>>();
+        let line = lines.entry((day, venue, data_type)).or_default();
+        let rows = expected.map(|rows| rows + line.expected_rows.unwrap_or(0));
+        line.expected_rows = rows.or(line.expected_rows);
+        line.files += 1;
+        line.partitions += unit.members.len();
+        let (file, partitions) = (unit.file.path(), unit.members.len());
+        units.push(UnitLine { file, partitions, is_group: unit.is_group, expected_rows: expected });
+    }
+    let mut skipped = Vec::new();
+    for ((day, venue, data_type, reason), partitions) in &plan.skipped {
+        let line = lines.entry((day.to_string(), venue.clone(), data_type.name())).or_default();
+        line.skipped.insert(*reason, *partitions);
+        let (day, venue, data_type) = (day.to_string(), venue.clone(), data_type.name());
+        skipped.push(SkipLine { day, venue, data_type, reason: *reason, partitions: *partitions });
+    }
+    let named = |((day, venue, data_type), line)| PlanLine { day, venue, data_type, ..line };
+    let (expected_rows, partitions_without_statistics) = plan.expected_rows();
+    PlanDocument {
+        files: plan.units.len(),
+        partitions: plan.partitions(),
+        expected_rows,
+        partitions_without_statistics,
+        lines: lines.into_iter().map(named).collect(),
+        skipped,
+        units,
+    }
+}
+
+fn print_plan(session: &Session<'_>, plan: &Plan) -> Result<Outcome> {
+    let document = document(plan);
+    let mut rows = Rows::new(&[
+        "day",
+        "venue",
+        "data_type",
+        "files",
+        "partitions",
+        "expected_rows",
+        "in_lake",
+        "not_listed",
+        "not_exported_yet",
+        "not_in_folder",
+        "other_shard",
+    ]);
+    for line in &document.lines {
+        let skipped =
+            |reasons: &[Skip]| reasons.iter().filter_map(|r| line.skipped.get(r)).sum::<usize>().to_string();
+        rows.rows.push(vec![
+            line.day.clone(),
+            line.venue.clone(),
+            line.data_type.to_owned(),
+            line.files.to_string(),
+            line.partitions.to_string(),
+            line.expected_rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string()),
+            skipped(&[Skip::Stored, Skip::Empty, Skip::Absent]),
+            skipped(&[Skip::NotListed]),
+            skipped(&[Skip::NotExportedYet]),
+            skipped(&[Skip::NotInFolder]),
+            skipped(&[Skip::OtherShard]),
+        ]);
+    }
+    print(session.format, &rows, &document)?;
+    note(&format!(
+        "{} files for {} partitions to fetch; {} rows expected by the vendor's statistics, which {} of the partitions lack",
+        count(document.files as u64),
+        count(document.partitions as u64),
+        count(document.expected_rows),
+        count(document.partitions_without_statistics as u64)
+    ));
+    note_empty_days(plan);
+    Ok(if plan.days_without_instruments.is_empty() { Outcome::Clean } else { Outcome::NotClean })
+}
+
+fn note_empty_days(plan: &Plan) {
+    for day in &plan.days_without_instruments {
+        note(&format!("{day} has no instrument table, so that nothing is known to be fetched"));
+    }
+}
+
+/// The summary's rows: what was published, what was not fetched, what failed.
+pub fn summary_rows(summary: &RunSummary) -> Rows {
+    let mut rows = Rows::new(&["what", "count"]);
+    let mut add = |what: String, count: u64| rows.rows.push(vec![what, count.to_string()]);
+    add("files fetched".to_owned(), summary.files_done as u64);
+    add("files failed".to_owned(), summary.files_failed as u64);
+    summary.published.iter().for_each(|(status, count)| add(format!("partitions {status}"), *count as u64));
+    summary
+        .skipped
+        .iter()
+        .for_each(|(reason, count)| add(format!("partitions not fetched: {reason}"), *count as u64));
+    add("rows stored".to_owned(), summary.rows);
+    add("rows in quarantine".to_owned(), summary.rows_rejected);
+    if summary.rows_not_asked_for > 0 {
+        add("rows of instruments not asked for".to_owned(), summary.rows_not_asked_for);
+    }
+    add("bytes fetched".to_owned(), summary.bytes);
+    rows
+}
+
+/// Prints a run's summary; its failures go to stderr.
+pub fn print_summary(session: &Session<'_>, summary: &RunSummary) -> Result<()> {
+    print(session.format, &summary_rows(summary), summary)?;
+    note_run(summary);
+    Ok(())
+}
+
+/// What people should know of a run: pace, failures, whether it was cut short.
+pub fn note_run(summary: &RunSummary) {
+    const SHOWN: usize = 20;
+    if summary.files_done > 0 {
+        let seconds = summary.seconds.max(0.001);
+        note(&format!(
+            "{} files, {} rows, {} in {seconds:.1} s ({:.0} files/s)",
+            count(summary.files_done as u64),
+            count(summary.rows),
+            size(summary.bytes),
+            summary.files_done as f64 / seconds
+        ));
+    }
+    for failure in summary.failures.iter().take(SHOWN) {
+        note(&format!("failed: {} ({} partitions): {}", failure.file, failure.partitions, failure.cause));
+    }
+    if summary.failures.len() > SHOWN {
+        note(&format!(
+            "and {} more failures; the run's summary has them all",
+            summary.failures.len() - SHOWN
+        ));
+    }
+    let left = summary.files - summary.files_done - summary.files_failed;
+    if left > 0 {
+        note(&format!("{left} files are left; run the same command again to go on"));
+    }
+    if summary.files > 0 {
+        let RunSummary { run_id, shard_index, total_shards, .. } = summary;
+        note(&format!("summary: runs/{run_id}/shard-{shard_index}-of-{total_shards}.json in the lake"));
+    }
+}

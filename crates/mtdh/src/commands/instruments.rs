@@ -1,0 +1,199 @@
+//! `mtdh instruments`, `instruments list`, `instruments show`.
+
+use anyhow::{Result, bail};
+use mtdh_core::Day;
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
+use mtdh_engine::instruments::{InstrumentsReport, tables, write_instruments};
+use mtdh_engine::{EngineError, Lake};
+
+use super::{Session, connect, selection};
+use crate::Outcome;
+use crate::args::{InstrumentsArgs, InstrumentsCommand, ListArgs};
+use crate::output::{Rows, note, print};
+
+pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
+    match (args.command, args.selection) {
+        (Some(InstrumentsCommand::Show { key, date }), _) => show(session, &key, date).await,
+        (Some(InstrumentsCommand::List(args)), _) => list(session, &args).await,
+        (None, Some(args)) => {
+            let selection = selection(&args)?;
+            let connection = connect(&session.addresses)?;
+            connection.lake.check_writable().await?;
+            let report =
+                write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
+            print_report(session, &report)
+        }
+        (None, None) => bail!("--start-date is needed"),
+    }
+}
+
+/// Prints what happened to the tables, a line per day, venue and type.
+pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result<Outcome> {
+    print(session.format, &summary(report), report)?;
+    for day in &report.days {
+        note(&format!(
+            "{}: {} new, {} gone, {} changed since the table was last written",
+            day.day, day.added, day.removed, day.changed
+        ));
+    }
+    notes(report);
+    let is_empty = report.days.iter().any(|d| d.counts.values().all(|types| types.is_empty()));
+    Ok(if is_empty { Outcome::NotClean } else { Outcome::Clean })
+}
+
+/// Lines of the report: day, venue, type, count. A venue without instruments has one with 0.
+pub fn summary(report: &InstrumentsReport) -> Rows {
+    let mut rows = Rows::new(&["day", "venue", "instrument_type", "instruments"]);
+    for day in &report.days {
+        for (venue, types) in &day.counts {
+            let cells = |kind: &str, count: usize| {
+                vec![day.day.clone(), venue.clone(), kind.to_owned(), count.to_string()]
+            };
+            rows.rows.extend(types.iter().map(|(kind, count)| cells(kind, *count)));
+            if types.is_empty() {
+                rows.rows.push(cells("-", 0));
+            }
+        }
+    }
+    rows
+}
+
+/// What people should know besides the counts.
+pub fn notes(report: &InstrumentsReport) {
+    const SHOWN: usize = 10;
+    for (title, lines) in
+        [("symbols without a key", &report.unnamed), ("symbols that share a key", &report.shared_keys)]
+    {
+        if lines.is_empty() {
+            continue;
+        }
+        note(&format!("{} {title}:", lines.len()));
+        lines.iter().take(SHOWN).for_each(|line| note(&format!("  {line}")));
+        if lines.len() > SHOWN {
+            note(&format!("  and {} more; --format json has them all", lines.len() - SHOWN));
+        }
+    }
+    if let Some(path) = &report.aggregate {
+        note(&format!("all days in one table: {path}"));
+    }
+}
+
+/// The table of a day, or of the last day that has one.
+async fn table(lake: &Lake, date: Option<Day>) -> Result<(Day, Vec<Instrument>)> {
+    lake.check_readable().await?;
+    let day = match date {
+        Some(day) => day,
+        None => match tables(lake).await?.pop() {
+            Some(day) => day,
+            None => {
+                bail!("the lake has no instrument table; make one with mtdh instruments --start-date DAY")
+            }
+        },
+    };
+    let rows = lake.instruments(day).await?.ok_or(EngineError::NoInstruments(day))?;
+    Ok((day, rows))
+}
+
+async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
+    let connection = connect(&session.addresses)?;
+    let (day, rows) = table(&connection.lake, args.date).await?;
+    let equals = |wanted: &Option<String>, value: Option<&str>| {
+        wanted.as_ref().is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)))
+    };
+    let wanted = |i: &&Instrument| {
+        let key = &i.key;
+        let underlying = key.base().zip(key.quote()).map(|(b, q)| format!("{b}-{q}"));
+        i.is_alive(day)
+            && (args.venues.is_empty() || args.venues.iter().any(|v| v == key.venue()))
+            && (args.instrument_types.is_empty() || args.instrument_types.contains(&key.instrument_type()))
+            && equals(&args.base, key.base())
+            && equals(&args.quote, key.quote())
+            && equals(&args.underlying, underlying.as_deref().filter(|_| key.expiry().is_some()))
+            && args.expiry.is_none_or(|day| key.expiry() == Some(day))
+    };
+    let found: Vec<&Instrument> = rows.iter().filter(wanted).collect();
+    let mut table = Rows::new(&[
+        "instrument_key",
+        "tardis_exchange",
+        "tardis_symbol",
+        "available_from",
+        "available_to",
+        "data_types",
+    ]);
+    table.rows = found.iter().map(|i| cells(i)).collect();
+    let document: Vec<_> = found.iter().map(|i| document(i)).collect();
+    print(session.format, &table, &document)?;
+    note(&format!("{} instruments on {day}", found.len()));
+    Ok(Outcome::Clean)
+}
+
+fn cells(i: &Instrument) -> Vec<String> {
+    vec![
+        i.key.to_string(),
+        i.exchange.clone(),
+        i.dataset_symbol.clone().unwrap_or_else(|| "-".to_owned()),
+        time(Some(i.available_from_us)),
+        time(i.available_to_us),
+        i.data_types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" "),
+    ]
+}
+
+/// A day, or a time where it is not midnight; `-` for none.
+fn time(us: Option<i64>) -> String {
+    let Some(time) = us.and_then(chrono::DateTime::from_timestamp_micros) else { return "-".to_owned() };
+    let text = time.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    text.strip_suffix("T00:00:00Z").map(str::to_owned).unwrap_or(text)
+}
+
+fn document(i: &Instrument) -> serde_json::Value {
+    serde_json::json!({
+        "instrument_key": i.key.to_string(),
+        "venue": i.key.venue(),
+        "instrument_type": i.key.instrument_type().name(),
+        "base_asset": i.key.base(),
+        "quote_asset": i.key.quote(),
+        "settle_asset": i.settle,
+        "tardis_exchange": i.exchange,
+        "exchange_raw_symbol": i.raw_symbol,
+        "tardis_symbol": i.dataset_symbol,
+        "available_from": time(Some(i.available_from_us)),
+        "available_to": i.available_to_us.map(|us| time(Some(us))),
+        "data_types": i.data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
+        "group_data_types": i.group_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
+        "is_exported": i.is_exported,
+        "inverse": i.inverse,
+        "contract_type": i.contract_type,
+        "expiry": i.expiry_us.map(|us| time(Some(us))),
+        "strike": i.key.strike(),
+        "option_type": i.option_side().map(|s| s.name()),
+        "contract_size": i.contract_size,
+        "tick_size": i.tick_size,
+        "min_size": i.min_size,
+        "trades_total": i.trades_total,
+        "book_changes_total": i.book_changes_total,
+    })
+}
+
+async fn show(session: &Session<'_>, key: &InstrumentKey, date: Option<Day>) -> Result<Outcome> {
+    let connection = connect(&session.addresses)?;
+    let (day, rows) = table(&connection.lake, date).await?;
+    let Some(instrument) = rows.iter().find(|i| i.key == *key) else {
+        bail!("{key} is not in the table of {day}; see mtdh instruments list --date {day}");
+    };
+    let document = document(instrument);
+    let mut table = Rows::new(&["field", "value"]);
+    for (name, value) in document.as_object().into_iter().flatten() {
+        let text = match value {
+            serde_json::Value::Null => "-".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(list) => {
+                list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(" ")
+            }
+            other => other.to_string(),
+        };
+        table.rows.push(vec![name.clone(), text]);
+    }
+    print(session.format, &table, &document)?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,142 @@
+//! `mtdh ls`: what is in the lake.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use mtdh_core::partition::{Partition, Status};
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_engine::query::{contents, days};
+
+use super::{Session, connect, filtered};
+use crate::Outcome;
+use crate::args::LsArgs;
+use crate::output::{Rows, count, note, print, size};
+
+pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
+    let connection = connect(&session.addresses)?;
+    connection.lake.check_readable().await?;
+    let all = days(&connection.lake).await?;
+    let last = args.end_date.or(args.start_date);
+    let within = |day: &&Day| {
+        args.start_date.is_none_or(|first| **day >= first) && last.is_none_or(|last| **day <= last)
+    };
+    let mut listing = Listing::default();
+    for day in all.iter().filter(within) {
+        let mut selection = filtered(DayRange::new(*day, *day)?, &args.filters)?;
+        // Here a filter that is not given filters nothing out: the lake is shown as it is.
+        if args.filters.data_types.is_empty() {
+            selection.data_types = DataType::ALL.to_vec();
+        }
+        let is_any_venue = args.filters.venues.is_empty() && selection.patterns.is_empty();
+        let is_any_type = args.filters.instrument_types.is_empty();
+        if is_any_type {
+            selection.instrument_types = mtdh_core::key::InstrumentType::ALL.to_vec();
+        }
+        if is_any_venue {
+            selection.venues = mtdh_engine::query::venues(&connection.lake, *day).await?;
+        }
+        for (partition, found) in contents(&connection.lake, *day, &selection).await? {
+            listing.add(partition, found);
+        }
+    }
+    let rows = if args.long { listing.long() } else { listing.short() };
+    let document: Vec<_> = rows
+        .rows
+        .iter()
+        .map(|row| {
+            rows.headers
+                .iter()
+                .zip(row)
+                .map(|(h, c)| ((*h).to_owned(), c.clone()))
+                .collect::<BTreeMap<_, _>>()
+        })
+        .collect();
+    print(session.format, &rows, &document)?;
+    note(&format!(
+        "{} partitions, {} rows, {}",
+        count(listing.partitions.len() as u64),
+        count(listing.rows()),
+        size(listing.bytes())
+    ));
+    Ok(if listing.has_unreadable() { Outcome::NotClean } else { Outcome::Clean })
+}
+
+/// One object: status or what is wrong with it, rows, bytes.
+struct Item {
+    status: Result<Status, String>,
+    rows: u64,
+    bytes: u64,
+}
+
+#[derive(Default)]
+struct Listing {
+    partitions: Vec<(Partition, Item)>,
+}
+
+impl Listing {
+    fn add(&mut self, partition: Partition, found: Result<mtdh_engine::query::Available, String>) {
+        let item = match found {
+            Ok(a) => Item { status: Ok(a.status), rows: a.tally.rows_out, bytes: a.bytes },
+            Err(reason) => Item { status: Err(reason), rows: 0, bytes: 0 },
+        };
+        self.partitions.push((partition, item));
+    }
+
+    fn rows(&self) -> u64 {
+        self.partitions.iter().map(|(_, item)| item.rows).sum()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.partitions.iter().map(|(_, item)| item.bytes).sum()
+    }
+
+    fn has_unreadable(&self) -> bool {
+        self.partitions.iter().any(|(_, item)| item.status.is_err())
+    }
+
+    fn long(&self) -> Rows {
+        let mut rows = Rows::new(&["day", "data_type", "instrument_key", "status", "rows", "bytes"]);
+        for (partition, item) in &self.partitions {
+            let status = match &item.status {
+                Ok(status) => status.to_string(),
+                Err(reason) => format!("unreadable: {reason}"),
+            };
+            let (day, data_type) = (partition.day.to_string(), partition.data_type.to_string());
+            let key = partition.key.to_string();
+            rows.rows.push(vec![day, data_type, key, status, item.rows.to_string(), item.bytes.to_string()]);
+        }
+        rows
+    }
+
+    fn short(&self) -> Rows {
+        let mut groups: BTreeMap<(Day, &str, DataType), [u64; 6]> = BTreeMap::new();
+        for (partition, item) in &self.partitions {
+            let sums = groups.entry((partition.day, partition.key.venue(), partition.data_type)).or_default();
+            let place = match item.status {
+                Ok(Status::Stored) => 0,
+                Ok(Status::Empty) => 1,
+                Ok(_) => 2,
+                Err(_) => 3,
+            };
+            sums[place] += 1;
+            sums[4] += item.rows;
+            sums[5] += item.bytes;
+        }
+        let mut rows = Rows::new(&[
+            "day",
+            "venue",
+            "data_type",
+            "stored",
+            "empty",
+            "absent",
+            "unreadable",
+            "rows",
+            "bytes",
+        ]);
+        for ((day, venue, data_type), sums) in groups {
+            let names = [day.to_string(), venue.to_owned(), data_type.to_string()];
+            rows.rows.push(names.into_iter().chain(sums.map(|sum| sum.to_string())).collect());
+        }
+        rows
+    }
+}

@@ -1,0 +1,64 @@
+//! `mtdh full-pipeline`: instruments, download, validate; one report, one exit status.
+
+use anyhow::{Context, Result};
+use mtdh_core::partition::Shard;
+use mtdh_engine::instruments::{InstrumentsReport, write_instruments};
+use mtdh_engine::run::RunSummary;
+use mtdh_engine::validate::ValidationReport;
+use serde::Serialize;
+
+use super::{Session, connect, download, instruments, selection, validate};
+use crate::Outcome;
+use crate::args::{Format, PipelineArgs};
+use crate::output::{note, print};
+
+/// What the three steps reported.
+#[derive(Serialize)]
+pub struct PipelineReport {
+    instruments: InstrumentsReport,
+    download: RunSummary,
+    validation: Option<ValidationReport>,
+}
+
+pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome> {
+    let selection = selection(&args.download.plan.selection)?;
+    let shard = Shard::new(args.download.plan.shard.shard_index, args.download.plan.shard.total_shards)
+        .context("--shard-index and --total-shards do not fit")?;
+    session.addresses.source_folder.clone_from(&args.download.plan.source.source);
+    let connection = connect(&session.addresses)?;
+    connection.lake.check_writable().await?;
+    note("1 of 3: instruments");
+    let found = write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
+    let is_table = session.format == Format::Table;
+    if is_table {
+        print(session.format, &instruments::summary(&found), &found)?;
+        instruments::notes(&found);
+    }
+    note("2 of 3: download");
+    let plan = download::plan_selection(&connection, &selection, shard, args.download.plan.force).await?;
+    let summary = download::execute(&session, &connection, plan, &args.download).await?;
+    if is_table {
+        print(session.format, &download::summary_rows(&summary), &summary)?;
+    }
+    download::note_run(&summary);
+    let mut report = PipelineReport { instruments: found, download: summary, validation: None };
+    if session.stop.is_cancelled() {
+        if !is_table {
+            print(Format::Json, &Default::default(), &report)?;
+        }
+        return Ok(Outcome::Interrupted);
+    }
+    note("3 of 3: validate");
+    let validation = validate::validate_selection(&connection, &selection, &args.depth).await?;
+    let outcome = match (download::outcome(&session, &report.download), validate::outcome(&validation)) {
+        (Outcome::Clean, outcome) => outcome,
+        (outcome, _) => outcome,
+    };
+    let rows = validate::report_rows(&validation);
+    report.validation = Some(validation);
+    print(session.format, &rows, &report)?;
+    if let Some(validation) = &report.validation {
+        validate::note_report(validation);
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,53 @@
+//! `mtdh sim`: the stand-in for the outside world, as a server on this machine.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use mtdh_sim::{Config, Sim, Size};
+
+use super::Session;
+use crate::Outcome;
+use crate::args::{Format, SimArgs};
+use crate::output::{Rows, note, print};
+
+pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
+    let mut config = Config { seed: args.seed, port: args.port, ..Config::default() };
+    if args.small {
+        config.size = Size::Small;
+    }
+    if let Some(now) = args.now.and_then(chrono::DateTime::from_timestamp_micros) {
+        config.now = now;
+    }
+    if let Some(path) = &args.faults {
+        let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        config.faults = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is no list of faults", path.display()))?;
+    }
+    let sim = Sim::start(config).await.context("the stand-in cannot start")?;
+    sim.create_bucket(&args.bucket);
+    let mut rows = Rows::new(&["variable", "value"]);
+    let variables = [
+        ("TARDIS_API_URL", sim.api_url()),
+        ("TARDIS_DATASETS_URL", sim.datasets_url()),
+        ("TARDIS_API_KEY", mtdh_sim::FULL_KEY.to_owned()),
+        ("STORAGE_EMULATOR_HOST", sim.gcs_url()),
+        ("GCS_BUCKET", args.bucket.clone()),
+        ("BINANCE_URL", sim.binance_url()),
+    ];
+    rows.rows = variables.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
+    let document: std::collections::BTreeMap<_, _> = variables.iter().cloned().collect();
+    if session.format == Format::Table {
+        // In a form that a shell can take: eval "$(mtdh sim …)" is not possible for a server, copying is.
+        use std::io::Write;
+        let mut out = std::io::stdout().lock();
+        variables.iter().try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))?;
+        out.flush()?;
+    } else {
+        print(session.format, &rows, &document)?;
+    }
+    note("serving made-up data on this machine only; Ctrl-C ends it");
+    let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);
+    let _elapsed = tokio::time::timeout(limit, session.stop.cancelled()).await;
+    sim.stop().await;
+    Ok(Outcome::Clean)
+}

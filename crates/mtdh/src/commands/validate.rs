@@ -1,0 +1,146 @@
+//! `mtdh validate`.
+
+use anyhow::Result;
+use mtdh_engine::instruments::ensure_instruments;
+use mtdh_engine::validate::{Counts, Depth, ValidationReport, validate};
+use mtdh_engine::{Connection, Selection};
+
+use super::{Session, connect, selection};
+use crate::Outcome;
+use crate::args::{DepthArgs, ValidateArgs};
+use crate::output::{Rows, note, print};
+
+pub async fn run(session: &Session<'_>, args: ValidateArgs) -> Result<Outcome> {
+    let selection = selection(&args.selection)?;
+    let connection = connect(&session.addresses)?;
+    connection.lake.check_readable().await?;
+    let report = validate_selection(&connection, &selection, &args.depth).await?;
+    print_report(session, &report)?;
+    Ok(outcome(&report))
+}
+
+/// Validates. Days whose table says that the vendor had not exported them yet are looked up again first.
+pub async fn validate_selection(
+    connection: &Connection,
+    selection: &Selection,
+    depth: &DepthArgs,
+) -> Result<ValidationReport> {
+    for day in selection.days.days() {
+        let table = connection.lake.instruments(day).await?.unwrap_or_default();
+        let waiting: Vec<_> = selection.instruments(&table).into_iter().filter(|i| !i.is_exported).collect();
+        if waiting.is_empty() {
+            continue;
+        }
+        let mut venues: Vec<String> = waiting.iter().map(|i| i.key.venue().to_owned()).collect();
+        venues.dedup();
+        let days = mtdh_core::DayRange::new(day, day)?;
+        let part = Selection { days, venues, ..selection.clone() };
+        ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await?;
+    }
+    let depth = if depth.deep { Depth::Deep { sample: depth.sample } } else { Depth::Listing };
+    Ok(validate(&connection.lake, selection, depth).await?)
+}
+
+/// Complete is clean.
+pub fn outcome(report: &ValidationReport) -> Outcome {
+    if report.is_complete() { Outcome::Clean } else { Outcome::NotClean }
+}
+
+/// Lines of the report: counts and coverage by day, venue, type and data type.
+pub fn report_rows(report: &ValidationReport) -> Rows {
+    let mut rows = Rows::new(&[
+        "day",
+        "venue",
+        "instrument_type",
+        "data_type",
+        "stored",
+        "empty",
+        "absent",
+        "missing",
+        "not_exported_yet",
+        "coverage",
+    ]);
+    for line in &report.lines {
+        let names = [line.day.as_str(), &line.venue, line.instrument_type, line.data_type].map(str::to_owned);
+        rows.rows.push(names.into_iter().chain(counts(&line.counts)).collect());
+    }
+    if report.lines.len() > 1 {
+        let names = ["all", "", "", ""].map(str::to_owned);
+        rows.rows.push(names.into_iter().chain(counts(&report.totals)).collect());
+    }
+    rows
+}
+
+fn counts(counts: &Counts) -> [String; 6] {
+    let Counts { stored, empty, absent, missing, not_exported_yet } = counts;
+    let coverage = counts.coverage().map_or_else(|| "-".to_owned(), percent);
+    [
+        stored.to_string(),
+        empty.to_string(),
+        absent.to_string(),
+        missing.to_string(),
+        not_exported_yet.to_string(),
+        coverage,
+    ]
+}
+
+/// Never rounded up to 100 %.
+fn percent(share: f64) -> String {
+    format!("{:.2}%", (share * 10_000.0).floor() / 100.0)
+}
+
+/// Prints the report; the missing partitions go to stderr, shortened.
+pub fn print_report(session: &Session<'_>, report: &ValidationReport) -> Result<()> {
+    print(session.format, &report_rows(report), report)?;
+    note_report(report);
+    Ok(())
+}
+
+/// What people should know of a validation.
+pub fn note_report(report: &ValidationReport) {
+    const SHOWN: usize = 20;
+    for missing in report.missing.iter().take(SHOWN) {
+        let reason =
+            if missing.reason == "missing" { String::new() } else { format!(": {}", missing.reason) };
+        note(&format!("missing: {} {} {}{reason}", missing.day, missing.data_type, missing.instrument_key));
+    }
+    if report.missing.len() > SHOWN {
+        note(&format!(
+            "and {} more; the missing data report of the day has them all",
+            report.missing.len() - SHOWN
+        ));
+    }
+    for day in &report.days_without_instruments {
+        note(&format!(
+            "{day} has no instrument table, so that nothing can be said of it; make it: mtdh instruments --start-date {day}"
+        ));
+    }
+    if report.read_whole > 0 {
+        note(&format!("all rows of {} objects were read", report.read_whole));
+    }
+    let totals = &report.totals;
+    let verdict = match totals.coverage() {
+        _ if !report.days_without_instruments.is_empty() => "not known to be complete".to_owned(),
+        None => "nothing was expected".to_owned(),
+        Some(_) if totals.missing == 0 => "complete".to_owned(),
+        Some(share) => format!(
+            "not complete: {} of {} partitions are answered ({})",
+            totals.answered(),
+            totals.expected(),
+            percent(share)
+        ),
+    };
+    note(&verdict);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn almost_all_is_not_all() {
+        for (share, text) in [(1.0, "100.00%"), (0.99999, "99.99%"), (0.0, "0.00%")] {
+            assert_eq!(percent(share), text);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a user can do about an error.
+
+use std::io;
+
+use mtdh_engine::{EngineError, HttpError, LakeError, MetadataError};
+
+/// Advice for the first error of the chain that has some.
+pub fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        cause
+            .downcast_ref::<HttpError>()
+            .and_then(of_http)
+            .or_else(|| cause.downcast_ref::<LakeError>().and_then(of_lake))
+            .or_else(|| cause.downcast_ref::<EngineError>().and_then(of_engine))
+            .or_else(|| cause.downcast_ref::<MetadataError>().and_then(of_metadata))
+    })
+}
+
+fn of_http(error: &HttpError) -> Option<String> {
+    let text = match error {
+        HttpError::Unauthorized { .. } => {
+            "set TARDIS_API_KEY in the environment or in .env; without a key the vendor gives the first day of each month"
+        }
+        HttpError::Forbidden { .. } => "see what your key covers on your account's page at the vendor",
+        HttpError::KeyInUse { .. } => "one key works from one address at a time; end the other run, or wait",
+        HttpError::QuotaExhausted { .. } => {
+            "run the same command later: what is done is kept, and it goes on from there"
+        }
+        HttpError::Connection { .. } => {
+            "check the network and the proxy (HTTPS_PROXY), then run the same command again"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn of_lake(error: &LakeError) -> Option<String> {
+    let text = match error {
+        LakeError::NoFolder(_) => {
+            "name the lake with --lake, or fill one: mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT"
+        }
+        LakeError::NoBucket { .. } => "make the bucket first, or correct --lake or GCS_BUCKET",
+        LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => {
+            "for gs:// run `gcloud auth application-default login` or set GCP_CREDENTIALS_PATH; \
+             for s3:// set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"
+        }
+        LakeError::Disk { source, .. } => match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room, then run the same command again: it goes on where it stopped"
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "choose a lake that may be written with --lake, or correct its permissions"
+            }
+            _ => return None,
+        },
+        LakeError::Exists { .. } => "see what it is with `mtdh ls --long`, or fetch it again with --force",
+        LakeError::WrongTable { .. } => {
+            "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn of_engine(error: &EngineError) -> Option<String> {
+    match error {
+        EngineError::NoInstruments(day) => Some(format!("make it: mtdh instruments --start-date {day}")),
+        EngineError::NoExchange { .. } => {
+            Some("the vendor lists its exchanges at https://api.tardis.dev/v1/exchanges".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn of_metadata(error: &MetadataError) -> Option<String> {
+    match error {
+        MetadataError::Cache { .. } => Some("name another folder with MTDH_CACHE_DIR".to_owned()),
+        _ => None,
+    }
+}

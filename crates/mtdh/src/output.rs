@@ -1,0 +1,143 @@
+//! How the program speaks: results on stdout in the form asked for, everything else on stderr.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::args::Format;
+use crate::hints::hint;
+
+/// A result as rows.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Column names.
+    pub headers: Vec<&'static str>,
+    /// Cells, as many per row as there are headers.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub fn new(headers: &[&'static str]) -> Rows {
+        Rows { headers: headers.to_vec(), rows: Vec::new() }
+    }
+}
+
+/// Prints a result: for people and as CSV its rows, as JSON the whole document, as JSON lines a row each.
+///
+/// # Errors
+/// When stdout refuses bytes.
+pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match format {
+        Format::Table if rows.rows.is_empty() => {}
+        Format::Table => writeln!(out, "{}", table(rows))?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, document)?;
+            writeln!(out)?;
+        }
+        Format::Jsonl => {
+            for row in &rows.rows {
+                let cells =
+                    rows.headers.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), value(cell)));
+                writeln!(out, "{}", serde_json::Value::Object(cells.collect()))?;
+            }
+        }
+        Format::Csv => {
+            writeln!(out, "{}", rows.headers.join(","))?;
+            for row in &rows.rows {
+                writeln!(out, "{}", row.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn value(cell: &str) -> serde_json::Value {
+    match cell.parse::<u64>() {
+        Ok(number) if number.to_string() == cell => number.into(),
+        _ => cell.into(),
+    }
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+fn table(rows: &Rows) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(&rows.headers);
+    for row in &rows.rows {
+        table.add_row(row);
+    }
+    let is_number =
+        |cell: &String| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit() || b".,%-".contains(&b));
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if rows.rows.iter().all(|row| row.get(index).is_some_and(is_number)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Says something on stderr.
+pub fn note(text: &str) {
+    // Nobody can be told that stderr is closed.
+    let _closed = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Says on stderr why the program could not run: what happened, why, what to do.
+pub fn error(error: &anyhow::Error) {
+    note(&format!("error: {}", mtdh_engine::chain(error.as_ref())));
+    if let Some(hint) = hint(error) {
+        note(&format!("\nhint: {hint}"));
+    }
+}
+
+/// A count with separators, as 1,234,567.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A size for people, as 1.5 MB.
+pub fn size(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), expected);
+        }
+        for (bytes, expected) in [(999, "999 B"), (1500, "1.5 kB"), (9_500_000_000, "9.5 GB")] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+}

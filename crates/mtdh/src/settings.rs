@@ -1,0 +1,298 @@
+//! Settings from five layers: flag over environment over `.env` over `mtdh.toml` over default.
+//!
+//! [`SETTINGS`] is the one list of them; `mtdh config show`, the reference page and the layers are loops over it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use mtdh_engine::{Addresses, LakeOptions, RetryPolicy, SecretString};
+use serde::Deserialize;
+
+/// One setting.
+pub struct Setting {
+    /// Name in `mtdh.toml`.
+    pub name: &'static str,
+    /// Name in the environment and in `.env`.
+    pub variable: &'static str,
+    /// What holds when nobody says anything.
+    pub default: Option<&'static str>,
+    /// What it is.
+    pub meaning: &'static str,
+}
+
+const fn setting(
+    name: &'static str,
+    variable: &'static str,
+    default: Option<&'static str>,
+    meaning: &'static str,
+) -> Setting {
+    Setting { name, variable, default, meaning }
+}
+
+/// Every setting.
+pub const SETTINGS: [Setting; 11] = [
+    setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
+    setting(
+        "tardis_api_key",
+        "TARDIS_API_KEY",
+        None,
+        "the vendor's key; without it, first days of months only",
+    ),
+    setting(
+        "gcs_bucket",
+        "GCS_BUCKET",
+        None,
+        "makes the lake gs://BUCKET, where `lake` is not set beside it",
+    ),
+    setting("gcp_project_id", "GCP_PROJECT_ID", None, "the Google Cloud project, for deployment"),
+    setting("gcp_credentials_path", "GCP_CREDENTIALS_PATH", None, "a service account's key file for gs://"),
+    setting(
+        "gcs_emulator",
+        "STORAGE_EMULATOR_HOST",
+        None,
+        "address of a stand-in for GCS, asked without credentials",
+    ),
+    setting("tardis_api_url", "TARDIS_API_URL", Some("https://api.tardis.dev/v1"), "the vendor's metadata"),
+    setting(
+        "tardis_datasets_url",
+        "TARDIS_DATASETS_URL",
+        Some("https://datasets.tardis.dev/v1"),
+        "the vendor's files",
+    ),
+    setting(
+        "cache_dir",
+        "MTDH_CACHE_DIR",
+        None,
+        "where the vendor's metadata is kept; default: the user's cache folder",
+    ),
+    setting("max_attempts", "MTDH_MAX_ATTEMPTS", Some("10"), "how often a request is tried"),
+    setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Values {
+    lake: String,
+    tardis_api_key: Option<String>,
+    #[serde(rename = "gcs_bucket")]
+    _gcs_bucket: Option<String>,
+    #[serde(rename = "gcp_project_id")]
+    _gcp_project_id: Option<String>,
+    gcp_credentials_path: Option<PathBuf>,
+    gcs_emulator: Option<String>,
+    tardis_api_url: String,
+    tardis_datasets_url: String,
+    cache_dir: Option<PathBuf>,
+    max_attempts: u32,
+    log_level: String,
+}
+
+/// What the program goes by.
+pub struct Settings {
+    figment: Figment,
+    values: Values,
+}
+
+/// A layer of settings with the words that tell where it is.
+struct Layer {
+    /// For each setting where it came from.
+    place: String,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.place.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let value = |name: &str, text: &String| match text.parse::<u32>() {
+            Ok(number) if name == "max_attempts" => Value::from(number),
+            _ => Value::from(text.clone()),
+        };
+        let dict = self.values.iter().map(|(name, text)| ((*name).to_owned(), value(name, text))).collect();
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+/// What flags say; nothing where a flag was not given.
+#[derive(Default)]
+pub struct FlagLayer {
+    /// `--lake`.
+    pub lake: Option<String>,
+    /// `-v`.
+    pub log_level: Option<String>,
+}
+
+impl Settings {
+    /// Reads all layers. `folder` is where `.env` and `mtdh.toml` are looked for.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or holds what no setting is.
+    pub fn load(folder: &Path, flags: FlagLayer) -> Result<Settings> {
+        let env_file = read_env_file(&folder.join(".env"))?;
+        let flag_values = [("lake", flags.lake), ("log_level", flags.log_level)]
+            .into_iter()
+            .filter_map(|(n, v)| Some((n, v?)));
+        let defaults = SETTINGS.iter().filter_map(|s| Some((s.name, s.default?.to_owned())));
+        let toml = folder.join("mtdh.toml");
+        let mut figment = Figment::from(Layer { place: "default".to_owned(), values: defaults.collect() });
+        if toml.is_file() {
+            figment = figment.merge(Toml::file_exact(&toml));
+            if figment.extract_inner::<String>("gcs_bucket").is_ok() {
+                figment = merge_bucket(figment, "mtdh.toml", toml_has_lake(&toml));
+            }
+        }
+        figment = figment.merge(from_variables(".env", |name| env_file.get(name).cloned()));
+        // An empty variable is one that is not set: compose files and shells make them by accident.
+        let environment = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        figment = figment.merge(from_variables("environment", environment));
+        figment = figment.merge(Layer { place: "flag".to_owned(), values: flag_values.collect() });
+        let values = figment.extract().context("the settings cannot be understood")?;
+        Ok(Settings { figment, values })
+    }
+
+    /// Each setting with its value and origin, for `config show`. A secret's value is not told.
+    pub fn shown(&self) -> Vec<(&'static Setting, String, String)> {
+        let shown = |s: &'static Setting| {
+            let value = self.figment.find_value(s.name).ok();
+            let text = match (&value, s.name) {
+                (None, "cache_dir") => self.cache_dir().display().to_string(),
+                (None, _) => "(not set)".to_owned(),
+                (Some(_), "tardis_api_key") => "(set, not shown)".to_owned(),
+                (Some(value), _) => {
+                    let text = value.as_str().map(str::to_owned);
+                    text.or(value.to_i128().map(|n| n.to_string())).unwrap_or_default()
+                }
+            };
+            let metadata = value.and_then(|_| self.figment.find_metadata(s.name));
+            let origin = metadata.map_or_else(
+                || "default".to_owned(),
+                |m| match &m.source {
+                    Some(source) => source.to_string(),
+                    None => m.name.to_string(),
+                },
+            );
+            (s, text, origin)
+        };
+        SETTINGS.iter().map(shown).collect()
+    }
+
+    /// How much to log.
+    pub fn log_level(&self) -> &str {
+        &self.values.log_level
+    }
+
+    fn cache_dir(&self) -> PathBuf {
+        let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let users = || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+        let folder = || users().unwrap_or_else(std::env::temp_dir).join("mtdh");
+        self.values.cache_dir.clone().unwrap_or_else(folder)
+    }
+
+    /// What the verbs connect to.
+    pub fn addresses(&self) -> Addresses {
+        let values = &self.values;
+        Addresses {
+            lake: values.lake.clone(),
+            lake_options: LakeOptions {
+                gcp_credentials: values.gcp_credentials_path.clone(),
+                gcs_emulator: values.gcs_emulator.clone(),
+            },
+            api: values.tardis_api_url.clone(),
+            datasets: values.tardis_datasets_url.clone(),
+            key: values.tardis_api_key.clone().filter(|k| !k.is_empty()).map(SecretString::from),
+            source_folder: None,
+            cache_folder: self.cache_dir(),
+            retry: RetryPolicy { attempts: values.max_attempts.max(1), ..RetryPolicy::default() },
+        }
+    }
+}
+
+/// The settings of a layer of variables. A bucket beside no lake is the lake.
+fn from_variables(place: &str, get: impl Fn(&str) -> Option<String>) -> Layer {
+    let mut values: BTreeMap<&'static str, String> =
+        SETTINGS.iter().filter_map(|s| Some((s.name, get(s.variable)?))).collect();
+    if let Some(bucket) = values.get("gcs_bucket").cloned() {
+        values.entry("lake").or_insert(format!("gs://{bucket}"));
+    }
+    Layer { place: place.to_owned(), values }
+}
+
+fn toml_has_lake(toml: &Path) -> bool {
+    Figment::from(Toml::file_exact(toml)).find_value("lake").is_ok()
+}
+
+fn merge_bucket(figment: Figment, place: &str, has_lake: bool) -> Figment {
+    match figment.extract_inner::<String>("gcs_bucket") {
+        Ok(bucket) if !has_lake => {
+            let values = BTreeMap::from([("lake", format!("gs://{bucket}"))]);
+            figment.merge(Layer { place: place.to_owned(), values })
+        }
+        _ => figment,
+    }
+}
+
+fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>> {
+    if !path.is_file() {
+        return Ok(BTreeMap::new());
+    }
+    let pairs = dotenvy::from_path_iter(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let pairs = pairs.collect::<Result<BTreeMap<_, _>, _>>();
+    // The library's error quotes the line, which may hold the key.
+    pairs.map_err(|_| anyhow::anyhow!("{} is not a list of NAME=value lines", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(files: &[(&str, &str)], flags: FlagLayer) -> BTreeMap<&'static str, (String, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let settings = Settings::load(folder.path(), flags).unwrap();
+        settings.shown().into_iter().map(|(s, value, origin)| (s.name, (value, origin))).collect()
+    }
+
+    #[test]
+    fn layers_lie_over_each_other_and_say_where_they_are() {
+        let toml = ("mtdh.toml", "lake = 's3://toml'\nmax_attempts = 3\n");
+        let env = (".env", "GCS_BUCKET=bucket\nTARDIS_API_KEY=TD.marker\n");
+        let none = FlagLayer::default;
+        assert_eq!(shown(&[], none())["lake"], ("./data".into(), "default".into()));
+        assert_eq!(shown(&[toml], none())["lake"].0, "s3://toml");
+        assert_eq!(shown(&[toml], none())["max_attempts"].0, "3");
+        assert_eq!(shown(&[toml, env], none())["lake"], ("gs://bucket".into(), ".env".into()));
+        let flags = FlagLayer { lake: Some("./mine".into()), ..none() };
+        assert_eq!(shown(&[toml, env], flags)["lake"], ("./mine".into(), "flag".into()));
+        let key = &shown(&[env], none())["tardis_api_key"];
+        assert!(!key.0.contains("marker") && key.1 == ".env");
+    }
+
+    #[test]
+    fn a_bucket_in_the_file_is_the_lake() {
+        assert_eq!(shown(&[("mtdh.toml", "gcs_bucket = 'b'")], FlagLayer::default())["lake"].0, "gs://b");
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mtdh.toml"), "lakee = 'x'").unwrap();
+        let error = Settings::load(folder.path(), FlagLayer::default()).err().unwrap();
+        assert!(format!("{error:#}").contains("lakee"), "{error:#}");
+    }
+
+    #[test]
+    fn a_broken_env_file_does_not_give_the_key_away() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "TARDIS_API_KEY='TD.marker").unwrap();
+        let error = Settings::load(folder.path(), FlagLayer::default()).err().unwrap();
+        assert!(!format!("{error:?}").contains("marker"), "{error:?}");
+    }
+}
