@@ -1,7 +1,7 @@
 //! Publishing on a local file system: an object appears whole under its name, and is on the disk when it does.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -14,8 +14,10 @@ use crate::store::Existing;
 pub enum Outcome {
     /// It is there now.
     Made,
-    /// It was there before, and was kept.
+    /// An object with the same bytes was there before.
     WasThere,
+    /// Another object was there before, and was kept.
+    Differs,
 }
 
 /// Publishes `content` as `target`. `folder` lies on the same file system. The content, the new name and the folders
@@ -42,13 +44,35 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existin
         }
         Existing::Keep => match file.persist_noclobber(target) {
             Ok(_) => Outcome::Made,
-            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Outcome::WasThere,
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                match same_bytes(refused.file.path(), target)? {
+                    true => Outcome::WasThere,
+                    false => Outcome::Differs,
+                }
+            }
             Err(refused) => return Err(refused.error),
         },
     };
     sync_folder(parent)?;
     made.iter().filter_map(|folder| folder.parent()).try_for_each(sync_folder)?;
     Ok(outcome)
+}
+
+/// Compares two files, a piece at a time.
+fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
+    let (mut a, mut b) = (BufReader::new(File::open(a)?), BufReader::new(File::open(b)?));
+    loop {
+        let (left, right) = (a.fill_buf()?, b.fill_buf()?);
+        let length = left.len().min(right.len());
+        if length == 0 {
+            return Ok(left.len() == right.len());
+        }
+        if left[..length] != right[..length] {
+            return Ok(false);
+        }
+        a.consume(length);
+        b.consume(length);
+    }
 }
 
 #[cfg(unix)]
@@ -83,7 +107,10 @@ mod tests {
             publish(Content::Memory(text.into()), root.path(), &target, existing).unwrap()
         };
         assert_eq!(put("one", Existing::Keep), Outcome::Made);
-        assert_eq!(put("two", Existing::Keep), Outcome::WasThere);
+        assert_eq!(put("one", Existing::Keep), Outcome::WasThere);
+        for other in ["two", "on", "one more", ""] {
+            assert_eq!(put(other, Existing::Keep), Outcome::Differs, "{other}");
+        }
         assert_eq!(fs::read_to_string(&target).unwrap(), "one");
         assert_eq!(put("three", Existing::Replace), Outcome::Made);
         assert_eq!(fs::read_to_string(&target).unwrap(), "three");

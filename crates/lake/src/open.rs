@@ -62,11 +62,16 @@ fn bucket_and_prefix(rest: &str) -> Option<(&str, &str)> {
 }
 
 fn gcs(bucket: &str, prefix: &str, options: &LakeOptions) -> object_store::Result<Remote> {
-    let mut builder = GoogleCloudStorageBuilder::from_env()
+    // A stand-in is asked without the credentials that the environment may name.
+    let builder = match &options.gcs_emulator {
+        Some(_) => GoogleCloudStorageBuilder::new(),
+        None => GoogleCloudStorageBuilder::from_env(),
+    };
+    let mut builder = builder
         .with_bucket_name(bucket)
         .with_retry(retries())
         .with_client_options(client_options());
-    if let Some(path) = &options.gcp_credentials {
+    if let Some(path) = options.gcp_credentials.as_ref().filter(|_| options.gcs_emulator.is_none()) {
         builder = builder.with_service_account_path(path.to_string_lossy());
     }
     if let Some(address) = &options.gcs_emulator {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -60,16 +61,13 @@ struct ObjectReader {
 }
 
 impl ObjectReader {
-    async fn fetch(&mut self, range: Range<u64>) -> object_store::Result<Bytes> {
+    async fn fetch(&self, range: Range<u64>) -> object_store::Result<Bytes> {
         if let Some((start, tail)) = self.tail.as_ref().filter(|(start, _)| *start <= range.start) {
             return Ok(tail.slice((range.start - start) as usize..(range.end - start) as usize));
         }
-        let bytes = self.store.get_range(&self.path, range.clone()).await?;
+        let bytes = self.store.get_range(&self.path, range).await?;
         self.cost.requests.fetch_add(1, Ordering::Relaxed);
         self.cost.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if range.end == self.bytes {
-            self.tail = Some((range.start, bytes.clone()));
-        }
         Ok(bytes)
     }
 }
@@ -78,9 +76,28 @@ fn external(error: StoreError) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
+/// What a failed read means: the store's failure where it was one, else an object that is no Parquet file.
+fn failure(path: &Path, error: ParquetError) -> LakeError {
+    let path = path.to_string();
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<StoreError>() {
+            Ok(source) => LakeError::Store { path, source: *source },
+            Err(cause) => LakeError::Parquet { path, source: ParquetError::External(cause) },
+        },
+        source => LakeError::Parquet { path, source },
+    }
+}
+
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        async move { self.fetch(range).await.map_err(external) }.boxed()
+        async move {
+            let bytes = self.fetch(range.clone()).await.map_err(external)?;
+            if range.end == self.bytes && self.tail.is_none() {
+                self.tail = Some((range.start, bytes.clone()));
+            }
+            Ok(bytes)
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(
@@ -88,13 +105,7 @@ impl AsyncFileReader for ObjectReader {
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
-            let (store, path, cost) = (&self.store, &self.path, &self.cost);
-            let fetch = |range: Range<u64>| async move {
-                let bytes = store.get_range(path, range).await?;
-                cost.requests.fetch_add(1, Ordering::Relaxed);
-                cost.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                Ok(bytes)
-            };
+            let fetch = |range| self.fetch(range);
             coalesce_ranges(&ranges, fetch, GAP_BYTES).await.map_err(external)
         }
         .boxed()
@@ -123,7 +134,7 @@ pub struct Footer {
     /// Rows that the Parquet metadata counts.
     pub rows: u64,
     /// Columns and their Arrow types.
-    pub schema: arrow_schema::SchemaRef,
+    pub schema: SchemaRef,
 }
 
 impl Lake {
@@ -151,15 +162,17 @@ impl Lake {
     /// # Errors
     /// When the store fails, the object is no Parquet file, or its footer is not that of a partition.
     pub async fn footer(&self, entry: &Entry) -> Result<Footer, LakeError> {
-        let path = || entry.path.to_string();
         let mut reader = self.reader(entry, &Arc::default())?;
-        let parquet = |source| LakeError::Parquet { path: path(), source };
+        let parquet = |error| failure(&entry.path, error);
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
         let arrow =
             ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
         let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
         let pairs = pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
-        let facts = Facts::from_pairs(pairs).map_err(|source| LakeError::Facts { path: path(), source })?;
+        let facts = Facts::from_pairs(pairs).map_err(|source| LakeError::Facts {
+            path: entry.path.to_string(),
+            source,
+        })?;
         let rows = metadata.file_metadata().num_rows().max(0) as u64;
         Ok(Footer { facts, rows, schema: arrow.schema().clone() })
     }
@@ -168,7 +181,7 @@ impl Lake {
     /// gives them to `take` batch by batch, in the object's order. What it cost is added to `cost`.
     ///
     /// # Errors
-    /// When the store fails, the object is no Parquet file, or `take` fails.
+    /// When the store fails, the object is no Parquet file or of another shape, or `take` fails.
     pub async fn read_slice<E: From<LakeError>>(
         &self,
         entry: &Entry,
@@ -176,14 +189,17 @@ impl Lake {
         cost: &Arc<ReadCost>,
         mut take: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        let parquet = |source| E::from(LakeError::Parquet { path: entry.path.to_string(), source });
+        let parquet = |error| E::from(failure(&entry.path, error));
         let mut reader = self.reader(entry, cost)?;
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
+        let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+        if let Err(reason) = check_arrival(arrow.schema()) {
+            return Err(E::from(LakeError::WrongTable { path: entry.path.to_string(), reason }));
+        }
         let (row_groups, selection) = overlapping(&metadata, &arrived_us);
         if row_groups.is_empty() {
             return Ok(());
         }
-        let arrow = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).map_err(parquet)?;
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
             .with_projection(ProjectionMask::all())
             .with_row_groups(row_groups)
@@ -201,6 +217,14 @@ impl Lake {
 }
 
 const ARRIVAL: &str = "local_timestamp";
+
+/// A clock of another unit, as other programs write it, would be compared with the wrong numbers.
+fn check_arrival(schema: &Schema) -> Result<(), String> {
+    match schema.field_with_name(ARRIVAL).map(Field::data_type) {
+        Ok(ArrowType::Timestamp(TimeUnit::Microsecond, _)) | Err(_) => Ok(()),
+        Ok(other) => Err(format!("its column `{ARRIVAL}` is {other}, not microseconds")),
+    }
+}
 
 fn within(batch: &RecordBatch, arrived_us: &Range<i64>) -> BooleanArray {
     match batch.column_by_name(ARRIVAL) {

@@ -85,8 +85,11 @@ impl Workplace {
         fs::create_dir_all(parent)?;
         remove_abandoned(parent)?;
         let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
-        let lock = File::create_new(path.join(LOCK_NAME))?;
+        // Under its name only when it is held: others take a folder whose lock is free for a dead process's.
+        let unnamed = path.join("lock.new");
+        let lock = File::create_new(&unnamed)?;
         lock.lock()?;
+        fs::rename(unnamed, path.join(LOCK_NAME))?;
         Ok(Workplace { path, _lock: lock })
     }
 
@@ -111,7 +114,11 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
         // A folder without a lock file may be one that another process is just making.
         let Some(lock) = is_ours.then(|| File::open(path.join(LOCK_NAME)).ok()).flatten() else { continue };
         if lock.try_lock().is_ok() {
-            fs::remove_dir_all(&path)?;
+            match fs::remove_dir_all(&path) {
+                // Another process that starts now was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

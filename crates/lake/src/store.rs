@@ -11,11 +11,12 @@ use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
+use tokio::sync::Mutex;
 
 use crate::error::{LakeError, is_refusal};
 use crate::local::{self, Outcome};
 use crate::open::{LakeOptions, Place, Remote, place};
-use crate::stage::{Content, Stage, Workplace};
+use crate::stage::{Stage, Workplace};
 use crate::upload;
 
 /// How long the store may take for its first answer. Without credentials, its client asks for a metadata server that
@@ -36,6 +37,8 @@ struct Inner {
     place: Place,
     /// Made when the first object is staged.
     workplace: OnceLock<Workplace>,
+    /// Whose turn it is to change a shared table: tasks of one process wait here rather than outrun each other.
+    turn: Mutex<()>,
 }
 
 /// What to do with an object that is there already.
@@ -63,7 +66,8 @@ impl Lake {
     /// # Errors
     /// When the URL cannot be one, or credentials that it needs cannot be read.
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
-        let inner = Inner { url: url.to_owned(), place: place(url, options)?, workplace: OnceLock::new() };
+        let (place, workplace) = (place(url, options)?, OnceLock::new());
+        let inner = Inner { url: url.to_owned(), place, workplace, turn: Mutex::default() };
         Ok(Lake { inner: Arc::new(inner) })
     }
 
@@ -181,20 +185,12 @@ impl Lake {
         match &self.inner.place {
             Place::Local(root) => {
                 let (target, folder) = (root.join(path.as_ref()), self.workplace()?.path().to_owned());
-                let compared = matches!(existing, Existing::Keep).then(|| hash_of(&content)).transpose();
-                let hash = compared.map_err(|source| self.disk(target.clone(), source))?;
                 let place = target.clone();
                 let put = move || local::publish(content, &folder, &place, existing);
                 let outcome = tokio::task::spawn_blocking(put).await.unwrap_or_else(|e| Err(e.into()));
-                match outcome.map_err(|source| self.disk(target.clone(), source))? {
-                    Outcome::Made => Ok(()),
-                    Outcome::WasThere => {
-                        let there = std::fs::read(&target).map_err(|source| self.disk(target, source))?;
-                        if Some(upload::md5_hex(&there)) == hash {
-                            return Ok(());
-                        }
-                        Err(LakeError::Exists { path: path.to_string() })
-                    }
+                match outcome.map_err(|source| self.disk(target, source))? {
+                    Outcome::Made | Outcome::WasThere => Ok(()),
+                    Outcome::Differs => Err(LakeError::Exists { path: path.to_string() }),
                 }
             }
             Place::Remote(remote) => upload::put(remote, &self.full(path), content, existing).await,
@@ -230,12 +226,18 @@ impl Lake {
         path: &Path,
         mut change: impl FnMut(Option<&Bytes>) -> Result<Bytes, LakeError>,
     ) -> Result<(), LakeError> {
+        let _turn = self.inner.turn.lock().await;
         let _lock = match &self.inner.place {
             Place::Local(_) => Some(self.lock().await?),
             Place::Remote(_) => None,
         };
+        // What was put without an answer: it may have arrived.
+        let mut unanswered: Option<Bytes> = None;
         for attempt in 1..=UPDATE_ATTEMPTS {
             let (old, version) = self.read_versioned(path).await?.unzip();
+            if unanswered.is_some() && unanswered == old {
+                return Ok(());
+            }
             let new = change(old.as_ref())?;
             if Some(&new) == old.as_ref() {
                 return Ok(());
@@ -245,14 +247,18 @@ impl Lake {
                 Place::Local(_) => return self.publish(path, self.staged(&new)?, Existing::Replace).await,
             };
             let mode = version.map_or(PutMode::Create, PutMode::Update);
-            match remote.store.put_opts(&self.full(path), new.into(), mode.into()).await {
+            match remote.store.put_opts(&self.full(path), new.clone().into(), mode.into()).await {
                 Ok(_) => return Ok(()),
-                Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
-                    let wait = u64::from(attempt.min(8)) * 50 + u64::from(std::process::id() % 50);
-                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
+                Err(StoreError::Generic { source, .. }) if unanswered.is_none() => {
+                    tracing::warn!(%path, attempt, cause = %source, "changing again");
+                    unanswered = Some(new);
                 }
                 Err(source) => return Err(Self::store_failure(path)(source)),
             }
+            // Writers that met once would meet again if all waited equally long.
+            let longest = Duration::from_millis(100) * attempt.min(10);
+            tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
         }
         Err(LakeError::Contended { path: path.to_string(), attempts: UPDATE_ATTEMPTS })
     }
@@ -298,7 +304,7 @@ impl Lake {
         }
     }
 
-    /// Every object below `prefix`, sorted by path.
+    /// Every object below `prefix`, sorted by path. What a local lake has on its way in is none.
     ///
     /// # Errors
     /// When the store fails.
@@ -307,11 +313,13 @@ impl Lake {
         let found = store.list(Some(&self.full(prefix))).map_ok(|meta| (meta.location, meta.size));
         let found: Vec<(Path, u64)> = found.try_collect().await.map_err(Self::store_failure(prefix))?;
         let own_prefix = Path::parse(self.prefix()).unwrap_or_default();
+        let is_local = self.folder().is_some();
         let mut entries: Vec<Entry> = found
             .into_iter()
             .filter_map(|(full, bytes)| {
-                let parts = full.prefix_match(&own_prefix)?;
-                Some(Entry { path: Path::from_iter(parts), bytes })
+                let mut parts = full.prefix_match(&own_prefix)?.peekable();
+                let is_unfinished = is_local && parts.peek().is_some_and(|p| p.as_ref() == crate::layout::TEMPORARY);
+                (!is_unfinished).then(|| Entry { path: Path::from_iter(parts), bytes })
             })
             .collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -362,11 +370,4 @@ impl Lake {
             (prefix, path) => Path::parse(format!("{prefix}/{path}")).unwrap_or_default(),
         }
     }
-}
-
-fn hash_of(content: &Content) -> std::io::Result<String> {
-    Ok(match content {
-        Content::Memory(bytes) => upload::md5_hex(bytes),
-        Content::File(file) => upload::md5_hex(&std::fs::read(file.path())?),
-    })
 }

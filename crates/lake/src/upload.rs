@@ -1,6 +1,9 @@
 //! Publishing to a bucket: one request for small objects, parts for large ones, each checked by the store's checksum.
 
+use std::io::Read;
+
 use bytes::Bytes;
+use futures::TryStreamExt;
 use md5::{Digest, Md5};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt, PutMode};
@@ -69,8 +72,26 @@ async fn create(
 
 async fn same_or_conflict(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
     let failed = |source| LakeError::Store { path: path.to_string(), source };
-    let there = remote.store.get(path).await.map_err(failed)?.bytes().await.map_err(failed)?;
-    if there == *bytes { Ok(()) } else { Err(LakeError::Exists { path: path.to_string() }) }
+    let there = remote.store.get(path).await.map_err(failed)?;
+    let is_same = there.meta.size == bytes.len() as u64 && there.bytes().await.map_err(failed)? == *bytes;
+    if is_same { Ok(()) } else { Err(LakeError::Exists { path: path.to_string() }) }
+}
+
+/// [`same_or_conflict`] for an object that is not held in memory.
+async fn same_file_or_conflict(remote: &Remote, path: &Path, reader: impl Read) -> Result<(), LakeError> {
+    let failed = |source| LakeError::Store { path: path.to_string(), source };
+    let disk = |source| LakeError::Disk { path: std::env::temp_dir(), source };
+    let mut ours = std::io::BufReader::with_capacity(1 << 20, reader);
+    let mut there = remote.store.get(path).await.map_err(failed)?.into_stream();
+    let mut piece = Vec::new();
+    while let Some(theirs) = there.try_next().await.map_err(failed)? {
+        piece.resize(theirs.len(), 0);
+        ours.read_exact(&mut piece).map_err(disk)?;
+        if piece != theirs {
+            return Err(LakeError::Exists { path: path.to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// Compares the entity tag with the MD5 of what was sent. Where it is not an MD5 (a bucket whose objects are encrypted
@@ -97,7 +118,7 @@ async fn check(remote: &Remote, path: &Path, etag: Option<&str>, bytes: &Bytes) 
 async fn put_in_parts(
     remote: &Remote,
     path: &Path,
-    mut reader: impl std::io::Read,
+    mut reader: impl Read,
     size: u64,
     existing: Existing,
 ) -> Result<(), LakeError> {
@@ -106,7 +127,7 @@ async fn put_in_parts(
     // this look before can miss is the same object written twice.
     if existing == Existing::Keep {
         match remote.store.head(path).await {
-            Ok(there) if there.size == size => return Ok(()),
+            Ok(there) if there.size == size => return same_file_or_conflict(remote, path, reader).await,
             Ok(_) => return Err(LakeError::Exists { path: path.to_string() }),
             Err(StoreError::NotFound { .. }) => {}
             Err(source) => return Err(failed(source)),
@@ -130,7 +151,7 @@ async fn upload_parts(
     remote: &Remote,
     path: &Path,
     id: &object_store::MultipartId,
-    reader: &mut impl std::io::Read,
+    reader: &mut impl Read,
     size: u64,
 ) -> Result<Vec<object_store::multipart::PartId>, LakeError> {
     let mut parts = Vec::new();

@@ -31,5 +31,6 @@ fn find(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: 
 /// What the vendor's metadata says of an exchange, as `/exchanges/{exchange}` does; null when there is no such
 /// exchange.
 pub fn exchange_details(config: &Config, exchange: &str) -> serde_json::Value {
-    crate::api::exchanges::exchange_details(config, exchange).unwrap_or_default()
+    let text = crate::api::exchanges::details(config, exchange);
+    text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }

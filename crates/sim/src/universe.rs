@@ -30,7 +30,8 @@ pub(crate) struct Scope {
     pub(crate) size: Size,
     /// First day on which a dated contract may end.
     pub(crate) first: Day,
-    /// Last day on which a contract may be listed.
+    /// Last day on which a contract may be listed: the end of the clock's quarter, so that a moving clock seldom
+    /// needs another universe.
     pub(crate) last: Day,
 }
 
@@ -160,7 +161,9 @@ fn scope(config: &Config) -> Scope {
         .options
         .contracts_since
         .map_or(profile::day("2023-01-01").min(now.plus(-400)), |since| since.0);
-    let last = Day::new(config.now.year() + 1, 12, 31).unwrap_or(now);
+    let next_quarter = (config.now.year(), config.now.month0() / 3 * 3 + 4);
+    let (year, month) = if next_quarter.1 > 12 { (next_quarter.0 + 1, 1) } else { next_quarter };
+    let last = Day::new(year, month, 1).map_or(now, Day::previous);
     Scope { seed: config.seed, size: config.size, first, last }
 }
 

@@ -9,7 +9,7 @@ use reqwest::header::{ETAG, HeaderMap};
 
 use crate::gunzip::is_gzip;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HttpClient, HttpError, connection, shown, start_of};
+use crate::http::{HttpClient, HttpError, connection, shown};
 use crate::spool::{Spooled, Spooling};
 use crate::vendor_file::VendorFile;
 
@@ -79,7 +79,7 @@ impl Archive {
             Archive::Service(datasets) => {
                 datasets.fetch(file, refetch, spool, on_bytes).await.map_err(FetchError::Http)
             }
-            Archive::Folder(folder) => folder.fetch(file, on_bytes),
+            Archive::Folder(folder) => folder.fetch(file, on_bytes).await,
         }
     }
 }
@@ -132,19 +132,31 @@ impl Datasets {
         let mut response = self.http.get(&url, HeaderMap::new()).await?;
         let etag = response.headers().get(ETAG).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let disk = |source| HttpError::Disk { url: shown(&url), source };
+        let no_gzip = |start: &[u8]| self.http.wrong_content(&url, "a gzip file", start);
         let mut spooling = Spooling::new(spool);
+        let mut start: Vec<u8> = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| connection(&url, e))? {
-            // A page with status 200 is told from a file by its first bytes, before it is kept.
-            if spooling.is_empty() && chunk.len() > 1 && !is_gzip(&chunk) {
-                let start = start_of(&chunk);
-                return Err(HttpError::WrongContent { url: shown(&url), expected: "a gzip file", start });
+            // A page with status 200 is told from a file by its first bytes, however few come at once.
+            if start.len() < GZIP_MAGIC_BYTES {
+                start.extend_from_slice(&chunk[..chunk.len().min(START_BYTES)]);
+                if start.len() >= GZIP_MAGIC_BYTES && !is_gzip(&start) {
+                    return Err(no_gzip(&start));
+                }
             }
             spooling.write(&chunk).map_err(disk)?;
             on_bytes(chunk.len() as u64);
         }
+        if !is_gzip(&start) {
+            return Err(no_gzip(&start));
+        }
         Ok(spooling.finish(etag))
     }
 }
+
+/// Bytes that tell gzip data.
+const GZIP_MAGIC_BYTES: usize = 2;
+/// Bytes of a body that are kept for a message.
+const START_BYTES: usize = 1024;
 
 /// The vendor's code for a day outside of the symbol's life.
 const OUTSIDE_OF_LIFE: i64 = 140;
@@ -183,7 +195,7 @@ impl Folder {
     /// When a folder cannot be read.
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Folder> {
         let root = root.into();
-        let mut files = BTreeMap::new();
+        let mut files: BTreeMap<VendorFile, PathBuf> = BTreeMap::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder)? {
@@ -195,7 +207,10 @@ impl Folder {
                 let relative = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy();
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let file = VendorFile::from_path(&relative).or_else(|| VendorFile::from_official_name(&name));
-                if let Some(file) = file {
+                let Some(file) = file else { continue };
+                // Whatever order the system lists them in: gzip, which can be checked, before plain text.
+                let rank = |path: &PathBuf| (path.extension() != Some("gz".as_ref()), path.clone());
+                if files.get(&file).is_none_or(|known| rank(&path) < rank(known)) {
                     files.insert(file, path);
                 }
             }
@@ -218,12 +233,15 @@ impl Folder {
         self.files.contains_key(file)
     }
 
-    fn fetch(&self, file: &VendorFile, on_bytes: &(dyn Fn(u64) + Send + Sync)) -> Result<Answer, FetchError> {
+    async fn fetch(&self, file: &VendorFile, on_bytes: &(dyn Fn(u64) + Send + Sync)) -> Result<Answer, FetchError> {
         let Some(path) = self.files.get(file) else {
             return Err(FetchError::NotInFolder { folder: self.root.clone(), path: file.path() });
         };
         let unreadable = |source| FetchError::Unreadable { path: path.clone(), source };
-        let spooled = Spooled::of_users_file(path).map_err(unreadable)?;
+        // Files are gigabytes: hashing them is no work for the runtime's own threads.
+        let hashed = path.clone();
+        let hashing = tokio::task::spawn_blocking(move || Spooled::of_users_file(&hashed));
+        let spooled = hashing.await.unwrap_or_else(|e| Err(e.into())).map_err(unreadable)?;
         on_bytes(spooled.bytes);
         Ok(Answer::File(spooled))
     }
@@ -262,6 +280,7 @@ mod tests {
         let names = [
             "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz",
             "old/binance_trades_2024-03-01_BTCUSDT.csv",
+            "old/binance_trades_2024-03-01_BTCUSDT.csv.gz",
             "notes.txt",
         ];
         for name in names {
@@ -269,7 +288,9 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         }
-        let found: Vec<String> = Folder::open(folder.path()).unwrap().files().map(VendorFile::path).collect();
+        let opened = Folder::open(folder.path()).unwrap();
+        assert!(opened.files.values().all(|path| path.extension() == Some("gz".as_ref())), "{opened:?}");
+        let found: Vec<String> = opened.files().map(VendorFile::path).collect();
         assert_eq!(
             found,
             ["binance/trades/2024/03/01/BTCUSDT.csv.gz", "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz"]

@@ -21,11 +21,14 @@ use header::{Cell, Layout};
 /// Rows of a batch; the last one of a file may be shorter.
 pub const BATCH_ROWS: usize = 32_768;
 
-/// Rejected rows that are kept in memory at most; a file with more is refused.
+/// Rejected rows that are kept in memory at most; a file with more, or with longer ones, is refused.
 const MAX_REJECTS: usize = 100_000;
 
-/// Bytes of a line at most; more cannot be a row of any table and would fill the memory.
-const MAX_LINE_BYTES: usize = 64 * 1024;
+/// Bytes of rejected rows that are kept in memory at most.
+const MAX_REJECT_BYTES: usize = 64 << 20;
+
+/// Bytes of a line at most, its end not counted; more cannot be a row of any table and would fill the memory.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// A file that is not what was asked for. None of its rows may be published.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -74,7 +77,7 @@ pub enum DecodeError {
         day: Day,
     },
     /// More bad rows than can be kept.
-    #[error("more than {MAX_REJECTS} rows cannot be read; the first is line {line}: {reason}")]
+    #[error("too many rows cannot be read; the first is line {line}: {reason}")]
     TooManyRejects {
         /// The first bad line.
         line: u64,
@@ -150,6 +153,7 @@ pub struct Decoder {
     /// Lines seen so far, the header included.
     line: u64,
     rejects: Vec<Reject>,
+    reject_bytes: usize,
     ready: VecDeque<Rows>,
 }
 
@@ -169,6 +173,7 @@ impl Decoder {
             carry: Vec::new(),
             line: 0,
             rejects: Vec::new(),
+            reject_bytes: 0,
             ready: VecDeque::new(),
         }
     }
@@ -225,6 +230,7 @@ impl Decoder {
 
     /// The rows rejected since the last call.
     pub fn take_rejects(&mut self) -> Vec<Reject> {
+        self.reject_bytes = 0;
         std::mem::take(&mut self.rejects)
     }
 
@@ -240,6 +246,10 @@ impl Decoder {
 
     fn read_line(&mut self, line: &[u8]) -> Result<(), DecodeError> {
         self.line += 1;
+        // A line that comes whole must fare as one that comes in pieces.
+        if line.len() > MAX_LINE_BYTES {
+            return Err(DecodeError::EndlessLine(self.line));
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.layout.take() {
             None => self.layout = Some(Layout::of_header(self.table, line)?),
@@ -355,7 +365,7 @@ impl Decoder {
         if row.exchange.is_empty() || row.symbol.is_empty() {
             return Err(Fault::NoName);
         }
-        if std::str::from_utf8(row.symbol).is_err() || std::str::from_utf8(row.exchange).is_err() {
+        if !is_text(row.symbol) || !is_text(row.exchange) {
             return Err(Fault::BadName);
         }
         Ok(row)
@@ -427,7 +437,7 @@ impl Decoder {
     fn reject(&mut self, layout: &Layout, line: &[u8], fault: Fault) -> Result<(), DecodeError> {
         let reason = fault.describe(self.table, line.is_empty());
         let cells: Vec<&[u8]> = line.split(|b| *b == b',').collect();
-        let is_readable = |cell: &&[u8]| !cell.is_empty() && std::str::from_utf8(cell).is_ok();
+        let is_readable = |cell: &&[u8]| !cell.is_empty() && is_text(cell);
         let exchange = cells.get(layout.exchange).copied().filter(is_readable);
         let symbol = cells.get(layout.symbol).copied().filter(is_readable);
         let name = match exchange.zip(symbol) {
@@ -442,9 +452,10 @@ impl Decoder {
             tally.rows_rejected += 1;
         }
         let text = String::from_utf8_lossy(line).into_owned();
+        self.reject_bytes += text.len();
         self.rejects.push(Reject { line: self.line, text, reason, name });
         match self.rejects.first() {
-            Some(first) if self.rejects.len() > MAX_REJECTS => {
+            Some(first) if self.rejects.len() > MAX_REJECTS || self.reject_bytes > MAX_REJECT_BYTES => {
                 Err(DecodeError::TooManyRejects { line: first.line, reason: first.reason.clone() })
             }
             _ => Ok(()),
@@ -494,10 +505,10 @@ impl Fault {
     fn describe(&self, table: &Table, is_empty: bool) -> String {
         match self {
             Fault::TooFewCells if is_empty => "empty line".to_owned(),
-            Fault::TooFewCells => "too few cells, or a cell with something behind its value".to_owned(),
-            Fault::TooManyCells => "too many cells, or a cell with something behind its value".to_owned(),
+            Fault::TooFewCells => "too few cells".to_owned(),
+            Fault::TooManyCells => "too many cells".to_owned(),
             Fault::NoName => "no exchange or no symbol".to_owned(),
-            Fault::BadName => "exchange or symbol is not UTF-8".to_owned(),
+            Fault::BadName => "exchange or symbol is not UTF-8 text without quotes".to_owned(),
             Fault::Cell(index) => {
                 let column = &table.columns[*index];
                 let wanted = match column.kind {
@@ -511,6 +522,11 @@ impl Fault {
             }
         }
     }
+}
+
+/// Whether a cell is text as the vendor writes it. Quotes would mean that a comma need not end a cell.
+fn is_text(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|text| !text.starts_with('"'))
 }
 
 #[inline]

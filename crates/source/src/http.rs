@@ -4,16 +4,16 @@
 
 pub mod retry;
 
+use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 
-/// A `Retry-After` beyond this is no busy moment but a used-up quota.
-const QUOTA_WAIT: Duration = Duration::from_secs(300);
+/// A `Retry-After` beyond this is no busy moment: with 429 a used-up quota, else a host that is out of service.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Redirects that are followed at most.
 const MAX_REDIRECTS: usize = 5;
@@ -90,7 +90,15 @@ pub enum HttpError {
         url: String,
         /// What happened.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A redirect that is not followed.
+    #[error("the answer for {url} is a redirect that is not followed: {reason}")]
+    Redirect {
+        /// What was asked for.
+        url: String,
+        /// Why not.
+        reason: String,
     },
     /// Status 200, but not what such a URL holds.
     #[error("the answer for {url} is not {expected}: it begins `{start}`")]
@@ -150,6 +158,7 @@ impl HttpError {
 pub struct HttpClient {
     http: reqwest::Client,
     authorization: Option<HeaderValue>,
+    key: Option<SecretString>,
 }
 
 impl HttpClient {
@@ -170,11 +179,18 @@ impl HttpClient {
         let http = reqwest::Client::builder()
             .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")"))
             .redirect(redirect_policy())
+            // A `Referer` would carry the signature of one redirect target to the next.
+            .referer(false)
+            // Files are kept as they come, whatever a dependency makes of reqwest's features.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .connect_timeout(Duration::from_secs(15))
             .read_timeout(Duration::from_secs(120))
             .build()
             .map_err(BuildError::Tls)?;
-        Ok(HttpClient { http, authorization })
+        Ok(HttpClient { http, authorization, key: key.cloned() })
     }
 
     /// Sends one GET. Gives the answer when its status says success, with its body still to come.
@@ -192,7 +208,22 @@ impl HttpClient {
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        Err(refusal(url, response).await)
+        let (status, retry_after, body) = read_refusal(response).await;
+        Err(classify(shown(url), status, retry_after, &self.without_key(&body)))
+    }
+
+    /// A body for a message: a server may repeat the key that it does not like.
+    fn without_key(&self, body: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8_lossy(body);
+        match &self.key {
+            Some(key) if !key.expose_secret().is_empty() => text.replace(key.expose_secret(), "***").into_bytes(),
+            _ => body.to_owned(),
+        }
+    }
+
+    /// Says that a body is not what was asked for; `start` is its beginning.
+    pub(crate) fn wrong_content(&self, url: &Url, expected: &'static str, start: &[u8]) -> HttpError {
+        HttpError::WrongContent { url: shown(url), expected, start: start_of(&self.without_key(start)) }
     }
 }
 
@@ -224,6 +255,10 @@ fn redirect_policy() -> Policy {
 
 /// A failed connection. `without_url`, because a redirect target carries a signature in its query.
 pub(crate) fn connection(url: &Url, error: reqwest::Error) -> HttpError {
+    if error.is_redirect() {
+        let reason = error.source().map(ToString::to_string).unwrap_or_default();
+        return HttpError::Redirect { url: shown(url), reason };
+    }
     HttpError::Connection { url: shown(url), source: Box::new(error.without_url()) }
 }
 
@@ -238,15 +273,8 @@ pub(crate) fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ErrorBody {
-    code: Option<i64>,
-    message: Option<String>,
-    retry_after_seconds: Option<u64>,
-}
-
-async fn refusal(url: &Url, mut response: Response) -> HttpError {
+/// Status, `Retry-After` and body of an error.
+async fn read_refusal(mut response: Response) -> (u16, Option<Duration>, Vec<u8>) {
     let status = response.status().as_u16();
     let after_header =
         response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);
@@ -258,26 +286,33 @@ async fn refusal(url: &Url, mut response: Response) -> HttpError {
             break;
         }
     }
-    classify(shown(url), status, after_header, &body)
+    (status, after_header, body)
 }
 
 fn classify(url: String, status: u16, after_header: Option<Duration>, body: &[u8]) -> HttpError {
-    let parsed: Option<ErrorBody> = serde_json::from_slice(body).ok();
-    let is_json = parsed.is_some();
-    let ErrorBody { code, message, retry_after_seconds } = parsed.unwrap_or_default();
-    let retry_after = after_header.or(retry_after_seconds.map(Duration::from_secs));
-    let message = message.unwrap_or_else(|| start_of(body));
+    // Each member is read by itself: one of another type must not hide the others.
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let member = |name: &str| parsed.as_ref().and_then(|body| body.get(name));
+    let is_json = parsed.as_ref().is_some_and(serde_json::Value::is_object);
+    let code = member("code").and_then(serde_json::Value::as_i64);
+    let seconds = member("retryAfterSeconds").and_then(serde_json::Value::as_f64);
+    let after_body = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.ceil()).ok());
+    let retry_after = after_header.or(after_body);
+    let message = member("message").and_then(serde_json::Value::as_str);
+    let message = message.map_or_else(|| start_of(body), str::to_owned);
     match status {
         401 => HttpError::Unauthorized { url, message },
         403 if code == Some(274) => HttpError::KeyInUse { url, message, retry_after },
         403 if !is_json => HttpError::EdgeBlocked { url },
         403 => HttpError::Forbidden { url, message },
-        429 if retry_after.is_some_and(|wait| wait > QUOTA_WAIT) => {
+        429 if retry_after.is_some_and(|wait| wait > LONGEST_WAIT) => {
             HttpError::QuotaExhausted { url, retry_after: retry_after.unwrap_or_default() }
         }
         _ => {
             // The vendor's own clients retry a 400 whose words are these.
             let is_transient = matches!(status, 408 | 429 | 500..) || message.contains("ISO 8601 format");
+            let is_soon = retry_after.is_none_or(|wait| wait <= LONGEST_WAIT);
+            let is_transient = is_transient && is_soon;
             HttpError::Status { url, status, code, message, retry_after, is_transient }
         }
     }
@@ -288,7 +323,7 @@ pub(crate) fn start_of(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(300)]);
     let words: Vec<&str> = text.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(80).collect();
-    if text.is_empty() { "no message".to_owned() } else { text }
+    if text.is_empty() { "nothing".to_owned() } else { text }
 }
 
 /// Seconds, or a date of HTTP.
@@ -324,6 +359,11 @@ mod tests {
             (429, Some(seconds(5)), "{}", true, "429"),
             (429, Some(seconds(3600)), "{}", false, "quota is used up"),
             (429, None, "", true, "429"),
+            (403, None, r#"{"code":274,"message":"in use","retryAfterSeconds":12.5}"#, true, "another address"),
+            (403, None, r#"{"code":"no-plan","message":"not in plan"}"#, false, "not in plan"),
+            (403, None, r#"["a", "b"]"#, false, "blocked"),
+            (503, Some(seconds(5)), "", true, "503"),
+            (503, Some(seconds(u64::MAX)), "", false, "503"),
             (500, None, "", true, "500"),
             (520, None, "<html>unknown error</html>", true, "520"),
         ] {

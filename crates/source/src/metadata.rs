@@ -114,40 +114,44 @@ impl Metadata {
     pub async fn key_access(&self) -> Result<Vec<KeyAccess>, MetadataError> {
         let url = join(&self.base, "api-key-info").map_err(MetadataError::Http)?;
         let answer = self.policy.run(|_| self.ask(&url, None)).await.map_err(MetadataError::Http)?;
-        match answer {
-            Some(cached) => parse(cached, url).await,
-            None => Ok(Vec::new()),
-        }
+        parse(answer.unwrap_or_default(), &url).await
     }
 
     async fn get<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Result<T, MetadataError> {
         let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
         let url = join(&self.base, path).map_err(MetadataError::Http)?;
-        let kept = self.cache.read(path).map_err(failed)?;
-        if let Some(kept) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
-            return parse(kept.clone(), url).await;
+        let mut kept = self.cache.read(path).map_err(failed)?;
+        if let Some(fresh) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
+            match parse(fresh.clone(), &url).await {
+                Ok(parsed) => return Ok(parsed),
+                // Another version of this program kept it, or the disk lost it.
+                Err(_) => kept = None,
+            }
         }
         let etag = kept.as_ref().and_then(|k| k.etag.clone());
-        let answer =
-            self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
-        let current = match (answer, kept) {
-            (Some(answer), _) => answer,
-            (None, Some(kept)) => kept.renewed(),
-            // A 304 without a question for one: nothing is known, so nothing is made up.
-            (None, None) => Cached::default(),
-        };
-        self.cache.write(path, &current).map_err(failed)?;
-        parse(current, url).await
+        let answer = self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
+        let current = answer.or(kept.map(Cached::renewed)).unwrap_or_default();
+        match parse(current.clone(), &url).await {
+            Ok(parsed) => {
+                self.cache.write(path, &current).map_err(failed)?;
+                Ok(parsed)
+            }
+            // Only what can be read is kept; else the server would go on to confirm it.
+            Err(error) => {
+                self.cache.forget(path).map_err(failed)?;
+                Err(error)
+            }
+        }
     }
 
-    /// One request. Nothing means "not modified".
+    /// One request. Nothing means that what `etag` names is current.
     async fn ask(&self, url: &Url, etag: Option<&str>) -> Result<Option<Cached>, HttpError> {
         let mut headers = HeaderMap::new();
         if let Some(etag) = etag.and_then(|e| HeaderValue::from_str(e).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
         }
         let mut response = self.http.get(url, headers).await?;
-        if response.status() == StatusCode::NOT_MODIFIED {
+        if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
         let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -158,16 +162,15 @@ impl Metadata {
         }
         let start = body.iter().find(|b| !b.is_ascii_whitespace());
         if !is_gzip && !matches!(start, Some(b'{' | b'[')) {
-            let start = crate::http::start_of(&body);
-            return Err(HttpError::WrongContent { url: shown(url), expected: "JSON", start });
+            return Err(self.http.wrong_content(url, "JSON", &body));
         }
         Ok(Some(Cached::new(etag, is_gzip, body)))
     }
 }
 
 /// Parsing Deribit's instruments takes a second: off the runtime.
-async fn parse<T: DeserializeOwned + Send + 'static>(cached: Cached, url: Url) -> Result<T, MetadataError> {
+async fn parse<T: DeserializeOwned + Send + 'static>(cached: Cached, url: &Url) -> Result<T, MetadataError> {
     let parsed = tokio::task::spawn_blocking(move || serde_json::from_reader(cached.open())).await;
-    let unreadable = |source| MetadataError::Unreadable { url: shown(&url), source };
+    let unreadable = |source| MetadataError::Unreadable { url: shown(url), source };
     parsed.unwrap_or_else(|panic| Err(serde::de::Error::custom(panic))).map_err(unreadable)
 }

@@ -99,11 +99,6 @@ impl Spooling {
         self.file.write_all(bytes)
     }
 
-    /// Whether nothing came yet.
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
-    }
-
     /// The file, now that it is whole.
     pub fn finish(self, etag: Option<String>) -> Spooled {
         Spooled {

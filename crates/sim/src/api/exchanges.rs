@@ -35,31 +35,47 @@ fn summary(profile: &Profile, now_us: i64) -> Value {
     summary
 }
 
-/// One exchange with its symbols, as JSON text; nothing when there is no such exchange.
-pub(super) fn details(config: &Config, exchange: &str) -> Option<Vec<u8>> {
-    Some(exchange_details(config, exchange)?.to_string().into_bytes())
-}
-
-/// What `/exchanges/{exchange}` says; nothing when there is no such exchange.
-pub(crate) fn exchange_details(config: &Config, exchange: &str) -> Option<Value> {
+/// What `/exchanges/{exchange}` says, as JSON text; nothing when there is no such exchange.
+pub(crate) fn details(config: &Config, exchange: &str) -> Option<Vec<u8>> {
     let universe = Universe::of(config, exchange)?;
     let now_us = config.now.timestamp_micros();
     let profile = universe.profile;
-    let mut details = summary(profile, now_us);
-    details["availableSymbols"] = value(&available_symbols(&universe, now_us));
-    details["incidentReports"] = incident_reports(config, profile).into();
-    details["channelDetails"] = channel_details(profile).into();
-    details["apiDocsUrl"] = format!("https://docs.example/{}", profile.id).into();
-    details["dataCollectionDetails"] = json!({
-        "recorderDataCenter": {"host": "GCP", "regionId": "asia-northeast1", "location": "Tokyo, Japan"},
-        "wssConnection": {"url": format!("wss://stream.example/{}", profile.id)},
-    });
-    details["datasets"] = datasets(&universe, now_us);
-    Some(details)
+    let details = Details {
+        summary: summary(profile, now_us),
+        available_symbols: available_symbols(&universe, now_us),
+        incident_reports: incident_reports(config, profile),
+        channel_details: channel_details(profile),
+        api_docs_url: format!("https://docs.example/{}", profile.id),
+        data_collection_details: json!({
+            "recorderDataCenter": {"host": "GCP", "regionId": "asia-northeast1", "location": "Tokyo, Japan"},
+            "wssConnection": {"url": format!("wss://stream.example/{}", profile.id)},
+        }),
+        datasets: datasets(&universe, now_us),
+    };
+    Some(serde_json::to_vec(&details).unwrap_or_else(|e| panic!("plain structs are JSON: {e}")))
 }
 
-fn value<T: Serialize>(list: &T) -> Value {
-    serde_json::to_value(list).unwrap_or_else(|e| panic!("plain structs are JSON: {e}"))
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details<'a> {
+    #[serde(flatten)]
+    summary: Value,
+    available_symbols: Vec<AvailableSymbol<'a>>,
+    incident_reports: Vec<Value>,
+    channel_details: Vec<Value>,
+    api_docs_url: String,
+    data_collection_details: Value,
+    datasets: Datasets<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Datasets<'a> {
+    formats: [&'static str; 1],
+    exported_from: String,
+    exported_until: String,
+    stats: Stats,
+    symbols: Vec<DatasetSymbol<'a>>,
 }
 
 #[derive(Serialize)]
@@ -104,7 +120,7 @@ struct Stats {
     book_changes: i64,
 }
 
-fn datasets(universe: &Universe, now_us: i64) -> Value {
+fn datasets(universe: &Universe, now_us: i64) -> Datasets<'_> {
     let profile = universe.profile;
     let groups = Kind::ALL.into_iter().filter(|kind| universe.has_group(*kind));
     let groups = groups.map(|kind| dataset_symbol(Subject::Group(kind), profile, now_us));
@@ -116,13 +132,13 @@ fn datasets(universe: &Universe, now_us: i64) -> Value {
         trades: sum.trades + s.trades,
         book_changes: sum.book_changes + s.book_changes,
     });
-    json!({
-        "formats": ["csv"],
-        "exportedFrom": iso(profile.first_day().start_us()),
-        "exportedUntil": iso(exported_until(profile, now_us)),
-        "stats": total,
-        "symbols": value(&symbols),
-    })
+    Datasets {
+        formats: ["csv"],
+        exported_from: iso(profile.first_day().start_us()),
+        exported_until: iso(exported_until(profile, now_us)),
+        stats: total,
+        symbols,
+    }
 }
 
 fn dataset_symbol<'a>(subject: Subject<'a>, profile: &Profile, now_us: i64) -> DatasetSymbol<'a> {

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{Method, StatusCode};
+use axum::http::header::ETAG;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
 use super::conditions::Conditions;
 use super::error::GcsError;
 use super::media::{described, quoted_etag};
-use super::object::{About, Object};
+use super::object::{About, Claimed, Object};
 use super::xml::{CONTENT_TYPE, escaped, values};
 use crate::file_cache::hex;
 use crate::front::answer::Answer;
@@ -25,6 +26,9 @@ pub(super) struct Multipart {
     parts: BTreeMap<u32, Bytes>,
 }
 
+/// Google's own client looks for the elements in this namespace.
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
 /// Begins an upload.
 pub(super) fn begin(world: &World, ask: &Ask, bucket: &str, name: &str) -> Result<Answer, GcsError> {
     let about = About::of_headers(&ask.headers);
@@ -32,7 +36,7 @@ pub(super) fn begin(world: &World, ask: &Ask, bucket: &str, name: &str) -> Resul
         Multipart { bucket: bucket.to_owned(), name: name.to_owned(), about, parts: BTreeMap::new() };
     let id = world.buckets.begin_multipart(upload)?;
     let body = format!(
-        "<?xml version='1.0' encoding='UTF-8'?><InitiateMultipartUploadResult><Bucket>{bucket}</Bucket>\
+        "<?xml version='1.0' encoding='UTF-8'?><InitiateMultipartUploadResult xmlns='{NAMESPACE}'><Bucket>{bucket}</Bucket>\
          <Key>{}</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>",
         escaped(name)
     );
@@ -59,12 +63,14 @@ fn put_part(world: &World, ask: &Ask, id: &str) -> Result<Answer, GcsError> {
         .ok()
         .filter(|n| (1..=10_000).contains(n))
         .ok_or_else(|| GcsError::Invalid(format!("part number `{number}`")))?;
-    let etag = hex(&Md5::digest(&ask.body));
+    let part = Object::whole(ask.body.clone(), About::default(), &Claimed::of_headers(&ask.headers))?;
+    let answer = Answer::empty(StatusCode::OK)
+        .with(ETAG, &quoted_etag(&part))
+        .with(HeaderName::from_static("x-goog-hash"), &part.hashes());
     world.buckets.with_multipart(id, |upload| {
-        upload.parts.insert(number, ask.body.clone());
-        Ok(())
-    })?;
-    Ok(Answer::empty(StatusCode::OK).with(axum::http::header::ETAG, &format!("\"{etag}\"")))
+        upload.parts.insert(number, part.bytes);
+        Ok(answer)
+    })
 }
 
 fn complete(world: &World, ask: &Ask, id: &str) -> Result<Answer, GcsError> {
@@ -79,7 +85,7 @@ fn complete(world: &World, ask: &Ask, id: &str) -> Result<Answer, GcsError> {
     let object = world.buckets.put((&bucket, &name), object, &conditions, world.now_us())?;
     world.buckets.end_multipart(id)?;
     let body = format!(
-        "<?xml version='1.0' encoding='UTF-8'?><CompleteMultipartUploadResult><Bucket>{bucket}</Bucket>\
+        "<?xml version='1.0' encoding='UTF-8'?><CompleteMultipartUploadResult xmlns='{NAMESPACE}'><Bucket>{bucket}</Bucket>\
          <Key>{}</Key><ETag>{}</ETag></CompleteMultipartUploadResult>",
         escaped(&name),
         escaped(&quoted_etag(&object)),
@@ -89,7 +95,7 @@ fn complete(world: &World, ask: &Ask, id: &str) -> Result<Answer, GcsError> {
     Ok(answer)
 }
 
-const CONTENT_TYPE_VALUE: axum::http::HeaderValue = axum::http::HeaderValue::from_static(CONTENT_TYPE);
+const CONTENT_TYPE_VALUE: HeaderValue = HeaderValue::from_static(CONTENT_TYPE);
 
 impl Multipart {
     /// The parts that the client names, in its order, which must rise; each with the ETag that it was answered with.

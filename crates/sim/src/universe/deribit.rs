@@ -6,7 +6,7 @@ use mtdh_core::Day;
 use super::Scope;
 use super::calendar::{Series, at_hour, days, series, written_out};
 use super::listing::{Kind, Listing, Margin, OptionTerms, Tier};
-use super::profile::Profile;
+use super::profile::{Profile, day};
 use crate::config::Size;
 use crate::decimal::Decimal;
 use crate::prices::Pair;
@@ -100,11 +100,11 @@ fn options(scope: Scope, family: &Family, end: Day) -> Vec<Listing> {
     let price = Pair::new(scope.seed, family.base, "USD").at(listed_us);
     let nearest = (price / step.to_f64()).round() as i64;
     let lowest = (nearest - strikes / 2).max(1);
+    let date = written_out(end);
+    let pattern = pattern(family, listed_us, at_hour(end, 8));
     (lowest..lowest + strikes)
         .flat_map(|count| [true, false].map(|is_call| (step.times(count), is_call)))
-        .map(|(strike, is_call)| {
-            option(family, OptionTerms { strike, is_call, expiry_us: at_hour(end, 8) }, listed_us, end)
-        })
+        .map(|(strike, is_call)| option(family, &pattern, &date, OptionTerms { strike, is_call, expiry_us: at_hour(end, 8) }))
         .collect()
 }
 
@@ -119,21 +119,16 @@ fn in_size(scope: Scope, family: &Family, row: usize) -> Option<(i64, i64)> {
     (strikes > 0).then_some((life, strikes))
 }
 
-fn option(family: &Family, terms: OptionTerms, listed_us: i64, end: Day) -> Listing {
+/// What all options of a family that end together have in common.
+fn pattern(family: &Family, listed_us: i64, end_us: i64) -> Listing {
     let is_inverse = family.quote == family.base;
-    let strike = terms.strike.text();
-    let strike = if is_inverse { strike } else { strike.replace('.', "d") };
-    let letter = if terms.is_call { "C" } else { "P" };
-    let id = format!("{}-{}-{strike}-{letter}", family.name, written_out(end));
-    let mut listing = Listing::new(id, Kind::Option, family.base, family.quote, end);
+    let mut listing = Listing::new(String::new(), Kind::Option, family.base, family.quote, day("2019-03-30"));
     listing.since_us = listed_us;
-    listing.until_us = Some(terms.expiry_us);
-    listing.expiry_us = Some(terms.expiry_us);
-    listing.option = Some(terms);
+    listing.until_us = Some(end_us);
+    listing.expiry_us = Some(end_us);
     listing.tier = Tier::Tail;
     listing.margin = if is_inverse { Margin::Inverse } else { Margin::Linear };
-    listing.price_step =
-        if is_inverse { Decimal::new(1, 4) } else { Decimal::new(1, 4 - terms.strike.scale.min(1)) };
+    listing.price_step = Decimal::new(1, 4);
     listing.amount_step = match family.base {
         "BTC" => Decimal::new(1, 1),
         "ETH" => Decimal::new(1, 0),
@@ -141,6 +136,14 @@ fn option(family: &Family, terms: OptionTerms, listed_us: i64, end: Day) -> List
     };
     listing.usual_lots = 120;
     listing
+}
+
+fn option(family: &Family, pattern: &Listing, date: &str, terms: OptionTerms) -> Listing {
+    let strike = terms.strike.text();
+    let strike = if pattern.margin == Margin::Linear { strike.replace('.', "d") } else { strike };
+    let letter = if terms.is_call { "C" } else { "P" };
+    let id = format!("{}-{date}-{strike}-{letter}", family.name);
+    Listing { dataset: id.to_uppercase(), id, option: Some(terms), ..pattern.clone() }
 }
 
 /// Two or three combos on the contracts that end on a Friday.

@@ -140,7 +140,8 @@ fn canonical(cell: &[u8]) -> (bool, Vec<u8>, i64) {
     let scale = point.map_or(0, |p| mantissa.len() - p - 1) as i64;
     let mut digits: Vec<u8> =
         mantissa.iter().copied().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').collect();
-    let mut power = exponent - scale;
+    // A power that far out is that of zero or of a number that no float holds.
+    let mut power = exponent.saturating_sub(scale);
     while digits.last() == Some(&b'0') {
         digits.pop();
         power += 1;
@@ -190,6 +191,8 @@ mod tests {
             ("1000000000000000000000000", 1e24, true),
             ("0.30000000000000004", 0.300_000_000_000_000_04, true),
             ("179769313486231570000000000000", 1.797_693_134_862_315_7e29, true),
+            ("1.5e-9223372036854775808", 0.0, false),
+            ("0.00e-9223372036854775808", 0.0, true),
         ] {
             let (decimal, _) = decimal(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((decimal.value, decimal.is_exact), (value, is_exact), "{text}");

@@ -32,7 +32,7 @@ impl RetryPolicy {
     fn wait(&self, attempt: u32, asked: Option<Duration>) -> Duration {
         let bound = self.first_wait.saturating_mul(1 << (attempt - 1).min(16)).min(self.longest_wait);
         match asked {
-            Some(asked) => asked + self.first_wait.mul_f64(fastrand::f64()),
+            Some(asked) => asked.saturating_add(self.first_wait.mul_f64(fastrand::f64())),
             None => bound.mul_f64(fastrand::f64()),
         }
     }
@@ -78,6 +78,7 @@ mod tests {
             assert!(policy.wait(attempt, None) <= bound);
             let asked = Duration::from_secs(90);
             assert!(policy.wait(attempt, Some(asked)) >= asked);
+            assert_eq!(policy.wait(attempt, Some(Duration::MAX)), Duration::MAX);
         }
     }
 

@@ -89,6 +89,14 @@ impl Cache {
         Ok(Some(Cached { etag, current_at, is_gzip, body: bytes.slice(end + 1..) }))
     }
 
+    /// Keeps no answer any longer.
+    pub fn forget(&self, path: &str) -> io::Result<()> {
+        match fs::remove_file(self.file(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps an answer; other processes see the old one or the new one, never a part.
     pub fn write(&self, path: &str, cached: &Cached) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
