@@ -1,9 +1,12 @@
 //! Batches to a file or stream for people and other programs: Parquet, CSV or JSON lines.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, Schema};
 use mtdh_core::DataType;
 use mtdh_lake::write::TableWriter;
 use mtdh_lake::{LakeError, ParquetError};
@@ -62,11 +65,12 @@ impl<W: Write + Send> Exporter<W> {
                 Form::Parquet(Box::new(TableWriter::new(table, out).map_err(ExportError::Parquet)?))
             }
             ExportFormat::Csv => {
+                let empty = in_utc_offset(&RecordBatch::new_empty(table.schema().clone())).map_err(ExportError::Text)?;
                 let mut writer = arrow_csv::WriterBuilder::new()
                     .with_header(true)
                     .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.6fZ".to_owned())
                     .build(out);
-                writer.write(&RecordBatch::new_empty(table.schema().clone())).map_err(ExportError::Text)?;
+                writer.write(&empty).map_err(ExportError::Text)?;
                 Form::Csv(writer)
             }
             ExportFormat::Jsonl => Form::Jsonl(arrow_json::LineDelimitedWriter::new(out)),
@@ -84,8 +88,8 @@ impl<W: Write + Send> Exporter<W> {
                 let (keys, columns) = (batch.column(0).clone(), batch.columns()[1..].to_vec());
                 writer.write(keys, columns).map_err(ExportError::Parquet)
             }
-            Form::Csv(writer) => writer.write(batch).map_err(ExportError::Text),
-            Form::Jsonl(writer) => writer.write(batch).map_err(ExportError::Text),
+            Form::Csv(writer) => in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text),
+            Form::Jsonl(writer) => in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text),
         }
     }
 
@@ -103,4 +107,18 @@ impl<W: Write + Send> Exporter<W> {
             }
         }
     }
+}
+
+/// The same rows with the time zone `UTC` written as the offset `+00:00`: the text writers know no names of zones.
+fn in_utc_offset(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+        let array: ArrayRef = match array.as_primitive_opt::<TimestampMicrosecondType>() {
+            Some(times) => Arc::new(times.clone().with_timezone("+00:00")),
+            None => array.clone(),
+        };
+        fields.push(field.as_ref().clone().with_data_type(array.data_type().clone()));
+        arrays.push(array);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }

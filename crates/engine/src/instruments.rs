@@ -10,9 +10,13 @@ use mtdh_lake::Lake;
 use mtdh_source::catalog::catalog;
 use mtdh_source::datasets::Folder;
 use mtdh_source::metadata::model::{ExchangeDetails, InstrumentInfo};
+use mtdh_source::decode::{Expectation, dataset_symbol};
 use mtdh_source::metadata::{Metadata, MetadataError};
+use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
+use crate::convert::{Input, decode_file};
 use crate::error::EngineError;
 use crate::selection::Selection;
 
@@ -77,7 +81,7 @@ pub async fn write_instruments(
     for day in selection.days.days() {
         let found = match source {
             InstrumentSource::Vendor(_) => of_vendor(&exchanges, selection, day, &mut unnamed, &mut shared),
-            InstrumentSource::Folder(folder) => of_folder(folder, selection, day, &mut unnamed),
+            InstrumentSource::Folder(folder) => of_folder(folder, selection, day, &mut unnamed)?,
         };
         report.days.push(write_day(lake, selection, day, &found).await?);
         days.push((day, lake.instruments(day).await?.unwrap_or_default()));
@@ -163,36 +167,48 @@ fn of_vendor(
     found
 }
 
-/// The instruments that a folder has files of on a day. Nothing but their names is known of them.
+/// The instruments that a folder has files of on a day. Nothing but their names is known of them. Whom a group's file
+/// is about, only its rows say, so that it is read.
 fn of_folder(
     folder: &Folder,
     selection: &Selection,
     day: Day,
     unnamed: &mut BTreeSet<String>,
-) -> Vec<Instrument> {
+) -> Result<Vec<Instrument>, EngineError> {
     let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
     let exchanges = selection.exchanges();
     for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
         let is_group = InstrumentType::ALL.iter().any(|t| t.group_id() == Some(file.symbol.as_str()));
-        if is_group {
-            continue;
-        }
-        match guess_by_symbol(&file.exchange, &file.symbol) {
-            Ok(named) => {
-                let types = &mut found
-                    .entry(named.key.clone())
-                    .or_insert_with(|| bare_instrument(&named.key, &file.exchange, &file.symbol, day))
-                    .data_types;
-                types.push(file.data_type);
-                types.sort();
-                types.dedup();
-            }
-            Err(error) => {
-                unnamed.insert(error.to_string());
+        let symbols = if is_group { symbols_inside(folder, file)? } else { vec![file.symbol.clone()] };
+        for symbol in symbols {
+            let named = match guess_by_symbol(&file.exchange, &symbol) {
+                Ok(named) => named,
+                Err(error) => {
+                    unnamed.insert(error.to_string());
+                    continue;
+                }
+            };
+            let bare = || bare_instrument(&named.key, &file.exchange, &symbol, day);
+            let instrument = found.entry(named.key.clone()).or_insert_with(bare);
+            let lists = [Some(&mut instrument.data_types), is_group.then_some(&mut instrument.group_data_types)];
+            for list in lists.into_iter().flatten() {
+                list.push(file.data_type);
+                list.sort();
+                list.dedup();
             }
         }
     }
-    found.into_values().collect()
+    Ok(found.into_values().filter(|i| selection.takes_type(i.key.instrument_type())).collect())
+}
+
+fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {
+    let failed = |source| EngineError::Convert { file: file.path(), source };
+    let unreadable = |source| EngineError::Folder { folder: folder.root().display().to_string(), source };
+    let (reader, bytes) = folder.open_file(file).map_err(unreadable)?;
+    let input = Input { reader, bytes };
+    let stop = CancellationToken::new();
+    let decoded = decode_file(input, file.data_type.table(), Expectation::default(), &stop, |_| Ok(())).map_err(failed)?;
+    Ok(decoded.names.iter().map(|name| dataset_symbol(&name.symbol)).collect())
 }
 
 /// An instrument of which only key and symbol are known, alive on one day.

@@ -127,7 +127,7 @@ impl Lake {
         let text = source.to_string();
         match &source {
             StoreError::NotFound { .. } => LakeError::NoBucket { url, source },
-            other if is_refusal(other) || text.contains("metadata") || text.contains("credential") => {
+            other if is_refusal(other) || text.contains("token request") || text.contains("credential") => {
                 LakeError::NoAccess { url, source }
             }
             _ if text.contains("NoSuchBucket") || text.contains("404") => LakeError::NoBucket { url, source },

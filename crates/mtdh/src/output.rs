@@ -33,7 +33,7 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
     let mut out = io::stdout().lock();
     match format {
         Format::Table if rows.rows.is_empty() => {}
-        Format::Table => writeln!(out, "{}", table(rows))?,
+        Format::Table => writeln!(out, "{}", table(rows).trim_fmt())?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, document)?;
             writeln!(out)?;
@@ -81,6 +81,7 @@ fn table(rows: &Rows) -> Table {
     let is_number =
         |cell: &String| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit() || b".,%-".contains(&b));
     for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
         if rows.rows.iter().all(|row| row.get(index).is_some_and(is_number)) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -166,7 +166,7 @@ impl Settings {
                 (Some(_), "tardis_api_key") => "(set, not shown)".to_owned(),
                 (Some(value), _) => {
                     let text = value.as_str().map(str::to_owned);
-                    text.or(value.to_i128().map(|n| n.to_string())).unwrap_or_default()
+                    text.or(value.to_u128().map(|n| n.to_string())).unwrap_or_default()
                 }
             };
             let metadata = value.and_then(|_| self.figment.find_metadata(s.name));

@@ -233,6 +233,17 @@ impl Folder {
         self.files.contains_key(file)
     }
 
+    /// A file's bytes, as they lie there, and how many they are.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be read.
+    pub fn open_file(&self, file: &VendorFile) -> io::Result<(Box<dyn io::BufRead + Send>, u64)> {
+        let path = self.files.get(file).ok_or(io::ErrorKind::NotFound)?;
+        let opened = std::fs::File::open(path)?;
+        let bytes = opened.metadata()?.len();
+        Ok((Box::new(io::BufReader::with_capacity(1 << 16, opened)), bytes))
+    }
+
     async fn fetch(&self, file: &VendorFile, on_bytes: &(dyn Fn(u64) + Send + Sync)) -> Result<Answer, FetchError> {
         let Some(path) = self.files.get(file) else {
             return Err(FetchError::NotInFolder { folder: self.root.clone(), path: file.path() });

@@ -504,7 +504,7 @@ enum Fault {
 impl Fault {
     fn describe(&self, table: &Table, is_empty: bool) -> String {
         match self {
-            Fault::TooFewCells if is_empty => "empty line".to_owned(),
+            _ if is_empty => "empty line".to_owned(),
             Fault::TooFewCells => "too few cells".to_owned(),
             Fault::TooManyCells => "too many cells".to_owned(),
             Fault::NoName => "no exchange or no symbol".to_owned(),

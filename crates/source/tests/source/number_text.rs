@@ -2,7 +2,7 @@
 
 /// A number's sign, its digits without zeros at either end, and the power of ten of its last digit. Equal for equal
 /// numbers.
-pub fn canonical(text: &str) -> (bool, String, i64) {
+pub fn canonical(text: &str) -> (bool, String, i128) {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (is_negative, digits) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -12,8 +12,8 @@ pub fn canonical(text: &str) -> (bool, String, i64) {
         return (false, String::new(), 0);
     }
     let zeros = all.len() - all.trim_end_matches('0').len();
-    let exponent: i64 = exponent.parse().unwrap();
-    (is_negative, significant.to_owned(), exponent - fraction.len() as i64 + zeros as i64)
+    let exponent: i128 = exponent.parse().unwrap();
+    (is_negative, significant.to_owned(), exponent - fraction.len() as i128 + zeros as i128)
 }
 
 /// Whether printing a float gives the number of a text again.
