@@ -173,8 +173,10 @@ impl Lake {
             path: entry.path.to_string(),
             source,
         })?;
+        // The reader repeats the footer's pairs at the schema; they are facts, not columns.
+        let schema = Arc::new(Schema::new(arrow.schema().fields().clone()));
         let rows = metadata.file_metadata().num_rows().max(0) as u64;
-        Ok(Footer { facts, rows, schema: arrow.schema().clone() })
+        Ok(Footer { facts, rows, schema })
     }
 
     /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and

@@ -14,6 +14,7 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, Up
 use tokio::sync::Mutex;
 
 use crate::error::{LakeError, is_refusal};
+use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
 use crate::open::{LakeOptions, Place, Remote, place};
 use crate::stage::{Stage, Workplace};
@@ -125,12 +126,14 @@ impl Lake {
     fn first_failure(&self, source: StoreError) -> LakeError {
         let url = self.inner.url.clone();
         let text = source.to_string();
-        match &source {
-            StoreError::NotFound { .. } => LakeError::NoBucket { url, source },
-            other if is_refusal(other) || text.contains("token request") || text.contains("credential") => {
+        match refused_status(&text) {
+            Some(404) => LakeError::NoBucket { url, source },
+            Some(401 | 403) => LakeError::NoAccess { url, source },
+            _ if matches!(source, StoreError::NotFound { .. }) => LakeError::NoBucket { url, source },
+            // Without credentials the client asks for a metadata server, and names it when there is none.
+            _ if is_refusal(&source) || text.contains("metadata") || text.contains("credential") => {
                 LakeError::NoAccess { url, source }
             }
-            _ if text.contains("NoSuchBucket") || text.contains("404") => LakeError::NoBucket { url, source },
             _ => LakeError::Store { path: url, source },
         }
     }
@@ -163,7 +166,7 @@ impl Lake {
 
     fn temporary_folder(&self) -> PathBuf {
         match &self.inner.place {
-            Place::Local(root) => root.join(crate::layout::TEMPORARY),
+            Place::Local(root) => root.join(TEMPORARY),
             Place::Remote(_) => std::env::temp_dir().join("mtdh"),
         }
     }
@@ -312,21 +315,13 @@ impl Lake {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
         let found = store.list(Some(&self.full(prefix))).map_ok(|meta| (meta.location, meta.size));
         let found: Vec<(Path, u64)> = found.try_collect().await.map_err(Self::store_failure(prefix))?;
-        let own_prefix = Path::parse(self.prefix()).unwrap_or_default();
-        let is_local = self.folder().is_some();
-        let mut entries: Vec<Entry> = found
-            .into_iter()
-            .filter_map(|(full, bytes)| {
-                let mut parts = full.prefix_match(&own_prefix)?.peekable();
-                let is_unfinished = is_local && parts.peek().is_some_and(|p| p.as_ref() == crate::layout::TEMPORARY);
-                (!is_unfinished).then(|| Entry { path: Path::from_iter(parts), bytes })
-            })
-            .collect();
+        let entry = |(full, bytes)| Some(Entry { path: self.own(&full)?, bytes });
+        let mut entries: Vec<Entry> = found.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
 
-    /// The folders directly below `prefix`, sorted.
+    /// The folders directly below `prefix`, sorted; as in [`Lake::list`].
     ///
     /// # Errors
     /// When the store fails.
@@ -336,7 +331,7 @@ impl Lake {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             other => other.map_err(Self::store_failure(prefix))?,
         };
-        let mut folders = listed.common_prefixes;
+        let mut folders: Vec<Path> = listed.common_prefixes.iter().filter_map(|full| self.own(full)).collect();
         folders.sort();
         Ok(folders)
     }
@@ -362,6 +357,14 @@ impl Lake {
         }
     }
 
+    /// A path of the store as the lake knows it; nothing for what is none of the lake's objects.
+    fn own(&self, full: &Path) -> Option<Path> {
+        let prefix = Path::parse(self.prefix()).unwrap_or_default();
+        let own = Path::from_iter(full.prefix_match(&prefix)?);
+        let is_unfinished = self.folder().is_some() && own.as_ref().split('/').next() == Some(TEMPORARY);
+        (!is_unfinished).then_some(own)
+    }
+
     /// A path of the lake as the store knows it.
     pub(crate) fn full(&self, path: &Path) -> Path {
         match (self.prefix(), path.as_ref()) {
@@ -370,4 +373,10 @@ impl Lake {
             (prefix, path) => Path::parse(format!("{prefix}/{path}")).unwrap_or_default(),
         }
     }
+}
+
+/// The status of an answer to a listing, which the store's client tells in words alone.
+fn refused_status(text: &str) -> Option<u16> {
+    let (_, after) = text.split_once("status code: ")?;
+    after.get(..3)?.parse().ok()
 }

@@ -12,7 +12,7 @@ use axum::http::{Method, StatusCode};
 
 use crate::config::Config;
 use crate::datasets::{check_use, is_blocked};
-use crate::front::answer::Answer;
+use crate::front::answer::{Answer, Refused};
 use crate::front::ask::Ask;
 use crate::keys::{Unauthorized, access, describe, may_read_instruments};
 use crate::universe::{Universe, profile};
@@ -77,7 +77,7 @@ where
 fn all_instruments(world: &World, config: &Arc<Config>, ask: &Ask, exchange: &str) -> Answer {
     let universe = match readable(world, config, ask, exchange) {
         Ok(universe) => universe,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let text = ask.parameter("filter").unwrap_or_default();
     match filter::read(&text) {
@@ -89,7 +89,7 @@ fn all_instruments(world: &World, config: &Arc<Config>, ask: &Ask, exchange: &st
 fn one_instrument(world: &World, config: &Config, ask: &Ask, exchange: &str, symbol: &str) -> Answer {
     let universe = match readable(world, config, ask, exchange) {
         Ok(universe) => universe,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let now_us = config.now.timestamp_micros();
     match instruments::one(&universe, now_us, symbol) {
@@ -102,15 +102,15 @@ fn one_instrument(world: &World, config: &Config, ask: &Ask, exchange: &str, sym
 }
 
 /// The instruments of an exchange, if the key may read them.
-fn readable(world: &World, config: &Config, ask: &Ask, exchange: &str) -> Result<Arc<Universe>, Answer> {
+fn readable(world: &World, config: &Config, ask: &Ask, exchange: &str) -> Result<Arc<Universe>, Refused> {
     if profile::find(exchange).is_none() {
         let message =
             format!("invalid `exchange` parameter: `{exchange}`; exchanges are listed at /v1/exchanges");
-        return Err(Answer::vendor_error(400, INVALID, &message));
+        return Err(Answer::vendor_error(400, INVALID, &message).into());
     }
     check_use(world, config, ask.bearer(), ask.peer)?;
     may_read_instruments(access(ask.bearer()), exchange).map_err(refuse)?;
-    Universe::of(config, exchange).ok_or_else(|| Answer::vendor_error(404, 404, "not found"))
+    Universe::of(config, exchange).ok_or_else(|| Answer::vendor_error(404, 404, "not found").into())
 }
 
 fn refuse(refusal: Unauthorized) -> Answer {

@@ -13,7 +13,7 @@ use mtdh_core::{DataType, Day};
 use serde_json::json;
 
 use crate::files::FileName;
-use crate::front::answer::{Answer, status_of};
+use crate::front::answer::{Answer, Refused, status_of};
 use crate::front::ask::Ask;
 use crate::market::Source;
 use crate::times::{HOUR_US, MINUTE_US};
@@ -80,14 +80,14 @@ pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
     };
     let wanted = match Wanted::read(world, ask, market) {
         Ok(wanted) => wanted,
-        Err(answer) => return weighed(answer),
+        Err(answer) => return weighed(*answer),
     };
     let text = blocking(move || wanted.text()).await;
     weighed(Answer::new(StatusCode::OK, "application/json;charset=UTF-8", text))
 }
 
-fn failure(status: u16, code: i64, message: &str) -> Answer {
-    Answer::json(status_of(status), &json!({"code": code, "msg": message}))
+fn failure(status: u16, code: i64, message: &str) -> Refused {
+    Answer::json(status_of(status), &json!({"code": code, "msg": message})).into()
 }
 
 /// Which candles are wanted.
@@ -102,7 +102,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(world: &World, ask: &Ask, market: Market) -> Result<Wanted, Answer> {
+    fn read(world: &World, ask: &Ask, market: Market) -> Result<Wanted, Refused> {
         let parameter = |name: &str| ask.parameter(name).filter(|value| !value.is_empty());
         let mandatory = |name: &str| {
             let message = format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed.");

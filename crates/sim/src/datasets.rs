@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::config::{Config, Redirect, Unexported};
 use crate::files::{self, File, FileName, Refusal};
-use crate::front::answer::Answer;
+use crate::front::answer::{Answer, Refused};
 use crate::front::ask::Ask;
 use crate::key_use::Wait;
 use crate::keys::{access, may_read_file};
@@ -31,7 +31,7 @@ const UNAVAILABLE: i64 = 140;
 pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
     let config = world.config();
     match granted(world, &config, ask) {
-        Err(answer) => answer,
+        Err(answer) => *answer,
         Ok((name, _)) if is_redirected(&config, ask) => {
             let location = store::signed_url(world, &name, config.options.further_redirects);
             Answer::empty(StatusCode::FOUND).with(LOCATION, &location)
@@ -46,12 +46,12 @@ pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
 }
 
 /// The file that is asked for, if it exists and may be read.
-fn granted(world: &World, config: &Config, ask: &Ask) -> Result<(FileName, File), Answer> {
+fn granted(world: &World, config: &Config, ask: &Ask) -> Result<(FileName, File), Refused> {
     if is_blocked(ask.header("user-agent")) {
-        return Err(Answer::edge_blocked());
+        return Err(Answer::edge_blocked().into());
     }
     if ask.method != Method::GET {
-        return Err(not_found());
+        return Err(not_found().into());
     }
     check_use(world, config, ask.bearer(), ask.peer)?;
     let name = file_name(&ask.segments(), config)?;
@@ -60,7 +60,7 @@ fn granted(world: &World, config: &Config, ask: &Ask) -> Result<(FileName, File)
         refusal @ (Refusal::UnknownExchange | Refusal::UnknownSymbol { .. } | Refusal::NoSuchDataType { .. }),
     ) = found
     {
-        return Err(refuse(refusal, &name, config.options.unexported));
+        return Err(refuse(refusal, &name, config.options.unexported).into());
     }
     may_read_file(access(ask.bearer()), &name.exchange, name.day)
         .map_err(|no| Answer::vendor_error(401, no.code, no.message))?;
@@ -74,11 +74,11 @@ pub(crate) fn check_use(
     config: &Config,
     key: Option<&str>,
     peer: IpAddr,
-) -> Result<(), Answer> {
+) -> Result<(), Refused> {
     let now_us = config.now.timestamp_micros();
     world.key_use.request(key, peer, &config.options.budget, now_us).map_err(|wait| match wait {
-        Wait::OtherAddress { seconds } => Answer::key_locked(seconds),
-        Wait::Budget { seconds } => Answer::too_many_requests(Some(&seconds.to_string())),
+        Wait::OtherAddress { seconds } => Answer::key_locked(seconds).into(),
+        Wait::Budget { seconds } => Answer::too_many_requests(Some(&seconds.to_string())).into(),
     })
 }
 
@@ -96,11 +96,13 @@ fn is_redirected(config: &Config, ask: &Ask) -> bool {
 }
 
 /// Reads `v1/{exchange}/{type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`.
-fn file_name(segments: &[String], config: &Config) -> Result<FileName, Answer> {
-    let [version, exchange, data_type, year, month, day, file] = segments else { return Err(not_found()) };
+fn file_name(segments: &[String], config: &Config) -> Result<FileName, Refused> {
+    let [version, exchange, data_type, year, month, day, file] = segments else {
+        return Err(not_found().into());
+    };
     let symbol = file.strip_suffix(".csv.gz").filter(|_| version == "v1").ok_or_else(not_found)?;
     if profile::find(exchange).is_none() {
-        return Err(invalid("exchange", exchange, "exchanges are listed at /v1/exchanges"));
+        return Err(invalid("exchange", exchange, "exchanges are listed at /v1/exchanges").into());
     }
     let known = DataType::ALL.into_iter().find(|known| known.name() == data_type);
     let data_type = known.ok_or_else(|| invalid("dataType", data_type, "see /v1/exchanges/{exchange}"))?;

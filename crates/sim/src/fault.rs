@@ -2,6 +2,7 @@
 //!
 //! Not how it is done on the wire: that is `sabotage`.
 
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 /// One thing that goes wrong. The first fault of the list that fits a request is the one that happens.
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Fault {
     /// Which server.
     pub host: Host,
-    /// Part of the path and query; `*` stands for any text. Empty: every request.
+    /// Part of the path and query, as sent or with its percent signs decoded; `*` stands for any text. Empty: every
+    /// request.
     #[serde(default)]
     pub url_contains: String,
     /// HTTP method; absent: all.
@@ -35,10 +37,11 @@ impl Fault {
     }
 
     pub(crate) fn fits(&self, host: Host, method: &str, url: &str, attempt: u32) -> bool {
+        let decoded = percent_decode_str(url).decode_utf8_lossy();
         self.host == host
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method))
             && self.attempts.contains(attempt)
-            && contains(url, &self.url_contains)
+            && (contains(url, &self.url_contains) || contains(&decoded, &self.url_contains))
     }
 }
 
@@ -256,6 +259,8 @@ mod tests {
         assert!(faults[1].fits(Host::Gcs, "PUT", "/lake/a", 2));
         assert!(!faults[1].fits(Host::Gcs, "PUT", "/lake/a", 3));
         assert!(!faults[1].fits(Host::Gcs, "GET", "/lake/a", 1));
+        let of_day = Fault::always(Host::Gcs, "day-2024", FaultKind::Reset);
+        assert!(of_day.fits(Host::Gcs, "GET", "/lake/day%2D2024", 1));
         let again: Vec<Fault> = serde_json::from_str(&serde_json::to_string(&faults).unwrap()).unwrap();
         assert_eq!(again, faults);
     }

@@ -35,6 +35,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// Path and query without percent signs.
+    pub fn decoded_url(&self) -> String {
+        percent_encoding::percent_decode_str(&self.url).decode_utf8_lossy().into_owned()
+    }
+
     /// A header's value, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())

@@ -12,7 +12,10 @@ pub(crate) fn iso(us: i64) -> String {
     let (year, month, day) = (instant.year(), instant.month(), instant.day());
     let (hour, minute, second) = (instant.hour(), instant.minute(), instant.second());
     // By hand, because metadata has hundreds of thousands of them.
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", instant.timestamp_subsec_millis())
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        instant.timestamp_subsec_millis()
+    )
 }
 
 /// `Fri, 01 Mar 2024 08:00:00 GMT`.

@@ -58,11 +58,12 @@ pub(crate) enum Subject<'a> {
     Group(Kind),
 }
 
+type MadeBefore = HashMap<(Scope, &'static str), Arc<Universe>>;
+
 impl Universe {
     /// The exchange's instruments, if there is such an exchange. Kept once made.
     pub(crate) fn of(config: &Config, exchange: &str) -> Option<Arc<Universe>> {
-        static MADE: LazyLock<Mutex<HashMap<(Scope, &'static str), Arc<Universe>>>> =
-            LazyLock::new(Mutex::default);
+        static MADE: LazyLock<Mutex<MadeBefore>> = LazyLock::new(Mutex::default);
         const MOST: usize = 64;
         let profile = profile::find(exchange)?;
         let key = (scope(config), profile.id);

@@ -78,6 +78,11 @@ impl Connected<IncomingStream<'_, Listener>> for Switch {
     }
 }
 
+/// Waits until the world ends.
+pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow_and_update() && stopped.changed().await.is_ok() {}
+}
+
 /// One connection.
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -87,15 +92,15 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    fn new(stream: TcpStream, peer: SocketAddr, mut stopped: watch::Receiver<bool>) -> Wire {
+    fn new(stream: TcpStream, peer: SocketAddr, stopped: watch::Receiver<bool>) -> Wire {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection without TCP_NODELAY");
         }
-        let stopped: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
-            // An error means that the world is gone, which is an end as well.
-            if stopped.wait_for(|stopped| *stopped).await.is_err() {}
-        });
-        Wire { stream, switch: Switch { is_broken: Arc::default(), peer: peer.ip() }, stopped: Some(stopped) }
+        Wire {
+            stream,
+            switch: Switch { is_broken: Arc::default(), peer: peer.ip() },
+            stopped: Some(Box::pin(ended(stopped))),
+        }
     }
 
     /// An error once the connection has to end.

@@ -1,1 +1,13 @@
+//! Tests of where data rests: one suite of storage over a folder and over a bucket, and partitions from writing to
+//! reading slices.
 
+// Helpers of tests are tests too, which clippy does not see.
+#![allow(clippy::unwrap_used)]
+
+mod bucket;
+mod folder;
+mod partitions;
+mod slices;
+mod storage;
+mod stores;
+mod trades;

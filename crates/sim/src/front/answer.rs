@@ -19,6 +19,9 @@ pub(crate) struct Answer {
     pub(crate) pace: Pace,
 }
 
+/// An answer in the place of what was wanted. Boxed, because results are passed about.
+pub(crate) type Refused = Box<Answer>;
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) enum Body {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::answer::{Answer, Body, Pace};
 use crate::request_log::InFlight;
+use crate::wire::ended;
 use crate::world::World;
 
 const PIECE_BYTES: usize = 64 << 10;
@@ -87,8 +88,7 @@ async fn end_badly() -> io::Result<Bytes> {
 }
 
 /// Sends nothing until the world ends.
-async fn end_with_world(mut stopped: watch::Receiver<bool>) -> io::Result<Bytes> {
-    // An error means that the world is gone, which is an end as well.
-    if stopped.wait_for(|stopped| *stopped).await.is_err() {}
+async fn end_with_world(stopped: watch::Receiver<bool>) -> io::Result<Bytes> {
+    ended(stopped).await;
     Err(io::ErrorKind::ConnectionAborted.into())
 }

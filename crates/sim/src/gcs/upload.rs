@@ -40,7 +40,7 @@ pub(super) fn answer(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, G
             store(world, ask, bucket, (said, content_type), ask.body.clone(), &Conditions::of_query(ask)?)
         }
         Some("multipart") => {
-            let (said, content_type, content) = related_parts(ask)?;
+            let Related { said, content_type, content } = related_parts(ask)?;
             store(world, ask, bucket, (said, content_type.as_deref()), content, &Conditions::of_query(ask)?)
         }
         Some("resumable") => begin(world, ask, bucket),
@@ -76,8 +76,15 @@ fn object(content: Bytes, said: &Map<String, Value>, content_type: Option<&str>)
     Object::whole(content, about, &Claimed { md5: text("md5Hash"), crc32c: text("crc32c") })
 }
 
-/// The parts of a `multipart/related` body: what is said of the object, the content's type, and the content.
-fn related_parts(ask: &Ask) -> Result<(Map<String, Value>, Option<String>, Bytes), GcsError> {
+/// The parts of a `multipart/related` body.
+struct Related {
+    /// What is said of the object.
+    said: Map<String, Value>,
+    content_type: Option<String>,
+    content: Bytes,
+}
+
+fn related_parts(ask: &Ask) -> Result<Related, GcsError> {
     let wrong = |what: &str| GcsError::Invalid(format!("multipart body: {what}"));
     let header = ask.header("content-type").unwrap_or_default();
     let boundary =
@@ -94,7 +101,7 @@ fn related_parts(ask: &Ask) -> Result<(Map<String, Value>, Option<String>, Bytes
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
     });
-    Ok((said, content_type, content))
+    Ok(Related { said, content_type, content })
 }
 
 /// Where a mark begins a line.

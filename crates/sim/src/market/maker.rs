@@ -148,7 +148,11 @@ impl<'a> Maker<'a> {
             return self.publish_ticker(us);
         }
         self.move_book(us);
-        let at = stamp(self.source.profile, us, &mut self.rng);
+        let mut at = stamp(self.source.profile, us, &mut self.rng);
+        if self.source.profile.has_ordered_trades {
+            let before = self.day.trades.last().map_or(i64::MIN, |trade| trade.at.exchange_us);
+            at.exchange_us = at.exchange_us.max(before);
+        }
         let fills = std::mem::take(&mut self.step.fills);
         for fill in &fills {
             self.trade(at, fill);
@@ -198,7 +202,11 @@ impl<'a> Maker<'a> {
     fn publish_ticker(&mut self, us: i64) {
         let state = self.ticker.update(self.source, &self.value, us, self.last_tick, &mut self.rng);
         if let Some(state) = state {
-            self.day.tickers.push((stamp(self.source.profile, us, &mut self.rng), state));
+            let mut at = stamp(self.source.profile, us, &mut self.rng);
+            if self.source.profile.has_untimed_ticker {
+                at.exchange_us = at.local_us;
+            }
+            self.day.tickers.push((at, state));
         }
     }
 

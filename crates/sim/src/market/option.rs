@@ -106,7 +106,7 @@ pub(crate) fn publish(listing: &Listing, value: &Value, us: i64, shown: Shown, r
     let mark = model.price / unit;
     let level = |level: Level| (listing.price(level.tick), listing.amount(level.lots));
     let implied = |level: Level| implied(&model, listing.price(level.tick).to_f64() * unit);
-    let has_greeks = !rng.chance(60);
+    let has_greeks = !rng.chance(200);
     OptionState {
         open_interest: (!rng.chance(80)).then(|| listing.amount(shown.open_interest)),
         last: shown.last.map(|tick| listing.price(tick)),

@@ -104,7 +104,9 @@ fn options(scope: Scope, family: &Family, end: Day) -> Vec<Listing> {
     let pattern = pattern(family, listed_us, at_hour(end, 8));
     (lowest..lowest + strikes)
         .flat_map(|count| [true, false].map(|is_call| (step.times(count), is_call)))
-        .map(|(strike, is_call)| option(family, &pattern, &date, OptionTerms { strike, is_call, expiry_us: at_hour(end, 8) }))
+        .map(|(strike, is_call)| {
+            option(family, &pattern, &date, OptionTerms { strike, is_call, expiry_us: at_hour(end, 8) })
+        })
         .collect()
 }
 

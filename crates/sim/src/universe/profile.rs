@@ -67,6 +67,10 @@ pub(crate) struct Profile {
     pub(crate) has_unknown_sides: bool,
     /// Whether its book messages carry no time, so that the vendor writes its own.
     pub(crate) has_untimed_book: bool,
+    /// Whether its derivative ticker carries no time, so that the vendor writes its own.
+    pub(crate) has_untimed_ticker: bool,
+    /// Whether its trades always come in the order in which it stamped them.
+    pub(crate) has_ordered_trades: bool,
     /// Step of its clock, microseconds.
     pub(crate) clock_us: i64,
     /// Time that its messages take to the vendor's recorder: the least, microseconds.
@@ -126,6 +130,8 @@ const SPOT: Profile = Profile {
     trade_id: TradeId::Rising,
     has_unknown_sides: false,
     has_untimed_book: false,
+    has_untimed_ticker: false,
+    has_ordered_trades: false,
     clock_us: 1_000,
     latency_us: 4_000,
     has_groups: true,
@@ -161,6 +167,7 @@ static PROFILES: &[Profile] = &[
     },
     Profile {
         id: "binance-futures",
+        has_ordered_trades: true,
         name: "Binance USDT Futures",
         since: "2019-11-17",
         channels: &[
@@ -178,6 +185,7 @@ static PROFILES: &[Profile] = &[
     },
     Profile {
         id: "binance-delivery",
+        has_ordered_trades: true,
         name: "Binance COIN Futures",
         since: "2020-06-16",
         channels: &[
@@ -195,6 +203,7 @@ static PROFILES: &[Profile] = &[
     },
     Profile {
         id: "binance",
+        has_ordered_trades: true,
         name: "Binance Spot",
         channels: &["trade", "depth", "depthSnapshot", "bookTicker", "ticker"],
         ..SPOT
@@ -291,6 +300,7 @@ static PROFILES: &[Profile] = &[
     },
     Profile {
         id: "hyperliquid",
+        has_untimed_ticker: true,
         name: "Hyperliquid",
         since: "2023-10-29",
         channels: &["l2Book", "trades", "activeAssetCtx", "bbo"],

@@ -1,0 +1,136 @@
+//! Partitions: written, described by themselves, told from other files.
+
+use std::sync::Arc;
+
+use arrow_array::{Int64Array, RecordBatch, TimestampNanosecondArray};
+use mtdh_core::DataType;
+use mtdh_core::partition::Partition;
+use mtdh_core::table::Table;
+use mtdh_lake::read::ReadCost;
+use mtdh_lake::write::PartitionWriter;
+use mtdh_lake::{Existing, Lake, LakeError, layout};
+use parquet::arrow::ArrowWriter;
+
+use crate::stores::{content, local, on_each_store, publish, words};
+use crate::trades;
+
+#[tokio::test]
+async fn a_partition_tells_its_facts() {
+    on_each_store(async |lake| {
+        for rows in [0, 1, 3 * trades::BATCH_ROWS + 5] {
+            trades::publish(lake, &trades::object(rows)).await;
+            let entry = lake.entry(&trades::path()).await.unwrap().unwrap();
+            let footer = lake.footer(&entry).await.unwrap();
+            assert_eq!(footer.facts, trades::facts(rows), "{}", lake.url());
+            assert_eq!(footer.rows, rows as u64, "{}", lake.url());
+            assert_eq!(&footer.schema, DataType::Trades.table().schema(), "{}", lake.url());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_partition_without_rows_has_the_full_schema_of_its_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = local(folder.path());
+    for data_type in DataType::ALL {
+        let partition = Partition { data_type, ..trades::partition() };
+        let facts = mtdh_core::facts::Facts { partition: partition.clone(), ..trades::facts(0) };
+        let table: &Table = data_type.table();
+        let writer = PartitionWriter::new(table, &partition.key, Vec::new()).unwrap();
+        let object = writer.finish(&facts).unwrap();
+        let path = layout::partition(&partition);
+        publish(&lake, path.as_ref(), &object, Existing::Keep).await.unwrap();
+        let footer = lake.footer(&lake.entry(&path).await.unwrap().unwrap()).await.unwrap();
+        assert_eq!((&footer.schema, footer.rows, footer.facts), (table.schema(), 0, facts), "{data_type}");
+    }
+}
+
+#[test]
+fn the_same_rows_give_the_same_bytes() {
+    for rows in [0, 1, 200_001] {
+        assert!(trades::object(rows) == trades::object(rows), "{rows} rows");
+    }
+}
+
+#[tokio::test]
+async fn a_partition_of_several_megabytes_arrives_as_it_was_written() {
+    let object = trades::object(1_000_000);
+    on_each_store(async |lake| {
+        let mut writer =
+            PartitionWriter::new(DataType::Trades.table(), &trades::partition().key, lake.stage().unwrap()).unwrap();
+        for start in (0..1_000_000).step_by(trades::BATCH_ROWS) {
+            writer.write(trades::columns(start..1_000_000.min(start + trades::BATCH_ROWS))).unwrap();
+        }
+        let stage = writer.finish(&trades::facts(1_000_000)).unwrap();
+        assert_eq!(stage.bytes(), object.len() as u64);
+        lake.publish(&trades::path(), stage, Existing::Keep).await.unwrap();
+        assert!(content(lake, trades::path().as_ref()).await.unwrap() == object, "{}", lake.url());
+    })
+    .await;
+}
+
+/// A Parquet file of one column, without facts.
+fn foreign(name: &str, column: arrow_array::ArrayRef) -> Vec<u8> {
+    let table = RecordBatch::try_from_iter([(name, column)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), None).unwrap();
+    writer.write(&table).unwrap();
+    writer.into_inner().unwrap()
+}
+
+async fn read_all(lake: &Lake) -> Result<usize, LakeError> {
+    let entry = lake.entry(&trades::path()).await?.unwrap();
+    let mut rows = 0;
+    let take = |batch: RecordBatch| {
+        rows += batch.num_rows();
+        Ok(())
+    };
+    lake.read_slice::<LakeError>(&entry, i64::MIN..i64::MAX, &Arc::new(ReadCost::default()), take).await?;
+    Ok(rows)
+}
+
+#[tokio::test]
+async fn objects_that_are_no_partitions_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = local(folder.path());
+    let whole = trades::object(10);
+    let numbers = || Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let nanoseconds = Arc::new(TimestampNanosecondArray::from(vec![1_709_251_200_000_000_000; 3]));
+    let path = trades::path();
+    for (name, object, footer, slice) in [
+        ("no bytes", Vec::new(), "cannot be read as Parquet", Err("cannot be read as Parquet")),
+        ("text", b"<html></html>".to_vec(), "cannot be read as Parquet", Err("cannot be read as Parquet")),
+        ("cut", whole[..whole.len() - 9].to_vec(), "cannot be read as Parquet", Err("cannot be read as Parquet")),
+        ("another program's", foreign("x", numbers()), "does not describe itself as a partition must", Ok(3)),
+        (
+            "another clock",
+            foreign("local_timestamp", nanoseconds),
+            "does not describe itself as a partition must",
+            Err("is not the table that belongs there: its column `local_timestamp` is Timestamp(ns), not microseconds"),
+        ),
+    ] {
+        publish(&lake, path.as_ref(), &object, Existing::Replace).await.unwrap();
+        let entry = lake.entry(&path).await.unwrap().unwrap();
+        let error = words(&lake.footer(&entry).await.unwrap_err());
+        assert!(error.starts_with(&format!("{path} {footer}")), "{name}: {error}");
+        match (read_all(&lake).await, slice) {
+            (Ok(rows), Ok(expected)) => assert_eq!(rows, expected, "{name}"),
+            (Err(error), Err(expected)) => {
+                assert!(words(&error).starts_with(&format!("{path} {expected}")), "{name}: {}", words(&error));
+            }
+            (found, _) => panic!("{name}: {found:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_went_away_is_the_stores_failure() {
+    on_each_store(async |lake| {
+        trades::publish(lake, &trades::object(10)).await;
+        let entry = lake.entry(&trades::path()).await.unwrap().unwrap();
+        lake.delete(&entry.path).await.unwrap();
+        let error = lake.footer(&entry).await.unwrap_err();
+        assert!(matches!(error, LakeError::Store { .. }), "{}: {error:?}", lake.url());
+    })
+    .await;
+}

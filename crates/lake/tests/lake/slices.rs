@@ -1,0 +1,90 @@
+//! Slices of time out of a partition: exactly their rows, for few bytes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use mtdh_lake::read::ReadCost;
+use mtdh_lake::{Lake, LakeError};
+
+use crate::stores::on_each_store;
+use crate::trades::{self, STEP_US, arrival_us};
+
+const MINUTE_US: i64 = 60_000_000;
+
+/// Arrivals of the rows of a slice, and what they cost.
+async fn slice(lake: &Lake, arrived_us: Range<i64>) -> (Vec<i64>, Arc<ReadCost>) {
+    let entry = lake.entry(&trades::path()).await.unwrap().unwrap();
+    let cost = Arc::new(ReadCost::default());
+    let mut arrivals = Vec::new();
+    lake.read_slice::<LakeError>(&entry, arrived_us, &cost, |batch| {
+        assert_eq!(&batch.schema(), trades::partition().data_type.table().schema());
+        let column = batch.column_by_name("local_timestamp").unwrap();
+        arrivals.extend(column.as_primitive::<TimestampMicrosecondType>().values());
+        let ids = batch.column_by_name("id").unwrap().as_string::<i32>();
+        let first = (arrivals[arrivals.len() - batch.num_rows()] - arrival_us(0)) / STEP_US;
+        for (number, id) in (first as usize..).zip(ids) {
+            assert_eq!(id.map(str::to_owned), (number % 1000 > 0).then(|| number.to_string()), "rows stay whole");
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    (arrivals, cost)
+}
+
+#[tokio::test]
+async fn a_slice_has_exactly_its_rows_and_costs_little() {
+    const ROWS: usize = 1_000_000;
+    let object = trades::object(ROWS);
+    let (first, end) = (arrival_us(0), arrival_us(ROWS));
+    on_each_store(async |lake| {
+        trades::publish(lake, &object).await;
+        let minute = |number: i64| first + number * MINUTE_US..first + (number + 1) * MINUTE_US;
+        for (name, arrived_us, share) in [
+            ("the first minute", minute(0), 0.1),
+            ("a minute in the middle", minute(777), 0.1),
+            ("a minute over the end of a row group", minute(174), 0.2),
+            ("one row", arrival_us(500_000)..arrival_us(500_000) + 1, 0.1),
+            ("between two rows", arrival_us(500_000) + 1..arrival_us(500_001), 0.1),
+            ("an hour", first + 600 * MINUTE_US..first + 660 * MINUTE_US, 0.2),
+            ("everything", i64::MIN..i64::MAX, 1.1),
+            ("exactly everything", first..end, 1.1),
+            ("all but the last row", first..arrival_us(ROWS - 1), 1.1),
+            ("nothing", first..first, 0.05),
+            ("a range that ends before it starts", end..first, 0.05),
+            ("before", 0..first, 0.05),
+            ("after", end..i64::MAX, 0.05),
+        ] {
+            let (found, cost) = slice(lake, arrived_us.clone()).await;
+            let expected: Vec<i64> = (0..ROWS).map(arrival_us).filter(|t| arrived_us.contains(t)).collect();
+            assert!(found == expected, "{}, {name}: {} rows, not {}", lake.url(), found.len(), expected.len());
+            let found_share = cost.bytes() as f64 / object.len() as f64;
+            assert!(found_share <= share, "{}, {name}: {found_share} of {}", lake.url(), object.len());
+            assert!(cost.requests() <= 40, "{}, {name}: {} requests", lake.url(), cost.requests());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_small_partition_costs_one_request() {
+    let object = trades::object(1000);
+    on_each_store(async |lake| {
+        trades::publish(lake, &object).await;
+        let (found, cost) = slice(lake, arrival_us(10)..arrival_us(20)).await;
+        assert_eq!(found.len(), 10);
+        assert_eq!((cost.requests(), cost.bytes()), (1, object.len() as u64), "{}", lake.url());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_partition_without_rows_has_no_slices() {
+    on_each_store(async |lake| {
+        trades::publish(lake, &trades::object(0)).await;
+        assert!(slice(lake, i64::MIN..i64::MAX).await.0.is_empty(), "{}", lake.url());
+    })
+    .await;
+}
