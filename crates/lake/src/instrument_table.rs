@@ -145,7 +145,7 @@ impl Lake {
         let path = layout::instruments_aggregate(range);
         let all: Vec<Instrument> = days.iter().flat_map(|(_, rows)| rows.clone()).collect();
         let dates = days.iter().flat_map(|(day, rows)| rows.iter().map(move |_| day.to_string()));
-        let dates: ArrayRef = Arc::new(StringArray::from_iter_values(dates));
+        let dates: ArrayRef = Arc::new(StringArray::from(dates.collect::<Vec<String>>()));
         let table = to_table(&all);
         let mut fields = vec![Arc::new(Field::new("date", dates.data_type().clone(), false))];
         fields.extend(table.schema().fields().iter().cloned());

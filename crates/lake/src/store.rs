@@ -131,7 +131,7 @@ impl Lake {
             Some(401 | 403) => LakeError::NoAccess { url, source },
             _ if matches!(source, StoreError::NotFound { .. }) => LakeError::NoBucket { url, source },
             // Without credentials the client asks for a metadata server, and names it when there is none.
-            _ if is_refusal(&source) || text.contains("metadata") || text.contains("credential") => {
+            _ if is_refusal(&source) || text.contains("token request") || text.contains("credential") => {
                 LakeError::NoAccess { url, source }
             }
             _ => LakeError::Store { path: url, source },

@@ -154,8 +154,16 @@ pub struct InstrumentsArgs {
     #[command(subcommand)]
     pub command: Option<InstrumentsCommand>,
 
+    /// First day, YYYY-MM-DD, UTC
+    #[arg(long, value_name = "DAY", required = true)]
+    pub start_date: Option<Day>,
+
+    /// Last day, included [default: the first]
+    #[arg(long, value_name = "DAY")]
+    pub end_date: Option<Day>,
+
     #[command(flatten)]
-    pub selection: Option<SelectionArgs>,
+    pub filters: FilterArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -166,7 +166,8 @@ impl Settings {
                 (Some(_), "tardis_api_key") => "(set, not shown)".to_owned(),
                 (Some(value), _) => {
                     let text = value.as_str().map(str::to_owned);
-                    text.or(value.to_u128().map(|n| n.to_string())).unwrap_or_default()
+                    let number = || Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()));
+                    text.or_else(number).unwrap_or_default()
                 }
             };
             let metadata = value.and_then(|_| self.figment.find_metadata(s.name));
@@ -293,6 +294,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".env"), "TARDIS_API_KEY='TD.marker").unwrap();
         let error = Settings::load(folder.path(), FlagLayer::default()).err().unwrap();
-        assert!(!format!("{error:?}").contains("marker"), "{error:?}");
+        assert!(!format!("{error:#}").contains("marker"), "{error:#}");
     }
 }

@@ -38,6 +38,7 @@ async fn slice(lake: &Lake, arrived_us: Range<i64>) -> (Vec<i64>, Arc<ReadCost>)
 async fn a_slice_has_exactly_its_rows_and_costs_little() {
     const ROWS: usize = 1_000_000;
     let object = trades::object(ROWS);
+    let arrivals: Vec<i64> = (0..ROWS).map(arrival_us).collect();
     let (first, end) = (arrival_us(0), arrival_us(ROWS));
     on_each_store(async |lake| {
         trades::publish(lake, &object).await;
@@ -58,7 +59,7 @@ async fn a_slice_has_exactly_its_rows_and_costs_little() {
             ("after", end..i64::MAX, 0.05),
         ] {
             let (found, cost) = slice(lake, arrived_us.clone()).await;
-            let expected: Vec<i64> = (0..ROWS).map(arrival_us).filter(|t| arrived_us.contains(t)).collect();
+            let expected: Vec<i64> = arrivals.iter().copied().filter(|t| arrived_us.contains(t)).collect();
             assert!(found == expected, "{}, {name}: {} rows, not {}", lake.url(), found.len(), expected.len());
             let found_share = cost.bytes() as f64 / object.len() as f64;
             assert!(found_share <= share, "{}, {name}: {found_share} of {}", lake.url(), object.len());

@@ -39,8 +39,9 @@ async fn an_object_is_kept_or_replaced_as_asked() {
 
 #[tokio::test]
 async fn large_objects_are_kept_or_replaced_as_asked() {
-    const BYTES: usize = (33 << 20) + 7;
-    let large: Vec<u8> = (0..BYTES).map(|i| (i / 1000) as u8).collect();
+    // More than one part of an upload.
+    const BYTES: usize = (17 << 20) + 7;
+    let large = b"0123456789abcdef!".repeat(BYTES / 17 + 1)[..BYTES].to_vec();
     let mut other = large.clone();
     other[BYTES - 1] ^= 1;
     on_each_store(async |lake| {

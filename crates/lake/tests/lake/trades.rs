@@ -65,7 +65,7 @@ pub fn columns(numbers: std::ops::Range<usize>) -> Vec<ArrayRef> {
     // Figures that compress about as badly as real ones.
     let scattered = |n: usize, below: usize| ((n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) % below) as f64;
     let price = |n: usize| 60_000.0 + scattered(n, 4_000) / 2.0;
-    let amount = |n: usize| scattered(n + 7, 1_000_000) / 1_000.0;
+    let amount = |n: usize| scattered(n + 7, 10_000) / 1_000.0;
     vec![
         Arc::new(arrivals()),
         Arc::new(arrivals()),

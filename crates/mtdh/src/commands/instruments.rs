@@ -9,15 +9,16 @@ use mtdh_engine::{EngineError, Lake};
 
 use super::{Session, connect, selection};
 use crate::Outcome;
-use crate::args::{InstrumentsArgs, InstrumentsCommand, ListArgs};
+use crate::args::{InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
 use crate::output::{Rows, note, print};
 
 pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
-    match (args.command, args.selection) {
+    let InstrumentsArgs { command, start_date, end_date, filters } = args;
+    match (command, start_date) {
         (Some(InstrumentsCommand::Show { key, date }), _) => show(session, &key, date).await,
         (Some(InstrumentsCommand::List(args)), _) => list(session, &args).await,
-        (None, Some(args)) => {
-            let selection = selection(&args)?;
+        (None, Some(start_date)) => {
+            let selection = selection(&SelectionArgs { start_date, end_date, filters })?;
             let connection = connect(&session.addresses)?;
             connection.lake.check_writable().await?;
             let report =

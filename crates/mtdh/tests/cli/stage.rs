@@ -1,0 +1,110 @@
+//! What the tests share: a stand-in vendor, a folder for the lake, and runs of the program.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use mtdh_sim::{Config, FULL_KEY, Fault, Sim, Size};
+use tempfile::TempDir;
+
+/// A first day of a month, which needs no key.
+pub const DAY: &str = "2024-03-01";
+
+/// A vendor, and a folder that goes with the test.
+pub struct Stage {
+    pub sim: Sim,
+    folder: TempDir,
+    /// Serves the vendor's answers as long as the test goes on.
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Stage {
+    pub fn new() -> Stage {
+        Stage::with(Vec::new())
+    }
+
+    pub fn with(faults: Vec<Fault>) -> Stage {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let config = Config { size: Size::Small, faults, ..Config::default() };
+        let sim = runtime.block_on(Sim::start(config)).unwrap();
+        Stage { sim, folder: tempfile::tempdir().unwrap(), _runtime: runtime }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program with the vendor's addresses and a key in its environment, and nothing else of this machine's.
+    pub fn command(&self, words: &str) -> Command {
+        let mut command = program(words);
+        command
+            .current_dir(self.folder.path())
+            .env("TARDIS_API_URL", self.sim.api_url())
+            .env("TARDIS_DATASETS_URL", self.sim.datasets_url())
+            .env("TARDIS_API_KEY", FULL_KEY)
+            .env("MTDH_CACHE_DIR", self.path("cache"))
+            .env("MTDH_MAX_ATTEMPTS", "2")
+            .env("STORAGE_EMULATOR_HOST", self.sim.gcs_url());
+        command
+    }
+
+    pub fn run(&self, words: &str) -> Run {
+        run(self.command(words))
+    }
+
+    /// Runs and expects an exit status.
+    #[track_caller]
+    pub fn expect(&self, status: i32, words: &str) -> Run {
+        let run = self.run(words);
+        assert_eq!(run.status, status, "mtdh {words}\n{}\n{}", run.stdout, run.stderr);
+        run
+    }
+}
+
+/// The program without any setting.
+pub fn program(words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mtdh"));
+    command
+        .args(words.split_whitespace())
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .env("GCE_METADATA_HOST", "127.0.0.1:1")
+        .env("GCE_METADATA_IP", "127.0.0.1:1")
+        .stdin(Stdio::null());
+    command
+}
+
+pub fn run(mut command: Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Every file of a lake with its bytes, but for what tells of runs: those hold times.
+pub fn contents(lake: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![lake.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            let name = path.strip_prefix(lake).unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.starts_with("runs/") && name != "_tmp/update.lock" {
+                files.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    files
+}

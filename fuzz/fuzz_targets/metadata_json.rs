@@ -1,0 +1,33 @@
+//! Any bytes as an answer of the vendor's metadata: it is refused or understood, and an exchange that is understood
+//! becomes instruments of a day.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mtdh_core::Day;
+use mtdh_source::catalog::catalog;
+use mtdh_source::metadata::model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
+
+/// An answer and, behind a zero byte, contract terms.
+fn parts(input: &[u8]) -> (&[u8], &[u8]) {
+    match input.iter().position(|byte| *byte == 0) {
+        Some(at) => (&input[..at], &input[at + 1..]),
+        None => (input, b"[]"),
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    let (answer, terms) = parts(input);
+    let _lists = (
+        serde_json::from_slice::<Vec<ExchangeSummary>>(answer).is_ok(),
+        serde_json::from_slice::<Vec<KeyAccess>>(answer).is_ok(),
+    );
+    let Ok(details) = serde_json::from_slice::<ExchangeDetails>(answer) else { return };
+    let terms: Option<Vec<InstrumentInfo>> = serde_json::from_slice(terms).ok();
+    let day: Day = "2024-03-01".parse().expect("a day");
+    let catalog = catalog(&details, terms.as_deref(), day);
+    for instrument in &catalog.instruments {
+        assert!(instrument.is_alive(day));
+        assert_eq!(instrument.expected(day).count(), instrument.data_types.len());
+    }
+});
