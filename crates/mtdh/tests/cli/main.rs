@@ -3,6 +3,7 @@
 
 mod damaged_files;
 mod kill;
+mod layers;
 mod main_job;
 mod stage;
 mod wrong_calls;

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The checks that need nothing but Rust: format, lints, documents, licences, size of files.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step format
+cargo fmt --all --check
+
+step clippy
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step documents
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+step "files of more than 600 lines"
+long=$(git ls-files '*.rs' '*.py' | xargs wc -l | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }')
+if [ -n "$long" ]; then
+  echo "$long"
+  exit 1
+fi
+
+step licences
+# Advisories need a database from outside and are not asked for here.
+if command -v cargo-deny >/dev/null; then
+  cargo deny --offline --locked check bans licenses sources
+else
+  echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"
+fi
