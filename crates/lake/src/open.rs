@@ -67,10 +67,8 @@ fn gcs(bucket: &str, prefix: &str, options: &LakeOptions) -> object_store::Resul
         Some(_) => GoogleCloudStorageBuilder::new(),
         None => GoogleCloudStorageBuilder::from_env(),
     };
-    let mut builder = builder
-        .with_bucket_name(bucket)
-        .with_retry(retries())
-        .with_client_options(client_options());
+    let mut builder =
+        builder.with_bucket_name(bucket).with_retry(retries()).with_client_options(client_options());
     if let Some(path) = options.gcp_credentials.as_ref().filter(|_| options.gcs_emulator.is_none()) {
         builder = builder.with_service_account_path(path.to_string_lossy());
     }

@@ -169,10 +169,8 @@ impl Lake {
             ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
         let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
         let pairs = pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
-        let facts = Facts::from_pairs(pairs).map_err(|source| LakeError::Facts {
-            path: entry.path.to_string(),
-            source,
-        })?;
+        let facts = Facts::from_pairs(pairs)
+            .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })?;
         // The reader repeats the footer's pairs at the schema; they are facts, not columns.
         let schema = Arc::new(Schema::new(arrow.schema().fields().clone()));
         let rows = metadata.file_metadata().num_rows().max(0) as u64;
@@ -194,7 +192,8 @@ impl Lake {
         let parquet = |error| E::from(failure(&entry.path, error));
         let mut reader = self.reader(entry, cost)?;
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
-        let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+        let arrow =
+            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
         if let Err(reason) = check_arrival(arrow.schema()) {
             return Err(E::from(LakeError::WrongTable { path: entry.path.to_string(), reason }));
         }

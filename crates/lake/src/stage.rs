@@ -81,6 +81,9 @@ const PREFIX: &str = "mtdh-";
 
 impl Workplace {
     /// Makes a folder of this process below `parent`, and removes those of dead processes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
     pub fn create(parent: &Path) -> io::Result<Workplace> {
         fs::create_dir_all(parent)?;
         remove_abandoned(parent)?;

@@ -331,7 +331,8 @@ impl Lake {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             other => other.map_err(Self::store_failure(prefix))?,
         };
-        let mut folders: Vec<Path> = listed.common_prefixes.iter().filter_map(|full| self.own(full)).collect();
+        let mut folders: Vec<Path> =
+            listed.common_prefixes.iter().filter_map(|full| self.own(full)).collect();
         folders.sort();
         Ok(folders)
     }

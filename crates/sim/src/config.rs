@@ -183,3 +183,20 @@ pub struct Budget {
     /// Bytes of files in one day of the world's clock; then `Retry-After` says when that day ends.
     pub bytes_per_day: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_file_says_only_what_differs() {
+        let text = r#"{"size": "small", "now": "2020-06-08T12:00:00Z",
+                       "options": {"redirect": "keyed", "contracts_since": "2020-05-01", "budget": {"bytes_per_day": 5}}}"#;
+        let config: Config = serde_json::from_str(text).unwrap();
+        assert_eq!((config.seed, config.size), (1, Size::Small));
+        assert_eq!(config.options.redirect, Redirect::Keyed);
+        let again: Config = serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+        assert_eq!((again.now, again.options), (config.now, config.options));
+        assert!(serde_json::from_str::<Config>(r#"{"sede": 2}"#).is_err());
+    }
+}

@@ -203,6 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn other_years_have_their_own_options() {
+        for (now, text) in [("2020-06-09T12:00:00Z", "2020-06-08"), ("2026-09-02T12:00:00Z", "2026-09-01")] {
+            let now = now.parse().unwrap();
+            let deribit = Universe::of(&Config { now, ..Config::default() }, "deribit").unwrap();
+            let options = deribit.members(Kind::Option, profile::day(text)).count();
+            assert!((1_300..2_600).contains(&options), "{text}: {options} options");
+        }
+    }
+
+    #[test]
     fn the_known_odd_symbols_exist() {
         for (exchange, id, dataset) in [
             ("binance", "btcusdt", "BTCUSDT"),

@@ -244,7 +244,11 @@ impl Folder {
         Ok((Box::new(io::BufReader::with_capacity(1 << 16, opened)), bytes))
     }
 
-    async fn fetch(&self, file: &VendorFile, on_bytes: &(dyn Fn(u64) + Send + Sync)) -> Result<Answer, FetchError> {
+    async fn fetch(
+        &self,
+        file: &VendorFile,
+        on_bytes: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<Answer, FetchError> {
         let Some(path) = self.files.get(file) else {
             return Err(FetchError::NotInFolder { folder: self.root.clone(), path: file.path() });
         };

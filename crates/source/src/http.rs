@@ -216,7 +216,9 @@ impl HttpClient {
     fn without_key(&self, body: &[u8]) -> Vec<u8> {
         let text = String::from_utf8_lossy(body);
         match &self.key {
-            Some(key) if !key.expose_secret().is_empty() => text.replace(key.expose_secret(), "***").into_bytes(),
+            Some(key) if !key.expose_secret().is_empty() => {
+                text.replace(key.expose_secret(), "***").into_bytes()
+            }
             _ => body.to_owned(),
         }
     }
@@ -268,8 +270,7 @@ pub(crate) fn shown(url: &Url) -> String {
     url.set_query(None);
     url.set_fragment(None);
     // Both fail only for URLs that cannot have a user, which then have none to show.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
+    url.set_username("").and_then(|()| url.set_password(None)).unwrap_or(());
     url.to_string()
 }
 
@@ -359,7 +360,13 @@ mod tests {
             (429, Some(seconds(5)), "{}", true, "429"),
             (429, Some(seconds(3600)), "{}", false, "quota is used up"),
             (429, None, "", true, "429"),
-            (403, None, r#"{"code":274,"message":"in use","retryAfterSeconds":12.5}"#, true, "another address"),
+            (
+                403,
+                None,
+                r#"{"code":274,"message":"in use","retryAfterSeconds":12.5}"#,
+                true,
+                "another address",
+            ),
             (403, None, r#"{"code":"no-plan","message":"not in plan"}"#, false, "not in plan"),
             (403, None, r#"["a", "b"]"#, false, "blocked"),
             (503, Some(seconds(5)), "", true, "503"),

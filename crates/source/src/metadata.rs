@@ -129,7 +129,8 @@ impl Metadata {
             }
         }
         let etag = kept.as_ref().and_then(|k| k.etag.clone());
-        let answer = self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
+        let answer =
+            self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
         let current = answer.or(kept.map(Cached::renewed)).unwrap_or_default();
         match parse(current.clone(), &url).await {
             Ok(parsed) => {

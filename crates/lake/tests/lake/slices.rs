@@ -25,7 +25,11 @@ async fn slice(lake: &Lake, arrived_us: Range<i64>) -> (Vec<i64>, Arc<ReadCost>)
         let ids = batch.column_by_name("id").unwrap().as_string::<i32>();
         let first = (arrivals[arrivals.len() - batch.num_rows()] - arrival_us(0)) / STEP_US;
         for (number, id) in (first as usize..).zip(ids) {
-            assert_eq!(id.map(str::to_owned), (number % 1000 > 0).then(|| number.to_string()), "rows stay whole");
+            assert_eq!(
+                id.map(str::to_owned),
+                (number % 1000 > 0).then(|| number.to_string()),
+                "rows stay whole"
+            );
         }
         Ok(())
     })
@@ -60,7 +64,13 @@ async fn a_slice_has_exactly_its_rows_and_costs_little() {
         ] {
             let (found, cost) = slice(lake, arrived_us.clone()).await;
             let expected: Vec<i64> = arrivals.iter().copied().filter(|t| arrived_us.contains(t)).collect();
-            assert!(found == expected, "{}, {name}: {} rows, not {}", lake.url(), found.len(), expected.len());
+            assert!(
+                found == expected,
+                "{}, {name}: {} rows, not {}",
+                lake.url(),
+                found.len(),
+                expected.len()
+            );
             let found_share = cost.bytes() as f64 / object.len() as f64;
             assert!(found_share <= share, "{}, {name}: {found_share} of {}", lake.url(), object.len());
             assert!(cost.requests() <= 40, "{}, {name}: {} requests", lake.url(), cost.requests());

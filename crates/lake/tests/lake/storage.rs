@@ -68,7 +68,8 @@ async fn writers_of_the_same_object_agree() {
         for outcome in join_all(writers).await {
             outcome.unwrap();
         }
-        let writers = ["a", "b", "c", "d"].map(|text| publish(lake, "raw/one", text.as_bytes(), Existing::Keep));
+        let writers =
+            ["a", "b", "c", "d"].map(|text| publish(lake, "raw/one", text.as_bytes(), Existing::Keep));
         let outcomes = join_all(writers).await;
         let winners = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert_eq!(winners, 1, "{}: {outcomes:?}", lake.url());
@@ -87,7 +88,8 @@ async fn check_writers(lake: &Lake, sim: Option<&Sim>) {
         process.update(&path("report"), change).await.unwrap();
     };
     let lines: BTreeSet<String> = (0..24).map(|number| format!("line {number}")).collect();
-    join_all(lines.iter().zip(processes.iter().cycle()).map(|(line, process)| add(process, line.clone()))).await;
+    join_all(lines.iter().zip(processes.iter().cycle()).map(|(line, process)| add(process, line.clone())))
+        .await;
     let report = String::from_utf8(content(lake, "report").await.unwrap()).unwrap();
     let found: Vec<&str> = report.lines().collect();
     assert_eq!(found.len(), lines.len(), "{}: {report}", lake.url());
@@ -154,7 +156,12 @@ async fn listings_hold_every_name_as_it_is() {
         for (length, entry) in lake.list(&path("")).await.unwrap().into_iter().enumerate() {
             assert_eq!(entry.bytes, length as u64, "{url}, {}", entry.path);
             assert_eq!(lake.entry(&entry.path).await.unwrap(), Some(entry.clone()), "{url}");
-            assert_eq!(content(lake, entry.path.as_ref()).await.unwrap().len(), length, "{url}, {}", entry.path);
+            assert_eq!(
+                content(lake, entry.path.as_ref()).await.unwrap().len(),
+                length,
+                "{url}, {}",
+                entry.path
+            );
         }
     })
     .await;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, DictionaryArray, Float64Array, Int32Array, StringArray, TimestampMicrosecondArray,
+};
 use mtdh_core::DataType;
 use mtdh_core::facts::{Facts, Origin, Tally};
 use mtdh_core::partition::{Partition, Status};
@@ -59,7 +61,8 @@ pub fn facts(rows: usize) -> Facts {
 
 /// The columns of some trades; each number is also the trade's id.
 pub fn columns(numbers: std::ops::Range<usize>) -> Vec<ArrayRef> {
-    let arrivals = || TimestampMicrosecondArray::from_iter_values(numbers.clone().map(arrival_us)).with_timezone("UTC");
+    let arrivals =
+        || TimestampMicrosecondArray::from_iter_values(numbers.clone().map(arrival_us)).with_timezone("UTC");
     let words: ArrayRef = Arc::new(StringArray::from(vec!["buy", "sell", "unknown"]));
     let sides = Int32Array::from_iter_values(numbers.clone().map(|n| (n * 7 % 3) as i32));
     // Figures that compress about as badly as real ones.

@@ -235,3 +235,27 @@ fn an_instrument_has_no_rows_outside_its_life() {
     assert!(last_us < day("2024-03-01").start_us() + 8 * 3_600_000_000);
     assert_eq!(mtdh_sim::csv(&config, "deribit", DataType::Trades, day("2024-03-02"), id), None);
 }
+
+#[test]
+fn an_incident_is_a_gap_in_every_file() {
+    let config = Config::default();
+    let mut checked = 0;
+    for (exchange, symbol) in [("binance", "BTCUSDT"), ("okex-swap", "BTC-USDT-SWAP"), ("bybit", "BTCUSDT")] {
+        let details = exchange_details(&config, exchange);
+        let Some(incident) = details["incidentReports"].as_array().unwrap().last() else { continue };
+        let (from, to) = (incident["from"].as_str().unwrap(), incident["to"].as_str().unwrap());
+        let at = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_micros();
+        for data_type in [DataType::Trades, DataType::BookSnapshot5] {
+            let text = csv(&config, exchange, data_type, &from[..10], symbol);
+            let arrivals: Vec<i64> = rows(&text).iter().map(|cells| cells[3].parse().unwrap()).collect();
+            // The metadata gives milliseconds.
+            assert!(
+                !arrivals.iter().any(|us| (at(from) + 1_000..at(to)).contains(us)),
+                "{exchange} {incident}"
+            );
+            assert!(arrivals.iter().any(|us| *us < at(from)) && arrivals.iter().any(|us| *us >= at(to)));
+        }
+        checked += 1;
+    }
+    assert!(checked > 0);
+}

@@ -140,6 +140,15 @@ async fn percent_signs_do_not_matter() {
 }
 
 #[tokio::test]
+async fn the_case_of_a_symbol_matters_unless_told_otherwise() {
+    let wrong_case = path("deribit", DataType::Trades, DAY, "btc-perpetual");
+    let lenient = Options { any_case_symbols: true, ..Options::default() };
+    for (options, status) in [(Options::default(), 400), (lenient, 200)] {
+        assert_eq!(get(&with(options).await, &wrong_case).await.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_leads_to_another_origin_that_wants_no_key() {
     let options = Options { redirect: Redirect::Keyed, further_redirects: 1, ..Options::default() };
     let sim = with(options).await;

@@ -69,7 +69,12 @@ struct Case {
 }
 
 /// Fetches by a script and compares outcome and number of requests. Each further request says which one it is.
-async fn check(name: &'static str, script: impl IntoIterator<Item = Reply>, outcome: &'static str, requests: usize) {
+async fn check(
+    name: &'static str,
+    script: impl IntoIterator<Item = Reply>,
+    outcome: &'static str,
+    requests: usize,
+) {
     let case = Case { name, script: script.into_iter().collect(), outcome, requests };
     let server = Server::start(case.script).await;
     let found = text(&server, fetch(&server, 0).await);
@@ -110,7 +115,8 @@ async fn final_answers_are_asked_for_once() {
     let not_found = "the download failed: the vendor answered 404 for BASE/deribit";
     check("404 without JSON", [Reply::new(404, "404 page not found")], not_found, 1).await;
     check("404 with foreign JSON", [json(404, r#"{"message": "no route"}"#)], not_found, 1).await;
-    let quota = "the download failed: the account's quota is used up: the vendor asks to wait 3600 s for BASE/";
+    let quota =
+        "the download failed: the account's quota is used up: the vendor asks to wait 3600 s for BASE/";
     check("429 for an hour", [Reply::new(429, "").header("retry-after", "3600")], quota, 1).await;
     let closed = "the download failed: the vendor answered 503";
     check("503 for an hour", [Reply::new(503, "").header("retry-after", "3600")], closed, 1).await;
@@ -118,7 +124,9 @@ async fn final_answers_are_asked_for_once() {
 
 #[tokio::test]
 async fn absence_takes_the_vendors_own_word() {
-    for (name, status, code) in [("day outside", 400, 140), ("no such symbol", 400, 300), ("unknown", 404, 404)] {
+    for (name, status, code) in
+        [("day outside", 400, 140), ("no such symbol", 400, 300), ("unknown", 404, 404)]
+    {
         let reply = json(status, &format!(r#"{{"code": {code}, "message": "words"}}"#));
         let server = Server::start([reply]).await;
         let outcome = text(&server, fetch(&server, 0).await);
@@ -134,7 +142,10 @@ async fn passing_troubles_are_asked_again() {
         ("429 with a wait", Reply::new(429, "").header("retry-after", "0")),
         ("429 with a date", Reply::new(429, "").header("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")),
         ("key in use", json(403, r#"{"code": 274, "message": "in use", "retryAfterSeconds": 0}"#)),
-        ("400 that the vendor's clients retry", json(400, r#"{"code": 1, "message": "not in ISO 8601 format"}"#)),
+        (
+            "400 that the vendor's clients retry",
+            json(400, r#"{"code": 1, "message": "not in ISO 8601 format"}"#),
+        ),
         ("500", json(500, r#"{"code": 500, "message": "oops"}"#)),
         ("502 as a page", Reply::new(502, PAGE)),
         ("520 as a page", Reply::new(520, PAGE)),
@@ -164,9 +175,10 @@ async fn troubles_that_stay_are_named_after_the_last_attempt() {
 
 #[tokio::test]
 async fn a_vendor_that_repeats_the_key_is_not_repeated() {
-    for (status, body) in
-        [(401, json(401, &format!(r#"{{"message": "bad key {KEY}"}}"#))), (200, Reply::new(200, format!("key {KEY}")))]
-    {
+    for (status, body) in [
+        (401, json(401, &format!(r#"{{"message": "bad key {KEY}"}}"#))),
+        (200, Reply::new(200, format!("key {KEY}"))),
+    ] {
         let server = Server::start([body]).await;
         let outcome = text(&server, fetch(&server, 0).await);
         assert!(outcome.contains("key ***"), "{status}: {outcome}");
@@ -219,7 +231,9 @@ async fn every_byte_is_told() {
     let server = Server::start([sent().dripping()]).await;
     let spool = tempfile::tempdir().unwrap();
     let told = std::sync::atomic::AtomicU64::new(0);
-    let tell = |bytes| drop(told.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed));
+    let tell = |bytes| {
+        told.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    };
     archive(&server, client()).fetch(&file(), 0, spool.path(), &tell).await.unwrap();
     assert_eq!(told.into_inner(), gzip(PLAIN).len() as u64);
 }
@@ -234,7 +248,11 @@ async fn a_redirect_to_another_origin_does_not_take_the_key_along() {
     let signed = format!("{}/object?X-Amz-Signature=signed-secret", store.url());
     let vendor = Server::start([redirect(&signed)]).await;
     assert_eq!(text(&vendor, fetch(&vendor, 0).await), "file \"e1\"");
-    assert_eq!(vendor.queries(), ["", "retryAttempt=1"], "each attempt begins at the vendor: signatures expire");
+    assert_eq!(
+        vendor.queries(),
+        ["", "retryAttempt=1"],
+        "each attempt begins at the vendor: signatures expire"
+    );
     assert_eq!(store.queries(), ["X-Amz-Signature=signed-secret"; 2]);
     for asked in vendor.asked() {
         assert_eq!(asked.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
@@ -255,7 +273,9 @@ async fn a_redirect_within_the_origin_keeps_the_key() {
 
 #[tokio::test]
 async fn a_signature_shows_in_no_error() {
-    for (name, last) in [("refused", Reply::new(403, PAGE)), ("cut", sent().cut()), ("a page", Reply::new(200, PAGE))] {
+    for (name, last) in
+        [("refused", Reply::new(403, PAGE)), ("cut", sent().cut()), ("a page", Reply::new(200, PAGE))]
+    {
         let store = Server::start([last]).await;
         let signed = format!("{}/object?X-Amz-Signature=signed-secret", store.url());
         let vendor = Server::start([redirect(&signed)]).await;
@@ -290,5 +310,8 @@ async fn a_vendor_that_is_not_there_is_named() {
     let http = Archive::Service(Datasets::new(client(), gone, policy()));
     let spool = tempfile::tempdir().unwrap();
     let error = http.fetch(&file(), 0, spool.path(), &|_| {}).await.unwrap_err();
-    assert!(chain(&error).starts_with("the download failed: the connection for http://127.0.0.1:"), "{error:?}");
+    assert!(
+        chain(&error).starts_with("the download failed: the connection for http://127.0.0.1:"),
+        "{error:?}"
+    );
 }

@@ -24,12 +24,17 @@ fn every_batch_but_the_last_is_full_wherever_the_bytes_are_cut() {
         let text = file(rows, |row| row % BATCH_ROWS == 0 || row % BATCH_ROWS == 5);
         let bad = (0..rows).filter(|row| matches!(row % BATCH_ROWS, 0 | 5)).count();
         for piece_bytes in [97, 4096, 1 << 18, 1 << 30] {
-            let decoded = decode(table, &Expectation::default(), text.as_bytes().chunks(piece_bytes)).unwrap();
+            let decoded =
+                decode(table, &Expectation::default(), text.as_bytes().chunks(piece_bytes)).unwrap();
             let sizes: Vec<usize> = decoded.batches.iter().map(|batch| batch.names.len()).collect();
             let full = rows / BATCH_ROWS;
             let mut expected = vec![BATCH_ROWS; full];
             expected.extend((rows > full * BATCH_ROWS).then_some(rows - full * BATCH_ROWS));
-            assert_eq!((sizes, decoded.rejects.len()), (expected, bad), "{rows} rows, pieces of {piece_bytes}");
+            assert_eq!(
+                (sizes, decoded.rejects.len()),
+                (expected, bad),
+                "{rows} rows, pieces of {piece_bytes}"
+            );
             let cells = decoded.rows(table);
             assert!(cells.iter().enumerate().all(|(row, cells)| cells[2] == Some(format!("id{row}"))));
         }

@@ -21,7 +21,9 @@ fn json(body: &str) -> Reply {
 
 /// `/exchanges` with one exchange.
 fn list(id: &str) -> String {
-    format!(r#"[{{"id": "{id}", "name": "An exchange", "enabled": true, "availableSince": "2019-03-30T00:00:00.000Z"}}]"#)
+    format!(
+        r#"[{{"id": "{id}", "name": "An exchange", "enabled": true, "availableSince": "2019-03-30T00:00:00.000Z"}}]"#
+    )
 }
 
 async fn ids(metadata: &Metadata) -> Result<Vec<String>, String> {
@@ -45,7 +47,11 @@ async fn answers_are_read_plain_or_gzipped() {
     ] {
         let (server, folder) = (Server::start([reply]).await, tempfile::tempdir().unwrap());
         for _ in 0..2 {
-            assert_eq!(ids(&metadata(&server, folder.path(), HOUR)).await, Ok(vec!["deribit".to_owned()]), "{name}");
+            assert_eq!(
+                ids(&metadata(&server, folder.path(), HOUR)).await,
+                Ok(vec!["deribit".to_owned()]),
+                "{name}"
+            );
         }
         let asked = server.asked();
         assert_eq!(asked.len(), 1, "{name}: the second time it is kept");
@@ -58,7 +64,8 @@ async fn answers_are_read_plain_or_gzipped() {
 
 #[tokio::test]
 async fn what_has_grown_old_is_confirmed_or_replaced() {
-    let script = [json(&list("deribit")), Reply::new(304, "").chunked(), json(&list("bitmex")), json(&list("okex"))];
+    let script =
+        [json(&list("deribit")), Reply::new(304, "").chunked(), json(&list("bitmex")), json(&list("okex"))];
     let (server, folder) = (Server::start(script).await, tempfile::tempdir().unwrap());
     for expected in ["deribit", "deribit", "bitmex"] {
         let found = ids(&metadata(&server, folder.path(), Duration::ZERO)).await;
@@ -66,7 +73,11 @@ async fn what_has_grown_old_is_confirmed_or_replaced() {
     }
     let sent: Vec<_> = server.asked().iter().map(|a| a.header("if-none-match").map(str::to_owned)).collect();
     assert_eq!(sent, [None, Some("\"v1\"".to_owned()), Some("\"v1\"".to_owned())]);
-    assert_eq!(ids(&metadata(&server, folder.path(), HOUR)).await, Ok(vec!["bitmex".to_owned()]), "the newest is kept");
+    assert_eq!(
+        ids(&metadata(&server, folder.path(), HOUR)).await,
+        Ok(vec!["bitmex".to_owned()]),
+        "the newest is kept"
+    );
 }
 
 #[tokio::test]
@@ -74,14 +85,18 @@ async fn an_answer_without_a_tag_is_asked_for_anew() {
     let script = [Reply::new(200, list("deribit")), Reply::new(200, list("bitmex"))];
     let (server, folder) = (Server::start(script).await, tempfile::tempdir().unwrap());
     for expected in ["deribit", "bitmex"] {
-        assert_eq!(ids(&metadata(&server, folder.path(), Duration::ZERO)).await, Ok(vec![expected.to_owned()]));
+        assert_eq!(
+            ids(&metadata(&server, folder.path(), Duration::ZERO)).await,
+            Ok(vec![expected.to_owned()])
+        );
     }
     assert!(server.asked().iter().all(|asked| asked.header("if-none-match").is_none()));
 }
 
 #[tokio::test]
 async fn two_vendors_share_a_folder_without_mixing() {
-    let (one, other) = (Server::start([json(&list("one"))]).await, Server::start([json(&list("other"))]).await);
+    let (one, other) =
+        (Server::start([json(&list("one"))]).await, Server::start([json(&list("other"))]).await);
     let folder = tempfile::tempdir().unwrap();
     for (server, expected) in [(&one, "one"), (&other, "other"), (&one, "one")] {
         assert_eq!(ids(&metadata(server, folder.path(), HOUR)).await, Ok(vec![expected.to_owned()]));
@@ -113,19 +128,31 @@ async fn answers_that_cannot_be_used_are_named_and_not_kept() {
     let understood = "the vendor's answer for BASE/exchanges cannot be understood: ";
     let whole = gzip(list("deribit").as_bytes());
     for (name, trouble, requests, cause) in [
-        ("a page", Reply::new(200, PAGE), 4, format!("{had}the answer for BASE/exchanges is not JSON: it begins `<!DO")),
+        (
+            "a page",
+            Reply::new(200, PAGE),
+            4,
+            format!("{had}the answer for BASE/exchanges is not JSON: it begins `<!DO"),
+        ),
         ("nothing", Reply::new(200, ""), 4, format!("{had}the answer for BASE/exchanges is not JSON")),
         ("304 that nobody asked for", Reply::new(304, "").chunked(), 4, format!("{had}the answer for")),
         ("cut", json(&list("deribit")).cut(), 4, format!("{had}the connection for BASE/exchanges failed: ")),
         ("500", Reply::new(500, ""), 4, format!("{had}the vendor answered 500")),
-        ("401", Reply::new(401, r#"{"message": "no key"}"#), 1, format!("{had}the vendor refused the API key")),
+        (
+            "401",
+            Reply::new(401, r#"{"message": "no key"}"#),
+            1,
+            format!("{had}the vendor refused the API key"),
+        ),
         ("another shape", json(r#"{"id": "deribit"}"#), 1, understood.to_owned()),
         ("unfinished JSON", json(r#"[{"id": "deribit""#), 1, understood.to_owned()),
         ("damaged gzip", damaged(20), 1, understood.to_owned()),
         ("wrong gzip checksum", damaged(length - 8), 1, understood.to_owned()),
         (
             "gzip that ends early",
-            Reply::new(200, &whole[..whole.len() - 3]).header("content-encoding", "gzip").header("etag", "\"v1\""),
+            Reply::new(200, &whole[..whole.len() - 3])
+                .header("content-encoding", "gzip")
+                .header("etag", "\"v1\""),
             1,
             understood.to_owned(),
         ),
@@ -147,20 +174,30 @@ async fn a_kept_answer_that_cannot_be_read_is_asked_for_again() {
         ("empty", ""),
         ("no first line", "not what this program writes"),
         ("foreign first line", "{}\n[]"),
-        ("body of another shape", "{\"etag\":\"\\\"v1\\\"\",\"current_at\":99999999999,\"is_gzip\":false}\n{}"),
+        (
+            "body of another shape",
+            "{\"etag\":\"\\\"v1\\\"\",\"current_at\":99999999999,\"is_gzip\":false}\n{}",
+        ),
         ("body lost", "{\"etag\":\"\\\"v1\\\"\",\"current_at\":99999999999,\"is_gzip\":true}\n\0\0\0"),
     ] {
         let (server, folder) = (Server::start(script.clone()).await, tempfile::tempdir().unwrap());
         assert_eq!(ids(&metadata(&server, folder.path(), HOUR)).await, Ok(vec!["deribit".to_owned()]));
         std::fs::write(kept_file(folder.path()), content).unwrap();
-        assert_eq!(ids(&metadata(&server, folder.path(), HOUR)).await, Ok(vec!["bitmex".to_owned()]), "{name}");
+        assert_eq!(
+            ids(&metadata(&server, folder.path(), HOUR)).await,
+            Ok(vec!["bitmex".to_owned()]),
+            "{name}"
+        );
     }
 }
 
 #[tokio::test]
 async fn contract_terms_need_access() {
-    let (folder, list) = (tempfile::tempdir().unwrap(), r#"[{"id": "XBTUSD", "type": "perpetual",
-        "baseCurrency": "BTC", "quoteCurrency": "USD", "strikePrice": 1.14}]"#);
+    let (folder, list) = (
+        tempfile::tempdir().unwrap(),
+        r#"[{"id": "XBTUSD", "type": "perpetual",
+        "baseCurrency": "BTC", "quoteCurrency": "USD", "strikePrice": 1.14}]"#,
+    );
     for (name, reply, has_key, exchange, expected, requests) in [
         ("with access", json(list), true, "deribit", Some(1), 1),
         ("without a key", json(list), false, "deribit", None, 0),
@@ -182,8 +219,11 @@ async fn contract_terms_need_access() {
 #[tokio::test]
 async fn the_keys_access_is_never_kept() {
     let script = [
-        Reply::new(200, r#"[{"exchange": "deribit", "accessType": "x", "from": "2019-03-30T00:00:00.000Z",
-            "to": null, "dataPlan": "pro"}]"#),
+        Reply::new(
+            200,
+            r#"[{"exchange": "deribit", "accessType": "x", "from": "2019-03-30T00:00:00.000Z",
+            "to": null, "dataPlan": "pro"}]"#,
+        ),
         Reply::new(200, "[]"),
     ];
     let (server, folder) = (Server::start(script).await, tempfile::tempdir().unwrap());
@@ -204,12 +244,16 @@ async fn members_of_a_later_time_are_no_error() {
             "symbols": [{"id": "OPTIONS", "type": "group", "availableSince": "2020-03-01T00:00:00.000Z",
                 "dataTypes": ["order_flow"], "stats": {"trades": 5, "other": "x"}}]}}"#;
     let without_files = r#"{"id": "deribit", "datasets": null}"#;
-    let (server, folder) = (Server::start([json(body), json(without_files)]).await, tempfile::tempdir().unwrap());
+    let (server, folder) =
+        (Server::start([json(body), json(without_files)]).await, tempfile::tempdir().unwrap());
     let metadata = metadata(&server, folder.path(), Duration::ZERO);
     let details = metadata.exchange("deribit").await.unwrap();
     let datasets = details.datasets.unwrap();
     assert_eq!(details.available_symbols[0].id, "BTC-PERPETUAL");
-    assert_eq!((details.incident_reports[0].status.as_str(), details.incident_reports[0].details.as_str()), ("odd", ""));
+    assert_eq!(
+        (details.incident_reports[0].status.as_str(), details.incident_reports[0].details.as_str()),
+        ("odd", "")
+    );
     assert_eq!(datasets.symbols[0].data_types, ["order_flow"]);
     assert_eq!(datasets.symbols[0].stats.unwrap().trades, Some(5));
     assert!(metadata.exchange("deribit").await.unwrap().datasets.is_none());

@@ -67,7 +67,11 @@ fn line_ends() {
     check("no last line end", format!("{HEADER}{one}\n{two}"), &stored);
     check("CRLF", format!("{HEADER}{one}\n{two}\n").replace('\n', "\r\n"), &stored);
     check("CRLF without the last LF", format!("{HEADER}{one}\r\n{two}\r"), &stored);
-    check("an empty line", format!("{HEADER}{one}\n\n{two}\n"), &[stored[0], stored[1], "line 3: empty line"]);
+    check(
+        "an empty line",
+        format!("{HEADER}{one}\n\n{two}\n"),
+        &[stored[0], stored[1], "line 3: empty line"],
+    );
     check("an empty line at the end", format!("{HEADER}{one}\n\n"), &[stored[0], "line 3: empty line"]);
 }
 
@@ -98,13 +102,19 @@ fn headers() {
         &["error: the header row of a trades file lacks symbol; it is \
            `exchange,timestamp,local_timestamp,id,side,price,amount`"],
     );
-    check("double column", format!("{header},price\n{trade},1\n"), &["error: the header row names `price` twice"]);
+    check(
+        "double column",
+        format!("{header},price\n{trade},1\n"),
+        &["error: the header row names `price` twice"],
+    );
     check("double extra column", format!("{header},fee,fee\n{trade},1,1\n"), &stored);
     check(
         "no CSV",
         "<html>\n",
-        &["error: the header row of a trades file lacks exchange, symbol, timestamp, local_timestamp, id, side, \
-           price, amount; it is `<html>`"],
+        &[
+            "error: the header row of a trades file lacks exchange, symbol, timestamp, local_timestamp, id, side, \
+           price, amount; it is `<html>`",
+        ],
     );
 }
 
@@ -151,7 +161,11 @@ fn times_are_whole_microseconds() {
         ("empty", ",1709251200000001", "line 2: `timestamp` is not whole microseconds"),
         ("text", "2024-03-01T00:00:00Z,1709251200000001", "line 2: `timestamp` is not whole microseconds"),
         ("exponent", "1709251200000000,1.7e15", "line 2: `local_timestamp` is not whole microseconds"),
-        ("beyond 64 bits", "9223372036854775808,1709251200000001", "line 2: `timestamp` is not whole microseconds"),
+        (
+            "beyond 64 bits",
+            "9223372036854775808,1709251200000001",
+            "line 2: `timestamp` is not whole microseconds",
+        ),
     ] {
         check(name, format!("{HEADER}deribit,BTC-PERPETUAL,{times},1,buy,1,2\n"), &[outcome]);
     }
@@ -312,7 +326,8 @@ fn tallies_tell_ranges_regressions_and_inexact_numbers() {
         "1709251200000004,1709251200000011,5,buy,1e-7,2",
     ];
     let rows = rows.map(|row| format!("deribit,BTC-PERPETUAL,{row}\n")).concat();
-    let decoded = decode(DataType::Trades.table(), &expected(), [HEADER.as_bytes(), rows.as_bytes()]).unwrap();
+    let decoded =
+        decode(DataType::Trades.table(), &expected(), [HEADER.as_bytes(), rows.as_bytes()]).unwrap();
     let tally = decoded.names[0].tally;
     assert_eq!((tally.rows_in, tally.rows_out, tally.rows_rejected), (5, 4, 1));
     assert_eq!((tally.inexact_numbers, tally.arrival_regressions), (2, 1));

@@ -61,7 +61,11 @@ fn split(line: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A row's values in the table's order with its names, or what is wrong with it.
-fn read_row(table: &Table, header: &[String], cells: &[Vec<u8>]) -> Result<(Vec<Option<String>>, u64), String> {
+fn read_row(
+    table: &Table,
+    header: &[String],
+    cells: &[Vec<u8>],
+) -> Result<(Vec<Option<String>>, u64), String> {
     let mut values = vec![None; table.columns.len()];
     let mut inexact = 0;
     for (place, name) in header.iter().enumerate() {
@@ -158,7 +162,11 @@ fn check(table: &'static Table, file: &[u8], fast: &Decoded) {
     assert_eq!(fast.rejects.len(), slow.rejects.len());
     for (fast, (line, text, reason, name)) in fast.rejects.iter().zip(&slow.rejects) {
         assert_eq!((fast.line, &fast.text, fast.name), (*line, text, *name));
-        assert!(fast.reason.contains(reason.as_str()), "`{}` of line {line} should say `{reason}`", fast.reason);
+        assert!(
+            fast.reason.contains(reason.as_str()),
+            "`{}` of line {line} should say `{reason}`",
+            fast.reason
+        );
     }
 }
 
@@ -189,7 +197,8 @@ fn bad_cell() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn good_cell(kind: Kind) -> BoxedStrategy<Vec<u8>> {
-    let text = |pattern: &'static str| prop::string::string_regex(pattern).unwrap().prop_map(String::into_bytes);
+    let text =
+        |pattern: &'static str| prop::string::string_regex(pattern).unwrap().prop_map(String::into_bytes);
     match kind {
         Kind::Time => prop_oneof![
             6 => (1_709_251_200_000_000_i64..1_709_337_600_000_000).prop_map(|t| t.to_string().into_bytes()),

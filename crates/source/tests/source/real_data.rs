@@ -29,7 +29,9 @@ fn check(path: &Path) {
         for ((column, place), stored) in table.columns.iter().zip(&places).zip(row) {
             let (cell, stored) = (&record[*place], stored.as_deref().unwrap_or(""));
             let is_same = match column.kind {
-                Kind::Number if !cell.is_empty() && !stored.is_empty() => canonical(cell) == canonical(stored),
+                Kind::Number if !cell.is_empty() && !stored.is_empty() => {
+                    canonical(cell) == canonical(stored)
+                }
                 _ => cell == stored,
             };
             assert!(is_same, "{name}, row {count}, {}: `{cell}` became `{stored}`", column.name);
