@@ -71,7 +71,7 @@ impl Instrument {
             _ => None,
         }?;
         let end = self.available_to_us.unwrap_or(exported_until_us).min(exported_until_us);
-        let days = (end - self.available_from_us).max(1) as f64 / crate::day::DAY_US as f64;
+        let days = end.saturating_sub(self.available_from_us).max(1) as f64 / crate::day::DAY_US as f64;
         Some((total as f64 / days.max(1.0)).round() as u64)
     }
 

@@ -106,6 +106,9 @@ impl Decoded {
     }
 
     /// Refuses a file with too many bad rows.
+    ///
+    /// # Errors
+    /// When the share of bad rows is above [`MAX_REJECTED_SHARE`].
     pub fn check_share(&self) -> Result<(), ConvertError> {
         let (out, rejected) = self.rows();
         let rows = out + rejected;

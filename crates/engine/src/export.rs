@@ -49,7 +49,7 @@ pub struct Exporter<W: Write + Send> {
 
 enum Form<W: Write + Send> {
     Parquet(Box<TableWriter<W>>),
-    Csv(arrow_csv::Writer<W>),
+    Csv(Box<arrow_csv::Writer<W>>),
     Jsonl(arrow_json::LineDelimitedWriter<W>),
 }
 
@@ -65,13 +65,14 @@ impl<W: Write + Send> Exporter<W> {
                 Form::Parquet(Box::new(TableWriter::new(table, out).map_err(ExportError::Parquet)?))
             }
             ExportFormat::Csv => {
-                let empty = in_utc_offset(&RecordBatch::new_empty(table.schema().clone())).map_err(ExportError::Text)?;
+                let empty = in_utc_offset(&RecordBatch::new_empty(table.schema().clone()))
+                    .map_err(ExportError::Text)?;
                 let mut writer = arrow_csv::WriterBuilder::new()
                     .with_header(true)
                     .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.6fZ".to_owned())
                     .build(out);
                 writer.write(&empty).map_err(ExportError::Text)?;
-                Form::Csv(writer)
+                Form::Csv(Box::new(writer))
             }
             ExportFormat::Jsonl => Form::Jsonl(arrow_json::LineDelimitedWriter::new(out)),
         };
@@ -88,8 +89,12 @@ impl<W: Write + Send> Exporter<W> {
                 let (keys, columns) = (batch.column(0).clone(), batch.columns()[1..].to_vec());
                 writer.write(keys, columns).map_err(ExportError::Parquet)
             }
-            Form::Csv(writer) => in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text),
-            Form::Jsonl(writer) => in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text),
+            Form::Csv(writer) => {
+                in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text)
+            }
+            Form::Jsonl(writer) => {
+                in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text)
+            }
         }
     }
 

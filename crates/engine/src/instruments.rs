@@ -9,8 +9,8 @@ use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
 use mtdh_source::catalog::catalog;
 use mtdh_source::datasets::Folder;
-use mtdh_source::metadata::model::{ExchangeDetails, InstrumentInfo};
 use mtdh_source::decode::{Expectation, dataset_symbol};
+use mtdh_source::metadata::model::{ExchangeDetails, InstrumentInfo};
 use mtdh_source::metadata::{Metadata, MetadataError};
 use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
@@ -190,7 +190,8 @@ fn of_folder(
             };
             let bare = || bare_instrument(&named.key, &file.exchange, &symbol, day);
             let instrument = found.entry(named.key.clone()).or_insert_with(bare);
-            let lists = [Some(&mut instrument.data_types), is_group.then_some(&mut instrument.group_data_types)];
+            let lists =
+                [Some(&mut instrument.data_types), is_group.then_some(&mut instrument.group_data_types)];
             for list in lists.into_iter().flatten() {
                 list.push(file.data_type);
                 list.sort();
@@ -207,7 +208,8 @@ fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, Eng
     let (reader, bytes) = folder.open_file(file).map_err(unreadable)?;
     let input = Input { reader, bytes };
     let stop = CancellationToken::new();
-    let decoded = decode_file(input, file.data_type.table(), Expectation::default(), &stop, |_| Ok(())).map_err(failed)?;
+    let decoded = decode_file(input, file.data_type.table(), Expectation::default(), &stop, |_| Ok(()))
+        .map_err(failed)?;
     Ok(decoded.names.iter().map(|name| dataset_symbol(&name.symbol)).collect())
 }
 

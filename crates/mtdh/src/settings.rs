@@ -166,7 +166,8 @@ impl Settings {
                 (Some(_), "tardis_api_key") => "(set, not shown)".to_owned(),
                 (Some(value), _) => {
                     let text = value.as_str().map(str::to_owned);
-                    let number = || Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()));
+                    let number =
+                        || Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()));
                     text.or_else(number).unwrap_or_default()
                 }
             };

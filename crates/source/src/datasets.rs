@@ -163,15 +163,12 @@ const OUTSIDE_OF_LIFE: i64 = 140;
 /// The vendor's code for a symbol, or a symbol and data type, that it does not have.
 const NO_SUCH_SYMBOL: i64 = 300;
 
-/// The answers that say that a file does not exist. A 404 counts only with the vendor's own JSON: a wrong address or
-/// a proxy answers 404 as well.
+/// The answers that say that a file does not exist: the vendor's own two codes. A 404 is none of them: a wrong address,
+/// a gateway or a proxy answers so as well, and an absence is kept for good.
 fn absence(error: &HttpError) -> Option<String> {
-    let HttpError::Status { status, code, message, .. } = error else { return None };
-    let is_absence = matches!((status, code), (400, Some(OUTSIDE_OF_LIFE | NO_SUCH_SYMBOL)) | (404, Some(_)));
-    is_absence.then(|| match code {
-        Some(code) => format!("status {status}, code {code}: {message}"),
-        None => format!("status {status}: {message}"),
-    })
+    let HttpError::Status { status: 400, code: Some(code), message, .. } = error else { return None };
+    let is_absence = matches!(*code, OUTSIDE_OF_LIFE | NO_SUCH_SYMBOL);
+    is_absence.then(|| format!("status 400, code {code}: {message}"))
 }
 
 /// A URL below a base, which may or may not end in a slash.
@@ -279,7 +276,8 @@ mod tests {
         for (status, code, expected) in [
             (400, Some(140), true),
             (400, Some(300), true),
-            (404, Some(1), true),
+            (404, Some(1), false),
+            (404, Some(140), false),
             (400, Some(7), false),
             (400, None, false),
             (404, None, false),

@@ -148,6 +148,10 @@ pub struct Decoder {
     names_told: usize,
     index_of_name: HashMap<(Vec<u8>, Vec<u8>), u32>,
     last_name: u32,
+    /// `exchange,symbol` as the last good row began, where rows begin so: most rows begin as the one before.
+    last_start: Vec<u8>,
+    /// Whose rows begin so.
+    last_start_name: u32,
     /// The beginning of a line whose end has not come yet.
     carry: Vec<u8>,
     /// Lines seen so far, the header included.
@@ -170,6 +174,8 @@ impl Decoder {
             names_told: 0,
             index_of_name: HashMap::new(),
             last_name: 0,
+            last_start: Vec::new(),
+            last_start_name: 0,
             carry: Vec::new(),
             line: 0,
             rejects: Vec::new(),
@@ -266,7 +272,10 @@ impl Decoder {
         let rows = self.row_names.len();
         match self.read_cells(layout, line) {
             Ok(row) => {
-                let name = self.name_of(row.exchange, row.symbol)?;
+                let name = match row.is_as_before {
+                    true => self.last_start_name,
+                    false => self.new_start(layout, row.exchange, row.symbol)?,
+                };
                 self.check_day(row.local_timestamp)?;
                 self.row_names.push(name);
                 self.count(name, &row);
@@ -286,10 +295,22 @@ impl Decoder {
 
     /// Pushes a row's cells to the columns. On a fault some columns are longer than others.
     fn read_cells<'a>(&mut self, layout: &Layout, line: &'a [u8]) -> Result<Row<'a>, Fault> {
-        let mut row =
-            Row { exchange: b"", symbol: b"", timestamp: 0, local_timestamp: 0, inexact_numbers: 0 };
+        let mut row = Row {
+            is_as_before: false,
+            exchange: b"",
+            symbol: b"",
+            timestamp: 0,
+            local_timestamp: 0,
+            inexact_numbers: 0,
+        };
         let mut at = 0;
-        for (place, cell) in layout.cells.iter().enumerate() {
+        let start = self.last_start.len();
+        row.is_as_before = start > 0 && line.get(start) == Some(&b',') && line.starts_with(&self.last_start);
+        let known_cells = if row.is_as_before { 2 } else { 0 };
+        if row.is_as_before {
+            at = start;
+        }
+        for (place, cell) in layout.cells.iter().enumerate().skip(known_cells) {
             if place > 0 {
                 if line.get(at) != Some(&b',') {
                     return Err(Fault::TooFewCells);
@@ -336,15 +357,17 @@ impl Decoder {
                         }
                         Kind::Text => {
                             let cell = text_cell(rest);
-                            let text = std::str::from_utf8(cell).ok().filter(|t| !t.starts_with('"'));
-                            column.push_text(text.ok_or_else(fault)?);
+                            let is_text = cell.is_ascii() || std::str::from_utf8(cell).is_ok();
+                            if !is_text || cell.first() == Some(&b'"') {
+                                return Err(fault());
+                            }
+                            column.push_text(cell);
                             at += cell.len();
                         }
                         Kind::Word(words) => {
-                            let cell = text_cell(rest);
-                            let index = words.iter().position(|w| w.as_bytes() == cell);
-                            column.push_word(index.ok_or_else(fault)?);
-                            at += cell.len();
+                            let (index, length) = word_cell(words, rest).ok_or_else(fault)?;
+                            column.push_word(index);
+                            at += length;
                         }
                         Kind::Flag => {
                             let cell = text_cell(rest);
@@ -362,6 +385,9 @@ impl Decoder {
         if at < line.len() {
             return Err(Fault::TooManyCells);
         }
+        if row.is_as_before {
+            return Ok(row);
+        }
         if row.exchange.is_empty() || row.symbol.is_empty() {
             return Err(Fault::NoName);
         }
@@ -369,6 +395,16 @@ impl Decoder {
             return Err(Fault::BadName);
         }
         Ok(row)
+    }
+
+    /// The name of a row that begins otherwise than the one before, and the beginning to look for from now on.
+    fn new_start(&mut self, layout: &Layout, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
+        let name = self.name_of(exchange, symbol)?;
+        if (layout.exchange, layout.symbol) == (0, 1) {
+            self.last_start = [exchange, b",", symbol].concat();
+            self.last_start_name = name;
+        }
+        Ok(name)
     }
 
     fn name_of(&mut self, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
@@ -484,6 +520,8 @@ pub fn dataset_symbol(symbol: &str) -> String {
 
 /// What is remembered of a row besides its columns.
 struct Row<'a> {
+    /// Exchange and symbol are those of the row before; the two below are empty then.
+    is_as_before: bool,
     exchange: &'a [u8],
     symbol: &'a [u8],
     timestamp: i64,
@@ -527,6 +565,16 @@ impl Fault {
 /// Whether a cell is text as the vendor writes it. Quotes would mean that a comma need not end a cell.
 fn is_text(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|text| !text.starts_with('"'))
+}
+
+/// The word that a cell holds: its index and length. The words of a column differ in their first letters, so that one
+/// comparison finds it.
+#[inline]
+fn word_cell(words: &[&str], bytes: &[u8]) -> Option<(usize, usize)> {
+    let index = words.iter().position(|word| word.as_bytes().first() == bytes.first())?;
+    let length = words[index].len();
+    let is_equal = bytes.len() >= length && bytes.iter().zip(words[index].as_bytes()).all(|(a, b)| a == b);
+    (is_equal && bytes.get(length).is_none_or(|b| *b == b',')).then_some((index, length))
 }
 
 #[inline]

@@ -7,7 +7,7 @@ pub mod retry;
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -178,7 +178,7 @@ impl HttpClient {
             .transpose()?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")"))
-            .redirect(redirect_policy())
+            .redirect(Policy::none())
             // A `Referer` would carry the signature of one redirect target to the next.
             .referer(false)
             // Files are kept as they come, whatever a dependency makes of reqwest's features.
@@ -203,13 +203,39 @@ impl HttpClient {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let response =
-            self.http.get(url.clone()).headers(headers).send().await.map_err(|e| connection(url, e))?;
+        let response = self.follow(url, headers).await?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
         let (status, retry_after, body) = read_refusal(response).await;
         Err(classify(shown(url), status, retry_after, &self.without_key(&body)))
+    }
+
+    /// Follows redirects here rather than in `reqwest`, which gives the key to a second target on the first one's host:
+    /// it compares only neighbours in the chain. Here a key that was dropped stays dropped.
+    async fn follow(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, HttpError> {
+        let wrong = |reason: &str| HttpError::Redirect { url: shown(url), reason: reason.to_owned() };
+        let mut target = url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let request = self.http.get(target.clone()).headers(headers.clone());
+            let response = request.send().await.map_err(|e| connection(url, e))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
+            let next =
+                location.and_then(|text| target.join(text).ok()).ok_or_else(|| wrong("it has no target"))?;
+            if !matches!(next.scheme(), "http" | "https")
+                || (target.scheme() == "https" && next.scheme() == "http")
+            {
+                return Err(wrong("it leads from https to an unsafe scheme"));
+            }
+            if next.origin() != url.origin() {
+                headers.remove(AUTHORIZATION);
+            }
+            target = next;
+        }
+        Err(wrong("too many redirects"))
     }
 
     /// A body for a message: a server may repeat the key that it does not like.
@@ -240,27 +266,8 @@ pub enum BuildError {
     Tls(#[source] reqwest::Error),
 }
 
-/// At most [`MAX_REDIRECTS`], never from https to http. `reqwest` itself drops `Authorization` on another origin.
-fn redirect_policy() -> Policy {
-    Policy::custom(|attempt| {
-        let downgrade = attempt.url().scheme() == "http"
-            && attempt.previous().last().is_some_and(|previous| previous.scheme() == "https");
-        if downgrade {
-            attempt.error("redirected from https to http")
-        } else if attempt.previous().len() > MAX_REDIRECTS {
-            attempt.error("too many redirects")
-        } else {
-            attempt.follow()
-        }
-    })
-}
-
 /// A failed connection. `without_url`, because a redirect target carries a signature in its query.
 pub(crate) fn connection(url: &Url, error: reqwest::Error) -> HttpError {
-    if error.is_redirect() {
-        let reason = error.source().map(ToString::to_string).unwrap_or_default();
-        return HttpError::Redirect { url: shown(url), reason };
-    }
     HttpError::Connection { url: shown(url), source: Box::new(error.without_url()) }
 }
 

@@ -44,6 +44,7 @@ pub fn guess_by_symbol(exchange: &str, id: &str) -> Result<Named, Unnamed> {
         "okex-spreads" => &[Combo],
         "polymarket" => &[Prediction],
         _ if SPOT_ONLY.contains(&exchange) => &[SpotPair],
+        "deribit" if !id.to_uppercase().ends_with("-PERPETUAL") => &[Option, Future, SpotPair, Combo],
         _ => &[Option, Future, Perp, SpotPair, Combo],
     };
     let name = |kind: &InstrumentType| name_by_symbol(&Listed { exchange, id, kind: *kind, since: None });

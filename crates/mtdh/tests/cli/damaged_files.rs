@@ -18,10 +18,20 @@ fn a_file_that_is_not_what_was_asked_for_is_refused() {
         assert!(run.stderr.contains("BTC-PERPETUAL.csv.gz (1 partitions)"), "{name}: {}", run.stderr);
         assert!(run.stderr.contains(expected), "{name}: expected {expected}: {}", run.stderr);
         let objects = contents(&stage.path("data"));
-        assert!(!objects.keys().any(|n| n.contains("DERIBIT:PERP:BTC-USD.parquet")), "{name}: an object was made");
-        assert!(objects.keys().any(|n| n.contains("DERIBIT:PERP:BTC-USDC.parquet")), "{name}: the others go on");
+        assert!(
+            !objects.keys().any(|n| n.contains("DERIBIT:PERP:BTC-USD.parquet")),
+            "{name}: an object was made"
+        );
+        assert!(
+            objects.keys().any(|n| n.contains("DERIBIT:PERP:BTC-USDC.parquet")),
+            "{name}: the others go on"
+        );
         let gap = stage.expect(1, &words.replace("download", "validate"));
-        assert!(gap.stderr.contains("missing: 2024-03-01 trades DERIBIT:PERP:BTC-USD"), "{name}: {}", gap.stderr);
+        assert!(
+            gap.stderr.contains("missing: 2024-03-01 trades DERIBIT:PERP:BTC-USD"),
+            "{name}: {}",
+            gap.stderr
+        );
         stage.sim.set_faults(Vec::new());
         stage.expect(0, &words);
         stage.expect(0, &words.replace("download", "validate"));
@@ -33,7 +43,10 @@ fn what_passes_by_itself_is_tried_again() {
     for kind in passing() {
         let once = Fault::once(Host::Datasets, "deribit/trades/2024/03/01/BTC-PERPETUAL", kind.clone());
         let stage = Stage::with(vec![once]);
-        stage.expect(0, &format!("download --start-date {DAY} --instruments DERIBIT:PERP:BTC-USD --data-types trades"));
+        stage.expect(
+            0,
+            &format!("download --start-date {DAY} --instruments DERIBIT:PERP:BTC-USD --data-types trades"),
+        );
         let asked = stage.sim.requests().iter().filter(|r| r.url.contains("BTC-PERPETUAL.csv.gz")).count();
         assert_eq!(asked, 2, "{kind:?}");
     }
@@ -74,7 +87,10 @@ fn further_and_reordered_columns_do_no_harm() {
     use mtdh_sim::ColumnChange;
     let objects = |faults| {
         let stage = Stage::with(faults);
-        stage.expect(0, &format!("download --start-date {DAY} --instruments DERIBIT:PERP:BTC-USD --data-types trades"));
+        stage.expect(
+            0,
+            &format!("download --start-date {DAY} --instruments DERIBIT:PERP:BTC-USD --data-types trades"),
+        );
         stage.expect(0, &format!("get DERIBIT:PERP:BTC-USD --data-type trades --start {DAY}")).stdout
     };
     let usual = objects(Vec::new());

@@ -34,7 +34,8 @@ fn a_killed_run_leaves_nothing_half_visible_and_the_next_one_finishes_the_job() 
         }
         stage.expect(0, &format!("{words} --lake {lake}"));
         let (healed, expected) = (contents(&stage.path(&lake)), &undisturbed);
-        let differing: Vec<_> = expected.keys().filter(|name| healed.get(*name) != expected.get(*name)).collect();
+        let differing: Vec<_> =
+            expected.keys().filter(|name| healed.get(*name) != expected.get(*name)).collect();
         assert!(differing.is_empty() && healed.len() == expected.len(), "killed at {point}: {differing:?}");
     }
     assert!(interrupted > 0, "at least one kill came before the end");

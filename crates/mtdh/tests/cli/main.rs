@@ -1,6 +1,8 @@
 //! The program as a user meets it: a process with arguments, exit status, stdout and stderr, a lake on the disk, and a
 //! vendor on a socket.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
 mod damaged_files;
 mod kill;
 mod layers;

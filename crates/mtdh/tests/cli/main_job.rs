@@ -28,7 +28,8 @@ fn the_pipeline_completes_and_a_second_run_changes_nothing() {
 fn every_data_type_comes_through() {
     let stage = Stage::new();
     let types = DataType::ALL.map(DataType::name).join(",");
-    stage.expect(0, &format!("full-pipeline --start-date {DAY} --venues DERIBIT --data-types {types} --deep"));
+    stage
+        .expect(0, &format!("full-pipeline --start-date {DAY} --venues DERIBIT --data-types {types} --deep"));
     let listing = stage.expect(0, "ls --format csv").stdout;
     for data_type in DataType::ALL {
         assert!(listing.contains(&format!("{DAY},DERIBIT,{data_type},")), "{data_type}\n{listing}");
@@ -82,10 +83,12 @@ fn a_range_has_a_table_over_all_days() {
 #[test]
 fn a_plan_fetches_nothing_and_says_why_not() {
     let stage = Stage::new();
-    let run = stage.expect(0, "plan --start-date 2024-03-01 --end-date 2024-03-03 --venues DERIBIT --format json");
+    let run =
+        stage.expect(0, "plan --start-date 2024-03-01 --end-date 2024-03-03 --venues DERIBIT --format json");
     let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert!(plan["files"].as_u64() > Some(10) && plan["expected_rows"].as_u64() > Some(0));
-    let reasons: Vec<&str> = plan["skipped"].as_array().unwrap().iter().filter_map(|s| s["reason"].as_str()).collect();
+    let reasons: Vec<&str> =
+        plan["skipped"].as_array().unwrap().iter().filter_map(|s| s["reason"].as_str()).collect();
     assert!(reasons.contains(&"not_exported_yet") && reasons.contains(&"not_listed"), "{reasons:?}");
     let dry = stage.expect(0, "download --dry-run --start-date 2024-03-01 --venues DERIBIT");
     assert!(dry.stderr.contains("to fetch"), "{}", dry.stderr);
@@ -113,7 +116,8 @@ fn deep_validation_finds_truncated_and_foreign_objects() {
     let stage = Stage::new();
     stage.expect(0, &format!("full-pipeline --start-date {DAY} --venues DERIBIT --data-types trades"));
     let trades = stage.path(&format!("data/raw_tick_data/by_date/day-{DAY}/data_type-trades"));
-    let (perp, other) = (trades.join("DERIBIT:PERP:BTC-USD.parquet"), trades.join("DERIBIT:PERP:BTC-USDC.parquet"));
+    let (perp, other) =
+        (trades.join("DERIBIT:PERP:BTC-USD.parquet"), trades.join("DERIBIT:PERP:BTC-USDC.parquet"));
     let whole = std::fs::read(&perp).unwrap();
     let validate = format!("validate --deep --start-date {DAY} --venues DERIBIT --data-types trades");
     // As long as before, so that the listing alone cannot tell.
@@ -141,7 +145,9 @@ fn a_slice_has_the_rows_of_its_time_in_each_form() {
     let stage = Stage::new();
     stage.expect(0, &format!("download --start-date {DAY} --instruments BINANCE:SPOT_PAIR:BTC-USDT"));
     let get = |end: &str, output: &str| {
-        let words = format!("get BINANCE:SPOT_PAIR:BTC-USDT --data-type trades --start {DAY} --end {DAY}T{end} -o {output}");
+        let words = format!(
+            "get BINANCE:SPOT_PAIR:BTC-USDT --data-type trades --start {DAY} --end {DAY}T{end} -o {output}"
+        );
         stage.expect(0, &words)
     };
     let all = get("23:59:59.999999", "-").stdout.lines().count();

@@ -9,7 +9,10 @@ fn a_wrong_call_is_named_and_writes_nothing() {
     let deribit = format!("--start-date {DAY} --venues DERIBIT");
     for (words, expected) in [
         ("download --start-date 2024-02-30".to_owned(), "`2024-02-30` is not a day"),
-        ("download --start-date 2024-03-02 --end-date 2024-03-01".to_owned(), "--end-date lies before --start-date"),
+        (
+            "download --start-date 2024-03-02 --end-date 2024-03-01".to_owned(),
+            "--end-date lies before --start-date",
+        ),
         ("download".to_owned(), "--start-date"),
         (format!("download --start-date {DAY} --venues BINNANCE"), "did you mean BINANCE?"),
         (format!("download {deribit} --data-types trade"), "unknown data type `trade`"),

@@ -62,10 +62,11 @@ impl ColumnBuffer {
         self.push_valid();
     }
 
+    /// The text must be UTF-8.
     #[inline]
-    pub fn push_text(&mut self, text: &str) {
+    pub fn push_text(&mut self, text: &[u8]) {
         if let Values::Text { ends, bytes } = &mut self.values {
-            bytes.extend_from_slice(text.as_bytes());
+            bytes.extend_from_slice(text);
             ends.push(bytes.len() as i32);
         }
         self.push_valid();

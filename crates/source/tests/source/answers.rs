@@ -114,6 +114,7 @@ async fn final_answers_are_asked_for_once() {
     check("400 of another kind", [json(400, r#"{"code": 7, "message": "no"}"#)], other, 1).await;
     let not_found = "the download failed: the vendor answered 404 for BASE/deribit";
     check("404 without JSON", [Reply::new(404, "404 page not found")], not_found, 1).await;
+    check("404 with a code", [json(404, r#"{"code": 404, "message": "no route"}"#)], not_found, 1).await;
     check("404 with foreign JSON", [json(404, r#"{"message": "no route"}"#)], not_found, 1).await;
     let quota =
         "the download failed: the account's quota is used up: the vendor asks to wait 3600 s for BASE/";
@@ -124,9 +125,7 @@ async fn final_answers_are_asked_for_once() {
 
 #[tokio::test]
 async fn absence_takes_the_vendors_own_word() {
-    for (name, status, code) in
-        [("day outside", 400, 140), ("no such symbol", 400, 300), ("unknown", 404, 404)]
-    {
+    for (name, status, code) in [("day outside", 400, 140), ("no such symbol", 400, 300)] {
         let reply = json(status, &format!(r#"{{"code": {code}, "message": "words"}}"#));
         let server = Server::start([reply]).await;
         let outcome = text(&server, fetch(&server, 0).await);
@@ -260,6 +259,15 @@ async fn a_redirect_to_another_origin_does_not_take_the_key_along() {
     for asked in store.asked() {
         assert_eq!((asked.header("authorization"), asked.header("referer")), (None, None));
     }
+}
+
+#[tokio::test]
+async fn a_key_that_was_dropped_stays_dropped_on_the_next_redirect() {
+    let store = Server::start([redirect("/second"), sent()]).await;
+    let vendor = Server::start([redirect(&format!("{}/first", store.url()))]).await;
+    assert_eq!(text(&vendor, fetch(&vendor, 0).await), "file \"e1\"");
+    let keys: Vec<bool> = store.asked().iter().map(|r| r.headers.contains_key("authorization")).collect();
+    assert_eq!(keys, [false, false]);
 }
 
 #[tokio::test]
