@@ -5,7 +5,9 @@
 
 mod damaged_files;
 mod kill;
+mod interrupt;
 mod layers;
 mod main_job;
+mod secrets;
 mod stage;
 mod wrong_calls;

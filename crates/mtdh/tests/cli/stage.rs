@@ -32,14 +32,22 @@ impl Stage {
     }
 
     pub fn with(faults: Vec<Fault>) -> Stage {
+        Stage::of(Config { size: Size::Small, faults, ..Config::default() })
+    }
+
+    pub fn of(config: Config) -> Stage {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let config = Config { size: Size::Small, faults, ..Config::default() };
         let sim = runtime.block_on(Sim::start(config)).unwrap();
         Stage { sim, folder: tempfile::tempdir().unwrap(), _runtime: runtime }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Everything below the test's folder, with its bytes.
+    pub fn all_files(&self) -> BTreeMap<String, Vec<u8>> {
+        files(self.folder.path())
     }
 
     /// The program with the vendor's addresses and a key in its environment, and nothing else of this machine's.
@@ -93,15 +101,21 @@ pub fn run(mut command: Command) -> Run {
 
 /// Every file of a lake with its bytes, but for what tells of runs: those hold times.
 pub fn contents(lake: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = files(lake);
+    files.retain(|name, _| !name.starts_with("runs/") && name != "_tmp/update.lock");
+    files
+}
+
+fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let mut folders = vec![lake.to_owned()];
+    let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for path in entries.map(|entry| entry.unwrap().path()) {
-            let name = path.strip_prefix(lake).unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if !name.starts_with("runs/") && name != "_tmp/update.lock" {
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
                 files.insert(name, std::fs::read(path).unwrap());
             }
         }
