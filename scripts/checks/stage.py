@@ -10,12 +10,17 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("MTDH", str(ROOT / "target/release/mtdh"))
 DAY = "2024-03-01"
+NO_METADATA_SERVER = {
+    "GCE_METADATA_HOST": "127.0.0.1:1",
+    "GCE_METADATA_IP": "127.0.0.1:1",
+    "AWS_METADATA_ENDPOINT": "http://127.0.0.1:1",
+}
 
 
 def mtdh(*words, expect=0, env=None, cwd=None):
     """Runs the program; its exit status must be `expect`. Returns stdout."""
     # No metadata server is ever asked for, whatever the machine has.
-    surroundings = {**os.environ, "GCE_METADATA_HOST": "127.0.0.1:1", "GCE_METADATA_IP": "127.0.0.1:1", **(env or {})}
+    surroundings = {**os.environ, **NO_METADATA_SERVER, **(env or {})}
     done = subprocess.run(
         [PROGRAM, *map(str, words)], capture_output=True, text=True, env=surroundings, cwd=cwd, timeout=600
     )

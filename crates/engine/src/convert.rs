@@ -53,7 +53,7 @@ pub enum ConvertError {
         reason: String,
     },
     /// The spooled file cannot be read.
-    #[error("the downloaded file cannot be read back")]
+    #[error("the file cannot be read")]
     Read(#[source] io::Error),
     /// The object cannot be written.
     #[error("the object cannot be written")]

@@ -324,7 +324,8 @@ fn note_done(
 
 fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progress: &Progress) {
     let failure = Failure { file: unit.file.path(), partitions: unit.members.len(), cause: chain(error) };
-    tracing::error!(file = failure.file, cause = failure.cause, "file failed");
+    // The summary tells it at the end; the log tells it now.
+    tracing::info!(file = failure.file, cause = failure.cause, "file failed");
     summary.files_failed += 1;
     summary.failures.push(failure);
     progress.file_failed();

@@ -61,8 +61,8 @@ struct Exchange {
     contracts: Option<Vec<InstrumentInfo>>,
 }
 
-/// Writes the tables of the selection's days, and over a range the aggregate. Rows of other venues, and of types that
-/// were not asked for, stay as they are.
+/// Writes the tables of the selection's days, and over a range the aggregate: every instrument of the venues, combos
+/// only when they are asked for. Rows of other venues, and combos that were not asked for, stay as they are.
 ///
 /// # Errors
 /// When the vendor's metadata cannot be had or the lake fails.
@@ -108,17 +108,17 @@ pub async fn ensure_instruments(
     for day in selection.days.days() {
         let table = lake.instruments(day).await?.unwrap_or_default();
         let is_settled = |venue: &String| {
-            let mut rows = table.iter().filter(|i| i.key.venue() == venue).peekable();
-            rows.peek().is_some() && rows.all(|i| i.is_exported)
+            let rows: Vec<&Instrument> = table.iter().filter(|i| i.key.venue() == venue).collect();
+            let is_combo = |i: &&Instrument| i.key.instrument_type() == InstrumentType::Combo;
+            let wants_combos = selection.takes_type(InstrumentType::Combo);
+            let has_what_is_asked = !rows.is_empty() && (!wants_combos || rows.iter().any(is_combo));
+            has_what_is_asked && rows.iter().all(|i| i.is_exported)
         };
         let venues: Vec<String> = selection.venues.iter().filter(|v| !is_settled(v)).cloned().collect();
-        let lacks_type = |t: &InstrumentType| !table.iter().any(|i| i.key.instrument_type() == *t);
-        let lacks_asked_type = selection.instrument_types.iter().any(lacks_type);
-        if venues.is_empty() && !lacks_asked_type {
+        if venues.is_empty() {
             continue;
         }
         let days = DayRange::new(day, day).expect("a day does not end before it starts");
-        let venues = if lacks_asked_type { selection.venues.clone() } else { venues };
         let part = Selection { days, venues, ..selection.clone() };
         write_instruments(lake, source, &part).await?;
         written.push(day);
@@ -152,7 +152,7 @@ fn of_vendor(
     let mut found = Vec::new();
     for Exchange { details, contracts } in exchanges {
         let catalog = catalog(details, contracts.as_deref(), day);
-        let is_meant = |u: &&Unnamed| selection.takes_type(u.kind);
+        let is_meant = |u: &&Unnamed| selection.tabulates(u.kind);
         unnamed.extend(catalog.unnamed.iter().filter(is_meant).map(ToString::to_string));
         let kinds = catalog.unknown_kinds.iter();
         unnamed.extend(
@@ -160,9 +160,8 @@ fn of_vendor(
         );
         let pairs = catalog.shared_keys.iter();
         shared.extend(pairs.map(|(key, symbols)| format!("{key}: {}", symbols.join(", "))));
-        found.extend(
-            catalog.instruments.into_iter().filter(|i| selection.takes_type(i.key.instrument_type())),
-        );
+        found
+            .extend(catalog.instruments.into_iter().filter(|i| selection.tabulates(i.key.instrument_type())));
     }
     found
 }
@@ -199,7 +198,7 @@ fn of_folder(
             }
         }
     }
-    Ok(found.into_values().filter(|i| selection.takes_type(i.key.instrument_type())).collect())
+    Ok(found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect())
 }
 
 fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {
@@ -245,7 +244,7 @@ async fn write_day(
     found: &[Instrument],
 ) -> Result<DayOfInstruments, EngineError> {
     let is_replaced = |i: &Instrument| {
-        selection.venues.iter().any(|v| v == i.key.venue()) && selection.takes_type(i.key.instrument_type())
+        selection.venues.iter().any(|v| v == i.key.venue()) && selection.tabulates(i.key.instrument_type())
     };
     let new: BTreeMap<&InstrumentKey, &Instrument> = found.iter().map(|i| (&i.key, i)).collect();
     let (mut added, mut removed, mut changed) = (0, 0, 0);

@@ -69,12 +69,21 @@ pub struct Plan {
     pub skipped: BTreeMap<(Day, String, DataType, Skip), usize>,
     /// Days without an instrument table.
     pub days_without_instruments: Vec<Day>,
+    /// Venues of which a day's table has no instrument.
+    pub venues_without_instruments: Vec<(Day, String)>,
+    /// Instruments that were asked for by name and are not in a day's table: not listed that day, or misspelt.
+    pub not_in_table: Vec<(Day, String)>,
 }
 
 impl Plan {
     /// Partitions that are to be fetched.
     pub fn partitions(&self) -> usize {
         self.units.iter().map(|u| u.members.len()).sum()
+    }
+
+    /// Whether no instrument of any day is what was asked for.
+    pub fn is_about_nothing(&self) -> bool {
+        self.units.is_empty() && self.skipped.is_empty()
     }
 
     /// Rows to expect from the files for which the vendor has statistics, and for how many partitions it has none.
@@ -120,6 +129,9 @@ pub async fn plan(
             plan.days_without_instruments.push(day);
             continue;
         };
+        let venues = selection.venues_without_rows(&table).map(|venue| (day, venue.clone()));
+        plan.venues_without_instruments.extend(venues);
+        plan.not_in_table.extend(selection.unmatched(&table).map(|pattern| (day, pattern)));
         let there = presence(lake, day, &selection.data_types, Trust::Report).await?;
         let mut units: BTreeMap<VendorFile, Unit> = BTreeMap::new();
         for instrument in selection.instruments(&table) {

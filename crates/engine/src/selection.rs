@@ -40,6 +40,24 @@ impl Selection {
         }
     }
 
+    /// Whether a day's table holds instruments of a type once their venue is in it: all but combos, which come only
+    /// when they are asked for. What else a user filters does not narrow the table: it must not look complete when it
+    /// is not.
+    pub fn tabulates(&self, instrument_type: InstrumentType) -> bool {
+        instrument_type != InstrumentType::Combo || self.takes_type(instrument_type)
+    }
+
+    /// Patterns that no instrument of a table matches, as the user's words.
+    pub fn unmatched<'a>(&'a self, all: &'a [Instrument]) -> impl Iterator<Item = String> + 'a {
+        let fits_none = |p: &&KeyPattern| !all.iter().any(|i| p.matches(&i.key));
+        self.patterns.iter().filter(fits_none).map(ToString::to_string)
+    }
+
+    /// Venues that have no row in a table.
+    pub fn venues_without_rows<'a>(&'a self, all: &'a [Instrument]) -> impl Iterator<Item = &'a String> + 'a {
+        self.venues.iter().filter(|v| !all.iter().any(|i| i.key.venue() == *v))
+    }
+
     /// Whether an instrument is meant, before [`Selection::max_instruments`].
     pub fn takes(&self, instrument: &Instrument) -> bool {
         let key = &instrument.key;

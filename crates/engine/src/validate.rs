@@ -37,6 +37,11 @@ pub struct ValidationReport {
     pub missing: Vec<MissingPartition>,
     /// Days without an instrument table: nothing can be said of them.
     pub days_without_instruments: Vec<String>,
+    /// Venues of which a day's table has no instrument, as `DAY VENUE`: nothing can be said of them.
+    pub venues_without_instruments: Vec<String>,
+    /// Instruments that were asked for by name and are not in a day's table, as `DAY KEY`: not listed that day, or
+    /// misspelt.
+    pub not_in_table: Vec<String>,
     /// Partitions whose rows were all read.
     pub read_whole: usize,
     /// Totals over all lines.
@@ -117,7 +122,10 @@ pub struct MissingPartition {
 impl ValidationReport {
     /// Whether every expected partition is answered, and something was expected at all.
     pub fn is_complete(&self) -> bool {
-        self.totals.missing == 0 && self.days_without_instruments.is_empty()
+        self.totals.missing == 0
+            && self.totals.expected() > 0
+            && self.days_without_instruments.is_empty()
+            && self.venues_without_instruments.is_empty()
     }
 }
 
@@ -136,6 +144,9 @@ pub async fn validate(
             report.days_without_instruments.push(day.to_string());
             continue;
         };
+        let venues = selection.venues_without_rows(&table).map(|venue| format!("{day} {venue}"));
+        report.venues_without_instruments.extend(venues);
+        report.not_in_table.extend(selection.unmatched(&table).map(|pattern| format!("{day} {pattern}")));
         let trust = if depth == Depth::Listing { Trust::Report } else { Trust::Nothing };
         let mut there = presence(lake, day, &selection.data_types, trust).await?;
         if let Depth::Deep { sample } = depth {

@@ -97,19 +97,19 @@ pub struct SelectionArgs {
     pub filters: FilterArgs,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct FilterArgs {
     /// Venues, as DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
-    /// OKX-SWAP]
+    /// OKX-SWAP; of validate and ls: those that are in the lake]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
 
-    /// SPOT_PAIR, PERP, FUTURE, OPTION, COMBO [default: all but COMBO]
+    /// SPOT_PAIR, PERP, FUTURE, OPTION, COMBO [default: all but COMBO; of ls: all]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub instrument_types: Vec<InstrumentType>,
 
     /// Data types [default: trades, book_snapshot_5, derivative_ticker, liquidations, options_chain, each where the
-    /// instrument has it]
+    /// instrument has it; of ls: all]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub data_types: Vec<DataType>,
 
@@ -162,8 +162,14 @@ pub struct InstrumentsArgs {
     #[arg(long, value_name = "DAY")]
     pub end_date: Option<Day>,
 
-    #[command(flatten)]
-    pub filters: FilterArgs,
+    /// Venues, as DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
+    /// OKX-SWAP]
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
+    pub venues: Vec<String>,
+
+    /// Put the venues' combos into the tables too; there can be tens of thousands
+    #[arg(long)]
+    pub combos: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ mod progress;
 mod settings;
 mod time;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -75,15 +75,16 @@ fn run(cli: Cli) -> Result<Outcome> {
 
 /// Logs of this program at the level asked for; of the libraries only what is wrong.
 fn start_log(level: &str) {
-    let level = match level.to_ascii_lowercase().as_str() {
-        "critical" => "error".to_owned(),
-        "warning" => "warn".to_owned(),
-        other => other.to_owned(),
-    };
     let ours = ["mtdh", "mtdh_core", "mtdh_source", "mtdh_lake", "mtdh_engine", "mtdh_sim"];
     let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let is_terminal = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal)
+        .with_target(false)
+        .init();
 }
 
 /// The first Ctrl-C, or the system's request to end, asks for a clean end; the second one ends at once.

@@ -23,6 +23,15 @@ impl Rows {
     pub fn new(headers: &[&'static str]) -> Rows {
         Rows { headers: headers.to_vec(), rows: Vec::new() }
     }
+
+    /// Each row as a JSON object; whole numbers as numbers.
+    pub fn objects(&self) -> Vec<serde_json::Value> {
+        let object = |row: &Vec<String>| {
+            let cells = self.headers.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), value(cell)));
+            serde_json::Value::Object(cells.collect())
+        };
+        self.rows.iter().map(object).collect()
+    }
 }
 
 /// Prints a result: for people and as CSV its rows, as JSON the whole document, as JSON lines a row each.
@@ -114,6 +123,11 @@ pub fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A count with its noun, as `1 file` and `2 files`.
+pub fn many(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(number)) }
 }
 
 /// A size for people, as 1.5 MB.

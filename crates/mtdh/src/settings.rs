@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -152,7 +152,10 @@ impl Settings {
         let environment = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
         figment = figment.merge(from_variables("environment", environment));
         figment = figment.merge(Layer { place: "flag".to_owned(), values: flag_values.collect() });
-        let values = figment.extract().context("the settings cannot be understood")?;
+        let values: Values = figment.extract().context("the settings cannot be understood")?;
+        if log_level(&values.log_level).is_none() {
+            bail!("LOG_LEVEL `{}` is not known; there are debug, info, warning and error", values.log_level);
+        }
         Ok(Settings { figment, values })
     }
 
@@ -184,9 +187,9 @@ impl Settings {
         SETTINGS.iter().map(shown).collect()
     }
 
-    /// How much to log.
-    pub fn log_level(&self) -> &str {
-        &self.values.log_level
+    /// How much to log, in the words of the log's filter.
+    pub fn log_level(&self) -> &'static str {
+        log_level(&self.values.log_level).unwrap_or("warn")
     }
 
     fn cache_dir(&self) -> PathBuf {
@@ -212,6 +215,17 @@ impl Settings {
             cache_folder: self.cache_dir(),
             retry: RetryPolicy { attempts: values.max_attempts.max(1), ..RetryPolicy::default() },
         }
+    }
+}
+
+/// The predecessor's words too.
+fn log_level(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "debug" => Some("debug"),
+        "info" => Some("info"),
+        "warning" | "warn" => Some("warn"),
+        "error" | "critical" => Some("error"),
+        _ => None,
     }
 }
 

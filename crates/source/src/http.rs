@@ -26,7 +26,7 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 #[non_exhaustive]
 pub enum HttpError {
     /// 401: no key, a wrong or an expired one.
-    #[error("the vendor refused the API key for {url}: {message}")]
+    #[error("the vendor did not allow {url}: {message}")]
     Unauthorized {
         /// What was asked for.
         url: String,
@@ -351,7 +351,7 @@ mod tests {
     fn each_answer_has_its_meaning() {
         let seconds = Duration::from_secs;
         for (status, after, body, is_transient, expected) in [
-            (401, None, r#"{"code":11,"message":"expired"}"#, false, "refused the API key"),
+            (401, None, r#"{"code":11,"message":"expired"}"#, false, "did not allow"),
             (
                 403,
                 None,

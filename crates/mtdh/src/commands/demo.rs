@@ -38,19 +38,28 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     let outcome = pipeline::run(session, args).await?;
     sim.stop().await;
     note(&format!("\ndone in {:.1} s. What next:", started.elapsed().as_secs_f64()));
-    note(&next_steps(&lake));
+    note(&next_steps(&lake, &program()));
     Ok(outcome)
 }
 
-fn next_steps(lake: &str) -> String {
+/// The program as the user called it, so that what comes next can be typed as it stands.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "mtdh".to_owned())
+}
+
+fn next_steps(lake: &str, mtdh: &str) -> String {
     format!(
-        "\
-  look at the files       mtdh ls --lake {lake}
-  get one minute          mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start {DAY}T12:00 --end {DAY}T12:01 --lake {lake}
-  read them in Python     pandas.read_parquet('{lake}/raw_tick_data/by_date/day-{DAY}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet')
-  run it again            mtdh demo                (nothing is fetched twice)
-  the real service        mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
-                          (the first day of each month needs no API key)
-  a key and a bucket      TARDIS_API_KEY=… GCS_BUCKET=… mtdh full-pipeline --start-date 2024-03-02 --venues DERIBIT"
+        "  look at the files
+    {mtdh} ls --lake {lake}
+  get one minute of them
+    {mtdh} get DERIBIT:PERP:BTC-USD --data-type trades --start {DAY}T12:00 --end {DAY}T12:01 --lake {lake}
+  read them in Python
+    pandas.read_parquet('{lake}/raw_tick_data/by_date/day-{DAY}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet')
+  run it again: nothing is fetched twice
+    {mtdh} demo
+  ask the real service; the first day of each month needs no API key
+    {mtdh} full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
+  with a key and a bucket
+    TARDIS_API_KEY=… GCS_BUCKET=… {mtdh} full-pipeline --start-date 2024-03-02 --venues DERIBIT"
     )
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{Session, connect, selection};
 use crate::Outcome;
 use crate::args::{DownloadArgs, PlanArgs};
-use crate::output::{Rows, count, note, print, size};
+use crate::output::{Rows, many, note, print, size};
 use crate::progress::Bar;
 
 /// `mtdh plan`.
@@ -31,14 +31,15 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
     if args.dry_run {
         return print_plan(&session, &plan);
     }
+    let is_known = note_unknown(&plan);
     let summary = execute(&session, &connection, plan, &args).await?;
     print_summary(&session, &summary)?;
-    Ok(outcome(&session, &summary))
+    Ok(outcome(&session, &summary, is_known))
 }
 
-/// How a run ended.
-pub fn outcome(session: &Session<'_>, summary: &RunSummary) -> Outcome {
-    match (session.stop.is_cancelled(), summary.is_clean()) {
+/// How a run ended. `is_known` says whether the plan knew of everything that was asked for.
+pub fn outcome(session: &Session<'_>, summary: &RunSummary, is_known: bool) -> Outcome {
+    match (session.stop.is_cancelled(), summary.is_clean() && is_known) {
         (true, _) => Outcome::Interrupted,
         (false, true) => Outcome::Clean,
         (false, false) => Outcome::NotClean,
@@ -168,7 +169,8 @@ fn document(plan: &Plan) -> PlanDocument {
     }
 }
 
-fn print_plan(session: &Session<'_>, plan: &Plan) -> Result<Outcome> {
+/// Prints a plan.
+pub fn print_plan(session: &Session<'_>, plan: &Plan) -> Result<Outcome> {
     let document = document(plan);
     let mut rows = Rows::new(&[
         "day",
@@ -201,20 +203,45 @@ fn print_plan(session: &Session<'_>, plan: &Plan) -> Result<Outcome> {
         ]);
     }
     print(session.format, &rows, &document)?;
-    note(&format!(
-        "{} files for {} partitions to fetch; {} rows expected by the vendor's statistics, which {} of the partitions lack",
-        count(document.files as u64),
-        count(document.partitions as u64),
-        count(document.expected_rows),
-        count(document.partitions_without_statistics as u64)
-    ));
-    note_empty_days(plan);
-    Ok(if plan.days_without_instruments.is_empty() { Outcome::Clean } else { Outcome::NotClean })
+    let statistics = match document.partitions - document.partitions_without_statistics {
+        0 => "the vendor has no statistics of their rows".to_owned(),
+        known => format!(
+            "{} expected in {known} of them by the vendor's statistics",
+            many(document.expected_rows, "row")
+        ),
+    };
+    let (files, partitions) =
+        (many(document.files as u64, "file"), many(document.partitions as u64, "partition"));
+    note(&format!("to fetch: {files} for {partitions}; {statistics}"));
+    Ok(if note_unknown(plan) { Outcome::Clean } else { Outcome::NotClean })
 }
 
-fn note_empty_days(plan: &Plan) {
+/// Says what was asked for and is not known. False when something that was asked for may be left out because of it.
+pub fn note_unknown(plan: &Plan) -> bool {
     for day in &plan.days_without_instruments {
         note(&format!("{day} has no instrument table, so that nothing is known to be fetched"));
+    }
+    for (day, venue) in &plan.venues_without_instruments {
+        note(&format!("the vendor has no instrument of {venue} on {day}"));
+    }
+    note_not_in_table(plan.not_in_table.iter().map(|(day, key)| format!("{day} {key}")));
+    if plan.is_about_nothing() {
+        note("no instrument is what was asked for; see mtdh instruments list");
+    }
+    plan.days_without_instruments.is_empty()
+        && plan.venues_without_instruments.is_empty()
+        && !plan.is_about_nothing()
+}
+
+/// Names that a day's table does not have: not listed that day, or misspelt.
+pub fn note_not_in_table(names: impl ExactSizeIterator<Item = String>) {
+    const SHOWN: usize = 10;
+    let count = names.len();
+    for name in names.take(SHOWN) {
+        note(&format!("not in the instrument table: {name}"));
+    }
+    if count > SHOWN {
+        note(&format!("and {} more that are not in the instrument table", count - SHOWN));
     }
 }
 
@@ -251,15 +278,16 @@ pub fn note_run(summary: &RunSummary) {
     if summary.files_done > 0 {
         let seconds = summary.seconds.max(0.001);
         note(&format!(
-            "{} files, {} rows, {} in {seconds:.1} s ({:.0} files/s)",
-            count(summary.files_done as u64),
-            count(summary.rows),
+            "{}, {}, {} in {seconds:.1} s ({:.0} files/s)",
+            many(summary.files_done as u64, "file"),
+            many(summary.rows, "row"),
             size(summary.bytes),
             summary.files_done as f64 / seconds
         ));
     }
     for failure in summary.failures.iter().take(SHOWN) {
-        note(&format!("failed: {} ({} partitions): {}", failure.file, failure.partitions, failure.cause));
+        let partitions = many(failure.partitions as u64, "partition");
+        note(&format!("failed: {} ({partitions}): {}", failure.file, failure.cause));
     }
     if summary.failures.len() > SHOWN {
         note(&format!(
@@ -269,7 +297,7 @@ pub fn note_run(summary: &RunSummary) {
     }
     let left = summary.files - summary.files_done - summary.files_failed;
     if left > 0 {
-        note(&format!("{left} files are left; run the same command again to go on"));
+        note(&format!("left to do: {}; run the same command again to go on", many(left as u64, "file")));
     }
     if summary.files > 0 {
         let RunSummary { run_id, shard_index, total_shards, .. } = summary;

@@ -3,21 +3,23 @@
 use anyhow::{Result, bail};
 use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
-use mtdh_core::key::InstrumentKey;
+use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_engine::instruments::{InstrumentsReport, tables, write_instruments};
 use mtdh_engine::{EngineError, Lake};
 
 use super::{Session, connect, selection};
 use crate::Outcome;
-use crate::args::{InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
+use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
 use crate::output::{Rows, note, print};
 
 pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
-    let InstrumentsArgs { command, start_date, end_date, filters } = args;
+    let InstrumentsArgs { command, start_date, end_date, venues, combos } = args;
     match (command, start_date) {
         (Some(InstrumentsCommand::Show { key, date }), _) => show(session, &key, date).await,
         (Some(InstrumentsCommand::List(args)), _) => list(session, &args).await,
         (None, Some(start_date)) => {
+            let instrument_types = if combos { InstrumentType::ALL.to_vec() } else { Vec::new() };
+            let filters = FilterArgs { venues, instrument_types, ..FilterArgs::default() };
             let selection = selection(&SelectionArgs { start_date, end_date, filters })?;
             let connection = connect(&session.addresses)?;
             connection.lake.check_writable().await?;

@@ -40,18 +40,7 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
         }
     }
     let rows = if args.long { listing.long() } else { listing.short() };
-    let document: Vec<_> = rows
-        .rows
-        .iter()
-        .map(|row| {
-            rows.headers
-                .iter()
-                .zip(row)
-                .map(|(h, c)| ((*h).to_owned(), c.clone()))
-                .collect::<BTreeMap<_, _>>()
-        })
-        .collect();
-    print(session.format, &rows, &document)?;
+    print(session.format, &rows, &rows.objects())?;
     note(&format!(
         "{} partitions, {} rows, {}",
         count(listing.partitions.len() as u64),

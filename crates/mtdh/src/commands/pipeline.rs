@@ -36,6 +36,10 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     }
     note("2 of 3: download");
     let plan = download::plan_selection(&connection, &selection, shard, args.download.plan.force).await?;
+    if args.download.dry_run {
+        return download::print_plan(&session, &plan);
+    }
+    let is_known = download::note_unknown(&plan);
     let summary = download::execute(&session, &connection, plan, &args.download).await?;
     if is_table {
         print(session.format, &download::summary_rows(&summary), &summary)?;
@@ -44,16 +48,17 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     let mut report = PipelineReport { instruments: found, download: summary, validation: None };
     if session.stop.is_cancelled() {
         if !is_table {
-            print(Format::Json, &Default::default(), &report)?;
+            print(session.format, &download::summary_rows(&report.download), &report)?;
         }
         return Ok(Outcome::Interrupted);
     }
     note("3 of 3: validate");
     let validation = validate::validate_selection(&connection, &selection, &args.depth).await?;
-    let outcome = match (download::outcome(&session, &report.download), validate::outcome(&validation)) {
-        (Outcome::Clean, outcome) => outcome,
-        (outcome, _) => outcome,
-    };
+    let outcome =
+        match (download::outcome(&session, &report.download, is_known), validate::outcome(&validation)) {
+            (Outcome::Clean, outcome) => outcome,
+            (outcome, _) => outcome,
+        };
     let rows = validate::report_rows(&validation);
     report.validation = Some(validation);
     print(session.format, &rows, &report)?;

@@ -8,15 +8,31 @@ use mtdh_engine::{Connection, Selection};
 use super::{Session, connect, selection};
 use crate::Outcome;
 use crate::args::{DepthArgs, ValidateArgs};
-use crate::output::{Rows, note, print};
+use crate::output::{Rows, many, note, print};
+
+use super::download::note_not_in_table;
 
 pub async fn run(session: &Session<'_>, args: ValidateArgs) -> Result<Outcome> {
-    let selection = selection(&args.selection)?;
+    let mut selection = selection(&args.selection)?;
     let connection = connect(&session.addresses)?;
     connection.lake.check_readable().await?;
+    let filters = &args.selection.filters;
+    if filters.venues.is_empty() && selection.patterns.is_empty() {
+        selection.venues = venues_of_tables(&connection, &selection).await?;
+    }
     let report = validate_selection(&connection, &selection, &args.depth).await?;
     print_report(session, &report)?;
     Ok(outcome(&report))
+}
+
+/// The venues of the days' tables: what the lake claims to have is what is held against it.
+async fn venues_of_tables(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
+    let mut venues = std::collections::BTreeSet::new();
+    for day in selection.days.days() {
+        let table = connection.lake.instruments(day).await?.unwrap_or_default();
+        venues.extend(table.iter().map(|i| i.key.venue().to_owned()));
+    }
+    Ok(venues.into_iter().collect())
 }
 
 /// Validates. Days whose table says that the vendor had not exported them yet are looked up again first.
@@ -115,14 +131,23 @@ pub fn note_report(report: &ValidationReport) {
             "{day} has no instrument table, so that nothing can be said of it; make it: mtdh instruments --start-date {day}"
         ));
     }
+    for name in &report.venues_without_instruments {
+        note(&format!(
+            "no instrument in the table: {name}; nothing can be said of it before mtdh instruments was run for it"
+        ));
+    }
+    note_not_in_table(report.not_in_table.iter().cloned());
     if report.read_whole > 0 {
         note(&format!("all rows of {} objects were read", report.read_whole));
     }
     let totals = &report.totals;
     let verdict = match totals.coverage() {
-        _ if !report.days_without_instruments.is_empty() => "not known to be complete".to_owned(),
-        None => "nothing was expected".to_owned(),
-        Some(_) if totals.missing == 0 => "complete".to_owned(),
+        None if totals.not_exported_yet > 0 => {
+            format!("not exported by the vendor yet: {}", many(totals.not_exported_yet as u64, "partition"))
+        }
+        None => "nothing was expected, so that nothing is known to be complete".to_owned(),
+        Some(_) if report.is_complete() => "complete".to_owned(),
+        Some(_) if totals.missing == 0 => "not known to be complete".to_owned(),
         Some(share) => format!(
             "not complete: {} of {} partitions are answered ({})",
             totals.answered(),

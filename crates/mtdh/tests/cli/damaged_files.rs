@@ -15,7 +15,7 @@ fn a_file_that_is_not_what_was_asked_for_is_refused() {
         let stage = Stage::with(fault(kind));
         let words = format!("download --start-date {DAY} --instruments DERIBIT:PERP:* --data-types trades");
         let run = stage.expect(1, &words);
-        assert!(run.stderr.contains("BTC-PERPETUAL.csv.gz (1 partitions)"), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains("BTC-PERPETUAL.csv.gz (1 partition)"), "{name}: {}", run.stderr);
         assert!(run.stderr.contains(expected), "{name}: expected {expected}: {}", run.stderr);
         let objects = contents(&stage.path("data"));
         assert!(

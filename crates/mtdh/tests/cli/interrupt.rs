@@ -24,7 +24,7 @@ fn an_interrupted_run_ends_cleanly_and_goes_on_later() {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("files are left; run the same command again"), "{stderr}");
+    assert!(stderr.contains("run the same command again to go on"), "{stderr}");
     stage.sim.set_faults(Vec::new());
     stage.expect(0, &words);
     stage.expect(0, &format!("validate --start-date {DAY} --venues DERIBIT,BINANCE"));

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 mod damaged_files;
-mod kill;
 mod interrupt;
+mod kill;
 mod layers;
 mod main_job;
 mod secrets;

@@ -209,3 +209,52 @@ fn a_file_that_a_user_has_is_converted_without_a_lake() {
     assert!(!folder.path().join("c.csv.parquet").exists());
     assert_eq!(convert("nothing.csv").status, 2);
 }
+
+#[test]
+fn what_was_not_looked_for_is_not_called_complete() {
+    let stage = Stage::new();
+    stage.expect(0, &format!("download --start-date {DAY} --venues DERIBIT --instrument-types PERP"));
+    for (words, said) in [
+        ("validate --venues DERIBIT", "missing: 2024-03-01"),
+        ("validate", "missing: 2024-03-01"),
+        (
+            "validate --venues DERIBIT,BINANCE --instrument-types PERP",
+            "no instrument in the table: 2024-03-01 BINANCE",
+        ),
+        (
+            "validate --instruments DERIBIT:PERP:BTC-USDD",
+            "not in the instrument table: 2024-03-01 DERIBIT:PERP:BTC-USDD",
+        ),
+        ("validate --instruments DERIBIT:PERP:BTC-USDD", "nothing was expected"),
+        ("download --instruments DERIBIT:PERP:BTC-USDD", "no instrument is what was asked for"),
+        ("full-pipeline --instruments DERIBIT:PERP:BTC-USDD", "nothing was expected"),
+    ] {
+        let run = stage.expect(1, &format!("{words} --start-date {DAY}"));
+        assert!(run.stderr.contains(said), "mtdh {words}\n{}", run.stderr);
+        assert!(!run.stderr.ends_with("\ncomplete\n"), "mtdh {words}\n{}", run.stderr);
+    }
+    stage.expect(0, &format!("validate --start-date {DAY} --venues DERIBIT --instrument-types PERP"));
+    // What was left out the first time is found by the next run.
+    stage.expect(0, &format!("download --start-date {DAY} --venues DERIBIT"));
+    stage.expect(0, &format!("validate --start-date {DAY}"));
+}
+
+#[test]
+fn a_day_that_is_not_exported_yet_is_not_complete() {
+    let stage = Stage::new();
+    let run = stage.expect(1, "full-pipeline --start-date 2024-03-03 --venues DERIBIT");
+    assert!(run.stderr.contains("not exported by the vendor yet"), "{}", run.stderr);
+    // The vendor exports the day, and the same command fetches it.
+    let later = chrono::DateTime::parse_from_rfc3339("2024-03-04T12:00:00Z").unwrap();
+    stage.sim.set_now(later.to_utc());
+    std::fs::remove_dir_all(stage.path("cache")).unwrap();
+    stage.expect(0, "full-pipeline --start-date 2024-03-03 --venues DERIBIT");
+}
+
+#[test]
+fn a_dry_run_of_the_pipeline_fetches_nothing() {
+    let stage = Stage::new();
+    let run = stage.expect(0, &format!("full-pipeline --dry-run --start-date {DAY} --venues DERIBIT"));
+    assert!(run.stderr.contains("to fetch: "), "{}", run.stderr);
+    assert!(!stage.sim.requests().iter().any(|r| r.url.contains(".csv.gz")));
+}

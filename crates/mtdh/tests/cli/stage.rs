@@ -86,6 +86,7 @@ pub fn program(words: &str) -> Command {
         .env("HOME", "/nonexistent")
         .env("GCE_METADATA_HOST", "127.0.0.1:1")
         .env("GCE_METADATA_IP", "127.0.0.1:1")
+        .env("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1")
         .stdin(Stdio::null());
     command
 }

@@ -102,7 +102,7 @@ async fn a_file_is_kept_as_it_comes() {
 
 #[tokio::test]
 async fn final_answers_are_asked_for_once() {
-    let unauthorized = "the download failed: the vendor refused the API key for BASE/deribit/trades/2024/03/01/\
+    let unauthorized = "the download failed: the vendor did not allow BASE/deribit/trades/2024/03/01/\
                         BTC-PERPETUAL.csv.gz: expired";
     check("401", [json(401, r#"{"code": 11, "message": "expired"}"#)], unauthorized, 1).await;
     let forbidden = "the download failed: the API key does not cover BASE/deribit";
