@@ -142,7 +142,7 @@ async fn answers_that_cannot_be_used_are_named_and_not_kept() {
             "401",
             Reply::new(401, r#"{"message": "no key"}"#),
             1,
-            format!("{had}the vendor refused the API key"),
+            format!("{had}the vendor did not allow"),
         ),
         ("another shape", json(r#"{"id": "deribit"}"#), 1, understood.to_owned()),
         ("unfinished JSON", json(r#"[{"id": "deribit""#), 1, understood.to_owned()),
