@@ -14,6 +14,7 @@ mod small_table;
 pub mod stage;
 pub mod store;
 mod upload;
+mod words;
 pub mod write;
 
 pub use error::LakeError;

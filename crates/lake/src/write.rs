@@ -7,15 +7,20 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use arrow_schema::DataType as ArrowType;
 use mtdh_core::facts::Facts;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::{Kind, Table};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
+
+use crate::words::WordChunk;
 
 /// Rows of a row group, for tables of up to [`FEW_COLUMNS`]: a minute of a busy day lies in one of them, and a
 /// whole-day scan has few of them.
@@ -27,7 +32,23 @@ const FEW_COLUMNS: usize = 32;
 /// Writes rows of a data type to one Parquet file, about whomever.
 pub struct TableWriter<W: Write + Send> {
     table: &'static Table,
-    writer: ArrowWriter<W>,
+    file: SerializedFileWriter<W>,
+    columns: ArrowRowGroupWriterFactory,
+    group: Option<RowGroup>,
+}
+
+/// A row group that is being filled.
+struct RowGroup {
+    columns: Vec<ColumnChunk>,
+    rows: usize,
+}
+
+/// A column of it.
+enum ColumnChunk {
+    /// Words that are never null.
+    Words(WordChunk),
+    /// Anything else.
+    General(Box<ArrowColumnWriter>),
 }
 
 impl<W: Write + Send> TableWriter<W> {
@@ -37,7 +58,8 @@ impl<W: Write + Send> TableWriter<W> {
     /// When `out` refuses bytes.
     pub fn new(table: &'static Table, out: W) -> Result<TableWriter<W>, ParquetError> {
         let writer = ArrowWriter::try_new(out, table.schema().clone(), Some(properties(table)))?;
-        Ok(TableWriter { table, writer })
+        let (file, columns) = writer.into_serialized_writer()?;
+        Ok(TableWriter { table, file, columns, group: None })
     }
 
     /// Appends rows: their instrument keys (a dictionary array), and the table's columns in its order.
@@ -48,7 +70,46 @@ impl<W: Write + Send> TableWriter<W> {
         let mut all = Vec::with_capacity(columns.len() + 1);
         all.push(keys);
         all.extend(columns);
-        self.writer.write(&RecordBatch::try_new(self.table.schema().clone(), all)?)
+        // Checks lengths, types and nulls.
+        let mut left = RecordBatch::try_new(self.table.schema().clone(), all)?;
+        let full = row_group_rows(self.table);
+        while left.num_rows() > 0 {
+            let mut group = match self.group.take() {
+                Some(group) => group,
+                None => self.new_group()?,
+            };
+            let taken = left.num_rows().min(full - group.rows);
+            group.write(&left.slice(0, taken))?;
+            left = left.slice(taken, left.num_rows() - taken);
+            if group.rows == full { self.end_group(group)? } else { self.group = Some(group) }
+        }
+        Ok(())
+    }
+
+    fn new_group(&self) -> Result<RowGroup, ParquetError> {
+        let general = self.columns.create_column_writers(self.file.flushed_row_groups().len())?;
+        let fields = self.table.schema().fields();
+        let chunks = fields.iter().zip(general).map(|(field, general)| match field.data_type() {
+            ArrowType::Dictionary(..) if !field.is_nullable() => ColumnChunk::Words(WordChunk::default()),
+            _ => ColumnChunk::General(Box::new(general)),
+        });
+        Ok(RowGroup { columns: chunks.collect(), rows: 0 })
+    }
+
+    fn end_group(&mut self, group: RowGroup) -> Result<(), ParquetError> {
+        let descriptions: Vec<ColumnDescPtr> = self.file.schema_descr().columns().to_vec();
+        let mut writer = self.file.next_row_group()?;
+        for (chunk, description) in group.columns.into_iter().zip(descriptions) {
+            match chunk {
+                ColumnChunk::General(general) => general.close()?.append_to_row_group(&mut writer)?,
+                ColumnChunk::Words(words) => {
+                    let (bytes, close) = words.finish(description)?;
+                    writer.append_column(&bytes, close)?;
+                }
+            }
+        }
+        writer.close()?;
+        Ok(())
     }
 
     /// Ends the file with key-value pairs in its footer. Returns what was written to.
@@ -59,10 +120,31 @@ impl<W: Write + Send> TableWriter<W> {
         mut self,
         pairs: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<W, ParquetError> {
-        for (name, value) in pairs {
-            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        if let Some(group) = self.group.take() {
+            self.end_group(group)?;
         }
-        self.writer.into_inner()
+        for (name, value) in pairs {
+            self.file.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
+        self.file.into_inner()
+    }
+}
+
+impl RowGroup {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let schema = batch.schema();
+        for ((chunk, field), array) in self.columns.iter_mut().zip(schema.fields()).zip(batch.columns()) {
+            match chunk {
+                ColumnChunk::Words(words) => words.write(array)?,
+                ColumnChunk::General(general) => {
+                    for leaf in compute_leaves(field, array)? {
+                        general.write(&leaf)?;
+                    }
+                }
+            }
+        }
+        self.rows += batch.num_rows();
+        Ok(())
     }
 }
 
@@ -125,9 +207,12 @@ fn zstd_level(level: i32) -> ZstdLevel {
     ZstdLevel::try_new(level).unwrap_or_default()
 }
 
+fn row_group_rows(table: &Table) -> usize {
+    if table.columns.len() <= FEW_COLUMNS { ROW_GROUP_ROWS } else { WIDE_ROW_GROUP_ROWS }
+}
+
 fn properties(table: &Table) -> WriterProperties {
-    let rows = if table.columns.len() <= FEW_COLUMNS { ROW_GROUP_ROWS } else { WIDE_ROW_GROUP_ROWS };
-    let mut builder = base_properties().set_max_row_group_row_count(Some(rows));
+    let mut builder = base_properties();
     for column in &table.columns {
         let path = ColumnPath::from(column.name.as_str());
         builder = match column.kind {

@@ -5,6 +5,7 @@
 
 mod contracts;
 mod defects;
+mod documents;
 mod grammars;
 mod grammars_further;
 mod keys;

@@ -138,12 +138,7 @@ async fn answers_that_cannot_be_used_are_named_and_not_kept() {
         ("304 that nobody asked for", Reply::new(304, "").chunked(), 4, format!("{had}the answer for")),
         ("cut", json(&list("deribit")).cut(), 4, format!("{had}the connection for BASE/exchanges failed: ")),
         ("500", Reply::new(500, ""), 4, format!("{had}the vendor answered 500")),
-        (
-            "401",
-            Reply::new(401, r#"{"message": "no key"}"#),
-            1,
-            format!("{had}the vendor did not allow"),
-        ),
+        ("401", Reply::new(401, r#"{"message": "no key"}"#), 1, format!("{had}the vendor did not allow")),
         ("another shape", json(r#"{"id": "deribit"}"#), 1, understood.to_owned()),
         ("unfinished JSON", json(r#"[{"id": "deribit""#), 1, understood.to_owned()),
         ("damaged gzip", damaged(20), 1, understood.to_owned()),

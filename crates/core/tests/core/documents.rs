@@ -1,0 +1,38 @@
+//! The reference page of the columns says what the tables say.
+
+use mtdh_core::DataType;
+use mtdh_core::table::{Column, Kind};
+
+fn kind(kind: Kind) -> String {
+    match kind {
+        Kind::Time => "timestamp[us, UTC]".to_owned(),
+        Kind::Number => "float64".to_owned(),
+        Kind::Text => "string".to_owned(),
+        Kind::Word(words) => format!("dictionary of strings: {}", words.join(", ")),
+        Kind::Flag => "bool".to_owned(),
+    }
+}
+
+fn line(column: &Column) -> String {
+    format!("| {} | {} | {} | {} |", column.name, kind(column.kind), column.unit, column.meaning)
+}
+
+#[test]
+fn the_page_of_columns_is_the_tables() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/lake.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    for data_type in DataType::ALL {
+        // Its 25 levels are described in one sentence.
+        if data_type == DataType::BookSnapshot25 {
+            continue;
+        }
+        let start = page
+            .find(&format!("### {data_type}\n"))
+            .unwrap_or_else(|| panic!("{data_type} is not described"));
+        let section = page[start + 4..].split("\n#").next().unwrap();
+        let rows: Vec<&str> =
+            section.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| column |")).collect();
+        let expected: Vec<String> = data_type.table().columns.iter().map(line).collect();
+        assert_eq!(rows, expected, "{data_type}");
+    }
+}

@@ -1,0 +1,104 @@
+"""Our conversion against polars, DuckDB and the predecessor's pandas, interleaved on the same files.
+
+Prints medians and ratios. Ours is timed as a whole process, the peers without their imports."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+FILES = {"trades": "trades", "book5": "book_snapshot_5"}
+PEERS = ["polars", "duckdb", "pandas"]
+
+
+def peer(name, source, out):
+    """One conversion by one peer, as a good user would write it; prints seconds, CPU seconds and peak MB."""
+    import resource
+
+    if name == "polars":
+        import polars as pl
+
+        def convert():
+            pl.scan_csv(source).sink_parquet(out, compression="zstd")
+    elif name == "duckdb":
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.execute("SET threads=2")
+
+        def convert():
+            connection.execute(
+                f"COPY (FROM read_csv('{source}', header=true)) TO '{out}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+    else:
+        import pandas as pd
+        import pyarrow  # noqa: F401  imported by to_parquet otherwise
+
+        def convert():
+            frame = pd.read_csv(source)
+            for clock in ("timestamp", "local_timestamp"):
+                frame[clock] = pd.to_datetime(frame[clock], unit="us")
+            frame.to_parquet(out, compression="snappy", engine="pyarrow")
+
+    def used():
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+    start, before = time.perf_counter(), used()
+    convert()
+    print(json.dumps([time.perf_counter() - start, used() - before, peak_mb()]))
+
+
+def peak_mb():
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def ours(program, data_type, source, out):
+    """The same by mtdh, as a process."""
+    words = [program, "convert", source, "--data-type", data_type, "--output", out]
+    start = time.perf_counter()
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, words
+    return [time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    folder = pathlib.Path(arguments.folder)
+    print("| file | who | wall s | CPU s | peak MB | size MB | ours/wall | ours/CPU | ours/size |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, data_type in FILES.items():
+        source = str(folder / f"{name}.csv.gz")
+        seen = {who: [] for who in ["mtdh", *PEERS]}
+        for _ in range(arguments.rounds):
+            for who in seen:
+                out = str(folder / f"{name}.{who}.parquet")
+                if who == "mtdh":
+                    seen[who].append(ours(arguments.program, data_type, source, out))
+                else:
+                    words = [sys.executable, __file__, "--peer", who, source, out]
+                    seen[who].append(json.loads(subprocess.check_output(words)))
+        medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in seen.items()}
+        sizes = {who: os.path.getsize(folder / f"{name}.{who}.parquet") / 1e6 for who in seen}
+        for who, (wall, cpu, memory) in medians.items():
+            first = medians["mtdh"]
+            ratios = f"{first[0] / wall:.2f} | {first[1] / cpu:.2f} | {sizes['mtdh'] / sizes[who]:.2f}"
+            print(f"| {name} | {who} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {sizes[who]:.1f} | {ratios} |")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peer"]:
+        peer(*sys.argv[2:])
+    else:
+        main()

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Makes two large files in the vendor's form with the stand-in, and converts them with mtdh and with its peers,
+# interleaved: scripts/bench.sh [ROUNDS]. Ratios of one run on one machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rounds=${1:-5}
+
+cargo build --release --locked --quiet
+cargo build --release --locked --quiet -p mtdh-sim --example large
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+target/release/examples/large trades 4000000 binance BTCUSDT | gzip -6 >"$folder/trades.csv.gz"
+target/release/examples/large book_snapshot_5 860000 binance-futures BTCUSDT | gzip -6 >"$folder/book5.csv.gz"
+nproc
+.venv/bin/python scripts/bench.py --program target/release/mtdh --folder "$folder" --rounds "$rounds"
