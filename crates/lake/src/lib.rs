@@ -3,6 +3,7 @@
 //! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
+mod chunk;
 pub mod error;
 pub mod instrument_table;
 pub mod layout;
@@ -14,7 +15,6 @@ mod small_table;
 pub mod stage;
 pub mod store;
 mod upload;
-mod words;
 pub mod write;
 
 pub use error::LakeError;

@@ -1,0 +1,80 @@
+//! Chunks of words: `side`, `type`, `instrument_key`.
+//!
+//! The general writer looks each value up in a hash table, although the batch already says by an index which word it
+//! is. Here the indices are packed as they come. Not compressed: a row takes a bit or two.
+
+use std::collections::HashMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef};
+use parquet::basic::Encoding;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnDescPtr;
+
+use super::{Finished, PAGE_ROWS, Pages, bits_for, push_run};
+
+/// The words of one row group's column, in order.
+#[derive(Default)]
+pub(crate) struct WordChunk {
+    words: Vec<String>,
+    place_of_word: HashMap<String, u32>,
+    /// For each row the place of its word in `words`.
+    rows: Vec<u32>,
+}
+
+impl WordChunk {
+    /// Appends a dictionary array of strings without nulls.
+    pub fn write(&mut self, array: &ArrayRef) -> Result<(), ParquetError> {
+        let dictionary = array.as_dictionary_opt::<Int32Type>().filter(|d| d.null_count() == 0);
+        let texts = dictionary.and_then(|d| d.values().as_string_opt::<i32>());
+        let (Some(dictionary), Some(texts)) = (dictionary, texts) else {
+            return Err(ParquetError::General(
+                "a column of words holds nulls or is no dictionary of strings".to_owned(),
+            ));
+        };
+        let mut places: Vec<Option<u32>> = vec![None; texts.len()];
+        self.rows.reserve(dictionary.len());
+        for index in dictionary.keys().values() {
+            let index = *index as usize;
+            let place = match places[index] {
+                Some(place) => place,
+                None => *places[index].insert(self.place(texts.value(index))),
+            };
+            self.rows.push(place);
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, word: &str) -> u32 {
+        if let Some(place) = self.place_of_word.get(word) {
+            return *place;
+        }
+        let place = self.words.len() as u32;
+        self.words.push(word.to_owned());
+        self.place_of_word.insert(word.to_owned(), place);
+        place
+    }
+
+    /// Encodes the chunk.
+    pub fn finish(self, column: ColumnDescPtr) -> Result<Finished, ParquetError> {
+        let mut pages = Pages::new(None);
+        let mut dictionary = Vec::new();
+        for word in &self.words {
+            dictionary.extend((word.len() as u32).to_le_bytes());
+            dictionary.extend(word.as_bytes());
+        }
+        pages.push_dictionary(dictionary, self.words.len())?;
+        let bits = bits_for(self.words.len());
+        for rows in self.rows.chunks(PAGE_ROWS) {
+            let mut body = vec![bits as u8];
+            push_run(&mut body, rows, bits);
+            pages.push_data(body, rows.len(), Encoding::RLE_DICTIONARY)?;
+        }
+        let bound = |word: Option<&String>| word.map(|w| ByteArray::from(w.as_str()));
+        let (min, max) = (bound(self.words.iter().min()), bound(self.words.iter().max()));
+        pages.finish(column, Statistics::byte_array(min, max, None, Some(0), false))
+    }
+}
