@@ -47,6 +47,30 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// An instrument of which only key and symbol are known, alive on one day, without data types.
+    pub fn of_name(key: InstrumentKey, exchange: &str, symbol: &str, day: Day) -> Instrument {
+        Instrument {
+            key,
+            exchange: exchange.to_owned(),
+            raw_symbol: symbol.to_owned(),
+            dataset_symbol: Some(symbol.to_owned()),
+            available_from_us: day.start_us(),
+            available_to_us: Some(day.end_us()),
+            data_types: Vec::new(),
+            group_data_types: Vec::new(),
+            is_exported: true,
+            settle: None,
+            inverse: None,
+            contract_type: None,
+            expiry_us: None,
+            contract_size: None,
+            tick_size: None,
+            min_size: None,
+            trades_total: None,
+            book_changes_total: None,
+        }
+    }
+
     /// Whether the vendor has data of it on a day, or of a part of the day.
     pub fn is_alive(&self, day: Day) -> bool {
         self.available_from_us < day.end_us() && self.available_to_us.is_none_or(|to| to > day.start_us())
@@ -123,26 +147,12 @@ mod tests {
     use super::*;
 
     fn instrument(key: &str, raw: &str, from: &str, to: Option<&str>) -> Instrument {
-        let us = |t: &str| t.parse::<Day>().unwrap().start_us();
+        let day = |t: &str| t.parse::<Day>().unwrap();
         Instrument {
-            key: key.parse().unwrap(),
-            exchange: "deribit".into(),
-            raw_symbol: raw.into(),
-            dataset_symbol: Some(raw.to_uppercase()),
-            available_from_us: us(from),
-            available_to_us: to.map(us),
+            available_to_us: to.map(|t| day(t).start_us()),
             data_types: vec![DataType::Trades, DataType::Quotes],
-            group_data_types: vec![],
-            is_exported: true,
-            settle: None,
-            inverse: None,
-            contract_type: None,
-            expiry_us: None,
-            contract_size: None,
-            tick_size: None,
-            min_size: None,
             trades_total: Some(1000),
-            book_changes_total: None,
+            ..Instrument::of_name(key.parse().unwrap(), "deribit", raw, day(from))
         }
     }
 

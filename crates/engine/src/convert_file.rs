@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::convert::{ConvertError, Input, decode_file};
 use crate::error::EngineError;
+use crate::export::unfinished;
 
 /// What was converted.
 #[derive(Clone, Debug, Serialize)]
@@ -68,8 +69,7 @@ fn convert(
     };
     let reader = File::open(file).map_err(ConvertError::Read)?;
     let bytes = reader.metadata().map_err(ConvertError::Read)?.len();
-    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unfinished = tempfile::NamedTempFile::new_in(folder).map_err(ConvertError::Output)?;
+    let unfinished = unfinished(output).map_err(ConvertError::Output)?;
     let mut writer = TableWriter::new(table, unfinished).map_err(ConvertError::Write)?;
     let mut keys = Keys { given: key.cloned(), names: Vec::new(), dictionary: None };
     let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), bytes };

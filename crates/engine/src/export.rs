@@ -1,6 +1,7 @@
 //! Batches to a file or stream for people and other programs: Parquet, CSV or JSON lines.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -20,6 +21,19 @@ pub enum ExportFormat {
     Csv,
     /// One JSON object a line; times as RFC 3339 with microseconds; null cells left out.
     Jsonl,
+}
+
+/// An unfinished file in the folder of `output`, which becomes it by [`tempfile::NamedTempFile::persist`]: as readable as
+/// the user's other files, which temporary files are not by themselves.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn unfinished(output: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Rows that could not be exported.

@@ -59,7 +59,7 @@ pub fn convert_group(
     let table = unit.file.data_type.table();
     let expectation =
         Expectation { exchange: Some(unit.file.exchange.clone()), symbol: None, day: Some(unit.file.day) };
-    let mut splitter = Splitter::new(table, temporary);
+    let mut splitter = Splitter::new(table, temporary, WAITING_BYTES);
     let decoded =
         decode_file(input, table, expectation, stop, |rows| splitter.add(rows).map_err(spill_failed))?;
     decoded.check_share()?;
@@ -116,6 +116,8 @@ struct Splitter<'a> {
     schema: SchemaRef,
     temporary: &'a Path,
     heaps: Vec<Heap>,
+    /// Bytes that may wait in memory.
+    allowance: usize,
     waiting_bytes: usize,
     spill: Option<BufWriter<File>>,
     spilled_bytes: u64,
@@ -129,10 +131,18 @@ struct Heap {
 }
 
 impl<'a> Splitter<'a> {
-    fn new(table: &Table, temporary: &'a Path) -> Splitter<'a> {
+    fn new(table: &Table, temporary: &'a Path, allowance: usize) -> Splitter<'a> {
         let columns: Vec<_> = table.schema().fields().iter().skip(1).cloned().collect();
         let schema = Arc::new(Schema::new(columns));
-        Splitter { schema, temporary, heaps: Vec::new(), waiting_bytes: 0, spill: None, spilled_bytes: 0 }
+        Splitter {
+            schema,
+            temporary,
+            heaps: Vec::new(),
+            allowance,
+            waiting_bytes: 0,
+            spill: None,
+            spilled_bytes: 0,
+        }
     }
 
     fn add(&mut self, rows: Rows) -> Result<(), ArrowError> {
@@ -151,7 +161,7 @@ impl<'a> Splitter<'a> {
             self.heaps[name].waiting.push(sorted.slice(start, run.len()));
             start += run.len();
         }
-        if self.waiting_bytes > WAITING_BYTES { self.spill_largest() } else { Ok(()) }
+        if self.waiting_bytes > self.allowance { self.spill_largest() } else { Ok(()) }
     }
 
     /// Moves the largest heaps to disk until half of the allowance is free. The others are copied together, because
@@ -166,7 +176,7 @@ impl<'a> Splitter<'a> {
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let mut waiting: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
         for (bytes, index) in sizes {
-            if waiting <= WAITING_BYTES / 2 {
+            if waiting <= self.allowance / 2 {
                 break;
             }
             let batches = std::mem::take(&mut self.heaps[index].waiting);
@@ -227,5 +237,71 @@ impl<'a> Splitter<'a> {
         file.seek(SeekFrom::Start(place.start))?;
         let segment = BufReader::new(io::Read::take(file, place.end - place.start));
         StreamReader::try_new(segment, None)?.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use mtdh_core::DataType;
+    use mtdh_source::decode::Decoder;
+
+    use super::*;
+
+    /// Rows of `names` symbols in turns, of which the first has most.
+    fn file(rows: usize, names: usize) -> String {
+        let mut csv = DataType::Trades.table().csv_header() + "\n";
+        for row in 0..rows {
+            let name = if row % 3 == 0 { 0 } else { row % names };
+            csv += &format!("deribit,S{name},{row},{row},id-{row},buy,{}.5,1\n", row % 1000);
+        }
+        csv
+    }
+
+    /// For each name its ids in order, and the lengths of its batches.
+    fn split(csv: &str, allowance: usize) -> (Vec<Vec<String>>, Vec<Vec<usize>>, bool) {
+        let temporary = tempfile::tempdir().unwrap();
+        let table = DataType::Trades.table();
+        let mut decoder = Decoder::new(table, Expectation::default());
+        let mut splitter = Splitter::new(table, temporary.path(), allowance);
+        for chunk in csv.as_bytes().chunks(100_000) {
+            decoder.push(chunk).unwrap();
+            while let Some(rows) = decoder.take_rows() {
+                splitter.add(rows).unwrap();
+            }
+        }
+        decoder.finish().unwrap();
+        while let Some(rows) = decoder.take_rows() {
+            splitter.add(rows).unwrap();
+        }
+        let (mut ids, mut lengths) = (Vec::new(), Vec::new());
+        for name in 0..decoder.names().len() {
+            let (mut own_ids, mut own_lengths) = (Vec::new(), Vec::new());
+            let take = |batch: RecordBatch| {
+                own_lengths.push(batch.num_rows());
+                own_ids.extend(batch.column(2).as_string::<i32>().iter().flatten().map(str::to_owned));
+                Ok(())
+            };
+            splitter.read(name, take).unwrap();
+            ids.push(own_ids);
+            lengths.push(own_lengths);
+        }
+        (ids, lengths, splitter.spill.is_some())
+    }
+
+    #[test]
+    fn rows_come_back_in_order_whether_they_waited_in_memory_or_on_disk() {
+        let csv = file(200_000, 7);
+        let (in_memory, lengths, spilled) = split(&csv, usize::MAX);
+        assert!(!spilled);
+        let (on_disk, spilled_lengths, spilled) = split(&csv, 1 << 20);
+        assert!(spilled);
+        assert_eq!(in_memory, on_disk);
+        assert_eq!(lengths, spilled_lengths);
+        assert_eq!(in_memory.iter().map(Vec::len).sum::<usize>(), 200_000);
+        let number = |id: &String| id.trim_start_matches("id-").parse::<usize>().unwrap();
+        assert!(on_disk.iter().all(|ids| ids.is_sorted_by_key(number)), "each name's rows keep their order");
+        let is_full = |lengths: &Vec<usize>| lengths.iter().rev().skip(1).all(|length| *length == BATCH_ROWS);
+        assert!(lengths.iter().all(is_full), "batches are as long as from a file of its own");
     }
 }

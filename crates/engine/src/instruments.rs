@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::symbol::{Unnamed, guess_by_symbol};
-use mtdh_core::{DataType, Day, DayRange};
+use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
 use mtdh_source::catalog::catalog;
 use mtdh_source::datasets::Folder;
@@ -187,7 +187,7 @@ fn of_folder(
                     continue;
                 }
             };
-            let bare = || bare_instrument(&named.key, &file.exchange, &symbol, day);
+            let bare = || Instrument::of_name(named.key.clone(), &file.exchange, &symbol, day);
             let instrument = found.entry(named.key.clone()).or_insert_with(bare);
             let lists =
                 [Some(&mut instrument.data_types), is_group.then_some(&mut instrument.group_data_types)];
@@ -210,30 +210,6 @@ fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, Eng
     let decoded = decode_file(input, file.data_type.table(), Expectation::default(), &stop, |_| Ok(()))
         .map_err(failed)?;
     Ok(decoded.names.iter().map(|name| dataset_symbol(&name.symbol)).collect())
-}
-
-/// An instrument of which only key and symbol are known, alive on one day.
-pub(crate) fn bare_instrument(key: &InstrumentKey, exchange: &str, symbol: &str, day: Day) -> Instrument {
-    Instrument {
-        key: key.clone(),
-        exchange: exchange.to_owned(),
-        raw_symbol: symbol.to_owned(),
-        dataset_symbol: Some(symbol.to_owned()),
-        available_from_us: day.start_us(),
-        available_to_us: Some(day.end_us()),
-        data_types: Vec::<DataType>::new(),
-        group_data_types: Vec::new(),
-        is_exported: true,
-        settle: None,
-        inverse: None,
-        contract_type: None,
-        expiry_us: None,
-        contract_size: None,
-        tick_size: None,
-        min_size: None,
-        trades_total: None,
-        book_changes_total: None,
-    }
 }
 
 /// Puts `found` in the place of the day's rows that the selection speaks of.

@@ -298,7 +298,8 @@ mod tests {
 
     #[test]
     fn numbers_of_any_kind_come_back_bit_by_bit() {
-        let cases: [(&str, fn(usize) -> Option<f64>); 7] = [
+        type Number = fn(usize) -> Option<f64>;
+        let cases: [(&str, Number); 7] = [
             ("constant", |_| Some(1.5)),
             ("few", |row| Some((row % 37) as f64 * 0.1)),
             ("all different", |row| Some(row as f64 * 1e-3)),

@@ -177,7 +177,8 @@ impl HttpClient {
             })
             .transpose()?;
         let http = reqwest::Client::builder()
-            .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")"))
+            // A name and a version: the network in front of the vendor blocks plain library names.
+            .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (market-tick-data-handler)"))
             .redirect(Policy::none())
             // A `Referer` would carry the signature of one redirect target to the next.
             .referer(false)

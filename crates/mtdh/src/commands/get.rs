@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use mtdh_core::Day;
-use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
+use mtdh_engine::export::{ExportError, ExportFormat, Exporter, unfinished};
 use mtdh_engine::query::{Slice, slice};
 
 use super::{Session, connect};
@@ -32,9 +32,8 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         exporter.finish()?.flush()?;
         slice
     } else {
-        let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let unfinished = tempfile::NamedTempFile::new_in(folder)
-            .with_context(|| format!("cannot write into {}", folder.display()))?;
+        let unfinished =
+            unfinished(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(unfinished))?;
         let take = |batch| -> Result<(), ExportError> { exporter.write(&batch) };
         let slice = slice(&connection.lake, &args.key, args.data_type, range, take).await?;

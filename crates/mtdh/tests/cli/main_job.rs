@@ -160,6 +160,9 @@ fn a_slice_has_the_rows_of_its_time_in_each_form() {
     assert_eq!(lines.lines().count(), half.stdout.lines().count() - 1);
     get("12:00", "half.parquet");
     assert!(std::fs::read(stage.path("half.parquet")).unwrap().starts_with(b"PAR1"));
+    std::fs::write(stage.path("plain"), "").unwrap();
+    let rights = |name: &str| std::fs::metadata(stage.path(name)).unwrap().permissions();
+    assert_eq!(rights("half.parquet"), rights("plain"), "as readable as any other file");
     let gap = stage.expect(1, "get BINANCE:SPOT_PAIR:BTC-USDT --data-type trades --start 2024-02-01");
     assert!(gap.stderr.contains("2024-02-01 is not in the lake"), "{}", gap.stderr);
 }
