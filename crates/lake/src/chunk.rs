@@ -19,8 +19,8 @@ use zstd::bulk::Compressor;
 /// Rows of a page: as many as the general writer puts into one.
 const PAGE_ROWS: usize = 20 * 1024;
 
-/// How the pages of numbers are compressed: indices of dictionaries pack better on this level for hardly more time.
-const ZSTD_LEVEL: i32 = 3;
+/// How the pages of numbers are compressed: higher levels take more time for a few percent.
+const ZSTD_LEVEL: i32 = 1;
 
 /// A finished chunk: its bytes, and what the footer says of it.
 pub(crate) type Finished = (Bytes, ColumnCloseResult);

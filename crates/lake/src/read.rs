@@ -29,7 +29,7 @@ use crate::store::{Entry, Lake};
 const TAIL_BYTES: u64 = 64 << 10;
 
 /// Ranges closer than this are fetched in one request: a request costs about as long as so many bytes.
-const GAP_BYTES: u64 = 64 << 10;
+const GAP_BYTES: u64 = 128 << 10;
 
 /// What reading cost, shared by readers.
 #[derive(Debug, Default)]

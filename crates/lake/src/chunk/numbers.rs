@@ -97,7 +97,8 @@ impl NumberChunk {
             Numbers::Places(_, dictionary) => {
                 let plain = dictionary.numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
                 pages.push_dictionary(plain, dictionary.numbers.len())?;
-                bits_for(dictionary.numbers.len())
+                // Whole bytes: the compressor finds what repeats, which packing to the bit would hide from it.
+                bits_for(dictionary.numbers.len()).next_multiple_of(8)
             }
             Numbers::Plain(_) => 0,
         };
