@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::Day;
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::reports::{Available, Missing};
 use mtdh_lake::{Entry, Lake, LakeError, layout};
@@ -154,7 +156,8 @@ pub async fn validate(
         }
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();
-        for instrument in selection.instruments(&table) {
+        let instruments = selection.instruments(&table);
+        for instrument in &instruments {
             for partition in instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type))
             {
                 let (status, reason) = match there.get(&partition) {
@@ -170,7 +173,7 @@ pub async fn validate(
                 missing.extend(reason.map(|reason| Missing { partition, reason }));
             }
         }
-        write_reports(lake, day, selection, &missing, &there).await?;
+        write_reports(lake, day, selection, &instruments, &missing, &there).await?;
         report.missing.extend(missing.into_iter().map(|m| MissingPartition {
             day: m.partition.day.to_string(),
             instrument_key: m.partition.key.to_string(),
@@ -194,19 +197,15 @@ async fn write_reports(
     lake: &Lake,
     day: Day,
     selection: &Selection,
+    instruments: &[&Instrument],
     missing: &[Missing],
     there: &BTreeMap<Partition, Presence>,
 ) -> Result<(), EngineError> {
-    let limited: Option<BTreeSet<String>> = match selection.max_instruments {
-        None => None,
-        Some(_) => {
-            let table = lake.instruments(day).await?.unwrap_or_default();
-            Some(selection.instruments(&table).iter().map(|i| i.key.to_string()).collect())
-        }
-    };
+    let keys = || instruments.iter().map(|i| &i.key).collect();
+    let limited: Option<BTreeSet<&InstrumentKey>> = selection.max_instruments.map(|_| keys());
     let speaks_of = |partition: &Partition| {
         selection.takes_partition(partition)
-            && limited.as_ref().is_none_or(|keys| keys.contains(partition.key.as_str()))
+            && limited.as_ref().is_none_or(|keys| keys.contains(&partition.key))
     };
     lake.update_missing(day, missing, speaks_of).await?;
     lake.update_available(day, |rows| {

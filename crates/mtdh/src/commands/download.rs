@@ -21,18 +21,18 @@ use crate::progress::Bar;
 
 /// `mtdh plan`.
 pub async fn plan(mut session: Session<'_>, args: PlanArgs) -> Result<Outcome> {
-    let (_, plan) = prepare(&mut session, &args).await?;
+    let (_, plan, _) = prepare(&mut session, &args).await?;
     print_plan(&session, &plan)
 }
 
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
-    let (connection, plan) = prepare(&mut session, &args.plan).await?;
+    let (connection, plan, shard) = prepare(&mut session, &args.plan).await?;
     if args.dry_run {
         return print_plan(&session, &plan);
     }
     let is_known = note_unknown(&plan);
-    let summary = execute(&session, &connection, plan, &args).await?;
+    let summary = execute(&session, &connection, plan, shard, args.max_workers).await?;
     print_summary(&session, &summary)?;
     Ok(outcome(&session, &summary, is_known))
 }
@@ -46,16 +46,22 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, is_known: bool) -> O
     }
 }
 
-/// Connects, makes the instrument tables that are lacking, and plans.
-pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan)> {
+/// What was asked for, for which shard, and a connection to a lake that can be written.
+pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Connection)> {
     let selection = selection(&args.selection)?;
     let shard = Shard::new(args.shard.shard_index, args.shard.total_shards)
         .context("--shard-index and --total-shards do not fit")?;
     session.addresses.source_folder.clone_from(&args.source.source);
     let connection = connect(&session.addresses)?;
     connection.lake.check_writable().await?;
+    Ok((selection, shard, connection))
+}
+
+/// Sets up, makes the instrument tables that are lacking, and plans.
+async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan, Shard)> {
+    let (selection, shard, connection) = set_up(session, args).await?;
     let plan = plan_selection(&connection, &selection, shard, args.force).await?;
-    Ok((connection, plan))
+    Ok((connection, plan, shard))
 }
 
 /// Makes the instrument tables that are lacking, and plans.
@@ -79,18 +85,18 @@ pub async fn execute(
     session: &Session<'_>,
     connection: &Connection,
     plan: Plan,
-    args: &DownloadArgs,
+    shard: Shard,
+    workers: usize,
 ) -> Result<RunSummary, EngineError> {
     let progress = Arc::new(Progress::default());
     let _bar = Bar::start(progress.clone());
     let ingest = Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers: args.max_workers,
+        workers,
         progress,
         stop: session.stop.clone(),
     };
-    let shard = Shard::new(args.plan.shard.shard_index, args.plan.shard.total_shards).unwrap_or(Shard::WHOLE);
     ingest.run(plan, new_run_id(), shard).await
 }
 

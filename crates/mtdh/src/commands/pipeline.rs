@@ -1,13 +1,12 @@
 //! `mtdh full-pipeline`: instruments, download, validate; one report, one exit status.
 
-use anyhow::{Context, Result};
-use mtdh_core::partition::Shard;
+use anyhow::Result;
 use mtdh_engine::instruments::{InstrumentsReport, write_instruments};
 use mtdh_engine::run::RunSummary;
 use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
 
-use super::{Session, connect, download, instruments, selection, validate};
+use super::{Session, download, instruments, validate};
 use crate::Outcome;
 use crate::args::{Format, PipelineArgs};
 use crate::output::{note, print};
@@ -21,12 +20,7 @@ pub struct PipelineReport {
 }
 
 pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome> {
-    let selection = selection(&args.download.plan.selection)?;
-    let shard = Shard::new(args.download.plan.shard.shard_index, args.download.plan.shard.total_shards)
-        .context("--shard-index and --total-shards do not fit")?;
-    session.addresses.source_folder.clone_from(&args.download.plan.source.source);
-    let connection = connect(&session.addresses)?;
-    connection.lake.check_writable().await?;
+    let (selection, shard, connection) = download::set_up(&mut session, &args.download.plan).await?;
     note("1 of 3: instruments");
     let found = write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
     let is_table = session.format == Format::Table;
@@ -40,7 +34,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return download::print_plan(&session, &plan);
     }
     let is_known = download::note_unknown(&plan);
-    let summary = download::execute(&session, &connection, plan, &args.download).await?;
+    let summary = download::execute(&session, &connection, plan, shard, args.download.max_workers).await?;
     if is_table {
         print(session.format, &download::summary_rows(&summary), &summary)?;
     }
