@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mtdh_lake::{Lake, LakeOptions};
 use mtdh_source::datasets::{Archive, Datasets, Folder};
 use mtdh_source::http::HttpClient;
+use mtdh_source::http::pace::Budget;
 use mtdh_source::http::retry::RetryPolicy;
 use mtdh_source::metadata::{DEFAULT_LIFETIME, Metadata};
 use mtdh_source::{SecretString, Url};
@@ -32,6 +33,8 @@ pub struct Addresses {
     pub cache_folder: PathBuf,
     /// When to ask again.
     pub retry: RetryPolicy,
+    /// What may be taken of the vendor's account.
+    pub budget: Budget,
 }
 
 /// The lake, the vendor's metadata and its files.
@@ -50,9 +53,9 @@ impl Connection {
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
     pub fn open(addresses: &Addresses) -> Result<Connection, EngineError> {
-        let Addresses { lake, lake_options, api, datasets, key, source_folder, cache_folder, retry } =
+        let Addresses { lake, lake_options, api, datasets, key, source_folder, cache_folder, retry, budget } =
             addresses;
-        let http = HttpClient::new(key.as_ref()).map_err(EngineError::Client)?;
+        let http = HttpClient::new(key.as_ref(), *budget).map_err(EngineError::Client)?;
         let lake = Lake::open(lake, lake_options)?;
         let (cache, has_key) = (cache_folder.clone(), key.is_some());
         let metadata = Metadata::new(http.clone(), url(api)?, *retry, cache, DEFAULT_LIFETIME, has_key);

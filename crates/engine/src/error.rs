@@ -28,15 +28,6 @@ pub enum EngineError {
         #[source]
         source: mtdh_source::datasets::FetchError,
     },
-    /// The account's quota is used up.
-    #[error("the account's quota is used up; {left} files of the plan are left")]
-    QuotaExhausted {
-        /// Files that were not asked for.
-        left: usize,
-        /// The vendor's words.
-        #[source]
-        source: mtdh_source::datasets::FetchError,
-    },
     /// The HTTP client cannot be made.
     #[error("the connection to the vendor cannot be set up")]
     Client(#[source] BuildError),

@@ -3,7 +3,7 @@
 //! A file that fails is remembered and the others go on. What every other file would fail at as well (the lake's disk
 //! is full, the key is refused, the quota is used up) ends the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,7 +106,11 @@ impl Ingest {
         summary.put(&self.lake).await?;
         self.progress.expect_files(plan.units.len());
         let mut available: BTreeMap<Day, Vec<Available>> = BTreeMap::new();
-        let outcome = self.run_units(plan.units, &mut summary, &mut available).await;
+        let mut left: BTreeSet<String> = plan.units.iter().map(|unit| unit.file.path()).collect();
+        // What ends this run is not what ends the program.
+        let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
+        let outcome = run.run_units(plan.units, &mut left, &mut summary, &mut available).await;
+        summary.left = left.into_iter().collect();
         for (day, rows) in available {
             let note = |known: &mut BTreeMap<Partition, Available>| {
                 known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
@@ -114,64 +118,88 @@ impl Ingest {
             self.lake.update_available(day, note).await?;
         }
         summary.state = match (&outcome, self.stop.is_cancelled()) {
-            (Err(_), _) => "stopped",
+            (Err(End::UsedUp(_)), _) => "used_up",
+            (Err(End::Failed(_)), _) => "stopped",
             (Ok(()), true) => "interrupted",
             (Ok(()), false) => "done",
         };
+        summary.ended_by = match &outcome {
+            Err(End::UsedUp(error)) => Some(chain(error)),
+            Err(End::Failed(error)) => Some(chain(error)),
+            Ok(()) => None,
+        };
         summary.seconds = started.elapsed().as_secs_f64();
         summary.put(&self.lake).await?;
-        outcome.map(|()| summary)
+        match outcome {
+            Err(End::Failed(error)) => Err(error),
+            Ok(()) | Err(End::UsedUp(_)) => Ok(summary),
+        }
     }
 
+    /// Runs the units; those that succeed or fail are taken out of `left`.
     async fn run_units(
         &self,
         units: Vec<Unit>,
+        left: &mut BTreeSet<String>,
         summary: &mut RunSummary,
         available: &mut BTreeMap<Day, Vec<Available>>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), End> {
         let cpus = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-        let mut left = units.len();
+        // Asks for no further file to be begun.
+        let enough = CancellationToken::new();
         // The first file goes alone: when the key is refused, nothing else is asked for.
         let mut units = units.into_iter();
         let probe = units.next().into_iter();
         for (part, workers) in [(probe.collect::<Vec<_>>(), 1), (units.collect(), self.workers.max(1))] {
             let work = part.into_iter().map(|unit| {
-                let cpus = cpus.clone();
+                let (cpus, enough) = (cpus.clone(), enough.clone());
                 async move {
-                    let outcome = self.unit(&unit, &cpus).await;
+                    let outcome = self.unit(&unit, &cpus, &enough).await;
                     (unit, outcome)
                 }
             });
             let mut outcomes = futures::stream::iter(work).buffer_unordered(workers);
+            let mut end = None;
             while let Some((unit, outcome)) = outcomes.next().await {
                 match outcome {
                     None => continue,
                     Some(Ok(done)) => note_done(done, summary, available, &self.progress),
                     Some(Err(error)) if error.is_interruption() => continue,
-                    Some(Err(error)) => match fatal(error, summary, left) {
+                    Some(Err(error)) => match fatal(error, summary) {
                         Ok(error) => note_failure(&unit, &error, summary, &self.progress),
-                        Err(fatal) => {
-                            self.stop.cancel();
-                            // Files in hand end by themselves: what they published is noted.
-                            while let Some((_, outcome)) = outcomes.next().await {
-                                if let Some(Ok(done)) = outcome {
-                                    note_done(done, summary, available, &self.progress);
-                                }
+                        Err(cause) => {
+                            // Files in hand end by themselves, and what they publish is noted. What was promised to them of
+                            // the budget they may use; when all would fail, they are given back.
+                            match &cause {
+                                End::UsedUp(_) => enough.cancel(),
+                                End::Failed(_) => self.stop.cancel(),
                             }
-                            return Err(fatal);
+                            end.get_or_insert(cause);
+                            continue;
                         }
                     },
                 }
-                left -= 1;
+                left.remove(&unit.file.path());
+            }
+            if let Some(end) = end {
+                return Err(end);
             }
         }
         Ok(())
     }
 
-    /// One file. Nothing when the run was asked to stop before it was fetched.
-    async fn unit(&self, unit: &Unit, cpus: &Arc<Semaphore>) -> Option<Result<Done, UnitError>> {
+    /// One file. Nothing when the run ended before it was fetched.
+    async fn unit(
+        &self,
+        unit: &Unit,
+        cpus: &Arc<Semaphore>,
+        enough: &CancellationToken,
+    ) -> Option<Result<Done, UnitError>> {
         let mut refetch = 0;
         loop {
+            if enough.is_cancelled() {
+                return None;
+            }
             let fetched = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
@@ -331,18 +359,28 @@ fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progre
     progress.file_failed();
 }
 
+/// Why a run ends before its files do.
+enum End {
+    /// The vendor's quota, or what the user allows of it, is used up: what is done stays, the rest is left.
+    UsedUp(FetchError),
+    /// Every other file would fail at it as well.
+    Failed(EngineError),
+}
+
 /// Tells failures that end the run from those of one file.
-fn fatal(error: UnitError, summary: &RunSummary, left: usize) -> Result<UnitError, EngineError> {
+fn fatal(error: UnitError, summary: &RunSummary) -> Result<UnitError, End> {
     let nothing_done = summary.files_done == 0 && summary.files_failed == 0;
     let is_refusal =
         matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
-    let is_quota = matches!(error.http(), Some(HttpError::QuotaExhausted { .. }));
+    let is_used_up = error.http().is_some_and(HttpError::is_used_up);
     let is_lake = error.lake().is_some_and(LakeError::is_fatal);
     match error {
-        UnitError::Fetch(source) if is_quota => Err(EngineError::QuotaExhausted { left, source }),
-        UnitError::Fetch(source) if is_refusal && nothing_done => Err(EngineError::Refused { source }),
+        UnitError::Fetch(source) if is_used_up => Err(End::UsedUp(source)),
+        UnitError::Fetch(source) if is_refusal && nothing_done => {
+            Err(End::Failed(EngineError::Refused { source }))
+        }
         UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) if is_lake => {
-            Err(EngineError::Lake(error))
+            Err(End::Failed(EngineError::Lake(error)))
         }
         error => Ok(error),
     }

@@ -24,6 +24,7 @@ pub use error::{EngineError, chain};
 pub use mtdh_lake::{Lake, LakeError, LakeOptions};
 pub use mtdh_source::SecretString;
 pub use mtdh_source::http::HttpError;
+pub use mtdh_source::http::pace::Budget;
 pub use mtdh_source::http::retry::RetryPolicy;
 pub use mtdh_source::metadata::MetadataError;
 pub use selection::Selection;

@@ -27,7 +27,7 @@ pub struct RunSummary {
     pub started_at: String,
     /// Last change of this summary, RFC 3339, UTC.
     pub updated_at: String,
-    /// `running`, `done`, `interrupted` or `stopped`.
+    /// `running`, `done`, `interrupted`, `used_up` (the vendor's quota or the user's budget) or `stopped`.
     pub state: &'static str,
     /// Files that were to be fetched.
     pub files: usize,
@@ -49,6 +49,10 @@ pub struct RunSummary {
     pub rows_not_asked_for: u64,
     /// The failures, in the order in which they happened.
     pub failures: Vec<Failure>,
+    /// Why a run ended before its files did; null when it did not.
+    pub ended_by: Option<String>,
+    /// The vendor's paths of the files that were not fetched and did not fail, when the run has ended before them.
+    pub left: Vec<String>,
     /// Seconds from start to last change.
     pub seconds: f64,
 }
@@ -86,12 +90,19 @@ impl RunSummary {
             rows_rejected: 0,
             rows_not_asked_for: 0,
             failures: Vec::new(),
+            ended_by: None,
+            left: Vec::new(),
             seconds: 0.0,
         }
     }
 
     pub(crate) fn count(&mut self, status: Status) {
         *self.published.entry(status.name().to_owned()).or_default() += 1;
+    }
+
+    /// Whether the vendor's quota, or what the user allows of it, ended the run.
+    pub fn is_used_up(&self) -> bool {
+        self.state == "used_up"
     }
 
     /// Whether everything that was to be fetched is in the lake.

@@ -23,7 +23,7 @@ fn of_http(error: &HttpError) -> Option<String> {
         }
         HttpError::Forbidden { .. } => "see what your key covers on your account's page at the vendor",
         HttpError::KeyInUse { .. } => "one key works from one address at a time; end the other run, or wait",
-        HttpError::QuotaExhausted { .. } => {
+        HttpError::QuotaExhausted { .. } | HttpError::BudgetUsed { .. } => {
             "run the same command later: what is done is kept, and it goes on from there"
         }
         HttpError::Connection { .. } => {

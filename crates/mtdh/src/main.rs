@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
+use mtdh_engine::HttpError;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +29,8 @@ pub enum Outcome {
     Clean,
     /// It ran, and what it found or did is not clean: gaps, failed files.
     NotClean,
+    /// The vendor's quota, or what the user allows of it, is used up: go on later.
+    UsedUp,
     /// It was interrupted.
     Interrupted,
 }
@@ -37,12 +40,13 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::NotClean) => ExitCode::from(1),
+        Ok(Outcome::UsedUp) => ExitCode::from(30),
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         // Who closed our stdout has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(2)
+            ExitCode::from(if is_used_up(&error) { 30 } else { 2 })
         }
     }
 }
@@ -51,6 +55,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
+
+fn is_used_up(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|e| e.downcast_ref::<HttpError>()).any(HttpError::is_used_up)
 }
 
 fn run(cli: Cli) -> Result<Outcome> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
-use mtdh_engine::{Addresses, LakeOptions, RetryPolicy, SecretString};
+use mtdh_engine::{Addresses, Budget, LakeOptions, RetryPolicy, SecretString};
 use serde::Deserialize;
 
 /// One setting.
@@ -34,7 +34,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 11] = [
+pub const SETTINGS: [Setting; 13] = [
     setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
     setting(
         "tardis_api_key",
@@ -70,8 +70,23 @@ pub const SETTINGS: [Setting; 11] = [
         "where the vendor's metadata is kept; default: the user's cache folder",
     ),
     setting("max_attempts", "MTDH_MAX_ATTEMPTS", Some("10"), "how often a request is tried"),
+    setting(
+        "requests_per_minute",
+        "MTDH_REQUESTS_PER_MINUTE",
+        None,
+        "requests to the vendor in any minute, at most; not set: no limit",
+    ),
+    setting(
+        "bytes_per_day",
+        "MTDH_BYTES_PER_DAY",
+        None,
+        "bytes from the vendor in a UTC day, at most, by one run; not set: no limit",
+    ),
     setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
 ];
+
+/// Settings that are numbers: variables are text.
+const NUMBERS: [&str; 3] = ["max_attempts", "requests_per_minute", "bytes_per_day"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +103,8 @@ struct Values {
     tardis_datasets_url: String,
     cache_dir: Option<PathBuf>,
     max_attempts: u32,
+    requests_per_minute: Option<u32>,
+    bytes_per_day: Option<u64>,
     log_level: String,
 }
 
@@ -110,8 +127,8 @@ impl Provider for Layer {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = |name: &str, text: &String| match text.parse::<u32>() {
-            Ok(number) if name == "max_attempts" => Value::from(number),
+        let value = |name: &str, text: &String| match text.parse::<u64>() {
+            Ok(number) if NUMBERS.contains(&name) => Value::from(number),
             _ => Value::from(text.clone()),
         };
         let dict = self.values.iter().map(|(name, text)| ((*name).to_owned(), value(name, text))).collect();
@@ -214,6 +231,10 @@ impl Settings {
             source_folder: None,
             cache_folder: self.cache_dir(),
             retry: RetryPolicy { attempts: values.max_attempts.max(1), ..RetryPolicy::default() },
+            budget: Budget {
+                requests_per_minute: values.requests_per_minute,
+                bytes_per_day: values.bytes_per_day,
+            },
         }
     }
 }

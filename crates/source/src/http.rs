@@ -1,13 +1,19 @@
 //! One way to ask the vendor: headers, redirects, time-outs, and what each answer means.
 //!
-//! What is retried and when is [`retry`]'s business; this module says of one answer what it is.
+//! What is retried and when is [`retry`]'s business, how fast is [`pace`]'s; this module says of one answer what it is.
 
+pub mod pace;
 pub mod retry;
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use bytes::Bytes;
+use pace::{Budget, Pace, Pass, UsedUp};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -66,6 +72,14 @@ pub enum HttpError {
         url: String,
         /// How long the vendor says.
         retry_after: Duration,
+    },
+    /// The bytes that the user allows in a day are used up.
+    #[error("the {bytes_per_day} bytes that may be fetched in a day are used up (asked for {url})")]
+    BudgetUsed {
+        /// What was asked for.
+        url: String,
+        /// What is allowed.
+        bytes_per_day: u64,
     },
     /// Another answer with an error status.
     #[error("the vendor answered {status} for {url}: {message}")]
@@ -136,6 +150,21 @@ impl HttpError {
         }
     }
 
+    /// Whether the vendor's quota, or what the user allows of it, is used up.
+    pub fn is_used_up(&self) -> bool {
+        matches!(self, HttpError::QuotaExhausted { .. } | HttpError::BudgetUsed { .. })
+    }
+
+    /// The same, for a request that can be made in another way.
+    pub(crate) fn into_transient(self) -> HttpError {
+        match self {
+            HttpError::Status { url, status, code, message, retry_after, .. } => {
+                HttpError::Status { url, status, code, message, retry_after, is_transient: true }
+            }
+            other => other,
+        }
+    }
+
     /// How long the vendor asked to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -153,12 +182,55 @@ impl HttpError {
     }
 }
 
-/// Asks one host. Cheap to clone; connections are shared.
+/// Asks the vendor's hosts. Cheap to clone; connections and the pace are shared.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     http: reqwest::Client,
     authorization: Option<HeaderValue>,
     key: Option<SecretString>,
+    pace: Arc<Pace>,
+}
+
+/// An answer with its body still to come.
+#[derive(Debug)]
+pub struct Reply {
+    url: Url,
+    response: Response,
+    pass: Pass,
+}
+
+impl Reply {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// A header's text, where it has one.
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
+        self.response.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body's length, where the answer says it.
+    pub fn length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// The body's next piece; nothing at its end.
+    ///
+    /// # Errors
+    /// When it breaks off, or the day's bytes are used up.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let chunk = self.response.chunk().await.map_err(|e| connection(&self.url, e))?;
+        match &chunk {
+            Some(bytes) => self.pass.came(bytes.len() as u64).map_err(|used| used_up(&self.url, used))?,
+            None => self.pass.good(),
+        }
+        Ok(chunk)
+    }
+}
+
+fn used_up(url: &Url, UsedUp { bytes_per_day }: UsedUp) -> HttpError {
+    HttpError::BudgetUsed { url: shown(url), bytes_per_day }
 }
 
 impl HttpClient {
@@ -167,7 +239,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the key holds characters that no header may hold, or TLS cannot be set up.
-    pub fn new(key: Option<&SecretString>) -> Result<HttpClient, BuildError> {
+    pub fn new(key: Option<&SecretString>, budget: Budget) -> Result<HttpClient, BuildError> {
         let authorization = key
             .map(|key| {
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
@@ -191,14 +263,15 @@ impl HttpClient {
             .read_timeout(Duration::from_secs(120))
             .build()
             .map_err(BuildError::Tls)?;
-        Ok(HttpClient { http, authorization, key: key.cloned() })
+        Ok(HttpClient { http, authorization, key: key.cloned(), pace: Pace::new(budget) })
     }
 
-    /// Sends one GET. Gives the answer when its status says success, with its body still to come.
+    /// Sends one GET, when its turn has come. Gives the answer when its status says success.
     ///
     /// # Errors
     /// One of [`HttpError`], classified; nothing was retried.
-    pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<Response, HttpError> {
+    pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<Reply, HttpError> {
+        let mut pass = self.pace.enter().await.map_err(|used| used_up(url, used))?;
         let mut headers = further;
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         if let Some(authorization) = &self.authorization {
@@ -206,10 +279,18 @@ impl HttpClient {
         }
         let response = self.follow(url, headers).await?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(response);
+            pass.promise(response.content_length().unwrap_or(0)).map_err(|used| used_up(url, used))?;
+            return Ok(Reply { url: url.clone(), response, pass });
         }
         let (status, retry_after, body) = read_refusal(response).await;
-        Err(classify(shown(url), status, retry_after, &self.without_key(&body)))
+        let error = classify(shown(url), status, retry_after, &self.without_key(&body));
+        match &error {
+            HttpError::KeyInUse { .. } | HttpError::Status { status: 429 | 500.., .. } => {
+                pass.bad(error.retry_after());
+            }
+            _ => pass.good(),
+        }
+        Err(error)
     }
 
     /// Follows redirects here rather than in `reqwest`, which gives the key to a second target on the first one's host:
@@ -405,8 +486,8 @@ mod tests {
 
     #[test]
     fn a_key_never_shows() {
-        let client = HttpClient::new(Some(&SecretString::from("TD.marker"))).unwrap();
+        let client = HttpClient::new(Some(&SecretString::from("TD.marker")), Budget::default()).unwrap();
         assert!(!format!("{client:?}").contains("marker"));
-        assert!(HttpClient::new(Some(&SecretString::from("TD.\nmarker"))).is_err());
+        assert!(HttpClient::new(Some(&SecretString::from("TD.\nmarker")), Budget::default()).is_err());
     }
 }

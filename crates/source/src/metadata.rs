@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::datasets::join;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HttpClient, HttpError, connection, shown};
+use crate::http::{HttpClient, HttpError, shown};
 use cache::{Cache, Cached};
 use model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
 
@@ -151,14 +151,14 @@ impl Metadata {
         if let Some(etag) = etag.and_then(|e| HeaderValue::from_str(e).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
         }
-        let mut response = self.http.get(url, headers).await?;
-        if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
+        let mut reply = self.http.get(url, headers).await?;
+        if reply.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
-        let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let (etag, is_gzip) = (header(ETAG), header(CONTENT_ENCODING).as_deref() == Some("gzip"));
+        let (etag, is_gzip) =
+            (reply.header(ETAG).map(str::to_owned), reply.header(CONTENT_ENCODING) == Some("gzip"));
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| connection(url, e))? {
+        while let Some(chunk) = reply.chunk().await? {
             body.extend_from_slice(&chunk);
         }
         let start = body.iter().find(|b| !b.is_ascii_whitespace());

@@ -99,6 +99,11 @@ impl Spooling {
         self.file.write_all(bytes)
     }
 
+    /// How many bytes came.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The file, now that it is whole.
     pub fn finish(self, etag: Option<String>) -> Spooled {
         Spooled {

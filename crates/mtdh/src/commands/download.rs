@@ -42,6 +42,7 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, is_known: bool) -> O
     match (session.stop.is_cancelled(), summary.is_clean() && is_known) {
         (true, _) => Outcome::Interrupted,
         (false, true) => Outcome::Clean,
+        (false, false) if summary.is_used_up() => Outcome::UsedUp,
         (false, false) => Outcome::NotClean,
     }
 }
@@ -301,9 +302,18 @@ pub fn note_run(summary: &RunSummary) {
             summary.failures.len() - SHOWN
         ));
     }
-    let left = summary.files - summary.files_done - summary.files_failed;
-    if left > 0 {
-        note(&format!("left to do: {}; run the same command again to go on", many(left as u64, "file")));
+    if let Some(cause) = &summary.ended_by {
+        note(&format!("the run ended early: {cause}"));
+        summary.left.iter().take(SHOWN).for_each(|file| note(&format!("left: {file}")));
+        if summary.left.len() > SHOWN {
+            note(&format!("and {} more; the run's summary has them all", summary.left.len() - SHOWN));
+        }
+    }
+    if !summary.left.is_empty() {
+        let files = many(summary.left.len() as u64, "file");
+        let when =
+            if summary.is_used_up() { "run the same command later" } else { "run the same command again" };
+        note(&format!("left to do: {files}; {when} to go on, what is done is kept"));
     }
     if summary.files > 0 {
         let RunSummary { run_id, shard_index, total_shards, .. } = summary;

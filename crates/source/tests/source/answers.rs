@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mtdh_core::DataType;
 use mtdh_source::datasets::{Answer, Archive, Datasets, FetchError};
 use mtdh_source::http::HttpClient;
+use mtdh_source::http::pace::Budget;
 use mtdh_source::http::retry::chain;
 use mtdh_source::vendor_file::VendorFile;
 
@@ -208,7 +209,7 @@ async fn a_damaged_file_is_fetched_again_past_caches() {
 async fn one_set_of_headers_is_sent() {
     for (key, authorization) in [(Some(KEY), Some(format!("Bearer {KEY}"))), (None, None)] {
         let server = Server::start([Reply::new(500, ""), sent()]).await;
-        let http = HttpClient::new(key.map(Into::into).as_ref()).unwrap();
+        let http = HttpClient::new(key.map(Into::into).as_ref(), Budget::default()).unwrap();
         assert!(!format!("{http:?}").contains(KEY), "{http:?}");
         let spool = tempfile::tempdir().unwrap();
         let outcome = archive(&server, http).fetch(&file(), 0, spool.path(), &|_| {}).await;

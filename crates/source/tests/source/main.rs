@@ -13,6 +13,7 @@ mod number_text;
 mod oddities;
 mod oracle;
 mod real_data;
+mod resume;
 mod server;
 
 use arrow_array::cast::AsArray;

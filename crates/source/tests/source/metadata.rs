@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mtdh_source::http::HttpClient;
+use mtdh_source::http::pace::Budget;
 use mtdh_source::http::retry::chain;
 use mtdh_source::metadata::{Metadata, MetadataError};
 
@@ -201,7 +202,7 @@ async fn contract_terms_need_access() {
         ("not in the plan", Reply::new(403, r#"{"code": 1, "message": "no"}"#), true, "deribit", None, 1),
     ] {
         let server = Server::start([reply]).await;
-        let http = HttpClient::new(None).unwrap();
+        let http = HttpClient::new(None, Budget::default()).unwrap();
         let metadata = Metadata::new(http, server.url(), policy(), folder.path().to_owned(), HOUR, has_key);
         let found = metadata.instruments(exchange).await.unwrap().map(|list| list.len());
         assert_eq!((found, server.asked().len()), (expected, requests), "{name}");

@@ -8,9 +8,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use mtdh_source::Url;
 use mtdh_source::http::HttpClient;
+use mtdh_source::http::pace::Budget;
 use mtdh_source::http::retry::RetryPolicy;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -69,7 +70,12 @@ impl Reply {
             let last = self.pieces.concat();
             pieces = vec![Ok(last[..last.len() / 2].to_vec()), Err(io::Error::other("cut"))];
         }
-        response.body(Body::from_stream(stream::iter(pieces))).unwrap()
+        // A pause before each piece lets the server send what it has: an error would discard it.
+        let pieces = stream::iter(pieces).then(|piece| async {
+            tokio::task::yield_now().await;
+            piece
+        });
+        response.body(Body::from_stream(pieces)).unwrap()
     }
 }
 
@@ -149,7 +155,7 @@ async fn answer(State(script): State<Script>, request: Request) -> Response<Body
 }
 
 pub fn client() -> HttpClient {
-    HttpClient::new(Some(&KEY.into())).unwrap()
+    HttpClient::new(Some(&KEY.into()), Budget::default()).unwrap()
 }
 
 /// Four attempts, with hardly a wait in between.

@@ -1,0 +1,362 @@
+//! How fast the vendor is asked: requests at once, requests in a minute, bytes in a day.
+//!
+//! One [`Pace`] is shared by everything that asks. How many requests run at once follows what the vendor stands: after
+//! an answer that says "too much" half as many, then one more after each round that went well. Its word on when to ask
+//! again holds for all. What the user allows is never exceeded: requests by a window of the last minute, bytes by what
+//! each answer says of its length before its body is read.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The window of requests.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What the user allows this process to take of the vendor's account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Requests in any sixty seconds; null: no limit.
+    pub requests_per_minute: Option<u32>,
+    /// Bytes of answers in a UTC day, as they come over the wire; null: no limit.
+    pub bytes_per_day: Option<u64>,
+}
+
+/// The day's bytes are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// What is allowed in a day.
+    pub bytes_per_day: u64,
+}
+
+/// Shared by all requests of a process.
+#[derive(Debug)]
+pub struct Pace {
+    budget: Budget,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Requests that may run at once; without a bound until the vendor has complained.
+    at_once: usize,
+    in_flight: usize,
+    /// Good answers since `at_once` last changed.
+    good: usize,
+    /// Counts the cuts, so that one crowd of refused requests cuts once.
+    cuts: u64,
+    /// No request before this moment.
+    not_before: Option<Instant>,
+    /// When the requests of the last minute were sent.
+    sent: VecDeque<Instant>,
+    /// Days since 1970, and the bytes of that day: those that came, and those that are promised to answers in hand.
+    day: u64,
+    bytes: u64,
+    promised: u64,
+}
+
+impl Pace {
+    /// Nothing was asked for yet.
+    pub fn new(budget: Budget) -> Arc<Pace> {
+        let state = State {
+            at_once: usize::MAX,
+            in_flight: 0,
+            good: 0,
+            cuts: 0,
+            not_before: None,
+            sent: VecDeque::new(),
+            day: today(),
+            bytes: 0,
+            promised: 0,
+        };
+        Arc::new(Pace { budget, state: Mutex::new(state), changed: Notify::new() })
+    }
+
+    /// Waits for a request's turn.
+    ///
+    /// # Errors
+    /// When the day's bytes are used up.
+    pub async fn enter(self: &Arc<Pace>) -> Result<Pass, UsedUp> {
+        loop {
+            // Registered before looking, so that no change in between is missed.
+            let changed = self.changed.notified();
+            let wait = {
+                let mut state = self.state();
+                state.turn_day(today());
+                match self.budget.bytes_per_day {
+                    Some(bytes_per_day) if state.bytes >= bytes_per_day => {
+                        return Err(UsedUp { bytes_per_day });
+                    }
+                    _ => {}
+                }
+                match state.turn(Instant::now(), self.budget.requests_per_minute) {
+                    Turn::Now => {
+                        return Ok(Pass {
+                            pace: self.clone(),
+                            cuts: state.cuts,
+                            promised: 0,
+                            is_settled: false,
+                        });
+                    }
+                    Turn::At(moment) => Some(moment),
+                    Turn::AfterAnother => None,
+                }
+            };
+            match wait {
+                Some(moment) => tokio::time::sleep_until(moment).await,
+                None => changed.await,
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held, and its numbers stay right if something did.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    fn at_once(&self) -> usize {
+        self.state().at_once
+    }
+}
+
+/// When a request may be sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    Now,
+    At(Instant),
+    AfterAnother,
+}
+
+impl State {
+    fn turn(&mut self, now: Instant, requests_per_minute: Option<u32>) -> Turn {
+        if let Some(moment) = self.not_before.filter(|moment| *moment > now) {
+            return Turn::At(moment);
+        }
+        if self.in_flight >= self.at_once {
+            return Turn::AfterAnother;
+        }
+        if let Some(limit) = requests_per_minute {
+            while self.sent.front().is_some_and(|sent| *sent + MINUTE <= now) {
+                self.sent.pop_front();
+            }
+            match self.sent.front() {
+                Some(first) if self.sent.len() >= limit.max(1) as usize => return Turn::At(*first + MINUTE),
+                _ => self.sent.push_back(now),
+            }
+        }
+        self.in_flight += 1;
+        Turn::Now
+    }
+
+    /// A new day begins with what is promised to answers in hand.
+    fn turn_day(&mut self, today: u64) {
+        if today != self.day {
+            self.day = today;
+            self.bytes = self.promised;
+        }
+    }
+}
+
+/// A request's permission. Dropped without a word (an answer that broke off, a cancelled request), it counts as
+/// neither good nor bad.
+#[derive(Debug)]
+pub struct Pass {
+    pace: Arc<Pace>,
+    cuts: u64,
+    promised: u64,
+    is_settled: bool,
+}
+
+impl Pass {
+    /// Sets aside the bytes of an answer that says how long it is.
+    ///
+    /// # Errors
+    /// When they do not fit into what is left of the day.
+    pub fn promise(&mut self, bytes: u64) -> Result<(), UsedUp> {
+        let mut state = self.pace.state();
+        state.turn_day(today());
+        match self.pace.budget.bytes_per_day {
+            Some(limit) if state.bytes.saturating_add(bytes) > limit => {
+                return Err(UsedUp { bytes_per_day: limit });
+            }
+            _ => {}
+        }
+        state.bytes += bytes;
+        state.promised += bytes;
+        self.promised += bytes;
+        Ok(())
+    }
+
+    /// Counts bytes that came.
+    ///
+    /// # Errors
+    /// When they were not promised and the day's are used up.
+    pub fn came(&mut self, bytes: u64) -> Result<(), UsedUp> {
+        let expected = bytes.min(self.promised);
+        self.promised -= expected;
+        let mut state = self.pace.state();
+        state.promised -= expected;
+        state.bytes += bytes - expected;
+        match self.pace.budget.bytes_per_day {
+            Some(limit) if bytes > expected && state.bytes > limit => Err(UsedUp { bytes_per_day: limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The vendor answered as it should.
+    pub fn good(&mut self) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let mut state = self.pace.state();
+        if state.at_once == usize::MAX {
+            return;
+        }
+        state.good += 1;
+        if state.good >= state.at_once {
+            state.good = 0;
+            state.at_once += 1;
+            drop(state);
+            self.pace.changed.notify_waiters();
+        }
+    }
+
+    /// The vendor said that it is too much, or that it is not well; and when to ask again.
+    pub fn bad(&mut self, retry_after: Option<Duration>) {
+        self.is_settled = true;
+        let mut state = self.pace.state();
+        if let Some(moment) = retry_after.and_then(|wait| Instant::now().checked_add(wait)) {
+            state.not_before = state.not_before.max(Some(moment));
+        }
+        // Those that were sent before the last cut say nothing about it.
+        if self.cuts == state.cuts {
+            state.cuts += 1;
+            state.good = 0;
+            state.at_once = (state.in_flight.min(state.at_once) / 2).max(1);
+            tracing::debug!(at_once = state.at_once, "fewer requests at once");
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut state = self.pace.state();
+        state.in_flight -= 1;
+        // What was promised and did not come is free again.
+        state.promised -= self.promised;
+        state.bytes = state.bytes.saturating_sub(self.promised);
+        drop(state);
+        self.pace.changed.notify_waiters();
+    }
+}
+
+/// Days since 1970, UTC.
+fn today() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() / 86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(requests_per_minute: Option<u32>, bytes_per_day: Option<u64>) -> Arc<Pace> {
+        Pace::new(Budget { requests_per_minute, bytes_per_day })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_minute_has_more_requests_than_allowed() {
+        let pace = pace(Some(3), None);
+        let start = Instant::now();
+        let mut at = Vec::new();
+        for _ in 0..7 {
+            drop(pace.enter().await.unwrap());
+            at.push((Instant::now() - start).as_secs());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(at, [0, 1, 2, 60, 61, 62, 120]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_as_many_after_a_complaint_and_one_more_after_each_good_round() {
+        let pace = pace(None, None);
+        let mut crowd = Vec::new();
+        for _ in 0..8 {
+            crowd.push(pace.enter().await.unwrap());
+        }
+        crowd.iter_mut().for_each(|pass| pass.bad(None));
+        assert_eq!(pace.at_once(), 4, "one crowd cuts once");
+        drop(crowd);
+        for expected in [5, 6] {
+            for _ in 1..expected {
+                pace.enter().await.unwrap().good();
+            }
+            assert_eq!(pace.at_once(), expected);
+        }
+        for _ in 0..9 {
+            pace.enter().await.unwrap().bad(None);
+        }
+        assert_eq!(pace.at_once(), 1, "never none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_another_to_end() {
+        let pace = pace(None, None);
+        pace.enter().await.unwrap().bad(None);
+        let first = pace.enter().await.unwrap();
+        let second = tokio::spawn({
+            let pace = pace.clone();
+            async move { pace.enter().await.is_ok() }
+        });
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert!(!second.is_finished());
+        drop(first);
+        assert!(second.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_vendors_word_on_when_to_ask_again_holds_for_all() {
+        let pace = pace(None, None);
+        let start = Instant::now();
+        pace.enter().await.unwrap().bad(Some(Duration::from_secs(30)));
+        pace.enter().await.unwrap().good();
+        assert_eq!((Instant::now() - start).as_secs(), 30);
+    }
+
+    #[tokio::test]
+    async fn the_days_bytes_are_never_exceeded() {
+        let pace = pace(None, Some(100));
+        let mut pass = pace.enter().await.unwrap();
+        assert_eq!(pass.promise(101), Err(UsedUp { bytes_per_day: 100 }));
+        pass.promise(70).unwrap();
+        let mut other = pace.enter().await.unwrap();
+        assert!(other.promise(31).is_err(), "70 are promised");
+        pass.came(20).unwrap();
+        drop(pass);
+        other.promise(80).unwrap();
+        other.came(80).unwrap();
+        assert!(pace.enter().await.is_err(), "all 100 came");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_nobody_announced_count_as_they_come() {
+        let pace = pace(None, Some(100));
+        let mut pass = pace.enter().await.unwrap();
+        pass.came(100).unwrap();
+        assert!(pass.came(1).is_err());
+    }
+
+    #[test]
+    fn a_new_day_begins_with_what_is_promised() {
+        let pace = pace(None, Some(100));
+        let mut state = pace.state();
+        (state.bytes, state.promised) = (90, 30);
+        let tomorrow = state.day + 1;
+        state.turn_day(tomorrow);
+        assert_eq!(state.bytes, 30);
+    }
+}
