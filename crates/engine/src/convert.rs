@@ -52,6 +52,10 @@ pub enum ConvertError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A group's file without a row, where its members have files of their own: the vendor lists groups that it does
+    /// not fill.
+    #[error("the group's file has no rows, which says nothing about its members")]
+    EmptyGroup,
     /// The spooled file cannot be read.
     #[error("the file cannot be read")]
     Read(#[source] io::Error),

@@ -5,7 +5,7 @@
 //! written in batches of the same length as from a file of its own, so that the objects have the same rows and the
 //! same row groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -63,6 +63,9 @@ pub fn convert_group(
     let decoded =
         decode_file(input, table, expectation, stop, |rows| splitter.add(rows).map_err(spill_failed))?;
     decoded.check_share()?;
+    if decoded.names.is_empty() && !unit.file.data_type.only_grouped() {
+        return Err(ConvertError::EmptyGroup);
+    }
     let index_by_symbol: HashMap<String, usize> =
         decoded.names.iter().enumerate().map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect();
     for member in &unit.members {
@@ -99,8 +102,9 @@ pub fn convert_group(
 }
 
 fn leftovers(unit: &Unit, decoded: Decoded) -> Leftovers {
-    let asked_for = |symbol: &str| unit.members.iter().any(|m| m.symbol == dataset_symbol(symbol));
-    let others = decoded.names.iter().filter(|name| !asked_for(&name.symbol));
+    let asked_for: HashSet<&str> = unit.members.iter().map(|m| m.symbol.as_str()).collect();
+    let others =
+        decoded.names.iter().filter(|name| !asked_for.contains(dataset_symbol(&name.symbol).as_str()));
     Leftovers {
         other_rows: others.map(|name| name.tally.rows_in).sum(),
         unnamed_rejects: decoded.rejects.into_iter().filter(|r| r.name.is_none()).collect(),

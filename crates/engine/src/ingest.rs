@@ -55,6 +55,8 @@ enum UnitError {
     Convert(#[source] ConvertError),
     #[error("it could not be published")]
     Lake(#[source] LakeError),
+    #[error("the vendor has no such file of the group: {0}")]
+    NoGroup(String),
 }
 
 impl UnitError {
@@ -148,9 +150,11 @@ impl Ingest {
         // Asks for no further file to be begun.
         let enough = CancellationToken::new();
         // The first file goes alone: when the key is refused, nothing else is asked for.
-        let mut units = units.into_iter();
-        let probe = units.next().into_iter();
-        for (part, workers) in [(probe.collect::<Vec<_>>(), 1), (units.collect(), self.workers.max(1))] {
+        let mut waiting = units;
+        let mut next = waiting.drain(..waiting.len().min(1)).collect::<Vec<_>>();
+        while !next.is_empty() {
+            let part = std::mem::take(&mut next);
+            let workers = self.workers.max(1);
             let work = part.into_iter().map(|unit| {
                 let (cpus, enough) = (cpus.clone(), enough.clone());
                 async move {
@@ -166,7 +170,21 @@ impl Ingest {
                     Some(Ok(done)) => note_done(done, summary, available, &self.progress),
                     Some(Err(error)) if error.is_interruption() => continue,
                     Some(Err(error)) => match fatal(error, summary) {
-                        Ok(error) => note_failure(&unit, &error, summary, &self.progress),
+                        Ok(error) => match unit.parts() {
+                            parts if parts.is_empty() || error.lake().is_some() => {
+                                note_failure(&unit, &error, summary, &self.progress);
+                            }
+                            // The members' own files can answer what the group's did not.
+                            parts => {
+                                tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
+                                summary.files += parts.len();
+                                summary.groups_not_used += 1;
+                                left.extend(parts.iter().map(|part| part.file.path()));
+                                self.progress.expect_files(parts.len());
+                                waiting.extend(parts);
+                                self.progress.file_done();
+                            }
+                        },
                         Err(cause) => {
                             // Files in hand end by themselves, and what they publish is noted. What was promised to them of
                             // the budget they may use; when all would fail, they are given back.
@@ -184,6 +202,7 @@ impl Ingest {
             if let Some(end) = end {
                 return Err(end);
             }
+            next = std::mem::take(&mut waiting);
         }
         Ok(())
     }
@@ -249,9 +268,10 @@ impl Ingest {
             ..Origin::default()
         };
         let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
+        let replaced: BTreeSet<&Partition> =
+            unit.members.iter().filter(|m| m.replaces).map(|m| &m.partition).collect();
         let mut publish = |converted: Converted| {
-            let replaces =
-                unit.members.iter().any(|m| m.replaces && m.partition == converted.facts.partition);
+            let replaces = replaced.contains(&converted.facts.partition);
             let published =
                 runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
             done.rows_rejected += published.tally.rows_rejected;
@@ -259,6 +279,9 @@ impl Ingest {
             Ok(())
         };
         let spooled = match answer {
+            Answer::Absent { reason } if !unit.parts().is_empty() => {
+                return Err(UnitError::NoGroup(reason));
+            }
             Answer::Absent { reason } => {
                 for member in &unit.members {
                     let origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };

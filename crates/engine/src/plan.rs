@@ -1,5 +1,7 @@
 //! What would be fetched, and what not, and why.
 
+pub mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::instrument::Instrument;
@@ -75,6 +77,29 @@ pub struct Plan {
     pub not_in_table: Vec<(Day, String)>,
 }
 
+impl Member {
+    fn of(instrument: &Instrument, partition: Partition, replaces: bool) -> Member {
+        let symbol = instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol);
+        let expected_rows = instrument.expected_rows(partition.data_type, partition.day.end_us());
+        Member { symbol: dataset_symbol(symbol), expected_rows, replaces, partition }
+    }
+}
+
+impl Unit {
+    /// The file of each member's own, in place of the group's; nothing for data types that have no other.
+    pub(crate) fn parts(&self) -> Vec<Unit> {
+        if !self.is_group || self.file.data_type.only_grouped() {
+            return Vec::new();
+        }
+        let part = |member: &Member| Unit {
+            file: VendorFile { symbol: member.symbol.clone(), ..self.file.clone() },
+            members: vec![member.clone()],
+            is_group: false,
+        };
+        self.members.iter().map(part).collect()
+    }
+}
+
 impl Plan {
     /// Partitions that are to be fetched.
     pub fn partitions(&self) -> usize {
@@ -133,31 +158,39 @@ pub async fn plan(
         plan.venues_without_instruments.extend(venues);
         plan.not_in_table.extend(selection.unmatched(&table).map(|pattern| (day, pattern)));
         let there = presence(lake, day, &selection.data_types, Trust::Report).await?;
-        let mut units: BTreeMap<VendorFile, Unit> = BTreeMap::new();
+        let mut skip = |instrument: &Instrument, data_type, reason| {
+            let venue = instrument.key.venue().to_owned();
+            *plan.skipped.entry((day, venue, data_type, reason)).or_default() += 1;
+        };
+        let mut wanted = Vec::new();
         for instrument in selection.instruments(&table) {
             for data_type in &selection.data_types {
                 let partition = Partition { day, data_type: *data_type, key: instrument.key.clone() };
-                let file = match fate(instrument, &partition, &there, archive, refetch) {
-                    Ok(file) if shard.holds(&file.path()) => file,
-                    outcome => {
-                        let reason = outcome.err().unwrap_or(Skip::OtherShard);
-                        let venue = instrument.key.venue().to_owned();
-                        *plan.skipped.entry((day, venue, *data_type, reason)).or_default() += 1;
-                        continue;
+                match fate(instrument, &partition, &there, archive, refetch) {
+                    Ok(file) => {
+                        let replaces = there.contains_key(&partition);
+                        wanted.push((instrument, file, Member::of(instrument, partition, replaces)));
                     }
-                };
-                let symbol =
-                    dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol));
-                let is_group = file.symbol != symbol;
-                let member = Member {
-                    expected_rows: instrument.expected_rows(*data_type, day.end_us()),
-                    replaces: there.contains_key(&partition),
-                    partition,
-                    symbol,
-                };
-                let unit = Unit { file: file.clone(), members: Vec::new(), is_group };
-                units.entry(file).or_insert(unit).members.push(member);
+                    Err(reason) => skip(instrument, *data_type, reason),
+                }
             }
+        }
+        let chosen = match archive {
+            Archive::Service(_) => groups_of(&wanted, &table, day),
+            Archive::Folder(_) => BTreeSet::new(),
+        };
+        let mut units: BTreeMap<VendorFile, Unit> = BTreeMap::new();
+        for (instrument, own_file, member) in wanted {
+            let data_type = member.partition.data_type;
+            let group = groups::group_file(instrument, data_type, day).filter(|file| chosen.contains(file));
+            let file = group.unwrap_or(own_file);
+            if !shard.holds(&file.path()) {
+                skip(instrument, data_type, Skip::OtherShard);
+                continue;
+            }
+            let is_group = file.symbol != member.symbol;
+            let unit = Unit { file: file.clone(), members: Vec::new(), is_group };
+            units.entry(file).or_insert(unit).members.push(member);
         }
         plan.units.extend(units.into_values());
     }
@@ -171,7 +204,22 @@ fn order(days: DayRange) -> Vec<Day> {
     ends.chain(days.days()).filter(|day| seen.insert(*day)).collect()
 }
 
-/// The file that answers a partition, or why it is not fetched.
+/// The groups' files that take the place of files of single instruments.
+fn groups_of(
+    wanted: &[(&Instrument, VendorFile, Member)],
+    table: &[Instrument],
+    day: Day,
+) -> BTreeSet<VendorFile> {
+    let mut by_group: BTreeMap<VendorFile, Vec<&Member>> = BTreeMap::new();
+    for (instrument, _, member) in wanted {
+        if let Some(file) = groups::group_file(instrument, member.partition.data_type, day) {
+            by_group.entry(file).or_default().push(member);
+        }
+    }
+    groups::chosen(&by_group, table, day)
+}
+
+/// The file that answers a partition, or why it is not fetched. A group's file where there is no other.
 fn fate(
     instrument: &Instrument,
     partition: &Partition,
@@ -197,17 +245,18 @@ fn fate(
     if !instrument.is_exported {
         return Err(Skip::NotExportedYet);
     }
-    let group = instrument.key.instrument_type().group_id();
-    let symbol = match group {
-        Some(group) if partition.data_type.only_grouped() => group.to_owned(),
-        _ => dataset_symbol(symbol),
-    };
     let (exchange, data_type, day) = (instrument.exchange.clone(), partition.data_type, partition.day);
-    let file = VendorFile { exchange, data_type, day, symbol };
-    match archive {
-        Archive::Folder(folder) if !folder.has(&file) => Err(Skip::NotInFolder),
-        _ => Ok(file),
-    }
+    let group = groups::group_file(instrument, data_type, day);
+    let own = VendorFile { exchange, data_type, day, symbol: dataset_symbol(symbol) };
+    let own = if data_type.only_grouped() { None } else { Some(own) };
+    let is_there = |file: &VendorFile| match archive {
+        Archive::Folder(folder) => folder.has(file),
+        Archive::Service(_) => true,
+    };
+    own.into_iter().chain(group).find(is_there).ok_or(match archive {
+        Archive::Folder(_) => Skip::NotInFolder,
+        Archive::Service(_) => Skip::NotListed,
+    })
 }
 
 #[cfg(test)]

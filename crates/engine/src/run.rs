@@ -35,6 +35,8 @@ pub struct RunSummary {
     pub files_done: usize,
     /// Files that failed.
     pub files_failed: usize,
+    /// Files of groups that could not be had or used, and were replaced by the files of their members.
+    pub groups_not_used: usize,
     /// Partitions that were published, by status.
     pub published: BTreeMap<String, usize>,
     /// Partitions that were not fetched, by reason.
@@ -83,6 +85,7 @@ impl RunSummary {
             files: 0,
             files_done: 0,
             files_failed: 0,
+            groups_not_used: 0,
             published: BTreeMap::new(),
             skipped: BTreeMap::new(),
             bytes: 0,

@@ -18,6 +18,7 @@ pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
         }
         FaultKind::OtherSymbol => rewrite(body, |_, line| other_symbol(line)),
         FaultKind::OtherDay => rewrite(body, |_, line| other_day(line)),
+        FaultKind::NoRows => header_row(body),
         FaultKind::Columns { change } => rewrite(body, |number, line| columns(number, line, *change)),
         _ => body.clone(),
     }
@@ -43,6 +44,11 @@ fn rewrite(body: &Bytes, change: impl Fn(usize, &[u8]) -> Vec<u8>) -> Bytes {
         changed.push(b'\n');
     }
     gzip::compress(&changed, None)
+}
+
+fn header_row(body: &Bytes) -> Bytes {
+    let Ok(text) = gzip::decompress(body) else { return body.clone() };
+    gzip::compress(text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default(), None)
 }
 
 /// Every third row is one of another symbol. The header row has no digits and stays.
@@ -109,6 +115,7 @@ mod tests {
     fn wrong_rows_are_in_a_sound_file() {
         assert!(damaged(FaultKind::OtherSymbol).contains("OTHER-SYMBOL"));
         assert!(damaged(FaultKind::OtherDay).contains("\nx,A,1,2,1,5\n"));
+        assert_eq!(damaged(FaultKind::NoRows), "exchange,symbol,timestamp,local_timestamp,id,price\n");
         for (change, header, row) in [
             (ColumnChange::Missing, "local_timestamp,id\n", ",1\n"),
             (ColumnChange::Renamed, "id,renamed\n", ",1,5\n"),

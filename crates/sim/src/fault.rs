@@ -152,6 +152,10 @@ pub enum FaultKind {
     OtherSymbol,
     /// Rows of the day before stand in the file.
     OtherDay,
+    /// The file has its header row and nothing else.
+    NoRows,
+    /// 400 with the vendor's code for a file that it does not have.
+    NoSuchFile,
     /// The header row, and the rows with it, are not the usual ones.
     Columns {
         /// What is different.

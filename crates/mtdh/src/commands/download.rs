@@ -19,6 +19,9 @@ use crate::args::{DownloadArgs, PlanArgs};
 use crate::output::{Rows, many, note, print, size};
 use crate::progress::Bar;
 
+/// Lines of one kind that are said at most.
+const SHOWN: usize = 20;
+
 /// `mtdh plan`.
 pub async fn plan(mut session: Session<'_>, args: PlanArgs) -> Result<Outcome> {
     let (_, plan, _) = prepare(&mut session, &args).await?;
@@ -220,6 +223,10 @@ pub fn print_plan(session: &Session<'_>, plan: &Plan) -> Result<Outcome> {
     let (files, partitions) =
         (many(document.files as u64, "file"), many(document.partitions as u64, "partition"));
     note(&format!("to fetch: {files} for {partitions}; {statistics}"));
+    for unit in plan.units.iter().filter(|unit| unit.is_group).take(SHOWN) {
+        let partitions = many(unit.members.len() as u64, "partition");
+        note(&format!("one file of a group for {partitions}: {}", unit.file.path()));
+    }
     Ok(if note_unknown(plan) { Outcome::Clean } else { Outcome::NotClean })
 }
 
@@ -242,7 +249,6 @@ pub fn note_unknown(plan: &Plan) -> bool {
 
 /// Names that a day's table does not have: not listed that day, or misspelt.
 pub fn note_not_in_table(names: impl ExactSizeIterator<Item = String>) {
-    const SHOWN: usize = 10;
     let count = names.len();
     for name in names.take(SHOWN) {
         note(&format!("not in the instrument table: {name}"));
@@ -265,6 +271,9 @@ pub fn summary_rows(summary: &RunSummary) -> Rows {
         .for_each(|(reason, count)| add(format!("partitions not fetched: {reason}"), *count as u64));
     add("rows stored".to_owned(), summary.rows);
     add("rows in quarantine".to_owned(), summary.rows_rejected);
+    if summary.groups_not_used > 0 {
+        add("groups' files not used".to_owned(), summary.groups_not_used as u64);
+    }
     if summary.rows_not_asked_for > 0 {
         add("rows of instruments not asked for".to_owned(), summary.rows_not_asked_for);
     }
@@ -281,7 +290,6 @@ pub fn print_summary(session: &Session<'_>, summary: &RunSummary) -> Result<()> 
 
 /// What people should know of a run: pace, failures, whether it was cut short.
 pub fn note_run(summary: &RunSummary) {
-    const SHOWN: usize = 20;
     if summary.files_done > 0 {
         let seconds = summary.seconds.max(0.001);
         note(&format!(

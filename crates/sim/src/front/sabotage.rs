@@ -37,6 +37,7 @@ fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
         FaultKind::EdgeBlocked => Answer::edge_blocked(),
         FaultKind::EdgeDown => Answer::web_page(520, "520: Web server is returning an unknown error"),
         FaultKind::WebPage => Answer::web_page(200, "Welcome"),
+        FaultKind::NoSuchFile => Answer::vendor_error(400, 300, "invalid `symbol` parameter"),
         FaultKind::Reset => lost(Answer::empty(status_of(500))),
         _ => return None,
     })
