@@ -15,6 +15,7 @@ pub mod plan;
 pub mod presence;
 pub mod progress;
 pub mod query;
+pub mod recheck;
 pub mod run;
 pub mod selection;
 pub mod validate;

@@ -18,7 +18,7 @@ const CONCURRENT_FOOTERS: usize = 32;
 #[derive(Clone, Debug)]
 pub enum Presence {
     /// An object that says what it is.
-    Answered(Available),
+    Answered(Box<Available>),
     /// An object that cannot be trusted.
     Unreadable {
         /// What is wrong with it.
@@ -66,7 +66,7 @@ pub async fn presence(
             let Some(partition) = layout::parse_partition(&entry.path) else { continue };
             match known.get(&partition).filter(|row| row.bytes == entry.bytes) {
                 Some(row) => {
-                    found.insert(partition, Presence::Answered(row.clone()));
+                    found.insert(partition, Presence::Answered(Box::new(row.clone())));
                 }
                 None => unknown.push((partition, entry)),
             }
@@ -107,5 +107,5 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
     if footer.schema.fields() != partition.data_type.table().schema().fields() {
         return unreadable("its columns are not those of its data type".to_owned());
     }
-    Ok(Presence::Answered(Available::of(facts, entry.bytes)))
+    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes))))
 }

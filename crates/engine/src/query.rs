@@ -55,7 +55,7 @@ pub async fn contents(
     let meant = there.into_iter().filter(|(partition, _)| selection.takes_partition(partition));
     Ok(meant
         .map(|(partition, presence)| match presence {
-            Presence::Answered(available) => (partition, Ok(available)),
+            Presence::Answered(available) => (partition, Ok(*available)),
             Presence::Unreadable { reason } => (partition, Err(reason)),
         })
         .collect())

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::error::{EngineError, chain};
 use crate::presence::{Presence, Trust, presence};
+use crate::recheck::Recheck;
 use crate::selection::Selection;
 
 /// How closely to look at what is there.
@@ -48,6 +49,8 @@ pub struct ValidationReport {
     pub read_whole: usize,
     /// Totals over all lines.
     pub totals: Counts,
+    /// What the vendor has now of the files behind it; null when that was not asked for.
+    pub recheck: Option<Recheck>,
 }
 
 /// Counts of one venue, instrument type and data type on one day.
@@ -122,12 +125,14 @@ pub struct MissingPartition {
 }
 
 impl ValidationReport {
-    /// Whether every expected partition is answered, and something was expected at all.
+    /// Whether every expected partition is answered, something was expected at all, and what was rechecked is what it
+    /// was.
     pub fn is_complete(&self) -> bool {
         self.totals.missing == 0
             && self.totals.expected() > 0
             && self.days_without_instruments.is_empty()
             && self.venues_without_instruments.is_empty()
+            && self.recheck.as_ref().is_none_or(Recheck::is_clean)
     }
 }
 
@@ -211,7 +216,7 @@ async fn write_reports(
     lake.update_available(day, |rows| {
         rows.retain(|partition, _| !selection.data_types.contains(&partition.data_type));
         rows.extend(there.iter().filter_map(|(partition, presence)| match presence {
-            Presence::Answered(available) => Some((partition.clone(), available.clone())),
+            Presence::Answered(available) => Some((partition.clone(), (**available).clone())),
             Presence::Unreadable { .. } => None,
         }));
     })

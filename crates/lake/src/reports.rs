@@ -29,6 +29,8 @@ pub struct Available {
     pub tally: Tally,
     /// Why it is empty or absent, as in the footer.
     pub reason: Option<String>,
+    /// The vendor's path of the file that it was made from, as in the footer.
+    pub source: String,
     /// SHA-256 of the vendor file, as in the footer.
     pub source_sha256: Option<String>,
     /// The vendor's entity tag, as in the footer.
@@ -44,6 +46,7 @@ impl Available {
             bytes,
             tally: facts.tally,
             reason: facts.reason.clone(),
+            source: facts.origin.path.clone(),
             source_sha256: facts.origin.sha256.clone(),
             source_etag: facts.origin.etag.clone(),
         }
@@ -81,6 +84,7 @@ fn available_table(rows: &[Available]) -> RecordBatch {
     columns.maybe_time("local_timestamp_max", all().map(|r| r.tally.local_timestamp.map(|t| t.1)));
     columns.maybe_count("inexact_numbers", all().map(|r| Some(r.tally.inexact_numbers)));
     columns.maybe_count("arrival_regressions", all().map(|r| Some(r.tally.arrival_regressions)));
+    columns.text("source", all().map(|r| r.source.as_str()));
     columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
     columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
     columns.maybe_count("schema_version", all().map(|_| Some(u64::from(SCHEMA_VERSION))));
@@ -103,6 +107,7 @@ fn partitions(cells: &Cells<'_>, rows: usize) -> Result<Vec<Partition>, String> 
 fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
     let cells = Cells::of(table);
     let (status, reason) = (cells.text("status")?, cells.text("reason")?);
+    let source = cells.text("source")?;
     let (sha256, etag) = (cells.text("source_sha256")?, cells.text("source_etag")?);
     let count = |name| -> Result<_, String> {
         let read = cells.count(name)?;
@@ -130,6 +135,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
                 local_timestamp: first_local(row).zip(last_local(row)),
             },
             reason: reason(row).map(str::to_owned),
+            source: source(row).ok_or_else(|| format!("row {row} has no source"))?.to_owned(),
             source_sha256: sha256(row).map(str::to_owned),
             source_etag: etag(row).map(str::to_owned),
         })
@@ -277,6 +283,7 @@ mod tests {
             bytes: 100,
             tally: Tally { rows_in: 2, rows_out: 2, timestamp: Some((1, 2)), ..Tally::default() },
             reason: None,
+            source: "deribit/quotes/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
             source_sha256: Some("ab".into()),
             source_etag: None,
         };

@@ -242,6 +242,11 @@ pub struct ValidateArgs {
     pub selection: SelectionArgs,
     #[command(flatten)]
     pub depth: DepthArgs,
+    /// With --deep: ask the vendor whether its files are still those that the lake was made from
+    #[arg(long, requires = "deep")]
+    pub recheck: bool,
+    #[command(flatten)]
+    pub source: SourceArgs,
 }
 
 #[derive(Args, Clone, Debug)]

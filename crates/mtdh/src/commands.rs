@@ -44,7 +44,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Instruments(args) => instruments::run(&session, args).await,
         Command::Plan(args) => download::plan(session, args).await,
         Command::Download(args) => download::run(session, args).await,
-        Command::Validate(args) => validate::run(&session, args).await,
+        Command::Validate(args) => validate::run(session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,

@@ -13,7 +13,7 @@ use crate::spool::Spooled;
 use crate::vendor_file::VendorFile;
 
 pub use folder::Folder;
-pub use service::{Datasets, Known};
+pub use service::Datasets;
 
 /// What the archive answers when asked for a file.
 #[derive(Debug)]
@@ -84,6 +84,38 @@ impl Archive {
             Archive::Folder(folder) => folder.fetch(file, on_bytes).await,
         }
     }
+
+    /// Whether a file is still the one that `known` tells of: nothing when it is, else what there is now. The service is
+    /// asked by the entity tag, so that an unchanged file is not sent; where it has none, the file's hash decides.
+    ///
+    /// # Errors
+    /// When neither can be had.
+    pub async fn changed(
+        &self,
+        file: &VendorFile,
+        known: &Known,
+        spool: &Path,
+    ) -> Result<Option<Answer>, FetchError> {
+        let answer = match self {
+            Archive::Service(datasets) => {
+                datasets.get_unless(file, known.etag.as_deref(), spool).await.map_err(FetchError::Http)?
+            }
+            Archive::Folder(folder) => Some(folder.fetch(file, &|_| {}).await?),
+        };
+        Ok(answer.filter(|answer| match answer {
+            Answer::File(now) => known.sha256.as_ref() != Some(&now.sha256),
+            Answer::Absent { .. } => known.sha256.is_some(),
+        }))
+    }
+}
+
+/// What is known of a file from an earlier download.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The server's entity tag; null when it sent none, or there was no file.
+    pub etag: Option<String>,
+    /// SHA-256 of its bytes, lower-case hexadecimal; null when there was no file.
+    pub sha256: Option<String>,
 }
 
 /// A URL below a base, which may or may not end in a slash.

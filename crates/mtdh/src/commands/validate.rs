@@ -1,7 +1,11 @@
 //! `mtdh validate`.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use mtdh_engine::instruments::ensure_instruments;
+use mtdh_engine::progress::Progress;
+use mtdh_engine::recheck::{Recheck, recheck};
 use mtdh_engine::validate::{Counts, Depth, ValidationReport, validate};
 use mtdh_engine::{Connection, Selection};
 
@@ -9,20 +13,27 @@ use super::{Session, connect, selection};
 use crate::Outcome;
 use crate::args::{DepthArgs, ValidateArgs};
 use crate::output::{Rows, many, note, print};
+use crate::progress::Bar;
 
 use super::download::note_not_in_table;
 
-pub async fn run(session: &Session<'_>, args: ValidateArgs) -> Result<Outcome> {
+pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
     let mut selection = selection(&args.selection)?;
+    session.addresses.source_folder.clone_from(&args.source.source);
     let connection = connect(&session.addresses)?;
     connection.lake.check_readable().await?;
     let filters = &args.selection.filters;
     if filters.venues.is_empty() && selection.patterns.is_empty() {
         selection.venues = venues_of_tables(&connection, &selection).await?;
     }
-    let report = validate_selection(&connection, &selection, &args.depth).await?;
-    print_report(session, &report)?;
-    Ok(outcome(&report))
+    let mut report = validate_selection(&connection, &selection, &args.depth).await?;
+    if args.recheck {
+        let progress = Arc::new(Progress::default());
+        let _bar = Bar::start(progress.clone());
+        report.recheck = Some(recheck(&connection, &selection, &progress, session.stop).await?);
+    }
+    print_report(&session, &report)?;
+    Ok(if session.stop.is_cancelled() { Outcome::Interrupted } else { outcome(&report) })
 }
 
 /// The venues of the days' tables: what the lake claims to have is what is held against it.
@@ -140,6 +151,7 @@ pub fn note_report(report: &ValidationReport) {
     if report.read_whole > 0 {
         note(&format!("all rows of {} objects were read", report.read_whole));
     }
+    report.recheck.iter().for_each(note_recheck);
     let totals = &report.totals;
     let verdict = match totals.coverage() {
         None if totals.not_exported_yet > 0 => {
@@ -147,6 +159,9 @@ pub fn note_report(report: &ValidationReport) {
         }
         None => "nothing was expected, so that nothing is known to be complete".to_owned(),
         Some(_) if report.is_complete() => "complete".to_owned(),
+        Some(_) if totals.missing == 0 && report.recheck.as_ref().is_some_and(|r| !r.is_clean()) => {
+            "not known to be what the vendor has now".to_owned()
+        }
         Some(_) if totals.missing == 0 => "not known to be complete".to_owned(),
         Some(share) => format!(
             "not complete: {} of {} partitions are answered ({})",
@@ -156,6 +171,37 @@ pub fn note_report(report: &ValidationReport) {
         ),
     };
     note(&verdict);
+}
+
+/// What the vendor has now of the files behind the lake.
+fn note_recheck(recheck: &Recheck) {
+    const SHOWN: usize = 20;
+    for reissued in recheck.reissued.iter().take(SHOWN) {
+        let what = match (&reissued.was, &reissued.now) {
+            (_, None) => "the vendor no longer has it",
+            (None, _) => "the vendor has it now",
+            _ => "the vendor issued it anew",
+        };
+        let partitions = many(reissued.partitions.len() as u64, "partition");
+        note(&format!("changed: {} ({partitions}): {what}", reissued.file));
+    }
+    if recheck.reissued.len() > SHOWN {
+        note(&format!("and {} more; --format json has them all", recheck.reissued.len() - SHOWN));
+    }
+    for failure in recheck.failures.iter().take(SHOWN) {
+        note(&format!("not rechecked: {}: {}", failure.file, failure.cause));
+    }
+    let (same, changed) = (
+        recheck.files - recheck.reissued.len() - recheck.failures.len() - recheck.left,
+        recheck.reissued.len(),
+    );
+    note(&format!(
+        "{} rechecked: {same} as they were, {changed} changed",
+        many(recheck.files as u64, "file")
+    ));
+    if changed > 0 {
+        note("mtdh download --force with the same flags replaces what changed");
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod interrupt;
 mod kill;
 mod layers;
 mod main_job;
+mod recheck;
 mod secrets;
 mod stage;
 mod wrong_calls;

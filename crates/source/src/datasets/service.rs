@@ -24,15 +24,6 @@ pub struct Datasets {
     policy: RetryPolicy,
 }
 
-/// What is known of a file from an earlier download.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// The server's entity tag; null when it sent none, or there was no file.
-    pub etag: Option<String>,
-    /// SHA-256 of its bytes, lower-case hexadecimal; null when there was no file.
-    pub sha256: Option<String>,
-}
-
 /// Hears of each piece of a body as it comes.
 type OnBytes<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
@@ -53,22 +44,14 @@ impl Datasets {
         fetched.map(|answer| answer.expect("without a condition there is always an answer"))
     }
 
-    /// Asks whether a file is still what it was: nothing when it is, else what the vendor answers now. A server that
-    /// does not know conditions sends the file, and its hash decides.
-    ///
-    /// # Errors
-    /// When the vendor gives no answer.
-    pub async fn changed(
+    /// What there is of a file, or nothing when it still has the entity tag `unless`.
+    pub(super) async fn get_unless(
         &self,
         file: &VendorFile,
-        known: &Known,
+        unless: Option<&str>,
         spool: &Path,
     ) -> Result<Option<Answer>, HttpError> {
-        let answer = self.get(file, 0, known.etag.as_deref(), spool, &|_| {}).await?;
-        Ok(answer.filter(|answer| match answer {
-            Answer::File(now) => known.sha256.as_ref() != Some(&now.sha256),
-            Answer::Absent { .. } => known.sha256.is_some(),
-        }))
+        self.get(file, 0, unless, spool, &|_| {}).await
     }
 
     /// A file, the evidence that there is none, or nothing when it still has the entity tag `unless`.

@@ -143,9 +143,9 @@ async fn a_file_that_is_what_it_was_is_told_from_one_that_is_not() {
         ("an answer that says nothing", tagged(), Reply::new(404, ""), "failed"),
     ] {
         let server = Server::start([reply]).await;
-        let datasets = Datasets::new(client(), server.url(), policy());
+        let archive = Archive::Service(Datasets::new(client(), server.url(), policy()));
         let spool = tempfile::tempdir().unwrap();
-        let outcome = match datasets.changed(&file(), &known, spool.path()).await {
+        let outcome = match archive.changed(&file(), &known, spool.path()).await {
             Ok(None) => "same",
             Ok(Some(Answer::File(_))) => "file",
             Ok(Some(Answer::Absent { .. })) => "absent",
