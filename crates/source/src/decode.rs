@@ -356,8 +356,8 @@ impl Decoder {
                             at += length;
                         }
                         Kind::Text => {
-                            let cell = text_cell(rest);
-                            let is_text = cell.is_ascii() || std::str::from_utf8(cell).is_ok();
+                            let (cell, is_ascii) = number::cell(rest);
+                            let is_text = is_ascii || std::str::from_utf8(cell).is_ok();
                             if !is_text || cell.first() == Some(&b'"') {
                                 return Err(fault());
                             }
