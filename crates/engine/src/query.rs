@@ -97,17 +97,14 @@ pub async fn slice<E: From<LakeError>>(
     let mut day = first;
     while day <= last {
         let path = layout::partition(&Partition { day, data_type, key: key.clone() });
-        match lake.entry(&path).await? {
+        let rows = &mut slice.rows;
+        let count_and_take = |batch: RecordBatch| {
+            *rows += batch.num_rows() as u64;
+            take(batch)
+        };
+        match lake.read_slice_at(&path, arrived_us.clone(), &slice.cost, count_and_take).await? {
             None => slice.missing_days.push(day),
-            Some(entry) => {
-                slice.object_bytes += entry.bytes;
-                let rows = &mut slice.rows;
-                lake.read_slice(&entry, arrived_us.clone(), &slice.cost, |batch| {
-                    *rows += batch.num_rows() as u64;
-                    take(batch)
-                })
-                .await?;
-            }
+            Some(bytes) => slice.object_bytes += bytes,
         }
         day = day.next();
     }

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use mtdh_core::facts::Facts;
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, coalesce_ranges};
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
@@ -28,8 +28,11 @@ use crate::store::{Entry, Lake};
 /// Bytes at the end of an object that are read first: the footer and page index of most partitions.
 const TAIL_BYTES: u64 = 64 << 10;
 
-/// Ranges closer than this are fetched in one request: a request costs about as long as so many bytes.
-const GAP_BYTES: u64 = 128 << 10;
+/// Ranges closer than this are always fetched in one request.
+const GAP_BYTES: u64 = 16 << 10;
+
+/// Requests for the columns of a row group, at most: a request costs about as long as a hundred kilobytes.
+const MAX_RANGES: usize = 3;
 
 /// What reading cost, shared by readers.
 #[derive(Debug, Default)]
@@ -48,6 +51,11 @@ impl ReadCost {
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
+
+    fn add(&self, answer: &Bytes) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
+    }
 }
 
 /// An object, read by ranges.
@@ -61,15 +69,41 @@ struct ObjectReader {
 }
 
 impl ObjectReader {
-    async fn fetch(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+    async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
+        // An object that names a place beyond its end is damaged.
+        if range.start > range.end || range.end > self.bytes {
+            return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.bytes)));
+        }
         if let Some((start, tail)) = self.tail.as_ref().filter(|(start, _)| *start <= range.start) {
             return Ok(tail.slice((range.start - start) as usize..(range.end - start) as usize));
         }
-        let bytes = self.store.get_range(&self.path, range).await?;
-        self.cost.requests.fetch_add(1, Ordering::Relaxed);
-        self.cost.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let wanted = range.end - range.start;
+        let bytes = self.store.get_range(&self.path, range).await.map_err(external)?;
+        self.cost.add(&bytes);
+        if bytes.len() as u64 != wanted {
+            return Err(ParquetError::EOF(format!("{} bytes came of {wanted}", bytes.len())));
+        }
         Ok(bytes)
     }
+}
+
+/// Ranges that hold all of `ranges`, in order: neighbours are joined, and then the nearest ones until there are few.
+fn join(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in sorted {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end + GAP_BYTES => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    while joined.len() > MAX_RANGES {
+        let gap = |at: &usize| joined[at + 1].start - joined[*at].end;
+        let nearest = (0..joined.len() - 1).min_by_key(gap).unwrap_or(0);
+        joined[nearest].end = joined.remove(nearest + 1).end;
+    }
+    joined
 }
 
 fn external(error: StoreError) -> ParquetError {
@@ -91,7 +125,7 @@ fn failure(path: &Path, error: ParquetError) -> LakeError {
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         async move {
-            let bytes = self.fetch(range.clone()).await.map_err(external)?;
+            let bytes = self.fetch(range.clone()).await?;
             if range.end == self.bytes && self.tail.is_none() {
                 self.tail = Some((range.start, bytes.clone()));
             }
@@ -105,8 +139,15 @@ impl AsyncFileReader for ObjectReader {
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
-            let fetch = |range| self.fetch(range);
-            coalesce_ranges(&ranges, fetch, GAP_BYTES).await.map_err(external)
+            let joined = join(&ranges);
+            let fetched = joined.iter().map(|range| self.fetch(range.clone()));
+            let fetched = futures::future::try_join_all(fetched).await?;
+            let cut = |range: &Range<u64>| {
+                let at = joined.partition_point(|whole| whole.end < range.end);
+                let start = joined[at].start;
+                fetched[at].slice((range.start - start) as usize..(range.end - start) as usize)
+            };
+            Ok(ranges.iter().map(cut).collect())
         }
         .boxed()
     }
@@ -157,6 +198,22 @@ impl Lake {
         }
     }
 
+    /// A partition's object with its end already read, when it is there: one request says both.
+    async fn open_at(&self, path: &Path, cost: &Arc<ReadCost>) -> Result<Option<ObjectReader>, LakeError> {
+        let Some(store) = self.reading_store()? else { return Ok(None) };
+        let failed = |source| LakeError::Store { path: path.to_string(), source };
+        let options = GetOptions { range: Some(GetRange::Suffix(TAIL_BYTES)), ..GetOptions::default() };
+        let full = self.full(path);
+        let (end, tail) = match store.get_opts(&full, options).await {
+            Ok(answer) => (answer.meta.size, answer.bytes().await.map_err(failed)?),
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        cost.add(&tail);
+        let tail = Some((end.saturating_sub(tail.len() as u64), tail));
+        Ok(Some(ObjectReader { store, path: full, bytes: end, cost: cost.clone(), tail }))
+    }
+
     /// Reads an object's footer: one request for most.
     ///
     /// # Errors
@@ -187,34 +244,58 @@ impl Lake {
         entry: &Entry,
         arrived_us: Range<i64>,
         cost: &Arc<ReadCost>,
-        mut take: impl FnMut(RecordBatch) -> Result<(), E>,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        let parquet = |error| E::from(failure(&entry.path, error));
-        let mut reader = self.reader(entry, cost)?;
-        let metadata = reader.get_metadata(None).await.map_err(parquet)?;
-        let arrow =
-            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-        if let Err(reason) = check_arrival(arrow.schema()) {
-            return Err(E::from(LakeError::WrongTable { path: entry.path.to_string(), reason }));
-        }
-        let (row_groups, selection) = overlapping(&metadata, &arrived_us);
-        if row_groups.is_empty() {
-            return Ok(());
-        }
-        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
-            .with_projection(ProjectionMask::all())
-            .with_row_groups(row_groups)
-            .with_row_selection(selection);
-        let mut batches = builder.build().map_err(parquet)?.boxed();
-        while let Some(batch) = batches.try_next().await.map_err(parquet)? {
-            let within = within(&batch, &arrived_us);
-            let kept = filter_record_batch(&batch, &within).map_err(|e| parquet(e.into()))?;
-            if kept.num_rows() > 0 {
-                take(kept)?;
-            }
-        }
-        Ok(())
+        read_rows(self.reader(entry, cost)?, &entry.path, arrived_us, take).await
     }
+
+    /// The same for an object of which only the path is known. Gives its size; nothing when it is not there.
+    ///
+    /// # Errors
+    /// As [`Lake::read_slice`].
+    pub async fn read_slice_at<E: From<LakeError>>(
+        &self,
+        path: &Path,
+        arrived_us: Range<i64>,
+        cost: &Arc<ReadCost>,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<Option<u64>, E> {
+        let Some(reader) = self.open_at(path, cost).await? else { return Ok(None) };
+        let bytes = reader.bytes;
+        read_rows(reader, path, arrived_us, take).await?;
+        Ok(Some(bytes))
+    }
+}
+
+async fn read_rows<E: From<LakeError>>(
+    mut reader: ObjectReader,
+    path: &Path,
+    arrived_us: Range<i64>,
+    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    let parquet = |error| E::from(failure(path, error));
+    let metadata = reader.get_metadata(None).await.map_err(parquet)?;
+    let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+    if let Err(reason) = check_arrival(arrow.schema()) {
+        return Err(E::from(LakeError::WrongTable { path: path.to_string(), reason }));
+    }
+    let (row_groups, selection) = overlapping(&metadata, &arrived_us);
+    if row_groups.is_empty() {
+        return Ok(());
+    }
+    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
+        .with_projection(ProjectionMask::all())
+        .with_row_groups(row_groups)
+        .with_row_selection(selection);
+    let mut batches = builder.build().map_err(parquet)?.boxed();
+    while let Some(batch) = batches.try_next().await.map_err(parquet)? {
+        let within = within(&batch, &arrived_us);
+        let kept = filter_record_batch(&batch, &within).map_err(|e| parquet(e.into()))?;
+        if kept.num_rows() > 0 {
+            take(kept)?;
+        }
+    }
+    Ok(())
 }
 
 const ARRIVAL: &str = "local_timestamp";
@@ -277,4 +358,28 @@ fn page_bounds(
     let ranges = starts.iter().zip(ends).map(|(start, end)| *start..end);
     let values = index.min_values().iter().zip(index.max_values());
     Some(ranges.zip(values).map(|(range, (min, max))| (range, *min, *max)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_ranges_are_joined_until_there_are_few() {
+        let k = |ranges: &[(u64, u64)]| ranges.iter().map(|(a, b)| a * 1024..b * 1024).collect::<Vec<_>>();
+        for (ranges, expected) in [
+            (vec![], vec![]),
+            (vec![(10, 20)], vec![(10, 20)]),
+            (vec![(100, 110), (0, 10), (200, 210)], vec![(0, 10), (100, 110), (200, 210)]),
+            (vec![(0, 10), (26, 30), (47, 50)], vec![(0, 30), (47, 50)]),
+            (vec![(0, 10), (5, 8), (10, 12)], vec![(0, 12)]),
+            (vec![(0, 1), (100, 101), (150, 151), (300, 301)], vec![(0, 1), (100, 151), (300, 301)]),
+            (
+                vec![(0, 1), (100, 101), (150, 151), (300, 301), (340, 341)],
+                vec![(0, 1), (100, 151), (300, 341)],
+            ),
+        ] {
+            assert_eq!(join(&k(&ranges)), k(&expected), "{ranges:?}");
+        }
+    }
 }

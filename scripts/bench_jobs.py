@@ -1,0 +1,327 @@
+"""The jobs around conversion: memory of the largest files, many small files, large files over HTTP, validation of a
+large lake, a slice out of a bucket. Prints one line for each figure, with what it is aimed at."""
+
+import argparse
+import contextlib
+import gzip
+import json
+import os
+import pathlib
+import socketserver
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler
+
+NO_METADATA_SERVER = {
+    "GCE_METADATA_HOST": "127.0.0.1:1",
+    "GCE_METADATA_IP": "127.0.0.1:1",
+    "AWS_METADATA_ENDPOINT": "http://127.0.0.1:1",
+}
+DAY = "2024-03-01"
+
+
+def line(what, figure, aim):
+    print(f"| {what} | {figure} | {aim} |", flush=True)
+
+
+class Bench:
+    def __init__(self, program, large, folder):
+        self.program, self.large, self.folder = program, large, pathlib.Path(folder)
+        self.env = {**os.environ, **NO_METADATA_SERVER, "MTDH_CACHE_DIR": str(self.folder / "cache")}
+
+    def run(self, *words, env=None, expect=0):
+        """Runs the program. Returns seconds, CPU seconds, peak MB and stdout."""
+        start = time.perf_counter()
+        words = [self.program, *map(str, words)]
+        surroundings = {**self.env, **(env or {})}
+        with open(self.folder / "stderr", "w+") as talk:
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=talk, text=True, env=surroundings)
+            out = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            talk.seek(0)
+            assert process.returncode == expect, f"{words}: exit {process.returncode}\n{talk.read()}"
+        seconds = time.perf_counter() - start
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out
+
+    def make(self, name, data_type, rows, exchange, symbol):
+        """A large file in the vendor's form, compressed quickly; made once."""
+        path = self.folder / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            words = [self.large, data_type, str(rows), exchange, symbol]
+            with subprocess.Popen(words, stdout=subprocess.PIPE) as rows, open(path, "wb") as out:
+                subprocess.run(["gzip", "-1"], stdin=rows.stdout, stdout=out, check=True)
+            assert rows.returncode == 0
+        return path
+
+    @contextlib.contextmanager
+    def sim(self, *words):
+        command = [self.program, "sim", "--format", "jsonl", "--seconds", "1800", *words]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.env)
+        try:
+            variables = {}
+            while len(variables) < 6:
+                row = json.loads(server.stdout.readline())
+                variables[row["variable"]] = row["value"]
+            yield variables
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+    # The jobs.
+
+    def memory_of_large_files(self):
+        peaks = []
+        for rows in (2_000_000, 20_000_000):
+            source = self.make(f"l2-{rows}.csv.gz", "incremental_book_L2", rows, "binance-futures", "BTCUSDT")
+            out = self.folder / "l2.parquet"
+            seconds, _, peak, _ = self.run("convert", source, "--data-type", "incremental_book_L2", "--output", out)
+            peaks.append(peak)
+            source.unlink() if rows > 2_000_000 else None
+            line(f"incremental_book_L2, {rows:,} rows: peak memory", f"{peak:.0f} MB, {seconds:.1f} s", "150 MB")
+        return peaks
+
+    def memory_of_a_group(self):
+        root = self.folder / "group"
+        name = f"group/deribit/options_chain/{DAY.replace('-', '/')}/OPTIONS.csv.gz"
+        self.make(name, "options_chain", 5_000_000, "deribit", "OPTIONS")
+        words = ["download", "--source", root, "--start-date", DAY, "--venues", "DERIBIT"]
+        words += ["--data-types", "options_chain", "--lake", self.folder / "group-lake", "--format", "json"]
+        seconds, _, peak, out = self.run(*words)
+        done = json.loads(out)
+        partitions = sum(done["published"].values())
+        what = f"a group of {partitions:,} options, {done['rows']:,} rows: peak memory"
+        line(what, f"{peak:.0f} MB, {seconds:.1f} s", "400 MB")
+
+    def small_files(self):
+        """Book files of all of Deribit's options: two data types, about 5,000 files of a few rows or none."""
+        select = ["--start-date", DAY, "--venues", "DERIBIT", "--instrument-types", "OPTION"]
+        select += ["--data-types", "book_snapshot_5", "incremental_book_L2"]
+        with self.sim() as world:
+            self.run("instruments", "--start-date", DAY, "--venues", "DERIBIT", "--lake", self.folder / "warm", env=world)
+            ours, theirs, files, peaks = [], [], 0, []
+            symbols = self.dataset_symbols(world)
+            for round in range(3):
+                lake = self.folder / f"small-{round}"
+                seconds, _, peak, out = self.run("download", *select, "--lake", lake, "--format", "json", env=world)
+                files = json.loads(out)["files_done"]
+                ours.append(files / json.loads(out)["seconds"])
+                peaks.append(peak)
+                part = symbols[: max(1, 300 // 2)]
+                theirs.append(self.official_client(world, part, self.folder / f"official-{round}"))
+        rate, other = statistics.median(ours), statistics.median(theirs)
+        line(f"{files:,} small files over HTTP into a local lake", f"{rate:.0f} files/s", "500")
+        line("the same by tardis-dev and pandas (300 of them)", f"{other:.0f} files/s; ours is {rate / other:.0f} times", "10 times")
+        line("peak memory over small files", f"{max(peaks):.0f} MB", "150 MB")
+
+    def dataset_symbols(self, world):
+        with urllib.request.urlopen(world["TARDIS_API_URL"] + "/exchanges/deribit") as answer:
+            body = answer.read()
+        body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+        listed = json.loads(body)["datasets"]["symbols"]
+        alive = lambda s: s["availableSince"] < "2024-03-02" and s.get("availableTo", "9") > DAY
+        return [s["id"] for s in listed if s["type"] == "option" and s["id"] != "OPTIONS" and alive(s)]
+
+    def official_client(self, world, symbols, folder):
+        """Files a second by the vendor's own client, followed by the predecessor's conversion."""
+        words = [sys.executable, __file__, "--official", json.dumps([world, symbols, str(folder)])]
+        return float(subprocess.check_output(words, env=self.env).split()[-1])
+
+    def large_files_over_http(self):
+        """Two large files through HTTP into a lake by two workers, against the conversion of the same files alone."""
+        path = self.folder / "http/v1"
+        names = []
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            names.append(f"binance/trades/{DAY.replace('-', '/')}/{symbol}.csv.gz")
+            self.make(f"http/v1/{names[-1]}", "trades", 4_000_000, "binance", symbol)
+        with self.sim() as world:
+            select = ["--start-date", DAY, "--instruments", "BINANCE:SPOT_PAIR:BTC-USDT", "BINANCE:SPOT_PAIR:ETH-USDT"]
+            select += ["--data-types", "trades", "--max-workers", "2", "--format", "json"]
+            over_http, alone = [], []
+            with file_server(path) as address:
+                for round in range(3):
+                    env = {**world, "TARDIS_DATASETS_URL": address}
+                    _, _, _, out = self.run("download", *select, "--lake", self.folder / f"http-{round}", env=env)
+                    over_http.append(json.loads(out)["seconds"])
+                    _, _, _, out = self.run("download", *select, "--source", path, "--lake", self.folder / f"alone-{round}", env=world)
+                    alone.append(json.loads(out)["seconds"])
+        ratio = statistics.median(alone) / statistics.median(over_http)
+        line("two large files over HTTP, of the rate from disk", f"{ratio:.2f}", "0.85")
+
+    def validation(self):
+        """A hundred thousand expected partitions: many days of Deribit's options, which come by group."""
+        types = ["--venues", "DERIBIT", "--instrument-types", "OPTION", "--data-types", "trades", "quotes", "options_chain"]
+        with self.sim("--now", "2024-04-01T12:00") as world:
+            for where, lake, aim in (
+                ("a local lake", str(self.folder / "wide"), 5),
+                ("the bucket", f"gs://{world['GCS_BUCKET']}/wide", 20),
+            ):
+                span = ["--start-date", "2024-03-01", "--end-date", "2024-03-14"]
+                self.run("download", *span, *types, "--lake", lake, env=world)
+                seconds, expected = [], 0
+                for _ in range(3):
+                    took, _, peak, out = self.run("validate", *span, *types, "--lake", lake, "--format", "json", env=world)
+                    totals = json.loads(out)["totals"]
+                    expected = totals["stored"] + totals["empty"] + totals["absent"] + totals["missing"]
+                    assert totals["missing"] == 0
+                    seconds.append(took)
+                figure = f"{statistics.median(seconds):.1f} s for {expected:,} partitions, {peak:.0f} MB"
+                line(f"validate, {where}", figure, f"{aim} s for 100,000")
+
+    def slice(self):
+        path = f"http/v1/binance/trades/{DAY.replace('-', '/')}/BTCUSDT.csv.gz"
+        self.make(path, "trades", 4_000_000, "binance", "BTCUSDT")
+        with self.sim() as world, counting_proxy(world["STORAGE_EMULATOR_HOST"]) as proxy:
+            lake, key = f"gs://{world['GCS_BUCKET']}/slice", "BINANCE:SPOT_PAIR:BTC-USDT"
+            select = ["--start-date", DAY, "--instruments", key, "--data-types", "trades", "--lake", lake]
+            self.run("download", *select, "--source", self.folder / "http/v1", env=world)
+            listing = self.run("ls", "--start-date", DAY, "--long", "--format", "json", "--lake", lake, env=world)[3]
+            size = max(int(row.get("bytes") or 0) for row in json.loads(listing))
+            shares, counts = [], []
+            for start in ("00:00", "12:34", "23:58"):
+                proxy.reset()
+                span = ["--start", f"{DAY}T{start}", "--end", f"{DAY}T{start[:-1]}{int(start[-1]) + 1}"]
+                env = {**world, "STORAGE_EMULATOR_HOST": proxy.address}
+                out = self.run("get", key, "--data-type", "trades", *span, "--lake", lake, env=env)[3]
+                assert out.count("\n") > 1000, out[:300]
+                counts.append(proxy.requests)
+                shares.append(100 * proxy.bytes / size)
+        line("get of a minute out of 4,000,000 rows in the bucket", f"{max(shares):.1f} % of the object in {max(counts)} requests", "3 % in 5")
+
+
+@contextlib.contextmanager
+def serving(handler):
+    class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+        daemon_threads, allow_reuse_address, request_queue_size = True, True, 64
+
+    with Server(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def file_server(root):
+    """Whole files, sent by the kernel: no bottleneck."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            path = root / self.path.split("?")[0].lstrip("/")
+            with open(path, "rb") as file:
+                self.send_response(200)
+                self.send_header("Content-Length", str(path.stat().st_size))
+                self.end_headers()
+                self.wfile.flush()
+                self.connection.sendfile(file)
+
+        def log_message(self, *_):
+            pass
+
+    with serving(Handler) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def counting_proxy(target):
+    """Passes requests on to the bucket, and counts them and the bytes of their answers."""
+
+    class Proxy:
+        requests = bytes = 0
+
+        def reset(self):
+            self.requests = self.bytes = 0
+
+    proxy = Proxy()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            request = urllib.request.Request(target + self.path, headers=headers, method=self.command)
+            try:
+                answer = urllib.request.urlopen(request)
+            except urllib.error.HTTPError as error:
+                answer = error
+            body = answer.read()
+            proxy.requests += 1
+            proxy.bytes += len(body)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            length = answer.headers["Content-Length"] if self.command == "HEAD" else len(body)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with serving(Handler) as proxy.address:
+        yield proxy
+
+
+def official(world, symbols, folder):
+    """The vendor's client, then pandas as the predecessor used it. Prints files a second, imports not counted."""
+    import pandas as pd
+    import pyarrow  # noqa: F401  imported by to_parquet otherwise
+    from tardis_dev import download_datasets
+
+    start = time.perf_counter()
+    download_datasets(
+        exchange="deribit",
+        data_types=["book_snapshot_5", "incremental_book_L2"],
+        symbols=symbols,
+        from_date=DAY,
+        to_date="2024-03-02",
+        api_key=world["TARDIS_API_KEY"],
+        download_dir=folder,
+        endpoint=world["TARDIS_DATASETS_URL"],
+    )
+    files = list(pathlib.Path(folder).iterdir())
+    for path in files:
+        try:
+            frame = pd.read_csv(path)
+        except pd.errors.EmptyDataError:
+            continue
+        for clock in ("timestamp", "local_timestamp"):
+            frame[clock] = pd.to_datetime(frame[clock], unit="us")
+        frame.to_parquet(f"{path}.parquet", compression="snappy", engine="pyarrow")
+    print(len(files) / (time.perf_counter() - start))
+
+
+JOBS = ["memory_of_large_files", "memory_of_a_group", "small_files", "large_files_over_http", "validation", "slice"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--large", required=True, help="the stand-in's maker of large files")
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--jobs", nargs="*", default=JOBS, choices=JOBS)
+    arguments = parser.parse_args()
+    bench = Bench(arguments.program, arguments.large, arguments.folder)
+    print("| what | seen | aimed at |")
+    print("|---|---:|---:|")
+    for job in arguments.jobs:
+        getattr(bench, job)()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--official"]:
+        official(*json.loads(sys.argv[2]))
+    else:
+        main()
