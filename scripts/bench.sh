@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes two large files in the vendor's form with the stand-in, and converts them with mtdh and with its peers,
-# interleaved: scripts/bench.sh [ROUNDS]. Ratios of one run on one machine.
+# Makes large files in the vendor's form with the stand-in, converts them with mtdh and with its peers, interleaved,
+# and runs the jobs around conversion: scripts/bench.sh [ROUNDS]. Ratios of one run on one machine; about ten minutes
+# and 2 GB of disk. Single steps apart: cargo bench -p mtdh-engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
@@ -16,3 +17,4 @@ target/release/examples/large trades 4000000 binance BTCUSDT | gzip -6 >"$folder
 target/release/examples/large book_snapshot_5 860000 binance-futures BTCUSDT | gzip -6 >"$folder/book5.csv.gz"
 nproc
 .venv/bin/python scripts/bench.py --program target/release/mtdh --folder "$folder" --rounds "$rounds"
+.venv/bin/python scripts/bench_jobs.py --program target/release/mtdh --large target/release/examples/large --folder "$folder"
