@@ -12,7 +12,7 @@ secrets=${SECRET_MANAGER_HOST:-https://secretmanager.googleapis.com}
 compute=${COMPUTE_HOST:-https://compute.googleapis.com}
 folder=${MTDH_FOLDER:-/var/lib/mtdh}
 user=65532
-run=unknown shard=0 shards=1 attempts=0 child='' stopped='' task=''
+run=unknown shard=0 shards=1 attempts=0 child='' stopped='' shows='' task=''
 started=$(date +%FT%TZ)
 
 # A line for Cloud Logging, which reads the console.
@@ -44,6 +44,7 @@ put() { # NAME FILE TYPE
 # The end, whatever led to it: a report in the bucket, then this VM deletes itself.
 finish() {
   local status=$1 reason=$2 name
+  [ -z "$shows" ] || kill "$shows"
   say "$([ "$status" = 0 ] && echo INFO || echo ERROR)" "ended with $status: $reason"
   printf '{"run":"%s","shard":%d,"shards":%d,"exit":%d,"reason":"%s","attempts":%d,"vm":"%s","started":"%s","ended":"%s"}\n' \
     "$run" "$shard" "$shards" "$status" "${reason//[\"\\]/ }" "$attempts" "$(ask instance/name)" "$started" "$(date +%FT%TZ)" \
@@ -174,7 +175,6 @@ while [ "$attempts" -lt 3 ] && [ -z "$stopped" ]; do
     await
   fi
 done
-kill "$shows"
 [ -z "$stopped" ] || finish 10 "the VM was stopped; what was published stays, and another VM goes on"
 case $status in
   0) finish 0 "done" ;;

@@ -112,7 +112,7 @@ class Stage:
     """The stand-ins, a folder for root directories, and tasks as deploy makes them."""
 
     def __init__(self, folder, vendor):
-        self.folder, self.vendor, self.count = folder, vendor, 0
+        self.folder, self.vendor, self.vms = folder, vendor, []
         self.store, self.bucket = vendor["STORAGE_EMULATOR_HOST"], vendor["GCS_BUCKET"]
         self.platform = Platform(vendor["TARDIS_API_KEY"])
         cloud = folder / "cloud"
@@ -132,15 +132,23 @@ class Stage:
 
     def start(self, shard=0, **scripts):
         self.platform.shard = shard
-        self.count += 1
-        root = root_directory(self.folder / f"root-{self.count}", **scripts)
+        root = root_directory(self.folder / f"root-{len(self.vms)}", **scripts)
         surroundings = {
             "PATH": "/bin", "GCE_METADATA_HOST": self.platform.address, "STORAGE_EMULATOR_HOST": self.store,
             "SECRET_MANAGER_HOST": f"http://{self.platform.address}", "COMPUTE_HOST": f"http://{self.platform.address}",
         }
         command = [CHROOT, str(root), "/bin/bash", "/opt/startup.sh"]
         console = open(root / "console", "w")
-        return root, subprocess.Popen(command, env=surroundings, stdout=console, stderr=subprocess.STDOUT)
+        self.vms.append(subprocess.Popen(command, env=surroundings, stdout=console, stderr=subprocess.STDOUT))
+        return root, self.vms[-1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for vm in self.vms:
+            if vm.poll() is None:
+                vm.terminate()
 
     def boot(self, shard=0, expect=0, **scripts):
         root, vm = self.start(shard, **scripts)
@@ -255,8 +263,7 @@ def check_retries(folder):
         {"host": "datasets", "url_contains": "deribit/trades/*/ETH-PERPETUAL", "attempts": {"only": [1]}, "kind": {"status": {"status": 503}}},
         {"host": "datasets", "url_contains": "okex-swap", "kind": {"drip": {"bytes_per_second": 10}}},
     ]))
-    with sim("--faults", str(faults)) as vendor:
-        stage = Stage(folder, vendor)
+    with sim("--faults", str(faults)) as vendor, Stage(folder, vendor) as stage:
         stage.deploy("again", "--env", "MTDH_MAX_ATTEMPTS=1")
         stage.boot()
         report = stage.report("again")
@@ -284,6 +291,12 @@ def read(path):
     return path.read_bytes() if path.exists() else b""
 
 
+def fresh(folder):
+    made = pathlib.Path(tempfile.mkdtemp(dir=folder))
+    made.chmod(0o755)
+    return made
+
+
 def can_chroot(folder):
     """Whether a root directory can be made and entered here."""
     try:
@@ -303,11 +316,9 @@ def main():
             return
         checks = 0
         for check in [check_failures, check_shards, check_image]:
-            with sim() as vendor:
-                stage = Stage(pathlib.Path(tempfile.mkdtemp(dir=folder)), vendor)
-                os.chmod(stage.folder, 0o755)
+            with sim() as vendor, Stage(fresh(folder), vendor) as stage:
                 checks += check(stage)
-        checks += check_retries(pathlib.Path(tempfile.mkdtemp(dir=folder)))
+        checks += check_retries(fresh(folder))
     done(checks)
 
 

@@ -1,6 +1,7 @@
 """deploy/slurm on a real Slurm of three nodes: an array's lake is the single process's, though a task is killed, a node is
 killed, another is frozen and wakes too late, and the controller is restarted; a finished array that is run again does nothing."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -112,8 +113,9 @@ def check_refusals(cluster, lake, surroundings):
     """What cannot go well is said, and not put into the queue again."""
     cases = [(["--array=0-4:2"], ["download", *WORDS], "the array has gaps"), (["--array=0-1"], ["validate", *WORDS], "only download"),
              ([], ["download", *WORDS], "this is an array"), (["--array=0-1"], ["download", "--start-date", "2024-13-01"], "2024-13-01")]
-    for options, words, text in cases:
-        job = cluster("sbatch", "--parsable", "--wait", *options, SCRIPT, *words, "--lake", lake, check=False, **surroundings)
+    jobs = [cluster("sbatch", "--parsable", *options, SCRIPT, *words, "--lake", lake, **surroundings) for options, words, _ in cases]
+    wait_for(lambda: cluster("squeue", "--noheader") == "", "jobs that are refused stay in the queue", 120)
+    for job, (_, _, text) in zip(jobs, cases):
         log = next(cluster.folder.glob(f"mtdh-{job}-*.log")).read_text()
         assert text in log and "queue again" not in log, log
     return len(cases)
@@ -139,13 +141,13 @@ def main():
         (folder / "slurm").mkdir()
         with sim("--faults", str(folder / "faults.json")) as vendor:
             surroundings = variables(vendor, folder)
-            try:
-                cluster = Cluster(folder / "slurm", 3).__enter__()
-            except AssertionError as failure:
-                print(f"skipped: Slurm does not start here: {failure}")
-                done(0)
-                return
-            with cluster:
+            with contextlib.ExitStack() as stack:
+                try:
+                    cluster = stack.enter_context(Cluster(folder / "slurm", 3))
+                except AssertionError as failure:
+                    print(f"skipped: Slurm does not start here: {failure}")
+                    done(0)
+                    return
                 checks = check_rough(cluster, lake, surroundings)
                 checks += equal(folder / "single", lake)
                 checks += check_again(cluster, lake, surroundings)

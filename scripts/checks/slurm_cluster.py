@@ -46,7 +46,7 @@ class Cluster:
             f"StateSaveLocation={self.folder}/state", f"SlurmdSpoolDir={self.folder}/spool-%n", "ReturnToService=2",
             f"SlurmctldPidFile={self.folder}/slurmctld.pid", f"SlurmdPidFile={self.folder}/slurmd-%n.pid",
             f"SlurmctldLogFile={self.folder}/slurmctld.log", f"SlurmdLogFile={self.folder}/slurmd-%n.log",
-            "SlurmdTimeout=10", "KillWait=5", "MinJobAge=300", "SelectType=select/cons_tres",
+            "SlurmdTimeout=5", "KillWait=5", "MinJobAge=300", "SelectType=select/cons_tres",
             "SelectTypeParameters=CR_Core", "SlurmdParameters=config_overrides", "SchedulerParameters=sched_interval=2",
             *[f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=9000 State=UNKNOWN"
               for name, port in zip(self.nodes, ports)],
