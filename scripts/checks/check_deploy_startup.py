@@ -32,7 +32,7 @@ class Platform:
     """What a VM sees of Google Cloud beside the bucket, and what it did there."""
 
     def __init__(self, key):
-        self.key, self.task, self.shard = key, None, 0
+        self.key, self.name, self.task, self.shard = key, None, None, 0
         self.deleted, self.refuse = [], set()
         outer = self
 
@@ -66,18 +66,22 @@ class Platform:
                 if not outer.allowed(self) or "delete" in outer.refuse:
                     return self.answer(403, "{}")
                 outer.deleted.append(self.path)
+                outer.on_delete(self.path.rsplit("/")[-1])
                 return self.answer(200, "{}")
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def on_delete(self, name):
+        """What else a VM's deletion of itself does; nothing here."""
+
     def allowed(self, request):
         return request.headers.get("Authorization") == f"Bearer {TOKEN}"
 
     def metadata(self, name):
         return {
-            "instance/name": f"mtdh-run-{self.shard}", "instance/zone": "projects/123/zones/europe-west4-b",
+            "instance/name": self.name or f"mtdh-run-{self.shard}", "instance/zone": "projects/123/zones/europe-west4-b",
             "project/project-id": "some-project", "instance/attributes/mtdh-task": self.task,
             "instance/attributes/mtdh-shard": str(self.shard),
             "instance/service-accounts/default/token": json.dumps({"access_token": TOKEN, "expires_in": 3599, "token_type": "Bearer"}),
@@ -108,6 +112,17 @@ def root_directory(folder, **scripts):
     return folder
 
 
+def boot(root, platform, store):
+    """Starts the start-up script of a root directory; what it says goes to the file `console` in it."""
+    surroundings = {
+        "PATH": "/bin", "GCE_METADATA_HOST": platform, "STORAGE_EMULATOR_HOST": store,
+        "SECRET_MANAGER_HOST": f"http://{platform}", "COMPUTE_HOST": f"http://{platform}",
+    }
+    command = [CHROOT, str(root), "/bin/bash", "/opt/startup.sh"]
+    with open(root / "console", "w") as console:
+        return subprocess.Popen(command, env=surroundings, stdout=console, stderr=subprocess.STDOUT)
+
+
 class Stage:
     """The stand-ins, a folder for root directories, and tasks as deploy makes them."""
 
@@ -133,13 +148,7 @@ class Stage:
     def start(self, shard=0, **scripts):
         self.platform.shard = shard
         root = root_directory(self.folder / f"root-{len(self.vms)}", **scripts)
-        surroundings = {
-            "PATH": "/bin", "GCE_METADATA_HOST": self.platform.address, "STORAGE_EMULATOR_HOST": self.store,
-            "SECRET_MANAGER_HOST": f"http://{self.platform.address}", "COMPUTE_HOST": f"http://{self.platform.address}",
-        }
-        command = [CHROOT, str(root), "/bin/bash", "/opt/startup.sh"]
-        console = open(root / "console", "w")
-        self.vms.append(subprocess.Popen(command, env=surroundings, stdout=console, stderr=subprocess.STDOUT))
+        self.vms.append(boot(root, self.platform.address, self.store))
         return root, self.vms[-1]
 
     def __enter__(self):
