@@ -17,7 +17,7 @@ say() { printf '%s\n' "$*" >&2; }
 setting() {
   local name=$1 file=${MTDH_ENV_FILE:-$ROOT/.env} value=${!1:-}
   if [ -z "$value" ] && [ -r "$file" ]; then
-    value=$(sed -n "s/^[[:space:]]*\(export[[:space:]]\+\)\?${name}=//p" "$file" | tail -n 1)
+    value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?${name}=//p" "$file" | tail -n 1)
     value=${value%$'\r'}
     value=${value#[\"\']}
     value=${value%[\"\']}

@@ -4,6 +4,7 @@ set -euo pipefail
 # shellcheck source=../env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
 here=$ROOT/deploy/vm
+[ "${BASH_VERSINFO[0]}" -ge 5 ] || die "this needs bash 5, and is run by $BASH_VERSION; on a Mac: brew install bash"
 
 usage() {
   cat <<'END'

