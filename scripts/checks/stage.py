@@ -36,7 +36,7 @@ def sim(*words):
     )
     try:
         variables = {}
-        while len(variables) < 6:
+        while len(variables) < 7:
             row = json.loads(server.stdout.readline())
             variables[row["variable"]] = row["value"]
         with tempfile.TemporaryDirectory() as cache:
