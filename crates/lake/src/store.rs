@@ -27,6 +27,9 @@ const FIRST_ANSWER: Duration = Duration::from_secs(30);
 /// How often a change is tried again when others were faster.
 const UPDATE_ATTEMPTS: u32 = 30;
 
+/// How often a small object is read that does not fit its checksum.
+const READ_ATTEMPTS: u32 = 3;
+
 /// A lake: a folder, or a bucket and a prefix. Cheap to clone.
 #[derive(Clone)]
 pub struct Lake {
@@ -210,13 +213,24 @@ impl Lake {
 
     async fn read_versioned(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(None) };
-        let got = match store.get(&self.full(path)).await {
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            other => other.map_err(Self::store_failure(path))?,
-        };
-        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
-        let bytes = got.bytes().await.map_err(Self::store_failure(path))?;
-        Ok(Some((bytes, version)))
+        for attempt in 1.. {
+            let got = match store.get(&self.full(path)).await {
+                Err(StoreError::NotFound { .. }) => return Ok(None),
+                other => other.map_err(Self::store_failure(path))?,
+            };
+            let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+            let bytes = got.bytes().await.map_err(Self::store_failure(path))?;
+            match &self.inner.place {
+                Place::Remote(remote) if upload::is_misread(remote, version.e_tag.as_deref(), &bytes) => {
+                    tracing::warn!(%path, attempt, "came with other bytes than its checksum tells");
+                    if attempt == READ_ATTEMPTS {
+                        break;
+                    }
+                }
+                _ => return Ok(Some((bytes, version))),
+            }
+        }
+        Err(LakeError::Misread { path: path.to_string(), attempts: READ_ATTEMPTS })
     }
 
     /// Changes a small object: reads it, gives it to `change`, and puts what comes back, again from the start when
@@ -236,8 +250,13 @@ impl Lake {
         };
         // What was put without an answer: it may have arrived.
         let mut unanswered: Option<Bytes> = None;
+        // What was there before a change that arrived damaged, and the version to put the change in the place of.
+        let mut damaged: Option<(Option<Bytes>, UpdateVersion)> = None;
         for attempt in 1..=UPDATE_ATTEMPTS {
-            let (old, version) = self.read_versioned(path).await?.unzip();
+            let (old, version) = match damaged.take() {
+                Some((old, version)) => (old, Some(version)),
+                None => self.read_versioned(path).await?.unzip(),
+            };
             if unanswered.is_some() && unanswered == old {
                 return Ok(());
             }
@@ -251,7 +270,13 @@ impl Lake {
             };
             let mode = version.map_or(PutMode::Create, PutMode::Update);
             match remote.store.put_opts(&self.full(path), new.clone().into(), mode.into()).await {
-                Ok(_) => return Ok(()),
+                Ok(put) => {
+                    if upload::has_arrived(remote, &self.full(path), put.e_tag.as_deref(), &new).await? {
+                        return Ok(());
+                    }
+                    tracing::warn!(%path, attempt, "arrived damaged; changing again");
+                    damaged = Some((old, UpdateVersion { e_tag: put.e_tag, version: put.version }));
+                }
                 Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
                 Err(StoreError::Generic { source, .. }) if unanswered.is_none() => {
                     tracing::warn!(%path, attempt, cause = %source, "changing again");
