@@ -154,7 +154,10 @@ def table_findings(truth, objects, is_whole):
         return ["there is no instrument table"] if is_whole else []
     known = ("instruments", sha256(content), is_whole)
     if known not in truth.verdicts:
-        rows = pq.read_table(io.BytesIO(content)).to_pylist()
+        try:
+            rows = pq.read_table(io.BytesIO(content)).to_pylist()
+        except Exception as error:  # as in `object_findings`
+            return [f"the instrument table is no Parquet file: {error}"]
         stored = sorted((row["venue"], row["tardis_symbol"], row["instrument_key"], tuple(sorted(row["data_types"])))
                         for row in rows)
         there = {venue for venue, *_ in stored}
