@@ -159,7 +159,7 @@ def table_findings(truth, objects, is_whole):
         except Exception as error:  # as in `object_findings`
             return [f"the instrument table is no Parquet file: {error}"]
         stored = sorted((row["venue"], row["tardis_symbol"], row["instrument_key"], tuple(sorted(row["data_types"])))
-                        for row in rows)
+                        for row in rows if row["tardis_symbol"] is not None)  # else the vendor has no files of it
         there = {venue for venue, *_ in stored}
         asked = sorted((venue, symbol, key, tuple(sorted(offered))) for venue, here in truth.instruments.items()
                        for symbol, (key, offered) in here.items() if is_whole or venue in there)

@@ -1,5 +1,6 @@
 """One trial: a run of the program that something befalls, the independent checker, and a plain run that must heal all."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -17,11 +18,27 @@ from checker import Bucket, Folder, findings
 from stage import DAY, NO_METADATA_SERVER, PROGRAM, sim
 from truth import truth
 
-# What is asked for: a venue, types of instruments, data types, and the size of the stand-in's world.
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is asked for of one venue, and the words that make the stand-in's world."""
+
+    exchange: str
+    types: tuple
+    data_types: tuple
+    world: tuple = ("--small",)
+    keys: tuple = ()
+
+    @property
+    def words(self):
+        """The program's flags."""
+        keys = ["--instruments", *self.keys] if self.keys else []
+        return ["--start-date", DAY, "--venues", self.exchange, "--instrument-types", *self.types,
+                "--data-types", *self.data_types, *keys]
+
+
 # Five files of 24 partitions, one of them without rows; the chain is split from the venue's one file.
-JOB = "deribit", ["PERP", "OPTION"], ["liquidations", "derivative_ticker", "options_chain"], ["--small"]
-# Four files of a partition each.
-SHORT_JOB = "deribit", ["PERP"], ["liquidations", "derivative_ticker"], ["--small"]
+USUAL = Job("deribit", ("PERP", "OPTION"), ("liquidations", "derivative_ticker", "options_chain"))
 
 # A run that something befell may end so: clean, not clean, could not run, interrupted. Anything else is a crash.
 STATUSES = {0, 1, 2, 130}
@@ -38,14 +55,23 @@ class Lane:
 
     def __init__(self, vendor, folder, job):
         self.vendor, self.folder, self.number = vendor, pathlib.Path(folder).resolve(), 0
-        exchange, types, data_types, _ = job
-        self.words = ["--start-date", DAY, "--venues", exchange, "--instrument-types", *types, "--data-types", *data_types]
-        self.expected = truth(vendor, DAY, [exchange], types, data_types)
+        self.words = job.words
+        self.expected = truth(vendor, DAY, [job.exchange], job.types, job.data_types, job.keys)
         self.clean = {}
         for place in ("folder", "bucket"):
             self.begin(place)
             self.heal()
             self.clean[place] = self.contents()
+
+    def forget_requests(self):
+        """Requests are counted anew."""
+        url = f"{self.vendor['MTDH_SIM_CONTROL']}/requests"
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+
+    def requests(self):
+        """What was asked of the stand-in since."""
+        with urllib.request.urlopen(f"{self.vendor['MTDH_SIM_CONTROL']}/requests") as answer:
+            return json.load(answer)
 
     def tell(self, path, document):
         """Sets faults or options of the stand-in."""
@@ -142,14 +168,14 @@ class Lane:
             raise Wrong("; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else ""))
 
 
-def run_all(trials, lanes, each, job=JOB, stop_after=20):
+def run_all(trials, lanes, each, job=USUAL, stop_after=20):
     """Calls `each(lane, trial)` for all trials, several at once. Gives what it returned, and what went wrong, by trial."""
     waiting, outcomes, wrong = queue.Queue(), {}, {}
     for trial in trials:
         waiting.put(trial)
 
     def work():
-        with sim(*job[3]) as vendor, tempfile.TemporaryDirectory() as folder:
+        with sim(*job.world) as vendor, tempfile.TemporaryDirectory() as folder:
             lane = Lane(vendor, folder, job)
             while len(wrong) < stop_after:
                 try:

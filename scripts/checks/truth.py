@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import urllib.error
 import urllib.request
 
@@ -71,7 +72,11 @@ def instrument_key(venue, terms):
     """`VENUE:TYPE:SYMBOL` from the vendor's structured terms."""
     # The premium of an inverse option is paid in its base; its strike is in dollars, and so is its key.
     is_own_quote = terms["baseCurrency"] == terms["quoteCurrency"]
-    pair = f"{terms['baseCurrency']}-{'USD' if is_own_quote else terms['quoteCurrency']}"
+    base = terms["baseCurrency"]
+    # A symbol of a thousand of a coin names the thousand; the terms name the coin.
+    many = re.match(rf"(10+){re.escape(base)}", terms.get("datasetId", terms["id"].upper()))
+    base = many[0] if many else base
+    pair = f"{base}-{'USD' if is_own_quote else terms['quoteCurrency']}"
     if "expiry" in terms:
         pair += "-" + datetime.datetime.fromisoformat(terms["expiry"].replace("Z", "+00:00")).strftime("%y%m%d")
     if "strikePrice" in terms:
@@ -81,8 +86,9 @@ def instrument_key(venue, terms):
     return f"{venue}:{TYPES[terms['type']]}:{pair}".upper()
 
 
-def truth(vendor, day, exchanges, types, data_types):
-    """The truth of a day for instruments of some types and data types. `exchanges` are ids that are venues in capitals."""
+def truth(vendor, day, exchanges, types, data_types, keys=()):
+    """The truth of a day for instruments of some types and data types, or of some keys only. `exchanges` are ids that are
+    venues in capitals."""
     start = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00")
     end = start + datetime.timedelta(days=1)
     time = lambda text: datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -104,7 +110,7 @@ def truth(vendor, day, exchanges, types, data_types):
             if symbol["type"] == "option" and chain is not None and "options_chain" not in offered:
                 offered.append("options_chain")
             here[symbol["id"]] = (key, set(offered))
-            if TYPES[symbol["type"]] not in types:
+            if TYPES[symbol["type"]] not in types or keys and key not in keys:
                 continue
             for data_type in set(offered) & set(data_types):
                 if data_type == "options_chain":

@@ -14,6 +14,7 @@ mod oddities;
 mod oracle;
 mod real_data;
 mod server;
+mod silence;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
