@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use tokio::sync::Mutex;
 
+use crate::again::again;
 use crate::error::{LakeError, is_refusal};
 use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
@@ -97,7 +98,8 @@ impl Lake {
             Place::Local(root) if root.is_dir() => Ok(()),
             Place::Local(root) => Err(LakeError::NoFolder(root.clone())),
             Place::Remote(remote) => {
-                let first = async { remote.store.list(Some(&self.full(&Path::default()))).try_next().await };
+                let root = self.full(&Path::default());
+                let first = again(async || remote.store.list(Some(&root)).try_next().await);
                 match tokio::time::timeout(FIRST_ANSWER, first).await {
                     Ok(Ok(_)) => Ok(()),
                     Ok(Err(source)) => Err(self.first_failure(source)),
@@ -214,7 +216,7 @@ impl Lake {
     async fn read_versioned(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(None) };
         for attempt in 1.. {
-            let got = match store.get(&self.full(path)).await {
+            let got = match again(async || store.get(&self.full(path)).await).await {
                 Err(StoreError::NotFound { .. }) => return Ok(None),
                 other => other.map_err(Self::store_failure(path))?,
             };
@@ -338,8 +340,12 @@ impl Lake {
     /// When the store fails.
     pub async fn list(&self, prefix: &Path) -> Result<Vec<Entry>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
-        let found = store.list(Some(&self.full(prefix))).map_ok(|meta| (meta.location, meta.size));
-        let found: Vec<(Path, u64)> = found.try_collect().await.map_err(Self::store_failure(prefix))?;
+        let full = self.full(prefix);
+        let list = async || {
+            let found = store.list(Some(&full)).map_ok(|meta| (meta.location, meta.size));
+            found.try_collect::<Vec<(Path, u64)>>().await
+        };
+        let found = again(list).await.map_err(Self::store_failure(prefix))?;
         let entry = |(full, bytes)| Some(Entry { path: self.own(&full)?, bytes });
         let mut entries: Vec<Entry> = found.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -352,7 +358,7 @@ impl Lake {
     /// When the store fails.
     pub async fn folders(&self, prefix: &Path) -> Result<Vec<Path>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
-        let listed = match store.list_with_delimiter(Some(&self.full(prefix))).await {
+        let listed = match again(async || store.list_with_delimiter(Some(&self.full(prefix))).await).await {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             other => other.map_err(Self::store_failure(prefix))?,
         };

@@ -81,6 +81,24 @@ async fn passing_troubles_of_the_store_are_survived() {
 }
 
 #[tokio::test]
+async fn listings_and_errors_that_break_off_are_read_again() {
+    let cut = |after| vec![fault("GET", &[1], FaultKind::Cut { after, chunked: false })];
+    for after in [0, 40] {
+        let sim = bucket(Vec::new()).await;
+        let lake = remote(&sim, "gs://lake/p");
+        publish(&lake, "a/b", b"content", Existing::Keep).await.unwrap();
+        sim.set_faults(cut(after));
+        lake.check_readable().await.unwrap();
+        sim.set_faults(cut(after));
+        assert_eq!(lake.list(&path("a")).await.unwrap().len(), 1);
+        sim.set_faults(cut(after));
+        assert_eq!(lake.folders(&path("")).await.unwrap(), [path("a")]);
+        sim.set_faults(cut(after));
+        assert_eq!(lake.read(&path("no/such")).await.unwrap(), None, "the body of an error broke off");
+    }
+}
+
+#[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_once() {
     for (name, kind) in [("lost", FaultKind::LoseReply), ("never arrived", FaultKind::Reset), ("busy", BUSY)]
     {
