@@ -87,6 +87,7 @@ class Trial:
     refused: tuple = ()
     words: list = dataclasses.field(default_factory=list)
     attempts: int = 2
+    log_level: str = "warning"
     # A signal and the seconds after which it comes.
     signal: tuple = ()
     # The run replaces what a clean one made.
@@ -166,6 +167,7 @@ def random_trial(seed):
     trial = Trial(f"seed {seed}", place, faults, kinds, options_of(hops))
     trial.words = ["--max-workers", str(dice.choice((1, 2, 4, 16)))]
     trial.attempts = dice.choice((1, 2, 3))
+    trial.log_level = dice.choice(("warning", "debug"))
     trial.is_forced = dice.random() < 0.25
     if trial.is_waiting or dice.random() < 0.4:
         trial.signal = dice.choice(("TERM", "KILL", "STOP")), dice.uniform(0, 0.5)

@@ -135,6 +135,7 @@ class Lane:
             raise Wrong(f"exit status {status}: {text[-2000:]}")
         if "panicked" in text:
             raise Wrong(f"a panic: {text[-2000:]}")
+        self.check_secrets(text)
         verdict_status, out, err = self.finish(self.start("validate"))
         if verdict_status not in STATUSES:
             raise Wrong(f"validate: exit status {verdict_status}: {err[-2000:]}")
@@ -143,6 +144,14 @@ class Lane:
                                 was_killed or may_leave))
         if not was_killed and not may_leave:
             self.raise_for([f"a leftover: {path}" for path in (self.folder / "trial/tmp").rglob("*") if path.is_file()])
+
+    def check_secrets(self, text):
+        """The key is in nothing that was said or left behind."""
+        key = self.vendor["TARDIS_API_KEY"]
+        files = [path for path in (self.folder / "trial").rglob("*") if path.is_file()]
+        where = [str(path) for path in files if key.encode() in path.read_bytes()]
+        where += [name for name, content in self.lake.objects().items() if key.encode() in content]
+        self.raise_for([f"the key is in {place}" for place in where + ["what was said"] * (key in text)])
 
     def heal(self):
         """A plain run: it ends clean, the lake is complete and right, and nothing lies about."""
@@ -175,7 +184,7 @@ def run_all(trials, lanes, each, job=USUAL, stop_after=20):
         waiting.put(trial)
 
     def work():
-        with sim(*job.world) as vendor, tempfile.TemporaryDirectory() as folder:
+        with sim(*job.world, seconds=86_400) as vendor, tempfile.TemporaryDirectory() as folder:
             lane = Lane(vendor, folder, job)
             while len(wrong) < stop_after:
                 try:
