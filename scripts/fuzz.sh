@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Fuzzes each target for so many seconds: scripts/fuzz.sh 20
+# Fuzzes each target for so many seconds, or with so many inputs: scripts/fuzz.sh 20, scripts/fuzz.sh --runs 3400000
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seconds=${1:-60}
+if [ "${1:-}" = --runs ]; then
+  limit="-runs=$2"
+else
+  limit="-max_total_time=${1:-60}"
+fi
 
 if ! cargo +nightly --version >/dev/null 2>&1; then
   echo "skipped: fuzzing needs a nightly toolchain (rustup toolchain install nightly)"
@@ -11,11 +15,11 @@ fi
 command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz
 fuzz/seeds.sh
 for target in decoder instrument_key metadata_json; do
-  echo "== $target, $seconds s"
+  echo "== $target, $limit"
   log=$(mktemp)
   # Without a sanitizer: there is no unsafe code of ours, and without one far more inputs are tried.
   if ! cargo +nightly fuzz run --sanitizer none --release "$target" -- \
-    -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 >"$log" 2>&1; then
+    "$limit" -max_len=4096 -rss_limit_mb=2048 >"$log" 2>&1; then
     tail -n 40 "$log"
     exit 1
   fi

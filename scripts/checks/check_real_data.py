@@ -12,6 +12,7 @@ import tempfile
 
 import pyarrow.parquet
 
+from checker import stored_name
 from stage import ROOT, done, footer, mtdh
 
 DATA = ROOT.parent / "shared/data"
@@ -25,12 +26,6 @@ def data_type_of(path):
 
 def dataset_symbol(symbol):
     return symbol.replace("/", "-").replace(":", "-").upper()
-
-
-def stored_name(column):
-    """The lake's name of a CSV column."""
-    level = re.fullmatch(r"(ask|bid)s\[(\d+)\]\.(price|amount)", column)
-    return f"{level[1]}_{level[3]}_{int(level[2]) + 1}" if level else column
 
 
 def split(path, folder):

@@ -29,14 +29,14 @@ def mtdh(*words, expect=0, env=None, cwd=None):
 
 
 @contextlib.contextmanager
-def sim(*words):
-    """The stand-in vendor and bucket; gives the variables that point the program at it."""
+def sim(*words, seconds=900):
+    """The stand-in vendor and bucket; gives the variables that point the program at it. It ends by itself after so long."""
     server = subprocess.Popen(
-        [PROGRAM, "sim", "--format", "jsonl", "--seconds", "900", *words], stdout=subprocess.PIPE, text=True
+        [PROGRAM, "sim", "--format", "jsonl", "--seconds", str(seconds), *words], stdout=subprocess.PIPE, text=True
     )
     try:
         variables = {}
-        while len(variables) < 6:
+        while len(variables) < 7:
             row = json.loads(server.stdout.readline())
             variables[row["variable"]] = row["value"]
         with tempfile.TemporaryDirectory() as cache:

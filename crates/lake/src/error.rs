@@ -81,6 +81,14 @@ pub enum LakeError {
         /// Ours.
         sent: String,
     },
+    /// What comes from the store is not what its checksum tells.
+    #[error("{path} came damaged from the store {attempts} times; try again")]
+    Misread {
+        /// The object.
+        path: String,
+        /// How often it was read.
+        attempts: u32,
+    },
     /// Others changed the object each time that it was to be changed.
     #[error("{path} was changed by others {attempts} times while it was to be changed; try again")]
     Contended {

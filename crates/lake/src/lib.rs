@@ -3,6 +3,7 @@
 //! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
+mod again;
 mod chunk;
 pub mod error;
 pub mod instrument_table;

@@ -69,6 +69,8 @@ impl Write for Stage {
 
 /// A folder for one process's unfinished objects. It goes with the process; what a killed process left is removed by
 /// the next one that works at the same place.
+///
+/// Beside the folder lies its lock, which comes before it and goes after it: a folder without one belongs to nobody.
 #[derive(Debug)]
 pub struct Workplace {
     path: PathBuf,
@@ -76,8 +78,8 @@ pub struct Workplace {
     _lock: File,
 }
 
-const LOCK_NAME: &str = "lock";
 const PREFIX: &str = "mtdh-";
+const LOCK_SUFFIX: &str = ".lock";
 
 impl Workplace {
     /// Makes a folder of this process below `parent`, and removes those of dead processes.
@@ -87,13 +89,17 @@ impl Workplace {
     pub fn create(parent: &Path) -> io::Result<Workplace> {
         fs::create_dir_all(parent)?;
         remove_abandoned(parent)?;
-        let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
-        // Under its name only when it is held: others take a folder whose lock is free for a dead process's.
-        let unnamed = path.join("lock.new");
-        let lock = File::create_new(&unnamed)?;
-        lock.lock()?;
-        fs::rename(unnamed, path.join(LOCK_NAME))?;
-        Ok(Workplace { path, _lock: lock })
+        loop {
+            let named = tempfile::Builder::new().prefix(PREFIX).suffix(LOCK_SUFFIX).tempfile_in(parent)?;
+            let (lock, lock_path) = named.keep().map_err(|error| error.error)?;
+            lock.lock()?;
+            // Another process may have taken it for a dead one's before it was held. Names do not come twice.
+            if lock_path.exists() {
+                let path = lock_path.with_extension("");
+                fs::create_dir(&path)?;
+                return Ok(Workplace { path, _lock: lock });
+            }
+        }
     }
 
     /// The folder.
@@ -104,24 +110,44 @@ impl Workplace {
 
 impl Drop for Workplace {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
+        if let Err(error) = remove(&self.path) {
             tracing::warn!(folder = %self.path.display(), %error, "temporary folder stays behind");
         }
     }
 }
 
+fn lock_of(folder: &Path) -> PathBuf {
+    let mut path = folder.as_os_str().to_owned();
+    path.push(LOCK_SUFFIX);
+    path.into()
+}
+
+/// Removes a folder, then its lock; what is not there is as good as removed.
+fn remove(folder: &Path) -> io::Result<()> {
+    for removed in [fs::remove_dir_all(folder), fs::remove_file(lock_of(folder))] {
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn remove_abandoned(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let path = entry?.path();
-        let is_ours = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(PREFIX));
-        // A folder without a lock file may be one that another process is just making.
-        let Some(lock) = is_ours.then(|| File::open(path.join(LOCK_NAME)).ok()).flatten() else { continue };
-        if lock.try_lock().is_ok() {
-            match fs::remove_dir_all(&path) {
-                // Another process that starts now was faster.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
-            }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
+        let is_lock = name.ends_with(LOCK_SUFFIX);
+        let folder = if is_lock { path.with_extension("") } else { path.clone() };
+        let is_abandoned = match File::open(lock_of(&folder)) {
+            Ok(lock) => is_lock && lock.try_lock().is_ok(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_abandoned {
+            remove(&folder)?;
         }
     }
     Ok(())
@@ -134,15 +160,31 @@ mod tests {
     #[test]
     fn what_a_dead_process_left_is_removed_and_what_a_living_one_has_stays() {
         let parent = tempfile::tempdir().unwrap();
+        let at = |name: &str| parent.path().join(name);
         let living = Workplace::create(parent.path()).unwrap();
-        let dead = parent.path().join("mtdh-dead");
-        fs::create_dir(&dead).unwrap();
-        fs::write(dead.join(LOCK_NAME), "").unwrap();
+        fs::write(living.path().join("part"), "x").unwrap();
+        // Killed in its work, before its folder was made, while its folder was removed.
+        fs::write(at("mtdh-dead.lock"), "").unwrap();
+        fs::create_dir(at("mtdh-dead")).unwrap();
+        fs::write(at("mtdh-dead/part"), "x").unwrap();
+        fs::write(at("mtdh-early.lock"), "").unwrap();
+        fs::create_dir(at("mtdh-late")).unwrap();
+        fs::write(at("update.lock"), "").unwrap();
         let other = Workplace::create(parent.path()).unwrap();
-        assert!(!dead.exists() && living.path().exists() && other.path().exists());
-        let path = other.path().to_owned();
-        drop(other);
-        assert!(!path.exists());
+        let names = || {
+            let entries = fs::read_dir(parent.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+            names.sort();
+            names
+        };
+        let mut expected: Vec<_> =
+            [&living, &other].iter().flat_map(|w| [w.path().to_owned(), lock_of(w.path())]).collect();
+        expected.push(at("update.lock"));
+        expected.sort();
+        assert_eq!(names(), expected);
+        assert!(living.path().join("part").exists());
+        drop((living, other));
+        assert_eq!(names(), [at("update.lock")]);
     }
 
     #[test]

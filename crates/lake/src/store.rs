@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use tokio::sync::Mutex;
 
+use crate::again::again;
 use crate::error::{LakeError, is_refusal};
 use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
@@ -26,6 +27,9 @@ const FIRST_ANSWER: Duration = Duration::from_secs(30);
 
 /// How often a change is tried again when others were faster.
 const UPDATE_ATTEMPTS: u32 = 30;
+
+/// How often a small object is read that does not fit its checksum.
+const READ_ATTEMPTS: u32 = 3;
 
 /// A lake: a folder, or a bucket and a prefix. Cheap to clone.
 #[derive(Clone)]
@@ -94,7 +98,8 @@ impl Lake {
             Place::Local(root) if root.is_dir() => Ok(()),
             Place::Local(root) => Err(LakeError::NoFolder(root.clone())),
             Place::Remote(remote) => {
-                let first = async { remote.store.list(Some(&self.full(&Path::default()))).try_next().await };
+                let root = self.full(&Path::default());
+                let first = again(async || remote.store.list(Some(&root)).try_next().await);
                 match tokio::time::timeout(FIRST_ANSWER, first).await {
                     Ok(Ok(_)) => Ok(()),
                     Ok(Err(source)) => Err(self.first_failure(source)),
@@ -210,13 +215,24 @@ impl Lake {
 
     async fn read_versioned(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(None) };
-        let got = match store.get(&self.full(path)).await {
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            other => other.map_err(Self::store_failure(path))?,
-        };
-        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
-        let bytes = got.bytes().await.map_err(Self::store_failure(path))?;
-        Ok(Some((bytes, version)))
+        for attempt in 1.. {
+            let got = match again(async || store.get(&self.full(path)).await).await {
+                Err(StoreError::NotFound { .. }) => return Ok(None),
+                other => other.map_err(Self::store_failure(path))?,
+            };
+            let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+            let bytes = got.bytes().await.map_err(Self::store_failure(path))?;
+            match &self.inner.place {
+                Place::Remote(remote) if upload::is_misread(remote, version.e_tag.as_deref(), &bytes) => {
+                    tracing::warn!(%path, attempt, "came with other bytes than its checksum tells");
+                    if attempt == READ_ATTEMPTS {
+                        break;
+                    }
+                }
+                _ => return Ok(Some((bytes, version))),
+            }
+        }
+        Err(LakeError::Misread { path: path.to_string(), attempts: READ_ATTEMPTS })
     }
 
     /// Changes a small object: reads it, gives it to `change`, and puts what comes back, again from the start when
@@ -236,8 +252,13 @@ impl Lake {
         };
         // What was put without an answer: it may have arrived.
         let mut unanswered: Option<Bytes> = None;
+        // What was there before a change that arrived damaged, and the version to put the change in the place of.
+        let mut damaged: Option<(Option<Bytes>, UpdateVersion)> = None;
         for attempt in 1..=UPDATE_ATTEMPTS {
-            let (old, version) = self.read_versioned(path).await?.unzip();
+            let (old, version) = match damaged.take() {
+                Some((old, version)) => (old, Some(version)),
+                None => self.read_versioned(path).await?.unzip(),
+            };
             if unanswered.is_some() && unanswered == old {
                 return Ok(());
             }
@@ -251,7 +272,13 @@ impl Lake {
             };
             let mode = version.map_or(PutMode::Create, PutMode::Update);
             match remote.store.put_opts(&self.full(path), new.clone().into(), mode.into()).await {
-                Ok(_) => return Ok(()),
+                Ok(put) => {
+                    if upload::has_arrived(remote, &self.full(path), put.e_tag.as_deref(), &new).await? {
+                        return Ok(());
+                    }
+                    tracing::warn!(%path, attempt, "arrived damaged; changing again");
+                    damaged = Some((old, UpdateVersion { e_tag: put.e_tag, version: put.version }));
+                }
                 Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
                 Err(StoreError::Generic { source, .. }) if unanswered.is_none() => {
                     tracing::warn!(%path, attempt, cause = %source, "changing again");
@@ -313,8 +340,12 @@ impl Lake {
     /// When the store fails.
     pub async fn list(&self, prefix: &Path) -> Result<Vec<Entry>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
-        let found = store.list(Some(&self.full(prefix))).map_ok(|meta| (meta.location, meta.size));
-        let found: Vec<(Path, u64)> = found.try_collect().await.map_err(Self::store_failure(prefix))?;
+        let full = self.full(prefix);
+        let list = async || {
+            let found = store.list(Some(&full)).map_ok(|meta| (meta.location, meta.size));
+            found.try_collect::<Vec<(Path, u64)>>().await
+        };
+        let found = again(list).await.map_err(Self::store_failure(prefix))?;
         let entry = |(full, bytes)| Some(Entry { path: self.own(&full)?, bytes });
         let mut entries: Vec<Entry> = found.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -327,7 +358,7 @@ impl Lake {
     /// When the store fails.
     pub async fn folders(&self, prefix: &Path) -> Result<Vec<Path>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
-        let listed = match store.list_with_delimiter(Some(&self.full(prefix))).await {
+        let listed = match again(async || store.list_with_delimiter(Some(&self.full(prefix))).await).await {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             other => other.map_err(Self::store_failure(prefix))?,
         };

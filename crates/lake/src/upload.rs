@@ -44,8 +44,7 @@ pub(crate) async fn put(
         Existing::Keep => create(remote, path, &bytes).await,
     };
     match outcome {
-        Ok(result) if remote.etag_is_md5 => check(remote, path, result.e_tag.as_deref(), &bytes).await,
-        Ok(_) => Ok(()),
+        Ok(result) => check(remote, path, result.e_tag.as_deref(), &bytes).await,
         Err(StoreError::AlreadyExists { .. }) => same_or_conflict(remote, path, &bytes).await,
         Err(source) => Err(LakeError::Store { path: path.to_string(), source }),
     }
@@ -94,25 +93,42 @@ async fn same_file_or_conflict(remote: &Remote, path: &Path, reader: impl Read) 
     Ok(())
 }
 
-/// Compares the entity tag with the MD5 of what was sent. Where it is not an MD5 (a bucket whose objects are encrypted
-/// with the customer's key), the object is read back instead. A damaged object is removed.
+/// A damaged object is removed.
 async fn check(remote: &Remote, path: &Path, etag: Option<&str>, bytes: &Bytes) -> Result<(), LakeError> {
-    let sent = md5_hex(bytes);
-    let found = etag.unwrap_or_default().trim_matches('"').to_lowercase();
-    if found == sent {
+    if has_arrived(remote, path, etag, bytes).await? {
         return Ok(());
     }
-    match same_or_conflict(remote, path, bytes).await {
-        Err(LakeError::Exists { path: name }) => {
-            remote
-                .store
-                .delete(path)
-                .await
-                .map_err(|source| LakeError::Store { path: name.clone(), source })?;
-            Err(LakeError::Damaged { path: name, found, sent })
-        }
-        outcome => outcome,
+    let name = path.to_string();
+    remote.store.delete(path).await.map_err(|source| LakeError::Store { path: name.clone(), source })?;
+    Err(LakeError::Damaged { path: name, found: tag(etag), sent: md5_hex(bytes) })
+}
+
+/// Whether what the store keeps is what was sent: by the entity tag, which is the MD5. Where it is another (a bucket
+/// whose objects are encrypted with the customer's key), the object is read back instead.
+pub(crate) async fn has_arrived(
+    remote: &Remote,
+    path: &Path,
+    etag: Option<&str>,
+    bytes: &Bytes,
+) -> Result<bool, LakeError> {
+    if !remote.etag_is_md5 || tag(etag) == md5_hex(bytes) {
+        return Ok(true);
     }
+    match same_or_conflict(remote, path, bytes).await {
+        Ok(()) => Ok(true),
+        Err(LakeError::Exists { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn tag(etag: Option<&str>) -> String {
+    etag.unwrap_or_default().trim_matches('"').to_lowercase()
+}
+
+/// Whether an object's bytes are other than its entity tag says, where that is an MD5.
+pub(crate) fn is_misread(remote: &Remote, etag: Option<&str>, bytes: &Bytes) -> bool {
+    let found = tag(etag);
+    remote.etag_is_md5 && is_md5(&found) && found != md5_hex(bytes)
 }
 
 async fn put_in_parts(
@@ -164,7 +180,7 @@ async fn upload_parts(
         let sent = md5_hex(&part);
         let put = remote.multipart.put_part(path, id, parts.len(), Bytes::from(part).into()).await;
         let done = put.map_err(|source| LakeError::Store { path: path.to_string(), source })?;
-        let found = done.content_id.trim_matches('"').to_lowercase();
+        let found = tag(Some(&done.content_id));
         if remote.etag_is_md5 && is_md5(&found) && found != sent {
             return Err(LakeError::Damaged { path: path.to_string(), found, sent });
         }

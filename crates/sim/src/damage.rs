@@ -10,11 +10,14 @@ use crate::files::gzip;
 /// A gzipped file, spoiled. What cannot be spoiled in the wanted way stays as it is.
 pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
     match kind {
-        FaultKind::FlipByte { at } => flip(body, *at),
+        FaultKind::FlipByte { at } => flip(body, *at, 0xff),
+        FaultKind::FlipBit { at } => flip(body, *at, 0b1000),
+        FaultKind::Junk { bytes } => [body, &vec![b'#'; *bytes as usize][..]].concat().into(),
+        FaultKind::Twice => [&body[..], body].concat().into(),
         FaultKind::Truncate { keep } => body.slice(..body.len().min(*keep as usize)),
         FaultKind::WrongTrailer { part } => {
             let place = if *part == TrailerPart::Crc { -8 } else { -4 };
-            flip(body, place)
+            flip(body, place, 0xff)
         }
         FaultKind::OtherSymbol => rewrite(body, |_, line| other_symbol(line)),
         FaultKind::OtherDay => rewrite(body, |_, line| other_day(line)),
@@ -24,12 +27,12 @@ pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
     }
 }
 
-/// One byte is another one; its place is counted from the end when negative.
-fn flip(body: &Bytes, at: i64) -> Bytes {
+/// Some bits of one byte are others; its place is counted from the end when negative.
+fn flip(body: &Bytes, at: i64, bits: u8) -> Bytes {
     let place = if at < 0 { body.len() as i64 + at } else { at };
     let mut bytes = body.to_vec();
     if let Some(byte) = usize::try_from(place).ok().and_then(|place| bytes.get_mut(place)) {
-        *byte = !*byte;
+        *byte ^= bits;
     }
     bytes.into()
 }
@@ -128,10 +131,17 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_comes_twice_is_two_sound_members() {
+        assert_eq!(damaged(FaultKind::Twice), TEXT.repeat(2));
+    }
+
+    #[test]
     fn spoiled_streams_do_not_decompress() {
         let body = gzip::compress(TEXT.as_bytes(), None);
         for kind in [
             FaultKind::FlipByte { at: 12 },
+            FaultKind::FlipBit { at: -6 },
+            FaultKind::Junk { bytes: 5 },
             FaultKind::Truncate { keep: body.len() as u64 - 3 },
             FaultKind::WrongTrailer { part: TrailerPart::Crc },
             FaultKind::WrongTrailer { part: TrailerPart::Length },

@@ -21,6 +21,9 @@ pub struct Fault {
     /// Which attempts at one URL, counted since the faults were set.
     #[serde(default)]
     pub attempts: Attempts,
+    /// Which of the requests that fit all else, whatever their URL, counted since the faults were set.
+    #[serde(default)]
+    pub requests: Attempts,
     /// What happens.
     pub kind: FaultKind,
 }
@@ -28,7 +31,8 @@ pub struct Fault {
 impl Fault {
     /// A fault of every attempt at the URLs that contain a text.
     pub fn always(host: Host, url_contains: &str, kind: FaultKind) -> Fault {
-        Fault { host, url_contains: url_contains.to_owned(), method: None, attempts: Attempts::All, kind }
+        let (attempts, requests) = (Attempts::All, Attempts::All);
+        Fault { host, url_contains: url_contains.to_owned(), method: None, attempts, requests, kind }
     }
 
     /// A fault of the first attempt at each URL that contains a text.
@@ -61,7 +65,7 @@ pub enum Host {
     Binance,
 }
 
-/// Which attempts at one URL.
+/// Which of several, counted from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attempts {
@@ -75,7 +79,7 @@ pub enum Attempts {
 }
 
 impl Attempts {
-    fn contains(&self, attempt: u32) -> bool {
+    pub(crate) fn contains(&self, attempt: u32) -> bool {
         match self {
             Attempts::All => true,
             Attempts::Only(list) => list.contains(&attempt),
@@ -115,6 +119,10 @@ pub enum FaultKind {
     WebPage,
     /// The connection is reset before any answer.
     Reset,
+    /// No answer comes, and the connection stays open.
+    Hang,
+    /// A redirect to a port on which nobody listens: the connection is refused.
+    DeadRedirect,
     /// The connection ends after this many bytes of the body; the length, if any, promised more.
     Cut {
         /// Bytes that arrive.
@@ -138,6 +146,18 @@ pub enum FaultKind {
         /// Its place, counted from the end when negative.
         at: i64,
     },
+    /// One bit of the body is the other one.
+    FlipBit {
+        /// The place of its byte, counted from the end when negative.
+        at: i64,
+    },
+    /// Bytes that belong to nothing follow the body, and its length counts them.
+    Junk {
+        /// How many.
+        bytes: u64,
+    },
+    /// The body comes twice, and its length counts both.
+    Twice,
     /// The body ends early, and its length says that this is all.
     Truncate {
         /// Bytes that are left.
@@ -163,6 +183,12 @@ pub enum FaultKind {
     },
     /// The request is carried out, but the connection is reset instead of an answer.
     LoseReply,
+    /// The request is carried out twice, as when something in between repeats it; the second answer is sent.
+    CarryOutTwice,
+    /// One bit of the request's body changes on its way in. (The bucket only.)
+    DamageUpload,
+    /// The answer tells another checksum than that of what is kept. (The bucket only.)
+    OtherChecksum,
     /// A listing as it was before the last change. (The bucket only.)
     StaleListing,
 }
@@ -256,7 +282,7 @@ mod tests {
             {"host": "gcs", "method": "PUT", "attempts": {"only": [1, 2]}, "kind": {"status": {"status": 503}}},
             {"host": "api", "url_contains": "instruments", "attempts": {"up_to": 3},
              "kind": {"too_many_requests": {"retry_after": {"seconds": 2}}}},
-            {"host": "datasets", "kind": {"columns": {"change": "renamed"}}}
+            {"host": "datasets", "requests": {"only": [7]}, "kind": {"columns": {"change": "renamed"}}}
         ]"#;
         let faults: Vec<Fault> = serde_json::from_str(text).unwrap();
         assert_eq!(faults[0].kind, FaultKind::Reset);

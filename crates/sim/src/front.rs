@@ -40,14 +40,13 @@ async fn handle(
     request: axum::extract::Request,
 ) -> Response {
     let in_flight = world.log.begin();
-    let config = world.config();
     let mut ask = match Ask::read(door, switch.peer(), request).await {
         Ok(ask) => ask,
         Err(answer) => return delivery::send(answer, &world, in_flight),
     };
     ask.attempt = world.log.attempt(ask.host, ask.method.as_str(), &ask.url());
-    let fault = config.faults.iter().find(|f| f.fits(ask.host, ask.method.as_str(), &ask.url(), ask.attempt));
-    ask.wants_stale_listing = fault.is_some_and(|fault| fault.kind == FaultKind::StaleListing);
+    let fault = world.fault(&ask);
+    ask.wants_stale_listing = fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::StaleListing);
     let ask = Arc::new(ask);
     let answer = match fault {
         Some(fault) => sabotage::answer(&world, &ask, &fault.kind).await,

@@ -10,6 +10,7 @@
 mod api;
 mod binance;
 mod config;
+mod control;
 mod damage;
 mod datasets;
 mod decimal;

@@ -10,6 +10,7 @@ use mtdh_core::{DataType, Day};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::control;
 use crate::fault::Fault;
 use crate::files::FileName;
 use crate::front::ask::Door;
@@ -43,7 +44,11 @@ impl Sim {
             open.push(listener.address()?);
             servers.spawn(serve(Arc::clone(&world), door, listener));
         }
-        let addresses = Addresses { vendor: open[0], store: open[1], gcs: open[2], binance: open[3] };
+        let listener = Listener::bind(None, world.stopped.subscribe()).await?;
+        let control = listener.address()?;
+        servers.spawn(control::serve(Arc::clone(&world), listener));
+        let addresses =
+            Addresses { vendor: open[0], store: open[1], gcs: open[2], binance: open[3], control };
         let addresses = *world.addresses.get_or_init(|| addresses);
         Ok(Sim { world, addresses, servers })
     }
@@ -66,6 +71,11 @@ impl Sim {
     /// Root URL of Binance's candles: `/api/v3/klines`, `/fapi/v1/klines`, `/dapi/v1/klines`.
     pub fn binance_url(&self) -> String {
         url(self.addresses.binance)
+    }
+
+    /// Root URL under which the running world is told of faults: see `control`.
+    pub fn control_url(&self) -> String {
+        url(self.addresses.control)
     }
 
     /// All requests so far, in the order in which their answers were ready.

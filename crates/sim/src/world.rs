@@ -9,10 +9,11 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::api::Documents;
 use crate::binance::Weight;
-use crate::config::Config;
+use crate::config::{Config, Options};
 use crate::fault::Fault;
 use crate::file_cache::{FileCache, StoredFile};
 use crate::files::{File, FileName};
+use crate::front::ask::Ask;
 use crate::gcs::store::Buckets;
 use crate::key_use::KeyUse;
 use crate::lock;
@@ -29,6 +30,8 @@ pub(crate) struct Addresses {
     pub(crate) gcs: SocketAddr,
     /// Binance's candles.
     pub(crate) binance: SocketAddr,
+    /// What tests say to the world while it runs.
+    pub(crate) control: SocketAddr,
 }
 
 /// How often a file was issued anew, and when last.
@@ -46,6 +49,8 @@ pub(crate) struct World {
     files: FileCache,
     /// As many files are made at once as there are processors.
     makers: Semaphore,
+    /// How many requests have fitted each fault of the configuration.
+    fault_counts: Mutex<Vec<u32>>,
     pub(crate) addresses: OnceLock<Addresses>,
     pub(crate) log: RequestLog,
     pub(crate) key_use: KeyUse,
@@ -63,6 +68,7 @@ impl World {
             issues: Mutex::default(),
             files: FileCache::default(),
             makers: Semaphore::new(processors),
+            fault_counts: Mutex::default(),
             addresses: OnceLock::new(),
             log: RequestLog::default(),
             key_use: KeyUse::default(),
@@ -91,7 +97,30 @@ impl World {
     pub(crate) fn set_faults(&self, faults: Vec<Fault>) {
         let mut config = lock(&self.config);
         *config = Arc::new(Config { faults, ..Config::clone(&config) });
+        lock(&self.fault_counts).clear();
         self.log.forget_attempts();
+    }
+
+    pub(crate) fn set_options(&self, options: Options) {
+        let mut config = lock(&self.config);
+        *config = Arc::new(Config { options, ..Config::clone(&config) });
+    }
+
+    /// The fault that befalls a request, if one does.
+    pub(crate) fn fault(&self, ask: &Ask) -> Option<Fault> {
+        let config = lock(&self.config);
+        let mut counts = lock(&self.fault_counts);
+        counts.resize(config.faults.len(), 0);
+        let url = ask.url();
+        for (fault, count) in config.faults.iter().zip(counts.iter_mut()) {
+            if fault.fits(ask.host, ask.method.as_str(), &url, ask.attempt) {
+                *count += 1;
+                if fault.requests.contains(*count) {
+                    return Some(fault.clone());
+                }
+            }
+        }
+        None
     }
 
     /// From now on the vendor has another version of a file.

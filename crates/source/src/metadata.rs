@@ -58,6 +58,9 @@ pub struct Metadata {
     has_key: bool,
 }
 
+/// How often an answer is asked for that arrives damaged: no JSON, or gzip data that is cut or wrong.
+const DAMAGED_ATTEMPTS: u32 = 3;
+
 impl Metadata {
     /// Metadata below `base`, for example `https://api.tardis.dev/v1`, kept in `cache_folder` for `lifetime`.
     /// `has_key` says whether `http` sends one: without it, what needs a key is not asked for.
@@ -128,19 +131,28 @@ impl Metadata {
                 Err(_) => kept = None,
             }
         }
-        let etag = kept.as_ref().and_then(|k| k.etag.clone());
-        let answer =
-            self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
-        let current = answer.or(kept.map(Cached::renewed)).unwrap_or_default();
-        match parse(current.clone(), &url).await {
-            Ok(parsed) => {
-                self.cache.write(path, &current).map_err(failed)?;
-                Ok(parsed)
-            }
-            // Only what can be read is kept; else the server would go on to confirm it.
-            Err(error) => {
-                self.cache.forget(path).map_err(failed)?;
-                Err(error)
+        let mut attempt = 1;
+        loop {
+            let etag = kept.as_ref().and_then(|k| k.etag.clone());
+            let answer =
+                self.policy.run(|_| self.ask(&url, etag.as_deref())).await.map_err(MetadataError::Http)?;
+            let current = answer.or(kept.take().map(Cached::renewed)).unwrap_or_default();
+            match parse(current.clone(), &url).await {
+                Ok(parsed) => {
+                    self.cache.write(path, &current).map_err(failed)?;
+                    return Ok(parsed);
+                }
+                // Only what can be read is kept; else the server would go on to confirm it.
+                Err(error) => {
+                    self.cache.forget(path).map_err(failed)?;
+                    let is_damage =
+                        matches!(&error, MetadataError::Unreadable { source, .. } if !source.is_data());
+                    if !is_damage || attempt == DAMAGED_ATTEMPTS {
+                        return Err(error);
+                    }
+                    tracing::warn!(attempt, cause = %crate::http::retry::chain(&error), "asking again");
+                    attempt += 1;
+                }
             }
         }
     }

@@ -81,6 +81,24 @@ async fn passing_troubles_of_the_store_are_survived() {
 }
 
 #[tokio::test]
+async fn listings_and_errors_that_break_off_are_read_again() {
+    let cut = |after| vec![fault("GET", &[1], FaultKind::Cut { after, chunked: false })];
+    for after in [0, 40] {
+        let sim = bucket(Vec::new()).await;
+        let lake = remote(&sim, "gs://lake/p");
+        publish(&lake, "a/b", b"content", Existing::Keep).await.unwrap();
+        sim.set_faults(cut(after));
+        lake.check_readable().await.unwrap();
+        sim.set_faults(cut(after));
+        assert_eq!(lake.list(&path("a")).await.unwrap().len(), 1);
+        sim.set_faults(cut(after));
+        assert_eq!(lake.folders(&path("")).await.unwrap(), [path("a")]);
+        sim.set_faults(cut(after));
+        assert_eq!(lake.read(&path("no/such")).await.unwrap(), None, "the body of an error broke off");
+    }
+}
+
+#[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_once() {
     for (name, kind) in [("lost", FaultKind::LoseReply), ("never arrived", FaultKind::Reset), ("busy", BUSY)]
     {
@@ -93,6 +111,72 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
                 lake.update(&path("report"), add).await.unwrap_or_else(|e| panic!("{name}: {}", words(&e)));
             }
             assert_eq!(content(&lake, "report").await.unwrap(), b"ab", "{name}, at change {attempt}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_arrives_damaged_is_removed_and_said() {
+    let (small, large) = (b"content".to_vec(), vec![1; (17 << 20) + 1]);
+    for (name, bytes, existing) in [
+        ("new", &small, Existing::Keep),
+        ("replaced", &small, Existing::Replace),
+        ("in parts", &large, Existing::Keep),
+    ] {
+        let sim = bucket(vec![fault("PUT", &[1], FaultKind::DamageUpload)]).await;
+        let lake = remote(&sim, "gs://lake");
+        let error = publish(&lake, "a", bytes, existing).await.unwrap_err();
+        assert!(matches!(error, LakeError::Damaged { .. }), "{name}: {error:?}");
+        assert!(words(&error).starts_with("a arrived damaged at the store: its checksum is "), "{error}");
+        assert!(sim.bucket_objects(BUCKET).is_empty() && sim.unfinished_uploads(BUCKET) == 0, "{name}");
+        sim.set_faults(Vec::new());
+        publish(&lake, "a", bytes, existing).await.unwrap();
+        assert!(content(&lake, "a").await.unwrap() == *bytes, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_told_wrongly_or_carried_out_twice_is_whole() {
+    for kind in [FaultKind::OtherChecksum, FaultKind::CarryOutTwice] {
+        let sim = bucket(vec![fault("PUT", &[1], kind.clone())]).await;
+        let lake = remote(&sim, "gs://lake");
+        for existing in [Existing::Keep, Existing::Replace] {
+            publish(&lake, "a", b"content", existing)
+                .await
+                .unwrap_or_else(|e| panic!("{kind:?}: {}", words(&e)));
+        }
+        lake.update(&path("report"), |_| Ok(Bytes::from("rows"))).await.unwrap();
+        assert_eq!(content(&lake, "a").await.unwrap(), b"content", "{kind:?}");
+        assert_eq!(content(&lake, "report").await.unwrap(), b"rows", "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_arrives_damaged_is_made_again_and_no_row_is_lost() {
+    for attempt in [1, 2] {
+        let sim = bucket(vec![fault("PUT", &[attempt], FaultKind::DamageUpload)]).await;
+        let lake = remote(&sim, "gs://lake");
+        for line in ["aaa", "bbb"] {
+            let add =
+                |old: Option<&Bytes>| Ok([old.map_or(&b""[..], |o| o), line.as_bytes()].concat().into());
+            lake.update(&path("report"), add).await.unwrap();
+        }
+        assert_eq!(content(&lake, "report").await.unwrap(), b"aaabbb", "damaged at change {attempt}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_object_that_comes_damaged_is_read_again() {
+    let flip = FaultKind::FlipBit { at: 3 };
+    for (attempts, is_read) in [(Attempts::Only(vec![1]), true), (Attempts::All, false)] {
+        let fault =
+            Fault { attempts, method: Some("GET".into()), ..Fault::always(Host::Gcs, "", flip.clone()) };
+        let sim = bucket(vec![fault]).await;
+        let lake = remote(&sim, "gs://lake");
+        publish(&lake, "a", b"content", Existing::Keep).await.unwrap();
+        match lake.read(&path("a")).await {
+            Ok(bytes) => assert!(is_read && bytes.unwrap() == "content"),
+            Err(error) => assert!(!is_read && matches!(error, LakeError::Misread { .. }), "{error:?}"),
         }
     }
 }

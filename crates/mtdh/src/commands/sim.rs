@@ -33,6 +33,7 @@ pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
         ("STORAGE_EMULATOR_HOST", sim.gcs_url()),
         ("GCS_BUCKET", args.bucket.clone()),
         ("BINANCE_URL", sim.binance_url()),
+        ("MTDH_SIM_CONTROL", sim.control_url()),
     ];
     rows.rows = variables.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
     let document: std::collections::BTreeMap<_, _> = variables.iter().cloned().collect();

@@ -21,7 +21,7 @@ pub(crate) enum Door {
 }
 
 /// A request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) host: Host,
     pub(crate) method: Method,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, ETAG, LOCATION};
 use bytes::Bytes;
 
 use super::answer::{Answer, Body, Pace, status_of};
@@ -12,10 +12,25 @@ use crate::damage;
 use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter};
 use crate::gcs;
 use crate::times::http_date;
+use crate::wire::ended;
 use crate::world::World;
 
 /// The answer to a request that a fault befalls.
 pub(super) async fn answer(world: &Arc<World>, ask: &Arc<Ask>, kind: &FaultKind) -> Answer {
+    match kind {
+        FaultKind::Hang => {
+            ended(world.stopped.subscribe()).await;
+            return lost(Answer::empty(status_of(500)));
+        }
+        // What the first time did stays; the client hears of the second.
+        FaultKind::CarryOutTwice => drop(super::answer(world, ask).await),
+        FaultKind::DamageUpload => {
+            let body = damage::file(&ask.body, &FaultKind::FlipBit { at: ask.body.len() as i64 / 2 });
+            let damaged = Arc::new(Ask { body, ..Ask::clone(ask) });
+            return super::answer(world, &damaged).await;
+        }
+        _ => {}
+    }
     match instead(ask, kind) {
         Some(answer) => answer,
         None => spoil(super::answer(world, ask).await, kind).await,
@@ -39,6 +54,9 @@ fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
         FaultKind::WebPage => Answer::web_page(200, "Welcome"),
         FaultKind::NoSuchFile => Answer::vendor_error(400, 300, "invalid `symbol` parameter"),
         FaultKind::Reset => lost(Answer::empty(status_of(500))),
+        FaultKind::DeadRedirect => {
+            Answer::empty(status_of(302)).with(LOCATION, "http://127.0.0.1:1/moved.csv.gz")
+        }
         _ => return None,
     })
 }
@@ -79,7 +97,8 @@ fn lost(answer: Answer) -> Answer {
 async fn spoil(answer: Answer, kind: &FaultKind) -> Answer {
     match kind {
         FaultKind::LoseReply => return lost(answer),
-        FaultKind::StaleListing => return answer,
+        FaultKind::StaleListing | FaultKind::CarryOutTwice => return answer,
+        FaultKind::OtherChecksum => return with_other_checksum(answer),
         _ => {}
     }
     let (mut answer, body) = answer.gathered().await;
@@ -97,6 +116,11 @@ async fn spoil(answer: Answer, kind: &FaultKind) -> Answer {
         _ => {}
     }
     answer
+}
+
+fn with_other_checksum(mut answer: Answer) -> Answer {
+    answer.headers.remove("x-goog-hash");
+    answer.with(ETAG, "\"d41d8cd98f00b204e9800998ecf8427e\"")
 }
 
 async fn replace_body(mut answer: Answer, body: Bytes, kind: &FaultKind) -> Answer {

@@ -84,6 +84,76 @@ async fn a_fault_of_the_first_attempts_only() {
 }
 
 #[tokio::test]
+async fn a_fault_of_one_request_of_many() {
+    let kind = FaultKind::Status { status: 503, body: ErrorBody::Own };
+    let fault = Fault { requests: Attempts::Only(vec![2]), ..Fault::always(Host::Datasets, "trades", kind) };
+    let sim = start(Config { faults: vec![fault], ..small() }).await;
+    let mut statuses = Vec::new();
+    for symbol in ["BTCUSDT", "ETHUSDT", "ETHUSDT"] {
+        statuses.push(
+            get(&sim, &path("binance", DataType::Trades, "2024-03-01", symbol)).await.status().as_u16(),
+        );
+        get(&sim, "/exchanges").await;
+    }
+    assert_eq!(statuses, [200, 503, 200]);
+}
+
+#[tokio::test]
+async fn a_running_world_is_told_of_faults_and_asked_for_requests() {
+    let sim = start(small()).await;
+    let put = |name: &str, body: &str| {
+        client().put(format!("{}/{name}", sim.control_url())).body(body.to_owned()).send()
+    };
+    let faults = r#"[{"host": "datasets", "kind": {"status": {"status": 503}}}]"#;
+    assert_eq!(put("faults", faults).await.unwrap().status(), 200);
+    assert_eq!(get(&sim, &file()).await.status(), 503);
+    assert_eq!(put("faults", "[]").await.unwrap().status(), 200);
+    assert_eq!(put("options", r#"{"redirect": "always"}"#).await.unwrap().status(), 200);
+    assert_eq!(get(&sim, &file()).await.status(), 302);
+    for (name, body) in [("faults", r#"[{"host": "moon", "kind": "reset"}]"#), ("options", "{")] {
+        assert_eq!(put(name, body).await.unwrap().status(), 400);
+    }
+    let ask = |path: &str| client().get(format!("{}/{path}", sim.control_url())).send();
+    let log: serde_json::Value =
+        serde_json::from_slice(&ask("requests").await.unwrap().bytes().await.unwrap()).unwrap();
+    let statuses: Vec<_> = log.as_array().unwrap().iter().map(|r| r["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [503, 302], "what is said to the control is no request of the world");
+    assert_eq!(ask("unfinished/lake").await.unwrap().text().await.unwrap(), "0");
+    assert_eq!(ask("nothing").await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_hang_and_a_refused_connection() {
+    let sim = with(FaultKind::Hang).await;
+    let file = file();
+    let waiting = tokio::time::timeout(Duration::from_millis(300), get(&sim, &file)).await;
+    assert!(waiting.is_err(), "no answer comes");
+    let response = get(&with(FaultKind::DeadRedirect).await, &file).await;
+    let target = response.headers()["location"].to_str().unwrap().to_owned();
+    assert!(client().get(target).send().await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn uploads_that_change_on_the_way_or_come_twice() {
+    for (kind, kept, status, own_tag) in [
+        (FaultKind::DamageUpload, &b"he\x64lo"[..], 200, false),
+        (FaultKind::OtherChecksum, b"hello", 200, false),
+        (FaultKind::CarryOutTwice, b"hello", 412, true),
+    ] {
+        let sim = start(Config { faults: vec![Fault::once(Host::Gcs, "a", kind.clone())], ..small() }).await;
+        sim.create_bucket("lake");
+        let put = client().put(format!("{}/lake/a", sim.gcs_url())).header("x-goog-if-generation-match", "0");
+        let response = put.body("hello").send().await.unwrap();
+        assert_eq!(response.status(), status, "{kind:?}");
+        let tag =
+            response.headers().get("etag").map(|tag| tag.to_str().unwrap().trim_matches('"').to_owned());
+        let right = "5d41402abc4b2a76b9719d911017c592";
+        assert!(own_tag || tag.unwrap() != right, "{kind:?}");
+        assert_eq!(sim.bucket_objects("lake")[0].1, kept, "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_reset_comes_before_any_answer() {
     let sim = with(FaultKind::Reset).await;
     let failure = client().get(format!("{}{}", sim.datasets_url(), file())).send().await.unwrap_err();
@@ -121,6 +191,8 @@ async fn spoiled_bytes_have_the_right_length() {
     let sound = get(&start(small()).await, &file()).await.bytes().await.unwrap();
     for (kind, length) in [
         (FaultKind::FlipByte { at: 1000 }, sound.len()),
+        (FaultKind::FlipBit { at: 1000 }, sound.len()),
+        (FaultKind::Junk { bytes: 100 }, sound.len() + 100),
         (FaultKind::Truncate { keep: 1000 }, 1000),
         (FaultKind::WrongTrailer { part: TrailerPart::Crc }, sound.len()),
         (FaultKind::WrongTrailer { part: TrailerPart::Length }, sound.len()),

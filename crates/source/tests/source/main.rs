@@ -15,6 +15,7 @@ mod oracle;
 mod real_data;
 mod resume;
 mod server;
+mod silence;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};

@@ -141,20 +141,28 @@ async fn answers_that_cannot_be_used_are_named_and_not_kept() {
         ("500", Reply::new(500, ""), 4, format!("{had}the vendor answered 500")),
         ("401", Reply::new(401, r#"{"message": "no key"}"#), 1, format!("{had}the vendor did not allow")),
         ("another shape", json(r#"{"id": "deribit"}"#), 1, understood.to_owned()),
-        ("unfinished JSON", json(r#"[{"id": "deribit""#), 1, understood.to_owned()),
-        ("damaged gzip", damaged(20), 1, understood.to_owned()),
-        ("wrong gzip checksum", damaged(length - 8), 1, understood.to_owned()),
+        ("unfinished JSON", json(r#"[{"id": "deribit""#), 3, understood.to_owned()),
+        ("damaged gzip", damaged(20), 3, understood.to_owned()),
+        ("wrong gzip checksum", damaged(length - 8), 3, understood.to_owned()),
         (
             "gzip that ends early",
             Reply::new(200, &whole[..whole.len() - 3])
                 .header("content-encoding", "gzip")
                 .header("etag", "\"v1\""),
-            1,
+            3,
             understood.to_owned(),
         ),
     ] {
         check_trouble(name, trouble, requests, &cause).await;
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_arrives_damaged_is_asked_for_again() {
+    let damaged = Reply::new(200, &gzip(list("deribit").as_bytes())[..30]).header("content-encoding", "gzip");
+    let (server, folder) =
+        (Server::start([damaged, json(&list("deribit"))]).await, tempfile::tempdir().unwrap());
+    assert_eq!(ids(&metadata(&server, folder.path(), HOUR)).await, Ok(vec!["deribit".to_owned()]));
 }
 
 /// The one file of a cache folder.

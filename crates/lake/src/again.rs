@@ -1,0 +1,41 @@
+//! Readings whose answer broke off, once more: object_store repeats requests and goes on with the bodies of objects, but
+//! gives up when the body of a listing or of an error ends early.
+
+use std::error::Error;
+use std::time::Duration;
+
+use object_store::client::{HttpError, HttpErrorKind};
+
+/// How often something is read in all.
+const ATTEMPTS: u32 = 4;
+
+/// Reads, again when the answer broke off.
+///
+/// # Errors
+/// The last attempt's, or the first that is another.
+pub(crate) async fn again<T>(
+    mut read: impl AsyncFnMut() -> object_store::Result<T>,
+) -> object_store::Result<T> {
+    let mut attempt = 1;
+    loop {
+        match read().await {
+            Err(error) if attempt < ATTEMPTS && broke_off(&error) => {
+                tracing::warn!(attempt, %error, "reading again");
+                tokio::time::sleep(Duration::from_millis(100 << attempt).mul_f64(fastrand::f64())).await;
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn broke_off(error: &object_store::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<HttpError>().is_some_and(|e| e.kind() == HttpErrorKind::Interrupted) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,222 @@
+"""One trial: a run of the program that something befalls, the independent checker, and a plain run that must heal all."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import queue
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import traceback
+import urllib.request
+
+from checker import Bucket, Folder, findings
+from stage import DAY, NO_METADATA_SERVER, PROGRAM, sim
+from truth import truth
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is asked for of one venue, and the words that make the stand-in's world."""
+
+    exchange: str
+    types: tuple
+    data_types: tuple
+    world: tuple = ("--small",)
+    keys: tuple = ()
+
+    @property
+    def words(self):
+        """The program's flags."""
+        keys = ["--instruments", *self.keys] if self.keys else []
+        return ["--start-date", DAY, "--venues", self.exchange, "--instrument-types", *self.types,
+                "--data-types", *self.data_types, *keys]
+
+
+# Five files of 24 partitions, one of them without rows; the chain is split from the venue's one file.
+USUAL = Job("deribit", ("PERP", "OPTION"), ("liquidations", "derivative_ticker", "options_chain"))
+
+# A run that something befell may end so: clean, not clean, could not run, interrupted. Anything else is a crash.
+STATUSES = {0, 1, 2, 130}
+# No run of five small files takes longer by itself, whatever is asked again.
+LONGEST_SECONDS = 150
+
+
+class Wrong(Exception):
+    """Something that must not happen."""
+
+
+class Lane:
+    """A stand-in vendor, and the trials that use it, one after the other."""
+
+    def __init__(self, vendor, folder, job):
+        self.vendor, self.folder, self.number = vendor, pathlib.Path(folder).resolve(), 0
+        self.words = job.words
+        self.expected = truth(vendor, DAY, [job.exchange], job.types, job.data_types, job.keys)
+        self.clean = {}
+        for place in ("folder", "bucket"):
+            self.begin(place)
+            self.heal()
+            self.clean[place] = self.contents()
+
+    def forget_requests(self):
+        """Requests are counted anew."""
+        url = f"{self.vendor['MTDH_SIM_CONTROL']}/requests"
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+
+    def requests(self):
+        """What was asked of the stand-in since."""
+        with urllib.request.urlopen(f"{self.vendor['MTDH_SIM_CONTROL']}/requests") as answer:
+            return json.load(answer)
+
+    def tell(self, path, document):
+        """Sets faults or options of the stand-in."""
+        body = json.dumps(document).encode()
+        url = f"{self.vendor['MTDH_SIM_CONTROL']}/{path}"
+        urllib.request.urlopen(urllib.request.Request(url, method="PUT", data=body)).close()
+
+    def begin(self, place):
+        """A new, empty lake, and nothing kept from before."""
+        self.number += 1
+        shutil.rmtree(self.folder / "trial", ignore_errors=True)
+        for name in ("tmp", "cache"):
+            (self.folder / "trial" / name).mkdir(parents=True)
+        self.tell("faults", [])
+        self.tell("options", {})
+        if place == "bucket":
+            name = f"lake-{self.number}"
+            url = f"{self.vendor['STORAGE_EMULATOR_HOST']}/{name}"
+            urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
+            self.url, self.lake = f"gs://{name}", Bucket(self.vendor, name)
+        else:
+            root = self.folder / "trial/lake"
+            self.url, self.lake = str(root), Folder(root)
+
+    def start(self, verb, *words, env=None, before=None):
+        """A process of the program, on the lake of this trial."""
+        surroundings = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **NO_METADATA_SERVER, **self.vendor,
+                        "MTDH_CACHE_DIR": f"{self.folder}/trial/cache", "TMPDIR": f"{self.folder}/trial/tmp",
+                        "MTDH_MAX_ATTEMPTS": "2", **(env or {})}
+        surroundings.pop("GCS_BUCKET")
+        command = [PROGRAM, verb, *self.words, "--lake", self.url, "--format", "json", *words]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings,
+                                text=True, preexec_fn=before)
+
+    def finish(self, process, seconds=LONGEST_SECONDS):
+        """Exit status, stdout, stderr."""
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Wrong(f"the run does not end within {seconds} s: {process.communicate()[1][-2000:]}") from None
+        return process.returncode, out, err
+
+    def end_by(self, process, how):
+        """Ends a process by a signal: `TERM` asks, and asks again as a user does; `KILL` does not ask."""
+        if how == "TERM":
+            for seconds in (3, 5):
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(seconds)
+                    return
+                except subprocess.TimeoutExpired:
+                    pass
+            process.kill()
+            raise Wrong("two signals to end do not end it")
+        process.kill()
+
+    def check(self, status, text, was_killed, may_leave=False):
+        """The checker after the run; `validate` gives the verdict that it is held against."""
+        if status not in STATUSES and not was_killed:
+            raise Wrong(f"exit status {status}: {text[-2000:]}")
+        if "panicked" in text:
+            raise Wrong(f"a panic: {text[-2000:]}")
+        self.check_secrets(text)
+        verdict_status, out, err = self.finish(self.start("validate"))
+        if verdict_status not in STATUSES:
+            raise Wrong(f"validate: exit status {verdict_status}: {err[-2000:]}")
+        verdict = verdict_status, json.loads(out) if verdict_status < 2 else None
+        self.raise_for(findings(self.expected, self.lake, None if was_killed else status, verdict,
+                                was_killed or may_leave))
+        if not was_killed and not may_leave:
+            self.raise_for([f"a leftover: {path}" for path in (self.folder / "trial/tmp").rglob("*") if path.is_file()])
+
+    def check_secrets(self, text):
+        """The key is in nothing that was said or left behind."""
+        key = self.vendor["TARDIS_API_KEY"]
+        files = [path for path in (self.folder / "trial").rglob("*") if path.is_file()]
+        where = [str(path) for path in files if key.encode() in path.read_bytes()]
+        where += [name for name, content in self.lake.objects().items() if key.encode() in content]
+        self.raise_for([f"the key is in {place}" for place in where + ["what was said"] * (key in text)])
+
+    def heal(self):
+        """A plain run: it ends clean, the lake is complete and right, and nothing lies about."""
+        status, _, err = self.finish(self.start("full-pipeline"))
+        if status != 0:
+            raise Wrong(f"the plain run afterwards: exit status {status}: {err[-2000:]}")
+        leaves = isinstance(self.lake, Bucket)  # parts of an upload that was killed are for a lifecycle rule to remove
+        self.raise_for(findings(self.expected, self.lake, 0, (0, None), may_leave=leaves))
+
+    def contents(self):
+        """Every object but those that tell times."""
+        return {name: content for name, content in self.lake.objects().items() if not name.startswith(("runs/", "_tmp/"))}
+
+    def compare(self, place):
+        """The lake is, byte for byte, that of an undisturbed run."""
+        ours, clean = self.contents(), self.clean[place]
+        differing = sorted(name for name in ours.keys() | clean.keys() if ours.get(name) != clean.get(name))
+        self.raise_for([f"differs from the lake of an undisturbed run: {name}" for name in differing])
+
+    def raise_for(self, found):
+        """Wrong things are raised, the first few."""
+        if found:
+            raise Wrong("; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else ""))
+
+
+def run_all(trials, lanes, each, job=USUAL, stop_after=20):
+    """Calls `each(lane, trial)` for all trials, several at once. Gives what it returned, and what went wrong, by trial."""
+    waiting, outcomes, wrong = queue.Queue(), {}, {}
+    for trial in trials:
+        waiting.put(trial)
+
+    def work():
+        with sim(*job.world, seconds=86_400) as vendor, tempfile.TemporaryDirectory() as folder:
+            lane = Lane(vendor, folder, job)
+            while len(wrong) < stop_after:
+                try:
+                    trial = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    outcomes[trial] = each(lane, trial)
+                except Wrong as error:
+                    wrong[trial] = str(error)
+                except Exception:  # of the check itself: it must not be taken for a pass
+                    wrong[trial] = traceback.format_exc()
+
+    def guarded():
+        try:
+            work()
+        except Exception:
+            wrong[f"lane {threading.get_ident()}"] = traceback.format_exc()
+
+    threads = [threading.Thread(target=guarded) for _ in range(lanes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes, wrong
+
+
+def wait_until(condition, seconds):
+    """Whether something came about in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
