@@ -3,12 +3,14 @@
 //! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
+pub mod candles;
 mod chunk;
 pub mod error;
 pub mod instrument_table;
 pub mod layout;
 mod local;
 mod open;
+pub mod parquet_file;
 pub mod read;
 pub mod reports;
 mod small_table;

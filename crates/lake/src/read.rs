@@ -12,6 +12,7 @@ use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use mtdh_core::candle::CandleFacts;
 use mtdh_core::facts::Facts;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, coalesce_ranges};
@@ -167,14 +168,23 @@ impl Lake {
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
         let arrow =
             ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-        let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-        let pairs = pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
-        let facts = Facts::from_pairs(pairs)
+        let facts = Facts::from_pairs(pairs(&metadata))
             .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })?;
         // The reader repeats the footer's pairs at the schema; they are facts, not columns.
         let schema = Arc::new(Schema::new(arrow.schema().fields().clone()));
         let rows = metadata.file_metadata().num_rows().max(0) as u64;
         Ok(Footer { facts, rows, schema })
+    }
+
+    /// Reads the footer of an object of candles.
+    ///
+    /// # Errors
+    /// When the store fails, the object is no Parquet file, or its footer is not that of candles.
+    pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFacts, LakeError> {
+        let mut reader = self.reader(entry, &Arc::default())?;
+        let metadata = reader.get_metadata(None).await.map_err(|error| failure(&entry.path, error))?;
+        CandleFacts::from_pairs(pairs(&metadata))
+            .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })
     }
 
     /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and
@@ -187,6 +197,23 @@ impl Lake {
         entry: &Entry,
         arrived_us: Range<i64>,
         cost: &Arc<ReadCost>,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.read_between(entry, ARRIVAL, arrived_us, None, cost, take).await
+    }
+
+    /// The same by either clock (`timestamp` or `local_timestamp`), and of some columns only: those named in `columns`,
+    /// among which must be the clock; null: all of them.
+    ///
+    /// # Errors
+    /// As [`Lake::read_slice`], and when a column that is named is not there.
+    pub async fn read_between<E: From<LakeError>>(
+        &self,
+        entry: &Entry,
+        clock: &str,
+        within_us: Range<i64>,
+        columns: Option<&[&str]>,
+        cost: &Arc<ReadCost>,
         mut take: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
         let parquet = |error| E::from(failure(&entry.path, error));
@@ -194,21 +221,30 @@ impl Lake {
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
         let arrow =
             ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-        if let Err(reason) = check_arrival(arrow.schema()) {
+        let checked = check_clock(arrow.schema(), clock).and_then(|()| has_columns(arrow.schema(), columns));
+        if let Err(reason) = checked {
             return Err(E::from(LakeError::WrongTable { path: entry.path.to_string(), reason }));
         }
-        let (row_groups, selection) = overlapping(&metadata, &arrived_us);
+        let (row_groups, selection) = overlapping(&metadata, clock, &within_us);
         if row_groups.is_empty() {
             return Ok(());
         }
+        let projection = match columns {
+            None => ProjectionMask::all(),
+            Some(names) => {
+                ProjectionMask::columns(metadata.file_metadata().schema_descr(), names.iter().copied())
+            }
+        };
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
-            .with_projection(ProjectionMask::all())
+            .with_projection(projection)
             .with_row_groups(row_groups)
             .with_row_selection(selection);
         let mut batches = builder.build().map_err(parquet)?.boxed();
         while let Some(batch) = batches.try_next().await.map_err(parquet)? {
-            let within = within(&batch, &arrived_us);
-            let kept = filter_record_batch(&batch, &within).map_err(|e| parquet(e.into()))?;
+            let kept = match within(&batch, clock, &within_us) {
+                None => batch,
+                Some(within) => filter_record_batch(&batch, &within).map_err(|e| parquet(e.into()))?,
+            };
             if kept.num_rows() > 0 {
                 take(kept)?;
             }
@@ -217,38 +253,50 @@ impl Lake {
     }
 }
 
+/// The footer's pairs.
+pub(crate) fn pairs(metadata: &ParquetMetaData) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
+}
+
 const ARRIVAL: &str = "local_timestamp";
 
 /// A clock of another unit, as other programs write it, would be compared with the wrong numbers.
-fn check_arrival(schema: &Schema) -> Result<(), String> {
-    match schema.field_with_name(ARRIVAL).map(Field::data_type) {
+fn check_clock(schema: &Schema, clock: &str) -> Result<(), String> {
+    match schema.field_with_name(clock).map(Field::data_type) {
         Ok(ArrowType::Timestamp(TimeUnit::Microsecond, _)) | Err(_) => Ok(()),
-        Ok(other) => Err(format!("its column `{ARRIVAL}` is {other}, not microseconds")),
+        Ok(other) => Err(format!("its column `{clock}` is {other}, not microseconds")),
     }
 }
 
-fn within(batch: &RecordBatch, arrived_us: &Range<i64>) -> BooleanArray {
-    match batch.column_by_name(ARRIVAL) {
-        Some(column) => {
-            let times = column.as_primitive::<TimestampMicrosecondType>();
-            times.values().iter().map(|t| Some(arrived_us.contains(t))).collect()
-        }
-        None => BooleanArray::from(vec![true; batch.num_rows()]),
-    }
+fn has_columns(schema: &Schema, columns: Option<&[&str]>) -> Result<(), String> {
+    let lacking = columns.into_iter().flatten().find(|name| schema.field_with_name(name).is_err());
+    lacking.map_or(Ok(()), |name| Err(format!("it has no column `{name}`")))
+}
+
+/// Which rows lie in the range; null: all.
+fn within(batch: &RecordBatch, clock: &str, within_us: &Range<i64>) -> Option<BooleanArray> {
+    let times = batch.column_by_name(clock)?.as_primitive::<TimestampMicrosecondType>();
+    let is_whole = times.values().iter().all(|t| within_us.contains(t));
+    (!is_whole).then(|| times.values().iter().map(|t| Some(within_us.contains(t))).collect())
 }
 
 /// The row groups that may hold rows of the range, and in them the rows of the pages that may. Without statistics
 /// everything may.
-fn overlapping(metadata: &ParquetMetaData, arrived_us: &Range<i64>) -> (Vec<usize>, RowSelection) {
+fn overlapping(
+    metadata: &ParquetMetaData,
+    clock: &str,
+    within_us: &Range<i64>,
+) -> (Vec<usize>, RowSelection) {
     let columns = metadata.file_metadata().schema_descr();
-    let arrival = (0..columns.num_columns()).find(|i| columns.column(*i).name() == ARRIVAL);
-    let may_hold = |min: i64, max: i64| min < arrived_us.end && max >= arrived_us.start;
+    let column = (0..columns.num_columns()).find(|i| columns.column(*i).name() == clock);
+    let may_hold = |min: i64, max: i64| min < within_us.end && max >= within_us.start;
     let mut groups = Vec::new();
     let mut pages: Vec<Range<usize>> = Vec::new();
     let mut rows_before = 0;
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let rows = group.num_rows().max(0) as usize;
-        let page_bounds = arrival.and_then(|column| page_bounds(metadata, index, column, rows));
+        let page_bounds = column.and_then(|column| page_bounds(metadata, index, column, rows));
         let bounds = page_bounds.unwrap_or_else(|| vec![(0..rows, i64::MIN, i64::MAX)]);
         let kept = bounds.into_iter().filter(|(_, min, max)| may_hold(*min, *max)).map(|(range, ..)| range);
         let kept: Vec<Range<usize>> = kept.map(|r| rows_before + r.start..rows_before + r.end).collect();
