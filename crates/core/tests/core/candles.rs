@@ -54,7 +54,8 @@ fn first_and_last_are_by_the_exchanges_clock_and_ties_by_arrival() {
 
 #[test]
 fn an_interval_has_its_start_and_not_its_end() {
-    let found = candles("1m", Fill::None, &[buy(0, 1.0), buy(60 * S - 1, 2.0), buy(60 * S, 3.0), buy(-1, 4.0)]);
+    let found =
+        candles("1m", Fill::None, &[buy(0, 1.0), buy(60 * S - 1, 2.0), buy(60 * S, 3.0), buy(-1, 4.0)]);
     let seen: Vec<_> = found.iter().map(|c| (c.start - DAY, c.open, c.close, c.trade_count)).collect();
     assert_eq!(seen, [(-60 * S, 4.0, 4.0, 1), (0, 1.0, 2.0, 2), (60 * S, 3.0, 3.0, 1)]);
 }
@@ -87,7 +88,8 @@ fn without_volume_there_is_no_vwap_and_without_trades_no_candle() {
 fn filling_repeats_the_close_within_the_day_only() {
     let trades = [buy(DAY_US - 180 * S, 1.0), buy(DAY_US + 120 * S, 2.0), buy(DAY_US + 300 * S, 3.0)];
     let found = candles("1m", Fill::Flat, &trades);
-    let seen: Vec<_> = found.iter().map(|c| ((c.start - DAY - DAY_US) / (60 * S), c.close, c.trade_count)).collect();
+    let seen: Vec<_> =
+        found.iter().map(|c| ((c.start - DAY - DAY_US) / (60 * S), c.close, c.trade_count)).collect();
     assert_eq!(
         seen,
         [(-3, 1.0, 1), (-2, 1.0, 0), (-1, 1.0, 0), (2, 2.0, 1), (3, 2.0, 0), (4, 2.0, 0), (5, 3.0, 1)]
@@ -107,7 +109,9 @@ fn a_book_is_the_last_before_the_end_and_never_one_from_after_it() {
     for at in [10, 70, 130, 190] {
         builder.trade(buy(at * S, 1.0)).unwrap();
     }
-    for (at, price) in [(60 * S, 102.0), (5 * S, 100.0), (60 * S - 1, 101.0), (60 * S, 103.0), (200 * S, 104.0)] {
+    for (at, price) in
+        [(60 * S, 102.0), (5 * S, 100.0), (60 * S - 1, 101.0), (60 * S, 103.0), (200 * S, 104.0)]
+    {
         builder.book(DAY + at, &book(price)).unwrap();
     }
     let found = finish(builder);
@@ -135,13 +139,16 @@ fn tickers_and_liquidations_are_of_the_interval() {
     let found: Vec<Candle> = finish(builder).into_iter().map(|(_, candle)| candle).collect();
     let interests: Vec<_> = found.iter().map(|c| (c.ticker.open_interest, c.open_interest_change)).collect();
     assert_eq!(interests, [(Some(100.3), None), (None, None), (Some(100.1), Some(-0.2))]);
-    assert_eq!(found[0].ticker.funding_rate, Some(0.0001), "an older row says what the later one leaves open");
+    assert_eq!(
+        found[0].ticker.funding_rate,
+        Some(0.0001),
+        "an older row says what the later one leaves open"
+    );
     let liquidated = |c: &Candle| c.liquidations.map(|l| (l.buy_volume, l.sell_volume, l.count));
-    assert_eq!(found.iter().map(liquidated).collect::<Vec<_>>(), [
-        Some((0.0, 0.0, 0)),
-        Some((0.3, 5.0, 3)),
-        Some((0.0, 0.0, 0))
-    ]);
+    assert_eq!(
+        found.iter().map(liquidated).collect::<Vec<_>>(),
+        [Some((0.0, 0.0, 0)), Some((0.3, 5.0, 3)), Some((0.0, 0.0, 0))]
+    );
     let without = candles("1m", Fill::None, &[buy(0, 1.0)]);
     assert_eq!((without[0].liquidations, without[0].book), (None, None), "not known is not zero");
 }
@@ -153,9 +160,14 @@ fn what_reaches_beyond_the_known_time_is_not_final() {
         builder.trade(buy(at, 1.0)).unwrap();
     }
     let mut found = Vec::new();
-    builder.finish(DAY + 1..DAY + DAY_US, |timeframe, c| found.push((timeframe.to_string(), c.start - DAY, c.is_final)));
+    builder.finish(DAY + 1..DAY + DAY_US, |timeframe, c| {
+        found.push((timeframe.to_string(), c.start - DAY, c.is_final))
+    });
     let half = DAY_US / 2;
-    assert_eq!(found, [("12h".to_owned(), 0, false), ("12h".to_owned(), half, true), ("24h".to_owned(), 0, false)]);
+    assert_eq!(
+        found,
+        [("12h".to_owned(), 0, false), ("12h".to_owned(), half, true), ("24h".to_owned(), 0, false)]
+    );
 }
 
 #[test]

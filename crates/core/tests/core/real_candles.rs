@@ -33,7 +33,10 @@ fn klines(name: &str) -> Option<Vec<(i64, [f64; 8])>> {
     let text = std::fs::read_to_string(recorded(name)?).unwrap();
     let line = |line: &str| {
         let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
-        (cells[0] as i64 * 1000, [cells[1], cells[2], cells[3], cells[4], cells[5], cells[7], cells[8], cells[9]])
+        (
+            cells[0] as i64 * 1000,
+            [cells[1], cells[2], cells[3], cells[4], cells[5], cells[7], cells[8], cells[9]],
+        )
     };
     Some(text.lines().map(line).collect())
 }
@@ -80,7 +83,9 @@ fn an_hour_of_recorded_trades_is_the_exchanges_own_hour() {
 #[test]
 fn minutes_of_a_live_recording_are_the_exchanges_own_and_the_cut_one_differs() {
     let Some(path) = recorded("live/usdm_btcusdt_20240808.gz") else { return };
-    let Some(klines) = klines("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else { return };
+    let Some(klines) = klines("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else {
+        return;
+    };
     let lines = BufReader::new(flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap())).lines();
     let trade = |line: String| {
         let (arrival_ns, message) = line.split_once(' ')?;
