@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes two large files in the vendor's form with the stand-in, and converts them with mtdh and with its peers,
-# interleaved: scripts/bench.sh [ROUNDS]. Ratios of one run on one machine.
+# Makes two large files in the vendor's form with the stand-in, converts them with mtdh and with its peers, and makes
+# candles of the trades, interleaved: scripts/bench.sh [ROUNDS]. Ratios of one run on one machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
