@@ -66,6 +66,17 @@ impl ParquetFile {
         self.metadata.num_row_groups()
     }
 
+    /// The one value that all rows of a row group have in a column of words, where the file's statistics tell so.
+    pub fn only_word(&self, row_group: usize, column: &str) -> Option<String> {
+        let group = self.metadata.row_groups().get(row_group)?;
+        let chunk = group.columns().iter().find(|chunk| chunk.column_path().string() == column)?;
+        let statistics = chunk.statistics()?;
+        let is_told =
+            statistics.min_is_exact() && statistics.max_is_exact() && statistics.null_count_opt() == Some(0);
+        let (min, max) = (statistics.min_bytes_opt()?, statistics.max_bytes_opt()?);
+        (is_told && min == max).then(|| String::from_utf8(min.to_vec()).ok())?
+    }
+
     /// Gives the rows of some row groups, batch by batch, in their order; of the columns named, as far as it has them.
     ///
     /// # Errors

@@ -291,7 +291,7 @@ impl CandleBuilder {
         let number = self.first_delays + self.delays.len();
         let delays = std::mem::take(&mut cell.delays);
         let spread = Spread::of(&delays);
-        self.scratch.count(&delays);
+        self.scratch.count(&delays, spread);
         let CandleBuilder { frames, delays: kept, first_delays, scratch, fill, has_liquidations, .. } = self;
         let mut giving = Giving {
             fill: *fill,

@@ -102,9 +102,9 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// Adds an interval's delays.
-    pub fn count(&mut self, delays: &Delays) {
-        let Some(spread) = Spread::of(delays) else { return };
+    /// Adds an interval's delays, whose spread is known.
+    pub fn count(&mut self, delays: &Delays, spread: Option<Spread>) {
+        let Some(spread) = spread else { return };
         let end = |delay: i64| i32::try_from(delay).map_or_else(|_| wide_bin(delay), bin);
         self.used = (self.used.0.min(end(spread.min)), self.used.1.max(end(spread.max)));
         delays.narrow.iter().for_each(|delay| self.bins[bin(*delay)] += 1);
@@ -134,35 +134,80 @@ impl Counts {
     /// the two in the middle. `delays` are the same delays, in any number of pieces.
     pub fn doubled_median<'a>(&self, delays: impl Iterator<Item = &'a Delays> + Clone) -> Option<i128> {
         let count: u64 = self.used_bins().map(|(_, count)| u64::from(count)).sum();
-        let lower = self.ranked(count.checked_sub(1)? / 2, delays.clone())?;
-        if count % 2 == 1 {
-            return Some(i128::from(lower) * 2);
+        let ranks = [count.checked_sub(1)? / 2, count / 2];
+        let (lower, before) = self.bin_of(ranks[0])?;
+        let mut inside = in_bin(lower, delays.clone());
+        let first = ranked(&mut inside, ranks[0] - before)?;
+        if ranks[0] == ranks[1] {
+            return Some(i128::from(first) * 2);
         }
-        Some(i128::from(lower) + i128::from(self.ranked(count / 2, delays)?))
+        let (upper, before) = self.bin_of(ranks[1])?;
+        if upper != lower {
+            inside = in_bin(upper, delays);
+        }
+        Some(i128::from(first) + i128::from(ranked(&mut inside, ranks[1] - before)?))
     }
 
     fn used_bins(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         (self.used.0..=self.used.1).filter_map(|at| Some((at, *self.bins.get(at)?)))
     }
 
-    /// The delay that has `rank` others before it.
-    fn ranked<'a>(&self, rank: u64, delays: impl Iterator<Item = &'a Delays>) -> Option<i64> {
+    /// The bin of the delay that has `rank` others before it, and how many lie in the bins before that.
+    fn bin_of(&self, rank: u64) -> Option<(usize, u64)> {
         let mut before = 0;
-        let (at, count) = self.used_bins().find(|(_, count)| {
-            let is_here = rank < before + u64::from(*count);
-            before += if is_here { 0 } else { u64::from(*count) };
-            is_here
-        })?;
-        let mut inside: Vec<i64> = Vec::with_capacity(count as usize);
-        for piece in delays {
-            if at == 0 || at == BINS - 1 {
-                inside.extend(piece.wide.iter().filter(|delay| wide_bin(**delay) == at));
-            } else {
-                inside.extend(piece.narrow.iter().filter(|d| bin(**d) == at).map(|d| i64::from(*d)));
+        for (at, count) in self.used_bins() {
+            if rank < before + u64::from(count) {
+                return Some((at, before));
+            }
+            before += u64::from(count);
+        }
+        None
+    }
+}
+
+fn ranked(delays: &mut [i64], place: u64) -> Option<i64> {
+    let place = place as usize;
+    (place < delays.len()).then(|| *delays.select_nth_unstable(place).1)
+}
+
+/// The delays of a bin.
+fn in_bin<'a>(at: usize, delays: impl Iterator<Item = &'a Delays>) -> Vec<i64> {
+    let mut inside = Vec::new();
+    if at == 0 || at == BINS - 1 {
+        delays.for_each(|piece| inside.extend(piece.wide.iter().filter(|delay| wide_bin(**delay) == at)));
+        return inside;
+    }
+    let (first, last) = bounds(at);
+    let width = last.wrapping_sub(first) as u32;
+    let is_inside = |delay: &i32| delay.wrapping_sub(first) as u32 <= width;
+    for piece in delays {
+        // Most pieces of so many have none, which the processor sees at once.
+        for some in piece.narrow.chunks(16) {
+            if some.iter().fold(false, |any, delay| any | is_inside(delay)) {
+                inside.extend(some.iter().filter(|delay| is_inside(delay)).map(|delay| i64::from(*delay)));
             }
         }
-        let place = (rank - before) as usize;
-        (place < inside.len()).then(|| *inside.select_nth_unstable(place).1)
+    }
+    inside
+}
+
+/// The smallest and the largest delay of a bin of narrow ones.
+fn bounds(at: usize) -> (i32, i32) {
+    let of_place = |place: usize| {
+        let (power, step) = ((place >> STEPS) as u32, (place & ((1 << STEPS) - 1)) as i32);
+        match power {
+            0 => (step, step),
+            _ => {
+                let first = ((1 << STEPS) + step) << (power - 1);
+                (first, first + ((1 << (power - 1)) - 1))
+            }
+        }
+    };
+    if at > HALF {
+        of_place(at - HALF - 1)
+    } else {
+        let (first, last) = of_place(HALF - at);
+        (!last, !first)
     }
 }
 
@@ -182,6 +227,9 @@ mod tests {
         delays.sort_unstable();
         for pair in delays.windows(2) {
             assert!(bin(pair[0]) <= bin(pair[1]), "{pair:?}");
+            let (first, last) = bounds(bin(pair[0]));
+            assert!((first..=last).contains(&pair[0]), "{pair:?}");
+            assert!(bin(first) == bin(last), "{first} {last}");
         }
         assert!(bin(i32::MIN) >= 1 && bin(i32::MAX) <= BINS - 2);
     }
@@ -200,7 +248,7 @@ mod tests {
                 let mut delays = Delays::default();
                 piece.iter().for_each(|d| delays.push(*d));
                 let mut own = Counts::default();
-                own.count(&delays);
+                own.count(&delays, Spread::of(&delays));
                 counts.add(&own);
                 delays
             }).collect();

@@ -166,17 +166,17 @@ fn sides(batch: &RecordBatch) -> Result<Vec<Side>, CandleError> {
                 .values()
                 .as_string_opt::<i32>()
                 .ok_or_else(|| wrong(name, format!("is {}, not strings", array.data_type())))?;
+            let sides: Vec<Option<Side>> = words.iter().map(|word| Side::from_name(word?)).collect();
+            let keys = array.keys().values();
             // A word that no row has does not matter.
-            let words: Vec<Result<Side, String>> = words
-                .iter()
-                .map(|word| word.and_then(Side::from_name).ok_or_else(|| word.unwrap_or_default().to_owned()))
-                .collect();
-            let place = |key: &i32| match words.get(*key as usize) {
-                Some(Ok(side)) => Ok(*side),
-                Some(Err(word)) => Err(wrong(name, format!("holds `{word}`, not buy, sell or unknown"))),
-                None => Err(wrong(name, "is damaged")),
-            };
-            array.keys().values().iter().map(place).collect()
+            let place = |key: &i32| sides.get(*key as usize).copied().flatten();
+            match keys.iter().find(|key| place(key).is_none()) {
+                None => Ok(keys.iter().map(|key| place(key).unwrap_or(Side::Unknown)).collect()),
+                Some(key) if (*key as usize) < words.len() => {
+                    side(words.value(*key as usize)).map(|_| Vec::new())
+                }
+                Some(_) => Err(wrong(name, "is damaged")),
+            }
         }
         ArrowType::Utf8 => array.as_string::<i32>().iter().flatten().map(side).collect(),
         ArrowType::LargeUtf8 => array.as_string::<i64>().iter().flatten().map(side).collect(),

@@ -1,7 +1,6 @@
 //! Candles of a user's own Parquet files of trades, without a lake.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
@@ -88,8 +87,8 @@ fn make(
     };
     let (inputs, trades) =
         (files.iter().map(describe).collect::<Vec<_>>(), files.iter().map(ParquetFile::rows).sum());
-    let mut finished = Vec::new();
-    for (timeframe, (output, writer)) in writers {
+    // All are whole before the first gets its name.
+    let finish = |(timeframe, (output, writer)): (Timeframe, (PathBuf, CandleWriter<_>))| {
         let facts = CandleFacts {
             key: key.clone(),
             day: None,
@@ -100,8 +99,13 @@ fn make(
             version: CANDLE_VERSION,
         };
         let out = writer.finish(&facts).map_err(CandleError::Write)?;
-        finished.push((output, out, facts));
-    }
+        Ok((output, out, facts))
+    };
+    let finished: Vec<_> = std::thread::scope(|scope| {
+        let finish = &finish;
+        let threads: Vec<_> = writers.into_iter().map(|writer| scope.spawn(move || finish(writer))).collect();
+        threads.into_iter().map(joined).collect::<Result<_, CandleError>>()
+    })?;
     let mut reports = Vec::new();
     for (output, out, facts) in finished {
         out.persist(&output).map_err(|error| CandleError::Output(error.error))?;
@@ -126,16 +130,13 @@ fn read(
         let mut builder = CandleBuilder::new(timeframes, fill);
         let mut key = None;
         for (file, group) in part {
-            read_group(file, *group..*group + 1, &mut builder, &mut key, stop)?;
+            read_group(file, *group, &mut builder, &mut key, stop)?;
         }
         Ok::<_, CandleError>((key, builder))
     };
     let parts: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || read_part(part))).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).collect::<Result<_, CandleError>>()
+        threads.into_iter().map(joined).collect::<Result<_, CandleError>>()
     })?;
     let mut whole: Option<(Option<String>, CandleBuilder)> = None;
     for (key, builder) in parts {
@@ -157,22 +158,32 @@ fn read(
     Ok((key, builder))
 }
 
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 fn read_group(
     file: &ParquetFile,
-    group: Range<usize>,
+    group: usize,
     builder: &mut CandleBuilder,
     key: &mut Option<String>,
     stop: &CancellationToken,
 ) -> Result<(), CandleError> {
     let columns = columns(DataType::Trades);
     let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    names.push(INSTRUMENT_KEY);
-    file.read(group, &names, |batch| {
+    let only = file.only_word(group, INSTRUMENT_KEY);
+    match &only {
+        Some(name) => same(key, Some(name.clone()))?,
+        None => names.push(INSTRUMENT_KEY),
+    }
+    file.read(group..group + 1, &names, |batch| {
         if stop.is_cancelled() {
             return Err(CandleError::Interrupted);
         }
-        for name in keys_of(file, &batch)? {
-            same(key, Some(name))?;
+        if only.is_none() {
+            for name in keys_of(file, &batch)? {
+                same(key, Some(name))?;
+            }
         }
         feed(builder, DataType::Trades, &batch)
     })

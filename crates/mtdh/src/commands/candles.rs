@@ -25,9 +25,11 @@ pub async fn run(session: &Session<'_>, mut args: CandlesArgs) -> Result<Outcome
     args.timeframes.sort_unstable();
     args.timeframes.dedup();
     match (&args.output, args.start_date) {
-        (Some(folder), _) => of_files(session, &args, folder),
+        (Some(folder), None) => of_files(session, &args, folder),
         (None, Some(first)) => of_lake(session, &args, first).await,
-        (None, None) => anyhow::bail!("give --start-date, or --input and --output"),
+        _ => anyhow::bail!(
+            "give --start-date for candles of the lake, or --input and --output for those of files"
+        ),
     }
 }
 
