@@ -1,4 +1,5 @@
-"""Our conversion against polars, DuckDB and the predecessor's pandas, interleaved on the same files.
+"""Our conversion against polars, DuckDB and the predecessor's pandas, and our candles against polars and DuckDB, interleaved
+on the same files.
 
 Prints medians and ratios. Ours is timed as a whole process, the peers without their imports."""
 
@@ -17,8 +18,6 @@ PEERS = ["polars", "duckdb", "pandas"]
 
 def peer(name, source, out):
     """One conversion by one peer, as a good user would write it; prints seconds, CPU seconds and peak MB."""
-    import resource
-
     if name == "polars":
         import polars as pl
 
@@ -44,13 +43,49 @@ def peer(name, source, out):
                 frame[clock] = pd.to_datetime(frame[clock], unit="us")
             frame.to_parquet(out, compression="snappy", engine="pyarrow")
 
-    def used():
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime
-
-    start, before = time.perf_counter(), used()
+    start, before = time.perf_counter(), cpu_seconds()
     convert()
-    print(json.dumps([time.perf_counter() - start, used() - before, peak_mb()]))
+    print(json.dumps([time.perf_counter() - start, cpu_seconds() - before, peak_mb()]))
+
+
+def cpu_seconds():
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def candles_by(name, source):
+    """The candles of one minute (open, high, low, close, volume, count) by one peer, without writing them."""
+    if name.startswith("polars"):
+        import polars as pl
+
+        price = pl.col("price")
+
+        def make():
+            rows = pl.scan_parquet(source).select("timestamp", "price", "amount")
+            # Files are ordered by arrival: only a sort makes group_by_dynamic right on any of them.
+            is_told = name == "polars, told that it is sorted"
+            rows = rows.set_sorted("timestamp") if is_told else rows.sort("timestamp", maintain_order=True)
+            return rows.group_by_dynamic("timestamp", every="1m").agg(
+                open=price.first(), high=price.max(), low=price.min(), close=price.last(),
+                volume=pl.col("amount").sum(), trades=pl.len()
+            ).collect().height
+    else:
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.execute("SET threads=2")
+
+        def make():
+            return len(connection.execute(
+                "SELECT epoch_us(timestamp) // 60000000 AS minute, arg_min(price, timestamp), max(price), min(price), "
+                f"arg_max(price, timestamp), sum(amount), count(*) FROM read_parquet('{source}') GROUP BY 1 ORDER BY 1"
+            ).fetchnumpy()["minute"])
+
+    start, before = time.perf_counter(), cpu_seconds()
+    assert make() > 0
+    print(json.dumps([time.perf_counter() - start, cpu_seconds() - before, peak_mb()]))
 
 
 def peak_mb():
@@ -59,9 +94,8 @@ def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def ours(program, data_type, source, out):
+def ours(*words):
     """The same by mtdh, as a process."""
-    words = [program, "convert", source, "--data-type", data_type, "--output", out]
     start = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -85,7 +119,8 @@ def main():
             for who in seen:
                 out = str(folder / f"{name}.{who}.parquet")
                 if who == "mtdh":
-                    seen[who].append(ours(arguments.program, data_type, source, out))
+                    words = ["convert", source, "--data-type", data_type, "--output", out]
+                    seen[who].append(ours(arguments.program, *words))
                 else:
                     words = [sys.executable, __file__, "--peer", who, source, out]
                     seen[who].append(json.loads(subprocess.check_output(words)))
@@ -95,10 +130,30 @@ def main():
             first = medians["mtdh"]
             ratios = f"{first[0] / wall:.2f} | {first[1] / cpu:.2f} | {sizes['mtdh'] / sizes[who]:.2f}"
             print(f"| {name} | {who} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {sizes[who]:.1f} | {ratios} |")
+    candles(arguments.program, folder, arguments.rounds)
+
+
+def candles(program, folder, rounds):
+    """Ours: all columns of seven timeframes, written. The peers: six columns of one minute alone, in memory."""
+    source = str(folder / "trades.mtdh.parquet")
+    peers = ["polars", "polars, told that it is sorted", "duckdb"]
+    seen = {who: [] for who in ["mtdh", *peers]}
+    for _ in range(rounds):
+        seen["mtdh"].append(ours(program, "candles", "--input", source, "--output", str(folder / "candles")))
+        for who in peers:
+            words = [sys.executable, __file__, "--candles", who, source]
+            seen[who].append(json.loads(subprocess.check_output(words)))
+    print("\n| candles | wall s | CPU s | peak MB | ours/wall | ours/CPU |\n|---|---:|---:|---:|---:|---:|")
+    medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in seen.items()}
+    for who, (wall, cpu, memory) in medians.items():
+        first = medians["mtdh"]
+        print(f"| {who} | {wall:.3f} | {cpu:.3f} | {memory:.0f} | {first[0] / wall:.2f} | {first[1] / cpu:.2f} |")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--peer"]:
         peer(*sys.argv[2:])
+    elif sys.argv[1:2] == ["--candles"]:
+        candles_by(*sys.argv[2:])
     else:
         main()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes large files in the vendor's form with the stand-in, converts them with mtdh and with its peers, interleaved,
-# and runs the jobs around conversion: scripts/bench.sh [ROUNDS]. Ratios of one run on one machine; about ten minutes
-# and 2 GB of disk. Single steps apart: cargo bench -p mtdh-engine.
+# makes candles of the trades, and runs the jobs around conversion: scripts/bench.sh [ROUNDS]. Ratios of one run on one
+# machine; about ten minutes and 2 GB of disk. Single steps apart: cargo bench -p mtdh-engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}

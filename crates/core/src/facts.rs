@@ -75,7 +75,7 @@ pub enum FactsError {
         value: String,
     },
     /// Written by a later version of the program.
-    #[error("the object has schema version {0}, this program knows up to {SCHEMA_VERSION}; update mtdh")]
+    #[error("the object has version {0}, which this program does not know yet; update mtdh")]
     Newer(u32),
 }
 
@@ -155,16 +155,16 @@ impl Facts {
     }
 }
 
-struct PairReader<'a> {
-    pairs: &'a std::collections::HashMap<&'a str, &'a str>,
+pub(crate) struct PairReader<'a> {
+    pub pairs: &'a std::collections::HashMap<&'a str, &'a str>,
 }
 
 impl PairReader<'_> {
-    fn read<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, FactsError> {
+    pub fn read<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, FactsError> {
         self.read_optional(name, parse)?.ok_or(FactsError::Lacking(name))
     }
 
-    fn read_optional<T>(
+    pub fn read_optional<T>(
         &self,
         name: &'static str,
         parse: impl Fn(&str) -> Option<T>,

@@ -64,6 +64,15 @@ pub enum EngineError {
         #[source]
         source: crate::convert::ConvertError,
     },
+    /// There are no candles of what a user gave.
+    #[error("cannot make candles of {of}")]
+    Candles {
+        /// The files.
+        of: String,
+        /// Why.
+        #[source]
+        source: crate::candles::CandleError,
+    },
 }
 
 impl From<LakeError> for EngineError {

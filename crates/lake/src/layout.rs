@@ -2,12 +2,14 @@
 //!
 //! Names keep the instrument key's colons, which GCS, S3 and the file systems of Linux and macOS allow.
 
+use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day, DayRange};
 use object_store::path::Path;
 
 const RAW: &str = "raw_tick_data/by_date";
+const CANDLES: &str = "processed_candles/by_date";
 const QUARANTINE: &str = "quarantine/by_date";
 /// Where a local lake keeps what is on its way in; no listing of data looks there.
 pub(crate) const TEMPORARY: &str = "_tmp";
@@ -65,6 +67,26 @@ pub fn day_and_type(day: Day, data_type: DataType) -> Path {
 /// All partitions.
 pub fn all_partitions() -> Path {
     path(RAW.to_owned())
+}
+
+/// The candles of one instrument, day and timeframe.
+pub fn candles(day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
+    path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}/{key}.parquet"))
+}
+
+/// All candles of a day and timeframe.
+pub fn candle_folder(day: Day, timeframe: Timeframe) -> Path {
+    path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}"))
+}
+
+/// Reads [`candles`] back.
+pub fn parse_candles(path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
+    let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;
+    let (day, rest) = below.split_once("/timeframe-")?;
+    let (timeframe, name) = rest.split_once('/')?;
+    let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
+    let (day, timeframe) = (day.parse().ok()?, timeframe.parse().ok()?);
+    (candles(day, timeframe, &key) == *path).then_some((day, timeframe, key))
 }
 
 /// What validation found missing on a day.
@@ -136,9 +158,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn candles_have_one_path() {
+        let key = "BINANCE:SPOT_PAIR:BTC-USDT".parse().unwrap();
+        let day = "2023-05-23".parse().unwrap();
+        let path =
+            "processed_candles/by_date/day-2023-05-23/timeframe-24h/BINANCE:SPOT_PAIR:BTC-USDT.parquet";
+        assert_eq!(candles(day, "1d".parse().unwrap(), &key).as_ref(), path);
+        for other in
+            [path.replace("24h", "1d"), path.replace("24h", "7m"), path.replace("BINANCE", "binance")]
+        {
+            assert_eq!(parse_candles(&Path::parse(&other).unwrap()), None, "{other}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn partitions_read_back(
+        fn paths_read_back(
             days in 0_i64..20_000,
             data_type in 0_usize..9,
             venue in "[A-Z][A-Z0-9-]{0,12}",
@@ -155,7 +191,13 @@ mod tests {
             };
             let Ok(key) = key.parse::<InstrumentKey>() else { return Ok(()) };
             let written = Partition { day, data_type: DataType::ALL[data_type], key };
-            prop_assert_eq!(parse_partition(&partition(&written)), Some(written));
+            prop_assert_eq!(parse_partition(&partition(&written)), Some(written.clone()));
+            let candles_of = |timeframe| candles(day, timeframe, &written.key);
+            for timeframe in Timeframe::USUAL {
+                let read = parse_candles(&candles_of(timeframe));
+                prop_assert_eq!(read, Some((day, timeframe, written.key.clone())));
+                prop_assert_eq!(parse_partition(&candles_of(timeframe)), None);
+            }
         }
     }
 }

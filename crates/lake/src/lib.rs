@@ -4,12 +4,14 @@
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
 mod again;
+pub mod candles;
 mod chunk;
 pub mod error;
 pub mod instrument_table;
 pub mod layout;
 mod local;
 mod open;
+pub mod parquet_file;
 pub mod read;
 pub mod reports;
 mod small_table;

@@ -1,29 +1,28 @@
-//! Reading partitions: footers, and slices of time that fetch only the row groups and pages they need.
+//! Reading objects: by ranges, in few requests; what their footers say. Their rows are [`rows`]' business.
+
+mod rows;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
-use arrow_select::filter::filter_record_batch;
+use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use mtdh_core::candle::CandleFacts;
 use mtdh_core::facts::Facts;
 use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::LakeError;
 use crate::store::{Entry, Lake};
+
+pub use rows::Batches;
 
 /// Bytes at the end of an object that are read first: the footer and page index of most partitions.
 const TAIL_BYTES: u64 = 64 << 10;
@@ -224,9 +223,7 @@ impl Lake {
         let metadata = reader.get_metadata(None).await.map_err(parquet)?;
         let arrow =
             ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-        let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-        let pairs = pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)));
-        let facts = Facts::from_pairs(pairs)
+        let facts = Facts::from_pairs(pairs(&metadata))
             .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })?;
         // The reader repeats the footer's pairs at the schema; they are facts, not columns.
         let schema = Arc::new(Schema::new(arrow.schema().fields().clone()));
@@ -234,130 +231,22 @@ impl Lake {
         Ok(Footer { facts, rows, schema })
     }
 
-    /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and
-    /// gives them to `take` batch by batch, in the object's order. What it cost is added to `cost`.
+    /// Reads the footer of an object of candles.
     ///
     /// # Errors
-    /// When the store fails, the object is no Parquet file or of another shape, or `take` fails.
-    pub async fn read_slice<E: From<LakeError>>(
-        &self,
-        entry: &Entry,
-        arrived_us: Range<i64>,
-        cost: &Arc<ReadCost>,
-        take: impl FnMut(RecordBatch) -> Result<(), E>,
-    ) -> Result<(), E> {
-        read_rows(self.reader(entry, cost)?, &entry.path, arrived_us, take).await
-    }
-
-    /// The same for an object of which only the path is known. Gives its size; nothing when it is not there.
-    ///
-    /// # Errors
-    /// As [`Lake::read_slice`].
-    pub async fn read_slice_at<E: From<LakeError>>(
-        &self,
-        path: &Path,
-        arrived_us: Range<i64>,
-        cost: &Arc<ReadCost>,
-        take: impl FnMut(RecordBatch) -> Result<(), E>,
-    ) -> Result<Option<u64>, E> {
-        let Some(reader) = self.open_at(path, cost).await? else { return Ok(None) };
-        let bytes = reader.bytes;
-        read_rows(reader, path, arrived_us, take).await?;
-        Ok(Some(bytes))
+    /// When the store fails, the object is no Parquet file, or its footer is not that of candles.
+    pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFacts, LakeError> {
+        let mut reader = self.reader(entry, &Arc::default())?;
+        let metadata = reader.get_metadata(None).await.map_err(|error| failure(&entry.path, error))?;
+        CandleFacts::from_pairs(pairs(&metadata))
+            .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })
     }
 }
 
-async fn read_rows<E: From<LakeError>>(
-    mut reader: ObjectReader,
-    path: &Path,
-    arrived_us: Range<i64>,
-    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
-    let parquet = |error| E::from(failure(path, error));
-    let metadata = reader.get_metadata(None).await.map_err(parquet)?;
-    let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-    if let Err(reason) = check_arrival(arrow.schema()) {
-        return Err(E::from(LakeError::WrongTable { path: path.to_string(), reason }));
-    }
-    let (row_groups, selection) = overlapping(&metadata, &arrived_us);
-    if row_groups.is_empty() {
-        return Ok(());
-    }
-    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
-        .with_projection(ProjectionMask::all())
-        .with_row_groups(row_groups)
-        .with_row_selection(selection);
-    let mut batches = builder.build().map_err(parquet)?.boxed();
-    while let Some(batch) = batches.try_next().await.map_err(parquet)? {
-        let within = within(&batch, &arrived_us);
-        let kept = filter_record_batch(&batch, &within).map_err(|e| parquet(e.into()))?;
-        if kept.num_rows() > 0 {
-            take(kept)?;
-        }
-    }
-    Ok(())
-}
-
-const ARRIVAL: &str = "local_timestamp";
-
-/// A clock of another unit, as other programs write it, would be compared with the wrong numbers.
-fn check_arrival(schema: &Schema) -> Result<(), String> {
-    match schema.field_with_name(ARRIVAL).map(Field::data_type) {
-        Ok(ArrowType::Timestamp(TimeUnit::Microsecond, _)) | Err(_) => Ok(()),
-        Ok(other) => Err(format!("its column `{ARRIVAL}` is {other}, not microseconds")),
-    }
-}
-
-fn within(batch: &RecordBatch, arrived_us: &Range<i64>) -> BooleanArray {
-    match batch.column_by_name(ARRIVAL) {
-        Some(column) => {
-            let times = column.as_primitive::<TimestampMicrosecondType>();
-            times.values().iter().map(|t| Some(arrived_us.contains(t))).collect()
-        }
-        None => BooleanArray::from(vec![true; batch.num_rows()]),
-    }
-}
-
-/// The row groups that may hold rows of the range, and in them the rows of the pages that may. Without statistics
-/// everything may.
-fn overlapping(metadata: &ParquetMetaData, arrived_us: &Range<i64>) -> (Vec<usize>, RowSelection) {
-    let columns = metadata.file_metadata().schema_descr();
-    let arrival = (0..columns.num_columns()).find(|i| columns.column(*i).name() == ARRIVAL);
-    let may_hold = |min: i64, max: i64| min < arrived_us.end && max >= arrived_us.start;
-    let mut groups = Vec::new();
-    let mut pages: Vec<Range<usize>> = Vec::new();
-    let mut rows_before = 0;
-    for (index, group) in metadata.row_groups().iter().enumerate() {
-        let rows = group.num_rows().max(0) as usize;
-        let page_bounds = arrival.and_then(|column| page_bounds(metadata, index, column, rows));
-        let bounds = page_bounds.unwrap_or_else(|| vec![(0..rows, i64::MIN, i64::MAX)]);
-        let kept = bounds.into_iter().filter(|(_, min, max)| may_hold(*min, *max)).map(|(range, ..)| range);
-        let kept: Vec<Range<usize>> = kept.map(|r| rows_before + r.start..rows_before + r.end).collect();
-        if !kept.is_empty() {
-            groups.push(index);
-            pages.extend(kept);
-            rows_before += rows;
-        }
-    }
-    (groups, RowSelection::from_consecutive_ranges(pages.into_iter(), rows_before))
-}
-
-/// For each page of a column its rows within the group and its smallest and largest value.
-fn page_bounds(
-    metadata: &ParquetMetaData,
-    group: usize,
-    column: usize,
-    rows: usize,
-) -> Option<Vec<(Range<usize>, i64, i64)>> {
-    let ColumnIndexMetaData::INT64(index) = metadata.column_index()?.get(group)?.get(column)? else {
-        return None;
-    };
-    let pages = metadata.offset_index()?.get(group)?.get(column)?.page_locations();
-    let starts: Vec<usize> = pages.iter().map(|p| p.first_row_index.max(0) as usize).collect();
-    let ends = starts.iter().skip(1).copied().chain([rows]);
-    let ranges = starts.iter().zip(ends).map(|(start, end)| *start..end);
-    let values = index.min_values().iter().zip(index.max_values());
-    Some(ranges.zip(values).map(|(range, (min, max))| (range, *min, *max)).collect())
+/// The footer's pairs.
+pub(crate) fn pairs(metadata: &ParquetMetaData) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    pairs.filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
 }
 
 #[cfg(test)]

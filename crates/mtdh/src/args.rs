@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mtdh_core::candle::Timeframe;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::{DataType, Day};
 
@@ -58,6 +59,8 @@ pub enum Command {
     FullPipeline(PipelineArgs),
     /// List what is in the lake
     Ls(LsArgs),
+    /// Make candles of the trades in the lake, or in Parquet files
+    Candles(CandlesArgs),
     /// Get a slice of time of one instrument out of the lake
     Get(GetArgs),
     /// Convert a vendor file that you have to Parquet, without a lake
@@ -307,6 +310,53 @@ pub struct GetArgs {
     /// A file ending in .parquet, .csv or .jsonl, or - for CSV on stdout
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct CandlesArgs {
+    /// First day, YYYY-MM-DD, UTC
+    #[arg(long, value_name = "DAY", required_unless_present = "input")]
+    pub start_date: Option<Day>,
+    /// Last day, included [default: the first]
+    #[arg(long, value_name = "DAY")]
+    pub end_date: Option<Day>,
+    /// Lengths of the candles' intervals: any that divide a day; 1d is 24h
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH",
+          default_value = "15s,1m,5m,15m,1h,4h,24h")]
+    pub timeframes: Vec<Timeframe>,
+    /// Intervals without trades: no candle, or a flat one at the close before it
+    #[arg(long, value_enum, default_value_t = FillArg::None)]
+    pub fill: FillArg,
+    #[command(flatten)]
+    pub filters: FilterArgs,
+    #[command(flatten)]
+    pub shard: ShardArgs,
+    /// Make also candles that are up to date
+    #[arg(long)]
+    pub force: bool,
+    /// Only say what would be made
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Instruments that are worked on at once [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    pub max_workers: Option<usize>,
+    /// Parquet files of one instrument's trades instead of the lake, in the order of their rows
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "output",
+          conflicts_with_all = ["start_date", "end_date", "force", "dry_run", "max_workers", "shard_index", "total_shards",
+                                "venues", "instrument_types", "data_types", "instruments", "universe", "max_instruments"])]
+    pub input: Vec<PathBuf>,
+    /// The folder for the candles of --input: 1m.parquet and so on
+    #[arg(long, short, value_name = "DIR", requires = "input")]
+    pub output: Option<PathBuf>,
+}
+
+/// What becomes of intervals without trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FillArg {
+    /// No candle
+    None,
+    /// Four times the close before it, and no volume
+    Flat,
 }
 
 #[derive(Args, Debug)]

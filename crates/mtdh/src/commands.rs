@@ -1,5 +1,6 @@
 //! The verbs, one file each; what several share stands here.
 
+mod candles;
 mod convert;
 mod demo;
 mod download;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Validate(args) => validate::run(session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
+        Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Sim(args) => sim::run(&session, args).await,

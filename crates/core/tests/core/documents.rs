@@ -1,6 +1,7 @@
 //! The reference page of the columns says what the tables say.
 
 use mtdh_core::DataType;
+use mtdh_core::candle::{COLUMNS, Get};
 use mtdh_core::table::{Column, Kind};
 
 fn kind(kind: Kind) -> String {
@@ -35,4 +36,26 @@ fn the_page_of_columns_is_the_tables() {
         let expected: Vec<String> = data_type.table().columns.iter().map(line).collect();
         assert_eq!(rows, expected, "{data_type}");
     }
+}
+
+#[test]
+fn the_page_of_candles_is_their_columns() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/candles.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<&str> =
+        page.split("\n## Columns\n").nth(1).unwrap().split("\n#").next().unwrap().lines().collect();
+    let rows: Vec<&str> =
+        rows.into_iter().filter(|l| l.starts_with("| ") && !l.starts_with("| column |")).collect();
+    let expected = COLUMNS.iter().map(|column| {
+        let kind = match column.get {
+            Get::Time(_) => "timestamp[us, UTC]",
+            Get::Number(_) => "float64",
+            Get::Count(_) => "uint64",
+            Get::Flag(_) => "bool",
+        };
+        assert_eq!(column.nullable, column.meaning.contains("null"), "{}: say what null means", column.name);
+        format!("| {} | {kind} | {} | {} |", column.name, column.unit, column.meaning)
+    });
+    let expected: Vec<String> = expected.collect();
+    assert_eq!(rows, expected, "docs/candles.md should have:\n{}", expected.join("\n"));
 }

@@ -3,12 +3,14 @@
 // Helpers of tests are tests too, which clippy does not see.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod candles;
 mod contracts;
 mod defects;
 mod documents;
 mod grammars;
 mod grammars_further;
 mod keys;
+mod real_candles;
 mod real_lists;
 mod real_symbols;
 mod universes;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bucket;
+mod candles;
 mod folder;
 mod partitions;
 mod slices;

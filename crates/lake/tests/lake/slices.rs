@@ -101,3 +101,29 @@ async fn a_partition_without_rows_has_no_slices() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_slice_by_the_exchanges_clock_has_the_columns_asked_for() {
+    on_each_store(async |lake| {
+        trades::publish(lake, &trades::object(trades::BATCH_ROWS)).await;
+        let entry = lake.entry(&trades::path()).await.unwrap().unwrap();
+        let within = arrival_us(100)..arrival_us(200);
+        let cost = Arc::default();
+        let mut rows = 0;
+        let columns = ["timestamp", "price"];
+        let take = |batch: arrow_array::RecordBatch| {
+            assert_eq!(batch.num_columns(), 2);
+            rows += batch.num_rows();
+            Ok::<(), LakeError>(())
+        };
+        lake.read_between(&entry, "timestamp", within.clone(), Some(&columns), &cost, take).await.unwrap();
+        assert_eq!(rows, 100, "{}", lake.url());
+        let lacking = ["timestamp", "prise"];
+        let read =
+            lake.read_between::<LakeError>(&entry, "timestamp", within, Some(&lacking), &cost, |_| Ok(()));
+        assert!(
+            matches!(read.await, Err(LakeError::WrongTable { reason, .. }) if reason.contains("`prise`"))
+        );
+    })
+    .await;
+}

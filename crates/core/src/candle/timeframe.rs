@@ -1,0 +1,117 @@
+//! Timeframes: lengths that divide a day.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::day::DAY_US;
+
+/// How long a candle's interval is: a length that divides a UTC day, so that no candle spans midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timeframe(i64);
+
+/// Units of a spelling, largest first, in microseconds.
+const UNITS: [(&str, i64); 4] = [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)];
+
+/// A text that is no timeframe.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a timeframe; write a length that divides a day, as 15s, 1m, 5m, 15m, 1h, 4h or 24h")]
+pub struct ParseTimeframeError(String);
+
+impl Timeframe {
+    /// 15s, 1m, 5m, 15m, 1h, 4h and 24h: what is made when nobody chooses.
+    pub const USUAL: [Timeframe; 7] = [
+        Timeframe(15_000_000),
+        Timeframe(60_000_000),
+        Timeframe(300_000_000),
+        Timeframe(900_000_000),
+        Timeframe(3_600_000_000),
+        Timeframe(14_400_000_000),
+        Timeframe(DAY_US),
+    ];
+
+    /// A length in microseconds, if it is of whole milliseconds and divides a day.
+    pub fn of_us(length_us: i64) -> Option<Timeframe> {
+        (length_us >= 1_000 && length_us % 1_000 == 0 && DAY_US % length_us == 0)
+            .then_some(Timeframe(length_us))
+    }
+
+    /// Its length in microseconds.
+    pub fn us(self) -> i64 {
+        self.0
+    }
+
+    /// Start of the interval in which an instant lies, microseconds since the Unix epoch, UTC.
+    pub fn floor(self, us: i64) -> i64 {
+        us - us.rem_euclid(self.0)
+    }
+}
+
+impl fmt::Display for Timeframe {
+    /// In the largest unit that fits: `90s`, `1m`, `24h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fitting = UNITS.iter().find(|(_, unit)| self.0 % unit == 0);
+        let (name, unit) = fitting.expect("every timeframe is of whole milliseconds");
+        write!(f, "{}{name}", self.0 / unit)
+    }
+}
+
+impl FromStr for Timeframe {
+    type Err = ParseTimeframeError;
+
+    /// Reads a whole number and `ms`, `s`, `m`, `h` or `d`; `60s` and `1m` are one timeframe, as are `1d` and `24h`.
+    fn from_str(text: &str) -> Result<Timeframe, ParseTimeframeError> {
+        let failed = || ParseTimeframeError(text.to_owned());
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, name) = text.split_at(digits);
+        let days = [("d", DAY_US)];
+        let unit = UNITS.iter().chain(&days).find(|(unit, _)| *unit == name).ok_or_else(failed)?.1;
+        let length = number.parse::<i64>().ok().and_then(|n| n.checked_mul(unit));
+        length.and_then(Timeframe::of_us).ok_or_else(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings() {
+        for (text, expected) in [
+            ("15s", Some("15s")),
+            ("1m", Some("1m")),
+            ("60s", Some("1m")),
+            ("90s", Some("90s")),
+            ("1h", Some("1h")),
+            ("60m", Some("1h")),
+            ("4h", Some("4h")),
+            ("24h", Some("24h")),
+            ("1d", Some("24h")),
+            ("1440m", Some("24h")),
+            ("250ms", Some("250ms")),
+            ("7m", None),
+            ("5h", None),
+            ("2d", None),
+            ("0m", None),
+            ("m", None),
+            ("1M", None),
+            ("1 m", None),
+            ("-1m", None),
+            ("99999999999999999999h", None),
+            ("", None),
+        ] {
+            let read = text.parse::<Timeframe>().ok();
+            assert_eq!(read.map(|t| t.to_string()).as_deref(), expected, "{text}");
+        }
+        assert_eq!(Timeframe::USUAL.map(|t| t.to_string()).join(" "), "15s 1m 5m 15m 1h 4h 24h");
+    }
+
+    #[test]
+    fn intervals_begin_at_midnight_and_contain_their_start_but_not_their_end() {
+        let hour = Timeframe::USUAL[4];
+        for (us, start) in
+            [(0, 0), (1, 0), (3_599_999_999, 0), (3_600_000_000, 3_600_000_000), (-1, -3_600_000_000)]
+        {
+            assert_eq!(hour.floor(us), start, "{us}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Candles of a user's own Parquet files of trades, without a lake.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, RecordBatch};
+use mtdh_core::DataType;
+use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFacts, Fill, Timeframe};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::table::INSTRUMENT_KEY;
+use mtdh_lake::LakeError;
+use mtdh_lake::candles::CandleWriter;
+use mtdh_lake::parquet_file::ParquetFile;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::CandleError;
+use super::feed::{columns, feed};
+use crate::error::EngineError;
+use crate::export::unfinished;
+
+/// A file of candles that was made.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileReport {
+    /// The file.
+    pub output: PathBuf,
+    /// Its timeframe.
+    pub timeframe: String,
+    /// Of which instrument.
+    pub instrument_key: String,
+    /// Its candles.
+    pub candles: u64,
+    /// The trades that they are made of.
+    pub trades: u64,
+}
+
+/// Makes the candles of trades in Parquet files, the rows of each file after those of the one before: a file
+/// `{timeframe}.parquet` in `folder` for each timeframe. The first and the last candle of each are not final.
+///
+/// # Errors
+/// When a file cannot be read or has rows of several instruments, or the output cannot be written; then none is left.
+pub fn candle_files(
+    inputs: &[PathBuf],
+    timeframes: &[Timeframe],
+    fill: Fill,
+    folder: &Path,
+    stop: &CancellationToken,
+) -> Result<Vec<FileReport>, EngineError> {
+    let names: Vec<String> = inputs.iter().map(|path| path.display().to_string()).collect();
+    let failed = |source| EngineError::Candles { of: names.join(", "), source };
+    make(inputs, timeframes, fill, folder, stop).map_err(failed)
+}
+
+fn make(
+    inputs: &[PathBuf],
+    timeframes: &[Timeframe],
+    fill: Fill,
+    folder: &Path,
+    stop: &CancellationToken,
+) -> Result<Vec<FileReport>, CandleError> {
+    let files = inputs.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, LakeError>>()?;
+    let (key, builder) = read(&files, timeframes, fill, stop)?;
+    std::fs::create_dir_all(folder).map_err(CandleError::Output)?;
+    let mut writers = BTreeMap::new();
+    for timeframe in timeframes {
+        let output = folder.join(format!("{timeframe}.parquet"));
+        let out = unfinished(&output).map_err(CandleError::Output)?;
+        let writer = CandleWriter::new(&key, *timeframe, out).map_err(CandleError::Write)?;
+        writers.insert(*timeframe, (output, writer));
+    }
+    // What lies before the first row and after the last is not known.
+    let complete = builder.pending().map_or(0..0, |rows| rows.start + 1..rows.end - 1);
+    let mut outcome = Ok(());
+    builder.finish(complete, |timeframe, candle| {
+        if let Some((_, writer)) = writers.get_mut(&timeframe)
+            && outcome.is_ok()
+        {
+            outcome = writer.push(candle);
+        }
+    });
+    outcome.map_err(CandleError::Write)?;
+    let describe = |file: &ParquetFile| {
+        let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("{name} bytes={} rows={}", file.bytes(), file.rows())
+    };
+    let (inputs, trades) =
+        (files.iter().map(describe).collect::<Vec<_>>(), files.iter().map(ParquetFile::rows).sum());
+    // All are whole before the first gets its name.
+    let finish = |(timeframe, (output, writer)): (Timeframe, (PathBuf, CandleWriter<_>))| {
+        let facts = CandleFacts {
+            key: key.clone(),
+            day: None,
+            timeframe,
+            fill,
+            inputs: inputs.clone(),
+            rows: writer.rows(),
+            version: CANDLE_VERSION,
+        };
+        let out = writer.finish(&facts).map_err(CandleError::Write)?;
+        Ok((output, out, facts))
+    };
+    let finished: Vec<_> = std::thread::scope(|scope| {
+        let finish = &finish;
+        let threads: Vec<_> = writers.into_iter().map(|writer| scope.spawn(move || finish(writer))).collect();
+        threads.into_iter().map(joined).collect::<Result<_, CandleError>>()
+    })?;
+    let mut reports = Vec::new();
+    for (output, out, facts) in finished {
+        out.persist(&output).map_err(|error| CandleError::Output(error.error))?;
+        let (timeframe, instrument_key) = (facts.timeframe.to_string(), facts.key.to_string());
+        reports.push(FileReport { output, timeframe, instrument_key, candles: facts.rows, trades });
+    }
+    Ok(reports)
+}
+
+/// Reads all rows, in as many parts side by side as there are processors.
+fn read(
+    files: &[ParquetFile],
+    timeframes: &[Timeframe],
+    fill: Fill,
+    stop: &CancellationToken,
+) -> Result<(InstrumentKey, CandleBuilder), CandleError> {
+    let groups: Vec<(&ParquetFile, usize)> =
+        files.iter().flat_map(|file| (0..file.row_groups()).map(move |group| (file, group))).collect();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let parts = groups.chunks(groups.len().div_ceil(processors).max(1));
+    let read_part = |part: &[(&ParquetFile, usize)]| {
+        let mut builder = CandleBuilder::new(timeframes, fill);
+        let mut key = None;
+        for (file, group) in part {
+            read_group(file, *group, &mut builder, &mut key, stop)?;
+        }
+        Ok::<_, CandleError>((key, builder))
+    };
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = parts.map(|part| scope.spawn(move || read_part(part))).collect();
+        threads.into_iter().map(joined).collect::<Result<_, CandleError>>()
+    })?;
+    let mut whole: Option<(Option<String>, CandleBuilder)> = None;
+    for (key, builder) in parts {
+        match &mut whole {
+            None => whole = Some((key, builder)),
+            Some((known, all)) => {
+                same(known, key)?;
+                all.absorb(builder);
+            }
+        }
+    }
+    let (key, builder) = whole.unwrap_or_else(|| (None, CandleBuilder::new(timeframes, fill)));
+    let key = match key {
+        Some(key) => Some(key),
+        // Files without a row.
+        None => files.first().and_then(name_of),
+    };
+    let key = key.and_then(|key| key.parse().ok()).ok_or(CandleError::Unnamed)?;
+    Ok((key, builder))
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn read_group(
+    file: &ParquetFile,
+    group: usize,
+    builder: &mut CandleBuilder,
+    key: &mut Option<String>,
+    stop: &CancellationToken,
+) -> Result<(), CandleError> {
+    let columns = columns(DataType::Trades);
+    let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let only = file.only_word(group, INSTRUMENT_KEY);
+    match &only {
+        Some(name) => same(key, Some(name.clone()))?,
+        None => names.push(INSTRUMENT_KEY),
+    }
+    file.read(group..group + 1, &names, |batch| {
+        if stop.is_cancelled() {
+            return Err(CandleError::Interrupted);
+        }
+        if only.is_none() {
+            for name in keys_of(file, &batch)? {
+                same(key, Some(name))?;
+            }
+        }
+        feed(builder, DataType::Trades, &batch)
+    })
+}
+
+fn same(known: &mut Option<String>, new: Option<String>) -> Result<(), CandleError> {
+    match (&*known, new) {
+        (Some(known), Some(new)) if *known != new => Err(CandleError::SeveralInstruments(known.clone(), new)),
+        (None, new) => {
+            *known = new;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whose rows a batch has.
+fn keys_of(file: &ParquetFile, batch: &RecordBatch) -> Result<Vec<String>, CandleError> {
+    let Some(column) = batch.column_by_name(INSTRUMENT_KEY) else {
+        return Ok(vec![name_of(file).ok_or(CandleError::Unnamed)?]);
+    };
+    let mut names: Vec<String> = match column.as_dictionary_opt::<Int32Type>() {
+        Some(words) => match words.values().as_string_opt::<i32>() {
+            Some(values) if values.len() == 1 => vec![values.value(0).to_owned()],
+            Some(values) => {
+                words.keys().iter().flatten().map(|key| values.value(key as usize).to_owned()).collect()
+            }
+            None => Vec::new(),
+        },
+        None => match column.as_string_opt::<i32>() {
+            Some(words) => words.iter().flatten().map(str::to_owned).collect(),
+            None => Vec::new(),
+        },
+    };
+    names.sort();
+    names.dedup();
+    if names.is_empty() && batch.num_rows() > 0 {
+        let reason = format!("is {}, not strings", column.data_type());
+        return Err(CandleError::Column { name: INSTRUMENT_KEY.to_owned(), reason });
+    }
+    Ok(names)
+}
+
+/// The key in a file's name, as in the lake.
+fn name_of(file: &ParquetFile) -> Option<String> {
+    let stem = file.path().file_stem()?.to_str()?;
+    stem.parse::<InstrumentKey>().ok().map(|key| key.to_string())
+}

@@ -1,0 +1,318 @@
+//! Which candles are to be made, of which objects, and which need not be.
+//!
+//! Files are cut by arrival, intervals by the exchange's clock: rows of a day lie in its own file and at the edges of its
+//! neighbours' files. So these are inputs too, and where one is lacking the candles at that edge are not final.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use futures::StreamExt;
+use mtdh_core::candle::{CANDLE_VERSION, CandleFacts, Fill, Timeframe};
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::{Partition, Shard};
+use mtdh_core::table::SCHEMA_VERSION;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::{Entry, Lake, LakeError, layout};
+
+use crate::error::EngineError;
+use crate::presence::{Presence, Trust, presence};
+use crate::query::Available;
+use crate::selection::Selection;
+
+/// Footers that are read at once.
+const CONCURRENT_FOOTERS: usize = 32;
+
+/// What candles are made of, where the lake has it: each group's first that it has.
+const SOURCES: [&[DataType]; 4] = [
+    &[DataType::Trades],
+    &[DataType::Liquidations],
+    &[DataType::DerivativeTicker],
+    &[DataType::BookSnapshot5, DataType::BookSnapshot25],
+];
+
+/// Whether candles are made that are up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remake {
+    /// Only those that are not there, or older than their inputs.
+    Outdated,
+    /// All.
+    All,
+}
+
+/// One instrument's candles of one day.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The day.
+    pub day: Day,
+    /// The instrument.
+    pub key: InstrumentKey,
+    /// Timeframes whose object is not there or out of date.
+    pub timeframes: Vec<Timeframe>,
+    /// What to do with intervals without trades.
+    pub fill: Fill,
+    /// The objects to read, in the order of data types, then days; those at the edges only where they have rows of the day.
+    pub(super) objects: Vec<Available>,
+    /// What the footer says of all inputs.
+    pub(super) inputs: Vec<String>,
+    /// The time of which all rows are at hand, microseconds since the Unix epoch, UTC.
+    pub(super) complete: Range<i64>,
+    /// Whether liquidations are at hand.
+    pub(super) has_liquidations: bool,
+    /// An object of the day that is there and cannot be trusted.
+    pub(super) untrusted: Option<(DataType, String)>,
+}
+
+impl Unit {
+    /// The unit's name, by which shards are told.
+    fn name(day: Day, key: &InstrumentKey) -> String {
+        format!("candles/{day}/{key}")
+    }
+}
+
+/// What a run would do.
+#[derive(Clone, Debug, Default)]
+pub struct CandlePlan {
+    /// Instrument-days with candles to make, in the order of days and keys.
+    pub units: Vec<Unit>,
+    /// Objects of candles that are up to date, by day and venue.
+    pub up_to_date: BTreeMap<(Day, String), usize>,
+    /// Instrument-days that another shard makes, by day and venue.
+    pub other_shard: BTreeMap<(Day, String), usize>,
+    /// Instrument-days that should have trades in the lake and have none.
+    pub without_trades: Vec<(Day, InstrumentKey)>,
+    /// Instruments that were asked for by name and are neither in a day's table nor in the lake.
+    pub unknown: Vec<(Day, String)>,
+}
+
+impl CandlePlan {
+    /// Objects to make.
+    pub fn objects(&self) -> usize {
+        self.units.iter().map(|unit| unit.timeframes.len()).sum()
+    }
+
+    /// Whether nothing of the lake, and nothing of its tables, is what was asked for.
+    pub fn is_about_nothing(&self) -> bool {
+        self.units.is_empty()
+            && self.up_to_date.is_empty()
+            && self.other_shard.is_empty()
+            && self.without_trades.is_empty()
+    }
+}
+
+/// A day of the lake: its objects, and its table if it has one.
+struct LakeDay {
+    there: BTreeMap<Partition, Presence>,
+    table: Option<Vec<Instrument>>,
+}
+
+impl LakeDay {
+    async fn read(lake: &Lake, day: Day, data_types: &[DataType]) -> Result<LakeDay, LakeError> {
+        let there = presence(lake, day, data_types, Trust::Report).await?;
+        Ok(LakeDay { there, table: lake.instruments(day).await? })
+    }
+
+    /// Whether the day's table has the venue and says that there is no such file.
+    fn has_none(&self, partition: &Partition) -> bool {
+        let Some(table) = &self.table else { return false };
+        let is_known = table.iter().any(|i| i.key.venue() == partition.key.venue());
+        let expects =
+            |i: &Instrument| i.key == partition.key && i.expected(partition.day).any(|p| p == *partition);
+        is_known && !table.iter().any(expects)
+    }
+}
+
+/// Plans the candles of a selection. Its data types say what is used besides trades.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn plan(
+    lake: &Lake,
+    selection: &Selection,
+    timeframes: &[Timeframe],
+    fill: Fill,
+    shard: Shard,
+    remake: Remake,
+) -> Result<CandlePlan, EngineError> {
+    let is_used = |t: &DataType| *t == DataType::Trades || selection.data_types.contains(t);
+    let used: Vec<DataType> = SOURCES.into_iter().flatten().copied().filter(is_used).collect();
+    let selection = Selection { data_types: used.clone(), ..selection.clone() };
+    let mut plan = CandlePlan::default();
+    let mut days: BTreeMap<Day, LakeDay> = BTreeMap::new();
+    for day in selection.days.days() {
+        days.retain(|known, _| *known >= day.previous());
+        for needed in [day.previous(), day, day.next()] {
+            if !days.contains_key(&needed) {
+                days.insert(needed, LakeDay::read(lake, needed, &used).await?);
+            }
+        }
+        let made = match remake {
+            Remake::Outdated => made(lake, day, timeframes).await?,
+            Remake::All => BTreeMap::new(),
+        };
+        let keys = meant(&selection, day, &days[&day], &mut plan);
+        let mut candidates = Vec::new();
+        for key in keys {
+            let place = (day, key.venue().to_owned());
+            let trades = Partition { day, data_type: DataType::Trades, key: key.clone() };
+            if !shard.holds(&Unit::name(day, &key)) {
+                *plan.other_shard.entry(place).or_default() += 1;
+            } else if days[&day].there.contains_key(&trades) {
+                let objects: Vec<_> =
+                    timeframes.iter().map(|t| (*t, made.get(&(*t, key.clone())).cloned())).collect();
+                candidates.push((unit(day, &key, fill, &days, &used), objects));
+            } else {
+                plan.without_trades.push((day, key));
+            }
+        }
+        let mut looked = futures::stream::iter(candidates)
+            .map(|(unit, objects)| outdated(lake, unit, objects))
+            .buffered(CONCURRENT_FOOTERS);
+        while let Some(looked) = looked.next().await {
+            let unit = looked?;
+            let fresh = timeframes.len() - unit.timeframes.len();
+            if fresh > 0 {
+                *plan.up_to_date.entry((day, unit.key.venue().to_owned())).or_default() += fresh;
+            }
+            if !unit.timeframes.is_empty() {
+                plan.units.push(unit);
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// The candles that the lake has of a day.
+async fn made(
+    lake: &Lake,
+    day: Day,
+    timeframes: &[Timeframe],
+) -> Result<BTreeMap<(Timeframe, InstrumentKey), Entry>, LakeError> {
+    let mut found = BTreeMap::new();
+    for timeframe in timeframes {
+        for entry in lake.list(&layout::candle_folder(day, *timeframe)).await? {
+            if let Some((_, timeframe, key)) = layout::parse_candles(&entry.path) {
+                found.insert((timeframe, key), entry);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The instruments that are meant: those whose trades the day's table expects, and those whose trades are there.
+fn meant(selection: &Selection, day: Day, of_day: &LakeDay, plan: &mut CandlePlan) -> Vec<InstrumentKey> {
+    let trades = |key: &InstrumentKey| Partition { day, data_type: DataType::Trades, key: key.clone() };
+    let table = of_day.table.as_deref().unwrap_or_default();
+    let expected = table.iter().filter(|i| selection.takes(i) && i.is_exported);
+    let expected = expected.filter(|i| i.expected(day).any(|p| p == trades(&i.key))).map(|i| i.key.clone());
+    let there =
+        of_day.there.keys().filter(|p| p.data_type == DataType::Trades && selection.takes_partition(p));
+    let keys: BTreeSet<InstrumentKey> = expected.chain(there.map(|p| p.key.clone())).collect();
+    let unmatched = selection.patterns.iter().filter(|pattern| {
+        !keys.iter().any(|key| pattern.matches(key)) && !table.iter().any(|i| pattern.matches(&i.key))
+    });
+    plan.unknown.extend(unmatched.map(|pattern| (day, pattern.to_string())));
+    keys.into_iter().take(selection.max_instruments.unwrap_or(usize::MAX)).collect()
+}
+
+/// Leaves out the timeframes whose object says that it was made of the same inputs in the same way.
+async fn outdated(
+    lake: &Lake,
+    mut unit: Unit,
+    objects: Vec<(Timeframe, Option<Entry>)>,
+) -> Result<Unit, LakeError> {
+    for (timeframe, entry) in objects {
+        let facts = match &entry {
+            None => None,
+            Some(entry) => match lake.candle_facts(entry).await {
+                Ok(facts) => Some(facts),
+                // What cannot be trusted is made again.
+                Err(LakeError::Parquet { .. } | LakeError::Facts { .. }) => None,
+                Err(error) => return Err(error),
+            },
+        };
+        let is_current = facts.is_some_and(|facts| {
+            let rows = facts.rows;
+            facts == unit.facts(timeframe, rows)
+        });
+        if !is_current {
+            unit.timeframes.push(timeframe);
+        }
+    }
+    Ok(unit)
+}
+
+impl Unit {
+    /// What the footer of one of its objects says.
+    pub(super) fn facts(&self, timeframe: Timeframe, rows: u64) -> CandleFacts {
+        CandleFacts {
+            key: self.key.clone(),
+            day: Some(self.day),
+            timeframe,
+            fill: self.fill,
+            inputs: self.inputs.clone(),
+            rows,
+            version: CANDLE_VERSION,
+        }
+    }
+}
+
+/// What an instrument-day's candles are made of.
+fn unit(day: Day, key: &InstrumentKey, fill: Fill, days: &BTreeMap<Day, LakeDay>, used: &[DataType]) -> Unit {
+    let mut unit = Unit {
+        day,
+        key: key.clone(),
+        timeframes: Vec::new(),
+        fill,
+        objects: Vec::new(),
+        inputs: Vec::new(),
+        complete: day.start_us()..day.end_us(),
+        has_liquidations: false,
+        untrusted: None,
+    };
+    for group in SOURCES {
+        let of = |data_type, day| Partition { day, data_type, key: key.clone() };
+        let is_there = |t: &&DataType| used.contains(t) && days[&day].there.contains_key(&of(**t, day));
+        let Some(data_type) = group.iter().find(is_there) else { continue };
+        unit.has_liquidations |= *data_type == DataType::Liquidations;
+        for near in [day.previous(), day, day.next()] {
+            let partition = of(*data_type, near);
+            let what = match days[&near].there.get(&partition) {
+                Some(Presence::Answered(available)) => {
+                    if reaches(available, day) {
+                        unit.objects.push((**available).clone());
+                    }
+                    version(available)
+                }
+                Some(Presence::Unreadable { reason }) if near == day => {
+                    unit.untrusted = Some((*data_type, reason.clone()));
+                    "cannot be trusted".to_owned()
+                }
+                _ if days[&near].has_none(&partition) => "none".to_owned(),
+                _ => {
+                    // The candles that touch this midnight may lack rows.
+                    if near < day {
+                        unit.complete.start += 1
+                    } else {
+                        unit.complete.end -= 1
+                    }
+                    "missing".to_owned()
+                }
+            };
+            unit.inputs.push(format!("{data_type} {near} {what}"));
+        }
+    }
+    unit
+}
+
+/// Whether an object has rows of a day, by the exchange's clock.
+fn reaches(available: &Available, day: Day) -> bool {
+    available.tally.timestamp.is_some_and(|(first, last)| first < day.end_us() && last >= day.start_us())
+}
+
+/// What tells one version of an object from another: the vendor's file and the columns that it was read into.
+fn version(available: &Available) -> String {
+    let sha256 = available.source_sha256.as_deref().unwrap_or("none");
+    let (status, rows) = (available.status, available.tally.rows_out);
+    format!("{status} sha256={sha256} rows={rows} schema={SCHEMA_VERSION}")
+}

@@ -1,0 +1,205 @@
+//! Makes the candles of a plan, several instruments at once.
+//!
+//! An instrument that fails is remembered and the others go on; what every other one would fail at as well ends the run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use mtdh_core::candle::CandleBuilder;
+use mtdh_core::partition::Status;
+use mtdh_lake::candles::CandleWriter;
+use mtdh_lake::read::ReadCost;
+use mtdh_lake::{Entry, Existing, Lake, layout};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::CandleError;
+use super::feed::{columns, feed};
+use super::plan::{CandlePlan, Unit};
+use crate::error::{EngineError, chain};
+use crate::progress::Progress;
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct CandleRun {
+    /// Where rows are read and candles go.
+    pub lake: Lake,
+    /// Instruments that are worked on at once.
+    pub workers: usize,
+    /// Counters for a face: an instrument-day is a file, a candle a row.
+    pub progress: Arc<Progress>,
+    /// Asks the run to end soon.
+    pub stop: CancellationToken,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CandleSummary {
+    /// Instrument-days whose candles were made.
+    pub instrument_days: usize,
+    /// Objects that were written.
+    pub objects: usize,
+    /// Objects that were up to date.
+    pub up_to_date: usize,
+    /// Instrument-days of other shards.
+    pub other_shard: usize,
+    /// Candles in the objects that were written.
+    pub candles: u64,
+    /// Those of them that are not final.
+    pub not_final: u64,
+    /// Trades of the day that they are made of.
+    pub trades: u64,
+    /// Instrument-days that should have trades in the lake and have none, as `2024-03-01 DERIBIT:PERP:BTC-USD`.
+    pub without_trades: Vec<String>,
+    /// Instrument-days that failed.
+    pub failures: Vec<CandleFailure>,
+    /// Instrument-days that were not begun because the run was asked to stop.
+    pub left: usize,
+}
+
+/// An instrument-day without candles.
+#[derive(Clone, Debug, Serialize)]
+pub struct CandleFailure {
+    /// The day.
+    pub day: String,
+    /// The instrument.
+    pub instrument_key: String,
+    /// Why, with the causes, in one line.
+    pub cause: String,
+}
+
+impl CandleSummary {
+    /// Whether the candles of everything that was asked for are in the lake.
+    pub fn is_clean(&self) -> bool {
+        self.failures.is_empty() && self.without_trades.is_empty() && self.left == 0
+    }
+}
+
+/// What came of one instrument-day.
+#[derive(Default)]
+struct Done {
+    objects: usize,
+    candles: u64,
+    not_final: u64,
+    trades: u64,
+}
+
+impl CandleRun {
+    /// Runs a plan.
+    ///
+    /// # Errors
+    /// When the run cannot go on at all: the lake's disk is full, or its store refuses.
+    pub async fn run(&self, plan: CandlePlan) -> Result<CandleSummary, EngineError> {
+        let name = |(day, key): &(mtdh_core::Day, mtdh_core::key::InstrumentKey)| format!("{day} {key}");
+        let mut summary = CandleSummary {
+            up_to_date: plan.up_to_date.values().sum(),
+            other_shard: plan.other_shard.values().sum(),
+            without_trades: plan.without_trades.iter().map(name).collect(),
+            left: plan.units.len(),
+            ..CandleSummary::default()
+        };
+        self.progress.expect_files(plan.units.len());
+        let work = plan.units.into_iter().map(|unit| {
+            let worker = self.clone();
+            let (day, key) = (unit.day.to_string(), unit.key.to_string());
+            async move {
+                if worker.stop.is_cancelled() {
+                    return (day, key, Err(CandleError::Interrupted));
+                }
+                let runtime = tokio::runtime::Handle::current();
+                // Most of it is arithmetic, which would hold up the runtime's own threads.
+                let making = tokio::task::spawn_blocking(move || runtime.block_on(worker.unit(&unit)));
+                let made = making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+                (day, key, made)
+            }
+        });
+        let mut outcomes = futures::stream::iter(work).buffered(self.workers.max(1));
+        while let Some((day, instrument_key, outcome)) = outcomes.next().await {
+            match outcome {
+                Ok(done) => {
+                    summary.instrument_days += 1;
+                    summary.objects += done.objects;
+                    summary.candles += done.candles;
+                    summary.not_final += done.not_final;
+                    summary.trades += done.trades;
+                    self.progress.file_done();
+                }
+                Err(CandleError::Interrupted) => continue,
+                Err(CandleError::Lake(error)) if error.is_fatal() => {
+                    self.stop.cancel();
+                    return Err(EngineError::Lake(error));
+                }
+                Err(error) => {
+                    let cause = chain(&error);
+                    tracing::info!(%day, instrument_key, cause, "candles failed");
+                    summary.failures.push(CandleFailure { day, instrument_key, cause });
+                    self.progress.file_failed();
+                }
+            }
+            summary.left -= 1;
+        }
+        Ok(summary)
+    }
+
+    async fn unit(&self, unit: &Unit) -> Result<Done, CandleError> {
+        if let Some((data_type, reason)) = &unit.untrusted {
+            let (data_type, day, reason) = (*data_type, unit.day, reason.clone());
+            return Err(CandleError::Untrusted { data_type, day, reason });
+        }
+        let mut builder = CandleBuilder::new(&unit.timeframes, unit.fill);
+        if unit.has_liquidations {
+            builder.expect_liquidations();
+        }
+        self.read(unit, &mut builder).await?;
+        let mut writers = BTreeMap::new();
+        for timeframe in &unit.timeframes {
+            let writer = CandleWriter::new(&unit.key, *timeframe, self.lake.stage()?);
+            writers.insert(*timeframe, writer.map_err(CandleError::Write)?);
+        }
+        let mut done = Done::default();
+        let mut outcome = Ok(());
+        let longest = unit.timeframes.iter().max().copied();
+        builder.advance(unit.day.end_us(), unit.complete.clone(), |timeframe, candle| {
+            done.candles += 1;
+            done.not_final += u64::from(!candle.is_final);
+            done.trades += if Some(timeframe) == longest { candle.trade_count } else { 0 };
+            if let Some(writer) = writers.get_mut(&timeframe)
+                && outcome.is_ok()
+            {
+                outcome = writer.push(candle);
+            }
+        });
+        outcome.map_err(CandleError::Write)?;
+        for (timeframe, writer) in writers {
+            let facts = unit.facts(timeframe, writer.rows());
+            let stage = writer.finish(&facts).map_err(CandleError::Write)?;
+            let path = layout::candles(unit.day, timeframe, &unit.key);
+            self.lake.publish(&path, stage, Existing::Replace).await?;
+            done.objects += 1;
+        }
+        self.progress.add_rows(done.candles);
+        Ok(done)
+    }
+
+    /// Reads the day's rows, and those of the neighbours' files that lie in the day, in the order of their arrival.
+    async fn read(&self, unit: &Unit, builder: &mut CandleBuilder) -> Result<(), CandleError> {
+        let cost = Arc::new(ReadCost::default());
+        for object in unit.objects.iter().filter(|object| object.status == Status::Stored) {
+            let data_type = object.partition.data_type;
+            let columns = columns(data_type);
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let entry = Entry { path: layout::partition(&object.partition), bytes: object.bytes };
+            let day = unit.day.start_us()..unit.day.end_us();
+            let take = |batch| {
+                if self.stop.is_cancelled() {
+                    return Err(CandleError::Interrupted);
+                }
+                feed(builder, data_type, &batch)
+            };
+            self.lake.read_between(&entry, "timestamp", day, Some(&columns), &cost, take).await?;
+        }
+        self.progress.add_bytes(cost.bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Candles to Parquet. Their columns are those of [`mtdh_core::candle::COLUMNS`], behind whose they are and how long.
+
+use std::io::Write;
+use std::sync::{Arc, LazyLock};
+
+use arrow_array::{
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt64Array,
+};
+use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
+use mtdh_core::candle::{COLUMNS, Candle, CandleFacts, Get, Timeframe};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::table::{INSTRUMENT_KEY, word_type};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use crate::write::base_properties;
+
+/// The schema of a candle table: `instrument_key`, `timeframe`, then the columns of a candle.
+pub fn schema() -> &'static SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let words = [INSTRUMENT_KEY, "timeframe"].map(|name| Field::new(name, word_type(), false));
+        let columns = COLUMNS.iter().map(|c| Field::new(c.name, arrow_type(c.get), c.nullable));
+        Arc::new(Schema::new(words.into_iter().chain(columns).collect::<Vec<_>>()))
+    });
+    &SCHEMA
+}
+
+fn arrow_type(get: Get) -> ArrowType {
+    match get {
+        Get::Time(_) => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Get::Number(_) => ArrowType::Float64,
+        Get::Count(_) => ArrowType::UInt64,
+        Get::Flag(_) => ArrowType::Boolean,
+    }
+}
+
+/// Candles that are kept until they are encoded together.
+const BATCH_ROWS: usize = 4_096;
+
+/// Writes the candles of one object.
+pub struct CandleWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    words: [ArrayRef; 2],
+    waiting: Vec<Candle>,
+    rows: u64,
+}
+
+impl<W: Write + Send> CandleWriter<W> {
+    /// Starts an object of an instrument and a timeframe.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn new(key: &InstrumentKey, timeframe: Timeframe, out: W) -> Result<CandleWriter<W>, ParquetError> {
+        let word = |text: String| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+        Ok(CandleWriter {
+            writer: ArrowWriter::try_new(out, schema().clone(), Some(properties()))?,
+            words: [word(key.to_string()), word(timeframe.to_string())],
+            waiting: Vec::new(),
+            rows: 0,
+        })
+    }
+
+    /// Candles so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Appends a candle.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn push(&mut self, candle: Candle) -> Result<(), ParquetError> {
+        self.waiting.push(candle);
+        self.rows += 1;
+        if self.waiting.len() == BATCH_ROWS { self.encode() } else { Ok(()) }
+    }
+
+    fn encode(&mut self) -> Result<(), ParquetError> {
+        let candles = std::mem::take(&mut self.waiting);
+        let word = |word: &ArrayRef| -> ArrayRef {
+            Arc::new(DictionaryArray::new(Int32Array::from(vec![0; candles.len()]), word.clone()))
+        };
+        let mut arrays: Vec<ArrayRef> = self.words.iter().map(word).collect();
+        arrays.extend(COLUMNS.iter().map(|column| array(column.get, &candles)));
+        self.writer.write(&RecordBatch::try_new(schema().clone(), arrays)?)
+    }
+
+    /// Ends the object with the facts that its footer tells. Returns what was written to.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn finish(mut self, facts: &CandleFacts) -> Result<W, ParquetError> {
+        self.encode()?;
+        for (name, value) in facts.to_pairs() {
+            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
+        self.writer.into_inner()
+    }
+}
+
+fn array(get: Get, candles: &[Candle]) -> ArrayRef {
+    match get {
+        Get::Time(get) => {
+            let times = candles.iter().map(get).collect::<TimestampMicrosecondArray>();
+            Arc::new(times.with_timezone("UTC"))
+        }
+        Get::Number(get) => Arc::new(candles.iter().map(get).collect::<Float64Array>()),
+        Get::Count(get) => Arc::new(candles.iter().map(get).collect::<UInt64Array>()),
+        Get::Flag(get) => Arc::new(candles.iter().map(get).collect::<BooleanArray>()),
+    }
+}
+
+fn properties() -> WriterProperties {
+    base_properties().set_compression(Compression::SNAPPY).build()
+}

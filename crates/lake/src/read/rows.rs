@@ -1,0 +1,210 @@
+//! The rows of objects: slices of time that fetch only the row groups, pages and columns they need.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::{DataType as ArrowType, Field, Schema, TimeUnit};
+use arrow_select::filter::filter_record_batch;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use super::{ObjectReader, ReadCost, failure};
+use crate::error::LakeError;
+use crate::store::{Entry, Lake};
+
+/// Rows of an object, batch by batch, in its order.
+pub type Batches = BoxStream<'static, Result<RecordBatch, LakeError>>;
+
+impl Lake {
+    /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and
+    /// gives them to `take` batch by batch, in the object's order. What it cost is added to `cost`.
+    ///
+    /// # Errors
+    /// When the store fails, the object is no Parquet file or of another shape, or `take` fails.
+    pub async fn read_slice<E: From<LakeError>>(
+        &self,
+        entry: &Entry,
+        arrived_us: Range<i64>,
+        cost: &Arc<ReadCost>,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.read_between(entry, ARRIVAL, arrived_us, None, cost, take).await
+    }
+
+    /// The same for an object of which only the path is known. Gives its size; nothing when it is not there.
+    ///
+    /// # Errors
+    /// As [`Lake::read_slice`].
+    pub async fn read_slice_at<E: From<LakeError>>(
+        &self,
+        path: &Path,
+        arrived_us: Range<i64>,
+        cost: &Arc<ReadCost>,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<Option<u64>, E> {
+        let Some(reader) = self.open_at(path, cost).await? else { return Ok(None) };
+        let bytes = reader.bytes;
+        give(batches(reader, path, ARRIVAL, arrived_us, None).await?, take).await?;
+        Ok(Some(bytes))
+    }
+
+    /// The same by either clock (`timestamp` or `local_timestamp`), and of some columns only: those named in `columns`,
+    /// among which must be the clock; null: all of them.
+    ///
+    /// # Errors
+    /// As [`Lake::read_slice`], and when a column that is named is not there.
+    pub async fn read_between<E: From<LakeError>>(
+        &self,
+        entry: &Entry,
+        clock: &str,
+        within_us: Range<i64>,
+        columns: Option<&[&str]>,
+        cost: &Arc<ReadCost>,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let reader = self.reader(entry, cost)?;
+        give(batches(reader, &entry.path, clock, within_us, columns).await?, take).await
+    }
+
+    /// The same rows as [`Lake::read_slice`], for those who ask for a batch at a time.
+    ///
+    /// # Errors
+    /// When the store fails, the object is no Parquet file or of another shape.
+    pub async fn batches(
+        &self,
+        entry: &Entry,
+        arrived_us: Range<i64>,
+        cost: &Arc<ReadCost>,
+    ) -> Result<Batches, LakeError> {
+        batches(self.reader(entry, cost)?, &entry.path, ARRIVAL, arrived_us, None).await
+    }
+}
+
+async fn give<E: From<LakeError>>(
+    mut batches: Batches,
+    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    while let Some(batch) = batches.try_next().await? {
+        take(batch)?;
+    }
+    Ok(())
+}
+
+/// The rows of an object whose `clock` lies in a range.
+async fn batches(
+    mut reader: ObjectReader,
+    path: &Path,
+    clock: &str,
+    within_us: Range<i64>,
+    columns: Option<&[&str]>,
+) -> Result<Batches, LakeError> {
+    let metadata = reader.get_metadata(None).await.map_err(|e| failure(path, e))?;
+    let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())
+        .map_err(|e| failure(path, e))?;
+    let checked = check_clock(arrow.schema(), clock).and_then(|()| has_columns(arrow.schema(), columns));
+    if let Err(reason) = checked {
+        return Err(LakeError::WrongTable { path: path.to_string(), reason });
+    }
+    let (row_groups, selection) = overlapping(&metadata, clock, &within_us);
+    if row_groups.is_empty() {
+        return Ok(futures::stream::empty().boxed());
+    }
+    let projection = match columns {
+        None => ProjectionMask::all(),
+        Some(names) => {
+            ProjectionMask::columns(metadata.file_metadata().schema_descr(), names.iter().copied())
+        }
+    };
+    let batches = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
+        .with_projection(projection)
+        .with_row_groups(row_groups)
+        .with_row_selection(selection)
+        .build()
+        .map_err(|e| failure(path, e))?;
+    let (path, clock) = (path.clone(), clock.to_owned());
+    let kept = batches.map(move |batch| {
+        let batch = batch.map_err(|e| failure(&path, e))?;
+        match within(&batch, &clock, &within_us) {
+            None => Ok(batch),
+            Some(within) => filter_record_batch(&batch, &within).map_err(|e| failure(&path, e.into())),
+        }
+    });
+    Ok(kept.try_filter(|batch| futures::future::ready(batch.num_rows() > 0)).boxed())
+}
+
+const ARRIVAL: &str = "local_timestamp";
+
+/// A clock of another unit, as other programs write it, would be compared with the wrong numbers.
+fn check_clock(schema: &Schema, clock: &str) -> Result<(), String> {
+    match schema.field_with_name(clock).map(Field::data_type) {
+        Ok(ArrowType::Timestamp(TimeUnit::Microsecond, _)) | Err(_) => Ok(()),
+        Ok(other) => Err(format!("its column `{clock}` is {other}, not microseconds")),
+    }
+}
+
+fn has_columns(schema: &Schema, columns: Option<&[&str]>) -> Result<(), String> {
+    let lacking = columns.into_iter().flatten().find(|name| schema.field_with_name(name).is_err());
+    lacking.map_or(Ok(()), |name| Err(format!("it has no column `{name}`")))
+}
+
+/// Which rows lie in the range; null: all.
+fn within(batch: &RecordBatch, clock: &str, within_us: &Range<i64>) -> Option<BooleanArray> {
+    let times = batch.column_by_name(clock)?.as_primitive::<TimestampMicrosecondType>();
+    let is_whole = times.values().iter().all(|t| within_us.contains(t));
+    (!is_whole).then(|| times.values().iter().map(|t| Some(within_us.contains(t))).collect())
+}
+
+/// The row groups that may hold rows of the range, and in them the rows of the pages that may. Without statistics
+/// everything may.
+fn overlapping(
+    metadata: &ParquetMetaData,
+    clock: &str,
+    within_us: &Range<i64>,
+) -> (Vec<usize>, RowSelection) {
+    let columns = metadata.file_metadata().schema_descr();
+    let column = (0..columns.num_columns()).find(|i| columns.column(*i).name() == clock);
+    let may_hold = |min: i64, max: i64| min < within_us.end && max >= within_us.start;
+    let mut groups = Vec::new();
+    let mut pages: Vec<Range<usize>> = Vec::new();
+    let mut rows_before = 0;
+    for (index, group) in metadata.row_groups().iter().enumerate() {
+        let rows = group.num_rows().max(0) as usize;
+        let page_bounds = column.and_then(|column| page_bounds(metadata, index, column, rows));
+        let bounds = page_bounds.unwrap_or_else(|| vec![(0..rows, i64::MIN, i64::MAX)]);
+        let kept = bounds.into_iter().filter(|(_, min, max)| may_hold(*min, *max)).map(|(range, ..)| range);
+        let kept: Vec<Range<usize>> = kept.map(|r| rows_before + r.start..rows_before + r.end).collect();
+        if !kept.is_empty() {
+            groups.push(index);
+            pages.extend(kept);
+            rows_before += rows;
+        }
+    }
+    (groups, RowSelection::from_consecutive_ranges(pages.into_iter(), rows_before))
+}
+
+/// For each page of a column its rows within the group and its smallest and largest value.
+fn page_bounds(
+    metadata: &ParquetMetaData,
+    group: usize,
+    column: usize,
+    rows: usize,
+) -> Option<Vec<(Range<usize>, i64, i64)>> {
+    let ColumnIndexMetaData::INT64(index) = metadata.column_index()?.get(group)?.get(column)? else {
+        return None;
+    };
+    let pages = metadata.offset_index()?.get(group)?.get(column)?.page_locations();
+    let starts: Vec<usize> = pages.iter().map(|p| p.first_row_index.max(0) as usize).collect();
+    let ends = starts.iter().skip(1).copied().chain([rows]);
+    let ranges = starts.iter().zip(ends).map(|(start, end)| *start..end);
+    let values = index.min_values().iter().zip(index.max_values());
+    Some(ranges.zip(values).map(|(range, (min, max))| (range, *min, *max)).collect())
+}
