@@ -4,6 +4,7 @@
 //! [`table`] for what is stored, [`key`] for how an instrument is named, [`facts`] for what an object says of
 //! itself.
 
+pub mod check;
 pub mod day;
 pub mod facts;
 pub mod instrument;

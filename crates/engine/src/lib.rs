@@ -3,6 +3,7 @@
 //! Not for talking to people: nothing here prints. Start with [`instruments`], [`plan`], [`ingest`] and [`validate`],
 //! the way of the main job; [`query`] reads the lake, [`convert_file`] a user's own file.
 
+pub mod check;
 pub mod connection;
 pub mod convert;
 pub mod convert_file;

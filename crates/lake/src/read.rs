@@ -1,5 +1,6 @@
 //! Reading partitions: footers, and slices of time that fetch only the row groups and pages they need.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use mtdh_core::facts::Facts;
 use object_store::path::Path;
@@ -177,6 +179,20 @@ impl Lake {
         Ok(Footer { facts, rows, schema })
     }
 
+    /// The key-value pairs and the columns of any Parquet file's footer, also of one that mtdh did not write.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is no Parquet file.
+    pub async fn pairs(&self, entry: &Entry) -> Result<(BTreeMap<String, String>, SchemaRef), LakeError> {
+        let parquet = |error| failure(&entry.path, error);
+        let metadata = self.reader(entry, &Arc::default())?.get_metadata(None).await.map_err(parquet)?;
+        let arrow =
+            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+        let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+        let pairs = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)));
+        Ok((pairs.collect(), arrow.schema().clone()))
+    }
+
     /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and
     /// gives them to `take` batch by batch, in the object's order. What it cost is added to `cost`.
     ///
@@ -189,32 +205,64 @@ impl Lake {
         cost: &Arc<ReadCost>,
         mut take: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        let parquet = |error| E::from(failure(&entry.path, error));
+        let mut batches = self.batches(entry, arrived_us, cost).await?;
+        while let Some(batch) = batches.try_next().await? {
+            take(batch)?;
+        }
+        Ok(())
+    }
+
+    /// The same rows as [`Lake::read_slice`], for those who ask for a batch at a time.
+    ///
+    /// # Errors
+    /// When the store fails, the object is no Parquet file or of another shape.
+    pub async fn batches(
+        &self,
+        entry: &Entry,
+        arrived_us: Range<i64>,
+        cost: &Arc<ReadCost>,
+    ) -> Result<Batches, LakeError> {
+        let path = entry.path.clone();
         let mut reader = self.reader(entry, cost)?;
-        let metadata = reader.get_metadata(None).await.map_err(parquet)?;
-        let arrow =
-            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+        let metadata = reader.get_metadata(None).await.map_err(|e| failure(&path, e))?;
+        let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())
+            .map_err(|e| failure(&path, e))?;
         if let Err(reason) = check_arrival(arrow.schema()) {
-            return Err(E::from(LakeError::WrongTable { path: entry.path.to_string(), reason }));
+            return Err(LakeError::WrongTable { path: path.to_string(), reason });
         }
         let (row_groups, selection) = overlapping(&metadata, &arrived_us);
         if row_groups.is_empty() {
-            return Ok(());
+            return Ok(futures::stream::empty().boxed());
         }
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
             .with_projection(ProjectionMask::all())
             .with_row_groups(row_groups)
             .with_row_selection(selection);
-        let mut batches = builder.build().map_err(parquet)?.boxed();
-        while let Some(batch) = batches.try_next().await.map_err(parquet)? {
+        let batches = builder.build().map_err(|e| failure(&path, e))?;
+        let kept = batches.map(move |batch| {
+            let batch = batch.map_err(|e| failure(&path, e))?;
             let within = within(&batch, &arrived_us);
-            let kept = filter_record_batch(&batch, &within).map_err(|e| parquet(e.into()))?;
-            if kept.num_rows() > 0 {
-                take(kept)?;
-            }
-        }
-        Ok(())
+            filter_record_batch(&batch, &within).map_err(|e| failure(&path, e.into()))
+        });
+        Ok(kept.try_filter(|batch| futures::future::ready(batch.num_rows() > 0)).boxed())
     }
+}
+
+/// Rows of an object, batch by batch, in its order.
+pub type Batches = BoxStream<'static, Result<RecordBatch, LakeError>>;
+
+/// A Parquet file of the user's, outside any lake: as a lake of its folder, and the entry in it.
+///
+/// # Errors
+/// When there is no such file, or its name is none that a lake can have.
+pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeError> {
+    let missing = || LakeError::NoFolder(file.to_owned());
+    let file = file.canonicalize().map_err(|_| missing())?;
+    let (folder, name) = file.parent().zip(file.file_name()).ok_or_else(missing)?;
+    let lake = Lake::open(&folder.to_string_lossy(), &Default::default())?;
+    let path = Path::parse(name.to_string_lossy()).map_err(|_| missing())?;
+    let entry = lake.entry(&path).await?.ok_or_else(missing)?;
+    Ok((lake, entry))
 }
 
 const ARRIVAL: &str = "local_timestamp";

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use mtdh_core::Day;
+use mtdh_core::check::grade::Grade;
 use mtdh_core::facts::{Facts, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
@@ -33,6 +34,10 @@ pub struct Available {
     pub source_sha256: Option<String>,
     /// The vendor's entity tag, as in the footer.
     pub source_etag: Option<String>,
+    /// The partition's grade by the last `mtdh check all`; null: not checked since the object came.
+    pub grade: Option<Grade>,
+    /// The grade of the instrument's whole day by the same check; null: as `grade`.
+    pub day_grade: Option<Grade>,
 }
 
 impl Available {
@@ -46,6 +51,15 @@ impl Available {
             reason: facts.reason.clone(),
             source_sha256: facts.origin.sha256.clone(),
             source_etag: facts.origin.etag.clone(),
+            grade: None,
+            day_grade: None,
+        }
+    }
+
+    /// Takes the grades of an older line of the same partition, if it is of the same object.
+    pub fn keep_grades(&mut self, older: &Available) {
+        if self.bytes == older.bytes && self.source_sha256 == older.source_sha256 {
+            (self.grade, self.day_grade) = (older.grade, older.day_grade);
         }
     }
 }
@@ -83,6 +97,8 @@ fn available_table(rows: &[Available]) -> RecordBatch {
     columns.maybe_count("arrival_regressions", all().map(|r| Some(r.tally.arrival_regressions)));
     columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
     columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
+    columns.maybe_text("grade", all().map(|r| r.grade.map(Grade::name)));
+    columns.maybe_text("day_grade", all().map(|r| r.day_grade.map(Grade::name)));
     columns.maybe_count("schema_version", all().map(|_| Some(u64::from(SCHEMA_VERSION))));
     columns.finish().expect("columns made from one list have one length")
 }
@@ -113,6 +129,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
         (count("bytes")?, count("inexact_numbers")?, count("arrival_regressions")?);
     let (first, last) = (cells.time("timestamp_min")?, cells.time("timestamp_max")?);
     let (first_local, last_local) = (cells.time("local_timestamp_min")?, cells.time("local_timestamp_max")?);
+    let (grade, day_grade) = (cells.added_text("grade")?, cells.added_text("day_grade")?);
     let read = |(row, partition)| {
         Ok(Available {
             partition,
@@ -132,6 +149,8 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
             reason: reason(row).map(str::to_owned),
             source_sha256: sha256(row).map(str::to_owned),
             source_etag: etag(row).map(str::to_owned),
+            grade: grade(row).and_then(Grade::from_name),
+            day_grade: day_grade(row).and_then(Grade::from_name),
         })
     };
     partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect()
@@ -279,6 +298,8 @@ mod tests {
             reason: None,
             source_sha256: Some("ab".into()),
             source_etag: None,
+            grade: Some(Grade::Degraded),
+            day_grade: Some(Grade::Bad),
         };
         let day = row.partition.day;
         lake.update_available(day, |rows| {

@@ -1,5 +1,6 @@
 //! The verbs, one file each; what several share stands here.
 
+mod check;
 mod convert;
 mod demo;
 mod download;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Plan(args) => download::plan(session, args).await,
         Command::Download(args) => download::run(session, args).await,
         Command::Validate(args) => validate::run(&session, args).await,
+        Command::Check(args) => check::run(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,

@@ -1,0 +1,8 @@
+//! The report as one self-contained page for people.
+
+use super::Document;
+
+/// The page.
+pub fn page(document: &Document) -> String {
+    document.subject.clone()
+}
