@@ -11,7 +11,7 @@ mod subject;
 use std::collections::BTreeMap;
 
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{Finding, Group, Incident, Settings, Severity};
+use mtdh_core::check::{self, Check, Finding, Group, Incident, Settings, Severity};
 use mtdh_core::partition::{Partition, Status};
 
 /// Which checks, and how strict.
@@ -31,6 +31,12 @@ impl CheckPlan {
     /// Whether a group is checked.
     pub fn has(&self, group: Group) -> bool {
         self.groups.contains(&group)
+    }
+
+    /// The checks. Silences that are explained one by one are not told twice.
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
+        let is_told_elsewhere = |check: &&Check| check.name == "silence" && self.has(Group::Gaps);
+        check::all().filter(move |check| self.has(check.group) && !is_told_elsewhere(check))
     }
 
     /// Whether what is found is enough to give grades: every group that grades are made from.

@@ -195,15 +195,14 @@ pub(crate) fn expected(
     let mut all = Vec::new();
     for instrument in selection.instruments(table) {
         for partition in instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type)) {
-            let (status, unreadable, rows_rejected) = match there.get(&partition) {
-                Some(Presence::Answered(available)) => {
-                    (available.status, None, available.tally.rows_rejected)
+            all.push(match there.get(&partition) {
+                Some(presence) => presence.expected(&partition),
+                None => {
+                    let status =
+                        if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
+                    Expected { partition, status, unreadable: None, rows_rejected: 0 }
                 }
-                Some(Presence::Unreadable { reason }) => (Status::Missing, Some(reason.clone()), 0),
-                None if instrument.is_exported => (Status::Missing, None, 0),
-                None => (Status::NotExportedYet, None, 0),
-            };
-            all.push(Expected { partition, status, unreadable, rows_rejected });
+            });
         }
     }
     all

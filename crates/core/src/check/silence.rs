@@ -48,10 +48,10 @@ pub const CHECKS: &[Check] = &[
                 meaning: "how much longer these two are on venues that mtdh does not take by default",
             },
             Parameter {
-                name: "min_rows",
+                name: "min_pauses",
                 default: 20.0,
-                unit: "rows",
-                meaning: "with fewer rows in the day nothing is said, since their pace is not known",
+                unit: "pauses",
+                meaning: "with fewer pauses between arrivals in the day nothing is said, since the pace is not known",
             },
         ],
         text: "No row arrived for longer than the venue and the instrument's own activity explain. The threshold of an instrument, \
@@ -119,7 +119,7 @@ pub struct Pace {
     pub rows: u64,
     /// Arrival of the first and the last row, microseconds since the Unix epoch, UTC; null: no rows.
     pub ends_us: Option<(i64, i64)>,
-    /// Pauses above this are silences, microseconds; null: too few rows to know.
+    /// Pauses above this are silences, microseconds; null: too few pauses to know.
     pub threshold_us: Option<i64>,
     /// The silences, in order.
     pub silences: Vec<Silence>,
@@ -172,7 +172,7 @@ impl Seconds {
 pub struct Watch {
     factor: f64,
     floor_us: i64,
-    min_rows: u64,
+    min_pauses: u64,
     rows: u64,
     first_us: Option<i64>,
     last_us: i64,
@@ -194,7 +194,7 @@ impl Watch {
         Watch {
             factor: values.get("factor"),
             floor_us: (floor_s * slack * 1e6) as i64,
-            min_rows: if has_pace(data_type) { values.get("min_rows") as u64 } else { u64::MAX },
+            min_pauses: if has_pace(data_type) { values.get("min_pauses") as u64 } else { u64::MAX },
             rows: 0,
             first_us: None,
             last_us: i64::MIN,
@@ -271,7 +271,7 @@ impl Watch {
     /// Ends. `within_us` is the time in which rows were to be expected.
     pub fn finish(mut self, within_us: Option<Range<i64>>) -> Pace {
         let ends_us = self.first_us.map(|first| (first, self.last_us));
-        let has_pace = self.rows >= self.min_rows;
+        let has_pace = self.pauses.iter().sum::<u64>() >= self.min_pauses;
         let threshold_us = has_pace.then(|| self.floor_us.max((self.factor * self.quantile_us()) as i64));
         if let (Some(within), Some((first, last))) = (&within_us, ends_us) {
             self.keep(within.start, first - within.start);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use mtdh_core::check::completeness::{DayOfLake, Expected};
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{self, Finding, Group, Incident, Run, Severity};
+use mtdh_core::check::{Finding, Group, Incident, Run, Severity};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
@@ -92,7 +92,15 @@ async fn check_day(
     let table = lake.instruments(day).await?;
     let instruments = table.as_deref().unwrap_or_default();
     let there = presence(lake, day, &DataType::ALL, Trust::Report).await?;
-    let expected = expected(selection, instruments, &there, day);
+    let mut expected = expected(selection, instruments, &there, day);
+    let meant = meant(selection, rows_of, instruments, &there, &expected);
+    let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
+    // What nobody expected but is there must be readable all the same.
+    expected.extend(there.iter().filter_map(|(partition, presence)| {
+        let is_meant =
+            meant.get(&partition.key).is_some_and(|types| types.contains_key(&partition.data_type));
+        (is_meant && !known.contains(partition)).then(|| presence.expected(partition))
+    }));
     if plan.has(Group::Completeness) {
         let facts = DayOfLake {
             day,
@@ -104,14 +112,13 @@ async fn check_day(
             not_in_table: &selection.unmatched(instruments).collect::<Vec<_>>(),
             partitions: &expected,
         };
-        for check in check::all().filter(|c| plan.has(c.group)) {
+        for check in plan.checks() {
             if let Run::Lake(run) = check.run {
                 report.findings.extend(run(&facts));
                 *report.looked_at.entry(check.name).or_default() += 1;
             }
         }
     }
-    let meant = meant(selection, rows_of, instruments, &there, &expected);
     let mut statuses = BTreeMap::new();
     let mut tasks: JoinSet<Result<(Option<InstrumentKey>, Outcome), LakeError>> = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
@@ -129,7 +136,7 @@ async fn check_day(
         statuses
             .extend(partitions.iter().map(|(t, s)| (Partition { day, data_type: *t, key: key.clone() }, *s)));
         let instrument = instruments.iter().find(|i| i.key == key);
-        let subject = subject(lake, day, key, instrument, &partitions, &there).await?;
+        let subject = subject(lake, plan, day, key, instrument, &partitions, &there).await?;
         let plan = plan.clone();
         tasks.spawn(async move {
             let key = subject.key.clone();
@@ -191,6 +198,7 @@ fn meant(
 
 async fn subject(
     lake: &Lake,
+    plan: &CheckPlan,
     day: Day,
     key: InstrumentKey,
     instrument: Option<&Instrument>,
@@ -204,6 +212,11 @@ async fn subject(
             Some(Presence::Answered(available)) if available.tally.rows_out > 0 => {
                 let entry = Entry { path: layout::partition(&partition), bytes: available.bytes };
                 Some(lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await)
+            }
+            // The group completeness tells it otherwise.
+            Some(Presence::Unreadable { reason }) if !plan.has(Group::Completeness) => {
+                let path = layout::partition(&partition).to_string();
+                Some(Err(LakeError::WrongTable { path, reason: reason.clone() }))
             }
             _ => None,
         };

@@ -4,6 +4,7 @@
 
 pub mod form;
 mod html;
+mod plot;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -183,7 +184,7 @@ pub struct Head {
 impl Document {
     /// The report of a run.
     pub fn new(head: &Head, plan: &CheckPlan, report: &CheckReport) -> Document {
-        let checks = check::all().filter(|check| plan.has(check.group)).map(|check| CheckLine {
+        let checks = plan.checks().map(|check| CheckLine {
             name: check.name,
             group: check.group.name(),
             looked_at: report.looked_at.get(check.name).copied().unwrap_or_default(),

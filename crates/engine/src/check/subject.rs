@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use futures::TryStreamExt;
 use mtdh_core::check::silence::Watch;
 use mtdh_core::check::{
-    self, Check, Finding, Found, Group, InstrumentDay, PartitionFacts, RowCheck, Rows, Run, Scope, find,
+    Check, Finding, Found, InstrumentDay, PartitionFacts, RowCheck, Rows, Run, Scope, find,
 };
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
@@ -137,7 +137,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
         partitions: &facts,
         now_us: plan.now_us,
     };
-    for check in chosen(plan) {
+    for check in plan.checks() {
         if let Run::Day(run) = check.run {
             outcome.looked_at.push(check.name);
             let found = run(&day, &plan.settings.values(check));
@@ -149,17 +149,12 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     Ok(outcome)
 }
 
-/// The checks of the plan. Silences that are explained one by one are not told twice.
-fn chosen(plan: &CheckPlan) -> impl Iterator<Item = &'static Check> {
-    check::all().filter(|check| plan.has(check.group) && !(check.name == "silence" && plan.has(Group::Gaps)))
-}
-
 fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Running> {
     let readable = |data_type: DataType| {
         subject.partitions.iter().any(|part| part.data_type == data_type && part.rows.is_some())
     };
     let mut running = Vec::new();
-    for check in chosen(plan) {
+    for check in plan.checks() {
         let scope = |data_type| Scope {
             key: subject.key.as_ref(),
             data_type,
