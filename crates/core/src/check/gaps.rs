@@ -6,6 +6,10 @@ use super::{Check, Found, Group, Incident, InstrumentDay, Run, Severity, Values}
 use crate::partition::Status;
 use crate::table::DataType;
 
+/// Messages of several kinds do not end and begin in the same moment: so much at either end of a silence is not looked at
+/// in other data types, microseconds.
+const EDGE_US: i64 = 1_000_000;
+
 /// What a silence can come from, in the order in which it is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -56,11 +60,12 @@ pub const CHECKS: &[Check] = &[Check {
     text: "Each silence (see `silence` for which pauses are) is told with what explains it. `not_exported`: the vendor has not \
            exported the day, so that nothing is there. `before_listing`, `after_expiry`: what lies within the instrument's life \
            is no longer than the threshold. `incident`: the vendor's incident reports of the venue cover it, but for a rest that \
-           is no longer than the threshold. `no_trading`: no row of any other data type of the instrument arrived meanwhile, and \
+           is no longer than the threshold. `no_trading`: no row of any other data type of the instrument arrived meanwhile, but for a second at either end, and \
            there is one that has rows on that day. `unknown`: none of these; only these are warnings, the others are told as \
            `info`. A recorder that fails without a report silences all data types at once and is told as `no_trading`. A partition \
-           that is missing is one silence of a whole day, as is an empty one of a data type with a pace whose instrument has \
-           rows of others; empty trades are none, since nobody may have traded.",
+           that is not exported is one silence of a whole day. So is a missing one, but only where something explains it, since \
+           `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
+           empty trades are none, since nobody may have traded.",
     run: Run::Day(gaps),
 }];
 
@@ -68,7 +73,12 @@ fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
     let mut all = Vec::new();
     for partition in day.partitions {
         if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
-            all.push((partition.data_type, found(day, partition.data_type, partition.status, &silence, 0)));
+            let found = found(day, partition.data_type, partition.status, &silence, 0);
+            // That it is missing `missing_partition` tells; here it matters only when something explains it.
+            let is_explained = found.severity == Some(Severity::Info);
+            if is_explained || partition.status != Status::Missing {
+                all.push((partition.data_type, found));
+            }
         }
         let Some(pace) = &partition.pace else { continue };
         for silence in &pace.silences {
@@ -147,7 +157,7 @@ pub fn explain(
     }
     let is_witness = |other: DataType| other != data_type && has_pace(other);
     let witnesses: Vec<_> = day.paces().filter(|(other, pace)| is_witness(*other) && pace.rows > 0).collect();
-    let active = witnesses.iter().find(|(_, pace)| pace.is_active_within(from, to));
+    let active = witnesses.iter().find(|(_, pace)| pace.is_active_within(from + EDGE_US, to - EDGE_US));
     match (witnesses.first(), active) {
         (Some(_), None) => {
             (Cause::NoTrading, "nothing arrived of the instrument's other data types either".to_owned())

@@ -3,6 +3,7 @@
 // Helpers of tests are tests too, which clippy does not see.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod checks;
 mod contracts;
 mod defects;
 mod documents;

@@ -31,7 +31,8 @@ pub(super) fn calendar(lines: &[InstrumentDayLine]) -> Markup {
     let width = (column(last) + 1) * CELL;
     let months: Vec<Day> = std::iter::successors(Some(first), |day| Some(day.next()))
         .take_while(|day| *day <= last)
-        .filter(|day| *day == first || day.day_of_month() == 1)
+        // The first day's date needs the room of six.
+        .filter(|day| *day == first || day.day_of_month() == 1 && column(*day) >= 6)
         .collect();
     html! {
         div.wide tabindex="0" role="region" aria-label="Calendar of grades" {
