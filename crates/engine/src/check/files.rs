@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::Schema;
 use arrow_select::filter::filter_record_batch;
@@ -37,7 +37,10 @@ pub struct FileHints {
 struct Opened {
     rows: Batches,
     data_type: DataType,
+    /// The day that footer or name tell.
     day: Option<Day>,
+    /// The day of the first row.
+    first_day: Option<Day>,
     key: Option<InstrumentKey>,
     /// What a CSV was converted to, as long as it is read.
     _converted: Option<tempfile::TempDir>,
@@ -58,9 +61,12 @@ pub async fn check_files(
     let mut subjects: BTreeMap<(Option<InstrumentKey>, Option<Day>), Vec<Opened>> = BTreeMap::new();
     for file in files {
         let opened = open(file, hints, plan, stop, &mut report).await?;
-        subjects.entry((opened.key.clone(), opened.day)).or_default().push(opened);
+        // A file that does not say its day goes with those of the day on which its rows begin.
+        let day = opened.day.or(opened.first_day);
+        subjects.entry((opened.key.clone(), day)).or_default().push(opened);
     }
-    for ((key, day), mut files) in subjects {
+    for ((key, _), mut files) in subjects {
+        let day = files.iter().find_map(|file| file.day);
         if stop.is_cancelled() {
             report.is_interrupted = true;
             break;
@@ -121,11 +127,19 @@ async fn open(
     let of_footer = pairs.get("mtdh.day").and_then(|day| day.parse().ok());
     let mut rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await?;
     let first = rows.try_next().await?;
+    let first_day = first.as_ref().and_then(first_arrival).and_then(Day::containing_us);
     let key = hints.key.clone().or_else(|| first.as_ref().and_then(first_key));
     let only = (key.clone(), hints.key.is_some(), file.display().to_string());
     let all = futures::stream::iter(first.map(Ok)).chain(rows);
     let rows = all.map(move |batch| of_one(batch?, &only)).boxed();
-    Ok(Opened { rows, data_type, day: of_footer.or(named.map(|f| f.day)), key, _converted: converted })
+    Ok(Opened {
+        rows,
+        data_type,
+        first_day,
+        day: of_footer.or(named.map(|f| f.day)),
+        key,
+        _converted: converted,
+    })
 }
 
 /// The data type whose columns a file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
@@ -144,6 +158,11 @@ fn key_of<'a>(batch: &'a RecordBatch) -> Option<impl Fn(usize) -> Option<&'a str
     let column = batch.column_by_name(INSTRUMENT_KEY)?.as_dictionary_opt::<Int32Type>()?;
     let words = column.values().as_string_opt::<i32>()?;
     Some(move |row| column.key(row).map(|key| words.value(key)))
+}
+
+fn first_arrival(batch: &RecordBatch) -> Option<i64> {
+    let arrival = batch.column_by_name("local_timestamp")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    arrival.values().first().copied()
 }
 
 fn first_key(batch: &RecordBatch) -> Option<InstrumentKey> {
