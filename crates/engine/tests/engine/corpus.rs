@@ -181,7 +181,7 @@ fn repetitions() -> Vec<Planted> {
         }));
     }
     all.extend(below("a row that differs in its amount", "repeated_row", &[Trades], |line, above| {
-        let amount = cell(line, 7) + "1";
+        let amount = cell(above, 7) + "1";
         *line = above.to_owned();
         set(line, 7, &amount);
     }));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
+mod checks;
 mod damaged_files;
 mod interrupt;
 mod kill;
