@@ -11,7 +11,7 @@ mod subject;
 use std::collections::BTreeMap;
 
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{self, Check, Finding, Group, Incident, Settings, Severity};
+use mtdh_core::check::{self, Check, Finding, Group, Incident, Run, Settings, Severity};
 use mtdh_core::partition::{Partition, Status};
 
 /// Which checks, and how strict.
@@ -37,6 +37,11 @@ impl CheckPlan {
     pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
         let is_told_elsewhere = |check: &&Check| check.name == "silence" && self.has(Group::Gaps);
         check::all().filter(move |check| self.has(check.group) && !is_told_elsewhere(check))
+    }
+
+    /// Whether any of them needs rows.
+    pub fn reads_rows(&self) -> bool {
+        self.checks().any(|check| !matches!(check.run, Run::Lake(_)))
     }
 
     /// Whether what is found is enough to give grades: every group that grades are made from.

@@ -209,7 +209,7 @@ async fn subject(
     for (data_type, status) in partitions {
         let partition = Partition { day, data_type: *data_type, key: key.clone() };
         let rows = match there.get(&partition) {
-            Some(Presence::Answered(available)) if available.tally.rows_out > 0 => {
+            Some(Presence::Answered(available)) if available.tally.rows_out > 0 && plan.reads_rows() => {
                 let entry = Entry { path: layout::partition(&partition), bytes: available.bytes };
                 Some(lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await)
             }

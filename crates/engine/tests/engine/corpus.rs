@@ -390,14 +390,28 @@ fn all_planted_faults_are_found_and_nothing_below_their_thresholds() {
     }
     let wrong: Vec<String> = all.iter().filter(|p| p.planted != p.found).map(line).collect();
     assert!(wrong.is_empty(), "planted and found differ:\n{}", wrong.join("\n"));
-    let table: Vec<String> = all.iter().map(line).collect();
+    let same = |a: &Planted, b: &Planted| (&a.fault, a.check, a.cause) == (&b.fault, b.check, b.cause);
+    let table: Vec<String> = all.chunk_by(same).map(row).collect();
     let header = "| fault | size | check | planted | found |\n|---|---|---|---:|---:|\n";
     pin("corpus", &format!("{header}{}\n", table.join("\n")));
 }
 
+/// The sizes of one fault in one row of the table.
+fn row(sizes: &[Planted]) -> String {
+    let join = |text: &dyn Fn(&Planted) -> String| sizes.iter().map(text).collect::<Vec<_>>().join(", ");
+    let first = &sizes[0];
+    let cause = first.cause.map(|cause| format!(", `{cause}`")).unwrap_or_default();
+    let (planted, found) = (join(&|p| p.planted.to_string()), join(&|p| p.found.to_string()));
+    format!(
+        "| {} | {} | {}{cause} | {planted} | {found} |",
+        first.fault,
+        join(&|p| p.size.clone()),
+        first.check
+    )
+}
+
 fn line(p: &Planted) -> String {
-    let cause = p.cause.map(|cause| format!(", `{cause}`")).unwrap_or_default();
-    format!("| {} | {} | {}{cause} | {} | {} |", p.fault, p.size, p.check, p.planted, p.found)
+    format!("{} ({}), {}: planted {}, found {}", p.fault, p.size, p.check, p.planted, p.found)
 }
 
 #[test]
