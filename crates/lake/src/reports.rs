@@ -286,6 +286,33 @@ mod tests {
         assert_eq!(lake.missing(day).await.unwrap(), Some(vec![]), "written also when nothing is missing");
     }
 
+    #[test]
+    fn a_report_of_an_older_version_has_no_grades() {
+        let row = Available {
+            partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
+            status: Status::Stored,
+            bytes: 100,
+            tally: Tally::default(),
+            reason: None,
+            source_sha256: None,
+            source_etag: None,
+            grade: Some(Grade::Good),
+            day_grade: Some(Grade::Good),
+        };
+        let table = available_table(std::slice::from_ref(&row));
+        let schema = table.schema();
+        let old = schema.fields().iter().enumerate().filter(|(_, f)| !f.name().contains("grade"));
+        let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
+        let read = available_rows(&old).unwrap().remove(0);
+        assert_eq!(read, Available { grade: None, day_grade: None, ..row.clone() });
+        // The grades of an older line are kept for the same object only.
+        for (bytes, expected) in [(100, Some(Grade::Good)), (101, None)] {
+            let mut newer = Available { bytes, ..read.clone() };
+            newer.keep_grades(&row);
+            assert_eq!(newer.grade, expected);
+        }
+    }
+
     #[tokio::test]
     async fn facts_read_back() {
         let folder = tempfile::tempdir().unwrap();
