@@ -5,6 +5,7 @@
 //! itself.
 
 pub mod candle;
+pub mod check;
 pub mod day;
 pub mod facts;
 pub mod instrument;

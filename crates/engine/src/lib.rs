@@ -4,6 +4,7 @@
 //! the way of the main job; [`candles`] makes candles, [`query`] reads the lake, [`convert_file`] a user's own file.
 
 pub mod candles;
+pub mod check;
 pub mod connection;
 pub mod convert;
 pub mod convert_file;

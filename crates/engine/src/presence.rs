@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
+use mtdh_core::check::completeness::Expected;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::reports::Available;
@@ -33,6 +34,15 @@ impl Presence {
             Presence::Answered(available) => available.status,
             Presence::Unreadable { .. } => Status::Missing,
         }
+    }
+
+    /// The same with what is wrong with it, for the checks of completeness.
+    pub(crate) fn expected(&self, partition: &Partition) -> Expected {
+        let (unreadable, rows_rejected) = match self {
+            Presence::Answered(available) => (None, available.tally.rows_rejected),
+            Presence::Unreadable { reason } => (Some(reason.clone()), 0),
+        };
+        Expected { partition: partition.clone(), status: self.status(), unreadable, rows_rejected }
     }
 }
 

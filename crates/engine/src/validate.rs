@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::Day;
+use mtdh_core::check::completeness::Expected;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
@@ -162,20 +163,13 @@ pub async fn validate(
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();
         let instruments = selection.instruments(&table);
-        for instrument in &instruments {
-            for partition in instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type))
-            {
-                let (status, reason) = match there.get(&partition) {
-                    Some(Presence::Answered(available)) => (available.status, None),
-                    Some(Presence::Unreadable { reason }) => (Status::Missing, Some(reason.clone())),
-                    None if instrument.is_exported => (Status::Missing, Some("missing".to_owned())),
-                    None => (Status::NotExportedYet, None),
-                };
-                let (venue, kind) =
-                    (partition.key.venue().to_owned(), partition.key.instrument_type().name());
-                lines.entry((venue, kind, partition.data_type.name())).or_default().add(status);
-                report.totals.add(status);
-                missing.extend(reason.map(|reason| Missing { partition, reason }));
+        for Expected { partition, status, unreadable, .. } in expected(selection, &table, &there, day) {
+            let (venue, kind) = (partition.key.venue().to_owned(), partition.key.instrument_type().name());
+            lines.entry((venue, kind, partition.data_type.name())).or_default().add(status);
+            report.totals.add(status);
+            if status == Status::Missing {
+                missing
+                    .push(Missing { partition, reason: unreadable.unwrap_or_else(|| "missing".to_owned()) });
             }
         }
         write_reports(lake, day, selection, &instruments, &missing, &there).await?;
@@ -196,6 +190,29 @@ pub async fn validate(
     Ok(report)
 }
 
+/// What the instrument table lets expect of a day, each partition with what the lake has of it.
+pub(crate) fn expected(
+    selection: &Selection,
+    table: &[Instrument],
+    there: &BTreeMap<Partition, Presence>,
+    day: Day,
+) -> Vec<Expected> {
+    let mut all = Vec::new();
+    for instrument in selection.instruments(table) {
+        for partition in instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type)) {
+            all.push(match there.get(&partition) {
+                Some(presence) => presence.expected(&partition),
+                None => {
+                    let status =
+                        if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
+                    Expected { partition, status, unreadable: None, rows_rejected: 0 }
+                }
+            });
+        }
+    }
+    all
+}
+
 /// Both reports of a day. Rows of partitions that the selection does not speak of stay as they are; with a limit on
 /// instruments it speaks of those that it looked at.
 async fn write_reports(
@@ -214,9 +231,14 @@ async fn write_reports(
     };
     lake.update_missing(day, missing, speaks_of).await?;
     lake.update_available(day, |rows| {
+        let older = rows.clone();
         rows.retain(|partition, _| !selection.data_types.contains(&partition.data_type));
         rows.extend(there.iter().filter_map(|(partition, presence)| match presence {
-            Presence::Answered(available) => Some((partition.clone(), (**available).clone())),
+            Presence::Answered(available) => {
+                let mut row = (**available).clone();
+                older.get(partition).into_iter().for_each(|older| row.keep_grades(older));
+                Some((partition.clone(), row))
+            }
             Presence::Unreadable { .. } => None,
         }));
     })

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -231,6 +232,19 @@ impl Lake {
         Ok(Footer { facts, rows, schema })
     }
 
+    /// The key-value pairs and the columns of any Parquet file's footer, also of one that mtdh did not write.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is no Parquet file.
+    pub async fn pairs(&self, entry: &Entry) -> Result<(BTreeMap<String, String>, SchemaRef), LakeError> {
+        let parquet = |error| failure(&entry.path, error);
+        let metadata = self.reader(entry, &Arc::default())?.get_metadata(None).await.map_err(parquet)?;
+        let arrow =
+            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
+        let pairs = pairs(&metadata).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok((pairs.collect(), arrow.schema().clone()))
+    }
+
     /// Reads the footer of an object of candles.
     ///
     /// # Errors
@@ -241,6 +255,20 @@ impl Lake {
         CandleFacts::from_pairs(pairs(&metadata))
             .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })
     }
+}
+
+/// A Parquet file of the user's, outside any lake: as a lake of its folder, and the entry in it.
+///
+/// # Errors
+/// When there is no such file, or its name is none that a lake can have.
+pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeError> {
+    let missing = || LakeError::NoFolder(file.to_owned());
+    let file = file.canonicalize().map_err(|_| missing())?;
+    let (folder, name) = file.parent().zip(file.file_name()).ok_or_else(missing)?;
+    let lake = Lake::open(&folder.to_string_lossy(), &Default::default())?;
+    let path = Path::parse(name.to_string_lossy()).map_err(|_| missing())?;
+    let entry = lake.entry(&path).await?.ok_or_else(missing)?;
+    Ok((lake, entry))
 }
 
 /// The footer's pairs.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 use mtdh_core::Day;
+use mtdh_core::check::grade::Grade;
 use mtdh_core::facts::{Facts, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
@@ -35,6 +36,10 @@ pub struct Available {
     pub source_sha256: Option<String>,
     /// The vendor's entity tag, as in the footer.
     pub source_etag: Option<String>,
+    /// The partition's grade by the last `mtdh check all`; null: not checked since the object came.
+    pub grade: Option<Grade>,
+    /// The grade of the instrument's whole day by the same check; null: as `grade`.
+    pub day_grade: Option<Grade>,
 }
 
 impl Available {
@@ -49,6 +54,15 @@ impl Available {
             source: facts.origin.path.clone(),
             source_sha256: facts.origin.sha256.clone(),
             source_etag: facts.origin.etag.clone(),
+            grade: None,
+            day_grade: None,
+        }
+    }
+
+    /// Takes the grades of an older line of the same partition, if it is of the same object.
+    pub fn keep_grades(&mut self, older: &Available) {
+        if self.bytes == older.bytes && self.source_sha256 == older.source_sha256 {
+            (self.grade, self.day_grade) = (older.grade, older.day_grade);
         }
     }
 }
@@ -87,6 +101,8 @@ fn available_table(rows: &[Available]) -> RecordBatch {
     columns.text("source", all().map(|r| r.source.as_str()));
     columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
     columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
+    columns.maybe_text("grade", all().map(|r| r.grade.map(Grade::name)));
+    columns.maybe_text("day_grade", all().map(|r| r.day_grade.map(Grade::name)));
     columns.maybe_count("schema_version", all().map(|_| Some(u64::from(SCHEMA_VERSION))));
     columns.finish().expect("columns made from one list have one length")
 }
@@ -118,6 +134,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
         (count("bytes")?, count("inexact_numbers")?, count("arrival_regressions")?);
     let (first, last) = (cells.time("timestamp_min")?, cells.time("timestamp_max")?);
     let (first_local, last_local) = (cells.time("local_timestamp_min")?, cells.time("local_timestamp_max")?);
+    let (grade, day_grade) = (cells.added_text("grade")?, cells.added_text("day_grade")?);
     let read = |(row, partition)| {
         Ok(Available {
             partition,
@@ -138,6 +155,8 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
             source: source(row).ok_or_else(|| format!("row {row} has no source"))?.to_owned(),
             source_sha256: sha256(row).map(str::to_owned),
             source_etag: etag(row).map(str::to_owned),
+            grade: grade(row).and_then(Grade::from_name),
+            day_grade: day_grade(row).and_then(Grade::from_name),
         })
     };
     partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect()
@@ -273,6 +292,34 @@ mod tests {
         assert_eq!(lake.missing(day).await.unwrap(), Some(vec![]), "written also when nothing is missing");
     }
 
+    #[test]
+    fn a_report_of_an_older_version_has_no_grades() {
+        let row = Available {
+            partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
+            status: Status::Stored,
+            bytes: 100,
+            tally: Tally::default(),
+            reason: None,
+            source: "s".into(),
+            source_sha256: None,
+            source_etag: None,
+            grade: Some(Grade::Good),
+            day_grade: Some(Grade::Good),
+        };
+        let table = available_table(std::slice::from_ref(&row));
+        let schema = table.schema();
+        let old = schema.fields().iter().enumerate().filter(|(_, f)| !f.name().contains("grade"));
+        let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
+        let read = available_rows(&old).unwrap().remove(0);
+        assert_eq!(read, Available { grade: None, day_grade: None, ..row.clone() });
+        // The grades of an older line are kept for the same object only.
+        for (bytes, expected) in [(100, Some(Grade::Good)), (101, None)] {
+            let mut newer = Available { bytes, ..read.clone() };
+            newer.keep_grades(&row);
+            assert_eq!(newer.grade, expected);
+        }
+    }
+
     #[tokio::test]
     async fn facts_read_back() {
         let folder = tempfile::tempdir().unwrap();
@@ -286,6 +333,8 @@ mod tests {
             source: "deribit/quotes/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
             source_sha256: Some("ab".into()),
             source_etag: None,
+            grade: Some(Grade::Degraded),
+            day_grade: Some(Grade::Bad),
         };
         let day = row.partition.day;
         lake.update_available(day, |rows| {

@@ -105,6 +105,15 @@ impl<'a> Cells<'a> {
         Ok(move |row| array.is_valid(row).then(|| array.value(row)))
     }
 
+    /// A column of text that older tables do not have; null in all their rows.
+    pub fn added_text(&self, name: &str) -> Result<impl Fn(usize) -> Option<&'a str> + use<'a>, String> {
+        let array = match self.table.column_by_name(name) {
+            Some(array) => Some(array.as_string_opt::<i32>().ok_or_else(|| other_type(name))?),
+            None => None,
+        };
+        Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
+    }
+
     pub fn time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
         let array = self
             .column(name)?

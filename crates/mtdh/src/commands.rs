@@ -1,6 +1,7 @@
 //! The verbs, one file each; what several share stands here.
 
 mod candles;
+mod check;
 mod convert;
 mod demo;
 mod download;
@@ -46,6 +47,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Plan(args) => download::plan(session, args).await,
         Command::Download(args) => download::run(session, args).await,
         Command::Validate(args) => validate::run(session, args).await,
+        Command::Check(args) => check::run(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,

@@ -1,7 +1,11 @@
-//! Tests of the verbs over a lake that is made by hand.
+//! Candles over a lake that is made by hand; checks over files that the stand-in vendor makes, with faults planted in
+//! them, and over recorded data.
 
 // Helpers of tests are tests too, which clippy does not see.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod candles;
+mod corpus;
 mod hand_made;
+mod market;
+mod recorded;

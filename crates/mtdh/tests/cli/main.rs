@@ -5,6 +5,7 @@
 
 mod budget;
 mod candles;
+mod checks;
 mod damaged_files;
 mod groups;
 mod interrupt;

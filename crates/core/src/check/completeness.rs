@@ -1,0 +1,150 @@
+//! Completeness: what should be in the lake and is not.
+
+use super::{Check, Finding, Found, Group, Run, Severity, Tally};
+use crate::day::Day;
+use crate::partition::{Partition, Status};
+
+/// What is known of a day without rows being read. See `mtdh_engine::validate`, which finds it.
+pub struct DayOfLake<'a> {
+    /// The day.
+    pub day: Day,
+    /// Whether the day has an instrument table.
+    pub has_table: bool,
+    /// Venues that were asked for and of which the table has no instrument.
+    pub venues_without_instruments: &'a [String],
+    /// Instruments that were asked for by name and are not in the table.
+    pub not_in_table: &'a [String],
+    /// Every partition that the table lets expect.
+    pub partitions: &'a [Expected],
+}
+
+/// A partition that should be there, and what is.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Which.
+    pub partition: Partition,
+    /// What the lake says of it.
+    pub status: Status,
+    /// What is wrong with the object that is there; null: there is none, or nothing is wrong with it.
+    pub unreadable: Option<String>,
+    /// Rows of the vendor that could not be stored.
+    pub rows_rejected: u64,
+}
+
+/// The checks of this group.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "missing_partition",
+        group: Group::Completeness,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "An instrument was alive on the day, the vendor lists the data type for it, and the lake has no object that \
+               says stored, empty or absent. It is as good as the day's instrument table.",
+        run: Run::Lake(|day| {
+            of_partitions(day, "missing_partition", Severity::Error, |p| {
+                (p.status == Status::Missing && p.unreadable.is_none())
+                    .then(|| (1, "no object in the lake".to_owned()))
+            })
+        }),
+    },
+    Check {
+        name: "unreadable_partition",
+        group: Group::Completeness,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "There is an object, but it cannot be trusted: it is no Parquet file, its footer names another partition, has \
+               other columns, or counts other rows than the file has. Its rows are read by the other groups only.",
+        run: Run::Lake(|day| {
+            of_partitions(day, "unreadable_partition", Severity::Error, |p| {
+                p.unreadable.clone().map(|reason| (1, reason))
+            })
+        }),
+    },
+    Check {
+        name: "rejected_rows",
+        group: Group::Completeness,
+        severity: Severity::Warning,
+        parameters: &[],
+        text: "Rows of the vendor's file could not be stored and lie in quarantine. A file with more than 0.1 % of them is \
+               never published, so that there are few.",
+        run: Run::Lake(|day| {
+            of_partitions(day, "rejected_rows", Severity::Warning, |p| {
+                (p.rows_rejected > 0)
+                    .then(|| (p.rows_rejected, format!("{} rows in quarantine", p.rows_rejected)))
+            })
+        }),
+    },
+    Check {
+        name: "not_exported",
+        group: Group::Completeness,
+        severity: Severity::Info,
+        parameters: &[],
+        text: "The vendor had not exported the day when its instrument table was written, so that there is nothing to fetch \
+               yet. It is no fault, and is counted so that nobody takes the day for complete.",
+        run: Run::Lake(|day| {
+            of_partitions(day, "not_exported", Severity::Info, |p| {
+                (p.status == Status::NotExportedYet)
+                    .then(|| (1, "the vendor has not exported the day".to_owned()))
+            })
+        }),
+    },
+    Check {
+        name: "no_instruments",
+        group: Group::Completeness,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "A day has no instrument table, or its table has no instrument of a venue that was asked for. Then nothing is \
+               known of what should be there, and nothing can be called complete.",
+        run: Run::Lake(no_instruments),
+    },
+    Check {
+        name: "unknown_instrument",
+        group: Group::Completeness,
+        severity: Severity::Warning,
+        parameters: &[],
+        text: "An instrument was asked for by name and is not in the day's table: it is misspelt, or was not listed that day.",
+        run: Run::Lake(|day| {
+            let mut tally = Tally::default();
+            day.not_in_table.iter().for_each(|name| tally.count(1, || name.clone()));
+            of_day(day.day, "unknown_instrument", Severity::Warning, tally)
+        }),
+    },
+];
+
+fn of_partitions(
+    day: &DayOfLake<'_>,
+    check: &'static str,
+    severity: Severity,
+    what: impl Fn(&Expected) -> Option<(u64, String)>,
+) -> Vec<Finding> {
+    let finding = |expected: &Expected| {
+        let (count, example) = what(expected)?;
+        let partition = &expected.partition;
+        let range_us = Some((partition.day.start_us(), partition.day.end_us()));
+        Some(Finding {
+            check,
+            severity,
+            key: Some(partition.key.clone()),
+            data_type: Some(partition.data_type),
+            day: Some(partition.day),
+            found: Found { count, range_us, examples: vec![example], ..Found::default() },
+        })
+    };
+    day.partitions.iter().filter_map(finding).collect()
+}
+
+fn of_day(day: Day, check: &'static str, severity: Severity, tally: Tally) -> Vec<Finding> {
+    let finding = |found| Finding { check, severity, key: None, data_type: None, day: Some(day), found };
+    tally.found().into_iter().map(finding).collect()
+}
+
+fn no_instruments(day: &DayOfLake<'_>) -> Vec<Finding> {
+    let mut tally = Tally::default();
+    if !day.has_table {
+        tally.count(1, || format!("no instrument table; mtdh instruments --start-date {}", day.day));
+    }
+    for venue in day.venues_without_instruments {
+        tally.count(1, || format!("no instrument of {venue} in the table"));
+    }
+    of_day(day.day, "no_instruments", Severity::Error, tally)
+}

@@ -1,0 +1,193 @@
+//! Why there is a silence.
+
+use super::finding::{Explanation, duration, moment};
+use super::silence::{Silence, has_pace};
+use super::{Check, Found, Group, Incident, InstrumentDay, Run, Severity, Values};
+use crate::partition::Status;
+use crate::table::DataType;
+
+/// Messages of several kinds do not end and begin in the same moment: so much at either end of a silence is not looked at
+/// in other data types, microseconds.
+const EDGE_US: i64 = 1_000_000;
+
+/// What a silence can come from, in the order in which it is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The vendor has not exported the day.
+    NotExported,
+    /// The instrument was not listed yet.
+    BeforeListing,
+    /// The contract had ended, or the instrument was no longer listed.
+    AfterExpiry,
+    /// The vendor reports that it did not record the venue.
+    Incident,
+    /// The other data types of the instrument are silent too.
+    NoTrading,
+    /// None of these.
+    Unknown,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Cause; 6] = [
+        Cause::NotExported,
+        Cause::BeforeListing,
+        Cause::AfterExpiry,
+        Cause::Incident,
+        Cause::NoTrading,
+        Cause::Unknown,
+    ];
+
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::NotExported => "not_exported",
+            Cause::BeforeListing => "before_listing",
+            Cause::AfterExpiry => "after_expiry",
+            Cause::Incident => "incident",
+            Cause::NoTrading => "no_trading",
+            Cause::Unknown => "unknown",
+        }
+    }
+}
+
+/// The checks of this group.
+pub const CHECKS: &[Check] = &[Check {
+    name: "gap",
+    group: Group::Gaps,
+    severity: Severity::Warning,
+    parameters: &[],
+    text: "Each silence (see `silence` for which pauses are) is told with what explains it. `not_exported`: the vendor has not \
+           exported the day, so that nothing is there. `before_listing`, `after_expiry`: what lies within the instrument's life \
+           is no longer than the threshold. `incident`: the vendor's incident reports of the venue cover it, but for a rest that \
+           is no longer than the threshold. `no_trading`: no row of any other data type of the instrument arrived meanwhile, but for a second at either end, and \
+           there is one that has rows on that day. `unknown`: none of these; only these are warnings, the others are told as \
+           `info`. A recorder that fails without a report silences all data types at once and is told as `no_trading`. A partition \
+           that is not exported is one silence of a whole day. So is a missing one, but only where something explains it, since \
+           `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
+           empty trades are none, since nobody may have traded.",
+    run: Run::Day(gaps),
+}];
+
+fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
+    let mut all = Vec::new();
+    for partition in day.partitions {
+        if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
+            let found = found(day, partition.data_type, partition.status, &silence, 0);
+            // That it is missing `missing_partition` tells; here it matters only when something explains it.
+            let is_explained = found.severity == Some(Severity::Info);
+            if is_explained || partition.status != Status::Missing {
+                all.push((partition.data_type, found));
+            }
+        }
+        let Some(pace) = &partition.pace else { continue };
+        for silence in &pace.silences {
+            let threshold = pace.threshold_us.unwrap_or_default();
+            all.push((
+                partition.data_type,
+                found(day, partition.data_type, partition.status, silence, threshold),
+            ));
+        }
+    }
+    all
+}
+
+/// The silence of a partition without rows.
+fn whole_day(day: &InstrumentDay<'_>, data_type: DataType, status: Status) -> Option<Silence> {
+    let date = day.day?;
+    let others_have_rows = || day.paces().any(|(other, pace)| other != data_type && pace.rows > 0);
+    let is_silent = match status {
+        Status::Missing | Status::NotExportedYet => true,
+        Status::Empty => data_type != DataType::Trades && has_pace(data_type) && others_have_rows(),
+        Status::Stored | Status::Absent => false,
+    };
+    is_silent.then(|| Silence {
+        from_us: date.start_us(),
+        to_us: date.end_us(),
+        snapshot_us: None,
+        is_followed: false,
+    })
+}
+
+fn found(
+    day: &InstrumentDay<'_>,
+    data_type: DataType,
+    status: Status,
+    silence: &Silence,
+    threshold_us: i64,
+) -> Found {
+    let (cause, text) = explain(day, data_type, status, silence, threshold_us);
+    let example = format!(
+        "{} from {} to {}",
+        duration(silence.length_us()),
+        moment(silence.from_us),
+        moment(silence.to_us)
+    );
+    Found {
+        severity: Some(if cause == Cause::Unknown { Severity::Warning } else { Severity::Info }),
+        range_us: Some((silence.from_us, silence.to_us)),
+        count: 1,
+        examples: vec![example],
+        explanation: Some(Explanation { class: cause.name(), text }),
+    }
+}
+
+/// What explains a silence.
+pub fn explain(
+    day: &InstrumentDay<'_>,
+    data_type: DataType,
+    status: Status,
+    silence: &Silence,
+    threshold_us: i64,
+) -> (Cause, String) {
+    if status == Status::NotExportedYet {
+        return (Cause::NotExported, "the vendor has not exported the day".to_owned());
+    }
+    let (from, to) = (silence.from_us, silence.to_us);
+    let listed = day.life_us.start;
+    if listed > from && to - listed.max(from) <= threshold_us {
+        return (Cause::BeforeListing, format!("the vendor has data of it from {} on", moment(listed)));
+    }
+    let ended = day.expiry_us.unwrap_or(i64::MAX).min(day.life_us.end);
+    if ended < to && ended.min(to) - from <= threshold_us {
+        return (Cause::AfterExpiry, format!("it ended at {}", moment(ended)));
+    }
+    if let Some(incident) = covering(day.incidents.unwrap_or_default(), from, to, threshold_us) {
+        return (Cause::Incident, format!("the vendor reports: {}", incident.details));
+    }
+    let is_witness = |other: DataType| other != data_type && has_pace(other);
+    let witnesses: Vec<_> = day.paces().filter(|(other, pace)| is_witness(*other) && pace.rows > 0).collect();
+    let active = witnesses.iter().find(|(_, pace)| pace.is_active_within(from + EDGE_US, to - EDGE_US));
+    match (witnesses.first(), active) {
+        (Some(_), None) => {
+            (Cause::NoTrading, "nothing arrived of the instrument's other data types either".to_owned())
+        }
+        (_, Some((other, _))) => {
+            (Cause::Unknown, format!("meanwhile rows of {other} arrived{}", unasked(day)))
+        }
+        (None, None) => {
+            (Cause::Unknown, format!("no other data type of the instrument could tell{}", unasked(day)))
+        }
+    }
+}
+
+/// What nobody could say is not kept quiet.
+fn unasked(day: &InstrumentDay<'_>) -> &'static str {
+    if day.incidents.is_none() { "; the vendor's incident reports were not to be had" } else { "" }
+}
+
+/// The longest of the incidents that leave no more than `rest_us` of a time uncovered.
+fn covering(incidents: &[Incident], from_us: i64, to_us: i64, rest_us: i64) -> Option<&Incident> {
+    let part = |i: &Incident| (i.to_us.min(to_us) - i.from_us.max(from_us)).max(0);
+    let mut ordered: Vec<&Incident> = incidents.iter().filter(|i| part(i) > 0).collect();
+    ordered.sort_by_key(|i| i.from_us);
+    // Reports may overlap: what one covered the next does not cover again.
+    let (mut covered, mut reached) = (0, from_us);
+    for incident in &ordered {
+        let end = incident.to_us.min(to_us);
+        covered += (end - incident.from_us.max(reached)).max(0);
+        reached = reached.max(end);
+    }
+    let longest = ordered.into_iter().max_by_key(|i| part(i))?;
+    (to_us - from_us - covered <= rest_us).then_some(longest)
+}

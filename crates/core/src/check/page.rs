@@ -1,0 +1,45 @@
+//! The page of documentation that the checks make of themselves.
+
+use std::fmt::Write;
+
+use super::{Check, Group, Run, all};
+
+/// `docs/checks.md`, from its first line to its last.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Checks\n\nEvery check of `mtdh check`, made from the descriptions in `crates/core/src/check`. A finding of severity \
+         `error` means that the data is wrong, `warning` that somebody should look, `info` that it is counted and no fault. \
+         Parameters are set with `--set CHECK.PARAMETER=NUMBER`. How to use them: [validation.md](validation.md).\n",
+    );
+    for group in Group::ALL {
+        // Writing into a text cannot fail.
+        let _infallible = write!(page, "\n## {group}\n");
+        all().filter(|check| check.group == group).for_each(|check| page.push_str(&section(check)));
+    }
+    page
+}
+
+fn section(check: &Check) -> String {
+    let over = match check.run {
+        Run::Rows(of, _) if of.len() == crate::DataType::ALL.len() => "rows of every data type".to_owned(),
+        Run::Rows(of, _) => {
+            format!("rows of {}", of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+        Run::Together(of, _) => {
+            format!(
+                "rows of {} together",
+                of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+            )
+        }
+        Run::Day(_) => "an instrument's day".to_owned(),
+        Run::Lake(_) => "a day of the lake".to_owned(),
+    };
+    let mut text = format!("\n### {}\n\n{}, over {over}\n\n{}\n", check.name, check.severity, check.text);
+    if !check.parameters.is_empty() {
+        text.push_str("\n| parameter | default | unit | meaning |\n|---|---|---|---|\n");
+        for p in check.parameters {
+            let _infallible = writeln!(text, "| {} | {} | {} | {} |", p.name, p.default, p.unit, p.meaning);
+        }
+    }
+    text
+}

@@ -1,0 +1,106 @@
+//! The two clocks, the day's ends, repeated rows.
+
+use mtdh_core::DataType::{BookSnapshot5, IncrementalBookL2, Liquidations, OptionsChain, Quotes, Trades};
+use mtdh_core::check::{Settings, Severity};
+
+use super::{check, count, count_in, found_in, found_with, lines};
+
+#[test]
+fn an_arrival_clock_that_goes_back_is_an_error() {
+    for (rows, expected) in [
+        (&["0 5", "0 5", "0 6"][..], 0),
+        (&["0 5", "0 4"], 1),
+        (&["0 5", "0 4", "0 3", "0 9"], 2),
+        // After a fall the row above counts, not the largest so far.
+        (&["0 9", "0 1", "0 5"], 1),
+        (&["9 1", "0 2"], 0),
+    ] {
+        assert_eq!(count_in("arrival_clock", Trades, rows), expected, "{rows:?}");
+    }
+    assert_eq!(check("arrival_clock").severity, Severity::Error);
+    let found = found_in(
+        "arrival_clock",
+        "BINANCE:SPOT_PAIR:BTC-USDT",
+        &[(Quotes, lines(&["0 5", "0 3000004", "0 4"]))],
+    );
+    assert_eq!(found[0].examples, ["row 2: 2024-03-01T00:00:00.000004Z is 3 s before the row above"]);
+}
+
+#[test]
+fn an_exchange_clock_that_goes_back_is_counted() {
+    for (rows, expected) in [
+        (&["1 5", "1 6", "2 7"][..], 0),
+        (&["2 5", "1 6"], 1),
+        (&["3 5", "2 6", "1 7"], 2),
+        (&["1 9", "2 1"], 0),
+    ] {
+        assert_eq!(count_in("exchange_clock", OptionsChain, rows), expected, "{rows:?}");
+    }
+    assert_eq!(check("exchange_clock").severity, Severity::Info);
+}
+
+#[test]
+fn an_arrival_before_the_event_is_told_beyond_the_skew() {
+    for (rows, expected) in [
+        (&["0 5"][..], 0),
+        // Recorders that are 1.27 s behind are known.
+        (&["1270000 0"], 0),
+        (&["5000000 0"], 0),
+        (&["5000001 0", "5000002 0"], 2),
+    ] {
+        assert_eq!(count_in("clock_skew", Trades, rows), expected, "{rows:?}");
+    }
+    let mut settings = Settings::default();
+    settings.set("clock_skew.max_ahead_ms=1000").unwrap();
+    let rows = [(Trades, lines(&["1000000 0", "1270000 0"]))];
+    assert_eq!(count(&found_with("clock_skew", "BINANCE:SPOT_PAIR:BTC-USDT", &rows, &settings)), 1);
+}
+
+#[test]
+fn a_row_of_another_day_is_told_by_its_arrival() {
+    for (rows, expected) in [
+        (&["0 0", "0 86399999999"][..], 0),
+        (&["0 86400000000"], 1),
+        (&["0 -1"], 1),
+        // The exchange's clock may well lie on the day before.
+        (&["-5000000 0"], 0),
+    ] {
+        assert_eq!(count_in("outside_day", Trades, rows), expected, "{rows:?}");
+    }
+}
+
+#[test]
+fn a_repeated_row_is_equal_in_every_cell() {
+    let trade = "1 2 7 buy 10 1";
+    for (rows, expected) in [
+        (&[trade, trade][..], 1),
+        (&[trade, trade, trade], 2),
+        (&[trade, "1 3 7 buy 10 1"], 0),
+        (&[trade, "1 2 8 buy 10 1"], 0),
+        (&[trade, "1 2 7 sell 10 1"], 0),
+        (&[trade, "1 2 7 buy 10 1.5"], 0),
+        // Without an id two fills may well be equal.
+        (&["1 2 - buy 10 1", "1 2 - buy 10 1"], 0),
+        (&[trade, "1 2 8 buy 10 1", trade], 1),
+    ] {
+        assert_eq!(count_in("repeated_row", Trades, rows), expected, "{rows:?}");
+    }
+    for (data_type, row) in
+        [(IncrementalBookL2, "1 2 true ask 5 6"), (BookSnapshot5, "1 2 5 6 4 3"), (Quotes, "1 2 - - 4 3")]
+    {
+        assert_eq!(count_in("repeated_row", data_type, &[row, row]), 1, "{data_type}");
+    }
+    assert_eq!(count_in("repeated_row", Quotes, &["1 2 3 - 4 3", "1 2 - 3 4 3"]), 0, "null has a place");
+    assert_eq!(count_in("repeated_row", Liquidations, &["1 2 - buy 10 1", "1 2 - buy 10 1"]), 0);
+}
+
+#[test]
+fn a_repetition_is_found_within_the_window_only() {
+    for (between, expected) in [((1 << 16) - 1, 1), (1 << 16, 0)] {
+        let mut rows = vec!["0 0 first buy 1 1".to_owned()];
+        rows.extend((0..between).map(|i| format!("0 {i} {i} buy 1 1")));
+        rows.push(rows[0].clone());
+        let found = found_in("repeated_row", "DERIBIT:PERP:BTC-USD", &[(Trades, rows)]);
+        assert_eq!(count(&found), expected, "{between} rows between");
+    }
+}

@@ -1,0 +1,179 @@
+//! Silences, freshness, and snapshots after a silence.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
+use mtdh_core::DataType::{self, BookSnapshot5, IncrementalBookL2, Liquidations, Quotes, Trades};
+use mtdh_core::check::silence::{Pace, Watch};
+use mtdh_core::check::{Found, InstrumentDay, PartitionFacts, Rows, Run, Settings};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Status;
+
+use super::{SECOND, check, count, day, key};
+
+pub const DAY: i64 = 86_400 * SECOND;
+
+/// The pace of rows that arrive at these moments of the day, microseconds.
+pub fn pace(venue: &str, data_type: DataType, moments: &[i64]) -> Pace {
+    pace_with(venue, data_type, moments, &[])
+}
+
+/// The same with snapshots at some of the moments. All other cells are null, which is quick for a day of rows.
+fn pace_with(venue: &str, data_type: DataType, moments: &[i64], snapshots: &[i64]) -> Pace {
+    let mut watch = Watch::new(&Settings::default().values(check("silence")), venue, data_type);
+    for moments in moments.chunks(10_000) {
+        let times: TimestampMicrosecondArray =
+            moments.iter().map(|us| day().start_us() + us).collect::<Vec<_>>().into();
+        let times: ArrayRef = Arc::new(times.with_timezone("UTC"));
+        let flags: BooleanArray = moments.iter().map(|us| Some(snapshots.contains(us))).collect();
+        let flags: ArrayRef = Arc::new(flags);
+        let columns = data_type.table().columns.iter().map(|column| {
+            let array = match column.name.as_str() {
+                "timestamp" | "local_timestamp" => times.clone(),
+                "is_snapshot" => flags.clone(),
+                _ => new_null_array(&column.arrow_type(), moments.len()),
+            };
+            (column.name.as_str(), array, true)
+        });
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        watch.rows(&Rows::new(data_type, &batch, 0).unwrap());
+    }
+    watch.finish(Some(day().start_us()..day().end_us()))
+}
+
+/// A row every `step` microseconds of the day, but for those strictly within a hole.
+pub fn regular(step: i64, hole: std::ops::Range<i64>) -> Vec<i64> {
+    (0..DAY / step).map(|i| i * step).filter(|us| *us <= hole.start || *us >= hole.end).collect()
+}
+
+/// Runs a check over what is known of a day.
+pub fn run_day<'a>(
+    name: &str,
+    partitions: &'a [PartitionFacts],
+    change: impl FnOnce(&mut InstrumentDay<'a>),
+) -> Vec<(DataType, Found)> {
+    let Run::Day(run) = check(name).run else { panic!("{name} is not over an instrument's day") };
+    static KEY: LazyLock<InstrumentKey> = LazyLock::new(|| key("DERIBIT:PERP:BTC-USD"));
+    let mut facts = InstrumentDay {
+        key: Some(&KEY),
+        day: Some(day()),
+        life_us: i64::MIN..i64::MAX,
+        expiry_us: None,
+        incidents: None,
+        partitions,
+        now_us: i64::MAX,
+    };
+    change(&mut facts);
+    run(&facts, &Settings::default().values(check(name)))
+}
+
+pub fn stored(data_type: DataType, pace: Pace) -> PartitionFacts {
+    PartitionFacts { data_type, status: Status::Stored, pace: Some(pace) }
+}
+
+#[test]
+fn a_silence_is_longer_than_floor_and_pace() {
+    let (from, second) = (DAY / 2, SECOND);
+    for (venue, data_type, step, length, expected) in [
+        // The floors: 10 s of books, 60 s of others, three times as much elsewhere.
+        ("DERIBIT", Quotes, second, 10 * second, 0),
+        ("DERIBIT", Quotes, second, 11 * second, 1),
+        ("DERIBIT", BookSnapshot5, second, 11 * second, 1),
+        ("KRAKEN", Quotes, second, 30 * second, 0),
+        ("KRAKEN", Quotes, second, 31 * second, 1),
+        ("DERIBIT", Trades, second, 60 * second, 0),
+        ("DERIBIT", Trades, second, 61 * second, 1),
+        ("KRAKEN", Trades, second, 180 * second, 0),
+        ("KRAKEN", Trades, second, 181 * second, 1),
+        // A slow instrument: five times its own pauses of 60 s; a class of pauses is up to 4.4 % wide.
+        ("DERIBIT", Trades, 60 * second, 300 * second, 0),
+        ("DERIBIT", Trades, 60 * second, 360 * second, 1),
+        ("DERIBIT", Trades, second, 3600 * second, 1),
+        // Liquidations have no pace.
+        ("DERIBIT", Liquidations, second, 3600 * second, 0),
+    ] {
+        let pace = pace(venue, data_type, &regular(step, from..from + length));
+        assert_eq!(pace.silences.len(), expected, "{venue} {data_type} {step} {length}");
+        if let [silence] = pace.silences[..] {
+            assert_eq!((silence.from_us - day().start_us(), silence.length_us()), (from, length));
+        }
+    }
+}
+
+#[test]
+fn midnight_to_the_first_row_and_from_the_last_is_a_pause() {
+    for (hole, expected) in [(-SECOND..30 * SECOND, 1), (-SECOND..9 * SECOND, 0), (DAY - 30 * SECOND..DAY, 1)]
+    {
+        let pace = pace("DERIBIT", Quotes, &regular(SECOND, hole.clone()));
+        assert_eq!(pace.silences.len(), expected, "{hole:?}");
+    }
+}
+
+#[test]
+fn a_few_rows_have_no_pace() {
+    for (rows, expected) in [(20, 0), (21, 1)] {
+        let moments: Vec<i64> = (0..rows).map(|i| i * SECOND).collect();
+        assert_eq!(pace("DERIBIT", Quotes, &moments).silences.len(), expected, "{rows} rows");
+    }
+}
+
+#[test]
+fn the_check_counts_silences_within_the_instruments_life() {
+    let noon = DAY / 2;
+    let run = |change: fn(&mut InstrumentDay<'_>)| {
+        let partitions = [stored(Quotes, pace("DERIBIT", Quotes, &regular(SECOND, noon..DAY)))];
+        let found: Vec<Found> = run_day("silence", &partitions, change).into_iter().map(|(_, f)| f).collect();
+        count(&found)
+    };
+    assert_eq!(run(|_| ()), 1);
+    assert_eq!(run(|d| d.expiry_us = Some(day().start_us() + DAY / 2)), 0);
+    assert_eq!(run(|d| d.expiry_us = Some(day().start_us() + DAY / 2 + 11 * SECOND)), 1);
+    assert_eq!(run(|d| d.life_us = 0..day().start_us() + DAY / 2), 0);
+}
+
+#[test]
+fn freshness_is_asked_of_recent_days_only() {
+    let (hour, end) = (3600 * SECOND, day().end_us());
+    for (last, now, expected) in [
+        (DAY - SECOND, end, 0),
+        (DAY - hour, end, 0),
+        (DAY - hour - SECOND, end, 1),
+        (DAY - 2 * hour, end + 47 * hour, 1),
+        (DAY - 2 * hour, end + 48 * hour, 0),
+        // While the day goes on, its end is now.
+        (DAY / 2, day().start_us() + DAY / 2 + hour, 0),
+        (DAY / 2, day().start_us() + DAY / 2 + hour + SECOND, 1),
+    ] {
+        let partitions = [stored(Quotes, pace("DERIBIT", Quotes, &[0, last]))];
+        let found = run_day("freshness", &partitions, |d| d.now_us = now);
+        assert_eq!(found.len(), expected, "last row at {last}");
+    }
+    let partitions = [stored(Liquidations, pace("DERIBIT", Liquidations, &[0]))];
+    assert!(run_day("freshness", &partitions, |d| d.now_us = end).is_empty());
+}
+
+#[test]
+fn a_snapshot_follows_a_silence() {
+    let (hole, second) = (DAY / 2, SECOND);
+    for (snapshots, expected) in [
+        (&[0, hole + 60 * second][..], 0),
+        (&[0, hole + 70 * second], 0),
+        (&[0, hole + 71 * second], 1),
+        (&[0], 1),
+        (&[], 1),
+    ] {
+        let moments = regular(second, hole..hole + 60 * second);
+        let pace = pace_with("DERIBIT", IncrementalBookL2, &moments, snapshots);
+        assert_eq!(pace.silences.len(), 1);
+        let found = run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ());
+        assert_eq!(found.len(), expected, "{snapshots:?}");
+    }
+}
+
+#[test]
+fn the_end_of_the_day_needs_no_snapshot() {
+    let moments = regular(SECOND, DAY / 2..DAY);
+    let pace = pace_with("DERIBIT", IncrementalBookL2, &moments, &[0]);
+    assert_eq!(pace.silences.len(), 1);
+    assert!(run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ()).is_empty());
+}

@@ -1,0 +1,117 @@
+//! `check`: the checks of `mtdh_core::check` over a lake or over files.
+//!
+//! Not for what a check is: this brings rows and facts to them and gathers what they find. [`lake`] and [`files`] say of
+//! what, `subject` reads the rows of one instrument and day, [`report`] is what comes out.
+
+pub mod files;
+pub mod lake;
+pub mod report;
+mod subject;
+
+use std::collections::BTreeMap;
+
+use mtdh_core::check::grade::Grade;
+use mtdh_core::check::{self, Check, Finding, Group, Incident, Run, Settings, Severity};
+use mtdh_core::partition::{Partition, Status};
+
+/// Which checks, and how strict.
+#[derive(Clone, Debug)]
+pub struct CheckPlan {
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// Parameters that are not at their defaults.
+    pub settings: Settings,
+    /// The moment of the check, microseconds since the Unix epoch, UTC.
+    pub now_us: i64,
+    /// The vendor's incident reports by venue; a venue that is not in it is one of which nobody could say.
+    pub incidents: BTreeMap<String, Vec<Incident>>,
+}
+
+impl CheckPlan {
+    /// Whether a group is checked.
+    pub fn has(&self, group: Group) -> bool {
+        self.groups.contains(&group)
+    }
+
+    /// The checks. Silences that are explained one by one are not told twice.
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
+        let is_told_elsewhere = |check: &&Check| check.name == "silence" && self.has(Group::Gaps);
+        check::all().filter(move |check| self.has(check.group) && !is_told_elsewhere(check))
+    }
+
+    /// Whether any of them needs rows.
+    pub fn reads_rows(&self) -> bool {
+        self.checks().any(|check| !matches!(check.run, Run::Lake(_)))
+    }
+
+    /// Whether what is found is enough to give grades: every group that grades are made from.
+    pub fn gives_grades(&self) -> bool {
+        [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book].iter().all(|group| self.has(*group))
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// The findings, by day, instrument and data type.
+    pub findings: Vec<Finding>,
+    /// What was looked at, and its grade; the grade is null when not every group was checked.
+    pub partitions: BTreeMap<Partition, Checked>,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Files that were read, for a check of files.
+    pub files: usize,
+    /// What each check was run on: partitions, instrument-days or days. A check that is not in it had nothing to look at.
+    pub looked_at: BTreeMap<&'static str, u64>,
+    /// Series held against those of somebody else, for the reports' plots.
+    pub comparisons: Vec<report::Comparison>,
+    /// What could not be done, for people.
+    pub notes: Vec<String>,
+    /// Whether the run was asked to stop before its end.
+    pub is_interrupted: bool,
+}
+
+/// A partition that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// What the lake says of it.
+    pub status: Status,
+    /// Rows that were read of it.
+    pub rows: u64,
+    /// Its grade; null when not every group was checked.
+    pub grade: Option<Grade>,
+}
+
+impl CheckReport {
+    /// Whether something at least as bad was found.
+    pub fn has(&self, severity: Severity) -> bool {
+        self.findings.iter().any(|f| f.severity >= severity)
+    }
+
+    /// Findings of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|f| f.severity == severity).count()
+    }
+
+    /// Whether anything was there to be checked.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty() && self.files == 0 && self.findings.is_empty()
+    }
+
+    /// Takes what was found of one instrument's day.
+    fn gather(&mut self, outcome: subject::Outcome) {
+        self.findings.extend(outcome.findings);
+        self.rows += outcome.rows.iter().map(|(_, rows)| rows).sum::<u64>();
+        for name in outcome.looked_at {
+            *self.looked_at.entry(name).or_default() += 1;
+        }
+    }
+
+    /// Puts findings in order: by day, instrument, data type, check and time.
+    fn sort(&mut self) {
+        self.findings.sort_by(|a, b| {
+            let place = |f: &Finding| (f.day, f.key.clone(), f.data_type, f.check, f.found.range_us);
+            place(a).cmp(&place(b))
+        });
+    }
+}

@@ -1,0 +1,203 @@
+//! Checks over files of the user's, without a lake: Parquet, or CSV as the vendor writes it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::Schema;
+use arrow_select::filter::filter_record_batch;
+use futures::{StreamExt, TryStreamExt};
+use mtdh_core::check::{Finding, Found, Group, find};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Status;
+use mtdh_core::table::INSTRUMENT_KEY;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::LakeError;
+use mtdh_lake::read::{Batches, open_file};
+use mtdh_source::vendor_file::VendorFile;
+use tokio_util::sync::CancellationToken;
+
+use super::subject::{Part, Subject, check_subject};
+use super::{CheckPlan, CheckReport};
+use crate::convert_file::convert_file;
+use crate::error::EngineError;
+
+/// What a user says of files that they do not say themselves.
+#[derive(Clone, Debug, Default)]
+pub struct FileHints {
+    /// The instrument, where a file does not tell it, or which one of several.
+    pub key: Option<InstrumentKey>,
+    /// The data type, where footer, columns and name do not tell it.
+    pub data_type: Option<DataType>,
+}
+
+/// A file that was opened.
+struct Opened {
+    rows: Batches,
+    data_type: DataType,
+    /// The day that footer or name tell.
+    day: Option<Day>,
+    /// The day of the first row.
+    first_day: Option<Day>,
+    key: Option<InstrumentKey>,
+    /// What a CSV was converted to, as long as it is read.
+    _converted: Option<tempfile::TempDir>,
+}
+
+/// Checks files. Those of one instrument and day are checked together, so that books can be made again from changes.
+/// Whether anything is missing cannot be said of files.
+///
+/// # Errors
+/// When a file cannot be read, is of no data type, or holds several instruments of which none was chosen.
+pub async fn check_files(
+    files: &[PathBuf],
+    hints: &FileHints,
+    plan: &CheckPlan,
+    stop: &CancellationToken,
+) -> Result<CheckReport, EngineError> {
+    let mut report = CheckReport { files: files.len(), ..CheckReport::default() };
+    let mut subjects: BTreeMap<(Option<InstrumentKey>, Option<Day>), Vec<Opened>> = BTreeMap::new();
+    for file in files {
+        let opened = open(file, hints, plan, stop, &mut report).await?;
+        // A file that does not say its day goes with those of the day on which its rows begin.
+        let day = opened.day.or(opened.first_day);
+        subjects.entry((opened.key.clone(), day)).or_default().push(opened);
+    }
+    for ((key, _), mut files) in subjects {
+        let day = files.iter().find_map(|file| file.day);
+        if stop.is_cancelled() {
+            report.is_interrupted = true;
+            break;
+        }
+        let mut partitions: Vec<Part> = Vec::new();
+        for file in &mut files {
+            if partitions.iter().any(|part| part.data_type == file.data_type) {
+                let reason = format!(
+                    "two of the files are {} of the same instrument and day; check them one by one",
+                    file.data_type
+                );
+                return Err(wrong(Path::new("--data-file"), reason));
+            }
+            let rows = std::mem::replace(&mut file.rows, futures::stream::empty().boxed());
+            partitions.push(Part { data_type: file.data_type, status: Status::Stored, rows: Some(rows) });
+        }
+        let subject = Subject { key, day, life_us: i64::MIN..i64::MAX, expiry_us: None, partitions };
+        report.gather(check_subject(plan, subject).await?);
+    }
+    report.sort();
+    Ok(report)
+}
+
+fn wrong(file: &Path, reason: String) -> EngineError {
+    EngineError::Lake(LakeError::WrongTable { path: file.display().to_string(), reason })
+}
+
+async fn open(
+    file: &Path,
+    hints: &FileHints,
+    plan: &CheckPlan,
+    stop: &CancellationToken,
+    report: &mut CheckReport,
+) -> Result<Opened, EngineError> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let named =
+        VendorFile::from_official_name(&name).or_else(|| VendorFile::from_path(&file.to_string_lossy()));
+    let mut converted = None;
+    let mut path = file.to_owned();
+    if name.ends_with(".csv") || name.ends_with(".gz") {
+        let folder = tempfile::tempdir().map_err(|source| EngineError::Folder {
+            folder: std::env::temp_dir().display().to_string(),
+            source,
+        })?;
+        path = folder.path().join("rows.parquet");
+        let done = convert_file(file, &path, None, hints.data_type, stop)?;
+        if plan.has(Group::Completeness) {
+            report.findings.extend(rejected(&done.rejected));
+        }
+        converted = Some(folder);
+    }
+    let (lake, entry) = open_file(&path).await?;
+    let (pairs, schema) = lake.pairs(&entry).await?;
+    let told = hints.data_type.or_else(|| pairs.get("mtdh.data_type")?.parse().ok());
+    let data_type = told.or_else(|| by_columns(&schema, &name)).ok_or_else(|| {
+        wrong(file, "its columns are those of no data type; say which with --data-types".to_owned())
+    })?;
+    let of_footer = pairs.get("mtdh.day").and_then(|day| day.parse().ok());
+    let mut rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await?;
+    let first = rows.try_next().await?;
+    let first_day = first.as_ref().and_then(first_arrival).and_then(Day::containing_us);
+    let key = hints.key.clone().or_else(|| first.as_ref().and_then(first_key));
+    let only = (key.clone(), hints.key.is_some(), file.display().to_string());
+    let all = futures::stream::iter(first.map(Ok)).chain(rows);
+    let rows = all.map(move |batch| of_one(batch?, &only)).boxed();
+    Ok(Opened {
+        rows,
+        data_type,
+        first_day,
+        day: of_footer.or(named.map(|f| f.day)),
+        key,
+        _converted: converted,
+    })
+}
+
+/// The data type whose columns a file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
+/// file's name decides, and without a telling name the first of the two.
+fn by_columns(schema: &Schema, name: &str) -> Option<DataType> {
+    let has_all = |t: &DataType| t.table().columns.iter().all(|c| schema.column_with_name(&c.name).is_some());
+    let mut fitting: Vec<DataType> = DataType::ALL.into_iter().filter(has_all).collect();
+    fitting.sort_by_key(|t| std::cmp::Reverse(t.table().columns.len()));
+    let widest = fitting.first()?.table().columns.len();
+    fitting.retain(|t| t.table().columns.len() == widest);
+    fitting.iter().find(|t| name.contains(t.name())).or(fitting.first()).copied()
+}
+
+/// The word of each row's key; nothing where the column is no such column.
+fn key_of<'a>(batch: &'a RecordBatch) -> Option<impl Fn(usize) -> Option<&'a str>> {
+    let column = batch.column_by_name(INSTRUMENT_KEY)?.as_dictionary_opt::<Int32Type>()?;
+    let words = column.values().as_string_opt::<i32>()?;
+    Some(move |row| column.key(row).map(|key| words.value(key)))
+}
+
+fn first_arrival(batch: &RecordBatch) -> Option<i64> {
+    let arrival = batch.column_by_name("local_timestamp")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    arrival.values().first().copied()
+}
+
+fn first_key(batch: &RecordBatch) -> Option<InstrumentKey> {
+    key_of(batch)?(0)?.parse().ok()
+}
+
+/// The rows of the chosen instrument; without a choice there may be only one.
+fn of_one(
+    batch: RecordBatch,
+    (key, is_chosen, file): &(Option<InstrumentKey>, bool, String),
+) -> Result<RecordBatch, LakeError> {
+    let (Some(key), Some(of_row)) = (key, key_of(&batch)) else { return Ok(batch.clone()) };
+    let wanted = key.to_string();
+    let is_wanted: BooleanArray =
+        (0..batch.num_rows()).map(|row| Some(of_row(row) == Some(&wanted))).collect();
+    if is_wanted.true_count() == batch.num_rows() {
+        return Ok(batch.clone());
+    }
+    let table = |reason: String| LakeError::WrongTable { path: file.clone(), reason };
+    if !is_chosen {
+        return Err(table("it holds several instruments; choose one with --instruments".to_owned()));
+    }
+    filter_record_batch(&batch, &is_wanted).map_err(|error| table(error.to_string()))
+}
+
+fn rejected(rejects: &[String]) -> Option<Finding> {
+    let check = find("rejected_rows").filter(|_| !rejects.is_empty())?;
+    let examples = rejects.iter().take(mtdh_core::check::finding::EXAMPLES).cloned().collect();
+    let found = Found { count: rejects.len() as u64, examples, ..Found::default() };
+    Some(Finding {
+        check: check.name,
+        severity: check.severity,
+        key: None,
+        data_type: None,
+        day: None,
+        found,
+    })
+}

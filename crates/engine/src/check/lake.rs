@@ -1,0 +1,303 @@
+//! Checks over the days of a lake.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use mtdh_core::check::completeness::{DayOfLake, Expected};
+use mtdh_core::check::grade::Grade;
+use mtdh_core::check::{Finding, Group, Incident, Run, Severity};
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::{Partition, Status};
+use mtdh_core::venue::exchange_of_venue;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_source::metadata::Metadata;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::subject::{Outcome, Part, Subject, check_subject};
+use super::{CheckPlan, CheckReport, Checked};
+use crate::error::{EngineError, chain};
+use crate::presence::{Presence, Trust, presence};
+use crate::selection::Selection;
+use crate::validate::expected;
+
+/// Which data types the rows are checked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsOf {
+    /// Those of the selection.
+    Selection,
+    /// Every one that is in the lake.
+    All,
+}
+
+/// Asks the vendor for the incident reports of venues. Those that cannot be had are left out, with a note for people.
+pub async fn incidents(
+    metadata: &Metadata,
+    venues: &[String],
+) -> (BTreeMap<String, Vec<Incident>>, Vec<String>) {
+    let (mut all, mut notes) = (BTreeMap::new(), Vec::new());
+    for venue in venues {
+        match metadata.exchange(&exchange_of_venue(venue)).await {
+            Ok(details) => {
+                let incident = |i: mtdh_source::metadata::model::Incident| Incident {
+                    from_us: i.from.timestamp_micros(),
+                    to_us: i.to.timestamp_micros(),
+                    details: if i.details.is_empty() { i.status } else { i.details },
+                };
+                all.insert(venue.clone(), details.incident_reports.into_iter().map(incident).collect());
+            }
+            Err(error) => {
+                notes.push(format!("the incident reports of {venue} cannot be had: {}", chain(&error)));
+            }
+        }
+    }
+    (all, notes)
+}
+
+/// Checks the selection's days. When every group is checked, each partition gets a grade, which is noted in the day's
+/// report of available data.
+///
+/// # Errors
+/// When the lake cannot be read. A lake that cannot be written keeps no grades, and the report has a note.
+pub async fn check_lake(
+    lake: &Lake,
+    plan: &CheckPlan,
+    selection: &Selection,
+    rows_of: RowsOf,
+    stop: &CancellationToken,
+) -> Result<CheckReport, EngineError> {
+    let mut report = CheckReport::default();
+    for day in selection.days.days() {
+        if stop.is_cancelled() {
+            report.is_interrupted = true;
+            break;
+        }
+        check_day(lake, plan, selection, rows_of, day, stop, &mut report).await?;
+    }
+    report.sort();
+    Ok(report)
+}
+
+async fn check_day(
+    lake: &Lake,
+    plan: &CheckPlan,
+    selection: &Selection,
+    rows_of: RowsOf,
+    day: Day,
+    stop: &CancellationToken,
+    report: &mut CheckReport,
+) -> Result<(), EngineError> {
+    let table = lake.instruments(day).await?;
+    let instruments = table.as_deref().unwrap_or_default();
+    let there = presence(lake, day, &DataType::ALL, Trust::Report).await?;
+    let mut expected = expected(selection, instruments, &there, day);
+    let meant = meant(selection, rows_of, instruments, &there, &expected);
+    let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
+    // What nobody expected but is there must be readable all the same.
+    expected.extend(there.iter().filter_map(|(partition, presence)| {
+        let is_meant =
+            meant.get(&partition.key).is_some_and(|types| types.contains_key(&partition.data_type));
+        (is_meant && !known.contains(partition)).then(|| presence.expected(partition))
+    }));
+    if plan.has(Group::Completeness) {
+        let facts = DayOfLake {
+            day,
+            has_table: table.is_some(),
+            venues_without_instruments: &match table {
+                Some(_) => selection.venues_without_rows(instruments).cloned().collect::<Vec<_>>(),
+                None => Vec::new(),
+            },
+            not_in_table: &selection.unmatched(instruments).collect::<Vec<_>>(),
+            partitions: &expected,
+        };
+        for check in plan.checks() {
+            if let Run::Lake(run) = check.run {
+                report.findings.extend(run(&facts));
+                *report.looked_at.entry(check.name).or_default() += 1;
+            }
+        }
+    }
+    let mut statuses = BTreeMap::new();
+    let mut tasks: JoinSet<Result<(Option<InstrumentKey>, Outcome), LakeError>> = JoinSet::new();
+    let at_once = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut rows: BTreeMap<Partition, u64> = BTreeMap::new();
+    for (key, partitions) in meant {
+        if stop.is_cancelled() {
+            report.is_interrupted = true;
+            break;
+        }
+        if tasks.len() >= at_once
+            && let Some(done) = tasks.join_next().await
+        {
+            gather(done, day, report, &mut rows)?;
+        }
+        statuses
+            .extend(partitions.iter().map(|(t, s)| (Partition { day, data_type: *t, key: key.clone() }, *s)));
+        let instrument = instruments.iter().find(|i| i.key == key);
+        let subject = subject(lake, plan, day, key, instrument, &partitions, &there).await?;
+        let plan = plan.clone();
+        tasks.spawn(async move {
+            let key = subject.key.clone();
+            Ok((key, check_subject(&plan, subject).await?))
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        gather(done, day, report, &mut rows)?;
+    }
+    grade(plan, day, &statuses, &rows, report);
+    if plan.gives_grades() && !report.is_interrupted {
+        store_grades(lake, day, &there, report).await;
+    }
+    Ok(())
+}
+
+fn gather(
+    done: Result<Result<(Option<InstrumentKey>, Outcome), LakeError>, tokio::task::JoinError>,
+    day: Day,
+    report: &mut CheckReport,
+    rows: &mut BTreeMap<Partition, u64>,
+) -> Result<(), EngineError> {
+    // A check that panics is a bug, and not one finding less.
+    let (key, outcome) = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+    let counts = outcome.rows.iter().copied();
+    rows.extend(key.into_iter().flat_map(|key| {
+        counts.clone().map(move |(data_type, count)| (Partition { day, data_type, key: key.clone() }, count))
+    }));
+    report.gather(outcome);
+    Ok(())
+}
+
+/// The partitions whose rows are checked or whose lack is told, by instrument.
+fn meant(
+    selection: &Selection,
+    rows_of: RowsOf,
+    instruments: &[Instrument],
+    there: &BTreeMap<Partition, Presence>,
+    expected: &[Expected],
+) -> BTreeMap<InstrumentKey, BTreeMap<DataType, Status>> {
+    let limited: Option<BTreeSet<&InstrumentKey>> = selection
+        .max_instruments
+        .map(|_| selection.instruments(instruments).into_iter().map(|i| &i.key).collect());
+    let any_type = Selection { data_types: DataType::ALL.to_vec(), ..selection.clone() };
+    let chosen = if rows_of == RowsOf::All { &any_type } else { selection };
+    let mut meant: BTreeMap<InstrumentKey, BTreeMap<DataType, Status>> = BTreeMap::new();
+    let mut add = |partition: &Partition, status| {
+        meant.entry(partition.key.clone()).or_default().insert(partition.data_type, status);
+    };
+    expected.iter().for_each(|e| add(&e.partition, e.status));
+    for (partition, presence) in there {
+        let is_within = limited.as_ref().is_none_or(|keys| keys.contains(&partition.key));
+        if is_within && chosen.takes_partition(partition) {
+            add(partition, presence.status());
+        }
+    }
+    meant
+}
+
+async fn subject(
+    lake: &Lake,
+    plan: &CheckPlan,
+    day: Day,
+    key: InstrumentKey,
+    instrument: Option<&Instrument>,
+    partitions: &BTreeMap<DataType, Status>,
+    there: &BTreeMap<Partition, Presence>,
+) -> Result<Subject, LakeError> {
+    let mut parts = Vec::new();
+    for (data_type, status) in partitions {
+        let partition = Partition { day, data_type: *data_type, key: key.clone() };
+        let rows = match there.get(&partition) {
+            Some(Presence::Answered(available)) if available.tally.rows_out > 0 && plan.reads_rows() => {
+                let entry = Entry { path: layout::partition(&partition), bytes: available.bytes };
+                Some(lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await)
+            }
+            // The group completeness tells it otherwise.
+            Some(Presence::Unreadable { reason }) if !plan.has(Group::Completeness) => {
+                let path = layout::partition(&partition).to_string();
+                Some(Err(LakeError::WrongTable { path, reason: reason.clone() }))
+            }
+            _ => None,
+        };
+        let rows = match rows.transpose() {
+            Ok(rows) => rows,
+            // The stream gives it as its first item, so that it becomes a finding like a damage further down.
+            Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. })) => {
+                Some(Box::pin(futures::stream::iter([Err(error)])) as _)
+            }
+            Err(error) => return Err(error),
+        };
+        parts.push(Part { data_type: *data_type, status: *status, rows });
+    }
+    Ok(Subject {
+        key: Some(key),
+        day: Some(day),
+        life_us: instrument
+            .map_or(i64::MIN..i64::MAX, |i| i.available_from_us..i.available_to_us.unwrap_or(i64::MAX)),
+        expiry_us: instrument.and_then(|i| i.expiry_us),
+        partitions: parts,
+    })
+}
+
+/// Notes what was looked at, with its grade.
+fn grade(
+    plan: &CheckPlan,
+    day: Day,
+    statuses: &BTreeMap<Partition, Status>,
+    rows: &BTreeMap<Partition, u64>,
+    report: &mut CheckReport,
+) {
+    let mut worst: BTreeMap<Partition, Severity> = BTreeMap::new();
+    for Finding { key, data_type, severity, .. } in report.findings.iter().filter(|f| f.day == Some(day)) {
+        if let (Some(key), Some(data_type)) = (key, data_type) {
+            let partition = Partition { day, data_type: *data_type, key: key.clone() };
+            let known = worst.entry(partition).or_insert(*severity);
+            *known = (*known).max(*severity);
+        }
+    }
+    for (partition, status) in statuses {
+        let grade = Grade::of_partition(*status, worst.get(partition).copied());
+        let rows = rows.get(partition).copied().unwrap_or_default();
+        let grade = plan.gives_grades().then_some(grade);
+        report.partitions.insert(partition.clone(), Checked { status: *status, rows, grade });
+    }
+}
+
+/// Notes the grades of a day's partitions in its report of available data.
+async fn store_grades(
+    lake: &Lake,
+    day: Day,
+    there: &BTreeMap<Partition, Presence>,
+    report: &mut CheckReport,
+) {
+    let grade_of = |partition: &Partition| report.partitions.get(partition).and_then(|c| c.grade);
+    let mut days: BTreeMap<&InstrumentKey, Grade> = BTreeMap::new();
+    for (partition, checked) in report.partitions.iter().filter(|(p, _)| p.day == day) {
+        let grade = checked.grade.unwrap_or(Grade::Unknown);
+        let worst = days.entry(&partition.key).or_insert(grade);
+        *worst = Grade::of_day([*worst, grade]);
+    }
+    let stored = lake
+        .update_available(day, |rows| {
+            for (partition, presence) in there {
+                let Presence::Answered(seen) = presence else { continue };
+                let Some(grade) = grade_of(partition) else { continue };
+                let row = rows.entry(partition.clone()).or_insert_with(|| (**seen).clone());
+                // An object that was replaced meanwhile is not the one that was checked.
+                if row.bytes == seen.bytes && row.source_sha256 == seen.source_sha256 {
+                    row.grade = Some(grade);
+                    row.day_grade = days.get(&partition.key).copied();
+                }
+            }
+        })
+        .await;
+    if let Err(error) = stored {
+        report.notes.push(format!("the grades of {day} are not stored: {}", chain(&error)));
+    }
+}
+
+/// The moment that a check is made at.
+pub fn now_us() -> i64 {
+    DateTime::<Utc>::from(std::time::SystemTime::now()).timestamp_micros()
+}

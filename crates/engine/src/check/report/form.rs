@@ -1,0 +1,229 @@
+//! The forms of a report that are text: JSON, CSV, JUnit XML, Markdown; and which one a file's name asks for.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::{Document, FindingLine};
+
+/// A form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The document, `schema_version` first.
+    Json,
+    /// One finding a line, with a header row.
+    Csv,
+    /// A suite per group, a case per check, a failure per case with findings; for CI gates.
+    Junit,
+    /// Tables for people, for a comment or a wiki.
+    Markdown,
+    /// One self-contained page.
+    Html,
+}
+
+impl Form {
+    /// The form that a file's ending asks for: `.json`, `.csv`, `.xml`, `.md`, `.html`.
+    pub fn of_file(file: &Path) -> Option<Form> {
+        match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "json" => Some(Form::Json),
+            "csv" => Some(Form::Csv),
+            "xml" => Some(Form::Junit),
+            "md" => Some(Form::Markdown),
+            "html" | "htm" => Some(Form::Html),
+            _ => None,
+        }
+    }
+
+    /// The report in this form.
+    pub fn of(self, document: &Document) -> String {
+        match self {
+            Form::Json => json(document),
+            Form::Csv => csv(document),
+            Form::Junit => junit(document),
+            Form::Markdown => markdown(document),
+            Form::Html => super::html::page(document),
+        }
+    }
+}
+
+fn json(document: &Document) -> String {
+    let text = serde_json::to_string_pretty(document);
+    text.expect("a document of texts, finite numbers and lists is JSON") + "\n"
+}
+
+/// Column names of the CSV form.
+pub const CSV_COLUMNS: [&str; 12] = [
+    "severity",
+    "check",
+    "group",
+    "day",
+    "instrument_key",
+    "data_type",
+    "from",
+    "to",
+    "count",
+    "cause",
+    "explanation",
+    "examples",
+];
+
+/// The cells of a finding, as [`CSV_COLUMNS`].
+pub fn cells(finding: &FindingLine) -> [String; 12] {
+    let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
+    [
+        finding.severity.to_owned(),
+        finding.check.to_owned(),
+        finding.group.to_owned(),
+        text(&finding.day),
+        text(&finding.instrument_key),
+        finding.data_type.unwrap_or_default().to_owned(),
+        text(&finding.from),
+        text(&finding.to),
+        finding.count.to_string(),
+        finding.cause.unwrap_or_default().to_owned(),
+        text(&finding.explanation),
+        finding.examples.join(" | "),
+    ]
+}
+
+fn csv(document: &Document) -> String {
+    let quoted = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.clone(),
+    };
+    let mut text = CSV_COLUMNS.join(",") + "\n";
+    for finding in &document.findings {
+        text += &(cells(finding).iter().map(quoted).collect::<Vec<_>>().join(",") + "\n");
+    }
+    text
+}
+
+/// Text of XML: what has a meaning there is escaped, what may not be there at all is left out.
+fn xml(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\t' | '\n' => safe.push(character),
+            c if (c as u32) < 0x20 || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn junit(document: &Document) -> String {
+    let fails = |f: &&FindingLine| match document.fail_on {
+        "warning" => f.severity != "info",
+        _ => f.severity == "error",
+    };
+    let of = |check: &str| document.findings.iter().filter(|f| f.check == check).collect::<Vec<_>>();
+    let mut groups: Vec<&str> = document.checks.iter().map(|c| c.group).collect();
+    groups.dedup();
+    let failed = |check: &str| of(check).into_iter().any(|f| fails(&f));
+    let total = document.checks.iter().filter(|c| failed(c.name)).count();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"mtdh check\" tests=\"{}\" failures=\"{total}\">\n",
+        document.checks.len()
+    );
+    for group in groups {
+        let checks: Vec<_> = document.checks.iter().filter(|c| c.group == group).collect();
+        let failures = checks.iter().filter(|c| failed(c.name)).count();
+        let skipped = checks.iter().filter(|c| c.looked_at == 0 && c.findings == 0).count();
+        // Writing into a text cannot fail, here and below.
+        let _infallible = writeln!(
+            text,
+            "  <testsuite name=\"{group}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\">",
+            checks.len()
+        );
+        for check in checks {
+            let _infallible =
+                writeln!(text, "    <testcase classname=\"mtdh.{group}\" name=\"{}\">", check.name);
+            let (failing, others): (Vec<_>, Vec<_>) = of(check.name).into_iter().partition(|f| fails(f));
+            let lines = |list: &[&FindingLine]| {
+                xml(&list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            };
+            if check.looked_at == 0 && check.findings == 0 {
+                text += "      <skipped message=\"there was nothing to look at\"/>\n";
+            }
+            if !failing.is_empty() {
+                let _infallible = writeln!(
+                    text,
+                    "      <failure message=\"{} findings\" type=\"{}\">{}</failure>",
+                    failing.len(),
+                    failing[0].severity,
+                    lines(&failing)
+                );
+            }
+            if !others.is_empty() {
+                let _infallible = writeln!(text, "      <system-out>{}</system-out>", lines(&others));
+            }
+            text += "    </testcase>\n";
+        }
+        text += "  </testsuite>\n";
+    }
+    text + "</testsuites>\n"
+}
+
+/// Text of a Markdown cell.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', character]),
+            '<' => safe.push_str("&lt;"),
+            '&' => safe.push_str("&amp;"),
+            '\n' | '\r' => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Findings that the Markdown form lists; the others are counted.
+const MARKDOWN_FINDINGS: usize = 200;
+
+fn markdown(document: &Document) -> String {
+    let summary = &document.summary;
+    let verdict = if document.is_clean { "clean" } else { "not clean" };
+    let mut text = format!("# Check: {verdict}\n\n{}", cell(&document.subject));
+    if let (Some(first), Some(last)) = (&document.first_day, &document.last_day) {
+        let _infallible = write!(text, ", {first} to {last}");
+    }
+    let _infallible = writeln!(
+        text,
+        "\n\n{} partitions, {} rows; made {} by {}\n",
+        summary.partitions, summary.rows, document.made_at, document.program
+    );
+    for (name, counts) in
+        [("findings", &summary.findings), ("instrument-days", &summary.grades), ("silences", &summary.gaps)]
+    {
+        if !counts.is_empty() {
+            let counts: Vec<String> =
+                counts.iter().map(|(word, count)| format!("{count} {}", cell(word))).collect();
+            let _infallible = writeln!(text, "- {name}: {}", counts.join(", "));
+        }
+    }
+    document.notes.iter().for_each(|note| text += &format!("- {}\n", cell(note)));
+    let mut worst: Vec<&FindingLine> = document.findings.iter().collect();
+    worst.sort_by_key(|f| ["error", "warning", "info"].iter().position(|s| *s == f.severity));
+    if !worst.is_empty() {
+        text += "\n| severity | check | day | instrument | data type | count | example | explanation |\n|---|---|---|---|---|---:|---|---|\n";
+    }
+    for finding in worst.iter().take(MARKDOWN_FINDINGS) {
+        let [severity, check, _, day, key, data_type, _, _, count, _, explanation, _] =
+            cells(finding).map(|text| cell(&text));
+        let example = finding.examples.first().map(|e| cell(e)).unwrap_or_default();
+        let _infallible = writeln!(
+            text,
+            "| {severity} | {check} | {day} | {key} | {data_type} | {count} | {example} | {explanation} |"
+        );
+    }
+    if worst.len() > MARKDOWN_FINDINGS {
+        let _infallible =
+            writeln!(text, "\n{} further findings are not listed.", worst.len() - MARKDOWN_FINDINGS);
+    }
+    text
+}

@@ -1,0 +1,192 @@
+//! Small pictures as inline SVG: a calendar of grades, silences on a day, two series and their difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maud::{Markup, html};
+use mtdh_core::Day;
+use mtdh_core::day::DAY_US;
+
+use super::html::GRADES;
+use super::{Comparison, ComparisonPoint, FindingLine, InstrumentDayLine};
+
+/// Width and height of a day in the calendar, with the space around it.
+const CELL: usize = 14;
+const CELL_HEIGHT: usize = 22;
+
+/// A row for each venue and data type, a column for each day, a bar of shares for the instruments' grades.
+pub(super) fn calendar(lines: &[InstrumentDayLine]) -> Markup {
+    type Counts = BTreeMap<&'static str, usize>;
+    let mut rows: BTreeMap<(&str, &str), BTreeMap<Day, Counts>> = BTreeMap::new();
+    let mut days = BTreeSet::new();
+    for line in lines {
+        let Ok(day) = line.day.parse::<Day>() else { continue };
+        days.insert(day);
+        for part in &line.partitions {
+            let row = rows.entry((&line.venue, part.data_type)).or_default();
+            *row.entry(day).or_default().entry(part.grade.unwrap_or("unknown")).or_default() += 1;
+        }
+    }
+    let Some((first, last)) = days.first().copied().zip(days.last().copied()) else { return html! {} };
+    let column = |day: Day| ((day.start_us() - first.start_us()) / DAY_US) as usize;
+    let width = (column(last) + 1) * CELL;
+    let months: Vec<Day> = std::iter::successors(Some(first), |day| Some(day.next()))
+        .take_while(|day| *day <= last)
+        // The first day's date needs the room of six.
+        .filter(|day| *day == first || day.day_of_month() == 1 && column(*day) >= 6)
+        .collect();
+    html! {
+        div.wide tabindex="0" role="region" aria-label="Calendar of grades" {
+            table.calendar {
+                thead { tr { th { "Venue" } th { "Data type" } th {
+                    svg width=(width.max(120)) height="16" role="presentation" {
+                        @for day in &months {
+                            text x=(column(*day) * CELL) y="12" { (day.to_string()[..if *day == first { 10 } else { 7 }]) }
+                        }
+                    }
+                } } }
+                tbody {
+                    @for ((venue, data_type), cells) in &rows {
+                        tr { th scope="row" { (venue) } th scope="row" { (data_type) } td {
+                            svg width=(width) height=(CELL_HEIGHT) role="img" aria-label={ (venue) " " (data_type) } {
+                                @for (day, counts) in cells { (bar(column(*day) * CELL, *day, counts)) }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One day's bar, worst on top; every grade that occurs can be seen.
+fn bar(x: usize, day: Day, counts: &BTreeMap<&'static str, usize>) -> Markup {
+    const HEIGHT: f64 = 20.0;
+    const LEAST: f64 = 3.0;
+    let total: usize = counts.values().sum();
+    let present: Vec<(&str, usize)> = GRADES.iter().filter_map(|g| Some((*g, *counts.get(g)?))).collect();
+    let free = HEIGHT - LEAST * present.len() as f64;
+    let height = |count: usize| LEAST + free * count as f64 / total as f64;
+    let words: Vec<String> = present.iter().map(|(grade, count)| format!("{count} {grade}")).collect();
+    let mut y = 1.0;
+    let rects: Vec<(f64, f64, &str)> = present
+        .iter()
+        .map(|(grade, count)| {
+            let from = y;
+            y += height(*count);
+            (from, height(*count), *grade)
+        })
+        .collect();
+    html! {
+        g { title { (day) ": " (words.join(", ")) }
+            @for (y, height, grade) in rects {
+                rect.(grade) x=(x + 1) y=(format!("{y:.1}")) width=(CELL - 2) height=(format!("{height:.1}")) {}
+            }
+        }
+    }
+}
+
+/// A day from midnight to midnight, with its silences.
+pub(super) fn timeline(day: &str, silences: &[&FindingLine]) -> Markup {
+    let start = day.parse::<Day>().map_or(0, Day::start_us);
+    let x = |us: i64| ((us - start).clamp(0, DAY_US) as f64) / DAY_US as f64 * 960.0;
+    let hours = [0, 3, 6, 9, 12, 15, 18, 21, 24];
+    let bars: Vec<(f64, f64, &FindingLine)> = silences
+        .iter()
+        .filter_map(|f| f.range_us.map(|(from, to)| (x(from), (x(to) - x(from)).max(2.0), *f)))
+        .collect();
+    html! {
+        svg.day viewBox="-14 0 988 34" role="img" aria-label={ "Silences on " (day) } {
+            rect.track x="0" y="2" width="960" height="14" {}
+            @for (from, width, finding) in bars {
+                rect.(finding.cause.unwrap_or("unknown")) x=(format!("{from:.1}")) y="2" width=(format!("{width:.1}")) height="14" {
+                    title { (finding.examples.first().map_or("", String::as_str)) ": "
+                        (finding.explanation.as_deref().unwrap_or("unknown")) }
+                }
+            }
+            @for hour in hours {
+                text x=(hour * 40) y="30" text-anchor="middle" { (format!("{hour:02}")) }
+            }
+        }
+    }
+}
+
+/// Width of the plots, in units of their view box.
+const PLOT_WIDTH: f64 = 960.0;
+
+/// Ours and theirs, and below the difference.
+pub(super) fn comparison(series: &Comparison) -> Markup {
+    let (first, last) = match (series.points.first(), series.points.last()) {
+        (Some(first), Some(last)) => (first.at_us, last.at_us.max(first.at_us + 1)),
+        _ => return html! {},
+    };
+    let x = |us: i64| (us - first) as f64 / (last - first) as f64 * PLOT_WIDTH;
+    let difference = |p: &ComparisonPoint| Some(p.ours? - p.theirs?);
+    let lines =
+        |values: &dyn Fn(&ComparisonPoint) -> Option<f64>, range: (f64, f64), top: f64, height: f64| {
+            let y = |value: f64| top + height - (value - range.0) / (range.1 - range.0) * height;
+            path(series.points.iter().map(|p| Some((x(p.at_us), y(values(p)?)))))
+        };
+    let both = range(series.points.iter().flat_map(|p| [p.ours, p.theirs]).flatten());
+    let off = range(series.points.iter().filter_map(difference).chain([0.0]));
+    let differing = series.points.iter().filter(|p| p.ours != p.theirs).count();
+    let zero = 200.0 + 70.0 - (0.0 - off.0) / (off.1 - off.0) * 70.0;
+    html! {
+        section {
+            h2 { (series.title) }
+            p { (series.points.len()) " moments, " (differing) " of them not equal." }
+            ul.legend { li { span.swatch.ours {} "ours" } li { span.swatch.theirs {} "theirs" } li { span.swatch.off {} "ours minus theirs" } }
+            svg.series viewBox="0 0 960 290" role="img" aria-label=(series.title) {
+                path.theirs d=(lines(&|p| p.theirs, both, 10.0, 160.0)) {}
+                path.ours d=(lines(&|p| p.ours, both, 10.0, 160.0)) {}
+                text x="2" y="20" { (both.1) } text x="2" y="182" { (both.0) }
+                path.axis d={ "M0 " (format!("{zero:.1}")) "H960" } {}
+                path.off d=(lines(&difference, off, 200.0, 70.0)) {}
+                text x="2" y="212" { (off.1) } text x="2" y="284" { (off.0) }
+            }
+        }
+    }
+}
+
+/// Smallest and largest; never the same, so that they can be divided by.
+fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    match (low.is_finite(), low < high) {
+        (false, _) => (0.0, 1.0),
+        (true, true) => (low, high),
+        (true, false) => (low - 0.5, high + 0.5),
+    }
+}
+
+/// A line through points; it is broken where one is lacking. A lone point is a short stroke.
+fn path(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
+    let mut text = String::new();
+    let mut is_drawing = false;
+    for point in points {
+        match point {
+            Some((x, y)) => {
+                let command = if is_drawing { 'L' } else { 'M' };
+                text += &format!("{command}{x:.1} {y:.1}");
+                if !is_drawing {
+                    text += "h0.1";
+                }
+                is_drawing = true;
+            }
+            None => is_drawing = false,
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_where_a_point_is_lacking() {
+        let points = [Some((0.0, 1.0)), Some((1.0, 2.0)), None, Some((3.0, 4.0))];
+        assert_eq!(path(points.into_iter()), "M0.0 1.0h0.1L1.0 2.0M3.0 4.0h0.1");
+        assert_eq!(range([2.0, 2.0].into_iter()), (1.5, 2.5));
+        assert_eq!(range([].into_iter()), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,136 @@
+//! `mtdh check`: what is wrong with the data, found by the checks of a group, told in reports.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use mtdh_core::DayRange;
+use mtdh_core::check::{Group, Settings, Severity};
+use mtdh_core::key::InstrumentKey;
+use mtdh_engine::check::files::{FileHints, check_files};
+use mtdh_engine::check::lake::{RowsOf, check_lake, incidents, now_us};
+use mtdh_engine::check::report::form::{CSV_COLUMNS, Form, cells};
+use mtdh_engine::check::report::{Document, Head};
+use mtdh_engine::check::{CheckPlan, CheckReport};
+use mtdh_engine::{Connection, Selection, query};
+
+use super::validate::venues_of_tables;
+use super::{Session, connect, filtered};
+use crate::Outcome;
+use crate::args::{CheckArgs, FailOn, FilterArgs};
+use crate::output::{Rows, count, many, note, print};
+
+pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
+    // Before anything is read: a name that asks for no form is found now.
+    let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
+    let mut settings = Settings::default();
+    for text in &args.set {
+        settings.set(text)?;
+    }
+    let groups: BTreeSet<Group> = args.groups.iter().flat_map(|groups| groups.iter().copied()).collect();
+    let groups: Vec<Group> = groups.into_iter().collect();
+    let mut plan = CheckPlan { groups, settings, now_us: now_us(), incidents: Default::default() };
+    let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
+    let (head, report) = match args.start_date {
+        Some(first) => {
+            let days = DayRange::new(first, args.end_date.unwrap_or(first))
+                .context("--end-date lies before --start-date")?;
+            let (lake, report) = of_lake(session, &mut plan, days, &args.filters).await?;
+            (Head { subject: lake, days: Some(days), fail_on }, report)
+        }
+        None => {
+            let report = of_files(session, &plan, &args).await?;
+            let names: Vec<String> = args.data_file.iter().map(|f| f.display().to_string()).collect();
+            (Head { subject: names.join(", "), days: None, fail_on }, report)
+        }
+    };
+    let document = Document::new(&head, &plan, &report);
+    for (file, form) in args.report.iter().zip(forms) {
+        std::fs::write(file, form.of(&document))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    print(session.format, &rows(&document), &document)?;
+    Ok(verdict(&document, &report))
+}
+
+fn form(file: &Path) -> Result<Form> {
+    let form = Form::of_file(file);
+    form.with_context(|| format!("{}: a report ends in .json, .csv, .xml, .md or .html", file.display()))
+}
+
+async fn of_lake(
+    session: &Session<'_>,
+    plan: &mut CheckPlan,
+    days: DayRange,
+    filters: &FilterArgs,
+) -> Result<(String, CheckReport)> {
+    let connection = connect(&session.addresses)?;
+    connection.lake.check_readable().await?;
+    let mut selection = filtered(days, filters)?;
+    if filters.venues.is_empty() && selection.patterns.is_empty() {
+        selection.venues = venues(&connection, &selection).await?;
+    }
+    let mut notes = Vec::new();
+    if plan.has(Group::Gaps) {
+        (plan.incidents, notes) = incidents(&connection.metadata, &selection.venues).await;
+    }
+    let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
+    let mut report = check_lake(&connection.lake, plan, &selection, rows_of, session.stop).await?;
+    report.notes.extend(notes);
+    Ok((connection.lake.url().to_owned(), report))
+}
+
+/// The venues of the days' tables, and those of which the lake has data all the same.
+async fn venues(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
+    let mut venues: BTreeSet<String> = venues_of_tables(connection, selection).await?.into_iter().collect();
+    for day in selection.days.days() {
+        venues.extend(query::venues(&connection.lake, day).await?);
+    }
+    Ok(venues.into_iter().collect())
+}
+
+async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> Result<CheckReport> {
+    let key = match &args.filters.instruments[..] {
+        [] => None,
+        [key] => Some(key.parse::<InstrumentKey>().context("--instruments names the file's instrument")?),
+        _ => bail!("with --data-file, --instruments names one instrument"),
+    };
+    let data_type = match args.filters.data_types[..] {
+        [] => None,
+        [data_type] => Some(data_type),
+        _ => bail!("with --data-file, --data-types names one data type"),
+    };
+    Ok(check_files(&args.data_file, &FileHints { key, data_type }, plan, session.stop).await?)
+}
+
+fn rows(document: &Document) -> Rows {
+    let mut rows = Rows::new(&CSV_COLUMNS);
+    rows.rows = document.findings.iter().map(|finding| cells(finding).to_vec()).collect();
+    rows
+}
+
+fn verdict(document: &Document, report: &CheckReport) -> Outcome {
+    document.notes.iter().for_each(|text| note(text));
+    if report.is_interrupted {
+        note("interrupted: not everything was checked");
+        return Outcome::Interrupted;
+    }
+    if report.is_empty() {
+        note("nothing was there to be checked");
+        return Outcome::NotClean;
+    }
+    let of = |severity: Severity| many(report.count(severity) as u64, severity.name());
+    let what = match document.summary.files {
+        0 => many(document.summary.partitions as u64, "partition"),
+        files => many(files as u64, "file"),
+    };
+    let is_clean = if document.is_clean { "clean" } else { "not clean" };
+    note(&format!(
+        "{is_clean}: {}, {}, {} info; {what}, {} rows",
+        of(Severity::Error),
+        of(Severity::Warning),
+        count(report.count(Severity::Info) as u64),
+        count(document.summary.rows)
+    ));
+    if document.is_clean { Outcome::Clean } else { Outcome::NotClean }
+}

@@ -1,0 +1,182 @@
+//! `mtdh check` as a user meets it: exit status, what is found in a damaged lake, reports, grades, files.
+
+use std::path::PathBuf;
+
+use crate::stage::{DAY, Stage, run};
+
+const TYPES: &str = "trades,incremental_book_L2,book_snapshot_5,quotes";
+const TRADES: &str = "data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet";
+
+fn stage() -> Stage {
+    let stage = Stage::new();
+    stage
+        .expect(0, &format!("download --start-date {DAY} --venues BINANCE --data-types {TYPES} --lake lake"));
+    stage
+}
+
+fn object(stage: &Stage, name: &str) -> PathBuf {
+    stage.path(&format!("lake/raw_tick_data/by_date/day-{DAY}/{name}"))
+}
+
+fn words(group: &str) -> String {
+    format!(
+        "check {group} --start-date {DAY} --venues BINANCE --data-types {TYPES} --lake lake --format json"
+    )
+}
+
+fn document(stdout: &str) -> serde_json::Value {
+    serde_json::from_str(stdout).unwrap()
+}
+
+/// Name of check, instrument and data type of each finding of a severity.
+fn findings(document: &serde_json::Value, severity: &str) -> Vec<[String; 3]> {
+    let all = document["findings"].as_array().unwrap().iter().filter(|f| f["severity"] == severity);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    all.map(|f| [text(&f["check"]), text(&f["instrument_key"]), text(&f["data_type"])]).collect()
+}
+
+#[test]
+fn a_sound_lake_has_no_error_and_every_partition_a_grade() {
+    let stage = stage();
+    let run = stage.expect(0, &words("all"));
+    let document = document(&run.stdout);
+    assert_eq!((&document["schema_version"], &document["is_clean"]), (&1.into(), &true.into()));
+    assert!(findings(&document, "error").is_empty());
+    assert!(document["summary"]["rows"].as_u64().unwrap() > 1_000);
+    let days = document["instrument_days"].as_array().unwrap();
+    assert!(!days.is_empty() && days.iter().all(|d| d["grade"].is_string()));
+    assert!(run.stderr.contains("clean: 0 errors"), "{}", run.stderr);
+    // Every check that has data of its kind looked at it.
+    for check in document["checks"].as_array().unwrap() {
+        assert!(check["looked_at"].as_u64().unwrap() > 0, "{check}");
+    }
+}
+
+#[test]
+fn a_damaged_lake_is_not_clean_in_any_group() {
+    let stage = stage();
+    std::fs::remove_file(object(&stage, TRADES)).unwrap();
+    let quotes = "data_type-quotes/BINANCE:SPOT_PAIR:BTC-USDT.parquet";
+    std::fs::write(object(&stage, quotes), "no Parquet").unwrap();
+    let all = document(&stage.expect(1, &words("all")).stdout);
+    let key = "BINANCE:SPOT_PAIR:BTC-USDT".to_owned();
+    let of = |check: &str, data_type: &str| [check.to_owned(), key.clone(), data_type.to_owned()];
+    assert_eq!(
+        findings(&all, "error"),
+        [of("missing_partition", "trades"), of("unreadable_partition", "quotes")]
+    );
+    let day = all["instrument_days"].as_array().unwrap().iter().find(|d| d["instrument_key"] == key).unwrap();
+    assert_eq!(day["grade"], "missing");
+    // A group that only reads rows must not pass over an object that it cannot read.
+    let timestamp = document(&stage.expect(1, &words("timestamp")).stdout);
+    assert_eq!(findings(&timestamp, "error"), [of("unreadable_partition", "quotes")]);
+    // Nor one whose type nobody asks for by default.
+    let default = format!("check all --start-date {DAY} --venues BINANCE --lake lake --format json");
+    let found = findings(&document(&stage.expect(1, &default).stdout), "error");
+    assert!(found.contains(&of("unreadable_partition", "quotes")), "{found:?}");
+}
+
+#[test]
+fn rows_damaged_behind_a_sound_footer_are_found() {
+    let stage = stage();
+    let file = object(&stage, TRADES);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[40..400].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    stage.expect(0, &words("completeness"));
+    let found = findings(&document(&stage.expect(1, &words("timestamp")).stdout), "error");
+    assert!(found.iter().any(|f| f[0] == "unreadable_partition" && f[2] == "trades"), "{found:?}");
+}
+
+#[test]
+fn grades_are_stored_and_go_with_the_object() {
+    let stage = stage();
+    let report = format!("available_tick_data/by_date/day-{DAY}/available_data.parquet");
+    let grades = || {
+        let bytes = std::fs::read(stage.path("lake").join(&report)).unwrap();
+        // The words are plain in the dictionary page of a small table.
+        ["good", "degraded"].map(|word| bytes.windows(word.len()).any(|w| w == word.as_bytes()))
+    };
+    assert_eq!(grades(), [false, false]);
+    stage.expect(0, &words("timestamp"));
+    assert_eq!(grades(), [false, false], "not every group was checked");
+    stage.expect(0, &words("all"));
+    assert!(grades()[0]);
+    stage.expect(
+        0,
+        &format!("validate --start-date {DAY} --venues BINANCE --data-types {TYPES} --deep --lake lake"),
+    );
+    assert!(grades()[0], "the same objects keep their grades");
+}
+
+#[test]
+fn fail_on_and_nothing_to_check() {
+    let stage = stage();
+    let warnings = findings(&document(&stage.run(&words("all")).stdout), "warning").len();
+    stage.expect(i32::from(warnings > 0), &format!("{} --fail-on warning", words("all")));
+    // A skew of zero makes every row whose clocks are equal pass and all that are ahead a warning; none are ahead.
+    stage.expect(0, &format!("{} --set clock_skew.max_ahead_ms=0", words("timestamp")));
+    let run = stage.expect(1, &format!("check timestamp --start-date {DAY} --venues KRAKEN --lake lake"));
+    assert!(run.stderr.contains("nothing was there to be checked"), "{}", run.stderr);
+    let run = stage.expect(1, "check completeness --start-date 2024-02-02 --lake lake");
+    assert!(run.stdout.contains("no_instruments"), "{}", run.stdout);
+}
+
+#[test]
+fn reports_by_their_ending() {
+    let stage = stage();
+    std::fs::remove_file(object(&stage, TRADES)).unwrap();
+    let names = ["r.json", "r.csv", "r.xml", "r.md", "r.html"];
+    let run = stage.expect(1, &format!("{} --report {}", words("all"), names.join(" ")));
+    let [json, csv, xml, md, html] = names.map(|name| std::fs::read_to_string(stage.path(name)).unwrap());
+    let told = document(&json);
+    assert_eq!(told["findings"], document(&run.stdout)["findings"]);
+    let count = told["findings"].as_array().unwrap().len();
+    assert_eq!(csv.lines().count(), count + 1);
+    assert!(
+        csv.contains("error,missing_partition,completeness,2024-03-01,BINANCE:SPOT_PAIR:BTC-USDT,trades,")
+    );
+    assert!(xml.contains("<testcase classname=\"mtdh.completeness\" name=\"missing_partition\">"));
+    assert_eq!(xml.matches("<failure").count(), 1);
+    assert_eq!(xml.matches("<testcase").count(), told["checks"].as_array().unwrap().len());
+    assert!(md.starts_with("# Check: not clean\n") && md.contains("| error | missing\\_partition |"));
+    assert!(html.starts_with("<!DOCTYPE html>") && html.contains("Not clean") && !html.contains("<script"));
+}
+
+#[test]
+fn files_without_a_lake() {
+    let stage = stage();
+    let file = object(&stage, TRADES);
+    let mut command = stage.command("check timestamp --format json --data-file");
+    let run_file = run({
+        command.arg(&file);
+        command
+    });
+    assert_eq!(run_file.status, 0, "{}", run_file.stderr);
+    let told = document(&run_file.stdout);
+    assert_eq!(told["summary"]["files"], 1);
+    assert!(told["summary"]["rows"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn wrong_calls_say_what_to_do() {
+    let stage = Stage::new();
+    std::fs::write(stage.path("text.parquet"), "no Parquet").unwrap();
+    for (words, said) in [
+        (
+            "check candle --start-date 2024-03-01",
+            "unknown group of checks `candle`; there are: all, completeness",
+        ),
+        ("check all", "--start-date"),
+        ("check all --start-date 2024-03-01 --report r.pdf", "a report ends in .json"),
+        ("check all --start-date 2024-03-01 --set silence.x=1", "no check has the parameter `silence.x`"),
+        ("check all --start-date 2024-03-01 --set silence", "CHECK.PARAMETER=NUMBER"),
+        ("check book --data-file nowhere.parquet", "nowhere.parquet"),
+        ("check book --data-file text.parquet", "text.parquet"),
+        ("check book --start-date 2024-03-01 --data-file text.parquet", "cannot be used with"),
+        ("check book --start-date 2024-03-02 --end-date 2024-03-01", "--end-date lies before"),
+    ] {
+        let run = stage.expect(2, words);
+        assert!(run.stderr.contains(said), "{words}: {}", run.stderr);
+    }
+}
