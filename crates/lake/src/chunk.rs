@@ -2,7 +2,10 @@
 //! general writer takes (`docs/performance.md`). What comes out are ordinary chunks: a dictionary page where that pays,
 //! data pages, and what the footer says of them.
 
+mod deltas;
 pub(crate) mod numbers;
+pub(crate) mod texts;
+pub(crate) mod times;
 pub(crate) mod words;
 
 use bytes::Bytes;
@@ -43,6 +46,7 @@ struct Pages<'a> {
     /// Bytes of the pages with their headers, had nothing been compressed.
     plain_bytes: i64,
     dictionary_bytes: Option<i64>,
+    encoding: Encoding,
 }
 
 impl<'a> Pages<'a> {
@@ -54,6 +58,7 @@ impl<'a> Pages<'a> {
             rows: 0,
             plain_bytes: 0,
             dictionary_bytes: None,
+            encoding: Encoding::PLAIN,
         }
     }
 
@@ -77,6 +82,7 @@ impl<'a> Pages<'a> {
 
     fn push_data(&mut self, body: Vec<u8>, rows: usize, encoding: Encoding) -> Result<(), ParquetError> {
         let plain = body.len();
+        self.encoding = encoding;
         let page = Page::DataPage {
             buf: self.compressed(body)?,
             num_values: rows as u32,
@@ -98,7 +104,7 @@ impl<'a> Pages<'a> {
         let bytes = Bytes::from(self.sink.into_inner()?);
         let (encodings, first) = match self.dictionary_bytes {
             Some(first) => (vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY], first),
-            None => (vec![Encoding::PLAIN, Encoding::RLE], 0),
+            None => (vec![self.encoding, Encoding::RLE], 0),
         };
         let compression = match self.compressor {
             Some(_) => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
@@ -124,6 +130,18 @@ impl<'a> Pages<'a> {
         };
         Ok((bytes, close))
     }
+}
+
+/// Definition levels of a page: 1 where there is a number, 0 where there is none.
+fn push_definition(body: &mut Vec<u8>, valid: Option<&[bool]>, rows: usize) {
+    let levels: Vec<u32> = match valid {
+        Some(valid) => valid.iter().map(|is_valid| u32::from(*is_valid)).collect(),
+        None => vec![1; rows],
+    };
+    let mut run = Vec::new();
+    push_run(&mut run, &levels, 1);
+    body.extend((run.len() as u32).to_le_bytes());
+    body.extend(run);
 }
 
 /// Bits that a place below `count` needs; at least one, because some readers stumble over none.

@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::{Finished, PAGE_ROWS, PageCompressor, Pages, bits_for, push_run};
+use super::{Finished, PAGE_ROWS, PageCompressor, Pages, bits_for, push_definition, push_run};
 
 /// Different numbers that a dictionary holds at most: 1 MiB, which a reader of one page has to read too.
 const MAX_DISTINCT: usize = 1 << 17;
@@ -131,18 +131,6 @@ impl NumberChunk {
         };
         pages.finish(column, statistics(different, (rows - given) as u64))
     }
-}
-
-/// Definition levels of a page: 1 where there is a number, 0 where there is none.
-fn push_definition(body: &mut Vec<u8>, valid: Option<&[bool]>, rows: usize) {
-    let levels: Vec<u32> = match valid {
-        Some(valid) => valid.iter().map(|is_valid| u32::from(*is_valid)).collect(),
-        None => vec![1; rows],
-    };
-    let mut run = Vec::new();
-    push_run(&mut run, &levels, 1);
-    body.extend((run.len() as u32).to_le_bytes());
-    body.extend(run);
 }
 
 /// Smallest and largest number. Parquet wants no NaN there, and zeros of the sign that widens the range.

@@ -1,0 +1,58 @@
+//! Chunks of the two clocks: they rise slowly, so that their differences are small. Each page tells its smallest and
+//! largest time, by which slices find their pages.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef};
+use parquet::basic::{BoundaryOrder, Encoding, Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnIndexBuilder;
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnDescPtr;
+
+use super::deltas::push_deltas;
+use super::{Finished, PAGE_ROWS, PageCompressor, Pages};
+
+/// The times of one row group's column, in order, microseconds; never null.
+#[derive(Default)]
+pub(crate) struct TimeChunk {
+    times: Vec<i64>,
+}
+
+impl TimeChunk {
+    /// Appends an array of times without nulls.
+    pub fn write(&mut self, array: &ArrayRef) -> Result<(), ParquetError> {
+        let times = array.as_primitive_opt::<TimestampMicrosecondType>().filter(|a| a.null_count() == 0);
+        let times = times.ok_or_else(|| {
+            ParquetError::General("a clock holds nulls or is no array of microseconds".to_owned())
+        })?;
+        self.times.extend_from_slice(times.values());
+        Ok(())
+    }
+
+    /// Encodes the chunk.
+    pub fn finish(
+        self,
+        column: ColumnDescPtr,
+        compressor: &mut PageCompressor,
+    ) -> Result<Finished, ParquetError> {
+        let mut pages = Pages::new(Some(compressor));
+        let mut index = ColumnIndexBuilder::new(Type::INT64);
+        let mut is_rising = true;
+        let mut whole: Option<(i64, i64)> = None;
+        for times in self.times.chunks(PAGE_ROWS) {
+            let (min, max) = times.iter().fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(*t), b.max(*t)));
+            is_rising &= whole.is_none_or(|(first, last)| min >= first && max >= last);
+            whole = Some(whole.map_or((min, max), |(first, last)| (first.min(min), last.max(max))));
+            index.append(false, min.to_le_bytes().to_vec(), max.to_le_bytes().to_vec(), 0);
+            let mut body = Vec::new();
+            push_deltas(&mut body, times);
+            pages.push_data(body, times.len(), Encoding::DELTA_BINARY_PACKED)?;
+        }
+        index.set_boundary_order(if is_rising { BoundaryOrder::ASCENDING } else { BoundaryOrder::UNORDERED });
+        let (min, max) = whole.unzip();
+        let (bytes, mut close) = pages.finish(column, Statistics::int64(min, max, None, Some(0), false))?;
+        close.column_index = Some(index.build()?);
+        Ok((bytes, close))
+    }
+}
