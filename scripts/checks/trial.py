@@ -40,8 +40,8 @@ class Job:
 # Five files of 24 partitions, one of them without rows; the chain is split from the venue's one file.
 USUAL = Job("deribit", ("PERP", "OPTION"), ("liquidations", "derivative_ticker", "options_chain"))
 
-# A run that something befell may end so: clean, not clean, could not run, interrupted. Anything else is a crash.
-STATUSES = {0, 1, 2, 130}
+# A run that something befell may end so: clean, not clean, could not run, quota used up, interrupted. Else it crashed.
+STATUSES = {0, 1, 2, 30, 130}
 # No run of five small files takes longer by itself, whatever is asked again.
 LONGEST_SECONDS = 150
 
@@ -139,7 +139,7 @@ class Lane:
         verdict_status, out, err = self.finish(self.start("validate"))
         if verdict_status not in STATUSES:
             raise Wrong(f"validate: exit status {verdict_status}: {err[-2000:]}")
-        verdict = verdict_status, json.loads(out) if verdict_status < 2 else None
+        verdict = verdict_status, json.loads(out) if verdict_status in (0, 1) else None
         self.raise_for(findings(self.expected, self.lake, None if was_killed else status, verdict,
                                 was_killed or may_leave))
         if not was_killed and not may_leave:
