@@ -79,7 +79,8 @@ create() {
     change gcloud compute instances create "$(vm_name "$number")" "--project=$project" "${flags[@]}" "--labels=mtdh-run=$run,mtdh-shard=$number" \
       "--metadata=mtdh-shard=$number,serial-port-logging-enable=true" &
     pids+=($!)
-    if [ "${#pids[@]}" -ge 8 ]; then
+    # What is only printed is printed in order.
+    if [ "${#pids[@]}" -ge 8 ] || [ "$dry" = yes ]; then
       for pid in "${pids[@]}"; do wait "$pid" || failed=$((failed + 1)); done
       pids=()
     fi
@@ -179,7 +180,7 @@ retry() {
   file=$(mktemp)
   printf '%s\n' "$task_text" >"$file"
   if ! create "$file" "${again[@]}"; then left=$((left + 1)); fi
-  rm -f "$file"
+  [ "$dry" = yes ] || rm -f "$file"
   [ "$left" = 0 ]
 }
 

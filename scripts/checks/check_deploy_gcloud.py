@@ -119,7 +119,7 @@ def runner(compute, folder, vendor):
     }
 
     def run(*words, expect=0):
-        run = subprocess.run([VM / "mtdh-vm.sh", *words], capture_output=True, text=True, env=surroundings, timeout=300)
+        run = subprocess.run([VM / "mtdh-vm.sh", *words], capture_output=True, text=True, env=surroundings, timeout=600)
         assert run.returncode == expect, (words, run.returncode, run.stdout, run.stderr)
         return run
 

@@ -28,7 +28,7 @@ class Cloud:
         stand_in = ROOT / "scripts/checks/gcloud_standin.py"
         (tools / "gcloud").symlink_to(stand_in)
         self.env = {"PATH": f"{tools}:{os.environ['PATH']}", "GCLOUD_STAND_IN": str(folder), "MTDH_POLL_SECONDS": "0",
-                    "HOME": str(folder), "MTDH_ENV_FILE": str(self.folder / "none"), **SETTINGS}
+                    "HOME": str(folder), "TMPDIR": str(folder), "MTDH_ENV_FILE": str(self.folder / "none"), **SETTINGS}
 
     def plays(self, **shards):
         plays = {name.replace("_", "/"): steps for name, steps in shards.items()}
