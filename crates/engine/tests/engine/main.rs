@@ -6,3 +6,4 @@
 mod corpus;
 mod market;
 mod recorded;
+mod reports;
