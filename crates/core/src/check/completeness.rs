@@ -53,7 +53,7 @@ pub const CHECKS: &[Check] = &[
         severity: Severity::Error,
         parameters: &[],
         text: "There is an object, but it cannot be trusted: it is no Parquet file, its footer names another partition, has \
-               other columns, or counts other rows than the file has. Its rows are read by the other groups only.",
+               other columns, or counts other rows than the file has. Damage that the footer does not show is found, and told under this name, by the groups that read rows.",
         run: Run::Lake(|day| {
             of_partitions(day, "unreadable_partition", Severity::Error, |p| {
                 p.unreadable.clone().map(|reason| (1, reason))

@@ -63,7 +63,7 @@ pub const CHECKS: &[Check] = &[Check {
            is no longer than the threshold. `no_trading`: no row of any other data type of the instrument arrived meanwhile, but for a second at either end, and \
            there is one that has rows on that day. `unknown`: none of these; only these are warnings, the others are told as \
            `info`. A recorder that fails without a report silences all data types at once and is told as `no_trading`. A partition \
-           that is not exported is one silence of a whole day. So is a missing one, but only where something explains it, since \
+           that is not exported is one silence of a whole day. So is a missing one, but only where an incident explains it, since \
            `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
            empty trades are none, since nobody may have traded.",
     run: Run::Day(gaps),
@@ -74,9 +74,9 @@ fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
     for partition in day.partitions {
         if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
             let found = found(day, partition.data_type, partition.status, &silence, 0);
-            // That it is missing `missing_partition` tells; here it matters only when something explains it.
-            let is_explained = found.severity == Some(Severity::Info);
-            if is_explained || partition.status != Status::Missing {
+            // That it is missing `missing_partition` tells; that the vendor has nothing to give is worth telling too.
+            let is_incident = found.explanation.as_ref().is_some_and(|e| e.class == Cause::Incident.name());
+            if is_incident || partition.status != Status::Missing {
                 all.push((partition.data_type, found));
             }
         }

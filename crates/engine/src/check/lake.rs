@@ -93,6 +93,7 @@ async fn check_day(
     let instruments = table.as_deref().unwrap_or_default();
     let there = presence(lake, day, &DataType::ALL, Trust::Report).await?;
     let mut expected = expected(selection, instruments, &there, day);
+    let by_key: BTreeMap<&InstrumentKey, &Instrument> = instruments.iter().map(|i| (&i.key, i)).collect();
     let meant = meant(selection, rows_of, instruments, &there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
     // What nobody expected but is there must be readable all the same.
@@ -135,7 +136,7 @@ async fn check_day(
         }
         statuses
             .extend(partitions.iter().map(|(t, s)| (Partition { day, data_type: *t, key: key.clone() }, *s)));
-        let instrument = instruments.iter().find(|i| i.key == key);
+        let instrument = by_key.get(&key).copied();
         let subject = subject(lake, plan, day, key, instrument, &partitions, &there).await?;
         let plan = plan.clone();
         tasks.spawn(async move {

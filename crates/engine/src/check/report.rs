@@ -278,7 +278,8 @@ fn instrument_days(partitions: &BTreeMap<Partition, Checked>) -> Vec<InstrumentD
 fn summary(plan: &CheckPlan, report: &CheckReport, days: &[InstrumentDayLine]) -> Summary {
     let severities = [Severity::Error, Severity::Warning, Severity::Info];
     let with_cause = |cause: Cause| {
-        let is = |f: &&Finding| f.found.explanation.as_ref().is_some_and(|e| e.class == cause.name());
+        let explains = |f: &&Finding| f.found.explanation.as_ref().is_some_and(|e| e.class == cause.name());
+        let is = |f: &&Finding| f.check == "gap" && explains(f);
         (cause.name(), report.findings.iter().filter(is).count())
     };
     let with_grade =

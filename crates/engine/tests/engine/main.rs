@@ -9,3 +9,4 @@ mod corpus;
 mod hand_made;
 mod market;
 mod recorded;
+mod reports;

@@ -17,7 +17,7 @@ use mtdh_engine::{Connection, Selection, query};
 use super::validate::venues_of_tables;
 use super::{Session, connect, filtered};
 use crate::Outcome;
-use crate::args::{CheckArgs, FailOn, FilterArgs};
+use crate::args::{CheckArgs, FailOn, FilterArgs, Format};
 use crate::output::{Rows, count, many, note, print};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
@@ -49,7 +49,8 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
         std::fs::write(file, form.of(&document))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    print(session.format, &rows(&document), &document)?;
+    let rows = if session.format == Format::Table { for_people(&document) } else { rows(&document) };
+    print(session.format, &rows, &document)?;
     Ok(verdict(&document, &report))
 }
 
@@ -101,6 +102,28 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
         _ => bail!("with --data-file, --data-types names one data type"),
     };
     Ok(check_files(&args.data_file, &FileHints { key, data_type }, plan, session.stop).await?)
+}
+
+/// What somebody should look at, in few columns. What is no fault is counted in the last line and stands in reports.
+fn for_people(document: &Document) -> Rows {
+    let mut rows = Rows::new(&["severity", "check", "day", "instrument_key", "data_type", "count", "first"]);
+    for finding in document.findings.iter().filter(|f| f.severity != Severity::Info.name()) {
+        let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
+        let mut first = finding.examples.first().cloned().unwrap_or_default();
+        if let Some(explanation) = &finding.explanation {
+            first = format!("{first}; {explanation}");
+        }
+        rows.rows.push(vec![
+            finding.severity.to_owned(),
+            finding.check.to_owned(),
+            text(&finding.day),
+            text(&finding.instrument_key),
+            finding.data_type.unwrap_or_default().to_owned(),
+            finding.count.to_string(),
+            first,
+        ]);
+    }
+    rows
 }
 
 fn rows(document: &Document) -> Rows {

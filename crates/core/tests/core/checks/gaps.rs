@@ -104,6 +104,7 @@ fn whole_days() {
         (none(Quotes, Status::NotExportedYet), false, false, Some("not_exported")),
         (none(Quotes, Status::Missing), true, false, None),
         (none(Quotes, Status::Missing), true, true, Some("incident")),
+        (none(Quotes, Status::Missing), false, false, None),
         (none(Quotes, Status::Empty), true, false, Some("unknown")),
         (none(Quotes, Status::Empty), false, false, None),
         (none(Trades, Status::Empty), true, false, None),

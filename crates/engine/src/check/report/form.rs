@@ -151,7 +151,7 @@ fn junit(document: &Document) -> String {
             if !failing.is_empty() {
                 let _infallible = writeln!(
                     text,
-                    "      <failure message=\"{} findings\" type=\"{}\">{}</failure>",
+                    "      <failure message=\"findings: {}\" type=\"{}\">{}</failure>",
                     failing.len(),
                     failing[0].severity,
                     lines(&failing)

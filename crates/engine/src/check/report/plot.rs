@@ -89,24 +89,23 @@ fn bar(x: usize, day: Day, counts: &BTreeMap<&'static str, usize>) -> Markup {
 pub(super) fn timeline(day: &str, silences: &[&FindingLine]) -> Markup {
     let start = day.parse::<Day>().map_or(0, Day::start_us);
     let x = |us: i64| ((us - start).clamp(0, DAY_US) as f64) / DAY_US as f64 * 960.0;
-    let hours = [0, 3, 6, 9, 12, 15, 18, 21, 24];
+    let hours = [0, 6, 12, 18, 24];
     let bars: Vec<(f64, f64, &FindingLine)> = silences
         .iter()
         .filter_map(|f| f.range_us.map(|(from, to)| (x(from), (x(to) - x(from)).max(2.0), *f)))
         .collect();
+    // The bar is stretched to the page's width, whatever that is; the hours are text, which must not be.
     html! {
-        svg.day viewBox="-14 0 988 34" role="img" aria-label={ "Silences on " (day) } {
-            rect.track x="0" y="2" width="960" height="14" {}
+        svg.day viewBox="0 0 960 14" preserveAspectRatio="none" role="img" aria-label={ "Silences on " (day) } {
+            rect.track x="0" y="0" width="960" height="14" {}
             @for (from, width, finding) in bars {
-                rect.(finding.cause.unwrap_or("unknown")) x=(format!("{from:.1}")) y="2" width=(format!("{width:.1}")) height="14" {
+                rect.(finding.cause.unwrap_or("unknown")) x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height="14" {
                     title { (finding.examples.first().map_or("", String::as_str)) ": "
                         (finding.explanation.as_deref().unwrap_or("unknown")) }
                 }
             }
-            @for hour in hours {
-                text x=(hour * 40) y="30" text-anchor="middle" { (format!("{hour:02}")) }
-            }
         }
+        div.hours { @for hour in hours { span { (format!("{hour:02}")) } } }
     }
 }
 
@@ -129,19 +128,21 @@ pub(super) fn comparison(series: &Comparison) -> Markup {
     let both = range(series.points.iter().flat_map(|p| [p.ours, p.theirs]).flatten());
     let off = range(series.points.iter().filter_map(difference).chain([0.0]));
     let differing = series.points.iter().filter(|p| p.ours != p.theirs).count();
-    let zero = 200.0 + 70.0 - (0.0 - off.0) / (off.1 - off.0) * 70.0;
+    let zero = 75.0 + off.0 / (off.1 - off.0) * 70.0;
     html! {
         section {
             h2 { (series.title) }
             p { (series.points.len()) " moments, " (differing) " of them not equal." }
             ul.legend { li { span.swatch.ours {} "ours" } li { span.swatch.theirs {} "theirs" } li { span.swatch.off {} "ours minus theirs" } }
-            svg.series viewBox="0 0 960 290" role="img" aria-label=(series.title) {
-                path.theirs d=(lines(&|p| p.theirs, both, 10.0, 160.0)) {}
-                path.ours d=(lines(&|p| p.ours, both, 10.0, 160.0)) {}
-                text x="2" y="20" { (both.1) } text x="2" y="182" { (both.0) }
+            p.quiet { "From " (both.0) " to " (both.1) ":" }
+            svg.series viewBox="0 0 960 160" preserveAspectRatio="none" role="img" aria-label="ours and theirs" {
+                path.theirs d=(lines(&|p| p.theirs, both, 5.0, 150.0)) {}
+                path.ours d=(lines(&|p| p.ours, both, 5.0, 150.0)) {}
+            }
+            p.quiet { "Ours minus theirs, from " (off.0) " to " (off.1) ":" }
+            svg.series.low viewBox="0 0 960 80" preserveAspectRatio="none" role="img" aria-label="ours minus theirs" {
                 path.axis d={ "M0 " (format!("{zero:.1}")) "H960" } {}
-                path.off d=(lines(&difference, off, 200.0, 70.0)) {}
-                text x="2" y="212" { (off.1) } text x="2" y="284" { (off.0) }
+                path.off d=(lines(&difference, off, 5.0, 70.0)) {}
             }
         }
     }
