@@ -64,7 +64,7 @@ impl Spread {
 }
 
 /// Bins within each power of two.
-const STEPS: u32 = 5;
+const STEPS: u32 = 7;
 /// Bins of the delays from 0 up; as many are of those below.
 const HALF: usize = (32 - STEPS as usize) << STEPS;
 /// Beyond the narrow ones, at either end.

@@ -3,6 +3,7 @@
 //! Files are cut by arrival, intervals by the exchange's clock: rows of a day lie in its own file and at the edges of its
 //! neighbours' files. So these are inputs too, and where one is lacking the candles at that edge are not final.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day};
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::{Entry as Object, Lake, LakeError, layout};
 
 use crate::error::EngineError;
 use crate::presence::{Presence, Trust, presence};
@@ -142,8 +143,8 @@ pub async fn plan(
     for day in selection.days.days() {
         days.retain(|known, _| *known >= day.previous());
         for needed in [day.previous(), day, day.next()] {
-            if !days.contains_key(&needed) {
-                days.insert(needed, LakeDay::read(lake, needed, &used).await?);
+            if let Entry::Vacant(place) = days.entry(needed) {
+                place.insert(LakeDay::read(lake, needed, &used).await?);
             }
         }
         let made = match remake {
@@ -187,7 +188,7 @@ async fn made(
     lake: &Lake,
     day: Day,
     timeframes: &[Timeframe],
-) -> Result<BTreeMap<(Timeframe, InstrumentKey), Entry>, LakeError> {
+) -> Result<BTreeMap<(Timeframe, InstrumentKey), Object>, LakeError> {
     let mut found = BTreeMap::new();
     for timeframe in timeframes {
         for entry in lake.list(&layout::candle_folder(day, *timeframe)).await? {
@@ -219,7 +220,7 @@ fn meant(selection: &Selection, day: Day, of_day: &LakeDay, plan: &mut CandlePla
 async fn outdated(
     lake: &Lake,
     mut unit: Unit,
-    objects: Vec<(Timeframe, Option<Entry>)>,
+    objects: Vec<(Timeframe, Option<Object>)>,
 ) -> Result<Unit, LakeError> {
     for (timeframe, entry) in objects {
         let facts = match &entry {
