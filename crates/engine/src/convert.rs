@@ -56,6 +56,20 @@ pub enum ConvertError {
     /// not fill.
     #[error("the group's file has no rows, which says nothing about its members")]
     EmptyGroup,
+    /// A group's file with rows of instruments that the day's table does not have: it may be another file, or rows may
+    /// stand under a wrong name and lack under the right one.
+    #[error(
+        "{rows} of {all} rows are of symbols that the day's instrument table does not have, as `{symbol}`, more than {} %",
+        MAX_REJECTED_SHARE * 100.0
+    )]
+    UnknownSymbols {
+        /// Such rows.
+        rows: u64,
+        /// All rows.
+        all: u64,
+        /// The first such symbol.
+        symbol: String,
+    },
     /// The spooled file cannot be read.
     #[error("the file cannot be read")]
     Read(#[source] io::Error),

@@ -27,7 +27,7 @@ use mtdh_lake::{ParquetError, Stage};
 use mtdh_source::decode::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
 use tokio_util::sync::CancellationToken;
 
-use crate::convert::{ConvertError, Converted, Decoded, Input, decode_file, facts};
+use crate::convert::{ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, decode_file, facts};
 use crate::plan::Unit;
 
 /// Rows wait in memory up to this many bytes.
@@ -66,6 +66,7 @@ pub fn convert_group(
     if decoded.names.is_empty() && !unit.file.data_type.only_grouped() {
         return Err(ConvertError::EmptyGroup);
     }
+    check_known(unit, &decoded)?;
     let index_by_symbol: HashMap<String, usize> =
         decoded.names.iter().enumerate().map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect();
     for member in &unit.members {
@@ -99,6 +100,26 @@ pub fn convert_group(
         publish(converted)?;
     }
     Ok(leftovers(unit, decoded))
+}
+
+/// Refuses a file with too many rows of symbols that nobody knows.
+fn check_known(unit: &Unit, decoded: &Decoded) -> Result<(), ConvertError> {
+    let is_unknown = |symbol: &str| !unit.known.contains(&dataset_symbol(symbol));
+    let unknown: Vec<_> = decoded.names.iter().filter(|name| is_unknown(&name.symbol)).collect();
+    let Some(first) = unknown.first() else { return Ok(()) };
+    let rows = unknown.iter().map(|name| name.tally.rows_in).sum();
+    let all = decoded.names.iter().map(|name| name.tally.rows_in).sum();
+    let symbol = first.symbol.clone();
+    if rows as f64 > all as f64 * MAX_REJECTED_SHARE {
+        return Err(ConvertError::UnknownSymbols { rows, all, symbol });
+    }
+    tracing::warn!(
+        file = unit.file.path(),
+        rows,
+        symbol,
+        "rows of symbols that the day's table does not have"
+    );
+    Ok(())
 }
 
 fn leftovers(unit: &Unit, decoded: Decoded) -> Leftovers {

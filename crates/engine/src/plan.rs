@@ -2,7 +2,8 @@
 
 pub mod groups;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Shard, Status};
@@ -26,6 +27,9 @@ pub struct Unit {
     pub members: Vec<Member>,
     /// Whether the file holds all instruments of a type.
     pub is_group: bool,
+    /// The symbols, as [`Member::symbol`], of every instrument of the venue's table that a group's file may hold; of
+    /// others nobody knows whose rows they are. Empty for a file of one instrument.
+    pub known: Arc<HashSet<String>>,
 }
 
 /// A partition that a unit answers.
@@ -79,10 +83,14 @@ pub struct Plan {
 
 impl Member {
     fn of(instrument: &Instrument, partition: Partition, replaces: bool) -> Member {
-        let symbol = instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol);
         let expected_rows = instrument.expected_rows(partition.data_type, partition.day.end_us());
-        Member { symbol: dataset_symbol(symbol), expected_rows, replaces, partition }
+        Member { symbol: symbol_in_files(instrument), expected_rows, replaces, partition }
     }
+}
+
+/// An instrument's symbol in the form of file URLs.
+fn symbol_in_files(instrument: &Instrument) -> String {
+    dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol))
 }
 
 impl Unit {
@@ -95,6 +103,7 @@ impl Unit {
             file: VendorFile { symbol: member.symbol.clone(), ..self.file.clone() },
             members: vec![member.clone()],
             is_group: false,
+            known: Arc::default(),
         };
         self.members.iter().map(part).collect()
     }
@@ -189,8 +198,11 @@ pub async fn plan(
                 continue;
             }
             let is_group = file.symbol != member.symbol;
-            let unit = Unit { file: file.clone(), members: Vec::new(), is_group };
-            units.entry(file).or_insert(unit).members.push(member);
+            let unit = units.entry(file.clone()).or_insert_with(|| {
+                let known = if is_group { groups::known(&table, instrument) } else { Arc::default() };
+                Unit { file, members: Vec::new(), is_group, known }
+            });
+            unit.members.push(member);
         }
         plan.units.extend(units.into_values());
     }

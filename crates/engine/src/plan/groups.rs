@@ -6,7 +6,8 @@
 //! files cost requests, which a group saves. Few large ones are better fetched side by side, and each by itself goes
 //! on where it broke off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
 use mtdh_core::{DataType, Day};
@@ -27,6 +28,13 @@ pub(super) fn group_file(instrument: &Instrument, data_type: DataType, day: Day)
     let is_listed = instrument.group_data_types.contains(&data_type) || data_type.only_grouped();
     let (exchange, symbol) = (instrument.exchange.clone(), group.to_owned());
     is_listed.then_some(VendorFile { exchange, data_type, day, symbol })
+}
+
+/// The symbols of all instruments of the table that are in the same group as `instrument`.
+pub(super) fn known(table: &[Instrument], instrument: &Instrument) -> Arc<HashSet<String>> {
+    let kind = |i: &Instrument| i.key.instrument_type().group_id();
+    let same = table.iter().filter(|i| i.exchange == instrument.exchange && kind(i) == kind(instrument));
+    Arc::new(same.map(super::symbol_in_files).collect())
 }
 
 /// Those of the groups' files that are taken instead of the files of their members. `wanted` has the members by

@@ -66,6 +66,7 @@ fn a_group_that_gives_no_answer_is_replaced_by_the_files_of_its_members() {
         FaultKind::NoRows,
         FaultKind::NoSuchFile,
         FaultKind::OtherDay,
+        FaultKind::OtherSymbol,
         FaultKind::WrongTrailer { part: TrailerPart::Crc },
         FaultKind::Status { status: 403, body: Default::default() },
     ] {
@@ -85,4 +86,19 @@ fn a_group_that_gives_no_answer_is_replaced_by_the_files_of_its_members() {
         assert!(rows(&stage, "grouped") == from_single_files().1, "{kind:?}");
         stage.expect(0, &format!("validate --start-date {DAY} {ALL} --lake grouped"));
     }
+}
+
+#[test]
+fn rows_of_options_under_a_name_that_nobody_knows_are_not_lost() {
+    let stage = Stage::with(vec![Fault::once(Host::Datasets, "OPTIONS.csv.gz", FaultKind::OtherSymbol)]);
+    let words = format!("download --start-date {DAY} --venues DERIBIT --data-types options_chain");
+    let run = stage.expect(1, &words);
+    assert!(
+        run.stderr.contains("rows are of symbols that the day's instrument table does not have"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.contains("files failed"), "{}", run.stdout);
+    stage.expect(0, &words);
+    stage.expect(0, &words.replace("download", "validate"));
 }
