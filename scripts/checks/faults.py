@@ -63,9 +63,6 @@ KINDS = {
     "other checksum": (("put",), "other_checksum"),
     "stale listing": (("list",), "stale_listing"),
 }
-# In a file of one instrument a row of another symbol is refused. A group's file may hold rows of instruments that nobody
-# asked for, so that there such a row is counted (`rows_not_asked_for`), not refused.
-SINGLE_FILES = {"other symbol": "PERPETUAL.csv.gz"}
 # After these the client waits for longer than a check can: the run is ended by a signal.
 WAITING = {"hang", "stall"}
 # With these a file is sound and has the right rows, but is another file: its hash and its size are told as they are.
@@ -110,8 +107,7 @@ def fault(hop, kind, **which):
 
 def fault_of(name, hop, **which):
     """A fault of the stand-in's list, by the kind's name here."""
-    made = fault(hop, KINDS[name][1], **which)
-    return made | {"url_contains": SINGLE_FILES[name]} if name in SINGLE_FILES else made
+    return fault(hop, KINDS[name][1], **which)
 
 
 def place_of(hop):
