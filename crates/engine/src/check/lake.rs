@@ -1,6 +1,7 @@
 //! Checks over the days of a lake.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use mtdh_core::check::completeness::{DayOfLake, Expected};
@@ -32,28 +33,45 @@ pub enum RowsOf {
     All,
 }
 
+/// How long the vendor may take to tell its incidents. A check goes on without them: it must not hang where there is no
+/// network.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Asks the vendor for the incident reports of venues. Those that cannot be had are left out, with a note for people.
 pub async fn incidents(
     metadata: &Metadata,
     venues: &[String],
 ) -> (BTreeMap<String, Vec<Incident>>, Vec<String>) {
+    let ask = |venue: &String| {
+        let venue = venue.clone();
+        async move {
+            let asked = metadata.exchange(&exchange_of_venue(&venue)).await.map_err(|error| chain(&error));
+            asked.map(|details| (venue, details.incident_reports))
+        }
+    };
+    let answers = venues.iter().map(|venue| async move {
+        let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
+        let answer = tokio::time::timeout(PATIENCE, ask(venue)).await.unwrap_or_else(late);
+        answer.map_err(|reason| format!("the incident reports of {venue} cannot be had: {reason}"))
+    });
     let (mut all, mut notes) = (BTreeMap::new(), Vec::new());
-    for venue in venues {
-        match metadata.exchange(&exchange_of_venue(venue)).await {
-            Ok(details) => {
-                let incident = |i: mtdh_source::metadata::model::Incident| Incident {
-                    from_us: i.from.timestamp_micros(),
-                    to_us: i.to.timestamp_micros(),
-                    details: if i.details.is_empty() { i.status } else { i.details },
-                };
-                all.insert(venue.clone(), details.incident_reports.into_iter().map(incident).collect());
+    for answer in futures::future::join_all(answers).await {
+        match answer {
+            Ok((venue, reports)) => {
+                all.insert(venue, reports.into_iter().map(incident).collect());
             }
-            Err(error) => {
-                notes.push(format!("the incident reports of {venue} cannot be had: {}", chain(&error)));
-            }
+            Err(note) => notes.push(note),
         }
     }
     (all, notes)
+}
+
+fn incident(report: mtdh_source::metadata::model::Incident) -> Incident {
+    Incident {
+        from_us: report.from.timestamp_micros(),
+        to_us: report.to.timestamp_micros(),
+        details: if report.details.is_empty() { report.status } else { report.details },
+    }
 }
 
 /// Checks the selection's days. When every group is checked, each partition gets a grade, which is noted in the day's
