@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use mtdh_core::DataType::{self, BookSnapshot5, IncrementalBookL2, Liquidations, Quotes, Trades};
 use mtdh_core::check::silence::{Pace, Watch};
-use mtdh_core::check::{Found, InstrumentDay, PartitionFacts, Rows, Run, Settings};
+use mtdh_core::check::{Found, InstrumentDay, PartitionFacts, Rows, Run, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 
@@ -181,6 +181,13 @@ fn a_snapshot_follows_a_silence() {
         let found = run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ());
         assert_eq!(found.len(), expected, "{snapshots:?}");
     }
+}
+
+#[test]
+fn a_day_without_any_snapshot_is_an_error() {
+    let pace = pace_with("DERIBIT", IncrementalBookL2, &regular(SECOND, 0..0), &[]);
+    let found = run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ());
+    assert_eq!(found[0].1.severity, Some(Severity::Error));
 }
 
 #[test]
