@@ -171,6 +171,8 @@ fn a_crossed_level_is_taken_out_as_the_vendor_does() {
         // It did not: asks go until nothing crosses.
         (&["1 2 false bid 101.5 1"], "1 2 1 102 101.5 1"),
         (&["1 2 true bid 97 1", "1 2 true ask 98 1"], "1 2 1 98 97 1"),
+        // A snapshot is the whole book, on both sides.
+        (&["1 2 true bid 97 1", "1 2 true ask 103 1"], "1 2 1 103 97 1"),
     ] {
         let mut changes =
             vec!["0 1 true ask 101 1", "0 1 true ask 102 1", "0 1 true bid 100 1", "0 1 true bid 98 1"];

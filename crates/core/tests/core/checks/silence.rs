@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use mtdh_core::DataType::{self, BookSnapshot5, IncrementalBookL2, Liquidations, Quotes, Trades};
 use mtdh_core::check::silence::{Pace, Watch};
-use mtdh_core::check::{Found, InstrumentDay, PartitionFacts, Rows, Run, Settings};
+use mtdh_core::check::{Found, InstrumentDay, PartitionFacts, Rows, Run, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 
@@ -101,6 +101,19 @@ fn a_silence_is_longer_than_floor_and_pace() {
 }
 
 #[test]
+fn rare_long_pauses_are_the_instruments_own() {
+    // Bursts of 50 rows a second apart, then 40 s: two in a hundred pauses are long, so that the threshold is 200 s.
+    let burst = |i: i64| (0..50).map(move |row| i * 89 * SECOND + row * SECOND);
+    for (hole, expected) in [(180 * SECOND, 0), (240 * SECOND, 1)] {
+        let before = (0..400).flat_map(burst);
+        let start = 399 * 89 * SECOND + 49 * SECOND + hole;
+        let after = (0..(DAY - start) / (89 * SECOND)).flat_map(burst).map(|us| start + us);
+        let moments: Vec<i64> = before.chain(after).collect();
+        assert_eq!(pace("DERIBIT", Trades, &moments).silences.len(), expected, "{hole}");
+    }
+}
+
+#[test]
 fn midnight_to_the_first_row_and_from_the_last_is_a_pause() {
     for (hole, expected) in [(-SECOND..30 * SECOND, 1), (-SECOND..9 * SECOND, 0), (DAY - 30 * SECOND..DAY, 1)]
     {
@@ -168,6 +181,13 @@ fn a_snapshot_follows_a_silence() {
         let found = run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ());
         assert_eq!(found.len(), expected, "{snapshots:?}");
     }
+}
+
+#[test]
+fn a_day_without_any_snapshot_is_an_error() {
+    let pace = pace_with("DERIBIT", IncrementalBookL2, &regular(SECOND, 0..0), &[]);
+    let found = run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ());
+    assert_eq!(found[0].1.severity, Some(Severity::Error));
 }
 
 #[test]
