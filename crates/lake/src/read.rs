@@ -32,7 +32,7 @@ const TAIL_BYTES: u64 = 64 << 10;
 const GAP_BYTES: u64 = 16 << 10;
 
 /// Requests for the columns of a row group, at most: a request costs about as long as a hundred kilobytes.
-const MAX_RANGES: usize = 3;
+const MAX_RANGES: usize = 4;
 
 /// What reading cost, shared by readers.
 #[derive(Debug, Default)]
@@ -201,13 +201,17 @@ impl Lake {
     /// A partition's object with its end already read, when it is there: one request says both.
     async fn open_at(&self, path: &Path, cost: &Arc<ReadCost>) -> Result<Option<ObjectReader>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(None) };
-        let failed = |source| LakeError::Store { path: path.to_string(), source };
         let options = GetOptions { range: Some(GetRange::Suffix(TAIL_BYTES)), ..GetOptions::default() };
         let full = self.full(path);
-        let (end, tail) = match store.get_opts(&full, options).await {
-            Ok(answer) => (answer.meta.size, answer.bytes().await.map_err(failed)?),
+        let end = async {
+            let answer = store.get_opts(&full, options).await?;
+            Ok((answer.meta.size, answer.bytes().await?))
+        };
+        // Often the first request to the store, for a slice.
+        let (end, tail) = match self.in_time(end).await? {
+            Ok(end) => end,
             Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(failed(source)),
+            Err(source) => return Err(self.first_failure(source)),
         };
         cost.add(&tail);
         let tail = Some((end.saturating_sub(tail.len() as u64), tail));
@@ -290,10 +294,13 @@ mod tests {
             (vec![(100, 110), (0, 10), (200, 210)], vec![(0, 10), (100, 110), (200, 210)]),
             (vec![(0, 10), (26, 30), (47, 50)], vec![(0, 30), (47, 50)]),
             (vec![(0, 10), (5, 8), (10, 12)], vec![(0, 12)]),
-            (vec![(0, 1), (100, 101), (150, 151), (300, 301)], vec![(0, 1), (100, 151), (300, 301)]),
             (
-                vec![(0, 1), (100, 101), (150, 151), (300, 301), (340, 341)],
-                vec![(0, 1), (100, 151), (300, 341)],
+                vec![(0, 1), (100, 101), (150, 151), (300, 301), (500, 501)],
+                vec![(0, 1), (100, 151), (300, 301), (500, 501)],
+            ),
+            (
+                vec![(0, 1), (100, 101), (150, 151), (300, 301), (340, 341), (500, 501)],
+                vec![(0, 1), (100, 151), (300, 341), (500, 501)],
             ),
         ] {
             assert_eq!(join(&k(&ranges)), k(&expected), "{ranges:?}");

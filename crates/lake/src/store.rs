@@ -100,14 +100,7 @@ impl Lake {
             Place::Remote(remote) => {
                 let root = self.full(&Path::default());
                 let first = again(async || remote.store.list(Some(&root)).try_next().await);
-                match tokio::time::timeout(FIRST_ANSWER, first).await {
-                    Ok(Ok(_)) => Ok(()),
-                    Ok(Err(source)) => Err(self.first_failure(source)),
-                    Err(_) => Err(LakeError::NoAnswer {
-                        url: self.inner.url.clone(),
-                        seconds: FIRST_ANSWER.as_secs(),
-                    }),
-                }
+                self.in_time(first).await?.map(drop).map_err(|source| self.first_failure(source))
             }
         }
     }
@@ -128,7 +121,15 @@ impl Lake {
         }
     }
 
-    fn first_failure(&self, source: StoreError) -> LakeError {
+    /// What a request gives that may be the first one to the store.
+    pub(crate) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Result<T, LakeError> {
+        let no_answer =
+            |_| LakeError::NoAnswer { url: self.inner.url.clone(), seconds: FIRST_ANSWER.as_secs() };
+        tokio::time::timeout(FIRST_ANSWER, request).await.map_err(no_answer)
+    }
+
+    /// What it means that the first request to the store failed.
+    pub(crate) fn first_failure(&self, source: StoreError) -> LakeError {
         let url = self.inner.url.clone();
         let text = source.to_string();
         match refused_status(&text) {

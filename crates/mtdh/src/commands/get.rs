@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use mtdh_core::Day;
+use mtdh_engine::Connection;
 use mtdh_engine::export::{ExportError, ExportFormat, Exporter, unfinished};
 use mtdh_engine::query::{Slice, slice};
 
@@ -16,7 +17,6 @@ use crate::output::{count, note, size};
 
 pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     let connection = connect(&session.addresses)?;
-    connection.lake.check_readable().await?;
     let end_of_day = Day::containing_us(args.start).map(Day::end_us);
     let end = args.end.or(end_of_day).context("--start lies outside of the calendar")?;
     if end <= args.start {
@@ -29,6 +29,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(std::io::stdout()))?;
         let slice =
             slice(&connection.lake, &args.key, args.data_type, range, |batch| exporter.write(&batch)).await?;
+        check_lake(&connection, &slice).await?;
         exporter.finish()?.flush()?;
         slice
     } else {
@@ -37,6 +38,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(unfinished))?;
         let take = |batch| -> Result<(), ExportError> { exporter.write(&batch) };
         let slice = slice(&connection.lake, &args.key, args.data_type, range, take).await?;
+        check_lake(&connection, &slice).await?;
         let unfinished = exporter.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         unfinished
             .persist(&args.output)
@@ -45,6 +47,14 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     };
     report(&slice);
     Ok(if slice.missing_days.is_empty() { Outcome::Clean } else { Outcome::NotClean })
+}
+
+/// Whether there is a lake at all, where a day is missing; else it is not asked, since that is one more request.
+async fn check_lake(connection: &Connection, slice: &Slice) -> Result<()> {
+    if !slice.missing_days.is_empty() {
+        connection.lake.check_readable().await?;
+    }
+    Ok(())
 }
 
 fn form(output: &Path, format: Format) -> Result<ExportFormat> {
