@@ -14,6 +14,8 @@ import time
 
 FILES = {"trades": "trades", "book5": "book_snapshot_5"}
 PEERS = ["polars", "duckdb", "pandas"]
+# The same file inflated by the same library, and nothing else.
+ALONE = "inflating alone"
 
 
 def peer(name, source, out):
@@ -106,6 +108,7 @@ def ours(*words):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
+    parser.add_argument("--inflate", required=True, help="the program that only inflates")
     parser.add_argument("--folder", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
@@ -114,22 +117,25 @@ def main():
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, data_type in FILES.items():
         source = str(folder / f"{name}.csv.gz")
-        seen = {who: [] for who in ["mtdh", *PEERS]}
+        seen = {who: [] for who in ["mtdh", *PEERS, ALONE]}
         for _ in range(arguments.rounds):
             for who in seen:
                 out = str(folder / f"{name}.{who}.parquet")
-                if who == "mtdh":
+                if who == ALONE:
+                    seen[who].append(ours(arguments.inflate, source))
+                elif who == "mtdh":
                     words = ["convert", source, "--data-type", data_type, "--output", out]
                     seen[who].append(ours(arguments.program, *words))
                 else:
                     words = [sys.executable, __file__, "--peer", who, source, out]
                     seen[who].append(json.loads(subprocess.check_output(words)))
         medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in seen.items()}
-        sizes = {who: os.path.getsize(folder / f"{name}.{who}.parquet") / 1e6 for who in seen}
+        sizes = {who: os.path.getsize(folder / f"{name}.{who}.parquet") / 1e6 for who in seen if who != ALONE}
         for who, (wall, cpu, memory) in medians.items():
             first = medians["mtdh"]
-            ratios = f"{first[0] / wall:.2f} | {first[1] / cpu:.2f} | {sizes['mtdh'] / sizes[who]:.2f}"
-            print(f"| {name} | {who} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {sizes[who]:.1f} | {ratios} |")
+            size, share = ("-", "-") if who == ALONE else (f"{sizes[who]:.1f}", f"{sizes['mtdh'] / sizes[who]:.2f}")
+            ratios = f"{first[0] / wall:.2f} | {first[1] / cpu:.2f} | {share}"
+            print(f"| {name} | {who} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {size} | {ratios} |")
     candles(arguments.program, folder, arguments.rounds)
 
 

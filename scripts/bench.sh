@@ -8,6 +8,7 @@ rounds=${1:-5}
 
 cargo build --release --locked --quiet
 cargo build --release --locked --quiet -p mtdh-sim --example large
+cargo build --release --locked --quiet -p mtdh-source --example inflate
 [ -x .venv/bin/python ] || python3 -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
 
@@ -16,5 +17,6 @@ trap 'rm -rf "$folder"' EXIT
 target/release/examples/large trades 4000000 binance BTCUSDT | gzip -6 >"$folder/trades.csv.gz"
 target/release/examples/large book_snapshot_5 860000 binance-futures BTCUSDT | gzip -6 >"$folder/book5.csv.gz"
 nproc
-.venv/bin/python scripts/bench.py --program target/release/mtdh --folder "$folder" --rounds "$rounds"
+.venv/bin/python scripts/bench.py --program target/release/mtdh --inflate target/release/examples/inflate \
+  --folder "$folder" --rounds "$rounds"
 .venv/bin/python scripts/bench_jobs.py --program target/release/mtdh --large target/release/examples/large --folder "$folder"
