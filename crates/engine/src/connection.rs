@@ -35,6 +35,8 @@ pub struct Addresses {
     pub retry: RetryPolicy,
     /// What may be taken of the vendor's account.
     pub budget: Budget,
+    /// The run whose workers share the budget; null: this process has it alone.
+    pub run_id: Option<String>,
 }
 
 /// The lake, the vendor's metadata and its files.
@@ -53,8 +55,18 @@ impl Connection {
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
     pub fn open(addresses: &Addresses) -> Result<Connection, EngineError> {
-        let Addresses { lake, lake_options, api, datasets, key, source_folder, cache_folder, retry, budget } =
-            addresses;
+        let Addresses {
+            lake,
+            lake_options,
+            api,
+            datasets,
+            key,
+            source_folder,
+            cache_folder,
+            retry,
+            budget,
+            run_id: _,
+        } = addresses;
         let http = HttpClient::new(key.as_ref(), *budget).map_err(EngineError::Client)?;
         let lake = Lake::open(lake, lake_options)?;
         let (cache, has_key) = (cache_folder.clone(), key.is_some());

@@ -9,6 +9,7 @@ pub mod instrument_table;
 pub mod layout;
 mod local;
 mod open;
+pub mod plan_table;
 pub mod read;
 pub mod reports;
 mod small_table;

@@ -60,6 +60,12 @@ pub struct Entry {
     pub bytes: u64,
 }
 
+impl std::fmt::Debug for Lake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Lake").field(&self.inner.url).finish()
+    }
+}
+
 impl Lake {
     /// The lake at `url`: a folder (it need not exist), `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. Nothing is
     /// asked for yet.
@@ -271,7 +277,20 @@ impl Lake {
     /// # Errors
     /// As [`Lake::publish`].
     pub async fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
-        self.publish(path, self.staged(bytes)?, Existing::Replace).await
+        self.publish_bytes(path, bytes, Existing::Replace).await
+    }
+
+    /// Publishes a small object.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn publish_bytes(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        existing: Existing,
+    ) -> Result<(), LakeError> {
+        self.publish(path, self.staged(bytes)?, existing).await
     }
 
     fn staged(&self, bytes: &[u8]) -> Result<Stage, LakeError> {

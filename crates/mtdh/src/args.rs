@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::{DataType, Day};
 
@@ -28,7 +28,7 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Without an API key the vendor gives the first day of each month. With one: set TARDIS_API_KEY.
-Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 130 interrupted.";
+Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 budget used up; 130 interrupted.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -42,16 +42,44 @@ pub enum Format {
     Csv,
 }
 
+/// What the exit status tells, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Codes {
+    /// People and scripts
+    Usual,
+    /// What starts and restarts tasks
+    Engine,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// When it is none; also for `--help` and `--version`.
+pub fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches()?)
+}
+
+/// The command line. With `--run`, the days stand in the plan.
+pub fn command() -> clap::Command {
+    let days =
+        |c: clap::Command| c.mut_arg("start_date", |day| day.required(false).required_unless_present("run"));
+    Cli::command().mut_subcommand("download", days)
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the whole way on made-up data: a stand-in vendor in this process, a lake in ./mtdh-demo
     Demo,
     /// Write the instrument tables of days, or look into them
     Instruments(InstrumentsArgs),
-    /// Say what a download would fetch, and what not and why
-    Plan(PlanArgs),
+    /// Say what a download would fetch, and what not and why; save it for many workers
+    Plan(SavePlanArgs),
     /// Fetch what is not in the lake yet
     Download(DownloadArgs),
+    /// Say how far a run of a saved plan is
+    Monitor(MonitorArgs),
+    /// Save what is left of a run as a new plan
+    Resume(ResumeArgs),
     /// Hold what should be there against what is there
     Validate(ValidateArgs),
     /// instruments, download and validate in one: one report, one exit status
@@ -86,8 +114,8 @@ pub enum ConfigCommand {
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
     /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY")]
-    pub start_date: Day,
+    #[arg(long, value_name = "DAY", required = true)]
+    pub start_date: Option<Day>,
 
     /// Last day, included [default: the first]
     #[arg(long, value_name = "DAY")]
@@ -132,13 +160,13 @@ fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
 
 #[derive(Args, Clone, Debug)]
 pub struct ShardArgs {
-    /// This machine's part, from 0
-    #[arg(long, value_name = "I", default_value_t = 0)]
-    pub shard_index: u32,
+    /// This machine's part, from 0 [default: what Cloud Run, Batch, Slurm, Kubernetes or HyperQueue say, else 0]
+    #[arg(long, value_name = "I")]
+    pub shard_index: Option<u32>,
 
-    /// In how many parts the work is cut
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub total_shards: u32,
+    /// In how many parts the work is cut [default: as above, else 1]
+    #[arg(long, value_name = "N")]
+    pub total_shards: Option<u32>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -225,9 +253,48 @@ pub struct PlanArgs {
 }
 
 #[derive(Args, Debug)]
-pub struct DownloadArgs {
+pub struct SavePlanArgs {
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// Save the plan into the lake as that of a run, for `download --run` [default name: the time, and a mark]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "",
+        conflicts_with_all = ["shard_index", "total_shards"])]
+    pub save: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    /// The run
+    pub run: String,
+    /// Name of the new run [default: the time, and a mark]
+    #[arg(long, value_name = "RUN")]
+    pub save: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct MonitorArgs {
+    /// The run
+    pub run: String,
+    /// Look again and again, until nobody works on it any more
+    #[arg(long)]
+    pub watch: bool,
+    /// Seconds between two looks
+    #[arg(long, value_name = "N", default_value_t = 5.0, requires = "watch")]
+    pub every: f64,
+}
+
+#[derive(Args, Debug)]
+pub struct DownloadArgs {
+    /// Work on the saved plan of a run, and on nothing else: see `plan --save`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["start_date", "end_date", "venues", "instrument_types",
+        "data_types", "instruments", "universe", "max_instruments", "force", "dry_run"])]
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// What the exit status tells: usual 0, 1, 2, 30, 130; engine 0 done, 10 worth retrying, 20 configuration, 30 budget
+    /// used up [default: engine with --run, and where an engine says which shard this is]
+    #[arg(long, value_enum, value_name = "FOR")]
+    pub exit_codes: Option<Codes>,
     /// Files that are worked on at once
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub max_workers: usize,
@@ -351,13 +418,11 @@ pub struct SimArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -366,7 +431,7 @@ mod tests {
             "mtdh plan --start-date 2024-03-01 --venues deribit,okex-swap BINANCE --data-types TRADES quotes";
         let cli = Cli::try_parse_from(words.split(' ')).unwrap();
         let Command::Plan(plan) = cli.command else { panic!() };
-        let filters = plan.selection.filters;
+        let filters = plan.plan.selection.filters;
         assert_eq!(filters.venues, ["DERIBIT", "OKX-SWAP", "BINANCE"]);
         assert_eq!(filters.data_types, [DataType::Trades, DataType::Quotes]);
     }

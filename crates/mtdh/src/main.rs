@@ -1,21 +1,21 @@
 //! `mtdh`: the program. Flags become settings, settings a connection, a verb does its work, a report is printed.
 //!
-//! stdout is data, stderr is talk. Exit status: see [`Outcome`] and `exit_code`.
+//! stdout is data, stderr is talk. Exit status: see [`Outcome`] and [`exit`].
 
 mod args;
 mod commands;
+mod exit;
 mod hints;
 mod output;
 mod progress;
 mod settings;
+mod shard_source;
 mod time;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
-use mtdh_engine::HttpError;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -36,17 +36,22 @@ pub enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match args::parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody can be told that the terminal is closed.
+            let _closed = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::usage() } else { 0 });
+        }
+    };
+    let codes = exit::codes(&cli);
     match run(cli) {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::NotClean) => ExitCode::from(1),
-        Ok(Outcome::UsedUp) => ExitCode::from(30),
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(outcome) => ExitCode::from(exit::status(codes, outcome)),
         // Who closed our stdout has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(if is_used_up(&error) { 30 } else { 2 })
+            ExitCode::from(exit::failure(codes, &error))
         }
     }
 }
@@ -57,13 +62,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
-fn is_used_up(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|e| e.downcast_ref::<HttpError>()).any(HttpError::is_used_up)
-}
-
 fn run(cli: Cli) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "mtdh", &mut io::stdout());
+        clap_complete::generate(shell, &mut args::command(), "mtdh", &mut io::stdout());
         return Ok(Outcome::Clean);
     }
     let log_level = match cli.verbose {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use figment::providers::{Format, Toml};
@@ -34,7 +35,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 14] = [
     setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
     setting(
         "tardis_api_key",
@@ -82,11 +83,17 @@ pub const SETTINGS: [Setting; 13] = [
         None,
         "bytes from the vendor in a UTC day, at most, by one run; not set: no limit",
     ),
+    setting(
+        "lease_seconds",
+        "MTDH_LEASE_SECONDS",
+        Some("60"),
+        "seconds that a worker of a run may keep silent before another takes its shard over",
+    ),
     setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
 ];
 
 /// Settings that are numbers: variables are text.
-const NUMBERS: [&str; 3] = ["max_attempts", "requests_per_minute", "bytes_per_day"];
+const NUMBERS: [&str; 4] = ["max_attempts", "requests_per_minute", "bytes_per_day", "lease_seconds"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +112,7 @@ struct Values {
     max_attempts: u32,
     requests_per_minute: Option<u32>,
     bytes_per_day: Option<u64>,
+    lease_seconds: f64,
     log_level: String,
 }
 
@@ -127,8 +135,9 @@ impl Provider for Layer {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = |name: &str, text: &String| match text.parse::<u64>() {
-            Ok(number) if NUMBERS.contains(&name) => Value::from(number),
+        let value = |name: &str, text: &String| match (text.parse::<u64>(), text.parse::<f64>()) {
+            (Ok(number), _) if NUMBERS.contains(&name) => Value::from(number),
+            (_, Ok(number)) if NUMBERS.contains(&name) => Value::from(number),
             _ => Value::from(text.clone()),
         };
         let dict = self.values.iter().map(|(name, text)| ((*name).to_owned(), value(name, text))).collect();
@@ -173,6 +182,9 @@ impl Settings {
         if log_level(&values.log_level).is_none() {
             bail!("LOG_LEVEL `{}` is not known; there are debug, info, warning and error", values.log_level);
         }
+        if !(0.1..=86_400.0).contains(&values.lease_seconds) {
+            bail!("lease_seconds is {}; it must lie between 0.1 and 86400", values.lease_seconds);
+        }
         Ok(Settings { figment, values })
     }
 
@@ -188,7 +200,7 @@ impl Settings {
                     let text = value.as_str().map(str::to_owned);
                     let number =
                         || Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()));
-                    text.or_else(number).unwrap_or_default()
+                    text.or_else(number).unwrap_or_else(|| self.values.lease_seconds.to_string())
                 }
             };
             let metadata = value.and_then(|_| self.figment.find_metadata(s.name));
@@ -207,6 +219,11 @@ impl Settings {
     /// How much to log, in the words of the log's filter.
     pub fn log_level(&self) -> &'static str {
         log_level(&self.values.log_level).unwrap_or("warn")
+    }
+
+    /// For how long a worker of a run may keep silent.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs_f64(self.values.lease_seconds)
     }
 
     fn cache_dir(&self) -> PathBuf {
@@ -235,6 +252,7 @@ impl Settings {
                 requests_per_minute: values.requests_per_minute,
                 bytes_per_day: values.bytes_per_day,
             },
+            run_id: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod budget;
 mod damaged_files;
+mod fleet;
 mod groups;
 mod interrupt;
 mod kill;
