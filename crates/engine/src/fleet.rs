@@ -5,6 +5,7 @@
 //! account ([`ledger`]). [`worker`] is what one process does, [`monitor`] what anybody can see.
 
 pub mod lease;
+pub mod ledger;
 pub mod monitor;
 pub mod saved_plan;
 pub mod worker;

@@ -252,7 +252,7 @@ impl Settings {
                 requests_per_minute: values.requests_per_minute,
                 bytes_per_day: values.bytes_per_day,
             },
-            run_id: None,
+            run: None,
         }
     }
 }

@@ -172,7 +172,7 @@ fn hash(rows: &[PlanRow]) -> String {
 }
 
 /// A run's name becomes a folder of the lake.
-fn check_name(run_id: &str) -> Result<(), EngineError> {
+pub(crate) fn check_name(run_id: &str) -> Result<(), EngineError> {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let starts_well = run_id.starts_with(|c: char| c.is_ascii_alphanumeric());
     match starts_well && run_id.len() <= 100 && run_id.chars().all(is_fit) {

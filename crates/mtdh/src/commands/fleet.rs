@@ -49,7 +49,8 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     let run_id = args.run.context("--run names the run")?;
     let shard = download::shard(&args.plan.shard)?;
     session.addresses.source_folder = args.plan.source.source;
-    session.addresses.run_id = Some(run_id.clone());
+    let holder = holder();
+    session.addresses.run = Some((run_id.clone(), holder.clone()));
     let connection = connect(&session.addresses)?;
     let plan = SavedPlan::load(&connection.lake, &run_id).await?;
     let progress = Arc::new(Progress::default());
@@ -62,7 +63,7 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
         stop: session.stop.clone(),
         holding: None,
     };
-    let worker = Worker { ingest, plan: &plan, shard, holder: holder(), lease: session.lease, tell: &tell };
+    let worker = Worker { ingest, plan: &plan, shard, holder, lease: session.lease, tell: &tell };
     let report = worker.work().await;
     drop(bar);
     let report = report?;

@@ -237,3 +237,27 @@ fn the_engines_environment_names_the_shard_and_engines_get_their_exit_codes() {
     );
     assert_eq!(used_up.status, 30, "{}", used_up.stderr);
 }
+
+#[test]
+fn the_workers_share_one_budget() {
+    let stage = stage();
+    let mut left = 0;
+    let before = stage.sim.requests().len();
+    let workers: Vec<Child> = (0..3)
+        .map(|shard| {
+            let mut command = command(&stage, shard, 3);
+            command.env("MTDH_BYTES_PER_DAY", "60000").spawn().unwrap()
+        })
+        .collect();
+    for child in workers {
+        let run = end(child);
+        assert_eq!(run.status, 30, "{}", run.stderr);
+        left += run.stderr.lines().filter(|line| line.starts_with("left to do: ")).count();
+    }
+    assert_eq!(left, 3, "each says what is left of its shard");
+    let requests = stage.sim.requests().split_off(before);
+    let taken: u64 = requests.iter().filter(|r| r.host == Host::Datasets).filter_map(|r| r.bytes).sum();
+    // What is refused by its announced length may be on its way already; what was kept never exceeds the budget.
+    let kept: u64 = monitor(&stage, 1)["bytes"].as_u64().unwrap();
+    assert!((30_000..=60_000).contains(&kept), "{kept} bytes kept, {taken} sent");
+}
