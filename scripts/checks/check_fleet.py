@@ -235,7 +235,8 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         root = pathlib.Path(root)
         (root / "faults.json").write_text(json.dumps(DRIP))
-        with sim("--small", "--bucket", BUCKET, "--seconds", str(900 + 60 * options.runs), "--faults", str(root / "faults.json")) as vendor:
+        faults = str(root / "faults.json")
+        with sim("--small", "--bucket", BUCKET, "--faults", faults, seconds=900 + 60 * options.runs) as vendor:
             os.environ["STORAGE_EMULATOR_HOST"] = vendor["STORAGE_EMULATOR_HOST"]
             client = storage.Client(project="check", credentials=AnonymousCredentials())
             single = Folder(root / "single")

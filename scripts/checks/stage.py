@@ -29,10 +29,10 @@ def mtdh(*words, expect=0, env=None, cwd=None):
 
 
 @contextlib.contextmanager
-def sim(*words):
+def sim(*words, seconds=900):
     """The stand-in vendor and bucket; gives the variables that point the program at it."""
     server = subprocess.Popen(
-        [PROGRAM, "sim", "--format", "jsonl", "--seconds", "900", *words], stdout=subprocess.PIPE, text=True
+        [PROGRAM, "sim", "--format", "jsonl", "--seconds", str(seconds), *words], stdout=subprocess.PIPE, text=True
     )
     try:
         variables = {}

@@ -191,6 +191,7 @@ impl Ingest {
                 match outcome {
                     None => continue,
                     Some(Ok(done)) => {
+                        tracing::info!(file = unit.file.path(), bytes = done.bytes, "file done");
                         note_done(done, summary, available, &self.progress);
                         self.holding.iter().for_each(|holding| holding.note_done(&unit.file.path()));
                     }

@@ -21,6 +21,10 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 
+    /// How to write the log and everything else on stderr [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
+
     /// Say more on stderr: -v what happens, -vv in detail
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -29,6 +33,23 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Without an API key the vendor gives the first day of each month. With one: set TARDIS_API_KEY.
 Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 budget used up; 130 interrupted.";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// JSON lines, with severity, run, shard and unit
+    Json,
+}
+
+impl LogFormat {
+    pub fn name(self) -> String {
+        match self {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -80,6 +101,11 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// Save what is left of a run as a new plan
     Resume(ResumeArgs),
+    /// Print what an engine needs to work on a run
+    Deploy {
+        #[command(subcommand)]
+        command: DeployCommand,
+    },
     /// Hold what should be there against what is there
     Validate(ValidateArgs),
     /// instruments, download and validate in one: one report, one exit status
@@ -271,6 +297,56 @@ pub struct ResumeArgs {
     pub save: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum DeployCommand {
+    /// Print a job's specification, as JSON: each task is a worker of a run of a saved plan
+    Render(RenderArgs),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// Google Cloud Batch: gcloud batch jobs submit NAME --config FILE
+    Batch,
+    /// Cloud Run Jobs: gcloud run jobs replace FILE
+    CloudRun,
+    /// Kubernetes, an indexed Job: kubectl apply -f FILE
+    K8s,
+}
+
+#[derive(Args, Debug)]
+pub struct RenderArgs {
+    /// For which engine
+    #[arg(value_enum)]
+    pub engine: Engine,
+    /// The run, as saved by `plan --save`
+    #[arg(long, value_name = "RUN")]
+    pub run: String,
+    /// How many tasks, each a shard
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub shards: u32,
+    /// The image with the program
+    #[arg(long, value_name = "IMAGE")]
+    pub image: String,
+    /// Tasks at once [default: all]
+    #[arg(long, value_name = "N")]
+    pub parallelism: Option<u32>,
+    /// How often a task that is worth retrying is started again
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub retries: u32,
+    /// The secret with the vendor's key: of Secret Manager, or a Kubernetes Secret with the entry TARDIS_API_KEY
+    #[arg(long, value_name = "NAME")]
+    pub secret: Option<String>,
+    /// Whose rights the tasks have
+    #[arg(long, value_name = "ACCOUNT")]
+    pub service_account: Option<String>,
+    /// Batch: the machines' type
+    #[arg(long, value_name = "TYPE", default_value = "e2-standard-2")]
+    pub machine_type: String,
+    /// Batch: Spot machines
+    #[arg(long)]
+    pub spot: bool,
+}
+
 #[derive(Args, Debug)]
 pub struct MonitorArgs {
     /// The run
@@ -281,6 +357,16 @@ pub struct MonitorArgs {
     /// Seconds between two looks
     #[arg(long, value_name = "N", default_value_t = 5.0, requires = "watch")]
     pub every: f64,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct MetricsArgs {
+    /// Serve the run's numbers for Prometheus at http://ADDRESS/metrics, as 127.0.0.1:9100; port 0 is a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics_address: Option<std::net::SocketAddr>,
+    /// Write the run's numbers into a file for the node exporter's textfile collector, every five seconds and at the end
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -295,6 +381,8 @@ pub struct DownloadArgs {
     /// used up [default: engine with --run, and where an engine says which shard this is]
     #[arg(long, value_enum, value_name = "FOR")]
     pub exit_codes: Option<Codes>,
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// Files that are worked on at once
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub max_workers: usize,

@@ -2,6 +2,7 @@
 
 mod convert;
 mod demo;
+mod deploy;
 mod download;
 mod fleet;
 mod get;
@@ -22,7 +23,7 @@ use mtdh_engine::{Addresses, Connection, Selection};
 use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
-use crate::args::{Cli, Command, ConfigCommand, FilterArgs, Format, SelectionArgs};
+use crate::args::{Cli, Command, ConfigCommand, DeployCommand, FilterArgs, Format, SelectionArgs};
 use crate::output::{Rows, print};
 use crate::settings::{Setting, Settings};
 
@@ -53,6 +54,9 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Download(args) => download::run(session, args).await,
         Command::Monitor(args) => fleet::monitor(&session, args).await,
         Command::Resume(args) => fleet::resume(&session, args).await,
+        Command::Deploy { command: DeployCommand::Render(args) } => {
+            deploy::render(&session, settings.project(), &args)
+        }
         Command::Validate(args) => validate::run(session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,

@@ -6,20 +6,21 @@ mod args;
 mod commands;
 mod exit;
 mod hints;
+mod log;
+mod metrics;
 mod output;
 mod progress;
 mod settings;
 mod shard_source;
 mod time;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command};
+use args::{Cli, Command, LogFormat};
 use settings::{FlagLayer, Settings};
 
 /// How a verb ended that could run.
@@ -72,28 +73,16 @@ fn run(cli: Cli) -> Result<Outcome> {
         1 => Some("info".to_owned()),
         _ => Some("debug".to_owned()),
     };
-    let settings =
-        Settings::load(&std::env::current_dir()?, FlagLayer { lake: cli.lake.clone(), log_level })?;
-    start_log(settings.log_level());
+    let settings = Settings::load(
+        &std::env::current_dir()?,
+        FlagLayer { lake: cli.lake.clone(), log_level, log_format: cli.log_format.map(LogFormat::name) },
+    )?;
+    log::start(settings.log_level(), settings.logs_json());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_interrupt();
         commands::run(cli, &settings, &stop).await
     })
-}
-
-/// Logs of this program at the level asked for; of the libraries only what is wrong.
-fn start_log(level: &str) {
-    let ours = ["mtdh", "mtdh_core", "mtdh_source", "mtdh_lake", "mtdh_engine", "mtdh_sim"];
-    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let is_terminal = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(is_terminal)
-        .with_target(false)
-        .init();
 }
 
 /// The first Ctrl-C, or the system's request to end, asks for a clean end; the second one ends at once.

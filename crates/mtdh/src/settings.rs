@@ -35,7 +35,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 15] = [
     setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
     setting(
         "tardis_api_key",
@@ -90,6 +90,7 @@ pub const SETTINGS: [Setting; 14] = [
         "seconds that a worker of a run may keep silent before another takes its shard over",
     ),
     setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
+    setting("log_format", "LOG_FORMAT", Some("text"), "text, or json for lines that log collectors read"),
 ];
 
 /// Settings that are numbers: variables are text.
@@ -102,8 +103,7 @@ struct Values {
     tardis_api_key: Option<String>,
     #[serde(rename = "gcs_bucket")]
     _gcs_bucket: Option<String>,
-    #[serde(rename = "gcp_project_id")]
-    _gcp_project_id: Option<String>,
+    gcp_project_id: Option<String>,
     gcp_credentials_path: Option<PathBuf>,
     gcs_emulator: Option<String>,
     tardis_api_url: String,
@@ -114,6 +114,7 @@ struct Values {
     bytes_per_day: Option<u64>,
     lease_seconds: f64,
     log_level: String,
+    log_format: String,
 }
 
 /// What the program goes by.
@@ -152,6 +153,8 @@ pub struct FlagLayer {
     pub lake: Option<String>,
     /// `-v`.
     pub log_level: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<String>,
 }
 
 impl Settings {
@@ -161,9 +164,10 @@ impl Settings {
     /// When a file cannot be read, or holds what no setting is.
     pub fn load(folder: &Path, flags: FlagLayer) -> Result<Settings> {
         let env_file = read_env_file(&folder.join(".env"))?;
-        let flag_values = [("lake", flags.lake), ("log_level", flags.log_level)]
-            .into_iter()
-            .filter_map(|(n, v)| Some((n, v?)));
+        let flag_values =
+            [("lake", flags.lake), ("log_level", flags.log_level), ("log_format", flags.log_format)]
+                .into_iter()
+                .filter_map(|(n, v)| Some((n, v?)));
         let defaults = SETTINGS.iter().filter_map(|s| Some((s.name, s.default?.to_owned())));
         let toml = folder.join("mtdh.toml");
         let mut figment = Figment::from(Layer { place: "default".to_owned(), values: defaults.collect() });
@@ -181,6 +185,9 @@ impl Settings {
         let values: Values = figment.extract().context("the settings cannot be understood")?;
         if log_level(&values.log_level).is_none() {
             bail!("LOG_LEVEL `{}` is not known; there are debug, info, warning and error", values.log_level);
+        }
+        if !["text", "json"].contains(&values.log_format.to_ascii_lowercase().as_str()) {
+            bail!("LOG_FORMAT `{}` is not known; there are text and json", values.log_format);
         }
         if !(0.1..=86_400.0).contains(&values.lease_seconds) {
             bail!("lease_seconds is {}; it must lie between 0.1 and 86400", values.lease_seconds);
@@ -219,6 +226,16 @@ impl Settings {
     /// How much to log, in the words of the log's filter.
     pub fn log_level(&self) -> &'static str {
         log_level(&self.values.log_level).unwrap_or("warn")
+    }
+
+    /// The Google Cloud project, where one is set.
+    pub fn project(&self) -> Option<&str> {
+        self.values.gcp_project_id.as_deref()
+    }
+
+    /// Whether what goes to stderr is JSON lines.
+    pub fn logs_json(&self) -> bool {
+        self.values.log_format.eq_ignore_ascii_case("json")
     }
 
     /// For how long a worker of a run may keep silent.

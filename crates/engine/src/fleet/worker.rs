@@ -226,6 +226,7 @@ impl Worker<'_> {
             .map(|unit| self.plan.units[*unit].clone())
             .collect();
         let files = left.len();
+        self.ingest.progress.shard_held(before.is_some());
         (self.tell)(match before {
             Some(before) => Event::TakenOver { shard, from: before.lease.holder, token, files },
             None => Event::Begun { shard, files },

@@ -17,6 +17,8 @@ use super::{Session, connect, selection};
 use crate::Outcome;
 use crate::args::{DownloadArgs, PlanArgs, ShardArgs};
 use crate::exit;
+use crate::log;
+use crate::metrics::Metrics;
 use crate::output::{Rows, many, note, print, size};
 use crate::progress::Bar;
 use crate::shard_source::{self, Found};
@@ -31,7 +33,7 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
         return print_plan(&session, &plan, None);
     }
     let is_known = note_unknown(&plan);
-    let summary = execute(&session, &connection, plan, shard, args.max_workers).await?;
+    let summary = execute(&session, &connection, plan, shard, &args).await?;
     print_summary(&session, &summary)?;
     Ok(outcome(&session, &summary, is_known))
 }
@@ -94,19 +96,29 @@ pub async fn execute(
     connection: &Connection,
     plan: Plan,
     shard: Shard,
-    workers: usize,
-) -> Result<RunSummary, EngineError> {
-    let progress = Arc::new(Progress::default());
+    args: &DownloadArgs,
+) -> Result<RunSummary> {
+    let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
+    about(&run_id, shard);
+    let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let _bar = Bar::start(progress.clone());
     let ingest = Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers,
+        workers: args.max_workers,
         progress,
         stop: session.stop.clone(),
         holding: None,
     };
-    ingest.run(plan, new_run_id(), shard).await
+    Ok(ingest.run(plan, run_id, shard).await?)
+}
+
+/// The log's lines tell of a run and a shard from now on.
+pub fn about(run_id: &str, shard: Shard) {
+    log::about(vec![
+        ("run", run_id.to_owned()),
+        ("shard", format!("{}-of-{}", shard.index(), shard.total())),
+    ]);
 }
 
 /// A plan as a document.

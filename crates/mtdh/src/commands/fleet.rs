@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{Session, connect, download};
 use crate::Outcome;
 use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
+use crate::metrics::Metrics;
 use crate::output::{Rows, many, note, print, size};
 use crate::progress::Bar;
 
@@ -54,6 +55,8 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     let connection = connect(&session.addresses)?;
     let plan = SavedPlan::load(&connection.lake, &run_id).await?;
     let progress = Arc::new(Progress::default());
+    download::about(&run_id, shard);
+    let metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let bar = Bar::start(progress.clone());
     let ingest = Ingest {
         lake: connection.lake.clone(),
@@ -65,7 +68,7 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     };
     let worker = Worker { ingest, plan: &plan, shard, holder, lease: session.lease, tell: &tell };
     let report = worker.work().await;
-    drop(bar);
+    drop((bar, metrics));
     let report = report?;
     let mut rows = Rows::new(&["shard", "state", "files", "files_done", "files_failed", "rows", "bytes"]);
     rows.rows.extend(report.shards.iter().map(|shard| {

@@ -37,7 +37,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return download::print_plan(&session, &plan, None);
     }
     let is_known = download::note_unknown(&plan);
-    let summary = download::execute(&session, &connection, plan, shard, args.download.max_workers).await?;
+    let summary = download::execute(&session, &connection, plan, shard, &args.download).await?;
     if is_table {
         print(session.format, &download::summary_rows(&summary), &summary)?;
     }

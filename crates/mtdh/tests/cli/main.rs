@@ -13,5 +13,6 @@ mod layers;
 mod main_job;
 mod recheck;
 mod secrets;
+mod seeing;
 mod stage;
 mod wrong_calls;
