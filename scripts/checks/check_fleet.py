@@ -1,6 +1,6 @@
 """Many workers on one plan, some of them killed, frozen and woken at random: the lake is what one process makes.
 
---runs N says how many seeded runs (default 20), --first SEED where the seeds begin. Every second run has its lake in the
+--runs N, or FLEET_RUNS, says how many seeded runs (default 20), --first SEED where the seeds begin. Every second run has its lake in the
 stand-in for GCS, the others in a folder. Beyond the lake's content, each run checks that no object was ever replaced, that
 the shards' numbers add up to the plan, and that whoever lost a shard wrote nothing over its successor's progress.
 """
@@ -229,7 +229,7 @@ def until(is_so, fleet):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=int(os.environ.get("FLEET_RUNS", "20")))
     parser.add_argument("--first", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:

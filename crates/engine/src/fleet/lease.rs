@@ -240,6 +240,11 @@ impl Holding {
         if held.is_lost {
             held.summary.state = RunState::TakenOver;
         }
+        if held.summary.state == RunState::Done && held.summary.failures.is_empty() {
+            // A group's file that was replaced by those of its members is done as well.
+            held.done = self.numbers.values().map(|unit| unit.0).collect();
+            held.weight_done = self.weight;
+        }
         let progress = ShardProgress {
             lease: LeaseNote { beat: held.beat, ..self.note.clone() },
             units_done: ranges(&held.done),

@@ -87,7 +87,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     let plan = SavedPlan::load(lake, run_id).await?;
     let newest = newest(lake, run_id).await?;
     let total = newest.keys().map(|shard| shard.1).max().unwrap_or(0);
-    let now = Utc::now();
+    let (now, cut) = (Utc::now(), plan.cut(total));
     let (mut shards, mut failures, mut began, mut last) = (Vec::new(), BTreeMap::new(), None, None);
     let (mut weight_done, mut bytes, mut rows) = (0, 0, 0);
     for index in 0..total {
@@ -97,7 +97,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
             None => None,
         };
         let Some(progress) = read else {
-            shards.push(not_begun(index, plan.shard(shard).len()));
+            shards.push(not_begun(index, cut.iter().filter(|shard| **shard == index).count()));
             continue;
         };
         let summary = &progress.summary;

@@ -99,20 +99,25 @@ impl SavedPlan {
         Ok(SavedPlan { run_id: run_id.to_owned(), units, weights, hash })
     }
 
-    /// The numbers of a shard's units, in the order of work.
-    pub fn shard(&self, shard: Shard) -> Vec<usize> {
-        let paths: Vec<String> = self.units.iter().map(|unit| unit.file.path()).collect();
+    /// For each unit the index of its shard, of so many.
+    pub fn cut(&self, total: u32) -> Vec<u32> {
+        let paths = self.paths();
         let items: Vec<(&str, u64)> =
             paths.iter().map(String::as_str).zip(self.weights.iter().copied()).collect();
-        let shards = balanced(&items, shard.total());
-        let own: Vec<usize> = (0..shards.len()).filter(|i| shards[*i] == shard.index()).collect();
-        let days: Vec<(Day, &str)> = own.iter().map(|i| (self.units[*i].file.day, items[*i].0)).collect();
-        interleaved(&days, shard.index() as usize).into_iter().map(|place| own[place]).collect()
+        balanced(&items, total)
     }
 
-    /// What the units weigh together, in rows.
-    pub fn weight(&self, units: impl IntoIterator<Item = usize>) -> u64 {
-        units.into_iter().map(|unit| self.weights[unit]).sum()
+    fn paths(&self) -> Vec<String> {
+        self.units.iter().map(|unit| unit.file.path()).collect()
+    }
+
+    /// The numbers of a shard's units, in the order of work.
+    pub fn shard(&self, shard: Shard) -> Vec<usize> {
+        let (paths, shards) = (self.paths(), self.cut(shard.total()));
+        let own: Vec<usize> = (0..shards.len()).filter(|i| shards[*i] == shard.index()).collect();
+        let days: Vec<(Day, &str)> =
+            own.iter().map(|i| (self.units[*i].file.day, paths[*i].as_str())).collect();
+        interleaved(&days, shard.index() as usize).into_iter().map(|place| own[place]).collect()
     }
 
     /// What the lake has of the partitions of these units.
