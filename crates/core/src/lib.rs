@@ -11,6 +11,7 @@ pub mod facts;
 pub mod instrument;
 pub mod key;
 pub mod partition;
+pub mod shards;
 pub mod symbol;
 pub mod table;
 pub mod universe;

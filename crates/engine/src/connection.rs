@@ -6,12 +6,14 @@ use std::sync::Arc;
 use mtdh_lake::{Lake, LakeOptions};
 use mtdh_source::datasets::{Archive, Datasets, Folder};
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
+use mtdh_source::http::pace::{Budget, Ledger};
 use mtdh_source::http::retry::RetryPolicy;
 use mtdh_source::metadata::{DEFAULT_LIFETIME, Metadata};
 use mtdh_source::{SecretString, Url};
 
 use crate::error::EngineError;
+use crate::fleet::ledger::RunBudget;
+use crate::fleet::saved_plan::check_name;
 use crate::instruments::InstrumentSource;
 
 /// Where everything is.
@@ -35,6 +37,8 @@ pub struct Addresses {
     pub retry: RetryPolicy,
     /// What may be taken of the vendor's account.
     pub budget: Budget,
+    /// The run whose workers share the budget, and this worker's name; null: this process has it alone.
+    pub run: Option<(String, String)>,
 }
 
 /// The lake, the vendor's metadata and its files.
@@ -53,10 +57,26 @@ impl Connection {
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
     pub fn open(addresses: &Addresses) -> Result<Connection, EngineError> {
-        let Addresses { lake, lake_options, api, datasets, key, source_folder, cache_folder, retry, budget } =
-            addresses;
-        let http = HttpClient::new(key.as_ref(), *budget).map_err(EngineError::Client)?;
+        let Addresses {
+            lake,
+            lake_options,
+            api,
+            datasets,
+            key,
+            source_folder,
+            cache_folder,
+            retry,
+            budget,
+            run,
+        } = addresses;
         let lake = Lake::open(lake, lake_options)?;
+        let is_limited = budget.requests_per_minute.is_some() || budget.bytes_per_day.is_some();
+        run.iter().try_for_each(|(run_id, _)| check_name(run_id))?;
+        let ledger = run.as_ref().filter(|_| is_limited).map(|(run_id, holder)| {
+            let ledger = RunBudget::new(lake.clone(), run_id, *budget, holder.clone());
+            Arc::new(ledger) as Arc<dyn Ledger>
+        });
+        let http = HttpClient::shared(key.as_ref(), *budget, ledger).map_err(EngineError::Client)?;
         let (cache, has_key) = (cache_folder.clone(), key.is_some());
         let metadata = Metadata::new(http.clone(), url(api)?, *retry, cache, DEFAULT_LIFETIME, has_key);
         let archive = match source_folder {

@@ -46,6 +46,38 @@ pub enum EngineError {
     /// A day has no instrument table, and the verb does not make one.
     #[error("there is no instrument table of {0} in the lake")]
     NoInstruments(Day),
+    /// The lake has no plan of the run.
+    #[error("the lake has no plan of a run `{run_id}`")]
+    NoRun {
+        /// The run.
+        run_id: String,
+    },
+    /// A run's name cannot be one.
+    #[error("`{run_id}` is no name of a run: letters, digits, `-`, `_` and `.`, at most 100")]
+    BadRunName {
+        /// The name.
+        run_id: String,
+    },
+    /// A run's plan is not one that this program can work on.
+    #[error("the plan of the run `{run_id}` cannot be used: {reason}")]
+    WrongPlan {
+        /// The run.
+        run_id: String,
+        /// Why.
+        reason: String,
+    },
+    /// The run is cut into another number of shards.
+    #[error("the run `{run_id}` is cut into {total} shards, and shard {index} of {asked} was asked for")]
+    OtherShards {
+        /// The run.
+        run_id: String,
+        /// How many shards it has.
+        total: u32,
+        /// The index that was asked for.
+        index: u32,
+        /// The number of shards that was asked for.
+        asked: u32,
+    },
     /// A folder of vendor files cannot be read.
     #[error("cannot read the folder {folder}")]
     Folder {

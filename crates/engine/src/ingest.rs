@@ -23,10 +23,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::convert::{ConvertError, Converted, Input, convert_single, without_rows};
 use crate::error::{EngineError, chain};
+use crate::fleet::lease::Holding;
 use crate::group::convert_group;
-use crate::plan::{Plan, Unit};
+use crate::plan::{Plan, Unit, groups};
 use crate::progress::Progress;
-use crate::run::{Failure, RunSummary};
+use crate::run::{Failure, RunState, RunSummary};
 
 /// How often a file that arrived damaged is fetched again.
 const REFETCHES: u32 = 2;
@@ -44,6 +45,8 @@ pub struct Ingest {
     pub progress: Arc<Progress>,
     /// Asks the run to end soon: files in hand are given back.
     pub stop: CancellationToken,
+    /// The shard of a saved plan that is worked on: told how far the work is, asked before each object is published.
+    pub holding: Option<Arc<Holding>>,
 }
 
 /// Why one file is not in the lake.
@@ -93,7 +96,6 @@ impl Ingest {
     /// # Errors
     /// When the run cannot go on at all.
     pub async fn run(&self, plan: Plan, run_id: String, shard: Shard) -> Result<RunSummary, EngineError> {
-        let started = Instant::now();
         let mut summary = RunSummary::start(run_id, shard);
         summary.files = plan.units.len();
         let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
@@ -102,39 +104,66 @@ impl Ingest {
             skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();
         self.lake.check_writable().await?;
         if plan.units.is_empty() {
-            summary.state = "done";
+            summary.state = RunState::Done;
             return Ok(summary);
         }
-        summary.put(&self.lake).await?;
-        self.progress.expect_files(plan.units.len());
-        let mut available: BTreeMap<Day, Vec<Available>> = BTreeMap::new();
-        let mut left: BTreeSet<String> = plan.units.iter().map(|unit| unit.file.path()).collect();
+        self.go_on(plan.units, summary, BTreeMap::new()).await
+    }
+
+    /// Runs units, from a summary and lines of reports that tell what was done of their shard before.
+    pub(crate) async fn go_on(
+        &self,
+        units: Vec<Unit>,
+        mut summary: RunSummary,
+        mut available: BTreeMap<Day, Vec<Available>>,
+    ) -> Result<RunSummary, EngineError> {
+        let (started, seconds_before) = (Instant::now(), summary.seconds);
+        self.put(&mut summary).await?;
+        self.progress.expect_files(units.len());
+        let mut left: BTreeSet<String> = units.iter().map(|unit| unit.file.path()).collect();
         // What ends this run is not what ends the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
-        let outcome = run.run_units(plan.units, &mut left, &mut summary, &mut available).await;
+        let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
         summary.left = left.into_iter().collect();
         for (day, rows) in available {
             let note = |known: &mut BTreeMap<Partition, Available>| {
                 known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
             };
-            self.lake.update_available(day, note).await?;
+            match self.lake.update_available(day, note).await {
+                // Many workers end at once, each with lines for the same days. What a report lacks is looked up.
+                Err(error @ LakeError::Contended { .. }) if self.holding.is_some() => {
+                    tracing::warn!(%day, cause = %chain(&error), "the day's report lacks what was fetched now");
+                }
+                other => other?,
+            }
         }
         summary.state = match (&outcome, self.stop.is_cancelled()) {
-            (Err(End::UsedUp(_)), _) => "used_up",
-            (Err(End::Failed(_)), _) => "stopped",
-            (Ok(()), true) => "interrupted",
-            (Ok(()), false) => "done",
+            (Err(End::UsedUp(_)), _) => RunState::UsedUp,
+            (Err(End::Failed(_)), _) => RunState::Stopped,
+            (Ok(()), true) => RunState::Interrupted,
+            (Ok(()), false) => RunState::Done,
         };
         summary.ended_by = match &outcome {
             Err(End::UsedUp(error)) => Some(chain(error)),
             Err(End::Failed(error)) => Some(chain(error)),
             Ok(()) => None,
         };
-        summary.seconds = started.elapsed().as_secs_f64();
-        summary.put(&self.lake).await?;
+        summary.seconds = seconds_before + started.elapsed().as_secs_f64();
+        self.put(&mut summary).await?;
         match outcome {
             Err(End::Failed(error)) => Err(error),
             Ok(()) | Err(End::UsedUp(_)) => Ok(summary),
+        }
+    }
+
+    /// Writes the summary; of a shard of a saved plan as its progress.
+    async fn put(&self, summary: &mut RunSummary) -> Result<(), LakeError> {
+        match &self.holding {
+            Some(holding) => {
+                holding.note(summary);
+                holding.renew().await
+            }
+            None => summary.put(&self.lake).await,
         }
     }
 
@@ -149,6 +178,7 @@ impl Ingest {
         let cpus = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
         // Asks for no further file to be begun.
         let enough = CancellationToken::new();
+        let mut replaced = Replaced::default();
         // The first file goes alone: when the key is refused, nothing else is asked for.
         let mut waiting = units;
         let mut next = waiting.drain(..waiting.len().min(1)).collect::<Vec<_>>();
@@ -167,7 +197,12 @@ impl Ingest {
             while let Some((unit, outcome)) = outcomes.next().await {
                 match outcome {
                     None => continue,
-                    Some(Ok(done)) => note_done(done, summary, available, &self.progress),
+                    Some(Ok(done)) => {
+                        tracing::info!(file = unit.file.path(), bytes = done.bytes, "file done");
+                        note_done(done, summary, available, &self.progress);
+                        let answered = replaced.answered(&unit).unwrap_or_else(|| unit.file.path());
+                        self.holding.iter().for_each(|holding| holding.note_done(&answered));
+                    }
                     Some(Err(error)) if error.is_interruption() => continue,
                     Some(Err(error)) => match fatal(error, summary) {
                         Ok(error) => match unit.parts() {
@@ -180,6 +215,7 @@ impl Ingest {
                                 summary.files += parts.len();
                                 summary.groups_not_used += 1;
                                 left.extend(parts.iter().map(|part| part.file.path()));
+                                replaced.by(&unit, parts.len());
                                 self.progress.expect_files(parts.len());
                                 waiting.extend(parts);
                                 self.progress.file_done();
@@ -198,6 +234,7 @@ impl Ingest {
                     },
                 }
                 left.remove(&unit.file.path());
+                self.holding.iter().for_each(|holding| holding.note(summary));
             }
             if let Some(end) = end {
                 return Err(end);
@@ -271,6 +308,11 @@ impl Ingest {
         let replaced: BTreeSet<&Partition> =
             unit.members.iter().filter(|m| m.replaces).map(|m| &m.partition).collect();
         let mut publish = |converted: Converted| {
+            if let Some(holding) = &self.holding
+                && !runtime.block_on(holding.may_publish()).map_err(ConvertError::Publish)?
+            {
+                return Err(ConvertError::Interrupted);
+            }
             let replaces = replaced.contains(&converted.facts.partition);
             let published =
                 runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
@@ -380,6 +422,24 @@ fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progre
     summary.files_failed += 1;
     summary.failures.push(failure);
     progress.file_failed();
+}
+
+/// Files of groups that were replaced by the files of their members, with how many of these are not done.
+#[derive(Default)]
+struct Replaced(BTreeMap<String, usize>);
+
+impl Replaced {
+    fn by(&mut self, group: &Unit, parts: usize) {
+        self.0.insert(group.file.path(), parts);
+    }
+
+    /// The group's file, when the last of those that replace it is done.
+    fn answered(&mut self, part: &Unit) -> Option<String> {
+        let group = groups::group_of(part)?.path();
+        let left = self.0.get_mut(&group)?;
+        *left -= 1;
+        (*left == 0).then_some(group)
+    }
 }
 
 /// Why a run ends before its files do.

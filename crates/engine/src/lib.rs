@@ -10,6 +10,7 @@ pub mod convert;
 pub mod convert_file;
 pub mod error;
 pub mod export;
+pub mod fleet;
 mod group;
 pub mod ingest;
 pub mod instruments;

@@ -199,7 +199,7 @@ pub async fn plan(
             }
             let is_group = file.symbol != member.symbol;
             let unit = units.entry(file.clone()).or_insert_with(|| {
-                let known = if is_group { groups::known(&table, instrument) } else { Arc::default() };
+                let known = if is_group { groups::known(&table, &file) } else { Arc::default() };
                 Unit { file, members: Vec::new(), is_group, known }
             });
             unit.members.push(member);

@@ -10,6 +10,8 @@ pub struct Progress {
     bytes: AtomicU64,
     rows: AtomicU64,
     failures: AtomicU64,
+    shards: AtomicU64,
+    takeovers: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -25,6 +27,10 @@ pub struct Reading {
     pub rows: u64,
     /// Files that failed.
     pub failures: u64,
+    /// Shards of a saved plan that were worked on.
+    pub shards: u64,
+    /// Those of them that had another holder before.
+    pub takeovers: u64,
 }
 
 impl Progress {
@@ -37,7 +43,14 @@ impl Progress {
             bytes: get(&self.bytes),
             rows: get(&self.rows),
             failures: get(&self.failures),
+            shards: get(&self.shards),
+            takeovers: get(&self.takeovers),
         }
+    }
+
+    pub(crate) fn shard_held(&self, is_takeover: bool) {
+        self.shards.fetch_add(1, Ordering::Relaxed);
+        self.takeovers.fetch_add(u64::from(is_takeover), Ordering::Relaxed);
     }
 
     pub(crate) fn expect_files(&self, count: usize) {

@@ -5,13 +5,45 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::{Lake, LakeError, layout};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the summary's form.
 const SUMMARY_VERSION: u32 = 1;
 
+/// How a run, or a shard of one, stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// It goes on.
+    Running,
+    /// Its files are done, or failed.
+    Done,
+    /// Somebody asked it to end; what is left is listed.
+    Interrupted,
+    /// The vendor's quota, or what the user allows of it, is used up.
+    UsedUp,
+    /// What every other file would fail at as well ended it.
+    Stopped,
+    /// Another worker took the shard over.
+    TakenOver,
+}
+
+impl RunState {
+    /// The word used in summaries and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunState::Running => "running",
+            RunState::Done => "done",
+            RunState::Interrupted => "interrupted",
+            RunState::UsedUp => "used_up",
+            RunState::Stopped => "stopped",
+            RunState::TakenOver => "taken_over",
+        }
+    }
+}
+
 /// What a run did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunSummary {
     /// Version of this form.
     pub summary_version: u32,
@@ -27,8 +59,8 @@ pub struct RunSummary {
     pub started_at: String,
     /// Last change of this summary, RFC 3339, UTC.
     pub updated_at: String,
-    /// `running`, `done`, `interrupted`, `used_up` (the vendor's quota or the user's budget) or `stopped`.
-    pub state: &'static str,
+    /// How it stands.
+    pub state: RunState,
     /// Files that were to be fetched.
     pub files: usize,
     /// Files that are done, failed ones not included.
@@ -60,7 +92,7 @@ pub struct RunSummary {
 }
 
 /// A file that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The vendor's path of the file.
     pub file: String,
@@ -81,7 +113,7 @@ impl RunSummary {
             total_shards: shard.total(),
             started_at: now.clone(),
             updated_at: now,
-            state: "running",
+            state: RunState::Running,
             files: 0,
             files_done: 0,
             files_failed: 0,
@@ -105,12 +137,12 @@ impl RunSummary {
 
     /// Whether the vendor's quota, or what the user allows of it, ended the run.
     pub fn is_used_up(&self) -> bool {
-        self.state == "used_up"
+        self.state == RunState::UsedUp
     }
 
     /// Whether everything that was to be fetched is in the lake.
     pub fn is_clean(&self) -> bool {
-        self.state == "done" && self.failures.is_empty()
+        self.state == RunState::Done && self.failures.is_empty()
     }
 
     pub(crate) async fn put(&mut self, lake: &Lake) -> Result<(), LakeError> {
@@ -129,6 +161,6 @@ pub fn new_run_id() -> String {
     format!("{}-{:06x}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), mark & 0x00ff_ffff)
 }
 
-fn now() -> String {
+pub(crate) fn now() -> String {
     chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

@@ -13,8 +13,8 @@ const ATTEMPTS: u32 = 4;
 ///
 /// # Errors
 /// The last attempt's, or the first that is another.
-pub(crate) async fn again<T>(
-    mut read: impl AsyncFnMut() -> object_store::Result<T>,
+pub(crate) async fn again<T, F: Future<Output = object_store::Result<T>>>(
+    mut read: impl FnMut() -> F,
 ) -> object_store::Result<T> {
     let mut attempt = 1;
     loop {

@@ -126,6 +126,15 @@ pub enum LakeError {
 }
 
 impl LakeError {
+    /// Whether the same may succeed later, without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            LakeError::NoAnswer { .. } | LakeError::Contended { .. } | LakeError::Damaged { .. } => true,
+            LakeError::Store { source, .. } => !is_refusal(source),
+            _ => false,
+        }
+    }
+
     /// Whether every other write would fail as well: the run must stop rather than list the same failure thousands
     /// of times.
     pub fn is_fatal(&self) -> bool {

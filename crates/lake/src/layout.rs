@@ -104,6 +104,37 @@ pub fn run_summary(run_id: &str, index: u32, total: u32) -> Path {
     path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))
 }
 
+/// Everything of a run.
+pub fn run(run_id: &str) -> Path {
+    path(format!("runs/{run_id}"))
+}
+
+/// A run's saved plan.
+pub fn plan(run_id: &str) -> Path {
+    path(format!("runs/{run_id}/plan.parquet"))
+}
+
+/// What a run's workers have taken of the vendor's account.
+pub fn budget(run_id: &str) -> Path {
+    path(format!("runs/{run_id}/budget.json"))
+}
+
+/// The progress of one shard of a saved plan, by the holder with this token. The first is at [`run_summary`].
+pub fn shard_progress(run_id: &str, index: u32, total: u32, token: u32) -> Path {
+    match token {
+        0 | 1 => run_summary(run_id, index, total),
+        _ => path(format!("runs/{run_id}/shard-{index}-of-{total}.{token}.json")),
+    }
+}
+
+/// Reads [`shard_progress`] back: index, total, token.
+pub fn parse_shard_progress(path: &Path) -> Option<(u32, u32, u32)> {
+    let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
+    let mut rest = rest.strip_suffix(".json")?.split('.');
+    let (total, token) = (rest.next()?, rest.next().unwrap_or("1"));
+    Some((index.parse().ok()?, total.parse().ok()?, token.parse().ok()?))
+}
+
 /// Reads [`partition`] back.
 pub fn parse_partition(path: &Path) -> Option<Partition> {
     let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
@@ -142,6 +173,22 @@ mod tests {
             instruments_aggregate(range).as_ref(),
             "instrument_availability/aggregate/instruments_20230523_20230525.parquet"
         );
+    }
+
+    #[test]
+    fn progress_of_shards_reads_back() {
+        for (index, total, token, name) in
+            [(0, 4, 1, "runs/r/shard-0-of-4.json"), (3, 4, 12, "runs/r/shard-3-of-4.12.json")]
+        {
+            let path = shard_progress("r", index, total, token);
+            assert_eq!(path.as_ref(), name);
+            assert_eq!(parse_shard_progress(&path), Some((index, total, token)));
+        }
+        for other in
+            ["runs/r/plan.parquet", "runs/r/budget.json", "runs/r/shard-0.json", "runs/r/shard-0-of-4.x.json"]
+        {
+            assert_eq!(parse_shard_progress(&Path::parse(other).unwrap()), None, "{other}");
+        }
     }
 
     #[test]

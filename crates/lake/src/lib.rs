@@ -12,6 +12,7 @@ pub mod layout;
 mod local;
 mod open;
 pub mod parquet_file;
+pub mod plan_table;
 pub mod read;
 pub mod reports;
 mod small_table;

@@ -1,5 +1,6 @@
 //! Small tables that are read and written whole: the instruments of a day and the reports.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 
 use crate::write::base_properties;
 
@@ -73,17 +75,37 @@ impl Columns {
 
 /// A table as the bytes of a Parquet file.
 pub(crate) fn to_parquet(table: &RecordBatch) -> Result<Bytes, ParquetError> {
-    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(base_properties().build()))?;
+    to_parquet_with(table, &BTreeMap::new())
+}
+
+/// The same, with pairs in the footer.
+pub(crate) fn to_parquet_with(
+    table: &RecordBatch,
+    facts: &BTreeMap<String, String>,
+) -> Result<Bytes, ParquetError> {
+    let pairs = facts.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone())).collect();
+    let pairs = Some(pairs).filter(|pairs: &Vec<KeyValue>| !pairs.is_empty());
+    let properties = base_properties().set_key_value_metadata(pairs).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties))?;
     writer.write(table)?;
     Ok(writer.into_inner()?.into())
 }
 
 /// The bytes of a Parquet file as a table.
 pub(crate) fn from_parquet(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
+    Ok(from_parquet_with(bytes)?.0)
+}
+
+/// The same, with the pairs of the footer.
+pub(crate) fn from_parquet_with(
+    bytes: Bytes,
+) -> Result<(RecordBatch, BTreeMap<String, String>), ParquetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(1 << 20);
     let schema = builder.schema().clone();
+    let pairs = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+    let facts = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
     let batches = builder.build()?.collect::<Result<Vec<_>, ArrowError>>()?;
-    Ok(arrow_select::concat::concat_batches(&schema, &batches)?)
+    Ok((arrow_select::concat::concat_batches(&schema, &batches)?, facts))
 }
 
 /// Reads a table's cells by column name; a column that is lacking or of another type is named.

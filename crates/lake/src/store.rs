@@ -64,6 +64,12 @@ pub struct Entry {
     pub bytes: u64,
 }
 
+impl std::fmt::Debug for Lake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Lake").field(&self.inner.url).finish()
+    }
+}
+
 impl Lake {
     /// The lake at `url`: a folder (it need not exist), `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. Nothing is
     /// asked for yet.
@@ -99,7 +105,7 @@ impl Lake {
             Place::Local(root) => Err(LakeError::NoFolder(root.clone())),
             Place::Remote(remote) => {
                 let root = self.full(&Path::default());
-                let first = again(async || remote.store.list(Some(&root)).try_next().await);
+                let first = again(|| async { remote.store.list(Some(&root)).try_next().await });
                 self.in_time(first).await?.map(drop).map_err(|source| self.first_failure(source))
             }
         }
@@ -217,7 +223,7 @@ impl Lake {
     async fn read_versioned(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(None) };
         for attempt in 1.. {
-            let got = match again(async || store.get(&self.full(path)).await).await {
+            let got = match again(|| async { store.get(&self.full(path)).await }).await {
                 Err(StoreError::NotFound { .. }) => return Ok(None),
                 other => other.map_err(Self::store_failure(path))?,
             };
@@ -299,7 +305,20 @@ impl Lake {
     /// # Errors
     /// As [`Lake::publish`].
     pub async fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
-        self.publish(path, self.staged(bytes)?, Existing::Replace).await
+        self.publish_bytes(path, bytes, Existing::Replace).await
+    }
+
+    /// Publishes a small object.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn publish_bytes(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        existing: Existing,
+    ) -> Result<(), LakeError> {
+        self.publish(path, self.staged(bytes)?, existing).await
     }
 
     fn staged(&self, bytes: &[u8]) -> Result<Stage, LakeError> {
@@ -342,7 +361,7 @@ impl Lake {
     pub async fn list(&self, prefix: &Path) -> Result<Vec<Entry>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
         let full = self.full(prefix);
-        let list = async || {
+        let list = || async {
             let found = store.list(Some(&full)).map_ok(|meta| (meta.location, meta.size));
             found.try_collect::<Vec<(Path, u64)>>().await
         };
@@ -359,7 +378,8 @@ impl Lake {
     /// When the store fails.
     pub async fn folders(&self, prefix: &Path) -> Result<Vec<Path>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
-        let listed = match again(async || store.list_with_delimiter(Some(&self.full(prefix))).await).await {
+        let listed = match again(|| async { store.list_with_delimiter(Some(&self.full(prefix))).await }).await
+        {
             Err(StoreError::NotFound { .. }) => return Ok(Vec::new()),
             other => other.map_err(Self::store_failure(prefix))?,
         };

@@ -1,12 +1,18 @@
 //! What a user types. Only its form is checked here; what it means is settled where it is used.
 
+mod check;
+mod fleet;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::{DataType, Day};
+
+pub use check::*;
+pub use fleet::*;
 
 /// Turns Tardis.dev, the archive of crypto tick data, into a Parquet lake that you can trust.
 #[derive(Debug, Parser)]
@@ -23,6 +29,10 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 
+    /// How to write the log and everything else on stderr [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
+
     /// Say more on stderr: -v what happens, -vv in detail
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -30,7 +40,24 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Without an API key the vendor gives the first day of each month. With one: set TARDIS_API_KEY.
-Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 130 interrupted.";
+Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 budget used up; 130 interrupted.";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// JSON lines, with severity, run, shard and unit
+    Json,
+}
+
+impl LogFormat {
+    pub fn name(self) -> String {
+        match self {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -44,16 +71,49 @@ pub enum Format {
     Csv,
 }
 
+/// What the exit status tells, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Codes {
+    /// People and scripts
+    Usual,
+    /// What starts and restarts tasks
+    Engine,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// When it is none; also for `--help` and `--version`.
+pub fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches()?)
+}
+
+/// The command line. With `--run`, the days stand in the plan.
+pub fn command() -> clap::Command {
+    let days =
+        |c: clap::Command| c.mut_arg("start_date", |day| day.required(false).required_unless_present("run"));
+    Cli::command().mut_subcommand("download", days)
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the whole way on made-up data: a stand-in vendor in this process, a lake in ./mtdh-demo
     Demo,
     /// Write the instrument tables of days, or look into them
     Instruments(InstrumentsArgs),
-    /// Say what a download would fetch, and what not and why
-    Plan(PlanArgs),
+    /// Say what a download would fetch, and what not and why; save it for many workers
+    Plan(SavePlanArgs),
     /// Fetch what is not in the lake yet
     Download(DownloadArgs),
+    /// Say how far a run of a saved plan is
+    Monitor(MonitorArgs),
+    /// Save what is left of a run as a new plan
+    Resume(ResumeArgs),
+    /// Print what an engine needs to work on a run
+    Deploy {
+        #[command(subcommand)]
+        command: DeployCommand,
+    },
     /// Hold what should be there against what is there
     Validate(ValidateArgs),
     /// Look for what is wrong with what is in the lake, or in files
@@ -92,8 +152,8 @@ pub enum ConfigCommand {
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
     /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY")]
-    pub start_date: Day,
+    #[arg(long, value_name = "DAY", required = true)]
+    pub start_date: Option<Day>,
 
     /// Last day, included [default: the first]
     #[arg(long, value_name = "DAY")]
@@ -138,13 +198,13 @@ fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
 
 #[derive(Args, Clone, Debug)]
 pub struct ShardArgs {
-    /// This machine's part, from 0
-    #[arg(long, value_name = "I", default_value_t = 0)]
-    pub shard_index: u32,
+    /// This machine's part, from 0 [default: what Cloud Run, Batch, Slurm, Kubernetes or HyperQueue say, else 0]
+    #[arg(long, value_name = "I")]
+    pub shard_index: Option<u32>,
 
-    /// In how many parts the work is cut
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub total_shards: u32,
+    /// In how many parts the work is cut [default: as above, else 1]
+    #[arg(long, value_name = "N")]
+    pub total_shards: Option<u32>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -232,8 +292,18 @@ pub struct PlanArgs {
 
 #[derive(Args, Debug)]
 pub struct DownloadArgs {
+    /// Work on the saved plan of a run, and on nothing else: see `plan --save`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["start_date", "end_date", "venues", "instrument_types",
+        "data_types", "instruments", "universe", "max_instruments", "force", "dry_run"])]
+    pub run: Option<String>,
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// What the exit status tells: usual 0, 1, 2, 30, 130; engine 0 done, 10 worth retrying, 20 configuration, 30 budget
+    /// used up [default: engine with --run, and where an engine says which shard this is]
+    #[arg(long, value_enum, value_name = "FOR")]
+    pub exit_codes: Option<Codes>,
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// Files that are worked on at once
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub max_workers: usize,
@@ -272,56 +342,6 @@ fn parse_share(text: &str) -> Result<f64, String> {
     };
     let share = share.ok().filter(|s| (0.0..=1.0).contains(s));
     share.ok_or_else(|| "write a share as 5% or 0.05, from 0 to 100%".to_owned())
-}
-
-#[derive(Args, Debug)]
-pub struct CheckArgs {
-    /// What to look for: completeness, timestamp, gaps, book, or all; docs/checks.md has every check
-    #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
-    pub groups: Vec<Groups>,
-
-    /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY", required_unless_present = "data_file")]
-    pub start_date: Option<Day>,
-
-    /// Last day, included [default: the first]
-    #[arg(long, value_name = "DAY")]
-    pub end_date: Option<Day>,
-
-    #[command(flatten)]
-    pub filters: FilterArgs,
-
-    /// Files instead of a lake: Parquet, or the vendor's .csv or .csv.gz; those of one instrument and day are checked
-    /// together
-    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["start_date", "end_date"])]
-    pub data_file: Vec<PathBuf>,
-
-    /// A report to write; its ending says the form: .json, .csv, .xml (JUnit), .md or .html
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    pub report: Vec<PathBuf>,
-
-    /// Findings this bad or worse make the exit status 1
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
-    pub fail_on: FailOn,
-
-    /// A parameter of a check, as silence.factor=10; docs/checks.md lists them
-    #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER")]
-    pub set: Vec<String>,
-}
-
-/// What the user named: one group, or all.
-pub type Groups = std::sync::Arc<[Group]>;
-
-fn parse_groups(text: &str) -> Result<Groups, mtdh_core::check::UnknownGroup> {
-    if text.eq_ignore_ascii_case("all") { Ok(Group::ALL.into()) } else { Ok([text.parse()?].into()) }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Warnings and errors
-    Warning,
-    /// Errors only
-    Error,
 }
 
 #[derive(Args, Debug)]
@@ -454,13 +474,11 @@ pub struct SimArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -469,7 +487,7 @@ mod tests {
             "mtdh plan --start-date 2024-03-01 --venues deribit,okex-swap BINANCE --data-types TRADES quotes";
         let cli = Cli::try_parse_from(words.split(' ')).unwrap();
         let Command::Plan(plan) = cli.command else { panic!() };
-        let filters = plan.selection.filters;
+        let filters = plan.plan.selection.filters;
         assert_eq!(filters.venues, ["DERIBIT", "OKX-SWAP", "BINANCE"]);
         assert_eq!(filters.data_types, [DataType::Trades, DataType::Quotes]);
     }

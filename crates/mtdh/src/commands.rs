@@ -4,13 +4,17 @@ mod candles;
 mod check;
 mod convert;
 mod demo;
+mod deploy;
 mod download;
+mod fleet;
 mod get;
 mod instruments;
 mod ls;
 mod pipeline;
 mod sim;
 mod validate;
+
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use mtdh_core::key::InstrumentKey;
@@ -21,7 +25,7 @@ use mtdh_engine::{Addresses, Connection, Selection};
 use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
-use crate::args::{Cli, Command, ConfigCommand, FilterArgs, Format, SelectionArgs};
+use crate::args::{Cli, Command, ConfigCommand, DeployCommand, FilterArgs, Format, SelectionArgs};
 use crate::output::{Rows, print};
 use crate::settings::{Setting, Settings};
 
@@ -31,6 +35,8 @@ pub struct Session<'a> {
     pub format: Format,
     /// Where everything is.
     pub addresses: Addresses,
+    /// For how long a worker of a run may keep silent before another takes its shard over.
+    pub lease: Duration,
     /// Asks for a clean end.
     pub stop: &'a CancellationToken,
 }
@@ -40,12 +46,19 @@ pub struct Session<'a> {
 /// # Errors
 /// When it could not run.
 pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Result<Outcome> {
-    let session = Session { format: cli.format, addresses: settings.addresses(), stop };
+    let session =
+        Session { format: cli.format, addresses: settings.addresses(), lease: settings.lease(), stop };
     match cli.command {
         Command::Demo => demo::run(session, cli.lake.is_some()).await,
         Command::Instruments(args) => instruments::run(&session, args).await,
-        Command::Plan(args) => download::plan(session, args).await,
+        Command::Plan(args) => fleet::plan(session, args).await,
+        Command::Download(args) if args.run.is_some() => fleet::download(session, args).await,
         Command::Download(args) => download::run(session, args).await,
+        Command::Monitor(args) => fleet::monitor(&session, args).await,
+        Command::Resume(args) => fleet::resume(&session, args).await,
+        Command::Deploy { command: DeployCommand::Render(args) } => {
+            deploy::render(&session, settings.project(), &args)
+        }
         Command::Validate(args) => validate::run(session, args).await,
         Command::Check(args) => check::run(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
@@ -78,8 +91,9 @@ fn connect(addresses: &Addresses) -> Result<Connection> {
 
 /// What a verb is about.
 fn selection(args: &SelectionArgs) -> Result<Selection> {
-    let last = args.end_date.unwrap_or(args.start_date);
-    let days = DayRange::new(args.start_date, last).context("--end-date lies before --start-date")?;
+    let first = args.start_date.context("--start-date is needed")?;
+    let days = DayRange::new(first, args.end_date.unwrap_or(first))
+        .context("--end-date lies before --start-date")?;
     filtered(days, &args.filters)
 }
 

@@ -1,25 +1,26 @@
 //! `mtdh`: the program. Flags become settings, settings a connection, a verb does its work, a report is printed.
 //!
-//! stdout is data, stderr is talk. Exit status: see [`Outcome`] and `exit_code`.
+//! stdout is data, stderr is talk. Exit status: see [`Outcome`] and [`exit`].
 
 mod args;
 mod commands;
+mod exit;
 mod hints;
+mod log;
+mod metrics;
 mod output;
 mod progress;
 mod settings;
+mod shard_source;
 mod time;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
-use mtdh_engine::HttpError;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command};
+use args::{Cli, Command, LogFormat};
 use settings::{FlagLayer, Settings};
 
 /// How a verb ended that could run.
@@ -36,17 +37,22 @@ pub enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match args::parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody can be told that the terminal is closed.
+            let _closed = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::usage() } else { 0 });
+        }
+    };
+    let codes = exit::codes(&cli);
     match run(cli) {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::NotClean) => ExitCode::from(1),
-        Ok(Outcome::UsedUp) => ExitCode::from(30),
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(outcome) => ExitCode::from(exit::status(codes, outcome)),
         // Who closed our stdout has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(if is_used_up(&error) { 30 } else { 2 })
+            ExitCode::from(exit::failure(codes, &error))
         }
     }
 }
@@ -57,13 +63,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
-fn is_used_up(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|e| e.downcast_ref::<HttpError>()).any(HttpError::is_used_up)
-}
-
 fn run(cli: Cli) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "mtdh", &mut io::stdout());
+        clap_complete::generate(shell, &mut args::command(), "mtdh", &mut io::stdout());
         return Ok(Outcome::Clean);
     }
     let log_level = match cli.verbose {
@@ -71,28 +73,16 @@ fn run(cli: Cli) -> Result<Outcome> {
         1 => Some("info".to_owned()),
         _ => Some("debug".to_owned()),
     };
-    let settings =
-        Settings::load(&std::env::current_dir()?, FlagLayer { lake: cli.lake.clone(), log_level })?;
-    start_log(settings.log_level());
+    let settings = Settings::load(
+        &std::env::current_dir()?,
+        FlagLayer { lake: cli.lake.clone(), log_level, log_format: cli.log_format.map(LogFormat::name) },
+    )?;
+    log::start(settings.log_level(), settings.logs_json());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_interrupt();
         commands::run(cli, &settings, &stop).await
     })
-}
-
-/// Logs of this program at the level asked for; of the libraries only what is wrong.
-fn start_log(level: &str) {
-    let ours = ["mtdh", "mtdh_core", "mtdh_source", "mtdh_lake", "mtdh_engine", "mtdh_sim"];
-    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let is_terminal = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(is_terminal)
-        .with_target(false)
-        .init();
 }
 
 /// The first Ctrl-C, or the system's request to end, asks for a clean end; the second one ends at once.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::Format;
 use crate::hints::hint;
+use crate::log;
 
 /// A result as rows.
 #[derive(Debug, Default)]
@@ -100,15 +101,22 @@ fn table(rows: &Rows) -> Table {
 
 /// Says something on stderr.
 pub fn note(text: &str) {
+    say("INFO", text);
+}
+
+fn say(severity: &str, text: &str) {
     // Nobody can be told that stderr is closed.
-    let _closed = writeln!(io::stderr().lock(), "{text}");
+    let _closed = match log::is_json() {
+        true => writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim())),
+        false => writeln!(io::stderr().lock(), "{text}"),
+    };
 }
 
 /// Says on stderr why the program could not run: what happened, why, what to do.
 pub fn error(error: &anyhow::Error) {
-    note(&format!("error: {}", mtdh_engine::chain(error.as_ref())));
+    say("ERROR", &format!("error: {}", mtdh_engine::chain(error.as_ref())));
     if let Some(hint) = hint(error) {
-        note(&format!("\nhint: {hint}"));
+        say("ERROR", &format!("\nhint: {hint}"));
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use figment::providers::{Format, Toml};
@@ -34,7 +35,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 15] = [
     setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
     setting(
         "tardis_api_key",
@@ -82,11 +83,18 @@ pub const SETTINGS: [Setting; 13] = [
         None,
         "bytes from the vendor in a UTC day, at most, by one run; not set: no limit",
     ),
+    setting(
+        "lease_seconds",
+        "MTDH_LEASE_SECONDS",
+        Some("60"),
+        "seconds that a worker of a run may keep silent before another takes its shard over",
+    ),
     setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
+    setting("log_format", "LOG_FORMAT", Some("text"), "text, or json for lines that log collectors read"),
 ];
 
 /// Settings that are numbers: variables are text.
-const NUMBERS: [&str; 3] = ["max_attempts", "requests_per_minute", "bytes_per_day"];
+const NUMBERS: [&str; 4] = ["max_attempts", "requests_per_minute", "bytes_per_day", "lease_seconds"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,8 +103,7 @@ struct Values {
     tardis_api_key: Option<String>,
     #[serde(rename = "gcs_bucket")]
     _gcs_bucket: Option<String>,
-    #[serde(rename = "gcp_project_id")]
-    _gcp_project_id: Option<String>,
+    gcp_project_id: Option<String>,
     gcp_credentials_path: Option<PathBuf>,
     gcs_emulator: Option<String>,
     tardis_api_url: String,
@@ -105,7 +112,9 @@ struct Values {
     max_attempts: u32,
     requests_per_minute: Option<u32>,
     bytes_per_day: Option<u64>,
+    lease_seconds: f64,
     log_level: String,
+    log_format: String,
 }
 
 /// What the program goes by.
@@ -127,8 +136,9 @@ impl Provider for Layer {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = |name: &str, text: &String| match text.parse::<u64>() {
-            Ok(number) if NUMBERS.contains(&name) => Value::from(number),
+        let value = |name: &str, text: &String| match (text.parse::<u64>(), text.parse::<f64>()) {
+            (Ok(number), _) if NUMBERS.contains(&name) => Value::from(number),
+            (_, Ok(number)) if NUMBERS.contains(&name) => Value::from(number),
             _ => Value::from(text.clone()),
         };
         let dict = self.values.iter().map(|(name, text)| ((*name).to_owned(), value(name, text))).collect();
@@ -143,6 +153,8 @@ pub struct FlagLayer {
     pub lake: Option<String>,
     /// `-v`.
     pub log_level: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<String>,
 }
 
 impl Settings {
@@ -152,9 +164,10 @@ impl Settings {
     /// When a file cannot be read, or holds what no setting is.
     pub fn load(folder: &Path, flags: FlagLayer) -> Result<Settings> {
         let env_file = read_env_file(&folder.join(".env"))?;
-        let flag_values = [("lake", flags.lake), ("log_level", flags.log_level)]
-            .into_iter()
-            .filter_map(|(n, v)| Some((n, v?)));
+        let flag_values =
+            [("lake", flags.lake), ("log_level", flags.log_level), ("log_format", flags.log_format)]
+                .into_iter()
+                .filter_map(|(n, v)| Some((n, v?)));
         let defaults = SETTINGS.iter().filter_map(|s| Some((s.name, s.default?.to_owned())));
         let toml = folder.join("mtdh.toml");
         let mut figment = Figment::from(Layer { place: "default".to_owned(), values: defaults.collect() });
@@ -173,6 +186,12 @@ impl Settings {
         if log_level(&values.log_level).is_none() {
             bail!("LOG_LEVEL `{}` is not known; there are debug, info, warning and error", values.log_level);
         }
+        if !["text", "json"].contains(&values.log_format.to_ascii_lowercase().as_str()) {
+            bail!("LOG_FORMAT `{}` is not known; there are text and json", values.log_format);
+        }
+        if !(0.1..=86_400.0).contains(&values.lease_seconds) {
+            bail!("lease_seconds is {}; it must lie between 0.1 and 86400", values.lease_seconds);
+        }
         Ok(Settings { figment, values })
     }
 
@@ -188,7 +207,7 @@ impl Settings {
                     let text = value.as_str().map(str::to_owned);
                     let number =
                         || Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()));
-                    text.or_else(number).unwrap_or_default()
+                    text.or_else(number).unwrap_or_else(|| self.values.lease_seconds.to_string())
                 }
             };
             let metadata = value.and_then(|_| self.figment.find_metadata(s.name));
@@ -207,6 +226,21 @@ impl Settings {
     /// How much to log, in the words of the log's filter.
     pub fn log_level(&self) -> &'static str {
         log_level(&self.values.log_level).unwrap_or("warn")
+    }
+
+    /// The Google Cloud project, where one is set.
+    pub fn project(&self) -> Option<&str> {
+        self.values.gcp_project_id.as_deref()
+    }
+
+    /// Whether what goes to stderr is JSON lines.
+    pub fn logs_json(&self) -> bool {
+        self.values.log_format.eq_ignore_ascii_case("json")
+    }
+
+    /// For how long a worker of a run may keep silent.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs_f64(self.values.lease_seconds)
     }
 
     fn cache_dir(&self) -> PathBuf {
@@ -235,6 +269,7 @@ impl Settings {
                 requests_per_minute: values.requests_per_minute,
                 bytes_per_day: values.bytes_per_day,
             },
+            run: None,
         }
     }
 }

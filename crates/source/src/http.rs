@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pace::{Budget, Pace, Pass, UsedUp};
+use pace::{Budget, Ledger, Pace, Pass, Refusal, UsedUp};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
@@ -81,6 +81,13 @@ pub enum HttpError {
         /// What is allowed.
         bytes_per_day: u64,
     },
+    /// What the run's workers may take together cannot be looked up.
+    #[error("the run's budget cannot be had")]
+    Ledger {
+        /// Why.
+        #[source]
+        source: pace::Source,
+    },
     /// Another answer with an error status.
     #[error("the vendor answered {status} for {url}: {message}")]
     Status {
@@ -143,9 +150,10 @@ impl HttpError {
     pub fn is_transient(&self) -> bool {
         match self {
             HttpError::Status { is_transient, .. } => *is_transient,
-            HttpError::KeyInUse { .. } | HttpError::Connection { .. } | HttpError::WrongContent { .. } => {
-                true
-            }
+            HttpError::KeyInUse { .. }
+            | HttpError::Connection { .. }
+            | HttpError::WrongContent { .. }
+            | HttpError::Ledger { .. } => true,
             _ => false,
         }
     }
@@ -222,15 +230,18 @@ impl Reply {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         let chunk = self.response.chunk().await.map_err(|e| connection(&self.url, e))?;
         match &chunk {
-            Some(bytes) => self.pass.came(bytes.len() as u64).map_err(|used| used_up(&self.url, used))?,
+            Some(bytes) => self.pass.came(bytes.len() as u64).await.map_err(|e| refused(&self.url, e))?,
             None => self.pass.good(),
         }
         Ok(chunk)
     }
 }
 
-fn used_up(url: &Url, UsedUp { bytes_per_day }: UsedUp) -> HttpError {
-    HttpError::BudgetUsed { url: shown(url), bytes_per_day }
+fn refused(url: &Url, refusal: Refusal) -> HttpError {
+    match refusal {
+        Refusal::UsedUp(UsedUp { bytes_per_day }) => HttpError::BudgetUsed { url: shown(url), bytes_per_day },
+        Refusal::Ledger(source) => HttpError::Ledger { source },
+    }
 }
 
 impl HttpClient {
@@ -240,6 +251,18 @@ impl HttpClient {
     /// # Errors
     /// When the key holds characters that no header may hold, or TLS cannot be set up.
     pub fn new(key: Option<&SecretString>, budget: Budget) -> Result<HttpClient, BuildError> {
+        HttpClient::shared(key, budget, None)
+    }
+
+    /// The same, for a budget of which other processes take as well.
+    ///
+    /// # Errors
+    /// As [`HttpClient::new`].
+    pub fn shared(
+        key: Option<&SecretString>,
+        budget: Budget,
+        ledger: Option<Arc<dyn Ledger>>,
+    ) -> Result<HttpClient, BuildError> {
         let authorization = key
             .map(|key| {
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
@@ -263,7 +286,7 @@ impl HttpClient {
             .read_timeout(Duration::from_secs(120))
             .build()
             .map_err(BuildError::Tls)?;
-        Ok(HttpClient { http, authorization, key: key.cloned(), pace: Pace::new(budget) })
+        Ok(HttpClient { http, authorization, key: key.cloned(), pace: Pace::shared(budget, ledger) })
     }
 
     /// Sends one GET, when its turn has come. Gives the answer when its status says success.
@@ -271,7 +294,7 @@ impl HttpClient {
     /// # Errors
     /// One of [`HttpError`], classified; nothing was retried.
     pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<Reply, HttpError> {
-        let mut pass = self.pace.enter().await.map_err(|used| used_up(url, used))?;
+        let mut pass = self.pace.enter().await.map_err(|e| refused(url, e))?;
         let mut headers = further;
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         if let Some(authorization) = &self.authorization {
@@ -279,7 +302,7 @@ impl HttpClient {
         }
         let response = self.follow(url, headers).await?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
-            pass.promise(response.content_length().unwrap_or(0)).map_err(|used| used_up(url, used))?;
+            pass.promise(response.content_length().unwrap_or(0)).await.map_err(|e| refused(url, e))?;
             return Ok(Reply { url: url.clone(), response, pass });
         }
         let (status, retry_after, body) = read_refusal(response).await;

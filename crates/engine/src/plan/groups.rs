@@ -13,7 +13,7 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::{DataType, Day};
 use mtdh_source::vendor_file::VendorFile;
 
-use super::Member;
+use super::{Member, Unit};
 
 /// Partitions that a group's file must answer at least.
 pub const MIN_PARTITIONS: usize = 100;
@@ -30,11 +30,19 @@ pub(super) fn group_file(instrument: &Instrument, data_type: DataType, day: Day)
     is_listed.then_some(VendorFile { exchange, data_type, day, symbol })
 }
 
-/// The symbols of all instruments of the table that are in the same group as `instrument`.
-pub(super) fn known(table: &[Instrument], instrument: &Instrument) -> Arc<HashSet<String>> {
-    let kind = |i: &Instrument| i.key.instrument_type().group_id();
-    let same = table.iter().filter(|i| i.exchange == instrument.exchange && kind(i) == kind(instrument));
-    Arc::new(same.map(super::symbol_in_files).collect())
+/// The group's file in whose place a file of one instrument may have been fetched.
+pub(crate) fn group_of(part: &Unit) -> Option<VendorFile> {
+    let [member] = &part.members[..] else { return None };
+    let symbol = member.partition.key.instrument_type().group_id()?.to_owned();
+    (!part.is_group).then(|| VendorFile { symbol, ..part.file.clone() })
+}
+
+/// The symbols of all instruments of the table that a group's file may hold.
+pub(crate) fn known(table: &[Instrument], file: &VendorFile) -> Arc<HashSet<String>> {
+    let is_in = |i: &&Instrument| {
+        i.exchange == file.exchange && i.key.instrument_type().group_id() == Some(file.symbol.as_str())
+    };
+    Arc::new(table.iter().filter(is_in).map(super::symbol_in_files).collect())
 }
 
 /// Those of the groups' files that are taken instead of the files of their members. `wanted` has the members by

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use mtdh_core::partition::Shard;
 use mtdh_core::{Day, DayRange};
 use mtdh_engine::candles::{
     CandlePlan, CandleRun, CandleSummary, FileReport, Fill, Remake, Timeframe, candle_files, plan,
@@ -66,8 +65,7 @@ fn cells(report: &FileReport) -> Vec<String> {
 async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Result<Outcome> {
     let last = args.end_date.unwrap_or(first);
     let days = DayRange::new(first, last).context("--end-date lies before --start-date")?;
-    let shard = Shard::new(args.shard.shard_index, args.shard.total_shards)
-        .context("--shard-index and --total-shards do not fit")?;
+    let shard = super::download::shard(&args.shard)?;
     let mut selection = filtered(days, &args.filters)?;
     let connection = connect(&session.addresses)?;
     connection.lake.check_readable().await?;

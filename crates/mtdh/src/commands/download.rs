@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use mtdh_core::partition::Shard;
 use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::ensure_instruments;
@@ -15,27 +15,25 @@ use serde::Serialize;
 
 use super::{Session, connect, selection};
 use crate::Outcome;
-use crate::args::{DownloadArgs, PlanArgs};
+use crate::args::{DownloadArgs, PlanArgs, ShardArgs};
+use crate::exit;
+use crate::log;
+use crate::metrics::Metrics;
 use crate::output::{Rows, many, note, print, size};
 use crate::progress::Bar;
+use crate::shard_source::{self, Found};
 
 /// Lines of one kind that are said at most.
 const SHOWN: usize = 20;
-
-/// `mtdh plan`.
-pub async fn plan(mut session: Session<'_>, args: PlanArgs) -> Result<Outcome> {
-    let (_, plan, _) = prepare(&mut session, &args).await?;
-    print_plan(&session, &plan)
-}
 
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
     let (connection, plan, shard) = prepare(&mut session, &args.plan).await?;
     if args.dry_run {
-        return print_plan(&session, &plan);
+        return print_plan(&session, &plan, None);
     }
     let is_known = note_unknown(&plan);
-    let summary = execute(&session, &connection, plan, shard, args.max_workers).await?;
+    let summary = execute(&session, &connection, plan, shard, &args).await?;
     print_summary(&session, &summary)?;
     Ok(outcome(&session, &summary, is_known))
 }
@@ -53,16 +51,24 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, is_known: bool) -> O
 /// What was asked for, for which shard, and a connection to a lake that can be written.
 pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Connection)> {
     let selection = selection(&args.selection)?;
-    let shard = Shard::new(args.shard.shard_index, args.shard.total_shards)
-        .context("--shard-index and --total-shards do not fit")?;
+    let shard = shard(&args.shard)?;
     session.addresses.source_folder.clone_from(&args.source.source);
     let connection = connect(&session.addresses)?;
     connection.lake.check_writable().await?;
     Ok((selection, shard, connection))
 }
 
+/// This process's shard; said where an engine named it.
+pub fn shard(args: &ShardArgs) -> Result<Shard> {
+    let Found { shard, engine } = shard_source::shard(args, exit::environment)?;
+    if let Some(engine) = engine {
+        note(&format!("shard {} of {}, as {engine} says", shard.index(), shard.total()));
+    }
+    Ok(shard)
+}
+
 /// Sets up, makes the instrument tables that are lacking, and plans.
-async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan, Shard)> {
+pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan, Shard)> {
     let (selection, shard, connection) = set_up(session, args).await?;
     let plan = plan_selection(&connection, &selection, shard, args.force).await?;
     Ok((connection, plan, shard))
@@ -90,23 +96,36 @@ pub async fn execute(
     connection: &Connection,
     plan: Plan,
     shard: Shard,
-    workers: usize,
-) -> Result<RunSummary, EngineError> {
-    let progress = Arc::new(Progress::default());
+    args: &DownloadArgs,
+) -> Result<RunSummary> {
+    let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
+    about(&run_id, shard);
+    let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let _bar = Bar::start(progress.clone());
     let ingest = Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers,
+        workers: args.max_workers,
         progress,
         stop: session.stop.clone(),
+        holding: None,
     };
-    ingest.run(plan, new_run_id(), shard).await
+    Ok(ingest.run(plan, run_id, shard).await?)
+}
+
+/// The log's lines tell of a run and a shard from now on.
+pub fn about(run_id: &str, shard: Shard) {
+    log::about(vec![
+        ("run", run_id.to_owned()),
+        ("shard", format!("{}-of-{}", shard.index(), shard.total())),
+    ]);
 }
 
 /// A plan as a document.
 #[derive(Serialize)]
 struct PlanDocument {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<String>,
     files: usize,
     partitions: usize,
     expected_rows: u64,
@@ -144,7 +163,7 @@ struct UnitLine {
     expected_rows: Option<u64>,
 }
 
-fn document(plan: &Plan) -> PlanDocument {
+fn document(plan: &Plan, run_id: Option<&str>) -> PlanDocument {
     let mut lines: BTreeMap<(String, String, &'static str), PlanLine> = BTreeMap::new();
     let mut units = Vec::new();
     for unit in &plan.units {
@@ -169,6 +188,7 @@ fn document(plan: &Plan) -> PlanDocument {
     let named = |((day, venue, data_type), line)| PlanLine { day, venue, data_type, ..line };
     let (expected_rows, partitions_without_statistics) = plan.expected_rows();
     PlanDocument {
+        run_id: run_id.map(str::to_owned),
         files: plan.units.len(),
         partitions: plan.partitions(),
         expected_rows,
@@ -179,9 +199,9 @@ fn document(plan: &Plan) -> PlanDocument {
     }
 }
 
-/// Prints a plan.
-pub fn print_plan(session: &Session<'_>, plan: &Plan) -> Result<Outcome> {
-    let document = document(plan);
+/// Prints a plan; of a run when it was saved.
+pub fn print_plan(session: &Session<'_>, plan: &Plan, run_id: Option<&str>) -> Result<Outcome> {
+    let document = document(plan, run_id);
     let mut rows = Rows::new(&[
         "day",
         "venue",
@@ -285,6 +305,7 @@ pub fn summary_rows(summary: &RunSummary) -> Rows {
 pub fn print_summary(session: &Session<'_>, summary: &RunSummary) -> Result<()> {
     print(session.format, &summary_rows(summary), summary)?;
     note_run(summary);
+    note_place(summary);
     Ok(())
 }
 
@@ -323,6 +344,10 @@ pub fn note_run(summary: &RunSummary) {
             if summary.is_used_up() { "run the same command later" } else { "run the same command again" };
         note(&format!("left to do: {files}; {when} to go on, what is done is kept"));
     }
+}
+
+/// Where the summary lies.
+pub fn note_place(summary: &RunSummary) {
     if summary.files > 0 {
         let RunSummary { run_id, shard_index, total_shards, .. } = summary;
         note(&format!("summary: runs/{run_id}/shard-{shard_index}-of-{total_shards}.json in the lake"));

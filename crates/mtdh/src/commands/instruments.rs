@@ -20,7 +20,7 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
         (None, Some(start_date)) => {
             let instrument_types = if combos { InstrumentType::ALL.to_vec() } else { Vec::new() };
             let filters = FilterArgs { venues, instrument_types, ..FilterArgs::default() };
-            let selection = selection(&SelectionArgs { start_date, end_date, filters })?;
+            let selection = selection(&SelectionArgs { start_date: Some(start_date), end_date, filters })?;
             let connection = connect(&session.addresses)?;
             connection.lake.check_writable().await?;
             let report =

@@ -1,6 +1,6 @@
 //! `mtdh full-pipeline`: instruments, download, validate; one report, one exit status.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use mtdh_engine::instruments::{InstrumentsReport, write_instruments};
 use mtdh_engine::run::RunSummary;
 use mtdh_engine::validate::ValidationReport;
@@ -20,6 +20,9 @@ pub struct PipelineReport {
 }
 
 pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome> {
+    if args.download.run.is_some() {
+        bail!("full-pipeline makes its own plan; work on that of a run with: mtdh download --run RUN");
+    }
     let (selection, shard, connection) = download::set_up(&mut session, &args.download.plan).await?;
     note("1 of 3: instruments");
     let found = write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
@@ -31,14 +34,15 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     note("2 of 3: download");
     let plan = download::plan_selection(&connection, &selection, shard, args.download.plan.force).await?;
     if args.download.dry_run {
-        return download::print_plan(&session, &plan);
+        return download::print_plan(&session, &plan, None);
     }
     let is_known = download::note_unknown(&plan);
-    let summary = download::execute(&session, &connection, plan, shard, args.download.max_workers).await?;
+    let summary = download::execute(&session, &connection, plan, shard, &args.download).await?;
     if is_table {
         print(session.format, &download::summary_rows(&summary), &summary)?;
     }
     download::note_run(&summary);
+    download::note_place(&summary);
     let mut report = PipelineReport { instruments: found, download: summary, validation: None };
     if session.stop.is_cancelled() {
         if !is_table {

@@ -3,9 +3,12 @@
 //! One [`Pace`] is shared by everything that asks. How many requests run at once follows what the vendor stands: after
 //! an answer that says "too much" half as many, then one more after each round that went well. Its word on when to ask
 //! again holds for all. What the user allows is never exceeded: requests by a window of the last minute, bytes by what
-//! each answer says of its length before its body is read.
+//! each answer says of its length before its body is read. Where several processes share what is allowed, a [`Ledger`]
+//! gives it out in slices.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,10 +34,66 @@ pub struct UsedUp {
     pub bytes_per_day: u64,
 }
 
+/// What a ledger is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Want {
+    /// Requests that wait for their turn.
+    pub requests: u32,
+    /// Bytes that are to come.
+    pub bytes: u64,
+    /// An earlier slice by its id, and how many of its requests were not sent.
+    pub unused: Option<(u64, u32)>,
+}
+
+/// What a ledger gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Sets it apart from the other slices of this process.
+    pub id: u64,
+    /// Requests that may be sent; none: there are no more now.
+    pub requests: u32,
+    /// For how long they may be sent.
+    pub valid: Duration,
+    /// How long to wait before asking again, where there were none.
+    pub wait: Duration,
+    /// Bytes that may come; none: the day's are used up, or what is left does not suffice.
+    pub bytes: u64,
+    /// Days since 1970 for which the bytes are.
+    pub day: u64,
+}
+
+/// Why a ledger could not be asked.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Gives out slices of what several processes may take together.
+pub trait Ledger: Send + Sync + std::fmt::Debug {
+    /// Takes a slice.
+    fn take(&self, want: Want) -> Pin<Box<dyn Future<Output = Result<Slice, Source>> + Send + '_>>;
+}
+
+/// Why a request may not be sent, or a body not be read.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The day's bytes are used up.
+    UsedUp(UsedUp),
+    /// The ledger could not be asked.
+    Ledger(Source),
+}
+
+impl From<UsedUp> for Refusal {
+    fn from(used: UsedUp) -> Refusal {
+        Refusal::UsedUp(used)
+    }
+}
+
 /// Shared by all requests of a process.
 #[derive(Debug)]
 pub struct Pace {
     budget: Budget,
+    /// Who else takes of the budget; null: nobody.
+    ledger: Option<Arc<dyn Ledger>>,
+    /// One asks the ledger for requests at a time, and one for bytes; the others take of what it gave.
+    asking: [tokio::sync::Mutex<()>; 2],
     state: Mutex<State>,
     changed: Notify,
 }
@@ -56,11 +115,21 @@ struct State {
     day: u64,
     bytes: u64,
     promised: u64,
+    /// What the ledger gave: of requests the newest slice, what is left of it, and its end; of bytes the day's sum.
+    slice: (u64, u32, Option<Instant>),
+    given: u64,
+    /// Requests that wait for the ledger.
+    waiting: u32,
 }
 
 impl Pace {
     /// Nothing was asked for yet.
     pub fn new(budget: Budget) -> Arc<Pace> {
+        Pace::shared(budget, None)
+    }
+
+    /// The same, for a budget of which others take as well.
+    pub fn shared(budget: Budget, ledger: Option<Arc<dyn Ledger>>) -> Arc<Pace> {
         let state = State {
             at_once: usize::MAX,
             in_flight: 0,
@@ -71,15 +140,32 @@ impl Pace {
             day: today(),
             bytes: 0,
             promised: 0,
+            slice: (0, 0, None),
+            given: 0,
+            waiting: 0,
         };
-        Arc::new(Pace { budget, state: Mutex::new(state), changed: Notify::new() })
+        let (asking, changed) = (Default::default(), Notify::new());
+        Arc::new(Pace { budget, ledger, asking, state: Mutex::new(state), changed })
     }
 
     /// Waits for a request's turn.
     ///
     /// # Errors
-    /// When the day's bytes are used up.
-    pub async fn enter(self: &Arc<Pace>) -> Result<Pass, UsedUp> {
+    /// When the day's bytes are used up, or the ledger cannot be asked.
+    pub async fn enter(self: &Arc<Pace>) -> Result<Pass, Refusal> {
+        loop {
+            let pass = self.turn().await?;
+            self.take_request().await?;
+            // While it waited for the ledger, the vendor may have said when to ask again.
+            if self.ledger.is_none() || self.state().not_before.is_none_or(|moment| moment <= Instant::now())
+            {
+                return Ok(pass);
+            }
+        }
+    }
+
+    /// Waits for a turn among this process's requests.
+    async fn turn(self: &Arc<Pace>) -> Result<Pass, Refusal> {
         loop {
             // Registered before looking, so that no change in between is missed.
             let changed = self.changed.notified();
@@ -88,11 +174,12 @@ impl Pace {
                 state.turn_day(today());
                 match self.budget.bytes_per_day {
                     Some(bytes_per_day) if state.bytes >= bytes_per_day => {
-                        return Err(UsedUp { bytes_per_day });
+                        return Err(UsedUp { bytes_per_day }.into());
                     }
                     _ => {}
                 }
-                match state.turn(Instant::now(), self.budget.requests_per_minute) {
+                let requests_per_minute = self.budget.requests_per_minute.filter(|_| self.ledger.is_none());
+                match state.turn(Instant::now(), requests_per_minute) {
                     Turn::Now => {
                         return Ok(Pass {
                             pace: self.clone(),
@@ -110,6 +197,59 @@ impl Pace {
                 None => changed.await,
             }
         }
+    }
+
+    /// Waits for one request of a slice, where a ledger gives them out.
+    async fn take_request(&self) -> Result<(), Refusal> {
+        let Some(ledger) = self.ledger.as_ref().filter(|_| self.budget.requests_per_minute.is_some()) else {
+            return Ok(());
+        };
+        let _waiting = Waiting::new(self);
+        let _asking = self.asking[0].lock().await;
+        loop {
+            let want = {
+                let mut state = self.state();
+                let (id, left, end) = state.slice;
+                if left > 0 && end.is_some_and(|end| Instant::now() < end) {
+                    state.slice.1 -= 1;
+                    return Ok(());
+                }
+                state.slice = (0, 0, None);
+                Want { requests: state.waiting, bytes: 0, unused: Some((id, left)).filter(|_| left > 0) }
+            };
+            // The slice's time runs from before it was asked for.
+            let asked = Instant::now();
+            let slice = ledger.take(want).await.map_err(Refusal::Ledger)?;
+            if slice.requests > 0 {
+                self.state().slice = (slice.id, slice.requests, Some(asked + slice.valid));
+            } else {
+                tokio::time::sleep(slice.wait).await;
+            }
+        }
+    }
+
+    /// Makes sure that the ledger has given so many bytes beyond those that came or are promised. Nobody else counts on
+    /// them before the guard is dropped.
+    async fn take_bytes(&self, bytes: u64) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, Refusal> {
+        let (Some(ledger), Some(limit)) = (&self.ledger, self.budget.bytes_per_day) else { return Ok(None) };
+        let asking = self.asking[1].lock().await;
+        let lacking = {
+            let mut state = self.state();
+            state.turn_day(today());
+            state.bytes.saturating_add(bytes).saturating_sub(state.given)
+        };
+        if lacking == 0 {
+            return Ok(Some(asking));
+        }
+        let want = Want { bytes: lacking, ..Want::default() };
+        let slice = ledger.take(want).await.map_err(Refusal::Ledger)?;
+        if slice.bytes == 0 {
+            return Err(UsedUp { bytes_per_day: limit }.into());
+        }
+        let mut state = self.state();
+        state.turn_day(slice.day);
+        state.given += slice.bytes;
+        Ok(Some(asking))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -157,7 +297,26 @@ impl State {
         if today != self.day {
             self.day = today;
             self.bytes = self.promised;
+            self.given = 0;
         }
+    }
+}
+
+/// Counts a request that waits for the ledger, until it is dropped.
+struct Waiting<'a> {
+    pace: &'a Pace,
+}
+
+impl Waiting<'_> {
+    fn new(pace: &Pace) -> Waiting<'_> {
+        pace.state().waiting += 1;
+        Waiting { pace }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.pace.state().waiting -= 1;
     }
 }
 
@@ -175,13 +334,15 @@ impl Pass {
     /// Sets aside the bytes of an answer that says how long it is.
     ///
     /// # Errors
-    /// When they do not fit into what is left of the day.
-    pub fn promise(&mut self, bytes: u64) -> Result<(), UsedUp> {
-        let mut state = self.pace.state();
+    /// When they do not fit into what is left of the day, or the ledger cannot be asked.
+    pub async fn promise(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let pace = self.pace.clone();
+        let _asking = pace.take_bytes(bytes).await?;
+        let mut state = pace.state();
         state.turn_day(today());
         match self.pace.budget.bytes_per_day {
             Some(limit) if state.bytes.saturating_add(bytes) > limit => {
-                return Err(UsedUp { bytes_per_day: limit });
+                return Err(UsedUp { bytes_per_day: limit }.into());
             }
             _ => {}
         }
@@ -194,15 +355,22 @@ impl Pass {
     /// Counts bytes that came.
     ///
     /// # Errors
-    /// When they were not promised and the day's are used up.
-    pub fn came(&mut self, bytes: u64) -> Result<(), UsedUp> {
+    /// When they were not promised and the day's are used up, or the ledger cannot be asked.
+    pub async fn came(&mut self, bytes: u64) -> Result<(), Refusal> {
         let expected = bytes.min(self.promised);
+        let pace = self.pace.clone();
+        let _asking = match bytes - expected {
+            0 => None,
+            further => pace.take_bytes(further).await?,
+        };
         self.promised -= expected;
-        let mut state = self.pace.state();
+        let mut state = pace.state();
         state.promised -= expected;
         state.bytes += bytes - expected;
         match self.pace.budget.bytes_per_day {
-            Some(limit) if bytes > expected && state.bytes > limit => Err(UsedUp { bytes_per_day: limit }),
+            Some(limit) if bytes > expected && state.bytes > limit => {
+                Err(UsedUp { bytes_per_day: limit }.into())
+            }
             _ => Ok(()),
         }
     }
@@ -331,14 +499,14 @@ mod tests {
     async fn the_days_bytes_are_never_exceeded() {
         let pace = pace(None, Some(100));
         let mut pass = pace.enter().await.unwrap();
-        assert_eq!(pass.promise(101), Err(UsedUp { bytes_per_day: 100 }));
-        pass.promise(70).unwrap();
+        assert!(matches!(pass.promise(101).await, Err(Refusal::UsedUp(UsedUp { bytes_per_day: 100 }))));
+        pass.promise(70).await.unwrap();
         let mut other = pace.enter().await.unwrap();
-        assert!(other.promise(31).is_err(), "70 are promised");
-        pass.came(20).unwrap();
+        assert!(other.promise(31).await.is_err(), "70 are promised");
+        pass.came(20).await.unwrap();
         drop(pass);
-        other.promise(80).unwrap();
-        other.came(80).unwrap();
+        other.promise(80).await.unwrap();
+        other.came(80).await.unwrap();
         assert!(pace.enter().await.is_err(), "all 100 came");
     }
 
@@ -346,8 +514,65 @@ mod tests {
     async fn bytes_that_nobody_announced_count_as_they_come() {
         let pace = pace(None, Some(100));
         let mut pass = pace.enter().await.unwrap();
-        pass.came(100).unwrap();
-        assert!(pass.came(1).is_err());
+        pass.came(100).await.unwrap();
+        assert!(pass.came(1).await.is_err());
+    }
+
+    /// Gives what was set out for it, one slice after the other.
+    #[derive(Debug, Default)]
+    struct Script {
+        slices: Mutex<VecDeque<Slice>>,
+        wants: Mutex<Vec<Want>>,
+    }
+
+    impl Ledger for Script {
+        fn take(&self, want: Want) -> Pin<Box<dyn Future<Output = Result<Slice, Source>> + Send + '_>> {
+            self.wants.lock().unwrap().push(want);
+            let slice = self.slices.lock().unwrap().pop_front();
+            Box::pin(async move { slice.ok_or_else(|| "no more".into()) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_are_sent_while_their_slice_is_valid_and_the_rest_is_given_back() {
+        let slice = |id, requests, wait| Slice {
+            id,
+            requests,
+            valid: Duration::from_secs(2),
+            wait: Duration::from_secs(wait),
+            ..Slice::default()
+        };
+        let slices = VecDeque::from([slice(1, 3, 0), slice(2, 0, 30), slice(3, 1, 0)]);
+        let script = Arc::new(Script { slices: Mutex::new(slices), wants: Mutex::default() });
+        let budget = Budget { requests_per_minute: Some(100), bytes_per_day: None };
+        let pace = Pace::shared(budget, Some(script.clone()));
+        let start = Instant::now();
+        drop(pace.enter().await.unwrap());
+        drop(pace.enter().await.unwrap());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        drop(pace.enter().await.unwrap());
+        assert_eq!((Instant::now() - start).as_secs(), 32, "the ledger's word on when to ask again holds");
+        assert!(matches!(pace.enter().await, Err(Refusal::Ledger(_))));
+        let unused: Vec<_> = script.wants.lock().unwrap().iter().map(|want| want.unused).collect();
+        assert_eq!(unused, [None, Some((1, 1)), None, None]);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_taken_of_the_ledger_before_they_come() {
+        let slice = |bytes| Slice { bytes, day: today(), ..Slice::default() };
+        let slices = VecDeque::from([slice(100), slice(50), slice(0)]);
+        let script = Arc::new(Script { slices: Mutex::new(slices), wants: Mutex::default() });
+        let budget = Budget { requests_per_minute: None, bytes_per_day: Some(1_000) };
+        let pace = Pace::shared(budget, Some(script.clone()));
+        let mut pass = pace.enter().await.unwrap();
+        pass.promise(80).await.unwrap();
+        pass.came(80).await.unwrap();
+        pass.came(20).await.unwrap();
+        pass.promise(40).await.unwrap();
+        let used = pass.promise(11).await;
+        assert!(matches!(used, Err(Refusal::UsedUp(UsedUp { bytes_per_day: 1_000 }))), "{used:?}");
+        let wants: Vec<u64> = script.wants.lock().unwrap().iter().map(|want| want.bytes).collect();
+        assert_eq!(wants, [80, 40, 1]);
     }
 
     #[test]

@@ -1,0 +1,100 @@
+//! How a plan is cut into shards: balanced by weight, and each in an order that goes over all days in turn.
+//!
+//! Both depend on names and weights alone, so that every machine finds the same, in whatever order it holds the plan.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use crate::day::Day;
+
+/// For each item, by its name and weight, the shard of `total` that it belongs to. Names differ from each other.
+///
+/// The heaviest item goes first, each to the shard that has the least so far: no shard is heavier than the lightest by
+/// more than one item.
+pub fn balanced(items: &[(&str, u64)], total: u32) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|i| (Reverse(items[*i].1), items[*i].0));
+    let mut loads: BinaryHeap<Reverse<(u64, u32)>> = (0..total.max(1)).map(|s| Reverse((0, s))).collect();
+    let mut shards = vec![0; items.len()];
+    for item in order {
+        let Some(Reverse((load, shard))) = loads.pop() else { break };
+        shards[item] = shard;
+        // An item without weight is work as well.
+        loads.push(Reverse((load.saturating_add(items[item].1.max(1)), shard)));
+    }
+    shards
+}
+
+/// The order of work: one item of each day in turn, by name within a day, beginning with the `first`-th day. A store
+/// keeps objects of one day close together; writing to one day alone would ask one of its machines for everything.
+pub fn interleaved(items: &[(Day, &str)], first: usize) -> Vec<usize> {
+    let mut days: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
+    for (index, (day, _)) in items.iter().enumerate() {
+        days.entry(*day).or_default().push(index);
+    }
+    let mut days: Vec<Vec<usize>> = days.into_values().collect();
+    let count = days.len().max(1);
+    days.rotate_left(first % count);
+    days.iter_mut().for_each(|day| day.sort_by_key(|i| items[*i].1));
+    let longest = days.iter().map(Vec::len).max().unwrap_or(0);
+    (0..longest).flat_map(|turn| days.iter().filter_map(move |day| day.get(turn).copied())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_item_is_in_one_shard_the_same_for_every_order(
+            weights in proptest::collection::vec(0_u64..1_000_000, 0..200),
+            total in 1_u32..17,
+            turn in 0_usize..200,
+        ) {
+            let names: Vec<String> = (0..weights.len()).map(|i| format!("file-{i}")).collect();
+            let items: Vec<(&str, u64)> = names.iter().map(String::as_str).zip(weights.iter().copied()).collect();
+            let shards = balanced(&items, total);
+            prop_assert!(shards.len() == items.len() && shards.iter().all(|s| *s < total));
+            let mut turned = items.clone();
+            turned.rotate_left(turn.min(items.len()));
+            turned.reverse();
+            let by_name: BTreeMap<&str, u32> =
+                turned.iter().map(|i| i.0).zip(balanced(&turned, total)).collect();
+            for (item, shard) in items.iter().zip(&shards) {
+                prop_assert_eq!(by_name[item.0], *shard);
+            }
+            let load = |shard| -> u64 {
+                items.iter().zip(&shards).filter(|(_, s)| **s == shard).map(|(i, _)| i.1.max(1)).sum()
+            };
+            let loads: Vec<u64> = (0..total).map(load).collect();
+            let heaviest = weights.iter().copied().max().unwrap_or(0).max(1);
+            let (least, most) = (loads.iter().min().unwrap(), loads.iter().max().unwrap());
+            prop_assert!(most - least <= heaviest, "{loads:?}");
+        }
+
+        #[test]
+        fn the_order_of_work_has_every_item_once_and_neighbours_of_different_days(
+            days in proptest::collection::vec(0_i64..5, 0..60),
+            first in 0_usize..9,
+        ) {
+            let names: Vec<String> = (0..days.len()).map(|i| format!("{i:03}")).collect();
+            let items: Vec<(Day, &str)> = days
+                .iter()
+                .zip(&names)
+                .map(|(day, name)| (Day::new(2024, 3, 1).unwrap().plus(*day), name.as_str()))
+                .collect();
+            let order = interleaved(&items, first);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(sorted, (0..items.len()).collect::<Vec<_>>());
+            let count = |day: Day| items.iter().filter(|i| i.0 == day).count();
+            for pair in order.windows(2) {
+                let (a, b) = (items[pair[0]].0, items[pair[1]].0);
+                // Only what one day has more than all others comes at the end by itself.
+                prop_assert!(a != b || items.iter().all(|i| i.0 == a || count(i.0) < count(a)));
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! A plan in the lake: what a run is about, the same for every worker.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use mtdh_core::instrument::Instrument;
+use mtdh_core::partition::Shard;
+use mtdh_core::shards::{balanced, interleaved};
+use mtdh_core::{DataType, Day};
+use mtdh_lake::plan_table::{PlanRow, PlanTable};
+use mtdh_lake::{Lake, layout};
+use mtdh_source::vendor_file::VendorFile;
+use sha2::{Digest, Sha256};
+
+use crate::error::EngineError;
+use crate::plan::{Member, Unit, groups};
+use crate::presence::{Presence, Trust, presence};
+
+/// Version of the plan's form and of the way in which it is cut.
+const PLAN_VERSION: &str = "1";
+const VERSION: &str = "mtdh.plan_version";
+const PROGRAM: &str = "mtdh.program_version";
+const HASH: &str = "mtdh.plan_sha256";
+
+/// What one file costs besides its rows, in rows: a request, a conversion's start, a put.
+const FILE_WEIGHT: u64 = 2_000;
+/// Rows of a partition of which the vendor has no statistics.
+const UNKNOWN_ROWS: u64 = 20_000;
+
+/// A run's plan, as it lies in the lake.
+#[derive(Clone, Debug)]
+pub struct SavedPlan {
+    /// The run's name.
+    pub run_id: String,
+    /// Its files, sorted by path. A unit's place here is its number in progress objects.
+    pub units: Vec<Unit>,
+    /// What each file is expected to cost, in rows; in the order of `units`.
+    pub weights: Vec<u64>,
+    /// SHA-256 of the rows, lower-case hexadecimal.
+    pub hash: String,
+}
+
+impl SavedPlan {
+    /// Saves the units as the plan of a new run.
+    ///
+    /// # Errors
+    /// When the run's name cannot be one, the store fails, or the run has a plan already.
+    pub async fn save(lake: &Lake, run_id: &str, units: &[Unit]) -> Result<SavedPlan, EngineError> {
+        check_name(run_id)?;
+        let mut rows: Vec<PlanRow> = units.iter().flat_map(rows_of).collect();
+        rows.sort();
+        let hash = hash(&rows);
+        let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash)];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let table = PlanTable { facts: BTreeMap::from(facts), rows };
+        lake.put_plan(run_id, &table).await?;
+        let mut plan = SavedPlan::of(run_id, table)?;
+        // The same units again, in the table's order.
+        let known: HashMap<_, _> = units.iter().map(|unit| (&unit.file, &unit.known)).collect();
+        for unit in &mut plan.units {
+            unit.known = known.get(&unit.file).map(|known| (*known).clone()).unwrap_or_default();
+        }
+        Ok(plan)
+    }
+
+    /// A run's plan.
+    ///
+    /// # Errors
+    /// When there is none, when another version of the program made it, or when it is not what was saved.
+    pub async fn load(lake: &Lake, run_id: &str) -> Result<SavedPlan, EngineError> {
+        check_name(run_id)?;
+        let table = lake.plan(run_id).await?;
+        let table = table.ok_or_else(|| EngineError::NoRun { run_id: run_id.to_owned() })?;
+        let mut plan = SavedPlan::of(run_id, table)?;
+        // What a group's file may hold is what the day's table says, as when the plan was made.
+        let mut tables: HashMap<Day, Vec<Instrument>> = HashMap::new();
+        for unit in plan.units.iter_mut().filter(|unit| unit.is_group) {
+            let day = unit.file.day;
+            let table = match tables.entry(day) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    place.insert(lake.instruments(day).await?.ok_or(EngineError::NoInstruments(day))?)
+                }
+            };
+            unit.known = groups::known(table, &unit.file);
+        }
+        Ok(plan)
+    }
+
+    fn of(run_id: &str, table: PlanTable) -> Result<SavedPlan, EngineError> {
+        let fact = |name| table.facts.get(name).map(String::as_str).unwrap_or_default();
+        let wrong = |reason: String| EngineError::WrongPlan { run_id: run_id.to_owned(), reason };
+        let ours = (PLAN_VERSION, env!("CARGO_PKG_VERSION"));
+        if (fact(VERSION), fact(PROGRAM)) != ours {
+            return Err(wrong(format!(
+                "mtdh {} made it (form {}), and this is mtdh {} (form {})",
+                fact(PROGRAM),
+                fact(VERSION),
+                ours.1,
+                ours.0
+            )));
+        }
+        let hash = hash(&table.rows);
+        if fact(HASH) != hash {
+            return Err(wrong(format!("its rows have the hash {hash}, and its footer says {}", fact(HASH))));
+        }
+        let (mut units, mut weights): (Vec<Unit>, Vec<u64>) = (Vec::new(), Vec::new());
+        for row in table.rows {
+            let PlanRow { file: path, is_group, weight, partition, symbol, expected_rows, replaces } = row;
+            let file = VendorFile::from_path(&path).ok_or_else(|| wrong(format!("`{path}` is no file")))?;
+            let member = Member { partition, symbol, expected_rows, replaces };
+            match units.last_mut().filter(|unit| unit.file == file) {
+                Some(unit) => unit.members.push(member),
+                None => {
+                    units.push(Unit { file, members: vec![member], is_group, known: Arc::default() });
+                    weights.push(weight);
+                }
+            }
+        }
+        // By path, whatever a path's order as text is: the order in which a reader of the table finds them.
+        Ok(SavedPlan { run_id: run_id.to_owned(), units, weights, hash })
+    }
+
+    /// For each unit the index of its shard, of so many.
+    pub fn cut(&self, total: u32) -> Vec<u32> {
+        let paths = self.paths();
+        let items: Vec<(&str, u64)> =
+            paths.iter().map(String::as_str).zip(self.weights.iter().copied()).collect();
+        balanced(&items, total)
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.units.iter().map(|unit| unit.file.path()).collect()
+    }
+
+    /// The numbers of a shard's units, in the order of work.
+    pub fn shard(&self, shard: Shard) -> Vec<usize> {
+        let (paths, shards) = (self.paths(), self.cut(shard.total()));
+        let own: Vec<usize> = (0..shards.len()).filter(|i| shards[*i] == shard.index()).collect();
+        let days: Vec<(Day, &str)> =
+            own.iter().map(|i| (self.units[*i].file.day, paths[*i].as_str())).collect();
+        interleaved(&days, shard.index() as usize).into_iter().map(|place| own[place]).collect()
+    }
+
+    /// What the lake has of the partitions of these units.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn presence(
+        &self,
+        lake: &Lake,
+        units: &[usize],
+    ) -> Result<BTreeMap<mtdh_core::partition::Partition, Presence>, EngineError> {
+        let mut days: BTreeMap<Day, Vec<DataType>> = BTreeMap::new();
+        for unit in units {
+            let VendorFile { day, data_type, .. } = self.units[*unit].file;
+            let types = days.entry(day).or_default();
+            if !types.contains(&data_type) {
+                types.push(data_type);
+            }
+        }
+        let mut found = BTreeMap::new();
+        for (day, types) in days {
+            found.append(&mut presence(lake, day, &types, Trust::Report).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// A file's weight: its rows, by the vendor's statistics where it has them, and what a file costs by itself.
+pub fn weight(unit: &Unit) -> u64 {
+    let rows: u64 = unit.members.iter().map(|m| m.expected_rows.unwrap_or(UNKNOWN_ROWS)).sum();
+    FILE_WEIGHT + rows
+}
+
+fn rows_of(unit: &Unit) -> impl Iterator<Item = PlanRow> {
+    let weight = weight(unit);
+    unit.members.iter().map(move |member| PlanRow {
+        file: unit.file.path(),
+        is_group: unit.is_group,
+        weight,
+        partition: member.partition.clone(),
+        symbol: member.symbol.clone(),
+        expected_rows: member.expected_rows,
+        replaces: member.replaces,
+    })
+}
+
+/// SHA-256 of the rows as text, one a line, cells apart by tabs, which no cell holds.
+fn hash(rows: &[PlanRow]) -> String {
+    let mut hasher = Sha256::new();
+    for row in rows {
+        let PlanRow { file, is_group, weight, partition, symbol, expected_rows, replaces } = row;
+        let expected = expected_rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string());
+        hasher
+            .update(format!("{file}\t{is_group}\t{weight}\t{partition}\t{symbol}\t{expected}\t{replaces}\n"));
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A run's name becomes a folder of the lake.
+pub(crate) fn check_name(run_id: &str) -> Result<(), EngineError> {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let starts_well = run_id.starts_with(|c: char| c.is_ascii_alphanumeric());
+    match starts_well && run_id.len() <= 100 && run_id.chars().all(is_fit) {
+        true => Ok(()),
+        false => Err(EngineError::BadRunName { run_id: run_id.to_owned() }),
+    }
+}
+
+/// The totals and tokens of a run's progress objects: `(index, total, token)`.
+///
+/// # Errors
+/// When the lake cannot be listed.
+pub async fn progress_objects(lake: &Lake, run_id: &str) -> Result<Vec<(u32, u32, u32)>, EngineError> {
+    check_name(run_id)?;
+    let entries = lake.list(&layout::run(run_id)).await?;
+    Ok(entries.iter().filter_map(|entry| layout::parse_shard_progress(&entry.path)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use mtdh_core::partition::Partition;
+    use mtdh_lake::LakeOptions;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn unit(number: i64, rows: Option<u64>) -> Unit {
+        let (day, data_type) = (Day::new(2024, 3, 1).unwrap().plus(number % 7), DataType::Trades);
+        let partition =
+            Partition { day, data_type, key: format!("DERIBIT:PERP:B{number}-USD").parse().unwrap() };
+        let symbol = format!("B{number}-PERPETUAL");
+        let file = VendorFile { exchange: "deribit".into(), data_type, day, symbol: symbol.clone() };
+        let member = Member { partition, symbol, expected_rows: rows, replaces: number % 5 == 0 };
+        Unit { file, members: vec![member], is_group: false, known: Arc::default() }
+    }
+
+    fn table(units: &[Unit]) -> PlanTable {
+        let mut rows: Vec<PlanRow> = units.iter().flat_map(rows_of).collect();
+        rows.sort();
+        let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash(&rows))];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        PlanTable { facts: BTreeMap::from(facts), rows }
+    }
+
+    proptest! {
+        #[test]
+        fn the_shards_are_the_plan_without_overlap_whatever_the_order_of_its_units(
+            rows in proptest::collection::vec(proptest::option::of(0_u64..10_000_000), 1..120),
+            total in 1_u32..12,
+        ) {
+            let mut units: Vec<Unit> = rows.iter().enumerate().map(|(i, rows)| unit(i as i64, *rows)).collect();
+            let plan = SavedPlan::of("r", table(&units)).unwrap();
+            units.reverse();
+            let same = SavedPlan::of("r", table(&units)).unwrap();
+            prop_assert_eq!(&plan.hash, &same.hash);
+            let mut seen = vec![0; units.len()];
+            for index in 0..total {
+                let shard = Shard::new(index, total).unwrap();
+                let own = plan.shard(shard);
+                own.iter().for_each(|unit| seen[*unit] += 1);
+                prop_assert_eq!(own, same.shard(shard));
+            }
+            prop_assert!(seen.iter().all(|times| *times == 1), "{seen:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plan_reads_back_and_one_that_was_changed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
+        let units: Vec<Unit> = (0..20).map(|i| unit(i, (i % 2 == 0).then_some(i as u64))).collect();
+        let saved = SavedPlan::save(&lake, "a-run", &units).await.unwrap();
+        let read = SavedPlan::load(&lake, "a-run").await.unwrap();
+        assert_eq!((saved.hash, saved.weights), (read.hash.clone(), read.weights.clone()));
+        assert_eq!(read.units.len(), 20);
+        assert!(matches!(SavedPlan::load(&lake, "no-run").await, Err(EngineError::NoRun { .. })));
+        for name in ["", "..", "a/b", "a b", ".x"] {
+            let refused = SavedPlan::load(&lake, name).await;
+            assert!(matches!(refused, Err(EngineError::BadRunName { .. })), "{name}");
+        }
+        let mut other = table(&units);
+        other.rows[3].weight += 1;
+        lake.put_plan("changed", &other).await.unwrap();
+        let mut old = table(&units);
+        old.facts.insert(PROGRAM.to_owned(), "0.0.1".to_owned());
+        lake.put_plan("old", &old).await.unwrap();
+        for (run, words) in [("changed", "its rows have the hash"), ("old", "mtdh 0.0.1 made it")] {
+            let refused = SavedPlan::load(&lake, run).await.unwrap_err();
+            assert!(refused.to_string().contains(words), "{refused}");
+        }
+        let second = SavedPlan::save(&lake, "a-run", &units[..3]).await;
+        assert!(matches!(second, Err(EngineError::Lake(_))), "a run has one plan");
+    }
+}

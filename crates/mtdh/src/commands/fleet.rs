@@ -1,0 +1,240 @@
+//! Runs of a saved plan: `mtdh plan --save`, `download --run`, `monitor` and `resume`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use mtdh_engine::fleet::monitor::{RunReport, left, look};
+use mtdh_engine::fleet::saved_plan::SavedPlan;
+use mtdh_engine::fleet::worker::{Event, Worker, WorkerReport};
+use mtdh_engine::ingest::Ingest;
+use mtdh_engine::progress::Progress;
+use mtdh_engine::run::new_run_id;
+use serde::Serialize;
+
+use super::{Session, connect, download};
+use crate::Outcome;
+use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
+use crate::metrics::Metrics;
+use crate::output::{Rows, many, note, print, size};
+use crate::progress::Bar;
+
+/// `mtdh plan`.
+pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcome> {
+    let SavePlanArgs { mut plan, save } = args;
+    if save.is_some() {
+        // A saved plan is whole, whatever started this process.
+        (plan.shard.shard_index, plan.shard.total_shards) = (Some(0), Some(1));
+    }
+    let (connection, planned, _) = download::prepare(&mut session, &plan).await?;
+    let Some(name) = save else { return download::print_plan(&session, &planned, None) };
+    if planned.units.is_empty() {
+        note("nothing is to be fetched, so that no plan is saved");
+        return download::print_plan(&session, &planned, None);
+    }
+    let run_id = if name.is_empty() { new_run_id() } else { name };
+    let saved = SavedPlan::save(&connection.lake, &run_id, &planned.units).await?;
+    let outcome = download::print_plan(&session, &planned, Some(&run_id))?;
+    note_saved(&saved);
+    Ok(outcome)
+}
+
+fn note_saved(saved: &SavedPlan) {
+    let files = many(saved.units.len() as u64, "file");
+    note(&format!("saved as run {}: {files}, SHA-256 {}", saved.run_id, saved.hash));
+    note(&format!("each worker: mtdh download --run {} --shard-index I --total-shards N", saved.run_id));
+}
+
+/// `mtdh download --run`.
+pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
+    let run_id = args.run.context("--run names the run")?;
+    let shard = download::shard(&args.plan.shard)?;
+    session.addresses.source_folder = args.plan.source.source;
+    let holder = holder();
+    session.addresses.run = Some((run_id.clone(), holder.clone()));
+    let connection = connect(&session.addresses)?;
+    let plan = SavedPlan::load(&connection.lake, &run_id).await?;
+    let progress = Arc::new(Progress::default());
+    download::about(&run_id, shard);
+    let metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
+    let bar = Bar::start(progress.clone());
+    let ingest = Ingest {
+        lake: connection.lake.clone(),
+        archive: connection.archive.clone(),
+        workers: args.max_workers,
+        progress,
+        stop: session.stop.clone(),
+        holding: None,
+    };
+    let worker = Worker { ingest, plan: &plan, shard, holder, lease: session.lease, tell: &tell };
+    let report = worker.work().await;
+    drop((bar, metrics));
+    let report = report?;
+    let mut rows = Rows::new(&["shard", "state", "files", "files_done", "files_failed", "rows", "bytes"]);
+    rows.rows.extend(report.shards.iter().map(|shard| {
+        vec![
+            shard.shard_index.to_string(),
+            shard.state.name().to_owned(),
+            shard.files.to_string(),
+            shard.files_done.to_string(),
+            shard.files_failed.to_string(),
+            shard.rows.to_string(),
+            shard.bytes.to_string(),
+        ]
+    }));
+    print(session.format, &rows, &report.shards)?;
+    report.shards.iter().for_each(download::note_run);
+    if report.shards.is_empty() && !session.stop.is_cancelled() {
+        note(&format!("nothing is left of shard {} of {}", shard.index(), shard.total()));
+    }
+    Ok(outcome(&session, &report))
+}
+
+fn outcome(session: &Session<'_>, report: &WorkerReport) -> Outcome {
+    match () {
+        () if session.stop.is_cancelled() => Outcome::Interrupted,
+        () if report.shards.iter().any(|shard| shard.is_used_up()) => Outcome::UsedUp,
+        () if report.shards.iter().all(|shard| shard.is_clean()) => Outcome::Clean,
+        () => Outcome::NotClean,
+    }
+}
+
+/// Machine, process, and something that sets this one apart from one of the same number.
+fn holder() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let name = if name.trim().is_empty() { "machine" } else { name.trim() };
+    format!("{name}-{}-{}", std::process::id(), new_run_id())
+}
+
+fn tell(event: Event) {
+    match event {
+        Event::Begun { shard, files } => {
+            let files = many(files as u64, "file");
+            note(&format!("shard {} of {}: {files}", shard.index(), shard.total()));
+        }
+        Event::TakenOver { shard, from, token, files } => {
+            let files = many(files as u64, "file");
+            note(&format!(
+                "shard {} of {} is taken over from {from}, as holder {token}: {files} left",
+                shard.index(),
+                shard.total()
+            ));
+        }
+        Event::Waiting { shards } => {
+            let shards: Vec<String> = shards.iter().map(u32::to_string).collect();
+            note(&format!(
+                "others work on shards {}: waiting, to take over what should be left lying",
+                shards.join(", ")
+            ));
+        }
+        Event::Lost { shard } => note(&format!(
+            "shard {} of {} was taken over by another worker while this one kept silent: stopping, and publishing nothing more of it",
+            shard.index(),
+            shard.total()
+        )),
+    }
+}
+
+/// `mtdh monitor`.
+pub async fn monitor(session: &Session<'_>, args: MonitorArgs) -> Result<Outcome> {
+    let connection = connect(&session.addresses)?;
+    loop {
+        let report = look(&connection.lake, &args.run).await?;
+        print(session.format, &report_rows(&report), &report)?;
+        note_report(&report);
+        if !args.watch || matches!(report.state, "done" | "not_clean") {
+            return Ok(if report.state == "done" { Outcome::Clean } else { Outcome::NotClean });
+        }
+        tokio::select! {
+            () = session.stop.cancelled() => return Ok(Outcome::Interrupted),
+            () = tokio::time::sleep(Duration::from_secs_f64(args.every.clamp(0.1, 3600.0))) => {}
+        }
+    }
+}
+
+fn report_rows(report: &RunReport) -> Rows {
+    let mut rows = Rows::new(&[
+        "shard", "state", "holders", "files", "done", "failed", "share", "rows", "bytes", "silent_s",
+    ]);
+    rows.rows.extend(report.shards.iter().map(|shard| {
+        vec![
+            shard.index.to_string(),
+            shard.state.to_owned(),
+            shard.holders.to_string(),
+            shard.files.to_string(),
+            shard.files_done.to_string(),
+            shard.files_failed.to_string(),
+            percent(shard.share_done),
+            shard.rows.to_string(),
+            shard.bytes.to_string(),
+            shard.silent_seconds.map_or_else(|| "-".to_owned(), |s| format!("{s:.0}")),
+        ]
+    }));
+    rows
+}
+
+/// Never rounded up: what is not all of it does not read as all of it.
+fn percent(share: f64) -> String {
+    format!("{:.1}%", (share * 1000.0).floor() / 10.0)
+}
+
+fn note_report(report: &RunReport) {
+    for (cause, files) in &report.failures {
+        note(&format!("failed ({}): {cause}", many(*files as u64, "file")));
+    }
+    let mut line = format!(
+        "run {}: {}; {} of {} ({}), {} failed",
+        report.run_id,
+        report.state,
+        report.files_done,
+        many(report.files as u64, "file"),
+        percent(report.share_done),
+        report.files_failed
+    );
+    if let (Some(files), Some(bytes)) = (report.files_per_second, report.bytes_per_second) {
+        line.push_str(&format!("; {files:.1} files/s, {}/s", size(bytes as u64)));
+    }
+    if let Some(seconds) = report.seconds_left {
+        line.push_str(&format!("; {} left at this pace", duration(seconds)));
+    }
+    note(&line);
+    if report.dead_shards > 0 {
+        note(&format!("{} kept silent for longer than the lease", many(report.dead_shards as u64, "shard")));
+    }
+    if report.taken_over_shards > 0 {
+        note(&format!("{} had more than one holder", many(report.taken_over_shards as u64, "shard")));
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// What was saved for a run.
+#[derive(Serialize)]
+struct Saved<'a> {
+    run_id: &'a str,
+    of_run: &'a str,
+    files: usize,
+    sha256: &'a str,
+}
+
+/// `mtdh resume`.
+pub async fn resume(session: &Session<'_>, args: ResumeArgs) -> Result<Outcome> {
+    let connection = connect(&session.addresses)?;
+    let units = left(&connection.lake, &args.run).await?;
+    if units.is_empty() {
+        note(&format!("nothing is left of the run {}, so that no plan is saved", args.run));
+        return Ok(Outcome::Clean);
+    }
+    let run_id = args.save.unwrap_or_else(new_run_id);
+    let saved = SavedPlan::save(&connection.lake, &run_id, &units).await?;
+    let mut rows = Rows::new(&["run_id", "of_run", "files", "sha256"]);
+    rows.rows.push(vec![run_id.clone(), args.run.clone(), units.len().to_string(), saved.hash.clone()]);
+    let document = Saved { run_id: &run_id, of_run: &args.run, files: units.len(), sha256: &saved.hash };
+    print(session.format, &rows, &document)?;
+    note_saved(&saved);
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,119 @@
+//! The log on stderr: lines for people, or JSON lines as Google Cloud's log collector reads them.
+//!
+//! A JSON line has `severity`, `time` and `message`; `run` and `shard` where the process works on one; `unit`, the vendor's
+//! path of the file that it is about; and further fields under their names.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Whether lines are JSON; not set: for people.
+static IS_JSON: OnceLock<bool> = OnceLock::new();
+/// Fields of every line.
+static ABOUT: RwLock<Vec<(&'static str, String)>> = RwLock::new(Vec::new());
+
+/// Starts the log: this program's at the level asked for, of the libraries only what is wrong.
+pub fn start(level: &str, is_json: bool) {
+    let ours = ["mtdh", "mtdh_core", "mtdh_source", "mtdh_lake", "mtdh_engine", "mtdh_sim"];
+    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let _once = IS_JSON.set(is_json);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match is_json {
+        true => log.event_format(JsonLines).init(),
+        false => log.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
+    }
+}
+
+/// Whether lines are JSON.
+pub fn is_json() -> bool {
+    IS_JSON.get().copied().unwrap_or(false)
+}
+
+/// Fields that every line has from now on.
+pub fn about(fields: Vec<(&'static str, String)>) {
+    *ABOUT.write().unwrap_or_else(PoisonError::into_inner) = fields;
+}
+
+/// A line of talk, in the form of the log.
+pub fn line(severity: &str, message: &str) -> String {
+    let fields = Map::from_iter([("message".to_owned(), Value::from(message))]);
+    json(severity, fields)
+}
+
+fn json(severity: &str, fields: Map<String, Value>) -> String {
+    let time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let mut line = Map::from_iter([
+        ("severity".to_owned(), Value::from(severity)),
+        ("time".to_owned(), Value::from(time)),
+    ]);
+    let about = ABOUT.read().unwrap_or_else(PoisonError::into_inner);
+    line.extend(about.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.clone()))));
+    line.extend(fields);
+    Value::Object(line).to_string()
+}
+
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let severity = match *event.metadata().level() {
+            Level::ERROR => "ERROR",
+            Level::WARN => "WARNING",
+            Level::INFO => "INFO",
+            _ => "DEBUG",
+        };
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        writeln!(writer, "{}", json(severity, fields.0))
+    }
+}
+
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: Value) {
+        let name = if field.name() == "file" { "unit" } else { field.name() };
+        self.0.insert(name.to_owned(), value);
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+}
