@@ -1,10 +1,10 @@
 //! One budget for all workers of a run: slices of it, leased from one object of the lake.
 //!
-//! A slice of requests holds for [`VALID`] and counts for a minute longer, so that no sixty seconds have more requests
+//! A slice of requests holds for two seconds and counts for a minute longer, so that no sixty seconds have more requests
 //! than allowed, whenever within it they are sent. What a worker did not send of a slice it gives back with the next
 //! one. Bytes are taken before they come; a killed worker's slice of them is lost to that day.
 //!
-//! Moments are those of the machines' wall clocks, which are taken to agree within [`SKEW`].
+//! Moments are those of the machines' wall clocks, which are taken to agree within one second.
 
 use std::future::Future;
 use std::pin::Pin;
