@@ -246,7 +246,8 @@ fn the_workers_share_one_budget() {
     let workers: Vec<Child> = (0..3)
         .map(|shard| {
             let mut command = command(&stage, shard, 3);
-            command.env("MTDH_BYTES_PER_DAY", "60000").spawn().unwrap()
+            // Less than any of the shards has: none can end before the others begin.
+            command.env("MTDH_BYTES_PER_DAY", "30000").spawn().unwrap()
         })
         .collect();
     for child in workers {
@@ -259,5 +260,5 @@ fn the_workers_share_one_budget() {
     let taken: u64 = requests.iter().filter(|r| r.host == Host::Datasets).filter_map(|r| r.bytes).sum();
     // What is refused by its announced length may be on its way already; what was kept never exceeds the budget.
     let kept: u64 = monitor(&stage, 1)["bytes"].as_u64().unwrap();
-    assert!((30_000..=60_000).contains(&kept), "{kept} bytes kept, {taken} sent");
+    assert!((10_000..=30_000).contains(&kept), "{kept} bytes kept, {taken} sent");
 }
