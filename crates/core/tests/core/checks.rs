@@ -1,5 +1,6 @@
 //! Every check against tables of cases: what it must find, what it must not, and the step between them.
 
+mod aggregation;
 mod book;
 mod clocks;
 mod gaps;

@@ -4,6 +4,7 @@
 // Helpers of tests are tests too, which clippy does not see.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod candle_checks;
 mod candles;
 mod corpus;
 mod hand_made;

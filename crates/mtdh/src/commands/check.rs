@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use mtdh_core::DayRange;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
+use mtdh_engine::check::candle_files::check_candle_files;
+use mtdh_engine::check::candles;
 use mtdh_engine::check::files::{FileHints, check_files};
 use mtdh_engine::check::lake::{RowsOf, check_lake, incidents, now_us};
 use mtdh_engine::check::report::form::{CSV_COLUMNS, Form, cells};
@@ -37,6 +39,12 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
                 .context("--end-date lies before --start-date")?;
             let (lake, report) = of_lake(session, &mut plan, days, &args.filters).await?;
             (Head { subject: lake, days: Some(days), fail_on }, report)
+        }
+        None if args.base_file.is_some() => {
+            let report = of_candle_files(session, &plan, &args).await?;
+            let files = args.base_file.iter().chain(&args.agg_file).chain(&args.data_file);
+            let names: Vec<String> = files.map(|f| f.display().to_string()).collect();
+            (Head { subject: names.join(", "), days: None, fail_on }, report)
         }
         None => {
             let report = of_files(session, &plan, &args).await?;
@@ -69,7 +77,7 @@ async fn of_lake(
     connection.lake.check_readable().await?;
     let mut selection = filtered(days, filters)?;
     if filters.venues.is_empty() && selection.patterns.is_empty() {
-        selection.venues = venues(&connection, &selection).await?;
+        selection.venues = venues(&connection, plan, &selection).await?;
     }
     let mut notes = Vec::new();
     if plan.has(Group::Gaps) {
@@ -82,15 +90,33 @@ async fn of_lake(
 }
 
 /// The venues of the days' tables, and those of which the lake has data all the same.
-async fn venues(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
+async fn venues(connection: &Connection, plan: &CheckPlan, selection: &Selection) -> Result<Vec<String>> {
     let mut venues: BTreeSet<String> = venues_of_tables(connection, selection).await?.into_iter().collect();
     for day in selection.days.days() {
         venues.extend(query::venues(&connection.lake, day).await?);
+        if plan.has(Group::Aggregation) {
+            venues.extend(candles::venues(&connection.lake, day).await?);
+        }
     }
     Ok(venues.into_iter().collect())
 }
 
+async fn of_candle_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> Result<CheckReport> {
+    if plan.groups != [Group::Aggregation] {
+        bail!("--base-file and --agg-file are for mtdh check aggregation");
+    }
+    match (&args.base_file, &args.agg_file) {
+        (Some(base), Some(agg)) => {
+            Ok(check_candle_files(base, agg, &args.data_file, plan, session.stop).await?)
+        }
+        _ => bail!("--base-file and --agg-file go together"),
+    }
+}
+
 async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> Result<CheckReport> {
+    if plan.groups == [Group::Aggregation] {
+        bail!("aggregation of files needs --base-file and --agg-file");
+    }
     let key = match &args.filters.instruments[..] {
         [] => None,
         [key] => Some(key.parse::<InstrumentKey>().context("--instruments names the file's instrument")?),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::stage::{DAY, Stage, run};
+use crate::stage::{DAY, Stage, run, run as run_command};
 
 const TYPES: &str = "trades,incremental_book_L2,book_snapshot_5,quotes";
 const TRADES: &str = "data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet";
@@ -38,6 +38,8 @@ fn findings(document: &serde_json::Value, severity: &str) -> Vec<[String; 3]> {
 #[test]
 fn a_sound_lake_has_no_error_and_every_partition_a_grade() {
     let stage = stage();
+    stage
+        .expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m,5m,1d --lake lake"));
     let run = stage.expect(0, &words("all"));
     let document = document(&run.stdout);
     assert_eq!((&document["schema_version"], &document["is_clean"]), (&1.into(), &true.into()));
@@ -144,6 +146,39 @@ fn reports_by_their_ending() {
 }
 
 #[test]
+fn candles_of_a_lake_and_of_files() {
+    let stage = stage();
+    let aggregation = format!("check aggregation --start-date {DAY} --lake lake --format json");
+    let run = stage.expect(1, &aggregation);
+    assert!(run.stdout.contains("no candles in the lake to be compared"), "{}", run.stdout);
+    stage.expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m,5m --lake lake"));
+    let told = document(&stage.expect(0, &aggregation).stdout);
+    let looked_at = told["checks"].as_array().unwrap().iter().map(|c| c["looked_at"].as_u64().unwrap());
+    assert!(looked_at.min() > Some(0), "{told}");
+    let candles = |frame: &str| {
+        let name = "BINANCE:SPOT_PAIR:BTC-USDT.parquet";
+        stage.path(&format!("lake/processed_candles/by_date/day-{DAY}/timeframe-{frame}/{name}"))
+    };
+    let (fine, coarse, trades) = (candles("1m"), candles("5m"), object(&stage, TRADES));
+    let files = |base: &PathBuf, agg: &PathBuf| {
+        let mut command = stage.command("check aggregation --format json");
+        command.arg("--base-file").arg(base).arg("--agg-file").arg(agg).arg("--data-file").arg(&trades);
+        run_command(command)
+    };
+    let sound = files(&fine, &coarse);
+    assert_eq!(findings(&document(&sound.stdout), "error"), [] as [[String; 3]; 0], "{}", sound.stderr);
+    assert_eq!(sound.status, 0, "{}", sound.stderr);
+    assert_eq!(files(&coarse, &fine).status, 2);
+    std::fs::remove_file(&coarse).unwrap();
+    let lacking = document(&stage.expect(0, &aggregation).stdout);
+    let found = findings(&lacking, "warning");
+    assert!(
+        found.contains(&["tick_coverage".into(), "BINANCE:SPOT_PAIR:BTC-USDT".into(), String::new()]),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn files_without_a_lake() {
     let stage = stage();
     let file = object(&stage, TRADES);
@@ -174,6 +209,10 @@ fn wrong_calls_say_what_to_do() {
         ("check book --data-file nowhere.parquet", "nowhere.parquet"),
         ("check book --data-file text.parquet", "text.parquet"),
         ("check book --start-date 2024-03-01 --data-file text.parquet", "cannot be used with"),
+        ("check aggregation --base-file text.parquet", "--agg-file"),
+        ("check aggregation --data-file text.parquet", "--base-file and --agg-file"),
+        ("check book --base-file text.parquet --agg-file text.parquet", "are for mtdh check aggregation"),
+        ("check cross-source --start-date 2024-03-01 --timeframe 7m", "is not a timeframe"),
         ("check book --start-date 2024-03-02 --end-date 2024-03-01", "--end-date lies before"),
     ] {
         let run = stage.expect(2, words);
