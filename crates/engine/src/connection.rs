@@ -25,6 +25,8 @@ pub struct Addresses {
     pub api: String,
     /// The vendor's files, `https://datasets.tardis.dev/v1`.
     pub datasets: String,
+    /// The exchange's klines; null: at Binance's own hosts.
+    pub binance: Option<String>,
     /// The vendor's key.
     pub key: Option<SecretString>,
     /// A folder of vendor files that is used instead of the service.
@@ -53,8 +55,18 @@ impl Connection {
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
     pub fn open(addresses: &Addresses) -> Result<Connection, EngineError> {
-        let Addresses { lake, lake_options, api, datasets, key, source_folder, cache_folder, retry, budget } =
-            addresses;
+        let Addresses {
+            lake,
+            lake_options,
+            api,
+            datasets,
+            key,
+            source_folder,
+            cache_folder,
+            retry,
+            budget,
+            binance: _,
+        } = addresses;
         let http = HttpClient::new(key.as_ref(), *budget).map_err(EngineError::Client)?;
         let lake = Lake::open(lake, lake_options)?;
         let (cache, has_key) = (cache_folder.clone(), key.is_some());

@@ -294,7 +294,7 @@ pub struct CheckArgs {
 
     /// Files instead of a lake: Parquet, or the vendor's .csv or .csv.gz; those of one instrument and day are checked
     /// together
-    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["start_date", "end_date"])]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
     pub data_file: Vec<PathBuf>,
 
     /// aggregation: the finer candles, Parquet; --data-file beside them are the trades

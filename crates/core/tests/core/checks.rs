@@ -7,6 +7,7 @@ mod gaps;
 mod ids;
 mod lake;
 mod page;
+mod reference;
 mod silence;
 
 use std::sync::Arc;

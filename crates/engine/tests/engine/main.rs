@@ -10,4 +10,5 @@ mod corpus;
 mod hand_made;
 mod market;
 mod recorded;
+mod reference;
 mod reports;
