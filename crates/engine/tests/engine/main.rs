@@ -12,3 +12,4 @@ mod market;
 mod recorded;
 mod reference;
 mod reports;
+mod stream;
