@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod candle_checks;
+mod candle_corpus;
 mod candles;
 mod corpus;
 mod hand_made;

@@ -179,6 +179,48 @@ fn candles_of_a_lake_and_of_files() {
 }
 
 #[test]
+fn candles_of_a_lake_against_the_exchange() {
+    let stage = stage();
+    let words = |more: &str| {
+        format!(
+            "check cross-source --timeframe 1m --start-date {DAY} --end-date {DAY} --lake lake --format json {more}"
+        )
+    };
+    // The stand-in's recorder reconnects and has some trades twice: the exchange counts each once.
+    let twice = document(&stage.expect(1, &words("--symbol BTC-USDT")).stdout);
+    assert!(findings(&twice, "error").iter().all(|found| found[0] == "reference_volume"), "{twice}");
+    assert!(twice["findings"][0]["examples"][2].as_str().unwrap().contains("trade_count: ours 3, theirs 2"));
+    let once = "--set reference_volume.tolerance_pct=300";
+    let day = document(&stage.expect(0, &words(&format!("--symbol BTC-USDT {once}"))).stdout);
+    assert_eq!(day["comparisons"].as_array().unwrap().len(), 1);
+    assert!(day["comparisons"][0]["title"].as_str().unwrap().starts_with("BINANCE:SPOT_PAIR:BTC-USDT"));
+    assert!(day["checks"].as_array().unwrap().iter().all(|check| check["looked_at"] == 1), "{day}");
+    // Stored candles are taken where there are any, and every instrument without --symbol.
+    stage.expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m --lake lake"));
+    let all = document(&stage.expect(0, &words(once)).stdout);
+    assert!(
+        all["checks"].as_array().unwrap().iter().all(|check| check["looked_at"].as_u64() > Some(3)),
+        "{all}"
+    );
+    // An instrument that the lake does not have is no pass, with or without trades of it at the exchange.
+    std::fs::remove_dir_all(stage.path("lake/processed_candles")).unwrap();
+    std::fs::remove_file(object(&stage, TRADES)).unwrap();
+    let lacking = document(&stage.expect(1, &words("--symbol BTC-USDT")).stdout);
+    assert_eq!(findings(&lacking, "error")[0][0], "reference_coverage");
+    let unknown = document(&stage.expect(1, &words("--symbol NOSUCH-USDT")).stdout);
+    assert_eq!(findings(&unknown, "error")[0][0], "reference_coverage");
+    for (more, said) in [
+        ("--symbol BTCUSDT", "write --symbol as BASE-QUOTE"),
+        ("--symbol BTC-USDT --venues DERIBIT", "it is of no market of Binance's"),
+        ("--reference-file klines.csv", "name it with --symbol"),
+        ("--symbol BTC-USDT --reference-file nowhere.csv", "nowhere.csv cannot be read"),
+    ] {
+        let run = stage.expect(2, &words(more));
+        assert!(run.stderr.contains(said), "{more}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn files_without_a_lake() {
     let stage = stage();
     let file = object(&stage, TRADES);
