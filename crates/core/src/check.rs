@@ -4,6 +4,8 @@
 //! To add a check, write a [`Check`] into the `CHECKS` of its group's module; registry, flags, reports and the page
 //! `docs/checks.md` follow from that. To add a group, a variant of [`Group`] and its module in [`all`].
 
+pub mod aggregation;
+pub mod bars;
 pub mod book;
 pub mod completeness;
 pub mod finding;
@@ -11,6 +13,7 @@ pub mod gaps;
 pub mod grade;
 pub mod ids;
 pub mod page;
+pub mod reference;
 pub mod replay;
 pub mod rows;
 pub mod silence;
@@ -20,6 +23,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+pub use bars::{Candles, Sides};
 pub use finding::{Explanation, Finding, Found, Severity, Tally};
 pub use rows::Rows;
 
@@ -38,11 +42,26 @@ pub enum Group {
     Gaps,
     /// Order books, by themselves and against each other.
     Book,
+    /// Candles by themselves, against finer ones and against the ticks.
+    Aggregation,
+    /// Candles against those of the exchange itself.
+    CrossSource,
 }
 
 impl Group {
     /// All of them, in the order of documents and reports.
-    pub const ALL: [Group; 4] = [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book];
+    pub const ALL: [Group; 6] = [
+        Group::Completeness,
+        Group::Timestamp,
+        Group::Gaps,
+        Group::Book,
+        Group::Aggregation,
+        Group::CrossSource,
+    ];
+
+    /// Those that users mean by `all`: they need nobody but the vendor. An exchange is asked only by those who say so.
+    pub const USUAL: [Group; 5] =
+        [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book, Group::Aggregation];
 
     /// The word that users type.
     pub fn name(self) -> &'static str {
@@ -51,6 +70,8 @@ impl Group {
             Group::Timestamp => "timestamp",
             Group::Gaps => "gaps",
             Group::Book => "book",
+            Group::Aggregation => "aggregation",
+            Group::CrossSource => "cross-source",
         }
     }
 }
@@ -118,6 +139,8 @@ pub enum Run {
     Day(fn(&InstrumentDay<'_>, &Values) -> Vec<(DataType, Found)>),
     /// What is known of a whole day without rows being read.
     Lake(fn(&completeness::DayOfLake<'_>) -> Vec<Finding>),
+    /// Candles of one instrument and timeframe, and what they are held against.
+    Candles(Sides, fn(&Candles<'_>, &Values) -> Vec<Found>),
 }
 
 /// A check over rows: it is given every row once, in the order of the file, and then asked what it found. It keeps a
@@ -216,9 +239,18 @@ impl Settings {
 
 /// Every check, in the order of documents and reports.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    let groups: [&'static [Check]; 6] =
-        [completeness::CHECKS, timestamp::CHECKS, ids::CHECKS, silence::CHECKS, gaps::CHECKS, book::CHECKS];
-    groups.into_iter().flatten().chain(replay::CHECKS)
+    let groups: [&'static [Check]; 9] = [
+        completeness::CHECKS,
+        timestamp::CHECKS,
+        ids::CHECKS,
+        silence::CHECKS,
+        gaps::CHECKS,
+        book::CHECKS,
+        replay::CHECKS,
+        aggregation::CHECKS,
+        reference::CHECKS,
+    ];
+    groups.into_iter().flatten()
 }
 
 /// The check of a name.

@@ -6,6 +6,7 @@ mod feed;
 pub mod files;
 pub mod plan;
 pub mod run;
+pub(crate) mod ticks;
 
 pub use files::{FileReport, candle_files};
 pub use mtdh_core::candle::{Fill, Timeframe};

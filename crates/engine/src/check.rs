@@ -3,15 +3,21 @@
 //! Not for what a check is: this brings rows and facts to them and gathers what they find. [`lake`] and [`files`] say of
 //! what, `subject` reads the rows of one instrument and day, [`report`] is what comes out.
 
+pub mod candle_files;
+pub mod candles;
 pub mod files;
 pub mod lake;
+pub mod reference;
 pub mod report;
+mod series;
 mod subject;
 
 use std::collections::BTreeMap;
 
+use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{self, Check, Finding, Group, Incident, Run, Settings, Severity};
+use mtdh_core::check::{self, Candles, Check, Finding, Found, Group, Incident, Run, Settings, Severity};
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 
 /// Which checks, and how strict.
@@ -41,7 +47,17 @@ impl CheckPlan {
 
     /// Whether any of them needs rows.
     pub fn reads_rows(&self) -> bool {
-        self.checks().any(|check| !matches!(check.run, Run::Lake(_)))
+        self.checks().any(|check| matches!(check.run, Run::Rows(..) | Run::Together(..) | Run::Day(_)))
+    }
+
+    /// Whether partitions are judged, and not candles only.
+    pub fn is_about_partitions(&self) -> bool {
+        self.groups.iter().any(|group| !matches!(group, Group::Aggregation | Group::CrossSource))
+    }
+
+    /// Whether every group is checked that users mean by `all`: then a group may have nothing to look at.
+    pub fn is_all(&self) -> bool {
+        Group::USUAL.iter().all(|group| self.has(*group))
     }
 
     /// Whether what is found is enough to give grades: every group that grades are made from.
@@ -95,7 +111,7 @@ impl CheckReport {
 
     /// Whether anything was there to be checked.
     pub fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && self.files == 0 && self.findings.is_empty()
+        self.partitions.is_empty() && self.files == 0 && self.rows == 0 && self.findings.is_empty()
     }
 
     /// Takes what was found of one instrument's day.
@@ -105,6 +121,56 @@ impl CheckReport {
         for name in outcome.looked_at {
             *self.looked_at.entry(name).or_default() += 1;
         }
+    }
+
+    /// Runs every check of a plan that is about such candles. What is found is said of an instrument and a day; null: of
+    /// files that do not say.
+    fn judge(
+        &mut self,
+        plan: &CheckPlan,
+        key: Option<&InstrumentKey>,
+        day: Option<Day>,
+        candles: &Candles<'_>,
+    ) {
+        for check in plan.checks() {
+            let Run::Candles(sides, run) = check.run else { continue };
+            if sides != candles.sides() {
+                continue;
+            }
+            *self.looked_at.entry(check.name).or_default() += 1;
+            for found in run(candles, &plan.settings.values(check)) {
+                self.find(check, key, day, found);
+            }
+        }
+    }
+
+    /// Adds a finding that is about no one data type.
+    fn find(&mut self, check: &'static Check, key: Option<&InstrumentKey>, day: Option<Day>, found: Found) {
+        let severity = found.severity.unwrap_or(check.severity);
+        let (check, key) = (check.name, key.cloned());
+        self.findings.push(Finding { check, severity, key, data_type: None, day, found });
+    }
+
+    /// Adds a finding of something that is so once.
+    fn tell(
+        &mut self,
+        check: &str,
+        severity: Severity,
+        key: Option<&InstrumentKey>,
+        day: Option<Day>,
+        example: String,
+    ) {
+        // A name that no check has would be a bug, which the tests of the callers find.
+        let Some(check) = check::find(check) else { return };
+        let range_us = day.map(|day| (day.start_us(), day.end_us()));
+        let found = Found {
+            severity: Some(severity),
+            count: 1,
+            range_us,
+            examples: vec![example],
+            ..Found::default()
+        };
+        self.find(check, key, day, found);
     }
 
     /// Puts findings in order: by day, instrument, data type, check and time.

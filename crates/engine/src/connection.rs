@@ -27,6 +27,8 @@ pub struct Addresses {
     pub api: String,
     /// The vendor's files, `https://datasets.tardis.dev/v1`.
     pub datasets: String,
+    /// The exchange's klines; null: at Binance's own hosts.
+    pub binance: Option<String>,
     /// The vendor's key.
     pub key: Option<SecretString>,
     /// A folder of vendor files that is used instead of the service.
@@ -68,6 +70,7 @@ impl Connection {
             retry,
             budget,
             run,
+            binance: _,
         } = addresses;
         let lake = Lake::open(lake, lake_options)?;
         let is_limited = budget.requests_per_minute.is_some() || budget.bytes_per_day.is_some();

@@ -96,6 +96,17 @@ pub enum EngineError {
         #[source]
         source: crate::convert::ConvertError,
     },
+    /// An instrument has no reference.
+    #[error("{key} cannot be held against a reference: {reason}")]
+    Reference {
+        /// The instrument.
+        key: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The reference cannot be had.
+    #[error("there is nothing to compare with")]
+    Klines(#[source] mtdh_source::klines::KlineError),
     /// There are no candles of what a user gave.
     #[error("cannot make candles of {of}")]
     Candles {

@@ -21,6 +21,7 @@ pub mod query;
 pub mod recheck;
 pub mod run;
 pub mod selection;
+pub mod stream;
 pub mod validate;
 
 pub use connection::{Addresses, Connection};

@@ -79,6 +79,11 @@ pub fn candle_folder(day: Day, timeframe: Timeframe) -> Path {
     path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}"))
 }
 
+/// All candles of a day.
+pub fn day_of_candles(day: Day) -> Path {
+    path(format!("{CANDLES}/day-{day}"))
+}
+
 /// Reads [`candles`] back.
 pub fn parse_candles(path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
     let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;

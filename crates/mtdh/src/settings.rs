@@ -35,7 +35,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
     setting(
         "tardis_api_key",
@@ -63,6 +63,12 @@ pub const SETTINGS: [Setting; 15] = [
         "TARDIS_DATASETS_URL",
         Some("https://datasets.tardis.dev/v1"),
         "the vendor's files",
+    ),
+    setting(
+        "binance_url",
+        "BINANCE_URL",
+        None,
+        "Binance's candles, for mtdh check cross-source; not set: its own hosts",
     ),
     setting(
         "cache_dir",
@@ -108,6 +114,7 @@ struct Values {
     gcs_emulator: Option<String>,
     tardis_api_url: String,
     tardis_datasets_url: String,
+    binance_url: Option<String>,
     cache_dir: Option<PathBuf>,
     max_attempts: u32,
     requests_per_minute: Option<u32>,
@@ -261,6 +268,7 @@ impl Settings {
             },
             api: values.tardis_api_url.clone(),
             datasets: values.tardis_datasets_url.clone(),
+            binance: values.binance_url.clone().filter(|url| !url.is_empty()),
             key: values.tardis_api_key.clone().filter(|k| !k.is_empty()).map(SecretString::from),
             source_folder: None,
             cache_folder: self.cache_dir(),

@@ -1,13 +1,14 @@
 //! Where data comes from: the vendor's files become record batches, its metadata becomes instruments.
 //!
 //! Not for keeping anything: that is the lake. Start with [`datasets::Archive`] for files, [`decode::Decoder`] for
-//! what is in them, [`metadata::Metadata`] and [`catalog`] for instruments.
+//! what is in them, [`metadata::Metadata`] and [`catalog`] for instruments. [`klines`] are an exchange's own.
 
 pub mod catalog;
 pub mod datasets;
 pub mod decode;
 pub mod gunzip;
 pub mod http;
+pub mod klines;
 pub mod metadata;
 pub mod spool;
 pub mod vendor_file;

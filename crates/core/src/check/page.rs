@@ -33,6 +33,10 @@ fn section(check: &Check) -> String {
         }
         Run::Day(_) => "an instrument's day".to_owned(),
         Run::Lake(_) => "a day of the lake".to_owned(),
+        Run::Candles(super::Sides::Alone, _) => "candles".to_owned(),
+        Run::Candles(super::Sides::Finer, _) => "candles of two timeframes".to_owned(),
+        Run::Candles(super::Sides::Ticks, _) => "candles and their trades".to_owned(),
+        Run::Candles(super::Sides::Reference, _) => "candles and the reference's".to_owned(),
     };
     let mut text = format!("\n### {}\n\n{}, over {over}\n\n{}\n", check.name, check.severity, check.text);
     if !check.parameters.is_empty() {

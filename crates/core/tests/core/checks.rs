@@ -1,11 +1,13 @@
 //! Every check against tables of cases: what it must find, what it must not, and the step between them.
 
+mod aggregation;
 mod book;
 mod clocks;
 mod gaps;
 mod ids;
 mod lake;
 mod page;
+mod reference;
 mod silence;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecond
 use arrow_array::{Array, Float64Array, RecordBatch};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mtdh_core::DataType;
-use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Side, Ticker, Trades};
+use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Side, Ticker, Trade, Trades};
 
 use super::CandleError;
 
@@ -49,6 +49,18 @@ pub(super) fn feed(
         DataType::BookSnapshot5 | DataType::BookSnapshot25 => books(builder, batch),
         _ => Ok(()),
     }
+}
+
+/// Gives the builder the trades of a batch whose taker bought.
+pub(super) fn feed_buys(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
+    let (price, amount, sides) = (filled(batch, "price")?, filled(batch, "amount")?, sides(batch)?);
+    let (timestamps, arrivals) = (times(batch, "timestamp")?, times(batch, "local_timestamp")?);
+    for (row, side) in sides.into_iter().enumerate().filter(|(_, side)| *side == Side::Buy) {
+        let (timestamp, local_timestamp) = (timestamps[row], arrivals[row]);
+        let (price, amount) = (price.value(row), amount.value(row));
+        builder.trade(Trade { timestamp, local_timestamp, side, price, amount })?;
+    }
+    Ok(())
 }
 
 fn trades(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {

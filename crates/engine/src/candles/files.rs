@@ -169,6 +169,17 @@ fn read_group(
     key: &mut Option<String>,
     stop: &CancellationToken,
 ) -> Result<(), CandleError> {
+    read_rows(file, group, key, stop, |batch| feed(builder, DataType::Trades, batch))
+}
+
+/// Gives the trades of a row group, which must be those of the instrument known.
+pub(super) fn read_rows(
+    file: &ParquetFile,
+    group: usize,
+    key: &mut Option<String>,
+    stop: &CancellationToken,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), CandleError>,
+) -> Result<(), CandleError> {
     let columns = columns(DataType::Trades);
     let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
     let only = file.only_word(group, INSTRUMENT_KEY);
@@ -185,7 +196,7 @@ fn read_group(
                 same(key, Some(name))?;
             }
         }
-        feed(builder, DataType::Trades, &batch)
+        take(&batch)
     })
 }
 

@@ -65,6 +65,11 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// Whether an object of trades, the day's or a neighbour's, has rows of the day.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.objects.iter().any(|object| object.partition.data_type == DataType::Trades)
+    }
+
     /// The unit's name, by which shards are told.
     fn name(day: Day, key: &InstrumentKey) -> String {
         format!("candles/{day}/{key}")

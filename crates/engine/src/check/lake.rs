@@ -92,7 +92,12 @@ pub async fn check_lake(
             report.is_interrupted = true;
             break;
         }
-        check_day(lake, plan, selection, rows_of, day, stop, &mut report).await?;
+        if plan.is_about_partitions() {
+            check_day(lake, plan, selection, rows_of, day, stop, &mut report).await?;
+        }
+    }
+    if plan.has(Group::Aggregation) {
+        super::candles::check_candles(lake, plan, selection, stop, &mut report).await?;
     }
     report.sort();
     Ok(report)

@@ -183,7 +183,7 @@ fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Running> {
                     rows: start(&scope(speaks_of)),
                 });
             }
-            Run::Day(_) | Run::Lake(_) => {}
+            Run::Day(_) | Run::Lake(_) | Run::Candles(..) => {}
         }
     }
     running

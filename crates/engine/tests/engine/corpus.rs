@@ -437,7 +437,7 @@ fn nothing_is_found_on_the_clean_day() {
 }
 
 /// A part of `docs/validation.md`, between two comments of this name, is what a test made.
-fn pin(name: &str, text: &str) {
+pub fn pin(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/validation.md");
     let page = std::fs::read_to_string(&path).unwrap_or_default();
     let (start, end) = (format!("<!-- made by a test: {name} -->\n"), "<!-- end -->\n");

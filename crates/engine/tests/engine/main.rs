@@ -4,9 +4,13 @@
 // Helpers of tests are tests too, which clippy does not see.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod candle_checks;
+mod candle_corpus;
 mod candles;
 mod corpus;
 mod hand_made;
 mod market;
 mod recorded;
+mod reference;
 mod reports;
+mod stream;

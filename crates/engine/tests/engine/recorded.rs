@@ -8,7 +8,7 @@ use mtdh_engine::check::files::{FileHints, check_files};
 
 use crate::market::plan;
 
-fn recorded(name: &str) -> Option<PathBuf> {
+pub fn recorded(name: &str) -> Option<PathBuf> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !file.is_file() {
         println!("skipped: there is no {}", file.display());

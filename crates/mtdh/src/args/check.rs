@@ -4,12 +4,13 @@ use super::*;
 
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// What to look for: completeness, timestamp, gaps, book, or all; docs/checks.md has every check
+    /// What to look for: completeness, timestamp, gaps, book, aggregation, or all of these; cross-source, which asks the
+    /// exchange; docs/checks.md has every check
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
     pub groups: Vec<Groups>,
 
     /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY", required_unless_present = "data_file")]
+    #[arg(long, value_name = "DAY", required_unless_present_any = ["data_file", "base_file"])]
     pub start_date: Option<Day>,
 
     /// Last day, included [default: the first]
@@ -21,8 +22,28 @@ pub struct CheckArgs {
 
     /// Files instead of a lake: Parquet, or the vendor's .csv or .csv.gz; those of one instrument and day are checked
     /// together
-    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["start_date", "end_date"])]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
     pub data_file: Vec<PathBuf>,
+
+    /// aggregation: the finer candles, Parquet; --data-file beside them are the trades
+    #[arg(long, value_name = "FILE", requires = "agg_file", conflicts_with_all = ["start_date", "end_date"])]
+    pub base_file: Option<PathBuf>,
+
+    /// aggregation: the coarser candles
+    #[arg(long, value_name = "FILE", requires = "base_file")]
+    pub agg_file: Option<PathBuf>,
+
+    /// cross-source: BASE-QUOTE, of the venue in --venues [default: BINANCE]
+    #[arg(long, value_name = "SYMBOL", conflicts_with_all = ["instruments", "universe"])]
+    pub symbol: Option<String>,
+
+    /// cross-source: length of the candles that are compared
+    #[arg(long, value_name = "TIMEFRAME", default_value = "1m")]
+    pub timeframe: Timeframe,
+
+    /// cross-source: klines as the exchange's public archive has them, .csv or .zip, instead of its service
+    #[arg(long, value_name = "FILE")]
+    pub reference_file: Option<PathBuf>,
 
     /// A report to write; its ending says the form: .json, .csv, .xml (JUnit), .md or .html
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -41,7 +62,7 @@ pub struct CheckArgs {
 pub type Groups = std::sync::Arc<[Group]>;
 
 fn parse_groups(text: &str) -> Result<Groups, mtdh_core::check::UnknownGroup> {
-    if text.eq_ignore_ascii_case("all") { Ok(Group::ALL.into()) } else { Ok([text.parse()?].into()) }
+    if text.eq_ignore_ascii_case("all") { Ok(Group::USUAL.into()) } else { Ok([text.parse()?].into()) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

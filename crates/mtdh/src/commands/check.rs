@@ -7,8 +7,11 @@ use anyhow::{Context, Result, bail};
 use mtdh_core::DayRange;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
+use mtdh_engine::check::candle_files::check_candle_files;
+use mtdh_engine::check::candles;
 use mtdh_engine::check::files::{FileHints, check_files};
 use mtdh_engine::check::lake::{RowsOf, check_lake, incidents, now_us};
+use mtdh_engine::check::reference::{Reference, Source, check_files_reference, check_lake_reference};
 use mtdh_engine::check::report::form::{CSV_COLUMNS, Form, cells};
 use mtdh_engine::check::report::{Document, Head};
 use mtdh_engine::check::{CheckPlan, CheckReport};
@@ -17,7 +20,7 @@ use mtdh_engine::{Connection, Selection, query};
 use super::validate::venues_of_tables;
 use super::{Session, connect, filtered};
 use crate::Outcome;
-use crate::args::{CheckArgs, FailOn, FilterArgs, Format};
+use crate::args::{CheckArgs, FailOn, Format};
 use crate::output::{Rows, count, many, note, print};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
@@ -32,13 +35,19 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     let mut plan = CheckPlan { groups, settings, now_us: now_us(), incidents: Default::default() };
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
     let (head, report) = match args.start_date {
-        Some(first) => {
+        Some(first) if args.data_file.is_empty() => {
             let days = DayRange::new(first, args.end_date.unwrap_or(first))
                 .context("--end-date lies before --start-date")?;
-            let (lake, report) = of_lake(session, &mut plan, days, &args.filters).await?;
+            let (lake, report) = of_lake(session, &mut plan, days, &args).await?;
             (Head { subject: lake, days: Some(days), fail_on }, report)
         }
-        None => {
+        None if args.base_file.is_some() => {
+            let report = of_candle_files(session, &plan, &args).await?;
+            let files = args.base_file.iter().chain(&args.agg_file).chain(&args.data_file);
+            let names: Vec<String> = files.map(|f| f.display().to_string()).collect();
+            (Head { subject: names.join(", "), days: None, fail_on }, report)
+        }
+        _ => {
             let report = of_files(session, &plan, &args).await?;
             let names: Vec<String> = args.data_file.iter().map(|f| f.display().to_string()).collect();
             (Head { subject: names.join(", "), days: None, fail_on }, report)
@@ -63,13 +72,23 @@ async fn of_lake(
     session: &Session<'_>,
     plan: &mut CheckPlan,
     days: DayRange,
-    filters: &FilterArgs,
+    args: &CheckArgs,
 ) -> Result<(String, CheckReport)> {
+    let named = named(args)?;
+    let mut filters = args.filters.clone();
+    if let Some(key) = named.as_ref().filter(|_| args.symbol.is_some()) {
+        (filters.instruments, filters.venues) = (vec![key.to_string()], Vec::new());
+    }
+    let filters = &filters;
+    let reference = reference(session, args);
+    if matches!(reference.source, Source::File(_)) && plan.has(Group::CrossSource) && named.is_none() {
+        bail!("a --reference-file is of one instrument; name it with --symbol or --instruments");
+    }
     let connection = connect(&session.addresses)?;
     connection.lake.check_readable().await?;
     let mut selection = filtered(days, filters)?;
     if filters.venues.is_empty() && selection.patterns.is_empty() {
-        selection.venues = venues(&connection, &selection).await?;
+        selection.venues = venues(&connection, plan, &selection).await?;
     }
     let mut notes = Vec::new();
     if plan.has(Group::Gaps) {
@@ -78,19 +97,87 @@ async fn of_lake(
     let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
     let mut report = check_lake(&connection.lake, plan, &selection, rows_of, session.stop).await?;
     report.notes.extend(notes);
+    if plan.has(Group::CrossSource) {
+        let (lake, stop) = (&connection.lake, session.stop);
+        check_lake_reference(lake, plan, &selection, named.as_ref(), &reference, stop, &mut report).await?;
+    }
     Ok((connection.lake.url().to_owned(), report))
 }
 
 /// The venues of the days' tables, and those of which the lake has data all the same.
-async fn venues(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
+async fn venues(connection: &Connection, plan: &CheckPlan, selection: &Selection) -> Result<Vec<String>> {
     let mut venues: BTreeSet<String> = venues_of_tables(connection, selection).await?.into_iter().collect();
     for day in selection.days.days() {
         venues.extend(query::venues(&connection.lake, day).await?);
+        if plan.has(Group::Aggregation) {
+            venues.extend(candles::venues(&connection.lake, day).await?);
+        }
     }
     Ok(venues.into_iter().collect())
 }
 
+/// The one instrument that the user named, if it was one.
+fn named(args: &CheckArgs) -> Result<Option<InstrumentKey>> {
+    if let Some(symbol) = &args.symbol {
+        let venue = match &args.filters.venues[..] {
+            [] => "BINANCE",
+            [venue] => venue,
+            _ => bail!("with --symbol, --venues names one venue"),
+        };
+        let kind = match (venue, symbol.matches('-').count()) {
+            (_, 2) => "FUTURE",
+            ("BINANCE", 1) => "SPOT_PAIR",
+            (_, 1) => "PERP",
+            _ => bail!("write --symbol as BASE-QUOTE, for example BTC-USDT"),
+        };
+        return Ok(Some(format!("{venue}:{kind}:{}", symbol.to_uppercase()).parse()?));
+    }
+    match &args.filters.instruments[..] {
+        [key] => Ok(key.parse().ok()),
+        _ => Ok(None),
+    }
+}
+
+fn reference(session: &Session<'_>, args: &CheckArgs) -> Reference {
+    let source = match &args.reference_file {
+        Some(file) => Source::File(file.clone()),
+        None => {
+            Source::Service { address: session.addresses.binance.clone(), retry: session.addresses.retry }
+        }
+    };
+    Reference { source, timeframe: args.timeframe }
+}
+
+async fn of_candle_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> Result<CheckReport> {
+    if plan.groups != [Group::Aggregation] {
+        bail!("--base-file and --agg-file are for mtdh check aggregation");
+    }
+    match (&args.base_file, &args.agg_file) {
+        (Some(base), Some(agg)) => {
+            Ok(check_candle_files(base, agg, &args.data_file, plan, session.stop).await?)
+        }
+        _ => bail!("--base-file and --agg-file go together"),
+    }
+}
+
 async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> Result<CheckReport> {
+    if plan.groups == [Group::Aggregation] {
+        bail!("aggregation of files needs --base-file and --agg-file");
+    }
+    if plan.groups == [Group::CrossSource] {
+        let days = args.start_date.map(|first| DayRange::new(first, args.end_date.unwrap_or(first)));
+        let days = days.transpose().context("--end-date lies before --start-date")?;
+        let (key, reference) = (named(args)?, reference(session, args));
+        let checked =
+            check_files_reference(&args.data_file, key.as_ref(), days, &reference, plan, session.stop);
+        return Ok(checked.await?);
+    }
+    if args.start_date.is_some() {
+        bail!("--start-date cannot be used with --data-file, but for mtdh check cross-source alone");
+    }
+    if plan.has(Group::CrossSource) {
+        bail!("check files against a reference by mtdh check cross-source alone");
+    }
     let key = match &args.filters.instruments[..] {
         [] => None,
         [key] => Some(key.parse::<InstrumentKey>().context("--instruments names the file's instrument")?),

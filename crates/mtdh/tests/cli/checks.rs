@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::stage::{DAY, Stage, run};
+use crate::stage::{DAY, Stage, run, run as run_command};
 
 const TYPES: &str = "trades,incremental_book_L2,book_snapshot_5,quotes";
 const TRADES: &str = "data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet";
@@ -38,6 +38,8 @@ fn findings(document: &serde_json::Value, severity: &str) -> Vec<[String; 3]> {
 #[test]
 fn a_sound_lake_has_no_error_and_every_partition_a_grade() {
     let stage = stage();
+    stage
+        .expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m,5m,1d --lake lake"));
     let run = stage.expect(0, &words("all"));
     let document = document(&run.stdout);
     assert_eq!((&document["schema_version"], &document["is_clean"]), (&1.into(), &true.into()));
@@ -144,6 +146,81 @@ fn reports_by_their_ending() {
 }
 
 #[test]
+fn candles_of_a_lake_and_of_files() {
+    let stage = stage();
+    let aggregation = format!("check aggregation --start-date {DAY} --lake lake --format json");
+    let run = stage.expect(1, &aggregation);
+    assert!(run.stdout.contains("no candles in the lake to be compared"), "{}", run.stdout);
+    stage.expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m,5m --lake lake"));
+    let told = document(&stage.expect(0, &aggregation).stdout);
+    let looked_at = told["checks"].as_array().unwrap().iter().map(|c| c["looked_at"].as_u64().unwrap());
+    assert!(looked_at.min() > Some(0), "{told}");
+    let candles = |frame: &str| {
+        let name = "BINANCE:SPOT_PAIR:BTC-USDT.parquet";
+        stage.path(&format!("lake/processed_candles/by_date/day-{DAY}/timeframe-{frame}/{name}"))
+    };
+    let (fine, coarse, trades) = (candles("1m"), candles("5m"), object(&stage, TRADES));
+    let files = |base: &PathBuf, agg: &PathBuf| {
+        let mut command = stage.command("check aggregation --format json");
+        command.arg("--base-file").arg(base).arg("--agg-file").arg(agg).arg("--data-file").arg(&trades);
+        run_command(command)
+    };
+    let sound = files(&fine, &coarse);
+    assert_eq!(findings(&document(&sound.stdout), "error"), [] as [[String; 3]; 0], "{}", sound.stderr);
+    assert_eq!(sound.status, 0, "{}", sound.stderr);
+    assert_eq!(files(&coarse, &fine).status, 2);
+    std::fs::remove_file(&coarse).unwrap();
+    let lacking = document(&stage.expect(0, &aggregation).stdout);
+    let found = findings(&lacking, "warning");
+    assert!(
+        found.contains(&["tick_coverage".into(), "BINANCE:SPOT_PAIR:BTC-USDT".into(), String::new()]),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn candles_of_a_lake_against_the_exchange() {
+    let stage = stage();
+    let words = |more: &str| {
+        format!(
+            "check cross-source --timeframe 1m --start-date {DAY} --end-date {DAY} --lake lake --format json {more}"
+        )
+    };
+    // The stand-in's recorder reconnects and has some trades twice: the exchange counts each once.
+    let twice = document(&stage.expect(1, &words("--symbol BTC-USDT")).stdout);
+    assert!(findings(&twice, "error").iter().all(|found| found[0] == "reference_volume"), "{twice}");
+    assert!(twice["findings"][0]["examples"][2].as_str().unwrap().contains("trade_count: ours 3, theirs 2"));
+    let once = "--set reference_volume.tolerance_pct=300";
+    let day = document(&stage.expect(0, &words(&format!("--symbol BTC-USDT {once}"))).stdout);
+    assert_eq!(day["comparisons"].as_array().unwrap().len(), 1);
+    assert!(day["comparisons"][0]["title"].as_str().unwrap().starts_with("BINANCE:SPOT_PAIR:BTC-USDT"));
+    assert!(day["checks"].as_array().unwrap().iter().all(|check| check["looked_at"] == 1), "{day}");
+    // Stored candles are taken where there are any, and every instrument without --symbol.
+    stage.expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m --lake lake"));
+    let all = document(&stage.expect(0, &words(once)).stdout);
+    assert!(
+        all["checks"].as_array().unwrap().iter().all(|check| check["looked_at"].as_u64() > Some(3)),
+        "{all}"
+    );
+    // An instrument that the lake does not have is no pass, with or without trades of it at the exchange.
+    std::fs::remove_dir_all(stage.path("lake/processed_candles")).unwrap();
+    std::fs::remove_file(object(&stage, TRADES)).unwrap();
+    let lacking = document(&stage.expect(1, &words("--symbol BTC-USDT")).stdout);
+    assert_eq!(findings(&lacking, "error")[0][0], "reference_coverage");
+    let unknown = document(&stage.expect(1, &words("--symbol NOSUCH-USDT")).stdout);
+    assert_eq!(findings(&unknown, "error")[0][0], "reference_coverage");
+    for (more, said) in [
+        ("--symbol BTCUSDT", "write --symbol as BASE-QUOTE"),
+        ("--symbol BTC-USDT --venues DERIBIT", "it is of no market of Binance's"),
+        ("--reference-file klines.csv", "name it with --symbol"),
+        ("--symbol BTC-USDT --reference-file nowhere.csv", "nowhere.csv cannot be read"),
+    ] {
+        let run = stage.expect(2, &words(more));
+        assert!(run.stderr.contains(said), "{more}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn files_without_a_lake() {
     let stage = stage();
     let file = object(&stage, TRADES);
@@ -174,6 +251,10 @@ fn wrong_calls_say_what_to_do() {
         ("check book --data-file nowhere.parquet", "nowhere.parquet"),
         ("check book --data-file text.parquet", "text.parquet"),
         ("check book --start-date 2024-03-01 --data-file text.parquet", "cannot be used with"),
+        ("check aggregation --base-file text.parquet", "--agg-file"),
+        ("check aggregation --data-file text.parquet", "--base-file and --agg-file"),
+        ("check book --base-file text.parquet --agg-file text.parquet", "are for mtdh check aggregation"),
+        ("check cross-source --start-date 2024-03-01 --timeframe 7m", "is not a timeframe"),
         ("check book --start-date 2024-03-02 --end-date 2024-03-01", "--end-date lies before"),
     ] {
         let run = stage.expect(2, words);

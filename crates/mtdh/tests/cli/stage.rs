@@ -57,6 +57,7 @@ impl Stage {
             .current_dir(self.folder.path())
             .env("TARDIS_API_URL", self.sim.api_url())
             .env("TARDIS_DATASETS_URL", self.sim.datasets_url())
+            .env("BINANCE_URL", self.sim.binance_url())
             .env("TARDIS_API_KEY", FULL_KEY)
             .env("MTDH_CACHE_DIR", self.path("cache"))
             .env("MTDH_MAX_ATTEMPTS", "2")

@@ -1,0 +1,306 @@
+//! Aggregation: candles by themselves, against finer ones, and against the ticks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bars::{Bar, Candles, Differences, Field, Fold, Series, Sides, differs, place};
+use super::{Check, Found, Group, Run, Severity, Tally, Values};
+use crate::candle::Fill;
+use crate::candle::decimal::{Decimal, Sum};
+use crate::day::DAY_US;
+
+/// What storing each part of a sum as a float, and the sum itself, may take off it.
+const ROUNDING: f64 = f64::EPSILON;
+
+/// The checks of this group.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "candle_boundary",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "A candle does not start on a multiple of its timeframe from UTC midnight, does not come after the one above it, or starts \
+               as another one does. `24h` and `1d` are one timeframe, and every length that divides a day is known; a file whose \
+               timeframe is not known is refused.",
+        run: Run::Candles(Sides::Alone, boundaries),
+    },
+    Check {
+        name: "candle_shape",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "A candle that cannot be: a price or a sum is lacking or no finite number, a sum is negative, `high` is below open, close or low, `low` \
+               above open or close. Of an interval without trades: prices that are not the close before it, or a volume.",
+        run: Run::Candles(Sides::Alone, shape),
+    },
+    Check {
+        name: "candle_fill",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "Candles are not filled as their object says: with `none` an interval without trades has a candle, with `flat` one between \
+               two candles of a day has none. A file that does not say may do either.",
+        run: Run::Candles(Sides::Alone, fill),
+    },
+    Check {
+        name: "candle_from_finer",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "A value of a candle is not what the finer candles of its interval give: the first open, the highest high, the lowest low, the \
+               last close, the sums of volumes and counts. Finer candles without trades give nothing. Prices and counts must be equal; sums are those of the \
+               decimals, and may be off by what storing them as floats rounds (2⁻⁵² of the sum). Where a candle or a finer one is not \
+               final, a difference is a warning. `vwap`, means and medians do not follow from finer candles and are not compared.",
+        run: Run::Candles(Sides::Finer, from_finer),
+    },
+    Check {
+        name: "candle_from_ticks",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "A value of a candle is not what its trades give, in any digit of prices, sums and counts. As `candle_from_finer` otherwise; \
+               it finds what a candle and its finer ones have wrong alike. The trades go through the machine that makes candles.",
+        run: Run::Candles(Sides::Ticks, from_ticks),
+    },
+    Check {
+        name: "finer_coverage",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "Of the intervals that a coarser timeframe or a finer one has, both sides together, one is on one side only: a candle \
+               without finer ones, or finer ones without their candle. Filled candles without trades count only where both objects \
+               are filled. A side without any candle is told as one finding, never passed.",
+        run: Run::Candles(Sides::Finer, finer_coverage),
+    },
+    Check {
+        name: "tick_coverage",
+        group: Group::Aggregation,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "Of the intervals that have a candle or trades, one has trades and no candle, or a candle that tells of trades and no \
+               trades. Candles of whole instrument-days that are not there are told here too: of a timeframe that the lake has of \
+               other instruments or days (a warning), and of an instrument with trades and without any candle.",
+        run: Run::Candles(Sides::Ticks, tick_coverage),
+    },
+];
+
+fn boundaries(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Alone(series) = *candles else { return Vec::new() };
+    let mut tally = Tally::default();
+    let mut before = i64::MIN;
+    for bar in &series.bars {
+        let at = || place(series.timeframe, bar.start);
+        if series.timeframe.floor(bar.start) != bar.start {
+            tally.note(bar.start, || format!("{} is no start of an interval", at()));
+        } else if bar.start <= before {
+            tally.note(bar.start, || format!("{} does not come after the candle above it", at()));
+        }
+        before = bar.start;
+    }
+    tally.found()
+}
+
+fn shape(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Alone(series) = *candles else { return Vec::new() };
+    let mut tally = Tally::default();
+    let mut before: Option<(i64, f64)> = None;
+    for bar in &series.bars {
+        if let Some(fault) = fault(bar, before.filter(|(start, _)| same_day(*start, bar.start))) {
+            tally.note(bar.start, || format!("{}: {fault}", place(series.timeframe, bar.start)));
+        }
+        before = bar.get(Field::Close).map(|close| (bar.start, close));
+    }
+    tally.found()
+}
+
+fn same_day(a: i64, b: i64) -> bool {
+    a.div_euclid(DAY_US) == b.div_euclid(DAY_US)
+}
+
+/// What is wrong with a candle by itself; `before` is the close before it.
+pub fn fault(bar: &Bar, before: Option<(i64, f64)>) -> Option<String> {
+    for field in Field::PRICES.into_iter().chain([Field::Volume]) {
+        if bar.get(field).is_none() {
+            return Some(format!("{} is lacking", field.name()));
+        }
+    }
+    let [open, high, low, close] = Field::PRICES.map(|field| bar.get(field).unwrap_or(f64::NAN));
+    for field in Field::ALL {
+        let Some(value) = bar.get(field) else { continue };
+        if !value.is_finite() {
+            return Some(format!("{} is {value}", field.name()));
+        }
+        if field.fold() == Fold::Sum
+            && value < 0.0
+            && field != Field::QuoteVolume
+            && field != Field::BuyQuoteVolume
+        {
+            return Some(format!("{} is {value}", field.name()));
+        }
+    }
+    if high < open.max(close).max(low) || low > open.min(close) {
+        return Some(format!("open {open}, high {high}, low {low}, close {close} cannot be"));
+    }
+    if bar.has_trades() {
+        return None;
+    }
+    if let Some(field) =
+        Field::ALL.into_iter().find(|f| f.fold() == Fold::Sum && bar.get(*f).is_some_and(|v| v != 0.0))
+    {
+        return Some(format!("no trades, and {} {}", field.name(), bar.get(field).unwrap_or_default()));
+    }
+    let is_flat = [high, low, close].iter().all(|price| *price == open);
+    match before {
+        _ if !is_flat => Some(format!("no trades, and open {open}, high {high}, low {low}, close {close}")),
+        Some((_, last)) if last != open => {
+            Some(format!("no trades, and open {open} after a close of {last}"))
+        }
+        _ => None,
+    }
+}
+
+fn fill(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Alone(series) = *candles else { return Vec::new() };
+    let mut tally = Tally::default();
+    match series.fill {
+        None => {}
+        Some(Fill::None) => {
+            for bar in series.bars.iter().filter(|bar| !bar.has_trades()) {
+                let at = || place(series.timeframe, bar.start);
+                tally.note(bar.start, || format!("{} has no trades, and the object says fill none", at()));
+            }
+        }
+        Some(Fill::Flat) => {
+            let starts: Vec<i64> = series.by_start().into_keys().collect();
+            for pair in starts.windows(2).filter(|pair| same_day(pair[0], pair[1])) {
+                let lacking = (pair[1] - pair[0]) / series.timeframe.us() - 1;
+                if lacking > 0 {
+                    let after = pair[0] + series.timeframe.us();
+                    tally.note(after, || {
+                        format!(
+                            "{} is lacking, and the object says fill flat",
+                            place(series.timeframe, after)
+                        )
+                    });
+                    tally.add(lacking as u64 - 1);
+                    tally.reach(pair[1]);
+                }
+            }
+        }
+    }
+    tally.found()
+}
+
+/// Finer candles by the start of the coarser interval that they lie in.
+fn groups<'a>(coarse: &Series, fine: &'a Series) -> BTreeMap<i64, Vec<&'a Bar>> {
+    let mut groups: BTreeMap<i64, Vec<&Bar>> = BTreeMap::new();
+    for (start, bar) in fine.by_start() {
+        groups.entry(coarse.timeframe.floor(start)).or_default().push(bar);
+    }
+    groups
+}
+
+fn from_finer(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Finer(coarse, fine) = *candles else { return Vec::new() };
+    let groups = groups(coarse, fine);
+    let mut differences = Differences::default();
+    for bar in &coarse.bars {
+        let Some(parts) = groups.get(&bar.start) else { continue };
+        let traded: Vec<&Bar> = parts.iter().copied().filter(|part| part.has_trades()).collect();
+        let parts = if traded.is_empty() { parts } else { &traded };
+        let is_final = bar.is_final && parts.iter().all(|part| part.is_final);
+        for field in Field::ALL {
+            let (Some(value), Some(expected)) = (bar.get(field), folded(field, parts)) else { continue };
+            if !is_near(field, value, expected) {
+                differences.note(coarse.interval(bar), is_final, || {
+                    let at = place(coarse.timeframe, bar.start);
+                    format!("{at} {}: {value}, of {} {expected}", field.name(), fine.timeframe)
+                });
+            }
+        }
+    }
+    differences.found()
+}
+
+/// What finer candles give; null: one of them does not tell it.
+fn folded(field: Field, parts: &[&Bar]) -> Option<f64> {
+    let values: Vec<f64> = parts.iter().map(|part| part.get(field)).collect::<Option<_>>()?;
+    match field.fold() {
+        Fold::First => values.first().copied(),
+        Fold::Last => values.last().copied(),
+        Fold::Max => values.into_iter().reduce(f64::max),
+        Fold::Min => values.into_iter().reduce(f64::min),
+        // What is no number is told by `candle_shape`, and differs here.
+        Fold::Sum => {
+            let numbers: Result<Vec<Decimal>, _> = values.into_iter().map(Decimal::of).collect();
+            Some(numbers.map_or(f64::NAN, |numbers| numbers.into_iter().collect::<Sum>().value()))
+        }
+    }
+}
+
+fn is_near(field: Field, value: f64, expected: f64) -> bool {
+    let rounding = if field.fold() == Fold::Sum { ROUNDING } else { 0.0 };
+    !differs(value, expected, rounding)
+}
+
+fn from_ticks(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Ticks(series, ticks) = *candles else { return Vec::new() };
+    let made = ticks.by_start();
+    let mut differences = Differences::default();
+    for bar in series.bars.iter().filter(|bar| bar.has_trades()) {
+        let Some(tick) = made.get(&bar.start) else { continue };
+        for field in Field::ALL {
+            let (Some(value), Some(expected)) = (bar.get(field), tick.get(field)) else { continue };
+            if differs(value, expected, 0.0) {
+                differences.note(series.interval(bar), bar.is_final && tick.is_final, || {
+                    let at = place(series.timeframe, bar.start);
+                    format!("{at} {}: {value}, of the trades {expected}", field.name())
+                });
+            }
+        }
+    }
+    differences.found()
+}
+
+fn finer_coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Finer(coarse, fine) = *candles else { return Vec::new() };
+    let both_fill = coarse.fill != Some(Fill::None) && fine.fill != Some(Fill::None);
+    let counts = |bar: &&Bar| both_fill || bar.has_trades();
+    let have: BTreeSet<i64> = coarse.bars.iter().filter(counts).map(|bar| bar.start).collect();
+    let groups = groups(coarse, fine);
+    let told = groups.iter().filter(|(_, parts)| parts.iter().any(counts));
+    let told: BTreeSet<i64> = told.map(|(start, _)| *start).collect();
+    one_sided(coarse, &have, &told, "has no", &format!("candles of {}", fine.timeframe))
+}
+
+fn tick_coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+    let Candles::Ticks(series, ticks) = *candles else { return Vec::new() };
+    let starts = |series: &Series| -> BTreeSet<i64> {
+        series.bars.iter().filter(|bar| bar.has_trades()).map(|bar| bar.start).collect()
+    };
+    one_sided(series, &starts(series), &starts(ticks), "has no", "trades")
+}
+
+/// Intervals that are on one side only.
+fn one_sided(
+    series: &Series,
+    ours: &BTreeSet<i64>,
+    others: &BTreeSet<i64>,
+    lack: &str,
+    what: &str,
+) -> Vec<Found> {
+    let mut tally = Tally::default();
+    if ours.is_empty() && others.is_empty() {
+        return Vec::new();
+    }
+    for start in ours.symmetric_difference(others) {
+        tally.note(*start, || {
+            let at = place(series.timeframe, *start);
+            match ours.contains(start) {
+                true => format!("{at} {lack} {what}"),
+                false => format!("{at} is not there, and there are {what}"),
+            }
+        });
+        tally.reach(start + series.timeframe.us());
+    }
+    tally.found()
+}

@@ -1,0 +1,143 @@
+//! Candles that checks hold others against: made now of the ticks, kept in memory, without filling.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use mtdh_core::DataType;
+use mtdh_core::candle::{Candle, CandleBuilder, Fill, Timeframe};
+use mtdh_core::check::bars::{Bar, Series};
+use mtdh_core::partition::Status;
+use mtdh_lake::parquet_file::ParquetFile;
+use mtdh_lake::{Entry, Lake, layout};
+use tokio_util::sync::CancellationToken;
+
+use super::CandleError;
+use super::feed::{columns, feed, feed_buys};
+use super::plan::Unit;
+use crate::convert_file::convert_file;
+use crate::error::EngineError;
+
+/// The trades of one instrument, twice: all of them, and the buyers' for what only theirs tell.
+struct Ticks {
+    all: CandleBuilder,
+    buys: CandleBuilder,
+}
+
+impl Ticks {
+    fn new(timeframes: &[Timeframe]) -> Ticks {
+        let builder = || CandleBuilder::new(timeframes, Fill::None);
+        Ticks { all: builder(), buys: builder() }
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), CandleError> {
+        feed(&mut self.all, DataType::Trades, batch)?;
+        feed_buys(&mut self.buys, batch)
+    }
+
+    /// The candles up to a moment.
+    fn series(
+        self,
+        until: i64,
+        complete: Range<i64>,
+        timeframes: &[Timeframe],
+    ) -> BTreeMap<Timeframe, Series> {
+        let Ticks { mut all, mut buys } = self;
+        let mut bought: BTreeMap<(Timeframe, i64), Candle> = BTreeMap::new();
+        let whole = i64::MIN..i64::MAX;
+        buys.advance(until, whole.clone(), |timeframe, candle| {
+            bought.insert((timeframe, candle.start), candle);
+        });
+        buys.finish(whole, |timeframe, candle| {
+            bought.insert((timeframe, candle.start), candle);
+        });
+        let empty = |timeframe: &Timeframe| {
+            (*timeframe, Series { timeframe: *timeframe, fill: Some(Fill::None), bars: Vec::new() })
+        };
+        let mut series: BTreeMap<Timeframe, Series> = timeframes.iter().map(empty).collect();
+        all.advance(until, complete.clone(), |timeframe, candle| {
+            let mut bar = Bar::of(&candle, bought.get(&(timeframe, candle.start)));
+            let none = mtdh_core::check::bars::Field::BuyQuoteVolume;
+            bar.set(none, bar.get(none).or(Some(0.0)));
+            if let Some(series) = series.get_mut(&timeframe) {
+                series.bars.push(bar);
+            }
+        });
+        series
+    }
+}
+
+/// The candles of an instrument's day, of the lake's trades.
+pub(crate) async fn of_unit(
+    lake: &Lake,
+    unit: &Unit,
+    timeframes: &[Timeframe],
+    stop: &CancellationToken,
+) -> Result<BTreeMap<Timeframe, Series>, CandleError> {
+    if let Some((data_type, reason)) = &unit.untrusted {
+        let (data_type, day, reason) = (*data_type, unit.day, reason.clone());
+        return Err(CandleError::Untrusted { data_type, day, reason });
+    }
+    let mut ticks = Ticks::new(timeframes);
+    let columns = columns(DataType::Trades);
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let of_trades = |o: &&crate::query::Available| {
+        o.status == Status::Stored && o.partition.data_type == DataType::Trades
+    };
+    for object in unit.objects.iter().filter(of_trades) {
+        let entry = Entry { path: layout::partition(&object.partition), bytes: object.bytes };
+        let day = unit.day.start_us()..unit.day.end_us();
+        let take =
+            |batch| if stop.is_cancelled() { Err(CandleError::Interrupted) } else { ticks.take(&batch) };
+        lake.read_between(&entry, "timestamp", day, Some(&columns), &Default::default(), take).await?;
+    }
+    Ok(ticks.series(unit.day.end_us(), unit.complete.clone(), timeframes))
+}
+
+/// The candles of trades in files, Parquet or CSV as the vendor writes it, the rows of each after those of the one
+/// before. The first and the last of each timeframe are not final. With them, whose trades they are, where that is told.
+pub(crate) fn of_files(
+    files: &[PathBuf],
+    timeframes: &[Timeframe],
+    stop: &CancellationToken,
+) -> Result<(Option<String>, BTreeMap<Timeframe, Series>), EngineError> {
+    let mut ticks = Ticks::new(timeframes);
+    let mut key = None;
+    for file in files {
+        let failed = |source| EngineError::Candles { of: file.display().to_string(), source };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".csv") || name.ends_with(".gz") {
+            let folder = tempfile::tempdir().map_err(|source| EngineError::Folder {
+                folder: std::env::temp_dir().display().to_string(),
+                source,
+            })?;
+            let path = folder.path().join("rows.parquet");
+            convert_file(file, &path, None, Some(DataType::Trades), stop)?;
+            read(&path, &mut ticks, &mut key, stop).map_err(failed)?;
+        } else {
+            read(file, &mut ticks, &mut key, stop).map_err(failed)?;
+        }
+    }
+    let rows = ticks.all.pending().unwrap_or(0..0);
+    Ok((key, ticks.series(next_day(rows.end), rows.start + 1..rows.end - 1, timeframes)))
+}
+
+/// The first midnight at or after a moment: every candle has ended there.
+fn next_day(us: i64) -> i64 {
+    let day = mtdh_core::day::DAY_US;
+    us.saturating_add(day - 1) / day * day
+}
+
+fn read(
+    file: &Path,
+    ticks: &mut Ticks,
+    key: &mut Option<String>,
+    stop: &CancellationToken,
+) -> Result<(), CandleError> {
+    let file = ParquetFile::open(file)?;
+    for group in 0..file.row_groups() {
+        super::files::read_rows(&file, group, key, stop, |batch| ticks.take(batch))?;
+    }
+    Ok(())
+}

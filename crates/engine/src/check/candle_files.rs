@@ -1,0 +1,130 @@
+//! The check of a user's files of candles: two timeframes of one instrument, and their trades where they are given.
+
+use std::path::{Path, PathBuf};
+
+use mtdh_core::candle::{Fill, Timeframe};
+use mtdh_core::check::Severity;
+use mtdh_core::check::bars::{Candles, Series};
+use mtdh_core::key::InstrumentKey;
+use mtdh_lake::LakeError;
+use mtdh_lake::parquet_file::ParquetFile;
+use mtdh_lake::read::open_file;
+use tokio_util::sync::CancellationToken;
+
+use super::series::bars;
+use super::{CheckPlan, CheckReport};
+use crate::candles::ticks;
+use crate::error::EngineError;
+
+/// A file of candles.
+pub(super) struct CandleFile {
+    pub series: Series,
+    /// Of which instrument; null: it does not say.
+    pub key: Option<InstrumentKey>,
+}
+
+/// Checks a file of finer candles and one of coarser ones against each other, and both against trades.
+///
+/// # Errors
+/// When a file cannot be read, says no timeframe, or the two cannot be compared.
+pub async fn check_candle_files(
+    base: &Path,
+    aggregated: &Path,
+    trades: &[PathBuf],
+    plan: &CheckPlan,
+    stop: &CancellationToken,
+) -> Result<CheckReport, EngineError> {
+    let (fine, coarse) = (open(base, None).await?, open(aggregated, None).await?);
+    let (short, long) = (fine.series.timeframe, coarse.series.timeframe);
+    if long.us() <= short.us() || long.us() % short.us() != 0 {
+        let reason = format!(
+            "its candles of {long} are not made of whole candles of {short}, as those of --base-file are"
+        );
+        return Err(wrong(aggregated, reason));
+    }
+    let key = match (&fine.key, &coarse.key) {
+        (Some(a), Some(b)) if a != b => {
+            return Err(wrong(aggregated, format!("it is of {b}, and --base-file of {a}")));
+        }
+        (a, b) => a.clone().or(b.clone()),
+    };
+    let mut report = CheckReport { files: 2 + trades.len(), ..CheckReport::default() };
+    for (file, side) in [(base, &fine), (aggregated, &coarse)] {
+        report.rows += side.series.bars.len() as u64;
+        report.judge(plan, key.as_ref(), None, &Candles::Alone(&side.series));
+        if side.series.bars.is_empty() {
+            let text = format!("{} has no candle: nothing was compared", file.display());
+            report.tell("finer_coverage", Severity::Error, key.as_ref(), None, text);
+        }
+    }
+    report.judge(plan, key.as_ref(), None, &Candles::Finer(&coarse.series, &fine.series));
+    if !trades.is_empty() {
+        let (of_trades, made) = ticks::of_files(trades, &[short, long], stop)?;
+        if let (Some(theirs), Some(ours)) = (of_trades, &key)
+            && theirs != ours.to_string()
+        {
+            return Err(wrong(&trades[0], format!("its trades are of {theirs}, the candles of {ours}")));
+        }
+        for side in [&fine, &coarse] {
+            if let Some(ticks) = made.get(&side.series.timeframe) {
+                report.judge(plan, key.as_ref(), None, &Candles::Ticks(&side.series, ticks));
+            }
+        }
+    }
+    report.sort();
+    Ok(report)
+}
+
+pub(super) fn wrong(file: &Path, reason: String) -> EngineError {
+    EngineError::Lake(LakeError::WrongTable { path: file.display().to_string(), reason })
+}
+
+/// Reads a file of candles. Its timeframe is told by the footer, else by its name (`1m.parquet`), else by the caller.
+pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleFile, EngineError> {
+    let (lake, entry) = open_file(path).await?;
+    let (pairs, _) = lake.pairs(&entry).await?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let timeframe = match pairs.get("mtdh.timeframe") {
+        Some(text) => text.parse::<Timeframe>().map_err(|error| wrong(path, error.to_string()))?,
+        None => stem.parse().ok().or(told).ok_or_else(|| {
+            let reason =
+                "neither its footer nor its name tells the timeframe; name it as 1m.parquet or 4h.parquet";
+            wrong(path, reason.to_owned())
+        })?,
+    };
+    if let Some(told) = told.filter(|told| *told != timeframe) {
+        return Err(wrong(path, format!("its candles are of {timeframe}, not {told}")));
+    }
+    let fill = pairs
+        .get("mtdh.fill")
+        .and_then(|text| [Fill::None, Fill::Flat].into_iter().find(|f| f.name() == text));
+    let file = ParquetFile::open(path)?;
+    let mut series = Series { timeframe, fill, bars: Vec::new() };
+    let mut names: Vec<&str> = vec!["timestamp", "is_final"];
+    names.extend(mtdh_core::check::bars::Field::ALL.map(|field| field.name()));
+    let mut reason = None;
+    file.read(0..file.row_groups(), &names, |batch| {
+        match bars(&batch) {
+            Ok(bars) => series.bars.extend(bars),
+            Err(why) => reason = Some(why),
+        }
+        Ok::<(), LakeError>(())
+    })?;
+    if let Some(reason) = reason {
+        return Err(wrong(path, reason));
+    }
+    if file.schema().column_with_name("is_final").is_none() {
+        edges(&mut series);
+    }
+    let key = pairs.get("mtdh.instrument_key").cloned().or(Some(stem));
+    Ok(CandleFile { series, key: key.and_then(|key| key.parse().ok()) })
+}
+
+/// Where a table does not say which candles are final, the first and the last may be cut.
+fn edges(series: &mut Series) {
+    let (first, last) =
+        (series.bars.iter().map(|b| b.start).min(), series.bars.iter().map(|b| b.start).max());
+    for bar in &mut series.bars {
+        bar.is_final = Some(bar.start) != first && Some(bar.start) != last;
+    }
+}

@@ -1,0 +1,252 @@
+//! The check of a lake's candles: each timeframe by itself, against a finer one, and against the trades.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mtdh_core::candle::{Fill, Timeframe};
+use mtdh_core::check::bars::{Candles, Series};
+use mtdh_core::check::{Check, Group, Run, Severity, Sides};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Shard;
+use mtdh_core::universe::KeyPattern;
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_lake::{Entry, Lake, LakeError, layout};
+use tokio_util::sync::CancellationToken;
+
+use super::series::bars;
+use super::{CheckPlan, CheckReport};
+use crate::candles::plan::Unit;
+use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
+use crate::error::{EngineError, chain};
+use crate::selection::Selection;
+
+/// The candles that a lake has of a day, by instrument and timeframe.
+pub(super) type Stored = BTreeMap<InstrumentKey, BTreeMap<Timeframe, Entry>>;
+
+/// Lists the candles of a day that a selection is about.
+pub(super) async fn stored(lake: &Lake, selection: &Selection, day: Day) -> Result<Stored, LakeError> {
+    let mut found = Stored::new();
+    for entry in lake.list(&layout::day_of_candles(day)).await? {
+        let Some((_, timeframe, key)) = layout::parse_candles(&entry.path) else { continue };
+        if takes(selection, &key) {
+            found.entry(key).or_default().insert(timeframe, entry);
+        }
+    }
+    while selection.max_instruments.is_some_and(|most| found.len() > most) {
+        found.pop_last();
+    }
+    Ok(found)
+}
+
+fn takes(selection: &Selection, key: &InstrumentKey) -> bool {
+    selection.venues.iter().any(|venue| venue == key.venue())
+        && selection.takes_type(key.instrument_type())
+        && (selection.patterns.is_empty() || selection.patterns.iter().any(|p: &KeyPattern| p.matches(key)))
+}
+
+/// The venues of which a lake has candles on a day.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn venues(lake: &Lake, day: Day) -> Result<BTreeSet<String>, EngineError> {
+    let entries = lake.list(&layout::day_of_candles(day)).await?;
+    let keys = entries.iter().filter_map(|entry| layout::parse_candles(&entry.path));
+    Ok(keys.map(|(_, _, key)| key.venue().to_owned()).collect())
+}
+
+/// Reads an object of candles. The inner error says why it cannot be trusted.
+pub(super) async fn read(
+    lake: &Lake,
+    entry: &Entry,
+    timeframe: Timeframe,
+    key: &InstrumentKey,
+) -> Result<Result<Series, String>, LakeError> {
+    let facts = match lake.candle_facts(entry).await {
+        Ok(facts) => facts,
+        Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. } | LakeError::Facts { .. })) => {
+            return Ok(Err(chain(&error)));
+        }
+        Err(error) => return Err(error),
+    };
+    if (facts.timeframe, &facts.key) != (timeframe, key) {
+        return Ok(Err(format!("its footer says that it is {} of {}", facts.timeframe, facts.key)));
+    }
+    let mut series = Series { timeframe, fill: Some(facts.fill), bars: Vec::new() };
+    let mut wrong = None;
+    let take = |batch| {
+        match bars(&batch) {
+            Ok(bars) => series.bars.extend(bars),
+            Err(reason) => wrong = Some(reason),
+        }
+        Ok::<(), LakeError>(())
+    };
+    let all = i64::MIN..i64::MAX;
+    match lake.read_between(entry, "timestamp", all, None, &Default::default(), take).await {
+        Ok(()) if series.bars.len() as u64 != facts.rows => {
+            Ok(Err(format!("its footer counts {} rows, it has {}", facts.rows, series.bars.len())))
+        }
+        Ok(()) => Ok(wrong.map_or(Ok(series), Err)),
+        Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. })) => Ok(Err(chain(&error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What candles of a day could be made of: a unit for each instrument with an object of trades.
+pub(super) async fn units(
+    lake: &Lake,
+    selection: &Selection,
+    day: Day,
+    timeframes: &[Timeframe],
+) -> Result<BTreeMap<InstrumentKey, Unit>, EngineError> {
+    let days = DayRange::new(day, day).unwrap_or(selection.days);
+    let selection = Selection { days, data_types: vec![DataType::Trades], ..selection.clone() };
+    let plan = plan_candles(lake, &selection, timeframes, Fill::None, Shard::WHOLE, Remake::All).await?;
+    Ok(plan.units.into_iter().map(|unit| (unit.key.clone(), unit)).collect())
+}
+
+/// Checks the candles of the selection's days.
+pub(super) async fn check_candles(
+    lake: &Lake,
+    plan: &CheckPlan,
+    selection: &Selection,
+    stop: &CancellationToken,
+    report: &mut CheckReport,
+) -> Result<(), EngineError> {
+    let mut all: BTreeMap<Day, Stored> = BTreeMap::new();
+    for day in selection.days.days() {
+        all.insert(day, stored(lake, selection, day).await?);
+    }
+    let timeframes: BTreeSet<Timeframe> =
+        all.values().flat_map(BTreeMap::values).flat_map(|objects| objects.keys().copied()).collect();
+    let timeframes: Vec<Timeframe> = timeframes.into_iter().collect();
+    for (day, mut stored) in all {
+        if timeframes.is_empty() {
+            break;
+        }
+        let units = units(lake, selection, day, &timeframes).await?;
+        for key in units.keys() {
+            stored.entry(key.clone()).or_default();
+        }
+        for (key, objects) in stored {
+            if stop.is_cancelled() {
+                report.is_interrupted = true;
+                return Ok(());
+            }
+            let of = Instrument { lake, plan, day, key: &key, unit: units.get(&key) };
+            of.check(&objects, &timeframes, stop, report).await?;
+        }
+    }
+    let compares = |check: &&Check| matches!(check.run, Run::Candles(Sides::Finer | Sides::Ticks, _));
+    let has_compared = plan.checks().filter(compares).any(|check| report.looked_at.contains_key(check.name));
+    if !has_compared && !report.is_interrupted {
+        let text = "no candles in the lake to be compared; mtdh candles makes them";
+        match plan.is_all() {
+            true => report.notes.push(format!("{}: {text}", Group::Aggregation)),
+            false => report.tell("tick_coverage", Severity::Error, None, None, text.to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// One instrument's candles of a day.
+struct Instrument<'a> {
+    lake: &'a Lake,
+    plan: &'a CheckPlan,
+    day: Day,
+    key: &'a InstrumentKey,
+    unit: Option<&'a Unit>,
+}
+
+impl Instrument<'_> {
+    async fn check(
+        &self,
+        objects: &BTreeMap<Timeframe, Entry>,
+        timeframes: &[Timeframe],
+        stop: &CancellationToken,
+        report: &mut CheckReport,
+    ) -> Result<(), EngineError> {
+        let (key, day) = (Some(self.key), Some(self.day));
+        let mut all: BTreeMap<Timeframe, Series> = BTreeMap::new();
+        for (timeframe, entry) in objects {
+            match read(self.lake, entry, *timeframe, self.key).await? {
+                Ok(series) => {
+                    report.rows += series.bars.len() as u64;
+                    report.judge(self.plan, key, day, &Candles::Alone(&series));
+                    self.outside(&series, report);
+                    all.insert(*timeframe, series);
+                }
+                Err(reason) => {
+                    let text = format!("candles of {timeframe}: {reason}");
+                    report.tell("unreadable_partition", Severity::Error, key, day, text);
+                }
+            }
+        }
+        for (timeframe, coarse) in &all {
+            if let Some((_, fine)) = all.range(..timeframe).rev().find(|(t, _)| timeframe.us() % t.us() == 0)
+                && !(coarse.bars.is_empty() && fine.bars.is_empty())
+            {
+                report.judge(self.plan, key, day, &Candles::Finer(coarse, fine));
+            }
+        }
+        self.against_ticks(&all, stop, report).await?;
+        let has_trades = self.unit.is_some_and(Unit::has_rows);
+        let lacking: Vec<String> =
+            timeframes.iter().filter(|t| !objects.contains_key(t)).map(ToString::to_string).collect();
+        if objects.is_empty() && has_trades && !self.plan.is_all() {
+            let text = "there are trades and no candles; mtdh candles makes them".to_owned();
+            report.tell("tick_coverage", Severity::Error, key, day, text);
+        } else if !objects.is_empty() && !lacking.is_empty() {
+            let text = format!("no candles of {}, which other instruments or days have", lacking.join(", "));
+            report.tell("tick_coverage", Severity::Warning, key, day, text);
+        }
+        Ok(())
+    }
+
+    /// Candles of another day than that of their path.
+    fn outside(&self, series: &Series, report: &mut CheckReport) {
+        let within = self.day.start_us()..self.day.end_us();
+        if let Some(bar) = series.bars.iter().find(|bar| !within.contains(&bar.start)) {
+            let at = mtdh_core::check::finding::moment(bar.start);
+            let text = format!("{} {at} is not of the day", series.timeframe);
+            report.tell("candle_boundary", Severity::Error, Some(self.key), Some(self.day), text);
+        }
+    }
+
+    async fn against_ticks(
+        &self,
+        all: &BTreeMap<Timeframe, Series>,
+        stop: &CancellationToken,
+        report: &mut CheckReport,
+    ) -> Result<(), EngineError> {
+        let (key, day) = (Some(self.key), Some(self.day));
+        if all.is_empty() {
+            return Ok(());
+        }
+        let Some(unit) = self.unit else {
+            if all.values().any(|series| series.bars.iter().any(|bar| bar.has_trades())) {
+                let text = "there are candles, and the lake has no trades to hold them against".to_owned();
+                report.tell("tick_coverage", Severity::Warning, key, day, text);
+            }
+            return Ok(());
+        };
+        let timeframes: Vec<Timeframe> = all.keys().copied().collect();
+        let made = match ticks::of_unit(self.lake, unit, &timeframes, stop).await {
+            Ok(made) => made,
+            Err(CandleError::Interrupted) => {
+                report.is_interrupted = true;
+                return Ok(());
+            }
+            Err(CandleError::Lake(error)) if error.is_fatal() => return Err(EngineError::Lake(error)),
+            Err(error) => {
+                report.tell("unreadable_partition", Severity::Error, key, day, chain(&error));
+                return Ok(());
+            }
+        };
+        for (timeframe, series) in all {
+            let Some(ticks) = made.get(timeframe) else { continue };
+            if !(series.bars.is_empty() && ticks.bars.is_empty()) {
+                report.judge(self.plan, key, day, &Candles::Ticks(series, ticks));
+            }
+        }
+        Ok(())
+    }
+}
