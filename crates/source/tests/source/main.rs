@@ -8,6 +8,7 @@ mod answers;
 mod batches;
 mod files;
 mod golden;
+mod klines;
 mod metadata;
 mod number_text;
 mod oddities;
