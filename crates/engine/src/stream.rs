@@ -69,7 +69,7 @@ impl fmt::Display for Stream {
 pub struct StreamFinding {
     /// Which stream.
     pub stream: Stream,
-    /// The check's name, or `late_candle`, `missing_candle`.
+    /// The check's name, or `late_candle`.
     pub check: &'static str,
     /// How bad it is.
     pub severity: Severity,

@@ -1,4 +1,4 @@
-//! Reading objects: by ranges, in few requests; what their footers say. Their rows are [`rows`]' business.
+//! Reading objects: by ranges, in few requests; what their footers say. Their rows are `rows`' business.
 
 mod rows;
 
