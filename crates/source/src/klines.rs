@@ -1,7 +1,7 @@
 //! Binance's own candles ("klines"): from its REST services, and from files of its public archive.
 //!
 //! Not the vendor's: nothing here sends the vendor's key. Times are in milliseconds there; here, as everywhere,
-//! microseconds. Source: https://developers.binance.com/docs, sections "Kline/Candlestick Data" and "Limits".
+//! microseconds. Source: <https://developers.binance.com/docs>, sections "Kline/Candlestick Data" and "Limits".
 
 pub mod archive;
 
