@@ -16,7 +16,7 @@ COPY crates crates
 RUN cargo build --locked --profile dist --package mtdh
 # The root directory of the image: the program, the libraries that it names, the certificates of the world, a user.
 RUN set -eu; \
-    mkdir -p /root-directory/etc/ssl/certs /root-directory/usr/local/bin /owned/work/data /owned/tmp; \
+    mkdir -p /root-directory/etc/ssl/certs /root-directory/usr/local/bin /owned/home/mtdh/data /owned/tmp; \
     cp target/dist/mtdh /root-directory/usr/local/bin/mtdh; \
     ldd target/dist/mtdh >/tmp/linked; \
     grep -o '/[^ ]*' /tmp/linked >/tmp/libraries; \
@@ -25,7 +25,7 @@ RUN set -eu; \
       cp -L "$library" "/root-directory$library"; \
     done </tmp/libraries; \
     cp -L /etc/ssl/certs/ca-certificates.crt /root-directory/etc/ssl/certs/ca-certificates.crt; \
-    echo 'mtdh:x:65532:65532::/work:/sbin/nologin' >/root-directory/etc/passwd; \
+    echo 'mtdh:x:65532:65532::/home/mtdh:/sbin/nologin' >/root-directory/etc/passwd; \
     echo 'mtdh:x:65532:' >/root-directory/etc/group; \
     chmod 1777 /owned/tmp; \
     find /root-directory /owned -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
@@ -45,6 +45,6 @@ ENV TZ=UTC \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     MTDH_CACHE_DIR=/tmp/mtdh-cache
 USER 65532:65532
-WORKDIR /work
+WORKDIR /home/mtdh
 ENTRYPOINT ["/usr/local/bin/mtdh"]
 CMD ["--help"]

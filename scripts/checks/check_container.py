@@ -121,7 +121,7 @@ def check_image(buildah, image):
         expected |= {library.lstrip("/") for library in libraries(PROGRAM)}
         assert set(files) == expected, set(files) ^ expected
         assert not any(MARKER.encode() in path.read_bytes() for path in files.values())
-        assert (top / "tmp").stat().st_mode & 0o7777 == 0o1777 and (top / "work/data").stat().st_uid == 65532
+        assert (top / "tmp").stat().st_mode & 0o7777 == 0o1777 and (top / "home/mtdh/data").stat().st_uid == 65532
         size = sum(path.stat().st_size for path in files.values())
     print(f"the image: {len(files)} files, {size / 1e6:.1f} MB")
     assert size < 60e6
@@ -148,7 +148,7 @@ def check_lakes(buildah, folder):
         mtdh(*WORDS, "--lake", folder / "program", env=vendor)
         vendor.pop("MTDH_CACHE_DIR")
         pairs = {**vendor, **NO_METADATA_SERVER}
-        runs = {"container": ["--lake", "/work/data/lake"], "compose": []}
+        runs = {"container": ["--lake", "/home/mtdh/data/lake"], "compose": []}
         for way, words in runs.items():
             lake = folder / way
             lake.mkdir()
