@@ -127,12 +127,17 @@ pub(super) fn comparison(series: &Comparison) -> Markup {
         };
     let both = range(series.points.iter().flat_map(|p| [p.ours, p.theirs]).flatten());
     let off = range(series.points.iter().filter_map(difference).chain([0.0]));
-    let differing = series.points.iter().filter(|p| p.ours != p.theirs).count();
+    let count =
+        |is_meant: &dyn Fn(&ComparisonPoint) -> bool| series.points.iter().filter(|p| is_meant(p)).count();
+    let compared = count(&|p| p.ours.is_some() && p.theirs.is_some());
+    let differing = count(&|p| difference(p).is_some_and(|off| off != 0.0));
+    let (only_ours, only_theirs) = (count(&|p| p.theirs.is_none()), count(&|p| p.ours.is_none()));
     let zero = 75.0 + off.0 / (off.1 - off.0) * 70.0;
     html! {
         section {
             h2 { (series.title) }
-            p { (series.points.len()) " moments, " (differing) " of them not equal." }
+            p { (compared) " moments of both, " (differing) " of them not equal; " (only_ours) " of ours alone, "
+                (only_theirs) " of theirs alone, as where nothing was traded." }
             ul.legend { li { span.swatch.ours {} "ours" } li { span.swatch.theirs {} "theirs" } li { span.swatch.off {} "ours minus theirs" } }
             p.quiet { "From " (both.0) " to " (both.1) ":" }
             svg.series viewBox="0 0 960 160" preserveAspectRatio="none" role="img" aria-label="ours and theirs" {
