@@ -63,22 +63,23 @@ pub async fn recheck(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Recheck, EngineError> {
-    let mut sources: BTreeMap<String, (Known, Vec<String>)> = BTreeMap::new();
+    // By version too: partitions of one group's file may have been made from different issues of it.
+    let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
     for day in selection.days.days() {
         for row in connection.lake.available(day).await?.into_values() {
             if !selection.takes_partition(&row.partition) {
                 continue;
             }
-            let known = Known { etag: row.source_etag, sha256: row.source_sha256 };
-            let source = sources.entry(row.source).or_insert((known, Vec::new()));
-            source.1.push(row.partition.to_string());
+            let source = (row.source, row.source_etag, row.source_sha256);
+            sources.entry(source).or_default().push(row.partition.to_string());
         }
     }
     let mut report = Recheck { files: sources.len(), ..Recheck::default() };
     progress.expect_files(sources.len());
     let spool = connection.lake.temporary()?;
     let mut answers = futures::stream::iter(sources)
-        .map(|(path, (known, partitions))| async move {
+        .map(|((path, etag, sha256), partitions)| async move {
+            let known = Known { etag, sha256 };
             let outcome = match VendorFile::from_path(&path) {
                 None => Err("its footer does not name a vendor file".to_owned()),
                 Some(file) => tokio::select! {

@@ -102,15 +102,24 @@ pub async fn execute(
     about(&run_id, shard);
     let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let _bar = Bar::start(progress.clone());
-    let ingest = Ingest {
+    Ok(ingest(session, connection, args.max_workers, progress).run(plan, run_id, shard).await?)
+}
+
+/// What downloads, for a run of its own or for a worker of a saved plan.
+pub fn ingest(
+    session: &Session<'_>,
+    connection: &Connection,
+    workers: usize,
+    progress: Arc<Progress>,
+) -> Ingest {
+    Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers: args.max_workers,
+        workers,
         progress,
         stop: session.stop.clone(),
         holding: None,
-    };
-    Ok(ingest.run(plan, run_id, shard).await?)
+    }
 }
 
 /// The log's lines tell of a run and a shard from now on.

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use mtdh_engine::fleet::monitor::{RunReport, left, look};
 use mtdh_engine::fleet::saved_plan::SavedPlan;
 use mtdh_engine::fleet::worker::{Event, Worker, WorkerReport};
-use mtdh_engine::ingest::Ingest;
 use mtdh_engine::progress::Progress;
 use mtdh_engine::run::new_run_id;
 use serde::Serialize;
@@ -58,14 +57,7 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     download::about(&run_id, shard);
     let metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let bar = Bar::start(progress.clone());
-    let ingest = Ingest {
-        lake: connection.lake.clone(),
-        archive: connection.archive.clone(),
-        workers: args.max_workers,
-        progress,
-        stop: session.stop.clone(),
-        holding: None,
-    };
+    let ingest = download::ingest(&session, &connection, args.max_workers, progress);
     let worker = Worker { ingest, plan: &plan, shard, holder, lease: session.lease, tell: &tell };
     let report = worker.work().await;
     drop((bar, metrics));
