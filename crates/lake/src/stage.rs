@@ -142,13 +142,14 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
         }
         let is_lock = name.ends_with(LOCK_SUFFIX);
         let folder = if is_lock { path.with_extension("") } else { path.clone() };
-        let is_abandoned = match File::open(lock_of(&folder)) {
-            Ok(lock) => is_lock && lock.try_lock().is_ok(),
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        // Held until all is removed: its maker, who has made the lock and not yet taken it, waits and then misses it.
+        let lock = match File::open(lock_of(&folder)) {
+            Ok(lock) if is_lock && lock.try_lock().is_ok() => Some(lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            _ => continue,
         };
-        if is_abandoned {
-            remove(&folder)?;
-        }
+        remove(&folder)?;
+        drop(lock);
     }
     Ok(())
 }
