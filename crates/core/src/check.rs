@@ -143,14 +143,19 @@ pub enum Run {
     Candles(Sides, fn(&Candles<'_>, &Values) -> Vec<Found>),
 }
 
-/// A check over rows: it is given every row once, in the order of the file, and then asked what it found. It keeps a
-/// bounded part of them.
+/// A check over rows: it is given every row once, in the order of the file, and asked what it found, at the end or, of
+/// rows that arrive one by one, after each batch. It keeps a bounded part of them.
 pub trait RowCheck: Send {
     /// Takes the next rows.
     fn rows(&mut self, rows: &Rows<'_>);
 
-    /// What was found in all rows.
-    fn finish(self: Box<Self>) -> Vec<Found>;
+    /// What was found since it was last asked, as far as further rows cannot make it undone.
+    fn found(&mut self) -> Vec<Found>;
+
+    /// What was found since it was last asked, after the last row.
+    fn finish(mut self: Box<Self>) -> Vec<Found> {
+        self.found()
+    }
 }
 
 /// Of what the rows are that a check is started for.

@@ -172,12 +172,18 @@ pub struct Table {
     /// CSV two columns stand before them: `exchange` and `symbol`.
     pub columns: Vec<Column>,
     schema: SchemaRef,
+    row_schema: SchemaRef,
 }
 
 impl Table {
     /// The schema of a partition: `instrument_key`, then [`Table::columns`].
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// The same without `instrument_key`, as rows are before it is known whose they are.
+    pub fn row_schema(&self) -> &SchemaRef {
+        &self.row_schema
     }
 
     /// The vendor's header row, without the line's end.
@@ -204,9 +210,11 @@ impl Table {
 static TABLES: LazyLock<[Table; 9]> = LazyLock::new(|| {
     DataType::ALL.map(|data_type| {
         let columns = columns(data_type);
-        let mut fields = vec![Field::new(INSTRUMENT_KEY, word_type(), false)];
-        fields.extend(columns.iter().map(|c| Field::new(&c.name, c.arrow_type(), c.nullable)));
-        Table { data_type, columns, schema: Arc::new(Schema::new(fields)) }
+        let of_row: Vec<_> =
+            columns.iter().map(|c| Field::new(&c.name, c.arrow_type(), c.nullable)).collect();
+        let key = Field::new(INSTRUMENT_KEY, word_type(), false);
+        let schema = Arc::new(Schema::new([vec![key], of_row.clone()].concat()));
+        Table { data_type, columns, schema, row_schema: Arc::new(Schema::new(of_row)) }
     })
 });
 

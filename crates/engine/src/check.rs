@@ -7,6 +7,7 @@ pub mod candle_files;
 pub mod candles;
 pub mod files;
 pub mod lake;
+pub mod passing;
 pub mod reference;
 pub mod report;
 mod series;

@@ -6,6 +6,8 @@
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use arrow_array::{ArrayRef, RecordBatch};
+use mtdh_core::check::Finding;
 use mtdh_core::facts::{Facts, Origin, Tally};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{SCHEMA_VERSION, Table};
@@ -14,6 +16,9 @@ use mtdh_lake::{ParquetError, Stage};
 use mtdh_source::decode::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
 use mtdh_source::gunzip::{Gunzip, GzipError, is_gzip};
 use tokio_util::sync::CancellationToken;
+
+use crate::check::CheckPlan;
+use crate::check::passing::Passing;
 
 /// Plain bytes that are decoded at once.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -307,6 +312,46 @@ pub struct Converted {
     pub stage: Stage,
     /// Its rejected rows.
     pub rejects: Vec<Reject>,
+    /// What the checks of rows found; null: none were asked for.
+    pub findings: Option<Vec<Finding>>,
+}
+
+/// A partition that is being made: its rows go past the checks that were asked for, and into its object.
+pub struct Making {
+    writer: PartitionWriter<Stage>,
+    passing: Option<Passing>,
+}
+
+impl Making {
+    /// Begins a partition's object in `stage`.
+    ///
+    /// # Errors
+    /// When the stage refuses bytes.
+    pub fn start(
+        partition: &Partition,
+        stage: Stage,
+        checks: Option<&CheckPlan>,
+    ) -> Result<Making, ConvertError> {
+        let table = partition.data_type.table();
+        let writer = PartitionWriter::new(table, &partition.key, stage).map_err(ConvertError::Write)?;
+        Ok(Making { writer, passing: checks.map(|plan| Passing::start(plan, partition)) })
+    }
+
+    /// Takes the next rows: the table's columns in its order.
+    pub(crate) fn rows(&mut self, columns: Vec<ArrayRef>) -> Result<(), ConvertError> {
+        if let Some(passing) = &mut self.passing {
+            let schema = self.writer.table().row_schema().clone();
+            let batch = RecordBatch::try_new(schema, columns.clone()).map_err(ParquetError::from);
+            let seen = batch.and_then(|batch| passing.rows(&batch).map_err(ParquetError::General));
+            seen.map_err(ConvertError::Write)?;
+        }
+        self.writer.write(columns).map_err(ConvertError::Write)
+    }
+
+    pub(crate) fn finish(self, facts: Facts, rejects: Vec<Reject>) -> Result<Converted, ConvertError> {
+        let stage = self.writer.finish(&facts).map_err(ConvertError::Write)?;
+        Ok(Converted { facts, stage, rejects, findings: self.passing.map(Passing::finish) })
+    }
 }
 
 /// Makes the partition of a file that holds one instrument.
@@ -317,7 +362,7 @@ pub fn convert_single(
     input: Input,
     partition: &Partition,
     origin: Origin,
-    stage: Stage,
+    mut making: Making,
     stop: &CancellationToken,
 ) -> Result<Converted, ConvertError> {
     let table = partition.data_type.table();
@@ -326,9 +371,7 @@ pub fn convert_single(
         symbol: Some(origin.symbol.clone()),
         day: Some(partition.day),
     };
-    let mut writer = PartitionWriter::new(table, &partition.key, stage).map_err(ConvertError::Write)?;
-    let write = |rows: Rows| writer.write(rows.columns).map_err(ConvertError::Write);
-    let decoded = decode_file(input, table, expectation, stop, write)?;
+    let decoded = decode_file(input, table, expectation, stop, |rows| making.rows(rows.columns))?;
     decoded.check_share()?;
     let unnamed_rejects = decoded.rejects.iter().filter(|r| r.name.is_none()).count() as u64;
     let first = decoded.names.first();
@@ -340,8 +383,7 @@ pub fn convert_single(
         None => origin,
     };
     let facts = facts(partition, origin, tally, None);
-    let stage = writer.finish(&facts).map_err(ConvertError::Write)?;
-    Ok(Converted { facts, stage, rejects: decoded.rejects })
+    making.finish(facts, decoded.rejects)
 }
 
 /// Makes the object of a partition that the vendor has no rows of, with the evidence.
@@ -355,10 +397,8 @@ pub fn without_rows(
     origin: Origin,
     stage: Stage,
 ) -> Result<Converted, ConvertError> {
-    let writer = PartitionWriter::new(partition.data_type.table(), &partition.key, stage);
     let facts = Facts { status, ..facts(partition, origin, Tally::default(), Some(reason)) };
-    let stage = writer.and_then(|w| w.finish(&facts)).map_err(ConvertError::Write)?;
-    Ok(Converted { facts, stage, rejects: Vec::new() })
+    Making::start(partition, stage, None)?.finish(facts, Vec::new())
 }
 
 pub(crate) fn facts(partition: &Partition, origin: Origin, tally: Tally, reason: Option<String>) -> Facts {

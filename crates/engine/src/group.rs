@@ -10,24 +10,24 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow_array::{RecordBatch, UInt32Array};
 use arrow_ipc::CompressionType;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use mtdh_core::facts::Origin;
+use mtdh_core::partition::Partition;
 use mtdh_core::table::Table;
-use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{ParquetError, Stage};
 use mtdh_source::decode::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
 use tokio_util::sync::CancellationToken;
 
-use crate::convert::{ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, decode_file, facts};
+use crate::convert::{
+    ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, Making, decode_file, facts,
+};
 use crate::plan::Unit;
 
 /// Rows wait in memory up to this many bytes.
@@ -53,7 +53,7 @@ pub fn convert_group(
     origin: &Origin,
     temporary: &Path,
     stop: &CancellationToken,
-    new_stage: impl Fn() -> Result<Stage, ConvertError>,
+    begin: impl Fn(&Partition) -> Result<Making, ConvertError>,
     mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
 ) -> Result<Leftovers, ConvertError> {
     let table = unit.file.data_type.table();
@@ -73,28 +73,22 @@ pub fn convert_group(
         if stop.is_cancelled() {
             return Err(ConvertError::Interrupted);
         }
-        let stage = new_stage()?;
-        let mut writer =
-            PartitionWriter::new(table, &member.partition.key, stage).map_err(ConvertError::Write)?;
+        let mut making = begin(&member.partition)?;
         let mut origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
         let converted = match index_by_symbol.get(&member.symbol) {
             Some(index) => {
                 let name = &decoded.names[*index];
-                splitter.read(*index, |batch| writer.write(batch.columns().to_vec()))?;
+                splitter.read(*index, |batch| making.rows(batch.columns().to_vec()))?;
                 origin.symbol.clone_from(&name.symbol);
                 let facts = facts(&member.partition, origin, name.tally, None);
                 let rejects =
                     decoded.rejects.iter().filter(|r| r.name == Some(*index as u32)).cloned().collect();
-                Converted { stage: writer.finish(&facts).map_err(ConvertError::Write)?, facts, rejects }
+                making.finish(facts, rejects)?
             }
             None => {
                 let reason = format!("not mentioned in the group file {}", unit.file.path());
                 let facts = facts(&member.partition, origin, Default::default(), Some(reason));
-                Converted {
-                    stage: writer.finish(&facts).map_err(ConvertError::Write)?,
-                    facts,
-                    rejects: Vec::new(),
-                }
+                making.finish(facts, Vec::new())?
             }
         };
         publish(converted)?;
@@ -157,10 +151,8 @@ struct Heap {
 
 impl<'a> Splitter<'a> {
     fn new(table: &Table, temporary: &'a Path, allowance: usize) -> Splitter<'a> {
-        let columns: Vec<_> = table.schema().fields().iter().skip(1).cloned().collect();
-        let schema = Arc::new(Schema::new(columns));
         Splitter {
-            schema,
+            schema: table.row_schema().clone(),
             temporary,
             heaps: Vec::new(),
             allowance,
@@ -232,7 +224,7 @@ impl<'a> Splitter<'a> {
     fn read(
         &mut self,
         name: usize,
-        mut write: impl FnMut(RecordBatch) -> Result<(), ParquetError>,
+        mut write: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
     ) -> Result<(), ConvertError> {
         let Some(heap) = self.heaps.get_mut(name) else { return Ok(()) };
         let heap = std::mem::take(heap);
@@ -242,7 +234,7 @@ impl<'a> Splitter<'a> {
                 coalescer.push_batch(batch).map_err(spill_failed)?;
             }
             while let Some(batch) = coalescer.next_completed_batch() {
-                write(batch).map_err(ConvertError::Write)?;
+                write(batch)?;
             }
         }
         for batch in heap.waiting {
@@ -250,7 +242,7 @@ impl<'a> Splitter<'a> {
         }
         coalescer.finish_buffered_batch().map_err(spill_failed)?;
         while let Some(batch) = coalescer.next_completed_batch() {
-            write(batch).map_err(ConvertError::Write)?;
+            write(batch)?;
         }
         Ok(())
     }

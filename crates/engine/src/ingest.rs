@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use mtdh_core::Day;
+use mtdh_core::check::Finding;
 use mtdh_core::facts::Origin;
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::venue::venue_of_exchange;
@@ -21,7 +22,8 @@ use mtdh_source::vendor_file::VendorFile;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::convert::{ConvertError, Converted, Input, convert_single, without_rows};
+use crate::check::CheckPlan;
+use crate::convert::{ConvertError, Converted, Input, Making, convert_single, without_rows};
 use crate::error::{EngineError, chain};
 use crate::fleet::lease::Holding;
 use crate::group::convert_group;
@@ -45,6 +47,8 @@ pub struct Ingest {
     pub progress: Arc<Progress>,
     /// Asks the run to end soon: files in hand are given back.
     pub stop: CancellationToken,
+    /// Checks that rows go past on their way; null: none.
+    pub checks: Option<Arc<CheckPlan>>,
     /// The shard of a saved plan that is worked on: told how far the work is, asked before each object is published.
     pub holding: Option<Arc<Holding>>,
 }
@@ -83,11 +87,15 @@ impl UnitError {
 }
 
 /// What came of one file.
+#[derive(Default)]
 struct Done {
     published: Vec<Available>,
     bytes: u64,
     rows_rejected: u64,
     other_rows: u64,
+    /// Partitions whose rows went past checks, and what these found.
+    checked: u64,
+    findings: Vec<Finding>,
 }
 
 impl Ingest {
@@ -118,6 +126,10 @@ impl Ingest {
         mut available: BTreeMap<Day, Vec<Available>>,
     ) -> Result<RunSummary, EngineError> {
         let (started, seconds_before) = (Instant::now(), summary.seconds);
+        if let Some(plan) = &self.checks {
+            summary.row_checks.get_or_insert_default().groups =
+                plan.groups.iter().map(ToString::to_string).collect();
+        }
         self.put(&mut summary).await?;
         self.progress.expect_files(units.len());
         let mut left: BTreeSet<String> = units.iter().map(|unit| unit.file.path()).collect();
@@ -297,7 +309,7 @@ impl Ingest {
         answer: Answer,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Done, UnitError> {
-        let mut done = Done { published: Vec::new(), bytes: 0, rows_rejected: 0, other_rows: 0 };
+        let mut done = Done::default();
         let mut origin = Origin {
             path: unit.file.path(),
             exchange: unit.file.exchange.clone(),
@@ -307,17 +319,20 @@ impl Ingest {
         let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
         let replaced: BTreeSet<&Partition> =
             unit.members.iter().filter(|m| m.replaces).map(|m| &m.partition).collect();
-        let mut publish = |converted: Converted| {
+        let mut publish = |mut converted: Converted| {
             if let Some(holding) = &self.holding
                 && !runtime.block_on(holding.may_publish()).map_err(ConvertError::Publish)?
             {
                 return Err(ConvertError::Interrupted);
             }
             let replaces = replaced.contains(&converted.facts.partition);
+            let findings = converted.findings.take();
             let published =
                 runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
             done.rows_rejected += published.tally.rows_rejected;
             done.published.push(published);
+            done.checked += u64::from(findings.is_some());
+            done.findings.extend(findings.into_iter().flatten());
             Ok(())
         };
         let spooled = match answer {
@@ -341,13 +356,14 @@ impl Ingest {
         origin.sha256 = Some(spooled.sha256.clone());
         let reader = spooled.into_reader().map_err(|e| UnitError::Convert(ConvertError::Read(e)))?;
         let input = Input { reader, bytes };
+        let begin = |partition: &Partition| Making::start(partition, new_stage()?, self.checks.as_deref());
         let outcome = if unit.is_group {
             let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
-            convert_group(input, unit, &origin, temporary, &self.stop, new_stage, publish).map(Some)
+            convert_group(input, unit, &origin, temporary, &self.stop, begin, publish).map(Some)
         } else {
-            let stage = new_stage().map_err(UnitError::Convert)?;
             let partition = &unit.members[0].partition;
-            let made = convert_single(input, partition, origin, stage, &self.stop);
+            let made = begin(partition)
+                .and_then(|making| convert_single(input, partition, origin, making, &self.stop));
             made.and_then(publish).map(|()| None)
         };
         let leftovers = outcome.map_err(UnitError::Convert)?;
@@ -374,7 +390,7 @@ impl Ingest {
 
     /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
     async fn publish(&self, converted: Converted, replaces: bool) -> Result<Available, LakeError> {
-        let Converted { facts, stage, rejects } = converted;
+        let Converted { facts, stage, rejects, .. } = converted;
         let partition = &facts.partition;
         if !rejects.is_empty() {
             self.lake.put(&layout::quarantine(partition), &quarantine_lines(&rejects)).await?;
@@ -407,6 +423,7 @@ fn note_done(
     summary.bytes += done.bytes;
     summary.rows_rejected += done.rows_rejected;
     summary.rows_not_asked_for += done.other_rows;
+    summary.note_checked(done.checked, &done.findings);
     for row in done.published {
         summary.rows += row.tally.rows_out;
         summary.count(row.status);

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mtdh_core::check::{Finding, Severity};
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::{Lake, LakeError, layout};
 use serde::{Deserialize, Serialize};
+
+use crate::check::report::FindingLine;
 
 /// Version of the summary's form.
 const SUMMARY_VERSION: u32 = 1;
@@ -81,6 +84,8 @@ pub struct RunSummary {
     pub rows_rejected: u64,
     /// Rows of group files that belong to instruments that were not asked for.
     pub rows_not_asked_for: u64,
+    /// What the checks of rows found on the way; null: none were asked for.
+    pub row_checks: Option<RowChecks>,
     /// The failures, in the order in which they happened.
     pub failures: Vec<Failure>,
     /// Why a run ended before its files did; null when it did not.
@@ -89,6 +94,29 @@ pub struct RunSummary {
     pub left: Vec<String>,
     /// Seconds from start to last change.
     pub seconds: f64,
+}
+
+/// What checks of rows found while rows went by.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RowChecks {
+    /// The groups of checks.
+    pub groups: Vec<String>,
+    /// Partitions whose rows went by.
+    pub partitions: u64,
+    /// Findings by severity.
+    pub findings: BTreeMap<String, u64>,
+    /// The first [`LISTED`] warnings and errors among them.
+    pub listed: Vec<FindingLine>,
+}
+
+/// Findings that a summary lists; `mtdh check` tells all.
+pub const LISTED: usize = 1000;
+
+impl RowChecks {
+    /// Findings of a severity.
+    pub fn count(&self, severity: Severity) -> u64 {
+        self.findings.get(severity.name()).copied().unwrap_or_default()
+    }
 }
 
 /// A file that failed.
@@ -124,6 +152,7 @@ impl RunSummary {
             rows: 0,
             rows_rejected: 0,
             rows_not_asked_for: 0,
+            row_checks: None,
             failures: Vec::new(),
             ended_by: None,
             left: Vec::new(),
@@ -133,6 +162,23 @@ impl RunSummary {
 
     pub(crate) fn count(&mut self, status: Status) {
         *self.published.entry(status.name().to_owned()).or_default() += 1;
+    }
+
+    /// Adds what the checks of rows found in some partitions.
+    pub(crate) fn note_checked(&mut self, partitions: u64, findings: &[Finding]) {
+        let Some(checks) = &mut self.row_checks else { return };
+        checks.partitions += partitions;
+        for finding in findings {
+            *checks.findings.entry(finding.severity.name().to_owned()).or_default() += 1;
+            if finding.severity > Severity::Info && checks.listed.len() < LISTED {
+                checks.listed.push(FindingLine::of(finding));
+            }
+        }
+    }
+
+    /// Whether a check of rows found an error.
+    pub fn has_errors(&self) -> bool {
+        self.row_checks.as_ref().is_some_and(|checks| checks.count(Severity::Error) > 0)
     }
 
     /// Whether the vendor's quota, or what the user allows of it, ended the run.

@@ -221,6 +221,11 @@ impl<W: Write + Send> PartitionWriter<W> {
         }
     }
 
+    /// The table whose rows are written.
+    pub fn table(&self) -> &'static Table {
+        self.writer.table
+    }
+
     /// Ends the partition with the facts that its footer tells. Returns what was written to.
     ///
     /// # Errors

@@ -304,6 +304,8 @@ pub struct DownloadArgs {
     pub exit_codes: Option<Codes>,
     #[command(flatten)]
     pub metrics: MetricsArgs,
+    #[command(flatten)]
+    pub row_checks: RowCheckArgs,
     /// Files that are worked on at once
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub max_workers: usize,

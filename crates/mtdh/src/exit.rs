@@ -36,7 +36,9 @@ pub fn status(codes: Codes, outcome: Outcome) -> u8 {
     match (codes, outcome) {
         (_, Outcome::Clean) => 0,
         (_, Outcome::UsedUp) => 30,
-        (Codes::Usual, Outcome::NotClean) => 1,
+        (Codes::Usual, Outcome::NotClean | Outcome::Unsound) => 1,
+        // Fetching again brings the same rows.
+        (Codes::Engine, Outcome::Unsound) => 0,
         (Codes::Usual, Outcome::Interrupted) => 130,
         (Codes::Engine, Outcome::NotClean | Outcome::Interrupted) => 10,
     }
@@ -88,6 +90,7 @@ mod tests {
         for (outcome, usual, engine) in [
             (Outcome::Clean, 0, 0),
             (Outcome::NotClean, 1, 10),
+            (Outcome::Unsound, 1, 0),
             (Outcome::UsedUp, 30, 30),
             (Outcome::Interrupted, 130, 10),
         ] {

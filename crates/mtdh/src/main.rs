@@ -30,6 +30,8 @@ pub enum Outcome {
     Clean,
     /// It ran, and what it found or did is not clean: gaps, failed files.
     NotClean,
+    /// What it was to bring is in the lake, and checks of its rows found an error.
+    Unsound,
     /// The vendor's quota, or what the user allows of it, is used up: go on later.
     UsedUp,
     /// It was interrupted.

@@ -71,7 +71,10 @@ pub const CHECKS: &[Check] = &[
 fn crossed(scope: &Scope<'_>) -> Box<dyn RowCheck> {
     let names = |names: [&'static str; 2]| Box::new(CrossedTop { names, tally: Tally::default() });
     match scope.data_type {
-        IncrementalBookL2 => Box::new(CrossedReplay::default()),
+        IncrementalBookL2 => {
+            let tally = Tally::default().with_severity(Severity::Warning);
+            Box::new(CrossedReplay { replay: Replay::default(), tally })
+        }
         BookSnapshot5 | BookSnapshot25 => names(["bid_price_1", "ask_price_1"]),
         BookTicker => {
             let tally = Tally::default().with_severity(Severity::Warning);
@@ -103,12 +106,11 @@ impl RowCheck for CrossedTop {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
-#[derive(Default)]
 struct CrossedReplay {
     replay: Replay,
     tally: Tally,
@@ -130,6 +132,10 @@ impl RowCheck for CrossedReplay {
         });
     }
 
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
+    }
+
     fn finish(mut self: Box<Self>) -> Vec<Found> {
         let tally = &mut self.tally;
         self.replay.finish(|message| {
@@ -137,7 +143,7 @@ impl RowCheck for CrossedReplay {
                 CrossedReplay::note(tally, message.arrival_us, bid, ask);
             }
         });
-        self.tally.with_severity(Severity::Warning).found()
+        self.tally.found()
     }
 }
 
@@ -175,8 +181,8 @@ impl RowCheck for LevelOrder {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
@@ -198,8 +204,8 @@ impl RowCheck for Negative {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 

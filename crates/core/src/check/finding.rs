@@ -117,8 +117,17 @@ impl Tally {
     }
 
     /// The finding, if there was anything.
-    pub fn found(self) -> Vec<Found> {
-        if self.found.count == 0 { Vec::new() } else { vec![self.found] }
+    pub fn found(mut self) -> Vec<Found> {
+        self.take()
+    }
+
+    /// The finding, if there was anything; then counts anew.
+    pub fn take(&mut self) -> Vec<Found> {
+        if self.found.count == 0 {
+            return Vec::new();
+        }
+        let anew = Found { severity: self.found.severity, ..Found::default() };
+        vec![std::mem::replace(&mut self.found, anew)]
     }
 }
 
@@ -153,6 +162,13 @@ mod tests {
         let found = tally.found().remove(0);
         assert_eq!((found.count, found.range_us, found.examples.len()), (12, Some((3, 9)), EXAMPLES));
         assert!(Tally::default().found().is_empty());
+        let mut tally = Tally::default().with_severity(Severity::Info);
+        for round in 1..3 {
+            tally.count(round, String::new);
+            let found = tally.take().remove(0);
+            assert_eq!((found.count, found.severity, found.examples.len()), (round, Some(Severity::Info), 1));
+        }
+        assert!(tally.take().is_empty());
     }
 
     #[test]

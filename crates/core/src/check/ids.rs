@@ -1,10 +1,11 @@
 //! Trade ids: repeated ones, and holes where a venue counts its trades.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::hash::BuildHasherDefault;
 
 use arrow_array::{Array, StringArray};
 
-use super::rows::hash_text;
+use super::rows::{Itself, hash_text};
 use super::{Check, Found, Group, RowCheck, Rows, Run, Scope, Severity, Tally};
 use crate::table::DataType;
 
@@ -141,8 +142,8 @@ impl RowCheck for Repeats {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
@@ -168,6 +169,11 @@ impl RowCheck for Holes {
         }
     }
 
+    /// Nothing of holes: they may be filled by trades that come late.
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
+    }
+
     fn finish(mut self: Box<Self>) -> Vec<Found> {
         let Sequence { holes, given_up, given_up_numbers, .. } = self.sequence;
         let open = holes.into_iter().map(|(first, (end, at))| (first, end, at));
@@ -191,7 +197,7 @@ impl RowCheck for Holes {
 #[derive(Default)]
 struct Window {
     order: VecDeque<u64>,
-    seen: HashSet<u64>,
+    seen: HashSet<u64, BuildHasherDefault<Itself>>,
     tally: Tally,
 }
 
@@ -213,8 +219,8 @@ impl RowCheck for Window {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
@@ -224,7 +230,7 @@ struct Nothing;
 impl RowCheck for Nothing {
     fn rows(&mut self, _: &Rows<'_>) {}
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Found> {
         Vec::new()
     }
 }

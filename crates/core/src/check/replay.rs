@@ -263,6 +263,10 @@ impl RowCheck for Recomputed {
         self.compare(false);
     }
 
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
+    }
+
     fn finish(mut self: Box<Self>) -> Vec<Found> {
         let (levels, last_top, made) = (self.levels, &mut self.last_top, &mut self.made);
         let made_until_us = &mut self.made_until_us;

@@ -268,11 +268,16 @@ impl Watch {
         0.0
     }
 
+    /// Pauses above this are silences, as far as the pace is known, microseconds; null: too few pauses to know.
+    pub fn threshold_us(&self) -> Option<i64> {
+        let has_pace = self.pauses.iter().sum::<u64>() >= self.min_pauses;
+        has_pace.then(|| self.floor_us.max((self.factor * self.quantile_us()) as i64))
+    }
+
     /// Ends. `within_us` is the time in which rows were to be expected.
     pub fn finish(mut self, within_us: Option<Range<i64>>) -> Pace {
         let ends_us = self.first_us.map(|first| (first, self.last_us));
-        let has_pace = self.pauses.iter().sum::<u64>() >= self.min_pauses;
-        let threshold_us = has_pace.then(|| self.floor_us.max((self.factor * self.quantile_us()) as i64));
+        let threshold_us = self.threshold_us();
         if let (Some(within), Some((first, last))) = (&within_us, ends_us) {
             self.keep(within.start, first - within.start);
             self.keep(last, within.end - last);

@@ -1,8 +1,10 @@
 //! Clocks and repeated rows.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
 use super::finding::{duration, moment};
+use super::rows::Itself;
 use super::{Check, Found, Group, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally};
 use crate::day::Day;
 use crate::table::DataType;
@@ -102,8 +104,8 @@ impl RowCheck for Regressions {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
@@ -135,8 +137,8 @@ impl RowCheck for Skew {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
@@ -156,8 +158,8 @@ impl RowCheck for Outside {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 
@@ -165,7 +167,7 @@ impl RowCheck for Outside {
 #[derive(Default)]
 struct Repeated {
     order: VecDeque<u64>,
-    counts: HashMap<u64, u32>,
+    counts: HashMap<u64, u32, BuildHasherDefault<Itself>>,
     tally: Tally,
 }
 
@@ -178,12 +180,13 @@ impl RowCheck for Repeated {
             if ids.is_some_and(|ids| arrow_array::Array::is_null(ids, row)) {
                 continue;
             }
-            if self.counts.contains_key(&hash) {
+            let count = self.counts.entry(hash).or_default();
+            *count += 1;
+            if *count > 1 {
                 self.tally.note(arrival[row], || {
                     format!("row {}, arrived {}", rows.place(row), moment(arrival[row]))
                 });
             }
-            *self.counts.entry(hash).or_default() += 1;
             self.order.push_back(hash);
             if self.order.len() > WINDOW {
                 self.forget();
@@ -191,8 +194,8 @@ impl RowCheck for Repeated {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Found> {
-        self.tally.found()
+    fn found(&mut self) -> Vec<Found> {
+        self.tally.take()
     }
 }
 

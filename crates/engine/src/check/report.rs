@@ -14,7 +14,7 @@ use mtdh_core::check::gaps::Cause;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::check::{self, Finding, Group, Severity};
 use mtdh_core::partition::Partition;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CheckPlan, CheckReport, Checked};
 
@@ -91,20 +91,20 @@ pub struct CheckLine {
 }
 
 /// One finding of a report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FindingLine {
     /// `error`, `warning` or `info`.
-    pub severity: &'static str,
+    pub severity: String,
     /// The check.
-    pub check: &'static str,
+    pub check: String,
     /// Its group.
-    pub group: &'static str,
+    pub group: String,
     /// The day, `YYYY-MM-DD`; null: a file that does not say.
     pub day: Option<String>,
     /// The instrument; null: it is about a venue, a day, or a file that does not say.
     pub instrument_key: Option<String>,
     /// The data type; null: it is about more than one.
-    pub data_type: Option<&'static str>,
+    pub data_type: Option<String>,
     /// First moment of it by arrival, RFC 3339, UTC; null: it has no place in time.
     pub from: Option<String>,
     /// Last moment of it.
@@ -114,7 +114,7 @@ pub struct FindingLine {
     /// Up to ten of them.
     pub examples: Vec<String>,
     /// What explains it, one of a few words; null: not a matter of explanation.
-    pub cause: Option<&'static str>,
+    pub cause: Option<String>,
     /// The same as a sentence.
     pub explanation: Option<String>,
     /// `from` and `to`, microseconds since the Unix epoch, UTC.
@@ -213,20 +213,21 @@ impl Document {
 }
 
 impl FindingLine {
-    fn of(finding: &Finding) -> FindingLine {
+    /// The line of a finding.
+    pub fn of(finding: &Finding) -> FindingLine {
         let found = &finding.found;
         FindingLine {
-            severity: finding.severity.name(),
-            check: finding.check,
-            group: check::find(finding.check).map_or("", |c| c.group.name()),
+            severity: finding.severity.name().to_owned(),
+            check: finding.check.to_owned(),
+            group: check::find(finding.check).map(|c| c.group.to_string()).unwrap_or_default(),
             day: finding.day.map(|day| day.to_string()),
             instrument_key: finding.key.as_ref().map(ToString::to_string),
-            data_type: finding.data_type.map(mtdh_core::DataType::name),
+            data_type: finding.data_type.map(|t| t.to_string()),
             from: found.range_us.map(|r| moment(r.0)),
             to: found.range_us.map(|r| moment(r.1)),
             count: found.count,
             examples: found.examples.clone(),
-            cause: found.explanation.as_ref().map(|e| e.class),
+            cause: found.explanation.as_ref().map(|e| e.class.to_owned()),
             explanation: found.explanation.as_ref().map(|e| e.text.clone()),
             range_us: found.range_us,
         }
@@ -234,8 +235,8 @@ impl FindingLine {
 
     /// Of what it speaks, in one line.
     pub fn place(&self) -> String {
-        let parts = [self.day.as_deref(), self.instrument_key.as_deref(), self.data_type];
-        let known: Vec<&str> = parts.into_iter().flatten().collect();
+        let parts = [&self.day, &self.instrument_key, &self.data_type];
+        let known: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
         if known.is_empty() { "the file".to_owned() } else { known.join(" ") }
     }
 }

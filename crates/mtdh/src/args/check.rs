@@ -1,5 +1,7 @@
 //! Flags of checks.
 
+use mtdh_core::check;
+
 use super::*;
 
 #[derive(Args, Debug)]
@@ -58,10 +60,43 @@ pub struct CheckArgs {
     pub set: Vec<String>,
 }
 
+/// Flags of checks that rows go past while they are downloaded.
+#[derive(Args, Debug)]
+pub struct RowCheckArgs {
+    /// Check each row on its way into the lake: timestamp, book, or without a word both; an error makes the exit status 1
+    #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "GROUP", default_missing_value = "all",
+        value_parser = parse_row_groups)]
+    pub check: Vec<Groups>,
+
+    /// With --check: a parameter of a check, as clock_skew.max_ahead_ms=1000; docs/checks.md lists them
+    #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER", requires = "check", value_parser = parse_setting)]
+    pub set: Vec<String>,
+}
+
+fn parse_setting(text: &str) -> Result<String, check::SettingError> {
+    check::Settings::default().set(text).map(|()| text.to_owned())
+}
+
+fn parse_row_groups(text: &str) -> Result<Groups, String> {
+    let looks_at_rows =
+        |group: &Group| check::all().any(|c| c.group == *group && matches!(c.run, check::Run::Rows(..)));
+    let groups: Vec<Group> = Group::ALL.into_iter().filter(looks_at_rows).collect();
+    if text.eq_ignore_ascii_case("all") {
+        return Ok(groups.into());
+    }
+    let group: Group = text.parse().map_err(|error: check::UnknownGroup| error.to_string())?;
+    match groups.contains(&group) {
+        true => Ok([group].into()),
+        false => Err(format!(
+            "{group} needs more than one file's rows; run `mtdh check {group}` after the download"
+        )),
+    }
+}
+
 /// What the user named: one group, or all.
 pub type Groups = std::sync::Arc<[Group]>;
 
-fn parse_groups(text: &str) -> Result<Groups, mtdh_core::check::UnknownGroup> {
+fn parse_groups(text: &str) -> Result<Groups, check::UnknownGroup> {
     if text.eq_ignore_ascii_case("all") { Ok(Group::USUAL.into()) } else { Ok([text.parse()?].into()) }
 }
 

@@ -201,11 +201,11 @@ fn for_people(document: &Document) -> Rows {
             first = format!("{first}; {explanation}");
         }
         rows.rows.push(vec![
-            finding.severity.to_owned(),
-            finding.check.to_owned(),
+            finding.severity.clone(),
+            finding.check.clone(),
             text(&finding.day),
             text(&finding.instrument_key),
-            finding.data_type.unwrap_or_default().to_owned(),
+            text(&finding.data_type),
             finding.count.to_string(),
             first,
         ]);

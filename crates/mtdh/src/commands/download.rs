@@ -1,10 +1,13 @@
 //! `mtdh plan` and `mtdh download`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
+use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::partition::Shard;
+use mtdh_engine::check::CheckPlan;
+use mtdh_engine::check::lake::now_us;
 use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::ensure_instruments;
 use mtdh_engine::plan::{Plan, Refetch, Skip};
@@ -15,7 +18,7 @@ use serde::Serialize;
 
 use super::{Session, connect, selection};
 use crate::Outcome;
-use crate::args::{DownloadArgs, PlanArgs, ShardArgs};
+use crate::args::{DownloadArgs, PlanArgs, RowCheckArgs, ShardArgs};
 use crate::exit;
 use crate::log;
 use crate::metrics::Metrics;
@@ -40,11 +43,12 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
 
 /// How a run ended. `is_known` says whether the plan knew of everything that was asked for.
 pub fn outcome(session: &Session<'_>, summary: &RunSummary, is_known: bool) -> Outcome {
-    match (session.stop.is_cancelled(), summary.is_clean() && is_known) {
-        (true, _) => Outcome::Interrupted,
-        (false, true) => Outcome::Clean,
-        (false, false) if summary.is_used_up() => Outcome::UsedUp,
-        (false, false) => Outcome::NotClean,
+    match () {
+        () if session.stop.is_cancelled() => Outcome::Interrupted,
+        () if summary.is_used_up() => Outcome::UsedUp,
+        () if !(summary.is_clean() && is_known) => Outcome::NotClean,
+        () if summary.has_errors() => Outcome::Unsound,
+        () => Outcome::Clean,
     }
 }
 
@@ -102,24 +106,39 @@ pub async fn execute(
     about(&run_id, shard);
     let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let _bar = Bar::start(progress.clone());
-    Ok(ingest(session, connection, args.max_workers, progress).run(plan, run_id, shard).await?)
+    Ok(ingest(session, connection, args, progress)?.run(plan, run_id, shard).await?)
 }
 
 /// What downloads, for a run of its own or for a worker of a saved plan.
 pub fn ingest(
     session: &Session<'_>,
     connection: &Connection,
-    workers: usize,
+    args: &DownloadArgs,
     progress: Arc<Progress>,
-) -> Ingest {
-    Ingest {
+) -> Result<Ingest> {
+    Ok(Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers,
+        workers: args.max_workers,
         progress,
         stop: session.stop.clone(),
+        checks: row_checks(&args.row_checks)?.map(Arc::new),
         holding: None,
+    })
+}
+
+/// The checks that rows are to go past; null: none.
+fn row_checks(args: &RowCheckArgs) -> Result<Option<CheckPlan>> {
+    let groups: BTreeSet<Group> = args.check.iter().flat_map(|groups| groups.iter().copied()).collect();
+    if groups.is_empty() {
+        return Ok(None);
     }
+    let mut settings = Settings::default();
+    for text in &args.set {
+        settings.set(text)?;
+    }
+    let groups = groups.into_iter().collect();
+    Ok(Some(CheckPlan { groups, settings, now_us: now_us(), incidents: BTreeMap::new() }))
 }
 
 /// The log's lines tell of a run and a shard from now on.
@@ -307,6 +326,12 @@ pub fn summary_rows(summary: &RunSummary) -> Rows {
         add("rows of instruments not asked for".to_owned(), summary.rows_not_asked_for);
     }
     add("bytes fetched".to_owned(), summary.bytes);
+    if let Some(checks) = &summary.row_checks {
+        add("partitions checked".to_owned(), checks.partitions);
+        for severity in [Severity::Error, Severity::Warning, Severity::Info] {
+            add(format!("findings: {severity}"), checks.count(severity));
+        }
+    }
     rows
 }
 
@@ -339,6 +364,14 @@ pub fn note_run(summary: &RunSummary) {
             "and {} more failures; the run's summary has them all",
             summary.failures.len() - SHOWN
         ));
+    }
+    if let Some(checks) = &summary.row_checks {
+        checks.listed.iter().take(SHOWN).for_each(|finding| note(&finding.to_string()));
+        let told = checks.count(Severity::Error) + checks.count(Severity::Warning);
+        if told > SHOWN as u64 {
+            let groups = checks.groups.join(" ");
+            note(&format!("and {} more; `mtdh check {groups}` tells all", told - SHOWN as u64));
+        }
     }
     if let Some(cause) = &summary.ended_by {
         note(&format!("the run ended early: {cause}"));

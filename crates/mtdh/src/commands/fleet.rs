@@ -46,9 +46,9 @@ fn note_saved(saved: &SavedPlan) {
 
 /// `mtdh download --run`.
 pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
-    let run_id = args.run.context("--run names the run")?;
+    let run_id = args.run.clone().context("--run names the run")?;
     let shard = download::shard(&args.plan.shard)?;
-    session.addresses.source_folder = args.plan.source.source;
+    session.addresses.source_folder.clone_from(&args.plan.source.source);
     let holder = holder();
     session.addresses.run = Some((run_id.clone(), holder.clone()));
     let connection = connect(&session.addresses)?;
@@ -57,7 +57,7 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     download::about(&run_id, shard);
     let metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let bar = Bar::start(progress.clone());
-    let ingest = download::ingest(&session, &connection, args.max_workers, progress);
+    let ingest = download::ingest(&session, &connection, &args, progress)?;
     let worker = Worker { ingest, plan: &plan, shard, holder, lease: session.lease, tell: &tell };
     let report = worker.work().await;
     drop((bar, metrics));
@@ -86,8 +86,9 @@ fn outcome(session: &Session<'_>, report: &WorkerReport) -> Outcome {
     match () {
         () if session.stop.is_cancelled() => Outcome::Interrupted,
         () if report.shards.iter().any(|shard| shard.is_used_up()) => Outcome::UsedUp,
-        () if report.shards.iter().all(|shard| shard.is_clean()) => Outcome::Clean,
-        () => Outcome::NotClean,
+        () if !report.shards.iter().all(|shard| shard.is_clean()) => Outcome::NotClean,
+        () if report.shards.iter().any(|shard| shard.has_errors()) => Outcome::Unsound,
+        () => Outcome::Clean,
     }
 }
 

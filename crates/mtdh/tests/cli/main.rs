@@ -14,6 +14,7 @@ mod kill;
 mod layers;
 mod main_job;
 mod recheck;
+mod row_checks;
 mod secrets;
 mod seeing;
 mod stage;

@@ -23,6 +23,13 @@ fn a_wrong_call_is_named_and_writes_nothing() {
         (format!("download {deribit} --lake a-file"), "a-file"),
         (format!("download {deribit} --lake gs://no-such-bucket"), "does not exist"),
         (format!("download {deribit} --source nowhere"), "nowhere"),
+        (format!("download {deribit} --check gaps"), "run `mtdh check gaps` after the download"),
+        (format!("download {deribit} --check clocks"), "unknown group of checks `clocks`"),
+        (
+            format!("download {deribit} --check --set silence.fact=1"),
+            "no check has the parameter `silence.fact`",
+        ),
+        (format!("download {deribit} --set silence.factor=1"), "--check"),
         ("validate --start-date 2024-03-01".to_owned(), "there is no lake at ./data"),
         ("ls".to_owned(), "there is no lake at ./data"),
         ("get DERIBIT:PERP --data-type trades --start 2024-03-01".to_owned(), "is not an instrument key"),

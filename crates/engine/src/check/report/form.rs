@@ -70,16 +70,16 @@ pub const CSV_COLUMNS: [&str; 12] = [
 pub fn cells(finding: &FindingLine) -> [String; 12] {
     let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
     [
-        finding.severity.to_owned(),
-        finding.check.to_owned(),
-        finding.group.to_owned(),
+        finding.severity.clone(),
+        finding.check.clone(),
+        finding.group.clone(),
         text(&finding.day),
         text(&finding.instrument_key),
-        finding.data_type.unwrap_or_default().to_owned(),
+        text(&finding.data_type),
         text(&finding.from),
         text(&finding.to),
         finding.count.to_string(),
-        finding.cause.unwrap_or_default().to_owned(),
+        text(&finding.cause),
         text(&finding.explanation),
         finding.examples.join(" | "),
     ]

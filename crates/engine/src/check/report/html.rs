@@ -165,7 +165,7 @@ fn worst(document: &Document) -> Markup {
 fn silences(document: &Document) -> Markup {
     let mut days: BTreeMap<(&str, &str, &str), Vec<&FindingLine>> = BTreeMap::new();
     for finding in document.findings.iter().filter(|f| f.check == "gap") {
-        if let (Some(day), Some(data_type)) = (&finding.day, finding.data_type) {
+        if let (Some(day), Some(data_type)) = (&finding.day, &finding.data_type) {
             let key = finding.instrument_key.as_deref().unwrap_or("the file");
             days.entry((day, key, data_type)).or_default().push(finding);
         }
@@ -173,7 +173,7 @@ fn silences(document: &Document) -> Markup {
     let gaps = &document.summary.gaps;
     let mut ordered: Vec<_> = days.into_iter().collect();
     let weight = |lines: &[&FindingLine]| {
-        let unknown = lines.iter().filter(|f| f.cause == Some("unknown")).count();
+        let unknown = lines.iter().filter(|f| f.cause.as_deref() == Some("unknown")).count();
         let length: i64 = lines.iter().filter_map(|f| f.range_us).map(|(from, to)| to - from).sum();
         std::cmp::Reverse((unknown.min(1), length))
     };
@@ -201,7 +201,7 @@ fn silences(document: &Document) -> Markup {
 fn findings(document: &Document) -> Markup {
     let worst_of = |check: &CheckLine| {
         let of = document.findings.iter().filter(|f| f.check == check.name);
-        of.map(|f| severity_rank(f.severity)).min().unwrap_or(3)
+        of.map(|f| severity_rank(&f.severity)).min().unwrap_or(3)
     };
     let mut found: Vec<&CheckLine> = document.checks.iter().filter(|c| c.findings > 0).collect();
     found.sort_by_key(|check| worst_of(check));
@@ -215,7 +215,7 @@ fn findings(document: &Document) -> Markup {
                 (of_check(check.name, check.text, &of))
             }
             @for finding in document.findings.iter().filter(|f| !document.checks.iter().any(|c| c.name == f.check)) {
-                (of_check(finding.check, "", &[finding]))
+                (of_check(&finding.check, "", &[finding]))
             }
         }
     }
@@ -227,12 +227,12 @@ fn severity_rank(severity: &str) -> usize {
 
 fn sorted<'a>(findings: impl Iterator<Item = &'a FindingLine>) -> Vec<&'a FindingLine> {
     let mut findings: Vec<&FindingLine> = findings.collect();
-    findings.sort_by_key(|f| (severity_rank(f.severity), std::cmp::Reverse(f.count)));
+    findings.sort_by_key(|f| (severity_rank(&f.severity), std::cmp::Reverse(f.count)));
     findings
 }
 
 fn of_check(name: &str, text: &str, findings: &[&FindingLine]) -> Markup {
-    let severity = findings.first().map_or("info", |f| f.severity);
+    let severity = findings.first().map_or("info", |f| f.severity.as_str());
     html! {
         details open[severity == "error"] {
             summary { span.badge.(severity) { (severity) } " " b { (name) } " "
@@ -255,7 +255,7 @@ fn finding_item(finding: &FindingLine) -> Markup {
                 p.quiet { (from) @if from != to { " to " (to) } }
             }
             @if let Some(text) = &finding.explanation {
-                p { @if let Some(cause) = finding.cause { b { (cause.replace('_', " ")) } ": " } (text) }
+                p { @if let Some(cause) = &finding.cause { b { (cause.replace('_', " ")) } ": " } (text) }
             }
             ul.examples { @for example in &finding.examples { li { (example) } } }
         }

@@ -99,7 +99,7 @@ pub(super) fn timeline(day: &str, silences: &[&FindingLine]) -> Markup {
         svg.day viewBox="0 0 960 14" preserveAspectRatio="none" role="img" aria-label={ "Silences on " (day) } {
             rect.track x="0" y="0" width="960" height="14" {}
             @for (from, width, finding) in bars {
-                rect.(finding.cause.unwrap_or("unknown")) x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height="14" {
+                rect.(finding.cause.as_deref().unwrap_or("unknown")) x=(format!("{from:.1}")) y="0" width=(format!("{width:.1}")) height="14" {
                     title { (finding.examples.first().map_or("", String::as_str)) ": "
                         (finding.explanation.as_deref().unwrap_or("unknown")) }
                 }
