@@ -1,26 +1,35 @@
-//! Validation of candles as they arrive: each by itself, against the one before it, and, once the reference has settled,
-//! against the reference.
+//! Validation of candles and of rows as they arrive: candles each by itself, against the one before it, and, once the
+//! reference has settled, against the reference; rows past the same checks as those of the lake.
 //!
-//! Not for making candles (`mtdh_core::candle` does) and not for asking anybody: a caller brings candles and klines, and
-//! a clock. Nothing here waits; [`StreamValidator::work`] does what is due.
+//! Not for making candles (`mtdh_core::candle` does) and not for asking anybody: a caller brings candles, rows and
+//! klines, and a clock. Nothing here waits; [`StreamValidator::work`] does what is due.
+
+mod candles;
+mod ticks;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+use arrow_array::RecordBatch;
+use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;
-use mtdh_core::check::bars::{Bar, Candles, Series, Span};
-use mtdh_core::check::reference::{Reading, Settling};
-use mtdh_core::check::{self, Found, Group, Run, Settings, Severity};
+use mtdh_core::check::bars::Bar;
+use mtdh_core::check::{Found, Group, Rows, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
+
+use crate::check::CheckPlan;
+use candles::CandleStreams;
+use ticks::Ticks;
 
 /// How a stream is validated. Times are lengths in microseconds.
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
-    /// Candles that may wait; one more is refused.
+    /// Candles and batches of rows that may wait; one more is refused.
     pub queue: usize,
-    /// From so many waiting candles on the validator is said to lag.
+    /// From so many waiting ones on the validator is said to lag.
     pub lagging: usize,
-    /// How long after an interval's end its candle may come; one that comes later is late.
+    /// How long after an interval's end its candle may come, and how far a row's exchange time may lie behind the newest
+    /// one of its stream; what comes later is late.
     pub watermark_us: i64,
     /// Failures of the reference in a row, after which it is not asked for a while.
     pub failures: u32,
@@ -51,16 +60,37 @@ impl Default for StreamSettings {
 
 /// Where candles are of: one clock and one watermark for each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stream {
+pub struct CandleStream {
     /// The instrument.
     pub key: InstrumentKey,
     /// The timeframe.
     pub timeframe: Timeframe,
 }
 
+/// Where rows are of: one clock and one watermark for each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TickStream {
+    /// The instrument.
+    pub key: InstrumentKey,
+    /// The data type.
+    pub data_type: DataType,
+}
+
+/// Of what a finding is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// A stream of candles.
+    Candles(CandleStream),
+    /// A stream of rows.
+    Ticks(TickStream),
+}
+
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.key, self.timeframe)
+        match self {
+            Stream::Candles(CandleStream { key, timeframe }) => write!(f, "{key} {timeframe}"),
+            Stream::Ticks(TickStream { key, data_type }) => write!(f, "{key} {data_type}"),
+        }
     }
 }
 
@@ -69,7 +99,7 @@ impl fmt::Display for Stream {
 pub struct StreamFinding {
     /// Which stream.
     pub stream: Stream,
-    /// The check's name, or `late_candle`.
+    /// The check's name, or `late_candle` or `late_tick`.
     pub check: &'static str,
     /// How bad it is.
     pub severity: Severity,
@@ -77,26 +107,32 @@ pub struct StreamFinding {
     pub found: Found,
 }
 
-/// What has been done so far.
+/// A finding before it is said of which stream.
+type Told = (&'static str, Severity, Found);
+
+/// What has been done so far. A batch of rows counts as one where it says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Candles that were taken into the queue.
+    /// Candles and batches that were taken into the queue.
     pub taken: u64,
-    /// Candles that were refused: the queue was full, or the validator had stopped. 0: nothing was dropped.
+    /// Candles and batches that were refused: the queue was full, the validator had stopped, or a batch had not the
+    /// columns of its data type. 0: nothing was dropped.
     pub refused: u64,
-    /// Candles that were validated.
+    /// Candles and batches that were validated.
     pub validated: u64,
-    /// Of these, candles with an error of their own.
+    /// Rows of these batches.
+    pub rows: u64,
+    /// Candles and batches with an error of their own.
     pub failed: u64,
-    /// Of these, candles with a warning and no error: no failure.
+    /// Candles and batches with a warning and no error: no failure.
     pub warned: u64,
-    /// Candles that came after their watermark; they are validated all the same.
+    /// Candles and rows that came after their watermark; they are validated all the same.
     pub late: u64,
     /// Candles that were held against the reference.
     pub compared: u64,
     /// Candles that wait for the reference.
     pub waiting: usize,
-    /// Candles in the queue.
+    /// Candles and batches in the queue.
     pub queued: usize,
     /// Whether the queue is longer than it should be.
     pub is_lagging: bool,
@@ -104,64 +140,68 @@ pub struct Statistics {
     pub failures_in_a_row: u32,
     /// Until when the reference is not asked; null: it is.
     pub cooling_until_us: Option<i64>,
-    /// Whether candles are taken.
+    /// Whether candles and rows are taken.
     pub is_running: bool,
 }
 
-/// Why a candle was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why something was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The queue is full: let the validator work, or ask for a longer one.
-    #[error("the queue of candles is full")]
+    #[error("the queue is full")]
     Full,
     /// The validator was not started, or was stopped.
     #[error("the validator is not running")]
     NotRunning,
+    /// The batch is not one of its data type.
+    #[error("{0}")]
+    Columns(String),
 }
 
 /// Reads a kline; null: there is none (yet). An error counts as a failure of the reference.
-pub type ReadKline = Box<dyn FnMut(&Stream, i64) -> Result<Option<Bar>, String> + Send>;
+pub type ReadKline = Box<dyn FnMut(&CandleStream, i64) -> Result<Option<Bar>, String> + Send>;
 /// The time, microseconds since the Unix epoch, UTC.
 pub type Now = Box<dyn Fn() -> i64 + Send>;
 /// Is told of each finding.
 pub type OnFinding = Box<dyn FnMut(&StreamFinding) + Send>;
 
-/// What is known of one stream.
-#[derive(Default)]
-struct State {
-    last: Option<Bar>,
+/// What waits in the queue.
+enum Waiting {
+    /// A candle, and when it came.
+    Candle(CandleStream, Bar, i64),
+    Ticks(TickStream, RecordBatch),
 }
 
-struct Waiting {
-    stream: Stream,
-    bar: Bar,
-    settling: Settling,
-    at_us: i64,
-}
-
-/// Validates candles as they arrive.
+/// Validates candles and rows as they arrive.
 pub struct StreamValidator {
     settings: StreamSettings,
+    /// The checks that rows go past.
+    plan: CheckPlan,
     now: Now,
-    read: Option<ReadKline>,
     callbacks: Vec<OnFinding>,
-    queue: VecDeque<(Stream, Bar, i64)>,
-    streams: BTreeMap<Stream, State>,
-    waiting: Vec<Waiting>,
+    queue: VecDeque<Waiting>,
+    candles: CandleStreams,
+    ticks: BTreeMap<TickStream, Ticks>,
     statistics: Statistics,
 }
 
 impl StreamValidator {
     /// One that has not been started. `read` is the reference; null: candles are not held against one.
     pub fn new(settings: StreamSettings, now: Now, read: Option<ReadKline>) -> StreamValidator {
+        let plan = CheckPlan {
+            groups: vec![Group::Timestamp, Group::Book],
+            settings: settings.checks.clone(),
+            now_us: now(),
+            incidents: BTreeMap::new(),
+        };
         StreamValidator {
             settings,
+            plan,
             now,
-            read,
             callbacks: Vec::new(),
             queue: VecDeque::new(),
-            streams: BTreeMap::new(),
-            waiting: Vec::new(),
+            candles: CandleStreams::new(read),
+            ticks: BTreeMap::new(),
             statistics: Statistics::default(),
         }
     }
@@ -171,36 +211,28 @@ impl StreamValidator {
         self.callbacks.push(callback);
     }
 
-    /// Takes candles from now on.
+    /// Takes candles and rows from now on.
     pub fn start(&mut self) {
         self.statistics.is_running = true;
     }
 
-    /// Validates what is in the queue and takes nothing more. Candles that wait for the reference are left, and counted by
-    /// [`Statistics::waiting`]: stopping never waits.
+    /// Validates what is in the queue, tells what could only be said at the end of the rows, and takes nothing more.
+    /// Candles that wait for the reference are left, and counted by [`Statistics::waiting`]: stopping never waits.
     pub fn stop(&mut self) {
         self.statistics.is_running = false;
         self.work();
+        for (stream, mut ticks) in std::mem::take(&mut self.ticks) {
+            self.give(&Stream::Ticks(stream), ticks.end());
+        }
     }
 
     /// Puts a candle into the queue.
     ///
     /// # Errors
     /// When it is not taken, which is counted.
-    pub fn validate_candle(&mut self, stream: &Stream, bar: Bar) -> Result<(), Refused> {
-        let refused = match () {
-            () if !self.statistics.is_running => Some(Refused::NotRunning),
-            () if self.queue.len() >= self.settings.queue => Some(Refused::Full),
-            () => None,
-        };
-        if let Some(refused) = refused {
-            self.statistics.refused += 1;
-            return Err(refused);
-        }
-        self.statistics.taken += 1;
+    pub fn validate_candle(&mut self, stream: &CandleStream, bar: Bar) -> Result<(), Refused> {
         let came_us = (self.now)();
-        self.queue.push_back((stream.clone(), bar, came_us));
-        Ok(())
+        self.take(Ok(Waiting::Candle(stream.clone(), bar, came_us)))
     }
 
     /// Puts candles into the queue, as far as it takes them. Gives how many were taken.
@@ -209,7 +241,7 @@ impl StreamValidator {
     /// When not all are taken: how many were, and why not the rest, each of which is counted.
     pub fn validate_batch(
         &mut self,
-        stream: &Stream,
+        stream: &CandleStream,
         bars: impl IntoIterator<Item = Bar>,
     ) -> Result<usize, (usize, Refused)> {
         let (mut taken, mut refused) = (0, None);
@@ -222,145 +254,92 @@ impl StreamValidator {
         refused.map_or(Ok(taken), |why| Err((taken, why)))
     }
 
+    /// Puts rows into the queue, in the order in which they arrived; the batch has the columns of the data type as the
+    /// lake has them, others are not looked at. In the queue a batch is one, however many rows it has.
+    ///
+    /// # Errors
+    /// When the batch is not taken, which is counted.
+    pub fn validate_ticks(&mut self, stream: &TickStream, batch: RecordBatch) -> Result<(), Refused> {
+        let fitting = Rows::new(stream.data_type, &batch, 0).map(|_| ()).map_err(Refused::Columns);
+        self.take(fitting.map(|()| Waiting::Ticks(stream.clone(), batch)))
+    }
+
+    fn take(&mut self, waiting: Result<Waiting, Refused>) -> Result<(), Refused> {
+        let taken = match waiting {
+            _ if !self.statistics.is_running => Err(Refused::NotRunning),
+            Ok(_) if self.queue.len() >= self.settings.queue => Err(Refused::Full),
+            waiting => waiting.map(|waiting| self.queue.push_back(waiting)),
+        };
+        let count = if taken.is_ok() { &mut self.statistics.taken } else { &mut self.statistics.refused };
+        *count += 1;
+        taken
+    }
+
     /// What has been done so far.
     pub fn statistics(&self) -> Statistics {
-        Statistics {
+        let mut statistics = Statistics {
             queued: self.queue.len(),
-            waiting: self.waiting.len(),
             is_lagging: self.queue.len() >= self.settings.lagging,
-            cooling_until_us: self.statistics.cooling_until_us.filter(|until| *until > (self.now)()),
             ..self.statistics
-        }
-    }
-
-    /// When something is due again; null: when the next candle comes.
-    pub fn due_us(&self) -> Option<i64> {
-        let due = self.waiting.iter().map(|waiting| waiting.at_us).min()?;
-        Some(self.statistics.cooling_until_us.map_or(due, |until| due.max(until)))
-    }
-
-    /// Validates everything that is in the queue, and holds against the reference what is due.
-    pub fn work(&mut self) {
-        while let Some((stream, bar, came_us)) = self.queue.pop_front() {
-            self.validate(stream, bar, came_us);
-        }
-        self.ask();
-    }
-
-    fn validate(&mut self, stream: Stream, bar: Bar, came_us: i64) {
-        let end_us = bar.start.saturating_add(stream.timeframe.us());
-        let state = self.streams.entry(stream.clone()).or_default();
-        let before = state.last.clone();
-        let is_late = came_us > end_us.saturating_add(self.settings.watermark_us);
-        let is_next = before.as_ref().is_none_or(|last| bar.start > last.start);
-        if is_next {
-            state.last = Some(bar.clone());
-        }
-        let mut findings = Vec::new();
-        let mut tell = |check, severity, example: String| {
-            let range_us = Some((bar.start, end_us));
-            findings.push((
-                check,
-                severity,
-                Found { count: 1, range_us, examples: vec![example], ..Found::default() },
-            ));
         };
-        if is_late {
-            self.statistics.late += 1;
-            let seconds = (came_us - end_us) as f64 / 1e6;
-            tell("late_candle", Severity::Warning, format!("it came {seconds} s after its end"));
-        }
-        if came_us < end_us && bar.is_final {
-            tell("candle_boundary", Severity::Error, "it is final before its interval has ended".to_owned());
-        }
-        // A candle that is late fills a hole; only what comes next can leave one. Quiet intervals have no candle.
-        let bars = before.filter(|_| is_next).into_iter().chain([bar.clone()]).collect();
-        let series = Series { timeframe: stream.timeframe, fill: None, bars };
-        for (check, severity, found) in self.checked(&Candles::Alone(&series)) {
-            // What the candle before has wrong was told when it came.
-            if found.range_us.is_none_or(|(_, to)| to >= bar.start) {
-                findings.push((check, severity, found));
+        self.candles.count((self.now)(), &mut statistics);
+        statistics
+    }
+
+    /// When something is due again; null: when the next candle or row comes.
+    pub fn due_us(&self) -> Option<i64> {
+        self.candles.due_us().into_iter().chain(self.ticks.values().filter_map(Ticks::due_us)).min()
+    }
+
+    /// Validates everything that is in the queue, holds against the reference what is due, and tells which streams have
+    /// fallen silent.
+    pub fn work(&mut self) {
+        while let Some(waiting) = self.queue.pop_front() {
+            match waiting {
+                Waiting::Candle(stream, bar, came_us) => {
+                    let (told, is_late) = self.candles.validate(&self.settings, stream.clone(), bar, came_us);
+                    self.statistics.late += u64::from(is_late);
+                    self.validated(&Stream::Candles(stream), told);
+                }
+                Waiting::Ticks(stream, batch) => self.rows(stream, &batch),
             }
         }
+        let now_us = (self.now)();
+        for (stream, told) in self.candles.ask(&self.settings, now_us) {
+            self.statistics.compared += 1;
+            self.give(&Stream::Candles(stream), told);
+        }
+        let quiet = |(stream, ticks): (&TickStream, &mut Ticks)| Some((stream.clone(), ticks.quiet(now_us)?));
+        let quiet: Vec<_> = self.ticks.iter_mut().filter_map(quiet).collect();
+        for (stream, told) in quiet {
+            self.give(&Stream::Ticks(stream), vec![told]);
+        }
+    }
+
+    fn rows(&mut self, stream: TickStream, batch: &RecordBatch) {
+        let ticks = self.ticks.entry(stream.clone()).or_insert_with(|| Ticks::new(stream.clone()));
+        let Ok((told, late)) = ticks.rows(&self.plan, batch, self.settings.watermark_us) else {
+            // It was looked at when it was taken.
+            self.statistics.refused += 1;
+            return;
+        };
+        self.statistics.rows += batch.num_rows() as u64;
+        self.statistics.late += late;
+        self.validated(&Stream::Ticks(stream), told);
+    }
+
+    fn validated(&mut self, stream: &Stream, told: Vec<Told>) {
         self.statistics.validated += 1;
-        let worst = findings.iter().map(|(_, severity, _)| *severity).max();
+        let worst = told.iter().map(|(_, severity, _)| *severity).max();
         self.statistics.failed += u64::from(worst == Some(Severity::Error));
         self.statistics.warned += u64::from(worst == Some(Severity::Warning));
-        self.give(&stream, findings);
-        if self.read.is_some() && bar.is_final {
-            let settling = Settling::new(end_us, self.settings.settle_us, self.settings.again_us);
-            self.waiting.push(Waiting { stream, bar, settling, at_us: end_us });
-        }
+        self.give(stream, told);
     }
 
-    fn checked(&self, candles: &Candles<'_>) -> Vec<(&'static str, Severity, Found)> {
-        let mut findings = Vec::new();
-        for check in check::all().filter(|c| matches!(c.group, Group::Aggregation | Group::CrossSource)) {
-            let Run::Candles(sides, run) = check.run else { continue };
-            if sides == candles.sides() {
-                let found = run(candles, &self.settings.checks.values(check));
-                findings
-                    .extend(found.into_iter().map(|f| (check.name, f.severity.unwrap_or(check.severity), f)));
-            }
-        }
-        findings
-    }
-
-    fn give(&mut self, stream: &Stream, findings: Vec<(&'static str, Severity, Found)>) {
-        for (check, severity, found) in findings {
+    fn give(&mut self, stream: &Stream, told: Vec<Told>) {
+        for (check, severity, found) in told {
             let finding = StreamFinding { stream: stream.clone(), check, severity, found };
             self.callbacks.iter_mut().for_each(|callback| callback(&finding));
         }
-    }
-
-    /// Reads klines that are due, unless the reference failed too often and is left alone for a while.
-    fn ask(&mut self) {
-        let Some(mut read) = self.read.take() else { return };
-        let now = (self.now)();
-        if self.statistics.cooling_until_us.is_some_and(|until| until <= now) {
-            self.statistics.cooling_until_us = None;
-            self.statistics.failures_in_a_row = 0;
-        }
-        let mut left = Vec::new();
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            if waiting.at_us > now || self.statistics.cooling_until_us.is_some() {
-                left.push(waiting);
-                continue;
-            }
-            let kline = match read(&waiting.stream, waiting.bar.start) {
-                Ok(kline) => kline,
-                Err(_) => {
-                    self.statistics.failures_in_a_row += 1;
-                    if self.statistics.failures_in_a_row >= self.settings.failures {
-                        self.statistics.cooling_until_us =
-                            Some(now.saturating_add(self.settings.cooldown_us));
-                    }
-                    waiting.at_us = now.saturating_add(self.settings.again_us);
-                    left.push(waiting);
-                    continue;
-                }
-            };
-            self.statistics.failures_in_a_row = 0;
-            match waiting.settling.read(now, kline) {
-                Reading::Again(at_us) => {
-                    waiting.at_us = at_us;
-                    left.push(waiting);
-                }
-                Reading::Settled(kline) => self.compare(&waiting, kline),
-            }
-        }
-        self.waiting = left;
-        self.read = Some(read);
-    }
-
-    fn compare(&mut self, waiting: &Waiting, kline: Option<Bar>) {
-        let timeframe = waiting.stream.timeframe;
-        let series = |bars| Series { timeframe, fill: None, bars };
-        let (ours, theirs) = (series(vec![waiting.bar.clone()]), series(kline.into_iter().collect()));
-        let (from_us, to_us) = (waiting.bar.start, waiting.bar.start.saturating_add(timeframe.us()));
-        let span = Span { from_us, to_us, settled_us: i64::MAX };
-        let findings = self.checked(&Candles::Reference(&ours, &theirs, span));
-        self.statistics.compared += 1;
-        self.give(&waiting.stream, findings);
     }
 }

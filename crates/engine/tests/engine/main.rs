@@ -14,3 +14,4 @@ mod recorded;
 mod reference;
 mod reports;
 mod stream;
+mod stream_ticks;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Trade};
 use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Bar, Field};
-use mtdh_engine::stream::{ReadKline, Refused, Stream, StreamFinding, StreamSettings, StreamValidator};
+use mtdh_engine::stream::{CandleStream, ReadKline, Refused, StreamFinding, StreamSettings, StreamValidator};
 
 use crate::recorded::recorded;
 
@@ -38,7 +38,7 @@ impl Stage {
     }
 
     /// A candle comes so long after its end and is validated.
-    fn comes(&mut self, stream: &Stream, bar: Bar, after: i64) {
+    fn comes(&mut self, stream: &CandleStream, bar: Bar, after: i64) {
         self.at(bar.start + stream.timeframe.us() + after);
         self.validator.validate_candle(stream, bar).unwrap();
         self.validator.work();
@@ -49,11 +49,11 @@ impl Stage {
     }
 }
 
-fn stream(key: &str) -> Stream {
-    Stream { key: key.parse().unwrap(), timeframe: "1m".parse().unwrap() }
+fn stream(key: &str) -> CandleStream {
+    CandleStream { key: key.parse().unwrap(), timeframe: "1m".parse().unwrap() }
 }
 
-fn spot() -> Stream {
+fn spot() -> CandleStream {
     stream("BINANCE:SPOT_PAIR:BTC-USDT")
 }
 

@@ -1,0 +1,158 @@
+//! Candles as they arrive: each by itself, against the one before it, and, once the reference has settled, against the
+//! reference.
+
+use std::collections::BTreeMap;
+
+use mtdh_core::check::bars::{Bar, Candles, Series, Span};
+use mtdh_core::check::reference::{Reading, Settling};
+use mtdh_core::check::{self, Found, Group, Run, Severity};
+
+use super::{CandleStream, ReadKline, Statistics, StreamSettings, Told};
+
+/// What is known of the streams of candles.
+pub(super) struct CandleStreams {
+    read: Option<ReadKline>,
+    last: BTreeMap<CandleStream, Bar>,
+    waiting: Vec<Waiting>,
+    failures_in_a_row: u32,
+    cooling_until_us: Option<i64>,
+}
+
+/// A candle that waits for the reference.
+struct Waiting {
+    stream: CandleStream,
+    bar: Bar,
+    settling: Settling,
+    at_us: i64,
+}
+
+impl CandleStreams {
+    pub(super) fn new(read: Option<ReadKline>) -> CandleStreams {
+        CandleStreams {
+            read,
+            last: BTreeMap::new(),
+            waiting: Vec::new(),
+            failures_in_a_row: 0,
+            cooling_until_us: None,
+        }
+    }
+
+    /// Fills in what statistics tell of the reference.
+    pub(super) fn count(&self, now_us: i64, statistics: &mut Statistics) {
+        statistics.waiting = self.waiting.len();
+        statistics.failures_in_a_row = self.failures_in_a_row;
+        statistics.cooling_until_us = self.cooling_until_us.filter(|until| *until > now_us);
+    }
+
+    /// When the reference is due again; null: nothing waits for it.
+    pub(super) fn due_us(&self) -> Option<i64> {
+        let due = self.waiting.iter().map(|waiting| waiting.at_us).min()?;
+        Some(self.cooling_until_us.map_or(due, |until| due.max(until)))
+    }
+
+    /// Validates a candle that came at a moment. Gives what was found, and whether it was late.
+    pub(super) fn validate(
+        &mut self,
+        settings: &StreamSettings,
+        stream: CandleStream,
+        bar: Bar,
+        came_us: i64,
+    ) -> (Vec<Told>, bool) {
+        let end_us = bar.start.saturating_add(stream.timeframe.us());
+        let before = self.last.get(&stream).cloned();
+        let is_late = came_us > end_us.saturating_add(settings.watermark_us);
+        let is_next = before.as_ref().is_none_or(|last| bar.start > last.start);
+        if is_next {
+            self.last.insert(stream.clone(), bar.clone());
+        }
+        let mut told = Vec::new();
+        let mut tell = |check, severity, example: String| {
+            let range_us = Some((bar.start, end_us));
+            told.push((
+                check,
+                severity,
+                Found { count: 1, range_us, examples: vec![example], ..Found::default() },
+            ));
+        };
+        if is_late {
+            let seconds = (came_us - end_us) as f64 / 1e6;
+            tell("late_candle", Severity::Warning, format!("it came {seconds} s after its end"));
+        }
+        if came_us < end_us && bar.is_final {
+            tell("candle_boundary", Severity::Error, "it is final before its interval has ended".to_owned());
+        }
+        // A candle that is late fills a hole; only what comes next can leave one. Quiet intervals have no candle.
+        let bars = before.filter(|_| is_next).into_iter().chain([bar.clone()]).collect();
+        let series = Series { timeframe: stream.timeframe, fill: None, bars };
+        // What the candle before has wrong was told when it came.
+        let is_of_this = |found: &Found| found.range_us.is_none_or(|(_, to)| to >= bar.start);
+        told.extend(
+            checked(settings, &Candles::Alone(&series)).into_iter().filter(|(_, _, found)| is_of_this(found)),
+        );
+        if self.read.is_some() && bar.is_final {
+            let settling = Settling::new(end_us, settings.settle_us, settings.again_us);
+            self.waiting.push(Waiting { stream, bar, settling, at_us: end_us });
+        }
+        (told, is_late)
+    }
+
+    /// Reads klines that are due, unless the reference failed too often and is left alone for a while. Gives what was
+    /// found of each candle that was compared.
+    pub(super) fn ask(&mut self, settings: &StreamSettings, now_us: i64) -> Vec<(CandleStream, Vec<Told>)> {
+        let Some(mut read) = self.read.take() else { return Vec::new() };
+        if self.cooling_until_us.is_some_and(|until| until <= now_us) {
+            self.cooling_until_us = None;
+            self.failures_in_a_row = 0;
+        }
+        let (mut left, mut compared) = (Vec::new(), Vec::new());
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            if waiting.at_us > now_us || self.cooling_until_us.is_some() {
+                left.push(waiting);
+                continue;
+            }
+            let Ok(kline) = read(&waiting.stream, waiting.bar.start) else {
+                self.failures_in_a_row += 1;
+                if self.failures_in_a_row >= settings.failures {
+                    self.cooling_until_us = Some(now_us.saturating_add(settings.cooldown_us));
+                }
+                waiting.at_us = now_us.saturating_add(settings.again_us);
+                left.push(waiting);
+                continue;
+            };
+            self.failures_in_a_row = 0;
+            match waiting.settling.read(now_us, kline) {
+                Reading::Again(at_us) => {
+                    waiting.at_us = at_us;
+                    left.push(waiting);
+                }
+                Reading::Settled(kline) => {
+                    compared.push((waiting.stream.clone(), compare(settings, &waiting, kline)));
+                }
+            }
+        }
+        self.waiting = left;
+        self.read = Some(read);
+        compared
+    }
+}
+
+fn compare(settings: &StreamSettings, waiting: &Waiting, kline: Option<Bar>) -> Vec<Told> {
+    let timeframe = waiting.stream.timeframe;
+    let series = |bars| Series { timeframe, fill: None, bars };
+    let (ours, theirs) = (series(vec![waiting.bar.clone()]), series(kline.into_iter().collect()));
+    let (from_us, to_us) = (waiting.bar.start, waiting.bar.start.saturating_add(timeframe.us()));
+    let span = Span { from_us, to_us, settled_us: i64::MAX };
+    checked(settings, &Candles::Reference(&ours, &theirs, span))
+}
+
+fn checked(settings: &StreamSettings, candles: &Candles<'_>) -> Vec<Told> {
+    let mut told = Vec::new();
+    for check in check::all().filter(|c| matches!(c.group, Group::Aggregation | Group::CrossSource)) {
+        let Run::Candles(sides, run) = check.run else { continue };
+        if sides == candles.sides() {
+            let found = run(candles, &settings.checks.values(check));
+            told.extend(found.into_iter().map(|f| (check.name, f.severity.unwrap_or(check.severity), f)));
+        }
+    }
+    told
+}
