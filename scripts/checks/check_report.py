@@ -1,12 +1,14 @@
 """A browser opens the HTML report: no request, no complaint, nothing beyond the screen's edge, readable in the dark, and
 its numbers are those of the JSON report."""
 
+import datetime
 import json
 import os
 import pathlib
 import shutil
 import sys
 import tempfile
+import urllib.request
 
 from stage import DAY, done, mtdh, partition, sim
 
@@ -44,8 +46,24 @@ def browser():
     return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def klines(vendor, file):
+    """The stand-in's klines of a day as the public archive writes them; every tenth close of a
+    minute with trades is half a percent off."""
+    start = int(datetime.datetime.fromisoformat(f"{DAY}T00:00:00+00:00").timestamp() * 1000)
+    rows = []
+    for half in [0, 43_200_000]:
+        where = f"{vendor['BINANCE_URL']}/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=720&startTime={start + half}"
+        with urllib.request.urlopen(where, timeout=30) as answer:
+            rows += json.load(answer)
+    traded = [row for row in rows if row[8]]
+    for row in traded[::10]:
+        row[4] = str(float(row[4]) * 1.005)
+    file.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+    return len(traded[::10])
+
+
 def make_reports(folder):
-    """A lake with faults, and what two checks of it and one of a file report."""
+    """A lake with faults, and what checks of it, of candles against klines, and of a file report."""
     lake, page = folder / "lake", folder / "report.html"
     with sim("--small") as vendor:
         types = "trades,incremental_book_L2,book_snapshot_5,quotes,derivative_ticker"
@@ -54,11 +72,20 @@ def make_reports(folder):
         partition(lake, "trades", "DERIBIT:PERP:BTC-USD").unlink()
         partition(lake, "quotes", "DERIBIT:PERP:BTC-USD").write_bytes(b"no Parquet")
         mtdh("check", "all", *days, "--report", page, page.with_suffix(".json"), expect=1, env=vendor)
+        key, day = "BINANCE:SPOT_PAIR:BTC-USDT", ["--start-date", DAY, "--lake", lake]
+        mtdh("candles", *day, "--instruments", key, "--timeframes", "1m", env=vendor)
+        reference, compared = folder / "klines.csv", folder / "compared.html"
+        changed = klines(vendor, reference)
+        mtdh("check", "cross-source", *day, "--symbol", "BTC-USDT", "--reference-file", reference,
+             "--report", compared, compared.with_suffix(".json"), expect=1, env=vendor)
+        report = json.loads(compared.with_suffix(".json").read_text())
+        prices = [f["count"] for f in report["findings"] if f["check"] == "reference_price"]
+        assert sum(prices) == changed > 5, (prices, changed)
     nothing = folder / "nothing.html"
     strange = folder / "<img src=x onerror=alert(1)>&.parquet"
     shutil.copy(partition(lake, "trades", "BINANCE:SPOT_PAIR:BTC-USDT"), strange)
     mtdh("check", "timestamp", "--data-file", strange, "--report", nothing, nothing.with_suffix(".json"))
-    return [page, nothing]
+    return [page, nothing, compared]
 
 
 def numbers_agree(page, report):
@@ -104,6 +131,11 @@ def main():
                 low = [found for found in page.evaluate(CONTRASTS) if found[0] < 4.5]
                 assert not low, (scheme, low[:5])
                 numbers_agree(page, report)
+                for name in ["theirs", "ours", "off"]:
+                    # Its lines and its dots together go up and down.
+                    height = page.eval_on_selector_all(
+                        f"svg.series path.{name}", "all => Math.max(...all.map(e => e.getBBox().height), 0)")
+                    assert (height > 10) == bool(report["comparisons"]), (name, height)
                 if len(sys.argv) > 1:
                     picture = pathlib.Path(sys.argv[1]) / f"{pages.index(file)}-{width}-{scheme}.png"
                     page.screenshot(path=picture, full_page=True)

@@ -120,11 +120,18 @@ pub(super) fn comparison(series: &Comparison) -> Markup {
     };
     let x = |us: i64| (us - first) as f64 / (last - first) as f64 * PLOT_WIDTH;
     let difference = |p: &ComparisonPoint| Some(p.ours? - p.theirs?);
-    let lines =
-        |values: &dyn Fn(&ComparisonPoint) -> Option<f64>, range: (f64, f64), top: f64, height: f64| {
-            let y = |value: f64| top + height - (value - range.0) / (range.1 - range.0) * height;
-            path(series.points.iter().map(|p| Some((x(p.at_us), y(values(p)?)))))
-        };
+    let drawn = |name: &str,
+                 values: &dyn Fn(&ComparisonPoint) -> Option<f64>,
+                 range: (f64, f64),
+                 (top, height): (f64, f64)| {
+        let y = |value: f64| top + height - (value - range.0) / (range.1 - range.0) * height;
+        let points = series.points.iter().map(|p| Some((x(p.at_us), y(values(p)?))));
+        let (lines, dots) = lines_and_dots(points);
+        html! {
+            path.(name) d=(lines) {}
+            path.(name).dots d=(dots) {}
+        }
+    };
     let both = range(series.points.iter().flat_map(|p| [p.ours, p.theirs]).flatten());
     let off = range(series.points.iter().filter_map(difference).chain([0.0]));
     let count =
@@ -139,15 +146,15 @@ pub(super) fn comparison(series: &Comparison) -> Markup {
             p { (compared) " moments of both, " (differing) " of them not equal; " (only_ours) " of ours alone, "
                 (only_theirs) " of theirs alone, as where nothing was traded." }
             ul.legend { li { span.swatch.ours {} "ours" } li { span.swatch.theirs {} "theirs" } li { span.swatch.off {} "ours minus theirs" } }
-            p.quiet { "From " (both.0) " to " (both.1) ":" }
+            p.quiet { "From " (digits(both.0)) " to " (digits(both.1)) ":" }
             svg.series viewBox="0 0 960 160" preserveAspectRatio="none" role="img" aria-label="ours and theirs" {
-                path.theirs d=(lines(&|p| p.theirs, both, 5.0, 150.0)) {}
-                path.ours d=(lines(&|p| p.ours, both, 5.0, 150.0)) {}
+                (drawn("theirs", &|p| p.theirs, both, (5.0, 150.0)))
+                (drawn("ours", &|p| p.ours, both, (5.0, 150.0)))
             }
-            p.quiet { "Ours minus theirs, from " (off.0) " to " (off.1) ":" }
+            p.quiet { "Ours minus theirs, from " (digits(off.0)) " to " (digits(off.1)) ":" }
             svg.series.low viewBox="0 0 960 80" preserveAspectRatio="none" role="img" aria-label="ours minus theirs" {
                 path.axis d={ "M0 " (format!("{zero:.1}")) "H960" } {}
-                path.off d=(lines(&difference, off, 5.0, 70.0)) {}
+                (drawn("off", &difference, off, (5.0, 70.0)))
             }
         }
     }
@@ -164,24 +171,27 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     }
 }
 
-/// A line through points; it is broken where one is lacking. A lone point is a short stroke.
-fn path(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
-    let mut text = String::new();
-    let mut is_drawing = false;
-    for point in points {
-        match point {
-            Some((x, y)) => {
-                let command = if is_drawing { 'L' } else { 'M' };
-                text += &format!("{command}{x:.1} {y:.1}");
-                if !is_drawing {
-                    text += "h0.1";
-                }
-                is_drawing = true;
+/// A line through points, broken where one is lacking, and those points that have no neighbour, which no line shows.
+fn lines_and_dots(points: impl Iterator<Item = Option<(f64, f64)>>) -> (String, String) {
+    let (mut lines, mut dots) = (String::new(), String::new());
+    let points: Vec<_> = points.collect();
+    for run in points.split(Option::is_none) {
+        let mut places = run.iter().flatten().map(|(x, y)| format!("{x:.1} {y:.1}"));
+        match (places.next(), run.len()) {
+            (None, _) => {}
+            (Some(place), 1) => dots += &format!("M{place}h0"),
+            (Some(first), _) => {
+                lines += &format!("M{first}");
+                places.for_each(|place| lines += &format!("L{place}"));
             }
-            None => is_drawing = false,
         }
     }
-    text
+    (lines, dots)
+}
+
+/// Eight digits of a number: what floats add to a difference of prices is left out.
+fn digits(value: f64) -> f64 {
+    format!("{value:.7e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -189,10 +199,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_broken_where_a_point_is_lacking() {
-        let points = [Some((0.0, 1.0)), Some((1.0, 2.0)), None, Some((3.0, 4.0))];
-        assert_eq!(path(points.into_iter()), "M0.0 1.0h0.1L1.0 2.0M3.0 4.0h0.1");
+    fn a_line_is_broken_where_a_point_is_lacking_and_a_lone_point_is_a_dot() {
+        let points = [None, Some((0.0, 1.0)), Some((1.0, 2.0)), None, Some((3.0, 4.0)), None, None];
+        let (lines, dots) = lines_and_dots(points.into_iter());
+        assert_eq!((lines.as_str(), dots.as_str()), ("M0.0 1.0L1.0 2.0", "M3.0 4.0h0"));
         assert_eq!(range([2.0, 2.0].into_iter()), (1.5, 2.5));
         assert_eq!(range([].into_iter()), (0.0, 1.0));
+        assert_eq!(digits(-314.82949999999255), -314.8295);
     }
 }
