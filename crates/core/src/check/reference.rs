@@ -45,12 +45,20 @@ pub const CHECKS: &[Check] = &[
         name: "reference_coverage",
         group: Group::CrossSource,
         severity: Severity::Error,
-        parameters: &[Parameter {
-            name: "settle_s",
-            default: 60.0,
-            unit: "seconds",
-            meaning: "a kline that ended less than this ago is read again until two readings agree",
-        }],
+        parameters: &[
+            Parameter {
+                name: "settle_s",
+                default: 60.0,
+                unit: "seconds",
+                meaning: "a kline that ended less than this ago is read again until two readings agree",
+            },
+            Parameter {
+                name: "again_s",
+                default: 5.0,
+                unit: "seconds",
+                meaning: "how far apart these readings are",
+            },
+        ],
         text: "Of the intervals that either side has, one is on one side only: the reference traded and we have no candle, or we have trades and the \
                reference has no kline, or none with a trade. A kline without trades and no candle of ours agree. Intervals that have not \
                settled are counted, as information, and not compared. When nothing could be compared, that is an error.",

@@ -1,168 +1,34 @@
 //! The check of candles against the exchange's own klines: the lake's, or those of a user's file.
 
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use mtdh_core::candle::Timeframe;
+use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
 use mtdh_core::check::finding::moment;
-use mtdh_core::check::reference::{Reading, Settling};
-use mtdh_core::check::{Severity, find};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
-use mtdh_source::http::pace::Budget;
-use mtdh_source::http::retry::RetryPolicy;
-use mtdh_source::http::{HttpClient, HttpError};
-use mtdh_source::klines::{self, KlineError, Klines, Market, archive};
+use mtdh_source::http::HttpError;
+use mtdh_source::klines::{KlineError, Market};
 use tokio_util::sync::CancellationToken;
 
 use super::candle_files::{open, wrong};
 use super::candles::{read, stored, units};
-use super::lake::now_us;
 use super::report::{Comparison, ComparisonPoint};
 use super::{CheckPlan, CheckReport};
 use crate::candles::{CandleError, ticks};
 use crate::error::{EngineError, chain};
 use crate::selection::Selection;
 
-/// Where klines come from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// Binance's services, at its own hosts or another address.
-    Service {
-        /// The address; null: Binance's own hosts.
-        address: Option<String>,
-        /// When to ask again.
-        retry: RetryPolicy,
-    },
-    /// A file of its public archive.
-    File(PathBuf),
-}
-
-/// What is compared with what.
-#[derive(Clone, Debug)]
-pub struct Reference {
-    /// Where klines come from.
-    pub source: Source,
-    /// Which candles.
-    pub timeframe: Timeframe,
-}
-
-/// Time between two readings of a kline that has just ended.
-const AGAIN_US: i64 = 5_000_000;
+use source::{From, Opened};
+pub use source::{Reference, Source};
 
 /// Plots of a report: so many of series with findings, and so many of others.
 const PLOTS: (usize, usize) = (32, 8);
-
-/// The reference of one instrument.
-struct Opened {
-    symbol: String,
-    market: Market,
-    interval: String,
-    timeframe: Timeframe,
-    from: From,
-}
-
-enum From {
-    Service(Klines),
-    File(Vec<Bar>),
-}
-
-impl Reference {
-    fn open(&self, key: &InstrumentKey, listed: Option<&str>) -> Result<Opened, EngineError> {
-        let cannot = |reason: String| EngineError::Reference { key: key.to_string(), reason };
-        let market = Market::of_venue(key.venue()).ok_or_else(|| {
-            cannot(
-                "it is of no market of Binance's; these are BINANCE, BINANCE-FUTURES and BINANCE-DELIVERY"
-                    .to_owned(),
-            )
-        })?;
-        let timeframe = self.timeframe;
-        let interval = klines::interval(timeframe).ok_or_else(|| {
-            cannot(format!("Binance has no klines of {timeframe}; take 1m, 5m, 15m, 1h, 4h or 24h"))
-        })?;
-        let symbol = klines::symbol(market, key, listed).ok_or_else(|| {
-            cannot("its symbol at Binance is not known; make the day's instrument table".to_owned())
-        })?;
-        let from = match &self.source {
-            Source::File(path) => From::File(archive::read(path, market).map_err(EngineError::Klines)?),
-            Source::Service { address, retry } => {
-                // A client of its own: the vendor's key does not go there.
-                let http = HttpClient::new(None, Budget::default()).map_err(EngineError::Client)?;
-                let klines = Klines::new(http, market, address.as_deref(), *retry);
-                From::Service(klines.map_err(|error| EngineError::Klines(KlineError::Http(error)))?)
-            }
-        };
-        Ok(Opened { symbol, market, interval, timeframe, from })
-    }
-}
-
-impl Opened {
-    async fn bars(&self, from_us: i64, to_us: i64) -> Result<Vec<Bar>, KlineError> {
-        match &self.from {
-            From::File(bars) => {
-                Ok(bars.iter().filter(|bar| (from_us..to_us).contains(&bar.start)).cloned().collect())
-            }
-            From::Service(klines) => {
-                klines.get(&self.symbol, (&self.interval, self.timeframe), from_us, to_us).await
-            }
-        }
-    }
-
-    /// The klines of a time, those that have just ended read again until they are settled. With them, up to when they are.
-    async fn settled(
-        &self,
-        plan: &CheckPlan,
-        from_us: i64,
-        to_us: i64,
-        stop: &CancellationToken,
-    ) -> Result<(Series, i64), KlineError> {
-        let mut series =
-            Series { timeframe: self.timeframe, fill: None, bars: self.bars(from_us, to_us).await? };
-        if matches!(self.from, From::File(_)) {
-            return Ok((series, i64::MAX));
-        }
-        let settle = find("reference_coverage").map_or(0.0, |c| plan.settings.values(c).get("settle_s"));
-        let settle_us = (settle * 1e6) as i64;
-        let length = self.timeframe.us();
-        let now = plan.now_us;
-        let first = self.timeframe.floor(now.saturating_sub(settle_us).saturating_sub(length)).max(from_us);
-        let ends = (first.min(to_us)..to_us).step_by(length as usize).map(|start| start + length);
-        let mut waiting: BTreeMap<i64, Settling> = ends
-            .filter(|end| *end <= now && *end > now.saturating_sub(settle_us))
-            .map(|end| (end - length, Settling::new(end, settle_us, AGAIN_US)))
-            .collect();
-        let mut at = now;
-        while !waiting.is_empty() && !stop.is_cancelled() {
-            let mut again = i64::MAX;
-            waiting.retain(|start, settling| {
-                let kline = series.bars.iter().find(|bar| bar.start == *start).cloned();
-                match settling.read(at, kline) {
-                    Reading::Settled(_) => false,
-                    Reading::Again(when) => {
-                        again = again.min(when);
-                        true
-                    }
-                }
-            });
-            let Some(from) = waiting.keys().next().copied() else { break };
-            let wait = Duration::from_micros(u64::try_from(again.saturating_sub(at)).unwrap_or_default());
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stop.cancelled() => break,
-            }
-            let fresh = self.bars(from, to_us).await?;
-            series.bars.retain(|bar| bar.start < from);
-            series.bars.extend(fresh);
-            at = now_us();
-        }
-        // What began to wait and did not settle is not compared.
-        Ok((series, waiting.keys().next().copied().unwrap_or(now)))
-    }
-}
 
 /// Holds the candles of a lake's days against klines: stored ones, or, where there are none, those of the lake's trades.
 /// `named` is an instrument that is meant whether the lake has it or not.
@@ -179,14 +45,18 @@ pub async fn check_lake_reference(
     report: &mut CheckReport,
 ) -> Result<(), EngineError> {
     let timeframe = reference.timeframe;
-    let days: Vec<Day> = selection.days.days().collect();
-    let mut all = BTreeMap::new();
+    let mut days = BTreeMap::new();
     let mut keys: BTreeSet<InstrumentKey> = named.cloned().into_iter().collect();
-    for day in &days {
+    for day in selection.days.days() {
         let (stored, units) =
-            (stored(lake, selection, *day).await?, units(lake, selection, *day, &[timeframe]).await?);
-        keys.extend(stored.keys().chain(units.keys()).cloned());
-        all.insert(*day, (stored, units));
+            (stored(lake, selection, day).await?, units(lake, selection, day, &[timeframe]).await?);
+        let own = || stored.keys().chain(units.keys()).chain(named);
+        let own: BTreeSet<InstrumentKey> = own().cloned().collect();
+        let mut table = lake.instruments(day).await?.unwrap_or_default();
+        table.retain(|instrument| own.contains(&instrument.key));
+        let names: BTreeMap<_, _> = table.into_iter().map(|i| (i.key, i.raw_symbol)).collect();
+        days.insert(day, (stored, units, names));
+        keys.extend(own);
     }
     let others = keys.iter().filter(|key| Market::of_venue(key.venue()).is_none()).count();
     if others > 0 && named.is_none() {
@@ -194,15 +64,17 @@ pub async fn check_lake_reference(
         keys.retain(|key| Market::of_venue(key.venue()).is_some());
     }
     for key in &keys {
-        for day in &days {
+        let mut opened: Option<(Option<&String>, Opened)> = None;
+        for (day, (stored, units, names)) in &days {
             if stop.is_cancelled() {
                 report.is_interrupted = true;
                 return Ok(());
             }
-            let (stored, units) = &all[day];
-            let table = lake.instruments(*day).await?.unwrap_or_default();
-            let listed = table.iter().find(|i| i.key == *key).map(|i| i.raw_symbol.as_str());
-            let opened = reference.open(key, listed)?;
+            let listed = names.get(key);
+            let opened = match &opened {
+                Some((name, opened)) if *name == listed => opened,
+                _ => &opened.insert((listed, reference.open(key, listed.map(String::as_str))?)).1,
+            };
             let mut ours = Series { timeframe, fill: None, bars: Vec::new() };
             if let Some(unit) = units.get(key) {
                 match ticks::of_unit(lake, unit, &[timeframe], stop).await {
@@ -230,7 +102,7 @@ pub async fn check_lake_reference(
                 }
             }
             let span = (day.start_us(), day.end_us());
-            compare(plan, &opened, key, Some(*day), &ours, span, stop, report).await?;
+            compare(plan, opened, key, Some(*day), &ours, span, stop, report).await?;
         }
     }
     if keys.is_empty() {

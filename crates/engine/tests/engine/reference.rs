@@ -9,6 +9,7 @@ use mtdh_engine::RetryPolicy;
 use mtdh_engine::check::CheckReport;
 use mtdh_engine::check::reference::{Reference, Source, check_files_reference};
 use mtdh_sim::{Config, Sim, csv};
+use tokio_util::sync::CancellationToken;
 
 use crate::market::plan;
 use crate::recorded::recorded;
@@ -132,4 +133,67 @@ async fn a_reference_of_another_time_is_no_pass() {
     std::fs::write(&klines, "1672531200000,1,1,1,1,1,1672531259999,1,1,1,1,0\n").unwrap();
     let report = check(&[trades], "BINANCE:SPOT_PAIR:BTC-USDT", Source::File(klines), &[]).await;
     assert_eq!(told(&report.findings), [("error", "reference_coverage", 1)]);
+}
+
+/// The service changes the klines of a day after they were read once: the minute that has just ended is read again, until
+/// two readings agree, and it is the last one that counts.
+#[tokio::test]
+async fn a_minute_that_has_just_ended_is_read_until_it_has_settled() {
+    const MINUTE: i64 = 60_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (symbol, key) = ("BTCUSDT", "BINANCE-FUTURES:PERP:BTC-USDT");
+    let trades = trades_of(folder.path(), "binance-futures", symbol);
+    // Only the last minute before noon that has trades, with the moment half a second after it.
+    let text = std::fs::read_to_string(&trades).unwrap();
+    let time = |line: &str| line.split(',').nth(2).and_then(|cell| cell.parse::<i64>().ok());
+    let noon = 1_709_294_400_000_000;
+    let last = text.lines().filter_map(time).filter(|us| *us < noon).max().unwrap();
+    let start = last - last.rem_euclid(MINUTE);
+    let of_minute = |line: &&str| time(line).is_none_or(|us| (start..start + MINUTE).contains(&us));
+    std::fs::write(&trades, text.lines().filter(of_minute).collect::<Vec<_>>().join("\n") + "\n").unwrap();
+    let now_us = start + MINUTE + 500_000;
+    let now = chrono::DateTime::from_timestamp_micros(now_us).unwrap();
+    let sim = Sim::start(Config { now, ..Config::default() }).await.unwrap();
+    let mut plan = plan(&[Group::CrossSource]);
+    plan.now_us = now_us;
+    for text in EXACT.iter().chain(&["reference_coverage.again_s=0.5"]) {
+        plan.settings.set(text).unwrap();
+    }
+    let source = Source::Service { address: Some(sim.binance_url()), retry: RetryPolicy::default() };
+    let reference = Reference { source, timeframe: "1m".parse().unwrap() };
+    let key: InstrumentKey = key.parse().unwrap();
+    let (files, stop) = ([trades], CancellationToken::new());
+    let report = check_files_reference(&files, Some(&key), None, &reference, &plan, &stop).await.unwrap();
+    assert_eq!((told(&report.findings), sim.requests().len()), (vec![], 2), "two readings that agree");
+    sim.clear_requests();
+    let checking = check_files_reference(&files, Some(&key), None, &reference, &plan, &stop);
+    let day = "2024-03-01".parse().unwrap();
+    let changing = async {
+        while sim.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        sim.reissue("binance-futures", mtdh_core::DataType::Trades, day, symbol);
+    };
+    let (report, ()) = tokio::join!(checking, changing);
+    let report = report.unwrap();
+    assert!(sim.requests().len() >= 2, "{:?}", sim.requests());
+    let found = told(&report.findings);
+    assert!(
+        found.iter().any(|(_, check, _)| *check == "reference_volume"),
+        "it settled to others: {found:?}"
+    );
+    assert!(!found.iter().any(|(_, check, _)| *check == "reference_coverage"), "it settled: {found:?}");
+    // Ctrl-C ends the waiting.
+    plan.settings.set("reference_coverage.again_s=1000").unwrap();
+    sim.clear_requests();
+    let checking = check_files_reference(&files, Some(&key), None, &reference, &plan, &stop);
+    let stopping = async {
+        while sim.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (report, ()) = tokio::join!(checking, stopping);
+    assert!(report.unwrap().is_interrupted);
+    sim.stop().await;
 }
