@@ -1,5 +1,6 @@
 //! Recorded data, which is not part of the project: the tests say so and pass where it is not there.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use mtdh_core::check::{Group, Severity};
@@ -15,6 +16,18 @@ pub fn recorded(name: &str) -> Option<PathBuf> {
         return None;
     }
     Some(file)
+}
+
+/// The messages of a recorded stream, each with its arrival, microseconds since the Unix epoch, UTC.
+pub fn messages(file: &str) -> Option<Vec<(i64, serde_json::Value)>> {
+    let file = std::fs::File::open(recorded(file)?).unwrap();
+    let lines = BufReader::new(flate2::read::MultiGzDecoder::new(file)).lines();
+    let message = |line: std::io::Result<String>| {
+        let line = line.unwrap();
+        let (arrival_ns, message) = line.split_once(' ').unwrap();
+        (arrival_ns.parse::<i64>().unwrap() / 1000, serde_json::from_str(message).unwrap())
+    };
+    Some(lines.map(message).collect())
 }
 
 fn check(files: &[PathBuf], groups: &[Group]) -> CheckReport {

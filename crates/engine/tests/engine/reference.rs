@@ -1,6 +1,6 @@
 //! Candles against klines: recorded pairs, the stand-in's service, files of its archive.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use mtdh_core::check::{Finding, Group, Settings};
@@ -12,7 +12,7 @@ use mtdh_sim::{Config, Sim, csv};
 use tokio_util::sync::CancellationToken;
 
 use crate::market::plan;
-use crate::recorded::recorded;
+use crate::recorded::{messages, recorded};
 
 const HEADER: &str = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount";
 
@@ -47,7 +47,7 @@ async fn an_hour_of_recorded_trades_equals_the_exchanges_klines_in_all_fields() 
 
 #[tokio::test]
 async fn of_a_live_recording_the_minute_that_was_recorded_in_part_is_found_and_no_other() {
-    let Some(live) = recorded("live/usdm_btcusdt_20240808.gz") else { return };
+    let Some(messages) = messages("live/usdm_btcusdt_20240808.gz") else { return };
     let Some(klines) = recorded("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else {
         return;
     };
@@ -55,16 +55,12 @@ async fn of_a_live_recording_the_minute_that_was_recorded_in_part_is_found_and_n
     let trades = folder.path().join("binance-futures_trades_2024-08-08_BTCUSDT.csv");
     let mut out = std::fs::File::create(&trades).unwrap();
     writeln!(out, "{HEADER}").unwrap();
-    for line in BufReader::new(flate2::read::MultiGzDecoder::new(std::fs::File::open(live).unwrap())).lines()
-    {
-        let line = line.unwrap();
-        let (arrival_ns, message) = line.split_once(' ').unwrap();
-        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+    for (arrival, message) in messages {
         let data = &message["data"];
         if message["stream"] != "btcusdt@trade" || data["X"] != "MARKET" {
             continue;
         }
-        let (time, arrival) = (data["T"].as_i64().unwrap() * 1000, arrival_ns.parse::<i64>().unwrap() / 1000);
+        let time = data["T"].as_i64().unwrap() * 1000;
         let side = if data["m"] == true { "sell" } else { "buy" };
         let (id, price, amount) = (&data["t"], data["p"].as_str().unwrap(), data["q"].as_str().unwrap());
         writeln!(out, "binance-futures,BTCUSDT,{time},{arrival},{id},{side},{price},{amount}").unwrap();

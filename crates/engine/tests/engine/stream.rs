@@ -1,6 +1,5 @@
 //! Validation of a stream, by a clock that tests set: what is found, what is refused, what waits, what cools down.
 
-use std::io::{BufRead, BufReader};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,22 +7,24 @@ use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Trade};
 use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Bar, Field};
 use mtdh_engine::stream::{CandleStream, ReadKline, Refused, StreamFinding, StreamSettings, StreamValidator};
+use mtdh_source::klines::{Market, archive};
 
-use crate::recorded::recorded;
+use crate::recorded::{messages, recorded};
 
-const SECOND: i64 = 1_000_000;
+pub const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
-const START: i64 = 1_709_251_200_000_000;
+/// A midnight.
+pub const START: i64 = 1_709_251_200_000_000;
 
 /// A validator, its clock, and what it told.
-struct Stage {
-    validator: StreamValidator,
+pub struct Stage {
+    pub validator: StreamValidator,
     clock: Arc<AtomicI64>,
-    told: Arc<Mutex<Vec<StreamFinding>>>,
+    pub told: Arc<Mutex<Vec<StreamFinding>>>,
 }
 
 impl Stage {
-    fn new(settings: StreamSettings, read: Option<ReadKline>) -> Stage {
+    pub fn new(settings: StreamSettings, read: Option<ReadKline>) -> Stage {
         let (clock, told) = (Arc::new(AtomicI64::new(START)), Arc::new(Mutex::new(Vec::new())));
         let (hand, ears) = (clock.clone(), told.clone());
         let now = Box::new(move || hand.load(Ordering::Relaxed));
@@ -33,7 +34,7 @@ impl Stage {
         Stage { validator, clock, told }
     }
 
-    fn at(&self, us: i64) {
+    pub fn at(&self, us: i64) {
         self.clock.store(us, Ordering::Relaxed);
     }
 
@@ -182,26 +183,11 @@ fn a_reference_that_fails_is_left_alone_for_a_while_which_shows_and_ends_by_itse
 
 #[test]
 fn recorded_traffic_is_validated_as_it_came() {
-    let Some(live) = recorded("live/usdm_btcusdt_20240808.gz") else { return };
+    let Some(messages) = messages("live/usdm_btcusdt_20240808.gz") else { return };
     let Some(klines) = recorded("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else {
         return;
     };
-    let text = std::fs::read_to_string(klines).unwrap();
-    let kline = |line: &str| {
-        let cells: Vec<f64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
-        let fields = [
-            (Field::Open, 1),
-            (Field::High, 2),
-            (Field::Low, 3),
-            (Field::Close, 4),
-            (Field::Volume, 5),
-            (Field::QuoteVolume, 7),
-            (Field::TradeCount, 8),
-            (Field::BuyVolume, 9),
-        ];
-        fields.into_iter().fold(Bar::new(cells[0] as i64 * 1000, true), |b, (f, at)| b.with(f, cells[at]))
-    };
-    let klines: Vec<Bar> = text.lines().map(kline).collect();
+    let klines = archive::read(&klines, Market::UsdM).unwrap();
     let reads: ReadKline = Box::new(move |_, start| Ok(klines.iter().find(|b| b.start == start).cloned()));
     let mut settings = StreamSettings::default();
     for text in ["reference_price.tolerance_pct=0", "reference_volume.tolerance_pct=0"] {
@@ -211,11 +197,7 @@ fn recorded_traffic_is_validated_as_it_came() {
     let of = stream("BINANCE-FUTURES:PERP:BTC-USDT");
     let mut builder = CandleBuilder::new(&[of.timeframe], Fill::None);
     let (mut candles, mut first, mut reached): (Vec<Candle>, _, _) = (Vec::new(), None, i64::MIN);
-    for line in BufReader::new(flate2::read::MultiGzDecoder::new(std::fs::File::open(live).unwrap())).lines()
-    {
-        let line = line.unwrap();
-        let (arrival_ns, message) = line.split_once(' ').unwrap();
-        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+    for (local_timestamp, message) in messages {
         let data = &message["data"];
         if message["stream"] != "btcusdt@trade" || data["X"] != "MARKET" {
             continue;
@@ -225,7 +207,6 @@ fn recorded_traffic_is_validated_as_it_came() {
         reached = reached.max(timestamp);
         let number = |name: &str| data[name].as_str().unwrap().parse::<f64>().unwrap();
         let side = if data["m"] == true { Side::Sell } else { Side::Buy };
-        let local_timestamp = arrival_ns.parse::<i64>().unwrap() / 1000;
         builder
             .trade(Trade { timestamp, local_timestamp, side, price: number("p"), amount: number("q") })
             .unwrap();

@@ -1,50 +1,26 @@
 //! Validation of rows as they arrive: the same findings as of a file, told when they are known, by a clock that tests set.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
 use mtdh_core::check::{Group, Run, find};
-use mtdh_engine::stream::{Refused, Stream, StreamFinding, StreamSettings, StreamValidator, TickStream};
+use mtdh_engine::stream::{Refused, Stream, StreamSettings, TickStream};
 use mtdh_source::decode::{Decoder, Expectation};
 
 use crate::market::{Market, plan};
-use crate::recorded::recorded;
+use crate::recorded::messages;
+use crate::stream::{SECOND, START, Stage};
 
-const SECOND: i64 = 1_000_000;
-/// A midnight.
-const START: i64 = 1_709_251_200_000_000;
-
-struct Stage {
-    validator: StreamValidator,
-    clock: Arc<AtomicI64>,
-    told: Arc<Mutex<Vec<StreamFinding>>>,
+/// Rows come and are validated.
+fn come(stage: &mut Stage, stream: &TickStream, batch: RecordBatch) {
+    stage.validator.validate_ticks(stream, batch).unwrap();
+    stage.validator.work();
 }
 
-impl Stage {
-    fn new(settings: StreamSettings) -> Stage {
-        let (clock, told) = (Arc::new(AtomicI64::new(START)), Arc::new(Mutex::new(Vec::new())));
-        let (hand, ears) = (clock.clone(), told.clone());
-        let mut validator =
-            StreamValidator::new(settings, Box::new(move || hand.load(Ordering::Relaxed)), None);
-        validator
-            .on_finding(Box::new(move |finding: &StreamFinding| ears.lock().unwrap().push(finding.clone())));
-        validator.start();
-        Stage { validator, clock, told }
-    }
-
-    /// Rows come at the moment of the last one's arrival and are validated.
-    fn come(&mut self, stream: &TickStream, batch: RecordBatch) {
-        self.validator.validate_ticks(stream, batch).unwrap();
-        self.validator.work();
-    }
-
-    fn told(&self) -> Vec<(&'static str, u64)> {
-        self.told.lock().unwrap().drain(..).map(|f| (f.check, f.found.count)).collect()
-    }
+/// The checks that found something since this was last asked, and how many times.
+fn told(stage: &Stage) -> Vec<(&'static str, u64)> {
+    stage.told.lock().unwrap().drain(..).map(|f| (f.check, f.found.count)).collect()
 }
 
 fn stream(key: &str, data_type: DataType) -> TickStream {
@@ -92,10 +68,10 @@ fn a_stream_finds_what_a_check_of_the_file_finds_however_it_is_cut() {
         .collect();
     assert!(by_file.contains_key(&(DataType::Trades, "missing_trade_id")), "{by_file:?}");
     for rows_at_once in [1, 37, 100_000] {
-        let mut stage = Stage::new(StreamSettings::default());
+        let mut stage = Stage::new(StreamSettings::default(), None);
         for (data_type, lines) in &market.files {
             let of = stream("BINANCE:SPOT_PAIR:ADA-USDT", *data_type);
-            lines[1..].chunks(rows_at_once).for_each(|lines| stage.come(&of, batch(*data_type, lines)));
+            lines[1..].chunks(rows_at_once).for_each(|lines| come(&mut stage, &of, batch(*data_type, lines)));
         }
         stage.validator.stop();
         let mut by_stream = BTreeMap::new();
@@ -115,79 +91,79 @@ fn a_stream_finds_what_a_check_of_the_file_finds_however_it_is_cut() {
 
 #[test]
 fn what_is_wrong_is_told_at_once_and_what_may_still_come_at_the_end() {
-    let mut stage = Stage::new(StreamSettings::default());
-    stage.come(&spot(), trades(&[(0, 1, 1), (1, 2, 2)]));
-    assert_eq!(stage.told(), []);
+    let mut stage = Stage::new(StreamSettings::default(), None);
+    come(&mut stage, &spot(), trades(&[(0, 1, 1), (1, 2, 2)]));
+    assert_eq!(told(&stage), []);
     // Trade 3 is missing for now; the arrival clock goes back.
-    stage.come(&spot(), trades(&[(3, 4, 4), (4, 3, 5)]));
-    assert_eq!(stage.told(), [("arrival_clock", 1)]);
-    stage.come(&spot(), trades(&[(2, 5, 2), (5, 6, 7)]));
-    assert_eq!(stage.told(), [("exchange_clock", 1), ("repeated_trade_id", 1)]);
+    come(&mut stage, &spot(), trades(&[(3, 4, 4), (4, 3, 5)]));
+    assert_eq!(told(&stage), [("arrival_clock", 1)]);
+    come(&mut stage, &spot(), trades(&[(2, 5, 2), (5, 6, 7)]));
+    assert_eq!(told(&stage), [("exchange_clock", 1), ("repeated_trade_id", 1)]);
     let seen = stage.validator.statistics();
     assert_eq!((seen.validated, seen.rows, seen.failed, seen.warned), (3, 6, 1, 1));
     // Trade 3 comes late, trade 6 does not.
-    stage.come(&spot(), trades(&[(6, 7, 3)]));
-    assert_eq!(stage.told(), []);
+    come(&mut stage, &spot(), trades(&[(6, 7, 3)]));
+    assert_eq!(told(&stage), []);
     stage.validator.stop();
-    assert_eq!(stage.told(), [("missing_trade_id", 1)]);
+    assert_eq!(told(&stage), [("missing_trade_id", 1)]);
     stage.validator.stop();
-    assert_eq!(stage.told(), [], "told once");
+    assert_eq!(told(&stage), [], "told once");
 }
 
 #[test]
 fn a_day_ends_at_midnight_by_arrival() {
     let day = 86_400;
-    let mut stage = Stage::new(StreamSettings::default());
+    let mut stage = Stage::new(StreamSettings::default(), None);
     // The batch goes over midnight; trade 2 is missing on the first day, and the second day begins with any number.
-    stage.come(&spot(), trades(&[(day - 3, day - 2, 1), (day - 2, day - 1, 3), (day - 1, day, 9)]));
-    assert_eq!(stage.told(), [("missing_trade_id", 1)]);
+    come(&mut stage, &spot(), trades(&[(day - 3, day - 2, 1), (day - 2, day - 1, 3), (day - 1, day, 9)]));
+    assert_eq!(told(&stage), [("missing_trade_id", 1)]);
     // A row of yesterday that arrives now is none of today's.
-    stage.come(&spot(), trades(&[(day, day - 1, 10)]));
-    assert_eq!(stage.told(), [("arrival_clock", 1), ("outside_day", 1)]);
+    come(&mut stage, &spot(), trades(&[(day, day - 1, 10)]));
+    assert_eq!(told(&stage), [("arrival_clock", 1), ("outside_day", 1)]);
 }
 
 #[test]
 fn rows_behind_the_watermark_are_late_by_the_streams_own_clock() {
     let settings = StreamSettings { watermark_us: 10 * SECOND, ..StreamSettings::default() };
-    let mut stage = Stage::new(settings);
+    let mut stage = Stage::new(settings, None);
     let other = stream("BINANCE:SPOT_PAIR:ETH-USDT", DataType::Trades);
-    stage.come(&spot(), trades(&[(100, 101, 1), (90, 102, 2)]));
-    assert_eq!(stage.told(), [("exchange_clock", 1)], "ten seconds are not late");
-    stage.come(&spot(), trades(&[(89, 103, 3), (80, 104, 4), (101, 105, 5)]));
-    assert_eq!(stage.told(), [("late_tick", 2), ("exchange_clock", 2)]);
-    stage.come(&other, trades(&[(0, 105, 1)]));
-    assert_eq!(stage.told(), [], "another instrument has a clock of its own");
+    come(&mut stage, &spot(), trades(&[(100, 101, 1), (90, 102, 2)]));
+    assert_eq!(told(&stage), [("exchange_clock", 1)], "ten seconds are not late");
+    come(&mut stage, &spot(), trades(&[(89, 103, 3), (80, 104, 4), (101, 105, 5)]));
+    assert_eq!(told(&stage), [("late_tick", 2), ("exchange_clock", 2)]);
+    come(&mut stage, &other, trades(&[(0, 105, 1)]));
+    assert_eq!(told(&stage), [], "another instrument has a clock of its own");
     assert_eq!(stage.validator.statistics().late, 2);
 }
 
 #[test]
 fn a_silence_is_told_while_it_lasts_and_once() {
-    let mut stage = Stage::new(StreamSettings::default());
+    let mut stage = Stage::new(StreamSettings::default(), None);
     let at = |seconds: i64| START + seconds * SECOND;
     let rows: Vec<_> = (0..30).map(|n| (n, n, n as u64 + 1)).collect();
-    stage.clock.store(at(29), Ordering::Relaxed);
-    stage.come(&spot(), trades(&rows));
+    stage.at(at(29));
+    come(&mut stage, &spot(), trades(&rows));
     // A second between trades: the floor of a minute decides.
     assert_eq!(stage.validator.due_us(), Some(at(29 + 60) + 1));
-    stage.clock.store(at(89), Ordering::Relaxed);
+    stage.at(at(89));
     stage.validator.work();
-    assert_eq!(stage.told(), []);
-    stage.clock.store(at(90), Ordering::Relaxed);
+    assert_eq!(told(&stage), []);
+    stage.at(at(90));
     stage.validator.work();
-    stage.clock.store(at(300), Ordering::Relaxed);
+    stage.at(at(300));
     stage.validator.work();
-    assert_eq!((stage.told(), stage.validator.due_us()), (vec![("silence", 1)], None));
+    assert_eq!((told(&stage), stage.validator.due_us()), (vec![("silence", 1)], None));
     // The row that ends it does not tell it again; one that nobody waited for is told by the next row.
-    stage.come(&spot(), trades(&[(300, 300, 31)]));
-    assert_eq!(stage.told(), []);
-    stage.come(&spot(), trades(&[(400, 400, 32), (401, 401, 33)]));
-    assert_eq!(stage.told(), [("silence", 1)]);
+    come(&mut stage, &spot(), trades(&[(300, 300, 31)]));
+    assert_eq!(told(&stage), []);
+    come(&mut stage, &spot(), trades(&[(400, 400, 32), (401, 401, 33)]));
+    assert_eq!(told(&stage), [("silence", 1)]);
 }
 
 #[test]
 fn rows_wait_in_the_same_queue_as_candles() {
     let settings = StreamSettings { queue: 2, lagging: 2, ..StreamSettings::default() };
-    let mut stage = Stage::new(settings);
+    let mut stage = Stage::new(settings, None);
     let one = || trades(&[(0, 1, 1)]);
     let quotes = stream("BINANCE:SPOT_PAIR:BTC-USDT", DataType::Quotes);
     let Err(Refused::Columns(text)) = stage.validator.validate_ticks(&quotes, one()) else {
@@ -201,18 +177,6 @@ fn rows_wait_in_the_same_queue_as_candles() {
     assert_eq!((seen.taken, seen.refused, seen.queued, seen.is_lagging), (2, 2, 2, true));
     stage.validator.stop();
     assert_eq!(stage.validator.validate_ticks(&spot(), one()), Err(Refused::NotRunning));
-}
-
-/// The messages of a recorded stream, with their arrival in microseconds.
-fn messages(file: &str) -> Option<Vec<(i64, serde_json::Value)>> {
-    let file = std::fs::File::open(recorded(file)?).unwrap();
-    let lines = BufReader::new(flate2::read::MultiGzDecoder::new(file)).lines();
-    let message = |line: std::io::Result<String>| {
-        let line = line.unwrap();
-        let (arrival_ns, message) = line.split_once(' ').unwrap();
-        (arrival_ns.parse::<i64>().unwrap() / 1000, serde_json::from_str(message).unwrap())
-    };
-    Some(lines.map(message).collect())
 }
 
 #[test]
@@ -230,7 +194,7 @@ fn recorded_trades_and_tops_of_book_are_sound_as_they_came() {
         ),
     ] {
         let Some(messages) = messages(file) else { return };
-        let mut stage = Stage::new(StreamSettings::default());
+        let mut stage = Stage::new(StreamSettings::default(), None);
         let mut rows = BTreeMap::<DataType, u64>::new();
         for (arrival, message) in messages {
             let data = &message["data"];
@@ -251,13 +215,17 @@ fn recorded_trades_and_tops_of_book_are_sound_as_they_came() {
                 _ => continue,
             };
             *rows.entry(data_type).or_default() += 1;
-            stage.clock.store(arrival, Ordering::Relaxed);
-            stage.come(&stream(key, data_type), batch(data_type, &[format!("{exchange},BTCUSDT,{cells}")]));
+            stage.at(arrival);
+            come(
+                &mut stage,
+                &stream(key, data_type),
+                batch(data_type, &[format!("{exchange},BTCUSDT,{cells}")]),
+            );
         }
         stage.validator.stop();
         assert_eq!((rows[&DataType::Trades], rows[&DataType::BookTicker]), (trades, tops));
         let seen = stage.validator.statistics();
         assert_eq!((seen.rows, seen.failed, seen.refused, seen.late), (trades + tops, 0, 0, 0), "{seen:?}");
-        assert_eq!(stage.told(), expected, "{file}");
+        assert_eq!(told(&stage), expected, "{file}");
     }
 }
