@@ -1,7 +1,7 @@
 //! Candles by themselves, against finer ones, against the ticks: every way to be wrong, and the step beside it.
 
 use mtdh_core::candle::{CandleBuilder, Fill, Side, Timeframe, Trade};
-use mtdh_core::check::bars::{Bar, Candles, Field, Series};
+use mtdh_core::check::bars::{Bar, Candles, Field, Fold, Series};
 use mtdh_core::check::{Found, Run, Settings, Severity};
 
 use super::{check, count, day};
@@ -97,6 +97,10 @@ fn every_field_that_is_off_is_found_in_both_comparisons() {
         let value = coarse.bars[3].get(field).unwrap();
         coarse.bars[3].set(field, Some(next(value)));
         assert_eq!(count(&run("candle_from_ticks", &Candles::Ticks(&coarse, &ticks))), 1, "{field:?}");
+        // Prices must be equal to the last bit, sums of floats may be off by it.
+        let is_sum = field.fold() == Fold::Sum;
+        let found = run("candle_from_finer", &Candles::Finer(&coarse, &fine));
+        assert_eq!(count(&found), u64::from(!is_sum), "{field:?}");
         // Of sums one part in 2^51 lies beyond what rounding can do.
         coarse.bars[3].set(field, Some(value * (1.0 + 2_f64.powi(-50))));
         let found = run("candle_from_finer", &Candles::Finer(&coarse, &fine));
@@ -165,6 +169,12 @@ fn a_candle_that_is_not_final_may_differ_and_says_so() {
         total(&run("candle_from_finer", &Candles::Finer(&coarse, &cut))),
         (1, Some(Severity::Warning))
     );
+    for (of_ours, of_ticks) in [(false, true), (true, false)] {
+        let mut ticks = series("5m", Fill::None);
+        (coarse.bars[0].is_final, ticks.bars[0].is_final) = (of_ours, of_ticks);
+        let found = run("candle_from_ticks", &Candles::Ticks(&coarse, &ticks));
+        assert_eq!(total(&found), (1, Some(Severity::Warning)), "{of_ours} {of_ticks}");
+    }
 }
 
 #[test]
@@ -223,6 +233,14 @@ fn candles_that_cannot_be_are_found() {
             Series { timeframe: frame("1m"), fill: Some(Fill::Flat), bars: vec![sound(midnight), flat] };
         assert_eq!(count(&run("candle_shape", &Candles::Alone(&series))), found, "filled with {price}");
     }
+    // The first candle of a day need not go on from the day before, which is another object's.
+    let at = |start: i64, price: f64| {
+        Field::PRICES.into_iter().fold(Bar::new(start, true), |b, f| b.with(f, price))
+    };
+    let flat = at(midnight, 7.0).with(Field::Volume, 0.0).with(Field::TradeCount, 0.0);
+    let bars = vec![sound(midnight - MINUTE), flat];
+    let series = Series { timeframe: frame("1m"), fill: Some(Fill::Flat), bars };
+    assert_eq!(run("candle_shape", &Candles::Alone(&series)), []);
 }
 
 #[test]
@@ -239,6 +257,8 @@ fn filling_is_what_the_object_says() {
         assert_eq!(count(&run("candle_fill", &Candles::Alone(&series))) > 0, found, "{of:?} {says:?}");
     }
     let mut series = series("1m", Fill::Flat);
+    let first = series.bars[40].start;
     series.bars.drain(40..43);
-    assert_eq!(count(&run("candle_fill", &Candles::Alone(&series))), 3);
+    let found = run("candle_fill", &Candles::Alone(&series));
+    assert_eq!((count(&found), found[0].range_us), (3, Some((first, first + 3 * MINUTE))));
 }
