@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use mtdh_core::partition::Shard;
+use mtdh_engine::hands::Hands;
 use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::ensure_instruments;
 use mtdh_engine::plan::{Plan, Refetch, Skip};
@@ -115,7 +116,7 @@ pub fn ingest(
     Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers,
+        hands: Hands::new(workers),
         progress,
         stop: session.stop.clone(),
         holding: None,
