@@ -17,8 +17,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "checks"))
 from stage import DAY, NO_METADATA_SERVER, PROGRAM, mtdh, sim  # noqa: E402
 
-WHAT = ["--start-date", DAY, "--instruments", "DERIBIT:OPTION:ETH*", "--data-types", "trades"]
-BYTES_PER_SECOND = int(os.environ.get("BYTES_PER_SECOND", "800"))
+WHAT = ["--start-date", DAY, "--end-date", "2024-03-02", "--instruments", "DERIBIT:OPTION:ETH*", "--data-types", "trades"]
+BYTES_PER_SECOND = int(os.environ.get("BYTES_PER_SECOND", "1200"))
 
 
 def main():

@@ -72,7 +72,7 @@ impl fmt::Display for Status {
 }
 
 /// One part of a plan: shard `index` of `total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard {
     index: u32,
     total: u32,

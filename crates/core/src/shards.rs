@@ -1,11 +1,32 @@
-//! How a plan is cut into shards: balanced by weight, and each in an order that goes over all days in turn.
+//! How a plan is cut into shards: balanced by weight, and each in an order that goes over all days in turn; and a shard
+//! into parts that become smaller towards its end, so that workers that are done can help those that are not.
 //!
 //! Both depend on names and weights alone, so that every machine finds the same, in whatever order it holds the plan.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt;
 
 use crate::day::Day;
+use crate::partition::Shard;
+
+/// How many parts a shard has at most.
+pub const PARTS: u32 = 6;
+
+/// A part of a shard: what one worker at a time holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// The shard.
+    pub shard: Shard,
+    /// Its number within the shard, from 0 to one less than [`PARTS`].
+    pub number: u32,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "part {} of shard {} of {}", self.number, self.shard.index(), self.shard.total())
+    }
+}
 
 /// For each item, by its name and weight, the shard of `total` that it belongs to. Names differ from each other.
 ///
@@ -25,19 +46,37 @@ pub fn balanced(items: &[(&str, u64)], total: u32) -> Vec<u32> {
     shards
 }
 
-/// The order of work: one item of each day in turn, by name within a day, beginning with the `first`-th day. A store
-/// keeps objects of one day close together; writing to one day alone would ask one of its machines for everything.
-pub fn interleaved(items: &[(Day, &str)], first: usize) -> Vec<usize> {
+/// The order of work: one item of each day in turn, the heaviest of a day first, beginning with the `first`-th day. A
+/// store keeps objects of one day close together; writing to one day alone would ask one of its machines for everything.
+pub fn interleaved(items: &[(Day, u64, &str)], first: usize) -> Vec<usize> {
     let mut days: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
-    for (index, (day, _)) in items.iter().enumerate() {
+    for (index, (day, ..)) in items.iter().enumerate() {
         days.entry(*day).or_default().push(index);
     }
     let mut days: Vec<Vec<usize>> = days.into_values().collect();
     let count = days.len().max(1);
     days.rotate_left(first % count);
-    days.iter_mut().for_each(|day| day.sort_by_key(|i| items[*i].1));
+    days.iter_mut().for_each(|day| day.sort_by_key(|i| (Reverse(items[*i].1), items[*i].2)));
     let longest = days.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest).flat_map(|turn| days.iter().filter_map(move |day| day.get(turn).copied())).collect()
+}
+
+/// For each item of a shard, by its weight and in the order of work, the number of its part: the first part has half of
+/// the weight, each further one half of what is left, the last one the rest.
+pub fn parts(weights: &[u64]) -> Vec<u32> {
+    // An item without weight is work as well.
+    let weight = |weight: &u64| u128::from((*weight).max(1));
+    let total: u128 = weights.iter().map(weight).sum();
+    let (mut left, mut part) = (total, 0);
+    let mut numbers = Vec::with_capacity(weights.len());
+    for item in weights {
+        while part + 1 < PARTS && left << (part + 1) <= total {
+            part += 1;
+        }
+        numbers.push(part);
+        left -= weight(item);
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -45,6 +84,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn parts_become_smaller_towards_the_end() {
+        for (weights, expected) in [
+            (vec![], vec![]),
+            (vec![5], vec![0]),
+            (vec![0, 0], vec![0, 1]),
+            (vec![7; 8], vec![0, 0, 0, 0, 1, 1, 2, 3]),
+            (vec![1; 4], vec![0, 0, 1, 2]),
+            (vec![90, 5, 5], vec![0, 3, 4]),
+            (vec![u64::MAX, u64::MAX], vec![0, 1]),
+        ] {
+            assert_eq!(parts(&weights), expected, "{weights:?}");
+        }
+        let numbers = parts(&[3; 320]);
+        let sizes: Vec<usize> = (0..PARTS).map(|p| numbers.iter().filter(|n| **n == p).count()).collect();
+        assert_eq!(sizes, [160, 80, 40, 20, 10, 10]);
+    }
 
     proptest! {
         #[test]
@@ -80,10 +137,11 @@ mod tests {
             first in 0_usize..9,
         ) {
             let names: Vec<String> = (0..days.len()).map(|i| format!("{i:03}")).collect();
-            let items: Vec<(Day, &str)> = days
+            let items: Vec<(Day, u64, &str)> = days
                 .iter()
                 .zip(&names)
-                .map(|(day, name)| (Day::new(2024, 3, 1).unwrap().plus(*day), name.as_str()))
+                .enumerate()
+                .map(|(i, (day, name))| (Day::new(2024, 3, 1).unwrap().plus(*day), i as u64 % 7, name.as_str()))
                 .collect();
             let order = interleaved(&items, first);
             let mut sorted = order.clone();
@@ -92,6 +150,7 @@ mod tests {
             let count = |day: Day| items.iter().filter(|i| i.0 == day).count();
             for pair in order.windows(2) {
                 let (a, b) = (items[pair[0]].0, items[pair[1]].0);
+                prop_assert!(a != b || items[pair[0]].1 >= items[pair[1]].1, "the heaviest of a day first");
                 // Only what one day has more than all others comes at the end by itself.
                 prop_assert!(a != b || items.iter().all(|i| i.0 == a || count(i.0) < count(a)));
             }

@@ -27,6 +27,7 @@ use crate::convert::{ConvertError, Converted, Input, Making, convert_single, wit
 use crate::error::{EngineError, chain};
 use crate::fleet::lease::Holding;
 use crate::group::convert_group;
+use crate::hands::{Hands, Place};
 use crate::plan::{Plan, Unit, groups};
 use crate::progress::Progress;
 use crate::run::{Failure, RunState, RunSummary};
@@ -42,7 +43,7 @@ pub struct Ingest {
     /// Where the files come from.
     pub archive: Arc<Archive>,
     /// Files that are worked on at once.
-    pub workers: usize,
+    pub hands: Hands,
     /// Counters for a face.
     pub progress: Arc<Progress>,
     /// Asks the run to end soon: files in hand are given back.
@@ -115,13 +116,13 @@ impl Ingest {
             summary.state = RunState::Done;
             return Ok(summary);
         }
-        self.go_on(plan.units, summary, BTreeMap::new()).await
+        self.go_on(self.hands.places(plan.units), summary, BTreeMap::new()).await
     }
 
     /// Runs units, from a summary and lines of reports that tell what was done of their shard before.
     pub(crate) async fn go_on(
         &self,
-        units: Vec<Unit>,
+        units: Vec<(Unit, Place)>,
         mut summary: RunSummary,
         mut available: BTreeMap<Day, Vec<Available>>,
     ) -> Result<RunSummary, EngineError> {
@@ -132,7 +133,7 @@ impl Ingest {
         }
         self.put(&mut summary).await?;
         self.progress.expect_files(units.len());
-        let mut left: BTreeSet<String> = units.iter().map(|unit| unit.file.path()).collect();
+        let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
         // What ends this run is not what ends the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
         let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
@@ -182,7 +183,7 @@ impl Ingest {
     /// Runs the units; those that succeed or fail are taken out of `left`.
     async fn run_units(
         &self,
-        units: Vec<Unit>,
+        units: Vec<(Unit, Place)>,
         left: &mut BTreeSet<String>,
         summary: &mut RunSummary,
         available: &mut BTreeMap<Day, Vec<Available>>,
@@ -191,20 +192,22 @@ impl Ingest {
         // Asks for no further file to be begun.
         let enough = CancellationToken::new();
         let mut replaced = Replaced::default();
-        // The first file goes alone: when the key is refused, nothing else is asked for.
         let mut waiting = units;
-        let mut next = waiting.drain(..waiting.len().min(1)).collect::<Vec<_>>();
+        // A process's first file goes alone: when the key is refused, nothing else is asked for.
+        let alone = if self.hands.is_proved() { waiting.len() } else { waiting.len().min(1) };
+        let mut next = waiting.drain(..alone).collect::<Vec<_>>();
         while !next.is_empty() {
             let part = std::mem::take(&mut next);
-            let workers = self.workers.max(1);
-            let work = part.into_iter().map(|unit| {
+            let work = part.into_iter().map(|(unit, mut place)| {
                 let (cpus, enough) = (cpus.clone(), enough.clone());
                 async move {
+                    place.take().await;
                     let outcome = self.unit(&unit, &cpus, &enough).await;
+                    drop(place);
                     (unit, outcome)
                 }
             });
-            let mut outcomes = futures::stream::iter(work).buffer_unordered(workers);
+            let mut outcomes = futures::stream::iter(work).buffer_unordered(self.hands.count());
             let mut end = None;
             while let Some((unit, outcome)) = outcomes.next().await {
                 match outcome {
@@ -229,7 +232,7 @@ impl Ingest {
                                 left.extend(parts.iter().map(|part| part.file.path()));
                                 replaced.by(&unit, parts.len());
                                 self.progress.expect_files(parts.len());
-                                waiting.extend(parts);
+                                waiting.extend(self.hands.places(parts));
                                 self.progress.file_done();
                             }
                         },
@@ -251,6 +254,7 @@ impl Ingest {
             if let Some(end) = end {
                 return Err(end);
             }
+            self.hands.prove();
             next = std::mem::take(&mut waiting);
         }
         Ok(())

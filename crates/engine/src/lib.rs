@@ -12,6 +12,7 @@ pub mod error;
 pub mod export;
 pub mod fleet;
 mod group;
+pub mod hands;
 pub mod ingest;
 pub mod instruments;
 pub mod plan;

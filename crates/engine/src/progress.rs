@@ -10,7 +10,7 @@ pub struct Progress {
     bytes: AtomicU64,
     rows: AtomicU64,
     failures: AtomicU64,
-    shards: AtomicU64,
+    parts: AtomicU64,
     takeovers: AtomicU64,
 }
 
@@ -27,8 +27,8 @@ pub struct Reading {
     pub rows: u64,
     /// Files that failed.
     pub failures: u64,
-    /// Shards of a saved plan that were worked on.
-    pub shards: u64,
+    /// Parts of a saved plan's shards that were worked on.
+    pub parts: u64,
     /// Those of them that had another holder before.
     pub takeovers: u64,
 }
@@ -43,13 +43,13 @@ impl Progress {
             bytes: get(&self.bytes),
             rows: get(&self.rows),
             failures: get(&self.failures),
-            shards: get(&self.shards),
+            parts: get(&self.parts),
             takeovers: get(&self.takeovers),
         }
     }
 
-    pub(crate) fn shard_held(&self, is_takeover: bool) {
-        self.shards.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn part_held(&self, is_takeover: bool) {
+        self.parts.fetch_add(1, Ordering::Relaxed);
         self.takeovers.fetch_add(u64::from(is_takeover), Ordering::Relaxed);
     }
 

@@ -4,7 +4,8 @@
 
 use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::Partition;
+use mtdh_core::partition::{Partition, Shard};
+use mtdh_core::shards::Part;
 use mtdh_core::{DataType, Day, DayRange};
 use object_store::path::Path;
 
@@ -124,20 +125,20 @@ pub fn budget(run_id: &str) -> Path {
     path(format!("runs/{run_id}/budget.json"))
 }
 
-/// The progress of one shard of a saved plan, by the holder with this token. The first is at [`run_summary`].
-pub fn shard_progress(run_id: &str, index: u32, total: u32, token: u32) -> Path {
-    match token {
-        0 | 1 => run_summary(run_id, index, total),
-        _ => path(format!("runs/{run_id}/shard-{index}-of-{total}.{token}.json")),
-    }
+/// The progress of one part of a shard of a saved plan, by the holder with this token.
+pub fn part_progress(run_id: &str, part: Part, token: u32) -> Path {
+    let Part { shard, number } = part;
+    let token = if token > 1 { format!(".{token}") } else { String::new() };
+    path(format!("runs/{run_id}/shard-{}-of-{}-part-{number}{token}.json", shard.index(), shard.total()))
 }
 
-/// Reads [`shard_progress`] back: index, total, token.
-pub fn parse_shard_progress(path: &Path) -> Option<(u32, u32, u32)> {
+/// Reads [`part_progress`] back: part and token.
+pub fn parse_part_progress(path: &Path) -> Option<(Part, u32)> {
     let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
-    let mut rest = rest.strip_suffix(".json")?.split('.');
-    let (total, token) = (rest.next()?, rest.next().unwrap_or("1"));
-    Some((index.parse().ok()?, total.parse().ok()?, token.parse().ok()?))
+    let (total, rest) = rest.strip_suffix(".json")?.split_once("-part-")?;
+    let (number, token) = rest.split_once('.').unwrap_or((rest, "1"));
+    let shard = Shard::new(index.parse().ok()?, total.parse().ok()?).ok()?;
+    Some((Part { shard, number: number.parse().ok()? }, token.parse().ok()?))
 }
 
 /// Reads [`partition`] back.
@@ -181,18 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn progress_of_shards_reads_back() {
-        for (index, total, token, name) in
-            [(0, 4, 1, "runs/r/shard-0-of-4.json"), (3, 4, 12, "runs/r/shard-3-of-4.12.json")]
-        {
-            let path = shard_progress("r", index, total, token);
+    fn progress_of_parts_reads_back() {
+        for (index, total, number, token, name) in [
+            (0, 4, 0, 1, "runs/r/shard-0-of-4-part-0.json"),
+            (3, 4, 5, 12, "runs/r/shard-3-of-4-part-5.12.json"),
+        ] {
+            let part = Part { shard: Shard::new(index, total).unwrap(), number };
+            let path = part_progress("r", part, token);
             assert_eq!(path.as_ref(), name);
-            assert_eq!(parse_shard_progress(&path), Some((index, total, token)));
+            assert_eq!(parse_part_progress(&path), Some((part, token)));
         }
-        for other in
-            ["runs/r/plan.parquet", "runs/r/budget.json", "runs/r/shard-0.json", "runs/r/shard-0-of-4.x.json"]
-        {
-            assert_eq!(parse_shard_progress(&Path::parse(other).unwrap()), None, "{other}");
+        for other in [
+            "runs/r/plan.parquet",
+            "runs/r/budget.json",
+            "runs/r/shard-0-of-4.json",
+            "runs/r/shard-4-of-4-part-0.json",
+            "runs/r/shard-0-of-4-part-0.x.json",
+        ] {
+            assert_eq!(parse_part_progress(&Path::parse(other).unwrap()), None, "{other}");
         }
     }
 

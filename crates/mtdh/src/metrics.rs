@@ -25,7 +25,7 @@ const METRICS: [Metric; 7] = [
     (
         "mtdh_files_planned",
         "gauge",
-        "Files that this process is to fetch, of the shards that it has had so far.",
+        "Files that this process is to fetch, of the parts of shards that it has had so far.",
         |r| r.files,
     ),
     (
@@ -37,11 +37,14 @@ const METRICS: [Metric; 7] = [
     ("mtdh_files_failed_total", "counter", "Files that failed.", |r| r.failures),
     ("mtdh_fetched_bytes_total", "counter", "Compressed bytes that came from the vendor.", |r| r.bytes),
     ("mtdh_stored_rows_total", "counter", "Rows in published partitions.", |r| r.rows),
-    ("mtdh_shards_held_total", "counter", "Shards of a saved plan that this process has worked on.", |r| {
-        r.shards
-    }),
     (
-        "mtdh_shards_taken_over_total",
+        "mtdh_parts_held_total",
+        "counter",
+        "Parts of a saved plan's shards that this process has worked on.",
+        |r| r.parts,
+    ),
+    (
+        "mtdh_parts_taken_over_total",
         "counter",
         "Shards that this process took over from another holder, or an earlier one of its own.",
         |r| r.takeovers,

@@ -1,11 +1,11 @@
-//! Who works on a shard: progress objects with a lease, and takeover by a higher token.
+//! Who works on a part of a shard: progress objects with a lease, and takeover by a higher token.
 //!
-//! Each holder of a shard has an object of its own, named by its token; only the holder writes it, and every third of
-//! a lease it does. Whoever has seen the newest object of a shard unchanged for a whole lease, by the own clock, makes
+//! Each holder of a part has an object of its own, named by its token; only the holder writes it, and every third of
+//! a lease it does. Whoever has seen the newest object of a part unchanged for a whole lease, by the own clock, makes
 //! the next one, with the next token, on condition that it does not exist. That is one atomic step on a disk, on GCS
 //! and on S3, no process can hold it half, and a machine's wall clock has no part in it.
 //!
-//! A holder has lost its shard as soon as an object with a higher token exists. It looks for one with each renewal,
+//! A holder has lost its part as soon as an object with a higher token exists. It looks for one with each renewal,
 //! and before each object that it publishes when its last renewal is half a lease old or more: a process that was
 //! frozen and woke up finds out before it publishes.
 
@@ -13,19 +13,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mtdh_core::partition::Shard;
+use mtdh_core::shards::Part;
 use mtdh_lake::{Existing, Lake, LakeError, LakePath, layout};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::run::{RunState, RunSummary, now};
 
-/// Who holds a shard, and until when nobody else may.
+/// Who holds a part of a shard, and until when nobody else may.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeaseNote {
     /// The holder: machine, process, and something that sets it apart.
     pub holder: String,
-    /// 1 for the first holder of the shard, one more for each that took it over.
+    /// 1 for the first holder of the part, one more for each that took it over.
     pub token: u32,
     /// Counts the renewals.
     pub beat: u64,
@@ -33,23 +33,25 @@ pub struct LeaseNote {
     pub seconds: f64,
 }
 
-/// A shard's progress: one object for each of its holders.
+/// A part's progress: one object for each of its holders.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ShardProgress {
+pub struct PartProgress {
+    /// Its number within the shard.
+    pub part: u32,
     /// Its holder.
     pub lease: LeaseNote,
     /// Numbers of the plan's units that are done, as `0-15,17`.
     pub units_done: String,
-    /// Weight of the shard's units, in rows.
+    /// Weight of the part's units, in rows.
     pub weight: u64,
     /// Weight of those that are done.
     pub weight_done: u64,
-    /// The shard's numbers, those of its earlier holders included.
+    /// The part's numbers, those of its earlier holders included.
     #[serde(flatten)]
     pub summary: RunSummary,
 }
 
-impl ShardProgress {
+impl PartProgress {
     /// Reads the object of one holder.
     ///
     /// # Errors
@@ -57,10 +59,10 @@ impl ShardProgress {
     pub async fn read(
         lake: &Lake,
         run_id: &str,
-        shard: Shard,
+        part: Part,
         token: u32,
-    ) -> Result<Option<ShardProgress>, LakeError> {
-        let path = layout::shard_progress(run_id, shard.index(), shard.total(), token);
+    ) -> Result<Option<PartProgress>, LakeError> {
+        let path = layout::part_progress(run_id, part, token);
         let Some(bytes) = lake.read(&path).await? else { return Ok(None) };
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|e| LakeError::WrongTable { path: path.to_string(), reason: e.to_string() })
@@ -72,20 +74,20 @@ impl ShardProgress {
     }
 }
 
-/// A shard in this worker's hands.
+/// A part in this worker's hands.
 #[derive(Debug)]
 pub struct Holding {
     lake: Lake,
-    shard: Shard,
+    part: Part,
     note: LeaseNote,
     lease: Duration,
-    /// Numbers of the shard's units by the vendor's path.
+    /// Numbers of the part's units by the vendor's path.
     numbers: BTreeMap<String, (usize, u64)>,
     weight: u64,
     held: Mutex<Held>,
     /// One renewal at a time.
     renewing: tokio::sync::Mutex<()>,
-    /// Ends the work on the shard when it is lost.
+    /// Ends the work on the part when it is lost.
     work: CancellationToken,
 }
 
@@ -105,38 +107,38 @@ struct Held {
 pub struct Claim {
     /// The lake.
     pub lake: Lake,
-    /// The shard.
-    pub shard: Shard,
+    /// The part.
+    pub part: Part,
     /// The token to get.
     pub token: u32,
     /// Who claims.
     pub holder: String,
     /// For how long a holder may keep silent.
     pub lease: Duration,
-    /// The shard's units: number, weight, the vendor's path.
+    /// The part's units: number, weight, the vendor's path.
     pub units: Vec<(usize, u64, String)>,
     /// Those of them that are known to be done.
     pub done: BTreeSet<usize>,
     /// The numbers to go on from.
     pub summary: RunSummary,
-    /// Ends the work when the shard is lost.
+    /// Ends the work when the part is lost.
     pub work: CancellationToken,
 }
 
 impl Claim {
-    /// Takes the shard, or nothing when another worker was faster.
+    /// Takes the part, or nothing when another worker was faster.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn take(self) -> Result<Option<Holding>, LakeError> {
-        let Claim { lake, shard, token, holder, lease, units, done, summary, work } = self;
+        let Claim { lake, part, token, holder, lease, units, done, summary, work } = self;
         let weight = units.iter().map(|unit| unit.1).sum();
         let weight_done = units.iter().filter(|unit| done.contains(&unit.0)).map(|unit| unit.1).sum();
         let numbers = units.into_iter().map(|(number, weight, path)| (path, (number, weight))).collect();
         let held = Held { summary, done, weight_done, beat: 0, renewed: Instant::now(), is_lost: false };
         let note = LeaseNote { holder, token, beat: 0, seconds: lease.as_secs_f64() };
         let (held, renewing) = (Mutex::new(held), tokio::sync::Mutex::default());
-        let holding = Holding { lake, shard, note, lease, numbers, weight, held, renewing, work };
+        let holding = Holding { lake, part, note, lease, numbers, weight, held, renewing, work };
         let bytes = holding.bytes();
         match holding.lake.publish_bytes(&holding.path(token), &bytes, Existing::Keep).await {
             Ok(()) => Ok(Some(holding)),
@@ -177,7 +179,7 @@ impl Holding {
         loop {
             tokio::time::sleep(self.lease / 3).await;
             if let Err(error) = self.renew().await {
-                tracing::warn!(shard = self.shard.index(), cause = %crate::chain(&error), "the lease was not renewed");
+                tracing::warn!(part = %self.part, cause = %crate::chain(&error), "the lease was not renewed");
             }
             if self.is_lost() {
                 return;
@@ -185,7 +187,7 @@ impl Holding {
         }
     }
 
-    /// Writes the progress, and looks whether the shard is still this worker's.
+    /// Writes the progress, and looks whether the part is still this worker's.
     ///
     /// # Errors
     /// When the store fails.
@@ -202,7 +204,7 @@ impl Holding {
         Ok(())
     }
 
-    /// Whether an object may be published: the shard is this worker's still.
+    /// Whether an object may be published: the part is this worker's still.
     ///
     /// # Errors
     /// When the store fails.
@@ -231,7 +233,7 @@ impl Holding {
 
     fn path(&self, token: u32) -> LakePath {
         let run_id = self.held().summary.run_id.clone();
-        layout::shard_progress(&run_id, self.shard.index(), self.shard.total(), token)
+        layout::part_progress(&run_id, self.part, token)
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -245,7 +247,8 @@ impl Holding {
             held.done = self.numbers.values().map(|unit| unit.0).collect();
             held.weight_done = self.weight;
         }
-        let progress = ShardProgress {
+        let progress = PartProgress {
+            part: self.part.number,
             lease: LeaseNote { beat: held.beat, ..self.note.clone() },
             units_done: ranges(&held.done),
             weight: self.weight,
@@ -285,16 +288,16 @@ fn read_ranges(text: &str) -> BTreeSet<usize> {
     text.split(',').filter_map(span).flatten().collect()
 }
 
-/// What an observer knows of the shards of others: since when it has seen each object as it is.
+/// What an observer knows of the parts of others: since when it has seen each object as it is.
 #[derive(Debug, Default)]
 pub struct Watch {
-    seen: BTreeMap<u32, (u32, u64, Instant)>,
+    seen: BTreeMap<Part, (u32, u64, Instant)>,
 }
 
 impl Watch {
-    /// Notes what was seen of a shard now, and says whether its holder has kept silent for its whole lease.
-    pub fn is_silent(&mut self, index: u32, lease: &LeaseNote, now: Instant) -> bool {
-        let seen = self.seen.entry(index).or_insert((lease.token, lease.beat, now));
+    /// Notes what was seen of a part now, and says whether its holder has kept silent for its whole lease.
+    pub fn is_silent(&mut self, part: Part, lease: &LeaseNote, now: Instant) -> bool {
+        let seen = self.seen.entry(part).or_insert((lease.token, lease.beat, now));
         if (seen.0, seen.1) != (lease.token, lease.beat) {
             *seen = (lease.token, lease.beat, now);
         }
@@ -304,21 +307,26 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use mtdh_core::partition::Shard;
     use mtdh_lake::LakeOptions;
 
     use super::*;
 
+    fn part(number: u32) -> Part {
+        Part { shard: Shard::new(1, 3).unwrap(), number }
+    }
+
     fn claim(lake: &Lake, token: u32, holder: &str) -> Claim {
-        let shard = Shard::new(1, 3).unwrap();
+        let part = part(2);
         Claim {
             lake: lake.clone(),
-            shard,
+            part,
             token,
             holder: holder.to_owned(),
             lease: Duration::ZERO,
             units: vec![(0, 10, "a".to_owned()), (2, 30, "b".to_owned())],
             done: BTreeSet::new(),
-            summary: RunSummary::start("r".to_owned(), shard),
+            summary: RunSummary::start("r".to_owned(), part.shard),
             work: CancellationToken::new(),
         }
     }
@@ -328,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_of_many_claimants_gets_the_shard() {
+    async fn one_of_many_claimants_gets_the_part() {
         let folder = tempfile::tempdir().unwrap();
         let lake = lake(&folder);
         for token in [1, 2] {
@@ -336,8 +344,7 @@ mod tests {
             let taken = futures::future::join_all(claims).await;
             let winners: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
             assert_eq!(winners.len(), 1);
-            let read =
-                ShardProgress::read(&lake, "r", Shard::new(1, 3).unwrap(), token).await.unwrap().unwrap();
+            let read = PartProgress::read(&lake, "r", part(2), token).await.unwrap().unwrap();
             assert_eq!(read.lease, winners[0].note);
         }
     }
@@ -355,11 +362,10 @@ mod tests {
         assert!(!first.may_publish().await.unwrap(), "it is asked before it publishes");
         assert!(first.work.is_cancelled() && first.is_lost());
         first.renew().await.unwrap();
-        let shard = Shard::new(1, 3).unwrap();
-        let left = ShardProgress::read(&lake, "r", shard, 1).await.unwrap().unwrap();
+        let left = PartProgress::read(&lake, "r", part(2), 1).await.unwrap().unwrap();
         assert_eq!((left.summary.state, left.weight_done, left.weight), (RunState::TakenOver, 30, 40));
         assert_eq!(left.done(), BTreeSet::from([2]));
-        let newest = ShardProgress::read(&lake, "r", shard, 2).await.unwrap().unwrap();
+        let newest = PartProgress::read(&lake, "r", part(2), 2).await.unwrap().unwrap();
         assert_eq!(newest.lease.holder, "second", "what the first writes is not what its successor did");
         assert!(second.may_publish().await.unwrap());
     }
@@ -380,10 +386,10 @@ mod tests {
             (89, 2, 0, false),
             (90, 2, 0, true),
         ] {
-            let silent = watch.is_silent(0, &note(token, beat), at(seconds));
+            let silent = watch.is_silent(part(0), &note(token, beat), at(seconds));
             assert_eq!(silent, expected, "after {seconds} s, token {token}, beat {beat}");
         }
-        assert!(!watch.is_silent(1, &note(1, 4), at(100)), "another shard has its own time");
+        assert!(!watch.is_silent(part(1), &note(1, 4), at(100)), "another part has its own time");
     }
 
     #[test]

@@ -3,29 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use mtdh_core::partition::Shard;
+use mtdh_core::shards::Part;
 use mtdh_lake::Lake;
 use serde::Serialize;
 
-use super::lease::ShardProgress;
-use super::saved_plan::{SavedPlan, progress_objects};
+use super::lease::PartProgress;
+use super::saved_plan::{SavedPlan, newest_tokens};
 use crate::error::EngineError;
 use crate::plan::Unit;
 use crate::presence::Presence;
-use crate::run::{Failure, RunState};
+use crate::run::{Failure, RunState, RunSummary};
+
+/// Progress objects that are read at once.
+const READS: usize = 16;
 
 /// How one shard stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShardReport {
     /// Its index, from 0.
     pub index: u32,
-    /// `not_begun`, `running`, `silent` (running, and not renewed for a lease), `done`, `failed` (done, with failures),
-    /// `interrupted`, `used_up` or `stopped`.
+    /// `not_begun`, `running`, `silent` (a part is running, and not renewed for a lease), `done`, `failed` (done, with
+    /// failures), `interrupted` (nobody is at what is left), `used_up` or `stopped`.
     pub state: &'static str,
-    /// Who holds it, or held it last; null when nobody has begun.
-    pub holder: Option<String>,
-    /// How many workers have had it, the present one included.
-    pub holders: u32,
+    /// Who holds a part of it, and who held the rest last, each once, by part; empty when nobody has begun.
+    pub holders: Vec<String>,
+    /// How often a part of it was taken over.
+    pub takeovers: u32,
     /// Its files.
     pub files: usize,
     /// Those that are done.
@@ -85,33 +90,42 @@ pub struct RunReport {
 /// When the run has no plan, or the lake cannot be read.
 pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     let plan = SavedPlan::load(lake, run_id).await?;
-    let newest = newest(lake, run_id).await?;
-    let total = newest.keys().map(|shard| shard.1).max().unwrap_or(0);
-    let (now, cut) = (Utc::now(), plan.cut(total));
-    let (mut shards, mut failures, mut began, mut last) = (Vec::new(), BTreeMap::new(), None, None);
-    let (mut weight_done, mut bytes, mut rows) = (0, 0, 0);
-    for index in 0..total {
-        let Ok(shard) = Shard::new(index, total) else { continue };
-        let read = match newest.get(&(index, total)) {
-            Some(token) => ShardProgress::read(lake, run_id, shard, *token).await?,
-            None => None,
-        };
-        let Some(progress) = read else {
-            shards.push(not_begun(index, cut.iter().filter(|shard| **shard == index).count()));
-            continue;
-        };
+    let newest = newest_tokens(lake, run_id).await?;
+    let total = newest.keys().map(|part| part.shard.total()).max().unwrap_or(0);
+    let now = Utc::now();
+    let mut parts: BTreeMap<Shard, Vec<SeenPart>> = BTreeMap::new();
+    let reads = plan.parts(total).into_iter().filter(|_| total > 0).map(|(part, units)| {
+        let (plan, token) = (&plan, newest.get(&part).copied());
+        async move {
+            let progress = match token {
+                Some(token) => PartProgress::read(lake, run_id, part, token).await?,
+                None => None,
+            };
+            let weight = units.iter().map(|unit| plan.weights[*unit]).sum();
+            Ok::<_, EngineError>((part, SeenPart { files: units.len(), weight, progress }))
+        }
+    });
+    let mut reads = futures::stream::iter(reads).buffered(READS);
+    while let Some(read) = reads.next().await {
+        let (Part { shard, .. }, seen) = read?;
+        parts.entry(shard).or_default().push(seen);
+    }
+    let (mut failures, mut began, mut last) = (BTreeMap::new(), None, None);
+    let mut weight_done = 0;
+    for progress in parts.values().flatten().filter_map(|seen| seen.progress.as_ref()) {
         let summary = &progress.summary;
         for failure in &summary.failures {
             *failures.entry(kind(failure)).or_default() += 1;
         }
-        let time = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|t| t.with_timezone(&Utc));
         began = began.into_iter().chain(time(&summary.started_at)).min();
         last = last.into_iter().chain(time(&summary.updated_at)).max();
-        (weight_done, bytes, rows) =
-            (weight_done + progress.weight_done, bytes + summary.bytes, rows + summary.rows);
-        let silent = time(&summary.updated_at).map(|t| seconds(t, now));
-        shards.push(shard_report(index, &progress, silent));
+        weight_done += progress.weight_done;
     }
+    let shards = (0..total).filter_map(|index| Shard::new(index, total).ok());
+    let report =
+        |shard: Shard| shard_report(shard.index(), parts.get(&shard).map_or(&[], Vec::as_slice), now);
+    let shards: Vec<ShardReport> = shards.map(report).collect();
+    let bytes: u64 = shards.iter().map(|shard| shard.bytes).sum();
     let sum = |count: fn(&ShardReport) -> usize| shards.iter().map(count).sum::<usize>();
     let (files_done, files_failed) = (sum(|s| s.files_done), sum(|s| s.files_failed));
     let is_at_work = shards.iter().any(|shard| matches!(shard.state, "running" | "silent"));
@@ -131,17 +145,17 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         files_failed,
         share_done: share(weight_done, weight),
         bytes,
-        rows,
+        rows: shards.iter().map(|shard| shard.rows).sum(),
         files_per_second: rate(files_done as f64),
         bytes_per_second: rate(bytes as f64),
         seconds_left: rate(weight_done as f64)
             .filter(|_| is_at_work)
             .map(|rate| weight.saturating_sub(weight_done) as f64 / rate),
         dead_shards: sum(|s| usize::from(s.state == "silent")),
-        taken_over_shards: sum(|s| usize::from(s.holders > 1)),
+        taken_over_shards: sum(|s| usize::from(s.takeovers > 0)),
         failures,
         shards,
-        plan_sha256: plan.hash,
+        plan_sha256: plan.hash.clone(),
     })
 }
 
@@ -152,10 +166,9 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
 pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<Unit>, EngineError> {
     let plan = SavedPlan::load(lake, run_id).await?;
     let mut noted: BTreeSet<usize> = BTreeSet::new();
-    for (index, total, token) in progress_objects(lake, run_id).await? {
-        let Ok(shard) = Shard::new(index, total) else { continue };
-        let progress = ShardProgress::read(lake, run_id, shard, token).await?;
-        noted.extend(progress.iter().flat_map(ShardProgress::done));
+    for (part, token) in newest_tokens(lake, run_id).await? {
+        let progress = PartProgress::read(lake, run_id, part, token).await?;
+        noted.extend(progress.iter().flat_map(PartProgress::done));
     }
     let all: Vec<usize> = (0..plan.units.len()).collect();
     let there = plan.presence(lake, &all).await?;
@@ -171,51 +184,81 @@ pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<Unit>, EngineError> {
     Ok(left.map(|(_, unit)| unit.clone()).collect())
 }
 
-/// The newest token of each shard, by index and total.
-async fn newest(lake: &Lake, run_id: &str) -> Result<BTreeMap<(u32, u32), u32>, EngineError> {
-    let mut newest: BTreeMap<(u32, u32), u32> = BTreeMap::new();
-    for (index, total, token) in progress_objects(lake, run_id).await? {
-        newest.entry((index, total)).and_modify(|known| *known = token.max(*known)).or_insert(token);
-    }
-    Ok(newest)
+/// A part of a shard as it was found.
+struct SeenPart {
+    files: usize,
+    weight: u64,
+    /// Null when nobody has begun it.
+    progress: Option<PartProgress>,
 }
 
-fn not_begun(index: u32, files: usize) -> ShardReport {
-    ShardReport {
-        index,
-        state: "not_begun",
-        holder: None,
-        holders: 0,
-        files,
-        files_done: 0,
-        files_failed: 0,
-        share_done: 0.0,
-        bytes: 0,
-        rows: 0,
-        silent_seconds: None,
+impl SeenPart {
+    /// How it stands; a running one with the seconds since its renewal.
+    fn state(&self, now: DateTime<Utc>) -> (&'static str, Option<f64>) {
+        let Some(PartProgress { lease, summary, .. }) = &self.progress else { return ("not_begun", None) };
+        let silent = time(&summary.updated_at).map(|t| seconds(t, now));
+        match summary.state {
+            RunState::Done if summary.files_failed > 0 => ("failed", None),
+            RunState::Running if silent.is_some_and(|silent| silent > lease.seconds) => ("silent", silent),
+            RunState::Running => ("running", silent),
+            RunState::TakenOver => ("interrupted", None),
+            state => (state.name(), None),
+        }
+    }
+
+    /// Whether its holder ended so lately that it may be about to take the next part.
+    fn has_just_ended(&self, now: DateTime<Utc>) -> bool {
+        self.progress.as_ref().is_some_and(|PartProgress { lease, summary, .. }| {
+            summary.state == RunState::Done
+                && time(&summary.updated_at).is_some_and(|t| seconds(t, now) < lease.seconds)
+        })
     }
 }
 
-fn shard_report(index: u32, progress: &ShardProgress, silent: Option<f64>) -> ShardReport {
-    let ShardProgress { lease, weight, weight_done, summary, .. } = progress;
-    let is_running = summary.state == RunState::Running;
+fn shard_report(index: u32, parts: &[SeenPart], now: DateTime<Utc>) -> ShardReport {
+    let states: Vec<_> = parts.iter().map(|part| part.state(now)).collect();
+    let has = |state: &str| states.iter().any(|known| known.0 == state);
+    let all = |state: &str| states.iter().all(|known| known.0 == state);
+    let first =
+        ["silent", "running", "stopped", "used_up", "interrupted"].into_iter().find(|state| has(state));
+    let state = match first {
+        // A shard without files has no parts, and nothing is left of it.
+        None if all("done") => "done",
+        None if all("not_begun") => "not_begun",
+        None if !has("not_begun") => "failed",
+        None if parts.iter().any(|part| part.has_just_ended(now)) => "running",
+        None => "interrupted",
+        Some(state) => state,
+    };
+    let begun = || parts.iter().filter_map(|part| part.progress.as_ref());
+    let sum = |count: fn(&RunSummary) -> u64| begun().map(|part| count(&part.summary)).sum::<u64>();
+    let mut holders: Vec<String> = Vec::new();
+    for part in begun() {
+        if !holders.contains(&part.lease.holder) {
+            holders.push(part.lease.holder.clone());
+        }
+    }
     ShardReport {
         index,
-        state: match summary.state {
-            RunState::Done if summary.files_failed > 0 => "failed",
-            RunState::Running if silent.is_some_and(|silent| silent > lease.seconds) => "silent",
-            state => state.name(),
-        },
-        holder: Some(lease.holder.clone()),
-        holders: lease.token,
-        files: summary.files,
-        files_done: summary.files_done,
-        files_failed: summary.files_failed,
-        share_done: share(*weight_done, *weight),
-        bytes: summary.bytes,
-        rows: summary.rows,
-        silent_seconds: silent.filter(|_| is_running),
+        state,
+        takeovers: begun().map(|part| part.lease.token.saturating_sub(1)).sum(),
+        holders,
+        // Files of groups that were replaced by those of their members count as these do.
+        files: parts.iter().map(|part| part.progress.as_ref().map_or(part.files, |p| p.summary.files)).sum(),
+        files_done: begun().map(|part| part.summary.files_done).sum(),
+        files_failed: begun().map(|part| part.summary.files_failed).sum(),
+        share_done: share(
+            begun().map(|part| part.weight_done).sum(),
+            parts.iter().map(|part| part.weight).sum(),
+        ),
+        bytes: sum(|summary| summary.bytes),
+        rows: sum(|summary| summary.rows),
+        silent_seconds: states.iter().filter_map(|state| state.1).reduce(f64::max),
     }
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|t| t.with_timezone(&Utc))
 }
 
 fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::Shard;
-use mtdh_core::shards::{balanced, interleaved};
+use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::plan_table::{PlanRow, PlanTable};
 use mtdh_lake::{Lake, layout};
@@ -18,7 +18,7 @@ use crate::plan::{Member, Unit, groups};
 use crate::presence::{Presence, Trust, presence};
 
 /// Version of the plan's form and of the way in which it is cut.
-const PLAN_VERSION: &str = "1";
+const PLAN_VERSION: &str = "2";
 const VERSION: &str = "mtdh.plan_version";
 const PROGRAM: &str = "mtdh.program_version";
 const HASH: &str = "mtdh.plan_sha256";
@@ -122,25 +122,29 @@ impl SavedPlan {
         Ok(SavedPlan { run_id: run_id.to_owned(), units, weights, hash })
     }
 
-    /// For each unit the index of its shard, of so many.
-    pub fn cut(&self, total: u32) -> Vec<u32> {
-        let paths = self.paths();
+    /// The plan in so many shards, each cut into parts: the numbers of a part's units, in the order of work. A part has
+    /// one unit at least; small shards have fewer parts.
+    pub fn parts(&self, total: u32) -> BTreeMap<Part, Vec<usize>> {
+        let paths: Vec<String> = self.units.iter().map(|unit| unit.file.path()).collect();
         let items: Vec<(&str, u64)> =
             paths.iter().map(String::as_str).zip(self.weights.iter().copied()).collect();
-        balanced(&items, total)
-    }
-
-    fn paths(&self) -> Vec<String> {
-        self.units.iter().map(|unit| unit.file.path()).collect()
-    }
-
-    /// The numbers of a shard's units, in the order of work.
-    pub fn shard(&self, shard: Shard) -> Vec<usize> {
-        let (paths, shards) = (self.paths(), self.cut(shard.total()));
-        let own: Vec<usize> = (0..shards.len()).filter(|i| shards[*i] == shard.index()).collect();
-        let days: Vec<(Day, &str)> =
-            own.iter().map(|i| (self.units[*i].file.day, paths[*i].as_str())).collect();
-        interleaved(&days, shard.index() as usize).into_iter().map(|place| own[place]).collect()
+        let mut shards: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (number, index) in balanced(&items, total).into_iter().enumerate() {
+            shards.entry(index).or_default().push(number);
+        }
+        let mut cut: BTreeMap<Part, Vec<usize>> = BTreeMap::new();
+        for (index, own) in shards {
+            let Ok(shard) = Shard::new(index, total) else { continue };
+            let days: Vec<(Day, u64, &str)> =
+                own.iter().map(|i| (self.units[*i].file.day, self.weights[*i], paths[*i].as_str())).collect();
+            let order = interleaved(&days, index as usize).into_iter().map(|place| own[place]);
+            let order: Vec<usize> = order.collect();
+            let weights: Vec<u64> = order.iter().map(|unit| self.weights[*unit]).collect();
+            for (unit, number) in order.into_iter().zip(parts(&weights)) {
+                cut.entry(Part { shard, number }).or_default().push(unit);
+            }
+        }
+        cut
     }
 
     /// What the lake has of the partitions of these units.
@@ -209,14 +213,19 @@ pub(crate) fn check_name(run_id: &str) -> Result<(), EngineError> {
     }
 }
 
-/// The totals and tokens of a run's progress objects: `(index, total, token)`.
+/// The newest token of each part of a run that was begun.
 ///
 /// # Errors
 /// When the lake cannot be listed.
-pub async fn progress_objects(lake: &Lake, run_id: &str) -> Result<Vec<(u32, u32, u32)>, EngineError> {
+pub async fn newest_tokens(lake: &Lake, run_id: &str) -> Result<BTreeMap<Part, u32>, EngineError> {
     check_name(run_id)?;
-    let entries = lake.list(&layout::run(run_id)).await?;
-    Ok(entries.iter().filter_map(|entry| layout::parse_shard_progress(&entry.path)).collect())
+    let mut newest: BTreeMap<Part, u32> = BTreeMap::new();
+    for entry in lake.list(&layout::run(run_id)).await? {
+        if let Some((part, token)) = layout::parse_part_progress(&entry.path) {
+            newest.entry(part).and_modify(|known| *known = token.max(*known)).or_insert(token);
+        }
+    }
+    Ok(newest)
 }
 
 #[cfg(test)]
@@ -257,12 +266,10 @@ mod tests {
             let same = SavedPlan::of("r", table(&units)).unwrap();
             prop_assert_eq!(&plan.hash, &same.hash);
             let mut seen = vec![0; units.len()];
-            for index in 0..total {
-                let shard = Shard::new(index, total).unwrap();
-                let own = plan.shard(shard);
-                own.iter().for_each(|unit| seen[*unit] += 1);
-                prop_assert_eq!(own, same.shard(shard));
-            }
+            let cut = plan.parts(total);
+            cut.values().flatten().for_each(|unit| seen[*unit] += 1);
+            prop_assert!(cut.iter().all(|(part, units)| part.shard.total() == total && !units.is_empty()));
+            prop_assert_eq!(cut, same.parts(total));
             prop_assert!(seen.iter().all(|times| *times == 1), "{seen:?}");
         }
     }

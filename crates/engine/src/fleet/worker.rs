@@ -1,24 +1,39 @@
-//! One process of a run: its own shard, then what others left lying, until nothing is left that anybody works on.
+//! One process of a run: its own shard, then what others have not begun or left lying, until nothing is left that
+//! anybody works on.
+//!
+//! A shard is held in parts. A worker takes the next one as soon as a hand is free and no file waits for it, so that the end of
+//! one part and the beginning of the next go together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::partition::Shard;
+use mtdh_core::shards::Part;
+use mtdh_lake::LakeError;
 use mtdh_lake::reports::Available;
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use super::lease::{Claim, Holding, ShardProgress, Watch};
-use super::saved_plan::{SavedPlan, progress_objects};
+use super::lease::{Claim, Holding, PartProgress, Watch};
+use super::saved_plan::{SavedPlan, newest_tokens};
 use crate::error::EngineError;
+use crate::hands::Place;
 use crate::ingest::Ingest;
 use crate::plan::Unit;
 use crate::presence::Presence;
 use crate::run::{RunState, RunSummary};
 
+/// Progress objects that are read at once.
+const READS: usize = 16;
+
 /// One worker of a run.
 pub struct Worker<'a> {
-    /// What it works with; its `holding` is set for each shard.
+    /// What it works with; its `holding` is set for each part.
     pub ingest: Ingest,
     /// The run.
     pub plan: &'a SavedPlan,
@@ -26,7 +41,7 @@ pub struct Worker<'a> {
     pub shard: Shard,
     /// Its name: machine, process, and something that sets it apart.
     pub holder: String,
-    /// For how long a holder may keep silent before another worker takes its shard over.
+    /// For how long a holder may keep silent before another worker takes its part over.
     pub lease: Duration,
     /// Hears of what happens.
     pub tell: &'a (dyn Fn(Event) + Send + Sync),
@@ -35,17 +50,17 @@ pub struct Worker<'a> {
 /// What happens to a worker.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It begins a shard.
+    /// It begins a part.
     Begun {
-        /// The shard.
-        shard: Shard,
+        /// The part.
+        part: Part,
         /// Files to fetch.
         files: usize,
     },
-    /// It takes a shard over.
+    /// It takes a part over.
     TakenOver {
-        /// The shard.
-        shard: Shard,
+        /// The part.
+        part: Part,
         /// Who held it.
         from: String,
         /// The new token.
@@ -56,154 +71,240 @@ pub enum Event {
     /// It has nothing to do, and waits whether others finish what they hold.
     Waiting {
         /// Indices of the shards that others work on.
-        shards: Vec<u32>,
+        shards: BTreeSet<u32>,
     },
-    /// Its shard was taken over by another worker while it kept silent.
+    /// A part was taken over by another worker while this one kept silent.
     Lost {
-        /// The shard.
-        shard: Shard,
+        /// The part.
+        part: Part,
     },
 }
 
-/// What one worker did.
-#[derive(Debug)]
-pub struct WorkerReport {
-    /// The summaries of the shards that it worked on, in this order.
-    pub shards: Vec<RunSummary>,
+/// What one worker did of a part.
+#[derive(Debug, Serialize)]
+pub struct PartSummary {
+    /// The part's number within its shard.
+    pub part: u32,
+    /// Its summary.
+    #[serde(flatten)]
+    pub summary: RunSummary,
 }
 
-impl WorkerReport {
-    /// Whether a shard was taken from this worker.
-    pub fn is_overtaken(&self) -> bool {
-        self.shards.iter().any(|shard| shard.state == RunState::TakenOver)
-    }
-}
-
-/// A shard that may be worked on.
+/// A part that may be worked on.
 struct Free {
-    shard: Shard,
+    part: Part,
     /// The token to claim it with.
     token: u32,
     /// What its last holder left.
-    before: Option<ShardProgress>,
+    before: Option<PartProgress>,
+}
+
+/// What a look at the run showed.
+#[derive(Default)]
+struct Look {
+    /// Parts that this worker may have.
+    free: Vec<Free>,
+    /// Indices of the shards that others work on.
+    waiting: BTreeSet<u32>,
+}
+
+/// What a worker knows of the run.
+#[derive(Default)]
+struct Known {
+    /// The parts of the plan, with their units.
+    cut: BTreeMap<Part, Vec<usize>>,
+    /// Parts that this worker has in hand, or of which nothing more is to be expected.
+    settled: BTreeSet<Part>,
+    watch: Watch,
+    waited_for: BTreeSet<u32>,
+}
+
+/// A part in this worker's hands, with what is known of it.
+struct Taken {
+    part: Part,
+    units: Vec<usize>,
+    token: u32,
+    before: Option<PartProgress>,
+    done: BTreeSet<usize>,
+    summary: RunSummary,
+    holding: Arc<Holding>,
+    work: CancellationToken,
+    /// Stands for the part's files until they have places of their own, so that no further part is taken meanwhile.
+    place: Place,
+}
+
+/// What a worker did.
+#[derive(Default)]
+struct Did {
+    parts: std::sync::Mutex<Vec<PartSummary>>,
+    /// No further part is to be begun.
+    is_enough: AtomicBool,
 }
 
 impl Worker<'_> {
-    /// Works until no shard is left that this worker may have, or that another one is at.
+    /// Works until no part is left that this worker may have, or that another one is at. Gives what it did, in the order in which
+    /// it ended.
     ///
     /// # Errors
     /// When the run cannot go on: the lake fails, the key is refused, or the run is cut into another number of shards.
-    pub async fn work(&self) -> Result<WorkerReport, EngineError> {
+    pub async fn work(&self) -> Result<Vec<PartSummary>, EngineError> {
         self.ingest.lake.check_writable().await?;
-        let mut report = WorkerReport { shards: Vec::new() };
-        let (mut watch, mut settled) = (Watch::default(), BTreeSet::new());
-        let mut waited_for = Vec::new();
-        while !self.ingest.stop.is_cancelled() {
-            let (free, waiting) = self.look(&mut watch, &mut settled).await?;
-            let (nothing_free, mut has_worked) = (free.is_empty(), false);
-            for free in free {
-                let Some(summary) = self.hold(free).await? else { continue };
-                let state = summary.state;
-                settled.insert(summary.shard_index);
-                report.shards.push(summary);
-                if matches!(state, RunState::TakenOver | RunState::UsedUp) {
-                    return Ok(report);
-                }
-                has_worked = true;
-                break;
+        let known = Known { cut: self.plan.parts(self.shard.total()), ..Known::default() };
+        let (known, did) = (Mutex::new(known), Did::default());
+        // What every part would fail at ends all that are in hand.
+        let stop = self.ingest.stop.child_token();
+        // As many as there may be files in hand: at the end of a part each file may be of another one.
+        let lanes = (0..self.ingest.hands.count()).map(|_| async {
+            let outcome = self.take_parts(&known, &did, &stop).await;
+            if outcome.is_err() {
+                stop.cancel();
             }
-            if has_worked {
-                continue;
+            outcome
+        });
+        let outcomes = futures::future::join_all(lanes).await;
+        outcomes.into_iter().collect::<Result<(), EngineError>>()?;
+        Ok(did.parts.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes parts and works on them, one after the other.
+    async fn take_parts(
+        &self,
+        known: &Mutex<Known>,
+        did: &Did,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        loop {
+            // One at a time looks, when a hand is idle.
+            let taken = self.next(&mut *known.lock().await, did, stop).await?;
+            let Some(taken) = taken else { return Ok(()) };
+            let part = taken.part;
+            let summary = self.hold(taken).await?;
+            if matches!(summary.state, RunState::TakenOver | RunState::UsedUp) {
+                did.is_enough.store(true, Ordering::Relaxed);
+            }
+            let mut parts = did.parts.lock().unwrap_or_else(PoisonError::into_inner);
+            parts.push(PartSummary { part: part.number, summary });
+        }
+    }
+
+    /// Waits for a part that this worker may have, and takes it. Nothing when there will be none.
+    async fn next(
+        &self,
+        known: &mut Known,
+        did: &Did,
+        stop: &CancellationToken,
+    ) -> Result<Option<Taken>, EngineError> {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = self.ingest.hands.idle() => {}
+            }
+            if did.is_enough.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let Look { free, waiting } = self.look(known).await?;
+            let nothing_free = free.is_empty();
+            for free in free {
+                let (part, units) = (free.part, known.cut.get(&free.part).cloned().unwrap_or_default());
+                if let Some(taken) = self.claim(free, units, stop).await? {
+                    known.settled.insert(part);
+                    return Ok(Some(taken));
+                }
             }
             if nothing_free && waiting.is_empty() {
-                break;
+                did.is_enough.store(true, Ordering::Relaxed);
+                return Ok(None);
             }
-            if waited_for != waiting {
+            if known.waited_for != waiting {
                 (self.tell)(Event::Waiting { shards: waiting.clone() });
-                waited_for = waiting;
+                known.waited_for = waiting;
             }
+            // A holder renews every third of a lease; looking twice as often, its silence is found out within one lease
+            // and one such third after it ended.
             tokio::select! {
-                () = self.ingest.stop.cancelled() => {}
-                // A holder renews every third of a lease; looking twice as often, its silence is found out within one lease
-                // and one such third after it ended.
+                () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(self.lease / 6) => {}
             }
         }
-        Ok(report)
     }
 
-    /// The shards that this worker may have, its own first, and those that others work on. Shards of which nothing more
-    /// is to be expected go into `settled`.
-    async fn look(
-        &self,
-        watch: &mut Watch,
-        settled: &mut BTreeSet<u32>,
-    ) -> Result<(Vec<Free>, Vec<u32>), EngineError> {
-        let (lake, run_id, total) = (&self.ingest.lake, &self.plan.run_id, self.shard.total());
-        let mut newest: BTreeMap<u32, u32> = BTreeMap::new();
-        for (index, other_total, token) in progress_objects(lake, run_id).await? {
-            if other_total != total {
-                let (run_id, index) = (run_id.clone(), self.shard.index());
-                return Err(EngineError::OtherShards { run_id, total: other_total, index, asked: total });
-            }
-            newest.entry(index).and_modify(|known| *known = token.max(*known)).or_insert(token);
+    /// The parts that this worker may have, its own shard's first, and what others work on. Parts of which nothing more is
+    /// to be expected are settled.
+    async fn look(&self, known: &mut Known) -> Result<Look, EngineError> {
+        let (lake, run_id, own) = (&self.ingest.lake, &self.plan.run_id, self.shard);
+        let newest = newest_tokens(lake, run_id).await?;
+        if let Some(other) = newest.keys().find(|part| part.shard.total() != own.total()) {
+            let (run_id, total) = (run_id.clone(), other.shard.total());
+            return Err(EngineError::OtherShards { run_id, total, index: own.index(), asked: own.total() });
         }
-        let (mut free, mut waiting) = (Vec::new(), Vec::new());
-        for step in 0..total {
-            let index = ((u64::from(self.shard.index()) + u64::from(step)) % u64::from(total)) as u32;
-            let Ok(shard) = Shard::new(index, total) else { continue };
-            let is_own = shard == self.shard;
-            if settled.contains(&index) {
-                continue;
-            }
-            let Some(token) = newest.get(&index).copied() else {
-                // Shards that nobody has begun are for those that will.
-                if is_own {
-                    free.push(Free { shard, token: 1, before: None });
-                }
-                continue;
-            };
-            let Some(before) = ShardProgress::read(lake, run_id, shard, token).await? else { continue };
+        let mut order: Vec<Part> =
+            known.cut.keys().copied().filter(|part| !known.settled.contains(part)).collect();
+        // Of other shards the largest parts first, and each worker begins at another shard.
+        let steps = |part: &Part| {
+            (u64::from(part.shard.index()) + u64::from(own.total()) - u64::from(own.index()))
+                % u64::from(own.total())
+        };
+        order.sort_by_key(|part| (part.shard != own, part.number, steps(part)));
+        let mut look = Look::default();
+        // A shard that nobody has begun is for the worker that will.
+        let is_begun = |part: &Part| part.shard == own || newest.keys().any(|p| p.shard == part.shard);
+        let not_begun = order.iter().filter(|part| !newest.contains_key(part) && is_begun(part));
+        look.free.extend(not_begun.map(|part| Free { part: *part, token: 1, before: None }));
+        if !look.free.is_empty() {
+            return Ok(look);
+        }
+        let begun = order.iter().filter_map(|part| Some((*part, *newest.get(part)?)));
+        let reads = begun.map(|(part, token)| async move {
+            Ok::<_, LakeError>((part, token, PartProgress::read(lake, run_id, part, token).await?))
+        });
+        let mut reads = futures::stream::iter(reads).buffered(READS);
+        while let Some(read) = reads.next().await {
+            let (part, token, Some(before)) = read? else { continue };
             let may_have = match before.summary.state {
                 RunState::Done if before.summary.failures.is_empty() => false,
-                RunState::Running if watch.is_silent(index, &before.lease, Instant::now()) => true,
+                RunState::Running if known.watch.is_silent(part, &before.lease, Instant::now()) => true,
                 RunState::Running => {
-                    waiting.push(index);
+                    look.waiting.insert(part.shard.index());
                     continue;
                 }
                 RunState::Interrupted => true,
                 // What failed another worker would fail at as well: only who is started for this shard tries again.
-                RunState::Done | RunState::UsedUp | RunState::Stopped | RunState::TakenOver => is_own,
+                RunState::Done | RunState::UsedUp | RunState::Stopped | RunState::TakenOver => {
+                    part.shard == own
+                }
             };
             match may_have {
-                true => free.push(Free { shard, token: token + 1, before: Some(before) }),
+                true => look.free.push(Free { part, token: token + 1, before: Some(before) }),
                 false => {
-                    settled.insert(index);
+                    known.settled.insert(part);
                 }
             }
         }
-        Ok((free, waiting))
+        Ok(look)
     }
 
-    /// Claims a shard and works on it. Nothing when another worker was faster.
-    async fn hold(&self, free: Free) -> Result<Option<RunSummary>, EngineError> {
-        let Free { shard, token, before } = free;
-        let lake = &self.ingest.lake;
-        let units = self.plan.shard(shard);
-        let mut done = before.as_ref().map(ShardProgress::done).unwrap_or_default();
+    /// Claims a part. Nothing when another worker was faster.
+    async fn claim(
+        &self,
+        free: Free,
+        units: Vec<usize>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Taken>, EngineError> {
+        let Free { part, token, before } = free;
+        let mut done = before.as_ref().map(PartProgress::done).unwrap_or_default();
         done.retain(|unit| *unit < self.plan.units.len());
         let mut summary = match &before {
             Some(before) => before.summary.clone(),
-            None => RunSummary::start(self.plan.run_id.clone(), shard),
+            None => RunSummary::start(self.plan.run_id.clone(), part.shard),
         };
         (summary.state, summary.files) = (RunState::Running, units.len());
         (summary.files_done, summary.files_failed) = (done.len(), 0);
         (summary.failures, summary.left, summary.ended_by) = (Vec::new(), Vec::new(), None);
         let named = |unit: &usize| (*unit, self.plan.weights[*unit], self.plan.units[*unit].file.path());
-        let work = self.ingest.stop.child_token();
+        let work = stop.child_token();
         let claim = Claim {
-            lake: lake.clone(),
-            shard,
+            lake: self.ingest.lake.clone(),
+            part,
             token,
             holder: self.holder.clone(),
             lease: self.lease,
@@ -214,6 +315,13 @@ impl Worker<'_> {
         };
         let Some(holding) = claim.take().await? else { return Ok(None) };
         let holding = Arc::new(holding);
+        let place = self.ingest.hands.place();
+        Ok(Some(Taken { part, units, token, before, done, summary, holding, work, place }))
+    }
+
+    /// Works on a part.
+    async fn hold(&self, taken: Taken) -> Result<RunSummary, EngineError> {
+        let Taken { part, units, token, before, mut done, mut summary, holding, work, place } = taken;
         let keeper = Keeper::start(&holding);
         let mut available = BTreeMap::new();
         if before.is_some() {
@@ -226,10 +334,12 @@ impl Worker<'_> {
             .map(|unit| self.plan.units[*unit].clone())
             .collect();
         let files = left.len();
-        self.ingest.progress.shard_held(before.is_some());
+        let left = self.ingest.hands.places(left);
+        drop(place);
+        self.ingest.progress.part_held(before.is_some());
         (self.tell)(match before {
-            Some(before) => Event::TakenOver { shard, from: before.lease.holder, token, files },
-            None => Event::Begun { shard, files },
+            Some(before) => Event::TakenOver { part, from: before.lease.holder, token, files },
+            None => Event::Begun { part, files },
         });
         let ingest = Ingest { holding: Some(holding.clone()), stop: work, ..self.ingest.clone() };
         let outcome = ingest.go_on(left, summary, available).await;
@@ -237,9 +347,9 @@ impl Worker<'_> {
         let mut summary = outcome?;
         if holding.is_lost() {
             summary.state = RunState::TakenOver;
-            (self.tell)(Event::Lost { shard });
+            (self.tell)(Event::Lost { part });
         }
-        Ok(Some(summary))
+        Ok(summary)
     }
 
     /// Notes the units that the lake has answers for, and gives the lines that belong into the days' reports.

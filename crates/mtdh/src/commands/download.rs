@@ -8,6 +8,7 @@ use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::partition::Shard;
 use mtdh_engine::check::CheckPlan;
 use mtdh_engine::check::lake::now_us;
+use mtdh_engine::hands::Hands;
 use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::ensure_instruments;
 use mtdh_engine::plan::{Plan, Refetch, Skip};
@@ -119,7 +120,7 @@ pub fn ingest(
     Ok(Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        workers: args.max_workers,
+        hands: Hands::new(args.max_workers),
         progress,
         stop: session.stop.clone(),
         checks: row_checks(&args.row_checks)?.map(Arc::new),

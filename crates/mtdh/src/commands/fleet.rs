@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mtdh_engine::fleet::monitor::{RunReport, left, look};
 use mtdh_engine::fleet::saved_plan::SavedPlan;
-use mtdh_engine::fleet::worker::{Event, Worker, WorkerReport};
+use mtdh_engine::fleet::worker::{Event, PartSummary, Worker};
 use mtdh_engine::progress::Progress;
 use mtdh_engine::run::new_run_id;
 use serde::Serialize;
@@ -62,32 +62,34 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     let report = worker.work().await;
     drop((bar, metrics));
     let report = report?;
-    let mut rows = Rows::new(&["shard", "state", "files", "files_done", "files_failed", "rows", "bytes"]);
-    rows.rows.extend(report.shards.iter().map(|shard| {
+    let mut rows =
+        Rows::new(&["shard", "part", "state", "files", "files_done", "files_failed", "rows", "bytes"]);
+    rows.rows.extend(report.iter().map(|PartSummary { part, summary }| {
         vec![
-            shard.shard_index.to_string(),
-            shard.state.name().to_owned(),
-            shard.files.to_string(),
-            shard.files_done.to_string(),
-            shard.files_failed.to_string(),
-            shard.rows.to_string(),
-            shard.bytes.to_string(),
+            summary.shard_index.to_string(),
+            part.to_string(),
+            summary.state.name().to_owned(),
+            summary.files.to_string(),
+            summary.files_done.to_string(),
+            summary.files_failed.to_string(),
+            summary.rows.to_string(),
+            summary.bytes.to_string(),
         ]
     }));
-    print(session.format, &rows, &report.shards)?;
-    report.shards.iter().for_each(download::note_run);
-    if report.shards.is_empty() && !session.stop.is_cancelled() {
+    print(session.format, &rows, &report)?;
+    report.iter().for_each(|part| download::note_run(&part.summary));
+    if report.is_empty() && !session.stop.is_cancelled() {
         note(&format!("nothing is left of shard {} of {}", shard.index(), shard.total()));
     }
     Ok(outcome(&session, &report))
 }
 
-fn outcome(session: &Session<'_>, report: &WorkerReport) -> Outcome {
+fn outcome(session: &Session<'_>, report: &[PartSummary]) -> Outcome {
     match () {
         () if session.stop.is_cancelled() => Outcome::Interrupted,
-        () if report.shards.iter().any(|shard| shard.is_used_up()) => Outcome::UsedUp,
-        () if !report.shards.iter().all(|shard| shard.is_clean()) => Outcome::NotClean,
-        () if report.shards.iter().any(|shard| shard.has_errors()) => Outcome::Unsound,
+        () if report.iter().any(|part| part.summary.is_used_up()) => Outcome::UsedUp,
+        () if !report.iter().all(|part| part.summary.is_clean()) => Outcome::NotClean,
+        () if report.iter().any(|part| part.summary.has_errors()) => Outcome::Unsound,
         () => Outcome::Clean,
     }
 }
@@ -102,17 +104,10 @@ fn holder() -> String {
 
 fn tell(event: Event) {
     match event {
-        Event::Begun { shard, files } => {
+        Event::Begun { part, files } => note(&format!("{part}: {}", many(files as u64, "file"))),
+        Event::TakenOver { part, from, token, files } => {
             let files = many(files as u64, "file");
-            note(&format!("shard {} of {}: {files}", shard.index(), shard.total()));
-        }
-        Event::TakenOver { shard, from, token, files } => {
-            let files = many(files as u64, "file");
-            note(&format!(
-                "shard {} of {} is taken over from {from}, as holder {token}: {files} left",
-                shard.index(),
-                shard.total()
-            ));
+            note(&format!("{part} is taken over from {from}, as holder {token}: {files} left"));
         }
         Event::Waiting { shards } => {
             let shards: Vec<String> = shards.iter().map(u32::to_string).collect();
@@ -121,10 +116,8 @@ fn tell(event: Event) {
                 shards.join(", ")
             ));
         }
-        Event::Lost { shard } => note(&format!(
-            "shard {} of {} was taken over by another worker while this one kept silent: stopping, and publishing nothing more of it",
-            shard.index(),
-            shard.total()
+        Event::Lost { part } => note(&format!(
+            "{part} was taken over by another worker while this one kept silent: publishing nothing more of it, and taking no other"
         )),
     }
 }
@@ -148,13 +141,24 @@ pub async fn monitor(session: &Session<'_>, args: MonitorArgs) -> Result<Outcome
 
 fn report_rows(report: &RunReport) -> Rows {
     let mut rows = Rows::new(&[
-        "shard", "state", "holders", "files", "done", "failed", "share", "rows", "bytes", "silent_s",
+        "shard",
+        "state",
+        "workers",
+        "takeovers",
+        "files",
+        "done",
+        "failed",
+        "share",
+        "rows",
+        "bytes",
+        "silent_s",
     ]);
     rows.rows.extend(report.shards.iter().map(|shard| {
         vec![
             shard.index.to_string(),
             shard.state.to_owned(),
-            shard.holders.to_string(),
+            shard.holders.len().to_string(),
+            shard.takeovers.to_string(),
             shard.files.to_string(),
             shard.files_done.to_string(),
             shard.files_failed.to_string(),
@@ -196,7 +200,7 @@ fn note_report(report: &RunReport) {
         note(&format!("{} kept silent for longer than the lease", many(report.dead_shards as u64, "shard")));
     }
     if report.taken_over_shards > 0 {
-        note(&format!("{} had more than one holder", many(report.taken_over_shards as u64, "shard")));
+        note(&format!("of {} a part was taken over", many(report.taken_over_shards as u64, "shard")));
     }
 }
 

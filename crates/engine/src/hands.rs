@@ -1,0 +1,122 @@
+//! How many files one process has in hand, over all parts of a plan that it works on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// A process's hands: a file takes one, from its request until its objects are published.
+#[derive(Clone, Debug)]
+pub struct Hands {
+    count: usize,
+    permits: Arc<Semaphore>,
+    use_: Arc<watch::Sender<Use>>,
+    is_proved: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Use {
+    /// Files that wait for a hand.
+    waiting: usize,
+    /// Files in hand.
+    held: usize,
+}
+
+/// A file that waits for a hand, or has one; dropped, it does neither.
+#[derive(Debug)]
+pub(crate) struct Place {
+    hands: Hands,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Hands {
+    /// So many hands, at least one.
+    pub fn new(count: usize) -> Hands {
+        let count = count.max(1);
+        let use_ = watch::Sender::new(Use::default());
+        let permits = Arc::new(Semaphore::new(count));
+        Hands { count, permits, use_: Arc::new(use_), is_proved: Arc::default() }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether a file has been answered, so that others need not wait for what the first one brings to light.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.is_proved.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn prove(&self) {
+        self.is_proved.store(true, Ordering::Relaxed);
+    }
+
+    /// A place in the queue for a hand.
+    pub(crate) fn place(&self) -> Place {
+        self.use_.send_modify(|now| now.waiting += 1);
+        Place { hands: self.clone(), permit: None }
+    }
+
+    /// A place for each of these.
+    pub(crate) fn places<T>(&self, items: Vec<T>) -> Vec<(T, Place)> {
+        items.into_iter().map(|item| (item, self.place())).collect()
+    }
+
+    /// Waits until a hand is free and no file waits for it.
+    pub(crate) async fn idle(&self) {
+        let mut changes = self.use_.subscribe();
+        let is_idle = changes.wait_for(|now| now.waiting == 0 && now.held < self.count).await;
+        is_idle.expect("the sender lives as long as `self`");
+    }
+}
+
+impl Place {
+    /// Waits for a hand; it is free again when this is dropped.
+    pub(crate) async fn take(&mut self) {
+        self.permit = self.hands.permits.clone().acquire_owned().await.ok();
+        self.hands.use_.send_modify(|now| {
+            now.waiting -= 1;
+            now.held += 1;
+        });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let held = self.permit.take().is_some();
+        self.hands.use_.send_modify(|now| match held {
+            true => now.held -= 1,
+            false => now.waiting -= 1,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn hands_are_idle_when_no_file_waits_and_one_is_free() {
+        let hands = Hands::new(2);
+        let is_idle = || hands.idle().now_or_never().is_some();
+        assert!(is_idle());
+        let mut places: Vec<Place> = (0..3).map(|_| hands.place()).collect();
+        assert!(!is_idle(), "files wait");
+        places[0].take().await;
+        places[1].take().await;
+        assert!(places[2].take().now_or_never().is_none(), "two hands hold two files");
+        drop(places.remove(0));
+        assert!(!is_idle(), "one file waits for the free hand");
+        places[1].take().await;
+        assert!(!is_idle(), "both are full");
+        drop(places.remove(0));
+        assert!(is_idle());
+        places.push(hands.place());
+        assert!(!is_idle());
+        drop(places);
+        assert!(is_idle(), "what was given up waits no longer");
+    }
+}
