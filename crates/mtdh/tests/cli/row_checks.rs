@@ -113,3 +113,21 @@ fn a_groups_file_is_checked_by_instrument() {
     assert_eq!(counts(&summary["row_checks"]["findings"], "info"), info.count() as u64);
     assert_eq!(of_rows(&summary["row_checks"]["listed"]), of_rows(&document["findings"]));
 }
+
+#[test]
+fn workers_of_a_run_check_too_and_are_not_started_again_for_it() {
+    let stage = Stage::new();
+    with_faults(&stage);
+    let words = format!(
+        "--start-date {DAY} --instruments {KEY} --data-types trades,book_snapshot_5 --source vendor --lake lake"
+    );
+    stage.expect(0, &format!("plan --save r {words}"));
+    let run = stage.expect(
+        0,
+        "download --run r --shard-index 0 --total-shards 1 --source vendor --lake lake --check --format json",
+    );
+    let parts = json(&run.stdout);
+    let found = |part: &Value| part["row_checks"]["findings"]["error"].as_u64().unwrap_or_default();
+    assert!(parts.as_array().unwrap().iter().map(found).sum::<u64>() > 0, "{parts}");
+    assert!(run.stderr.contains("error: arrival_clock"), "{}", run.stderr);
+}
