@@ -2,6 +2,7 @@
 
 use mtdh_core::candle::{CandleBuilder, Fill, Side, Timeframe, Trade};
 use mtdh_core::check::bars::{Bar, Candles, Field, Fold, Series};
+use mtdh_core::check::finding::moment;
 use mtdh_core::check::{Found, Run, Settings, Severity};
 
 use super::{check, count, day};
@@ -261,4 +262,5 @@ fn filling_is_what_the_object_says() {
     series.bars.drain(40..43);
     let found = run("candle_fill", &Candles::Alone(&series));
     assert_eq!((count(&found), found[0].range_us), (3, Some((first, first + 3 * MINUTE))));
+    assert!(found[0].examples[0].starts_with(&format!("1m {}", moment(first))), "{found:?}");
 }
