@@ -220,22 +220,19 @@ impl Ingest {
                     }
                     Some(Err(error)) if error.is_interruption() => continue,
                     Some(Err(error)) => match fatal(error, summary) {
-                        Ok(error) => match unit.parts() {
-                            parts if parts.is_empty() || error.lake().is_some() => {
-                                note_failure(&unit, &error, summary, &self.progress);
-                            }
-                            // The members' own files can answer what the group's did not.
-                            parts => {
-                                tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
-                                summary.files += parts.len();
-                                summary.groups_not_used += 1;
-                                left.extend(parts.iter().map(|part| part.file.path()));
-                                replaced.by(&unit, parts.len());
-                                self.progress.expect_files(parts.len());
-                                waiting.extend(self.hands.places(parts));
-                                self.progress.file_done();
-                            }
-                        },
+                        // The members' own files can answer what the group's did not.
+                        Ok(error) if unit.has_single_files() && error.lake().is_none() => {
+                            tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
+                            let singles = unit.single_files();
+                            summary.files += singles.len();
+                            summary.groups_not_used += 1;
+                            left.extend(singles.iter().map(|single| single.file.path()));
+                            replaced.by(&unit, singles.len());
+                            self.progress.expect_files(singles.len());
+                            waiting.extend(self.hands.places(singles));
+                            self.progress.file_done();
+                        }
+                        Ok(error) => note_failure(&unit, &error, summary, &self.progress),
                         Err(cause) => {
                             // Files in hand end by themselves, and what they publish is noted. What was promised to them of
                             // the budget they may use; when all would fail, they are given back.
@@ -340,7 +337,7 @@ impl Ingest {
             Ok(())
         };
         let spooled = match answer {
-            Answer::Absent { reason } if !unit.parts().is_empty() => {
+            Answer::Absent { reason } if unit.has_single_files() => {
                 return Err(UnitError::NoGroup(reason));
             }
             Answer::Absent { reason } => {
@@ -450,13 +447,13 @@ fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progre
 struct Replaced(BTreeMap<String, usize>);
 
 impl Replaced {
-    fn by(&mut self, group: &Unit, parts: usize) {
-        self.0.insert(group.file.path(), parts);
+    fn by(&mut self, group: &Unit, singles: usize) {
+        self.0.insert(group.file.path(), singles);
     }
 
     /// The group's file, when the last of those that replace it is done.
-    fn answered(&mut self, part: &Unit) -> Option<String> {
-        let group = groups::group_of(part)?.path();
+    fn answered(&mut self, single: &Unit) -> Option<String> {
+        let group = groups::group_of(single)?.path();
         let left = self.0.get_mut(&group)?;
         *left -= 1;
         (*left == 0).then_some(group)

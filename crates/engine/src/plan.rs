@@ -95,17 +95,22 @@ fn symbol_in_files(instrument: &Instrument) -> String {
 
 impl Unit {
     /// The file of each member's own, in place of the group's; nothing for data types that have no other.
-    pub(crate) fn parts(&self) -> Vec<Unit> {
-        if !self.is_group || self.file.data_type.only_grouped() {
+    pub(crate) fn single_files(&self) -> Vec<Unit> {
+        if !self.has_single_files() {
             return Vec::new();
         }
-        let part = |member: &Member| Unit {
+        let single = |member: &Member| Unit {
             file: VendorFile { symbol: member.symbol.clone(), ..self.file.clone() },
             members: vec![member.clone()],
             is_group: false,
             known: Arc::default(),
         };
-        self.members.iter().map(part).collect()
+        self.members.iter().map(single).collect()
+    }
+
+    /// Whether the members of a group have files of their own.
+    pub(crate) fn has_single_files(&self) -> bool {
+        self.is_group && !self.file.data_type.only_grouped()
     }
 }
 

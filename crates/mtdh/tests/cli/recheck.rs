@@ -51,3 +51,25 @@ fn a_file_of_which_the_vendor_gives_no_answer_is_not_called_unchanged() {
     let gone = stage.expect(1, &format!("validate --start-date {DAY} {WHAT} --deep --recheck"));
     assert!(gone.stderr.contains("the vendor no longer has it"), "{}", gone.stderr);
 }
+
+/// Two instruments of a group's file are stored, the vendor issues it anew, and the others are stored from that: only of
+/// the two the vendor has something else now.
+#[test]
+fn of_a_groups_file_in_two_versions_the_older_one_is_named_with_its_partitions() {
+    let stage = Stage::new();
+    let options =
+        format!("--start-date {DAY} --venues DERIBIT --instrument-types OPTION --data-types options_chain");
+    stage.expect(0, &format!("download {options} --max-instruments 2"));
+    stage.sim.reissue("deribit", DataType::OptionsChain, DAY.parse().unwrap(), "OPTIONS");
+    stage.expect(0, &format!("download {options}"));
+    let run = stage.expect(1, &format!("validate {options} --deep --recheck --format json"));
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let recheck = &report["recheck"];
+    assert_eq!(recheck["files"], 2, "{recheck}");
+    let reissued = recheck["reissued"].as_array().unwrap();
+    assert_eq!(reissued.len(), 1, "{recheck}");
+    assert_eq!(reissued[0]["file"], "deribit/options_chain/2024/03/01/OPTIONS.csv.gz");
+    assert_eq!(reissued[0]["partitions"].as_array().unwrap().len(), 2, "{recheck}");
+    stage.expect(0, &format!("download {options} --max-instruments 2 --force"));
+    stage.expect(0, &format!("validate {options} --deep --recheck"));
+}
