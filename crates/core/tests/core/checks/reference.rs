@@ -96,6 +96,9 @@ fn what_is_on_one_side_only_is_found_on_either() {
     let mut fewer = ours.clone();
     fewer.bars.drain(10..13);
     assert_eq!(counts(&fewer, &theirs), [0, 0, 3], "we lack candles");
+    let found = run("reference_coverage", &Candles::Reference(&fewer, &theirs, span()));
+    let (first, last) = (ours.bars[10].start, ours.bars[12].start);
+    assert_eq!(found[0].range_us, Some((first, last + MINUTE)), "to the end of the last one");
     assert_eq!(counts(&ours, &fewer), [0, 0, 3], "the reference lacks klines");
     // Trades here, and a kline that says there were none.
     let mut idle = theirs.clone();
