@@ -19,9 +19,10 @@ pub mod columns;
 pub mod decimal;
 mod delays;
 pub mod facts;
+mod frame;
 pub mod timeframe;
 
-pub use builder::{CandleBuilder, Fill, Trades};
+pub use builder::{CandleBuilder, Fill, Trades, Unfinished};
 pub use columns::{COLUMNS, Column, Get};
 pub use decimal::NotANumber;
 pub use facts::CandleFacts;

@@ -39,7 +39,7 @@ fn arrow_type(get: Get) -> ArrowType {
 }
 
 /// Candles that are kept until they are encoded together.
-const BATCH_ROWS: usize = 4_096;
+const BATCH_ROWS: usize = 512;
 
 /// Writes the candles of one object.
 pub struct CandleWriter<W: Write + Send> {
@@ -114,6 +114,9 @@ fn array(get: Get, candles: &[Candle]) -> ArrayRef {
     }
 }
 
+/// Without dictionaries of numbers: hardly two candles have the same.
 fn properties() -> WriterProperties {
-    base_properties().set_compression(Compression::SNAPPY).build()
+    let properties = base_properties().set_compression(Compression::SNAPPY);
+    let plain = COLUMNS.iter().fold(properties, |p, c| p.set_column_dictionary_enabled(c.name.into(), false));
+    plain.build()
 }

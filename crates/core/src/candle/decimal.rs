@@ -39,6 +39,27 @@ pub(crate) fn units(value: f64, scale: u32) -> Option<i64> {
     (whole as f64 / power == value && whole.abs() < SAFE).then_some(whole)
 }
 
+/// Scales that [`units`] knows: below this.
+pub(crate) const SCALES: u32 = POWERS.len() as u32;
+
+/// All of `values` in units of `10^-scale`, as [`units`] has each. False: one of them is none, and what is in `units` means
+/// nothing.
+pub(crate) fn all_units(values: &[f64], scale: u32, units: &mut [i64]) -> bool {
+    let Some(power) = POWERS.get(scale as usize) else { return false };
+    // A scale that does not fit is seldom tried to the end; within a chunk the processor does several at once.
+    values.chunks(32).zip(units.chunks_mut(32)).all(|(values, units)| {
+        let mut fit = true;
+        for (value, units) in values.iter().zip(units) {
+            let shifted = value * power;
+            let rounded = shifted + ROUNDER;
+            let whole = rounded - ROUNDER;
+            *units = (rounded.to_bits() as i64).wrapping_sub(ROUNDER.to_bits() as i64);
+            fit &= (shifted.abs() < SAFE as f64) & (whole.abs() < SAFE as f64) & (whole / power == *value);
+        }
+        fit
+    })
+}
+
 /// A decimal number: `digits × 10^-scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal {
@@ -130,6 +151,9 @@ impl Sum {
 
     /// Adds another sum.
     pub fn merge(&mut self, other: &Sum) {
+        if self.scale == other.scale && other.spill.is_none() {
+            return self.add_units(other.small);
+        }
         self.refine(other.scale);
         let mut other = other.clone();
         other.refine(self.scale);
@@ -173,6 +197,7 @@ impl Sum {
                     (_, 0) => return None,
                     // Both are exact, so that the division rounds once.
                     (n, d) if n <= EXACT && d <= EXACT => n as f64 / d as f64,
+                    (n, d) if d <= u64::MAX.into() => nearest_of_small(n, d),
                     (n, d) => nearest(&BigUint::from(n), &BigUint::from(d)),
                 };
                 return Some(if negative { -size } else { size });
@@ -208,6 +233,18 @@ impl FromIterator<Decimal> for Sum {
 
 fn ten_to(steps: u32) -> BigInt {
     BigInt::from(10).pow(steps)
+}
+
+/// The float nearest to `n / d`, ties to even. Neither is zero, and `d` is below 2^64.
+fn nearest_of_small(n: u128, d: u128) -> f64 {
+    if n == 0 {
+        return 0.0;
+    }
+    // A quotient of 64 bits or more: what lies below those of a float only breaks ties.
+    let shift = n.leading_zeros();
+    let n = n << shift;
+    let is_inexact = !n.is_multiple_of(d);
+    ((n / d) | u128::from(is_inexact)) as f64 * 2_f64.powi(-(shift as i32))
 }
 
 /// The float nearest to `n / d`, ties to even. `d` is not zero. (Below 1e-300 it may be off by the last bit.)
@@ -301,6 +338,41 @@ mod tests {
             let sum = sum(&texts.iter().map(String::as_str).collect::<Vec<_>>());
             let whole: i128 = numbers.iter().map(|(n, scale)| i128::from(*n) * 10_i128.pow(12 - scale)).sum();
             prop_assert_eq!(sum.value(), format!("{whole}e-12").parse::<f64>().unwrap());
+        }
+
+        #[test]
+        fn small_quotients_are_those_of_large_ones(n in any::<u128>(), right in 0_u32..128, d in 1_u64.., low in 0_u32..64) {
+            let (n, d) = (n >> right, u128::from((d >> low).max(1)));
+            prop_assert_eq!(nearest_of_small(n, d), nearest(&n.into(), &d.into()));
+            // Near the middle of two floats.
+            let n = (n >> 74 | 1 << 53) * 2 + 1;
+            for n in [n, n - 1, n + 1].map(|n| n.checked_mul(d)).into_iter().flatten() {
+                for n in [n, n + 1, n - 1] {
+                    prop_assert_eq!(nearest_of_small(n, d), nearest(&n.into(), &d.into()));
+                }
+            }
+        }
+
+        #[test]
+        fn many_in_units_are_each_in_units(
+            numbers in proptest::collection::vec(
+                prop_oneof![
+                    (-1_000_000_i64..1_000_000, 0_u32..6).prop_map(|(n, scale)| n as f64 / POWERS[scale as usize]),
+                    (-2_000_000_000_000_000_i64..2_000_000_000_000_000).prop_map(|n| n as f64),
+                    any::<f64>(),
+                    Just(-0.0),
+                    Just(999_999_999_999_999.9),
+                ], 0..100),
+            scale in 0..SCALES,
+        ) {
+            // Of those that are all in units too, which many at random seldom are.
+            let good: Vec<f64> = numbers.iter().copied().filter(|n| units(*n, scale).is_some()).collect();
+            for numbers in [numbers, good] {
+                let expected: Option<Vec<i64>> = numbers.iter().map(|n| units(*n, scale)).collect();
+                let mut found = vec![0; numbers.len()];
+                let fit = all_units(&numbers, scale, &mut found);
+                prop_assert_eq!(fit.then_some(found), expected);
+            }
         }
 
         #[test]

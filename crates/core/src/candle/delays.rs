@@ -1,214 +1,233 @@
 //! Delays of ticks, and their exact median without sorting them.
 //!
-//! An interval's delays are counted in bins that grow with the delay; the counts of long intervals are those of the short
-//! ones in them, added. Only the delays of the median's bin are then looked at one by one. Each delay is kept once, for
-//! all timeframes, in four bytes.
+//! Each delay is kept once, for all timeframes, in four bytes. Those of a cell are put in order by bins that grow with
+//! the delay. The bins' counts, added up over the cells of an interval, tell in which bin the median lies, and only the
+//! delays of that bin are looked at.
+
+use std::ops::RangeInclusive;
 
 /// Delays of the trades of one interval, microseconds, in any order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delays {
+    /// What is known of them; null: there are none.
+    pub spread: Option<Spread>,
     /// Those below 2^31 µs, 36 minutes: nearly all.
-    narrow: Vec<i32>,
+    ordered: Ordered,
+    /// The same, not in order, or not yet.
+    loose: Vec<i32>,
     wide: Vec<i64>,
-}
-
-impl Delays {
-    #[inline]
-    pub fn push(&mut self, delay: i64) {
-        match i32::try_from(delay) {
-            Ok(narrow) => self.narrow.push(narrow),
-            Err(_) => self.wide.push(delay),
-        }
-    }
-
-    pub fn append(&mut self, mut other: Delays) {
-        self.narrow.append(&mut other.narrow);
-        self.wide.append(&mut other.wide);
-    }
 }
 
 /// What is known of an interval's delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spread {
-    pub count: u64,
     pub min: i64,
     pub max: i64,
     pub sum: i128,
 }
 
 impl Spread {
-    /// Of one interval's delays; null: there are none.
-    pub fn of(delays: &Delays) -> Option<Spread> {
-        let (mut min, mut max, mut sum) = (i32::MAX, i32::MIN, 0_i64);
-        for delay in &delays.narrow {
-            (min, max, sum) = (min.min(*delay), max.max(*delay), sum + i64::from(*delay));
-        }
-        let narrow = (!delays.narrow.is_empty()).then(|| Spread {
-            count: delays.narrow.len() as u64,
-            min: min.into(),
-            max: max.into(),
-            sum: sum.into(),
-        });
-        let wide = delays.wide.iter().map(|d| Spread { count: 1, min: *d, max: *d, sum: (*d).into() });
-        narrow.into_iter().chain(wide).reduce(Spread::with)
+    fn with(self, other: Spread) -> Spread {
+        Spread { min: self.min.min(other.min), max: self.max.max(other.max), sum: self.sum + other.sum }
     }
 
-    pub fn with(self, other: Spread) -> Spread {
-        Spread {
-            count: self.count + other.count,
-            min: self.min.min(other.min),
-            max: self.max.max(other.max),
-            sum: self.sum + other.sum,
-        }
+    /// The bins of the least and the greatest of those that are narrow.
+    fn bins(&self) -> (usize, usize) {
+        let narrow = |delay: i64| delay.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+        (bin(narrow(self.min)), bin(narrow(self.max)))
     }
 }
 
-/// Bins within each power of two.
-const STEPS: u32 = 7;
-/// Bins of the delays from 0 up; as many are of those below.
-const HALF: usize = (32 - STEPS as usize) << STEPS;
-/// Beyond the narrow ones, at either end.
-const BINS: usize = 2 * HALF + 2;
+/// Bins of each power of two.
+const STEPS: f32 = 16.0;
+/// Bits of a float behind those that tell its bin, which are all but the fraction's and the first four of that.
+const BELOW: u32 = f32::MANTISSA_DIGITS - 1 - 4;
+/// The bin of no delay.
+const ZERO: usize = 432;
+/// Bins in all.
+const BINS: usize = 2 * ZERO + 1;
 
-/// Greater delays never have smaller bins.
+/// Greater delays never have smaller bins. The bins of the smallest have one delay each, all others a 16th of a power of two.
 #[inline]
 fn bin(delay: i32) -> usize {
-    let size = if delay < 0 { !delay } else { delay } as u32;
-    let power = (31 - (size | ((1 << STEPS) - 1)).leading_zeros()).saturating_sub(STEPS - 1);
-    // Below 2^STEPS each delay has its own bin.
-    let place = match size >> STEPS {
-        0 => size as usize,
-        _ => ((power as usize) << STEPS) + ((size >> (power - 1)) as usize & ((1 << STEPS) - 1)),
-    };
-    if delay < 0 { HALF - place } else { HALF + 1 + place }
+    // A float's first bits are those of its logarithm.
+    let size = (delay as f32).abs() + STEPS;
+    let place = ((size.to_bits() - STEPS.to_bits()) >> BELOW) as usize;
+    if delay < 0 { ZERO - place } else { ZERO + place }
 }
 
-fn wide_bin(delay: i64) -> usize {
-    if delay < 0 { 0 } else { BINS - 1 }
+/// Delays in the order of their bins.
+#[derive(Clone, Debug, Default)]
+struct Ordered {
+    first_bin: usize,
+    /// Where each bin begins, from the first one on, and where the last one ends. Empty, as are the delays: there are none.
+    starts: Vec<u32>,
+    delays: Vec<i32>,
 }
 
-/// How many delays each bin has.
-#[derive(Clone, Debug)]
-pub(crate) struct Counts {
-    bins: Box<[u32]>,
-    /// The first and the last bin that may hold any.
-    used: (usize, usize),
-}
-
-impl Default for Counts {
-    fn default() -> Counts {
-        Counts { bins: vec![0; BINS].into(), used: (BINS, 0) }
-    }
-}
-
-impl Counts {
-    /// Adds an interval's delays, whose spread is known.
-    pub fn count(&mut self, delays: &Delays, spread: Option<Spread>) {
-        let Some(spread) = spread else { return };
-        let end = |delay: i64| i32::try_from(delay).map_or_else(|_| wide_bin(delay), bin);
-        self.used = (self.used.0.min(end(spread.min)), self.used.1.max(end(spread.max)));
-        delays.narrow.iter().for_each(|delay| self.bins[bin(*delay)] += 1);
-        delays.wide.iter().for_each(|delay| self.bins[wide_bin(*delay)] += 1);
-    }
-
-    /// Adds the counts of an interval within this one.
-    pub fn add(&mut self, other: &Counts) {
-        let (first, last) = other.used;
-        if first <= last {
-            let theirs = &other.bins[first..=last];
-            self.bins[first..=last].iter_mut().zip(theirs).for_each(|(own, more)| *own += more);
-            self.used = (self.used.0.min(first), self.used.1.max(last));
-        }
-    }
-
-    /// Back to nothing.
-    pub fn clear(&mut self) {
-        let (first, last) = self.used;
-        if first <= last {
-            self.bins[first..=last].fill(0);
-        }
-        self.used = (BINS, 0);
-    }
-
-    /// The median of the delays that were counted, doubled so that it is whole: the middle one twice, or the sum of
-    /// the two in the middle. `delays` are the same delays, in any number of pieces.
-    pub fn doubled_median<'a>(&self, delays: impl Iterator<Item = &'a Delays> + Clone) -> Option<i128> {
-        let count: u64 = self.used_bins().map(|(_, count)| u64::from(count)).sum();
-        let ranks = [count.checked_sub(1)? / 2, count / 2];
-        let (lower, before) = self.bin_of(ranks[0])?;
-        let mut inside = in_bin(lower, delays.clone());
-        let first = ranked(&mut inside, ranks[0] - before)?;
-        if ranks[0] == ranks[1] {
-            return Some(i128::from(first) * 2);
-        }
-        let (upper, before) = self.bin_of(ranks[1])?;
-        if upper != lower {
-            inside = in_bin(upper, delays);
-        }
-        Some(i128::from(first) + i128::from(ranked(&mut inside, ranks[1] - before)?))
-    }
-
-    fn used_bins(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
-        (self.used.0..=self.used.1).filter_map(|at| Some((at, *self.bins.get(at)?)))
-    }
-
-    /// The bin of the delay that has `rank` others before it, and how many lie in the bins before that.
-    fn bin_of(&self, rank: u64) -> Option<(usize, u64)> {
+impl Ordered {
+    /// Of delays that lie in the bins from the first to the last.
+    fn of(delays: &[i32], (first, last): (usize, usize)) -> Ordered {
+        let bins: Vec<u16> = delays.iter().map(|delay| bin(*delay) as u16).collect();
+        // As large as a bin's number may be, so that none needs to be checked.
+        let mut next = [0_u32; BINS.next_power_of_two()];
+        let place = |bin: u16| usize::from(bin) % BINS.next_power_of_two();
+        bins.iter().for_each(|bin| next[place(*bin)] += 1);
+        let mut starts = Vec::with_capacity(last - first + 2);
         let mut before = 0;
-        for (at, count) in self.used_bins() {
-            if rank < before + u64::from(count) {
-                return Some((at, before));
-            }
-            before += u64::from(count);
+        for next in &mut next[first..=last] {
+            starts.push(before);
+            (*next, before) = (before, before + *next);
         }
-        None
+        starts.push(before);
+        let mut ordered = vec![0; delays.len()];
+        for (delay, bin) in delays.iter().zip(bins) {
+            let next = &mut next[place(bin)];
+            ordered[*next as usize] = *delay;
+            *next += 1;
+        }
+        Ordered { first_bin: first, starts, delays: ordered }
+    }
+
+    /// How many delays the bins have, from the first one on.
+    fn counts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.starts.windows(2).map(|pair| pair[1] - pair[0])
+    }
+
+    /// The delays of some bins.
+    fn within(&self, bins: RangeInclusive<usize>) -> &[i32] {
+        let Some(last) = self.starts.len().checked_sub(1) else { return &[] };
+        let start = |bin: usize| self.starts[bin.saturating_sub(self.first_bin).min(last)] as usize;
+        &self.delays[start(*bins.start())..start(bins.end() + 1)]
     }
 }
 
-fn ranked(delays: &mut [i64], place: u64) -> Option<i64> {
-    let place = place as usize;
-    (place < delays.len()).then(|| *delays.select_nth_unstable(place).1)
+impl Delays {
+    /// Adds those of trades, of which there are some.
+    pub fn extend(&mut self, timestamps: &[i64], arrivals: &[i64]) {
+        let before = self.loose.len();
+        // In a form of which the processor does several at once; not 0: one of them is wide, or beyond 64 bits.
+        let mut wide = 0;
+        self.loose.extend(timestamps.iter().zip(arrivals).map(|(timestamp, arrival)| {
+            let delay = arrival.wrapping_sub(*timestamp);
+            let is_beyond = (arrival ^ timestamp) & (arrival ^ delay);
+            wide |= (is_beyond as u64 >> 63) | (delay.wrapping_add(1 << 31) as u64 >> 32);
+            delay as i32
+        }));
+        if wide == 0 {
+            let (mut min, mut max, mut sum) = (i32::MAX, i32::MIN, 0_i64);
+            for delay in &self.loose[before..] {
+                (min, max, sum) = (min.min(*delay), max.max(*delay), sum + i64::from(*delay));
+            }
+            self.spread_to(Spread { min: min.into(), max: max.into(), sum: sum.into() });
+        } else {
+            self.loose.truncate(before);
+            let rows = timestamps.iter().zip(arrivals);
+            rows.for_each(|(timestamp, arrival)| self.push(arrival.saturating_sub(*timestamp)));
+        }
+    }
+
+    fn push(&mut self, delay: i64) {
+        match i32::try_from(delay) {
+            Ok(narrow) => self.loose.push(narrow),
+            Err(_) => self.wide.push(delay),
+        }
+        self.spread_to(Spread { min: delay, max: delay, sum: delay.into() });
+    }
+
+    /// Says what is known of delays that are added, or kept elsewhere.
+    pub fn spread_to(&mut self, more: Spread) {
+        self.spread = Some(self.spread.map_or(more, |own| own.with(more)));
+    }
+
+    /// Puts those that came so far in order, where it is worth it. More may come.
+    pub fn order(&mut self) {
+        const MANY: usize = 256;
+        let Some((first, last)) = self.spread.map(|spread| spread.bins()) else { return };
+        // Not for a few that came late. Bins that have less than one each take more than they save.
+        let count = self.loose.len();
+        if count >= MANY.max(self.ordered.delays.len()) && count > last - first {
+            let mut delays = std::mem::take(&mut self.loose);
+            delays.append(&mut self.ordered.delays);
+            self.ordered = Ordered::of(&delays, (first, last));
+        }
+    }
+
+    /// Adds others, but for what is known of them.
+    pub fn append(&mut self, mut other: Delays) {
+        self.loose.append(&mut other.ordered.delays);
+        self.loose.append(&mut other.loose);
+        self.wide.append(&mut other.wide);
+    }
+
+    fn narrow(&self) -> usize {
+        self.ordered.delays.len() + self.loose.len()
+    }
 }
 
-/// The delays of a bin.
-fn in_bin<'a>(at: usize, delays: impl Iterator<Item = &'a Delays>) -> Vec<i64> {
-    let mut inside = Vec::new();
-    if at == 0 || at == BINS - 1 {
-        delays.for_each(|piece| inside.extend(piece.wide.iter().filter(|delay| wide_bin(**delay) == at)));
-        return inside;
+/// The median of delays, whose spread is known, doubled so that it is whole: the one in the middle twice, or the sum of
+/// the two in the middle; null: there are none.
+pub(crate) fn doubled_median<'a>(
+    delays: impl Iterator<Item = &'a Delays> + Clone,
+    spread: Spread,
+) -> Option<i128> {
+    let narrow: usize = delays.clone().map(Delays::narrow).sum();
+    let (mut early, mut late) = (Vec::new(), Vec::new());
+    for delay in delays.clone().flat_map(|piece| &piece.wide) {
+        if *delay < 0 { early.push(*delay) } else { late.push(*delay) }
     }
-    let (first, last) = bounds(at);
-    let width = last.wrapping_sub(first) as u32;
-    let is_inside = |delay: &i32| delay.wrapping_sub(first) as u32 <= width;
+    let count = early.len() + narrow + late.len();
+    let ranks = [count.checked_sub(1)? / 2, count / 2];
+    // The wide ones lie at either end.
+    let mut at: [Option<i128>; 2] = ranks.map(|rank| match rank {
+        rank if rank < early.len() => Some((*early.select_nth_unstable(rank).1).into()),
+        rank if rank < early.len() + narrow => None,
+        rank => Some((*late.select_nth_unstable(rank - early.len() - narrow).1).into()),
+    });
+    if at.contains(&None) {
+        let narrow = middle(
+            delays,
+            spread.bins(),
+            ranks.map(|rank| rank.saturating_sub(early.len()).min(narrow - 1)),
+        )?;
+        at = [at[0].or(Some(narrow.0.into())), at[1].or(Some(narrow.1.into()))];
+    }
+    Some(at[0]? + at[1]?)
+}
+
+/// Of narrow delays, which lie in the bins from the first to the last, the two that have so many others before them: one
+/// and the same, or the next.
+fn middle<'a>(
+    delays: impl Iterator<Item = &'a Delays> + Clone,
+    bins: (usize, usize),
+    ranks: [usize; 2],
+) -> Option<(i32, i32)> {
+    let mut counts = [0_u32; BINS];
+    for piece in delays.clone() {
+        let own = counts[piece.ordered.first_bin..].iter_mut().zip(piece.ordered.counts());
+        own.for_each(|(all, count)| *all += count);
+        piece.loose.iter().for_each(|delay| counts[bin(*delay)] += 1);
+    }
+    let mut before = 0;
+    let mut found = [None; 2];
+    for (at, count) in counts.iter().enumerate().take(bins.1 + 1).skip(bins.0) {
+        let end = before + *count as usize;
+        for (found, rank) in found.iter_mut().zip(ranks) {
+            if found.is_none() && rank < end {
+                *found = Some((at, before));
+            }
+        }
+        before = end;
+    }
+    let [(first, before), (last, _)] = [found[0]?, found[1]?];
+    let mut inside = Vec::with_capacity((counts[first] + counts[last]) as usize);
     for piece in delays {
-        // Most pieces of so many have none, which the processor sees at once.
-        for some in piece.narrow.chunks(16) {
-            if some.iter().fold(false, |any, delay| any | is_inside(delay)) {
-                inside.extend(some.iter().filter(|delay| is_inside(delay)).map(|delay| i64::from(*delay)));
-            }
-        }
+        inside.extend_from_slice(piece.ordered.within(first..=last));
+        inside.extend(piece.loose.iter().filter(|delay| (first..=last).contains(&bin(**delay))));
     }
-    inside
-}
-
-/// The smallest and the largest delay of a bin of narrow ones.
-fn bounds(at: usize) -> (i32, i32) {
-    let of_place = |place: usize| {
-        let (power, step) = ((place >> STEPS) as u32, (place & ((1 << STEPS) - 1)) as i32);
-        match power {
-            0 => (step, step),
-            _ => {
-                let first = ((1 << STEPS) + step) << (power - 1);
-                (first, first + ((1 << (power - 1)) - 1))
-            }
-        }
-    };
-    if at > HALF {
-        of_place(at - HALF - 1)
-    } else {
-        let (first, last) = of_place(HALF - at);
-        (!last, !first)
-    }
+    let (_, lower, rest) = inside.select_nth_unstable(ranks[0] - before);
+    let upper = if ranks[0] == ranks[1] { *lower } else { *rest.iter().min()? };
+    Some((*lower, upper))
 }
 
 #[cfg(test)]
@@ -216,6 +235,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn delays(all: &[i64]) -> Delays {
+        let mut delays = Delays::default();
+        delays.extend(&vec![0; all.len()], all);
+        delays.order();
+        delays
+    }
+
+    fn found(pieces: &[Delays]) -> Option<i128> {
+        let spread = pieces.iter().filter_map(|piece| piece.spread).reduce(Spread::with)?;
+        doubled_median(pieces.iter(), spread)
+    }
 
     #[test]
     fn bins_rise_with_the_delays() {
@@ -227,11 +258,49 @@ mod tests {
         delays.sort_unstable();
         for pair in delays.windows(2) {
             assert!(bin(pair[0]) <= bin(pair[1]), "{pair:?}");
-            let (first, last) = bounds(bin(pair[0]));
-            assert!((first..=last).contains(&pair[0]), "{pair:?}");
-            assert!(bin(first) == bin(last), "{first} {last}");
         }
-        assert!(bin(i32::MIN) >= 1 && bin(i32::MAX) <= BINS - 2);
+        assert_eq!(
+            (bin(-16), bin(-1), bin(0), bin(1), bin(16)),
+            (ZERO - 16, ZERO - 1, ZERO, ZERO + 1, ZERO + 16)
+        );
+        assert_eq!((bin(i32::MIN), bin(i32::MAX)), (0, BINS - 1));
+    }
+
+    fn doubled(sorted: &[i64]) -> Option<i128> {
+        let (lower, upper) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+        Some(i128::from(*lower) + i128::from(*upper))
+    }
+
+    #[test]
+    fn the_median_of_many_is_that_of_the_sorted_delays_in_whatever_order_they_came() {
+        for count in [255, 256, 2_000, 2_001, 50_000] {
+            type Order = Box<dyn Fn(i64) -> i64>;
+            let orders: [(&str, Order); 7] = [
+                ("rising", Box::new(|n| n)),
+                ("falling", Box::new(|n| -n)),
+                ("all the same", Box::new(|_| 7)),
+                ("around nothing", Box::new(|n| n * 7_919 % 5_003 - 2_500)),
+                ("far apart", Box::new(|n| (n * 7_919 % 5_003 - 2_500) * 800_000)),
+                ("two, the median between them", Box::new(|n| n % 2 * 1_000)),
+                (
+                    "far away, one in four",
+                    Box::new(|n| if n % 4 == 0 { (n - 30_000) << 40 } else { n % 1_000 }),
+                ),
+            ];
+            for (name, order) in orders {
+                let mut all: Vec<i64> = (0..count).map(order).collect();
+                // Some come when the others are in order, and some stay loose.
+                let mut pieces: Vec<Delays> = all.chunks(777).map(delays).collect();
+                let rest = pieces.split_off(pieces.len() / 2 + 1);
+                for (piece, more) in pieces.iter_mut().zip(rest) {
+                    more.spread.iter().for_each(|spread| piece.spread_to(*spread));
+                    piece.append(more);
+                }
+                let found = found(&pieces);
+                all.sort_unstable();
+                assert_eq!(found, doubled(&all), "{count} {name}");
+            }
+        }
     }
 
     proptest! {
@@ -239,27 +308,16 @@ mod tests {
         fn the_median_is_that_of_the_sorted_delays(
             pieces in proptest::collection::vec(
                 proptest::collection::vec(
-                    prop_oneof![2000_i64..9000, -50_i64..50, any::<i64>().prop_map(|d| d >> 8), Just(0)], 0..60),
-                1..6),
+                    prop_oneof![2000_i64..9000, -50_i64..50, any::<i64>().prop_map(|d| d >> 8), Just(0)], 1..400),
+                0..6),
         ) {
             let mut all: Vec<i64> = pieces.iter().flatten().copied().collect();
-            let mut counts = Counts::default();
-            let delays: Vec<Delays> = pieces.iter().map(|piece| {
-                let mut delays = Delays::default();
-                piece.iter().for_each(|d| delays.push(*d));
-                let mut own = Counts::default();
-                own.count(&delays, Spread::of(&delays));
-                counts.add(&own);
-                delays
-            }).collect();
+            let pieces: Vec<Delays> = pieces.iter().map(|piece| delays(piece)).collect();
             all.sort_unstable();
-            let expected = (!all.is_empty()).then(|| {
-                let (lower, upper) = (all[(all.len() - 1) / 2], all[all.len() / 2]);
-                i128::from(lower) + i128::from(upper)
-            });
-            prop_assert_eq!(counts.doubled_median(delays.iter()), expected);
-            let spread = delays.iter().filter_map(Spread::of).reduce(Spread::with);
+            prop_assert_eq!(found(&pieces), doubled(&all));
+            let spread = pieces.iter().filter_map(|piece| piece.spread).reduce(Spread::with);
             prop_assert_eq!(spread.map(|s| (s.min, s.max)), all.first().copied().zip(all.last().copied()));
+            prop_assert_eq!(spread.map(|s| s.sum), (!all.is_empty()).then(|| all.iter().map(|d| i128::from(*d)).sum()));
         }
     }
 }

@@ -5,7 +5,7 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecond
 use arrow_array::{Array, Float64Array, RecordBatch};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mtdh_core::DataType;
-use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Side, Ticker, Trade, Trades};
+use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Side, Ticker, Trades};
 
 use super::CandleError;
 
@@ -53,14 +53,20 @@ pub(super) fn feed(
 
 /// Gives the builder the trades of a batch whose taker bought.
 pub(super) fn feed_buys(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
-    let (price, amount, sides) = (filled(batch, "price")?, filled(batch, "amount")?, sides(batch)?);
-    let (timestamps, arrivals) = (times(batch, "timestamp")?, times(batch, "local_timestamp")?);
-    for (row, side) in sides.into_iter().enumerate().filter(|(_, side)| *side == Side::Buy) {
-        let (timestamp, local_timestamp) = (timestamps[row], arrivals[row]);
-        let (price, amount) = (price.value(row), amount.value(row));
-        builder.trade(Trade { timestamp, local_timestamp, side, price, amount })?;
-    }
-    Ok(())
+    let sides = sides(batch)?;
+    let rows: Vec<usize> = (0..sides.len()).filter(|row| sides[*row] == Side::Buy).collect();
+    let trades = Trades {
+        timestamp: &pick(times(batch, "timestamp")?, &rows),
+        local_timestamp: &pick(times(batch, "local_timestamp")?, &rows),
+        side: &pick(&sides, &rows),
+        price: &pick(filled(batch, "price")?.values(), &rows),
+        amount: &pick(filled(batch, "amount")?.values(), &rows),
+    };
+    Ok(builder.trades(&trades)?)
+}
+
+fn pick<T: Copy>(values: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().map(|row| values[*row]).collect()
 }
 
 fn trades(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
@@ -180,9 +186,11 @@ fn sides(batch: &RecordBatch) -> Result<Vec<Side>, CandleError> {
                 .ok_or_else(|| wrong(name, format!("is {}, not strings", array.data_type())))?;
             let sides: Vec<Option<Side>> = words.iter().map(|word| Side::from_name(word?)).collect();
             let keys = array.keys().values();
-            // A word that no row has does not matter.
             let place = |key: &i32| sides.get(*key as usize).copied().flatten();
-            match keys.iter().find(|key| place(key).is_none()) {
+            // A word that no row has does not matter.
+            let highest = keys.iter().fold(0, |highest, key| highest.max(*key as u32)) as usize;
+            let is_known = highest < sides.len() && sides.iter().all(Option::is_some);
+            match keys.iter().find(|key| !is_known && place(key).is_none()) {
                 None => Ok(keys.iter().map(|key| place(key).unwrap_or(Side::Unknown)).collect()),
                 Some(key) if (*key as usize) < words.len() => {
                     side(words.value(*key as usize)).map(|_| Vec::new())

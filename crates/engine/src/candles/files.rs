@@ -1,13 +1,15 @@
 //! Candles of a user's own Parquet files of trades, without a lake.
 
-use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 use mtdh_core::DataType;
-use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFacts, Fill, Timeframe};
+use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFacts, Fill, Timeframe, Unfinished};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::INSTRUMENT_KEY;
 use mtdh_lake::LakeError;
@@ -63,32 +65,26 @@ fn make(
     let files = inputs.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, LakeError>>()?;
     let (key, builder) = read(&files, timeframes, fill, stop)?;
     std::fs::create_dir_all(folder).map_err(CandleError::Output)?;
-    let mut writers = BTreeMap::new();
-    for timeframe in timeframes {
-        let output = folder.join(format!("{timeframe}.parquet"));
-        let out = unfinished(&output).map_err(CandleError::Output)?;
-        let writer = CandleWriter::new(&key, *timeframe, out).map_err(CandleError::Write)?;
-        writers.insert(*timeframe, (output, writer));
-    }
-    // What lies before the first row and after the last is not known.
-    let complete = builder.pending().map_or(0..0, |rows| rows.start + 1..rows.end - 1);
-    let mut outcome = Ok(());
-    builder.finish(complete, |timeframe, candle| {
-        if let Some((_, writer)) = writers.get_mut(&timeframe)
-            && outcome.is_ok()
-        {
-            outcome = writer.push(candle);
-        }
-    });
-    outcome.map_err(CandleError::Write)?;
     let describe = |file: &ParquetFile| {
         let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         format!("{name} bytes={} rows={}", file.bytes(), file.rows())
     };
     let (inputs, trades) =
         (files.iter().map(describe).collect::<Vec<_>>(), files.iter().map(ParquetFile::rows).sum());
-    // All are whole before the first gets its name.
-    let finish = |(timeframe, (output, writer)): (Timeframe, (PathBuf, CandleWriter<_>))| {
+    // What lies before the first row and after the last is not known.
+    let complete = builder.pending().map_or(0..0, |rows| rows.start + 1..rows.end - 1);
+    let write = |left: Unfinished| {
+        let timeframe = left.timeframe();
+        let output = folder.join(format!("{timeframe}.parquet"));
+        let out = unfinished(&output).map_err(CandleError::Output)?;
+        let mut writer = CandleWriter::new(&key, timeframe, out).map_err(CandleError::Write)?;
+        let mut outcome = Ok(());
+        left.finish(|candle| {
+            if outcome.is_ok() {
+                outcome = writer.push(candle);
+            }
+        });
+        outcome.map_err(CandleError::Write)?;
         let facts = CandleFacts {
             key: key.clone(),
             day: None,
@@ -101,11 +97,8 @@ fn make(
         let out = writer.finish(&facts).map_err(CandleError::Write)?;
         Ok((output, out, facts))
     };
-    let finished: Vec<_> = std::thread::scope(|scope| {
-        let finish = &finish;
-        let threads: Vec<_> = writers.into_iter().map(|writer| scope.spawn(move || finish(writer))).collect();
-        threads.into_iter().map(joined).collect::<Result<_, CandleError>>()
-    })?;
+    // All are whole before the first gets its name.
+    let finished = side_by_side(builder.finish_apart(complete), write)?;
     let mut reports = Vec::new();
     for (output, out, facts) in finished {
         out.persist(&output).map_err(|error| CandleError::Output(error.error))?;
@@ -115,7 +108,37 @@ fn make(
     Ok(reports)
 }
 
-/// Reads all rows, in as many parts side by side as there are processors.
+/// Does pieces of work in as many threads as there are processors, each thread the next one that nobody has begun. Gives
+/// what came of them in their order, or the first failure in it.
+fn side_by_side<T: Send, R: Send>(
+    work: Vec<T>,
+    run: impl Fn(T) -> Result<R, CandleError> + Sync,
+) -> Result<Vec<R>, CandleError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(work.len());
+    let waiting = Mutex::new(work.into_iter().enumerate());
+    let lock = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = || lock().next();
+    let work_on = || {
+        let mut done = Vec::new();
+        while let Some((number, work)) = next() {
+            let result = run(work);
+            if result.is_err() {
+                lock().by_ref().for_each(drop);
+            }
+            done.push((number, result));
+        }
+        done
+    };
+    let mut done: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work_on)).collect();
+        let join = |thread: ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|p| resume_unwind(p));
+        threads.into_iter().flat_map(join).collect()
+    });
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Reads all rows, row groups side by side.
 fn read(
     files: &[ParquetFile],
     timeframes: &[Timeframe],
@@ -124,19 +147,10 @@ fn read(
 ) -> Result<(InstrumentKey, CandleBuilder), CandleError> {
     let groups: Vec<(&ParquetFile, usize)> =
         files.iter().flat_map(|file| (0..file.row_groups()).map(move |group| (file, group))).collect();
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let parts = groups.chunks(groups.len().div_ceil(processors).max(1));
-    let read_part = |part: &[(&ParquetFile, usize)]| {
-        let mut builder = CandleBuilder::new(timeframes, fill);
-        let mut key = None;
-        for (file, group) in part {
-            read_group(file, *group, &mut builder, &mut key, stop)?;
-        }
-        Ok::<_, CandleError>((key, builder))
-    };
-    let parts: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = parts.map(|part| scope.spawn(move || read_part(part))).collect();
-        threads.into_iter().map(joined).collect::<Result<_, CandleError>>()
+    let parts = side_by_side(groups, |(file, group)| {
+        let (mut builder, mut key) = (CandleBuilder::new(timeframes, fill), None);
+        read_rows(file, group, &mut key, stop, |batch| feed(&mut builder, DataType::Trades, batch))?;
+        Ok((key, builder))
     })?;
     let mut whole: Option<(Option<String>, CandleBuilder)> = None;
     for (key, builder) in parts {
@@ -156,20 +170,6 @@ fn read(
     };
     let key = key.and_then(|key| key.parse().ok()).ok_or(CandleError::Unnamed)?;
     Ok((key, builder))
-}
-
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn read_group(
-    file: &ParquetFile,
-    group: usize,
-    builder: &mut CandleBuilder,
-    key: &mut Option<String>,
-    stop: &CancellationToken,
-) -> Result<(), CandleError> {
-    read_rows(file, group, key, stop, |batch| feed(builder, DataType::Trades, batch))
 }
 
 /// Gives the trades of a row group, which must be those of the instrument known.
