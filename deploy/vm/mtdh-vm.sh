@@ -15,7 +15,7 @@ deploy/vm/mtdh-vm.sh SUBCOMMAND …
   status RUN [--watch]               what each shard does
   logs RUN [SHARD]                   the stored log, or the console of a VM that works
   ssh RUN SHARD                      a shell on the VM
-  retry RUN                          new VMs for shards that are lost, stopped, or ended with 1 or 10
+  retry RUN                          new VMs for shards that are lost, stopped, or ended with 10; with 30 on another day
   delete RUN [SHARD]                 delete VMs of a run, working or not
   cleanup [RUN]                      delete stopped VMs, of a run or of all runs
 
@@ -35,6 +35,8 @@ Options of deploy and run:
   --attempts N         of run: how often shards are made (3)
 Of all:
   --dry-run            print each command that would change something, and change nothing
+
+A run of download has its plan in the lake, under the run's name: mtdh monitor RUN tells how far it is.
 
 Exit status: 0 done; 1 some shards failed; 2 could not run; of status: 3 still at work.
 END

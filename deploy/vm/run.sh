@@ -113,13 +113,15 @@ read_run() {
 
 field() { sed -n "s/^$1=//p" <<<"$task_text" | tail -n 1; }
 
-# Of each shard one word: done, working, failed, stopped, lost. `ended` has the exit status of those that reported.
+# Of each shard one word: done, working, failed, stopped, lost. `ended` has the exit status of those that reported, `days` the day.
 judge() {
   local number line
-  word=() ended=() working=0 unfinished=0
+  word=() ended=() days=() working=0 unfinished=0
   while IFS= read -r line; do
     number=$(sed -n 's/.*"shard":\([0-9]*\),.*/\1/p' <<<"$line")
-    [ -z "$number" ] || ended[number]=$(sed -n 's/.*"exit":\([0-9]*\),.*/\1/p' <<<"$line")
+    [ -n "$number" ] || continue
+    ended[number]=$(sed -n 's/.*"exit":\([0-9]*\),.*/\1/p' <<<"$line")
+    days[number]=$(sed -n 's/.*"ended":"\([0-9-]*\)T.*/\1/p' <<<"$line")
   done <<<"$reports"
   for number in $(seq "$first" "$last"); do
     case ${ended[number]:-}/${states[number]:-} in
@@ -156,14 +158,24 @@ await_run() {
   [ "$unfinished" -eq 0 ]
 }
 
-# New VMs for what is worth it. A refusal or a wrong setting (2, 20), or a used-up budget (30), is for a person.
+# New VMs for what is worth it. What ran and is not clean (1), a refusal or a wrong setting (2, 20) are for a person; a budget
+# that was used up (30) is there again on another day.
 retry() {
-  local number again=() left=0 file
+  local number again=() left=0 file today
+  today=$(date -u +%F)
   read_run
   for number in $(seq "$first" "$last"); do
     case ${word[number]}/${ended[number]:-} in
       done/* | working/*) ;;
-      failed/1 | failed/10 | lost/* | stopped/*) again+=("$number") ;;
+      failed/10 | lost/* | stopped/*) again+=("$number") ;;
+      failed/30)
+        if [ "${days[number]}" != "$today" ]; then
+          again+=("$number")
+        else
+          say "shard $number: the budget is used up; retry $run on another day"
+          left=$((left + 1))
+        fi
+        ;;
       *)
         say "shard $number ended with ${ended[number]}: see logs $run $number; it is not made again"
         left=$((left + 1))

@@ -95,14 +95,14 @@ fetch_binary() {
   chmod 755 "$folder/mtdh.part" && mv "$folder/mtdh.part" "$folder/mtdh"
 }
 
-# Runs the program once, as a user without rights. The variables go by name, so that no value is in a list of processes.
+# Runs the program once with these words, as a user without rights. The variables go by name, so that no value is in a list of processes.
 work() {
   local names=(TARDIS_API_KEY GCS_BUCKET LOG_LEVEL LOG_FORMAT STORAGE_EMULATOR_HOST GCE_METADATA_HOST) name
   if [ -n "$image" ]; then
     local flags=()
     for name in "${names[@]}" "${extra[@]}"; do [ -z "${!name:-}" ] || flags+=(--env "$name"); done
     exec timeout --signal=TERM --kill-after=60 "$limit" docker run --rm --network host --volume "$folder/tmp:/tmp" \
-      "${flags[@]}" "$image" "${words[@]}"
+      "${flags[@]}" "$image" "$@"
   else
     local as=()
     if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
@@ -110,8 +110,46 @@ work() {
     fi
     cd "$folder/tmp" || return 20
     TMPDIR=$folder/tmp HOME=$folder/tmp MTDH_CACHE_DIR=$folder/tmp/cache \
-      exec timeout --signal=TERM --kill-after=60 "$limit" "${as[@]}" "$folder/mtdh" "${words[@]}"
+      exec timeout --signal=TERM --kill-after=60 "$limit" "${as[@]}" "$folder/mtdh" "$@"
   fi
+}
+
+# The same within the limit; its exit status is in `status`.
+step() {
+  limit=$((deadline - $(date +%s)))
+  [ "$limit" -gt 0 ] || finish 10 "the limit was reached"
+  work "$@" >>"$folder/log" 2>&1 &
+  child=$!
+  # Asked to stop just before there was a child to be told.
+  [ -z "$stopped" ] || kill -TERM "$child" 2>/dev/null
+  await
+  status=$?
+  case $status in
+    124 | 137) [ -n "$stopped" ] || finish 10 "the limit was reached" ;;
+  esac
+}
+
+# Words of `download` for the plan, which the VM that comes first saves, and for the workers of the run.
+divide() {
+  local word into=plan
+  plan=(plan --save "$run") words=(download --run "$run" --shard-index "$shard" --total-shards "$shards")
+  for word in "$@"; do
+    case $word in
+      --max-workers* | --metrics-* | --exit-codes*) into=words ;;
+      --lake*) into=all ;;
+      --source*) into=both ;;
+      --*) into=plan ;;
+    esac
+    [ "$into" = words ] || plan+=("$word")
+    [ "$into" = plan ] || words+=("$word")
+    [ "$into" != all ] || place+=("$word")
+  done
+}
+
+# Whether the run has a plan. 2 says that it has none, or that nobody can know now.
+has_plan() {
+  step monitor "$run" "${place[@]}"
+  [ "$status" != 2 ]
 }
 
 mkdir -p "$folder/tmp" && chmod 1777 "$folder/tmp"
@@ -125,9 +163,11 @@ image=$(value IMAGE) binary=$(value BINARY) secret=$(value SECRET)
 sed -n 's/^WORD=//p' <<<"$task" >"$folder/words"
 mapfile -t words <"$folder/words"
 if [ "${#words[@]}" = 0 ] || [ -z "$limit" ]; then finish 20 "the task has no words, or no limit"; fi
-if [ "$shards" -gt 1 ]; then
-  words+=(--shard-index "$shard" --total-shards "$shards")
-fi
+plan=() place=()
+case ${words[0]} in
+  download) divide "${words[@]:1}" ;;
+  full-pipeline) words+=(--exit-codes engine) ;;
+esac
 export GCS_BUCKET=$bucket LOG_LEVEL=info LOG_FORMAT=json
 extra=()
 while IFS='=' read -r name text; do
@@ -156,19 +196,24 @@ deadline=$(($(date +%s) + limit))
 status=10
 while [ "$attempts" -lt 3 ] && [ -z "$stopped" ]; do
   attempts=$((attempts + 1))
-  limit=$((deadline - $(date +%s)))
-  [ "$limit" -gt 0 ] || finish 10 "the limit was reached"
-  work >>"$folder/log" 2>&1 &
-  child=$!
-  await
-  status=$?
+  if [ "${#plan[@]}" -gt 0 ] && ! has_plan && [ -z "$stopped" ]; then
+    step "${plan[@]}"
+    planned=$status
+    [ -z "$stopped" ] || break
+    # Another VM may have been faster: one plan is saved.
+    if ! has_plan && [ -z "$stopped" ]; then
+      case $planned in
+        0 | 1) finish "$planned" "nothing is to be fetched" ;;
+        *) finish "$planned" "the plan was not made: mtdh ended with $planned" ;;
+      esac
+    fi
+  fi
   [ -z "$stopped" ] || break
-  # 1 and 10: some of it failed, and asking again may help. Others end here.
-  case $status in
-    1 | 10) say WARNING "ended with $status at attempt $attempts" ;;
-    124 | 137) finish 10 "the limit was reached" ;;
-    *) break ;;
-  esac
+  step "${words[@]}"
+  [ -z "$stopped" ] || break
+  # 10 is worth retrying. Others are for a person (1, 2, 20) or for another day (30).
+  [ "$status" = 10 ] || break
+  say WARNING "ended with 10 at attempt $attempts"
   if [ "$attempts" -lt 3 ]; then
     sleep "${wait_seconds:-60}" &
     child=$!
@@ -178,5 +223,7 @@ done
 [ -z "$stopped" ] || finish 10 "the VM was stopped; what was published stays, and another VM goes on"
 case $status in
   0) finish 0 "done" ;;
+  1) finish 1 "mtdh ran, and not all is well: its log's last lines say what" ;;
+  30) finish 30 "the budget is used up: go on when it is renewed" ;;
   *) finish "$status" "mtdh ended with $status" ;;
 esac

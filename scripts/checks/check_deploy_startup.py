@@ -237,8 +237,15 @@ def check_shards(stage):
     before = stage.lake()
     stage.boot(1)
     log = lakes.read(stage.store, stage.bucket, "vm-runs/two/shard-1-of-2.log").decode()
-    assert stage.lake() == before and re.search(r"files fetched +0\n(.*\n)*bytes fetched +0\n", log), log
-    return checks + 10
+    assert stage.lake() == before and "nothing is left of shard 1 of 2" in log and "saved as run" not in log, log
+    # The run is the lake's: any machine tells how it stands.
+    mtdh("monitor", "two", "--lake", f"gs://{stage.bucket}", env=stage.vendor)
+    # A new run of the same words: nothing is to be fetched, and no plan is saved.
+    stage.deploy("three", "--shards", "2")
+    stage.boot(1)
+    assert stage.report("three", 1, 2)["reason"] == "nothing is to be fetched"
+    assert stage.lake() == before
+    return checks + 13
 
 
 def check_image(stage):
@@ -260,9 +267,12 @@ esac
     copy(PROGRAM, root, "/opt/mtdh")
     assert vm.wait(timeout=300) == 0, (root / "console").read_text()
     calls = (root / "var/lib/docker-calls").read_text().splitlines()
-    assert [call.split()[0] for call in calls] == ["login", "pull", "run"], calls
-    assert "--env TARDIS_API_KEY " in calls[2] and "--env TARDIS_API_URL " in calls[2] and "TD." not in calls[2], calls
-    return 3
+    assert [call.split()[0] for call in calls] == ["login", "pull"] + 4 * ["run"], calls
+    verbs = [call.split("mtdh:v1 ")[1].split()[0] for call in calls[2:]]
+    assert verbs == ["monitor", "plan", "monitor", "download"], verbs
+    for call in calls[2:]:
+        assert "--env TARDIS_API_KEY " in call and "--env TARDIS_API_URL " in call and "TD." not in call, call
+    return 4
 
 
 def check_retries(folder):

@@ -190,11 +190,18 @@ def check_run(gcloud):
     gcloud.plays(u_0=[[2]])
     gcloud("run", "--run", "u", *DOWNLOAD, expect=1)
     assert created(gcloud) == ["mtdh-u-0"]
+    # Ran and not clean: for a person. A budget that is used up: not today.
+    gcloud.forget()
+    gcloud.plays(x_0=[[1]], x_1=[[30]], x_2=[[-30], [0]], x_3=[[0]])
+    run = gcloud("run", "--run", "x", "--shards", "4", *DOWNLOAD, expect=1)
+    assert table(run) == {"0": ["failed", "1"], "1": ["failed", "30"], "2": ["done", "0"], "3": ["done", "0"]}, run.stdout
+    assert created(gcloud) == ["mtdh-x-0", "mtdh-x-1", "mtdh-x-2", "mtdh-x-2", "mtdh-x-3"]
+    assert "shard 0 ended with 1" in run.stderr and "shard 1: the budget is used up; retry x on another day" in run.stderr
     # A part of the shards.
     gcloud.plays(v_2=[[0]], v_3=[[0]])
     run = gcloud("run", "--run", "v", "--shards", "8", "--start-shard", "2", "--end-shard", "3", *DOWNLOAD)
     assert table(run) == {"2": ["done", "0"], "3": ["done", "0"]}
-    return 9
+    return 12
 
 
 def check_cleanup(gcloud):

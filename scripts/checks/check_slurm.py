@@ -16,34 +16,30 @@ from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim
 SCRIPT = ROOT / "deploy/slurm/mtdh-array.sbatch"
 WORDS = ["--start-date", DAY, "--venues", "DERIBIT", "OKX-SWAP", "--instrument-types", "PERP", "FUTURE"]
 SHARDS = 6
+LEASE = 5
+# So slow that the first three tasks are at work while things befall them.
+DRIP = [{"host": "datasets", "url_contains": "book_snapshot", "kind": {"drip": {"bytes_per_second": 20000}}}]
 
 
 def variables(vendor, folder):
     kept = {name: value for name, value in vendor.items() if name.startswith("TARDIS")}
-    return {**kept, **NO_METADATA_SERVER, "MTDH": PROGRAM, "MTDH_CACHE_DIR": str(folder / "cache")}
-
-
-def slow_files(folder):
-    """A file of each of the first three shards, and how many there are: by the plan, which needs no fault."""
-    with sim() as vendor:
-        plans = [json.loads(mtdh("plan", *WORDS, "--shard-index", shard, "--total-shards", SHARDS, "--format", "json",
-                                 "--lake", folder / "planned", env=variables(vendor, folder))) for shard in range(3)]
-        whole = json.loads(mtdh("plan", *WORDS, "--format", "json", "--lake", folder / "planned", env=variables(vendor, folder)))
-    return [plan["units"][-1]["file"] for plan in plans], whole["files"]
+    return {**kept, **NO_METADATA_SERVER, "MTDH": PROGRAM, "MTDH_CACHE_DIR": str(folder / "cache"),
+            "MTDH_LEASE_SECONDS": str(LEASE)}
 
 
 def processes(lake):
-    """What works on the lake: for each process its words and its place in the tree."""
+    """What works on the lake: for each process its place in the tree, its words and its task."""
     found = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 parent = int(re.search(r"PPid:\s+(\d+)", (entry / "status").read_text())[1])
+                task = re.search(rb"\0SLURM_ARRAY_TASK_ID=(\d+)\0", (entry / "environ").read_bytes())
             except (OSError, TypeError):
                 continue
-            found[int(entry.name)] = (parent, words)
-    ours = {pid for pid, (_, words) in found.items() if str(lake) in words and "--shard-index" in words}
+            found[int(entry.name)] = (parent, words, task and int(task[1]))
+    ours = {pid for pid, (_, words, task) in found.items() if str(lake) in words and words[0] == PROGRAM and task is not None}
     return found, ours
 
 
@@ -51,8 +47,7 @@ def of_shard(lake, shard):
     """The program that works on a shard, and the job's processes above it up to Slurm's: the innermost first."""
     found, ours = processes(lake)
     for pid in ours:
-        words = found[pid][1]
-        if words[words.index("--shard-index") + 1] == str(shard) and words[0] == PROGRAM:
+        if found[pid][2] == shard:
             script = found[pid][0]
             step = found[script][0]
             assert "slurmstepd" in found[step][1][0], found[step]
@@ -67,9 +62,10 @@ def send(pids, number):
 
 def check_rough(cluster, lake, surroundings):
     """The array with all that befalls it."""
-    words = ["sbatch", "--parsable", f"--array=0-{SHARDS - 1}", SCRIPT, "download", *WORDS, "--lake", lake]
-    job = cluster(*words, **surroundings)
-    wait_for(lambda: all(of_shard(lake, shard) for shard in range(3)), "the first three tasks do not start")
+    job = cluster("sbatch", "--parsable", f"--array=0-{SHARDS - 1}", SCRIPT, "r", "--lake", lake, **surroundings)
+    begun = [lake / f"runs/r/shard-{shard}-of-{SHARDS}-part-0.json" for shard in range(3)]
+    wait_for(lambda: all(path.exists() for path in begun) and all(of_shard(lake, shard) for shard in range(3)),
+             "the first three tasks do not start")
     nodes = dict(line.split() for line in cluster("squeue", "--noheader", "--states=RUNNING", "--format=%K %N", "--array").splitlines())
     assert len(set(nodes.values())) == 3, nodes
     # A task: the program alone is killed.
@@ -86,10 +82,11 @@ def check_rough(cluster, lake, surroundings):
     tasks = cluster.finish(job, SHARDS)
     assert all(task[:2] == ("COMPLETED", "0:0") for task in tasks.values()), tasks
     assert all(tasks[shard][2] >= 1 for shard in range(3)) and not any(tasks[shard][2] for shard in range(3, SHARDS)), tasks
+    mtdh("monitor", "r", "--lake", lake)
     print(f"tasks put into the queue again: {[shard for shard in tasks if tasks[shard][2]]}")
     send(reversed(frozen), signal.SIGCONT)
     wait_for(lambda: not processes(lake)[1], "the node that woke goes on with a job that is no longer its own")
-    return len(tasks) + 2
+    return len(tasks) + 3
 
 
 def check_again(cluster, lake, surroundings):
@@ -99,20 +96,20 @@ def check_again(cluster, lake, surroundings):
         return {path: path.stat().st_mtime_ns for path in files if "raw_tick_data" in path.parts}
 
     before = times()
-    job = cluster("sbatch", "--parsable", f"--array=0-{SHARDS - 1}", SCRIPT, "download", *WORDS, "--lake", lake, **surroundings)
+    job = cluster("sbatch", "--parsable", f"--array=0-{SHARDS - 1}", SCRIPT, "r", "--lake", lake, **surroundings)
     tasks = cluster.finish(job, SHARDS)
     assert all(task == ("COMPLETED", "0:0", 0) for task in tasks.values()), tasks
     for shard in range(SHARDS):
         log = (cluster.folder / f"mtdh-{job}-{shard}.log").read_text()
-        assert re.search(r"files fetched +0\n", log) and re.search(r"bytes fetched +0\n", log), log
+        assert f"nothing is left of shard {shard} of {SHARDS}" in log, log
     assert times() == before and before
     return SHARDS + 1
 
 
 def check_refusals(cluster, lake, surroundings):
     """What cannot go well is said, and not put into the queue again."""
-    cases = [(["--array=0-4:2"], ["download", *WORDS], "the array has gaps"), (["--array=0-1"], ["validate", *WORDS], "only download"),
-             ([], ["download", *WORDS], "this is an array"), (["--array=0-1"], ["download", "--start-date", "2024-13-01"], "2024-13-01")]
+    cases = [(["--array=0-4:2"], ["r"], "the array has gaps"), (["--array=0-1"], ["none"], "no plan of a run `none`"), ([], ["r"], "this is an array"),
+             (["--array=0-1"], ["--lake"], "the run comes first"), (["--array=0-1"], ["r"], f"is cut into {SHARDS} shards")]
     jobs = [cluster("sbatch", "--parsable", *options, SCRIPT, *words, "--lake", lake, **surroundings) for options, words, _ in cases]
     wait_for(lambda: cluster("squeue", "--noheader") == "", "jobs that are refused stay in the queue", 120)
     for job, (_, _, text) in zip(jobs, cases):
@@ -129,18 +126,16 @@ def main():
         return
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        slow, units = slow_files(folder)
-        print(f"a plan of {units} files in {SHARDS} shards")
-        assert units >= 500
-        faults = [{"host": "datasets", "url_contains": path, "attempts": {"only": [1]}, "kind": {"drip": {"bytes_per_second": 1}}}
-                  for path in slow]
-        (folder / "faults.json").write_text(json.dumps(faults))
+        (folder / "faults.json").write_text(json.dumps(DRIP))
         with sim() as vendor:
             mtdh("download", *WORDS, "--lake", folder / "single", env=variables(vendor, folder))
         lake = folder / "lake"
         (folder / "slurm").mkdir()
         with sim("--faults", str(folder / "faults.json")) as vendor:
             surroundings = variables(vendor, folder)
+            plan = json.loads(mtdh("plan", "--save", "r", *WORDS, "--format", "json", "--lake", lake, env=surroundings))
+            print(f"a plan of {plan['files']} files in {SHARDS} shards")
+            assert plan["files"] >= 500
             with contextlib.ExitStack() as stack:
                 try:
                     cluster = stack.enter_context(Cluster(folder / "slurm", 3))

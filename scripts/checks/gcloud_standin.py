@@ -6,6 +6,7 @@ a list of steps, of which each `instances list` takes one: a status (RUNNING, TE
 a number (it reports that exit status and deletes itself). `refused` as the only step: it cannot be made."""
 
 import contextlib
+import datetime
 import fcntl
 import fnmatch
 import json
@@ -78,7 +79,10 @@ def play(there):
             run, shard = vm["labels"]["mtdh-run"], int(vm["labels"]["mtdh-shard"])
             task = vm["metadata"]["mtdh-task"]
             bucket, shards = (re.search(rf"^{n}=(.*)$", task, re.M)[1] for n in ("BUCKET", "SHARDS"))
-            report = {"run": run, "shard": shard, "shards": int(shards), "exit": step, "reason": "played"}
+            # A negative number is the exit status of a report of another day.
+            day = datetime.datetime.now(datetime.timezone.utc).strftime("%F") if step >= 0 else "2024-03-01"
+            report = {"run": run, "shard": shard, "shards": int(shards), "exit": abs(step), "reason": "played",
+                      "ended": f"{day}T07:00:00Z"}
             place = f"gs://{bucket}/vm-runs/{run}/shard-{shard}-of-{shards}"
             there["objects"][f"{place}.json"] = json.dumps(report, separators=(",", ":")) + "\n"
             there["objects"][f"{place}.log"] = f"the log of shard {shard}\n"

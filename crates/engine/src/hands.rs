@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 /// A process's hands: a file takes one, from its request until its objects are published.
 #[derive(Clone, Debug)]
 pub struct Hands {
     count: usize,
     permits: Arc<Semaphore>,
+    processors: Arc<Semaphore>,
     use_: Arc<watch::Sender<Use>>,
     is_proved: Arc<AtomicBool>,
+    enough: CancellationToken,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,8 +37,17 @@ impl Hands {
     pub fn new(count: usize) -> Hands {
         let count = count.max(1);
         let use_ = watch::Sender::new(Use::default());
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = Arc::new(Semaphore::new(processors));
         let permits = Arc::new(Semaphore::new(count));
-        Hands { count, permits, use_: Arc::new(use_), is_proved: Arc::default() }
+        Hands {
+            count,
+            permits,
+            processors,
+            use_: Arc::new(use_),
+            is_proved: Arc::default(),
+            enough: CancellationToken::new(),
+        }
     }
 
     /// How many there are.
@@ -50,6 +62,20 @@ impl Hands {
 
     pub(crate) fn prove(&self) {
         self.is_proved.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes no further file in hand: what the vendor gives is used up. Files in hand may end.
+    pub(crate) fn close(&self) {
+        self.enough.cancel();
+    }
+
+    pub(crate) fn are_closed(&self) -> bool {
+        self.enough.is_cancelled()
+    }
+
+    /// A processor for blocking work; as many works go on at once as there are processors.
+    pub(crate) async fn processor(&self) -> Option<OwnedSemaphorePermit> {
+        self.processors.clone().acquire_owned().await.ok()
     }
 
     /// A place in the queue for a hand.

@@ -19,7 +19,6 @@ use mtdh_source::datasets::{Answer, Archive, FetchError};
 use mtdh_source::decode::Reject;
 use mtdh_source::http::HttpError;
 use mtdh_source::vendor_file::VendorFile;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
@@ -154,6 +153,8 @@ impl Ingest {
             (Err(End::UsedUp(_)), _) => RunState::UsedUp,
             (Err(End::Failed(_)), _) => RunState::Stopped,
             (Ok(()), true) => RunState::Interrupted,
+            // Another part of this process used up what the vendor gives.
+            (Ok(()), false) if !summary.left.is_empty() => RunState::Interrupted,
             (Ok(()), false) => RunState::Done,
         };
         summary.ended_by = match &outcome {
@@ -188,9 +189,6 @@ impl Ingest {
         summary: &mut RunSummary,
         available: &mut BTreeMap<Day, Vec<Available>>,
     ) -> Result<(), End> {
-        let cpus = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-        // Asks for no further file to be begun.
-        let enough = CancellationToken::new();
         let mut replaced = Replaced::default();
         let mut waiting = units;
         // A process's first file goes alone: when the key is refused, nothing else is asked for.
@@ -198,14 +196,11 @@ impl Ingest {
         let mut next = waiting.drain(..alone).collect::<Vec<_>>();
         while !next.is_empty() {
             let part = std::mem::take(&mut next);
-            let work = part.into_iter().map(|(unit, mut place)| {
-                let (cpus, enough) = (cpus.clone(), enough.clone());
-                async move {
-                    place.take().await;
-                    let outcome = self.unit(&unit, &cpus, &enough).await;
-                    drop(place);
-                    (unit, outcome)
-                }
+            let work = part.into_iter().map(|(unit, mut place)| async move {
+                place.take().await;
+                let outcome = self.unit(&unit).await;
+                drop(place);
+                (unit, outcome)
             });
             let mut outcomes = futures::stream::iter(work).buffer_unordered(self.hands.count());
             let mut end = None;
@@ -237,7 +232,7 @@ impl Ingest {
                             // Files in hand end by themselves, and what they publish is noted. What was promised to them of
                             // the budget they may use; when all would fail, they are given back.
                             match &cause {
-                                End::UsedUp(_) => enough.cancel(),
+                                End::UsedUp(_) => self.hands.close(),
                                 End::Failed(_) => self.stop.cancel(),
                             }
                             end.get_or_insert(cause);
@@ -258,15 +253,10 @@ impl Ingest {
     }
 
     /// One file. Nothing when the run ended before it was fetched.
-    async fn unit(
-        &self,
-        unit: &Unit,
-        cpus: &Arc<Semaphore>,
-        enough: &CancellationToken,
-    ) -> Option<Result<Done, UnitError>> {
+    async fn unit(&self, unit: &Unit) -> Option<Result<Done, UnitError>> {
         let mut refetch = 0;
         loop {
-            if enough.is_cancelled() {
+            if self.hands.are_closed() {
                 return None;
             }
             let fetched = tokio::select! {
@@ -278,7 +268,7 @@ impl Ingest {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };
-            let permit = cpus.clone().acquire_owned().await.ok()?;
+            let permit = self.hands.processor().await?;
             let (worker, job) = (self.clone(), unit.clone());
             let runtime = tokio::runtime::Handle::current();
             let converting = tokio::task::spawn_blocking(move || {

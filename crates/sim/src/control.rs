@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `PUT /faults` | a list of faults replaces all; counting begins anew |
 //! | `PUT /options` | the vendor's behaviour, as in [`Options`] |
-//! | `GET /requests` | host, method, URL, status and attempt of each request so far |
+//! | `GET /requests` | host, method, URL, status, attempt, bytes and moment (`at_ms`, from the start on) of each request so far |
 //! | `DELETE /requests` | forgets them |
 //! | `GET /unfinished/{bucket}` | how many uploads were begun and neither finished nor given up |
 
@@ -71,6 +71,11 @@ fn carry_out(
 }
 
 fn requests(world: &World) -> Value {
-    let request = |r: crate::request_log::Request| json!({"host": r.host, "method": r.method, "url": r.url, "status": r.status, "attempt": r.attempt});
+    let request = |r: crate::request_log::Request| {
+        json!({
+            "host": r.host, "method": r.method, "url": r.url, "status": r.status, "attempt": r.attempt,
+            "bytes": r.bytes, "at_ms": r.at.as_millis() as u64,
+        })
+    };
     world.log.entries().into_iter().map(request).collect()
 }

@@ -12,7 +12,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 
 use crate::fault::{FaultKind, Host};
-use crate::request_log::Request;
+use crate::request_log::{InFlight, Request};
 use crate::wire::{Listener, Switch};
 use crate::world::World;
 use crate::{api, binance, datasets, gcs};
@@ -52,7 +52,7 @@ async fn handle(
         Some(fault) => sabotage::answer(&world, &ask, &fault.kind).await,
         None => answer(&world, &ask).await,
     };
-    world.log.push(entry(&ask, &answer, in_flight.count));
+    world.log.push(entry(&ask, &answer, &in_flight));
     if answer.is_lost {
         switch.break_connection();
     }
@@ -70,7 +70,7 @@ async fn answer(world: &Arc<World>, ask: &Arc<Ask>) -> Answer {
     }
 }
 
-fn entry(ask: &Ask, answer: &Answer, in_flight: usize) -> Request {
+fn entry(ask: &Ask, answer: &Answer, in_flight: &InFlight) -> Request {
     Request {
         host: ask.host,
         method: ask.method.to_string(),
@@ -80,6 +80,7 @@ fn entry(ask: &Ask, answer: &Answer, in_flight: usize) -> Request {
         status: if answer.is_lost { 0 } else { answer.status.as_u16() },
         bytes: if answer.is_lost { Some(0) } else { answer.bytes_to_send() },
         attempt: ask.attempt,
-        in_flight,
+        in_flight: in_flight.count,
+        at: in_flight.at,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 
@@ -32,6 +33,8 @@ pub struct Request {
     pub attempt: u32,
     /// Requests of all hosts that were being answered when this one came, itself included.
     pub in_flight: usize,
+    /// When it came, from the world's start on, by a clock that only goes forward.
+    pub at: Duration,
 }
 
 impl Request {
@@ -72,8 +75,9 @@ pub(crate) fn is_kept(name: &str) -> bool {
 }
 
 /// All requests so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RequestLog {
+    started: Instant,
     entries: Mutex<Vec<Request>>,
     attempts: Mutex<HashMap<(Host, String), u32>>,
     in_flight: Arc<AtomicUsize>,
@@ -85,11 +89,20 @@ pub(crate) struct InFlight {
     counter: Arc<AtomicUsize>,
     /// Requests in flight when this one began, itself included.
     pub(crate) count: usize,
+    /// When it came, from the world's start on.
+    pub(crate) at: Duration,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.counter.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Default for RequestLog {
+    fn default() -> RequestLog {
+        let (entries, attempts, in_flight) = (Mutex::default(), Mutex::default(), Arc::default());
+        RequestLog { started: Instant::now(), entries, attempts, in_flight }
     }
 }
 
@@ -104,7 +117,7 @@ impl RequestLog {
 
     pub(crate) fn begin(&self) -> InFlight {
         let count = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-        InFlight { counter: Arc::clone(&self.in_flight), count }
+        InFlight { counter: Arc::clone(&self.in_flight), count, at: self.started.elapsed() }
     }
 
     pub(crate) fn push(&self, entry: Request) {

@@ -198,7 +198,9 @@ impl Holding {
         let bytes = self.bytes();
         self.lake.put(&self.path(self.note.token), &bytes).await?;
         if self.has_successor().await? {
-            return Ok(());
+            // Whatever it has just said, `done` too, is the successor's to say.
+            let bytes = self.bytes();
+            return self.lake.put(&self.path(self.note.token), &bytes).await;
         }
         self.held().renewed = started;
         Ok(())
@@ -368,6 +370,20 @@ mod tests {
         let newest = PartProgress::read(&lake, "r", part(2), 2).await.unwrap().unwrap();
         assert_eq!(newest.lease.holder, "second", "what the first writes is not what its successor did");
         assert!(second.may_publish().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_holder_that_finds_its_successor_as_it_ends_does_not_say_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = lake(&folder);
+        let first = claim(&lake, 1, "first").take().await.unwrap().unwrap();
+        let mut summary = RunSummary::start("r".to_owned(), part(2).shard);
+        summary.state = RunState::Done;
+        first.note(&summary);
+        claim(&lake, 2, "second").take().await.unwrap().unwrap();
+        first.renew().await.unwrap();
+        let left = PartProgress::read(&lake, "r", part(2), 1).await.unwrap().unwrap();
+        assert_eq!(left.summary.state, RunState::TakenOver);
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl Worker<'_> {
                 () = stop.cancelled() => return Ok(None),
                 () = self.ingest.hands.idle() => {}
             }
-            if did.is_enough.load(Ordering::Relaxed) {
+            if did.is_enough.load(Ordering::Relaxed) || self.ingest.hands.are_closed() {
                 return Ok(None);
             }
             let Look { free, waiting } = self.look(known).await?;
