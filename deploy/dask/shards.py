@@ -1,4 +1,4 @@
-"""Shards of a download as tasks of a Dask cluster: python shards.py SCHEDULER SHARDS download --start-date … --lake gs://…
+"""Workers of a run as tasks of a Dask cluster: mtdh plan --save RUN …, then python shards.py SCHEDULER SHARDS RUN --lake gs://…
 
 Each worker needs mtdh on its path (or MTDH) and the settings in its environment. Ends with 0 when each shard did."""
 
@@ -9,20 +9,20 @@ import sys
 from distributed import Client, as_completed
 
 
-def shard(index, total, words):
-    """Runs one shard; what mtdh says goes to the worker's log."""
-    command = [os.environ.get("MTDH", "mtdh"), *words, "--shard-index", str(index), "--total-shards", str(total)]
+def shard(index, total, run, words):
+    """One worker; what mtdh says goes to the worker's log."""
+    command = [os.environ.get("MTDH", "mtdh"), "download", "--run", run, *words, "--shard-index", str(index), "--total-shards", str(total)]
     status = subprocess.run(command).returncode
-    # Worth another try: Dask makes it, on any worker. What is in the lake is not fetched twice.
-    if status in (1, 10, 130) or status < 0:
+    # Worth another try, or killed: Dask makes it, on any worker. 20 is for a person, 30 for another day.
+    if status == 10 or status < 0:
         raise RuntimeError(f"shard {index} ended with {status}")
     return index, status
 
 
 def main():
-    scheduler, total, words = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    scheduler, total, run, words = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
     with Client(scheduler) as client:
-        tasks = client.map(shard, range(total), total=total, words=words, retries=3, pure=False)
+        tasks = client.map(shard, range(total), total=total, run=run, words=words, retries=3, pure=False)
         failed = []
         for task in as_completed(tasks, raise_errors=False):
             good = task.status == "finished" and task.result()[1] == 0

@@ -1,4 +1,4 @@
-"""Shards of a download as tasks of a Ray cluster: python shards.py SHARDS download --start-date … --lake gs://…
+"""Workers of a run as tasks of a Ray cluster: mtdh plan --save RUN …, then python shards.py SHARDS RUN --lake gs://…
 
 RAY_ADDRESS names the cluster. Each node needs mtdh on its path (or MTDH) and the settings in its environment. Ends with 0 when
 each shard did."""
@@ -11,20 +11,20 @@ import ray
 
 
 @ray.remote(num_cpus=2, max_retries=3, retry_exceptions=True)
-def shard(index, total, words):
-    """Runs one shard; what mtdh says goes to the node's log."""
-    command = [os.environ.get("MTDH", "mtdh"), *words, "--shard-index", str(index), "--total-shards", str(total)]
+def shard(index, total, run, words):
+    """One worker; what mtdh says goes to the node's log."""
+    command = [os.environ.get("MTDH", "mtdh"), "download", "--run", run, *words, "--shard-index", str(index), "--total-shards", str(total)]
     status = subprocess.run(command).returncode
-    # Worth another try: Ray makes it, on any node. What is in the lake is not fetched twice.
-    if status in (1, 10, 130) or status < 0:
+    # Worth another try, or killed: Ray makes it, on any node. 20 is for a person, 30 for another day.
+    if status == 10 or status < 0:
         raise RuntimeError(f"shard {index} ended with {status}")
     return status
 
 
 def main():
-    total, words = int(sys.argv[1]), sys.argv[2:]
+    total, run, words = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     ray.init()
-    waiting, failed = {shard.remote(index, total, words): index for index in range(total)}, False
+    waiting, failed = {shard.remote(index, total, run, words): index for index in range(total)}, False
     while waiting:
         (task,), _ = ray.wait(list(waiting))
         index = waiting.pop(task)

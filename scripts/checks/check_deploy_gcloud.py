@@ -163,7 +163,7 @@ def main():
         there = {name: text for name, text in there.items() if not name.startswith(("vm-runs/", "bin/"))}
         checks = 9 + lakes.equal(folder / "single", there)
         assert "is there already" in vm("deploy", "--run", "first", *given, "--", "download", *WORDS, expect=2).stderr
-        assert "files fetched" in vm("logs", "first", "1").stdout
+        assert "part 0 of shard 1 of 2" in vm("logs", "first", "1").stdout
         assert "there is no run second" in vm("status", "second", expect=2).stderr
         # A VM that stopped without a word, and somebody else's: the one goes.
         compute.foreign("mtdh-first-0")

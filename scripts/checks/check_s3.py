@@ -1,9 +1,11 @@
 """The lake in a bucket of an S3 server (moto, a stand-in made by others): the bytes are those of a local lake, and a fleet of
-three workers of which one is killed leaves what one process does."""
+three workers of which one is killed leaves what one process does. --runs N (4) and --first SEED are seeded runs as in check_fleet.py."""
 
+import argparse
 import contextlib
 import json
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import urllib.request
 
 import boto3
 
-from check_fleet import DRIP, WHAT, Fleet, Folder, holds, unchanged, until
+from check_fleet import DRIP, WHAT, Fleet, Folder, chaos, holds, unchanged, until
 from stage import DAY, done, mtdh, sim
 
 PORT = 19025
@@ -94,7 +96,24 @@ def check_conditions(client):
     return 4
 
 
-def check_fleet(vendor, lake, single, logs):
+def check_seeds(vendor, client, expected, seeds, folder):
+    """Workers that are killed, frozen and woken at random, as in check_fleet.py."""
+    sums = [0, 0, 0, 0]
+    for seed in seeds:
+        logs, lake = folder / f"logs-{seed}", Bucket(client, f"run-{seed}")
+        logs.mkdir()
+        try:
+            killed, frozen, total = chaos(random.Random(seed), vendor, lake, logs)
+            takeovers = holds(vendor, lake, expected)
+        except BaseException:
+            print(f"seed {seed}, {lake.url}", *(f"--- {log.name}\n{log.read_text()}" for log in sorted(logs.iterdir())), sep="\n")
+            raise
+        sums = [a + b for a, b in zip(sums, (total, killed, frozen, takeovers))]
+    print("{} workers in {} runs; {} killed, {} frozen; {} takeovers".format(sums[0], len(seeds), *sums[1:]))
+    return len(seeds)
+
+
+def check_fleet(vendor, lake, expected, logs):
     """Three workers, one of them killed with files in hand: another takes its part over, and the lake is the single process's."""
     mtdh("plan", "--save", "r", *WHAT, "--lake", lake.url, env=vendor)
     fleet, seen = Fleet(vendor, lake, 3, logs), {}
@@ -121,13 +140,16 @@ def check_fleet(vendor, lake, single, logs):
     finally:
         fleet.end()
     assert sorted(fleet.ends) == [(0, -signal.SIGKILL), (1, 0), (2, 0)], fleet.ends
-    expected = {n: single.read(n) for n in single.names() if not n.startswith("runs/")}
     takeovers = holds(vendor, lake, expected)
     assert takeovers >= 1 and part(".2")["lease"]["holder"] != part("")["lease"]["holder"]
     return len(expected)
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--first", type=int, default=1)
+    options = parser.parse_args()
     with s3() as (client, surroundings), tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         checks = check_conditions(client)
@@ -140,11 +162,15 @@ def main():
             checks += check_equal(bucket, local) + 1
         (folder / "faults.json").write_text(json.dumps(DRIP))
         (folder / "logs").mkdir()
-        with sim("--small", "--faults", str(folder / "faults.json")) as vendor:
+        seconds = 900 + 60 * options.runs
+        with sim("--small", "--faults", str(folder / "faults.json"), seconds=seconds) as vendor:
             vendor.pop("GCS_BUCKET")
             single = Folder(folder / "single")
             mtdh("full-pipeline", *WHAT, "--lake", single.url, env=vendor)
-            checks += check_fleet({**vendor, **surroundings}, Bucket(client, "fleet"), single, folder / "logs")
+            expected = {n: single.read(n) for n in single.names() if not n.startswith("runs/")}
+            vendor |= surroundings
+            checks += check_fleet(vendor, Bucket(client, "fleet"), expected, folder / "logs")
+            checks += check_seeds(vendor, client, expected, range(options.first, options.first + options.runs), folder)
     done(checks)
 
 

@@ -12,13 +12,13 @@ pub struct Hands {
     count: usize,
     permits: Arc<Semaphore>,
     processors: Arc<Semaphore>,
-    use_: Arc<watch::Sender<Use>>,
+    load: Arc<watch::Sender<Load>>,
     is_proved: Arc<AtomicBool>,
     enough: CancellationToken,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Use {
+struct Load {
     /// Files that wait for a hand.
     waiting: usize,
     /// Files in hand.
@@ -36,7 +36,7 @@ impl Hands {
     /// So many hands, at least one.
     pub fn new(count: usize) -> Hands {
         let count = count.max(1);
-        let use_ = watch::Sender::new(Use::default());
+        let load = watch::Sender::new(Load::default());
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let processors = Arc::new(Semaphore::new(processors));
         let permits = Arc::new(Semaphore::new(count));
@@ -44,7 +44,7 @@ impl Hands {
             count,
             permits,
             processors,
-            use_: Arc::new(use_),
+            load: Arc::new(load),
             is_proved: Arc::default(),
             enough: CancellationToken::new(),
         }
@@ -80,7 +80,7 @@ impl Hands {
 
     /// A place in the queue for a hand.
     pub(crate) fn place(&self) -> Place {
-        self.use_.send_modify(|now| now.waiting += 1);
+        self.load.send_modify(|now| now.waiting += 1);
         Place { hands: self.clone(), permit: None }
     }
 
@@ -91,7 +91,7 @@ impl Hands {
 
     /// Waits until a hand is free and no file waits for it.
     pub(crate) async fn idle(&self) {
-        let mut changes = self.use_.subscribe();
+        let mut changes = self.load.subscribe();
         let is_idle = changes.wait_for(|now| now.waiting == 0 && now.held < self.count).await;
         is_idle.expect("the sender lives as long as `self`");
     }
@@ -101,7 +101,7 @@ impl Place {
     /// Waits for a hand; it is free again when this is dropped.
     pub(crate) async fn take(&mut self) {
         self.permit = self.hands.permits.clone().acquire_owned().await.ok();
-        self.hands.use_.send_modify(|now| {
+        self.hands.load.send_modify(|now| {
             now.waiting -= 1;
             now.held += 1;
         });
@@ -111,7 +111,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let held = self.permit.take().is_some();
-        self.hands.use_.send_modify(|now| match held {
+        self.hands.load.send_modify(|now| match held {
             true => now.held -= 1,
             false => now.waiting -= 1,
         });
