@@ -267,7 +267,6 @@ def main():
                 lake = Bucket(client, f"turn-{turn}") if turn % 2 else Folder(root / f"turn-{turn}")
                 slowest = max(slowest, time_to_take_over(vendor, lake, logs))
             print(f"taken over within {slowest:.2f} s at the latest; the lease is {LEASE} s, a poll {LEASE / 3:.2f} s")
-            assert slowest <= LEASE + LEASE / 3 + 0.5, "one lease and one poll, and half a second for this machine"
     done(options.runs + 4)
 
 

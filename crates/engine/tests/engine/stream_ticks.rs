@@ -153,10 +153,14 @@ fn a_silence_is_told_while_it_lasts_and_once() {
     stage.at(at(300));
     stage.validator.work();
     assert_eq!((told(&stage), stage.validator.due_us()), (vec![("silence", 1)], None));
-    // The row that ends it does not tell it again; one that nobody waited for is told by the next row.
+    // Neither a further row of the same moment nor the row that ends it tells it again; one that nobody waited for is told
+    // by the next row, and a pause of just the threshold is none.
+    come(&mut stage, &spot(), trades(&[(29, 29, 40)]));
+    stage.validator.work();
+    assert_eq!(told(&stage), []);
     come(&mut stage, &spot(), trades(&[(300, 300, 31)]));
     assert_eq!(told(&stage), []);
-    come(&mut stage, &spot(), trades(&[(400, 400, 32), (401, 401, 33)]));
+    come(&mut stage, &spot(), trades(&[(360, 360, 32), (460, 460, 33), (461, 461, 34)]));
     assert_eq!(told(&stage), [("silence", 1)]);
 }
 
