@@ -8,7 +8,7 @@ use mtdh_lake::{Lake, LakeError, layout};
 use serde::{Deserialize, Serialize};
 
 /// Version of the summary's form.
-const SUMMARY_VERSION: u32 = 1;
+pub(crate) const SUMMARY_VERSION: u32 = 1;
 
 /// How a run, or a shard of one, stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
