@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::report::FindingLine;
 
 /// Version of the summary's form.
-const SUMMARY_VERSION: u32 = 1;
+pub(crate) const SUMMARY_VERSION: u32 = 1;
 
 /// How a run, or a shard of one, stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -110,6 +110,11 @@ pub fn run_summary(run_id: &str, index: u32, total: u32) -> Path {
     path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))
 }
 
+/// The summary of one shard of a run that makes candles.
+pub fn candle_summary(run_id: &str, index: u32, total: u32) -> Path {
+    path(format!("runs/{run_id}/candles-{index}-of-{total}.json"))
+}
+
 /// Everything of a run.
 pub fn run(run_id: &str) -> Path {
     path(format!("runs/{run_id}"))

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::StreamExt;
 use mtdh_core::candle::CandleBuilder;
-use mtdh_core::partition::Status;
+use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
 use mtdh_lake::{Entry, Existing, Lake, layout};
@@ -19,6 +20,7 @@ use super::feed::{columns, feed};
 use super::plan::{CandlePlan, Unit};
 use crate::error::{EngineError, chain};
 use crate::progress::Progress;
+use crate::run::{RunState, SUMMARY_VERSION, now};
 
 /// What a run works with.
 #[derive(Clone)]
@@ -31,6 +33,27 @@ pub struct CandleRun {
     pub progress: Arc<Progress>,
     /// Asks the run to end soon.
     pub stop: CancellationToken,
+    /// The run's name, under which its summary lies in the lake.
+    pub run_id: String,
+    /// Which part of the work it does.
+    pub shard: Shard,
+}
+
+/// A run's summary as it lies in the lake.
+#[derive(Serialize)]
+struct Document<'a> {
+    summary_version: u32,
+    program_version: &'a str,
+    run_id: &'a str,
+    shard_index: u32,
+    total_shards: u32,
+    started_at: &'a str,
+    updated_at: String,
+    state: RunState,
+    ended_by: Option<String>,
+    seconds: f64,
+    #[serde(flatten)]
+    done: &'a CandleSummary,
 }
 
 /// What a run did.
@@ -86,7 +109,7 @@ struct Done {
 }
 
 impl CandleRun {
-    /// Runs a plan.
+    /// Runs a plan. Its summary lies in the lake from the start; a plan of nothing leaves none.
     ///
     /// # Errors
     /// When the run cannot go on at all: the lake's disk is full, or its store refuses.
@@ -99,6 +122,53 @@ impl CandleRun {
             left: plan.units.len(),
             ..CandleSummary::default()
         };
+        if plan.units.is_empty() {
+            return Ok(summary);
+        }
+        let (started, started_at) = (Instant::now(), now());
+        self.put(RunState::Running, None, &started_at, started, &summary).await?;
+        let outcome = self.make(plan, &mut summary).await;
+        let state = match (&outcome, self.stop.is_cancelled()) {
+            (Err(_), _) => RunState::Stopped,
+            (Ok(()), true) => RunState::Interrupted,
+            (Ok(()), false) => RunState::Done,
+        };
+        let ended_by = outcome.as_ref().err().map(|error| chain(error));
+        let put = self.put(state, ended_by, &started_at, started, &summary).await;
+        // What ended the run is the first to be told.
+        outcome.and(put)?;
+        Ok(summary)
+    }
+
+    async fn put(
+        &self,
+        state: RunState,
+        ended_by: Option<String>,
+        started_at: &str,
+        started: Instant,
+        done: &CandleSummary,
+    ) -> Result<(), EngineError> {
+        let (run_id, shard_index, total_shards) = (&*self.run_id, self.shard.index(), self.shard.total());
+        let document = Document {
+            summary_version: SUMMARY_VERSION,
+            program_version: env!("CARGO_PKG_VERSION"),
+            run_id,
+            shard_index,
+            total_shards,
+            started_at,
+            updated_at: now(),
+            state,
+            ended_by,
+            seconds: started.elapsed().as_secs_f64(),
+            done,
+        };
+        let mut text = serde_json::to_vec_pretty(&document).expect("a summary has only texts and numbers");
+        text.push(b'\n');
+        let path = layout::candle_summary(run_id, shard_index, total_shards);
+        self.lake.put(&path, &text).await.map_err(EngineError::Lake)
+    }
+
+    async fn make(&self, plan: CandlePlan, summary: &mut CandleSummary) -> Result<(), EngineError> {
         self.progress.expect_files(plan.units.len());
         let work = plan.units.into_iter().map(|unit| {
             let worker = self.clone();
@@ -139,7 +209,7 @@ impl CandleRun {
             }
             summary.left -= 1;
         }
-        Ok(summary)
+        Ok(())
     }
 
     async fn unit(&self, unit: &Unit) -> Result<Done, CandleError> {

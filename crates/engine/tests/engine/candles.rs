@@ -37,6 +37,28 @@ async fn trades_on_the_wrong_side_of_midnight_are_in_the_candles_of_their_time()
 }
 
 #[tokio::test]
+async fn a_run_that_is_interrupted_says_so_in_the_lake_leaves_nothing_half_done_and_the_next_one_makes_the_rest()
+ {
+    let lake = HandMade::new();
+    three_days(&lake).await;
+    let frames = timeframes("1m 24h");
+    let stop = tokio_util::sync::CancellationToken::new();
+    stop.cancel();
+    let plan = lake.plan(&frames, Fill::None, Shard::WHOLE, Remake::Outdated).await;
+    let summary = lake.run_until(plan, stop).await;
+    assert_eq!((summary.objects, summary.left, summary.is_clean()), (0, 1, false));
+    let told = lake.told();
+    assert_eq!(
+        (&told["state"], &told["left"], &told["objects"]),
+        (&"interrupted".into(), &1.into(), &0.into())
+    );
+    assert!(frames.iter().all(|timeframe| !lake.path(*timeframe, KEY).exists()));
+    assert!(lake.make(&frames).await.is_clean());
+    let told = lake.told();
+    assert_eq!((&told["state"], &told["left"], &told["objects"]), (&"done".into(), &0.into(), &2.into()));
+}
+
+#[tokio::test]
 async fn the_candle_at_a_midnight_whose_other_side_is_missing_is_not_final_until_it_comes() {
     let (whole, lake) = (HandMade::new(), HandMade::new());
     three_days(&whole).await;

@@ -134,8 +134,18 @@ impl HandMade {
     }
 
     pub async fn run(&self, plan: CandlePlan) -> CandleSummary {
-        let (lake, stop) = (self.lake.clone(), CancellationToken::new());
-        CandleRun { lake, workers: 2, progress: Arc::default(), stop }.run(plan).await.unwrap()
+        self.run_until(plan, CancellationToken::new()).await
+    }
+
+    pub async fn run_until(&self, plan: CandlePlan, stop: CancellationToken) -> CandleSummary {
+        let (lake, run_id, shard) = (self.lake.clone(), "run".to_owned(), Shard::WHOLE);
+        CandleRun { lake, workers: 2, progress: Arc::default(), stop, run_id, shard }.run(plan).await.unwrap()
+    }
+
+    /// What the last run left in the lake of itself.
+    pub fn told(&self) -> serde_json::Value {
+        let path = layout::candle_summary("run", 0, 1);
+        serde_json::from_slice(&std::fs::read(self.folder.path().join(path.as_ref())).unwrap()).unwrap()
     }
 
     /// Makes what is not up to date.

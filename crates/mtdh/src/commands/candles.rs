@@ -10,10 +10,11 @@ use mtdh_engine::candles::{
     CandlePlan, CandleRun, CandleSummary, FileReport, Fill, Remake, Timeframe, candle_files, plan,
 };
 use mtdh_engine::progress::Progress;
+use mtdh_engine::run::new_run_id;
 use mtdh_engine::{Connection, EngineError, Selection};
 use serde::Serialize;
 
-use super::download::note_not_in_table;
+use super::download::{about, note_not_in_table};
 use super::{Session, connect, filtered};
 use crate::Outcome;
 use crate::args::{CandlesArgs, FillArg};
@@ -88,7 +89,8 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
     if !plan.units.is_empty() {
         connection.lake.check_writable().await?;
     }
-    let progress = Arc::new(Progress::default());
+    let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
+    about(&run_id, shard);
     let bar = Bar::start(progress.clone());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let run = CandleRun {
@@ -96,11 +98,18 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
         workers: args.max_workers.unwrap_or(processors),
         progress,
         stop: session.stop.clone(),
+        run_id: run_id.clone(),
+        shard,
     };
+    let is_of_nothing = plan.units.is_empty();
     let summary = run.run(plan).await?;
     drop(bar);
     print(session.format, &summary_rows(&summary), &summary)?;
     note_summary(&summary);
+    if !is_of_nothing {
+        let (index, total) = (shard.index(), shard.total());
+        note(&format!("summary: runs/{run_id}/candles-{index}-of-{total}.json in the lake"));
+    }
     Ok(match (session.stop.is_cancelled(), summary.is_clean()) {
         (true, _) => Outcome::Interrupted,
         (false, true) => Outcome::Clean,

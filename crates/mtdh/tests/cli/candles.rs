@@ -23,6 +23,21 @@ fn candles_are_made_once_and_shards_together_are_the_whole() {
         whole += value(&part.stdout, "objects").as_u64().unwrap();
         assert!(value(&part.stdout, "objects").as_u64() > Some(0));
     }
+    // Each run says in the lake what it did.
+    let summaries = |stage: &Stage| -> Vec<(String, serde_json::Value)> {
+        let files =
+            contents(&stage.path("data/runs")).into_iter().filter(|(name, _)| name.contains("/candles-"));
+        let read = files.map(|(name, text)| {
+            (name.rsplit('/').next().unwrap().to_owned(), serde_json::from_slice(&text).unwrap())
+        });
+        read.collect()
+    };
+    let mut told = summaries(&stage);
+    told.sort_by_key(|(name, _)| name.clone());
+    let names: Vec<&str> = told.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["candles-0-of-2.json", "candles-1-of-2.json"]);
+    assert!(told.iter().all(|(_, run)| run["state"] == "done" && run["left"] == 0), "{told:?}");
+    assert_eq!(told.iter().map(|(_, run)| run["objects"].as_u64().unwrap()).sum::<u64>(), whole);
     let candles = |stage: &Stage| {
         let mut files = contents(&stage.path("data"));
         files.retain(|name, _| name.starts_with("processed_candles/"));
@@ -37,6 +52,7 @@ fn candles_are_made_once_and_shards_together_are_the_whole() {
         (value(&again.stdout, "objects"), value(&again.stdout, "up_to_date")),
         (0.into(), whole.into())
     );
+    assert_eq!(summaries(&stage).len(), 2, "a run that has nothing to make leaves none");
     stage.expect(0, &format!("{words} --force"));
     assert!(candles(&stage) == made, "the same inputs give the same bytes");
     // Neither neighbour is in the lake.
