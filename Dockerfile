@@ -13,12 +13,12 @@ ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} RUSTFLAGS="--remap-path-prefix=/src=.
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
-RUN cargo build --locked --profile dist --package mtdh
+RUN cargo build --locked --release --package mtdh
 # The root directory of the image: the program, the libraries that it names, the certificates of the world, a user.
 RUN set -eu; \
     mkdir -p /root-directory/etc/ssl/certs /root-directory/usr/local/bin /owned/home/mtdh/data /owned/tmp; \
-    cp target/dist/mtdh /root-directory/usr/local/bin/mtdh; \
-    ldd target/dist/mtdh >/tmp/linked; \
+    cp target/release/mtdh /root-directory/usr/local/bin/mtdh; \
+    ldd target/release/mtdh >/tmp/linked; \
     grep -o '/[^ ]*' /tmp/linked >/tmp/libraries; \
     while read -r library; do \
       mkdir -p "/root-directory$(dirname "$library")"; \

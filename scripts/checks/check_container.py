@@ -21,10 +21,10 @@ BASE = "docker.io/library/rust:1.95-slim-bookworm"
 TOOLS = ["sh", "bash", "ldd", "grep", "mkdir", "cp", "dirname", "chmod", "find", "touch"]
 CARGO = """#!/bin/sh
 set -eu
-[ "$*" = "build --locked --profile dist --package mtdh" ]
+[ "$*" = "build --locked --release --package mtdh" ]
 [ -f Cargo.lock ] && [ -f crates/mtdh/src/main.rs ]
-mkdir -p target/dist
-cp /opt/mtdh target/dist/mtdh
+mkdir -p target/release
+cp /opt/mtdh target/release/mtdh
 """
 MARKER = "TD.must-not-be-in-an-image"
 WORDS = ["full-pipeline", "--start-date", DAY, "--venues", "DERIBIT", "--instrument-types", "PERP"]
