@@ -1,7 +1,7 @@
 //! The push machine: rows in, finished candles of all timeframes out.
 //!
 //! Rows are added to cells, pieces of time that every interval of every timeframe is made of. Each timeframe makes its
-//! candles of the cells that are closed ([`super::frame`]), apart from the others.
+//! candles of the cells that are closed (`candle::frame`), apart from the others.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
