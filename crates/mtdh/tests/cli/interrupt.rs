@@ -1,11 +1,21 @@
 //! Ctrl-C: files in hand are given back, the run says what is left, and the same command goes on.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mtdh_sim::{Fault, FaultKind, Host};
 
 use crate::stage::{DAY, Stage};
+
+/// Ctrl-C: the program ends with 130. Gives what it said.
+fn interrupt(child: Child) -> String {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    stderr
+}
 
 #[test]
 fn an_interrupted_run_ends_cleanly_and_goes_on_later() {
@@ -19,11 +29,7 @@ fn an_interrupted_run_ends_cleanly_and_goes_on_later() {
         assert!(started.elapsed() < Duration::from_secs(30), "the run did not begin");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let stderr = interrupt(child);
     assert!(stderr.contains("run the same command again to go on"), "{stderr}");
     stage.sim.set_faults(Vec::new());
     stage.expect(0, &words);
@@ -53,11 +59,7 @@ fn interrupted_candles_leave_whole_objects_and_the_next_run_makes_the_rest() {
         assert!(started.elapsed() < Duration::from_secs(60), "no candle was made");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    interrupt(child);
     stage.sim.set_faults(Vec::new());
     let before = candles();
     assert!(before.iter().all(|(_, bytes)| bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1")));
