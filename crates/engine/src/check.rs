@@ -147,9 +147,7 @@ impl CheckReport {
 
     /// Adds a finding that is about no one data type.
     fn find(&mut self, check: &'static Check, key: Option<&InstrumentKey>, day: Option<Day>, found: Found) {
-        let severity = found.severity.unwrap_or(check.severity);
-        let (check, key) = (check.name, key.cloned());
-        self.findings.push(Finding { check, severity, key, data_type: None, day, found });
+        self.findings.push(Finding::of(check, key.cloned(), None, day, found));
     }
 
     /// Adds a finding of something that is so once.

@@ -334,7 +334,9 @@ impl Making {
     ) -> Result<Making, ConvertError> {
         let table = partition.data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, stage).map_err(ConvertError::Write)?;
-        Ok(Making { writer, passing: checks.map(|plan| Passing::start(plan, partition)) })
+        let Partition { key, data_type, day } = partition;
+        let begin = |plan: &CheckPlan| Passing::start(plan, Some(key), *data_type, Some(*day));
+        Ok(Making { writer, passing: checks.map(begin) })
     }
 
     /// Takes the next rows: the table's columns in its order.
@@ -342,7 +344,8 @@ impl Making {
         if let Some(passing) = &mut self.passing {
             let schema = self.writer.table().row_schema().clone();
             let batch = RecordBatch::try_new(schema, columns.clone()).map_err(ParquetError::from);
-            let seen = batch.and_then(|batch| passing.rows(&batch).map_err(ParquetError::General));
+            let seen =
+                batch.and_then(|batch| passing.rows(&batch).map(|_| ()).map_err(ParquetError::General));
             seen.map_err(ConvertError::Write)?;
         }
         self.writer.write(columns).map_err(ConvertError::Write)

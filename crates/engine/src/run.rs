@@ -194,9 +194,7 @@ impl RunSummary {
     pub(crate) async fn put(&mut self, lake: &Lake) -> Result<(), LakeError> {
         self.updated_at = now();
         let path = layout::run_summary(&self.run_id, self.shard_index, self.total_shards);
-        let mut text = serde_json::to_vec_pretty(self).expect("a summary has only texts and numbers");
-        text.push(b'\n');
-        lake.put(&path, &text).await
+        lake.put(&path, &text(self)).await
     }
 }
 
@@ -205,6 +203,13 @@ pub fn new_run_id() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mark = u64::from(std::process::id()) ^ u64::from(since_epoch.subsec_nanos());
     format!("{}-{:06x}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), mark & 0x00ff_ffff)
+}
+
+/// A summary as it lies in the lake.
+pub(crate) fn text(summary: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(summary).expect("a summary has only texts and numbers");
+    text.push(b'\n');
+    text
 }
 
 pub(crate) fn now() -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Check;
 use crate::day::Day;
 use crate::key::InstrumentKey;
 use crate::table::DataType;
@@ -73,6 +74,20 @@ pub struct Finding {
     pub day: Option<Day>,
     /// What was found.
     pub found: Found,
+}
+
+impl Finding {
+    /// What a check found, said of whom it is about; as bad as `found` says, else as the check does.
+    pub fn of(
+        check: &Check,
+        key: Option<InstrumentKey>,
+        data_type: Option<DataType>,
+        day: Option<Day>,
+        found: Found,
+    ) -> Finding {
+        let severity = found.severity.unwrap_or(check.severity);
+        Finding { check: check.name, severity, key, data_type, day, found }
+    }
 }
 
 /// As many examples as a finding carries.

@@ -20,7 +20,7 @@ use super::feed::{columns, feed};
 use super::plan::{CandlePlan, Unit};
 use crate::error::{EngineError, chain};
 use crate::progress::Progress;
-use crate::run::{RunState, SUMMARY_VERSION, now};
+use crate::run::{RunState, SUMMARY_VERSION, now, text};
 
 /// What a run works with.
 #[derive(Clone)]
@@ -162,10 +162,8 @@ impl CandleRun {
             seconds: started.elapsed().as_secs_f64(),
             done,
         };
-        let mut text = serde_json::to_vec_pretty(&document).expect("a summary has only texts and numbers");
-        text.push(b'\n');
         let path = layout::candle_summary(run_id, shard_index, total_shards);
-        self.lake.put(&path, &text).await.map_err(EngineError::Lake)
+        self.lake.put(&path, &text(&document)).await.map_err(EngineError::Lake)
     }
 
     async fn make(&self, plan: CandlePlan, summary: &mut CandleSummary) -> Result<(), EngineError> {

@@ -192,12 +192,5 @@ fn rejected(rejects: &[String]) -> Option<Finding> {
     let check = find("rejected_rows").filter(|_| !rejects.is_empty())?;
     let examples = rejects.iter().take(mtdh_core::check::finding::EXAMPLES).cloned().collect();
     let found = Found { count: rejects.len() as u64, examples, ..Found::default() };
-    Some(Finding {
-        check: check.name,
-        severity: check.severity,
-        key: None,
-        data_type: None,
-        day: None,
-        found,
-    })
+    Some(Finding::of(check, None, None, None, found))
 }

@@ -5,9 +5,7 @@ use std::ops::Range;
 use arrow_array::RecordBatch;
 use futures::TryStreamExt;
 use mtdh_core::check::silence::Watch;
-use mtdh_core::check::{
-    Check, Finding, Found, InstrumentDay, PartitionFacts, RowCheck, Rows, Run, Scope, find,
-};
+use mtdh_core::check::{Check, Finding, Found, InstrumentDay, PartitionFacts, RowCheck, Run, Scope, find};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_core::{DataType, Day};
@@ -15,6 +13,7 @@ use mtdh_lake::LakeError;
 use mtdh_lake::read::Batches;
 
 use super::CheckPlan;
+use super::passing::Passing;
 use crate::error::chain;
 
 /// What is checked together: the partitions of one instrument and day.
@@ -49,10 +48,10 @@ pub(super) struct Outcome {
     pub looked_at: Vec<&'static str>,
 }
 
-/// A check in progress: whose rows it wants, and of which data type it speaks.
-struct Running {
+/// A check of several data types in progress; it speaks of the last of those whose rows it wants.
+struct Together {
     check: &'static Check,
-    wants: Vec<DataType>,
+    wants: &'static [DataType],
     speaks_of: DataType,
     rows: Box<dyn RowCheck>,
 }
@@ -62,8 +61,8 @@ struct Reading {
     data_type: DataType,
     batches: Batches,
     watch: Watch,
-    /// Rows that came before.
-    place: u64,
+    /// The checks of its rows alone.
+    passing: Passing,
     /// Arrival of the last row that came.
     reached_us: i64,
     is_done: bool,
@@ -72,20 +71,21 @@ struct Reading {
 /// Reads a subject's rows and runs every check of the plan that applies.
 pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Result<Outcome, LakeError> {
     let mut outcome = Outcome::default();
-    let mut running = start(plan, &subject);
+    let mut together = start(plan, &subject);
     let mut readings: Vec<Reading> = subject
         .partitions
         .iter_mut()
         .filter_map(|part| {
             let batches = part.rows.take()?;
             let silence = find("silence").map(|check| plan.settings.values(check))?;
-            let venue = subject.key.as_ref().map_or("", InstrumentKey::venue);
-            let watch = Watch::new(&silence, venue, part.data_type);
+            let key = subject.key.as_ref();
+            let watch = Watch::new(&silence, key.map_or("", InstrumentKey::venue), part.data_type);
+            let passing = Passing::start(plan, key, part.data_type, subject.day);
             Some(Reading {
                 data_type: part.data_type,
                 batches,
                 watch,
-                place: 0,
+                passing,
                 reached_us: i64::MIN,
                 is_done: false,
             })
@@ -96,7 +96,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     while let Some(reading) = readings.iter_mut().filter(|r| !r.is_done).min_by_key(|r| r.reached_us) {
         match reading.batches.try_next().await {
             Ok(Some(batch)) => {
-                if let Err(reason) = reading.take(&batch, &mut running) {
+                if let Err(reason) = reading.take(&batch, &mut together) {
                     unreadable.push((reading.data_type, reason));
                     reading.is_done = true;
                 }
@@ -109,15 +109,10 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
             Err(error) => return Err(error),
         }
     }
-    let finding = |check: &'static Check, data_type, found: Found| Finding {
-        check: check.name,
-        severity: found.severity.unwrap_or(check.severity),
-        key: subject.key.clone(),
-        data_type: Some(data_type),
-        day: subject.day,
-        found,
+    let finding = |check: &'static Check, data_type, found: Found| {
+        Finding::of(check, subject.key.clone(), Some(data_type), subject.day, found)
     };
-    for Running { check, speaks_of, rows, .. } in running {
+    for Together { check, speaks_of, rows, .. } in together {
         outcome.looked_at.push(check.name);
         outcome.findings.extend(rows.finish().into_iter().map(|found| finding(check, speaks_of, found)));
     }
@@ -125,8 +120,9 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
         let found = Found { count: 1, examples: vec![reason], ..Found::default() };
         outcome.findings.extend(find("unreadable_partition").map(|check| finding(check, data_type, found)));
     }
-    outcome.rows = readings.iter().map(|r| (r.data_type, r.place)).collect();
-    let facts = facts(&subject, readings);
+    outcome.rows = readings.iter().map(|r| (r.data_type, r.passing.count())).collect();
+    outcome.looked_at.extend(readings.iter().flat_map(|r| r.passing.names()));
+    let facts = facts(&subject, readings, &mut outcome.findings);
     let venue = subject.key.as_ref().map_or("", InstrumentKey::venue);
     let day = InstrumentDay {
         key: subject.key.as_ref(),
@@ -149,67 +145,45 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     Ok(outcome)
 }
 
-fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Running> {
-    let readable = |data_type: DataType| {
-        subject.partitions.iter().any(|part| part.data_type == data_type && part.rows.is_some())
+fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Together> {
+    let readable = |data_type: &DataType| {
+        subject.partitions.iter().any(|part| part.data_type == *data_type && part.rows.is_some())
     };
-    let mut running = Vec::new();
-    for check in plan.checks() {
-        let scope = |data_type| Scope {
-            key: subject.key.as_ref(),
-            data_type,
-            day: subject.day,
-            values: plan.settings.values(check),
-        };
-        match check.run {
-            Run::Rows(of, start) => {
-                for speaks_of in of.iter().copied().filter(|t| readable(*t)) {
-                    running.push(Running {
-                        check,
-                        wants: vec![speaks_of],
-                        speaks_of,
-                        rows: start(&scope(speaks_of)),
-                    });
-                }
-            }
-            Run::Together(of, start) => {
-                let Some(speaks_of) = of.last().copied().filter(|_| of.iter().all(|t| readable(*t))) else {
-                    continue;
-                };
-                running.push(Running {
-                    check,
-                    wants: of.to_vec(),
-                    speaks_of,
-                    rows: start(&scope(speaks_of)),
-                });
-            }
-            Run::Day(_) | Run::Lake(_) | Run::Candles(..) => {}
-        }
-    }
-    running
+    let start = |check: &'static Check| {
+        let Run::Together(wants, start) = check.run else { return None };
+        let data_type = wants.last().copied().filter(|_| wants.iter().all(readable))?;
+        let (key, values) = (subject.key.as_ref(), plan.settings.values(check));
+        let rows = start(&Scope { key, data_type, day: subject.day, values });
+        Some(Together { check, wants, speaks_of: data_type, rows })
+    };
+    plan.checks().filter_map(start).collect()
 }
 
 impl Reading {
-    fn take(&mut self, batch: &RecordBatch, running: &mut [Running]) -> Result<(), String> {
-        let rows = Rows::new(self.data_type, batch, self.place)?;
+    fn take(&mut self, batch: &RecordBatch, together: &mut [Together]) -> Result<(), String> {
+        let rows = self.passing.rows(batch)?;
         self.watch.rows(&rows);
-        for check in running.iter_mut().filter(|r| r.wants.contains(&self.data_type)) {
+        for check in together.iter_mut().filter(|check| check.wants.contains(&self.data_type)) {
             check.rows.rows(&rows);
         }
-        self.place += rows.len() as u64;
         self.reached_us = rows.arrival().last().copied().unwrap_or(self.reached_us);
         Ok(())
     }
 }
 
-/// What is known of the partitions after reading. Rows were to be expected while the instrument was listed.
-fn facts(subject: &Subject, readings: Vec<Reading>) -> Vec<PartitionFacts> {
+/// What is known of the partitions after reading, with what the checks of their rows found. Rows were to be expected while
+/// the instrument was listed.
+fn facts(subject: &Subject, readings: Vec<Reading>, findings: &mut Vec<Finding>) -> Vec<PartitionFacts> {
     let within = subject.day.map(|day| day.start_us()..day.end_us());
     let mut readings = readings;
     let mut facts = Vec::new();
     for part in &subject.partitions {
         let place = readings.iter().position(|r| r.data_type == part.data_type);
-        let pace = place.map(|place| readings.swap_remove(place).watch.finish(within.clone()));
+        let pace = place.map(|place| {
+            let reading = readings.swap_remove(place);
+            findings.extend(reading.passing.finish());
+            reading.watch.finish(within.clone())
+        });
         facts.push(PartitionFacts { data_type: part.data_type, status: part.status, pace });
     }
     facts

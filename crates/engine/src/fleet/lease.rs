@@ -18,7 +18,7 @@ use mtdh_lake::{Existing, Lake, LakeError, LakePath, layout};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::run::{RunState, RunSummary, now};
+use crate::run::{RunState, RunSummary, now, text};
 
 /// Who holds a part of a shard, and until when nobody else may.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -257,9 +257,7 @@ impl Holding {
             weight_done: held.weight_done,
             summary: held.summary.clone(),
         };
-        let mut text = serde_json::to_vec_pretty(&progress).expect("progress has only texts and numbers");
-        text.push(b'\n');
-        text
+        text(&progress)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

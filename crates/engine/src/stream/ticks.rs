@@ -8,7 +8,6 @@ use mtdh_core::Day;
 use mtdh_core::check::finding::{duration, moment};
 use mtdh_core::check::silence::Watch;
 use mtdh_core::check::{Finding, Rows, Severity, Tally, find};
-use mtdh_core::partition::Partition;
 
 use super::{TickStream, Told};
 use crate::check::CheckPlan;
@@ -51,16 +50,15 @@ impl Ticks {
         let count = late.as_ref().map_or(0, |(_, _, found)| found.count);
         told.extend(late);
         for piece in by_day(rows.arrival()) {
+            let start_us = rows.arrival()[piece.start];
             let piece = batch.slice(piece.start, piece.len());
-            let rows = Rows::new(self.of.data_type, &piece, 0)?;
-            let day = rows.arrival().first().and_then(|us| Day::containing_us(*us));
+            let day = Day::containing_us(start_us);
             // A row of a day that is over goes past the checks of the day that goes on, which say that it is none of it.
             if let Some(day) = day.filter(|day| self.day.as_ref().is_none_or(|now| now.day < *day)) {
                 told.extend(self.begin(plan, day));
             }
             let Some(now) = &mut self.day else { continue };
-            now.watch.rows(&rows);
-            now.passing.rows(&piece)?;
+            now.watch.rows(&now.passing.rows(&piece)?);
         }
         if let Some(now) = &mut self.day {
             told.extend(now.passing.found().into_iter().map(said));
@@ -73,10 +71,9 @@ impl Ticks {
     fn begin(&mut self, plan: &CheckPlan, day: Day) -> Vec<Told> {
         let told = self.end();
         let TickStream { key, data_type } = &self.of;
-        let partition = Partition { day, data_type: *data_type, key: key.clone() };
         self.day = find("silence").map(|check| OneDay {
             day,
-            passing: Passing::start(plan, &partition),
+            passing: Passing::start(plan, Some(key), *data_type, Some(day)),
             watch: Watch::new(&plan.settings.values(check), key.venue(), *data_type),
         });
         told

@@ -1,6 +1,6 @@
 //! `mtdh check`: what is wrong with the data, found by the checks of a group, told in reports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -20,19 +20,13 @@ use mtdh_engine::{Connection, Selection, query};
 use super::validate::venues_of_tables;
 use super::{Session, connect, filtered};
 use crate::Outcome;
-use crate::args::{CheckArgs, FailOn, Format};
+use crate::args::{CheckArgs, FailOn, Format, Groups};
 use crate::output::{Rows, count, many, note, print};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     // Before anything is read: a name that asks for no form is found now.
     let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
-    let mut settings = Settings::default();
-    for text in &args.set {
-        settings.set(text)?;
-    }
-    let groups: BTreeSet<Group> = args.groups.iter().flat_map(|groups| groups.iter().copied()).collect();
-    let groups: Vec<Group> = groups.into_iter().collect();
-    let mut plan = CheckPlan { groups, settings, now_us: now_us(), incidents: Default::default() };
+    let mut plan = plan(&args.groups, &args.set)?;
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
     let (head, report) = match args.start_date {
         Some(first) if args.data_file.is_empty() => {
@@ -61,6 +55,17 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     let rows = if session.format == Format::Table { for_people(&document) } else { rows(&document) };
     print(session.format, &rows, &document)?;
     Ok(verdict(&document, &report))
+}
+
+/// The checks of the groups that were named, now, with these settings.
+pub fn plan(groups: &[Groups], set: &[String]) -> Result<CheckPlan> {
+    let mut settings = Settings::default();
+    for text in set {
+        settings.set(text)?;
+    }
+    let groups: BTreeSet<Group> = groups.iter().flat_map(|groups| groups.iter().copied()).collect();
+    let groups = groups.into_iter().collect();
+    Ok(CheckPlan { groups, settings, now_us: now_us(), incidents: BTreeMap::new() })
 }
 
 fn form(file: &Path) -> Result<Form> {

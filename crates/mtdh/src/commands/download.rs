@@ -1,13 +1,11 @@
 //! `mtdh plan` and `mtdh download`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
-use mtdh_core::check::{Group, Settings, Severity};
+use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
-use mtdh_engine::check::CheckPlan;
-use mtdh_engine::check::lake::now_us;
 use mtdh_engine::hands::Hands;
 use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::ensure_instruments;
@@ -17,7 +15,7 @@ use mtdh_engine::run::{RunSummary, new_run_id};
 use mtdh_engine::{Connection, EngineError, Selection};
 use serde::Serialize;
 
-use super::{Session, connect, selection};
+use super::{Session, check, connect, selection};
 use crate::Outcome;
 use crate::args::{DownloadArgs, PlanArgs, RowCheckArgs, ShardArgs};
 use crate::exit;
@@ -117,29 +115,17 @@ pub fn ingest(
     args: &DownloadArgs,
     progress: Arc<Progress>,
 ) -> Result<Ingest> {
+    let RowCheckArgs { check, set } = &args.row_checks;
+    let checks = (!check.is_empty()).then(|| check::plan(check, set)).transpose()?;
     Ok(Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
         hands: Hands::new(args.max_workers),
         progress,
         stop: session.stop.clone(),
-        checks: row_checks(&args.row_checks)?.map(Arc::new),
+        checks: checks.map(Arc::new),
         holding: None,
     })
-}
-
-/// The checks that rows are to go past; null: none.
-fn row_checks(args: &RowCheckArgs) -> Result<Option<CheckPlan>> {
-    let groups: BTreeSet<Group> = args.check.iter().flat_map(|groups| groups.iter().copied()).collect();
-    if groups.is_empty() {
-        return Ok(None);
-    }
-    let mut settings = Settings::default();
-    for text in &args.set {
-        settings.set(text)?;
-    }
-    let groups = groups.into_iter().collect();
-    Ok(Some(CheckPlan { groups, settings, now_us: now_us(), incidents: BTreeMap::new() }))
 }
 
 /// The log's lines tell of a run and a shard from now on.
