@@ -6,6 +6,7 @@ use mtdh_core::day::DAY_US;
 use crate::decimal::write_integer;
 use crate::fault::{ColumnChange, FaultKind, TrailerPart};
 use crate::files::gzip;
+use crate::json_edit::{JsonEdit, edited};
 
 /// A gzipped file, spoiled. What cannot be spoiled in the wanted way stays as it is.
 pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
@@ -25,6 +26,15 @@ pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
         FaultKind::Columns { change } => rewrite(body, |number, line| columns(number, line, *change)),
         _ => body.clone(),
     }
+}
+
+/// A document of the vendor's metadata with changes.
+pub(crate) fn document(body: &Bytes, is_gzip: bool, edits: &[JsonEdit]) -> Bytes {
+    if !is_gzip {
+        return edited(body, edits).into();
+    }
+    let Ok(text) = gzip::decompress(body) else { return body.clone() };
+    gzip::compress(&edited(&text, edits), None)
 }
 
 /// Some bits of one byte are others; its place is counted from the end when negative.

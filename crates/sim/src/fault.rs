@@ -5,6 +5,8 @@
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use crate::json_edit::JsonEdit;
+
 /// One thing that goes wrong. The first fault of the list that fits a request is the one that happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +182,11 @@ pub enum FaultKind {
     Columns {
         /// What is different.
         change: ColumnChange,
+    },
+    /// The vendor's metadata says something else in some places.
+    Json {
+        /// The changes, in order.
+        edits: Vec<JsonEdit>,
     },
     /// The request is carried out, but the connection is reset instead of an answer.
     LoseReply,

@@ -19,6 +19,7 @@ mod file_cache;
 mod files;
 mod front;
 mod gcs;
+mod json_edit;
 mod key_use;
 mod keys;
 mod large;
@@ -39,6 +40,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use config::*;
 pub use fault::*;
+pub use json_edit::JsonEdit;
 pub use keys::{EXPIRED_KEY, FULL_KEY, LIMITED_KEY};
 pub use large::write_large;
 pub use request_log::{Request, authorization_hash};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::header::{CONTENT_LENGTH, ETAG, LOCATION};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, LOCATION};
 use bytes::Bytes;
 
 use super::answer::{Answer, Body, Pace, status_of};
@@ -125,7 +125,16 @@ fn with_other_checksum(mut answer: Answer) -> Answer {
 
 async fn replace_body(mut answer: Answer, body: Bytes, kind: &FaultKind) -> Answer {
     let kind = kind.clone();
-    let damaged = crate::world::blocking(move || damage::file(&body, &kind)).await;
+    let is_gzip = answer.headers.contains_key(CONTENT_ENCODING);
+    if matches!(kind, FaultKind::Json { .. }) {
+        // Another document than the one that this tag names.
+        answer.headers.remove(ETAG);
+    }
+    let damaged = crate::world::blocking(move || match &kind {
+        FaultKind::Json { edits } => damage::document(&body, is_gzip, edits),
+        kind => damage::file(&body, kind),
+    })
+    .await;
     answer.headers.remove(CONTENT_LENGTH);
     answer.body = Body::Whole(damaged);
     answer
