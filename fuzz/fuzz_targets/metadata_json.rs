@@ -6,6 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use mtdh_core::Day;
 use mtdh_source::catalog::catalog;
+use mtdh_source::metadata::Terms;
 use mtdh_source::metadata::model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
 
 /// An answer and, behind a zero byte, contract terms.
@@ -24,8 +25,9 @@ fuzz_target!(|input: &[u8]| {
     );
     let Ok(details) = serde_json::from_slice::<ExchangeDetails>(answer) else { return };
     let terms: Option<Vec<InstrumentInfo>> = serde_json::from_slice(terms).ok();
+    let terms = terms.map(|instruments| Terms { as_of: None, instruments });
     let day: Day = "2024-03-01".parse().expect("a day");
-    let catalog = catalog(&details, terms.as_deref(), day);
+    let catalog = catalog(&details, terms.as_ref(), day);
     for instrument in &catalog.instruments {
         assert!(instrument.is_alive(day));
         assert_eq!(instrument.expected(day).count(), instrument.data_types.len());

@@ -1,9 +1,28 @@
 //! An instrument of a day: one row of the instrument table.
 
+use std::collections::BTreeMap;
+
 use crate::day::Day;
+use crate::expectation::VenueNote;
 use crate::key::{InstrumentKey, OptionSide};
 use crate::partition::Partition;
 use crate::table::DataType;
+
+/// What a day's instrument table says: what the day is measured against.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DayTable {
+    /// A row each; no two have one key.
+    pub instruments: Vec<Instrument>,
+    /// What has no row, by venue. A venue that was never looked up is not in it, unless an older version wrote its rows.
+    pub venues: BTreeMap<String, VenueNote>,
+}
+
+impl DayTable {
+    /// Whether the table says anything of a venue.
+    pub fn knows(&self, venue: &str) -> bool {
+        self.venues.contains_key(venue) || self.instruments.iter().any(|i| i.key.venue() == venue)
+    }
+}
 
 /// What is known of one instrument on one day.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +43,20 @@ pub struct Instrument {
     pub data_types: Vec<DataType>,
     /// Data types for which the vendor has a group file with this instrument in it.
     pub group_data_types: Vec<DataType>,
+    /// Data types that the table had and the vendor no longer lists, although the instrument still lives by the dates
+    /// that the vendor gave. Nothing is expected of them; that they went is a finding until it is accepted.
+    pub withdrawn_data_types: Vec<DataType>,
+    /// False: the whole instrument is no longer listed, as above; what else is known of it stays.
+    pub is_listed: bool,
     /// True: the vendor had exported the table's day when the row was written.
     pub is_exported: bool,
     /// What profit and loss are paid in; null: not known.
     pub settle: Option<String>,
     /// True: margined in the base asset; null: not a derivative.
     pub inverse: Option<bool>,
+    /// The UTC day on which the vendor's contract terms were read, of which `contract_type`, `contract_size`,
+    /// `tick_size` and `min_size` are; null: never, they need a key.
+    pub terms_as_of: Option<Day>,
     /// The vendor's `contractType`; null: not known without access to the vendor's instrument metadata.
     pub contract_type: Option<String>,
     /// When a future or an option ends, microseconds since the Unix epoch, UTC; null: it does not, or not known.
@@ -58,9 +85,12 @@ impl Instrument {
             available_to_us: Some(day.end_us()),
             data_types: Vec::new(),
             group_data_types: Vec::new(),
+            withdrawn_data_types: Vec::new(),
+            is_listed: true,
             is_exported: true,
             settle: None,
             inverse: None,
+            terms_as_of: None,
             contract_type: None,
             expiry_us: None,
             contract_size: None,
@@ -74,6 +104,12 @@ impl Instrument {
     /// Whether the vendor has data of it on a day, or of a part of the day.
     pub fn is_alive(&self, day: Day) -> bool {
         self.available_from_us < day.end_us() && self.available_to_us.is_none_or(|to| to > day.start_us())
+    }
+
+    /// Whether there is a moment at which both are alive.
+    fn lives_beside(&self, other: &Instrument) -> bool {
+        other.available_to_us.is_none_or(|to| to > self.available_from_us)
+            && self.available_to_us.is_none_or(|to| to > other.available_from_us)
     }
 
     /// The partitions that the lake should have of it on a day.
@@ -107,23 +143,30 @@ impl Instrument {
 
 /// Gives instruments of one venue that would share a key while both are alive different keys: the older one keeps
 /// it, the others get the twin form. Returns the keys that were shared, for the report.
+///
+/// Twins that share even that form, as the symbols `B C` and `B*C` do, get one that tells any two symbols apart.
 pub fn part_twins(instruments: &mut [Instrument]) -> Vec<(InstrumentKey, Vec<String>)> {
+    let shared = part_by(instruments, InstrumentKey::with_twin);
+    part_by(instruments, InstrumentKey::with_exact_twin);
+    shared
+}
+
+fn part_by(
+    instruments: &mut [Instrument],
+    twin_form: impl Fn(&InstrumentKey, &str) -> InstrumentKey,
+) -> Vec<(InstrumentKey, Vec<String>)> {
     let mut order: Vec<usize> = (0..instruments.len()).collect();
     order.sort_by(|a, b| {
         let name = |i: &usize| {
             let it = &instruments[*i];
-            (it.key.clone(), it.available_from_us, it.raw_symbol.clone())
+            (&it.key, it.available_from_us, &it.raw_symbol)
         };
         name(a).cmp(&name(b))
     });
     let mut shared = Vec::new();
     let groups: Vec<&[usize]> = order.chunk_by(|a, b| instruments[*a].key == instruments[*b].key).collect();
     for same_key in groups {
-        let overlaps = |a: usize, b: usize| {
-            let (a, b) = (&instruments[a], &instruments[b]);
-            b.available_to_us.is_none_or(|to| to > a.available_from_us)
-                && a.available_to_us.is_none_or(|to| to > b.available_from_us)
-        };
+        let overlaps = |a: usize, b: usize| instruments[a].lives_beside(&instruments[b]);
         let twins: Vec<usize> = same_key[1..]
             .iter()
             .enumerate()
@@ -136,7 +179,7 @@ pub fn part_twins(instruments: &mut [Instrument]) -> Vec<(InstrumentKey, Vec<Str
         let symbols = same_key.iter().map(|i| instruments[*i].raw_symbol.clone()).collect();
         shared.push((instruments[same_key[0]].key.clone(), symbols));
         for twin in twins {
-            instruments[twin].key = instruments[twin].key.with_twin(&instruments[twin].raw_symbol);
+            instruments[twin].key = twin_form(&instruments[twin].key, &instruments[twin].raw_symbol);
         }
     }
     shared
@@ -179,6 +222,22 @@ mod tests {
         assert_eq!(shared, [(key.parse().unwrap(), vec!["BTCUSDT".to_owned(), "BTC3".to_owned()])]);
         assert_eq!(list[0].key.to_string(), format!("{key}~BTC3"));
         assert_eq!(list[1].key.to_string(), key);
+    }
+
+    #[test]
+    fn no_two_symbols_end_in_one_key() {
+        let key = "BYBIT-SPOT:SPOT_PAIR:B-B";
+        let symbols = ["AAA", "B C", "B*C", "B-C", "b-c", "B\u{e9}C", "B\u{65}\u{301}C"];
+        let long = "X".repeat(300);
+        let names = symbols.iter().map(|s| (*s).to_owned()).chain([format!("{long}1"), format!("{long}2")]);
+        let mut list: Vec<Instrument> = names.map(|raw| instrument(key, &raw, "2021-01-01", None)).collect();
+        let count = list.len();
+        part_twins(&mut list);
+        let keys: std::collections::BTreeSet<String> = list.iter().map(|i| i.key.to_string()).collect();
+        assert_eq!(keys.len(), count, "{keys:?}");
+        for key in keys {
+            assert_eq!(key.parse::<InstrumentKey>().map(|k| k.to_string()), Ok(key.clone()));
+        }
     }
 
     #[test]

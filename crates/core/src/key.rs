@@ -193,6 +193,17 @@ impl InstrumentKey {
         InstrumentKey { text, ..*self }
     }
 
+    /// As [`InstrumentKey::with_twin`], for twins whose symbols become one ending there: a hash of the symbol, in eight
+    /// hexadecimal digits, follows it, so that any two symbols are told apart.
+    #[must_use]
+    pub fn with_exact_twin(&self, raw_symbol: &str) -> InstrumentKey {
+        let mut key = self.with_twin(raw_symbol);
+        let hash = crate::partition::stable_index(raw_symbol, u32::MAX);
+        key.text.truncate(LONGEST_KEY_BYTES - 9);
+        key.text.push_str(&format!("-{hash:08X}"));
+        key
+    }
+
     fn assemble(venue: &str, kind: InstrumentType, parts: &[&str]) -> Result<InstrumentKey, KeyError> {
         Self::checked(venue, kind, &parts.join("-")).map_err(|fault| KeyError {
             text: format!("{venue}:{kind}:{}", parts.join("-")),

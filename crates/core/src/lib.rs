@@ -7,9 +7,11 @@
 pub mod candle;
 pub mod check;
 pub mod day;
+pub mod expectation;
 pub mod facts;
 pub mod instrument;
 pub mod key;
+pub mod nearest;
 pub mod partition;
 pub mod shards;
 pub mod symbol;

@@ -3,6 +3,8 @@
 //! A venue is the vendor's exchange id in upper case; only OKX has changed its name since. Not for symbols:
 //! those are [`crate::symbol`].
 
+use crate::nearest::edit_distance;
+
 /// The vendor's ids of the exchanges known today. It may record others: nothing but [`parse_venue`] and
 /// [`suggest`] depends on this list.
 pub const EXCHANGES: &[&str] = &[
@@ -138,20 +140,4 @@ pub fn suggest(text: &str) -> Option<String> {
 
 fn known() -> impl Iterator<Item = &'static str> {
     EXCHANGES.iter().chain(FORMER_EXCHANGES).copied()
-}
-
-/// How many letters must be added, removed or changed to turn one text into the other (Levenshtein).
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[to.len()]
 }

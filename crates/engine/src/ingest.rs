@@ -107,6 +107,7 @@ impl Ingest {
         let mut summary = RunSummary::start(run_id, shard);
         summary.files = plan.units.len();
         let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
+        summary.not_expected.clone_from(&plan.not_expected);
         let skipped = plan.skipped_by_reason();
         summary.skipped =
             skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();

@@ -1,16 +1,19 @@
 //! `instruments`: the tables of the days, made from the vendor's metadata or from a folder's file names.
 
+mod merge;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::symbol::{Unnamed, guess_by_symbol};
+use mtdh_core::symbol::guess_by_symbol;
+use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
-use mtdh_source::catalog::catalog;
+use mtdh_source::catalog::Listing;
 use mtdh_source::datasets::Folder;
 use mtdh_source::decode::{Expectation, dataset_symbol};
-use mtdh_source::metadata::model::{ExchangeDetails, InstrumentInfo};
 use mtdh_source::metadata::{Metadata, MetadataError};
 use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
@@ -18,7 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::convert::{Input, decode_file};
 use crate::error::EngineError;
+use crate::expectation::{self, NotExpectedLine, lines};
 use crate::selection::Selection;
+pub use merge::Removed;
+pub(crate) use merge::losses;
+use merge::{Found, Scope, merge};
 
 /// What happened to the instrument tables.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,6 +38,10 @@ pub struct InstrumentsReport {
     pub unnamed: Vec<String>,
     /// Keys that several symbols would share, each once; every symbol has a row, all but the first under another key.
     pub shared_keys: Vec<String>,
+    /// What the vendor names and no row has.
+    pub not_expected: Vec<NotExpectedLine>,
+    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    pub withdrawn: Vec<String>,
 }
 
 /// The table of one day after the run.
@@ -42,7 +53,7 @@ pub struct DayOfInstruments {
     pub counts: BTreeMap<String, BTreeMap<String, usize>>,
     /// Rows that are new since the table was last written; all of them the first time.
     pub added: usize,
-    /// Rows that are gone since.
+    /// Rows that are gone since: the vendor gave their end, or somebody accepted that they went.
     pub removed: usize,
     /// Rows that changed since.
     pub changed: usize,
@@ -56,13 +67,9 @@ pub enum InstrumentSource<'a> {
     Folder(&'a Folder),
 }
 
-struct Exchange {
-    details: ExchangeDetails,
-    contracts: Option<Vec<InstrumentInfo>>,
-}
-
 /// Writes the tables of the selection's days, and over a range the aggregate: every instrument of the venues, combos
-/// only when they are asked for. Rows of other venues, and combos that were not asked for, stay as they are.
+/// only when they are asked for. Rows of other venues, and combos that were not asked for, stay as they are; what
+/// becomes of the others is said in [`Removed`].
 ///
 /// # Errors
 /// When the vendor's metadata cannot be had or the lake fails.
@@ -70,8 +77,9 @@ pub async fn write_instruments(
     lake: &Lake,
     source: &InstrumentSource<'_>,
     selection: &Selection,
+    removed: Removed,
 ) -> Result<InstrumentsReport, EngineError> {
-    let exchanges = match source {
+    let listings = match source {
         InstrumentSource::Vendor(metadata) => ask(metadata, &selection.exchanges()).await?,
         InstrumentSource::Folder(_) => Vec::new(),
     };
@@ -79,12 +87,19 @@ pub async fn write_instruments(
     let (mut unnamed, mut shared) = (BTreeSet::new(), BTreeSet::new());
     let mut days = Vec::new();
     for day in selection.days.days() {
-        let found = match source {
-            InstrumentSource::Vendor(_) => of_vendor(&exchanges, selection, day, &mut unnamed, &mut shared),
-            InstrumentSource::Folder(folder) => of_folder(folder, selection, day, &mut unnamed)?,
+        let (found, notes) = match source {
+            InstrumentSource::Vendor(_) => of_vendor(&listings, selection, day, &mut unnamed, &mut shared),
+            InstrumentSource::Folder(folder) => {
+                (of_folder(folder, selection, day, &mut unnamed)?, BTreeMap::new())
+            }
         };
-        report.days.push(write_day(lake, selection, day, &found).await?);
-        days.push((day, lake.instruments(day).await?.unwrap_or_default()));
+        report.days.push(write_day(lake, selection, day, &found, &notes, &listings, removed).await?);
+        let table = lake.day_table(day).await?.unwrap_or_default();
+        let expectation = expectation::of_day(selection, &table, &BTreeMap::new(), day);
+        report.not_expected.extend(lines(day, &expectation.not_expected));
+        let of_run = table.instruments.iter().filter(|i| selection.venues.iter().any(|v| v == i.key.venue()));
+        report.withdrawn.extend(losses(day, of_run));
+        days.push((day, table.instruments));
     }
     if days.len() > 1 {
         report.aggregate = Some(lake.put_instrument_aggregate(selection.days, &days).await?.to_string());
@@ -106,13 +121,16 @@ pub async fn ensure_instruments(
 ) -> Result<Vec<Day>, EngineError> {
     let mut written = Vec::new();
     for day in selection.days.days() {
-        let table = lake.instruments(day).await?.unwrap_or_default();
+        let table = lake.day_table(day).await?.unwrap_or_default();
         let is_settled = |venue: &String| {
-            let rows: Vec<&Instrument> = table.iter().filter(|i| i.key.venue() == venue).collect();
+            let of_venue = table.instruments.iter().filter(|i| i.key.venue() == venue);
+            let rows: Vec<&Instrument> = of_venue.filter(|i| i.is_listed).collect();
             let is_combo = |i: &&Instrument| i.key.instrument_type() == InstrumentType::Combo;
             let wants_combos = selection.takes_type(InstrumentType::Combo);
             let has_what_is_asked = !rows.is_empty() && (!wants_combos || rows.iter().any(is_combo));
-            has_what_is_asked && rows.iter().all(|i| i.is_exported)
+            let note = table.venues.get(venue);
+            let has_no_data_that_day = note.is_some_and(|n| n.keys().any(|r| r.is_outside_of_life()));
+            has_no_data_that_day || (has_what_is_asked && rows.iter().all(|i| i.is_exported))
         };
         let venues: Vec<String> = selection.venues.iter().filter(|v| !is_settled(v)).cloned().collect();
         if venues.is_empty() {
@@ -120,13 +138,35 @@ pub async fn ensure_instruments(
         }
         let days = DayRange::new(day, day).expect("a day does not end before it starts");
         let part = Selection { days, venues, ..selection.clone() };
-        write_instruments(lake, source, &part).await?;
+        write_instruments(lake, source, &part, Removed::Keep).await?;
         written.push(day);
     }
     Ok(written)
 }
 
-async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Exchange>, EngineError> {
+/// Takes what the vendor no longer lists out of the tables of the selection's days and venues.
+///
+/// # Errors
+/// When the lake fails.
+pub async fn accept_removed(lake: &Lake, selection: &Selection) -> Result<(), EngineError> {
+    let is_meant = |i: &Instrument| selection.venues.iter().any(|v| v == i.key.venue());
+    for day in selection.days.days() {
+        let table = lake.instruments(day).await?.unwrap_or_default();
+        if losses(day, table.iter().filter(|i| is_meant(i))).is_empty() {
+            continue;
+        }
+        lake.update_instruments(day, |table| {
+            table.instruments.retain(|i| i.is_listed || !is_meant(i));
+            let meant = table.instruments.iter_mut().filter(|i| is_meant(i));
+            meant.for_each(|i| i.withdrawn_data_types.clear());
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// What the vendor lists of some exchanges.
+pub(crate) async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Listing>, EngineError> {
     let mut answers = Vec::new();
     for exchange in exchanges {
         let failed = |source| match source {
@@ -136,34 +176,43 @@ async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Exchange>,
             source => EngineError::Metadata { exchange: exchange.clone(), source },
         };
         let details = metadata.exchange(exchange).await.map_err(failed)?;
-        let contracts = metadata.instruments(exchange).await.map_err(failed)?;
-        answers.push(Exchange { details, contracts });
+        let terms = metadata.instruments(exchange).await.map_err(failed)?;
+        answers.push(Listing::of(&details, terms.as_ref()));
     }
     Ok(answers)
 }
 
 fn of_vendor(
-    exchanges: &[Exchange],
+    listings: &[Listing],
     selection: &Selection,
     day: Day,
     unnamed: &mut BTreeSet<String>,
     shared: &mut BTreeSet<String>,
-) -> Vec<Instrument> {
-    let mut found = Vec::new();
-    for Exchange { details, contracts } in exchanges {
-        let catalog = catalog(details, contracts.as_deref(), day);
-        let is_meant = |u: &&Unnamed| selection.tabulates(u.kind);
-        unnamed.extend(catalog.unnamed.iter().filter(is_meant).map(ToString::to_string));
-        let kinds = catalog.unknown_kinds.iter();
-        unnamed.extend(
-            kinds.map(|(kind, id)| format!("no key for {id} of {}: unknown type `{kind}`", details.id)),
-        );
+) -> (Found, BTreeMap<String, VenueNote>) {
+    let mut found = Found { instruments: Vec::new(), unnamed: BTreeSet::new(), scope: Scope::Everything };
+    let mut notes: BTreeMap<String, VenueNote> = BTreeMap::new();
+    for listing in listings {
+        let catalog = listing.on(day);
+        let is_meant = catalog.unnamed.iter().filter(|u| selection.tabulates(u.kind));
+        unnamed.extend(is_meant.map(ToString::to_string));
+        let unknown = catalog.left_out.get(&NotExpected::UnknownType);
+        let unknown = unknown.iter().flat_map(|left| &left.examples);
+        unnamed.extend(unknown.map(|name| format!("no key for {name} of {}", listing.exchange)));
         let pairs = catalog.shared_keys.iter();
         shared.extend(pairs.map(|(key, symbols)| format!("{key}: {}", symbols.join(", "))));
-        found
-            .extend(catalog.instruments.into_iter().filter(|i| selection.tabulates(i.key.instrument_type())));
+        found.unnamed.extend(catalog.unnamed.into_iter().map(|u| (u.exchange, u.id)));
+        let (taken, combos): (Vec<_>, Vec<_>) =
+            catalog.instruments.into_iter().partition(|i| selection.tabulates(i.key.instrument_type()));
+        found.instruments.extend(taken);
+        let note = notes.entry(venue_of_exchange(&listing.exchange)).or_default();
+        for (reason, left) in &catalog.left_out {
+            note.entry(*reason).or_default().merge(left);
+        }
+        for combo in combos {
+            note.entry(NotExpected::CombosNotAskedFor).or_default().add(|| combo.key.to_string());
+        }
     }
-    found
+    (found, notes)
 }
 
 /// The instruments that a folder has files of on a day. Nothing but their names is known of them. Whom a group's file
@@ -173,7 +222,7 @@ fn of_folder(
     selection: &Selection,
     day: Day,
     unnamed: &mut BTreeSet<String>,
-) -> Result<Vec<Instrument>, EngineError> {
+) -> Result<Found, EngineError> {
     let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
     let exchanges = selection.exchanges();
     for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
@@ -198,7 +247,8 @@ fn of_folder(
             }
         }
     }
-    Ok(found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect())
+    let instruments = found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect();
+    Ok(Found { instruments, unnamed: BTreeSet::new(), scope: Scope::WhatItNames })
 }
 
 fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {
@@ -212,33 +262,42 @@ fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, Eng
     Ok(decoded.names.iter().map(|name| dataset_symbol(&name.symbol)).collect())
 }
 
-/// Puts `found` in the place of the day's rows that the selection speaks of.
+/// Puts what was found into the day's rows that the selection speaks of.
 async fn write_day(
     lake: &Lake,
     selection: &Selection,
     day: Day,
-    found: &[Instrument],
+    found: &Found,
+    notes: &BTreeMap<String, VenueNote>,
+    listings: &[Listing],
+    removed_rows: Removed,
 ) -> Result<DayOfInstruments, EngineError> {
     let is_replaced = |i: &Instrument| {
         selection.venues.iter().any(|v| v == i.key.venue()) && selection.tabulates(i.key.instrument_type())
     };
-    let new: BTreeMap<&InstrumentKey, &Instrument> = found.iter().map(|i| (&i.key, i)).collect();
+    let has_ended =
+        |i: &Instrument| listings.iter().any(|l| l.exchange == i.exchange && l.tells_end(&i.raw_symbol, day));
     let (mut added, mut removed, mut changed) = (0, 0, 0);
-    lake.update_instruments(day, |rows| {
-        let (old, mut kept): (Vec<Instrument>, Vec<Instrument>) = rows.into_iter().partition(is_replaced);
+    let mut rows = Vec::new();
+    lake.update_instruments(day, |table| {
+        let (old, kept): (Vec<Instrument>, Vec<Instrument>) =
+            std::mem::take(&mut table.instruments).into_iter().partition(is_replaced);
+        rows = merge(&old, found, removed_rows, has_ended);
+        let new: BTreeMap<&InstrumentKey, &Instrument> = rows.iter().map(|i| (&i.key, i)).collect();
         let old: BTreeMap<&InstrumentKey, &Instrument> = old.iter().map(|i| (&i.key, i)).collect();
         added = new.keys().filter(|k| !old.contains_key(*k)).count();
         removed = old.keys().filter(|k| !new.contains_key(*k)).count();
         changed = new.iter().filter(|(k, i)| old.get(*k).is_some_and(|o| o != *i)).count();
-        kept.extend(found.iter().cloned());
-        kept
+        table.instruments = kept;
+        table.instruments.extend(rows.iter().cloned());
+        table.venues.extend(notes.clone());
     })
     .await?;
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for venue in &selection.venues {
         counts.entry(venue.clone()).or_default();
     }
-    for instrument in found {
+    for instrument in rows.iter().filter(|i| i.is_listed) {
         let types = counts.entry(instrument.key.venue().to_owned()).or_default();
         *types.entry(instrument.key.instrument_type().name().to_owned()).or_default() += 1;
     }

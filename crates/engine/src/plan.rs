@@ -5,7 +5,7 @@ pub mod groups;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use mtdh_core::instrument::Instrument;
+use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
@@ -15,6 +15,9 @@ use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
 
 use crate::error::EngineError;
+use crate::expectation::{self, NotExpectedLine, lines};
+use crate::instruments::InstrumentSource;
+use crate::names::{self, Names};
 use crate::presence::{Presence, Trust, presence};
 use crate::selection::Selection;
 
@@ -77,8 +80,16 @@ pub struct Plan {
     pub days_without_instruments: Vec<Day>,
     /// Venues of which a day's table has no instrument.
     pub venues_without_instruments: Vec<(Day, String)>,
-    /// Instruments that were asked for by name and are not in a day's table: not listed that day, or misspelt.
-    pub not_in_table: Vec<(Day, String)>,
+    /// Venues of which a day's table lets expect nothing, although the vendor records them.
+    pub venues_without_expectation: Vec<(Day, String)>,
+    /// What was asked for by name and is in no row of a day's table.
+    pub names: Names,
+    /// What is not expected although the vendor names it.
+    pub not_expected: Vec<NotExpectedLine>,
+    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    pub withdrawn: Vec<String>,
+    /// Whether that must be accepted before anything is complete.
+    pub needs_acceptance: bool,
 }
 
 impl Member {
@@ -115,6 +126,12 @@ impl Unit {
 }
 
 impl Plan {
+    /// Days that the vendor has not exported yet, or not all of.
+    pub fn days_not_exported(&self) -> BTreeSet<Day> {
+        let waiting = self.skipped.keys().filter(|(_, _, _, reason)| *reason == Skip::NotExportedYet);
+        waiting.map(|(day, ..)| *day).collect()
+    }
+
     /// Partitions that are to be fetched.
     pub fn partitions(&self) -> usize {
         self.units.iter().map(|u| u.members.len()).sum()
@@ -123,6 +140,23 @@ impl Plan {
     /// Whether no instrument of any day is what was asked for.
     pub fn is_about_nothing(&self) -> bool {
         self.units.is_empty() && self.skipped.is_empty()
+    }
+
+    /// Notes what the day's table lets expect.
+    fn measure(
+        &mut self,
+        day: Day,
+        table: &DayTable,
+        selection: &Selection,
+        there: &BTreeMap<Partition, Presence>,
+    ) {
+        let expectation = expectation::of_day(selection, table, there, day);
+        let named = |venue: &String| (day, venue.clone());
+        self.venues_without_instruments.extend(selection.venues_without_rows(table).map(named));
+        self.venues_without_expectation.extend(expectation.venues_without_expectation.iter().map(named));
+        self.not_expected.extend(lines(day, &expectation.not_expected));
+        self.withdrawn.extend(expectation.withdrawn);
+        self.needs_acceptance |= expectation.needs_acceptance;
     }
 
     /// Rows to expect from the files for which the vendor has statistics, and for how many partitions it has none.
@@ -158,20 +192,20 @@ pub enum Refetch {
 pub async fn plan(
     lake: &Lake,
     archive: &Archive,
+    source: &InstrumentSource<'_>,
     selection: &Selection,
     shard: Shard,
     refetch: Refetch,
 ) -> Result<Plan, EngineError> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { names: names::look_up(lake, source, selection).await?, ..Plan::default() };
     for day in order(selection.days) {
-        let Some(table) = lake.instruments(day).await? else {
+        let Some(table) = lake.day_table(day).await? else {
             plan.days_without_instruments.push(day);
             continue;
         };
-        let venues = selection.venues_without_rows(&table).map(|venue| (day, venue.clone()));
-        plan.venues_without_instruments.extend(venues);
-        plan.not_in_table.extend(selection.unmatched(&table).map(|pattern| (day, pattern)));
         let there = presence(lake, day, &selection.data_types, Trust::Report).await?;
+        plan.measure(day, &table, selection, &there);
+        let table = table.instruments;
         let mut skip = |instrument: &Instrument, data_type, reason| {
             let venue = instrument.key.venue().to_owned();
             *plan.skipped.entry((day, venue, data_type, reason)).or_default() += 1;
@@ -244,11 +278,7 @@ fn fate(
     archive: &Archive,
     refetch: Refetch,
 ) -> Result<VendorFile, Skip> {
-    let has_type = instrument.data_types.contains(&partition.data_type);
-    let Some(symbol) = instrument.dataset_symbol.as_ref().filter(|_| has_type) else {
-        return Err(Skip::NotListed);
-    };
-    if !instrument.is_alive(partition.day) {
+    if !instrument.data_types.contains(&partition.data_type) || !instrument.is_alive(partition.day) {
         return Err(Skip::NotListed);
     }
     if refetch == Refetch::Missing {
@@ -264,7 +294,7 @@ fn fate(
     }
     let (exchange, data_type, day) = (instrument.exchange.clone(), partition.data_type, partition.day);
     let group = groups::group_file(instrument, data_type, day);
-    let own = VendorFile { exchange, data_type, day, symbol: dataset_symbol(symbol) };
+    let own = VendorFile { exchange, data_type, day, symbol: symbol_in_files(instrument) };
     let own = if data_type.only_grouped() { None } else { Some(own) };
     let is_there = |file: &VendorFile| match archive {
         Archive::Folder(folder) => folder.has(file),

@@ -9,6 +9,7 @@ use mtdh_lake::{Lake, LakeError, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::check::report::FindingLine;
+use crate::expectation::NotExpectedLine;
 
 /// Version of the summary's form.
 pub(crate) const SUMMARY_VERSION: u32 = 1;
@@ -76,6 +77,9 @@ pub struct RunSummary {
     pub published: BTreeMap<String, usize>,
     /// Partitions that were not fetched, by reason.
     pub skipped: BTreeMap<String, usize>,
+    /// What was not expected although the vendor names it.
+    #[serde(default)]
+    pub not_expected: Vec<NotExpectedLine>,
     /// Compressed bytes that came.
     pub bytes: u64,
     /// Rows stored.
@@ -148,6 +152,7 @@ impl RunSummary {
             groups_not_used: 0,
             published: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            not_expected: Vec::new(),
             bytes: 0,
             rows: 0,
             rows_rejected: 0,

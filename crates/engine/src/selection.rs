@@ -1,6 +1,6 @@
 //! Which partitions a verb is about: days and filters, the same for every verb.
 
-use mtdh_core::instrument::Instrument;
+use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentType;
 use mtdh_core::partition::Partition;
 use mtdh_core::universe::KeyPattern;
@@ -47,15 +47,14 @@ impl Selection {
         instrument_type != InstrumentType::Combo || self.takes_type(instrument_type)
     }
 
-    /// Patterns that no instrument of a table matches, as the user's words.
-    pub fn unmatched<'a>(&'a self, all: &'a [Instrument]) -> impl Iterator<Item = String> + 'a {
-        let fits_none = |p: &&KeyPattern| !all.iter().any(|i| p.matches(&i.key));
-        self.patterns.iter().filter(fits_none).map(ToString::to_string)
+    /// Patterns that no instrument of a table matches.
+    pub fn unmatched<'a>(&'a self, all: &[Instrument]) -> impl Iterator<Item = &'a KeyPattern> {
+        self.patterns.iter().filter(|p| !all.iter().any(|i| p.matches(&i.key)))
     }
 
-    /// Venues that have no row in a table.
-    pub fn venues_without_rows<'a>(&'a self, all: &'a [Instrument]) -> impl Iterator<Item = &'a String> + 'a {
-        self.venues.iter().filter(|v| !all.iter().any(|i| i.key.venue() == *v))
+    /// Venues of which a table says nothing.
+    pub fn venues_without_rows<'a>(&'a self, table: &'a DayTable) -> impl Iterator<Item = &'a String> + 'a {
+        self.venues.iter().filter(|venue| !table.knows(venue))
     }
 
     /// Whether an instrument is meant, before [`Selection::max_instruments`].

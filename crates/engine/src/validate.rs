@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::Day;
 use mtdh_core::check::completeness::Expected;
-use mtdh_core::instrument::Instrument;
+use mtdh_core::expectation::LeftOut;
+use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::reports::{Available, Missing};
@@ -16,9 +17,13 @@ use mtdh_lake::{Entry, Lake, LakeError, layout};
 use serde::Serialize;
 
 use crate::error::{EngineError, chain};
+use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
+use crate::instruments::InstrumentSource;
+use crate::names::{self, Names};
 use crate::presence::{Presence, Trust, presence};
 use crate::recheck::Recheck;
 use crate::selection::Selection;
+use crate::verdict::Verdict;
 
 /// How closely to look at what is there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,9 +48,28 @@ pub struct ValidationReport {
     pub days_without_instruments: Vec<String>,
     /// Venues of which a day's table has no instrument, as `DAY VENUE`: nothing can be said of them.
     pub venues_without_instruments: Vec<String>,
-    /// Instruments that were asked for by name and are not in a day's table, as `DAY KEY`: not listed that day, or
-    /// misspelt.
-    pub not_in_table: Vec<String>,
+    /// Venues of which a day's table lets expect nothing, although the vendor records them, as `DAY VENUE`.
+    pub venues_without_expectation: Vec<String>,
+    /// What was asked for by name and is in no row of a day's table.
+    pub names: Names,
+    /// What is not expected although the vendor names it.
+    pub not_expected: Vec<NotExpectedLine>,
+    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    pub withdrawn: Vec<String>,
+    /// Whether that must be accepted before anything is complete.
+    pub needs_acceptance: bool,
+    /// Objects that the tables do not expect.
+    pub unexpected_objects: u64,
+    /// The first of them, as `KEY DATA_TYPE DAY`.
+    pub unexpected_examples: Vec<String>,
+    /// The last day before the first that the vendor has not exported yet; null: there is no such day.
+    pub complete_up_to: Option<String>,
+    /// Days that the vendor has not exported yet, or not all of.
+    pub days_not_exported: Vec<String>,
+    /// Files that failed in the download before, in `full-pipeline`.
+    pub failed_files: usize,
+    /// What it comes to.
+    pub verdict: Verdict,
     /// Partitions whose rows were all read.
     pub read_whole: usize,
     /// Totals over all lines.
@@ -126,44 +150,64 @@ pub struct MissingPartition {
 }
 
 impl ValidationReport {
-    /// Whether every expected partition is answered, something was expected at all, and what was rechecked is what it
-    /// was.
+    /// Whether every expected partition is answered, something was expected at all, and nothing waits for the vendor's
+    /// export.
     pub fn is_complete(&self) -> bool {
-        self.totals.missing == 0
-            && self.totals.expected() > 0
-            && self.days_without_instruments.is_empty()
-            && self.venues_without_instruments.is_empty()
-            && self.recheck.as_ref().is_none_or(Recheck::is_clean)
+        self.verdict == Verdict::Complete
+    }
+
+    /// Gives the verdict anew, after something was added to the report.
+    pub fn conclude(&mut self) {
+        self.verdict = Verdict::of(self);
+        let first = self.days_not_exported.iter().filter_map(|day| day.parse::<Day>().ok()).min();
+        self.complete_up_to =
+            first.filter(|_| self.verdict == Verdict::CompleteUpTo).map(|day| day.previous().to_string());
+    }
+
+    fn take(&mut self, day: Day, expectation: &DayExpectation, table: &DayTable, selection: &Selection) {
+        let named = |venue: &String| format!("{day} {venue}");
+        self.venues_without_instruments.extend(selection.venues_without_rows(table).map(named));
+        self.venues_without_expectation.extend(expectation.venues_without_expectation.iter().map(named));
+        self.not_expected.extend(lines(day, &expectation.not_expected));
+        self.withdrawn.extend(expectation.withdrawn.iter().cloned());
+        self.needs_acceptance |= expectation.needs_acceptance;
+        self.unexpected_objects += expectation.unexpected.count;
+        let room = LeftOut::EXAMPLES.saturating_sub(self.unexpected_examples.len());
+        self.unexpected_examples.extend(expectation.unexpected.examples.iter().take(room).cloned());
+        if expectation.partitions.iter().any(|e| e.status == Status::NotExportedYet) {
+            self.days_not_exported.push(day.to_string());
+        }
     }
 }
 
-/// Validates the selection's days, and writes each day's reports of what is missing and what is available.
+/// Validates the selection's days, and writes each day's reports of what is missing and what is available. `source` is
+/// asked for names that no table has.
 ///
 /// # Errors
 /// When the lake cannot be read or written.
 pub async fn validate(
     lake: &Lake,
+    source: &InstrumentSource<'_>,
     selection: &Selection,
     depth: Depth,
 ) -> Result<ValidationReport, EngineError> {
-    let mut report = ValidationReport::default();
+    let mut report =
+        ValidationReport { names: names::look_up(lake, source, selection).await?, ..Default::default() };
     for day in selection.days.days() {
-        let Some(table) = lake.instruments(day).await? else {
+        let Some(table) = lake.day_table(day).await? else {
             report.days_without_instruments.push(day.to_string());
             continue;
         };
-        let venues = selection.venues_without_rows(&table).map(|venue| format!("{day} {venue}"));
-        report.venues_without_instruments.extend(venues);
-        report.not_in_table.extend(selection.unmatched(&table).map(|pattern| format!("{day} {pattern}")));
         let trust = if depth == Depth::Listing { Trust::Report } else { Trust::Nothing };
         let mut there = presence(lake, day, &selection.data_types, trust).await?;
         if let Depth::Deep { sample } = depth {
             report.read_whole += read_sample(lake, selection, &mut there, sample).await?;
         }
+        let expectation = expectation::of_day(selection, &table, &there, day);
+        report.take(day, &expectation, &table, selection);
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();
-        let instruments = selection.instruments(&table);
-        for Expected { partition, status, unreadable, .. } in expected(selection, &table, &there, day) {
+        for Expected { partition, status, unreadable, .. } in expectation.partitions {
             let (venue, kind) = (partition.key.venue().to_owned(), partition.key.instrument_type().name());
             lines.entry((venue, kind, partition.data_type.name())).or_default().add(status);
             report.totals.add(status);
@@ -172,6 +216,7 @@ pub async fn validate(
                     .push(Missing { partition, reason: unreadable.unwrap_or_else(|| "missing".to_owned()) });
             }
         }
+        let instruments = selection.instruments(&table.instruments);
         write_reports(lake, day, selection, &instruments, &missing, &there).await?;
         report.missing.extend(missing.into_iter().map(|m| MissingPartition {
             day: m.partition.day.to_string(),
@@ -187,30 +232,8 @@ pub async fn validate(
             counts,
         }));
     }
+    report.conclude();
     Ok(report)
-}
-
-/// What the instrument table lets expect of a day, each partition with what the lake has of it.
-pub(crate) fn expected(
-    selection: &Selection,
-    table: &[Instrument],
-    there: &BTreeMap<Partition, Presence>,
-    day: Day,
-) -> Vec<Expected> {
-    let mut all = Vec::new();
-    for instrument in selection.instruments(table) {
-        for partition in instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type)) {
-            all.push(match there.get(&partition) {
-                Some(presence) => presence.expected(&partition),
-                None => {
-                    let status =
-                        if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
-                    Expected { partition, status, unreadable: None, rows_rejected: 0 }
-                }
-            });
-        }
-    }
-    all
 }
 
 /// Both reports of a day. Rows of partitions that the selection does not speak of stay as they are; with a limit on

@@ -71,6 +71,16 @@ pub enum LakeError {
         /// The object.
         path: String,
     },
+    /// Two rows of a table would have one key, and with it one object.
+    #[error("{path} cannot be written: {key} would be the key of both {} and {}; report this, with the two names", symbols[0], symbols[1])]
+    SharedKey {
+        /// The table.
+        path: String,
+        /// The key.
+        key: String,
+        /// The vendor's two symbols.
+        symbols: [String; 2],
+    },
     /// What the store keeps is not what was sent.
     #[error("{path} arrived damaged at the store: its checksum is {found}, sent was {sent}")]
     Damaged {

@@ -1,17 +1,27 @@
 //! The instruments of a day as a table, in both directions.
 
+use std::collections::BTreeMap;
+
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 use bytes::Bytes;
-use mtdh_core::instrument::Instrument;
+use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
+use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day, DayRange};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::error::LakeError;
 use crate::layout;
-use crate::small_table::{Cells, Columns, from_parquet, to_parquet};
+use crate::small_table::{Cells, Columns, from_parquet_with, to_parquet, to_parquet_with};
 use crate::store::Lake;
+
+/// Where contract terms come from.
+const TERMS_SOURCE: &str = "tardis /v1/instruments";
+
+/// The pair of the footer that says what has no row, as JSON.
+const VENUES: &str = "mtdh.not_expected";
 
 /// The table of one day, sorted by key. Columns are the predecessor's, as proper types, and those that the plan needs.
 fn to_table(instruments: &[Instrument]) -> RecordBatch {
@@ -43,6 +53,10 @@ fn to_table(instruments: &[Instrument]) -> RecordBatch {
     columns.maybe_number("min_size", all().map(|i| i.min_size));
     columns.maybe_text("underlying", all().map(underlying));
     columns.texts("group_data_types", all().map(|i| i.group_data_types.iter().map(|t| t.name())));
+    columns.texts("withdrawn_data_types", all().map(|i| i.withdrawn_data_types.iter().map(|t| t.name())));
+    columns.maybe_flag("is_listed", all().map(|i| Some(i.is_listed)));
+    columns.maybe_text("terms_source", all().map(|i| i.terms_as_of.map(|_| TERMS_SOURCE)));
+    columns.maybe_time("terms_as_of", all().map(|i| i.terms_as_of.map(Day::start_us)));
     columns.maybe_flag("is_exported", all().map(|i| Some(i.is_exported)));
     columns.maybe_count("trades_total", all().map(|i| i.trades_total));
     columns.maybe_count("book_changes_total", all().map(|i| i.book_changes_total));
@@ -64,6 +78,8 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
     let (from, to, expiry) =
         (cells.time("available_from_datetime")?, cells.time("available_to_datetime")?, cells.time("expiry")?);
     let (types, group_types) = (cells.texts("data_types")?, cells.texts("group_data_types")?);
+    let (withdrawn, is_listed) = (cells.added_texts("withdrawn_data_types")?, cells.added_flag("is_listed")?);
+    let terms_as_of = cells.added_time("terms_as_of")?;
     let (inverse, is_exported) = (cells.flag("inverse")?, cells.flag("is_exported")?);
     let (contract_size, tick_size, min_size) =
         (cells.number("contract_size")?, cells.number("tick_size")?, cells.number("min_size")?);
@@ -87,6 +103,9 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
                 available_to_us: to(row),
                 data_types: data_types(types(row))?,
                 group_data_types: data_types(group_types(row))?,
+                withdrawn_data_types: data_types(withdrawn(row))?,
+                is_listed: is_listed(row).unwrap_or(true),
+                terms_as_of: terms_as_of(row).and_then(Day::containing_us),
                 is_exported: is_exported(row).unwrap_or(false),
                 settle: text(settle(row)),
                 inverse: inverse(row),
@@ -108,26 +127,43 @@ impl Lake {
     /// # Errors
     /// When the store fails, or the object is not such a table.
     pub async fn instruments(&self, day: Day) -> Result<Option<Vec<Instrument>>, LakeError> {
+        Ok(self.day_table(day).await?.map(|table| table.instruments))
+    }
+
+    /// The instruments of a day with what has no row; nothing when the day has no table.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is not such a table.
+    pub async fn day_table(&self, day: Day) -> Result<Option<DayTable>, LakeError> {
         let path = layout::instruments(day);
         self.read(&path).await?.map(|bytes| parse(bytes, &path)).transpose()
     }
 
-    /// Changes the day's table: `change` gets its rows (none when there is no table) and gives the new ones. Nobody
+    /// Changes the day's table: `change` gets it (an empty one when there is none) and changes it in place. Nobody
     /// else's change is lost in between.
     ///
     /// # Errors
-    /// When the store fails, or the object is not such a table.
+    /// When the store fails, the object is not such a table, or two rows of the new one have one key.
     pub async fn update_instruments(
         &self,
         day: Day,
-        mut change: impl FnMut(Vec<Instrument>) -> Vec<Instrument>,
+        mut change: impl FnMut(&mut DayTable),
     ) -> Result<(), LakeError> {
         let path = layout::instruments(day);
         self.update(&path, |old| {
-            let old = old.map(|bytes| parse(bytes.clone(), &path)).transpose()?.unwrap_or_default();
-            let mut new = change(old);
-            new.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.raw_symbol.cmp(&b.raw_symbol)));
-            to_parquet(&to_table(&new))
+            let mut table = old.map(|bytes| parse(bytes.clone(), &path)).transpose()?.unwrap_or_default();
+            change(&mut table);
+            let rows = &mut table.instruments;
+            rows.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.raw_symbol.cmp(&b.raw_symbol)));
+            if let Some(twins) = rows.windows(2).find(|pair| pair[0].key == pair[1].key) {
+                return Err(LakeError::SharedKey {
+                    path: path.to_string(),
+                    key: twins[0].key.to_string(),
+                    symbols: [twins[0].raw_symbol.clone(), twins[1].raw_symbol.clone()],
+                });
+            }
+            let facts = [(VENUES.to_owned(), notes_text(&table.venues))].into();
+            to_parquet_with(&to_table(rows), &facts)
                 .map_err(|source| LakeError::Parquet { path: path.to_string(), source })
         })
         .await
@@ -159,10 +195,38 @@ impl Lake {
     }
 }
 
-fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<Vec<Instrument>, LakeError> {
-    let table =
-        from_parquet(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
-    from_table(&table).map_err(|reason| LakeError::WrongTable { path: path.to_string(), reason })
+fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<DayTable, LakeError> {
+    let (table, facts) =
+        from_parquet_with(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
+    let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
+    let venues =
+        facts.get(VENUES).map(|text| notes_of(text).ok_or_else(|| format!("its `{VENUES}` cannot be read")));
+    Ok(DayTable {
+        instruments: from_table(&table).map_err(wrong)?,
+        venues: venues.transpose().map_err(wrong)?.unwrap_or_default(),
+    })
+}
+
+/// What has no row as JSON: venue, reason, count and examples.
+fn notes_text(venues: &BTreeMap<String, VenueNote>) -> String {
+    let of_reason = |left: &LeftOut| json!({"count": left.count, "examples": left.examples});
+    let of_venue = |note: &VenueNote| -> Value {
+        note.iter().map(|(reason, left)| (reason.name().to_owned(), of_reason(left))).collect()
+    };
+    venues.iter().map(|(venue, note)| (venue.clone(), of_venue(note))).collect::<Value>().to_string()
+}
+
+fn notes_of(text: &str) -> Option<BTreeMap<String, VenueNote>> {
+    let left_out = |value: &Value| {
+        let examples = value["examples"].as_array()?.iter().map(|e| e.as_str().map(str::to_owned));
+        Some(LeftOut { count: value["count"].as_u64()?, examples: examples.collect::<Option<_>>()? })
+    };
+    let note = |value: &Value| -> Option<VenueNote> {
+        let reasons = value.as_object()?.iter();
+        reasons.map(|(name, left)| Some((NotExpected::from_name(name)?, left_out(left)?))).collect()
+    };
+    let value: Value = serde_json::from_str(text).ok()?;
+    value.as_object()?.iter().map(|(venue, value)| Some((venue.clone(), note(value)?))).collect()
 }
 
 #[cfg(test)]
@@ -179,6 +243,9 @@ mod tests {
             available_to_us: None,
             data_types: vec![DataType::Trades, DataType::OptionsChain],
             group_data_types: vec![DataType::OptionsChain],
+            withdrawn_data_types: vec![DataType::Quotes],
+            is_listed: false,
+            terms_as_of: Day::new(2024, 3, 1),
             is_exported: true,
             settle: Some("BTC".into()),
             inverse: Some(true),
@@ -202,14 +269,37 @@ mod tests {
             instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL"),
             instrument("BINANCE-FUTURES:PERP:BTC-USDT"),
         );
-        lake.update_instruments(day, |_| vec![option.clone()]).await.unwrap();
-        lake.update_instruments(day, |mut rows| {
-            rows.push(perp.clone());
-            rows
+        let mut left = LeftOut::default();
+        left.add(|| "trade_v2 of BTC".to_owned());
+        let note: VenueNote = [(NotExpected::UnknownDataType, left)].into();
+        lake.update_instruments(day, |table| table.instruments = vec![option.clone()]).await.unwrap();
+        lake.update_instruments(day, |table| {
+            table.instruments.push(perp.clone());
+            table.venues.insert("DERIBIT".to_owned(), note.clone());
         })
         .await
         .unwrap();
-        assert_eq!(lake.instruments(day).await.unwrap(), Some(vec![perp, option]));
+        let table = lake.day_table(day).await.unwrap().unwrap();
+        assert_eq!(table.instruments, [perp, option.clone()]);
+        assert_eq!(table.venues["DERIBIT"], note);
+        let twin = Instrument { raw_symbol: "other".to_owned(), ..option };
+        let error =
+            lake.update_instruments(day, |table| table.instruments.push(twin.clone())).await.unwrap_err();
+        assert!(error.to_string().contains("BTC-27DEC24-50000-C and other"), "{error}");
+        assert_eq!(lake.day_table(day).await.unwrap(), Some(table), "the table stays as it was");
+    }
+
+    #[test]
+    fn a_table_of_an_older_version_is_read() {
+        let written = instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL");
+        let table = to_table(std::slice::from_ref(&written));
+        let added = ["withdrawn_data_types", "is_listed", "terms_source", "terms_as_of"];
+        let schema = table.schema();
+        let old = schema.fields().iter().enumerate().filter(|(_, f)| !added.contains(&f.name().as_str()));
+        let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
+        let expected =
+            Instrument { withdrawn_data_types: Vec::new(), is_listed: true, terms_as_of: None, ..written };
+        assert_eq!(from_table(&old).unwrap(), [expected]);
     }
 
     #[test]

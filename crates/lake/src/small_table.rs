@@ -136,6 +136,24 @@ impl<'a> Cells<'a> {
         Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
+    /// A column of times that older tables do not have; null in all their rows.
+    pub fn added_time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
+        let read = self.table.column_by_name(name).map(|_| self.time(name)).transpose()?;
+        Ok(move |row| read.as_ref().and_then(|read| read(row)))
+    }
+
+    /// A column of flags that older tables do not have; null in all their rows.
+    pub fn added_flag(&self, name: &str) -> Result<impl Fn(usize) -> Option<bool> + use<'a>, String> {
+        let read = self.table.column_by_name(name).map(|_| self.flag(name)).transpose()?;
+        Ok(move |row| read.as_ref().and_then(|read| read(row)))
+    }
+
+    /// A column of lists that older tables do not have; empty in all their rows.
+    pub fn added_texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, String> {
+        let read = self.table.column_by_name(name).map(|_| self.texts(name)).transpose()?;
+        Ok(move |row| read.as_ref().map(|read| read(row)).unwrap_or_default())
+    }
+
     pub fn time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
         let array = self
             .column(name)?

@@ -1,5 +1,6 @@
 //! What a user types. Only its form is checked here; what it means is settled where it is used.
 
+mod allow;
 mod check;
 mod fleet;
 
@@ -11,6 +12,7 @@ use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::{DataType, Day};
 
+pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 
@@ -236,6 +238,10 @@ pub struct InstrumentsArgs {
     /// Put the venues' combos into the tables too; there can be tens of thousands
     #[arg(long)]
     pub combos: bool,
+
+    /// Accept that the vendor no longer lists instruments or data types that the tables have: take them out
+    #[arg(long)]
+    pub accept_removed: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -285,6 +291,8 @@ pub struct PlanArgs {
     pub shard: ShardArgs,
     #[command(flatten)]
     pub source: SourceArgs,
+    #[command(flatten)]
+    pub allow: AllowArgs,
     /// Plan also what is in the lake already
     #[arg(long)]
     pub force: bool,
@@ -294,7 +302,7 @@ pub struct PlanArgs {
 pub struct DownloadArgs {
     /// Work on the saved plan of a run, and on nothing else: see `plan --save`
     #[arg(long, value_name = "RUN", conflicts_with_all = ["start_date", "end_date", "venues", "instrument_types",
-        "data_types", "instruments", "universe", "max_instruments", "force", "dry_run"])]
+        "data_types", "instruments", "universe", "max_instruments", "force", "dry_run", "accept_removed"])]
     pub run: Option<String>,
     #[command(flatten)]
     pub plan: PlanArgs,
@@ -320,6 +328,8 @@ pub struct ValidateArgs {
     pub selection: SelectionArgs,
     #[command(flatten)]
     pub depth: DepthArgs,
+    #[command(flatten)]
+    pub allow: AllowArgs,
     /// With --deep: ask the vendor whether its files are still those that the lake was made from
     #[arg(long, requires = "deep")]
     pub recheck: bool,

@@ -20,12 +20,14 @@ use anyhow::{Context, Result, bail};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::universe::{KeyPattern, named_universe};
 use mtdh_core::venue::DEFAULT_VENUES;
-use mtdh_core::{DataType, DayRange};
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_engine::check::lake::now_us;
+use mtdh_engine::verdict::ExportGrace;
 use mtdh_engine::{Addresses, Connection, Selection};
 use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
-use crate::args::{Cli, Command, ConfigCommand, DeployCommand, FilterArgs, Format, SelectionArgs};
+use crate::args::{AllowArgs, Cli, Command, ConfigCommand, DeployCommand, FilterArgs, Format, SelectionArgs};
 use crate::output::{Rows, print};
 use crate::settings::{Setting, Settings};
 
@@ -37,8 +39,19 @@ pub struct Session<'a> {
     pub addresses: Addresses,
     /// For how long a worker of a run may keep silent before another takes its shard over.
     pub lease: Duration,
+    /// For how long after its end a day may lack the vendor's export without fault.
+    pub export_grace: Duration,
     /// Asks for a clean end.
     pub stop: &'a CancellationToken,
+}
+
+impl Session<'_> {
+    /// Whether days that the vendor has not exported yet are no fault: a flag says so, or all of them are young.
+    pub fn allows_not_exported(&self, allow: AllowArgs, mut days: impl Iterator<Item = Day>) -> bool {
+        let us = i64::try_from(self.export_grace.as_micros()).unwrap_or(i64::MAX);
+        let grace = ExportGrace { us, now_us: now_us() };
+        allow.allow_not_exported || days.all(|day| grace.covers(day))
+    }
 }
 
 /// Does what the user typed.
@@ -46,8 +59,13 @@ pub struct Session<'a> {
 /// # Errors
 /// When it could not run.
 pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Result<Outcome> {
-    let session =
-        Session { format: cli.format, addresses: settings.addresses(), lease: settings.lease(), stop };
+    let session = Session {
+        format: cli.format,
+        addresses: settings.addresses(),
+        lease: settings.lease(),
+        export_grace: settings.export_grace(),
+        stop,
+    };
     match cli.command {
         Command::Demo => demo::run(session, cli.lake.is_some()).await,
         Command::Instruments(args) => instruments::run(&session, args).await,

@@ -36,7 +36,8 @@ pub fn status(codes: Codes, outcome: Outcome) -> u8 {
     match (codes, outcome) {
         (_, Outcome::Clean) => 0,
         (_, Outcome::UsedUp) => 30,
-        (Codes::Usual, Outcome::NotClean | Outcome::Unsound) => 1,
+        (Codes::Usual, Outcome::NotClean | Outcome::NeedsDecision | Outcome::Unsound) => 1,
+        (Codes::Engine, Outcome::NeedsDecision) => 20,
         // Fetching again brings the same rows.
         (Codes::Engine, Outcome::Unsound) => 0,
         (Codes::Usual, Outcome::Interrupted) => 130,
@@ -72,6 +73,82 @@ pub fn environment(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// Every verdict, with how a verb ends that comes to it; null: it could not run, and a second try may or may not
+    /// help.
+    const VERDICTS: &[(&str, &str, Option<Outcome>)] = &[
+        ("complete", "every expected partition is stored, empty or absent", Some(Outcome::Clean)),
+        (
+            "complete up to DAY, allowed",
+            "as above; later days are not exported yet, which `--allow-not-exported` or `export_grace` allows",
+            Some(Outcome::Clean),
+        ),
+        ("complete up to DAY", "as above, and nothing allows it", Some(Outcome::NotClean)),
+        (
+            "not exported yet, allowed",
+            "no day of the range is exported yet, which is allowed as above",
+            Some(Outcome::Clean),
+        ),
+        ("not exported yet", "as above, and nothing allows it", Some(Outcome::NotClean)),
+        (
+            "nothing was expected",
+            "no partition was expected, so that nothing is known",
+            Some(Outcome::NotClean),
+        ),
+        (
+            "not complete",
+            "a partition is missing or cannot be trusted, a file failed, a day has no instrument table, nothing is expected of a venue, or an instrument that was asked for lacks in the table",
+            Some(Outcome::NotClean),
+        ),
+        (
+            "needs your decision",
+            "a table lost instruments or data types (`--accept-removed`), or a name that was asked for never existed",
+            Some(Outcome::NeedsDecision),
+        ),
+        ("clean", "`check` looked at something and found no error", Some(Outcome::Clean)),
+        ("findings", "`check` found an error", Some(Outcome::NotClean)),
+        ("nothing was checked", "`check` had nothing to look at", Some(Outcome::NotClean)),
+        (
+            "done, rows with errors",
+            "`download --check` brought everything, and a check of rows found an error; fetching again brings the same rows",
+            Some(Outcome::Unsound),
+        ),
+        ("used up", "the vendor's quota, or what you allow of it", Some(Outcome::UsedUp)),
+        ("interrupted", "Ctrl-C, SIGTERM or SIGHUP", Some(Outcome::Interrupted)),
+        ("could not run, may pass", "the network or the store failed", None),
+        (
+            "could not run",
+            "usage, settings, credentials, a lake or plan of a newer version, two symbols that would share a key",
+            None,
+        ),
+    ];
+
+    #[test]
+    fn the_page_of_exit_statuses_is_made_from_the_verdicts() {
+        let mut page = String::from(
+            "# Exit statuses\n\nWhat each verdict comes to: for people and scripts (`--exit-codes usual`), and for engines that start and restart \
+             tasks (`--exit-codes engine`, the default of `download --run` and where an engine says which shard a process is). For engines, 10 is \
+             what a second try may cure, 20 is for a person. Made from `crates/mtdh/src/exit.rs`.\n\n\
+             | verdict | what it means | people | engines |\n|---|---|---|---|\n",
+        );
+        let passing =
+            anyhow::Error::new(EngineError::Lake(LakeError::Contended { path: "p".to_owned(), attempts: 3 }));
+        for (verdict, meaning, outcome) in VERDICTS {
+            let of = |codes| match outcome {
+                Some(outcome) => status(codes, *outcome),
+                None if verdict.ends_with("may pass") => failure(codes, &passing),
+                None => failure(codes, &anyhow::Error::msg("wrong")),
+            };
+            let (people, engines) = (of(Codes::Usual), of(Codes::Engine));
+            page.push_str(&format!("| {verdict} | {meaning} | {people} | {engines} |\n"));
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/exit-statuses.md");
+        if std::env::var_os("MTDH_WRITE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap();
+        assert_eq!(written, page, "write it anew: MTDH_WRITE_DOCS=1 cargo test -p mtdh --bins exit_statuses");
+    }
+
     #[test]
     fn what_may_pass_is_worth_retrying_and_what_a_person_must_change_is_not() {
         let wrong = EngineError::NoRun { run_id: "r".to_owned() };
@@ -90,6 +167,7 @@ mod tests {
         for (outcome, usual, engine) in [
             (Outcome::Clean, 0, 0),
             (Outcome::NotClean, 1, 10),
+            (Outcome::NeedsDecision, 1, 20),
             (Outcome::Unsound, 1, 0),
             (Outcome::UsedUp, 30, 30),
             (Outcome::Interrupted, 130, 10),

@@ -30,6 +30,8 @@ pub enum Outcome {
     Clean,
     /// It ran, and what it found or did is not clean: gaps, failed files.
     NotClean,
+    /// It ran, and only a person can decide what is right: a table lost rows, a name never existed.
+    NeedsDecision,
     /// What it was to bring is in the lake, and checks of its rows found an error.
     Unsound,
     /// The vendor's quota, or what the user allows of it, is used up: go on later.

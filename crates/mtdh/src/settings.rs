@@ -35,7 +35,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 17] = [
     setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
     setting(
         "tardis_api_key",
@@ -95,12 +95,19 @@ pub const SETTINGS: [Setting; 16] = [
         Some("60"),
         "seconds that a worker of a run may keep silent before another takes its shard over",
     ),
+    setting(
+        "export_grace",
+        "MTDH_EXPORT_GRACE",
+        Some("0"),
+        "hours after the end of a UTC day for which it is no fault that the vendor has not exported it",
+    ),
     setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
     setting("log_format", "LOG_FORMAT", Some("text"), "text, or json for lines that log collectors read"),
 ];
 
 /// Settings that are numbers: variables are text.
-const NUMBERS: [&str; 4] = ["max_attempts", "requests_per_minute", "bytes_per_day", "lease_seconds"];
+const NUMBERS: [&str; 5] =
+    ["max_attempts", "requests_per_minute", "bytes_per_day", "lease_seconds", "export_grace"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +127,7 @@ struct Values {
     requests_per_minute: Option<u32>,
     bytes_per_day: Option<u64>,
     lease_seconds: f64,
+    export_grace: f64,
     log_level: String,
     log_format: String,
 }
@@ -199,6 +207,9 @@ impl Settings {
         if !(0.1..=86_400.0).contains(&values.lease_seconds) {
             bail!("lease_seconds is {}; it must lie between 0.1 and 86400", values.lease_seconds);
         }
+        if !(0.0..=8_760.0).contains(&values.export_grace) {
+            bail!("export_grace is {}; it must lie between 0 and 8760 hours", values.export_grace);
+        }
         Ok(Settings { figment, values })
     }
 
@@ -248,6 +259,11 @@ impl Settings {
     /// For how long a worker of a run may keep silent.
     pub fn lease(&self) -> Duration {
         Duration::from_secs_f64(self.values.lease_seconds)
+    }
+
+    /// For how long after its end a day may lack the vendor's export without fault.
+    pub fn export_grace(&self) -> Duration {
+        Duration::from_secs_f64(self.values.export_grace * 3600.0)
     }
 
     fn cache_dir(&self) -> PathBuf {

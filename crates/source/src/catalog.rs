@@ -6,60 +6,141 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::{Instrument, part_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
 use mtdh_core::symbol::{Contract, Listed, Named, Unnamed, name_by_contract, name_by_symbol};
 use mtdh_core::{DataType, Day};
 
 use crate::decode::dataset_symbol;
+use crate::metadata::Terms;
 use crate::metadata::model::{ApiSymbol, DatasetSymbol, ExchangeDetails, InstrumentInfo};
+
+/// Everything that the vendor lists of an exchange, over its whole life.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The vendor's id of the exchange.
+    pub exchange: String,
+    /// Every instrument that has a key, combos included, each with a key of its own among those alive beside it.
+    instruments: Vec<Instrument>,
+    /// What has no row, or not all that the vendor lists in its row.
+    left_out: Vec<Omission>,
+    /// Keys that several symbols share, with the symbols; all but the first were given another key.
+    shared_keys: Vec<(InstrumentKey, Vec<String>)>,
+    /// First instant after the vendor's export, microseconds since the Unix epoch, UTC; null: nothing is exported.
+    exported_until_us: Option<i64>,
+    /// When the vendor records the exchange.
+    life_us: Life,
+}
 
 /// An exchange's instruments on a day.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     /// Those alive on the day, combos included.
     pub instruments: Vec<Instrument>,
+    /// What the vendor names of that day and no row has, by reason.
+    pub left_out: VenueNote,
     /// Symbols alive on the day that have no key, each with the reason.
     pub unnamed: Vec<Unnamed>,
-    /// Symbols of a kind that this program does not know: kind and symbol.
-    pub unknown_kinds: Vec<(String, String)>,
     /// Keys that several symbols share, with the symbols; all but the first were given another key.
     pub shared_keys: Vec<(InstrumentKey, Vec<String>)>,
-    /// First instant after the vendor's export, microseconds since the Unix epoch, UTC; null: nothing is exported.
-    pub exported_until_us: Option<i64>,
 }
 
-/// Makes an exchange's instruments of a day. `contracts` are the vendor's terms, where the key has access to them.
-pub fn catalog(details: &ExchangeDetails, contracts: Option<&[InstrumentInfo]>, day: Day) -> Catalog {
-    let exported_until_us = details.datasets.as_ref().map(|d| d.exported_until.timestamp_micros());
-    let context = Context::new(details, contracts.unwrap_or_default(), day, exported_until_us);
-    let mut catalog = Catalog {
-        instruments: Vec::new(),
-        unnamed: Vec::new(),
-        unknown_kinds: Vec::new(),
-        shared_keys: Vec::new(),
-        exported_until_us,
-    };
-    for symbol in context.symbols() {
-        let Some(kind) = InstrumentType::of_vendor(symbol.kind) else {
-            if context.is_alive(&symbol) {
-                catalog.unknown_kinds.push((symbol.kind.to_owned(), symbol.id.to_owned()));
-            }
-            continue;
+/// First instant, and first instant after the last; null: it goes on. Microseconds since the Unix epoch, UTC.
+type Life = (i64, Option<i64>);
+
+/// Whether something lives on a day, or on a part of it.
+fn is_alive(life: Life, day: Day) -> bool {
+    life.0 < day.end_us() && life.1.is_none_or(|to| to > day.start_us())
+}
+
+#[derive(Clone, Debug)]
+struct Omission {
+    life: Life,
+    reason: NotExpected,
+    name: String,
+    unnamed: Option<Unnamed>,
+}
+
+impl Listing {
+    /// Reads the vendor's lists. `terms` are the contracts' terms, where the key has access to them.
+    pub fn of(details: &ExchangeDetails, terms: Option<&Terms>) -> Listing {
+        let exported_until_us = details.datasets.as_ref().map(|d| d.exported_until.timestamp_micros());
+        let context = Context::new(details, terms, exported_until_us);
+        let from = details.available_since.map_or(i64::MIN, |t| t.timestamp_micros());
+        let mut listing = Listing {
+            exchange: details.id.clone(),
+            instruments: Vec::new(),
+            left_out: Vec::new(),
+            shared_keys: Vec::new(),
+            exported_until_us,
+            life_us: (from, details.available_to.map(|t| t.timestamp_micros())),
         };
-        match context.instrument(&symbol, kind) {
-            Ok(instrument) => catalog.instruments.push(instrument),
-            Err(unnamed) if context.is_alive(&symbol) => catalog.unnamed.push(unnamed),
-            Err(_) => {}
+        for symbol in context.symbols() {
+            let life = context.life(&symbol);
+            let mut omit = |reason, name: String, unnamed| {
+                listing.left_out.push(Omission { life, reason, name, unnamed });
+            };
+            let unknown =
+                symbol.dataset.iter().flat_map(|d| &d.data_types).filter(|t| parse_type(t).is_none());
+            unknown.for_each(|t| omit(NotExpected::UnknownDataType, format!("{t} of {}", symbol.id), None));
+            let Some(kind) = InstrumentType::of_vendor(symbol.kind) else {
+                let name = format!("{} of type `{}`", symbol.id, symbol.kind);
+                omit(NotExpected::UnknownType, name, None);
+                continue;
+            };
+            match context.instrument(&symbol, kind) {
+                Ok(instrument) => listing.instruments.push(instrument),
+                Err(unnamed) => omit(NotExpected::NoKey, symbol.id.to_owned(), Some(unnamed)),
+            }
         }
+        // Over all symbols, dead ones too: who is older must not depend on the day that is asked for.
+        listing.shared_keys = part_twins(&mut listing.instruments);
+        listing
     }
-    // Over all symbols, dead ones too: who is older must not depend on the day that is asked for.
-    let shared = part_twins(&mut catalog.instruments);
-    catalog.instruments.retain(|i| i.is_alive(day));
-    let alive = |symbol: &String| catalog.instruments.iter().any(|i| i.raw_symbol == *symbol);
-    catalog.shared_keys =
-        shared.into_iter().filter(|(_, symbols)| symbols.iter().filter(|s| alive(s)).count() > 1).collect();
-    catalog
+
+    /// The exchange on a day.
+    pub fn on(&self, day: Day) -> Catalog {
+        let is_exported = self.exported_until_us.is_some_and(|until| until >= day.end_us());
+        // In the list of files, what lived at the end of a closed exchange has no end of its own.
+        let alive = self.instruments.iter().filter(|i| i.is_alive(day) && is_alive(self.life_us, day));
+        let instruments: Vec<Instrument> = alive.map(|i| Instrument { is_exported, ..i.clone() }).collect();
+        let mut left_out = VenueNote::new();
+        let mut unnamed = Vec::new();
+        let is_open = is_alive(self.life_us, day);
+        for omission in self.left_out.iter().filter(|o| is_open && is_alive(o.life, day)) {
+            left_out.entry(omission.reason).or_default().add(|| omission.name.clone());
+            unnamed.extend(omission.unnamed.clone());
+        }
+        let mut of_exchange = |reason| left_out.entry(reason).or_default().add(|| self.exchange.clone());
+        match self.life_us {
+            (start, _) if start >= day.end_us() => of_exchange(NotExpected::NotYetOpen),
+            life if !is_alive(life, day) => of_exchange(NotExpected::Closed),
+            _ if self.exported_until_us.is_none() => of_exchange(NotExpected::NothingExported),
+            _ => {}
+        }
+        let is_there = |symbol: &&String| instruments.iter().any(|i| i.raw_symbol == **symbol);
+        let shared = self.shared_keys.iter();
+        let shared_keys =
+            shared.filter(|(_, symbols)| symbols.iter().filter(is_there).count() > 1).cloned().collect();
+        Catalog { instruments, left_out, unnamed, shared_keys }
+    }
+
+    /// Whether the vendor lists a symbol with a life that does not reach a day: its end was told.
+    pub fn tells_end(&self, raw_symbol: &str, day: Day) -> bool {
+        let of_symbol = self.instruments.iter().filter(|i| i.raw_symbol == raw_symbol);
+        of_symbol.into_iter().any(|i| i.available_to_us.is_some_and(|to| to <= day.start_us()))
+    }
+
+    /// Every instrument that has a key, whenever it lived.
+    pub fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+}
+
+/// Makes an exchange's instruments of a day; of several days, [`Listing::of`] once and [`Listing::on`] for each.
+pub fn catalog(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> Catalog {
+    Listing::of(details, terms).on(day)
 }
 
 /// A symbol from both of the vendor's lists: that of its API and that of its files.
@@ -74,21 +155,21 @@ struct Context<'a> {
     details: &'a ExchangeDetails,
     datasets: HashMap<String, &'a DatasetSymbol>,
     contracts: HashMap<&'a str, &'a InstrumentInfo>,
-    day: Day,
+    terms_as_of: Option<Day>,
     exported_until_us: Option<i64>,
 }
 
 impl<'a> Context<'a> {
     fn new(
         details: &'a ExchangeDetails,
-        contracts: &'a [InstrumentInfo],
-        day: Day,
+        terms: Option<&'a Terms>,
         exported_until_us: Option<i64>,
     ) -> Context<'a> {
         let listed = details.datasets.iter().flat_map(|d| &d.symbols);
         let datasets = listed.map(|s| (dataset_symbol(&s.id), s)).collect();
-        let contracts = contracts.iter().map(|c| (c.id.as_str(), c)).collect();
-        Context { details, datasets, contracts, day, exported_until_us }
+        let contracts = terms.iter().flat_map(|t| &t.instruments).map(|c| (c.id.as_str(), c)).collect();
+        let terms_as_of = terms.and_then(|t| t.as_of);
+        Context { details, datasets, contracts, terms_as_of, exported_until_us }
     }
 
     /// Every symbol once; groups left out.
@@ -119,25 +200,20 @@ impl<'a> Context<'a> {
         symbols
     }
 
-    /// When the vendor has data of a symbol: first instant, and first instant after it. In the list of files a living
-    /// symbol ends with the export.
-    fn life(&self, symbol: &Symbol<'_>) -> (i64, Option<i64>) {
+    /// When the vendor has data of a symbol. Where its two lists disagree, the wider life: a day too many is answered by
+    /// the vendor, a day too few by nobody. In the list of files a living symbol ends with the export, or after it.
+    fn life(&self, symbol: &Symbol<'_>) -> Life {
         let micros = |t: DateTime<Utc>| t.timestamp_micros();
-        let from = match (symbol.dataset, symbol.api) {
-            (Some(dataset), _) => micros(dataset.available_since),
-            (None, Some(api)) => micros(api.available_since),
-            (None, None) => i64::MAX,
-        };
         let still_exported = |to: &i64| self.exported_until_us.is_some_and(|until| *to >= until);
-        let dataset_to =
-            symbol.dataset.and_then(|d| d.available_to).map(micros).filter(|to| !still_exported(to));
-        let api_to = symbol.api.and_then(|a| a.available_to).map(micros);
-        (from, [dataset_to, api_to].into_iter().flatten().min())
-    }
-
-    fn is_alive(&self, symbol: &Symbol<'_>) -> bool {
-        let (from, to) = self.life(symbol);
-        from < self.day.end_us() && to.is_none_or(|to| to > self.day.start_us())
+        let of_files = symbol.dataset.map(|d| {
+            (micros(d.available_since), d.available_to.map(micros).filter(|to| !still_exported(to)))
+        });
+        let of_api = symbol.api.map(|a| (micros(a.available_since), a.available_to.map(micros)));
+        match (of_files, of_api) {
+            (Some(files), Some(api)) => (files.0.min(api.0), files.1.zip(api.1).map(|(a, b)| a.max(b))),
+            (Some(life), None) | (None, Some(life)) => life,
+            (None, None) => (i64::MAX, None),
+        }
     }
 
     fn instrument(&self, symbol: &Symbol<'_>, kind: InstrumentType) -> Result<Instrument, Unnamed> {
@@ -155,7 +231,6 @@ impl<'a> Context<'a> {
             matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
         // The hour of the day is known only where the vendor tells it.
         let expiry_us = contract.and_then(|c| c.expiry).map(|t| t.timestamp_micros());
-        let exported = self.exported_until_us.is_some_and(|until| until >= self.day.end_us());
         Ok(Instrument {
             expiry_us: expiry_us.or_else(|| key.expiry().map(|day| self.usual_end_us(day))),
             key,
@@ -166,9 +241,12 @@ impl<'a> Context<'a> {
             available_to_us,
             data_types,
             group_data_types,
-            is_exported: exported,
+            withdrawn_data_types: Vec::new(),
+            is_listed: true,
+            is_exported: false,
             settle,
             inverse: is_derivative.then_some(inverse),
+            terms_as_of: contract.and(self.terms_as_of),
             contract_type: contract.and_then(|c| c.contract_type.clone()),
             contract_size: contract.and_then(|c| c.contract_multiplier),
             tick_size: contract.and_then(|c| c.price_increment),
@@ -219,7 +297,11 @@ impl<'a> Context<'a> {
 
 /// The data types that this program knows; a later word of the vendor's is not an error.
 fn known_types(names: &[String]) -> Vec<DataType> {
-    names.iter().filter_map(|n| n.parse().ok()).collect()
+    names.iter().filter_map(|n| parse_type(n)).collect()
+}
+
+fn parse_type(name: &str) -> Option<DataType> {
+    name.parse().ok()
 }
 
 #[cfg(test)]
@@ -273,7 +355,14 @@ mod tests {
             "the end of the export is not the end of its life"
         );
         assert_eq!(day.instruments[0].trades_total, Some(100));
-        assert_eq!(day.unknown_kinds, [("dividend".to_owned(), "BTC-X".to_owned())]);
+        let left_out = day.left_out.iter().map(|(reason, left)| (*reason, left.examples.join(", ")));
+        assert_eq!(
+            left_out.collect::<Vec<_>>(),
+            [
+                (NotExpected::UnknownDataType, "order_flow of BTC-PERPETUAL".to_owned()),
+                (NotExpected::UnknownType, "BTC-X of type `dividend`".to_owned())
+            ]
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod model;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mtdh_core::Day;
 use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -37,6 +38,16 @@ pub enum MetadataError {
         #[source]
         source: serde_json::Error,
     },
+    /// It is about another exchange than was asked for.
+    #[error("the vendor's answer for {url} is about `{found}`, not about `{exchange}`; it is not used")]
+    OtherExchange {
+        /// What was asked for.
+        url: String,
+        /// Whom it was to be about.
+        exchange: String,
+        /// Whom it is about.
+        found: String,
+    },
     /// The cache folder cannot be used.
     #[error("the cache folder {} cannot be used", folder.display())]
     Cache {
@@ -46,6 +57,15 @@ pub enum MetadataError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// The contracts' terms of an exchange, as of a day.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The UTC day on which they were last known to be current; null: not known.
+    pub as_of: Option<Day>,
+    /// One per instrument.
+    pub instruments: Vec<InstrumentInfo>,
 }
 
 /// Asks the vendor's API host.
@@ -81,7 +101,7 @@ impl Metadata {
     /// # Errors
     /// When it cannot be had or understood.
     pub async fn exchanges(&self) -> Result<Vec<ExchangeSummary>, MetadataError> {
-        self.get("exchanges").await
+        Ok(self.get("exchanges").await?.0)
     }
 
     /// One exchange: its symbols, what files they have, incidents.
@@ -89,20 +109,29 @@ impl Metadata {
     /// # Errors
     /// When it cannot be had or understood.
     pub async fn exchange(&self, exchange: &str) -> Result<ExchangeDetails, MetadataError> {
-        self.get(&format!("exchanges/{exchange}")).await
+        let path = format!("exchanges/{exchange}");
+        let (details, _) = self.get::<ExchangeDetails>(&path).await?;
+        self.check_exchange(&path, exchange, Some(&details.id))?;
+        Ok(details)
     }
 
     /// The contract terms of an exchange's instruments; nothing where the key, or the lack of one, does not allow it.
     ///
     /// # Errors
     /// When it cannot be had for another reason, or not understood.
-    pub async fn instruments(&self, exchange: &str) -> Result<Option<Vec<InstrumentInfo>>, MetadataError> {
+    pub async fn instruments(&self, exchange: &str) -> Result<Option<Terms>, MetadataError> {
         // BitMEX is open to everyone; the vendor says so on its instruments page.
         if !self.has_key && exchange != "bitmex" {
             return Ok(None);
         }
-        match self.get(&format!("instruments/{exchange}")).await {
-            Ok(list) => Ok(Some(list)),
+        let path = format!("instruments/{exchange}");
+        match self.get::<Vec<InstrumentInfo>>(&path).await {
+            Ok((instruments, as_of)) => {
+                for instrument in &instruments {
+                    self.check_exchange(&path, exchange, instrument.exchange.as_deref())?;
+                }
+                Ok(Some(Terms { as_of, instruments }))
+            }
             Err(MetadataError::Http(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. })) => {
                 Ok(None)
             }
@@ -120,13 +149,32 @@ impl Metadata {
         parse(answer.unwrap_or_default(), &url).await
     }
 
-    async fn get<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Result<T, MetadataError> {
+    /// Refuses an answer that is about another exchange than was asked for. It is not kept either, since the server
+    /// would go on to confirm it.
+    fn check_exchange(&self, path: &str, exchange: &str, found: Option<&str>) -> Result<(), MetadataError> {
+        let Some(found) = found.filter(|found| *found != exchange) else { return Ok(()) };
+        self.forget(path)?;
+        let url = join(&self.base, path).map_err(MetadataError::Http)?;
+        let (exchange, found) = (exchange.to_owned(), found.to_owned());
+        Err(MetadataError::OtherExchange { url: shown(&url), exchange, found })
+    }
+
+    fn forget(&self, path: &str) -> Result<(), MetadataError> {
+        let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
+        self.cache.forget(path).map_err(failed)
+    }
+
+    /// An answer, and the UTC day on which it was last known to be current.
+    async fn get<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+    ) -> Result<(T, Option<Day>), MetadataError> {
         let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
         let url = join(&self.base, path).map_err(MetadataError::Http)?;
         let mut kept = self.cache.read(path).map_err(failed)?;
         if let Some(fresh) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
             match parse(fresh.clone(), &url).await {
-                Ok(parsed) => return Ok(parsed),
+                Ok(parsed) => return Ok((parsed, fresh.day())),
                 // Another version of this program kept it, or the disk lost it.
                 Err(_) => kept = None,
             }
@@ -140,11 +188,11 @@ impl Metadata {
             match parse(current.clone(), &url).await {
                 Ok(parsed) => {
                     self.cache.write(path, &current).map_err(failed)?;
-                    return Ok(parsed);
+                    return Ok((parsed, current.day()));
                 }
                 // Only what can be read is kept; else the server would go on to confirm it.
                 Err(error) => {
-                    self.cache.forget(path).map_err(failed)?;
+                    self.forget(path)?;
                     let is_damage =
                         matches!(&error, MetadataError::Unreadable { source, .. } if !source.is_data());
                     if !is_damage || attempt == DAMAGED_ATTEMPTS {

@@ -1,7 +1,10 @@
 //! Completeness: what should be in the lake and is not.
 
+use std::collections::BTreeMap;
+
 use super::{Check, Finding, Found, Group, Run, Severity, Tally};
 use crate::day::Day;
+use crate::expectation::VenueNote;
 use crate::partition::{Partition, Status};
 
 /// What is known of a day without rows being read. See `mtdh_engine::validate`, which finds it.
@@ -12,8 +15,20 @@ pub struct DayOfLake<'a> {
     pub has_table: bool,
     /// Venues that were asked for and of which the table has no instrument.
     pub venues_without_instruments: &'a [String],
-    /// Instruments that were asked for by name and are not in the table.
-    pub not_in_table: &'a [String],
+    /// Venues of which the table lets expect nothing, although the vendor records them.
+    pub venues_without_expectation: &'a [String],
+    /// Names that were asked for and that no instrument ever had.
+    pub never_existed: &'a [String],
+    /// Instruments that were asked for by name, were alive on the day, and are not in the table.
+    pub alive_and_missing: &'a [String],
+    /// Instruments that were asked for by name and were not alive on the day.
+    pub not_alive: &'a [String],
+    /// What is not expected although the vendor names it, by venue and reason.
+    pub not_expected: &'a BTreeMap<String, VenueNote>,
+    /// What the table had and the vendor no longer lists.
+    pub withdrawn: &'a [String],
+    /// Whether that must be accepted before the day is complete.
+    pub needs_acceptance: bool,
     /// Every partition that the table lets expect.
     pub partitions: &'a [Expected],
 }
@@ -93,20 +108,52 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "A day has no instrument table, or its table has no instrument of a venue that was asked for. Then nothing is \
-               known of what should be there, and nothing can be called complete.",
+        text: "A day has no instrument table, or its table says nothing of a venue that was asked for, or lets expect \
+               nothing of it. Then nothing is known of what should be there, and nothing can be called complete.",
         run: Run::Lake(no_instruments),
     },
     Check {
         name: "unknown_instrument",
         group: Group::Completeness,
-        severity: Severity::Warning,
+        severity: Severity::Error,
         parameters: &[],
-        text: "An instrument was asked for by name and is not in the day's table: it is misspelt, or was not listed that day.",
+        text: "An instrument was asked for by name, and no instrument ever had that name, by the day's table and the \
+               vendor's list; or it was alive on the day, and the table lacks it.",
         run: Run::Lake(|day| {
-            let mut tally = Tally::default();
-            day.not_in_table.iter().for_each(|name| tally.count(1, || name.clone()));
-            of_day(day.day, "unknown_instrument", Severity::Warning, tally)
+            let never = day.never_existed.iter().map(|name| format!("{name} never existed"));
+            let lacking = day.alive_and_missing.iter().map(|name| format!("{name} is not in the table"));
+            of_lines(day.day, "unknown_instrument", Severity::Error, never.chain(lacking))
+        }),
+    },
+    Check {
+        name: "not_alive",
+        group: Group::Completeness,
+        severity: Severity::Info,
+        parameters: &[],
+        text: "An instrument was asked for by name and was not alive on the day. It is no fault.",
+        run: Run::Lake(|day| of_lines(day.day, "not_alive", Severity::Info, day.not_alive.iter().cloned())),
+    },
+    Check {
+        name: "not_expected",
+        group: Group::Completeness,
+        severity: Severity::Info,
+        parameters: &[],
+        text: "The vendor names something that the day's verdict does not expect: a symbol without files, a type or data \
+               type that this program does not know, an exchange that is closed. It is counted, with the reason, so that \
+               nobody takes the expectation for the whole.",
+        run: Run::Lake(not_expected),
+    },
+    Check {
+        name: "withdrawn",
+        group: Group::Completeness,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "The day's instrument table had an instrument or a data type that the vendor no longer lists, without an end \
+               that the vendor gave. It is an error when something of it is in the lake, or when it is more than 5 % of the \
+               instruments; `mtdh instruments --accept-removed` accepts it. Else it is a warning.",
+        run: Run::Lake(|day| {
+            let severity = if day.needs_acceptance { Severity::Error } else { Severity::Warning };
+            of_lines(day.day, "withdrawn", severity, day.withdrawn.iter().cloned())
         }),
     },
 ];
@@ -138,6 +185,28 @@ fn of_day(day: Day, check: &'static str, severity: Severity, tally: Tally) -> Ve
     tally.found().into_iter().map(finding).collect()
 }
 
+fn of_lines(
+    day: Day,
+    check: &'static str,
+    severity: Severity,
+    lines: impl Iterator<Item = String>,
+) -> Vec<Finding> {
+    let mut tally = Tally::default();
+    lines.for_each(|line| tally.count(1, || line));
+    of_day(day, check, severity, tally)
+}
+
+fn not_expected(day: &DayOfLake<'_>) -> Vec<Finding> {
+    let mut tally = Tally::default();
+    for (venue, note) in day.not_expected {
+        for (reason, left) in note {
+            let examples = || format!("{venue}: {} {reason} ({})", left.count, left.examples.join(", "));
+            tally.count(left.count, examples);
+        }
+    }
+    of_day(day.day, "not_expected", Severity::Info, tally)
+}
+
 fn no_instruments(day: &DayOfLake<'_>) -> Vec<Finding> {
     let mut tally = Tally::default();
     if !day.has_table {
@@ -145,6 +214,9 @@ fn no_instruments(day: &DayOfLake<'_>) -> Vec<Finding> {
     }
     for venue in day.venues_without_instruments {
         tally.count(1, || format!("no instrument of {venue} in the table"));
+    }
+    for venue in day.venues_without_expectation {
+        tally.count(1, || format!("nothing is expected of {venue}"));
     }
     of_day(day.day, "no_instruments", Severity::Error, tally)
 }

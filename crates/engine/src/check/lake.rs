@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::subject::{Outcome, Part, Subject, check_subject};
 use super::{CheckPlan, CheckReport, Checked};
 use crate::error::{EngineError, chain};
+use crate::expectation::{self, NotExpectedLine};
+use crate::names::Names;
 use crate::presence::{Presence, Trust, presence};
 use crate::selection::Selection;
-use crate::validate::expected;
 
 /// Which data types the rows are checked of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +75,14 @@ fn incident(report: mtdh_source::metadata::model::Incident) -> Incident {
     }
 }
 
-/// Checks the selection's days. When every group is checked, each partition gets a grade, which is noted in the day's
+/// Checks the selection's days. `names` is what became of the names that no table has. When every group is checked, each partition gets a grade, which is noted in the day's
 /// report of available data.
 ///
 /// # Errors
 /// When the lake cannot be read. A lake that cannot be written keeps no grades, and the report has a note.
 pub async fn check_lake(
     lake: &Lake,
+    names: &Names,
     plan: &CheckPlan,
     selection: &Selection,
     rows_of: RowsOf,
@@ -93,7 +95,7 @@ pub async fn check_lake(
             break;
         }
         if plan.is_about_partitions() {
-            check_day(lake, plan, selection, rows_of, day, stop, &mut report).await?;
+            check_day(lake, plan, selection, rows_of, day, names, stop, &mut report).await?;
         }
     }
     if plan.has(Group::Aggregation) {
@@ -109,13 +111,17 @@ async fn check_day(
     selection: &Selection,
     rows_of: RowsOf,
     day: Day,
+    names: &Names,
     stop: &CancellationToken,
     report: &mut CheckReport,
 ) -> Result<(), EngineError> {
-    let table = lake.instruments(day).await?;
-    let instruments = table.as_deref().unwrap_or_default();
+    let found = lake.day_table(day).await?;
+    let has_table = found.is_some();
+    let table = found.unwrap_or_default();
+    let instruments = &table.instruments[..];
     let there = presence(lake, day, &DataType::ALL, Trust::Report).await?;
-    let mut expected = expected(selection, instruments, &there, day);
+    let expectation = expectation::of_day(selection, &table, &there, day);
+    let mut expected = expectation.partitions;
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = instruments.iter().map(|i| (&i.key, i)).collect();
     let meant = meant(selection, rows_of, instruments, &there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
@@ -126,14 +132,24 @@ async fn check_day(
         (is_meant && !known.contains(partition)).then(|| presence.expected(partition))
     }));
     if plan.has(Group::Completeness) {
+        for line in expectation::lines(day, &expectation.not_expected) {
+            let NotExpectedLine { day, venue, reason, count, .. } = line;
+            report.notes.push(format!("not expected on {day}: {count} of {venue}: {reason}"));
+        }
         let facts = DayOfLake {
             day,
-            has_table: table.is_some(),
-            venues_without_instruments: &match table {
-                Some(_) => selection.venues_without_rows(instruments).cloned().collect::<Vec<_>>(),
-                None => Vec::new(),
+            has_table,
+            venues_without_instruments: &match has_table {
+                true => selection.venues_without_rows(&table).cloned().collect::<Vec<_>>(),
+                false => Vec::new(),
             },
-            not_in_table: &selection.unmatched(instruments).collect::<Vec<_>>(),
+            venues_without_expectation: &expectation.venues_without_expectation,
+            never_existed: &names.never_existed.iter().map(|n| n.name.clone()).collect::<Vec<_>>(),
+            alive_and_missing: &of_day(&names.alive_and_missing, day),
+            not_alive: &of_day(&names.not_alive, day),
+            not_expected: &expectation.not_expected,
+            withdrawn: &expectation.withdrawn,
+            needs_acceptance: expectation.needs_acceptance,
             partitions: &expected,
         };
         for check in plan.checks() {
@@ -175,6 +191,12 @@ async fn check_day(
         store_grades(lake, day, &there, report).await;
     }
     Ok(())
+}
+
+/// The names of a day, out of lines `DAY NAME`.
+fn of_day(lines: &[String], day: Day) -> Vec<String> {
+    let day = day.to_string();
+    lines.iter().filter_map(|line| Some(line.strip_prefix(&day)?.trim_start().to_owned())).collect()
 }
 
 fn gather(

@@ -47,7 +47,16 @@ fn selection() -> Selection {
 }
 
 async fn check(lake: &HandMade, groups: &[Group]) -> CheckReport {
-    check_lake(&lake.lake, &plan(groups), &selection(), RowsOf::All, &Default::default()).await.unwrap()
+    check_lake(
+        &lake.lake,
+        &mtdh_engine::names::Names::default(),
+        &plan(groups),
+        &selection(),
+        RowsOf::All,
+        &Default::default(),
+    )
+    .await
+    .unwrap()
 }
 
 fn told(findings: &[Finding]) -> Vec<(&'static str, u64)> {

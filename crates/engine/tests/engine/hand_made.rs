@@ -111,7 +111,7 @@ impl HandMade {
                 ..Instrument::of_name(key(text), "deribit", text, day(on))
             })
             .collect();
-        self.lake.update_instruments(day(on), |_| instruments.clone()).await.unwrap();
+        self.lake.update_instruments(day(on), |table| table.instruments = instruments.clone()).await.unwrap();
     }
 
     pub async fn plan(

@@ -14,12 +14,15 @@ use mtdh_engine::run::new_run_id;
 use mtdh_engine::{Connection, EngineError, Selection};
 use serde::Serialize;
 
-use super::download::{about, note_not_in_table};
+use super::download::about;
 use super::{Session, connect, filtered};
 use crate::Outcome;
 use crate::args::{CandlesArgs, FillArg};
 use crate::output::{Rows, error, many, note, print};
 use crate::progress::Bar;
+
+/// Lines of one kind that are said at most.
+const SHOWN: usize = 20;
 
 pub async fn run(session: &Session<'_>, mut args: CandlesArgs) -> Result<Outcome> {
     args.timeframes.sort_unstable();
@@ -78,7 +81,13 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
     }
     let remake = if args.force { Remake::All } else { Remake::Outdated };
     let plan = plan(&connection.lake, &selection, &args.timeframes, fill(args), shard, remake).await?;
-    note_not_in_table(plan.unknown.iter().map(|(day, key)| format!("{day} {key}")));
+    let count = plan.unknown.len();
+    for (day, key) in plan.unknown.iter().take(SHOWN) {
+        note(&format!("not in the instrument table: {day} {key}"));
+    }
+    if count > SHOWN {
+        note(&format!("and {} more that are not in the instrument table", count - SHOWN));
+    }
     if plan.is_about_nothing() {
         note("nothing in the lake is what was asked for; see mtdh ls");
         return Ok(Outcome::NotClean);
@@ -188,7 +197,6 @@ fn summary_rows(summary: &CandleSummary) -> Rows {
 }
 
 fn note_summary(summary: &CandleSummary) {
-    const SHOWN: usize = 20;
     for failure in summary.failures.iter().take(SHOWN) {
         note(&format!("failed: {} {}: {}", failure.day, failure.instrument_key, failure.cause));
     }

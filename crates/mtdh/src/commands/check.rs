@@ -15,6 +15,7 @@ use mtdh_engine::check::reference::{Reference, Source, check_files_reference, ch
 use mtdh_engine::check::report::form::{CSV_COLUMNS, Form, cells};
 use mtdh_engine::check::report::{Document, Head};
 use mtdh_engine::check::{CheckPlan, CheckReport};
+use mtdh_engine::names::{Names, look_up};
 use mtdh_engine::{Connection, Selection, query};
 
 use super::validate::venues_of_tables;
@@ -100,8 +101,12 @@ async fn of_lake(
         (plan.incidents, notes) = incidents(&connection.metadata, &selection.venues).await;
     }
     let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
-    let mut report = check_lake(&connection.lake, plan, &selection, rows_of, session.stop).await?;
-    report.notes.extend(notes);
+    let mut found = Names::default();
+    if plan.has(Group::Completeness) {
+        found = look_up(&connection.lake, &connection.instrument_source(), &selection).await?;
+    }
+    let mut report = check_lake(&connection.lake, &found, plan, &selection, rows_of, session.stop).await?;
+    report.notes.extend(notes.into_iter().chain(found.notes));
     if plan.has(Group::CrossSource) {
         let (lake, stop) = (&connection.lake, session.stop);
         check_lake_reference(lake, plan, &selection, named.as_ref(), &reference, stop, &mut report).await?;

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
+use mtdh_engine::expectation::NotExpectedLine;
 use mtdh_engine::hands::Hands;
 use mtdh_engine::ingest::Ingest;
-use mtdh_engine::instruments::ensure_instruments;
+use mtdh_engine::instruments::{accept_removed, ensure_instruments};
+use mtdh_engine::names::Names;
 use mtdh_engine::plan::{Plan, Refetch, Skip};
 use mtdh_engine::progress::Progress;
 use mtdh_engine::run::{RunSummary, new_run_id};
 use mtdh_engine::{Connection, EngineError, Selection};
 use serde::Serialize;
 
+use super::instruments::note_withdrawn;
 use super::{Session, check, connect, selection};
 use crate::Outcome;
-use crate::args::{DownloadArgs, PlanArgs, RowCheckArgs, ShardArgs};
+use crate::args::{AllowArgs, DownloadArgs, PlanArgs, RowCheckArgs, ShardArgs};
 use crate::exit;
 use crate::log;
 use crate::metrics::Metrics;
@@ -31,21 +34,23 @@ const SHOWN: usize = 20;
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
     let (connection, plan, shard) = prepare(&mut session, &args.plan).await?;
+    let allow = args.plan.allow;
     if args.dry_run {
-        return print_plan(&session, &plan, None);
+        return show_plan(&session, &plan, allow);
     }
-    let is_known = note_unknown(&plan);
+    let known = note_unknown(&session, &plan, allow);
     let summary = execute(&session, &connection, plan, shard, &args).await?;
     print_summary(&session, &summary)?;
-    Ok(outcome(&session, &summary, is_known))
+    Ok(outcome(&session, &summary, known))
 }
 
-/// How a run ended. `is_known` says whether the plan knew of everything that was asked for.
-pub fn outcome(session: &Session<'_>, summary: &RunSummary, is_known: bool) -> Outcome {
+/// How a run ended. `known` is what the plan knew of what was asked for.
+pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> Outcome {
     match () {
         () if session.stop.is_cancelled() => Outcome::Interrupted,
         () if summary.is_used_up() => Outcome::UsedUp,
-        () if !(summary.is_clean() && is_known) => Outcome::NotClean,
+        () if !summary.is_clean() => Outcome::NotClean,
+        () if known != Outcome::Clean => known,
         () if summary.has_errors() => Outcome::Unsound,
         () => Outcome::Clean,
     }
@@ -73,7 +78,7 @@ pub fn shard(args: &ShardArgs) -> Result<Shard> {
 /// Sets up, makes the instrument tables that are lacking, and plans.
 pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan, Shard)> {
     let (selection, shard, connection) = set_up(session, args).await?;
-    let plan = plan_selection(&connection, &selection, shard, args.force).await?;
+    let plan = plan_selection(&connection, &selection, shard, args).await?;
     Ok((connection, plan, shard))
 }
 
@@ -82,15 +87,19 @@ pub async fn plan_selection(
     connection: &Connection,
     selection: &Selection,
     shard: Shard,
-    force: bool,
+    args: &PlanArgs,
 ) -> Result<Plan, EngineError> {
-    let made = ensure_instruments(&connection.lake, &connection.instrument_source(), selection).await?;
+    let (lake, source) = (&connection.lake, connection.instrument_source());
+    let made = ensure_instruments(lake, &source, selection).await?;
+    if args.allow.accept_removed {
+        accept_removed(lake, selection).await?;
+    }
     if !made.is_empty() {
         let days: Vec<String> = made.iter().map(ToString::to_string).collect();
         note(&format!("instrument tables made for {}", days.join(", ")));
     }
-    let refetch = if force { Refetch::All } else { Refetch::Missing };
-    mtdh_engine::plan::plan(&connection.lake, &connection.archive, selection, shard, refetch).await
+    let refetch = if args.force { Refetch::All } else { Refetch::Missing };
+    mtdh_engine::plan::plan(lake, &connection.archive, &source, selection, shard, refetch).await
 }
 
 /// Runs a plan, with a progress bar.
@@ -147,6 +156,10 @@ struct PlanDocument {
     partitions_without_statistics: usize,
     lines: Vec<PlanLine>,
     skipped: Vec<SkipLine>,
+    not_expected: Vec<NotExpectedLine>,
+    days_not_exported: Vec<String>,
+    names: Names,
+    withdrawn: Vec<String>,
     units: Vec<UnitLine>,
 }
 
@@ -210,12 +223,26 @@ fn document(plan: &Plan, run_id: Option<&str>) -> PlanDocument {
         partitions_without_statistics,
         lines: lines.into_iter().map(named).collect(),
         skipped,
+        not_expected: plan.not_expected.clone(),
+        days_not_exported: plan.days_not_exported().iter().map(ToString::to_string).collect(),
+        names: plan.names.clone(),
+        withdrawn: plan.withdrawn.clone(),
         units,
     }
 }
 
+/// Prints a plan that nobody goes by yet, so that it is no fault that days of it are not exported yet.
+pub fn show_plan(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Result<Outcome> {
+    print_plan(session, plan, AllowArgs { allow_not_exported: true, ..allow }, None)
+}
+
 /// Prints a plan; of a run when it was saved.
-pub fn print_plan(session: &Session<'_>, plan: &Plan, run_id: Option<&str>) -> Result<Outcome> {
+pub fn print_plan(
+    session: &Session<'_>,
+    plan: &Plan,
+    allow: AllowArgs,
+    run_id: Option<&str>,
+) -> Result<Outcome> {
     let document = document(plan, run_id);
     let mut rows = Rows::new(&[
         "day",
@@ -229,6 +256,8 @@ pub fn print_plan(session: &Session<'_>, plan: &Plan, run_id: Option<&str>) -> R
         "not_exported_yet",
         "not_in_folder",
         "other_shard",
+        "not_expected",
+        "reason",
     ]);
     for line in &document.lines {
         let skipped =
@@ -245,7 +274,15 @@ pub fn print_plan(session: &Session<'_>, plan: &Plan, run_id: Option<&str>) -> R
             skipped(&[Skip::NotExportedYet]),
             skipped(&[Skip::NotInFolder]),
             skipped(&[Skip::OtherShard]),
+            "0".to_owned(),
+            "-".to_owned(),
         ]);
+    }
+    for line in &plan.not_expected {
+        let mut cells = vec![line.day.clone(), line.venue.clone()];
+        cells.resize(rows.headers.len() - 2, "-".to_owned());
+        cells.extend([line.count.to_string(), line.reason.clone()]);
+        rows.rows.push(cells);
     }
     print(session.format, &rows, &document)?;
     let statistics = match document.partitions - document.partitions_without_statistics {
@@ -262,35 +299,67 @@ pub fn print_plan(session: &Session<'_>, plan: &Plan, run_id: Option<&str>) -> R
         let partitions = many(unit.members.len() as u64, "partition");
         note(&format!("one file of a group for {partitions}: {}", unit.file.path()));
     }
-    Ok(if note_unknown(plan) { Outcome::Clean } else { Outcome::NotClean })
+    Ok(note_unknown(session, plan, allow))
 }
 
-/// Says what was asked for and is not known. False when something that was asked for may be left out because of it.
-pub fn note_unknown(plan: &Plan) -> bool {
+/// Says what was asked for and is not known or not there, and how a run ends that does all that the plan has.
+pub fn note_unknown(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Outcome {
     for day in &plan.days_without_instruments {
         note(&format!("{day} has no instrument table, so that nothing is known to be fetched"));
     }
     for (day, venue) in &plan.venues_without_instruments {
         note(&format!("the vendor has no instrument of {venue} on {day}"));
     }
-    note_not_in_table(plan.not_in_table.iter().map(|(day, key)| format!("{day} {key}")));
+    for (day, venue) in &plan.venues_without_expectation {
+        note(&format!("nothing is expected of {venue} on {day}"));
+    }
+    note_names(&plan.names);
+    note_withdrawn(&plan.withdrawn);
+    let waiting = plan.days_not_exported();
+    if let (Some(first), Some(last)) = (waiting.first(), waiting.last()) {
+        let days = many(waiting.len() as u64, "day");
+        note(&format!("not exported by the vendor yet: {days}, {first} to {last}"));
+    }
     if plan.is_about_nothing() {
         note("no instrument is what was asked for; see mtdh instruments list");
     }
-    plan.days_without_instruments.is_empty()
-        && plan.venues_without_instruments.is_empty()
-        && !plan.is_about_nothing()
+    let is_lacking = !plan.days_without_instruments.is_empty()
+        || !plan.venues_without_instruments.is_empty()
+        || !plan.venues_without_expectation.is_empty()
+        || !plan.names.alive_and_missing.is_empty()
+        || plan.is_about_nothing();
+    match () {
+        () if plan.needs_acceptance || !plan.names.never_existed.is_empty() => Outcome::NeedsDecision,
+        () if is_lacking => Outcome::NotClean,
+        () if !session.allows_not_exported(allow, waiting.into_iter()) => Outcome::NotClean,
+        () => Outcome::Clean,
+    }
 }
 
-/// Names that a day's table does not have: not listed that day, or misspelt.
-pub fn note_not_in_table(names: impl ExactSizeIterator<Item = String>) {
-    let count = names.len();
-    for name in names.take(SHOWN) {
-        note(&format!("not in the instrument table: {name}"));
+/// Says what became of names that no table has.
+pub fn note_names(names: &Names) {
+    let Names { never_existed, not_alive, alive_and_missing, notes } = names;
+    for name in never_existed.iter().take(SHOWN) {
+        let meant = match &name.suggestions[..] {
+            [] => String::new(),
+            keys => format!("; perhaps {}", keys.join(" or ")),
+        };
+        note(&format!("no instrument ever had the name {}{meant}", name.name));
     }
-    if count > SHOWN {
-        note(&format!("and {} more that are not in the instrument table", count - SHOWN));
+    for name in alive_and_missing.iter().take(SHOWN) {
+        note(&format!(
+            "listed by the vendor but not in the instrument table: {name}; make it anew with mtdh instruments"
+        ));
     }
+    for name in not_alive.iter().take(SHOWN) {
+        note(&format!("not alive that day, so that nothing is expected: {name}"));
+    }
+    let lengths = [never_existed.len(), alive_and_missing.len(), not_alive.len()];
+    let more: usize = lengths.iter().map(|count| count.saturating_sub(SHOWN)).sum();
+    if more > 0 {
+        note(&format!("and {more} more names; --format json has them all"));
+    }
+    notes.iter().for_each(|line| note(line));
 }
 
 /// The summary's rows: what was published, what was not fetched, what failed.
@@ -304,6 +373,11 @@ pub fn summary_rows(summary: &RunSummary) -> Rows {
         .skipped
         .iter()
         .for_each(|(reason, count)| add(format!("partitions not fetched: {reason}"), *count as u64));
+    let mut not_expected: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in &summary.not_expected {
+        *not_expected.entry(&line.reason).or_default() += line.count;
+    }
+    not_expected.into_iter().for_each(|(reason, count)| add(format!("not expected: {reason}"), count));
     add("rows stored".to_owned(), summary.rows);
     add("rows in quarantine".to_owned(), summary.rows_rejected);
     if summary.groups_not_used > 0 {

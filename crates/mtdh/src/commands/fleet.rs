@@ -26,14 +26,15 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
         (plan.shard.shard_index, plan.shard.total_shards) = (Some(0), Some(1));
     }
     let (connection, planned, _) = download::prepare(&mut session, &plan).await?;
-    let Some(name) = save else { return download::print_plan(&session, &planned, None) };
+    let allow = plan.allow;
+    let Some(name) = save else { return download::show_plan(&session, &planned, allow) };
     if planned.units.is_empty() {
         note("nothing is to be fetched, so that no plan is saved");
-        return download::print_plan(&session, &planned, None);
+        return download::print_plan(&session, &planned, allow, None);
     }
     let run_id = if name.is_empty() { new_run_id() } else { name };
     let saved = SavedPlan::save(&connection.lake, &run_id, &planned.units).await?;
-    let outcome = download::print_plan(&session, &planned, Some(&run_id))?;
+    let outcome = download::print_plan(&session, &planned, allow, Some(&run_id))?;
     note_saved(&saved);
     Ok(outcome)
 }

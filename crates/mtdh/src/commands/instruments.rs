@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_engine::instruments::{InstrumentsReport, tables, write_instruments};
+use mtdh_engine::instruments::{InstrumentsReport, Removed, tables, write_instruments};
 use mtdh_engine::{EngineError, Lake};
 
 use super::{Session, connect, selection};
@@ -13,7 +13,7 @@ use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, Sel
 use crate::output::{Rows, note, print};
 
 pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
-    let InstrumentsArgs { command, start_date, end_date, venues, combos } = args;
+    let InstrumentsArgs { command, start_date, end_date, venues, combos, accept_removed } = args;
     match (command, start_date) {
         (Some(InstrumentsCommand::Show { key, date }), _) => show(session, &key, date).await,
         (Some(InstrumentsCommand::List(args)), _) => list(session, &args).await,
@@ -23,8 +23,9 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
             let selection = selection(&SelectionArgs { start_date: Some(start_date), end_date, filters })?;
             let connection = connect(&session.addresses)?;
             connection.lake.check_writable().await?;
-            let report =
-                write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
+            let removed = if accept_removed { Removed::Accept } else { Removed::Keep };
+            let source = connection.instrument_source();
+            let report = write_instruments(&connection.lake, &source, &selection, removed).await?;
             print_report(session, &report)
         }
         (None, None) => bail!("--start-date is needed"),
@@ -42,22 +43,43 @@ pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result
     }
     notes(report);
     let is_empty = report.days.iter().any(|d| d.counts.values().all(|types| types.is_empty()));
-    Ok(if is_empty { Outcome::NotClean } else { Outcome::Clean })
+    Ok(match () {
+        () if !report.withdrawn.is_empty() => Outcome::NeedsDecision,
+        () if is_empty => Outcome::NotClean,
+        () => Outcome::Clean,
+    })
+}
+
+/// Says what the vendor no longer lists.
+pub fn note_withdrawn(withdrawn: &[String]) {
+    const SHOWN: usize = 10;
+    withdrawn.iter().take(SHOWN).for_each(|line| note(&format!("no longer listed by the vendor: {line}")));
+    if withdrawn.len() > SHOWN {
+        note(&format!("and {} more; --format json has them all", withdrawn.len() - SHOWN));
+    }
+    if !withdrawn.is_empty() {
+        note("they stay in the tables, marked; accept that they went with --accept-removed");
+    }
 }
 
 /// Lines of the report: day, venue, type, count. A venue without instruments has one with 0.
 pub fn summary(report: &InstrumentsReport) -> Rows {
-    let mut rows = Rows::new(&["day", "venue", "instrument_type", "instruments"]);
+    let mut rows = Rows::new(&["day", "venue", "instrument_type", "instruments", "not_expected", "reason"]);
     for day in &report.days {
         for (venue, types) in &day.counts {
             let cells = |kind: &str, count: usize| {
-                vec![day.day.clone(), venue.clone(), kind.to_owned(), count.to_string()]
+                let none = || "-".to_owned();
+                vec![day.day.clone(), venue.clone(), kind.to_owned(), count.to_string(), none(), none()]
             };
             rows.rows.extend(types.iter().map(|(kind, count)| cells(kind, *count)));
             if types.is_empty() {
                 rows.rows.push(cells("-", 0));
             }
         }
+    }
+    for line in &report.not_expected {
+        let (day, venue, none) = (line.day.clone(), line.venue.clone(), || "-".to_owned());
+        rows.rows.push(vec![day, venue, none(), none(), line.count.to_string(), line.reason.clone()]);
     }
     rows
 }
@@ -77,6 +99,7 @@ pub fn notes(report: &InstrumentsReport) {
             note(&format!("  and {} more; --format json has them all", lines.len() - SHOWN));
         }
     }
+    note_withdrawn(&report.withdrawn);
     if let Some(path) = &report.aggregate {
         note(&format!("all days in one table: {path}"));
     }
@@ -164,6 +187,9 @@ fn document(i: &Instrument) -> serde_json::Value {
         "available_to": i.available_to_us.map(|us| time(Some(us))),
         "data_types": i.data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
         "group_data_types": i.group_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
+        "withdrawn_data_types": i.withdrawn_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
+        "is_listed": i.is_listed,
+        "terms_as_of": i.terms_as_of.map(|day| day.to_string()),
         "is_exported": i.is_exported,
         "inverse": i.inverse,
         "contract_type": i.contract_type,

@@ -1,7 +1,7 @@
 //! `mtdh full-pipeline`: instruments, download, validate; one report, one exit status.
 
 use anyhow::{Result, bail};
-use mtdh_engine::instruments::{InstrumentsReport, write_instruments};
+use mtdh_engine::instruments::{InstrumentsReport, Removed, write_instruments};
 use mtdh_engine::run::RunSummary;
 use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
@@ -25,18 +25,21 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     }
     let (selection, shard, connection) = download::set_up(&mut session, &args.download.plan).await?;
     note("1 of 3: instruments");
-    let found = write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
+    let allow = args.download.plan.allow;
+    let removed = if allow.accept_removed { Removed::Accept } else { Removed::Keep };
+    let source = connection.instrument_source();
+    let found = write_instruments(&connection.lake, &source, &selection, removed).await?;
     let is_table = session.format == Format::Table;
     if is_table {
         print(session.format, &instruments::summary(&found), &found)?;
         instruments::notes(&found);
     }
     note("2 of 3: download");
-    let plan = download::plan_selection(&connection, &selection, shard, args.download.plan.force).await?;
+    let plan = download::plan_selection(&connection, &selection, shard, &args.download.plan).await?;
     if args.download.dry_run {
-        return download::print_plan(&session, &plan, None);
+        return download::show_plan(&session, &plan, allow);
     }
-    let is_known = download::note_unknown(&plan);
+    let known = download::note_unknown(&session, &plan, allow);
     let summary = download::execute(&session, &connection, plan, shard, &args.download).await?;
     if is_table {
         print(session.format, &download::summary_rows(&summary), &summary)?;
@@ -51,12 +54,15 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return Ok(Outcome::Interrupted);
     }
     note("3 of 3: validate");
-    let validation = validate::validate_selection(&connection, &selection, &args.depth).await?;
-    let outcome =
-        match (download::outcome(&session, &report.download, is_known), validate::outcome(&validation)) {
-            (Outcome::Clean, outcome) => outcome,
-            (outcome, _) => outcome,
-        };
+    let mut validation = validate::validate_selection(&connection, &selection, &args.depth).await?;
+    // A report that says "failed" does not say "complete".
+    validation.failed_files = report.download.failures.len();
+    validation.conclude();
+    let verdict = validate::outcome(&session, &validation, allow);
+    let outcome = match (download::outcome(&session, &report.download, known), verdict) {
+        (Outcome::Clean, outcome) => outcome,
+        (outcome, _) => outcome,
+    };
     let rows = validate::report_rows(&validation);
     report.validation = Some(validation);
     print(session.format, &rows, &report)?;

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use mtdh_engine::instruments::ensure_instruments;
+use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::progress::Progress;
 use mtdh_engine::recheck::{Recheck, recheck};
 use mtdh_engine::validate::{Counts, Depth, ValidationReport, validate};
+use mtdh_engine::verdict::Verdict;
 use mtdh_engine::{Connection, Selection};
 
 use super::{Session, connect, selection};
 use crate::Outcome;
-use crate::args::{DepthArgs, ValidateArgs};
+use crate::args::{AllowArgs, DepthArgs, ValidateArgs};
 use crate::output::{Rows, many, note, print};
 use crate::progress::Bar;
 
-use super::download::note_not_in_table;
+use super::download::note_names;
+use super::instruments::note_withdrawn;
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
     let mut selection = selection(&args.selection)?;
@@ -26,14 +28,22 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     if filters.venues.is_empty() && selection.patterns.is_empty() {
         selection.venues = venues_of_tables(&connection, &selection).await?;
     }
+    if args.allow.accept_removed {
+        accept_removed(&connection.lake, &selection).await?;
+    }
     let mut report = validate_selection(&connection, &selection, &args.depth).await?;
     if args.recheck {
         let progress = Arc::new(Progress::default());
         let _bar = Bar::start(progress.clone());
         report.recheck = Some(recheck(&connection, &selection, &progress, session.stop).await?);
+        report.conclude();
     }
     print_report(&session, &report)?;
-    Ok(if session.stop.is_cancelled() { Outcome::Interrupted } else { outcome(&report) })
+    Ok(if session.stop.is_cancelled() {
+        Outcome::Interrupted
+    } else {
+        outcome(&session, &report, args.allow)
+    })
 }
 
 /// The venues of the days' tables: what the lake claims to have is what is held against it.
@@ -65,12 +75,22 @@ pub async fn validate_selection(
         ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await?;
     }
     let depth = if depth.deep { Depth::Deep { sample: depth.sample } } else { Depth::Listing };
-    Ok(validate(&connection.lake, selection, depth).await?)
+    Ok(validate(&connection.lake, &connection.instrument_source(), selection, depth).await?)
 }
 
-/// Complete is clean.
-pub fn outcome(report: &ValidationReport) -> Outcome {
-    if report.is_complete() { Outcome::Clean } else { Outcome::NotClean }
+/// Complete is clean; so is what waits for the vendor's export, where that is allowed.
+pub fn outcome(session: &Session<'_>, report: &ValidationReport, allow: AllowArgs) -> Outcome {
+    let waiting = || report.days_not_exported.iter().filter_map(|day| day.parse().ok());
+    match report.verdict {
+        Verdict::Complete => Outcome::Clean,
+        Verdict::CompleteUpTo | Verdict::NotExportedYet if session.allows_not_exported(allow, waiting()) => {
+            Outcome::Clean
+        }
+        Verdict::NeedsDecision => Outcome::NeedsDecision,
+        Verdict::CompleteUpTo | Verdict::NotExportedYet | Verdict::NothingExpected | Verdict::NotComplete => {
+            Outcome::NotClean
+        }
+    }
 }
 
 /// Lines of the report: counts and coverage by day, venue, type and data type.
@@ -86,14 +106,23 @@ pub fn report_rows(report: &ValidationReport) -> Rows {
         "missing",
         "not_exported_yet",
         "coverage",
+        "not_expected",
+        "reason",
     ]);
+    let mut add = |names: [&str; 4], counts: [String; 6], not_expected: u64, reason: &str| {
+        let names = names.map(str::to_owned).into_iter().chain(counts);
+        rows.rows.push(names.chain([not_expected.to_string(), reason.to_owned()]).collect());
+    };
     for line in &report.lines {
-        let names = [line.day.as_str(), &line.venue, line.instrument_type, line.data_type].map(str::to_owned);
-        rows.rows.push(names.into_iter().chain(counts(&line.counts)).collect());
+        let names = [line.day.as_str(), &line.venue, line.instrument_type, line.data_type];
+        add(names, counts(&line.counts), 0, "-");
+    }
+    for line in &report.not_expected {
+        add([&line.day, &line.venue, "-", "-"], counts(&Counts::default()), line.count, &line.reason);
     }
     if report.lines.len() > 1 {
-        let names = ["all", "", "", ""].map(str::to_owned);
-        rows.rows.push(names.into_iter().chain(counts(&report.totals)).collect());
+        let all = report.not_expected.iter().map(|line| line.count).sum();
+        add(["all", "", "", ""], counts(&report.totals), all, "-");
     }
     rows
 }
@@ -147,18 +176,45 @@ pub fn note_report(report: &ValidationReport) {
             "no instrument in the table: {name}; nothing can be said of it before mtdh instruments was run for it"
         ));
     }
-    note_not_in_table(report.not_in_table.iter().cloned());
+    for name in &report.venues_without_expectation {
+        note(&format!("nothing is expected of {name}, so that nothing is known to be complete"));
+    }
+    note_names(&report.names);
+    note_withdrawn(&report.withdrawn);
+    if report.unexpected_objects > 0 {
+        let objects = many(report.unexpected_objects, "object");
+        let first = report.unexpected_examples.first().map(String::as_str).unwrap_or_default();
+        note(&format!("{objects} in the lake that the tables do not expect, as {first}"));
+    }
     if report.read_whole > 0 {
         note(&format!("all rows of {} objects were read", report.read_whole));
     }
     report.recheck.iter().for_each(note_recheck);
+    note(&verdict(report));
+}
+
+/// The last line: what it comes to.
+fn verdict(report: &ValidationReport) -> String {
     let totals = &report.totals;
-    let verdict = match totals.coverage() {
+    let waiting = many(report.days_not_exported.len() as u64, "day");
+    match totals.coverage() {
         None if totals.not_exported_yet > 0 => {
             format!("not exported by the vendor yet: {}", many(totals.not_exported_yet as u64, "partition"))
         }
         None => "nothing was expected, so that nothing is known to be complete".to_owned(),
         Some(_) if report.is_complete() => "complete".to_owned(),
+        Some(_) if report.verdict == Verdict::CompleteUpTo => match &report.complete_up_to {
+            Some(day) if report.lines.first().is_some_and(|first| first.day <= *day) => {
+                format!("complete up to {day}; {waiting} not exported yet")
+            }
+            _ => format!("complete as far as the vendor has exported; {waiting} not exported yet"),
+        },
+        Some(_) if report.verdict == Verdict::NeedsDecision => {
+            "not known to be complete: what stands above needs your decision".to_owned()
+        }
+        Some(_) if report.failed_files > 0 && totals.missing == 0 => {
+            format!("not known to be complete: {} failed", many(report.failed_files as u64, "file"))
+        }
         Some(_) if totals.missing == 0 && report.recheck.as_ref().is_some_and(|r| !r.is_clean()) => {
             "not known to be what the vendor has now".to_owned()
         }
@@ -169,8 +225,7 @@ pub fn note_report(report: &ValidationReport) {
             totals.expected(),
             percent(share)
         ),
-    };
-    note(&verdict);
+    }
 }
 
 /// What the vendor has now of the files behind the lake.

@@ -7,6 +7,7 @@ mod budget;
 mod candles;
 mod checks;
 mod damaged_files;
+mod expectation;
 mod fleet;
 mod groups;
 mod interrupt;

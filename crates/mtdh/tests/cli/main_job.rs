@@ -226,7 +226,7 @@ fn what_was_not_looked_for_is_not_called_complete() {
         ),
         (
             "validate --instruments DERIBIT:PERP:BTC-USDD",
-            "not in the instrument table: 2024-03-01 DERIBIT:PERP:BTC-USDD",
+            "no instrument ever had the name DERIBIT:PERP:BTC-USDD; perhaps DERIBIT:PERP:BTC-USD",
         ),
         ("validate --instruments DERIBIT:PERP:BTC-USDD", "nothing was expected"),
         ("download --instruments DERIBIT:PERP:BTC-USDD", "no instrument is what was asked for"),

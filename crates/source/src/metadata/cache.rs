@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use mtdh_core::Day;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -47,6 +48,11 @@ impl Cached {
         Cached { current_at: now(), ..self }
     }
 
+    /// The UTC day on which it was last known to be current; null: beyond the calendar.
+    pub fn day(&self) -> Option<Day> {
+        Day::containing_us(i64::try_from(self.current_at).ok()?.checked_mul(1_000_000)?)
+    }
+
     /// The plain body.
     pub fn open(&self) -> Box<dyn Read + '_> {
         if self.is_gzip {
@@ -68,8 +74,10 @@ impl Cache {
         &self.folder
     }
 
+    /// Whether an answer need not be asked for again. One that is dated in the future, by a clock that was wrong then
+    /// or is now, is not fresh.
     pub fn is_fresh(&self, cached: &Cached) -> bool {
-        now().saturating_sub(cached.current_at) < self.lifetime.as_secs()
+        now().checked_sub(cached.current_at).is_some_and(|age| age < self.lifetime.as_secs())
     }
 
     fn file(&self, path: &str) -> PathBuf {

@@ -26,6 +26,10 @@ pub struct ExchangeSummary {
 pub struct ExchangeDetails {
     /// The vendor's id.
     pub id: String,
+    /// First instant of data of the exchange; null: not told.
+    pub available_since: Option<DateTime<Utc>>,
+    /// First instant after the exchange's data; null: it goes on.
+    pub available_to: Option<DateTime<Utc>>,
     /// Symbols in the form of the vendor's API.
     #[serde(default)]
     pub available_symbols: Vec<ApiSymbol>,
@@ -115,6 +119,8 @@ pub struct SymbolStats {
 pub struct InstrumentInfo {
     /// The exchange's own symbol, as in [`ApiSymbol`].
     pub id: String,
+    /// The vendor's id of the exchange; null: not told.
+    pub exchange: Option<String>,
     /// As in [`ApiSymbol`].
     #[serde(rename = "type")]
     pub kind: String,

@@ -212,7 +212,7 @@ async fn contract_terms_need_access() {
         let server = Server::start([reply]).await;
         let http = HttpClient::new(None, Budget::default()).unwrap();
         let metadata = Metadata::new(http, server.url(), policy(), folder.path().to_owned(), HOUR, has_key);
-        let found = metadata.instruments(exchange).await.unwrap().map(|list| list.len());
+        let found = metadata.instruments(exchange).await.unwrap().map(|terms| terms.instruments.len());
         assert_eq!((found, server.asked().len()), (expected, requests), "{name}");
     }
     let server = Server::start([Reply::new(403, PAGE)]).await;

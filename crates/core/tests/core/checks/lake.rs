@@ -1,11 +1,16 @@
 //! Completeness, from what is known of a day without rows.
 
+use std::collections::BTreeMap;
+
 use mtdh_core::DataType::{Quotes, Trades};
 use mtdh_core::check::completeness::{DayOfLake, Expected};
 use mtdh_core::check::{Finding, Run, Severity};
+use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::partition::{Partition, Status};
 
 use super::{check, day, key};
+
+static NOTHING: BTreeMap<String, VenueNote> = BTreeMap::new();
 
 fn run(name: &str, facts: &DayOfLake<'_>) -> Vec<Finding> {
     let Run::Lake(run) = check(name).run else { panic!("{name} is not over a day of the lake") };
@@ -22,7 +27,19 @@ fn facts<'a>(
     names: &'a [String],
     has_table: bool,
 ) -> DayOfLake<'a> {
-    DayOfLake { day: day(), has_table, venues_without_instruments: venues, not_in_table: names, partitions }
+    DayOfLake {
+        day: day(),
+        has_table,
+        venues_without_instruments: venues,
+        venues_without_expectation: &[],
+        never_existed: names,
+        alive_and_missing: &[],
+        not_alive: &[],
+        not_expected: &NOTHING,
+        withdrawn: &[],
+        needs_acceptance: false,
+        partitions,
+    }
 }
 
 fn expected(status: Status, unreadable: Option<&str>, rows_rejected: u64) -> Expected {
@@ -77,5 +94,39 @@ fn of_a_day_without_table_nothing_is_complete() {
         let facts = facts(&[], venues, names, has_table);
         let count = |name| run(name, &facts).iter().map(|f| f.found.count).sum::<u64>();
         assert_eq!((count("no_instruments"), count("unknown_instrument")), (none, unknown));
+    }
+}
+
+#[test]
+fn what_is_not_expected_is_counted_with_its_reason() {
+    let (mut symbols, mut types) = (LeftOut::default(), LeftOut::default());
+    (0..12).for_each(|i| symbols.add(|| format!("S{i}")));
+    types.add(|| "trade_v2 of BTCUSDT".to_owned());
+    let note: VenueNote = [(NotExpected::NoFiles, symbols), (NotExpected::UnknownDataType, types)].into();
+    let not_expected = [("BINANCE".to_owned(), note)].into();
+    let found = run("not_expected", &DayOfLake { not_expected: &not_expected, ..facts(&[], &[], &[], true) });
+    assert_eq!(found[0].found.count, 13);
+    assert!(found[0].found.examples[1].contains("BINANCE: 1 unknown_data_type (trade_v2 of BTCUSDT)"));
+}
+
+#[test]
+fn a_table_that_lost_much_is_an_error_and_one_that_lost_little_a_warning() {
+    let lost = ["2024-03-01 DERIBIT:PERP:BTC-USD trades".to_owned()];
+    for (needs_acceptance, severity) in [(true, Severity::Error), (false, Severity::Warning)] {
+        let facts = DayOfLake { withdrawn: &lost, needs_acceptance, ..facts(&[], &[], &[], true) };
+        let Run::Lake(run) = check("withdrawn").run else { panic!("it is over a day of the lake") };
+        assert_eq!(run(&facts).iter().map(|f| f.severity).collect::<Vec<_>>(), [severity]);
+    }
+}
+
+#[test]
+fn a_name_is_never_existing_lacking_or_not_alive() {
+    let (names, venues) = (["X".to_owned()], ["BINANCE".to_owned()]);
+    for (check, facts) in [
+        ("unknown_instrument", DayOfLake { alive_and_missing: &names, ..facts(&[], &[], &[], true) }),
+        ("not_alive", DayOfLake { not_alive: &names, ..facts(&[], &[], &[], true) }),
+        ("no_instruments", DayOfLake { venues_without_expectation: &venues, ..facts(&[], &[], &[], true) }),
+    ] {
+        assert_eq!(run(check, &facts).iter().map(|f| f.found.count).sum::<u64>(), 1, "{check}");
     }
 }

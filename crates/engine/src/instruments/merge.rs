@@ -1,0 +1,207 @@
+//! What becomes of a day's table when the vendor is asked again: it is only ever improved.
+//!
+//! What the vendor was not asked, or was not allowed to say, does not replace what is known. What it no longer lists
+//! stays in the table, marked as withdrawn, until somebody accepts that; only an end that the vendor itself gave lets a
+//! row go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::{DataType, Day};
+
+/// What to do with rows and data types that are no longer listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Removed {
+    /// Keep them in the table, marked.
+    #[default]
+    Keep,
+    /// Take them out, marked ones of earlier runs too.
+    Accept,
+}
+
+/// What a source says of a day.
+pub(super) struct Found {
+    /// The instruments that it lists.
+    pub instruments: Vec<Instrument>,
+    /// Exchange and symbol of those that it lists and that have no key by what it said now; with contract terms they
+    /// may have had one.
+    pub unnamed: BTreeSet<(String, String)>,
+    /// Whether it lists everything there is. A folder does not: of what it lacks it says nothing.
+    pub scope: Scope,
+}
+
+/// Of what a source speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Of every instrument of the exchange.
+    Everything,
+    /// Of those that it names alone.
+    WhatItNames,
+}
+
+/// The new rows in the place of `old`. `has_ended` says of a row that is not found whether the source gave it an end
+/// before the day.
+pub(super) fn merge(
+    old: &[Instrument],
+    found: &Found,
+    removed: Removed,
+    has_ended: impl Fn(&Instrument) -> bool,
+) -> Vec<Instrument> {
+    let symbol = |i: &Instrument| (i.exchange.clone(), i.raw_symbol.clone());
+    let by_symbol: BTreeMap<(String, String), &Instrument> = old.iter().map(|i| (symbol(i), i)).collect();
+    let mut rows: Vec<Instrument> = Vec::with_capacity(found.instruments.len());
+    for new in &found.instruments {
+        rows.push(match by_symbol.get(&symbol(new)) {
+            Some(known) => improved(known, new, found.scope),
+            None => new.clone(),
+        });
+    }
+    let keys: BTreeSet<InstrumentKey> = rows.iter().map(|i| i.key.clone()).collect();
+    for gone in old.iter().filter(|i| !keys.contains(&i.key) && !has_ended(i)) {
+        let lacks_terms = gone.terms_as_of.is_some() && found.unnamed.contains(&symbol(gone));
+        rows.push(match found.scope {
+            Scope::Everything if !lacks_terms => withdrawn(gone),
+            _ => gone.clone(),
+        });
+    }
+    if removed == Removed::Accept {
+        rows.retain(|i| i.is_listed);
+        rows.iter_mut().for_each(|i| i.withdrawn_data_types.clear());
+    }
+    rows
+}
+
+/// The new row of an instrument, with what is known already and was not said now.
+fn improved(known: &Instrument, new: &Instrument, scope: Scope) -> Instrument {
+    let new = new.clone();
+    if scope == Scope::WhatItNames {
+        let data_types = union(&known.data_types, &new.data_types);
+        let group_data_types = union(&known.group_data_types, &new.group_data_types);
+        return Instrument { data_types, group_data_types, is_listed: true, ..known.clone() };
+    }
+    let mut withdrawn = union(&known.data_types, &known.withdrawn_data_types);
+    withdrawn.retain(|data_type| !new.data_types.contains(data_type));
+    let lacks_terms = new.terms_as_of.is_none() && known.terms_as_of.is_some();
+    let named = if lacks_terms { known } else { &new };
+    Instrument {
+        key: named.key.clone(),
+        settle: named.settle.clone().or(new.settle.clone()),
+        inverse: named.inverse.or(new.inverse),
+        expiry_us: named.expiry_us.or(new.expiry_us),
+        terms_as_of: new.terms_as_of.or(known.terms_as_of),
+        contract_type: new.contract_type.or_else(|| known.contract_type.clone()),
+        contract_size: new.contract_size.or(known.contract_size),
+        tick_size: new.tick_size.or(known.tick_size),
+        min_size: new.min_size.or(known.min_size),
+        trades_total: new.trades_total.or(known.trades_total),
+        book_changes_total: new.book_changes_total.or(known.book_changes_total),
+        dataset_symbol: new.dataset_symbol.or_else(|| known.dataset_symbol.clone()),
+        is_exported: new.is_exported || known.is_exported,
+        withdrawn_data_types: withdrawn,
+        ..new
+    }
+}
+
+/// The row of an instrument that is no longer listed.
+fn withdrawn(gone: &Instrument) -> Instrument {
+    Instrument {
+        withdrawn_data_types: union(&gone.data_types, &gone.withdrawn_data_types),
+        data_types: Vec::new(),
+        is_listed: false,
+        ..gone.clone()
+    }
+}
+
+fn union(a: &[DataType], b: &[DataType]) -> Vec<DataType> {
+    let all: BTreeSet<DataType> = a.iter().chain(b).copied().collect();
+    all.into_iter().collect()
+}
+
+/// What a table lost, as `KEY DATA_TYPE…`, in the order of the keys.
+pub(crate) fn losses<'a>(day: Day, rows: impl IntoIterator<Item = &'a Instrument>) -> Vec<String> {
+    let lost = rows.into_iter().filter(|i| !i.is_listed || !i.withdrawn_data_types.is_empty());
+    lost.map(|i| {
+        let types: Vec<&str> = i.withdrawn_data_types.iter().map(|t| t.name()).collect();
+        format!("{day} {} {}", i.key, types.join(" ")).trim_end().to_owned()
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day() -> Day {
+        "2024-03-01".parse().unwrap()
+    }
+
+    fn row(symbol: &str, data_types: &[DataType]) -> Instrument {
+        let key = format!("OKX-SWAP:PERP:{symbol}-USDT").parse().unwrap();
+        Instrument { data_types: data_types.to_vec(), ..Instrument::of_name(key, "okex-swap", symbol, day()) }
+    }
+
+    fn found(instruments: Vec<Instrument>) -> Found {
+        Found { instruments, unnamed: BTreeSet::new(), scope: Scope::Everything }
+    }
+
+    fn merged(old: &[Instrument], found: &Found) -> Vec<Instrument> {
+        merge(old, found, Removed::Keep, |i| i.raw_symbol == "SOL")
+    }
+
+    const BOTH: [DataType; 2] = [DataType::Trades, DataType::Quotes];
+
+    #[test]
+    fn terms_that_were_not_asked_for_stay() {
+        let known = Instrument {
+            terms_as_of: Some(day()),
+            contract_type: Some("linear_perpetual".to_owned()),
+            contract_size: Some(0.01),
+            tick_size: Some(0.1),
+            min_size: Some(1.0),
+            trades_total: Some(5),
+            key: "OKX-SWAP:PERP:XBT-USDT".parse().unwrap(),
+            ..row("BTC", &BOTH)
+        };
+        let without_key = Instrument { trades_total: Some(6), ..row("BTC", &BOTH) };
+        let rows = merged(std::slice::from_ref(&known), &found(vec![without_key]));
+        assert_eq!(rows, [Instrument { trades_total: Some(6), ..known.clone() }]);
+        let newer = Instrument { contract_size: Some(0.1), tick_size: None, ..known.clone() };
+        let rows = merged(std::slice::from_ref(&known), &found(vec![newer]));
+        assert_eq!(rows, [Instrument { contract_size: Some(0.1), ..known.clone() }]);
+        let symbol = ("okex-swap".to_owned(), "BTC".to_owned());
+        let nameless = Found { unnamed: [symbol].into(), ..found(Vec::new()) };
+        assert_eq!(merged(std::slice::from_ref(&known), &nameless), [known]);
+    }
+
+    #[test]
+    fn what_is_no_longer_listed_stays_marked_until_that_is_accepted() {
+        let old = vec![row("BTC", &BOTH), row("ETH", &BOTH), row("SOL", &BOTH)];
+        let fewer = found(vec![row("BTC", &[DataType::Quotes])]);
+        let rows = merged(&old, &fewer);
+        let marks = |i: &Instrument| (i.raw_symbol.clone(), i.is_listed, i.withdrawn_data_types.clone());
+        assert_eq!(
+            rows.iter().map(marks).collect::<Vec<_>>(),
+            [("BTC".to_owned(), true, vec![DataType::Trades]), ("ETH".to_owned(), false, BOTH.to_vec())]
+        );
+        assert_eq!(rows[1].expected(day()).count(), 0);
+        assert_eq!(
+            losses(day(), &rows),
+            ["2024-03-01 OKX-SWAP:PERP:BTC-USDT trades", "2024-03-01 OKX-SWAP:PERP:ETH-USDT trades quotes"]
+        );
+        assert_eq!(merged(&rows, &fewer), rows, "and at every further look");
+        assert_eq!(merge(&rows, &fewer, Removed::Accept, |_| false), [row("BTC", &[DataType::Quotes])]);
+        assert_eq!(merged(&rows, &found(old[..2].to_vec())), old[..2], "listed again");
+    }
+
+    #[test]
+    fn a_folder_says_nothing_of_what_it_lacks() {
+        let old = vec![row("BTC", &BOTH), row("ETH", &BOTH)];
+        let named = vec![row("BTC", &[DataType::Liquidations]), row("SOL", &BOTH)];
+        let folder = Found { scope: Scope::WhatItNames, ..found(named) };
+        let rows = merged(&old, &folder);
+        let types: Vec<usize> = rows.iter().map(|i| i.data_types.len()).collect();
+        assert_eq!(types, [3, 2, 2]);
+        assert!(rows.iter().all(|i| i.is_listed));
+    }
+}

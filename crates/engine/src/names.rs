@@ -1,0 +1,154 @@
+//! What became of instruments that were asked for by name and are not in a day's table.
+//!
+//! Three cases, never mixed up: the name never existed; it was not alive on the day; it was alive, and the table lacks
+//! it. [`look_up`] decides, by the tables of the days and by the vendor's list; every verb that takes names asks it.
+
+use std::collections::BTreeSet;
+
+use mtdh_core::Day;
+use mtdh_core::instrument::Instrument;
+use mtdh_core::nearest::nearest;
+use mtdh_core::universe::KeyPattern;
+use mtdh_core::venue::exchange_of_venue;
+use mtdh_lake::Lake;
+use serde::Serialize;
+
+use crate::error::{EngineError, chain};
+use crate::instruments::{InstrumentSource, ask};
+use crate::selection::Selection;
+
+/// Keys that are suggested for a name.
+const SUGGESTIONS: usize = 3;
+
+/// Names that a day's table does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Names {
+    /// Names that no instrument ever had: nothing can be said of them.
+    pub never_existed: Vec<NeverExisted>,
+    /// As `DAY NAME`: listed, but not alive that day, so that nothing is lacking.
+    pub not_alive: Vec<String>,
+    /// As `DAY NAME`: alive that day by the vendor's list, and not in the day's table.
+    pub alive_and_missing: Vec<String>,
+    /// Why the vendor's list could not be asked; then a name of no table counts as one that never existed.
+    pub notes: Vec<String>,
+}
+
+/// A name that no instrument ever had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NeverExisted {
+    /// The name, as in keys.
+    pub name: String,
+    /// Keys that may be meant.
+    pub suggestions: Vec<String>,
+}
+
+impl Names {
+    /// Whether something that was asked for is not in the lake's tables although it should be, or cannot be found at
+    /// all.
+    pub fn has_fault(&self) -> bool {
+        !self.never_existed.is_empty() || !self.alive_and_missing.is_empty()
+    }
+}
+
+/// Looks up the selection's names that a day's table does not have.
+///
+/// # Errors
+/// When the lake fails. A vendor that cannot be asked is a note.
+pub async fn look_up(
+    lake: &Lake,
+    source: &InstrumentSource<'_>,
+    selection: &Selection,
+) -> Result<Names, EngineError> {
+    let mut names = Names::default();
+    if selection.patterns.is_empty() {
+        return Ok(names);
+    }
+    let mut known: Vec<Instrument> = Vec::new();
+    let mut lacking: Vec<(Day, &KeyPattern)> = Vec::new();
+    for day in selection.days.days() {
+        let Some(table) = lake.instruments(day).await? else { continue };
+        lacking.extend(selection.unmatched(&table).map(|pattern| (day, pattern)));
+        known.extend(table);
+    }
+    if lacking.is_empty() {
+        return Ok(names);
+    }
+    let asked: BTreeSet<String> = lacking.iter().flat_map(|(_, p)| venues(p, selection)).collect();
+    if let InstrumentSource::Vendor(metadata) = source {
+        for venue in asked {
+            match ask(metadata, &[exchange_of_venue(&venue)]).await {
+                Ok(listings) => known.extend(listings.iter().flat_map(|l| l.instruments()).cloned()),
+                Err(EngineError::NoExchange { .. }) => {}
+                Err(error) => {
+                    names
+                        .notes
+                        .push(format!("the vendor's list of {venue} cannot be had: {}", chain(&error)));
+                }
+            }
+        }
+    }
+    let is_of_folder = matches!(source, InstrumentSource::Folder(_));
+    let mut unknown: BTreeSet<String> = BTreeSet::new();
+    for (day, pattern) in lacking {
+        let found: Vec<&Instrument> = known.iter().filter(|i| pattern.matches(&i.key)).collect();
+        match () {
+            () if found.is_empty() => drop(unknown.insert(pattern.to_string())),
+            // A folder's rows are of one day each: of others it says nothing.
+            () if !is_of_folder && found.iter().any(|i| i.is_alive(day)) => {
+                names.alive_and_missing.push(format!("{day} {pattern}"));
+            }
+            () => names.not_alive.push(format!("{day} {pattern}")),
+        }
+    }
+    let suggested = |name: String| NeverExisted { suggestions: suggestions(&name, &known), name };
+    names.never_existed = unknown.into_iter().map(suggested).collect();
+    Ok(names)
+}
+
+/// The venues that a name may be of.
+fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
+    let text = pattern.to_string();
+    match text.split_once(':') {
+        Some((venue, _)) if !venue.contains(['*', '?']) => vec![venue.to_owned()],
+        _ => selection.venues.clone(),
+    }
+}
+
+/// Keys that may be meant by a name: first those whose vendor symbol it is, then those that are spelt nearly so.
+pub fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
+    let symbol = plain(name.rsplit(':').next().unwrap_or(name));
+    let venue = name.split_once(':').map(|(venue, _)| venue);
+    let is_of_venue = |i: &&Instrument| venue.is_none_or(|v| v == i.key.venue());
+    let by_symbol = known.iter().filter(is_of_venue).filter(|i| plain(&i.raw_symbol) == symbol);
+    let by_spelling = nearest(name, known.iter().map(|i| i.key.as_str()), SUGGESTIONS);
+    let mut all: Vec<String> = Vec::new();
+    for key in by_symbol.map(|i| i.key.as_str()).chain(by_spelling) {
+        if all.len() < SUGGESTIONS && !all.iter().any(|k| k == key) {
+            all.push(key.to_owned());
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendor_symbol_and_a_slip_of_the_hand_find_their_keys() {
+        let of = |key: &str, symbol: &str| {
+            Instrument::of_name(key.parse().unwrap(), "binance", symbol, "2024-03-01".parse().unwrap())
+        };
+        let known =
+            [of("BINANCE:SPOT_PAIR:BTC-USDT", "btcusdt"), of("BINANCE:SPOT_PAIR:ETH-USDT", "ethusdt")];
+        for (name, first) in [
+            ("BTCUSDT", Some("BINANCE:SPOT_PAIR:BTC-USDT")),
+            ("BINANCE:SPOT_PAIR:ETHUSDT", Some("BINANCE:SPOT_PAIR:ETH-USDT")),
+            ("BINANCE:SPOT_PAIR:BCT-USDT", Some("BINANCE:SPOT_PAIR:BTC-USDT")),
+            ("X", None),
+        ] {
+            assert_eq!(suggestions(name, &known).first().map(String::as_str), first, "{name}");
+        }
+    }
+}
