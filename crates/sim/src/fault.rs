@@ -163,6 +163,22 @@ pub enum FaultKind {
         /// Bytes that are left.
         keep: u64,
     },
+    /// The file is two gzip members, and the body ends, as if it were whole, after the first.
+    MemberCut {
+        /// What the answer says of the whole file's length.
+        length: SaidLength,
+        /// The MD5 that it tells.
+        #[serde(default)]
+        md5: SaidMd5,
+    },
+    /// The body is whole, and the answer says no length.
+    NoLength {
+        /// The MD5 that it tells.
+        #[serde(default)]
+        md5: SaidMd5,
+    },
+    /// The file inflates to nothing.
+    InflatesToNothing,
     /// The check at the end of the gzip stream does not fit.
     WrongTrailer {
         /// Which of the two.
@@ -170,6 +186,8 @@ pub enum FaultKind {
     },
     /// Rows of another symbol stand in the file.
     OtherSymbol,
+    /// Every second row has its symbol in small letters.
+    OtherSpelling,
     /// Rows of the day before stand in the file.
     OtherDay,
     /// The file has its header row and nothing else.
@@ -227,6 +245,31 @@ pub enum TrailerPart {
     Crc,
     /// The length of the content.
     Length,
+}
+
+/// What an answer says of a file's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaidLength {
+    /// That of the whole file.
+    Whole,
+    /// That of the bytes that come.
+    OfBody,
+    /// Nothing: the body comes in chunks.
+    None,
+}
+
+/// What an answer says of a file's MD5, in `x-md5`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaidMd5 {
+    /// Nothing.
+    #[default]
+    None,
+    /// That of the whole file.
+    Right,
+    /// Something else, as of large files of several parts.
+    Other,
 }
 
 /// How a file's columns differ from the usual ones.
