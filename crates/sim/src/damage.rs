@@ -137,7 +137,8 @@ fn is_row(cells: &[&[u8]]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{SaidLength, SaidMd5};
+    use crate::config::Md5Header;
+    use crate::fault::SaidLength;
 
     const TEXT: &str = "exchange,symbol,timestamp,local_timestamp,id,price\nx,A,86400000001,86400000002,1,5\n\
                         x,A,86400000003,86400000004,2,6\nx,A,86400000005,86400000006,3,7\n";
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_cut_between_members_leaves_a_sound_stream() {
-        let kind = FaultKind::MemberCut { length: SaidLength::None, md5: SaidMd5::None };
+        let kind = FaultKind::MemberCut { length: SaidLength::None, md5: Md5Header::Absent };
         let two = file(&gzip::compress(TEXT.as_bytes(), None), &kind);
         assert_eq!(gzip::decompress(&two).unwrap(), TEXT.as_bytes());
         let first = gzip::decompress(&two.slice(..first_member(&two))).unwrap();

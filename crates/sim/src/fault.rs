@@ -5,6 +5,8 @@
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Md5Header;
+
 /// One thing that goes wrong. The first fault of the list that fits a request is the one that happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,13 +171,13 @@ pub enum FaultKind {
         length: SaidLength,
         /// The MD5 that it tells.
         #[serde(default)]
-        md5: SaidMd5,
+        md5: Md5Header,
     },
     /// The body is whole, and the answer says no length.
     NoLength {
         /// The MD5 that it tells.
         #[serde(default)]
-        md5: SaidMd5,
+        md5: Md5Header,
     },
     /// The file inflates to nothing.
     InflatesToNothing,
@@ -257,19 +259,6 @@ pub enum SaidLength {
     OfBody,
     /// Nothing: the body comes in chunks.
     None,
-}
-
-/// What an answer says of a file's MD5, in `x-md5`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SaidMd5 {
-    /// Nothing.
-    #[default]
-    None,
-    /// That of the whole file.
-    Right,
-    /// Something else, as of large files of several parts.
-    Other,
 }
 
 /// How a file's columns differ from the usual ones.

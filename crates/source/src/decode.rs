@@ -113,12 +113,13 @@ pub struct Reject {
     pub name: Option<u32>,
 }
 
-/// Whom rows are about, as the rows themselves write it, and how many they are.
+/// Whom rows are about, and how many they are. Spellings of one dataset symbol are one instrument, whose rows keep the
+/// order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowName {
     /// The exchange cell.
     pub exchange: String,
-    /// The symbol cell.
+    /// The symbol cell, as the first of the rows writes it.
     pub symbol: String,
     /// Counts and ranges of these rows.
     pub tally: Tally,
@@ -146,7 +147,10 @@ pub struct Decoder {
     names: Vec<RowName>,
     /// How many of the names earlier batches told of.
     names_told: usize,
-    index_of_name: HashMap<(Vec<u8>, Vec<u8>), u32>,
+    /// By the two cells, as they are spelt.
+    index_of_spelling: HashMap<(Vec<u8>, Vec<u8>), u32>,
+    /// By exchange and dataset symbol.
+    index_of_name: HashMap<(String, String), u32>,
     last_name: u32,
     /// `exchange,symbol` as the last good row began, where rows begin so: most rows begin as the one before.
     last_start: Vec<u8>,
@@ -172,6 +176,7 @@ impl Decoder {
             row_names: Vec::new(),
             names: Vec::new(),
             names_told: 0,
+            index_of_spelling: HashMap::new(),
             index_of_name: HashMap::new(),
             last_name: 0,
             last_start: Vec::new(),
@@ -243,6 +248,11 @@ impl Decoder {
     /// Whom the rows so far are about, in order of appearance, with their counts.
     pub fn names(&self) -> &[RowName] {
         &self.names
+    }
+
+    /// Rows read so far, rejected ones included: every line but the header.
+    pub fn rows(&self) -> u64 {
+        self.line.saturating_sub(1)
     }
 
     /// Whether a header row was seen. A file of 0 bytes has none.
@@ -414,15 +424,17 @@ impl Decoder {
         {
             return Ok(self.last_name);
         }
-        let known = self.index_of_name.get(&(exchange.to_vec(), symbol.to_vec())).copied();
+        let known = self.index_of_spelling.get(&(exchange.to_vec(), symbol.to_vec())).copied();
         self.last_name = match known {
             Some(index) => index,
-            None => self.add_name(exchange, symbol)?,
+            None => self.add_spelling(exchange, symbol)?,
         };
         Ok(self.last_name)
     }
 
-    fn add_name(&mut self, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
+    /// A spelling that was not seen before: of a name that is known, or of a new one. Nobody after this tells instruments
+    /// apart by how rows spell them.
+    fn add_spelling(&mut self, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (line, expectation) = (self.line, &self.expectation);
         if let Some(expected) = expectation.exchange.as_ref().filter(|e| e.as_bytes() != exchange) {
@@ -432,17 +444,22 @@ impl Decoder {
                 expected: expected.clone(),
             });
         }
-        if let Some(expected) = expectation.symbol.as_ref().filter(|e| dataset_symbol(&text(symbol)) != **e) {
-            return Err(DecodeError::WrongSymbol { line, found: text(symbol), expected: expected.clone() });
+        let (exchange_text, symbol_text) = (text(exchange), text(symbol));
+        let of_files = dataset_symbol(&symbol_text);
+        if let Some(expected) = expectation.symbol.as_ref().filter(|e| of_files != **e) {
+            return Err(DecodeError::WrongSymbol { line, found: symbol_text, expected: expected.clone() });
         }
-        let index = self.names.len() as u32;
-        self.names.push(RowName {
-            exchange: text(exchange),
-            symbol: text(symbol),
-            tally: Tally::default(),
-            last_local_timestamp: i64::MIN,
-        });
-        self.index_of_name.insert((exchange.to_vec(), symbol.to_vec()), index);
+        let next = self.names.len() as u32;
+        let index = *self.index_of_name.entry((exchange_text.clone(), of_files)).or_insert(next);
+        if index == next {
+            self.names.push(RowName {
+                exchange: exchange_text,
+                symbol: symbol_text,
+                tally: Tally::default(),
+                last_local_timestamp: i64::MIN,
+            });
+        }
+        self.index_of_spelling.insert((exchange.to_vec(), symbol.to_vec()), index);
         Ok(index)
     }
 

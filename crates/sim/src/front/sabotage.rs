@@ -9,8 +9,9 @@ use md5::{Digest, Md5};
 
 use super::answer::{Answer, Body, Pace, status_of};
 use super::ask::Ask;
+use crate::config::Md5Header;
 use crate::damage;
-use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter, SaidLength, SaidMd5};
+use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter, SaidLength};
 use crate::gcs;
 use crate::times::http_date;
 use crate::wire::ended;
@@ -139,12 +140,13 @@ fn without_length(mut answer: Answer) -> Answer {
     answer
 }
 
-fn with_md5(answer: Answer, whole: &Bytes, md5: SaidMd5) -> Answer {
+fn with_md5(mut answer: Answer, whole: &Bytes, md5: Md5Header) -> Answer {
     let digest = |bytes: &[u8]| Md5::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    answer.headers.remove(X_MD5);
     match md5 {
-        SaidMd5::None => answer,
-        SaidMd5::Right => answer.with(X_MD5, &digest(whole)),
-        SaidMd5::Other => answer.with(X_MD5, &digest(b"other")),
+        Md5Header::Absent => answer,
+        Md5Header::Right => answer.with(X_MD5, &digest(whole)),
+        Md5Header::Wrong => answer.with(X_MD5, &digest(b"another file")),
     }
 }
 
@@ -154,7 +156,7 @@ async fn cut_at_member(
     body: Bytes,
     kind: &FaultKind,
     length: SaidLength,
-    md5: SaidMd5,
+    md5: Md5Header,
 ) -> Answer {
     let mut answer = replace_body(answer, body, kind).await;
     let Body::Whole(whole) = &answer.body else { return answer };
