@@ -71,7 +71,7 @@ fn other_symbol(line: &[u8]) -> Vec<u8> {
 fn other_spelling(number: usize, line: &[u8]) -> Vec<u8> {
     let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
     let small = cells.get(1).map(|symbol| symbol.to_ascii_lowercase()).unwrap_or_default();
-    if is_row(&cells) && number % 2 == 0 {
+    if is_row(&cells) && number.is_multiple_of(2) {
         cells[1] = &small;
     }
     cells.join(&b","[..])

@@ -21,6 +21,7 @@ use super::subject::{Outcome, Part, Subject, check_subject};
 use super::{CheckPlan, CheckReport, Checked};
 use crate::error::{EngineError, chain};
 use crate::presence::{Presence, Trust, presence};
+use crate::row_counts::{answered, compared};
 use crate::selection::Selection;
 use crate::validate::expected;
 
@@ -87,13 +88,22 @@ pub async fn check_lake(
     stop: &CancellationToken,
 ) -> Result<CheckReport, EngineError> {
     let mut report = CheckReport::default();
+    let mut rows_before: Option<BTreeMap<Partition, u64>> = None;
     for day in selection.days.days() {
         if stop.is_cancelled() {
             report.is_interrupted = true;
             break;
         }
         if plan.is_about_partitions() {
-            check_day(lake, plan, selection, rows_of, day, stop, &mut report).await?;
+            let before = match rows_before.take() {
+                Some(rows) => rows,
+                None if plan.has(Group::Completeness) => rows(&seen(lake, day.previous()).await?),
+                None => BTreeMap::new(),
+            };
+            let there = seen(lake, day).await?;
+            rows_before = Some(rows(&there));
+            let seen = Seen { day, there, rows_before: before };
+            check_day(lake, plan, selection, rows_of, &seen, stop, &mut report).await?;
         }
     }
     if plan.has(Group::Aggregation) {
@@ -103,21 +113,41 @@ pub async fn check_lake(
     Ok(report)
 }
 
+/// What the lake has of a day.
+struct Seen {
+    day: Day,
+    there: BTreeMap<Partition, Presence>,
+    /// Rows of the partitions of the day before.
+    rows_before: BTreeMap<Partition, u64>,
+}
+
+async fn seen(lake: &Lake, day: Day) -> Result<BTreeMap<Partition, Presence>, LakeError> {
+    presence(lake, day, &DataType::ALL, Trust::Report).await
+}
+
+/// The rows of the partitions that the vendor answered with a file.
+fn rows(there: &BTreeMap<Partition, Presence>) -> BTreeMap<Partition, u64> {
+    answered(there.values().filter_map(|presence| match presence {
+        Presence::Answered(available) => Some(&**available),
+        Presence::Unreadable { .. } => None,
+    }))
+}
+
 async fn check_day(
     lake: &Lake,
     plan: &CheckPlan,
     selection: &Selection,
     rows_of: RowsOf,
-    day: Day,
+    Seen { day, there, rows_before }: &Seen,
     stop: &CancellationToken,
     report: &mut CheckReport,
 ) -> Result<(), EngineError> {
+    let day = *day;
     let table = lake.instruments(day).await?;
     let instruments = table.as_deref().unwrap_or_default();
-    let there = presence(lake, day, &DataType::ALL, Trust::Report).await?;
-    let mut expected = expected(selection, instruments, &there, day);
+    let mut expected = expected(selection, instruments, there, day);
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = instruments.iter().map(|i| (&i.key, i)).collect();
-    let meant = meant(selection, rows_of, instruments, &there, &expected);
+    let meant = meant(selection, rows_of, instruments, there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
     // What nobody expected but is there must be readable all the same.
     expected.extend(there.iter().filter_map(|(partition, presence)| {
@@ -126,6 +156,9 @@ async fn check_day(
         (is_meant && !known.contains(partition)).then(|| presence.expected(partition))
     }));
     if plan.has(Group::Completeness) {
+        let mut counted = rows(there);
+        let judged: BTreeSet<&Partition> = expected.iter().map(|e| &e.partition).collect();
+        counted.retain(|partition, _| judged.contains(partition));
         let facts = DayOfLake {
             day,
             has_table: table.is_some(),
@@ -135,18 +168,20 @@ async fn check_day(
             },
             not_in_table: &selection.unmatched(instruments).collect::<Vec<_>>(),
             partitions: &expected,
+            rows: &compared(day, &counted, rows_before, instruments),
         };
         for check in plan.checks() {
             if let Run::Lake(run) = check.run {
                 report.findings.extend(run(&facts));
-                *report.looked_at.entry(check.name).or_default() += 1;
+                // A day of which nothing is expected has nothing to look at.
+                *report.looked_at.entry(check.name).or_default() += u64::from(!expected.is_empty());
             }
         }
     }
     let mut statuses = BTreeMap::new();
     let mut tasks: JoinSet<Result<(Option<InstrumentKey>, Outcome), LakeError>> = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut rows: BTreeMap<Partition, u64> = BTreeMap::new();
+    let mut rows_read: BTreeMap<Partition, u64> = BTreeMap::new();
     for (key, partitions) in meant {
         if stop.is_cancelled() {
             report.is_interrupted = true;
@@ -155,12 +190,12 @@ async fn check_day(
         if tasks.len() >= at_once
             && let Some(done) = tasks.join_next().await
         {
-            gather(done, day, report, &mut rows)?;
+            gather(done, day, report, &mut rows_read)?;
         }
         statuses
             .extend(partitions.iter().map(|(t, s)| (Partition { day, data_type: *t, key: key.clone() }, *s)));
         let instrument = by_key.get(&key).copied();
-        let subject = subject(lake, plan, day, key, instrument, &partitions, &there).await?;
+        let subject = subject(lake, plan, day, key, instrument, &partitions, there).await?;
         let plan = plan.clone();
         tasks.spawn(async move {
             let key = subject.key.clone();
@@ -168,11 +203,11 @@ async fn check_day(
         });
     }
     while let Some(done) = tasks.join_next().await {
-        gather(done, day, report, &mut rows)?;
+        gather(done, day, report, &mut rows_read)?;
     }
-    grade(plan, day, &statuses, &rows, report);
+    grade(plan, day, &statuses, &rows_read, report);
     if plan.gives_grades() && !report.is_interrupted {
-        store_grades(lake, day, &there, report).await;
+        store_grades(lake, day, there, report).await;
     }
     Ok(())
 }
