@@ -46,6 +46,10 @@ KINDS = {
     "page with 200": (EVERYWHERE, "web_page"),
     "truncated": (VENDOR + ("get", "list"), {"truncate": {"keep": 150}}),
     "empty body": (VENDOR + ("get", "list"), {"truncate": {"keep": 0}}),
+    "cut between members": (FILE_HOPS, {"member_cut": {"length": "whole"}}),
+    "cut between members, by MD5": (FILE_HOPS, {"member_cut": {"length": "none", "md5": "right"}}),
+    "no length": (FILE_HOPS, {"no_length": {}}),
+    "other spelling": (FILE_HOPS, "other_spelling"),
     "bit": (VENDOR, {"flip_bit": {"at": 60}}),
     "bit near the end": (VENDOR, {"flip_bit": {"at": -6}}),
     "junk behind": (VENDOR, {"junk": {"bytes": 40}}),
@@ -66,7 +70,7 @@ KINDS = {
 # After these the client waits for longer than a check can: the run is ended by a signal.
 WAITING = {"hang", "stall"}
 # With these a file is sound and has the right rows, but is another file: its hash and its size are told as they are.
-OTHER_FILE = {"column more", "columns reordered"}
+OTHER_FILE = {"column more", "columns reordered", "no length", "other spelling"}
 # A bit of a small object that is read whole is found by its checksum; parts of objects have none, there TLS stands guard.
 WHOLE_OBJECTS = {"bit": ("get", {"flip_bit": {"at": 60}}, "instruments.parquet")}
 

@@ -135,8 +135,8 @@ pub enum Run {
     /// The rows of several data types of one instrument and day, together in the order of arrival; what is found is
     /// said of the last of them. It runs only where all of them are there.
     Together(&'static [DataType], fn(&Scope<'_>) -> Box<dyn RowCheck>),
-    /// What is known of one instrument and day after its rows were read.
-    Day(fn(&InstrumentDay<'_>, &Values) -> Vec<(DataType, Found)>),
+    /// What is known of one instrument and day after the rows of these data types, as far as they are there, were read.
+    Day(&'static [DataType], fn(&InstrumentDay<'_>, &Values) -> Vec<(DataType, Found)>),
     /// What is known of a whole day without rows being read.
     Lake(fn(&completeness::DayOfLake<'_>) -> Vec<Finding>),
     /// Candles of one instrument and timeframe, and what they are held against.

@@ -39,6 +39,34 @@ pub struct Origin {
     pub bytes: Option<u64>,
     /// SHA-256 of the compressed bytes, lower-case hexadecimal; null when there was no file.
     pub sha256: Option<String>,
+    /// What proves that nothing lacks at the file's end.
+    pub end: End,
+}
+
+/// What proves that a file did not break off where its gzip data may end: between two members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// Its length, which the server said before, or with which it lies in a folder; also when there was no file. Footers
+    /// of version 0.1.0 say nothing else.
+    #[default]
+    Length,
+    /// The server said no length; the MD5 that it told fits.
+    Md5,
+    /// The server said no length, and nothing else that proves it.
+    NotStated,
+}
+
+impl End {
+    const ALL: [End; 3] = [End::Length, End::Md5, End::NotStated];
+
+    /// The words in a footer; null where a length was stated, so that a file gives the same bytes wherever it came from.
+    fn words(self) -> Option<&'static str> {
+        match self {
+            End::Length => None,
+            End::Md5 => Some("length not stated, MD5 fits"),
+            End::NotStated => Some("length not stated"),
+        }
+    }
 }
 
 /// Counts and ranges of a partition's rows. `rows_in == rows_out + rows_rejected`, always.
@@ -103,6 +131,7 @@ impl Facts {
         optional("mtdh.local_timestamp_min", tally.local_timestamp.map(|t| t.0.to_string()));
         optional("mtdh.reason", self.reason.clone());
         optional("mtdh.source_bytes", self.origin.bytes.map(|b| b.to_string()));
+        optional("mtdh.source_end", self.origin.end.words().map(str::to_owned));
         optional("mtdh.source_etag", self.origin.etag.clone());
         optional("mtdh.source_sha256", self.origin.sha256.clone());
         optional("mtdh.timestamp_max", tally.timestamp.map(|t| t.1.to_string()));
@@ -139,6 +168,9 @@ impl Facts {
             etag: reader.read_optional("mtdh.source_etag", |t| Some(t.to_owned()))?,
             bytes: reader.read_optional("mtdh.source_bytes", |t| t.parse().ok())?,
             sha256: reader.read_optional("mtdh.source_sha256", |t| Some(t.to_owned()))?,
+            end: reader
+                .read_optional("mtdh.source_end", |t| End::ALL.into_iter().find(|e| e.words() == Some(t)))?
+                .unwrap_or_default(),
         };
         let tally = Tally {
             rows_in: number("mtdh.rows_in")?,
@@ -194,6 +226,7 @@ mod tests {
                 etag: Some("\"abc\"".into()),
                 bytes: Some(123),
                 sha256: Some("00".into()),
+                end: End::NotStated,
             },
             tally: Tally {
                 rows_in: 3,
@@ -221,6 +254,9 @@ mod tests {
         };
         assert_eq!(without("mtdh.status"), Err(FactsError::Lacking("mtdh.status")));
         assert_eq!(without("mtdh.rows_in"), Err(FactsError::Lacking("mtdh.rows_in")));
+        let of_length = Origin { end: End::Length, ..facts().origin };
+        let older = Facts { origin: of_length, ..facts() };
+        assert_eq!(without("mtdh.source_end"), Ok(older), "a footer of version 0.1.0");
         let with = |name: &'static str, value: &'static str| {
             let others = pairs.iter().map(|(n, v)| (*n, v.as_str()));
             Facts::from_pairs(others.chain([(name, value)]))

@@ -135,6 +135,13 @@ impl Instrument {
         Some((total as f64 / days.max(1.0)).round() as u64)
     }
 
+    /// The share of a day, 0 to 1, in which the vendor has data of it.
+    pub fn share_of_day(&self, day: Day) -> f64 {
+        let from = self.available_from_us.max(day.start_us());
+        let to = self.available_to_us.unwrap_or(i64::MAX).min(day.end_us());
+        to.saturating_sub(from).max(0) as f64 / crate::day::DAY_US as f64
+    }
+
     /// `CALL` or `PUT`; null: not an option.
     pub fn option_side(&self) -> Option<OptionSide> {
         self.key.option_side()

@@ -20,6 +20,7 @@ use mtdh_core::check::grade::Grade;
 use mtdh_core::check::{self, Candles, Check, Finding, Found, Group, Incident, Run, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
+use serde::Serialize;
 
 /// Which checks, and how strict.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ impl CheckPlan {
 
     /// Whether any of them needs rows.
     pub fn reads_rows(&self) -> bool {
-        self.checks().any(|check| matches!(check.run, Run::Rows(..) | Run::Together(..) | Run::Day(_)))
+        self.checks().any(|check| matches!(check.run, Run::Rows(..) | Run::Together(..) | Run::Day(..)))
     }
 
     /// Whether partitions are judged, and not candles only.
@@ -67,6 +68,29 @@ impl CheckPlan {
     }
 }
 
+/// What a run of checks comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// There was something to look at, and nothing was found that is bad enough.
+    Clean,
+    /// Something was found that is bad enough.
+    Findings,
+    /// There was nothing to look at, which proves nothing.
+    NothingChecked,
+}
+
+impl Verdict {
+    /// The word for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Verdict::Clean => "clean",
+            Verdict::Findings => "not clean",
+            Verdict::NothingChecked => "nothing was checked",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct CheckReport {
@@ -78,7 +102,7 @@ pub struct CheckReport {
     pub rows: u64,
     /// Files that were read, for a check of files.
     pub files: usize,
-    /// What each check was run on: partitions, instrument-days or days. A check that is not in it had nothing to look at.
+    /// What each check was run on: partitions, instrument-days or days, each with something to look at.
     pub looked_at: BTreeMap<&'static str, u64>,
     /// Series held against those of somebody else, for the reports' plots.
     pub comparisons: Vec<report::Comparison>,
@@ -110,9 +134,25 @@ impl CheckReport {
         self.findings.iter().filter(|f| f.severity == severity).count()
     }
 
-    /// Whether anything was there to be checked.
-    pub fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && self.files == 0 && self.rows == 0 && self.findings.is_empty()
+    /// The groups of a plan that had nothing to look at.
+    pub fn unchecked(&self, plan: &CheckPlan) -> Vec<Group> {
+        let looked = |check: &&Check| self.looked_at.get(check.name).is_some_and(|count| *count > 0);
+        let has_looked = |group: &Group| check::all().filter(|c| c.group == *group).any(|c| looked(&c));
+        plan.groups.iter().copied().filter(|group| !has_looked(group)).collect()
+    }
+
+    /// What the run comes to: every form of a report and the exit status say this. Each group that was asked for by name
+    /// must have had something to look at; of `all` one at least that reads what is stored, and does not only count it.
+    pub fn verdict(&self, plan: &CheckPlan, fail_on: Severity) -> Verdict {
+        let unchecked = self.unchecked(plan);
+        let is_unread = |group: &Group| *group == Group::Completeness || unchecked.contains(group);
+        let is_nothing =
+            if plan.is_all() { plan.groups.iter().all(is_unread) } else { !unchecked.is_empty() };
+        match is_nothing {
+            _ if self.has(fail_on) => Verdict::Findings,
+            true => Verdict::NothingChecked,
+            false => Verdict::Clean,
+        }
     }
 
     /// Takes what was found of one instrument's day.
@@ -138,7 +178,7 @@ impl CheckReport {
             if sides != candles.sides() {
                 continue;
             }
-            *self.looked_at.entry(check.name).or_default() += 1;
+            *self.looked_at.entry(check.name).or_default() += u64::from(!candles.is_empty());
             for found in run(candles, &plan.settings.values(check)) {
                 self.find(check, key, day, found);
             }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use arrow_array::{ArrayRef, RecordBatch};
 use mtdh_core::check::Finding;
 use mtdh_core::facts::{Facts, Origin, Tally};
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{SCHEMA_VERSION, Table};
 use mtdh_lake::write::PartitionWriter;
@@ -17,6 +18,7 @@ use mtdh_source::decode::{DecodeError, Decoder, Expectation, Reject, RowName, Ro
 use mtdh_source::gunzip::{Gunzip, GzipError, is_gzip};
 use tokio_util::sync::CancellationToken;
 
+use crate::account::Account;
 use crate::check::CheckPlan;
 use crate::check::passing::Passing;
 
@@ -57,10 +59,40 @@ pub enum ConvertError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A group's file without a row, where its members have files of their own: the vendor lists groups that it does
-    /// not fill.
+    /// A group's file without a row: the vendor lists groups that it does not fill.
     #[error("the group's file has no rows, which says nothing about its members")]
     EmptyGroup,
+    /// A group's file without a row, where no other file can tell whether that is right.
+    #[error("the group's file has no rows, and {0}")]
+    UnsupportedEmptiness(String),
+    /// Rows that are neither stored nor rejected.
+    #[error("its rows do not add up: {0}")]
+    RowsLost(Account),
+    /// Rows that more than one instrument of the day's table may claim.
+    #[error(
+        "its rows of `{symbol}` may be of {one} or of {other}: the day's instrument table has both under this symbol"
+    )]
+    SharedSymbol {
+        /// The symbol in the form of file URLs.
+        symbol: String,
+        /// One of the instruments.
+        one: InstrumentKey,
+        /// Another of them.
+        other: InstrumentKey,
+    },
+    /// Rows of two instruments that would get one key.
+    #[error("rows of `{one}` and of `{other}` would both get the key {key}")]
+    SharedKey {
+        /// The key.
+        key: String,
+        /// Exchange and symbol of one, as the rows write them.
+        one: String,
+        /// Those of the other.
+        other: String,
+    },
+    /// A file of 0 bytes, which not even an empty gzip file has.
+    #[error("the file has no bytes; a file without rows is a gzip file all the same")]
+    NoBytes,
     /// A group's file with rows of instruments that the day's table does not have: it may be another file, or rows may
     /// stand under a wrong name and lack under the right one.
     #[error(
@@ -104,13 +136,15 @@ pub enum ConvertError {
 impl ConvertError {
     /// Whether another download of the same file may be right.
     pub fn is_damage(&self) -> bool {
-        matches!(self, ConvertError::Gzip(_))
+        matches!(self, ConvertError::Gzip(_) | ConvertError::NoBytes)
     }
 }
 
 /// What was in a file besides its batches.
 #[derive(Debug)]
 pub struct Decoded {
+    /// Rows that were read, rejected ones included.
+    pub rows_in: u64,
     /// Whom the rows are about, with their counts.
     pub names: Vec<RowName>,
     /// Rows that cannot be stored.
@@ -119,13 +153,12 @@ pub struct Decoded {
 
 impl Decoded {
     fn of(mut decoder: Decoder) -> Decoded {
-        Decoded { rejects: decoder.take_rejects(), names: decoder.names().to_vec() }
+        Decoded { rows_in: decoder.rows(), rejects: decoder.take_rejects(), names: decoder.names().to_vec() }
     }
 
-    /// Counts over all names, with the rejected rows that name nobody.
-    pub fn rows(&self) -> (u64, u64) {
-        let out: u64 = self.names.iter().map(|n| n.tally.rows_out).sum();
-        (out, self.rejects.len() as u64)
+    /// Rows that cannot be stored.
+    pub fn rejected(&self) -> u64 {
+        self.rejects.len() as u64
     }
 
     /// Refuses a file with too many bad rows.
@@ -133,8 +166,7 @@ impl Decoded {
     /// # Errors
     /// When the share of bad rows is above [`MAX_REJECTED_SHARE`].
     pub fn check_share(&self) -> Result<(), ConvertError> {
-        let (out, rejected) = self.rows();
-        let rows = out + rejected;
+        let (rows, rejected) = (self.rows_in, self.rejected());
         match self.rejects.first() {
             Some(first) if rejected as f64 > rows as f64 * MAX_REJECTED_SHARE => {
                 Err(ConvertError::TooManyRejects {
@@ -181,7 +213,10 @@ pub fn decode_file(
 /// The plain bytes of gzip data, or of a plain file.
 fn plain(mut reader: Box<dyn BufRead + Send>) -> Result<Box<dyn Read + Send>, ConvertError> {
     let start = reader.fill_buf().map_err(ConvertError::Read)?;
-    let is_text = !start.is_empty() && !is_gzip(start);
+    if start.is_empty() {
+        return Err(ConvertError::NoBytes);
+    }
+    let is_text = !is_gzip(start);
     Ok(if is_text { Box::new(reader) } else { Box::new(Gunzip::new(reader)) })
 }
 
@@ -351,7 +386,13 @@ impl Making {
         self.writer.write(columns).map_err(ConvertError::Write)
     }
 
-    pub(crate) fn finish(self, facts: Facts, rejects: Vec<Reject>) -> Result<Converted, ConvertError> {
+    /// Ends the object. Its footer tells how many rows were written, and how many the file has of the instrument.
+    pub(crate) fn finish(self, mut facts: Facts, rejects: Vec<Reject>) -> Result<Converted, ConvertError> {
+        let tally = &mut facts.tally;
+        tally.rows_out = self.writer.rows();
+        let account = Account { read: tally.rows_in, stored: tally.rows_out, ..Account::default() };
+        Account { rejected: rejects.len() as u64, ..account }.settle()?;
+        tally.rows_rejected = rejects.len() as u64;
         let stage = self.writer.finish(&facts).map_err(ConvertError::Write)?;
         Ok(Converted { facts, stage, rejects, findings: self.passing.map(Passing::finish) })
     }
@@ -376,11 +417,9 @@ pub fn convert_single(
     };
     let decoded = decode_file(input, table, expectation, stop, |rows| making.rows(rows.columns))?;
     decoded.check_share()?;
-    let unnamed_rejects = decoded.rejects.iter().filter(|r| r.name.is_none()).count() as u64;
     let first = decoded.names.first();
-    let mut tally = first.map(|n| n.tally).unwrap_or_default();
-    tally.rows_in += unnamed_rejects;
-    tally.rows_rejected += unnamed_rejects;
+    // Rows that are too broken to name anybody are this instrument's too.
+    let tally = Tally { rows_in: decoded.rows_in, ..first.map(|n| n.tally).unwrap_or_default() };
     let origin = match first {
         Some(name) => Origin { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
         None => origin,

@@ -17,6 +17,7 @@ use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::account::Account;
 use crate::convert::{ConvertError, Input, decode_file};
 use crate::error::EngineError;
 use crate::export::unfinished;
@@ -71,17 +72,18 @@ fn convert(
     let bytes = reader.metadata().map_err(ConvertError::Read)?.len();
     let unfinished = unfinished(output).map_err(ConvertError::Output)?;
     let mut writer = TableWriter::new(table, unfinished).map_err(ConvertError::Write)?;
-    let mut keys = Keys { given: key.cloned(), names: Vec::new(), dictionary: None };
+    let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
     let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), bytes };
     let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
         let column = keys.column(&rows)?;
         writer.write(column, rows.columns).map_err(ConvertError::Write)
     })?;
     decoded.check_share()?;
-    let (rows_out, rejected) = decoded.rows();
+    let (rows_in, rows_out, rejected) = (decoded.rows_in, writer.rows(), decoded.rejected());
+    Account { read: rows_in, stored: rows_out, rejected, not_asked_for: 0 }.settle()?;
     let pairs = [
         ("mtdh.data_type", table.data_type.to_string()),
-        ("mtdh.rows_in", (rows_out + rejected).to_string()),
+        ("mtdh.rows_in", rows_in.to_string()),
         ("mtdh.rows_out", rows_out.to_string()),
         ("mtdh.rows_rejected", rejected.to_string()),
     ];
@@ -92,7 +94,7 @@ fn convert(
         output: output.to_owned(),
         data_type: table.data_type.name(),
         instrument_keys: keys.names,
-        rows_in: rows_out + rejected,
+        rows_in,
         rows_out,
         rejected: decoded
             .rejects
@@ -130,13 +132,21 @@ fn table_of(file: &Path) -> Result<&'static Table, ConvertError> {
 struct Keys {
     given: Option<InstrumentKey>,
     names: Vec<String>,
+    /// Exchange and symbol of each name, as the rows write them.
+    cells: Vec<String>,
     dictionary: Option<ArrayRef>,
 }
 
 impl Keys {
     fn column(&mut self, rows: &Rows) -> Result<ArrayRef, ConvertError> {
         for (exchange, symbol) in &rows.new_names {
-            self.names.push(self.name(exchange, symbol)?);
+            let name = self.name(exchange, symbol)?;
+            if let Some(place) = self.names.iter().position(|known| *known == name) {
+                let (one, other) = (self.cells[place].clone(), format!("{exchange} {symbol}"));
+                return Err(ConvertError::SharedKey { key: name, one, other });
+            }
+            self.names.push(name);
+            self.cells.push(format!("{exchange} {symbol}"));
             self.dictionary = None;
         }
         let dictionary =

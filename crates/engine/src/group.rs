@@ -25,10 +25,11 @@ use mtdh_core::table::Table;
 use mtdh_source::decode::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
 use tokio_util::sync::CancellationToken;
 
+use crate::account::Account;
 use crate::convert::{
     ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, Making, decode_file, facts,
 };
-use crate::plan::Unit;
+use crate::plan::{Member, Unit};
 
 /// Rows wait in memory up to this many bytes.
 const WAITING_BYTES: usize = 96 << 20;
@@ -63,12 +64,13 @@ pub fn convert_group(
     let decoded =
         decode_file(input, table, expectation, stop, |rows| splitter.add(rows).map_err(spill_failed))?;
     decoded.check_share()?;
-    if decoded.names.is_empty() && !unit.file.data_type.only_grouped() {
+    if decoded.names.is_empty() {
         return Err(ConvertError::EmptyGroup);
     }
     check_known(unit, &decoded)?;
-    let index_by_symbol: HashMap<String, usize> =
-        decoded.names.iter().enumerate().map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect();
+    let index_by_symbol = by_symbol(&decoded);
+    check_apart(unit, &index_by_symbol)?;
+    account(unit, &decoded, &index_by_symbol, &splitter).settle()?;
     for member in &unit.members {
         if stop.is_cancelled() {
             return Err(ConvertError::Interrupted);
@@ -94,6 +96,39 @@ pub fn convert_group(
         publish(converted)?;
     }
     Ok(leftovers(unit, decoded))
+}
+
+/// The place of each symbol, in the form of file URLs, among the names.
+fn by_symbol(decoded: &Decoded) -> HashMap<String, usize> {
+    let names = decoded.names.iter().enumerate();
+    names.map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect()
+}
+
+/// Refuses rows that two members claim: each would get all of them, or the second none.
+fn check_apart(unit: &Unit, index_by_symbol: &HashMap<String, usize>) -> Result<(), ConvertError> {
+    let mut claimed: HashMap<&str, &Partition> = HashMap::new();
+    for member in unit.members.iter().filter(|m| index_by_symbol.contains_key(&m.symbol)) {
+        if let Some(other) = claimed.insert(&member.symbol, &member.partition) {
+            let (one, other) = (other.key.clone(), member.partition.key.clone());
+            return Err(ConvertError::SharedSymbol { symbol: member.symbol.clone(), one, other });
+        }
+    }
+    Ok(())
+}
+
+/// Where the rows of the whole file will go.
+fn account(
+    unit: &Unit,
+    decoded: &Decoded,
+    index_by_symbol: &HashMap<String, usize>,
+    splitter: &Splitter<'_>,
+) -> Account {
+    let of_member = |member: &Member| index_by_symbol.get(&member.symbol).map_or(0, |i| splitter.rows(*i));
+    let stored = unit.members.iter().map(of_member).sum();
+    let asked_for: HashSet<&str> = unit.members.iter().map(|m| m.symbol.as_str()).collect();
+    let others = index_by_symbol.iter().filter(|(symbol, _)| !asked_for.contains(symbol.as_str()));
+    let not_asked_for = others.map(|(_, index)| splitter.rows(*index)).sum();
+    Account { read: decoded.rows_in, stored, rejected: decoded.rejected(), not_asked_for }
 }
 
 /// Refuses a file with too many rows of symbols that nobody knows.
@@ -145,6 +180,7 @@ struct Splitter<'a> {
 /// The rows of one name: first those on disk, then those in memory.
 #[derive(Default)]
 struct Heap {
+    rows: u64,
     spilled: Vec<Range<u64>>,
     waiting: Vec<RecordBatch>,
 }
@@ -175,10 +211,16 @@ impl<'a> Splitter<'a> {
             if self.heaps.len() <= name {
                 self.heaps.resize_with(name + 1, Heap::default);
             }
+            self.heaps[name].rows += run.len() as u64;
             self.heaps[name].waiting.push(sorted.slice(start, run.len()));
             start += run.len();
         }
         if self.waiting_bytes > self.allowance { self.spill_largest() } else { Ok(()) }
+    }
+
+    /// How many rows of a name there are.
+    fn rows(&self, name: usize) -> u64 {
+        self.heaps.get(name).map_or(0, |heap| heap.rows)
     }
 
     /// Moves the largest heaps to disk until half of the allowance is free. The others are copied together, because

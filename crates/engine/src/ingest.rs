@@ -27,8 +27,10 @@ use crate::error::{EngineError, chain};
 use crate::fleet::lease::Holding;
 use crate::group::convert_group;
 use crate::hands::{Hands, Place};
-use crate::plan::{Plan, Unit, groups};
+use crate::plan::{Member, Plan, Unit, groups};
 use crate::progress::Progress;
+use crate::quiet;
+use crate::row_counts::few_of_run;
 use crate::run::{Failure, RunState, RunSummary};
 
 /// How often a file that arrived damaged is fetched again.
@@ -79,6 +81,11 @@ impl UnitError {
             UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) => Some(error),
             _ => None,
         }
+    }
+
+    /// Whether it is a group's file without a row that nothing in the lake supports so far.
+    fn is_unsupported(&self) -> bool {
+        matches!(self, UnitError::Convert(ConvertError::UnsupportedEmptiness(_)))
     }
 
     fn is_interruption(&self) -> bool {
@@ -138,11 +145,11 @@ impl Ingest {
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
         let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
         summary.left = left.into_iter().collect();
-        for (day, rows) in available {
+        for (day, rows) in &available {
             let note = |known: &mut BTreeMap<Partition, Available>| {
                 known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
             };
-            match self.lake.update_available(day, note).await {
+            match self.lake.update_available(*day, note).await {
                 // Many workers end at once, each with lines for the same days. What a report lacks is looked up.
                 Err(error @ LakeError::Contended { .. }) if self.holding.is_some() => {
                     tracing::warn!(%day, cause = %chain(&error), "the day's report lacks what was fetched now");
@@ -150,6 +157,8 @@ impl Ingest {
                 other => other?,
             }
         }
+        // Now the days before are noted too, as far as this run has them.
+        summary.note_few_rows(&few_of_run(&self.lake, &available).await?);
         summary.state = match (&outcome, self.stop.is_cancelled()) {
             (Err(End::UsedUp(_)), _) => RunState::UsedUp,
             (Err(End::Failed(_)), _) => RunState::Stopped,
@@ -205,6 +214,7 @@ impl Ingest {
             });
             let mut outcomes = futures::stream::iter(work).buffer_unordered(self.hands.count());
             let mut end = None;
+            let (done_before, mut unsupported) = (summary.files_done, Vec::new());
             while let Some((unit, outcome)) = outcomes.next().await {
                 match outcome {
                     None => continue,
@@ -215,6 +225,11 @@ impl Ingest {
                         self.holding.iter().for_each(|holding| holding.note_done(&answered));
                     }
                     Some(Err(error)) if error.is_interruption() => continue,
+                    // What comes of other files may support it.
+                    Some(Err(error)) if error.is_unsupported() => {
+                        unsupported.push((unit, error));
+                        continue;
+                    }
                     Some(Err(error)) => match fatal(error, summary) {
                         // The members' own files can answer what the group's did not.
                         Ok(error) if unit.has_single_files() && error.lake().is_none() => {
@@ -248,6 +263,15 @@ impl Ingest {
                 return Err(end);
             }
             self.hands.prove();
+            if summary.files_done > done_before || !waiting.is_empty() {
+                waiting.extend(self.hands.places(unsupported.into_iter().map(|(unit, _)| unit).collect()));
+            } else {
+                for (unit, error) in unsupported {
+                    note_failure(&unit, &error, summary, &self.progress);
+                    left.remove(&unit.file.path());
+                }
+                self.holding.iter().for_each(|holding| holding.note(summary));
+            }
             next = std::mem::take(&mut waiting);
         }
         Ok(())
@@ -332,12 +356,8 @@ impl Ingest {
                 return Err(UnitError::NoGroup(reason));
             }
             Answer::Absent { reason } => {
-                for member in &unit.members {
-                    let origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
-                    let stage = new_stage().map_err(UnitError::Convert)?;
-                    let made = without_rows(&member.partition, Status::Absent, reason.clone(), origin, stage);
-                    made.and_then(&mut publish).map_err(UnitError::Convert)?;
-                }
+                self.without_rows(unit, &origin, Status::Absent, &reason, publish)
+                    .map_err(UnitError::Convert)?;
                 return Ok(done);
             }
             Answer::File(spooled) => spooled,
@@ -346,16 +366,25 @@ impl Ingest {
         origin.bytes = Some(bytes);
         origin.etag.clone_from(&spooled.etag);
         origin.sha256 = Some(spooled.sha256.clone());
+        origin.end = spooled.end;
         let reader = spooled.into_reader().map_err(|e| UnitError::Convert(ConvertError::Read(e)))?;
         let input = Input { reader, bytes };
         let begin = |partition: &Partition| Making::start(partition, new_stage()?, self.checks.as_deref());
         let outcome = if unit.is_group {
             let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
-            convert_group(input, unit, &origin, temporary, &self.stop, begin, publish).map(Some)
+            match convert_group(input, unit, &origin, temporary, &self.stop, begin, &mut publish) {
+                Err(ConvertError::EmptyGroup) if !unit.has_single_files() => {
+                    let support = runtime.block_on(quiet::support(&self.lake, unit));
+                    let publish_all =
+                        |reason: String| self.without_rows(unit, &origin, Status::Empty, &reason, publish);
+                    support.map_err(UnitError::Lake)?.and_then(publish_all).map(|()| None)
+                }
+                outcome => outcome.map(Some),
+            }
         } else {
-            let partition = &unit.members[0].partition;
-            let made = begin(partition)
-                .and_then(|making| convert_single(input, partition, origin, making, &self.stop));
+            let made = only_member(unit).and_then(|Member { partition, .. }| {
+                convert_single(input, partition, origin, begin(partition)?, &self.stop)
+            });
             made.and_then(publish).map(|()| None)
         };
         let leftovers = outcome.map_err(UnitError::Convert)?;
@@ -368,6 +397,23 @@ impl Ingest {
                 .map_err(UnitError::Lake)?;
         }
         Ok(done)
+    }
+
+    /// The objects of all members of a file that has rows of none.
+    fn without_rows(
+        &self,
+        unit: &Unit,
+        origin: &Origin,
+        status: Status,
+        reason: &str,
+        mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
+    ) -> Result<(), ConvertError> {
+        for member in &unit.members {
+            let origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
+            let stage = self.lake.stage().map_err(ConvertError::Publish)?;
+            publish(without_rows(&member.partition, status, reason.to_owned(), origin, stage)?)?;
+        }
+        Ok(())
     }
 
     /// Rows of a group's file that do not say whose they are.
@@ -395,6 +441,19 @@ impl Ingest {
         self.lake.publish(&path, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);
         Ok(Available::of(&facts, bytes))
+    }
+}
+
+/// Whose rows a file of one instrument has. Instruments that share a symbol share the file, and nobody knows whose they are.
+fn only_member(unit: &Unit) -> Result<&Member, ConvertError> {
+    let key = |member: &Member| member.partition.key.clone();
+    match &unit.members[..] {
+        [one, other, ..] => Err(ConvertError::SharedSymbol {
+            symbol: unit.file.symbol.clone(),
+            one: key(one),
+            other: key(other),
+        }),
+        members => Ok(&members[0]),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Not for talking to people: nothing here prints. Start with [`instruments`], [`plan`], [`ingest`] and [`validate`],
 //! the way of the main job; [`candles`] makes candles, [`query`] reads the lake, [`convert_file`] a user's own file.
 
+pub mod account;
 pub mod candles;
 pub mod check;
 pub mod connection;
@@ -21,7 +22,9 @@ pub mod plan;
 pub mod presence;
 pub mod progress;
 pub mod query;
+mod quiet;
 pub mod recheck;
+mod row_counts;
 pub mod run;
 pub mod selection;
 pub mod stream;

@@ -90,6 +90,9 @@ pub struct RunSummary {
     pub rows_not_asked_for: u64,
     /// What the checks of rows found on the way; null: none were asked for.
     pub row_checks: Option<RowChecks>,
+    /// Partitions that have far fewer rows than the day before, or than the vendor's statistics let expect.
+    #[serde(default)]
+    pub few_rows: FewRows,
     /// The failures, in the order in which they happened.
     pub failures: Vec<Failure>,
     /// Why a run ended before its files did; null when it did not.
@@ -110,6 +113,15 @@ pub struct RowChecks {
     /// Findings by severity.
     pub findings: BTreeMap<String, u64>,
     /// The first [`LISTED`] warnings and errors among them.
+    pub listed: Vec<FindingLine>,
+}
+
+/// Partitions with far fewer rows than there should be: the check `few_rows` of `mtdh check completeness`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FewRows {
+    /// How many.
+    pub partitions: u64,
+    /// The first [`LISTED`] of them.
     pub listed: Vec<FindingLine>,
 }
 
@@ -158,6 +170,7 @@ impl RunSummary {
             rows_rejected: 0,
             rows_not_asked_for: 0,
             row_checks: None,
+            few_rows: FewRows::default(),
             failures: Vec::new(),
             ended_by: None,
             left: Vec::new(),
@@ -179,6 +192,13 @@ impl RunSummary {
                 checks.listed.push(FindingLine::of(finding));
             }
         }
+    }
+
+    pub(crate) fn note_few_rows(&mut self, findings: &[Finding]) {
+        let few = &mut self.few_rows;
+        few.partitions += findings.len() as u64;
+        let room = LISTED.saturating_sub(few.listed.len());
+        few.listed.extend(findings.iter().take(room).map(FindingLine::of));
     }
 
     /// Whether a check of rows found an error.

@@ -270,17 +270,27 @@ async fn write_reports(
 }
 
 /// Reads every row of a share of the objects that are meant, and marks those that cannot be read or hold other rows
-/// than their footers say. Which ones is decided by their names, so that the same share is read again next time.
+/// than their footers say. Which ones is decided by their names, so that the same share is read again next time; it is one
+/// at least.
 async fn read_sample(
     lake: &Lake,
     selection: &Selection,
     there: &mut BTreeMap<Partition, Presence>,
     sample: f64,
 ) -> Result<usize, EngineError> {
+    let is_meant = |(partition, presence): &(&Partition, &Presence)| {
+        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
+    };
+    let meant = || there.iter().filter(is_meant).map(|(partition, _)| partition);
+    let mut sampled: BTreeSet<Partition> = meant().filter(|p| is_sampled(p, sample)).cloned().collect();
+    if sampled.is_empty() && sample > 0.0 {
+        // A share of few objects may be none of them; a proof that reads nothing is none.
+        sampled.extend(meant().min_by_key(|partition| step(partition)).cloned());
+    }
     let mut read = 0;
     for (partition, presence) in there.iter_mut() {
         let Presence::Answered(available) = presence else { continue };
-        if !selection.takes_partition(partition) || !is_sampled(partition, sample) {
+        if !sampled.contains(partition) {
             continue;
         }
         read += 1;
@@ -291,10 +301,15 @@ async fn read_sample(
     Ok(read)
 }
 
+/// The steps into which objects fall by their names.
+const STEPS: u32 = 10_000;
+
+fn step(partition: &Partition) -> u32 {
+    mtdh_core::partition::stable_index(&partition.to_string(), STEPS)
+}
+
 fn is_sampled(partition: &Partition, sample: f64) -> bool {
-    const STEPS: u32 = 10_000;
-    let step = mtdh_core::partition::stable_index(&partition.to_string(), STEPS);
-    f64::from(step) < sample * f64::from(STEPS)
+    f64::from(step(partition)) < sample * f64::from(STEPS)
 }
 
 /// What is wrong with an object's rows, if anything.

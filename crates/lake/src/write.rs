@@ -40,6 +40,7 @@ pub struct TableWriter<W: Write + Send> {
     columns: ArrowRowGroupWriterFactory,
     compressor: PageCompressor,
     group: Option<RowGroup>,
+    rows: u64,
 }
 
 /// A row group that is being filled.
@@ -69,7 +70,7 @@ impl<W: Write + Send> TableWriter<W> {
     pub fn new(table: &'static Table, out: W) -> Result<TableWriter<W>, ParquetError> {
         let writer = ArrowWriter::try_new(out, table.schema().clone(), Some(properties(table)))?;
         let (file, columns) = writer.into_serialized_writer()?;
-        Ok(TableWriter { table, file, columns, compressor: PageCompressor::new()?, group: None })
+        Ok(TableWriter { table, file, columns, compressor: PageCompressor::new()?, group: None, rows: 0 })
     }
 
     /// Appends rows: their instrument keys (a dictionary array), and the table's columns in its order.
@@ -82,6 +83,7 @@ impl<W: Write + Send> TableWriter<W> {
         all.extend(columns);
         // Checks lengths, types and nulls.
         let mut left = RecordBatch::try_new(self.table.schema().clone(), all)?;
+        self.rows += left.num_rows() as u64;
         let full = row_group_rows(self.table);
         while left.num_rows() > 0 {
             let mut group = match self.group.take() {
@@ -94,6 +96,11 @@ impl<W: Write + Send> TableWriter<W> {
             if group.rows == full { self.end_group(group)? } else { self.group = Some(group) }
         }
         Ok(())
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     fn new_group(&self) -> Result<RowGroup, ParquetError> {
@@ -219,6 +226,11 @@ impl<W: Write + Send> PartitionWriter<W> {
                 self.key_column.insert(column).clone()
             }
         }
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.writer.rows()
     }
 
     /// The table whose rows are written.

@@ -21,6 +21,9 @@ pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
             flip(body, place, 0xff)
         }
         FaultKind::OtherSymbol => rewrite(body, |_, line| other_symbol(line)),
+        FaultKind::OtherSpelling => rewrite(body, other_spelling),
+        FaultKind::MemberCut { .. } => two_members(body),
+        FaultKind::InflatesToNothing => gzip::compress(b"", None),
         FaultKind::OtherDay => rewrite(body, |_, line| other_day(line)),
         FaultKind::NoRows => header_row(body),
         FaultKind::Columns { change } => rewrite(body, |number, line| columns(number, line, *change)),
@@ -74,6 +77,35 @@ fn other_symbol(line: &[u8]) -> Vec<u8> {
     cells.join(&b","[..])
 }
 
+/// Every second row has its symbol in small letters.
+fn other_spelling(number: usize, line: &[u8]) -> Vec<u8> {
+    let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
+    let small = cells.get(1).map(|symbol| symbol.to_ascii_lowercase()).unwrap_or_default();
+    if is_row(&cells) && number.is_multiple_of(2) {
+        cells[1] = &small;
+    }
+    cells.join(&b","[..])
+}
+
+/// The same content as two gzip members, the second begins with a line of its second half.
+fn two_members(body: &Bytes) -> Bytes {
+    let Ok(text) = gzip::decompress(body) else { return body.clone() };
+    let (first, second) = text.split_at(border(&text));
+    [gzip::compress(first, None), gzip::compress(second, None)].concat().into()
+}
+
+/// How long the first of [`two_members`] is.
+pub(crate) fn first_member(two: &Bytes) -> usize {
+    let Ok(text) = gzip::decompress(two) else { return two.len() };
+    gzip::compress(&text[..border(&text)], None).len()
+}
+
+/// Where a line ends, as near to the middle as can be.
+fn border(text: &[u8]) -> usize {
+    let middle = text.len() / 2;
+    text[middle..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |place| middle + place + 1)
+}
+
 /// Every row is a day older.
 fn other_day(line: &[u8]) -> Vec<u8> {
     let cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
@@ -115,6 +147,8 @@ fn is_row(cells: &[&[u8]]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Md5Header;
+    use crate::fault::SaidLength;
 
     const TEXT: &str = "exchange,symbol,timestamp,local_timestamp,id,price\nx,A,86400000001,86400000002,1,5\n\
                         x,A,86400000003,86400000004,2,6\nx,A,86400000005,86400000006,3,7\n";
@@ -127,6 +161,7 @@ mod tests {
     #[test]
     fn wrong_rows_are_in_a_sound_file() {
         assert!(damaged(FaultKind::OtherSymbol).contains("OTHER-SYMBOL"));
+        assert_eq!(damaged(FaultKind::OtherSpelling).matches("x,a,").count(), 1);
         assert!(damaged(FaultKind::OtherDay).contains("\nx,A,1,2,1,5\n"));
         assert_eq!(damaged(FaultKind::NoRows), "exchange,symbol,timestamp,local_timestamp,id,price\n");
         for (change, header, row) in [
@@ -143,6 +178,16 @@ mod tests {
     #[test]
     fn a_body_that_comes_twice_is_two_sound_members() {
         assert_eq!(damaged(FaultKind::Twice), TEXT.repeat(2));
+    }
+
+    #[test]
+    fn a_cut_between_members_leaves_a_sound_stream() {
+        let kind = FaultKind::MemberCut { length: SaidLength::None, md5: Md5Header::Absent };
+        let two = file(&gzip::compress(TEXT.as_bytes(), None), &kind);
+        assert_eq!(gzip::decompress(&two).unwrap(), TEXT.as_bytes());
+        let first = gzip::decompress(&two.slice(..first_member(&two))).unwrap();
+        assert!(!first.is_empty() && first.len() < TEXT.len() && TEXT.as_bytes().starts_with(&first));
+        assert_eq!(damaged(FaultKind::InflatesToNothing), "");
     }
 
     #[test]

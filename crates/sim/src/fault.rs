@@ -5,6 +5,7 @@
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Md5Header;
 use crate::json_edit::JsonEdit;
 
 /// One thing that goes wrong. The first fault of the list that fits a request is the one that happens.
@@ -165,6 +166,22 @@ pub enum FaultKind {
         /// Bytes that are left.
         keep: u64,
     },
+    /// The file is two gzip members, and the body ends, as if it were whole, after the first.
+    MemberCut {
+        /// What the answer says of the whole file's length.
+        length: SaidLength,
+        /// The MD5 that it tells.
+        #[serde(default)]
+        md5: Md5Header,
+    },
+    /// The body is whole, and the answer says no length.
+    NoLength {
+        /// The MD5 that it tells.
+        #[serde(default)]
+        md5: Md5Header,
+    },
+    /// The file inflates to nothing.
+    InflatesToNothing,
     /// The check at the end of the gzip stream does not fit.
     WrongTrailer {
         /// Which of the two.
@@ -172,6 +189,8 @@ pub enum FaultKind {
     },
     /// Rows of another symbol stand in the file.
     OtherSymbol,
+    /// Every second row has its symbol in small letters.
+    OtherSpelling,
     /// Rows of the day before stand in the file.
     OtherDay,
     /// The file has its header row and nothing else.
@@ -234,6 +253,18 @@ pub enum TrailerPart {
     Crc,
     /// The length of the content.
     Length,
+}
+
+/// What an answer says of a file's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaidLength {
+    /// That of the whole file.
+    Whole,
+    /// That of the bytes that come.
+    OfBody,
+    /// Nothing: the body comes in chunks.
+    None,
 }
 
 /// How a file's columns differ from the usual ones.

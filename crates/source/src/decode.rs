@@ -5,18 +5,20 @@
 
 mod column;
 mod header;
+mod names;
 pub mod number;
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use arrow_array::ArrayRef;
-use mtdh_core::facts::Tally;
 use mtdh_core::table::{Kind, Table};
 use mtdh_core::{DataType, Day};
 
 use column::ColumnBuffer;
 use header::{Cell, Layout};
+use names::Names;
+
+pub use names::{RowName, dataset_symbol};
 
 /// Rows of a batch; the last one of a file may be shorter.
 pub const BATCH_ROWS: usize = 32_768;
@@ -113,18 +115,6 @@ pub struct Reject {
     pub name: Option<u32>,
 }
 
-/// Whom rows are about, as the rows themselves write it, and how many they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowName {
-    /// The exchange cell.
-    pub exchange: String,
-    /// The symbol cell.
-    pub symbol: String,
-    /// Counts and ranges of these rows.
-    pub tally: Tally,
-    last_local_timestamp: i64,
-}
-
 /// A batch: the table's columns, without `instrument_key`, in the table's order.
 #[derive(Debug)]
 pub struct Rows {
@@ -139,15 +129,14 @@ pub struct Rows {
 /// Turns a table's CSV into batches.
 pub struct Decoder {
     table: &'static Table,
-    expectation: Expectation,
+    /// The day on which every row should have arrived.
+    day: Option<Day>,
     layout: Option<Layout>,
     columns: Vec<ColumnBuffer>,
     row_names: Vec<u32>,
-    names: Vec<RowName>,
+    names: Names,
     /// How many of the names earlier batches told of.
     names_told: usize,
-    index_of_name: HashMap<(Vec<u8>, Vec<u8>), u32>,
-    last_name: u32,
     /// `exchange,symbol` as the last good row began, where rows begin so: most rows begin as the one before.
     last_start: Vec<u8>,
     /// Whose rows begin so.
@@ -166,14 +155,12 @@ impl Decoder {
     pub fn new(table: &'static Table, expectation: Expectation) -> Decoder {
         Decoder {
             table,
-            expectation,
+            day: expectation.day,
             layout: None,
             columns: table.columns.iter().map(ColumnBuffer::new).collect(),
             row_names: Vec::new(),
-            names: Vec::new(),
+            names: Names::new(expectation),
             names_told: 0,
-            index_of_name: HashMap::new(),
-            last_name: 0,
             last_start: Vec::new(),
             last_start_name: 0,
             carry: Vec::new(),
@@ -242,7 +229,12 @@ impl Decoder {
 
     /// Whom the rows so far are about, in order of appearance, with their counts.
     pub fn names(&self) -> &[RowName] {
-        &self.names
+        self.names.all()
+    }
+
+    /// Rows read so far, rejected ones included: every line but the header.
+    pub fn rows(&self) -> u64 {
+        self.line.saturating_sub(1)
     }
 
     /// Whether a header row was seen. A file of 0 bytes has none.
@@ -399,7 +391,7 @@ impl Decoder {
 
     /// The name of a row that begins otherwise than the one before, and the beginning to look for from now on.
     fn new_start(&mut self, layout: &Layout, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
-        let name = self.name_of(exchange, symbol)?;
+        let name = self.names.of(exchange, symbol, self.line)?;
         if (layout.exchange, layout.symbol) == (0, 1) {
             self.last_start = [exchange, b",", symbol].concat();
             self.last_start_name = name;
@@ -407,47 +399,8 @@ impl Decoder {
         Ok(name)
     }
 
-    fn name_of(&mut self, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
-        if let Some(last) = self.names.get(self.last_name as usize)
-            && last.symbol.as_bytes() == symbol
-            && last.exchange.as_bytes() == exchange
-        {
-            return Ok(self.last_name);
-        }
-        let known = self.index_of_name.get(&(exchange.to_vec(), symbol.to_vec())).copied();
-        self.last_name = match known {
-            Some(index) => index,
-            None => self.add_name(exchange, symbol)?,
-        };
-        Ok(self.last_name)
-    }
-
-    fn add_name(&mut self, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (line, expectation) = (self.line, &self.expectation);
-        if let Some(expected) = expectation.exchange.as_ref().filter(|e| e.as_bytes() != exchange) {
-            return Err(DecodeError::WrongExchange {
-                line,
-                found: text(exchange),
-                expected: expected.clone(),
-            });
-        }
-        if let Some(expected) = expectation.symbol.as_ref().filter(|e| dataset_symbol(&text(symbol)) != **e) {
-            return Err(DecodeError::WrongSymbol { line, found: text(symbol), expected: expected.clone() });
-        }
-        let index = self.names.len() as u32;
-        self.names.push(RowName {
-            exchange: text(exchange),
-            symbol: text(symbol),
-            tally: Tally::default(),
-            last_local_timestamp: i64::MIN,
-        });
-        self.index_of_name.insert((exchange.to_vec(), symbol.to_vec()), index);
-        Ok(index)
-    }
-
     fn check_day(&self, local_timestamp_us: i64) -> Result<(), DecodeError> {
-        match self.expectation.day {
+        match self.day {
             Some(day) if !(day.start_us()..day.end_us()).contains(&local_timestamp_us) => {
                 Err(DecodeError::WrongDay { line: self.line, local_timestamp_us, day })
             }
@@ -456,7 +409,7 @@ impl Decoder {
     }
 
     fn count(&mut self, name: u32, row: &Row<'_>) {
-        let name = &mut self.names[name as usize];
+        let name = self.names.get_mut(name);
         let tally = &mut name.tally;
         tally.rows_in += 1;
         tally.rows_out += 1;
@@ -478,12 +431,12 @@ impl Decoder {
         let symbol = cells.get(layout.symbol).copied().filter(is_readable);
         let name = match exchange.zip(symbol) {
             Some((exchange, symbol)) if !matches!(fault, Fault::TooFewCells | Fault::TooManyCells) => {
-                Some(self.name_of(exchange, symbol)?)
+                Some(self.names.of(exchange, symbol, self.line)?)
             }
             _ => None,
         };
         if let Some(name) = name {
-            let tally = &mut self.names[name as usize].tally;
+            let tally = &mut self.names.get_mut(name).tally;
             tally.rows_in += 1;
             tally.rows_rejected += 1;
         }
@@ -503,19 +456,14 @@ impl Decoder {
         if rows > 0 {
             let names = std::mem::replace(&mut self.row_names, Vec::with_capacity(rows));
             let columns = self.columns.iter_mut().map(ColumnBuffer::take).collect();
-            let new_names = self.names[self.names_told..]
+            let new_names = self.names.all()[self.names_told..]
                 .iter()
                 .map(|n| (n.exchange.clone(), n.symbol.clone()))
                 .collect();
-            self.names_told = self.names.len();
+            self.names_told = self.names.all().len();
             self.ready.push_back(Rows { columns, names, new_names });
         }
     }
-}
-
-/// The symbol in the vendor's URLs of a symbol as rows or the API write it.
-pub fn dataset_symbol(symbol: &str) -> String {
-    symbol.replace(['/', ':'], "-").to_uppercase()
 }
 
 /// What is remembered of a row besides its columns.

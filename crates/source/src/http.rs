@@ -131,6 +131,14 @@ pub enum HttpError {
         /// Its first bytes as text.
         start: String,
     },
+    /// Status 200, but the end of what such a URL holds lacks, or something else of it.
+    #[error("the answer for {url} is not whole: {reason}")]
+    NotWhole {
+        /// What was asked for.
+        url: String,
+        /// What tells.
+        reason: String,
+    },
     /// The answer could not be kept.
     #[error("the answer for {url} could not be written to disk")]
     Disk {
@@ -153,6 +161,7 @@ impl HttpError {
             HttpError::KeyInUse { .. }
             | HttpError::Connection { .. }
             | HttpError::WrongContent { .. }
+            | HttpError::NotWhole { .. }
             | HttpError::Ledger { .. } => true,
             _ => false,
         }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use mtdh_core::facts::End;
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
@@ -23,6 +24,8 @@ pub struct Spooled {
     pub sha256: String,
     /// The server's entity tag, if it sent one.
     pub etag: Option<String>,
+    /// What proves that nothing lacks at its end.
+    pub end: End,
 }
 
 enum Place {
@@ -72,7 +75,8 @@ impl Spooled {
             hash.update(&buffer[..length]);
             bytes += length as u64;
         }
-        Ok(Spooled { place: Place::Users(path.to_owned()), bytes, sha256: hex(&hash.finalize()), etag: None })
+        let place = Place::Users(path.to_owned());
+        Ok(Spooled { place, bytes, sha256: hex(&hash.finalize()), etag: None, end: End::Length })
     }
 }
 
@@ -105,17 +109,18 @@ impl Spooling {
     }
 
     /// The file, now that it is whole.
-    pub fn finish(self, etag: Option<String>) -> Spooled {
+    pub fn finish(self, etag: Option<String>, end: End) -> Spooled {
         Spooled {
             place: Place::Spool(self.file),
             bytes: self.bytes,
             sha256: hex(&self.hash.finalize()),
             etag,
+            end,
         }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
         write!(text, "{b:02x}").expect("writing to a string cannot fail");
@@ -134,7 +139,7 @@ mod tests {
             let content = vec![7_u8; size];
             let mut spooling = Spooling::new(folder.path());
             content.chunks(1000).for_each(|chunk| spooling.write(chunk).unwrap());
-            let spooled = spooling.finish(None);
+            let spooled = spooling.finish(None, End::Length);
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "files have no name");
             assert_eq!((spooled.bytes, &spooled.sha256), (size as u64, &hex(&Sha256::digest(&content))));
             let mut read = Vec::new();

@@ -221,6 +221,16 @@ impl Candles<'_> {
             Candles::Reference(..) => Sides::Reference,
         }
     }
+
+    /// Whether neither side has a candle.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Candles::Alone(series) => series.bars.is_empty(),
+            Candles::Finer(one, other) | Candles::Ticks(one, other) | Candles::Reference(one, other, _) => {
+                one.bars.is_empty() && other.bars.is_empty()
+            }
+        }
+    }
 }
 
 /// Whether two numbers lie further apart than a part of the second. What is no number is never near.

@@ -64,7 +64,7 @@ pub const CHECKS: &[Check] = &[
         text: "Changes of a book without the snapshot that they build on: none on the whole day, or none after a silence (see \
                `silence`), as there must be after the recorder was disconnected. Until the next snapshot the book that is \
                replayed from them may be wrong. A market that only paused needs none and is told all the same.",
-        run: Run::Day(no_snapshot),
+        run: Run::Day(&[DataType::IncrementalBookL2], no_snapshot),
     },
 ];
 

@@ -31,6 +31,8 @@ pub struct DayOfLake<'a> {
     pub needs_acceptance: bool,
     /// Every partition that the table lets expect.
     pub partitions: &'a [Expected],
+    /// Those of them that the vendor answered with a file, with their rows.
+    pub rows: &'a [RowCount],
 }
 
 /// A partition that should be there, and what is.
@@ -45,6 +47,24 @@ pub struct Expected {
     /// Rows of the vendor that could not be stored.
     pub rows_rejected: u64,
 }
+
+/// A partition's rows, beside what lets expect how many.
+#[derive(Clone, Debug)]
+pub struct RowCount {
+    /// Which.
+    pub partition: Partition,
+    /// Rows that are stored.
+    pub rows: u64,
+    /// Rows of the same instrument and data type on the day before; null: the lake does not have it.
+    pub before: Option<u64>,
+    /// Rows of a day in the mean over the instrument's life, by the vendor's statistics; null: it gives none of the type.
+    pub statistics: Option<u64>,
+    /// The share of the day, 0 to 1, in which the vendor has data of the instrument.
+    pub share_of_day: f64,
+}
+
+/// So many times fewer rows than there should be are worth a look.
+pub const FEW: f64 = 100.0;
 
 /// The checks of this group.
 pub const CHECKS: &[Check] = &[
@@ -88,6 +108,18 @@ pub const CHECKS: &[Check] = &[
                     .then(|| (p.rows_rejected, format!("{} rows in quarantine", p.rows_rejected)))
             })
         }),
+    },
+    Check {
+        name: "few_rows",
+        group: Group::Completeness,
+        severity: Severity::Warning,
+        parameters: &[],
+        text: "A partition has 100 times fewer rows than the same instrument and data type on the day before, where the lake has \
+               it, or than a day has in the mean over the instrument's life by the vendor's statistics, which it gives of trades and \
+               book changes. Of a day in which the instrument was not always listed only that share is expected. An empty partition \
+               counts as one row, so that a hundred must be expected. A file that was cut between two members of its gzip data, and \
+               whose length nobody said, shows here alone; one that lost less than 99 of 100 rows does not show. A market that fell silent shows as well.",
+        run: Run::Lake(|day| day.rows.iter().filter_map(few_rows).collect()),
     },
     Check {
         name: "not_exported",
@@ -178,6 +210,32 @@ fn of_partitions(
         })
     };
     day.partitions.iter().filter_map(finding).collect()
+}
+
+/// The finding of a partition that has far fewer rows than there should be.
+pub fn few_rows(count: &RowCount) -> Option<Finding> {
+    let is_few = |expected: &u64| *expected as f64 * count.share_of_day >= count.rows.max(1) as f64 * FEW;
+    let before = count.before.filter(is_few).map(|rows| format!("{rows} the day before"));
+    let mean = count.statistics.filter(is_few).map(|rows| format!("{rows} a day by the vendor's statistics"));
+    let expected: Vec<String> = before.into_iter().chain(mean).collect();
+    if expected.is_empty() {
+        return None;
+    }
+    let Partition { day, data_type, key } = &count.partition;
+    let example = format!("rows: {}, {}", count.rows, expected.join(", "));
+    Some(Finding {
+        check: "few_rows",
+        severity: Severity::Warning,
+        key: Some(key.clone()),
+        data_type: Some(*data_type),
+        day: Some(*day),
+        found: Found {
+            count: 1,
+            range_us: Some((day.start_us(), day.end_us())),
+            examples: vec![example],
+            ..Found::default()
+        },
+    })
 }
 
 fn of_day(day: Day, check: &'static str, severity: Severity, tally: Tally) -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! Why there is a silence.
 
 use super::finding::{Explanation, duration, moment};
-use super::silence::{Silence, has_pace};
+use super::silence::{Silence, WITH_PACE, has_pace};
 use super::{Check, Found, Group, Incident, InstrumentDay, Run, Severity, Values};
 use crate::partition::Status;
 use crate::table::DataType;
@@ -66,7 +66,7 @@ pub const CHECKS: &[Check] = &[Check {
            that is not exported is one silence of a whole day. So is a missing one, but only where an incident explains it, since \
            `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
            empty trades are none, since nobody may have traded.",
-    run: Run::Day(gaps),
+    run: Run::Day(WITH_PACE, gaps),
 }];
 
 fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {

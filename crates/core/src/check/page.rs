@@ -31,7 +31,7 @@ fn section(check: &Check) -> String {
                 of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
             )
         }
-        Run::Day(_) => "an instrument's day".to_owned(),
+        Run::Day(..) => "an instrument's day".to_owned(),
         Run::Lake(_) => "a day of the lake".to_owned(),
         Run::Candles(super::Sides::Alone, _) => "candles".to_owned(),
         Run::Candles(super::Sides::Finer, _) => "candles of two timeframes".to_owned(),

@@ -60,7 +60,7 @@ pub const CHECKS: &[Check] = &[
                first row and from the last row to midnight are pauses too, as far as the instrument was listed. Liquidations \
                have no pace and are left out. The 512 longest pauses of a day are looked at. Where the group `gaps` is checked as \
                well, it tells the same silences one by one, with what explains them, and this check says nothing.",
-        run: Run::Day(silences),
+        run: Run::Day(WITH_PACE, silences),
     },
     Check {
         name: "freshness",
@@ -82,13 +82,25 @@ pub const CHECKS: &[Check] = &[
         ],
         text: "The newest row of a recent day is old. Days that ended long before the check are no matter of freshness and are \
                left out, and so are liquidations and partitions without rows.",
-        run: Run::Day(freshness),
+        run: Run::Day(WITH_PACE, freshness),
     },
 ];
 
-/// Data types with a pace: while the market is open, rows keep coming.
+/// Data types with a pace: while the market is open, rows keep coming. All but liquidations.
+pub const WITH_PACE: &[DataType] = &[
+    DataType::Trades,
+    DataType::IncrementalBookL2,
+    DataType::BookSnapshot5,
+    DataType::BookSnapshot25,
+    DataType::Quotes,
+    DataType::BookTicker,
+    DataType::DerivativeTicker,
+    DataType::OptionsChain,
+];
+
+/// Whether a data type has a pace.
 pub fn has_pace(data_type: DataType) -> bool {
-    data_type != DataType::Liquidations
+    WITH_PACE.contains(&data_type)
 }
 
 /// A time without rows.

@@ -136,7 +136,10 @@ pub(super) async fn check_candles(
         }
     }
     let compares = |check: &&Check| matches!(check.run, Run::Candles(Sides::Finer | Sides::Ticks, _));
-    let has_compared = plan.checks().filter(compares).any(|check| report.looked_at.contains_key(check.name));
+    let has_compared = plan
+        .checks()
+        .filter(compares)
+        .any(|check| report.looked_at.get(check.name).is_some_and(|count| *count > 0));
     if !has_compared && !report.is_interrupted {
         let text = "no candles in the lake to be compared; mtdh candles makes them";
         match plan.is_all() {

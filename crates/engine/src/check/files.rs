@@ -115,6 +115,7 @@ async fn open(
         let done = convert_file(file, &path, None, hints.data_type, stop)?;
         if plan.has(Group::Completeness) {
             report.findings.extend(rejected(&done.rejected));
+            *report.looked_at.entry("rejected_rows").or_default() += u64::from(done.rows_in > 0);
         }
         converted = Some(folder);
     }

@@ -23,6 +23,7 @@ use crate::error::{EngineError, chain};
 use crate::expectation::{self, NotExpectedLine};
 use crate::names::Names;
 use crate::presence::{Presence, Trust, presence};
+use crate::row_counts::{answered, compared};
 use crate::selection::Selection;
 
 /// Which data types the rows are checked of.
@@ -89,13 +90,22 @@ pub async fn check_lake(
     stop: &CancellationToken,
 ) -> Result<CheckReport, EngineError> {
     let mut report = CheckReport::default();
+    let mut rows_before: Option<BTreeMap<Partition, u64>> = None;
     for day in selection.days.days() {
         if stop.is_cancelled() {
             report.is_interrupted = true;
             break;
         }
         if plan.is_about_partitions() {
-            check_day(lake, plan, selection, rows_of, day, names, stop, &mut report).await?;
+            let before = match rows_before.take() {
+                Some(rows) => rows,
+                None if plan.has(Group::Completeness) => rows(&seen(lake, day.previous()).await?),
+                None => BTreeMap::new(),
+            };
+            let there = seen(lake, day).await?;
+            rows_before = Some(rows(&there));
+            let seen = Seen { day, there, rows_before: before };
+            check_day(lake, plan, selection, rows_of, &seen, names, stop, &mut report).await?;
         }
     }
     if plan.has(Group::Aggregation) {
@@ -105,25 +115,45 @@ pub async fn check_lake(
     Ok(report)
 }
 
+/// What the lake has of a day.
+struct Seen {
+    day: Day,
+    there: BTreeMap<Partition, Presence>,
+    /// Rows of the partitions of the day before.
+    rows_before: BTreeMap<Partition, u64>,
+}
+
+async fn seen(lake: &Lake, day: Day) -> Result<BTreeMap<Partition, Presence>, LakeError> {
+    presence(lake, day, &DataType::ALL, Trust::Report).await
+}
+
+/// The rows of the partitions that the vendor answered with a file.
+fn rows(there: &BTreeMap<Partition, Presence>) -> BTreeMap<Partition, u64> {
+    answered(there.values().filter_map(|presence| match presence {
+        Presence::Answered(available) => Some(&**available),
+        Presence::Unreadable { .. } => None,
+    }))
+}
+
 async fn check_day(
     lake: &Lake,
     plan: &CheckPlan,
     selection: &Selection,
     rows_of: RowsOf,
-    day: Day,
+    Seen { day, there, rows_before }: &Seen,
     names: &Names,
     stop: &CancellationToken,
     report: &mut CheckReport,
 ) -> Result<(), EngineError> {
+    let day = *day;
     let found = lake.day_table(day).await?;
     let has_table = found.is_some();
     let table = found.unwrap_or_default();
     let instruments = &table.instruments[..];
-    let there = presence(lake, day, &DataType::ALL, Trust::Report).await?;
-    let expectation = expectation::of_day(selection, &table, &there, day);
+    let expectation = expectation::of_day(selection, &table, there, day);
     let mut expected = expectation.partitions;
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = instruments.iter().map(|i| (&i.key, i)).collect();
-    let meant = meant(selection, rows_of, instruments, &there, &expected);
+    let meant = meant(selection, rows_of, instruments, there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
     // What nobody expected but is there must be readable all the same.
     expected.extend(there.iter().filter_map(|(partition, presence)| {
@@ -136,6 +166,9 @@ async fn check_day(
             let NotExpectedLine { day, venue, reason, count, .. } = line;
             report.notes.push(format!("not expected on {day}: {count} of {venue}: {reason}"));
         }
+        let mut counted = rows(there);
+        let judged: BTreeSet<&Partition> = expected.iter().map(|e| &e.partition).collect();
+        counted.retain(|partition, _| judged.contains(partition));
         let facts = DayOfLake {
             day,
             has_table,
@@ -151,18 +184,20 @@ async fn check_day(
             withdrawn: &expectation.withdrawn,
             needs_acceptance: expectation.needs_acceptance,
             partitions: &expected,
+            rows: &compared(day, &counted, rows_before, instruments),
         };
         for check in plan.checks() {
             if let Run::Lake(run) = check.run {
                 report.findings.extend(run(&facts));
-                *report.looked_at.entry(check.name).or_default() += 1;
+                // A day of which nothing is expected has nothing to look at.
+                *report.looked_at.entry(check.name).or_default() += u64::from(!expected.is_empty());
             }
         }
     }
     let mut statuses = BTreeMap::new();
     let mut tasks: JoinSet<Result<(Option<InstrumentKey>, Outcome), LakeError>> = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut rows: BTreeMap<Partition, u64> = BTreeMap::new();
+    let mut rows_read: BTreeMap<Partition, u64> = BTreeMap::new();
     for (key, partitions) in meant {
         if stop.is_cancelled() {
             report.is_interrupted = true;
@@ -171,12 +206,12 @@ async fn check_day(
         if tasks.len() >= at_once
             && let Some(done) = tasks.join_next().await
         {
-            gather(done, day, report, &mut rows)?;
+            gather(done, day, report, &mut rows_read)?;
         }
         statuses
             .extend(partitions.iter().map(|(t, s)| (Partition { day, data_type: *t, key: key.clone() }, *s)));
         let instrument = by_key.get(&key).copied();
-        let subject = subject(lake, plan, day, key, instrument, &partitions, &there).await?;
+        let subject = subject(lake, plan, day, key, instrument, &partitions, there).await?;
         let plan = plan.clone();
         tasks.spawn(async move {
             let key = subject.key.clone();
@@ -184,11 +219,11 @@ async fn check_day(
         });
     }
     while let Some(done) = tasks.join_next().await {
-        gather(done, day, report, &mut rows)?;
+        gather(done, day, report, &mut rows_read)?;
     }
-    grade(plan, day, &statuses, &rows, report);
+    grade(plan, day, &statuses, &rows_read, report);
     if plan.gives_grades() && !report.is_interrupted {
-        store_grades(lake, day, &there, report).await;
+        store_grades(lake, day, there, report).await;
     }
     Ok(())
 }

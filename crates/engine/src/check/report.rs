@@ -16,7 +16,7 @@ use mtdh_core::check::{self, Finding, Group, Severity};
 use mtdh_core::partition::Partition;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckPlan, CheckReport, Checked};
+use super::{CheckPlan, CheckReport, Checked, Verdict};
 
 /// Version of the JSON report.
 pub const REPORT_VERSION: u32 = 1;
@@ -38,8 +38,12 @@ pub struct Document {
     pub last_day: Option<String>,
     /// Findings of this severity or worse make the exit status 1.
     pub fail_on: &'static str,
-    /// Whether there are any.
+    /// Whether there are none, and there was something to look at: the exit status is 0.
     pub is_clean: bool,
+    /// `clean`, `findings` or `nothing_checked`, which is not clean.
+    pub verdict: Verdict,
+    /// The groups of checks that were asked for and had nothing to look at.
+    pub unchecked: Vec<&'static str>,
     /// Totals.
     pub summary: Summary,
     /// What could not be done.
@@ -193,6 +197,7 @@ impl Document {
             text: check.text,
         });
         let instrument_days = instrument_days(&report.partitions);
+        let verdict = report.verdict(plan, head.fail_on);
         Document {
             schema_version: REPORT_VERSION,
             program: format!("mtdh {}", env!("CARGO_PKG_VERSION")),
@@ -201,7 +206,9 @@ impl Document {
             first_day: head.days.map(|d| d.first().to_string()),
             last_day: head.days.map(|d| d.last().to_string()),
             fail_on: head.fail_on.name(),
-            is_clean: !report.has(head.fail_on),
+            is_clean: verdict == Verdict::Clean,
+            verdict,
+            unchecked: report.unchecked(plan).into_iter().map(Group::name).collect(),
             summary: summary(plan, report, &instrument_days),
             notes: report.notes.clone(),
             checks: checks.collect(),
@@ -209,6 +216,27 @@ impl Document {
             instrument_days,
             comparisons: report.comparisons.clone(),
         }
+    }
+}
+
+impl Document {
+    /// That nothing was checked, as a line among findings, for forms that have nothing else; nothing when something was.
+    pub fn nothing_checked(&self) -> Option<FindingLine> {
+        (self.verdict == Verdict::NothingChecked).then(|| FindingLine {
+            severity: Severity::Error.name().to_owned(),
+            check: "nothing_checked".to_owned(),
+            group: String::new(),
+            day: None,
+            instrument_key: None,
+            data_type: None,
+            from: None,
+            to: None,
+            count: 1,
+            examples: vec![format!("there was nothing to look at for {}", self.unchecked.join(", "))],
+            cause: None,
+            explanation: None,
+            range_us: None,
+        })
     }
 }
 

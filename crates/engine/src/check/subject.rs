@@ -112,8 +112,12 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     let finding = |check: &'static Check, data_type, found: Found| {
         Finding::of(check, subject.key.clone(), Some(data_type), subject.day, found)
     };
-    for Together { check, speaks_of, rows, .. } in together {
-        outcome.looked_at.push(check.name);
+    let has_rows =
+        |wanted: &DataType| readings.iter().any(|r| r.data_type == *wanted && r.passing.count() > 0);
+    for Together { check, wants, speaks_of, rows } in together {
+        if wants.iter().all(has_rows) {
+            outcome.looked_at.push(check.name);
+        }
         outcome.findings.extend(rows.finish().into_iter().map(|found| finding(check, speaks_of, found)));
     }
     for (data_type, reason) in unreadable {
@@ -121,7 +125,9 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
         outcome.findings.extend(find("unreadable_partition").map(|check| finding(check, data_type, found)));
     }
     outcome.rows = readings.iter().map(|r| (r.data_type, r.passing.count())).collect();
-    outcome.looked_at.extend(readings.iter().flat_map(|r| r.passing.names()));
+    let with_rows = || readings.iter().filter(|r| r.passing.count() > 0);
+    outcome.looked_at.extend(with_rows().flat_map(|r| r.passing.names()));
+    let read: Vec<DataType> = with_rows().map(|r| r.data_type).collect();
     let facts = facts(&subject, readings, &mut outcome.findings);
     let venue = subject.key.as_ref().map_or("", InstrumentKey::venue);
     let day = InstrumentDay {
@@ -134,8 +140,8 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
         now_us: plan.now_us,
     };
     for check in plan.checks() {
-        if let Run::Day(run) = check.run {
-            outcome.looked_at.push(check.name);
+        if let Run::Day(of, run) = check.run {
+            outcome.looked_at.extend(read.iter().any(|t| of.contains(t)).then_some(check.name));
             let found = run(&day, &plan.settings.values(check));
             outcome
                 .findings

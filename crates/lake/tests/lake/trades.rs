@@ -47,6 +47,7 @@ pub fn facts(rows: usize) -> Facts {
             etag: Some("\"e1\"".to_owned()),
             bytes: Some(123),
             sha256: Some("00ff".to_owned()),
+            ..Origin::default()
         },
         tally: Tally {
             rows_in: rows as u64,

@@ -204,7 +204,9 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
 /// What somebody should look at, in few columns. What is no fault is counted in the last line and stands in reports.
 fn for_people(document: &Document) -> Rows {
     let mut rows = Rows::new(&["severity", "check", "day", "instrument_key", "data_type", "count", "first"]);
-    for finding in document.findings.iter().filter(|f| f.severity != Severity::Info.name()) {
+    let nothing = document.nothing_checked();
+    let all = document.findings.iter().chain(nothing.iter());
+    for finding in all.filter(|f| f.severity != Severity::Info.name()) {
         let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
         let mut first = finding.examples.first().cloned().unwrap_or_default();
         if let Some(explanation) = &finding.explanation {
@@ -225,7 +227,8 @@ fn for_people(document: &Document) -> Rows {
 
 fn rows(document: &Document) -> Rows {
     let mut rows = Rows::new(&CSV_COLUMNS);
-    rows.rows = document.findings.iter().map(|finding| cells(finding).to_vec()).collect();
+    let nothing = document.nothing_checked();
+    rows.rows = document.findings.iter().chain(nothing.iter()).map(|f| cells(f).to_vec()).collect();
     rows
 }
 
@@ -235,18 +238,17 @@ fn verdict(document: &Document, report: &CheckReport) -> Outcome {
         note("interrupted: not everything was checked");
         return Outcome::Interrupted;
     }
-    if report.is_empty() {
-        note("nothing was there to be checked");
-        return Outcome::NotClean;
-    }
     let of = |severity: Severity| many(report.count(severity) as u64, severity.name());
     let what = match document.summary.files {
         0 => many(document.summary.partitions as u64, "partition"),
         files => many(files as u64, "file"),
     };
-    let is_clean = if document.is_clean { "clean" } else { "not clean" };
+    if !document.unchecked.is_empty() {
+        note(&format!("nothing to look at for {}", document.unchecked.join(", ")));
+    }
     note(&format!(
-        "{is_clean}: {}, {}, {} info; {what}, {} rows",
+        "{}: {}, {}, {} info; {what}, {} rows",
+        document.verdict.text(),
         of(Severity::Error),
         of(Severity::Warning),
         count(report.count(Severity::Info) as u64),

@@ -387,6 +387,9 @@ pub fn summary_rows(summary: &RunSummary) -> Rows {
         add("rows of instruments not asked for".to_owned(), summary.rows_not_asked_for);
     }
     add("bytes fetched".to_owned(), summary.bytes);
+    if summary.few_rows.partitions > 0 {
+        add("partitions with far fewer rows than usual".to_owned(), summary.few_rows.partitions);
+    }
     if let Some(checks) = &summary.row_checks {
         add("partitions checked".to_owned(), checks.partitions);
         for severity in [Severity::Error, Severity::Warning, Severity::Info] {
@@ -433,6 +436,11 @@ pub fn note_run(summary: &RunSummary) {
             let groups = checks.groups.join(" ");
             note(&format!("and {} more; `mtdh check {groups}` tells all", told - SHOWN as u64));
         }
+    }
+    let few = &summary.few_rows;
+    few.listed.iter().take(SHOWN).for_each(|finding| note(&finding.to_string()));
+    if few.partitions > SHOWN as u64 {
+        note(&format!("and {} more with far fewer rows than usual", few.partitions - SHOWN as u64));
     }
     if let Some(cause) = &summary.ended_by {
         note(&format!("the run ended early: {cause}"));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use mtdh_sim::{Fault, FaultKind, Host};
+
 use crate::stage::{DAY, Stage, run, run as run_command};
 
 const TYPES: &str = "trades,incremental_book_L2,book_snapshot_5,quotes";
@@ -119,9 +121,68 @@ fn fail_on_and_nothing_to_check() {
     // A skew of zero makes every row whose clocks are equal pass and all that are ahead a warning; none are ahead.
     stage.expect(0, &format!("{} --set clock_skew.max_ahead_ms=0", words("timestamp")));
     let run = stage.expect(1, &format!("check timestamp --start-date {DAY} --venues KRAKEN --lake lake"));
-    assert!(run.stderr.contains("nothing was there to be checked"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing was checked"), "{}", run.stderr);
     let run = stage.expect(1, "check completeness --start-date 2024-02-02 --lake lake");
     assert!(run.stdout.contains("no_instruments"), "{}", run.stdout);
+}
+
+/// What of `check` had nothing to look at, by its JSON: it is not clean, in whatever form.
+#[track_caller]
+fn nothing_checked(stage: &Stage, words: &str, unchecked: &[&str]) {
+    let names = ["n.json", "n.csv", "n.xml", "n.md", "n.html"];
+    let run = stage.expect(1, &format!("{words} --report {}", names.join(" ")));
+    let [json, csv, xml, md, html] = names.map(|name| std::fs::read_to_string(stage.path(name)).unwrap());
+    let told = document(&json);
+    assert_eq!((&told["verdict"], &told["is_clean"]), (&"nothing_checked".into(), &false.into()), "{words}");
+    assert_eq!(told["unchecked"], serde_json::json!(unchecked), "{words}");
+    assert!(run.stdout.contains("nothing_checked"), "{words}: {}", run.stdout);
+    assert!(run.stderr.contains("nothing was checked: 0 errors"), "{words}: {}", run.stderr);
+    assert!(csv.contains("error,nothing_checked,"), "{words}: {csv}");
+    assert_eq!(xml.matches("<failure message=\"nothing was checked\"").count(), 1, "{words}");
+    assert!(md.starts_with("# Check: nothing was checked\n"), "{words}: {md}");
+    assert!(html.contains("Nothing was checked") && !html.contains("Clean<"), "{words}");
+}
+
+#[test]
+fn nothing_to_look_at_is_no_pass_in_a_lake_or_in_files() {
+    let empty = Stage::with(vec![Fault::always(Host::Datasets, "", FaultKind::NoRows)]);
+    let types = "--venues BINANCE --data-types trades,quotes,book_snapshot_5 --lake lake";
+    empty.expect(0, &format!("download --start-date {DAY} {types}"));
+    let check = |group: &str| format!("check {group} --start-date {DAY} {types}");
+    for (group, unchecked) in [
+        ("all", &["timestamp", "gaps", "book", "aggregation"][..]),
+        ("timestamp", &["timestamp"]),
+        ("gaps", &["gaps"]),
+        ("book", &["book"]),
+        ("timestamp book", &["timestamp", "book"]),
+    ] {
+        nothing_checked(&empty, &check(group), unchecked);
+    }
+    // Whether everything is there can be told of a day without rows.
+    empty.expect(0, &check("completeness"));
+    let file = object(&empty, TRADES).display().to_string();
+    for group in ["all", "timestamp", "gaps", "book"] {
+        let run = empty.expect(1, &format!("check {group} --data-file {file} --format table"));
+        assert!(run.stderr.contains("nothing was checked"), "{group}: {}", run.stderr);
+        assert!(run.stdout.contains("nothing_checked"), "{group}: {}", run.stdout);
+    }
+    // Data types that a group does not look at.
+    let stage = Stage::new();
+    let words = |data_type: &str| {
+        format!("--start-date {DAY} --instruments DERIBIT:PERP:BTC-USD --data-types {data_type} --lake lake")
+    };
+    let (ticker, liquidations) = (words("derivative_ticker"), words("liquidations"));
+    stage.expect(0, &format!("download {}", words("derivative_ticker,liquidations")));
+    nothing_checked(&stage, &format!("check book {ticker}"), &["book"]);
+    nothing_checked(&stage, &format!("check timestamp book {ticker}"), &["book"]);
+    nothing_checked(&stage, &format!("check gaps {liquidations}"), &["gaps"]);
+    stage.expect(0, &format!("check all {ticker}"));
+    let name = "data_type-derivative_ticker/DERIBIT:PERP:BTC-USD.parquet";
+    let file = object(&stage, name).display().to_string();
+    nothing_checked(&stage, &format!("check completeness --data-file {file}"), &["completeness"]);
+    // A share so small that no object falls into it.
+    let run = stage.expect(0, &format!("validate {ticker} --deep --sample 0.001%"));
+    assert!(run.stderr.contains("all rows of 1 objects were read"), "{}", run.stderr);
 }
 
 #[test]

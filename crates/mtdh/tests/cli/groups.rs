@@ -31,6 +31,15 @@ fn rows(stage: &Stage, lake: &str) -> Vec<String> {
     keys.iter().map(get).collect()
 }
 
+#[test]
+fn two_spellings_in_it_are_one_instrument() {
+    let faults = vec![Fault::always(Host::Datasets, GROUP, FaultKind::OtherSpelling)];
+    let stage = Stage::of(Config { faults, ..Config::default() });
+    stage.expect(0, &format!("full-pipeline --start-date {DAY} {ALL} --lake grouped"));
+    assert_eq!(files_asked_for(&stage), 1);
+    assert!(rows(&stage, "grouped") == from_single_files().1);
+}
+
 /// What single files give, made once: first a part of the instruments, then the others, which are too few for the
 /// group to be taken.
 fn from_single_files() -> &'static (Stage, Vec<String>) {

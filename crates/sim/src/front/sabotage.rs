@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, LOCATION};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, LOCATION};
 use bytes::Bytes;
+use md5::{Digest, Md5};
 
 use super::answer::{Answer, Body, Pace, status_of};
 use super::ask::Ask;
+use crate::config::Md5Header;
 use crate::damage;
-use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter};
+use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter, SaidLength};
 use crate::gcs;
 use crate::times::http_date;
 use crate::wire::ended;
@@ -112,6 +114,12 @@ async fn spoil(answer: Answer, kind: &FaultKind) -> Answer {
         }
         FaultKind::Stall { after } => answer.pace = Pace::Stall(*after),
         FaultKind::Drip { bytes_per_second } => answer.pace = Pace::Drip((*bytes_per_second).max(1)),
+        FaultKind::NoLength { md5 } if answer.status.is_success() => {
+            return without_length(with_md5(answer, &body, *md5));
+        }
+        FaultKind::MemberCut { length, md5 } if answer.status.is_success() => {
+            return cut_at_member(answer, body, kind, *length, *md5).await;
+        }
         _ if answer.status.is_success() => return replace_body(answer, body, kind).await,
         _ => {}
     }
@@ -121,6 +129,50 @@ async fn spoil(answer: Answer, kind: &FaultKind) -> Answer {
 fn with_other_checksum(mut answer: Answer) -> Answer {
     answer.headers.remove("x-goog-hash");
     answer.with(ETAG, "\"d41d8cd98f00b204e9800998ecf8427e\"")
+}
+
+/// The vendor's header with a file's MD5.
+const X_MD5: HeaderName = HeaderName::from_static("x-md5");
+
+fn without_length(mut answer: Answer) -> Answer {
+    answer.headers.remove(CONTENT_LENGTH);
+    answer.is_chunked = true;
+    answer
+}
+
+fn with_md5(mut answer: Answer, whole: &Bytes, md5: Md5Header) -> Answer {
+    let digest = |bytes: &[u8]| Md5::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    answer.headers.remove(X_MD5);
+    match md5 {
+        Md5Header::Absent => answer,
+        Md5Header::Right => answer.with(X_MD5, &digest(whole)),
+        Md5Header::Wrong => answer.with(X_MD5, &digest(b"another file")),
+    }
+}
+
+/// A file of two members of which the first comes.
+async fn cut_at_member(
+    answer: Answer,
+    body: Bytes,
+    kind: &FaultKind,
+    length: SaidLength,
+    md5: Md5Header,
+) -> Answer {
+    let mut answer = replace_body(answer, body, kind).await;
+    let Body::Whole(whole) = &answer.body else { return answer };
+    let (whole, first) = (whole.clone(), damage::first_member(whole));
+    answer = with_md5(answer, &whole, md5);
+    // The bytes are no part of what the tag names.
+    answer.headers.remove(ETAG);
+    match length {
+        SaidLength::Whole => answer.pace = Pace::Cut(first as u64),
+        SaidLength::OfBody => answer.body = Body::Whole(whole.slice(..first)),
+        SaidLength::None => {
+            answer.body = Body::Whole(whole.slice(..first));
+            answer = without_length(answer);
+        }
+    }
+    answer
 }
 
 async fn replace_body(mut answer: Answer, body: Bytes, kind: &FaultKind) -> Answer {

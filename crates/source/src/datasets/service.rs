@@ -6,14 +6,18 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE};
+use md5::{Digest, Md5};
+use mtdh_core::facts::End;
+use reqwest::header::{
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE,
+};
 use reqwest::{StatusCode, Url};
 
 use super::{Answer, join};
 use crate::gunzip::is_gzip;
 use crate::http::retry::RetryPolicy;
 use crate::http::{HttpClient, HttpError, Reply, shown};
-use crate::spool::{Spooled, Spooling};
+use crate::spool::{Spooled, Spooling, hex};
 use crate::vendor_file::VendorFile;
 
 /// The datasets host.
@@ -145,7 +149,8 @@ impl Datasets {
         if !is_gzip(&body.start) {
             return Err(self.http.wrong_content(&url, "a gzip file", &body.start));
         }
-        Ok(Some(body.spooling.finish(body.etag)))
+        let spooled = body.whole().map_err(|reason| HttpError::NotWhole { url: shown(&url), reason })?;
+        Ok(Some(spooled))
     }
 }
 
@@ -155,6 +160,9 @@ struct Body {
     etag: Option<String>,
     /// The whole file's length, where the server said it.
     length: Option<u64>,
+    /// The vendor's MD5 of it with that of what came, where the server said no length: of large files of several parts the
+    /// vendor's own may be another, which their length proves all the same.
+    md5: Option<(String, Md5)>,
     /// The first bytes, for a message.
     start: Vec<u8>,
 }
@@ -162,7 +170,10 @@ struct Body {
 impl Body {
     fn begin(reply: &Reply, spool: &Path) -> Body {
         let etag = reply.header(ETAG).map(str::to_owned);
-        Body { spooling: Spooling::new(spool), etag, length: reply.length(), start: Vec::new() }
+        let length = reply.length();
+        let told = reply.header(X_MD5).filter(|text| is_md5(text)).filter(|_| length.is_none());
+        let md5 = told.map(|text| (text.to_ascii_lowercase(), Md5::new()));
+        Body { spooling: Spooling::new(spool), etag, length, md5, start: Vec::new() }
     }
 
     fn bytes(&self) -> u64 {
@@ -172,7 +183,31 @@ impl Body {
     fn write(&mut self, chunk: &[u8]) -> std::io::Result<()> {
         let lacking = START_BYTES.saturating_sub(self.start.len());
         self.start.extend_from_slice(&chunk[..chunk.len().min(lacking)]);
+        if let Some((_, md5)) = &mut self.md5 {
+            md5.update(chunk);
+        }
         self.spooling.write(chunk)
+    }
+
+    /// The file, once nothing more comes. A cut between two members of its gzip data shows nowhere but here. The error
+    /// says what tells that it is not whole.
+    fn whole(self) -> Result<Spooled, String> {
+        let came = self.bytes();
+        let end = match (self.length, self.md5) {
+            (Some(length), _) if length != came => return Err(format!("{came} of {length} bytes came")),
+            (Some(_), _) => End::Length,
+            (None, None) => End::NotStated,
+            (None, Some((told, md5))) => {
+                let own = hex(&md5.finalize());
+                if own != told {
+                    return Err(format!(
+                        "its length is not said, and its MD5 is {own}, not {told} as x-md5 says"
+                    ));
+                }
+                End::Md5
+            }
+        };
+        Ok(self.spooling.finish(self.etag, end))
     }
 
     /// A weak tag names files that mean the same, not the same bytes; without a length nobody knows what is lacking.
@@ -197,6 +232,14 @@ impl Body {
         let range = format!("bytes {begin}-{}/{length}", length - 1);
         reply.header(CONTENT_RANGE) == Some(range.as_str()) && reply.header(ETAG) == self.etag.as_deref()
     }
+}
+
+/// The vendor's header with a file's MD5.
+const X_MD5: HeaderName = HeaderName::from_static("x-md5");
+
+/// Whether a text is an MD5 as the vendor writes it. Stores write other things of files of several parts.
+fn is_md5(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// Bytes that tell gzip data.

@@ -30,6 +30,7 @@ use mtdh_source::decode::{DecodeError, Decoder, Expectation, Reject, RowName, Ro
 struct Decoded {
     batches: Vec<Rows>,
     names: Vec<RowName>,
+    rows_in: u64,
     rejects: Vec<Reject>,
     has_header: bool,
 }
@@ -59,6 +60,7 @@ impl Decoded {
         assert_eq!(total(|n| n.tally.rows_out), rows);
         assert_eq!(total(|n| n.tally.rows_rejected), named_rejects);
         assert_eq!(total(|n| n.tally.rows_in), rows + named_rejects);
+        assert_eq!(self.rows_in, rows + self.rejects.len() as u64);
         for (index, name) in self.names.iter().enumerate() {
             let count = self.row_names().iter().filter(|n| **n as usize == index).count() as u64;
             assert_eq!(name.tally.rows_out, count, "{}", name.symbol);
@@ -84,7 +86,8 @@ fn decode<'a>(
     decoder.finish()?;
     batches.extend(std::iter::from_fn(|| decoder.take_rows()));
     let rejects = decoder.take_rejects();
-    Ok(Decoded { batches, rejects, names: decoder.names().to_vec(), has_header: decoder.has_header() })
+    let (names, has_header) = (decoder.names().to_vec(), decoder.has_header());
+    Ok(Decoded { batches, rejects, names, rows_in: decoder.rows(), has_header })
 }
 
 /// An array's cells as text, by the kind that the table says they are of.

@@ -334,3 +334,25 @@ fn tallies_tell_ranges_regressions_and_inexact_numbers() {
     assert_eq!(tally.timestamp, Some((1_709_251_200_000_003, 1_709_251_200_000_009)));
     assert_eq!(tally.local_timestamp, Some((1_709_251_200_000_010, 1_709_251_200_000_012)));
 }
+
+#[test]
+fn spellings_of_one_dataset_symbol_are_one_instrument_in_file_order() {
+    let row = |symbol: &str, id: u32| format!("deribit,{symbol},{T},{id},buy,1,1\n");
+    for (name, symbols, names) in [
+        ("small letters", ["BTC-PERPETUAL", "btc-perpetual", "Btc-Perpetual", "BTC-PERPETUAL"], 1),
+        ("a slash", ["XBT/USD", "XBT-USD", "xbt:usd", "XBT/USD"], 1),
+        ("a capital that is two letters", ["straße", "STRASSE", "straße", "strasse"], 1),
+        ("two instruments", ["BTC", "ETH", "btc", "eth"], 2),
+        ("a space is another name", ["BTC", "BTC ", "BTC", "BTC "], 2),
+    ] {
+        let rows: String = symbols.iter().zip(1..).map(|(symbol, id)| row(symbol, id)).collect();
+        let file = format!("{HEADER}{rows}");
+        for pieces in cuttings(file.as_bytes()) {
+            let decoded = decode(DataType::Trades.table(), &Expectation::default(), pieces).unwrap();
+            decoded.check_conservation();
+            assert_eq!(decoded.names.len(), names, "{name}");
+            assert_eq!(decoded.names[0].symbol, symbols[0], "{name}: as the first row writes it");
+            assert_eq!(decoded.names[0].tally.rows_out, 4 / names as u64, "{name}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::fmt;
 use mtdh_core::facts::Tally;
 use mtdh_core::table::{Column, Kind};
 use mtdh_core::{DataType, Table};
-use mtdh_source::decode::Expectation;
+use mtdh_source::decode::{Expectation, dataset_symbol};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
@@ -113,7 +113,8 @@ fn slow(table: &Table, file: &[u8]) -> Slow {
         let name = names.map(|(exchange, symbol)| {
             let text = |bytes| String::from_utf8(bytes).unwrap();
             let (exchange, symbol) = (text(exchange), text(symbol));
-            let known = slow.names.iter().position(|(e, s, _)| *e == exchange && *s == symbol);
+            let is_same = |s: &str| dataset_symbol(s) == dataset_symbol(&symbol);
+            let known = slow.names.iter().position(|(e, s, _)| *e == exchange && is_same(s));
             known.unwrap_or_else(|| {
                 slow.names.push((exchange, symbol, Tally::default()));
                 last_arrival.push(i64::MIN);
@@ -238,7 +239,9 @@ fn row(table: &'static Table, header: &[String]) -> impl Strategy<Value = Vec<u8
         .iter()
         .map(|name| match name.as_str() {
             "exchange" => name_cell(&["deribit", "bitmex"]),
-            "symbol" => name_cell(&["BTC-PERPETUAL", "XBT/USD", "BTCF0:USTF0", "@107"]),
+            "symbol" => {
+                name_cell(&["BTC-PERPETUAL", "btc-perpetual", "XBT/USD", "XBT-USD", "BTCF0:USTF0", "@107"])
+            }
             name => match table.columns.iter().find(|column| column.csv == name) {
                 Some(column) => cell(column),
                 None => good_cell(Kind::Text),

@@ -170,3 +170,40 @@ async fn a_file_that_does_not_fit_into_the_days_bytes_is_not_begun() {
     assert!(words.contains("may be fetched in a day are used up"), "{words}");
     assert_eq!(server.asked().len(), 2, "it is not asked for again and again");
 }
+
+#[tokio::test]
+async fn what_proves_a_files_end_is_told_and_what_speaks_against_it_is_asked_again() {
+    use md5::{Digest, Md5};
+    use mtdh_core::facts::End;
+
+    let whole = gzip(b"exchange,symbol\n");
+    let two = [whole.clone(), gzip(b"more")].concat();
+    let md5 = Md5::digest(&two).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let chunked = |body: &[u8]| Reply::new(200, body).chunked();
+    for (name, script, expected) in [
+        ("a length", vec![Reply::new(200, two.clone())], Some((End::Length, 1))),
+        (
+            "a length counts more than x-md5",
+            vec![Reply::new(200, two.clone()).header("x-md5", "0".repeat(32))],
+            Some((End::Length, 1)),
+        ),
+        ("nothing", vec![chunked(&two)], Some((End::NotStated, 1))),
+        ("x-md5", vec![chunked(&two).header("x-md5", md5.to_uppercase())], Some((End::Md5, 1))),
+        ("no MD5 in x-md5", vec![chunked(&two).header("x-md5", "abc-3")], Some((End::NotStated, 1))),
+        (
+            "cut once",
+            vec![chunked(&whole).header("x-md5", md5.clone()), chunked(&two).header("x-md5", md5.clone())],
+            Some((End::Md5, 2)),
+        ),
+        ("cut always", vec![chunked(&whole).header("x-md5", md5.clone()); 2], None),
+    ] {
+        let server = Server::start(script).await;
+        let archive = Archive::Service(Datasets::new(client(), server.url(), policy()));
+        let spool = tempfile::tempdir().unwrap();
+        let end = match archive.fetch(&file(), 0, spool.path(), &|_| {}).await {
+            Ok(Answer::File(spooled)) => Some((spooled.end, server.asked().len())),
+            _ => None,
+        };
+        assert_eq!(end, expected, "{name}");
+    }
+}

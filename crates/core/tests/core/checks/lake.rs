@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mtdh_core::DataType::{Quotes, Trades};
-use mtdh_core::check::completeness::{DayOfLake, Expected};
+use mtdh_core::check::completeness::{DayOfLake, Expected, RowCount};
 use mtdh_core::check::{Finding, Run, Severity};
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::partition::{Partition, Status};
@@ -39,6 +39,7 @@ fn facts<'a>(
         withdrawn: &[],
         needs_acceptance: false,
         partitions,
+        rows: &[],
     }
 }
 
@@ -128,5 +129,28 @@ fn a_name_is_never_existing_lacking_or_not_alive() {
         ("no_instruments", DayOfLake { venues_without_expectation: &venues, ..facts(&[], &[], &[], true) }),
     ] {
         assert_eq!(run(check, &facts).iter().map(|f| f.found.count).sum::<u64>(), 1, "{check}");
+    }
+}
+
+#[test]
+fn a_hundred_times_fewer_rows_than_there_should_be_are_worth_a_look() {
+    for (rows, before, statistics, share_of_day, is_few) in [
+        (10, Some(1000), None, 1.0, true),
+        (10, Some(999), None, 1.0, false),
+        (10, None, Some(1000), 1.0, true),
+        (10, Some(999), Some(1000), 1.0, true),
+        (10, Some(1000), Some(1000), 0.5, false),
+        (10, Some(2000), None, 0.5, true),
+        (0, Some(100), None, 1.0, true),
+        (0, Some(99), None, 1.0, false),
+        (1, Some(100), None, 1.0, true),
+        (1000, Some(0), None, 1.0, false),
+        (0, None, None, 1.0, false),
+        (u64::MAX / 200, Some(u64::MAX), None, 1.0, true),
+    ] {
+        let partition = Partition { day: day(), data_type: Trades, key: key("DERIBIT:PERP:BTC-USD") };
+        let count = RowCount { partition, rows, before, statistics, share_of_day };
+        let facts = DayOfLake { rows: std::slice::from_ref(&count), ..facts(&[], &[], &[], true) };
+        assert_eq!(!run("few_rows", &facts).is_empty(), is_few, "{count:?}");
     }
 }

@@ -52,7 +52,7 @@ pub fn run_day<'a>(
     partitions: &'a [PartitionFacts],
     change: impl FnOnce(&mut InstrumentDay<'a>),
 ) -> Vec<(DataType, Found)> {
-    let Run::Day(run) = check(name).run else { panic!("{name} is not over an instrument's day") };
+    let Run::Day(_, run) = check(name).run else { panic!("{name} is not over an instrument's day") };
     static KEY: LazyLock<InstrumentKey> = LazyLock::new(|| key("DERIBIT:PERP:BTC-USD"));
     let mut facts = InstrumentDay {
         key: Some(&KEY),

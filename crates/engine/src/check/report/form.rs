@@ -91,7 +91,7 @@ fn csv(document: &Document) -> String {
         false => cell.clone(),
     };
     let mut text = CSV_COLUMNS.join(",") + "\n";
-    for finding in &document.findings {
+    for finding in document.findings.iter().chain(document.nothing_checked().iter()) {
         text += &(cells(finding).iter().map(quoted).collect::<Vec<_>>().join(",") + "\n");
     }
     text
@@ -123,11 +123,23 @@ fn junit(document: &Document) -> String {
     let mut groups: Vec<&str> = document.checks.iter().map(|c| c.group).collect();
     groups.dedup();
     let failed = |check: &str| of(check).into_iter().any(|f| fails(&f));
-    let total = document.checks.iter().filter(|c| failed(c.name)).count();
+    let nothing = document.nothing_checked();
+    let more = usize::from(nothing.is_some());
+    let total = document.checks.iter().filter(|c| failed(c.name)).count() + more;
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"mtdh check\" tests=\"{}\" failures=\"{total}\">\n",
-        document.checks.len()
+        document.checks.len() + more
     );
+    // Skipped cases alone would pass a gate.
+    if let Some(nothing) = nothing {
+        let _infallible = writeln!(
+            text,
+            "  <testsuite name=\"verdict\" tests=\"1\" failures=\"1\" skipped=\"0\">\n    <testcase classname=\"mtdh.verdict\" name=\"{}\">\n      <failure message=\"{}\" type=\"error\">{}</failure>\n    </testcase>\n  </testsuite>",
+            nothing.check,
+            document.verdict.text(),
+            xml(&nothing.examples.join("\n"))
+        );
+    }
     for group in groups {
         let checks: Vec<_> = document.checks.iter().filter(|c| c.group == group).collect();
         let failures = checks.iter().filter(|c| failed(c.name)).count();
@@ -187,8 +199,7 @@ const MARKDOWN_FINDINGS: usize = 200;
 
 fn markdown(document: &Document) -> String {
     let summary = &document.summary;
-    let verdict = if document.is_clean { "clean" } else { "not clean" };
-    let mut text = format!("# Check: {verdict}\n\n{}", cell(&document.subject));
+    let mut text = format!("# Check: {}\n\n{}", document.verdict.text(), cell(&document.subject));
     if let (Some(first), Some(last)) = (&document.first_day, &document.last_day) {
         let _infallible = write!(text, ", {first} to {last}");
     }
@@ -205,6 +216,9 @@ fn markdown(document: &Document) -> String {
                 counts.iter().map(|(word, count)| format!("{count} {}", cell(word))).collect();
             let _infallible = writeln!(text, "- {name}: {}", counts.join(", "));
         }
+    }
+    if let Some(nothing) = document.nothing_checked() {
+        let _infallible = writeln!(text, "- {}", nothing.examples.join(" "));
     }
     document.notes.iter().for_each(|note| text += &format!("- {}\n", cell(note)));
     let mut worst: Vec<&FindingLine> = document.findings.iter().collect();

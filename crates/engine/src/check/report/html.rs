@@ -61,7 +61,7 @@ fn head(document: &Document) -> Markup {
     html! {
         header {
             p.verdict.clean[document.is_clean].unclean[!document.is_clean] {
-                @if document.is_clean { "Clean" } @else { "Not clean" }
+                (capitalised(document.verdict.text()))
             }
             h1 { (document.subject) }
             @if let Some((first, last)) = days { p.quiet { (first) @if first != last { " to " (last) } } }
@@ -76,11 +76,20 @@ fn head(document: &Document) -> Markup {
                 }
                 (tile("summary.rows", "rows read", summary.rows))
             }
+            @if let Some(nothing) = document.nothing_checked() {
+                p { @for text in &nothing.examples { (capitalised(text)) ": that is no proof." } }
+            }
             @if !document.notes.is_empty() {
                 ul.notes { @for note in &document.notes { li { (note) } } }
             }
         }
     }
+}
+
+/// A sentence's beginning.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A number with what it counts; `path` is its place in the JSON report.
