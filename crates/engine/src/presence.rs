@@ -99,8 +99,8 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
     let unreadable = |reason: String| Ok(Presence::Unreadable { reason });
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,
-        Err(error @ (LakeError::Parquet { .. } | LakeError::Facts { .. })) => {
-            return unreadable(crate::error::chain(&error));
+        Err(error) if error.is_distrust() => {
+            return unreadable(format!("it cannot be trusted: {}", crate::error::chain(&error)));
         }
         Err(error) => return Err(error),
     };
@@ -117,5 +117,5 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
     if footer.schema.fields() != partition.data_type.table().schema().fields() {
         return unreadable("its columns are not those of its data type".to_owned());
     }
-    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes))))
+    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes, footer.digest))))
 }

@@ -293,7 +293,7 @@ async fn read_whole(
         Ok(()) => {
             Ok(Some(format!("its footer counts {} rows, {rows} can be read", available.tally.rows_out)))
         }
-        Err(error @ LakeError::Parquet { .. }) => Ok(Some(chain(&error))),
+        Err(error) if error.is_distrust() => Ok(Some(format!("it cannot be trusted: {}", chain(&error)))),
         Err(error) => Err(error),
     }
 }

@@ -106,6 +106,16 @@ pub enum LakeError {
         #[source]
         source: ParquetError,
     },
+    /// A newer version of the program made the object.
+    #[error(
+        "{path} has version {found} of its form, which this program does not know; update mtdh, nothing was changed"
+    )]
+    Newer {
+        /// The object.
+        path: String,
+        /// Its version.
+        found: u32,
+    },
     /// The object's footer does not say what a partition's must.
     #[error("{path} does not describe itself as a partition must")]
     Facts {
@@ -145,8 +155,14 @@ impl LakeError {
             }
             LakeError::NoBucket { .. } | LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => true,
             LakeError::Store { source, .. } => is_refusal(source),
+            LakeError::Newer { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the object cannot be trusted: it is damaged, or none of mtdh's. It is as good as missing.
+    pub fn is_distrust(&self) -> bool {
+        matches!(self, LakeError::Parquet { .. } | LakeError::Facts { .. } | LakeError::WrongTable { .. })
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::error::LakeError;
 use crate::layout;
+use crate::read::failure;
 use crate::small_table::{Cells, Columns, from_parquet, to_parquet};
 use crate::store::Lake;
 
@@ -160,8 +161,7 @@ impl Lake {
 }
 
 fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<Vec<Instrument>, LakeError> {
-    let table =
-        from_parquet(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
+    let table = from_parquet(bytes).map_err(|source| failure(path, source))?;
     from_table(&table).map_err(|reason| LakeError::WrongTable { path: path.to_string(), reason })
 }
 

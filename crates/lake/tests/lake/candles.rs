@@ -39,7 +39,7 @@ fn object(minutes: i64) -> Vec<u8> {
     let mut writer = CandleWriter::new(&facts.key, facts.timeframe, Vec::new()).unwrap();
     candles(minutes).into_iter().for_each(|candle| writer.push(candle).unwrap());
     assert_eq!(writer.rows(), minutes as u64);
-    writer.finish(&facts).unwrap()
+    writer.finish(&facts).unwrap().out
 }
 
 #[tokio::test]
