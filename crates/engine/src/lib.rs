@@ -18,6 +18,7 @@ pub mod instruments;
 pub mod plan;
 pub mod presence;
 pub mod progress;
+pub mod proof;
 pub mod query;
 pub mod recheck;
 pub mod run;

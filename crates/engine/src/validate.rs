@@ -11,12 +11,13 @@ use mtdh_core::check::completeness::Expected;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
-use mtdh_lake::reports::{Available, Missing};
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::Lake;
+use mtdh_lake::reports::Missing;
 use serde::Serialize;
 
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::presence::{Presence, Trust, presence};
+use crate::proof::{Proof, read_sample, verify_bytes};
 use crate::recheck::Recheck;
 use crate::selection::Selection;
 
@@ -25,10 +26,17 @@ use crate::selection::Selection;
 pub enum Depth {
     /// The listing, and the footers that the day's report does not know.
     Listing,
-    /// Every footer, and every row of a share of the objects (0 to 1), the same ones each time.
+    /// Every footer, and every row of a share of the objects (0 to 1).
     Deep {
         /// The share.
         sample: f64,
+        /// The day on which is looked, UTC: it decides which objects the share is.
+        today: Day,
+    },
+    /// Every byte of every object, without decoding it.
+    Bytes {
+        /// The day on which is looked, UTC.
+        today: Day,
     },
 }
 
@@ -48,6 +56,8 @@ pub struct ValidationReport {
     pub not_in_table: Vec<String>,
     /// Partitions whose rows were all read.
     pub read_whole: usize,
+    /// What is known of the objects' bytes.
+    pub proof: Proof,
     /// Totals over all lines.
     pub totals: Counts,
     /// What the vendor has now of the files behind it; null when that was not asked for.
@@ -126,13 +136,14 @@ pub struct MissingPartition {
 }
 
 impl ValidationReport {
-    /// Whether every expected partition is answered, something was expected at all, and what was rechecked is what it
-    /// was.
+    /// Whether every expected partition is answered, something was expected at all, no other object was found damaged, and
+    /// what was rechecked is what it was.
     pub fn is_complete(&self) -> bool {
         self.totals.missing == 0
             && self.totals.expected() > 0
             && self.days_without_instruments.is_empty()
             && self.venues_without_instruments.is_empty()
+            && self.proof.damaged.is_empty()
             && self.recheck.as_ref().is_none_or(Recheck::is_clean)
     }
 }
@@ -155,11 +166,22 @@ pub async fn validate(
         let venues = selection.venues_without_rows(&table).map(|venue| format!("{day} {venue}"));
         report.venues_without_instruments.extend(venues);
         report.not_in_table.extend(selection.unmatched(&table).map(|pattern| format!("{day} {pattern}")));
-        let trust = if depth == Depth::Listing { Trust::Report } else { Trust::Nothing };
+        let trust = match depth {
+            Depth::Listing => Trust::Report,
+            Depth::Deep { .. } => Trust::Nothing,
+            Depth::Bytes { .. } => Trust::NothingKnown,
+        };
         let mut there = presence(lake, day, &selection.data_types, trust).await?;
-        if let Depth::Deep { sample } = depth {
-            report.read_whole += read_sample(lake, selection, &mut there, sample).await?;
+        match depth {
+            Depth::Listing => {}
+            Depth::Deep { sample, today } => {
+                report.read_whole += read_sample(lake, selection, &mut there, sample, today).await?;
+            }
+            Depth::Bytes { today } => {
+                verify_bytes(lake, selection, day, &mut there, today, &mut report.proof).await?;
+            }
         }
+        report.proof.note(selection, &there);
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();
         let instruments = selection.instruments(&table);
@@ -244,56 +266,4 @@ async fn write_reports(
     })
     .await?;
     Ok(())
-}
-
-/// Reads every row of a share of the objects that are meant, and marks those that cannot be read or hold other rows
-/// than their footers say. Which ones is decided by their names, so that the same share is read again next time.
-async fn read_sample(
-    lake: &Lake,
-    selection: &Selection,
-    there: &mut BTreeMap<Partition, Presence>,
-    sample: f64,
-) -> Result<usize, EngineError> {
-    let mut read = 0;
-    for (partition, presence) in there.iter_mut() {
-        let Presence::Answered(available) = presence else { continue };
-        if !selection.takes_partition(partition) || !is_sampled(partition, sample) {
-            continue;
-        }
-        read += 1;
-        if let Some(reason) = read_whole(lake, partition, available).await? {
-            *presence = Presence::Unreadable { reason };
-        }
-    }
-    Ok(read)
-}
-
-fn is_sampled(partition: &Partition, sample: f64) -> bool {
-    const STEPS: u32 = 10_000;
-    let step = mtdh_core::partition::stable_index(&partition.to_string(), STEPS);
-    f64::from(step) < sample * f64::from(STEPS)
-}
-
-/// What is wrong with an object's rows, if anything.
-async fn read_whole(
-    lake: &Lake,
-    partition: &Partition,
-    available: &Available,
-) -> Result<Option<String>, LakeError> {
-    let entry = Entry { path: layout::partition(partition), bytes: available.bytes };
-    let mut rows = 0_u64;
-    let outcome = lake
-        .read_slice(&entry, i64::MIN..i64::MAX, &Default::default(), |batch| {
-            rows += batch.num_rows() as u64;
-            Ok::<(), LakeError>(())
-        })
-        .await;
-    match outcome {
-        Ok(()) if rows == available.tally.rows_out => Ok(None),
-        Ok(()) => {
-            Ok(Some(format!("its footer counts {} rows, {rows} can be read", available.tally.rows_out)))
-        }
-        Err(error) if error.is_distrust() => Ok(Some(format!("it cannot be trusted: {}", chain(&error)))),
-        Err(error) => Err(error),
-    }
 }

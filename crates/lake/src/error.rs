@@ -116,6 +116,14 @@ pub enum LakeError {
         /// Its version.
         found: u32,
     },
+    /// Another version of the program works on the same run.
+    #[error("mtdh {found} wrote {path}, and this is mtdh {}: one run is for one version", env!("CARGO_PKG_VERSION"))]
+    OtherProgram {
+        /// The object.
+        path: String,
+        /// The other version.
+        found: String,
+    },
     /// The object's footer does not say what a partition's must.
     #[error("{path} does not describe itself as a partition must")]
     Facts {
@@ -155,7 +163,7 @@ impl LakeError {
             }
             LakeError::NoBucket { .. } | LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => true,
             LakeError::Store { source, .. } => is_refusal(source),
-            LakeError::Newer { .. } => true,
+            LakeError::Newer { .. } | LakeError::OtherProgram { .. } => true,
             _ => false,
         }
     }

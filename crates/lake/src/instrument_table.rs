@@ -113,11 +113,11 @@ impl Lake {
         self.read(&path).await?.map(|bytes| parse(bytes, &path)).transpose()
     }
 
-    /// Changes the day's table: `change` gets its rows (none when there is no table) and gives the new ones. Nobody
-    /// else's change is lost in between.
+    /// Changes the day's table: `change` gets its rows (none when there is no table, or none that can be read) and gives the
+    /// new ones. Nobody else's change is lost in between.
     ///
     /// # Errors
-    /// When the store fails, or the object is not such a table.
+    /// When the store fails, or a newer version of the program made the table.
     pub async fn update_instruments(
         &self,
         day: Day,
@@ -125,7 +125,14 @@ impl Lake {
     ) -> Result<(), LakeError> {
         let path = layout::instruments(day);
         self.update(&path, |old| {
-            let old = old.map(|bytes| parse(bytes.clone(), &path)).transpose()?.unwrap_or_default();
+            let old = match old.map(|bytes| parse(bytes.clone(), &path)).transpose() {
+                // Whoever only needs the table has failed before: this is `mtdh instruments`, which makes it anew.
+                Err(error) if error.is_distrust() => {
+                    tracing::warn!(%path, %error, "the table is made anew; rows of other venues are gone until they are asked for");
+                    Vec::new()
+                }
+                old => old?.unwrap_or_default(),
+            };
             let mut new = change(old);
             new.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.raw_symbol.cmp(&b.raw_symbol)));
             to_parquet(&to_table(&new))
@@ -161,8 +168,12 @@ impl Lake {
 }
 
 fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<Vec<Instrument>, LakeError> {
-    let table = from_parquet(bytes).map_err(|source| failure(path, source))?;
-    from_table(&table).map_err(|reason| LakeError::WrongTable { path: path.to_string(), reason })
+    let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
+    match from_parquet(bytes).map_err(|source| failure(path, source)) {
+        Ok(table) => from_table(&table).map_err(wrong),
+        Err(LakeError::Parquet { source, .. }) => Err(wrong(source.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reading objects: by ranges, in few requests; what their footers say. Their rows are `rows`' business.
 
 mod rows;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,6 +27,7 @@ use crate::seal::pages::Pages;
 use crate::store::{Entry, Lake};
 
 pub use rows::Batches;
+pub use verify::Verified;
 
 /// Bytes at the end of an object that are read first: the footer and page index of most partitions.
 const TAIL_BYTES: u64 = 64 << 10;

@@ -5,8 +5,8 @@ use parquet::errors::ParquetError;
 
 use crate::thrift::{self, Value, push_number};
 
-/// Characters of the footer for one page's header: 18 bits.
-pub(crate) const CHECK_CHARS: usize = 3;
+/// Characters of the footer for one page's header: 12 bits. With the six bytes of Parquet's CRC-32 a page costs eight.
+pub(crate) const CHECK_CHARS: usize = 2;
 const CHECK_BITS: u32 = 6 * CHECK_CHARS as u32;
 
 /// A page as its header tells it.
@@ -119,7 +119,7 @@ pub(crate) fn with_crc(header: &[u8], body: &[u8]) -> Result<Vec<u8>, ParquetErr
 /// What the footer keeps of a header: its CRC-32, folded so that it takes few bytes and still sees each single bit.
 pub(crate) fn check(header: &[u8]) -> u32 {
     let crc = crc32fast::hash(header);
-    (crc ^ (crc >> CHECK_BITS)) & ((1 << CHECK_BITS) - 1)
+    (crc ^ (crc >> CHECK_BITS) ^ (crc >> (2 * CHECK_BITS))) & ((1 << CHECK_BITS) - 1)
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -34,7 +34,7 @@ fn candles(minutes: i64) -> Vec<Candle> {
     candles
 }
 
-fn object(minutes: i64) -> Vec<u8> {
+pub fn object(minutes: i64) -> Vec<u8> {
     let facts = facts(minutes as u64);
     let mut writer = CandleWriter::new(&facts.key, facts.timeframe, Vec::new()).unwrap();
     candles(minutes).into_iter().for_each(|candle| writer.push(candle).unwrap());
