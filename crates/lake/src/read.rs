@@ -23,6 +23,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::LakeError;
 use crate::reader::{Newer, Opened, Opening, open};
+use crate::seal::is_ours;
 use crate::seal::pages::Pages;
 use crate::store::{Entry, Lake};
 
@@ -252,7 +253,7 @@ impl Lake {
         let opened = self.reader(entry, &Arc::default())?.open().await.map_err(parquet)?;
         let schema = opened.table_columns().map_err(parquet)?.schema().clone();
         let facts = Facts::from_pairs(pairs(&opened.metadata))
-            .map_err(|source| facts_failure(&entry.path, source))?;
+            .map_err(|source| facts_failure(&entry.path, &opened, source))?;
         let rows = opened.metadata.file_metadata().num_rows().max(0) as u64;
         Ok(Footer { facts, rows, schema, digest: opened.digest() })
     }
@@ -276,7 +277,8 @@ impl Lake {
     pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFacts, LakeError> {
         let opened = self.reader(entry, &Arc::default())?.open().await;
         let opened = opened.map_err(|error| failure(&entry.path, error))?;
-        CandleFacts::from_pairs(pairs(&opened.metadata)).map_err(|source| facts_failure(&entry.path, source))
+        CandleFacts::from_pairs(pairs(&opened.metadata))
+            .map_err(|source| facts_failure(&entry.path, &opened, source))
     }
 }
 
@@ -294,10 +296,14 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
     Ok((lake, entry))
 }
 
-fn facts_failure(path: &Path, source: FactsError) -> LakeError {
+/// What it means that a footer's pairs are none of ours. Version 0.1.0 wrote no later version than its own: there it is a damage.
+fn facts_failure(path: &Path, opened: &Opened, source: FactsError) -> LakeError {
     let path = path.to_string();
+    let program = opened.metadata.file_metadata().created_by().unwrap_or_default();
     match source {
-        FactsError::Newer(found) => LakeError::Newer { path, found },
+        FactsError::Newer(found) if opened.seal.is_some() || !is_ours(program.as_bytes()) => {
+            LakeError::Newer { path, found }
+        }
         source => LakeError::Facts { path, source },
     }
 }

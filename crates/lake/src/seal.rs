@@ -150,10 +150,13 @@ pub(crate) fn told(end: &[u8]) -> Result<Told, ParquetError> {
     let found = names.map(|name| value_place(end, name).and_then(|place| end.get(place)));
     let text = |value: Option<&[u8]>| String::from_utf8(value?.to_vec()).ok();
     let [format, data_bytes, page_headers, digest, crc] = found.map(text);
-    if names.iter().all(|name| last(end, name.as_bytes()).is_none()) || is_of_another_program(end) {
+    if names.iter().all(|name| last(end, name.as_bytes()).is_none()) {
         return Ok(Told::Nothing);
     }
     let newer = format.and_then(|text| text.parse::<u32>().ok()).filter(|found| *found > FORMAT_VERSION);
+    if is_of_another_program(end) {
+        return Ok(newer.map_or(Told::Nothing, Told::Newer));
+    }
     match (newer, crc) {
         // A later form may be sealed otherwise, but for this pair.
         (Some(found), None) => Ok(Told::Newer(found)),
@@ -172,9 +175,12 @@ fn torn() -> ParquetError {
     ParquetError::General("its footer has a part of its checksums only".to_owned())
 }
 
-/// Another program that rewrites a file keeps its pairs, which then say nothing of the new one. One byte may differ: a
-/// damaged name is no other program's.
+/// Another program that rewrites a file keeps its pairs, which then say nothing of the new one. Our name must be nowhere, and
+/// one byte of it may differ: a damaged name is no other program's, nor is a damaged footer in which it is not found.
 fn is_of_another_program(end: &[u8]) -> bool {
+    if last(end, PROGRAM.as_bytes()).is_some() {
+        return false;
+    }
     let mut program = None;
     let walked = footer(end).map(|footer| {
         thrift::walk(footer, |path, value| {
@@ -184,8 +190,13 @@ fn is_of_another_program(end: &[u8]) -> bool {
         })
     });
     let (Some(Ok(_)), Some(program)) = (walked, program) else { return false };
+    !is_ours(program)
+}
+
+/// Whether a program's name is ours, or was before one of its bytes was damaged.
+pub(crate) fn is_ours(program: &[u8]) -> bool {
     let same = program.iter().zip(PROGRAM.as_bytes()).filter(|(a, b)| a == b).count();
-    same + 1 < PROGRAM.len()
+    same + 1 >= PROGRAM.len()
 }
 
 /// The footer among the last bytes of a file, if they hold it whole.

@@ -20,7 +20,9 @@ use mtdh_lake::read::{ReadCost, Verified};
 use mtdh_lake::reports::{Available, Missing};
 use mtdh_lake::write::PartitionWriter;
 use mtdh_lake::{Entry, Lake, LakeError, LakePath, layout};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::properties::WriterProperties;
 
 use crate::trades;
 
@@ -343,4 +345,53 @@ fn statuses_that_are_not_stored_are_sealed_too() {
     let writer = PartitionWriter::new(DataType::Trades.table(), &empty.partition.key, Vec::new()).unwrap();
     let sealed = writer.finish(&empty).unwrap();
     assert_eq!(sealed.digest, blake3::hash(b"PAR1").to_hex().as_str());
+}
+
+/// An object as version 0.1.0 wrote it: no checksums, and no pair that tells of any.
+fn first_version(data_type: DataType) -> Vec<u8> {
+    let (table, partition) = (data_type.table(), partition(data_type));
+    let keys: ArrayRef = Arc::new(DictionaryArray::new(
+        Int32Array::from(vec![0; ROWS]),
+        Arc::new(StringArray::from(vec![partition.key.to_string()])),
+    ));
+    let columns = table.columns.iter().map(|column| cells(column, ROWS));
+    let batch =
+        RecordBatch::try_new(table.schema().clone(), std::iter::once(keys).chain(columns).collect()).unwrap();
+    let properties = WriterProperties::builder().set_created_by("mtdh version 0.1.0".to_owned()).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema().clone(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    for (name, value) in facts(&partition, ROWS).to_pairs() {
+        writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+    }
+    writer.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn objects_without_checksums_count_and_whatever_is_flipped_in_them_ends_in_an_error_or_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
+    let mut numbers = Numbers(setting("MTDH_FLIP_SEED", 1));
+    for data_type in [DataType::Trades, DataType::OptionsChain, DataType::DerivativeTicker] {
+        let (bytes, path) = (first_version(data_type), layout::partition(&partition(data_type)));
+        lake.put(&path, &bytes).await.unwrap();
+        let entry = Entry { path: path.clone(), bytes: bytes.len() as u64 };
+        let footer = lake.footer(&entry).await.unwrap();
+        assert_eq!((footer.rows as usize, footer.digest), (ROWS, None));
+        assert_eq!(footer.schema.fields(), data_type.table().schema().fields());
+        assert_eq!(lake.verify_bytes(&entry).await.unwrap(), Verified::NoChecksums);
+        let parts = parts(&bytes);
+        let subject = Subject { kind: Sort::Partition, path, bytes: bytes.clone(), parts };
+        for number in 0..setting("MTDH_FLIPS", 500) {
+            let part = match number % 3 {
+                0 | 1 => subject.parts.tail.clone(),
+                _ => subject.parts.headers[numbers.below(subject.parts.headers.len())].clone(),
+            };
+            let (at, bit) = (part.start + numbers.below(part.len()), numbers.below(8));
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            std::fs::write(folder.path().join(subject.path.as_ref()), &flipped).unwrap();
+            // Values may be others: nothing tells. It must be rows, or an error that says that it cannot be trusted.
+            see(&lake, &subject).await;
+        }
+    }
 }
