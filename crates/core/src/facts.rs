@@ -7,6 +7,14 @@ use crate::key::InstrumentKey;
 use crate::partition::{Partition, Status};
 use crate::table::{DataType, SCHEMA_VERSION};
 
+/// The footer's pair with the version of the form that everything in a lake has: objects, tables, plans, and what workers
+/// of a run tell each other.
+pub const FORMAT: &str = "mtdh.format_version";
+
+/// The newest form that this program knows. 1: version 0.1.0, which does not say so. 2: checksums ([`FORMAT`] is one of
+/// the pairs that they are in).
+pub const FORMAT_VERSION: u32 = 2;
+
 /// The facts of one partition's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

@@ -108,6 +108,6 @@ fn encode(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher.counter(ItemsCount::new(file.rows)).bench_local(|| {
         let mut writer = PartitionWriter::new(file.data_type.table(), &key, Vec::new()).unwrap();
         file.batches.iter().for_each(|batch| writer.write(batch.clone()).unwrap());
-        writer.finish(&facts).unwrap()
+        writer.finish(&facts).unwrap().out
     });
 }

@@ -13,7 +13,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{SCHEMA_VERSION, Table};
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{ParquetError, Stage};
+use mtdh_lake::{ParquetError, Sealed, Stage};
 use mtdh_source::decode::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
 use mtdh_source::gunzip::{Gunzip, GzipError, is_gzip};
 use tokio_util::sync::CancellationToken;
@@ -345,6 +345,8 @@ pub struct Converted {
     pub facts: Facts,
     /// The object.
     pub stage: Stage,
+    /// Its digest, as in its footer.
+    pub digest: String,
     /// Its rejected rows.
     pub rejects: Vec<Reject>,
     /// What the checks of rows found; null: none were asked for.
@@ -393,8 +395,8 @@ impl Making {
         let account = Account { read: tally.rows_in, stored: tally.rows_out, ..Account::default() };
         Account { rejected: rejects.len() as u64, ..account }.settle()?;
         tally.rows_rejected = rejects.len() as u64;
-        let stage = self.writer.finish(&facts).map_err(ConvertError::Write)?;
-        Ok(Converted { facts, stage, rejects, findings: self.passing.map(Passing::finish) })
+        let Sealed { out: stage, digest } = self.writer.finish(&facts).map_err(ConvertError::Write)?;
+        Ok(Converted { facts, stage, digest, rejects, findings: self.passing.map(Passing::finish) })
     }
 }
 

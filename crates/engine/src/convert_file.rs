@@ -87,7 +87,7 @@ fn convert(
         ("mtdh.rows_out", rows_out.to_string()),
         ("mtdh.rows_rejected", rejected.to_string()),
     ];
-    let unfinished = writer.finish(pairs).map_err(ConvertError::Write)?;
+    let unfinished = writer.finish(pairs).map_err(ConvertError::Write)?.out;
     unfinished.as_file().sync_all().map_err(ConvertError::Output)?;
     unfinished.persist(output).map_err(|e| ConvertError::Output(e.error))?;
     Ok(ConvertReport {

@@ -118,7 +118,7 @@ impl<W: Write + Send> Exporter<W> {
     /// When it refuses bytes.
     pub fn finish(self) -> Result<W, ExportError> {
         match self.form {
-            Form::Parquet(writer) => writer.finish([]).map_err(ExportError::Parquet),
+            Form::Parquet(writer) => Ok(writer.finish([]).map_err(ExportError::Parquet)?.out),
             Form::Csv(writer) => Ok(writer.into_inner()),
             Form::Jsonl(mut writer) => {
                 writer.finish().map_err(ExportError::Text)?;

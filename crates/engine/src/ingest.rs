@@ -428,7 +428,7 @@ impl Ingest {
 
     /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
     async fn publish(&self, converted: Converted, replaces: bool) -> Result<Available, LakeError> {
-        let Converted { facts, stage, rejects, .. } = converted;
+        let Converted { facts, stage, digest, rejects, .. } = converted;
         let partition = &facts.partition;
         if !rejects.is_empty() {
             self.lake.put(&layout::quarantine(partition), &quarantine_lines(&rejects)).await?;
@@ -440,7 +440,7 @@ impl Ingest {
         let bytes = stage.bytes();
         self.lake.publish(&path, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);
-        Ok(Available::of(&facts, bytes))
+        Ok(Available::of(&facts, bytes, Some(digest)))
     }
 }
 

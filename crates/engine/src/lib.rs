@@ -21,6 +21,7 @@ pub mod names;
 pub mod plan;
 pub mod presence;
 pub mod progress;
+pub mod proof;
 pub mod query;
 mod quiet;
 pub mod recheck;

@@ -1,7 +1,8 @@
 //! What the lake has of a day, without reading more than it must.
 //!
 //! The listing says which objects there are. Whether one holds rows its footer says; the day's report of available
-//! data saves reading the footers of objects that it knows, by path and size.
+//! data saves reading the footers of objects that it knows, by path and size. An object whose pages were once found damaged
+//! may have a good footer: the day's report of what is missing remembers it until it is fetched again.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,9 @@ use mtdh_lake::{Entry, Lake, LakeError, layout};
 
 /// Footers that are read at once.
 const CONCURRENT_FOOTERS: usize = 32;
+
+/// How the reason begins why an object is as good as missing whose bytes are not what was written.
+pub(crate) const DISTRUST: &str = "it cannot be trusted";
 
 /// What the lake has of a partition.
 #[derive(Clone, Debug)]
@@ -53,6 +57,8 @@ pub enum Trust {
     Report,
     /// Read every footer.
     Nothing,
+    /// The same, and forget which objects were found damaged: their bytes are to be read again.
+    NothingKnown,
 }
 
 /// Everything that the lake has of a day and some data types.
@@ -65,16 +71,22 @@ pub async fn presence(
     data_types: &[DataType],
     trust: Trust,
 ) -> Result<BTreeMap<Partition, Presence>, LakeError> {
-    let known = match trust {
-        Trust::Report => lake.available(day).await?,
-        Trust::Nothing => BTreeMap::new(),
+    let known = lake.available(day).await?;
+    let remembered = match trust {
+        Trust::NothingKnown => BTreeMap::new(),
+        Trust::Report | Trust::Nothing => found_damaged(lake, day, &known).await?,
     };
     let mut found = BTreeMap::new();
     let mut unknown: Vec<(Partition, Entry)> = Vec::new();
     for data_type in data_types {
         for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
             let Some(partition) = layout::parse_partition(&entry.path) else { continue };
-            match known.get(&partition).filter(|row| row.bytes == entry.bytes) {
+            if let Some(reason) = remembered.get(&partition) {
+                found.insert(partition, Presence::Unreadable { reason: reason.clone() });
+                continue;
+            }
+            let is_believed = |row: &&Available| trust == Trust::Report && row.bytes == entry.bytes;
+            match known.get(&partition).filter(is_believed) {
                 Some(row) => {
                     found.insert(partition, Presence::Answered(Box::new(row.clone())));
                 }
@@ -89,9 +101,25 @@ pub async fn presence(
         })
         .buffer_unordered(CONCURRENT_FOOTERS);
     while let Some((partition, looked)) = looked.next().await {
-        found.insert(partition, looked?);
+        let mut looked = looked?;
+        if let (Presence::Answered(available), Some(older)) = (&mut looked, known.get(&partition)) {
+            available.keep_grades(older);
+        }
+        found.insert(partition, looked);
     }
     Ok(found)
+}
+
+/// The partitions whose objects a validation found damaged, each with what is wrong. One that was fetched again since is in the
+/// report of what is available.
+async fn found_damaged(
+    lake: &Lake,
+    day: Day,
+    known: &BTreeMap<Partition, Available>,
+) -> Result<BTreeMap<Partition, String>, LakeError> {
+    let missing = lake.missing(day).await?.unwrap_or_default().into_iter();
+    let damaged = missing.filter(|m| m.reason.starts_with(DISTRUST) && !known.contains_key(&m.partition));
+    Ok(damaged.map(|m| (m.partition, m.reason)).collect())
 }
 
 /// Reads one object's footer and holds it against its path.
@@ -99,8 +127,8 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
     let unreadable = |reason: String| Ok(Presence::Unreadable { reason });
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,
-        Err(error @ (LakeError::Parquet { .. } | LakeError::Facts { .. })) => {
-            return unreadable(crate::error::chain(&error));
+        Err(error) if error.is_distrust() => {
+            return unreadable(format!("{DISTRUST}: {}", crate::error::chain(&error)));
         }
         Err(error) => return Err(error),
     };
@@ -117,5 +145,5 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
     if footer.schema.fields() != partition.data_type.table().schema().fields() {
         return unreadable("its columns are not those of its data type".to_owned());
     }
-    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes))))
+    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes, footer.digest))))
 }

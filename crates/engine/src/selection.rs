@@ -1,7 +1,7 @@
 //! Which partitions a verb is about: days and filters, the same for every verb.
 
 use mtdh_core::instrument::{DayTable, Instrument};
-use mtdh_core::key::InstrumentType;
+use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::partition::Partition;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::exchange_of_venue;
@@ -59,10 +59,7 @@ impl Selection {
 
     /// Whether an instrument is meant, before [`Selection::max_instruments`].
     pub fn takes(&self, instrument: &Instrument) -> bool {
-        let key = &instrument.key;
-        self.venues.iter().any(|v| v == key.venue())
-            && self.takes_type(key.instrument_type())
-            && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.matches(key)))
+        self.takes_key(&instrument.key)
     }
 
     /// The instruments that are meant, in the order of their keys.
@@ -73,11 +70,15 @@ impl Selection {
         taken
     }
 
+    /// Whether an instrument of this key is meant.
+    pub fn takes_key(&self, key: &InstrumentKey) -> bool {
+        self.venues.iter().any(|v| v == key.venue())
+            && self.takes_type(key.instrument_type())
+            && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.matches(key)))
+    }
+
     /// Whether a partition is meant.
     pub fn takes_partition(&self, partition: &Partition) -> bool {
-        self.venues.iter().any(|v| v == partition.key.venue())
-            && self.takes_type(partition.key.instrument_type())
-            && self.data_types.contains(&partition.data_type)
-            && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.matches(&partition.key)))
+        self.takes_key(&partition.key) && self.data_types.contains(&partition.data_type)
     }
 }

@@ -12,15 +12,16 @@ use mtdh_core::expectation::LeftOut;
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
-use mtdh_lake::reports::{Available, Missing};
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::Lake;
+use mtdh_lake::reports::Missing;
 use serde::Serialize;
 
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
 use crate::presence::{Presence, Trust, presence};
+use crate::proof::{Proof, read_sample, verify_bytes};
 use crate::recheck::Recheck;
 use crate::selection::Selection;
 use crate::verdict::Verdict;
@@ -30,10 +31,17 @@ use crate::verdict::Verdict;
 pub enum Depth {
     /// The listing, and the footers that the day's report does not know.
     Listing,
-    /// Every footer, and every row of a share of the objects (0 to 1), the same ones each time.
+    /// Every footer, and every row of a share of the objects (0 to 1).
     Deep {
         /// The share.
         sample: f64,
+        /// The day on which is looked, UTC: it decides which objects the share is.
+        today: Day,
+    },
+    /// Every byte of every object, without decoding it.
+    Bytes {
+        /// The day on which is looked, UTC.
+        today: Day,
     },
 }
 
@@ -72,6 +80,8 @@ pub struct ValidationReport {
     pub verdict: Verdict,
     /// Partitions whose rows were all read.
     pub read_whole: usize,
+    /// What is known of the objects' bytes.
+    pub proof: Proof,
     /// Totals over all lines.
     pub totals: Counts,
     /// What the vendor has now of the files behind it; null when that was not asked for.
@@ -198,11 +208,22 @@ pub async fn validate(
             report.days_without_instruments.push(day.to_string());
             continue;
         };
-        let trust = if depth == Depth::Listing { Trust::Report } else { Trust::Nothing };
+        let trust = match depth {
+            Depth::Listing => Trust::Report,
+            Depth::Deep { .. } => Trust::Nothing,
+            Depth::Bytes { .. } => Trust::NothingKnown,
+        };
         let mut there = presence(lake, day, &selection.data_types, trust).await?;
-        if let Depth::Deep { sample } = depth {
-            report.read_whole += read_sample(lake, selection, &mut there, sample).await?;
+        match depth {
+            Depth::Listing => {}
+            Depth::Deep { sample, today } => {
+                report.read_whole += read_sample(lake, selection, &mut there, sample, today).await?;
+            }
+            Depth::Bytes { today } => {
+                verify_bytes(lake, selection, day, &mut there, today, &mut report.proof).await?;
+            }
         }
+        report.proof.note(selection, &there);
         let expectation = expectation::of_day(selection, &table, &there, day);
         report.take(day, &expectation, &table, selection);
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
@@ -267,71 +288,4 @@ async fn write_reports(
     })
     .await?;
     Ok(())
-}
-
-/// Reads every row of a share of the objects that are meant, and marks those that cannot be read or hold other rows
-/// than their footers say. Which ones is decided by their names, so that the same share is read again next time; it is one
-/// at least.
-async fn read_sample(
-    lake: &Lake,
-    selection: &Selection,
-    there: &mut BTreeMap<Partition, Presence>,
-    sample: f64,
-) -> Result<usize, EngineError> {
-    let is_meant = |(partition, presence): &(&Partition, &Presence)| {
-        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
-    };
-    let meant = || there.iter().filter(is_meant).map(|(partition, _)| partition);
-    let mut sampled: BTreeSet<Partition> = meant().filter(|p| is_sampled(p, sample)).cloned().collect();
-    if sampled.is_empty() && sample > 0.0 {
-        // A share of few objects may be none of them; a proof that reads nothing is none.
-        sampled.extend(meant().min_by_key(|partition| step(partition)).cloned());
-    }
-    let mut read = 0;
-    for (partition, presence) in there.iter_mut() {
-        let Presence::Answered(available) = presence else { continue };
-        if !sampled.contains(partition) {
-            continue;
-        }
-        read += 1;
-        if let Some(reason) = read_whole(lake, partition, available).await? {
-            *presence = Presence::Unreadable { reason };
-        }
-    }
-    Ok(read)
-}
-
-/// The steps into which objects fall by their names.
-const STEPS: u32 = 10_000;
-
-fn step(partition: &Partition) -> u32 {
-    mtdh_core::partition::stable_index(&partition.to_string(), STEPS)
-}
-
-fn is_sampled(partition: &Partition, sample: f64) -> bool {
-    f64::from(step(partition)) < sample * f64::from(STEPS)
-}
-
-/// What is wrong with an object's rows, if anything.
-async fn read_whole(
-    lake: &Lake,
-    partition: &Partition,
-    available: &Available,
-) -> Result<Option<String>, LakeError> {
-    let entry = Entry { path: layout::partition(partition), bytes: available.bytes };
-    let mut rows = 0_u64;
-    let outcome = lake
-        .read_slice(&entry, i64::MIN..i64::MAX, &Default::default(), |batch| {
-            rows += batch.num_rows() as u64;
-            Ok::<(), LakeError>(())
-        })
-        .await;
-    match outcome {
-        Ok(()) if rows == available.tally.rows_out => Ok(None),
-        Ok(()) => {
-            Ok(Some(format!("its footer counts {} rows, {rows} can be read", available.tally.rows_out)))
-        }
-        Err(error @ LakeError::Parquet { .. }) => Ok(Some(chain(&error))),
-        Err(error) => Err(error),
-    }
 }

@@ -47,6 +47,7 @@ impl Verdict {
             || !report.venues_without_expectation.is_empty()
             || !report.names.alive_and_missing.is_empty()
             || report.failed_files > 0
+            || !report.proof.damaged.is_empty()
             || !report.recheck.as_ref().is_none_or(Recheck::is_clean);
         match () {
             () if report.needs_acceptance || !report.names.never_existed.is_empty() => Verdict::NeedsDecision,

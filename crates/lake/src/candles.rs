@@ -11,12 +11,12 @@ use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use mtdh_core::candle::{COLUMNS, Candle, CandleFacts, Get, Timeframe};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::{INSTRUMENT_KEY, word_type};
-use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
+use crate::file_writer::FileWriter;
+use crate::seal::Sealed;
 use crate::write::base_properties;
 
 /// The schema of a candle table: `instrument_key`, `timeframe`, then the columns of a candle.
@@ -43,7 +43,7 @@ const BATCH_ROWS: usize = 512;
 
 /// Writes the candles of one object.
 pub struct CandleWriter<W: Write + Send> {
-    writer: ArrowWriter<W>,
+    writer: FileWriter<W>,
     words: [ArrayRef; 2],
     waiting: Vec<Candle>,
     rows: u64,
@@ -57,7 +57,7 @@ impl<W: Write + Send> CandleWriter<W> {
     pub fn new(key: &InstrumentKey, timeframe: Timeframe, out: W) -> Result<CandleWriter<W>, ParquetError> {
         let word = |text: String| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
         Ok(CandleWriter {
-            writer: ArrowWriter::try_new(out, schema().clone(), Some(properties()))?,
+            writer: FileWriter::new(schema().clone(), properties(), out)?,
             words: [word(key.to_string()), word(timeframe.to_string())],
             waiting: Vec::new(),
             rows: 0,
@@ -89,16 +89,13 @@ impl<W: Write + Send> CandleWriter<W> {
         self.writer.write(&RecordBatch::try_new(schema().clone(), arrays)?)
     }
 
-    /// Ends the object with the facts that its footer tells. Returns what was written to.
+    /// Ends the object with the facts that its footer tells. Returns what was written to, and its digest.
     ///
     /// # Errors
     /// When `out` refuses bytes.
-    pub fn finish(mut self, facts: &CandleFacts) -> Result<W, ParquetError> {
+    pub fn finish(mut self, facts: &CandleFacts) -> Result<Sealed<W>, ParquetError> {
         self.encode()?;
-        for (name, value) in facts.to_pairs() {
-            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
-        }
-        self.writer.into_inner()
+        self.writer.finish(facts.to_pairs().into_iter().map(|(name, value)| (name.to_owned(), value)))
     }
 }
 

@@ -10,14 +10,14 @@ pub(crate) mod words;
 
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder};
 use parquet::file::statistics::Statistics;
-use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
+
+use crate::seal::page::{PageKind, header};
 
 /// Rows of a page: as many as the general writer puts into one.
 const PAGE_ROWS: usize = 20 * 1024;
@@ -39,7 +39,7 @@ impl PageCompressor {
 
 /// The pages of one chunk.
 struct Pages<'a> {
-    sink: TrackedWrite<Vec<u8>>,
+    bytes: Vec<u8>,
     compressor: Option<&'a mut PageCompressor>,
     offsets: OffsetIndexBuilder,
     rows: usize,
@@ -52,7 +52,7 @@ struct Pages<'a> {
 impl<'a> Pages<'a> {
     fn new(compressor: Option<&'a mut PageCompressor>) -> Pages<'a> {
         Pages {
-            sink: TrackedWrite::new(Vec::new()),
+            bytes: Vec::new(),
             compressor,
             offsets: OffsetIndexBuilder::new(),
             rows: 0,
@@ -62,46 +62,38 @@ impl<'a> Pages<'a> {
         }
     }
 
-    fn compressed(&mut self, buffer: Vec<u8>) -> Result<Bytes, ParquetError> {
-        Ok(match &mut self.compressor {
-            Some(compressor) => compressor.0.compress(&buffer)?.into(),
-            None => buffer.into(),
-        })
+    /// Appends a page with its header. Returns the bytes of both.
+    fn push(&mut self, kind: &PageKind, values: usize, body: Vec<u8>) -> Result<usize, ParquetError> {
+        let plain = body.len();
+        let stored = match &mut self.compressor {
+            Some(compressor) => compressor.0.compress(&body)?,
+            None => body,
+        };
+        let header = header(kind, values, plain, &stored);
+        self.plain_bytes += (header.len() + plain) as i64;
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(&stored);
+        Ok(header.len() + stored.len())
     }
 
     fn push_dictionary(&mut self, values: Vec<u8>, count: usize) -> Result<(), ParquetError> {
-        let plain = values.len();
-        let (buf, num_values) = (self.compressed(values)?, count as u32);
-        let page = Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false };
-        let written =
-            SerializedPageWriter::new(&mut self.sink).write_page(CompressedPage::new(page, plain))?;
-        self.dictionary_bytes = Some(written.bytes_written as i64);
-        self.plain_bytes += (written.bytes_written as usize - written.compressed_size + plain) as i64;
+        let bytes = self.push(&PageKind::Dictionary, count, values)?;
+        self.dictionary_bytes = Some(bytes as i64);
         Ok(())
     }
 
     fn push_data(&mut self, body: Vec<u8>, rows: usize, encoding: Encoding) -> Result<(), ParquetError> {
-        let plain = body.len();
         self.encoding = encoding;
-        let page = Page::DataPage {
-            buf: self.compressed(body)?,
-            num_values: rows as u32,
-            encoding,
-            def_level_encoding: Encoding::RLE,
-            rep_level_encoding: Encoding::RLE,
-            statistics: None,
-        };
-        let written =
-            SerializedPageWriter::new(&mut self.sink).write_page(CompressedPage::new(page, plain))?;
-        self.offsets.append_offset_and_size(written.offset as i64, written.bytes_written as i32);
+        let start = self.bytes.len();
+        let bytes = self.push(&PageKind::Data(encoding), rows, body)?;
+        self.offsets.append_offset_and_size(start as i64, bytes as i32);
         self.offsets.append_row_count(rows as i64);
         self.rows += rows;
-        self.plain_bytes += (written.bytes_written as usize - written.compressed_size + plain) as i64;
         Ok(())
     }
 
     fn finish(self, column: ColumnDescPtr, statistics: Statistics) -> Result<Finished, ParquetError> {
-        let bytes = Bytes::from(self.sink.into_inner()?);
+        let bytes = Bytes::from(self.bytes);
         let (encodings, first) = match self.dictionary_bytes {
             Some(first) => (vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY], first),
             None => (vec![self.encoding, Encoding::RLE], 0),

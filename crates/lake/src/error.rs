@@ -116,6 +116,24 @@ pub enum LakeError {
         #[source]
         source: ParquetError,
     },
+    /// A newer version of the program made the object.
+    #[error(
+        "{path} has version {found} of its form, which this program does not know; update mtdh, nothing was changed"
+    )]
+    Newer {
+        /// The object.
+        path: String,
+        /// Its version.
+        found: u32,
+    },
+    /// Another version of the program works on the same run.
+    #[error("mtdh {found} wrote {path}, and this is mtdh {}: one run is for one version", env!("CARGO_PKG_VERSION"))]
+    OtherProgram {
+        /// The object.
+        path: String,
+        /// The other version.
+        found: String,
+    },
     /// The object's footer does not say what a partition's must.
     #[error("{path} does not describe itself as a partition must")]
     Facts {
@@ -155,8 +173,14 @@ impl LakeError {
             }
             LakeError::NoBucket { .. } | LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => true,
             LakeError::Store { source, .. } => is_refusal(source),
+            LakeError::Newer { .. } | LakeError::OtherProgram { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the object cannot be trusted: it is damaged, or none of mtdh's. It is as good as missing.
+    pub fn is_distrust(&self) -> bool {
+        matches!(self, LakeError::Parquet { .. } | LakeError::Facts { .. } | LakeError::WrongTable { .. })
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::error::LakeError;
 use crate::layout;
+use crate::read::failure;
 use crate::small_table::{Cells, Columns, from_parquet_with, to_parquet, to_parquet_with};
 use crate::store::Lake;
 
@@ -139,11 +140,11 @@ impl Lake {
         self.read(&path).await?.map(|bytes| parse(bytes, &path)).transpose()
     }
 
-    /// Changes the day's table: `change` gets it (an empty one when there is none) and changes it in place. Nobody
-    /// else's change is lost in between.
+    /// Changes the day's table: `change` gets it (an empty one when there is none, or none that can be read) and changes it
+    /// in place. Nobody else's change is lost in between.
     ///
     /// # Errors
-    /// When the store fails, the object is not such a table, or two rows of the new one have one key.
+    /// When the store fails, a newer version of the program made the table, or two rows of the new one have one key.
     pub async fn update_instruments(
         &self,
         day: Day,
@@ -151,7 +152,14 @@ impl Lake {
     ) -> Result<(), LakeError> {
         let path = layout::instruments(day);
         self.update(&path, |old| {
-            let mut table = old.map(|bytes| parse(bytes.clone(), &path)).transpose()?.unwrap_or_default();
+            let mut table = match old.map(|bytes| parse(bytes.clone(), &path)).transpose() {
+                // Whoever only needs the table has failed before: this is `mtdh instruments`, which makes it anew.
+                Err(error) if error.is_distrust() => {
+                    tracing::warn!(%path, %error, "the table is made anew; rows of other venues are gone until they are asked for");
+                    DayTable::default()
+                }
+                old => old?.unwrap_or_default(),
+            };
             change(&mut table);
             let rows = &mut table.instruments;
             rows.sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.raw_symbol.cmp(&b.raw_symbol)));
@@ -196,9 +204,11 @@ impl Lake {
 }
 
 fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<DayTable, LakeError> {
-    let (table, facts) =
-        from_parquet_with(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
     let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
+    let (table, facts) = match from_parquet_with(bytes).map_err(|source| failure(path, source)) {
+        Err(LakeError::Parquet { source, .. }) => return Err(wrong(source.to_string())),
+        read => read?,
+    };
     let venues =
         facts.get(VENUES).map(|text| notes_of(text).ok_or_else(|| format!("its `{VENUES}` cannot be read")));
     Ok(DayTable {

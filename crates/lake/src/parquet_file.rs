@@ -8,15 +8,23 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::ChunkReader;
 
 use crate::error::LakeError;
+use crate::read::failure;
+use crate::reader::border::caught;
+use crate::reader::whole::column_range;
+use crate::reader::{Opened, Opening, open};
+use crate::seal::pages::Pages;
 
 /// Rows of a batch: so few that they stay near the processor.
 const BATCH_ROWS: usize = 8_192;
+
+/// Bytes at the end of a file that are read first.
+const END_BYTES: u64 = 64 << 10;
 
 /// A Parquet file.
 #[derive(Debug)]
@@ -25,6 +33,7 @@ pub struct ParquetFile {
     bytes: u64,
     metadata: Arc<ParquetMetaData>,
     arrow: ArrowReaderMetadata,
+    pages: Pages,
 }
 
 impl ParquetFile {
@@ -36,9 +45,10 @@ impl ParquetFile {
         let disk = |source| LakeError::Disk { path: path.to_owned(), source };
         let file = File::open(path).map_err(disk)?;
         let bytes = file.metadata().map_err(disk)?.len();
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
-        let arrow = ArrowReaderMetadata::load(&file, options).map_err(|source| failure(path, source))?;
-        Ok(ParquetFile { path: path.to_owned(), bytes, metadata: arrow.metadata().clone(), arrow })
+        let wrong = |source| parquet(path, source);
+        let opened = open_end(&file, bytes).map_err(wrong)?;
+        let (pages, arrow) = (opened.pages().map_err(wrong)?, opened.table_columns().map_err(wrong)?);
+        Ok(ParquetFile { path: path.to_owned(), bytes, metadata: opened.metadata, arrow, pages })
     }
 
     /// Where it is.
@@ -89,20 +99,50 @@ impl ParquetFile {
     ) -> Result<(), E> {
         let file =
             File::open(&self.path).map_err(|source| LakeError::Disk { path: self.path.clone(), source })?;
+        let wrong = |source| parquet(&self.path, source);
         let schema = self.metadata.file_metadata().schema_descr();
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.arrow.clone())
-            .with_projection(ProjectionMask::columns(schema, columns.iter().copied()))
-            .with_row_groups(row_groups.collect())
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|source| failure(&self.path, source))?;
-        for batch in reader {
-            take(batch.map_err(|source| failure(&self.path, source.into()))?)?;
+        let projection = ProjectionMask::columns(schema, columns.iter().copied());
+        for group in &self.metadata.row_groups()[row_groups.clone()] {
+            for (place, column) in group.columns().iter().enumerate() {
+                if projection.leaf_included(place) {
+                    let range = column_range(column).map_err(wrong)?;
+                    let pages = read_range(&file, self.bytes, range.clone()).map_err(wrong)?;
+                    self.pages.verify(range.start, &pages).map_err(wrong)?;
+                }
+            }
+        }
+        let build = || {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.arrow.clone());
+            let builder = builder.with_projection(projection).with_row_groups(row_groups.collect());
+            builder.with_batch_size(BATCH_ROWS).build()
+        };
+        let mut reader = caught(build).map_err(wrong)?;
+        let mut next = || caught(|| reader.next().transpose().map_err(ParquetError::from)).map_err(wrong);
+        while let Some(batch) = next()? {
+            take(batch)?;
         }
         Ok(())
     }
 }
 
-fn failure(path: &Path, source: parquet::errors::ParquetError) -> LakeError {
-    LakeError::Parquet { path: path.display().to_string(), source }
+fn open_end(file: &File, bytes: u64) -> Result<Opened, ParquetError> {
+    let mut from = bytes.saturating_sub(END_BYTES);
+    loop {
+        match open(&read_range(file, bytes, from..bytes)?, bytes)? {
+            Opening::Done(opened) => return Ok(*opened),
+            Opening::Needs(needed) => from = needed,
+        }
+    }
+}
+
+/// Bytes of a file that has so many: no room is made for others.
+fn read_range(file: &File, bytes: u64, range: Range<u64>) -> Result<bytes::Bytes, ParquetError> {
+    if range.start > range.end || range.end > bytes {
+        return Err(ParquetError::EOF(format!("{range:?} lies beyond its {bytes} bytes")));
+    }
+    file.get_bytes(range.start, (range.end - range.start) as usize)
+}
+
+fn parquet(path: &Path, source: ParquetError) -> LakeError {
+    failure(&object_store::path::Path::from(path.display().to_string()), source)
 }

@@ -7,6 +7,7 @@ use mtdh_core::partition::Partition;
 
 use crate::error::LakeError;
 use crate::layout;
+use crate::read::failure;
 use crate::small_table::{Cells, Columns, from_parquet_with, to_parquet_with};
 use crate::store::{Existing, Lake};
 
@@ -71,8 +72,7 @@ impl Lake {
     pub async fn plan(&self, run_id: &str) -> Result<Option<PlanTable>, LakeError> {
         let path = layout::plan(run_id);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
-        let parquet = |source| LakeError::Parquet { path: path.to_string(), source };
-        let (table, facts) = from_parquet_with(bytes).map_err(parquet)?;
+        let (table, facts) = from_parquet_with(bytes).map_err(|source| failure(&path, source))?;
         let rows = rows(&Cells::of(&table), table.num_rows());
         let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
         Ok(Some(PlanTable { facts, rows: rows.map_err(wrong)? }))

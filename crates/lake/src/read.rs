@@ -1,29 +1,34 @@
 //! Reading objects: by ranges, in few requests; what their footers say. Their rows are `rows`' business.
 
 mod rows;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mtdh_core::candle::CandleFacts;
-use mtdh_core::facts::Facts;
+use mtdh_core::facts::{Facts, FactsError};
 use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::LakeError;
+use crate::reader::{Newer, Opened, Opening, open};
+use crate::seal::is_ours;
+use crate::seal::pages::Pages;
 use crate::store::{Entry, Lake};
 
 pub use rows::Batches;
+pub use verify::Verified;
 
 /// Bytes at the end of an object that are read first: the footer and page index of most partitions.
 const TAIL_BYTES: u64 = 64 << 10;
@@ -66,9 +71,30 @@ struct ObjectReader {
     cost: Arc<ReadCost>,
     /// The object's end, once it was read.
     tail: Option<(u64, Bytes)>,
+    /// What must hold of its pages, once its footer was read.
+    pages: Option<Arc<Pages>>,
 }
 
 impl ObjectReader {
+    /// Reads and verifies the object's footer, once.
+    async fn open(&mut self) -> Result<Opened, ParquetError> {
+        let mut from = self.bytes.saturating_sub(TAIL_BYTES);
+        loop {
+            let (start, end) = match &self.tail {
+                Some((start, end)) if *start <= from => (*start, end.clone()),
+                _ => (from, self.fetch(from..self.bytes).await?),
+            };
+            self.tail = Some((start, end.clone()));
+            match open(&end, self.bytes)? {
+                Opening::Done(opened) => {
+                    self.pages = Some(Arc::new(opened.pages()?));
+                    return Ok(*opened);
+                }
+                Opening::Needs(needed) => from = needed,
+            }
+        }
+    }
+
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
         // An object that names a place beyond its end is damaged.
         if range.start > range.end || range.end > self.bytes {
@@ -78,6 +104,9 @@ impl ObjectReader {
             return Ok(tail.slice((range.start - start) as usize..(range.end - start) as usize));
         }
         let wanted = range.end - range.start;
+        if wanted == 0 {
+            return Ok(Bytes::new());
+        }
         let bytes = self.store.get_range(&self.path, range).await.map_err(external)?;
         self.cost.add(&bytes);
         if bytes.len() as u64 != wanted {
@@ -111,29 +140,28 @@ fn external(error: StoreError) -> ParquetError {
 }
 
 /// What a failed read means: the store's failure where it was one, else an object that is no Parquet file.
-fn failure(path: &Path, error: ParquetError) -> LakeError {
+pub(crate) fn failure(path: &Path, error: ParquetError) -> LakeError {
     let path = path.to_string();
     match error {
-        ParquetError::External(cause) => match cause.downcast::<StoreError>() {
-            Ok(source) => LakeError::Store { path, source: *source },
-            Err(cause) => LakeError::Parquet { path, source: ParquetError::External(cause) },
-        },
+        ParquetError::External(cause) => {
+            if let Some(Newer(found)) = cause.downcast_ref() {
+                return LakeError::Newer { path, found: *found };
+            }
+            match cause.downcast::<StoreError>() {
+                Ok(source) => LakeError::Store { path, source: *source },
+                Err(cause) => LakeError::Parquet { path, source: ParquetError::External(cause) },
+            }
+        }
         source => LakeError::Parquet { path, source },
     }
 }
 
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        async move {
-            let bytes = self.fetch(range.clone()).await?;
-            if range.end == self.bytes && self.tail.is_none() {
-                self.tail = Some((range.start, bytes.clone()));
-            }
-            Ok(bytes)
-        }
-        .boxed()
+        async move { self.fetch(range).await }.boxed()
     }
 
+    /// Gives pages, and verifies them first.
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
@@ -145,9 +173,11 @@ impl AsyncFileReader for ObjectReader {
             let cut = |range: &Range<u64>| {
                 let at = joined.partition_point(|whole| whole.end < range.end);
                 let start = joined[at].start;
-                fetched[at].slice((range.start - start) as usize..(range.end - start) as usize)
+                let bytes = fetched[at].slice((range.start - start) as usize..(range.end - start) as usize);
+                self.pages.as_ref().map_or(Ok(()), |pages| pages.verify(range.start, &bytes))?;
+                Ok(bytes)
             };
-            Ok(ranges.iter().map(cut).collect())
+            ranges.iter().map(cut).collect()
         }
         .boxed()
     }
@@ -156,14 +186,7 @@ impl AsyncFileReader for ObjectReader {
         &'a mut self,
         _options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        async move {
-            let bytes = self.bytes;
-            let reader = ParquetMetaDataReader::new()
-                .with_page_index_policy(PageIndexPolicy::Optional)
-                .with_prefetch_hint(Some(bytes.min(TAIL_BYTES) as usize));
-            Ok(Arc::new(reader.load_and_finish(self, bytes).await?))
-        }
-        .boxed()
+        async move { Ok(self.open().await?.metadata) }.boxed()
     }
 }
 
@@ -176,13 +199,16 @@ pub struct Footer {
     pub rows: u64,
     /// Columns and their Arrow types.
     pub schema: SchemaRef,
+    /// BLAKE3 of the object's bytes before its page indexes and footer, lower-case hexadecimal: two copies that have the same
+    /// hold the same rows. Null: version 0.1.0 wrote the object, without checksums.
+    pub digest: Option<String>,
 }
 
 impl Lake {
     fn reader(&self, entry: &Entry, cost: &Arc<ReadCost>) -> Result<ObjectReader, LakeError> {
         let store = self.reading_store()?.ok_or_else(|| LakeError::NoFolder(self.url().into()))?;
         let (path, cost) = (self.full(&entry.path), cost.clone());
-        Ok(ObjectReader { store, path, bytes: entry.bytes, cost, tail: None })
+        Ok(ObjectReader { store, path, bytes: entry.bytes, cost, tail: None, pages: None })
     }
 
     /// A partition's object, when it is there.
@@ -215,7 +241,7 @@ impl Lake {
         };
         cost.add(&tail);
         let tail = Some((end.saturating_sub(tail.len() as u64), tail));
-        Ok(Some(ObjectReader { store, path: full, bytes: end, cost: cost.clone(), tail }))
+        Ok(Some(ObjectReader { store, path: full, bytes: end, cost: cost.clone(), tail, pages: None }))
     }
 
     /// Reads an object's footer: one request for most.
@@ -223,17 +249,13 @@ impl Lake {
     /// # Errors
     /// When the store fails, the object is no Parquet file, or its footer is not that of a partition.
     pub async fn footer(&self, entry: &Entry) -> Result<Footer, LakeError> {
-        let mut reader = self.reader(entry, &Arc::default())?;
         let parquet = |error| failure(&entry.path, error);
-        let metadata = reader.get_metadata(None).await.map_err(parquet)?;
-        let arrow =
-            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-        let facts = Facts::from_pairs(pairs(&metadata))
-            .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })?;
-        // The reader repeats the footer's pairs at the schema; they are facts, not columns.
-        let schema = Arc::new(Schema::new(arrow.schema().fields().clone()));
-        let rows = metadata.file_metadata().num_rows().max(0) as u64;
-        Ok(Footer { facts, rows, schema })
+        let opened = self.reader(entry, &Arc::default())?.open().await.map_err(parquet)?;
+        let schema = opened.table_columns().map_err(parquet)?.schema().clone();
+        let facts = Facts::from_pairs(pairs(&opened.metadata))
+            .map_err(|source| facts_failure(&entry.path, &opened, source))?;
+        let rows = opened.metadata.file_metadata().num_rows().max(0) as u64;
+        Ok(Footer { facts, rows, schema, digest: opened.digest() })
     }
 
     /// The key-value pairs and the columns of any Parquet file's footer, also of one that mtdh did not write.
@@ -242,11 +264,10 @@ impl Lake {
     /// When the store fails, or the object is no Parquet file.
     pub async fn pairs(&self, entry: &Entry) -> Result<(BTreeMap<String, String>, SchemaRef), LakeError> {
         let parquet = |error| failure(&entry.path, error);
-        let metadata = self.reader(entry, &Arc::default())?.get_metadata(None).await.map_err(parquet)?;
-        let arrow =
-            ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new()).map_err(parquet)?;
-        let pairs = pairs(&metadata).map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok((pairs.collect(), arrow.schema().clone()))
+        let opened = self.reader(entry, &Arc::default())?.open().await.map_err(parquet)?;
+        let schema = opened.table_columns().map_err(parquet)?.schema().clone();
+        let pairs = pairs(&opened.metadata).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok((pairs.collect(), schema))
     }
 
     /// Reads the footer of an object of candles.
@@ -254,10 +275,10 @@ impl Lake {
     /// # Errors
     /// When the store fails, the object is no Parquet file, or its footer is not that of candles.
     pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFacts, LakeError> {
-        let mut reader = self.reader(entry, &Arc::default())?;
-        let metadata = reader.get_metadata(None).await.map_err(|error| failure(&entry.path, error))?;
-        CandleFacts::from_pairs(pairs(&metadata))
-            .map_err(|source| LakeError::Facts { path: entry.path.to_string(), source })
+        let opened = self.reader(entry, &Arc::default())?.open().await;
+        let opened = opened.map_err(|error| failure(&entry.path, error))?;
+        CandleFacts::from_pairs(pairs(&opened.metadata))
+            .map_err(|source| facts_failure(&entry.path, &opened, source))
     }
 }
 
@@ -273,6 +294,18 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
     let path = Path::parse(name.to_string_lossy()).map_err(|_| missing())?;
     let entry = lake.entry(&path).await?.ok_or_else(missing)?;
     Ok((lake, entry))
+}
+
+/// What it means that a footer's pairs are none of ours. Version 0.1.0 wrote no later version than its own: there it is a damage.
+fn facts_failure(path: &Path, opened: &Opened, source: FactsError) -> LakeError {
+    let path = path.to_string();
+    let program = opened.metadata.file_metadata().created_by().unwrap_or_default();
+    match source {
+        FactsError::Newer(found) if opened.seal.is_some() || !is_ours(program.as_bytes()) => {
+            LakeError::Newer { path, found }
+        }
+        source => LakeError::Facts { path, source },
+    }
 }
 
 /// The footer's pairs.

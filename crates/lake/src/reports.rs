@@ -14,6 +14,7 @@ use object_store::path::Path;
 
 use crate::error::LakeError;
 use crate::layout;
+use crate::read::failure;
 use crate::small_table::{Cells, Columns, from_parquet, to_parquet};
 use crate::store::Lake;
 
@@ -36,6 +37,10 @@ pub struct Available {
     pub source_sha256: Option<String>,
     /// The vendor's entity tag, as in the footer.
     pub source_etag: Option<String>,
+    /// BLAKE3 of the object's data part, as in the footer; null: version 0.1.0 wrote the object, without checksums.
+    pub digest: Option<String>,
+    /// The last day on which every byte of the object was found to be what was written; null: never yet.
+    pub proved_on: Option<Day>,
     /// The partition's grade by the last `mtdh check all`; null: not checked since the object came.
     pub grade: Option<Grade>,
     /// The grade of the instrument's whole day by the same check; null: as `grade`.
@@ -43,8 +48,8 @@ pub struct Available {
 }
 
 impl Available {
-    /// The line of an object from its facts.
-    pub fn of(facts: &Facts, bytes: u64) -> Available {
+    /// The line of an object from its facts and the digest that its footer tells.
+    pub fn of(facts: &Facts, bytes: u64, digest: Option<String>) -> Available {
         Available {
             partition: facts.partition.clone(),
             status: facts.status,
@@ -54,15 +59,20 @@ impl Available {
             source: facts.origin.path.clone(),
             source_sha256: facts.origin.sha256.clone(),
             source_etag: facts.origin.etag.clone(),
+            digest,
+            proved_on: None,
             grade: None,
             day_grade: None,
         }
     }
 
-    /// Takes the grades of an older line of the same partition, if it is of the same object.
+    /// Takes the grades and the last proof of an older line of the same partition, if it is of the same object.
     pub fn keep_grades(&mut self, older: &Available) {
-        if self.bytes == older.bytes && self.source_sha256 == older.source_sha256 {
+        if (self.bytes, &self.source_sha256, &self.digest)
+            == (older.bytes, &older.source_sha256, &older.digest)
+        {
             (self.grade, self.day_grade) = (older.grade, older.day_grade);
+            self.proved_on = self.proved_on.max(older.proved_on);
         }
     }
 }
@@ -101,6 +111,8 @@ fn available_table(rows: &[Available]) -> RecordBatch {
     columns.text("source", all().map(|r| r.source.as_str()));
     columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
     columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
+    columns.maybe_text("data_blake3", all().map(|r| r.digest.as_deref()));
+    columns.maybe_text("proved_on", all().map(|r| r.proved_on.map(|day| day.to_string())));
     columns.maybe_text("grade", all().map(|r| r.grade.map(Grade::name)));
     columns.maybe_text("day_grade", all().map(|r| r.day_grade.map(Grade::name)));
     columns.maybe_count("schema_version", all().map(|_| Some(u64::from(SCHEMA_VERSION))));
@@ -134,6 +146,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
         (count("bytes")?, count("inexact_numbers")?, count("arrival_regressions")?);
     let (first, last) = (cells.time("timestamp_min")?, cells.time("timestamp_max")?);
     let (first_local, last_local) = (cells.time("local_timestamp_min")?, cells.time("local_timestamp_max")?);
+    let (digest, proved_on) = (cells.added_text("data_blake3")?, cells.added_text("proved_on")?);
     let (grade, day_grade) = (cells.added_text("grade")?, cells.added_text("day_grade")?);
     let read = |(row, partition)| {
         Ok(Available {
@@ -155,6 +168,8 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
             source: source(row).ok_or_else(|| format!("row {row} has no source"))?.to_owned(),
             source_sha256: sha256(row).map(str::to_owned),
             source_etag: etag(row).map(str::to_owned),
+            digest: digest(row).map(str::to_owned),
+            proved_on: proved_on(row).and_then(|day| day.parse().ok()),
             grade: grade(row).and_then(Grade::from_name),
             day_grade: day_grade(row).and_then(Grade::from_name),
         })
@@ -183,7 +198,7 @@ fn missing_rows(table: &RecordBatch) -> Result<Vec<Missing>, String> {
 }
 
 fn table(bytes: Bytes, path: &Path) -> Result<RecordBatch, LakeError> {
-    from_parquet(bytes).map_err(|source| LakeError::Parquet { path: path.to_string(), source })
+    from_parquet(bytes).map_err(|source| failure(path, source))
 }
 
 fn wrong(path: &Path) -> impl Fn(String) -> LakeError + '_ {
@@ -192,6 +207,21 @@ fn wrong(path: &Path) -> impl Fn(String) -> LakeError + '_ {
 
 fn bytes_of(table: &RecordBatch, path: &Path) -> Result<Bytes, LakeError> {
     to_parquet(table).map_err(|source| LakeError::Parquet { path: path.to_string(), source })
+}
+
+/// A report that cannot be trusted counts as none: it is made from the objects and can be made again.
+///
+/// # Errors
+/// As `read`, when it failed for another reason.
+fn readable<T>(path: &Path, read: impl FnOnce() -> Result<T, LakeError>) -> Result<Option<T>, LakeError> {
+    match read() {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error) if error.is_distrust() => {
+            tracing::warn!(%path, %error, "the report is made again");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Lake {
@@ -203,12 +233,9 @@ impl Lake {
     pub async fn available(&self, day: Day) -> Result<BTreeMap<Partition, Available>, LakeError> {
         let path = layout::available_report(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(BTreeMap::new()) };
-        match table(bytes, &path).and_then(|t| available_rows(&t).map_err(wrong(&path))) {
-            Ok(rows) => Ok(rows.into_iter().map(|row| (row.partition.clone(), row)).collect()),
-            Err(error) => {
-                tracing::warn!(%error, "reading footers instead of the report");
-                Ok(BTreeMap::new())
-            }
+        match readable(&path, || available_rows(&table(bytes, &path)?).map_err(wrong(&path)))? {
+            Some(rows) => Ok(rows.into_iter().map(|row| (row.partition.clone(), row)).collect()),
+            None => Ok(BTreeMap::new()),
         }
     }
 
@@ -223,8 +250,10 @@ impl Lake {
     ) -> Result<(), LakeError> {
         let path = layout::available_report(day);
         self.update(&path, |old| {
-            let read = |bytes: &Bytes| table(bytes.clone(), &path).ok().and_then(|t| available_rows(&t).ok());
-            let rows = old.and_then(read).unwrap_or_default();
+            let read = |bytes: &Bytes| {
+                readable(&path, || available_rows(&table(bytes.clone(), &path)?).map_err(wrong(&path)))
+            };
+            let rows = old.map(read).transpose()?.flatten().unwrap_or_default();
             let mut rows = rows.into_iter().map(|row| (row.partition.clone(), row)).collect();
             change(&mut rows);
             bytes_of(&available_table(&rows.into_values().collect::<Vec<_>>()), &path)
@@ -232,21 +261,21 @@ impl Lake {
         .await
     }
 
-    /// What the day's report says is missing; nothing when there is no report.
+    /// What the day's report says is missing; nothing when there is no report, or none that can be read.
     ///
     /// # Errors
-    /// When the store fails, or the object is not such a table.
+    /// When the store fails, or a newer version of the program made the report.
     pub async fn missing(&self, day: Day) -> Result<Option<Vec<Missing>>, LakeError> {
         let path = layout::missing_report(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
-        missing_rows(&table(bytes, &path)?).map(Some).map_err(wrong(&path))
+        readable(&path, || missing_rows(&table(bytes, &path)?).map_err(wrong(&path)))
     }
 
     /// Writes the day's report of what is missing, also when nothing is. Rows of partitions that `speaks_of` does not
-    /// hold stay as they are.
+    /// hold stay as they are, as far as they can be read.
     ///
     /// # Errors
-    /// When the store fails, or the object is not such a table.
+    /// When the store fails, or a newer version of the program made the report.
     pub async fn update_missing(
         &self,
         day: Day,
@@ -255,8 +284,10 @@ impl Lake {
     ) -> Result<(), LakeError> {
         let path = layout::missing_report(day);
         self.update(&path, |old| {
-            let old = old.map(|bytes| missing_rows(&table(bytes.clone(), &path)?).map_err(wrong(&path)));
-            let mut all = old.transpose()?.unwrap_or_default();
+            let read = |bytes: &Bytes| {
+                readable(&path, || missing_rows(&table(bytes.clone(), &path)?).map_err(wrong(&path)))
+            };
+            let mut all = old.map(read).transpose()?.flatten().unwrap_or_default();
             all.retain(|row| !speaks_of(&row.partition));
             all.extend(rows.iter().cloned());
             all.sort();
@@ -303,20 +334,27 @@ mod tests {
             source: "s".into(),
             source_sha256: None,
             source_etag: None,
+            digest: Some("d1".into()),
+            proved_on: Some("2024-03-09".parse().unwrap()),
             grade: Some(Grade::Good),
             day_grade: Some(Grade::Good),
         };
         let table = available_table(std::slice::from_ref(&row));
         let schema = table.schema();
-        let old = schema.fields().iter().enumerate().filter(|(_, f)| !f.name().contains("grade"));
+        let old = schema.fields().iter().enumerate().filter(|(_, f)| {
+            !f.name().contains("grade") && !["data_blake3", "proved_on"].contains(&f.name().as_str())
+        });
         let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
         let read = available_rows(&old).unwrap().remove(0);
-        assert_eq!(read, Available { grade: None, day_grade: None, ..row.clone() });
-        // The grades of an older line are kept for the same object only.
-        for (bytes, expected) in [(100, Some(Grade::Good)), (101, None)] {
-            let mut newer = Available { bytes, ..read.clone() };
+        let without =
+            Available { grade: None, day_grade: None, digest: None, proved_on: None, ..row.clone() };
+        assert_eq!(read, without);
+        // The grades and the proof of an older line are kept for the same object only.
+        for (bytes, digest, is_same) in [(100, "d1", true), (101, "d1", false), (100, "d2", false)] {
+            let mut newer = Available { bytes, digest: Some(digest.into()), ..without.clone() };
             newer.keep_grades(&row);
-            assert_eq!(newer.grade, expected);
+            let expected = if is_same { (row.grade, row.proved_on) } else { (None, None) };
+            assert_eq!((newer.grade, newer.proved_on), expected, "{bytes} {digest}");
         }
     }
 
@@ -333,6 +371,8 @@ mod tests {
             source: "deribit/quotes/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
             source_sha256: Some("ab".into()),
             source_etag: None,
+            digest: Some("cd".into()),
+            proved_on: Some("2024-03-02".parse().unwrap()),
             grade: Some(Grade::Degraded),
             day_grade: Some(Grade::Bad),
         };

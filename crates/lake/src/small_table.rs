@@ -12,11 +12,10 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, Field, Schema};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 
+use crate::file_writer::FileWriter;
+use crate::reader::whole;
 use crate::write::base_properties;
 
 /// A table to be: named columns of equal length.
@@ -83,12 +82,10 @@ pub(crate) fn to_parquet_with(
     table: &RecordBatch,
     facts: &BTreeMap<String, String>,
 ) -> Result<Bytes, ParquetError> {
-    let pairs = facts.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone())).collect();
-    let pairs = Some(pairs).filter(|pairs: &Vec<KeyValue>| !pairs.is_empty());
-    let properties = base_properties().set_key_value_metadata(pairs).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties))?;
+    let mut writer = FileWriter::new(table.schema(), base_properties().build(), Vec::new())?;
     writer.write(table)?;
-    Ok(writer.into_inner()?.into())
+    let pairs = facts.iter().map(|(name, value)| (name.clone(), value.clone()));
+    Ok(writer.finish(pairs)?.out.into())
 }
 
 /// The bytes of a Parquet file as a table.
@@ -100,11 +97,7 @@ pub(crate) fn from_parquet(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
 pub(crate) fn from_parquet_with(
     bytes: Bytes,
 ) -> Result<(RecordBatch, BTreeMap<String, String>), ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(1 << 20);
-    let schema = builder.schema().clone();
-    let pairs = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
-    let facts = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-    let batches = builder.build()?.collect::<Result<Vec<_>, ArrowError>>()?;
+    let (schema, batches, facts) = whole::read(bytes)?;
     Ok((arrow_select::concat::concat_batches(&schema, &batches)?, facts))
 }
 

@@ -11,20 +11,18 @@ use arrow_schema::DataType as ArrowType;
 use mtdh_core::facts::Facts;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::{Kind, Table};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnDescPtr, ColumnPath};
+use parquet::schema::types::ColumnPath;
 
 use crate::chunk::PageCompressor;
 use crate::chunk::numbers::NumberChunk;
 use crate::chunk::texts::TextChunk;
 use crate::chunk::times::TimeChunk;
 use crate::chunk::words::WordChunk;
+use crate::file_writer::{FileWriter, GeneralChunk};
+use crate::seal::{PROGRAM, Sealed};
 
 /// Rows of a row group, for tables of up to [`FEW_COLUMNS`]: a minute of a busy day lies in one of them, and a
 /// whole-day scan has few of them.
@@ -36,8 +34,7 @@ const FEW_COLUMNS: usize = 32;
 /// Writes rows of a data type to one Parquet file, about whomever.
 pub struct TableWriter<W: Write + Send> {
     table: &'static Table,
-    file: SerializedFileWriter<W>,
-    columns: ArrowRowGroupWriterFactory,
+    file: FileWriter<W>,
     compressor: PageCompressor,
     group: Option<RowGroup>,
     rows: u64,
@@ -59,7 +56,7 @@ enum ColumnChunk {
     /// Ids.
     Texts(TextChunk),
     /// Anything else.
-    General(Box<ArrowColumnWriter>),
+    General(Box<GeneralChunk>),
 }
 
 impl<W: Write + Send> TableWriter<W> {
@@ -68,9 +65,8 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// When `out` refuses bytes.
     pub fn new(table: &'static Table, out: W) -> Result<TableWriter<W>, ParquetError> {
-        let writer = ArrowWriter::try_new(out, table.schema().clone(), Some(properties(table)))?;
-        let (file, columns) = writer.into_serialized_writer()?;
-        Ok(TableWriter { table, file, columns, compressor: PageCompressor::new()?, group: None, rows: 0 })
+        let file = FileWriter::new(table.schema().clone(), properties(table), out)?;
+        Ok(TableWriter { table, file, compressor: PageCompressor::new()?, group: None, rows: 0 })
     }
 
     /// Appends rows: their instrument keys (a dictionary array), and the table's columns in its order.
@@ -104,7 +100,7 @@ impl<W: Write + Send> TableWriter<W> {
     }
 
     fn new_group(&self) -> Result<RowGroup, ParquetError> {
-        let general = self.columns.create_column_writers(self.file.flushed_row_groups().len())?;
+        let general = self.file.general_columns()?;
         let fields = self.table.schema().fields();
         let chunks = fields.iter().zip(general).map(|(field, general)| match field.data_type() {
             ArrowType::Dictionary(..) if !field.is_nullable() => ColumnChunk::Words(WordChunk::default()),
@@ -119,48 +115,29 @@ impl<W: Write + Send> TableWriter<W> {
     }
 
     fn end_group(&mut self, group: RowGroup) -> Result<(), ParquetError> {
-        let descriptions: Vec<ColumnDescPtr> = self.file.schema_descr().columns().to_vec();
-        let mut writer = self.file.next_row_group()?;
-        for (chunk, description) in group.columns.into_iter().zip(descriptions) {
-            match chunk {
-                ColumnChunk::General(general) => general.close()?.append_to_row_group(&mut writer)?,
-                ColumnChunk::Words(words) => {
-                    let (bytes, close) = words.finish(description)?;
-                    writer.append_column(&bytes, close)?;
-                }
-                ColumnChunk::Numbers(numbers) => {
-                    let (bytes, close) = numbers.finish(description, &mut self.compressor)?;
-                    writer.append_column(&bytes, close)?;
-                }
-                ColumnChunk::Times(times) => {
-                    let (bytes, close) = times.finish(description, &mut self.compressor)?;
-                    writer.append_column(&bytes, close)?;
-                }
-                ColumnChunk::Texts(texts) => {
-                    let (bytes, close) = texts.finish(description, &mut self.compressor)?;
-                    writer.append_column(&bytes, close)?;
-                }
-            }
-        }
-        writer.close()?;
-        Ok(())
+        let (descriptions, compressor) = (self.file.descriptions(), &mut self.compressor);
+        let chunks = group.columns.into_iter().zip(descriptions).map(|(chunk, description)| match chunk {
+            ColumnChunk::General(general) => general.finish(),
+            ColumnChunk::Words(words) => words.finish(description),
+            ColumnChunk::Numbers(numbers) => numbers.finish(description, compressor),
+            ColumnChunk::Times(times) => times.finish(description, compressor),
+            ColumnChunk::Texts(texts) => texts.finish(description, compressor),
+        });
+        self.file.row_group(chunks)
     }
 
-    /// Ends the file with key-value pairs in its footer. Returns what was written to.
+    /// Ends the file with key-value pairs in its footer. Returns what was written to, and its digest.
     ///
     /// # Errors
     /// When `out` refuses bytes.
     pub fn finish(
         mut self,
         pairs: impl IntoIterator<Item = (&'static str, String)>,
-    ) -> Result<W, ParquetError> {
+    ) -> Result<Sealed<W>, ParquetError> {
         if let Some(group) = self.group.take() {
             self.end_group(group)?;
         }
-        for (name, value) in pairs {
-            self.file.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
-        }
-        self.file.into_inner()
+        self.file.finish(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)))
     }
 }
 
@@ -173,11 +150,7 @@ impl RowGroup {
                 ColumnChunk::Numbers(numbers) => numbers.write(array)?,
                 ColumnChunk::Times(times) => times.write(array)?,
                 ColumnChunk::Texts(texts) => texts.write(array)?,
-                ColumnChunk::General(general) => {
-                    for leaf in compute_leaves(field, array)? {
-                        general.write(&leaf)?;
-                    }
-                }
+                ColumnChunk::General(general) => general.write(field, array)?,
             }
         }
         self.rows += batch.num_rows();
@@ -238,11 +211,11 @@ impl<W: Write + Send> PartitionWriter<W> {
         self.writer.table
     }
 
-    /// Ends the partition with the facts that its footer tells. Returns what was written to.
+    /// Ends the partition with the facts that its footer tells. Returns what was written to, and its digest.
     ///
     /// # Errors
     /// When `out` refuses bytes.
-    pub fn finish(self, facts: &Facts) -> Result<W, ParquetError> {
+    pub fn finish(self, facts: &Facts) -> Result<Sealed<W>, ParquetError> {
         self.writer.finish(facts.to_pairs())
     }
 }
@@ -270,7 +243,7 @@ fn properties(table: &Table) -> WriterProperties {
 /// What all files of the lake have in common.
 pub(crate) fn base_properties() -> parquet::file::properties::WriterPropertiesBuilder {
     WriterProperties::builder()
-        .set_created_by(concat!("mtdh version ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(format!("{PROGRAM}{}", env!("CARGO_PKG_VERSION")))
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -296,7 +269,7 @@ mod tests {
             let numbers: ArrayRef = Arc::new(range.map(&number).collect::<Float64Array>());
             writer.write([vec![times; 2], vec![numbers; 4]].concat()).unwrap();
         }
-        let bytes = bytes::Bytes::from(writer.writer.finish([]).unwrap());
+        let bytes = bytes::Bytes::from(writer.writer.finish([]).unwrap().out);
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows() as usize, rows);
         let nulls: u64 = reader
@@ -370,7 +343,7 @@ mod tests {
             let numbers: ArrayRef = Arc::new(range.map(|row| Some(row as f64)).collect::<Float64Array>());
             writer.write(vec![times.clone(), times, ids, sides, numbers.clone(), numbers]).unwrap();
         }
-        let bytes = bytes::Bytes::from(writer.writer.finish([]).unwrap());
+        let bytes = bytes::Bytes::from(writer.writer.finish([]).unwrap().out);
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
         let mut row = 0;
         for batch in reader.build().unwrap().map(Result::unwrap) {

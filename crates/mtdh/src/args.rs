@@ -342,7 +342,10 @@ pub struct DepthArgs {
     /// Read the footer of every object
     #[arg(long)]
     pub deep: bool,
-    /// With --deep: read all rows of a share of the objects, as 5%
+    /// Read every byte of every object and hold it against its checksums, without decoding it
+    #[arg(long, conflicts_with = "sample")]
+    pub bytes: bool,
+    /// With --deep: read all rows of a share of the objects, as 4%; another share each day, so that 25 days see all
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = parse_share, requires = "deep")]
     pub sample: f64,
 }

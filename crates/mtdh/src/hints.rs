@@ -54,6 +54,9 @@ fn of_lake(error: &LakeError) -> Option<String> {
             _ => return None,
         },
         LakeError::Exists { .. } => "see what it is with `mtdh ls --long`, or fetch it again with --force",
+        LakeError::WrongTable { path, .. } if path.ends_with("/instruments.parquet") => {
+            "make the table again, with all venues that the day is to have: mtdh instruments --start-date DAY --venues …"
+        }
         LakeError::WrongTable { .. } => {
             "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again"
         }

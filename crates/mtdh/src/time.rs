@@ -1,6 +1,7 @@
-//! Times as users type them.
+//! Times as users type them, and the one look at the clock for verbs that depend on the day.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use mtdh_core::Day;
 
 /// Reads `2024-03-01`, `2024-03-01T12:30`, `2024-03-01 12:30:15.5` and the same with `Z` as UTC, to microseconds since
 /// the Unix epoch.
@@ -17,6 +18,13 @@ pub fn parse(text: &str) -> Result<i64, String> {
     };
     let time = time.ok_or("write a time as 2024-03-01 or 2024-03-01T12:30:15, UTC")?;
     Ok(time.and_utc().timestamp_micros())
+}
+
+/// The day that it is now, UTC.
+pub fn today() -> Day {
+    // A clock that is set beyond all calendars is as good as none.
+    Day::containing_us(chrono::Utc::now().timestamp_micros())
+        .unwrap_or_else(|| Day::containing_us(0).expect("1970 is a day"))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn make(
             rows: writer.rows(),
             version: CANDLE_VERSION,
         };
-        let out = writer.finish(&facts).map_err(CandleError::Write)?;
+        let out = writer.finish(&facts).map_err(CandleError::Write)?.out;
         Ok((output, out, facts))
     };
     // All are whole before the first gets its name.

@@ -233,7 +233,7 @@ async fn outdated(
             Some(entry) => match lake.candle_facts(entry).await {
                 Ok(facts) => Some(facts),
                 // What cannot be trusted is made again.
-                Err(LakeError::Parquet { .. } | LakeError::Facts { .. }) => None,
+                Err(error) if error.is_distrust() => None,
                 Err(error) => return Err(error),
             },
         };

@@ -241,7 +241,7 @@ impl CandleRun {
         outcome.map_err(CandleError::Write)?;
         for (timeframe, writer) in writers {
             let facts = unit.facts(timeframe, writer.rows());
-            let stage = writer.finish(&facts).map_err(CandleError::Write)?;
+            let stage = writer.finish(&facts).map_err(CandleError::Write)?.out;
             let path = layout::candles(unit.day, timeframe, &unit.key);
             self.lake.publish(&path, stage, Existing::Replace).await?;
             done.objects += 1;

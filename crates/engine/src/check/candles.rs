@@ -62,7 +62,7 @@ pub(super) async fn read(
 ) -> Result<Result<Series, String>, LakeError> {
     let facts = match lake.candle_facts(entry).await {
         Ok(facts) => facts,
-        Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. } | LakeError::Facts { .. })) => {
+        Err(error) if error.is_distrust() => {
             return Ok(Err(chain(&error)));
         }
         Err(error) => return Err(error),
@@ -85,7 +85,7 @@ pub(super) async fn read(
             Ok(Err(format!("its footer counts {} rows, it has {}", facts.rows, series.bars.len())))
         }
         Ok(()) => Ok(wrong.map_or(Ok(series), Err)),
-        Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. })) => Ok(Err(chain(&error))),
+        Err(error) if error.is_distrust() => Ok(Err(chain(&error))),
         Err(error) => Err(error),
     }
 }

@@ -304,9 +304,7 @@ async fn subject(
         let rows = match rows.transpose() {
             Ok(rows) => rows,
             // The stream gives it as its first item, so that it becomes a finding like a damage further down.
-            Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. })) => {
-                Some(Box::pin(futures::stream::iter([Err(error)])) as _)
-            }
+            Err(error) if error.is_distrust() => Some(Box::pin(futures::stream::iter([Err(error)])) as _),
             Err(error) => return Err(error),
         };
         parts.push(Part { data_type: *data_type, status: *status, rows });

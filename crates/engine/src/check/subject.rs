@@ -102,7 +102,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
                 }
             }
             Ok(None) => reading.is_done = true,
-            Err(error @ (LakeError::Parquet { .. } | LakeError::WrongTable { .. })) => {
+            Err(error) if error.is_distrust() => {
                 unreadable.push((reading.data_type, chain(&error)));
                 reading.is_done = true;
             }

@@ -18,7 +18,7 @@ use mtdh_lake::{Existing, Lake, LakeError, LakePath, layout};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::run::{RunState, RunSummary, now, text};
+use crate::run::{RunState, RunSummary, SUMMARY_VERSION, now, text};
 
 /// Who holds a part of a shard, and until when nobody else may.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,7 @@ impl PartProgress {
     ) -> Result<Option<PartProgress>, LakeError> {
         let path = layout::part_progress(run_id, part, token);
         let Some(bytes) = lake.read(&path).await? else { return Ok(None) };
+        check_versions(&path, &bytes)?;
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|e| LakeError::WrongTable { path: path.to_string(), reason: e.to_string() })
     }
@@ -71,6 +72,27 @@ impl PartProgress {
     /// The numbers of the units that are done.
     pub fn done(&self) -> BTreeSet<usize> {
         read_ranges(&self.units_done)
+    }
+}
+
+/// Refuses an object of a newer form, or of another version of the program: these two may cut and count otherwise.
+fn check_versions(path: &LakePath, bytes: &[u8]) -> Result<(), LakeError> {
+    #[derive(Deserialize)]
+    struct Versions {
+        summary_version: u32,
+        program_version: String,
+    }
+    // What is not even this is told by whoever reads the whole.
+    let Ok(Versions { summary_version, program_version }) = serde_json::from_slice(bytes) else {
+        return Ok(());
+    };
+    let path = || path.to_string();
+    if summary_version > SUMMARY_VERSION {
+        return Err(LakeError::Newer { path: path(), found: summary_version });
+    }
+    match program_version == env!("CARGO_PKG_VERSION") {
+        true => Ok(()),
+        false => Err(LakeError::OtherProgram { path: path(), found: program_version }),
     }
 }
 

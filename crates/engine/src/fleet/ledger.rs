@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use mtdh_core::facts::FORMAT_VERSION;
 use mtdh_lake::{Lake, LakeError, LakePath, layout};
 use mtdh_source::http::pace::{Budget, Ledger, Slice, Source, Want};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct RunBudget {
 /// What was taken, as it lies in the lake.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Taken {
+    /// Version of the form of everything in a lake.
+    #[serde(default)]
+    format_version: u32,
     /// Slices of requests that count still.
     requests: Vec<TakenRequests>,
     /// Days since 1970 of `bytes`, UTC.
@@ -70,6 +74,11 @@ impl RunBudget {
                 Some(bytes) => serde_json::from_slice(bytes).map_err(wrong)?,
                 None => Taken::default(),
             };
+            if taken.format_version > FORMAT_VERSION {
+                let (path, found) = (self.path.to_string(), taken.format_version);
+                return Err(LakeError::Newer { path, found });
+            }
+            taken.format_version = FORMAT_VERSION;
             slice = taken.give(&self.budget, &self.holder, &want, now_ms());
             serde_json::to_vec(&taken).map(Bytes::from).map_err(wrong)
         };

@@ -18,7 +18,7 @@ use crate::plan::{Member, Unit, groups};
 use crate::presence::{Presence, Trust, presence};
 
 /// Version of the plan's form and of the way in which it is cut.
-const PLAN_VERSION: &str = "2";
+const PLAN_VERSION: &str = "3";
 const VERSION: &str = "mtdh.plan_version";
 const PROGRAM: &str = "mtdh.program_version";
 const HASH: &str = "mtdh.plan_sha256";

@@ -91,7 +91,7 @@ impl HandMade {
         if !rows.is_empty() {
             writer.write(columns).unwrap();
         }
-        let stage = writer.finish(&facts).unwrap();
+        let stage = writer.finish(&facts).unwrap().out;
         self.lake.publish(&layout::partition(&partition), stage, Existing::Replace).await.unwrap();
     }
 

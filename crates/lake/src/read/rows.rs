@@ -11,14 +11,14 @@ use arrow_select::filter::filter_record_batch;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
-use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::arrow_reader::RowSelection;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::{ObjectReader, ReadCost, failure};
 use crate::error::LakeError;
+use crate::reader::border::{Caught, caught};
 use crate::store::{Entry, Lake};
 
 /// Rows of an object, batch by batch, in its order.
@@ -107,14 +107,13 @@ async fn batches(
     within_us: Range<i64>,
     columns: Option<&[&str]>,
 ) -> Result<Batches, LakeError> {
-    let metadata = reader.get_metadata(None).await.map_err(|e| failure(path, e))?;
-    let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())
-        .map_err(|e| failure(path, e))?;
+    let opened = reader.open().await.map_err(|e| failure(path, e))?;
+    let (metadata, arrow) = (&opened.metadata, opened.table_columns().map_err(|e| failure(path, e))?);
     let checked = check_clock(arrow.schema(), clock).and_then(|()| has_columns(arrow.schema(), columns));
     if let Err(reason) = checked {
         return Err(LakeError::WrongTable { path: path.to_string(), reason });
     }
-    let (row_groups, selection) = overlapping(&metadata, clock, &within_us);
+    let (row_groups, selection) = overlapping(metadata, clock, &within_us);
     if row_groups.is_empty() {
         return Ok(futures::stream::empty().boxed());
     }
@@ -124,12 +123,12 @@ async fn batches(
             ProjectionMask::columns(metadata.file_metadata().schema_descr(), names.iter().copied())
         }
     };
-    let batches = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow)
-        .with_projection(projection)
-        .with_row_groups(row_groups)
-        .with_row_selection(selection)
-        .build()
-        .map_err(|e| failure(path, e))?;
+    let build = || {
+        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow);
+        let builder = builder.with_projection(projection).with_row_groups(row_groups);
+        builder.with_row_selection(selection).build()
+    };
+    let batches = Caught::new(caught(build).map_err(|e| failure(path, e))?);
     let (path, clock) = (path.clone(), clock.to_owned());
     let kept = batches.map(move |batch| {
         let batch = batch.map_err(|e| failure(&path, e))?;

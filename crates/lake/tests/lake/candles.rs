@@ -34,12 +34,12 @@ fn candles(minutes: i64) -> Vec<Candle> {
     candles
 }
 
-fn object(minutes: i64) -> Vec<u8> {
+pub fn object(minutes: i64) -> Vec<u8> {
     let facts = facts(minutes as u64);
     let mut writer = CandleWriter::new(&facts.key, facts.timeframe, Vec::new()).unwrap();
     candles(minutes).into_iter().for_each(|candle| writer.push(candle).unwrap());
     assert_eq!(writer.rows(), minutes as u64);
-    writer.finish(&facts).unwrap()
+    writer.finish(&facts).unwrap().out
 }
 
 #[tokio::test]

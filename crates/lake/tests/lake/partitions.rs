@@ -38,7 +38,7 @@ async fn a_partition_without_rows_has_the_full_schema_of_its_table() {
         let facts = mtdh_core::facts::Facts { partition: partition.clone(), ..trades::facts(0) };
         let table: &Table = data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, Vec::new()).unwrap();
-        let object = writer.finish(&facts).unwrap();
+        let object = writer.finish(&facts).unwrap().out;
         let path = layout::partition(&partition);
         publish(&lake, path.as_ref(), &object, Existing::Keep).await.unwrap();
         let footer = lake.footer(&lake.entry(&path).await.unwrap().unwrap()).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_partition_of_several_megabytes_arrives_as_it_was_written() {
         for start in (0..ROWS).step_by(trades::BATCH_ROWS) {
             writer.write(trades::columns(start..ROWS.min(start + trades::BATCH_ROWS))).unwrap();
         }
-        let stage = writer.finish(&trades::facts(ROWS)).unwrap();
+        let stage = writer.finish(&trades::facts(ROWS)).unwrap().out;
         assert_eq!(stage.bytes(), object.len() as u64);
         lake.publish(&trades::path(), stage, Existing::Keep).await.unwrap();
         assert!(content(lake, trades::path().as_ref()).await.unwrap() == object, "{}", lake.url());

@@ -87,7 +87,7 @@ pub fn object(rows: usize) -> Vec<u8> {
     for start in (0..rows).step_by(BATCH_ROWS) {
         writer.write(columns(start..rows.min(start + BATCH_ROWS))).unwrap();
     }
-    writer.finish(&facts(rows)).unwrap()
+    writer.finish(&facts(rows)).unwrap().out
 }
 
 pub async fn publish(lake: &Lake, object: &[u8]) {

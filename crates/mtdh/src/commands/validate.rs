@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::progress::Progress;
+use mtdh_engine::proof::{Damaged, Proof};
 use mtdh_engine::recheck::{Recheck, recheck};
 use mtdh_engine::validate::{Counts, Depth, ValidationReport, validate};
 use mtdh_engine::verdict::Verdict;
@@ -74,7 +75,12 @@ pub async fn validate_selection(
         let part = Selection { days, venues, ..selection.clone() };
         ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await?;
     }
-    let depth = if depth.deep { Depth::Deep { sample: depth.sample } } else { Depth::Listing };
+    let today = crate::time::today();
+    let depth = match depth {
+        DepthArgs { bytes: true, .. } => Depth::Bytes { today },
+        DepthArgs { deep: true, sample, .. } => Depth::Deep { sample: *sample, today },
+        _ => Depth::Listing,
+    };
     Ok(validate(&connection.lake, &connection.instrument_source(), selection, depth).await?)
 }
 
@@ -189,6 +195,15 @@ pub fn note_report(report: &ValidationReport) {
     if report.read_whole > 0 {
         note(&format!("all rows of {} objects were read", report.read_whole));
     }
+    if report.proof.verified > 0 {
+        note(&format!("every byte of {} was verified", many(report.proof.verified as u64, "object")));
+    }
+    if report.read_whole + report.proof.verified == 0 {
+        note(
+            "no object was read whole, so that nothing is said of their bytes: --bytes verifies all of them",
+        );
+    }
+    note_proof(&report.proof);
     report.recheck.iter().for_each(note_recheck);
     note(&verdict(report));
 }
@@ -218,6 +233,9 @@ fn verdict(report: &ValidationReport) -> String {
         Some(_) if totals.missing == 0 && report.recheck.as_ref().is_some_and(|r| !r.is_clean()) => {
             "not known to be what the vendor has now".to_owned()
         }
+        Some(_) if totals.missing == 0 && !report.proof.damaged.is_empty() => {
+            "complete, but for objects that cannot be trusted".to_owned()
+        }
         Some(_) if totals.missing == 0 => "not known to be complete".to_owned(),
         Some(share) => format!(
             "not complete: {} of {} partitions are answered ({})",
@@ -225,6 +243,26 @@ fn verdict(report: &ValidationReport) -> String {
             totals.expected(),
             percent(share)
         ),
+    }
+}
+
+/// What is known of the objects' bytes.
+fn note_proof(proof: &Proof) {
+    const SHOWN: usize = 20;
+    let Proof { without_checksums, never, oldest, damaged, .. } = proof;
+    for Damaged { path, reason } in damaged.iter().take(SHOWN) {
+        note(&format!("damaged: {path}: {reason}; `mtdh candles` makes candles again"));
+    }
+    if damaged.len() > SHOWN {
+        note(&format!("and {} more; --format json has them all", damaged.len() - SHOWN));
+    }
+    if *without_checksums > 0 {
+        let objects = many(*without_checksums as u64, "object");
+        note(&format!("without checksums: {objects} of mtdh 0.1.0, which count as stored"));
+    }
+    if let Some(day) = oldest {
+        let never = if *never > 0 { format!("; {never} were never read whole") } else { String::new() };
+        note(&format!("the oldest proof of an object's bytes is of {day}{never}"));
     }
 }
 

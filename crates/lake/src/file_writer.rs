@@ -1,0 +1,244 @@
+//! Parquet files, written so that each can prove itself ([`crate::seal`]): the one way out for every table.
+//!
+//! Not for encoding what `chunk` encodes. The columns that it does not, the general writer encodes, without checksums in
+//! its pages' headers; they get them here.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, PageKey, PageStore, PageStoreArgs, PageStoreFactory,
+    compute_leaves,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::chunk::Finished;
+use crate::seal::page::{PageHeader, check, push_check, with_crc};
+use crate::seal::{self, Sealed, Sealing};
+
+/// Rows of a row group that the general writer encodes.
+const GENERAL_GROUP_ROWS: usize = 1 << 20;
+
+/// Writes one Parquet file.
+pub(crate) struct FileWriter<W: Write + Send> {
+    schema: SchemaRef,
+    file: SerializedFileWriter<Sealing<W>>,
+    columns: ArrowRowGroupWriterFactory,
+    shelves: Arc<Shelves>,
+    /// The row group that [`FileWriter::write`] fills, and its rows.
+    open: Option<(Vec<GeneralChunk>, usize)>,
+    /// Checks of the pages' headers, in the order of the file.
+    headers: String,
+}
+
+impl<W: Write + Send> FileWriter<W> {
+    /// Starts a file. Nothing of it is valid Parquet before [`FileWriter::finish`].
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn new(
+        schema: SchemaRef,
+        properties: WriterProperties,
+        out: W,
+    ) -> Result<FileWriter<W>, ParquetError> {
+        let writer = ArrowWriter::try_new(Sealing::new(out), schema.clone(), Some(properties))?;
+        let (file, columns) = writer.into_serialized_writer()?;
+        let shelves = Arc::new(Shelves::default());
+        let columns = columns.with_page_store_factory(shelves.clone());
+        Ok(FileWriter { schema, file, columns, shelves, open: None, headers: String::new() })
+    }
+
+    /// The general writer's columns of the next row group: one for each leaf of the schema.
+    ///
+    /// # Errors
+    /// When a column's type is none that Parquet has.
+    pub fn general_columns(&self) -> Result<Vec<GeneralChunk>, ParquetError> {
+        let writers = self.columns.create_column_writers(self.file.flushed_row_groups().len())?;
+        let shelves = std::mem::take(&mut *self.shelves.0.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(writers.into_iter().zip(shelves).map(|(writer, shelf)| GeneralChunk { writer, shelf }).collect())
+    }
+
+    /// What the columns are to Parquet, in their order.
+    pub fn descriptions(&self) -> Vec<ColumnDescPtr> {
+        self.file.schema_descr().columns().to_vec()
+    }
+
+    /// Writes a row group: its columns, in their order.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes, or a chunk cannot be encoded.
+    pub fn row_group(
+        &mut self,
+        chunks: impl IntoIterator<Item = Result<Finished, ParquetError>>,
+    ) -> Result<(), ParquetError> {
+        let mut group = self.file.next_row_group()?;
+        for chunk in chunks {
+            let (bytes, close) = chunk?;
+            let mut at = 0;
+            while at < bytes.len() {
+                let header = PageHeader::read(&bytes[at..])?;
+                push_check(&mut self.headers, check(&bytes[at..at + header.length]));
+                at += header.length + header.stored;
+            }
+            group.append_column(&bytes, close)?;
+        }
+        group.close()?;
+        Ok(())
+    }
+
+    /// Appends rows whose columns the general writer encodes, all of them.
+    ///
+    /// # Errors
+    /// As [`FileWriter::row_group`].
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let mut left = batch.clone();
+        while left.num_rows() > 0 {
+            let (mut chunks, rows) = match self.open.take() {
+                Some(open) => open,
+                None => (self.general_columns()?, 0),
+            };
+            let taken = left.num_rows().min(GENERAL_GROUP_ROWS - rows);
+            let mut leaves = chunks.iter_mut();
+            for (field, array) in self.schema.fields().iter().zip(left.slice(0, taken).columns()) {
+                for leaf in compute_leaves(field, array)? {
+                    leaves.next().map_or(Ok(()), |chunk| chunk.writer.write(&leaf))?;
+                }
+            }
+            self.open = Some((chunks, rows + taken));
+            if rows + taken == GENERAL_GROUP_ROWS {
+                self.end_general_group()?;
+            }
+            left = left.slice(taken, left.num_rows() - taken);
+        }
+        Ok(())
+    }
+
+    fn end_general_group(&mut self) -> Result<(), ParquetError> {
+        let Some((chunks, _)) = self.open.take() else { return Ok(()) };
+        self.row_group(chunks.into_iter().map(GeneralChunk::finish))
+    }
+
+    /// Ends the file with key-value pairs in its footer. Returns what was written to, and its digest.
+    ///
+    /// # Errors
+    /// When `out` refuses bytes.
+    pub fn finish(
+        mut self,
+        pairs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Sealed<W>, ParquetError> {
+        self.end_general_group()?;
+        let data_bytes = self.file.bytes_written() as u64;
+        self.file.inner_mut().end_data_at(data_bytes);
+        let own = seal::pairs(data_bytes, self.headers).map(|(name, value)| (name.to_owned(), value));
+        for (name, value) in pairs.into_iter().chain(own) {
+            self.file.append_key_value_metadata(KeyValue::new(name, value));
+        }
+        self.file.into_inner()?.close()
+    }
+}
+
+/// A column that the general writer encodes.
+pub(crate) struct GeneralChunk {
+    writer: ArrowColumnWriter,
+    shelf: Shelf,
+}
+
+impl GeneralChunk {
+    /// Appends a column of a batch.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn write(&mut self, field: &Field, array: &arrow_array::ArrayRef) -> Result<(), ParquetError> {
+        compute_leaves(field, array)?.iter().try_for_each(|leaf| self.writer.write(leaf))
+    }
+
+    /// Encodes the chunk: what the general writer made of it, with checksums.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn finish(self) -> Result<Finished, ParquetError> {
+        let mut close = self.writer.close()?.close().clone();
+        let blobs = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
+        // The writer gives each page as two pieces, and the dictionary last; in the file it lies first.
+        let (mut bytes, mut data, mut locations) = (Vec::new(), Vec::new(), Vec::new());
+        let mut dictionary_bytes = None;
+        let mut added = 0;
+        for page in blobs.chunks(2) {
+            let [header, body] = page else {
+                return Err(ParquetError::General("the writer gave half a page".to_owned()));
+            };
+            let sealed = with_crc(header, body)?;
+            added += sealed.len() - header.len();
+            let target = if is_dictionary(header) { &mut bytes } else { &mut data };
+            let start = target.len();
+            target.extend_from_slice(&sealed);
+            target.extend_from_slice(body);
+            match is_dictionary(header) {
+                true => dictionary_bytes = Some(bytes.len()),
+                false => locations.push((start, data.len() - start)),
+            }
+        }
+        let first = bytes.len();
+        bytes.append(&mut data);
+        let metadata = close.metadata;
+        let (stored, plain) = (bytes.len() as i64, metadata.uncompressed_size() + added as i64);
+        close.metadata = metadata
+            .into_builder()
+            .set_dictionary_page_offset(dictionary_bytes.map(|_| 0))
+            .set_data_page_offset(first as i64)
+            .set_total_compressed_size(stored)
+            .set_total_uncompressed_size(plain)
+            .build()?;
+        close.bytes_written = bytes.len() as u64;
+        if let Some(index) = &mut close.offset_index {
+            for (page, (start, length)) in index.page_locations.iter_mut().zip(&locations) {
+                page.offset = (first + start) as i64;
+                page.compressed_page_size = *length as i32;
+            }
+        }
+        Ok((bytes.into(), close))
+    }
+}
+
+fn is_dictionary(header: &[u8]) -> bool {
+    // Its first field is the kind; 2, as Thrift writes it.
+    header.starts_with(&[0x15, 4])
+}
+
+/// What the general writer has made of a column so far: a header and a page, by turns.
+type Shelf = Arc<Mutex<Vec<Bytes>>>;
+
+/// The shelves of the columns whose writers were made last.
+#[derive(Debug, Default)]
+struct Shelves(Mutex<Vec<Shelf>>);
+
+impl PageStoreFactory for Shelves {
+    fn create(&self, _column: &PageStoreArgs<'_>) -> Result<Box<dyn PageStore>, ParquetError> {
+        let shelf = Shelf::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(shelf.clone());
+        Ok(Box::new(ShelfStore(shelf)))
+    }
+}
+
+struct ShelfStore(Shelf);
+
+impl PageStore for ShelfStore {
+    fn put(&mut self, piece: Bytes) -> Result<PageKey, ParquetError> {
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.push(piece);
+        Ok(PageKey::new(shelf.len() as u64))
+    }
+
+    fn take(&mut self, _key: PageKey) -> Result<Bytes, ParquetError> {
+        // `GeneralChunk::finish` empties the shelf itself.
+        Err(ParquetError::General("pages are taken off their shelf".to_owned()))
+    }
+}

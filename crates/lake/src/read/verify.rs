@@ -1,0 +1,42 @@
+//! The bytes of objects, verified without being decoded.
+
+use futures::TryStreamExt;
+use object_store::{GetOptions, GetRange, ObjectStore};
+use std::sync::Arc;
+
+use super::failure;
+use crate::error::LakeError;
+use crate::seal::DataHasher;
+use crate::store::{Entry, Lake};
+
+/// What an object's bytes are known to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// What was written, every one.
+    Whole,
+    /// Nothing: version 0.1.0 wrote it, without checksums.
+    NoChecksums,
+}
+
+impl Lake {
+    /// Reads every byte of an object and holds it against the object's checksums.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is not what was written.
+    pub async fn verify_bytes(&self, entry: &Entry) -> Result<Verified, LakeError> {
+        let wrong = |error| failure(&entry.path, error);
+        let mut reader = self.reader(entry, &Arc::default())?;
+        let Some(seal) = reader.open().await.map_err(wrong)?.seal else { return Ok(Verified::NoChecksums) };
+        let stored = |source| LakeError::Store { path: entry.path.to_string(), source };
+        let range = Some(GetRange::Bounded(0..seal.data_bytes));
+        let options = GetOptions { range, ..GetOptions::default() };
+        let answer = reader.store.get_opts(&reader.path, options).await.map_err(stored)?;
+        let mut pieces = answer.into_stream();
+        let mut hasher = DataHasher::default();
+        while let Some(piece) = pieces.try_next().await.map_err(stored)? {
+            hasher.update(&piece);
+        }
+        hasher.verify(&seal).map_err(wrong)?;
+        Ok(Verified::Whole)
+    }
+}
