@@ -54,6 +54,8 @@ fn of_lake(error: &LakeError) -> Option<String> {
             _ => return None,
         },
         LakeError::Exists { .. } => "see what it is with `mtdh ls --long`, or fetch it again with --force",
+        // What workers of a run wrote says itself what to do.
+        LakeError::WrongTable { path, .. } if path.starts_with("runs/") => return None,
         LakeError::WrongTable { .. } => {
             "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again"
         }
