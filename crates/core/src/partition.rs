@@ -80,7 +80,10 @@ pub struct Shard {
 
 /// A shard that cannot be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("shard {index} of {total} does not exist; the index counts from 0 to one less than the total")]
+#[error(
+    "shard {index} of {total} does not exist; the index counts from 0 to one less than the total, which is at most {}",
+    Shard::MOST
+)]
 pub struct NoSuchShard {
     index: u32,
     total: u32,
@@ -90,12 +93,19 @@ impl Shard {
     /// The whole plan.
     pub const WHOLE: Shard = Shard { index: 0, total: 1 };
 
+    /// Into how many shards a plan is cut at most: cutting takes memory for each.
+    pub const MOST: u32 = 100_000;
+
     /// Shard `index` (from 0) of `total`.
     ///
     /// # Errors
-    /// When `index` is not below `total`.
+    /// When `index` is not below `total`, or that is above [`Shard::MOST`].
     pub fn new(index: u32, total: u32) -> Result<Shard, NoSuchShard> {
-        if index < total { Ok(Shard { index, total }) } else { Err(NoSuchShard { index, total }) }
+        if index < total && total <= Shard::MOST {
+            Ok(Shard { index, total })
+        } else {
+            Err(NoSuchShard { index, total })
+        }
     }
 
     /// Its index, from 0.
@@ -165,5 +175,6 @@ mod tests {
     fn a_shard_beyond_the_total_is_refused() {
         assert!(Shard::new(3, 3).unwrap_err().to_string().contains("shard 3 of 3"));
         assert!(Shard::new(0, 0).is_err());
+        assert!(Shard::new(0, Shard::MOST).is_ok() && Shard::new(0, Shard::MOST + 1).is_err());
     }
 }

@@ -20,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::convert::{ConvertError, Input, decode_file};
 use crate::error::EngineError;
-use crate::export::unfinished;
+use crate::export::shown;
+use crate::unfinished::Unfinished;
 
 /// What was converted.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConvertReport {
     /// The new file.
+    #[serde(serialize_with = "shown")]
     pub output: PathBuf,
     /// Its data type.
     pub data_type: &'static str,
@@ -70,7 +72,7 @@ fn convert(
     };
     let reader = File::open(file).map_err(ConvertError::Read)?;
     let bytes = reader.metadata().map_err(ConvertError::Read)?.len();
-    let unfinished = unfinished(output).map_err(ConvertError::Output)?;
+    let unfinished = Unfinished::new(output).map_err(ConvertError::Output)?;
     let mut writer = TableWriter::new(table, unfinished).map_err(ConvertError::Write)?;
     let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
     let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), bytes };
@@ -88,8 +90,7 @@ fn convert(
         ("mtdh.rows_rejected", rejected.to_string()),
     ];
     let unfinished = writer.finish(pairs).map_err(ConvertError::Write)?.out;
-    unfinished.as_file().sync_all().map_err(ConvertError::Output)?;
-    unfinished.persist(output).map_err(|e| ConvertError::Output(e.error))?;
+    unfinished.publish().map_err(ConvertError::Output)?;
     Ok(ConvertReport {
         output: output.to_owned(),
         data_type: table.data_type.name(),

@@ -5,6 +5,9 @@ use mtdh_lake::LakeError;
 use mtdh_source::http::BuildError;
 use mtdh_source::metadata::MetadataError;
 
+use crate::candles::CandleError;
+use crate::convert::ConvertError;
+
 /// A verb that could not run, or could not go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,7 +97,7 @@ pub enum EngineError {
         file: String,
         /// Why.
         #[source]
-        source: crate::convert::ConvertError,
+        source: ConvertError,
     },
     /// An instrument has no reference.
     #[error("{key} cannot be held against a reference: {reason}")]
@@ -114,8 +117,23 @@ pub enum EngineError {
         of: String,
         /// Why.
         #[source]
-        source: crate::candles::CandleError,
+        source: CandleError,
     },
+}
+
+impl EngineError {
+    /// Whether a user's file was read and refused, which is a result; else the verb could not do its work, as on a full disk.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            EngineError::Convert { source, .. } => {
+                !matches!(source, ConvertError::Read(_) | ConvertError::Write(_) | ConvertError::Output(_))
+            }
+            EngineError::Candles { source, .. } => {
+                !matches!(source, CandleError::Write(_) | CandleError::Output(_))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<LakeError> for EngineError {

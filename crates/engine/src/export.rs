@@ -1,6 +1,6 @@
 //! Batches to a file or stream for people and other programs: Parquet, CSV or JSON lines.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use arrow_schema::{ArrowError, Schema};
 use mtdh_core::DataType;
 use mtdh_lake::write::TableWriter;
 use mtdh_lake::{LakeError, ParquetError};
+use serde::Serializer;
 
 /// A form of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +24,9 @@ pub enum ExportFormat {
     Jsonl,
 }
 
-/// An unfinished file in the folder of `output`, which becomes it by [`tempfile::NamedTempFile::persist`]: as readable as
-/// the user's other files, which temporary files are not by themselves.
-///
-/// # Errors
-/// When the folder cannot be written.
-pub fn unfinished(output: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+/// A path as a report tells it: what is no UTF-8 in it is shown as such, rather than failing the report.
+pub(crate) fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Rows that could not be exported.
@@ -48,6 +41,9 @@ pub enum ExportError {
     /// The output refused text.
     #[error("the output cannot be written")]
     Text(#[source] ArrowError),
+    /// Nobody reads the output any more.
+    #[error("nobody reads the output any more")]
+    Unread,
 }
 
 impl From<LakeError> for ExportError {

@@ -29,12 +29,13 @@ mod row_counts;
 pub mod run;
 pub mod selection;
 pub mod stream;
+pub mod unfinished;
 pub mod validate;
 pub mod verdict;
 
 pub use connection::{Addresses, Connection};
 pub use error::{EngineError, chain};
-pub use mtdh_lake::{Lake, LakeError, LakeOptions};
+pub use mtdh_lake::{Lake, LakeError, LakeOptions, remove_workplaces};
 pub use mtdh_source::SecretString;
 pub use mtdh_source::http::HttpError;
 pub use mtdh_source::http::pace::Budget;

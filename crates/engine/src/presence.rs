@@ -81,7 +81,9 @@ pub async fn presence(
     for data_type in data_types {
         for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
             let Some(partition) = layout::parse_partition(&entry.path) else { continue };
-            if let Some(reason) = remembered.get(&partition) {
+            if trust == Trust::Report
+                && let Some(reason) = remembered.get(&partition)
+            {
                 found.insert(partition, Presence::Unreadable { reason: reason.clone() });
                 continue;
             }
@@ -104,6 +106,10 @@ pub async fn presence(
         let mut looked = looked?;
         if let (Presence::Answered(available), Some(older)) = (&mut looked, known.get(&partition)) {
             available.keep_grades(older);
+        }
+        // Its footer is sound; what was found in its rows or bytes stands until these are read again.
+        if let (Presence::Answered(_), Some(reason)) = (&looked, remembered.get(&partition)) {
+            looked = Presence::Unreadable { reason: reason.clone() };
         }
         found.insert(partition, looked);
     }

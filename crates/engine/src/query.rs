@@ -92,10 +92,7 @@ pub async fn slice<E: From<LakeError>>(
     mut take: impl FnMut(RecordBatch) -> Result<(), E>,
 ) -> Result<Slice, E> {
     let mut slice = Slice { rows: 0, missing_days: Vec::new(), object_bytes: 0, cost: Arc::default() };
-    let ends = Day::containing_us(arrived_us.start).zip(Day::containing_us(arrived_us.end - 1));
-    let Some((first, last)) = ends.filter(|_| arrived_us.start < arrived_us.end) else { return Ok(slice) };
-    let mut day = first;
-    while day <= last {
+    for day in days_of(&arrived_us) {
         let path = layout::partition(&Partition { day, data_type, key: key.clone() });
         let rows = &mut slice.rows;
         let count_and_take = |batch: RecordBatch| {
@@ -106,7 +103,36 @@ pub async fn slice<E: From<LakeError>>(
             None => slice.missing_days.push(day),
             Some(bytes) => slice.object_bytes += bytes,
         }
-        day = day.next();
     }
     Ok(slice)
+}
+
+/// The days of a slice that have no object, without reading any.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn missing_days(
+    lake: &Lake,
+    key: &InstrumentKey,
+    data_type: DataType,
+    arrived_us: Range<i64>,
+) -> Result<Vec<Day>, LakeError> {
+    let mut missing = Vec::new();
+    for day in days_of(&arrived_us) {
+        let path = layout::partition(&Partition { day, data_type, key: key.clone() });
+        if lake.entry(&path).await?.is_none() {
+            missing.push(day);
+        }
+    }
+    Ok(missing)
+}
+
+/// The days that a range of time touches.
+fn days_of(range: &Range<i64>) -> impl Iterator<Item = Day> + use<> {
+    let ends = Day::containing_us(range.start).zip(Day::containing_us(range.end - 1));
+    let ends = ends.filter(|_| range.start < range.end);
+    let days = ends.map(|(first, last)| {
+        std::iter::successors(Some(first), |day| Some(day.next())).take_while(move |day| *day <= last)
+    });
+    days.into_iter().flatten()
 }

@@ -56,6 +56,22 @@ pub enum LakeError {
         #[source]
         source: io::Error,
     },
+    /// What lies in the place of an object is no file.
+    #[error("{} is neither file nor folder, so that it is not opened; move it away", .0.display())]
+    NoFile(PathBuf),
+    /// Another process holds the lock of the lake's tables.
+    #[error(
+        "{} is held by {holder}, for {seconds} s now; end that process if it does nothing, and try again",
+        path.display()
+    )]
+    Locked {
+        /// The lock's file.
+        path: PathBuf,
+        /// Who holds it.
+        holder: String,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The store failed.
     #[error("the store failed on {path}")]
     Store {
@@ -157,7 +173,10 @@ impl LakeError {
     /// Whether the same may succeed later, without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
-            LakeError::NoAnswer { .. } | LakeError::Contended { .. } | LakeError::Damaged { .. } => true,
+            LakeError::NoAnswer { .. }
+            | LakeError::Contended { .. }
+            | LakeError::Damaged { .. }
+            | LakeError::Locked { .. } => true,
             LakeError::Store { source, .. } => !is_refusal(source),
             _ => false,
         }

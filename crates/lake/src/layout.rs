@@ -137,13 +137,19 @@ pub fn part_progress(run_id: &str, part: Part, token: u32) -> Path {
     path(format!("runs/{run_id}/shard-{}-of-{}-part-{number}{token}.json", shard.index(), shard.total()))
 }
 
-/// Reads [`part_progress`] back: part and token.
+/// The highest token of a part. Each is one takeover, so that no run comes near it; the one after it can always be counted.
+pub const LAST_TOKEN: u32 = 1_000_000;
+
+/// Reads [`part_progress`] back: part and token. Only the one spelling that is written counts.
 pub fn parse_part_progress(path: &Path) -> Option<(Part, u32)> {
     let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
     let (total, rest) = rest.strip_suffix(".json")?.split_once("-part-")?;
     let (number, token) = rest.split_once('.').unwrap_or((rest, "1"));
     let shard = Shard::new(index.parse().ok()?, total.parse().ok()?).ok()?;
-    Some((Part { shard, number: number.parse().ok()? }, token.parse().ok()?))
+    let (part, token) = (Part { shard, number: number.parse().ok()? }, token.parse().ok()?);
+    let run_id = path.as_ref().strip_prefix("runs/")?.split('/').next()?;
+    let is_one = (1..=LAST_TOKEN).contains(&token) && part_progress(run_id, part, token) == *path;
+    is_one.then_some((part, token))
 }
 
 /// Reads [`partition`] back.
@@ -203,6 +209,11 @@ mod tests {
             "runs/r/shard-0-of-4.json",
             "runs/r/shard-4-of-4-part-0.json",
             "runs/r/shard-0-of-4-part-0.x.json",
+            "runs/r/shard-0-of-4-part-0.1.json",
+            "runs/r/shard-0-of-4-part-0.02.json",
+            "runs/r/shard-0-of-4-part-0.1000001.json",
+            "runs/r/shard-0-of-4-part-0.4294967295.json",
+            "runs/r/shard-0-of-4294967295-part-0.json",
         ] {
             assert_eq!(parse_part_progress(&Path::parse(other).unwrap()), None, "{other}");
         }

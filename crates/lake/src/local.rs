@@ -4,9 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
-use crate::stage::Content;
+use crate::stage::{Content, unfinished};
 use crate::store::Existing;
 
 /// What became of an object.
@@ -28,14 +26,11 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existin
     let file = match content {
         Content::File(file) => file,
         Content::Memory(bytes) => {
-            let mut file = NamedTempFile::new_in(folder)?;
+            let mut file = unfinished(folder)?;
             file.write_all(&bytes)?;
             file
         }
     };
-    // Temporary files are private; objects are as readable as the user's other files.
-    #[cfg(unix)]
-    make_readable(file.as_file())?;
     file.as_file().sync_all()?;
     let outcome = match existing {
         Existing::Replace => {
@@ -58,8 +53,11 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existin
     Ok(outcome)
 }
 
-/// Compares two files, a piece at a time.
+/// Compares two files, a piece at a time. What is no file (a FIFO, a device) is not opened: it could wait for ever.
 fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
+    if !fs::metadata(b)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "what lies there is no file; move it away"));
+    }
     let (mut a, mut b) = (BufReader::new(File::open(a)?), BufReader::new(File::open(b)?));
     loop {
         let (left, right) = (a.fill_buf()?, b.fill_buf()?);
@@ -73,12 +71,6 @@ fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
         a.consume(length);
         b.consume(length);
     }
-}
-
-#[cfg(unix)]
-fn make_readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
 /// Makes a folder and those above it; returns those that were not there.

@@ -206,7 +206,7 @@ pub struct Footer {
 
 impl Lake {
     fn reader(&self, entry: &Entry, cost: &Arc<ReadCost>) -> Result<ObjectReader, LakeError> {
-        let store = self.reading_store()?.ok_or_else(|| LakeError::NoFolder(self.url().into()))?;
+        let store = self.store_of(&entry.path)?.ok_or_else(|| LakeError::NoFolder(self.url().into()))?;
         let (path, cost) = (self.full(&entry.path), cost.clone());
         Ok(ObjectReader { store, path, bytes: entry.bytes, cost, tail: None, pages: None })
     }
@@ -216,7 +216,7 @@ impl Lake {
     /// # Errors
     /// When the store fails.
     pub async fn entry(&self, path: &Path) -> Result<Option<Entry>, LakeError> {
-        let Some(store) = self.reading_store()? else { return Ok(None) };
+        let Some(store) = self.store_of(path)? else { return Ok(None) };
         match store.head(&self.full(path)).await {
             Ok(meta) => Ok(Some(Entry { path: path.clone(), bytes: meta.size })),
             Err(StoreError::NotFound { .. }) => Ok(None),
@@ -226,7 +226,7 @@ impl Lake {
 
     /// A partition's object with its end already read, when it is there: one request says both.
     async fn open_at(&self, path: &Path, cost: &Arc<ReadCost>) -> Result<Option<ObjectReader>, LakeError> {
-        let Some(store) = self.reading_store()? else { return Ok(None) };
+        let Some(store) = self.store_of(path)? else { return Ok(None) };
         let options = GetOptions { range: Some(GetRange::Suffix(TAIL_BYTES)), ..GetOptions::default() };
         let full = self.full(path);
         let end = async {

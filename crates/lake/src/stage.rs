@@ -2,9 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
+
+use crate::lock;
 
 /// Up to this size an object stays in memory: most partitions of a day are far smaller.
 const MEMORY_BYTES: usize = 1 << 20;
@@ -47,7 +52,7 @@ impl Write for Stage {
                 self.bytes += bytes.len() as u64;
                 return Ok(bytes.len());
             }
-            let mut file = NamedTempFile::new_in(&self.folder)?;
+            let mut file = unfinished(&self.folder)?;
             file.write_all(memory)?;
             self.content = Content::File(file);
         }
@@ -65,6 +70,12 @@ impl Write for Stage {
             Content::Memory(_) => Ok(()),
         }
     }
+}
+
+/// A file in `folder` that becomes an object: as readable as the user's other files (0666 without the umask's bits), which
+/// temporary files are not by themselves.
+pub(crate) fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
 }
 
 /// A folder for one process's unfinished objects. It goes with the process; what a killed process left is removed by
@@ -90,12 +101,18 @@ impl Workplace {
         fs::create_dir_all(parent)?;
         remove_abandoned(parent)?;
         loop {
-            let named = tempfile::Builder::new().prefix(PREFIX).suffix(LOCK_SUFFIX).tempfile_in(parent)?;
+            let named = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .suffix(LOCK_SUFFIX)
+                .permissions(fs::Permissions::from_mode(0o666))
+                .tempfile_in(parent)?;
             let (lock, lock_path) = named.keep().map_err(|error| error.error)?;
             lock.lock()?;
             // Another process may have taken it for a dead one's before it was held. Names do not come twice.
             if lock_path.exists() {
                 let path = lock_path.with_extension("");
+                // Known before it is there, so that whatever ends the process finds it.
+                own().push(path.clone());
                 fs::create_dir(&path)?;
                 return Ok(Workplace { path, _lock: lock });
             }
@@ -110,8 +127,31 @@ impl Workplace {
 
 impl Drop for Workplace {
     fn drop(&mut self) {
-        if let Err(error) = remove(&self.path) {
-            tracing::warn!(folder = %self.path.display(), %error, "temporary folder stays behind");
+        match remove(&self.path) {
+            Ok(()) => own().retain(|path| *path != self.path),
+            // For want of open files, perhaps, of which there are more later.
+            Err(error) => tracing::debug!(folder = %self.path.display(), %error, "removed at the end"),
+        }
+    }
+}
+
+/// Folders of this process that may be there.
+static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn own() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    // Nothing panics while it is held.
+    OWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the folders for unfinished objects that this process still has: at its end, when work that nobody waits for any
+/// more may hold them. What is still being written there fails.
+pub fn remove_workplaces() {
+    for folder in own().drain(..) {
+        if let Err(error) = remove(&folder) {
+            tracing::warn!(
+                folder = %folder.display(), %error,
+                "a temporary folder stays behind; the next run at this lake removes it"
+            );
         }
     }
 }
@@ -143,10 +183,13 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
         let is_lock = name.ends_with(LOCK_SUFFIX);
         let folder = if is_lock { path.with_extension("") } else { path.clone() };
         // Held until all is removed: its maker, who has made the lock and not yet taken it, waits and then misses it.
-        let lock = match File::open(lock_of(&folder)) {
-            Ok(lock) if is_lock && lock.try_lock().is_ok() => Some(lock),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            _ => continue,
+        let lock = match is_lock {
+            true => match lock::open(&path, OFlags::empty()) {
+                Ok(lock) if lock.try_lock().is_ok() => Some(lock),
+                _ => continue,
+            },
+            false if !fs::exists(lock_of(&folder))? => None,
+            false => continue,
         };
         remove(&folder)?;
         drop(lock);

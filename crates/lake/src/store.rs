@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of Parquet. `copy` and `rename` of object_store are never used: on GCS its 0.13 has them swapped.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::again::again;
 use crate::error::{LakeError, is_refusal};
 use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
+use crate::lock::lock;
 use crate::open::{LakeOptions, Place, Remote, place};
 use crate::stage::{Stage, Workplace};
 use crate::upload;
@@ -24,6 +26,9 @@ use crate::upload;
 /// How long the store may take for its first answer. Without credentials, its client asks for a metadata server that
 /// most machines do not have, again and again.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
+
+/// After so long it is said that an answer is waited for.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
 
 /// How often a change is tried again when others were faster.
 const UPDATE_ATTEMPTS: u32 = 30;
@@ -131,7 +136,16 @@ impl Lake {
     pub(crate) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Result<T, LakeError> {
         let no_answer =
             |_| LakeError::NoAnswer { url: self.inner.url.clone(), seconds: FIRST_ANSWER.as_secs() };
-        tokio::time::timeout(FIRST_ANSWER, request).await.map_err(no_answer)
+        let told = async {
+            tokio::time::sleep(TOLD_AFTER).await;
+            let at_most = FIRST_ANSWER.as_secs();
+            tracing::warn!("waiting for {}: no answer yet, for at most {at_most} s", self.inner.url);
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            answer = tokio::time::timeout(FIRST_ANSWER, request) => answer.map_err(no_answer),
+            never = told => match never {},
+        }
     }
 
     /// What it means that the first request to the store failed.
@@ -221,7 +235,7 @@ impl Lake {
     }
 
     async fn read_versioned(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, LakeError> {
-        let Some(store) = self.reading_store()? else { return Ok(None) };
+        let Some(store) = self.store_of(path)? else { return Ok(None) };
         for attempt in 1.. {
             let got = match again(|| async { store.get(&self.full(path)).await }).await {
                 Err(StoreError::NotFound { .. }) => return Ok(None),
@@ -331,15 +345,7 @@ impl Lake {
     /// One process at a time changes a local lake's shared tables. The system lets go of the lock of a dead one.
     async fn lock(&self) -> Result<std::fs::File, LakeError> {
         self.workplace()?;
-        let path = self.temporary_folder().join("update.lock");
-        let file = std::fs::File::create(&path).map_err(|source| self.disk(path.clone(), source))?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(10)).await,
-                Err(std::fs::TryLockError::Error(source)) => return Err(self.disk(path, source)),
-            }
-        }
+        lock(&self.temporary_folder().join("update.lock")).await
     }
 
     /// Removes an object; one that is not there is as good as removed.
@@ -389,8 +395,22 @@ impl Lake {
         Ok(folders)
     }
 
-    /// The store, for reading; nothing when a local lake's folder is not there, which then has no objects.
-    pub(crate) fn reading_store(&self) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
+    /// The store, for reading the object at `path`. What lies there in a folder and is neither file nor folder (a FIFO, a
+    /// socket, a device) is never opened: it could wait for ever.
+    pub(crate) fn store_of(&self, path: &Path) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
+        if let Place::Local(root) = &self.inner.place {
+            let place = root.join(path.as_ref());
+            match std::fs::metadata(&place) {
+                Ok(what) if !what.is_file() && !what.is_dir() => return Err(LakeError::NoFile(place)),
+                // What is not there, or may not be seen, the store tells.
+                _ => {}
+            }
+        }
+        self.reading_store()
+    }
+
+    /// The store, for listing; nothing when a local lake's folder is not there, which then has no objects.
+    fn reading_store(&self) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
         match &self.inner.place {
             Place::Remote(remote) => Ok(Some(remote.store.clone())),
             Place::Local(root) if !root.is_dir() => Ok(None),

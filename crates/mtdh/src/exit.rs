@@ -1,5 +1,7 @@
 //! Exit statuses, for people and for engines that start and restart tasks.
 
+use std::ffi::OsString;
+
 use mtdh_engine::{EngineError, HttpError, LakeError};
 
 use crate::Outcome;
@@ -22,10 +24,44 @@ pub fn codes(cli: &Cli) -> Codes {
     exit_codes.unwrap_or(usual)
 }
 
+/// Where what a verb is for goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// To stdout: a verb that cannot print has done nothing.
+    Printed,
+    /// Into the lake, or a file; what it prints tells of it.
+    Elsewhere,
+}
+
+/// What a verb is for.
+pub fn product(cli: &Cli) -> Product {
+    let is_printed = match &cli.command {
+        Command::Ls(_)
+        | Command::Monitor(_)
+        | Command::Deploy { .. }
+        | Command::Config { .. }
+        | Command::Completions { .. } => true,
+        Command::Get(args) => args.output.as_os_str() == "-",
+        Command::Instruments(args) => args.command.is_some(),
+        Command::Plan(args) => args.save.is_none(),
+        Command::Download(args) => args.dry_run,
+        Command::FullPipeline(args) => args.download.dry_run,
+        Command::Candles(args) => args.dry_run,
+        Command::Demo
+        | Command::Resume(_)
+        | Command::Validate(_)
+        | Command::Check(_)
+        | Command::Convert(_)
+        | Command::Sim(_) => false,
+    };
+    if is_printed { Product::Printed } else { Product::Elsewhere }
+}
+
 /// The status of a command line that cannot be read.
 pub fn usage() -> u8 {
-    let mut words = std::env::args();
-    let is_of_run = words.any(|word| word == "--run" || word.starts_with("--run="));
+    let words: Vec<_> = std::env::args_os().collect();
+    let names_run = |word: &OsString| word == "--run" || word.as_encoded_bytes().starts_with(b"--run=");
+    let is_of_run = words.iter().any(|word| word == "download") && words.iter().any(names_run);
     let nothing = crate::args::ShardArgs { shard_index: None, total_shards: None };
     let of_engine = shard_source::shard(&nothing, environment).map_or(true, |found| found.engine.is_some());
     if is_of_run || of_engine { 20 } else { 2 }

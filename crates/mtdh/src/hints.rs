@@ -57,6 +57,8 @@ fn of_lake(error: &LakeError) -> Option<String> {
         LakeError::WrongTable { path, .. } if path.ends_with("/instruments.parquet") => {
             "make the table again, with all venues that the day is to have: mtdh instruments --start-date DAY --venues …"
         }
+        // What workers of a run wrote says itself what to do.
+        LakeError::WrongTable { path, .. } if path.starts_with("runs/") => return None,
         LakeError::WrongTable { .. } => {
             "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again"
         }

@@ -27,6 +27,8 @@ pub fn start(level: &str, is_json: bool) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
     let _once = IS_JSON.set(is_json);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // What stderr refuses nobody can be told; the library would panic in trying to.
+    let log = log.log_internal_errors(false);
     match is_json {
         true => log.event_format(JsonLines).init(),
         false => log.with_ansi(io::stderr().is_terminal()).with_target(false).init(),

@@ -12,16 +12,22 @@ mod output;
 mod progress;
 mod settings;
 mod shard_source;
+mod signals;
+mod stdout;
 mod time;
 
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
 use args::{Cli, Command, LogFormat};
+use exit::Product;
 use settings::{FlagLayer, Settings};
+use signals::Signals;
+use stdout::Stdout;
 
 /// How a verb ended that could run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,35 +47,71 @@ pub enum Outcome {
 }
 
 fn main() -> ExitCode {
+    let signals = Signals::hear();
     let cli = match args::parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nobody can be told that the terminal is closed.
-            let _closed = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::usage() } else { 0 });
-        }
+        Err(error) => return ExitCode::from(tell(&error)),
     };
-    let codes = exit::codes(&cli);
-    match run(cli) {
-        Ok(outcome) => ExitCode::from(exit::status(codes, outcome)),
-        // Who closed our stdout has seen enough.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::from(exit::failure(codes, &error))
+    let (codes, product) = (exit::codes(&cli), exit::product(&cli));
+    signals.end_with(exit::status(codes, Outcome::Interrupted));
+    let ended = run(cli, &signals.stop);
+    mtdh_engine::remove_workplaces();
+    let ended = verdict(ended, product, &signals.stop);
+    if let Err(error) = &ended {
+        output::error(error);
+    }
+    ExitCode::from(match ended {
+        Ok(outcome) => exit::status(codes, outcome),
+        Err(error) => exit::failure(codes, &error),
+    })
+}
+
+/// How it ended, whatever a verb says: a request to end is above all, then what the verb met, then that its product could not
+/// be printed.
+fn verdict(ended: Result<Outcome>, product: Product, stop: &CancellationToken) -> Result<Outcome> {
+    if stop.is_cancelled() {
+        if let Err(error) = &ended {
+            tracing::info!(cause = %mtdh_engine::chain(error.as_ref()), "interrupted");
+        }
+        return Ok(Outcome::Interrupted);
+    }
+    let outcome = ended?;
+    let Some(refused) = stdout::failure() else { return Ok(outcome) };
+    let lost = anyhow::Error::new(refused).context("stdout does not take what is printed");
+    match product {
+        Product::Printed => Err(lost),
+        Product::Elsewhere => {
+            output::error(&lost);
+            Ok(outcome)
         }
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+/// Says why a command line cannot be read, or the help that it asks for. Gives the exit status.
+fn tell(error: &clap::Error) -> u8 {
+    if error.use_stderr() {
+        // Nobody can be told that stderr is closed.
+        let _closed = error.print();
+        return exit::usage();
+    }
+    let text = error.render();
+    let text = if io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+    let written = Stdout.write_all(text.as_bytes()).map_err(anyhow::Error::new);
+    match verdict(written.map(|()| Outcome::Clean), Product::Printed, &CancellationToken::new()) {
+        Ok(_) => 0,
+        Err(error) => {
+            output::error(&error);
+            2
+        }
+    }
 }
 
-fn run(cli: Cli) -> Result<Outcome> {
+fn run(cli: Cli, stop: &CancellationToken) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut args::command(), "mtdh", &mut io::stdout());
+        // The library panics where it cannot write.
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut args::command(), "mtdh", &mut script);
+        Stdout.write_all(&script)?;
         return Ok(Outcome::Clean);
     }
     let log_level = match cli.verbose {
@@ -83,36 +125,17 @@ fn run(cli: Cli) -> Result<Outcome> {
     )?;
     log::start(settings.log_level(), settings.logs_json());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let stop = stop_on_interrupt();
-        commands::run(cli, &settings, &stop).await
-    })
-}
-
-/// The first Ctrl-C, or the system's request to end, asks for a clean end; the second one ends at once.
-fn stop_on_interrupt() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let asked = stop.clone();
-    tokio::spawn(async move {
-        interrupt().await;
-        asked.cancel();
-        output::note("stopping: files in hand are given back; press Ctrl-C again to end at once");
-        interrupt().await;
-        std::process::exit(130);
-    });
-    stop
-}
-
-async fn interrupt() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(error) => {
-            tracing::warn!(%error, "requests to end cannot be heard");
-            std::future::pending::<()>().await;
+    let ended = runtime.block_on(async {
+        let given_up = async {
+            stop.cancelled().await;
+            tokio::time::sleep(signals::GRACE).await;
+        };
+        tokio::select! {
+            ended = commands::run(cli, &settings, stop) => ended,
+            () = given_up => Ok(Outcome::Interrupted),
         }
-    }
+    });
+    // Blocking work that nobody waits for any more cannot be stopped.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    ended
 }

@@ -1,7 +1,7 @@
 //! A run's numbers for Prometheus: served while the run goes, or in a file for the node exporter.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use axum::Router;
 use axum::routing::get;
 use mtdh_core::partition::Shard;
 use mtdh_engine::progress::{Progress, Reading};
+use mtdh_engine::unfinished::write_whole;
 
 use crate::args::MetricsArgs;
 use crate::output::note;
@@ -97,12 +98,13 @@ impl Metrics {
             }));
         }
         if let Some(path) = args.metrics_file.clone() {
-            write(&path, &source.text()).with_context(|| format!("cannot write {}", path.display()))?;
+            write_whole(&path, source.text().as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
             let shown = source.clone();
             tasks.push(tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(EVERY).await;
-                    if let Err(error) = write(&path, &shown.text()) {
+                    if let Err(error) = write_whole(&path, shown.text().as_bytes()) {
                         tracing::warn!(%error, path = %path.display(), "the metrics' file is not written");
                     }
                 }
@@ -116,7 +118,7 @@ impl Drop for Metrics {
     fn drop(&mut self) {
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         if let Some(path) = &self.file
-            && let Err(error) = write(path, &self.source.text())
+            && let Err(error) = write_whole(path, self.source.text().as_bytes())
         {
             tracing::warn!(%error, path = %path.display(), "the metrics' file is not written");
         }
@@ -141,11 +143,4 @@ impl Source {
         add("mtdh_info", "gauge", "The program.", &version, "1".to_owned());
         text
     }
-}
-
-/// A reader never sees half of it.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    std::fs::write(&unfinished, text)?;
-    std::fs::rename(unfinished, path)
 }

@@ -1,6 +1,6 @@
 //! How the program speaks: results on stdout in the form asked for, everything else on stderr.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::args::Format;
 use crate::hints::hint;
 use crate::log;
+use crate::stdout::Stdout;
 
 /// A result as rows.
 #[derive(Debug, Default)]
@@ -38,9 +39,9 @@ impl Rows {
 /// Prints a result: for people and as CSV its rows, as JSON the whole document, as JSON lines a row each.
 ///
 /// # Errors
-/// When stdout refuses bytes.
+/// When the document cannot be one. What stdout refuses is [`crate::stdout`]'s to remember.
 pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = BufWriter::new(Stdout);
     match format {
         Format::Table if rows.rows.is_empty() => {}
         Format::Table => writeln!(out, "{}", table(rows).trim_fmt())?,

@@ -190,6 +190,19 @@ impl HttpError {
         }
     }
 
+    /// The host that was asked, with its port where the URL has one.
+    pub(crate) fn host(&self) -> Option<String> {
+        let url = match self {
+            HttpError::Status { url, .. }
+            | HttpError::KeyInUse { url, .. }
+            | HttpError::Connection { url, .. }
+            | HttpError::WrongContent { url, .. } => Url::parse(url).ok()?,
+            _ => return None,
+        };
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+
     /// The vendor's status and error code, if it answered.
     pub fn status_and_code(&self) -> Option<(u16, Option<i64>)> {
         match self {

@@ -21,12 +21,14 @@ use tokio_util::sync::CancellationToken;
 use super::CandleError;
 use super::feed::{columns, feed};
 use crate::error::EngineError;
-use crate::export::unfinished;
+use crate::export::shown;
+use crate::unfinished::Unfinished as Output;
 
 /// A file of candles that was made.
 #[derive(Clone, Debug, Serialize)]
 pub struct FileReport {
     /// The file.
+    #[serde(serialize_with = "shown")]
     pub output: PathBuf,
     /// Its timeframe.
     pub timeframe: String,
@@ -76,7 +78,7 @@ fn make(
     let write = |left: Unfinished| {
         let timeframe = left.timeframe();
         let output = folder.join(format!("{timeframe}.parquet"));
-        let out = unfinished(&output).map_err(CandleError::Output)?;
+        let out = Output::new(&output).map_err(CandleError::Output)?;
         let mut writer = CandleWriter::new(&key, timeframe, out).map_err(CandleError::Write)?;
         let mut outcome = Ok(());
         left.finish(|candle| {
@@ -101,7 +103,7 @@ fn make(
     let finished = side_by_side(builder.finish_apart(complete), write)?;
     let mut reports = Vec::new();
     for (output, out, facts) in finished {
-        out.persist(&output).map_err(|error| CandleError::Output(error.error))?;
+        out.publish().map_err(CandleError::Output)?;
         let (timeframe, instrument_key) = (facts.timeframe.to_string(), facts.key.to_string());
         reports.push(FileReport { output, timeframe, instrument_key, candles: facts.rows, trades });
     }

@@ -52,7 +52,8 @@ pub struct PartProgress {
 }
 
 impl PartProgress {
-    /// Reads the object of one holder.
+    /// Reads the object of one holder; the plan has so many units. Whatever lies there is held against its bounds before
+    /// anybody goes by it: another program, or a hand, may have written it.
     ///
     /// # Errors
     /// When the store fails, or the object is none of these.
@@ -61,20 +62,48 @@ impl PartProgress {
         run_id: &str,
         part: Part,
         token: u32,
+        units: usize,
     ) -> Result<Option<PartProgress>, LakeError> {
         let path = layout::part_progress(run_id, part, token);
         let Some(bytes) = lake.read(&path).await? else { return Ok(None) };
         check_versions(&path, &bytes)?;
-        let read = serde_json::from_slice(&bytes);
-        read.map(Some).map_err(|e| LakeError::WrongTable { path: path.to_string(), reason: e.to_string() })
+        let wrong = |reason: String| {
+            let reason = format!("{reason}; delete it, and its part is worked on anew");
+            LakeError::WrongTable { path: path.to_string(), reason }
+        };
+        let read: PartProgress = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+        read.check(part, token, units).map_err(wrong)?;
+        Ok(Some(read))
     }
 
-    /// The numbers of the units that are done.
-    pub fn done(&self) -> BTreeSet<usize> {
-        read_ranges(&self.units_done)
+    fn check(&self, part: Part, token: u32, units: usize) -> Result<(), String> {
+        let RunSummary { files, files_done, files_failed, bytes, rows, rows_rejected, .. } = self.summary;
+        if (self.part, self.lease.token) != (part.number, token) {
+            return Err(format!("it says part {} and holder {}", self.part, self.lease.token));
+        }
+        if !(0.0..=LONGEST_LEASE).contains(&self.lease.seconds) {
+            return Err(format!("its lease is {} s, and the longest is {LONGEST_LEASE}", self.lease.seconds));
+        }
+        let counts = [files as u64, files_done as u64, files_failed as u64, bytes, rows, rows_rejected];
+        let weights = [self.weight, self.weight_done];
+        if let Some(count) = counts.iter().chain(&weights).find(|count| **count > MOST) {
+            return Err(format!("it counts {count} of something"));
+        }
+        read_ranges(&self.units_done, units).map(drop)
+    }
+
+    /// The numbers of the units that are done; the plan has so many.
+    pub fn done(&self, units: usize) -> BTreeSet<usize> {
+        // One that was read has passed the check.
+        read_ranges(&self.units_done, units).unwrap_or_default()
     }
 }
 
+/// The longest lease, in seconds: that of the setting.
+const LONGEST_LEASE: f64 = 86_400.0;
+
+/// No part has so many rows, bytes or files.
+const MOST: u64 = 1 << 50;
 /// Refuses an object of a newer form, or of another version of the program: these two may cut and count otherwise.
 fn check_versions(path: &LakePath, bytes: &[u8]) -> Result<(), LakeError> {
     #[derive(Deserialize)]
@@ -301,13 +330,18 @@ fn ranges(numbers: &BTreeSet<usize>) -> String {
     spans.into_iter().map(text).collect::<Vec<_>>().join(",")
 }
 
-/// Reads [`ranges`] back; what is no range is left out, so that its files are fetched again rather than lost.
-fn read_ranges(text: &str) -> BTreeSet<usize> {
-    let span = |part: &str| {
+/// Reads [`ranges`] back, as numbers below `units`.
+fn read_ranges(text: &str, units: usize) -> Result<BTreeSet<usize>, String> {
+    let mut numbers = BTreeSet::new();
+    for part in text.split(',').filter(|_| !text.is_empty()) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.parse::<usize>().ok()?..=last.parse().ok()?)
-    };
-    text.split(',').filter_map(span).flatten().collect()
+        let span = first.parse::<usize>().ok().zip(last.parse::<usize>().ok());
+        match span.filter(|(first, last)| first <= last && *last < units) {
+            Some((first, last)) => numbers.extend(first..=last),
+            None => return Err(format!("`{part}` is no range of a plan's {units} files")),
+        }
+    }
+    Ok(numbers)
 }
 
 /// What an observer knows of the parts of others: since when it has seen each object as it is.
@@ -323,7 +357,7 @@ impl Watch {
         if (seen.0, seen.1) != (lease.token, lease.beat) {
             *seen = (lease.token, lease.beat, now);
         }
-        now.duration_since(seen.2) >= Duration::from_secs_f64(lease.seconds.clamp(0.0, 1e6))
+        now.duration_since(seen.2) >= Duration::from_secs_f64(lease.seconds.clamp(0.0, LONGEST_LEASE))
     }
 }
 
@@ -366,7 +400,7 @@ mod tests {
             let taken = futures::future::join_all(claims).await;
             let winners: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
             assert_eq!(winners.len(), 1);
-            let read = PartProgress::read(&lake, "r", part(2), token).await.unwrap().unwrap();
+            let read = PartProgress::read(&lake, "r", part(2), token, 3).await.unwrap().unwrap();
             assert_eq!(read.lease, winners[0].note);
         }
     }
@@ -384,10 +418,10 @@ mod tests {
         assert!(!first.may_publish().await.unwrap(), "it is asked before it publishes");
         assert!(first.work.is_cancelled() && first.is_lost());
         first.renew().await.unwrap();
-        let left = PartProgress::read(&lake, "r", part(2), 1).await.unwrap().unwrap();
+        let left = PartProgress::read(&lake, "r", part(2), 1, 3).await.unwrap().unwrap();
         assert_eq!((left.summary.state, left.weight_done, left.weight), (RunState::TakenOver, 30, 40));
-        assert_eq!(left.done(), BTreeSet::from([2]));
-        let newest = PartProgress::read(&lake, "r", part(2), 2).await.unwrap().unwrap();
+        assert_eq!(left.done(3), BTreeSet::from([2]));
+        let newest = PartProgress::read(&lake, "r", part(2), 2, 3).await.unwrap().unwrap();
         assert_eq!(newest.lease.holder, "second", "what the first writes is not what its successor did");
         assert!(second.may_publish().await.unwrap());
     }
@@ -402,7 +436,7 @@ mod tests {
         first.note(&summary);
         claim(&lake, 2, "second").take().await.unwrap().unwrap();
         first.renew().await.unwrap();
-        let left = PartProgress::read(&lake, "r", part(2), 1).await.unwrap().unwrap();
+        let left = PartProgress::read(&lake, "r", part(2), 1, 3).await.unwrap().unwrap();
         assert_eq!(left.summary.state, RunState::TakenOver);
     }
 
@@ -433,8 +467,37 @@ mod tests {
         for (numbers, text) in [(vec![], ""), (vec![7], "7"), (vec![0, 1, 2, 5, 7, 8], "0-2,5,7-8")] {
             let numbers: BTreeSet<usize> = numbers.into_iter().collect();
             assert_eq!(ranges(&numbers), text);
-            assert_eq!(read_ranges(text), numbers);
+            assert_eq!(read_ranges(text, 9), Ok(numbers));
         }
-        assert_eq!(read_ranges("x,3-,2"), BTreeSet::from([2]));
+        for text in ["x", "3-", "2,", "-1", "5-4", "9", "0-99999999999", "0-18446744073709551615", "1e3"] {
+            assert!(read_ranges(text, 9).is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_that_no_holder_writes_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = lake(&folder);
+        claim(&lake, 1, "first").take().await.unwrap().unwrap();
+        let path = layout::part_progress("r", part(2), 1);
+        let good: serde_json::Value =
+            serde_json::from_slice(&lake.read(&path).await.unwrap().unwrap()).unwrap();
+        for (at, value, words) in [
+            ("/units_done", "\"0-99999999999\"", "`0-99999999999` is no range of a plan's 3 files"),
+            ("/units_done", "\"3\"", "no range"),
+            ("/lease/seconds", "1e300", "its lease is 1"),
+            ("/lease/seconds", "-1", "its lease is -1"),
+            ("/lease/token", "4294967295", "holder 4294967295"),
+            ("/part", "3", "part 3"),
+            ("/rows", "18446744073709551615", "18446744073709551615 of something"),
+            ("/weight_done", "18446744073709551615", "of something"),
+            ("/lease", "null", "invalid type"),
+        ] {
+            let mut changed = good.clone();
+            *changed.pointer_mut(at).unwrap() = serde_json::from_str(value).unwrap();
+            lake.put(&path, changed.to_string().as_bytes()).await.unwrap();
+            let refused = PartProgress::read(&lake, "r", part(2), 1, 3).await.unwrap_err().to_string();
+            assert!(refused.contains(words) && refused.contains(path.as_ref()), "{at}: {refused}");
+        }
     }
 }

@@ -97,14 +97,16 @@ impl Taken {
     fn give(&mut self, budget: &Budget, holder: &str, want: &Want, now_ms: u64) -> Slice {
         let mut slice = Slice { id: now_ms, ..Slice::default() };
         let counts_ms = MINUTE_MS + (VALID + SKEW).as_millis() as u64;
-        self.requests.retain(|taken| taken.at_ms + counts_ms > now_ms);
+        // What was taken a minute from now nobody took: it would count for ever.
+        let counts = |at_ms: u64| at_ms <= now_ms + MINUTE_MS && at_ms + counts_ms > now_ms;
+        self.requests.retain(|taken| counts(taken.at_ms));
         if let Some((id, unused)) = want.unused {
             let own = self.requests.iter_mut().find(|taken| taken.holder == holder && taken.at_ms == id);
             own.into_iter().for_each(|taken| taken.count = taken.count.saturating_sub(unused));
             self.requests.retain(|taken| taken.count > 0);
         }
         if let Some(limit) = budget.requests_per_minute.filter(|_| want.requests > 0) {
-            let out: u32 = self.requests.iter().map(|taken| taken.count).sum();
+            let out = self.requests.iter().map(|taken| taken.count).fold(0, u32::saturating_add);
             // A fortieth of the minute's at most, so that no worker starves the others.
             let most = (limit / 40).max(1);
             let count = want.requests.min(most).min(limit.max(1).saturating_sub(out));
@@ -122,7 +124,8 @@ impl Taken {
         }
         if let Some(limit) = budget.bytes_per_day.filter(|_| want.bytes > 0) {
             let day = now_ms / DAY_MS;
-            if day > self.day {
+            // Clocks may disagree about midnight, but not by a day.
+            if day > self.day || self.day > day + 1 {
                 (self.day, self.bytes) = (day, 0);
             }
             let left = limit.saturating_sub(self.bytes);
@@ -190,6 +193,16 @@ mod tests {
             prop_assert!(given <= limit);
             prop_assert!(taken.give(&budget, "w", &want(0, 1), DAY_MS * 20_001).bytes >= 1, "a new day");
         }
+    }
+
+    #[test]
+    fn what_nobody_can_have_taken_holds_nobody_up() {
+        let budget = Budget { requests_per_minute: Some(40), bytes_per_day: Some(1_000) };
+        let request = |at_ms, count| TakenRequests { holder: "x".to_owned(), at_ms, count };
+        let requests = vec![request(u64::MAX, u32::MAX), request(DAY_MS * 90_000, 40), request(0, 40)];
+        let mut taken = Taken { requests, day: u64::MAX - 1, bytes: u64::MAX, ..Taken::default() };
+        let slice = taken.give(&budget, "w", &want(1, 10), DAY_MS * 20_000);
+        assert!(slice.requests == 1 && slice.bytes >= 10, "{slice:?}");
     }
 
     #[test]

@@ -13,7 +13,6 @@ use super::lease::PartProgress;
 use super::saved_plan::{SavedPlan, newest_tokens};
 use crate::error::EngineError;
 use crate::plan::Unit;
-use crate::presence::Presence;
 use crate::run::{Failure, RunState, RunSummary};
 
 /// Progress objects that are read at once.
@@ -91,6 +90,12 @@ pub struct RunReport {
 pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     let plan = SavedPlan::load(lake, run_id).await?;
     let newest = newest_tokens(lake, run_id).await?;
+    let totals: BTreeSet<u32> = newest.keys().map(|part| part.shard.total()).collect();
+    if totals.len() > 1 {
+        let totals: Vec<String> = totals.iter().map(u32::to_string).collect();
+        let reason = format!("its progress is that of {} shards", totals.join(" and of "));
+        return Err(EngineError::WrongPlan { run_id: run_id.to_owned(), reason });
+    }
     let total = newest.keys().map(|part| part.shard.total()).max().unwrap_or(0);
     let now = Utc::now();
     let mut parts: BTreeMap<Shard, Vec<SeenPart>> = BTreeMap::new();
@@ -98,7 +103,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         let (plan, token) = (&plan, newest.get(&part).copied());
         async move {
             let progress = match token {
-                Some(token) => PartProgress::read(lake, run_id, part, token).await?,
+                Some(token) => PartProgress::read(lake, run_id, part, token, plan.units.len()).await?,
                 None => None,
             };
             let weight = units.iter().map(|unit| plan.weights[*unit]).sum();
@@ -111,7 +116,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         parts.entry(shard).or_default().push(seen);
     }
     let (mut failures, mut began, mut last) = (BTreeMap::new(), None, None);
-    let mut weight_done = 0;
+    let mut weight_done = 0_u64;
     for progress in parts.values().flatten().filter_map(|seen| seen.progress.as_ref()) {
         let summary = &progress.summary;
         for failure in &summary.failures {
@@ -119,13 +124,13 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         }
         began = began.into_iter().chain(time(&summary.started_at)).min();
         last = last.into_iter().chain(time(&summary.updated_at)).max();
-        weight_done += progress.weight_done;
+        weight_done = progress.weight_done.saturating_add(weight_done);
     }
     let shards = (0..total).filter_map(|index| Shard::new(index, total).ok());
     let report =
         |shard: Shard| shard_report(shard.index(), parts.get(&shard).map_or(&[], Vec::as_slice), now);
     let shards: Vec<ShardReport> = shards.map(report).collect();
-    let bytes: u64 = shards.iter().map(|shard| shard.bytes).sum();
+    let bytes = total_of(shards.iter().map(|shard| shard.bytes));
     let sum = |count: fn(&ShardReport) -> usize| shards.iter().map(count).sum::<usize>();
     let (files_done, files_failed) = (sum(|s| s.files_done), sum(|s| s.files_failed));
     let is_at_work = shards.iter().any(|shard| matches!(shard.state, "running" | "silent"));
@@ -145,7 +150,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         files_failed,
         share_done: share(weight_done, weight),
         bytes,
-        rows: shards.iter().map(|shard| shard.rows).sum(),
+        rows: total_of(shards.iter().map(|shard| shard.rows)),
         files_per_second: rate(files_done as f64),
         bytes_per_second: rate(bytes as f64),
         seconds_left: rate(weight_done as f64)
@@ -167,16 +172,14 @@ pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<Unit>, EngineError> {
     let plan = SavedPlan::load(lake, run_id).await?;
     let mut noted: BTreeSet<usize> = BTreeSet::new();
     for (part, token) in newest_tokens(lake, run_id).await? {
-        let progress = PartProgress::read(lake, run_id, part, token).await?;
-        noted.extend(progress.iter().flat_map(PartProgress::done));
+        let units = plan.units.len();
+        let progress = PartProgress::read(lake, run_id, part, token, units).await?;
+        noted.extend(progress.iter().flat_map(|progress| progress.done(units)));
     }
     let all: Vec<usize> = (0..plan.units.len()).collect();
     let there = plan.presence(lake, &all).await?;
     let is_done = |number: usize, unit: &Unit| {
-        let is_there = unit
-            .members
-            .iter()
-            .all(|member| matches!(there.get(&member.partition), Some(Presence::Answered(_))));
+        let is_there = plan.is_answered(number, &there);
         // What is to be replaced is there in any case: only a worker's word says that it was.
         is_there && (noted.contains(&number) || !unit.members.iter().any(|member| member.replaces))
     };
@@ -231,7 +234,7 @@ fn shard_report(index: u32, parts: &[SeenPart], now: DateTime<Utc>) -> ShardRepo
         Some(state) => state,
     };
     let begun = || parts.iter().filter_map(|part| part.progress.as_ref());
-    let sum = |count: fn(&RunSummary) -> u64| begun().map(|part| count(&part.summary)).sum::<u64>();
+    let sum = |count: fn(&RunSummary) -> u64| total_of(begun().map(|part| count(&part.summary)));
     let mut holders: Vec<String> = Vec::new();
     for part in begun() {
         if !holders.contains(&part.lease.holder) {
@@ -241,20 +244,25 @@ fn shard_report(index: u32, parts: &[SeenPart], now: DateTime<Utc>) -> ShardRepo
     ShardReport {
         index,
         state,
-        takeovers: begun().map(|part| part.lease.token.saturating_sub(1)).sum(),
+        takeovers: begun().map(|part| part.lease.token.saturating_sub(1)).fold(0, u32::saturating_add),
         holders,
         // Files of groups that were replaced by those of their members count as these do.
         files: parts.iter().map(|part| part.progress.as_ref().map_or(part.files, |p| p.summary.files)).sum(),
         files_done: begun().map(|part| part.summary.files_done).sum(),
         files_failed: begun().map(|part| part.summary.files_failed).sum(),
         share_done: share(
-            begun().map(|part| part.weight_done).sum(),
+            total_of(begun().map(|part| part.weight_done)),
             parts.iter().map(|part| part.weight).sum(),
         ),
         bytes: sum(|summary| summary.bytes),
         rows: sum(|summary| summary.rows),
         silent_seconds: states.iter().filter_map(|state| state.1).reduce(f64::max),
     }
+}
+
+/// The sum of numbers that others wrote.
+fn total_of(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {

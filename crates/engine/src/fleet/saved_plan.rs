@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
-use mtdh_core::partition::Shard;
+use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::plan_table::{PlanRow, PlanTable};
@@ -147,6 +147,12 @@ impl SavedPlan {
         cut
     }
 
+    /// Whether the lake has an answer for each partition of a unit, by what [`SavedPlan::presence`] found.
+    pub fn is_answered(&self, unit: usize, there: &BTreeMap<Partition, Presence>) -> bool {
+        let is_there = |member: &Member| matches!(there.get(&member.partition), Some(Presence::Answered(_)));
+        self.units.get(unit).is_some_and(|unit| unit.members.iter().all(is_there))
+    }
+
     /// What the lake has of the partitions of these units.
     ///
     /// # Errors
@@ -155,7 +161,7 @@ impl SavedPlan {
         &self,
         lake: &Lake,
         units: &[usize],
-    ) -> Result<BTreeMap<mtdh_core::partition::Partition, Presence>, EngineError> {
+    ) -> Result<BTreeMap<Partition, Presence>, EngineError> {
         let mut days: BTreeMap<Day, Vec<DataType>> = BTreeMap::new();
         for unit in units {
             let VendorFile { day, data_type, .. } = self.units[*unit].file;
@@ -221,8 +227,14 @@ pub async fn newest_tokens(lake: &Lake, run_id: &str) -> Result<BTreeMap<Part, u
     check_name(run_id)?;
     let mut newest: BTreeMap<Part, u32> = BTreeMap::new();
     for entry in lake.list(&layout::run(run_id)).await? {
-        if let Some((part, token)) = layout::parse_part_progress(&entry.path) {
-            newest.entry(part).and_modify(|known| *known = token.max(*known)).or_insert(token);
+        match layout::parse_part_progress(&entry.path) {
+            Some((part, token)) => {
+                newest.entry(part).and_modify(|known| *known = token.max(*known)).or_insert(token);
+            }
+            None if entry.path.as_ref().contains("-part-") => {
+                tracing::warn!(path = %entry.path, "is no progress of a part that can be: not looked at");
+            }
+            None => {}
         }
     }
     Ok(newest)
@@ -230,7 +242,6 @@ pub async fn newest_tokens(lake: &Lake, run_id: &str) -> Result<BTreeMap<Part, u
 
 #[cfg(test)]
 mod tests {
-    use mtdh_core::partition::Partition;
     use mtdh_lake::LakeOptions;
     use proptest::prelude::*;
 

@@ -13,8 +13,8 @@ use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::partition::Shard;
 use mtdh_core::shards::Part;
-use mtdh_lake::LakeError;
 use mtdh_lake::reports::Available;
+use mtdh_lake::{LakeError, layout};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -253,14 +253,25 @@ impl Worker<'_> {
         if !look.free.is_empty() {
             return Ok(look);
         }
+        let units = self.plan.units.len();
         let begun = order.iter().filter_map(|part| Some((*part, *newest.get(part)?)));
         let reads = begun.map(|(part, token)| async move {
-            Ok::<_, LakeError>((part, token, PartProgress::read(lake, run_id, part, token).await?))
+            Ok::<_, LakeError>((part, token, PartProgress::read(lake, run_id, part, token, units).await?))
         });
         let mut reads = futures::stream::iter(reads).buffered(READS);
+        // Parts of its own shard that are done, as their holders say.
+        let mut said_done: Vec<Free> = Vec::new();
         while let Some(read) = reads.next().await {
             let (part, token, Some(before)) = read? else { continue };
+            if token == layout::LAST_TOKEN {
+                let path = layout::part_progress(run_id, part, token).to_string();
+                return Err(LakeError::WrongTable { path, reason: "it has the last token".to_owned() }.into());
+            }
             let may_have = match before.summary.state {
+                RunState::Done if before.summary.failures.is_empty() && part.shard == own => {
+                    said_done.push(Free { part, token: token + 1, before: Some(before) });
+                    continue;
+                }
                 RunState::Done if before.summary.failures.is_empty() => false,
                 RunState::Running if known.watch.is_silent(part, &before.lease, Instant::now()) => true,
                 RunState::Running => {
@@ -280,7 +291,26 @@ impl Worker<'_> {
                 }
             }
         }
+        drop(reads);
+        if look.free.is_empty() {
+            look.free = self.not_there(said_done, known).await?;
+        }
         Ok(look)
+    }
+
+    /// The last look before a shard is done: those of its parts of which the lake lacks an answer, since objects can be removed
+    /// by hand. The others are settled.
+    async fn not_there(&self, said_done: Vec<Free>, known: &mut Known) -> Result<Vec<Free>, EngineError> {
+        if said_done.is_empty() {
+            return Ok(Vec::new());
+        }
+        let units_of = |free: &Free| known.cut.get(&free.part).cloned().unwrap_or_default();
+        let units: Vec<usize> = said_done.iter().flat_map(units_of).collect();
+        let there = self.plan.presence(&self.ingest.lake, &units).await?;
+        let is_there = |free: &Free| units_of(free).iter().all(|unit| self.plan.is_answered(*unit, &there));
+        let (whole, lacking): (Vec<Free>, Vec<Free>) = said_done.into_iter().partition(is_there);
+        known.settled.extend(whole.iter().map(|free| free.part));
+        Ok(lacking)
     }
 
     /// Claims a part. Nothing when another worker was faster.
@@ -291,8 +321,7 @@ impl Worker<'_> {
         stop: &CancellationToken,
     ) -> Result<Option<Taken>, EngineError> {
         let Free { part, token, before } = free;
-        let mut done = before.as_ref().map(PartProgress::done).unwrap_or_default();
-        done.retain(|unit| *unit < self.plan.units.len());
+        let done = before.as_ref().map(|before| before.done(self.plan.units.len())).unwrap_or_default();
         let mut summary = match &before {
             Some(before) => before.summary.clone(),
             None => RunSummary::start(self.plan.run_id.clone(), part.shard),

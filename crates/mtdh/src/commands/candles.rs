@@ -11,7 +11,7 @@ use mtdh_engine::candles::{
 };
 use mtdh_engine::progress::Progress;
 use mtdh_engine::run::new_run_id;
-use mtdh_engine::{Connection, EngineError, Selection};
+use mtdh_engine::{Connection, Selection};
 use serde::Serialize;
 
 use super::download::about;
@@ -46,9 +46,9 @@ fn fill(args: &CandlesArgs) -> Fill {
 fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<Outcome> {
     let made = match candle_files(&args.input, &args.timeframes, fill(args), folder, session.stop) {
         Ok(made) => made,
-        Err(_) if session.stop.is_cancelled() => return Ok(Outcome::Interrupted),
-        // A file that cannot be opened is a wrong call; one that was refused is a result.
-        Err(failure @ EngineError::Candles { .. }) if args.input.iter().all(|file| file.is_file()) => {
+        // A file that cannot be opened is a wrong call, an output that cannot be written ends the work; a file that was
+        // refused is a result.
+        Err(failure) if failure.is_refusal() && args.input.iter().all(|file| file.is_file()) => {
             error(&failure.into());
             return Ok(Outcome::NotClean);
         }

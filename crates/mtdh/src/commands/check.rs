@@ -16,6 +16,7 @@ use mtdh_engine::check::report::form::{CSV_COLUMNS, Form, cells};
 use mtdh_engine::check::report::{Document, Head};
 use mtdh_engine::check::{CheckPlan, CheckReport};
 use mtdh_engine::names::{Names, look_up};
+use mtdh_engine::unfinished::write_whole;
 use mtdh_engine::{Connection, Selection, query};
 
 use super::validate::venues_of_tables;
@@ -50,7 +51,7 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     };
     let document = Document::new(&head, &plan, &report);
     for (file, form) in args.report.iter().zip(forms) {
-        std::fs::write(file, form.of(&document))
+        write_whole(file, form.of(&document).as_bytes())
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     let rows = if session.format == Format::Table { for_people(&document) } else { rows(&document) };

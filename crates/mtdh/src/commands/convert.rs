@@ -1,7 +1,6 @@
 //! `mtdh convert`: a user's own vendor file to Parquet.
 
 use anyhow::Result;
-use mtdh_engine::EngineError;
 use mtdh_engine::convert_file::convert_file;
 
 use super::Session;
@@ -13,8 +12,9 @@ pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {
     let ConvertArgs { file, output, instrument, data_type } = &args;
     let report = match convert_file(file, output, instrument.as_ref(), *data_type, session.stop) {
         Ok(report) => report,
-        // A file that cannot be opened is a wrong call; one that was refused is a result.
-        Err(failure @ EngineError::Convert { .. }) if file.is_file() => {
+        // A file that cannot be opened is a wrong call, an output that cannot be written ends the work; a file that was
+        // refused is a result.
+        Err(failure) if failure.is_refusal() && file.is_file() => {
             error(&failure.into());
             return Ok(Outcome::NotClean);
         }

@@ -44,7 +44,7 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
 
 /// The program as the user called it, so that what comes next can be typed as it stands.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "mtdh".to_owned())
+    std::env::args_os().next().map_or_else(|| "mtdh".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn next_steps(lake: &str, mtdh: &str) -> String {

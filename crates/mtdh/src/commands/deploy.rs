@@ -10,6 +10,7 @@ use super::Session;
 use crate::Outcome;
 use crate::args::{Engine, RenderArgs};
 use crate::output::note;
+use crate::stdout::Stdout;
 
 /// What Batch reports of a task whose machine went away: preempted, silent, rebooted, task unresponsive, migrated.
 /// <https://cloud.google.com/batch/docs/troubleshooting#reserved-exit-codes>
@@ -43,9 +44,10 @@ pub fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -
         Engine::CloudRun => cloud_run(args, &variables),
         Engine::K8s => kubernetes(args, &variables),
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::BufWriter::new(Stdout);
     serde_json::to_writer_pretty(&mut out, &job)?;
     writeln!(out)?;
+    out.flush()?;
     if args.secret.is_none() {
         note("no --secret: the tasks have no key, and the vendor gives first days of months only");
     }

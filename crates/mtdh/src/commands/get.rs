@@ -7,13 +7,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use mtdh_core::Day;
 use mtdh_engine::Connection;
-use mtdh_engine::export::{ExportError, ExportFormat, Exporter, unfinished};
-use mtdh_engine::query::{Slice, slice};
+use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
+use mtdh_engine::query::{Slice, missing_days, slice};
+
+use mtdh_engine::unfinished::Unfinished;
 
 use super::{Session, connect};
 use crate::Outcome;
 use crate::args::{Format, GetArgs};
 use crate::output::{count, note, size};
+use crate::stdout::{self, Stdout};
 
 pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     let connection = connect(&session.addresses)?;
@@ -26,23 +29,31 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     let is_stdout = args.output == Path::new("-");
     let form = form(&args.output, session.format)?;
     let slice = if is_stdout {
-        let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(std::io::stdout()))?;
-        let slice =
-            slice(&connection.lake, &args.key, args.data_type, range, |batch| exporter.write(&batch)).await?;
+        let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(Stdout))?;
+        let take = |batch| match stdout::is_read() {
+            true => exporter.write(&batch),
+            false => Err(ExportError::Unread),
+        };
+        let slice = match slice(&connection.lake, &args.key, args.data_type, range.clone(), take).await {
+            // Nothing more is read for nobody. What is missing is missing all the same.
+            Err(ExportError::Unread) => {
+                let missing = missing_days(&connection.lake, &args.key, args.data_type, range).await?;
+                return Ok(if missing.is_empty() { Outcome::Clean } else { Outcome::NotClean });
+            }
+            other => other?,
+        };
         check_lake(&connection, &slice).await?;
         exporter.finish()?.flush()?;
         slice
     } else {
-        let unfinished =
-            unfinished(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
+        let not_written = || format!("cannot write {}", args.output.display());
+        let unfinished = Unfinished::new(&args.output).with_context(not_written)?;
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(unfinished))?;
         let take = |batch| -> Result<(), ExportError> { exporter.write(&batch) };
         let slice = slice(&connection.lake, &args.key, args.data_type, range, take).await?;
         check_lake(&connection, &slice).await?;
         let unfinished = exporter.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        unfinished
-            .persist(&args.output)
-            .with_context(|| format!("cannot write {}", args.output.display()))?;
+        unfinished.publish().with_context(not_written)?;
         slice
     };
     report(&slice);

@@ -9,6 +9,7 @@ use super::Session;
 use crate::Outcome;
 use crate::args::{Format, SimArgs};
 use crate::output::{Rows, note, print};
+use crate::stdout::Stdout;
 
 pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
     let mut config = Config { seed: args.seed, port: args.port, ..Config::default() };
@@ -40,9 +41,8 @@ pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
     if session.format == Format::Table {
         // In a form that a shell can take: eval "$(mtdh sim …)" is not possible for a server, copying is.
         use std::io::Write;
-        let mut out = std::io::stdout().lock();
+        let mut out = Stdout;
         variables.iter().try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))?;
-        out.flush()?;
     } else {
         print(session.format, &rows, &document)?;
     }

@@ -294,3 +294,59 @@ fn the_workers_share_one_budget() {
     let kept: u64 = monitor(&stage, 1)["bytes"].as_u64().unwrap();
     assert!((10_000..=30_000).contains(&kept), "{kept} bytes kept, {taken} sent");
 }
+
+#[test]
+fn what_was_removed_after_a_run_was_done_is_fetched_again_before_it_says_done() {
+    let stage = stage();
+    assert_eq!(end(worker(&stage, 0, 1)).status, 0);
+    let day = format!("fleet/raw_tick_data/by_date/day-{DAY}/data_type-trades");
+    for name in ["DERIBIT:PERP:BTC-USD.parquet", "BINANCE:SPOT_PAIR:BTC-USDT.parquet"] {
+        std::fs::remove_file(stage.path(&day).join(name)).unwrap();
+    }
+    let run = end(worker(&stage, 0, 1));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("is taken over from"), "{}", run.stderr);
+    is_as_by_one_process(&stage);
+    let run = end(worker(&stage, 0, 1));
+    assert!(run.status == 0 && run.stderr.contains("nothing is left"), "{}", run.stderr);
+}
+
+#[test]
+fn progress_that_no_worker_wrote_is_refused_by_name_or_not_looked_at() {
+    let stage = stage();
+    assert_eq!(end(worker(&stage, 0, 1)).status, 0);
+    let first = "shard-0-of-1-part-0.json";
+    let good = progress(&stage, first).unwrap();
+    let put = |name: &str, value: &Value| {
+        std::fs::write(stage.path("fleet/runs/r").join(name), value.to_string()).unwrap();
+    };
+    for (at, value) in [
+        ("/units_done", "\"0-99999999999\""),
+        ("/lease/seconds", "1e300"),
+        ("/lease/seconds", "-1.0"),
+        ("/weight_done", "18446744073709551615"),
+        ("/lease/token", "4294967295"),
+    ] {
+        let mut changed = good.clone();
+        *changed.pointer_mut(at).unwrap() = serde_json::from_str(value).unwrap();
+        put(first, &changed);
+        for (status, words) in [(20, "download --run r"), (2, "monitor r"), (2, "resume r --save s")] {
+            let run = stage.expect(status, &format!("{words} --lake fleet"));
+            assert!(
+                run.stderr.contains(first) && run.stderr.contains("delete it"),
+                "{words}: {}",
+                run.stderr
+            );
+        }
+    }
+    put(first, &good);
+    // As such a token would be the newest of its part for ever, and so many shards would take all memory.
+    for name in ["shard-0-of-1-part-0.4294967295.json", "shard-0-of-4294967295-part-0.json"] {
+        put(name, &good);
+        for words in ["download --run r", "monitor r"] {
+            let run = stage.expect(0, &format!("{words} --lake fleet"));
+            assert!(run.stderr.contains(name), "{words}: {}", run.stderr);
+        }
+        std::fs::remove_file(stage.path("fleet/runs/r").join(name)).unwrap();
+    }
+}

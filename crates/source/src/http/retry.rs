@@ -1,7 +1,8 @@
 //! When to ask again: exponential back-off with full jitter, and the vendor's word above it.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::HttpError;
 
@@ -37,6 +38,28 @@ impl RetryPolicy {
         }
     }
 
+    /// The longest that all waits of a request take together, where the vendor asks for none.
+    fn longest(&self) -> Duration {
+        let wait =
+            |attempt: u32| self.first_wait.saturating_mul(1 << (attempt - 1).min(16)).min(self.longest_wait);
+        (1..self.attempts).map(wait).fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// Says once in a while for whom is waited and for how long; each single attempt is for those who want details.
+    fn tell(&self, attempt: u32, wait: Duration, error: &HttpError) {
+        let cause = chain(error);
+        let host = error.host().unwrap_or_else(|| "the vendor".to_owned());
+        tracing::debug!(attempt, wait_ms = wait.as_millis() as u64, %cause, "asking again");
+        if is_news(&host, Instant::now()) {
+            tracing::warn!(
+                %cause,
+                "waiting for {host}: each request is tried {} times, with waits of at most {} s in all",
+                self.attempts,
+                self.longest().max(wait).as_secs().max(1)
+            );
+        }
+    }
+
     /// Calls `ask` with the attempt's number, from 1, until it succeeds, fails for good, or attempts are used up.
     ///
     /// # Errors
@@ -50,7 +73,7 @@ impl RetryPolicy {
             match ask(attempt).await {
                 Err(error) if error.is_transient() && attempt < self.attempts => {
                     let wait = self.wait(attempt, error.retry_after());
-                    tracing::warn!(attempt, wait_ms = wait.as_millis() as u64, cause = %chain(&error), "asking again");
+                    self.tell(attempt, wait, &error);
                     tokio::time::sleep(wait).await;
                     attempt += 1;
                 }
@@ -58,6 +81,23 @@ impl RetryPolicy {
             }
         }
     }
+}
+
+/// For so long nothing more is said of a host.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Hosts of which it was said that they are waited for, and when. For the whole process: many requests wait for one host.
+static TOLD: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
+
+fn is_news(host: &str, now: Instant) -> bool {
+    // Nothing panics while it is held.
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    told.retain(|(_, at)| now.duration_since(*at) < QUIET);
+    let is_news = told.iter().all(|(known, _)| known != host);
+    if is_news {
+        told.push((host.to_owned(), now));
+    }
+    is_news
 }
 
 /// An error and its causes in one line.
@@ -80,6 +120,23 @@ mod tests {
             assert!(policy.wait(attempt, Some(asked)) >= asked);
             assert_eq!(policy.wait(attempt, Some(Duration::MAX)), Duration::MAX);
         }
+    }
+
+    #[test]
+    fn a_host_is_told_of_once_in_a_while() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        for (host, seconds, expected) in [
+            ("a", 0, true),
+            ("a", 1, false),
+            ("b", 2, true),
+            ("a", 59, false),
+            ("a", 60, true),
+            ("b", 61, false),
+        ] {
+            assert_eq!(is_news(host, after(seconds)), expected, "{host} after {seconds} s");
+        }
+        assert_eq!(RetryPolicy::default().longest(), Duration::from_secs(1 + 2 + 4 + 8 + 16 + 32 + 60 * 3));
     }
 
     #[tokio::test(start_paused = true)]

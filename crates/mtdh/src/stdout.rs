@@ -1,0 +1,81 @@
+//! The one way to stdout. A reader that goes away ends printing, and nothing else: work goes on, and its status is its own.
+//! Another failure to write is remembered for the end, where [`crate::exit`] says what it means.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+/// What became of stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing was written yet.
+    Untouched,
+    /// It takes what is written.
+    Open,
+    /// Nobody reads it any more.
+    Unread,
+    /// It refused bytes.
+    Failed(Errno),
+}
+
+static STATE: Mutex<State> = Mutex::new(State::Untouched);
+
+fn state() -> MutexGuard<'static, State> {
+    // Nothing panics while it is held.
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stdout; unbuffered, and never an error.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = state();
+        if *state == State::Untouched {
+            *state = if was_closed() { State::Failed(Errno::BADF) } else { State::Open };
+        }
+        while *state == State::Open {
+            match rustix::io::write(io::stdout().as_fd(), bytes) {
+                Ok(written) => return Ok(written),
+                Err(Errno::INTR) => {}
+                Err(Errno::PIPE) => *state = State::Unread,
+                Err(error) => *state = State::Failed(error),
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether anybody may still read what is written.
+pub fn is_read() -> bool {
+    matches!(*state(), State::Untouched | State::Open)
+}
+
+/// Why not all that was printed arrived; nothing where it did, or where the reader had gone away.
+pub fn failure() -> Option<io::Error> {
+    match *state() {
+        State::Failed(error) => Some(error.into()),
+        _ => None,
+    }
+}
+
+/// Whether the program was started without stdout. Rust has then opened /dev/null in its place, for reading and writing, so
+/// that a write does not fail; who opens it as an output (a shell, systemd) opens it for writing alone. Programs that open it
+/// for both, as Python's `DEVNULL`, look the same.
+fn was_closed() -> bool {
+    let out = io::stdout();
+    let (Ok(flags), Ok(what)) = (rustix::fs::fcntl_getfl(out.as_fd()), rustix::fs::fstat(out.as_fd())) else {
+        return false;
+    };
+    let null = std::fs::metadata("/dev/null").map(|null| (null.dev(), null.ino()));
+    flags & OFlags::ACCMODE == OFlags::RDWR && null.is_ok_and(|null| null == (what.st_dev, what.st_ino))
+}
