@@ -168,27 +168,30 @@ mod tests {
     }
 
     /// The ways that a file can be on its way: without a name, where the disk has such files, and with one.
-    fn started(output: &Path) -> [Unfinished; 2] {
-        let usual = Unfinished::new(output).unwrap();
-        let name = output.with_file_name(".out.named");
-        let file = named(&name).unwrap();
-        [usual, Unfinished { file, target: output.to_owned(), name, is_named: true }]
-    }
+    const WAYS: [fn(&Path) -> Unfinished; 2] = [
+        |output| Unfinished::new(output).unwrap(),
+        |output| {
+            let name = output.with_file_name(".out.unfinished");
+            let file = named(&name).unwrap();
+            Unfinished { file, target: output.to_owned(), name, is_named: true }
+        },
+    ];
 
     #[test]
     fn an_output_is_replaced_whole_and_nothing_else_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("out");
-        for mut file in started(&output) {
+        for start in WAYS {
+            let mut file = start(&output);
             fs::write(&output, "before").unwrap();
             file.write_all(b"after").unwrap();
             assert_eq!(fs::read_to_string(&output).unwrap(), "before");
             file.publish().unwrap();
             assert_eq!(fs::read_to_string(&output).unwrap(), "after");
             assert_eq!(names(folder.path()), ["out"]);
+            drop(start(&output));
+            assert_eq!(names(folder.path()), ["out"], "what is given up leaves nothing");
         }
-        drop(started(&output));
-        assert_eq!(names(folder.path()), ["out"], "what is given up leaves nothing");
     }
 
     #[test]
