@@ -14,6 +14,7 @@ pub mod partition;
 pub mod shards;
 pub mod symbol;
 pub mod table;
+pub mod text;
 pub mod universe;
 pub mod venue;
 
