@@ -16,6 +16,7 @@ pub mod partition;
 pub mod shards;
 pub mod symbol;
 pub mod table;
+pub mod text;
 pub mod universe;
 pub mod venue;
 

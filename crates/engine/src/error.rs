@@ -35,7 +35,7 @@ pub enum EngineError {
     #[error("the connection to the vendor cannot be set up")]
     Client(#[source] BuildError),
     /// An address of the vendor cannot be used.
-    #[error("`{text}` is not an http or https address")]
+    #[error("`{}` is not an http or https address", mtdh_core::text::without_credentials(text))]
     BadAddress {
         /// The address.
         text: String,

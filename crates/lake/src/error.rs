@@ -11,7 +11,10 @@ use parquet::errors::ParquetError;
 #[non_exhaustive]
 pub enum LakeError {
     /// The lake's URL cannot be used.
-    #[error("`{url}` is not a lake: {reason}; give a folder, gs://BUCKET or s3://BUCKET")]
+    #[error(
+        "`{}` is not a lake: {reason}; give a folder, gs://BUCKET or s3://BUCKET",
+        mtdh_core::text::without_credentials(url)
+    )]
     BadUrl {
         /// The URL.
         url: String,

@@ -3,15 +3,18 @@
 //! A JSON line has `severity`, `time` and `message`; `run` and `shard` where the process works on one; `unit`, the vendor's
 //! path of the file that it is about; and further fields under their names.
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
+use mtdh_core::text::printable;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -31,7 +34,22 @@ pub fn start(level: &str, is_json: bool) {
     let log = log.log_internal_errors(false);
     match is_json {
         true => log.event_format(JsonLines).init(),
-        false => log.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
+        false => {
+            let fields = debug_fn(printable_field).delimited(" ");
+            log.with_ansi(io::stderr().is_terminal()).with_target(false).fmt_fields(fields).init();
+        }
+    }
+    std::panic::set_hook(Box::new(|panic| tracing::error!(backtrace = %Backtrace::capture(), "{panic}")));
+}
+
+/// A field of a line for people. What came from outside stands in fields, so that their border is here.
+fn printable_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    match field.name() {
+        "message" => write!(writer, "{}", printable(&text)),
+        // What the log crate's events say of themselves.
+        name if name.starts_with("log.") => Ok(()),
+        name => write!(writer, "{name}={}", printable(&text)),
     }
 }
 
@@ -100,11 +118,11 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}").into());
+        self.put(field, printable(&format!("{value:?}")).into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.into());
+        self.put(field, printable(value).into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

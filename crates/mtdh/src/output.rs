@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use mtdh_core::text::printable;
 use serde::Serialize;
 
 use crate::args::Format;
@@ -75,7 +76,7 @@ fn value(cell: &str) -> serde_json::Value {
 }
 
 fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n']) {
+    if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
         cell.to_owned()
@@ -87,7 +88,7 @@ fn table(rows: &Rows) -> Table {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(&rows.headers);
     for row in &rows.rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| printable(cell)));
     }
     let is_number =
         |cell: &String| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit() || b".,%-".contains(&b));
@@ -100,14 +101,22 @@ fn table(rows: &Rows) -> Table {
     table
 }
 
-/// Says something on stderr.
+/// Says something on stderr, in one line.
 pub fn note(text: &str) {
     say("INFO", text);
 }
 
+/// Says something of our own on stderr that has several lines.
+pub fn notes(text: &str) {
+    text.lines().for_each(note);
+}
+
+/// The border of all talk: what a name or a server's words would do to a terminal is written out.
 fn say(severity: &str, text: &str) {
+    let text = printable(text);
     // Nobody can be told that stderr is closed.
     let _closed = match log::is_json() {
+        true if text.is_empty() => Ok(()),
         true => writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim())),
         false => writeln!(io::stderr().lock(), "{text}"),
     };
@@ -117,7 +126,8 @@ fn say(severity: &str, text: &str) {
 pub fn error(error: &anyhow::Error) {
     say("ERROR", &format!("error: {}", mtdh_engine::chain(error.as_ref())));
     if let Some(hint) = hint(error) {
-        say("ERROR", &format!("\nhint: {hint}"));
+        say("ERROR", "");
+        say("ERROR", &format!("hint: {hint}"));
     }
 }
 
@@ -154,6 +164,15 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_stays_one_line_of_visible_characters() {
+        let mut rows = Rows::new(&["symbol"]);
+        rows.rows = vec![vec!["A\u{1b}[2J\nB\u{202e}C".to_owned()]];
+        let table = table(&rows).trim_fmt();
+        assert_eq!(table.lines().last().map(str::trim_end), Some("A\\u{1b}[2J\\nB\\u{202e}C"), "{table}");
+        assert_eq!(quoted("a\rb"), "\"a\rb\"", "CSV keeps data as it is");
+    }
 
     #[test]
     fn numbers_for_people() {

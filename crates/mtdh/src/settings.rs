@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use figment::error::Kind;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use mtdh_core::text::without_credentials;
 use mtdh_engine::{Addresses, Budget, LakeOptions, RetryPolicy, SecretString};
 use serde::Deserialize;
 
@@ -109,6 +111,12 @@ pub const SETTINGS: [Setting; 17] = [
 const NUMBERS: [&str; 5] =
     ["max_attempts", "requests_per_minute", "bytes_per_day", "lease_seconds", "export_grace"];
 
+// Settings that are addresses: somebody may have written a password into them.
+const ADDRESSES: [&str; 5] = ["lake", "gcs_emulator", "tardis_api_url", "tardis_datasets_url", "binance_url"];
+
+// Settings whose values are never told.
+const SECRETS: [&str; 1] = ["tardis_api_key"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Values {
@@ -197,7 +205,7 @@ impl Settings {
         let environment = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
         figment = figment.merge(from_variables("environment", environment));
         figment = figment.merge(Layer { place: "flag".to_owned(), values: flag_values.collect() });
-        let values: Values = figment.extract().context("the settings cannot be understood")?;
+        let values: Values = figment.extract().map_err(|error| not_understood(error, &toml))?;
         if log_level(&values.log_level).is_none() {
             bail!("LOG_LEVEL `{}` is not known; there are debug, info, warning and error", values.log_level);
         }
@@ -217,17 +225,22 @@ impl Settings {
     pub fn shown(&self) -> Vec<(&'static Setting, String, String)> {
         let shown = |s: &'static Setting| {
             let value = self.figment.find_value(s.name).ok();
-            let text = match (&value, s.name) {
-                (None, "cache_dir") => self.cache_dir().display().to_string(),
-                (None, _) => "(not set)".to_owned(),
-                (Some(_), "tardis_api_key") => "(set, not shown)".to_owned(),
-                (Some(value), _) => {
-                    let text = value.as_str().map(str::to_owned);
-                    let number =
-                        || Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()));
-                    text.or_else(number).unwrap_or_else(|| self.values.lease_seconds.to_string())
-                }
-            };
+            let text =
+                match (&value, s.name) {
+                    (None, "cache_dir") => self.cache_dir().display().to_string(),
+                    (None, _) => "(not set)".to_owned(),
+                    (Some(_), name) if SECRETS.contains(&name) => "(set, not shown)".to_owned(),
+                    (Some(value), _) => {
+                        let text = value.as_str().map(str::to_owned);
+                        let number = || {
+                            Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()))
+                        };
+                        let text = text.map(|text| {
+                            if ADDRESSES.contains(&s.name) { without_credentials(&text) } else { text }
+                        });
+                        text.or_else(number).unwrap_or_else(|| self.values.lease_seconds.to_string())
+                    }
+                };
             let metadata = value.and_then(|_| self.figment.find_metadata(s.name));
             let origin = metadata.map_or_else(
                 || "default".to_owned(),
@@ -319,6 +332,55 @@ fn from_variables(place: &str, get: impl Fn(&str) -> Option<String>) -> Layer {
     Layer { place: place.to_owned(), values }
 }
 
+/// Says which setting is wrong and where, but no secret: the library's words hold the value, or the whole line.
+fn not_understood(error: figment::Error, toml: &Path) -> anyhow::Error {
+    let say = |error: figment::Error| {
+        let name = error.path.last().cloned().unwrap_or_default();
+        let origin = error.metadata.as_ref().map_or("a setting".to_owned(), |m| match &m.source {
+            Some(source) => source.to_string(),
+            None => m.name.to_string(),
+        });
+        let is_secret = SECRETS.contains(&name.as_str());
+        match error.kind {
+            Kind::UnknownField(field, _) => format!("there is no setting `{field}` (in {origin})"),
+            Kind::InvalidType(..) | Kind::InvalidValue(..) if is_secret => {
+                format!("`{name}` in {origin} is no text; its value is not shown")
+            }
+            Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+                format!("`{name}` in {origin} is {found}, not {expected}")
+            }
+            Kind::Message(text) => match place_of(&text) {
+                Some((line, column)) => format!(
+                    "{} is no TOML at line {line}, column {column}{}; texts stand in quotes",
+                    toml.display(),
+                    setting_of_line(toml, line)
+                ),
+                None => format!("{origin} cannot be read"),
+            },
+            _ => format!("`{name}` in {origin} is not what it should be"),
+        }
+    };
+    let reasons: Vec<String> = error.into_iter().map(say).collect();
+    anyhow::anyhow!("the settings cannot be understood: {}", reasons.join("; "))
+}
+
+/// Line and column of a message of the TOML library, both from 1.
+fn place_of(message: &str) -> Option<(usize, usize)> {
+    let (_, rest) = message.split_once("at line ")?;
+    let (line, rest) = rest.split_once(", column ")?;
+    let column = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some((line.parse().ok()?, column.parse().ok()?))
+}
+
+/// The setting that a line is about, in words; nothing where it begins with no setting's name.
+fn setting_of_line(toml: &Path, line: usize) -> String {
+    let text = std::fs::read_to_string(toml).unwrap_or_default();
+    let name = text.lines().nth(line.saturating_sub(1)).and_then(|line| line.split('=').next());
+    let name = name.map(|name| name.trim().trim_matches(['"', '\'']));
+    let setting = SETTINGS.iter().find(|s| Some(s.name) == name);
+    setting.map(|s| format!(", in `{}`", s.name)).unwrap_or_default()
+}
+
 fn toml_has_lake(toml: &Path) -> bool {
     Figment::from(Toml::file_exact(toml)).find_value("lake").is_ok()
 }
@@ -382,6 +444,41 @@ mod tests {
         std::fs::write(folder.path().join("mtdh.toml"), "lakee = 'x'").unwrap();
         let error = Settings::load(folder.path(), FlagLayer::default()).err().unwrap();
         assert!(format!("{error:#}").contains("lakee"), "{error:#}");
+    }
+
+    #[test]
+    fn no_wrong_setting_gives_the_key_away() {
+        for (toml, expected) in [
+            (
+                "lake = 'x'\ntardis_api_key = TD.marker\n",
+                "mtdh.toml is no TOML at line 2, column 18, in `tardis_api_key`",
+            ),
+            ("tardis_api_key = 'TD.marker\n", "line 1, column"),
+            ("tardis_api_key 'TD.marker'\n", "line 1, column"),
+            ("tardis_api_key = '''TD.marker\n", "line "),
+            ("tardis_api_key = 77marker\n", "line 1"),
+            ("tardis_api_key = 7700077\n", "`tardis_api_key` in "),
+            ("tardis_api_key = ['TD.marker']\n", "`tardis_api_key` in "),
+            ("tardis_api_key = {a = 'TD.marker'}\n", "tardis_api_key"),
+            ("max_attempts = 'ten'\n", "`max_attempts` in "),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("mtdh.toml"), toml).unwrap();
+            let error = Settings::load(folder.path(), FlagLayer::default()).err().unwrap();
+            let text = format!("{error:#}");
+            assert!(text.contains(expected), "{toml}: {text}");
+            assert!(!text.contains("marker") && !text.contains("7700077"), "{toml}: {text}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        let toml = "lake = 's3://user:marker@bucket/a'\ntardis_api_url = 'http://u:marker@h/v1?apiKey=marker'\n\
+                    tardis_datasets_url = 'https://h/v1?X-Amz-Signature=marker'\nbinance_url = 'http://marker@h'\n\
+                    gcs_emulator = 'u:marker@h:80'\n";
+        let shown = shown(&[("mtdh.toml", toml)], FlagLayer::default());
+        assert!(shown.values().all(|(value, _)| !value.contains("marker")), "{shown:?}");
+        assert_eq!(shown["tardis_api_url"].0, "http://***@h/v1?apiKey=***");
     }
 
     #[test]

@@ -120,6 +120,32 @@ pub enum FaultKind {
     EdgeDown,
     /// 200 with a web page instead of what was asked for.
     WebPage,
+    /// An answer with these words, whatever was asked for.
+    Words {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+        /// The entity tag, where there is one.
+        #[serde(default)]
+        etag: Option<String>,
+    },
+    /// 200 with a gzip body that inflates to much more.
+    Swollen {
+        /// How it begins.
+        start: String,
+        /// What follows, again and again.
+        piece: String,
+        /// How often.
+        times: u64,
+        /// How it ends.
+        end: String,
+    },
+    /// A redirect to this address.
+    RedirectTo {
+        /// The address.
+        to: String,
+    },
     /// The connection is reset before any answer.
     Reset,
     /// No answer comes, and the connection stays open.

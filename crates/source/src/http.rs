@@ -2,14 +2,18 @@
 //!
 //! What is retried and when is [`retry`]'s business, how fast is [`pace`]'s; this module says of one answer what it is.
 
+mod drip;
 pub mod pace;
+mod reach;
 pub mod retry;
+mod secret;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use drip::Drip;
 use pace::{Budget, Ledger, Pace, Pass, Refusal, UsedUp};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -17,6 +21,7 @@ use reqwest::header::{
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
+use secret::Secret;
 
 /// A `Retry-After` beyond this is no busy moment: with 429 a used-up quota, else a host that is out of service.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -26,6 +31,9 @@ const MAX_REDIRECTS: usize = 5;
 
 /// Bytes of an error body that are read at most.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// How long an error body is waited for.
+const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why the vendor did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -149,8 +157,16 @@ pub enum HttpError {
         source: std::io::Error,
     },
     /// The URL cannot be made.
-    #[error("`{0}` is not a URL")]
+    #[error("`{}` is not a URL", mtdh_core::text::without_credentials(.0))]
     BadUrl(String),
+    /// A body that goes on beyond what such an answer can hold.
+    #[error("the answer for {url} has more than {limit} bytes")]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// What is taken at most.
+        limit: u64,
+    },
 }
 
 impl HttpError {
@@ -216,8 +232,10 @@ impl HttpError {
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     http: reqwest::Client,
+    /// Connects to nothing inside a network: for where servers on the internet lead.
+    outside: reqwest::Client,
     authorization: Option<HeaderValue>,
-    key: Option<SecretString>,
+    secret: Arc<Secret>,
     pace: Arc<Pace>,
 }
 
@@ -227,6 +245,8 @@ pub struct Reply {
     url: Url,
     response: Response,
     pass: Pass,
+    drip: Drip,
+    secret: Arc<Secret>,
 }
 
 impl Reply {
@@ -235,9 +255,10 @@ impl Reply {
         self.response.status()
     }
 
-    /// A header's text, where it has one.
+    /// A header's text, where it has one. One that repeats the key counts as none: it would be kept with the answer.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
-        self.response.headers().get(name).and_then(|value| value.to_str().ok())
+        let text = self.response.headers().get(name).and_then(|value| value.to_str().ok());
+        text.filter(|text| !self.secret.is_in(text))
     }
 
     /// The body's length, where the answer says it.
@@ -248,14 +269,32 @@ impl Reply {
     /// The body's next piece; nothing at its end.
     ///
     /// # Errors
-    /// When it breaks off, or the day's bytes are used up.
+    /// When it breaks off, comes too slowly, or the day's bytes are used up.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
-        let chunk = self.response.chunk().await.map_err(|e| connection(&self.url, e))?;
+        let chunk = match self.drip.watch(self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|e| connection(&self.url, e))?,
+            Err(slow) => return Err(HttpError::Connection { url: shown(&self.url), source: slow.into() }),
+        };
         match &chunk {
             Some(bytes) => self.pass.came(bytes.len() as u64).await.map_err(|e| refused(&self.url, e))?,
             None => self.pass.good(),
         }
         Ok(chunk)
+    }
+
+    /// The whole body, where such an answer is short.
+    ///
+    /// # Errors
+    /// As [`Reply::chunk`], and when it has more than `limit` bytes.
+    pub async fn whole(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if body.len() + chunk.len() > limit {
+                return Err(HttpError::TooLong { url: shown(&self.url), limit: limit as u64 });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
@@ -293,22 +332,25 @@ impl HttpClient {
                 Ok(value)
             })
             .transpose()?;
-        let http = reqwest::Client::builder()
-            // A name and a version: the network in front of the vendor blocks plain library names.
-            .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (market-tick-data-handler)"))
-            .redirect(Policy::none())
-            // A `Referer` would carry the signature of one redirect target to the next.
-            .referer(false)
-            // Files are kept as they come, whatever a dependency makes of reqwest's features.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .connect_timeout(Duration::from_secs(15))
-            .read_timeout(Duration::from_secs(120))
-            .build()
-            .map_err(BuildError::Tls)?;
-        Ok(HttpClient { http, authorization, key: key.cloned(), pace: Pace::shared(budget, ledger) })
+        let client = || {
+            reqwest::Client::builder()
+                // A name and a version: the network in front of the vendor blocks plain library names.
+                .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (market-tick-data-handler)"))
+                .redirect(Policy::none())
+                // A `Referer` would carry the signature of one redirect target to the next.
+                .referer(false)
+                // Files are kept as they come, whatever a dependency makes of reqwest's features.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate()
+                .connect_timeout(Duration::from_secs(15))
+                .read_timeout(Duration::from_secs(120))
+        };
+        let http = client().build().map_err(BuildError::Tls)?;
+        let outside = client().dns_resolver(Arc::new(reach::Outside)).build().map_err(BuildError::Tls)?;
+        let (secret, pace) = (Arc::new(Secret::new(key)), Pace::shared(budget, ledger));
+        Ok(HttpClient { http, outside, authorization, secret, pace })
     }
 
     /// Sends one GET, when its turn has come. Gives the answer when its status says success.
@@ -325,10 +367,11 @@ impl HttpClient {
         let response = self.follow(url, headers).await?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             pass.promise(response.content_length().unwrap_or(0)).await.map_err(|e| refused(url, e))?;
-            return Ok(Reply { url: url.clone(), response, pass });
+            let (drip, secret) = (Drip::default(), Arc::clone(&self.secret));
+            return Ok(Reply { url: url.clone(), response, pass, drip, secret });
         }
         let (status, retry_after, body) = read_refusal(response).await;
-        let error = classify(shown(url), status, retry_after, &self.without_key(&body));
+        let error = classify(shown(url), status, retry_after, &body, &self.secret);
         match &error {
             HttpError::KeyInUse { .. } | HttpError::Status { status: 429 | 500.., .. } => {
                 pass.bad(error.retry_after());
@@ -343,12 +386,15 @@ impl HttpClient {
     async fn follow(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, HttpError> {
         let wrong = |reason: &str| HttpError::Redirect { url: shown(url), reason: reason.to_owned() };
         let mut target = url.clone();
+        let mut was_outside = false;
         for _ in 0..=MAX_REDIRECTS {
-            let request = self.http.get(target.clone()).headers(headers.clone());
+            let http = if was_outside { &self.outside } else { &self.http };
+            let request = http.get(target.clone()).headers(headers.clone());
             let response = request.send().await.map_err(|e| connection(url, e))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
+            was_outside |= reach::is_outside(&target, response.remote_addr()).await;
             let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
             let next =
                 location.and_then(|text| target.join(text).ok()).ok_or_else(|| wrong("it has no target"))?;
@@ -356,6 +402,11 @@ impl HttpClient {
                 || (target.scheme() == "https" && next.scheme() == "http")
             {
                 return Err(wrong("it leads from https to an unsafe scheme"));
+            }
+            if was_outside && let Some(address) = reach::inner_address(&next).await {
+                return Err(wrong(&format!(
+                    "it leads from the internet to {address}, which lies inside a network"
+                )));
             }
             if next.origin() != url.origin() {
                 headers.remove(AUTHORIZATION);
@@ -365,20 +416,15 @@ impl HttpClient {
         Err(wrong("too many redirects"))
     }
 
-    /// A body for a message: a server may repeat the key that it does not like.
-    fn without_key(&self, body: &[u8]) -> Vec<u8> {
-        let text = String::from_utf8_lossy(body);
-        match &self.key {
-            Some(key) if !key.expose_secret().is_empty() => {
-                text.replace(key.expose_secret(), "***").into_bytes()
-            }
-            _ => body.to_owned(),
-        }
+    /// Text for a message or for keeping: a server may repeat the key that it does not like.
+    pub(crate) fn without_key(&self, text: &str) -> String {
+        self.secret.cut_from(text)
     }
 
     /// Says that a body is not what was asked for; `start` is its beginning.
     pub(crate) fn wrong_content(&self, url: &Url, expected: &'static str, start: &[u8]) -> HttpError {
-        HttpError::WrongContent { url: shown(url), expected, start: start_of(&self.without_key(start)) }
+        let start = self.without_key(&String::from_utf8_lossy(start));
+        HttpError::WrongContent { url: shown(url), expected, start: start_of(start.as_bytes()) }
     }
 }
 
@@ -414,17 +460,27 @@ async fn read_refusal(mut response: Response) -> (u16, Option<Duration>, Vec<u8>
     let after_header =
         response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);
     let mut body = Vec::new();
-    // An error's body only adds words; when it breaks off, what came serves as well.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ERROR_BODY {
-            break;
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ERROR_BODY {
+                break;
+            }
         }
-    }
+    };
+    // An error's body only adds words; when it breaks off or does not end, what came serves as well.
+    let _late = tokio::time::timeout(ERROR_BODY_PATIENCE, read).await;
     (status, after_header, body)
 }
 
-fn classify(url: String, status: u16, after_header: Option<Duration>, body: &[u8]) -> HttpError {
+/// What an error's answer means. Its words are cleared of the key where they are plain, behind all escapes of JSON.
+fn classify(
+    url: String,
+    status: u16,
+    after_header: Option<Duration>,
+    body: &[u8],
+    secret: &Secret,
+) -> HttpError {
     // Each member is read by itself: one of another type must not hide the others.
     let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let member = |name: &str| parsed.as_ref().and_then(|body| body.get(name));
@@ -434,7 +490,8 @@ fn classify(url: String, status: u16, after_header: Option<Duration>, body: &[u8
     let after_body = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.ceil()).ok());
     let retry_after = after_header.or(after_body);
     let message = member("message").and_then(serde_json::Value::as_str);
-    let message = message.map_or_else(|| start_of(body), str::to_owned);
+    let whole = || start_of(secret.cut_from(&String::from_utf8_lossy(body)).as_bytes());
+    let message = message.map_or_else(whole, |text| secret.cut_from(text));
     match status {
         401 => HttpError::Unauthorized { url, message },
         403 if code == Some(274) => HttpError::KeyInUse { url, message, retry_after },
@@ -508,11 +565,13 @@ mod tests {
             (500, None, "", true, "500"),
             (520, None, "<html>unknown error</html>", true, "520"),
         ] {
-            let error = classify("http://vendor/x".into(), status, after, body.as_bytes());
+            let error =
+                classify("http://vendor/x".into(), status, after, body.as_bytes(), &Secret::default());
             assert_eq!(error.is_transient(), is_transient, "{error}");
             assert!(error.to_string().contains(expected), "{error}");
         }
-        let in_use = classify("u".into(), 403, None, br#"{"code":274,"retryAfterSeconds":893}"#);
+        let in_use =
+            classify("u".into(), 403, None, br#"{"code":274,"retryAfterSeconds":893}"#, &Secret::default());
         assert_eq!(in_use.retry_after(), Some(seconds(893)));
     }
 

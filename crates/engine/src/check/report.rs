@@ -2,6 +2,7 @@
 //!
 //! Its fields are read by other programs: one that changes its meaning raises [`REPORT_VERSION`].
 
+mod border;
 pub mod form;
 mod html;
 mod plot;
@@ -14,6 +15,7 @@ use mtdh_core::check::gaps::Cause;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::check::{self, Finding, Group, Severity};
 use mtdh_core::partition::Partition;
+use mtdh_core::text::without_credentials;
 use serde::{Deserialize, Serialize};
 
 use super::{CheckPlan, CheckReport, Checked, Verdict};
@@ -202,7 +204,11 @@ impl Document {
             schema_version: REPORT_VERSION,
             program: format!("mtdh {}", env!("CARGO_PKG_VERSION")),
             made_at: moment(plan.now_us),
-            subject: head.subject.clone(),
+            subject: if head.subject.contains("://") {
+                without_credentials(&head.subject)
+            } else {
+                head.subject.clone()
+            },
             first_day: head.days.map(|d| d.first().to_string()),
             last_day: head.days.map(|d| d.last().to_string()),
             fail_on: head.fail_on.name(),

@@ -10,7 +10,7 @@ use mtdh_sim::{Config, FULL_KEY, Sim};
 use super::{Session, pipeline};
 use crate::Outcome;
 use crate::args::{Cli, Command};
-use crate::output::note;
+use crate::output::{note, notes};
 
 /// A first day of a month, and a day that the sim's clock lies after.
 const DAY: &str = "2024-03-01";
@@ -30,15 +30,17 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     session.addresses.cache_folder = cache.path().to_owned();
     let lake = session.addresses.lake.clone();
     note(&format!("a stand-in vendor serves made-up data at {}", sim.api_url()));
-    note(&format!("mtdh full-pipeline --start-date {DAY} --venues {VENUES} --lake {lake}\n"));
+    note(&format!("mtdh full-pipeline --start-date {DAY} --venues {VENUES} --lake {lake}"));
+    note("");
     let words = ["mtdh", "full-pipeline", "--start-date", DAY, "--venues", VENUES];
     let Command::FullPipeline(args) = Cli::try_parse_from(words)?.command else {
         unreachable!("the words above are a full-pipeline")
     };
     let outcome = pipeline::run(session, args).await?;
     sim.stop().await;
-    note(&format!("\ndone in {:.1} s. What next:", started.elapsed().as_secs_f64()));
-    note(&next_steps(&lake, &program()));
+    note("");
+    note(&format!("done in {:.1} s. What next:", started.elapsed().as_secs_f64()));
+    notes(&next_steps(&lake, &program()));
     Ok(outcome)
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 mod bits;
+mod border;
 mod budget;
 mod candles;
 mod checks;

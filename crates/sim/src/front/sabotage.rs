@@ -1,5 +1,6 @@
 //! How each fault is done: an answer instead of the right one, or the right one spoiled.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use super::ask::Ask;
 use crate::config::Md5Header;
 use crate::damage;
 use crate::fault::{ErrorBody, FaultKind, Host, RetryAfter, SaidLength};
+use crate::files::gzip;
 use crate::gcs;
 use crate::times::http_date;
 use crate::wire::ended;
@@ -30,6 +32,12 @@ pub(super) async fn answer(world: &Arc<World>, ask: &Arc<Ask>, kind: &FaultKind)
             let body = damage::file(&ask.body, &FaultKind::FlipBit { at: ask.body.len() as i64 / 2 });
             let damaged = Arc::new(Ask { body, ..Ask::clone(ask) });
             return super::answer(world, &damaged).await;
+        }
+        FaultKind::Swollen { start, piece, times, end } => {
+            let text = [start, piece, end].map(|text| text.clone().into_bytes());
+            let times = *times;
+            let body = crate::world::blocking(move || swollen(&text, times)).await;
+            return Answer::new(status_of(200), JSON, body).with(CONTENT_ENCODING, "gzip");
         }
         _ => {}
     }
@@ -54,6 +62,11 @@ fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
         FaultKind::EdgeBlocked => Answer::edge_blocked(),
         FaultKind::EdgeDown => Answer::web_page(520, "520: Web server is returning an unknown error"),
         FaultKind::WebPage => Answer::web_page(200, "Welcome"),
+        FaultKind::Words { status, body, etag } => {
+            let answer = Answer::new(status_of(*status), JSON, body.clone());
+            etag.iter().fold(answer, |answer, etag| answer.with(ETAG, etag))
+        }
+        FaultKind::RedirectTo { to } => Answer::empty(status_of(302)).with(LOCATION, to),
         FaultKind::NoSuchFile => Answer::vendor_error(400, 300, "invalid `symbol` parameter"),
         FaultKind::Reset => lost(Answer::empty(status_of(500))),
         FaultKind::DeadRedirect => {
@@ -61,6 +74,18 @@ fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
         }
         _ => return None,
     })
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+/// Gzip data of a beginning, many pieces and an end.
+fn swollen([start, piece, end]: &[Vec<u8>; 3], times: u64) -> Bytes {
+    let mut encoder = gzip::encoder(Vec::new());
+    let pieces = (0..times).map(|_| piece);
+    let written =
+        std::iter::once(start).chain(pieces).chain([end]).try_for_each(|part| encoder.write_all(part));
+    let body = written.and_then(|()| encoder.finish());
+    body.unwrap_or_else(|e| panic!("writing to memory cannot fail: {e}")).into()
 }
 
 fn error(ask: &Ask, status: u16, body: ErrorBody) -> Answer {

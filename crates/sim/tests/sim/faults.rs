@@ -40,6 +40,11 @@ async fn statuses_and_pages() {
         (FaultKind::Status { status: 500, body: ErrorBody::Html }, 500, "<html"),
         (FaultKind::Status { status: 502, body: ErrorBody::Empty }, 502, ""),
         (FaultKind::KeyLocked { retry_after_seconds: 893 }, 403, "\"retryAfterSeconds\":893"),
+        (
+            FaultKind::Words { status: 400, body: "{\"as\": \"told\"}".into(), etag: None },
+            400,
+            "{\"as\": \"told\"}",
+        ),
         (FaultKind::EdgeBlocked, 403, "Attention Required"),
         (FaultKind::EdgeDown, 520, "<!DOCTYPE html>"),
         (FaultKind::WebPage, 200, "<html"),
@@ -49,6 +54,22 @@ async fn statuses_and_pages() {
         let body = response.text().await.unwrap();
         assert!(body.contains(part), "{kind:?}: {body}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_swells_and_a_redirect_to_anywhere() {
+    let (start, piece, end) = ("[0".to_owned(), ",1".to_owned(), "]".to_owned());
+    let response = get(&with(FaultKind::Swollen { start, piece, times: 100_000, end }).await, &file()).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let body = response.bytes().await.unwrap();
+    assert!(body.len() < 2000, "{}", body.len());
+    assert_eq!(gunzip(&body), format!("[0{}]", ",1".repeat(100_000)));
+    let to = "http://169.254.169.254/latest".to_owned();
+    let response = get(&with(FaultKind::RedirectTo { to: to.clone() }).await, &file()).await;
+    assert_eq!(
+        (response.status().as_u16(), response.headers()["location"].to_str().unwrap()),
+        (302, to.as_str())
+    );
 }
 
 #[tokio::test]

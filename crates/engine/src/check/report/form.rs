@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::border::printable;
 use super::{Document, FindingLine};
 
 /// A form of a report.
@@ -38,9 +39,9 @@ impl Form {
         match self {
             Form::Json => json(document),
             Form::Csv => csv(document),
-            Form::Junit => junit(document),
-            Form::Markdown => markdown(document),
-            Form::Html => super::html::page(document),
+            Form::Junit => junit(&printable(document)),
+            Form::Markdown => markdown(&printable(document)),
+            Form::Html => super::html::page(&printable(document)),
         }
     }
 }
@@ -184,8 +185,11 @@ fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', character]),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '$' => safe.extend(['\\', character]),
+            // Many readers make links of bare addresses.
+            '/' if safe.ends_with(':') || safe.ends_with(":\\/") => safe.push_str("\\/"),
             '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
             '\n' | '\r' => safe.push(' '),
             c => safe.push(c),

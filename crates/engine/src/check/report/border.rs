@@ -1,0 +1,44 @@
+//! The border of the reports that people read: what came from outside is made printable in one place, whatever the form.
+//!
+//! JSON and CSV keep it as it is; how each form escapes what has a meaning in it is that form's business.
+
+use mtdh_core::text;
+
+use super::{Comparison, Document, FindingLine, InstrumentDayLine};
+
+fn line(text: &str) -> String {
+    text::printable(text).into_owned()
+}
+
+/// The same document with nothing in its texts that is not seen as itself.
+pub(super) fn printable(document: &Document) -> Document {
+    let comparison = |it: &Comparison| Comparison { title: line(&it.title), points: it.points.clone() };
+    let day = |it: &InstrumentDayLine| InstrumentDayLine {
+        instrument_key: line(&it.instrument_key),
+        venue: line(&it.venue),
+        ..it.clone()
+    };
+    Document {
+        subject: line(&document.subject),
+        notes: document.notes.iter().map(|note| line(note)).collect(),
+        findings: document.findings.iter().map(finding).collect(),
+        instrument_days: document.instrument_days.iter().map(day).collect(),
+        comparisons: document.comparisons.iter().map(comparison).collect(),
+        ..document.clone()
+    }
+}
+
+fn finding(it: &FindingLine) -> FindingLine {
+    let optional = |text: &Option<String>| text.as_deref().map(line);
+    FindingLine {
+        severity: line(&it.severity),
+        check: line(&it.check),
+        group: line(&it.group),
+        instrument_key: optional(&it.instrument_key),
+        data_type: optional(&it.data_type),
+        examples: it.examples.iter().map(|example| line(example)).collect(),
+        cause: optional(&it.cause),
+        explanation: optional(&it.explanation),
+        ..it.clone()
+    }
+}
