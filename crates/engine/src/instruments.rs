@@ -10,8 +10,7 @@ use mtdh_lake::Lake;
 use mtdh_source::catalog::catalog;
 use mtdh_source::datasets::Folder;
 use mtdh_source::decode::{Expectation, dataset_symbol};
-use mtdh_source::metadata::model::{ExchangeDetails, InstrumentInfo};
-use mtdh_source::metadata::{Metadata, MetadataError};
+use mtdh_source::metadata::{Listing, Metadata, MetadataError};
 use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -56,11 +55,6 @@ pub enum InstrumentSource<'a> {
     Folder(&'a Folder),
 }
 
-struct Exchange {
-    details: ExchangeDetails,
-    contracts: Option<Vec<InstrumentInfo>>,
-}
-
 /// Writes the tables of the selection's days, and over a range the aggregate: every instrument of the venues, combos
 /// only when they are asked for. Rows of other venues, and combos that were not asked for, stay as they are.
 ///
@@ -71,20 +65,36 @@ pub async fn write_instruments(
     source: &InstrumentSource<'_>,
     selection: &Selection,
 ) -> Result<InstrumentsReport, EngineError> {
-    let exchanges = match source {
-        InstrumentSource::Vendor(metadata) => ask(metadata, &selection.exchanges()).await?,
-        InstrumentSource::Folder(_) => Vec::new(),
-    };
     let mut report = InstrumentsReport::default();
     let (mut unnamed, mut shared) = (BTreeSet::new(), BTreeSet::new());
     let mut days = Vec::new();
-    for day in selection.days.days() {
-        let found = match source {
-            InstrumentSource::Vendor(_) => of_vendor(&exchanges, selection, day, &mut unnamed, &mut shared),
-            InstrumentSource::Folder(folder) => of_folder(folder, selection, day, &mut unnamed)?,
+    let mut pieces = vec![selection.days];
+    while let Some(piece) = pieces.pop() {
+        let exchanges = match source {
+            InstrumentSource::Vendor(metadata) => match ask(metadata, &selection.exchanges(), piece).await {
+                Ok(exchanges) => exchanges,
+                // What is alive on fewer days is less.
+                Err(EngineError::Metadata { source: MetadataError::TooMuch { .. }, .. })
+                    if piece.first() < piece.last() =>
+                {
+                    let (early, late) = halves(piece);
+                    pieces.extend([late, early]);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            },
+            InstrumentSource::Folder(_) => Vec::new(),
         };
-        report.days.push(write_day(lake, selection, day, &found).await?);
-        days.push((day, lake.instruments(day).await?.unwrap_or_default()));
+        for day in piece.days() {
+            let found = match source {
+                InstrumentSource::Vendor(_) => {
+                    of_vendor(&exchanges, selection, day, &mut unnamed, &mut shared)
+                }
+                InstrumentSource::Folder(folder) => of_folder(folder, selection, day, &mut unnamed)?,
+            };
+            report.days.push(write_day(lake, selection, day, &found).await?);
+            days.push((day, lake.instruments(day).await?.unwrap_or_default()));
+        }
     }
     if days.len() > 1 {
         report.aggregate = Some(lake.put_instrument_aggregate(selection.days, &days).await?.to_string());
@@ -126,7 +136,15 @@ pub async fn ensure_instruments(
     Ok(written)
 }
 
-async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Exchange>, EngineError> {
+/// A range of several days in two.
+fn halves(days: DayRange) -> (DayRange, DayRange) {
+    let count = days.days().count() as i64;
+    let middle = days.first().plus(count / 2);
+    let range = |first, last| DayRange::new(first, last).expect("a half does not end before it starts");
+    (range(days.first(), middle.previous()), range(middle, days.last()))
+}
+
+async fn ask(metadata: &Metadata, exchanges: &[String], days: DayRange) -> Result<Vec<Listing>, EngineError> {
     let mut answers = Vec::new();
     for exchange in exchanges {
         let failed = |source| match source {
@@ -135,22 +153,20 @@ async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Exchange>,
             }
             source => EngineError::Metadata { exchange: exchange.clone(), source },
         };
-        let details = metadata.exchange(exchange).await.map_err(failed)?;
-        let contracts = metadata.instruments(exchange).await.map_err(failed)?;
-        answers.push(Exchange { details, contracts });
+        answers.push(metadata.listing(exchange, days).await.map_err(failed)?);
     }
     Ok(answers)
 }
 
 fn of_vendor(
-    exchanges: &[Exchange],
+    exchanges: &[Listing],
     selection: &Selection,
     day: Day,
     unnamed: &mut BTreeSet<String>,
     shared: &mut BTreeSet<String>,
 ) -> Vec<Instrument> {
     let mut found = Vec::new();
-    for Exchange { details, contracts } in exchanges {
+    for Listing { details, contracts } in exchanges {
         let catalog = catalog(details, contracts.as_deref(), day);
         let is_meant = |u: &&Unnamed| selection.tabulates(u.kind);
         unnamed.extend(catalog.unnamed.iter().filter(is_meant).map(ToString::to_string));
