@@ -10,6 +10,8 @@ pub const MOST_BYTES: u64 = 4 << 30;
 const DEEPEST: u32 = 32;
 /// Bytes of one text.
 const LONGEST_TEXT: u64 = 64 << 10;
+/// Bytes of a symbol's name: they are looked at letter by letter, and again from each letter on.
+pub const LONGEST_NAME: usize = 1024;
 /// Bytes of one symbol, or of one line of another list.
 const LONGEST_ROW: u64 = 1 << 20;
 /// Symbols of one list.
@@ -31,6 +33,9 @@ pub enum Bound {
     /// A text in it.
     #[error("has a text of more than {LONGEST_TEXT} bytes")]
     Text,
+    /// The name of a symbol in it.
+    #[error("has a symbol whose name has more than {LONGEST_NAME} bytes")]
+    Name,
     /// A symbol or another line in it.
     #[error("has a line of more than {LONGEST_ROW} bytes in a list")]
     Row,

@@ -11,7 +11,7 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::bounds::{Bound, Bounded, MOST_KEPT, MOST_LINES, MOST_SYMBOLS, Watch};
+use super::bounds::{Bound, Bounded, LONGEST_NAME, MOST_KEPT, MOST_LINES, MOST_SYMBOLS, Watch};
 use super::model::{
     ApiSymbol, DatasetIndex, DatasetSymbol, ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo,
     KeyAccess,
@@ -29,6 +29,9 @@ pub enum ReadError {
 /// A line of a list, and how much memory it takes, about.
 pub trait Line: DeserializeOwned {
     fn bytes(&self) -> usize;
+
+    /// What it is called.
+    fn name(&self) -> &str;
 }
 
 /// What a text takes beside its own bytes: where it is, and the allocator's share.
@@ -42,12 +45,20 @@ impl Line for ApiSymbol {
     fn bytes(&self) -> usize {
         size_of::<Self>() + texts([&self.id, &self.kind])
     }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Line for DatasetSymbol {
     fn bytes(&self) -> usize {
         let types = self.data_types.capacity() * size_of::<String>() + texts(&self.data_types);
         size_of::<Self>() + types + texts([&self.id, &self.kind])
+    }
+
+    fn name(&self) -> &str {
+        &self.id
     }
 }
 
@@ -57,11 +68,19 @@ impl Line for InstrumentInfo {
         let all = [&self.id, &self.kind, &self.base_currency, &self.quote_currency];
         size_of::<Self>() + texts(all) + texts(optional.into_iter().flatten())
     }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Line for Incident {
     fn bytes(&self) -> usize {
         size_of::<Self>() + texts([&self.status, &self.details])
+    }
+
+    fn name(&self) -> &str {
+        &self.status
     }
 }
 
@@ -69,11 +88,19 @@ impl Line for ExchangeSummary {
     fn bytes(&self) -> usize {
         size_of::<Self>() + texts([&self.id, &self.name])
     }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Line for KeyAccess {
     fn bytes(&self) -> usize {
         size_of::<Self>() + texts([&self.exchange, &self.data_plan])
+    }
+
+    fn name(&self) -> &str {
+        &self.exchange
     }
 }
 
@@ -188,6 +215,9 @@ impl<'de, T: Line> Visitor<'de> for List<'_, T> {
             count += 1;
             if count > most {
                 return Err(A::Error::custom(self.watch.breaks(bound)));
+            }
+            if line.name().len() > LONGEST_NAME {
+                return Err(A::Error::custom(self.watch.breaks(Bound::Name)));
             }
             (self.take)(line);
         }

@@ -212,7 +212,8 @@ async fn an_answer_beyond_its_bounds_is_refused_by_name_and_not_asked_for_again(
     let symbols = r#"{"id":"deribit","availableSymbols":["#;
     let types = r#"{"id":"deribit","datasets":{"exportedUntil":"2024-01-01T00:00:00Z","symbols":[{"id":"A","type":"spot",
         "availableSince":"2020-01-01T00:00:00.000Z","dataTypes":["x""#;
-    let long_row = row.replace("\"A\"", &format!("\"{}\"", "A".repeat(60_000)));
+    let long_name = row.replace("\"A\"", &format!("\"{}\"", "A".repeat(2000)));
+    let long_row = row.replace("spot", &"x".repeat(60_000));
     for (name, start, piece, times, end, expected) in [
         ("text", r#"{"id":"deribit","x":""#, "y", 70_000, "\"}", "a text of more than 65536 bytes"),
         (
@@ -225,6 +226,14 @@ async fn an_answer_beyond_its_bounds_is_refused_by_name_and_not_asked_for_again(
         ),
         ("depth", r#"{"id":"deribit","x":"#, "[", 40, "", "more than 32 arrays and objects"),
         ("row", types, ",\"x\"", 400_000, "]}]}}", "a line of more than 1048576 bytes"),
+        (
+            "name",
+            symbols,
+            &long_name,
+            1,
+            &format!("{last}]}}"),
+            "a symbol whose name has more than 1024 bytes",
+        ),
         ("kept", symbols, &long_row, 1000, &format!("{last}]}}"), "more symbols than can be held in memory"),
         (
             "incidents",
@@ -259,13 +268,12 @@ async fn what_nobody_takes_is_no_burden() {
 
 #[tokio::test]
 async fn an_exchange_too_large_for_memory_is_narrowed_to_the_days() {
-    let row = |id: &str, to: &str| {
-        format!(r#"{{"id":"{id}","type":"option","availableSince":"2020-01-01T00:00:00.000Z"{to}}}"#)
+    let row = |id: &str, kind: &str, to: &str| {
+        format!(r#"{{"id":"{id}","type":"{kind}","availableSince":"2020-01-01T00:00:00.000Z"{to}}}"#)
     };
-    let long = "0".repeat(60_000);
-    let dead = r#","availableTo":"2020-02-01T00:00:00.000Z""#;
-    let mut rows: Vec<String> = (0..420).map(|n| row(&format!("BTC-1FEB20-{n}-{long}-C"), dead)).collect();
-    rows.push(row("BTC-29MAR24-50000-C", ""));
+    let (long, dead) = ("x".repeat(60_000), r#","availableTo":"2020-02-01T00:00:00.000Z""#);
+    let mut rows: Vec<String> = (0..420).map(|n| row(&format!("BTC-{n}"), &long, dead)).collect();
+    rows.push(row("BTC-29MAR24-50000-C", "option", ""));
     let body = format!(r#"{{"id":"deribit","availableSymbols":[{}]}}"#, rows.join(","));
     let terms = "[]";
     let server = Server::start([json(&body), json(terms)]).await;
