@@ -14,7 +14,7 @@ use mtdh_lake::Lake;
 use mtdh_source::catalog::Listing;
 use mtdh_source::datasets::Folder;
 use mtdh_source::decode::{Expectation, dataset_symbol};
-use mtdh_source::metadata::{Metadata, MetadataError};
+use mtdh_source::metadata::{Also, Metadata, MetadataError};
 use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -79,27 +79,47 @@ pub async fn write_instruments(
     selection: &Selection,
     removed: Removed,
 ) -> Result<InstrumentsReport, EngineError> {
-    let listings = match source {
-        InstrumentSource::Vendor(metadata) => ask(metadata, &selection.exchanges()).await?,
-        InstrumentSource::Folder(_) => Vec::new(),
-    };
     let mut report = InstrumentsReport::default();
     let (mut unnamed, mut shared) = (BTreeSet::new(), BTreeSet::new());
     let mut days = Vec::new();
-    for day in selection.days.days() {
-        let (found, notes) = match source {
-            InstrumentSource::Vendor(_) => of_vendor(&listings, selection, day, &mut unnamed, &mut shared),
-            InstrumentSource::Folder(folder) => {
-                (of_folder(folder, selection, day, &mut unnamed)?, BTreeMap::new())
+    let mut pieces = vec![selection.days];
+    while let Some(piece) = pieces.pop() {
+        let listings = match source {
+            InstrumentSource::Vendor(metadata) => {
+                let also =
+                    Also { symbols: symbols_of_tables(lake, selection, piece).await?, patterns: Vec::new() };
+                match ask(metadata, &selection.exchanges(), piece, &also).await {
+                    Ok(listings) => listings,
+                    // What is alive on fewer days is less.
+                    Err(EngineError::Metadata { source: MetadataError::TooMuch { .. }, .. })
+                        if piece.first() < piece.last() =>
+                    {
+                        let (early, late) = halves(piece);
+                        pieces.extend([late, early]);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
+            InstrumentSource::Folder(_) => Vec::new(),
         };
-        report.days.push(write_day(lake, selection, day, &found, &notes, &listings, removed).await?);
-        let table = lake.day_table(day).await?.unwrap_or_default();
-        let expectation = expectation::of_day(selection, &table, &BTreeMap::new(), day);
-        report.not_expected.extend(lines(day, &expectation.not_expected));
-        let of_run = table.instruments.iter().filter(|i| selection.venues.iter().any(|v| v == i.key.venue()));
-        report.withdrawn.extend(losses(day, of_run));
-        days.push((day, table.instruments));
+        for day in piece.days() {
+            let (found, notes) = match source {
+                InstrumentSource::Vendor(_) => {
+                    of_vendor(&listings, selection, day, &mut unnamed, &mut shared)
+                }
+                InstrumentSource::Folder(folder) => {
+                    (of_folder(folder, selection, day, &mut unnamed)?, BTreeMap::new())
+                }
+            };
+            report.days.push(write_day(lake, selection, day, &found, &notes, &listings, removed).await?);
+            let table = lake.day_table(day).await?.unwrap_or_default();
+            let expectation = expectation::of_day(selection, &table, &BTreeMap::new(), day);
+            report.not_expected.extend(lines(day, &expectation.not_expected));
+            let is_of_run = |i: &&Instrument| selection.venues.iter().any(|v| v == i.key.venue());
+            report.withdrawn.extend(losses(day, table.instruments.iter().filter(is_of_run)));
+            days.push((day, table.instruments));
+        }
     }
     if days.len() > 1 {
         report.aggregate = Some(lake.put_instrument_aggregate(selection.days, &days).await?.to_string());
@@ -165,8 +185,41 @@ pub async fn accept_removed(lake: &Lake, selection: &Selection) -> Result<(), En
     Ok(())
 }
 
-/// What the vendor lists of some exchanges.
-pub(crate) async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec<Listing>, EngineError> {
+/// The vendor's symbols in the tables of some days: what became of them is of interest, whenever they lived. A table that
+/// cannot be read is made anew, so that it has none.
+async fn symbols_of_tables(
+    lake: &Lake,
+    selection: &Selection,
+    days: DayRange,
+) -> Result<BTreeSet<String>, EngineError> {
+    let mut symbols = BTreeSet::new();
+    for day in days.days() {
+        let table = match lake.instruments(day).await {
+            Err(error) if error.is_distrust() => None,
+            read => read?,
+        };
+        let of_venues =
+            table.iter().flatten().filter(|i| selection.venues.iter().any(|v| v == i.key.venue()));
+        symbols.extend(of_venues.map(|i| dataset_symbol(&i.raw_symbol)));
+    }
+    Ok(symbols)
+}
+
+/// A range of several days in two.
+fn halves(days: DayRange) -> (DayRange, DayRange) {
+    let count = days.days().count() as i64;
+    let middle = days.first().plus(count / 2);
+    let range = |first, last| DayRange::new(first, last).expect("a half does not end before it starts");
+    (range(days.first(), middle.previous()), range(middle, days.last()))
+}
+
+/// What the vendor lists of some exchanges: all that matters for the days, and what `also` names.
+pub(crate) async fn ask(
+    metadata: &Metadata,
+    exchanges: &[String],
+    days: DayRange,
+    also: &Also,
+) -> Result<Vec<Listing>, EngineError> {
     let mut answers = Vec::new();
     for exchange in exchanges {
         let failed = |source| match source {
@@ -175,9 +228,8 @@ pub(crate) async fn ask(metadata: &Metadata, exchanges: &[String]) -> Result<Vec
             }
             source => EngineError::Metadata { exchange: exchange.clone(), source },
         };
-        let details = metadata.exchange(exchange).await.map_err(failed)?;
-        let terms = metadata.instruments(exchange).await.map_err(failed)?;
-        answers.push(Listing::of(&details, terms.as_ref()));
+        let lists = metadata.lists(exchange, days, also).await.map_err(failed)?;
+        answers.push(Listing::of(&lists.details, lists.terms.as_ref()));
     }
     Ok(answers)
 }

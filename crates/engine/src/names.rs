@@ -11,6 +11,7 @@ use mtdh_core::nearest::nearest;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_lake::Lake;
+use mtdh_source::metadata::Also;
 use serde::Serialize;
 
 use crate::error::{EngineError, chain};
@@ -76,7 +77,9 @@ pub async fn look_up(
     let asked: BTreeSet<String> = lacking.iter().flat_map(|(_, p)| venues(p, selection)).collect();
     if let InstrumentSource::Vendor(metadata) = source {
         for venue in asked {
-            match ask(metadata, &[exchange_of_venue(&venue)]).await {
+            let patterns = lacking.iter().map(|(_, pattern)| (*pattern).clone()).collect();
+            let also = Also { patterns, ..Also::default() };
+            match ask(metadata, &[exchange_of_venue(&venue)], selection.days, &also).await {
                 Ok(listings) => known.extend(listings.iter().flat_map(|l| l.instruments()).cloned()),
                 Err(EngineError::NoExchange { .. }) => {}
                 Err(error) => {

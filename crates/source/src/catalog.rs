@@ -270,29 +270,48 @@ impl<'a> Context<'a> {
         from_us: i64,
     ) -> Result<Named, Unnamed> {
         let exchange = self.details.id.as_str();
-        let since = Day::containing_us(from_us);
-        let Some(contract) = contract else {
-            return name_by_symbol(&Listed { exchange, id: symbol.id, kind, since });
-        };
-        let strike = contract.strike_price.as_ref().map(ToString::to_string);
-        name_by_contract(&Contract {
-            exchange,
-            id: symbol.id,
-            kind,
-            base: &contract.base_currency,
-            quote: &contract.quote_currency,
-            settle: contract.settlement_currency.as_deref(),
-            expiry: contract.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
-            strike: strike.as_deref(),
-            option_side: contract.option_type.as_deref().and_then(OptionSide::of_text),
-            inverse: contract.inverse,
-        })
+        match contract {
+            Some(contract) => by_contract(exchange, symbol.id, kind, contract),
+            None => by_symbol(exchange, symbol.id, kind, from_us),
+        }
     }
 
     fn group_data_types(&self, kind: InstrumentType) -> Vec<DataType> {
         let group = kind.group_id().and_then(|id| self.datasets.get(id));
         group.map(|g| known_types(&g.data_types)).unwrap_or_default()
     }
+}
+
+/// What a symbol says by itself; `from_us` is the first instant of its data.
+pub(crate) fn by_symbol(
+    exchange: &str,
+    id: &str,
+    kind: InstrumentType,
+    from_us: i64,
+) -> Result<Named, Unnamed> {
+    name_by_symbol(&Listed { exchange, id, kind, since: Day::containing_us(from_us) })
+}
+
+/// What a symbol and its contract's terms say.
+pub(crate) fn by_contract(
+    exchange: &str,
+    id: &str,
+    kind: InstrumentType,
+    contract: &InstrumentInfo,
+) -> Result<Named, Unnamed> {
+    let strike = contract.strike_price.as_ref().map(ToString::to_string);
+    name_by_contract(&Contract {
+        exchange,
+        id,
+        kind,
+        base: &contract.base_currency,
+        quote: &contract.quote_currency,
+        settle: contract.settlement_currency.as_deref(),
+        expiry: contract.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
+        strike: strike.as_deref(),
+        option_side: contract.option_type.as_deref().and_then(OptionSide::of_text),
+        inverse: contract.inverse,
+    })
 }
 
 /// The data types that this program knows; a later word of the vendor's is not an error.

@@ -47,8 +47,8 @@ pub async fn incidents(
     let ask = |venue: &String| {
         let venue = venue.clone();
         async move {
-            let asked = metadata.exchange(&exchange_of_venue(&venue)).await.map_err(|error| chain(&error));
-            asked.map(|details| (venue, details.incident_reports))
+            let asked = metadata.incidents(&exchange_of_venue(&venue)).await.map_err(|error| chain(&error));
+            asked.map(|reports| (venue, reports))
         }
     };
     let answers = venues.iter().map(|venue| async move {

@@ -1,17 +1,24 @@
 //! Answers on disk: one file each, a line of what is known about the body, then the body as it came.
+//!
+//! A body is never in memory as a whole: it is written as it comes, and read as often as it is looked through.
 
-use std::fs;
-use std::io::{self, BufReader, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use mtdh_core::Day;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::gunzip::Gunzip;
+
+/// Bytes of the first line at most.
+const LONGEST_FIRST_LINE: u64 = 64 * 1024;
 
 /// A folder of kept answers, apart for each vendor address.
 #[derive(Clone, Debug)]
@@ -20,46 +27,78 @@ pub struct Cache {
     lifetime: Duration,
 }
 
-/// An answer.
-#[derive(Clone, Debug, Default)]
+/// An answer. Its file stays readable while it is held, whatever becomes of its name.
+#[derive(Clone, Debug)]
 pub struct Cached {
+    about: FirstLine,
+    file: Arc<File>,
+    /// Where the body begins.
+    body_at: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct FirstLine {
     /// The server's entity tag.
-    pub etag: Option<String>,
+    etag: Option<String>,
     /// When it was last known to be current, seconds since the Unix epoch.
     current_at: u64,
     is_gzip: bool,
-    body: Bytes,
 }
 
-#[derive(Serialize, Deserialize)]
-struct FirstLine {
-    etag: Option<String>,
-    current_at: u64,
-    is_gzip: bool,
+/// An answer that is not kept yet: it goes when this is dropped.
+#[derive(Debug)]
+pub struct Incoming {
+    file: NamedTempFile,
+    about: FirstLine,
+    body_at: u64,
+}
+
+impl Incoming {
+    /// Appends bytes of the body.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    /// What came.
+    pub fn answer(&self) -> io::Result<Cached> {
+        let file = Arc::new(self.file.reopen()?);
+        Ok(Cached { about: self.about.clone(), file, body_at: self.body_at })
+    }
 }
 
 impl Cached {
-    pub fn new(etag: Option<String>, is_gzip: bool, body: Vec<u8>) -> Cached {
-        Cached { etag, current_at: now(), is_gzip, body: body.into() }
-    }
-
-    /// The same, known to be current now.
-    pub fn renewed(self) -> Cached {
-        Cached { current_at: now(), ..self }
+    /// The server's entity tag.
+    pub fn etag(&self) -> Option<&str> {
+        self.about.etag.as_deref()
     }
 
     /// The UTC day on which it was last known to be current; null: beyond the calendar.
     pub fn day(&self) -> Option<Day> {
-        Day::containing_us(i64::try_from(self.current_at).ok()?.checked_mul(1_000_000)?)
+        Day::containing_us(i64::try_from(self.about.current_at).ok()?.checked_mul(1_000_000)?)
     }
 
-    /// The plain body.
-    pub fn open(&self) -> Box<dyn Read + '_> {
-        if self.is_gzip {
-            Box::new(BufReader::new(Gunzip::new(&self.body[..])))
-        } else {
-            Box::new(&self.body[..])
-        }
+    /// The plain body, from its beginning.
+    pub fn open(&self) -> Box<dyn Read> {
+        let body = BufReader::new(self.body());
+        if self.about.is_gzip { Box::new(Gunzip::new(body)) } else { Box::new(body) }
+    }
+
+    fn body(&self) -> At {
+        At { file: Arc::clone(&self.file), at: self.body_at }
+    }
+}
+
+/// A file from a place on, whoever else reads it.
+struct At {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for At {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.at)?;
+        self.at += length as u64;
+        Ok(length)
     }
 }
 
@@ -77,7 +116,7 @@ impl Cache {
     /// Whether an answer need not be asked for again. One that is dated in the future, by a clock that was wrong then
     /// or is now, is not fresh.
     pub fn is_fresh(&self, cached: &Cached) -> bool {
-        now().checked_sub(cached.current_at).is_some_and(|age| age < self.lifetime.as_secs())
+        now().checked_sub(cached.about.current_at).is_some_and(|age| age < self.lifetime.as_secs())
     }
 
     fn file(&self, path: &str) -> PathBuf {
@@ -86,15 +125,35 @@ impl Cache {
 
     /// The kept answer. One that cannot be read, as another version may have written it, counts as none.
     pub fn read(&self, path: &str) -> io::Result<Option<Cached>> {
-        let bytes = match fs::read(self.file(path)) {
-            Ok(bytes) => Bytes::from(bytes),
+        let file = match File::open(self.file(path)) {
+            Ok(file) => Arc::new(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Some(end) = memchr::memchr(b'\n', &bytes) else { return Ok(None) };
-        let Ok(first) = serde_json::from_slice::<FirstLine>(&bytes[..end]) else { return Ok(None) };
-        let FirstLine { etag, current_at, is_gzip } = first;
-        Ok(Some(Cached { etag, current_at, is_gzip, body: bytes.slice(end + 1..) }))
+        let mut line = Vec::new();
+        BufReader::new(At { file: Arc::clone(&file), at: 0 })
+            .take(LONGEST_FIRST_LINE)
+            .read_until(b'\n', &mut line)?;
+        let (Some(b'\n'), Ok(about)) = (line.last(), serde_json::from_slice(&line)) else { return Ok(None) };
+        Ok(Some(Cached { about, file, body_at: line.len() as u64 }))
+    }
+
+    /// Begins an answer that comes now.
+    pub fn begin(&self, etag: Option<String>, is_gzip: bool) -> io::Result<Incoming> {
+        fs::create_dir_all(&self.folder)?;
+        let about = FirstLine { etag, current_at: now(), is_gzip };
+        let mut line = serde_json::to_vec(&about)?;
+        line.push(b'\n');
+        let mut file = NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&line)?;
+        Ok(Incoming { file, about, body_at: line.len() as u64 })
+    }
+
+    /// The same answer, known to be current now.
+    pub fn renew(&self, cached: &Cached) -> io::Result<Incoming> {
+        let mut incoming = self.begin(cached.about.etag.clone(), cached.about.is_gzip)?;
+        io::copy(&mut cached.body(), &mut incoming.file)?;
+        Ok(incoming)
     }
 
     /// Keeps no answer any longer.
@@ -106,15 +165,8 @@ impl Cache {
     }
 
     /// Keeps an answer; other processes see the old one or the new one, never a part.
-    pub fn write(&self, path: &str, cached: &Cached) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let Cached { etag, current_at, is_gzip, body } = cached;
-        let first = FirstLine { etag: etag.clone(), current_at: *current_at, is_gzip: *is_gzip };
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        serde_json::to_writer(&mut file, &first)?;
-        file.write_all(b"\n")?;
-        file.write_all(body)?;
-        file.persist(self.file(path)).map_err(|e| e.error)?;
+    pub fn keep(&self, path: &str, incoming: Incoming) -> io::Result<()> {
+        incoming.file.persist(self.file(path)).map_err(|e| e.error)?;
         Ok(())
     }
 }

@@ -195,6 +195,133 @@ async fn a_kept_answer_that_cannot_be_read_is_asked_for_again() {
     }
 }
 
+/// A server that gives an exchange whose text is `start`, then many times `piece`, then `end`.
+async fn swollen(start: &str, piece: &str, times: usize, end: &str) -> Server {
+    let plain = [start, &piece.repeat(times), end].concat();
+    Server::start([Reply::new(200, gzip(plain.as_bytes())).header("content-encoding", "gzip")]).await
+}
+
+#[tokio::test]
+async fn an_answer_beyond_its_bounds_is_refused_by_name_and_not_asked_for_again() {
+    let row = r#"{"id":"A","type":"spot","availableSince":"2020-01-01T00:00:00.000Z"},"#;
+    let last = &row[..row.len() - 1];
+    let incident = format!(
+        r#"{{"from":"2020-01-01T00:00:00.000Z","to":"2020-01-01T00:00:00.000Z","details":"{}"}},"#,
+        "x".repeat(60_000)
+    );
+    let symbols = r#"{"id":"deribit","availableSymbols":["#;
+    let types = r#"{"id":"deribit","datasets":{"exportedUntil":"2024-01-01T00:00:00Z","symbols":[{"id":"A","type":"spot",
+        "availableSince":"2020-01-01T00:00:00.000Z","dataTypes":["x""#;
+    let long_name = row.replace("\"A\"", &format!("\"{}\"", "A".repeat(2000)));
+    let long_row = row.replace("spot", &"x".repeat(60_000));
+    for (name, start, piece, times, end, expected) in [
+        ("text", r#"{"id":"deribit","x":""#, "y", 70_000, "\"}", "a text of more than 65536 bytes"),
+        (
+            "member",
+            r#"{"id":"deribit","#,
+            "y",
+            1,
+            &format!("\"{}\":1}}", "y".repeat(70_000)),
+            "cannot be understood",
+        ),
+        ("depth", r#"{"id":"deribit","x":"#, "[", 40, "", "more than 32 arrays and objects"),
+        ("row", types, ",\"x\"", 400_000, "]}]}}", "a line of more than 1048576 bytes"),
+        (
+            "name",
+            symbols,
+            &long_name,
+            1,
+            &format!("{last}]}}"),
+            "a symbol whose name has more than 1024 bytes",
+        ),
+        ("kept", symbols, &long_row, 1000, &format!("{last}]}}"), "more symbols than can be held in memory"),
+        (
+            "incidents",
+            r#"{"id":"deribit","incidentReports":["#,
+            &incident,
+            1000,
+            &format!("{}]}}", &incident[..incident.len() - 1]),
+            "has a list of more than 24 MB",
+        ),
+    ] {
+        let (server, folder) = (swollen(start, piece, times, end).await, tempfile::tempdir().unwrap());
+        let error = metadata(&server, folder.path(), HOUR).exchange("deribit").await.unwrap_err();
+        let error = server.without_address(&chain(&error));
+        assert!(error.contains(expected) && error.contains("BASE/exchanges/deribit"), "{name}: {error}");
+        assert!(name == "member" || server.asked().len() == 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_takes_is_no_burden() {
+    for (name, start, piece, times) in [
+        ("blanks", r#"{"id":"deribit","x":"#, " ", 2_000_000),
+        ("members", r#"{"id":"deribit""#, r#","later":[{"a":1}]"#, 50_000),
+        ("a list", r#"{"id":"deribit","x":[0"#, ",1", 500_000),
+    ] {
+        let end = ["1}", "}", "]}"][["blanks", "members", "a list"].iter().position(|n| *n == name).unwrap()];
+        let (server, folder) = (swollen(start, piece, times, end).await, tempfile::tempdir().unwrap());
+        let details = metadata(&server, folder.path(), HOUR).exchange("deribit").await.unwrap();
+        assert_eq!(details.id, "deribit", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_too_large_for_memory_is_narrowed_to_the_days() {
+    let row = |id: &str, kind: &str, to: &str| {
+        format!(r#"{{"id":"{id}","type":"{kind}","availableSince":"2020-01-01T00:00:00.000Z"{to}}}"#)
+    };
+    let (long, dead) = ("x".repeat(60_000), r#","availableTo":"2020-02-01T00:00:00.000Z""#);
+    let mut rows: Vec<String> = (0..420).map(|n| row(&format!("BTC-{n}"), &long, dead)).collect();
+    rows.push(row("BTC-29MAR24-50000-C", "option", ""));
+    let body = format!(r#"{{"id":"deribit","availableSymbols":[{}]}}"#, rows.join(","));
+    let terms = "[]";
+    let server = Server::start([json(&body), json(terms)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = metadata(&server, folder.path(), HOUR);
+    let days = |text: &str| {
+        let day = text.parse().unwrap();
+        mtdh_core::DayRange::new(day, day).unwrap()
+    };
+    let listing =
+        metadata.lists("deribit", days("2024-03-01"), &mtdh_source::metadata::Also::default()).await.unwrap();
+    let ids: Vec<&str> = listing.details.available_symbols.iter().map(|s| s.id.as_str()).collect();
+    assert_eq!(ids, ["BTC-29MAR24-50000-C"]);
+    let error = metadata
+        .lists("deribit", days("2020-01-15"), &mtdh_source::metadata::Also::default())
+        .await
+        .unwrap_err();
+    assert!(chain(&error).contains("ask for fewer days at once"), "{}", chain(&error));
+    assert_eq!(server.asked().len(), 2, "what is kept serves all days");
+}
+
+#[tokio::test]
+async fn the_key_is_in_no_word_about_an_answer_and_in_nothing_that_is_kept() {
+    let escaped = KEY.replace('s', "\\u0073");
+    for (name, reply) in [
+        ("of another type", json(&format!(r#"["{escaped}"]"#))),
+        ("an unknown member", json(&format!(r#"[{{"id": 1, "{KEY}": 1}}]"#))),
+        ("an error", Reply::new(400, format!(r#"{{"message": "bad key {escaped}"}}"#))),
+        ("an error in base64", Reply::new(400, r#"{"message": "VEQubWFya2VyLW9mLWEtc2VjcmV0LWtleTo="}"#)),
+        ("a page", Reply::new(200, format!("<p>{}", KEY.replace('.', "&#46;")))),
+        ("a tag", Reply::new(200, list("deribit")).header("etag", format!("\"{KEY}\""))),
+    ] {
+        let (server, folder) = (Server::start([reply]).await, tempfile::tempdir().unwrap());
+        let outcome = format!("{:?}", ids(&metadata(&server, folder.path(), HOUR)).await);
+        let forms = [KEY, &escaped, "VEQubWFya2VyLW9m", &KEY.replace('.', "&#46;")];
+        assert!(forms.iter().all(|form| !outcome.contains(form)), "{name}: {outcome}");
+        assert!(
+            name == "a tag" || outcome.contains("***") || name == "an unknown member",
+            "{name}: {outcome}"
+        );
+        let kept = std::fs::read_dir(folder.path()).unwrap().flatten();
+        for file in kept.flat_map(|vendor| std::fs::read_dir(vendor.path()).unwrap().flatten()) {
+            let text = String::from_utf8(std::fs::read(file.path()).unwrap()).unwrap();
+            assert!(!text.contains(KEY), "{name}: {text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn contract_terms_need_access() {
     let (folder, list) = (

@@ -1,0 +1,413 @@
+//! From an answer's body to the vendor's words, line by line: what nobody takes is not held.
+
+use std::fmt;
+use std::io::{BufReader, Read};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+
+use super::bounds::{Bound, Bounded, LONGEST_NAME, MOST_KEPT, MOST_LINES, MOST_SYMBOLS, Watch};
+use super::model::{
+    ApiSymbol, DatasetIndex, DatasetSymbol, ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo,
+    KeyAccess,
+};
+
+/// Why an answer is of no use.
+#[derive(Debug)]
+pub enum ReadError {
+    /// It is too much.
+    Bound(Bound),
+    /// It is not what such an answer holds.
+    Json(serde_json::Error),
+}
+
+/// A line of a list, and how much memory it takes, about.
+pub trait Line: DeserializeOwned {
+    fn bytes(&self) -> usize;
+
+    /// What it is called.
+    fn name(&self) -> &str;
+}
+
+/// What a text takes beside its own bytes: where it is, and the allocator's share.
+const PER_TEXT: usize = 16;
+
+fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> usize {
+    texts.into_iter().map(|text| text.capacity() + PER_TEXT).sum()
+}
+
+impl Line for ApiSymbol {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + texts([&self.id, &self.kind])
+    }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Line for DatasetSymbol {
+    fn bytes(&self) -> usize {
+        let types = self.data_types.capacity() * size_of::<String>() + texts(&self.data_types);
+        size_of::<Self>() + types + texts([&self.id, &self.kind])
+    }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Line for InstrumentInfo {
+    fn bytes(&self) -> usize {
+        let optional = [&self.contract_type, &self.settlement_currency, &self.option_type, &self.exchange];
+        let all = [&self.id, &self.kind, &self.base_currency, &self.quote_currency];
+        size_of::<Self>() + texts(all) + texts(optional.into_iter().flatten())
+    }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Line for Incident {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + texts([&self.status, &self.details])
+    }
+
+    fn name(&self) -> &str {
+        &self.status
+    }
+}
+
+impl Line for ExchangeSummary {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + texts([&self.id, &self.name])
+    }
+
+    fn name(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Line for KeyAccess {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + texts([&self.exchange, &self.data_plan])
+    }
+
+    fn name(&self) -> &str {
+        &self.exchange
+    }
+}
+
+/// A symbol of one of an exchange's two lists.
+pub enum Symbol {
+    /// In the form of the vendor's API.
+    Api(ApiSymbol),
+    /// In the form of file URLs.
+    Dataset(DatasetSymbol),
+}
+
+/// Reads `/exchanges/{id}`. The symbols go to `take`, the rest is given back.
+///
+/// # Errors
+/// When it is too much, or is none.
+pub fn exchange(body: impl Read, take: &mut dyn FnMut(Symbol)) -> Result<ExchangeDetails, ReadError> {
+    parse(body, |watch| Exchange { take, watch })
+}
+
+/// Reads `/instruments/{exchange}`; each goes to `take`.
+///
+/// # Errors
+/// As [`exchange`].
+pub fn instruments(body: impl Read, take: &mut dyn FnMut(InstrumentInfo)) -> Result<(), ReadError> {
+    parse(body, |watch| List { most: (MOST_SYMBOLS, Bound::Symbols), take, watch, of: PhantomData })
+}
+
+/// Reads a list that is taken as a whole.
+///
+/// # Errors
+/// As [`exchange`].
+pub fn list<T: Line>(body: impl Read) -> Result<Vec<T>, ReadError> {
+    let mut lines = Lines::default();
+    let mut take = |line| lines.add(line);
+    parse(body, |watch| List { most: (MOST_LINES, Bound::Lines), take: &mut take, watch, of: PhantomData })?;
+    lines.whole().ok_or(ReadError::Bound(Bound::List))
+}
+
+/// Lines as far as memory allows; when there are more, none.
+pub struct Lines<T> {
+    lines: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Lines<T> {
+    fn default() -> Lines<T> {
+        Lines { lines: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<T: Line> Lines<T> {
+    /// Adds a line.
+    pub fn add(&mut self, line: T) {
+        self.bytes = self.bytes.saturating_add(line.bytes());
+        match self.bytes <= MOST_KEPT {
+            true => self.lines.push(line),
+            false => self.lines = Vec::new(),
+        }
+    }
+
+    /// All of them, unless they were too many.
+    pub fn whole(self) -> Option<Vec<T>> {
+        (self.bytes <= MOST_KEPT).then_some(self.lines)
+    }
+}
+
+fn parse<S, T>(body: impl Read, seed: impl FnOnce(Rc<Watch>) -> S) -> Result<T, ReadError>
+where
+    S: for<'de> DeserializeSeed<'de, Value = T>,
+{
+    let watch = Rc::new(Watch::default());
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(
+        16 << 10,
+        Bounded::new(body, Rc::clone(&watch)),
+    ));
+    let parsed = seed(Rc::clone(&watch)).deserialize(&mut json);
+    let ended = parsed.and_then(|parsed| json.end().map(|()| parsed));
+    ended.map_err(|error| watch.broken().map_or(ReadError::Json(error), ReadError::Bound))
+}
+
+/// A list of which each line goes to `take`.
+struct List<'a, T> {
+    most: (u64, Bound),
+    take: &'a mut dyn FnMut(T),
+    watch: Rc<Watch>,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Line> DeserializeSeed<'de> for List<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Line> Visitor<'de> for List<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let (most, bound) = self.most;
+        let mut count = 0;
+        loop {
+            self.watch.begin_row();
+            let line = list.next_element::<T>()?;
+            self.watch.end_row();
+            let Some(line) = line else { return Ok(()) };
+            count += 1;
+            if count > most {
+                return Err(A::Error::custom(self.watch.breaks(bound)));
+            }
+            if line.name().len() > LONGEST_NAME {
+                return Err(A::Error::custom(self.watch.breaks(Bound::Name)));
+            }
+            (self.take)(line);
+        }
+    }
+}
+
+/// `/exchanges/{id}`.
+struct Exchange<'a> {
+    take: &'a mut dyn FnMut(Symbol),
+    watch: Rc<Watch>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Member {
+    Id,
+    AvailableSince,
+    AvailableTo,
+    AvailableSymbols,
+    IncidentReports,
+    Datasets,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for Exchange<'_> {
+    type Value = ExchangeDetails;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<ExchangeDetails, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Exchange<'_> {
+    type Value = ExchangeDetails;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an exchange")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExchangeDetails, A::Error> {
+        let Exchange { take, watch } = self;
+        let (mut id, mut has_symbols, mut datasets) = (None, false, None);
+        let (mut available_since, mut available_to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) =
+            (None, None);
+        let mut incidents: Option<Lines<Incident>> = None;
+        while let Some(member) = map.next_key()? {
+            match member {
+                Member::Id if id.is_some() => return Err(A::Error::duplicate_field("id")),
+                Member::Id => id = Some(map.next_value()?),
+                Member::AvailableSince => available_since = map.next_value()?,
+                Member::AvailableTo => available_to = map.next_value()?,
+                Member::AvailableSymbols if has_symbols => {
+                    return Err(A::Error::duplicate_field("availableSymbols"));
+                }
+                Member::AvailableSymbols => {
+                    has_symbols = true;
+                    let take = &mut |symbol| take(Symbol::Api(symbol));
+                    map.next_value_seed(symbols(take, &watch))?;
+                }
+                Member::IncidentReports if incidents.is_some() => {
+                    return Err(A::Error::duplicate_field("incidentReports"));
+                }
+                Member::IncidentReports => {
+                    let mut lines = Lines::default();
+                    let most = (MOST_LINES, Bound::Lines);
+                    let watch = Rc::clone(&watch);
+                    map.next_value_seed(List {
+                        most,
+                        take: &mut |line| lines.add(line),
+                        watch,
+                        of: PhantomData,
+                    })?;
+                    incidents = Some(lines);
+                }
+                Member::Datasets if datasets.is_some() => return Err(A::Error::duplicate_field("datasets")),
+                Member::Datasets => {
+                    datasets = Some(map.next_value_seed(Datasets { take: &mut *take, watch: &watch })?);
+                }
+                Member::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let id = id.ok_or_else(|| A::Error::missing_field("id"))?;
+        let incident_reports = incidents.unwrap_or_default().whole();
+        let incident_reports = incident_reports.ok_or_else(|| A::Error::custom(watch.breaks(Bound::List)))?;
+        let datasets = datasets.flatten();
+        Ok(ExchangeDetails {
+            id,
+            available_since,
+            available_to,
+            available_symbols: Vec::new(),
+            incident_reports,
+            datasets,
+        })
+    }
+}
+
+fn symbols<'a, T: Line>(take: &'a mut dyn FnMut(T), watch: &Rc<Watch>) -> List<'a, T> {
+    List { most: (MOST_SYMBOLS, Bound::Symbols), take, watch: Rc::clone(watch), of: PhantomData }
+}
+
+/// The member `datasets`.
+struct Datasets<'a> {
+    take: &'a mut dyn FnMut(Symbol),
+    watch: &'a Rc<Watch>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum DatasetsMember {
+    ExportedFrom,
+    ExportedUntil,
+    Symbols,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for Datasets<'_> {
+    type Value = Option<DatasetIndex>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<DatasetIndex>, D::Error> {
+        json.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Datasets<'_> {
+    type Value = Option<DatasetIndex>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an index of files")
+    }
+
+    fn visit_none<E>(self) -> Result<Option<DatasetIndex>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Option<DatasetIndex>, D::Error> {
+        json.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<DatasetIndex>, A::Error> {
+        let Datasets { take, watch } = self;
+        let mut exported_from: Option<Option<DateTime<Utc>>> = None;
+        let mut exported_until: Option<DateTime<Utc>> = None;
+        let mut has_symbols = false;
+        while let Some(member) = map.next_key()? {
+            match member {
+                DatasetsMember::ExportedFrom if exported_from.is_some() => {
+                    return Err(A::Error::duplicate_field("exportedFrom"));
+                }
+                DatasetsMember::ExportedFrom => exported_from = Some(map.next_value()?),
+                DatasetsMember::ExportedUntil if exported_until.is_some() => {
+                    return Err(A::Error::duplicate_field("exportedUntil"));
+                }
+                DatasetsMember::ExportedUntil => exported_until = Some(map.next_value()?),
+                DatasetsMember::Symbols if has_symbols => {
+                    return Err(A::Error::duplicate_field("symbols"));
+                }
+                DatasetsMember::Symbols => {
+                    has_symbols = true;
+                    let take = &mut |symbol| take(Symbol::Dataset(symbol));
+                    map.next_value_seed(symbols(take, watch))?;
+                }
+                DatasetsMember::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let exported_until = exported_until.ok_or_else(|| A::Error::missing_field("exportedUntil"))?;
+        Ok(Some(DatasetIndex { exported_from: exported_from.flatten(), exported_until, symbols: Vec::new() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_no_more_lines_than_it_may() {
+        let line = r#"{"id": "A", "name": "B"}"#;
+        for (count, expected) in [(2, None), (3, Some(Bound::Symbols))] {
+            let body = format!("[{}]", vec![line; count].join(","));
+            let mut taken = 0;
+            let mut take = |_: ExchangeSummary| taken += 1;
+            let most = (2, Bound::Symbols);
+            let outcome =
+                parse(body.as_bytes(), |watch| List { most, take: &mut take, watch, of: PhantomData });
+            let found = outcome.err().and_then(|error| match error {
+                ReadError::Bound(bound) => Some(bound),
+                ReadError::Json(_) => None,
+            });
+            assert_eq!((found, taken), (expected, 2));
+        }
+    }
+}
