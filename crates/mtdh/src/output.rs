@@ -15,7 +15,7 @@ use crate::log;
 pub struct Rows {
     /// Column names.
     pub headers: Vec<&'static str>,
-    /// Cells, as many per row as there are headers.
+    /// Cells, as many per row as there are headers; `-` is null.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -58,7 +58,8 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
         Format::Csv => {
             writeln!(out, "{}", rows.headers.join(","))?;
             for row in &rows.rows {
-                writeln!(out, "{}", row.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","))?;
+                let cells = row.iter().map(|cell| if cell == NULL { String::new() } else { quoted(cell) });
+                writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
             }
         }
     }
@@ -66,7 +67,13 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
     Ok(())
 }
 
+/// What a table for people shows for null.
+const NULL: &str = "-";
+
 fn value(cell: &str) -> serde_json::Value {
+    if cell == NULL {
+        return serde_json::Value::Null;
+    }
     match cell.parse::<u64>() {
         Ok(number) if number.to_string() == cell => number.into(),
         _ => cell.into(),

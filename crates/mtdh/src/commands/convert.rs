@@ -1,6 +1,6 @@
 //! `mtdh convert`: a user's own vendor file to Parquet.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use mtdh_engine::EngineError;
 use mtdh_engine::convert_file::convert_file;
 
@@ -10,7 +10,10 @@ use crate::args::ConvertArgs;
 use crate::output::{Rows, error, note, print};
 
 pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {
-    let ConvertArgs { file, output, instrument, data_type } = &args;
+    let ConvertArgs { file, output, force, instrument, data_type } = &args;
+    if output.exists() && !force {
+        bail!("{} exists; --force replaces it", output.display());
+    }
     let report = match convert_file(file, output, instrument.as_ref(), *data_type, session.stop) {
         Ok(report) => report,
         // A file that cannot be opened is a wrong call; one that was refused is a result.

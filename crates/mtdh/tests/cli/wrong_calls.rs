@@ -6,6 +6,7 @@ use crate::stage::{DAY, Stage, contents};
 fn a_wrong_call_is_named_and_writes_nothing() {
     let stage = Stage::new();
     std::fs::write(stage.path("a-file"), "x").unwrap();
+    std::fs::write(stage.path("an-empty-file"), "# nothing\n\n").unwrap();
     let deribit = format!("--start-date {DAY} --venues DERIBIT");
     for (words, expected) in [
         ("download --start-date 2024-02-30".to_owned(), "`2024-02-30` is not a day"),
@@ -19,6 +20,13 @@ fn a_wrong_call_is_named_and_writes_nothing() {
         (format!("download {deribit} --instrument-types SWAP"), "SWAP"),
         (format!("download {deribit} --shard-index 3 --total-shards 3"), "shard 3 of 3 does not exist"),
         (format!("download {deribit} --universe core61"), "core61"),
+        (format!("download {deribit} --universe an-empty-file"), "holds no key"),
+        (format!("download {deribit} --max-workers 0"), "1 or more"),
+        (format!("download {deribit} --max-instruments 0"), "1 or more"),
+        ("instruments --start-date 2999-01-01 --venues DERIBIT".to_owned(), "lies in the future"),
+        (format!("plan --start-date {DAY} --end-date 2999-01-01 --venues DERIBIT"), "lies in the future"),
+        ("check all --data-file nowhere.parquet".to_owned(), "there is no file nowhere.parquet"),
+        (format!("check all --start-date {DAY} --report nodir/x.html"), "there is no folder nodir"),
         (format!("download {deribit} --lake ftp://host"), "scheme"),
         (format!("download {deribit} --lake a-file"), "a-file"),
         (format!("download {deribit} --lake gs://no-such-bucket"), "does not exist"),
@@ -38,6 +46,82 @@ fn a_wrong_call_is_named_and_writes_nothing() {
         let run = stage.expect(2, &words);
         assert!(run.stderr.contains(expected), "mtdh {words}\nexpected: {expected}\n{}", run.stderr);
         assert!(contents(&stage.path("data")).is_empty(), "mtdh {words} wrote something");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_told_apart() {
+    let stage = Stage::new();
+    let deribit = format!("--start-date {DAY} --venues DERIBIT,BINANCE --data-types trades,liquidations");
+    stage.expect(0, &format!("full-pipeline {deribit}"));
+    let perp = "get DERIBIT:PERP:BTC-USD";
+    for (words, expected) in [
+        (
+            format!("get DERIBIT:PERP:BTC-USDD --data-type trades --start {DAY}"),
+            "perhaps DERIBIT:PERP:BTC-USD",
+        ),
+        (
+            format!("{perp} --data-type quotes --start {DAY}"),
+            "quotes of DERIBIT:PERP:BTC-USD was not fetched",
+        ),
+        (
+            format!("get BINANCE:SPOT_PAIR:BTC-USDT --data-type liquidations --start {DAY}"),
+            "the vendor lists no liquidations",
+        ),
+        (
+            format!("{perp} --data-type trades --start {DAY} --end 2024-03-03"),
+            "2024-03-02 is not in the lake",
+        ),
+        (
+            format!("{perp} --data-type trades --start 1900-01-01 --end 2100-01-01"),
+            "days from 1900-01-01 to 2099-12-31 are not in the lake",
+        ),
+        ("ls --instruments DERIBIT:PERP:BTC-USDD".to_owned(), "perhaps DERIBIT:PERP:BTC-USD"),
+        ("instruments list --venues KRAKEN".to_owned(), "0 instruments"),
+    ] {
+        let run = stage.expect(1, &words);
+        assert!(run.stderr.contains(expected), "mtdh {words}\nexpected: {expected}\n{}", run.stderr);
+        assert!(run.stderr.lines().count() < 6, "mtdh {words}\n{}", run.stderr);
+    }
+    for (words, expected) in [
+        (format!("get BTCUSDT --data-type trades --start {DAY}"), "perhaps BINANCE:SPOT_PAIR:BTC-USDT"),
+        ("instruments show DERIBIT:PERP:BTC-USDD".to_owned(), "perhaps DERIBIT:PERP:BTC-USD"),
+        (format!("ls --start-date {DAY} --end-date 2024-02-01"), "--end-date lies before --start-date"),
+        (format!("plan {deribit} --force --save once"), "a run `once` exists already"),
+    ] {
+        if words.contains("--save") {
+            stage.expect(0, &words);
+        }
+        let run = stage.expect(2, &words);
+        assert!(run.stderr.contains(expected), "mtdh {words}\nexpected: {expected}\n{}", run.stderr);
+    }
+}
+
+#[test]
+fn lists_take_a_comma_and_a_space() {
+    let stage = Stage::new();
+    stage.expect(
+        0,
+        &format!("full-pipeline --start-date {DAY} --data-types trades --venues deribit, okex-swap"),
+    );
+    let run = stage.run(&format!("check --start-date {DAY} --venues DERIBIT all"));
+    assert!(run.status < 2, "{}", run.stderr);
+}
+
+#[test]
+fn null_is_empty_in_csv_and_null_in_json_lines() {
+    let stage = Stage::new();
+    stage.expect(0, &format!("instruments --start-date {DAY} --venues OKX-SWAP"));
+    let csv = stage.expect(0, "instruments list --format csv").stdout;
+    let line = csv.lines().nth(1).unwrap();
+    assert!(line.contains("00:00:00.000000Z,,"), "{csv}");
+    let json = stage.expect(0, "instruments list --format jsonl").stdout;
+    assert!(json.contains(r#""available_to_datetime":null"#), "{json}");
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&stage.expect(0, "instruments list --format json").stdout).unwrap();
+    for name in first.as_object().unwrap().keys() {
+        assert!(document[0].get(name).is_some() && csv.starts_with("instrument_key"), "{name}");
     }
 }
 
