@@ -128,6 +128,14 @@ pub enum ConvertError {
     /// One key was given for a file of several instruments.
     #[error("the file holds several instruments, so that one key cannot be given for all")]
     SeveralInstruments,
+    /// The rows are about another instrument than was given.
+    #[error("its rows are about {rows}, not about {given}")]
+    OtherInstrument {
+        /// The key that was given.
+        given: String,
+        /// Whom the rows are about.
+        rows: String,
+    },
     /// The program was asked to stop.
     #[error("interrupted")]
     Interrupted,

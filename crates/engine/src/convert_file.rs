@@ -1,16 +1,16 @@
 //! `convert`: a vendor file that a user has, to one Parquet file, without a lake.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use mtdh_core::DataType;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::symbol::guess_by_symbol;
 use mtdh_core::table::Table;
-use mtdh_lake::write::TableWriter;
+use mtdh_core::venue::venue_of_exchange;
 use mtdh_source::decode::{Expectation, Rows};
 use mtdh_source::gunzip::{Gunzip, is_gzip};
 use mtdh_source::vendor_file::VendorFile;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::convert::{ConvertError, Input, decode_file};
 use crate::error::EngineError;
-use crate::export::shown;
+use crate::export::{ExportError, ExportFormat, Exporter, shown};
 use crate::unfinished::Unfinished;
 
 /// What was converted.
@@ -43,42 +43,99 @@ pub struct ConvertReport {
     pub inexact_numbers: u64,
 }
 
-/// Converts a file. The data type is told by its header, where two share one by its name; the instruments by its rows.
-/// `key` overrules the name that rows of a single instrument would get.
+/// Where the rows go.
+pub enum Output<'a> {
+    /// A file, which appears whole.
+    File(&'a Path),
+    /// Whatever takes bytes.
+    Writer(Box<dyn Write + Send>),
+}
+
+/// A file on its way, or whatever takes bytes.
+enum Sink {
+    File(Unfinished),
+    Writer(Box<dyn Write + Send>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::File(file) => file.write(bytes),
+            Sink::Writer(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::File(file) => file.flush(),
+            Sink::Writer(writer) => writer.flush(),
+        }
+    }
+}
+
+/// Converts a file, `-` is standard input. The data type is told by its header, where two share one by its name; the
+/// instruments by its rows. `key` names the instrument where the rows' symbol does not tell it.
 ///
 /// # Errors
 /// When the file is refused or the output cannot be written; then no output is left.
 pub fn convert_file(
     file: &Path,
-    output: &Path,
+    output: Output<'_>,
+    form: ExportFormat,
     key: Option<&InstrumentKey>,
     data_type: Option<DataType>,
     stop: &CancellationToken,
 ) -> Result<ConvertReport, EngineError> {
     let failed = |source| EngineError::Convert { file: file.display().to_string(), source };
-    convert(file, output, key, data_type, stop).map_err(failed)
+    convert(file, output, form, key, data_type, stop).map_err(failed)
+}
+
+/// Opens the file from its beginning; standard input was put on disk for that, since it is read twice.
+fn open(file: &Path, spooled: Option<&File>) -> Result<File, ConvertError> {
+    let Some(spooled) = spooled else { return File::open(file).map_err(ConvertError::Read) };
+    let mut again = spooled.try_clone().map_err(ConvertError::Read)?;
+    again.rewind().map_err(ConvertError::Read)?;
+    Ok(again)
+}
+
+fn spool(file: &Path) -> Result<Option<File>, ConvertError> {
+    if file != Path::new("-") {
+        return Ok(None);
+    }
+    let mut spooled = tempfile::tempfile().map_err(ConvertError::Output)?;
+    io::copy(&mut io::stdin().lock(), &mut spooled).map_err(ConvertError::Read)?;
+    Ok(Some(spooled))
 }
 
 fn convert(
     file: &Path,
-    output: &Path,
+    output: Output<'_>,
+    form: ExportFormat,
     key: Option<&InstrumentKey>,
     data_type: Option<DataType>,
     stop: &CancellationToken,
 ) -> Result<ConvertReport, ConvertError> {
+    let spooled = spool(file)?;
     let table = match data_type {
         Some(data_type) => data_type.table(),
-        None => table_of(file)?,
+        None => table_of(file, open(file, spooled.as_ref())?)?,
     };
-    let reader = File::open(file).map_err(ConvertError::Read)?;
+    let reader = open(file, spooled.as_ref())?;
     let bytes = reader.metadata().map_err(ConvertError::Read)?.len();
-    let unfinished = Unfinished::new(output).map_err(ConvertError::Output)?;
-    let mut writer = TableWriter::new(table, unfinished).map_err(ConvertError::Write)?;
+    let (target, sink) = match output {
+        Output::File(path) => {
+            (path.to_owned(), Sink::File(Unfinished::new(path).map_err(ConvertError::Output)?))
+        }
+        Output::Writer(writer) => (PathBuf::from("-"), Sink::Writer(writer)),
+    };
+    let mut writer = Exporter::new(table.data_type, form, BufWriter::new(sink)).map_err(unwritten)?;
     let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
     let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), bytes };
     let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
         let column = keys.column(&rows)?;
-        writer.write(column, rows.columns).map_err(ConvertError::Write)
+        let columns = std::iter::once(column).chain(rows.columns).collect();
+        let batch = RecordBatch::try_new(table.schema().clone(), columns);
+        batch.map_err(ExportError::Text).and_then(|batch| writer.write(&batch)).map_err(unwritten)
     })?;
     decoded.check_share()?;
     let (rows_in, rows_out, rejected) = (decoded.rows_in, writer.rows(), decoded.rejected());
@@ -89,10 +146,13 @@ fn convert(
         ("mtdh.rows_out", rows_out.to_string()),
         ("mtdh.rows_rejected", rejected.to_string()),
     ];
-    let unfinished = writer.finish(pairs).map_err(ConvertError::Write)?.out;
-    unfinished.publish().map_err(ConvertError::Output)?;
+    let sink = writer.finish_with(pairs).map_err(unwritten)?;
+    match sink.into_inner().map_err(|e| ConvertError::Output(e.into_error()))? {
+        Sink::File(unfinished) => unfinished.publish().map_err(ConvertError::Output)?,
+        Sink::Writer(mut writer) => writer.flush().map_err(ConvertError::Output)?,
+    }
     Ok(ConvertReport {
-        output: output.to_owned(),
+        output: target,
         data_type: table.data_type.name(),
         instrument_keys: keys.names,
         rows_in,
@@ -108,8 +168,8 @@ fn convert(
 
 /// The table whose header the file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
 /// file's name decides, and without a telling name the first of the two.
-fn table_of(file: &Path) -> Result<&'static Table, ConvertError> {
-    let mut reader = BufReader::new(File::open(file).map_err(ConvertError::Read)?);
+fn table_of(file: &Path, opened: File) -> Result<&'static Table, ConvertError> {
+    let mut reader = BufReader::new(opened);
     let is_gzip = is_gzip(reader.fill_buf().map_err(ConvertError::Read)?);
     let plain: Box<dyn Read> = if is_gzip { Box::new(Gunzip::new(reader)) } else { Box::new(reader) };
     let mut header = String::new();
@@ -127,6 +187,13 @@ fn table_of(file: &Path) -> Result<&'static Table, ConvertError> {
         .or(fitting.first())
         .copied()
         .ok_or_else(|| ConvertError::UnknownHeader(header.chars().take(200).collect()))
+}
+
+fn unwritten(error: ExportError) -> ConvertError {
+    match error {
+        ExportError::Parquet(source) => ConvertError::Write(source),
+        other => ConvertError::Output(io::Error::other(other)),
+    }
 }
 
 /// The `instrument_key` column of rows about anybody.
@@ -158,11 +225,27 @@ impl Keys {
 
     fn name(&self, exchange: &str, symbol: &str) -> Result<String, ConvertError> {
         match &self.given {
-            Some(key) if self.names.is_empty() => Ok(key.to_string()),
+            Some(key) if self.names.is_empty() => match contradicted(key, exchange, symbol) {
+                Some(rows) => Err(ConvertError::OtherInstrument { given: key.to_string(), rows }),
+                None => Ok(key.to_string()),
+            },
             Some(_) => Err(ConvertError::SeveralInstruments),
             None => guess_by_symbol(exchange, symbol)
                 .map(|named| named.key.to_string())
                 .map_err(ConvertError::Unnamed),
         }
     }
+}
+
+/// What the rows say, where it cannot be the instrument that was given: another venue, or another symbol of its type. Of
+/// the type a symbol alone may say too little, so that another type is no contradiction.
+fn contradicted(given: &InstrumentKey, exchange: &str, symbol: &str) -> Option<String> {
+    let venue = venue_of_exchange(exchange);
+    if given.venue() != venue {
+        return Some(format!("{symbol} of {venue}"));
+    }
+    let guessed = guess_by_symbol(exchange, symbol).ok()?.key;
+    let plain = |key: &InstrumentKey| key.as_str().split('~').next().unwrap_or_default().to_owned();
+    let is_other = guessed.instrument_type() == given.instrument_type() && plain(&guessed) != plain(given);
+    is_other.then(|| guessed.to_string())
 }

@@ -55,6 +55,12 @@ pub enum EngineError {
         /// The run.
         run_id: String,
     },
+    /// A run of that name has a plan already.
+    #[error("a run `{run_id}` exists already, and its plan is never replaced; choose another name")]
+    RunExists {
+        /// The run.
+        run_id: String,
+    },
     /// A run's name cannot be one.
     #[error("`{run_id}` is no name of a run: letters, digits, `-`, `_` and `.`, at most 100")]
     BadRunName {

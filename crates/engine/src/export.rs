@@ -55,6 +55,7 @@ impl From<LakeError> for ExportError {
 /// Writes rows of one data type.
 pub struct Exporter<W: Write + Send> {
     form: Form<W>,
+    rows: u64,
 }
 
 enum Form<W: Write + Send> {
@@ -86,7 +87,7 @@ impl<W: Write + Send> Exporter<W> {
             }
             ExportFormat::Jsonl => Form::Jsonl(arrow_json::LineDelimitedWriter::new(out)),
         };
-        Ok(Exporter { form })
+        Ok(Exporter { form, rows: 0 })
     }
 
     /// Appends rows, as [`crate::query::slice`] gives them.
@@ -94,6 +95,7 @@ impl<W: Write + Send> Exporter<W> {
     /// # Errors
     /// When the output refuses bytes.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ExportError> {
+        self.rows += batch.num_rows() as u64;
         match &mut self.form {
             Form::Parquet(writer) => {
                 let (keys, columns) = (batch.column(0).clone(), batch.columns()[1..].to_vec());
@@ -108,13 +110,26 @@ impl<W: Write + Send> Exporter<W> {
         }
     }
 
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Ends the output.
     ///
     /// # Errors
     /// When it refuses bytes.
     pub fn finish(self) -> Result<W, ExportError> {
+        self.finish_with([])
+    }
+
+    /// Ends the output, with pairs for the footer of a Parquet file; the other forms have no place for them.
+    ///
+    /// # Errors
+    /// When it refuses bytes.
+    pub fn finish_with<const N: usize>(self, pairs: [(&'static str, String); N]) -> Result<W, ExportError> {
         match self.form {
-            Form::Parquet(writer) => Ok(writer.finish([]).map_err(ExportError::Parquet)?.out),
+            Form::Parquet(writer) => Ok(writer.finish(pairs).map_err(ExportError::Parquet)?.out),
             Form::Csv(writer) => Ok(writer.into_inner()),
             Form::Jsonl(mut writer) => {
                 writer.finish().map_err(ExportError::Text)?;

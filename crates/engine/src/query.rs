@@ -1,11 +1,12 @@
 //! `ls` and `get`: what the lake has, and slices of time out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
@@ -14,6 +15,7 @@ pub use mtdh_lake::reports::Available;
 use mtdh_lake::{Lake, LakeError, layout};
 
 use crate::error::EngineError;
+use crate::names::suggestions;
 use crate::presence::{Presence, Trust, presence};
 use crate::selection::Selection;
 
@@ -61,6 +63,9 @@ pub async fn contents(
         .collect())
 }
 
+/// Days of a slice that are looked for one by one; above, the days of the lake are listed once.
+const MOST_DAYS_ASKED_FOR: usize = 31;
+
 /// What a slice came to.
 #[derive(Debug)]
 pub struct Slice {
@@ -92,7 +97,20 @@ pub async fn slice<E: From<LakeError>>(
     mut take: impl FnMut(RecordBatch) -> Result<(), E>,
 ) -> Result<Slice, E> {
     let mut slice = Slice { rows: 0, missing_days: Vec::new(), object_bytes: 0, cost: Arc::default() };
-    for day in days_of(&arrived_us) {
+    let days: Vec<Day> = days_of(&arrived_us).collect();
+    // Over a long range one listing is cheaper than a look for each day.
+    let folders: Option<BTreeSet<Day>> = match days.len() > MOST_DAYS_ASKED_FOR {
+        true => {
+            let folders = lake.folders(&layout::all_partitions()).await?;
+            Some(folders.iter().filter_map(layout::parse_day_folder).collect())
+        }
+        false => None,
+    };
+    for day in days {
+        if folders.as_ref().is_some_and(|folders| !folders.contains(&day)) {
+            slice.missing_days.push(day);
+            continue;
+        }
         let path = layout::partition(&Partition { day, data_type, key: key.clone() });
         let rows = &mut slice.rows;
         let count_and_take = |batch: RecordBatch| {
@@ -135,4 +153,63 @@ fn days_of(range: &Range<i64>) -> impl Iterator<Item = Day> + use<> {
         std::iter::successors(Some(first), |day| Some(day.next())).take_while(move |day| *day <= last)
     });
     days.into_iter().flatten()
+}
+
+/// Why a slice lacks days.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// No table of the days has the instrument.
+    UnknownKey {
+        /// Keys that may be meant.
+        suggestions: Vec<String>,
+    },
+    /// The vendor does not list the data type for the instrument.
+    NoSuchType {
+        /// What it lists.
+        data_types: Vec<DataType>,
+    },
+    /// The lake has the data type of the instrument on none of the days.
+    NotFetched,
+    /// It has other days.
+    Days,
+}
+
+/// Why a slice lacks days: by the instrument tables of the first and last of them, or, where these have none, by the
+/// newest table.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn why_lacking(
+    lake: &Lake,
+    name: &str,
+    data_type: DataType,
+    slice: &Slice,
+) -> Result<Lacking, EngineError> {
+    let ends = [slice.missing_days.first(), slice.missing_days.last()].into_iter().flatten();
+    let mut known: Vec<Instrument> = Vec::new();
+    for day in ends {
+        known.extend(lake.instruments(*day).await?.unwrap_or_default());
+    }
+    if known.is_empty() {
+        known = newest_table(lake).await?;
+    }
+    let of_name: Vec<&Instrument> = known.iter().filter(|i| i.key.as_str() == name).collect();
+    let types: BTreeSet<DataType> = of_name.iter().flat_map(|i| &i.data_types).copied().collect();
+    Ok(match () {
+        () if slice.object_bytes > 0 => Lacking::Days,
+        () if of_name.is_empty() => Lacking::UnknownKey { suggestions: suggestions(name, &known) },
+        () if !types.contains(&data_type) => Lacking::NoSuchType { data_types: types.into_iter().collect() },
+        () => Lacking::NotFetched,
+    })
+}
+
+/// The instruments of the newest day that has a table; none where no day has one.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn newest_table(lake: &Lake) -> Result<Vec<Instrument>, EngineError> {
+    match crate::instruments::tables(lake).await?.pop() {
+        Some(day) => Ok(lake.instruments(day).await?.unwrap_or_default()),
+        None => Ok(Vec::new()),
+    }
 }

@@ -65,6 +65,14 @@ impl Lake {
         self.publish_bytes(&path, &bytes, Existing::Keep).await
     }
 
+    /// Whether a run has a plan.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn has_plan(&self, run_id: &str) -> Result<bool, LakeError> {
+        Ok(self.read(&layout::plan(run_id)).await?.is_some())
+    }
+
     /// A run's plan, if there is one.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod allow;
 mod check;
 mod fleet;
+mod lists;
 
 use std::path::PathBuf;
 
@@ -87,7 +88,9 @@ pub enum Codes {
 /// # Errors
 /// When it is none; also for `--help` and `--version`.
 pub fn parse() -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&command().try_get_matches()?)
+    let command = command();
+    let words = lists::gathered(std::env::args_os(), &command);
+    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
 }
 
 /// The command line. With `--run`, the days stand in the plan.
@@ -190,7 +193,7 @@ pub struct FilterArgs {
     pub universe: Option<String>,
 
     /// At most so many instruments a day
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_instruments: Option<usize>,
 }
 
@@ -315,7 +318,7 @@ pub struct DownloadArgs {
     #[command(flatten)]
     pub row_checks: RowCheckArgs,
     /// Files that are worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub max_workers: usize,
     /// Only say what would be fetched, as `plan` does
     #[arg(long)]
@@ -348,6 +351,10 @@ pub struct DepthArgs {
     /// With --deep: read all rows of a share of the objects, as 4%; another share each day, so that 25 days see all
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = parse_share, requires = "deep")]
     pub sample: f64,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a whole number, 1 or more".to_owned())
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {
@@ -385,7 +392,7 @@ pub struct LsArgs {
 #[derive(Args, Debug)]
 pub struct GetArgs {
     /// The instrument, as DERIBIT:PERP:BTC-USD
-    pub key: InstrumentKey,
+    pub key: String,
     /// What of it
     #[arg(long, value_name = "TYPE")]
     pub data_type: DataType,
@@ -426,7 +433,7 @@ pub struct CandlesArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Instruments that are worked on at once [default: as many as there are processors]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_workers: Option<usize>,
     /// Parquet files of one instrument's trades instead of the lake, in the order of their rows
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "output",
@@ -449,11 +456,14 @@ pub enum FillArg {
 
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
-    /// A vendor file, .csv or .csv.gz
+    /// A vendor file, .csv or .csv.gz, or - for stdin
     pub file: PathBuf,
-    /// The Parquet file to make
+    /// The file to make, ending in .parquet, .csv or .jsonl, or - for CSV on stdout
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+    /// Replace the output if it exists
+    #[arg(long)]
+    pub force: bool,
     /// The instrument's key, where the rows' symbol does not tell it
     #[arg(long, value_name = "KEY")]
     pub instrument: Option<InstrumentKey>,

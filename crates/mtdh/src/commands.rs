@@ -75,7 +75,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Monitor(args) => fleet::monitor(&session, args).await,
         Command::Resume(args) => fleet::resume(&session, args).await,
         Command::Deploy { command: DeployCommand::Render(args) } => {
-            deploy::render(&session, settings.project(), &args)
+            deploy::render(&session, settings.project(), &args).await
         }
         Command::Validate(args) => validate::run(session, args).await,
         Command::Check(args) => check::run(&session, args).await,
@@ -112,6 +112,10 @@ fn selection(args: &SelectionArgs) -> Result<Selection> {
     let first = args.start_date.context("--start-date is needed")?;
     let days = DayRange::new(first, args.end_date.unwrap_or(first))
         .context("--end-date lies before --start-date")?;
+    let today = crate::time::today();
+    if days.last() > today {
+        bail!("{} lies in the future: today is {today}, UTC", days.last());
+    }
     filtered(days, &args.filters)
 }
 
@@ -155,10 +159,13 @@ fn universe(name: &str) -> Result<Vec<String>> {
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let key: InstrumentKey = line.parse().with_context(|| format!("in {name}"))?;
-            Ok(key.to_string())
-        })
-        .collect()
+    let keys = lines.map(|line| {
+        let key: InstrumentKey = line.parse().with_context(|| format!("in {name}"))?;
+        Ok(key.to_string())
+    });
+    let keys = keys.collect::<Result<Vec<String>>>()?;
+    if keys.is_empty() {
+        bail!("the universe {name} holds no key; write one a line, as DERIBIT:PERP:BTC-USD");
+    }
+    Ok(keys)
 }

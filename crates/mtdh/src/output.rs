@@ -17,7 +17,7 @@ use crate::stdout::Stdout;
 pub struct Rows {
     /// Column names.
     pub headers: Vec<&'static str>,
-    /// Cells, as many per row as there are headers.
+    /// Cells, as many per row as there are headers; `-` is null.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -60,7 +60,8 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
         Format::Csv => {
             writeln!(out, "{}", rows.headers.join(","))?;
             for row in &rows.rows {
-                writeln!(out, "{}", row.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","))?;
+                let cells = row.iter().map(|cell| if cell == NULL { String::new() } else { quoted(cell) });
+                writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
             }
         }
     }
@@ -68,7 +69,13 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
     Ok(())
 }
 
+/// What a table for people shows for null.
+const NULL: &str = "-";
+
 fn value(cell: &str) -> serde_json::Value {
+    if cell == NULL {
+        return serde_json::Value::Null;
+    }
     match cell.parse::<u64>() {
         Ok(number) if number.to_string() == cell => number.into(),
         _ => cell.into(),

@@ -13,7 +13,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use mtdh_core::text::without_credentials;
 use mtdh_engine::{Addresses, Budget, LakeOptions, RetryPolicy, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One setting.
 pub struct Setting {
@@ -117,7 +117,8 @@ const ADDRESSES: [&str; 5] = ["lake", "gcs_emulator", "tardis_api_url", "tardis_
 // Settings whose values are never told.
 const SECRETS: [&str; 1] = ["tardis_api_key"];
 
-#[derive(Deserialize)]
+/// What holds, after all layers. `config show` prints these, so that what is shown is what is used.
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Values {
     lake: String,
@@ -215,6 +216,9 @@ impl Settings {
         if !(0.1..=86_400.0).contains(&values.lease_seconds) {
             bail!("lease_seconds is {}; it must lie between 0.1 and 86400", values.lease_seconds);
         }
+        if values.max_attempts == 0 {
+            bail!("max_attempts is 0; a request is tried at least once");
+        }
         if !(0.0..=8_760.0).contains(&values.export_grace) {
             bail!("export_grace is {}; it must lie between 0 and 8760 hours", values.export_grace);
         }
@@ -223,25 +227,19 @@ impl Settings {
 
     /// Each setting with its value and origin, for `config show`. A secret's value is not told.
     pub fn shown(&self) -> Vec<(&'static Setting, String, String)> {
+        let used = serde_json::to_value(&self.values).unwrap_or_default();
         let shown = |s: &'static Setting| {
-            let value = self.figment.find_value(s.name).ok();
-            let text =
-                match (&value, s.name) {
-                    (None, "cache_dir") => self.cache_dir().display().to_string(),
-                    (None, _) => "(not set)".to_owned(),
-                    (Some(_), name) if SECRETS.contains(&name) => "(set, not shown)".to_owned(),
-                    (Some(value), _) => {
-                        let text = value.as_str().map(str::to_owned);
-                        let number = || {
-                            Some(value.to_i128()?.to_string()).or_else(|| Some(value.to_u128()?.to_string()))
-                        };
-                        let text = text.map(|text| {
-                            if ADDRESSES.contains(&s.name) { without_credentials(&text) } else { text }
-                        });
-                        text.or_else(number).unwrap_or_else(|| self.values.lease_seconds.to_string())
-                    }
-                };
-            let metadata = value.and_then(|_| self.figment.find_metadata(s.name));
+            let text = match (&used[s.name], s.name) {
+                (_, "cache_dir") => self.cache_dir().display().to_string(),
+                (serde_json::Value::Null, _) => "(not set)".to_owned(),
+                (_, name) if SECRETS.contains(&name) => "(set, not shown)".to_owned(),
+                (serde_json::Value::String(text), name) if ADDRESSES.contains(&name) => {
+                    without_credentials(text)
+                }
+                (serde_json::Value::String(text), _) => text.clone(),
+                (value, _) => value.to_string().trim_end_matches(".0").to_owned(),
+            };
+            let metadata = self.figment.find_metadata(s.name);
             let origin = metadata.map_or_else(
                 || "default".to_owned(),
                 |m| match &m.source {
@@ -301,7 +299,7 @@ impl Settings {
             key: values.tardis_api_key.clone().filter(|k| !k.is_empty()).map(SecretString::from),
             source_folder: None,
             cache_folder: self.cache_dir(),
-            retry: RetryPolicy { attempts: values.max_attempts.max(1), ..RetryPolicy::default() },
+            retry: RetryPolicy { attempts: values.max_attempts, ..RetryPolicy::default() },
             budget: Budget {
                 requests_per_minute: values.requests_per_minute,
                 bytes_per_day: values.bytes_per_day,
@@ -431,6 +429,51 @@ mod tests {
         assert_eq!(shown(&[toml, env], flags)["lake"], ("./mine".into(), "flag".into()));
         let key = &shown(&[env], none())["tardis_api_key"];
         assert!(!key.0.contains("marker") && key.1 == ".env");
+    }
+
+    /// Each setting in each layer that it can stand in, with a value of its own.
+    #[test]
+    fn every_setting_is_shown_as_it_is_used_in_every_layer() {
+        let example = |s: &Setting| match s.name {
+            "max_attempts" => "33",
+            "requests_per_minute" => "60",
+            "bytes_per_day" => "1000000",
+            "lease_seconds" => "2.5",
+            "export_grace" => "7",
+            "log_level" => "info",
+            "log_format" => "json",
+            _ => "example",
+        };
+        for setting in &SETTINGS {
+            let value = example(setting);
+            let is_number = NUMBERS.contains(&setting.name);
+            let quoted = if is_number { value.to_owned() } else { format!("'{value}'") };
+            let files = [
+                ("mtdh.toml", format!("{} = {quoted}\n", setting.name), "mtdh.toml"),
+                (".env", format!("{}={value}\n", setting.variable), ".env"),
+            ];
+            let defaults = shown(&[], FlagLayer::default());
+            for (file, text, place) in files {
+                let settings = shown(&[(file, &text)], FlagLayer::default());
+                let (value_shown, origin) = &settings[setting.name];
+                let expected = if setting.name == "tardis_api_key" { "(set, not shown)" } else { value };
+                assert_eq!(value_shown, expected, "{} in {file}", setting.name);
+                assert!(origin.contains(place), "{}: {origin}", setting.name);
+                for (name, (other, _)) in &settings {
+                    let is_same = *name == setting.name || (setting.name == "gcs_bucket" && *name == "lake");
+                    assert!(is_same || *other == defaults[name].0, "{name} changes with {}", setting.name);
+                }
+            }
+        }
+        let flags = FlagLayer {
+            lake: Some("l".into()),
+            log_level: Some("debug".into()),
+            log_format: Some("json".into()),
+        };
+        let settings = shown(&[], flags);
+        for (name, value) in [("lake", "l"), ("log_level", "debug"), ("log_format", "json")] {
+            assert_eq!(settings[name], (value.to_owned(), "flag".to_owned()));
+        }
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub fn today() -> Day {
         .unwrap_or_else(|| Day::containing_us(0).expect("1970 is a day"))
 }
 
+/// A time as every output writes it: `2024-03-01T12:30:15.000000Z`; nothing for one beyond the calendar.
+pub fn shown(us: i64) -> Option<String> {
+    let time = chrono::DateTime::from_timestamp_micros(us)?;
+    Some(time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

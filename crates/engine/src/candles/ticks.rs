@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::CandleError;
 use super::feed::{columns, feed, feed_buys};
 use super::plan::Unit;
-use crate::convert_file::convert_file;
+use crate::convert_file::{Output, convert_file};
 use crate::error::EngineError;
+use crate::export::ExportFormat;
 
 /// The trades of one instrument, twice: all of them, and the buyers' for what only theirs tell.
 struct Ticks {
@@ -113,7 +114,14 @@ pub(crate) fn of_files(
                 source,
             })?;
             let path = folder.path().join("rows.parquet");
-            convert_file(file, &path, None, Some(DataType::Trades), stop)?;
+            convert_file(
+                file,
+                Output::File(&path),
+                ExportFormat::Parquet,
+                None,
+                Some(DataType::Trades),
+                stop,
+            )?;
             read(&path, &mut ticks, &mut key, stop).map_err(failed)?;
         } else {
             read(file, &mut ticks, &mut key, stop).map_err(failed)?;

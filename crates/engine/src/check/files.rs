@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::subject::{Part, Subject, check_subject};
 use super::{CheckPlan, CheckReport};
-use crate::convert_file::convert_file;
+use crate::convert_file::{Output, convert_file};
 use crate::error::EngineError;
+use crate::export::ExportFormat;
 
 /// What a user says of files that they do not say themselves.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +113,8 @@ async fn open(
             source,
         })?;
         path = folder.path().join("rows.parquet");
-        let done = convert_file(file, &path, None, hints.data_type, stop)?;
+        let done =
+            convert_file(file, Output::File(&path), ExportFormat::Parquet, None, hints.data_type, stop)?;
         if plan.has(Group::Completeness) {
             report.findings.extend(rejected(&done.rejected));
             *report.looked_at.entry("rejected_rows").or_default() += u64::from(done.rows_in > 0);

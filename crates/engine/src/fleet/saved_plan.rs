@@ -47,7 +47,7 @@ impl SavedPlan {
     /// # Errors
     /// When the run's name cannot be one, the store fails, or the run has a plan already.
     pub async fn save(lake: &Lake, run_id: &str, units: &[Unit]) -> Result<SavedPlan, EngineError> {
-        check_name(run_id)?;
+        SavedPlan::check_unused(lake, run_id).await?;
         let mut rows: Vec<PlanRow> = units.iter().flat_map(rows_of).collect();
         rows.sort();
         let hash = hash(&rows);
@@ -62,6 +62,18 @@ impl SavedPlan {
             unit.known = known.get(&unit.file).map(|known| (*known).clone()).unwrap_or_default();
         }
         Ok(plan)
+    }
+
+    /// Refuses a name under which a run has a plan already.
+    ///
+    /// # Errors
+    /// When it has, when the name cannot be one of a run, or the store fails.
+    pub async fn check_unused(lake: &Lake, run_id: &str) -> Result<(), EngineError> {
+        check_name(run_id)?;
+        match lake.has_plan(run_id).await? {
+            true => Err(EngineError::RunExists { run_id: run_id.to_owned() }),
+            false => Ok(()),
+        }
     }
 
     /// A run's plan.

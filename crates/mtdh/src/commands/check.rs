@@ -28,6 +28,7 @@ use crate::output::{Rows, count, many, note, print};
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     // Before anything is read: a name that asks for no form is found now.
     let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
+    check_places(&args)?;
     let mut plan = plan(&args.groups, &args.set)?;
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
     let (head, report) = match args.start_date {
@@ -68,6 +69,28 @@ pub fn plan(groups: &[Groups], set: &[String]) -> Result<CheckPlan> {
     let groups: BTreeSet<Group> = groups.iter().flat_map(|groups| groups.iter().copied()).collect();
     let groups = groups.into_iter().collect();
     Ok(CheckPlan { groups, settings, now_us: now_us(), incidents: BTreeMap::new() })
+}
+
+/// Whether the files to be read are there and the reports have folders to lie in: said before the work, not after it.
+fn check_places(args: &CheckArgs) -> Result<()> {
+    let inputs =
+        args.data_file.iter().chain(&args.base_file).chain(&args.agg_file).chain(&args.reference_file);
+    for file in inputs {
+        if !file.exists() {
+            bail!("there is no file {}", file.display());
+        }
+    }
+    for file in &args.report {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            bail!(
+                "{} cannot be written: there is no folder {}; make it first",
+                file.display(),
+                folder.unwrap_or(file).display()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn form(file: &Path) -> Result<Form> {

@@ -1,20 +1,30 @@
-//! `mtdh convert`: a user's own vendor file to Parquet.
+//! `mtdh convert`: a user's own vendor file to Parquet, CSV or JSON lines.
 
-use anyhow::Result;
-use mtdh_engine::convert_file::convert_file;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use mtdh_engine::convert_file::{Output, convert_file};
 
 use super::Session;
+use super::get::form;
 use crate::Outcome;
 use crate::args::ConvertArgs;
-use crate::output::{Rows, error, note, print};
+use crate::output::{Rows, error, many, note, print};
+use crate::stdout::Stdout;
 
 pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {
-    let ConvertArgs { file, output, instrument, data_type } = &args;
-    let report = match convert_file(file, output, instrument.as_ref(), *data_type, session.stop) {
+    let ConvertArgs { file, output, force, instrument, data_type } = &args;
+    let is_stdout = output.as_path() == Path::new("-");
+    let form = form(output, session.format)?;
+    if !is_stdout && output.exists() && !force {
+        bail!("{} exists; --force replaces it", output.display());
+    }
+    let place = if is_stdout { Output::Writer(Box::new(Stdout)) } else { Output::File(output) };
+    let report = match convert_file(file, place, form, instrument.as_ref(), *data_type, session.stop) {
         Ok(report) => report,
         // A file that cannot be opened is a wrong call, an output that cannot be written ends the work; a file that was
         // refused is a result.
-        Err(failure) if failure.is_refusal() && file.is_file() => {
+        Err(failure) if failure.is_refusal() && (file.is_file() || file.as_path() == Path::new("-")) => {
             error(&failure.into());
             return Ok(Outcome::NotClean);
         }
@@ -42,7 +52,15 @@ pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {
         report.rejected.len().to_string(),
         report.inexact_numbers.to_string(),
     ]);
-    print(session.format, &rows, &report)?;
+    if is_stdout {
+        note(&format!(
+            "{} of {}",
+            many(report.rows_out, "row"),
+            many(report.instrument_keys.len() as u64, "instrument")
+        ));
+    } else {
+        print(session.format, &rows, &report)?;
+    }
     report.rejected.iter().take(10).for_each(|line| note(&format!("rejected: {line}")));
     Ok(Outcome::Clean)
 }

@@ -6,7 +6,10 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::Session;
+use mtdh_engine::fleet::saved_plan::SavedPlan;
+use mtdh_engine::{EngineError, chain};
+
+use super::{Session, connect};
 use crate::Outcome;
 use crate::args::{Engine, RenderArgs};
 use crate::output::note;
@@ -19,7 +22,7 @@ const MACHINE_GONE: [u32; 5] = [50001, 50002, 50003, 50004, 50006];
 /// Seconds that a task has to give its files back.
 const GRACE_SECONDS: u32 = 30;
 
-pub fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -> Result<Outcome> {
+pub async fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -> Result<Outcome> {
     use std::io::Write;
     let lake = &session.addresses.lake;
     if !lake.starts_with("gs://") && !lake.starts_with("s3://") {
@@ -44,6 +47,7 @@ pub fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -
         Engine::CloudRun => cloud_run(args, &variables),
         Engine::K8s => kubernetes(args, &variables),
     };
+    check_run(session, &args.run).await?;
     let mut out = std::io::BufWriter::new(Stdout);
     serde_json::to_writer_pretty(&mut out, &job)?;
     writeln!(out)?;
@@ -52,6 +56,21 @@ pub fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -
         note("no --secret: the tasks have no key, and the vendor gives first days of months only");
     }
     Ok(Outcome::Clean)
+}
+
+/// Whether the run has a plan. A lake that this machine may not read is no fault here: the tasks read it.
+async fn check_run(session: &Session<'_>, run: &str) -> Result<()> {
+    match SavedPlan::load(&connect(&session.addresses)?.lake, run).await {
+        Ok(_) => Ok(()),
+        Err(EngineError::Lake(error)) => {
+            note(&format!(
+                "whether the lake has a plan of `{run}` cannot be seen from here: {}",
+                chain(&error)
+            ));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A name as all three engines take it.

@@ -25,6 +25,10 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
         // A saved plan is whole, whatever started this process.
         (plan.shard.shard_index, plan.shard.total_shards) = (Some(0), Some(1));
     }
+    if let Some(name) = save.as_deref().filter(|name| !name.is_empty()) {
+        // Before anything is planned, which may take long.
+        SavedPlan::check_unused(&connect(&session.addresses)?.lake, name).await?;
+    }
     let (connection, planned, _) = download::prepare(&mut session, &plan).await?;
     let allow = plan.allow;
     let Some(name) = save else { return download::show_plan(&session, &planned, allow) };

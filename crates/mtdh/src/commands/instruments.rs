@@ -5,12 +5,13 @@ use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_engine::instruments::{InstrumentsReport, Removed, tables, write_instruments};
+use mtdh_engine::names::suggestions;
 use mtdh_engine::{EngineError, Lake};
 
 use super::{Session, connect, selection};
 use crate::Outcome;
 use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
-use crate::output::{Rows, note, print};
+use crate::output::{Rows, many, note, print};
 
 pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
     let InstrumentsArgs { command, start_date, end_date, venues, combos, accept_removed } = args;
@@ -143,15 +144,15 @@ async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
         "instrument_key",
         "tardis_exchange",
         "tardis_symbol",
-        "available_from",
-        "available_to",
+        "available_from_datetime",
+        "available_to_datetime",
         "data_types",
     ]);
     table.rows = found.iter().map(|i| cells(i)).collect();
     let document: Vec<_> = found.iter().map(|i| document(i)).collect();
     print(session.format, &table, &document)?;
-    note(&format!("{} instruments on {day}", found.len()));
-    Ok(Outcome::Clean)
+    note(&format!("{} on {day}", many(found.len() as u64, "instrument")));
+    Ok(if found.is_empty() { Outcome::NotClean } else { Outcome::Clean })
 }
 
 fn cells(i: &Instrument) -> Vec<String> {
@@ -165,11 +166,9 @@ fn cells(i: &Instrument) -> Vec<String> {
     ]
 }
 
-/// A day, or a time where it is not midnight; `-` for none.
+/// `-` for none.
 fn time(us: Option<i64>) -> String {
-    let Some(time) = us.and_then(chrono::DateTime::from_timestamp_micros) else { return "-".to_owned() };
-    let text = time.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    text.strip_suffix("T00:00:00Z").map(str::to_owned).unwrap_or(text)
+    us.and_then(crate::time::shown).unwrap_or_else(|| "-".to_owned())
 }
 
 fn document(i: &Instrument) -> serde_json::Value {
@@ -183,8 +182,8 @@ fn document(i: &Instrument) -> serde_json::Value {
         "tardis_exchange": i.exchange,
         "exchange_raw_symbol": i.raw_symbol,
         "tardis_symbol": i.dataset_symbol,
-        "available_from": time(Some(i.available_from_us)),
-        "available_to": i.available_to_us.map(|us| time(Some(us))),
+        "available_from_datetime": time(Some(i.available_from_us)),
+        "available_to_datetime": i.available_to_us.map(|us| time(Some(us))),
         "data_types": i.data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
         "group_data_types": i.group_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
         "withdrawn_data_types": i.withdrawn_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
@@ -208,7 +207,11 @@ async fn show(session: &Session<'_>, key: &InstrumentKey, date: Option<Day>) -> 
     let connection = connect(&session.addresses)?;
     let (day, rows) = table(&connection.lake, date).await?;
     let Some(instrument) = rows.iter().find(|i| i.key == *key) else {
-        bail!("{key} is not in the table of {day}; see mtdh instruments list --date {day}");
+        let meant = match &suggestions(key.as_str(), &rows)[..] {
+            [] => format!("see mtdh instruments list --date {day}"),
+            keys => format!("perhaps {}", keys.join(" or ")),
+        };
+        bail!("{key} is not in the table of {day}; {meant}");
     };
     let document = document(instrument);
     let mut table = Rows::new(&["field", "value"]);

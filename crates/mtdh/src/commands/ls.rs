@@ -1,11 +1,12 @@
 //! `mtdh ls`: what is in the lake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day, DayRange};
-use mtdh_engine::query::{contents, days};
+use mtdh_engine::names::suggestions;
+use mtdh_engine::query::{contents, days, newest_table};
 
 use super::{Session, connect, filtered};
 use crate::Outcome;
@@ -16,11 +17,15 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let connection = connect(&session.addresses)?;
     connection.lake.check_readable().await?;
     let all = days(&connection.lake).await?;
+    if let (Some(first), Some(last)) = (args.start_date, args.end_date) {
+        DayRange::new(first, last).context("--end-date lies before --start-date")?;
+    }
     let last = args.end_date.or(args.start_date);
     let within = |day: &&Day| {
         args.start_date.is_none_or(|first| **day >= first) && last.is_none_or(|last| **day <= last)
     };
     let mut listing = Listing::default();
+    let (mut asked, mut found_names) = (BTreeSet::new(), BTreeSet::new());
     for day in all.iter().filter(within) {
         let mut selection = filtered(DayRange::new(*day, *day)?, &args.filters)?;
         // Here a filter that is not given filters nothing out: the lake is shown as it is.
@@ -35,7 +40,10 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
         if is_any_venue {
             selection.venues = mtdh_engine::query::venues(&connection.lake, *day).await?;
         }
+        asked.extend(selection.patterns.iter().map(ToString::to_string));
         for (partition, found) in contents(&connection.lake, *day, &selection).await? {
+            let fitting = selection.patterns.iter().filter(|p| p.matches(&partition.key));
+            found_names.extend(fitting.map(ToString::to_string));
             listing.add(partition, found);
         }
     }
@@ -47,7 +55,17 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
         count(listing.rows()),
         size(listing.bytes())
     ));
-    Ok(if listing.has_unreadable() { Outcome::NotClean } else { Outcome::Clean })
+    let unknown: Vec<&String> = asked.difference(&found_names).collect();
+    if !unknown.is_empty() {
+        let known = newest_table(&connection.lake).await?;
+        for name in &unknown {
+            let meant = suggestions(name, &known);
+            let meant =
+                if meant.is_empty() { String::new() } else { format!("; perhaps {}", meant.join(" or ")) };
+            note(&format!("nothing in the lake has the name {name}{meant}"));
+        }
+    }
+    Ok(if listing.has_unreadable() || !unknown.is_empty() { Outcome::NotClean } else { Outcome::Clean })
 }
 
 /// One object: status or what is wrong with it, rows, bytes.

@@ -274,8 +274,9 @@ fn candles_of_a_lake_against_the_exchange() {
         ("--symbol BTCUSDT", "write --symbol as BASE-QUOTE"),
         ("--symbol BTC-USDT --venues DERIBIT", "it is of no market of Binance's"),
         ("--reference-file klines.csv", "name it with --symbol"),
-        ("--symbol BTC-USDT --reference-file nowhere.csv", "nowhere.csv cannot be read"),
+        ("--symbol BTC-USDT --reference-file nowhere.csv", "there is no file nowhere.csv"),
     ] {
+        std::fs::write(stage.path("klines.csv"), "").unwrap();
         let run = stage.expect(2, &words(more));
         assert!(run.stderr.contains(said), "{more}: {}", run.stderr);
     }

@@ -154,7 +154,7 @@ fn a_slice_has_the_rows_of_its_time_in_each_form() {
     let half = get("12:00", "-");
     assert!(all > half.stdout.lines().count() && half.stdout.lines().count() > 1);
     assert!(half.stdout.starts_with("instrument_key,timestamp,local_timestamp,id,side,price,amount\n"));
-    assert!(half.stderr.contains("requests"), "{}", half.stderr);
+    assert!(half.stderr.contains("request"), "{}", half.stderr);
     get("12:00", "half.jsonl");
     let lines = std::fs::read_to_string(stage.path("half.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), half.stdout.lines().count() - 1);

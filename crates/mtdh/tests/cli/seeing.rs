@@ -120,6 +120,11 @@ fn every_line_on_stderr_is_json_with_severity_run_and_shard() {
 #[test]
 fn specifications_for_engines_map_the_exit_statuses() {
     let stage = Stage::new();
+    stage.sim.create_bucket("bucket");
+    let words = "deploy render batch --run R.1 --shards 8 --image i --lake gs://bucket/lake";
+    let unknown = stage.expect(2, words);
+    assert!(unknown.stderr.contains("no plan of a run `R.1`"), "{}", unknown.stderr);
+    stage.expect(0, &format!("plan --start-date {DAY} {WHAT} --save R.1 --lake gs://bucket/lake"));
     let render = |engine: &str| -> Value {
         let words = format!(
             "deploy render {engine} --run R.1 --shards 8 --image registry.example/mtdh:1 --lake gs://bucket/lake \

@@ -1,0 +1,65 @@
+//! Lists on the command line, before it is read: commas and spaces both part, also together, and a word that names a
+//! group of checks ends the list before it.
+
+use std::ffi::{OsStr, OsString};
+
+/// The words with each list in one: `--venues binance, deribit all` becomes `--venues=binance,deribit all`.
+pub fn gathered(words: impl IntoIterator<Item = OsString>, command: &clap::Command) -> Vec<OsString> {
+    let mut words = words.into_iter().peekable();
+    let mut gathered: Vec<OsString> = Vec::new();
+    let mut verb = None;
+    while let Some(word) = words.next() {
+        let text = word.to_str().unwrap_or_default();
+        if verb.is_none() {
+            verb = command.find_subcommand(text);
+        }
+        if !verb.is_some_and(|verb| is_list(verb, text)) {
+            gathered.push(word);
+            continue;
+        }
+        let mut items: Vec<String> = Vec::new();
+        while let Some(item) = words.next_if(|next| belongs(next, verb)) {
+            let item = item.to_string_lossy().into_owned();
+            items.extend(item.split(',').filter(|part| !part.is_empty()).map(str::to_owned));
+        }
+        // Without a value, clap says what lacks.
+        gathered.push(if items.is_empty() { word } else { format!("{text}={}", items.join(",")).into() });
+    }
+    gathered
+}
+
+/// Whether a word is the flag of a list whose items commas part.
+fn is_list(verb: &clap::Command, word: &str) -> bool {
+    let Some(name) = word.strip_prefix("--") else { return false };
+    let flag = verb.get_arguments().find(|a| a.get_long() == Some(name));
+    flag.is_some_and(|a| a.get_value_delimiter() == Some(','))
+}
+
+/// Whether a word goes on with the list.
+fn belongs(word: &OsStr, verb: Option<&clap::Command>) -> bool {
+    let Some(text) = word.to_str() else { return false };
+    let is_group = || text.eq_ignore_ascii_case("all") || text.parse::<mtdh_core::check::Group>().is_ok();
+    let ends_list = verb.is_some_and(|verb| verb.get_name() == "check") && is_group();
+    !(text.starts_with('-') && text.len() > 1) && !ends_list
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn commas_and_spaces_part_items() {
+        for (typed, read) in [
+            ("plan --venues binance, deribit --force", "plan --venues=binance,deribit --force"),
+            ("plan --venues binance ,deribit", "plan --venues=binance,deribit"),
+            ("plan --venues binance , deribit okex", "plan --venues=binance,deribit,okex"),
+            ("plan --venues=a,b --data-types", "plan --venues=a,b --data-types"),
+            ("check --venues DERIBIT all", "check --venues=DERIBIT all"),
+            ("check --venues DERIBIT book timestamp", "check --venues=DERIBIT book timestamp"),
+            ("get KEY --start 2024-03-01, x", "get KEY --start 2024-03-01, x"),
+            ("download --check --venues a b", "download --check --venues=a,b"),
+        ] {
+            let words = super::gathered(typed.split(' ').map(Into::into), &crate::args::command());
+            let words: Vec<String> = words.into_iter().map(|w| w.into_string().unwrap()).collect();
+            assert_eq!(words.join(" "), read);
+        }
+    }
+}
