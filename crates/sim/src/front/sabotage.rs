@@ -29,6 +29,9 @@ pub(super) async fn answer(world: &Arc<World>, ask: &Arc<Ask>, kind: &FaultKind)
             let damaged = Arc::new(Ask { body, ..Ask::clone(ask) });
             return super::answer(world, &damaged).await;
         }
+        FaultKind::IgnoreConditions => {
+            return super::answer(world, &Arc::new(ask.without_conditions())).await;
+        }
         _ => {}
     }
     match instead(ask, kind) {
@@ -54,6 +57,7 @@ fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
         FaultKind::WebPage => Answer::web_page(200, "Welcome"),
         FaultKind::NoSuchFile => Answer::vendor_error(400, 300, "invalid `symbol` parameter"),
         FaultKind::Reset => lost(Answer::empty(status_of(500))),
+        FaultKind::OnlySay => Answer::empty(status_of(204)),
         FaultKind::DeadRedirect => {
             Answer::empty(status_of(302)).with(LOCATION, "http://127.0.0.1:1/moved.csv.gz")
         }
