@@ -47,6 +47,18 @@ pub enum LakeError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The store cannot do what a lake needs of it.
+    #[error("{url} cannot hold a lake: {lack} ({said}); {remedy}")]
+    Unfit {
+        /// The lake.
+        url: String,
+        /// What it cannot do.
+        lack: &'static str,
+        /// What it said or did.
+        said: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A local file could not be read or written.
     #[error("cannot use {}", path.display())]
     Disk {
@@ -80,6 +92,12 @@ pub enum LakeError {
         found: String,
         /// Ours.
         sent: String,
+    },
+    /// The store took an object and does not have it.
+    #[error("{path} was published and is not there; somebody removed it, or the store is late; try again")]
+    Vanished {
+        /// The object.
+        path: String,
     },
     /// What comes from the store is not what its checksum tells.
     #[error("{path} came damaged from the store {attempts} times; try again")]
@@ -130,6 +148,7 @@ impl LakeError {
     pub fn is_transient(&self) -> bool {
         match self {
             LakeError::NoAnswer { .. } | LakeError::Contended { .. } | LakeError::Damaged { .. } => true,
+            LakeError::Vanished { .. } => true,
             LakeError::Store { source, .. } => !is_refusal(source),
             _ => false,
         }
@@ -144,7 +163,19 @@ impl LakeError {
                 matches!(source.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
             }
             LakeError::NoBucket { .. } | LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => true,
+            LakeError::Unfit { .. } => true,
             LakeError::Store { source, .. } => is_refusal(source),
+            _ => false,
+        }
+    }
+
+    /// Whether the lake may be read and not be written: what is derived from it is then told, and not stored.
+    pub fn forbids_writing(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            LakeError::Disk { source, .. } => matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem),
+            LakeError::Store { source, .. } => is_refusal(source),
+            LakeError::Unfit { .. } => true,
             _ => false,
         }
     }

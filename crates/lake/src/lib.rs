@@ -13,6 +13,7 @@ mod local;
 mod open;
 pub mod parquet_file;
 pub mod plan_table;
+mod probe;
 pub mod read;
 pub mod reports;
 mod small_table;

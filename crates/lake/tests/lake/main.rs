@@ -8,6 +8,7 @@ mod bucket;
 mod candles;
 mod folder;
 mod partitions;
+mod probe;
 mod slices;
 mod storage;
 mod stores;
