@@ -71,6 +71,7 @@ pub async fn write_instruments(
     source: &InstrumentSource<'_>,
     selection: &Selection,
 ) -> Result<InstrumentsReport, EngineError> {
+    lake.check_writable().await?;
     let exchanges = match source {
         InstrumentSource::Vendor(metadata) => ask(metadata, &selection.exchanges()).await?,
         InstrumentSource::Folder(_) => Vec::new(),

@@ -50,6 +50,9 @@ pub struct ValidationReport {
     pub read_whole: usize,
     /// Totals over all lines.
     pub totals: Counts,
+    /// Why the days' reports were not stored, where the lake may only be read; null when they were. It is no part of the
+    /// verdict.
+    pub not_stored: Option<String>,
     /// What the vendor has now of the files behind it; null when that was not asked for.
     pub recheck: Option<Recheck>,
 }
@@ -140,7 +143,7 @@ impl ValidationReport {
 /// Validates the selection's days, and writes each day's reports of what is missing and what is available.
 ///
 /// # Errors
-/// When the lake cannot be read or written.
+/// When the lake cannot be read, or fails at being written; where it may not be written, the report says so.
 pub async fn validate(
     lake: &Lake,
     selection: &Selection,
@@ -172,7 +175,10 @@ pub async fn validate(
                     .push(Missing { partition, reason: unreadable.unwrap_or_else(|| "missing".to_owned()) });
             }
         }
-        write_reports(lake, day, selection, &instruments, &missing, &there).await?;
+        if report.not_stored.is_none() {
+            let stored = write_reports(lake, day, selection, &instruments, &missing, &there).await;
+            report.not_stored = reason_not_to_write(stored)?;
+        }
         report.missing.extend(missing.into_iter().map(|m| MissingPartition {
             day: m.partition.day.to_string(),
             instrument_key: m.partition.key.to_string(),
@@ -188,6 +194,18 @@ pub async fn validate(
         }));
     }
     Ok(report)
+}
+
+/// Why a lake that may only be read was not written.
+///
+/// # Errors
+/// Every other failure.
+pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<String>, EngineError> {
+    match written {
+        Ok(_) => Ok(None),
+        Err(EngineError::Lake(error)) if error.forbids_writing() => Ok(Some(chain(&error))),
+        Err(error) => Err(error),
+    }
 }
 
 /// What the instrument table lets expect of a day, each partition with what the lake has of it.
@@ -229,6 +247,7 @@ async fn write_reports(
         selection.takes_partition(partition)
             && limited.as_ref().is_none_or(|keys| keys.contains(&partition.key))
     };
+    lake.check_writable().await?;
     lake.update_missing(day, missing, speaks_of).await?;
     lake.update_available(day, |rows| {
         let older = rows.clone();

@@ -22,7 +22,6 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
             let filters = FilterArgs { venues, instrument_types, ..FilterArgs::default() };
             let selection = selection(&SelectionArgs { start_date: Some(start_date), end_date, filters })?;
             let connection = connect(&session.addresses)?;
-            connection.lake.check_writable().await?;
             let report =
                 write_instruments(&connection.lake, &connection.instrument_source(), &selection).await?;
             print_report(session, &report)

@@ -6,7 +6,7 @@ use anyhow::Result;
 use mtdh_engine::instruments::ensure_instruments;
 use mtdh_engine::progress::Progress;
 use mtdh_engine::recheck::{Recheck, recheck};
-use mtdh_engine::validate::{Counts, Depth, ValidationReport, validate};
+use mtdh_engine::validate::{Counts, Depth, ValidationReport, reason_not_to_write, validate};
 use mtdh_engine::{Connection, Selection};
 
 use super::{Session, connect, selection};
@@ -62,7 +62,10 @@ pub async fn validate_selection(
         venues.dedup();
         let days = mtdh_core::DayRange::new(day, day)?;
         let part = Selection { days, venues, ..selection.clone() };
-        ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await?;
+        let renewed = ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await;
+        if let Some(reason) = reason_not_to_write(renewed)? {
+            note(&format!("the instrument table of {day} stays as it is: {reason}"));
+        }
     }
     let depth = if depth.deep { Depth::Deep { sample: depth.sample } } else { Depth::Listing };
     Ok(validate(&connection.lake, selection, depth).await?)
@@ -152,6 +155,9 @@ pub fn note_report(report: &ValidationReport) {
         note(&format!("all rows of {} objects were read", report.read_whole));
     }
     report.recheck.iter().for_each(note_recheck);
+    if let Some(reason) = &report.not_stored {
+        note(&format!("the reports were not stored: {reason}"));
+    }
     let totals = &report.totals;
     let verdict = match totals.coverage() {
         None if totals.not_exported_yet > 0 => {
