@@ -83,11 +83,26 @@ pub(crate) fn to_parquet_with(
     table: &RecordBatch,
     facts: &BTreeMap<String, String>,
 ) -> Result<Bytes, ParquetError> {
+    pieces_to_parquet(std::iter::once(Ok(table.clone())), facts)
+}
+
+/// A table that comes in pieces, one at least, so that it is never in memory as a whole.
+pub(crate) fn pieces_to_parquet(
+    pieces: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    facts: &BTreeMap<String, String>,
+) -> Result<Bytes, ParquetError> {
     let pairs = facts.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone())).collect();
     let pairs = Some(pairs).filter(|pairs: &Vec<KeyValue>| !pairs.is_empty());
     let properties = base_properties().set_key_value_metadata(pairs).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties))?;
-    writer.write(table)?;
+    let mut pieces = pieces.peekable();
+    let schema = match pieces.peek() {
+        Some(Ok(first)) => first.schema(),
+        _ => Arc::new(Schema::empty()),
+    };
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
+    for piece in pieces {
+        writer.write(&piece?)?;
+    }
     Ok(writer.into_inner()?.into())
 }
 
@@ -100,12 +115,36 @@ pub(crate) fn from_parquet(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
 pub(crate) fn from_parquet_with(
     bytes: Bytes,
 ) -> Result<(RecordBatch, BTreeMap<String, String>), ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(1 << 20);
-    let schema = builder.schema().clone();
-    let pairs = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
-    let facts = pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-    let batches = builder.build()?.collect::<Result<Vec<_>, ArrowError>>()?;
+    let mut batches = Vec::new();
+    let (schema, facts) = read_pieces(bytes, 1 << 20, |batch| {
+        batches.push(batch);
+        Ok(())
+    })?;
     Ok((arrow_select::concat::concat_batches(&schema, &batches)?, facts))
+}
+
+/// The same in pieces of at most so many rows.
+pub(crate) fn read_pieces(
+    bytes: Bytes,
+    rows: usize,
+    mut each: impl FnMut(RecordBatch) -> Result<(), ParquetError>,
+) -> Result<(Arc<Schema>, BTreeMap<String, String>), ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(rows);
+    let (schema, facts) = (builder.schema().clone(), pairs_of(&builder));
+    for batch in builder.build()? {
+        each(batch?)?;
+    }
+    Ok((schema, facts))
+}
+
+/// The pairs of a Parquet file's footer.
+pub(crate) fn facts_of(bytes: Bytes) -> Result<BTreeMap<String, String>, ParquetError> {
+    Ok(pairs_of(&ParquetRecordBatchReaderBuilder::try_new(bytes)?))
+}
+
+fn pairs_of(builder: &ParquetRecordBatchReaderBuilder<Bytes>) -> BTreeMap<String, String> {
+    let pairs = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+    pairs.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect()
 }
 
 /// Reads a table's cells by column name; a column that is lacking or of another type is named.
