@@ -203,7 +203,7 @@ while [ "$attempts" -lt 3 ] && [ -z "$stopped" ]; do
     # Another VM may have been faster: one plan is saved.
     if ! has_plan && [ -z "$stopped" ]; then
       case $planned in
-        0 | 1) finish "$planned" "nothing is to be fetched" ;;
+        0 | 1) finish "$planned" "nothing is known of what was asked for" ;;
         *) finish "$planned" "the plan was not made: mtdh ended with $planned" ;;
       esac
     fi

@@ -56,10 +56,14 @@ def main():
         left = [p for p in (small / "lake/_tmp").iterdir() if p.name != "update.lock"]
         assert not left, left
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        # A verdict needs no right to write.
+        mtdh("validate", *WORDS[1:], "--lake", small / "lake", env=vendor)
+        mtdh("plan", *WORDS[1:], "--lake", small / "lake", env=vendor)
+        mtdh("download", "--dry-run", *WORDS[1:], "--lake", small / "lake", env=vendor)
         said = failure(small / "other", vendor)
         assert "Read-only file system" in said and "--lake" in said, said
         assert not (small / "other").exists()
-        checks += 3
+        checks += 6
     done(checks)
 
 

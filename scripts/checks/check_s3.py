@@ -33,6 +33,8 @@ class Bucket:
         found = {}
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket="lake", Prefix=f"{self.prefix}/"):
             for item in page.get("Contents", []):
+                if item["Key"].startswith(f"{self.prefix}/_tmp/"):
+                    continue
                 found[item["Key"].removeprefix(f"{self.prefix}/")] = (item["ETag"], item["LastModified"])
         return found
 

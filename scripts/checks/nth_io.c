@@ -8,6 +8,13 @@
  *   done          is done, and fails with EIO            hang    never ends
  *   count         nothing goes wrong
  *
+ * Or the folder's file system lacks something, each time, whatever NTH_IO_N is:
+ *
+ *   no-replace    a rename that must not replace, and a hard link, fail (gcsfuse, rclone)
+ *   replaces      such a rename replaces               no-colon      names with a colon are refused (exFAT)
+ *   no-folder-sync  a folder cannot be flushed (SMB)   no-locks      files cannot be locked (Lustre)
+ *   other-locks   a lock keeps nobody away
+ *
  * NTH_IO_N is the number of the one that goes wrong, from 1; of `short`, only writes count. What went wrong, or at the
  * end of a run with `count` each call, is appended to NTH_IO_REPORT, a line each. */
 
@@ -22,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <ucontext.h>
@@ -64,6 +72,7 @@ static const struct {
     {SYS_renameat2, "rename", 1, 1},
     {SYS_linkat, "link", 3, 1},
     {SYS_renameat, "rename", 1, 1},
+    {SYS_flock, "flock", DESCRIPTOR, 0},
 #ifdef SYS_open
     {SYS_open, "open", 0, 0},
     {SYS_mkdir, "mkdir", 0, 0},
@@ -79,7 +88,11 @@ static char folder[1024];
 static size_t folder_length;
 static long wanted;
 static int report = -1;
-static enum { FAIL_EIO, FAIL_ENOSPC, SHORT, DONE, HANG, COUNT } kind;
+static enum {
+    FAIL_EIO, FAIL_ENOSPC, SHORT, DONE, HANG, COUNT,
+    NO_REPLACE, REPLACES, NO_COLON, NO_FOLDER_SYNC, NO_LOCKS, OTHER_LOCKS, /* what a file system lacks */
+    KINDS
+} kind;
 static long count; /* of all threads */
 
 static long pass(long number, long a, long b, long c, long d, long e) {
@@ -149,6 +162,45 @@ static int is_meant(int call, ucontext_t *c, char *path) {
     return 1;
 }
 
+#define NO_REPLACE_FLAG 1 /* RENAME_NOREPLACE */
+
+/* What a file system that lacks something says to a call below the folder: 1 when it makes the call itself. */
+static int lacks(long number, ucontext_t *c, long *result) {
+    int is_careful = number == SYS_renameat2 && ARG(c, 4) == NO_REPLACE_FLAG;
+    struct stat about;
+    switch (kind) {
+    case NO_REPLACE:
+        *result = is_careful ? -EINVAL : -EPERM;
+        return is_careful || number == SYS_linkat
+#ifdef SYS_link
+            || number == SYS_link
+#endif
+            ;
+    case REPLACES:
+        if (is_careful) *result = pass(number, ARG(c, 0), ARG(c, 1), ARG(c, 2), ARG(c, 3), 0);
+        return is_careful;
+    case NO_COLON: {
+        const char *to = number == SYS_renameat2 || number == SYS_renameat ? (const char *)ARG(c, 3) : NULL;
+#ifdef SYS_rename
+        if (number == SYS_rename) to = (const char *)ARG(c, 1);
+#endif
+        *result = -EINVAL;
+        return to && strchr(to, ':') != NULL;
+    }
+    case NO_FOLDER_SYNC:
+        *result = -EINVAL;
+        return (number == SYS_fsync || number == SYS_fdatasync) && fstat((int)ARG(c, 0), &about) == 0 && S_ISDIR(about.st_mode);
+    case NO_LOCKS:
+        *result = -ENOSYS;
+        return number == SYS_flock;
+    case OTHER_LOCKS:
+        *result = 0;
+        return number == SYS_flock;
+    default:
+        return 0;
+    }
+}
+
 static int is_write(int call) { return CALLS[call].path == DESCRIPTOR && strstr(CALLS[call].name, "write") != NULL; }
 
 static void on_call(int signal, siginfo_t *info, void *context) {
@@ -158,12 +210,20 @@ static void on_call(int signal, siginfo_t *info, void *context) {
     (void)signal;
     while (call < CALL_COUNT && CALLS[call].number != info->si_syscall) call++;
     int hit = 0;
-    if (call < CALL_COUNT && (kind != SHORT || is_write(call)) && is_meant(call, c, path)) {
+    long result;
+    if (kind > COUNT) {
+        if (call >= CALL_COUNT || !is_meant(call, c, path) || !lacks(info->si_syscall, c, &result))
+            result = pass(info->si_syscall, ARG(c, 0), ARG(c, 1), ARG(c, 2), ARG(c, 3), ARG(c, 4));
+        RESULT(c) = result;
+        errno = saved;
+        return;
+    }
+    /* Locks change nothing, and are not counted. */
+    if (call < CALL_COUNT && CALLS[call].number != SYS_flock && (kind != SHORT || is_write(call)) && is_meant(call, c, path)) {
         long number = __atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);
         hit = number == wanted && kind != COUNT;
         if (hit || kind == COUNT) say(CALLS[call].name, path);
     }
-    long result;
     if (hit && kind == FAIL_EIO) {
         result = -EIO;
     } else if (hit && kind == FAIL_ENOSPC) {
@@ -189,12 +249,13 @@ static void on_call(int signal, siginfo_t *info, void *context) {
 __attribute__((constructor)) static void begin(void) {
     const char *where = getenv("NTH_IO_FOLDER"), *number = getenv("NTH_IO_N"), *what = getenv("NTH_IO_KIND");
     const char *told = getenv("NTH_IO_REPORT");
-    static const char *kinds[] = {"EIO", "ENOSPC", "short", "done", "hang", "count"};
+    static const char *kinds[] = {"EIO", "ENOSPC", "short", "done", "hang", "count",
+                                  "no-replace", "replaces", "no-colon", "no-folder-sync", "no-locks", "other-locks"};
     if (!where || !number || !what || !told || strlen(where) >= sizeof folder) return;
     strcpy(folder, where);
     folder_length = strlen(folder);
     wanted = atol(number);
-    for (int i = 0; i <= COUNT; i++)
+    for (int i = 0; i < KINDS; i++)
         if (strcmp(kinds[i], what) == 0) kind = i;
     report = open(told, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 

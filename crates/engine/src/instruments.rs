@@ -79,6 +79,7 @@ pub async fn write_instruments(
     selection: &Selection,
     removed: Removed,
 ) -> Result<InstrumentsReport, EngineError> {
+    lake.check_writable().await?;
     let mut report = InstrumentsReport::default();
     let (mut unnamed, mut shared) = (BTreeSet::new(), BTreeSet::new());
     let mut days = Vec::new();

@@ -198,6 +198,7 @@ pub async fn plan(
     refetch: Refetch,
 ) -> Result<Plan, EngineError> {
     let mut plan = Plan { names: names::look_up(lake, source, selection).await?, ..Plan::default() };
+    let nobody: Arc<HashSet<String>> = Arc::default();
     for day in order(selection.days) {
         let Some(table) = lake.day_table(day).await? else {
             plan.days_without_instruments.push(day);
@@ -238,8 +239,9 @@ pub async fn plan(
             }
             let is_group = file.symbol != member.symbol;
             let unit = units.entry(file.clone()).or_insert_with(|| {
-                let known = if is_group { groups::known(&table, &file) } else { Arc::default() };
-                Unit { file, members: Vec::new(), is_group, known }
+                let known = if is_group { groups::known(&table, &file) } else { nobody.clone() };
+                // One is what most have; a vector that grows by itself would begin with room for four.
+                Unit { file, members: Vec::with_capacity(1), is_group, known }
             });
             unit.members.push(member);
         }

@@ -16,7 +16,7 @@ use mtdh_lake::Lake;
 use mtdh_lake::reports::Missing;
 use serde::Serialize;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, chain};
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
@@ -84,6 +84,9 @@ pub struct ValidationReport {
     pub proof: Proof,
     /// Totals over all lines.
     pub totals: Counts,
+    /// Why the days' reports were not stored, where the lake may only be read; null when they were. It is no part of the
+    /// verdict.
+    pub not_stored: Option<String>,
     /// What the vendor has now of the files behind it; null when that was not asked for.
     pub recheck: Option<Recheck>,
 }
@@ -194,7 +197,7 @@ impl ValidationReport {
 /// asked for names that no table has.
 ///
 /// # Errors
-/// When the lake cannot be read or written.
+/// When the lake cannot be read, or fails at being written; where it may not be written, the report says so.
 pub async fn validate(
     lake: &Lake,
     source: &InstrumentSource<'_>,
@@ -237,8 +240,11 @@ pub async fn validate(
                     .push(Missing { partition, reason: unreadable.unwrap_or_else(|| "missing".to_owned()) });
             }
         }
-        let instruments = selection.instruments(&table.instruments);
-        write_reports(lake, day, selection, &instruments, &missing, &there).await?;
+        if report.not_stored.is_none() {
+            let instruments = selection.instruments(&table.instruments);
+            let stored = write_reports(lake, day, selection, &instruments, &missing, &there).await;
+            report.not_stored = reason_not_to_write(stored)?;
+        }
         report.missing.extend(missing.into_iter().map(|m| MissingPartition {
             day: m.partition.day.to_string(),
             instrument_key: m.partition.key.to_string(),
@@ -257,6 +263,18 @@ pub async fn validate(
     Ok(report)
 }
 
+/// Why a lake that may only be read was not written.
+///
+/// # Errors
+/// Every other failure.
+pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<String>, EngineError> {
+    match written {
+        Ok(_) => Ok(None),
+        Err(EngineError::Lake(error)) if error.forbids_writing() => Ok(Some(chain(&error))),
+        Err(error) => Err(error),
+    }
+}
+
 /// Both reports of a day. Rows of partitions that the selection does not speak of stay as they are; with a limit on
 /// instruments it speaks of those that it looked at.
 async fn write_reports(
@@ -273,6 +291,7 @@ async fn write_reports(
         selection.takes_partition(partition)
             && limited.as_ref().is_none_or(|keys| keys.contains(&partition.key))
     };
+    lake.check_writable().await?;
     lake.update_missing(day, missing, speaks_of).await?;
     lake.update_available(day, |rows| {
         let older = rows.clone();

@@ -50,6 +50,18 @@ pub enum LakeError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The store cannot do what a lake needs of it.
+    #[error("{url} cannot hold a lake: {lack} ({said}); {remedy}")]
+    Unfit {
+        /// The lake.
+        url: String,
+        /// What it cannot do.
+        lack: &'static str,
+        /// What it said or did.
+        said: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A local file could not be read or written.
     #[error("cannot use {}", path.display())]
     Disk {
@@ -109,6 +121,12 @@ pub enum LakeError {
         found: String,
         /// Ours.
         sent: String,
+    },
+    /// The store took an object and does not have it.
+    #[error("{path} was published and is not there; somebody removed it, or the store is late; try again")]
+    Vanished {
+        /// The object.
+        path: String,
     },
     /// What comes from the store is not what its checksum tells.
     #[error("{path} came damaged from the store {attempts} times; try again")]
@@ -179,6 +197,7 @@ impl LakeError {
             LakeError::NoAnswer { .. }
             | LakeError::Contended { .. }
             | LakeError::Damaged { .. }
+            | LakeError::Vanished { .. }
             | LakeError::Locked { .. } => true,
             LakeError::Store { source, .. } => !is_refusal(source),
             _ => false,
@@ -194,6 +213,7 @@ impl LakeError {
                 matches!(source.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
             }
             LakeError::NoBucket { .. } | LakeError::NoAccess { .. } | LakeError::NoAnswer { .. } => true,
+            LakeError::Unfit { .. } => true,
             LakeError::Store { source, .. } => is_refusal(source),
             LakeError::Newer { .. } | LakeError::OtherProgram { .. } => true,
             _ => false,
@@ -203,6 +223,17 @@ impl LakeError {
     /// Whether the object cannot be trusted: it is damaged, or none of mtdh's. It is as good as missing.
     pub fn is_distrust(&self) -> bool {
         matches!(self, LakeError::Parquet { .. } | LakeError::Facts { .. } | LakeError::WrongTable { .. })
+    }
+
+    /// Whether the lake may be read and not be written: what is derived from it is then told, and not stored.
+    pub fn forbids_writing(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            LakeError::Disk { source, .. } => matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem),
+            LakeError::Store { source, .. } => is_refusal(source),
+            LakeError::Unfit { .. } => true,
+            _ => false,
+        }
     }
 }
 

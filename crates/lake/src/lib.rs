@@ -15,6 +15,7 @@ mod lock;
 mod open;
 pub mod parquet_file;
 pub mod plan_table;
+mod probe;
 pub mod read;
 mod reader;
 pub mod reports;

@@ -83,7 +83,8 @@ fn make_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Flushes a folder's names to the disk.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

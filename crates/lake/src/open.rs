@@ -1,11 +1,12 @@
 //! From a URL to a store: a local folder, `gs://bucket` or `s3://bucket`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::MultipartStore;
+use object_store::path::Path as StorePath;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::error::LakeError;
@@ -25,7 +26,7 @@ pub(crate) struct Remote {
     pub store: Arc<dyn ObjectStore>,
     pub multipart: Arc<dyn MultipartStore>,
     /// Path inside the bucket, below which the lake lies.
-    pub prefix: String,
+    pub prefix: StorePath,
     /// Whether an object's entity tag is the MD5 of its bytes.
     pub etag_is_md5: bool,
 }
@@ -38,30 +39,126 @@ pub(crate) enum Place {
 
 pub(crate) fn place(url: &str, options: &LakeOptions) -> Result<Place, LakeError> {
     let bad = |reason: String| LakeError::BadUrl { url: url.to_owned(), reason };
-    if let Some(rest) = url.strip_prefix("gs://") {
-        let (bucket, prefix) = bucket_and_prefix(rest).ok_or_else(|| bad("it names no bucket".to_owned()))?;
-        return gcs(bucket, prefix, options).map(Place::Remote).map_err(|e| bad(e.to_string()));
+    match Address::parse(url, std::env::home_dir()).map_err(bad)? {
+        Address::Folder(folder) => Ok(Place::Local(folder)),
+        Address::Gcs(bucket, prefix) => gcs(&bucket, prefix, options).map(Place::Remote),
+        Address::S3(bucket, prefix) => s3(&bucket, prefix).map(Place::Remote),
     }
-    if let Some(rest) = url.strip_prefix("s3://") {
-        let (bucket, prefix) = bucket_and_prefix(rest).ok_or_else(|| bad("it names no bucket".to_owned()))?;
-        return s3(bucket, prefix).map(Place::Remote).map_err(|e| bad(e.to_string()));
-    }
-    let folder = url.strip_prefix("file://").unwrap_or(url);
-    if folder.contains("://") {
-        return Err(bad("its scheme is not known".to_owned()));
-    }
-    if folder.is_empty() {
-        return Err(bad("it is empty".to_owned()));
-    }
-    Ok(Place::Local(Path::new(folder).to_owned()))
+    .map_err(|error: object_store::Error| bad(error.to_string()))
 }
 
-fn bucket_and_prefix(rest: &str) -> Option<(&str, &str)> {
+/// What a lake's URL says.
+#[derive(Debug, PartialEq)]
+enum Address {
+    Folder(PathBuf),
+    /// A bucket, and the path inside it below which the lake lies.
+    Gcs(String, StorePath),
+    S3(String, StorePath),
+}
+
+impl Address {
+    /// Reads a URL, or a folder as a shell's user writes it: `~` is `home`. In a `file:` URL, percent signs are decoded;
+    /// in a folder and in a bucket's prefix they stand for themselves, as in the tools of both.
+    fn parse(url: &str, home: Option<PathBuf>) -> Result<Address, String> {
+        if url.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        if url.contains('\0') {
+            return Err("it holds a NUL".to_owned());
+        }
+        match scheme(url) {
+            Some(("gs", rest)) => {
+                bucket_and_prefix(rest).map(|(bucket, prefix)| Address::Gcs(bucket, prefix))
+            }
+            Some(("s3", rest)) => bucket_and_prefix(rest).map(|(bucket, prefix)| Address::S3(bucket, prefix)),
+            Some(("file", rest)) => file_url(rest).map(Address::Folder),
+            Some(_) => Err("its scheme is not known".to_owned()),
+            None => folder(url, home).map(Address::Folder),
+        }
+    }
+}
+
+/// The schemes that lakes have, and what follows the colon. A folder is written without any; one that looks as if it had
+/// one is written with `./`.
+fn scheme(url: &str) -> Option<(&'static str, &str)> {
+    let (name, rest) = url.split_once(':')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let known = ["gs", "s3", "file"].into_iter().find(|known| name.eq_ignore_ascii_case(known));
+    match known {
+        Some(known) => Some((known, rest)),
+        None if rest.starts_with("//") && name.chars().all(is_name) => Some(("", rest)),
+        None => None,
+    }
+}
+
+fn folder(text: &str, home: Option<PathBuf>) -> Result<PathBuf, String> {
+    let Some(rest) = text.strip_prefix('~') else { return Ok(PathBuf::from(text)) };
+    if !(rest.is_empty() || rest.starts_with('/')) {
+        return Err(format!(
+            "the home of another user is not looked up; write it out, or ./{text} for a folder of that name"
+        ));
+    }
+    let home = home.filter(|home| home.is_absolute());
+    let home = home.ok_or("it begins in the home folder, and HOME does not say where that is")?;
+    Ok(home.join(rest.trim_start_matches('/')))
+}
+
+/// The folder of `file:/x`, `file:///x` or `file://localhost/x`.
+fn file_url(rest: &str) -> Result<PathBuf, String> {
+    let path = match rest.strip_prefix("//") {
+        None => rest,
+        Some(rest) => match rest.find('/').map(|at| rest.split_at(at)) {
+            Some((host, path)) if host.is_empty() || host.eq_ignore_ascii_case("localhost") => path,
+            _ => {
+                return Err(
+                    "a file: URL names a folder of this machine from its root, as file:///folder does"
+                        .to_owned(),
+                );
+            }
+        },
+    };
+    if !path.starts_with('/') {
+        return Err("a file: URL names a folder from the root, as file:///folder does".to_owned());
+    }
+    if path.contains(['?', '#']) {
+        return Err("in a file: URL `?` is written %3F and `#` %23".to_owned());
+    }
+    let decoded = percent_decode(path).filter(|path| !path.contains('\0'));
+    decoded.map(PathBuf::from).ok_or_else(|| "its percent signs do not spell a path".to_owned())
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    bytes.extend(pieces.next()?.bytes());
+    for piece in pieces {
+        let digits = piece.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(piece[2..].bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// What follows the colon of a bucket's URL. A prefix whose parts are not plain names is refused: the store would take them
+/// for names, or its client for another prefix.
+fn bucket_and_prefix(rest: &str) -> Result<(String, StorePath), String> {
+    let rest = rest.strip_prefix("//").ok_or("two slashes and the bucket follow its scheme")?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    (!bucket.is_empty()).then_some((bucket, prefix.trim_matches('/')))
+    if bucket.is_empty() {
+        return Err("it names no bucket".to_owned());
+    }
+    let prefix = match prefix {
+        "" => return Ok((bucket.to_owned(), StorePath::default())),
+        prefix => prefix.strip_suffix('/').unwrap_or(prefix),
+    };
+    if let Some(part) = prefix.split('/').find(|part| matches!(*part, "" | "." | "..")) {
+        return Err(format!("`{part}` is no part of a prefix"));
+    }
+    let parsed = StorePath::parse(prefix).map_err(|error| error.to_string())?;
+    Ok((bucket.to_owned(), parsed))
 }
 
-fn gcs(bucket: &str, prefix: &str, options: &LakeOptions) -> object_store::Result<Remote> {
+fn gcs(bucket: &str, prefix: StorePath, options: &LakeOptions) -> object_store::Result<Remote> {
     // A stand-in is asked without the credentials that the environment may name.
     let builder = match &options.gcs_emulator {
         Some(_) => GoogleCloudStorageBuilder::new(),
@@ -81,10 +178,10 @@ fn gcs(bucket: &str, prefix: &str, options: &LakeOptions) -> object_store::Resul
         ));
     }
     let store = Arc::new(builder.build()?);
-    Ok(Remote { store: store.clone(), multipart: store, prefix: prefix.to_owned(), etag_is_md5: true })
+    Ok(Remote { store: store.clone(), multipart: store, prefix, etag_is_md5: true })
 }
 
-fn s3(bucket: &str, prefix: &str) -> object_store::Result<Remote> {
+fn s3(bucket: &str, prefix: StorePath) -> object_store::Result<Remote> {
     // The SHA-256 goes along with each upload and S3 checks it; its entity tags are no MD5 where a key encrypts.
     let store = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
@@ -93,7 +190,7 @@ fn s3(bucket: &str, prefix: &str) -> object_store::Result<Remote> {
         .with_checksum_algorithm(Checksum::SHA256)
         .build()?;
     let store = Arc::new(store);
-    Ok(Remote { store: store.clone(), multipart: store, prefix: prefix.to_owned(), etag_is_md5: false })
+    Ok(Remote { store: store.clone(), multipart: store, prefix, etag_is_md5: false })
 }
 
 fn client_options() -> ClientOptions {
@@ -110,5 +207,71 @@ fn retries() -> RetryConfig {
         },
         max_retries: 8,
         retry_timeout: std::time::Duration::from_secs(120),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_read_as_a_shells_user_expects_or_refused() {
+        let folder = |path: &str| Ok(Address::Folder(path.into()));
+        let gcs =
+            |bucket: &str, prefix: &str| Ok(Address::Gcs(bucket.into(), StorePath::parse(prefix).unwrap()));
+        let s3 =
+            |bucket: &str, prefix: &str| Ok(Address::S3(bucket.into(), StorePath::parse(prefix).unwrap()));
+        let refused = |words: &'static str| Err(words);
+        for (url, expected) in [
+            ("data", folder("data")),
+            ("./gs:x", folder("./gs:x")),
+            ("a:b/c", folder("a:b/c")),
+            ("/x/a%20b", folder("/x/a%20b")),
+            ("~", folder("/home/me")),
+            ("~/x", folder("/home/me/x")),
+            ("~//x", folder("/home/me/x")),
+            ("./~/x", folder("./~/x")),
+            ("x/~", folder("x/~")),
+            ("~you/x", refused("another user")),
+            ("file:/x", folder("/x")),
+            ("file:///x", folder("/x")),
+            ("FILE:///x", folder("/x")),
+            ("file://localhost/x", folder("/x")),
+            ("file:///a%20b/%C3%A9", folder("/a b/\u{e9}")),
+            ("file:///a%2", refused("percent signs")),
+            ("file:///a%zz", refused("percent signs")),
+            ("file:///%ff", refused("percent signs")),
+            ("file:///%00", refused("percent signs")),
+            ("file:///a?b", refused("%3F")),
+            ("file:x", refused("from the root")),
+            ("file://x", refused("of this machine")),
+            ("file://host/x", refused("of this machine")),
+            ("file://", refused("of this machine")),
+            ("gs://b", gcs("b", "")),
+            ("gs://b/", gcs("b", "")),
+            ("GS://b/a/c/", gcs("b", "a/c")),
+            ("s3://b/team a/lake~1", s3("b", "team a/lake~1")),
+            ("s3://b/a.b/..c", s3("b", "a.b/..c")),
+            ("s3://b/a//b", refused("`` is no part")),
+            ("s3://b//a", refused("`` is no part")),
+            ("s3://b//", refused("`` is no part")),
+            ("s3://b/a//", refused("`` is no part")),
+            ("gs://b/./a", refused("`.` is no part")),
+            ("gs://b/a/..", refused("`..` is no part")),
+            ("gs://b/a\nb", refused("illegal character")),
+            ("gs:b/a", refused("two slashes")),
+            ("s3:/b/a", refused("two slashes")),
+            ("gs:///a", refused("no bucket")),
+            ("az://b", refused("scheme")),
+            ("", refused("empty")),
+            ("a\0b", refused("NUL")),
+        ] {
+            match (Address::parse(url, Some("/home/me".into())), expected) {
+                (Ok(address), Ok(expected)) => assert_eq!(address, expected, "{url}"),
+                (Err(reason), Err(words)) => assert!(reason.contains(words), "{url}: {reason}"),
+                (found, expected) => panic!("{url}: {found:?}, and not {expected:?}"),
+            }
+        }
+        assert!(Address::parse("~/x", None).is_err(), "nobody knows the home");
     }
 }

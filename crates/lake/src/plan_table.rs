@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use bytes::Bytes;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
+use object_store::path::Path;
 
 use crate::error::LakeError;
 use crate::layout;
 use crate::read::failure;
-use crate::small_table::{Cells, Columns, from_parquet_with, to_parquet_with};
+use crate::small_table::{Cells, Columns, facts_of, pieces_to_parquet, read_pieces};
 use crate::store::{Existing, Lake};
 
 /// One row of a plan.
@@ -30,38 +34,60 @@ pub struct PlanRow {
     pub replaces: bool,
 }
 
-/// A plan with what its footer says of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlanTable {
+/// Rows of a plan that are in memory at once, on their way in and out.
+const PIECE_ROWS: usize = 8192;
+
+/// A plan as it lies in the lake.
+#[derive(Debug)]
+pub struct PlanFile {
     /// Pairs of the footer, such as the content's hash.
     pub facts: BTreeMap<String, String>,
-    /// Its rows, sorted.
-    pub rows: Vec<PlanRow>,
+    path: Path,
+    bytes: Bytes,
+}
+
+impl PlanFile {
+    /// Gives each row, in order.
+    ///
+    /// # Errors
+    /// When the object is no plan.
+    pub fn for_each(&self, mut each: impl FnMut(PlanRow)) -> Result<(), LakeError> {
+        let mut wrong = None;
+        let read = read_pieces(self.bytes.clone(), PIECE_ROWS, |batch| {
+            match rows(&Cells::of(&batch), batch.num_rows()) {
+                Ok(rows) => rows.into_iter().for_each(&mut each),
+                Err(reason) => wrong = wrong.take().or(Some(reason)),
+            }
+            Ok(())
+        });
+        read.map_err(|source| LakeError::Parquet { path: self.path.to_string(), source })?;
+        match wrong {
+            Some(reason) => Err(LakeError::WrongTable { path: self.path.to_string(), reason }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Lake {
-    /// Saves a run's plan. A plan is never changed: a second one of the same run is refused.
+    /// Saves a run's plan, whose rows come sorted. A plan is never changed: a second one of the same run is refused.
     ///
     /// # Errors
     /// When the store fails, or the run has another plan.
-    pub async fn put_plan(&self, run_id: &str, plan: &PlanTable) -> Result<(), LakeError> {
+    pub async fn put_plan(
+        &self,
+        run_id: &str,
+        facts: &BTreeMap<String, String>,
+        rows: impl Iterator<Item = PlanRow>,
+    ) -> Result<(), LakeError> {
         let path = layout::plan(run_id);
-        let broken = |source| LakeError::Parquet { path: path.to_string(), source };
-        let mut columns = Columns::default();
-        let rows = || plan.rows.iter();
-        let days: Vec<String> = rows().map(|r| r.partition.day.to_string()).collect();
-        let keys: Vec<String> = rows().map(|r| r.partition.key.to_string()).collect();
-        columns.text("file", rows().map(|r| r.file.as_str()));
-        columns.maybe_flag("is_group", rows().map(|r| Some(r.is_group)));
-        columns.maybe_count("weight", rows().map(|r| Some(r.weight)));
-        columns.text("date", days.iter().map(String::as_str));
-        columns.text("data_type", rows().map(|r| r.partition.data_type.name()));
-        columns.text("instrument_key", keys.iter().map(String::as_str));
-        columns.text("symbol", rows().map(|r| r.symbol.as_str()));
-        columns.maybe_count("expected_rows", rows().map(|r| r.expected_rows));
-        columns.maybe_flag("replaces", rows().map(|r| Some(r.replaces)));
-        let table = columns.finish().map_err(|e| broken(e.into()))?;
-        let bytes = to_parquet_with(&table, &plan.facts).map_err(broken)?;
+        let (mut rows, mut is_begun) = (rows.peekable(), false);
+        let pieces = std::iter::from_fn(|| {
+            // A plan without rows has its columns all the same.
+            let is_over = std::mem::replace(&mut is_begun, true) && rows.peek().is_none();
+            (!is_over).then(|| piece(&rows.by_ref().take(PIECE_ROWS).collect::<Vec<_>>()))
+        });
+        let bytes = pieces_to_parquet(pieces, facts);
+        let bytes = bytes.map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
         self.publish_bytes(&path, &bytes, Existing::Keep).await
     }
 
@@ -76,15 +102,30 @@ impl Lake {
     /// A run's plan, if there is one.
     ///
     /// # Errors
-    /// When the store fails, or the object is no plan.
-    pub async fn plan(&self, run_id: &str) -> Result<Option<PlanTable>, LakeError> {
+    /// When the store fails, or the object is no Parquet file.
+    pub async fn plan(&self, run_id: &str) -> Result<Option<PlanFile>, LakeError> {
         let path = layout::plan(run_id);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
-        let (table, facts) = from_parquet_with(bytes).map_err(|source| failure(&path, source))?;
-        let rows = rows(&Cells::of(&table), table.num_rows());
-        let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
-        Ok(Some(PlanTable { facts, rows: rows.map_err(wrong)? }))
+        match facts_of(&bytes) {
+            Ok(facts) => Ok(Some(PlanFile { facts, path, bytes })),
+            Err(source) => Err(failure(&path, source)),
+        }
     }
+}
+
+fn piece(rows: &[PlanRow]) -> Result<RecordBatch, ArrowError> {
+    let mut columns = Columns::default();
+    let days: Vec<String> = rows.iter().map(|r| r.partition.day.to_string()).collect();
+    columns.text("file", rows.iter().map(|r| r.file.as_str()));
+    columns.maybe_flag("is_group", rows.iter().map(|r| Some(r.is_group)));
+    columns.maybe_count("weight", rows.iter().map(|r| Some(r.weight)));
+    columns.text("date", days.iter().map(String::as_str));
+    columns.text("data_type", rows.iter().map(|r| r.partition.data_type.name()));
+    columns.text("instrument_key", rows.iter().map(|r| r.partition.key.as_str()));
+    columns.text("symbol", rows.iter().map(|r| r.symbol.as_str()));
+    columns.maybe_count("expected_rows", rows.iter().map(|r| r.expected_rows));
+    columns.maybe_flag("replaces", rows.iter().map(|r| Some(r.replaces)));
+    columns.finish()
 }
 
 fn rows(cells: &Cells<'_>, count: usize) -> Result<Vec<PlanRow>, String> {

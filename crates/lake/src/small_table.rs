@@ -82,8 +82,23 @@ pub(crate) fn to_parquet_with(
     table: &RecordBatch,
     facts: &BTreeMap<String, String>,
 ) -> Result<Bytes, ParquetError> {
-    let mut writer = FileWriter::new(table.schema(), base_properties().build(), Vec::new())?;
-    writer.write(table)?;
+    pieces_to_parquet(std::iter::once(Ok(table.clone())), facts)
+}
+
+/// A table that comes in pieces, one at least, so that it is never in memory as a whole.
+pub(crate) fn pieces_to_parquet(
+    pieces: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    facts: &BTreeMap<String, String>,
+) -> Result<Bytes, ParquetError> {
+    let mut pieces = pieces.peekable();
+    let schema = match pieces.peek() {
+        Some(Ok(first)) => first.schema(),
+        _ => Arc::new(Schema::empty()),
+    };
+    let mut writer = FileWriter::new(schema, base_properties().build(), Vec::new())?;
+    for piece in pieces {
+        writer.write(&piece?)?;
+    }
     let pairs = facts.iter().map(|(name, value)| (name.clone(), value.clone()));
     Ok(writer.finish(pairs)?.out.into())
 }
@@ -97,9 +112,15 @@ pub(crate) fn from_parquet(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
 pub(crate) fn from_parquet_with(
     bytes: Bytes,
 ) -> Result<(RecordBatch, BTreeMap<String, String>), ParquetError> {
-    let (schema, batches, facts) = whole::read(bytes)?;
+    let mut batches = Vec::new();
+    let (schema, facts) = whole::read(bytes, whole::BATCH_ROWS, |batch| {
+        batches.push(batch);
+        Ok(())
+    })?;
     Ok((arrow_select::concat::concat_batches(&schema, &batches)?, facts))
 }
+
+pub(crate) use whole::{facts_of, read as read_pieces};
 
 /// Reads a table's cells by column name; a column that is lacking or of another type is named.
 pub(crate) struct Cells<'a> {

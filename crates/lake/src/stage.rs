@@ -106,8 +106,9 @@ impl Workplace {
                 .suffix(LOCK_SUFFIX)
                 .permissions(fs::Permissions::from_mode(0o666))
                 .tempfile_in(parent)?;
+            // Until it is kept it goes by itself, also where files cannot be locked.
+            named.as_file().lock().map_err(|error| io::Error::new(error.kind(), NoLocks(error)))?;
             let (lock, lock_path) = named.keep().map_err(|error| error.error)?;
-            lock.lock()?;
             // Another process may have taken it for a dead one's before it was held. Names do not come twice.
             if lock_path.exists() {
                 let path = lock_path.with_extension("");
@@ -122,6 +123,27 @@ impl Workplace {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether its lock keeps others away.
+    pub(crate) fn is_locked(&self) -> io::Result<bool> {
+        match File::open(lock_of(&self.path))?.try_lock() {
+            Ok(()) => Ok(false),
+            Err(fs::TryLockError::WouldBlock) => Ok(true),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// What the system said where files cannot be locked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NoLocks(io::Error);
+
+impl NoLocks {
+    /// That of [`Workplace::create`], if it failed for it.
+    pub(crate) fn of(error: &io::Error) -> Option<&NoLocks> {
+        error.get_ref()?.downcast_ref()
     }
 }
 

@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::again::again;
 use crate::error::{LakeError, is_refusal};
@@ -39,14 +39,16 @@ const READ_ATTEMPTS: u32 = 3;
 /// A lake: a folder, or a bucket and a prefix. Cheap to clone.
 #[derive(Clone)]
 pub struct Lake {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     url: String,
-    place: Place,
+    pub(crate) place: Place,
     /// Made when the first object is staged.
-    workplace: OnceLock<Workplace>,
+    pub(crate) workplace: OnceLock<Workplace>,
+    /// Set when the store was found to do what a lake needs of it.
+    pub(crate) probed: OnceCell<()>,
     /// Whose turn it is to change a shared table: tasks of one process wait here rather than outrun each other.
     turn: Mutex<()>,
 }
@@ -82,8 +84,8 @@ impl Lake {
     /// # Errors
     /// When the URL cannot be one, or credentials that it needs cannot be read.
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
-        let (place, workplace) = (place(url, options)?, OnceLock::new());
-        let inner = Inner { url: url.to_owned(), place, workplace, turn: Mutex::default() };
+        let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
+        let inner = Inner { url: url.to_owned(), place, workplace, probed, turn: Mutex::default() };
         Ok(Lake { inner: Arc::new(inner) })
     }
 
@@ -113,22 +115,6 @@ impl Lake {
                 let first = again(|| async { remote.store.list(Some(&root)).try_next().await });
                 self.in_time(first).await?.map(drop).map_err(|source| self.first_failure(source))
             }
-        }
-    }
-
-    /// Makes sure that the lake can be written, before anything is fetched for it. Makes a local lake's folder.
-    ///
-    /// # Errors
-    /// As [`Lake::check_readable`], and when the disk is full or read-only.
-    pub async fn check_writable(&self) -> Result<(), LakeError> {
-        match &self.inner.place {
-            Place::Local(_) => {
-                let mut probe = self.stage()?;
-                // More than a stage keeps in memory: a full disk refuses it here.
-                let written = std::io::Write::write_all(&mut probe, &vec![0; 2 << 20]);
-                written.map_err(|source| self.disk(self.temporary_folder(), source))
-            }
-            Place::Remote(_) => self.check_readable().await,
         }
     }
 
@@ -190,14 +176,14 @@ impl Lake {
         Ok(self.inner.workplace.get_or_init(|| made))
     }
 
-    fn temporary_folder(&self) -> PathBuf {
+    pub(crate) fn temporary_folder(&self) -> PathBuf {
         match &self.inner.place {
             Place::Local(root) => root.join(TEMPORARY),
             Place::Remote(_) => std::env::temp_dir().join("mtdh"),
         }
     }
 
-    fn disk(&self, path: PathBuf, source: std::io::Error) -> LakeError {
+    pub(crate) fn disk(&self, path: PathBuf, source: std::io::Error) -> LakeError {
         LakeError::Disk { path, source }
     }
 
@@ -423,33 +409,42 @@ impl Lake {
         }
     }
 
-    fn prefix(&self) -> &str {
+    fn prefix(&self) -> Path {
         match &self.inner.place {
-            Place::Remote(Remote { prefix, .. }) => prefix,
-            Place::Local(_) => "",
+            Place::Remote(Remote { prefix, .. }) => prefix.clone(),
+            Place::Local(_) => Path::default(),
         }
     }
 
     /// A path of the store as the lake knows it; nothing for what is none of the lake's objects.
     fn own(&self, full: &Path) -> Option<Path> {
-        let prefix = Path::parse(self.prefix()).unwrap_or_default();
-        let own = Path::from_iter(full.prefix_match(&prefix)?);
-        let is_unfinished = self.folder().is_some() && own.as_ref().split('/').next() == Some(TEMPORARY);
-        (!is_unfinished).then_some(own)
+        let own = Path::from_iter(full.prefix_match(&self.prefix())?);
+        (own.parts().next() != Some(TEMPORARY.into())).then_some(own)
     }
 
     /// A path of the lake as the store knows it.
     pub(crate) fn full(&self, path: &Path) -> Path {
-        match (self.prefix(), path.as_ref()) {
-            ("", _) => path.clone(),
-            (prefix, "") => Path::parse(prefix).unwrap_or_default(),
-            (prefix, path) => Path::parse(format!("{prefix}/{path}")).unwrap_or_default(),
-        }
+        self.prefix().parts().chain(path.parts()).collect()
     }
 }
 
-/// The status of an answer to a listing, which the store's client tells in words alone.
+/// The status of an answer that is an error, which the store's client tells in words alone.
 fn refused_status(text: &str) -> Option<u16> {
     let (_, after) = text.split_once("status code: ")?;
     after.get(..3)?.parse().ok()
+}
+
+/// Whether a store does not know what it was asked to do: asking again is in vain.
+pub(crate) fn is_unknown_there(error: &StoreError) -> bool {
+    refused_status(&error.to_string()) == Some(501)
+        || matches!(error, StoreError::NotImplemented { .. } | StoreError::NotSupported { .. })
+}
+
+/// Whether a store understood a request and will not do it: neither an outage nor a matter of rights.
+pub(crate) fn says_no(error: &StoreError) -> bool {
+    match refused_status(&error.to_string()) {
+        Some(401 | 403 | 408 | 429) => false,
+        Some(status) if (400..500).contains(&status) => true,
+        _ => is_unknown_there(error),
+    }
 }

@@ -11,7 +11,7 @@ use object_store::{Error as StoreError, ObjectStoreExt, PutMode};
 use crate::error::LakeError;
 use crate::open::Remote;
 use crate::stage::Content;
-use crate::store::Existing;
+use crate::store::{Existing, is_unknown_there};
 
 /// Up to this size an object goes up in one request.
 const SINGLE_BYTES: u64 = 16 << 20;
@@ -39,29 +39,69 @@ pub(crate) async fn put(
             std::fs::read(file.path()).map_err(failed)?.into()
         }
     };
-    let outcome = match existing {
-        Existing::Replace => remote.store.put(path, bytes.clone().into()).await,
+    match existing {
         Existing::Keep => create(remote, path, &bytes).await,
-    };
-    match outcome {
-        Ok(result) => check(remote, path, result.e_tag.as_deref(), &bytes).await,
-        Err(StoreError::AlreadyExists { .. }) => same_or_conflict(remote, path, &bytes).await,
-        Err(source) => Err(LakeError::Store { path: path.to_string(), source }),
+        Existing::Replace => replace(remote, path, &bytes).await,
     }
 }
 
-/// A create-only put. After a lost reply the next attempt finds the object; the caller then compares it.
-async fn create(
+/// A put in place of whatever is there; again where another request on the name is under way (S3's 409).
+async fn replace(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
+    let mut attempt = 1;
+    loop {
+        match remote.store.put(path, bytes.clone().into()).await {
+            Ok(result) => return check(remote, path, result.e_tag.as_deref(), bytes).await,
+            Err(error @ StoreError::AlreadyExists { .. }) if attempt < CREATE_ATTEMPTS => {
+                tracing::warn!(%path, attempt, cause = %error, "publishing again");
+                pause(attempt).await;
+                attempt += 1;
+            }
+            Err(source) => return Err(LakeError::Store { path: path.to_string(), source }),
+        }
+    }
+}
+
+/// A create-only put. That an object is there is believed when it was seen: a store that finds two requests at once on
+/// one name (S3's 409) says no to both, and the name is free still.
+async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
+    let mut attempt = 1;
+    loop {
+        let refused = match conditional(remote, path, bytes, PutMode::Create).await {
+            Ok(result) => return check(remote, path, result.e_tag.as_deref(), bytes).await,
+            Err(refused @ StoreError::AlreadyExists { .. }) => refused,
+            Err(source) => return Err(LakeError::Store { path: path.to_string(), source }),
+        };
+        match has_bytes(remote, path, bytes).await? {
+            Some(true) => return Ok(()),
+            Some(false) => return Err(LakeError::Exists { path: path.to_string() }),
+            None if attempt == CREATE_ATTEMPTS => {
+                return Err(LakeError::Store { path: path.to_string(), source: refused });
+            }
+            None => {
+                tracing::warn!(%path, attempt, cause = %refused, "said to be there, and is not; publishing again");
+                pause(attempt).await;
+                attempt += 1;
+            }
+        }
+    }
+}
+
+/// A put that is carried out under a condition. After a lost reply the next attempt finds what the one before did; the
+/// caller then compares.
+pub(crate) async fn conditional(
     remote: &Remote,
     path: &Path,
     bytes: &Bytes,
+    mode: PutMode,
 ) -> object_store::Result<object_store::PutResult> {
     let mut attempt = 1;
     loop {
-        match remote.store.put_opts(path, bytes.clone().into(), PutMode::Create.into()).await {
-            Err(StoreError::Generic { source, .. }) if attempt < CREATE_ATTEMPTS => {
-                tracing::warn!(%path, attempt, cause = %source, "publishing again");
-                tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await;
+        match remote.store.put_opts(path, bytes.clone().into(), mode.clone().into()).await {
+            Err(error @ StoreError::Generic { .. })
+                if attempt < CREATE_ATTEMPTS && !is_unknown_there(&error) =>
+            {
+                tracing::warn!(%path, attempt, cause = %error, "publishing again");
+                pause(attempt).await;
                 attempt += 1;
             }
             outcome => return outcome,
@@ -69,14 +109,25 @@ async fn create(
     }
 }
 
-async fn same_or_conflict(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
-    let failed = |source| LakeError::Store { path: path.to_string(), source };
-    let there = remote.store.get(path).await.map_err(failed)?;
-    let is_same = there.meta.size == bytes.len() as u64 && there.bytes().await.map_err(failed)? == *bytes;
-    if is_same { Ok(()) } else { Err(LakeError::Exists { path: path.to_string() }) }
+async fn pause(attempt: u32) {
+    tokio::time::sleep(std::time::Duration::from_millis(200 << attempt).mul_f64(0.5 + fastrand::f64() / 2.0))
+        .await;
 }
 
-/// [`same_or_conflict`] for an object that is not held in memory.
+/// Whether the object that is there has these bytes; nothing when there is none.
+async fn has_bytes(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<bool>, LakeError> {
+    let failed = |source| LakeError::Store { path: path.to_string(), source };
+    let there = match remote.store.get(path).await {
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    if there.meta.size != bytes.len() as u64 {
+        return Ok(Some(false));
+    }
+    Ok(Some(there.bytes().await.map_err(failed)? == *bytes))
+}
+
+/// [`has_bytes`] for an object that is not held in memory.
 async fn same_file_or_conflict(remote: &Remote, path: &Path, reader: impl Read) -> Result<(), LakeError> {
     let failed = |source| LakeError::Store { path: path.to_string(), source };
     let disk = |source| LakeError::Disk { path: std::env::temp_dir(), source };
@@ -114,10 +165,9 @@ pub(crate) async fn has_arrived(
     if !remote.etag_is_md5 || tag(etag) == md5_hex(bytes) {
         return Ok(true);
     }
-    match same_or_conflict(remote, path, bytes).await {
-        Ok(()) => Ok(true),
-        Err(LakeError::Exists { .. }) => Ok(false),
-        Err(error) => Err(error),
+    match has_bytes(remote, path, bytes).await? {
+        Some(is_same) => Ok(is_same),
+        None => Err(LakeError::Vanished { path: path.to_string() }),
     }
 }
 

@@ -229,6 +229,11 @@ fn properties(table: &Table) -> WriterProperties {
     for column in &table.columns {
         let path = ColumnPath::from(column.name.as_str());
         builder = match column.kind {
+            // Values that few rows change: a dictionary is smaller than differences, and there are readers
+            // (fastparquet) that take differences for others where nulls stand between them.
+            Kind::Time if column.nullable => {
+                builder.set_column_statistics_enabled(path, EnabledStatistics::Page)
+            }
             // As the clocks that `chunk::times` encodes.
             Kind::Time => builder
                 .set_column_dictionary_enabled(path.clone(), false)

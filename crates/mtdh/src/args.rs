@@ -203,7 +203,7 @@ fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
 
 #[derive(Args, Clone, Debug)]
 pub struct ShardArgs {
-    /// This machine's part, from 0 [default: what Cloud Run, Batch, Slurm, Kubernetes or HyperQueue say, else 0]
+    /// This machine's part, from 0 [default: what the engine says that started it, else 0]
     #[arg(long, value_name = "I")]
     pub shard_index: Option<u32>,
 

@@ -18,8 +18,8 @@ pub fn codes(cli: &Cli) -> Codes {
     };
     let has_flags = shard.shard_index.is_some() || shard.total_shards.is_some();
     // Contradicting variables are an engine's too.
-    let named = || shard_source::shard(shard, environment).map_or(true, |found| found.engine.is_some());
-    let of_engine = || !has_flags && named();
+    let of_engine =
+        || shard_source::shard(shard, environment).map_or(!has_flags, |found| found.engine.is_some());
     let usual = if is_of_run || of_engine() { Codes::Engine } else { Codes::Usual };
     exit_codes.unwrap_or(usual)
 }

@@ -12,24 +12,49 @@ const TOTAL: &str = "MTDH_TOTAL_SHARDS";
 struct Engine {
     name: &'static str,
     index: &'static str,
-    count: &'static str,
-    /// The variable with the first index, where it is not 0.
-    first: Option<&'static str>,
+    places: Places,
 }
 
-const fn engine(name: &'static str, index: &'static str, count: &'static str) -> Engine {
-    Engine { name, index, count, first: None }
-}
-
-const ENGINES: [Engine; 5] = [
-    engine("Cloud Run", "CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_COUNT"),
-    engine("Batch", "BATCH_TASK_INDEX", "BATCH_TASK_COUNT"),
-    Engine {
-        first: Some("SLURM_ARRAY_TASK_MIN"),
-        ..engine("Slurm", "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT")
+/// Among how many a task is.
+enum Places {
+    /// The variable with their number, which always stands beside the index. The index counts from 0.
+    Count(&'static str),
+    /// The user's number, else the variable of an engine that has one by now, where it is set.
+    Told(Option<&'static str>),
+    /// The variables with the first and the last index, and either that with the number of tasks, which then have no gaps
+    /// between them, or that with the step from one to the next.
+    Counted {
+        first: &'static str,
+        last: &'static str,
+        count: &'static str,
     },
-    engine("Kubernetes", "JOB_COMPLETION_INDEX", TOTAL),
-    engine("HyperQueue", "HQ_TASK_ID", TOTAL),
+    Stepped {
+        first: &'static str,
+        last: &'static str,
+        step: &'static str,
+    },
+}
+
+const fn engine(name: &'static str, index: &'static str, places: Places) -> Engine {
+    Engine { name, index, places }
+}
+
+const SLURM: Places = Places::Counted {
+    first: "SLURM_ARRAY_TASK_MIN",
+    last: "SLURM_ARRAY_TASK_MAX",
+    count: "SLURM_ARRAY_TASK_COUNT",
+};
+const SGE: Places =
+    Places::Stepped { first: "SGE_TASK_FIRST", last: "SGE_TASK_LAST", step: "SGE_TASK_STEPSIZE" };
+
+const ENGINES: [Engine; 7] = [
+    engine("Cloud Run", "CLOUD_RUN_TASK_INDEX", Places::Count("CLOUD_RUN_TASK_COUNT")),
+    engine("Batch", "BATCH_TASK_INDEX", Places::Count("BATCH_TASK_COUNT")),
+    engine("AWS Batch", "AWS_BATCH_JOB_ARRAY_INDEX", Places::Told(Some("AWS_BATCH_JOB_ARRAY_SIZE"))),
+    engine("Slurm", "SLURM_ARRAY_TASK_ID", SLURM),
+    engine("SGE", "SGE_TASK_ID", SGE),
+    engine("Kubernetes", "JOB_COMPLETION_INDEX", Places::Told(None)),
+    engine("HyperQueue", "HQ_TASK_ID", Places::Told(None)),
 ];
 
 /// A shard, and who said so.
@@ -41,17 +66,24 @@ pub struct Found {
     pub engine: Option<String>,
 }
 
-/// The shard of the flags; without flags that of the engine's environment; without either the whole plan.
+/// The shard of the flags; without flags that of the engine's environment; without either the whole plan. With
+/// `--total-shards` alone, an engine's environment tells the index.
 ///
 /// # Errors
 /// When the numbers do not fit, half of a pair is lacking, or two engines say different things.
 pub fn shard(flags: &ShardArgs, variable: impl Fn(&str) -> Option<String>) -> Result<Found> {
-    if flags.shard_index.is_some() || flags.total_shards.is_some() {
-        let shard = Shard::new(flags.shard_index.unwrap_or(0), flags.total_shards.unwrap_or(1))
-            .context("--shard-index and --total-shards do not fit")?;
-        return Ok(Found { shard, engine: None });
+    let of_flags = |index: Option<u32>| {
+        Shard::new(index.unwrap_or(0), flags.total_shards.unwrap_or(1))
+            .context("--shard-index and --total-shards do not fit")
+    };
+    if flags.shard_index.is_some() {
+        return Ok(Found { shard: of_flags(flags.shard_index)?, engine: None });
     }
-    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let variable = |name: &str| match flags.total_shards {
+        Some(total) if name == TOTAL => Some(total.to_string()),
+        // What SGE says of tasks that are in no array.
+        _ => variable(name).filter(|value| !value.is_empty() && value != "undefined"),
+    };
     let mut found: Option<Found> = None;
     for engine in &ENGINES {
         let Some(next) = of_engine(engine, &variable)? else { continue };
@@ -65,41 +97,91 @@ pub fn shard(flags: &ShardArgs, variable: impl Fn(&str) -> Option<String>) -> Re
             None => found = Some(next),
         }
     }
-    Ok(found.unwrap_or(Found { shard: Shard::WHOLE, engine: None }))
+    match (found, flags.total_shards) {
+        (Some(Found { shard, engine }), Some(total)) if shard.total() != total => bail!(
+            "--total-shards is {total}, and the environment says another number: {}; give --shard-index too",
+            engine.unwrap_or_default()
+        ),
+        (Some(found), _) => Ok(found),
+        (None, Some(_)) => Ok(Found { shard: of_flags(None)?, engine: None }),
+        (None, None) => Ok(Found { shard: Shard::WHOLE, engine: None }),
+    }
 }
 
 fn of_engine(engine: &Engine, variable: &impl Fn(&str) -> Option<String>) -> Result<Option<Found>> {
-    let Engine { name, index, count, first } = engine;
+    let Engine { name, index, places } = engine;
     let number = |name: &str| -> Result<Option<u32>> {
         let Some(text) = variable(name) else { return Ok(None) };
         let number = text.trim().parse::<u32>();
         number.map(Some).with_context(|| format!("{name} is `{text}`, and should be a number"))
     };
-    let (id, total) = match (number(index)?, number(count)?) {
-        // The count for engines without one may be set for good.
-        (None, None) => return Ok(None),
-        (None, Some(_)) if *count == TOTAL => return Ok(None),
-        (Some(_), None) => bail!("{index} is set and {count} is not: set both, or neither ({name})"),
-        (None, Some(_)) => bail!("{count} is set and {index} is not: set both, or neither ({name})"),
-        (Some(id), Some(total)) => (id, total),
+    let beside = |other: &str| -> Result<u32> {
+        number(other)?
+            .with_context(|| format!("{index} is set and {other} is not: set both, or neither ({name})"))
     };
-    let mut said = format!("{index}={id}, {count}={total}");
-    let mut place = id;
-    if let Some(first) = first {
-        let lowest = number(first)?.with_context(|| format!("{index} is set and {first} is not ({name})"))?;
-        said.push_str(&format!(", {first}={lowest}"));
-        place = id.checked_sub(lowest).with_context(|| format!("{said} contradict each other ({name})"))?;
-        if let Some(last) = number("SLURM_ARRAY_TASK_MAX")?
-            && last.checked_sub(lowest).is_none_or(|span| span.checked_add(1) != Some(total))
+    let Some(id) = number(index)? else {
+        // A number that may be set for good, or beside other tasks than those of an array, says nothing by itself.
+        if let Places::Count(count) | Places::Counted { count, .. } = places
+            && number(count)?.is_some()
         {
-            bail!(
-                "{said}, SLURM_ARRAY_TASK_MAX={last}: the array has gaps; shards need one such as --array=0-{}",
-                total.saturating_sub(1)
-            );
+            bail!("{count} is set and {index} is not: set both, or neither ({name})");
         }
-    }
-    let shard = Shard::new(place, total).with_context(|| format!("{said} contradict each other ({name})"))?;
+        return Ok(None);
+    };
+    let (said, place, total) = match places {
+        Places::Count(count) => {
+            let total = beside(count)?;
+            (format!("{index}={id}, {count}={total}"), Some(id), total)
+        }
+        Places::Told(own) => {
+            let own = own.map(|own| Ok::<_, anyhow::Error>((own, number(own)?))).transpose()?;
+            let (count, total) = match (variable(TOTAL), own) {
+                (None, Some((own, Some(total)))) => (own, total),
+                _ => (TOTAL, beside(TOTAL)?),
+            };
+            (format!("{index}={id}, {count}={total}"), Some(id), total)
+        }
+        Places::Counted { first, last, count } => {
+            let (total, lowest) = (beside(count)?, beside(first)?);
+            let said = format!("{index}={id}, {count}={total}, {first}={lowest}");
+            if let Some(last_id) = number(last)?
+                && last_id.checked_sub(lowest).is_none_or(|span| span.checked_add(1) != Some(total))
+            {
+                bail!(
+                    "{said}, {last}={last_id}: the array has gaps; shards need one such as --array=0-{}",
+                    total.saturating_sub(1)
+                );
+            }
+            refuse_single((total, lowest), 0, &said, name)?;
+            (said, id.checked_sub(lowest), total)
+        }
+        Places::Stepped { first, last, step } => {
+            let (lowest, highest, width) = (beside(first)?, beside(last)?, beside(step)?);
+            let said = format!("{index}={id}, {first}={lowest}, {last}={highest}, {step}={width}");
+            // The last index may lie beyond the last task.
+            let total = highest.checked_sub(lowest).and_then(|span| span.checked_div(width));
+            let total =
+                total.with_context(|| format!("{said} contradict each other ({name})"))?.saturating_add(1);
+            refuse_single((total, lowest), 1, &said, name)?;
+            let place = id.checked_sub(lowest).filter(|way| way % width == 0).map(|way| way / width);
+            (said, place, total)
+        }
+    };
+    let contradict = || format!("{said} contradict each other ({name})");
+    let shard = Shard::new(place.with_context(contradict)?, total).with_context(contradict)?;
     Ok(Some(Found { shard, engine: Some(format!("{name} ({said})")) }))
+}
+
+/// An array of one task whose index is not that of a first one is a task of a larger array that was started again: nobody
+/// knows of how many, and as shard 0 of 1 it would do the work of all.
+fn refuse_single((total, lowest): (u32, u32), usual: u32, said: &str, name: &str) -> Result<()> {
+    if total == 1 && lowest > usual {
+        bail!(
+            "{said}: one task of a larger array, and its size is not told ({name}); \
+             give --shard-index and --total-shards as they were, or start the whole array again: what is done is not done again"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -128,6 +210,14 @@ mod tests {
             ),
             ("JOB_COMPLETION_INDEX=1 MTDH_TOTAL_SHARDS=3", 1, 3, Some("Kubernetes")),
             ("HQ_TASK_ID=2 MTDH_TOTAL_SHARDS=3", 2, 3, Some("HyperQueue")),
+            ("SLURM_ARRAY_TASK_ID=0 SLURM_ARRAY_TASK_COUNT=1 SLURM_ARRAY_TASK_MIN=0", 0, 1, Some("Slurm")),
+            ("AWS_BATCH_JOB_ARRAY_SIZE=4", 0, 1, None),
+            ("AWS_BATCH_JOB_ARRAY_INDEX=3 AWS_BATCH_JOB_ARRAY_SIZE=4", 3, 4, Some("AWS Batch")),
+            ("AWS_BATCH_JOB_ARRAY_INDEX=3 MTDH_TOTAL_SHARDS=5", 3, 5, Some("AWS Batch")),
+            ("SGE_TASK_ID=undefined SGE_TASK_FIRST=undefined SGE_TASK_LAST=undefined", 0, 1, None),
+            ("SGE_TASK_ID=1 SGE_TASK_FIRST=1 SGE_TASK_LAST=1 SGE_TASK_STEPSIZE=1", 0, 1, Some("SGE")),
+            ("SGE_TASK_ID=3 SGE_TASK_FIRST=1 SGE_TASK_LAST=8 SGE_TASK_STEPSIZE=1", 2, 8, Some("SGE")),
+            ("SGE_TASK_ID=7 SGE_TASK_FIRST=1 SGE_TASK_LAST=8 SGE_TASK_STEPSIZE=3", 2, 3, Some("SGE")),
             (
                 "JOB_COMPLETION_INDEX=1 MTDH_TOTAL_SHARDS=3 BATCH_TASK_INDEX=1 BATCH_TASK_COUNT=3",
                 1,
@@ -161,6 +251,23 @@ mod tests {
                 "the array has gaps",
             ),
             (
+                "SLURM_ARRAY_TASK_ID=2 SLURM_ARRAY_TASK_COUNT=1 SLURM_ARRAY_TASK_MIN=2 SLURM_ARRAY_TASK_MAX=2",
+                "one task of a larger array",
+            ),
+            (
+                "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=1 SLURM_ARRAY_TASK_MIN=1",
+                "--total-shards as they were",
+            ),
+            ("AWS_BATCH_JOB_ARRAY_INDEX=1", "MTDH_TOTAL_SHARDS is not"),
+            ("AWS_BATCH_JOB_ARRAY_INDEX=4 AWS_BATCH_JOB_ARRAY_SIZE=4", "contradict"),
+            (
+                "SGE_TASK_ID=3 SGE_TASK_FIRST=3 SGE_TASK_LAST=3 SGE_TASK_STEPSIZE=1",
+                "one task of a larger array",
+            ),
+            ("SGE_TASK_ID=2 SGE_TASK_FIRST=1 SGE_TASK_LAST=8 SGE_TASK_STEPSIZE=3", "contradict"),
+            ("SGE_TASK_ID=1 SGE_TASK_FIRST=1 SGE_TASK_LAST=8 SGE_TASK_STEPSIZE=0", "contradict"),
+            ("SGE_TASK_ID=1 SGE_TASK_FIRST=1 SGE_TASK_LAST=8", "SGE_TASK_STEPSIZE is not"),
+            (
                 "JOB_COMPLETION_INDEX=2 MTDH_TOTAL_SHARDS=3 BATCH_TASK_INDEX=1 BATCH_TASK_COUNT=3",
                 "two shards: Batch (BATCH_TASK_INDEX=1, BATCH_TASK_COUNT=3) and Kubernetes (JOB_COMPLETION_INDEX=2",
             ),
@@ -175,6 +282,15 @@ mod tests {
         let flags = ShardArgs { shard_index: Some(1), total_shards: Some(2) };
         let found = shard(&flags, |_| Some("7".to_owned())).unwrap();
         assert_eq!(found, Found { shard: Shard::new(1, 2).unwrap(), engine: None });
+        // The number alone: the engine tells the index, and may not tell another number.
+        let total = |total| ShardArgs { shard_index: None, total_shards: Some(total) };
+        let aws = |name: &str| (name == "AWS_BATCH_JOB_ARRAY_INDEX").then(|| "3".to_owned());
+        assert_eq!(shard(&total(4), aws).unwrap().shard, Shard::new(3, 4).unwrap());
+        assert_eq!(shard(&total(4), |_| None).unwrap().shard, Shard::new(0, 4).unwrap());
+        let cloud_run = |name: &str| {
+            name.starts_with("CLOUD_RUN").then(|| if name.ends_with("X") { "1" } else { "2" }.to_owned())
+        };
+        assert!(shard(&total(4), cloud_run).is_err());
         let beyond = ShardArgs { shard_index: Some(2), total_shards: Some(2) };
         assert!(shard(&beyond, |_| None).is_err());
     }

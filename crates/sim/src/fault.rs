@@ -243,6 +243,10 @@ pub enum FaultKind {
     OtherChecksum,
     /// A listing as it was before the last change. (The bucket only.)
     StaleListing,
+    /// The conditions of the request are not looked at. (The bucket only.)
+    IgnoreConditions,
+    /// The request is not carried out, and the answer says that it was. (Deletes at the bucket only.)
+    OnlySay,
 }
 
 /// Form of an error's body.

@@ -1,5 +1,7 @@
 //! What one request brings: a file of one instrument or of a group, one data type, one day.
 
+use std::cmp::Ordering;
+
 use mtdh_core::{DataType, Day};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -24,6 +26,21 @@ impl VendorFile {
     /// shards and footers.
     pub fn path(&self) -> String {
         self.path_with(&self.symbol)
+    }
+
+    /// The order of [`VendorFile::path`]s as texts, without making them.
+    pub fn cmp_by_path(&self, other: &VendorFile) -> Ordering {
+        let is_same_folder = self.exchange == other.exchange && self.data_type == other.data_type;
+        let folder = || self.folder_bytes().cmp(other.folder_bytes());
+        (if is_same_folder { Ordering::Equal } else { folder() })
+            .then(self.day.cmp(&other.day))
+            .then_with(|| cmp_before(&self.symbol, &other.symbol, ".csv.gz"))
+    }
+
+    /// What a path begins with, up to the day, which is of one width.
+    fn folder_bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        let exchange = self.exchange.bytes().chain(*b"/");
+        exchange.chain(self.data_type.name().bytes()).chain(*b"/")
     }
 
     /// The same with the symbol percent-encoded, for a URL.
@@ -75,6 +92,16 @@ fn without_ending(name: &str) -> Option<&str> {
     name.strip_suffix(".csv.gz").or_else(|| name.strip_suffix(".csv")).filter(|s| !s.is_empty())
 }
 
+/// The order of two texts that both go on with `ending`.
+fn cmp_before(a: &str, b: &str, ending: &str) -> Ordering {
+    let common = a.len().min(b.len());
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    a[..common].cmp(&b[..common]).then_with(|| {
+        let rest = |text: &'_ [u8]| [&text[common..], ending.as_bytes()].concat();
+        rest(a).cmp(&rest(b))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +109,25 @@ mod tests {
     fn file(exchange: &str, data_type: DataType, symbol: &str) -> VendorFile {
         let day = "2024-03-01".parse().unwrap();
         VendorFile { exchange: exchange.into(), data_type, day, symbol: symbol.into() }
+    }
+
+    #[test]
+    fn files_are_in_the_order_of_their_paths() {
+        let mut files = Vec::new();
+        for exchange in ["binance", "binance-futures", "binance.x", "okex"] {
+            for data_type in [DataType::BookSnapshot5, DataType::BookSnapshot25, DataType::Trades] {
+                for symbol in ["BTC", "BTC-USD", "BTC.X", "BTC.csv", "BTCUSDT", "btc", "@1", "B/C"] {
+                    let one = file(exchange, data_type, symbol);
+                    files.push(VendorFile { day: "2023-12-31".parse().unwrap(), ..one.clone() });
+                    files.push(one);
+                }
+            }
+        }
+        for a in &files {
+            for b in &files {
+                assert_eq!(a.cmp_by_path(b), a.path().cmp(&b.path()), "{} and {}", a.path(), b.path());
+            }
+        }
     }
 
     #[test]

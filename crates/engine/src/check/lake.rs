@@ -357,6 +357,10 @@ async fn store_grades(
         let worst = days.entry(&partition.key).or_insert(grade);
         *worst = Grade::of_day([*worst, grade]);
     }
+    if let Err(error) = lake.check_writable().await {
+        report.notes.push(format!("the grades of {day} are not stored: {}", chain(&error)));
+        return;
+    }
     let stored = lake
         .update_available(day, |rows| {
             for (partition, presence) in there {

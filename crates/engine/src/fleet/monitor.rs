@@ -10,7 +10,7 @@ use mtdh_lake::Lake;
 use serde::Serialize;
 
 use super::lease::PartProgress;
-use super::saved_plan::{SavedPlan, newest_tokens};
+use super::saved_plan::{Outline, SavedPlan, newest_tokens};
 use crate::error::EngineError;
 use crate::plan::Unit;
 use crate::run::{Failure, RunState, RunSummary};
@@ -88,7 +88,7 @@ pub struct RunReport {
 /// # Errors
 /// When the run has no plan, or the lake cannot be read.
 pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
-    let plan = SavedPlan::load(lake, run_id).await?;
+    let plan = Outline::load(lake, run_id).await?;
     let newest = newest_tokens(lake, run_id).await?;
     let totals: BTreeSet<u32> = newest.keys().map(|part| part.shard.total()).collect();
     if totals.len() > 1 {
@@ -103,10 +103,10 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         let (plan, token) = (&plan, newest.get(&part).copied());
         async move {
             let progress = match token {
-                Some(token) => PartProgress::read(lake, run_id, part, token, plan.units.len()).await?,
+                Some(token) => PartProgress::read(lake, run_id, part, token, plan.files.len()).await?,
                 None => None,
             };
-            let weight = units.iter().map(|unit| plan.weights[*unit]).sum();
+            let weight = units.iter().map(|unit| plan.files[*unit].2).sum();
             Ok::<_, EngineError>((part, SeenPart { files: units.len(), weight, progress }))
         }
     });
@@ -134,18 +134,20 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     let sum = |count: fn(&ShardReport) -> usize| shards.iter().map(count).sum::<usize>();
     let (files_done, files_failed) = (sum(|s| s.files_done), sum(|s| s.files_failed));
     let is_at_work = shards.iter().any(|shard| matches!(shard.state, "running" | "silent"));
-    let weight: u64 = plan.weights.iter().sum();
+    let weight: u64 = plan.files.iter().map(|file| file.2).sum();
     let span = began.zip(last).map(|(began, last)| seconds(began, last)).filter(|span| *span > 0.0);
     let rate = |count: f64| span.map(|span| count / span).filter(|rate| *rate > 0.0);
     Ok(RunReport {
         run_id: run_id.to_owned(),
         state: match (shards.is_empty(), is_at_work, shards.iter().all(|shard| shard.state == "done")) {
+            // A plan without files has no shards, and is done as it is.
+            (true, _, _) if plan.files.is_empty() => "done",
             (true, _, _) => "not_begun",
             (_, true, _) => "running",
             (_, _, true) => "done",
             _ => "not_clean",
         },
-        files: plan.units.len(),
+        files: plan.files.len(),
         files_done,
         files_failed,
         share_done: share(weight_done, weight),

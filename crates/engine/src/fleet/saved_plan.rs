@@ -1,14 +1,14 @@
 //! A plan in the lake: what a run is about, the same for every worker.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::plan_table::{PlanRow, PlanTable};
+use mtdh_lake::plan_table::PlanRow;
 use mtdh_lake::{Lake, layout};
 use mtdh_source::vendor_file::VendorFile;
 use sha2::{Digest, Sha256};
@@ -41,27 +41,64 @@ pub struct SavedPlan {
     pub hash: String,
 }
 
+/// What is told of a plan that was saved.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The run's name.
+    pub run_id: String,
+    /// How many files it has.
+    pub files: usize,
+    /// SHA-256 of the rows, lower-case hexadecimal.
+    pub hash: String,
+}
+
+/// What of a run's plan decides how it is cut: all that a look at the run needs of it.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// Its files in the order of the plan: path, day and weight.
+    pub files: Vec<(Box<str>, Day, u64)>,
+    /// SHA-256 of the rows, lower-case hexadecimal.
+    pub hash: String,
+}
+
+impl Outline {
+    /// That of a run's plan.
+    ///
+    /// # Errors
+    /// As [`SavedPlan::load`].
+    pub async fn load(lake: &Lake, run_id: &str) -> Result<Outline, EngineError> {
+        let mut files: Vec<(Box<str>, Day, u64)> = Vec::new();
+        let hash = read(lake, run_id, |row| {
+            if files.last().is_none_or(|(path, ..)| **path != *row.file) {
+                files.push((row.file.into(), row.partition.day, row.weight));
+            }
+        });
+        let hash = hash.await?;
+        Ok(Outline { files, hash })
+    }
+
+    /// As [`SavedPlan::parts`].
+    pub fn parts(&self, total: u32) -> BTreeMap<Part, Vec<usize>> {
+        let files: Vec<(Day, u64, &str)> =
+            self.files.iter().map(|(path, day, weight)| (*day, *weight, &**path)).collect();
+        cut(&files, total)
+    }
+}
+
 impl SavedPlan {
     /// Saves the units as the plan of a new run.
     ///
     /// # Errors
     /// When the run's name cannot be one, the store fails, or the run has a plan already.
-    pub async fn save(lake: &Lake, run_id: &str, units: &[Unit]) -> Result<SavedPlan, EngineError> {
+    pub async fn save(lake: &Lake, run_id: &str, units: &[Unit]) -> Result<Saved, EngineError> {
         SavedPlan::check_unused(lake, run_id).await?;
-        let mut rows: Vec<PlanRow> = units.iter().flat_map(rows_of).collect();
-        rows.sort();
-        let hash = hash(&rows);
+        lake.check_writable().await?;
+        let order = order(units);
+        let hash = hash(rows(units, &order));
         let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash)];
         let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let table = PlanTable { facts: BTreeMap::from(facts), rows };
-        lake.put_plan(run_id, &table).await?;
-        let mut plan = SavedPlan::of(run_id, table)?;
-        // The same units again, in the table's order.
-        let known: HashMap<_, _> = units.iter().map(|unit| (&unit.file, &unit.known)).collect();
-        for unit in &mut plan.units {
-            unit.known = known.get(&unit.file).map(|known| (*known).clone()).unwrap_or_default();
-        }
-        Ok(plan)
+        lake.put_plan(run_id, &BTreeMap::from(facts), rows(units, &order)).await?;
+        Ok(Saved { run_id: run_id.to_owned(), files: units.len(), hash })
     }
 
     /// Refuses a name under which a run has a plan already.
@@ -81,13 +118,31 @@ impl SavedPlan {
     /// # Errors
     /// When there is none, when another version of the program made it, or when it is not what was saved.
     pub async fn load(lake: &Lake, run_id: &str) -> Result<SavedPlan, EngineError> {
-        check_name(run_id)?;
-        let table = lake.plan(run_id).await?;
-        let table = table.ok_or_else(|| EngineError::NoRun { run_id: run_id.to_owned() })?;
-        let mut plan = SavedPlan::of(run_id, table)?;
+        let (mut units, mut weights, mut no_file): (Vec<Unit>, Vec<u64>, _) = (Vec::new(), Vec::new(), None);
+        let nobody: Arc<HashSet<String>> = Arc::default();
+        let hash = read(lake, run_id, |row| {
+            let PlanRow { file: path, is_group, weight, partition, symbol, expected_rows, replaces } = row;
+            let Some(file) = VendorFile::from_path(&path) else {
+                no_file = Some(path);
+                return;
+            };
+            let member = Member { partition, symbol, expected_rows, replaces };
+            match units.last_mut().filter(|unit| unit.file == file) {
+                Some(unit) => unit.members.push(member),
+                None => {
+                    units.push(Unit { file, members: vec![member], is_group, known: nobody.clone() });
+                    weights.push(weight);
+                }
+            }
+        });
+        let hash = hash.await?;
+        if let Some(path) = no_file {
+            let reason = format!("`{path}` is no file");
+            return Err(EngineError::WrongPlan { run_id: run_id.to_owned(), reason });
+        }
         // What a group's file may hold is what the day's table says, as when the plan was made.
         let mut tables: HashMap<Day, Vec<Instrument>> = HashMap::new();
-        for unit in plan.units.iter_mut().filter(|unit| unit.is_group) {
+        for unit in units.iter_mut().filter(|unit| unit.is_group) {
             let day = unit.file.day;
             let table = match tables.entry(day) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -97,40 +152,6 @@ impl SavedPlan {
             };
             unit.known = groups::known(table, &unit.file);
         }
-        Ok(plan)
-    }
-
-    fn of(run_id: &str, table: PlanTable) -> Result<SavedPlan, EngineError> {
-        let fact = |name| table.facts.get(name).map(String::as_str).unwrap_or_default();
-        let wrong = |reason: String| EngineError::WrongPlan { run_id: run_id.to_owned(), reason };
-        let ours = (PLAN_VERSION, env!("CARGO_PKG_VERSION"));
-        if (fact(VERSION), fact(PROGRAM)) != ours {
-            return Err(wrong(format!(
-                "mtdh {} made it (form {}), and this is mtdh {} (form {})",
-                fact(PROGRAM),
-                fact(VERSION),
-                ours.1,
-                ours.0
-            )));
-        }
-        let hash = hash(&table.rows);
-        if fact(HASH) != hash {
-            return Err(wrong(format!("its rows have the hash {hash}, and its footer says {}", fact(HASH))));
-        }
-        let (mut units, mut weights): (Vec<Unit>, Vec<u64>) = (Vec::new(), Vec::new());
-        for row in table.rows {
-            let PlanRow { file: path, is_group, weight, partition, symbol, expected_rows, replaces } = row;
-            let file = VendorFile::from_path(&path).ok_or_else(|| wrong(format!("`{path}` is no file")))?;
-            let member = Member { partition, symbol, expected_rows, replaces };
-            match units.last_mut().filter(|unit| unit.file == file) {
-                Some(unit) => unit.members.push(member),
-                None => {
-                    units.push(Unit { file, members: vec![member], is_group, known: Arc::default() });
-                    weights.push(weight);
-                }
-            }
-        }
-        // By path, whatever a path's order as text is: the order in which a reader of the table finds them.
         Ok(SavedPlan { run_id: run_id.to_owned(), units, weights, hash })
     }
 
@@ -138,25 +159,10 @@ impl SavedPlan {
     /// one unit at least; small shards have fewer parts.
     pub fn parts(&self, total: u32) -> BTreeMap<Part, Vec<usize>> {
         let paths: Vec<String> = self.units.iter().map(|unit| unit.file.path()).collect();
-        let items: Vec<(&str, u64)> =
-            paths.iter().map(String::as_str).zip(self.weights.iter().copied()).collect();
-        let mut shards: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (number, index) in balanced(&items, total).into_iter().enumerate() {
-            shards.entry(index).or_default().push(number);
-        }
-        let mut cut: BTreeMap<Part, Vec<usize>> = BTreeMap::new();
-        for (index, own) in shards {
-            let Ok(shard) = Shard::new(index, total) else { continue };
-            let days: Vec<(Day, u64, &str)> =
-                own.iter().map(|i| (self.units[*i].file.day, self.weights[*i], paths[*i].as_str())).collect();
-            let order = interleaved(&days, index as usize).into_iter().map(|place| own[place]);
-            let order: Vec<usize> = order.collect();
-            let weights: Vec<u64> = order.iter().map(|unit| self.weights[*unit]).collect();
-            for (unit, number) in order.into_iter().zip(parts(&weights)) {
-                cut.entry(Part { shard, number }).or_default().push(unit);
-            }
-        }
-        cut
+        let files = self.units.iter().zip(&self.weights).zip(&paths);
+        let files: Vec<(Day, u64, &str)> =
+            files.map(|((unit, weight), path)| (unit.file.day, *weight, path.as_str())).collect();
+        cut(&files, total)
     }
 
     /// Whether the lake has an answer for each partition of a unit, by what [`SavedPlan::presence`] found.
@@ -196,28 +202,98 @@ pub fn weight(unit: &Unit) -> u64 {
     FILE_WEIGHT + rows
 }
 
-fn rows_of(unit: &Unit) -> impl Iterator<Item = PlanRow> {
-    let weight = weight(unit);
-    unit.members.iter().map(move |member| PlanRow {
-        file: unit.file.path(),
+/// The order of the table: by path as text.
+fn order(units: &[Unit]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..units.len()).collect();
+    order.sort_by(|a, b| units[*a].file.cmp_by_path(&units[*b].file));
+    order
+}
+
+/// The rows of a plan in the order of the table, each made when it is its turn.
+fn rows<'a>(units: &'a [Unit], order: &'a [usize]) -> impl Iterator<Item = PlanRow> + 'a {
+    order.iter().flat_map(|unit| rows_of(&units[*unit]))
+}
+
+fn rows_of(unit: &Unit) -> Vec<PlanRow> {
+    let (weight, file) = (weight(unit), unit.file.path());
+    let row = |member: &Member| PlanRow {
+        file: file.clone(),
         is_group: unit.is_group,
         weight,
         partition: member.partition.clone(),
         symbol: member.symbol.clone(),
         expected_rows: member.expected_rows,
         replaces: member.replaces,
-    })
+    };
+    let mut rows: Vec<PlanRow> = unit.members.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+/// Gives each row of a run's plan, in order; then the plan's hash, when it is the rows'.
+async fn read(lake: &Lake, run_id: &str, mut each: impl FnMut(PlanRow)) -> Result<String, EngineError> {
+    check_name(run_id)?;
+    let plan = lake.plan(run_id).await?;
+    let plan = plan.ok_or_else(|| EngineError::NoRun { run_id: run_id.to_owned() })?;
+    let fact = |name| plan.facts.get(name).map(String::as_str).unwrap_or_default();
+    let wrong = |reason: String| EngineError::WrongPlan { run_id: run_id.to_owned(), reason };
+    let ours = (PLAN_VERSION, env!("CARGO_PKG_VERSION"));
+    if (fact(VERSION), fact(PROGRAM)) != ours {
+        return Err(wrong(format!(
+            "mtdh {} made it (form {}), and this is mtdh {} (form {})",
+            fact(PROGRAM),
+            fact(VERSION),
+            ours.1,
+            ours.0
+        )));
+    }
+    let mut hasher = Sha256::new();
+    plan.for_each(|row| {
+        add(&mut hasher, &row);
+        each(row);
+    })?;
+    let hash = hexadecimal(hasher);
+    if fact(HASH) != hash {
+        return Err(wrong(format!("its rows have the hash {hash}, and its footer says {}", fact(HASH))));
+    }
+    Ok(hash)
+}
+
+/// The files in so many shards, each cut into parts.
+fn cut(files: &[(Day, u64, &str)], total: u32) -> BTreeMap<Part, Vec<usize>> {
+    let items: Vec<(&str, u64)> = files.iter().map(|(_, weight, path)| (*path, *weight)).collect();
+    let mut shards: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (number, index) in balanced(&items, total).into_iter().enumerate() {
+        shards.entry(index).or_default().push(number);
+    }
+    let mut cut: BTreeMap<Part, Vec<usize>> = BTreeMap::new();
+    for (index, own) in shards {
+        let Ok(shard) = Shard::new(index, total) else { continue };
+        let days: Vec<(Day, u64, &str)> = own.iter().map(|file| files[*file]).collect();
+        let order = interleaved(&days, index as usize).into_iter().map(|place| own[place]);
+        let order: Vec<usize> = order.collect();
+        let weights: Vec<u64> = order.iter().map(|file| files[*file].1).collect();
+        for (file, number) in order.into_iter().zip(parts(&weights)) {
+            cut.entry(Part { shard, number }).or_default().push(file);
+        }
+    }
+    cut
 }
 
 /// SHA-256 of the rows as text, one a line, cells apart by tabs, which no cell holds.
-fn hash(rows: &[PlanRow]) -> String {
+fn hash(rows: impl Iterator<Item = PlanRow>) -> String {
     let mut hasher = Sha256::new();
-    for row in rows {
-        let PlanRow { file, is_group, weight, partition, symbol, expected_rows, replaces } = row;
-        let expected = expected_rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string());
-        hasher
-            .update(format!("{file}\t{is_group}\t{weight}\t{partition}\t{symbol}\t{expected}\t{replaces}\n"));
-    }
+    rows.for_each(|row| add(&mut hasher, &row));
+    hexadecimal(hasher)
+}
+
+fn add(hasher: &mut Sha256, row: &PlanRow) {
+    let PlanRow { file, is_group, weight, partition, symbol, expected_rows, replaces } = row;
+    let expected = expected_rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string());
+    hasher.update(format!("{file}\t{is_group}\t{weight}\t{partition}\t{symbol}\t{expected}\t{replaces}\n"));
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -269,12 +345,18 @@ mod tests {
         Unit { file, members: vec![member], is_group: false, known: Arc::default() }
     }
 
-    fn table(units: &[Unit]) -> PlanTable {
-        let mut rows: Vec<PlanRow> = units.iter().flat_map(rows_of).collect();
-        rows.sort();
-        let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash(&rows))];
-        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        PlanTable { facts: BTreeMap::from(facts), rows }
+    /// Footer and rows of a plan.
+    fn table(units: &[Unit]) -> (BTreeMap<String, String>, Vec<PlanRow>) {
+        let rows: Vec<PlanRow> = rows(units, &order(units)).collect();
+        let hash = hash(rows.iter().cloned());
+        let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash)];
+        (BTreeMap::from(facts.map(|(name, value)| (name.to_owned(), value.to_owned()))), rows)
+    }
+
+    fn outline(units: &[Unit]) -> Outline {
+        let (facts, rows) = table(units);
+        let files = rows.into_iter().map(|row| (row.file.into(), row.partition.day, row.weight));
+        Outline { files: files.collect(), hash: facts[HASH].clone() }
     }
 
     proptest! {
@@ -284,9 +366,9 @@ mod tests {
             total in 1_u32..12,
         ) {
             let mut units: Vec<Unit> = rows.iter().enumerate().map(|(i, rows)| unit(i as i64, *rows)).collect();
-            let plan = SavedPlan::of("r", table(&units)).unwrap();
+            let plan = outline(&units);
             units.reverse();
-            let same = SavedPlan::of("r", table(&units)).unwrap();
+            let same = outline(&units);
             prop_assert_eq!(&plan.hash, &same.hash);
             let mut seen = vec![0; units.len()];
             let cut = plan.parts(total);
@@ -304,19 +386,30 @@ mod tests {
         let units: Vec<Unit> = (0..20).map(|i| unit(i, (i % 2 == 0).then_some(i as u64))).collect();
         let saved = SavedPlan::save(&lake, "a-run", &units).await.unwrap();
         let read = SavedPlan::load(&lake, "a-run").await.unwrap();
-        assert_eq!((saved.hash, saved.weights), (read.hash.clone(), read.weights.clone()));
+        let outline = Outline::load(&lake, "a-run").await.unwrap();
+        assert_eq!((&saved.hash, saved.files), (&read.hash, 20));
+        assert_eq!((&saved.hash, outline.files.len()), (&outline.hash, 20));
         assert_eq!(read.units.len(), 20);
+        for total in [1, 3] {
+            assert_eq!(read.parts(total), outline.parts(total));
+        }
+        let weights: BTreeMap<String, u64> = units.iter().map(|u| (u.file.path(), weight(u))).collect();
+        let found = read.units.iter().map(|u| u.file.path()).zip(read.weights.iter().copied());
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), weights);
+        // Nothing to do is a plan as well.
+        SavedPlan::save(&lake, "nothing", &[]).await.unwrap();
+        assert!(SavedPlan::load(&lake, "nothing").await.unwrap().units.is_empty());
         assert!(matches!(SavedPlan::load(&lake, "no-run").await, Err(EngineError::NoRun { .. })));
         for name in ["", "..", "a/b", "a b", ".x"] {
             let refused = SavedPlan::load(&lake, name).await;
             assert!(matches!(refused, Err(EngineError::BadRunName { .. })), "{name}");
         }
-        let mut other = table(&units);
-        other.rows[3].weight += 1;
-        lake.put_plan("changed", &other).await.unwrap();
-        let mut old = table(&units);
-        old.facts.insert(PROGRAM.to_owned(), "0.0.1".to_owned());
-        lake.put_plan("old", &old).await.unwrap();
+        let (facts, mut other) = table(&units);
+        other[3].weight += 1;
+        lake.put_plan("changed", &facts, other.into_iter()).await.unwrap();
+        let (mut facts, rows) = table(&units);
+        facts.insert(PROGRAM.to_owned(), "0.0.1".to_owned());
+        lake.put_plan("old", &facts, rows.into_iter()).await.unwrap();
         for (run, words) in [("changed", "its rows have the hash"), ("old", "mtdh 0.0.1 made it")] {
             let refused = SavedPlan::load(&lake, run).await.unwrap_err();
             assert!(refused.to_string().contains(words), "{refused}");

@@ -9,24 +9,23 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 
 use super::border::caught;
-use super::{Opening, chunks, open, wrong};
+use super::{Opened, Opening, chunks, open, wrong};
 use crate::read::pairs;
 use crate::seal::DataHasher;
 
-/// Rows of a batch.
-const BATCH_ROWS: usize = 1 << 20;
+/// Rows of a batch, where nobody wants fewer at once.
+pub(crate) const BATCH_ROWS: usize = 1 << 20;
 
-/// A file's rows, with its columns and the pairs of its footer.
-pub(crate) type Whole = (SchemaRef, Vec<RecordBatch>, BTreeMap<String, String>);
-
-/// Verifies a file, and decodes it.
+/// Verifies a file, and decodes it in pieces of at most so many rows. Returns its columns and the pairs of its footer.
 ///
 /// # Errors
-/// When it is no Parquet file, or not what was written.
-pub(crate) fn read(bytes: Bytes) -> Result<Whole, ParquetError> {
-    let Opening::Done(opened) = open(&bytes, bytes.len() as u64)? else {
-        return Err(wrong("its footer names a place beyond its end"));
-    };
+/// When it is no Parquet file, or not what was written, or `each` fails.
+pub(crate) fn read(
+    bytes: Bytes,
+    rows: usize,
+    mut each: impl FnMut(RecordBatch) -> Result<(), ParquetError>,
+) -> Result<(SchemaRef, BTreeMap<String, String>), ParquetError> {
+    let opened = opened(&bytes)?;
     match &opened.seal {
         Some(seal) => {
             let mut hasher = DataHasher::default();
@@ -43,14 +42,34 @@ pub(crate) fn read(bytes: Bytes) -> Result<Whole, ParquetError> {
         }
     }
     let arrow = opened.plain_columns()?;
-    let (schema, facts) = (arrow.schema().clone(), pairs(&opened.metadata));
-    let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let batches = caught(|| {
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, arrow);
-        let batches = reader.with_batch_size(BATCH_ROWS).build()?.collect::<Result<Vec<_>, _>>();
-        batches.map_err(ParquetError::from)
+    let schema = arrow.schema().clone();
+    let facts = told(&opened);
+    let mut batches = caught(|| {
+        ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, arrow).with_batch_size(rows).build()
     })?;
-    Ok((schema, batches, facts))
+    while let Some(batch) = caught(|| Ok(batches.next().transpose()?))? {
+        each(batch)?;
+    }
+    Ok((schema, facts))
+}
+
+/// The pairs of a file's footer, which is verified.
+///
+/// # Errors
+/// When it is no Parquet file, or its footer is not what was written.
+pub(crate) fn facts_of(bytes: &Bytes) -> Result<BTreeMap<String, String>, ParquetError> {
+    Ok(told(&opened(bytes)?))
+}
+
+fn opened(bytes: &Bytes) -> Result<Opened, ParquetError> {
+    match open(bytes, bytes.len() as u64)? {
+        Opening::Done(opened) => Ok(*opened),
+        Opening::Needs(_) => Err(wrong("its footer names a place beyond its end")),
+    }
+}
+
+fn told(opened: &Opened) -> BTreeMap<String, String> {
+    pairs(&opened.metadata).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Where a column's pages lie.

@@ -9,6 +9,7 @@ mod candles;
 mod flips;
 mod folder;
 mod partitions;
+mod probe;
 mod slices;
 mod storage;
 mod stores;

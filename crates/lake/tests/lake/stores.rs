@@ -11,7 +11,7 @@ pub const BUCKET: &str = "lake";
 pub async fn on_each_store(test: impl AsyncFn(&Lake)) {
     let folder = tempfile::tempdir().unwrap();
     test(&local(folder.path().join("not/yet/there"))).await;
-    for url in ["gs://lake", "gs://lake/team a/lake~1"] {
+    for url in ["gs://lake", "gs://lake/team a/lake~1", "gs://lake/a%20b/c"] {
         let sim = bucket(Vec::new()).await;
         test(&remote(&sim, url)).await;
     }

@@ -11,10 +11,10 @@ use mtdh_engine::hands::Hands;
 use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::names::Names;
-use mtdh_engine::plan::{Plan, Refetch, Skip};
+use mtdh_engine::plan::{Plan, Refetch, Skip, Unit};
 use mtdh_engine::progress::Progress;
 use mtdh_engine::run::{RunSummary, new_run_id};
-use mtdh_engine::{Connection, EngineError, Selection};
+use mtdh_engine::{Connection, EngineError, LakeError, Selection};
 use serde::Serialize;
 
 use super::instruments::note_withdrawn;
@@ -56,14 +56,17 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> O
     }
 }
 
-/// What was asked for, for which shard, and a connection to a lake that can be written.
+/// What was asked for, for which shard, and a connection to a lake that can be read or made. Whether it can be written is
+/// looked at by what writes, before it asks the vendor for anything.
 pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Connection)> {
     let selection = selection(&args.selection)?;
     let shard = shard(&args.shard)?;
     session.addresses.source_folder.clone_from(&args.source.source);
     let connection = connect(&session.addresses)?;
-    connection.lake.check_writable().await?;
-    Ok((selection, shard, connection))
+    match connection.lake.check_readable().await {
+        Ok(()) | Err(LakeError::NoFolder(_)) => Ok((selection, shard, connection)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// This process's shard; said where an engine named it.
@@ -147,7 +150,7 @@ pub fn about(run_id: &str, shard: Shard) {
 
 /// A plan as a document.
 #[derive(Serialize)]
-struct PlanDocument {
+struct PlanDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
     files: usize,
@@ -156,11 +159,11 @@ struct PlanDocument {
     partitions_without_statistics: usize,
     lines: Vec<PlanLine>,
     skipped: Vec<SkipLine>,
-    not_expected: Vec<NotExpectedLine>,
+    not_expected: &'a [NotExpectedLine],
     days_not_exported: Vec<String>,
-    names: Names,
-    withdrawn: Vec<String>,
-    units: Vec<UnitLine>,
+    names: &'a Names,
+    withdrawn: &'a [String],
+    units: UnitLines<'a>,
 }
 
 #[derive(Default, Serialize)]
@@ -191,20 +194,36 @@ struct UnitLine {
     expected_rows: Option<u64>,
 }
 
-fn document(plan: &Plan, run_id: Option<&str>) -> PlanDocument {
+/// A line for each file, made when it is its turn: a plan may have hundreds of thousands.
+struct UnitLines<'a>(&'a [Unit]);
+
+impl Serialize for UnitLines<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|unit| UnitLine {
+            file: unit.file.path(),
+            partitions: unit.members.len(),
+            is_group: unit.is_group,
+            expected_rows: expected_rows(unit),
+        }))
+    }
+}
+
+/// Rows to expect of a file; null where the vendor has no statistics of one of its members.
+fn expected_rows(unit: &Unit) -> Option<u64> {
+    unit.members.iter().map(|member| member.expected_rows).sum()
+}
+
+fn document<'a>(plan: &'a Plan, run_id: Option<&str>) -> PlanDocument<'a> {
     let mut lines: BTreeMap<(String, String, &'static str), PlanLine> = BTreeMap::new();
-    let mut units = Vec::new();
     for unit in &plan.units {
         let (day, data_type) = (unit.file.day.to_string(), unit.file.data_type.name());
         let venue = unit.members.first().map(|m| m.partition.key.venue().to_owned()).unwrap_or_default();
-        let expected = unit.members.iter().map(|m| m.expected_rows).sum::<Option<u64>>();
+        let expected = expected_rows(unit);
         let line = lines.entry((day, venue, data_type)).or_default();
         let rows = expected.map(|rows| rows + line.expected_rows.unwrap_or(0));
         line.expected_rows = rows.or(line.expected_rows);
         line.files += 1;
         line.partitions += unit.members.len();
-        let (file, partitions) = (unit.file.path(), unit.members.len());
-        units.push(UnitLine { file, partitions, is_group: unit.is_group, expected_rows: expected });
     }
     let mut skipped = Vec::new();
     for ((day, venue, data_type, reason), partitions) in &plan.skipped {
@@ -223,11 +242,11 @@ fn document(plan: &Plan, run_id: Option<&str>) -> PlanDocument {
         partitions_without_statistics,
         lines: lines.into_iter().map(named).collect(),
         skipped,
-        not_expected: plan.not_expected.clone(),
+        not_expected: &plan.not_expected,
         days_not_exported: plan.days_not_exported().iter().map(ToString::to_string).collect(),
-        names: plan.names.clone(),
-        withdrawn: plan.withdrawn.clone(),
-        units,
+        names: &plan.names,
+        withdrawn: &plan.withdrawn,
+        units: UnitLines(&plan.units),
     }
 }
 

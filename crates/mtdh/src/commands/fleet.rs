@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mtdh_engine::fleet::monitor::{RunReport, left, look};
-use mtdh_engine::fleet::saved_plan::SavedPlan;
+use mtdh_engine::fleet::saved_plan::{Saved, SavedPlan};
 use mtdh_engine::fleet::worker::{Event, PartSummary, Worker};
 use mtdh_engine::progress::Progress;
 use mtdh_engine::run::new_run_id;
@@ -32,8 +32,8 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     let (connection, planned, _) = download::prepare(&mut session, &plan).await?;
     let allow = plan.allow;
     let Some(name) = save else { return download::show_plan(&session, &planned, allow) };
-    if planned.units.is_empty() {
-        note("nothing is to be fetched, so that no plan is saved");
+    if planned.is_about_nothing() {
+        note("no plan is saved of what is not known");
         return download::print_plan(&session, &planned, allow, None);
     }
     let run_id = if name.is_empty() { new_run_id() } else { name };
@@ -43,8 +43,8 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     Ok(outcome)
 }
 
-fn note_saved(saved: &SavedPlan) {
-    let files = many(saved.units.len() as u64, "file");
+fn note_saved(saved: &Saved) {
+    let files = many(saved.files as u64, "file");
     note(&format!("saved as run {}: {files}, SHA-256 {}", saved.run_id, saved.hash));
     note(&format!("each worker: mtdh download --run {} --shard-index I --total-shards N", saved.run_id));
 }
@@ -216,7 +216,7 @@ fn duration(seconds: f64) -> String {
 
 /// What was saved for a run.
 #[derive(Serialize)]
-struct Saved<'a> {
+struct SavedLine<'a> {
     run_id: &'a str,
     of_run: &'a str,
     files: usize,
@@ -227,7 +227,7 @@ struct Saved<'a> {
 pub async fn resume(session: &Session<'_>, args: ResumeArgs) -> Result<Outcome> {
     let connection = connect(&session.addresses)?;
     let units = left(&connection.lake, &args.run).await?;
-    if units.is_empty() {
+    if units.is_empty() && args.save.is_none() {
         note(&format!("nothing is left of the run {}, so that no plan is saved", args.run));
         return Ok(Outcome::Clean);
     }
@@ -235,7 +235,7 @@ pub async fn resume(session: &Session<'_>, args: ResumeArgs) -> Result<Outcome> 
     let saved = SavedPlan::save(&connection.lake, &run_id, &units).await?;
     let mut rows = Rows::new(&["run_id", "of_run", "files", "sha256"]);
     rows.rows.push(vec![run_id.clone(), args.run.clone(), units.len().to_string(), saved.hash.clone()]);
-    let document = Saved { run_id: &run_id, of_run: &args.run, files: units.len(), sha256: &saved.hash };
+    let document = SavedLine { run_id: &run_id, of_run: &args.run, files: units.len(), sha256: &saved.hash };
     print(session.format, &rows, &document)?;
     note_saved(&saved);
     Ok(Outcome::Clean)

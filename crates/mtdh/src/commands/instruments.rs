@@ -23,7 +23,6 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
             let filters = FilterArgs { venues, instrument_types, ..FilterArgs::default() };
             let selection = selection(&SelectionArgs { start_date: Some(start_date), end_date, filters })?;
             let connection = connect(&session.addresses)?;
-            connection.lake.check_writable().await?;
             let removed = if accept_removed { Removed::Accept } else { Removed::Keep };
             let source = connection.instrument_source();
             let report = write_instruments(&connection.lake, &source, &selection, removed).await?;

@@ -7,7 +7,7 @@ use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::progress::Progress;
 use mtdh_engine::proof::{Damaged, Proof};
 use mtdh_engine::recheck::{Recheck, recheck};
-use mtdh_engine::validate::{Counts, Depth, ValidationReport, validate};
+use mtdh_engine::validate::{Counts, Depth, ValidationReport, reason_not_to_write, validate};
 use mtdh_engine::verdict::Verdict;
 use mtdh_engine::{Connection, Selection};
 
@@ -73,7 +73,10 @@ pub async fn validate_selection(
         venues.dedup();
         let days = mtdh_core::DayRange::new(day, day)?;
         let part = Selection { days, venues, ..selection.clone() };
-        ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await?;
+        let renewed = ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await;
+        if let Some(reason) = reason_not_to_write(renewed)? {
+            note(&format!("the instrument table of {day} stays as it is: {reason}"));
+        }
     }
     let today = crate::time::today();
     let depth = match depth {
@@ -205,6 +208,9 @@ pub fn note_report(report: &ValidationReport) {
     }
     note_proof(&report.proof);
     report.recheck.iter().for_each(note_recheck);
+    if let Some(reason) = &report.not_stored {
+        note(&format!("the reports were not stored: {reason}"));
+    }
     note(&verdict(report));
 }
 

@@ -23,4 +23,5 @@ mod row_checks;
 mod secrets;
 mod seeing;
 mod stage;
+mod stores;
 mod wrong_calls;

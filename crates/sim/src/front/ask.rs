@@ -105,6 +105,17 @@ impl Ask {
             })
     }
 
+    /// The same request as if it had no conditions.
+    pub(crate) fn without_conditions(&self) -> Ask {
+        let mut ask = self.clone();
+        let is_condition = |name: &str| name.starts_with("if-") || name.starts_with("x-goog-if-");
+        let names: Vec<_> = ask.headers.keys().filter(|name| is_condition(name.as_str())).cloned().collect();
+        names.iter().for_each(|name| drop(ask.headers.remove(name)));
+        let pairs = self.query.split('&').filter(|pair| !pair.starts_with("if"));
+        ask.query = pairs.collect::<Vec<_>>().join("&");
+        ask
+    }
+
     /// Whether the client takes gzip as a content coding.
     pub(crate) fn takes_gzip(&self) -> bool {
         let codings = self.header("accept-encoding").unwrap_or_default();

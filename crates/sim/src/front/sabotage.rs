@@ -39,6 +39,9 @@ pub(super) async fn answer(world: &Arc<World>, ask: &Arc<Ask>, kind: &FaultKind)
             let body = crate::world::blocking(move || swollen(&text, times)).await;
             return Answer::new(status_of(200), JSON, body).with(CONTENT_ENCODING, "gzip");
         }
+        FaultKind::IgnoreConditions => {
+            return super::answer(world, &Arc::new(ask.without_conditions())).await;
+        }
         _ => {}
     }
     match instead(ask, kind) {
@@ -69,6 +72,7 @@ fn instead(ask: &Ask, kind: &FaultKind) -> Option<Answer> {
         FaultKind::RedirectTo { to } => Answer::empty(status_of(302)).with(LOCATION, to),
         FaultKind::NoSuchFile => Answer::vendor_error(400, 300, "invalid `symbol` parameter"),
         FaultKind::Reset => lost(Answer::empty(status_of(500))),
+        FaultKind::OnlySay => Answer::empty(status_of(204)),
         FaultKind::DeadRedirect => {
             Answer::empty(status_of(302)).with(LOCATION, "http://127.0.0.1:1/moved.csv.gz")
         }

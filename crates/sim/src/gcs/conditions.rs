@@ -1,16 +1,18 @@
-//! Conditions on a request: the generation that an object must have, or must not.
+//! Conditions on a request: the generation that an object must have, or must not; in the form of S3, its tag.
 
 use super::error::GcsError;
 use super::object::Object;
 use crate::front::ask::Ask;
 
 /// Conditions on the object that a request is about. Generation 0 means that there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Conditions {
     generation: Option<i64>,
     other_than_generation: Option<i64>,
     metageneration: Option<i64>,
     other_than_metageneration: Option<i64>,
+    /// The tag that the object must have.
+    tag: Option<String>,
 }
 
 impl Conditions {
@@ -20,8 +22,12 @@ impl Conditions {
     /// When one is not a number.
     pub(super) fn of_headers(ask: &Ask) -> Result<Conditions, GcsError> {
         let number = |name: &str| read(ask.header(name));
+        // Of S3's clients; of reads they are the media's.
+        let of_put = |name: &str| ask.header(name).filter(|_| ask.method == axum::http::Method::PUT);
+        let none = of_put("if-none-match").filter(|tags| *tags == "*").map(|_| 0);
         Ok(Conditions {
-            generation: number("x-goog-if-generation-match")?,
+            tag: of_put("if-match").map(|tag| tag.trim_matches('"').to_owned()),
+            generation: number("x-goog-if-generation-match")?.or(none),
             other_than_generation: number("x-goog-if-generation-not-match")?,
             metageneration: number("x-goog-if-metageneration-match")?,
             other_than_metageneration: number("x-goog-if-metageneration-not-match")?,
@@ -39,6 +45,7 @@ impl Conditions {
             other_than_generation: number("ifGenerationNotMatch")?,
             metageneration: number("ifMetagenerationMatch")?,
             other_than_metageneration: number("ifMetagenerationNotMatch")?,
+            tag: None,
         })
     }
 
@@ -52,7 +59,8 @@ impl Conditions {
         let holds = self.generation.is_none_or(|wanted| wanted == generation)
             && self.other_than_generation.is_none_or(|unwanted| unwanted != generation)
             && self.metageneration.is_none_or(|wanted| wanted == metageneration)
-            && self.other_than_metageneration.is_none_or(|unwanted| unwanted != metageneration);
+            && self.other_than_metageneration.is_none_or(|unwanted| unwanted != metageneration)
+            && self.tag.as_ref().is_none_or(|tag| current.is_some_and(|object| object.etag == *tag));
         if holds { Ok(()) } else { Err(GcsError::PreconditionFailed) }
     }
 }

@@ -70,9 +70,12 @@ impl GcsError {
             GcsError::MethodNotAllowed => (405, "MethodNotAllowed", "methodNotAllowed"),
             GcsError::Status(status) => match status {
                 403 => (403, "AccessDenied", "forbidden"),
+                405 => (405, "MethodNotAllowed", "methodNotAllowed"),
                 408 => (408, "RequestTimeout", "uploadBrokenConnection"),
+                409 => (409, "ConditionalRequestConflict", "conflict"),
                 412 => (412, "PreconditionFailed", "conditionNotMet"),
                 429 => (429, "SlowDown", "rateLimitExceeded"),
+                501 => (501, "NotImplemented", "notImplemented"),
                 503 => (503, "ServiceUnavailable", "backendError"),
                 other => (*other, "InternalError", "backendError"),
             },

@@ -54,8 +54,25 @@ fn on_bucket(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError>
         Method::DELETE => world.buckets.remove(bucket).map(|()| Answer::empty(StatusCode::NO_CONTENT)),
         Method::HEAD => world.buckets.check(bucket).map(|()| Answer::empty(StatusCode::OK)),
         Method::GET => list(world, ask, bucket),
+        Method::POST if ask.parameter("delete").is_some() => delete_many(world, ask, bucket),
         _ => Err(GcsError::MethodNotAllowed),
     }
+}
+
+/// The delete of S3's clients, who name even one object in a list.
+fn delete_many(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError> {
+    world.buckets.check(bucket)?;
+    let mut text = "<?xml version='1.0' encoding='UTF-8'?><DeleteResult>".to_owned();
+    for key in values(&String::from_utf8_lossy(&ask.body), "Key") {
+        match world.buckets.delete((bucket, &plain(&key)), &Conditions::default()) {
+            Ok(()) | Err(GcsError::NoSuchKey) => {
+                text.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    text.push_str("</DeleteResult>");
+    Ok(Answer::new(StatusCode::OK, CONTENT_TYPE, text))
 }
 
 fn put(world: &World, ask: &Ask, place: (&str, &str)) -> Result<Answer, GcsError> {
@@ -144,6 +161,15 @@ fn list_text(bucket: &str, query: &Query, page: &Page, is_second_version: bool) 
 /// Text as it stands within XML.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What [`escaped`] made, as it was.
+fn plain(text: &str) -> String {
+    text.replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&gt;", ">")
+        .replace("&lt;", "<")
+        .replace("&amp;", "&")
 }
 
 /// The contents of all elements of a name. Elements within them are not looked at.
