@@ -16,8 +16,8 @@ use mtdh_lake::{Entry, Lake, LakeError, layout};
 /// Footers that are read at once.
 const CONCURRENT_FOOTERS: usize = 32;
 
-/// How the reason begins why an object is as good as missing whose bytes are not what was written.
-pub(crate) const DISTRUST: &str = "it cannot be trusted";
+/// How the reason begins why an object is as good as missing whose footer is good, and whose bytes were read.
+pub(crate) const DISTRUST: &str = "it cannot be trusted, by its bytes";
 
 /// What the lake has of a partition.
 #[derive(Clone, Debug)]
@@ -81,12 +81,6 @@ pub async fn presence(
     for data_type in data_types {
         for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
             let Some(partition) = layout::parse_partition(&entry.path) else { continue };
-            if trust == Trust::Report
-                && let Some(reason) = remembered.get(&partition)
-            {
-                found.insert(partition, Presence::Unreadable { reason: reason.clone() });
-                continue;
-            }
             let is_believed = |row: &&Available| trust == Trust::Report && row.bytes == entry.bytes;
             match known.get(&partition).filter(is_believed) {
                 Some(row) => {
@@ -104,12 +98,11 @@ pub async fn presence(
         .buffer_unordered(CONCURRENT_FOOTERS);
     while let Some((partition, looked)) = looked.next().await {
         let mut looked = looked?;
-        if let (Presence::Answered(available), Some(older)) = (&mut looked, known.get(&partition)) {
-            available.keep_grades(older);
-        }
-        // Its footer is sound; what was found in its rows or bytes stands until these are read again.
-        if let (Presence::Answered(_), Some(reason)) = (&looked, remembered.get(&partition)) {
-            looked = Presence::Unreadable { reason: reason.clone() };
+        if let Presence::Answered(available) = &mut looked {
+            known.get(&partition).into_iter().for_each(|older| available.keep_grades(older));
+            if let Some(reason) = remembered.get(&partition) {
+                looked = Presence::Unreadable { reason: reason.clone() };
+            }
         }
         found.insert(partition, looked);
     }
@@ -134,7 +127,7 @@ async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Prese
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,
         Err(error) if error.is_distrust() => {
-            return unreadable(format!("{DISTRUST}: {}", crate::error::chain(&error)));
+            return unreadable(format!("it cannot be trusted: {}", crate::error::chain(&error)));
         }
         Err(error) => return Err(error),
     };

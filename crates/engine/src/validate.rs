@@ -213,7 +213,8 @@ pub async fn validate(
         };
         let trust = match depth {
             Depth::Listing => Trust::Report,
-            Depth::Deep { .. } => Trust::Nothing,
+            Depth::Deep { sample, .. } if sample < 1.0 => Trust::Nothing,
+            Depth::Deep { .. } => Trust::NothingKnown,
             Depth::Bytes { .. } => Trust::NothingKnown,
         };
         let mut there = presence(lake, day, &selection.data_types, trust).await?;

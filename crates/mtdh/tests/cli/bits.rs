@@ -25,9 +25,11 @@ fn change(stage: &Stage, name: &str, how: impl FnOnce(&mut Vec<u8>)) {
     std::fs::write(path, bytes).unwrap();
 }
 
+type Place = fn(usize) -> usize;
+
 /// Places of a flip: how far from the start, or from the end.
-fn places() -> Vec<(&'static str, fn(usize) -> usize)> {
-    vec![
+fn places() -> [(&'static str, Place); 7] {
+    [
         ("the first magic", |_| 0),
         ("a page's header", |_| 5),
         ("a page", |_| 60),
