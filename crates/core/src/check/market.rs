@@ -32,7 +32,7 @@ const AGE: Parameter = Parameter {
 
 const FAR: Parameter = Parameter {
     name: "error_times",
-    default: 3.0,
+    default: 5.0,
     unit: "times",
     meaning: "from so many times, or one so many-th, on it is an error",
 };
