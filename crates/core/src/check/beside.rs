@@ -106,7 +106,7 @@ impl Beside {
     }
 
     /// What comes next, as far as both sides are known: rows of the book before trades of the same moment.
-    pub fn next(&mut self) -> Option<Next> {
+    pub fn take_next(&mut self) -> Option<Next> {
         let top = self.tops.front().map(|top| top.at_us);
         let trade = self.trades.front().map(|trade| trade.at_us);
         let is_top_next = match (top, trade) {

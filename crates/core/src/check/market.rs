@@ -224,7 +224,7 @@ impl OffBook {
     }
 
     fn work(&mut self) {
-        while let Some(next) = self.beside.next() {
+        while let Some(next) = self.beside.take_next() {
             match next {
                 Next::Top(top) => {
                     self.decide(Some(&top));
@@ -326,7 +326,7 @@ impl StandingStill {
     }
 
     fn work(&mut self) {
-        while let Some(next) = self.beside.next() {
+        while let Some(next) = self.beside.take_next() {
             match next {
                 Next::Trade(trade) => {
                     self.trades += u64::from(trade.at_us != self.last_trade_us);
@@ -414,7 +414,7 @@ impl TakerSide {
     }
 
     fn work(&mut self) {
-        while let Some(next) = self.beside.next() {
+        while let Some(next) = self.beside.take_next() {
             match next {
                 Next::Top(top) => self.lately.take(top),
                 Next::Trade(trade) => {

@@ -9,9 +9,6 @@ use crate::table::DataType::{self, *};
 /// Decimals that are told apart; a number with more is counted with them.
 const MOST: usize = 13;
 
-/// From so many decimals on a number was most probably made by a float of 32 bits.
-const NOISE: usize = 11;
-
 /// Values of one piece of the day that is judged by itself.
 const PIECE: u64 = 1024;
 
@@ -38,7 +35,7 @@ pub const CHECKS: &[Check] = &[Check {
         },
     ],
     text: "Prices or amounts have fewer decimals than those of the day before (its last rows), where the lake has it: somebody \
-           rounded them, or stored them in a narrower type; the digits that a float of 32 bits adds, eleven decimals and more where \
+           rounded them, or stored them in a narrower type; digits that a float of 32 bits added, where \
            the day before has fewer, are told as well. A value that repeats the one above is not counted. The same is asked \
            of each 1,024 values of a day against the whole of it. Where there is no day before, prices are held against the tick \
            size of the instrument table: that every one is a multiple of ten ticks is told. An exchange that makes its tick \
@@ -73,9 +70,12 @@ struct Digits {
 }
 
 impl Digits {
-    fn add(&mut self, value: f64) {
-        self.counts[decimals(value)] += 1;
+    /// Counts a value; gives how many decimals it has.
+    fn add(&mut self, value: f64) -> usize {
+        let decimals = decimals(value);
+        self.counts[decimals] += 1;
         self.values += 1;
+        decimals
     }
 
     fn most(&self) -> usize {
@@ -102,6 +102,8 @@ struct Cells {
     name: &'static str,
     above: Option<f64>,
     before: Digits,
+    /// Values with more decimals than any of the day before that a float of 32 bits holds: it added the digits.
+    narrow: u64,
     day: Digits,
     now: Digits,
     from_us: i64,
@@ -125,7 +127,9 @@ impl Cells {
                 self.from_us = *at_us;
             }
             self.to_us = *at_us;
-            self.now.add(value);
+            let decimals = self.now.add(value);
+            let is_narrow = self.before.values > 0 && f64::from(value as f32) == value;
+            self.narrow += u64::from(is_narrow && decimals > self.before.most());
             if self.now.values == PIECE {
                 self.end();
             }
@@ -158,6 +162,7 @@ impl Precision {
                 name,
                 above: None,
                 before: Digits::default(),
+                narrow: 0,
                 day: Digits::default(),
                 now: Digits::default(),
                 from_us: 0,
@@ -200,17 +205,12 @@ impl Precision {
             tally.reach(last);
             return tally.found().pop();
         }
-        // A value that went through a narrower float has digits that nobody wrote.
-        let noisy: u64 = day.counts[NOISE..].iter().sum();
-        if before.values > 0 && before.most() < NOISE && noisy as f64 >= self.min_expected {
+        let (narrow, known) = (cells.narrow, before.most());
+        if narrow as f64 >= self.min_expected {
             tally.note(first, || {
-                format!(
-                    "{name} has more than {} decimals in {noisy} values, the day before at most {}",
-                    NOISE - 1,
-                    before.most()
-                )
+                format!("{name} has more than {known} decimals, the most of the day before, in {narrow} values, all of 32 bits")
             });
-            tally.add(noisy - 1);
+            tally.add(narrow - 1);
             tally.reach(last);
             return tally.found().pop();
         }

@@ -190,7 +190,7 @@ fn fewer_digits_than_the_day_before_are_told() {
     };
     let rows = with_decimals(1000, 3, 3).iter().map(narrow).collect();
     let found = after("fewer_digits", Trades, &before, None, rows);
-    assert!(found[0].examples[0].starts_with("amount has more than 10 decimals in "), "{found:?}");
+    assert!(found[0].examples[0].starts_with("amount has more than 3 decimals, "), "{found:?}");
     // Where every price is the same there are no digits to compare.
     let flat: Vec<String> = (0..1000).map(|i| format!("{i} {i} {i} buy 100 1.001")).collect();
     assert_eq!(after("fewer_digits", Trades, &before, None, flat).len(), 0);
