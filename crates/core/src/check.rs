@@ -6,18 +6,26 @@
 
 pub mod aggregation;
 pub mod bars;
+pub mod beside;
 pub mod book;
 pub mod completeness;
 pub mod finding;
 pub mod gaps;
 pub mod grade;
+pub mod identity;
 pub mod ids;
+mod lately;
+pub mod market;
+pub mod neighbours;
+pub mod offset;
 pub mod page;
+pub mod precision;
 pub mod reference;
 pub mod replay;
 pub mod rows;
 pub mod silence;
 pub mod timestamp;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +50,8 @@ pub enum Group {
     Gaps,
     /// Order books, by themselves and against each other.
     Book,
+    /// Values that cannot be, or that do not fit their neighbours.
+    Values,
     /// Candles by themselves, against finer ones and against the ticks.
     Aggregation,
     /// Candles against those of the exchange itself.
@@ -50,18 +60,19 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of documents and reports.
-    pub const ALL: [Group; 6] = [
+    pub const ALL: [Group; 7] = [
         Group::Completeness,
         Group::Timestamp,
         Group::Gaps,
         Group::Book,
+        Group::Values,
         Group::Aggregation,
         Group::CrossSource,
     ];
 
     /// Those that users mean by `all`: they need nobody but the vendor. An exchange is asked only by those who say so.
-    pub const USUAL: [Group; 5] =
-        [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book, Group::Aggregation];
+    pub const USUAL: [Group; 6] =
+        [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book, Group::Values, Group::Aggregation];
 
     /// The word that users type.
     pub fn name(self) -> &'static str {
@@ -70,6 +81,7 @@ impl Group {
             Group::Timestamp => "timestamp",
             Group::Gaps => "gaps",
             Group::Book => "book",
+            Group::Values => "values",
             Group::Aggregation => "aggregation",
             Group::CrossSource => "cross-source",
         }
@@ -135,6 +147,9 @@ pub enum Run {
     /// The rows of several data types of one instrument and day, together in the order of arrival; what is found is
     /// said of the last of them. It runs only where all of them are there.
     Together(&'static [DataType], fn(&Scope<'_>) -> Box<dyn RowCheck>),
+    /// The rows of each of these data types beside those of the first of the others that is there, together in the order
+    /// of arrival; what is found is said of the former.
+    Beside(&'static [DataType], &'static [DataType], fn(&Scope<'_>) -> Box<dyn RowCheck>),
     /// What is known of one instrument and day after the rows of these data types, as far as they are there, were read.
     Day(&'static [DataType], fn(&InstrumentDay<'_>, &Values) -> Vec<(DataType, Found)>),
     /// What is known of a whole day without rows being read.
@@ -148,6 +163,9 @@ pub enum Run {
 pub trait RowCheck: Send {
     /// Takes the next rows.
     fn rows(&mut self, rows: &Rows<'_>);
+
+    /// Is told that a data type has no further rows, so that a check of several need not keep those of the others.
+    fn ended(&mut self, _: DataType) {}
 
     /// What was found since it was last asked, as far as further rows cannot make it undone.
     fn found(&mut self) -> Vec<Found>;
@@ -166,8 +184,19 @@ pub struct Scope<'a> {
     pub data_type: DataType,
     /// The day; null where a file does not say.
     pub day: Option<Day>,
+    /// What is known beside the rows.
+    pub context: &'a Context,
     /// The check's parameters.
     pub values: Values,
+}
+
+/// What is known of a partition beside its rows; nothing of a file that is checked by itself, or while it is downloaded.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The smallest price step by the day's instrument table, quote asset; null: not known.
+    pub tick_size: Option<f64>,
+    /// The last rows of the same instrument and data type on the day before, in order; none where the lake has none.
+    pub before: Vec<arrow_array::RecordBatch>,
 }
 
 impl Scope<'_> {
@@ -244,14 +273,20 @@ impl Settings {
 
 /// Every check, in the order of documents and reports.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    let groups: [&'static [Check]; 9] = [
+    let groups: [&'static [Check]; 15] = [
         completeness::CHECKS,
         timestamp::CHECKS,
+        offset::CHECKS,
         ids::CHECKS,
         silence::CHECKS,
         gaps::CHECKS,
         book::CHECKS,
         replay::CHECKS,
+        values::CHECKS,
+        identity::CHECKS,
+        neighbours::CHECKS,
+        market::CHECKS,
+        precision::CHECKS,
         aggregation::CHECKS,
         reference::CHECKS,
     ];

@@ -3,11 +3,15 @@
 //! The decoder, the writer, the reader, the stand-in vendor and the documentation are all loops over these
 //! descriptions. Facts about the columns come from the vendor's documentation of its CSV files.
 
+pub mod possible;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
+
+pub use possible::Possible;
 
 /// Version of the stored columns. It rises when a column is added, renamed or given another type.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -78,6 +82,12 @@ impl DataType {
         &TABLES[self as usize]
     }
 
+    /// Whether it tells what rests in an order book, of which a state may be sent again.
+    pub fn is_book(self) -> bool {
+        use DataType::{BookSnapshot5, BookSnapshot25, BookTicker, IncrementalBookL2, Quotes};
+        matches!(self, IncrementalBookL2 | BookSnapshot5 | BookSnapshot25 | Quotes | BookTicker)
+    }
+
     /// True where the vendor offers only a file of all instruments of a venue, never one of a single instrument.
     pub fn only_grouped(self) -> bool {
         self == DataType::OptionsChain
@@ -136,6 +146,8 @@ pub struct Column {
     pub kind: Kind,
     /// Whether the cell may be empty; an empty cell is stored as null.
     pub nullable: bool,
+    /// Which values it can have; a check tells what lies outside, and stores it all the same.
+    pub possible: Possible,
     /// Unit of the value; empty for words.
     pub unit: &'static str,
     /// What it says, and what null means where it may be null.
@@ -226,7 +238,14 @@ const VOLATILITY: &str = "as the exchange gives it: percent on Deribit";
 const MICROSECONDS: &str = "microseconds since the Unix epoch, UTC";
 
 fn column(name: &str, kind: Kind, unit: &'static str, meaning: &'static str) -> Column {
-    Column { name: name.to_owned(), csv: name.to_owned(), kind, nullable: false, unit, meaning }
+    let possible = Possible::Any;
+    Column { name: name.to_owned(), csv: name.to_owned(), kind, nullable: false, possible, unit, meaning }
+}
+
+impl Column {
+    fn of(self, possible: Possible) -> Column {
+        Column { possible, ..self }
+    }
 }
 
 fn nullable(name: &str, kind: Kind, unit: &'static str, meaning: &'static str) -> Column {
@@ -264,45 +283,49 @@ fn columns(data_type: DataType) -> Vec<Column> {
                 "true: part of a whole book; a run of true after false clears the book",
             ),
             column("side", Kind::Word(&["bid", "ask"]), "", "side of the book"),
-            column("price", Kind::Number, PRICE, "price of the level"),
+            column("price", Kind::Number, PRICE, "price of the level").of(Possible::QuotePrice),
             column(
                 "amount",
                 Kind::Number,
                 AMOUNT,
                 "what rests at the level from now on; 0 removes the level",
-            ),
+            )
+            .of(Possible::AmountOrNone),
         ],
         DataType::BookSnapshot5 => level_columns(5),
         DataType::BookSnapshot25 => level_columns(25),
-        DataType::Quotes | DataType::BookTicker => vec![
-            nullable("ask_amount", Kind::Number, AMOUNT, "amount at the best ask; null: no ask"),
-            nullable("ask_price", Kind::Number, PRICE, "best ask; null: no ask"),
-            nullable("bid_price", Kind::Number, PRICE, "best bid; null: no bid"),
-            nullable("bid_amount", Kind::Number, AMOUNT, "amount at the best bid; null: no bid"),
-        ],
+        DataType::Quotes => quote_columns(Possible::QuotePrice, Possible::Amount),
+        DataType::BookTicker => quote_columns(Possible::SentPrice, Possible::AmountOrNone),
         DataType::DerivativeTicker => vec![
             nullable(
                 "funding_timestamp",
                 Kind::Time,
                 MICROSECONDS,
                 "next funding; null: not known yet that day",
-            ),
+            )
+            .of(Possible::Moment),
             nullable(
                 "funding_rate",
                 Kind::Number,
                 FRACTION,
                 "rate taking effect at funding_timestamp; null: not known yet",
-            ),
+            )
+            .of(Possible::Rate),
             nullable(
                 "predicted_funding_rate",
                 Kind::Number,
                 FRACTION,
                 "estimate for the period after; null: not given",
-            ),
-            nullable("open_interest", Kind::Number, AMOUNT, "open interest; null: not known yet"),
-            nullable("last_price", Kind::Number, PRICE, "price of the last trade; null: not known yet"),
-            nullable("index_price", Kind::Number, PRICE, "price of the index; null: not known yet"),
-            nullable("mark_price", Kind::Number, PRICE, "mark price; null: not known yet"),
+            )
+            .of(Possible::Rate),
+            nullable("open_interest", Kind::Number, AMOUNT, "open interest; null: not known yet")
+                .of(Possible::AmountOrNone),
+            nullable("last_price", Kind::Number, PRICE, "price of the last trade; null: not known yet")
+                .of(Possible::LastPrice),
+            nullable("index_price", Kind::Number, PRICE, "price of the index; null: not known yet")
+                .of(Possible::Underlying),
+            nullable("mark_price", Kind::Number, PRICE, "mark price; null: not known yet")
+                .of(Possible::QuotePrice),
         ],
         DataType::OptionsChain => option_columns(),
     });
@@ -313,8 +336,17 @@ fn trade_columns(side: &'static str, id: &'static str) -> Vec<Column> {
     vec![
         nullable("id", Kind::Text, "", id),
         column("side", Kind::Word(TAKER_SIDE), "", side),
-        column("price", Kind::Number, PRICE, "price"),
-        column("amount", Kind::Number, AMOUNT, "amount"),
+        column("price", Kind::Number, PRICE, "price").of(Possible::TradePrice),
+        column("amount", Kind::Number, AMOUNT, "amount").of(Possible::Amount),
+    ]
+}
+
+fn quote_columns(price: Possible, amount: Possible) -> Vec<Column> {
+    vec![
+        nullable("ask_amount", Kind::Number, AMOUNT, "amount at the best ask; null: no ask").of(amount),
+        nullable("ask_price", Kind::Number, PRICE, "best ask; null: no ask").of(price),
+        nullable("bid_price", Kind::Number, PRICE, "best bid; null: no bid").of(price),
+        nullable("bid_amount", Kind::Number, AMOUNT, "amount at the best bid; null: no bid").of(amount),
     ]
 }
 
@@ -330,40 +362,57 @@ fn level_columns(depth: usize) -> Vec<Column> {
         ] {
             let name = format!("{side}_{what}_{}", level + 1);
             let csv = format!("{side}s[{level}].{what}");
-            columns.push(Column { csv, ..nullable(&name, Kind::Number, unit, meaning) });
+            let possible = if what == "price" { Possible::QuotePrice } else { Possible::Amount };
+            columns.push(Column { csv, possible, ..nullable(&name, Kind::Number, unit, meaning) });
         }
     }
     columns
 }
 
 fn option_columns() -> Vec<Column> {
-    let number = |name: &str, unit, meaning| nullable(name, Kind::Number, unit, meaning);
+    let number =
+        |name: &str, possible, unit, meaning| nullable(name, Kind::Number, unit, meaning).of(possible);
     vec![
         column("type", Kind::Word(&["put", "call"]), "", "kind of the option"),
-        column("strike_price", Kind::Number, PRICE, "strike"),
-        column("expiration", Kind::Time, MICROSECONDS, "when the option ends"),
-        number("open_interest", AMOUNT, "open interest; null: not given"),
-        number("last_price", PRICE, "price of the last trade; null: none yet"),
-        number("bid_price", PRICE, "best bid; null: no bid"),
-        number("bid_amount", AMOUNT, "amount at the best bid; null: no bid"),
-        number("bid_iv", VOLATILITY, "implied volatility at the best bid; null: not given"),
-        number("ask_price", PRICE, "best ask; null: no ask"),
-        number("ask_amount", AMOUNT, "amount at the best ask; null: no ask"),
-        number("ask_iv", VOLATILITY, "implied volatility at the best ask; null: not given"),
-        number("mark_price", PRICE, "mark price; null: not given"),
-        number("mark_iv", VOLATILITY, "implied volatility at the mark price; null: not given"),
+        column("strike_price", Kind::Number, PRICE, "strike").of(Possible::Underlying),
+        column("expiration", Kind::Time, MICROSECONDS, "when the option ends").of(Possible::Moment),
+        number("open_interest", Possible::AmountOrNone, AMOUNT, "open interest; null: not given"),
+        number("last_price", Possible::LastPrice, PRICE, "price of the last trade; null: none yet"),
+        number("bid_price", Possible::QuotePrice, PRICE, "best bid; null: no bid"),
+        number("bid_amount", Possible::AmountOrNone, AMOUNT, "amount at the best bid; null: no bid"),
+        number(
+            "bid_iv",
+            Possible::Volatility,
+            VOLATILITY,
+            "implied volatility at the best bid; null: not given",
+        ),
+        number("ask_price", Possible::QuotePrice, PRICE, "best ask; null: no ask"),
+        number("ask_amount", Possible::AmountOrNone, AMOUNT, "amount at the best ask; null: no ask"),
+        number(
+            "ask_iv",
+            Possible::Volatility,
+            VOLATILITY,
+            "implied volatility at the best ask; null: not given",
+        ),
+        number("mark_price", Possible::QuotePrice, PRICE, "mark price; null: not given"),
+        number(
+            "mark_iv",
+            Possible::Volatility,
+            VOLATILITY,
+            "implied volatility at the mark price; null: not given",
+        ),
         nullable(
             "underlying_index",
             Kind::Text,
             "",
             "index or future that the option is priced from; null: not given",
         ),
-        number("underlying_price", PRICE, "price of the underlying; null: not given"),
-        number("delta", "", "delta; null: not given"),
-        number("gamma", "", "gamma; null: not given"),
-        number("vega", "", "vega; null: not given"),
-        number("theta", "", "theta; null: not given"),
-        number("rho", "", "rho; null: not given"),
+        number("underlying_price", Possible::Underlying, PRICE, "price of the underlying; null: not given"),
+        number("delta", Possible::Number, "", "delta; null: not given"),
+        number("gamma", Possible::Number, "", "gamma; null: not given"),
+        number("vega", Possible::Number, "", "vega; null: not given"),
+        number("theta", Possible::Number, "", "theta; null: not given"),
+        number("rho", Possible::Number, "", "rho; null: not given"),
     ]
 }
 

@@ -33,6 +33,21 @@ pub enum CandleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No trade of the day's object lies in the day.
+    #[error(
+        "none of its {trades} trades lies in {day} by the exchange's clock, which says {from} to {to}: the clock is off; \
+         mtdh check timestamp says how"
+    )]
+    NoneInDay {
+        /// Trades of the object.
+        trades: u64,
+        /// The day.
+        day: mtdh_core::Day,
+        /// The first moment that the exchange's clock tells.
+        from: String,
+        /// The last one.
+        to: String,
+    },
     /// Rows that are not of the columns of their data type.
     #[error("the column `{name}` {reason}")]
     Column {

@@ -3,6 +3,7 @@
 //! Not for what a check is: this brings rows and facts to them and gathers what they find. [`lake`] and [`files`] say of
 //! what, `subject` reads the rows of one instrument and day, [`report`] is what comes out.
 
+mod before;
 pub mod candle_files;
 pub mod candles;
 pub mod files;
@@ -49,7 +50,9 @@ impl CheckPlan {
 
     /// Whether any of them needs rows.
     pub fn reads_rows(&self) -> bool {
-        self.checks().any(|check| matches!(check.run, Run::Rows(..) | Run::Together(..) | Run::Day(..)))
+        self.checks().any(|check| {
+            matches!(check.run, Run::Rows(..) | Run::Together(..) | Run::Beside(..) | Run::Day(..))
+        })
     }
 
     /// Whether partitions are judged, and not candles only.
@@ -64,7 +67,8 @@ impl CheckPlan {
 
     /// Whether what is found is enough to give grades: every group that grades are made from.
     pub fn gives_grades(&self) -> bool {
-        [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book].iter().all(|group| self.has(*group))
+        let judging = [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book, Group::Values];
+        judging.iter().all(|group| self.has(*group))
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow_array::{ArrayRef, RecordBatch};
-use mtdh_core::check::Finding;
+use mtdh_core::check::{Context, Finding};
 use mtdh_core::facts::{Facts, Origin, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
@@ -380,7 +380,8 @@ impl Making {
         let table = partition.data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, stage).map_err(ConvertError::Write)?;
         let Partition { key, data_type, day } = partition;
-        let begin = |plan: &CheckPlan| Passing::start(plan, Some(key), *data_type, Some(*day));
+        let context = Context::default();
+        let begin = |plan: &CheckPlan| Passing::start(plan, Some(key), *data_type, Some(*day), &context);
         Ok(Making { writer, passing: checks.map(begin) })
     }
 

@@ -5,6 +5,7 @@ use arrow_array::{Array, Float64Array};
 use super::finding::moment;
 use super::replay::Replay;
 use super::rows::LEVELS;
+use super::silence::{Silence, session};
 use super::{
     Check, Found, Group, InstrumentDay, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally, Values,
 };
@@ -223,7 +224,8 @@ fn no_snapshot(day: &InstrumentDay<'_>, values: &Values) -> Vec<(DataType, Found
         tally.reach(last);
         return found(tally.with_severity(Severity::Error));
     }
-    for silence in pace.silences.iter().filter(|s| s.is_followed) {
+    let is_open = |silence: &&Silence| session(day, IncrementalBookL2, silence).is_none();
+    for silence in pace.silences.iter().filter(|s| s.is_followed).filter(is_open) {
         if silence.snapshot_us.is_none_or(|us| us - silence.to_us > within_us) {
             tally.note(silence.to_us, || match silence.snapshot_us {
                 Some(us) => {

@@ -1,7 +1,7 @@
 //! Why there is a silence.
 
 use super::finding::{Explanation, duration, moment};
-use super::silence::{Silence, WITH_PACE, has_pace};
+use super::silence::{Silence, WITH_PACE, has_pace, session};
 use super::{Check, Found, Group, Incident, InstrumentDay, Run, Severity, Values};
 use crate::partition::Status;
 use crate::table::DataType;
@@ -23,18 +23,21 @@ pub enum Cause {
     Incident,
     /// The other data types of the instrument are silent too.
     NoTrading,
+    /// The market is closed at these hours, as on the days before.
+    Session,
     /// None of these.
     Unknown,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Cause; 6] = [
+    pub const ALL: [Cause; 7] = [
         Cause::NotExported,
         Cause::BeforeListing,
         Cause::AfterExpiry,
         Cause::Incident,
         Cause::NoTrading,
+        Cause::Session,
         Cause::Unknown,
     ];
 
@@ -46,6 +49,7 @@ impl Cause {
             Cause::AfterExpiry => "after_expiry",
             Cause::Incident => "incident",
             Cause::NoTrading => "no_trading",
+            Cause::Session => "session",
             Cause::Unknown => "unknown",
         }
     }
@@ -61,7 +65,8 @@ pub const CHECKS: &[Check] = &[Check {
            exported the day, so that nothing is there. `before_listing`, `after_expiry`: what lies within the instrument's life \
            is no longer than the threshold. `incident`: the vendor's incident reports of the venue cover it, but for a rest that \
            is no longer than the threshold. `no_trading`: no row of any other data type of the instrument arrived meanwhile, but for a second at either end, and \
-           there is one that has rows on that day. `unknown`: none of these; only these are warnings, the others are told as \
+           there is one that has rows on that day. `session`: it was silent at these hours on most of the seven days before too, or \
+           there is none of them in the lake and more than half of the day is silent (see `silence`). `unknown`: none of these; only these are warnings, the others are told as \
            `info`. A recorder that fails without a report silences all data types at once and is told as `no_trading`. A partition \
            that is not exported is one silence of a whole day. So is a missing one, but only where an incident explains it, since \
            `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
@@ -73,7 +78,7 @@ fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
     let mut all = Vec::new();
     for partition in day.partitions {
         if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
-            let found = found(day, partition.data_type, partition.status, &silence, 0);
+            let found = found(day, partition.data_type, partition.status, &silence);
             // That it is missing `missing_partition` tells; that the vendor has nothing to give is worth telling too.
             let is_incident = found.explanation.as_ref().is_some_and(|e| e.class == Cause::Incident.name());
             if is_incident || partition.status != Status::Missing {
@@ -82,11 +87,7 @@ fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
         }
         let Some(pace) = &partition.pace else { continue };
         for silence in &pace.silences {
-            let threshold = pace.threshold_us.unwrap_or_default();
-            all.push((
-                partition.data_type,
-                found(day, partition.data_type, partition.status, silence, threshold),
-            ));
+            all.push((partition.data_type, found(day, partition.data_type, partition.status, silence)));
         }
     }
     all
@@ -106,17 +107,13 @@ fn whole_day(day: &InstrumentDay<'_>, data_type: DataType, status: Status) -> Op
         to_us: date.end_us(),
         snapshot_us: None,
         is_followed: false,
+        threshold_us: 0,
+        days_before: (0, 0),
     })
 }
 
-fn found(
-    day: &InstrumentDay<'_>,
-    data_type: DataType,
-    status: Status,
-    silence: &Silence,
-    threshold_us: i64,
-) -> Found {
-    let (cause, text) = explain(day, data_type, status, silence, threshold_us);
+fn found(day: &InstrumentDay<'_>, data_type: DataType, status: Status, silence: &Silence) -> Found {
+    let (cause, text) = explain(day, data_type, status, silence);
     let example = format!(
         "{} from {} to {}",
         duration(silence.length_us()),
@@ -138,8 +135,8 @@ pub fn explain(
     data_type: DataType,
     status: Status,
     silence: &Silence,
-    threshold_us: i64,
 ) -> (Cause, String) {
+    let threshold_us = silence.threshold_us;
     if status == Status::NotExportedYet {
         return (Cause::NotExported, "the vendor has not exported the day".to_owned());
     }
@@ -158,17 +155,19 @@ pub fn explain(
     let is_witness = |other: DataType| other != data_type && has_pace(other);
     let witnesses: Vec<_> = day.paces().filter(|(other, pace)| is_witness(*other) && pace.rows > 0).collect();
     let active = witnesses.iter().find(|(_, pace)| pace.is_active_within(from + EDGE_US, to - EDGE_US));
-    match (witnesses.first(), active) {
-        (Some(_), None) => {
-            (Cause::NoTrading, "nothing arrived of the instrument's other data types either".to_owned())
-        }
-        (_, Some((other, _))) => {
-            (Cause::Unknown, format!("meanwhile rows of {other} arrived{}", unasked(day)))
-        }
-        (None, None) => {
-            (Cause::Unknown, format!("no other data type of the instrument could tell{}", unasked(day)))
-        }
+    if !witnesses.is_empty() && active.is_none() {
+        return (Cause::NoTrading, "nothing arrived of the instrument's other data types either".to_owned());
     }
+    if status == Status::Stored
+        && let Some(text) = session(day, data_type, silence)
+    {
+        return (Cause::Session, text);
+    }
+    let text = match active {
+        Some((other, _)) => format!("meanwhile rows of {other} arrived"),
+        None => "no other data type of the instrument could tell".to_owned(),
+    };
+    (Cause::Unknown, format!("{text}{}", unasked(day)))
 }
 
 /// What nobody could say is not kept quiet.

@@ -31,6 +31,12 @@ fn section(check: &Check) -> String {
                 of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
             )
         }
+        Run::Beside(of, by, _) => {
+            let words = |types: &[crate::DataType]| {
+                types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            };
+            format!("rows of {} beside those of the first that is there of {}", words(of), words(by))
+        }
         Run::Day(..) => "an instrument's day".to_owned(),
         Run::Lake(_) => "a day of the lake".to_owned(),
         Run::Candles(super::Sides::Alone, _) => "candles".to_owned(),

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
-use arrow_array::{Array, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_array::{Array, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 
-use crate::table::{DataType, Kind};
+use crate::table::{DataType, INSTRUMENT_KEY, Kind};
 
 /// Some rows of one data type, in the order of their file.
 pub struct Rows<'a> {
@@ -110,6 +110,21 @@ impl<'a> Rows<'a> {
     pub fn words(&self, name: &str) -> Words<'a> {
         let array = self.column(name).as_dictionary::<Int32Type>();
         Words { keys: array.keys().values(), values: array.values().as_string::<i32>() }
+    }
+
+    /// A column of moments, microseconds since the Unix epoch, UTC.
+    ///
+    /// # Panics
+    /// As [`Rows::number`].
+    pub fn moments(&self, name: &str) -> &'a TimestampMicrosecondArray {
+        self.column(name).as_primitive::<TimestampMicrosecondType>()
+    }
+
+    /// The keys that the rows name as their instrument: each row's place among the names, and the names; nothing where they
+    /// name none.
+    pub fn instrument_keys(&self) -> Option<(&'a [i32], &'a StringArray)> {
+        let column = self.batch.column_by_name(INSTRUMENT_KEY)?.as_dictionary_opt::<Int32Type>()?;
+        Some((column.keys().values(), column.values().as_string_opt::<i32>()?))
     }
 
     /// A column of flags.

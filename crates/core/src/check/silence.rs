@@ -13,8 +13,17 @@ use crate::venue::DEFAULT_VENUES;
 /// Pauses that are kept, the longest ones. A silence among fewer than so many longer ones is found.
 const LONGEST: usize = 512;
 
-/// Pauses are counted in classes, 16 for each doubling: a quantile is right to 4.4 %.
-const CLASSES_PER_DOUBLING: f64 = 16.0;
+/// The pace of an hour is that of so many minutes with arrivals, around it where it has fewer itself.
+const ENOUGH_MINUTES: usize = 20;
+
+/// As many hours are looked at to either side, the hour itself included.
+const HOURS_ASIDE: i64 = 7;
+
+/// A day whose silences of an hour and more last longer than this together looks like one of sessions, microseconds.
+const SESSION_US: i64 = DAY_US / 2;
+
+/// The part of a silence that must have been quiet on a day before, for it to be that day's silence too.
+const SAME_SILENCE: f64 = 0.8;
 
 /// The checks of this module.
 pub const CHECKS: &[Check] = &[
@@ -27,7 +36,7 @@ pub const CHECKS: &[Check] = &[
                 name: "factor",
                 default: 5.0,
                 unit: "times",
-                meaning: "a pause is a silence when it is longer than this many times the 99 % quantile of the day's pauses",
+                meaning: "a pause is a silence when it is longer than this many times the pace of its hours",
             },
             Parameter {
                 name: "book_floor_s",
@@ -54,9 +63,16 @@ pub const CHECKS: &[Check] = &[
                 meaning: "with fewer pauses between arrivals in the day nothing is said, since the pace is not known",
             },
         ],
-        text: "No row arrived for longer than the venue and the instrument's own activity explain. The threshold of an instrument, \
-               data type and day is the larger of a floor, which depends on data type and venue, and `factor` times the 99 % quantile \
-               of the day's pauses between arrivals; the longest pause never counts for the quantile. The time from midnight to the \
+        text: "No row arrived for longer than the venue and the instrument's own activity explain. The threshold of a pause is the \
+               larger of a floor, which depends on data type and venue, and `factor` times the pace of the hours that it touches: of \
+               each minute of the hour and of the hour before it, and of the hour after it, the longest pause that begins in it, and \
+               of these the 99 % quantile, of which the longest never counts; the slower side counts. Where twenty minutes with \
+               arrivals are not found so, further hours are taken, up to six. So the night is measured by the night, and a violent \
+               minute is one of sixty. A pause that the day's own pace does not explain is held against the same hours of the \
+               instrument's seven days before, as far as the lake has them: the median of their paces counts where it is slower, \
+               and a silence that most of them had too is a session's end, told as `info`. Where the lake has none of these days, \
+               and silences of an hour and more make up more than half of the day, those of an hour that touch midnight and those of \
+               four hours are told as `info`, since sessions look so; those of books only where no trade came either. The time from midnight to the \
                first row and from the last row to midnight are pauses too, as far as the instrument was listed. Liquidations \
                have no pace and are left out. The 512 longest pauses of a day are looked at. Where the group `gaps` is checked as \
                well, it tells the same silences one by one, with what explains them, and this check says nothing.",
@@ -115,6 +131,10 @@ pub struct Silence {
     pub snapshot_us: Option<i64>,
     /// Whether rows come after it.
     pub is_followed: bool,
+    /// Pauses above this are silences at its hours, microseconds.
+    pub threshold_us: i64,
+    /// Of how many of the seven days before rows are known, and how many of them were silent at these hours too.
+    pub days_before: (u32, u32),
 }
 
 impl Silence {
@@ -131,21 +151,111 @@ pub struct Pace {
     pub rows: u64,
     /// Arrival of the first and the last row, microseconds since the Unix epoch, UTC; null: no rows.
     pub ends_us: Option<(i64, i64)>,
-    /// Pauses above this are silences, microseconds; null: too few pauses to know.
-    pub threshold_us: Option<i64>,
     /// The silences, in order.
     pub silences: Vec<Silence>,
     /// Whether a snapshot row came at all.
     pub has_snapshot: bool,
     /// Seconds of the day in which a row arrived.
     active: Seconds,
+    factor: f64,
 }
 
 impl Pace {
+    /// Takes in what the instrument's days before were like at the same hours: silences that their pace explains are none,
+    /// and of the others it is noted on how many of those days they were too.
+    pub fn learn(&mut self, before: &[DayBefore]) {
+        let (factor, known) = (self.factor, before.len() as u32);
+        self.silences.retain_mut(|silence| {
+            let mut usual: Vec<f64> =
+                before.iter().map(|day| day.minutes.pace_us(silence.from_us, silence.to_us)).collect();
+            usual.sort_unstable_by(f64::total_cmp);
+            let usual = usual.get(usual.len() / 2).copied().unwrap_or_default();
+            silence.threshold_us = silence.threshold_us.max((factor * usual) as i64);
+            let quiet = before.iter().filter(|day| day.is_quiet(silence)).count() as u32;
+            silence.days_before = (known, quiet);
+            silence.length_us() > silence.threshold_us
+        });
+    }
+
+    /// The time of its silences of an hour and more, microseconds.
+    fn long_silences_us(&self) -> i64 {
+        self.silences.iter().map(Silence::length_us).filter(|length| *length >= DAY_US / 24).sum()
+    }
+
     /// Whether a row arrived in a time, looked at by whole seconds that lie in it entirely.
     pub fn is_active_within(&self, from_us: i64, to_us: i64) -> bool {
         self.active.any(from_us, to_us)
     }
+}
+
+/// When rows of the same partition came on a day before.
+#[derive(Debug)]
+pub struct DayBefore {
+    minutes: Minutes,
+    active: Seconds,
+}
+
+impl DayBefore {
+    /// Whether it was silent, nearly all the time, at the hours of a silence.
+    fn is_quiet(&self, silence: &Silence) -> bool {
+        let shift = silence.from_us.div_euclid(DAY_US) * DAY_US - self.active.start_us;
+        let wanted = (silence.length_us() as f64 * SAME_SILENCE / 1e6) as i64;
+        self.active.longest_quiet_s(silence.from_us - shift, silence.to_us - shift) >= wanted
+    }
+}
+
+/// The longest pause that begins in each minute of the day, microseconds; 0: none does.
+#[derive(Clone, Debug, Default)]
+struct Minutes {
+    longest: Vec<i64>,
+}
+
+impl Minutes {
+    fn add(&mut self, from_us: i64, length: i64) {
+        if self.longest.is_empty() {
+            self.longest = vec![0; 24 * 60];
+        }
+        let minute = &mut self.longest[(from_us.rem_euclid(DAY_US) / 60_000_000) as usize];
+        *minute = (*minute).max(length);
+    }
+
+    /// The pace of the hours that a time touches, microseconds: that of the slowest of them.
+    fn pace_us(&self, from_us: i64, to_us: i64) -> f64 {
+        if self.longest.is_empty() {
+            return 0.0;
+        }
+        let hour_us = DAY_US / 24;
+        let (first, last) = (from_us.div_euclid(hour_us), to_us.div_euclid(hour_us));
+        let hours = first..=last.min(first.saturating_add(23));
+        let paces = hours.filter_map(|hour| {
+            let sides = [self.aside(hour, -1), self.aside(hour, 1)];
+            sides.into_iter().flatten().max()
+        });
+        let slowest = paces.max().or_else(|| quantile(self.longest.clone()));
+        slowest.unwrap_or_default() as f64
+    }
+
+    /// The pace of an hour and those to one side of it; null: nothing came there.
+    fn aside(&self, hour: i64, step: i64) -> Option<i64> {
+        let mut minutes = Vec::new();
+        for aside in 0..HOURS_ASIDE {
+            if aside > 1 && minutes.iter().filter(|pause| **pause > 0).count() >= ENOUGH_MINUTES {
+                break;
+            }
+            let start = ((hour + step * aside).rem_euclid(24) * 60) as usize;
+            minutes.extend_from_slice(&self.longest[start..start + 60]);
+        }
+        quantile(minutes)
+    }
+}
+
+/// The 99 % quantile of the pauses that there are; the longest never counts.
+fn quantile(mut pauses: Vec<i64>) -> Option<i64> {
+    pauses.retain(|pause| *pause > 0);
+    let last = pauses.len().checked_sub(2)?;
+    let rank = ((pauses.len() - 1) as f64 * 0.99) as usize;
+    let (_, pause, _) = pauses.select_nth_unstable(rank.min(last));
+    Some(*pause)
 }
 
 /// A day's seconds, a bit each; the day is that of the first row.
@@ -176,7 +286,26 @@ impl Seconds {
         }
         let first = (from_us - self.start_us + 999_999).div_euclid(1_000_000).max(0);
         let end = (to_us - self.start_us).div_euclid(1_000_000).min(SECONDS);
-        (first..end).any(|second| self.bits[second as usize / 64] >> (second % 64) & 1 == 1)
+        (first..end).any(|second| self.is_active(second))
+    }
+
+    fn is_active(&self, second: i64) -> bool {
+        self.bits[second as usize / 64] >> (second % 64) & 1 == 1
+    }
+
+    /// The longest time within another in which nothing arrived, whole seconds.
+    fn longest_quiet_s(&self, from_us: i64, to_us: i64) -> i64 {
+        if self.bits.is_empty() {
+            return (to_us - from_us) / 1_000_000;
+        }
+        let first = (from_us - self.start_us).div_euclid(1_000_000).max(0);
+        let end = (to_us - self.start_us).div_euclid(1_000_000).min(SECONDS);
+        let (mut longest, mut quiet) = (0, 0);
+        for second in first..end {
+            quiet = if self.is_active(second) { 0 } else { quiet + 1 };
+            longest = longest.max(quiet);
+        }
+        longest
     }
 }
 
@@ -188,7 +317,8 @@ pub struct Watch {
     rows: u64,
     first_us: Option<i64>,
     last_us: i64,
-    pauses: Vec<u64>,
+    pauses: u64,
+    minutes: Minutes,
     longest: BinaryHeap<(Reverse<i64>, i64)>,
     snapshots: Vec<i64>,
     has_snapshot: bool,
@@ -198,10 +328,7 @@ pub struct Watch {
 impl Watch {
     /// Begins, with the parameters of `silence`.
     pub fn new(values: &Values, venue: &str, data_type: DataType) -> Watch {
-        use DataType::{BookSnapshot5, BookSnapshot25, BookTicker, IncrementalBookL2, Quotes};
-        let is_book =
-            matches!(data_type, IncrementalBookL2 | BookSnapshot5 | BookSnapshot25 | Quotes | BookTicker);
-        let floor_s = values.get(if is_book { "book_floor_s" } else { "trade_floor_s" });
+        let floor_s = values.get(if data_type.is_book() { "book_floor_s" } else { "trade_floor_s" });
         let slack = if DEFAULT_VENUES.contains(&venue) { 1.0 } else { values.get("other_venue_factor") };
         Watch {
             factor: values.get("factor"),
@@ -210,7 +337,8 @@ impl Watch {
             rows: 0,
             first_us: None,
             last_us: i64::MIN,
-            pauses: Vec::new(),
+            pauses: 0,
+            minutes: Minutes::default(),
             longest: BinaryHeap::new(),
             snapshots: Vec::new(),
             has_snapshot: false,
@@ -220,8 +348,26 @@ impl Watch {
 
     /// Takes the next rows.
     pub fn rows(&mut self, rows: &Rows<'_>) {
-        let snapshots = (rows.data_type() == DataType::IncrementalBookL2).then(|| rows.flag("is_snapshot"));
-        for (row, us) in rows.arrival().iter().copied().enumerate() {
+        self.arrivals(rows.arrival());
+        if rows.data_type() != DataType::IncrementalBookL2 {
+            return;
+        }
+        let flags = rows.flag("is_snapshot");
+        let snapshots = rows.arrival().iter().enumerate().filter(|(row, _)| flags.value(*row));
+        for us in snapshots.map(|(_, us)| *us) {
+            self.has_snapshot = true;
+            // One for each second is enough to tell whether one followed a silence.
+            if self.snapshots.last().is_none_or(|last| us - last >= 1_000_000)
+                && self.snapshots.len() < SECONDS as usize
+            {
+                self.snapshots.push(us);
+            }
+        }
+    }
+
+    /// Takes the next arrivals, microseconds since the Unix epoch, UTC.
+    pub fn arrivals(&mut self, arrivals: &[i64]) {
+        for us in arrivals.iter().copied() {
             if self.first_us.is_none() {
                 self.first_us = Some(us);
                 self.last_us = us;
@@ -232,26 +378,14 @@ impl Watch {
                 self.last_us = us;
             }
             self.active.add(us);
-            if snapshots.is_some_and(|flags| flags.value(row)) {
-                self.has_snapshot = true;
-                // One for each second is enough to tell whether one followed a silence.
-                if self.snapshots.last().is_none_or(|last| us - last >= 1_000_000)
-                    && self.snapshots.len() < SECONDS as usize
-                {
-                    self.snapshots.push(us);
-                }
-            }
         }
-        self.rows += rows.len() as u64;
+        self.rows += arrivals.len() as u64;
     }
 
     fn pause(&mut self, from_us: i64, to_us: i64) {
         let length = to_us - from_us;
-        let class = ((length as f64).log2() * CLASSES_PER_DOUBLING) as usize;
-        if self.pauses.len() <= class {
-            self.pauses.resize(class + 1, 0);
-        }
-        self.pauses[class] += 1;
+        self.pauses += 1;
+        self.minutes.add(from_us, length);
         self.keep(from_us, length);
     }
 
@@ -265,53 +399,49 @@ impl Watch {
         }
     }
 
-    /// The 99 % quantile of the pauses, upper end of its class, microseconds; the longest never counts.
-    fn quantile_us(&self) -> f64 {
-        let count: u64 = self.pauses.iter().sum();
-        let rank = (count.saturating_sub(1) as f64 * 0.99) as u64;
-        let rank = rank.min(count.saturating_sub(2));
-        let mut below = 0;
-        for (class, pauses) in self.pauses.iter().enumerate() {
-            below += pauses;
-            if below > rank {
-                return ((class + 1) as f64 / CLASSES_PER_DOUBLING).exp2();
-            }
-        }
-        0.0
+    /// Pauses above this are silences at such a time, microseconds; null: too few pauses to know the pace.
+    fn threshold_at(&self, from_us: i64, to_us: i64) -> Option<i64> {
+        let pace_us = || self.factor * self.minutes.pace_us(from_us, to_us);
+        (self.pauses >= self.min_pauses).then(|| self.floor_us.max(pace_us() as i64))
     }
 
-    /// Pauses above this are silences, as far as the pace is known, microseconds; null: too few pauses to know.
+    /// Pauses above this are silences now, as far as the pace is known, microseconds; null: too few pauses to know.
     pub fn threshold_us(&self) -> Option<i64> {
-        let has_pace = self.pauses.iter().sum::<u64>() >= self.min_pauses;
-        has_pace.then(|| self.floor_us.max((self.factor * self.quantile_us()) as i64))
+        self.threshold_at(self.last_us, self.last_us)
+    }
+
+    /// Ends a day before the one that is looked at.
+    pub fn into_day_before(self) -> DayBefore {
+        DayBefore { minutes: self.minutes, active: self.active }
     }
 
     /// Ends. `within_us` is the time in which rows were to be expected.
     pub fn finish(mut self, within_us: Option<Range<i64>>) -> Pace {
         let ends_us = self.first_us.map(|first| (first, self.last_us));
-        let threshold_us = self.threshold_us();
         if let (Some(within), Some((first, last))) = (&within_us, ends_us) {
             self.keep(within.start, first - within.start);
             self.keep(last, within.end - last);
         }
-        let is_silence = |length: i64| threshold_us.is_some_and(|threshold| length > threshold);
-        let longest = self.longest.into_iter().filter(|(Reverse(length), _)| is_silence(*length));
+        let longest = std::mem::take(&mut self.longest);
         let mut silences: Vec<Silence> = longest
-            .map(|(Reverse(length), from_us)| {
+            .into_iter()
+            .filter_map(|(Reverse(length), from_us)| {
                 let to_us = from_us + length;
+                let threshold_us = self.threshold_at(from_us, to_us).filter(|us| length > *us)?;
                 let after = self.snapshots.partition_point(|us| *us < to_us);
                 let is_followed = ends_us.is_some_and(|(_, last)| to_us <= last);
-                Silence { from_us, to_us, snapshot_us: self.snapshots.get(after).copied(), is_followed }
+                let snapshot_us = self.snapshots.get(after).copied();
+                Some(Silence { from_us, to_us, snapshot_us, is_followed, threshold_us, days_before: (0, 0) })
             })
             .collect();
         silences.sort_by_key(|silence| silence.from_us);
         Pace {
             rows: self.rows,
             ends_us,
-            threshold_us,
             silences,
             has_snapshot: self.has_snapshot,
             active: self.active,
+            factor: self.factor,
         }
     }
 }
@@ -319,8 +449,10 @@ impl Watch {
 fn silences(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
     let mut all = Vec::new();
     for (data_type, pace) in day.paces() {
-        let mut tally = Tally::default();
-        for silence in pace.silences.iter().filter(|silence| is_within_life(day, pace, silence)) {
+        let mut tallies = [Tally::default(), Tally::default().with_severity(Severity::Info)];
+        for silence in pace.silences.iter().filter(|silence| is_within_life(day, silence)) {
+            let is_session = session(day, data_type, silence).is_some();
+            let tally = &mut tallies[usize::from(is_session)];
             tally.note(silence.from_us, || {
                 format!(
                     "{} from {} to {}",
@@ -331,16 +463,37 @@ fn silences(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
             });
             tally.reach(silence.to_us);
         }
-        all.extend(tally.found().into_iter().map(|found| (data_type, found)));
+        all.extend(tallies.into_iter().flat_map(Tally::found).map(|found| (data_type, found)));
     }
     all
 }
 
 /// Whether what lies within the instrument's life is longer than the threshold.
-fn is_within_life(day: &InstrumentDay<'_>, pace: &Pace, silence: &Silence) -> bool {
+fn is_within_life(day: &InstrumentDay<'_>, silence: &Silence) -> bool {
     let ended = day.expiry_us.unwrap_or(i64::MAX).min(day.life_us.end);
     let within = silence.to_us.min(ended) - silence.from_us.max(day.life_us.start);
-    pace.threshold_us.is_some_and(|threshold| within > threshold)
+    within > silence.threshold_us
+}
+
+/// In words why a silence is that of a market which is closed at these hours; null: nothing says so.
+pub fn session(day: &InstrumentDay<'_>, data_type: DataType, silence: &Silence) -> Option<String> {
+    let (known, quiet) = silence.days_before;
+    if known > 0 {
+        let is_usual = quiet * 2 > known;
+        return is_usual
+            .then(|| format!("it was silent at these hours on {quiet} of the {known} days before as well"));
+    }
+    let pace_of = |wanted| day.paces().find(|(data_type, _)| *data_type == wanted).map(|(_, pace)| pace);
+    // A night touches midnight, or lies in the middle of a day whose session does.
+    let is_at_end = !silence.is_followed || silence.from_us.rem_euclid(DAY_US) == 0;
+    let is_long = silence.length_us() >= if is_at_end { DAY_US / 24 } else { DAY_US / 6 }
+        && pace_of(data_type).is_some_and(|pace| pace.long_silences_us() > SESSION_US);
+    // A book that says nothing while trades go on is not closed.
+    let is_quiet = |pace: &Pace| pace.rows > 0 && !pace.is_active_within(silence.from_us, silence.to_us);
+    let is_closed = !data_type.is_book() || pace_of(DataType::Trades).is_some_and(is_quiet);
+    (is_long && is_closed).then(|| {
+        "more than half of the day is silent, as of a market with sessions; the lake has no day before to tell".to_owned()
+    })
 }
 
 fn freshness(day: &InstrumentDay<'_>, values: &Values) -> Vec<(DataType, Found)> {

@@ -12,6 +12,9 @@ use crate::table::DataType;
 /// Rows of which [`Repeated`] remembers a hash.
 const WINDOW: usize = 1 << 16;
 
+/// Moments of the exchange's clock that [`Skew`] remembers.
+const MOMENTS: usize = 64;
+
 /// The checks of this module.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -36,14 +39,25 @@ pub const CHECKS: &[Check] = &[
         name: "clock_skew",
         group: Group::Timestamp,
         severity: Severity::Warning,
-        parameters: &[Parameter {
-            name: "max_ahead_ms",
-            default: 5_000.0,
-            unit: "milliseconds",
-            meaning: "how far `timestamp` may lie after `local_timestamp`",
-        }],
-        text: "A row arrived before the exchange says that it happened, by more than clocks differ. Recorders whose clock was \
-               1.3 s behind are known; the default lets those pass.",
+        parameters: &[
+            Parameter {
+                name: "max_ahead_ms",
+                default: 5_000.0,
+                unit: "milliseconds",
+                meaning: "how far `timestamp` may lie after `local_timestamp`",
+            },
+            Parameter {
+                name: "max_behind_ms",
+                default: 60_000.0,
+                unit: "milliseconds",
+                meaning: "how far `timestamp` may lie before `local_timestamp`",
+            },
+        ],
+        text: "A row arrived before the exchange says that it happened, by more than clocks differ, or so long after it that \
+               neither the way nor a busy exchange explains it. Recorders whose clock was 1.3 s behind are known; the default \
+               lets those pass. What is sent again, as trades are after a reconnection and books at any time, keeps its moment: a row \
+               with the `timestamp` of one of the 64 moments above it, a snapshot row, and the first row of books and quotes are left out of \
+               the second bound. An offset that stays is told by `clock_offset`.",
         run: Run::Rows(&DataType::ALL, |scope| Box::new(Skew::of(scope))),
     },
     Check {
@@ -111,29 +125,57 @@ impl RowCheck for Regressions {
 
 struct Skew {
     max_ahead_us: i64,
+    max_behind_us: i64,
+    /// The last moments of the exchange's clock, but for those that were told.
+    moments: VecDeque<i64>,
+    is_book: bool,
     tally: Tally,
 }
 
 impl Skew {
     fn of(scope: &Scope<'_>) -> Skew {
-        Skew { max_ahead_us: (scope.values.get("max_ahead_ms") * 1e3) as i64, tally: Tally::default() }
+        let us = |name| (scope.values.get(name) * 1e3) as i64;
+        let (max_ahead_us, max_behind_us) = (us("max_ahead_ms"), us("max_behind_ms"));
+        let is_book = scope.data_type.is_book();
+        let moments = VecDeque::with_capacity(MOMENTS);
+        Skew { max_ahead_us, max_behind_us, moments, is_book, tally: Tally::default() }
+    }
+
+    /// Whether a row tells what is older than its message.
+    fn is_again(&self, exchange_us: i64, is_snapshot: bool) -> bool {
+        let is_first = self.moments.is_empty() && self.is_book;
+        is_first || is_snapshot || self.moments.contains(&exchange_us)
+    }
+
+    fn remember(&mut self, exchange_us: i64) {
+        if self.moments.back() == Some(&exchange_us) {
+            return;
+        }
+        if self.moments.len() == MOMENTS {
+            self.moments.pop_front();
+        }
+        self.moments.push_back(exchange_us);
     }
 }
 
 impl RowCheck for Skew {
     fn rows(&mut self, rows: &Rows<'_>) {
+        let flags = (rows.data_type() == DataType::IncrementalBookL2).then(|| rows.flag("is_snapshot"));
         for (row, (exchange, arrival)) in rows.exchange_time().iter().zip(rows.arrival()).enumerate() {
             let ahead = exchange.saturating_sub(*arrival);
-            if ahead > self.max_ahead_us {
-                self.tally.note(*arrival, || {
-                    format!(
-                        "row {}: arrived {} before {}",
-                        rows.place(row),
-                        duration(ahead),
-                        moment(*exchange)
-                    )
-                });
-            }
+            let is_snapshot = flags.is_some_and(|flags| flags.value(row));
+            let (word, length) = if ahead > self.max_ahead_us {
+                ("before", ahead)
+            } else if ahead < -self.max_behind_us && !self.is_again(*exchange, is_snapshot) {
+                ("after", ahead.saturating_neg())
+            } else {
+                self.remember(*exchange);
+                continue;
+            };
+            self.tally.note(*arrival, || {
+                let length = duration(length);
+                format!("row {}: arrived {length} {word} {}", rows.place(row), moment(*exchange))
+            });
         }
     }
 

@@ -6,9 +6,12 @@ mod clocks;
 mod gaps;
 mod ids;
 mod lake;
+mod market;
+mod neighbours;
 mod page;
 mod reference;
 mod silence;
+mod values;
 
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::{Field, Schema};
-use mtdh_core::check::{Check, Found, Rows, Run, Scope, Settings, find};
+use mtdh_core::check::{Check, Context, Found, Rows, Run, Scope, Settings, find};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::Kind;
 use mtdh_core::{DataType, Day};
@@ -89,15 +92,27 @@ pub fn found_with(
     pieces: &[(DataType, Vec<String>)],
     settings: &Settings,
 ) -> Vec<Found> {
+    found_within(name, venue_key, pieces, settings, &Context::default())
+}
+
+/// The same where something is known beside the rows.
+pub fn found_within(
+    name: &str,
+    venue_key: &str,
+    pieces: &[(DataType, Vec<String>)],
+    settings: &Settings,
+    context: &Context,
+) -> Vec<Found> {
     let check = check(name);
-    let (Run::Rows(of, start) | Run::Together(of, start)) = check.run else {
+    let (Run::Rows(of, start) | Run::Together(of, start) | Run::Beside(of, _, start)) = check.run else {
         panic!("{name} is not over rows")
     };
     let key = key(venue_key);
     let run = |size: usize| {
         let data_type = pieces.last().unwrap().0;
         assert!(of.contains(&data_type), "{name} is not over {data_type}");
-        let scope = Scope { key: Some(&key), data_type, day: Some(day()), values: settings.values(check) };
+        let values = settings.values(check);
+        let scope = Scope { key: Some(&key), data_type, day: Some(day()), context, values };
         let mut running = start(&scope);
         for (data_type, lines) in pieces {
             for (piece, lines) in lines.chunks(size).enumerate() {

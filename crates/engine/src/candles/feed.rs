@@ -138,7 +138,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, Candl
 }
 
 /// Microseconds since the Unix epoch, UTC; whole numbers are taken for them too.
-fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64], CandleError> {
+pub(super) fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64], CandleError> {
     let array = column(batch, name)?;
     if array.null_count() > 0 {
         return Err(wrong(name, "has nulls"));

@@ -60,6 +60,8 @@ pub struct Unit {
     pub(super) complete: Range<i64>,
     /// Whether liquidations are at hand.
     pub(super) has_liquidations: bool,
+    /// The day's own trades; null: none are stored.
+    pub(super) own_trades: Option<Available>,
     /// An object of the day that is there and cannot be trusted.
     pub(super) untrusted: Option<(DataType, String)>,
 }
@@ -274,6 +276,7 @@ fn unit(day: Day, key: &InstrumentKey, fill: Fill, days: &BTreeMap<Day, LakeDay>
         inputs: Vec::new(),
         complete: day.start_us()..day.end_us(),
         has_liquidations: false,
+        own_trades: None,
         untrusted: None,
     };
     for group in SOURCES {
@@ -285,6 +288,9 @@ fn unit(day: Day, key: &InstrumentKey, fill: Fill, days: &BTreeMap<Day, LakeDay>
             let partition = of(*data_type, near);
             let what = match days[&near].there.get(&partition) {
                 Some(Presence::Answered(available)) => {
+                    if near == day && *data_type == DataType::Trades && available.tally.rows_out > 0 {
+                        unit.own_trades = Some((**available).clone());
+                    }
                     if reaches(available, day) {
                         unit.objects.push((**available).clone());
                     }

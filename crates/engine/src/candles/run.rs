@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arrow_array::RecordBatch;
 use futures::StreamExt;
+use mtdh_core::DataType;
 use mtdh_core::candle::CandleBuilder;
+use mtdh_core::check::finding::moment;
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
@@ -16,7 +19,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
-use super::feed::{columns, feed};
+use super::feed::{columns, feed, times};
 use super::plan::{CandlePlan, Unit};
 use crate::error::{EngineError, chain};
 use crate::progress::Progress;
@@ -73,6 +76,9 @@ pub struct CandleSummary {
     pub not_final: u64,
     /// Trades of the day that they are made of.
     pub trades: u64,
+    /// Trades of the objects that were read whose `timestamp` lies in no interval of their day. Those of a neighbouring day
+    /// are in its candles.
+    pub trades_outside: u64,
     /// Instrument-days that should have trades in the lake and have none, as `2024-03-01 DERIBIT:PERP:BTC-USD`.
     pub without_trades: Vec<String>,
     /// Instrument-days that failed.
@@ -106,6 +112,7 @@ struct Done {
     candles: u64,
     not_final: u64,
     trades: u64,
+    trades_outside: u64,
 }
 
 impl CandleRun {
@@ -191,6 +198,7 @@ impl CandleRun {
                     summary.candles += done.candles;
                     summary.not_final += done.not_final;
                     summary.trades += done.trades;
+                    summary.trades_outside += done.trades_outside;
                     self.progress.file_done();
                 }
                 Err(CandleError::Interrupted) => continue,
@@ -219,13 +227,18 @@ impl CandleRun {
         if unit.has_liquidations {
             builder.expect_liquidations();
         }
-        self.read(unit, &mut builder).await?;
+        let within = self.read(unit, &mut builder).await?;
+        if within == 0 {
+            self.check_clock(unit).await?;
+        }
         let mut writers = BTreeMap::new();
         for timeframe in &unit.timeframes {
             let writer = CandleWriter::new(&unit.key, *timeframe, self.lake.stage()?);
             writers.insert(*timeframe, writer.map_err(CandleError::Write)?);
         }
-        let mut done = Done::default();
+        let trades_outside =
+            unit.own_trades.as_ref().map_or(0, |own| own.tally.rows_out.saturating_sub(within));
+        let mut done = Done { trades_outside, ..Done::default() };
         let mut outcome = Ok(());
         let longest = unit.timeframes.iter().max().copied();
         builder.advance(unit.day.end_us(), unit.complete.clone(), |timeframe, candle| {
@@ -250,8 +263,32 @@ impl CandleRun {
         Ok(done)
     }
 
-    /// Reads the day's rows, and those of the neighbours' files that lie in the day, in the order of their arrival.
-    async fn read(&self, unit: &Unit, builder: &mut CandleBuilder) -> Result<(), CandleError> {
+    /// Refuses a day of which no own trade lies in the day: its clock is off, whatever its footer says. A trade that arrived
+    /// right after midnight may have happened right before it.
+    async fn check_clock(&self, unit: &Unit) -> Result<(), CandleError> {
+        const EDGE_US: i64 = 60_000_000;
+        let Some(own) = &unit.own_trades else { return Ok(()) };
+        let entry = Entry { path: layout::partition(&own.partition), bytes: own.bytes };
+        let (mut first, mut last) = (i64::MAX, i64::MIN);
+        let take = |batch: RecordBatch| {
+            for us in times(&batch, "timestamp")? {
+                (first, last) = (first.min(*us), last.max(*us));
+            }
+            Ok::<(), CandleError>(())
+        };
+        let all = i64::MIN..i64::MAX;
+        self.lake.read_between(&entry, "timestamp", all, Some(&["timestamp"]), &Arc::default(), take).await?;
+        if first >= unit.day.start_us() - EDGE_US && last < unit.day.end_us() + EDGE_US {
+            return Ok(());
+        }
+        let (trades, day, from, to) = (own.tally.rows_out, unit.day, moment(first), moment(last));
+        Err(CandleError::NoneInDay { trades, day, from, to })
+    }
+
+    /// Reads the day's rows, and those of the neighbours' files that lie in the day, in the order of their arrival. Gives how
+    /// many trades of the day's own object do.
+    async fn read(&self, unit: &Unit, builder: &mut CandleBuilder) -> Result<u64, CandleError> {
+        let mut within = 0;
         let cost = Arc::new(ReadCost::default());
         for object in unit.objects.iter().filter(|object| object.status == Status::Stored) {
             let data_type = object.partition.data_type;
@@ -259,15 +296,17 @@ impl CandleRun {
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             let entry = Entry { path: layout::partition(&object.partition), bytes: object.bytes };
             let day = unit.day.start_us()..unit.day.end_us();
-            let take = |batch| {
+            let is_own = data_type == DataType::Trades && object.partition.day == unit.day;
+            let take = |batch: RecordBatch| {
                 if self.stop.is_cancelled() {
                     return Err(CandleError::Interrupted);
                 }
+                within += if is_own { batch.num_rows() as u64 } else { 0 };
                 feed(builder, data_type, &batch)
             };
             self.lake.read_between(&entry, "timestamp", day, Some(&columns), &cost, take).await?;
         }
         self.progress.add_bytes(cost.bytes());
-        Ok(())
+        Ok(within)
     }
 }

@@ -84,7 +84,9 @@ pub async fn check_files(
             let rows = std::mem::replace(&mut file.rows, futures::stream::empty().boxed());
             partitions.push(Part { data_type: file.data_type, status: Status::Stored, rows: Some(rows) });
         }
-        let subject = Subject { key, day, life_us: i64::MIN..i64::MAX, expiry_us: None, partitions };
+        let life_us = i64::MIN..i64::MAX;
+        let subject =
+            Subject { key, day, life_us, expiry_us: None, tick_size: None, before: None, partitions };
         report.gather(check_subject(plan, subject).await?);
     }
     report.sort();
@@ -131,8 +133,14 @@ async fn open(
     let mut rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await?;
     let first = rows.try_next().await?;
     let first_day = first.as_ref().and_then(first_arrival).and_then(Day::containing_us);
-    let key = hints.key.clone().or_else(|| first.as_ref().and_then(first_key));
-    let only = (key.clone(), hints.key.is_some(), file.display().to_string());
+    let told = told_key(&pairs, file);
+    let choice = match (&hints.key, &told) {
+        (Some(_), _) => Choice::Named,
+        (None, Some(_)) => Choice::All,
+        (None, None) => Choice::One,
+    };
+    let key = hints.key.clone().or(told).or_else(|| first.as_ref().and_then(first_key));
+    let only = (key.clone(), choice, file.display().to_string());
     let all = futures::stream::iter(first.map(Ok)).chain(rows);
     let rows = all.map(move |batch| of_one(batch?, &only)).boxed();
     Ok(Opened {
@@ -143,6 +151,23 @@ async fn open(
         key,
         _converted: converted,
     })
+}
+
+/// The instrument that a partition's footer tells, or a name as in the lake.
+fn told_key(pairs: &BTreeMap<String, String>, file: &Path) -> Option<InstrumentKey> {
+    let of_footer = pairs.get("mtdh.instrument_key").and_then(|key| key.parse().ok());
+    of_footer.or_else(|| file.file_stem()?.to_str()?.parse().ok())
+}
+
+/// Which rows of a file are meant.
+#[derive(Clone, Copy, PartialEq)]
+enum Choice {
+    /// Those of the instrument that the user named.
+    Named,
+    /// All: footer or name say that they are of one, and a check tells those that say otherwise.
+    All,
+    /// All, which must be of one.
+    One,
 }
 
 /// The data type whose columns a file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
@@ -175,8 +200,11 @@ fn first_key(batch: &RecordBatch) -> Option<InstrumentKey> {
 /// The rows of the chosen instrument; without a choice there may be only one.
 fn of_one(
     batch: RecordBatch,
-    (key, is_chosen, file): &(Option<InstrumentKey>, bool, String),
+    (key, choice, file): &(Option<InstrumentKey>, Choice, String),
 ) -> Result<RecordBatch, LakeError> {
+    if *choice == Choice::All {
+        return Ok(batch);
+    }
     let (Some(key), Some(of_row)) = (key, key_of(&batch)) else { return Ok(batch.clone()) };
     let wanted = key.to_string();
     let is_wanted: BooleanArray =
@@ -185,7 +213,7 @@ fn of_one(
         return Ok(batch.clone());
     }
     let table = |reason: String| LakeError::WrongTable { path: file.clone(), reason };
-    if !is_chosen {
+    if *choice == Choice::One {
         return Err(table("it holds several instruments; choose one with --instruments".to_owned()));
     }
     filter_record_batch(&batch, &is_wanted).map_err(|error| table(error.to_string()))

@@ -17,6 +17,7 @@ use mtdh_source::metadata::Metadata;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::before::DaysBefore;
 use super::subject::{Outcome, Part, Subject, check_subject};
 use super::{CheckPlan, CheckReport, Checked};
 use crate::error::{EngineError, chain};
@@ -309,12 +310,15 @@ async fn subject(
         };
         parts.push(Part { data_type: *data_type, status: *status, rows });
     }
+    let before = plan.reads_rows().then(|| DaysBefore { lake: lake.clone(), key: key.clone(), day });
     Ok(Subject {
         key: Some(key),
         day: Some(day),
         life_us: instrument
             .map_or(i64::MIN..i64::MAX, |i| i.available_from_us..i.available_to_us.unwrap_or(i64::MAX)),
         expiry_us: instrument.and_then(|i| i.expiry_us),
+        tick_size: instrument.and_then(|i| i.tick_size),
+        before,
         partitions: parts,
     })
 }

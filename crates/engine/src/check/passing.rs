@@ -2,7 +2,7 @@
 //! partition and nothing else.
 
 use arrow_array::RecordBatch;
-use mtdh_core::check::{Check, Finding, RowCheck, Rows, Run, Scope};
+use mtdh_core::check::{Check, Context, Finding, RowCheck, Rows, Run, Scope};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 
@@ -19,16 +19,18 @@ pub struct Passing {
 }
 
 impl Passing {
-    /// Those of a plan that look at rows of a data type by itself; instrument and day as far as they are known.
+    /// Those of a plan that look at rows of a data type by itself; instrument, day and context as far as they are
+    /// known.
     pub fn start(
         plan: &CheckPlan,
         key: Option<&InstrumentKey>,
         data_type: DataType,
         day: Option<Day>,
+        context: &Context,
     ) -> Passing {
         let checks = plan.checks().filter_map(|check| {
             let Run::Rows(of, start) = check.run else { return None };
-            let scope = Scope { key, data_type, day, values: plan.settings.values(check) };
+            let scope = Scope { key, data_type, day, context, values: plan.settings.values(check) };
             of.contains(&data_type).then(|| (check, start(&scope)))
         });
         Passing { key: key.cloned(), data_type, day, checks: checks.collect(), place: 0 }

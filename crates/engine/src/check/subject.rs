@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use futures::TryStreamExt;
+use mtdh_core::check::gaps::{Cause, explain};
 use mtdh_core::check::silence::Watch;
-use mtdh_core::check::{Check, Finding, Found, InstrumentDay, PartitionFacts, RowCheck, Run, Scope, find};
+use mtdh_core::check::{
+    Check, Context, Finding, Found, Group, InstrumentDay, PartitionFacts, RowCheck, Run, Scope, find,
+};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_core::{DataType, Day};
@@ -13,6 +16,7 @@ use mtdh_lake::LakeError;
 use mtdh_lake::read::Batches;
 
 use super::CheckPlan;
+use super::before::DaysBefore;
 use super::passing::Passing;
 use crate::error::chain;
 
@@ -26,6 +30,10 @@ pub(super) struct Subject {
     pub life_us: Range<i64>,
     /// When the contract ends, microseconds since the Unix epoch, UTC.
     pub expiry_us: Option<i64>,
+    /// The smallest price step by the day's table, quote asset.
+    pub tick_size: Option<f64>,
+    /// Its days before in the lake; null: files, which have none.
+    pub before: Option<DaysBefore>,
     /// Its partitions.
     pub partitions: Vec<Part>,
 }
@@ -51,7 +59,7 @@ pub(super) struct Outcome {
 /// A check of several data types in progress; it speaks of the last of those whose rows it wants.
 struct Together {
     check: &'static Check,
-    wants: &'static [DataType],
+    wants: Vec<DataType>,
     speaks_of: DataType,
     rows: Box<dyn RowCheck>,
 }
@@ -72,25 +80,23 @@ struct Reading {
 pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Result<Outcome, LakeError> {
     let mut outcome = Outcome::default();
     let mut together = start(plan, &subject);
-    let mut readings: Vec<Reading> = subject
-        .partitions
-        .iter_mut()
-        .filter_map(|part| {
-            let batches = part.rows.take()?;
-            let silence = find("silence").map(|check| plan.settings.values(check))?;
-            let key = subject.key.as_ref();
-            let watch = Watch::new(&silence, key.map_or("", InstrumentKey::venue), part.data_type);
-            let passing = Passing::start(plan, key, part.data_type, subject.day);
-            Some(Reading {
-                data_type: part.data_type,
-                batches,
-                watch,
-                passing,
-                reached_us: i64::MIN,
-                is_done: false,
-            })
-        })
-        .collect();
+    let mut readings = Vec::new();
+    for part in &mut subject.partitions {
+        let Some(batches) = part.rows.take() else { continue };
+        let before = match &subject.before {
+            Some(before) if plan.has(Group::Values) => before.last_rows(part.data_type).await?,
+            _ => Vec::new(),
+        };
+        let context = Context { tick_size: subject.tick_size, before };
+        readings.extend(Reading::start(
+            plan,
+            subject.key.as_ref(),
+            subject.day,
+            part.data_type,
+            batches,
+            &context,
+        ));
+    }
     let mut unreadable = Vec::new();
     // Whoever is behind comes next, so that checks over several data types wait for little.
     while let Some(reading) = readings.iter_mut().filter(|r| !r.is_done).min_by_key(|r| r.reached_us) {
@@ -107,6 +113,11 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
                 reading.is_done = true;
             }
             Err(error) => return Err(error),
+        }
+        if reading.is_done {
+            let data_type = reading.data_type;
+            let concerned = together.iter_mut().filter(|check| check.wants.contains(&data_type));
+            concerned.for_each(|check| check.rows.ended(data_type));
         }
     }
     let finding = |check: &'static Check, data_type, found: Found| {
@@ -125,20 +136,21 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
         outcome.findings.extend(find("unreadable_partition").map(|check| finding(check, data_type, found)));
     }
     outcome.rows = readings.iter().map(|r| (r.data_type, r.passing.count())).collect();
-    let with_rows = || readings.iter().filter(|r| r.passing.count() > 0);
-    outcome.looked_at.extend(with_rows().flat_map(|r| r.passing.names()));
-    let read: Vec<DataType> = with_rows().map(|r| r.data_type).collect();
-    let facts = facts(&subject, readings, &mut outcome.findings);
-    let venue = subject.key.as_ref().map_or("", InstrumentKey::venue);
-    let day = InstrumentDay {
-        key: subject.key.as_ref(),
-        day: subject.day,
-        life_us: subject.life_us.clone(),
-        expiry_us: subject.expiry_us,
-        incidents: plan.incidents.get(venue).map(Vec::as_slice),
-        partitions: &facts,
-        now_us: plan.now_us,
-    };
+    let mut read: Vec<DataType> = Vec::new();
+    for reading in readings.iter().filter(|r| r.passing.count() > 0) {
+        outcome.looked_at.extend(reading.passing.names());
+        read.push(reading.data_type);
+    }
+    let mut facts = facts(&subject, readings, &mut outcome.findings);
+    let open = unexplained(&instrument_day(plan, &subject, &facts));
+    if let Some(before) = &subject.before {
+        for place in open {
+            let PartitionFacts { data_type, pace, .. } = &mut facts[place];
+            let days = before.paces(*data_type, || watch(plan, Some(&before.key), *data_type)).await?;
+            pace.iter_mut().for_each(|pace| pace.learn(&days));
+        }
+    }
+    let day = instrument_day(plan, &subject, &facts);
     for check in plan.checks() {
         if let Run::Day(of, run) = check.run {
             outcome.looked_at.extend(read.iter().any(|t| of.contains(t)).then_some(check.name));
@@ -155,17 +167,49 @@ fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Together> {
     let readable = |data_type: &DataType| {
         subject.partitions.iter().any(|part| part.data_type == *data_type && part.rows.is_some())
     };
-    let start = |check: &'static Check| {
-        let Run::Together(wants, start) = check.run else { return None };
-        let data_type = wants.last().copied().filter(|_| wants.iter().all(readable))?;
-        let (key, values) = (subject.key.as_ref(), plan.settings.values(check));
-        let rows = start(&Scope { key, data_type, day: subject.day, values });
-        Some(Together { check, wants, speaks_of: data_type, rows })
-    };
-    plan.checks().filter_map(start).collect()
+    let mut all = Vec::new();
+    for check in plan.checks() {
+        // What a check speaks of, and the data types that it wants for that.
+        let (subjects, start): (Vec<(DataType, Vec<DataType>)>, _) = match check.run {
+            Run::Together(wants, start) if wants.iter().all(readable) => {
+                (wants.last().map(|last| (*last, wants.to_vec())).into_iter().collect(), start)
+            }
+            Run::Beside(of, by, start) => {
+                let witness = by.iter().find(|data_type| readable(data_type));
+                let of = of.iter().filter(|data_type| readable(data_type));
+                (of.zip(witness.into_iter().cycle()).map(|(of, by)| (*of, vec![*of, *by])).collect(), start)
+            }
+            _ => continue,
+        };
+        for (data_type, wants) in subjects {
+            let context = Context { tick_size: subject.tick_size, before: Vec::new() };
+            let (key, values) = (subject.key.as_ref(), plan.settings.values(check));
+            let rows = start(&Scope { key, data_type, day: subject.day, context: &context, values });
+            all.push(Together { check, wants, speaks_of: data_type, rows });
+        }
+    }
+    all
 }
 
 impl Reading {
+    fn start(
+        plan: &CheckPlan,
+        key: Option<&InstrumentKey>,
+        day: Option<Day>,
+        data_type: DataType,
+        batches: Batches,
+        context: &Context,
+    ) -> Option<Reading> {
+        Some(Reading {
+            data_type,
+            batches,
+            watch: watch(plan, key, data_type)?,
+            passing: Passing::start(plan, key, data_type, day, context),
+            reached_us: i64::MIN,
+            is_done: false,
+        })
+    }
+
     fn take(&mut self, batch: &RecordBatch, together: &mut [Together]) -> Result<(), String> {
         let rows = self.passing.rows(batch)?;
         self.watch.rows(&rows);
@@ -175,6 +219,12 @@ impl Reading {
         self.reached_us = rows.arrival().last().copied().unwrap_or(self.reached_us);
         Ok(())
     }
+}
+
+/// Begins to watch when rows come; null: there is no check of it, which would be a bug.
+fn watch(plan: &CheckPlan, key: Option<&InstrumentKey>, data_type: DataType) -> Option<Watch> {
+    let values = find("silence").map(|check| plan.settings.values(check))?;
+    Some(Watch::new(&values, key.map_or("", InstrumentKey::venue), data_type))
 }
 
 /// What is known of the partitions after reading, with what the checks of their rows found. Rows were to be expected while
@@ -193,4 +243,31 @@ fn facts(subject: &Subject, readings: Vec<Reading>, findings: &mut Vec<Finding>)
         facts.push(PartitionFacts { data_type: part.data_type, status: part.status, pace });
     }
     facts
+}
+
+/// The partitions with a silence that nothing of the day explains. Only their days before are read.
+fn unexplained(day: &InstrumentDay<'_>) -> Vec<usize> {
+    let is_open = |part: &PartitionFacts| {
+        let silences = part.pace.iter().flat_map(|pace| &pace.silences);
+        let mut causes = silences.map(|silence| explain(day, part.data_type, part.status, silence).0);
+        causes.any(|cause| matches!(cause, Cause::Unknown | Cause::Session))
+    };
+    (0..day.partitions.len()).filter(|place| is_open(&day.partitions[*place])).collect()
+}
+
+fn instrument_day<'a>(
+    plan: &'a CheckPlan,
+    subject: &'a Subject,
+    partitions: &'a [PartitionFacts],
+) -> InstrumentDay<'a> {
+    let venue = subject.key.as_ref().map_or("", InstrumentKey::venue);
+    InstrumentDay {
+        key: subject.key.as_ref(),
+        day: subject.day,
+        life_us: subject.life_us.clone(),
+        expiry_us: subject.expiry_us,
+        incidents: plan.incidents.get(venue).map(Vec::as_slice),
+        partitions,
+        now_us: plan.now_us,
+    }
 }

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use mtdh_core::Day;
 use mtdh_core::check::finding::{duration, moment};
 use mtdh_core::check::silence::Watch;
-use mtdh_core::check::{Finding, Rows, Severity, Tally, find};
+use mtdh_core::check::{Context, Finding, Rows, Severity, Tally, find};
 
 use super::{TickStream, Told};
 use crate::check::CheckPlan;
@@ -73,7 +73,7 @@ impl Ticks {
         let TickStream { key, data_type } = &self.of;
         self.day = find("silence").map(|check| OneDay {
             day,
-            passing: Passing::start(plan, Some(key), *data_type, Some(day)),
+            passing: Passing::start(plan, Some(key), *data_type, Some(day), &Context::default()),
             watch: Watch::new(&plan.settings.values(check), key.venue(), *data_type),
         });
         told

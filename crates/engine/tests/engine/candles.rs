@@ -163,3 +163,26 @@ async fn shards_make_each_object_once() {
     assert_eq!(made, keys.len());
     assert!(keys.iter().all(|key| lake.path(frames[0], key).exists()));
 }
+
+#[tokio::test]
+async fn trades_that_lie_in_no_interval_of_the_day_are_counted_and_a_day_without_any_other_fails() {
+    let lake = HandMade::new();
+    three_days(&lake).await;
+    let frames = timeframes("1m 24h");
+    // Of the middle day one trade happened before midnight and one after the next.
+    let summary = lake.make(&frames).await;
+    assert_eq!((summary.trades_outside, lake.told()["trades_outside"].as_u64()), (2, Some(2)));
+    // The whole file an hour, or half a century, off.
+    for off in [-D, D, -1_709_000_000] {
+        let rows = [5, 3600, 80_000].map(|at| (at + off, at, 1.0));
+        lake.trades(OTHER, "2024-03-01", &format!("off {off}"), &rows).await;
+        let summary = lake.make(&frames).await;
+        let cause = &summary.failures[0].cause;
+        assert!(cause.contains("none of its 3 trades lies in 2024-03-01"), "{cause}");
+        assert!(!summary.is_clean() && frames.iter().all(|frame| !lake.path(*frame, OTHER).exists()));
+    }
+    // The one trade that came right after midnight happened right before it.
+    lake.trades(OTHER, "2024-03-01", "edge", &[(-1, 1, 1.0)]).await;
+    let summary = lake.make(&frames).await;
+    assert_eq!((summary.failures.len(), summary.trades_outside, summary.candles), (0, 1, 0));
+}

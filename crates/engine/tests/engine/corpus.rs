@@ -20,7 +20,7 @@ const TYPES: [DataType; 6] = [Trades, IncrementalBookL2, BookSnapshot5, BookSnap
 static DAY: LazyLock<Market> = LazyLock::new(|| Market::new("binance", "ADAUSDT", "2024-02-29", &TYPES));
 
 /// The same where the exchange's clock is the recorder's, so that it never goes back.
-static CLEAN: LazyLock<Market> = LazyLock::new(|| {
+pub static CLEAN: LazyLock<Market> = LazyLock::new(|| {
     let mut market = DAY.clone();
     for (_, lines) in &mut market.files {
         lines[1..].iter_mut().for_each(|line| {
@@ -31,24 +31,24 @@ static CLEAN: LazyLock<Market> = LazyLock::new(|| {
     market
 });
 
-const EXCHANGE_TIME: usize = 2;
-const ARRIVAL: usize = 3;
+pub const EXCHANGE_TIME: usize = 2;
+pub const ARRIVAL: usize = 3;
 
-fn cell(line: &str, place: usize) -> String {
+pub fn cell(line: &str, place: usize) -> String {
     line.split(',').nth(place).unwrap().to_owned()
 }
 
-fn set(line: &mut String, place: usize, text: &str) {
+pub fn set(line: &mut String, place: usize, text: &str) {
     let mut cells: Vec<&str> = line.split(',').collect();
     cells[place] = text;
     *line = cells.join(",");
 }
 
-fn us(line: &str, place: usize) -> i64 {
+pub fn us(line: &str, place: usize) -> i64 {
     cell(line, place).parse().unwrap()
 }
 
-fn number(line: &str, place: usize) -> f64 {
+pub fn number(line: &str, place: usize) -> f64 {
     cell(line, place).parse().unwrap()
 }
 
@@ -71,17 +71,17 @@ impl Size {
     }
 }
 
-struct Planted {
-    fault: String,
-    size: String,
-    check: &'static str,
-    planted: u64,
-    found: u64,
+pub struct Planted {
+    pub fault: String,
+    pub size: String,
+    pub check: &'static str,
+    pub planted: u64,
+    pub found: u64,
     cause: Option<&'static str>,
 }
 
 /// What a check finds in a changed market, beside what was planted.
-fn check(
+pub fn check(
     fault: &str,
     size: &str,
     name: &'static str,
@@ -96,14 +96,14 @@ fn check(
     Planted { fault, size: size.to_owned(), check: name, planted, found, cause: None }
 }
 
-fn only(types: &[DataType]) -> Market {
+pub fn only(types: &[DataType]) -> Market {
     let mut market = CLEAN.clone();
     market.files.retain(|(t, _)| types.contains(t));
     market
 }
 
 /// Plants a change in one row, a hundred, and a day of them.
-fn in_rows(
+pub fn in_rows(
     fault: &str,
     name: &'static str,
     types: &[DataType],
@@ -126,7 +126,7 @@ fn in_rows(
 }
 
 /// The same change, but to an extent that is no fault yet.
-fn below(
+pub fn below(
     fault: &str,
     name: &'static str,
     types: &[DataType],
@@ -342,22 +342,41 @@ fn silences() -> Vec<Planted> {
     all
 }
 
-/// The rule as `docs/checks.md` has it, computed without classes from all pauses.
+/// The rule as `docs/checks.md` has it, of the hour in which `cut` makes its pause. What the pause takes away does not count,
+/// and it is the longest itself.
 fn threshold_us(data_type: DataType) -> i64 {
     let mut market = only(&[data_type]);
+    let from = pause_from(&mut market, data_type);
     let mut arrivals: Vec<i64> = market.lines(data_type)[1..].iter().map(|line| us(line, ARRIVAL)).collect();
     arrivals.dedup();
-    let mut pauses: Vec<i64> = arrivals.windows(2).map(|w| w[1] - w[0]).collect();
-    pauses.sort_unstable();
-    (10 * SECOND).max(5 * pauses[(pauses.len() - 1) * 99 / 100])
+    let rule = |cut: i64| {
+        let mut minutes = std::collections::BTreeMap::from([(from / MINUTE, i64::MAX)]);
+        for pause in arrivals.windows(2).filter(|pause| !(from..from + cut).contains(&pause[0])) {
+            let longest: &mut i64 = minutes.entry(pause[0] / MINUTE).or_default();
+            *longest = (*longest).max(pause[1] - pause[0]);
+        }
+        let hour = from / HOUR;
+        let sides = [hour - 1..hour + 1, hour..hour + 2].map(|hours| {
+            let of = |(minute, _): &(&i64, &i64)| hours.contains(&(**minute * MINUTE / HOUR));
+            let mut pauses: Vec<i64> = minutes.iter().filter(of).map(|(_, pause)| *pause).collect();
+            pauses.sort_unstable();
+            assert!(pauses.len() >= 20);
+            pauses[((pauses.len() - 1) * 99 / 100).min(pauses.len() - 2)]
+        });
+        (10 * SECOND).max(5 * sides.into_iter().max().unwrap())
+    };
+    rule(rule(1))
+}
+
+/// The arrival after which `cut` makes a pause: the first one of an hour, so that a short pause touches no other.
+fn pause_from(market: &mut Market, data_type: DataType) -> i64 {
+    let hour = market.day.start_us() + 8 * HOUR;
+    market.lines(data_type)[1..].iter().map(|line| us(line, ARRIVAL)).find(|us| *us >= hour).unwrap()
 }
 
 /// Makes a pause of exactly this length: what lies in it is taken out, and the row that ends it is set there.
 fn cut(market: &mut Market, data_type: DataType, length: i64) {
-    let from = {
-        let lines = market.lines(data_type);
-        us(&lines[lines.len() / 3], ARRIVAL)
-    };
+    let from = pause_from(market, data_type);
     let lines = market.lines(data_type);
     let header = lines.remove(0);
     lines.retain(|line| !(from + 1..from + length).contains(&us(line, ARRIVAL)));
@@ -397,7 +416,7 @@ fn all_planted_faults_are_found_and_nothing_below_their_thresholds() {
 }
 
 /// The sizes of one fault in one row of the table.
-fn row(sizes: &[Planted]) -> String {
+pub fn row(sizes: &[Planted]) -> String {
     let join = |text: &dyn Fn(&Planted) -> String| sizes.iter().map(text).collect::<Vec<_>>().join(", ");
     let first = &sizes[0];
     let cause = first.cause.map(|cause| format!(", `{cause}`")).unwrap_or_default();
@@ -410,7 +429,7 @@ fn row(sizes: &[Planted]) -> String {
     )
 }
 
-fn line(p: &Planted) -> String {
+pub fn line(p: &Planted) -> String {
     format!("{} ({}), {}: planted {}, found {}", p.fault, p.size, p.check, p.planted, p.found)
 }
 

@@ -13,7 +13,7 @@ use mtdh_sim::{Config, csv};
 #[derive(Clone)]
 pub struct Market {
     pub exchange: &'static str,
-    pub symbol: &'static str,
+    pub symbol: String,
     pub day: Day,
     pub files: Vec<(DataType, Vec<String>)>,
 }
@@ -29,13 +29,16 @@ pub fn plan(groups: &[Group]) -> CheckPlan {
 }
 
 impl Market {
-    pub fn new(exchange: &'static str, symbol: &'static str, day: &str, types: &[DataType]) -> Market {
+    pub fn new(exchange: &'static str, symbol: &str, day: &str, types: &[DataType]) -> Market {
         let (config, day) = (Config::default(), day.parse().unwrap());
         let lines = |data_type: &DataType| {
             let text = String::from_utf8(csv(&config, exchange, *data_type, day, symbol)?).unwrap();
+            // A file without rows is empty.
+            (!text.is_empty()).then_some(())?;
             Some((*data_type, text.lines().map(str::to_owned).collect()))
         };
-        Market { exchange, symbol, day, files: types.iter().filter_map(lines).collect() }
+        let symbol_of = symbol.to_owned();
+        Market { exchange, symbol: symbol_of, day, files: types.iter().filter_map(lines).collect() }
     }
 
     /// The rows of a data type, the header row first.

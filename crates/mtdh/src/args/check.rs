@@ -6,7 +6,7 @@ use super::*;
 
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// What to look for: completeness, timestamp, gaps, book, aggregation, or all of these; cross-source, which asks the
+    /// What to look for: completeness, timestamp, gaps, book, values, aggregation, or all of these; cross-source, which asks the
     /// exchange; docs/checks.md has every check
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
     pub groups: Vec<Groups>,
@@ -63,7 +63,7 @@ pub struct CheckArgs {
 /// Flags of checks that rows go past while they are downloaded.
 #[derive(Args, Debug)]
 pub struct RowCheckArgs {
-    /// Check each row on its way into the lake: timestamp, book, or without a word both; an error makes the exit status 1
+    /// Check each row on its way into the lake: timestamp, book, values, or without a word all three; an error makes the exit status 1
     #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "GROUP", default_missing_value = "all",
         value_parser = parse_row_groups)]
     pub check: Vec<Groups>,

@@ -193,10 +193,17 @@ fn summary_rows(summary: &CandleSummary) -> Rows {
     add("candles", summary.candles);
     add("candles not final", summary.not_final);
     add("trades", summary.trades);
+    add("trades outside of their day", summary.trades_outside);
     rows
 }
 
 fn note_summary(summary: &CandleSummary) {
+    if summary.trades_outside > 0 {
+        let trades = many(summary.trades_outside, "trade");
+        note(&format!(
+            "the `timestamp` of {trades} lies in no interval of the day; those of a neighbouring day are in its candles"
+        ));
+    }
     for failure in summary.failures.iter().take(SHOWN) {
         note(&format!("failed: {} {}: {}", failure.day, failure.instrument_key, failure.cause));
     }

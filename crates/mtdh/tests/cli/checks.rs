@@ -50,8 +50,11 @@ fn a_sound_lake_has_no_error_and_every_partition_a_grade() {
     let days = document["instrument_days"].as_array().unwrap();
     assert!(!days.is_empty() && days.iter().all(|d| d["grade"].is_string()));
     assert!(run.stderr.contains("clean: 0 errors"), "{}", run.stderr);
-    // Every check that has data of its kind looked at it.
-    for check in document["checks"].as_array().unwrap() {
+    // Every check that has data of its kind looked at it; the venue has neither tickers nor options.
+    let has_none = |check: &&serde_json::Value| {
+        ["option_terms", "trade_off_mark"].contains(&check["name"].as_str().unwrap())
+    };
+    for check in document["checks"].as_array().unwrap().iter().filter(|check| !has_none(check)) {
         assert!(check["looked_at"].as_u64().unwrap() > 0, "{check}");
     }
 }

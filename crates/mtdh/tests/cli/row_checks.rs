@@ -72,7 +72,7 @@ fn what_checks_find_on_the_way_is_what_they_find_in_the_lake() {
     }
     assert_eq!(checks["partitions"], 2);
     let words = format!(
-        "check timestamp book --start-date {DAY} --instruments {KEY} --data-types trades,book_snapshot_5 --lake lake --format json"
+        "check timestamp book values --start-date {DAY} --instruments {KEY} --data-types trades,book_snapshot_5 --lake lake --format json"
     );
     let document = json(&stage.expect(1, &words).stdout);
     assert_eq!(of_rows(&checks["listed"]), of_rows(&document["findings"]));
@@ -106,7 +106,7 @@ fn a_groups_file_is_checked_by_instrument() {
     let stored = summary["published"]["stored"].as_u64().unwrap();
     assert!(stored > 5);
     assert!(summary["row_checks"]["partitions"].as_u64().unwrap() >= stored);
-    let words = format!("check timestamp {words} --format json --set clock_skew.max_ahead_ms=0");
+    let words = format!("check timestamp values {words} --format json --set clock_skew.max_ahead_ms=0");
     let document = json(&stage.expect(0, &words).stdout);
     let counts = |findings: &Value, severity: &str| findings[severity].as_u64().unwrap_or_default();
     let info = document["findings"].as_array().unwrap().iter().filter(|f| f["check"] == "exchange_clock");

@@ -3,7 +3,7 @@
 use mtdh_core::DataType::{BookSnapshot5, IncrementalBookL2, Liquidations, OptionsChain, Quotes, Trades};
 use mtdh_core::check::{Settings, Severity};
 
-use super::{check, count, count_in, found_in, found_with, lines};
+use super::{SECOND, check, count, count_in, found_in, found_with, lines};
 
 #[test]
 fn an_arrival_clock_that_goes_back_is_an_error() {
@@ -47,6 +47,8 @@ fn an_arrival_before_the_event_is_told_beyond_the_skew() {
         (&["1270000 0"], 0),
         (&["5000000 0"], 0),
         (&["5000001 0", "5000002 0"], 2),
+        (&["0 60000000"], 0),
+        (&["0 60000001", "1 60000002"], 2),
     ] {
         assert_eq!(count_in("clock_skew", Trades, rows), expected, "{rows:?}");
     }
@@ -103,4 +105,79 @@ fn a_repetition_is_found_within_the_window_only() {
         let found = found_in("repeated_row", "DERIBIT:PERP:BTC-USD", &[(Trades, rows)]);
         assert_eq!(count(&found), expected, "{between} rows between");
     }
+}
+
+#[test]
+fn a_book_that_is_sent_again_may_be_old() {
+    let hour = 3_600_000_000_i64;
+    for (data_type, rows, expected) in [
+        (IncrementalBookL2, vec![format!("0 {hour} true ask 5 6")], 0),
+        (IncrementalBookL2, vec![format!("0 {hour} true ask 5 6"), format!("1 {hour} false ask 5 6")], 1),
+        (Quotes, vec![format!("0 {hour} 1 5 4 1")], 0),
+        (Quotes, vec![format!("0 5 1 5 4 1"), format!("0 {hour} 1 5 4 1"), format!("9 {hour} 1 5 4 1")], 1),
+        (Trades, vec![format!("0 {hour} 1 buy 5 6")], 1),
+    ] {
+        let found = found_in("clock_skew", "DERIBIT:PERP:BTC-USD", &[(data_type, rows.clone())]);
+        assert_eq!(count(&found), expected, "{rows:?}");
+    }
+}
+
+/// Trades every second, whose exchange time is what is made of the moment.
+fn clock(moments: std::ops::Range<i64>, of: impl Fn(i64) -> i64) -> Vec<String> {
+    moments.map(|i| format!("{} {} {i} buy 1 1", of(i), i * SECOND)).collect()
+}
+
+fn offset(rows: Vec<String>) -> Vec<(u64, String)> {
+    let found = found_in("clock_offset", "DERIBIT:PERP:BTC-USD", &[(Trades, rows)]);
+    found.into_iter().map(|f| (f.count, f.explanation.unwrap().class.to_owned())).collect()
+}
+
+#[test]
+fn an_offset_that_stays_is_an_error() {
+    let constant = |count: u64| vec![(count, "constant".to_owned())];
+    let usual = |i: i64| i * SECOND - 40_000 - i % 7 * 1000;
+    for (offset_s, expected) in [
+        (0, vec![]),
+        (-59, vec![]),
+        (-61, constant(1000)),
+        (61, constant(1000)),
+        (-3600, constant(1000)),
+        (3600, constant(1000)),
+        (-86_400, constant(1000)),
+    ] {
+        let rows = clock(0..1000, |i| usual(i) + offset_s * SECOND);
+        assert_eq!(offset(rows), expected, "{offset_s} s");
+    }
+    // Of a part of the day it is told where it begins with a jump.
+    let part = |range: std::ops::Range<i64>| {
+        clock(0..1000, |i| if range.contains(&i) { usual(i) - 3600 * SECOND } else { usual(i) })
+    };
+    for (range, expected) in
+        [(0..100, constant(100)), (300..400, constant(100)), (300..325, constant(25)), (300..310, vec![])]
+    {
+        assert_eq!(offset(part(range.clone())), expected, "{range:?}");
+    }
+    // A queue that grows to four minutes and is worked off keeps its order.
+    let queue = clock(0..1000, |i| usual(if (300..700).contains(&i) { 300 + (i - 300) * 2 / 5 } else { i }));
+    assert_eq!(offset(queue), []);
+    assert_eq!(offset(clock(0..2, |i| usual(i) - 3600 * SECOND)), [], "two moments may be anything");
+    assert_eq!(offset(clock(0..3, |i| usual(i) - 3600 * SECOND)), constant(3));
+    // A book that is sent again, with the moment of its last change, is one moment.
+    assert_eq!(offset(clock(0..1000, |i| if i < 900 { -3600 * SECOND } else { usual(i) })), []);
+}
+
+#[test]
+fn another_unit_is_named() {
+    let start = super::day().start_us();
+    for (divisor, unit) in [(1_000_000, "seconds"), (1_000, "milliseconds")] {
+        for rows in [1, 1000] {
+            let rows = clock(0..rows, |i| (start + i * SECOND) / divisor - start);
+            // In seconds, all of one second are one moment.
+            let found = offset(rows.clone());
+            assert_eq!(found, [(rows.len() as u64, unit.to_owned())]);
+        }
+    }
+    let found = offset(clock(0..10, |i| (start + i * SECOND) * 1000 - start));
+    assert_eq!(found, [(10, "nanoseconds".to_owned())]);
+    assert_eq!(check("clock_offset").severity, Severity::Error);
 }

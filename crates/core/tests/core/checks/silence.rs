@@ -197,3 +197,96 @@ fn the_end_of_the_day_needs_no_snapshot() {
     assert_eq!(pace.silences.len(), 1);
     assert!(run_day("no_snapshot", &[stored(IncrementalBookL2, pace)], |_| ()).is_empty());
 }
+
+/// Rows a second apart by day and fifty by night, pauses as they come by chance.
+fn day_and_night(seed: u64, hole: std::ops::Range<i64>) -> Vec<i64> {
+    let (mut state, mut us, mut moments) = (seed, 0, Vec::new());
+    while us < DAY {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let chance = ((state >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+        let is_day = (8 * HOUR..20 * HOUR).contains(&us);
+        us += (-chance.ln() * if is_day { 1e6 } else { 50e6 }) as i64 + 1;
+        moments.push(us);
+    }
+    moments.retain(|us| *us < DAY && !hole.contains(us));
+    moments
+}
+
+const HOUR: i64 = 3600 * SECOND;
+const MINUTE: i64 = 60 * SECOND;
+
+#[test]
+fn the_night_is_measured_by_the_night_and_the_day_by_the_day() {
+    for seed in 1..4 {
+        assert_eq!(pace("DERIBIT", Trades, &day_and_night(seed, 0..0)).silences, [], "{seed}");
+        for (hole, expected) in [
+            (12 * HOUR..12 * HOUR + 2 * MINUTE, 1),
+            (19 * HOUR + 50 * MINUTE..21 * HOUR, 1),
+            (2 * HOUR..4 * HOUR, 1),
+        ] {
+            let found = pace("DERIBIT", Trades, &day_and_night(seed, hole.clone())).silences.len();
+            assert_eq!(found, expected, "{seed} {hole:?}");
+        }
+    }
+}
+
+#[test]
+fn a_violent_minute_does_not_hurry_the_hour() {
+    // A row every half a minute, and a thousand a second in one minute.
+    let mut moments = regular(30 * SECOND, 0..0);
+    moments.extend((0..60_000).map(|i| 12 * HOUR + i * 1000));
+    moments.sort_unstable();
+    assert_eq!(pace("DERIBIT", Trades, &moments).silences, []);
+}
+
+/// What is said of trades that come at these hours only, with a book all day, after such days before.
+fn session(
+    hours: &[std::ops::Range<i64>],
+    before: &[&[std::ops::Range<i64>]],
+) -> Vec<(&'static str, Severity)> {
+    let at = |hours: &[std::ops::Range<i64>]| -> Vec<i64> {
+        let all = regular(5 * SECOND, 0..0);
+        all.into_iter()
+            .filter(|us| hours.iter().any(|h| (h.start * HOUR..h.end * HOUR).contains(us)))
+            .collect()
+    };
+    let mut trades = pace("DERIBIT", Trades, &at(hours));
+    let before: Vec<_> = before
+        .iter()
+        .enumerate()
+        .map(|(ago, hours)| {
+            let mut watch = Watch::new(&Settings::default().values(check("silence")), "DERIBIT", Trades);
+            let start = day().start_us() - (ago as i64 + 1) * DAY;
+            watch.arrivals(&at(hours).into_iter().map(|us| start + us).collect::<Vec<_>>());
+            watch.into_day_before()
+        })
+        .collect();
+    trades.learn(&before);
+    let quotes = stored(Quotes, pace("DERIBIT", Quotes, &regular(5 * SECOND, 0..0)));
+    let found = run_day("gap", &[stored(Trades, trades), quotes], |_| ());
+    found.into_iter().map(|(_, f)| (f.explanation.unwrap().class, f.severity.unwrap())).collect()
+}
+
+#[test]
+fn sessions_are_known_by_the_days_before() {
+    let (eight, whole) = (&[8..16][..], &[0..24][..]);
+    let (usual, unknown) = (("session", Severity::Info), ("unknown", Severity::Warning));
+    for (hours, before, expected) in [
+        // Nobody can tell, and it looks like sessions.
+        (eight, &[][..], vec![usual, usual]),
+        (&[0..4, 20..24], &[], vec![usual]),
+        (eight, &[eight, eight, eight], vec![usual, usual]),
+        (eight, &[eight, eight, whole], vec![usual, usual]),
+        (eight, &[whole], vec![unknown, unknown]),
+        (eight, &[whole, whole, eight], vec![unknown, unknown]),
+        // A hole within the session is one, also of a market that always has the session.
+        (&[8..10, 11..16], &[eight, eight], vec![usual, unknown, usual]),
+        (&[8..10, 11..16], &[], vec![usual, unknown, usual]),
+        (&[0..10, 12..24], &[], vec![unknown]),
+        (&[0..18], &[], vec![unknown]),
+        (whole, &[], vec![]),
+    ] {
+        let found = session(hours, before);
+        assert_eq!(found, expected, "{hours:?} after {before:?}");
+    }
+}
