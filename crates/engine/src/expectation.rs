@@ -1,7 +1,7 @@
 //! What a day is measured against: which partitions are expected, what is not and why, and what the table lost.
 //!
 //! The one place that decides it: `plan`, `validate`, `full-pipeline` and the checks of completeness all ask
-//! [`of_day`].
+//! `of_day`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

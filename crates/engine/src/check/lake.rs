@@ -105,8 +105,8 @@ pub async fn check_lake(
             };
             let there = seen(lake, day).await?;
             rows_before = Some(rows(&there));
-            let seen = Seen { day, there, rows_before: before };
-            check_day(lake, plan, selection, rows_of, &seen, names, stop, &mut report).await?;
+            let seen = Seen { day, names, there, rows_before: before };
+            check_day(lake, plan, selection, rows_of, &seen, stop, &mut report).await?;
         }
     }
     if plan.has(Group::Aggregation) {
@@ -116,9 +116,10 @@ pub async fn check_lake(
     Ok(report)
 }
 
-/// What the lake has of a day.
-struct Seen {
+/// What the lake has of a day, and what is asked for of it by name.
+struct Seen<'a> {
     day: Day,
+    names: &'a Names,
     there: BTreeMap<Partition, Presence>,
     /// Rows of the partitions of the day before.
     rows_before: BTreeMap<Partition, u64>,
@@ -141,8 +142,7 @@ async fn check_day(
     plan: &CheckPlan,
     selection: &Selection,
     rows_of: RowsOf,
-    Seen { day, there, rows_before }: &Seen,
-    names: &Names,
+    Seen { day, names, there, rows_before }: &Seen<'_>,
     stop: &CancellationToken,
     report: &mut CheckReport,
 ) -> Result<(), EngineError> {

@@ -13,12 +13,12 @@ const D: i64 = 86_400;
 const HOUR: i64 = 3600;
 
 /// Trades every ten seconds of these hours, so many days after 2024-03-01.
-fn trades(of: i64, hours: &[std::ops::Range<i64>], price: impl Fn(i64) -> f64) -> Vec<Row> {
-    let seconds = hours.iter().flat_map(|hours| (hours.start * HOUR..hours.end * HOUR).step_by(10));
+fn trades(of: i64, hours: &[(i64, i64)], price: impl Fn(i64) -> f64) -> Vec<Row> {
+    let seconds = hours.iter().flat_map(|(first, end)| (first * HOUR..end * HOUR).step_by(10));
     seconds.map(|second| (of * D + second, of * D + second, price(second / 10))).collect()
 }
 
-async fn publish(lake: &HandMade, on: &str, hours: &[std::ops::Range<i64>], price: impl Fn(i64) -> f64) {
+async fn publish(lake: &HandMade, on: &str, hours: &[(i64, i64)], price: impl Fn(i64) -> f64) {
     let of = (day(on).start_us() - day("2024-03-01").start_us()) / (D * 1_000_000);
     lake.trades(KEY, on, on, &trades(of, hours, price)).await;
 }
@@ -57,8 +57,8 @@ fn names(findings: &[Finding]) -> Vec<&'static str> {
 #[tokio::test]
 async fn sessions_are_learnt_from_the_seven_days_before_and_from_no_others() {
     let lake = HandMade::new();
-    let (session, whole) = (&[8..16][..], &[0..24][..]);
-    publish(&lake, "2024-03-01", &[8..16], steady).await;
+    let (session, whole) = (&[(8, 16)][..], &[(0, 24)][..]);
+    publish(&lake, "2024-03-01", &[(8, 16)], steady).await;
     assert_eq!(names(&found(&lake, &[Group::Gaps]).await), [""; 0], "nobody can tell");
     publish(&lake, "2024-02-29", whole, steady).await;
     let told = found(&lake, &[Group::Gaps]).await;
@@ -71,7 +71,7 @@ async fn sessions_are_learnt_from_the_seven_days_before_and_from_no_others() {
     publish(&lake, "2024-02-23", session, steady).await;
     publish(&lake, "2024-02-24", session, steady).await;
     assert_eq!(names(&found(&lake, &[Group::Gaps]).await), [""; 0], "two of three days have the session");
-    publish(&lake, "2024-03-01", &[8..10, 11..16], steady).await;
+    publish(&lake, "2024-03-01", &[(8, 10), (11, 16)], steady).await;
     assert_eq!(names(&found(&lake, &[Group::Gaps]).await), ["gap"], "a hole in the session");
 }
 
@@ -79,21 +79,21 @@ async fn sessions_are_learnt_from_the_seven_days_before_and_from_no_others() {
 async fn the_day_before_says_where_prices_and_their_digits_begin() {
     let lake = HandMade::new();
     let whole = |i: i64| steady(i).trunc() + (i % 7) as f64;
-    publish(&lake, "2024-03-01", &[0..24], |i| whole(i) * 17.0).await;
+    publish(&lake, "2024-03-01", &[(0, 24)], |i| whole(i) * 17.0).await;
     assert_eq!(names(&found(&lake, &[Group::Values]).await), [""; 0]);
-    publish(&lake, "2024-02-29", &[0..24], steady).await;
+    publish(&lake, "2024-02-29", &[(0, 24)], steady).await;
     let told = found(&lake, &[Group::Values]).await;
     assert_eq!(names(&told), ["fewer_digits", "price_shift"], "{told:?}");
     assert!(told[1].found.examples[0].starts_with("from row 0 on"), "{told:?}");
-    publish(&lake, "2024-02-28", &[0..24], whole).await;
-    publish(&lake, "2024-03-02", &[0..24], whole).await;
+    publish(&lake, "2024-02-28", &[(0, 24)], whole).await;
+    publish(&lake, "2024-03-02", &[(0, 24)], whole).await;
     assert_eq!(found(&lake, &[Group::Values]).await, told);
 }
 
 #[tokio::test]
 async fn without_a_day_before_the_table_says_the_tick() {
     let lake = HandMade::new();
-    publish(&lake, "2024-03-01", &[0..24], |i| 100.0 + (i % 7) as f64 / 10.0).await;
+    publish(&lake, "2024-03-01", &[(0, 24)], |i| 100.0 + (i % 7) as f64 / 10.0).await;
     for (tick_size, expected) in [(None, vec![]), (Some(0.1), vec![]), (Some(0.01), vec!["fewer_digits"])] {
         let instrument =
             Instrument { tick_size, ..Instrument::of_name(key(KEY), "deribit", "BTC", day("2024-03-01")) };

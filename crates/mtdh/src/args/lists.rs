@@ -40,7 +40,8 @@ fn belongs(word: &OsStr, verb: Option<&clap::Command>) -> bool {
     let Some(text) = word.to_str() else { return false };
     let is_group = || text.eq_ignore_ascii_case("all") || text.parse::<mtdh_core::check::Group>().is_ok();
     let ends_list = verb.is_some_and(|verb| verb.get_name() == "check") && is_group();
-    !(text.starts_with('-') && text.len() > 1) && !ends_list
+    let is_flag = text.starts_with('-') && text.len() > 1;
+    !(is_flag || ends_list)
 }
 
 #[cfg(test)]

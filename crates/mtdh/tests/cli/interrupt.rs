@@ -1,16 +1,15 @@
 //! Ctrl-C: files in hand are given back, the run says what is left, and the same command goes on.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use mtdh_sim::{Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Stage};
+use crate::stage::{DAY, Stage, ask_to_end};
 
 /// Ctrl-C: the program ends with 130. Gives what it said.
 fn interrupt(child: Child) -> String {
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
+    ask_to_end(&child, "INT");
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");

@@ -3,15 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use crate::stage::{DAY, Stage};
+use crate::stage::{DAY, Stage, ask_to_end};
 
 fn start(stage: &Stage, words: &str) -> Child {
     stage.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn send(child: &Child, name: &str) {
-    let status = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
 }
 
 #[track_caller]
@@ -44,23 +39,23 @@ fn a_verb_that_waits_for_a_silent_server_ends_when_it_is_asked_to() {
     let bucket = "--lake gs://b/lake";
     let get = format!("get DERIBIT:PERP:BTC-USD --data-type trades --start {DAY}");
     for (who, words, request) in [
-        (VENDOR, format!("instruments {day} --lake new"), "-TERM"),
-        (VENDOR, format!("plan {day} --lake new"), "-INT"),
-        (VENDOR, format!("download {day} --lake new"), "-HUP"),
-        (VENDOR, format!("full-pipeline {day} --lake new"), "-TERM"),
-        (FILES, format!("download {day} --force"), "-TERM"),
-        (FILES, format!("validate {day} --deep --recheck"), "-HUP"),
-        (BUCKET, format!("ls {bucket}"), "-TERM"),
-        (BUCKET, format!("{get} {bucket}"), "-INT"),
-        (BUCKET, format!("{get} -o slice.csv {bucket}"), "-TERM"),
-        (BUCKET, format!("validate {day} {bucket}"), "-TERM"),
-        (BUCKET, format!("check all {day} {bucket}"), "-INT"),
-        (BUCKET, format!("candles {day} --force {bucket}"), "-TERM"),
-        (BUCKET, format!("instruments list {bucket}"), "-HUP"),
-        (BUCKET, format!("monitor r {bucket}"), "-TERM"),
-        (BUCKET, format!("resume r {bucket}"), "-TERM"),
-        (BUCKET, format!("plan --save s {day} {bucket}"), "-TERM"),
-        (BUCKET, format!("download --run r {bucket}"), "-TERM"),
+        (VENDOR, format!("instruments {day} --lake new"), "TERM"),
+        (VENDOR, format!("plan {day} --lake new"), "INT"),
+        (VENDOR, format!("download {day} --lake new"), "HUP"),
+        (VENDOR, format!("full-pipeline {day} --lake new"), "TERM"),
+        (FILES, format!("download {day} --force"), "TERM"),
+        (FILES, format!("validate {day} --deep --recheck"), "HUP"),
+        (BUCKET, format!("ls {bucket}"), "TERM"),
+        (BUCKET, format!("{get} {bucket}"), "INT"),
+        (BUCKET, format!("{get} -o slice.csv {bucket}"), "TERM"),
+        (BUCKET, format!("validate {day} {bucket}"), "TERM"),
+        (BUCKET, format!("check all {day} {bucket}"), "INT"),
+        (BUCKET, format!("candles {day} --force {bucket}"), "TERM"),
+        (BUCKET, format!("instruments list {bucket}"), "HUP"),
+        (BUCKET, format!("monitor r {bucket}"), "TERM"),
+        (BUCKET, format!("resume r {bucket}"), "TERM"),
+        (BUCKET, format!("plan --save s {day} {bucket}"), "TERM"),
+        (BUCKET, format!("download --run r {bucket}"), "TERM"),
     ] {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut command = stage.command(&words);
@@ -69,7 +64,7 @@ fn a_verb_that_waits_for_a_silent_server_ends_when_it_is_asked_to() {
         command.env(who, format!("http://{}", silent.local_addr().unwrap()));
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let asked = silent.accept().unwrap();
-        send(&child, request);
+        ask_to_end(&child, request);
         // An engine is told that it is worth another try.
         let status = if words.contains("--run") { 10 } else { 130 };
         let said = ends(child, status, &words);
@@ -91,7 +86,7 @@ fn a_verb_that_waits_between_attempts_ends_when_it_is_asked_to() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
     assert!(first.contains("waiting for 127.0.0.1:1") && first.contains("10 times"), "{first}");
-    send(&child, "-TERM");
+    ask_to_end(&child, "TERM");
     let further: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(further.iter().all(|line| !line.contains("127.0.0.1:1")), "one line says it: {further:?}");
@@ -106,7 +101,7 @@ fn a_verb_that_waits_for_the_lakes_lock_says_for_whom_and_ends_when_it_is_asked_
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
     assert!(first.contains("waiting") && first.contains("holder=\"process "), "{first}");
-    send(&child, "-TERM");
+    ask_to_end(&child, "TERM");
     lines.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
@@ -161,7 +156,7 @@ fn a_verb_that_reads_a_users_fifo_ends_when_it_is_asked_to() {
     let child = start(&stage, "convert fifo.csv -o out.parquet");
     // Opened as soon as the program waits at the other end.
     let other = std::fs::File::options().write(true).open(stage.path("fifo.csv")).unwrap();
-    send(&child, "-TERM");
+    ask_to_end(&child, "TERM");
     ends(child, 130, "convert");
     drop(other);
     assert!(!stage.path("out.parquet").exists());
@@ -176,8 +171,10 @@ fn a_second_request_ends_at_once_and_one_that_is_ignored_does_nothing() {
     let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut first = [0; 1];
     child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-    send(&child, "-HUP");
-    send(&child, "-TERM");
+    // Not by another: this one is ignored.
+    let hang_up = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert!(hang_up.success());
+    ask_to_end(&child, "TERM");
     let status = child.wait().unwrap();
     assert_eq!(
         status.code(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use mtdh_sim::{Config, FULL_KEY, Fault, Sim, Size};
 use tempfile::TempDir;
@@ -99,6 +99,23 @@ pub fn run(mut command: Command) -> Run {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Asks a process to end, by `INT`, `HUP` or `TERM`. What the tests themselves were started to ignore (`cargo test &` in a
+/// script, `nohup`) the program ignores too: then it is asked by `TERM`.
+pub fn ask_to_end(child: &Child, signal: &str) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let is_ignored = match signal {
+        "HUP" => mask & 1 == 1,
+        "INT" => mask >> 1 & 1 == 1,
+        _ => false,
+    };
+    let signal = if is_ignored { "TERM" } else { signal };
+    let status =
+        Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
 }
 
 /// Every file of a lake with its bytes, but for what tells of runs: those hold times.

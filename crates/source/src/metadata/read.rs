@@ -31,7 +31,7 @@ pub trait Line: DeserializeOwned {
     fn bytes(&self) -> usize;
 
     /// What it is called.
-    fn name(&self) -> &str;
+    fn called(&self) -> &str;
 }
 
 /// What a text takes beside its own bytes: where it is, and the allocator's share.
@@ -46,7 +46,7 @@ impl Line for ApiSymbol {
         size_of::<Self>() + texts([&self.id, &self.kind])
     }
 
-    fn name(&self) -> &str {
+    fn called(&self) -> &str {
         &self.id
     }
 }
@@ -57,7 +57,7 @@ impl Line for DatasetSymbol {
         size_of::<Self>() + types + texts([&self.id, &self.kind])
     }
 
-    fn name(&self) -> &str {
+    fn called(&self) -> &str {
         &self.id
     }
 }
@@ -69,7 +69,7 @@ impl Line for InstrumentInfo {
         size_of::<Self>() + texts(all) + texts(optional.into_iter().flatten())
     }
 
-    fn name(&self) -> &str {
+    fn called(&self) -> &str {
         &self.id
     }
 }
@@ -79,7 +79,7 @@ impl Line for Incident {
         size_of::<Self>() + texts([&self.status, &self.details])
     }
 
-    fn name(&self) -> &str {
+    fn called(&self) -> &str {
         &self.status
     }
 }
@@ -89,7 +89,7 @@ impl Line for ExchangeSummary {
         size_of::<Self>() + texts([&self.id, &self.name])
     }
 
-    fn name(&self) -> &str {
+    fn called(&self) -> &str {
         &self.id
     }
 }
@@ -99,7 +99,7 @@ impl Line for KeyAccess {
         size_of::<Self>() + texts([&self.exchange, &self.data_plan])
     }
 
-    fn name(&self) -> &str {
+    fn called(&self) -> &str {
         &self.exchange
     }
 }
@@ -216,7 +216,7 @@ impl<'de, T: Line> Visitor<'de> for List<'_, T> {
             if count > most {
                 return Err(A::Error::custom(self.watch.breaks(bound)));
             }
-            if line.name().len() > LONGEST_NAME {
+            if line.called().len() > LONGEST_NAME {
                 return Err(A::Error::custom(self.watch.breaks(Bound::Name)));
             }
             (self.take)(line);

@@ -240,14 +240,11 @@ fn a_violent_minute_does_not_hurry_the_hour() {
 }
 
 /// What is said of trades that come at these hours only, with a book all day, after such days before.
-fn session(
-    hours: &[std::ops::Range<i64>],
-    before: &[&[std::ops::Range<i64>]],
-) -> Vec<(&'static str, Severity)> {
-    let at = |hours: &[std::ops::Range<i64>]| -> Vec<i64> {
+fn session(hours: &[(i64, i64)], before: &[&[(i64, i64)]]) -> Vec<(&'static str, Severity)> {
+    let at = |hours: &[(i64, i64)]| -> Vec<i64> {
         let all = regular(5 * SECOND, 0..0);
         all.into_iter()
-            .filter(|us| hours.iter().any(|h| (h.start * HOUR..h.end * HOUR).contains(us)))
+            .filter(|us| hours.iter().any(|(first, end)| (first * HOUR..end * HOUR).contains(us)))
             .collect()
     };
     let mut trades = pace("DERIBIT", Trades, &at(hours));
@@ -269,21 +266,21 @@ fn session(
 
 #[test]
 fn sessions_are_known_by_the_days_before() {
-    let (eight, whole) = (&[8..16][..], &[0..24][..]);
+    let (eight, whole) = (&[(8, 16)][..], &[(0, 24)][..]);
     let (usual, unknown) = (("session", Severity::Info), ("unknown", Severity::Warning));
     for (hours, before, expected) in [
         // Nobody can tell, and it looks like sessions.
         (eight, &[][..], vec![usual, usual]),
-        (&[0..4, 20..24], &[], vec![usual]),
+        (&[(0, 4), (20, 24)], &[], vec![usual]),
         (eight, &[eight, eight, eight], vec![usual, usual]),
         (eight, &[eight, eight, whole], vec![usual, usual]),
         (eight, &[whole], vec![unknown, unknown]),
         (eight, &[whole, whole, eight], vec![unknown, unknown]),
         // A hole within the session is one, also of a market that always has the session.
-        (&[8..10, 11..16], &[eight, eight], vec![usual, unknown, usual]),
-        (&[8..10, 11..16], &[], vec![usual, unknown, usual]),
-        (&[0..10, 12..24], &[], vec![unknown]),
-        (&[0..18], &[], vec![unknown]),
+        (&[(8, 10), (11, 16)], &[eight, eight], vec![usual, unknown, usual]),
+        (&[(8, 10), (11, 16)], &[], vec![usual, unknown, usual]),
+        (&[(0, 10), (12, 24)], &[], vec![unknown]),
+        (&[(0, 18)], &[], vec![unknown]),
         (whole, &[], vec![]),
     ] {
         let found = session(hours, before);
