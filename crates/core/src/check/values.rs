@@ -63,8 +63,7 @@ impl Cells {
         let (least, most) = self.numbers;
         for (row, value) in array.values().iter().enumerate() {
             // NaN lies in no range.
-            if !(*value >= least && *value <= most) && array.is_valid(row) && !self.is_none(rows, row, *value)
-            {
+            if !(least..=most).contains(value) && array.is_valid(row) && !self.is_none(rows, row, *value) {
                 self.note(rows, row, &shown(*value));
             }
         }

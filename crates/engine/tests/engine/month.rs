@@ -96,7 +96,7 @@ fn violent(seed: u64) -> Market {
         price *= 1.0 + drift + size * (chance() - 0.5);
         let is_buy = chance() < if is_violent { 0.2 } else { 0.5 };
         let spread = price * if is_violent { 0.003 } else { 0.000_2 };
-        let at = |price: f64| format!("{:.2}", price);
+        let at = |price: f64| format!("{price:.2}");
         let (bid, ask) = (price - spread / 2.0, price + spread / 2.0);
         let (side, paid) = if is_buy { ("buy", ask) } else { ("sell", bid) };
         let id = trades.len();
