@@ -48,6 +48,9 @@ pub enum CandleError {
         /// The last one.
         to: String,
     },
+    /// The objects that they are made of were replaced each time while they were read.
+    #[error("its objects were replaced {0} times while they were read; try again when nobody downloads them")]
+    Changing(usize),
     /// Rows that are not of the columns of their data type.
     #[error("the column `{name}` {reason}")]
     Column {

@@ -139,6 +139,7 @@ impl Ingest {
                 plan.groups.iter().map(ToString::to_string).collect();
         }
         self.put(&mut summary).await?;
+        self.forget_replaced(&units).await?;
         self.progress.expect_files(units.len());
         let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
         // What ends this run is not what ends the program.
@@ -178,6 +179,21 @@ impl Ingest {
             Err(End::Failed(error)) => Err(error),
             Ok(()) | Err(End::UsedUp(_)) => Ok(summary),
         }
+    }
+
+    /// Takes the lines of objects that are to be replaced out of the days' reports: whoever looks while this runs, or after it
+    /// was killed, asks the objects themselves.
+    async fn forget_replaced(&self, units: &[(Unit, Place)]) -> Result<(), LakeError> {
+        let mut days: BTreeMap<Day, BTreeSet<&Partition>> = BTreeMap::new();
+        for member in units.iter().flat_map(|(unit, _)| &unit.members).filter(|member| member.replaces) {
+            days.entry(member.partition.day).or_default().insert(&member.partition);
+        }
+        for (day, partitions) in days {
+            self.lake
+                .update_available(day, |rows| rows.retain(|known, _| !partitions.contains(known)))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Writes the summary; of a shard of a saved plan as its progress.

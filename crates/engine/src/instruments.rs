@@ -123,11 +123,31 @@ pub async fn write_instruments(
         }
     }
     if days.len() > 1 {
-        report.aggregate = Some(lake.put_instrument_aggregate(selection.days, &days).await?.to_string());
+        report.aggregate = Some(write_aggregate(lake, selection.days, days).await?);
     }
     report.unnamed = unnamed.into_iter().collect();
     report.shared_keys = shared.into_iter().collect();
     Ok(report)
+}
+
+/// Writes the aggregate of a range. It is made of the days' tables as they are now, other venues' rows too; when one of them
+/// changed while it was written, it is written again, so that of several writers at once the last one has all.
+async fn write_aggregate(
+    lake: &Lake,
+    range: DayRange,
+    mut days: Vec<(Day, Vec<Instrument>)>,
+) -> Result<String, EngineError> {
+    loop {
+        let path = lake.put_instrument_aggregate(range, &days).await?;
+        let mut now = Vec::with_capacity(days.len());
+        for (day, _) in &days {
+            now.push((*day, lake.instruments(*day).await?.unwrap_or_default()));
+        }
+        if now == days {
+            return Ok(path.to_string());
+        }
+        days = now;
+    }
 }
 
 /// Makes sure that each day's table has the selection's venues and that their rows do not wait for the vendor's

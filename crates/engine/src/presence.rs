@@ -122,7 +122,7 @@ async fn found_damaged(
 }
 
 /// Reads one object's footer and holds it against its path.
-async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Presence, LakeError> {
+pub(crate) async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Presence, LakeError> {
     let unreadable = |reason: String| Ok(Presence::Unreadable { reason });
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,

@@ -14,7 +14,7 @@ use mtdh_lake::{Entry, Lake, LakeError, layout};
 use serde::Serialize;
 
 use crate::error::{EngineError, chain};
-use crate::presence::{DISTRUST, Presence};
+use crate::presence::{DISTRUST, Presence, look};
 use crate::selection::Selection;
 
 /// Objects that are read at once.
@@ -115,12 +115,37 @@ pub(crate) async fn read_sample(
             continue;
         }
         read += 1;
-        match read_whole(lake, partition, available).await? {
+        let mut outcome = read_whole(lake, partition, available).await?;
+        for _ in 0..LOOKS_AGAIN {
+            // An object that was replaced while it was read is not a damaged one.
+            let Some(newer) = (if outcome.is_some() { replaced(lake, available).await? } else { None })
+            else {
+                break;
+            };
+            **available = newer;
+            outcome = read_whole(lake, partition, available).await?;
+        }
+        match outcome {
             Some(reason) => *presence = Presence::Unreadable { reason },
             None => available.proved_on = available.digest.as_ref().map(|_| today),
         }
     }
     Ok(read)
+}
+
+/// How often an object is looked at again that was replaced while it was read.
+pub(crate) const LOOKS_AGAIN: usize = 3;
+
+/// The object that is there now in the place of the one that was seen, where it is another one and can be trusted.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Available>, LakeError> {
+    let Some(entry) = lake.entry(&layout::partition(&seen.partition)).await? else { return Ok(None) };
+    match look(lake, &seen.partition, &entry).await? {
+        Presence::Answered(now) if !now.is_same_object(seen) => Ok(Some(*now)),
+        _ => Ok(None),
+    }
 }
 
 /// What is wrong with an object's rows, if anything.

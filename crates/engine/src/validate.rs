@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mtdh_core::Day;
 use mtdh_core::check::completeness::Expected;
 use mtdh_core::expectation::LeftOut;
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
+use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
-use mtdh_lake::reports::Missing;
+use mtdh_lake::reports::{Available, Missing};
 use serde::Serialize;
 
 use crate::error::{EngineError, chain};
@@ -217,6 +217,7 @@ pub async fn validate(
             Depth::Deep { .. } => Trust::NothingKnown,
             Depth::Bytes { .. } => Trust::NothingKnown,
         };
+        let known = lake.available(day).await?;
         let mut there = presence(lake, day, &selection.data_types, trust).await?;
         match depth {
             Depth::Listing => {}
@@ -243,7 +244,7 @@ pub async fn validate(
         }
         if report.not_stored.is_none() {
             let instruments = selection.instruments(&table.instruments);
-            let stored = write_reports(lake, day, selection, &instruments, &missing, &there).await;
+            let stored = write_reports(lake, day, selection, &instruments, &missing, &there, &known).await;
             report.not_stored = reason_not_to_write(stored)?;
         }
         report.missing.extend(missing.into_iter().map(|m| MissingPartition {
@@ -277,7 +278,8 @@ pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<
 }
 
 /// Both reports of a day. Rows of partitions that the selection does not speak of stay as they are; with a limit on
-/// instruments it speaks of those that it looked at.
+/// instruments it speaks of those that it looked at. So do rows that somebody else changed since `known` was read: what
+/// was seen since may be older than they are.
 async fn write_reports(
     lake: &Lake,
     day: Day,
@@ -285,6 +287,7 @@ async fn write_reports(
     instruments: &[&Instrument],
     missing: &[Missing],
     there: &BTreeMap<Partition, Presence>,
+    known: &BTreeMap<Partition, Available>,
 ) -> Result<(), EngineError> {
     let keys = || instruments.iter().map(|i| &i.key).collect();
     let limited: Option<BTreeSet<&InstrumentKey>> = selection.max_instruments.map(|_| keys());
@@ -294,18 +297,77 @@ async fn write_reports(
     };
     lake.check_writable().await?;
     lake.update_missing(day, missing, speaks_of).await?;
-    lake.update_available(day, |rows| {
-        let older = rows.clone();
-        rows.retain(|partition, _| !selection.data_types.contains(&partition.data_type));
-        rows.extend(there.iter().filter_map(|(partition, presence)| match presence {
-            Presence::Answered(available) => {
-                let mut row = (**available).clone();
-                older.get(partition).into_iter().for_each(|older| row.keep_grades(older));
-                Some((partition.clone(), row))
-            }
-            Presence::Unreadable { .. } => None,
-        }));
-    })
-    .await?;
+    lake.update_available(day, |rows| note(rows, there, known, &selection.data_types)).await?;
     Ok(())
+}
+
+/// Puts what was seen into a day's report, but for partitions of which somebody else changed the line since `known` was read:
+/// what was seen of them may be older.
+fn note(
+    rows: &mut BTreeMap<Partition, Available>,
+    there: &BTreeMap<Partition, Presence>,
+    known: &BTreeMap<Partition, Available>,
+    data_types: &[DataType],
+) {
+    let older = std::mem::take(rows);
+    let is_as_known = |partition: &Partition| older.get(partition) == known.get(partition);
+    let is_seen = |partition: &Partition| data_types.contains(&partition.data_type) && is_as_known(partition);
+    rows.extend(
+        older.iter().filter(|(partition, _)| !is_seen(partition)).map(|(p, row)| (p.clone(), row.clone())),
+    );
+    for (partition, presence) in there.iter().filter(|(partition, _)| is_seen(partition)) {
+        if let Presence::Answered(available) = presence {
+            let mut row = (**available).clone();
+            older.get(partition).into_iter().for_each(|older| row.keep_grades(older));
+            rows.insert(partition.clone(), row);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mtdh_core::facts::{Facts, Origin, Tally};
+    use mtdh_core::table::SCHEMA_VERSION;
+
+    use super::*;
+
+    fn row(symbol: &str, digest: &str) -> (Partition, Available) {
+        let partition = Partition {
+            day: "2024-03-01".parse().unwrap(),
+            data_type: DataType::Trades,
+            key: format!("DERIBIT:PERP:{symbol}-USD").parse().unwrap(),
+        };
+        let facts = Facts {
+            partition: partition.clone(),
+            status: Status::Stored,
+            reason: None,
+            origin: Origin::default(),
+            tally: Tally::default(),
+            schema_version: SCHEMA_VERSION,
+        };
+        (partition, Available::of(&facts, 100, Some(digest.to_owned())))
+    }
+
+    #[test]
+    fn an_older_look_never_replaces_a_newer_line() {
+        type Rows<'a> = &'a [(&'a str, &'a str)];
+        let map = |rows: Rows<'_>| rows.iter().map(|(s, d)| row(s, d)).collect::<BTreeMap<_, _>>();
+        // What the report had when the look began, what was seen, what the report has now, what it must have then.
+        let cases: [(Rows<'_>, Rows<'_>, Rows<'_>, Rows<'_>); 6] = [
+            (&[("A", "old")], &[("A", "old")], &[("A", "old")], &[("A", "old")]),
+            (&[("A", "old")], &[("A", "new")], &[("A", "old")], &[("A", "new")]),
+            (&[], &[("A", "seen")], &[], &[("A", "seen")]),
+            // A download noted a newer object of the same size, or is about to replace it, or brought one that was not seen.
+            (&[("A", "old")], &[("A", "old")], &[("A", "new")], &[("A", "new")]),
+            (&[("A", "old")], &[("A", "old")], &[], &[]),
+            (&[], &[], &[("B", "new")], &[("B", "new")]),
+        ];
+        for (known, seen, now, expected) in cases {
+            let there =
+                map(seen).into_iter().map(|(p, row)| (p, Presence::Answered(Box::new(row)))).collect();
+            let mut rows = map(now);
+            note(&mut rows, &there, &map(known), &[DataType::Trades]);
+            assert_eq!(rows, map(expected), "{known:?} {seen:?} {now:?}");
+        }
+    }
 }

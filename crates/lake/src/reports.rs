@@ -66,11 +66,14 @@ impl Available {
         }
     }
 
+    /// Whether both lines are of one object: by its size, its digest and the vendor's file. A size alone tells little.
+    pub fn is_same_object(&self, other: &Available) -> bool {
+        (self.bytes, &self.source_sha256, &self.digest) == (other.bytes, &other.source_sha256, &other.digest)
+    }
+
     /// Takes the grades and the last proof of an older line of the same partition, if it is of the same object.
     pub fn keep_grades(&mut self, older: &Available) {
-        if (self.bytes, &self.source_sha256, &self.digest)
-            == (older.bytes, &older.source_sha256, &older.digest)
-        {
+        if self.is_same_object(older) {
             (self.grade, self.day_grade) = (older.grade, older.day_grade);
             self.proved_on = self.proved_on.max(older.proved_on);
         }

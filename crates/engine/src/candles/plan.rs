@@ -251,6 +251,21 @@ async fn outdated(
 }
 
 impl Unit {
+    /// The same with other objects in the place of some that were replaced.
+    pub(super) fn with(mut self, newer: Vec<Available>) -> Unit {
+        for now in newer {
+            let Partition { day, data_type, .. } = now.partition;
+            let of = format!("{data_type} {day} ");
+            for input in self.inputs.iter_mut().filter(|input| input.starts_with(&of)) {
+                *input = format!("{of}{}", version(&now));
+            }
+            let is_it = |known: &Available| known.partition == now.partition;
+            self.objects.iter_mut().filter(|known| is_it(known)).for_each(|known| *known = now.clone());
+            self.own_trades.iter_mut().filter(|known| is_it(known)).for_each(|known| *known = now.clone());
+        }
+        self
+    }
+
     /// What the footer of one of its objects says.
     pub(super) fn facts(&self, timeframe: Timeframe, rows: u64) -> CandleFacts {
         CandleFacts {

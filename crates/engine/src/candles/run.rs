@@ -14,7 +14,7 @@ use mtdh_core::check::finding::moment;
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
-use mtdh_lake::{Entry, Existing, Lake, layout};
+use mtdh_lake::{Entry, Existing, Lake, LakePath, Stage, layout};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use super::feed::{columns, feed, times};
 use super::plan::{CandlePlan, Unit};
 use crate::error::{EngineError, chain};
 use crate::progress::Progress;
+use crate::proof::{LOOKS_AGAIN, replaced};
 use crate::run::{RunState, SUMMARY_VERSION, now, text};
 
 /// What a run works with.
@@ -218,7 +219,32 @@ impl CandleRun {
         Ok(())
     }
 
+    /// Makes one unit's candles and publishes them. The footer names what was read: an object that was replaced meanwhile
+    /// is read again, and nothing is published before all are those that were read.
     async fn unit(&self, unit: &Unit) -> Result<Done, CandleError> {
+        let mut unit = unit.clone();
+        for _ in 0..=LOOKS_AGAIN {
+            let made = self.made(&unit).await;
+            let mut newer = Vec::new();
+            for object in &unit.objects {
+                newer.extend(replaced(&self.lake, object).await?);
+            }
+            if newer.is_empty() {
+                let (mut done, objects) = made?;
+                for (path, stage) in objects {
+                    self.lake.publish(&path, stage, Existing::Replace).await?;
+                    done.objects += 1;
+                }
+                self.progress.add_rows(done.candles);
+                return Ok(done);
+            }
+            unit = unit.with(newer);
+        }
+        Err(CandleError::Changing(LOOKS_AGAIN + 1))
+    }
+
+    /// The objects of one unit, ready to be published.
+    async fn made(&self, unit: &Unit) -> Result<(Done, Vec<(LakePath, Stage)>), CandleError> {
         if let Some((data_type, reason)) = &unit.untrusted {
             let (data_type, day, reason) = (*data_type, unit.day, reason.clone());
             return Err(CandleError::Untrusted { data_type, day, reason });
@@ -252,15 +278,13 @@ impl CandleRun {
             }
         });
         outcome.map_err(CandleError::Write)?;
+        let mut objects = Vec::new();
         for (timeframe, writer) in writers {
             let facts = unit.facts(timeframe, writer.rows());
             let stage = writer.finish(&facts).map_err(CandleError::Write)?.out;
-            let path = layout::candles(unit.day, timeframe, &unit.key);
-            self.lake.publish(&path, stage, Existing::Replace).await?;
-            done.objects += 1;
+            objects.push((layout::candles(unit.day, timeframe, &unit.key), stage));
         }
-        self.progress.add_rows(done.candles);
-        Ok(done)
+        Ok((done, objects))
     }
 
     /// Refuses a day of which no own trade lies in the day: its clock is off, whatever its footer says. A trade that arrived

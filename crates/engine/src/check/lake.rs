@@ -372,7 +372,7 @@ async fn store_grades(
                 let Some(grade) = grade_of(partition) else { continue };
                 let row = rows.entry(partition.clone()).or_insert_with(|| (**seen).clone());
                 // An object that was replaced meanwhile is not the one that was checked.
-                if row.bytes == seen.bytes && row.source_sha256 == seen.source_sha256 {
+                if row.is_same_object(seen) {
                     row.grade = Some(grade);
                     row.day_grade = days.get(&partition.key).copied();
                 }

@@ -153,7 +153,7 @@ fn nothing_to_look_at_is_no_pass_in_a_lake_or_in_files() {
     empty.expect(0, &format!("download --start-date {DAY} {types}"));
     let check = |group: &str| format!("check {group} --start-date {DAY} {types}");
     for (group, unchecked) in [
-        ("all", &["timestamp", "gaps", "book", "aggregation"][..]),
+        ("all", &["timestamp", "gaps", "book", "values", "aggregation"][..]),
         ("timestamp", &["timestamp"]),
         ("gaps", &["gaps"]),
         ("book", &["book"]),
@@ -164,7 +164,7 @@ fn nothing_to_look_at_is_no_pass_in_a_lake_or_in_files() {
     // Whether everything is there can be told of a day without rows.
     empty.expect(0, &check("completeness"));
     let file = object(&empty, TRADES).display().to_string();
-    for group in ["all", "timestamp", "gaps", "book"] {
+    for group in ["all", "timestamp", "gaps", "book", "values"] {
         let run = empty.expect(1, &format!("check {group} --data-file {file} --format table"));
         assert!(run.stderr.contains("nothing was checked"), "{group}: {}", run.stderr);
         assert!(run.stdout.contains("nothing_checked"), "{group}: {}", run.stdout);

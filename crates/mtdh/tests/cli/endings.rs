@@ -222,7 +222,7 @@ fn files_and_folders_are_as_the_users_mask_says() {
             "get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 --lake data -o slice.parquet";
         let made = [
             format!("download --start-date {DAY} --venues DERIBIT --data-types trades --lake lake-{mask}"),
-            "convert trades.csv -o converted.parquet".to_owned(),
+            "convert trades.csv -o converted.parquet --force".to_owned(),
             words.to_owned(),
             "candles --input converted.parquet --timeframes 1m -o candles".to_owned(),
             "check completeness --start-date 2024-03-01 --venues DERIBIT --report report.json".to_owned(),
@@ -256,7 +256,7 @@ fn an_output_that_does_not_fit_leaves_the_old_one_as_it_was() {
     stage.expect(0, "convert trades.csv -o converted.parquet");
     let fill = "DERIBIT:PERP:BTC-USD --data-type book_snapshot_5 --start 2024-03-01";
     for (words, output) in [
-        ("convert trades.csv -o old.parquet".to_owned(), "old.parquet"),
+        ("convert trades.csv -o old.parquet --force".to_owned(), "old.parquet"),
         (format!("get {fill} -o old.csv"), "old.csv"),
         ("candles --input converted.parquet --timeframes 1m -o out".to_owned(), "out/1m.parquet"),
         (

@@ -24,4 +24,5 @@ mod secrets;
 mod seeing;
 mod stage;
 mod stores;
+mod together;
 mod wrong_calls;
