@@ -124,7 +124,7 @@ def main():
                 if who == ALONE:
                     seen[who].append(ours(arguments.inflate, source))
                 elif who == "mtdh":
-                    words = ["convert", source, "--data-type", data_type, "--output", out]
+                    words = ["convert", source, "--data-type", data_type, "--output", out, "--force"]
                     seen[who].append(ours(arguments.program, *words))
                 else:
                     words = [sys.executable, __file__, "--peer", who, source, out]

@@ -81,7 +81,7 @@ class Bench:
         for rows in (2_000_000, 20_000_000):
             source = self.make(f"l2-{rows}.csv.gz", "incremental_book_L2", rows, "binance-futures", "BTCUSDT")
             out = self.folder / "l2.parquet"
-            seconds, _, peak, _ = self.run("convert", source, "--data-type", "incremental_book_L2", "--output", out)
+            seconds, _, peak, _ = self.run("convert", source, "--data-type", "incremental_book_L2", "--output", out, "--force")
             peaks.append(peak)
             source.unlink() if rows > 2_000_000 else None
             line(f"incremental_book_L2, {rows:,} rows: peak memory", f"{peak:.0f} MB, {seconds:.1f} s", "150 MB")
