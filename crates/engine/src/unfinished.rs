@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
@@ -45,6 +46,8 @@ impl Unfinished {
             Some(file) => (file, false),
             None => (named(&name)?, true),
         };
+        // Held as long as the process lives.
+        file.try_lock()?;
         Ok(Unfinished { file, target, name, is_named })
     }
 
@@ -67,17 +70,24 @@ impl Unfinished {
         use std::os::fd::AsRawFd;
         let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let link = || rustix::fs::linkat(CWD, own.as_str(), CWD, &self.name, AtFlags::SYMLINK_FOLLOW);
-        let linked = match link() {
-            // A process was killed in just that moment.
-            Err(rustix::io::Errno::EXIST) => {
-                fs::remove_file(&self.name)?;
-                link()
+        // Another process may be just here with the same output, or was killed in just that moment.
+        for _ in 0..100 {
+            match link() {
+                Err(rustix::io::Errno::EXIST) => match remove_dead(&self.name) {
+                    Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                },
+                linked => {
+                    linked?;
+                    self.is_named = true;
+                    return Ok(());
+                }
             }
-            other => other,
-        };
-        linked?;
-        self.is_named = true;
-        Ok(())
+        }
+        Err(busy())
     }
 }
 
@@ -122,27 +132,29 @@ fn without_name(_: &Path) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// A new file with a name, which is locked as long as its process lives.
+/// A new file with a name.
 fn named(name: &Path) -> io::Result<File> {
     let how = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let make = || rustix::fs::open(name, how, Mode::from_raw_mode(0o666)).map(File::from);
-    let file = match make() {
+    match make() {
         Err(rustix::io::Errno::EXIST) => {
             remove_dead(name)?;
-            make()?
+            Ok(make()?)
         }
-        other => other?,
-    };
-    file.try_lock()?;
-    Ok(file)
+        other => Ok(other?),
+    }
 }
 
 /// Removes what a dead process left.
 fn remove_dead(name: &Path) -> io::Result<()> {
     let how = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let left = File::from(rustix::fs::open(name, how, Mode::empty())?);
-    left.try_lock().map_err(|_| io::Error::new(ErrorKind::ResourceBusy, "another process is writing it"))?;
+    left.try_lock().map_err(|_| busy())?;
     fs::remove_file(name)
+}
+
+fn busy() -> io::Error {
+    io::Error::new(ErrorKind::ResourceBusy, "another process is writing it")
 }
 
 /// Puts a file with this content in place of what is there, whole or not at all.
@@ -167,31 +179,44 @@ mod tests {
         names
     }
 
-    /// The ways that a file can be on its way: without a name, where the disk has such files, and with one.
-    const WAYS: [fn(&Path) -> Unfinished; 2] = [
-        |output| Unfinished::new(output).unwrap(),
-        |output| {
-            let name = output.with_file_name(".out.unfinished");
-            let file = named(&name).unwrap();
-            Unfinished { file, target: output.to_owned(), name, is_named: true }
-        },
-    ];
+    /// A file on its way with a name, as where the disk knows none without.
+    fn with_name(output: &Path) -> io::Result<Unfinished> {
+        let name = output.with_file_name(".out.unfinished");
+        let file = named(&name)?;
+        file.try_lock()?;
+        Ok(Unfinished { file, target: output.to_owned(), name, is_named: true })
+    }
 
     #[test]
     fn an_output_is_replaced_whole_and_nothing_else_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("out");
-        for start in WAYS {
-            let mut file = start(&output);
+        for start in [Unfinished::new, with_name] {
             fs::write(&output, "before").unwrap();
+            let mut file = start(&output).unwrap();
             file.write_all(b"after").unwrap();
             assert_eq!(fs::read_to_string(&output).unwrap(), "before");
             file.publish().unwrap();
             assert_eq!(fs::read_to_string(&output).unwrap(), "after");
-            assert_eq!(names(folder.path()), ["out"]);
-            drop(start(&output));
+            drop(start(&output).unwrap());
             assert_eq!(names(folder.path()), ["out"], "what is given up leaves nothing");
         }
+    }
+
+    #[test]
+    fn of_many_that_write_one_output_each_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out");
+        let write = |digit: u8| {
+            for _ in 0..50 {
+                write_whole(&output, &[b'0' + digit; 1000]).unwrap();
+                let seen = fs::read(&output).unwrap();
+                assert!(seen.len() == 1000 && seen.iter().all(|byte| *byte == seen[0]));
+            }
+        };
+        let write = &write;
+        std::thread::scope(|scope| (0..4).for_each(|digit| drop(scope.spawn(move || write(digit)))));
+        assert_eq!(names(folder.path()), ["out"]);
     }
 
     #[test]
@@ -200,10 +225,13 @@ mod tests {
         let (output, name) = (folder.path().join("out"), folder.path().join(".out.unfinished"));
         fs::write(&name, "left").unwrap();
         write_whole(&output, b"whole").unwrap();
+        assert_eq!(names(folder.path()), ["out"]);
         fs::write(&name, "left").unwrap();
-        let living = named(&name).unwrap();
-        assert_eq!(living.metadata().unwrap().len(), 0);
-        assert!(named(&name).unwrap_err().to_string().contains("another process"));
+        let living = with_name(&output).unwrap();
+        assert_eq!(fs::read_to_string(&name).unwrap(), "", "it is a new one");
+        assert!(with_name(&output).unwrap_err().to_string().contains("another process"));
+        assert!(write_whole(&output, b"other").unwrap_err().to_string().contains("another process"));
+        drop(living);
         assert_eq!(fs::read_to_string(&output).unwrap(), "whole");
     }
 

@@ -42,17 +42,15 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Config { .. }
         | Command::Completions { .. } => true,
         Command::Get(args) => args.output.as_os_str() == "-",
+        Command::Convert(args) => args.output.as_os_str() == "-",
         Command::Instruments(args) => args.command.is_some(),
         Command::Plan(args) => args.save.is_none(),
         Command::Download(args) => args.dry_run,
         Command::FullPipeline(args) => args.download.dry_run,
         Command::Candles(args) => args.dry_run,
-        Command::Demo
-        | Command::Resume(_)
-        | Command::Validate(_)
-        | Command::Check(_)
-        | Command::Convert(_)
-        | Command::Sim(_) => false,
+        Command::Demo | Command::Resume(_) | Command::Validate(_) | Command::Check(_) | Command::Sim(_) => {
+            false
+        }
     };
     if is_printed { Product::Printed } else { Product::Elsewhere }
 }

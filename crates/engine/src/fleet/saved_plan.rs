@@ -415,6 +415,6 @@ mod tests {
             assert!(refused.to_string().contains(words), "{refused}");
         }
         let second = SavedPlan::save(&lake, "a-run", &units[..3]).await;
-        assert!(matches!(second, Err(EngineError::Lake(_))), "a run has one plan");
+        assert!(matches!(second, Err(EngineError::RunExists { .. })), "a run has one plan");
     }
 }

@@ -8,22 +8,23 @@ use mtdh_sim::{Fault, FaultKind, Host};
 
 use crate::stage::{DAY, Stage};
 
-const WHAT: &str =
-    "--venues DERIBIT --instruments DERIBIT:PERP:BTC-USD,DERIBIT:PERP:BTC-USDC --data-types trades";
+const INSTRUMENTS: &str = "--venues DERIBIT --instruments DERIBIT:PERP:BTC-USD,DERIBIT:PERP:BTC-USDC";
 
 /// A download is killed after it replaced an object: whatever was derived of the old one is made anew.
 #[test]
 fn what_is_derived_does_not_outlive_what_it_is_made_of() {
     let stage = Stage::new();
-    stage.expect(0, &format!("full-pipeline --start-date {DAY} {WHAT}"));
-    stage.expect(0, &format!("candles --start-date {DAY} --venues DERIBIT --timeframes 1h"));
+    let what = format!("--start-date {DAY} {INSTRUMENTS} --data-types trades");
+    stage.expect(0, &format!("full-pipeline {what}"));
+    let candles = format!("candles --start-date {DAY} {INSTRUMENTS} --timeframes 1h");
+    stage.expect(0, &candles);
     let day = DAY.parse().unwrap();
     stage.sim.reissue("deribit", DataType::Trades, day, "BTC-PERPETUAL");
     stage.sim.set_faults(vec![Fault::always(Host::Datasets, "BTC_USDC-PERPETUAL", FaultKind::Hang)]);
     let object = stage
         .path(&format!("data/raw_tick_data/by_date/day-{DAY}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet"));
     let before = std::fs::read(&object).unwrap();
-    let mut command = stage.command(&format!("download --force --start-date {DAY} {WHAT}"));
+    let mut command = stage.command(&format!("download --force {what}"));
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while std::fs::read(&object).unwrap_or_default() == before {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it replaced anything");
@@ -36,12 +37,11 @@ fn what_is_derived_does_not_outlive_what_it_is_made_of() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let report = runtime.block_on(lake.available(day)).unwrap();
     assert!(report.is_empty(), "no line of an object that was to be replaced is left: {report:?}");
-    let candles = stage
-        .expect(0, &format!("candles --start-date {DAY} --venues DERIBIT --timeframes 1h --format json"));
+    let candles = stage.expect(0, &format!("{candles} --format json"));
     let summary: serde_json::Value = serde_json::from_str(&candles.stdout).unwrap();
     assert_eq!((&summary["objects"], &summary["up_to_date"]), (&1.into(), &1.into()), "{}", candles.stdout);
-    stage.expect(0, &format!("validate --deep --sample 100% --start-date {DAY} {WHAT}"));
-    stage.expect(0, &format!("check aggregation --start-date {DAY} --venues DERIBIT"));
+    stage.expect(0, &format!("validate --deep --sample 100% {what}"));
+    stage.expect(0, &format!("check aggregation --start-date {DAY} {INSTRUMENTS}"));
 }
 
 /// Four writers of two venues each over one range: the table over all days has the rows of all.
