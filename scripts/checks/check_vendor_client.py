@@ -49,7 +49,9 @@ def main():
              "--data-types", "trades", "--lake", again, env=vendor)
         for (exchange, symbol), instrument in KEYS.items():
             one, two = (footer(partition(where, "trades", instrument)) for where in (lake, again))
-            one.pop("mtdh.source_etag", None)
+            # The folder has no entity tag, and with it another footer.
+            for name in ("mtdh.source_etag", "mtdh.tail_crc32"):
+                one.pop(name, None), two.pop(name, None)
             assert one == two, (exchange, symbol)
             checks += 1
         api = vendor["TARDIS_API_URL"]
