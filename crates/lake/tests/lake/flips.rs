@@ -45,7 +45,7 @@ impl Numbers {
 }
 
 fn cells(column: &Column, rows: usize) -> ArrayRef {
-    let is_null = |row: usize| column.nullable && row % 5 == 0;
+    let is_null = |row: usize| column.nullable && row.is_multiple_of(5);
     let times =
         || (0..rows).map(move |row| (!is_null(row)).then_some(trades::arrival_us(row))).collect::<Vec<_>>();
     match column.kind {
@@ -61,9 +61,9 @@ fn cells(column: &Column, rows: usize) -> ArrayRef {
             let words: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
             Arc::new(DictionaryArray::new(Int32Array::from_iter_values(indices), words))
         }
-        Kind::Flag => {
-            Arc::new(BooleanArray::from_iter((0..rows).map(|row| (!is_null(row)).then_some(row % 3 == 0))))
-        }
+        Kind::Flag => Arc::new(BooleanArray::from_iter(
+            (0..rows).map(|row| (!is_null(row)).then_some(row.is_multiple_of(3))),
+        )),
     }
 }
 
