@@ -112,6 +112,10 @@ impl<'a> Walk<'a, '_> {
             }
             9 => {
                 let head = self.byte()?;
+                // Nothing else bounds how deep lists of lists lie.
+                if head & 0x0f == 9 {
+                    return Err(damaged("has a list of lists, which Parquet has not"));
+                }
                 let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
                 // Each element takes a byte at least.
                 let left = self.bytes.len().saturating_sub(self.at) as u64;
@@ -172,6 +176,7 @@ mod tests {
             &[0x1c; 40][..],
             &[0x15, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0][..],
             &[0x1b, 0][..],
+            &[0x19; 100_000][..],
         ] {
             walk(wrong, |_, _| ()).unwrap_err();
         }

@@ -61,9 +61,9 @@ fn cells(column: &Column, rows: usize) -> ArrayRef {
             let words: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
             Arc::new(DictionaryArray::new(Int32Array::from_iter_values(indices), words))
         }
-        Kind::Flag => {
-            Arc::new(BooleanArray::from_iter((0..rows).map(|row| (!is_null(row)).then_some(row % 3 == 0))))
-        }
+        Kind::Flag => Arc::new(BooleanArray::from_iter(
+            (0..rows).map(|row| (!is_null(row)).then_some(row.is_multiple_of(3))),
+        )),
     }
 }
 
