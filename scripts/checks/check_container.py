@@ -131,7 +131,7 @@ def check_image(buildah, image):
 def check_demo(buildah):
     with buildah.container("mtdh:check") as name:
         said = buildah("run", name, "--", "/usr/local/bin/mtdh", "demo")
-        assert said.splitlines()[-1].split()[-1] == "100.00%", said[-2000:]
+        assert "100.00%" in said.splitlines()[-1].split(), said[-2000:]
         refused = buildah("run", name, "--", "/bin/sh", "-c", "true", check=False)
         assert refused.returncode != 0, "there is a shell"
     return 2

@@ -260,14 +260,17 @@ mod tests {
             }
         }
         // What a table had, and what was asked for by name, is kept whenever it lived.
-        for also in [
-            Also { symbols: ["OLD-1".to_owned()].into(), patterns: Vec::new() },
-            Also { patterns: vec![KeyPattern::new("DERIBIT:SPOT_PAIR:OLD-*")], ..Also::default() },
+        let day: Day = "2024-06-01".parse().unwrap();
+        let days = DayRange::new(day, day).unwrap();
+        let pattern = KeyPattern::new("DERIBIT:OPTION:BTC-USD-210326-*");
+        for (also, id) in [
+            (Also { symbols: ["OLD-1".to_owned()].into(), patterns: Vec::new() }, "OLD-1"),
+            (Also { patterns: vec![pattern], ..Also::default() }, "BTC-26MAR21-50000-C"),
         ] {
-            let day: Day = "2024-06-01".parse().unwrap();
-            let days = DayRange::new(day, day).unwrap();
-            let (narrowed, _) = narrow(&details, None, "deribit", until, days, also.clone()).unwrap();
-            assert!(narrowed.available_symbols.iter().any(|s| s.id == "OLD-1"), "{also:?}");
+            for (also, is_kept) in [(also, true), (Also::default(), false)] {
+                let (narrowed, _) = narrow(&details, None, "deribit", until, days, also).unwrap();
+                assert_eq!(narrowed.available_symbols.iter().any(|s| s.id == id), is_kept, "{id}");
+            }
         }
         let twins = catalog(&whole, None, "2024-02-01".parse().unwrap());
         assert!(twins.instruments.iter().any(|i| i.key.twin().is_some()), "the case has twins");
