@@ -19,7 +19,8 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
 fn of_http(error: &HttpError) -> Option<String> {
     let text = match error {
         HttpError::Unauthorized { .. } => {
-            "set TARDIS_API_KEY in the environment or in .env; without a key the vendor gives the first day of each month"
+            "without a key the vendor gives the first day of each month: set TARDIS_API_KEY in the environment or in .env; where it is set, \
+             the key is wrong, has expired, or its plan does not cover this: `mtdh config show` says where it comes from"
         }
         HttpError::Forbidden { .. } => "see what your key covers on your account's page at the vendor",
         HttpError::KeyInUse { .. } => "one key works from one address at a time; end the other run, or wait",
