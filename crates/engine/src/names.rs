@@ -3,10 +3,11 @@
 //! Three cases, never mixed up: the name never existed; it was not alive on the day; it was alive, and the table lacks
 //! it. [`look_up`] decides, by the tables of the days and by the vendor's list; every verb that takes names asks it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::nearest::nearest;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::exchange_of_venue;
@@ -64,16 +65,25 @@ pub async fn look_up(
     if selection.patterns.is_empty() {
         return Ok(names);
     }
-    let mut known: Vec<Instrument> = Vec::new();
+    // Each instrument once, however many days have it, and of others one day's, for suggestions.
+    let mut named: BTreeMap<(InstrumentKey, i64), Instrument> = BTreeMap::new();
     let mut lacking: Vec<(Day, &KeyPattern)> = Vec::new();
+    let mut known: Vec<Instrument> = Vec::new();
     for day in selection.days.days() {
         let Some(table) = lake.instruments(day).await? else { continue };
+        let is_named = |i: &&Instrument| selection.patterns.iter().any(|pattern| pattern.matches(&i.key));
+        named
+            .extend(table.iter().filter(is_named).map(|i| ((i.key.clone(), i.available_from_us), i.clone())));
+        let count = lacking.len();
         lacking.extend(selection.unmatched(&table).map(|pattern| (day, pattern)));
-        known.extend(table);
+        if lacking.len() > count {
+            known = table;
+        }
     }
     if lacking.is_empty() {
         return Ok(names);
     }
+    known.extend(named.into_values());
     let asked: BTreeSet<String> = lacking.iter().flat_map(|(_, p)| venues(p, selection)).collect();
     if let InstrumentSource::Vendor(metadata) = source {
         for venue in asked {

@@ -71,10 +71,23 @@ pub async fn presence(
     data_types: &[DataType],
     trust: Trust,
 ) -> Result<BTreeMap<Partition, Presence>, LakeError> {
-    let known = lake.available(day).await?;
+    presence_beside(lake, day, data_types, trust, &lake.available(day).await?).await
+}
+
+/// The same beside the day's report of available data, which the caller has read.
+///
+/// # Errors
+/// As [`presence`].
+pub(crate) async fn presence_beside(
+    lake: &Lake,
+    day: Day,
+    data_types: &[DataType],
+    trust: Trust,
+    known: &BTreeMap<Partition, Available>,
+) -> Result<BTreeMap<Partition, Presence>, LakeError> {
     let remembered = match trust {
         Trust::NothingKnown => BTreeMap::new(),
-        Trust::Report | Trust::Nothing => found_damaged(lake, day, &known).await?,
+        Trust::Report | Trust::Nothing => found_damaged(lake, day, known).await?,
     };
     let mut found = BTreeMap::new();
     let mut unknown: Vec<(Partition, Entry)> = Vec::new();

@@ -20,7 +20,7 @@ use crate::error::{EngineError, chain};
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
-use crate::presence::{Presence, Trust, presence};
+use crate::presence::{Presence, Trust, presence_beside};
 use crate::proof::{Proof, read_sample, verify_bytes};
 use crate::recheck::Recheck;
 use crate::selection::Selection;
@@ -218,7 +218,7 @@ pub async fn validate(
             Depth::Bytes { .. } => Trust::NothingKnown,
         };
         let known = lake.available(day).await?;
-        let mut there = presence(lake, day, &selection.data_types, trust).await?;
+        let mut there = presence_beside(lake, day, &selection.data_types, trust, &known).await?;
         match depth {
             Depth::Listing => {}
             Depth::Deep { sample, today } => {
