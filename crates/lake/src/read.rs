@@ -100,19 +100,24 @@ impl ObjectReader {
         if range.start > range.end || range.end > self.bytes {
             return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.bytes)));
         }
-        if let Some((start, tail)) = self.tail.as_ref().filter(|(start, _)| *start <= range.start) {
-            return Ok(tail.slice((range.start - start) as usize..(range.end - start) as usize));
-        }
-        let wanted = range.end - range.start;
+        // What came with the object's end is not read again.
+        let known = match &self.tail {
+            Some((start, tail)) if *start < range.end => {
+                tail.slice(range.start.saturating_sub(*start) as usize..(range.end - start) as usize)
+            }
+            _ => Bytes::new(),
+        };
+        let wanted = range.end - range.start - known.len() as u64;
         if wanted == 0 {
-            return Ok(Bytes::new());
+            return Ok(known);
         }
-        let bytes = self.store.get_range(&self.path, range).await.map_err(external)?;
+        let bytes = self.store.get_range(&self.path, range.start..range.start + wanted).await;
+        let bytes = bytes.map_err(external)?;
         self.cost.add(&bytes);
         if bytes.len() as u64 != wanted {
             return Err(ParquetError::EOF(format!("{} bytes came of {wanted}", bytes.len())));
         }
-        Ok(bytes)
+        Ok(if known.is_empty() { bytes } else { [bytes, known].concat().into() })
     }
 }
 

@@ -187,6 +187,14 @@ impl Settings {
     /// # Errors
     /// When a file cannot be read, or holds what no setting is.
     pub fn load(folder: &Path, flags: FlagLayer) -> Result<Settings> {
+        Settings::from_layers(folder, |name| std::env::var(name).ok(), flags)
+    }
+
+    fn from_layers(
+        folder: &Path,
+        environment: impl Fn(&str) -> Option<String>,
+        flags: FlagLayer,
+    ) -> Result<Settings> {
         let env_file = read_env_file(&folder.join(".env"))?;
         let flag_values =
             [("lake", flags.lake), ("log_level", flags.log_level), ("log_format", flags.log_format)]
@@ -203,7 +211,7 @@ impl Settings {
         }
         figment = figment.merge(from_variables(".env", |name| env_file.get(name).cloned()));
         // An empty variable is one that is not set: compose files and shells make them by accident.
-        let environment = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        let environment = |name: &str| environment(name).filter(|v| !v.is_empty());
         figment = figment.merge(from_variables("environment", environment));
         figment = figment.merge(Layer { place: "flag".to_owned(), values: flag_values.collect() });
         let values: Values = figment.extract().map_err(|error| not_understood(error, &toml))?;
@@ -407,12 +415,18 @@ fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>> {
 mod tests {
     use super::*;
 
+    /// The settings of some files and flags. What stands under `environment` is the environment.
     fn shown(files: &[(&str, &str)], flags: FlagLayer) -> BTreeMap<&'static str, (String, String)> {
         let folder = tempfile::tempdir().unwrap();
+        let mut variables = BTreeMap::new();
         for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
+            match *name {
+                "environment" => variables.extend(text.lines().filter_map(|line| line.split_once('='))),
+                _ => std::fs::write(folder.path().join(name), text).unwrap(),
+            }
         }
-        let settings = Settings::load(folder.path(), flags).unwrap();
+        let environment = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        let settings = Settings::from_layers(folder.path(), environment, flags).unwrap();
         settings.shown().into_iter().map(|(s, value, origin)| (s.name, (value, origin))).collect()
     }
 
@@ -426,7 +440,17 @@ mod tests {
         assert_eq!(shown(&[toml], none())["max_attempts"].0, "3");
         assert_eq!(shown(&[toml, env], none())["lake"], ("gs://bucket".into(), ".env".into()));
         let flags = FlagLayer { lake: Some("./mine".into()), ..none() };
-        assert_eq!(shown(&[toml, env], flags)["lake"], ("./mine".into(), "flag".into()));
+        assert_eq!(
+            shown(&[toml, env, ("environment", "MTDH_LAKE=l")], flags)["lake"],
+            ("./mine".into(), "flag".into())
+        );
+        let environment = ("environment", "GCS_BUCKET=other\nMTDH_MAX_ATTEMPTS=\n");
+        assert_eq!(
+            shown(&[toml, env, environment], none())["lake"],
+            ("gs://other".into(), "environment".into())
+        );
+        // An empty variable is none.
+        assert_eq!(shown(&[toml, env, environment], none())["max_attempts"].0, "3");
         let key = &shown(&[env], none())["tardis_api_key"];
         assert!(!key.0.contains("marker") && key.1 == ".env");
     }
@@ -451,6 +475,7 @@ mod tests {
             let files = [
                 ("mtdh.toml", format!("{} = {quoted}\n", setting.name), "mtdh.toml"),
                 (".env", format!("{}={value}\n", setting.variable), ".env"),
+                ("environment", format!("{}={value}\n", setting.variable), "environment"),
             ];
             let defaults = shown(&[], FlagLayer::default());
             for (file, text, place) in files {

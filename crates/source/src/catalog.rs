@@ -112,12 +112,21 @@ impl Listing {
             left_out.entry(omission.reason).or_default().add(|| omission.name.clone());
             unnamed.extend(omission.unnamed.clone());
         }
-        let mut of_exchange = |reason| left_out.entry(reason).or_default().add(|| self.exchange.clone());
-        match self.life_us {
-            (start, _) if start >= day.end_us() => of_exchange(NotExpected::NotYetOpen),
-            life if !is_alive(life, day) => of_exchange(NotExpected::Closed),
-            _ if self.exported_until_us.is_none() => of_exchange(NotExpected::NothingExported),
-            _ => {}
+        let at = |us| Day::containing_us(us).map_or_else(String::new, |day| day.to_string());
+        let of_exchange = match self.life_us {
+            (start, _) if start >= day.end_us() => {
+                Some((NotExpected::NotYetOpen, format!("{}, recorded since {}", self.exchange, at(start))))
+            }
+            (_, Some(end)) if !is_open => {
+                Some((NotExpected::Closed, format!("{}, recorded until {}", self.exchange, at(end - 1))))
+            }
+            _ if self.exported_until_us.is_none() => {
+                Some((NotExpected::NothingExported, self.exchange.clone()))
+            }
+            _ => None,
+        };
+        if let Some((reason, exchange)) = of_exchange {
+            left_out.entry(reason).or_default().add(|| exchange);
         }
         let is_there = |symbol: &&String| instruments.iter().any(|i| i.raw_symbol == **symbol);
         let shared = self.shared_keys.iter();

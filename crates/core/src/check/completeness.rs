@@ -140,8 +140,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "A day has no instrument table, or its table says nothing of a venue that was asked for, or lets expect \
-               nothing of it. Then nothing is known of what should be there, and nothing can be called complete.",
+        text: "A day has no instrument table, or its table lacks a venue that was asked for, or expects nothing of that \
+               venue. What should be there is then unknown, and nothing can be called complete.",
         run: Run::Lake(no_instruments),
     },
     Check {

@@ -27,7 +27,7 @@ const AGE: Parameter = Parameter {
     name: "max_age_s",
     default: 600.0,
     unit: "seconds",
-    meaning: "a trade is held against nothing that is older than this",
+    meaning: "older rows are not compared with a trade",
 };
 
 const FAR: Parameter = Parameter {
@@ -184,7 +184,7 @@ struct OffBook {
 impl OffBook {
     fn of(scope: &Scope<'_>, spreads: f64) -> OffBook {
         let kind = scope.key.map(InstrumentKey::instrument_type);
-        // Without spreads it is held against marks.
+        // Without spreads, trades are compared with marks.
         let is_left_out = matches!(kind, Some(InstrumentType::Option | InstrumentType::Combo));
         OffBook {
             least: scope.values.get("min_pct") / 100.0,

@@ -37,7 +37,7 @@ pub const CHECKS: &[Check] = &[Check {
     text: "Prices or amounts have fewer decimals than those of the day before (its last rows), where the lake has it: somebody \
            rounded them, or stored them in a narrower type; digits that a float of 32 bits added, where \
            the day before has fewer, are told as well. A value that repeats the one above is not counted. The same is asked \
-           of each 1,024 values of a day against the whole of it. Where there is no day before, prices are held against the tick \
+           of each 1,024 values of a day against the whole of it. Where there is no day before, prices are compared with the tick \
            size of the instrument table: that every one is a multiple of ten ticks is told. An exchange that makes its tick \
            larger is told once.",
     run: Run::Rows(

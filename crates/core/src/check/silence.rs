@@ -68,7 +68,7 @@ pub const CHECKS: &[Check] = &[
                each minute of the hour and of the hour before it, and of the hour after it, the longest pause that begins in it, and \
                of these the 99 % quantile, of which the longest never counts; the slower side counts. Where twenty minutes with \
                arrivals are not found so, further hours are taken, up to six. So the night is measured by the night, and a violent \
-               minute is one of sixty. A pause that the day's own pace does not explain is held against the same hours of the \
+               minute is one of sixty. A pause that the day's own pace does not explain is compared with the same hours of the \
                instrument's seven days before, as far as the lake has them: the median of their paces counts where it is slower, \
                and a silence that most of them had too is a session's end, told as `info`. Where the lake has none of these days, \
                and silences of an hour and more make up more than half of the day, those of an hour that touch midnight and those of \

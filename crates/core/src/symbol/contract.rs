@@ -78,7 +78,7 @@ fn completed(terms: Terms, contract: &Contract, grammar: &Grammar) -> Terms {
     Terms { settle: settle(contract, &base, grammar).or(terms.settle), base, quote, expiry, ..terms }
 }
 
-/// The metadata's order, if it speaks of the same two names.
+/// The metadata's order, if it names the same two.
 fn same_names(terms: &Terms, contract: &Contract, grammar: &Grammar) -> Option<(String, String)> {
     let told = (plain(contract.base, grammar), plain(contract.quote, grammar));
     let reversed = told.0 == terms.quote && told.1 == terms.base;

@@ -56,7 +56,7 @@ pub struct Document {
     pub findings: Vec<FindingLine>,
     /// What was looked at in a lake, by day and instrument.
     pub instrument_days: Vec<InstrumentDayLine>,
-    /// Series held against those of somebody else.
+    /// Series compared with those of another source.
     pub comparisons: Vec<Comparison>,
 }
 

@@ -56,7 +56,7 @@ pub(super) struct Outcome {
     pub looked_at: Vec<&'static str>,
 }
 
-/// A check of several data types in progress; it speaks of the last of those whose rows it wants.
+/// A check of several data types in progress; its findings are filed under the last of those whose rows it wants.
 struct Together {
     check: &'static Check,
     wants: Vec<DataType>,
@@ -169,7 +169,7 @@ fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Together> {
     };
     let mut all = Vec::new();
     for check in plan.checks() {
-        // What a check speaks of, and the data types that it wants for that.
+        // The data type that a check's findings are filed under, and the data types that it wants for that.
         let (subjects, start): (Vec<(DataType, Vec<DataType>)>, _) = match check.run {
             Run::Together(wants, start) if wants.iter().all(readable) => {
                 (wants.last().map(|last| (*last, wants.to_vec())).into_iter().collect(), start)

@@ -52,7 +52,7 @@ pub struct PartProgress {
 }
 
 impl PartProgress {
-    /// Reads the object of one holder; the plan has so many units. Whatever lies there is held against its bounds before
+    /// Reads the object of one holder; the plan has so many units. Whatever lies there must be within its bounds before
     /// anybody goes by it: another program, or a hand, may have written it.
     ///
     /// # Errors

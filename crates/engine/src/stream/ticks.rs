@@ -1,4 +1,4 @@
-//! Rows of one instrument and data type as they arrive: past the checks of rows, held against the newest moment of the
+//! Rows of one instrument and data type as they arrive: past the checks of rows, compared with the newest moment of the
 //! exchange's clock, and against the pace at which they came so far.
 
 use std::ops::Range;

@@ -10,6 +10,7 @@ mod candles;
 mod corpus;
 mod corpus_values;
 mod days_before;
+mod exports;
 mod hand_made;
 mod market;
 mod month;

@@ -47,7 +47,7 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     })
 }
 
-/// The venues of the days' tables: what the lake claims to have is what is held against it.
+/// The venues of the days' tables: the lake is validated by what its own tables expect.
 pub async fn venues_of_tables(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
     let mut venues = std::collections::BTreeSet::new();
     for day in selection.days.days() {
