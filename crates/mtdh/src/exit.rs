@@ -159,9 +159,11 @@ mod tests {
     #[test]
     fn the_page_of_exit_statuses_is_made_from_the_verdicts() {
         let mut page = String::from(
-            "# Exit statuses\n\nWhat each verdict comes to: for people and scripts (`--exit-codes usual`), and for engines that start and restart \
-             tasks (`--exit-codes engine`, the default of `download --run` and where an engine says which shard a process is). For engines, 10 is \
-             what a second try may cure, 20 is for a person. Made from `crates/mtdh/src/exit.rs`.\n\n\
+            "# Exit statuses\n\nThe exit status of each verdict, for people and scripts (`--exit-codes usual`) and for engines that start and \
+             restart tasks (`--exit-codes engine`). Those for engines are the default of `download --run`, and of `download` and \
+             `full-pipeline` where an engine says which shard a process is. Other verbs have those for people; a command line that \
+             cannot be read is 20 under an engine, whatever the verb. For engines, 10 is what a second try may cure, 20 is for a \
+             person. Made from `crates/mtdh/src/exit.rs`.\n\n\
              | verdict | what it means | people | engines |\n|---|---|---|---|\n",
         );
         let passing =
