@@ -12,7 +12,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::{Lake, LakeError, layout};
 use mtdh_source::metadata::Metadata;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -292,8 +292,7 @@ async fn subject(
         let partition = Partition { day, data_type: *data_type, key: key.clone() };
         let rows = match there.get(&partition) {
             Some(Presence::Answered(available)) if available.tally.rows_out > 0 && plan.reads_rows() => {
-                let entry = Entry { path: layout::partition(&partition), bytes: available.bytes };
-                Some(lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await)
+                Some(lake.batches(&available.entry(), i64::MIN..i64::MAX, &Default::default()).await)
             }
             // The group completeness tells it otherwise.
             Some(Presence::Unreadable { reason }) if !plan.has(Group::Completeness) => {
@@ -372,7 +371,7 @@ async fn store_grades(
                 let Some(grade) = grade_of(partition) else { continue };
                 let row = rows.entry(partition.clone()).or_insert_with(|| (**seen).clone());
                 // An object that was replaced meanwhile is not the one that was checked.
-                if row.is_same_object(seen) {
+                if row.holds_the_same(seen) {
                     row.grade = Some(grade);
                     row.day_grade = days.get(&partition.key).copied();
                 }
