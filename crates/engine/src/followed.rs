@@ -64,3 +64,8 @@ pub(crate) enum Next {
     /// There is none any more.
     Gone,
 }
+
+/// Whether an error may be one of a version that is gone.
+pub(crate) fn is_doubtful(error: &LakeError) -> bool {
+    error.is_changed() || error.is_distrust()
+}

@@ -2,17 +2,25 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mtdh_core::check::{Group, Severity};
 use mtdh_core::day::DAY_US;
 use mtdh_core::facts::Tally;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, DayRange};
+use mtdh_engine::check::lake::{RowsOf, check_lake};
 use mtdh_engine::query::{Available, contents};
 use mtdh_engine::{Lake, Selection};
 use mtdh_lake::layout;
 
 use crate::hand_made::{HandMade, KEY, Row, day, key};
+use crate::market::plan;
+
+/// Checks while objects are replaced.
+const RUNS: usize = 4;
 
 const ON: &str = "2024-03-01";
 
@@ -110,4 +118,76 @@ async fn the_report_of_a_lake_that_was_copied_is_believed_for_none_of_its_object
     let lake = Lake::open(copy.path().to_str().unwrap(), &Default::default()).unwrap();
     assert_eq!(seen(&lake).await.tally.inexact_numbers, 0);
     assert_eq!(seen(&made.lake).await.tally.inexact_numbers, 7);
+}
+
+/// Replaces objects, each by the one and the other of two, until it is dropped.
+struct Replacing {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<usize>>,
+}
+
+impl Replacing {
+    fn start(places: Vec<(PathBuf, [Vec<u8>; 2])>, replace: fn(&Path, &[u8])) -> Replacing {
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_over = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut rounds = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                for (place, objects) in &places {
+                    replace(place, &objects[rounds % 2]);
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                rounds += 1;
+            }
+            rounds
+        });
+        Replacing { stop, thread: Some(thread) }
+    }
+
+    fn rounds(mut self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().map_or(0, |thread| thread.join().unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_calls_no_object_damaged_that_is_replaced_by_another_whole_one() {
+    let keys: Vec<String> = (0..8).map(|number| format!("DERIBIT:PERP:A{number}-USD")).collect();
+    let made = HandMade::new();
+    let mut places = Vec::new();
+    for of in &keys {
+        made.trades(of, ON, "aa", &rows(100.0)).await;
+        let objects = [object(of, "bb", 200.0).await, object(of, "cc", 300.0).await];
+        places.push((file(made.folder.path(), of), objects));
+    }
+    let replaced: [fn(&Path, &[u8]); 2] = [
+        |place, bytes| put(place, bytes, None),
+        // As `cp` does it: for a moment the file is not whole.
+        |place, bytes| fs::write(place, bytes).unwrap(),
+    ];
+    for replace in replaced {
+        let replacing = Replacing::start(places.clone(), replace);
+        for _ in 0..RUNS {
+            let (names, plan) = (Default::default(), plan(&Group::USUAL));
+            let stop = Default::default();
+            let report =
+                check_lake(&made.lake, &names, &plan, &selection(), RowsOf::All, &stop).await.unwrap();
+            assert_eq!(report.partitions.len(), keys.len());
+            let damaged = report.findings.iter().filter(|f| f.check == "unreadable_partition");
+            assert_eq!(damaged.count(), 0, "{:#?}", report.findings);
+        }
+        assert!(replacing.rounds() >= RUNS, "nothing was replaced meanwhile");
+    }
+    // What is damaged is said as before.
+    let place = &places[0].0;
+    let mut bytes = fs::read(place).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(place, bytes).unwrap();
+    let (names, stop) = (Default::default(), Default::default());
+    let report =
+        check_lake(&made.lake, &names, &plan(&Group::USUAL), &selection(), RowsOf::All, &stop).await.unwrap();
+    let damaged: Vec<_> = report.findings.iter().filter(|f| f.check == "unreadable_partition").collect();
+    assert_eq!(damaged.len(), 1);
+    assert_eq!((damaged[0].key.clone(), damaged[0].severity), (Some(key(&keys[0])), Severity::Error));
 }
