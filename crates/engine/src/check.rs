@@ -7,6 +7,7 @@ mod before;
 pub mod candle_files;
 pub mod candles;
 pub mod files;
+mod instrument;
 pub mod lake;
 pub mod passing;
 pub mod reference;

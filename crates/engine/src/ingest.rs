@@ -454,9 +454,9 @@ impl Ingest {
         let path = layout::partition(partition);
         let existing = if replaces { Existing::Replace } else { Existing::Keep };
         let bytes = stage.bytes();
-        self.lake.publish(&path, stage, existing).await?;
+        let identity = self.lake.publish(&path, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);
-        Ok(Available::of(&facts, bytes, Some(digest)))
+        Ok(Available::of(&facts, bytes, Some(digest), identity))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod expectation;
 pub mod export;
 pub mod fleet;
+mod followed;
 mod group;
 pub mod hands;
 pub mod ingest;

@@ -9,17 +9,19 @@ use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
+use mtdh_lake::reports::Available;
 use mtdh_source::datasets::Archive;
 use mtdh_source::decode::dataset_symbol;
 use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
 
-use crate::error::EngineError;
+use crate::error::{EngineError, chain};
 use crate::expectation::{self, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
-use crate::presence::{Presence, Trust, presence};
+use crate::presence::{Presence, Trust, presence_beside};
 use crate::selection::Selection;
+use crate::validate::note;
 
 /// One vendor file that is to be fetched, and the partitions that it answers.
 #[derive(Clone, Debug)]
@@ -204,7 +206,12 @@ pub async fn plan(
             plan.days_without_instruments.push(day);
             continue;
         };
-        let there = presence(lake, day, &selection.data_types, Trust::Report).await?;
+        let known = lake.available(day).await?;
+        let there = presence_beside(lake, day, &selection.data_types, Trust::Report, &known).await?;
+        // One of many shards is enough.
+        if shard.index() == 0 {
+            remember(lake, day, &there, &known, &selection.data_types).await;
+        }
         plan.measure(day, &table, selection, &there);
         let table = table.instruments;
         let mut skip = |instrument: &Instrument, data_type, reason| {
@@ -248,6 +255,27 @@ pub async fn plan(
         plan.units.extend(units.into_values());
     }
     Ok(plan)
+}
+
+/// Notes what the footers said that had to be read, so that they need not be read again: of a lake that was copied, or whose report
+/// is of an older version. Where that fails, they are.
+async fn remember(
+    lake: &Lake,
+    day: Day,
+    there: &BTreeMap<Partition, Presence>,
+    known: &BTreeMap<Partition, Available>,
+    data_types: &[DataType],
+) {
+    let was_read = |(partition, presence): (&Partition, &Presence)| match presence {
+        Presence::Answered(now) => known.get(partition).is_none_or(|known| known.entry() != now.entry()),
+        Presence::Unreadable { .. } => false,
+    };
+    if !there.iter().any(was_read) {
+        return;
+    }
+    if let Err(error) = lake.update_available(day, |rows| note(rows, there, known, data_types)).await {
+        tracing::debug!(%day, cause = %chain(&error), "the day's report is not brought up to date");
+    }
 }
 
 /// The last day, the first, then the others in order.

@@ -1,8 +1,8 @@
 //! What the lake has of a day, without reading more than it must.
 //!
 //! The listing says which objects there are. Whether one holds rows its footer says; the day's report of available
-//! data saves reading the footers of objects that it knows, by path and size. An object whose pages were once found damaged
-//! may have a good footer: the day's report of what is missing remembers it until it is fetched again.
+//! data saves reading the footers of objects that it knows, by path and identity at the store. An object whose pages were once
+//! found damaged may have a good footer: the day's report of what is missing remembers it until it is fetched again.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::reports::Available;
 use mtdh_lake::{Entry, Lake, LakeError, layout};
+
+use crate::followed::{Followed, Next};
 
 /// Footers that are read at once.
 const CONCURRENT_FOOTERS: usize = 32;
@@ -94,7 +96,7 @@ pub(crate) async fn presence_beside(
     for data_type in data_types {
         for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
             let Some(partition) = layout::parse_partition(&entry.path) else { continue };
-            let is_believed = |row: &&Available| trust == Trust::Report && row.bytes == entry.bytes;
+            let is_believed = |row: &&Available| trust == Trust::Report && row.is_of(&entry);
             match known.get(&partition).filter(is_believed) {
                 Some(row) => {
                     found.insert(partition, Presence::Answered(Box::new(row.clone())));
@@ -110,7 +112,7 @@ pub(crate) async fn presence_beside(
         })
         .buffer_unordered(CONCURRENT_FOOTERS);
     while let Some((partition, looked)) = looked.next().await {
-        let mut looked = looked?;
+        let Some(mut looked) = looked? else { continue };
         if let Presence::Answered(available) = &mut looked {
             known.get(&partition).into_iter().for_each(|older| available.keep_grades(older));
             if let Some(reason) = remembered.get(&partition) {
@@ -134,8 +136,32 @@ async fn found_damaged(
     Ok(damaged.map(|m| (m.partition, m.reason)).collect())
 }
 
-/// Reads one object's footer and holds it against its path.
-pub(crate) async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Presence, LakeError> {
+/// Reads one object's footer and holds it against its path; nothing when it is gone. What seems to be wrong is looked at again:
+/// somebody may be just replacing it.
+pub(crate) async fn look(
+    lake: &Lake,
+    partition: &Partition,
+    entry: &Entry,
+) -> Result<Option<Presence>, LakeError> {
+    let mut object = Followed::new(entry.clone());
+    loop {
+        let looked = look_once(lake, partition, object.entry()).await;
+        let is_doubtful = match &looked {
+            Ok(presence) => matches!(presence, Presence::Unreadable { .. }),
+            Err(error) => error.is_changed(),
+        };
+        if !is_doubtful {
+            return looked.map(Some);
+        }
+        match object.next(lake).await? {
+            Next::ReadAgain => {}
+            Next::Stands => return looked.map(Some),
+            Next::Gone => return Ok(None),
+        }
+    }
+}
+
+async fn look_once(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Presence, LakeError> {
     let unreadable = |reason: String| Ok(Presence::Unreadable { reason });
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,
@@ -157,5 +183,5 @@ pub(crate) async fn look(lake: &Lake, partition: &Partition, entry: &Entry) -> R
     if footer.schema.fields() != partition.data_type.table().schema().fields() {
         return unreadable("its columns are not those of its data type".to_owned());
     }
-    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes, footer.digest))))
+    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes, footer.digest, footer.identity))))
 }

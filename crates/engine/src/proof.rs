@@ -14,6 +14,7 @@ use mtdh_lake::{Entry, Lake, LakeError, layout};
 use serde::Serialize;
 
 use crate::error::{EngineError, chain};
+use crate::followed::{Followed, Next};
 use crate::presence::{DISTRUST, Presence, look};
 use crate::selection::Selection;
 
@@ -110,31 +111,63 @@ pub(crate) async fn read_sample(
     }
     let mut read = 0;
     for (partition, presence) in there.iter_mut() {
-        let Presence::Answered(available) = presence else { continue };
-        if !sampled.contains(partition) {
-            continue;
-        }
-        read += 1;
-        let mut outcome = read_whole(lake, partition, available).await?;
-        for _ in 0..LOOKS_AGAIN {
-            // An object that was replaced while it was read is not a damaged one.
-            let Some(newer) = (if outcome.is_some() { replaced(lake, available).await? } else { None })
-            else {
-                break;
-            };
-            **available = newer;
-            outcome = read_whole(lake, partition, available).await?;
-        }
-        match outcome {
-            Some(reason) => *presence = Presence::Unreadable { reason },
-            None => available.proved_on = available.digest.as_ref().map(|_| today),
+        if sampled.contains(partition) {
+            read += 1;
+            prove(lake, presence, Reading::Rows, today).await?;
         }
     }
     Ok(read)
 }
 
-/// How often an object is looked at again that was replaced while it was read.
-pub(crate) const LOOKS_AGAIN: usize = 3;
+/// How an object is read for its proof.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// Every row, decoded.
+    Rows,
+    /// Every byte, not decoded.
+    Bytes,
+}
+
+/// Reads an object and notes what that proves of it. One that was replaced while it was read is no damaged one: the other is read.
+async fn prove(lake: &Lake, presence: &mut Presence, reading: Reading, today: Day) -> Result<(), LakeError> {
+    let Presence::Answered(available) = presence else { return Ok(()) };
+    let mut object = Followed::new(available.entry());
+    loop {
+        let wrong = match reading {
+            Reading::Rows => read_whole(lake, available).await,
+            Reading::Bytes => what_is_wrong(lake, &available.entry()).await,
+        };
+        let is_doubtful = match &wrong {
+            Ok(wrong) => wrong.is_some(),
+            Err(error) => error.is_changed(),
+        };
+        if !is_doubtful {
+            wrong?;
+            available.proved_on = available.digest.as_ref().map(|_| today);
+            return Ok(());
+        }
+        let looked = match object.next(lake).await? {
+            Next::Stands => {
+                *presence = Presence::Unreadable { reason: wrong?.unwrap_or_default() };
+                return Ok(());
+            }
+            Next::Gone => None,
+            Next::ReadAgain if *object.entry() == available.entry() => continue,
+            Next::ReadAgain => look(lake, &available.partition, object.entry()).await?,
+        };
+        match looked {
+            Some(Presence::Answered(newer)) => **available = *newer,
+            Some(unreadable) => {
+                *presence = unreadable;
+                return Ok(());
+            }
+            None => {
+                *presence = Presence::Unreadable { reason: "it was removed while it was read".to_owned() };
+                return Ok(());
+            }
+        }
+    }
+}
 
 /// The object that is there now in the place of the one that was seen, where it is another one and can be trusted.
 ///
@@ -142,22 +175,22 @@ pub(crate) const LOOKS_AGAIN: usize = 3;
 /// When the store fails.
 pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Available>, LakeError> {
     let Some(entry) = lake.entry(&layout::partition(&seen.partition)).await? else { return Ok(None) };
+    if seen.is_of(&entry) {
+        return Ok(None);
+    }
     match look(lake, &seen.partition, &entry).await? {
-        Presence::Answered(now) if !now.is_same_object(seen) => Ok(Some(*now)),
+        Some(Presence::Answered(now)) if now.identity != seen.identity || !now.holds_the_same(seen) => {
+            Ok(Some(*now))
+        }
         _ => Ok(None),
     }
 }
 
 /// What is wrong with an object's rows, if anything.
-async fn read_whole(
-    lake: &Lake,
-    partition: &Partition,
-    available: &Available,
-) -> Result<Option<String>, LakeError> {
-    let entry = Entry { path: layout::partition(partition), bytes: available.bytes };
+async fn read_whole(lake: &Lake, available: &Available) -> Result<Option<String>, LakeError> {
     let mut rows = 0_u64;
     let outcome = lake
-        .read_slice(&entry, i64::MIN..i64::MAX, &Default::default(), |batch| {
+        .read_slice(&available.entry(), i64::MIN..i64::MAX, &Default::default(), |batch| {
             rows += batch.num_rows() as u64;
             Ok::<(), LakeError>(())
         })
@@ -186,24 +219,19 @@ pub(crate) async fn verify_bytes(
     today: Day,
     proof: &mut Proof,
 ) -> Result<(), EngineError> {
-    let meant = there.iter_mut().filter_map(|(partition, presence)| match presence {
-        Presence::Answered(available) if selection.takes_partition(partition) => {
-            let entry = Entry { path: layout::partition(partition), bytes: available.bytes };
-            Some((presence, entry))
-        }
-        _ => None,
-    });
+    let is_meant = |(partition, presence): &(&Partition, &mut Presence)| {
+        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
+    };
+    let meant = there.iter_mut().filter(is_meant);
     let mut looked = futures::stream::iter(meant)
-        .map(|(presence, entry)| async move { (presence, what_is_wrong(lake, &entry).await) })
+        .map(|(_, presence)| async move {
+            let proved = prove(lake, presence, Reading::Bytes, today).await;
+            proved.map(|()| presence)
+        })
         .buffer_unordered(CONCURRENT_OBJECTS);
-    while let Some((presence, wrong)) = looked.next().await {
-        match (wrong?, &mut *presence) {
-            (Some(reason), _) => *presence = Presence::Unreadable { reason },
-            (None, Presence::Answered(available)) if available.digest.is_some() => {
-                available.proved_on = Some(today);
-                proof.verified += 1;
-            }
-            (None, _) => {}
+    while let Some(proved) = looked.next().await {
+        if let Presence::Answered(available) = proved? {
+            proof.verified += usize::from(available.digest.is_some());
         }
     }
     drop(looked);
@@ -213,7 +241,7 @@ pub(crate) async fn verify_bytes(
     });
     let mut looked = futures::stream::iter(meant)
         .map(|entry| async move {
-            let wrong = what_is_wrong(lake, &entry).await;
+            let wrong = what_stays_wrong(lake, &entry).await;
             (entry, wrong)
         })
         .buffer_unordered(CONCURRENT_OBJECTS);
@@ -223,6 +251,22 @@ pub(crate) async fn verify_bytes(
     }
     proof.damaged.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
+}
+
+/// What is wrong with the bytes of an object beside the partitions, if anything; as [`prove`]. Nothing is, of one that is gone.
+async fn what_stays_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
+    let mut object = Followed::new(entry.clone());
+    loop {
+        let wrong = what_is_wrong(lake, object.entry()).await;
+        if matches!(&wrong, Ok(None)) || wrong.as_ref().is_err_and(|error| !error.is_changed()) {
+            return wrong;
+        }
+        match object.next(lake).await? {
+            Next::ReadAgain => {}
+            Next::Stands => return wrong,
+            Next::Gone => return Ok(None),
+        }
+    }
 }
 
 /// What is wrong with an object's bytes, if anything.

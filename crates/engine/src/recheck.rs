@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
 use crate::error::{EngineError, chain};
+use crate::presence::{Presence, Trust, presence};
 use crate::progress::Progress;
 use crate::run::Failure;
 use crate::selection::Selection;
@@ -53,7 +54,7 @@ impl Recheck {
     }
 }
 
-/// Asks for the source files of the selection's partitions that the days' reports of available data know.
+/// Asks for the source files of the selection's partitions that the lake has.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -66,7 +67,9 @@ pub async fn recheck(
     // By version too: partitions of one group's file may have been made from different issues of it.
     let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
     for day in selection.days.days() {
-        for row in connection.lake.available(day).await?.into_values() {
+        let there = presence(&connection.lake, day, &selection.data_types, Trust::Report).await?;
+        for presence in there.into_values() {
+            let Presence::Answered(row) = presence else { continue };
             if !selection.takes_partition(&row.partition) {
                 continue;
             }

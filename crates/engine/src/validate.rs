@@ -303,7 +303,7 @@ async fn write_reports(
 
 /// Puts what was seen into a day's report, but for partitions of which somebody else changed the line since `known` was read:
 /// what was seen of them may be older.
-fn note(
+pub(crate) fn note(
     rows: &mut BTreeMap<Partition, Available>,
     there: &BTreeMap<Partition, Presence>,
     known: &BTreeMap<Partition, Available>,
@@ -345,7 +345,7 @@ mod tests {
             tally: Tally::default(),
             schema_version: SCHEMA_VERSION,
         };
-        (partition, Available::of(&facts, 100, Some(digest.to_owned())))
+        (partition, Available::of(&facts, 100, Some(digest.to_owned()), None))
     }
 
     #[test]

@@ -144,6 +144,12 @@ pub enum LakeError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// The object is not the one any more of which something was read.
+    #[error("{path} was replaced or removed while it was read; try again")]
+    Changed {
+        /// The object.
+        path: String,
+    },
     /// The object is no Parquet file that can be read.
     #[error("{path} cannot be read as Parquet")]
     Parquet {
@@ -198,6 +204,7 @@ impl LakeError {
             | LakeError::Contended { .. }
             | LakeError::Damaged { .. }
             | LakeError::Vanished { .. }
+            | LakeError::Changed { .. }
             | LakeError::Locked { .. } => true,
             LakeError::Store { source, .. } => !is_refusal(source),
             _ => false,
@@ -223,6 +230,11 @@ impl LakeError {
     /// Whether the object cannot be trusted: it is damaged, or none of mtdh's. It is as good as missing.
     pub fn is_distrust(&self) -> bool {
         matches!(self, LakeError::Parquet { .. } | LakeError::Facts { .. } | LakeError::WrongTable { .. })
+    }
+
+    /// Whether another object is there by now, or none: what was read is no reason to distrust that one.
+    pub fn is_changed(&self) -> bool {
+        matches!(self, LakeError::Changed { .. })
     }
 
     /// Whether the lake may be read and not be written: what is derived from it is then told, and not stored.

@@ -105,6 +105,11 @@ pub fn available_report(day: Day) -> Path {
     path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
 }
 
+/// Which objects the lines of [`available_report`] are of. Derived, and another for each copy of a lake; no run has such a name.
+pub fn identities(day: Day) -> Path {
+    path(format!("runs/_identities/day-{day}.parquet"))
+}
+
 /// The progress and summary of one shard of a run.
 pub fn run_summary(run_id: &str, index: u32, total: u32) -> Path {
     path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))

@@ -8,6 +8,7 @@ pub mod candles;
 mod chunk;
 pub mod error;
 mod file_writer;
+mod identity;
 pub mod instrument_table;
 pub mod layout;
 mod local;

@@ -4,14 +4,18 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use crate::identity;
 use crate::stage::{Content, unfinished};
 use crate::store::Existing;
 
 /// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is there now.
-    Made,
+    Made {
+        /// What tells its file from others.
+        identity: Option<String>,
+    },
     /// An object with the same bytes was there before.
     WasThere,
     /// Another object was there before, and was kept.
@@ -32,13 +36,13 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existin
         }
     };
     file.as_file().sync_all()?;
+    // By the file and not by its name, under which others may put theirs.
+    let made_of =
+        |file: &File| Outcome::Made { identity: file.metadata().ok().and_then(|m| identity::of_file(&m)) };
     let outcome = match existing {
-        Existing::Replace => {
-            file.persist(target).map_err(|e| e.error)?;
-            Outcome::Made
-        }
+        Existing::Replace => made_of(&file.persist(target).map_err(|e| e.error)?),
         Existing::Keep => match file.persist_noclobber(target) {
-            Ok(_) => Outcome::Made,
+            Ok(file) => made_of(&file),
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
                 match same_bytes(refused.file.path(), target)? {
                     true => Outcome::WasThere,
@@ -99,13 +103,16 @@ mod tests {
         let put = |text: &str, existing| {
             publish(Content::Memory(text.into()), root.path(), &target, existing).unwrap()
         };
-        assert_eq!(put("one", Existing::Keep), Outcome::Made);
+        assert!(matches!(put("one", Existing::Keep), Outcome::Made { .. }));
         assert_eq!(put("one", Existing::Keep), Outcome::WasThere);
         for other in ["two", "on", "one more", ""] {
             assert_eq!(put(other, Existing::Keep), Outcome::Differs, "{other}");
         }
         assert_eq!(fs::read_to_string(&target).unwrap(), "one");
-        assert_eq!(put("three", Existing::Replace), Outcome::Made);
+        let there = || identity::of_file(&fs::metadata(&target).unwrap());
+        let before = there();
+        assert_eq!(put("three", Existing::Replace), Outcome::Made { identity: there() });
+        assert!(there().is_some() && there() != before);
         assert_eq!(fs::read_to_string(&target).unwrap(), "three");
         let entries: Vec<_> = fs::read_dir(root.path()).unwrap().collect();
         assert_eq!(entries.len(), 1, "no temporary file stays");

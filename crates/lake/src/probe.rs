@@ -257,7 +257,7 @@ impl Lake {
                 let failed = |source| LakeError::Store { path: path.to_string(), source };
                 Err(if is_taken { CREATE.refused(self, path, source) } else { failed(source) })
             }
-            outcome => outcome,
+            outcome => outcome.map(drop),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reading objects: by ranges, in few requests; what their footers say. Their rows are `rows`' business.
 
+mod held;
 mod rows;
 mod verify;
 
@@ -15,18 +16,21 @@ use futures::future::BoxFuture;
 use mtdh_core::candle::CandleFacts;
 use mtdh_core::facts::{Facts, FactsError};
 use object_store::path::Path;
-use object_store::{Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::LakeError;
+use crate::identity;
+use crate::open::Place;
 use crate::reader::{Newer, Opened, Opening, open};
 use crate::seal::is_ours;
 use crate::seal::pages::Pages;
 use crate::store::{Entry, Lake};
 
+use held::{Changed, Held, hold};
 pub use rows::Batches;
 pub use verify::Verified;
 
@@ -63,11 +67,9 @@ impl ReadCost {
     }
 }
 
-/// An object, read by ranges.
+/// An object, read by ranges, all of one version of it.
 struct ObjectReader {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    bytes: u64,
+    held: Held,
     cost: Arc<ReadCost>,
     /// The object's end, once it was read.
     tail: Option<(u64, Bytes)>,
@@ -76,16 +78,23 @@ struct ObjectReader {
 }
 
 impl ObjectReader {
+    /// Reads a version, whose end may have been read already.
+    fn of(held: Held, tail: Option<Bytes>, cost: &Arc<ReadCost>) -> ObjectReader {
+        tail.iter().for_each(|tail| cost.add(tail));
+        let tail = tail.map(|tail| (held.size.saturating_sub(tail.len() as u64), tail));
+        ObjectReader { held, cost: cost.clone(), tail, pages: None }
+    }
+
     /// Reads and verifies the object's footer, once.
     async fn open(&mut self) -> Result<Opened, ParquetError> {
-        let mut from = self.bytes.saturating_sub(TAIL_BYTES);
+        let mut from = self.held.size.saturating_sub(TAIL_BYTES);
         loop {
             let (start, end) = match &self.tail {
                 Some((start, end)) if *start <= from => (*start, end.clone()),
-                _ => (from, self.fetch(from..self.bytes).await?),
+                _ => (from, self.fetch(from..self.held.size).await?),
             };
             self.tail = Some((start, end.clone()));
-            match open(&end, self.bytes)? {
+            match open(&end, self.held.size)? {
                 Opening::Done(opened) => {
                     self.pages = Some(Arc::new(opened.pages()?));
                     return Ok(*opened);
@@ -97,8 +106,8 @@ impl ObjectReader {
 
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
         // An object that names a place beyond its end is damaged.
-        if range.start > range.end || range.end > self.bytes {
-            return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.bytes)));
+        if range.start > range.end || range.end > self.held.size {
+            return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.held.size)));
         }
         // What came with the object's end is not read again.
         let known = match &self.tail {
@@ -111,8 +120,7 @@ impl ObjectReader {
         if wanted == 0 {
             return Ok(known);
         }
-        let bytes = self.store.get_range(&self.path, range.start..range.start + wanted).await;
-        let bytes = bytes.map_err(external)?;
+        let bytes = self.held.fetch(range.start..range.start + wanted).await?;
         self.cost.add(&bytes);
         if bytes.len() as u64 != wanted {
             return Err(ParquetError::EOF(format!("{} bytes came of {wanted}", bytes.len())));
@@ -151,6 +159,9 @@ pub(crate) fn failure(path: &Path, error: ParquetError) -> LakeError {
         ParquetError::External(cause) => {
             if let Some(Newer(found)) = cause.downcast_ref() {
                 return LakeError::Newer { path, found: *found };
+            }
+            if cause.is::<Changed>() {
+                return LakeError::Changed { path };
             }
             match cause.downcast::<StoreError>() {
                 Ok(source) => LakeError::Store { path, source: *source },
@@ -207,13 +218,32 @@ pub struct Footer {
     /// BLAKE3 of the object's bytes before its page indexes and footer, lower-case hexadecimal: two copies that have the same
     /// hold the same rows. Null: version 0.1.0 wrote the object, without checksums.
     pub digest: Option<String>,
+    /// What tells the object that was read from others at the store; as [`Entry::identity`].
+    pub identity: Option<String>,
 }
 
 impl Lake {
-    fn reader(&self, entry: &Entry, cost: &Arc<ReadCost>) -> Result<ObjectReader, LakeError> {
+    /// Reads the version of an object that `entry` is of. Where it has none, the one that is there.
+    async fn reader(&self, entry: &Entry, cost: &Arc<ReadCost>) -> Result<ObjectReader, LakeError> {
+        let changed = || LakeError::Changed { path: entry.path.to_string() };
         let store = self.store_of(&entry.path)?.ok_or_else(|| LakeError::NoFolder(self.url().into()))?;
-        let (path, cost) = (self.full(&entry.path), cost.clone());
-        Ok(ObjectReader { store, path, bytes: entry.bytes, cost, tail: None, pages: None })
+        let full = self.full(&entry.path);
+        let (held, tail) = match (&self.inner.place, &entry.identity) {
+            (Place::Remote(_), Some(identity)) => {
+                (Held::known(store, full, entry.bytes, identity.clone()), None)
+            }
+            (place, identity) => {
+                let there = hold(place, store, &full, TAIL_BYTES).await;
+                let there =
+                    there.map_err(|source| LakeError::Store { path: entry.path.to_string(), source })?;
+                let (held, tail) = there.ok_or_else(changed)?;
+                if identity.is_some() && held.identity != *identity {
+                    return Err(changed());
+                }
+                (held, tail)
+            }
+        };
+        Ok(ObjectReader::of(held, tail, cost))
     }
 
     /// A partition's object, when it is there.
@@ -223,7 +253,10 @@ impl Lake {
     pub async fn entry(&self, path: &Path) -> Result<Option<Entry>, LakeError> {
         let Some(store) = self.store_of(path)? else { return Ok(None) };
         match store.head(&self.full(path)).await {
-            Ok(meta) => Ok(Some(Entry { path: path.clone(), bytes: meta.size })),
+            Ok(meta) => {
+                let identity = identity::of_object(&self.inner.place, &meta);
+                Ok(Some(Entry { path: path.clone(), bytes: meta.size, identity }))
+            }
             Err(StoreError::NotFound { .. }) => Ok(None),
             Err(source) => Err(LakeError::Store { path: path.to_string(), source }),
         }
@@ -232,21 +265,11 @@ impl Lake {
     /// A partition's object with its end already read, when it is there: one request says both.
     async fn open_at(&self, path: &Path, cost: &Arc<ReadCost>) -> Result<Option<ObjectReader>, LakeError> {
         let Some(store) = self.store_of(path)? else { return Ok(None) };
-        let options = GetOptions { range: Some(GetRange::Suffix(TAIL_BYTES)), ..GetOptions::default() };
         let full = self.full(path);
-        let end = async {
-            let answer = store.get_opts(&full, options).await?;
-            Ok((answer.meta.size, answer.bytes().await?))
-        };
         // Often the first request to the store, for a slice.
-        let (end, tail) = match self.in_time(end).await? {
-            Ok(end) => end,
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(self.first_failure(source)),
-        };
-        cost.add(&tail);
-        let tail = Some((end.saturating_sub(tail.len() as u64), tail));
-        Ok(Some(ObjectReader { store, path: full, bytes: end, cost: cost.clone(), tail, pages: None }))
+        let there = self.in_time(hold(&self.inner.place, store, &full, TAIL_BYTES)).await?;
+        let there = there.map_err(|source| self.first_failure(source))?;
+        Ok(there.map(|(held, tail)| ObjectReader::of(held, tail, cost)))
     }
 
     /// Reads an object's footer: one request for most.
@@ -255,12 +278,13 @@ impl Lake {
     /// When the store fails, the object is no Parquet file, or its footer is not that of a partition.
     pub async fn footer(&self, entry: &Entry) -> Result<Footer, LakeError> {
         let parquet = |error| failure(&entry.path, error);
-        let opened = self.reader(entry, &Arc::default())?.open().await.map_err(parquet)?;
+        let mut reader = self.reader(entry, &Arc::default()).await?;
+        let opened = reader.open().await.map_err(parquet)?;
         let schema = opened.table_columns().map_err(parquet)?.schema().clone();
         let facts = Facts::from_pairs(pairs(&opened.metadata))
             .map_err(|source| facts_failure(&entry.path, &opened, source))?;
         let rows = opened.metadata.file_metadata().num_rows().max(0) as u64;
-        Ok(Footer { facts, rows, schema, digest: opened.digest() })
+        Ok(Footer { facts, rows, schema, digest: opened.digest(), identity: reader.held.identity })
     }
 
     /// The key-value pairs and the columns of any Parquet file's footer, also of one that mtdh did not write.
@@ -269,7 +293,7 @@ impl Lake {
     /// When the store fails, or the object is no Parquet file.
     pub async fn pairs(&self, entry: &Entry) -> Result<(BTreeMap<String, String>, SchemaRef), LakeError> {
         let parquet = |error| failure(&entry.path, error);
-        let opened = self.reader(entry, &Arc::default())?.open().await.map_err(parquet)?;
+        let opened = self.reader(entry, &Arc::default()).await?.open().await.map_err(parquet)?;
         let schema = opened.table_columns().map_err(parquet)?.schema().clone();
         let pairs = pairs(&opened.metadata).map(|(name, value)| (name.to_owned(), value.to_owned()));
         Ok((pairs.collect(), schema))
@@ -280,7 +304,7 @@ impl Lake {
     /// # Errors
     /// When the store fails, the object is no Parquet file, or its footer is not that of candles.
     pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFacts, LakeError> {
-        let opened = self.reader(entry, &Arc::default())?.open().await;
+        let opened = self.reader(entry, &Arc::default()).await?.open().await;
         let opened = opened.map_err(|error| failure(&entry.path, error))?;
         CandleFacts::from_pairs(pairs(&opened.metadata))
             .map_err(|source| facts_failure(&entry.path, &opened, source))

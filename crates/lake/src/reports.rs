@@ -1,5 +1,7 @@
 //! The two reports of a day: what is there, with its facts, and what is missing.
 
+mod identities;
+
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
@@ -16,7 +18,9 @@ use crate::error::LakeError;
 use crate::layout;
 use crate::read::failure;
 use crate::small_table::{Cells, Columns, from_parquet, to_parquet};
-use crate::store::Lake;
+use crate::store::{Entry, Lake};
+
+use identities::Identities;
 
 /// One line of `available_data.parquet`: a partition that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +29,11 @@ pub struct Available {
     pub partition: Partition,
     /// Stored, empty or absent.
     pub status: Status,
-    /// Size of the object in bytes. Facts count only for an object of this size.
+    /// Size of the object in bytes.
     pub bytes: u64,
+    /// What told the object from others at the store when its footer was read or it was published; as [`Entry::identity`], kept apart
+    /// from the report. The line counts only for an object of this identity. Null: it is not known, and the object is asked.
+    pub identity: Option<String>,
     /// Counts and ranges, as in the footer.
     pub tally: Tally,
     /// Why it is empty or absent, as in the footer.
@@ -48,12 +55,13 @@ pub struct Available {
 }
 
 impl Available {
-    /// The line of an object from its facts and the digest that its footer tells.
-    pub fn of(facts: &Facts, bytes: u64, digest: Option<String>) -> Available {
+    /// The line of an object from its facts, the digest that its footer tells, and what tells it from others at the store.
+    pub fn of(facts: &Facts, bytes: u64, digest: Option<String>, identity: Option<String>) -> Available {
         Available {
             partition: facts.partition.clone(),
             status: facts.status,
             bytes,
+            identity,
             tally: facts.tally,
             reason: facts.reason.clone(),
             source: facts.origin.path.clone(),
@@ -66,16 +74,29 @@ impl Available {
         }
     }
 
-    /// Whether both lines are of one object: by its size, its digest and the vendor's file. A size alone tells little.
-    pub fn is_same_object(&self, other: &Available) -> bool {
+    /// The object at the store that the line is of.
+    pub fn entry(&self) -> Entry {
+        Entry { path: layout::partition(&self.partition), bytes: self.bytes, identity: self.identity.clone() }
+    }
+
+    /// Whether the line is of an object as a listing shows it. A size alone tells little.
+    pub fn is_of(&self, entry: &Entry) -> bool {
+        self.identity.is_some() && (self.bytes, &self.identity) == (entry.bytes, &entry.identity)
+    }
+
+    /// Whether both lines are of objects that hold the same: by size, digest and the vendor's file. One may be a copy.
+    pub fn holds_the_same(&self, other: &Available) -> bool {
         (self.bytes, &self.source_sha256, &self.digest) == (other.bytes, &other.source_sha256, &other.digest)
     }
 
-    /// Takes the grades and the last proof of an older line of the same partition, if it is of the same object.
+    /// Takes the grades of an older line of the same partition, if its object held the same; the last proof only, if it was this
+    /// very object: a copy may be damaged where its footer is not.
     pub fn keep_grades(&mut self, older: &Available) {
-        if self.is_same_object(older) {
+        if self.holds_the_same(older) {
             (self.grade, self.day_grade) = (older.grade, older.day_grade);
-            self.proved_on = self.proved_on.max(older.proved_on);
+            if self.identity.is_some() && self.identity == older.identity {
+                self.proved_on = self.proved_on.max(older.proved_on);
+            }
         }
     }
 }
@@ -158,6 +179,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
                 .and_then(Status::from_name)
                 .ok_or_else(|| format!("row {row} has no status"))?,
             bytes: bytes(row),
+            identity: None,
             tally: Tally {
                 rows_in: rows_in(row),
                 rows_out: rows_out(row),
@@ -227,6 +249,14 @@ fn readable<T>(path: &Path, read: impl FnOnce() -> Result<T, LakeError>) -> Resu
     }
 }
 
+fn by_partition(lines: Vec<Available>, seen: &Identities) -> BTreeMap<Partition, Available> {
+    let told = |mut line: Available| {
+        identities::tell(&mut line, seen);
+        (line.partition.clone(), line)
+    };
+    lines.into_iter().map(told).collect()
+}
+
 impl Lake {
     /// What the day's report says is there. A report that cannot be read counts as none: it is made from the objects
     /// and can be made again.
@@ -236,10 +266,9 @@ impl Lake {
     pub async fn available(&self, day: Day) -> Result<BTreeMap<Partition, Available>, LakeError> {
         let path = layout::available_report(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(BTreeMap::new()) };
-        match readable(&path, || available_rows(&table(bytes, &path)?).map_err(wrong(&path)))? {
-            Some(rows) => Ok(rows.into_iter().map(|row| (row.partition.clone(), row)).collect()),
-            None => Ok(BTreeMap::new()),
-        }
+        let rows = readable(&path, || available_rows(&table(bytes, &path)?).map_err(wrong(&path)))?;
+        let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { return Ok(BTreeMap::new()) };
+        Ok(by_partition(rows, &self.identities(day).await?))
     }
 
     /// Changes the day's report of what is there: `change` gets its rows and changes them in place.
@@ -252,16 +281,22 @@ impl Lake {
         mut change: impl FnMut(&mut BTreeMap<Partition, Available>),
     ) -> Result<(), LakeError> {
         let path = layout::available_report(day);
+        let seen = self.identities(day).await?;
+        let mut told = Identities::new();
         self.update(&path, |old| {
             let read = |bytes: &Bytes| {
                 readable(&path, || available_rows(&table(bytes.clone(), &path)?).map_err(wrong(&path)))
             };
             let rows = old.map(read).transpose()?.flatten().unwrap_or_default();
-            let mut rows = rows.into_iter().map(|row| (row.partition.clone(), row)).collect();
+            let mut rows = by_partition(rows, &seen);
             change(&mut rows);
+            told = identities::told(rows.values());
             bytes_of(&available_table(&rows.into_values().collect::<Vec<_>>()), &path)
         })
-        .await
+        .await?;
+        // After the lines: one that nobody knows the object of is not believed.
+        told.retain(|partition, now| seen.get(partition) != Some(now));
+        if told.is_empty() { Ok(()) } else { self.note_identities(day, &told).await }
     }
 
     /// What the day's report says is missing; nothing when there is no report, or none that can be read.
@@ -326,49 +361,13 @@ mod tests {
         assert_eq!(lake.missing(day).await.unwrap(), Some(vec![]), "written also when nothing is missing");
     }
 
-    #[test]
-    fn a_report_of_an_older_version_has_no_grades() {
-        let row = Available {
+    /// A line with everything that it may have.
+    pub(super) fn line() -> Available {
+        Available {
             partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
             status: Status::Stored,
             bytes: 100,
-            tally: Tally::default(),
-            reason: None,
-            source: "s".into(),
-            source_sha256: None,
-            source_etag: None,
-            digest: Some("d1".into()),
-            proved_on: Some("2024-03-09".parse().unwrap()),
-            grade: Some(Grade::Good),
-            day_grade: Some(Grade::Good),
-        };
-        let table = available_table(std::slice::from_ref(&row));
-        let schema = table.schema();
-        let old = schema.fields().iter().enumerate().filter(|(_, f)| {
-            !f.name().contains("grade") && !["data_blake3", "proved_on"].contains(&f.name().as_str())
-        });
-        let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
-        let read = available_rows(&old).unwrap().remove(0);
-        let without =
-            Available { grade: None, day_grade: None, digest: None, proved_on: None, ..row.clone() };
-        assert_eq!(read, without);
-        // The grades and the proof of an older line are kept for the same object only.
-        for (bytes, digest, is_same) in [(100, "d1", true), (101, "d1", false), (100, "d2", false)] {
-            let mut newer = Available { bytes, digest: Some(digest.into()), ..without.clone() };
-            newer.keep_grades(&row);
-            let expected = if is_same { (row.grade, row.proved_on) } else { (None, None) };
-            assert_eq!((newer.grade, newer.proved_on), expected, "{bytes} {digest}");
-        }
-    }
-
-    #[tokio::test]
-    async fn facts_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
-        let row = Available {
-            partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
-            status: Status::Stored,
-            bytes: 100,
+            identity: Some("1-2-3".into()),
             tally: Tally { rows_in: 2, rows_out: 2, timestamp: Some((1, 2)), ..Tally::default() },
             reason: None,
             source: "deribit/quotes/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
@@ -378,7 +377,62 @@ mod tests {
             proved_on: Some("2024-03-02".parse().unwrap()),
             grade: Some(Grade::Degraded),
             day_grade: Some(Grade::Bad),
+        }
+    }
+
+    #[test]
+    fn a_report_of_an_older_version_has_no_grades() {
+        let row = line();
+        let table = available_table(std::slice::from_ref(&row));
+        let schema = table.schema();
+        let old = schema.fields().iter().enumerate().filter(|(_, f)| {
+            !f.name().contains("grade") && !["data_blake3", "proved_on"].contains(&f.name().as_str())
+        });
+        let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
+        let read = available_rows(&old).unwrap().remove(0);
+        let without = Available {
+            grade: None,
+            day_grade: None,
+            digest: None,
+            identity: None,
+            proved_on: None,
+            ..row.clone()
         };
+        assert_eq!(read, without);
+    }
+
+    #[test]
+    fn a_line_is_believed_and_kept_by_what_it_is_of() {
+        let row = line();
+        let entry = |identity: Option<&str>| Entry { identity: identity.map(str::to_owned), ..row.entry() };
+        assert!(
+            row.is_of(&entry(Some("1-2-3"))) && !row.is_of(&entry(Some("i2"))) && !row.is_of(&entry(None))
+        );
+        let unknown = Available { identity: None, ..row.clone() };
+        assert!(!unknown.is_of(&entry(Some("1-2-3"))) && !unknown.is_of(&entry(None)));
+        // Grades are kept for what holds the same, a proof for the same object only.
+        let (same, copy, other) = ((row.grade, row.proved_on), (row.grade, None), (None, None));
+        for (bytes, digest, identity, expected) in [
+            (100, "cd", Some("1-2-3"), same),
+            (100, "cd", Some("i2"), copy),
+            (100, "cd", None, copy),
+            (101, "cd", Some("1-2-3"), other),
+            (100, "d2", Some("1-2-3"), other),
+        ] {
+            let identity = identity.map(str::to_owned);
+            let (digest, proved_on) = (Some(digest.to_owned()), None);
+            let mut newer =
+                Available { bytes, digest, identity, proved_on, grade: None, day_grade: None, ..row.clone() };
+            newer.keep_grades(&row);
+            assert_eq!((newer.grade, newer.proved_on), expected, "{newer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn facts_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
+        let row = line();
         let day = row.partition.day;
         lake.update_available(day, |rows| {
             rows.insert(row.partition.clone(), row.clone());

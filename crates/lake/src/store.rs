@@ -11,11 +11,12 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
+use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::again::again;
 use crate::error::{LakeError, is_refusal};
+use crate::identity;
 use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
 use crate::lock::lock;
@@ -69,6 +70,9 @@ pub struct Entry {
     pub path: Path,
     /// Size in bytes.
     pub bytes: u64,
+    /// What tells this version of the object from others at the store, without reading it: whoever reads by this entry reads this
+    /// version or fails with [`LakeError::Changed`]. Null: the store tells nothing, or it is not known.
+    pub identity: Option<String>,
 }
 
 impl std::fmt::Debug for Lake {
@@ -191,11 +195,17 @@ impl Lake {
         move |source| LakeError::Store { path: path.to_string(), source }
     }
 
-    /// Publishes an object: from one moment to the next it is there, whole.
+    /// Publishes an object: from one moment to the next it is there, whole. Gives what tells it from others, as
+    /// [`Entry::identity`]; null also where the same was there before.
     ///
     /// # Errors
     /// When the disk or store refuses it, when it arrived damaged, or when [`Existing::Keep`] finds another object.
-    pub async fn publish(&self, path: &Path, stage: Stage, existing: Existing) -> Result<(), LakeError> {
+    pub async fn publish(
+        &self,
+        path: &Path,
+        stage: Stage,
+        existing: Existing,
+    ) -> Result<Option<String>, LakeError> {
         let content = stage.into_content();
         match &self.inner.place {
             Place::Local(root) => {
@@ -204,7 +214,8 @@ impl Lake {
                 let put = move || local::publish(content, &folder, &place, existing);
                 let outcome = tokio::task::spawn_blocking(put).await.unwrap_or_else(|e| Err(e.into()));
                 match outcome.map_err(|source| self.disk(target, source))? {
-                    Outcome::Made | Outcome::WasThere => Ok(()),
+                    Outcome::Made { identity } => Ok(identity),
+                    Outcome::WasThere => Ok(None),
                     Outcome::Differs => Err(LakeError::Exists { path: path.to_string() }),
                 }
             }
@@ -275,7 +286,7 @@ impl Lake {
             }
             let remote = match &self.inner.place {
                 Place::Remote(remote) => remote,
-                Place::Local(_) => return self.publish(path, self.staged(&new)?, Existing::Replace).await,
+                Place::Local(_) => return self.put(path, &new).await,
             };
             let mode = version.map_or(PutMode::Create, PutMode::Update);
             match remote.store.put_opts(&self.full(path), new.clone().into(), mode.into()).await {
@@ -318,7 +329,7 @@ impl Lake {
         bytes: &[u8],
         existing: Existing,
     ) -> Result<(), LakeError> {
-        self.publish(path, self.staged(bytes)?, existing).await
+        self.publish(path, self.staged(bytes)?, existing).await.map(drop)
     }
 
     fn staged(&self, bytes: &[u8]) -> Result<Stage, LakeError> {
@@ -353,12 +364,12 @@ impl Lake {
     pub async fn list(&self, prefix: &Path) -> Result<Vec<Entry>, LakeError> {
         let Some(store) = self.reading_store()? else { return Ok(Vec::new()) };
         let full = self.full(prefix);
-        let list = || async {
-            let found = store.list(Some(&full)).map_ok(|meta| (meta.location, meta.size));
-            found.try_collect::<Vec<(Path, u64)>>().await
-        };
+        let list = || async { store.list(Some(&full)).try_collect::<Vec<ObjectMeta>>().await };
         let found = again(list).await.map_err(Self::store_failure(prefix))?;
-        let entry = |(full, bytes)| Some(Entry { path: self.own(&full)?, bytes });
+        let entry = |meta: ObjectMeta| {
+            let identity = identity::of_object(&self.inner.place, &meta);
+            Some(Entry { path: self.own(&meta.location)?, bytes: meta.size, identity })
+        };
         let mut entries: Vec<Entry> = found.into_iter().filter_map(entry).collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)

@@ -21,12 +21,13 @@ const PART_BYTES: usize = 16 << 20;
 /// How often a create-only put is tried: object_store itself repeats only what may be repeated blindly.
 const CREATE_ATTEMPTS: u32 = 4;
 
+/// Puts an object, and gives its entity tag; none where the same was there before.
 pub(crate) async fn put(
     remote: &Remote,
     path: &Path,
     content: Content,
     existing: Existing,
-) -> Result<(), LakeError> {
+) -> Result<Option<String>, LakeError> {
     let failed = |source| LakeError::Disk { path: std::env::temp_dir(), source };
     let bytes = match content {
         Content::Memory(bytes) => Bytes::from(bytes),
@@ -46,11 +47,11 @@ pub(crate) async fn put(
 }
 
 /// A put in place of whatever is there; again where another request on the name is under way (S3's 409).
-async fn replace(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
+async fn replace(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<String>, LakeError> {
     let mut attempt = 1;
     loop {
         match remote.store.put(path, bytes.clone().into()).await {
-            Ok(result) => return check(remote, path, result.e_tag.as_deref(), bytes).await,
+            Ok(result) => return check(remote, path, result.e_tag, bytes).await,
             Err(error @ StoreError::AlreadyExists { .. }) if attempt < CREATE_ATTEMPTS => {
                 tracing::warn!(%path, attempt, cause = %error, "publishing again");
                 pause(attempt).await;
@@ -63,16 +64,16 @@ async fn replace(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), Lake
 
 /// A create-only put. That an object is there is believed when it was seen: a store that finds two requests at once on
 /// one name (S3's 409) says no to both, and the name is free still.
-async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<(), LakeError> {
+async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<String>, LakeError> {
     let mut attempt = 1;
     loop {
         let refused = match conditional(remote, path, bytes, PutMode::Create).await {
-            Ok(result) => return check(remote, path, result.e_tag.as_deref(), bytes).await,
+            Ok(result) => return check(remote, path, result.e_tag, bytes).await,
             Err(refused @ StoreError::AlreadyExists { .. }) => refused,
             Err(source) => return Err(LakeError::Store { path: path.to_string(), source }),
         };
         match has_bytes(remote, path, bytes).await? {
-            Some(true) => return Ok(()),
+            Some(true) => return Ok(None),
             Some(false) => return Err(LakeError::Exists { path: path.to_string() }),
             None if attempt == CREATE_ATTEMPTS => {
                 return Err(LakeError::Store { path: path.to_string(), source: refused });
@@ -144,14 +145,19 @@ async fn same_file_or_conflict(remote: &Remote, path: &Path, reader: impl Read) 
     Ok(())
 }
 
-/// A damaged object is removed.
-async fn check(remote: &Remote, path: &Path, etag: Option<&str>, bytes: &Bytes) -> Result<(), LakeError> {
-    if has_arrived(remote, path, etag, bytes).await? {
-        return Ok(());
+/// A damaged object is removed. Gives the tag of one that is not.
+async fn check(
+    remote: &Remote,
+    path: &Path,
+    etag: Option<String>,
+    bytes: &Bytes,
+) -> Result<Option<String>, LakeError> {
+    if has_arrived(remote, path, etag.as_deref(), bytes).await? {
+        return Ok(etag);
     }
     let name = path.to_string();
     remote.store.delete(path).await.map_err(|source| LakeError::Store { path: name.clone(), source })?;
-    Err(LakeError::Damaged { path: name, found: tag(etag), sent: md5_hex(bytes) })
+    Err(LakeError::Damaged { path: name, found: tag(etag.as_deref()), sent: md5_hex(bytes) })
 }
 
 /// Whether what the store keeps is what was sent: by the entity tag, which is the MD5. Where it is another (a bucket
@@ -187,13 +193,15 @@ async fn put_in_parts(
     mut reader: impl Read,
     size: u64,
     existing: Existing,
-) -> Result<(), LakeError> {
+) -> Result<Option<String>, LakeError> {
     let failed = |source| LakeError::Store { path: path.to_string(), source };
     // Uploads in parts have no create-only mode. Two writers of one partition write the same bytes, so the worst that
     // this look before can miss is the same object written twice.
     if existing == Existing::Keep {
         match remote.store.head(path).await {
-            Ok(there) if there.size == size => return same_file_or_conflict(remote, path, reader).await,
+            Ok(there) if there.size == size => {
+                return same_file_or_conflict(remote, path, reader).await.map(|()| None);
+            }
             Ok(_) => return Err(LakeError::Exists { path: path.to_string() }),
             Err(StoreError::NotFound { .. }) => {}
             Err(source) => return Err(failed(source)),
@@ -202,7 +210,10 @@ async fn put_in_parts(
     let id = remote.multipart.create_multipart(path).await.map_err(failed)?;
     let uploaded = upload_parts(remote, path, &id, &mut reader, size).await;
     let completed = match uploaded {
-        Ok(parts) => remote.multipart.complete_multipart(path, &id, parts).await.map(|_| ()).map_err(failed),
+        Ok(parts) => {
+            let put = remote.multipart.complete_multipart(path, &id, parts).await;
+            put.map(|put| put.e_tag).map_err(failed)
+        }
         Err(error) => Err(error),
     };
     if completed.is_err()

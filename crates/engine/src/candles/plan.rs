@@ -18,6 +18,7 @@ use mtdh_lake::{Entry as Object, Lake, LakeError, layout};
 
 use crate::error::EngineError;
 use crate::presence::{Presence, Trust, presence};
+use crate::proof::replaced;
 use crate::query::Available;
 use crate::selection::Selection;
 
@@ -251,8 +252,17 @@ async fn outdated(
 }
 
 impl Unit {
+    /// The objects that are there now in the place of those that it is to be made of, where these are other ones.
+    pub(crate) async fn replaced(&self, lake: &Lake) -> Result<Vec<Available>, LakeError> {
+        let mut newer = Vec::new();
+        for object in &self.objects {
+            newer.extend(replaced(lake, object).await?);
+        }
+        Ok(newer)
+    }
+
     /// The same with other objects in the place of some that were replaced.
-    pub(super) fn with(mut self, newer: Vec<Available>) -> Unit {
+    pub(crate) fn with(mut self, newer: Vec<Available>) -> Unit {
         for now in newer {
             let Partition { day, data_type, .. } = now.partition;
             let of = format!("{data_type} {day} ");

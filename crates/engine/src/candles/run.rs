@@ -14,7 +14,7 @@ use mtdh_core::check::finding::moment;
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
-use mtdh_lake::{Entry, Existing, Lake, LakePath, Stage, layout};
+use mtdh_lake::{Existing, Lake, LakePath, Stage, layout};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +22,8 @@ use super::CandleError;
 use super::feed::{columns, feed, times};
 use super::plan::{CandlePlan, Unit};
 use crate::error::{EngineError, chain};
+use crate::followed::LOOKS_AGAIN;
 use crate::progress::Progress;
-use crate::proof::{LOOKS_AGAIN, replaced};
 use crate::run::{RunState, SUMMARY_VERSION, now, text};
 
 /// What a run works with.
@@ -225,10 +225,7 @@ impl CandleRun {
         let mut unit = unit.clone();
         for _ in 0..=LOOKS_AGAIN {
             let made = self.made(&unit).await;
-            let mut newer = Vec::new();
-            for object in &unit.objects {
-                newer.extend(replaced(&self.lake, object).await?);
-            }
+            let newer = unit.replaced(&self.lake).await?;
             if newer.is_empty() {
                 let (mut done, objects) = made?;
                 for (path, stage) in objects {
@@ -292,7 +289,7 @@ impl CandleRun {
     async fn check_clock(&self, unit: &Unit) -> Result<(), CandleError> {
         const EDGE_US: i64 = 60_000_000;
         let Some(own) = &unit.own_trades else { return Ok(()) };
-        let entry = Entry { path: layout::partition(&own.partition), bytes: own.bytes };
+        let entry = own.entry();
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         let take = |batch: RecordBatch| {
             for us in times(&batch, "timestamp")? {
@@ -318,7 +315,7 @@ impl CandleRun {
             let data_type = object.partition.data_type;
             let columns = columns(data_type);
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let entry = Entry { path: layout::partition(&object.partition), bytes: object.bytes };
+            let entry = object.entry();
             let day = unit.day.start_us()..unit.day.end_us();
             let is_own = data_type == DataType::Trades && object.partition.day == unit.day;
             let take = |batch: RecordBatch| {

@@ -9,8 +9,8 @@ use mtdh_core::DataType;
 use mtdh_core::candle::{Candle, CandleBuilder, Fill, Timeframe};
 use mtdh_core::check::bars::{Bar, Series};
 use mtdh_core::partition::Status;
+use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
-use mtdh_lake::{Entry, Lake, layout};
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
@@ -87,7 +87,7 @@ pub(crate) async fn of_unit(
         o.status == Status::Stored && o.partition.data_type == DataType::Trades
     };
     for object in unit.objects.iter().filter(of_trades) {
-        let entry = Entry { path: layout::partition(&object.partition), bytes: object.bytes };
+        let entry = object.entry();
         let day = unit.day.start_us()..unit.day.end_us();
         let take =
             |batch| if stop.is_cancelled() { Err(CandleError::Interrupted) } else { ticks.take(&batch) };

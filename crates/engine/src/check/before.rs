@@ -13,6 +13,8 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::read::ReadCost;
 use mtdh_lake::{Entry, Lake, LakeError, layout};
 
+use crate::followed::{Followed, Next, is_doubtful};
+
 /// The clock by which rows come.
 const ARRIVAL: &str = "local_timestamp";
 
@@ -34,9 +36,20 @@ pub(super) struct DaysBefore {
 impl DaysBefore {
     /// The last rows of the day before; none where the lake has none, or none that can be read: that is that day's finding.
     pub async fn last_rows(&self, data_type: DataType) -> Result<Vec<RecordBatch>, LakeError> {
+        let Some(mut object) = self.object(data_type, self.day.previous()).await? else {
+            return Ok(Vec::new());
+        };
+        loop {
+            let read = self.last_rows_of(object.entry()).await;
+            if !self.is_to_be_read_again(&read, &mut object).await? {
+                return Ok(readable(read)?.unwrap_or_default());
+            }
+        }
+    }
+
+    async fn last_rows_of(&self, entry: &Entry) -> Result<Vec<RecordBatch>, LakeError> {
         let day = self.day.previous();
-        let Some(entry) = self.entry(data_type, day).await? else { return Ok(Vec::new()) };
-        let Some(footer) = readable(self.lake.footer(&entry).await)? else { return Ok(Vec::new()) };
+        let footer = self.lake.footer(entry).await?;
         let Some((first, last)) = footer.facts.tally.local_timestamp else { return Ok(Vec::new()) };
         // As many as there would be at a steady pace; the busiest end of a day is cut.
         let wanted = (last - first) as f64 * LAST_ROWS as f64 / footer.rows.max(1) as f64;
@@ -48,10 +61,10 @@ impl DaysBefore {
             while rows.len() > 1 && count - rows[0].num_rows() > LAST_ROWS as usize {
                 count -= rows.remove(0).num_rows();
             }
-            Ok(())
+            Ok::<(), LakeError>(())
         };
-        let read = self.lake.read_slice::<LakeError>(&entry, from..day.end_us(), &Arc::default(), take).await;
-        Ok(readable(read)?.map_or_else(Vec::new, |()| rows))
+        self.lake.read_slice(entry, from..day.end_us(), &Arc::default(), take).await?;
+        Ok(rows)
     }
 
     /// When rows came on each of the days that the lake has.
@@ -63,37 +76,56 @@ impl DaysBefore {
         let (mut days, mut day) = (Vec::new(), self.day);
         for _ in 0..DAYS {
             day = day.previous();
-            let (Some(entry), Some(mut watch)) = (self.entry(data_type, day).await?, new()) else { continue };
-            let mut count = 0;
-            let take = |batch: RecordBatch| {
-                let arrivals = batch.column_by_name(ARRIVAL).and_then(|c| c.as_primitive_opt::<Micros>());
-                // A day of another shape is left out.
-                if let Some(arrivals) = arrivals {
-                    watch.arrivals(arrivals.values());
-                    count += arrivals.len();
+            let Some(mut object) = self.object(data_type, day).await? else { continue };
+            let watch = loop {
+                let Some(watch) = new() else { break None };
+                let read = self.arrivals(object.entry(), day, watch).await;
+                if !self.is_to_be_read_again(&read, &mut object).await? {
+                    break readable(read)?.flatten();
                 }
-                Ok::<(), LakeError>(())
             };
-            let (within, cost) = (day.start_us()..day.end_us(), Arc::new(ReadCost::default()));
-            let read = self.lake.read_between(&entry, ARRIVAL, within, Some(&[ARRIVAL]), &cost, take).await;
-            if readable(read)?.is_some() && count > 0 {
-                days.push(watch.into_day_before());
-            }
+            days.extend(watch.map(Watch::into_day_before));
         }
         Ok(days)
     }
 
-    async fn entry(&self, data_type: DataType, day: Day) -> Result<Option<Entry>, LakeError> {
+    /// Shows a watch when the rows of a day came; nothing of a day without any.
+    async fn arrivals(&self, entry: &Entry, day: Day, mut watch: Watch) -> Result<Option<Watch>, LakeError> {
+        let mut count = 0;
+        let take = |batch: RecordBatch| {
+            let arrivals = batch.column_by_name(ARRIVAL).and_then(|c| c.as_primitive_opt::<Micros>());
+            // A day of another shape is left out.
+            if let Some(arrivals) = arrivals {
+                watch.arrivals(arrivals.values());
+                count += arrivals.len();
+            }
+            Ok::<(), LakeError>(())
+        };
+        let (within, cost) = (day.start_us()..day.end_us(), Arc::new(ReadCost::default()));
+        self.lake.read_between(entry, ARRIVAL, within, Some(&[ARRIVAL]), &cost, take).await?;
+        Ok((count > 0).then_some(watch))
+    }
+
+    /// Whether an object is to be read again: one that was replaced while it was read must not be left out.
+    async fn is_to_be_read_again<T>(
+        &self,
+        read: &Result<T, LakeError>,
+        object: &mut Followed,
+    ) -> Result<bool, LakeError> {
+        Ok(read.as_ref().is_err_and(is_doubtful) && object.next(&self.lake).await? == Next::ReadAgain)
+    }
+
+    async fn object(&self, data_type: DataType, day: Day) -> Result<Option<Followed>, LakeError> {
         let partition = Partition { day, data_type, key: self.key.clone() };
-        self.lake.entry(&layout::partition(&partition)).await
+        Ok(self.lake.entry(&layout::partition(&partition)).await?.map(Followed::new))
     }
 }
 
-/// Nothing of an object that is damaged: that it is so is found on its own day.
+/// Nothing of an object that is damaged, or gone: that it is so is found on its own day.
 fn readable<T>(read: Result<T, LakeError>) -> Result<Option<T>, LakeError> {
     match read {
         Ok(read) => Ok(Some(read)),
-        Err(LakeError::Parquet { .. } | LakeError::WrongTable { .. } | LakeError::Facts { .. }) => Ok(None),
+        Err(error) if is_doubtful(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -17,6 +17,7 @@ use super::{CheckPlan, CheckReport};
 use crate::candles::plan::Unit;
 use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
 use crate::error::{EngineError, chain};
+use crate::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
 use crate::selection::Selection;
 
 /// The candles that a lake has of a day, by instrument and timeframe.
@@ -53,8 +54,30 @@ pub async fn venues(lake: &Lake, day: Day) -> Result<BTreeSet<String>, EngineErr
     Ok(keys.map(|(_, _, key)| key.venue().to_owned()).collect())
 }
 
-/// Reads an object of candles. The inner error says why it cannot be trusted.
+/// Reads an object of candles. The inner error says why it cannot be trusted. One that is replaced while it is read is read again.
 pub(super) async fn read(
+    lake: &Lake,
+    entry: &Entry,
+    timeframe: Timeframe,
+    key: &InstrumentKey,
+) -> Result<Result<Series, String>, LakeError> {
+    let mut object = Followed::new(entry.clone());
+    loop {
+        let read = read_once(lake, object.entry(), timeframe, key).await;
+        let is_doubtful = match &read {
+            Ok(series) => series.is_err(),
+            Err(error) => error.is_changed(),
+        };
+        if !is_doubtful || object.next(lake).await? != Next::ReadAgain {
+            return match read {
+                Err(error) if error.is_changed() => Ok(Err(chain(&error))),
+                read => read,
+            };
+        }
+    }
+}
+
+async fn read_once(
     lake: &Lake,
     entry: &Entry,
     timeframe: Timeframe,
@@ -232,7 +255,7 @@ impl Instrument<'_> {
             return Ok(());
         };
         let timeframes: Vec<Timeframe> = all.keys().copied().collect();
-        let made = match ticks::of_unit(self.lake, unit, &timeframes, stop).await {
+        let made = match of_unit(self.lake, unit, &timeframes, stop).await {
             Ok(made) => made,
             Err(CandleError::Interrupted) => {
                 report.is_interrupted = true;
@@ -252,4 +275,26 @@ impl Instrument<'_> {
         }
         Ok(())
     }
+}
+
+/// The candles of an instrument's day of its trades; of other ones, where these were replaced while they were read.
+async fn of_unit(
+    lake: &Lake,
+    unit: &Unit,
+    timeframes: &[Timeframe],
+    stop: &CancellationToken,
+) -> Result<BTreeMap<Timeframe, Series>, CandleError> {
+    let mut unit = unit.clone();
+    for _ in 0..=LOOKS_AGAIN {
+        let made = ticks::of_unit(lake, &unit, timeframes, stop).await;
+        if !matches!(&made, Err(CandleError::Lake(error)) if is_doubtful(error)) {
+            return made;
+        }
+        let newer = unit.replaced(lake).await?;
+        if newer.is_empty() {
+            return made;
+        }
+        unit = unit.with(newer);
+    }
+    Err(CandleError::Changing(LOOKS_AGAIN + 1))
 }

@@ -12,13 +12,13 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::{Lake, LakeError};
 use mtdh_source::metadata::Metadata;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::before::DaysBefore;
-use super::subject::{Outcome, Part, Subject, check_subject};
+use super::instrument::InstrumentOfDay;
+use super::subject::Outcome;
 use super::{CheckPlan, CheckReport, Checked};
 use crate::error::{EngineError, chain};
 use crate::expectation::{self, NotExpectedLine};
@@ -195,10 +195,9 @@ async fn check_day(
             }
         }
     }
-    let mut statuses = BTreeMap::new();
-    let mut tasks: JoinSet<Result<(Option<InstrumentKey>, Outcome), LakeError>> = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut rows_read: BTreeMap<Partition, u64> = BTreeMap::new();
+    let mut checked = OfDay::default();
     for (key, partitions) in meant {
         if stop.is_cancelled() {
             report.is_interrupted = true;
@@ -207,48 +206,67 @@ async fn check_day(
         if tasks.len() >= at_once
             && let Some(done) = tasks.join_next().await
         {
-            gather(done, day, report, &mut rows_read)?;
+            checked.gather(done, report)?;
         }
-        statuses
-            .extend(partitions.iter().map(|(t, s)| (Partition { day, data_type: *t, key: key.clone() }, *s)));
-        let instrument = by_key.get(&key).copied();
-        let subject = subject(lake, plan, day, key, instrument, &partitions, there).await?;
+        let of = |data_type: &DataType| Partition { day, data_type: *data_type, key: key.clone() };
+        let there_of = |data_type: &DataType| Some((*data_type, there.get(&of(data_type))?.clone()));
+        let mut of_day = InstrumentOfDay {
+            lake: lake.clone(),
+            day,
+            instrument: by_key.get(&key).map(|instrument| (*instrument).clone()),
+            there: partitions.keys().filter_map(there_of).collect(),
+            newer: BTreeMap::new(),
+            key: key.clone(),
+            partitions,
+        };
         let plan = plan.clone();
         tasks.spawn(async move {
-            let key = subject.key.clone();
-            Ok((key, check_subject(&plan, subject).await?))
+            let outcome = of_day.check(&plan).await?;
+            Ok((of_day, outcome))
         });
     }
     while let Some(done) = tasks.join_next().await {
-        gather(done, day, report, &mut rows_read)?;
+        checked.gather(done, report)?;
     }
-    grade(plan, day, &statuses, &rows_read, report);
+    grade(plan, day, &checked, report);
     if plan.gives_grades() && !report.is_interrupted {
-        store_grades(lake, day, there, report).await;
+        store_grades(lake, day, &checked.there, report).await;
     }
     Ok(())
+}
+
+/// What was checked of a day.
+#[derive(Default)]
+struct OfDay {
+    statuses: BTreeMap<Partition, Status>,
+    /// Rows that were read.
+    rows: BTreeMap<Partition, u64>,
+    /// The objects.
+    there: BTreeMap<Partition, Presence>,
+}
+
+impl OfDay {
+    fn gather(
+        &mut self,
+        done: Result<Result<(InstrumentOfDay, Outcome), LakeError>, tokio::task::JoinError>,
+        report: &mut CheckReport,
+    ) -> Result<(), EngineError> {
+        // A check that panics is a bug, and not one finding less.
+        let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (InstrumentOfDay { day, key, partitions, there, .. }, outcome) = done?;
+        let of = |data_type| Partition { day, data_type, key: key.clone() };
+        self.rows.extend(outcome.rows.iter().map(|(data_type, count)| (of(*data_type), *count)));
+        self.statuses.extend(partitions.into_iter().map(|(data_type, status)| (of(data_type), status)));
+        self.there.extend(there.into_iter().map(|(data_type, presence)| (of(data_type), presence)));
+        report.gather(outcome);
+        Ok(())
+    }
 }
 
 /// The names of a day, out of lines `DAY NAME`.
 fn of_day(lines: &[String], day: Day) -> Vec<String> {
     let day = day.to_string();
     lines.iter().filter_map(|line| Some(line.strip_prefix(&day)?.trim_start().to_owned())).collect()
-}
-
-fn gather(
-    done: Result<Result<(Option<InstrumentKey>, Outcome), LakeError>, tokio::task::JoinError>,
-    day: Day,
-    report: &mut CheckReport,
-    rows: &mut BTreeMap<Partition, u64>,
-) -> Result<(), EngineError> {
-    // A check that panics is a bug, and not one finding less.
-    let (key, outcome) = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-    let counts = outcome.rows.iter().copied();
-    rows.extend(key.into_iter().flat_map(|key| {
-        counts.clone().map(move |(data_type, count)| (Partition { day, data_type, key: key.clone() }, count))
-    }));
-    report.gather(outcome);
-    Ok(())
 }
 
 /// The partitions whose rows are checked or whose lack is told, by instrument.
@@ -278,59 +296,8 @@ fn meant(
     meant
 }
 
-async fn subject(
-    lake: &Lake,
-    plan: &CheckPlan,
-    day: Day,
-    key: InstrumentKey,
-    instrument: Option<&Instrument>,
-    partitions: &BTreeMap<DataType, Status>,
-    there: &BTreeMap<Partition, Presence>,
-) -> Result<Subject, LakeError> {
-    let mut parts = Vec::new();
-    for (data_type, status) in partitions {
-        let partition = Partition { day, data_type: *data_type, key: key.clone() };
-        let rows = match there.get(&partition) {
-            Some(Presence::Answered(available)) if available.tally.rows_out > 0 && plan.reads_rows() => {
-                let entry = Entry { path: layout::partition(&partition), bytes: available.bytes };
-                Some(lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await)
-            }
-            // The group completeness tells it otherwise.
-            Some(Presence::Unreadable { reason }) if !plan.has(Group::Completeness) => {
-                let path = layout::partition(&partition).to_string();
-                Some(Err(LakeError::WrongTable { path, reason: reason.clone() }))
-            }
-            _ => None,
-        };
-        let rows = match rows.transpose() {
-            Ok(rows) => rows,
-            // The stream gives it as its first item, so that it becomes a finding like a damage further down.
-            Err(error) if error.is_distrust() => Some(Box::pin(futures::stream::iter([Err(error)])) as _),
-            Err(error) => return Err(error),
-        };
-        parts.push(Part { data_type: *data_type, status: *status, rows });
-    }
-    let before = plan.reads_rows().then(|| DaysBefore { lake: lake.clone(), key: key.clone(), day });
-    Ok(Subject {
-        key: Some(key),
-        day: Some(day),
-        life_us: instrument
-            .map_or(i64::MIN..i64::MAX, |i| i.available_from_us..i.available_to_us.unwrap_or(i64::MAX)),
-        expiry_us: instrument.and_then(|i| i.expiry_us),
-        tick_size: instrument.and_then(|i| i.tick_size),
-        before,
-        partitions: parts,
-    })
-}
-
 /// Notes what was looked at, with its grade.
-fn grade(
-    plan: &CheckPlan,
-    day: Day,
-    statuses: &BTreeMap<Partition, Status>,
-    rows: &BTreeMap<Partition, u64>,
-    report: &mut CheckReport,
-) {
+fn grade(plan: &CheckPlan, day: Day, checked: &OfDay, report: &mut CheckReport) {
     let mut worst: BTreeMap<Partition, Severity> = BTreeMap::new();
     for Finding { key, data_type, severity, .. } in report.findings.iter().filter(|f| f.day == Some(day)) {
         if let (Some(key), Some(data_type)) = (key, data_type) {
@@ -339,9 +306,9 @@ fn grade(
             *known = (*known).max(*severity);
         }
     }
-    for (partition, status) in statuses {
+    for (partition, status) in &checked.statuses {
         let grade = Grade::of_partition(*status, worst.get(partition).copied());
-        let rows = rows.get(partition).copied().unwrap_or_default();
+        let rows = checked.rows.get(partition).copied().unwrap_or_default();
         let grade = plan.gives_grades().then_some(grade);
         report.partitions.insert(partition.clone(), Checked { status: *status, rows, grade });
     }
@@ -372,7 +339,9 @@ async fn store_grades(
                 let Some(grade) = grade_of(partition) else { continue };
                 let row = rows.entry(partition.clone()).or_insert_with(|| (**seen).clone());
                 // An object that was replaced meanwhile is not the one that was checked.
-                if row.is_same_object(seen) {
+                if row.holds_the_same(seen) {
+                    let older = std::mem::replace(row, (**seen).clone());
+                    row.keep_grades(&older);
                     row.grade = Some(grade);
                     row.day_grade = days.get(&partition.key).copied();
                 }

@@ -19,6 +19,7 @@ use super::CheckPlan;
 use super::before::DaysBefore;
 use super::passing::Passing;
 use crate::error::chain;
+use crate::followed::is_doubtful;
 
 /// What is checked together: the partitions of one instrument and day.
 pub(super) struct Subject {
@@ -54,6 +55,8 @@ pub(super) struct Outcome {
     pub rows: Vec<(DataType, u64)>,
     /// The checks that had something to look at, once for each partition.
     pub looked_at: Vec<&'static str>,
+    /// Partitions that could not be read to their end.
+    pub unreadable: Vec<DataType>,
 }
 
 /// A check of several data types in progress; its findings are filed under the last of those whose rows it wants.
@@ -108,7 +111,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
                 }
             }
             Ok(None) => reading.is_done = true,
-            Err(error) if error.is_distrust() => {
+            Err(error) if is_doubtful(&error) => {
                 unreadable.push((reading.data_type, chain(&error)));
                 reading.is_done = true;
             }
@@ -132,6 +135,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
         outcome.findings.extend(rows.finish().into_iter().map(|found| finding(check, speaks_of, found)));
     }
     for (data_type, reason) in unreadable {
+        outcome.unreadable.push(data_type);
         let found = Found { count: 1, examples: vec![reason], ..Found::default() };
         outcome.findings.extend(find("unreadable_partition").map(|check| finding(check, data_type, found)));
     }

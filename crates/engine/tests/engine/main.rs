@@ -16,6 +16,7 @@ mod market;
 mod month;
 mod recorded;
 mod reference;
+mod replaced;
 mod reports;
 mod stream;
 mod stream_ticks;

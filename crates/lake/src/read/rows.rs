@@ -40,7 +40,8 @@ impl Lake {
         self.read_between(entry, ARRIVAL, arrived_us, None, cost, take).await
     }
 
-    /// The same for an object of which only the path is known. Gives its size; nothing when it is not there.
+    /// The same for an object of which only the path is known. Gives its size; nothing when it is not there. One that is replaced
+    /// before any of its rows was given is read again.
     ///
     /// # Errors
     /// As [`Lake::read_slice`].
@@ -49,12 +50,24 @@ impl Lake {
         path: &Path,
         arrived_us: Range<i64>,
         cost: &Arc<ReadCost>,
-        take: impl FnMut(RecordBatch) -> Result<(), E>,
+        mut take: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<Option<u64>, E> {
-        let Some(reader) = self.open_at(path, cost).await? else { return Ok(None) };
-        let bytes = reader.bytes;
-        give(batches(reader, path, ARRIVAL, arrived_us, None).await?, take).await?;
-        Ok(Some(bytes))
+        for look in 1.. {
+            let Some(reader) = self.open_at(path, cost).await? else { return Ok(None) };
+            let bytes = reader.held.size;
+            let mut is_begun = false;
+            let outcome = match batches(reader, path, ARRIVAL, arrived_us.clone(), None).await {
+                Ok(batches) => give(batches, &mut is_begun, &mut take).await,
+                Err(error) => Err(Stopped::Reading(error)),
+            };
+            match outcome {
+                Ok(()) => return Ok(Some(bytes)),
+                // Rows that were given cannot be taken back.
+                Err(Stopped::Reading(error)) if error.is_changed() && !is_begun && look < LOOKS => {}
+                Err(stopped) => return Err(stopped.into_error()),
+            }
+        }
+        Ok(None)
     }
 
     /// The same by either clock (`timestamp` or `local_timestamp`), and of some columns only: those named in `columns`,
@@ -71,8 +84,9 @@ impl Lake {
         cost: &Arc<ReadCost>,
         take: impl FnMut(RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
-        let reader = self.reader(entry, cost)?;
-        give(batches(reader, &entry.path, clock, within_us, columns).await?, take).await
+        let reader = self.reader(entry, cost).await?;
+        let batches = batches(reader, &entry.path, clock, within_us, columns).await?;
+        give(batches, &mut false, take).await.map_err(Stopped::into_error)
     }
 
     /// The same rows as [`Lake::read_slice`], for those who ask for a batch at a time.
@@ -85,16 +99,38 @@ impl Lake {
         arrived_us: Range<i64>,
         cost: &Arc<ReadCost>,
     ) -> Result<Batches, LakeError> {
-        batches(self.reader(entry, cost)?, &entry.path, ARRIVAL, arrived_us, None).await
+        batches(self.reader(entry, cost).await?, &entry.path, ARRIVAL, arrived_us, None).await
     }
 }
 
-async fn give<E: From<LakeError>>(
+/// How often an object is looked at that is replaced before any of its rows was given.
+const LOOKS: u32 = 4;
+
+/// Why giving rows ended early.
+enum Stopped<E> {
+    /// They could not be read.
+    Reading(LakeError),
+    /// Who takes them wants no more.
+    Taking(E),
+}
+
+impl<E: From<LakeError>> Stopped<E> {
+    fn into_error(self) -> E {
+        match self {
+            Stopped::Reading(error) => error.into(),
+            Stopped::Taking(error) => error,
+        }
+    }
+}
+
+async fn give<E>(
     mut batches: Batches,
+    is_begun: &mut bool,
     mut take: impl FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
-    while let Some(batch) = batches.try_next().await? {
-        take(batch)?;
+) -> Result<(), Stopped<E>> {
+    while let Some(batch) = batches.try_next().await.map_err(Stopped::Reading)? {
+        *is_begun = true;
+        take(batch).map_err(Stopped::Taking)?;
     }
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! The bytes of objects, verified without being decoded.
 
-use futures::TryStreamExt;
-use object_store::{GetOptions, GetRange, ObjectStore};
 use std::sync::Arc;
 
 use super::failure;
@@ -25,17 +23,11 @@ impl Lake {
     /// When the store fails, or the object is not what was written.
     pub async fn verify_bytes(&self, entry: &Entry) -> Result<Verified, LakeError> {
         let wrong = |error| failure(&entry.path, error);
-        let mut reader = self.reader(entry, &Arc::default())?;
+        let mut reader = self.reader(entry, &Arc::default()).await?;
         let Some(seal) = reader.open().await.map_err(wrong)?.seal else { return Ok(Verified::NoChecksums) };
-        let stored = |source| LakeError::Store { path: entry.path.to_string(), source };
-        let range = Some(GetRange::Bounded(0..seal.data_bytes));
-        let options = GetOptions { range, ..GetOptions::default() };
-        let answer = reader.store.get_opts(&reader.path, options).await.map_err(stored)?;
-        let mut pieces = answer.into_stream();
         let mut hasher = DataHasher::default();
-        while let Some(piece) = pieces.try_next().await.map_err(stored)? {
-            hasher.update(&piece);
-        }
+        let pieces = reader.held.fetch_pieces(0..seal.data_bytes, |piece| hasher.update(piece));
+        pieces.await.map_err(wrong)?;
         hasher.verify(&seal).map_err(wrong)?;
         Ok(Verified::Whole)
     }

@@ -14,3 +14,4 @@ mod slices;
 mod storage;
 mod stores;
 mod trades;
+mod versions;

@@ -45,7 +45,7 @@ pub fn path(text: &str) -> LakePath {
 pub async fn publish(lake: &Lake, name: &str, content: &[u8], existing: Existing) -> Result<(), LakeError> {
     let mut stage = lake.stage()?;
     stage.write_all(content).unwrap();
-    lake.publish(&path(name), stage, existing).await
+    lake.publish(&path(name), stage, existing).await.map(drop)
 }
 
 pub async fn content(lake: &Lake, name: &str) -> Option<Vec<u8>> {

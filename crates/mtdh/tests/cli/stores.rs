@@ -1,5 +1,6 @@
 //! Stores that are not what they seem: refused before anything is spent, read where they may only be read.
 
+use mtdh_engine::{Lake, LakeOptions};
 use mtdh_sim::{ErrorBody, Fault, FaultKind, Host};
 
 use crate::stage::{DAY, Run, Stage, run};
@@ -156,5 +157,32 @@ fn a_lake_is_named_as_a_shell_names_it() {
     for lake in ["s3://b/a//b", "gs://b/../c", "~nobody/x", "file://elsewhere/x", "file:x"] {
         let run = stage.expect(2, &words(lake));
         assert!(run.stderr.contains(&format!("`{lake}` is not a lake")), "{}", run.stderr);
+    }
+}
+
+/// The listing and the reports answer for objects that nobody changed; one that the report does not know is asked once.
+#[test]
+fn footers_are_read_once() {
+    let stage = stage();
+    let what = format!("--start-date {DAY} {WHAT}");
+    let footers = |words: &str| {
+        stage.sim.clear_requests();
+        let run = on(&stage, "gs", &format!("{words} {what}"));
+        assert_eq!(run.status, 0, "{words}: {}", run.stderr);
+        let of_objects = |r: &&mtdh_sim::Request| r.method == "GET" && r.url.contains("data_type-trades/");
+        stage.sim.requests().iter().filter(of_objects).count()
+    };
+    assert_eq!(footers("full-pipeline"), 0, "what was published is known");
+    for verb in ["plan", "download", "validate"] {
+        assert_eq!(footers(verb), 0, "{verb}");
+    }
+    let objects = stage.sim.bucket_objects(BUCKET);
+    let count = objects.iter().filter(|(name, _)| name.contains("data_type-trades/")).count();
+    let options = LakeOptions { gcs_emulator: Some(stage.sim.gcs_url()), ..LakeOptions::default() };
+    let lake = Lake::open(&format!("gs://{BUCKET}/p"), &options).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for verb in ["plan", "download", "validate"] {
+        runtime.block_on(lake.delete(&format!("runs/_identities/day-{DAY}.parquet").into())).unwrap();
+        assert_eq!((footers(verb), footers(verb)), (count, 0), "{verb}");
     }
 }

@@ -1,0 +1,162 @@
+//! One version of an object, to which a reading holds: footer and pages are of one object, or the reading fails.
+//!
+//! In a folder an open file is the version. One that is written in place changes its time, which is looked at after each piece. In
+//! a bucket each request says which version it wants (`If-Match`), from the first answer on.
+
+use std::error::Error;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
+use parquet::errors::ParquetError;
+
+use super::external;
+use crate::identity;
+use crate::open::Place;
+
+/// How much of a file is read at once by those who read it whole.
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// The object is not the one any more of which the first bytes were read.
+#[derive(Debug, thiserror::Error)]
+#[error("it was replaced or removed while it was read")]
+pub(crate) struct Changed;
+
+impl From<Changed> for ParquetError {
+    fn from(changed: Changed) -> ParquetError {
+        ParquetError::External(Box::new(changed))
+    }
+}
+
+/// A version of an object.
+pub(super) struct Held {
+    source: Source,
+    /// Its size.
+    pub size: u64,
+    /// What tells it from others; null: the store tells nothing, so that nothing holds it.
+    pub identity: Option<String>,
+}
+
+enum Source {
+    File(Arc<File>),
+    Object(Arc<dyn ObjectStore>, Path),
+}
+
+impl Held {
+    /// A version of an object in a bucket, of which only its identity is known.
+    pub fn known(store: Arc<dyn ObjectStore>, path: Path, size: u64, identity: String) -> Held {
+        Held { source: Source::Object(store, path), size, identity: Some(identity) }
+    }
+
+    /// Reads a piece, which lies within the object.
+    ///
+    /// # Errors
+    /// When the store fails, or the version is there no more ([`Changed`]).
+    pub async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
+        match &self.source {
+            Source::File(file) => {
+                let (file, identity) = (file.clone(), self.identity.clone());
+                let read = tokio::task::spawn_blocking(move || read_at(&file, range, identity.as_deref()));
+                read.await.unwrap_or_else(|error| Err(ParquetError::External(Box::new(error))))
+            }
+            Source::Object(store, path) => {
+                let answer = store.get_opts(path, self.asking(range)).await.map_err(failed)?;
+                answer.bytes().await.map_err(failed)
+            }
+        }
+    }
+
+    /// Reads a longer part, in pieces.
+    ///
+    /// # Errors
+    /// As [`Held::fetch`].
+    pub async fn fetch_pieces(
+        &self,
+        range: Range<u64>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), ParquetError> {
+        match &self.source {
+            Source::File(_) => {
+                for start in range.clone().step_by(PIECE_BYTES as usize) {
+                    take(&self.fetch(start..range.end.min(start + PIECE_BYTES)).await?);
+                }
+            }
+            Source::Object(store, path) => {
+                let answer = store.get_opts(path, self.asking(range)).await.map_err(failed)?;
+                let mut pieces = answer.into_stream();
+                while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+                    take(&piece);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn asking(&self, range: Range<u64>) -> GetOptions {
+        let (range, if_match) = (Some(GetRange::Bounded(range)), self.identity.clone());
+        GetOptions { range, if_match, ..GetOptions::default() }
+    }
+}
+
+fn read_at(file: &File, range: Range<u64>, identity: Option<&str>) -> Result<Bytes, ParquetError> {
+    let disk = |source: std::io::Error| {
+        external(StoreError::Generic { store: "the local disk", source: Box::new(source) })
+    };
+    let mut piece = vec![0; (range.end - range.start) as usize];
+    let read = file.read_exact_at(&mut piece, range.start);
+    let now = identity::of_file(&file.metadata().map_err(disk)?);
+    if identity.is_some() && now.as_deref() != identity {
+        return Err(Changed.into());
+    }
+    read.map_err(disk)?;
+    Ok(piece.into())
+}
+
+/// What it means that a version could not be read of which something was seen.
+fn failed(error: StoreError) -> ParquetError {
+    if says_changed(&error) { Changed.into() } else { external(error) }
+}
+
+/// Whether a store says that the version that was asked for is there no more. Its client wraps that when it goes on with a body.
+fn says_changed(error: &StoreError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(StoreError::Precondition { .. } | StoreError::NotFound { .. }) = error.downcast_ref() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Holds the version of an object that is there now, if one is. Of a bucket, so many of its last bytes come along.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn hold(
+    place: &Place,
+    store: Arc<dyn ObjectStore>,
+    path: &Path,
+    tail: u64,
+) -> Result<Option<(Held, Option<Bytes>)>, StoreError> {
+    let options = GetOptions { range: Some(GetRange::Suffix(tail)), ..GetOptions::default() };
+    let answer = match store.get_opts(path, options).await {
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        answer => answer?,
+    };
+    let (size, identity) = (answer.meta.size, identity::of_object(place, &answer.meta));
+    Ok(Some(match answer {
+        GetResult { payload: GetResultPayload::File(file, _), .. } => {
+            (Held { source: Source::File(Arc::new(file)), size, identity }, None)
+        }
+        answer => {
+            let source = Source::Object(store, path.clone());
+            (Held { source, size, identity }, Some(answer.bytes().await?))
+        }
+    }))
+}
