@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from stage import DAY, done, mtdh, partition, sim
+from stage import DAY, done, mtdh, partition, sim, skipped
 
 WORDS = ["download", "--start-date", DAY, "--venues", "BINANCE", "--data-types", "trades", "book_snapshot_25"]
 
@@ -41,7 +41,7 @@ def main():
     checks = 0
     with sim() as vendor, mounted("size=6m") as small:
         if small is None:
-            print("skipped: file systems cannot be mounted here")
+            skipped("file systems cannot be mounted here")
             done(0)
             return
         said = failure(small / "lake", vendor)
