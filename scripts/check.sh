@@ -2,6 +2,8 @@
 # The checks that need nothing but Rust: format, lints, documents, licences, size of files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=skipped.sh
+. scripts/skipped.sh
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -26,5 +28,5 @@ step licences
 if command -v cargo-deny >/dev/null; then
   cargo deny --offline --locked check bans licenses sources
 else
-  echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"
+  skipped licences "cargo-deny is not installed (cargo install --locked cargo-deny)"
 fi

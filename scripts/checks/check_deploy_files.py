@@ -8,7 +8,7 @@ import subprocess
 
 import hcl2
 
-from stage import ROOT, done, mtdh
+from stage import ROOT, done, mtdh, skipped
 
 TERRAFORM = ROOT / "deploy/terraform"
 
@@ -19,7 +19,7 @@ def check_shell():
         sourced = path.read_text().startswith("# shellcheck shell=bash")
         assert os.access(path, os.X_OK) != sourced, f"{path} is to be run, or to be sourced, not both"
     if shutil.which("shellcheck") is None:
-        print("skipped: shellcheck is not installed (apt-get install shellcheck)")
+        skipped("shellcheck is not installed (apt-get install shellcheck)", "shell")
         return len(scripts)
     subprocess.run(["shellcheck", "-x", "-P", "SCRIPTDIR", *map(str, scripts)], check=True, cwd=ROOT)
     print(f"shellcheck: {len(scripts)} scripts")
@@ -33,7 +33,7 @@ def check_terraform():
         subprocess.run(["terraform", "fmt", "-check", "-diff", str(TERRAFORM)], check=True, env=surroundings)
         print(f"terraform fmt: {len(files)} files")
     else:
-        print("skipped: terraform fmt, which is not installed; the files are parsed")
+        skipped("terraform is not installed; the files are parsed, not formatted", "terraform")
     resources, variables = {}, set()
     for path in files:
         with path.open() as file:

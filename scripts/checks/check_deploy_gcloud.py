@@ -15,7 +15,7 @@ import urllib.parse
 import lakes
 from check_deploy_startup import PROGRAM, WORDS, Platform, boot, can_chroot, fresh, root_directory, upload
 from check_deploy_vm import SETTINGS, VM, table
-from stage import NO_METADATA_SERVER, done, mtdh, sim
+from stage import NO_METADATA_SERVER, done, mtdh, sim, skipped
 
 PROJECT, ZONE = SETTINGS["GCP_PROJECT_ID"], SETTINGS["GCP_ZONE"]
 
@@ -128,14 +128,14 @@ def runner(compute, folder, vendor):
 
 def main():
     if shutil.which("gcloud") is None:
-        print("skipped: gcloud is not installed; check_deploy_vm.py has a stand-in for it")
+        skipped("gcloud is not installed; check_deploy_vm.py has a stand-in for it")
         done(0)
         return
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
         if not can_chroot(folder):
-            print("skipped: needs the right to make device files and to chroot")
+            skipped("it needs the right to make device files and to chroot")
             done(0)
             return
         vendor = stack.enter_context(sim())

@@ -18,7 +18,7 @@ import urllib.request
 import lakes
 from check_container import copy, libraries
 from check_deploy_vm import Cloud
-from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim
+from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim, skipped
 
 TOOLS = ["bash", "curl", "sed", "tail", "tr", "date", "mkdir", "chmod", "cat", "basename", "base64", "timeout", "setpriv",
          "sleep", "mv", "touch", "id", "env"]
@@ -330,7 +330,7 @@ def main():
         folder = pathlib.Path(folder)
         os.chmod(folder, 0o755)
         if not can_chroot(folder):
-            print("skipped: needs the right to make device files and to chroot")
+            skipped("it needs the right to make device files and to chroot")
             done(0)
             return
         checks = 0

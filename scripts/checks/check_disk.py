@@ -7,7 +7,8 @@ import pathlib
 import subprocess
 import tempfile
 
-from stage import DAY, done, mtdh, partition, sim
+from recount import of_folder, recount
+from stage import DAY, done, mtdh, partition, sim, skipped
 
 WORDS = ["download", "--start-date", DAY, "--venues", "BINANCE", "--data-types", "trades", "book_snapshot_25"]
 
@@ -41,7 +42,7 @@ def main():
     checks = 0
     with sim() as vendor, mounted("size=6m") as small:
         if small is None:
-            print("skipped: file systems cannot be mounted here")
+            skipped("file systems cannot be mounted here")
             done(0)
             return
         said = failure(small / "lake", vendor)
@@ -49,12 +50,16 @@ def main():
         objects = list((small / "lake/raw_tick_data").rglob("*.parquet"))
         assert objects, "what fitted is there"
         # Every object that is visible is whole.
+        wrong = recount(of_folder(small / "lake")[0], is_validated=False)
+        assert not wrong, wrong
         mtdh("ls", "--long", "--lake", small / "lake", env=vendor)
         subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
         mtdh(*WORDS, "--lake", small / "lake", env=vendor)
         assert partition(small / "lake", "trades", "BINANCE:SPOT_PAIR:BTC-USDT").is_file()
         left = [p for p in (small / "lake/_tmp").iterdir() if p.name != "update.lock"]
         assert not left, left
+        wrong = recount(*of_folder(small / "lake"), is_validated=False)
+        assert not wrong, wrong
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
         # A verdict needs no right to write.
         mtdh("validate", *WORDS[1:], "--lake", small / "lake", env=vendor)
@@ -63,7 +68,7 @@ def main():
         said = failure(small / "other", vendor)
         assert "Read-only file system" in said and "--lake" in said, said
         assert not (small / "other").exists()
-        checks += 6
+        checks += 8
     done(checks)
 
 

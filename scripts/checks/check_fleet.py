@@ -18,12 +18,15 @@ import time
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
+from recount import of_folder, recount
 from stage import DAY, NO_METADATA_SERVER, PROGRAM, done, mtdh, sim
 
 WHAT = ["--start-date", DAY, "--venues", "DERIBIT", "BINANCE", "--data-types", "trades", "book_snapshot_5"]
 LEASE = 1.0
 DRIP = [{"host": "datasets", "url_contains": "book_snapshot_5", "kind": {"drip": {"bytes_per_second": 12000}}}]
 BUCKET = "fleet-bucket"
+# What the recount knows already of an object's bytes.
+COUNTED = {}
 
 
 class Folder:
@@ -47,6 +50,10 @@ class Folder:
     def read(self, name):
         return (self.path / name).read_bytes()
 
+    def leftovers(self):
+        """What is on its way in."""
+        return of_folder(self.path)[1]
+
 
 class Bucket:
     """A lake in the stand-in for GCS."""
@@ -60,6 +67,10 @@ class Bucket:
 
     def read(self, name):
         return self.client.bucket(BUCKET).blob(f"{self.prefix}/{name}").download_as_bytes()
+
+    def leftovers(self):
+        """Parts of uploads of killed workers are for a lifecycle rule to remove."""
+        return []
 
 
 class Fleet:
@@ -192,9 +203,12 @@ def holds(vendor, lake, expected):
             assert progress["lease"]["holder"] in report["shards"][index]["holders"], name
     mtdh("resume", "r", "--lake", lake.url, env=vendor)
     mtdh("validate", *WHAT, "--lake", lake.url, env=vendor)
-    found = {name: lake.read(name) for name in lake.names() if not name.startswith("runs/")}
+    every = {name: lake.read(name) for name in lake.names()}
+    found = {name: content for name, content in every.items() if not name.startswith("runs/")}
     differing = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
     assert not differing, differing[:10]
+    wrong = recount(every, lake.leftovers(), known=COUNTED)
+    assert not wrong, wrong[:10]
     return takeovers
 
 
@@ -216,6 +230,8 @@ def time_to_take_over(vendor, lake, logs):
         until(lambda: heir in lake.names(), fleet)
         taken = time.monotonic() - died
         until(lambda: not fleet.workers, fleet)
+        wrong = recount({name: lake.read(name) for name in lake.names()}, is_validated=False, known=COUNTED)
+        assert not wrong, wrong[:10]
         return taken
     finally:
         fleet.end()

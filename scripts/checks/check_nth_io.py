@@ -22,7 +22,7 @@ import time
 import urllib.parse
 
 from faults import fault
-from stage import done
+from stage import done, skipped
 from trial import Job, Wrong, run_all, wait_until
 
 SOURCE = pathlib.Path(__file__).with_name("nth_io.c")
@@ -154,7 +154,7 @@ def main():
             assert not wrong, wrong
             (status, err, told), by_hop = counted["count"]
             if status == 99:
-                print(f"skipped: {err}")
+                skipped(err)
                 done(0)
                 return
             assert status == 0, err

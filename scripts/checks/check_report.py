@@ -10,7 +10,7 @@ import sys
 import tempfile
 import urllib.request
 
-from stage import DAY, done, mtdh, partition, sim
+from stage import DAY, done, mtdh, partition, sim, skipped
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -105,7 +105,7 @@ def numbers_agree(page, report):
 def main():
     path = browser()
     if not path:
-        print("skipped: no browser (chromium) is installed")
+        skipped("no browser (chromium) is installed")
         return
     from playwright.sync_api import sync_playwright
 

@@ -11,7 +11,7 @@ import tempfile
 
 from lakes import equal
 from slurm_cluster import Cluster, lacking, wait_for
-from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim
+from stage import DAY, NO_METADATA_SERVER, PROGRAM, ROOT, done, mtdh, sim, skipped
 
 SCRIPT = ROOT / "deploy/slurm/mtdh-array.sbatch"
 WORDS = ["--start-date", DAY, "--venues", "DERIBIT", "OKX-SWAP", "--instrument-types", "PERP", "FUTURE"]
@@ -121,7 +121,7 @@ def check_refusals(cluster, lake, surroundings):
 def main():
     reason = lacking()
     if reason:
-        print(f"skipped: {reason}")
+        skipped(reason)
         done(0)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +140,7 @@ def main():
                 try:
                     cluster = stack.enter_context(Cluster(folder / "slurm", 3))
                 except AssertionError as failure:
-                    print(f"skipped: Slurm does not start here: {failure}")
+                    skipped(f"Slurm does not start here: {failure}")
                     done(0)
                     return
                 checks = check_rough(cluster, lake, surroundings)

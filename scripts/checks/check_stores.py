@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import urllib.request
 
+import lakes
+from recount import recount
 from stage import DAY, NO_METADATA_SERVER, PROGRAM, done, sim
 
 SOURCE = pathlib.Path(__file__).with_name("nth_io.c")
@@ -95,7 +97,11 @@ def check_buckets(vendor, surroundings, scheme):
         assert verb[0] != "validate" or "the reports were not stored" in said and "complete" in said, said
         checks += 1
     control(vendor, "PUT", "faults", [])
-    return checks
+    store = vendor["STORAGE_EMULATOR_HOST"]
+    there = {name.removeprefix("sound/"): lakes.read(store, "lake", name) for name in lakes.names(store, "lake", "sound/")}
+    wrong = recount(there)
+    assert there and not wrong, wrong
+    return checks + 1
 
 
 def main():

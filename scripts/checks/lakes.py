@@ -5,6 +5,8 @@ import pathlib
 import urllib.parse
 import urllib.request
 
+from recount import recount
+
 # What differs from run to run by its nature: names and times of runs, unfinished files.
 APART = ("runs/", "_tmp/")
 
@@ -42,9 +44,11 @@ def in_bucket(address, bucket):
 
 
 def equal(one, other):
-    """Two lakes (folders, or what the functions above give) are the same; returns how many objects."""
+    """Two lakes (folders, or what the functions above give) are the same, and right; returns how many objects."""
     one, other = (lake if isinstance(lake, dict) else in_folder(lake) for lake in (one, other))
     assert set(one) == set(other) and len(one) > 20, (len(one), len(other), sorted(set(one) ^ set(other))[:5])
     different = [name for name in one if one[name] != other[name]]
     assert not different, different[:5]
+    wrong = recount(one, is_validated=False)
+    assert not wrong, wrong[:5]
     return len(one)

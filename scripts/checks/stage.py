@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -57,6 +58,15 @@ def footer(path):
 
     pairs = pq.read_metadata(path).metadata or {}
     return {name.decode(): value.decode() for name, value in pairs.items() if name.startswith(b"mtdh.")}
+
+
+def skipped(reason, part=""):
+    """Says that a check, or a part of it, did not run; also in the file that MTDH_SKIPPED names."""
+    line = f"skipped: {' '.join([pathlib.Path(sys.argv[0]).stem, part]).rstrip()}: {' '.join(str(reason).split())}"
+    print(line, flush=True)
+    if os.environ.get("MTDH_SKIPPED"):
+        with open(os.environ["MTDH_SKIPPED"], "a") as every:
+            every.write(f"{line}\n")
 
 
 def done(checks):

@@ -14,7 +14,8 @@ import time
 import traceback
 import urllib.request
 
-from checker import Bucket, Folder, findings
+from checker import Bucket, Folder, findings, paths
+from recount import recount
 from stage import DAY, NO_METADATA_SERVER, PROGRAM, sim
 from truth import truth
 
@@ -57,6 +58,9 @@ class Lane:
         self.vendor, self.folder, self.number = vendor, pathlib.Path(folder).resolve(), 0
         self.words = job.words
         self.expected = truth(vendor, DAY, [job.exchange], job.types, job.data_types, job.keys)
+        self.rows = {path: len(self.expected.partitions[one].rows) for path, one in paths(self.expected).items()}
+        # What the recount knows already of an object's bytes.
+        self.counted = {}
         self.clean = {}
         for place in ("folder", "bucket"):
             self.begin(place)
@@ -142,8 +146,16 @@ class Lane:
         verdict = verdict_status, json.loads(out) if verdict_status in (0, 1) else None
         self.raise_for(findings(self.expected, self.lake, None if was_killed else status, verdict,
                                 was_killed or may_leave))
+        # The day's reports are of this validation, where it had a table to go by.
+        is_validated = bool(verdict[1]) and not verdict[1]["days_without_instruments"]
+        self.recount(was_killed or may_leave, is_validated)
         if not was_killed and not may_leave:
             self.raise_for([f"a leftover: {path}" for path in (self.folder / "trial/tmp").rglob("*") if path.is_file()])
+
+    def recount(self, may_leave, is_validated, expected=None):
+        """The recount, which knows nothing of the vendor but `expected` rows."""
+        leftovers = [] if may_leave else self.lake.leftovers()
+        self.raise_for(recount(self.lake.objects(), leftovers, is_validated, expected, self.counted))
 
     def check_secrets(self, text):
         """The key is in nothing that was said or left behind."""
@@ -160,6 +172,7 @@ class Lane:
             raise Wrong(f"the plain run afterwards: exit status {status}: {err[-2000:]}")
         leaves = isinstance(self.lake, Bucket)  # parts of an upload that was killed are for a lifecycle rule to remove
         self.raise_for(findings(self.expected, self.lake, 0, (0, None), may_leave=leaves))
+        self.recount(leaves, True, self.rows)
 
     def contents(self):
         """Every object but those that tell times."""

@@ -20,6 +20,8 @@ pub enum NotExpected {
     UnknownDataType,
     /// The vendor gives the symbol a type that this program does not know.
     UnknownType,
+    /// The vendor's lists give the symbol different types: its row has the type of most of them.
+    TypesDiffer,
     /// No key can be made of the symbol.
     NoKey,
     /// A combo, while nobody asked for combos.
@@ -30,7 +32,7 @@ pub enum NotExpected {
 
 impl NotExpected {
     /// All of them, in the order of reports.
-    pub const ALL: [NotExpected; 10] = [
+    pub const ALL: [NotExpected; 11] = [
         NotExpected::Closed,
         NotExpected::NotYetOpen,
         NotExpected::NothingExported,
@@ -38,6 +40,7 @@ impl NotExpected {
         NotExpected::NoDataTypes,
         NotExpected::UnknownDataType,
         NotExpected::UnknownType,
+        NotExpected::TypesDiffer,
         NotExpected::NoKey,
         NotExpected::CombosNotAskedFor,
         NotExpected::NoLongerListed,
@@ -53,6 +56,7 @@ impl NotExpected {
             NotExpected::NoDataTypes => "no_data_types",
             NotExpected::UnknownDataType => "unknown_data_type",
             NotExpected::UnknownType => "unknown_type",
+            NotExpected::TypesDiffer => "types_differ",
             NotExpected::NoKey => "no_key",
             NotExpected::CombosNotAskedFor => "combos_not_asked_for",
             NotExpected::NoLongerListed => "no_longer_listed",
@@ -74,6 +78,7 @@ impl NotExpected {
             NotExpected::NoDataTypes => "the vendor lists no data type for the symbol",
             NotExpected::UnknownDataType => "the vendor lists a data type that mtdh does not know",
             NotExpected::UnknownType => "the vendor gives the symbol a type that mtdh does not know",
+            NotExpected::TypesDiffer => "the vendor's lists give the symbol different types",
             NotExpected::NoKey => "no instrument key can be made of the symbol",
             NotExpected::CombosNotAskedFor => "combos are left out unless they are asked for",
             NotExpected::NoLongerListed => "the vendor no longer lists it, and gave no end",

@@ -67,6 +67,11 @@ impl KeyPattern {
         KeyPattern { text }
     }
 
+    /// Whether it is one key's name, without a wildcard.
+    pub fn is_name(&self) -> bool {
+        !self.text.contains(['*', '?'])
+    }
+
     /// Whether the pattern fits the whole key.
     pub fn matches(&self, key: &InstrumentKey) -> bool {
         glob(self.text.as_bytes(), key.as_str().as_bytes())

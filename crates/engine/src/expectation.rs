@@ -11,6 +11,7 @@ use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
+use mtdh_core::universe::KeyPattern;
 use serde::{Deserialize, Serialize};
 
 use crate::instruments::losses;
@@ -111,14 +112,19 @@ pub(crate) fn of_day(
     expectation
 }
 
-/// What the table's notes say of the selection's venues. Names that were asked for are not symbols without a row.
+/// What the table's notes say of the selection's venues. Names that were asked for are not symbols without a row; a pattern may
+/// mean these, since they have no key that could tell.
 fn notes(selection: &Selection, table: &DayTable) -> BTreeMap<String, VenueNote> {
     let of_exchange = |r: &NotExpected| r.is_outside_of_life() || *r == NotExpected::NothingExported;
     let is_meant = |reason: &NotExpected| match reason {
         NotExpected::CombosNotAskedFor => {
             selection.patterns.is_empty() && selection.instrument_types.is_empty()
         }
-        reason => selection.patterns.is_empty() || of_exchange(reason),
+        reason => {
+            let is_by_name =
+                !selection.patterns.is_empty() && selection.patterns.iter().all(KeyPattern::is_name);
+            !is_by_name || of_exchange(reason)
+        }
     };
     let of_venue = |venue: &String| {
         let note = table.venues.get(venue)?.iter().filter(|(reason, _)| is_meant(reason));

@@ -3,7 +3,7 @@
 //! Keys come from the contract's terms where the vendor gives them, else from the symbol. Life spans and data types
 //! are the vendor's words, never constants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use mtdh_core::expectation::{NotExpected, VenueNote};
@@ -54,6 +54,14 @@ fn is_alive(life: Life, day: Day) -> bool {
     life.0 < day.end_us() && life.1.is_none_or(|to| to > day.start_us())
 }
 
+/// A life whose end is before its start has no end that could be believed: a day too many is answered by the vendor.
+fn in_order(life: Life) -> Life {
+    match life {
+        (from, Some(to)) if to < from => (to, None),
+        life => life,
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Omission {
     life: Life,
@@ -81,18 +89,32 @@ impl Listing {
             let mut omit = |reason, name: String, unnamed| {
                 listing.left_out.push(Omission { life, reason, name, unnamed });
             };
-            let unknown =
-                symbol.dataset.iter().flat_map(|d| &d.data_types).filter(|t| parse_type(t).is_none());
-            unknown.for_each(|t| omit(NotExpected::UnknownDataType, format!("{t} of {}", symbol.id), None));
-            let Some(kind) = InstrumentType::of_vendor(symbol.kind) else {
-                let name = format!("{} of type `{}`", symbol.id, symbol.kind);
-                omit(NotExpected::UnknownType, name, None);
+            for word in unknown_types(&symbol.files) {
+                omit(NotExpected::UnknownDataType, format!("{word} of {}", symbol.id), None);
+            }
+            let (word, others) = context.kind(&symbol);
+            let Some(kind) = InstrumentType::of_vendor(word) else {
+                omit(NotExpected::UnknownType, format!("{} of type `{word}`", symbol.id), None);
                 continue;
             };
+            if !others.is_empty() {
+                let name = format!("{} of type `{word}`, elsewhere `{}`", symbol.id, others.join("`, `"));
+                omit(NotExpected::TypesDiffer, name, None);
+            }
             match context.instrument(&symbol, kind) {
                 Ok(instrument) => listing.instruments.push(instrument),
                 Err(unnamed) => omit(NotExpected::NoKey, symbol.id.to_owned(), Some(unnamed)),
             }
+        }
+        for (group, word) in context.unknown_types_of_groups() {
+            let life = (group.available_since.timestamp_micros(), None);
+            let name = format!("{word} of {}", group.id);
+            listing.left_out.push(Omission {
+                life,
+                reason: NotExpected::UnknownDataType,
+                name,
+                unnamed: None,
+            });
         }
         // Over all symbols, dead ones too: who is older must not depend on the day that is asked for.
         listing.shared_keys = part_twins(&mut listing.instruments);
@@ -152,18 +174,21 @@ pub fn catalog(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> Ca
     Listing::of(details, terms).on(day)
 }
 
-/// A symbol from both of the vendor's lists: that of its API and that of its files.
+/// A symbol from both of the vendor's lists: that of its API and that of its files. A list that has it twice says all that
+/// either line says.
 struct Symbol<'a> {
     id: &'a str,
-    kind: &'a str,
-    api: Option<&'a ApiSymbol>,
-    dataset: Option<&'a DatasetSymbol>,
+    api: Vec<&'a ApiSymbol>,
+    files: Vec<&'a DatasetSymbol>,
 }
 
 struct Context<'a> {
     details: &'a ExchangeDetails,
-    datasets: HashMap<String, &'a DatasetSymbol>,
+    /// By their form in file URLs.
+    files: HashMap<String, Vec<&'a DatasetSymbol>>,
     contracts: HashMap<&'a str, &'a InstrumentInfo>,
+    /// Those of symbols that the API's list lacks, by their form in file URLs, where one contract alone has it.
+    contracts_by_form: HashMap<String, Option<&'a InstrumentInfo>>,
     terms_as_of: Option<Day>,
     exported_until_us: Option<i64>,
 }
@@ -174,36 +199,85 @@ impl<'a> Context<'a> {
         terms: Option<&'a Terms>,
         exported_until_us: Option<i64>,
     ) -> Context<'a> {
-        let listed = details.datasets.iter().flat_map(|d| &d.symbols);
-        let datasets = listed.map(|s| (dataset_symbol(&s.id), s)).collect();
-        let contracts = terms.iter().flat_map(|t| &t.instruments).map(|c| (c.id.as_str(), c)).collect();
+        let mut files: HashMap<String, Vec<&DatasetSymbol>> = HashMap::new();
+        for symbol in details.datasets.iter().flat_map(|d| &d.symbols) {
+            files.entry(dataset_symbol(&symbol.id)).or_default().push(symbol);
+        }
+        let in_api: HashSet<&str> = details.available_symbols.iter().map(|s| s.id.as_str()).collect();
+        let mut contracts = HashMap::new();
+        let mut contracts_by_form: HashMap<String, Option<&InstrumentInfo>> = HashMap::new();
+        for contract in terms.iter().flat_map(|t| &t.instruments) {
+            contracts.insert(contract.id.as_str(), contract);
+            if !in_api.contains(contract.id.as_str()) {
+                let of_form = contracts_by_form.entry(dataset_symbol(&contract.id));
+                of_form
+                    .and_modify(|known| *known = known.filter(|k| k.id == contract.id))
+                    .or_insert(Some(contract));
+            }
+        }
         let terms_as_of = terms.and_then(|t| t.as_of);
-        Context { details, datasets, contracts, terms_as_of, exported_until_us }
+        Context { details, files, contracts, contracts_by_form, terms_as_of, exported_until_us }
+    }
+
+    /// The contract of a symbol, which is in the form of file URLs where only the list of files has it.
+    fn contract(&self, id: &str) -> Option<&'a InstrumentInfo> {
+        let exact = self.contracts.get(id).copied();
+        exact.or_else(|| self.contracts_by_form.get(&dataset_symbol(id)).copied().flatten())
+    }
+
+    /// A symbol's type: the vendor's word that stands in most places, of as many the one in its first list; and the other
+    /// words. A symbol under a wrong type is not found by those who ask for the right one.
+    fn kind(&self, symbol: &Symbol<'a>) -> (&'a str, Vec<&'a str>) {
+        let of_lists =
+            symbol.api.iter().map(|a| a.kind.as_str()).chain(symbol.files.iter().map(|d| d.kind.as_str()));
+        let words: Vec<&str> =
+            of_lists.chain(self.contract(symbol.id).map(|contract| contract.kind.as_str())).collect();
+        let count = |word: &str| words.iter().filter(|other| **other == word).count();
+        let most = words.iter().map(|word| count(word)).max();
+        let kind = words.iter().copied().find(|word| Some(count(word)) == most).unwrap_or_default();
+        let mut others: Vec<&str> = words.iter().copied().filter(|word| *word != kind).collect();
+        others.dedup();
+        (kind, others)
+    }
+
+    /// Data types of groups that this program does not know, where a data type comes by the group's file alone.
+    fn unknown_types_of_groups(&self) -> Vec<(&'a DatasetSymbol, &'a str)> {
+        let only_grouped = InstrumentType::Option.group_id().and_then(|id| self.files.get(id));
+        let groups = only_grouped.into_iter().flatten();
+        groups.flat_map(|group| unknown_types(&[*group]).into_iter().map(|word| (*group, word))).collect()
     }
 
     /// Every symbol once; groups left out.
     fn symbols(&self) -> Vec<Symbol<'a>> {
         let is_group =
             |id: &str, kind: &str| InstrumentType::of_vendor(kind).and_then(|k| k.group_id()) == Some(id);
-        let mut in_api = std::collections::HashSet::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut in_api = HashSet::new();
         let mut symbols: Vec<Symbol<'a>> = Vec::new();
         for api in &self.details.available_symbols {
             let id = dataset_symbol(&api.id);
             if is_group(&id, &api.kind) {
                 continue;
             }
-            let dataset = self.datasets.get(&id).copied();
+            let place = *places.entry(&api.id).or_insert(symbols.len());
+            match symbols.get_mut(place) {
+                Some(known) => known.api.push(api),
+                None => {
+                    let files = self.files.get(&id).cloned().unwrap_or_default();
+                    symbols.push(Symbol { id: &api.id, api: vec![api], files });
+                }
+            }
             in_api.insert(id);
-            symbols.push(Symbol { id: &api.id, kind: &api.kind, api: Some(api), dataset });
         }
-        for dataset in self.details.datasets.iter().flat_map(|d| &d.symbols) {
-            if !is_group(&dataset.id, &dataset.kind) && !in_api.contains(&dataset_symbol(&dataset.id)) {
-                symbols.push(Symbol {
-                    id: &dataset.id,
-                    kind: &dataset.kind,
-                    api: None,
-                    dataset: Some(dataset),
-                });
+        places.clear();
+        for listed in self.details.datasets.iter().flat_map(|d| &d.symbols) {
+            if is_group(&listed.id, &listed.kind) || in_api.contains(&dataset_symbol(&listed.id)) {
+                continue;
+            }
+            let place = *places.entry(&listed.id).or_insert(symbols.len());
+            match symbols.get_mut(place) {
+                Some(known) => known.files.push(listed),
+                None => symbols.push(Symbol { id: &listed.id, api: Vec::new(), files: vec![listed] }),
             }
         }
         symbols
@@ -214,28 +288,26 @@ impl<'a> Context<'a> {
     fn life(&self, symbol: &Symbol<'_>) -> Life {
         let micros = |t: DateTime<Utc>| t.timestamp_micros();
         let still_exported = |to: &i64| self.exported_until_us.is_some_and(|until| *to >= until);
-        let of_files = symbol.dataset.map(|d| {
+        let of_files = symbol.files.iter().map(|d| {
             (micros(d.available_since), d.available_to.map(micros).filter(|to| !still_exported(to)))
         });
-        let of_api = symbol.api.map(|a| (micros(a.available_since), a.available_to.map(micros)));
-        match (of_files, of_api) {
-            (Some(files), Some(api)) => (files.0.min(api.0), files.1.zip(api.1).map(|(a, b)| a.max(b))),
-            (Some(life), None) | (None, Some(life)) => life,
-            (None, None) => (i64::MAX, None),
-        }
+        let of_api = symbol.api.iter().map(|a| (micros(a.available_since), a.available_to.map(micros)));
+        let lives = of_files.chain(of_api).map(in_order);
+        let wider = |a: Life, b: Life| (a.0.min(b.0), a.1.zip(b.1).map(|(a, b)| a.max(b)));
+        lives.reduce(wider).unwrap_or((i64::MAX, None))
     }
 
     fn instrument(&self, symbol: &Symbol<'_>, kind: InstrumentType) -> Result<Instrument, Unnamed> {
-        let contract = self.contracts.get(symbol.id).copied();
+        let contract = self.contract(symbol.id);
         let (available_from_us, available_to_us) = self.life(symbol);
         let Named { key, settle, inverse } = self.name(symbol, kind, contract, available_from_us)?;
         let group_data_types = self.group_data_types(kind);
-        let own = symbol.dataset.map(|d| known_types(&d.data_types)).unwrap_or_default();
+        let own = symbol.files.iter().flat_map(|d| known_types(&d.data_types));
         let only_grouped = group_data_types.iter().filter(|t| t.only_grouped());
-        let mut data_types: Vec<DataType> = own.into_iter().chain(only_grouped.copied()).collect();
+        let mut data_types: Vec<DataType> = own.chain(only_grouped.copied()).collect();
         data_types.sort();
         data_types.dedup();
-        let stats = symbol.dataset.and_then(|d| d.stats);
+        let stats = symbol.files.iter().find_map(|d| d.stats);
         let is_derivative =
             matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
         // The hour of the day is known only where the vendor tells it.
@@ -245,7 +317,7 @@ impl<'a> Context<'a> {
             key,
             exchange: self.details.id.clone(),
             raw_symbol: symbol.id.to_owned(),
-            dataset_symbol: symbol.dataset.map(|d| d.id.clone()),
+            dataset_symbol: symbol.files.first().map(|d| d.id.clone()),
             available_from_us,
             available_to_us,
             data_types,
@@ -286,8 +358,14 @@ impl<'a> Context<'a> {
     }
 
     fn group_data_types(&self, kind: InstrumentType) -> Vec<DataType> {
-        let group = kind.group_id().and_then(|id| self.datasets.get(id));
-        group.map(|g| known_types(&g.data_types)).unwrap_or_default()
+        let groups = kind.group_id().and_then(|id| self.files.get(id));
+        let mut data_types: Vec<DataType> =
+            groups.into_iter().flatten().flat_map(|group| known_types(&group.data_types)).collect();
+        if groups.is_some_and(|groups| groups.len() > 1) {
+            data_types.sort();
+            data_types.dedup();
+        }
+        data_types
     }
 }
 
@@ -326,6 +404,12 @@ pub(crate) fn by_contract(
 /// The data types that this program knows; a later word of the vendor's is not an error.
 fn known_types(names: &[String]) -> Vec<DataType> {
     names.iter().filter_map(|n| parse_type(n)).collect()
+}
+
+/// The words that are none of them.
+fn unknown_types<'a>(symbols: &[&'a DatasetSymbol]) -> Vec<&'a str> {
+    let words = symbols.iter().flat_map(|d| &d.data_types).map(String::as_str);
+    words.filter(|word| parse_type(word).is_none()).collect()
 }
 
 fn parse_type(name: &str) -> Option<DataType> {
@@ -391,6 +475,102 @@ mod tests {
                 (NotExpected::UnknownType, "BTC-X of type `dividend`".to_owned())
             ]
         );
+    }
+
+    /// The catalog of a day after a change of what the vendor says.
+    fn changed(change: impl Fn(&mut ExchangeDetails), terms: Option<&Terms>) -> Catalog {
+        let mut details = details();
+        change(&mut details);
+        catalog(&details, terms, "2024-03-01".parse().unwrap())
+    }
+
+    fn files(details: &mut ExchangeDetails) -> &mut Vec<DatasetSymbol> {
+        &mut details.datasets.as_mut().unwrap().symbols
+    }
+
+    fn examples(catalog: &Catalog, reason: NotExpected) -> String {
+        catalog.left_out.get(&reason).map(|left| left.examples.join(", ")).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_symbol_that_is_listed_twice_is_one_with_all_that_either_line_says() {
+        let usual = on("2024-03-01").instruments;
+        let other = |symbol: &DatasetSymbol| DatasetSymbol {
+            data_types: vec!["liquidations".to_owned()],
+            available_to: "2020-01-01T00:00:00Z".parse().ok(),
+            ..symbol.clone()
+        };
+        for place in [0, 3] {
+            let twice = |details: &mut ExchangeDetails| {
+                let again = other(&files(details)[0]);
+                files(details).insert(place, again);
+                let again = details.available_symbols[0].clone();
+                details.available_symbols.insert(place, again);
+            };
+            let rows = changed(twice, None).instruments;
+            assert_eq!(rows.len(), usual.len());
+            let perp = rows.iter().find(|i| i.key == usual[0].key).unwrap();
+            assert_eq!(perp.data_types, [DataType::Trades, DataType::Quotes, DataType::Liquidations]);
+            assert_eq!(perp.available_to_us, None);
+        }
+    }
+
+    #[test]
+    fn the_type_is_that_of_most_lists_and_a_difference_is_counted() {
+        let contract = serde_json::json!({"id": "BTC-PERPETUAL", "type": "perpetual", "baseCurrency": "BTC", "quoteCurrency": "USD"});
+        let terms = Terms { as_of: None, instruments: vec![serde_json::from_value(contract).unwrap()] };
+        let api = |details: &mut ExchangeDetails| details.available_symbols[0].kind = "combo".to_owned();
+        let listed = |details: &mut ExchangeDetails| files(details)[0].kind = "combo".to_owned();
+        type Change<'a> = &'a dyn Fn(&mut ExchangeDetails);
+        for (change, terms, key) in [
+            (&api as Change<'_>, Some(&terms), "DERIBIT:PERP:BTC-USD"),
+            (&listed, Some(&terms), "DERIBIT:PERP:BTC-USD"),
+            (&listed, None, "DERIBIT:PERP:BTC-USD"),
+            (&api, None, "DERIBIT:COMBO:BTC-PERPETUAL"),
+        ] {
+            let catalog = changed(change, terms);
+            assert!(catalog.instruments.iter().any(|i| i.key.to_string() == key), "{key}");
+            assert!(
+                examples(&catalog, NotExpected::TypesDiffer).starts_with("BTC-PERPETUAL of type `"),
+                "{key}"
+            );
+        }
+        assert_eq!(examples(&on("2024-03-01"), NotExpected::TypesDiffer), "");
+    }
+
+    #[test]
+    fn a_contract_is_found_where_the_list_of_files_alone_has_the_symbol() {
+        let contract = serde_json::json!({"id": "btc-perpetual", "type": "perpetual", "baseCurrency": "BTC",
+            "quoteCurrency": "USD", "contractMultiplier": 10});
+        let contract: InstrumentInfo = serde_json::from_value(contract).unwrap();
+        let size = |instruments| {
+            let terms = Terms { as_of: None, instruments };
+            let alone = |details: &mut ExchangeDetails| drop(details.available_symbols.remove(0));
+            let rows = changed(alone, Some(&terms)).instruments;
+            rows.iter().find(|i| i.raw_symbol == "BTC-PERPETUAL").unwrap().contract_size
+        };
+        assert_eq!(size(vec![contract.clone()]), Some(10.0));
+        let other = InstrumentInfo { id: "Btc-Perpetual".to_owned(), ..contract.clone() };
+        assert_eq!(size(vec![contract, other]), None, "of two it is not known which");
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_none() {
+        let swapped = |details: &mut ExchangeDetails| {
+            details.available_symbols.remove(0);
+            let perp = &mut files(details)[0];
+            let end = perp.available_to.replace(perp.available_since).unwrap();
+            perp.available_since = end + chrono::TimeDelta::days(9);
+        };
+        let catalog = changed(swapped, None);
+        assert!(catalog.instruments.iter().any(|i| i.raw_symbol == "BTC-PERPETUAL"));
+    }
+
+    #[test]
+    fn data_types_that_come_by_a_groups_file_alone_are_counted_when_their_word_is_not_known() {
+        let renamed = |details: &mut ExchangeDetails| files(details)[2].data_types[1] = "chain_v2".to_owned();
+        let left_out = examples(&changed(renamed, None), NotExpected::UnknownDataType);
+        assert!(left_out.contains("chain_v2 of OPTIONS"), "{left_out}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod keys;
 mod real_candles;
 mod real_lists;
 mod real_symbols;
+#[path = "../shared/recorded.rs"]
+mod recorded;
 mod universes;
 mod venues;
 

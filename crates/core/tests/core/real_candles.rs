@@ -1,19 +1,10 @@
 //! Candles of recorded trades equal the exchange's own klines in all fields.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 
 use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Trade};
 
-/// The recorded data; null, with a printed line, where there is none.
-fn recorded(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
-    if !path.exists() {
-        println!("skipped: ../shared/data/{name} is not there");
-        return None;
-    }
-    Some(path)
-}
+use crate::recorded::recorded;
 
 /// The minutes of trades, in the order of time.
 fn minutes(trades: impl Iterator<Item = Trade>) -> Vec<Candle> {

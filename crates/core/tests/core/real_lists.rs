@@ -3,24 +3,14 @@
 //! The lists are not part of the project; the tests that need them say so and pass where they are absent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use mtdh_core::Day;
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
 use mtdh_core::symbol::{Contract, Named, name_by_contract};
 use serde_json::Value;
 
+use crate::recorded::recorded;
 use crate::{dataset_form, name};
-
-/// The folder of recorded data beside the project, if it is there.
-pub fn data_folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: ../shared/data is not there");
-    None
-}
 
 /// What the exchange says of one instrument.
 struct Truth {
@@ -103,7 +93,7 @@ fn check(exchange: &str, truths: &[Truth], exceptions: &[(&str, &str)]) {
 
 /// The instruments in a list of the folder, under one of the names that exchanges have for the list.
 fn instruments(file: &str) -> Option<Vec<Value>> {
-    let path = data_folder()?.join("instruments").join(file);
+    let path = recorded("instruments")?.join(file);
     let body: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let list = ["symbols", "result", "data"].iter().find_map(|name| body[name].as_array());
     Some(list.unwrap().clone())

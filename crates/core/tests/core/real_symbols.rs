@@ -11,7 +11,7 @@ use mtdh_core::symbol::{Contract, Listed, name_by_contract, name_by_symbol};
 use mtdh_core::venue::{parse_venue, venue_of_exchange};
 use serde_json::Value;
 
-use crate::real_lists::data_folder;
+use crate::recorded::recorded;
 use crate::{dataset_form, day};
 
 /// Symbols that rightly have no key of their own, with the reason.
@@ -98,7 +98,7 @@ fn key_of(exchange: &str, id: &str) -> Option<InstrumentKey> {
 
 #[test]
 fn recorded_symbols_have_keys() {
-    let Some(folder) = data_folder() else { return };
+    let Some(folder) = recorded("") else { return };
     let native = fs::read_to_string(folder.join("native/native_to_normalized.ndjson")).unwrap();
     let mut symbols = symbols_of(&native, |line| line["exchange"].as_str().map(str::to_owned));
     for file in fs::read_dir(folder.join("normalized")).unwrap() {
@@ -133,7 +133,7 @@ fn recorded_symbols_have_keys() {
 
 #[test]
 fn the_vendors_exchanges_are_venues() {
-    let Some(folder) = data_folder() else { return };
+    let Some(folder) = recorded("") else { return };
     let body = fs::read(folder.join("meta/tardis_v1_exchanges_2025-09-17.json")).unwrap();
     let exchanges: Vec<Value> = serde_json::from_slice(&body).unwrap();
     for exchange in &exchanges {
@@ -145,7 +145,7 @@ fn the_vendors_exchanges_are_venues() {
 
 #[test]
 fn the_vendors_dataset_symbols_have_keys() {
-    let Some(folder) = data_folder() else { return };
+    let Some(folder) = recorded("") else { return };
     let body = fs::read(folder.join("meta/flint_exchange_hyperliquid_trimmed.json")).unwrap();
     let exchange: Value = serde_json::from_slice(&body).unwrap();
     let symbols = exchange["datasets"]["symbols"].as_array().unwrap();
@@ -160,7 +160,7 @@ fn the_vendors_dataset_symbols_have_keys() {
 
 #[test]
 fn the_vendors_metadata_gives_the_key_that_the_symbol_gives() {
-    let Some(folder) = data_folder() else { return };
+    let Some(folder) = recorded("") else { return };
     let mut seen = 0;
     for file in fs::read_dir(folder.join("normalized")).unwrap() {
         let path = file.unwrap().path();

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
+use mtdh_source::decode::dataset_symbol;
 
 /// What to do with rows and data types that are no longer listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,9 +51,12 @@ pub(super) fn merge(
 ) -> Vec<Instrument> {
     let symbol = |i: &Instrument| (i.exchange.clone(), i.raw_symbol.clone());
     let by_symbol: BTreeMap<(String, String), &Instrument> = old.iter().map(|i| (symbol(i), i)).collect();
+    // A symbol that one of the vendor's lists lacks is spelt as the other spells it: the row with its key is its row.
+    let form = |i: &Instrument| (dataset_symbol(&i.raw_symbol), i.key.clone());
+    let by_form: BTreeMap<(String, InstrumentKey), &Instrument> = old.iter().map(|i| (form(i), i)).collect();
     let mut rows: Vec<Instrument> = Vec::with_capacity(found.instruments.len());
     for new in &found.instruments {
-        rows.push(match by_symbol.get(&symbol(new)) {
+        rows.push(match by_symbol.get(&symbol(new)).or_else(|| by_form.get(&form(new))) {
             Some(known) => improved(known, new, found.scope),
             None => new.clone(),
         });
@@ -172,6 +176,16 @@ mod tests {
         let symbol = ("okex-swap".to_owned(), "BTC".to_owned());
         let nameless = Found { unnamed: [symbol].into(), ..found(Vec::new()) };
         assert_eq!(merged(std::slice::from_ref(&known), &nameless), [known]);
+    }
+
+    #[test]
+    fn a_symbol_in_another_spelling_is_the_same_row() {
+        let known = Instrument { terms_as_of: Some(day()), tick_size: Some(0.1), ..row("btc", &BOTH) };
+        let key = known.key.clone();
+        let new = Instrument { key, ..row("BTC", &[DataType::Quotes]) };
+        let rows = merged(std::slice::from_ref(&known), &found(vec![new]));
+        assert_eq!((rows.len(), rows[0].tick_size), (1, Some(0.1)));
+        assert_eq!(rows[0].withdrawn_data_types, [DataType::Trades]);
     }
 
     #[test]

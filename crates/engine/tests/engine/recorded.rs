@@ -10,14 +10,10 @@ use mtdh_engine::check::files::{FileHints, check_files};
 
 use crate::market::{Market, plan};
 
-pub fn recorded(name: &str) -> Option<PathBuf> {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
-    if !file.is_file() {
-        println!("skipped: there is no {}", file.display());
-        return None;
-    }
-    Some(file)
-}
+#[path = "../../../core/tests/shared/recorded.rs"]
+mod shared;
+
+pub use shared::recorded;
 
 /// The messages of a recorded stream, each with its arrival, microseconds since the Unix epoch, UTC.
 pub fn messages(file: &str) -> Option<Vec<(i64, serde_json::Value)>> {

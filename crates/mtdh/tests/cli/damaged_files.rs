@@ -10,7 +10,7 @@ fn fault(kind: FaultKind) -> Vec<Fault> {
 
 #[test]
 fn a_file_that_is_not_what_was_asked_for_is_refused() {
-    for (kind, expected) in damages() {
+    for (number, (kind, expected)) in damages().into_iter().enumerate() {
         let name = format!("{kind:?}");
         let stage = Stage::with(fault(kind));
         let words = format!("download --start-date {DAY} --instruments DERIBIT:PERP:* --data-types trades");
@@ -32,9 +32,11 @@ fn a_file_that_is_not_what_was_asked_for_is_refused() {
             "{name}: {}",
             gap.stderr
         );
+        stage.leave("data", &format!("damaged-{number}-refused"));
         stage.sim.set_faults(Vec::new());
         stage.expect(0, &words);
         stage.expect(0, &words.replace("download", "validate"));
+        stage.leave("data", &format!("damaged-{number}-and-healed"));
     }
 }
 

@@ -76,6 +76,8 @@ fn has_begun(stage: &Stage, name: &str) -> bool {
 #[track_caller]
 fn is_as_by_one_process(stage: &Stage) {
     stage.expect(0, &format!("validate --start-date {DAY} {WHAT} --lake fleet"));
+    let test = std::thread::current().name().unwrap_or("fleet").replace("::", "-");
+    stage.leave("fleet", &test);
     let (single, fleet) = (contents(&stage.path("single")), contents(&stage.path("fleet")));
     let differing: Vec<_> =
         single.keys().chain(fleet.keys()).filter(|n| single.get(*n) != fleet.get(*n)).collect();

@@ -30,9 +30,11 @@ fn an_interrupted_run_ends_cleanly_and_goes_on_later() {
     }
     let stderr = interrupt(child);
     assert!(stderr.contains("run the same command again to go on"), "{stderr}");
+    stage.leave("data", "interrupted-just-now+not-validated");
     stage.sim.set_faults(Vec::new());
     stage.expect(0, &words);
     stage.expect(0, &format!("validate --start-date {DAY} --venues DERIBIT,BINANCE"));
+    stage.leave("data", "interrupted");
 }
 
 #[test]
@@ -60,6 +62,7 @@ fn interrupted_candles_leave_whole_objects_and_the_next_run_makes_the_rest() {
     }
     interrupt(child);
     stage.sim.set_faults(Vec::new());
+    stage.leave_bucket("bucket", "lake/", "interrupted-candles+not-validated");
     let before = candles();
     assert!(before.iter().all(|(_, bytes)| bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1")));
     assert_eq!(stage.sim.unfinished_uploads("bucket"), 0);
@@ -68,4 +71,5 @@ fn interrupted_candles_leave_whole_objects_and_the_next_run_makes_the_rest() {
     assert!(after.len() > before.len(), "{} objects, {} before", after.len(), before.len());
     assert!(before.iter().all(|object| after.contains(object)), "what was made is kept");
     stage.expect(0, &format!("check aggregation --start-date {DAY} --venues BINANCE {lake}"));
+    stage.leave_bucket("bucket", "lake/", "interrupted-candles-made+not-validated");
 }

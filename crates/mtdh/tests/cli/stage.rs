@@ -69,12 +69,38 @@ impl Stage {
         run(self.command(words))
     }
 
+    /// Leaves a copy of a lake for the recount in Python (`scripts/checks/recount.py --every`), in the folder that `MTDH_LAKES`
+    /// names; without it nothing is left. The name is unique, its marks say what the lake may be like.
+    pub fn leave(&self, lake: &str, name: &str) {
+        put_aside(name, files(&self.path(lake)));
+    }
+
+    /// The same of a lake in a bucket.
+    pub fn leave_bucket(&self, bucket: &str, prefix: &str, name: &str) {
+        let objects = self.sim.bucket_objects(bucket).into_iter();
+        let of_lake =
+            objects.filter_map(|(path, bytes)| Some((path.strip_prefix(prefix)?.to_owned(), bytes.to_vec())));
+        put_aside(name, of_lake.collect());
+    }
+
     /// Runs and expects an exit status.
     #[track_caller]
     pub fn expect(&self, status: i32, words: &str) -> Run {
         let run = self.run(words);
         assert_eq!(run.status, status, "mtdh {words}\n{}\n{}", run.stdout, run.stderr);
         run
+    }
+}
+
+fn put_aside(name: &str, files: BTreeMap<String, Vec<u8>>) {
+    let Some(folder) = std::env::var_os("MTDH_LAKES") else { return };
+    assert!(!files.is_empty(), "{name}: there is nothing in it");
+    let lake = PathBuf::from(folder).join(name);
+    assert!(!lake.exists(), "{name}: there is such a lake already");
+    for (path, bytes) in files {
+        let file = lake.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
     }
 }
 

@@ -42,6 +42,7 @@ fn what_is_derived_does_not_outlive_what_it_is_made_of() {
     assert_eq!((&summary["objects"], &summary["up_to_date"]), (&1.into(), &1.into()), "{}", candles.stdout);
     stage.expect(0, &format!("validate --deep --sample 100% {what}"));
     stage.expect(0, &format!("check aggregation --start-date {DAY} {INSTRUMENTS}"));
+    stage.leave("data", "derived-anew");
 }
 
 /// Four writers of two venues each over one range: the table over all days has the rows of all.
@@ -62,4 +63,5 @@ fn a_table_over_all_days_has_what_all_its_writers_wrote() {
     // One more writer changes nothing: all was there.
     stage.expect(0, "instruments --start-date 2024-02-28 --end-date 2024-03-01 --venues DERIBIT");
     assert_eq!(std::fs::read(&aggregate).unwrap(), written);
+    stage.leave("data", "four-writers-of-tables");
 }

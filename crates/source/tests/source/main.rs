@@ -14,6 +14,8 @@ mod number_text;
 mod oddities;
 mod oracle;
 mod real_data;
+#[path = "../../../core/tests/shared/recorded.rs"]
+mod recorded;
 mod resume;
 mod server;
 mod silence;
