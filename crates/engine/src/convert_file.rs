@@ -135,7 +135,7 @@ fn convert(
         let column = keys.column(&rows)?;
         let columns = std::iter::once(column).chain(rows.columns).collect();
         let batch = RecordBatch::try_new(table.schema().clone(), columns);
-        batch.map_err(ExportError::Text).and_then(|batch| writer.write(&batch)).map_err(unwritten)
+        batch.map_err(ExportError::of_arrow).and_then(|batch| writer.write(&batch)).map_err(unwritten)
     })?;
     decoded.check_share()?;
     let (rows_in, rows_out, rejected) = (decoded.rows_in, writer.rows(), decoded.rejected());

@@ -1,17 +1,18 @@
 //! Batches to a file or stream for people and other programs: Parquet, CSV or JSON lines.
 
-use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+mod text;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, Schema};
+use std::io::{self, Write};
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use mtdh_core::DataType;
 use mtdh_lake::write::TableWriter;
 use mtdh_lake::{LakeError, ParquetError};
 use serde::Serializer;
+
+use text::TextWriter;
 
 /// A form of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +41,17 @@ pub enum ExportError {
     Parquet(#[source] ParquetError),
     /// The output refused text.
     #[error("the output cannot be written")]
-    Text(#[source] ArrowError),
+    Text(#[source] io::Error),
     /// Nobody reads the output any more.
     #[error("nobody reads the output any more")]
     Unread,
+}
+
+impl ExportError {
+    /// Columns that are no table's.
+    pub(crate) fn of_arrow(error: ArrowError) -> ExportError {
+        ExportError::Text(io::Error::other(error))
+    }
 }
 
 impl From<LakeError> for ExportError {
@@ -60,8 +68,7 @@ pub struct Exporter<W: Write + Send> {
 
 enum Form<W: Write + Send> {
     Parquet(Box<TableWriter<W>>),
-    Csv(Box<arrow_csv::Writer<W>>),
-    Jsonl(arrow_json::LineDelimitedWriter<W>),
+    Text(TextWriter<W>),
 }
 
 impl<W: Write + Send> Exporter<W> {
@@ -71,21 +78,13 @@ impl<W: Write + Send> Exporter<W> {
     /// When `out` refuses bytes.
     pub fn new(data_type: DataType, format: ExportFormat, out: W) -> Result<Exporter<W>, ExportError> {
         let table = data_type.table();
+        let names = || table.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
         let form = match format {
             ExportFormat::Parquet => {
                 Form::Parquet(Box::new(TableWriter::new(table, out).map_err(ExportError::Parquet)?))
             }
-            ExportFormat::Csv => {
-                let empty = in_utc_offset(&RecordBatch::new_empty(table.schema().clone()))
-                    .map_err(ExportError::Text)?;
-                let mut writer = arrow_csv::WriterBuilder::new()
-                    .with_header(true)
-                    .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.6fZ".to_owned())
-                    .build(out);
-                writer.write(&empty).map_err(ExportError::Text)?;
-                Form::Csv(Box::new(writer))
-            }
-            ExportFormat::Jsonl => Form::Jsonl(arrow_json::LineDelimitedWriter::new(out)),
+            ExportFormat::Csv => Form::Text(TextWriter::csv(&names(), out)),
+            ExportFormat::Jsonl => Form::Text(TextWriter::json_lines(&names(), out)),
         };
         Ok(Exporter { form, rows: 0 })
     }
@@ -101,12 +100,7 @@ impl<W: Write + Send> Exporter<W> {
                 let (keys, columns) = (batch.column(0).clone(), batch.columns()[1..].to_vec());
                 writer.write(keys, columns).map_err(ExportError::Parquet)
             }
-            Form::Csv(writer) => {
-                in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text)
-            }
-            Form::Jsonl(writer) => {
-                in_utc_offset(batch).and_then(|b| writer.write(&b)).map_err(ExportError::Text)
-            }
+            Form::Text(writer) => writer.write(batch).map_err(ExportError::Text),
         }
     }
 
@@ -130,25 +124,7 @@ impl<W: Write + Send> Exporter<W> {
     pub fn finish_with<const N: usize>(self, pairs: [(&'static str, String); N]) -> Result<W, ExportError> {
         match self.form {
             Form::Parquet(writer) => Ok(writer.finish(pairs).map_err(ExportError::Parquet)?.out),
-            Form::Csv(writer) => Ok(writer.into_inner()),
-            Form::Jsonl(mut writer) => {
-                writer.finish().map_err(ExportError::Text)?;
-                Ok(writer.into_inner())
-            }
+            Form::Text(writer) => writer.finish().map_err(ExportError::Text),
         }
     }
-}
-
-/// The same rows with the time zone `UTC` written as the offset `+00:00`: the text writers know no names of zones.
-fn in_utc_offset(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
-    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        let array: ArrayRef = match array.as_primitive_opt::<TimestampMicrosecondType>() {
-            Some(times) => Arc::new(times.clone().with_timezone("+00:00")),
-            None => array.clone(),
-        };
-        fields.push(field.as_ref().clone().with_data_type(array.data_type().clone()));
-        arrays.push(array);
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }

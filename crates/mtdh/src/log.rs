@@ -11,12 +11,16 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use mtdh_core::text::printable;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Whether lines are JSON; not set: for people.
 static IS_JSON: OnceLock<bool> = OnceLock::new();
@@ -24,21 +28,20 @@ static IS_JSON: OnceLock<bool> = OnceLock::new();
 static ABOUT: RwLock<Vec<(&'static str, String)>> = RwLock::new(Vec::new());
 
 /// Starts the log: this program's at the level asked for, of the libraries only what is wrong.
-pub fn start(level: &str, is_json: bool) {
-    let ours = ["mtdh", "mtdh_core", "mtdh_source", "mtdh_lake", "mtdh_engine", "mtdh_sim"];
-    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+pub fn start(level: LevelFilter, is_json: bool) {
+    // A target is the path of a module: all of ours begin so.
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("mtdh", level);
     let _once = IS_JSON.set(is_json);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // What stderr refuses nobody can be told; the library would panic in trying to.
-    let log = log.log_internal_errors(false);
-    match is_json {
-        true => log.event_format(JsonLines).init(),
-        false => {
-            let fields = debug_fn(printable_field).delimited(" ");
-            log.with_ansi(io::stderr().is_terminal()).with_target(false).fmt_fields(fields).init();
-        }
-    }
+    let log = layer().with_writer(io::stderr).log_internal_errors(false);
+    let log: Box<dyn Layer<Registry> + Send + Sync> = if is_json {
+        log.event_format(JsonLines).with_filter(filter).boxed()
+    } else {
+        let fields = debug_fn(printable_field).delimited(" ");
+        let is_terminal = io::stderr().is_terminal();
+        log.with_ansi(is_terminal).with_target(false).fmt_fields(fields).with_filter(filter).boxed()
+    };
+    tracing_subscriber::registry().with(log).init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(backtrace = %Backtrace::capture(), "{panic}")));
 }
 

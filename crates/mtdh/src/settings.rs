@@ -2,18 +2,32 @@
 //!
 //! [`SETTINGS`] is the one list of them; `mtdh config show`, the reference page and the layers are loops over it.
 
-use std::collections::BTreeMap;
+mod layers;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use figment::error::Kind;
-use figment::providers::{Format, Toml};
-use figment::value::{Dict, Map, Value};
-use figment::{Figment, Metadata, Profile, Provider};
+use anyhow::{Result, bail};
 use mtdh_core::text::without_credentials;
 use mtdh_engine::{Addresses, Budget, LakeOptions, RetryPolicy, SecretString};
-use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
+
+use layers::{Layers, Value};
+
+/// What a setting's value is, and how it is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// An address. Somebody may have written a password into it, which is not shown.
+    Address,
+    /// Text that is never shown.
+    Secret,
+    /// A whole number up to this one.
+    Whole(u64),
+    /// A number.
+    Decimal,
+}
 
 /// One setting.
 pub struct Setting {
@@ -21,6 +35,8 @@ pub struct Setting {
     pub name: &'static str,
     /// Name in the environment and in `.env`.
     pub variable: &'static str,
+    /// What it takes.
+    pub kind: Kind,
     /// What holds when nobody says anything.
     pub default: Option<&'static str>,
     /// What it is.
@@ -30,144 +46,127 @@ pub struct Setting {
 const fn setting(
     name: &'static str,
     variable: &'static str,
+    kind: Kind,
     default: Option<&'static str>,
     meaning: &'static str,
 ) -> Setting {
-    Setting { name, variable, default, meaning }
+    Setting { name, variable, kind, default, meaning }
 }
 
 /// Every setting.
 pub const SETTINGS: [Setting; 17] = [
-    setting("lake", "MTDH_LAKE", Some("./data"), "where the data goes: a folder, gs://BUCKET or s3://BUCKET"),
+    setting(
+        "lake",
+        "MTDH_LAKE",
+        Kind::Address,
+        Some("./data"),
+        "where the data goes: a folder, gs://BUCKET or s3://BUCKET",
+    ),
     setting(
         "tardis_api_key",
         "TARDIS_API_KEY",
+        Kind::Secret,
         None,
         "the vendor's key; without it, first days of months only",
     ),
     setting(
         "gcs_bucket",
         "GCS_BUCKET",
+        Kind::Text,
         None,
         "makes the lake gs://BUCKET, where `lake` is not set beside it",
     ),
-    setting("gcp_project_id", "GCP_PROJECT_ID", None, "the Google Cloud project, for deployment"),
-    setting("gcp_credentials_path", "GCP_CREDENTIALS_PATH", None, "a service account's key file for gs://"),
+    setting("gcp_project_id", "GCP_PROJECT_ID", Kind::Text, None, "the Google Cloud project, for deployment"),
+    setting(
+        "gcp_credentials_path",
+        "GCP_CREDENTIALS_PATH",
+        Kind::Text,
+        None,
+        "a service account's key file for gs://",
+    ),
     setting(
         "gcs_emulator",
         "STORAGE_EMULATOR_HOST",
+        Kind::Address,
         None,
         "address of a stand-in for GCS, asked without credentials",
     ),
-    setting("tardis_api_url", "TARDIS_API_URL", Some("https://api.tardis.dev/v1"), "the vendor's metadata"),
+    setting(
+        "tardis_api_url",
+        "TARDIS_API_URL",
+        Kind::Address,
+        Some("https://api.tardis.dev/v1"),
+        "the vendor's metadata",
+    ),
     setting(
         "tardis_datasets_url",
         "TARDIS_DATASETS_URL",
+        Kind::Address,
         Some("https://datasets.tardis.dev/v1"),
         "the vendor's files",
     ),
     setting(
         "binance_url",
         "BINANCE_URL",
+        Kind::Address,
         None,
         "Binance's candles, for mtdh check cross-source; not set: its own hosts",
     ),
     setting(
         "cache_dir",
         "MTDH_CACHE_DIR",
+        Kind::Text,
         None,
         "where the vendor's metadata is kept; default: the user's cache folder",
     ),
-    setting("max_attempts", "MTDH_MAX_ATTEMPTS", Some("10"), "how often a request is tried"),
+    setting(
+        "max_attempts",
+        "MTDH_MAX_ATTEMPTS",
+        Kind::Whole(u32::MAX as u64),
+        Some("10"),
+        "how often a request is tried",
+    ),
     setting(
         "requests_per_minute",
         "MTDH_REQUESTS_PER_MINUTE",
+        Kind::Whole(u32::MAX as u64),
         None,
         "requests to the vendor in any minute, at most; not set: no limit",
     ),
     setting(
         "bytes_per_day",
         "MTDH_BYTES_PER_DAY",
+        Kind::Whole(u64::MAX),
         None,
         "bytes from the vendor in a UTC day, at most, by one run; not set: no limit",
     ),
     setting(
         "lease_seconds",
         "MTDH_LEASE_SECONDS",
+        Kind::Decimal,
         Some("60"),
         "seconds that a worker of a run may keep silent before another takes its shard over",
     ),
     setting(
         "export_grace",
         "MTDH_EXPORT_GRACE",
+        Kind::Decimal,
         Some("0"),
         "hours after the end of a UTC day for which it is no fault that the vendor has not exported it",
     ),
-    setting("log_level", "LOG_LEVEL", Some("warning"), "debug, info, warning or error"),
-    setting("log_format", "LOG_FORMAT", Some("text"), "text, or json for lines that log collectors read"),
+    setting("log_level", "LOG_LEVEL", Kind::Text, Some("warning"), "debug, info, warning or error"),
+    setting(
+        "log_format",
+        "LOG_FORMAT",
+        Kind::Text,
+        Some("text"),
+        "text, or json for lines that log collectors read",
+    ),
 ];
-
-/// Settings that are numbers: variables are text.
-const NUMBERS: [&str; 5] =
-    ["max_attempts", "requests_per_minute", "bytes_per_day", "lease_seconds", "export_grace"];
-
-// Settings that are addresses: somebody may have written a password into them.
-const ADDRESSES: [&str; 5] = ["lake", "gcs_emulator", "tardis_api_url", "tardis_datasets_url", "binance_url"];
-
-// Settings whose values are never told.
-const SECRETS: [&str; 1] = ["tardis_api_key"];
-
-/// What holds, after all layers. `config show` prints these, so that what is shown is what is used.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Values {
-    lake: String,
-    tardis_api_key: Option<String>,
-    #[serde(rename = "gcs_bucket")]
-    _gcs_bucket: Option<String>,
-    gcp_project_id: Option<String>,
-    gcp_credentials_path: Option<PathBuf>,
-    gcs_emulator: Option<String>,
-    tardis_api_url: String,
-    tardis_datasets_url: String,
-    binance_url: Option<String>,
-    cache_dir: Option<PathBuf>,
-    max_attempts: u32,
-    requests_per_minute: Option<u32>,
-    bytes_per_day: Option<u64>,
-    lease_seconds: f64,
-    export_grace: f64,
-    log_level: String,
-    log_format: String,
-}
 
 /// What the program goes by.
 pub struct Settings {
-    figment: Figment,
-    values: Values,
-}
-
-/// A layer of settings with the words that tell where it is.
-struct Layer {
-    /// For each setting where it came from.
-    place: String,
-    values: BTreeMap<&'static str, String>,
-}
-
-impl Provider for Layer {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.place.clone())
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = |name: &str, text: &String| match (text.parse::<u64>(), text.parse::<f64>()) {
-            (Ok(number), _) if NUMBERS.contains(&name) => Value::from(number),
-            (_, Ok(number)) if NUMBERS.contains(&name) => Value::from(number),
-            _ => Value::from(text.clone()),
-        };
-        let dict = self.values.iter().map(|(name, text)| ((*name).to_owned(), value(name, text))).collect();
-        Ok(Profile::Default.collect(dict))
-    }
+    layers: Layers,
 }
 
 /// What flags say; nothing where a flag was not given.
@@ -195,122 +194,122 @@ impl Settings {
         environment: impl Fn(&str) -> Option<String>,
         flags: FlagLayer,
     ) -> Result<Settings> {
-        let env_file = read_env_file(&folder.join(".env"))?;
-        let flag_values =
-            [("lake", flags.lake), ("log_level", flags.log_level), ("log_format", flags.log_format)]
-                .into_iter()
-                .filter_map(|(n, v)| Some((n, v?)));
-        let defaults = SETTINGS.iter().filter_map(|s| Some((s.name, s.default?.to_owned())));
-        let toml = folder.join("mtdh.toml");
-        let mut figment = Figment::from(Layer { place: "default".to_owned(), values: defaults.collect() });
-        if toml.is_file() {
-            figment = figment.merge(Toml::file_exact(&toml));
-            if figment.extract_inner::<String>("gcs_bucket").is_ok() {
-                figment = merge_bucket(figment, "mtdh.toml", toml_has_lake(&toml));
-            }
+        let settings = Settings { layers: Layers::read(folder, environment, flags)? };
+        let level = settings.text("log_level").unwrap_or_default();
+        if log_level(level).is_none() {
+            bail!("LOG_LEVEL `{level}` is not known; there are debug, info, warning and error");
         }
-        figment = figment.merge(from_variables(".env", |name| env_file.get(name).cloned()));
-        // An empty variable is one that is not set: compose files and shells make them by accident.
-        let environment = |name: &str| environment(name).filter(|v| !v.is_empty());
-        figment = figment.merge(from_variables("environment", environment));
-        figment = figment.merge(Layer { place: "flag".to_owned(), values: flag_values.collect() });
-        let values: Values = figment.extract().map_err(|error| not_understood(error, &toml))?;
-        if log_level(&values.log_level).is_none() {
-            bail!("LOG_LEVEL `{}` is not known; there are debug, info, warning and error", values.log_level);
+        let format = settings.text("log_format").unwrap_or_default();
+        if !["text", "json"].contains(&format.to_ascii_lowercase().as_str()) {
+            bail!("LOG_FORMAT `{format}` is not known; there are text and json");
         }
-        if !["text", "json"].contains(&values.log_format.to_ascii_lowercase().as_str()) {
-            bail!("LOG_FORMAT `{}` is not known; there are text and json", values.log_format);
+        let seconds = settings.decimal("lease_seconds");
+        if !(0.1..=86_400.0).contains(&seconds) {
+            bail!("lease_seconds is {seconds}; it must lie between 0.1 and 86400");
         }
-        if !(0.1..=86_400.0).contains(&values.lease_seconds) {
-            bail!("lease_seconds is {}; it must lie between 0.1 and 86400", values.lease_seconds);
-        }
-        if values.max_attempts == 0 {
+        if settings.whole("max_attempts") == Some(0) {
             bail!("max_attempts is 0; a request is tried at least once");
         }
-        if !(0.0..=8_760.0).contains(&values.export_grace) {
-            bail!("export_grace is {}; it must lie between 0 and 8760 hours", values.export_grace);
+        let hours = settings.decimal("export_grace");
+        if !(0.0..=8_760.0).contains(&hours) {
+            bail!("export_grace is {hours}; it must lie between 0 and 8760 hours");
         }
-        Ok(Settings { figment, values })
+        Ok(settings)
     }
 
-    /// Each setting with its value and origin, for `config show`. A secret's value is not told.
+    /// Each setting with its value and origin, for `config show`: what is shown is what is used. A secret's value is not.
     pub fn shown(&self) -> Vec<(&'static Setting, String, String)> {
-        let used = serde_json::to_value(&self.values).unwrap_or_default();
-        let shown = |s: &'static Setting| {
-            let text = match (&used[s.name], s.name) {
-                (_, "cache_dir") => self.cache_dir().display().to_string(),
-                (serde_json::Value::Null, _) => "(not set)".to_owned(),
-                (_, name) if SECRETS.contains(&name) => "(set, not shown)".to_owned(),
-                (serde_json::Value::String(text), name) if ADDRESSES.contains(&name) => {
-                    without_credentials(text)
-                }
-                (serde_json::Value::String(text), _) => text.clone(),
-                (value, _) => value.to_string().trim_end_matches(".0").to_owned(),
+        let shown = |setting: &'static Setting| {
+            let found = self.layers.get(setting.name);
+            let text = match (found.map(|found| &found.value), setting.kind) {
+                _ if setting.name == "cache_dir" => self.cache_dir().display().to_string(),
+                (None, _) => "(not set)".to_owned(),
+                (Some(_), Kind::Secret) => "(set, not shown)".to_owned(),
+                (Some(Value::Text(text)), Kind::Address) => without_credentials(text),
+                (Some(Value::Text(text)), _) => text.clone(),
+                (Some(Value::Whole(number)), _) => number.to_string(),
+                (Some(Value::Decimal(number)), _) => number.to_string(),
             };
-            let metadata = self.figment.find_metadata(s.name);
-            let origin = metadata.map_or_else(
-                || "default".to_owned(),
-                |m| match &m.source {
-                    Some(source) => source.to_string(),
-                    None => m.name.to_string(),
-                },
-            );
-            (s, text, origin)
+            (setting, text, found.map_or_else(|| "default".to_owned(), |found| found.origin.clone()))
         };
         SETTINGS.iter().map(shown).collect()
     }
 
-    /// How much to log, in the words of the log's filter.
-    pub fn log_level(&self) -> &'static str {
-        log_level(&self.values.log_level).unwrap_or("warn")
+    fn text(&self, name: &str) -> Option<&str> {
+        match &self.layers.get(name)?.value {
+            Value::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    fn whole(&self, name: &str) -> Option<u64> {
+        match self.layers.get(name)?.value {
+            Value::Whole(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A setting that has a default.
+    fn decimal(&self, name: &str) -> f64 {
+        match self.layers.get(name).map(|found| &found.value) {
+            Some(Value::Decimal(number)) => *number,
+            _ => f64::NAN,
+        }
+    }
+
+    /// How much to log.
+    pub fn log_level(&self) -> LevelFilter {
+        self.text("log_level").and_then(log_level).unwrap_or(LevelFilter::WARN)
     }
 
     /// The Google Cloud project, where one is set.
     pub fn project(&self) -> Option<&str> {
-        self.values.gcp_project_id.as_deref()
+        self.text("gcp_project_id")
     }
 
     /// Whether what goes to stderr is JSON lines.
     pub fn logs_json(&self) -> bool {
-        self.values.log_format.eq_ignore_ascii_case("json")
+        self.text("log_format").is_some_and(|format| format.eq_ignore_ascii_case("json"))
     }
 
     /// For how long a worker of a run may keep silent.
     pub fn lease(&self) -> Duration {
-        Duration::from_secs_f64(self.values.lease_seconds)
+        Duration::from_secs_f64(self.decimal("lease_seconds"))
     }
 
     /// For how long after its end a day may lack the vendor's export without fault.
     pub fn export_grace(&self) -> Duration {
-        Duration::from_secs_f64(self.values.export_grace * 3600.0)
+        Duration::from_secs_f64(self.decimal("export_grace") * 3600.0)
     }
 
     fn cache_dir(&self) -> PathBuf {
         let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let users = || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
         let folder = || users().unwrap_or_else(std::env::temp_dir).join("mtdh");
-        self.values.cache_dir.clone().unwrap_or_else(folder)
+        self.text("cache_dir").map_or_else(folder, PathBuf::from)
     }
 
     /// What the verbs connect to.
     pub fn addresses(&self) -> Addresses {
-        let values = &self.values;
+        let text = |name| self.text(name).map(str::to_owned);
+        let count = |name| self.whole(name).and_then(|number| u32::try_from(number).ok());
+        let default = RetryPolicy::default();
         Addresses {
-            lake: values.lake.clone(),
+            lake: text("lake").unwrap_or_default(),
             lake_options: LakeOptions {
-                gcp_credentials: values.gcp_credentials_path.clone(),
-                gcs_emulator: values.gcs_emulator.clone(),
+                gcp_credentials: text("gcp_credentials_path").map(PathBuf::from),
+                gcs_emulator: text("gcs_emulator"),
             },
-            api: values.tardis_api_url.clone(),
-            datasets: values.tardis_datasets_url.clone(),
-            binance: values.binance_url.clone().filter(|url| !url.is_empty()),
-            key: values.tardis_api_key.clone().filter(|k| !k.is_empty()).map(SecretString::from),
+            api: text("tardis_api_url").unwrap_or_default(),
+            datasets: text("tardis_datasets_url").unwrap_or_default(),
+            binance: text("binance_url"),
+            key: text("tardis_api_key").map(SecretString::from),
             source_folder: None,
             cache_folder: self.cache_dir(),
-            retry: RetryPolicy { attempts: values.max_attempts, ..RetryPolicy::default() },
+            retry: RetryPolicy { attempts: count("max_attempts").unwrap_or(default.attempts), ..default },
             budget: Budget {
-                requests_per_minute: values.requests_per_minute,
-                bytes_per_day: values.bytes_per_day,
+                requests_per_minute: count("requests_per_minute"),
+                bytes_per_day: self.whole("bytes_per_day"),
             },
             run: None,
         }
@@ -318,101 +317,20 @@ impl Settings {
 }
 
 /// The predecessor's words too.
-fn log_level(name: &str) -> Option<&'static str> {
+fn log_level(name: &str) -> Option<LevelFilter> {
     match name.to_ascii_lowercase().as_str() {
-        "debug" => Some("debug"),
-        "info" => Some("info"),
-        "warning" | "warn" => Some("warn"),
-        "error" | "critical" => Some("error"),
+        "debug" => Some(LevelFilter::DEBUG),
+        "info" => Some(LevelFilter::INFO),
+        "warning" | "warn" => Some(LevelFilter::WARN),
+        "error" | "critical" => Some(LevelFilter::ERROR),
         _ => None,
     }
 }
 
-/// The settings of a layer of variables. A bucket beside no lake is the lake.
-fn from_variables(place: &str, get: impl Fn(&str) -> Option<String>) -> Layer {
-    let mut values: BTreeMap<&'static str, String> =
-        SETTINGS.iter().filter_map(|s| Some((s.name, get(s.variable)?))).collect();
-    if let Some(bucket) = values.get("gcs_bucket").cloned() {
-        values.entry("lake").or_insert(format!("gs://{bucket}"));
-    }
-    Layer { place: place.to_owned(), values }
-}
-
-/// Says which setting is wrong and where, but no secret: the library's words hold the value, or the whole line.
-fn not_understood(error: figment::Error, toml: &Path) -> anyhow::Error {
-    let say = |error: figment::Error| {
-        let name = error.path.last().cloned().unwrap_or_default();
-        let origin = error.metadata.as_ref().map_or("a setting".to_owned(), |m| match &m.source {
-            Some(source) => source.to_string(),
-            None => m.name.to_string(),
-        });
-        let is_secret = SECRETS.contains(&name.as_str());
-        match error.kind {
-            Kind::UnknownField(field, _) => format!("there is no setting `{field}` (in {origin})"),
-            Kind::InvalidType(..) | Kind::InvalidValue(..) if is_secret => {
-                format!("`{name}` in {origin} is no text; its value is not shown")
-            }
-            Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-                format!("`{name}` in {origin} is {found}, not {expected}")
-            }
-            Kind::Message(text) => match place_of(&text) {
-                Some((line, column)) => format!(
-                    "{} is no TOML at line {line}, column {column}{}; texts stand in quotes",
-                    toml.display(),
-                    setting_of_line(toml, line)
-                ),
-                None => format!("{origin} cannot be read"),
-            },
-            _ => format!("`{name}` in {origin} is not what it should be"),
-        }
-    };
-    let reasons: Vec<String> = error.into_iter().map(say).collect();
-    anyhow::anyhow!("the settings cannot be understood: {}", reasons.join("; "))
-}
-
-/// Line and column of a message of the TOML library, both from 1.
-fn place_of(message: &str) -> Option<(usize, usize)> {
-    let (_, rest) = message.split_once("at line ")?;
-    let (line, rest) = rest.split_once(", column ")?;
-    let column = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some((line.parse().ok()?, column.parse().ok()?))
-}
-
-/// The setting that a line is about, in words; nothing where it begins with no setting's name.
-fn setting_of_line(toml: &Path, line: usize) -> String {
-    let text = std::fs::read_to_string(toml).unwrap_or_default();
-    let name = text.lines().nth(line.saturating_sub(1)).and_then(|line| line.split('=').next());
-    let name = name.map(|name| name.trim().trim_matches(['"', '\'']));
-    let setting = SETTINGS.iter().find(|s| Some(s.name) == name);
-    setting.map(|s| format!(", in `{}`", s.name)).unwrap_or_default()
-}
-
-fn toml_has_lake(toml: &Path) -> bool {
-    Figment::from(Toml::file_exact(toml)).find_value("lake").is_ok()
-}
-
-fn merge_bucket(figment: Figment, place: &str, has_lake: bool) -> Figment {
-    match figment.extract_inner::<String>("gcs_bucket") {
-        Ok(bucket) if !has_lake => {
-            let values = BTreeMap::from([("lake", format!("gs://{bucket}"))]);
-            figment.merge(Layer { place: place.to_owned(), values })
-        }
-        _ => figment,
-    }
-}
-
-fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>> {
-    if !path.is_file() {
-        return Ok(BTreeMap::new());
-    }
-    let pairs = dotenvy::from_path_iter(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let pairs = pairs.collect::<Result<BTreeMap<_, _>, _>>();
-    // The library's error quotes the line, which may hold the key.
-    pairs.map_err(|_| anyhow::anyhow!("{} is not a list of NAME=value lines", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// The settings of some files and flags. What stands under `environment` is the environment.
@@ -470,7 +388,7 @@ mod tests {
         };
         for setting in &SETTINGS {
             let value = example(setting);
-            let is_number = NUMBERS.contains(&setting.name);
+            let is_number = matches!(setting.kind, Kind::Whole(_) | Kind::Decimal);
             let quoted = if is_number { value.to_owned() } else { format!("'{value}'") };
             let files = [
                 ("mtdh.toml", format!("{} = {quoted}\n", setting.name), "mtdh.toml"),
