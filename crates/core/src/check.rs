@@ -18,7 +18,6 @@ mod lately;
 pub mod market;
 pub mod neighbours;
 pub mod offset;
-pub mod page;
 pub mod precision;
 pub mod reference;
 pub mod replay;

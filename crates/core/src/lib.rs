@@ -7,6 +7,7 @@
 pub mod candle;
 pub mod check;
 pub mod day;
+pub mod error;
 pub mod expectation;
 pub mod facts;
 pub mod instrument;

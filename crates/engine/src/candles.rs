@@ -24,7 +24,7 @@ pub enum CandleError {
     #[error("it could not be read or published")]
     Lake(#[source] LakeError),
     /// An object that is needed cannot be trusted.
-    #[error("its {data_type} of {day} cannot be trusted: {reason}; fetch it again with mtdh download")]
+    #[error("its {data_type} of {day} cannot be trusted: {reason}; download it again")]
     Untrusted {
         /// Of which data type.
         data_type: mtdh_core::DataType,
@@ -36,7 +36,7 @@ pub enum CandleError {
     /// No trade of the day's object lies in the day.
     #[error(
         "none of its {trades} trades lies in {day} by the exchange's clock, which says {from} to {to}: the clock is off; \
-         mtdh check timestamp says how"
+         the checks of timestamps say how"
     )]
     NoneInDay {
         /// Trades of the object.

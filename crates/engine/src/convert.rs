@@ -123,7 +123,7 @@ pub enum ConvertError {
     #[error("its header row is that of no data type: `{0}`")]
     UnknownHeader(String),
     /// A symbol of which no key can be made.
-    #[error("an instrument cannot be named; give its key with --instrument")]
+    #[error("no instrument key can be made of its symbol, and none was given")]
     Unnamed(#[source] mtdh_core::symbol::Unnamed),
     /// One key was given for a file of several instruments.
     #[error("the file holds several instruments, so that one key cannot be given for all")]

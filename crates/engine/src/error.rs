@@ -1,6 +1,9 @@
 //! Why a verb could not run. What went wrong with single files stands in reports, not here.
 
-use mtdh_core::Day;
+use std::path::Path;
+
+use mtdh_core::error::ErrorKind;
+use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
 use mtdh_source::http::BuildError;
 use mtdh_source::metadata::MetadataError;
@@ -105,8 +108,17 @@ pub enum EngineError {
         #[source]
         source: ConvertError,
     },
+    /// A file given by the user cannot be checked or compared.
+    #[error("cannot use {file}")]
+    File {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
     /// An instrument has no reference.
-    #[error("{key} cannot be held against a reference: {reason}")]
+    #[error("{key} cannot be compared with a reference: {reason}")]
     Reference {
         /// The instrument.
         key: String,
@@ -127,7 +139,71 @@ pub enum EngineError {
     },
 }
 
+/// What is wrong with a file that the user gave.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// There is none.
+    #[error("there is no such file")]
+    Missing,
+    /// It cannot be read, or is no Parquet file.
+    #[error("it cannot be read")]
+    Lake(#[source] LakeError),
+    /// Its columns are those of no data type, and the caller named none.
+    #[error("its columns are those of no data type")]
+    UnknownColumns,
+    /// It says nowhere of which instrument it is, and the caller named none.
+    #[error("it does not say of which instrument it is")]
+    UnknownInstrument,
+    /// It is of the same data type, instrument and day as another of the files.
+    #[error("it is the second file of {0} of one instrument and day; check them one by one")]
+    SecondOfType(DataType),
+    /// It is not what it was given as.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl FileError {
+    /// The error of a file.
+    pub(crate) fn of(self, file: &Path) -> EngineError {
+        let source = match self {
+            FileError::Lake(LakeError::NoFolder(_)) => FileError::Missing,
+            other => other,
+        };
+        EngineError::File { file: file.display().to_string(), source }
+    }
+}
+
 impl EngineError {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            EngineError::Lake(error) => error.kind(),
+            EngineError::Metadata { source, .. } => source.kind(),
+            EngineError::Refused { source } => source.kind(),
+            EngineError::Klines(error) => error.kind(),
+            EngineError::NoExchange { .. } | EngineError::NoInstruments(_) | EngineError::NoRun { .. } => {
+                ErrorKind::NotFound
+            }
+            EngineError::BadAddress { .. }
+            | EngineError::RunExists { .. }
+            | EngineError::BadRunName { .. }
+            | EngineError::OtherShards { .. }
+            | EngineError::Reference { .. } => ErrorKind::Invalid,
+            EngineError::WrongPlan { .. } => ErrorKind::Damaged,
+            EngineError::File { source: FileError::Lake(error), .. } => error.kind(),
+            EngineError::File { source: FileError::Missing, .. } => ErrorKind::NotFound,
+            EngineError::File { .. } => ErrorKind::Invalid,
+            EngineError::Convert { .. } | EngineError::Candles { .. } if self.is_refusal() => {
+                ErrorKind::Damaged
+            }
+            EngineError::Convert { .. }
+            | EngineError::Candles { .. }
+            | EngineError::Folder { .. }
+            | EngineError::Client(_) => ErrorKind::Failed,
+        }
+    }
+
     /// Whether a user's file was read and refused, which is a result; else the verb could not do its work, as on a full disk.
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -146,20 +222,4 @@ impl From<LakeError> for EngineError {
     fn from(error: LakeError) -> EngineError {
         EngineError::Lake(error)
     }
-}
-
-/// An error and its causes in one line. A cause whose words the line above already holds is not said twice: some
-/// libraries print their source as a part of themselves.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }

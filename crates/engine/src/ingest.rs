@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::check::Finding;
+use mtdh_core::error::chain;
 use mtdh_core::facts::Origin;
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::venue::venue_of_exchange;
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
 use crate::convert::{ConvertError, Converted, Input, Making, convert_single, without_rows};
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::fleet::lease::Holding;
 use crate::group::convert_group;
 use crate::hands::{Hands, Place};

@@ -35,7 +35,8 @@ pub mod validate;
 pub mod verdict;
 
 pub use connection::{Addresses, Connection};
-pub use error::{EngineError, chain};
+pub use error::{EngineError, FileError};
+pub use mtdh_core::error::{ErrorKind, chain};
 pub use mtdh_lake::{Lake, LakeError, LakeOptions, remove_workplaces};
 pub use mtdh_source::SecretString;
 pub use mtdh_source::http::HttpError;

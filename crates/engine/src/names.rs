@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::Day;
+use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::nearest::nearest;
@@ -15,7 +16,7 @@ use mtdh_lake::Lake;
 use mtdh_source::metadata::Also;
 use serde::Serialize;
 
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::instruments::{InstrumentSource, ask};
 use crate::selection::Selection;
 

@@ -166,7 +166,7 @@ async fn look_once(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,
         Err(error) if error.is_distrust() => {
-            return unreadable(format!("it cannot be trusted: {}", crate::error::chain(&error)));
+            return unreadable(format!("it cannot be trusted: {}", mtdh_core::error::chain(&error)));
         }
         Err(error) => return Err(error),
     };

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::day::DAY_US;
+use mtdh_core::error::chain;
 use mtdh_core::partition::{Partition, stable_index};
 use mtdh_lake::reports::Available;
 use mtdh_lake::{Entry, Lake, LakeError, layout};
 use serde::Serialize;
 
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::followed::{Followed, Next};
 use crate::presence::{DISTRUST, Presence, look};
 use crate::selection::Selection;

@@ -12,11 +12,12 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::presence::{Presence, Trust, presence};
 use crate::progress::Progress;
 use crate::run::Failure;
 use crate::selection::Selection;
+use mtdh_core::error::chain;
 
 /// Files that are asked for at once.
 const CONCURRENT_FILES: usize = 16;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::check::completeness::Expected;
+use mtdh_core::error::chain;
 use mtdh_core::expectation::LeftOut;
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
@@ -16,7 +17,7 @@ use mtdh_lake::Lake;
 use mtdh_lake::reports::{Available, Missing};
 use serde::Serialize;
 
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};

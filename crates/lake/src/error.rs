@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use mtdh_core::error::ErrorKind;
 use mtdh_core::facts::FactsError;
 use parquet::errors::ParquetError;
 
@@ -197,18 +198,37 @@ pub enum LakeError {
 }
 
 impl LakeError {
-    /// Whether the same may succeed later, without anybody changing anything.
-    pub fn is_transient(&self) -> bool {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            LakeError::NoAnswer { .. }
+            LakeError::NoFolder(_) | LakeError::NoBucket { .. } => ErrorKind::NotFound,
+            LakeError::NoAccess { .. } => ErrorKind::Refused,
+            LakeError::Store { source, .. } if is_refusal(source) => ErrorKind::Refused,
+            LakeError::Store { .. }
+            | LakeError::NoAnswer { .. }
             | LakeError::Contended { .. }
             | LakeError::Damaged { .. }
             | LakeError::Vanished { .. }
             | LakeError::Changed { .. }
-            | LakeError::Locked { .. } => true,
-            LakeError::Store { source, .. } => !is_refusal(source),
-            _ => false,
+            | LakeError::Locked { .. } => ErrorKind::Busy,
+            LakeError::BadUrl { .. }
+            | LakeError::Unfit { .. }
+            | LakeError::Exists { .. }
+            | LakeError::SharedKey { .. } => ErrorKind::Invalid,
+            LakeError::NoFile(_)
+            | LakeError::Misread { .. }
+            | LakeError::Parquet { .. }
+            | LakeError::Newer { .. }
+            | LakeError::OtherProgram { .. }
+            | LakeError::Facts { .. }
+            | LakeError::WrongTable { .. } => ErrorKind::Damaged,
+            LakeError::Disk { .. } => ErrorKind::Failed,
         }
+    }
+
+    /// Whether the same may succeed later, without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        self.kind() == ErrorKind::Busy
     }
 
     /// Whether every other write would fail as well: the run must stop rather than list the same failure thousands

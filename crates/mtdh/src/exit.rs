@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use mtdh_engine::{EngineError, HttpError, LakeError};
+use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
 use crate::Outcome;
 use crate::args::{Cli, Codes, Command};
@@ -81,21 +81,20 @@ pub fn status(codes: Codes, outcome: Outcome) -> u8 {
 
 /// The status of a verb that could not run.
 pub fn failure(codes: Codes, error: &anyhow::Error) -> u8 {
-    let is =
-        |test: fn(&HttpError) -> bool| error.chain().any(|e| e.downcast_ref::<HttpError>().is_some_and(test));
-    let is_lakes = error.chain().any(|e| {
-        let inner = e.downcast_ref::<EngineError>().and_then(|e| match e {
-            EngineError::Lake(error) => Some(error),
-            _ => None,
-        });
-        e.downcast_ref::<LakeError>().or(inner).is_some_and(LakeError::is_transient)
-    });
-    match codes {
-        _ if is(HttpError::is_used_up) => 30,
-        Codes::Usual => 2,
-        Codes::Engine if is(HttpError::is_transient) || is_lakes => 10,
-        Codes::Engine => 20,
+    match (codes, kind(error)) {
+        (_, Some(ErrorKind::UsedUp)) => 30,
+        (Codes::Engine, Some(ErrorKind::Busy)) => 10,
+        (Codes::Usual, _) => 2,
+        (Codes::Engine, _) => 20,
     }
+}
+
+/// What the engine says of an error; nothing of one that is the command line's own.
+pub fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
+    error.chain().find_map(|cause| {
+        let engine = cause.downcast_ref::<EngineError>().map(EngineError::kind);
+        engine.or_else(|| cause.downcast_ref::<LakeError>().map(LakeError::kind))
+    })
 }
 
 /// A variable of the environment.

@@ -2,18 +2,52 @@
 
 use std::io;
 
-use mtdh_engine::{EngineError, HttpError, LakeError, MetadataError};
+use mtdh_engine::candles::CandleError;
+use mtdh_engine::convert::ConvertError;
+use mtdh_engine::{EngineError, FileError, HttpError, LakeError, MetadataError};
 
 /// Advice for the first error of the chain that has some.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
+    // What is wrong with a user's own file is no matter of the lake, though the lake's reader says it.
+    let file = error.chain().find_map(|cause| cause.downcast_ref::<FileError>());
+    if let Some(file) = file {
+        return of_file(file).map(str::to_owned);
+    }
     error.chain().find_map(|cause| {
         cause
             .downcast_ref::<HttpError>()
             .and_then(of_http)
             .or_else(|| cause.downcast_ref::<LakeError>().and_then(of_lake))
             .or_else(|| cause.downcast_ref::<EngineError>().and_then(of_engine))
+            .or_else(|| cause.downcast_ref::<ConvertError>().and_then(of_convert))
+            .or_else(|| cause.downcast_ref::<CandleError>().and_then(of_candles))
             .or_else(|| cause.downcast_ref::<MetadataError>().and_then(of_metadata))
     })
+}
+
+fn of_file(error: &FileError) -> Option<&'static str> {
+    match error {
+        FileError::UnknownColumns => Some("name the data type with --data-types"),
+        FileError::UnknownInstrument => Some("name the instrument with --symbol BASE-QUOTE"),
+        _ => None,
+    }
+}
+
+fn of_convert(error: &ConvertError) -> Option<String> {
+    let text = match error {
+        ConvertError::Unnamed(_) => "give the instrument's key with --instrument KEY",
+        ConvertError::UnknownHeader(_) => "name the data type with --data-type TYPE",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn of_candles(error: &CandleError) -> Option<String> {
+    match error {
+        CandleError::Untrusted { day, .. } => Some(format!("mtdh download --start-date {day} --force")),
+        CandleError::NoneInDay { day, .. } => Some(format!("mtdh check timestamp --start-date {day}")),
+        _ => None,
+    }
 }
 
 fn of_http(error: &HttpError) -> Option<String> {

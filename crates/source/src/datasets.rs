@@ -6,6 +6,7 @@ mod service;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mtdh_core::error::ErrorKind;
 use reqwest::Url;
 
 use crate::http::HttpError;
@@ -59,6 +60,17 @@ pub enum FetchError {
         #[source]
         source: io::Error,
     },
+}
+
+impl FetchError {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            FetchError::Http(error) => error.kind(),
+            FetchError::NotInFolder { .. } => ErrorKind::NotFound,
+            FetchError::Unreadable { .. } => ErrorKind::Failed,
+        }
+    }
 }
 
 impl Archive {

@@ -9,11 +9,13 @@ pub mod retry;
 mod secret;
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use drip::Drip;
+use mtdh_core::error::ErrorKind;
 use pace::{Budget, Ledger, Pace, Pass, Refusal, UsedUp};
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -35,11 +37,29 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 /// How long an error body is waited for.
 const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why the vendor did not give what was asked for.
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Tardis.dev, the vendor: the only one that gets the key.
+    Tardis,
+    /// Binance, for candles to compare with.
+    Binance,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Peer::Tardis => "the vendor",
+            Peer::Binance => "Binance",
+        })
+    }
+}
+
+/// Why a peer did not give what was asked for. Only the vendor has keys, accounts and quotas.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// 401: no key, a wrong or an expired one.
+    /// 401 of the vendor: no key, a wrong or an expired one.
     #[error("the vendor did not allow {url}: {message}")]
     Unauthorized {
         /// What was asked for.
@@ -47,7 +67,7 @@ pub enum HttpError {
         /// The vendor's words.
         message: String,
     },
-    /// 403 with a JSON body: the key's plan does not cover it.
+    /// 403 of the vendor with a JSON body: the key's plan does not cover it.
     #[error("the API key does not cover {url}: {message}")]
     Forbidden {
         /// What was asked for.
@@ -55,7 +75,7 @@ pub enum HttpError {
         /// The vendor's words.
         message: String,
     },
-    /// 403 code 274: the key is in use from another address.
+    /// 403 code 274 of the vendor: the key is in use from another address.
     #[error("the API key is in use from another address (asked for {url}): {message}")]
     KeyInUse {
         /// What was asked for.
@@ -65,15 +85,17 @@ pub enum HttpError {
         /// When the vendor says it will be free.
         retry_after: Option<Duration>,
     },
-    /// 403 with a page: the network in front of the vendor blocks this machine.
+    /// 403 with a page: the network in front of the peer blocks this machine.
     #[error(
-        "the network in front of the vendor blocked the request for {url}; this machine's address or proxy may be blocked"
+        "the network in front of {peer} blocked the request for {url}; this machine's address or proxy may be blocked"
     )]
     EdgeBlocked {
+        /// Who was asked.
+        peer: Peer,
         /// What was asked for.
         url: String,
     },
-    /// 429 with a long wait: the account's quota is used up.
+    /// 429 of the vendor with a long wait: the account's quota is used up.
     #[error("the account's quota is used up: the vendor asks to wait {} s for {url}", retry_after.as_secs())]
     QuotaExhausted {
         /// What was asked for.
@@ -97,13 +119,15 @@ pub enum HttpError {
         source: pace::Source,
     },
     /// Another answer with an error status.
-    #[error("the vendor answered {status} for {url}: {message}")]
+    #[error("{peer} answered {status} for {url}: {message}")]
     Status {
+        /// Who was asked.
+        peer: Peer,
         /// What was asked for.
         url: String,
         /// HTTP status.
         status: u16,
-        /// The vendor's error code, if any.
+        /// The peer's error code, if any.
         code: Option<i64>,
         /// The vendor's words.
         message: String,
@@ -170,29 +194,42 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Whether the same request may succeed later.
-    pub fn is_transient(&self) -> bool {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            HttpError::Status { is_transient, .. } => *is_transient,
-            HttpError::KeyInUse { .. }
+            HttpError::QuotaExhausted { .. } | HttpError::BudgetUsed { .. } => ErrorKind::UsedUp,
+            HttpError::Unauthorized { .. } | HttpError::Forbidden { .. } | HttpError::EdgeBlocked { .. } => {
+                ErrorKind::Refused
+            }
+            HttpError::Status { is_transient: false, status: 404, .. } => ErrorKind::NotFound,
+            HttpError::Status { is_transient: false, .. } => ErrorKind::Refused,
+            HttpError::Status { .. }
+            | HttpError::KeyInUse { .. }
             | HttpError::Connection { .. }
             | HttpError::WrongContent { .. }
             | HttpError::NotWhole { .. }
-            | HttpError::Ledger { .. } => true,
-            _ => false,
+            | HttpError::Ledger { .. } => ErrorKind::Busy,
+            HttpError::BadUrl(_) => ErrorKind::Invalid,
+            HttpError::Redirect { .. } | HttpError::TooLong { .. } => ErrorKind::Damaged,
+            HttpError::Disk { .. } => ErrorKind::Failed,
         }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.kind() == ErrorKind::Busy
     }
 
     /// Whether the vendor's quota, or what the user allows of it, is used up.
     pub fn is_used_up(&self) -> bool {
-        matches!(self, HttpError::QuotaExhausted { .. } | HttpError::BudgetUsed { .. })
+        self.kind() == ErrorKind::UsedUp
     }
 
     /// The same, for a request that can be made in another way.
     pub(crate) fn into_transient(self) -> HttpError {
         match self {
-            HttpError::Status { url, status, code, message, retry_after, .. } => {
-                HttpError::Status { url, status, code, message, retry_after, is_transient: true }
+            HttpError::Status { peer, url, status, code, message, retry_after, .. } => {
+                HttpError::Status { peer, url, status, code, message, retry_after, is_transient: true }
             }
             other => other,
         }
@@ -219,7 +256,7 @@ impl HttpError {
         Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 
-    /// The vendor's status and error code, if it answered.
+    /// The peer's status and error code, if it answered.
     pub fn status_and_code(&self) -> Option<(u16, Option<i64>)> {
         match self {
             HttpError::Status { status, code, .. } => Some((*status, *code)),
@@ -228,9 +265,10 @@ impl HttpError {
     }
 }
 
-/// Asks the vendor's hosts. Cheap to clone; connections and the pace are shared.
+/// Asks one peer's hosts. Cheap to clone; connections and the pace are shared.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
+    peer: Peer,
     http: reqwest::Client,
     /// Connects to nothing inside a network: for where servers on the internet lead.
     outside: reqwest::Client,
@@ -306,8 +344,8 @@ fn refused(url: &Url, refusal: Refusal) -> HttpError {
 }
 
 impl HttpClient {
-    /// A client that sends `key` as a bearer token, where one is given. The key's header is marked sensitive, so that
-    /// no debug output shows it; it is dropped on a redirect to another origin.
+    /// The vendor's client. It sends `key` as a bearer token, where one is given. The key's header is marked sensitive, so
+    /// that no debug output shows it; it is dropped on a redirect to another origin.
     ///
     /// # Errors
     /// When the key holds characters that no header may hold, or TLS cannot be set up.
@@ -320,6 +358,23 @@ impl HttpClient {
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn shared(
+        key: Option<&SecretString>,
+        budget: Budget,
+        ledger: Option<Arc<dyn Ledger>>,
+    ) -> Result<HttpClient, BuildError> {
+        HttpClient::of(Peer::Tardis, key, budget, ledger)
+    }
+
+    /// Binance's client. It sends no key.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn binance() -> Result<HttpClient, BuildError> {
+        HttpClient::of(Peer::Binance, None, Budget::default(), None)
+    }
+
+    fn of(
+        peer: Peer,
         key: Option<&SecretString>,
         budget: Budget,
         ledger: Option<Arc<dyn Ledger>>,
@@ -350,7 +405,7 @@ impl HttpClient {
         let http = client().build().map_err(BuildError::Tls)?;
         let outside = client().dns_resolver(Arc::new(reach::Outside)).build().map_err(BuildError::Tls)?;
         let (secret, pace) = (Arc::new(Secret::new(key)), Pace::shared(budget, ledger));
-        Ok(HttpClient { http, outside, authorization, secret, pace })
+        Ok(HttpClient { peer, http, outside, authorization, secret, pace })
     }
 
     /// Sends one GET, when its turn has come. Gives the answer when its status says success.
@@ -371,7 +426,7 @@ impl HttpClient {
             return Ok(Reply { url: url.clone(), response, pass, drip, secret });
         }
         let (status, retry_after, body) = read_refusal(response).await;
-        let error = classify(shown(url), status, retry_after, &body, &self.secret);
+        let error = classify(self.peer, shown(url), status, retry_after, &body, &self.secret);
         match &error {
             HttpError::KeyInUse { .. } | HttpError::Status { status: 429 | 500.., .. } => {
                 pass.bad(error.retry_after());
@@ -475,6 +530,7 @@ async fn read_refusal(mut response: Response) -> (u16, Option<Duration>, Vec<u8>
 
 /// What an error's answer means. Its words are cleared of the key where they are plain, behind all escapes of JSON.
 fn classify(
+    peer: Peer,
     url: String,
     status: u16,
     after_header: Option<Duration>,
@@ -492,12 +548,13 @@ fn classify(
     let message = member("message").and_then(serde_json::Value::as_str);
     let whole = || start_of(secret.cut_from(&String::from_utf8_lossy(body)).as_bytes());
     let message = message.map_or_else(whole, |text| secret.cut_from(text));
+    let is_vendor = peer == Peer::Tardis;
     match status {
-        401 => HttpError::Unauthorized { url, message },
-        403 if code == Some(274) => HttpError::KeyInUse { url, message, retry_after },
-        403 if !is_json => HttpError::EdgeBlocked { url },
-        403 => HttpError::Forbidden { url, message },
-        429 if retry_after.is_some_and(|wait| wait > LONGEST_WAIT) => {
+        401 if is_vendor => HttpError::Unauthorized { url, message },
+        403 if is_vendor && code == Some(274) => HttpError::KeyInUse { url, message, retry_after },
+        403 if !is_json => HttpError::EdgeBlocked { peer, url },
+        403 if is_vendor => HttpError::Forbidden { url, message },
+        429 if is_vendor && retry_after.is_some_and(|wait| wait > LONGEST_WAIT) => {
             HttpError::QuotaExhausted { url, retry_after: retry_after.unwrap_or_default() }
         }
         _ => {
@@ -505,7 +562,7 @@ fn classify(
             let is_transient = matches!(status, 408 | 429 | 500..) || message.contains("ISO 8601 format");
             let is_soon = retry_after.is_none_or(|wait| wait <= LONGEST_WAIT);
             let is_transient = is_transient && is_soon;
-            HttpError::Status { url, status, code, message, retry_after, is_transient }
+            HttpError::Status { peer, url, status, code, message, retry_after, is_transient }
         }
     }
 }
@@ -565,14 +622,48 @@ mod tests {
             (500, None, "", true, "500"),
             (520, None, "<html>unknown error</html>", true, "520"),
         ] {
-            let error =
-                classify("http://vendor/x".into(), status, after, body.as_bytes(), &Secret::default());
+            let error = classify(
+                Peer::Tardis,
+                "http://vendor/x".into(),
+                status,
+                after,
+                body.as_bytes(),
+                &Secret::default(),
+            );
             assert_eq!(error.is_transient(), is_transient, "{error}");
             assert!(error.to_string().contains(expected), "{error}");
         }
-        let in_use =
-            classify("u".into(), 403, None, br#"{"code":274,"retryAfterSeconds":893}"#, &Secret::default());
+        let in_use = classify(
+            Peer::Tardis,
+            "u".into(),
+            403,
+            None,
+            br#"{"code":274,"retryAfterSeconds":893}"#,
+            &Secret::default(),
+        );
         assert_eq!(in_use.retry_after(), Some(seconds(893)));
+    }
+
+    #[test]
+    fn another_peer_has_no_keys_and_no_quota() {
+        for (status, after, body, kind) in [
+            (401, None, r#"{"code":-2015,"msg":"Invalid API-key"}"#, ErrorKind::Refused),
+            (403, None, r#"{"code":0,"msg":"restricted location"}"#, ErrorKind::Refused),
+            (403, None, r#"{"code":274}"#, ErrorKind::Refused),
+            (403, None, "<html>blocked</html>", ErrorKind::Refused),
+            (451, None, r#"{"msg":"restricted location"}"#, ErrorKind::Refused),
+            (429, Some(Duration::from_secs(3600)), "{}", ErrorKind::Refused),
+            (429, Some(Duration::from_secs(5)), "{}", ErrorKind::Busy),
+        ] {
+            let url = "https://exchange/x".to_owned();
+            let error = classify(Peer::Binance, url, status, after, body.as_bytes(), &Secret::default());
+            let text = error.to_string();
+            assert_eq!(error.kind(), kind, "{text}");
+            assert!(
+                text.contains("Binance") && !text.contains("vendor") && !text.contains("key does"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::bars::{Bar, Field};
+use mtdh_core::error::ErrorKind;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName};
@@ -135,6 +136,20 @@ pub enum KlineError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl KlineError {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            KlineError::Http(error) => error.kind(),
+            KlineError::Unreadable { .. } => ErrorKind::Damaged,
+            KlineError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                ErrorKind::NotFound
+            }
+            KlineError::File { .. } => ErrorKind::Failed,
+        }
+    }
 }
 
 /// Asks Binance for klines.
@@ -295,6 +310,7 @@ fn start_us(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Peer;
 
     #[test]
     fn symbols_are_the_exchanges() {
@@ -345,6 +361,7 @@ mod tests {
             [(418, Some(60), true), (418, Some(3600), false), (418, None, false)]
         {
             let error = HttpError::Status {
+                peer: Peer::Binance,
                 url: "u".into(),
                 status,
                 code: Some(-1003),

@@ -17,6 +17,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mtdh_core::error::ErrorKind;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{Day, DayRange};
 use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -75,6 +76,19 @@ pub enum MetadataError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl MetadataError {
+    /// What a caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            MetadataError::Http(error) => error.kind(),
+            MetadataError::Unreadable { .. }
+            | MetadataError::TooMuch { .. }
+            | MetadataError::OtherExchange { .. } => ErrorKind::Damaged,
+            MetadataError::Cache { .. } => ErrorKind::Failed,
+        }
+    }
 }
 
 /// Why a body is not what it should be, without the key.
@@ -319,7 +333,7 @@ impl Metadata {
                     if !is_damage || attempt == DAMAGED_ATTEMPTS {
                         return Err(error);
                     }
-                    tracing::warn!(attempt, cause = %crate::http::retry::chain(&error), "asking again");
+                    tracing::warn!(attempt, cause = %mtdh_core::error::chain(&error), "asking again");
                     attempt += 1;
                 }
             }

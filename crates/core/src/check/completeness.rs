@@ -181,8 +181,8 @@ pub const CHECKS: &[Check] = &[
         severity: Severity::Error,
         parameters: &[],
         text: "The day's instrument table had an instrument or a data type that the vendor no longer lists, without an end \
-               that the vendor gave. It is an error when something of it is in the lake, or when it is more than 5 % of the \
-               instruments; `mtdh instruments --accept-removed` accepts it. Else it is a warning.",
+               that the vendor gave. It is an error, until the removal is accepted, when something of it is in the lake or \
+               when it is more than 5 % of the instruments. Else it is a warning.",
         run: Run::Lake(|day| {
             let severity = if day.needs_acceptance { Severity::Error } else { Severity::Warning };
             of_lines(day.day, "withdrawn", severity, day.withdrawn.iter().cloned())
@@ -268,7 +268,7 @@ fn not_expected(day: &DayOfLake<'_>) -> Vec<Finding> {
 fn no_instruments(day: &DayOfLake<'_>) -> Vec<Finding> {
     let mut tally = Tally::default();
     if !day.has_table {
-        tally.count(1, || format!("no instrument table; mtdh instruments --start-date {}", day.day));
+        tally.count(1, || format!("{} has no instrument table", day.day));
     }
     for venue in day.venues_without_instruments {
         tally.count(1, || format!("no instrument of {venue} in the table"));

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::series::bars;
 use super::{CheckPlan, CheckReport};
 use crate::candles::ticks;
-use crate::error::EngineError;
+use crate::error::{EngineError, FileError};
 
 /// A file of candles.
 pub(super) struct CandleFile {
@@ -38,13 +38,14 @@ pub async fn check_candle_files(
     let (short, long) = (fine.series.timeframe, coarse.series.timeframe);
     if long.us() <= short.us() || long.us() % short.us() != 0 {
         let reason = format!(
-            "its candles of {long} are not made of whole candles of {short}, as those of --base-file are"
+            "its candles of {long} are not made of whole candles of {short}, as those of {} are",
+            base.display()
         );
         return Err(wrong(aggregated, reason));
     }
     let key = match (&fine.key, &coarse.key) {
         (Some(a), Some(b)) if a != b => {
-            return Err(wrong(aggregated, format!("it is of {b}, and --base-file of {a}")));
+            return Err(wrong(aggregated, format!("it is of {b}, and {} of {a}", base.display())));
         }
         (a, b) => a.clone().or(b.clone()),
     };
@@ -76,13 +77,14 @@ pub async fn check_candle_files(
 }
 
 pub(super) fn wrong(file: &Path, reason: String) -> EngineError {
-    EngineError::Lake(LakeError::WrongTable { path: file.display().to_string(), reason })
+    FileError::Wrong(reason).of(file)
 }
 
 /// Reads a file of candles. Its timeframe is told by the footer, else by its name (`1m.parquet`), else by the caller.
 pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleFile, EngineError> {
-    let (lake, entry) = open_file(path).await?;
-    let (pairs, _) = lake.pairs(&entry).await?;
+    let unreadable = |error| FileError::Lake(error).of(path);
+    let (lake, entry) = open_file(path).await.map_err(unreadable)?;
+    let (pairs, _) = lake.pairs(&entry).await.map_err(unreadable)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let timeframe = match pairs.get("mtdh.timeframe") {
         Some(text) => text.parse::<Timeframe>().map_err(|error| wrong(path, error.to_string()))?,
@@ -98,7 +100,7 @@ pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleF
     let fill = pairs
         .get("mtdh.fill")
         .and_then(|text| [Fill::None, Fill::Flat].into_iter().find(|f| f.name() == text));
-    let file = ParquetFile::open(path)?;
+    let file = ParquetFile::open(path).map_err(unreadable)?;
     let mut series = Series { timeframe, fill, bars: Vec::new() };
     let mut names: Vec<&str> = vec!["timestamp", "is_final"];
     names.extend(mtdh_core::check::bars::Field::ALL.map(|field| field.name()));
@@ -109,7 +111,8 @@ pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleF
             Err(why) => reason = Some(why),
         }
         Ok::<(), LakeError>(())
-    })?;
+    })
+    .map_err(unreadable)?;
     if let Some(reason) = reason {
         return Err(wrong(path, reason));
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::candle::{Fill, Timeframe};
 use mtdh_core::check::bars::{Candles, Series};
 use mtdh_core::check::{Check, Group, Run, Severity, Sides};
+use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Shard;
 use mtdh_core::universe::KeyPattern;
@@ -16,7 +17,7 @@ use super::series::bars;
 use super::{CheckPlan, CheckReport};
 use crate::candles::plan::Unit;
 use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
 use crate::selection::Selection;
 
@@ -164,7 +165,7 @@ pub(super) async fn check_candles(
         .filter(compares)
         .any(|check| report.looked_at.get(check.name).is_some_and(|count| *count > 0));
     if !has_compared && !report.is_interrupted {
-        let text = "no candles in the lake to be compared; mtdh candles makes them";
+        let text = "no candles in the lake to be compared; build them first";
         match plan.is_all() {
             true => report.notes.push(format!("{}: {text}", Group::Aggregation)),
             false => report.tell("tick_coverage", Severity::Error, None, None, text.to_owned()),
@@ -218,7 +219,7 @@ impl Instrument<'_> {
         let lacking: Vec<String> =
             timeframes.iter().filter(|t| !objects.contains_key(t)).map(ToString::to_string).collect();
         if objects.is_empty() && has_trades && !self.plan.is_all() {
-            let text = "there are trades and no candles; mtdh candles makes them".to_owned();
+            let text = "there are trades and no candles; build them first".to_owned();
             report.tell("tick_coverage", Severity::Error, key, day, text);
         } else if !objects.is_empty() && !lacking.is_empty() {
             let text = format!("no candles of {}, which other instruments or days have", lacking.join(", "));

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::subject::{Part, Subject, check_subject};
 use super::{CheckPlan, CheckReport};
 use crate::convert_file::{Output, convert_file};
-use crate::error::EngineError;
+use crate::error::{EngineError, FileError};
 use crate::export::ExportFormat;
 
 /// What a user says of files that they do not say themselves.
@@ -36,6 +36,7 @@ pub struct FileHints {
 
 /// A file that was opened.
 struct Opened {
+    path: PathBuf,
     rows: Batches,
     data_type: DataType,
     /// The day that footer or name tell.
@@ -75,11 +76,7 @@ pub async fn check_files(
         let mut partitions: Vec<Part> = Vec::new();
         for file in &mut files {
             if partitions.iter().any(|part| part.data_type == file.data_type) {
-                let reason = format!(
-                    "two of the files are {} of the same instrument and day; check them one by one",
-                    file.data_type
-                );
-                return Err(wrong(Path::new("--data-file"), reason));
+                return Err(FileError::SecondOfType(file.data_type).of(&file.path));
             }
             let rows = std::mem::replace(&mut file.rows, futures::stream::empty().boxed());
             partitions.push(Part { data_type: file.data_type, status: Status::Stored, rows: Some(rows) });
@@ -91,10 +88,6 @@ pub async fn check_files(
     }
     report.sort();
     Ok(report)
-}
-
-fn wrong(file: &Path, reason: String) -> EngineError {
-    EngineError::Lake(LakeError::WrongTable { path: file.display().to_string(), reason })
 }
 
 async fn open(
@@ -123,15 +116,16 @@ async fn open(
         }
         converted = Some(folder);
     }
-    let (lake, entry) = open_file(&path).await?;
-    let (pairs, schema) = lake.pairs(&entry).await?;
+    let unreadable = |error| FileError::Lake(error).of(file);
+    let (lake, entry) = open_file(&path).await.map_err(unreadable)?;
+    let (pairs, schema) = lake.pairs(&entry).await.map_err(unreadable)?;
     let told = hints.data_type.or_else(|| pairs.get("mtdh.data_type")?.parse().ok());
-    let data_type = told.or_else(|| by_columns(&schema, &name)).ok_or_else(|| {
-        wrong(file, "its columns are those of no data type; say which with --data-types".to_owned())
-    })?;
+    let data_type = told.or_else(|| by_columns(&schema, &name));
+    let data_type = data_type.ok_or_else(|| FileError::UnknownColumns.of(file))?;
     let of_footer = pairs.get("mtdh.day").and_then(|day| day.parse().ok());
-    let mut rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await?;
-    let first = rows.try_next().await?;
+    let rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await;
+    let mut rows = rows.map_err(unreadable)?;
+    let first = rows.try_next().await.map_err(unreadable)?;
     let first_day = first.as_ref().and_then(first_arrival).and_then(Day::containing_us);
     let told = told_key(&pairs, file);
     let choice = match (&hints.key, &told) {
@@ -144,6 +138,7 @@ async fn open(
     let all = futures::stream::iter(first.map(Ok)).chain(rows);
     let rows = all.map(move |batch| of_one(batch?, &only)).boxed();
     Ok(Opened {
+        path: file.to_owned(),
         rows,
         data_type,
         first_day,
@@ -214,7 +209,7 @@ fn of_one(
     }
     let table = |reason: String| LakeError::WrongTable { path: file.clone(), reason };
     if *choice == Choice::One {
-        return Err(table("it holds several instruments; choose one with --instruments".to_owned()));
+        return Err(table("it holds several instruments, and none was chosen".to_owned()));
     }
     filter_record_batch(&batch, &is_wanted).map_err(|error| table(error.to_string()))
 }

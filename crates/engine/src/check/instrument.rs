@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use mtdh_core::check::{Finding, Found, Group, find};
+use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
@@ -15,7 +16,6 @@ use mtdh_lake::{Lake, LakeError, layout};
 use super::CheckPlan;
 use super::before::DaysBefore;
 use super::subject::{Outcome, Part, Subject, check_subject};
-use crate::error::chain;
 use crate::followed::{Followed, Next, is_doubtful};
 use crate::presence::{Presence, look};
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
 use mtdh_core::check::finding::moment;
+use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
@@ -21,7 +22,7 @@ use super::candles::{read, stored, units};
 use super::report::{Comparison, ComparisonPoint};
 use super::{CheckPlan, CheckReport};
 use crate::candles::{CandleError, ticks};
-use crate::error::{EngineError, chain};
+use crate::error::{EngineError, FileError};
 use crate::selection::Selection;
 
 use source::{From, Opened};
@@ -154,9 +155,7 @@ pub async fn check_files_reference(
     {
         return Err(wrong(first, format!("it is of {of}, not of {given}")));
     }
-    let key = key.cloned().or(of).ok_or_else(|| {
-        wrong(first, "it does not say of which instrument it is; say so with --symbol".to_owned())
-    })?;
+    let key = key.cloned().or(of).ok_or_else(|| FileError::UnknownInstrument.of(first))?;
     report.rows = ours.bars.len() as u64;
     let opened = reference.open(&key, None)?;
     let reach = |bars: &[Bar]| -> (i64, i64) {

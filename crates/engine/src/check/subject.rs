@@ -9,6 +9,7 @@ use mtdh_core::check::silence::Watch;
 use mtdh_core::check::{
     Check, Context, Finding, Found, Group, InstrumentDay, PartitionFacts, RowCheck, Run, Scope, find,
 };
+use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_core::{DataType, Day};
@@ -18,7 +19,6 @@ use mtdh_lake::read::Batches;
 use super::CheckPlan;
 use super::before::DaysBefore;
 use super::passing::Passing;
-use crate::error::chain;
 use crate::followed::is_doubtful;
 
 /// What is checked together: the partitions of one instrument and day.

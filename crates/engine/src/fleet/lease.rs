@@ -230,7 +230,7 @@ impl Holding {
         loop {
             tokio::time::sleep(self.lease / 3).await;
             if let Err(error) = self.renew().await {
-                tracing::warn!(part = %self.part, cause = %crate::chain(&error), "the lease was not renewed");
+                tracing::warn!(part = %self.part, cause = %mtdh_core::error::chain(&error), "the lease was not renewed");
             }
             if self.is_lost() {
                 return;

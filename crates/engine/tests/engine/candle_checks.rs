@@ -97,7 +97,7 @@ async fn what_is_not_there_is_told_and_nothing_passes_for_lack_of_it() {
     let lake = lake().await;
     let report = check(&lake, &[Group::Aggregation]).await;
     assert_eq!(told(&report.findings), [("tick_coverage", 1)], "no candles at all");
-    assert!(report.findings[0].found.examples[0].contains("mtdh candles makes them"));
+    assert!(report.findings[0].found.examples[0].contains("build them first"));
     // As a part of everything else it is a note.
     let all = check(&lake, &Group::USUAL).await;
     assert!(all.findings.iter().all(|f| f.check != "tick_coverage"));

@@ -1,6 +1,7 @@
 //! The crates' arrows point down only, and each crate leaves alone what is not its business.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each crate may use of ours, and what it must not use of others. Tests may use more.
@@ -36,23 +37,63 @@ fn arrows_point_down_only() {
     }
 }
 
-#[test]
-fn the_core_reads_no_file_no_clock_and_no_environment() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
-    let mut folders = vec![folder];
-    let mut files = 0;
+/// The Rust files of a crate, with their text.
+fn sources(name: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src")];
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
-                continue;
-            }
-            files += 1;
-            let text = std::fs::read_to_string(&path).unwrap();
-            for word in ["std::fs", "std::env", "Utc::now", "SystemTime", "Instant::now", "async fn"] {
-                assert!(!text.contains(word), "{} uses {word}", path.display());
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, text));
             }
         }
     }
-    assert!(files > 10);
+    files
+}
+
+/// A line of code without its comment.
+fn code(line: &str) -> &str {
+    let line = line.trim_start();
+    if line.starts_with("//") { "" } else { line.split(" // ").next().unwrap_or_default() }
+}
+
+#[test]
+fn the_core_reads_no_file_no_clock_and_no_environment() {
+    let files = sources("core");
+    assert!(files.len() > 10);
+    for (path, text) in files {
+        for word in ["std::fs", "std::env", "Utc::now", "SystemTime", "Instant::now", "async fn"] {
+            assert!(!text.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_library_names_a_flag_or_a_verb() {
+    let verbs =
+        ["instruments", "plan", "download", "full-pipeline", "candles", "validate", "check", "get", "ls"];
+    for name in ["core", "source", "lake", "engine"] {
+        let files = sources(name);
+        assert!(files.len() > 10);
+        for (path, text) in files {
+            for (line, text) in text.lines().map(code).enumerate() {
+                let is_flag = |at: usize| {
+                    text[at + 3..].starts_with(|next: char| next.is_ascii_lowercase())
+                        && [' ', '`', '"', '(', '['].contains(&char::from(text.as_bytes()[at]))
+                };
+                let flag =
+                    text.match_indices(" --").chain(text.match_indices("`--")).find(|(at, _)| is_flag(*at));
+                let verb = verbs.iter().find(|verb| text.contains(&format!("mtdh {verb}")));
+                assert!(
+                    flag.is_none() && verb.is_none(),
+                    "{}:{} names what only the command line has; say it in mtdh::hints: {text}",
+                    path.display(),
+                    line + 1
+                );
+            }
+        }
+    }
 }

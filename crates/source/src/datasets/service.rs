@@ -263,10 +263,12 @@ fn absence(error: &HttpError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Peer;
 
     #[test]
     fn only_the_vendors_own_words_are_evidence_of_absence() {
         let error = |status, code| HttpError::Status {
+            peer: Peer::Tardis,
             url: "u".into(),
             status,
             code,

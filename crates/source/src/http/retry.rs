@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mtdh_core::error::chain;
+
 use super::HttpError;
 
 /// How often and how long to try.
@@ -100,14 +102,9 @@ fn is_news(host: &str, now: Instant) -> bool {
     is_news
 }
 
-/// An error and its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |e| e.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Peer;
     use super::*;
 
     #[test]
@@ -142,6 +139,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn transient_errors_are_tried_again_and_others_not() {
         let error = |status, is_transient| HttpError::Status {
+            peer: Peer::Tardis,
             url: "u".into(),
             status,
             code: None,

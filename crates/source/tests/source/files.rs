@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::Read;
 
+use mtdh_core::error::chain;
 use mtdh_source::datasets::{Answer, Archive, Folder};
-use mtdh_source::http::retry::chain;
 use mtdh_source::vendor_file::VendorFile;
 
 #[tokio::test]

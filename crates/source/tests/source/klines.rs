@@ -3,7 +3,6 @@
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::bars::Bar;
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
 use mtdh_source::klines::{KlineError, Klines, Market};
 
 use crate::server::{Reply, Server, policy};
@@ -22,7 +21,7 @@ fn page(minutes: std::ops::Range<i64>) -> Reply {
 }
 
 async fn get(server: &Server, minutes: i64) -> Result<Vec<Bar>, KlineError> {
-    let http = HttpClient::new(None, Budget::default()).unwrap();
+    let http = HttpClient::binance().unwrap();
     let address = server.url().to_string();
     let klines = Klines::new(http, Market::Spot, Some(&address), policy()).unwrap();
     let timeframe: Timeframe = "1m".parse().unwrap();

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mtdh_core::error::chain;
 use mtdh_source::http::HttpClient;
 use mtdh_source::http::pace::Budget;
-use mtdh_source::http::retry::chain;
 use mtdh_source::metadata::{Metadata, MetadataError};
 
 use crate::server::{KEY, PAGE, Reply, Server, client, gzip, policy};

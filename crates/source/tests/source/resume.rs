@@ -166,7 +166,7 @@ async fn a_file_that_does_not_fit_into_the_days_bytes_is_not_begun() {
     let spool = tempfile::tempdir().unwrap();
     archive.fetch(&file(), 0, spool.path(), &|_| {}).await.unwrap();
     let error = archive.fetch(&file(), 0, spool.path(), &|_| {}).await.unwrap_err();
-    let words = mtdh_source::http::retry::chain(&error);
+    let words = mtdh_core::error::chain(&error);
     assert!(words.contains("may be fetched in a day are used up"), "{words}");
     assert_eq!(server.asked().len(), 2, "it is not asked for again and again");
 }

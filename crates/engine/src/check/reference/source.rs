@@ -10,7 +10,6 @@ use mtdh_core::check::find;
 use mtdh_core::check::reference::{Reading, Settling};
 use mtdh_core::key::InstrumentKey;
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
 use mtdh_source::http::retry::RetryPolicy;
 use mtdh_source::klines::{self, KlineError, Klines, Market, archive};
 use tokio_util::sync::CancellationToken;
@@ -77,7 +76,7 @@ impl Reference {
             Source::File(path) => From::File(archive::read(path, market).map_err(EngineError::Klines)?),
             Source::Service { address, retry } => {
                 // A client of its own: the vendor's key does not go there.
-                let http = HttpClient::new(None, Budget::default()).map_err(EngineError::Client)?;
+                let http = HttpClient::binance().map_err(EngineError::Client)?;
                 let klines = Klines::new(http, market, address.as_deref(), *retry);
                 From::Service(klines.map_err(|error| EngineError::Klines(KlineError::Http(error)))?)
             }

@@ -128,7 +128,7 @@ fn junit(document: &Document) -> String {
     let more = usize::from(nothing.is_some());
     let total = document.checks.iter().filter(|c| failed(c.name)).count() + more;
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"mtdh check\" tests=\"{}\" failures=\"{total}\">\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"checks\" tests=\"{}\" failures=\"{total}\">\n",
         document.checks.len() + more
     );
     // Skipped cases alone would pass a gate.
