@@ -5,6 +5,7 @@ pub mod groups;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use mtdh_core::error::chain;
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::{DataType, Day, DayRange};
@@ -15,7 +16,7 @@ use mtdh_source::decode::dataset_symbol;
 use mtdh_source::vendor_file::VendorFile;
 use serde::Serialize;
 
-use crate::error::{EngineError, chain};
+use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
@@ -252,6 +253,8 @@ pub async fn plan(
             });
             unit.members.push(member);
         }
+        // Room that is doubled each time would be a third of a large plan's memory.
+        plan.units.reserve_exact(units.len());
         plan.units.extend(units.into_values());
     }
     Ok(plan)
