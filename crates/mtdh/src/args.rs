@@ -3,6 +3,7 @@
 mod allow;
 mod check;
 mod fleet;
+mod help;
 mod lists;
 
 use std::path::PathBuf;
@@ -17,33 +18,32 @@ pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 
-/// Turns Tardis.dev, the archive of crypto tick data, into a Parquet lake that you can trust.
+/// Build a verified Parquet lake from Tardis.dev, the archive of crypto tick data
 #[derive(Debug, Parser)]
-#[command(name = "mtdh", version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(name = "mtdh", version, max_term_width = 110)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Where the data is: a folder, gs://BUCKET[/PREFIX] or s3://BUCKET[/PREFIX] [default: ./data]
-    #[arg(long, global = true, value_name = "URL")]
+    /// The lake: a folder, gs://BUCKET[/PREFIX] or s3://BUCKET[/PREFIX] [default: ./data]
+    #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
     pub lake: Option<String>,
 
-    /// How to print results
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    /// Output format: table, json (one document), jsonl (an object per line) or csv
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, hide_possible_values = true,
+        help_heading = GLOBAL)]
     pub format: Format,
 
-    /// How to write the log and everything else on stderr [default: text]
-    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    /// Format of stderr: text, or json for log collectors [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true, help_heading = GLOBAL)]
     pub log_format: Option<LogFormat>,
 
-    /// Say more on stderr: -v what happens, -vv in detail
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// Log more on stderr: -v for info, -vv for debug
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 }
 
-const AFTER_HELP: &str = "\
-Without an API key the vendor gives the first day of each month. With one: set TARDIS_API_KEY.
-Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 budget used up; 130 interrupted.";
+const GLOBAL: &str = "Global options";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -74,12 +74,12 @@ pub enum Format {
     Csv,
 }
 
-/// What the exit status tells, and to whom.
+/// Whom the exit status is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Codes {
     /// People and scripts
     Usual,
-    /// What starts and restarts tasks
+    /// Schedulers that start and restart tasks
     Engine,
 }
 
@@ -97,50 +97,50 @@ pub fn parse() -> Result<Cli, clap::Error> {
 pub fn command() -> clap::Command {
     let days =
         |c: clap::Command| c.mut_arg("start_date", |day| day.required(false).required_unless_present("run"));
-    Cli::command().mut_subcommand("download", days)
+    help::with_help(Cli::command().mut_subcommand("download", days))
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the whole way on made-up data: a stand-in vendor in this process, a lake in ./mtdh-demo
+    /// Run the whole pipeline on simulated data, into ./mtdh-demo
     Demo,
-    /// Write the instrument tables of days, or look into them
+    /// Write the instrument tables of days, or look up instruments
     Instruments(InstrumentsArgs),
-    /// Say what a download would fetch, and what not and why; save it for many workers
+    /// Show what a download would fetch, and save it for many workers
     Plan(SavePlanArgs),
-    /// Fetch what is not in the lake yet
+    /// Download what the lake does not have yet
     Download(DownloadArgs),
-    /// Say how far a run of a saved plan is
+    /// Show the progress of a run
     Monitor(MonitorArgs),
-    /// Save what is left of a run as a new plan
+    /// Save the unfinished part of a run as a new plan
     Resume(ResumeArgs),
-    /// Print what an engine needs to work on a run
+    /// Print a job specification for Batch, Cloud Run or Kubernetes
     Deploy {
         #[command(subcommand)]
         command: DeployCommand,
     },
-    /// Hold what should be there against what is there
+    /// Check that every expected partition is present
     Validate(ValidateArgs),
-    /// Look for what is wrong with what is in the lake, or in files
+    /// Check the quality of data, in the lake or in files
     Check(CheckArgs),
-    /// instruments, download and validate in one: one report, one exit status
+    /// Run instruments, download and validate, with one report
     FullPipeline(PipelineArgs),
-    /// List what is in the lake
+    /// List what the lake has
     Ls(LsArgs),
-    /// Make candles of the trades in the lake, or in Parquet files
+    /// Build candles from trades, in the lake or in Parquet files
     Candles(CandlesArgs),
-    /// Get a slice of time of one instrument out of the lake
+    /// Read one instrument's rows between two times
     Get(GetArgs),
-    /// Convert a vendor file that you have to Parquet, without a lake
+    /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
-    /// Start the stand-in for the outside world as a server on this machine
+    /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
     Sim(SimArgs),
-    /// Show the settings and where each comes from
+    /// Show settings
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -149,7 +149,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Print each setting, its value and its origin
+    /// Print each setting, its value and where it comes from
     Show,
 }
 
@@ -192,7 +192,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub universe: Option<String>,
 
-    /// At most so many instruments a day
+    /// Take at most N instruments a day
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_instruments: Option<usize>,
 }
@@ -203,18 +203,18 @@ fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
 
 #[derive(Args, Clone, Debug)]
 pub struct ShardArgs {
-    /// This machine's part, from 0 [default: what the engine says that started it, else 0]
+    /// This machine's shard, from 0 [default: as the scheduler says, else 0]
     #[arg(long, value_name = "I")]
     pub shard_index: Option<u32>,
 
-    /// In how many parts the work is cut [default: as above, else 1]
+    /// Number of shards [default: as the scheduler says, else 1]
     #[arg(long, value_name = "N")]
     pub total_shards: Option<u32>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct SourceArgs {
-    /// A folder of vendor files instead of the service: in the vendor's path form, or named as its clients name them
+    /// Read Tardis files from a folder instead of the service, under the paths or the file names that Tardis' clients use
     #[arg(long, value_name = "DIR")]
     pub source: Option<PathBuf>,
 }
@@ -238,22 +238,22 @@ pub struct InstrumentsArgs {
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
 
-    /// Put the venues' combos into the tables too; there can be tens of thousands
+    /// Include combos; a venue can have tens of thousands
     #[arg(long)]
     pub combos: bool,
 
-    /// Accept that the vendor no longer lists instruments or data types that the tables have: take them out
+    /// Remove instruments and data types that Tardis no longer lists from the tables
     #[arg(long)]
     pub accept_removed: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum InstrumentsCommand {
-    /// Print everything that is known of one instrument
+    /// Print one instrument with all its fields
     Show {
-        /// Its key, as DERIBIT:PERP:BTC-USD
+        /// Its key, for example DERIBIT:PERP:BTC-USD
         key: InstrumentKey,
-        /// As of a day [default: the last day that has a table]
+        /// Day of the table [default: the latest]
         #[arg(long, value_name = "DAY")]
         date: Option<Day>,
     },
@@ -263,7 +263,7 @@ pub enum InstrumentsCommand {
 
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// Alive on a day [default: the last day that has a table]
+    /// Day of the table [default: the latest]
     #[arg(long, value_name = "DAY")]
     pub date: Option<Day>,
     /// Venues
@@ -278,10 +278,10 @@ pub struct ListArgs {
     /// Quote asset
     #[arg(long, value_name = "ASSET")]
     pub quote: Option<String>,
-    /// What a future or option is written on, as BTC-USD
+    /// Underlying of a future or option, for example BTC-USD
     #[arg(long, value_name = "PAIR")]
     pub underlying: Option<String>,
-    /// The day on which it ends
+    /// Expiry day
     #[arg(long, value_name = "DAY")]
     pub expiry: Option<Day>,
 }
@@ -296,31 +296,31 @@ pub struct PlanArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     pub allow: AllowArgs,
-    /// Plan also what is in the lake already
+    /// Fetch again what the lake has
     #[arg(long)]
     pub force: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct DownloadArgs {
-    /// Work on the saved plan of a run, and on nothing else: see `plan --save`
+    /// Work on the plan that `plan --save` stored under this name
     #[arg(long, value_name = "RUN", conflicts_with_all = ["start_date", "end_date", "venues", "instrument_types",
         "data_types", "instruments", "universe", "max_instruments", "force", "dry_run", "accept_removed"])]
     pub run: Option<String>,
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// What the exit status tells: usual 0, 1, 2, 30, 130; engine 0 done, 10 worth retrying, 20 configuration, 30 budget
-    /// used up [default: engine with --run, and where an engine says which shard this is]
+    /// Exit statuses for people (usual: 0, 1, 2, 30, 130) or for schedulers (engine: 0 done, 10 retry, 20 configuration,
+    /// 30 quota used up) [default: engine with --run, or under a scheduler]
     #[arg(long, value_enum, value_name = "FOR")]
     pub exit_codes: Option<Codes>,
     #[command(flatten)]
     pub metrics: MetricsArgs,
     #[command(flatten)]
     pub row_checks: RowCheckArgs,
-    /// Files that are worked on at once
+    /// Files downloaded at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub max_workers: usize,
-    /// Only say what would be fetched, as `plan` does
+    /// Show the plan, and download nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -333,7 +333,7 @@ pub struct ValidateArgs {
     pub depth: DepthArgs,
     #[command(flatten)]
     pub allow: AllowArgs,
-    /// With --deep: ask the vendor whether its files are still those that the lake was made from
+    /// With --deep: ask Tardis whether its files have changed since they were downloaded
     #[arg(long, requires = "deep")]
     pub recheck: bool,
     #[command(flatten)]
@@ -342,13 +342,13 @@ pub struct ValidateArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct DepthArgs {
-    /// Read the footer of every object
+    /// Read and verify the footer of every object
     #[arg(long)]
     pub deep: bool,
-    /// Read every byte of every object and hold it against its checksums, without decoding it
+    /// Verify the checksums of every byte, without decoding rows
     #[arg(long, conflicts_with = "sample")]
     pub bytes: bool,
-    /// With --deep: read all rows of a share of the objects, as 4%; another share each day, so that 25 days see all
+    /// With --deep: read all rows of a share of the objects; 4% each day covers the lake in 25 days
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = parse_share, requires = "deep")]
     pub sample: f64,
 }
@@ -384,25 +384,25 @@ pub struct LsArgs {
     pub end_date: Option<Day>,
     #[command(flatten)]
     pub filters: FilterArgs,
-    /// One line per partition instead of one per day, venue and data type
+    /// One line per partition
     #[arg(short, long)]
     pub long: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct GetArgs {
-    /// The instrument, as DERIBIT:PERP:BTC-USD
+    /// Instrument key, for example DERIBIT:PERP:BTC-USD
     pub key: String,
-    /// What of it
+    /// Data type
     #[arg(long, value_name = "TYPE")]
     pub data_type: DataType,
-    /// Start of the slice by arrival (`local_timestamp`): 2024-03-01 or 2024-03-01T12:30[:15[.5]], UTC
+    /// Start, by `local_timestamp`, UTC: 2024-03-01 or 2024-03-01T12:30[:15[.5]]
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
     pub start: i64,
-    /// End of the slice, not included [default: the end of the start's day]
+    /// End, not included [default: the end of the start's day]
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
     pub end: Option<i64>,
-    /// A file ending in .parquet, .csv or .jsonl, or - for CSV on stdout
+    /// Output file, ending in .parquet, .csv or .jsonl, or - for CSV on stdout
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
 }
@@ -415,84 +415,84 @@ pub struct CandlesArgs {
     /// Last day, included [default: the first]
     #[arg(long, value_name = "DAY")]
     pub end_date: Option<Day>,
-    /// Lengths of the candles' intervals: any that divide a day; 1d is 24h
+    /// Timeframes: any that divide a day; 1d is 24h
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH",
           default_value = "15s,1m,5m,15m,1h,4h,24h")]
     pub timeframes: Vec<Timeframe>,
-    /// Intervals without trades: no candle, or a flat one at the close before it
+    /// Intervals without trades: leave them out, or repeat the last close
     #[arg(long, value_enum, default_value_t = FillArg::None)]
     pub fill: FillArg,
     #[command(flatten)]
     pub filters: FilterArgs,
     #[command(flatten)]
     pub shard: ShardArgs,
-    /// Make also candles that are up to date
+    /// Build also candles that are up to date
     #[arg(long)]
     pub force: bool,
-    /// Only say what would be made
+    /// Show what would be built, and build nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Instruments that are worked on at once [default: as many as there are processors]
+    /// Instruments worked on at the same time [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_workers: Option<usize>,
-    /// Parquet files of one instrument's trades instead of the lake, in the order of their rows
+    /// Parquet files with one instrument's trades, in order, instead of the lake
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "output",
           conflicts_with_all = ["start_date", "end_date", "force", "dry_run", "max_workers", "shard_index", "total_shards",
                                 "venues", "instrument_types", "data_types", "instruments", "universe", "max_instruments"])]
     pub input: Vec<PathBuf>,
-    /// The folder for the candles of --input: 1m.parquet and so on
+    /// Folder for the candles of --input: 1m.parquet and so on
     #[arg(long, short, value_name = "DIR", requires = "input")]
     pub output: Option<PathBuf>,
 }
 
-/// What becomes of intervals without trades.
+/// How intervals without trades are filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FillArg {
     /// No candle
     None,
-    /// Four times the close before it, and no volume
+    /// A candle at the last close, without volume
     Flat,
 }
 
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
-    /// A vendor file, .csv or .csv.gz, or - for stdin
+    /// A Tardis file, .csv or .csv.gz, or - for stdin
     pub file: PathBuf,
-    /// The file to make, ending in .parquet, .csv or .jsonl, or - for CSV on stdout
+    /// Output file, ending in .parquet, .csv or .jsonl, or - for CSV on stdout
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
     /// Replace the output if it exists
     #[arg(long)]
     pub force: bool,
-    /// The instrument's key, where the rows' symbol does not tell it
+    /// Instrument key, if the symbol of the rows is not enough
     #[arg(long, value_name = "KEY")]
     pub instrument: Option<InstrumentKey>,
-    /// The data type, where header and file name do not tell it
+    /// Data type, if header and file name are not enough
     #[arg(long, value_name = "TYPE")]
     pub data_type: Option<DataType>,
 }
 
 #[derive(Args, Debug)]
 pub struct SimArgs {
-    /// Port of the vendor's API and files [default: a free one]
+    /// Port [default: a free one]
     #[arg(long)]
     pub port: Option<u16>,
-    /// What the made-up world grows from
+    /// Seed of the simulated data
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Faults to serve, as a JSON file
+    /// A JSON file with faults to play
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
-    /// A bucket to make in the stand-in for GCS
+    /// A bucket to create in the simulated GCS
     #[arg(long, value_name = "NAME", default_value = "market-data-tick")]
     pub bucket: String,
-    /// A smaller world, for quick tests
+    /// Simulate fewer instruments
     #[arg(long)]
     pub small: bool,
-    /// The sim's clock, as 2024-03-03T12:00 [default: that]
+    /// The simulated time [default: 2024-03-03T12:00]
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
     pub now: Option<i64>,
-    /// End after so many seconds [default: at Ctrl-C]
+    /// Stop after N seconds [default: at Ctrl-C]
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,
 }

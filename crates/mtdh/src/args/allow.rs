@@ -1,14 +1,14 @@
-//! What a user accepts without fault.
+//! What a user accepts.
 
 use clap::Args;
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct AllowArgs {
-    /// Days that the vendor has not exported yet are no fault
+    /// Do not count days that Tardis has not exported yet as a failure
     #[arg(long)]
     pub allow_not_exported: bool,
 
-    /// Accept that the vendor no longer lists instruments or data types that the tables have: take them out
+    /// Remove instruments and data types that Tardis no longer lists from the tables
     #[arg(long)]
     pub accept_removed: bool,
 }

@@ -6,8 +6,8 @@ use super::*;
 
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// What to look for: completeness, timestamp, gaps, book, values, aggregation, or all of these; cross-source, which asks the
-    /// exchange; docs/checks.md has every check
+    /// Groups of checks: completeness, timestamp, gaps, book, values, aggregation, or all of these; cross-source, which
+    /// contacts the exchange. docs/checks.md lists every check
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
     pub groups: Vec<Groups>,
 
@@ -22,12 +22,12 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub filters: FilterArgs,
 
-    /// Files instead of a lake: Parquet, or the vendor's .csv or .csv.gz; those of one instrument and day are checked
+    /// Check files instead of the lake: Parquet, or Tardis' .csv or .csv.gz. Files of one instrument and day are checked
     /// together
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub data_file: Vec<PathBuf>,
 
-    /// aggregation: the finer candles, Parquet; --data-file beside them are the trades
+    /// aggregation: the finer candles, Parquet; give their trades with --data-file
     #[arg(long, value_name = "FILE", requires = "agg_file", conflicts_with_all = ["start_date", "end_date"])]
     pub base_file: Option<PathBuf>,
 
@@ -39,23 +39,23 @@ pub struct CheckArgs {
     #[arg(long, value_name = "SYMBOL", conflicts_with_all = ["instruments", "universe"])]
     pub symbol: Option<String>,
 
-    /// cross-source: length of the candles that are compared
+    /// cross-source: timeframe to compare
     #[arg(long, value_name = "TIMEFRAME", default_value = "1m")]
     pub timeframe: Timeframe,
 
-    /// cross-source: klines as the exchange's public archive has them, .csv or .zip, instead of its service
+    /// cross-source: klines from the exchange's public archive, .csv or .zip, instead of its API
     #[arg(long, value_name = "FILE")]
     pub reference_file: Option<PathBuf>,
 
-    /// A report to write; its ending says the form: .json, .csv, .xml (JUnit), .md or .html
+    /// Write a report, in the format of its ending: .json, .csv, .xml (JUnit), .md or .html
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub report: Vec<PathBuf>,
 
-    /// Findings this bad or worse make the exit status 1
+    /// Exit with 1 for findings of this severity or worse
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub fail_on: FailOn,
 
-    /// A parameter of a check, as silence.factor=10; docs/checks.md lists them
+    /// Set a parameter of a check, for example silence.factor=10; docs/checks.md lists them
     #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER")]
     pub set: Vec<String>,
 }
@@ -63,12 +63,12 @@ pub struct CheckArgs {
 /// Flags of checks that rows go past while they are downloaded.
 #[derive(Args, Debug)]
 pub struct RowCheckArgs {
-    /// Check each row on its way into the lake: timestamp, book, values, or without a word all three; an error makes the exit status 1
+    /// Check rows while they are downloaded: timestamp, book, values [default: all three]. An error makes the exit status 1
     #[arg(long, num_args = 0.., value_delimiter = ',', value_name = "GROUP", default_missing_value = "all",
         value_parser = parse_row_groups)]
     pub check: Vec<Groups>,
 
-    /// With --check: a parameter of a check, as clock_skew.max_ahead_ms=1000; docs/checks.md lists them
+    /// With --check: set a parameter of a check, for example clock_skew.max_ahead_ms=1000
     #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER", requires = "check", value_parser = parse_setting)]
     pub set: Vec<String>,
 }

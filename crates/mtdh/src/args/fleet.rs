@@ -6,7 +6,7 @@ use super::*;
 pub struct SavePlanArgs {
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Save the plan into the lake as that of a run, for `download --run` [default name: the time, and a mark]
+    /// Save the plan in the lake for `download --run` [default name: the current time]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["shard_index", "total_shards"])]
     pub save: Option<String>,
@@ -14,16 +14,16 @@ pub struct SavePlanArgs {
 
 #[derive(Args, Debug)]
 pub struct ResumeArgs {
-    /// The run
+    /// Name of the run
     pub run: String,
-    /// Name of the new run [default: the time, and a mark]
+    /// Name of the new run [default: the current time]
     #[arg(long, value_name = "RUN")]
     pub save: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum DeployCommand {
-    /// Print a job's specification, as JSON: each task is a worker of a run of a saved plan
+    /// Print a job specification as JSON; each task is a worker of the run
     Render(RenderArgs),
 }
 
@@ -39,56 +39,56 @@ pub enum Engine {
 
 #[derive(Args, Debug)]
 pub struct RenderArgs {
-    /// For which engine
+    /// Scheduler
     #[arg(value_enum)]
     pub engine: Engine,
-    /// The run, as saved by `plan --save`
+    /// Name of a run saved by `plan --save`
     #[arg(long, value_name = "RUN")]
     pub run: String,
-    /// How many tasks, each a shard
+    /// Number of tasks, one per shard
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub shards: u32,
-    /// The image with the program
+    /// Container image
     #[arg(long, value_name = "IMAGE")]
     pub image: String,
-    /// Tasks at once [default: all]
+    /// Tasks running at the same time [default: all]
     #[arg(long, value_name = "N")]
     pub parallelism: Option<u32>,
-    /// How often a task that is worth retrying is started again
+    /// Restarts of a failed task, at most
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,
-    /// The secret with the vendor's key: of Secret Manager, or a Kubernetes Secret with the entry TARDIS_API_KEY
+    /// Secret with the API key: a name in Secret Manager, or a Kubernetes Secret with the entry TARDIS_API_KEY
     #[arg(long, value_name = "NAME")]
     pub secret: Option<String>,
-    /// Whose rights the tasks have
+    /// Service account of the tasks
     #[arg(long, value_name = "ACCOUNT")]
     pub service_account: Option<String>,
-    /// Batch: the machines' type
+    /// Batch: machine type
     #[arg(long, value_name = "TYPE", default_value = "e2-standard-2")]
     pub machine_type: String,
-    /// Batch: Spot machines
+    /// Batch: use Spot machines
     #[arg(long)]
     pub spot: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct MonitorArgs {
-    /// The run
+    /// Name of the run
     pub run: String,
-    /// Look again and again, until nobody works on it any more
+    /// Refresh until no worker is left
     #[arg(long)]
     pub watch: bool,
-    /// Seconds between two looks
+    /// Seconds between refreshes
     #[arg(long, value_name = "N", default_value_t = 5.0, requires = "watch")]
     pub every: f64,
 }
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct MetricsArgs {
-    /// Serve the run's numbers for Prometheus at http://ADDRESS/metrics, as 127.0.0.1:9100; port 0 is a free one
+    /// Serve Prometheus metrics at http://ADDRESS/metrics, for example 127.0.0.1:9100; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     pub metrics_address: Option<std::net::SocketAddr>,
-    /// Write the run's numbers into a file for the node exporter's textfile collector, every five seconds and at the end
+    /// Write Prometheus metrics to a file every five seconds, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 }

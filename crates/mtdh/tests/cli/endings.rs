@@ -67,11 +67,16 @@ fn stage() -> Stage {
     stage
 }
 
-/// The commands that clap prints below some words, those below them included.
+/// The commands that the help lists below some words, those below them included.
 fn commands_below(words: &str) -> Vec<String> {
     let help = run(program(&format!("{words} --help"))).stdout;
-    let list = help.split_once("Commands:\n").map(|(_, rest)| rest.split("\n\n").next().unwrap());
-    let names = list.into_iter().flat_map(str::lines).filter(|line| !line.starts_with("   "));
+    // The program's own help has its verbs in groups, before the options.
+    let list = match words {
+        "" => help.split_once("Options:\n").map(|(list, _)| list),
+        _ => help.split_once("Commands:\n").map(|(_, rest)| rest.split("\n\n").next().unwrap()),
+    };
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let names = list.into_iter().flat_map(str::lines).filter(is_name);
     let names = names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
     let below = names.map(|name| format!("{words} {name}").trim().to_owned());
     below.flat_map(|verb| std::iter::once(verb.clone()).chain(commands_below(&verb))).collect()

@@ -1,0 +1,163 @@
+//! The help of the program and of its verbs: verbs by purpose, and examples. A test reads every example as a command line.
+
+use std::fmt::Write;
+
+use clap::Command;
+
+/// The verbs by purpose, in the order of the help.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Start", &["demo"]),
+    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert"]),
+    ("Look and read", &["ls", "get"]),
+    ("Prove", &["validate", "check"]),
+    ("Many machines", &["monitor", "resume", "deploy"]),
+    ("Other", &["sim", "config", "completions", "help"]),
+];
+
+/// What a user can type, for each verb.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("demo", &["mtdh demo"]),
+    (
+        "instruments",
+        &[
+            "mtdh instruments --start-date 2024-03-01 --venues DERIBIT",
+            "mtdh instruments list --venues DERIBIT --instrument-types OPTION --underlying BTC-USD",
+            "mtdh instruments show DERIBIT:PERP:BTC-USD",
+        ],
+    ),
+    (
+        "plan",
+        &[
+            "mtdh plan --start-date 2024-03-01 --venues DERIBIT",
+            "mtdh plan --start-date 2024-03-01 --end-date 2024-03-31 --save march",
+        ],
+    ),
+    (
+        "download",
+        &[
+            "mtdh download --start-date 2024-03-01 --venues DERIBIT --data-types trades",
+            "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --check",
+            "mtdh download --run march",
+        ],
+    ),
+    (
+        "full-pipeline",
+        &[
+            "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT",
+            "mtdh full-pipeline --start-date 2024-03-01 --end-date 2024-03-31 --universe core60",
+        ],
+    ),
+    (
+        "candles",
+        &[
+            "mtdh candles --start-date 2024-03-01 --venues DERIBIT --timeframes 1m,1h",
+            "mtdh candles --input trades.parquet --output candles",
+        ],
+    ),
+    (
+        "convert",
+        &[
+            "mtdh convert deribit_trades_2024-03-01_BTC-PERPETUAL.csv.gz --output trades.parquet",
+            "mtdh convert - --output - --data-type trades --instrument DERIBIT:PERP:BTC-USD",
+        ],
+    ),
+    ("ls", &["mtdh ls", "mtdh ls --long --start-date 2024-03-01 --venues DERIBIT"]),
+    (
+        "get",
+        &[
+            "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01T12:00 --end 2024-03-01T12:05",
+            "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 --output day.parquet",
+        ],
+    ),
+    (
+        "validate",
+        &[
+            "mtdh validate --start-date 2024-03-01 --end-date 2024-03-31 --venues DERIBIT",
+            "mtdh validate --start-date 2024-03-01 --deep --sample 4%",
+        ],
+    ),
+    (
+        "check",
+        &[
+            "mtdh check all --start-date 2024-03-01 --venues DERIBIT --report report.html",
+            "mtdh check timestamp --data-file trades.parquet",
+            "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01",
+        ],
+    ),
+    ("monitor", &["mtdh monitor march", "mtdh monitor march --watch"]),
+    ("resume", &["mtdh resume march --save march-rest"]),
+    (
+        "deploy",
+        &[
+            "mtdh deploy render k8s --run march --shards 8 --image registry.example/mtdh:0.1",
+            "mtdh deploy render batch --run march --shards 8 --image registry.example/mtdh:0.1 --spot",
+        ],
+    ),
+    ("sim", &["mtdh sim --port 8000", "mtdh sim --faults faults.json --seconds 60"]),
+    ("config", &["mtdh config show"]),
+    ("completions", &["mtdh completions bash > ~/.local/share/bash-completion/completions/mtdh"]),
+];
+
+const END: &str = "\
+Without an API key, Tardis serves the first day of each month. To use a key, set TARDIS_API_KEY.
+Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 quota used up; 130 interrupted.";
+
+/// The command line with its help.
+pub fn with_help(command: Command) -> Command {
+    let groups = groups(&command);
+    let command = command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nOptions:\n{{options}}\n\n\
+         Run `mtdh VERB --help` for the options of a verb, with examples.\n{END}\n"
+    ));
+    EXAMPLES.iter().fold(command, |command, (verb, lines)| {
+        let examples = lines.iter().fold("Examples:".to_owned(), |text, line| text + "\n  " + line);
+        command.mut_subcommand(verb, |verb| verb.after_help(examples))
+    })
+}
+
+fn groups(command: &Command) -> String {
+    let mut text = String::new();
+    for (title, verbs) in GROUPS {
+        let _infallible = write!(text, "\n{title}:\n");
+        for verb in *verbs {
+            let about = command.find_subcommand(verb).and_then(Command::get_about);
+            let about = about.map_or_else(|| "Print the help of a verb".to_owned(), ToString::to_string);
+            let _infallible = writeln!(text, "  {verb:<14} {about}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+    use crate::args::{Cli, command, lists};
+
+    #[test]
+    fn every_verb_stands_in_one_group_and_has_examples() {
+        let command = command();
+        let mut verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, verbs)| *verbs).copied().collect();
+        let mut exemplified: Vec<&str> = EXAMPLES.iter().map(|(verb, _)| *verb).collect();
+        grouped.retain(|verb| *verb != "help");
+        for list in [&mut verbs, &mut grouped, &mut exemplified] {
+            list.sort_unstable();
+        }
+        assert_eq!(grouped, verbs);
+        assert_eq!(exemplified, verbs);
+    }
+
+    #[test]
+    fn every_example_is_a_command_line() {
+        for (verb, lines) in EXAMPLES {
+            for line in *lines {
+                let words = line.split(" > ").next().unwrap().split(' ').map(Into::into);
+                let matches = command().try_get_matches_from(lists::gathered(words, &command())).unwrap();
+                assert_eq!(matches.subcommand_name(), Some(*verb), "{line}");
+                Cli::from_arg_matches(&matches).unwrap();
+            }
+        }
+    }
+}
