@@ -18,7 +18,8 @@ INTERPRETERS = {"python", "python3", ".venv/bin/python", "bash"}
 def help_of(*verb):
     """Subcommands and flags of a verb, as its help lists them."""
     text = subprocess.run([PROGRAM, *verb, "--help"], capture_output=True, text=True, check=True).stdout
-    commands = re.search(r"^Commands:\n((?: +.*\n|\n(?= {2}))+)", text, re.M)
+    # The program's own help has its verbs in groups, before the options.
+    commands = re.search(r"^Commands:\n((?: +.*\n|\n(?= {2}))+)", text, re.M) if verb else re.match(r"((?s:.*?))^Options:", text, re.M)
     names = set(re.findall(r"^ {2}([\w-]+)", commands[1], re.M)) if commands else set()
     flags = set()
     for pair in re.findall(r"^ {2,8}(?:(-\w)(?:, )?)?(--[\w-]+)?", text, re.M):
