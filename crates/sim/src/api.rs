@@ -3,7 +3,7 @@
 mod document;
 pub(crate) mod exchanges;
 mod filter;
-mod instruments;
+pub(crate) mod instruments;
 mod terms;
 
 use std::sync::Arc;

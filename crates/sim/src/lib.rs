@@ -45,7 +45,7 @@ pub use keys::{EXPIRED_KEY, FULL_KEY, LIMITED_KEY};
 pub use large::write_large;
 pub use request_log::{Request, authorization_hash};
 pub use sim::Sim;
-pub use truth::{csv, csv_gz, exchange_details};
+pub use truth::{csv, csv_gz, exchange_details, exchange_instruments};
 
 /// Locks; a panic of another holder is that one's failure, not ours.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -34,3 +34,10 @@ pub fn exchange_details(config: &Config, exchange: &str) -> serde_json::Value {
     let text = crate::api::exchanges::details(config, exchange);
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
+
+/// The contracts' terms that the vendor's metadata tells, as `/instruments/{exchange}` does; null when there is no such
+/// exchange.
+pub fn exchange_instruments(config: &Config, exchange: &str) -> serde_json::Value {
+    let text = crate::api::instruments::listed(config, exchange);
+    text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}

@@ -127,6 +127,21 @@ fn what_is_left_out_is_counted_with_its_reason() {
 }
 
 #[test]
+fn what_has_no_key_is_counted_in_a_run_by_pattern_and_not_in_one_by_name() {
+    let listed = json!({"id": "???", "type": "perpetual", "availableSince": "2020-01-01T00:00:00Z"});
+    let stage = Stage::with(details(&[JsonEdit::append("/availableSymbols", listed)]));
+    for (names, expected) in
+        [("OKX-SWAP:PERP:*", vec![("no_key".to_owned(), 1)]), ("OKX-SWAP:PERP:SHIB-USDT", vec![])]
+    {
+        let words = format!(
+            "full-pipeline --start-date {DAY} --data-types trades --instruments {names} --format json"
+        );
+        let report = validation(&stage.expect(0, &words));
+        assert_eq!(not_expected(&report), expected, "{names}");
+    }
+}
+
+#[test]
 fn every_form_of_output_tells_what_is_not_expected() {
     let stage = Stage::with(details(&[JsonEdit::remove(FILES)]));
     let selection = format!("--start-date {DAY} {VENUE}");

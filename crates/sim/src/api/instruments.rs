@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::document::{JSON, is_known, not_modified, validated};
 use super::filter::Filter;
 use super::terms::{contract_type, underlying_type};
+use crate::config::Config;
 use crate::decimal::Decimal;
 use crate::files::gzip;
 use crate::front::answer::{Answer, Body};
@@ -66,6 +67,15 @@ pub(super) fn all(
 pub(super) fn one(universe: &Universe, now_us: i64, symbol: &str) -> Option<Vec<u8>> {
     let listing = universe.by_id(symbol).filter(|listing| listing.since_us <= now_us)?;
     serde_json::to_vec(&Instrument::new(universe, listing, now_us)).ok()
+}
+
+/// All instruments that were listed by [`Config::now`], as JSON text; nothing when there is no such exchange.
+pub(crate) fn listed(config: &Config, exchange: &str) -> Option<Vec<u8>> {
+    let universe = Universe::of(config, exchange)?;
+    let mut text = Vec::new();
+    let written = write_all(&universe, config.now.timestamp_micros(), &Filter::default(), &mut text);
+    written.unwrap_or_else(|e| panic!("writing to memory cannot fail: {e}"));
+    Some(text)
 }
 
 fn write_all(universe: &Universe, now_us: i64, filter: &Filter, out: &mut impl Write) -> io::Result<()> {
