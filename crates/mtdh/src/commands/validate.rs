@@ -196,7 +196,7 @@ pub fn note_report(report: &ValidationReport) {
         note(&format!("{objects} in the lake that the tables do not expect, as {first}"));
     }
     if report.read_whole > 0 {
-        note(&format!("all rows of {} objects were read", report.read_whole));
+        note(&format!("all rows of {} were read", many(report.read_whole as u64, "object")));
     }
     if report.proof.verified > 0 {
         note(&format!("every byte of {} was verified", many(report.proof.verified as u64, "object")));
@@ -240,7 +240,7 @@ fn verdict(report: &ValidationReport) -> String {
             "not known to be what the vendor has now".to_owned()
         }
         Some(_) if totals.missing == 0 && !report.proof.damaged.is_empty() => {
-            "complete, but for objects that cannot be trusted".to_owned()
+            "damaged: no partition is missing, but other objects cannot be trusted".to_owned()
         }
         Some(_) if totals.missing == 0 => "not known to be complete".to_owned(),
         Some(share) => format!(

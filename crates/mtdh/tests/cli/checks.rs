@@ -185,7 +185,7 @@ fn nothing_to_look_at_is_no_pass_in_a_lake_or_in_files() {
     nothing_checked(&stage, &format!("check completeness --data-file {file}"), &["completeness"]);
     // A share so small that no object falls into it.
     let run = stage.expect(0, &format!("validate {ticker} --deep --sample 0.001%"));
-    assert!(run.stderr.contains("all rows of 1 objects were read"), "{}", run.stderr);
+    assert!(run.stderr.contains("all rows of 1 object were read"), "{}", run.stderr);
 }
 
 #[test]
