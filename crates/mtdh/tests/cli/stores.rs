@@ -169,7 +169,8 @@ fn footers_are_read_once() {
         stage.sim.clear_requests();
         let run = on(&stage, "gs", &format!("{words} {what}"));
         assert_eq!(run.status, 0, "{words}: {}", run.stderr);
-        let of_objects = |r: &&mtdh_sim::Request| r.method == "GET" && r.url.contains("data%5Ftype%2Dtrades%2F");
+        let of_objects =
+            |r: &&mtdh_sim::Request| r.method == "GET" && r.url.contains("data%5Ftype%2Dtrades%2F");
         stage.sim.requests().iter().filter(of_objects).count()
     };
     assert_eq!(footers("full-pipeline"), 0, "what was published is known");
