@@ -34,6 +34,7 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
     "available": rf"available_tick_data/by_date/day-{DAY}/available_data\.parquet",
     "missing": rf"missing_data_reports/by_date/day-{DAY}/missing_data\.parquet",
     "quarantine": rf"quarantine/by_date/day-{DAY}/data_type-(?P<data_type>\w+)/(?P<key>[^/]+)\.jsonl",
+    "identities": rf"runs/_identities/day-{DAY}\.parquet",
     "plan": r"runs/[^/]+/plan\.parquet",
     "run": r"runs/[^/]+/(budget|(shard|candles)-\d+-of-\d+(-part-\d+(\.\d+)?)?)\.json",
     "lock": r"_tmp/update\.lock",
