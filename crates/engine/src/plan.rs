@@ -253,7 +253,7 @@ pub async fn plan(
             });
             unit.members.push(member);
         }
-        // Room that is doubled each time would be a third of a large plan's memory.
+        // A vector that doubles its room would end with up to twice what a large plan needs.
         plan.units.reserve_exact(units.len());
         plan.units.extend(units.into_values());
     }

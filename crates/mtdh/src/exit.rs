@@ -90,7 +90,7 @@ pub fn failure(codes: Codes, error: &anyhow::Error) -> u8 {
 }
 
 /// What the engine says of an error; nothing of one that is the command line's own.
-pub fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
+fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
     error.chain().find_map(|cause| {
         let engine = cause.downcast_ref::<EngineError>().map(EngineError::kind);
         engine.or_else(|| cause.downcast_ref::<LakeError>().map(LakeError::kind))
