@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mtdh_core::{DataType, Table};
-use mtdh_source::decode::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
+use mtdh_source::tardis::csv::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
 
 type Decoded = (Vec<Rows>, Vec<RowName>, Vec<Reject>);
 

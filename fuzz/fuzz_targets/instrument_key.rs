@@ -8,7 +8,7 @@ use mtdh_core::key::{InstrumentKey, InstrumentType, LONGEST_KEY_BYTES};
 use mtdh_core::symbol::{Listed, name_by_symbol};
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::EXCHANGES;
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::tardis::vendor_file::VendorFile;
 
 fn check(key: &InstrumentKey) {
     let text = key.to_string();

@@ -5,9 +5,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use mtdh_core::Day;
-use mtdh_source::catalog::catalog;
-use mtdh_source::metadata::Terms;
-use mtdh_source::metadata::model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
+use mtdh_source::tardis::instruments::catalog;
+use mtdh_source::tardis::metadata::Terms;
+use mtdh_source::tardis::metadata::model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
 
 /// An answer and, behind a zero byte, contract terms.
 fn parts(input: &[u8]) -> (&[u8], &[u8]) {

@@ -13,19 +13,19 @@
 //! Not for reading or writing: it owns no file and no clock. A caller with live data says by
 //! [`CandleBuilder::advance`] up to when it has waited for late rows.
 
+mod aggregator;
+mod bucket;
 pub mod builder;
-mod cell;
 pub mod columns;
 pub mod decimal;
-mod delays;
-pub mod facts;
-mod frame;
+pub mod footer;
+mod latency;
 pub mod timeframe;
 
 pub use builder::{CandleBuilder, Fill, Trades, Unfinished};
 pub use columns::{COLUMNS, Column, Get};
 pub use decimal::NotANumber;
-pub use facts::CandleFacts;
+pub use footer::CandleFacts;
 pub use timeframe::Timeframe;
 
 /// Version of the candles: it rises when a column or a formula changes, so that older objects are made again.

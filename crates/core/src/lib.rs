@@ -9,7 +9,7 @@ pub mod check;
 pub mod day;
 pub mod error;
 pub mod expectation;
-pub mod facts;
+pub mod footer;
 pub mod instrument;
 pub mod key;
 pub mod nearest;

@@ -9,13 +9,13 @@ use arrow_array::ArrayRef;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use mtdh_core::DataType;
-use mtdh_core::facts::{Facts, Origin, Tally};
+use mtdh_core::footer::{Facts, Origin, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_source::decode::{Decoder, Expectation};
 use mtdh_source::gunzip::Gunzip;
+use mtdh_source::tardis::csv::{Decoder, Expectation};
 
 /// Plain bytes that are read or decoded at once, as in a conversion.
 const CHUNK_BYTES: usize = 256 << 10;

@@ -8,12 +8,11 @@ pub mod candle_files;
 pub mod candles;
 pub mod files;
 mod instrument;
+mod instrument_day;
 pub mod lake;
-pub mod passing;
 pub mod reference;
-pub mod report;
+pub mod row_checks;
 mod series;
-mod subject;
 
 use std::collections::BTreeMap;
 
@@ -110,7 +109,7 @@ pub struct CheckReport {
     /// What each check was run on: partitions, instrument-days or days, each with something to look at.
     pub looked_at: BTreeMap<&'static str, u64>,
     /// Series held against those of somebody else, for the reports' plots.
-    pub comparisons: Vec<report::Comparison>,
+    pub comparisons: Vec<crate::report::Comparison>,
     /// What could not be done, for people.
     pub notes: Vec<String>,
     /// Whether the run was asked to stop before its end.
@@ -161,7 +160,7 @@ impl CheckReport {
     }
 
     /// Takes what was found of one instrument's day.
-    fn gather(&mut self, outcome: subject::Outcome) {
+    fn gather(&mut self, outcome: instrument_day::Outcome) {
         self.findings.extend(outcome.findings);
         self.rows += outcome.rows.iter().map(|(_, rows)| rows).sum::<u64>();
         for name in outcome.looked_at {

@@ -6,10 +6,10 @@ use mtdh_core::error::ErrorKind;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
 use mtdh_source::http::BuildError;
-use mtdh_source::metadata::MetadataError;
+use mtdh_source::tardis::metadata::MetadataError;
 
 use crate::candles::CandleError;
-use crate::convert::ConvertError;
+use crate::download::partition::ConvertError;
 
 /// A verb that could not run, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum EngineError {
     Refused {
         /// In its words.
         #[source]
-        source: mtdh_source::datasets::FetchError,
+        source: mtdh_source::tardis::datasets::FetchError,
     },
     /// The HTTP client cannot be made.
     #[error("the connection to the vendor cannot be set up")]
@@ -127,7 +127,7 @@ pub enum EngineError {
     },
     /// The reference cannot be had.
     #[error("there is nothing to compare with")]
-    Klines(#[source] mtdh_source::klines::KlineError),
+    Klines(#[source] mtdh_source::exchange::binance::klines::KlineError),
     /// There are no candles of what a user gave.
     #[error("cannot make candles of {of}")]
     Candles {

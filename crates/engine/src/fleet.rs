@@ -4,8 +4,6 @@
 //! the plan ([`saved_plan`]), a progress object per shard and holder ([`lease`]), and what was taken of the vendor's
 //! account ([`ledger`]). [`worker`] is what one process does, [`monitor`] what anybody can see.
 
-pub mod lease;
-pub mod ledger;
 pub mod monitor;
 pub mod saved_plan;
 pub mod worker;

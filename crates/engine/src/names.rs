@@ -13,7 +13,7 @@ use mtdh_core::nearest::nearest;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_lake::Lake;
-use mtdh_source::metadata::Also;
+use mtdh_source::tardis::metadata::Also;
 use serde::Serialize;
 
 use crate::error::EngineError;

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use mtdh_core::check::completeness::Expected;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::reports::Available;
+use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Entry, Lake, LakeError, layout};
 
 use crate::followed::{Followed, Next};

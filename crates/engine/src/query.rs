@@ -11,7 +11,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::read::ReadCost;
-pub use mtdh_lake::reports::Available;
+pub use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Lake, LakeError, layout};
 
 use crate::error::EngineError;

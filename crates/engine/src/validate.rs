@@ -4,6 +4,10 @@
 //! vendor exports of it. A partition counts as answered only when an object says stored, empty or absent; everything
 //! else is missing, whatever the reason.
 
+pub mod proof;
+pub mod recheck;
+pub mod verdict;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::check::completeness::Expected;
@@ -14,7 +18,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
-use mtdh_lake::reports::{Available, Missing};
+use mtdh_lake::tables::reports::{Available, Missing};
 use serde::Serialize;
 
 use crate::error::EngineError;
@@ -22,10 +26,10 @@ use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
 use crate::presence::{Presence, Trust, presence_beside};
-use crate::proof::{Proof, read_sample, verify_bytes};
-use crate::recheck::Recheck;
 use crate::selection::Selection;
-use crate::verdict::Verdict;
+use crate::validate::proof::{Proof, read_sample, verify_bytes};
+use crate::validate::recheck::Recheck;
+use crate::validate::verdict::Verdict;
 
 /// How closely to look at what is there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -327,7 +331,7 @@ pub(crate) fn note(
 
 #[cfg(test)]
 mod tests {
-    use mtdh_core::facts::{Facts, Origin, Tally};
+    use mtdh_core::footer::{Facts, Origin, Tally};
     use mtdh_core::table::SCHEMA_VERSION;
 
     use super::*;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use mtdh_core::error::ErrorKind;
-use mtdh_core::facts::FactsError;
+use mtdh_core::footer::FactsError;
 use parquet::errors::ParquetError;
 
 /// A failure of the lake.

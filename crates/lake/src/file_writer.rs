@@ -20,7 +20,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::chunk::Finished;
+use crate::encode::Finished;
 use crate::seal::page::{PageHeader, check, push_check, with_crc};
 use crate::seal::{self, Sealed, Sealing};
 

@@ -3,27 +3,24 @@
 //! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
-mod again;
 pub mod candles;
-mod chunk;
+mod encode;
 pub mod error;
 mod file_writer;
 mod identity;
-pub mod instrument_table;
 pub mod layout;
 mod local;
 mod lock;
 mod open;
 pub mod parquet_file;
-pub mod plan_table;
 mod probe;
 pub mod read;
 mod reader;
-pub mod reports;
+mod retry;
 mod seal;
-mod small_table;
 pub mod stage;
 pub mod store;
+pub mod tables;
 mod thrift;
 mod upload;
 pub mod write;

@@ -13,11 +13,11 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use tempfile::NamedTempFile;
 
-use crate::again::again;
 use crate::error::LakeError;
 use crate::layout::TEMPORARY;
 use crate::local;
 use crate::open::{Place, Remote};
+use crate::retry::again;
 use crate::stage::{Content, NoLocks, Workplace};
 use crate::store::{Existing, Lake, says_no};
 use crate::upload;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mtdh_core::candle::CandleFacts;
-use mtdh_core::facts::{Facts, FactsError};
+use mtdh_core::footer::{Facts, FactsError};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;

@@ -16,7 +16,7 @@ pub(crate) mod pages;
 use std::io::{self, Write};
 use std::ops::Range;
 
-use mtdh_core::facts::{FORMAT, FORMAT_VERSION};
+use mtdh_core::footer::{FORMAT, FORMAT_VERSION};
 use parquet::errors::ParquetError;
 
 use crate::thrift::{self, Value};

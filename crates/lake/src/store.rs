@@ -14,13 +14,13 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::again::again;
 use crate::error::{LakeError, is_refusal};
 use crate::identity;
 use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
 use crate::lock::lock;
 use crate::open::{LakeOptions, Place, Remote, place};
+use crate::retry::again;
 use crate::stage::{Stage, Workplace};
 use crate::upload;
 

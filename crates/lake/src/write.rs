@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use arrow_schema::DataType as ArrowType;
-use mtdh_core::facts::Facts;
+use mtdh_core::footer::Facts;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::{Kind, Table};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -16,11 +16,11 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
-use crate::chunk::PageCompressor;
-use crate::chunk::numbers::NumberChunk;
-use crate::chunk::texts::TextChunk;
-use crate::chunk::times::TimeChunk;
-use crate::chunk::words::WordChunk;
+use crate::encode::PageCompressor;
+use crate::encode::dictionary::WordChunk;
+use crate::encode::floats::NumberChunk;
+use crate::encode::strings::TextChunk;
+use crate::encode::timestamps::TimeChunk;
 use crate::file_writer::{FileWriter, GeneralChunk};
 use crate::seal::{PROGRAM, Sealed};
 

@@ -22,7 +22,7 @@ use mtdh_core::universe::{KeyPattern, named_universe};
 use mtdh_core::venue::DEFAULT_VENUES;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::check::lake::now_us;
-use mtdh_engine::verdict::ExportGrace;
+use mtdh_engine::validate::verdict::ExportGrace;
 use mtdh_engine::{Addresses, Connection, Selection};
 use tokio_util::sync::CancellationToken;
 

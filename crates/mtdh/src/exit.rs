@@ -6,7 +6,7 @@ use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
 use crate::Outcome;
 use crate::args::{Cli, Codes, Command};
-use crate::shard_source;
+use crate::scheduler;
 
 /// Whom the exit status is for: as the flag says; else an engine for runs of a saved plan, and where an engine's
 /// environment says which shard this is.
@@ -19,7 +19,7 @@ pub fn codes(cli: &Cli) -> Codes {
     let has_flags = shard.shard_index.is_some() || shard.total_shards.is_some();
     // Contradicting variables are an engine's too.
     let of_engine =
-        || shard_source::shard(shard, environment).map_or(!has_flags, |found| found.engine.is_some());
+        || scheduler::shard(shard, environment).map_or(!has_flags, |found| found.engine.is_some());
     let usual = if is_of_run || of_engine() { Codes::Engine } else { Codes::Usual };
     exit_codes.unwrap_or(usual)
 }
@@ -61,7 +61,7 @@ pub fn usage() -> u8 {
     let names_run = |word: &OsString| word == "--run" || word.as_encoded_bytes().starts_with(b"--run=");
     let is_of_run = words.iter().any(|word| word == "download") && words.iter().any(names_run);
     let nothing = crate::args::ShardArgs { shard_index: None, total_shards: None };
-    let of_engine = shard_source::shard(&nothing, environment).map_or(true, |found| found.engine.is_some());
+    let of_engine = scheduler::shard(&nothing, environment).map_or(true, |found| found.engine.is_some());
     if is_of_run || of_engine { 20 } else { 2 }
 }
 

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
 use mtdh_core::partition::Shard;
-use mtdh_engine::progress::{Progress, Reading};
-use mtdh_engine::unfinished::write_whole;
+use mtdh_engine::files::unfinished::write_whole;
+use mtdh_engine::runs::progress::{Progress, Reading};
 
 use crate::args::MetricsArgs;
 use crate::output::note;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mtdh_engine::progress::Progress;
+use mtdh_engine::runs::progress::Progress;
 
 use crate::output::{count, size};
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use mtdh_core::Day;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::server::fault::Fault;
 
 /// A simulated world. The same configuration gives the same bytes, on every machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -14,9 +14,9 @@ mod xml;
 
 use std::sync::Arc;
 
-use crate::front::answer::Answer;
-use crate::front::ask::Ask;
-use crate::world::{World, blocking};
+use crate::server::front::answer::Answer;
+use crate::server::front::ask::Ask;
+use crate::server::world::{World, blocking};
 use error::{Face, GcsError};
 
 /// Bodies above this are hashed away from the runtime's threads.

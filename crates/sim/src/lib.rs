@@ -7,45 +7,25 @@
 //!
 //! Not for product code: nothing but tests, benchmarks, the demonstration and `mtdh sim` may use it.
 
-mod api;
-mod binance;
 mod config;
-mod control;
-mod damage;
-mod datasets;
-mod decimal;
-mod fault;
-mod file_cache;
-mod files;
-mod front;
+mod exchange;
 mod gcs;
+mod generate;
 mod json_edit;
-mod key_use;
-mod keys;
-mod large;
-mod market;
-mod maths;
-mod prices;
-mod range;
-mod request_log;
-mod rng;
+mod server;
 mod sim;
-mod times;
-mod truth;
-mod universe;
-mod wire;
-mod world;
+mod tardis;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use config::*;
-pub use fault::*;
+pub use generate::large::write_large;
+pub use generate::truth::{csv, csv_gz, exchange_details, exchange_instruments};
 pub use json_edit::JsonEdit;
-pub use keys::{EXPIRED_KEY, FULL_KEY, LIMITED_KEY};
-pub use large::write_large;
-pub use request_log::{Request, authorization_hash};
+pub use server::fault::*;
+pub use server::request_log::{Request, authorization_hash};
 pub use sim::Sim;
-pub use truth::{csv, csv_gz, exchange_details, exchange_instruments};
+pub use tardis::keys::{EXPIRED_KEY, FULL_KEY, LIMITED_KEY};
 
 /// Locks; a panic of another holder is that one's failure, not ours.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

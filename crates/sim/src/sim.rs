@@ -10,14 +10,14 @@ use mtdh_core::{DataType, Day};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::control;
-use crate::fault::Fault;
-use crate::files::FileName;
-use crate::front::ask::Door;
-use crate::front::serve;
-use crate::request_log::Request;
-use crate::wire::Listener;
-use crate::world::{Addresses, World};
+use crate::generate::files::FileName;
+use crate::server::control;
+use crate::server::fault::Fault;
+use crate::server::front::ask::Door;
+use crate::server::front::serve;
+use crate::server::request_log::Request;
+use crate::server::wire::Listener;
+use crate::server::world::{Addresses, World};
 
 /// A running simulated world: servers on loopback ports of the current tokio runtime. They end when it is dropped.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 mod drip;
 mod error;
-pub mod pace;
+pub mod rate_limit;
 mod reach;
 pub mod retry;
 mod secret;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drip::Drip;
-use pace::{Budget, Ledger, Pace, Pass, Refusal, UsedUp};
+use rate_limit::{Budget, Ledger, Pace, Pass, Refusal, UsedUp};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};

@@ -3,15 +3,12 @@
 //! Not for keeping anything: that is the lake. Start with [`datasets::Archive`] for files, [`decode::Decoder`] for
 //! what is in them, [`metadata::Metadata`] and [`catalog`] for instruments. [`klines`] are an exchange's own.
 
-pub mod catalog;
-pub mod datasets;
-pub mod decode;
+pub mod exchange;
 pub mod gunzip;
 pub mod http;
-pub mod klines;
-pub mod metadata;
+pub(crate) mod row_builder;
 pub mod spool;
-pub mod vendor_file;
+pub mod tardis;
 
 pub use reqwest::Url;
 pub use secrecy::SecretString;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use mtdh_core::facts::End;
+use mtdh_core::footer::End;
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 

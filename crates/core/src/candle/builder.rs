@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cell::{AT_ONCE, Cell};
 use super::decimal::NotANumber;
-use super::frame::{Closed, Frame, Giving};
 use super::{Book, Candle, Side, Ticker, Timeframe, Trade};
+use crate::candle::aggregator::{Closed, Frame, Giving};
+use crate::candle::bucket::{AT_ONCE, Cell};
 
 /// What becomes of intervals without trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

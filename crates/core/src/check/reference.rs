@@ -1,6 +1,6 @@
 //! Cross-source: our candles against those of the exchange itself.
 //!
-//! Not for asking anybody: klines come from `mtdh_source::klines`. [`Settling`] says when a kline that was read may be
+//! Not for asking anybody: klines come from `mtdh_source::exchange::binance::klines`. [`Settling`] says when a kline that was read may be
 //! compared.
 
 use std::collections::BTreeSet;

@@ -22,7 +22,7 @@ use super::CandleError;
 use super::feed::{columns, feed};
 use crate::error::EngineError;
 use crate::export::shown;
-use crate::unfinished::Unfinished as Output;
+use crate::files::unfinished::Unfinished as Output;
 
 /// A file of candles that was made.
 #[derive(Clone, Debug, Serialize)]

@@ -18,9 +18,9 @@ use mtdh_lake::{Entry as Object, Lake, LakeError, layout};
 
 use crate::error::EngineError;
 use crate::presence::{Presence, Trust, presence};
-use crate::proof::replaced;
 use crate::query::Available;
 use crate::selection::Selection;
+use crate::validate::proof::replaced;
 
 /// Footers that are read at once.
 const CONCURRENT_FOOTERS: usize = 32;

@@ -24,8 +24,8 @@ use super::feed::{columns, feed, times};
 use super::plan::{CandlePlan, Unit};
 use crate::error::EngineError;
 use crate::followed::LOOKS_AGAIN;
-use crate::progress::Progress;
-use crate::run::{RunState, SUMMARY_VERSION, now, text};
+use crate::runs::progress::Progress;
+use crate::runs::summary::{RunState, SUMMARY_VERSION, now, text};
 
 /// What a run works with.
 #[derive(Clone)]

@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::CandleError;
 use super::feed::{columns, feed, feed_buys};
 use super::plan::Unit;
-use crate::convert_file::{Output, convert_file};
 use crate::error::EngineError;
 use crate::export::ExportFormat;
+use crate::files::convert::{Output, convert_file};
 
 /// The trades of one instrument, twice: all of them, and the buyers' for what only theirs tell.
 struct Ticks {

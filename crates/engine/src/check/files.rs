@@ -16,14 +16,14 @@ use mtdh_core::table::INSTRUMENT_KEY;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
 use mtdh_lake::read::{Batches, open_file};
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::tardis::vendor_file::VendorFile;
 use tokio_util::sync::CancellationToken;
 
-use super::subject::{Part, Subject, check_subject};
 use super::{CheckPlan, CheckReport};
-use crate::convert_file::{Output, convert_file};
+use crate::check::instrument_day::{Part, Subject, check_subject};
 use crate::error::{EngineError, FileError};
 use crate::export::ExportFormat;
+use crate::files::convert::{Output, convert_file};
 
 /// What a user says of files that they do not say themselves.
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,7 @@ use mtdh_lake::{Lake, LakeError, layout};
 
 use super::CheckPlan;
 use super::before::DaysBefore;
-use super::subject::{Outcome, Part, Subject, check_subject};
+use crate::check::instrument_day::{Outcome, Part, Subject, check_subject};
 use crate::followed::{Followed, Next, is_doubtful};
 use crate::presence::{Presence, look};
 

@@ -14,18 +14,18 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::{Lake, LakeError};
-use mtdh_source::metadata::Metadata;
+use mtdh_source::tardis::metadata::Metadata;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::instrument::InstrumentOfDay;
-use super::subject::Outcome;
 use super::{CheckPlan, CheckReport, Checked};
+use crate::check::instrument_day::Outcome;
+use crate::download::row_counts::{answered, compared};
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine};
 use crate::names::Names;
 use crate::presence::{Presence, Trust, presence};
-use crate::row_counts::{answered, compared};
 use crate::selection::Selection;
 
 /// Which data types the rows are checked of.
@@ -70,7 +70,7 @@ pub async fn incidents(
     (all, notes)
 }
 
-fn incident(report: mtdh_source::metadata::model::Incident) -> Incident {
+fn incident(report: mtdh_source::tardis::metadata::model::Incident) -> Incident {
     Incident {
         from_us: report.from.timestamp_micros(),
         to_us: report.to.timestamp_micros(),

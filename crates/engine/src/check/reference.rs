@@ -13,16 +13,16 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
+use mtdh_source::exchange::binance::klines::{KlineError, Market};
 use mtdh_source::http::HttpError;
-use mtdh_source::klines::{KlineError, Market};
 use tokio_util::sync::CancellationToken;
 
 use super::candle_files::{open, wrong};
 use super::candles::{read, stored, units};
-use super::report::{Comparison, ComparisonPoint};
 use super::{CheckPlan, CheckReport};
 use crate::candles::{CandleError, ticks};
 use crate::error::{EngineError, FileError};
+use crate::report::{Comparison, ComparisonPoint};
 use crate::selection::Selection;
 
 use source::{From, Opened};

@@ -9,11 +9,11 @@ use mtdh_core::shards::Part;
 use mtdh_lake::Lake;
 use serde::Serialize;
 
-use super::lease::PartProgress;
 use super::saved_plan::{Outline, SavedPlan, newest_tokens};
+use crate::download::plan::Unit;
 use crate::error::EngineError;
-use crate::plan::Unit;
-use crate::run::{Failure, RunState, RunSummary};
+use crate::runs::lease::PartProgress;
+use crate::runs::summary::{Failure, RunState, RunSummary};
 
 /// Progress objects that are read at once.
 const READS: usize = 16;

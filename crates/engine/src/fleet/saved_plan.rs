@@ -8,13 +8,13 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::plan_table::PlanRow;
+use mtdh_lake::tables::plan::PlanRow;
 use mtdh_lake::{Lake, layout};
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::tardis::vendor_file::VendorFile;
 use sha2::{Digest, Sha256};
 
+use crate::download::plan::{Member, Unit, grouped};
 use crate::error::EngineError;
-use crate::plan::{Member, Unit, groups};
 use crate::presence::{Presence, Trust, presence};
 
 /// Version of the plan's form and of the way in which it is cut.
@@ -150,7 +150,7 @@ impl SavedPlan {
                     place.insert(lake.instruments(day).await?.ok_or(EngineError::NoInstruments(day))?)
                 }
             };
-            unit.known = groups::known(table, &unit.file);
+            unit.known = grouped::known(table, &unit.file);
         }
         Ok(SavedPlan { run_id: run_id.to_owned(), units, weights, hash })
     }

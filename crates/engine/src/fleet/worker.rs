@@ -13,20 +13,20 @@ use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::partition::Shard;
 use mtdh_core::shards::Part;
-use mtdh_lake::reports::Available;
+use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{LakeError, layout};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::lease::{Claim, Holding, PartProgress, Watch};
 use super::saved_plan::{SavedPlan, newest_tokens};
+use crate::download::ingest::Ingest;
+use crate::download::plan::Unit;
+use crate::download::slots::Place;
 use crate::error::EngineError;
-use crate::hands::Place;
-use crate::ingest::Ingest;
-use crate::plan::Unit;
 use crate::presence::Presence;
-use crate::run::{RunState, RunSummary};
+use crate::runs::lease::{Claim, Holding, PartProgress, Watch};
+use crate::runs::summary::{RunState, RunSummary};
 
 /// Progress objects that are read at once.
 const READS: usize = 16;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
-use mtdh_source::decode::dataset_symbol;
+use mtdh_source::tardis::csv::dataset_symbol;
 
 /// What to do with rows and data types that are no longer listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

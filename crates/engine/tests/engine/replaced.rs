@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mtdh_core::check::{Group, Severity};
 use mtdh_core::day::DAY_US;
-use mtdh_core::facts::Tally;
+use mtdh_core::footer::Tally;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, DayRange};
 use mtdh_engine::check::lake::{RowsOf, check_lake};

@@ -3,9 +3,9 @@
 use mtdh_core::check::{Explanation, Finding, Found, Group, Severity};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, DayRange};
-use mtdh_engine::check::report::form::Form;
-use mtdh_engine::check::report::{Comparison, ComparisonPoint, Document, Head};
 use mtdh_engine::check::{CheckReport, Checked};
+use mtdh_engine::report::formats::Form;
+use mtdh_engine::report::{Comparison, ComparisonPoint, Document, Head};
 
 use crate::market::plan;
 

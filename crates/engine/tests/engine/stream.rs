@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex};
 use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Trade};
 use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Bar, Field};
-use mtdh_engine::stream::{CandleStream, ReadKline, Refused, StreamFinding, StreamSettings, StreamValidator};
-use mtdh_source::klines::{Market, archive};
+use mtdh_engine::live::validate::{
+    CandleStream, ReadKline, Refused, StreamFinding, StreamSettings, StreamValidator,
+};
+use mtdh_source::exchange::binance::kline_archive;
+use mtdh_source::exchange::binance::klines::Market;
 
 use crate::recorded::{messages, recorded};
 
@@ -187,7 +190,7 @@ fn recorded_traffic_is_validated_as_it_came() {
     let Some(klines) = recorded("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else {
         return;
     };
-    let klines = archive::read(&klines, Market::UsdM).unwrap();
+    let klines = kline_archive::read(&klines, Market::UsdM).unwrap();
     let reads: ReadKline = Box::new(move |_, start| Ok(klines.iter().find(|b| b.start == start).cloned()));
     let mut settings = StreamSettings::default();
     for text in ["reference_price.tolerance_pct=0", "reference_volume.tolerance_pct=0"] {

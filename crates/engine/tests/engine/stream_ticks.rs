@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
 use mtdh_core::check::{Group, Run, find};
-use mtdh_engine::stream::{Refused, Stream, StreamSettings, TickStream};
-use mtdh_source::decode::{Decoder, Expectation};
+use mtdh_engine::live::validate::{Refused, Stream, StreamSettings, TickStream};
+use mtdh_source::tardis::csv::{Decoder, Expectation};
 
 use crate::market::{Market, plan};
 use crate::recorded::messages;

@@ -12,12 +12,12 @@ use arrow_array::{
 use bytes::Bytes;
 use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;
-use mtdh_core::facts::{Facts, Origin, Tally};
+use mtdh_core::footer::{Facts, Origin, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{Column, Kind, SCHEMA_VERSION};
 use mtdh_lake::read::{ReadCost, Verified};
-use mtdh_lake::reports::{Available, Missing};
+use mtdh_lake::tables::reports::{Available, Missing};
 use mtdh_lake::write::PartitionWriter;
 use mtdh_lake::{Entry, Lake, LakeError, LakePath, layout};
 use parquet::arrow::ArrowWriter;

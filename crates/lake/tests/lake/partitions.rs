@@ -35,7 +35,7 @@ async fn a_partition_without_rows_has_the_full_schema_of_its_table() {
     let lake = local(folder.path());
     for data_type in DataType::ALL {
         let partition = Partition { data_type, ..trades::partition() };
-        let facts = mtdh_core::facts::Facts { partition: partition.clone(), ..trades::facts(0) };
+        let facts = mtdh_core::footer::Facts { partition: partition.clone(), ..trades::facts(0) };
         let table: &Table = data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, Vec::new()).unwrap();
         let object = writer.finish(&facts).unwrap().out;

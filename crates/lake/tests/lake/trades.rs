@@ -6,7 +6,7 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, StringArray, TimestampMicrosecondArray,
 };
 use mtdh_core::DataType;
-use mtdh_core::facts::{Facts, Origin, Tally};
+use mtdh_core::footer::{Facts, Origin, Tally};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_lake::write::PartitionWriter;

@@ -9,8 +9,8 @@ use mtdh_core::{Day, DayRange};
 use mtdh_engine::candles::{
     CandlePlan, CandleRun, CandleSummary, FileReport, Fill, Remake, Timeframe, candle_files, plan,
 };
-use mtdh_engine::progress::Progress;
-use mtdh_engine::run::new_run_id;
+use mtdh_engine::runs::progress::Progress;
+use mtdh_engine::runs::summary::new_run_id;
 use mtdh_engine::{Connection, Selection};
 use serde::Serialize;
 

@@ -12,11 +12,11 @@ use mtdh_engine::check::candles;
 use mtdh_engine::check::files::{FileHints, check_files};
 use mtdh_engine::check::lake::{RowsOf, check_lake, incidents, now_us};
 use mtdh_engine::check::reference::{Reference, Source, check_files_reference, check_lake_reference};
-use mtdh_engine::check::report::form::{CSV_COLUMNS, Form, cells};
-use mtdh_engine::check::report::{Document, Head};
 use mtdh_engine::check::{CheckPlan, CheckReport};
+use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::names::{Names, look_up};
-use mtdh_engine::unfinished::write_whole;
+use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
+use mtdh_engine::report::{Document, Head};
 use mtdh_engine::{Connection, Selection, query};
 
 use super::validate::venues_of_tables;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use mtdh_engine::convert_file::{Output, convert_file};
+use mtdh_engine::files::convert::{Output, convert_file};
 
 use super::Session;
 use super::get::form;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
+use mtdh_engine::download::ingest::Ingest;
+use mtdh_engine::download::plan::{Plan, Refetch, Skip, Unit};
+use mtdh_engine::download::slots::Hands;
 use mtdh_engine::expectation::NotExpectedLine;
-use mtdh_engine::hands::Hands;
-use mtdh_engine::ingest::Ingest;
 use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::names::Names;
-use mtdh_engine::plan::{Plan, Refetch, Skip, Unit};
-use mtdh_engine::progress::Progress;
-use mtdh_engine::run::{RunSummary, new_run_id};
+use mtdh_engine::runs::progress::Progress;
+use mtdh_engine::runs::summary::{RunSummary, new_run_id};
 use mtdh_engine::{Connection, EngineError, LakeError, Selection};
 use serde::Serialize;
 
@@ -26,7 +26,8 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::output::{Rows, many, note, print, size};
 use crate::progress::Bar;
-use crate::shard_source::{self, Found};
+use crate::scheduler;
+use crate::scheduler::Found;
 
 /// Lines of one kind that are said at most.
 const SHOWN: usize = 20;
@@ -71,7 +72,7 @@ pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selec
 
 /// This process's shard; said where an engine named it.
 pub fn shard(args: &ShardArgs) -> Result<Shard> {
-    let Found { shard, engine } = shard_source::shard(args, exit::environment)?;
+    let Found { shard, engine } = scheduler::shard(args, exit::environment)?;
     if let Some(engine) = engine {
         note(&format!("shard {} of {}, as {engine} says", shard.index(), shard.total()));
     }
@@ -102,7 +103,7 @@ pub async fn plan_selection(
         note(&format!("instrument tables made for {}", days.join(", ")));
     }
     let refetch = if args.force { Refetch::All } else { Refetch::Missing };
-    mtdh_engine::plan::plan(lake, &connection.archive, &source, selection, shard, refetch).await
+    mtdh_engine::download::plan::plan(lake, &connection.archive, &source, selection, shard, refetch).await
 }
 
 /// Runs a plan, with a progress bar.

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use mtdh_engine::fleet::monitor::{RunReport, left, look};
 use mtdh_engine::fleet::saved_plan::{Saved, SavedPlan};
 use mtdh_engine::fleet::worker::{Event, PartSummary, Worker};
-use mtdh_engine::progress::Progress;
-use mtdh_engine::run::new_run_id;
+use mtdh_engine::runs::progress::Progress;
+use mtdh_engine::runs::summary::new_run_id;
 use serde::Serialize;
 
 use super::{Session, connect, download};

@@ -9,9 +9,9 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::Connection;
 use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
+use mtdh_engine::files::unfinished::Unfinished;
 use mtdh_engine::names::suggestions;
 use mtdh_engine::query::{Lacking, Slice, missing_days, newest_table, slice, why_lacking};
-use mtdh_engine::unfinished::Unfinished;
 
 use super::{Session, connect};
 use crate::Outcome;

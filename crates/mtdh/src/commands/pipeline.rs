@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use mtdh_engine::instruments::{InstrumentsReport, Removed, write_instruments};
-use mtdh_engine::run::RunSummary;
+use mtdh_engine::runs::summary::RunSummary;
 use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
 

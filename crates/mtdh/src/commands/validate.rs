@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use mtdh_engine::instruments::{accept_removed, ensure_instruments};
-use mtdh_engine::progress::Progress;
-use mtdh_engine::proof::{Damaged, Proof};
-use mtdh_engine::recheck::{Recheck, recheck};
+use mtdh_engine::runs::progress::Progress;
+use mtdh_engine::validate::proof::{Damaged, Proof};
+use mtdh_engine::validate::recheck::{Recheck, recheck};
+use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::validate::{Counts, Depth, ValidationReport, reason_not_to_write, validate};
-use mtdh_engine::verdict::Verdict;
 use mtdh_engine::{Connection, Selection};
 
 use super::{Session, connect, selection};

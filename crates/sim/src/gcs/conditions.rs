@@ -2,7 +2,7 @@
 
 use super::error::GcsError;
 use super::object::Object;
-use crate::front::ask::Ask;
+use crate::server::front::ask::Ask;
 
 /// Conditions on the object that a request is about. Generation 0 means that there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

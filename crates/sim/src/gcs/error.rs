@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::front::answer::{Answer, status_of};
+use crate::server::front::answer::{Answer, status_of};
 
 /// A face of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

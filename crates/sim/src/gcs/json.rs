@@ -13,10 +13,10 @@ use super::media;
 use super::object::{About, KEPT_HEADERS, Object};
 use super::upload;
 use super::xml::generation;
-use crate::front::answer::Answer;
-use crate::front::ask::Ask;
-use crate::times::iso;
-use crate::world::World;
+use crate::generate::times::iso;
+use crate::server::front::answer::Answer;
+use crate::server::front::ask::Ask;
+use crate::server::world::World;
 
 /// Answers a request.
 pub(super) fn answer(world: &World, ask: &Ask) -> Result<Answer, GcsError> {

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::object::Object;
-use crate::file_cache::hex;
+use crate::server::file_cache::hex;
 
 /// What to list.
 #[derive(Clone, Debug, Default)]
@@ -110,8 +110,8 @@ fn successor(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::object::About;
     use super::*;
+    use crate::gcs::object::About;
 
     fn bucket(names: &[&str]) -> BTreeMap<String, Arc<Object>> {
         let object = Arc::new(Object::of_parts("x".into(), About::default(), 1));

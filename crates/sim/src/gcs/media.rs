@@ -7,10 +7,10 @@ use axum::http::{Method, StatusCode};
 
 use super::error::GcsError;
 use super::object::Object;
-use crate::front::answer::{Answer, Body};
-use crate::front::ask::Ask;
-use crate::range::{Range, read_range};
-use crate::times::{http_date, read_http_date};
+use crate::generate::times::{http_date, read_http_date};
+use crate::server::front::answer::{Answer, Body};
+use crate::server::front::ask::Ask;
+use crate::server::range::{Range, read_range};
 
 /// The object, or the part of it that is asked for, or that it has not changed.
 pub(super) fn answer(object: &Object, ask: &Ask) -> Result<Answer, GcsError> {
@@ -97,5 +97,5 @@ fn is_too_new(object: &Object, ask: &Ask) -> bool {
 }
 
 fn whole_second(us: i64) -> i64 {
-    us - us.rem_euclid(crate::times::SECOND_US)
+    us - us.rem_euclid(crate::generate::times::SECOND_US)
 }

@@ -12,10 +12,10 @@ use super::error::GcsError;
 use super::media::{described, quoted_etag};
 use super::object::{About, Claimed, Object};
 use super::xml::{CONTENT_TYPE, escaped, values};
-use crate::file_cache::hex;
-use crate::front::answer::Answer;
-use crate::front::ask::Ask;
-use crate::world::World;
+use crate::server::file_cache::hex;
+use crate::server::front::answer::Answer;
+use crate::server::front::ask::Ask;
+use crate::server::world::World;
 
 /// An upload in parts.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 
 use super::error::GcsError;
-use crate::file_cache::hex;
+use crate::server::file_cache::hex;
 
 /// An object.
 #[derive(Clone, Debug)]

@@ -9,9 +9,9 @@ use super::conditions::Conditions;
 use super::error::GcsError;
 use super::json::{describe, resource};
 use super::object::{About, Claimed, Object};
-use crate::front::answer::{Answer, status_of};
-use crate::front::ask::Ask;
-use crate::world::World;
+use crate::server::front::answer::{Answer, status_of};
+use crate::server::front::ask::Ask;
+use crate::server::world::World;
 
 /// A resumable upload.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use super::listing::{MOST, Page, Query};
 use super::media::{self, described, quoted_etag};
 use super::multipart;
 use super::object::{About, Claimed, Object};
-use crate::front::answer::Answer;
-use crate::front::ask::{Ask, decode};
-use crate::times::iso;
-use crate::world::World;
+use crate::generate::times::iso;
+use crate::server::front::answer::Answer;
+use crate::server::front::ask::{Ask, decode};
+use crate::server::world::World;
 
 /// Content type of the XML face.
 pub(super) const CONTENT_TYPE: &str = "application/xml; charset=UTF-8";

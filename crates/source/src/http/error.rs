@@ -8,8 +8,8 @@ use mtdh_core::error::ErrorKind;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, Url};
 
-use super::pace;
 use super::secret::Secret;
+use crate::http::rate_limit;
 
 /// A `Retry-After` beyond this is no busy moment: with 429 a used-up quota, else a host that is out of service.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -99,7 +99,7 @@ pub enum HttpError {
     Ledger {
         /// Why.
         #[source]
-        source: pace::Source,
+        source: rate_limit::Source,
     },
     /// Another answer with an error status.
     #[error("{peer} answered {status} for {url}: {message}")]

@@ -104,8 +104,8 @@ fn is_news(host: &str, now: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Peer;
     use super::*;
+    use crate::http::Peer;
 
     #[test]
     fn waits_grow_to_a_bound_and_the_vendors_word_is_kept() {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use mtdh_core::DataType;
 use mtdh_core::error::chain;
-use mtdh_source::datasets::{Answer, Archive, Datasets, FetchError};
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::http::rate_limit::Budget;
+use mtdh_source::tardis::datasets::{Answer, Archive, Datasets, FetchError};
+use mtdh_source::tardis::vendor_file::VendorFile;
 
 use crate::server::{KEY, PAGE, Reply, Server, client, gzip, policy};
 

@@ -1,7 +1,7 @@
 //! Batches: as many rows in each as promised, wherever the bytes are cut.
 
 use mtdh_core::DataType;
-use mtdh_source::decode::{BATCH_ROWS, Expectation};
+use mtdh_source::tardis::csv::{BATCH_ROWS, Expectation};
 
 use crate::decode;
 

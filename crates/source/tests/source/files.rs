@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Read;
 
 use mtdh_core::error::chain;
-use mtdh_source::datasets::{Answer, Archive, Folder};
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::tardis::datasets::{Answer, Archive, Folder};
+use mtdh_source::tardis::vendor_file::VendorFile;
 
 #[tokio::test]
 async fn files_of_a_folder_are_given_as_they_lie() {

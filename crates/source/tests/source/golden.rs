@@ -1,7 +1,7 @@
 //! Each data type once: the vendor's header row and a few rows in; schema, first row, last row and counts out.
 
 use mtdh_core::DataType;
-use mtdh_source::decode::Expectation;
+use mtdh_source::tardis::csv::Expectation;
 
 use crate::{decode, line};
 

@@ -2,8 +2,8 @@
 
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::bars::Bar;
+use mtdh_source::exchange::binance::klines::{KlineError, Klines, Market};
 use mtdh_source::http::HttpClient;
-use mtdh_source::klines::{KlineError, Klines, Market};
 
 use crate::server::{Reply, Server, policy};
 

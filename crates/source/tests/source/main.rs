@@ -25,7 +25,7 @@ use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 use mtdh_core::Table;
 use mtdh_core::table::Kind;
-use mtdh_source::decode::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
+use mtdh_source::tardis::csv::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
 
 /// What a decoder made of a whole file.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mtdh_core::error::chain;
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
-use mtdh_source::metadata::{Metadata, MetadataError};
+use mtdh_source::http::rate_limit::Budget;
+use mtdh_source::tardis::metadata::{Metadata, MetadataError};
 
 use crate::server::{KEY, PAGE, Reply, Server, client, gzip, policy};
 
@@ -283,12 +283,14 @@ async fn an_exchange_too_large_for_memory_is_narrowed_to_the_days() {
         let day = text.parse().unwrap();
         mtdh_core::DayRange::new(day, day).unwrap()
     };
-    let listing =
-        metadata.lists("deribit", days("2024-03-01"), &mtdh_source::metadata::Also::default()).await.unwrap();
+    let listing = metadata
+        .lists("deribit", days("2024-03-01"), &mtdh_source::tardis::metadata::Also::default())
+        .await
+        .unwrap();
     let ids: Vec<&str> = listing.details.available_symbols.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(ids, ["BTC-29MAR24-50000-C"]);
     let error = metadata
-        .lists("deribit", days("2020-01-15"), &mtdh_source::metadata::Also::default())
+        .lists("deribit", days("2020-01-15"), &mtdh_source::tardis::metadata::Also::default())
         .await
         .unwrap_err();
     assert!(chain(&error).contains("ask for fewer days at once"), "{}", chain(&error));

@@ -1,7 +1,7 @@
 //! What files hold besides plain rows: one line of a table per oddity.
 
 use mtdh_core::DataType;
-use mtdh_source::decode::{Expectation, MAX_LINE_BYTES};
+use mtdh_source::tardis::csv::{Expectation, MAX_LINE_BYTES};
 
 use crate::{cuttings, decode, line};
 

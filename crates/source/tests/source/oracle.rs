@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use mtdh_core::facts::Tally;
+use mtdh_core::footer::Tally;
 use mtdh_core::table::{Column, Kind};
 use mtdh_core::{DataType, Table};
-use mtdh_source::decode::{Expectation, dataset_symbol};
+use mtdh_source::tardis::csv::{Expectation, dataset_symbol};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mtdh_core::Table;
 use mtdh_core::table::Kind;
-use mtdh_source::decode::Expectation;
+use mtdh_source::tardis::csv::Expectation;
 
 use crate::decode;
 use crate::number_text::canonical;

@@ -3,10 +3,10 @@
 use std::io::Read;
 
 use mtdh_core::DataType;
-use mtdh_source::datasets::{Answer, Archive, Datasets, Known};
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::http::rate_limit::Budget;
+use mtdh_source::tardis::datasets::{Answer, Archive, Datasets, Known};
+use mtdh_source::tardis::vendor_file::VendorFile;
 
 use crate::server::{Reply, Server, client, gzip, policy};
 
@@ -174,7 +174,7 @@ async fn a_file_that_does_not_fit_into_the_days_bytes_is_not_begun() {
 #[tokio::test]
 async fn what_proves_a_files_end_is_told_and_what_speaks_against_it_is_asked_again() {
     use md5::{Digest, Md5};
-    use mtdh_core::facts::End;
+    use mtdh_core::footer::End;
 
     let whole = gzip(b"exchange,symbol\n");
     let two = [whole.clone(), gzip(b"more")].concat();

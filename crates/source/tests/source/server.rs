@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Response};
 use futures::{StreamExt, stream};
 use mtdh_source::Url;
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::pace::Budget;
+use mtdh_source::http::rate_limit::Budget;
 use mtdh_source::http::retry::RetryPolicy;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mtdh_source::datasets::{Answer, Archive, Datasets};
-use mtdh_source::vendor_file::VendorFile;
+use mtdh_source::tardis::datasets::{Answer, Archive, Datasets};
+use mtdh_source::tardis::vendor_file::VendorFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;

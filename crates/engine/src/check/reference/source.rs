@@ -9,9 +9,10 @@ use mtdh_core::check::bars::{Bar, Series};
 use mtdh_core::check::find;
 use mtdh_core::check::reference::{Reading, Settling};
 use mtdh_core::key::InstrumentKey;
+use mtdh_source::exchange::binance::klines::{KlineError, Klines, Market};
+use mtdh_source::exchange::binance::{kline_archive, klines};
 use mtdh_source::http::HttpClient;
 use mtdh_source::http::retry::RetryPolicy;
-use mtdh_source::klines::{self, KlineError, Klines, Market, archive};
 use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
@@ -73,7 +74,7 @@ impl Reference {
             cannot("its symbol at Binance is not known; make the day's instrument table".to_owned())
         })?;
         let from = match &self.source {
-            Source::File(path) => From::File(archive::read(path, market).map_err(EngineError::Klines)?),
+            Source::File(path) => From::File(kline_archive::read(path, market).map_err(EngineError::Klines)?),
             Source::Service { address, retry } => {
                 // A client of its own: the vendor's key does not go there.
                 let http = HttpClient::binance().map_err(EngineError::Client)?;

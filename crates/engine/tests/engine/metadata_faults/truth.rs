@@ -9,9 +9,9 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_engine::validate::ValidationReport;
-use mtdh_engine::verdict::Verdict;
+use mtdh_engine::validate::verdict::Verdict;
 use mtdh_sim::{csv, exchange_details, exchange_instruments};
-use mtdh_source::decode::dataset_symbol;
+use mtdh_source::tardis::csv::dataset_symbol;
 use serde_json::Value;
 
 use super::{Before, Case, DATA_TYPES, Exchange, Seen, config, day};

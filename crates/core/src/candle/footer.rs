@@ -1,0 +1,97 @@
+//! What a candle object says of itself: the key-value part of its Parquet footer.
+//!
+//! What it was made from is told by facts of the inputs, not by times: an object is up to date while its inputs are what
+//! they were, whoever copied or touched them.
+
+use super::{CANDLE_VERSION, Fill, Timeframe};
+use crate::day::Day;
+use crate::footer::{FactsError, PairReader};
+use crate::key::InstrumentKey;
+
+/// The facts of one object of candles: one instrument, one day, one timeframe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandleFacts {
+    /// Of which instrument.
+    pub key: InstrumentKey,
+    /// The day; null: of a file's rows, whatever their days.
+    pub day: Option<Day>,
+    /// The timeframe.
+    pub timeframe: Timeframe,
+    /// What became of intervals without trades.
+    pub fill: Fill,
+    /// What it was made from, a line each: data type, day, what was there and which version of it.
+    pub inputs: Vec<String>,
+    /// Rows.
+    pub rows: u64,
+    /// Version of the candles, see [`CANDLE_VERSION`].
+    pub version: u32,
+}
+
+impl CandleFacts {
+    /// The pairs of the footer, sorted by name.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("mtdh.candle_version", self.version.to_string()),
+            ("mtdh.fill", self.fill.name().to_owned()),
+            ("mtdh.inputs", self.inputs.join("\n")),
+            ("mtdh.instrument_key", self.key.to_string()),
+            ("mtdh.rows", self.rows.to_string()),
+            ("mtdh.timeframe", self.timeframe.to_string()),
+        ];
+        pairs.extend(self.day.map(|day| ("mtdh.day", day.to_string())));
+        pairs.sort_unstable();
+        pairs
+    }
+
+    /// Reads the pairs back.
+    ///
+    /// # Errors
+    /// When a pair is lacking or unreadable, or the version is newer than this program's.
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<CandleFacts, FactsError> {
+        let pairs = pairs.into_iter().collect();
+        let reader = PairReader { pairs: &pairs };
+        let version = reader.read("mtdh.candle_version", |t| t.parse::<u32>().ok())?;
+        if version > CANDLE_VERSION {
+            return Err(FactsError::Newer(version));
+        }
+        Ok(CandleFacts {
+            key: reader.read("mtdh.instrument_key", |t| t.parse().ok())?,
+            day: reader.read_optional("mtdh.day", |t| t.parse().ok())?,
+            timeframe: reader.read("mtdh.timeframe", |t| t.parse().ok())?,
+            fill: reader
+                .read("mtdh.fill", |t| [Fill::None, Fill::Flat].into_iter().find(|f| f.name() == t))?,
+            inputs: reader.read("mtdh.inputs", |t| Some(t.lines().map(str::to_owned).collect()))?,
+            rows: reader.read("mtdh.rows", |t| t.parse().ok())?,
+            version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_read_back_and_a_newer_version_is_refused() {
+        let facts = CandleFacts {
+            key: "DERIBIT:PERP:BTC-USD".parse().unwrap(),
+            day: Some("2024-03-01".parse().unwrap()),
+            timeframe: "5m".parse().unwrap(),
+            fill: Fill::Flat,
+            inputs: vec!["trades 2024-03-01 stored".to_owned(), "trades 2024-03-02 missing".to_owned()],
+            rows: 3,
+            version: CANDLE_VERSION,
+        };
+        for facts in [facts.clone(), CandleFacts { day: None, inputs: Vec::new(), ..facts.clone() }] {
+            let pairs = facts.to_pairs();
+            let read = CandleFacts::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
+            assert_eq!(read, Ok(facts));
+        }
+        let newer = CandleFacts { version: CANDLE_VERSION + 1, ..facts };
+        let pairs = newer.to_pairs();
+        let read = CandleFacts::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
+        assert_eq!(read, Err(FactsError::Newer(CANDLE_VERSION + 1)));
+    }
+}

@@ -1,0 +1,10 @@
+//! `download`: from a selection to objects in the lake: plan, fetch, convert, publish.
+
+pub mod account;
+pub(crate) mod grouped;
+pub mod ingest;
+pub mod partition;
+pub mod plan;
+pub(crate) mod quiet;
+pub(crate) mod row_counts;
+pub mod slots;

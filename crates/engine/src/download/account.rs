@@ -1,0 +1,59 @@
+//! Where the rows of a vendor file went: the one rule that every file is held to before anything of it is published.
+//!
+//! Not for how many rows may be rejected: that is [`crate::download::partition::Decoded::check_share`].
+
+use std::fmt;
+
+use crate::download::partition::ConvertError;
+
+/// Rows of a file, or of one instrument in it, by where they went. Each is counted by itself: read by who cuts the text
+/// into lines, stored by who writes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Rows that were read, rejected ones included.
+    pub read: u64,
+    /// Rows that are written, or wait to be written for an instrument that was asked for.
+    pub stored: u64,
+    /// Rows that cannot be stored.
+    pub rejected: u64,
+    /// Rows of a group's file that are of instruments nobody asked for, or of none that is known.
+    pub not_asked_for: u64,
+}
+
+impl Account {
+    /// Refuses rows that went nowhere, or came from nowhere.
+    ///
+    /// # Errors
+    /// When it does not add up.
+    pub fn settle(self) -> Result<(), ConvertError> {
+        let went = self.stored + self.rejected + self.not_asked_for;
+        if went == self.read { Ok(()) } else { Err(ConvertError::RowsLost(self)) }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Account { read, stored, rejected, not_asked_for } = self;
+        write!(f, "{read} read, {stored} stored, {rejected} rejected, {not_asked_for} not asked for")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_went_nowhere_refuse_the_file() {
+        for (read, stored, rejected, not_asked_for, is_settled) in [
+            (0, 0, 0, 0, true),
+            (1010, 110, 0, 0, false),
+            (1010, 1000, 0, 10, true),
+            (1010, 999, 1, 10, true),
+            (100, 50, 0, 0, false),
+            (100, 101, 0, 0, false),
+        ] {
+            let account = Account { read, stored, rejected, not_asked_for };
+            assert_eq!(account.settle().is_ok(), is_settled, "{account}");
+        }
+    }
+}

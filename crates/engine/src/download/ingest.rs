@@ -1,0 +1,555 @@
+//! `download`: for each vendor file of a plan, many at once: fetch, convert, publish.
+//!
+//! A file that fails is remembered and the others go on. What every other file would fail at as well (the lake's disk
+//! is full, the key is refused, the quota is used up) ends the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use mtdh_core::Day;
+use mtdh_core::check::Finding;
+use mtdh_core::error::chain;
+use mtdh_core::footer::Origin;
+use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_core::venue::venue_of_exchange;
+use mtdh_lake::tables::reports::Available;
+use mtdh_lake::{Existing, Lake, LakeError, layout};
+use mtdh_source::http::HttpError;
+use mtdh_source::tardis::csv::Reject;
+use mtdh_source::tardis::datasets::{Answer, Archive, FetchError};
+use mtdh_source::tardis::vendor_file::VendorFile;
+use tokio_util::sync::CancellationToken;
+
+use crate::check::CheckPlan;
+use crate::download::grouped::convert_group;
+use crate::download::partition::{ConvertError, Converted, Input, Making, convert_single, without_rows};
+use crate::download::plan::{Member, Plan, Unit, grouped};
+use crate::download::quiet;
+use crate::download::row_counts::few_of_run;
+use crate::download::slots::{Hands, Place};
+use crate::error::EngineError;
+use crate::runs::lease::Holding;
+use crate::runs::progress::Progress;
+use crate::runs::summary::{Failure, RunState, RunSummary};
+
+/// How often a file that arrived damaged is fetched again.
+const REFETCHES: u32 = 2;
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct Ingest {
+    /// Where the partitions go.
+    pub lake: Lake,
+    /// Where the files come from.
+    pub archive: Arc<Archive>,
+    /// Files that are worked on at once.
+    pub hands: Hands,
+    /// Counters for a face.
+    pub progress: Arc<Progress>,
+    /// Asks the run to end soon: files in hand are given back.
+    pub stop: CancellationToken,
+    /// Checks that rows go past on their way; null: none.
+    pub checks: Option<Arc<CheckPlan>>,
+    /// The shard of a saved plan that is worked on: told how far the work is, asked before each object is published.
+    pub holding: Option<Arc<Holding>>,
+}
+
+/// Why one file is not in the lake.
+#[derive(Debug, thiserror::Error)]
+enum UnitError {
+    #[error("it could not be fetched")]
+    Fetch(#[source] FetchError),
+    #[error("it was refused")]
+    Convert(#[source] ConvertError),
+    #[error("it could not be published")]
+    Lake(#[source] LakeError),
+    #[error("the vendor has no such file of the group: {0}")]
+    NoGroup(String),
+}
+
+impl UnitError {
+    fn http(&self) -> Option<&HttpError> {
+        match self {
+            UnitError::Fetch(FetchError::Http(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn lake(&self) -> Option<&LakeError> {
+        match self {
+            UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a group's file without a row that nothing in the lake supports so far.
+    fn is_unsupported(&self) -> bool {
+        matches!(self, UnitError::Convert(ConvertError::UnsupportedEmptiness(_)))
+    }
+
+    fn is_interruption(&self) -> bool {
+        matches!(self, UnitError::Convert(ConvertError::Interrupted))
+    }
+}
+
+/// What came of one file.
+#[derive(Default)]
+struct Done {
+    published: Vec<Available>,
+    bytes: u64,
+    rows_rejected: u64,
+    other_rows: u64,
+    /// Partitions whose rows went past checks, and what these found.
+    checked: u64,
+    findings: Vec<Finding>,
+}
+
+impl Ingest {
+    /// Runs a plan. The summary lists what failed; see [`RunSummary::is_clean`].
+    ///
+    /// # Errors
+    /// When the run cannot go on at all.
+    pub async fn run(&self, plan: Plan, run_id: String, shard: Shard) -> Result<RunSummary, EngineError> {
+        let mut summary = RunSummary::start(run_id, shard);
+        summary.files = plan.units.len();
+        let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
+        summary.not_expected.clone_from(&plan.not_expected);
+        let skipped = plan.skipped_by_reason();
+        summary.skipped =
+            skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();
+        self.lake.check_writable().await?;
+        if plan.units.is_empty() {
+            summary.state = RunState::Done;
+            return Ok(summary);
+        }
+        self.go_on(self.hands.places(plan.units), summary, BTreeMap::new()).await
+    }
+
+    /// Runs units, from a summary and lines of reports that tell what was done of their shard before.
+    pub(crate) async fn go_on(
+        &self,
+        units: Vec<(Unit, Place)>,
+        mut summary: RunSummary,
+        mut available: BTreeMap<Day, Vec<Available>>,
+    ) -> Result<RunSummary, EngineError> {
+        let (started, seconds_before) = (Instant::now(), summary.seconds);
+        if let Some(plan) = &self.checks {
+            summary.row_checks.get_or_insert_default().groups =
+                plan.groups.iter().map(ToString::to_string).collect();
+        }
+        self.put(&mut summary).await?;
+        self.forget_replaced(&units).await?;
+        self.progress.expect_files(units.len());
+        let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
+        // What ends this run is not what ends the program.
+        let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
+        let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
+        summary.left = left.into_iter().collect();
+        for (day, rows) in &available {
+            let note = |known: &mut BTreeMap<Partition, Available>| {
+                known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
+            };
+            match self.lake.update_available(*day, note).await {
+                // Many workers end at once, each with lines for the same days. What a report lacks is looked up.
+                Err(error @ LakeError::Contended { .. }) if self.holding.is_some() => {
+                    tracing::warn!(%day, cause = %chain(&error), "the day's report lacks what was fetched now");
+                }
+                other => other?,
+            }
+        }
+        // Now the days before are noted too, as far as this run has them.
+        summary.note_few_rows(&few_of_run(&self.lake, &available).await?);
+        summary.state = match (&outcome, self.stop.is_cancelled()) {
+            (Err(End::UsedUp(_)), _) => RunState::UsedUp,
+            (Err(End::Failed(_)), _) => RunState::Stopped,
+            (Ok(()), true) => RunState::Interrupted,
+            // Another part of this process used up what the vendor gives.
+            (Ok(()), false) if !summary.left.is_empty() => RunState::Interrupted,
+            (Ok(()), false) => RunState::Done,
+        };
+        summary.ended_by = match &outcome {
+            Err(End::UsedUp(error)) => Some(chain(error)),
+            Err(End::Failed(error)) => Some(chain(error)),
+            Ok(()) => None,
+        };
+        summary.seconds = seconds_before + started.elapsed().as_secs_f64();
+        self.put(&mut summary).await?;
+        match outcome {
+            Err(End::Failed(error)) => Err(error),
+            Ok(()) | Err(End::UsedUp(_)) => Ok(summary),
+        }
+    }
+
+    /// Takes the lines of objects that are to be replaced out of the days' reports: whoever looks while this runs, or after it
+    /// was killed, asks the objects themselves.
+    async fn forget_replaced(&self, units: &[(Unit, Place)]) -> Result<(), LakeError> {
+        let mut days: BTreeMap<Day, BTreeSet<&Partition>> = BTreeMap::new();
+        for member in units.iter().flat_map(|(unit, _)| &unit.members).filter(|member| member.replaces) {
+            days.entry(member.partition.day).or_default().insert(&member.partition);
+        }
+        for (day, partitions) in days {
+            self.lake
+                .update_available(day, |rows| rows.retain(|known, _| !partitions.contains(known)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the summary; of a shard of a saved plan as its progress.
+    async fn put(&self, summary: &mut RunSummary) -> Result<(), LakeError> {
+        match &self.holding {
+            Some(holding) => {
+                holding.note(summary);
+                holding.renew().await
+            }
+            None => summary.put(&self.lake).await,
+        }
+    }
+
+    /// Runs the units; those that succeed or fail are taken out of `left`.
+    async fn run_units(
+        &self,
+        units: Vec<(Unit, Place)>,
+        left: &mut BTreeSet<String>,
+        summary: &mut RunSummary,
+        available: &mut BTreeMap<Day, Vec<Available>>,
+    ) -> Result<(), End> {
+        let mut replaced = Replaced::default();
+        let mut waiting = units;
+        // A process's first file goes alone: when the key is refused, nothing else is asked for.
+        let alone = if self.hands.is_proved() { waiting.len() } else { waiting.len().min(1) };
+        let mut next = waiting.drain(..alone).collect::<Vec<_>>();
+        while !next.is_empty() {
+            let part = std::mem::take(&mut next);
+            let work = part.into_iter().map(|(unit, mut place)| async move {
+                place.take().await;
+                let outcome = self.unit(&unit).await;
+                drop(place);
+                (unit, outcome)
+            });
+            let mut outcomes = futures::stream::iter(work).buffer_unordered(self.hands.count());
+            let mut end = None;
+            let (done_before, mut unsupported) = (summary.files_done, Vec::new());
+            while let Some((unit, outcome)) = outcomes.next().await {
+                match outcome {
+                    None => continue,
+                    Some(Ok(done)) => {
+                        tracing::info!(file = unit.file.path(), bytes = done.bytes, "file done");
+                        note_done(done, summary, available, &self.progress);
+                        let answered = replaced.answered(&unit).unwrap_or_else(|| unit.file.path());
+                        self.holding.iter().for_each(|holding| holding.note_done(&answered));
+                    }
+                    Some(Err(error)) if error.is_interruption() => continue,
+                    // What comes of other files may support it.
+                    Some(Err(error)) if error.is_unsupported() => {
+                        unsupported.push((unit, error));
+                        continue;
+                    }
+                    Some(Err(error)) => match fatal(error, summary) {
+                        // The members' own files can answer what the group's did not.
+                        Ok(error) if unit.has_single_files() && error.lake().is_none() => {
+                            tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
+                            let singles = unit.single_files();
+                            summary.files += singles.len();
+                            summary.groups_not_used += 1;
+                            left.extend(singles.iter().map(|single| single.file.path()));
+                            replaced.by(&unit, singles.len());
+                            self.progress.expect_files(singles.len());
+                            waiting.extend(self.hands.places(singles));
+                            self.progress.file_done();
+                        }
+                        Ok(error) => note_failure(&unit, &error, summary, &self.progress),
+                        Err(cause) => {
+                            // Files in hand end by themselves, and what they publish is noted. What was promised to them of
+                            // the budget they may use; when all would fail, they are given back.
+                            match &cause {
+                                End::UsedUp(_) => self.hands.close(),
+                                End::Failed(_) => self.stop.cancel(),
+                            }
+                            end.get_or_insert(cause);
+                            continue;
+                        }
+                    },
+                }
+                left.remove(&unit.file.path());
+                self.holding.iter().for_each(|holding| holding.note(summary));
+            }
+            if let Some(end) = end {
+                return Err(end);
+            }
+            self.hands.prove();
+            if summary.files_done > done_before || !waiting.is_empty() {
+                waiting.extend(self.hands.places(unsupported.into_iter().map(|(unit, _)| unit).collect()));
+            } else {
+                for (unit, error) in unsupported {
+                    note_failure(&unit, &error, summary, &self.progress);
+                    left.remove(&unit.file.path());
+                }
+                self.holding.iter().for_each(|holding| holding.note(summary));
+            }
+            next = std::mem::take(&mut waiting);
+        }
+        Ok(())
+    }
+
+    /// One file. Nothing when the run ended before it was fetched.
+    async fn unit(&self, unit: &Unit) -> Option<Result<Done, UnitError>> {
+        let mut refetch = 0;
+        loop {
+            if self.hands.are_closed() {
+                return None;
+            }
+            let fetched = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                fetched = self.fetch(unit, refetch) => fetched,
+            };
+            let answer = match fetched {
+                Ok(answer) => answer,
+                Err(error) => return Some(Err(error)),
+            };
+            let permit = self.hands.processor().await?;
+            let (worker, job) = (self.clone(), unit.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let converting = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                worker.convert(&job, answer, &runtime)
+            });
+            let outcome =
+                converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            match outcome {
+                Err(UnitError::Convert(error)) if error.is_damage() && refetch < REFETCHES => {
+                    tracing::warn!(file = unit.file.path(), cause = %chain(&error), "fetching again");
+                    refetch += 1;
+                }
+                outcome => return Some(outcome),
+            }
+        }
+    }
+
+    async fn fetch(&self, unit: &Unit, refetch: u32) -> Result<Answer, UnitError> {
+        let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
+        let on_bytes = |count| self.progress.add_bytes(count);
+        self.archive.fetch(&unit.file, refetch, temporary, &on_bytes).await.map_err(UnitError::Fetch)
+    }
+
+    /// Blocking: the answer becomes partitions, each published as soon as it is made.
+    fn convert(
+        &self,
+        unit: &Unit,
+        answer: Answer,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Done, UnitError> {
+        let mut done = Done::default();
+        let mut origin = Origin {
+            path: unit.file.path(),
+            exchange: unit.file.exchange.clone(),
+            symbol: unit.file.symbol.clone(),
+            ..Origin::default()
+        };
+        let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
+        let replaced: BTreeSet<&Partition> =
+            unit.members.iter().filter(|m| m.replaces).map(|m| &m.partition).collect();
+        let mut publish = |mut converted: Converted| {
+            if let Some(holding) = &self.holding
+                && !runtime.block_on(holding.may_publish()).map_err(ConvertError::Publish)?
+            {
+                return Err(ConvertError::Interrupted);
+            }
+            let replaces = replaced.contains(&converted.facts.partition);
+            let findings = converted.findings.take();
+            let published =
+                runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
+            done.rows_rejected += published.tally.rows_rejected;
+            done.published.push(published);
+            done.checked += u64::from(findings.is_some());
+            done.findings.extend(findings.into_iter().flatten());
+            Ok(())
+        };
+        let spooled = match answer {
+            Answer::Absent { reason } if unit.has_single_files() => {
+                return Err(UnitError::NoGroup(reason));
+            }
+            Answer::Absent { reason } => {
+                self.without_rows(unit, &origin, Status::Absent, &reason, publish)
+                    .map_err(UnitError::Convert)?;
+                return Ok(done);
+            }
+            Answer::File(spooled) => spooled,
+        };
+        let bytes = spooled.bytes;
+        origin.bytes = Some(bytes);
+        origin.etag.clone_from(&spooled.etag);
+        origin.sha256 = Some(spooled.sha256.clone());
+        origin.end = spooled.end;
+        let reader = spooled.into_reader().map_err(|e| UnitError::Convert(ConvertError::Read(e)))?;
+        let input = Input { reader, bytes };
+        let begin = |partition: &Partition| Making::start(partition, new_stage()?, self.checks.as_deref());
+        let outcome = if unit.is_group {
+            let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
+            match convert_group(input, unit, &origin, temporary, &self.stop, begin, &mut publish) {
+                Err(ConvertError::EmptyGroup) if !unit.has_single_files() => {
+                    let support = runtime.block_on(quiet::support(&self.lake, unit));
+                    let publish_all =
+                        |reason: String| self.without_rows(unit, &origin, Status::Empty, &reason, publish);
+                    support.map_err(UnitError::Lake)?.and_then(publish_all).map(|()| None)
+                }
+                outcome => outcome.map(Some),
+            }
+        } else {
+            let made = only_member(unit).and_then(|Member { partition, .. }| {
+                convert_single(input, partition, origin, begin(partition)?, &self.stop)
+            });
+            made.and_then(publish).map(|()| None)
+        };
+        let leftovers = outcome.map_err(UnitError::Convert)?;
+        done.bytes = bytes;
+        if let Some(leftovers) = leftovers {
+            done.other_rows = leftovers.other_rows;
+            done.rows_rejected += leftovers.unnamed_rejects.len() as u64;
+            runtime
+                .block_on(self.quarantine_unnamed(unit, &leftovers.unnamed_rejects))
+                .map_err(UnitError::Lake)?;
+        }
+        Ok(done)
+    }
+
+    /// The objects of all members of a file that has rows of none.
+    fn without_rows(
+        &self,
+        unit: &Unit,
+        origin: &Origin,
+        status: Status,
+        reason: &str,
+        mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
+    ) -> Result<(), ConvertError> {
+        for member in &unit.members {
+            let origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
+            let stage = self.lake.stage().map_err(ConvertError::Publish)?;
+            publish(without_rows(&member.partition, status, reason.to_owned(), origin, stage)?)?;
+        }
+        Ok(())
+    }
+
+    /// Rows of a group's file that do not say whose they are.
+    async fn quarantine_unnamed(&self, unit: &Unit, rejects: &[Reject]) -> Result<(), LakeError> {
+        let VendorFile { exchange, data_type, day, symbol } = &unit.file;
+        let path = layout::group_quarantine(*day, *data_type, &venue_of_exchange(exchange), symbol);
+        match rejects {
+            [] => Ok(()),
+            rejects => self.lake.put(&path, &quarantine_lines(rejects)).await,
+        }
+    }
+
+    /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
+    async fn publish(&self, converted: Converted, replaces: bool) -> Result<Available, LakeError> {
+        let Converted { facts, stage, digest, rejects, .. } = converted;
+        let partition = &facts.partition;
+        if !rejects.is_empty() {
+            self.lake.put(&layout::quarantine(partition), &quarantine_lines(&rejects)).await?;
+        } else if replaces {
+            self.lake.delete(&layout::quarantine(partition)).await?;
+        }
+        let path = layout::partition(partition);
+        let existing = if replaces { Existing::Replace } else { Existing::Keep };
+        let bytes = stage.bytes();
+        let identity = self.lake.publish(&path, stage, existing).await?;
+        self.progress.add_rows(facts.tally.rows_out);
+        Ok(Available::of(&facts, bytes, Some(digest), identity))
+    }
+}
+
+/// Whose rows a file of one instrument has. Instruments that share a symbol share the file, and nobody knows whose they are.
+fn only_member(unit: &Unit) -> Result<&Member, ConvertError> {
+    let key = |member: &Member| member.partition.key.clone();
+    match &unit.members[..] {
+        [one, other, ..] => Err(ConvertError::SharedSymbol {
+            symbol: unit.file.symbol.clone(),
+            one: key(one),
+            other: key(other),
+        }),
+        members => Ok(&members[0]),
+    }
+}
+
+fn quarantine_lines(rejects: &[Reject]) -> Vec<u8> {
+    let line = |r: &Reject| {
+        serde_json::json!({"line": r.line, "text": r.text, "reason": r.reason}).to_string() + "\n"
+    };
+    rejects.iter().map(line).collect::<String>().into_bytes()
+}
+
+fn note_done(
+    done: Done,
+    summary: &mut RunSummary,
+    available: &mut BTreeMap<Day, Vec<Available>>,
+    progress: &Progress,
+) {
+    summary.files_done += 1;
+    summary.bytes += done.bytes;
+    summary.rows_rejected += done.rows_rejected;
+    summary.rows_not_asked_for += done.other_rows;
+    summary.note_checked(done.checked, &done.findings);
+    for row in done.published {
+        summary.rows += row.tally.rows_out;
+        summary.count(row.status);
+        available.entry(row.partition.day).or_default().push(row);
+    }
+    progress.file_done();
+}
+
+fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progress: &Progress) {
+    let failure = Failure { file: unit.file.path(), partitions: unit.members.len(), cause: chain(error) };
+    // The summary tells it at the end; the log tells it now.
+    tracing::info!(file = failure.file, cause = failure.cause, "file failed");
+    summary.files_failed += 1;
+    summary.failures.push(failure);
+    progress.file_failed();
+}
+
+/// Files of groups that were replaced by the files of their members, with how many of these are not done.
+#[derive(Default)]
+struct Replaced(BTreeMap<String, usize>);
+
+impl Replaced {
+    fn by(&mut self, group: &Unit, singles: usize) {
+        self.0.insert(group.file.path(), singles);
+    }
+
+    /// The group's file, when the last of those that replace it is done.
+    fn answered(&mut self, single: &Unit) -> Option<String> {
+        let group = grouped::group_of(single)?.path();
+        let left = self.0.get_mut(&group)?;
+        *left -= 1;
+        (*left == 0).then_some(group)
+    }
+}
+
+/// Why a run ends before its files do.
+enum End {
+    /// The vendor's quota, or what the user allows of it, is used up: what is done stays, the rest is left.
+    UsedUp(FetchError),
+    /// Every other file would fail at it as well.
+    Failed(EngineError),
+}
+
+/// Tells failures that end the run from those of one file.
+fn fatal(error: UnitError, summary: &RunSummary) -> Result<UnitError, End> {
+    let nothing_done = summary.files_done == 0 && summary.files_failed == 0;
+    let is_refusal =
+        matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
+    let is_used_up = error.http().is_some_and(HttpError::is_used_up);
+    let is_lake = error.lake().is_some_and(LakeError::is_fatal);
+    match error {
+        UnitError::Fetch(source) if is_used_up => Err(End::UsedUp(source)),
+        UnitError::Fetch(source) if is_refusal && nothing_done => {
+            Err(End::Failed(EngineError::Refused { source }))
+        }
+        UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) if is_lake => {
+            Err(End::Failed(EngineError::Lake(error)))
+        }
+        error => Ok(error),
+    }
+}

@@ -1,0 +1,460 @@
+//! The work between network and lake, on one vendor file: inflate, decode, check, encode.
+//!
+//! Plain blocking code over a reader. Small files are done on the calling thread; large ones on three, one for each
+//! step, so that the slowest step alone sets the pace. What comes out does not depend on which.
+
+use std::io::{self, BufRead, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use arrow_array::{ArrayRef, RecordBatch};
+use mtdh_core::check::{Context, Finding};
+use mtdh_core::footer::{Facts, Origin, Tally};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::{Partition, Status};
+use mtdh_core::table::{SCHEMA_VERSION, Table};
+use mtdh_lake::write::PartitionWriter;
+use mtdh_lake::{ParquetError, Sealed, Stage};
+use mtdh_source::gunzip::{Gunzip, GzipError, is_gzip};
+use mtdh_source::tardis::csv::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
+use tokio_util::sync::CancellationToken;
+
+use crate::check::CheckPlan;
+use crate::check::row_checks::Passing;
+use crate::download::account::Account;
+
+/// Plain bytes that are decoded at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Compressed files above this are worth three threads.
+const PIPELINE_BYTES: u64 = 256 << 10;
+
+/// Chunks and batches that may wait between two steps.
+const QUEUE: usize = 4;
+
+/// A file whose rejected rows are a larger share than this is refused.
+pub const MAX_REJECTED_SHARE: f64 = 0.001;
+
+/// Why a vendor file was refused. Nothing of it is published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// The gzip data is not whole.
+    #[error("the file arrived damaged")]
+    Gzip(#[source] GzipError),
+    /// The content is not what was asked for.
+    #[error("the file is not the one that was asked for")]
+    Decode(#[source] DecodeError),
+    /// Too many rows cannot be read.
+    #[error(
+        "{rejected} of {rows} rows cannot be read, more than {} %; the first is line {line}: {reason}",
+        MAX_REJECTED_SHARE * 100.0
+    )]
+    TooManyRejects {
+        /// Bad rows.
+        rejected: u64,
+        /// All rows.
+        rows: u64,
+        /// Line of the first bad one.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A group's file without a row: the vendor lists groups that it does not fill.
+    #[error("the group's file has no rows, which says nothing about its members")]
+    EmptyGroup,
+    /// A group's file without a row, where no other file can tell whether that is right.
+    #[error("the group's file has no rows, and {0}")]
+    UnsupportedEmptiness(String),
+    /// Rows that are neither stored nor rejected.
+    #[error("its rows do not add up: {0}")]
+    RowsLost(Account),
+    /// Rows that more than one instrument of the day's table may claim.
+    #[error(
+        "its rows of `{symbol}` may be of {one} or of {other}: the day's instrument table has both under this symbol"
+    )]
+    SharedSymbol {
+        /// The symbol in the form of file URLs.
+        symbol: String,
+        /// One of the instruments.
+        one: InstrumentKey,
+        /// Another of them.
+        other: InstrumentKey,
+    },
+    /// Rows of two instruments that would get one key.
+    #[error("rows of `{one}` and of `{other}` would both get the key {key}")]
+    SharedKey {
+        /// The key.
+        key: String,
+        /// Exchange and symbol of one, as the rows write them.
+        one: String,
+        /// Those of the other.
+        other: String,
+    },
+    /// A file of 0 bytes, which not even an empty gzip file has.
+    #[error("the file has no bytes; a file without rows is a gzip file all the same")]
+    NoBytes,
+    /// A group's file with rows of instruments that the day's table does not have: it may be another file, or rows may
+    /// stand under a wrong name and lack under the right one.
+    #[error(
+        "{rows} of {all} rows are of symbols that the day's instrument table does not have, as `{symbol}`, more than {} %",
+        MAX_REJECTED_SHARE * 100.0
+    )]
+    UnknownSymbols {
+        /// Such rows.
+        rows: u64,
+        /// All rows.
+        all: u64,
+        /// The first such symbol.
+        symbol: String,
+    },
+    /// The spooled file cannot be read.
+    #[error("the file cannot be read")]
+    Read(#[source] io::Error),
+    /// The object cannot be written.
+    #[error("the object cannot be written")]
+    Write(#[source] ParquetError),
+    /// The lake refused it.
+    #[error("the object cannot be published")]
+    Publish(#[source] mtdh_lake::LakeError),
+    /// The output file cannot be written.
+    #[error("the output cannot be written")]
+    Output(#[source] io::Error),
+    /// The header row is that of no data type.
+    #[error("its header row is that of no data type: `{0}`")]
+    UnknownHeader(String),
+    /// A symbol of which no key can be made.
+    #[error("no instrument key can be made of its symbol, and none was given")]
+    Unnamed(#[source] mtdh_core::symbol::Unnamed),
+    /// One key was given for a file of several instruments.
+    #[error("the file holds several instruments, so that one key cannot be given for all")]
+    SeveralInstruments,
+    /// The rows are about another instrument than was given.
+    #[error("its rows are about {rows}, not about {given}")]
+    OtherInstrument {
+        /// The key that was given.
+        given: String,
+        /// Whom the rows are about.
+        rows: String,
+    },
+    /// The program was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl ConvertError {
+    /// Whether another download of the same file may be right.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, ConvertError::Gzip(_) | ConvertError::NoBytes)
+    }
+}
+
+/// What was in a file besides its batches.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Rows that were read, rejected ones included.
+    pub rows_in: u64,
+    /// Whom the rows are about, with their counts.
+    pub names: Vec<RowName>,
+    /// Rows that cannot be stored.
+    pub rejects: Vec<Reject>,
+}
+
+impl Decoded {
+    fn of(mut decoder: Decoder) -> Decoded {
+        Decoded { rows_in: decoder.rows(), rejects: decoder.take_rejects(), names: decoder.names().to_vec() }
+    }
+
+    /// Rows that cannot be stored.
+    pub fn rejected(&self) -> u64 {
+        self.rejects.len() as u64
+    }
+
+    /// Refuses a file with too many bad rows.
+    ///
+    /// # Errors
+    /// When the share of bad rows is above [`MAX_REJECTED_SHARE`].
+    pub fn check_share(&self) -> Result<(), ConvertError> {
+        let (rows, rejected) = (self.rows_in, self.rejected());
+        match self.rejects.first() {
+            Some(first) if rejected as f64 > rows as f64 * MAX_REJECTED_SHARE => {
+                Err(ConvertError::TooManyRejects {
+                    rejected,
+                    rows,
+                    line: first.line,
+                    reason: first.reason.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file to be read.
+pub struct Input {
+    /// Its bytes.
+    pub reader: Box<dyn BufRead + Send>,
+    /// How many there are.
+    pub bytes: u64,
+}
+
+/// Reads a whole file and gives its batches to `take`, in order, on the calling thread.
+///
+/// # Errors
+/// When the file is refused, `take` fails, or `stop` is asked for.
+pub fn decode_file(
+    input: Input,
+    table: &'static Table,
+    expectation: Expectation,
+    stop: &CancellationToken,
+    take: impl FnMut(Rows) -> Result<(), ConvertError>,
+) -> Result<Decoded, ConvertError> {
+    let decoder = Decoder::new(table, expectation);
+    let is_large = input.bytes > PIPELINE_BYTES;
+    let plain = plain(input.reader)?;
+    if is_large {
+        on_three_threads(plain, decoder, stop, take)
+    } else {
+        on_this_thread(plain, decoder, stop, take)
+    }
+}
+
+/// The plain bytes of gzip data, or of a plain file.
+fn plain(mut reader: Box<dyn BufRead + Send>) -> Result<Box<dyn Read + Send>, ConvertError> {
+    let start = reader.fill_buf().map_err(ConvertError::Read)?;
+    if start.is_empty() {
+        return Err(ConvertError::NoBytes);
+    }
+    let is_text = !is_gzip(start);
+    Ok(if is_text { Box::new(reader) } else { Box::new(Gunzip::new(reader)) })
+}
+
+fn read_chunk(plain: &mut dyn Read, chunk: &mut Vec<u8>) -> Result<(), ConvertError> {
+    chunk.resize(CHUNK_BYTES, 0);
+    let mut filled = 0;
+    while filled < CHUNK_BYTES {
+        match plain.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(read_error(error)),
+        }
+    }
+    chunk.truncate(filled);
+    Ok(())
+}
+
+pub(crate) fn read_error(error: io::Error) -> ConvertError {
+    let gzip = error.get_ref().and_then(|e| e.downcast_ref::<GzipError>()).copied();
+    gzip.map_or_else(|| ConvertError::Read(error), ConvertError::Gzip)
+}
+
+fn on_this_thread(
+    mut plain: Box<dyn Read + Send>,
+    mut decoder: Decoder,
+    stop: &CancellationToken,
+    mut take: impl FnMut(Rows) -> Result<(), ConvertError>,
+) -> Result<Decoded, ConvertError> {
+    let mut chunk = Vec::new();
+    loop {
+        if stop.is_cancelled() {
+            return Err(ConvertError::Interrupted);
+        }
+        read_chunk(&mut *plain, &mut chunk)?;
+        if chunk.is_empty() {
+            break;
+        }
+        decoder.push(&chunk).map_err(ConvertError::Decode)?;
+        while let Some(rows) = decoder.take_rows() {
+            take(rows)?;
+        }
+    }
+    decoder.finish().map_err(ConvertError::Decode)?;
+    while let Some(rows) = decoder.take_rows() {
+        take(rows)?;
+    }
+    Ok(Decoded::of(decoder))
+}
+
+/// Inflating, decoding and `take` side by side. A step that ends, for whatever reason, closes its queues, and with
+/// them the steps before and after it end.
+fn on_three_threads(
+    plain: Box<dyn Read + Send>,
+    decoder: Decoder,
+    stop: &CancellationToken,
+    mut take: impl FnMut(Rows) -> Result<(), ConvertError>,
+) -> Result<Decoded, ConvertError> {
+    let (chunk_sender, chunks) = sync_channel(QUEUE);
+    let (used_sender, used) = sync_channel(QUEUE + 2);
+    let (rows_sender, rows) = sync_channel(QUEUE);
+    std::thread::scope(|scope| {
+        scope.spawn(move || inflate(plain, chunk_sender, &used, stop));
+        let decoding = scope.spawn(move || decode(decoder, &chunks, &used_sender, &rows_sender));
+        let taken = rows.iter().try_for_each(&mut take);
+        // Lets the decoder, and with it the inflater, see that nobody wants more.
+        drop(rows);
+        let decoded = decoding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        taken.and(decoded)
+    })
+}
+
+type Chunk = Result<Vec<u8>, ConvertError>;
+
+fn inflate(
+    mut plain: Box<dyn Read + Send>,
+    chunks: SyncSender<Chunk>,
+    used: &Receiver<Vec<u8>>,
+    stop: &CancellationToken,
+) {
+    loop {
+        let mut chunk = used.try_recv().unwrap_or_default();
+        let outcome = match stop.is_cancelled() {
+            true => Err(ConvertError::Interrupted),
+            false => read_chunk(&mut *plain, &mut chunk),
+        };
+        let is_end = outcome.is_err() || chunk.is_empty();
+        // A closed queue means that the decoder gave up and says why itself.
+        if chunks.send(outcome.map(|()| chunk)).is_err() || is_end {
+            return;
+        }
+    }
+}
+
+fn decode(
+    mut decoder: Decoder,
+    chunks: &Receiver<Chunk>,
+    used: &SyncSender<Vec<u8>>,
+    rows: &SyncSender<Rows>,
+) -> Result<Decoded, ConvertError> {
+    for chunk in chunks {
+        let chunk = chunk?;
+        match chunk.is_empty() {
+            true => decoder.finish().map_err(ConvertError::Decode)?,
+            false => decoder.push(&chunk).map_err(ConvertError::Decode)?,
+        }
+        while let Some(batch) = decoder.take_rows() {
+            if rows.send(batch).is_err() {
+                // The writer gave up and says why itself.
+                return Err(ConvertError::Interrupted);
+            }
+        }
+        if chunk.is_empty() {
+            return Ok(Decoded::of(decoder));
+        }
+        // A full or closed queue: the chunk's memory is simply freed.
+        let _freed = used.try_send(chunk);
+    }
+    Err(ConvertError::Interrupted)
+}
+
+/// A partition that is ready to be published.
+#[derive(Debug)]
+pub struct Converted {
+    /// Its facts, as in its footer.
+    pub facts: Facts,
+    /// The object.
+    pub stage: Stage,
+    /// Its digest, as in its footer.
+    pub digest: String,
+    /// Its rejected rows.
+    pub rejects: Vec<Reject>,
+    /// What the checks of rows found; null: none were asked for.
+    pub findings: Option<Vec<Finding>>,
+}
+
+/// A partition that is being made: its rows go past the checks that were asked for, and into its object.
+pub struct Making {
+    writer: PartitionWriter<Stage>,
+    passing: Option<Passing>,
+}
+
+impl Making {
+    /// Begins a partition's object in `stage`.
+    ///
+    /// # Errors
+    /// When the stage refuses bytes.
+    pub fn start(
+        partition: &Partition,
+        stage: Stage,
+        checks: Option<&CheckPlan>,
+    ) -> Result<Making, ConvertError> {
+        let table = partition.data_type.table();
+        let writer = PartitionWriter::new(table, &partition.key, stage).map_err(ConvertError::Write)?;
+        let Partition { key, data_type, day } = partition;
+        let context = Context::default();
+        let begin = |plan: &CheckPlan| Passing::start(plan, Some(key), *data_type, Some(*day), &context);
+        Ok(Making { writer, passing: checks.map(begin) })
+    }
+
+    /// Takes the next rows: the table's columns in its order.
+    pub(crate) fn rows(&mut self, columns: Vec<ArrayRef>) -> Result<(), ConvertError> {
+        if let Some(passing) = &mut self.passing {
+            let schema = self.writer.table().row_schema().clone();
+            let batch = RecordBatch::try_new(schema, columns.clone()).map_err(ParquetError::from);
+            let seen =
+                batch.and_then(|batch| passing.rows(&batch).map(|_| ()).map_err(ParquetError::General));
+            seen.map_err(ConvertError::Write)?;
+        }
+        self.writer.write(columns).map_err(ConvertError::Write)
+    }
+
+    /// Ends the object. Its footer tells how many rows were written, and how many the file has of the instrument.
+    pub(crate) fn finish(self, mut facts: Facts, rejects: Vec<Reject>) -> Result<Converted, ConvertError> {
+        let tally = &mut facts.tally;
+        tally.rows_out = self.writer.rows();
+        let account = Account { read: tally.rows_in, stored: tally.rows_out, ..Account::default() };
+        Account { rejected: rejects.len() as u64, ..account }.settle()?;
+        tally.rows_rejected = rejects.len() as u64;
+        let Sealed { out: stage, digest } = self.writer.finish(&facts).map_err(ConvertError::Write)?;
+        Ok(Converted { facts, stage, digest, rejects, findings: self.passing.map(Passing::finish) })
+    }
+}
+
+/// Makes the partition of a file that holds one instrument.
+///
+/// # Errors
+/// When the file is refused or cannot be written.
+pub fn convert_single(
+    input: Input,
+    partition: &Partition,
+    origin: Origin,
+    mut making: Making,
+    stop: &CancellationToken,
+) -> Result<Converted, ConvertError> {
+    let table = partition.data_type.table();
+    let expectation = Expectation {
+        exchange: Some(origin.exchange.clone()),
+        symbol: Some(origin.symbol.clone()),
+        day: Some(partition.day),
+    };
+    let decoded = decode_file(input, table, expectation, stop, |rows| making.rows(rows.columns))?;
+    decoded.check_share()?;
+    let first = decoded.names.first();
+    // Rows that are too broken to name anybody are this instrument's too.
+    let tally = Tally { rows_in: decoded.rows_in, ..first.map(|n| n.tally).unwrap_or_default() };
+    let origin = match first {
+        Some(name) => Origin { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
+        None => origin,
+    };
+    let facts = facts(partition, origin, tally, None);
+    making.finish(facts, decoded.rejects)
+}
+
+/// Makes the object of a partition that the vendor has no rows of, with the evidence.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn without_rows(
+    partition: &Partition,
+    status: Status,
+    reason: String,
+    origin: Origin,
+    stage: Stage,
+) -> Result<Converted, ConvertError> {
+    let facts = Facts { status, ..facts(partition, origin, Tally::default(), Some(reason)) };
+    Making::start(partition, stage, None)?.finish(facts, Vec::new())
+}
+
+pub(crate) fn facts(partition: &Partition, origin: Origin, tally: Tally, reason: Option<String>) -> Facts {
+    let status = if tally.rows_out > 0 { Status::Stored } else { Status::Empty };
+    Facts { partition: partition.clone(), status, reason, origin, tally, schema_version: SCHEMA_VERSION }
+}

@@ -1,0 +1,357 @@
+//! What would be fetched, and what not, and why.
+
+pub mod grouped;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use mtdh_core::error::chain;
+use mtdh_core::instrument::{DayTable, Instrument};
+use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_lake::Lake;
+use mtdh_lake::tables::reports::Available;
+use mtdh_source::tardis::csv::dataset_symbol;
+use mtdh_source::tardis::datasets::Archive;
+use mtdh_source::tardis::vendor_file::VendorFile;
+use serde::Serialize;
+
+use crate::error::EngineError;
+use crate::expectation::{self, NotExpectedLine, lines};
+use crate::instruments::InstrumentSource;
+use crate::names::{self, Names};
+use crate::presence::{Presence, Trust, presence_beside};
+use crate::selection::Selection;
+use crate::validate::note;
+
+/// One vendor file that is to be fetched, and the partitions that it answers.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The file.
+    pub file: VendorFile,
+    /// The partitions, in the order of their keys. A file of one instrument has one.
+    pub members: Vec<Member>,
+    /// Whether the file holds all instruments of a type.
+    pub is_group: bool,
+    /// The symbols, as [`Member::symbol`], of every instrument of the venue's table that a group's file may hold; of
+    /// others nobody knows whose rows they are. Empty for a file of one instrument.
+    pub known: Arc<HashSet<String>>,
+}
+
+/// A partition that a unit answers.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The partition.
+    pub partition: Partition,
+    /// The symbol in the form of file URLs, by which rows are told apart.
+    pub symbol: String,
+    /// Rows to expect, from the vendor's statistics; null where it has none for the data type.
+    pub expected_rows: Option<u64>,
+    /// Whether an object is there that must be replaced: by `--force`, or because it cannot be trusted.
+    pub replaces: bool,
+}
+
+/// Why a partition is not fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// It is in the lake, with rows.
+    Stored,
+    /// It is in the lake: the vendor's file has no rows.
+    Empty,
+    /// It is in the lake: the vendor says that it has no such file.
+    Absent,
+    /// The vendor exports no file of the instrument and data type, or none of the instrument at all.
+    NotListed,
+    /// The vendor has not exported the day yet.
+    NotExportedYet,
+    /// The source is a folder, and it has no such file.
+    NotInFolder,
+    /// Another shard fetches it.
+    OtherShard,
+}
+
+/// What a run would do.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Files to fetch, in the order in which they are asked for: the last day, the first, then the others, so that a
+    /// key without access fails at once.
+    pub units: Vec<Unit>,
+    /// Partitions that are not fetched: how many, by day, venue, data type and reason.
+    pub skipped: BTreeMap<(Day, String, DataType, Skip), usize>,
+    /// Days without an instrument table.
+    pub days_without_instruments: Vec<Day>,
+    /// Venues of which a day's table has no instrument.
+    pub venues_without_instruments: Vec<(Day, String)>,
+    /// Venues of which a day's table lets expect nothing, although the vendor records them.
+    pub venues_without_expectation: Vec<(Day, String)>,
+    /// What was asked for by name and is in no row of a day's table.
+    pub names: Names,
+    /// What is not expected although the vendor names it.
+    pub not_expected: Vec<NotExpectedLine>,
+    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    pub withdrawn: Vec<String>,
+    /// Whether that must be accepted before anything is complete.
+    pub needs_acceptance: bool,
+}
+
+impl Member {
+    fn of(instrument: &Instrument, partition: Partition, replaces: bool) -> Member {
+        let expected_rows = instrument.expected_rows(partition.data_type, partition.day.end_us());
+        Member { symbol: symbol_in_files(instrument), expected_rows, replaces, partition }
+    }
+}
+
+/// An instrument's symbol in the form of file URLs.
+fn symbol_in_files(instrument: &Instrument) -> String {
+    dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol))
+}
+
+impl Unit {
+    /// The file of each member's own, in place of the group's; nothing for data types that have no other.
+    pub(crate) fn single_files(&self) -> Vec<Unit> {
+        if !self.has_single_files() {
+            return Vec::new();
+        }
+        let single = |member: &Member| Unit {
+            file: VendorFile { symbol: member.symbol.clone(), ..self.file.clone() },
+            members: vec![member.clone()],
+            is_group: false,
+            known: Arc::default(),
+        };
+        self.members.iter().map(single).collect()
+    }
+
+    /// Whether the members of a group have files of their own.
+    pub(crate) fn has_single_files(&self) -> bool {
+        self.is_group && !self.file.data_type.only_grouped()
+    }
+}
+
+impl Plan {
+    /// Days that the vendor has not exported yet, or not all of.
+    pub fn days_not_exported(&self) -> BTreeSet<Day> {
+        let waiting = self.skipped.keys().filter(|(_, _, _, reason)| *reason == Skip::NotExportedYet);
+        waiting.map(|(day, ..)| *day).collect()
+    }
+
+    /// Partitions that are to be fetched.
+    pub fn partitions(&self) -> usize {
+        self.units.iter().map(|u| u.members.len()).sum()
+    }
+
+    /// Whether no instrument of any day is what was asked for.
+    pub fn is_about_nothing(&self) -> bool {
+        self.units.is_empty() && self.skipped.is_empty()
+    }
+
+    /// Notes what the day's table lets expect.
+    fn measure(
+        &mut self,
+        day: Day,
+        table: &DayTable,
+        selection: &Selection,
+        there: &BTreeMap<Partition, Presence>,
+    ) {
+        let expectation = expectation::of_day(selection, table, there, day);
+        let named = |venue: &String| (day, venue.clone());
+        self.venues_without_instruments.extend(selection.venues_without_rows(table).map(named));
+        self.venues_without_expectation.extend(expectation.venues_without_expectation.iter().map(named));
+        self.not_expected.extend(lines(day, &expectation.not_expected));
+        self.withdrawn.extend(expectation.withdrawn);
+        self.needs_acceptance |= expectation.needs_acceptance;
+    }
+
+    /// Rows to expect from the files for which the vendor has statistics, and for how many partitions it has none.
+    pub fn expected_rows(&self) -> (u64, usize) {
+        let members = || self.units.iter().flat_map(|u| &u.members);
+        let known = members().filter_map(|m| m.expected_rows).sum();
+        (known, members().filter(|m| m.expected_rows.is_none()).count())
+    }
+
+    /// How many partitions are not fetched, by reason.
+    pub fn skipped_by_reason(&self) -> BTreeMap<Skip, usize> {
+        let mut sums = BTreeMap::new();
+        for ((_, _, _, reason), count) in &self.skipped {
+            *sums.entry(*reason).or_default() += count;
+        }
+        sums
+    }
+}
+
+/// Whether what is in the lake is fetched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refetch {
+    /// Only what is not there.
+    Missing,
+    /// Everything.
+    All,
+}
+
+/// Plans a run.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn plan(
+    lake: &Lake,
+    archive: &Archive,
+    source: &InstrumentSource<'_>,
+    selection: &Selection,
+    shard: Shard,
+    refetch: Refetch,
+) -> Result<Plan, EngineError> {
+    let mut plan = Plan { names: names::look_up(lake, source, selection).await?, ..Plan::default() };
+    let nobody: Arc<HashSet<String>> = Arc::default();
+    for day in order(selection.days) {
+        let Some(table) = lake.day_table(day).await? else {
+            plan.days_without_instruments.push(day);
+            continue;
+        };
+        let known = lake.available(day).await?;
+        let there = presence_beside(lake, day, &selection.data_types, Trust::Report, &known).await?;
+        // One of many shards is enough.
+        if shard.index() == 0 {
+            remember(lake, day, &there, &known, &selection.data_types).await;
+        }
+        plan.measure(day, &table, selection, &there);
+        let table = table.instruments;
+        let mut skip = |instrument: &Instrument, data_type, reason| {
+            let venue = instrument.key.venue().to_owned();
+            *plan.skipped.entry((day, venue, data_type, reason)).or_default() += 1;
+        };
+        let mut wanted = Vec::new();
+        for instrument in selection.instruments(&table) {
+            for data_type in &selection.data_types {
+                let partition = Partition { day, data_type: *data_type, key: instrument.key.clone() };
+                match fate(instrument, &partition, &there, archive, refetch) {
+                    Ok(file) => {
+                        let replaces = there.contains_key(&partition);
+                        wanted.push((instrument, file, Member::of(instrument, partition, replaces)));
+                    }
+                    Err(reason) => skip(instrument, *data_type, reason),
+                }
+            }
+        }
+        let chosen = match archive {
+            Archive::Service(_) => groups_of(&wanted, &table, day),
+            Archive::Folder(_) => BTreeSet::new(),
+        };
+        let mut units: BTreeMap<VendorFile, Unit> = BTreeMap::new();
+        for (instrument, own_file, member) in wanted {
+            let data_type = member.partition.data_type;
+            let group = grouped::group_file(instrument, data_type, day).filter(|file| chosen.contains(file));
+            let file = group.unwrap_or(own_file);
+            if !shard.holds(&file.path()) {
+                skip(instrument, data_type, Skip::OtherShard);
+                continue;
+            }
+            let is_group = file.symbol != member.symbol;
+            let unit = units.entry(file.clone()).or_insert_with(|| {
+                let known = if is_group { grouped::known(&table, &file) } else { nobody.clone() };
+                // One is what most have; a vector that grows by itself would begin with room for four.
+                Unit { file, members: Vec::with_capacity(1), is_group, known }
+            });
+            unit.members.push(member);
+        }
+        // A vector that doubles its room would end with up to twice what a large plan needs.
+        plan.units.reserve_exact(units.len());
+        plan.units.extend(units.into_values());
+    }
+    Ok(plan)
+}
+
+/// Notes what the footers said that had to be read, so that they need not be read again: of a lake that was copied, or whose report
+/// is of an older version. Where that fails, they are.
+async fn remember(
+    lake: &Lake,
+    day: Day,
+    there: &BTreeMap<Partition, Presence>,
+    known: &BTreeMap<Partition, Available>,
+    data_types: &[DataType],
+) {
+    let was_read = |(partition, presence): (&Partition, &Presence)| match presence {
+        Presence::Answered(now) => known.get(partition).is_none_or(|known| known.entry() != now.entry()),
+        Presence::Unreadable { .. } => false,
+    };
+    if !there.iter().any(was_read) {
+        return;
+    }
+    if let Err(error) = lake.update_available(day, |rows| note(rows, there, known, data_types)).await {
+        tracing::debug!(%day, cause = %chain(&error), "the day's report is not brought up to date");
+    }
+}
+
+/// The last day, the first, then the others in order.
+fn order(days: DayRange) -> Vec<Day> {
+    let mut seen = BTreeSet::new();
+    let ends = [days.last(), days.first()].into_iter();
+    ends.chain(days.days()).filter(|day| seen.insert(*day)).collect()
+}
+
+/// The groups' files that take the place of files of single instruments.
+fn groups_of(
+    wanted: &[(&Instrument, VendorFile, Member)],
+    table: &[Instrument],
+    day: Day,
+) -> BTreeSet<VendorFile> {
+    let mut by_group: BTreeMap<VendorFile, Vec<&Member>> = BTreeMap::new();
+    for (instrument, _, member) in wanted {
+        if let Some(file) = grouped::group_file(instrument, member.partition.data_type, day) {
+            by_group.entry(file).or_default().push(member);
+        }
+    }
+    grouped::chosen(&by_group, table, day)
+}
+
+/// The file that answers a partition, or why it is not fetched. A group's file where there is no other.
+fn fate(
+    instrument: &Instrument,
+    partition: &Partition,
+    there: &BTreeMap<Partition, Presence>,
+    archive: &Archive,
+    refetch: Refetch,
+) -> Result<VendorFile, Skip> {
+    if !instrument.data_types.contains(&partition.data_type) || !instrument.is_alive(partition.day) {
+        return Err(Skip::NotListed);
+    }
+    if refetch == Refetch::Missing {
+        match there.get(partition).map(Presence::status) {
+            Some(Status::Stored) => return Err(Skip::Stored),
+            Some(Status::Empty) => return Err(Skip::Empty),
+            Some(Status::Absent) => return Err(Skip::Absent),
+            _ => {}
+        }
+    }
+    if !instrument.is_exported {
+        return Err(Skip::NotExportedYet);
+    }
+    let (exchange, data_type, day) = (instrument.exchange.clone(), partition.data_type, partition.day);
+    let group = grouped::group_file(instrument, data_type, day);
+    let own = VendorFile { exchange, data_type, day, symbol: symbol_in_files(instrument) };
+    let own = if data_type.only_grouped() { None } else { Some(own) };
+    let is_there = |file: &VendorFile| match archive {
+        Archive::Folder(folder) => folder.has(file),
+        Archive::Service(_) => true,
+    };
+    own.into_iter().chain(group).find(is_there).ok_or(match archive {
+        Archive::Folder(_) => Skip::NotInFolder,
+        Archive::Service(_) => Skip::NotListed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_day_is_asked_for_first_then_the_first() {
+        let range =
+            |first: &str, last: &str| DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();
+        let days = |r| order(r).iter().map(Day::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            days(range("2024-03-01", "2024-03-04")),
+            ["2024-03-04", "2024-03-01", "2024-03-02", "2024-03-03"]
+        );
+        assert_eq!(days(range("2024-03-01", "2024-03-01")), ["2024-03-01"]);
+    }
+}

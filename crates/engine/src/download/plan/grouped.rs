@@ -1,0 +1,125 @@
+//! Whether one file of a group takes the place of many files of single instruments.
+//!
+//! The rule: the vendor lists the group with the data type; at least [`MIN_PARTITIONS`] partitions of a day are wanted
+//! that it answers; they are at least [`MIN_SHARE`] of its members, so that little is fetched for nothing; and they
+//! are small, at most [`MAX_MEAN_ROWS`] rows in the mean by the vendor's statistics, where it has them. Many small
+//! files cost requests, which a group saves. Few large ones are better fetched side by side, and each by itself goes
+//! on where it broke off.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use mtdh_core::instrument::Instrument;
+use mtdh_core::{DataType, Day};
+use mtdh_source::tardis::vendor_file::VendorFile;
+
+use super::{Member, Unit};
+
+/// Partitions that a group's file must answer at least.
+pub const MIN_PARTITIONS: usize = 100;
+/// Share of the group's members that must be wanted.
+pub const MIN_SHARE: f64 = 0.8;
+/// Rows that a member may have in the mean.
+pub const MAX_MEAN_ROWS: u64 = 50_000;
+
+/// The group's file that answers for an instrument too, where the vendor lists one.
+pub(super) fn group_file(instrument: &Instrument, data_type: DataType, day: Day) -> Option<VendorFile> {
+    let group = instrument.key.instrument_type().group_id()?;
+    let is_listed = instrument.group_data_types.contains(&data_type) || data_type.only_grouped();
+    let (exchange, symbol) = (instrument.exchange.clone(), group.to_owned());
+    is_listed.then_some(VendorFile { exchange, data_type, day, symbol })
+}
+
+/// The group's file in whose place a file of one instrument may have been fetched.
+pub(crate) fn group_of(part: &Unit) -> Option<VendorFile> {
+    let [member] = &part.members[..] else { return None };
+    let symbol = member.partition.key.instrument_type().group_id()?.to_owned();
+    (!part.is_group).then(|| VendorFile { symbol, ..part.file.clone() })
+}
+
+/// The symbols of all instruments of the table that a group's file may hold.
+pub(crate) fn known(table: &[Instrument], file: &VendorFile) -> Arc<HashSet<String>> {
+    let is_in = |i: &&Instrument| {
+        i.exchange == file.exchange && i.key.instrument_type().group_id() == Some(file.symbol.as_str())
+    };
+    Arc::new(table.iter().filter(is_in).map(super::symbol_in_files).collect())
+}
+
+/// Those of the groups' files that are taken instead of the files of their members. `wanted` has the members by
+/// group; `table` is the day's whole instrument table, which says how many members there are.
+pub(super) fn chosen(
+    wanted: &BTreeMap<VendorFile, Vec<&Member>>,
+    table: &[Instrument],
+    day: Day,
+) -> BTreeSet<VendorFile> {
+    let mut members: BTreeMap<VendorFile, usize> = BTreeMap::new();
+    let many = |members: &Vec<&Member>| members.len() >= MIN_PARTITIONS;
+    if !wanted.values().any(many) {
+        return BTreeSet::new();
+    }
+    for instrument in table.iter().filter(|i| i.is_alive(day)) {
+        for file in instrument.data_types.iter().filter_map(|t| group_file(instrument, *t, day)) {
+            *members.entry(file).or_default() += 1;
+        }
+    }
+    let pays = |(file, wanted): &(&VendorFile, &Vec<&Member>)| {
+        let all = members.get(file).copied().unwrap_or(0);
+        let known: Vec<u64> = wanted.iter().filter_map(|m| m.expected_rows).collect();
+        let mean = known.iter().sum::<u64>().checked_div(known.len() as u64).unwrap_or(0);
+        many(wanted) && wanted.len() as f64 >= all as f64 * MIN_SHARE && mean <= MAX_MEAN_ROWS
+    };
+    wanted.iter().filter(pays).map(|(file, _)| file.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mtdh_core::partition::Partition;
+
+    use super::*;
+
+    const DAY: &str = "2024-03-01";
+
+    fn instrument(number: usize) -> Instrument {
+        let key = format!("DERIBIT:OPTION:BTC-USD-240329-{}-CALL", 1000 + number);
+        let day = DAY.parse().unwrap();
+        let mut instrument = Instrument::of_name(key.parse().unwrap(), "deribit", &format!("S{number}"), day);
+        instrument.data_types = vec![DataType::Trades];
+        instrument.group_data_types = vec![DataType::Trades];
+        instrument
+    }
+
+    #[test]
+    fn a_group_is_taken_when_it_saves_requests_and_wastes_little() {
+        let day: Day = DAY.parse().unwrap();
+        for (members, wanted, rows, expected) in [
+            (100, 100, Some(10), true),
+            (99, 99, Some(10), false),
+            (125, 100, Some(10), true),
+            (126, 100, Some(10), false),
+            (100, 100, Some(MAX_MEAN_ROWS), true),
+            (100, 100, Some(MAX_MEAN_ROWS + 1), false),
+            (100, 100, None, true),
+        ] {
+            let table: Vec<Instrument> = (0..members).map(instrument).collect();
+            let wanted: Vec<Member> = table[..wanted]
+                .iter()
+                .map(|i| Member {
+                    partition: Partition { day, data_type: DataType::Trades, key: i.key.clone() },
+                    symbol: i.raw_symbol.clone(),
+                    expected_rows: rows,
+                    replaces: false,
+                })
+                .collect();
+            let file = group_file(&table[0], DataType::Trades, day).unwrap();
+            let by_group = BTreeMap::from([(file, wanted.iter().collect())]);
+            assert_eq!(!chosen(&by_group, &table, day).is_empty(), expected, "{members} {rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_the_vendor_does_not_list_is_never_taken() {
+        let mut without = instrument(1);
+        without.group_data_types.clear();
+        assert_eq!(group_file(&without, DataType::Trades, DAY.parse().unwrap()), None);
+    }
+}

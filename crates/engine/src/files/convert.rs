@@ -1,0 +1,253 @@
+//! `convert`: a vendor file that a user has, to one Parquet file, without a lake.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use mtdh_core::DataType;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::symbol::guess_by_symbol;
+use mtdh_core::table::Table;
+use mtdh_core::venue::venue_of_exchange;
+use mtdh_source::gunzip::{Gunzip, is_gzip};
+use mtdh_source::tardis::csv::{Expectation, Rows};
+use mtdh_source::tardis::vendor_file::VendorFile;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::download::account::Account;
+use crate::download::partition::{ConvertError, Input, decode_file};
+use crate::error::EngineError;
+use crate::export::{ExportError, ExportFormat, Exporter, shown};
+use crate::files::unfinished::Unfinished;
+
+/// What was converted.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConvertReport {
+    /// The new file.
+    #[serde(serialize_with = "shown")]
+    pub output: PathBuf,
+    /// Its data type.
+    pub data_type: &'static str,
+    /// Whom its rows are about.
+    pub instrument_keys: Vec<String>,
+    /// Rows in the vendor file.
+    pub rows_in: u64,
+    /// Rows stored.
+    pub rows_out: u64,
+    /// Rows that cannot be stored, each with its line and the reason.
+    pub rejected: Vec<String>,
+    /// Numbers whose text is not what the stored float prints.
+    pub inexact_numbers: u64,
+}
+
+/// Where the rows go.
+pub enum Output<'a> {
+    /// A file, which appears whole.
+    File(&'a Path),
+    /// Whatever takes bytes.
+    Writer(Box<dyn Write + Send>),
+}
+
+/// A file on its way, or whatever takes bytes.
+enum Sink {
+    File(Unfinished),
+    Writer(Box<dyn Write + Send>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::File(file) => file.write(bytes),
+            Sink::Writer(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::File(file) => file.flush(),
+            Sink::Writer(writer) => writer.flush(),
+        }
+    }
+}
+
+/// Converts a file, `-` is standard input. The data type is told by its header, where two share one by its name; the
+/// instruments by its rows. `key` names the instrument where the rows' symbol does not tell it.
+///
+/// # Errors
+/// When the file is refused or the output cannot be written; then no output is left.
+pub fn convert_file(
+    file: &Path,
+    output: Output<'_>,
+    form: ExportFormat,
+    key: Option<&InstrumentKey>,
+    data_type: Option<DataType>,
+    stop: &CancellationToken,
+) -> Result<ConvertReport, EngineError> {
+    let failed = |source| EngineError::Convert { file: file.display().to_string(), source };
+    convert(file, output, form, key, data_type, stop).map_err(failed)
+}
+
+/// Opens the file from its beginning; standard input was put on disk for that, since it is read twice.
+fn open(file: &Path, spooled: Option<&File>) -> Result<File, ConvertError> {
+    let Some(spooled) = spooled else { return File::open(file).map_err(ConvertError::Read) };
+    let mut again = spooled.try_clone().map_err(ConvertError::Read)?;
+    again.rewind().map_err(ConvertError::Read)?;
+    Ok(again)
+}
+
+fn spool(file: &Path) -> Result<Option<File>, ConvertError> {
+    if file != Path::new("-") {
+        return Ok(None);
+    }
+    let mut spooled = tempfile::tempfile().map_err(ConvertError::Output)?;
+    io::copy(&mut io::stdin().lock(), &mut spooled).map_err(ConvertError::Read)?;
+    Ok(Some(spooled))
+}
+
+fn convert(
+    file: &Path,
+    output: Output<'_>,
+    form: ExportFormat,
+    key: Option<&InstrumentKey>,
+    data_type: Option<DataType>,
+    stop: &CancellationToken,
+) -> Result<ConvertReport, ConvertError> {
+    let spooled = spool(file)?;
+    let table = match data_type {
+        Some(data_type) => data_type.table(),
+        None => table_of(file, open(file, spooled.as_ref())?)?,
+    };
+    let reader = open(file, spooled.as_ref())?;
+    let bytes = reader.metadata().map_err(ConvertError::Read)?.len();
+    let (target, sink) = match output {
+        Output::File(path) => {
+            (path.to_owned(), Sink::File(Unfinished::new(path).map_err(ConvertError::Output)?))
+        }
+        Output::Writer(writer) => (PathBuf::from("-"), Sink::Writer(writer)),
+    };
+    let mut writer = Exporter::new(table.data_type, form, BufWriter::new(sink)).map_err(unwritten)?;
+    let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
+    let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), bytes };
+    let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
+        let column = keys.column(&rows)?;
+        let columns = std::iter::once(column).chain(rows.columns).collect();
+        let batch = RecordBatch::try_new(table.schema().clone(), columns);
+        batch.map_err(ExportError::of_arrow).and_then(|batch| writer.write(&batch)).map_err(unwritten)
+    })?;
+    decoded.check_share()?;
+    let (rows_in, rows_out, rejected) = (decoded.rows_in, writer.rows(), decoded.rejected());
+    Account { read: rows_in, stored: rows_out, rejected, not_asked_for: 0 }.settle()?;
+    let pairs = [
+        ("mtdh.data_type", table.data_type.to_string()),
+        ("mtdh.rows_in", rows_in.to_string()),
+        ("mtdh.rows_out", rows_out.to_string()),
+        ("mtdh.rows_rejected", rejected.to_string()),
+    ];
+    let sink = writer.finish_with(pairs).map_err(unwritten)?;
+    match sink.into_inner().map_err(|e| ConvertError::Output(e.into_error()))? {
+        Sink::File(unfinished) => unfinished.publish().map_err(ConvertError::Output)?,
+        Sink::Writer(mut writer) => writer.flush().map_err(ConvertError::Output)?,
+    }
+    Ok(ConvertReport {
+        output: target,
+        data_type: table.data_type.name(),
+        instrument_keys: keys.names,
+        rows_in,
+        rows_out,
+        rejected: decoded
+            .rejects
+            .iter()
+            .map(|r| format!("line {}: {}: {}", r.line, r.reason, r.text))
+            .collect(),
+        inexact_numbers: decoded.names.iter().map(|n| n.tally.inexact_numbers).sum(),
+    })
+}
+
+/// The table whose header the file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
+/// file's name decides, and without a telling name the first of the two.
+fn table_of(file: &Path, opened: File) -> Result<&'static Table, ConvertError> {
+    let mut reader = BufReader::new(opened);
+    let is_gzip = is_gzip(reader.fill_buf().map_err(ConvertError::Read)?);
+    let plain: Box<dyn Read> = if is_gzip { Box::new(Gunzip::new(reader)) } else { Box::new(reader) };
+    let mut header = String::new();
+    // A header is far shorter; without the limit, a file without line ends would be read whole.
+    BufReader::new(plain.take(1 << 16))
+        .read_line(&mut header)
+        .map_err(crate::download::partition::read_error)?;
+    let header = header.trim_start_matches('\u{feff}').trim_end();
+    let cells: Vec<&str> = header.split(',').collect();
+    let fitting = Table::of_header(&cells);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let named =
+        VendorFile::from_official_name(&name).or_else(|| VendorFile::from_path(&file.to_string_lossy()));
+    let named = named.map(|f| f.data_type);
+    let by_name = fitting.iter().find(|t| Some(t.data_type) == named || name.contains(t.data_type.name()));
+    by_name
+        .or(fitting.first())
+        .copied()
+        .ok_or_else(|| ConvertError::UnknownHeader(header.chars().take(200).collect()))
+}
+
+fn unwritten(error: ExportError) -> ConvertError {
+    match error {
+        ExportError::Parquet(source) => ConvertError::Write(source),
+        other => ConvertError::Output(io::Error::other(other)),
+    }
+}
+
+/// The `instrument_key` column of rows about anybody.
+struct Keys {
+    given: Option<InstrumentKey>,
+    names: Vec<String>,
+    /// Exchange and symbol of each name, as the rows write them.
+    cells: Vec<String>,
+    dictionary: Option<ArrayRef>,
+}
+
+impl Keys {
+    fn column(&mut self, rows: &Rows) -> Result<ArrayRef, ConvertError> {
+        for (exchange, symbol) in &rows.new_names {
+            let name = self.name(exchange, symbol)?;
+            if let Some(place) = self.names.iter().position(|known| *known == name) {
+                let (one, other) = (self.cells[place].clone(), format!("{exchange} {symbol}"));
+                return Err(ConvertError::SharedKey { key: name, one, other });
+            }
+            self.names.push(name);
+            self.cells.push(format!("{exchange} {symbol}"));
+            self.dictionary = None;
+        }
+        let dictionary =
+            self.dictionary.get_or_insert_with(|| Arc::new(StringArray::from(self.names.clone())));
+        let indices: Int32Array = rows.names.iter().map(|name| *name as i32).collect::<Vec<_>>().into();
+        Ok(Arc::new(DictionaryArray::new(indices, dictionary.clone())))
+    }
+
+    fn name(&self, exchange: &str, symbol: &str) -> Result<String, ConvertError> {
+        match &self.given {
+            Some(key) if self.names.is_empty() => match contradicted(key, exchange, symbol) {
+                Some(rows) => Err(ConvertError::OtherInstrument { given: key.to_string(), rows }),
+                None => Ok(key.to_string()),
+            },
+            Some(_) => Err(ConvertError::SeveralInstruments),
+            None => guess_by_symbol(exchange, symbol)
+                .map(|named| named.key.to_string())
+                .map_err(ConvertError::Unnamed),
+        }
+    }
+}
+
+/// What the rows say, where it cannot be the instrument that was given: another venue, or another symbol of its type. Of
+/// the type a symbol alone may say too little, so that another type is no contradiction.
+fn contradicted(given: &InstrumentKey, exchange: &str, symbol: &str) -> Option<String> {
+    let venue = venue_of_exchange(exchange);
+    if given.venue() != venue {
+        return Some(format!("{symbol} of {venue}"));
+    }
+    let guessed = guess_by_symbol(exchange, symbol).ok()?.key;
+    let plain = |key: &InstrumentKey| key.as_str().split('~').next().unwrap_or_default().to_owned();
+    let is_other = guessed.instrument_type() == given.instrument_type() && plain(&guessed) != plain(given);
+    is_other.then(|| guessed.to_string())
+}

@@ -1,0 +1,3 @@
+//! Rows and candles as they arrive.
+
+pub mod validate;

@@ -1,0 +1,166 @@
+//! Rows of one instrument and data type as they arrive: past the checks of rows, compared with the newest moment of the
+//! exchange's clock, and against the pace at which they came so far.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use mtdh_core::Day;
+use mtdh_core::check::finding::{duration, moment};
+use mtdh_core::check::silence::Watch;
+use mtdh_core::check::{Context, Finding, Rows, Severity, Tally, find};
+
+use super::{TickStream, Told};
+use crate::check::CheckPlan;
+use crate::check::row_checks::Passing;
+
+/// One stream of rows.
+pub(super) struct Ticks {
+    of: TickStream,
+    day: Option<OneDay>,
+    /// The newest moment of the exchange's clock, microseconds since the Unix epoch, UTC.
+    newest_us: i64,
+    /// The last arrival, and whether the silence after it was told.
+    last: Option<(i64, bool)>,
+    /// What was a silence before this day's pace was known, microseconds.
+    threshold_us: Option<i64>,
+}
+
+/// What is kept of the day that goes on.
+struct OneDay {
+    day: Day,
+    passing: Passing,
+    watch: Watch,
+}
+
+impl Ticks {
+    pub(super) fn new(of: TickStream) -> Ticks {
+        Ticks { of, day: None, newest_us: i64::MIN, last: None, threshold_us: None }
+    }
+
+    /// Takes rows that arrived. Gives what was found, and how many were late.
+    pub(super) fn rows(
+        &mut self,
+        plan: &CheckPlan,
+        batch: &RecordBatch,
+        watermark_us: i64,
+    ) -> Result<(Vec<Told>, u64), String> {
+        let rows = Rows::new(self.of.data_type, batch, 0)?;
+        let mut told = Vec::from_iter(self.silences(rows.arrival()));
+        let late = self.late(&rows, watermark_us);
+        let count = late.as_ref().map_or(0, |(_, _, found)| found.count);
+        told.extend(late);
+        for piece in by_day(rows.arrival()) {
+            let start_us = rows.arrival()[piece.start];
+            let piece = batch.slice(piece.start, piece.len());
+            let day = Day::containing_us(start_us);
+            // A row of a day that is over goes past the checks of the day that goes on, which say that it is none of it.
+            if let Some(day) = day.filter(|day| self.day.as_ref().is_none_or(|now| now.day < *day)) {
+                told.extend(self.begin(plan, day));
+            }
+            let Some(now) = &mut self.day else { continue };
+            now.watch.rows(&now.passing.rows(&piece)?);
+        }
+        if let Some(now) = &mut self.day {
+            told.extend(now.passing.found().into_iter().map(said));
+            self.threshold_us = now.watch.threshold_us().or(self.threshold_us);
+        }
+        Ok((told, count))
+    }
+
+    /// Begins a day, and tells what could only be said at the end of the one before.
+    fn begin(&mut self, plan: &CheckPlan, day: Day) -> Vec<Told> {
+        let told = self.end();
+        let TickStream { key, data_type } = &self.of;
+        self.day = find("silence").map(|check| OneDay {
+            day,
+            passing: Passing::start(plan, Some(key), *data_type, Some(day), &Context::default()),
+            watch: Watch::new(&plan.settings.values(check), key.venue(), *data_type),
+        });
+        told
+    }
+
+    /// Tells what can only be said when no more rows come.
+    pub(super) fn end(&mut self) -> Vec<Told> {
+        let day = self.day.take();
+        day.into_iter().flat_map(|day| day.passing.finish()).map(said).collect()
+    }
+
+    /// Rows that lie further behind the newest moment of the exchange's clock than the watermark: what was closed by then
+    /// lacks them.
+    fn late(&mut self, rows: &Rows<'_>, watermark_us: i64) -> Option<Told> {
+        let mut tally = Tally::default();
+        for (exchange, arrival) in rows.exchange_time().iter().zip(rows.arrival()) {
+            self.newest_us = self.newest_us.max(*exchange);
+            let behind = self.newest_us - exchange;
+            if behind > watermark_us {
+                tally.note(*arrival, || {
+                    format!("{} is {} behind the newest row", moment(*exchange), duration(behind))
+                });
+            }
+        }
+        tally.found().pop().map(|found| ("late_tick", Severity::Warning, found))
+    }
+
+    /// Pauses between arrivals that are longer than the pace so far explains.
+    fn silences(&mut self, arrival: &[i64]) -> Option<Told> {
+        let mut tally = Tally::default();
+        for us in arrival {
+            let Some((last, is_told)) = self.last else {
+                self.last = Some((*us, false));
+                continue;
+            };
+            if self.threshold_us.is_some_and(|threshold| us - last > threshold) && !is_told {
+                tally.note(last, || silence(last, *us));
+                tally.reach(*us);
+            }
+            if *us > last {
+                self.last = Some((*us, false));
+            }
+        }
+        self.told_silence(tally)
+    }
+
+    /// When the silence after the last row will be one worth telling; null: it was told, or the pace is not known.
+    pub(super) fn due_us(&self) -> Option<i64> {
+        let (last, is_told) = self.last?;
+        self.threshold_us
+            .filter(|_| !is_told)
+            .map(|threshold| last.saturating_add(threshold).saturating_add(1))
+    }
+
+    /// Tells a silence that goes on, once.
+    pub(super) fn quiet(&mut self, now_us: i64) -> Option<Told> {
+        self.due_us().filter(|due| *due <= now_us)?;
+        let (last, is_told) = self.last.as_mut()?;
+        *is_told = true;
+        let mut tally = Tally::default();
+        tally.note(*last, || silence(*last, now_us));
+        tally.reach(now_us);
+        self.told_silence(tally)
+    }
+
+    fn told_silence(&self, tally: Tally) -> Option<Told> {
+        let found = tally.found().pop()?;
+        find("silence").map(|check| (check.name, check.severity, found))
+    }
+}
+
+fn silence(from_us: i64, to_us: i64) -> String {
+    format!("{} from {} to {}", duration(to_us - from_us), moment(from_us), moment(to_us))
+}
+
+fn said(finding: Finding) -> Told {
+    (finding.check, finding.severity, finding.found)
+}
+
+/// Runs of rows that arrived on one day.
+fn by_day(arrival: &[i64]) -> Vec<Range<usize>> {
+    let day = |us: &i64| us.div_euclid(mtdh_core::day::DAY_US);
+    let mut start = 0;
+    let runs = arrival.chunk_by(|a, b| day(a) == day(b));
+    runs.map(|run| {
+        start += run.len();
+        start - run.len()..start
+    })
+    .collect()
+}

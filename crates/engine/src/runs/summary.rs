@@ -1,0 +1,242 @@
+//! A run's summary: what was done, what failed and why. Written into the lake while the run goes and at its end.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mtdh_core::check::{Finding, Severity};
+use mtdh_core::partition::{Shard, Status};
+use mtdh_lake::{Lake, LakeError, layout};
+use serde::{Deserialize, Serialize};
+
+use crate::expectation::NotExpectedLine;
+use crate::report::FindingLine;
+
+/// Version of the summary's form.
+pub(crate) const SUMMARY_VERSION: u32 = 1;
+
+/// How a run, or a shard of one, stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// It goes on.
+    Running,
+    /// Its files are done, or failed.
+    Done,
+    /// Somebody asked it to end; what is left is listed.
+    Interrupted,
+    /// The vendor's quota, or what the user allows of it, is used up.
+    UsedUp,
+    /// What every other file would fail at as well ended it.
+    Stopped,
+    /// Another worker took the shard over.
+    TakenOver,
+}
+
+impl RunState {
+    /// The word used in summaries and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunState::Running => "running",
+            RunState::Done => "done",
+            RunState::Interrupted => "interrupted",
+            RunState::UsedUp => "used_up",
+            RunState::Stopped => "stopped",
+            RunState::TakenOver => "taken_over",
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Version of this form.
+    pub summary_version: u32,
+    /// Version of the program.
+    pub program_version: String,
+    /// The run's name.
+    pub run_id: String,
+    /// The shard's index, from 0.
+    pub shard_index: u32,
+    /// How many shards there are.
+    pub total_shards: u32,
+    /// Start of the run, RFC 3339, UTC.
+    pub started_at: String,
+    /// Last change of this summary, RFC 3339, UTC.
+    pub updated_at: String,
+    /// How it stands.
+    pub state: RunState,
+    /// Files that were to be fetched.
+    pub files: usize,
+    /// Files that are done, failed ones not included.
+    pub files_done: usize,
+    /// Files that failed.
+    pub files_failed: usize,
+    /// Files of groups that could not be had or used, and were replaced by the files of their members.
+    pub groups_not_used: usize,
+    /// Partitions that were published, by status.
+    pub published: BTreeMap<String, usize>,
+    /// Partitions that were not fetched, by reason.
+    pub skipped: BTreeMap<String, usize>,
+    /// What was not expected although the vendor names it.
+    #[serde(default)]
+    pub not_expected: Vec<NotExpectedLine>,
+    /// Compressed bytes that came.
+    pub bytes: u64,
+    /// Rows stored.
+    pub rows: u64,
+    /// Rows in quarantine.
+    pub rows_rejected: u64,
+    /// Rows of group files that belong to instruments that were not asked for.
+    pub rows_not_asked_for: u64,
+    /// What the checks of rows found on the way; null: none were asked for.
+    pub row_checks: Option<RowChecks>,
+    /// Partitions that have far fewer rows than the day before, or than the vendor's statistics let expect.
+    #[serde(default)]
+    pub few_rows: FewRows,
+    /// The failures, in the order in which they happened.
+    pub failures: Vec<Failure>,
+    /// Why a run ended before its files did; null when it did not.
+    pub ended_by: Option<String>,
+    /// The vendor's paths of the files that were not fetched and did not fail, when the run has ended before them.
+    pub left: Vec<String>,
+    /// Seconds from start to last change.
+    pub seconds: f64,
+}
+
+/// What checks of rows found while rows went by.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RowChecks {
+    /// The groups of checks.
+    pub groups: Vec<String>,
+    /// Partitions whose rows went by.
+    pub partitions: u64,
+    /// Findings by severity.
+    pub findings: BTreeMap<String, u64>,
+    /// The first [`LISTED`] warnings and errors among them.
+    pub listed: Vec<FindingLine>,
+}
+
+/// Partitions with far fewer rows than there should be: the check `few_rows` of `mtdh check completeness`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FewRows {
+    /// How many.
+    pub partitions: u64,
+    /// The first [`LISTED`] of them.
+    pub listed: Vec<FindingLine>,
+}
+
+/// Findings that a summary lists; `mtdh check` tells all.
+pub const LISTED: usize = 1000;
+
+impl RowChecks {
+    /// Findings of a severity.
+    pub fn count(&self, severity: Severity) -> u64 {
+        self.findings.get(severity.name()).copied().unwrap_or_default()
+    }
+}
+
+/// A file that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The vendor's path of the file.
+    pub file: String,
+    /// Partitions that stay missing because of it.
+    pub partitions: usize,
+    /// Why, with the causes, in one line.
+    pub cause: String,
+}
+
+impl RunSummary {
+    pub(crate) fn start(run_id: String, shard: Shard) -> RunSummary {
+        let now = now();
+        RunSummary {
+            summary_version: SUMMARY_VERSION,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id,
+            shard_index: shard.index(),
+            total_shards: shard.total(),
+            started_at: now.clone(),
+            updated_at: now,
+            state: RunState::Running,
+            files: 0,
+            files_done: 0,
+            files_failed: 0,
+            groups_not_used: 0,
+            published: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            not_expected: Vec::new(),
+            bytes: 0,
+            rows: 0,
+            rows_rejected: 0,
+            rows_not_asked_for: 0,
+            row_checks: None,
+            few_rows: FewRows::default(),
+            failures: Vec::new(),
+            ended_by: None,
+            left: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    pub(crate) fn count(&mut self, status: Status) {
+        *self.published.entry(status.name().to_owned()).or_default() += 1;
+    }
+
+    /// Adds what the checks of rows found in some partitions.
+    pub(crate) fn note_checked(&mut self, partitions: u64, findings: &[Finding]) {
+        let Some(checks) = &mut self.row_checks else { return };
+        checks.partitions += partitions;
+        for finding in findings {
+            *checks.findings.entry(finding.severity.name().to_owned()).or_default() += 1;
+            if finding.severity > Severity::Info && checks.listed.len() < LISTED {
+                checks.listed.push(FindingLine::of(finding));
+            }
+        }
+    }
+
+    pub(crate) fn note_few_rows(&mut self, findings: &[Finding]) {
+        let few = &mut self.few_rows;
+        few.partitions += findings.len() as u64;
+        let room = LISTED.saturating_sub(few.listed.len());
+        few.listed.extend(findings.iter().take(room).map(FindingLine::of));
+    }
+
+    /// Whether a check of rows found an error.
+    pub fn has_errors(&self) -> bool {
+        self.row_checks.as_ref().is_some_and(|checks| checks.count(Severity::Error) > 0)
+    }
+
+    /// Whether the vendor's quota, or what the user allows of it, ended the run.
+    pub fn is_used_up(&self) -> bool {
+        self.state == RunState::UsedUp
+    }
+
+    /// Whether everything that was to be fetched is in the lake.
+    pub fn is_clean(&self) -> bool {
+        self.state == RunState::Done && self.failures.is_empty()
+    }
+
+    pub(crate) async fn put(&mut self, lake: &Lake) -> Result<(), LakeError> {
+        self.updated_at = now();
+        let path = layout::run_summary(&self.run_id, self.shard_index, self.total_shards);
+        lake.put(&path, &text(self)).await
+    }
+}
+
+/// A new run's name: its start, and something that sets it apart from others of the same second.
+pub fn new_run_id() -> String {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mark = u64::from(std::process::id()) ^ u64::from(since_epoch.subsec_nanos());
+    format!("{}-{:06x}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), mark & 0x00ff_ffff)
+}
+
+/// A summary as it lies in the lake.
+pub(crate) fn text(summary: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(summary).expect("a summary has only texts and numbers");
+    text.push(b'\n');
+    text
+}
+
+pub(crate) fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

@@ -1,0 +1,308 @@
+//! Whether objects are still what was written: their rows read, or their bytes hashed without being decoded.
+//!
+//! Not for what must be there: that is `validate`. No state is kept but the day of an object's last proof, in the day's report
+//! of available data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use mtdh_core::Day;
+use mtdh_core::day::DAY_US;
+use mtdh_core::error::chain;
+use mtdh_core::partition::{Partition, stable_index};
+use mtdh_lake::tables::reports::Available;
+use mtdh_lake::{Entry, Lake, LakeError, layout};
+use serde::Serialize;
+
+use crate::error::EngineError;
+use crate::followed::{Followed, Next};
+use crate::presence::{DISTRUST, Presence, look};
+use crate::selection::Selection;
+
+/// Objects that are read at once.
+const CONCURRENT_OBJECTS: usize = 8;
+
+/// What is known of the bytes behind a validation.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Proof {
+    /// Objects of partitions of which every byte was verified now.
+    pub verified: usize,
+    /// Objects of version 0.1.0: they have no checksums, and what they hold cannot be verified. They count as stored.
+    pub without_checksums: usize,
+    /// Objects that have checksums and whose bytes were never all read.
+    pub never: usize,
+    /// The day of the oldest proof of the others; null: there are none.
+    pub oldest: Option<String>,
+    /// Objects beside the partitions (candles) that cannot be trusted.
+    pub damaged: Vec<Damaged>,
+}
+
+/// An object that cannot be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damaged {
+    /// Path inside the lake.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Proof {
+    /// Notes what is known of the objects that a selection means.
+    pub(crate) fn note(&mut self, selection: &Selection, there: &BTreeMap<Partition, Presence>) {
+        for (partition, presence) in there {
+            let Presence::Answered(available) = presence else { continue };
+            if !selection.takes_partition(partition) {
+                continue;
+            }
+            match (&available.digest, available.proved_on) {
+                (None, _) => self.without_checksums += 1,
+                (Some(_), None) => self.never += 1,
+                (Some(_), Some(day)) => {
+                    let day = day.to_string();
+                    self.oldest = Some(self.oldest.take().map_or(day.clone(), |oldest| oldest.min(day)));
+                }
+            }
+        }
+    }
+}
+
+/// Whether an object is one of the share that is read on a day. The share of each day begins where that of the day before
+/// ended, on a circle on which the names of the objects lie: so many days as it takes to go round see all objects.
+pub fn is_sampled(partition: &Partition, sample: f64, today: Day) -> bool {
+    place(partition, sample, today) < width(sample)
+}
+
+/// The circle's length.
+const STEPS: u32 = 10_000;
+
+/// How much of the circle one day's share is.
+fn width(sample: f64) -> i64 {
+    if sample > 0.0 { (sample * f64::from(STEPS)).round().max(1.0) as i64 } else { 0 }
+}
+
+/// How far behind the beginning of the day's share an object lies.
+fn place(partition: &Partition, sample: f64, today: Day) -> i64 {
+    let number = today.start_us().div_euclid(DAY_US);
+    let start = (number * width(sample)).rem_euclid(i64::from(STEPS));
+    let step = i64::from(stable_index(layout::partition(partition).as_ref(), STEPS));
+    (step - start).rem_euclid(i64::from(STEPS))
+}
+
+/// Reads every row of a share of the objects that are meant, and marks those that cannot be read or hold other rows than
+/// their footers say. Returns how many.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn read_sample(
+    lake: &Lake,
+    selection: &Selection,
+    there: &mut BTreeMap<Partition, Presence>,
+    sample: f64,
+    today: Day,
+) -> Result<usize, EngineError> {
+    let is_meant = |(partition, presence): &(&Partition, &Presence)| {
+        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
+    };
+    let meant = || there.iter().filter(is_meant).map(|(partition, _)| partition);
+    let mut sampled: BTreeSet<Partition> =
+        meant().filter(|p| is_sampled(p, sample, today)).cloned().collect();
+    if sampled.is_empty() && sample > 0.0 {
+        // A share of few objects may be none of them; a proof that reads nothing is none.
+        sampled.extend(meant().min_by_key(|partition| place(partition, sample, today)).cloned());
+    }
+    let mut read = 0;
+    for (partition, presence) in there.iter_mut() {
+        if sampled.contains(partition) {
+            read += 1;
+            prove(lake, presence, Reading::Rows, today).await?;
+        }
+    }
+    Ok(read)
+}
+
+/// How an object is read for its proof.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// Every row, decoded.
+    Rows,
+    /// Every byte, not decoded.
+    Bytes,
+}
+
+/// Reads an object and notes what that proves of it. One that was replaced while it was read is no damaged one: the other is read.
+async fn prove(lake: &Lake, presence: &mut Presence, reading: Reading, today: Day) -> Result<(), LakeError> {
+    let Presence::Answered(available) = presence else { return Ok(()) };
+    let mut object = Followed::new(available.entry());
+    loop {
+        let wrong = match reading {
+            Reading::Rows => read_whole(lake, available).await,
+            Reading::Bytes => what_is_wrong(lake, &available.entry()).await,
+        };
+        let is_doubtful = match &wrong {
+            Ok(wrong) => wrong.is_some(),
+            Err(error) => error.is_changed(),
+        };
+        if !is_doubtful {
+            wrong?;
+            available.proved_on = available.digest.as_ref().map(|_| today);
+            return Ok(());
+        }
+        let looked = match object.next(lake).await? {
+            Next::Stands => {
+                *presence = Presence::Unreadable { reason: wrong?.unwrap_or_default() };
+                return Ok(());
+            }
+            Next::Gone => None,
+            Next::ReadAgain if *object.entry() == available.entry() => continue,
+            Next::ReadAgain => look(lake, &available.partition, object.entry()).await?,
+        };
+        match looked {
+            Some(Presence::Answered(newer)) => **available = *newer,
+            Some(unreadable) => {
+                *presence = unreadable;
+                return Ok(());
+            }
+            None => {
+                *presence = Presence::Unreadable { reason: "it was removed while it was read".to_owned() };
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The object that is there now in the place of the one that was seen, where it is another one and can be trusted.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Available>, LakeError> {
+    let Some(entry) = lake.entry(&layout::partition(&seen.partition)).await? else { return Ok(None) };
+    if seen.is_of(&entry) {
+        return Ok(None);
+    }
+    match look(lake, &seen.partition, &entry).await? {
+        Some(Presence::Answered(now)) if now.identity != seen.identity || !now.holds_the_same(seen) => {
+            Ok(Some(*now))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What is wrong with an object's rows, if anything.
+async fn read_whole(lake: &Lake, available: &Available) -> Result<Option<String>, LakeError> {
+    let mut rows = 0_u64;
+    let outcome = lake
+        .read_slice(&available.entry(), i64::MIN..i64::MAX, &Default::default(), |batch| {
+            rows += batch.num_rows() as u64;
+            Ok::<(), LakeError>(())
+        })
+        .await;
+    match outcome {
+        Ok(()) if rows == available.tally.rows_out => Ok(None),
+        Ok(()) => Ok(Some(format!(
+            "{DISTRUST}: its footer counts {} rows, {rows} can be read",
+            available.tally.rows_out
+        ))),
+        Err(error) if error.is_distrust() => Ok(Some(format!("{DISTRUST}: {}", chain(&error)))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Verifies every byte of the objects that are meant, without decoding them, and marks those that are not what was written:
+/// partitions in `there`, others in `proof`.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn verify_bytes(
+    lake: &Lake,
+    selection: &Selection,
+    day: Day,
+    there: &mut BTreeMap<Partition, Presence>,
+    today: Day,
+    proof: &mut Proof,
+) -> Result<(), EngineError> {
+    let is_meant = |(partition, presence): &(&Partition, &mut Presence)| {
+        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
+    };
+    let meant = there.iter_mut().filter(is_meant);
+    let mut looked = futures::stream::iter(meant)
+        .map(|(_, presence)| async move {
+            let proved = prove(lake, presence, Reading::Bytes, today).await;
+            proved.map(|()| presence)
+        })
+        .buffer_unordered(CONCURRENT_OBJECTS);
+    while let Some(proved) = looked.next().await {
+        if let Presence::Answered(available) = proved? {
+            proof.verified += usize::from(available.digest.is_some());
+        }
+    }
+    drop(looked);
+    let candles = lake.list(&layout::day_of_candles(day)).await?.into_iter();
+    let meant = candles.filter(|entry| {
+        layout::parse_candles(&entry.path).is_some_and(|(_, _, key)| selection.takes_key(&key))
+    });
+    let mut looked = futures::stream::iter(meant)
+        .map(|entry| async move {
+            let wrong = what_stays_wrong(lake, &entry).await;
+            (entry, wrong)
+        })
+        .buffer_unordered(CONCURRENT_OBJECTS);
+    while let Some((entry, wrong)) = looked.next().await {
+        let damaged = wrong?.map(|reason| Damaged { path: entry.path.to_string(), reason });
+        proof.damaged.extend(damaged);
+    }
+    proof.damaged.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(())
+}
+
+/// What is wrong with the bytes of an object beside the partitions, if anything; as [`prove`]. Nothing is, of one that is gone.
+async fn what_stays_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
+    let mut object = Followed::new(entry.clone());
+    loop {
+        let wrong = what_is_wrong(lake, object.entry()).await;
+        if matches!(&wrong, Ok(None)) || wrong.as_ref().is_err_and(|error| !error.is_changed()) {
+            return wrong;
+        }
+        match object.next(lake).await? {
+            Next::ReadAgain => {}
+            Next::Stands => return wrong,
+            Next::Gone => return Ok(None),
+        }
+    }
+}
+
+/// What is wrong with an object's bytes, if anything.
+async fn what_is_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
+    match lake.verify_bytes(entry).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.is_distrust() => Ok(Some(format!("{DISTRUST}: {}", chain(&error)))),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nightly_share_sees_every_object_in_as_many_days_as_it_takes_to_go_round() {
+        let partitions: Vec<Partition> = (0..60)
+            .map(|number| Partition {
+                day: "2024-03-01".parse().unwrap(),
+                data_type: mtdh_core::DataType::Trades,
+                key: format!("DERIBIT:PERP:B{number}-USD").parse().unwrap(),
+            })
+            .collect();
+        for (sample, days) in [(0.04, 25), (0.5, 2), (1.0, 1), (0.03, 34), (0.07, 15)] {
+            for first in ["2024-12-20", "1969-12-25"] {
+                let first: Day = first.parse().unwrap();
+                for partition in &partitions {
+                    let times = (0..days).filter(|n| is_sampled(partition, sample, first.plus(*n))).count();
+                    assert!((1..=2).contains(&times), "{sample}: {partition} was read {times} times");
+                }
+                let share = partitions.iter().filter(|p| is_sampled(p, sample, first)).count() as f64;
+                assert!(share <= sample * 60.0 * 3.0 + 3.0, "{sample}: {share} of 60 on one day");
+            }
+            assert!(partitions.iter().all(|p| !is_sampled(p, 0.0, "2024-03-01".parse().unwrap())));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `validate --deep --recheck`: whether the vendor still has the files that the lake was made from.
+//!
+//! Vendors correct and issue days anew. Each source file of the lake's partitions is asked for by its entity tag; where
+//! the vendor has none, it is fetched and its hash decides. Nothing in the lake is changed.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use mtdh_source::tardis::datasets::{Answer, Known};
+use mtdh_source::tardis::vendor_file::VendorFile;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Connection;
+use crate::error::EngineError;
+use crate::presence::{Presence, Trust, presence};
+use crate::runs::progress::Progress;
+use crate::runs::summary::Failure;
+use crate::selection::Selection;
+use mtdh_core::error::chain;
+
+/// Files that are asked for at once.
+const CONCURRENT_FILES: usize = 16;
+
+/// What the vendor has now of the files that the lake was made from.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Recheck {
+    /// Files that were asked for.
+    pub files: usize,
+    /// Files that are not what they were.
+    pub reissued: Vec<Reissued>,
+    /// Files of which the vendor gave no answer: nothing can be said of them.
+    pub failures: Vec<Failure>,
+    /// Files that were not asked for, because the program was asked to stop.
+    pub left: usize,
+}
+
+/// A file that is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reissued {
+    /// The vendor's path of the file.
+    pub file: String,
+    /// SHA-256 of the file that the lake was made from; null: there was none.
+    pub was: Option<String>,
+    /// SHA-256 of the file that there is now; null: there is none.
+    pub now: Option<String>,
+    /// The partitions that were made from it, as `DAY DATA_TYPE KEY`.
+    pub partitions: Vec<String>,
+}
+
+impl Recheck {
+    /// Whether every file is known to be what it was.
+    pub fn is_clean(&self) -> bool {
+        self.reissued.is_empty() && self.failures.is_empty() && self.left == 0
+    }
+}
+
+/// Asks for the source files of the selection's partitions that the lake has.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn recheck(
+    connection: &Connection,
+    selection: &Selection,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Recheck, EngineError> {
+    // By version too: partitions of one group's file may have been made from different issues of it.
+    let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
+    for day in selection.days.days() {
+        let there = presence(&connection.lake, day, &selection.data_types, Trust::Report).await?;
+        for presence in there.into_values() {
+            let Presence::Answered(row) = presence else { continue };
+            if !selection.takes_partition(&row.partition) {
+                continue;
+            }
+            let source = (row.source, row.source_etag, row.source_sha256);
+            sources.entry(source).or_default().push(row.partition.to_string());
+        }
+    }
+    let mut report = Recheck { files: sources.len(), ..Recheck::default() };
+    progress.expect_files(sources.len());
+    let spool = connection.lake.temporary()?;
+    let mut answers = futures::stream::iter(sources)
+        .map(|((path, etag, sha256), partitions)| async move {
+            let known = Known { etag, sha256 };
+            let outcome = match VendorFile::from_path(&path) {
+                None => Err("its footer does not name a vendor file".to_owned()),
+                Some(file) => tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return None,
+                    answer = connection.archive.changed(&file, &known, spool) => {
+                        answer.map_err(|error| chain(&error))
+                    }
+                },
+            };
+            Some((path, known, partitions, outcome))
+        })
+        .buffer_unordered(CONCURRENT_FILES);
+    while let Some(answer) = answers.next().await {
+        let Some((file, known, partitions, outcome)) = answer else {
+            report.left += 1;
+            continue;
+        };
+        match outcome {
+            Ok(None) => progress.file_done(),
+            Ok(Some(answer)) => {
+                let now = match answer {
+                    Answer::File(now) => Some(now.sha256),
+                    Answer::Absent { .. } => None,
+                };
+                report.reissued.push(Reissued { file, was: known.sha256, now, partitions });
+                progress.file_done();
+            }
+            Err(cause) => {
+                report.failures.push(Failure { file, partitions: partitions.len(), cause });
+                progress.file_failed();
+            }
+        }
+    }
+    report.reissued.sort_by(|a, b| a.file.cmp(&b.file));
+    report.failures.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(report)
+}

@@ -1,0 +1,157 @@
+//! Which objects the lines of a day's report are of, by what tells an object from others at its store.
+//!
+//! Apart from the report: that is the same wherever the same objects lie, and this is another for each copy of them. Derived as the
+//! report is; without it, objects are asked for their footers.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use mtdh_core::Day;
+use mtdh_core::partition::Partition;
+use object_store::path::Path;
+
+use crate::error::LakeError;
+use crate::layout;
+use crate::store::Lake;
+use crate::tables::columns::{Cells, Columns};
+use crate::tables::reports::{Available, bytes_of, partitions, readable, table, wrong};
+
+/// An object that was seen, and what tells that a line is of what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    identity: String,
+    bytes: u64,
+    source_sha256: Option<String>,
+    digest: Option<String>,
+}
+
+/// The objects that were seen of a day.
+pub(super) type Identities = BTreeMap<Partition, Seen>;
+
+impl Seen {
+    /// What a line tells of its object; nothing where that is not known.
+    fn by(line: &Available) -> Option<Seen> {
+        Some(Seen {
+            identity: line.identity.clone()?,
+            bytes: line.bytes,
+            source_sha256: line.source_sha256.clone(),
+            digest: line.digest.clone(),
+        })
+    }
+}
+
+/// Tells a line which object it is of: the one that was seen, if that held what the line says.
+pub(super) fn tell(line: &mut Available, seen: &Identities) {
+    let identity = seen.get(&line.partition).map(|seen| seen.identity.clone());
+    line.identity = identity;
+    if Seen::by(line).as_ref() != seen.get(&line.partition) {
+        line.identity = None;
+    }
+}
+
+/// What lines tell of their objects.
+pub(super) fn told<'a>(lines: impl Iterator<Item = &'a Available>) -> Identities {
+    lines.filter_map(|line| Some((line.partition.clone(), Seen::by(line)?))).collect()
+}
+
+fn seen_table(seen: &Identities) -> RecordBatch {
+    let all = || seen.iter();
+    let mut columns = Columns::default();
+    columns.text("instrument_key", all().map(|(of, _)| of.key.as_str()));
+    columns.text("data_type", all().map(|(of, _)| of.data_type.name()));
+    columns.maybe_text("date", all().map(|(of, _)| Some(of.day.to_string())));
+    columns.text("identity", all().map(|(_, seen)| seen.identity.as_str()));
+    columns.maybe_count("bytes", all().map(|(_, seen)| Some(seen.bytes)));
+    columns.maybe_text("source_sha256", all().map(|(_, seen)| seen.source_sha256.as_deref()));
+    columns.maybe_text("data_blake3", all().map(|(_, seen)| seen.digest.as_deref()));
+    columns.finish().expect("columns made from one list have one length")
+}
+
+fn seen_rows(table: &RecordBatch) -> Result<Identities, String> {
+    let cells = Cells::of(table);
+    let (identity, bytes) = (cells.text("identity")?, cells.count("bytes")?);
+    let (sha256, digest) = (cells.text("source_sha256")?, cells.text("data_blake3")?);
+    let read = |(row, partition)| {
+        let seen = Seen {
+            identity: identity(row).ok_or_else(|| format!("row {row} has no identity"))?.to_owned(),
+            bytes: bytes(row).unwrap_or_default(),
+            source_sha256: sha256(row).map(str::to_owned),
+            digest: digest(row).map(str::to_owned),
+        };
+        Ok((partition, seen))
+    };
+    partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect()
+}
+
+fn read(bytes: Bytes, path: &Path) -> Result<Option<Identities>, LakeError> {
+    readable(path, || seen_rows(&table(bytes, path)?).map_err(wrong(path)))
+}
+
+impl Lake {
+    /// The objects that were seen of a day.
+    pub(super) async fn identities(&self, day: Day) -> Result<Identities, LakeError> {
+        let path = layout::identities(day);
+        let Some(bytes) = self.read(&path).await? else { return Ok(Identities::new()) };
+        Ok(read(bytes, &path)?.unwrap_or_default())
+    }
+
+    /// Notes objects that were seen of a day; others stay as they are.
+    pub(super) async fn note_identities(&self, day: Day, seen: &Identities) -> Result<(), LakeError> {
+        let path = layout::identities(day);
+        self.update(&path, |old| {
+            let mut all =
+                old.map(|bytes| read(bytes.clone(), &path)).transpose()?.flatten().unwrap_or_default();
+            all.extend(seen.clone());
+            bytes_of(&seen_table(&all), &path)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::reports::tests::line;
+
+    #[tokio::test]
+    async fn a_line_is_told_its_object_as_long_as_it_says_what_that_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
+        let (line, day) = (line(), line().partition.day);
+        let put = async |line: &Available| {
+            let put = |rows: &mut BTreeMap<Partition, Available>| {
+                rows.insert(line.partition.clone(), line.clone());
+            };
+            lake.update_available(day, put).await.unwrap();
+        };
+        let there = async || lake.available(day).await.unwrap().into_values().next().unwrap();
+        put(&line).await;
+        assert_eq!(there().await, line);
+        let report = std::fs::read(folder.path().join(layout::available_report(day).as_ref())).unwrap();
+        // A line of another object, noted by who does not know which.
+        for other in [
+            Available { digest: Some("other".into()), ..line.clone() },
+            Available { source_sha256: None, ..line.clone() },
+            Available { bytes: 101, ..line.clone() },
+        ] {
+            let other = Available { identity: None, ..other };
+            put(&other).await;
+            assert_eq!(there().await, other);
+        }
+        // The same object elsewhere: the report is the same.
+        let elsewhere = Available { identity: Some("4-5-6".into()), ..line.clone() };
+        put(&elsewhere).await;
+        assert_eq!(there().await, elsewhere);
+        let path = folder.path().join(layout::available_report(day).as_ref());
+        assert!(std::fs::read(path).unwrap() == report);
+        // Neither a damaged table of them nor none is in the way.
+        let identities = folder.path().join(layout::identities(day).as_ref());
+        std::fs::write(&identities, "junk").unwrap();
+        assert_eq!(there().await, Available { identity: None, ..line.clone() });
+        put(&line).await;
+        assert_eq!(there().await, line);
+        std::fs::remove_file(&identities).unwrap();
+        assert_eq!(there().await, Available { identity: None, ..line.clone() });
+    }
+}

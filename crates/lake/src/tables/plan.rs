@@ -1,0 +1,153 @@
+//! A run's saved plan: a row for each partition that is to be fetched, with the vendor file that answers it.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use bytes::Bytes;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Partition;
+use object_store::path::Path;
+
+use crate::error::LakeError;
+use crate::layout;
+use crate::read::failure;
+use crate::store::{Existing, Lake};
+use crate::tables::columns::{Cells, Columns, facts_of, pieces_to_parquet, read_pieces};
+
+/// One row of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlanRow {
+    /// The vendor's path of the file.
+    pub file: String,
+    /// Whether the file holds all instruments of a type.
+    pub is_group: bool,
+    /// What the file is expected to cost, in rows; the same in all rows of a file.
+    pub weight: u64,
+    /// The partition that it answers.
+    pub partition: Partition,
+    /// The symbol in the form of file URLs.
+    pub symbol: String,
+    /// Rows to expect of the partition; null where the vendor has no statistics.
+    pub expected_rows: Option<u64>,
+    /// Whether an object is there that is to be replaced.
+    pub replaces: bool,
+}
+
+/// Rows of a plan that are in memory at once, on their way in and out.
+const PIECE_ROWS: usize = 8192;
+
+/// A plan as it lies in the lake.
+#[derive(Debug)]
+pub struct PlanFile {
+    /// Pairs of the footer, such as the content's hash.
+    pub facts: BTreeMap<String, String>,
+    path: Path,
+    bytes: Bytes,
+}
+
+impl PlanFile {
+    /// Gives each row, in order.
+    ///
+    /// # Errors
+    /// When the object is no plan.
+    pub fn for_each(&self, mut each: impl FnMut(PlanRow)) -> Result<(), LakeError> {
+        let mut wrong = None;
+        let read = read_pieces(self.bytes.clone(), PIECE_ROWS, |batch| {
+            match rows(&Cells::of(&batch), batch.num_rows()) {
+                Ok(rows) => rows.into_iter().for_each(&mut each),
+                Err(reason) => wrong = wrong.take().or(Some(reason)),
+            }
+            Ok(())
+        });
+        read.map_err(|source| LakeError::Parquet { path: self.path.to_string(), source })?;
+        match wrong {
+            Some(reason) => Err(LakeError::WrongTable { path: self.path.to_string(), reason }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Lake {
+    /// Saves a run's plan, whose rows come sorted. A plan is never changed: a second one of the same run is refused.
+    ///
+    /// # Errors
+    /// When the store fails, or the run has another plan.
+    pub async fn put_plan(
+        &self,
+        run_id: &str,
+        facts: &BTreeMap<String, String>,
+        rows: impl Iterator<Item = PlanRow>,
+    ) -> Result<(), LakeError> {
+        let path = layout::plan(run_id);
+        let (mut rows, mut is_begun) = (rows.peekable(), false);
+        let pieces = std::iter::from_fn(|| {
+            // A plan without rows has its columns all the same.
+            let is_over = std::mem::replace(&mut is_begun, true) && rows.peek().is_none();
+            (!is_over).then(|| piece(&rows.by_ref().take(PIECE_ROWS).collect::<Vec<_>>()))
+        });
+        let bytes = pieces_to_parquet(pieces, facts);
+        let bytes = bytes.map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
+        self.publish_bytes(&path, &bytes, Existing::Keep).await
+    }
+
+    /// Whether a run has a plan.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn has_plan(&self, run_id: &str) -> Result<bool, LakeError> {
+        Ok(self.read(&layout::plan(run_id)).await?.is_some())
+    }
+
+    /// A run's plan, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is no Parquet file.
+    pub async fn plan(&self, run_id: &str) -> Result<Option<PlanFile>, LakeError> {
+        let path = layout::plan(run_id);
+        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
+        match facts_of(&bytes) {
+            Ok(facts) => Ok(Some(PlanFile { facts, path, bytes })),
+            Err(source) => Err(failure(&path, source)),
+        }
+    }
+}
+
+fn piece(rows: &[PlanRow]) -> Result<RecordBatch, ArrowError> {
+    let mut columns = Columns::default();
+    let days: Vec<String> = rows.iter().map(|r| r.partition.day.to_string()).collect();
+    columns.text("file", rows.iter().map(|r| r.file.as_str()));
+    columns.maybe_flag("is_group", rows.iter().map(|r| Some(r.is_group)));
+    columns.maybe_count("weight", rows.iter().map(|r| Some(r.weight)));
+    columns.text("date", days.iter().map(String::as_str));
+    columns.text("data_type", rows.iter().map(|r| r.partition.data_type.name()));
+    columns.text("instrument_key", rows.iter().map(|r| r.partition.key.as_str()));
+    columns.text("symbol", rows.iter().map(|r| r.symbol.as_str()));
+    columns.maybe_count("expected_rows", rows.iter().map(|r| r.expected_rows));
+    columns.maybe_flag("replaces", rows.iter().map(|r| Some(r.replaces)));
+    columns.finish()
+}
+
+fn rows(cells: &Cells<'_>, count: usize) -> Result<Vec<PlanRow>, String> {
+    let (file, symbol) = (cells.text("file")?, cells.text("symbol")?);
+    let (day, data_type, key) =
+        (cells.text("date")?, cells.text("data_type")?, cells.text("instrument_key")?);
+    let (is_group, replaces) = (cells.flag("is_group")?, cells.flag("replaces")?);
+    let (weight, expected_rows) = (cells.count("weight")?, cells.count("expected_rows")?);
+    let read = |row| {
+        Some(PlanRow {
+            file: file(row)?.to_owned(),
+            is_group: is_group(row)?,
+            weight: weight(row)?,
+            partition: Partition {
+                day: day(row)?.parse().ok()?,
+                data_type: data_type(row)?.parse().ok()?,
+                key: key(row)?.parse::<InstrumentKey>().ok()?,
+            },
+            symbol: symbol(row)?.to_owned(),
+            expected_rows: expected_rows(row),
+            replaces: replaces(row)?,
+        })
+    };
+    (0..count).map(|row| read(row).ok_or_else(|| format!("row {row} is none of a plan"))).collect()
+}

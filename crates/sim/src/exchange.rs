@@ -1,0 +1,3 @@
+//! Exchanges' own services.
+
+pub(crate) mod binance;

@@ -1,0 +1,3 @@
+//! Exchanges' own services, one folder each.
+
+pub mod binance;

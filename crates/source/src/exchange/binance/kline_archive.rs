@@ -1,0 +1,116 @@
+//! Klines from files of Binance's public archive, of any of its eras: with a header row or without, times in milliseconds or
+//! microseconds, plain or zipped.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use mtdh_core::check::bars::Bar;
+
+use crate::exchange::binance::klines::{KlineError, Market, bar};
+
+/// A zipped month of minutes has some 5 MB; what unpacks to more than this is none.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// Reads the klines of a file, `.csv` or `.zip` with one file in it.
+///
+/// # Errors
+/// When the file cannot be read, or a line of it is no kline; a file without klines is none.
+pub fn read(path: &Path, market: Market) -> Result<Vec<Bar>, KlineError> {
+    let place = path.display().to_string();
+    let failed = |source| KlineError::File { file: place.clone(), source };
+    let unreadable = |reason: String| KlineError::Unreadable { place: place.clone(), reason };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    if !file.fill_buf().map_err(failed)?.starts_with(b"PK") {
+        return lines(file, market).map_err(unreadable);
+    }
+    let mut zip = zip::ZipArchive::new(file).map_err(|error| unreadable(error.to_string()))?;
+    if zip.len() != 1 {
+        return Err(unreadable(format!("it has {} files in it, not one", zip.len())));
+    }
+    let member = zip.by_index(0).map_err(|error| unreadable(error.to_string()))?;
+    lines(BufReader::new(member.take(MOST_BYTES)), market).map_err(unreadable)
+}
+
+fn lines(mut text: impl BufRead, market: Market) -> Result<Vec<Bar>, String> {
+    let mut bars = Vec::new();
+    let mut line = String::new();
+    for number in 1.. {
+        line.clear();
+        if text.read_line(&mut line).map_err(|error| format!("line {number}: {error}"))? == 0 {
+            break;
+        }
+        let cells: Vec<String> = line.trim().split(',').map(|cell| cell.trim().to_owned()).collect();
+        if cells == [""] || number == 1 && cells[0] == "open_time" {
+            continue;
+        }
+        bars.push(bar(&cells, market).map_err(|reason| format!("line {number}: {reason}"))?);
+    }
+    if bars.is_empty() { Err("it has no kline".to_owned()) } else { Ok(bars) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use mtdh_core::check::bars::Field;
+
+    use super::*;
+
+    const HEADER: &str = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n";
+
+    fn row(time: &str) -> String {
+        format!("{time},10.5,12,9,11,3.25,0,34.1,7,1.25,13.0,0\n")
+    }
+
+    fn read_text(name: &str, bytes: &[u8]) -> Result<Vec<Bar>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        read(&path, Market::Spot).map_err(|error| error.to_string())
+    }
+
+    fn zipped(names: &[&str], text: &str) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for name in names {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn every_era_is_read_alike() {
+        let (ms, us) = (row("1735689600000"), row("1735689600000000"));
+        let headed = format!("{HEADER}{us}");
+        for (name, bytes) in [
+            ("old.csv", ms.clone().into_bytes()),
+            ("with-header.csv", format!("{HEADER}{ms}").into_bytes()),
+            ("microseconds.csv", us.clone().into_bytes()),
+            ("windows.csv", headed.replace('\n', "\r\n").into_bytes()),
+            ("zipped.zip", zipped(&["BTCUSDT-1m-2025-01.csv"], &headed)),
+        ] {
+            let bars = read_text(name, &bytes).unwrap();
+            assert_eq!((bars.len(), bars[0].start), (1, 1_735_689_600_000_000), "{name}");
+            let values = [Field::Open, Field::Volume, Field::TradeCount, Field::BuyQuoteVolume]
+                .map(|f| bars[0].get(f));
+            assert_eq!(values, [Some(10.5), Some(3.25), Some(7.0), Some(13.0)], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_klines_is_refused_with_the_line() {
+        for (name, bytes, said) in [
+            ("empty.csv", Vec::new(), "it has no kline"),
+            ("header.csv", HEADER.into(), "it has no kline"),
+            ("seconds.csv", row("1735689600").into(), "neither in milliseconds nor in microseconds"),
+            ("text.csv", format!("{}x,y\n", row("1735689600000")).into(), "line 2: a row has 2 cells"),
+            ("nan.csv", row("1735689600000").replace("10.5", "NaN").into(), "`NaN` is no number"),
+            ("two.zip", zipped(&["a.csv", "b.csv"], HEADER), "it has 2 files in it"),
+            ("cut.zip", b"PK\x03\x04abc".to_vec(), "is no list of klines"),
+        ] {
+            let error = read_text(name, &bytes).unwrap_err();
+            assert!(error.contains(said), "{name}: {error}");
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! The vendor's CSV to columns. Owns no reader: bytes are pushed in, whole batches come out.
+//!
+//! The same decoder serves downloads, local files, tests and fuzzing, under any cutting of the bytes: batches hold
+//! [`BATCH_ROWS`] rows each, whatever the cutting. It knows neither gzip nor Parquet. Start at [`Decoder::push`].
+
+mod header;
+mod names;
+pub mod number;
+
+use std::collections::VecDeque;
+
+use arrow_array::ArrayRef;
+use mtdh_core::table::{Kind, Table};
+use mtdh_core::{DataType, Day};
+
+use crate::row_builder::ColumnBuffer;
+use header::{Cell, Layout};
+use names::Names;
+
+pub use names::{RowName, dataset_symbol};
+
+/// Rows of a batch; the last one of a file may be shorter.
+pub const BATCH_ROWS: usize = 32_768;
+
+/// Rejected rows that are kept in memory at most; a file with more, or with longer ones, is refused.
+const MAX_REJECTS: usize = 100_000;
+
+/// Bytes of rejected rows that are kept in memory at most.
+const MAX_REJECT_BYTES: usize = 64 << 20;
+
+/// Bytes of a line at most, its end not counted; more cannot be a row of any table and would fill the memory.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// A file that is not what was asked for. None of its rows may be published.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The header row lacks columns of the table.
+    #[error("the header row of a {data_type} file lacks {}; it is `{header}`", missing.join(", "))]
+    MissingColumns {
+        /// Expected data type.
+        data_type: DataType,
+        /// The lacking columns.
+        missing: Vec<String>,
+        /// The row as it stands, shortened.
+        header: String,
+    },
+    /// The header row names a column twice.
+    #[error("the header row names `{0}` twice")]
+    DoubleColumn(String),
+    /// A row of another exchange.
+    #[error("line {line} is of exchange `{found}`, expected `{expected}`")]
+    WrongExchange {
+        /// Line, from 1.
+        line: u64,
+        /// What stands there.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// A row of another symbol.
+    #[error("line {line} is of symbol `{found}`, expected `{expected}`")]
+    WrongSymbol {
+        /// Line, from 1.
+        line: u64,
+        /// What stands there.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// A row that arrived on another day.
+    #[error("line {line} arrived at {local_timestamp_us} µs, which is not on {day}")]
+    WrongDay {
+        /// Line, from 1.
+        line: u64,
+        /// Its `local_timestamp`, microseconds since the Unix epoch, UTC.
+        local_timestamp_us: i64,
+        /// The day that was asked for.
+        day: Day,
+    },
+    /// More bad rows than can be kept.
+    #[error("too many rows cannot be read; the first is line {line}: {reason}")]
+    TooManyRejects {
+        /// The first bad line.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line without end.
+    #[error("line {0} is longer than {MAX_LINE_BYTES} bytes; this is no CSV file")]
+    EndlessLine(u64),
+}
+
+/// What a file should hold. What is not given is not checked.
+#[derive(Clone, Debug, Default)]
+pub struct Expectation {
+    /// The vendor's exchange id.
+    pub exchange: Option<String>,
+    /// The dataset symbol, the form of the vendor's URLs; not given for group files.
+    pub symbol: Option<String>,
+    /// The UTC day of arrival.
+    pub day: Option<Day>,
+}
+
+/// A row that cannot be stored, for quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Line in the file, from 1; the header is line 1.
+    pub line: u64,
+    /// Its text; bytes that are not UTF-8 are replaced.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Index into [`Decoder::names`]; null when the row is too broken to tell.
+    pub name: Option<u32>,
+}
+
+/// A batch: the table's columns, without `instrument_key`, in the table's order.
+#[derive(Debug)]
+pub struct Rows {
+    /// One array per column of the table.
+    pub columns: Vec<ArrayRef>,
+    /// For each row its index into [`Decoder::names`].
+    pub names: Vec<u32>,
+    /// The exchange and symbol cells of the names that came up since the batch before.
+    pub new_names: Vec<(String, String)>,
+}
+
+/// Turns a table's CSV into batches.
+pub struct Decoder {
+    table: &'static Table,
+    /// The day on which every row should have arrived.
+    day: Option<Day>,
+    layout: Option<Layout>,
+    columns: Vec<ColumnBuffer>,
+    row_names: Vec<u32>,
+    names: Names,
+    /// How many of the names earlier batches told of.
+    names_told: usize,
+    /// `exchange,symbol` as the last good row began, where rows begin so: most rows begin as the one before.
+    last_start: Vec<u8>,
+    /// Whose rows begin so.
+    last_start_name: u32,
+    /// The beginning of a line whose end has not come yet.
+    carry: Vec<u8>,
+    /// Lines seen so far, the header included.
+    line: u64,
+    rejects: Vec<Reject>,
+    reject_bytes: usize,
+    ready: VecDeque<Rows>,
+}
+
+impl Decoder {
+    /// A decoder at the start of a file.
+    pub fn new(table: &'static Table, expectation: Expectation) -> Decoder {
+        Decoder {
+            table,
+            day: expectation.day,
+            layout: None,
+            columns: table.columns.iter().map(ColumnBuffer::new).collect(),
+            row_names: Vec::new(),
+            names: Names::new(expectation),
+            names_told: 0,
+            last_start: Vec::new(),
+            last_start_name: 0,
+            carry: Vec::new(),
+            line: 0,
+            rejects: Vec::new(),
+            reject_bytes: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Reads the next bytes of the file.
+    ///
+    /// # Errors
+    /// When the file is not the one asked for; the decoder is of no use afterwards.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), DecodeError> {
+        if !self.carry.is_empty() {
+            let Some(end) = memchr::memchr(b'\n', bytes) else {
+                return self.keep(bytes);
+            };
+            let mut line = std::mem::take(&mut self.carry);
+            line.extend_from_slice(&bytes[..end]);
+            self.read_line(&line)?;
+            line.clear();
+            self.carry = line;
+            bytes = &bytes[end + 1..];
+        }
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            self.read_line(&bytes[start..end])?;
+            start = end + 1;
+        }
+        self.keep(&bytes[start..])
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        if self.carry.len() + bytes.len() > MAX_LINE_BYTES {
+            return Err(DecodeError::EndlessLine(self.line + 1));
+        }
+        self.carry.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Ends the file: reads a last line without line end, and makes the last batch.
+    ///
+    /// # Errors
+    /// As [`Decoder::push`].
+    pub fn finish(&mut self) -> Result<(), DecodeError> {
+        if !self.carry.is_empty() {
+            let line = std::mem::take(&mut self.carry);
+            self.read_line(&line)?;
+        }
+        self.make_batch();
+        Ok(())
+    }
+
+    /// The next whole batch, if one is ready.
+    pub fn take_rows(&mut self) -> Option<Rows> {
+        self.ready.pop_front()
+    }
+
+    /// The rows rejected since the last call.
+    pub fn take_rejects(&mut self) -> Vec<Reject> {
+        self.reject_bytes = 0;
+        std::mem::take(&mut self.rejects)
+    }
+
+    /// Whom the rows so far are about, in order of appearance, with their counts.
+    pub fn names(&self) -> &[RowName] {
+        self.names.all()
+    }
+
+    /// Rows read so far, rejected ones included: every line but the header.
+    pub fn rows(&self) -> u64 {
+        self.line.saturating_sub(1)
+    }
+
+    /// Whether a header row was seen. A file of 0 bytes has none.
+    pub fn has_header(&self) -> bool {
+        self.layout.is_some()
+    }
+
+    fn read_line(&mut self, line: &[u8]) -> Result<(), DecodeError> {
+        self.line += 1;
+        // A line that comes whole must fare as one that comes in pieces.
+        if line.len() > MAX_LINE_BYTES {
+            return Err(DecodeError::EndlessLine(self.line));
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match self.layout.take() {
+            None => self.layout = Some(Layout::of_header(self.table, line)?),
+            Some(layout) => {
+                let outcome = self.read_row(&layout, line);
+                self.layout = Some(layout);
+                outcome?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_row(&mut self, layout: &Layout, line: &[u8]) -> Result<(), DecodeError> {
+        let rows = self.row_names.len();
+        match self.read_cells(layout, line) {
+            Ok(row) => {
+                let name = match row.is_as_before {
+                    true => self.last_start_name,
+                    false => self.new_start(layout, row.exchange, row.symbol)?,
+                };
+                self.check_day(row.local_timestamp)?;
+                self.row_names.push(name);
+                self.count(name, &row);
+                if rows + 1 == BATCH_ROWS {
+                    self.make_batch();
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                for column in &mut self.columns {
+                    column.truncate(rows);
+                }
+                self.reject(layout, line, fault)
+            }
+        }
+    }
+
+    /// Pushes a row's cells to the columns. On a fault some columns are longer than others.
+    fn read_cells<'a>(&mut self, layout: &Layout, line: &'a [u8]) -> Result<Row<'a>, Fault> {
+        let mut row = Row {
+            is_as_before: false,
+            exchange: b"",
+            symbol: b"",
+            timestamp: 0,
+            local_timestamp: 0,
+            inexact_numbers: 0,
+        };
+        let mut at = 0;
+        let start = self.last_start.len();
+        row.is_as_before = start > 0 && line.get(start) == Some(&b',') && line.starts_with(&self.last_start);
+        let known_cells = if row.is_as_before { 2 } else { 0 };
+        if row.is_as_before {
+            at = start;
+        }
+        for (place, cell) in layout.cells.iter().enumerate().skip(known_cells) {
+            if place > 0 {
+                if line.get(at) != Some(&b',') {
+                    return Err(Fault::TooFewCells);
+                }
+                at += 1;
+            }
+            let rest = &line[at..];
+            match cell {
+                Cell::Exchange => {
+                    row.exchange = text_cell(rest);
+                    at += row.exchange.len();
+                }
+                Cell::Symbol => {
+                    row.symbol = text_cell(rest);
+                    at += row.symbol.len();
+                }
+                Cell::Ignored => at += text_cell(rest).len(),
+                Cell::Column { index, kind, nullable } => {
+                    let column = &mut self.columns[*index];
+                    let fault = || Fault::Cell(*index);
+                    if rest.first().is_none_or(|b| *b == b',') {
+                        if !nullable {
+                            return Err(fault());
+                        }
+                        column.push_null();
+                        continue;
+                    }
+                    match kind {
+                        Kind::Time => {
+                            let (value, length) = number::integer(rest).ok_or_else(fault)?;
+                            column.push_time(value);
+                            match index {
+                                0 => row.timestamp = value,
+                                1 => row.local_timestamp = value,
+                                _ => {}
+                            }
+                            at += length;
+                        }
+                        Kind::Number => {
+                            let (decimal, length) = number::decimal(rest).ok_or_else(fault)?;
+                            column.push_number(decimal.value);
+                            row.inexact_numbers += u64::from(!decimal.is_exact);
+                            at += length;
+                        }
+                        Kind::Text => {
+                            let (cell, is_ascii) = number::cell(rest);
+                            let is_text = is_ascii || std::str::from_utf8(cell).is_ok();
+                            if !is_text || cell.first() == Some(&b'"') {
+                                return Err(fault());
+                            }
+                            column.push_text(cell);
+                            at += cell.len();
+                        }
+                        Kind::Word(words) => {
+                            let (index, length) = word_cell(words, rest).ok_or_else(fault)?;
+                            column.push_word(index);
+                            at += length;
+                        }
+                        Kind::Flag => {
+                            let cell = text_cell(rest);
+                            column.push_flag(match cell {
+                                b"true" => true,
+                                b"false" => false,
+                                _ => return Err(fault()),
+                            });
+                            at += cell.len();
+                        }
+                    }
+                }
+            }
+        }
+        if at < line.len() {
+            return Err(Fault::TooManyCells);
+        }
+        if row.is_as_before {
+            return Ok(row);
+        }
+        if row.exchange.is_empty() || row.symbol.is_empty() {
+            return Err(Fault::NoName);
+        }
+        if !is_text(row.symbol) || !is_text(row.exchange) {
+            return Err(Fault::BadName);
+        }
+        Ok(row)
+    }
+
+    /// The name of a row that begins otherwise than the one before, and the beginning to look for from now on.
+    fn new_start(&mut self, layout: &Layout, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
+        let name = self.names.of(exchange, symbol, self.line)?;
+        if (layout.exchange, layout.symbol) == (0, 1) {
+            self.last_start = [exchange, b",", symbol].concat();
+            self.last_start_name = name;
+        }
+        Ok(name)
+    }
+
+    fn check_day(&self, local_timestamp_us: i64) -> Result<(), DecodeError> {
+        match self.day {
+            Some(day) if !(day.start_us()..day.end_us()).contains(&local_timestamp_us) => {
+                Err(DecodeError::WrongDay { line: self.line, local_timestamp_us, day })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&mut self, name: u32, row: &Row<'_>) {
+        let name = self.names.get_mut(name);
+        let tally = &mut name.tally;
+        tally.rows_in += 1;
+        tally.rows_out += 1;
+        tally.inexact_numbers += row.inexact_numbers;
+        tally.arrival_regressions += u64::from(row.local_timestamp < name.last_local_timestamp);
+        name.last_local_timestamp = row.local_timestamp;
+        let widen =
+            |range: Option<(i64, i64)>, t: i64| range.map_or((t, t), |(min, max)| (min.min(t), max.max(t)));
+        tally.timestamp = Some(widen(tally.timestamp, row.timestamp));
+        tally.local_timestamp = Some(widen(tally.local_timestamp, row.local_timestamp));
+    }
+
+    #[cold]
+    fn reject(&mut self, layout: &Layout, line: &[u8], fault: Fault) -> Result<(), DecodeError> {
+        let reason = fault.describe(self.table, line.is_empty());
+        let cells: Vec<&[u8]> = line.split(|b| *b == b',').collect();
+        let is_readable = |cell: &&[u8]| !cell.is_empty() && is_text(cell);
+        let exchange = cells.get(layout.exchange).copied().filter(is_readable);
+        let symbol = cells.get(layout.symbol).copied().filter(is_readable);
+        let name = match exchange.zip(symbol) {
+            Some((exchange, symbol)) if !matches!(fault, Fault::TooFewCells | Fault::TooManyCells) => {
+                Some(self.names.of(exchange, symbol, self.line)?)
+            }
+            _ => None,
+        };
+        if let Some(name) = name {
+            let tally = &mut self.names.get_mut(name).tally;
+            tally.rows_in += 1;
+            tally.rows_rejected += 1;
+        }
+        let text = String::from_utf8_lossy(line).into_owned();
+        self.reject_bytes += text.len();
+        self.rejects.push(Reject { line: self.line, text, reason, name });
+        match self.rejects.first() {
+            Some(first) if self.rejects.len() > MAX_REJECTS || self.reject_bytes > MAX_REJECT_BYTES => {
+                Err(DecodeError::TooManyRejects { line: first.line, reason: first.reason.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn make_batch(&mut self) {
+        let rows = self.row_names.len();
+        if rows > 0 {
+            let names = std::mem::replace(&mut self.row_names, Vec::with_capacity(rows));
+            let columns = self.columns.iter_mut().map(ColumnBuffer::take).collect();
+            let new_names = self.names.all()[self.names_told..]
+                .iter()
+                .map(|n| (n.exchange.clone(), n.symbol.clone()))
+                .collect();
+            self.names_told = self.names.all().len();
+            self.ready.push_back(Rows { columns, names, new_names });
+        }
+    }
+}
+
+/// What is remembered of a row besides its columns.
+struct Row<'a> {
+    /// Exchange and symbol are those of the row before; the two below are empty then.
+    is_as_before: bool,
+    exchange: &'a [u8],
+    symbol: &'a [u8],
+    timestamp: i64,
+    local_timestamp: i64,
+    inexact_numbers: u64,
+}
+
+/// Why a row is rejected.
+enum Fault {
+    TooFewCells,
+    TooManyCells,
+    NoName,
+    BadName,
+    /// The cell of the table's column with this index.
+    Cell(usize),
+}
+
+impl Fault {
+    fn describe(&self, table: &Table, is_empty: bool) -> String {
+        match self {
+            _ if is_empty => "empty line".to_owned(),
+            Fault::TooFewCells => "too few cells".to_owned(),
+            Fault::TooManyCells => "too many cells".to_owned(),
+            Fault::NoName => "no exchange or no symbol".to_owned(),
+            Fault::BadName => "exchange or symbol is not UTF-8 text without quotes".to_owned(),
+            Fault::Cell(index) => {
+                let column = &table.columns[*index];
+                let wanted = match column.kind {
+                    Kind::Time => "whole microseconds".to_owned(),
+                    Kind::Number => "a decimal number".to_owned(),
+                    Kind::Text => "UTF-8 text without quotes".to_owned(),
+                    Kind::Word(words) => format!("one of {}", words.join(", ")),
+                    Kind::Flag => "true or false".to_owned(),
+                };
+                format!("`{}` is not {wanted}", column.csv)
+            }
+        }
+    }
+}
+
+/// Whether a cell is text as the vendor writes it. Quotes would mean that a comma need not end a cell.
+fn is_text(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|text| !text.starts_with('"'))
+}
+
+/// The word that a cell holds: its index and length. The words of a column differ in their first letters, so that one
+/// comparison finds it.
+#[inline]
+fn word_cell(words: &[&str], bytes: &[u8]) -> Option<(usize, usize)> {
+    let index = words.iter().position(|word| word.as_bytes().first() == bytes.first())?;
+    let length = words[index].len();
+    let is_equal = bytes.len() >= length && bytes.iter().zip(words[index].as_bytes()).all(|(a, b)| a == b);
+    (is_equal && bytes.get(length).is_none_or(|b| *b == b',')).then_some((index, length))
+}
+
+#[inline]
+fn text_cell(bytes: &[u8]) -> &[u8] {
+    // Cells are a few bytes long: a plain loop beats a vectorised search that must set itself up.
+    let end = bytes.iter().position(|b| *b == b',').unwrap_or(bytes.len());
+    &bytes[..end]
+}

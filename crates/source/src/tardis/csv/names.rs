@@ -1,0 +1,100 @@
+//! Whose rows are whose: from the two cells that name a row to one name for each instrument of a file.
+//!
+//! The one place that decides it: nobody after the decoder tells instruments apart by how rows spell them.
+
+use std::collections::HashMap;
+
+use mtdh_core::footer::Tally;
+
+use super::{DecodeError, Expectation};
+
+/// Whom rows are about, and how many they are. Spellings of one dataset symbol are one instrument, whose rows keep the
+/// order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowName {
+    /// The exchange cell.
+    pub exchange: String,
+    /// The symbol cell, as the first of the rows writes it.
+    pub symbol: String,
+    /// Counts and ranges of these rows.
+    pub tally: Tally,
+    pub(super) last_local_timestamp: i64,
+}
+
+/// The names of a file.
+pub(super) struct Names {
+    expectation: Expectation,
+    all: Vec<RowName>,
+    /// By the two cells, as they are spelt.
+    by_spelling: HashMap<(Vec<u8>, Vec<u8>), u32>,
+    /// By exchange and dataset symbol.
+    by_symbol: HashMap<(String, String), u32>,
+    last: u32,
+}
+
+impl Names {
+    /// No names yet, of rows that are of this exchange and symbol, where they are given.
+    pub(super) fn new(expectation: Expectation) -> Names {
+        let (by_spelling, by_symbol) = (HashMap::new(), HashMap::new());
+        Names { expectation, all: Vec::new(), by_spelling, by_symbol, last: 0 }
+    }
+
+    /// All of them, in order of appearance.
+    pub(super) fn all(&self) -> &[RowName] {
+        &self.all
+    }
+
+    pub(super) fn get_mut(&mut self, index: u32) -> &mut RowName {
+        &mut self.all[index as usize]
+    }
+
+    /// The index of the name of a row with these cells.
+    pub(super) fn of(&mut self, exchange: &[u8], symbol: &[u8], line: u64) -> Result<u32, DecodeError> {
+        if let Some(last) = self.all.get(self.last as usize)
+            && last.symbol.as_bytes() == symbol
+            && last.exchange.as_bytes() == exchange
+        {
+            return Ok(self.last);
+        }
+        let known = self.by_spelling.get(&(exchange.to_vec(), symbol.to_vec())).copied();
+        self.last = match known {
+            Some(index) => index,
+            None => self.add_spelling(exchange, symbol, line)?,
+        };
+        Ok(self.last)
+    }
+
+    /// A spelling that was not seen before: of a name that is known, or of a new one.
+    fn add_spelling(&mut self, exchange: &[u8], symbol: &[u8], line: u64) -> Result<u32, DecodeError> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (exchange_text, symbol_text) = (text(exchange), text(symbol));
+        if let Some(expected) = self.expectation.exchange.as_ref().filter(|e| e.as_bytes() != exchange) {
+            return Err(DecodeError::WrongExchange {
+                line,
+                found: exchange_text,
+                expected: expected.clone(),
+            });
+        }
+        let of_files = dataset_symbol(&symbol_text);
+        if let Some(expected) = self.expectation.symbol.as_ref().filter(|e| of_files != **e) {
+            return Err(DecodeError::WrongSymbol { line, found: symbol_text, expected: expected.clone() });
+        }
+        let next = self.all.len() as u32;
+        let index = *self.by_symbol.entry((exchange_text.clone(), of_files)).or_insert(next);
+        if index == next {
+            self.all.push(RowName {
+                exchange: exchange_text,
+                symbol: symbol_text,
+                tally: Tally::default(),
+                last_local_timestamp: i64::MIN,
+            });
+        }
+        self.by_spelling.insert((exchange.to_vec(), symbol.to_vec()), index);
+        Ok(index)
+    }
+}
+
+/// The symbol in the vendor's URLs of a symbol as rows or the API write it.
+pub fn dataset_symbol(symbol: &str) -> String {
+    symbol.replace(['/', ':'], "-").to_uppercase()
+}
