@@ -25,7 +25,7 @@ pub mod timeframe;
 pub use builder::{CandleBuilder, Fill, Trades, Unfinished};
 pub use columns::{COLUMNS, Column, Get};
 pub use decimal::NotANumber;
-pub use footer::CandleFacts;
+pub use footer::CandleFooter;
 pub use timeframe::Timeframe;
 
 /// Version of the candles: it rises when a column or a formula changes, so that older objects are made again.

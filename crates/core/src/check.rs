@@ -31,7 +31,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use bars::{Candles, Sides};
-pub use finding::{Explanation, Finding, Found, Severity, Tally};
+pub use finding::{Detection, Explanation, Finding, Severity, Tally};
 pub use rows::Rows;
 
 use crate::day::Day;
@@ -116,14 +116,14 @@ pub struct Check {
     pub name: &'static str,
     /// The group that it belongs to.
     pub group: Group,
-    /// How bad what it finds is, where [`Found::severity`] does not say otherwise.
+    /// How bad what it finds is, where [`Detection::severity`] does not say otherwise.
     pub severity: Severity,
     /// What can be set, each with its default.
     pub parameters: &'static [Parameter],
     /// What it finds, how, and what it cannot find: a paragraph of the page.
     pub text: &'static str,
     /// The function.
-    pub run: Run,
+    pub run: CheckFn,
 }
 
 /// A number that can be set.
@@ -140,21 +140,21 @@ pub struct Parameter {
 }
 
 /// What a check is a function of.
-pub enum Run {
+pub enum CheckFn {
     /// The rows of one partition, of each of these data types by itself.
-    Rows(&'static [DataType], fn(&Scope<'_>) -> Box<dyn RowCheck>),
+    Rows(&'static [DataType], fn(&CheckInput<'_>) -> Box<dyn RowCheck>),
     /// The rows of several data types of one instrument and day, together in the order of arrival; what is found is
     /// said of the last of them. It runs only where all of them are there.
-    Together(&'static [DataType], fn(&Scope<'_>) -> Box<dyn RowCheck>),
+    Together(&'static [DataType], fn(&CheckInput<'_>) -> Box<dyn RowCheck>),
     /// The rows of each of these data types beside those of the first of the others that is there, together in the order
     /// of arrival; what is found is said of the former.
-    Beside(&'static [DataType], &'static [DataType], fn(&Scope<'_>) -> Box<dyn RowCheck>),
+    Beside(&'static [DataType], &'static [DataType], fn(&CheckInput<'_>) -> Box<dyn RowCheck>),
     /// What is known of one instrument and day after the rows of these data types, as far as they are there, were read.
-    Day(&'static [DataType], fn(&InstrumentDay<'_>, &Values) -> Vec<(DataType, Found)>),
+    Day(&'static [DataType], fn(&InstrumentDay<'_>, &Parameters) -> Vec<(DataType, Detection)>),
     /// What is known of a whole day without rows being read.
     Lake(fn(&completeness::DayOfLake<'_>) -> Vec<Finding>),
     /// Candles of one instrument and timeframe, and what they are held against.
-    Candles(Sides, fn(&Candles<'_>, &Values) -> Vec<Found>),
+    Candles(Sides, fn(&Candles<'_>, &Parameters) -> Vec<Detection>),
 }
 
 /// A check over rows: it is given every row once, in the order of the file, and asked what it found, at the end or, of
@@ -167,16 +167,16 @@ pub trait RowCheck: Send {
     fn ended(&mut self, _: DataType) {}
 
     /// What was found since it was last asked, as far as further rows cannot make it undone.
-    fn found(&mut self) -> Vec<Found>;
+    fn found(&mut self) -> Vec<Detection>;
 
     /// What was found since it was last asked, after the last row.
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.found()
     }
 }
 
 /// Of what the rows are that a check is started for.
-pub struct Scope<'a> {
+pub struct CheckInput<'a> {
     /// The instrument; null where a file does not say.
     pub key: Option<&'a InstrumentKey>,
     /// The data type; of several the last.
@@ -186,7 +186,7 @@ pub struct Scope<'a> {
     /// What is known beside the rows.
     pub context: &'a Context,
     /// The check's parameters.
-    pub values: Values,
+    pub values: Parameters,
 }
 
 /// What is known of a partition beside its rows; nothing of a file that is checked by itself, or while it is downloaded.
@@ -198,7 +198,7 @@ pub struct Context {
     pub before: Vec<arrow_array::RecordBatch>,
 }
 
-impl Scope<'_> {
+impl CheckInput<'_> {
     /// The venue, or an empty text where the instrument is not known.
     pub fn venue(&self) -> &str {
         self.key.map_or("", InstrumentKey::venue)
@@ -207,12 +207,12 @@ impl Scope<'_> {
 
 /// The parameters of one check.
 #[derive(Clone, Debug)]
-pub struct Values {
+pub struct Parameters {
     check: &'static str,
     values: BTreeMap<&'static str, f64>,
 }
 
-impl Values {
+impl Parameters {
     /// A parameter's value.
     ///
     /// # Panics
@@ -264,9 +264,9 @@ impl Settings {
     }
 
     /// The parameters of a check.
-    pub fn values(&self, check: &Check) -> Values {
+    pub fn values(&self, check: &Check) -> Parameters {
         let value = |p: &Parameter| (p.name, *self.given.get(&(check.name, p.name)).unwrap_or(&p.default));
-        Values { check: check.name, values: check.parameters.iter().map(value).collect() }
+        Parameters { check: check.name, values: check.parameters.iter().map(value).collect() }
     }
 }
 

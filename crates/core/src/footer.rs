@@ -17,7 +17,7 @@ pub const FORMAT_VERSION: u32 = 2;
 
 /// The facts of one partition's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct PartitionFooter {
     /// Which partition the object is.
     pub partition: Partition,
     /// Stored, empty or absent; never another.
@@ -25,7 +25,7 @@ pub struct Facts {
     /// Why it is absent, or which group file gave the evidence that it is empty.
     pub reason: Option<String>,
     /// The vendor file that it was made from.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// How many rows went which way, and their range in time.
     pub tally: Tally,
     /// Version of the columns, see [`SCHEMA_VERSION`].
@@ -34,7 +34,7 @@ pub struct Facts {
 
 /// The vendor file behind an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct Provenance {
     /// The vendor's path, `{exchange}/{data_type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`, wherever it was read from.
     pub path: String,
     /// The exchange as the rows write it; the vendor's id where there are no rows.
@@ -98,7 +98,7 @@ pub struct Tally {
 
 /// A footer that does not tell what a partition's footer must.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum FactsError {
+pub enum FooterError {
     /// A pair is not there.
     #[error("the footer has no `{0}`; the object was not written by mtdh")]
     Lacking(&'static str),
@@ -115,7 +115,7 @@ pub enum FactsError {
     Newer(u32),
 }
 
-impl Facts {
+impl PartitionFooter {
     /// The pairs of the footer, sorted by name. Every name begins with `mtdh.`.
     pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
         let tally = &self.tally;
@@ -152,15 +152,17 @@ impl Facts {
     ///
     /// # Errors
     /// When a pair is lacking or unreadable, or the schema version is newer than this program's.
-    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Facts, FactsError> {
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<PartitionFooter, FooterError> {
         let pairs: std::collections::HashMap<&str, &str> = pairs.into_iter().collect();
         let reader = PairReader { pairs: &pairs };
         let schema_version = reader.read("mtdh.schema_version", |t| t.parse::<u32>().ok())?;
         if schema_version > SCHEMA_VERSION {
-            return Err(FactsError::Newer(schema_version));
+            return Err(FooterError::Newer(schema_version));
         }
         let number = |name| reader.read(name, |t| t.parse::<u64>().ok());
-        let range = |min, max| -> Result<Option<(i64, i64)>, FactsError> {
+        let range = |min, max| -> Result<Option<(i64, i64)>, FooterError> {
             let min = reader.read_optional(min, |t| t.parse().ok())?;
             Ok(min.zip(reader.read_optional(max, |t| t.parse().ok())?))
         };
@@ -169,7 +171,7 @@ impl Facts {
             data_type: reader.read("mtdh.data_type", |t| t.parse::<DataType>().ok())?,
             key: reader.read("mtdh.instrument_key", |t| t.parse::<InstrumentKey>().ok())?,
         };
-        let origin = Origin {
+        let origin = Provenance {
             path: reader.read("mtdh.source", |t| Some(t.to_owned()))?,
             exchange: reader.read("mtdh.source_exchange", |t| Some(t.to_owned()))?,
             symbol: reader.read("mtdh.source_symbol", |t| Some(t.to_owned()))?,
@@ -191,7 +193,7 @@ impl Facts {
         };
         let status = reader.read("mtdh.status", |t| Status::from_name(t).filter(|s| s.is_answered()))?;
         let reason = reader.read_optional("mtdh.reason", |t| Some(t.to_owned()))?;
-        Ok(Facts { partition, status, reason, origin, tally, schema_version })
+        Ok(PartitionFooter { partition, status, reason, origin, tally, schema_version })
     }
 }
 
@@ -200,17 +202,17 @@ pub(crate) struct PairReader<'a> {
 }
 
 impl PairReader<'_> {
-    pub fn read<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, FactsError> {
-        self.read_optional(name, parse)?.ok_or(FactsError::Lacking(name))
+    pub fn read<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, FooterError> {
+        self.read_optional(name, parse)?.ok_or(FooterError::Lacking(name))
     }
 
     pub fn read_optional<T>(
         &self,
         name: &'static str,
         parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, FactsError> {
+    ) -> Result<Option<T>, FooterError> {
         let Some(value) = self.pairs.get(name) else { return Ok(None) };
-        parse(value).map(Some).ok_or_else(|| FactsError::Unreadable { name, value: (*value).to_owned() })
+        parse(value).map(Some).ok_or_else(|| FooterError::Unreadable { name, value: (*value).to_owned() })
     }
 }
 
@@ -218,8 +220,8 @@ impl PairReader<'_> {
 mod tests {
     use super::*;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> PartitionFooter {
+        PartitionFooter {
             partition: Partition {
                 day: "2024-03-01".parse().unwrap(),
                 data_type: DataType::Trades,
@@ -227,7 +229,7 @@ mod tests {
             },
             status: Status::Stored,
             reason: None,
-            origin: Origin {
+            origin: Provenance {
                 path: "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
                 exchange: "deribit".into(),
                 symbol: "BTC-PERPETUAL".into(),
@@ -251,25 +253,27 @@ mod tests {
     fn pairs_read_back() {
         let facts = facts();
         let pairs = facts.to_pairs();
-        assert_eq!(Facts::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str()))), Ok(facts));
+        assert_eq!(PartitionFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str()))), Ok(facts));
     }
 
     #[test]
     fn a_footer_that_says_too_little_or_too_much_is_refused() {
         let pairs = facts().to_pairs();
         let without = |gone: &str| {
-            Facts::from_pairs(pairs.iter().filter(|(n, _)| *n != gone).map(|(n, v)| (*n, v.as_str())))
+            PartitionFooter::from_pairs(
+                pairs.iter().filter(|(n, _)| *n != gone).map(|(n, v)| (*n, v.as_str())),
+            )
         };
-        assert_eq!(without("mtdh.status"), Err(FactsError::Lacking("mtdh.status")));
-        assert_eq!(without("mtdh.rows_in"), Err(FactsError::Lacking("mtdh.rows_in")));
-        let of_length = Origin { end: End::Length, ..facts().origin };
-        let older = Facts { origin: of_length, ..facts() };
+        assert_eq!(without("mtdh.status"), Err(FooterError::Lacking("mtdh.status")));
+        assert_eq!(without("mtdh.rows_in"), Err(FooterError::Lacking("mtdh.rows_in")));
+        let of_length = Provenance { end: End::Length, ..facts().origin };
+        let older = PartitionFooter { origin: of_length, ..facts() };
         assert_eq!(without("mtdh.source_end"), Ok(older), "a footer of version 0.1.0");
         let with = |name: &'static str, value: &'static str| {
             let others = pairs.iter().map(|(n, v)| (*n, v.as_str()));
-            Facts::from_pairs(others.chain([(name, value)]))
+            PartitionFooter::from_pairs(others.chain([(name, value)]))
         };
-        assert_eq!(with("mtdh.schema_version", "99"), Err(FactsError::Newer(99)));
-        assert!(matches!(with("mtdh.status", "missing"), Err(FactsError::Unreadable { .. })));
+        assert_eq!(with("mtdh.schema_version", "99"), Err(FooterError::Newer(99)));
+        assert!(matches!(with("mtdh.status", "missing"), Err(FooterError::Unreadable { .. })));
     }
 }

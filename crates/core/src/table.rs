@@ -130,7 +130,7 @@ pub enum Kind {
     /// Any text → `string`.
     Text,
     /// One of a few words → dictionary-encoded string.
-    Word(&'static [&'static str]),
+    Category(&'static [&'static str]),
     /// `true` or `false` → `bool`.
     Flag,
 }
@@ -161,7 +161,7 @@ impl Column {
             Kind::Time => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Kind::Number => ArrowType::Float64,
             Kind::Text => ArrowType::Utf8,
-            Kind::Word(_) => word_type(),
+            Kind::Category(_) => word_type(),
             Kind::Flag => ArrowType::Boolean,
         }
     }
@@ -282,7 +282,7 @@ fn columns(data_type: DataType) -> Vec<Column> {
                 "",
                 "true: part of a whole book; a run of true after false clears the book",
             ),
-            column("side", Kind::Word(&["bid", "ask"]), "", "side of the book"),
+            column("side", Kind::Category(&["bid", "ask"]), "", "side of the book"),
             column("price", Kind::Number, PRICE, "price of the level").of(Possible::QuotePrice),
             column(
                 "amount",
@@ -335,7 +335,7 @@ fn columns(data_type: DataType) -> Vec<Column> {
 fn trade_columns(side: &'static str, id: &'static str) -> Vec<Column> {
     vec![
         nullable("id", Kind::Text, "", id),
-        column("side", Kind::Word(TAKER_SIDE), "", side),
+        column("side", Kind::Category(TAKER_SIDE), "", side),
         column("price", Kind::Number, PRICE, "price").of(Possible::TradePrice),
         column("amount", Kind::Number, AMOUNT, "amount").of(Possible::Amount),
     ]
@@ -373,7 +373,7 @@ fn option_columns() -> Vec<Column> {
     let number =
         |name: &str, possible, unit, meaning| nullable(name, Kind::Number, unit, meaning).of(possible);
     vec![
-        column("type", Kind::Word(&["put", "call"]), "", "kind of the option"),
+        column("type", Kind::Category(&["put", "call"]), "", "kind of the option"),
         column("strike_price", Kind::Number, PRICE, "strike").of(Possible::Underlying),
         column("expiration", Kind::Time, MICROSECONDS, "when the option ends").of(Possible::Moment),
         number("open_interest", Possible::AmountOrNone, AMOUNT, "open interest; null: not given"),

@@ -9,7 +9,7 @@ use arrow_array::ArrayRef;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use mtdh_core::DataType;
-use mtdh_core::footer::{Facts, Origin, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
@@ -97,11 +97,11 @@ fn encode(bencher: Bencher<'_, '_>, shape: Shape) {
     let key = "BINANCE:SPOT_PAIR:BTC-USDT".parse::<InstrumentKey>().unwrap();
     let partition =
         Partition { key: key.clone(), data_type: file.data_type, day: "2024-03-01".parse().unwrap() };
-    let facts = Facts {
+    let facts = PartitionFooter {
         partition,
         status: Status::Stored,
         reason: None,
-        origin: Origin::default(),
+        origin: Provenance::default(),
         tally: Tally::default(),
         schema_version: SCHEMA_VERSION,
     };

@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 
 use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{self, Candles, Check, Finding, Found, Group, Incident, Run, Settings, Severity};
+use mtdh_core::check::{
+    self, Candles, Check, CheckFn, Detection, Finding, Group, Incident, Settings, Severity,
+};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use serde::Serialize;
@@ -51,7 +53,10 @@ impl CheckPlan {
     /// Whether any of them needs rows.
     pub fn reads_rows(&self) -> bool {
         self.checks().any(|check| {
-            matches!(check.run, Run::Rows(..) | Run::Together(..) | Run::Beside(..) | Run::Day(..))
+            matches!(
+                check.run,
+                CheckFn::Rows(..) | CheckFn::Together(..) | CheckFn::Beside(..) | CheckFn::Day(..)
+            )
         })
     }
 
@@ -178,7 +183,7 @@ impl CheckReport {
         candles: &Candles<'_>,
     ) {
         for check in plan.checks() {
-            let Run::Candles(sides, run) = check.run else { continue };
+            let CheckFn::Candles(sides, run) = check.run else { continue };
             if sides != candles.sides() {
                 continue;
             }
@@ -190,7 +195,13 @@ impl CheckReport {
     }
 
     /// Adds a finding that is about no one data type.
-    fn find(&mut self, check: &'static Check, key: Option<&InstrumentKey>, day: Option<Day>, found: Found) {
+    fn find(
+        &mut self,
+        check: &'static Check,
+        key: Option<&InstrumentKey>,
+        day: Option<Day>,
+        found: Detection,
+    ) {
         self.findings.push(Finding::of(check, key.cloned(), None, day, found));
     }
 
@@ -206,12 +217,12 @@ impl CheckReport {
         // A name that no check has would be a bug, which the tests of the callers find.
         let Some(check) = check::find(check) else { return };
         let range_us = day.map(|day| (day.start_us(), day.end_us()));
-        let found = Found {
+        let found = Detection {
             severity: Some(severity),
             count: 1,
             range_us,
             examples: vec![example],
-            ..Found::default()
+            ..Detection::default()
         };
         self.find(check, key, day, found);
     }

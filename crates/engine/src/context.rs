@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mtdh_lake::{Lake, LakeOptions};
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::rate_limit::{Budget, Ledger};
+use mtdh_source::http::rate_limit::{Budget, SharedBudget};
 use mtdh_source::http::retry::RetryPolicy;
 use mtdh_source::tardis::datasets::{Archive, Datasets, Folder};
 use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
@@ -18,7 +18,7 @@ use crate::runs::budget::RunBudget;
 
 /// Where everything is.
 #[derive(Clone, Debug)]
-pub struct Addresses {
+pub struct Config {
     /// The lake: a folder, `gs://…` or `s3://…`.
     pub lake: String,
     /// What the lake's URL does not say.
@@ -44,7 +44,7 @@ pub struct Addresses {
 }
 
 /// The lake, the vendor's metadata and its files.
-pub struct Connection {
+pub struct Context {
     /// The lake.
     pub lake: Lake,
     /// The vendor's metadata.
@@ -53,13 +53,13 @@ pub struct Connection {
     pub archive: Arc<Archive>,
 }
 
-impl Connection {
+impl Context {
     /// Sets everything up; nothing is asked for yet.
     ///
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
-    pub fn open(addresses: &Addresses) -> Result<Connection, EngineError> {
-        let Addresses {
+    pub fn open(addresses: &Config) -> Result<Context, EngineError> {
+        let Config {
             lake,
             lake_options,
             api,
@@ -77,7 +77,7 @@ impl Connection {
         run.iter().try_for_each(|(run_id, _)| check_name(run_id))?;
         let ledger = run.as_ref().filter(|_| is_limited).map(|(run_id, holder)| {
             let ledger = RunBudget::new(lake.clone(), run_id, *budget, holder.clone());
-            Arc::new(ledger) as Arc<dyn Ledger>
+            Arc::new(ledger) as Arc<dyn SharedBudget>
         });
         let http = HttpClient::shared(key.as_ref(), *budget, ledger).map_err(EngineError::Client)?;
         let (cache, has_key) = (cache_folder.clone(), key.is_some());
@@ -86,7 +86,7 @@ impl Connection {
             Some(folder) => Archive::Folder(open_folder(folder)?),
             None => Archive::Service(Datasets::new(http, url(datasets)?, *retry)),
         };
-        Ok(Connection { lake, metadata, archive: Arc::new(archive) })
+        Ok(Context { lake, metadata, archive: Arc::new(archive) })
     }
 
     /// Where instruments come from: the folder of vendor files when there is one, else the vendor.

@@ -15,7 +15,7 @@ use mtdh_core::universe::KeyPattern;
 use serde::{Deserialize, Serialize};
 
 use crate::instruments::losses;
-use crate::presence::Presence;
+use crate::inventory::ObjectState;
 use crate::selection::Selection;
 
 /// A table may lose this share of a venue's rows before somebody must accept it.
@@ -74,7 +74,7 @@ pub(crate) fn lines(day: Day, venues: &BTreeMap<String, VenueNote>) -> Vec<NotEx
 pub(crate) fn of_day(
     selection: &Selection,
     table: &DayTable,
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     day: Day,
 ) -> DayExpectation {
     let mut expectation = DayExpectation { not_expected: notes(selection, table), ..Default::default() };
@@ -82,7 +82,7 @@ pub(crate) fn of_day(
     for instrument in &taken {
         let selected = instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type));
         expectation.partitions.extend(selected.map(|partition| match there.get(&partition) {
-            Some(presence) => presence.expected(&partition),
+            Some(inventory) => inventory.expected(&partition),
             None => {
                 let status = if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
                 Expected { partition, status, unreadable: None, rows_rejected: 0 }
@@ -172,7 +172,7 @@ fn is_without_expectation(
     (has_rows && !has_types) || is_unknown || (!has_rows && !is_filtered && table.knows(venue))
 }
 
-fn needs_acceptance(taken: &[&Instrument], there: &BTreeMap<Partition, Presence>, day: Day) -> bool {
+fn needs_acceptance(taken: &[&Instrument], there: &BTreeMap<Partition, ObjectState>, day: Day) -> bool {
     let mut venues: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for instrument in taken {
         let is_lost = !instrument.is_listed || !instrument.withdrawn_data_types.is_empty();

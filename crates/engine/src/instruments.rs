@@ -25,7 +25,7 @@ use crate::expectation::{self, NotExpectedLine, lines};
 use crate::selection::Selection;
 pub use merge::Removed;
 pub(crate) use merge::losses;
-use merge::{Found, Scope, merge};
+use merge::{CheckInput, Detection, merge};
 
 /// What happened to the instrument tables.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -261,8 +261,9 @@ fn of_vendor(
     day: Day,
     unnamed: &mut BTreeSet<String>,
     shared: &mut BTreeSet<String>,
-) -> (Found, BTreeMap<String, VenueNote>) {
-    let mut found = Found { instruments: Vec::new(), unnamed: BTreeSet::new(), scope: Scope::Everything };
+) -> (Detection, BTreeMap<String, VenueNote>) {
+    let mut found =
+        Detection { instruments: Vec::new(), unnamed: BTreeSet::new(), scope: CheckInput::Everything };
     let mut notes: BTreeMap<String, VenueNote> = BTreeMap::new();
     for listing in listings {
         let catalog = listing.on(day);
@@ -295,7 +296,7 @@ fn of_folder(
     selection: &Selection,
     day: Day,
     unnamed: &mut BTreeSet<String>,
-) -> Result<Found, EngineError> {
+) -> Result<Detection, EngineError> {
     let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
     let exchanges = selection.exchanges();
     for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
@@ -321,7 +322,7 @@ fn of_folder(
         }
     }
     let instruments = found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect();
-    Ok(Found { instruments, unnamed: BTreeSet::new(), scope: Scope::WhatItNames })
+    Ok(Detection { instruments, unnamed: BTreeSet::new(), scope: CheckInput::WhatItNames })
 }
 
 fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {
@@ -340,7 +341,7 @@ async fn write_day(
     lake: &Lake,
     selection: &Selection,
     day: Day,
-    found: &Found,
+    found: &Detection,
     notes: &BTreeMap<String, VenueNote>,
     listings: &[Listing],
     removed_rows: Removed,

@@ -15,8 +15,8 @@ pub use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Lake, LakeError, layout};
 
 use crate::error::EngineError;
+use crate::inventory::{ObjectState, Verify, inventory};
 use crate::names::suggestions;
-use crate::presence::{Presence, Trust, presence};
 use crate::selection::Selection;
 
 /// Every day of which the lake has partitions, in order.
@@ -52,13 +52,13 @@ pub async fn contents(
     day: Day,
     selection: &Selection,
 ) -> Result<Vec<(Partition, Result<Available, String>)>, EngineError> {
-    let there: BTreeMap<Partition, Presence> =
-        presence(lake, day, &selection.data_types, Trust::Report).await?;
+    let there: BTreeMap<Partition, ObjectState> =
+        inventory(lake, day, &selection.data_types, Verify::Index).await?;
     let meant = there.into_iter().filter(|(partition, _)| selection.takes_partition(partition));
     Ok(meant
-        .map(|(partition, presence)| match presence {
-            Presence::Answered(available) => (partition, Ok(*available)),
-            Presence::Unreadable { reason } => (partition, Err(reason)),
+        .map(|(partition, inventory)| match inventory {
+            ObjectState::Answered(available) => (partition, Ok(*available)),
+            ObjectState::Unreadable { reason } => (partition, Err(reason)),
         })
         .collect())
 }

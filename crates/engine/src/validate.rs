@@ -24,8 +24,8 @@ use serde::Serialize;
 use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
+use crate::inventory::{ObjectState, Verify, inventory_beside};
 use crate::names::{self, Names};
-use crate::presence::{Presence, Trust, presence_beside};
 use crate::selection::Selection;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
 use crate::validate::recheck::Recheck;
@@ -217,13 +217,13 @@ pub async fn validate(
             continue;
         };
         let trust = match depth {
-            Depth::Listing => Trust::Report,
-            Depth::Deep { sample, .. } if sample < 1.0 => Trust::Nothing,
-            Depth::Deep { .. } => Trust::NothingKnown,
-            Depth::Bytes { .. } => Trust::NothingKnown,
+            Depth::Listing => Verify::Index,
+            Depth::Deep { sample, .. } if sample < 1.0 => Verify::Footers,
+            Depth::Deep { .. } => Verify::FootersAfresh,
+            Depth::Bytes { .. } => Verify::FootersAfresh,
         };
         let known = lake.available(day).await?;
-        let mut there = presence_beside(lake, day, &selection.data_types, trust, &known).await?;
+        let mut there = inventory_beside(lake, day, &selection.data_types, trust, &known).await?;
         match depth {
             Depth::Listing => {}
             Depth::Deep { sample, today } => {
@@ -291,7 +291,7 @@ async fn write_reports(
     selection: &Selection,
     instruments: &[&Instrument],
     missing: &[Missing],
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     known: &BTreeMap<Partition, Available>,
 ) -> Result<(), EngineError> {
     let keys = || instruments.iter().map(|i| &i.key).collect();
@@ -310,7 +310,7 @@ async fn write_reports(
 /// what was seen of them may be older.
 pub(crate) fn note(
     rows: &mut BTreeMap<Partition, Available>,
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     known: &BTreeMap<Partition, Available>,
     data_types: &[DataType],
 ) {
@@ -320,8 +320,8 @@ pub(crate) fn note(
     rows.extend(
         older.iter().filter(|(partition, _)| !is_seen(partition)).map(|(p, row)| (p.clone(), row.clone())),
     );
-    for (partition, presence) in there.iter().filter(|(partition, _)| is_seen(partition)) {
-        if let Presence::Answered(available) = presence {
+    for (partition, inventory) in there.iter().filter(|(partition, _)| is_seen(partition)) {
+        if let ObjectState::Answered(available) = inventory {
             let mut row = (**available).clone();
             older.get(partition).into_iter().for_each(|older| row.keep_grades(older));
             rows.insert(partition.clone(), row);
@@ -331,7 +331,7 @@ pub(crate) fn note(
 
 #[cfg(test)]
 mod tests {
-    use mtdh_core::footer::{Facts, Origin, Tally};
+    use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
     use mtdh_core::table::SCHEMA_VERSION;
 
     use super::*;
@@ -342,11 +342,11 @@ mod tests {
             data_type: DataType::Trades,
             key: format!("DERIBIT:PERP:{symbol}-USD").parse().unwrap(),
         };
-        let facts = Facts {
+        let facts = PartitionFooter {
             partition: partition.clone(),
             status: Status::Stored,
             reason: None,
-            origin: Origin::default(),
+            origin: Provenance::default(),
             tally: Tally::default(),
             schema_version: SCHEMA_VERSION,
         };
@@ -369,7 +369,7 @@ mod tests {
         ];
         for (known, seen, now, expected) in cases {
             let there =
-                map(seen).into_iter().map(|(p, row)| (p, Presence::Answered(Box::new(row)))).collect();
+                map(seen).into_iter().map(|(p, row)| (p, ObjectState::Answered(Box::new(row)))).collect();
             let mut rows = map(now);
             note(&mut rows, &there, &map(known), &[DataType::Trades]);
             assert_eq!(rows, map(expected), "{known:?} {seen:?} {now:?}");

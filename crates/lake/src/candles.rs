@@ -8,7 +8,7 @@ use arrow_array::{
     TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
-use mtdh_core::candle::{COLUMNS, Candle, CandleFacts, Get, Timeframe};
+use mtdh_core::candle::{COLUMNS, Candle, CandleFooter, Get, Timeframe};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::{INSTRUMENT_KEY, word_type};
 use parquet::basic::Compression;
@@ -93,7 +93,7 @@ impl<W: Write + Send> CandleWriter<W> {
     ///
     /// # Errors
     /// When `out` refuses bytes.
-    pub fn finish(mut self, facts: &CandleFacts) -> Result<Sealed<W>, ParquetError> {
+    pub fn finish(mut self, facts: &CandleFooter) -> Result<Sealed<W>, ParquetError> {
         self.encode()?;
         self.writer.finish(facts.to_pairs().into_iter().map(|(name, value)| (name.to_owned(), value)))
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use mtdh_core::error::ErrorKind;
-use mtdh_core::footer::FactsError;
+use mtdh_core::footer::FooterError;
 use parquet::errors::ParquetError;
 
 /// A failure of the lake.
@@ -180,12 +180,12 @@ pub enum LakeError {
     },
     /// The object's footer does not say what a partition's must.
     #[error("{path} does not describe itself as a partition must")]
-    Facts {
+    PartitionFooter {
         /// The object.
         path: String,
         /// What it lacks.
         #[source]
-        source: FactsError,
+        source: FooterError,
     },
     /// The object is a table of another shape.
     #[error("{path} is not the table that belongs there: {reason}")]
@@ -220,7 +220,7 @@ impl LakeError {
             | LakeError::Parquet { .. }
             | LakeError::Newer { .. }
             | LakeError::OtherProgram { .. }
-            | LakeError::Facts { .. }
+            | LakeError::PartitionFooter { .. }
             | LakeError::WrongTable { .. } => ErrorKind::Damaged,
             LakeError::Disk { .. } => ErrorKind::Failed,
         }
@@ -249,7 +249,10 @@ impl LakeError {
 
     /// Whether the object cannot be trusted: it is damaged, or none of mtdh's. It is as good as missing.
     pub fn is_distrust(&self) -> bool {
-        matches!(self, LakeError::Parquet { .. } | LakeError::Facts { .. } | LakeError::WrongTable { .. })
+        matches!(
+            self,
+            LakeError::Parquet { .. } | LakeError::PartitionFooter { .. } | LakeError::WrongTable { .. }
+        )
     }
 
     /// Whether another object is there by now, or none: what was read is no reason to distrust that one.

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use crate::identity;
+use crate::object::WriteMode;
 use crate::stage::{Content, unfinished};
-use crate::store::Existing;
 
 /// What became of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Outcome {
 
 /// Publishes `content` as `target`. `folder` lies on the same file system. The content, the new name and the folders
 /// made for it are flushed to the disk: all four steps are one function, so that no caller forgets one.
-pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existing) -> io::Result<Outcome> {
+pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMode) -> io::Result<Outcome> {
     let parent = target.parent().unwrap_or(Path::new("/"));
     let made = make_folders(parent)?;
     let file = match content {
@@ -40,8 +40,8 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: Existin
     let made_of =
         |file: &File| Outcome::Made { identity: file.metadata().ok().and_then(|m| identity::of_file(&m)) };
     let outcome = match existing {
-        Existing::Replace => made_of(&file.persist(target).map_err(|e| e.error)?),
-        Existing::Keep => match file.persist_noclobber(target) {
+        WriteMode::Overwrite => made_of(&file.persist(target).map_err(|e| e.error)?),
+        WriteMode::Create => match file.persist_noclobber(target) {
             Ok(file) => made_of(&file),
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
                 match same_bytes(refused.file.path(), target)? {
@@ -103,15 +103,15 @@ mod tests {
         let put = |text: &str, existing| {
             publish(Content::Memory(text.into()), root.path(), &target, existing).unwrap()
         };
-        assert!(matches!(put("one", Existing::Keep), Outcome::Made { .. }));
-        assert_eq!(put("one", Existing::Keep), Outcome::WasThere);
+        assert!(matches!(put("one", WriteMode::Create), Outcome::Made { .. }));
+        assert_eq!(put("one", WriteMode::Create), Outcome::WasThere);
         for other in ["two", "on", "one more", ""] {
-            assert_eq!(put(other, Existing::Keep), Outcome::Differs, "{other}");
+            assert_eq!(put(other, WriteMode::Create), Outcome::Differs, "{other}");
         }
         assert_eq!(fs::read_to_string(&target).unwrap(), "one");
         let there = || identity::of_file(&fs::metadata(&target).unwrap());
         let before = there();
-        assert_eq!(put("three", Existing::Replace), Outcome::Made { identity: there() });
+        assert_eq!(put("three", WriteMode::Overwrite), Outcome::Made { identity: there() });
         assert!(there().is_some() && there() != before);
         assert_eq!(fs::read_to_string(&target).unwrap(), "three");
         let entries: Vec<_> = fs::read_dir(root.path()).unwrap().collect();

@@ -16,10 +16,11 @@ use tempfile::NamedTempFile;
 use crate::error::LakeError;
 use crate::layout::TEMPORARY;
 use crate::local;
+use crate::object::WriteMode;
 use crate::open::{Place, Remote};
 use crate::retry::again;
-use crate::stage::{Content, NoLocks, Workplace};
-use crate::store::{Existing, Lake, says_no};
+use crate::stage::{Content, NoLocks, StagingDir};
+use crate::store::{Lake, says_no};
 use crate::upload;
 
 /// Something that a lake needs, and what to do where it is lacking.
@@ -108,9 +109,9 @@ impl Lake {
         }
     }
 
-    fn try_folder(&self, parent: &FilePath) -> Result<Workplace, LakeError> {
+    fn try_folder(&self, parent: &FilePath) -> Result<StagingDir, LakeError> {
         let disk = |source| self.disk(parent.to_owned(), source);
-        let workplace = Workplace::create(parent).map_err(|error| match NoLocks::of(&error) {
+        let workplace = StagingDir::create(parent).map_err(|error| match NoLocks::of(&error) {
             Some(no_locks) => LOCKS.lacks(self, no_locks),
             None => disk(error),
         })?;
@@ -137,7 +138,8 @@ impl Lake {
         // Such as an instrument's object has.
         let named = folder.join("PROBE:SPOT_PAIR:A-B~@0.parquet");
         file(b"third").map_err(disk)?.persist(&named).map_err(|e| NAMES.failed(self, &named, e.error))?;
-        local::publish(Content::Memory(b"fourth".into()), folder, &named, Existing::Replace).map_err(disk)?;
+        local::publish(Content::Memory(b"fourth".into()), folder, &named, WriteMode::Overwrite)
+            .map_err(disk)?;
         if fs::read(&named).map_err(disk)? != b"fourth" {
             return Err(NO_REPLACE.lacks(self, "a file that was replaced has its old content"));
         }
@@ -250,7 +252,7 @@ impl Lake {
 
     async fn create_probe(&self, remote: &Remote, path: &Path) -> Result<(), LakeError> {
         const FIRST: &[u8] = b"first";
-        match upload::put(remote, path, Content::Memory(FIRST.to_vec()), Existing::Keep).await {
+        match upload::put(remote, path, Content::Memory(FIRST.to_vec()), WriteMode::Create).await {
             Err(LakeError::Store { source, .. }) => {
                 // Does it refuse the condition alone?
                 let is_taken = remote.store.put(path, Bytes::from_static(FIRST).into()).await.is_ok();

@@ -13,8 +13,8 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mtdh_core::candle::CandleFacts;
-use mtdh_core::footer::{Facts, FactsError};
+use mtdh_core::candle::CandleFooter;
+use mtdh_core::footer::{FooterError, PartitionFooter};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -24,11 +24,12 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::LakeError;
 use crate::identity;
+use crate::object::Entry;
 use crate::open::Place;
 use crate::reader::{Newer, Opened, Opening, open};
 use crate::seal::is_ours;
 use crate::seal::pages::Pages;
-use crate::store::{Entry, Lake};
+use crate::store::Lake;
 
 use held::{Changed, Held, hold};
 pub use rows::Batches;
@@ -210,7 +211,7 @@ impl AsyncFileReader for ObjectReader {
 #[derive(Clone, Debug)]
 pub struct Footer {
     /// What the object says of itself.
-    pub facts: Facts,
+    pub facts: PartitionFooter,
     /// Rows that the Parquet metadata counts.
     pub rows: u64,
     /// Columns and their Arrow types.
@@ -281,7 +282,7 @@ impl Lake {
         let mut reader = self.reader(entry, &Arc::default()).await?;
         let opened = reader.open().await.map_err(parquet)?;
         let schema = opened.table_columns().map_err(parquet)?.schema().clone();
-        let facts = Facts::from_pairs(pairs(&opened.metadata))
+        let facts = PartitionFooter::from_pairs(pairs(&opened.metadata))
             .map_err(|source| facts_failure(&entry.path, &opened, source))?;
         let rows = opened.metadata.file_metadata().num_rows().max(0) as u64;
         Ok(Footer { facts, rows, schema, digest: opened.digest(), identity: reader.held.identity })
@@ -303,10 +304,10 @@ impl Lake {
     ///
     /// # Errors
     /// When the store fails, the object is no Parquet file, or its footer is not that of candles.
-    pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFacts, LakeError> {
+    pub async fn candle_facts(&self, entry: &Entry) -> Result<CandleFooter, LakeError> {
         let opened = self.reader(entry, &Arc::default()).await?.open().await;
         let opened = opened.map_err(|error| failure(&entry.path, error))?;
-        CandleFacts::from_pairs(pairs(&opened.metadata))
+        CandleFooter::from_pairs(pairs(&opened.metadata))
             .map_err(|source| facts_failure(&entry.path, &opened, source))
     }
 }
@@ -326,14 +327,14 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
 }
 
 /// What it means that a footer's pairs are none of ours. Version 0.1.0 wrote no later version than its own: there it is a damage.
-fn facts_failure(path: &Path, opened: &Opened, source: FactsError) -> LakeError {
+fn facts_failure(path: &Path, opened: &Opened, source: FooterError) -> LakeError {
     let path = path.to_string();
     let program = opened.metadata.file_metadata().created_by().unwrap_or_default();
     match source {
-        FactsError::Newer(found) if opened.seal.is_some() || !is_ours(program.as_bytes()) => {
+        FooterError::Newer(found) if opened.seal.is_some() || !is_ours(program.as_bytes()) => {
             LakeError::Newer { path, found }
         }
-        source => LakeError::Facts { path, source },
+        source => LakeError::PartitionFooter { path, source },
     }
 }
 

@@ -188,7 +188,7 @@ impl Opened {
 /// Names of columns of words.
 static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let columns = DataType::ALL.iter().flat_map(|data_type| &data_type.table().columns);
-    let words = columns.filter(|column| matches!(column.kind, Kind::Word(_)));
+    let words = columns.filter(|column| matches!(column.kind, Kind::Category(_)));
     words.map(|column| column.name.as_str()).chain([INSTRUMENT_KEY, "timeframe"]).collect()
 });
 

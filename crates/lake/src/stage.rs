@@ -16,7 +16,7 @@ const MEMORY_BYTES: usize = 1 << 20;
 
 /// An object that is being written.
 #[derive(Debug)]
-pub struct Stage {
+pub struct StagedObject {
     folder: PathBuf,
     content: Content,
     bytes: u64,
@@ -29,9 +29,9 @@ pub(crate) enum Content {
     File(NamedTempFile),
 }
 
-impl Stage {
-    pub(crate) fn new(folder: &Path) -> Stage {
-        Stage { folder: folder.to_owned(), content: Content::Memory(Vec::new()), bytes: 0 }
+impl StagedObject {
+    pub(crate) fn new(folder: &Path) -> StagedObject {
+        StagedObject { folder: folder.to_owned(), content: Content::Memory(Vec::new()), bytes: 0 }
     }
 
     /// Bytes so far.
@@ -44,7 +44,7 @@ impl Stage {
     }
 }
 
-impl Write for Stage {
+impl Write for StagedObject {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Content::Memory(memory) = &mut self.content {
             if memory.len() + bytes.len() <= MEMORY_BYTES {
@@ -83,7 +83,7 @@ pub(crate) fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
 ///
 /// Beside the folder lies its lock, which comes before it and goes after it: a folder without one belongs to nobody.
 #[derive(Debug)]
-pub struct Workplace {
+pub struct StagingDir {
     path: PathBuf,
     /// Held as long as the process lives; the system lets go of it however the process ends.
     _lock: File,
@@ -92,12 +92,12 @@ pub struct Workplace {
 const PREFIX: &str = "mtdh-";
 const LOCK_SUFFIX: &str = ".lock";
 
-impl Workplace {
+impl StagingDir {
     /// Makes a folder of this process below `parent`, and removes those of dead processes.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn create(parent: &Path) -> io::Result<Workplace> {
+    pub fn create(parent: &Path) -> io::Result<StagingDir> {
         fs::create_dir_all(parent)?;
         remove_abandoned(parent)?;
         loop {
@@ -115,7 +115,7 @@ impl Workplace {
                 // Known before it is there, so that whatever ends the process finds it.
                 own().push(path.clone());
                 fs::create_dir(&path)?;
-                return Ok(Workplace { path, _lock: lock });
+                return Ok(StagingDir { path, _lock: lock });
             }
         }
     }
@@ -141,13 +141,13 @@ impl Workplace {
 pub(crate) struct NoLocks(io::Error);
 
 impl NoLocks {
-    /// That of [`Workplace::create`], if it failed for it.
+    /// That of [`StagingDir::create`], if it failed for it.
     pub(crate) fn of(error: &io::Error) -> Option<&NoLocks> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-impl Drop for Workplace {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         match remove(&self.path) {
             Ok(()) => own().retain(|path| *path != self.path),
@@ -167,7 +167,7 @@ fn own() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
 
 /// Removes the folders for unfinished objects that this process still has: at its end, when work that nobody waits for any
 /// more may hold them. What is still being written there fails.
-pub fn remove_workplaces() {
+pub fn remove_staging_dirs() {
     for folder in own().drain(..) {
         if let Err(error) = remove(&folder) {
             tracing::warn!(
@@ -227,7 +227,7 @@ mod tests {
     fn what_a_dead_process_left_is_removed_and_what_a_living_one_has_stays() {
         let parent = tempfile::tempdir().unwrap();
         let at = |name: &str| parent.path().join(name);
-        let living = Workplace::create(parent.path()).unwrap();
+        let living = StagingDir::create(parent.path()).unwrap();
         fs::write(living.path().join("part"), "x").unwrap();
         // Killed in its work, before its folder was made, while its folder was removed.
         fs::write(at("mtdh-dead.lock"), "").unwrap();
@@ -236,7 +236,7 @@ mod tests {
         fs::write(at("mtdh-early.lock"), "").unwrap();
         fs::create_dir(at("mtdh-late")).unwrap();
         fs::write(at("update.lock"), "").unwrap();
-        let other = Workplace::create(parent.path()).unwrap();
+        let other = StagingDir::create(parent.path()).unwrap();
         let names = || {
             let entries = fs::read_dir(parent.path()).unwrap();
             let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -257,7 +257,7 @@ mod tests {
     fn a_stage_outgrows_the_memory_without_losing_a_byte() {
         let folder = tempfile::tempdir().unwrap();
         let content: Vec<u8> = (0..MEMORY_BYTES + 5000).map(|i| i as u8).collect();
-        let mut stage = Stage::new(folder.path());
+        let mut stage = StagedObject::new(folder.path());
         content.chunks(777).for_each(|chunk| stage.write_all(chunk).unwrap());
         let Content::File(file) = stage.into_content() else { panic!("still in memory") };
         assert!(fs::read(file.path()).unwrap() == content);

@@ -19,9 +19,10 @@ use crate::identity;
 use crate::layout::TEMPORARY;
 use crate::local::{self, Outcome};
 use crate::lock::lock;
+use crate::object::{Entry, WriteMode};
 use crate::open::{LakeOptions, Place, Remote, place};
 use crate::retry::again;
-use crate::stage::{Stage, Workplace};
+use crate::stage::{StagedObject, StagingDir};
 use crate::upload;
 
 /// How long the store may take for its first answer. Without credentials, its client asks for a metadata server that
@@ -47,32 +48,11 @@ pub(crate) struct Inner {
     url: String,
     pub(crate) place: Place,
     /// Made when the first object is staged.
-    pub(crate) workplace: OnceLock<Workplace>,
+    pub(crate) workplace: OnceLock<StagingDir>,
     /// Set when the store was found to do what a lake needs of it.
     pub(crate) probed: OnceCell<()>,
     /// Whose turn it is to change a shared table: tasks of one process wait here rather than outrun each other.
     turn: Mutex<()>,
-}
-
-/// What to do with an object that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// Leave it; fail when it has other bytes than the new one.
-    Keep,
-    /// Put the new one in its place, in one step.
-    Replace,
-}
-
-/// An object of a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Path inside the lake.
-    pub path: Path,
-    /// Size in bytes.
-    pub bytes: u64,
-    /// What tells this version of the object from others at the store, without reading it: whoever reads by this entry reads this
-    /// version or fails with [`LakeError::Changed`]. Null: the store tells nothing, or it is not known.
-    pub identity: Option<String>,
 }
 
 impl std::fmt::Debug for Lake {
@@ -158,8 +138,8 @@ impl Lake {
     ///
     /// # Errors
     /// When the folder for unfinished objects cannot be made.
-    pub fn stage(&self) -> Result<Stage, LakeError> {
-        Ok(Stage::new(self.workplace()?.path()))
+    pub fn stage(&self) -> Result<StagedObject, LakeError> {
+        Ok(StagedObject::new(self.workplace()?.path()))
     }
 
     /// A folder of this process's own, which goes with it; on the lake's disk when the lake is local.
@@ -170,13 +150,13 @@ impl Lake {
         Ok(self.workplace()?.path())
     }
 
-    fn workplace(&self) -> Result<&Workplace, LakeError> {
+    fn workplace(&self) -> Result<&StagingDir, LakeError> {
         if let Some(workplace) = self.inner.workplace.get() {
             return Ok(workplace);
         }
         let parent = self.temporary_folder();
-        let made = Workplace::create(&parent).map_err(|source| self.disk(parent, source))?;
-        // When two threads come here at once, the folder of the slower one goes as its `Workplace` is dropped.
+        let made = StagingDir::create(&parent).map_err(|source| self.disk(parent, source))?;
+        // When two threads come here at once, the folder of the slower one goes as its `StagingDir` is dropped.
         Ok(self.inner.workplace.get_or_init(|| made))
     }
 
@@ -199,12 +179,12 @@ impl Lake {
     /// [`Entry::identity`]; null also where the same was there before.
     ///
     /// # Errors
-    /// When the disk or store refuses it, when it arrived damaged, or when [`Existing::Keep`] finds another object.
+    /// When the disk or store refuses it, when it arrived damaged, or when [`WriteMode::Create`] finds another object.
     pub async fn publish(
         &self,
         path: &Path,
-        stage: Stage,
-        existing: Existing,
+        stage: StagedObject,
+        existing: WriteMode,
     ) -> Result<Option<String>, LakeError> {
         let content = stage.into_content();
         match &self.inner.place {
@@ -316,7 +296,7 @@ impl Lake {
     /// # Errors
     /// As [`Lake::publish`].
     pub async fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
-        self.publish_bytes(path, bytes, Existing::Replace).await
+        self.publish_bytes(path, bytes, WriteMode::Overwrite).await
     }
 
     /// Publishes a small object.
@@ -327,12 +307,12 @@ impl Lake {
         &self,
         path: &Path,
         bytes: &[u8],
-        existing: Existing,
+        existing: WriteMode,
     ) -> Result<(), LakeError> {
         self.publish(path, self.staged(bytes)?, existing).await.map(drop)
     }
 
-    fn staged(&self, bytes: &[u8]) -> Result<Stage, LakeError> {
+    fn staged(&self, bytes: &[u8]) -> Result<StagedObject, LakeError> {
         let mut stage = self.stage()?;
         std::io::Write::write_all(&mut stage, bytes)
             .map_err(|source| self.disk(self.temporary_folder(), source))?;

@@ -9,9 +9,10 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt, PutMode};
 
 use crate::error::LakeError;
+use crate::object::WriteMode;
 use crate::open::Remote;
 use crate::stage::Content;
-use crate::store::{Existing, is_unknown_there};
+use crate::store::is_unknown_there;
 
 /// Up to this size an object goes up in one request.
 const SINGLE_BYTES: u64 = 16 << 20;
@@ -26,7 +27,7 @@ pub(crate) async fn put(
     remote: &Remote,
     path: &Path,
     content: Content,
-    existing: Existing,
+    existing: WriteMode,
 ) -> Result<Option<String>, LakeError> {
     let failed = |source| LakeError::Disk { path: std::env::temp_dir(), source };
     let bytes = match content {
@@ -41,8 +42,8 @@ pub(crate) async fn put(
         }
     };
     match existing {
-        Existing::Keep => create(remote, path, &bytes).await,
-        Existing::Replace => replace(remote, path, &bytes).await,
+        WriteMode::Create => create(remote, path, &bytes).await,
+        WriteMode::Overwrite => replace(remote, path, &bytes).await,
     }
 }
 
@@ -192,12 +193,12 @@ async fn put_in_parts(
     path: &Path,
     mut reader: impl Read,
     size: u64,
-    existing: Existing,
+    existing: WriteMode,
 ) -> Result<Option<String>, LakeError> {
     let failed = |source| LakeError::Store { path: path.to_string(), source };
     // Uploads in parts have no create-only mode. Two writers of one partition write the same bytes, so the worst that
     // this look before can miss is the same object written twice.
-    if existing == Existing::Keep {
+    if existing == WriteMode::Create {
         match remote.store.head(path).await {
             Ok(there) if there.size == size => {
                 return same_file_or_conflict(remote, path, reader).await.map(|()| None);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use arrow_schema::DataType as ArrowType;
-use mtdh_core::footer::Facts;
+use mtdh_core::footer::PartitionFooter;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::{Kind, Table};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -215,7 +215,7 @@ impl<W: Write + Send> PartitionWriter<W> {
     ///
     /// # Errors
     /// When `out` refuses bytes.
-    pub fn finish(self, facts: &Facts) -> Result<Sealed<W>, ParquetError> {
+    pub fn finish(self, facts: &PartitionFooter) -> Result<Sealed<W>, ParquetError> {
         self.writer.finish(facts.to_pairs())
     }
 }

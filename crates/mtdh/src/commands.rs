@@ -16,14 +16,14 @@ mod validate;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::universe::{KeyPattern, named_universe};
 use mtdh_core::venue::DEFAULT_VENUES;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::check::lake::now_us;
 use mtdh_engine::validate::verdict::ExportGrace;
-use mtdh_engine::{Addresses, Connection, Selection};
+use mtdh_engine::{Config, Context, Selection};
 use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
@@ -36,7 +36,7 @@ pub struct Session<'a> {
     /// How to print.
     pub format: Format,
     /// Where everything is.
-    pub addresses: Addresses,
+    pub addresses: Config,
     /// For how long a worker of a run may keep silent before another takes its shard over.
     pub lease: Duration,
     /// For how long after its end a day may lack the vendor's export without fault.
@@ -103,8 +103,8 @@ fn show_settings(session: &Session<'_>, settings: &Settings) -> Result<Outcome> 
 }
 
 /// Connects, with the user's folder of vendor files where one is given.
-fn connect(addresses: &Addresses) -> Result<Connection> {
-    Ok(Connection::open(addresses)?)
+fn connect(addresses: &Config) -> Result<Context> {
+    Ok(Context::open(addresses)?)
 }
 
 /// What a verb is about.

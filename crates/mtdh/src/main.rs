@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let (codes, product) = (exit::codes(&cli), exit::product(&cli));
     signals.end_with(exit::status(codes, Outcome::Interrupted));
     let ended = run(cli, &signals.stop);
-    mtdh_engine::remove_workplaces();
+    mtdh_engine::remove_staging_dirs();
     let ended = verdict(ended, product, &signals.stop);
     if let Err(error) = &ended {
         output::error(error);

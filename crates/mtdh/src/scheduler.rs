@@ -1,6 +1,6 @@
 //! Which shard this process is: from the flags, else from the engine that started it.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use mtdh_core::partition::Shard;
 
 use crate::args::ShardArgs;

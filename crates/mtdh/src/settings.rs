@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use mtdh_core::text::without_credentials;
-use mtdh_engine::{Addresses, Budget, LakeOptions, RetryPolicy, SecretString};
+use mtdh_engine::{Budget, Config, LakeOptions, RetryPolicy, SecretString};
 use tracing::level_filters::LevelFilter;
 
 use layers::{Layers, Value};
@@ -290,11 +290,11 @@ impl Settings {
     }
 
     /// What the verbs connect to.
-    pub fn addresses(&self) -> Addresses {
+    pub fn addresses(&self) -> Config {
         let text = |name| self.text(name).map(str::to_owned);
         let count = |name| self.whole(name).and_then(|number| u32::try_from(number).ok());
         let default = RetryPolicy::default();
-        Addresses {
+        Config {
             lake: text("lake").unwrap_or_default(),
             lake_options: LakeOptions {
                 gcp_credentials: text("gcp_credentials_path").map(PathBuf::from),

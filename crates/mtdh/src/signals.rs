@@ -71,7 +71,7 @@ fn start(stop: CancellationToken, status: Arc<AtomicU8>) -> io::Result<()> {
                 () = tokio::time::sleep(LAST) => {}
                 _ = requests.recv() => {}
             }
-            mtdh_engine::remove_workplaces();
+            mtdh_engine::remove_staging_dirs();
             std::process::exit(status.load(Ordering::Relaxed).into());
         })
     };

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use drip::Drip;
-use rate_limit::{Budget, Ledger, Pace, Pass, Refusal, UsedUp};
+use rate_limit::{Budget, RateLimiter, Refusal, RequestPermit, SharedBudget, UsedUp};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
@@ -23,7 +23,7 @@ use secret::Secret;
 
 pub(crate) use error::start_of;
 pub use error::{HttpError, Peer};
-use error::{classify, read_refusal};
+use error::{classify, read_error_body};
 
 /// Redirects that are followed at most.
 const MAX_REDIRECTS: usize = 5;
@@ -37,20 +37,20 @@ pub struct HttpClient {
     outside: reqwest::Client,
     authorization: Option<HeaderValue>,
     secret: Arc<Secret>,
-    pace: Arc<Pace>,
+    pace: Arc<RateLimiter>,
 }
 
 /// An answer with its body still to come.
 #[derive(Debug)]
-pub struct Reply {
+pub struct HttpResponse {
     url: Url,
     response: Response,
-    pass: Pass,
+    pass: RequestPermit,
     drip: Drip,
     secret: Arc<Secret>,
 }
 
-impl Reply {
+impl HttpResponse {
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.response.status()
@@ -74,7 +74,9 @@ impl Reply {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         let chunk = match self.drip.watch(self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(|e| connection(&self.url, e))?,
-            Err(slow) => return Err(HttpError::Connection { url: shown(&self.url), source: slow.into() }),
+            Err(slow) => {
+                return Err(HttpError::Connection { url: redacted_url(&self.url), source: slow.into() });
+            }
         };
         match &chunk {
             Some(bytes) => self.pass.came(bytes.len() as u64).await.map_err(|e| refused(&self.url, e))?,
@@ -86,12 +88,12 @@ impl Reply {
     /// The whole body, where such an answer is short.
     ///
     /// # Errors
-    /// As [`Reply::chunk`], and when it has more than `limit` bytes.
+    /// As [`HttpResponse::chunk`], and when it has more than `limit` bytes.
     pub async fn whole(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit {
-                return Err(HttpError::TooLong { url: shown(&self.url), limit: limit as u64 });
+                return Err(HttpError::TooLong { url: redacted_url(&self.url), limit: limit as u64 });
             }
             body.extend_from_slice(&chunk);
         }
@@ -101,8 +103,10 @@ impl Reply {
 
 fn refused(url: &Url, refusal: Refusal) -> HttpError {
     match refusal {
-        Refusal::UsedUp(UsedUp { bytes_per_day }) => HttpError::BudgetUsed { url: shown(url), bytes_per_day },
-        Refusal::Ledger(source) => HttpError::Ledger { source },
+        Refusal::UsedUp(UsedUp { bytes_per_day }) => {
+            HttpError::BudgetUsed { url: redacted_url(url), bytes_per_day }
+        }
+        Refusal::SharedBudget(source) => HttpError::SharedBudget { source },
     }
 }
 
@@ -123,7 +127,7 @@ impl HttpClient {
     pub fn shared(
         key: Option<&SecretString>,
         budget: Budget,
-        ledger: Option<Arc<dyn Ledger>>,
+        ledger: Option<Arc<dyn SharedBudget>>,
     ) -> Result<HttpClient, BuildError> {
         HttpClient::of(Peer::Tardis, key, budget, ledger)
     }
@@ -140,7 +144,7 @@ impl HttpClient {
         peer: Peer,
         key: Option<&SecretString>,
         budget: Budget,
-        ledger: Option<Arc<dyn Ledger>>,
+        ledger: Option<Arc<dyn SharedBudget>>,
     ) -> Result<HttpClient, BuildError> {
         let authorization = key
             .map(|key| {
@@ -167,7 +171,7 @@ impl HttpClient {
         };
         let http = client().build().map_err(BuildError::Tls)?;
         let outside = client().dns_resolver(Arc::new(reach::Outside)).build().map_err(BuildError::Tls)?;
-        let (secret, pace) = (Arc::new(Secret::new(key)), Pace::shared(budget, ledger));
+        let (secret, pace) = (Arc::new(Secret::new(key)), RateLimiter::shared(budget, ledger));
         Ok(HttpClient { peer, http, outside, authorization, secret, pace })
     }
 
@@ -175,7 +179,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// One of [`HttpError`], classified; nothing was retried.
-    pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<Reply, HttpError> {
+    pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<HttpResponse, HttpError> {
         let mut pass = self.pace.enter().await.map_err(|e| refused(url, e))?;
         let mut headers = further;
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
@@ -186,10 +190,10 @@ impl HttpClient {
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             pass.promise(response.content_length().unwrap_or(0)).await.map_err(|e| refused(url, e))?;
             let (drip, secret) = (Drip::default(), Arc::clone(&self.secret));
-            return Ok(Reply { url: url.clone(), response, pass, drip, secret });
+            return Ok(HttpResponse { url: url.clone(), response, pass, drip, secret });
         }
-        let (status, retry_after, body) = read_refusal(response).await;
-        let error = classify(self.peer, shown(url), status, retry_after, &body, &self.secret);
+        let (status, retry_after, body) = read_error_body(response).await;
+        let error = classify(self.peer, redacted_url(url), status, retry_after, &body, &self.secret);
         match &error {
             HttpError::KeyInUse { .. } | HttpError::Status { status: 429 | 500.., .. } => {
                 pass.bad(error.retry_after());
@@ -202,7 +206,7 @@ impl HttpClient {
     /// Follows redirects here rather than in `reqwest`, which gives the key to a second target on the first one's host:
     /// it compares only neighbours in the chain. Here a key that was dropped stays dropped.
     async fn follow(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, HttpError> {
-        let wrong = |reason: &str| HttpError::Redirect { url: shown(url), reason: reason.to_owned() };
+        let wrong = |reason: &str| HttpError::Redirect { url: redacted_url(url), reason: reason.to_owned() };
         let mut target = url.clone();
         let mut was_outside = false;
         for _ in 0..=MAX_REDIRECTS {
@@ -242,7 +246,7 @@ impl HttpClient {
     /// Says that a body is not what was asked for; `start` is its beginning.
     pub(crate) fn wrong_content(&self, url: &Url, expected: &'static str, start: &[u8]) -> HttpError {
         let start = self.without_key(&String::from_utf8_lossy(start));
-        HttpError::WrongContent { url: shown(url), expected, start: start_of(start.as_bytes()) }
+        HttpError::WrongContent { url: redacted_url(url), expected, start: start_of(start.as_bytes()) }
     }
 }
 
@@ -259,11 +263,11 @@ pub enum BuildError {
 
 /// A failed connection. `without_url`, because a redirect target carries a signature in its query.
 pub(crate) fn connection(url: &Url, error: reqwest::Error) -> HttpError {
-    HttpError::Connection { url: shown(url), source: Box::new(error.without_url()) }
+    HttpError::Connection { url: redacted_url(url), source: Box::new(error.without_url()) }
 }
 
 /// A URL for people: without user, password and query.
-pub(crate) fn shown(url: &Url) -> String {
+pub(crate) fn redacted_url(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
@@ -279,7 +283,7 @@ mod tests {
     #[test]
     fn a_shown_url_has_no_secrets() {
         let url = Url::parse("https://user:pass@host/path?X-Amz-Signature=abc#f").unwrap();
-        assert_eq!(shown(&url), "https://host/path");
+        assert_eq!(redacted_url(&url), "https://host/path");
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl ColumnBuffer {
             Kind::Time => Values::Time(Vec::new()),
             Kind::Number => Values::Number(Vec::new()),
             Kind::Text => Values::Text { ends: Vec::new(), bytes: Vec::new() },
-            Kind::Word(words) => Values::Word { indices: Vec::new(), words },
+            Kind::Category(words) => Values::Word { indices: Vec::new(), words },
             Kind::Flag => Values::Flag(BooleanBufferBuilder::new(0)),
         };
         ColumnBuffer { values, validity: None }
@@ -164,7 +164,8 @@ impl ColumnBuffer {
 fn words_array(indices: Int32Array, words: &'static [&'static str]) -> ArrayRef {
     static DICTIONARIES: LazyLock<Vec<(&'static [&'static str], ArrayRef)>> = LazyLock::new(|| {
         let columns = mtdh_core::DataType::ALL.into_iter().flat_map(|t| &t.table().columns);
-        let lists = columns.filter_map(|c| if let Kind::Word(words) = c.kind { Some(words) } else { None });
+        let lists =
+            columns.filter_map(|c| if let Kind::Category(words) = c.kind { Some(words) } else { None });
         lists.map(|words| (words, Arc::new(StringArray::from(words.to_vec())) as ArrayRef)).collect()
     });
     let known = DICTIONARIES.iter().find(|(list, _)| *list == words).map(|(_, array)| array.clone());

@@ -1,6 +1,6 @@
 //! Where a vendor file rests between the network and the converter: in memory when small, else on disk.
 //!
-//! On disk it has no name: it goes with the process, however that ends. Only a whole file becomes a [`Spooled`], and
+//! On disk it has no name: it goes with the process, however that ends. Only a whole file becomes a [`SpooledFile`], and
 //! its hash is that of the bytes that were kept.
 
 use std::fmt;
@@ -16,7 +16,7 @@ use tempfile::SpooledTempFile;
 const MEMORY_BYTES: usize = 1 << 20;
 
 /// A whole vendor file.
-pub struct Spooled {
+pub struct SpooledFile {
     place: Place,
     /// Size in bytes.
     pub bytes: u64,
@@ -34,7 +34,7 @@ enum Place {
     Users(PathBuf),
 }
 
-impl fmt::Debug for Spooled {
+impl fmt::Debug for SpooledFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spooled")
             .field("bytes", &self.bytes)
@@ -43,7 +43,7 @@ impl fmt::Debug for Spooled {
     }
 }
 
-impl Spooled {
+impl SpooledFile {
     /// Its bytes, once, from the start.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Spooled {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn of_users_file(path: &Path) -> io::Result<Spooled> {
+    pub fn of_users_file(path: &Path) -> io::Result<SpooledFile> {
         let mut file = File::open(path)?;
         let mut hash = Sha256::new();
         let mut bytes = 0;
@@ -76,21 +76,25 @@ impl Spooled {
             bytes += length as u64;
         }
         let place = Place::Users(path.to_owned());
-        Ok(Spooled { place, bytes, sha256: hex(&hash.finalize()), etag: None, end: End::Length })
+        Ok(SpooledFile { place, bytes, sha256: hex(&hash.finalize()), etag: None, end: End::Length })
     }
 }
 
 /// A file on its way in.
-pub struct Spooling {
+pub struct SpoolWriter {
     file: SpooledTempFile,
     hash: Sha256,
     bytes: u64,
 }
 
-impl Spooling {
+impl SpoolWriter {
     /// An empty file. `folder` must exist; only files that outgrow the memory go there.
-    pub fn new(folder: &Path) -> Spooling {
-        Spooling { file: tempfile::spooled_tempfile_in(MEMORY_BYTES, folder), hash: Sha256::new(), bytes: 0 }
+    pub fn new(folder: &Path) -> SpoolWriter {
+        SpoolWriter {
+            file: tempfile::spooled_tempfile_in(MEMORY_BYTES, folder),
+            hash: Sha256::new(),
+            bytes: 0,
+        }
     }
 
     /// Appends bytes.
@@ -109,8 +113,8 @@ impl Spooling {
     }
 
     /// The file, now that it is whole.
-    pub fn finish(self, etag: Option<String>, end: End) -> Spooled {
-        Spooled {
+    pub fn finish(self, etag: Option<String>, end: End) -> SpooledFile {
+        SpooledFile {
             place: Place::Spool(self.file),
             bytes: self.bytes,
             sha256: hex(&self.hash.finalize()),
@@ -137,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for size in [0, 10, MEMORY_BYTES + 10] {
             let content = vec![7_u8; size];
-            let mut spooling = Spooling::new(folder.path());
+            let mut spooling = SpoolWriter::new(folder.path());
             content.chunks(1000).for_each(|chunk| spooling.write(chunk).unwrap());
             let spooled = spooling.finish(None, End::Length);
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "files have no name");

@@ -9,20 +9,20 @@ use std::ops::Range;
 
 use super::decimal::Sum;
 use super::{Book, Candle, Fill, Liquidated, Timeframe};
-use crate::candle::bucket::{Cell, exact, state};
+use crate::candle::bucket::{Bucket, exact, state};
 use crate::candle::latency::doubled_median;
 use crate::day::DAY_US;
 
 /// Closed cells and their starts, in the order of time. Frames know them by numbers that rise.
 #[derive(Debug, Default)]
 pub(crate) struct Closed {
-    cells: VecDeque<(i64, Cell)>,
+    cells: VecDeque<(i64, Bucket)>,
     /// Number of the first that is still there.
     first: usize,
 }
 
 impl Closed {
-    pub fn push(&mut self, start: i64, cell: Cell) {
+    pub fn push(&mut self, start: i64, cell: Bucket) {
         self.cells.push_back((start, cell));
     }
 
@@ -32,7 +32,7 @@ impl Closed {
         self.first = number;
     }
 
-    fn range(&self, numbers: Range<usize>) -> impl Iterator<Item = &(i64, Cell)> + Clone {
+    fn range(&self, numbers: Range<usize>) -> impl Iterator<Item = &(i64, Bucket)> + Clone {
         self.cells.range(numbers.start - self.first..numbers.end - self.first)
     }
 
@@ -43,7 +43,7 @@ impl Closed {
 
 /// A timeframe's open candle, and what its next one takes over.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub(crate) struct Aggregator {
     timeframe: Timeframe,
     open: Option<Open>,
     carried: Carried,
@@ -54,7 +54,7 @@ pub(crate) struct Frame {
 #[derive(Debug)]
 struct Open {
     start: i64,
-    rows: Cell,
+    rows: Bucket,
     /// Number of its first cell.
     first: usize,
 }
@@ -71,7 +71,7 @@ struct Carried {
 }
 
 /// What candles are given by.
-pub(crate) struct Giving<'a> {
+pub(crate) struct EmitContext<'a> {
     pub fill: Fill,
     pub has_liquidations: bool,
     /// The span of time of which all rows are known.
@@ -80,9 +80,9 @@ pub(crate) struct Giving<'a> {
     pub give: &'a mut dyn FnMut(Candle),
 }
 
-impl Frame {
-    pub fn new(timeframe: Timeframe) -> Frame {
-        Frame { timeframe, open: None, carried: Carried::default(), next: 0 }
+impl Aggregator {
+    pub fn new(timeframe: Timeframe) -> Aggregator {
+        Aggregator { timeframe, open: None, carried: Carried::default(), next: 0 }
     }
 
     pub fn timeframe(&self) -> Timeframe {
@@ -95,7 +95,7 @@ impl Frame {
     }
 
     /// Takes the cells that it has not seen, and gives the candles that end at or before `until`.
-    pub fn advance(&mut self, until: i64, giving: &mut Giving<'_>) {
+    pub fn advance(&mut self, until: i64, giving: &mut EmitContext<'_>) {
         let closed = giving.closed;
         for (start, cell) in closed.range(self.next..closed.end()) {
             let start = self.timeframe.floor(*start);
@@ -118,31 +118,31 @@ impl Frame {
     }
 
     /// Opens the candle of `start`.
-    fn begin(&mut self, start: i64, giving: &mut Giving<'_>) {
+    fn begin(&mut self, start: i64, giving: &mut EmitContext<'_>) {
         self.fill(start, giving);
         if start >= self.carried.day_end {
             let day_end = start.saturating_sub(start.rem_euclid(DAY_US)).saturating_add(DAY_US);
             self.carried = Carried { day_end, ..Carried::default() };
         }
-        self.open = Some(Open { start, rows: Cell::default(), first: self.next });
+        self.open = Some(Open { start, rows: Bucket::default(), first: self.next });
     }
 
     /// Candles of the intervals before `until` in which nothing happened.
-    fn fill(&mut self, until: i64, giving: &mut Giving<'_>) {
+    fn fill(&mut self, until: i64, giving: &mut EmitContext<'_>) {
         let length = self.timeframe.us();
         while let Some((start, close)) = self.carried.close.filter(|_| giving.fill == Fill::Flat) {
             let end = start.saturating_add(length);
             if end > until.min(self.carried.day_end) {
                 break;
             }
-            let candle = self.candle(start, close, &Cell::default(), giving);
+            let candle = self.candle(start, close, &Bucket::default(), giving);
             (giving.give)(candle);
             self.carried.close = Some((end, close));
         }
     }
 
     /// Gives the open candle, if it is one.
-    fn end(&mut self, giving: &mut Giving<'_>) {
+    fn end(&mut self, giving: &mut EmitContext<'_>) {
         let Some(open) = self.open.take() else { return };
         let rows = &open.rows;
         if let Some(book) =
@@ -163,7 +163,7 @@ impl Frame {
     }
 
     /// A candle of these rows, but for its delays. Without trades it is flat at `close`.
-    fn candle(&self, start: i64, close: f64, rows: &Cell, giving: &Giving<'_>) -> Candle {
+    fn candle(&self, start: i64, close: f64, rows: &Bucket, giving: &EmitContext<'_>) -> Candle {
         let has_trades = rows.count() > 0;
         let or_flat = |price: f64| if has_trades { price } else { close };
         let mut volume = rows.volumes[0].clone();
@@ -212,7 +212,7 @@ impl Frame {
 }
 
 /// The delays of the rows, of which the cells have one by one what is not added up.
-fn tell_delays<'a>(candle: &mut Candle, rows: &Cell, cells: impl Iterator<Item = &'a Cell> + Clone) {
+fn tell_delays<'a>(candle: &mut Candle, rows: &Bucket, cells: impl Iterator<Item = &'a Bucket> + Clone) {
     let Some(spread) = rows.delays.spread else { return };
     let ms = |us: i128, times: u64| {
         let (mut sum, mut divisor) = (Sum::default(), Sum::default());

@@ -9,7 +9,7 @@ pub(crate) const AT_ONCE: usize = 128;
 
 /// The rows of a piece of time, added up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cell {
+pub(crate) struct Bucket {
     /// Trades by side, in the order of [`Side`].
     pub counts: [u64; 3],
     /// Amounts by side, in units of `amount_scale`.
@@ -41,7 +41,7 @@ pub(crate) struct Liquidations {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastTicker([Option<(i64, f64)>; 5]);
 
-impl Cell {
+impl Bucket {
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -171,13 +171,13 @@ impl Cell {
     }
 
     /// Adds a cell whose rows arrived after this one's.
-    pub fn absorb(&mut self, later: Cell) {
+    pub fn absorb(&mut self, later: Bucket) {
         self.merge(&later);
         self.delays.append(later.delays);
     }
 
     /// Adds a cell whose rows arrived after this one's, or happened later; of its delays, what adds up.
-    pub fn merge(&mut self, later: &Cell) {
+    pub fn merge(&mut self, later: &Bucket) {
         if later.count() > 0 {
             self.tell(later.first, later.last, later.high, later.low, later.last_arrival);
             for side in 0..3 {

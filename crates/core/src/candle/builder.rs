@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::decimal::NotANumber;
 use super::{Book, Candle, Side, Ticker, Timeframe, Trade};
-use crate::candle::aggregator::{Closed, Frame, Giving};
-use crate::candle::bucket::{AT_ONCE, Cell};
+use crate::candle::aggregator::{Aggregator, Closed, EmitContext};
+use crate::candle::bucket::{AT_ONCE, Bucket};
 
 /// What becomes of intervals without trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct CandleBuilder {
     has_liquidations: bool,
     /// Length of a cell: the greatest that divides every timeframe.
     cell_us: i64,
-    cells: Vec<Cell>,
+    cells: Vec<Bucket>,
     /// Which cell begins when.
     places: BTreeMap<i64, usize>,
     /// Places in `cells` whose cell was closed.
@@ -76,14 +76,14 @@ pub struct CandleBuilder {
     /// Rows before this come too late.
     closed_us: i64,
     late: u64,
-    frames: Vec<Frame>,
+    frames: Vec<Aggregator>,
     closed: Closed,
 }
 
 /// What is left of one timeframe when the rows have ended. Those of several timeframes may be finished side by side.
 #[derive(Debug)]
 pub struct Unfinished {
-    frame: Frame,
+    frame: Aggregator,
     closed: Arc<Closed>,
     closed_us: i64,
     fill: Fill,
@@ -107,7 +107,7 @@ impl CandleBuilder {
             current: (0..0, 0),
             closed_us: i64::MIN,
             late: 0,
-            frames: timeframes.into_iter().map(Frame::new).collect(),
+            frames: timeframes.into_iter().map(Aggregator::new).collect(),
             closed: Closed::default(),
         }
     }
@@ -190,7 +190,7 @@ impl CandleBuilder {
     }
 
     #[inline]
-    fn cell(&mut self, timestamp: i64) -> Option<&mut Cell> {
+    fn cell(&mut self, timestamp: i64) -> Option<&mut Bucket> {
         if !self.current.0.contains(&timestamp) {
             self.find(timestamp)?;
         }
@@ -211,7 +211,7 @@ impl CandleBuilder {
         let (cells, free) = (&mut self.cells, &mut self.free);
         let place = *self.places.entry(start).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
-                cells.push(Cell::default());
+                cells.push(Bucket::default());
                 cells.len() - 1
             })
         });
@@ -253,9 +253,9 @@ impl CandleBuilder {
             let timeframe = frame.timeframe();
             let give = &mut |candle| give(timeframe, candle);
             let (fill, has_liquidations, complete) = (*fill, *has_liquidations, complete.clone());
-            frame.advance(until, &mut Giving { fill, has_liquidations, complete, closed, give });
+            frame.advance(until, &mut EmitContext { fill, has_liquidations, complete, closed, give });
         }
-        closed.keep_from(frames.iter().map(Frame::needs).min().unwrap_or_default());
+        closed.keep_from(frames.iter().map(Aggregator::needs).min().unwrap_or_default());
     }
 
     /// Closes everything and gives the candles that are left. Filling ends with the last row.
@@ -306,7 +306,7 @@ impl Unfinished {
     /// Gives its candles, in the order of time.
     pub fn finish(self, mut give: impl FnMut(Candle)) {
         let Unfinished { mut frame, closed, closed_us, fill, has_liquidations, complete } = self;
-        let mut giving = Giving { fill, has_liquidations, complete, closed: &closed, give: &mut give };
+        let mut giving = EmitContext { fill, has_liquidations, complete, closed: &closed, give: &mut give };
         frame.advance(closed_us, &mut giving);
         frame.advance(i64::MAX, &mut giving);
     }

@@ -5,12 +5,12 @@
 
 use super::{CANDLE_VERSION, Fill, Timeframe};
 use crate::day::Day;
-use crate::footer::{FactsError, PairReader};
+use crate::footer::{FooterError, PairReader};
 use crate::key::InstrumentKey;
 
 /// The facts of one object of candles: one instrument, one day, one timeframe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CandleFacts {
+pub struct CandleFooter {
     /// Of which instrument.
     pub key: InstrumentKey,
     /// The day; null: of a file's rows, whatever their days.
@@ -27,7 +27,7 @@ pub struct CandleFacts {
     pub version: u32,
 }
 
-impl CandleFacts {
+impl CandleFooter {
     /// The pairs of the footer, sorted by name.
     pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![
@@ -49,14 +49,14 @@ impl CandleFacts {
     /// When a pair is lacking or unreadable, or the version is newer than this program's.
     pub fn from_pairs<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<CandleFacts, FactsError> {
+    ) -> Result<CandleFooter, FooterError> {
         let pairs = pairs.into_iter().collect();
         let reader = PairReader { pairs: &pairs };
         let version = reader.read("mtdh.candle_version", |t| t.parse::<u32>().ok())?;
         if version > CANDLE_VERSION {
-            return Err(FactsError::Newer(version));
+            return Err(FooterError::Newer(version));
         }
-        Ok(CandleFacts {
+        Ok(CandleFooter {
             key: reader.read("mtdh.instrument_key", |t| t.parse().ok())?,
             day: reader.read_optional("mtdh.day", |t| t.parse().ok())?,
             timeframe: reader.read("mtdh.timeframe", |t| t.parse().ok())?,
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn pairs_read_back_and_a_newer_version_is_refused() {
-        let facts = CandleFacts {
+        let facts = CandleFooter {
             key: "DERIBIT:PERP:BTC-USD".parse().unwrap(),
             day: Some("2024-03-01".parse().unwrap()),
             timeframe: "5m".parse().unwrap(),
@@ -84,14 +84,14 @@ mod tests {
             rows: 3,
             version: CANDLE_VERSION,
         };
-        for facts in [facts.clone(), CandleFacts { day: None, inputs: Vec::new(), ..facts.clone() }] {
+        for facts in [facts.clone(), CandleFooter { day: None, inputs: Vec::new(), ..facts.clone() }] {
             let pairs = facts.to_pairs();
-            let read = CandleFacts::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
+            let read = CandleFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
             assert_eq!(read, Ok(facts));
         }
-        let newer = CandleFacts { version: CANDLE_VERSION + 1, ..facts };
+        let newer = CandleFooter { version: CANDLE_VERSION + 1, ..facts };
         let pairs = newer.to_pairs();
-        let read = CandleFacts::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
-        assert_eq!(read, Err(FactsError::Newer(CANDLE_VERSION + 1)));
+        let read = CandleFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
+        assert_eq!(read, Err(FooterError::Newer(CANDLE_VERSION + 1)));
     }
 }

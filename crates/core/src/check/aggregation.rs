@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bars::{Bar, Candles, Differences, Field, Fold, Series, Sides, differs, place};
-use super::{Check, Found, Group, Run, Severity, Tally, Values};
+use super::{Check, CheckFn, Detection, Group, Parameters, Severity, Tally};
 use crate::candle::Fill;
 use crate::candle::decimal::{Decimal, Sum};
 use crate::day::DAY_US;
@@ -21,7 +21,7 @@ pub const CHECKS: &[Check] = &[
         text: "A candle does not start on a multiple of its timeframe from UTC midnight, does not come after the one above it, or starts \
                as another one does. `24h` and `1d` are one timeframe, and every length that divides a day is known; a file whose \
                timeframe is not known is refused.",
-        run: Run::Candles(Sides::Alone, boundaries),
+        run: CheckFn::Candles(Sides::Alone, boundaries),
     },
     Check {
         name: "candle_shape",
@@ -30,7 +30,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "A candle that cannot be: a price or a sum is lacking or no finite number, a sum is negative, `high` is below open, close or low, `low` \
                above open or close. Of an interval without trades: prices that are not the close before it, or a volume.",
-        run: Run::Candles(Sides::Alone, shape),
+        run: CheckFn::Candles(Sides::Alone, shape),
     },
     Check {
         name: "candle_fill",
@@ -39,7 +39,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "Candles are not filled as their object says: with `none` an interval without trades has a candle, with `flat` one between \
                two candles of a day has none. A file that does not say may do either.",
-        run: Run::Candles(Sides::Alone, fill),
+        run: CheckFn::Candles(Sides::Alone, fill),
     },
     Check {
         name: "candle_from_finer",
@@ -50,7 +50,7 @@ pub const CHECKS: &[Check] = &[
                last close, the sums of volumes and counts. Finer candles without trades give nothing. Prices and counts must be equal; sums are those of the \
                decimals, and may be off by what storing them as floats rounds (2⁻⁵² of the sum). Where a candle or a finer one is not \
                final, a difference is a warning. `vwap`, means and medians do not follow from finer candles and are not compared.",
-        run: Run::Candles(Sides::Finer, from_finer),
+        run: CheckFn::Candles(Sides::Finer, from_finer),
     },
     Check {
         name: "candle_from_ticks",
@@ -59,7 +59,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "A value of a candle is not what its trades give, in any digit of prices, sums and counts. As `candle_from_finer` otherwise; \
                it finds what a candle and its finer ones have wrong alike. The trades go through the machine that makes candles.",
-        run: Run::Candles(Sides::Ticks, from_ticks),
+        run: CheckFn::Candles(Sides::Ticks, from_ticks),
     },
     Check {
         name: "finer_coverage",
@@ -69,7 +69,7 @@ pub const CHECKS: &[Check] = &[
         text: "Of the intervals that a coarser timeframe or a finer one has, both sides together, one is on one side only: a candle \
                without finer ones, or finer ones without their candle. Filled candles without trades count only where both objects \
                are filled. A side without any candle is told as one finding, never passed.",
-        run: Run::Candles(Sides::Finer, finer_coverage),
+        run: CheckFn::Candles(Sides::Finer, finer_coverage),
     },
     Check {
         name: "tick_coverage",
@@ -79,11 +79,11 @@ pub const CHECKS: &[Check] = &[
         text: "Of the intervals that have a candle or trades, one has trades and no candle, or a candle that tells of trades and no \
                trades. Candles of whole instrument-days that are not there are told here too: of a timeframe that the lake has of \
                other instruments or days (a warning), and of an instrument with trades and without any candle.",
-        run: Run::Candles(Sides::Ticks, tick_coverage),
+        run: CheckFn::Candles(Sides::Ticks, tick_coverage),
     },
 ];
 
-fn boundaries(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn boundaries(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Alone(series) = *candles else { return Vec::new() };
     let mut tally = Tally::default();
     let mut before = i64::MIN;
@@ -99,7 +99,7 @@ fn boundaries(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
     tally.found()
 }
 
-fn shape(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn shape(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Alone(series) = *candles else { return Vec::new() };
     let mut tally = Tally::default();
     let mut before: Option<(i64, f64)> = None;
@@ -158,7 +158,7 @@ pub fn fault(bar: &Bar, before: Option<(i64, f64)>) -> Option<String> {
     }
 }
 
-fn fill(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn fill(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Alone(series) = *candles else { return Vec::new() };
     let mut tally = Tally::default();
     match series.fill {
@@ -199,7 +199,7 @@ fn groups<'a>(coarse: &Series, fine: &'a Series) -> BTreeMap<i64, Vec<&'a Bar>> 
     groups
 }
 
-fn from_finer(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn from_finer(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Finer(coarse, fine) = *candles else { return Vec::new() };
     let groups = groups(coarse, fine);
     let mut differences = Differences::default();
@@ -242,7 +242,7 @@ fn is_near(field: Field, value: f64, expected: f64) -> bool {
     !differs(value, expected, rounding)
 }
 
-fn from_ticks(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn from_ticks(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Ticks(series, ticks) = *candles else { return Vec::new() };
     let made = ticks.by_start();
     let mut differences = Differences::default();
@@ -261,7 +261,7 @@ fn from_ticks(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
     differences.found()
 }
 
-fn finer_coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn finer_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Finer(coarse, fine) = *candles else { return Vec::new() };
     let both_fill = coarse.fill != Some(Fill::None) && fine.fill != Some(Fill::None);
     let counts = |bar: &&Bar| both_fill || bar.has_trades();
@@ -272,7 +272,7 @@ fn finer_coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
     one_sided(coarse, &have, &told, "has no", &format!("candles of {}", fine.timeframe))
 }
 
-fn tick_coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn tick_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Ticks(series, ticks) = *candles else { return Vec::new() };
     let starts = |series: &Series| -> BTreeSet<i64> {
         series.bars.iter().filter(|bar| bar.has_trades()).map(|bar| bar.start).collect()
@@ -287,7 +287,7 @@ fn one_sided(
     others: &BTreeSet<i64>,
     lack: &str,
     what: &str,
-) -> Vec<Found> {
+) -> Vec<Detection> {
     let mut tally = Tally::default();
     if ours.is_empty() && others.is_empty() {
         return Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::finding::{Explanation, Found, Tally, moment};
+use super::finding::{Detection, Explanation, Tally, moment};
 use crate::candle::{Candle, Fill, Timeframe};
 
 /// What a candle tells that checks compare.
@@ -254,10 +254,10 @@ impl Differences {
     }
 
     /// The findings: one of candles that are final, one of others, which is a warning.
-    pub fn found(self) -> Vec<Found> {
+    pub fn found(self) -> Vec<Detection> {
         let mut found = self.sure.found();
         let edge = self.not_final.with_severity(super::Severity::Warning).found().into_iter();
-        found.extend(edge.map(|found| Found {
+        found.extend(edge.map(|found| Detection {
             explanation: Some(Explanation {
                 class: "not_final",
                 text: "a candle is not final, or its trades begin or end within its interval".to_owned(),

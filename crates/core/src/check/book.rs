@@ -7,7 +7,8 @@ use super::replay::Replay;
 use super::rows::LEVELS;
 use super::silence::{Silence, session};
 use super::{
-    Check, Found, Group, InstrumentDay, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally, Values,
+    Check, CheckFn, CheckInput, Detection, Group, InstrumentDay, Parameter, Parameters, RowCheck, Rows,
+    Severity, Tally,
 };
 use crate::table::DataType::{self, *};
 
@@ -22,7 +23,7 @@ pub const CHECKS: &[Check] = &[
                makes have crossed levels taken out, so that there it is an error. `book_ticker` is told as the exchange sent it, and \
                a book of changes crosses when the exchange missed a removal: there it is a warning, counted once for each message \
                that leaves the book crossed.",
-        run: Run::Rows(&[IncrementalBookL2, BookSnapshot5, BookSnapshot25, Quotes, BookTicker], crossed),
+        run: CheckFn::Rows(&[IncrementalBookL2, BookSnapshot5, BookSnapshot25, Quotes, BookTicker], crossed),
     },
     Check {
         name: "level_order",
@@ -31,7 +32,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "In a book snapshot an ask level is not above the one before it, a bid level is not below it, two levels have the same \
                price, or a level follows one that is lacking. Level 1 is the best.",
-        run: Run::Rows(&[BookSnapshot5, BookSnapshot25], |scope| {
+        run: CheckFn::Rows(&[BookSnapshot5, BookSnapshot25], |scope| {
             let levels = if scope.data_type == BookSnapshot5 { 5 } else { 25 };
             Box::new(LevelOrder { levels, tally: Tally::default() })
         }),
@@ -43,7 +44,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "An amount is below zero. Zero is not looked at: in changes of a book it removes a level, and trades of amount \
                zero have been seen. Prices may be negative, as those of combos are.",
-        run: Run::Rows(
+        run: CheckFn::Rows(
             &[Trades, IncrementalBookL2, BookSnapshot5, BookSnapshot25, Quotes, BookTicker, Liquidations],
             |scope| {
                 let columns = scope.data_type.table().columns.iter().map(|c| c.name.as_str());
@@ -65,11 +66,11 @@ pub const CHECKS: &[Check] = &[
         text: "Changes of a book without the snapshot that they build on: none on the whole day, or none after a silence (see \
                `silence`), as there must be after the recorder was disconnected. Until the next snapshot the book that is \
                replayed from them may be wrong. A market that only paused needs none and is told all the same.",
-        run: Run::Day(&[DataType::IncrementalBookL2], no_snapshot),
+        run: CheckFn::Day(&[DataType::IncrementalBookL2], no_snapshot),
     },
 ];
 
-fn crossed(scope: &Scope<'_>) -> Box<dyn RowCheck> {
+fn crossed(scope: &CheckInput<'_>) -> Box<dyn RowCheck> {
     let names = |names: [&'static str; 2]| Box::new(CrossedTop { names, tally: Tally::default() });
     match scope.data_type {
         IncrementalBookL2 => {
@@ -107,7 +108,7 @@ impl RowCheck for CrossedTop {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -133,11 +134,11 @@ impl RowCheck for CrossedReplay {
         });
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         let tally = &mut self.tally;
         self.replay.finish(|message| {
             if let Some((bid, ask)) = message.crossing {
@@ -182,7 +183,7 @@ impl RowCheck for LevelOrder {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -205,12 +206,12 @@ impl RowCheck for Negative {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
 
-fn no_snapshot(day: &InstrumentDay<'_>, values: &Values) -> Vec<(DataType, Found)> {
+fn no_snapshot(day: &InstrumentDay<'_>, values: &Parameters) -> Vec<(DataType, Detection)> {
     let within_us = (values.get("within_s") * 1e6) as i64;
     let Some((_, pace)) =
         day.paces().find(|(data_type, pace)| *data_type == IncrementalBookL2 && pace.rows > 0)
@@ -238,6 +239,6 @@ fn no_snapshot(day: &InstrumentDay<'_>, values: &Values) -> Vec<(DataType, Found
     found(tally)
 }
 
-fn found(tally: Tally) -> Vec<(DataType, Found)> {
+fn found(tally: Tally) -> Vec<(DataType, Detection)> {
     tally.found().into_iter().map(|found| (IncrementalBookL2, found)).collect()
 }

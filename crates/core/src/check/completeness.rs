@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Finding, Found, Group, Run, Severity, Tally};
+use super::{Check, CheckFn, Detection, Finding, Group, Severity, Tally};
 use crate::day::Day;
 use crate::expectation::VenueNote;
 use crate::partition::{Partition, Status};
@@ -75,7 +75,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "An instrument was alive on the day, the vendor lists the data type for it, and the lake has no object that \
                says stored, empty or absent. It is as good as the day's instrument table.",
-        run: Run::Lake(|day| {
+        run: CheckFn::Lake(|day| {
             of_partitions(day, "missing_partition", Severity::Error, |p| {
                 (p.status == Status::Missing && p.unreadable.is_none())
                     .then(|| (1, "no object in the lake".to_owned()))
@@ -89,7 +89,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "There is an object, but it cannot be trusted: it is no Parquet file, its footer names another partition, has \
                other columns, or counts other rows than the file has. Damage that the footer does not show is found, and told under this name, by the groups that read rows.",
-        run: Run::Lake(|day| {
+        run: CheckFn::Lake(|day| {
             of_partitions(day, "unreadable_partition", Severity::Error, |p| {
                 p.unreadable.clone().map(|reason| (1, reason))
             })
@@ -102,7 +102,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "Rows of the vendor's file could not be stored and lie in quarantine. A file with more than 0.1 % of them is \
                never published, so that there are few.",
-        run: Run::Lake(|day| {
+        run: CheckFn::Lake(|day| {
             of_partitions(day, "rejected_rows", Severity::Warning, |p| {
                 (p.rows_rejected > 0)
                     .then(|| (p.rows_rejected, format!("{} rows in quarantine", p.rows_rejected)))
@@ -119,7 +119,7 @@ pub const CHECKS: &[Check] = &[
                book changes. Of a day in which the instrument was not always listed only that share is expected. An empty partition \
                counts as one row, so that a hundred must be expected. A file that was cut between two members of its gzip data, and \
                whose length nobody said, shows here alone; one that lost less than 99 of 100 rows does not show. A market that fell silent shows as well.",
-        run: Run::Lake(|day| day.rows.iter().filter_map(few_rows).collect()),
+        run: CheckFn::Lake(|day| day.rows.iter().filter_map(few_rows).collect()),
     },
     Check {
         name: "not_exported",
@@ -128,7 +128,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "The vendor had not exported the day when its instrument table was written, so that there is nothing to fetch \
                yet. It is no fault, and is counted so that nobody takes the day for complete.",
-        run: Run::Lake(|day| {
+        run: CheckFn::Lake(|day| {
             of_partitions(day, "not_exported", Severity::Info, |p| {
                 (p.status == Status::NotExportedYet)
                     .then(|| (1, "the vendor has not exported the day".to_owned()))
@@ -142,7 +142,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "A day has no instrument table, or its table lacks a venue that was asked for, or expects nothing of that \
                venue. What should be there is then unknown, and nothing can be called complete.",
-        run: Run::Lake(no_instruments),
+        run: CheckFn::Lake(no_instruments),
     },
     Check {
         name: "unknown_instrument",
@@ -151,7 +151,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "An instrument was asked for by name, and no instrument ever had that name, by the day's table and the \
                vendor's list; or it was alive on the day, and the table lacks it.",
-        run: Run::Lake(|day| {
+        run: CheckFn::Lake(|day| {
             let never = day.never_existed.iter().map(|name| format!("{name} never existed"));
             let lacking = day.alive_and_missing.iter().map(|name| format!("{name} is not in the table"));
             of_lines(day.day, "unknown_instrument", Severity::Error, never.chain(lacking))
@@ -163,7 +163,9 @@ pub const CHECKS: &[Check] = &[
         severity: Severity::Info,
         parameters: &[],
         text: "An instrument was asked for by name and was not alive on the day. It is no fault.",
-        run: Run::Lake(|day| of_lines(day.day, "not_alive", Severity::Info, day.not_alive.iter().cloned())),
+        run: CheckFn::Lake(|day| {
+            of_lines(day.day, "not_alive", Severity::Info, day.not_alive.iter().cloned())
+        }),
     },
     Check {
         name: "not_expected",
@@ -173,7 +175,7 @@ pub const CHECKS: &[Check] = &[
         text: "The vendor names something that the day's verdict does not expect: a symbol without files, a type or data \
                type that this program does not know, an exchange that is closed. It is counted, with the reason, so that \
                nobody takes the expectation for the whole.",
-        run: Run::Lake(not_expected),
+        run: CheckFn::Lake(not_expected),
     },
     Check {
         name: "withdrawn",
@@ -183,7 +185,7 @@ pub const CHECKS: &[Check] = &[
         text: "The day's instrument table had an instrument or a data type that the vendor no longer lists, without an end \
                that the vendor gave. It is an error, until the removal is accepted, when something of it is in the lake or \
                when it is more than 5 % of the instruments. Else it is a warning.",
-        run: Run::Lake(|day| {
+        run: CheckFn::Lake(|day| {
             let severity = if day.needs_acceptance { Severity::Error } else { Severity::Warning };
             of_lines(day.day, "withdrawn", severity, day.withdrawn.iter().cloned())
         }),
@@ -206,7 +208,7 @@ fn of_partitions(
             key: Some(partition.key.clone()),
             data_type: Some(partition.data_type),
             day: Some(partition.day),
-            found: Found { count, range_us, examples: vec![example], ..Found::default() },
+            found: Detection { count, range_us, examples: vec![example], ..Detection::default() },
         })
     };
     day.partitions.iter().filter_map(finding).collect()
@@ -229,11 +231,11 @@ pub fn few_rows(count: &RowCount) -> Option<Finding> {
         key: Some(key.clone()),
         data_type: Some(*data_type),
         day: Some(*day),
-        found: Found {
+        found: Detection {
             count: 1,
             range_us: Some((day.start_us(), day.end_us())),
             examples: vec![example],
-            ..Found::default()
+            ..Detection::default()
         },
     })
 }

@@ -46,7 +46,7 @@ pub struct Explanation {
 
 /// What a check found, before it is said of which partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Detection {
     /// How bad it is; null: as the check says.
     pub severity: Option<Severity>,
     /// First and last moment of it by arrival, microseconds since the Unix epoch, UTC; null: it has no place in time.
@@ -73,7 +73,7 @@ pub struct Finding {
     /// The day; null: a file that does not say.
     pub day: Option<Day>,
     /// What was found.
-    pub found: Found,
+    pub found: Detection,
 }
 
 impl Finding {
@@ -83,7 +83,7 @@ impl Finding {
         key: Option<InstrumentKey>,
         data_type: Option<DataType>,
         day: Option<Day>,
-        found: Found,
+        found: Detection,
     ) -> Finding {
         let severity = found.severity.unwrap_or(check.severity);
         Finding { check: check.name, severity, key, data_type, day, found }
@@ -96,7 +96,7 @@ pub const EXAMPLES: usize = 10;
 /// Gathers one finding.
 #[derive(Debug, Default)]
 pub struct Tally {
-    found: Found,
+    found: Detection,
 }
 
 impl Tally {
@@ -132,16 +132,16 @@ impl Tally {
     }
 
     /// The finding, if there was anything.
-    pub fn found(mut self) -> Vec<Found> {
+    pub fn found(mut self) -> Vec<Detection> {
         self.take()
     }
 
     /// The finding, if there was anything; then counts anew.
-    pub fn take(&mut self) -> Vec<Found> {
+    pub fn take(&mut self) -> Vec<Detection> {
         if self.found.count == 0 {
             return Vec::new();
         }
-        let anew = Found { severity: self.found.severity, ..Found::default() };
+        let anew = Detection { severity: self.found.severity, ..Detection::default() };
         vec![std::mem::replace(&mut self.found, anew)]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::finding::{Explanation, duration, moment};
 use super::silence::{Silence, WITH_PACE, has_pace, session};
-use super::{Check, Found, Group, Incident, InstrumentDay, Run, Severity, Values};
+use super::{Check, CheckFn, Detection, Group, Incident, InstrumentDay, Parameters, Severity};
 use crate::partition::Status;
 use crate::table::DataType;
 
@@ -71,10 +71,10 @@ pub const CHECKS: &[Check] = &[Check {
            that is not exported is one silence of a whole day. So is a missing one, but only where an incident explains it, since \
            `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
            empty trades are none, since nobody may have traded.",
-    run: Run::Day(WITH_PACE, gaps),
+    run: CheckFn::Day(WITH_PACE, gaps),
 }];
 
-fn gaps(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
+fn gaps(day: &InstrumentDay<'_>, _: &Parameters) -> Vec<(DataType, Detection)> {
     let mut all = Vec::new();
     for partition in day.partitions {
         if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
@@ -112,7 +112,7 @@ fn whole_day(day: &InstrumentDay<'_>, data_type: DataType, status: Status) -> Op
     })
 }
 
-fn found(day: &InstrumentDay<'_>, data_type: DataType, status: Status, silence: &Silence) -> Found {
+fn found(day: &InstrumentDay<'_>, data_type: DataType, status: Status, silence: &Silence) -> Detection {
     let (cause, text) = explain(day, data_type, status, silence);
     let example = format!(
         "{} from {} to {}",
@@ -120,7 +120,7 @@ fn found(day: &InstrumentDay<'_>, data_type: DataType, status: Status, silence: 
         moment(silence.from_us),
         moment(silence.to_us)
     );
-    Found {
+    Detection {
         severity: Some(if cause == Cause::Unknown { Severity::Warning } else { Severity::Info }),
         range_us: Some((silence.from_us, silence.to_us)),
         count: 1,

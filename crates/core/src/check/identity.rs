@@ -3,7 +3,7 @@
 use arrow_array::Array;
 
 use super::finding::moment;
-use super::{Check, Found, Group, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, RowCheck, Rows, Severity, Tally};
 use crate::day::Day;
 use crate::key::{InstrumentKey, OptionSide};
 use crate::table::DataType;
@@ -18,7 +18,7 @@ pub const CHECKS: &[Check] = &[
         text: "The column `instrument_key` of a row names another instrument than the object's footer and path. Who reads a \
                folder of objects and groups by the column takes such rows for the other instrument's. Of rows without the \
                column, and of files that do not say whose they are, nothing is said.",
-        run: Run::Rows(&DataType::ALL, |scope| {
+        run: CheckFn::Rows(&DataType::ALL, |scope| {
             Box::new(OtherKey { key: scope.key.cloned(), tally: Tally::default() })
         }),
     },
@@ -29,7 +29,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "A row of `options_chain` whose `type`, `strike_price` or `expiration` is not that of the instrument key. The end is \
                compared by its UTC day.",
-        run: Run::Rows(&[DataType::OptionsChain], |scope| Box::new(OtherTerms::of(scope))),
+        run: CheckFn::Rows(&[DataType::OptionsChain], |scope| Box::new(OtherTerms::of(scope))),
     },
 ];
 
@@ -56,7 +56,7 @@ impl RowCheck for OtherKey {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -70,7 +70,7 @@ struct OtherTerms {
 }
 
 impl OtherTerms {
-    fn of(scope: &Scope<'_>) -> OtherTerms {
+    fn of(scope: &CheckInput<'_>) -> OtherTerms {
         let side = |side| if side == OptionSide::Call { "call" } else { "put" };
         OtherTerms {
             side: scope.key.and_then(InstrumentKey::option_side).map(side),
@@ -101,7 +101,7 @@ impl RowCheck for OtherTerms {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }

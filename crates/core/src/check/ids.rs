@@ -6,7 +6,7 @@ use std::hash::BuildHasherDefault;
 use arrow_array::{Array, StringArray};
 
 use super::rows::{Itself, hash_text};
-use super::{Check, Found, Group, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, RowCheck, Rows, Severity, Tally};
 use crate::table::DataType;
 
 /// Venues that give each trade of a symbol the whole number after that of the trade before. Binance documents it for
@@ -31,7 +31,7 @@ pub const CHECKS: &[Check] = &[
                reconnection; volumes that are summed from them count twice. On venues that count their trades (BINANCE, \
                BINANCE-FUTURES, BINANCE-DELIVERY) every repetition in the day is found, on others those of the last 65,536 ids. \
                Trades without id are not looked at.",
-        run: Run::Rows(&[DataType::Trades], |scope| {
+        run: CheckFn::Rows(&[DataType::Trades], |scope| {
             if is_sequential(scope) { Box::new(Repeats::default()) } else { Box::new(Window::default()) }
         }),
     },
@@ -44,13 +44,13 @@ pub const CHECKS: &[Check] = &[
                largest id of the day does not occur: a trade was lost. Trades that only come late are none. What is lost \
                before the first or after the last trade of a day cannot be seen. An id there that is no whole number counts \
                as well.",
-        run: Run::Rows(&[DataType::Trades], |scope| {
+        run: CheckFn::Rows(&[DataType::Trades], |scope| {
             if is_sequential(scope) { Box::new(Holes::default()) } else { Box::new(Nothing) }
         }),
     },
 ];
 
-fn is_sequential(scope: &Scope<'_>) -> bool {
+fn is_sequential(scope: &CheckInput<'_>) -> bool {
     SEQUENTIAL_VENUES.contains(&scope.venue())
 }
 
@@ -142,7 +142,7 @@ impl RowCheck for Repeats {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -170,11 +170,11 @@ impl RowCheck for Holes {
     }
 
     /// Nothing of holes: they may be filled by trades that come late.
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         let Sequence { holes, given_up, given_up_numbers, .. } = self.sequence;
         let open = holes.into_iter().map(|(first, (end, at))| (first, end, at));
         let mut numbers = given_up_numbers;
@@ -219,7 +219,7 @@ impl RowCheck for Window {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -230,7 +230,7 @@ struct Nothing;
 impl RowCheck for Nothing {
     fn rows(&mut self, _: &Rows<'_>) {}
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         Vec::new()
     }
 }

@@ -3,7 +3,7 @@
 use super::beside::{Beside, Next, Top, Trade};
 use super::finding::{duration, moment};
 use super::lately::{Lately, PIECE_US};
-use super::{Check, Found, Group, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, Rows, Severity, Tally};
 use crate::key::{InstrumentKey, InstrumentType};
 use crate::table::DataType::{self, *};
 
@@ -72,7 +72,9 @@ pub const CHECKS: &[Check] = &[
                it does not say. Many exchanges send the book before the trades that changed it, and in a violent minute it comes long after them, which is why \
                both count. \
                Block trades at agreed prices may be told, as warnings.",
-        run: Run::Beside(&[Trades], BOOKS, |scope| Box::new(OffBook::of(scope, scope.values.get("spreads")))),
+        run: CheckFn::Beside(&[Trades], BOOKS, |scope| {
+            Box::new(OffBook::of(scope, scope.values.get("spreads")))
+        }),
     },
     Check {
         name: "trade_off_mark",
@@ -91,7 +93,7 @@ pub const CHECKS: &[Check] = &[
         ],
         text: "A trade far from the mark price, from those of the ten seconds before it and from the next one within a minute. Options and \
                combos are left out: their marks are near 0, where any factor is possible.",
-        run: Run::Beside(&[Trades], &[DerivativeTicker], |scope| Box::new(OffBook::of(scope, 0.0))),
+        run: CheckFn::Beside(&[Trades], &[DerivativeTicker], |scope| Box::new(OffBook::of(scope, 0.0))),
     },
     Check {
         name: "book_stands_still",
@@ -114,7 +116,7 @@ pub const CHECKS: &[Check] = &[
         text: "Rows of a book keep coming and say the same best bid and ask with the same amounts, while trades go on, each of \
                which must have taken something from them. A book of which no rows come is a silence, which `gap` explains. \
                Changes of a book are not looked at.",
-        run: Run::Beside(&[Quotes, BookTicker, BookSnapshot5, BookSnapshot25], &[Trades], |scope| {
+        run: CheckFn::Beside(&[Quotes, BookTicker, BookSnapshot5, BookSnapshot25], &[Trades], |scope| {
             Box::new(StandingStill::of(scope))
         }),
     },
@@ -132,7 +134,7 @@ pub const CHECKS: &[Check] = &[
                of the ten seconds before it, but for the last quarter of one, and above the newest bid, was a buyer's; one at or below their \
                lowest bid, and below the newest ask, a seller's. Others are not counted, since many exchanges send the book before the \
                trades that changed it; trades of one side within a quarter of a second are one. Twenty of them, one after the other, are judged together, at a file's end ten. Of a single trade nothing can be said.",
-        run: Run::Beside(&[Trades], BOOKS, |scope| Box::new(TakerSide::of(scope))),
+        run: CheckFn::Beside(&[Trades], BOOKS, |scope| Box::new(TakerSide::of(scope))),
     },
 ];
 
@@ -182,7 +184,7 @@ struct OffBook {
 }
 
 impl OffBook {
-    fn of(scope: &Scope<'_>, spreads: f64) -> OffBook {
+    fn of(scope: &CheckInput<'_>, spreads: f64) -> OffBook {
         let kind = scope.key.map(InstrumentKey::instrument_type);
         // Without spreads, trades are compared with marks.
         let is_left_out = matches!(kind, Some(InstrumentType::Option | InstrumentType::Combo));
@@ -283,11 +285,11 @@ impl RowCheck for OffBook {
     }
 
     /// Nothing before the end: how bad it is depends on how many there are.
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         Vec::new()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.beside.ended(Trades);
         self.beside.ended(IncrementalBookL2);
         self.work();
@@ -312,7 +314,7 @@ struct StandingStill {
 }
 
 impl StandingStill {
-    fn of(scope: &Scope<'_>) -> StandingStill {
+    fn of(scope: &CheckInput<'_>) -> StandingStill {
         StandingStill {
             min_trades: scope.values.get("min_trades") as u64,
             min_us: (scope.values.get("min_s") * 1e6) as i64,
@@ -374,11 +376,11 @@ impl RowCheck for StandingStill {
         self.work();
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.beside.ended(Trades);
         self.beside.ended(Quotes);
         self.work();
@@ -400,7 +402,7 @@ struct TakerSide {
 }
 
 impl TakerSide {
-    fn of(scope: &Scope<'_>) -> TakerSide {
+    fn of(scope: &CheckInput<'_>) -> TakerSide {
         TakerSide {
             max_wrong: scope.values.get("max_wrong_pct") / 100.0,
             beside: Beside::default(),
@@ -460,11 +462,11 @@ impl RowCheck for TakerSide {
         self.work();
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.beside.ended(Trades);
         self.beside.ended(IncrementalBookL2);
         self.work();

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use arrow_array::Array;
 
-use super::{Check, Found, Group, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, Rows, Severity, Tally};
 use crate::key::{InstrumentKey, InstrumentType};
 use crate::table::DataType::{self, *};
 
@@ -73,7 +73,7 @@ pub const CHECKS: &[Check] = &[
                three times what the neighbours on one side have is told. The rows at the end of the day before are neighbours \
                too, where the lake has them. The first 4,096 are judged. A flash of a market is told like an error of a \
                recorder when it lasts two trades or less.",
-        run: Run::Rows(OF, |scope| Box::new(Neighbours::of(scope, What::Outlier))),
+        run: CheckFn::Rows(OF, |scope| Box::new(Neighbours::of(scope, What::Outlier))),
     },
     Check {
         name: "price_shift",
@@ -95,7 +95,7 @@ pub const CHECKS: &[Check] = &[
                it. So look hours of another instrument's prices, or a decimal point that moved. A fall in many steps is none, \
                however deep. The same columns as of `price_outlier`, but of options only the underlying. The end of the day \
                before is where the day begins, where the lake has it.",
-        run: Run::Rows(OF, |scope| Box::new(Neighbours::of(scope, What::Shift))),
+        run: CheckFn::Rows(OF, |scope| Box::new(Neighbours::of(scope, What::Shift))),
     },
 ];
 
@@ -162,7 +162,7 @@ struct Series {
 }
 
 impl Neighbours {
-    fn of(scope: &Scope<'_>, what: What) -> Neighbours {
+    fn of(scope: &CheckInput<'_>, what: What) -> Neighbours {
         let kind = scope.key.map(InstrumentKey::instrument_type);
         let is_option = kind == Some(InstrumentType::Option);
         // Prices of combos may be negative, and move by any factor near 0.
@@ -345,7 +345,7 @@ impl Series {
         self.least.max(self.factor * noise)
     }
 
-    fn finish(&mut self) -> Vec<Found> {
+    fn finish(&mut self) -> Vec<Detection> {
         while self.done < self.near.len() {
             self.look(self.done);
             self.done += 1;
@@ -389,11 +389,11 @@ impl RowCheck for Neighbours {
     }
 
     /// Nothing before the end: what the day's noise is shows only then.
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         Vec::new()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.series.iter_mut().flat_map(Series::finish).collect()
     }
 }

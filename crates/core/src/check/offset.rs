@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Explanation, duration, moment};
-use super::{Check, Found, Group, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, Rows, Severity, Tally};
 use crate::day::DAY_US;
 use crate::table::DataType;
 
@@ -47,7 +47,7 @@ pub const CHECKS: &[Check] = &[Check {
            begins with a jump, at the file's start, or where the exchange's clock goes back or ahead of arrival by half of that \
            at least, or that stays the same to 5 % for ten minutes. A message that was held up makes no jump, and its delay grows \
            and shrinks, so that a recorder that is minutes behind in a violent hour is a matter of `clock_skew` alone. A single `timestamp` in another unit is told as well.",
-    run: Run::Rows(&DataType::ALL, |scope| Box::new(Offset::of(scope))),
+    run: CheckFn::Rows(&DataType::ALL, |scope| Box::new(Offset::of(scope))),
 }];
 
 /// In which unit a clock was read that should be in microseconds; null: in that one, or a row is just off.
@@ -99,7 +99,7 @@ struct Offset {
 }
 
 impl Offset {
-    fn of(scope: &Scope<'_>) -> Offset {
+    fn of(scope: &CheckInput<'_>) -> Offset {
         Offset {
             min_us: (scope.values.get("min_offset_s") * 1e6) as i64,
             min_moments: scope.values.get("min_moments") as u64,
@@ -157,7 +157,7 @@ impl Offset {
     }
 
     /// The offset that most moments share.
-    fn constant(&self) -> Option<Found> {
+    fn constant(&self) -> Option<Detection> {
         let near = |(sign, class): (bool, i64)| -> u64 {
             let of = |class| self.classes.get(&(sign, class)).map_or(0, |(count, ..)| *count);
             of(class - 1) + of(class) + of(class + 1)
@@ -182,7 +182,7 @@ fn of(offset_us: i64, moments: u64, from_us: i64) -> String {
     )
 }
 
-fn explained(mut found: Found, class: &'static str, text: String) -> Found {
+fn explained(mut found: Detection, class: &'static str, text: String) -> Detection {
     found.explanation = Some(Explanation { class, text });
     found
 }
@@ -205,7 +205,7 @@ impl RowCheck for Offset {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         let unit = |(unit, tally): (&&'static str, &mut Tally)| {
             let text = format!("`timestamp` is in {unit}, and was read as microseconds");
             tally.take().into_iter().map(|found| explained(found, unit, text.clone())).collect::<Vec<_>>()
@@ -213,7 +213,7 @@ impl RowCheck for Offset {
         self.units.iter_mut().flat_map(unit).collect()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.end();
         let mut all = self.found();
         let found = self.constant().or_else(|| self.runs.take().pop());

@@ -3,7 +3,7 @@
 use arrow_array::{Array, Float64Array};
 
 use super::finding::moment;
-use super::{Check, Found, Group, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, Rows, Severity, Tally};
 use crate::table::DataType::{self, *};
 
 /// Decimals that are told apart; a number with more is counted with them.
@@ -40,7 +40,7 @@ pub const CHECKS: &[Check] = &[Check {
            of each 1,024 values of a day against the whole of it. Where there is no day before, prices are compared with the tick \
            size of the instrument table: that every one is a multiple of ten ticks is told. An exchange that makes its tick \
            larger is told once.",
-    run: Run::Rows(
+    run: CheckFn::Rows(
         &[Trades, IncrementalBookL2, BookSnapshot5, BookSnapshot25, Quotes, BookTicker, DerivativeTicker],
         |scope| Box::new(Precision::of(scope)),
     ),
@@ -156,7 +156,7 @@ struct Precision {
 }
 
 impl Precision {
-    fn of(scope: &Scope<'_>) -> Precision {
+    fn of(scope: &CheckInput<'_>) -> Precision {
         let cells = |name: &&'static str| {
             let mut cells = Cells {
                 name,
@@ -188,7 +188,7 @@ impl Precision {
         }
     }
 
-    fn judge(&self, cells: &Cells) -> Option<Found> {
+    fn judge(&self, cells: &Cells) -> Option<Detection> {
         let (day, before, name) = (&cells.day, &cells.before, cells.name);
         if day.values < self.min_values {
             return None;
@@ -247,11 +247,11 @@ impl RowCheck for Precision {
     }
 
     /// Nothing before the end: what a day's numbers have shows only then.
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         Vec::new()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.cells.iter_mut().for_each(Cells::end);
         self.cells.iter().filter_map(|cells| self.judge(cells)).collect()
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::bars::{Bar, Candles, Differences, Field, Series, Sides, Span, differs, place};
-use super::{Check, Explanation, Found, Group, Parameter, Run, Severity, Tally, Values};
+use super::{Check, CheckFn, Detection, Explanation, Group, Parameter, Parameters, Severity, Tally};
 
 /// The checks of this group.
 pub const CHECKS: &[Check] = &[
@@ -23,7 +23,7 @@ pub const CHECKS: &[Check] = &[
         text: "Open, high, low or close of a candle differs from the reference's. The examples hold both values. A price that is no number \
                differs from every number. Intervals in which neither side has a trade are not compared: one side may repeat the close before. Where our \
                candle is not final, as at the edge of a recording, a difference is a warning.",
-        run: Run::Candles(Sides::Reference, price),
+        run: CheckFn::Candles(Sides::Reference, price),
     },
     Check {
         name: "reference_volume",
@@ -39,7 +39,7 @@ pub const CHECKS: &[Check] = &[
                reference has 0 differs at any tolerance. The taker buy quote volume is compared where trades are at hand: no column of a \
                stored candle tells it. On COIN-M, volumes are contracts on both sides and compared; the two that Binance calls quote volumes are amounts of \
                the base asset there, ours price times contracts, and are not compared.",
-        run: Run::Candles(Sides::Reference, volume),
+        run: CheckFn::Candles(Sides::Reference, volume),
     },
     Check {
         name: "reference_coverage",
@@ -62,7 +62,7 @@ pub const CHECKS: &[Check] = &[
         text: "Of the intervals that either side has, one is on one side only: the reference traded and we have no candle, or we have trades and the \
                reference has no kline, or none with a trade. A kline without trades and no candle of ours agree. Intervals that have not \
                settled are counted, as information, and not compared. When nothing could be compared, that is an error.",
-        run: Run::Candles(Sides::Reference, coverage),
+        run: CheckFn::Candles(Sides::Reference, coverage),
     },
 ];
 
@@ -70,11 +70,11 @@ pub const CHECKS: &[Check] = &[
 const VOLUMES: [Field; 5] =
     [Field::Volume, Field::QuoteVolume, Field::TradeCount, Field::BuyVolume, Field::BuyQuoteVolume];
 
-fn price(candles: &Candles<'_>, values: &Values) -> Vec<Found> {
+fn price(candles: &Candles<'_>, values: &Parameters) -> Vec<Detection> {
     compare(candles, &Field::PRICES, values.get("tolerance_pct") / 100.0)
 }
 
-fn volume(candles: &Candles<'_>, values: &Values) -> Vec<Found> {
+fn volume(candles: &Candles<'_>, values: &Parameters) -> Vec<Detection> {
     compare(candles, &VOLUMES, values.get("tolerance_pct") / 100.0)
 }
 
@@ -83,7 +83,7 @@ fn is_meant(series: &Series, start: i64, span: Span) -> bool {
     start >= span.from_us && start.saturating_add(series.timeframe.us()) <= span.to_us.min(span.settled_us)
 }
 
-fn compare(candles: &Candles<'_>, fields: &[Field], part: f64) -> Vec<Found> {
+fn compare(candles: &Candles<'_>, fields: &[Field], part: f64) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
     let reference = theirs.by_start();
     let mut differences = Differences::default();
@@ -106,7 +106,7 @@ fn compare(candles: &Candles<'_>, fields: &[Field], part: f64) -> Vec<Found> {
     differences.found()
 }
 
-fn coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
+fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
     let traded = |series: &Series| -> BTreeSet<i64> {
         let bars = series.bars.iter().filter(|bar| bar.has_trades() && is_meant(series, bar.start, span));
@@ -148,7 +148,7 @@ fn coverage(candles: &Candles<'_>, _: &Values) -> Vec<Found> {
     for start in all.iter().filter(|start| !is_meant(ours, **start, span)) {
         unsettled.note(*start, || format!("{} has not settled", place(ours.timeframe, *start)));
     }
-    found.extend(unsettled.found().into_iter().map(|found| Found {
+    found.extend(unsettled.found().into_iter().map(|found| Detection {
         explanation: Some(Explanation {
             class: "not_settled",
             text: "the reference may still change it; check again later".to_owned(),

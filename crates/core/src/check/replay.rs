@@ -11,7 +11,7 @@ use arrow_array::{Array, Float64Array};
 
 use super::finding::moment;
 use super::rows::LEVELS;
-use super::{Check, Found, Group, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, RowCheck, Rows, Severity, Tally};
 use crate::table::DataType::{self, *};
 
 /// The checks of this module.
@@ -24,7 +24,9 @@ pub const CHECKS: &[Check] = &[
         text: "`book_snapshot_5` is made again from `incremental_book_L2` by the vendor's rules, and each row is compared: the \
                moment, prices and amounts exactly. A row that lacks, one too many and one that differs count each. It runs where \
                both data types are in the lake. What stands before the day's first snapshot in the changes cannot be made.",
-        run: Run::Together(&[IncrementalBookL2, BookSnapshot5], |scope| Box::new(Recomputed::of(scope, 5))),
+        run: CheckFn::Together(&[IncrementalBookL2, BookSnapshot5], |scope| {
+            Box::new(Recomputed::of(scope, 5))
+        }),
     },
     Check {
         name: "quotes_recomputed",
@@ -34,7 +36,7 @@ pub const CHECKS: &[Check] = &[
         text: "`quotes` is made again from `incremental_book_L2` by the vendor's rules, and each row is compared: the moment, \
                prices and amounts exactly. A row that lacks, one too many and one that differs count each. It runs where both \
                data types are in the lake. What stands before the day's first snapshot in the changes cannot be made.",
-        run: Run::Together(&[IncrementalBookL2, Quotes], |scope| Box::new(Recomputed::of(scope, 1))),
+        run: CheckFn::Together(&[IncrementalBookL2, Quotes], |scope| Box::new(Recomputed::of(scope, 1))),
     },
 ];
 
@@ -189,7 +191,7 @@ struct Recomputed {
 }
 
 impl Recomputed {
-    fn of(scope: &Scope<'_>, levels: usize) -> Recomputed {
+    fn of(scope: &CheckInput<'_>, levels: usize) -> Recomputed {
         Recomputed {
             data_type: scope.data_type,
             levels,
@@ -263,11 +265,11 @@ impl RowCheck for Recomputed {
         self.compare(false);
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 
-    fn finish(mut self: Box<Self>) -> Vec<Found> {
+    fn finish(mut self: Box<Self>) -> Vec<Detection> {
         let (levels, last_top, made) = (self.levels, &mut self.last_top, &mut self.made);
         let made_until_us = &mut self.made_until_us;
         self.replay.finish(|message| keep(message, levels, last_top, made, made_until_us));

@@ -161,7 +161,7 @@ impl<'a> Rows<'a> {
                         |row| if array.is_null(row) { NULL } else { hash_text(array.value(row)) },
                     );
                 }
-                Kind::Word(_) => {
+                Kind::Category(_) => {
                     let words = self.words(&column.name);
                     mix_all(&mut hashes, |row| hash_text(words.get(row)));
                 }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::finding::{duration, moment};
-use super::{Check, Found, Group, InstrumentDay, Parameter, Rows, Run, Severity, Tally, Values};
+use super::{Check, CheckFn, Detection, Group, InstrumentDay, Parameter, Parameters, Rows, Severity, Tally};
 use crate::day::DAY_US;
 use crate::table::DataType;
 use crate::venue::DEFAULT_VENUES;
@@ -76,7 +76,7 @@ pub const CHECKS: &[Check] = &[
                first row and from the last row to midnight are pauses too, as far as the instrument was listed. Liquidations \
                have no pace and are left out. The 512 longest pauses of a day are looked at. Where the group `gaps` is checked as \
                well, it tells the same silences one by one, with what explains them, and this check says nothing.",
-        run: Run::Day(WITH_PACE, silences),
+        run: CheckFn::Day(WITH_PACE, silences),
     },
     Check {
         name: "freshness",
@@ -98,7 +98,7 @@ pub const CHECKS: &[Check] = &[
         ],
         text: "The newest row of a recent day is old. Days that ended long before the check are no matter of freshness and are \
                left out, and so are liquidations and partitions without rows.",
-        run: Run::Day(WITH_PACE, freshness),
+        run: CheckFn::Day(WITH_PACE, freshness),
     },
 ];
 
@@ -327,7 +327,7 @@ pub struct Watch {
 
 impl Watch {
     /// Begins, with the parameters of `silence`.
-    pub fn new(values: &Values, venue: &str, data_type: DataType) -> Watch {
+    pub fn new(values: &Parameters, venue: &str, data_type: DataType) -> Watch {
         let floor_s = values.get(if data_type.is_book() { "book_floor_s" } else { "trade_floor_s" });
         let slack = if DEFAULT_VENUES.contains(&venue) { 1.0 } else { values.get("other_venue_factor") };
         Watch {
@@ -446,7 +446,7 @@ impl Watch {
     }
 }
 
-fn silences(day: &InstrumentDay<'_>, _: &Values) -> Vec<(DataType, Found)> {
+fn silences(day: &InstrumentDay<'_>, _: &Parameters) -> Vec<(DataType, Detection)> {
     let mut all = Vec::new();
     for (data_type, pace) in day.paces() {
         let mut tallies = [Tally::default(), Tally::default().with_severity(Severity::Info)];
@@ -496,7 +496,7 @@ pub fn session(day: &InstrumentDay<'_>, data_type: DataType, silence: &Silence) 
     })
 }
 
-fn freshness(day: &InstrumentDay<'_>, values: &Values) -> Vec<(DataType, Found)> {
+fn freshness(day: &InstrumentDay<'_>, values: &Parameters) -> Vec<(DataType, Detection)> {
     let Some(date) = day.day else { return Vec::new() };
     let recent_us = (values.get("recent_h") * 3600e6) as i64;
     let max_age_us = (values.get("max_age_min") * 60e6) as i64;

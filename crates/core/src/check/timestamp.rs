@@ -5,7 +5,7 @@ use std::hash::BuildHasherDefault;
 
 use super::finding::{duration, moment};
 use super::rows::Itself;
-use super::{Check, Found, Group, Parameter, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, Rows, Severity, Tally};
 use crate::day::Day;
 use crate::table::DataType;
 
@@ -24,7 +24,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "`local_timestamp` of a row lies before that of the row above. The vendor promises that it never does; slices of \
                time and books that are replayed from such a file are wrong.",
-        run: Run::Rows(&DataType::ALL, |_| Box::new(Regressions::of(Clock::Arrival))),
+        run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Regressions::of(Clock::Arrival))),
     },
     Check {
         name: "exchange_clock",
@@ -33,7 +33,7 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "`timestamp` of a row lies before that of the row above. Exchanges do not promise otherwise, so that it is \
                counted and no fault. The examples tell by how much.",
-        run: Run::Rows(&DataType::ALL, |_| Box::new(Regressions::of(Clock::Exchange))),
+        run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Regressions::of(Clock::Exchange))),
     },
     Check {
         name: "clock_skew",
@@ -58,7 +58,7 @@ pub const CHECKS: &[Check] = &[
                lets those pass. What is sent again, as trades are after a reconnection and books at any time, keeps its moment: a row \
                with the `timestamp` of one of the 64 moments above it, a snapshot row, and the first row of books and quotes are left out of \
                the second bound. An offset that stays is told by `clock_offset`.",
-        run: Run::Rows(&DataType::ALL, |scope| Box::new(Skew::of(scope))),
+        run: CheckFn::Rows(&DataType::ALL, |scope| Box::new(Skew::of(scope))),
     },
     Check {
         name: "outside_day",
@@ -67,7 +67,9 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "A row of a day's file arrived (`local_timestamp`) on another UTC day. `timestamp` may well lie on another day: \
                files are cut by arrival. Where a file does not say its day, this is not looked at.",
-        run: Run::Rows(&DataType::ALL, |scope| Box::new(Outside { day: scope.day, tally: Tally::default() })),
+        run: CheckFn::Rows(&DataType::ALL, |scope| {
+            Box::new(Outside { day: scope.day, tally: Tally::default() })
+        }),
     },
     Check {
         name: "repeated_row",
@@ -77,7 +79,7 @@ pub const CHECKS: &[Check] = &[
         text: "A row is equal in every column, both clocks included, to one of the 65,536 rows above it; a 64-bit hash of each \
                is kept. Trades and liquidations without an id are left out: two of one price and amount in one message are \
                two. Rows that are repeated further down make the arrival clock go back, which `arrival_clock` finds.",
-        run: Run::Rows(&DataType::ALL, |_| Box::new(Repeated::default())),
+        run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Repeated::default())),
     },
 ];
 
@@ -118,7 +120,7 @@ impl RowCheck for Regressions {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -133,7 +135,7 @@ struct Skew {
 }
 
 impl Skew {
-    fn of(scope: &Scope<'_>) -> Skew {
+    fn of(scope: &CheckInput<'_>) -> Skew {
         let us = |name| (scope.values.get(name) * 1e3) as i64;
         let (max_ahead_us, max_behind_us) = (us("max_ahead_ms"), us("max_behind_ms"));
         let is_book = scope.data_type.is_book();
@@ -179,7 +181,7 @@ impl RowCheck for Skew {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -200,7 +202,7 @@ impl RowCheck for Outside {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }
@@ -236,7 +238,7 @@ impl RowCheck for Repeated {
         }
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
 }

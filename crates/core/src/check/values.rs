@@ -5,7 +5,7 @@ use std::fmt::Display;
 use arrow_array::{Array, Float64Array};
 
 use super::finding::moment;
-use super::{Check, Found, Group, RowCheck, Rows, Run, Scope, Severity, Tally};
+use super::{Check, CheckFn, CheckInput, Detection, Group, RowCheck, Rows, Severity, Tally};
 use crate::key::{InstrumentKey, InstrumentType};
 use crate::table::{Column, DataType, Kind, Possible};
 
@@ -21,7 +21,7 @@ pub const CHECKS: &[Check] = &[Check {
            Which values a column can have stands with its description in `crates/core/src/table.rs`: prices of combos may have \
            any sign, those of an instrument whose type is not known too, bids and marks of options may be 0, changes of a book \
            have an amount of 0 where a level goes. Each column is a finding of its own.",
-    run: Run::Rows(&DataType::ALL, |scope| Box::new(Impossible::of(scope))),
+    run: CheckFn::Rows(&DataType::ALL, |scope| Box::new(Impossible::of(scope))),
 }];
 
 /// One column and what was found of it.
@@ -37,7 +37,7 @@ struct Impossible {
 }
 
 impl Impossible {
-    fn of(scope: &Scope<'_>) -> Impossible {
+    fn of(scope: &CheckInput<'_>) -> Impossible {
         let kind: Option<InstrumentType> = scope.key.map(InstrumentKey::instrument_type);
         let columns = scope.data_type.table().columns.iter().filter(|c| c.possible != Possible::Any);
         let cells = |column: &'static Column| Cells {
@@ -54,7 +54,7 @@ impl Cells {
         match self.column.kind {
             Kind::Number => self.numbers(rows),
             Kind::Time => self.moments(rows),
-            Kind::Text | Kind::Word(_) | Kind::Flag => {}
+            Kind::Text | Kind::Category(_) | Kind::Flag => {}
         }
     }
 
@@ -108,7 +108,7 @@ impl RowCheck for Impossible {
         self.cells.iter_mut().for_each(|cells| cells.rows(rows));
     }
 
-    fn found(&mut self) -> Vec<Found> {
+    fn found(&mut self) -> Vec<Detection> {
         self.cells.iter_mut().flat_map(|cells| cells.tally.take()).collect()
     }
 }

@@ -21,7 +21,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::{Field, Schema};
-use mtdh_core::check::{Check, Context, Found, Rows, Run, Scope, Settings, find};
+use mtdh_core::check::{Check, CheckFn, CheckInput, Context, Detection, Rows, Settings, find};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::Kind;
 use mtdh_core::{DataType, Day};
@@ -61,7 +61,7 @@ pub fn batch(data_type: DataType, lines: &[String]) -> RecordBatch {
                 Arc::new(Float64Array::from_iter_values(cells.map(|c| c.map_or(0.0, |c| c.parse().unwrap()))))
             }
             Kind::Text => Arc::new(cells.collect::<StringArray>()),
-            Kind::Word(words) => {
+            Kind::Category(words) => {
                 let words = cells.map(|c| c.unwrap_or(words[0]));
                 Arc::new(words.collect::<DictionaryArray<Int32Type>>())
             }
@@ -82,7 +82,7 @@ pub fn check(name: &str) -> &'static Check {
 }
 
 /// What a check over rows finds, given whole and in pieces; both must be the same.
-pub fn found_in(name: &str, venue_key: &str, pieces: &[(DataType, Vec<String>)]) -> Vec<Found> {
+pub fn found_in(name: &str, venue_key: &str, pieces: &[(DataType, Vec<String>)]) -> Vec<Detection> {
     found_with(name, venue_key, pieces, &Settings::default())
 }
 
@@ -91,7 +91,7 @@ pub fn found_with(
     venue_key: &str,
     pieces: &[(DataType, Vec<String>)],
     settings: &Settings,
-) -> Vec<Found> {
+) -> Vec<Detection> {
     found_within(name, venue_key, pieces, settings, &Context::default())
 }
 
@@ -102,9 +102,10 @@ pub fn found_within(
     pieces: &[(DataType, Vec<String>)],
     settings: &Settings,
     context: &Context,
-) -> Vec<Found> {
+) -> Vec<Detection> {
     let check = check(name);
-    let (Run::Rows(of, start) | Run::Together(of, start) | Run::Beside(of, _, start)) = check.run else {
+    let (CheckFn::Rows(of, start) | CheckFn::Together(of, start) | CheckFn::Beside(of, _, start)) = check.run
+    else {
         panic!("{name} is not over rows")
     };
     let key = key(venue_key);
@@ -112,7 +113,7 @@ pub fn found_within(
         let data_type = pieces.last().unwrap().0;
         assert!(of.contains(&data_type), "{name} is not over {data_type}");
         let values = settings.values(check);
-        let scope = Scope { key: Some(&key), data_type, day: Some(day()), context, values };
+        let scope = CheckInput { key: Some(&key), data_type, day: Some(day()), context, values };
         let mut running = start(&scope);
         for (data_type, lines) in pieces {
             for (piece, lines) in lines.chunks(size).enumerate() {
@@ -133,7 +134,7 @@ pub fn count_in(name: &str, data_type: DataType, texts: &[&str]) -> u64 {
     count(&found_in(name, "BINANCE:SPOT_PAIR:BTC-USDT", &[(data_type, lines(texts))]))
 }
 
-pub fn count(found: &[Found]) -> u64 {
+pub fn count(found: &[Detection]) -> u64 {
     found.iter().map(|f| f.count).sum()
 }
 

@@ -9,7 +9,7 @@ fn kind(kind: Kind) -> String {
         Kind::Time => "timestamp[us, UTC]".to_owned(),
         Kind::Number => "float64".to_owned(),
         Kind::Text => "string".to_owned(),
-        Kind::Word(words) => format!("dictionary of strings: {}", words.join(", ")),
+        Kind::Category(words) => format!("dictionary of strings: {}", words.join(", ")),
         Kind::Flag => "bool".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 use mtdh_core::DataType;
-use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFacts, Fill, Timeframe, Unfinished};
+use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFooter, Fill, Timeframe, Unfinished};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::INSTRUMENT_KEY;
 use mtdh_lake::LakeError;
@@ -87,7 +87,7 @@ fn make(
             }
         });
         outcome.map_err(CandleError::Write)?;
-        let facts = CandleFacts {
+        let facts = CandleFooter {
             key: key.clone(),
             day: None,
             timeframe,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use futures::StreamExt;
-use mtdh_core::candle::{CANDLE_VERSION, CandleFacts, Fill, Timeframe};
+use mtdh_core::candle::{CANDLE_VERSION, CandleFooter, Fill, Timeframe};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard};
@@ -17,7 +17,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry as Object, Lake, LakeError, layout};
 
 use crate::error::EngineError;
-use crate::presence::{Presence, Trust, presence};
+use crate::inventory::{ObjectState, Verify, inventory};
 use crate::query::Available;
 use crate::selection::Selection;
 use crate::validate::proof::replaced;
@@ -44,7 +44,7 @@ pub enum Remake {
 
 /// One instrument's candles of one day.
 #[derive(Clone, Debug)]
-pub struct Unit {
+pub struct CandleTask {
     /// The day.
     pub day: Day,
     /// The instrument.
@@ -67,7 +67,7 @@ pub struct Unit {
     pub(super) untrusted: Option<(DataType, String)>,
 }
 
-impl Unit {
+impl CandleTask {
     /// Whether an object of trades, the day's or a neighbour's, has rows of the day.
     pub(crate) fn has_rows(&self) -> bool {
         self.objects.iter().any(|object| object.partition.data_type == DataType::Trades)
@@ -83,7 +83,7 @@ impl Unit {
 #[derive(Clone, Debug, Default)]
 pub struct CandlePlan {
     /// Instrument-days with candles to make, in the order of days and keys.
-    pub units: Vec<Unit>,
+    pub units: Vec<CandleTask>,
     /// Objects of candles that are up to date, by day and venue.
     pub up_to_date: BTreeMap<(Day, String), usize>,
     /// Instrument-days that another shard makes, by day and venue.
@@ -111,13 +111,13 @@ impl CandlePlan {
 
 /// A day of the lake: its objects, and its table if it has one.
 struct LakeDay {
-    there: BTreeMap<Partition, Presence>,
+    there: BTreeMap<Partition, ObjectState>,
     table: Option<Vec<Instrument>>,
 }
 
 impl LakeDay {
     async fn read(lake: &Lake, day: Day, data_types: &[DataType]) -> Result<LakeDay, LakeError> {
-        let there = presence(lake, day, data_types, Trust::Report).await?;
+        let there = inventory(lake, day, data_types, Verify::Index).await?;
         Ok(LakeDay { there, table: lake.instruments(day).await? })
     }
 
@@ -164,7 +164,7 @@ pub async fn plan(
         for key in keys {
             let place = (day, key.venue().to_owned());
             let trades = Partition { day, data_type: DataType::Trades, key: key.clone() };
-            if !shard.holds(&Unit::name(day, &key)) {
+            if !shard.holds(&CandleTask::name(day, &key)) {
                 *plan.other_shard.entry(place).or_default() += 1;
             } else if days[&day].there.contains_key(&trades) {
                 let objects: Vec<_> =
@@ -227,9 +227,9 @@ fn meant(selection: &Selection, day: Day, of_day: &LakeDay, plan: &mut CandlePla
 /// Leaves out the timeframes whose object says that it was made of the same inputs in the same way.
 async fn outdated(
     lake: &Lake,
-    mut unit: Unit,
+    mut unit: CandleTask,
     objects: Vec<(Timeframe, Option<Object>)>,
-) -> Result<Unit, LakeError> {
+) -> Result<CandleTask, LakeError> {
     for (timeframe, entry) in objects {
         let facts = match &entry {
             None => None,
@@ -251,7 +251,7 @@ async fn outdated(
     Ok(unit)
 }
 
-impl Unit {
+impl CandleTask {
     /// The objects that are there now in the place of those that it is to be made of, where these are other ones.
     pub(crate) async fn replaced(&self, lake: &Lake) -> Result<Vec<Available>, LakeError> {
         let mut newer = Vec::new();
@@ -262,7 +262,7 @@ impl Unit {
     }
 
     /// The same with other objects in the place of some that were replaced.
-    pub(crate) fn with(mut self, newer: Vec<Available>) -> Unit {
+    pub(crate) fn with(mut self, newer: Vec<Available>) -> CandleTask {
         for now in newer {
             let Partition { day, data_type, .. } = now.partition;
             let of = format!("{data_type} {day} ");
@@ -277,8 +277,8 @@ impl Unit {
     }
 
     /// What the footer of one of its objects says.
-    pub(super) fn facts(&self, timeframe: Timeframe, rows: u64) -> CandleFacts {
-        CandleFacts {
+    pub(super) fn facts(&self, timeframe: Timeframe, rows: u64) -> CandleFooter {
+        CandleFooter {
             key: self.key.clone(),
             day: Some(self.day),
             timeframe,
@@ -291,8 +291,14 @@ impl Unit {
 }
 
 /// What an instrument-day's candles are made of.
-fn unit(day: Day, key: &InstrumentKey, fill: Fill, days: &BTreeMap<Day, LakeDay>, used: &[DataType]) -> Unit {
-    let mut unit = Unit {
+fn unit(
+    day: Day,
+    key: &InstrumentKey,
+    fill: Fill,
+    days: &BTreeMap<Day, LakeDay>,
+    used: &[DataType],
+) -> CandleTask {
+    let mut unit = CandleTask {
         day,
         key: key.clone(),
         timeframes: Vec::new(),
@@ -312,7 +318,7 @@ fn unit(day: Day, key: &InstrumentKey, fill: Fill, days: &BTreeMap<Day, LakeDay>
         for near in [day.previous(), day, day.next()] {
             let partition = of(*data_type, near);
             let what = match days[&near].there.get(&partition) {
-                Some(Presence::Answered(available)) => {
+                Some(ObjectState::Answered(available)) => {
                     if near == day && *data_type == DataType::Trades && available.tally.rows_out > 0 {
                         unit.own_trades = Some((**available).clone());
                     }
@@ -321,7 +327,7 @@ fn unit(day: Day, key: &InstrumentKey, fill: Fill, days: &BTreeMap<Day, LakeDay>
                     }
                     version(available)
                 }
-                Some(Presence::Unreadable { reason }) if near == day => {
+                Some(ObjectState::Unreadable { reason }) if near == day => {
                     unit.untrusted = Some((*data_type, reason.clone()));
                     "cannot be trusted".to_owned()
                 }

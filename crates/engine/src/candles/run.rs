@@ -15,13 +15,13 @@ use mtdh_core::error::chain;
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
-use mtdh_lake::{Existing, Lake, LakePath, Stage, layout};
+use mtdh_lake::{Lake, LakePath, StagedObject, WriteMode, layout};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
 use super::feed::{columns, feed, times};
-use super::plan::{CandlePlan, Unit};
+use super::plan::{CandlePlan, CandleTask};
 use crate::error::EngineError;
 use crate::followed::LOOKS_AGAIN;
 use crate::runs::progress::Progress;
@@ -222,7 +222,7 @@ impl CandleRun {
 
     /// Makes one unit's candles and publishes them. The footer names what was read: an object that was replaced meanwhile
     /// is read again, and nothing is published before all are those that were read.
-    async fn unit(&self, unit: &Unit) -> Result<Done, CandleError> {
+    async fn unit(&self, unit: &CandleTask) -> Result<Done, CandleError> {
         let mut unit = unit.clone();
         for _ in 0..=LOOKS_AGAIN {
             let made = self.made(&unit).await;
@@ -230,7 +230,7 @@ impl CandleRun {
             if newer.is_empty() {
                 let (mut done, objects) = made?;
                 for (path, stage) in objects {
-                    self.lake.publish(&path, stage, Existing::Replace).await?;
+                    self.lake.publish(&path, stage, WriteMode::Overwrite).await?;
                     done.objects += 1;
                 }
                 self.progress.add_rows(done.candles);
@@ -242,7 +242,7 @@ impl CandleRun {
     }
 
     /// The objects of one unit, ready to be published.
-    async fn made(&self, unit: &Unit) -> Result<(Done, Vec<(LakePath, Stage)>), CandleError> {
+    async fn made(&self, unit: &CandleTask) -> Result<(Done, Vec<(LakePath, StagedObject)>), CandleError> {
         if let Some((data_type, reason)) = &unit.untrusted {
             let (data_type, day, reason) = (*data_type, unit.day, reason.clone());
             return Err(CandleError::Untrusted { data_type, day, reason });
@@ -287,7 +287,7 @@ impl CandleRun {
 
     /// Refuses a day of which no own trade lies in the day: its clock is off, whatever its footer says. A trade that arrived
     /// right after midnight may have happened right before it.
-    async fn check_clock(&self, unit: &Unit) -> Result<(), CandleError> {
+    async fn check_clock(&self, unit: &CandleTask) -> Result<(), CandleError> {
         const EDGE_US: i64 = 60_000_000;
         let Some(own) = &unit.own_trades else { return Ok(()) };
         let entry = own.entry();
@@ -309,7 +309,7 @@ impl CandleRun {
 
     /// Reads the day's rows, and those of the neighbours' files that lie in the day, in the order of their arrival. Gives how
     /// many trades of the day's own object do.
-    async fn read(&self, unit: &Unit, builder: &mut CandleBuilder) -> Result<u64, CandleError> {
+    async fn read(&self, unit: &CandleTask, builder: &mut CandleBuilder) -> Result<u64, CandleError> {
         let mut within = 0;
         let cost = Arc::new(ReadCost::default());
         for object in unit.objects.iter().filter(|object| object.status == Status::Stored) {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
 use super::feed::{columns, feed, feed_buys};
-use super::plan::Unit;
+use super::plan::CandleTask;
 use crate::error::EngineError;
 use crate::export::ExportFormat;
 use crate::files::convert::{Output, convert_file};
@@ -72,7 +72,7 @@ impl Ticks {
 /// The candles of an instrument's day, of the lake's trades.
 pub(crate) async fn of_unit(
     lake: &Lake,
-    unit: &Unit,
+    unit: &CandleTask,
     timeframes: &[Timeframe],
     stop: &CancellationToken,
 ) -> Result<BTreeMap<Timeframe, Series>, CandleError> {

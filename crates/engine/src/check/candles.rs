@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::candle::{Fill, Timeframe};
 use mtdh_core::check::bars::{Candles, Series};
-use mtdh_core::check::{Check, Group, Run, Severity, Sides};
+use mtdh_core::check::{Check, CheckFn, Group, Severity, Sides};
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Shard;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::series::bars;
 use super::{CheckPlan, CheckReport};
-use crate::candles::plan::Unit;
+use crate::candles::plan::CandleTask;
 use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
 use crate::error::EngineError;
 use crate::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
@@ -120,7 +120,7 @@ pub(super) async fn units(
     selection: &Selection,
     day: Day,
     timeframes: &[Timeframe],
-) -> Result<BTreeMap<InstrumentKey, Unit>, EngineError> {
+) -> Result<BTreeMap<InstrumentKey, CandleTask>, EngineError> {
     let days = DayRange::new(day, day).unwrap_or(selection.days);
     let selection = Selection { days, data_types: vec![DataType::Trades], ..selection.clone() };
     let plan = plan_candles(lake, &selection, timeframes, Fill::None, Shard::WHOLE, Remake::All).await?;
@@ -159,7 +159,7 @@ pub(super) async fn check_candles(
             of.check(&objects, &timeframes, stop, report).await?;
         }
     }
-    let compares = |check: &&Check| matches!(check.run, Run::Candles(Sides::Finer | Sides::Ticks, _));
+    let compares = |check: &&Check| matches!(check.run, CheckFn::Candles(Sides::Finer | Sides::Ticks, _));
     let has_compared = plan
         .checks()
         .filter(compares)
@@ -180,7 +180,7 @@ struct Instrument<'a> {
     plan: &'a CheckPlan,
     day: Day,
     key: &'a InstrumentKey,
-    unit: Option<&'a Unit>,
+    unit: Option<&'a CandleTask>,
 }
 
 impl Instrument<'_> {
@@ -215,7 +215,7 @@ impl Instrument<'_> {
             }
         }
         self.against_ticks(&all, stop, report).await?;
-        let has_trades = self.unit.is_some_and(Unit::has_rows);
+        let has_trades = self.unit.is_some_and(CandleTask::has_rows);
         let lacking: Vec<String> =
             timeframes.iter().filter(|t| !objects.contains_key(t)).map(ToString::to_string).collect();
         if objects.is_empty() && has_trades && !self.plan.is_all() {
@@ -281,7 +281,7 @@ impl Instrument<'_> {
 /// The candles of an instrument's day of its trades; of other ones, where these were replaced while they were read.
 async fn of_unit(
     lake: &Lake,
-    unit: &Unit,
+    unit: &CandleTask,
     timeframes: &[Timeframe],
     stop: &CancellationToken,
 ) -> Result<BTreeMap<Timeframe, Series>, CandleError> {

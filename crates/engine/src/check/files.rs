@@ -9,7 +9,7 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::Schema;
 use arrow_select::filter::filter_record_batch;
 use futures::{StreamExt, TryStreamExt};
-use mtdh_core::check::{Finding, Found, Group, find};
+use mtdh_core::check::{Detection, Finding, Group, find};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_core::table::INSTRUMENT_KEY;
@@ -20,7 +20,7 @@ use mtdh_source::tardis::vendor_file::VendorFile;
 use tokio_util::sync::CancellationToken;
 
 use super::{CheckPlan, CheckReport};
-use crate::check::instrument_day::{Part, Subject, check_subject};
+use crate::check::instrument_day::{DayInput, Part, check_instrument_day};
 use crate::error::{EngineError, FileError};
 use crate::export::ExportFormat;
 use crate::files::convert::{Output, convert_file};
@@ -83,8 +83,8 @@ pub async fn check_files(
         }
         let life_us = i64::MIN..i64::MAX;
         let subject =
-            Subject { key, day, life_us, expiry_us: None, tick_size: None, before: None, partitions };
-        report.gather(check_subject(plan, subject).await?);
+            DayInput { key, day, life_us, expiry_us: None, tick_size: None, before: None, partitions };
+        report.gather(check_instrument_day(plan, subject).await?);
     }
     report.sort();
     Ok(report)
@@ -217,6 +217,6 @@ fn of_one(
 fn rejected(rejects: &[String]) -> Option<Finding> {
     let check = find("rejected_rows").filter(|_| !rejects.is_empty())?;
     let examples = rejects.iter().take(mtdh_core::check::finding::EXAMPLES).cloned().collect();
-    let found = Found { count: rejects.len() as u64, examples, ..Found::default() };
+    let found = Detection { count: rejects.len() as u64, examples, ..Detection::default() };
     Some(Finding::of(check, None, None, None, found))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mtdh_core::check::{Finding, Found, Group, find};
+use mtdh_core::check::{Detection, Finding, Group, find};
 use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
@@ -15,9 +15,9 @@ use mtdh_lake::{Lake, LakeError, layout};
 
 use super::CheckPlan;
 use super::before::DaysBefore;
-use crate::check::instrument_day::{Outcome, Part, Subject, check_subject};
+use crate::check::instrument_day::{DayInput, Outcome, Part, check_instrument_day};
 use crate::followed::{Followed, Next, is_doubtful};
-use crate::presence::{Presence, look};
+use crate::inventory::{ObjectState, look};
 
 /// An instrument's day, as the lake has it.
 pub(super) struct InstrumentOfDay {
@@ -29,7 +29,7 @@ pub(super) struct InstrumentOfDay {
     /// The partitions whose rows are checked or whose lack is told.
     pub partitions: BTreeMap<DataType, Status>,
     /// What the lake has of them.
-    pub there: BTreeMap<DataType, Presence>,
+    pub there: BTreeMap<DataType, ObjectState>,
     /// Objects that were replaced while they were read.
     pub newer: BTreeMap<DataType, Followed>,
 }
@@ -42,7 +42,7 @@ impl InstrumentOfDay {
     pub async fn check(&mut self, plan: &CheckPlan) -> Result<Outcome, LakeError> {
         loop {
             let subject = self.subject(plan).await?;
-            let mut outcome = check_subject(plan, subject).await?;
+            let mut outcome = check_instrument_day(plan, subject).await?;
             let mut is_to_be_read_again = false;
             for data_type in outcome.unreadable.clone() {
                 match self.look_again(data_type).await? {
@@ -59,7 +59,9 @@ impl InstrumentOfDay {
 
     /// Looks whether an object that could not be read is to be read again.
     async fn look_again(&mut self, data_type: DataType) -> Result<Look, LakeError> {
-        let Some(Presence::Answered(available)) = self.there.get(&data_type) else { return Ok(Look::Same) };
+        let Some(ObjectState::Answered(available)) = self.there.get(&data_type) else {
+            return Ok(Look::Same);
+        };
         let (seen, partition) = (available.entry(), available.partition.clone());
         let object = self.newer.entry(data_type).or_insert_with(|| Followed::new(seen.clone()));
         let next = match object.next(&self.lake).await {
@@ -82,7 +84,7 @@ impl InstrumentOfDay {
     fn tell(&self, outcome: &mut Outcome, data_type: DataType, reason: String) {
         let Some(check) = find("unreadable_partition") else { return };
         outcome.findings.retain(|f| (f.check, f.data_type) != (check.name, Some(data_type)));
-        let found = Found { count: 1, examples: vec![reason], ..Found::default() };
+        let found = Detection { count: 1, examples: vec![reason], ..Detection::default() };
         outcome.findings.push(Finding::of(
             check,
             Some(self.key.clone()),
@@ -92,15 +94,17 @@ impl InstrumentOfDay {
         ));
     }
 
-    async fn subject(&self, plan: &CheckPlan) -> Result<Subject, LakeError> {
+    async fn subject(&self, plan: &CheckPlan) -> Result<DayInput, LakeError> {
         let mut parts = Vec::new();
         for (data_type, status) in &self.partitions {
             let rows = match self.there.get(data_type) {
-                Some(Presence::Answered(available)) if available.tally.rows_out > 0 && plan.reads_rows() => {
+                Some(ObjectState::Answered(available))
+                    if available.tally.rows_out > 0 && plan.reads_rows() =>
+                {
                     Some(self.lake.batches(&available.entry(), i64::MIN..i64::MAX, &Default::default()).await)
                 }
                 // The group completeness tells it otherwise, of what was there when it looked.
-                Some(Presence::Unreadable { reason })
+                Some(ObjectState::Unreadable { reason })
                     if !plan.has(Group::Completeness) || self.newer.contains_key(data_type) =>
                 {
                     let partition = Partition { day: self.day, data_type: *data_type, key: self.key.clone() };
@@ -119,7 +123,7 @@ impl InstrumentOfDay {
         }
         let before = || DaysBefore { lake: self.lake.clone(), key: self.key.clone(), day: self.day };
         let instrument = self.instrument.as_ref();
-        Ok(Subject {
+        Ok(DayInput {
             key: Some(self.key.clone()),
             day: Some(self.day),
             life_us: instrument

@@ -7,7 +7,8 @@ use futures::TryStreamExt;
 use mtdh_core::check::gaps::{Cause, explain};
 use mtdh_core::check::silence::Watch;
 use mtdh_core::check::{
-    Check, Context, Finding, Found, Group, InstrumentDay, PartitionFacts, RowCheck, Run, Scope, find,
+    Check, CheckFn, CheckInput, Context, Detection, Finding, Group, InstrumentDay, PartitionFacts, RowCheck,
+    find,
 };
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
@@ -18,11 +19,11 @@ use mtdh_lake::read::Batches;
 
 use super::CheckPlan;
 use super::before::DaysBefore;
-use crate::check::row_checks::Passing;
+use crate::check::row_checks::RowChecks;
 use crate::followed::is_doubtful;
 
 /// What is checked together: the partitions of one instrument and day.
-pub(super) struct Subject {
+pub(super) struct DayInput {
     /// The instrument; null where a file does not say.
     pub key: Option<InstrumentKey>,
     /// The day; null where a file does not say.
@@ -73,14 +74,17 @@ struct Reading {
     batches: Batches,
     watch: Watch,
     /// The checks of its rows alone.
-    passing: Passing,
+    passing: RowChecks,
     /// Arrival of the last row that came.
     reached_us: i64,
     is_done: bool,
 }
 
 /// Reads a subject's rows and runs every check of the plan that applies.
-pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Result<Outcome, LakeError> {
+pub(super) async fn check_instrument_day(
+    plan: &CheckPlan,
+    mut subject: DayInput,
+) -> Result<Outcome, LakeError> {
     let mut outcome = Outcome::default();
     let mut together = start(plan, &subject);
     let mut readings = Vec::new();
@@ -123,7 +127,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
             concerned.for_each(|check| check.rows.ended(data_type));
         }
     }
-    let finding = |check: &'static Check, data_type, found: Found| {
+    let finding = |check: &'static Check, data_type, found: Detection| {
         Finding::of(check, subject.key.clone(), Some(data_type), subject.day, found)
     };
     let has_rows =
@@ -136,7 +140,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     }
     for (data_type, reason) in unreadable {
         outcome.unreadable.push(data_type);
-        let found = Found { count: 1, examples: vec![reason], ..Found::default() };
+        let found = Detection { count: 1, examples: vec![reason], ..Detection::default() };
         outcome.findings.extend(find("unreadable_partition").map(|check| finding(check, data_type, found)));
     }
     outcome.rows = readings.iter().map(|r| (r.data_type, r.passing.count())).collect();
@@ -156,7 +160,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     }
     let day = instrument_day(plan, &subject, &facts);
     for check in plan.checks() {
-        if let Run::Day(of, run) = check.run {
+        if let CheckFn::Day(of, run) = check.run {
             outcome.looked_at.extend(read.iter().any(|t| of.contains(t)).then_some(check.name));
             let found = run(&day, &plan.settings.values(check));
             outcome
@@ -167,7 +171,7 @@ pub(super) async fn check_subject(plan: &CheckPlan, mut subject: Subject) -> Res
     Ok(outcome)
 }
 
-fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Together> {
+fn start(plan: &CheckPlan, subject: &DayInput) -> Vec<Together> {
     let readable = |data_type: &DataType| {
         subject.partitions.iter().any(|part| part.data_type == *data_type && part.rows.is_some())
     };
@@ -175,10 +179,10 @@ fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Together> {
     for check in plan.checks() {
         // The data type that a check's findings are filed under, and the data types that it wants for that.
         let (subjects, start): (Vec<(DataType, Vec<DataType>)>, _) = match check.run {
-            Run::Together(wants, start) if wants.iter().all(readable) => {
+            CheckFn::Together(wants, start) if wants.iter().all(readable) => {
                 (wants.last().map(|last| (*last, wants.to_vec())).into_iter().collect(), start)
             }
-            Run::Beside(of, by, start) => {
+            CheckFn::Beside(of, by, start) => {
                 let witness = by.iter().find(|data_type| readable(data_type));
                 let of = of.iter().filter(|data_type| readable(data_type));
                 (of.zip(witness.into_iter().cycle()).map(|(of, by)| (*of, vec![*of, *by])).collect(), start)
@@ -188,7 +192,7 @@ fn start(plan: &CheckPlan, subject: &Subject) -> Vec<Together> {
         for (data_type, wants) in subjects {
             let context = Context { tick_size: subject.tick_size, before: Vec::new() };
             let (key, values) = (subject.key.as_ref(), plan.settings.values(check));
-            let rows = start(&Scope { key, data_type, day: subject.day, context: &context, values });
+            let rows = start(&CheckInput { key, data_type, day: subject.day, context: &context, values });
             all.push(Together { check, wants, speaks_of: data_type, rows });
         }
     }
@@ -208,7 +212,7 @@ impl Reading {
             data_type,
             batches,
             watch: watch(plan, key, data_type)?,
-            passing: Passing::start(plan, key, data_type, day, context),
+            passing: RowChecks::start(plan, key, data_type, day, context),
             reached_us: i64::MIN,
             is_done: false,
         })
@@ -233,7 +237,7 @@ fn watch(plan: &CheckPlan, key: Option<&InstrumentKey>, data_type: DataType) -> 
 
 /// What is known of the partitions after reading, with what the checks of their rows found. Rows were to be expected while
 /// the instrument was listed.
-fn facts(subject: &Subject, readings: Vec<Reading>, findings: &mut Vec<Finding>) -> Vec<PartitionFacts> {
+fn facts(subject: &DayInput, readings: Vec<Reading>, findings: &mut Vec<Finding>) -> Vec<PartitionFacts> {
     let within = subject.day.map(|day| day.start_us()..day.end_us());
     let mut readings = readings;
     let mut facts = Vec::new();
@@ -261,7 +265,7 @@ fn unexplained(day: &InstrumentDay<'_>) -> Vec<usize> {
 
 fn instrument_day<'a>(
     plan: &'a CheckPlan,
-    subject: &'a Subject,
+    subject: &'a DayInput,
     partitions: &'a [PartitionFacts],
 ) -> InstrumentDay<'a> {
     let venue = subject.key.as_ref().map_or("", InstrumentKey::venue);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mtdh_core::check::completeness::{DayOfLake, Expected};
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{Finding, Group, Incident, Run, Severity};
+use mtdh_core::check::{CheckFn, Finding, Group, Incident, Severity};
 use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
@@ -24,8 +24,8 @@ use crate::check::instrument_day::Outcome;
 use crate::download::row_counts::{answered, compared};
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine};
+use crate::inventory::{ObjectState, Verify, inventory};
 use crate::names::Names;
-use crate::presence::{Presence, Trust, presence};
 use crate::selection::Selection;
 
 /// Which data types the rows are checked of.
@@ -121,20 +121,20 @@ pub async fn check_lake(
 struct Seen<'a> {
     day: Day,
     names: &'a Names,
-    there: BTreeMap<Partition, Presence>,
+    there: BTreeMap<Partition, ObjectState>,
     /// Rows of the partitions of the day before.
     rows_before: BTreeMap<Partition, u64>,
 }
 
-async fn seen(lake: &Lake, day: Day) -> Result<BTreeMap<Partition, Presence>, LakeError> {
-    presence(lake, day, &DataType::ALL, Trust::Report).await
+async fn seen(lake: &Lake, day: Day) -> Result<BTreeMap<Partition, ObjectState>, LakeError> {
+    inventory(lake, day, &DataType::ALL, Verify::Index).await
 }
 
 /// The rows of the partitions that the vendor answered with a file.
-fn rows(there: &BTreeMap<Partition, Presence>) -> BTreeMap<Partition, u64> {
-    answered(there.values().filter_map(|presence| match presence {
-        Presence::Answered(available) => Some(&**available),
-        Presence::Unreadable { .. } => None,
+fn rows(there: &BTreeMap<Partition, ObjectState>) -> BTreeMap<Partition, u64> {
+    answered(there.values().filter_map(|inventory| match inventory {
+        ObjectState::Answered(available) => Some(&**available),
+        ObjectState::Unreadable { .. } => None,
     }))
 }
 
@@ -158,10 +158,10 @@ async fn check_day(
     let meant = meant(selection, rows_of, instruments, there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
     // What nobody expected but is there must be readable all the same.
-    expected.extend(there.iter().filter_map(|(partition, presence)| {
+    expected.extend(there.iter().filter_map(|(partition, inventory)| {
         let is_meant =
             meant.get(&partition.key).is_some_and(|types| types.contains_key(&partition.data_type));
-        (is_meant && !known.contains(partition)).then(|| presence.expected(partition))
+        (is_meant && !known.contains(partition)).then(|| inventory.expected(partition))
     }));
     if plan.has(Group::Completeness) {
         for line in expectation::lines(day, &expectation.not_expected) {
@@ -189,7 +189,7 @@ async fn check_day(
             rows: &compared(day, &counted, rows_before, instruments),
         };
         for check in plan.checks() {
-            if let Run::Lake(run) = check.run {
+            if let CheckFn::Lake(run) = check.run {
                 report.findings.extend(run(&facts));
                 // A day of which nothing is expected has nothing to look at.
                 *report.looked_at.entry(check.name).or_default() += u64::from(!expected.is_empty());
@@ -243,7 +243,7 @@ struct OfDay {
     /// Rows that were read.
     rows: BTreeMap<Partition, u64>,
     /// The objects.
-    there: BTreeMap<Partition, Presence>,
+    there: BTreeMap<Partition, ObjectState>,
 }
 
 impl OfDay {
@@ -258,7 +258,7 @@ impl OfDay {
         let of = |data_type| Partition { day, data_type, key: key.clone() };
         self.rows.extend(outcome.rows.iter().map(|(data_type, count)| (of(*data_type), *count)));
         self.statuses.extend(partitions.into_iter().map(|(data_type, status)| (of(data_type), status)));
-        self.there.extend(there.into_iter().map(|(data_type, presence)| (of(data_type), presence)));
+        self.there.extend(there.into_iter().map(|(data_type, inventory)| (of(data_type), inventory)));
         report.gather(outcome);
         Ok(())
     }
@@ -275,7 +275,7 @@ fn meant(
     selection: &Selection,
     rows_of: RowsOf,
     instruments: &[Instrument],
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     expected: &[Expected],
 ) -> BTreeMap<InstrumentKey, BTreeMap<DataType, Status>> {
     let limited: Option<BTreeSet<&InstrumentKey>> = selection
@@ -288,10 +288,10 @@ fn meant(
         meant.entry(partition.key.clone()).or_default().insert(partition.data_type, status);
     };
     expected.iter().for_each(|e| add(&e.partition, e.status));
-    for (partition, presence) in there {
+    for (partition, inventory) in there {
         let is_within = limited.as_ref().is_none_or(|keys| keys.contains(&partition.key));
         if is_within && chosen.takes_partition(partition) {
-            add(partition, presence.status());
+            add(partition, inventory.status());
         }
     }
     meant
@@ -319,7 +319,7 @@ fn grade(plan: &CheckPlan, day: Day, checked: &OfDay, report: &mut CheckReport) 
 async fn store_grades(
     lake: &Lake,
     day: Day,
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     report: &mut CheckReport,
 ) {
     let grade_of = |partition: &Partition| report.partitions.get(partition).and_then(|c| c.grade);
@@ -335,8 +335,8 @@ async fn store_grades(
     }
     let stored = lake
         .update_available(day, |rows| {
-            for (partition, presence) in there {
-                let Presence::Answered(seen) = presence else { continue };
+            for (partition, inventory) in there {
+                let ObjectState::Answered(seen) = inventory else { continue };
                 let Some(grade) = grade_of(partition) else { continue };
                 let row = rows.entry(partition.clone()).or_insert_with(|| (**seen).clone());
                 // An object that was replaced meanwhile is not the one that was checked.

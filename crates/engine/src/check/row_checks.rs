@@ -2,14 +2,14 @@
 //! partition and nothing else.
 
 use arrow_array::RecordBatch;
-use mtdh_core::check::{Check, Context, Finding, RowCheck, Rows, Run, Scope};
+use mtdh_core::check::{Check, CheckFn, CheckInput, Context, Finding, RowCheck, Rows};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 
 use super::CheckPlan;
 
 /// The checks that one partition's rows go past, in the order of the file.
-pub struct Passing {
+pub struct RowChecks {
     key: Option<InstrumentKey>,
     data_type: DataType,
     day: Option<Day>,
@@ -18,7 +18,7 @@ pub struct Passing {
     place: u64,
 }
 
-impl Passing {
+impl RowChecks {
     /// Those of a plan that look at rows of a data type by itself; instrument, day and context as far as they are
     /// known.
     pub fn start(
@@ -27,13 +27,13 @@ impl Passing {
         data_type: DataType,
         day: Option<Day>,
         context: &Context,
-    ) -> Passing {
+    ) -> RowChecks {
         let checks = plan.checks().filter_map(|check| {
-            let Run::Rows(of, start) = check.run else { return None };
-            let scope = Scope { key, data_type, day, context, values: plan.settings.values(check) };
+            let CheckFn::Rows(of, start) = check.run else { return None };
+            let scope = CheckInput { key, data_type, day, context, values: plan.settings.values(check) };
             of.contains(&data_type).then(|| (check, start(&scope)))
         });
-        Passing { key: key.cloned(), data_type, day, checks: checks.collect(), place: 0 }
+        RowChecks { key: key.cloned(), data_type, day, checks: checks.collect(), place: 0 }
     }
 
     /// Takes the next rows, and gives them as checks see them.
@@ -59,7 +59,7 @@ impl Passing {
 
     /// What was found since this was last asked, as far as further rows cannot make it undone.
     pub fn found(&mut self) -> Vec<Finding> {
-        let Passing { key, data_type, day, checks, .. } = self;
+        let RowChecks { key, data_type, day, checks, .. } = self;
         let found = |(check, rows): &mut (&'static Check, Box<dyn RowCheck>)| {
             let of = |found| Finding::of(check, key.clone(), Some(*data_type), *day, found);
             rows.found().into_iter().map(of).collect::<Vec<_>>()
@@ -69,7 +69,7 @@ impl Passing {
 
     /// What was found since this was last asked, after the last row.
     pub fn finish(self) -> Vec<Finding> {
-        let Passing { key, data_type, day, checks, .. } = self;
+        let RowChecks { key, data_type, day, checks, .. } = self;
         let found = |(check, rows): (&'static Check, Box<dyn RowCheck>)| {
             let of = |found| Finding::of(check, key.clone(), Some(data_type), day, found);
             rows.finish().into_iter().map(of).collect::<Vec<_>>()

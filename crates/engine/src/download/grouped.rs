@@ -19,7 +19,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
-use mtdh_core::footer::Origin;
+use mtdh_core::footer::Provenance;
 use mtdh_core::partition::Partition;
 use mtdh_core::table::Table;
 use mtdh_source::tardis::csv::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
@@ -27,9 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::download::account::Account;
 use crate::download::partition::{
-    ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, Making, decode_file, facts,
+    ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, PartitionBuilder, decode_file, facts,
 };
-use crate::download::plan::{Member, Unit};
+use crate::download::plan::{DownloadTask, TaskPartition};
 
 /// Rows wait in memory up to this many bytes.
 const WAITING_BYTES: usize = 96 << 20;
@@ -50,11 +50,11 @@ pub struct Leftovers {
 /// When the file is refused, a partition cannot be written, or `publish` fails.
 pub fn convert_group(
     input: Input,
-    unit: &Unit,
-    origin: &Origin,
+    unit: &DownloadTask,
+    origin: &Provenance,
     temporary: &Path,
     stop: &CancellationToken,
-    begin: impl Fn(&Partition) -> Result<Making, ConvertError>,
+    begin: impl Fn(&Partition) -> Result<PartitionBuilder, ConvertError>,
     mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
 ) -> Result<Leftovers, ConvertError> {
     let table = unit.file.data_type.table();
@@ -76,7 +76,7 @@ pub fn convert_group(
             return Err(ConvertError::Interrupted);
         }
         let mut making = begin(&member.partition)?;
-        let mut origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
+        let mut origin = Provenance { symbol: member.symbol.clone(), ..origin.clone() };
         let converted = match index_by_symbol.get(&member.symbol) {
             Some(index) => {
                 let name = &decoded.names[*index];
@@ -105,7 +105,7 @@ fn by_symbol(decoded: &Decoded) -> HashMap<String, usize> {
 }
 
 /// Refuses rows that two members claim: each would get all of them, or the second none.
-fn check_apart(unit: &Unit, index_by_symbol: &HashMap<String, usize>) -> Result<(), ConvertError> {
+fn check_apart(unit: &DownloadTask, index_by_symbol: &HashMap<String, usize>) -> Result<(), ConvertError> {
     let mut claimed: HashMap<&str, &Partition> = HashMap::new();
     for member in unit.members.iter().filter(|m| index_by_symbol.contains_key(&m.symbol)) {
         if let Some(other) = claimed.insert(&member.symbol, &member.partition) {
@@ -118,12 +118,13 @@ fn check_apart(unit: &Unit, index_by_symbol: &HashMap<String, usize>) -> Result<
 
 /// Where the rows of the whole file will go.
 fn account(
-    unit: &Unit,
+    unit: &DownloadTask,
     decoded: &Decoded,
     index_by_symbol: &HashMap<String, usize>,
     splitter: &Splitter<'_>,
 ) -> Account {
-    let of_member = |member: &Member| index_by_symbol.get(&member.symbol).map_or(0, |i| splitter.rows(*i));
+    let of_member =
+        |member: &TaskPartition| index_by_symbol.get(&member.symbol).map_or(0, |i| splitter.rows(*i));
     let stored = unit.members.iter().map(of_member).sum();
     let asked_for: HashSet<&str> = unit.members.iter().map(|m| m.symbol.as_str()).collect();
     let others = index_by_symbol.iter().filter(|(symbol, _)| !asked_for.contains(symbol.as_str()));
@@ -132,7 +133,7 @@ fn account(
 }
 
 /// Refuses a file with too many rows of symbols that nobody knows.
-fn check_known(unit: &Unit, decoded: &Decoded) -> Result<(), ConvertError> {
+fn check_known(unit: &DownloadTask, decoded: &Decoded) -> Result<(), ConvertError> {
     let is_unknown = |symbol: &str| !unit.known.contains(&dataset_symbol(symbol));
     let unknown: Vec<_> = decoded.names.iter().filter(|name| is_unknown(&name.symbol)).collect();
     let Some(first) = unknown.first() else { return Ok(()) };
@@ -151,7 +152,7 @@ fn check_known(unit: &Unit, decoded: &Decoded) -> Result<(), ConvertError> {
     Ok(())
 }
 
-fn leftovers(unit: &Unit, decoded: Decoded) -> Leftovers {
+fn leftovers(unit: &DownloadTask, decoded: Decoded) -> Leftovers {
     let asked_for: HashSet<&str> = unit.members.iter().map(|m| m.symbol.as_str()).collect();
     let others =
         decoded.names.iter().filter(|name| !asked_for.contains(dataset_symbol(&name.symbol).as_str()));

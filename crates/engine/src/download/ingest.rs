@@ -11,11 +11,11 @@ use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::check::Finding;
 use mtdh_core::error::chain;
-use mtdh_core::footer::Origin;
+use mtdh_core::footer::Provenance;
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{Existing, Lake, LakeError, layout};
+use mtdh_lake::{Lake, LakeError, WriteMode, layout};
 use mtdh_source::http::HttpError;
 use mtdh_source::tardis::csv::Reject;
 use mtdh_source::tardis::datasets::{Answer, Archive, FetchError};
@@ -24,13 +24,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
 use crate::download::grouped::convert_group;
-use crate::download::partition::{ConvertError, Converted, Input, Making, convert_single, without_rows};
-use crate::download::plan::{Member, Plan, Unit, grouped};
+use crate::download::partition::{
+    ConvertError, Converted, Input, PartitionBuilder, convert_single, without_rows,
+};
+use crate::download::plan::{DownloadTask, Plan, TaskPartition, grouped};
 use crate::download::quiet;
 use crate::download::row_counts::few_of_run;
-use crate::download::slots::{Hands, Place};
+use crate::download::slots::{DownloadSlots, Slot};
 use crate::error::EngineError;
-use crate::runs::lease::Holding;
+use crate::runs::lease::PartLease;
 use crate::runs::progress::Progress;
 use crate::runs::summary::{Failure, RunState, RunSummary};
 
@@ -45,7 +47,7 @@ pub struct Ingest {
     /// Where the files come from.
     pub archive: Arc<Archive>,
     /// Files that are worked on at once.
-    pub hands: Hands,
+    pub slots: DownloadSlots,
     /// Counters for a face.
     pub progress: Arc<Progress>,
     /// Asks the run to end soon: files in hand are given back.
@@ -53,12 +55,12 @@ pub struct Ingest {
     /// Checks that rows go past on their way; null: none.
     pub checks: Option<Arc<CheckPlan>>,
     /// The shard of a saved plan that is worked on: told how far the work is, asked before each object is published.
-    pub holding: Option<Arc<Holding>>,
+    pub holding: Option<Arc<PartLease>>,
 }
 
 /// Why one file is not in the lake.
 #[derive(Debug, thiserror::Error)]
-enum UnitError {
+enum TaskError {
     #[error("it could not be fetched")]
     Fetch(#[source] FetchError),
     #[error("it was refused")]
@@ -69,28 +71,28 @@ enum UnitError {
     NoGroup(String),
 }
 
-impl UnitError {
+impl TaskError {
     fn http(&self) -> Option<&HttpError> {
         match self {
-            UnitError::Fetch(FetchError::Http(error)) => Some(error),
+            TaskError::Fetch(FetchError::Http(error)) => Some(error),
             _ => None,
         }
     }
 
     fn lake(&self) -> Option<&LakeError> {
         match self {
-            UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) => Some(error),
+            TaskError::Lake(error) | TaskError::Convert(ConvertError::Publish(error)) => Some(error),
             _ => None,
         }
     }
 
     /// Whether it is a group's file without a row that nothing in the lake supports so far.
     fn is_unsupported(&self) -> bool {
-        matches!(self, UnitError::Convert(ConvertError::UnsupportedEmptiness(_)))
+        matches!(self, TaskError::Convert(ConvertError::UnsupportedEmptiness(_)))
     }
 
     fn is_interruption(&self) -> bool {
-        matches!(self, UnitError::Convert(ConvertError::Interrupted))
+        matches!(self, TaskError::Convert(ConvertError::Interrupted))
     }
 }
 
@@ -124,13 +126,13 @@ impl Ingest {
             summary.state = RunState::Done;
             return Ok(summary);
         }
-        self.go_on(self.hands.places(plan.units), summary, BTreeMap::new()).await
+        self.go_on(self.slots.places(plan.units), summary, BTreeMap::new()).await
     }
 
     /// Runs units, from a summary and lines of reports that tell what was done of their shard before.
     pub(crate) async fn go_on(
         &self,
-        units: Vec<(Unit, Place)>,
+        units: Vec<(DownloadTask, Slot)>,
         mut summary: RunSummary,
         mut available: BTreeMap<Day, Vec<Available>>,
     ) -> Result<RunSummary, EngineError> {
@@ -184,7 +186,7 @@ impl Ingest {
 
     /// Takes the lines of objects that are to be replaced out of the days' reports: whoever looks while this runs, or after it
     /// was killed, asks the objects themselves.
-    async fn forget_replaced(&self, units: &[(Unit, Place)]) -> Result<(), LakeError> {
+    async fn forget_replaced(&self, units: &[(DownloadTask, Slot)]) -> Result<(), LakeError> {
         let mut days: BTreeMap<Day, BTreeSet<&Partition>> = BTreeMap::new();
         for member in units.iter().flat_map(|(unit, _)| &unit.members).filter(|member| member.replaces) {
             days.entry(member.partition.day).or_default().insert(&member.partition);
@@ -211,7 +213,7 @@ impl Ingest {
     /// Runs the units; those that succeed or fail are taken out of `left`.
     async fn run_units(
         &self,
-        units: Vec<(Unit, Place)>,
+        units: Vec<(DownloadTask, Slot)>,
         left: &mut BTreeSet<String>,
         summary: &mut RunSummary,
         available: &mut BTreeMap<Day, Vec<Available>>,
@@ -219,7 +221,7 @@ impl Ingest {
         let mut replaced = Replaced::default();
         let mut waiting = units;
         // A process's first file goes alone: when the key is refused, nothing else is asked for.
-        let alone = if self.hands.is_proved() { waiting.len() } else { waiting.len().min(1) };
+        let alone = if self.slots.is_proved() { waiting.len() } else { waiting.len().min(1) };
         let mut next = waiting.drain(..alone).collect::<Vec<_>>();
         while !next.is_empty() {
             let part = std::mem::take(&mut next);
@@ -229,7 +231,7 @@ impl Ingest {
                 drop(place);
                 (unit, outcome)
             });
-            let mut outcomes = futures::stream::iter(work).buffer_unordered(self.hands.count());
+            let mut outcomes = futures::stream::iter(work).buffer_unordered(self.slots.count());
             let mut end = None;
             let (done_before, mut unsupported) = (summary.files_done, Vec::new());
             while let Some((unit, outcome)) = outcomes.next().await {
@@ -257,7 +259,7 @@ impl Ingest {
                             left.extend(singles.iter().map(|single| single.file.path()));
                             replaced.by(&unit, singles.len());
                             self.progress.expect_files(singles.len());
-                            waiting.extend(self.hands.places(singles));
+                            waiting.extend(self.slots.places(singles));
                             self.progress.file_done();
                         }
                         Ok(error) => note_failure(&unit, &error, summary, &self.progress),
@@ -265,7 +267,7 @@ impl Ingest {
                             // Files in hand end by themselves, and what they publish is noted. What was promised to them of
                             // the budget they may use; when all would fail, they are given back.
                             match &cause {
-                                End::UsedUp(_) => self.hands.close(),
+                                End::UsedUp(_) => self.slots.close(),
                                 End::Failed(_) => self.stop.cancel(),
                             }
                             end.get_or_insert(cause);
@@ -279,9 +281,9 @@ impl Ingest {
             if let Some(end) = end {
                 return Err(end);
             }
-            self.hands.prove();
+            self.slots.prove();
             if summary.files_done > done_before || !waiting.is_empty() {
-                waiting.extend(self.hands.places(unsupported.into_iter().map(|(unit, _)| unit).collect()));
+                waiting.extend(self.slots.places(unsupported.into_iter().map(|(unit, _)| unit).collect()));
             } else {
                 for (unit, error) in unsupported {
                     note_failure(&unit, &error, summary, &self.progress);
@@ -295,10 +297,10 @@ impl Ingest {
     }
 
     /// One file. Nothing when the run ended before it was fetched.
-    async fn unit(&self, unit: &Unit) -> Option<Result<Done, UnitError>> {
+    async fn unit(&self, unit: &DownloadTask) -> Option<Result<Done, TaskError>> {
         let mut refetch = 0;
         loop {
-            if self.hands.are_closed() {
+            if self.slots.are_closed() {
                 return None;
             }
             let fetched = tokio::select! {
@@ -310,7 +312,7 @@ impl Ingest {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };
-            let permit = self.hands.processor().await?;
+            let permit = self.slots.processor().await?;
             let (worker, job) = (self.clone(), unit.clone());
             let runtime = tokio::runtime::Handle::current();
             let converting = tokio::task::spawn_blocking(move || {
@@ -320,7 +322,7 @@ impl Ingest {
             let outcome =
                 converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
             match outcome {
-                Err(UnitError::Convert(error)) if error.is_damage() && refetch < REFETCHES => {
+                Err(TaskError::Convert(error)) if error.is_damage() && refetch < REFETCHES => {
                     tracing::warn!(file = unit.file.path(), cause = %chain(&error), "fetching again");
                     refetch += 1;
                 }
@@ -329,25 +331,25 @@ impl Ingest {
         }
     }
 
-    async fn fetch(&self, unit: &Unit, refetch: u32) -> Result<Answer, UnitError> {
-        let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
+    async fn fetch(&self, unit: &DownloadTask, refetch: u32) -> Result<Answer, TaskError> {
+        let temporary = self.lake.temporary().map_err(TaskError::Lake)?;
         let on_bytes = |count| self.progress.add_bytes(count);
-        self.archive.fetch(&unit.file, refetch, temporary, &on_bytes).await.map_err(UnitError::Fetch)
+        self.archive.fetch(&unit.file, refetch, temporary, &on_bytes).await.map_err(TaskError::Fetch)
     }
 
     /// Blocking: the answer becomes partitions, each published as soon as it is made.
     fn convert(
         &self,
-        unit: &Unit,
+        unit: &DownloadTask,
         answer: Answer,
         runtime: &tokio::runtime::Handle,
-    ) -> Result<Done, UnitError> {
+    ) -> Result<Done, TaskError> {
         let mut done = Done::default();
-        let mut origin = Origin {
+        let mut origin = Provenance {
             path: unit.file.path(),
             exchange: unit.file.exchange.clone(),
             symbol: unit.file.symbol.clone(),
-            ..Origin::default()
+            ..Provenance::default()
         };
         let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
         let replaced: BTreeSet<&Partition> =
@@ -370,11 +372,11 @@ impl Ingest {
         };
         let spooled = match answer {
             Answer::Absent { reason } if unit.has_single_files() => {
-                return Err(UnitError::NoGroup(reason));
+                return Err(TaskError::NoGroup(reason));
             }
             Answer::Absent { reason } => {
                 self.without_rows(unit, &origin, Status::Absent, &reason, publish)
-                    .map_err(UnitError::Convert)?;
+                    .map_err(TaskError::Convert)?;
                 return Ok(done);
             }
             Answer::File(spooled) => spooled,
@@ -384,34 +386,35 @@ impl Ingest {
         origin.etag.clone_from(&spooled.etag);
         origin.sha256 = Some(spooled.sha256.clone());
         origin.end = spooled.end;
-        let reader = spooled.into_reader().map_err(|e| UnitError::Convert(ConvertError::Read(e)))?;
+        let reader = spooled.into_reader().map_err(|e| TaskError::Convert(ConvertError::Read(e)))?;
         let input = Input { reader, bytes };
-        let begin = |partition: &Partition| Making::start(partition, new_stage()?, self.checks.as_deref());
+        let begin =
+            |partition: &Partition| PartitionBuilder::start(partition, new_stage()?, self.checks.as_deref());
         let outcome = if unit.is_group {
-            let temporary = self.lake.temporary().map_err(UnitError::Lake)?;
+            let temporary = self.lake.temporary().map_err(TaskError::Lake)?;
             match convert_group(input, unit, &origin, temporary, &self.stop, begin, &mut publish) {
                 Err(ConvertError::EmptyGroup) if !unit.has_single_files() => {
                     let support = runtime.block_on(quiet::support(&self.lake, unit));
                     let publish_all =
                         |reason: String| self.without_rows(unit, &origin, Status::Empty, &reason, publish);
-                    support.map_err(UnitError::Lake)?.and_then(publish_all).map(|()| None)
+                    support.map_err(TaskError::Lake)?.and_then(publish_all).map(|()| None)
                 }
                 outcome => outcome.map(Some),
             }
         } else {
-            let made = only_member(unit).and_then(|Member { partition, .. }| {
+            let made = only_member(unit).and_then(|TaskPartition { partition, .. }| {
                 convert_single(input, partition, origin, begin(partition)?, &self.stop)
             });
             made.and_then(publish).map(|()| None)
         };
-        let leftovers = outcome.map_err(UnitError::Convert)?;
+        let leftovers = outcome.map_err(TaskError::Convert)?;
         done.bytes = bytes;
         if let Some(leftovers) = leftovers {
             done.other_rows = leftovers.other_rows;
             done.rows_rejected += leftovers.unnamed_rejects.len() as u64;
             runtime
                 .block_on(self.quarantine_unnamed(unit, &leftovers.unnamed_rejects))
-                .map_err(UnitError::Lake)?;
+                .map_err(TaskError::Lake)?;
         }
         Ok(done)
     }
@@ -419,14 +422,14 @@ impl Ingest {
     /// The objects of all members of a file that has rows of none.
     fn without_rows(
         &self,
-        unit: &Unit,
-        origin: &Origin,
+        unit: &DownloadTask,
+        origin: &Provenance,
         status: Status,
         reason: &str,
         mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
     ) -> Result<(), ConvertError> {
         for member in &unit.members {
-            let origin = Origin { symbol: member.symbol.clone(), ..origin.clone() };
+            let origin = Provenance { symbol: member.symbol.clone(), ..origin.clone() };
             let stage = self.lake.stage().map_err(ConvertError::Publish)?;
             publish(without_rows(&member.partition, status, reason.to_owned(), origin, stage)?)?;
         }
@@ -434,7 +437,7 @@ impl Ingest {
     }
 
     /// Rows of a group's file that do not say whose they are.
-    async fn quarantine_unnamed(&self, unit: &Unit, rejects: &[Reject]) -> Result<(), LakeError> {
+    async fn quarantine_unnamed(&self, unit: &DownloadTask, rejects: &[Reject]) -> Result<(), LakeError> {
         let VendorFile { exchange, data_type, day, symbol } = &unit.file;
         let path = layout::group_quarantine(*day, *data_type, &venue_of_exchange(exchange), symbol);
         match rejects {
@@ -453,7 +456,7 @@ impl Ingest {
             self.lake.delete(&layout::quarantine(partition)).await?;
         }
         let path = layout::partition(partition);
-        let existing = if replaces { Existing::Replace } else { Existing::Keep };
+        let existing = if replaces { WriteMode::Overwrite } else { WriteMode::Create };
         let bytes = stage.bytes();
         let identity = self.lake.publish(&path, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);
@@ -462,8 +465,8 @@ impl Ingest {
 }
 
 /// Whose rows a file of one instrument has. Instruments that share a symbol share the file, and nobody knows whose they are.
-fn only_member(unit: &Unit) -> Result<&Member, ConvertError> {
-    let key = |member: &Member| member.partition.key.clone();
+fn only_member(unit: &DownloadTask) -> Result<&TaskPartition, ConvertError> {
+    let key = |member: &TaskPartition| member.partition.key.clone();
     match &unit.members[..] {
         [one, other, ..] => Err(ConvertError::SharedSymbol {
             symbol: unit.file.symbol.clone(),
@@ -500,7 +503,7 @@ fn note_done(
     progress.file_done();
 }
 
-fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progress: &Progress) {
+fn note_failure(unit: &DownloadTask, error: &TaskError, summary: &mut RunSummary, progress: &Progress) {
     let failure = Failure { file: unit.file.path(), partitions: unit.members.len(), cause: chain(error) };
     // The summary tells it at the end; the log tells it now.
     tracing::info!(file = failure.file, cause = failure.cause, "file failed");
@@ -514,12 +517,12 @@ fn note_failure(unit: &Unit, error: &UnitError, summary: &mut RunSummary, progre
 struct Replaced(BTreeMap<String, usize>);
 
 impl Replaced {
-    fn by(&mut self, group: &Unit, singles: usize) {
+    fn by(&mut self, group: &DownloadTask, singles: usize) {
         self.0.insert(group.file.path(), singles);
     }
 
     /// The group's file, when the last of those that replace it is done.
-    fn answered(&mut self, single: &Unit) -> Option<String> {
+    fn answered(&mut self, single: &DownloadTask) -> Option<String> {
         let group = grouped::group_of(single)?.path();
         let left = self.0.get_mut(&group)?;
         *left -= 1;
@@ -536,18 +539,18 @@ enum End {
 }
 
 /// Tells failures that end the run from those of one file.
-fn fatal(error: UnitError, summary: &RunSummary) -> Result<UnitError, End> {
+fn fatal(error: TaskError, summary: &RunSummary) -> Result<TaskError, End> {
     let nothing_done = summary.files_done == 0 && summary.files_failed == 0;
     let is_refusal =
         matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
     let is_used_up = error.http().is_some_and(HttpError::is_used_up);
     let is_lake = error.lake().is_some_and(LakeError::is_fatal);
     match error {
-        UnitError::Fetch(source) if is_used_up => Err(End::UsedUp(source)),
-        UnitError::Fetch(source) if is_refusal && nothing_done => {
+        TaskError::Fetch(source) if is_used_up => Err(End::UsedUp(source)),
+        TaskError::Fetch(source) if is_refusal && nothing_done => {
             Err(End::Failed(EngineError::Refused { source }))
         }
-        UnitError::Lake(error) | UnitError::Convert(ConvertError::Publish(error)) if is_lake => {
+        TaskError::Lake(error) | TaskError::Convert(ConvertError::Publish(error)) if is_lake => {
             Err(End::Failed(EngineError::Lake(error)))
         }
         error => Ok(error),

@@ -8,18 +8,18 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use mtdh_core::check::{Context, Finding};
-use mtdh_core::footer::{Facts, Origin, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{SCHEMA_VERSION, Table};
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{ParquetError, Sealed, Stage};
+use mtdh_lake::{ParquetError, Sealed, StagedObject};
 use mtdh_source::gunzip::{Gunzip, GzipError, is_gzip};
 use mtdh_source::tardis::csv::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
 use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
-use crate::check::row_checks::Passing;
+use crate::check::row_checks::RowChecks;
 use crate::download::account::Account;
 
 /// Plain bytes that are decoded at once.
@@ -350,9 +350,9 @@ fn decode(
 #[derive(Debug)]
 pub struct Converted {
     /// Its facts, as in its footer.
-    pub facts: Facts,
+    pub facts: PartitionFooter,
     /// The object.
-    pub stage: Stage,
+    pub stage: StagedObject,
     /// Its digest, as in its footer.
     pub digest: String,
     /// Its rejected rows.
@@ -362,27 +362,27 @@ pub struct Converted {
 }
 
 /// A partition that is being made: its rows go past the checks that were asked for, and into its object.
-pub struct Making {
-    writer: PartitionWriter<Stage>,
-    passing: Option<Passing>,
+pub struct PartitionBuilder {
+    writer: PartitionWriter<StagedObject>,
+    passing: Option<RowChecks>,
 }
 
-impl Making {
+impl PartitionBuilder {
     /// Begins a partition's object in `stage`.
     ///
     /// # Errors
     /// When the stage refuses bytes.
     pub fn start(
         partition: &Partition,
-        stage: Stage,
+        stage: StagedObject,
         checks: Option<&CheckPlan>,
-    ) -> Result<Making, ConvertError> {
+    ) -> Result<PartitionBuilder, ConvertError> {
         let table = partition.data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, stage).map_err(ConvertError::Write)?;
         let Partition { key, data_type, day } = partition;
         let context = Context::default();
-        let begin = |plan: &CheckPlan| Passing::start(plan, Some(key), *data_type, Some(*day), &context);
-        Ok(Making { writer, passing: checks.map(begin) })
+        let begin = |plan: &CheckPlan| RowChecks::start(plan, Some(key), *data_type, Some(*day), &context);
+        Ok(PartitionBuilder { writer, passing: checks.map(begin) })
     }
 
     /// Takes the next rows: the table's columns in its order.
@@ -398,14 +398,18 @@ impl Making {
     }
 
     /// Ends the object. Its footer tells how many rows were written, and how many the file has of the instrument.
-    pub(crate) fn finish(self, mut facts: Facts, rejects: Vec<Reject>) -> Result<Converted, ConvertError> {
+    pub(crate) fn finish(
+        self,
+        mut facts: PartitionFooter,
+        rejects: Vec<Reject>,
+    ) -> Result<Converted, ConvertError> {
         let tally = &mut facts.tally;
         tally.rows_out = self.writer.rows();
         let account = Account { read: tally.rows_in, stored: tally.rows_out, ..Account::default() };
         Account { rejected: rejects.len() as u64, ..account }.settle()?;
         tally.rows_rejected = rejects.len() as u64;
         let Sealed { out: stage, digest } = self.writer.finish(&facts).map_err(ConvertError::Write)?;
-        Ok(Converted { facts, stage, digest, rejects, findings: self.passing.map(Passing::finish) })
+        Ok(Converted { facts, stage, digest, rejects, findings: self.passing.map(RowChecks::finish) })
     }
 }
 
@@ -416,8 +420,8 @@ impl Making {
 pub fn convert_single(
     input: Input,
     partition: &Partition,
-    origin: Origin,
-    mut making: Making,
+    origin: Provenance,
+    mut making: PartitionBuilder,
     stop: &CancellationToken,
 ) -> Result<Converted, ConvertError> {
     let table = partition.data_type.table();
@@ -432,7 +436,7 @@ pub fn convert_single(
     // Rows that are too broken to name anybody are this instrument's too.
     let tally = Tally { rows_in: decoded.rows_in, ..first.map(|n| n.tally).unwrap_or_default() };
     let origin = match first {
-        Some(name) => Origin { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
+        Some(name) => Provenance { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
         None => origin,
     };
     let facts = facts(partition, origin, tally, None);
@@ -447,14 +451,26 @@ pub fn without_rows(
     partition: &Partition,
     status: Status,
     reason: String,
-    origin: Origin,
-    stage: Stage,
+    origin: Provenance,
+    stage: StagedObject,
 ) -> Result<Converted, ConvertError> {
-    let facts = Facts { status, ..facts(partition, origin, Tally::default(), Some(reason)) };
-    Making::start(partition, stage, None)?.finish(facts, Vec::new())
+    let facts = PartitionFooter { status, ..facts(partition, origin, Tally::default(), Some(reason)) };
+    PartitionBuilder::start(partition, stage, None)?.finish(facts, Vec::new())
 }
 
-pub(crate) fn facts(partition: &Partition, origin: Origin, tally: Tally, reason: Option<String>) -> Facts {
+pub(crate) fn facts(
+    partition: &Partition,
+    origin: Provenance,
+    tally: Tally,
+    reason: Option<String>,
+) -> PartitionFooter {
     let status = if tally.rows_out > 0 { Status::Stored } else { Status::Empty };
-    Facts { partition: partition.clone(), status, reason, origin, tally, schema_version: SCHEMA_VERSION }
+    PartitionFooter {
+        partition: partition.clone(),
+        status,
+        reason,
+        origin,
+        tally,
+        schema_version: SCHEMA_VERSION,
+    }
 }

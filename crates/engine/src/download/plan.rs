@@ -19,28 +19,28 @@ use serde::Serialize;
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
+use crate::inventory::{ObjectState, Verify, inventory_beside};
 use crate::names::{self, Names};
-use crate::presence::{Presence, Trust, presence_beside};
 use crate::selection::Selection;
 use crate::validate::note;
 
 /// One vendor file that is to be fetched, and the partitions that it answers.
 #[derive(Clone, Debug)]
-pub struct Unit {
+pub struct DownloadTask {
     /// The file.
     pub file: VendorFile,
     /// The partitions, in the order of their keys. A file of one instrument has one.
-    pub members: Vec<Member>,
+    pub members: Vec<TaskPartition>,
     /// Whether the file holds all instruments of a type.
     pub is_group: bool,
-    /// The symbols, as [`Member::symbol`], of every instrument of the venue's table that a group's file may hold; of
+    /// The symbols, as [`TaskPartition::symbol`], of every instrument of the venue's table that a group's file may hold; of
     /// others nobody knows whose rows they are. Empty for a file of one instrument.
     pub known: Arc<HashSet<String>>,
 }
 
 /// A partition that a unit answers.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub struct TaskPartition {
     /// The partition.
     pub partition: Partition,
     /// The symbol in the form of file URLs, by which rows are told apart.
@@ -76,7 +76,7 @@ pub enum Skip {
 pub struct Plan {
     /// Files to fetch, in the order in which they are asked for: the last day, the first, then the others, so that a
     /// key without access fails at once.
-    pub units: Vec<Unit>,
+    pub units: Vec<DownloadTask>,
     /// Partitions that are not fetched: how many, by day, venue, data type and reason.
     pub skipped: BTreeMap<(Day, String, DataType, Skip), usize>,
     /// Days without an instrument table.
@@ -95,10 +95,10 @@ pub struct Plan {
     pub needs_acceptance: bool,
 }
 
-impl Member {
-    fn of(instrument: &Instrument, partition: Partition, replaces: bool) -> Member {
+impl TaskPartition {
+    fn of(instrument: &Instrument, partition: Partition, replaces: bool) -> TaskPartition {
         let expected_rows = instrument.expected_rows(partition.data_type, partition.day.end_us());
-        Member { symbol: symbol_in_files(instrument), expected_rows, replaces, partition }
+        TaskPartition { symbol: symbol_in_files(instrument), expected_rows, replaces, partition }
     }
 }
 
@@ -107,13 +107,13 @@ fn symbol_in_files(instrument: &Instrument) -> String {
     dataset_symbol(instrument.dataset_symbol.as_deref().unwrap_or(&instrument.raw_symbol))
 }
 
-impl Unit {
+impl DownloadTask {
     /// The file of each member's own, in place of the group's; nothing for data types that have no other.
-    pub(crate) fn single_files(&self) -> Vec<Unit> {
+    pub(crate) fn single_files(&self) -> Vec<DownloadTask> {
         if !self.has_single_files() {
             return Vec::new();
         }
-        let single = |member: &Member| Unit {
+        let single = |member: &TaskPartition| DownloadTask {
             file: VendorFile { symbol: member.symbol.clone(), ..self.file.clone() },
             members: vec![member.clone()],
             is_group: false,
@@ -151,7 +151,7 @@ impl Plan {
         day: Day,
         table: &DayTable,
         selection: &Selection,
-        there: &BTreeMap<Partition, Presence>,
+        there: &BTreeMap<Partition, ObjectState>,
     ) {
         let expectation = expectation::of_day(selection, table, there, day);
         let named = |venue: &String| (day, venue.clone());
@@ -208,7 +208,7 @@ pub async fn plan(
             continue;
         };
         let known = lake.available(day).await?;
-        let there = presence_beside(lake, day, &selection.data_types, Trust::Report, &known).await?;
+        let there = inventory_beside(lake, day, &selection.data_types, Verify::Index, &known).await?;
         // One of many shards is enough.
         if shard.index() == 0 {
             remember(lake, day, &there, &known, &selection.data_types).await;
@@ -223,10 +223,10 @@ pub async fn plan(
         for instrument in selection.instruments(&table) {
             for data_type in &selection.data_types {
                 let partition = Partition { day, data_type: *data_type, key: instrument.key.clone() };
-                match fate(instrument, &partition, &there, archive, refetch) {
+                match resolve_file(instrument, &partition, &there, archive, refetch) {
                     Ok(file) => {
                         let replaces = there.contains_key(&partition);
-                        wanted.push((instrument, file, Member::of(instrument, partition, replaces)));
+                        wanted.push((instrument, file, TaskPartition::of(instrument, partition, replaces)));
                     }
                     Err(reason) => skip(instrument, *data_type, reason),
                 }
@@ -236,7 +236,7 @@ pub async fn plan(
             Archive::Service(_) => groups_of(&wanted, &table, day),
             Archive::Folder(_) => BTreeSet::new(),
         };
-        let mut units: BTreeMap<VendorFile, Unit> = BTreeMap::new();
+        let mut units: BTreeMap<VendorFile, DownloadTask> = BTreeMap::new();
         for (instrument, own_file, member) in wanted {
             let data_type = member.partition.data_type;
             let group = grouped::group_file(instrument, data_type, day).filter(|file| chosen.contains(file));
@@ -249,7 +249,7 @@ pub async fn plan(
             let unit = units.entry(file.clone()).or_insert_with(|| {
                 let known = if is_group { grouped::known(&table, &file) } else { nobody.clone() };
                 // One is what most have; a vector that grows by itself would begin with room for four.
-                Unit { file, members: Vec::with_capacity(1), is_group, known }
+                DownloadTask { file, members: Vec::with_capacity(1), is_group, known }
             });
             unit.members.push(member);
         }
@@ -265,13 +265,13 @@ pub async fn plan(
 async fn remember(
     lake: &Lake,
     day: Day,
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     known: &BTreeMap<Partition, Available>,
     data_types: &[DataType],
 ) {
-    let was_read = |(partition, presence): (&Partition, &Presence)| match presence {
-        Presence::Answered(now) => known.get(partition).is_none_or(|known| known.entry() != now.entry()),
-        Presence::Unreadable { .. } => false,
+    let was_read = |(partition, inventory): (&Partition, &ObjectState)| match inventory {
+        ObjectState::Answered(now) => known.get(partition).is_none_or(|known| known.entry() != now.entry()),
+        ObjectState::Unreadable { .. } => false,
     };
     if !there.iter().any(was_read) {
         return;
@@ -290,11 +290,11 @@ fn order(days: DayRange) -> Vec<Day> {
 
 /// The groups' files that take the place of files of single instruments.
 fn groups_of(
-    wanted: &[(&Instrument, VendorFile, Member)],
+    wanted: &[(&Instrument, VendorFile, TaskPartition)],
     table: &[Instrument],
     day: Day,
 ) -> BTreeSet<VendorFile> {
-    let mut by_group: BTreeMap<VendorFile, Vec<&Member>> = BTreeMap::new();
+    let mut by_group: BTreeMap<VendorFile, Vec<&TaskPartition>> = BTreeMap::new();
     for (instrument, _, member) in wanted {
         if let Some(file) = grouped::group_file(instrument, member.partition.data_type, day) {
             by_group.entry(file).or_default().push(member);
@@ -304,10 +304,10 @@ fn groups_of(
 }
 
 /// The file that answers a partition, or why it is not fetched. A group's file where there is no other.
-fn fate(
+fn resolve_file(
     instrument: &Instrument,
     partition: &Partition,
-    there: &BTreeMap<Partition, Presence>,
+    there: &BTreeMap<Partition, ObjectState>,
     archive: &Archive,
     refetch: Refetch,
 ) -> Result<VendorFile, Skip> {
@@ -315,7 +315,7 @@ fn fate(
         return Err(Skip::NotListed);
     }
     if refetch == Refetch::Missing {
-        match there.get(partition).map(Presence::status) {
+        match there.get(partition).map(ObjectState::status) {
             Some(Status::Stored) => return Err(Skip::Stored),
             Some(Status::Empty) => return Err(Skip::Empty),
             Some(Status::Absent) => return Err(Skip::Absent),

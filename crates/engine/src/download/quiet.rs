@@ -11,8 +11,8 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::{Lake, LakeError};
 
 use crate::download::partition::ConvertError;
-use crate::download::plan::Unit;
-use crate::presence::{Presence, Trust, presence};
+use crate::download::plan::DownloadTask;
+use crate::inventory::{ObjectState, Verify, inventory};
 
 /// What supports that no member of a group has rows: for each of them the vendor's statistics, which count nothing over
 /// its whole life, or another data type of it that the vendor has without rows that day. The inner error says what is
@@ -20,19 +20,22 @@ use crate::presence::{Presence, Trust, presence};
 ///
 /// # Errors
 /// When the lake cannot be read.
-pub(crate) async fn support(lake: &Lake, unit: &Unit) -> Result<Result<String, ConvertError>, LakeError> {
+pub(crate) async fn support(
+    lake: &Lake,
+    unit: &DownloadTask,
+) -> Result<Result<String, ConvertError>, LakeError> {
     let (day, own) = (unit.file.day, unit.file.data_type);
     let table = lake.instruments(day).await?.unwrap_or_default();
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = table.iter().map(|i| (&i.key, i)).collect();
     // A day without a liquidation is a usual one and tells nothing.
     let others: Vec<DataType> =
         DataType::ALL.into_iter().filter(|t| *t != own && *t != DataType::Liquidations).collect();
-    let there = presence(lake, day, &others, Trust::Report).await?;
+    let there = inventory(lake, day, &others, Verify::Index).await?;
     for member in &unit.members {
         let key = &member.partition.key;
         let status = |data_type: &DataType| {
             let partition = Partition { day, data_type: *data_type, key: key.clone() };
-            there.get(&partition).map(Presence::status)
+            there.get(&partition).map(ObjectState::status)
         };
         if let Some(active) = others.iter().find(|t| status(t) == Some(Status::Stored)) {
             return Ok(Err(ConvertError::UnsupportedEmptiness(format!("{key} has {active} that day"))));

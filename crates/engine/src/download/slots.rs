@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A process's hands: a file takes one, from its request until its objects are published.
 #[derive(Clone, Debug)]
-pub struct Hands {
+pub struct DownloadSlots {
     count: usize,
     permits: Arc<Semaphore>,
     processors: Arc<Semaphore>,
@@ -27,20 +27,20 @@ struct Load {
 
 /// A file that waits for a hand, or has one; dropped, it does neither.
 #[derive(Debug)]
-pub(crate) struct Place {
-    hands: Hands,
+pub(crate) struct Slot {
+    slots: DownloadSlots,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Hands {
+impl DownloadSlots {
     /// So many hands, at least one.
-    pub fn new(count: usize) -> Hands {
+    pub fn new(count: usize) -> DownloadSlots {
         let count = count.max(1);
         let load = watch::Sender::new(Load::default());
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let processors = Arc::new(Semaphore::new(processors));
         let permits = Arc::new(Semaphore::new(count));
-        Hands {
+        DownloadSlots {
             count,
             permits,
             processors,
@@ -79,13 +79,13 @@ impl Hands {
     }
 
     /// A place in the queue for a hand.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Slot {
         self.load.send_modify(|now| now.waiting += 1);
-        Place { hands: self.clone(), permit: None }
+        Slot { slots: self.clone(), permit: None }
     }
 
     /// A place for each of these.
-    pub(crate) fn places<T>(&self, items: Vec<T>) -> Vec<(T, Place)> {
+    pub(crate) fn places<T>(&self, items: Vec<T>) -> Vec<(T, Slot)> {
         items.into_iter().map(|item| (item, self.place())).collect()
     }
 
@@ -97,21 +97,21 @@ impl Hands {
     }
 }
 
-impl Place {
+impl Slot {
     /// Waits for a hand; it is free again when this is dropped.
     pub(crate) async fn take(&mut self) {
-        self.permit = self.hands.permits.clone().acquire_owned().await.ok();
-        self.hands.load.send_modify(|now| {
+        self.permit = self.slots.permits.clone().acquire_owned().await.ok();
+        self.slots.load.send_modify(|now| {
             now.waiting -= 1;
             now.held += 1;
         });
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let held = self.permit.take().is_some();
-        self.hands.load.send_modify(|now| match held {
+        self.slots.load.send_modify(|now| match held {
             true => now.held -= 1,
             false => now.waiting -= 1,
         });
@@ -126,10 +126,10 @@ mod tests {
 
     #[tokio::test]
     async fn hands_are_idle_when_no_file_waits_and_one_is_free() {
-        let hands = Hands::new(2);
-        let is_idle = || hands.idle().now_or_never().is_some();
+        let slots = DownloadSlots::new(2);
+        let is_idle = || slots.idle().now_or_never().is_some();
         assert!(is_idle());
-        let mut places: Vec<Place> = (0..3).map(|_| hands.place()).collect();
+        let mut places: Vec<Slot> = (0..3).map(|_| slots.place()).collect();
         assert!(!is_idle(), "files wait");
         places[0].take().await;
         places[1].take().await;
@@ -140,7 +140,7 @@ mod tests {
         assert!(!is_idle(), "both are full");
         drop(places.remove(0));
         assert!(is_idle());
-        places.push(hands.place());
+        places.push(slots.place());
         assert!(!is_idle());
         drop(places);
         assert!(is_idle(), "what was given up waits no longer");

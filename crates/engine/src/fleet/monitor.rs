@@ -10,7 +10,7 @@ use mtdh_lake::Lake;
 use serde::Serialize;
 
 use super::saved_plan::{Outline, SavedPlan, newest_tokens};
-use crate::download::plan::Unit;
+use crate::download::plan::DownloadTask;
 use crate::error::EngineError;
 use crate::runs::lease::PartProgress;
 use crate::runs::summary::{Failure, RunState, RunSummary};
@@ -170,7 +170,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
 ///
 /// # Errors
 /// As [`look`].
-pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<Unit>, EngineError> {
+pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<DownloadTask>, EngineError> {
     let plan = SavedPlan::load(lake, run_id).await?;
     let mut noted: BTreeSet<usize> = BTreeSet::new();
     for (part, token) in newest_tokens(lake, run_id).await? {
@@ -179,8 +179,8 @@ pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<Unit>, EngineError> {
         noted.extend(progress.iter().flat_map(|progress| progress.done(units)));
     }
     let all: Vec<usize> = (0..plan.units.len()).collect();
-    let there = plan.presence(lake, &all).await?;
-    let is_done = |number: usize, unit: &Unit| {
+    let there = plan.inventory(lake, &all).await?;
+    let is_done = |number: usize, unit: &DownloadTask| {
         let is_there = plan.is_answered(number, &there);
         // What is to be replaced is there in any case: only a worker's word says that it was.
         is_there && (noted.contains(&number) || !unit.members.iter().any(|member| member.replaces))

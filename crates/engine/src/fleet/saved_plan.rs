@@ -13,9 +13,9 @@ use mtdh_lake::{Lake, layout};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use sha2::{Digest, Sha256};
 
-use crate::download::plan::{Member, Unit, grouped};
+use crate::download::plan::{DownloadTask, TaskPartition, grouped};
 use crate::error::EngineError;
-use crate::presence::{Presence, Trust, presence};
+use crate::inventory::{ObjectState, Verify, inventory};
 
 /// Version of the plan's form and of the way in which it is cut.
 const PLAN_VERSION: &str = "3";
@@ -34,7 +34,7 @@ pub struct SavedPlan {
     /// The run's name.
     pub run_id: String,
     /// Its files, sorted by path. A unit's place here is its number in progress objects.
-    pub units: Vec<Unit>,
+    pub units: Vec<DownloadTask>,
     /// What each file is expected to cost, in rows; in the order of `units`.
     pub weights: Vec<u64>,
     /// SHA-256 of the rows, lower-case hexadecimal.
@@ -90,7 +90,7 @@ impl SavedPlan {
     ///
     /// # Errors
     /// When the run's name cannot be one, the store fails, or the run has a plan already.
-    pub async fn save(lake: &Lake, run_id: &str, units: &[Unit]) -> Result<Saved, EngineError> {
+    pub async fn save(lake: &Lake, run_id: &str, units: &[DownloadTask]) -> Result<Saved, EngineError> {
         SavedPlan::check_unused(lake, run_id).await?;
         lake.check_writable().await?;
         let order = order(units);
@@ -118,7 +118,8 @@ impl SavedPlan {
     /// # Errors
     /// When there is none, when another version of the program made it, or when it is not what was saved.
     pub async fn load(lake: &Lake, run_id: &str) -> Result<SavedPlan, EngineError> {
-        let (mut units, mut weights, mut no_file): (Vec<Unit>, Vec<u64>, _) = (Vec::new(), Vec::new(), None);
+        let (mut units, mut weights, mut no_file): (Vec<DownloadTask>, Vec<u64>, _) =
+            (Vec::new(), Vec::new(), None);
         let nobody: Arc<HashSet<String>> = Arc::default();
         let hash = read(lake, run_id, |row| {
             let PlanRow { file: path, is_group, weight, partition, symbol, expected_rows, replaces } = row;
@@ -126,11 +127,11 @@ impl SavedPlan {
                 no_file = Some(path);
                 return;
             };
-            let member = Member { partition, symbol, expected_rows, replaces };
+            let member = TaskPartition { partition, symbol, expected_rows, replaces };
             match units.last_mut().filter(|unit| unit.file == file) {
                 Some(unit) => unit.members.push(member),
                 None => {
-                    units.push(Unit { file, members: vec![member], is_group, known: nobody.clone() });
+                    units.push(DownloadTask { file, members: vec![member], is_group, known: nobody.clone() });
                     weights.push(weight);
                 }
             }
@@ -165,9 +166,10 @@ impl SavedPlan {
         cut(&files, total)
     }
 
-    /// Whether the lake has an answer for each partition of a unit, by what [`SavedPlan::presence`] found.
-    pub fn is_answered(&self, unit: usize, there: &BTreeMap<Partition, Presence>) -> bool {
-        let is_there = |member: &Member| matches!(there.get(&member.partition), Some(Presence::Answered(_)));
+    /// Whether the lake has an answer for each partition of a unit, by what [`SavedPlan::inventory`] found.
+    pub fn is_answered(&self, unit: usize, there: &BTreeMap<Partition, ObjectState>) -> bool {
+        let is_there =
+            |member: &TaskPartition| matches!(there.get(&member.partition), Some(ObjectState::Answered(_)));
         self.units.get(unit).is_some_and(|unit| unit.members.iter().all(is_there))
     }
 
@@ -175,11 +177,11 @@ impl SavedPlan {
     ///
     /// # Errors
     /// When the lake cannot be read.
-    pub async fn presence(
+    pub async fn inventory(
         &self,
         lake: &Lake,
         units: &[usize],
-    ) -> Result<BTreeMap<Partition, Presence>, EngineError> {
+    ) -> Result<BTreeMap<Partition, ObjectState>, EngineError> {
         let mut days: BTreeMap<Day, Vec<DataType>> = BTreeMap::new();
         for unit in units {
             let VendorFile { day, data_type, .. } = self.units[*unit].file;
@@ -190,33 +192,33 @@ impl SavedPlan {
         }
         let mut found = BTreeMap::new();
         for (day, types) in days {
-            found.append(&mut presence(lake, day, &types, Trust::Report).await?);
+            found.append(&mut inventory(lake, day, &types, Verify::Index).await?);
         }
         Ok(found)
     }
 }
 
 /// A file's weight: its rows, by the vendor's statistics where it has them, and what a file costs by itself.
-pub fn weight(unit: &Unit) -> u64 {
+pub fn weight(unit: &DownloadTask) -> u64 {
     let rows: u64 = unit.members.iter().map(|m| m.expected_rows.unwrap_or(UNKNOWN_ROWS)).sum();
     FILE_WEIGHT + rows
 }
 
 /// The order of the table: by path as text.
-fn order(units: &[Unit]) -> Vec<usize> {
+fn order(units: &[DownloadTask]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..units.len()).collect();
     order.sort_by(|a, b| units[*a].file.cmp_by_path(&units[*b].file));
     order
 }
 
 /// The rows of a plan in the order of the table, each made when it is its turn.
-fn rows<'a>(units: &'a [Unit], order: &'a [usize]) -> impl Iterator<Item = PlanRow> + 'a {
+fn rows<'a>(units: &'a [DownloadTask], order: &'a [usize]) -> impl Iterator<Item = PlanRow> + 'a {
     order.iter().flat_map(|unit| rows_of(&units[*unit]))
 }
 
-fn rows_of(unit: &Unit) -> Vec<PlanRow> {
+fn rows_of(unit: &DownloadTask) -> Vec<PlanRow> {
     let (weight, file) = (weight(unit), unit.file.path());
-    let row = |member: &Member| PlanRow {
+    let row = |member: &TaskPartition| PlanRow {
         file: file.clone(),
         is_group: unit.is_group,
         weight,
@@ -335,25 +337,25 @@ mod tests {
 
     use super::*;
 
-    fn unit(number: i64, rows: Option<u64>) -> Unit {
+    fn unit(number: i64, rows: Option<u64>) -> DownloadTask {
         let (day, data_type) = (Day::new(2024, 3, 1).unwrap().plus(number % 7), DataType::Trades);
         let partition =
             Partition { day, data_type, key: format!("DERIBIT:PERP:B{number}-USD").parse().unwrap() };
         let symbol = format!("B{number}-PERPETUAL");
         let file = VendorFile { exchange: "deribit".into(), data_type, day, symbol: symbol.clone() };
-        let member = Member { partition, symbol, expected_rows: rows, replaces: number % 5 == 0 };
-        Unit { file, members: vec![member], is_group: false, known: Arc::default() }
+        let member = TaskPartition { partition, symbol, expected_rows: rows, replaces: number % 5 == 0 };
+        DownloadTask { file, members: vec![member], is_group: false, known: Arc::default() }
     }
 
     /// Footer and rows of a plan.
-    fn table(units: &[Unit]) -> (BTreeMap<String, String>, Vec<PlanRow>) {
+    fn table(units: &[DownloadTask]) -> (BTreeMap<String, String>, Vec<PlanRow>) {
         let rows: Vec<PlanRow> = rows(units, &order(units)).collect();
         let hash = hash(rows.iter().cloned());
         let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash)];
         (BTreeMap::from(facts.map(|(name, value)| (name.to_owned(), value.to_owned()))), rows)
     }
 
-    fn outline(units: &[Unit]) -> Outline {
+    fn outline(units: &[DownloadTask]) -> Outline {
         let (facts, rows) = table(units);
         let files = rows.into_iter().map(|row| (row.file.into(), row.partition.day, row.weight));
         Outline { files: files.collect(), hash: facts[HASH].clone() }
@@ -365,7 +367,7 @@ mod tests {
             rows in proptest::collection::vec(proptest::option::of(0_u64..10_000_000), 1..120),
             total in 1_u32..12,
         ) {
-            let mut units: Vec<Unit> = rows.iter().enumerate().map(|(i, rows)| unit(i as i64, *rows)).collect();
+            let mut units: Vec<DownloadTask> = rows.iter().enumerate().map(|(i, rows)| unit(i as i64, *rows)).collect();
             let plan = outline(&units);
             units.reverse();
             let same = outline(&units);
@@ -383,7 +385,7 @@ mod tests {
     async fn a_plan_reads_back_and_one_that_was_changed_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
-        let units: Vec<Unit> = (0..20).map(|i| unit(i, (i % 2 == 0).then_some(i as u64))).collect();
+        let units: Vec<DownloadTask> = (0..20).map(|i| unit(i, (i % 2 == 0).then_some(i as u64))).collect();
         let saved = SavedPlan::save(&lake, "a-run", &units).await.unwrap();
         let read = SavedPlan::load(&lake, "a-run").await.unwrap();
         let outline = Outline::load(&lake, "a-run").await.unwrap();

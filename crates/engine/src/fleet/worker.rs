@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::saved_plan::{SavedPlan, newest_tokens};
 use crate::download::ingest::Ingest;
-use crate::download::plan::Unit;
-use crate::download::slots::Place;
+use crate::download::plan::DownloadTask;
+use crate::download::slots::Slot;
 use crate::error::EngineError;
-use crate::presence::Presence;
-use crate::runs::lease::{Claim, Holding, PartProgress, Watch};
+use crate::inventory::ObjectState;
+use crate::runs::lease::{LeaseRequest, PartLease, PartProgress, Watch};
 use crate::runs::summary::{RunState, RunSummary};
 
 /// Progress objects that are read at once.
@@ -127,10 +127,10 @@ struct Taken {
     before: Option<PartProgress>,
     done: BTreeSet<usize>,
     summary: RunSummary,
-    holding: Arc<Holding>,
+    holding: Arc<PartLease>,
     work: CancellationToken,
     /// Stands for the part's files until they have places of their own, so that no further part is taken meanwhile.
-    place: Place,
+    place: Slot,
 }
 
 /// What a worker did.
@@ -154,7 +154,7 @@ impl Worker<'_> {
         // What every part would fail at ends all that are in hand.
         let stop = self.ingest.stop.child_token();
         // As many as there may be files in hand: at the end of a part each file may be of another one.
-        let lanes = (0..self.ingest.hands.count()).map(|_| async {
+        let lanes = (0..self.ingest.slots.count()).map(|_| async {
             let outcome = self.take_parts(&known, &did, &stop).await;
             if outcome.is_err() {
                 stop.cancel();
@@ -197,9 +197,9 @@ impl Worker<'_> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
-                () = self.ingest.hands.idle() => {}
+                () = self.ingest.slots.idle() => {}
             }
-            if did.is_enough.load(Ordering::Relaxed) || self.ingest.hands.are_closed() {
+            if did.is_enough.load(Ordering::Relaxed) || self.ingest.slots.are_closed() {
                 return Ok(None);
             }
             let Look { free, waiting } = self.look(known).await?;
@@ -306,7 +306,7 @@ impl Worker<'_> {
         }
         let units_of = |free: &Free| known.cut.get(&free.part).cloned().unwrap_or_default();
         let units: Vec<usize> = said_done.iter().flat_map(units_of).collect();
-        let there = self.plan.presence(&self.ingest.lake, &units).await?;
+        let there = self.plan.inventory(&self.ingest.lake, &units).await?;
         let is_there = |free: &Free| units_of(free).iter().all(|unit| self.plan.is_answered(*unit, &there));
         let (whole, lacking): (Vec<Free>, Vec<Free>) = said_done.into_iter().partition(is_there);
         known.settled.extend(whole.iter().map(|free| free.part));
@@ -331,7 +331,7 @@ impl Worker<'_> {
         (summary.failures, summary.left, summary.ended_by) = (Vec::new(), Vec::new(), None);
         let named = |unit: &usize| (*unit, self.plan.weights[*unit], self.plan.units[*unit].file.path());
         let work = stop.child_token();
-        let claim = Claim {
+        let claim = LeaseRequest {
             lake: self.ingest.lake.clone(),
             part,
             token,
@@ -344,7 +344,7 @@ impl Worker<'_> {
         };
         let Some(holding) = claim.take().await? else { return Ok(None) };
         let holding = Arc::new(holding);
-        let place = self.ingest.hands.place();
+        let place = self.ingest.slots.place();
         Ok(Some(Taken { part, units, token, before, done, summary, holding, work, place }))
     }
 
@@ -357,13 +357,13 @@ impl Worker<'_> {
             // Its last holder may have published more than it noted.
             available = self.find(&units, &mut done, &mut summary, &holding).await?;
         }
-        let left: Vec<Unit> = units
+        let left: Vec<DownloadTask> = units
             .iter()
             .filter(|unit| !done.contains(unit))
             .map(|unit| self.plan.units[*unit].clone())
             .collect();
         let files = left.len();
-        let left = self.ingest.hands.places(left);
+        let left = self.ingest.slots.places(left);
         drop(place);
         self.ingest.progress.part_held(before.is_some());
         (self.tell)(match before {
@@ -387,14 +387,14 @@ impl Worker<'_> {
         units: &[usize],
         done: &mut BTreeSet<usize>,
         summary: &mut RunSummary,
-        holding: &Holding,
+        holding: &PartLease,
     ) -> Result<BTreeMap<Day, Vec<Available>>, EngineError> {
-        let there = self.plan.presence(&self.ingest.lake, units).await?;
+        let there = self.plan.inventory(&self.ingest.lake, units).await?;
         let mut lines: BTreeMap<Day, Vec<Available>> = BTreeMap::new();
         for number in units {
             let unit = &self.plan.units[*number];
             let answers = unit.members.iter().map(|member| match there.get(&member.partition) {
-                Some(Presence::Answered(line)) => Some((**line).clone()),
+                Some(ObjectState::Answered(line)) => Some((**line).clone()),
                 _ => None,
             });
             let answers: Option<Vec<Available>> = answers.collect();
@@ -431,7 +431,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(holding: &Arc<Holding>) -> Keeper {
+    fn start(holding: &Arc<PartLease>) -> Keeper {
         let holding = holding.clone();
         Keeper { task: tokio::spawn(async move { holding.keep().await }) }
     }

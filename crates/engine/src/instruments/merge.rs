@@ -22,19 +22,19 @@ pub enum Removed {
 }
 
 /// What a source says of a day.
-pub(super) struct Found {
+pub(super) struct Detection {
     /// The instruments that it lists.
     pub instruments: Vec<Instrument>,
     /// Exchange and symbol of those that it lists and that have no key by what it said now; with contract terms they
     /// may have had one.
     pub unnamed: BTreeSet<(String, String)>,
     /// Whether it lists everything there is. A folder does not: of what it lacks it says nothing.
-    pub scope: Scope,
+    pub scope: CheckInput,
 }
 
 /// Of what a source speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum CheckInput {
     /// Of every instrument of the exchange.
     Everything,
     /// Of those that it names alone.
@@ -45,7 +45,7 @@ pub(super) enum Scope {
 /// before the day.
 pub(super) fn merge(
     old: &[Instrument],
-    found: &Found,
+    found: &Detection,
     removed: Removed,
     has_ended: impl Fn(&Instrument) -> bool,
 ) -> Vec<Instrument> {
@@ -65,7 +65,7 @@ pub(super) fn merge(
     for gone in old.iter().filter(|i| !keys.contains(&i.key) && !has_ended(i)) {
         let lacks_terms = gone.terms_as_of.is_some() && found.unnamed.contains(&symbol(gone));
         rows.push(match found.scope {
-            Scope::Everything if !lacks_terms => withdrawn(gone),
+            CheckInput::Everything if !lacks_terms => withdrawn(gone),
             _ => gone.clone(),
         });
     }
@@ -77,9 +77,9 @@ pub(super) fn merge(
 }
 
 /// The new row of an instrument, with what is known already and was not said now.
-fn improved(known: &Instrument, new: &Instrument, scope: Scope) -> Instrument {
+fn improved(known: &Instrument, new: &Instrument, scope: CheckInput) -> Instrument {
     let new = new.clone();
-    if scope == Scope::WhatItNames {
+    if scope == CheckInput::WhatItNames {
         let data_types = union(&known.data_types, &new.data_types);
         let group_data_types = union(&known.group_data_types, &new.group_data_types);
         return Instrument { data_types, group_data_types, is_listed: true, ..known.clone() };
@@ -145,11 +145,11 @@ mod tests {
         Instrument { data_types: data_types.to_vec(), ..Instrument::of_name(key, "okex-swap", symbol, day()) }
     }
 
-    fn found(instruments: Vec<Instrument>) -> Found {
-        Found { instruments, unnamed: BTreeSet::new(), scope: Scope::Everything }
+    fn found(instruments: Vec<Instrument>) -> Detection {
+        Detection { instruments, unnamed: BTreeSet::new(), scope: CheckInput::Everything }
     }
 
-    fn merged(old: &[Instrument], found: &Found) -> Vec<Instrument> {
+    fn merged(old: &[Instrument], found: &Detection) -> Vec<Instrument> {
         merge(old, found, Removed::Keep, |i| i.raw_symbol == "SOL")
     }
 
@@ -174,7 +174,7 @@ mod tests {
         let rows = merged(std::slice::from_ref(&known), &found(vec![newer]));
         assert_eq!(rows, [Instrument { contract_size: Some(0.1), ..known.clone() }]);
         let symbol = ("okex-swap".to_owned(), "BTC".to_owned());
-        let nameless = Found { unnamed: [symbol].into(), ..found(Vec::new()) };
+        let nameless = Detection { unnamed: [symbol].into(), ..found(Vec::new()) };
         assert_eq!(merged(std::slice::from_ref(&known), &nameless), [known]);
     }
 
@@ -212,7 +212,7 @@ mod tests {
     fn a_folder_says_nothing_of_what_it_lacks() {
         let old = vec![row("BTC", &BOTH), row("ETH", &BOTH)];
         let named = vec![row("BTC", &[DataType::Liquidations]), row("SOL", &BOTH)];
-        let folder = Found { scope: Scope::WhatItNames, ..found(named) };
+        let folder = Detection { scope: CheckInput::WhatItNames, ..found(named) };
         let rows = merged(&old, &folder);
         let types: Vec<usize> = rows.iter().map(|i| i.data_types.len()).collect();
         assert_eq!(types, [3, 2, 2]);

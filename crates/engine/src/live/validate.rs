@@ -14,7 +14,7 @@ use arrow_array::RecordBatch;
 use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::bars::Bar;
-use mtdh_core::check::{Found, Group, Rows, Settings, Severity};
+use mtdh_core::check::{Detection, Group, Rows, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 
 use crate::check::CheckPlan;
@@ -104,11 +104,11 @@ pub struct StreamFinding {
     /// How bad it is.
     pub severity: Severity,
     /// What was found.
-    pub found: Found,
+    pub found: Detection,
 }
 
 /// A finding before it is said of which stream.
-type Told = (&'static str, Severity, Found);
+type Told = (&'static str, Severity, Detection);
 
 /// What has been done so far. A batch of rows counts as one where it says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use mtdh_core::footer::FORMAT_VERSION;
 use mtdh_lake::{Lake, LakeError, LakePath, layout};
-use mtdh_source::http::rate_limit::{Budget, Ledger, Slice, Source, Want};
+use mtdh_source::http::rate_limit::{Budget, BudgetGrant, BudgetRequest, SharedBudget, Source};
 use serde::{Deserialize, Serialize};
 
 /// How long a slice of requests may be used.
@@ -63,8 +63,8 @@ impl RunBudget {
         RunBudget { lake, path, budget, holder }
     }
 
-    async fn take(&self, want: Want) -> Result<Slice, LakeError> {
-        let mut slice = Slice::default();
+    async fn take(&self, want: BudgetRequest) -> Result<BudgetGrant, LakeError> {
+        let mut slice = BudgetGrant::default();
         let wrong = |e: serde_json::Error| LakeError::WrongTable {
             path: self.path.to_string(),
             reason: e.to_string(),
@@ -87,15 +87,18 @@ impl RunBudget {
     }
 }
 
-impl Ledger for RunBudget {
-    fn take(&self, want: Want) -> Pin<Box<dyn Future<Output = Result<Slice, Source>> + Send + '_>> {
+impl SharedBudget for RunBudget {
+    fn take(
+        &self,
+        want: BudgetRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, Source>> + Send + '_>> {
         Box::pin(async move { RunBudget::take(self, want).await.map_err(|error| Box::new(error) as Source) })
     }
 }
 
 impl Taken {
-    fn give(&mut self, budget: &Budget, holder: &str, want: &Want, now_ms: u64) -> Slice {
-        let mut slice = Slice { id: now_ms, ..Slice::default() };
+    fn give(&mut self, budget: &Budget, holder: &str, want: &BudgetRequest, now_ms: u64) -> BudgetGrant {
+        let mut slice = BudgetGrant { id: now_ms, ..BudgetGrant::default() };
         let counts_ms = MINUTE_MS + (VALID + SKEW).as_millis() as u64;
         // What was taken a minute from now nobody took: it would count for ever.
         let counts = |at_ms: u64| at_ms <= now_ms + MINUTE_MS && at_ms + counts_ms > now_ms;
@@ -151,8 +154,8 @@ mod tests {
 
     use super::*;
 
-    fn want(requests: u32, bytes: u64) -> Want {
-        Want { requests, bytes, unused: None }
+    fn want(requests: u32, bytes: u64) -> BudgetRequest {
+        BudgetRequest { requests, bytes, unused: None }
     }
 
     proptest! {
@@ -214,7 +217,7 @@ mod tests {
         }
         let full = taken.give(&budget, "b", &want(1, 0), 2_000);
         assert_eq!((full.requests, full.wait), (0, Duration::from_millis(1_000 + 63_000 - 2_000)));
-        let others = Want { unused: Some((1_007, 1)), ..want(1, 0) };
+        let others = BudgetRequest { unused: Some((1_007, 1)), ..want(1, 0) };
         assert_eq!(
             taken.give(&budget, "b", &others, 2_000).requests,
             0,

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mtdh_core::shards::Part;
-use mtdh_lake::{Existing, Lake, LakeError, LakePath, layout};
+use mtdh_lake::{Lake, LakeError, LakePath, WriteMode, layout};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -127,7 +127,7 @@ fn check_versions(path: &LakePath, bytes: &[u8]) -> Result<(), LakeError> {
 
 /// A part in this worker's hands.
 #[derive(Debug)]
-pub struct Holding {
+pub struct PartLease {
     lake: Lake,
     part: Part,
     note: LeaseNote,
@@ -135,7 +135,7 @@ pub struct Holding {
     /// Numbers of the part's units by the vendor's path.
     numbers: BTreeMap<String, (usize, u64)>,
     weight: u64,
-    held: Mutex<Held>,
+    held: Mutex<LeaseState>,
     /// One renewal at a time.
     renewing: tokio::sync::Mutex<()>,
     /// Ends the work on the part when it is lost.
@@ -143,7 +143,7 @@ pub struct Holding {
 }
 
 #[derive(Debug)]
-struct Held {
+struct LeaseState {
     summary: RunSummary,
     done: BTreeSet<usize>,
     weight_done: u64,
@@ -155,7 +155,7 @@ struct Held {
 
 /// What a claim is about.
 #[derive(Debug)]
-pub struct Claim {
+pub struct LeaseRequest {
     /// The lake.
     pub lake: Lake,
     /// The part.
@@ -176,22 +176,23 @@ pub struct Claim {
     pub work: CancellationToken,
 }
 
-impl Claim {
+impl LeaseRequest {
     /// Takes the part, or nothing when another worker was faster.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take(self) -> Result<Option<Holding>, LakeError> {
-        let Claim { lake, part, token, holder, lease, units, done, summary, work } = self;
+    pub async fn take(self) -> Result<Option<PartLease>, LakeError> {
+        let LeaseRequest { lake, part, token, holder, lease, units, done, summary, work } = self;
         let weight = units.iter().map(|unit| unit.1).sum();
         let weight_done = units.iter().filter(|unit| done.contains(&unit.0)).map(|unit| unit.1).sum();
         let numbers = units.into_iter().map(|(number, weight, path)| (path, (number, weight))).collect();
-        let held = Held { summary, done, weight_done, beat: 0, renewed: Instant::now(), is_lost: false };
+        let held =
+            LeaseState { summary, done, weight_done, beat: 0, renewed: Instant::now(), is_lost: false };
         let note = LeaseNote { holder, token, beat: 0, seconds: lease.as_secs_f64() };
         let (held, renewing) = (Mutex::new(held), tokio::sync::Mutex::default());
-        let holding = Holding { lake, part, note, lease, numbers, weight, held, renewing, work };
+        let holding = PartLease { lake, part, note, lease, numbers, weight, held, renewing, work };
         let bytes = holding.bytes();
-        match holding.lake.publish_bytes(&holding.path(token), &bytes, Existing::Keep).await {
+        match holding.lake.publish_bytes(&holding.path(token), &bytes, WriteMode::Create).await {
             Ok(()) => Ok(Some(holding)),
             Err(LakeError::Exists { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -199,7 +200,7 @@ impl Claim {
     }
 }
 
-impl Holding {
+impl PartLease {
     /// The token that it is held by.
     pub fn token(&self) -> u32 {
         self.note.token
@@ -311,7 +312,7 @@ impl Holding {
         text(&progress)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, LeaseState> {
         // Nothing panics while it is held.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -372,9 +373,9 @@ mod tests {
         Part { shard: Shard::new(1, 3).unwrap(), number }
     }
 
-    fn claim(lake: &Lake, token: u32, holder: &str) -> Claim {
+    fn claim(lake: &Lake, token: u32, holder: &str) -> LeaseRequest {
         let part = part(2);
-        Claim {
+        LeaseRequest {
             lake: lake.clone(),
             part,
             token,

@@ -89,7 +89,7 @@ pub struct RunSummary {
     /// Rows of group files that belong to instruments that were not asked for.
     pub rows_not_asked_for: u64,
     /// What the checks of rows found on the way; null: none were asked for.
-    pub row_checks: Option<RowChecks>,
+    pub row_checks: Option<RowCheckSummary>,
     /// Partitions that have far fewer rows than the day before, or than the vendor's statistics let expect.
     #[serde(default)]
     pub few_rows: FewRows,
@@ -105,7 +105,7 @@ pub struct RunSummary {
 
 /// What checks of rows found while rows went by.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct RowChecks {
+pub struct RowCheckSummary {
     /// The groups of checks.
     pub groups: Vec<String>,
     /// Partitions whose rows went by.
@@ -128,7 +128,7 @@ pub struct FewRows {
 /// Findings that a summary lists; `mtdh check` tells all.
 pub const LISTED: usize = 1000;
 
-impl RowChecks {
+impl RowCheckSummary {
     /// Findings of a severity.
     pub fn count(&self, severity: Severity) -> u64 {
         self.findings.get(severity.name()).copied().unwrap_or_default()

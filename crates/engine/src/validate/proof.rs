@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::error::EngineError;
 use crate::followed::{Followed, Next};
-use crate::presence::{DISTRUST, Presence, look};
+use crate::inventory::{DISTRUST, ObjectState, look};
 use crate::selection::Selection;
 
 /// Objects that are read at once.
@@ -48,9 +48,9 @@ pub struct Damaged {
 
 impl Proof {
     /// Notes what is known of the objects that a selection means.
-    pub(crate) fn note(&mut self, selection: &Selection, there: &BTreeMap<Partition, Presence>) {
-        for (partition, presence) in there {
-            let Presence::Answered(available) = presence else { continue };
+    pub(crate) fn note(&mut self, selection: &Selection, there: &BTreeMap<Partition, ObjectState>) {
+        for (partition, inventory) in there {
+            let ObjectState::Answered(available) = inventory else { continue };
             if !selection.takes_partition(partition) {
                 continue;
             }
@@ -96,12 +96,12 @@ fn place(partition: &Partition, sample: f64, today: Day) -> i64 {
 pub(crate) async fn read_sample(
     lake: &Lake,
     selection: &Selection,
-    there: &mut BTreeMap<Partition, Presence>,
+    there: &mut BTreeMap<Partition, ObjectState>,
     sample: f64,
     today: Day,
 ) -> Result<usize, EngineError> {
-    let is_meant = |(partition, presence): &(&Partition, &Presence)| {
-        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
+    let is_meant = |(partition, inventory): &(&Partition, &ObjectState)| {
+        matches!(inventory, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
     let meant = || there.iter().filter(is_meant).map(|(partition, _)| partition);
     let mut sampled: BTreeSet<Partition> =
@@ -111,10 +111,10 @@ pub(crate) async fn read_sample(
         sampled.extend(meant().min_by_key(|partition| place(partition, sample, today)).cloned());
     }
     let mut read = 0;
-    for (partition, presence) in there.iter_mut() {
+    for (partition, inventory) in there.iter_mut() {
         if sampled.contains(partition) {
             read += 1;
-            prove(lake, presence, Reading::Rows, today).await?;
+            prove(lake, inventory, Reading::Rows, today).await?;
         }
     }
     Ok(read)
@@ -130,8 +130,13 @@ enum Reading {
 }
 
 /// Reads an object and notes what that proves of it. One that was replaced while it was read is no damaged one: the other is read.
-async fn prove(lake: &Lake, presence: &mut Presence, reading: Reading, today: Day) -> Result<(), LakeError> {
-    let Presence::Answered(available) = presence else { return Ok(()) };
+async fn prove(
+    lake: &Lake,
+    inventory: &mut ObjectState,
+    reading: Reading,
+    today: Day,
+) -> Result<(), LakeError> {
+    let ObjectState::Answered(available) = inventory else { return Ok(()) };
     let mut object = Followed::new(available.entry());
     loop {
         let wrong = match reading {
@@ -149,7 +154,7 @@ async fn prove(lake: &Lake, presence: &mut Presence, reading: Reading, today: Da
         }
         let looked = match object.next(lake).await? {
             Next::Stands => {
-                *presence = Presence::Unreadable { reason: wrong?.unwrap_or_default() };
+                *inventory = ObjectState::Unreadable { reason: wrong?.unwrap_or_default() };
                 return Ok(());
             }
             Next::Gone => None,
@@ -157,13 +162,14 @@ async fn prove(lake: &Lake, presence: &mut Presence, reading: Reading, today: Da
             Next::ReadAgain => look(lake, &available.partition, object.entry()).await?,
         };
         match looked {
-            Some(Presence::Answered(newer)) => **available = *newer,
+            Some(ObjectState::Answered(newer)) => **available = *newer,
             Some(unreadable) => {
-                *presence = unreadable;
+                *inventory = unreadable;
                 return Ok(());
             }
             None => {
-                *presence = Presence::Unreadable { reason: "it was removed while it was read".to_owned() };
+                *inventory =
+                    ObjectState::Unreadable { reason: "it was removed while it was read".to_owned() };
                 return Ok(());
             }
         }
@@ -180,7 +186,7 @@ pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Ava
         return Ok(None);
     }
     match look(lake, &seen.partition, &entry).await? {
-        Some(Presence::Answered(now)) if now.identity != seen.identity || !now.holds_the_same(seen) => {
+        Some(ObjectState::Answered(now)) if now.identity != seen.identity || !now.holds_the_same(seen) => {
             Ok(Some(*now))
         }
         _ => Ok(None),
@@ -216,22 +222,22 @@ pub(crate) async fn verify_bytes(
     lake: &Lake,
     selection: &Selection,
     day: Day,
-    there: &mut BTreeMap<Partition, Presence>,
+    there: &mut BTreeMap<Partition, ObjectState>,
     today: Day,
     proof: &mut Proof,
 ) -> Result<(), EngineError> {
-    let is_meant = |(partition, presence): &(&Partition, &mut Presence)| {
-        matches!(presence, Presence::Answered(_)) && selection.takes_partition(partition)
+    let is_meant = |(partition, inventory): &(&Partition, &mut ObjectState)| {
+        matches!(inventory, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
     let meant = there.iter_mut().filter(is_meant);
     let mut looked = futures::stream::iter(meant)
-        .map(|(_, presence)| async move {
-            let proved = prove(lake, presence, Reading::Bytes, today).await;
-            proved.map(|()| presence)
+        .map(|(_, inventory)| async move {
+            let proved = prove(lake, inventory, Reading::Bytes, today).await;
+            proved.map(|()| inventory)
         })
         .buffer_unordered(CONCURRENT_OBJECTS);
     while let Some(proved) = looked.next().await {
-        if let Presence::Answered(available) = proved? {
+        if let ObjectState::Answered(available) = proved? {
             proof.verified += usize::from(available.digest.is_some());
         }
     }

@@ -11,9 +11,9 @@ use mtdh_source::tardis::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Connection;
+use crate::context::Context;
 use crate::error::EngineError;
-use crate::presence::{Presence, Trust, presence};
+use crate::inventory::{ObjectState, Verify, inventory};
 use crate::runs::progress::Progress;
 use crate::runs::summary::Failure;
 use crate::selection::Selection;
@@ -60,7 +60,7 @@ impl Recheck {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn recheck(
-    connection: &Connection,
+    connection: &Context,
     selection: &Selection,
     progress: &Progress,
     stop: &CancellationToken,
@@ -68,9 +68,9 @@ pub async fn recheck(
     // By version too: partitions of one group's file may have been made from different issues of it.
     let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
     for day in selection.days.days() {
-        let there = presence(&connection.lake, day, &selection.data_types, Trust::Report).await?;
-        for presence in there.into_values() {
-            let Presence::Answered(row) = presence else { continue };
+        let there = inventory(&connection.lake, day, &selection.data_types, Verify::Index).await?;
+        for inventory in there.into_values() {
+            let ObjectState::Answered(row) = inventory else { continue };
             if !selection.takes_partition(&row.partition) {
                 continue;
             }

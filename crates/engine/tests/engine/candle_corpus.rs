@@ -3,7 +3,7 @@
 use mtdh_core::DataType::Trades;
 use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Timeframe, Trade};
 use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
-use mtdh_core::check::{Run, Settings, all};
+use mtdh_core::check::{CheckFn, Settings, all};
 
 use crate::corpus::pin;
 use crate::market::Market;
@@ -32,7 +32,7 @@ fn candles(market: &Market, timeframe: &str) -> Series {
 fn found(candles: &Candles<'_>, name: Option<&str>) -> u64 {
     let of = all().filter(|check| name.is_none_or(|name| check.name == name));
     let found = of.filter_map(|check| match check.run {
-        Run::Candles(sides, run) if sides == candles.sides() => {
+        CheckFn::Candles(sides, run) if sides == candles.sides() => {
             Some(run(candles, &Settings::default().values(check)))
         }
         _ => None,

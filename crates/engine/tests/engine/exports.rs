@@ -69,7 +69,7 @@ fn values(column: &Column, rows: usize) -> ArrayRef {
             let texts = (0..rows).map(|row| some(row).map(|row| TEXTS[row % TEXTS.len()]));
             Arc::new(StringArray::from_iter(texts))
         }
-        Kind::Word(words) => {
+        Kind::Category(words) => {
             let words = (0..rows).map(|row| some(row).map(|row| words[row % words.len()]));
             Arc::new(DictionaryArray::<Int32Type>::from_iter(words))
         }

@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use mtdh_core::footer::{Facts, Origin, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard, Status};
@@ -18,7 +18,7 @@ use mtdh_engine::candles::{CandlePlan, CandleRun, CandleSummary, Fill, Remake, T
 use mtdh_engine::{Lake, LakeError, LakeOptions, Selection};
 use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{Existing, LakePath, layout};
+use mtdh_lake::{LakePath, WriteMode, layout};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -72,11 +72,15 @@ impl HandMade {
             all().min().zip(all().max())
         };
         let partition = Partition { day: day(on), data_type: DataType::Trades, key: key(of) };
-        let facts = Facts {
+        let facts = PartitionFooter {
             partition: partition.clone(),
             status: if rows.is_empty() { Status::Empty } else { Status::Stored },
             reason: None,
-            origin: Origin { path: "f".to_owned(), sha256: Some(sha256.to_owned()), ..Origin::default() },
+            origin: Provenance {
+                path: "f".to_owned(),
+                sha256: Some(sha256.to_owned()),
+                ..Provenance::default()
+            },
             tally: Tally {
                 rows_in: rows.len() as u64,
                 rows_out: rows.len() as u64,
@@ -92,14 +96,14 @@ impl HandMade {
             writer.write(columns).unwrap();
         }
         let stage = writer.finish(&facts).unwrap().out;
-        self.lake.publish(&layout::partition(&partition), stage, Existing::Replace).await.unwrap();
+        self.lake.publish(&layout::partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
     }
 
     /// Puts something else where an object should be.
     pub async fn junk(&self, path: &LakePath) {
         let mut stage = self.lake.stage().unwrap();
         stage.write_all(b"junk").unwrap();
-        self.lake.publish(path, stage, Existing::Replace).await.unwrap();
+        self.lake.publish(path, stage, WriteMode::Overwrite).await.unwrap();
     }
 
     /// A day's table: these instruments with trades.

@@ -19,11 +19,11 @@ use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::download::ingest::Ingest;
 use mtdh_engine::download::plan::{Refetch, plan};
-use mtdh_engine::download::slots::Hands;
+use mtdh_engine::download::slots::DownloadSlots;
 use mtdh_engine::instruments::{Removed, write_instruments};
 use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::validate::{Depth, ValidationReport, validate};
-use mtdh_engine::{Addresses, Budget, Connection, EngineError, RetryPolicy, Selection, chain};
+use mtdh_engine::{Budget, Context, EngineError, RetryPolicy, Selection, chain};
 use mtdh_lake::tables::reports::Available;
 use mtdh_sim::{Config, FULL_KEY, Fault, FaultKind, Host, Sim, Size};
 use serde_json::Value;
@@ -142,17 +142,17 @@ impl Seen {
 
 /// Instruments, plan, download, validation, as `full-pipeline` does it.
 async fn pipeline(
-    connection: &Connection,
+    connection: &Context,
     selection: &Selection,
 ) -> Result<(ValidationReport, bool), EngineError> {
-    let Connection { lake, archive, .. } = connection;
+    let Context { lake, archive, .. } = connection;
     let source = connection.instrument_source();
     write_instruments(lake, &source, selection, Removed::Keep).await?;
     let planned = plan(lake, archive, &source, selection, Shard::WHOLE, Refetch::Missing).await?;
     let ingest = Ingest {
         lake: lake.clone(),
         archive: archive.clone(),
-        hands: Hands::new(4),
+        slots: DownloadSlots::new(4),
         progress: Arc::default(),
         stop: Default::default(),
         checks: None,
@@ -175,7 +175,7 @@ async fn run(sim: &Sim, lake: &Path, exchange: &str, answers: [String; 2], selec
     sim.set_faults(vec![of("exchanges", details), of("instruments", terms)]);
     let cache = tempfile::tempdir().unwrap();
     let wait = Duration::from_millis(1);
-    let connection = Connection::open(&Addresses {
+    let connection = Context::open(&mtdh_engine::Config {
         lake: lake.to_str().unwrap().to_owned(),
         lake_options: Default::default(),
         api: sim.api_url(),

@@ -1,6 +1,6 @@
 //! Reports: nothing in a name or a reason becomes markup, and every form counts alike.
 
-use mtdh_core::check::{Explanation, Finding, Found, Group, Severity};
+use mtdh_core::check::{Detection, Explanation, Finding, Group, Severity};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, DayRange};
 use mtdh_engine::check::{CheckReport, Checked};
@@ -19,7 +19,7 @@ fn finding(check: &'static str, severity: Severity) -> Finding {
         key: Some("DERIBIT:PERP:BTC-USD".parse().unwrap()),
         data_type: Some(DataType::Trades),
         day: Some(day),
-        found: Found {
+        found: Detection {
             severity: None,
             range_us: Some((day.start_us(), day.start_us() + 3_600_000_000)),
             count: 1234,

@@ -20,21 +20,21 @@ const MINUTE: i64 = 60 * SECOND;
 pub const START: i64 = 1_709_251_200_000_000;
 
 /// A validator, its clock, and what it told.
-pub struct Stage {
+pub struct StagedObject {
     pub validator: StreamValidator,
     clock: Arc<AtomicI64>,
     pub told: Arc<Mutex<Vec<StreamFinding>>>,
 }
 
-impl Stage {
-    pub fn new(settings: StreamSettings, read: Option<ReadKline>) -> Stage {
+impl StagedObject {
+    pub fn new(settings: StreamSettings, read: Option<ReadKline>) -> StagedObject {
         let (clock, told) = (Arc::new(AtomicI64::new(START)), Arc::new(Mutex::new(Vec::new())));
         let (hand, ears) = (clock.clone(), told.clone());
         let now = Box::new(move || hand.load(Ordering::Relaxed));
         let mut validator = StreamValidator::new(settings, now, read);
         validator.on_finding(Box::new(move |finding| ears.lock().unwrap().push(finding.clone())));
         validator.start();
-        Stage { validator, clock, told }
+        StagedObject { validator, clock, told }
     }
 
     pub fn at(&self, us: i64) {
@@ -69,7 +69,7 @@ fn bar(minute: i64) -> Bar {
 
 #[test]
 fn sound_candles_in_utc_pass_and_faults_are_told_once() {
-    let mut stage = Stage::new(StreamSettings::default(), None);
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
     for minute in 0..5 {
         stage.comes(&spot(), bar(minute), SECOND);
     }
@@ -90,7 +90,7 @@ fn sound_candles_in_utc_pass_and_faults_are_told_once() {
 
 #[test]
 fn each_symbol_has_its_own_clock_and_what_is_late_is_a_warning_and_no_failure() {
-    let mut stage = Stage::new(StreamSettings::default(), None);
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
     let other = stream("BINANCE:SPOT_PAIR:ETH-USDT");
     stage.comes(&spot(), bar(10), SECOND);
     // Another symbol's first candle is no step back of the first one's clock.
@@ -110,7 +110,7 @@ fn each_symbol_has_its_own_clock_and_what_is_late_is_a_warning_and_no_failure() 
 #[test]
 fn a_full_queue_refuses_at_once_and_counts_and_stopping_never_waits() {
     let settings = StreamSettings { queue: 4, lagging: 3, ..StreamSettings::default() };
-    let mut stage = Stage::new(settings, None);
+    let mut stage = StagedObject::new(settings, None);
     stage.at(START + MINUTE);
     assert_eq!(stage.validator.validate_batch(&spot(), (0..2).map(|_| bar(0))), Ok(2));
     assert!(!stage.validator.statistics().is_lagging);
@@ -133,7 +133,7 @@ fn the_candle_that_came_is_held_against_the_reference_once_that_has_settled() {
         let volume = read.lock().unwrap().pop();
         Ok(volume.map(|volume| bar((start - START) / MINUTE).with(Field::Volume, volume)))
     });
-    let mut stage = Stage::new(StreamSettings::default(), Some(reads));
+    let mut stage = StagedObject::new(StreamSettings::default(), Some(reads));
     let end = START + MINUTE;
     stage.comes(&spot(), bar(0), 0);
     assert_eq!(
@@ -163,7 +163,7 @@ fn a_reference_that_fails_is_left_alone_for_a_while_which_shows_and_ends_by_itse
         if *count <= 2 { Err("refused".to_owned()) } else { Ok(Some(bar((start - START) / MINUTE))) }
     });
     let settings = StreamSettings { failures: 2, cooldown_us: 100 * SECOND, ..StreamSettings::default() };
-    let mut stage = Stage::new(settings, Some(reads));
+    let mut stage = StagedObject::new(settings, Some(reads));
     let end = START + MINUTE;
     stage.comes(&spot(), bar(0), 0);
     assert_eq!(stage.validator.statistics().cooling_until_us, None, "one failure is none in a row");
@@ -196,7 +196,7 @@ fn recorded_traffic_is_validated_as_it_came() {
     for text in ["reference_price.tolerance_pct=0", "reference_volume.tolerance_pct=0"] {
         settings.checks.set(text).unwrap();
     }
-    let mut stage = Stage::new(settings, Some(reads));
+    let mut stage = StagedObject::new(settings, Some(reads));
     let of = stream("BINANCE-FUTURES:PERP:BTC-USDT");
     let mut builder = CandleBuilder::new(&[of.timeframe], Fill::None);
     let (mut candles, mut first, mut reached): (Vec<Candle>, _, _) = (Vec::new(), None, i64::MIN);

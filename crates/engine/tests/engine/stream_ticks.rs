@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
-use mtdh_core::check::{Group, Run, find};
+use mtdh_core::check::{CheckFn, Group, find};
 use mtdh_engine::live::validate::{Refused, Stream, StreamSettings, TickStream};
 use mtdh_source::tardis::csv::{Decoder, Expectation};
 
 use crate::market::{Market, plan};
 use crate::recorded::messages;
-use crate::stream::{SECOND, START, Stage};
+use crate::stream::{SECOND, START, StagedObject};
 
 /// Rows come and are validated.
-fn come(stage: &mut Stage, stream: &TickStream, batch: RecordBatch) {
+fn come(stage: &mut StagedObject, stream: &TickStream, batch: RecordBatch) {
     stage.validator.validate_ticks(stream, batch).unwrap();
     stage.validator.work();
 }
 
 /// The checks that found something since this was last asked, and how many times.
-fn told(stage: &Stage) -> Vec<(&'static str, u64)> {
+fn told(stage: &StagedObject) -> Vec<(&'static str, u64)> {
     stage.told.lock().unwrap().drain(..).map(|f| (f.check, f.found.count)).collect()
 }
 
@@ -63,12 +63,12 @@ fn a_stream_finds_what_a_check_of_the_file_finds_however_it_is_cut() {
     let by_file: BTreeMap<(DataType, &str), u64> = market
         .findings(&plan(&[Group::Timestamp, Group::Book]))
         .into_iter()
-        .filter(|f| matches!(find(f.check).unwrap().run, Run::Rows(..)))
+        .filter(|f| matches!(find(f.check).unwrap().run, CheckFn::Rows(..)))
         .map(|f| ((f.data_type.unwrap(), f.check), f.found.count))
         .collect();
     assert!(by_file.contains_key(&(DataType::Trades, "missing_trade_id")), "{by_file:?}");
     for rows_at_once in [1, 37, 100_000] {
-        let mut stage = Stage::new(StreamSettings::default(), None);
+        let mut stage = StagedObject::new(StreamSettings::default(), None);
         for (data_type, lines) in &market.files {
             let of = stream("BINANCE:SPOT_PAIR:ADA-USDT", *data_type);
             lines[1..].chunks(rows_at_once).for_each(|lines| come(&mut stage, &of, batch(*data_type, lines)));
@@ -77,7 +77,7 @@ fn a_stream_finds_what_a_check_of_the_file_finds_however_it_is_cut() {
         let mut by_stream = BTreeMap::new();
         for finding in stage.told.lock().unwrap().iter() {
             let Stream::Ticks(of) = &finding.stream else { panic!("{}", finding.stream) };
-            let of_rows = find(finding.check).is_some_and(|check| matches!(check.run, Run::Rows(..)));
+            let of_rows = find(finding.check).is_some_and(|check| matches!(check.run, CheckFn::Rows(..)));
             if of_rows {
                 *by_stream.entry((of.data_type, finding.check)).or_default() += finding.found.count;
             }
@@ -91,7 +91,7 @@ fn a_stream_finds_what_a_check_of_the_file_finds_however_it_is_cut() {
 
 #[test]
 fn what_is_wrong_is_told_at_once_and_what_may_still_come_at_the_end() {
-    let mut stage = Stage::new(StreamSettings::default(), None);
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
     come(&mut stage, &spot(), trades(&[(0, 1, 1), (1, 2, 2)]));
     assert_eq!(told(&stage), []);
     // Trade 3 is missing for now; the arrival clock goes back.
@@ -113,7 +113,7 @@ fn what_is_wrong_is_told_at_once_and_what_may_still_come_at_the_end() {
 #[test]
 fn a_day_ends_at_midnight_by_arrival() {
     let day = 86_400;
-    let mut stage = Stage::new(StreamSettings::default(), None);
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
     // The batch goes over midnight; trade 2 is missing on the first day, and the second day begins with any number.
     come(&mut stage, &spot(), trades(&[(day - 3, day - 2, 1), (day - 2, day - 1, 3), (day - 1, day, 9)]));
     assert_eq!(told(&stage), [("missing_trade_id", 1)]);
@@ -125,7 +125,7 @@ fn a_day_ends_at_midnight_by_arrival() {
 #[test]
 fn rows_behind_the_watermark_are_late_by_the_streams_own_clock() {
     let settings = StreamSettings { watermark_us: 10 * SECOND, ..StreamSettings::default() };
-    let mut stage = Stage::new(settings, None);
+    let mut stage = StagedObject::new(settings, None);
     let other = stream("BINANCE:SPOT_PAIR:ETH-USDT", DataType::Trades);
     come(&mut stage, &spot(), trades(&[(100, 101, 1), (90, 102, 2)]));
     assert_eq!(told(&stage), [("exchange_clock", 1)], "ten seconds are not late");
@@ -138,7 +138,7 @@ fn rows_behind_the_watermark_are_late_by_the_streams_own_clock() {
 
 #[test]
 fn a_silence_is_told_while_it_lasts_and_once() {
-    let mut stage = Stage::new(StreamSettings::default(), None);
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
     let at = |seconds: i64| START + seconds * SECOND;
     let rows: Vec<_> = (0..30).map(|n| (n, n, n as u64 + 1)).collect();
     stage.at(at(29));
@@ -167,7 +167,7 @@ fn a_silence_is_told_while_it_lasts_and_once() {
 #[test]
 fn rows_wait_in_the_same_queue_as_candles() {
     let settings = StreamSettings { queue: 2, lagging: 2, ..StreamSettings::default() };
-    let mut stage = Stage::new(settings, None);
+    let mut stage = StagedObject::new(settings, None);
     let one = || trades(&[(0, 1, 1)]);
     let quotes = stream("BINANCE:SPOT_PAIR:BTC-USDT", DataType::Quotes);
     let Err(Refused::Columns(text)) = stage.validator.validate_ticks(&quotes, one()) else {
@@ -198,7 +198,7 @@ fn recorded_trades_and_tops_of_book_are_sound_as_they_came() {
         ),
     ] {
         let Some(messages) = messages(file) else { return };
-        let mut stage = Stage::new(StreamSettings::default(), None);
+        let mut stage = StagedObject::new(StreamSettings::default(), None);
         let mut rows = BTreeMap::<DataType, u64>::new();
         for (arrival, message) in messages {
             let data = &message["data"];

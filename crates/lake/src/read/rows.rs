@@ -18,8 +18,9 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::{ObjectReader, ReadCost, failure};
 use crate::error::LakeError;
+use crate::object::Entry;
 use crate::reader::border::{Caught, caught};
-use crate::store::{Entry, Lake};
+use crate::store::Lake;
 
 /// Rows of an object, batch by batch, in its order.
 pub type Batches = BoxStream<'static, Result<RecordBatch, LakeError>>;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::failure;
 use crate::error::LakeError;
+use crate::object::Entry;
 use crate::seal::DataHasher;
-use crate::store::{Entry, Lake};
+use crate::store::Lake;
 
 /// What an object's bytes are known to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,12 +20,12 @@ use crate::write::base_properties;
 
 /// A table to be: named columns of equal length.
 #[derive(Default)]
-pub(crate) struct Columns {
+pub(crate) struct TableBuilder {
     fields: Vec<Field>,
     arrays: Vec<ArrayRef>,
 }
 
-impl Columns {
+impl TableBuilder {
     fn push(&mut self, name: &str, array: ArrayRef, nullable: bool) {
         self.fields.push(Field::new(name, array.data_type().clone(), nullable));
         self.arrays.push(array);
@@ -123,13 +123,13 @@ pub(crate) fn from_parquet_with(
 pub(crate) use whole::{facts_of, read as read_pieces};
 
 /// Reads a table's cells by column name; a column that is lacking or of another type is named.
-pub(crate) struct Cells<'a> {
+pub(crate) struct TableReader<'a> {
     table: &'a RecordBatch,
 }
 
-impl<'a> Cells<'a> {
-    pub fn of(table: &'a RecordBatch) -> Cells<'a> {
-        Cells { table }
+impl<'a> TableReader<'a> {
+    pub fn of(table: &'a RecordBatch) -> TableReader<'a> {
+        TableReader { table }
     }
 
     fn column(&self, name: &str) -> Result<&'a ArrayRef, String> {

@@ -14,7 +14,7 @@ use object_store::path::Path;
 use crate::error::LakeError;
 use crate::layout;
 use crate::store::Lake;
-use crate::tables::columns::{Cells, Columns};
+use crate::tables::columns::{TableBuilder, TableReader};
 use crate::tables::reports::{Available, bytes_of, partitions, readable, table, wrong};
 
 /// An object that was seen, and what tells that a line is of what it holds.
@@ -57,7 +57,7 @@ pub(super) fn told<'a>(lines: impl Iterator<Item = &'a Available>) -> Identities
 
 fn seen_table(seen: &Identities) -> RecordBatch {
     let all = || seen.iter();
-    let mut columns = Columns::default();
+    let mut columns = TableBuilder::default();
     columns.text("instrument_key", all().map(|(of, _)| of.key.as_str()));
     columns.text("data_type", all().map(|(of, _)| of.data_type.name()));
     columns.maybe_text("date", all().map(|(of, _)| Some(of.day.to_string())));
@@ -69,7 +69,7 @@ fn seen_table(seen: &Identities) -> RecordBatch {
 }
 
 fn seen_rows(table: &RecordBatch) -> Result<Identities, String> {
-    let cells = Cells::of(table);
+    let cells = TableReader::of(table);
     let (identity, bytes) = (cells.text("identity")?, cells.count("bytes")?);
     let (sha256, digest) = (cells.text("source_sha256")?, cells.text("data_blake3")?);
     let read = |(row, partition)| {

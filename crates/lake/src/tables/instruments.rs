@@ -16,7 +16,7 @@ use crate::error::LakeError;
 use crate::layout;
 use crate::read::failure;
 use crate::store::Lake;
-use crate::tables::columns::{Cells, Columns, from_parquet_with, to_parquet, to_parquet_with};
+use crate::tables::columns::{TableBuilder, TableReader, from_parquet_with, to_parquet, to_parquet_with};
 
 /// Where contract terms come from.
 const TERMS_SOURCE: &str = "tardis /v1/instruments";
@@ -27,7 +27,7 @@ const VENUES: &str = "mtdh.not_expected";
 /// The table of one day, sorted by key. Columns are the predecessor's, as proper types, and those that the plan needs.
 fn to_table(instruments: &[Instrument]) -> RecordBatch {
     let all = || instruments.iter();
-    let mut columns = Columns::default();
+    let mut columns = TableBuilder::default();
     columns.text("instrument_key", all().map(|i| i.key.as_str()));
     columns.text("venue", all().map(|i| i.key.venue()));
     columns.text("instrument_type", all().map(|i| i.key.instrument_type().name()));
@@ -71,7 +71,7 @@ fn underlying(instrument: &Instrument) -> Option<String> {
 }
 
 fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
-    let cells = Cells::of(table);
+    let cells = TableReader::of(table);
     let (key, exchange, raw) =
         (cells.text("instrument_key")?, cells.text("tardis_exchange")?, cells.text("exchange_raw_symbol")?);
     let (dataset, settle, contract) =
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_foreign_table_is_named() {
-        let mut columns = Columns::default();
+        let mut columns = TableBuilder::default();
         columns.text("instrument_key", ["x"].into_iter());
         let error = from_table(&columns.finish().unwrap()).unwrap_err();
         assert!(error.contains("tardis_exchange"), "{error}");

@@ -11,9 +11,10 @@ use object_store::path::Path;
 
 use crate::error::LakeError;
 use crate::layout;
+use crate::object::WriteMode;
 use crate::read::failure;
-use crate::store::{Existing, Lake};
-use crate::tables::columns::{Cells, Columns, facts_of, pieces_to_parquet, read_pieces};
+use crate::store::Lake;
+use crate::tables::columns::{TableBuilder, TableReader, facts_of, pieces_to_parquet, read_pieces};
 
 /// One row of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ impl PlanFile {
     pub fn for_each(&self, mut each: impl FnMut(PlanRow)) -> Result<(), LakeError> {
         let mut wrong = None;
         let read = read_pieces(self.bytes.clone(), PIECE_ROWS, |batch| {
-            match rows(&Cells::of(&batch), batch.num_rows()) {
+            match rows(&TableReader::of(&batch), batch.num_rows()) {
                 Ok(rows) => rows.into_iter().for_each(&mut each),
                 Err(reason) => wrong = wrong.take().or(Some(reason)),
             }
@@ -88,7 +89,7 @@ impl Lake {
         });
         let bytes = pieces_to_parquet(pieces, facts);
         let bytes = bytes.map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
-        self.publish_bytes(&path, &bytes, Existing::Keep).await
+        self.publish_bytes(&path, &bytes, WriteMode::Create).await
     }
 
     /// Whether a run has a plan.
@@ -114,7 +115,7 @@ impl Lake {
 }
 
 fn piece(rows: &[PlanRow]) -> Result<RecordBatch, ArrowError> {
-    let mut columns = Columns::default();
+    let mut columns = TableBuilder::default();
     let days: Vec<String> = rows.iter().map(|r| r.partition.day.to_string()).collect();
     columns.text("file", rows.iter().map(|r| r.file.as_str()));
     columns.maybe_flag("is_group", rows.iter().map(|r| Some(r.is_group)));
@@ -128,7 +129,7 @@ fn piece(rows: &[PlanRow]) -> Result<RecordBatch, ArrowError> {
     columns.finish()
 }
 
-fn rows(cells: &Cells<'_>, count: usize) -> Result<Vec<PlanRow>, String> {
+fn rows(cells: &TableReader<'_>, count: usize) -> Result<Vec<PlanRow>, String> {
     let (file, symbol) = (cells.text("file")?, cells.text("symbol")?);
     let (day, data_type, key) =
         (cells.text("date")?, cells.text("data_type")?, cells.text("instrument_key")?);

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
-use mtdh_core::footer::{Facts, Tally};
+use mtdh_core::footer::{PartitionFooter, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
@@ -14,9 +14,10 @@ use object_store::path::Path;
 
 use crate::error::LakeError;
 use crate::layout;
+use crate::object::Entry;
 use crate::read::failure;
-use crate::store::{Entry, Lake};
-use crate::tables::columns::{Cells, Columns, from_parquet, to_parquet};
+use crate::store::Lake;
+use crate::tables::columns::{TableBuilder, TableReader, from_parquet, to_parquet};
 
 use crate::tables::identities::Identities;
 
@@ -54,7 +55,12 @@ pub struct Available {
 
 impl Available {
     /// The line of an object from its facts, the digest that its footer tells, and what tells it from others at the store.
-    pub fn of(facts: &Facts, bytes: u64, digest: Option<String>, identity: Option<String>) -> Available {
+    pub fn of(
+        facts: &PartitionFooter,
+        bytes: u64,
+        digest: Option<String>,
+        identity: Option<String>,
+    ) -> Available {
         Available {
             partition: facts.partition.clone(),
             status: facts.status,
@@ -110,7 +116,7 @@ pub struct Missing {
 
 fn available_table(rows: &[Available]) -> RecordBatch {
     let all = || rows.iter();
-    let mut columns = Columns::default();
+    let mut columns = TableBuilder::default();
     columns.text("instrument_key", all().map(|r| r.partition.key.as_str()));
     columns.text("venue", all().map(|r| r.partition.key.venue()));
     columns.text("instrument_type", all().map(|r| r.partition.key.instrument_type().name()));
@@ -141,7 +147,7 @@ fn available_table(rows: &[Available]) -> RecordBatch {
     columns.finish().expect("columns made from one list have one length")
 }
 
-pub(super) fn partitions(cells: &Cells<'_>, rows: usize) -> Result<Vec<Partition>, String> {
+pub(super) fn partitions(cells: &TableReader<'_>, rows: usize) -> Result<Vec<Partition>, String> {
     let (key, data_type, date) =
         (cells.text("instrument_key")?, cells.text("data_type")?, cells.text("date")?);
     let read = |row| {
@@ -155,7 +161,7 @@ pub(super) fn partitions(cells: &Cells<'_>, rows: usize) -> Result<Vec<Partition
 }
 
 fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
-    let cells = Cells::of(table);
+    let cells = TableReader::of(table);
     let (status, reason) = (cells.text("status")?, cells.text("reason")?);
     let source = cells.text("source")?;
     let (sha256, etag) = (cells.text("source_sha256")?, cells.text("source_etag")?);
@@ -202,7 +208,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
 
 fn missing_table(rows: &[Missing]) -> RecordBatch {
     let all = || rows.iter();
-    let mut columns = Columns::default();
+    let mut columns = TableBuilder::default();
     columns.maybe_text("date", all().map(|r| Some(r.partition.day.to_string())));
     columns.text("instrument_key", all().map(|r| r.partition.key.as_str()));
     columns.text("venue", all().map(|r| r.partition.key.venue()));
@@ -214,7 +220,7 @@ fn missing_table(rows: &[Missing]) -> RecordBatch {
 }
 
 fn missing_rows(table: &RecordBatch) -> Result<Vec<Missing>, String> {
-    let cells = Cells::of(table);
+    let cells = TableReader::of(table);
     let reason = cells.text("reason")?;
     let read = |(row, partition)| Missing { partition, reason: reason(row).unwrap_or_default().to_owned() };
     Ok(partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect())
@@ -236,7 +242,10 @@ pub(super) fn bytes_of(table: &RecordBatch, path: &Path) -> Result<Bytes, LakeEr
 ///
 /// # Errors
 /// As `read`, when it failed for another reason.
-pub(super) fn readable<T>(path: &Path, read: impl FnOnce() -> Result<T, LakeError>) -> Result<Option<T>, LakeError> {
+pub(super) fn readable<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, LakeError>,
+) -> Result<Option<T>, LakeError> {
     match read() {
         Ok(rows) => Ok(Some(rows)),
         Err(error) if error.is_distrust() => {
@@ -360,7 +369,7 @@ pub(super) mod tests {
     }
 
     /// A line with everything that it may have.
-        pub(in crate::tables) fn line() -> Available {
+    pub(in crate::tables) fn line() -> Available {
         Available {
             partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
             status: Status::Stored,

@@ -1,7 +1,7 @@
 //! What holds of a lake in a bucket: lost answers, busy stores, buckets and access that are not there.
 
 use bytes::Bytes;
-use mtdh_lake::{Existing, Lake, LakeError, LakeOptions};
+use mtdh_lake::{Lake, LakeError, LakeOptions, WriteMode};
 use mtdh_sim::{Attempts, Config, ErrorBody, Fault, FaultKind, Host, Options, Sim, Size};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -40,7 +40,7 @@ async fn a_bucket_that_refuses_is_named() {
     let lake = remote(&sim, "gs://lake");
     let error = lake.check_readable().await.unwrap_err();
     assert!(matches!(error, LakeError::NoAccess { .. }) && error.is_fatal(), "{error:?}");
-    let error = publish(&lake, "a", b"x", Existing::Keep).await.unwrap_err();
+    let error = publish(&lake, "a", b"x", WriteMode::Create).await.unwrap_err();
     assert!(error.is_fatal(), "every other object would fail as well: {error:?}");
 }
 
@@ -69,12 +69,12 @@ async fn passing_troubles_of_the_store_are_survived() {
         let lake = remote(&sim, "gs://lake/p");
         let other = if method == "PUT" { &large } else { &medium };
         for (object, bytes) in [("small", b"content".as_slice()), ("other", other)] {
-            publish(&lake, object, bytes, Existing::Keep)
+            publish(&lake, object, bytes, WriteMode::Create)
                 .await
                 .unwrap_or_else(|e| panic!("{name}: {}", words(&e)));
             assert!(content(&lake, object).await.unwrap() == bytes, "{name}, {object}");
         }
-        publish(&lake, "small", b"another", Existing::Replace).await.unwrap();
+        publish(&lake, "small", b"another", WriteMode::Overwrite).await.unwrap();
         assert_eq!(content(&lake, "small").await.unwrap(), b"another", "{name}");
         assert_eq!(sim.bucket_objects(BUCKET).len(), 2, "{name}");
     }
@@ -86,7 +86,7 @@ async fn listings_and_errors_that_break_off_are_read_again() {
     for after in [0, 40] {
         let sim = bucket(Vec::new()).await;
         let lake = remote(&sim, "gs://lake/p");
-        publish(&lake, "a/b", b"content", Existing::Keep).await.unwrap();
+        publish(&lake, "a/b", b"content", WriteMode::Create).await.unwrap();
         sim.set_faults(cut(after));
         lake.check_readable().await.unwrap();
         sim.set_faults(cut(after));
@@ -119,9 +119,9 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
 async fn an_object_that_arrives_damaged_is_removed_and_said() {
     let (small, large) = (b"content".to_vec(), vec![1; (17 << 20) + 1]);
     for (name, bytes, existing) in [
-        ("new", &small, Existing::Keep),
-        ("replaced", &small, Existing::Replace),
-        ("in parts", &large, Existing::Keep),
+        ("new", &small, WriteMode::Create),
+        ("replaced", &small, WriteMode::Overwrite),
+        ("in parts", &large, WriteMode::Create),
     ] {
         let sim = bucket(vec![fault("PUT", &[1], FaultKind::DamageUpload)]).await;
         let lake = remote(&sim, "gs://lake");
@@ -140,7 +140,7 @@ async fn an_upload_that_is_told_wrongly_or_carried_out_twice_is_whole() {
     for kind in [FaultKind::OtherChecksum, FaultKind::CarryOutTwice] {
         let sim = bucket(vec![fault("PUT", &[1], kind.clone())]).await;
         let lake = remote(&sim, "gs://lake");
-        for existing in [Existing::Keep, Existing::Replace] {
+        for existing in [WriteMode::Create, WriteMode::Overwrite] {
             publish(&lake, "a", b"content", existing)
                 .await
                 .unwrap_or_else(|e| panic!("{kind:?}: {}", words(&e)));
@@ -173,7 +173,7 @@ async fn a_small_object_that_comes_damaged_is_read_again() {
             Fault { attempts, method: Some("GET".into()), ..Fault::always(Host::Gcs, "", flip.clone()) };
         let sim = bucket(vec![fault]).await;
         let lake = remote(&sim, "gs://lake");
-        publish(&lake, "a", b"content", Existing::Keep).await.unwrap();
+        publish(&lake, "a", b"content", WriteMode::Create).await.unwrap();
         match lake.read(&path("a")).await {
             Ok(bytes) => assert!(is_read && bytes.unwrap() == "content"),
             Err(error) => assert!(!is_read && matches!(error, LakeError::Misread { .. }), "{error:?}"),
@@ -190,7 +190,7 @@ async fn a_large_object_that_fails_leaves_nothing() {
     )])
     .await;
     let lake = remote(&sim, "gs://lake");
-    let error = publish(&lake, "large", &vec![1; 17 << 20], Existing::Keep).await.unwrap_err();
+    let error = publish(&lake, "large", &vec![1; 17 << 20], WriteMode::Create).await.unwrap_err();
     assert!(words(&error).starts_with("the store failed on large: "), "{}", words(&error));
     assert!(sim.bucket_objects(BUCKET).is_empty());
     let aborted = sim.requests().iter().any(|r| r.method == "DELETE" && r.url.contains("uploadId="));

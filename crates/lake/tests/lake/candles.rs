@@ -1,14 +1,14 @@
 //! Candles: written, described by themselves, told from other files.
 
-use mtdh_core::candle::{CANDLE_VERSION, Candle, CandleBuilder, CandleFacts, Fill, Side, Timeframe, Trade};
+use mtdh_core::candle::{CANDLE_VERSION, Candle, CandleBuilder, CandleFooter, Fill, Side, Timeframe, Trade};
 use mtdh_lake::candles::{CandleWriter, schema};
-use mtdh_lake::{Existing, LakeError, layout};
+use mtdh_lake::{LakeError, WriteMode, layout};
 
 use crate::stores::{on_each_store, publish, words};
 use crate::trades;
 
-fn facts(rows: u64) -> CandleFacts {
-    CandleFacts {
+fn facts(rows: u64) -> CandleFooter {
+    CandleFooter {
         key: trades::partition().key,
         day: Some(trades::partition().day),
         timeframe: Timeframe::USUAL[1],
@@ -47,14 +47,14 @@ async fn candles_tell_what_they_were_made_of() {
     let path = layout::candles(trades::partition().day, Timeframe::USUAL[1], &trades::partition().key);
     on_each_store(async |lake| {
         for minutes in [0, 1, 5000] {
-            publish(lake, path.as_ref(), &object(minutes), Existing::Replace).await.unwrap();
+            publish(lake, path.as_ref(), &object(minutes), WriteMode::Overwrite).await.unwrap();
             let entry = lake.entry(&path).await.unwrap().unwrap();
             assert_eq!(lake.candle_facts(&entry).await.unwrap(), facts(minutes as u64), "{}", lake.url());
         }
         // Of candles nothing can be told as of a partition, nor the other way round.
         let entry = lake.entry(&path).await.unwrap().unwrap();
-        assert!(matches!(lake.footer(&entry).await, Err(LakeError::Facts { .. })));
-        publish(lake, path.as_ref(), &trades::object(3), Existing::Replace).await.unwrap();
+        assert!(matches!(lake.footer(&entry).await, Err(LakeError::PartitionFooter { .. })));
+        publish(lake, path.as_ref(), &trades::object(3), WriteMode::Overwrite).await.unwrap();
         let entry = lake.entry(&path).await.unwrap().unwrap();
         let refused = lake.candle_facts(&entry).await.unwrap_err();
         assert!(words(&refused).contains("mtdh.candle_version"), "{}", words(&refused));

@@ -12,7 +12,7 @@ use arrow_array::{
 use bytes::Bytes;
 use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;
-use mtdh_core::footer::{Facts, Origin, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{Column, Kind, SCHEMA_VERSION};
@@ -56,7 +56,7 @@ fn cells(column: &Column, rows: usize) -> ArrayRef {
         Kind::Text => Arc::new(StringArray::from_iter(
             (0..rows).map(|row| (!is_null(row)).then(|| format!("{}", row * 977))),
         )),
-        Kind::Word(words) => {
+        Kind::Category(words) => {
             let indices = (0..rows).map(|row| (row % words.len()) as i32);
             let words: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
             Arc::new(DictionaryArray::new(Int32Array::from_iter_values(indices), words))
@@ -71,8 +71,8 @@ fn partition(data_type: DataType) -> Partition {
     Partition { data_type, ..trades::partition() }
 }
 
-fn facts(partition: &Partition, rows: usize) -> Facts {
-    Facts { partition: partition.clone(), ..trades::facts(rows) }
+fn facts(partition: &Partition, rows: usize) -> PartitionFooter {
+    PartitionFooter { partition: partition.clone(), ..trades::facts(rows) }
 }
 
 /// A partition of a data type with the digest that its footer tells.
@@ -341,9 +341,9 @@ fn an_object_has_one_digest_and_few_bytes_of_checksums() {
 
 #[test]
 fn statuses_that_are_not_stored_are_sealed_too() {
-    let empty = Facts {
+    let empty = PartitionFooter {
         status: Status::Empty,
-        origin: Origin::default(),
+        origin: Provenance::default(),
         tally: Tally::default(),
         reason: None,
         schema_version: SCHEMA_VERSION,

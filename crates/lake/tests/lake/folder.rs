@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Barrier;
 
-use mtdh_lake::{Existing, Lake, LakeError};
+use mtdh_lake::{Lake, LakeError, WriteMode};
 
 use crate::stores::{content, local, path, publish, words};
 
@@ -33,8 +33,8 @@ async fn a_place_that_cannot_be_written_is_named() {
 async fn objects_lie_under_their_names_and_nothing_else_stays() {
     let folder = tempfile::tempdir().unwrap();
     let lake = local(folder.path());
-    publish(&lake, "raw/BINANCE:SPOT_PAIR:BTC-USDT~X.parquet", b"small", Existing::Keep).await.unwrap();
-    publish(&lake, "raw/large", &vec![7; 2 << 20], Existing::Keep).await.unwrap();
+    publish(&lake, "raw/BINANCE:SPOT_PAIR:BTC-USDT~X.parquet", b"small", WriteMode::Create).await.unwrap();
+    publish(&lake, "raw/large", &vec![7; 2 << 20], WriteMode::Create).await.unwrap();
     lake.update(&path("raw/report"), |_| Ok("report".into())).await.unwrap();
     drop(lake);
     let names = |folder: std::path::PathBuf| {
@@ -54,7 +54,7 @@ async fn objects_are_readable_by_others() {
     let folder = tempfile::tempdir().unwrap();
     let lake = local(folder.path());
     for (name, bytes) in [("small", 10), ("large", 2 << 20)] {
-        publish(&lake, name, &vec![7; bytes], Existing::Replace).await.unwrap();
+        publish(&lake, name, &vec![7; bytes], WriteMode::Overwrite).await.unwrap();
         let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644, "{name}");
     }
@@ -89,6 +89,6 @@ fn starting_together_harms_nobody() {
 async fn a_lake_may_be_given_as_a_file_url() {
     let folder = tempfile::tempdir().unwrap();
     let lake = local(format!("file://{}", folder.path().display()));
-    publish(&lake, "a", b"x", Existing::Keep).await.unwrap();
+    publish(&lake, "a", b"x", WriteMode::Create).await.unwrap();
     assert_eq!(content(&local(folder.path()), "a").await.unwrap(), b"x");
 }

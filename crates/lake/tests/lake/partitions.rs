@@ -8,7 +8,7 @@ use mtdh_core::partition::Partition;
 use mtdh_core::table::Table;
 use mtdh_lake::read::ReadCost;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{Existing, Lake, LakeError, layout};
+use mtdh_lake::{Lake, LakeError, WriteMode, layout};
 use parquet::arrow::ArrowWriter;
 
 use crate::stores::{content, local, on_each_store, publish, words};
@@ -35,12 +35,12 @@ async fn a_partition_without_rows_has_the_full_schema_of_its_table() {
     let lake = local(folder.path());
     for data_type in DataType::ALL {
         let partition = Partition { data_type, ..trades::partition() };
-        let facts = mtdh_core::footer::Facts { partition: partition.clone(), ..trades::facts(0) };
+        let facts = mtdh_core::footer::PartitionFooter { partition: partition.clone(), ..trades::facts(0) };
         let table: &Table = data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, Vec::new()).unwrap();
         let object = writer.finish(&facts).unwrap().out;
         let path = layout::partition(&partition);
-        publish(&lake, path.as_ref(), &object, Existing::Keep).await.unwrap();
+        publish(&lake, path.as_ref(), &object, WriteMode::Create).await.unwrap();
         let footer = lake.footer(&lake.entry(&path).await.unwrap().unwrap()).await.unwrap();
         assert_eq!((&footer.schema, footer.rows, footer.facts), (table.schema(), 0, facts), "{data_type}");
     }
@@ -67,7 +67,7 @@ async fn a_partition_of_several_megabytes_arrives_as_it_was_written() {
         }
         let stage = writer.finish(&trades::facts(ROWS)).unwrap().out;
         assert_eq!(stage.bytes(), object.len() as u64);
-        lake.publish(&trades::path(), stage, Existing::Keep).await.unwrap();
+        lake.publish(&trades::path(), stage, WriteMode::Create).await.unwrap();
         assert!(content(lake, trades::path().as_ref()).await.unwrap() == object, "{}", lake.url());
     })
     .await;
@@ -119,7 +119,7 @@ async fn objects_that_are_no_partitions_are_named() {
             ),
         ),
     ] {
-        publish(&lake, path.as_ref(), &object, Existing::Replace).await.unwrap();
+        publish(&lake, path.as_ref(), &object, WriteMode::Overwrite).await.unwrap();
         let entry = lake.entry(&path).await.unwrap().unwrap();
         let error = words(&lake.footer(&entry).await.unwrap_err());
         assert!(error.starts_with(&format!("{path} {footer}")), "{name}: {error}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mtdh_lake::{Existing, LakeError};
+use mtdh_lake::{LakeError, WriteMode};
 use mtdh_sim::{Attempts, ErrorBody, Fault, FaultKind, Host};
 
 use crate::stores::{BUCKET, bucket, content, local, on_each_store, publish, remote, words};
@@ -150,7 +150,7 @@ async fn what_a_killed_process_left_is_removed_when_it_is_old() {
     for (made_at, stays) in [(now - 7200, false), (now - 60, true)] {
         let sim = bucket(Vec::new()).await;
         let lake = remote(&sim, "gs://lake");
-        publish(&lake, &format!("_tmp/probe/{made_at}-0123456789abcdef"), b"first", Existing::Keep)
+        publish(&lake, &format!("_tmp/probe/{made_at}-0123456789abcdef"), b"first", WriteMode::Create)
             .await
             .unwrap();
         lake.check_writable().await.unwrap();
@@ -173,7 +173,7 @@ async fn processes_that_start_together_find_nothing_lacking() {
 async fn a_conflict_of_two_requests_is_not_an_object_that_is_there() {
     let attempts = [(only([1]), true), (only([1, 2, 3]), true), (Attempts::All, false)];
     let cases =
-        attempts.iter().flat_map(|case| [Existing::Keep, Existing::Replace].map(|e| (case.clone(), e)));
+        attempts.iter().flat_map(|case| [WriteMode::Create, WriteMode::Overwrite].map(|e| (case.clone(), e)));
     for ((attempts, is_published), existing) in cases {
         let case = format!("{attempts:?}, {existing:?}");
         let sim = bucket(vec![fault("PUT", attempts, status(409))]).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use mtdh_lake::{Existing, Lake, LakeError};
+use mtdh_lake::{Lake, LakeError, WriteMode};
 use mtdh_sim::Sim;
 
 use crate::stores::{bucket, content, local, on_each_store, opened_again, path, publish, remote, words};
@@ -13,20 +13,20 @@ use crate::stores::{bucket, content, local, on_each_store, opened_again, path, p
 async fn an_object_is_kept_or_replaced_as_asked() {
     on_each_store(async |lake| {
         for (number, (first, second, existing, fails, stays)) in [
-            ("one", "one", Existing::Keep, false, "one"),
-            ("one", "two", Existing::Keep, true, "one"),
-            ("one", "one and more", Existing::Keep, true, "one"),
-            ("one", "", Existing::Keep, true, "one"),
-            ("", "", Existing::Keep, false, ""),
-            ("one", "one", Existing::Replace, false, "one"),
-            ("one", "two", Existing::Replace, false, "two"),
-            ("one", "", Existing::Replace, false, ""),
+            ("one", "one", WriteMode::Create, false, "one"),
+            ("one", "two", WriteMode::Create, true, "one"),
+            ("one", "one and more", WriteMode::Create, true, "one"),
+            ("one", "", WriteMode::Create, true, "one"),
+            ("", "", WriteMode::Create, false, ""),
+            ("one", "one", WriteMode::Overwrite, false, "one"),
+            ("one", "two", WriteMode::Overwrite, false, "two"),
+            ("one", "", WriteMode::Overwrite, false, ""),
         ]
         .into_iter()
         .enumerate()
         {
             let name = format!("raw/{number}");
-            publish(lake, &name, first.as_bytes(), Existing::Keep).await.unwrap();
+            publish(lake, &name, first.as_bytes(), WriteMode::Create).await.unwrap();
             let outcome = publish(lake, &name, second.as_bytes(), existing).await;
             let case = format!("{}, {first} then {second}, {existing:?}: {outcome:?}", lake.url());
             assert_eq!(matches!(outcome, Err(LakeError::Exists { .. })), fails, "{case}");
@@ -46,16 +46,16 @@ async fn large_objects_are_kept_or_replaced_as_asked() {
     other[BYTES - 1] ^= 1;
     on_each_store(async |lake| {
         let url = lake.url();
-        publish(lake, "large", &large, Existing::Keep).await.unwrap();
+        publish(lake, "large", &large, WriteMode::Create).await.unwrap();
         assert!(content(lake, "large").await.unwrap() == large, "{url}");
         assert_eq!(lake.entry(&path("large")).await.unwrap().unwrap().bytes, BYTES as u64, "{url}");
-        publish(lake, "large", &large, Existing::Keep).await.unwrap();
+        publish(lake, "large", &large, WriteMode::Create).await.unwrap();
         for (name, content) in [("other bytes", &other[..]), ("fewer bytes", &large[..BYTES - 1])] {
-            let refused = publish(lake, "large", content, Existing::Keep).await;
+            let refused = publish(lake, "large", content, WriteMode::Create).await;
             assert!(matches!(refused, Err(LakeError::Exists { .. })), "{url}, {name}: {refused:?}");
         }
         assert!(content(lake, "large").await.unwrap() == large, "{url}");
-        publish(lake, "large", &other, Existing::Replace).await.unwrap();
+        publish(lake, "large", &other, WriteMode::Overwrite).await.unwrap();
         assert!(content(lake, "large").await.unwrap() == other, "{url}");
     })
     .await;
@@ -64,12 +64,12 @@ async fn large_objects_are_kept_or_replaced_as_asked() {
 #[tokio::test]
 async fn writers_of_the_same_object_agree() {
     on_each_store(async |lake| {
-        let writers = (0..8).map(|_| publish(lake, "raw/same", b"the same bytes", Existing::Keep));
+        let writers = (0..8).map(|_| publish(lake, "raw/same", b"the same bytes", WriteMode::Create));
         for outcome in join_all(writers).await {
             outcome.unwrap();
         }
         let writers =
-            ["a", "b", "c", "d"].map(|text| publish(lake, "raw/one", text.as_bytes(), Existing::Keep));
+            ["a", "b", "c", "d"].map(|text| publish(lake, "raw/one", text.as_bytes(), WriteMode::Create));
         let outcomes = join_all(writers).await;
         let winners = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         assert_eq!(winners, 1, "{}: {outcomes:?}", lake.url());
@@ -138,7 +138,7 @@ async fn listings_hold_every_name_as_it_is() {
     on_each_store(async |lake| {
         let url = lake.url();
         for (length, name) in NAMES.iter().enumerate().rev() {
-            publish(lake, name, &vec![b'x'; length], Existing::Keep).await.unwrap();
+            publish(lake, name, &vec![b'x'; length], WriteMode::Create).await.unwrap();
         }
         for (prefix, expected) in [
             ("", &NAMES[..]),
@@ -171,7 +171,7 @@ async fn listings_hold_every_name_as_it_is() {
 async fn folders_are_those_directly_below() {
     on_each_store(async |lake| {
         for name in NAMES {
-            publish(lake, name, b"x", Existing::Keep).await.unwrap();
+            publish(lake, name, b"x", WriteMode::Create).await.unwrap();
         }
         for (prefix, expected) in [
             ("raw", &["day-2024-03-01", "day-2024-03-010", "day-2024-03-02"][..]),
@@ -190,7 +190,7 @@ async fn folders_are_those_directly_below() {
 #[tokio::test]
 async fn folders_are_paths_of_the_lake() {
     on_each_store(async |lake| {
-        publish(lake, NAMES[0], b"x", Existing::Keep).await.unwrap();
+        publish(lake, NAMES[0], b"x", WriteMode::Create).await.unwrap();
         let folder = lake.folders(&path("raw")).await.unwrap().remove(0);
         assert_eq!(folder, path("raw/day-2024-03-01"), "{}", lake.url());
         assert_eq!(lake.list(&folder).await.unwrap().len(), 1, "{}", lake.url());
@@ -203,7 +203,7 @@ async fn what_is_deleted_is_gone_and_deleting_nothing_is_fine() {
     on_each_store(async |lake| {
         lake.delete(&path(NAMES[0])).await.unwrap();
         for name in NAMES {
-            publish(lake, name, b"x", Existing::Keep).await.unwrap();
+            publish(lake, name, b"x", WriteMode::Create).await.unwrap();
             lake.delete(&path(name)).await.unwrap();
             assert_eq!(content(lake, name).await, None, "{}, {name}", lake.url());
             lake.delete(&path(name)).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use mtdh_lake::{Existing, Lake, LakeError, LakeOptions, LakePath};
+use mtdh_lake::{Lake, LakeError, LakeOptions, LakePath, WriteMode};
 use mtdh_sim::{Config, Fault, Sim, Size};
 
 pub const BUCKET: &str = "lake";
@@ -42,7 +42,7 @@ pub fn path(text: &str) -> LakePath {
     LakePath::parse(text).unwrap()
 }
 
-pub async fn publish(lake: &Lake, name: &str, content: &[u8], existing: Existing) -> Result<(), LakeError> {
+pub async fn publish(lake: &Lake, name: &str, content: &[u8], existing: WriteMode) -> Result<(), LakeError> {
     let mut stage = lake.stage()?;
     stage.write_all(content).unwrap();
     lake.publish(&path(name), stage, existing).await.map(drop)

@@ -6,11 +6,11 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, StringArray, TimestampMicrosecondArray,
 };
 use mtdh_core::DataType;
-use mtdh_core::footer::{Facts, Origin, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{Existing, Lake, LakePath, layout};
+use mtdh_lake::{Lake, LakePath, WriteMode, layout};
 
 pub const BATCH_ROWS: usize = 32_768;
 
@@ -34,20 +34,20 @@ pub fn arrival_us(number: usize) -> i64 {
     partition().day.start_us() + number as i64 * STEP_US
 }
 
-pub fn facts(rows: usize) -> Facts {
+pub fn facts(rows: usize) -> PartitionFooter {
     let range = (rows > 0).then(|| (arrival_us(0), arrival_us(rows - 1)));
-    Facts {
+    PartitionFooter {
         partition: partition(),
         status: if rows > 0 { Status::Stored } else { Status::Empty },
         reason: (rows == 0).then(|| "no rows: \"quoted\", ü".to_owned()),
-        origin: Origin {
+        origin: Provenance {
             path: "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz".to_owned(),
             exchange: "deribit".to_owned(),
             symbol: "BTC-PERPETUAL".to_owned(),
             etag: Some("\"e1\"".to_owned()),
             bytes: Some(123),
             sha256: Some("00ff".to_owned()),
-            ..Origin::default()
+            ..Provenance::default()
         },
         tally: Tally {
             rows_in: rows as u64,
@@ -91,5 +91,5 @@ pub fn object(rows: usize) -> Vec<u8> {
 }
 
 pub async fn publish(lake: &Lake, object: &[u8]) {
-    crate::stores::publish(lake, path().as_ref(), object, Existing::Replace).await.unwrap();
+    crate::stores::publish(lake, path().as_ref(), object, WriteMode::Overwrite).await.unwrap();
 }

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use futures::TryStreamExt;
 use mtdh_lake::read::Verified;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{Existing, Lake, LakeError};
+use mtdh_lake::{Lake, LakeError, WriteMode};
 
 use crate::stores::{local, on_each_store};
 use crate::trades::{self, BATCH_ROWS};
@@ -44,7 +44,8 @@ fn id(batch: &RecordBatch) -> usize {
 async fn publishing_listing_and_looking_tell_one_identity_and_each_object_has_its_own() {
     on_each_store(async |lake| {
         let mut seen = Vec::new();
-        for (rows, existing) in [(0, Existing::Keep), (1, Existing::Replace), (2, Existing::Replace)] {
+        for (rows, existing) in [(0, WriteMode::Create), (1, WriteMode::Overwrite), (2, WriteMode::Overwrite)]
+        {
             let mut stage = lake.stage().unwrap();
             stage.write_all(&trades::object(rows)).unwrap();
             let published = lake.publish(&trades::path(), stage, existing).await.unwrap();

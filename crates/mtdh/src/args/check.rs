@@ -79,7 +79,7 @@ fn parse_setting(text: &str) -> Result<String, check::SettingError> {
 
 fn parse_row_groups(text: &str) -> Result<Groups, String> {
     let looks_at_rows =
-        |group: &Group| check::all().any(|c| c.group == *group && matches!(c.run, check::Run::Rows(..)));
+        |group: &Group| check::all().any(|c| c.group == *group && matches!(c.run, check::CheckFn::Rows(..)));
     let groups: Vec<Group> = Group::ALL.into_iter().filter(looks_at_rows).collect();
     if text.eq_ignore_ascii_case("all") {
         return Ok(groups.into());

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use mtdh_core::{Day, DayRange};
 use mtdh_engine::candles::{
     CandlePlan, CandleRun, CandleSummary, FileReport, Fill, Remake, Timeframe, candle_files, plan,
 };
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
-use mtdh_engine::{Connection, Selection};
+use mtdh_engine::{Context, Selection};
 use serde::Serialize;
 
 use super::download::about;
@@ -127,7 +127,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
 }
 
 /// The venues that the lake has anything of on the days that are meant.
-async fn venues(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
+async fn venues(connection: &Context, selection: &Selection) -> Result<Vec<String>> {
     let mut venues = BTreeSet::new();
     for day in selection.days.days() {
         venues.extend(mtdh_engine::query::venues(&connection.lake, day).await?);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use mtdh_core::DayRange;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
@@ -17,7 +17,7 @@ use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::names::{Names, look_up};
 use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
 use mtdh_engine::report::{Document, Head};
-use mtdh_engine::{Connection, Selection, query};
+use mtdh_engine::{Context, Selection, query};
 
 use super::validate::venues_of_tables;
 use super::{Session, connect, filtered};
@@ -139,7 +139,7 @@ async fn of_lake(
 }
 
 /// The venues of the days' tables, and those of which the lake has data all the same.
-async fn venues(connection: &Connection, plan: &CheckPlan, selection: &Selection) -> Result<Vec<String>> {
+async fn venues(connection: &Context, plan: &CheckPlan, selection: &Selection) -> Result<Vec<String>> {
     let mut venues: BTreeSet<String> = venues_of_tables(connection, selection).await?.into_iter().collect();
     for day in selection.days.days() {
         venues.extend(query::venues(&connection.lake, day).await?);

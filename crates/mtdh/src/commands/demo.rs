@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::Parser;
 use mtdh_engine::SecretString;
 use mtdh_sim::{Config, FULL_KEY, Sim};

@@ -3,7 +3,7 @@
 //! Each maps the program's exit statuses (0 done, 10 worth retrying, 20 configuration, 30 budget used up) as far as the
 //! engine can: Batch by its life-cycle policies, Kubernetes by its pod failure policy. Cloud Run retries whatever failed.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
 use mtdh_engine::fleet::saved_plan::SavedPlan;

@@ -7,14 +7,14 @@ use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
 use mtdh_engine::download::ingest::Ingest;
-use mtdh_engine::download::plan::{Plan, Refetch, Skip, Unit};
-use mtdh_engine::download::slots::Hands;
+use mtdh_engine::download::plan::{DownloadTask, Plan, Refetch, Skip};
+use mtdh_engine::download::slots::DownloadSlots;
 use mtdh_engine::expectation::NotExpectedLine;
 use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::names::Names;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::{RunSummary, new_run_id};
-use mtdh_engine::{Connection, EngineError, LakeError, Selection};
+use mtdh_engine::{Context, EngineError, LakeError, Selection};
 use serde::Serialize;
 
 use super::instruments::note_withdrawn;
@@ -59,7 +59,7 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> O
 
 /// What was asked for, for which shard, and a connection to a lake that can be read or made. Whether it can be written is
 /// looked at by what writes, before it asks the vendor for anything.
-pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Connection)> {
+pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Context)> {
     let selection = selection(&args.selection)?;
     let shard = shard(&args.shard)?;
     session.addresses.source_folder.clone_from(&args.source.source);
@@ -80,7 +80,7 @@ pub fn shard(args: &ShardArgs) -> Result<Shard> {
 }
 
 /// Sets up, makes the instrument tables that are lacking, and plans.
-pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Connection, Plan, Shard)> {
+pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Context, Plan, Shard)> {
     let (selection, shard, connection) = set_up(session, args).await?;
     let plan = plan_selection(&connection, &selection, shard, args).await?;
     Ok((connection, plan, shard))
@@ -88,7 +88,7 @@ pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Conn
 
 /// Makes the instrument tables that are lacking, and plans.
 pub async fn plan_selection(
-    connection: &Connection,
+    connection: &Context,
     selection: &Selection,
     shard: Shard,
     args: &PlanArgs,
@@ -109,7 +109,7 @@ pub async fn plan_selection(
 /// Runs a plan, with a progress bar.
 pub async fn execute(
     session: &Session<'_>,
-    connection: &Connection,
+    connection: &Context,
     plan: Plan,
     shard: Shard,
     args: &DownloadArgs,
@@ -124,7 +124,7 @@ pub async fn execute(
 /// What downloads, for a run of its own or for a worker of a saved plan.
 pub fn ingest(
     session: &Session<'_>,
-    connection: &Connection,
+    connection: &Context,
     args: &DownloadArgs,
     progress: Arc<Progress>,
 ) -> Result<Ingest> {
@@ -133,7 +133,7 @@ pub fn ingest(
     Ok(Ingest {
         lake: connection.lake.clone(),
         archive: connection.archive.clone(),
-        hands: Hands::new(args.max_workers),
+        slots: DownloadSlots::new(args.max_workers),
         progress,
         stop: session.stop.clone(),
         checks: checks.map(Arc::new),
@@ -196,7 +196,7 @@ struct UnitLine {
 }
 
 /// A line for each file, made when it is its turn: a plan may have hundreds of thousands.
-struct UnitLines<'a>(&'a [Unit]);
+struct UnitLines<'a>(&'a [DownloadTask]);
 
 impl Serialize for UnitLines<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -210,7 +210,7 @@ impl Serialize for UnitLines<'_> {
 }
 
 /// Rows to expect of a file; null where the vendor has no statistics of one of its members.
-fn expected_rows(unit: &Unit) -> Option<u64> {
+fn expected_rows(unit: &DownloadTask) -> Option<u64> {
     unit.members.iter().map(|member| member.expected_rows).sum()
 }
 

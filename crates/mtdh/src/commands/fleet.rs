@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use mtdh_engine::fleet::monitor::{RunReport, left, look};
 use mtdh_engine::fleet::saved_plan::{Saved, SavedPlan};
 use mtdh_engine::fleet::worker::{Event, PartSummary, Worker};

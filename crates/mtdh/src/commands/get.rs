@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
-use mtdh_engine::Connection;
+use mtdh_engine::Context;
 use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
 use mtdh_engine::files::unfinished::Unfinished;
 use mtdh_engine::names::suggestions;
@@ -66,7 +66,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
 }
 
 /// Whether there is a lake at all, where a day is missing; else it is not asked, since that is one more request.
-async fn check_lake(connection: &Connection, slice: &Slice) -> Result<()> {
+async fn check_lake(connection: &Context, slice: &Slice) -> Result<()> {
     if !slice.missing_days.is_empty() {
         connection.lake.check_readable().await?;
     }
@@ -103,7 +103,7 @@ fn report(slice: &Slice) {
 }
 
 /// The instrument that a user names. What is no key may be the vendor's symbol: then the key is said.
-async fn key(connection: &Connection, text: &str) -> Result<InstrumentKey> {
+async fn key(connection: &Context, text: &str) -> Result<InstrumentKey> {
     let error = match text.parse::<InstrumentKey>() {
         Ok(key) => return Ok(key),
         Err(error) => error,
@@ -120,7 +120,7 @@ async fn key(connection: &Connection, text: &str) -> Result<InstrumentKey> {
 
 /// Says in one line which days a slice lacks, and in another why.
 async fn note_lacking(
-    connection: &Connection,
+    connection: &Context,
     key: &InstrumentKey,
     data_type: DataType,
     slice: &Slice,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::names::suggestions;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use mtdh_sim::{Config, Sim, Size};
 
 use super::Session;

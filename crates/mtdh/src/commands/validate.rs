@@ -9,7 +9,7 @@ use mtdh_engine::validate::proof::{Damaged, Proof};
 use mtdh_engine::validate::recheck::{Recheck, recheck};
 use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::validate::{Counts, Depth, ValidationReport, reason_not_to_write, validate};
-use mtdh_engine::{Connection, Selection};
+use mtdh_engine::{Context, Selection};
 
 use super::{Session, connect, selection};
 use crate::Outcome;
@@ -48,7 +48,7 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
 }
 
 /// The venues of the days' tables: the lake is validated by what its own tables expect.
-pub async fn venues_of_tables(connection: &Connection, selection: &Selection) -> Result<Vec<String>> {
+pub async fn venues_of_tables(connection: &Context, selection: &Selection) -> Result<Vec<String>> {
     let mut venues = std::collections::BTreeSet::new();
     for day in selection.days.days() {
         let table = connection.lake.instruments(day).await?.unwrap_or_default();
@@ -59,7 +59,7 @@ pub async fn venues_of_tables(connection: &Connection, selection: &Selection) ->
 
 /// Validates. Days whose table says that the vendor had not exported them yet are looked up again first.
 pub async fn validate_selection(
-    connection: &Connection,
+    connection: &Context,
     selection: &Selection,
     depth: &DepthArgs,
 ) -> Result<ValidationReport> {

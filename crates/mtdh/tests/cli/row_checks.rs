@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mtdh_core::check::{Run, find};
+use mtdh_core::check::{CheckFn, find};
 use mtdh_sim::{Config, Size, csv};
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ fn json(stdout: &str) -> Value {
 fn of_rows(findings: &Value) -> BTreeSet<(String, String, u64, String)> {
     let told = findings.as_array().unwrap().iter().filter(|f| {
         let check = find(f["check"].as_str().unwrap()).unwrap();
-        matches!(check.run, Run::Rows(..)) && f["severity"] != "info"
+        matches!(check.run, CheckFn::Rows(..)) && f["severity"] != "info"
     });
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     told.map(|f| {

@@ -86,7 +86,7 @@ fn check_cell(kind: &mtdh_core::table::Kind, cell: &str) {
         _ if cell.is_empty() => {}
         Kind::Time => assert_eq!(cell.len(), 16, "{cell}"),
         Kind::Flag => assert!(matches!(cell, "true" | "false"), "{cell}"),
-        Kind::Word(words) => assert!(words.contains(&cell), "{cell}"),
+        Kind::Category(words) => assert!(words.contains(&cell), "{cell}"),
         Kind::Text => assert!(!cell.contains(' '), "{cell}"),
         Kind::Number => {
             let value: f64 = cell.parse().unwrap();

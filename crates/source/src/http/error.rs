@@ -96,7 +96,7 @@ pub enum HttpError {
     },
     /// What the run's workers may take together cannot be looked up.
     #[error("the run's budget cannot be had")]
-    Ledger {
+    SharedBudget {
         /// Why.
         #[source]
         source: rate_limit::Source,
@@ -191,7 +191,7 @@ impl HttpError {
             | HttpError::Connection { .. }
             | HttpError::WrongContent { .. }
             | HttpError::NotWhole { .. }
-            | HttpError::Ledger { .. } => ErrorKind::Busy,
+            | HttpError::SharedBudget { .. } => ErrorKind::Busy,
             HttpError::BadUrl(_) => ErrorKind::Invalid,
             HttpError::Redirect { .. } | HttpError::TooLong { .. } => ErrorKind::Damaged,
             HttpError::Disk { .. } => ErrorKind::Failed,
@@ -249,7 +249,7 @@ impl HttpError {
 }
 
 /// Status, `Retry-After` and body of an error.
-pub(super) async fn read_refusal(mut response: Response) -> (u16, Option<Duration>, Vec<u8>) {
+pub(super) async fn read_error_body(mut response: Response) -> (u16, Option<Duration>, Vec<u8>) {
     let status = response.status().as_u16();
     let after_header =
         response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);

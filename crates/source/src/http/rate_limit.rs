@@ -1,9 +1,9 @@
 //! How fast the vendor is asked: requests at once, requests in a minute, bytes in a day.
 //!
-//! One [`Pace`] is shared by everything that asks. How many requests run at once follows what the vendor stands: after
+//! One [`RateLimiter`] is shared by everything that asks. How many requests run at once follows what the vendor stands: after
 //! an answer that says "too much" half as many, then one more after each round that went well. Its word on when to ask
 //! again holds for all. What the user allows is never exceeded: requests by a window of the last minute, bytes by what
-//! each answer says of its length before its body is read. Where several processes share what is allowed, a [`Ledger`]
+//! each answer says of its length before its body is read. Where several processes share what is allowed, a [`SharedBudget`]
 //! gives it out in slices.
 
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ pub struct UsedUp {
 
 /// What a ledger is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Want {
+pub struct BudgetRequest {
     /// Requests that wait for their turn.
     pub requests: u32,
     /// Bytes that are to come.
@@ -47,7 +47,7 @@ pub struct Want {
 
 /// What a ledger gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slice {
+pub struct BudgetGrant {
     /// Sets it apart from the other slices of this process.
     pub id: u64,
     /// Requests that may be sent; none: there are no more now.
@@ -66,9 +66,12 @@ pub struct Slice {
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Gives out slices of what several processes may take together.
-pub trait Ledger: Send + Sync + std::fmt::Debug {
+pub trait SharedBudget: Send + Sync + std::fmt::Debug {
     /// Takes a slice.
-    fn take(&self, want: Want) -> Pin<Box<dyn Future<Output = Result<Slice, Source>> + Send + '_>>;
+    fn take(
+        &self,
+        want: BudgetRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, Source>> + Send + '_>>;
 }
 
 /// Why a request may not be sent, or a body not be read.
@@ -77,7 +80,7 @@ pub enum Refusal {
     /// The day's bytes are used up.
     UsedUp(UsedUp),
     /// The ledger could not be asked.
-    Ledger(Source),
+    SharedBudget(Source),
 }
 
 impl From<UsedUp> for Refusal {
@@ -88,10 +91,10 @@ impl From<UsedUp> for Refusal {
 
 /// Shared by all requests of a process.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     budget: Budget,
     /// Who else takes of the budget; null: nobody.
-    ledger: Option<Arc<dyn Ledger>>,
+    ledger: Option<Arc<dyn SharedBudget>>,
     /// One asks the ledger for requests at a time, and one for bytes; the others take of what it gave.
     asking: [tokio::sync::Mutex<()>; 2],
     state: Mutex<State>,
@@ -122,14 +125,14 @@ struct State {
     waiting: u32,
 }
 
-impl Pace {
+impl RateLimiter {
     /// Nothing was asked for yet.
-    pub fn new(budget: Budget) -> Arc<Pace> {
-        Pace::shared(budget, None)
+    pub fn new(budget: Budget) -> Arc<RateLimiter> {
+        RateLimiter::shared(budget, None)
     }
 
     /// The same, for a budget of which others take as well.
-    pub fn shared(budget: Budget, ledger: Option<Arc<dyn Ledger>>) -> Arc<Pace> {
+    pub fn shared(budget: Budget, ledger: Option<Arc<dyn SharedBudget>>) -> Arc<RateLimiter> {
         let state = State {
             at_once: usize::MAX,
             in_flight: 0,
@@ -145,14 +148,14 @@ impl Pace {
             waiting: 0,
         };
         let (asking, changed) = (Default::default(), Notify::new());
-        Arc::new(Pace { budget, ledger, asking, state: Mutex::new(state), changed })
+        Arc::new(RateLimiter { budget, ledger, asking, state: Mutex::new(state), changed })
     }
 
     /// Waits for a request's turn.
     ///
     /// # Errors
     /// When the day's bytes are used up, or the ledger cannot be asked.
-    pub async fn enter(self: &Arc<Pace>) -> Result<Pass, Refusal> {
+    pub async fn enter(self: &Arc<RateLimiter>) -> Result<RequestPermit, Refusal> {
         loop {
             let pass = self.turn().await?;
             self.take_request().await?;
@@ -165,7 +168,7 @@ impl Pace {
     }
 
     /// Waits for a turn among this process's requests.
-    async fn turn(self: &Arc<Pace>) -> Result<Pass, Refusal> {
+    async fn turn(self: &Arc<RateLimiter>) -> Result<RequestPermit, Refusal> {
         loop {
             // Registered before looking, so that no change in between is missed.
             let changed = self.changed.notified();
@@ -180,16 +183,16 @@ impl Pace {
                 }
                 let requests_per_minute = self.budget.requests_per_minute.filter(|_| self.ledger.is_none());
                 match state.turn(Instant::now(), requests_per_minute) {
-                    Turn::Now => {
-                        return Ok(Pass {
+                    Admission::Now => {
+                        return Ok(RequestPermit {
                             pace: self.clone(),
                             cuts: state.cuts,
                             promised: 0,
                             is_settled: false,
                         });
                     }
-                    Turn::At(moment) => Some(moment),
-                    Turn::AfterAnother => None,
+                    Admission::At(moment) => Some(moment),
+                    Admission::AfterAnother => None,
                 }
             };
             match wait {
@@ -215,11 +218,15 @@ impl Pace {
                     return Ok(());
                 }
                 state.slice = (0, 0, None);
-                Want { requests: state.waiting, bytes: 0, unused: Some((id, left)).filter(|_| left > 0) }
+                BudgetRequest {
+                    requests: state.waiting,
+                    bytes: 0,
+                    unused: Some((id, left)).filter(|_| left > 0),
+                }
             };
             // The slice's time runs from before it was asked for.
             let asked = Instant::now();
-            let slice = ledger.take(want).await.map_err(Refusal::Ledger)?;
+            let slice = ledger.take(want).await.map_err(Refusal::SharedBudget)?;
             if slice.requests > 0 {
                 self.state().slice = (slice.id, slice.requests, Some(asked + slice.valid));
             } else {
@@ -241,8 +248,8 @@ impl Pace {
         if lacking == 0 {
             return Ok(Some(asking));
         }
-        let want = Want { bytes: lacking, ..Want::default() };
-        let slice = ledger.take(want).await.map_err(Refusal::Ledger)?;
+        let want = BudgetRequest { bytes: lacking, ..BudgetRequest::default() };
+        let slice = ledger.take(want).await.map_err(Refusal::SharedBudget)?;
         if slice.bytes == 0 {
             return Err(UsedUp { bytes_per_day: limit }.into());
         }
@@ -265,31 +272,33 @@ impl Pace {
 
 /// When a request may be sent.
 #[derive(Debug, PartialEq, Eq)]
-enum Turn {
+enum Admission {
     Now,
     At(Instant),
     AfterAnother,
 }
 
 impl State {
-    fn turn(&mut self, now: Instant, requests_per_minute: Option<u32>) -> Turn {
+    fn turn(&mut self, now: Instant, requests_per_minute: Option<u32>) -> Admission {
         if let Some(moment) = self.not_before.filter(|moment| *moment > now) {
-            return Turn::At(moment);
+            return Admission::At(moment);
         }
         if self.in_flight >= self.at_once {
-            return Turn::AfterAnother;
+            return Admission::AfterAnother;
         }
         if let Some(limit) = requests_per_minute {
             while self.sent.front().is_some_and(|sent| *sent + MINUTE <= now) {
                 self.sent.pop_front();
             }
             match self.sent.front() {
-                Some(first) if self.sent.len() >= limit.max(1) as usize => return Turn::At(*first + MINUTE),
+                Some(first) if self.sent.len() >= limit.max(1) as usize => {
+                    return Admission::At(*first + MINUTE);
+                }
                 _ => self.sent.push_back(now),
             }
         }
         self.in_flight += 1;
-        Turn::Now
+        Admission::Now
     }
 
     /// A new day begins with what is promised to answers in hand.
@@ -304,11 +313,11 @@ impl State {
 
 /// Counts a request that waits for the ledger, until it is dropped.
 struct Waiting<'a> {
-    pace: &'a Pace,
+    pace: &'a RateLimiter,
 }
 
 impl Waiting<'_> {
-    fn new(pace: &Pace) -> Waiting<'_> {
+    fn new(pace: &RateLimiter) -> Waiting<'_> {
         pace.state().waiting += 1;
         Waiting { pace }
     }
@@ -323,14 +332,14 @@ impl Drop for Waiting<'_> {
 /// A request's permission. Dropped without a word (an answer that broke off, a cancelled request), it counts as
 /// neither good nor bad.
 #[derive(Debug)]
-pub struct Pass {
-    pace: Arc<Pace>,
+pub struct RequestPermit {
+    pace: Arc<RateLimiter>,
     cuts: u64,
     promised: u64,
     is_settled: bool,
 }
 
-impl Pass {
+impl RequestPermit {
     /// Sets aside the bytes of an answer that says how long it is.
     ///
     /// # Errors
@@ -410,7 +419,7 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
         let mut state = self.pace.state();
         state.in_flight -= 1;
@@ -432,8 +441,8 @@ fn today() -> u64 {
 mod tests {
     use super::*;
 
-    fn pace(requests_per_minute: Option<u32>, bytes_per_day: Option<u64>) -> Arc<Pace> {
-        Pace::new(Budget { requests_per_minute, bytes_per_day })
+    fn pace(requests_per_minute: Option<u32>, bytes_per_day: Option<u64>) -> Arc<RateLimiter> {
+        RateLimiter::new(Budget { requests_per_minute, bytes_per_day })
     }
 
     #[tokio::test(start_paused = true)]
@@ -521,12 +530,15 @@ mod tests {
     /// Gives what was set out for it, one slice after the other.
     #[derive(Debug, Default)]
     struct Script {
-        slices: Mutex<VecDeque<Slice>>,
-        wants: Mutex<Vec<Want>>,
+        slices: Mutex<VecDeque<BudgetGrant>>,
+        wants: Mutex<Vec<BudgetRequest>>,
     }
 
-    impl Ledger for Script {
-        fn take(&self, want: Want) -> Pin<Box<dyn Future<Output = Result<Slice, Source>> + Send + '_>> {
+    impl SharedBudget for Script {
+        fn take(
+            &self,
+            want: BudgetRequest,
+        ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, Source>> + Send + '_>> {
             self.wants.lock().unwrap().push(want);
             let slice = self.slices.lock().unwrap().pop_front();
             Box::pin(async move { slice.ok_or_else(|| "no more".into()) })
@@ -535,35 +547,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn requests_are_sent_while_their_slice_is_valid_and_the_rest_is_given_back() {
-        let slice = |id, requests, wait| Slice {
+        let slice = |id, requests, wait| BudgetGrant {
             id,
             requests,
             valid: Duration::from_secs(2),
             wait: Duration::from_secs(wait),
-            ..Slice::default()
+            ..BudgetGrant::default()
         };
         let slices = VecDeque::from([slice(1, 3, 0), slice(2, 0, 30), slice(3, 1, 0)]);
         let script = Arc::new(Script { slices: Mutex::new(slices), wants: Mutex::default() });
         let budget = Budget { requests_per_minute: Some(100), bytes_per_day: None };
-        let pace = Pace::shared(budget, Some(script.clone()));
+        let pace = RateLimiter::shared(budget, Some(script.clone()));
         let start = Instant::now();
         drop(pace.enter().await.unwrap());
         drop(pace.enter().await.unwrap());
         tokio::time::advance(Duration::from_secs(2)).await;
         drop(pace.enter().await.unwrap());
         assert_eq!((Instant::now() - start).as_secs(), 32, "the ledger's word on when to ask again holds");
-        assert!(matches!(pace.enter().await, Err(Refusal::Ledger(_))));
+        assert!(matches!(pace.enter().await, Err(Refusal::SharedBudget(_))));
         let unused: Vec<_> = script.wants.lock().unwrap().iter().map(|want| want.unused).collect();
         assert_eq!(unused, [None, Some((1, 1)), None, None]);
     }
 
     #[tokio::test]
     async fn bytes_are_taken_of_the_ledger_before_they_come() {
-        let slice = |bytes| Slice { bytes, day: today(), ..Slice::default() };
+        let slice = |bytes| BudgetGrant { bytes, day: today(), ..BudgetGrant::default() };
         let slices = VecDeque::from([slice(100), slice(50), slice(0)]);
         let script = Arc::new(Script { slices: Mutex::new(slices), wants: Mutex::default() });
         let budget = Budget { requests_per_minute: None, bytes_per_day: Some(1_000) };
-        let pace = Pace::shared(budget, Some(script.clone()));
+        let pace = RateLimiter::shared(budget, Some(script.clone()));
         let mut pass = pace.enter().await.unwrap();
         pass.promise(80).await.unwrap();
         pass.came(80).await.unwrap();

@@ -355,7 +355,7 @@ impl Decoder {
                             column.push_text(cell);
                             at += cell.len();
                         }
-                        Kind::Word(words) => {
+                        Kind::Category(words) => {
                             let (index, length) = word_cell(words, rest).ok_or_else(fault)?;
                             column.push_word(index);
                             at += length;
@@ -500,7 +500,7 @@ impl Fault {
                     Kind::Time => "whole microseconds".to_owned(),
                     Kind::Number => "a decimal number".to_owned(),
                     Kind::Text => "UTF-8 text without quotes".to_owned(),
-                    Kind::Word(words) => format!("one of {}", words.join(", ")),
+                    Kind::Category(words) => format!("one of {}", words.join(", ")),
                     Kind::Flag => "true or false".to_owned(),
                 };
                 format!("`{}` is not {wanted}", column.csv)

@@ -10,7 +10,7 @@ use mtdh_core::error::ErrorKind;
 use reqwest::Url;
 
 use crate::http::HttpError;
-use crate::spool::Spooled;
+use crate::spool::SpooledFile;
 use crate::tardis::vendor_file::VendorFile;
 
 pub use folder::Folder;
@@ -20,7 +20,7 @@ pub use service::Datasets;
 #[derive(Debug)]
 pub enum Answer {
     /// The file, whole.
-    File(Spooled),
+    File(SpooledFile),
     /// There is no such file, and this is the evidence.
     Absent {
         /// Why, in the vendor's words.

@@ -35,7 +35,7 @@ pub struct Listing {
 
 /// An exchange's instruments on a day.
 #[derive(Clone, Debug)]
-pub struct Catalog {
+pub struct InstrumentListing {
     /// Those alive on the day, combos included.
     pub instruments: Vec<Instrument>,
     /// What the vendor names of that day and no row has, by reason.
@@ -122,7 +122,7 @@ impl Listing {
     }
 
     /// The exchange on a day.
-    pub fn on(&self, day: Day) -> Catalog {
+    pub fn on(&self, day: Day) -> InstrumentListing {
         let is_exported = self.exported_until_us.is_some_and(|until| until >= day.end_us());
         // In the list of files, what lived at the end of a closed exchange has no end of its own.
         let alive = self.instruments.iter().filter(|i| i.is_alive(day) && is_alive(self.life_us, day));
@@ -154,7 +154,7 @@ impl Listing {
         let shared = self.shared_keys.iter();
         let shared_keys =
             shared.filter(|(_, symbols)| symbols.iter().filter(is_there).count() > 1).cloned().collect();
-        Catalog { instruments, left_out, unnamed, shared_keys }
+        InstrumentListing { instruments, left_out, unnamed, shared_keys }
     }
 
     /// Whether the vendor lists a symbol with a life that does not reach a day: its end was told.
@@ -170,7 +170,7 @@ impl Listing {
 }
 
 /// Makes an exchange's instruments of a day; of several days, [`Listing::of`] once and [`Listing::on`] for each.
-pub fn catalog(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> Catalog {
+pub fn catalog(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> InstrumentListing {
     Listing::of(details, terms).on(day)
 }
 
@@ -447,7 +447,7 @@ mod tests {
         .unwrap()
     }
 
-    fn on(day: &str) -> Catalog {
+    fn on(day: &str) -> InstrumentListing {
         catalog(&details(), None, day.parse().unwrap())
     }
 
@@ -478,7 +478,7 @@ mod tests {
     }
 
     /// The catalog of a day after a change of what the vendor says.
-    fn changed(change: impl Fn(&mut ExchangeDetails), terms: Option<&Terms>) -> Catalog {
+    fn changed(change: impl Fn(&mut ExchangeDetails), terms: Option<&Terms>) -> InstrumentListing {
         let mut details = details();
         change(&mut details);
         catalog(&details, terms, "2024-03-01".parse().unwrap())
@@ -488,7 +488,7 @@ mod tests {
         &mut details.datasets.as_mut().unwrap().symbols
     }
 
-    fn examples(catalog: &Catalog, reason: NotExpected) -> String {
+    fn examples(catalog: &InstrumentListing, reason: NotExpected) -> String {
         catalog.left_out.get(&reason).map(|left| left.examples.join(", ")).unwrap_or_default()
     }
 

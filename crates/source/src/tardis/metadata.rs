@@ -24,7 +24,7 @@ use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MA
 use reqwest::{StatusCode, Url};
 
 use crate::http::retry::RetryPolicy;
-use crate::http::{HttpClient, HttpError, shown};
+use crate::http::{HttpClient, HttpError, redacted_url};
 use crate::tardis::datasets::join;
 use bounds::{Bound, MOST_BYTES};
 use cache::{Cache, Cached, Incoming};
@@ -252,7 +252,7 @@ impl Metadata {
         let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
         self.cache.forget(path).map_err(failed)?;
         let (exchange, found) = (exchange.to_owned(), found.to_owned());
-        Err(MetadataError::OtherExchange { url: shown(&self.url(path)?), exchange, found })
+        Err(MetadataError::OtherExchange { url: redacted_url(&self.url(path)?), exchange, found })
     }
 
     async fn terms(&self, exchange: &str) -> Result<Option<(Lines<InstrumentInfo>, Cached)>, MetadataError> {
@@ -291,7 +291,8 @@ impl Metadata {
     }
 
     fn too_much(&self, path: &str, bound: Bound) -> MetadataError {
-        self.url(path).map_or_else(|error| error, |url| MetadataError::TooMuch { url: shown(&url), bound })
+        self.url(path)
+            .map_or_else(|error| error, |url| MetadataError::TooMuch { url: redacted_url(&url), bound })
     }
 
     /// What `read` makes of an answer, and the answer.
@@ -350,14 +351,14 @@ impl Metadata {
         if reply.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
-        let disk = |source: io::Error| HttpError::Disk { url: shown(url), source };
+        let disk = |source: io::Error| HttpError::Disk { url: redacted_url(url), source };
         let is_gzip = reply.header(CONTENT_ENCODING) == Some("gzip");
         let mut incoming = self.cache.begin(reply.header(ETAG).map(str::to_owned), is_gzip).map_err(disk)?;
         let (mut bytes, mut start) = (0, Vec::new());
         while let Some(chunk) = reply.chunk().await? {
             bytes += chunk.len() as u64;
             if bytes > MOST_BYTES {
-                return Err(HttpError::TooLong { url: shown(url), limit: MOST_BYTES });
+                return Err(HttpError::TooLong { url: redacted_url(url), limit: MOST_BYTES });
             }
             let blank = if start.is_empty() {
                 chunk.iter().take_while(|b| b.is_ascii_whitespace()).count()
@@ -382,13 +383,13 @@ impl Metadata {
         let (reason, is_damage) = match tokio::task::spawn_blocking(read).await {
             Ok(Ok(read)) => return Ok(read),
             Ok(Err(ReadError::Bound(bound))) => {
-                return Err(MetadataError::TooMuch { url: shown(url), bound });
+                return Err(MetadataError::TooMuch { url: redacted_url(url), bound });
             }
             // The parser's words repeat the body's.
             Ok(Err(ReadError::Json(error))) => (self.http.without_key(&error.to_string()), !error.is_data()),
             Err(panic) => (panic.to_string(), false),
         };
-        Err(MetadataError::Unreadable { url: shown(url), source: NotUnderstood { reason, is_damage } })
+        Err(MetadataError::Unreadable { url: redacted_url(url), source: NotUnderstood { reason, is_damage } })
     }
 }
 

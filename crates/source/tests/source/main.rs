@@ -98,7 +98,7 @@ fn cells(kind: Kind, array: &ArrayRef) -> Vec<Option<String>> {
         Kind::Time => array.as_primitive::<TimestampMicrosecondType>().value(row).to_string(),
         Kind::Number => array.as_primitive::<Float64Type>().value(row).to_string(),
         Kind::Text => array.as_string::<i32>().value(row).to_owned(),
-        Kind::Word(_) => {
+        Kind::Category(_) => {
             let words = array.as_dictionary::<Int32Type>();
             words.values().as_string::<i32>().value(words.key(row).unwrap()).to_owned()
         }

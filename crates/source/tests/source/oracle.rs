@@ -41,7 +41,7 @@ fn parse(column: &Column, cell: &[u8]) -> Option<(Option<String>, bool)> {
             value.is_finite().then(|| (Some(value.to_string()), is_exact(text, value)))
         }
         Kind::Text if !text.starts_with('"') => stored(text),
-        Kind::Word(words) if words.contains(&text) => stored(text),
+        Kind::Category(words) if words.contains(&text) => stored(text),
         Kind::Flag if matches!(text, "true" | "false") => stored(text),
         _ => None,
     }
@@ -214,7 +214,7 @@ fn good_cell(kind: Kind) -> BoxedStrategy<Vec<u8>> {
         ]
         .boxed(),
         Kind::Text => text("[a-zA-Z0-9 :/@._é币\"-]{1,40}").boxed(),
-        Kind::Word(words) => select(words).prop_map(|word| word.as_bytes().to_vec()).boxed(),
+        Kind::Category(words) => select(words).prop_map(|word| word.as_bytes().to_vec()).boxed(),
         Kind::Flag => prop_oneof![Just(b"true".to_vec()), Just(b"false".to_vec())].boxed(),
     }
 }

@@ -3,19 +3,19 @@
 use mtdh_core::candle::{CandleBuilder, Fill, Side, Timeframe, Trade};
 use mtdh_core::check::bars::{Bar, Candles, Field, Fold, Series};
 use mtdh_core::check::finding::moment;
-use mtdh_core::check::{Found, Run, Settings, Severity};
+use mtdh_core::check::{CheckFn, Detection, Settings, Severity};
 
 use super::{check, count, day};
 
 const MINUTE: i64 = 60_000_000;
 
-pub fn run(name: &str, candles: &Candles<'_>) -> Vec<Found> {
+pub fn run(name: &str, candles: &Candles<'_>) -> Vec<Detection> {
     run_with(name, candles, &Settings::default())
 }
 
-pub fn run_with(name: &str, candles: &Candles<'_>, settings: &Settings) -> Vec<Found> {
+pub fn run_with(name: &str, candles: &Candles<'_>, settings: &Settings) -> Vec<Detection> {
     let check = check(name);
-    let Run::Candles(sides, run) = check.run else { panic!("{name} is not over candles") };
+    let CheckFn::Candles(sides, run) = check.run else { panic!("{name} is not over candles") };
     assert_eq!(sides, candles.sides(), "{name}");
     run(candles, &settings.values(check))
 }
@@ -52,7 +52,7 @@ pub fn series(timeframe: &str, fill: Fill) -> Series {
     Series { timeframe, fill: Some(fill), bars }
 }
 
-fn total(found: &[Found]) -> (u64, Option<Severity>) {
+fn total(found: &[Detection]) -> (u64, Option<Severity>) {
     (count(found), found.first().and_then(|f| f.severity))
 }
 

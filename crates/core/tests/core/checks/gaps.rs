@@ -1,7 +1,7 @@
 //! What explains a silence.
 
 use mtdh_core::DataType::{self, BookSnapshot5, DerivativeTicker, Liquidations, Quotes, Trades};
-use mtdh_core::check::{Found, Incident, InstrumentDay, PartitionFacts, Severity};
+use mtdh_core::check::{Detection, Incident, InstrumentDay, PartitionFacts, Severity};
 use mtdh_core::partition::Status;
 
 use super::silence::{DAY, pace, regular, run_day, stored};
@@ -19,7 +19,7 @@ fn cause(other: Option<PartitionFacts>, incidents: Option<&[Incident]>) -> &'sta
     let mut partitions = vec![quotes_with_hole(FROM..TO)];
     partitions.extend(other);
     let found = run_day("gap", &partitions, |d| d.incidents = incidents);
-    let of_quotes: Vec<&Found> = found.iter().filter(|(t, _)| *t == Quotes).map(|(_, f)| f).collect();
+    let of_quotes: Vec<&Detection> = found.iter().filter(|(t, _)| *t == Quotes).map(|(_, f)| f).collect();
     let [found] = of_quotes[..] else { panic!("{of_quotes:?}") };
     assert_eq!(found.range_us, Some((day().start_us() + FROM, day().start_us() + TO)));
     let class = found.explanation.as_ref().unwrap().class;

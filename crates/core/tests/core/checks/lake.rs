@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mtdh_core::DataType::{Quotes, Trades};
 use mtdh_core::check::completeness::{DayOfLake, Expected, RowCount};
-use mtdh_core::check::{Finding, Run, Severity};
+use mtdh_core::check::{CheckFn, Finding, Severity};
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::partition::{Partition, Status};
 
@@ -13,7 +13,7 @@ use super::{check, day, key};
 static NOTHING: BTreeMap<String, VenueNote> = BTreeMap::new();
 
 fn run(name: &str, facts: &DayOfLake<'_>) -> Vec<Finding> {
-    let Run::Lake(run) = check(name).run else { panic!("{name} is not over a day of the lake") };
+    let CheckFn::Lake(run) = check(name).run else { panic!("{name} is not over a day of the lake") };
     let found = run(facts);
     assert!(
         found.iter().all(|f| f.check == name && f.severity == check(name).severity && f.day == Some(day()))
@@ -115,7 +115,7 @@ fn a_table_that_lost_much_is_an_error_and_one_that_lost_little_a_warning() {
     let lost = ["2024-03-01 DERIBIT:PERP:BTC-USD trades".to_owned()];
     for (needs_acceptance, severity) in [(true, Severity::Error), (false, Severity::Warning)] {
         let facts = DayOfLake { withdrawn: &lost, needs_acceptance, ..facts(&[], &[], &[], true) };
-        let Run::Lake(run) = check("withdrawn").run else { panic!("it is over a day of the lake") };
+        let CheckFn::Lake(run) = check("withdrawn").run else { panic!("it is over a day of the lake") };
         assert_eq!(run(&facts).iter().map(|f| f.severity).collect::<Vec<_>>(), [severity]);
     }
 }

@@ -1,7 +1,7 @@
 //! Trades beside books and marks of the same moment.
 
 use mtdh_core::DataType::{BookSnapshot5, DerivativeTicker, IncrementalBookL2, Quotes, Trades};
-use mtdh_core::check::{Found, Severity};
+use mtdh_core::check::{Detection, Severity};
 
 use super::{SECOND, count, found_in, lines};
 
@@ -17,7 +17,7 @@ fn trade(at: i64, side: &str, price: f64) -> String {
     format!("{at} {at} {at} {side} {price} 1")
 }
 
-fn worst(found: &[Found]) -> (u64, Option<Severity>) {
+fn worst(found: &[Detection]) -> (u64, Option<Severity>) {
     (count(found), found.iter().filter_map(|f| f.severity).max())
 }
 

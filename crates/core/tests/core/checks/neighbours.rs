@@ -1,7 +1,7 @@
 //! Prices beside those before and after them; digits beside those of the day before.
 
 use mtdh_core::DataType::{self, DerivativeTicker, Quotes, Trades};
-use mtdh_core::check::{Context, Found, Settings, Severity};
+use mtdh_core::check::{Context, Detection, Settings, Severity};
 
 use super::{SECOND, batch, count, found_in, found_within};
 
@@ -19,7 +19,7 @@ fn trades(prices: &[f64], step: i64) -> Vec<String> {
     prices.iter().enumerate().map(row).collect()
 }
 
-fn told(found: &[Found]) -> (u64, Option<Severity>) {
+fn told(found: &[Detection]) -> (u64, Option<Severity>) {
     (count(found), found.iter().filter_map(|f| f.severity).max())
 }
 
@@ -132,7 +132,7 @@ fn after(
     before: &[String],
     tick_size: Option<f64>,
     rows: Vec<String>,
-) -> Vec<Found> {
+) -> Vec<Detection> {
     let before = if before.is_empty() { Vec::new() } else { vec![batch(data_type, before)] };
     let context = Context { tick_size, before };
     found_within(name, PERP, &[(data_type, rows)], &Settings::default(), &context)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use mtdh_core::DataType;
-use mtdh_core::check::{Check, Group, Run, Sides, all};
+use mtdh_core::check::{Check, CheckFn, Group, Sides, all};
 
 #[test]
 fn the_page_of_checks_is_made_from_them() {
@@ -36,27 +36,27 @@ fn page() -> String {
 
 fn section(check: &Check) -> String {
     let over = match check.run {
-        Run::Rows(of, _) if of.len() == DataType::ALL.len() => "rows of every data type".to_owned(),
-        Run::Rows(of, _) => {
+        CheckFn::Rows(of, _) if of.len() == DataType::ALL.len() => "rows of every data type".to_owned(),
+        CheckFn::Rows(of, _) => {
             format!("rows of {}", of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
-        Run::Together(of, _) => {
+        CheckFn::Together(of, _) => {
             format!(
                 "rows of {} together",
                 of.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
             )
         }
-        Run::Beside(of, by, _) => {
+        CheckFn::Beside(of, by, _) => {
             let words =
                 |types: &[DataType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             format!("rows of {} beside those of the first that is there of {}", words(of), words(by))
         }
-        Run::Day(..) => "an instrument's day".to_owned(),
-        Run::Lake(_) => "a day of the lake".to_owned(),
-        Run::Candles(Sides::Alone, _) => "candles".to_owned(),
-        Run::Candles(Sides::Finer, _) => "candles of two timeframes".to_owned(),
-        Run::Candles(Sides::Ticks, _) => "candles and their trades".to_owned(),
-        Run::Candles(Sides::Reference, _) => "candles and the reference's".to_owned(),
+        CheckFn::Day(..) => "an instrument's day".to_owned(),
+        CheckFn::Lake(_) => "a day of the lake".to_owned(),
+        CheckFn::Candles(Sides::Alone, _) => "candles".to_owned(),
+        CheckFn::Candles(Sides::Finer, _) => "candles of two timeframes".to_owned(),
+        CheckFn::Candles(Sides::Ticks, _) => "candles and their trades".to_owned(),
+        CheckFn::Candles(Sides::Reference, _) => "candles and the reference's".to_owned(),
     };
     let mut text = format!("\n### {}\n\n{}, over {over}\n\n{}\n", check.name, check.severity, check.text);
     if !check.parameters.is_empty() {

@@ -3,7 +3,7 @@
 use mtdh_core::candle::Fill;
 use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
 use mtdh_core::check::reference::{Reading, Settling};
-use mtdh_core::check::{Found, Settings, Severity};
+use mtdh_core::check::{Detection, Settings, Severity};
 
 use super::aggregation::{frame, run, run_with, series};
 use super::{count, day};
@@ -120,7 +120,7 @@ fn candles_that_are_not_final_differ_with_a_warning() {
     let (mut ours, theirs) = (ours(), klines());
     ours.bars[0].set(Field::Volume, Some(0.001));
     ours.bars[0].is_final = false;
-    let found: Vec<Found> = run("reference_volume", &Candles::Reference(&ours, &theirs, span()));
+    let found: Vec<Detection> = run("reference_volume", &Candles::Reference(&ours, &theirs, span()));
     assert_eq!((count(&found), found[0].severity), (1, Some(Severity::Warning)));
 }
 

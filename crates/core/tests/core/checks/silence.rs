@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use mtdh_core::DataType::{self, BookSnapshot5, IncrementalBookL2, Liquidations, Quotes, Trades};
 use mtdh_core::check::silence::{Pace, Watch};
-use mtdh_core::check::{Found, InstrumentDay, PartitionFacts, Rows, Run, Settings, Severity};
+use mtdh_core::check::{CheckFn, Detection, InstrumentDay, PartitionFacts, Rows, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 
@@ -51,8 +51,8 @@ pub fn run_day<'a>(
     name: &str,
     partitions: &'a [PartitionFacts],
     change: impl FnOnce(&mut InstrumentDay<'a>),
-) -> Vec<(DataType, Found)> {
-    let Run::Day(_, run) = check(name).run else { panic!("{name} is not over an instrument's day") };
+) -> Vec<(DataType, Detection)> {
+    let CheckFn::Day(_, run) = check(name).run else { panic!("{name} is not over an instrument's day") };
     static KEY: LazyLock<InstrumentKey> = LazyLock::new(|| key("DERIBIT:PERP:BTC-USD"));
     let mut facts = InstrumentDay {
         key: Some(&KEY),
@@ -135,7 +135,8 @@ fn the_check_counts_silences_within_the_instruments_life() {
     let noon = DAY / 2;
     let run = |change: fn(&mut InstrumentDay<'_>)| {
         let partitions = [stored(Quotes, pace("DERIBIT", Quotes, &regular(SECOND, noon..DAY)))];
-        let found: Vec<Found> = run_day("silence", &partitions, change).into_iter().map(|(_, f)| f).collect();
+        let found: Vec<Detection> =
+            run_day("silence", &partitions, change).into_iter().map(|(_, f)| f).collect();
         count(&found)
     };
     assert_eq!(run(|_| ()), 1);

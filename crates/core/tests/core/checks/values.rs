@@ -6,7 +6,7 @@ use mtdh_core::DataType::{
     self, BookSnapshot5, BookTicker, DerivativeTicker, IncrementalBookL2, Liquidations, OptionsChain, Quotes,
     Trades,
 };
-use mtdh_core::check::{Context, Rows, Run, Scope, Settings, Severity};
+use mtdh_core::check::{CheckFn, CheckInput, Context, Rows, Settings, Severity};
 use std::sync::Arc;
 
 use super::{batch, check, count, day, found_in, key, lines};
@@ -103,7 +103,7 @@ fn with_keys(keys: &[&str]) -> RecordBatch {
 
 #[test]
 fn a_row_of_another_instrument_than_its_object_is_told() {
-    let Run::Rows(_, start) = check("instrument_key").run else { panic!() };
+    let CheckFn::Rows(_, start) = check("instrument_key").run else { panic!() };
     let other = "DERIBIT:PERP:ETH-USD";
     for (keys, expected) in [
         (&[PERP, PERP, PERP][..], 0),
@@ -115,7 +115,7 @@ fn a_row_of_another_instrument_than_its_object_is_told() {
         let (key, values) = (key(PERP), Settings::default().values(check("instrument_key")));
         let context = Context::default();
         let (key, day) = (Some(&key), Some(day()));
-        let mut running = start(&Scope { key, data_type: Trades, day, context: &context, values });
+        let mut running = start(&CheckInput { key, data_type: Trades, day, context: &context, values });
         running.rows(&Rows::new(Trades, &with_keys(keys), 0).unwrap());
         let found = running.finish();
         assert_eq!(count(&found), expected, "{keys:?}");

@@ -13,7 +13,7 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::{DataType, Day};
 use mtdh_source::tardis::vendor_file::VendorFile;
 
-use super::{Member, Unit};
+use super::{DownloadTask, TaskPartition};
 
 /// Partitions that a group's file must answer at least.
 pub const MIN_PARTITIONS: usize = 100;
@@ -31,7 +31,7 @@ pub(super) fn group_file(instrument: &Instrument, data_type: DataType, day: Day)
 }
 
 /// The group's file in whose place a file of one instrument may have been fetched.
-pub(crate) fn group_of(part: &Unit) -> Option<VendorFile> {
+pub(crate) fn group_of(part: &DownloadTask) -> Option<VendorFile> {
     let [member] = &part.members[..] else { return None };
     let symbol = member.partition.key.instrument_type().group_id()?.to_owned();
     (!part.is_group).then(|| VendorFile { symbol, ..part.file.clone() })
@@ -48,12 +48,12 @@ pub(crate) fn known(table: &[Instrument], file: &VendorFile) -> Arc<HashSet<Stri
 /// Those of the groups' files that are taken instead of the files of their members. `wanted` has the members by
 /// group; `table` is the day's whole instrument table, which says how many members there are.
 pub(super) fn chosen(
-    wanted: &BTreeMap<VendorFile, Vec<&Member>>,
+    wanted: &BTreeMap<VendorFile, Vec<&TaskPartition>>,
     table: &[Instrument],
     day: Day,
 ) -> BTreeSet<VendorFile> {
     let mut members: BTreeMap<VendorFile, usize> = BTreeMap::new();
-    let many = |members: &Vec<&Member>| members.len() >= MIN_PARTITIONS;
+    let many = |members: &Vec<&TaskPartition>| members.len() >= MIN_PARTITIONS;
     if !wanted.values().any(many) {
         return BTreeSet::new();
     }
@@ -62,7 +62,7 @@ pub(super) fn chosen(
             *members.entry(file).or_default() += 1;
         }
     }
-    let pays = |(file, wanted): &(&VendorFile, &Vec<&Member>)| {
+    let pays = |(file, wanted): &(&VendorFile, &Vec<&TaskPartition>)| {
         let all = members.get(file).copied().unwrap_or(0);
         let known: Vec<u64> = wanted.iter().filter_map(|m| m.expected_rows).collect();
         let mean = known.iter().sum::<u64>().checked_div(known.len() as u64).unwrap_or(0);
@@ -101,9 +101,9 @@ mod tests {
             (100, 100, None, true),
         ] {
             let table: Vec<Instrument> = (0..members).map(instrument).collect();
-            let wanted: Vec<Member> = table[..wanted]
+            let wanted: Vec<TaskPartition> = table[..wanted]
                 .iter()
-                .map(|i| Member {
+                .map(|i| TaskPartition {
                     partition: Partition { day, data_type: DataType::Trades, key: i.key.clone() },
                     symbol: i.raw_symbol.clone(),
                     expected_rows: rows,

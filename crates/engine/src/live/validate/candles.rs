@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mtdh_core::check::bars::{Bar, Candles, Series, Span};
 use mtdh_core::check::reference::{Reading, Settling};
-use mtdh_core::check::{self, Found, Group, Run, Severity};
+use mtdh_core::check::{self, CheckFn, Detection, Group, Severity};
 
 use super::{CandleStream, ReadKline, Statistics, StreamSettings, Told};
 
@@ -71,7 +71,7 @@ impl CandleStreams {
             told.push((
                 check,
                 severity,
-                Found { count: 1, range_us, examples: vec![example], ..Found::default() },
+                Detection { count: 1, range_us, examples: vec![example], ..Detection::default() },
             ));
         };
         if is_late {
@@ -85,7 +85,7 @@ impl CandleStreams {
         let bars = before.filter(|_| is_next).into_iter().chain([bar.clone()]).collect();
         let series = Series { timeframe: stream.timeframe, fill: None, bars };
         // What the candle before has wrong was told when it came.
-        let is_of_this = |found: &Found| found.range_us.is_none_or(|(_, to)| to >= bar.start);
+        let is_of_this = |found: &Detection| found.range_us.is_none_or(|(_, to)| to >= bar.start);
         told.extend(
             checked(settings, &Candles::Alone(&series)).into_iter().filter(|(_, _, found)| is_of_this(found)),
         );
@@ -148,7 +148,7 @@ fn compare(settings: &StreamSettings, waiting: &Waiting, kline: Option<Bar>) -> 
 fn checked(settings: &StreamSettings, candles: &Candles<'_>) -> Vec<Told> {
     let mut told = Vec::new();
     for check in check::all().filter(|c| matches!(c.group, Group::Aggregation | Group::CrossSource)) {
-        let Run::Candles(sides, run) = check.run else { continue };
+        let CheckFn::Candles(sides, run) = check.run else { continue };
         if sides == candles.sides() {
             let found = run(candles, &settings.checks.values(check));
             told.extend(found.into_iter().map(|f| (check.name, f.severity.unwrap_or(check.severity), f)));

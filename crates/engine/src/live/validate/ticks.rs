@@ -11,7 +11,7 @@ use mtdh_core::check::{Context, Finding, Rows, Severity, Tally, find};
 
 use super::{TickStream, Told};
 use crate::check::CheckPlan;
-use crate::check::row_checks::Passing;
+use crate::check::row_checks::RowChecks;
 
 /// One stream of rows.
 pub(super) struct Ticks {
@@ -28,7 +28,7 @@ pub(super) struct Ticks {
 /// What is kept of the day that goes on.
 struct OneDay {
     day: Day,
-    passing: Passing,
+    passing: RowChecks,
     watch: Watch,
 }
 
@@ -73,7 +73,7 @@ impl Ticks {
         let TickStream { key, data_type } = &self.of;
         self.day = find("silence").map(|check| OneDay {
             day,
-            passing: Passing::start(plan, Some(key), *data_type, Some(day), &Context::default()),
+            passing: RowChecks::start(plan, Some(key), *data_type, Some(day), &Context::default()),
             watch: Watch::new(&plan.settings.values(check), key.venue(), *data_type),
         });
         told

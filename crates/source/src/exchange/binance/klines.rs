@@ -13,7 +13,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName};
 
 use crate::http::retry::RetryPolicy;
-use crate::http::{HttpClient, HttpError, shown};
+use crate::http::{HttpClient, HttpError, redacted_url};
 
 /// Header with the weight that this address has used in the running minute.
 const USED_WEIGHT: HeaderName = HeaderName::from_static("x-mbx-used-weight-1m");
@@ -222,7 +222,7 @@ impl Klines {
             .append_pair("endTime", &((to_us - 1) / 1000).to_string())
             .append_pair("limit", &self.market.page().to_string());
         let body = self.policy.run(|_| self.ask(&url)).await.map_err(KlineError::Http)?;
-        let unreadable = |reason: String| KlineError::Unreadable { place: shown(&url), reason };
+        let unreadable = |reason: String| KlineError::Unreadable { place: redacted_url(&url), reason };
         let rows: Vec<Vec<serde_json::Value>> =
             serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
         let text = |cell: &serde_json::Value| match cell {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Answer, FetchError};
-use crate::spool::Spooled;
+use crate::spool::SpooledFile;
 use crate::tardis::vendor_file::VendorFile;
 
 /// A folder of vendor files, in the vendor's path form or with the names of the vendor's own clients, gzip or plain,
@@ -83,7 +83,7 @@ impl Folder {
         let unreadable = |source| FetchError::Unreadable { path: path.clone(), source };
         // Files are gigabytes: hashing them is no work for the runtime's own threads.
         let hashed = path.clone();
-        let hashing = tokio::task::spawn_blocking(move || Spooled::of_users_file(&hashed));
+        let hashing = tokio::task::spawn_blocking(move || SpooledFile::of_users_file(&hashed));
         let spooled = hashing.await.unwrap_or_else(|e| Err(e.into())).map_err(unreadable)?;
         on_bytes(spooled.bytes);
         Ok(Answer::File(spooled))

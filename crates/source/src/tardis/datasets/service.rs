@@ -16,8 +16,8 @@ use reqwest::{StatusCode, Url};
 use super::{Answer, join};
 use crate::gunzip::is_gzip;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HttpClient, HttpError, Reply, shown};
-use crate::spool::{Spooled, Spooling, hex};
+use crate::http::{HttpClient, HttpError, HttpResponse, redacted_url};
+use crate::spool::{SpoolWriter, SpooledFile, hex};
 use crate::tardis::vendor_file::VendorFile;
 
 /// The datasets host.
@@ -88,7 +88,7 @@ impl Datasets {
         waiting: &Mutex<Option<Body>>,
         spool: &Path,
         on_bytes: OnBytes<'_>,
-    ) -> Result<Option<Spooled>, HttpError> {
+    ) -> Result<Option<SpooledFile>, HttpError> {
         let mut url = url.clone();
         if earlier_attempts > 0 {
             // As the vendor's own clients do, so that no cache in between serves a damaged copy twice.
@@ -132,7 +132,8 @@ impl Datasets {
         loop {
             match reply.chunk().await {
                 Ok(Some(chunk)) => {
-                    body.write(&chunk).map_err(|source| HttpError::Disk { url: shown(&url), source })?;
+                    body.write(&chunk)
+                        .map_err(|source| HttpError::Disk { url: redacted_url(&url), source })?;
                     on_bytes(chunk.len() as u64);
                     // A page with status 200 is told from a file by its first bytes, however few come at once.
                     if body.bytes() >= GZIP_MAGIC_BYTES && !is_gzip(&body.start) {
@@ -149,14 +150,15 @@ impl Datasets {
         if !is_gzip(&body.start) {
             return Err(self.http.wrong_content(&url, "a gzip file", &body.start));
         }
-        let spooled = body.whole().map_err(|reason| HttpError::NotWhole { url: shown(&url), reason })?;
+        let spooled =
+            body.whole().map_err(|reason| HttpError::NotWhole { url: redacted_url(&url), reason })?;
         Ok(Some(spooled))
     }
 }
 
 /// What came of a file so far.
 struct Body {
-    spooling: Spooling,
+    spooling: SpoolWriter,
     etag: Option<String>,
     /// The whole file's length, where the server said it.
     length: Option<u64>,
@@ -168,12 +170,12 @@ struct Body {
 }
 
 impl Body {
-    fn begin(reply: &Reply, spool: &Path) -> Body {
+    fn begin(reply: &HttpResponse, spool: &Path) -> Body {
         let etag = reply.header(ETAG).map(str::to_owned);
         let length = reply.length();
         let told = reply.header(X_MD5).filter(|text| is_md5(text)).filter(|_| length.is_none());
         let md5 = told.map(|text| (text.to_ascii_lowercase(), Md5::new()));
-        Body { spooling: Spooling::new(spool), etag, length, md5, start: Vec::new() }
+        Body { spooling: SpoolWriter::new(spool), etag, length, md5, start: Vec::new() }
     }
 
     fn bytes(&self) -> u64 {
@@ -191,7 +193,7 @@ impl Body {
 
     /// The file, once nothing more comes. A cut between two members of its gzip data shows nowhere but here. The error
     /// says what tells that it is not whole.
-    fn whole(self) -> Result<Spooled, String> {
+    fn whole(self) -> Result<SpooledFile, String> {
         let came = self.bytes();
         let end = match (self.length, self.md5) {
             (Some(length), _) if length != came => return Err(format!("{came} of {length} bytes came")),
@@ -227,7 +229,7 @@ impl Body {
     }
 
     /// Whether an answer begins where this ends, ends where the file does, and is of the same file.
-    fn is_continued_by(&self, reply: &Reply) -> bool {
+    fn is_continued_by(&self, reply: &HttpResponse) -> bool {
         let (begin, Some(length)) = (self.bytes(), self.length) else { return false };
         let range = format!("bytes {begin}-{}/{length}", length - 1);
         reply.header(CONTENT_RANGE) == Some(range.as_str()) && reply.header(ETAG) == self.etag.as_deref()

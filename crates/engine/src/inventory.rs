@@ -23,7 +23,7 @@ pub(crate) const DISTRUST: &str = "it cannot be trusted, by its bytes";
 
 /// What the lake has of a partition.
 #[derive(Clone, Debug)]
-pub enum Presence {
+pub enum ObjectState {
     /// An object that says what it is.
     Answered(Box<Available>),
     /// An object that cannot be trusted.
@@ -33,20 +33,20 @@ pub enum Presence {
     },
 }
 
-impl Presence {
+impl ObjectState {
     /// Its status; an object that cannot be trusted is as good as missing.
     pub fn status(&self) -> Status {
         match self {
-            Presence::Answered(available) => available.status,
-            Presence::Unreadable { .. } => Status::Missing,
+            ObjectState::Answered(available) => available.status,
+            ObjectState::Unreadable { .. } => Status::Missing,
         }
     }
 
     /// The same with what is wrong with it, for the checks of completeness.
     pub(crate) fn expected(&self, partition: &Partition) -> Expected {
         let (unreadable, rows_rejected) = match self {
-            Presence::Answered(available) => (None, available.tally.rows_rejected),
-            Presence::Unreadable { reason } => (Some(reason.clone()), 0),
+            ObjectState::Answered(available) => (None, available.tally.rows_rejected),
+            ObjectState::Unreadable { reason } => (Some(reason.clone()), 0),
         };
         Expected { partition: partition.clone(), status: self.status(), unreadable, rows_rejected }
     }
@@ -54,52 +54,52 @@ impl Presence {
 
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub enum Verify {
     /// Believe the day's report where it knows an object.
-    Report,
+    Index,
     /// Read every footer.
-    Nothing,
+    Footers,
     /// The same, and forget which objects were found damaged: their bytes are to be read again.
-    NothingKnown,
+    FootersAfresh,
 }
 
 /// Everything that the lake has of a day and some data types.
 ///
 /// # Errors
-/// When the store cannot be listed or read. An object that is no partition is no error: see [`Presence::Unreadable`].
-pub async fn presence(
+/// When the store cannot be listed or read. An object that is no partition is no error: see [`ObjectState::Unreadable`].
+pub async fn inventory(
     lake: &Lake,
     day: Day,
     data_types: &[DataType],
-    trust: Trust,
-) -> Result<BTreeMap<Partition, Presence>, LakeError> {
-    presence_beside(lake, day, data_types, trust, &lake.available(day).await?).await
+    trust: Verify,
+) -> Result<BTreeMap<Partition, ObjectState>, LakeError> {
+    inventory_beside(lake, day, data_types, trust, &lake.available(day).await?).await
 }
 
 /// The same beside the day's report of available data, which the caller has read.
 ///
 /// # Errors
-/// As [`presence`].
-pub(crate) async fn presence_beside(
+/// As [`inventory`].
+pub(crate) async fn inventory_beside(
     lake: &Lake,
     day: Day,
     data_types: &[DataType],
-    trust: Trust,
+    trust: Verify,
     known: &BTreeMap<Partition, Available>,
-) -> Result<BTreeMap<Partition, Presence>, LakeError> {
+) -> Result<BTreeMap<Partition, ObjectState>, LakeError> {
     let remembered = match trust {
-        Trust::NothingKnown => BTreeMap::new(),
-        Trust::Report | Trust::Nothing => found_damaged(lake, day, known).await?,
+        Verify::FootersAfresh => BTreeMap::new(),
+        Verify::Index | Verify::Footers => found_damaged(lake, day, known).await?,
     };
     let mut found = BTreeMap::new();
     let mut unknown: Vec<(Partition, Entry)> = Vec::new();
     for data_type in data_types {
         for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
             let Some(partition) = layout::parse_partition(&entry.path) else { continue };
-            let is_believed = |row: &&Available| trust == Trust::Report && row.is_of(&entry);
+            let is_believed = |row: &&Available| trust == Verify::Index && row.is_of(&entry);
             match known.get(&partition).filter(is_believed) {
                 Some(row) => {
-                    found.insert(partition, Presence::Answered(Box::new(row.clone())));
+                    found.insert(partition, ObjectState::Answered(Box::new(row.clone())));
                 }
                 None => unknown.push((partition, entry)),
             }
@@ -113,10 +113,10 @@ pub(crate) async fn presence_beside(
         .buffer_unordered(CONCURRENT_FOOTERS);
     while let Some((partition, looked)) = looked.next().await {
         let Some(mut looked) = looked? else { continue };
-        if let Presence::Answered(available) = &mut looked {
+        if let ObjectState::Answered(available) = &mut looked {
             known.get(&partition).into_iter().for_each(|older| available.keep_grades(older));
             if let Some(reason) = remembered.get(&partition) {
-                looked = Presence::Unreadable { reason: reason.clone() };
+                looked = ObjectState::Unreadable { reason: reason.clone() };
             }
         }
         found.insert(partition, looked);
@@ -142,12 +142,12 @@ pub(crate) async fn look(
     lake: &Lake,
     partition: &Partition,
     entry: &Entry,
-) -> Result<Option<Presence>, LakeError> {
+) -> Result<Option<ObjectState>, LakeError> {
     let mut object = Followed::new(entry.clone());
     loop {
         let looked = look_once(lake, partition, object.entry()).await;
         let is_doubtful = match &looked {
-            Ok(presence) => matches!(presence, Presence::Unreadable { .. }),
+            Ok(inventory) => matches!(inventory, ObjectState::Unreadable { .. }),
             Err(error) => error.is_changed(),
         };
         if !is_doubtful {
@@ -161,8 +161,8 @@ pub(crate) async fn look(
     }
 }
 
-async fn look_once(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<Presence, LakeError> {
-    let unreadable = |reason: String| Ok(Presence::Unreadable { reason });
+async fn look_once(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<ObjectState, LakeError> {
+    let unreadable = |reason: String| Ok(ObjectState::Unreadable { reason });
     let footer = match lake.footer(entry).await {
         Ok(footer) => footer,
         Err(error) if error.is_distrust() => {
@@ -183,5 +183,5 @@ async fn look_once(lake: &Lake, partition: &Partition, entry: &Entry) -> Result<
     if footer.schema.fields() != partition.data_type.table().schema().fields() {
         return unreadable("its columns are not those of its data type".to_owned());
     }
-    Ok(Presence::Answered(Box::new(Available::of(facts, entry.bytes, footer.digest, footer.identity))))
+    Ok(ObjectState::Answered(Box::new(Available::of(facts, entry.bytes, footer.digest, footer.identity))))
 }
