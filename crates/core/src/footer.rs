@@ -1,21 +1,20 @@
-//! What an object says of itself: the key-value part of its Parquet footer.
+//! The key-value metadata in the Parquet footer of an object.
 //!
-//! No clock readings and no names of machines: the same input and version give the same bytes.
+//! It contains no clock readings and no host names: the same input and version give the same bytes.
 
 use crate::day::Day;
 use crate::key::InstrumentKey;
 use crate::partition::{Partition, Status};
 use crate::table::{DataType, SCHEMA_VERSION};
 
-/// The footer's pair with the version of the form that everything in a lake has: objects, tables, plans, and what workers
-/// of a run tell each other.
+/// The key of the format version, which objects, tables, plans and the shared state of runs all carry.
 pub const FORMAT: &str = "mtdh.format_version";
 
-/// The newest form that this program knows. 1: version 0.1.0, which does not say so. 2: checksums ([`FORMAT`] is one of
-/// the pairs that they are in).
-pub const FORMAT_VERSION: u32 = 2;
+/// The newest format that this program knows. 1: version 0.1.0, which does not write it. 2: checksums, which cover [`FORMAT`].
+/// 3: `mtdh.provenance` in the footers of partitions.
+pub const FORMAT_VERSION: u32 = 3;
 
-/// The facts of one partition's object.
+/// The footer of one partition's object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionFooter {
     /// Which partition the object is.
@@ -24,17 +23,80 @@ pub struct PartitionFooter {
     pub status: Status,
     /// Why it is absent, or which group file gave the evidence that it is empty.
     pub reason: Option<String>,
-    /// The vendor file that it was made from.
-    pub origin: Provenance,
+    /// Where the rows came from.
+    pub provenance: Provenance,
     /// How many rows went which way, and their range in time.
     pub tally: Tally,
     /// Version of the columns, see [`SCHEMA_VERSION`].
     pub schema_version: u32,
 }
 
+/// Where an object's rows came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// A file of the vendor. Footers before format version 3 describe nothing else.
+    VendorFile(SourceFile),
+    /// A recording of a live feed.
+    Recording(Recording),
+}
+
+/// The kind of a [`Provenance`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProvenanceKind {
+    /// [`Provenance::VendorFile`]; also what reports and footers before format version 3 mean.
+    #[default]
+    VendorFile,
+    /// [`Provenance::Recording`].
+    Recording,
+}
+
+impl ProvenanceKind {
+    /// Both.
+    pub const ALL: [ProvenanceKind; 2] = [ProvenanceKind::VendorFile, ProvenanceKind::Recording];
+
+    /// The word in footers and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProvenanceKind::VendorFile => "vendor_file",
+            ProvenanceKind::Recording => "recording",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<ProvenanceKind> {
+        ProvenanceKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl Provenance {
+    /// Its kind.
+    pub fn kind(&self) -> ProvenanceKind {
+        match self {
+            Provenance::VendorFile(_) => ProvenanceKind::VendorFile,
+            Provenance::Recording(_) => ProvenanceKind::Recording,
+        }
+    }
+
+    /// The source in one text: the vendor's path of a file, or `feed/session` of a recording.
+    pub fn source(&self) -> String {
+        match self {
+            Provenance::VendorFile(file) => file.path.clone(),
+            Provenance::Recording(recording) => format!("{}/{}", recording.feed, recording.session),
+        }
+    }
+
+    /// The vendor file, if it was one.
+    pub fn vendor_file(&self) -> Option<&SourceFile> {
+        match self {
+            Provenance::VendorFile(file) => Some(file),
+            Provenance::Recording(_) => None,
+        }
+    }
+}
+
 /// The vendor file behind an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Provenance {
+pub struct SourceFile {
     /// The vendor's path, `{exchange}/{data_type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`, wherever it was read from.
     pub path: String,
     /// The exchange as the rows write it; the vendor's id where there are no rows.
@@ -43,15 +105,72 @@ pub struct Provenance {
     pub symbol: String,
     /// The server's entity tag, if it sent one.
     pub etag: Option<String>,
-    /// Compressed size in bytes; null when there was no file.
+    /// Compressed size in bytes; `None` when there was no file.
     pub bytes: Option<u64>,
-    /// SHA-256 of the compressed bytes, lower-case hexadecimal; null when there was no file.
+    /// SHA-256 of the compressed bytes, lower-case hexadecimal; `None` when there was no file.
     pub sha256: Option<String>,
-    /// What proves that nothing lacks at the file's end.
+    /// How the file is known to be complete.
     pub end: End,
 }
 
-/// What proves that a file did not break off where its gzip data may end: between two members.
+/// The live feed behind an object, and how much of the day it covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The feed's name, such as `binance-futures`.
+    pub feed: String,
+    /// The exchange as the vendor names it.
+    pub exchange: String,
+    /// The symbol as the exchange writes it.
+    pub symbol: String,
+    /// The recording session: one run of one recorder.
+    pub session: String,
+    /// When the feed was received: start and end of each stretch, microseconds since the Unix epoch, UTC, the end excluded.
+    pub ranges: Vec<(i64, i64)>,
+    /// Where data is known to be lost.
+    pub gaps: Vec<RecordingGap>,
+}
+
+/// A stretch of a recording in which data is known to be lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingGap {
+    /// Start and end in local time, microseconds since the Unix epoch, UTC, the end excluded.
+    pub range: (i64, i64),
+    /// Why, as one word of lower-case letters and underscores: `disconnected`, `sequence`, `overload`.
+    pub reason: String,
+}
+
+/// `START..END`, separated by spaces.
+fn write_ranges(ranges: &[(i64, i64)]) -> String {
+    let texts: Vec<String> = ranges.iter().map(|(start, end)| format!("{start}..{end}")).collect();
+    texts.join(" ")
+}
+
+fn read_range(text: &str) -> Option<(i64, i64)> {
+    let (start, end) = text.split_once("..")?;
+    let range: (i64, i64) = (start.parse().ok()?, end.parse().ok()?);
+    (range.0 <= range.1).then_some(range)
+}
+
+fn read_ranges(text: &str) -> Option<Vec<(i64, i64)>> {
+    text.split_whitespace().map(read_range).collect()
+}
+
+/// `START..END=REASON`, separated by spaces.
+fn write_gaps(gaps: &[RecordingGap]) -> String {
+    let text = |gap: &RecordingGap| format!("{}..{}={}", gap.range.0, gap.range.1, gap.reason);
+    gaps.iter().map(text).collect::<Vec<_>>().join(" ")
+}
+
+fn read_gaps(text: &str) -> Option<Vec<RecordingGap>> {
+    let gap = |text: &str| {
+        let (range, reason) = text.split_once('=')?;
+        let is_word = !reason.is_empty() && reason.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        is_word.then_some(RecordingGap { range: read_range(range)?, reason: reason.to_owned() })
+    };
+    text.split_whitespace().map(gap).collect()
+}
+
+/// How a file is known to be complete: a gzip file that breaks off between two members looks whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {
     /// Its length, which the server said before, or with which it lies in a folder; also when there was no file. Footers
@@ -129,19 +248,17 @@ impl PartitionFooter {
             ("mtdh.rows_out", tally.rows_out.to_string()),
             ("mtdh.rows_rejected", tally.rows_rejected.to_string()),
             ("mtdh.schema_version", self.schema_version.to_string()),
-            ("mtdh.source", self.origin.path.clone()),
-            ("mtdh.source_exchange", self.origin.exchange.clone()),
-            ("mtdh.source_symbol", self.origin.symbol.clone()),
+            (PROVENANCE, self.provenance.kind().name().to_owned()),
             ("mtdh.status", self.status.to_string()),
         ];
+        match &self.provenance {
+            Provenance::VendorFile(file) => pairs.extend(file.to_pairs()),
+            Provenance::Recording(recording) => pairs.extend(recording.to_pairs()),
+        }
         let mut optional = |name, value: Option<String>| pairs.extend(value.map(|v| (name, v)));
         optional("mtdh.local_timestamp_max", tally.local_timestamp.map(|t| t.1.to_string()));
         optional("mtdh.local_timestamp_min", tally.local_timestamp.map(|t| t.0.to_string()));
         optional("mtdh.reason", self.reason.clone());
-        optional("mtdh.source_bytes", self.origin.bytes.map(|b| b.to_string()));
-        optional("mtdh.source_end", self.origin.end.words().map(str::to_owned));
-        optional("mtdh.source_etag", self.origin.etag.clone());
-        optional("mtdh.source_sha256", self.origin.sha256.clone());
         optional("mtdh.timestamp_max", tally.timestamp.map(|t| t.1.to_string()));
         optional("mtdh.timestamp_min", tally.timestamp.map(|t| t.0.to_string()));
         pairs.sort_unstable();
@@ -171,16 +288,10 @@ impl PartitionFooter {
             data_type: reader.read("mtdh.data_type", |t| t.parse::<DataType>().ok())?,
             key: reader.read("mtdh.instrument_key", |t| t.parse::<InstrumentKey>().ok())?,
         };
-        let origin = Provenance {
-            path: reader.read("mtdh.source", |t| Some(t.to_owned()))?,
-            exchange: reader.read("mtdh.source_exchange", |t| Some(t.to_owned()))?,
-            symbol: reader.read("mtdh.source_symbol", |t| Some(t.to_owned()))?,
-            etag: reader.read_optional("mtdh.source_etag", |t| Some(t.to_owned()))?,
-            bytes: reader.read_optional("mtdh.source_bytes", |t| t.parse().ok())?,
-            sha256: reader.read_optional("mtdh.source_sha256", |t| Some(t.to_owned()))?,
-            end: reader
-                .read_optional("mtdh.source_end", |t| End::ALL.into_iter().find(|e| e.words() == Some(t)))?
-                .unwrap_or_default(),
+        let kind = reader.read_optional(PROVENANCE, ProvenanceKind::from_name)?;
+        let provenance = match kind.unwrap_or_default() {
+            ProvenanceKind::VendorFile => Provenance::VendorFile(SourceFile::read(&reader)?),
+            ProvenanceKind::Recording => Provenance::Recording(Recording::read(&reader)?),
         };
         let tally = Tally {
             rows_in: number("mtdh.rows_in")?,
@@ -193,7 +304,62 @@ impl PartitionFooter {
         };
         let status = reader.read("mtdh.status", |t| Status::from_name(t).filter(|s| s.is_answered()))?;
         let reason = reader.read_optional("mtdh.reason", |t| Some(t.to_owned()))?;
-        Ok(PartitionFooter { partition, status, reason, origin, tally, schema_version })
+        Ok(PartitionFooter { partition, status, reason, provenance, tally, schema_version })
+    }
+}
+
+const PROVENANCE: &str = "mtdh.provenance";
+
+impl SourceFile {
+    fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("mtdh.source", self.path.clone()),
+            ("mtdh.source_exchange", self.exchange.clone()),
+            ("mtdh.source_symbol", self.symbol.clone()),
+        ];
+        let mut optional = |name, value: Option<String>| pairs.extend(value.map(|v| (name, v)));
+        optional("mtdh.source_bytes", self.bytes.map(|b| b.to_string()));
+        optional("mtdh.source_end", self.end.words().map(str::to_owned));
+        optional("mtdh.source_etag", self.etag.clone());
+        optional("mtdh.source_sha256", self.sha256.clone());
+        pairs
+    }
+
+    fn read(reader: &PairReader<'_>) -> Result<SourceFile, FooterError> {
+        let end = |text: &str| End::ALL.into_iter().find(|end| end.words() == Some(text));
+        Ok(SourceFile {
+            path: reader.text("mtdh.source")?,
+            exchange: reader.text("mtdh.source_exchange")?,
+            symbol: reader.text("mtdh.source_symbol")?,
+            etag: reader.read_optional("mtdh.source_etag", |t| Some(t.to_owned()))?,
+            bytes: reader.read_optional("mtdh.source_bytes", |t| t.parse().ok())?,
+            sha256: reader.read_optional("mtdh.source_sha256", |t| Some(t.to_owned()))?,
+            end: reader.read_optional("mtdh.source_end", end)?.unwrap_or_default(),
+        })
+    }
+}
+
+impl Recording {
+    fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("mtdh.feed", self.feed.clone()),
+            ("mtdh.recorded", write_ranges(&self.ranges)),
+            ("mtdh.recording_gaps", write_gaps(&self.gaps)),
+            ("mtdh.session", self.session.clone()),
+            ("mtdh.source_exchange", self.exchange.clone()),
+            ("mtdh.source_symbol", self.symbol.clone()),
+        ]
+    }
+
+    fn read(reader: &PairReader<'_>) -> Result<Recording, FooterError> {
+        Ok(Recording {
+            feed: reader.text("mtdh.feed")?,
+            exchange: reader.text("mtdh.source_exchange")?,
+            symbol: reader.text("mtdh.source_symbol")?,
+            session: reader.text("mtdh.session")?,
+            ranges: reader.read("mtdh.recorded", read_ranges)?,
+            gaps: reader.read("mtdh.recording_gaps", read_gaps)?,
+        })
     }
 }
 
@@ -202,6 +368,10 @@ pub(crate) struct PairReader<'a> {
 }
 
 impl PairReader<'_> {
+    fn text(&self, name: &'static str) -> Result<String, FooterError> {
+        self.read(name, |text| Some(text.to_owned()))
+    }
+
     pub fn read<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, FooterError> {
         self.read_optional(name, parse)?.ok_or(FooterError::Lacking(name))
     }
@@ -229,7 +399,7 @@ mod tests {
             },
             status: Status::Stored,
             reason: None,
-            origin: Provenance {
+            provenance: Provenance::VendorFile(SourceFile {
                 path: "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
                 exchange: "deribit".into(),
                 symbol: "BTC-PERPETUAL".into(),
@@ -237,7 +407,7 @@ mod tests {
                 bytes: Some(123),
                 sha256: Some("00".into()),
                 end: End::NotStated,
-            },
+            }),
             tally: Tally {
                 rows_in: 3,
                 rows_out: 2,
@@ -249,11 +419,53 @@ mod tests {
         }
     }
 
+    fn recording() -> PartitionFooter {
+        let recording = Recording {
+            feed: "binance-futures".into(),
+            exchange: "binance-futures".into(),
+            symbol: "btcusdt".into(),
+            session: "20240301-1".into(),
+            ranges: vec![(1, 5), (7, 9)],
+            gaps: vec![RecordingGap { range: (5, 7), reason: "disconnected".into() }],
+        };
+        PartitionFooter { provenance: Provenance::Recording(recording), ..facts() }
+    }
+
     #[test]
     fn pairs_read_back() {
-        let facts = facts();
-        let pairs = facts.to_pairs();
-        assert_eq!(PartitionFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str()))), Ok(facts));
+        let mut without_gaps = recording();
+        if let Provenance::Recording(recording) = &mut without_gaps.provenance {
+            recording.gaps.clear();
+        }
+        for footer in [facts(), recording(), without_gaps] {
+            let pairs = footer.to_pairs();
+            assert!(pairs.is_sorted(), "{pairs:?}");
+            assert_eq!(PartitionFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str()))), Ok(footer));
+        }
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_read_is_refused() {
+        let pairs = recording().to_pairs();
+        for (name, value) in [
+            ("mtdh.provenance", "guess"),
+            ("mtdh.recorded", "5..1"),
+            ("mtdh.recorded", "1..x"),
+            ("mtdh.recording_gaps", "5..7"),
+            ("mtdh.recording_gaps", "5..7=two words"),
+            ("mtdh.recording_gaps", "5..7="),
+        ] {
+            let others = pairs.iter().map(|(n, v)| (*n, v.as_str()));
+            let read = PartitionFooter::from_pairs(others.chain([(name, value)]));
+            assert!(matches!(read, Err(FooterError::Unreadable { .. })), "{name}={value}: {read:?}");
+        }
+        let without = |gone: &str| {
+            let others = pairs.iter().filter(|(n, _)| *n != gone).map(|(n, v)| (*n, v.as_str()));
+            PartitionFooter::from_pairs(others)
+        };
+        for name in ["mtdh.feed", "mtdh.session", "mtdh.recorded", "mtdh.recording_gaps"] {
+            assert_eq!(without(name), Err(FooterError::Lacking(name)));
+        }
     }
 
     #[test]
@@ -266,9 +478,12 @@ mod tests {
         };
         assert_eq!(without("mtdh.status"), Err(FooterError::Lacking("mtdh.status")));
         assert_eq!(without("mtdh.rows_in"), Err(FooterError::Lacking("mtdh.rows_in")));
-        let of_length = Provenance { end: End::Length, ..facts().origin };
-        let older = PartitionFooter { origin: of_length, ..facts() };
+        let mut older = facts();
+        if let Provenance::VendorFile(file) = &mut older.provenance {
+            file.end = End::Length;
+        }
         assert_eq!(without("mtdh.source_end"), Ok(older), "a footer of version 0.1.0");
+        assert_eq!(without("mtdh.provenance"), Ok(facts()), "a footer before format version 3");
         let with = |name: &'static str, value: &'static str| {
             let others = pairs.iter().map(|(n, v)| (*n, v.as_str()));
             PartitionFooter::from_pairs(others.chain([(name, value)]))

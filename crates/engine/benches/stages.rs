@@ -9,7 +9,7 @@ use arrow_array::ArrayRef;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use mtdh_core::DataType;
-use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
@@ -101,7 +101,7 @@ fn encode(bencher: Bencher<'_, '_>, shape: Shape) {
         partition,
         status: Status::Stored,
         reason: None,
-        origin: Provenance::default(),
+        provenance: Provenance::VendorFile(SourceFile::default()),
         tally: Tally::default(),
         schema_version: SCHEMA_VERSION,
     };

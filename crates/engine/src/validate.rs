@@ -331,7 +331,7 @@ pub(crate) fn note(
 
 #[cfg(test)]
 mod tests {
-    use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
+    use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
     use mtdh_core::table::SCHEMA_VERSION;
 
     use super::*;
@@ -346,7 +346,7 @@ mod tests {
             partition: partition.clone(),
             status: Status::Stored,
             reason: None,
-            origin: Provenance::default(),
+            provenance: Provenance::VendorFile(SourceFile::default()),
             tally: Tally::default(),
             schema_version: SCHEMA_VERSION,
         };

@@ -19,7 +19,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
-use mtdh_core::footer::Provenance;
+use mtdh_core::footer::SourceFile;
 use mtdh_core::partition::Partition;
 use mtdh_core::table::Table;
 use mtdh_source::tardis::csv::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
@@ -51,7 +51,7 @@ pub struct Leftovers {
 pub fn convert_group(
     input: Input,
     unit: &DownloadTask,
-    origin: &Provenance,
+    origin: &SourceFile,
     temporary: &Path,
     stop: &CancellationToken,
     begin: impl Fn(&Partition) -> Result<PartitionBuilder, ConvertError>,
@@ -76,7 +76,7 @@ pub fn convert_group(
             return Err(ConvertError::Interrupted);
         }
         let mut making = begin(&member.partition)?;
-        let mut origin = Provenance { symbol: member.symbol.clone(), ..origin.clone() };
+        let mut origin = SourceFile { symbol: member.symbol.clone(), ..origin.clone() };
         let converted = match index_by_symbol.get(&member.symbol) {
             Some(index) => {
                 let name = &decoded.names[*index];

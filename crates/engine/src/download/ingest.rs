@@ -11,7 +11,7 @@ use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::check::Finding;
 use mtdh_core::error::chain;
-use mtdh_core::footer::Provenance;
+use mtdh_core::footer::SourceFile;
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_lake::tables::reports::Available;
@@ -345,11 +345,11 @@ impl Ingest {
         runtime: &tokio::runtime::Handle,
     ) -> Result<Done, TaskError> {
         let mut done = Done::default();
-        let mut origin = Provenance {
+        let mut origin = SourceFile {
             path: unit.file.path(),
             exchange: unit.file.exchange.clone(),
             symbol: unit.file.symbol.clone(),
-            ..Provenance::default()
+            ..SourceFile::default()
         };
         let new_stage = || self.lake.stage().map_err(ConvertError::Publish);
         let replaced: BTreeSet<&Partition> =
@@ -423,13 +423,13 @@ impl Ingest {
     fn without_rows(
         &self,
         unit: &DownloadTask,
-        origin: &Provenance,
+        origin: &SourceFile,
         status: Status,
         reason: &str,
         mut publish: impl FnMut(Converted) -> Result<(), ConvertError>,
     ) -> Result<(), ConvertError> {
         for member in &unit.members {
-            let origin = Provenance { symbol: member.symbol.clone(), ..origin.clone() };
+            let origin = SourceFile { symbol: member.symbol.clone(), ..origin.clone() };
             let stage = self.lake.stage().map_err(ConvertError::Publish)?;
             publish(without_rows(&member.partition, status, reason.to_owned(), origin, stage)?)?;
         }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow_array::{ArrayRef, RecordBatch};
 use mtdh_core::check::{Context, Finding};
-use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{SCHEMA_VERSION, Table};
@@ -420,7 +420,7 @@ impl PartitionBuilder {
 pub fn convert_single(
     input: Input,
     partition: &Partition,
-    origin: Provenance,
+    origin: SourceFile,
     mut making: PartitionBuilder,
     stop: &CancellationToken,
 ) -> Result<Converted, ConvertError> {
@@ -436,7 +436,7 @@ pub fn convert_single(
     // Rows that are too broken to name anybody are this instrument's too.
     let tally = Tally { rows_in: decoded.rows_in, ..first.map(|n| n.tally).unwrap_or_default() };
     let origin = match first {
-        Some(name) => Provenance { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
+        Some(name) => SourceFile { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
         None => origin,
     };
     let facts = facts(partition, origin, tally, None);
@@ -451,7 +451,7 @@ pub fn without_rows(
     partition: &Partition,
     status: Status,
     reason: String,
-    origin: Provenance,
+    origin: SourceFile,
     stage: StagedObject,
 ) -> Result<Converted, ConvertError> {
     let facts = PartitionFooter { status, ..facts(partition, origin, Tally::default(), Some(reason)) };
@@ -460,7 +460,7 @@ pub fn without_rows(
 
 pub(crate) fn facts(
     partition: &Partition,
-    origin: Provenance,
+    origin: SourceFile,
     tally: Tally,
     reason: Option<String>,
 ) -> PartitionFooter {
@@ -469,7 +469,7 @@ pub(crate) fn facts(
         partition: partition.clone(),
         status,
         reason,
-        origin,
+        provenance: Provenance::VendorFile(origin),
         tally,
         schema_version: SCHEMA_VERSION,
     }

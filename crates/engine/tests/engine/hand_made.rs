@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard, Status};
@@ -76,11 +76,11 @@ impl HandMade {
             partition: partition.clone(),
             status: if rows.is_empty() { Status::Empty } else { Status::Stored },
             reason: None,
-            origin: Provenance {
+            provenance: Provenance::VendorFile(SourceFile {
                 path: "f".to_owned(),
                 sha256: Some(sha256.to_owned()),
-                ..Provenance::default()
-            },
+                ..SourceFile::default()
+            }),
             tally: Tally {
                 rows_in: rows.len() as u64,
                 rows_out: rows.len() as u64,

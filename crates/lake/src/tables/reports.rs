@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
-use mtdh_core::footer::{PartitionFooter, Tally};
+use mtdh_core::footer::{PartitionFooter, ProvenanceKind, Tally};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
@@ -37,11 +37,13 @@ pub struct Available {
     pub tally: Tally,
     /// Why it is empty or absent, as in the footer.
     pub reason: Option<String>,
-    /// The vendor's path of the file that it was made from, as in the footer.
+    /// What kind of source the rows came from.
+    pub provenance: ProvenanceKind,
+    /// The source in one text, as [`mtdh_core::footer::Provenance::source`].
     pub source: String,
-    /// SHA-256 of the vendor file, as in the footer.
+    /// SHA-256 of the vendor file, as in the footer; `None` for a recording or where there was no file.
     pub source_sha256: Option<String>,
-    /// The vendor's entity tag, as in the footer.
+    /// The vendor's entity tag, as in the footer; `None` for a recording or where none was sent.
     pub source_etag: Option<String>,
     /// BLAKE3 of the object's data part, as in the footer; null: version 0.1.0 wrote the object, without checksums.
     pub digest: Option<String>,
@@ -61,6 +63,7 @@ impl Available {
         digest: Option<String>,
         identity: Option<String>,
     ) -> Available {
+        let file = facts.provenance.vendor_file();
         Available {
             partition: facts.partition.clone(),
             status: facts.status,
@@ -68,9 +71,10 @@ impl Available {
             identity,
             tally: facts.tally,
             reason: facts.reason.clone(),
-            source: facts.origin.path.clone(),
-            source_sha256: facts.origin.sha256.clone(),
-            source_etag: facts.origin.etag.clone(),
+            provenance: facts.provenance.kind(),
+            source: facts.provenance.source(),
+            source_sha256: file.and_then(|file| file.sha256.clone()),
+            source_etag: file.and_then(|file| file.etag.clone()),
             digest,
             proved_on: None,
             grade: None,
@@ -136,6 +140,7 @@ fn available_table(rows: &[Available]) -> RecordBatch {
     columns.maybe_time("local_timestamp_max", all().map(|r| r.tally.local_timestamp.map(|t| t.1)));
     columns.maybe_count("inexact_numbers", all().map(|r| Some(r.tally.inexact_numbers)));
     columns.maybe_count("arrival_regressions", all().map(|r| Some(r.tally.arrival_regressions)));
+    columns.text("provenance", all().map(|r| r.provenance.name()));
     columns.text("source", all().map(|r| r.source.as_str()));
     columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
     columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
@@ -163,7 +168,7 @@ pub(super) fn partitions(cells: &TableReader<'_>, rows: usize) -> Result<Vec<Par
 fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
     let cells = TableReader::of(table);
     let (status, reason) = (cells.text("status")?, cells.text("reason")?);
-    let source = cells.text("source")?;
+    let (provenance, source) = (cells.added_text("provenance")?, cells.text("source")?);
     let (sha256, etag) = (cells.text("source_sha256")?, cells.text("source_etag")?);
     let count = |name| -> Result<_, String> {
         let read = cells.count(name)?;
@@ -194,6 +199,7 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
                 local_timestamp: first_local(row).zip(last_local(row)),
             },
             reason: reason(row).map(str::to_owned),
+            provenance: provenance(row).and_then(ProvenanceKind::from_name).unwrap_or_default(),
             source: source(row).ok_or_else(|| format!("row {row} has no source"))?.to_owned(),
             source_sha256: sha256(row).map(str::to_owned),
             source_etag: etag(row).map(str::to_owned),
@@ -380,6 +386,7 @@ pub(super) mod tests {
             source: "deribit/quotes/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
             source_sha256: Some("ab".into()),
             source_etag: None,
+            provenance: ProvenanceKind::VendorFile,
             digest: Some("cd".into()),
             proved_on: Some("2024-03-02".parse().unwrap()),
             grade: Some(Grade::Degraded),

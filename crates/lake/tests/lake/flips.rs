@@ -12,7 +12,7 @@ use arrow_array::{
 use bytes::Bytes;
 use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;
-use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{Column, Kind, SCHEMA_VERSION};
@@ -343,7 +343,7 @@ fn an_object_has_one_digest_and_few_bytes_of_checksums() {
 fn statuses_that_are_not_stored_are_sealed_too() {
     let empty = PartitionFooter {
         status: Status::Empty,
-        origin: Provenance::default(),
+        provenance: Provenance::VendorFile(SourceFile::default()),
         tally: Tally::default(),
         reason: None,
         schema_version: SCHEMA_VERSION,

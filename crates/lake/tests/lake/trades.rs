@@ -6,7 +6,7 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, StringArray, TimestampMicrosecondArray,
 };
 use mtdh_core::DataType;
-use mtdh_core::footer::{PartitionFooter, Provenance, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_lake::write::PartitionWriter;
@@ -40,15 +40,15 @@ pub fn facts(rows: usize) -> PartitionFooter {
         partition: partition(),
         status: if rows > 0 { Status::Stored } else { Status::Empty },
         reason: (rows == 0).then(|| "no rows: \"quoted\", ü".to_owned()),
-        origin: Provenance {
+        provenance: Provenance::VendorFile(SourceFile {
             path: "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz".to_owned(),
             exchange: "deribit".to_owned(),
             symbol: "BTC-PERPETUAL".to_owned(),
             etag: Some("\"e1\"".to_owned()),
             bytes: Some(123),
             sha256: Some("00ff".to_owned()),
-            ..Provenance::default()
-        },
+            ..SourceFile::default()
+        }),
         tally: Tally {
             rows_in: rows as u64,
             rows_out: rows as u64,
