@@ -1,9 +1,10 @@
 //! What an instrument, a day, a table and a partition *are*.
 //!
 //! The nouns and the arithmetic of a market-data lake: no I/O, no async, no clock, no environment. Start with
-//! [`table`] for what is stored, [`key`] for how an instrument is named, [`facts`] for what an object says of
-//! itself.
+//! [`table`] for what is stored, [`key`] for how an instrument is named, [`footer`] for what an
+//! object says of itself.
 
+pub mod book;
 pub mod candle;
 pub mod check;
 pub mod day;

@@ -1,4 +1,6 @@
-//! Growing columns: what a batch is made of while rows are read.
+//! Rows of a table, cell by cell, to Arrow arrays: the one way in for rows of CSV files and of live feeds.
+//!
+//! It checks no values: whoever pushes a cell has parsed it. Start with [`RowBuilder`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,7 +9,56 @@ use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, StringArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use mtdh_core::table::{Column, Kind};
+use mtdh_core::table::{Column, Kind, Table};
+
+/// Builds batches of one table, row by row. A row is begun by its first cell and ended by [`RowBuilder::end_row`], or taken back
+/// by [`RowBuilder::discard_row`].
+pub struct RowBuilder {
+    columns: Vec<ColumnBuffer>,
+    rows: usize,
+}
+
+impl RowBuilder {
+    /// A builder without rows.
+    pub fn new(table: &Table) -> RowBuilder {
+        RowBuilder { columns: table.columns.iter().map(ColumnBuffer::new).collect(), rows: 0 }
+    }
+
+    /// The table's column with this index, for its cell of the current row. Each column takes one cell per row, of its kind.
+    #[inline]
+    pub fn column(&mut self, index: usize) -> &mut ColumnBuffer {
+        &mut self.columns[index]
+    }
+
+    /// Ended rows since the last [`RowBuilder::take`].
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Ends the current row.
+    #[inline]
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+        debug_assert!(
+            self.columns.iter().all(|column| column.len() == self.rows),
+            "each column takes one cell per row"
+        );
+    }
+
+    /// Takes back the cells of a row that turned out bad in a later cell.
+    pub fn discard_row(&mut self) {
+        for column in &mut self.columns {
+            column.truncate(self.rows);
+        }
+    }
+
+    /// The ended rows, one array per column of the table; the builder is empty afterwards.
+    pub fn take(&mut self) -> Vec<ArrayRef> {
+        self.rows = 0;
+        self.columns.iter_mut().map(ColumnBuffer::take).collect()
+    }
+}
 
 /// The cells of one column since the last batch.
 pub struct ColumnBuffer {
@@ -20,32 +71,33 @@ enum Values {
     Time(Vec<i64>),
     Number(Vec<f64>),
     Text { ends: Vec<i32>, bytes: Vec<u8> },
-    Word { indices: Vec<i32>, words: &'static [&'static str] },
+    Category { indices: Vec<i32>, words: &'static [&'static str] },
     Flag(BooleanBufferBuilder),
 }
 
 impl ColumnBuffer {
-    pub fn new(column: &Column) -> ColumnBuffer {
+    fn new(column: &Column) -> ColumnBuffer {
         let values = match column.kind {
             Kind::Time => Values::Time(Vec::new()),
             Kind::Number => Values::Number(Vec::new()),
             Kind::Text => Values::Text { ends: Vec::new(), bytes: Vec::new() },
-            Kind::Category(words) => Values::Word { indices: Vec::new(), words },
+            Kind::Category(words) => Values::Category { indices: Vec::new(), words },
             Kind::Flag => Values::Flag(BooleanBufferBuilder::new(0)),
         };
         ColumnBuffer { values, validity: None }
     }
 
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match &self.values {
             Values::Time(values) => values.len(),
             Values::Number(values) => values.len(),
             Values::Text { ends, .. } => ends.len(),
-            Values::Word { indices, .. } => indices.len(),
+            Values::Category { indices, .. } => indices.len(),
             Values::Flag(values) => values.len(),
         }
     }
 
+    /// Microseconds since the Unix epoch, UTC.
     #[inline]
     pub fn push_time(&mut self, value: i64) {
         if let Values::Time(values) = &mut self.values {
@@ -54,6 +106,7 @@ impl ColumnBuffer {
         self.push_valid();
     }
 
+    /// A number in the column's unit.
     #[inline]
     pub fn push_number(&mut self, value: f64) {
         if let Values::Number(values) = &mut self.values {
@@ -62,7 +115,7 @@ impl ColumnBuffer {
         self.push_valid();
     }
 
-    /// The text must be UTF-8.
+    /// Text, which must be UTF-8.
     #[inline]
     pub fn push_text(&mut self, text: &[u8]) {
         if let Values::Text { ends, bytes } = &mut self.values {
@@ -72,14 +125,16 @@ impl ColumnBuffer {
         self.push_valid();
     }
 
+    /// The category with this index in the column's list.
     #[inline]
-    pub fn push_word(&mut self, index: usize) {
-        if let Values::Word { indices, .. } = &mut self.values {
+    pub fn push_category(&mut self, index: usize) {
+        if let Values::Category { indices, .. } = &mut self.values {
             indices.push(index as i32);
         }
         self.push_valid();
     }
 
+    /// True or false.
     #[inline]
     pub fn push_flag(&mut self, flag: bool) {
         if let Values::Flag(values) = &mut self.values {
@@ -95,6 +150,7 @@ impl ColumnBuffer {
         }
     }
 
+    /// No value.
     pub fn push_null(&mut self) {
         let rows = self.len();
         let validity = self.validity.get_or_insert_with(|| {
@@ -107,13 +163,12 @@ impl ColumnBuffer {
             Values::Time(values) => values.push(0),
             Values::Number(values) => values.push(0.0),
             Values::Text { ends, bytes } => ends.push(bytes.len() as i32),
-            Values::Word { indices, .. } => indices.push(0),
+            Values::Category { indices, .. } => indices.push(0),
             Values::Flag(values) => values.append(false),
         }
     }
 
-    /// Takes back what was pushed beyond `rows`: a row that turned out bad in a later cell.
-    pub fn truncate(&mut self, rows: usize) {
+    fn truncate(&mut self, rows: usize) {
         match &mut self.values {
             Values::Time(values) => values.truncate(rows),
             Values::Number(values) => values.truncate(rows),
@@ -121,7 +176,7 @@ impl ColumnBuffer {
                 ends.truncate(rows);
                 bytes.truncate(ends.last().map_or(0, |end| *end as usize));
             }
-            Values::Word { indices, .. } => indices.truncate(rows),
+            Values::Category { indices, .. } => indices.truncate(rows),
             Values::Flag(values) => values.truncate(rows),
         }
         if let Some(validity) = &mut self.validity {
@@ -130,7 +185,7 @@ impl ColumnBuffer {
     }
 
     /// The cells as an array; the buffer is empty afterwards, with room for as many rows again.
-    pub fn take(&mut self) -> ArrayRef {
+    fn take(&mut self) -> ArrayRef {
         let rows = self.len();
         let nulls = self.validity.take().map(|mut v| NullBuffer::new(v.finish()));
         match &mut self.values {
@@ -151,17 +206,17 @@ impl ColumnBuffer {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 Arc::new(StringArray::new(offsets, Buffer::from_vec(bytes), nulls))
             }
-            Values::Word { indices, words } => {
+            Values::Category { indices, words } => {
                 let indices = std::mem::replace(indices, Vec::with_capacity(rows));
-                words_array(Int32Array::new(indices.into(), nulls), words)
+                category_array(Int32Array::new(indices.into(), nulls), words)
             }
             Values::Flag(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
         }
     }
 }
 
-/// A dictionary array over one of the few lists of words that exist.
-fn words_array(indices: Int32Array, words: &'static [&'static str]) -> ArrayRef {
+/// A dictionary array over one of the few lists of categories.
+fn category_array(indices: Int32Array, words: &'static [&'static str]) -> ArrayRef {
     static DICTIONARIES: LazyLock<Vec<(&'static [&'static str], ArrayRef)>> = LazyLock::new(|| {
         let columns = mtdh_core::DataType::ALL.into_iter().flat_map(|t| &t.table().columns);
         let lists =

@@ -130,7 +130,7 @@ impl Beside {
 
 fn take(message: &Message<'_>, tops: &mut VecDeque<Top>, until: &mut Option<i64>) {
     *until = (*until).max(Some(message.arrival_us));
-    let [ask, ask_amount, bid, bid_amount] = message.top(1)[0];
+    let [ask, ask_amount, bid, bid_amount] = message.book.top(1)[0];
     let amounts = [bid_amount, ask_amount].map(Option::unwrap_or_default);
     if bid.is_some() || ask.is_some() {
         tops.push_back(Top { at_us: message.arrival_us, bid, ask, amounts });

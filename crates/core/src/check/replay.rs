@@ -1,17 +1,15 @@
-//! Order books replayed from changes, and what the vendor makes of them made again.
+//! Recomputes the data types that the vendor derives from `incremental_book_L2`, and compares them.
 //!
-//! The rules are the vendor's (its documentation of `incremental_book_L2`, and the code of its open-source clients): rows
-//! of one `local_timestamp` are one message and are applied together; changes before the first snapshot are dropped; a
-//! message with snapshot rows clears the book first; amount 0 removes a level; where the book is crossed after a message,
-//! the best bid goes when the message touched the best ask, else the best ask.
+//! Rows of one `local_timestamp` are one message. What a message does to the book is [`crate::book`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use arrow_array::{Array, Float64Array};
 
 use super::finding::moment;
 use super::rows::LEVELS;
 use super::{Check, CheckFn, CheckInput, Detection, Group, RowCheck, Rows, Severity, Tally};
+use crate::book::{LevelChange, OrderBook};
 use crate::table::DataType::{self, *};
 
 /// The checks of this module.
@@ -40,25 +38,6 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-/// A price as a number that sorts like it; prices are never NaN.
-fn order(price: f64) -> i64 {
-    let bits = price.to_bits() as i64;
-    if bits < 0 { !(bits & i64::MAX) } else { bits }
-}
-
-fn price(order: i64) -> f64 {
-    f64::from_bits(if order < 0 { (!order as u64) | (1 << 63) } else { order as u64 })
-}
-
-/// One message as it changes the book.
-#[derive(Default)]
-struct Pending {
-    arrival_us: i64,
-    exchange_us: i64,
-    /// Whether it is a snapshot, whether an ask, price, amount.
-    rows: Vec<(bool, bool, f64, f64)>,
-}
-
 /// A book after a message.
 pub struct Message<'a> {
     /// When the message arrived, microseconds since the Unix epoch, UTC.
@@ -67,75 +46,22 @@ pub struct Message<'a> {
     pub exchange_us: i64,
     /// Best bid and ask where the message left the book crossed or locked.
     pub crossing: Option<(f64, f64)>,
-    book: &'a Book,
+    /// The book after it.
+    pub book: &'a OrderBook,
 }
 
-impl Message<'_> {
-    /// The best levels, best first: ask price, ask amount, bid price, bid amount; null: no such level.
-    pub fn top(&self, levels: usize) -> Vec<[Option<f64>; 4]> {
-        let mut top = vec![[None; 4]; levels];
-        for (place, (at, amount)) in self.book.asks.iter().take(levels).enumerate() {
-            (top[place][0], top[place][1]) = (Some(price(*at)), Some(*amount));
-        }
-        for (place, (at, amount)) in self.book.bids.iter().rev().take(levels).enumerate() {
-            (top[place][2], top[place][3]) = (Some(price(*at)), Some(*amount));
-        }
-        top
-    }
-}
-
+/// The rows of one `local_timestamp`: one message.
 #[derive(Default)]
-struct Book {
-    asks: BTreeMap<i64, f64>,
-    bids: BTreeMap<i64, f64>,
-    has_snapshot: bool,
-}
-
-impl Book {
-    fn apply(&mut self, message: &Pending) {
-        let mut before = false;
-        for (is_snapshot, is_ask, at, amount) in message.rows.iter().copied() {
-            if is_snapshot && !before {
-                self.asks.clear();
-                self.bids.clear();
-                self.has_snapshot = true;
-            }
-            before = is_snapshot;
-            if !self.has_snapshot {
-                continue;
-            }
-            let side = if is_ask { &mut self.asks } else { &mut self.bids };
-            if amount == 0.0 {
-                side.remove(&order(at));
-            } else {
-                side.insert(order(at), amount);
-            }
-        }
-    }
-
-    fn tops(&self) -> Option<(i64, i64)> {
-        let (bid, ask) = (self.bids.last_key_value()?, self.asks.first_key_value()?);
-        Some((*bid.0, *ask.0))
-    }
-
-    fn uncross(&mut self, message: &Pending) -> Option<(f64, f64)> {
-        let mut crossing = None;
-        while let Some((bid, ask)) = self.tops().filter(|(bid, ask)| bid >= ask) {
-            crossing = crossing.or(Some((price(bid), price(ask))));
-            if message.rows.iter().any(|(_, is_ask, at, _)| *is_ask && order(*at) == ask) {
-                self.bids.remove(&bid);
-            } else {
-                self.asks.remove(&ask);
-            }
-        }
-        crossing
-    }
+struct Pending {
+    arrival_us: i64,
+    exchange_us: i64,
+    changes: Vec<LevelChange>,
 }
 
 /// Replays the changes of a book. Memory is that of the book and of one message.
 #[derive(Default)]
 pub struct Replay {
-    book: Book,
+    book: OrderBook,
     pending: Pending,
 }
 
@@ -151,20 +77,24 @@ impl Replay {
                 (self.pending.arrival_us, self.pending.exchange_us) = (at, exchange[row]);
             }
             let is_ask = sides.get(row) == "ask";
-            self.pending.rows.push((flags.value(row), is_ask, prices[row], amounts[row]));
+            self.pending.changes.push(LevelChange {
+                is_snapshot: flags.value(row),
+                is_ask,
+                price: prices[row],
+                amount: amounts[row],
+            });
         }
     }
 
     /// Ends the last message.
     pub fn finish(&mut self, mut after: impl FnMut(Message<'_>)) {
-        if self.pending.rows.is_empty() {
+        if self.pending.changes.is_empty() {
             return;
         }
-        self.book.apply(&self.pending);
-        let crossing = self.book.uncross(&self.pending);
+        let crossing = self.book.apply(&self.pending.changes);
         let (arrival_us, exchange_us) = (self.pending.arrival_us, self.pending.exchange_us);
         after(Message { arrival_us, exchange_us, crossing, book: &self.book });
-        self.pending.rows.clear();
+        self.pending.changes.clear();
     }
 }
 
@@ -286,7 +216,7 @@ fn keep(
     made: &mut VecDeque<Row>,
     made_until_us: &mut i64,
 ) {
-    let top = message.top(levels);
+    let top = message.book.top(levels);
     // Rows that arrived before this moment are all made; another message of the same moment may follow no more.
     *made_until_us = message.arrival_us + 1;
     if top != *last_top {

@@ -13,7 +13,7 @@ use arrow_array::ArrayRef;
 use mtdh_core::table::{Kind, Table};
 use mtdh_core::{DataType, Day};
 
-use crate::row_builder::ColumnBuffer;
+use crate::row_builder::RowBuilder;
 use header::{Cell, Layout};
 use names::Names;
 
@@ -131,7 +131,7 @@ pub struct Decoder {
     /// The day on which every row should have arrived.
     day: Option<Day>,
     layout: Option<Layout>,
-    columns: Vec<ColumnBuffer>,
+    builder: RowBuilder,
     row_names: Vec<u32>,
     names: Names,
     /// How many of the names earlier batches told of.
@@ -156,7 +156,7 @@ impl Decoder {
             table,
             day: expectation.day,
             layout: None,
-            columns: table.columns.iter().map(ColumnBuffer::new).collect(),
+            builder: RowBuilder::new(table),
             row_names: Vec::new(),
             names: Names::new(expectation),
             names_told: 0,
@@ -260,25 +260,24 @@ impl Decoder {
     }
 
     fn read_row(&mut self, layout: &Layout, line: &[u8]) -> Result<(), DecodeError> {
-        let rows = self.row_names.len();
         match self.read_cells(layout, line) {
             Ok(row) => {
-                let name = match row.is_as_before {
-                    true => self.last_start_name,
-                    false => self.new_start(layout, row.exchange, row.symbol)?,
+                let name = if row.is_as_before {
+                    self.last_start_name
+                } else {
+                    self.new_start(layout, row.exchange, row.symbol)?
                 };
                 self.check_day(row.local_timestamp)?;
+                self.builder.end_row();
                 self.row_names.push(name);
                 self.count(name, &row);
-                if rows + 1 == BATCH_ROWS {
+                if self.builder.rows() == BATCH_ROWS {
                     self.make_batch();
                 }
                 Ok(())
             }
             Err(fault) => {
-                for column in &mut self.columns {
-                    column.truncate(rows);
-                }
+                self.builder.discard_row();
                 self.reject(layout, line, fault)
             }
         }
@@ -320,7 +319,7 @@ impl Decoder {
                 }
                 Cell::Ignored => at += text_cell(rest).len(),
                 Cell::Column { index, kind, nullable } => {
-                    let column = &mut self.columns[*index];
+                    let column = self.builder.column(*index);
                     let fault = || Fault::Cell(*index);
                     if rest.first().is_none_or(|b| *b == b',') {
                         if !nullable {
@@ -357,7 +356,7 @@ impl Decoder {
                         }
                         Kind::Category(words) => {
                             let (index, length) = word_cell(words, rest).ok_or_else(fault)?;
-                            column.push_word(index);
+                            column.push_category(index);
                             at += length;
                         }
                         Kind::Flag => {
@@ -392,7 +391,10 @@ impl Decoder {
     fn new_start(&mut self, layout: &Layout, exchange: &[u8], symbol: &[u8]) -> Result<u32, DecodeError> {
         let name = self.names.of(exchange, symbol, self.line)?;
         if (layout.exchange, layout.symbol) == (0, 1) {
-            self.last_start = [exchange, b",", symbol].concat();
+            self.last_start.clear();
+            for part in [exchange, b",", symbol] {
+                self.last_start.extend_from_slice(part);
+            }
             self.last_start_name = name;
         }
         Ok(name)
@@ -451,10 +453,10 @@ impl Decoder {
     }
 
     fn make_batch(&mut self) {
-        let rows = self.row_names.len();
+        let rows = self.builder.rows();
         if rows > 0 {
             let names = std::mem::replace(&mut self.row_names, Vec::with_capacity(rows));
-            let columns = self.columns.iter_mut().map(ColumnBuffer::take).collect();
+            let columns = self.builder.take();
             let new_names = self.names.all()[self.names_told..]
                 .iter()
                 .map(|n| (n.exchange.clone(), n.symbol.clone()))

@@ -25,8 +25,8 @@ pub struct RowName {
 pub(super) struct Names {
     expectation: Expectation,
     all: Vec<RowName>,
-    /// By the two cells, as they are spelt.
-    by_spelling: HashMap<(Vec<u8>, Vec<u8>), u32>,
+    /// By the exchange cell, then by the symbol cell, as they are spelt. Nested, so that a lookup allocates nothing.
+    by_spelling: HashMap<Vec<u8>, HashMap<Vec<u8>, u32>>,
     /// By exchange and dataset symbol.
     by_symbol: HashMap<(String, String), u32>,
     last: u32,
@@ -56,7 +56,7 @@ impl Names {
         {
             return Ok(self.last);
         }
-        let known = self.by_spelling.get(&(exchange.to_vec(), symbol.to_vec())).copied();
+        let known = self.by_spelling.get(exchange).and_then(|symbols| symbols.get(symbol)).copied();
         self.last = match known {
             Some(index) => index,
             None => self.add_spelling(exchange, symbol, line)?,
@@ -89,7 +89,7 @@ impl Names {
                 last_local_timestamp: i64::MIN,
             });
         }
-        self.by_spelling.insert((exchange.to_vec(), symbol.to_vec()), index);
+        self.by_spelling.entry(exchange.to_vec()).or_default().insert(symbol.to_vec(), index);
         Ok(index)
     }
 }

@@ -1,0 +1,190 @@
+//! An order book made of changes, by the vendor's rules.
+//!
+//! The rules are those of the vendor's documentation of `incremental_book_L2` and of the code of its open-source clients: changes
+//! before the first snapshot are dropped; a message with snapshot rows clears the book first; amount 0 removes a level; where
+//! the book is crossed after a message, the best bid goes when the message touched the best ask, else the best ask.
+//!
+//! It knows no rows and no feed: checks replay stored changes with it, live feeds apply theirs. Start with [`OrderBook::apply`].
+
+use std::collections::BTreeMap;
+
+/// A price as an integer that sorts like it; prices are never NaN.
+fn order(price: f64) -> i64 {
+    let bits = price.to_bits() as i64;
+    if bits < 0 { !(bits & i64::MAX) } else { bits }
+}
+
+fn price(order: i64) -> f64 {
+    f64::from_bits(if order < 0 { (!order as u64) | (1 << 63) } else { order as u64 })
+}
+
+/// One changed level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LevelChange {
+    /// Whether it is part of a snapshot.
+    pub is_snapshot: bool,
+    /// Whether it is an ask.
+    pub is_ask: bool,
+    /// The level's price, in the quote currency.
+    pub price: f64,
+    /// The level's new amount, in the unit of the exchange; 0 removes the level.
+    pub amount: f64,
+}
+
+/// A level of a book: price and amount.
+pub type BookLevel = (f64, f64);
+
+/// The levels of both sides.
+#[derive(Clone, Debug, Default)]
+pub struct OrderBook {
+    asks: BTreeMap<i64, f64>,
+    bids: BTreeMap<i64, f64>,
+    has_snapshot: bool,
+}
+
+impl OrderBook {
+    /// Whether a snapshot was applied: before it the book is empty, and changes are dropped.
+    pub fn has_snapshot(&self) -> bool {
+        self.has_snapshot
+    }
+
+    /// Applies the changes of one message. Returns the best bid and ask price that crossed or locked the book, before it was
+    /// uncrossed; `None` where they did not.
+    pub fn apply(&mut self, message: &[LevelChange]) -> Option<(f64, f64)> {
+        let mut in_snapshot = false;
+        for change in message {
+            if change.is_snapshot && !in_snapshot {
+                self.asks.clear();
+                self.bids.clear();
+                self.has_snapshot = true;
+            }
+            in_snapshot = change.is_snapshot;
+            if self.has_snapshot {
+                self.set(change);
+            }
+        }
+        self.uncross(message)
+    }
+
+    fn set(&mut self, change: &LevelChange) {
+        let side = if change.is_ask { &mut self.asks } else { &mut self.bids };
+        if change.amount == 0.0 {
+            side.remove(&order(change.price));
+        } else {
+            side.insert(order(change.price), change.amount);
+        }
+    }
+
+    fn tops(&self) -> Option<(i64, i64)> {
+        let (bid, ask) = (self.bids.last_key_value()?, self.asks.first_key_value()?);
+        Some((*bid.0, *ask.0))
+    }
+
+    fn uncross(&mut self, message: &[LevelChange]) -> Option<(f64, f64)> {
+        let mut crossing = None;
+        while let Some((bid, ask)) = self.tops().filter(|(bid, ask)| bid >= ask) {
+            crossing = crossing.or(Some((price(bid), price(ask))));
+            if message.iter().any(|change| change.is_ask && order(change.price) == ask) {
+                self.bids.remove(&bid);
+            } else {
+                self.asks.remove(&ask);
+            }
+        }
+        crossing
+    }
+
+    /// The asks, best (lowest) first.
+    pub fn asks(&self) -> impl Iterator<Item = BookLevel> {
+        self.asks.iter().map(|(at, amount)| (price(*at), *amount))
+    }
+
+    /// The bids, best (highest) first.
+    pub fn bids(&self) -> impl Iterator<Item = BookLevel> {
+        self.bids.iter().rev().map(|(at, amount)| (price(*at), *amount))
+    }
+
+    /// The best levels, best first: ask price, ask amount, bid price, bid amount; `None` where the side has no such level.
+    pub fn top(&self, levels: usize) -> Vec<[Option<f64>; 4]> {
+        let mut top = vec![[None; 4]; levels];
+        for (level, (price, amount)) in top.iter_mut().zip(self.asks()) {
+            (level[0], level[1]) = (Some(price), Some(amount));
+        }
+        for (level, (price, amount)) in top.iter_mut().zip(self.bids()) {
+            (level[2], level[3]) = (Some(price), Some(amount));
+        }
+        top
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BID: bool = false;
+    const ASK: bool = true;
+
+    fn changes(is_snapshot: bool, levels: &[(bool, f64, f64)]) -> Vec<LevelChange> {
+        let change = |(is_ask, price, amount): &(bool, f64, f64)| LevelChange {
+            is_snapshot,
+            is_ask: *is_ask,
+            price: *price,
+            amount: *amount,
+        };
+        levels.iter().map(change).collect()
+    }
+
+    fn book() -> OrderBook {
+        let mut book = OrderBook::default();
+        book.apply(&changes(true, &[(BID, 9.0, 1.0), (BID, 8.0, 2.0), (ASK, 10.0, 3.0), (ASK, 11.0, 4.0)]));
+        book
+    }
+
+    #[test]
+    fn changes_before_the_first_snapshot_are_dropped() {
+        let mut book = OrderBook::default();
+        assert_eq!(book.apply(&changes(false, &[(BID, 9.0, 1.0)])), None);
+        assert!(!book.has_snapshot());
+        assert_eq!(book.top(1), [[None; 4]]);
+    }
+
+    #[test]
+    fn a_message_changes_levels_and_a_snapshot_replaces_them() {
+        let top = |book: &OrderBook| book.top(2);
+        for (message, expected) in [
+            (
+                changes(false, &[(BID, 9.5, 7.0)]),
+                [
+                    [Some(10.0), Some(3.0), Some(9.5), Some(7.0)],
+                    [Some(11.0), Some(4.0), Some(9.0), Some(1.0)],
+                ],
+            ),
+            (
+                changes(false, &[(ASK, 10.0, 0.0), (ASK, 12.0, 0.0)]),
+                [[Some(11.0), Some(4.0), Some(9.0), Some(1.0)], [None, None, Some(8.0), Some(2.0)]],
+            ),
+            (changes(true, &[(ASK, 20.0, 1.0)]), [[Some(20.0), Some(1.0), None, None], [None; 4]]),
+            (
+                changes(false, &[(BID, -1.0, 1.0), (BID, 9.0, 0.0), (BID, 8.0, 0.0)]),
+                [[Some(10.0), Some(3.0), Some(-1.0), Some(1.0)], [Some(11.0), Some(4.0), None, None]],
+            ),
+        ] {
+            let mut book = book();
+            assert_eq!(book.apply(&message), None);
+            assert_eq!(top(&book), expected, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_crossed_book_loses_the_side_that_the_message_did_not_touch() {
+        for (message, crossing, best_bid, best_ask) in [
+            (changes(false, &[(ASK, 8.5, 1.0)]), (9.0, 8.5), 8.0, 8.5),
+            (changes(false, &[(BID, 10.5, 1.0)]), (10.5, 10.0), 10.5, 11.0),
+            (changes(false, &[(BID, 10.0, 1.0)]), (10.0, 10.0), 10.0, 11.0),
+        ] {
+            let mut book = book();
+            assert_eq!(book.apply(&message), Some(crossing), "{message:?}");
+            assert_eq!(book.bids().next().map(|level| level.0), Some(best_bid));
+            assert_eq!(book.asks().next().map(|level| level.0), Some(best_ask));
+        }
+    }
+}
