@@ -15,8 +15,8 @@ use mtdh_core::universe::KeyPattern;
 use serde::{Deserialize, Serialize};
 
 use crate::instruments::losses;
-use crate::inventory::ObjectState;
 use crate::selection::Selection;
+use mtdh_lake::inventory::ObjectState;
 
 /// A table may lose this share of a venue's rows before somebody must accept it.
 pub const MAX_LOST_SHARE: f64 = 0.05;

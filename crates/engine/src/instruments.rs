@@ -383,6 +383,5 @@ async fn write_day(
 /// # Errors
 /// When the store cannot be listed.
 pub async fn tables(lake: &Lake) -> Result<Vec<Day>, EngineError> {
-    let folders = lake.folders(&mtdh_lake::layout::instrument_days()).await?;
-    Ok(folders.iter().filter_map(mtdh_lake::layout::parse_day_folder).collect())
+    Ok(lake.days_with_instruments().await?)
 }

@@ -12,20 +12,19 @@ use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::read::ReadCost;
 pub use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{Lake, LakeError, layout};
+use mtdh_lake::{Lake, LakeError};
 
 use crate::error::EngineError;
-use crate::inventory::{ObjectState, Verify, inventory};
 use crate::names::suggestions;
 use crate::selection::Selection;
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// Every day of which the lake has partitions, in order.
 ///
 /// # Errors
 /// When the store cannot be listed.
 pub async fn days(lake: &Lake) -> Result<Vec<Day>, EngineError> {
-    let folders = lake.folders(&layout::all_partitions()).await?;
-    Ok(folders.iter().filter_map(layout::parse_day_folder).collect())
+    Ok(lake.days_with_partitions().await?)
 }
 
 /// The venues of which the lake has partitions of a day, sorted.
@@ -33,13 +32,7 @@ pub async fn days(lake: &Lake) -> Result<Vec<Day>, EngineError> {
 /// # Errors
 /// When the store cannot be listed.
 pub async fn venues(lake: &Lake, day: Day) -> Result<Vec<String>, EngineError> {
-    let entries = lake.list(&layout::day_of_partitions(day)).await?;
-    let keys = entries.iter().filter_map(|entry| layout::parse_partition(&entry.path));
-    Ok(keys
-        .map(|p| p.key.venue().to_owned())
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect())
+    Ok(lake.venues(day).await?)
 }
 
 /// What the lake has of a day and a selection, in the order of days, data types and keys. Objects that cannot be
@@ -99,19 +92,17 @@ pub async fn slice<E: From<LakeError>>(
     let mut slice = Slice { rows: 0, missing_days: Vec::new(), object_bytes: 0, cost: Arc::default() };
     let days: Vec<Day> = days_of(&arrived_us).collect();
     // Over a long range one listing is cheaper than a look for each day.
-    let folders: Option<BTreeSet<Day>> = match days.len() > MOST_DAYS_ASKED_FOR {
-        true => {
-            let folders = lake.folders(&layout::all_partitions()).await?;
-            Some(folders.iter().filter_map(layout::parse_day_folder).collect())
-        }
-        false => None,
+    let listed: Option<BTreeSet<Day>> = if days.len() > MOST_DAYS_ASKED_FOR {
+        Some(lake.days_with_partitions().await?.into_iter().collect())
+    } else {
+        None
     };
     for day in days {
-        if folders.as_ref().is_some_and(|folders| !folders.contains(&day)) {
+        if listed.as_ref().is_some_and(|days| !days.contains(&day)) {
             slice.missing_days.push(day);
             continue;
         }
-        let path = layout::partition(&Partition { day, data_type, key: key.clone() });
+        let path = lake.partition_path(&Partition { day, data_type, key: key.clone() });
         let rows = &mut slice.rows;
         let count_and_take = |batch: RecordBatch| {
             *rows += batch.num_rows() as u64;
@@ -137,7 +128,7 @@ pub async fn missing_days(
 ) -> Result<Vec<Day>, LakeError> {
     let mut missing = Vec::new();
     for day in days_of(&arrived_us) {
-        let path = layout::partition(&Partition { day, data_type, key: key.clone() });
+        let path = lake.partition_path(&Partition { day, data_type, key: key.clone() });
         if lake.entry(&path).await?.is_none() {
             missing.push(day);
         }

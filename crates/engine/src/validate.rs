@@ -24,12 +24,12 @@ use serde::Serialize;
 use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
-use crate::inventory::{ObjectState, Verify, inventory_beside};
 use crate::names::{self, Names};
 use crate::selection::Selection;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
 use crate::validate::recheck::Recheck;
 use crate::validate::verdict::Verdict;
+use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
 
 /// How closely to look at what is there.
 #[derive(Clone, Copy, Debug, PartialEq)]

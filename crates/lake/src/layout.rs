@@ -1,4 +1,5 @@
-//! Which object holds what: the lake's paths, in both directions. Nothing else spells a path.
+//! Which object holds what: the lake's paths, in both directions. Nothing else spells a path, and nothing outside this crate asks
+//! for one by parts: [`crate::Lake`] has the operations on partitions, candles and runs.
 //!
 //! Names keep the instrument key's colons, which GCS, S3 and the file systems of Linux and macOS allow.
 
@@ -20,157 +21,163 @@ fn path(text: String) -> Path {
     Path::parse(text).expect("keys, days and data types hold only characters that paths may hold")
 }
 
-/// The instruments of a day.
-pub fn instruments(day: Day) -> Path {
-    path(format!("instrument_availability/by_date/day-{day}/instruments.parquet"))
-}
-
-/// All days' instruments.
-pub fn instrument_days() -> Path {
-    path("instrument_availability/by_date".to_owned())
-}
-
-/// The instruments of a range of days, with a `date` column.
-pub fn instruments_aggregate(range: DayRange) -> Path {
-    let (first, last) = (range.first().compact(), range.last().compact());
-    path(format!("instrument_availability/aggregate/instruments_{first}_{last}.parquet"))
-}
-
-/// One partition.
-pub fn partition(partition: &Partition) -> Path {
-    path(format!("{RAW}/{}.parquet", below(partition)))
-}
-
-/// The rejected rows of one partition, one JSON object a line.
-pub fn quarantine(partition: &Partition) -> Path {
-    path(format!("{QUARANTINE}/{}.jsonl", below(partition)))
-}
-
-/// The rejected rows of a group's file that do not say whose they are.
-pub fn group_quarantine(day: Day, data_type: DataType, venue: &str, group: &str) -> Path {
-    path(format!("{QUARANTINE}/day-{day}/data_type-{data_type}/{venue}:{group}.jsonl"))
-}
+/// The highest token of a part. Each is one takeover, so that no run comes near it; the one after it can always be counted.
+pub const LAST_TOKEN: u32 = 1_000_000;
 
 fn below(partition: &Partition) -> String {
     format!("day-{}/data_type-{}/{}", partition.day, partition.data_type, partition.key)
 }
 
-/// All partitions of a day.
-pub fn day_of_partitions(day: Day) -> Path {
-    path(format!("{RAW}/day-{day}"))
-}
+/// The paths of a lake. A [`crate::Lake`] owns the one that it is laid out by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout;
 
-/// All partitions of a day and data type.
-pub fn day_and_type(day: Day, data_type: DataType) -> Path {
-    path(format!("{RAW}/day-{day}/data_type-{data_type}"))
-}
+impl Layout {
+    /// The instruments of a day.
+    pub fn instruments(&self, day: Day) -> Path {
+        path(format!("instrument_availability/by_date/day-{day}/instruments.parquet"))
+    }
 
-/// All partitions.
-pub fn all_partitions() -> Path {
-    path(RAW.to_owned())
-}
+    /// All days' instruments.
+    pub fn instrument_days(&self) -> Path {
+        path("instrument_availability/by_date".to_owned())
+    }
 
-/// The candles of one instrument, day and timeframe.
-pub fn candles(day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
-    path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}/{key}.parquet"))
-}
+    /// The instruments of a range of days, with a `date` column.
+    pub fn instruments_aggregate(&self, range: DayRange) -> Path {
+        let (first, last) = (range.first().compact(), range.last().compact());
+        path(format!("instrument_availability/aggregate/instruments_{first}_{last}.parquet"))
+    }
 
-/// All candles of a day and timeframe.
-pub fn candle_folder(day: Day, timeframe: Timeframe) -> Path {
-    path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}"))
-}
+    /// One partition.
+    pub fn partition(&self, partition: &Partition) -> Path {
+        path(format!("{RAW}/{}.parquet", below(partition)))
+    }
 
-/// All candles of a day.
-pub fn day_of_candles(day: Day) -> Path {
-    path(format!("{CANDLES}/day-{day}"))
-}
+    /// The rejected rows of one partition, one JSON object a line.
+    pub fn quarantine(&self, partition: &Partition) -> Path {
+        path(format!("{QUARANTINE}/{}.jsonl", below(partition)))
+    }
 
-/// Reads [`candles`] back.
-pub fn parse_candles(path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
-    let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;
-    let (day, rest) = below.split_once("/timeframe-")?;
-    let (timeframe, name) = rest.split_once('/')?;
-    let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
-    let (day, timeframe) = (day.parse().ok()?, timeframe.parse().ok()?);
-    (candles(day, timeframe, &key) == *path).then_some((day, timeframe, key))
-}
+    /// The rejected rows of a group's file that do not say whose they are.
+    pub fn group_quarantine(&self, day: Day, data_type: DataType, venue: &str, group: &str) -> Path {
+        path(format!("{QUARANTINE}/day-{day}/data_type-{data_type}/{venue}:{group}.jsonl"))
+    }
 
-/// What validation found missing on a day.
-pub fn missing_report(day: Day) -> Path {
-    path(format!("missing_data_reports/by_date/day-{day}/missing_data.parquet"))
-}
+    /// All partitions of a day.
+    pub fn day_of_partitions(&self, day: Day) -> Path {
+        path(format!("{RAW}/day-{day}"))
+    }
 
-/// What is there of a day, with the facts of each object. Derived: it may be deleted and is made again.
-pub fn available_report(day: Day) -> Path {
-    path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
-}
+    /// All partitions of a day and data type.
+    pub fn day_and_type(&self, day: Day, data_type: DataType) -> Path {
+        path(format!("{RAW}/day-{day}/data_type-{data_type}"))
+    }
 
-/// Which objects the lines of [`available_report`] are of. Derived, and another for each copy of a lake; no run has such a name.
-pub fn identities(day: Day) -> Path {
-    path(format!("runs/_identities/day-{day}.parquet"))
-}
+    /// All partitions.
+    pub fn all_partitions(&self) -> Path {
+        path(RAW.to_owned())
+    }
 
-/// The progress and summary of one shard of a run.
-pub fn run_summary(run_id: &str, index: u32, total: u32) -> Path {
-    path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))
-}
+    /// The candles of one instrument, day and timeframe.
+    pub fn candles(&self, day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
+        path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}/{key}.parquet"))
+    }
 
-/// The summary of one shard of a run that makes candles.
-pub fn candle_summary(run_id: &str, index: u32, total: u32) -> Path {
-    path(format!("runs/{run_id}/candles-{index}-of-{total}.json"))
-}
+    /// All candles of a day and timeframe.
+    pub fn candle_folder(&self, day: Day, timeframe: Timeframe) -> Path {
+        path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}"))
+    }
 
-/// Everything of a run.
-pub fn run(run_id: &str) -> Path {
-    path(format!("runs/{run_id}"))
-}
+    /// All candles of a day.
+    pub fn day_of_candles(&self, day: Day) -> Path {
+        path(format!("{CANDLES}/day-{day}"))
+    }
 
-/// A run's saved plan.
-pub fn plan(run_id: &str) -> Path {
-    path(format!("runs/{run_id}/plan.parquet"))
-}
+    /// Reads [`candles`] back.
+    pub fn parse_candles(&self, path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
+        let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;
+        let (day, rest) = below.split_once("/timeframe-")?;
+        let (timeframe, name) = rest.split_once('/')?;
+        let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
+        let (day, timeframe) = (day.parse().ok()?, timeframe.parse().ok()?);
+        (self.candles(day, timeframe, &key) == *path).then_some((day, timeframe, key))
+    }
 
-/// What a run's workers have taken of the vendor's account.
-pub fn budget(run_id: &str) -> Path {
-    path(format!("runs/{run_id}/budget.json"))
-}
+    /// What validation found missing on a day.
+    pub fn missing_report(&self, day: Day) -> Path {
+        path(format!("missing_data_reports/by_date/day-{day}/missing_data.parquet"))
+    }
 
-/// The progress of one part of a shard of a saved plan, by the holder with this token.
-pub fn part_progress(run_id: &str, part: Part, token: u32) -> Path {
-    let Part { shard, number } = part;
-    let token = if token > 1 { format!(".{token}") } else { String::new() };
-    path(format!("runs/{run_id}/shard-{}-of-{}-part-{number}{token}.json", shard.index(), shard.total()))
-}
+    /// What is there of a day, with the facts of each object. Derived: it may be deleted and is made again.
+    pub fn available_report(&self, day: Day) -> Path {
+        path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
+    }
 
-/// The highest token of a part. Each is one takeover, so that no run comes near it; the one after it can always be counted.
-pub const LAST_TOKEN: u32 = 1_000_000;
+    /// Which objects the lines of [`available_report`] are of. Derived, and another for each copy of a lake; no run has such a name.
+    pub fn identities(&self, day: Day) -> Path {
+        path(format!("runs/_identities/day-{day}.parquet"))
+    }
 
-/// Reads [`part_progress`] back: part and token. Only the one spelling that is written counts.
-pub fn parse_part_progress(path: &Path) -> Option<(Part, u32)> {
-    let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
-    let (total, rest) = rest.strip_suffix(".json")?.split_once("-part-")?;
-    let (number, token) = rest.split_once('.').unwrap_or((rest, "1"));
-    let shard = Shard::new(index.parse().ok()?, total.parse().ok()?).ok()?;
-    let (part, token) = (Part { shard, number: number.parse().ok()? }, token.parse().ok()?);
-    let run_id = path.as_ref().strip_prefix("runs/")?.split('/').next()?;
-    let is_one = (1..=LAST_TOKEN).contains(&token) && part_progress(run_id, part, token) == *path;
-    is_one.then_some((part, token))
-}
+    /// The progress and summary of one shard of a run.
+    pub fn run_summary(&self, run_id: &str, index: u32, total: u32) -> Path {
+        path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))
+    }
 
-/// Reads [`partition`] back.
-pub fn parse_partition(path: &Path) -> Option<Partition> {
-    let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
-    let (day, rest) = below.split_once("/data_type-")?;
-    let (data_type, name) = rest.split_once('/')?;
-    let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
-    let read = Partition { day: day.parse().ok()?, data_type: data_type.parse().ok()?, key };
-    // Only the one spelling that is written counts: `perpetual` for PERP would be a second object of one partition.
-    (partition(&read) == *path).then_some(read)
-}
+    /// The summary of one shard of a run that makes candles.
+    pub fn candle_summary(&self, run_id: &str, index: u32, total: u32) -> Path {
+        path(format!("runs/{run_id}/candles-{index}-of-{total}.json"))
+    }
 
-/// Reads the day out of a folder name such as `day-2024-03-01`.
-pub fn parse_day_folder(path: &Path) -> Option<Day> {
-    path.filename()?.strip_prefix("day-")?.parse().ok()
+    /// Everything of a run.
+    pub fn run(&self, run_id: &str) -> Path {
+        path(format!("runs/{run_id}"))
+    }
+
+    /// A run's saved plan.
+    pub fn plan(&self, run_id: &str) -> Path {
+        path(format!("runs/{run_id}/plan.parquet"))
+    }
+
+    /// What a run's workers have taken of the vendor's account.
+    pub fn budget(&self, run_id: &str) -> Path {
+        path(format!("runs/{run_id}/budget.json"))
+    }
+
+    /// The progress of one part of a shard of a saved plan, by the holder with this token.
+    pub fn part_progress(&self, run_id: &str, part: Part, token: u32) -> Path {
+        let Part { shard, number } = part;
+        let token = if token > 1 { format!(".{token}") } else { String::new() };
+        path(format!("runs/{run_id}/shard-{}-of-{}-part-{number}{token}.json", shard.index(), shard.total()))
+    }
+
+    /// Reads [`part_progress`] back: part and token. Only the one spelling that is written counts.
+    pub fn parse_part_progress(&self, path: &Path) -> Option<(Part, u32)> {
+        let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
+        let (total, rest) = rest.strip_suffix(".json")?.split_once("-part-")?;
+        let (number, token) = rest.split_once('.').unwrap_or((rest, "1"));
+        let shard = Shard::new(index.parse().ok()?, total.parse().ok()?).ok()?;
+        let (part, token) = (Part { shard, number: number.parse().ok()? }, token.parse().ok()?);
+        let run_id = path.as_ref().strip_prefix("runs/")?.split('/').next()?;
+        let is_one = (1..=LAST_TOKEN).contains(&token) && self.part_progress(run_id, part, token) == *path;
+        is_one.then_some((part, token))
+    }
+
+    /// Reads [`partition`] back.
+    pub fn parse_partition(&self, path: &Path) -> Option<Partition> {
+        let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
+        let (day, rest) = below.split_once("/data_type-")?;
+        let (data_type, name) = rest.split_once('/')?;
+        let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
+        let read = Partition { day: day.parse().ok()?, data_type: data_type.parse().ok()?, key };
+        // Only the one spelling that is written counts: `perpetual` for PERP would be a second object of one partition.
+        (self.partition(&read) == *path).then_some(read)
+    }
+
+    /// Reads the day out of a folder name such as `day-2024-03-01`.
+    pub fn parse_day_folder(&self, path: &Path) -> Option<Day> {
+        path.filename()?.strip_prefix("day-")?.parse().ok()
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +185,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const LAYOUT: Layout = Layout;
 
     #[test]
     fn the_paths_that_users_know() {
@@ -187,12 +196,12 @@ mod tests {
             key: "BINANCE:SPOT_PAIR:BTC-USDT".parse().unwrap(),
         };
         assert_eq!(
-            partition(&known).as_ref(),
+            LAYOUT.partition(&known).as_ref(),
             "raw_tick_data/by_date/day-2023-05-23/data_type-book_snapshot_5/BINANCE:SPOT_PAIR:BTC-USDT.parquet"
         );
         let range = DayRange::new("2023-05-23".parse().unwrap(), "2023-05-25".parse().unwrap()).unwrap();
         assert_eq!(
-            instruments_aggregate(range).as_ref(),
+            LAYOUT.instruments_aggregate(range).as_ref(),
             "instrument_availability/aggregate/instruments_20230523_20230525.parquet"
         );
     }
@@ -204,9 +213,9 @@ mod tests {
             (3, 4, 5, 12, "runs/r/shard-3-of-4-part-5.12.json"),
         ] {
             let part = Part { shard: Shard::new(index, total).unwrap(), number };
-            let path = part_progress("r", part, token);
+            let path = LAYOUT.part_progress("r", part, token);
             assert_eq!(path.as_ref(), name);
-            assert_eq!(parse_part_progress(&path), Some((part, token)));
+            assert_eq!(LAYOUT.parse_part_progress(&path), Some((part, token)));
         }
         for other in [
             "runs/r/plan.parquet",
@@ -220,7 +229,7 @@ mod tests {
             "runs/r/shard-0-of-4-part-0.4294967295.json",
             "runs/r/shard-0-of-4294967295-part-0.json",
         ] {
-            assert_eq!(parse_part_progress(&Path::parse(other).unwrap()), None, "{other}");
+            assert_eq!(LAYOUT.parse_part_progress(&Path::parse(other).unwrap()), None, "{other}");
         }
     }
 
@@ -234,7 +243,7 @@ mod tests {
             "raw_tick_data/by_date/day-2023-05-23/data_type-nothing/BINANCE:SPOT_PAIR:BTC-USDT.parquet",
             "quarantine/by_date/day-2023-05-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.jsonl",
         ] {
-            assert_eq!(parse_partition(&Path::parse(other).unwrap()), None, "{other}");
+            assert_eq!(LAYOUT.parse_partition(&Path::parse(other).unwrap()), None, "{other}");
         }
     }
 
@@ -244,11 +253,11 @@ mod tests {
         let day = "2023-05-23".parse().unwrap();
         let path =
             "processed_candles/by_date/day-2023-05-23/timeframe-24h/BINANCE:SPOT_PAIR:BTC-USDT.parquet";
-        assert_eq!(candles(day, "1d".parse().unwrap(), &key).as_ref(), path);
+        assert_eq!(LAYOUT.candles(day, "1d".parse().unwrap(), &key).as_ref(), path);
         for other in
             [path.replace("24h", "1d"), path.replace("24h", "7m"), path.replace("BINANCE", "binance")]
         {
-            assert_eq!(parse_candles(&Path::parse(&other).unwrap()), None, "{other}");
+            assert_eq!(LAYOUT.parse_candles(&Path::parse(&other).unwrap()), None, "{other}");
         }
     }
 
@@ -271,12 +280,12 @@ mod tests {
             };
             let Ok(key) = key.parse::<InstrumentKey>() else { return Ok(()) };
             let written = Partition { day, data_type: DataType::ALL[data_type], key };
-            prop_assert_eq!(parse_partition(&partition(&written)), Some(written.clone()));
-            let candles_of = |timeframe| candles(day, timeframe, &written.key);
+            prop_assert_eq!(LAYOUT.parse_partition(&LAYOUT.partition(&written)), Some(written.clone()));
+            let candles_of = |timeframe| LAYOUT.candles(day, timeframe, &written.key);
             for timeframe in Timeframe::USUAL {
-                let read = parse_candles(&candles_of(timeframe));
+                let read = LAYOUT.parse_candles(&candles_of(timeframe));
                 prop_assert_eq!(read, Some((day, timeframe, written.key.clone())));
-                prop_assert_eq!(parse_partition(&candles_of(timeframe)), None);
+                prop_assert_eq!(LAYOUT.parse_partition(&candles_of(timeframe)), None);
             }
         }
     }

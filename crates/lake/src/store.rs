@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::error::{LakeError, is_refusal};
 use crate::identity;
-use crate::layout::TEMPORARY;
+use crate::layout::{Layout, TEMPORARY};
 use crate::local::{self, Outcome};
 use crate::lock::lock;
 use crate::object::{Entry, WriteMode};
@@ -46,6 +46,7 @@ pub struct Lake {
 
 pub(crate) struct Inner {
     url: String,
+    layout: Layout,
     pub(crate) place: Place,
     /// Made when the first object is staged.
     pub(crate) workplace: OnceLock<StagingDir>,
@@ -69,8 +70,14 @@ impl Lake {
     /// When the URL cannot be one, or credentials that it needs cannot be read.
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
         let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
-        let inner = Inner { url: url.to_owned(), place, workplace, probed, turn: Mutex::default() };
+        let inner =
+            Inner { url: url.to_owned(), layout: Layout, place, workplace, probed, turn: Mutex::default() };
         Ok(Lake { inner: Arc::new(inner) })
+    }
+
+    /// Where its objects are.
+    pub fn layout(&self) -> Layout {
+        self.inner.layout
     }
 
     /// As it was given to [`Lake::open`].

@@ -37,8 +37,8 @@ impl Bar {
 
 fn show(bar: &ProgressBar, progress: &Progress) {
     let reading = progress.read();
-    bar.set_length(reading.files);
-    bar.set_position(reading.files_done);
+    bar.set_length(reading.tasks);
+    bar.set_position(reading.tasks_done);
     let seconds = bar.elapsed().as_secs_f64().max(0.1);
     let rate = size((reading.bytes as f64 / seconds) as u64);
     let failures =

@@ -14,13 +14,13 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day};
-use mtdh_lake::{Entry as Object, Lake, LakeError, layout};
+use mtdh_lake::{Entry as Object, Lake, LakeError};
 
 use crate::error::EngineError;
-use crate::inventory::{ObjectState, Verify, inventory};
 use crate::query::Available;
 use crate::selection::Selection;
 use crate::validate::proof::replaced;
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// Footers that are read at once.
 const CONCURRENT_FOOTERS: usize = 32;
@@ -199,10 +199,8 @@ async fn made(
 ) -> Result<BTreeMap<(Timeframe, InstrumentKey), Object>, LakeError> {
     let mut found = BTreeMap::new();
     for timeframe in timeframes {
-        for entry in lake.list(&layout::candle_folder(day, *timeframe)).await? {
-            if let Some((_, timeframe, key)) = layout::parse_candles(&entry.path) {
-                found.insert((timeframe, key), entry);
-            }
+        for (timeframe, key, entry) in lake.list_candles(day, Some(*timeframe)).await? {
+            found.insert((timeframe, key), entry);
         }
     }
     Ok(found)

@@ -15,7 +15,7 @@ use mtdh_core::error::chain;
 use mtdh_core::partition::{Shard, Status};
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
-use mtdh_lake::{Lake, LakePath, StagedObject, WriteMode, layout};
+use mtdh_lake::{Lake, LakePath, StagedObject, WriteMode};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +23,9 @@ use super::CandleError;
 use super::feed::{columns, feed, times};
 use super::plan::{CandlePlan, CandleTask};
 use crate::error::EngineError;
-use crate::followed::LOOKS_AGAIN;
 use crate::runs::progress::Progress;
-use crate::runs::summary::{RunState, SUMMARY_VERSION, now, text};
+use crate::runs::summary::{RunRecord, RunState, now, text};
+use mtdh_lake::followed::LOOKS_AGAIN;
 
 /// What a run works with.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub struct CandleRun {
     pub lake: Lake,
     /// Instruments that are worked on at once.
     pub workers: usize,
-    /// Counters for a face: an instrument-day is a file, a candle a row.
+    /// Counters for a front end; a task is an instrument-day.
     pub progress: Arc<Progress>,
     /// Asks the run to end soon.
     pub stop: CancellationToken,
@@ -42,23 +42,6 @@ pub struct CandleRun {
     pub run_id: String,
     /// Which part of the work it does.
     pub shard: Shard,
-}
-
-/// A run's summary as it lies in the lake.
-#[derive(Serialize)]
-struct Document<'a> {
-    summary_version: u32,
-    program_version: &'a str,
-    run_id: &'a str,
-    shard_index: u32,
-    total_shards: u32,
-    started_at: &'a str,
-    updated_at: String,
-    state: RunState,
-    ended_by: Option<String>,
-    seconds: f64,
-    #[serde(flatten)]
-    done: &'a CandleSummary,
 }
 
 /// What a run did.
@@ -124,7 +107,7 @@ impl CandleRun {
     /// When the run cannot go on at all: the lake's disk is full, or its store refuses.
     pub async fn run(&self, plan: CandlePlan) -> Result<CandleSummary, EngineError> {
         let name = |(day, key): &(mtdh_core::Day, mtdh_core::key::InstrumentKey)| format!("{day} {key}");
-        let mut summary = CandleSummary {
+        let summary = CandleSummary {
             up_to_date: plan.up_to_date.values().sum(),
             other_shard: plan.other_shard.values().sum(),
             without_trades: plan.without_trades.iter().map(name).collect(),
@@ -134,49 +117,33 @@ impl CandleRun {
         if plan.units.is_empty() {
             return Ok(summary);
         }
-        let (started, started_at) = (Instant::now(), now());
-        self.put(RunState::Running, None, &started_at, started, &summary).await?;
-        let outcome = self.make(plan, &mut summary).await;
-        let state = match (&outcome, self.stop.is_cancelled()) {
+        let started = Instant::now();
+        let mut record = RunRecord::start(self.run_id.clone(), self.shard, summary);
+        self.write(&mut record, started).await?;
+        let outcome = self.make(plan, &mut record.done).await;
+        record.state = match (&outcome, self.stop.is_cancelled()) {
             (Err(_), _) => RunState::Stopped,
             (Ok(()), true) => RunState::Interrupted,
             (Ok(()), false) => RunState::Done,
         };
-        let ended_by = outcome.as_ref().err().map(|error| chain(error));
-        let put = self.put(state, ended_by, &started_at, started, &summary).await;
-        // What ended the run is the first to be told.
-        outcome.and(put)?;
-        Ok(summary)
+        record.ended_by = outcome.as_ref().err().map(|error| chain(error));
+        let written = self.write(&mut record, started).await;
+        // What ended the run is reported before a failure to write the record.
+        outcome.and(written)?;
+        Ok(record.done)
     }
 
-    async fn put(
+    async fn write(
         &self,
-        state: RunState,
-        ended_by: Option<String>,
-        started_at: &str,
+        record: &mut RunRecord<CandleSummary>,
         started: Instant,
-        done: &CandleSummary,
     ) -> Result<(), EngineError> {
-        let (run_id, shard_index, total_shards) = (&*self.run_id, self.shard.index(), self.shard.total());
-        let document = Document {
-            summary_version: SUMMARY_VERSION,
-            program_version: env!("CARGO_PKG_VERSION"),
-            run_id,
-            shard_index,
-            total_shards,
-            started_at,
-            updated_at: now(),
-            state,
-            ended_by,
-            seconds: started.elapsed().as_secs_f64(),
-            done,
-        };
-        let path = layout::candle_summary(run_id, shard_index, total_shards);
-        self.lake.put(&path, &text(&document)).await.map_err(EngineError::Lake)
+        (record.updated_at, record.seconds) = (now(), started.elapsed().as_secs_f64());
+        Ok(self.lake.put_candle_summary(&self.run_id, self.shard, &text(record)).await?)
     }
 
     async fn make(&self, plan: CandlePlan, summary: &mut CandleSummary) -> Result<(), EngineError> {
-        self.progress.expect_files(plan.units.len());
+        self.progress.expect_tasks(plan.units.len());
         let work = plan.units.into_iter().map(|unit| {
             let worker = self.clone();
             let (day, key) = (unit.day.to_string(), unit.key.to_string());
@@ -201,7 +168,7 @@ impl CandleRun {
                     summary.not_final += done.not_final;
                     summary.trades += done.trades;
                     summary.trades_outside += done.trades_outside;
-                    self.progress.file_done();
+                    self.progress.task_done();
                 }
                 Err(CandleError::Interrupted) => continue,
                 Err(CandleError::Lake(error)) if error.is_fatal() => {
@@ -212,7 +179,7 @@ impl CandleRun {
                     let cause = chain(&error);
                     tracing::info!(%day, instrument_key, cause, "candles failed");
                     summary.failures.push(CandleFailure { day, instrument_key, cause });
-                    self.progress.file_failed();
+                    self.progress.task_failed();
                 }
             }
             summary.left -= 1;
@@ -280,7 +247,7 @@ impl CandleRun {
         for (timeframe, writer) in writers {
             let facts = unit.facts(timeframe, writer.rows());
             let stage = writer.finish(&facts).map_err(CandleError::Write)?.out;
-            objects.push((layout::candles(unit.day, timeframe, &unit.key), stage));
+            objects.push((self.lake.candles_path(unit.day, timeframe, &unit.key), stage));
         }
         Ok((done, objects))
     }
@@ -290,7 +257,7 @@ impl CandleRun {
     async fn check_clock(&self, unit: &CandleTask) -> Result<(), CandleError> {
         const EDGE_US: i64 = 60_000_000;
         let Some(own) = &unit.own_trades else { return Ok(()) };
-        let entry = own.entry();
+        let entry = self.lake.available_entry(own);
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         let take = |batch: RecordBatch| {
             for us in times(&batch, "timestamp")? {
@@ -316,7 +283,7 @@ impl CandleRun {
             let data_type = object.partition.data_type;
             let columns = columns(data_type);
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let entry = object.entry();
+            let entry = self.lake.available_entry(object);
             let day = unit.day.start_us()..unit.day.end_us();
             let is_own = data_type == DataType::Trades && object.partition.day == unit.day;
             let take = |batch: RecordBatch| {

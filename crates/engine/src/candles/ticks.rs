@@ -87,7 +87,7 @@ pub(crate) async fn of_unit(
         o.status == Status::Stored && o.partition.data_type == DataType::Trades
     };
     for object in unit.objects.iter().filter(of_trades) {
-        let entry = object.entry();
+        let entry = lake.available_entry(object);
         let day = unit.day.start_us()..unit.day.end_us();
         let take =
             |batch| if stop.is_cancelled() { Err(CandleError::Interrupted) } else { ticks.take(&batch) };

@@ -11,9 +11,9 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::read::ReadCost;
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::{Entry, Lake, LakeError};
 
-use crate::followed::{Followed, Next, is_doubtful};
+use mtdh_lake::followed::{Followed, Next, is_doubtful};
 
 /// The clock by which rows come.
 const ARRIVAL: &str = "local_timestamp";
@@ -117,7 +117,7 @@ impl DaysBefore {
 
     async fn object(&self, data_type: DataType, day: Day) -> Result<Option<Followed>, LakeError> {
         let partition = Partition { day, data_type, key: self.key.clone() };
-        Ok(self.lake.entry(&layout::partition(&partition)).await?.map(Followed::new))
+        Ok(self.lake.partition_entry(&partition).await?.map(Followed::new))
     }
 }
 

@@ -10,7 +10,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Shard;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{DataType, Day, DayRange};
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::{Entry, Lake, LakeError};
 use tokio_util::sync::CancellationToken;
 
 use super::series::bars;
@@ -18,8 +18,8 @@ use super::{CheckPlan, CheckReport};
 use crate::candles::plan::CandleTask;
 use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
 use crate::error::EngineError;
-use crate::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
 use crate::selection::Selection;
+use mtdh_lake::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
 
 /// The candles that a lake has of a day, by instrument and timeframe.
 pub(super) type Stored = BTreeMap<InstrumentKey, BTreeMap<Timeframe, Entry>>;
@@ -27,8 +27,7 @@ pub(super) type Stored = BTreeMap<InstrumentKey, BTreeMap<Timeframe, Entry>>;
 /// Lists the candles of a day that a selection is about.
 pub(super) async fn stored(lake: &Lake, selection: &Selection, day: Day) -> Result<Stored, LakeError> {
     let mut found = Stored::new();
-    for entry in lake.list(&layout::day_of_candles(day)).await? {
-        let Some((_, timeframe, key)) = layout::parse_candles(&entry.path) else { continue };
+    for (timeframe, key, entry) in lake.list_candles(day, None).await? {
         if takes(selection, &key) {
             found.entry(key).or_default().insert(timeframe, entry);
         }
@@ -50,9 +49,8 @@ fn takes(selection: &Selection, key: &InstrumentKey) -> bool {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn venues(lake: &Lake, day: Day) -> Result<BTreeSet<String>, EngineError> {
-    let entries = lake.list(&layout::day_of_candles(day)).await?;
-    let keys = entries.iter().filter_map(|entry| layout::parse_candles(&entry.path));
-    Ok(keys.map(|(_, _, key)| key.venue().to_owned()).collect())
+    let candles = lake.list_candles(day, None).await?;
+    Ok(candles.into_iter().map(|(_, key, _)| key.venue().to_owned()).collect())
 }
 
 /// Reads an object of candles. The inner error says why it cannot be trusted. One that is replaced while it is read is read again.

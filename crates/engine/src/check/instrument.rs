@@ -11,13 +11,13 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::{Lake, LakeError, layout};
+use mtdh_lake::{Lake, LakeError};
 
 use super::CheckPlan;
 use super::before::DaysBefore;
 use crate::check::instrument_day::{DayInput, Outcome, Part, check_instrument_day};
-use crate::followed::{Followed, Next, is_doubtful};
-use crate::inventory::{ObjectState, look};
+use mtdh_lake::followed::{Followed, Next, is_doubtful};
+use mtdh_lake::inventory::{ObjectState, look};
 
 /// An instrument's day, as the lake has it.
 pub(super) struct InstrumentOfDay {
@@ -62,7 +62,7 @@ impl InstrumentOfDay {
         let Some(ObjectState::Answered(available)) = self.there.get(&data_type) else {
             return Ok(Look::Same);
         };
-        let (seen, partition) = (available.entry(), available.partition.clone());
+        let (seen, partition) = (self.lake.available_entry(available), available.partition.clone());
         let object = self.newer.entry(data_type).or_insert_with(|| Followed::new(seen.clone()));
         let next = match object.next(&self.lake).await {
             Err(error) if error.is_changed() => return Ok(Look::Unsteady(chain(&error))),
@@ -101,14 +101,22 @@ impl InstrumentOfDay {
                 Some(ObjectState::Answered(available))
                     if available.tally.rows_out > 0 && plan.reads_rows() =>
                 {
-                    Some(self.lake.batches(&available.entry(), i64::MIN..i64::MAX, &Default::default()).await)
+                    Some(
+                        self.lake
+                            .batches(
+                                &self.lake.available_entry(available),
+                                i64::MIN..i64::MAX,
+                                &Default::default(),
+                            )
+                            .await,
+                    )
                 }
                 // The group completeness tells it otherwise, of what was there when it looked.
                 Some(ObjectState::Unreadable { reason })
                     if !plan.has(Group::Completeness) || self.newer.contains_key(data_type) =>
                 {
                     let partition = Partition { day: self.day, data_type: *data_type, key: self.key.clone() };
-                    let path = layout::partition(&partition).to_string();
+                    let path = self.lake.partition_path(&partition).to_string();
                     Some(Err(LakeError::WrongTable { path, reason: reason.clone() }))
                 }
                 _ => None,

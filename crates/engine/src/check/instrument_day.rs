@@ -20,7 +20,7 @@ use mtdh_lake::read::Batches;
 use super::CheckPlan;
 use super::before::DaysBefore;
 use crate::check::row_checks::RowChecks;
-use crate::followed::is_doubtful;
+use mtdh_lake::followed::is_doubtful;
 
 /// What is checked together: the partitions of one instrument and day.
 pub(super) struct DayInput {

@@ -24,9 +24,9 @@ use crate::check::instrument_day::Outcome;
 use crate::download::row_counts::{answered, compared};
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine};
-use crate::inventory::{ObjectState, Verify, inventory};
 use crate::names::Names;
 use crate::selection::Selection;
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// Which data types the rows are checked of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use mtdh_core::footer::SourceFile;
 use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{Lake, LakeError, WriteMode, layout};
+use mtdh_lake::{Lake, LakeError, WriteMode};
 use mtdh_source::http::HttpError;
 use mtdh_source::tardis::csv::Reject;
 use mtdh_source::tardis::datasets::{Answer, Archive, FetchError};
@@ -114,12 +114,12 @@ impl Ingest {
     /// # Errors
     /// When the run cannot go on at all.
     pub async fn run(&self, plan: Plan, run_id: String, shard: Shard) -> Result<RunSummary, EngineError> {
-        let mut summary = RunSummary::start(run_id, shard);
-        summary.files = plan.units.len();
+        let mut summary = RunSummary::start(run_id, shard, Default::default());
+        summary.done.files = plan.units.len();
         let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
-        summary.not_expected.clone_from(&plan.not_expected);
+        summary.done.not_expected.clone_from(&plan.not_expected);
         let skipped = plan.skipped_by_reason();
-        summary.skipped =
+        summary.done.skipped =
             skipped.into_iter().filter_map(|(skip, count)| Some((reason(skip)?, count))).collect();
         self.lake.check_writable().await?;
         if plan.units.is_empty() {
@@ -138,17 +138,17 @@ impl Ingest {
     ) -> Result<RunSummary, EngineError> {
         let (started, seconds_before) = (Instant::now(), summary.seconds);
         if let Some(plan) = &self.checks {
-            summary.row_checks.get_or_insert_default().groups =
+            summary.done.row_checks.get_or_insert_default().groups =
                 plan.groups.iter().map(ToString::to_string).collect();
         }
         self.put(&mut summary).await?;
         self.forget_replaced(&units).await?;
-        self.progress.expect_files(units.len());
+        self.progress.expect_tasks(units.len());
         let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
         // What ends this run is not what ends the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
         let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
-        summary.left = left.into_iter().collect();
+        summary.done.left = left.into_iter().collect();
         for (day, rows) in &available {
             let note = |known: &mut BTreeMap<Partition, Available>| {
                 known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
@@ -162,13 +162,13 @@ impl Ingest {
             }
         }
         // Now the days before are noted too, as far as this run has them.
-        summary.note_few_rows(&few_of_run(&self.lake, &available).await?);
+        summary.done.note_few_rows(&few_of_run(&self.lake, &available).await?);
         summary.state = match (&outcome, self.stop.is_cancelled()) {
             (Err(End::UsedUp(_)), _) => RunState::UsedUp,
             (Err(End::Failed(_)), _) => RunState::Stopped,
             (Ok(()), true) => RunState::Interrupted,
             // Another part of this process used up what the vendor gives.
-            (Ok(()), false) if !summary.left.is_empty() => RunState::Interrupted,
+            (Ok(()), false) if !summary.done.left.is_empty() => RunState::Interrupted,
             (Ok(()), false) => RunState::Done,
         };
         summary.ended_by = match &outcome {
@@ -206,7 +206,7 @@ impl Ingest {
                 holding.note(summary);
                 holding.renew().await
             }
-            None => summary.put(&self.lake).await,
+            None => summary.write(&self.lake).await,
         }
     }
 
@@ -233,7 +233,7 @@ impl Ingest {
             });
             let mut outcomes = futures::stream::iter(work).buffer_unordered(self.slots.count());
             let mut end = None;
-            let (done_before, mut unsupported) = (summary.files_done, Vec::new());
+            let (done_before, mut unsupported) = (summary.done.files_done, Vec::new());
             while let Some((unit, outcome)) = outcomes.next().await {
                 match outcome {
                     None => continue,
@@ -254,13 +254,13 @@ impl Ingest {
                         Ok(error) if unit.has_single_files() && error.lake().is_none() => {
                             tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
                             let singles = unit.single_files();
-                            summary.files += singles.len();
-                            summary.groups_not_used += 1;
+                            summary.done.files += singles.len();
+                            summary.done.groups_not_used += 1;
                             left.extend(singles.iter().map(|single| single.file.path()));
                             replaced.by(&unit, singles.len());
-                            self.progress.expect_files(singles.len());
+                            self.progress.expect_tasks(singles.len());
                             waiting.extend(self.slots.places(singles));
-                            self.progress.file_done();
+                            self.progress.task_done();
                         }
                         Ok(error) => note_failure(&unit, &error, summary, &self.progress),
                         Err(cause) => {
@@ -282,7 +282,7 @@ impl Ingest {
                 return Err(end);
             }
             self.slots.prove();
-            if summary.files_done > done_before || !waiting.is_empty() {
+            if summary.done.files_done > done_before || !waiting.is_empty() {
                 waiting.extend(self.slots.places(unsupported.into_iter().map(|(unit, _)| unit).collect()));
             } else {
                 for (unit, error) in unsupported {
@@ -439,11 +439,11 @@ impl Ingest {
     /// Rows of a group's file that do not say whose they are.
     async fn quarantine_unnamed(&self, unit: &DownloadTask, rejects: &[Reject]) -> Result<(), LakeError> {
         let VendorFile { exchange, data_type, day, symbol } = &unit.file;
-        let path = layout::group_quarantine(*day, *data_type, &venue_of_exchange(exchange), symbol);
-        match rejects {
-            [] => Ok(()),
-            rejects => self.lake.put(&path, &quarantine_lines(rejects)).await,
+        if rejects.is_empty() {
+            return Ok(());
         }
+        let (venue, lines) = (venue_of_exchange(exchange), quarantine_lines(rejects));
+        self.lake.put_grouped_quarantine(*day, *data_type, &venue, symbol, &lines).await
     }
 
     /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
@@ -451,14 +451,13 @@ impl Ingest {
         let Converted { facts, stage, digest, rejects, .. } = converted;
         let partition = &facts.partition;
         if !rejects.is_empty() {
-            self.lake.put(&layout::quarantine(partition), &quarantine_lines(&rejects)).await?;
+            self.lake.put_quarantine(partition, &quarantine_lines(&rejects)).await?;
         } else if replaces {
-            self.lake.delete(&layout::quarantine(partition)).await?;
+            self.lake.delete_quarantine(partition).await?;
         }
-        let path = layout::partition(partition);
         let existing = if replaces { WriteMode::Overwrite } else { WriteMode::Create };
         let bytes = stage.bytes();
-        let identity = self.lake.publish(&path, stage, existing).await?;
+        let identity = self.lake.publish_partition(partition, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);
         Ok(Available::of(&facts, bytes, Some(digest), identity))
     }
@@ -490,26 +489,26 @@ fn note_done(
     available: &mut BTreeMap<Day, Vec<Available>>,
     progress: &Progress,
 ) {
-    summary.files_done += 1;
-    summary.bytes += done.bytes;
-    summary.rows_rejected += done.rows_rejected;
-    summary.rows_not_asked_for += done.other_rows;
-    summary.note_checked(done.checked, &done.findings);
+    summary.done.files_done += 1;
+    summary.done.bytes += done.bytes;
+    summary.done.rows_rejected += done.rows_rejected;
+    summary.done.rows_not_asked_for += done.other_rows;
+    summary.done.note_checked(done.checked, &done.findings);
     for row in done.published {
-        summary.rows += row.tally.rows_out;
-        summary.count(row.status);
+        summary.done.rows += row.tally.rows_out;
+        summary.done.count(row.status);
         available.entry(row.partition.day).or_default().push(row);
     }
-    progress.file_done();
+    progress.task_done();
 }
 
 fn note_failure(unit: &DownloadTask, error: &TaskError, summary: &mut RunSummary, progress: &Progress) {
     let failure = Failure { file: unit.file.path(), partitions: unit.members.len(), cause: chain(error) };
     // The summary tells it at the end; the log tells it now.
     tracing::info!(file = failure.file, cause = failure.cause, "file failed");
-    summary.files_failed += 1;
-    summary.failures.push(failure);
-    progress.file_failed();
+    summary.done.files_failed += 1;
+    summary.done.failures.push(failure);
+    progress.task_failed();
 }
 
 /// Files of groups that were replaced by the files of their members, with how many of these are not done.
@@ -540,7 +539,7 @@ enum End {
 
 /// Tells failures that end the run from those of one file.
 fn fatal(error: TaskError, summary: &RunSummary) -> Result<TaskError, End> {
-    let nothing_done = summary.files_done == 0 && summary.files_failed == 0;
+    let nothing_done = summary.done.files_done == 0 && summary.done.files_failed == 0;
     let is_refusal =
         matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
     let is_used_up = error.http().is_some_and(HttpError::is_used_up);

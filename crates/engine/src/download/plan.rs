@@ -19,10 +19,10 @@ use serde::Serialize;
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
-use crate::inventory::{ObjectState, Verify, inventory_beside};
 use crate::names::{self, Names};
 use crate::selection::Selection;
 use crate::validate::note;
+use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
 
 /// One vendor file that is to be fetched, and the partitions that it answers.
 #[derive(Clone, Debug)]
@@ -270,7 +270,7 @@ async fn remember(
     data_types: &[DataType],
 ) {
     let was_read = |(partition, inventory): (&Partition, &ObjectState)| match inventory {
-        ObjectState::Answered(now) => known.get(partition).is_none_or(|known| known.entry() != now.entry()),
+        ObjectState::Answered(now) => known.get(partition).is_none_or(|known| !known.is_same_object(now)),
         ObjectState::Unreadable { .. } => false,
     };
     if !there.iter().any(was_read) {

@@ -12,7 +12,7 @@ use mtdh_lake::{Lake, LakeError};
 
 use crate::download::partition::ConvertError;
 use crate::download::plan::DownloadTask;
-use crate::inventory::{ObjectState, Verify, inventory};
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// What supports that no member of a group has rows: for each of them the vendor's statistics, which count nothing over
 /// its whole life, or another data type of it that the vendor has without rows that day. The inner error says what is

@@ -119,7 +119,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     let mut weight_done = 0_u64;
     for progress in parts.values().flatten().filter_map(|seen| seen.progress.as_ref()) {
         let summary = &progress.summary;
-        for failure in &summary.failures {
+        for failure in &summary.done.failures {
             *failures.entry(kind(failure)).or_default() += 1;
         }
         began = began.into_iter().chain(time(&summary.started_at)).min();
@@ -203,7 +203,7 @@ impl SeenPart {
         let Some(PartProgress { lease, summary, .. }) = &self.progress else { return ("not_begun", None) };
         let silent = time(&summary.updated_at).map(|t| seconds(t, now));
         match summary.state {
-            RunState::Done if summary.files_failed > 0 => ("failed", None),
+            RunState::Done if summary.done.files_failed > 0 => ("failed", None),
             RunState::Running if silent.is_some_and(|silent| silent > lease.seconds) => ("silent", silent),
             RunState::Running => ("running", silent),
             RunState::TakenOver => ("interrupted", None),
@@ -249,15 +249,18 @@ fn shard_report(index: u32, parts: &[SeenPart], now: DateTime<Utc>) -> ShardRepo
         takeovers: begun().map(|part| part.lease.token.saturating_sub(1)).fold(0, u32::saturating_add),
         holders,
         // Files of groups that were replaced by those of their members count as these do.
-        files: parts.iter().map(|part| part.progress.as_ref().map_or(part.files, |p| p.summary.files)).sum(),
-        files_done: begun().map(|part| part.summary.files_done).sum(),
-        files_failed: begun().map(|part| part.summary.files_failed).sum(),
+        files: parts
+            .iter()
+            .map(|part| part.progress.as_ref().map_or(part.files, |p| p.summary.done.files))
+            .sum(),
+        files_done: begun().map(|part| part.summary.done.files_done).sum(),
+        files_failed: begun().map(|part| part.summary.done.files_failed).sum(),
         share_done: share(
             total_of(begun().map(|part| part.weight_done)),
             parts.iter().map(|part| part.weight).sum(),
         ),
-        bytes: sum(|summary| summary.bytes),
-        rows: sum(|summary| summary.rows),
+        bytes: sum(|summary| summary.done.bytes),
+        rows: sum(|summary| summary.done.rows),
         silent_seconds: states.iter().filter_map(|state| state.1).reduce(f64::max),
     }
 }

@@ -8,14 +8,14 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
+use mtdh_lake::Lake;
 use mtdh_lake::tables::plan::PlanRow;
-use mtdh_lake::{Lake, layout};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use sha2::{Digest, Sha256};
 
 use crate::download::plan::{DownloadTask, TaskPartition, grouped};
 use crate::error::EngineError;
-use crate::inventory::{ObjectState, Verify, inventory};
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// Version of the plan's form and of the way in which it is cut.
 const PLAN_VERSION: &str = "3";
@@ -316,16 +316,8 @@ pub(crate) fn check_name(run_id: &str) -> Result<(), EngineError> {
 pub async fn newest_tokens(lake: &Lake, run_id: &str) -> Result<BTreeMap<Part, u32>, EngineError> {
     check_name(run_id)?;
     let mut newest: BTreeMap<Part, u32> = BTreeMap::new();
-    for entry in lake.list(&layout::run(run_id)).await? {
-        match layout::parse_part_progress(&entry.path) {
-            Some((part, token)) => {
-                newest.entry(part).and_modify(|known| *known = token.max(*known)).or_insert(token);
-            }
-            None if entry.path.as_ref().contains("-part-") => {
-                tracing::warn!(path = %entry.path, "is no progress of a part that can be: not looked at");
-            }
-            None => {}
-        }
+    for (part, token, _) in lake.list_part_progress(run_id).await? {
+        newest.entry(part).and_modify(|known| *known = token.max(*known)).or_insert(token);
     }
     Ok(newest)
 }

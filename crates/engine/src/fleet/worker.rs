@@ -13,8 +13,9 @@ use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::partition::Shard;
 use mtdh_core::shards::Part;
+use mtdh_lake::LakeError;
+use mtdh_lake::layout::LAST_TOKEN;
 use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{LakeError, layout};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -24,9 +25,9 @@ use crate::download::ingest::Ingest;
 use crate::download::plan::DownloadTask;
 use crate::download::slots::Slot;
 use crate::error::EngineError;
-use crate::inventory::ObjectState;
 use crate::runs::lease::{LeaseRequest, PartLease, PartProgress, Watch};
 use crate::runs::summary::{RunState, RunSummary};
+use mtdh_lake::inventory::ObjectState;
 
 /// Progress objects that are read at once.
 const READS: usize = 16;
@@ -263,16 +264,16 @@ impl Worker<'_> {
         let mut said_done: Vec<Free> = Vec::new();
         while let Some(read) = reads.next().await {
             let (part, token, Some(before)) = read? else { continue };
-            if token == layout::LAST_TOKEN {
-                let path = layout::part_progress(run_id, part, token).to_string();
+            if token == LAST_TOKEN {
+                let path = lake.part_progress_path(run_id, part, token).to_string();
                 return Err(LakeError::WrongTable { path, reason: "it has the last token".to_owned() }.into());
             }
             let may_have = match before.summary.state {
-                RunState::Done if before.summary.failures.is_empty() && part.shard == own => {
+                RunState::Done if before.summary.done.failures.is_empty() && part.shard == own => {
                     said_done.push(Free { part, token: token + 1, before: Some(before) });
                     continue;
                 }
-                RunState::Done if before.summary.failures.is_empty() => false,
+                RunState::Done if before.summary.done.failures.is_empty() => false,
                 RunState::Running if known.watch.is_silent(part, &before.lease, Instant::now()) => true,
                 RunState::Running => {
                     look.waiting.insert(part.shard.index());
@@ -324,11 +325,11 @@ impl Worker<'_> {
         let done = before.as_ref().map(|before| before.done(self.plan.units.len())).unwrap_or_default();
         let mut summary = match &before {
             Some(before) => before.summary.clone(),
-            None => RunSummary::start(self.plan.run_id.clone(), part.shard),
+            None => RunSummary::start(self.plan.run_id.clone(), part.shard, Default::default()),
         };
-        (summary.state, summary.files) = (RunState::Running, units.len());
-        (summary.files_done, summary.files_failed) = (done.len(), 0);
-        (summary.failures, summary.left, summary.ended_by) = (Vec::new(), Vec::new(), None);
+        (summary.state, summary.done.files) = (RunState::Running, units.len());
+        (summary.done.files_done, summary.done.files_failed) = (done.len(), 0);
+        (summary.done.failures, summary.done.left, summary.ended_by) = (Vec::new(), Vec::new(), None);
         let named = |unit: &usize| (*unit, self.plan.weights[*unit], self.plan.units[*unit].file.path());
         let work = stop.child_token();
         let claim = LeaseRequest {
@@ -409,17 +410,17 @@ impl Worker<'_> {
                 continue;
             }
             if done.insert(*number) {
-                summary.files_done += 1;
+                summary.done.files_done += 1;
                 for line in &answers {
-                    summary.rows += line.tally.rows_out;
-                    summary.rows_rejected += line.tally.rows_rejected;
-                    summary.count(line.status);
+                    summary.done.rows += line.tally.rows_out;
+                    summary.done.rows_rejected += line.tally.rows_rejected;
+                    summary.done.count(line.status);
                 }
                 holding.note_done(&unit.file.path());
             }
             lines.entry(unit.file.day).or_default().extend(answers);
         }
-        summary.files_done = done.len();
+        summary.done.files_done = done.len();
         holding.note(summary);
         Ok(lines)
     }

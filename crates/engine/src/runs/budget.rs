@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mtdh_core::footer::FORMAT_VERSION;
-use mtdh_lake::{Lake, LakeError, LakePath, layout};
+use mtdh_lake::{Lake, LakeError, LakePath};
 use mtdh_source::http::rate_limit::{Budget, BudgetGrant, BudgetRequest, SharedBudget, Source};
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ struct TakenRequests {
 impl RunBudget {
     /// The budget of a run. `holder` sets this worker apart from all others.
     pub fn new(lake: Lake, run_id: &str, budget: Budget, holder: String) -> RunBudget {
-        let path = layout::budget(run_id);
+        let path = lake.budget_path(run_id);
         RunBudget { lake, path, budget, holder }
     }
 

@@ -14,11 +14,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mtdh_core::shards::Part;
-use mtdh_lake::{Lake, LakeError, LakePath, WriteMode, layout};
+use mtdh_lake::{Lake, LakeError, LakePath, WriteMode};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::runs::summary::{RunState, RunSummary, SUMMARY_VERSION, now, text};
+use crate::runs::summary::{DownloadSummary, RunState, RunSummary, SUMMARY_VERSION, now, text};
 
 /// Who holds a part of a shard, and until when nobody else may.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl PartProgress {
         token: u32,
         units: usize,
     ) -> Result<Option<PartProgress>, LakeError> {
-        let path = layout::part_progress(run_id, part, token);
+        let path = lake.part_progress_path(run_id, part, token);
         let Some(bytes) = lake.read(&path).await? else { return Ok(None) };
         check_versions(&path, &bytes)?;
         let wrong = |reason: String| {
@@ -77,7 +77,8 @@ impl PartProgress {
     }
 
     fn check(&self, part: Part, token: u32, units: usize) -> Result<(), String> {
-        let RunSummary { files, files_done, files_failed, bytes, rows, rows_rejected, .. } = self.summary;
+        let DownloadSummary { files, files_done, files_failed, bytes, rows, rows_rejected, .. } =
+            self.summary.done;
         if (self.part, self.lease.token) != (part.number, token) {
             return Err(format!("it says part {} and holder {}", self.part, self.lease.token));
         }
@@ -287,7 +288,7 @@ impl PartLease {
 
     fn path(&self, token: u32) -> LakePath {
         let run_id = self.held().summary.run_id.clone();
-        layout::part_progress(&run_id, self.part, token)
+        self.lake.part_progress_path(&run_id, self.part, token)
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -296,7 +297,7 @@ impl PartLease {
         if held.is_lost {
             held.summary.state = RunState::TakenOver;
         }
-        if held.summary.state == RunState::Done && held.summary.failures.is_empty() {
+        if held.summary.state == RunState::Done && held.summary.done.failures.is_empty() {
             // A group's file that was replaced by those of its members is done as well.
             held.done = self.numbers.values().map(|unit| unit.0).collect();
             held.weight_done = self.weight;
@@ -383,7 +384,7 @@ mod tests {
             lease: Duration::ZERO,
             units: vec![(0, 10, "a".to_owned()), (2, 30, "b".to_owned())],
             done: BTreeSet::new(),
-            summary: RunSummary::start("r".to_owned(), part.shard),
+            summary: RunSummary::start("r".to_owned(), part.shard, Default::default()),
             work: CancellationToken::new(),
         }
     }
@@ -432,7 +433,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lake = lake(&folder);
         let first = claim(&lake, 1, "first").take().await.unwrap().unwrap();
-        let mut summary = RunSummary::start("r".to_owned(), part(2).shard);
+        let mut summary = RunSummary::start("r".to_owned(), part(2).shard, Default::default());
         summary.state = RunState::Done;
         first.note(&summary);
         claim(&lake, 2, "second").take().await.unwrap().unwrap();
@@ -480,7 +481,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lake = lake(&folder);
         claim(&lake, 1, "first").take().await.unwrap().unwrap();
-        let path = layout::part_progress("r", part(2), 1);
+        let path = lake.part_progress_path("r", part(2), 1);
         let good: serde_json::Value =
             serde_json::from_slice(&lake.read(&path).await.unwrap().unwrap()).unwrap();
         for (at, value, words) in [

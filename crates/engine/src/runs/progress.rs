@@ -1,12 +1,13 @@
-//! How far a run is: counters that the work raises and a face reads, whenever it likes.
+//! How far a run is: counters that the work raises and a front end reads at any time. What a task is depends on the run: a vendor
+//! file of a download, an instrument-day of candles or checks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of a run.
 #[derive(Debug, Default)]
 pub struct Progress {
-    files: AtomicU64,
-    files_done: AtomicU64,
+    tasks: AtomicU64,
+    tasks_done: AtomicU64,
     bytes: AtomicU64,
     rows: AtomicU64,
     failures: AtomicU64,
@@ -17,15 +18,15 @@ pub struct Progress {
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Files that are to be fetched.
-    pub files: u64,
-    /// Files that are done, failed ones included.
-    pub files_done: u64,
-    /// Compressed bytes that came.
+    /// Tasks of the run.
+    pub tasks: u64,
+    /// Tasks that are done, failed ones included.
+    pub tasks_done: u64,
+    /// Bytes read from the source: compressed bytes of vendor files, or bytes of stored objects.
     pub bytes: u64,
-    /// Rows published.
+    /// Rows published: ticks or candles.
     pub rows: u64,
-    /// Files that failed.
+    /// Tasks that failed.
     pub failures: u64,
     /// Parts of a saved plan's shards that were worked on.
     pub parts: u64,
@@ -38,8 +39,8 @@ impl Progress {
     pub fn read(&self) -> Reading {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Reading {
-            files: get(&self.files),
-            files_done: get(&self.files_done),
+            tasks: get(&self.tasks),
+            tasks_done: get(&self.tasks_done),
             bytes: get(&self.bytes),
             rows: get(&self.rows),
             failures: get(&self.failures),
@@ -53,8 +54,8 @@ impl Progress {
         self.takeovers.fetch_add(u64::from(is_takeover), Ordering::Relaxed);
     }
 
-    pub(crate) fn expect_files(&self, count: usize) {
-        self.files.fetch_add(count as u64, Ordering::Relaxed);
+    pub(crate) fn expect_tasks(&self, count: usize) {
+        self.tasks.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn add_bytes(&self, count: u64) {
@@ -65,12 +66,12 @@ impl Progress {
         self.rows.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub(crate) fn file_done(&self) {
-        self.files_done.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn task_done(&self) {
+        self.tasks_done.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn file_failed(&self) {
+    pub(crate) fn task_failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.file_done();
+        self.task_done();
     }
 }

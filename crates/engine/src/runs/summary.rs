@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mtdh_core::check::{Finding, Severity};
-use mtdh_core::partition::{Shard, Status};
-use mtdh_lake::{Lake, LakeError, layout};
+use mtdh_core::partition::{NoSuchShard, Shard, Status};
+use mtdh_lake::{Lake, LakeError};
 use serde::{Deserialize, Serialize};
 
 use crate::expectation::NotExpectedLine;
@@ -46,9 +46,10 @@ impl RunState {
     }
 }
 
-/// What a run did.
+/// The record of a run, or of one shard of it: how it stands, and what it has done so far. Every kind of run has this form; `T` is
+/// what only one kind has. In JSON the fields of `done` stand beside those of the record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RunSummary {
+pub struct RunRecord<T> {
     /// Version of this form.
     pub summary_version: u32,
     /// Version of the program.
@@ -61,46 +62,87 @@ pub struct RunSummary {
     pub total_shards: u32,
     /// Start of the run, RFC 3339, UTC.
     pub started_at: String,
-    /// Last change of this summary, RFC 3339, UTC.
+    /// Last change of this record, RFC 3339, UTC.
     pub updated_at: String,
     /// How it stands.
     pub state: RunState,
-    /// Files that were to be fetched.
+    /// Why a run ended early; `None` when it did not.
+    pub ended_by: Option<String>,
+    /// Seconds from start to last change.
+    pub seconds: f64,
+    /// What it has done.
+    #[serde(flatten)]
+    pub done: T,
+}
+
+impl<T> RunRecord<T> {
+    /// A run that starts now.
+    pub(crate) fn start(run_id: String, shard: Shard, done: T) -> RunRecord<T> {
+        let now = now();
+        RunRecord {
+            summary_version: SUMMARY_VERSION,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id,
+            shard_index: shard.index(),
+            total_shards: shard.total(),
+            started_at: now.clone(),
+            updated_at: now,
+            state: RunState::Running,
+            ended_by: None,
+            seconds: 0.0,
+            done,
+        }
+    }
+
+    /// Whether the vendor's quota, or the user's limit of it, ended the run.
+    pub fn is_used_up(&self) -> bool {
+        self.state == RunState::UsedUp
+    }
+
+    /// The shard, which [`RunRecord::start`] was given.
+    pub(crate) fn shard(&self) -> Result<Shard, NoSuchShard> {
+        Shard::new(self.shard_index, self.total_shards)
+    }
+}
+
+/// The record of a download.
+pub type RunSummary = RunRecord<DownloadSummary>;
+
+/// What a download has done.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DownloadSummary {
+    /// Files to fetch.
     pub files: usize,
     /// Files that are done, failed ones not included.
     pub files_done: usize,
     /// Files that failed.
     pub files_failed: usize,
-    /// Files of groups that could not be had or used, and were replaced by the files of their members.
+    /// Grouped files that could not be fetched or used, and were replaced by the files of their members.
     pub groups_not_used: usize,
-    /// Partitions that were published, by status.
+    /// Published partitions, by status.
     pub published: BTreeMap<String, usize>,
     /// Partitions that were not fetched, by reason.
     pub skipped: BTreeMap<String, usize>,
-    /// What was not expected although the vendor names it.
+    /// Partitions that are not expected although the vendor lists them.
     #[serde(default)]
     pub not_expected: Vec<NotExpectedLine>,
-    /// Compressed bytes that came.
+    /// Compressed bytes received.
     pub bytes: u64,
     /// Rows stored.
     pub rows: u64,
     /// Rows in quarantine.
     pub rows_rejected: u64,
-    /// Rows of group files that belong to instruments that were not asked for.
+    /// Rows of grouped files that belong to instruments that were not asked for.
     pub rows_not_asked_for: u64,
-    /// What the checks of rows found on the way; null: none were asked for.
+    /// What the row checks found during the download; `None`: none were asked for.
     pub row_checks: Option<RowCheckSummary>,
-    /// Partitions that have far fewer rows than the day before, or than the vendor's statistics let expect.
+    /// Partitions that have far fewer rows than the day before, or than the vendor's statistics suggest.
     #[serde(default)]
     pub few_rows: FewRows,
     /// The failures, in the order in which they happened.
     pub failures: Vec<Failure>,
-    /// Why a run ended before its files did; null when it did not.
-    pub ended_by: Option<String>,
-    /// The vendor's paths of the files that were not fetched and did not fail, when the run has ended before them.
+    /// The vendor's paths of the files that a run that ended early did not get to.
     pub left: Vec<String>,
-    /// Seconds from start to last change.
-    pub seconds: f64,
 }
 
 /// What checks of rows found while rows went by.
@@ -146,38 +188,7 @@ pub struct Failure {
     pub cause: String,
 }
 
-impl RunSummary {
-    pub(crate) fn start(run_id: String, shard: Shard) -> RunSummary {
-        let now = now();
-        RunSummary {
-            summary_version: SUMMARY_VERSION,
-            program_version: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id,
-            shard_index: shard.index(),
-            total_shards: shard.total(),
-            started_at: now.clone(),
-            updated_at: now,
-            state: RunState::Running,
-            files: 0,
-            files_done: 0,
-            files_failed: 0,
-            groups_not_used: 0,
-            published: BTreeMap::new(),
-            skipped: BTreeMap::new(),
-            not_expected: Vec::new(),
-            bytes: 0,
-            rows: 0,
-            rows_rejected: 0,
-            rows_not_asked_for: 0,
-            row_checks: None,
-            few_rows: FewRows::default(),
-            failures: Vec::new(),
-            ended_by: None,
-            left: Vec::new(),
-            seconds: 0.0,
-        }
-    }
-
+impl DownloadSummary {
     pub(crate) fn count(&mut self, status: Status) {
         *self.published.entry(status.name().to_owned()).or_default() += 1;
     }
@@ -205,21 +216,18 @@ impl RunSummary {
     pub fn has_errors(&self) -> bool {
         self.row_checks.as_ref().is_some_and(|checks| checks.count(Severity::Error) > 0)
     }
+}
 
-    /// Whether the vendor's quota, or what the user allows of it, ended the run.
-    pub fn is_used_up(&self) -> bool {
-        self.state == RunState::UsedUp
-    }
-
+impl RunSummary {
     /// Whether everything that was to be fetched is in the lake.
     pub fn is_clean(&self) -> bool {
-        self.state == RunState::Done && self.failures.is_empty()
+        self.state == RunState::Done && self.done.failures.is_empty()
     }
 
-    pub(crate) async fn put(&mut self, lake: &Lake) -> Result<(), LakeError> {
+    pub(crate) async fn write(&mut self, lake: &Lake) -> Result<(), LakeError> {
         self.updated_at = now();
-        let path = layout::run_summary(&self.run_id, self.shard_index, self.total_shards);
-        lake.put(&path, &text(self)).await
+        let shard = self.shard().expect("a record has the shard that it was started with");
+        lake.put_run_summary(&self.run_id, shard, &text(self)).await
     }
 }
 

@@ -11,13 +11,13 @@ use mtdh_core::day::DAY_US;
 use mtdh_core::error::chain;
 use mtdh_core::partition::{Partition, stable_index};
 use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{Entry, Lake, LakeError, layout};
+use mtdh_lake::{Entry, Lake, LakeError};
 use serde::Serialize;
 
 use crate::error::EngineError;
-use crate::followed::{Followed, Next};
-use crate::inventory::{DISTRUST, ObjectState, look};
 use crate::selection::Selection;
+use mtdh_lake::followed::{Followed, Next};
+use mtdh_lake::inventory::{DISTRUST, ObjectState, look};
 
 /// Objects that are read at once.
 const CONCURRENT_OBJECTS: usize = 8;
@@ -84,7 +84,7 @@ fn width(sample: f64) -> i64 {
 fn place(partition: &Partition, sample: f64, today: Day) -> i64 {
     let number = today.start_us().div_euclid(DAY_US);
     let start = (number * width(sample)).rem_euclid(i64::from(STEPS));
-    let step = i64::from(stable_index(layout::partition(partition).as_ref(), STEPS));
+    let step = i64::from(stable_index(&partition.to_string(), STEPS));
     (step - start).rem_euclid(i64::from(STEPS))
 }
 
@@ -137,11 +137,11 @@ async fn prove(
     today: Day,
 ) -> Result<(), LakeError> {
     let ObjectState::Answered(available) = inventory else { return Ok(()) };
-    let mut object = Followed::new(available.entry());
+    let mut object = Followed::new(lake.available_entry(available));
     loop {
         let wrong = match reading {
             Reading::Rows => read_whole(lake, available).await,
-            Reading::Bytes => what_is_wrong(lake, &available.entry()).await,
+            Reading::Bytes => what_is_wrong(lake, &lake.available_entry(available)).await,
         };
         let is_doubtful = match &wrong {
             Ok(wrong) => wrong.is_some(),
@@ -158,7 +158,7 @@ async fn prove(
                 return Ok(());
             }
             Next::Gone => None,
-            Next::ReadAgain if *object.entry() == available.entry() => continue,
+            Next::ReadAgain if *object.entry() == lake.available_entry(available) => continue,
             Next::ReadAgain => look(lake, &available.partition, object.entry()).await?,
         };
         match looked {
@@ -181,7 +181,7 @@ async fn prove(
 /// # Errors
 /// When the store fails.
 pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Available>, LakeError> {
-    let Some(entry) = lake.entry(&layout::partition(&seen.partition)).await? else { return Ok(None) };
+    let Some(entry) = lake.partition_entry(&seen.partition).await? else { return Ok(None) };
     if seen.is_of(&entry) {
         return Ok(None);
     }
@@ -197,7 +197,7 @@ pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Ava
 async fn read_whole(lake: &Lake, available: &Available) -> Result<Option<String>, LakeError> {
     let mut rows = 0_u64;
     let outcome = lake
-        .read_slice(&available.entry(), i64::MIN..i64::MAX, &Default::default(), |batch| {
+        .read_slice(&lake.available_entry(available), i64::MIN..i64::MAX, &Default::default(), |batch| {
             rows += batch.num_rows() as u64;
             Ok::<(), LakeError>(())
         })
@@ -242,10 +242,8 @@ pub(crate) async fn verify_bytes(
         }
     }
     drop(looked);
-    let candles = lake.list(&layout::day_of_candles(day)).await?.into_iter();
-    let meant = candles.filter(|entry| {
-        layout::parse_candles(&entry.path).is_some_and(|(_, _, key)| selection.takes_key(&key))
-    });
+    let candles = lake.list_candles(day, None).await?.into_iter();
+    let meant = candles.filter(|(_, key, _)| selection.takes_key(key)).map(|(_, _, entry)| entry);
     let mut looked = futures::stream::iter(meant)
         .map(|entry| async move {
             let wrong = what_stays_wrong(lake, &entry).await;

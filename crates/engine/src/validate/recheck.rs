@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::error::EngineError;
-use crate::inventory::{ObjectState, Verify, inventory};
 use crate::runs::progress::Progress;
 use crate::runs::summary::Failure;
 use crate::selection::Selection;
 use mtdh_core::error::chain;
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// Files that are asked for at once.
 const CONCURRENT_FILES: usize = 16;
@@ -79,7 +79,7 @@ pub async fn recheck(
         }
     }
     let mut report = Recheck { files: sources.len(), ..Recheck::default() };
-    progress.expect_files(sources.len());
+    progress.expect_tasks(sources.len());
     let spool = connection.lake.temporary()?;
     let mut answers = futures::stream::iter(sources)
         .map(|((path, etag, sha256), partitions)| async move {
@@ -103,18 +103,18 @@ pub async fn recheck(
             continue;
         };
         match outcome {
-            Ok(None) => progress.file_done(),
+            Ok(None) => progress.task_done(),
             Ok(Some(answer)) => {
                 let now = match answer {
                     Answer::File(now) => Some(now.sha256),
                     Answer::Absent { .. } => None,
                 };
                 report.reissued.push(Reissued { file, was: known.sha256, now, partitions });
-                progress.file_done();
+                progress.task_done();
             }
             Err(cause) => {
                 report.failures.push(Failure { file, partitions: partitions.len(), cause });
-                progress.file_failed();
+                progress.task_failed();
             }
         }
     }

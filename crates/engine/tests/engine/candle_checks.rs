@@ -10,7 +10,7 @@ use mtdh_engine::chain;
 use mtdh_engine::check::CheckReport;
 use mtdh_engine::check::candle_files::check_candle_files;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
-use mtdh_lake::layout;
+use mtdh_lake::Layout;
 
 use crate::hand_made::{HandMade, KEY, Row, day, key};
 use crate::market::plan;
@@ -119,14 +119,14 @@ async fn what_is_not_there_is_told_and_nothing_passes_for_lack_of_it() {
 async fn candles_without_trades_and_damaged_candles_are_told() {
     let lake = lake().await;
     lake.make(&frames("1m 5m")).await;
-    lake.junk(&layout::candles(day("2024-03-01"), frames("5m")[0], &key(KEY))).await;
+    lake.junk(&Layout.candles(day("2024-03-01"), frames("5m")[0], &key(KEY))).await;
     let found = check(&lake, &[Group::Aggregation]).await.findings;
     assert_eq!(told(&found), [("unreadable_partition", 1)]);
     // A file of another timeframe under this name.
     std::fs::copy(lake.path(frames("1m")[0], KEY), lake.path(frames("5m")[0], KEY)).unwrap();
     let found = check(&lake, &[Group::Aggregation]).await.findings;
     assert!(found[0].found.examples[0].contains("its footer says that it is 1m"), "{found:?}");
-    let trades = layout::partition(&mtdh_core::partition::Partition {
+    let trades = Layout.partition(&mtdh_core::partition::Partition {
         day: day("2024-03-01"),
         data_type: DataType::Trades,
         key: key(KEY),

@@ -18,7 +18,7 @@ use mtdh_engine::candles::{CandlePlan, CandleRun, CandleSummary, Fill, Remake, T
 use mtdh_engine::{Lake, LakeError, LakeOptions, Selection};
 use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{LakePath, WriteMode, layout};
+use mtdh_lake::{LakePath, Layout, WriteMode};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +96,7 @@ impl HandMade {
             writer.write(columns).unwrap();
         }
         let stage = writer.finish(&facts).unwrap().out;
-        self.lake.publish(&layout::partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
+        self.lake.publish(&Layout.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
     }
 
     /// Puts something else where an object should be.
@@ -148,7 +148,7 @@ impl HandMade {
 
     /// What the last run left in the lake of itself.
     pub fn told(&self) -> serde_json::Value {
-        let path = layout::candle_summary("run", 0, 1);
+        let path = Layout.candle_summary("run", 0, 1);
         serde_json::from_slice(&std::fs::read(self.folder.path().join(path.as_ref())).unwrap()).unwrap()
     }
 
@@ -158,7 +158,7 @@ impl HandMade {
     }
 
     pub fn path(&self, timeframe: Timeframe, of: &str) -> std::path::PathBuf {
-        self.folder.path().join(layout::candles(day("2024-03-01"), timeframe, &key(of)).as_ref())
+        self.folder.path().join(Layout.candles(day("2024-03-01"), timeframe, &key(of)).as_ref())
     }
 
     pub fn bytes(&self, timeframe: Timeframe, of: &str) -> Vec<u8> {

@@ -160,7 +160,7 @@ async fn pipeline(
     };
     let summary = ingest.run(planned, "r".to_owned(), Shard::WHOLE).await?;
     let mut report = validate(lake, &source, selection, Depth::Listing).await?;
-    report.failed_files = summary.failures.len();
+    report.failed_files = summary.done.failures.len();
     report.conclude();
     Ok((report, summary.is_clean()))
 }

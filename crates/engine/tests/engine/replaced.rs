@@ -14,7 +14,7 @@ use mtdh_core::{DataType, DayRange};
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 use mtdh_engine::query::{Available, contents};
 use mtdh_engine::{Lake, Selection};
-use mtdh_lake::layout;
+use mtdh_lake::Layout;
 
 use crate::hand_made::{HandMade, KEY, Row, day, key};
 use crate::market::plan;
@@ -43,7 +43,7 @@ fn rows(price: f64) -> Vec<Row> {
 
 fn file(folder: &Path, of: &str) -> PathBuf {
     let partition = Partition { day: day(ON), data_type: DataType::Trades, key: key(of) };
-    folder.join(layout::partition(&partition).as_ref())
+    folder.join(Layout.partition(&partition).as_ref())
 }
 
 /// The bytes of an object of these rows.

@@ -12,7 +12,6 @@ use mtdh_core::partition::Partition;
 use object_store::path::Path;
 
 use crate::error::LakeError;
-use crate::layout;
 use crate::store::Lake;
 use crate::tables::columns::{TableBuilder, TableReader};
 use crate::tables::reports::{Available, bytes_of, partitions, readable, table, wrong};
@@ -91,14 +90,14 @@ fn read(bytes: Bytes, path: &Path) -> Result<Option<Identities>, LakeError> {
 impl Lake {
     /// The objects that were seen of a day.
     pub(super) async fn identities(&self, day: Day) -> Result<Identities, LakeError> {
-        let path = layout::identities(day);
+        let path = self.layout().identities(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(Identities::new()) };
         Ok(read(bytes, &path)?.unwrap_or_default())
     }
 
     /// Notes objects that were seen of a day; others stay as they are.
     pub(super) async fn note_identities(&self, day: Day, seen: &Identities) -> Result<(), LakeError> {
-        let path = layout::identities(day);
+        let path = self.layout().identities(day);
         self.update(&path, |old| {
             let mut all =
                 old.map(|bytes| read(bytes.clone(), &path)).transpose()?.flatten().unwrap_or_default();
@@ -128,7 +127,7 @@ mod tests {
         let there = async || lake.available(day).await.unwrap().into_values().next().unwrap();
         put(&line).await;
         assert_eq!(there().await, line);
-        let report = std::fs::read(folder.path().join(layout::available_report(day).as_ref())).unwrap();
+        let report = std::fs::read(folder.path().join(lake.layout().available_report(day).as_ref())).unwrap();
         // A line of another object, noted by who does not know which.
         for other in [
             Available { digest: Some("other".into()), ..line.clone() },
@@ -143,10 +142,10 @@ mod tests {
         let elsewhere = Available { identity: Some("4-5-6".into()), ..line.clone() };
         put(&elsewhere).await;
         assert_eq!(there().await, elsewhere);
-        let path = folder.path().join(layout::available_report(day).as_ref());
+        let path = folder.path().join(lake.layout().available_report(day).as_ref());
         assert!(std::fs::read(path).unwrap() == report);
         // Neither a damaged table of them nor none is in the way.
-        let identities = folder.path().join(layout::identities(day).as_ref());
+        let identities = folder.path().join(lake.layout().identities(day).as_ref());
         std::fs::write(&identities, "junk").unwrap();
         assert_eq!(there().await, Available { identity: None, ..line.clone() });
         put(&line).await;

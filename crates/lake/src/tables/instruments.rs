@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::error::LakeError;
-use crate::layout;
 use crate::read::failure;
 use crate::store::Lake;
 use crate::tables::columns::{TableBuilder, TableReader, from_parquet_with, to_parquet, to_parquet_with};
@@ -136,7 +135,7 @@ impl Lake {
     /// # Errors
     /// When the store fails, or the object is not such a table.
     pub async fn day_table(&self, day: Day) -> Result<Option<DayTable>, LakeError> {
-        let path = layout::instruments(day);
+        let path = self.layout().instruments(day);
         self.read(&path).await?.map(|bytes| parse(bytes, &path)).transpose()
     }
 
@@ -150,7 +149,7 @@ impl Lake {
         day: Day,
         mut change: impl FnMut(&mut DayTable),
     ) -> Result<(), LakeError> {
-        let path = layout::instruments(day);
+        let path = self.layout().instruments(day);
         self.update(&path, |old| {
             let mut table = match old.map(|bytes| parse(bytes.clone(), &path)).transpose() {
                 // Whoever only needs the table has failed before: this is `mtdh instruments`, which makes it anew.
@@ -186,7 +185,7 @@ impl Lake {
         range: DayRange,
         days: &[(Day, Vec<Instrument>)],
     ) -> Result<object_store::path::Path, LakeError> {
-        let path = layout::instruments_aggregate(range);
+        let path = self.layout().instruments_aggregate(range);
         let all: Vec<Instrument> = days.iter().flat_map(|(_, rows)| rows.clone()).collect();
         let dates = days.iter().flat_map(|(day, rows)| rows.iter().map(move |_| day.to_string()));
         let dates: ArrayRef = Arc::new(StringArray::from(dates.collect::<Vec<String>>()));

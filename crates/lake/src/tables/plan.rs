@@ -10,7 +10,6 @@ use mtdh_core::partition::Partition;
 use object_store::path::Path;
 
 use crate::error::LakeError;
-use crate::layout;
 use crate::object::WriteMode;
 use crate::read::failure;
 use crate::store::Lake;
@@ -80,7 +79,7 @@ impl Lake {
         facts: &BTreeMap<String, String>,
         rows: impl Iterator<Item = PlanRow>,
     ) -> Result<(), LakeError> {
-        let path = layout::plan(run_id);
+        let path = self.layout().plan(run_id);
         let (mut rows, mut is_begun) = (rows.peekable(), false);
         let pieces = std::iter::from_fn(|| {
             // A plan without rows has its columns all the same.
@@ -97,7 +96,7 @@ impl Lake {
     /// # Errors
     /// When the store fails.
     pub async fn has_plan(&self, run_id: &str) -> Result<bool, LakeError> {
-        Ok(self.read(&layout::plan(run_id)).await?.is_some())
+        Ok(self.read(&self.layout().plan(run_id)).await?.is_some())
     }
 
     /// A run's plan, if there is one.
@@ -105,7 +104,7 @@ impl Lake {
     /// # Errors
     /// When the store fails, or the object is no Parquet file.
     pub async fn plan(&self, run_id: &str) -> Result<Option<PlanFile>, LakeError> {
-        let path = layout::plan(run_id);
+        let path = self.layout().plan(run_id);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         match facts_of(&bytes) {
             Ok(facts) => Ok(Some(PlanFile { facts, path, bytes })),

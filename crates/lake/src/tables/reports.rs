@@ -13,7 +13,6 @@ use mtdh_core::table::SCHEMA_VERSION;
 use object_store::path::Path;
 
 use crate::error::LakeError;
-use crate::layout;
 use crate::object::Entry;
 use crate::read::failure;
 use crate::store::Lake;
@@ -82,9 +81,9 @@ impl Available {
         }
     }
 
-    /// The object at the store that the line is of.
-    pub fn entry(&self) -> Entry {
-        Entry { path: layout::partition(&self.partition), bytes: self.bytes, identity: self.identity.clone() }
+    /// Whether both lines are of the same version of one object.
+    pub fn is_same_object(&self, other: &Available) -> bool {
+        (&self.partition, self.bytes, &self.identity) == (&other.partition, other.bytes, &other.identity)
     }
 
     /// Whether the line is of an object as a listing shows it. A size alone tells little.
@@ -277,7 +276,7 @@ impl Lake {
     /// # Errors
     /// When the store fails.
     pub async fn available(&self, day: Day) -> Result<BTreeMap<Partition, Available>, LakeError> {
-        let path = layout::available_report(day);
+        let path = self.layout().available_report(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(BTreeMap::new()) };
         let rows = readable(&path, || available_rows(&table(bytes, &path)?).map_err(wrong(&path)))?;
         let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { return Ok(BTreeMap::new()) };
@@ -293,7 +292,7 @@ impl Lake {
         day: Day,
         mut change: impl FnMut(&mut BTreeMap<Partition, Available>),
     ) -> Result<(), LakeError> {
-        let path = layout::available_report(day);
+        let path = self.layout().available_report(day);
         let seen = self.identities(day).await?;
         let mut told = Identities::new();
         self.update(&path, |old| {
@@ -317,7 +316,7 @@ impl Lake {
     /// # Errors
     /// When the store fails, or a newer version of the program made the report.
     pub async fn missing(&self, day: Day) -> Result<Option<Vec<Missing>>, LakeError> {
-        let path = layout::missing_report(day);
+        let path = self.layout().missing_report(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         readable(&path, || missing_rows(&table(bytes, &path)?).map_err(wrong(&path)))
     }
@@ -333,7 +332,7 @@ impl Lake {
         rows: &[Missing],
         speaks_of: impl Fn(&Partition) -> bool,
     ) -> Result<(), LakeError> {
-        let path = layout::missing_report(day);
+        let path = self.layout().missing_report(day);
         self.update(&path, |old| {
             let read = |bytes: &Bytes| {
                 readable(&path, || missing_rows(&table(bytes.clone(), &path)?).map_err(wrong(&path)))
@@ -418,7 +417,12 @@ pub(super) mod tests {
     #[test]
     fn a_line_is_believed_and_kept_by_what_it_is_of() {
         let row = line();
-        let entry = |identity: Option<&str>| Entry { identity: identity.map(str::to_owned), ..row.entry() };
+        let path = crate::Layout.partition(&row.partition);
+        let entry = |identity: Option<&str>| Entry {
+            path: path.clone(),
+            bytes: row.bytes,
+            identity: identity.map(str::to_owned),
+        };
         assert!(
             row.is_of(&entry(Some("1-2-3"))) && !row.is_of(&entry(Some("i2"))) && !row.is_of(&entry(None))
         );

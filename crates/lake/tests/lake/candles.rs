@@ -2,7 +2,7 @@
 
 use mtdh_core::candle::{CANDLE_VERSION, Candle, CandleBuilder, CandleFooter, Fill, Side, Timeframe, Trade};
 use mtdh_lake::candles::{CandleWriter, schema};
-use mtdh_lake::{LakeError, WriteMode, layout};
+use mtdh_lake::{LakeError, Layout, WriteMode};
 
 use crate::stores::{on_each_store, publish, words};
 use crate::trades;
@@ -44,7 +44,7 @@ pub fn object(minutes: i64) -> Vec<u8> {
 
 #[tokio::test]
 async fn candles_tell_what_they_were_made_of() {
-    let path = layout::candles(trades::partition().day, Timeframe::USUAL[1], &trades::partition().key);
+    let path = Layout.candles(trades::partition().day, Timeframe::USUAL[1], &trades::partition().key);
     on_each_store(async |lake| {
         for minutes in [0, 1, 5000] {
             publish(lake, path.as_ref(), &object(minutes), WriteMode::Overwrite).await.unwrap();

@@ -19,7 +19,7 @@ use mtdh_core::table::{Column, Kind, SCHEMA_VERSION};
 use mtdh_lake::read::{ReadCost, Verified};
 use mtdh_lake::tables::reports::{Available, Missing};
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{Entry, Lake, LakeError, LakePath, layout};
+use mtdh_lake::{Entry, Lake, LakeError, LakePath, Layout};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
@@ -156,11 +156,11 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
     let mut all: Vec<(Sort, LakePath)> = Vec::new();
     for data_type in DataType::ALL {
         let (bytes, _) = object(data_type, ROWS);
-        let path = layout::partition(&partition(data_type));
+        let path = Layout.partition(&partition(data_type));
         lake.put(&path, &bytes).await.unwrap();
         all.push((Sort::Partition, path));
     }
-    let path = layout::candles(day, Timeframe::USUAL[1], &trades::partition().key);
+    let path = Layout.candles(day, Timeframe::USUAL[1], &trades::partition().key);
     lake.put(&path, &crate::candles::object(300)).await.unwrap();
     all.push((Sort::Candles, path));
     let names = (0..40).map(|number| format!("DERIBIT:PERP:B{number}-USD"));
@@ -171,7 +171,7 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
         })
         .collect();
     lake.update_instruments(day, |table| table.instruments = instruments.clone()).await.unwrap();
-    all.push((Sort::Instruments, layout::instruments(day)));
+    all.push((Sort::Instruments, Layout.instruments(day)));
     let of = |i: &Instrument| Partition { day, data_type: DataType::Trades, key: i.key.clone() };
     lake.update_available(day, |rows| {
         rows.extend(instruments.iter().map(|i| {
@@ -180,12 +180,12 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
     })
     .await
     .unwrap();
-    all.push((Sort::Available, layout::available_report(day)));
-    all.push((Sort::Identities, layout::identities(day)));
+    all.push((Sort::Available, Layout.available_report(day)));
+    all.push((Sort::Identities, Layout.identities(day)));
     let missing: Vec<Missing> =
         instruments.iter().map(|i| Missing { partition: of(i), reason: "missing".into() }).collect();
     lake.update_missing(day, &missing, |_| true).await.unwrap();
-    all.push((Sort::Missing, layout::missing_report(day)));
+    all.push((Sort::Missing, Layout.missing_report(day)));
     let mut subjects = Vec::new();
     for (kind, path) in all {
         let bytes = lake.read(&path).await.unwrap().unwrap().to_vec();
@@ -379,7 +379,7 @@ async fn objects_without_checksums_count_and_whatever_is_flipped_in_them_ends_in
     let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
     let mut numbers = Numbers(setting("MTDH_FLIP_SEED", 1));
     for data_type in [DataType::Trades, DataType::OptionsChain, DataType::DerivativeTicker] {
-        let (bytes, path) = (first_version(data_type), layout::partition(&partition(data_type)));
+        let (bytes, path) = (first_version(data_type), Layout.partition(&partition(data_type)));
         lake.put(&path, &bytes).await.unwrap();
         let entry = Entry { path: path.clone(), bytes: bytes.len() as u64, identity: None };
         let footer = lake.footer(&entry).await.unwrap();

@@ -10,7 +10,7 @@ use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_lake::write::PartitionWriter;
-use mtdh_lake::{Lake, LakePath, WriteMode, layout};
+use mtdh_lake::{Lake, LakePath, Layout, WriteMode};
 
 pub const BATCH_ROWS: usize = 32_768;
 
@@ -26,7 +26,7 @@ pub fn partition() -> Partition {
 }
 
 pub fn path() -> LakePath {
-    layout::partition(&partition())
+    Layout.partition(&partition())
 }
 
 /// When a trade arrives, microseconds since the Unix epoch.

@@ -52,7 +52,7 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> O
         () if summary.is_used_up() => Outcome::UsedUp,
         () if !summary.is_clean() => Outcome::NotClean,
         () if known != Outcome::Clean => known,
-        () if summary.has_errors() => Outcome::Unsound,
+        () if summary.done.has_errors() => Outcome::Unsound,
         () => Outcome::Clean,
     }
 }
@@ -386,31 +386,36 @@ pub fn note_names(names: &Names) {
 pub fn summary_rows(summary: &RunSummary) -> Rows {
     let mut rows = Rows::new(&["what", "count"]);
     let mut add = |what: String, count: u64| rows.rows.push(vec![what, count.to_string()]);
-    add("files fetched".to_owned(), summary.files_done as u64);
-    add("files failed".to_owned(), summary.files_failed as u64);
-    summary.published.iter().for_each(|(status, count)| add(format!("partitions {status}"), *count as u64));
+    add("files fetched".to_owned(), summary.done.files_done as u64);
+    add("files failed".to_owned(), summary.done.files_failed as u64);
     summary
+        .done
+        .published
+        .iter()
+        .for_each(|(status, count)| add(format!("partitions {status}"), *count as u64));
+    summary
+        .done
         .skipped
         .iter()
         .for_each(|(reason, count)| add(format!("partitions not fetched: {reason}"), *count as u64));
     let mut not_expected: BTreeMap<&str, u64> = BTreeMap::new();
-    for line in &summary.not_expected {
+    for line in &summary.done.not_expected {
         *not_expected.entry(&line.reason).or_default() += line.count;
     }
     not_expected.into_iter().for_each(|(reason, count)| add(format!("not expected: {reason}"), count));
-    add("rows stored".to_owned(), summary.rows);
-    add("rows in quarantine".to_owned(), summary.rows_rejected);
-    if summary.groups_not_used > 0 {
-        add("groups' files not used".to_owned(), summary.groups_not_used as u64);
+    add("rows stored".to_owned(), summary.done.rows);
+    add("rows in quarantine".to_owned(), summary.done.rows_rejected);
+    if summary.done.groups_not_used > 0 {
+        add("groups' files not used".to_owned(), summary.done.groups_not_used as u64);
     }
-    if summary.rows_not_asked_for > 0 {
-        add("rows of instruments not asked for".to_owned(), summary.rows_not_asked_for);
+    if summary.done.rows_not_asked_for > 0 {
+        add("rows of instruments not asked for".to_owned(), summary.done.rows_not_asked_for);
     }
-    add("bytes fetched".to_owned(), summary.bytes);
-    if summary.few_rows.partitions > 0 {
-        add("partitions with far fewer rows than usual".to_owned(), summary.few_rows.partitions);
+    add("bytes fetched".to_owned(), summary.done.bytes);
+    if summary.done.few_rows.partitions > 0 {
+        add("partitions with far fewer rows than usual".to_owned(), summary.done.few_rows.partitions);
     }
-    if let Some(checks) = &summary.row_checks {
+    if let Some(checks) = &summary.done.row_checks {
         add("partitions checked".to_owned(), checks.partitions);
         for severity in [Severity::Error, Severity::Warning, Severity::Info] {
             add(format!("findings: {severity}"), checks.count(severity));
@@ -429,27 +434,27 @@ pub fn print_summary(session: &Session<'_>, summary: &RunSummary) -> Result<()> 
 
 /// What people should know of a run: pace, failures, whether it was cut short.
 pub fn note_run(summary: &RunSummary) {
-    if summary.files_done > 0 {
+    if summary.done.files_done > 0 {
         let seconds = summary.seconds.max(0.001);
         note(&format!(
             "{}, {}, {} in {seconds:.1} s ({:.0} files/s)",
-            many(summary.files_done as u64, "file"),
-            many(summary.rows, "row"),
-            size(summary.bytes),
-            summary.files_done as f64 / seconds
+            many(summary.done.files_done as u64, "file"),
+            many(summary.done.rows, "row"),
+            size(summary.done.bytes),
+            summary.done.files_done as f64 / seconds
         ));
     }
-    for failure in summary.failures.iter().take(SHOWN) {
+    for failure in summary.done.failures.iter().take(SHOWN) {
         let partitions = many(failure.partitions as u64, "partition");
         note(&format!("failed: {} ({partitions}): {}", failure.file, failure.cause));
     }
-    if summary.failures.len() > SHOWN {
+    if summary.done.failures.len() > SHOWN {
         note(&format!(
             "and {} more failures; the run's summary has them all",
-            summary.failures.len() - SHOWN
+            summary.done.failures.len() - SHOWN
         ));
     }
-    if let Some(checks) = &summary.row_checks {
+    if let Some(checks) = &summary.done.row_checks {
         checks.listed.iter().take(SHOWN).for_each(|finding| note(&finding.to_string()));
         let told = checks.count(Severity::Error) + checks.count(Severity::Warning);
         if told > SHOWN as u64 {
@@ -457,20 +462,20 @@ pub fn note_run(summary: &RunSummary) {
             note(&format!("and {} more; `mtdh check {groups}` tells all", told - SHOWN as u64));
         }
     }
-    let few = &summary.few_rows;
+    let few = &summary.done.few_rows;
     few.listed.iter().take(SHOWN).for_each(|finding| note(&finding.to_string()));
     if few.partitions > SHOWN as u64 {
         note(&format!("and {} more with far fewer rows than usual", few.partitions - SHOWN as u64));
     }
     if let Some(cause) = &summary.ended_by {
         note(&format!("the run ended early: {cause}"));
-        summary.left.iter().take(SHOWN).for_each(|file| note(&format!("left: {file}")));
-        if summary.left.len() > SHOWN {
-            note(&format!("and {} more; the run's summary has them all", summary.left.len() - SHOWN));
+        summary.done.left.iter().take(SHOWN).for_each(|file| note(&format!("left: {file}")));
+        if summary.done.left.len() > SHOWN {
+            note(&format!("and {} more; the run's summary has them all", summary.done.left.len() - SHOWN));
         }
     }
-    if !summary.left.is_empty() {
-        let files = many(summary.left.len() as u64, "file");
+    if !summary.done.left.is_empty() {
+        let files = many(summary.done.left.len() as u64, "file");
         let when =
             if summary.is_used_up() { "run the same command later" } else { "run the same command again" };
         note(&format!("left to do: {files}; {when} to go on, what is done is kept"));
@@ -479,7 +484,7 @@ pub fn note_run(summary: &RunSummary) {
 
 /// Where the summary lies.
 pub fn note_place(summary: &RunSummary) {
-    if summary.files > 0 {
+    if summary.done.files > 0 {
         let RunSummary { run_id, shard_index, total_shards, .. } = summary;
         note(&format!("summary: runs/{run_id}/shard-{shard_index}-of-{total_shards}.json in the lake"));
     }

@@ -74,11 +74,11 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
             summary.shard_index.to_string(),
             part.to_string(),
             summary.state.name().to_owned(),
-            summary.files.to_string(),
-            summary.files_done.to_string(),
-            summary.files_failed.to_string(),
-            summary.rows.to_string(),
-            summary.bytes.to_string(),
+            summary.done.files.to_string(),
+            summary.done.files_done.to_string(),
+            summary.done.files_failed.to_string(),
+            summary.done.rows.to_string(),
+            summary.done.bytes.to_string(),
         ]
     }));
     print(session.format, &rows, &report)?;
@@ -94,7 +94,7 @@ fn outcome(session: &Session<'_>, report: &[PartSummary]) -> Outcome {
         () if session.stop.is_cancelled() => Outcome::Interrupted,
         () if report.iter().any(|part| part.summary.is_used_up()) => Outcome::UsedUp,
         () if !report.iter().all(|part| part.summary.is_clean()) => Outcome::NotClean,
-        () if report.iter().any(|part| part.summary.has_errors()) => Outcome::Unsound,
+        () if report.iter().any(|part| part.summary.done.has_errors()) => Outcome::Unsound,
         () => Outcome::Clean,
     }
 }

@@ -56,7 +56,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     note("3 of 3: validate");
     let mut validation = validate::validate_selection(&connection, &selection, &args.depth).await?;
     // A report that says "failed" does not say "complete".
-    validation.failed_files = report.download.failures.len();
+    validation.failed_files = report.download.done.failures.len();
     validation.conclude();
     let verdict = validate::outcome(&session, &validation, allow);
     let outcome = match (download::outcome(&session, &report.download, known), verdict) {

@@ -1,21 +1,23 @@
 //! An object that others may replace while it is read: whether what came of a reading may stand.
 //!
-//! Readings hold to one version (`mtdh_lake`), so rows are never mixed. What is left is to say nothing of an object by a version that
+//! Readings hold to one version ([`crate::read`]), so rows are never mixed. What is left is to say nothing of an object by a version that
 //! is gone, and above all not to call a whole one damaged. Whoever reads an object and fails, or finds damage, asks here.
 
 use std::time::Duration;
 
-use mtdh_lake::{Entry, Lake, LakeError};
+use crate::error::LakeError;
+use crate::object::Entry;
+use crate::store::Lake;
 
 /// How often an object is looked at again that was replaced while it was read.
-pub(crate) const LOOKS_AGAIN: usize = 3;
+pub const LOOKS_AGAIN: usize = 3;
 
 /// How long is waited before the second reading of an object that seems to be damaged: longer than the steps of a disk's clock. A
 /// file that is being written in place cannot be told from a damaged one within one step.
 const STEP: Duration = Duration::from_millis(20);
 
 /// An object, from one look to the next.
-pub(crate) struct Followed {
+pub struct Followed {
     entry: Entry,
     looks: usize,
     /// Whether this version was read twice.
@@ -23,6 +25,7 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
+    /// The object of a listing, to be read for the first time.
     pub fn new(entry: Entry) -> Followed {
         Followed { entry, looks: 0, is_twice: false }
     }
@@ -56,7 +59,7 @@ impl Followed {
 
 /// What to do after a reading that failed or found damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub enum Next {
     /// Another object is there by now, or this one was read only once: read it.
     ReadAgain,
     /// It is the same: what was found stands.
@@ -66,6 +69,6 @@ pub(crate) enum Next {
 }
 
 /// Whether an error may be one of a version that is gone.
-pub(crate) fn is_doubtful(error: &LakeError) -> bool {
+pub fn is_doubtful(error: &LakeError) -> bool {
     error.is_changed() || error.is_distrust()
 }

@@ -6,20 +6,21 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::LakeError;
+use crate::followed::{Followed, Next};
+use crate::object::Entry;
+use crate::store::Lake;
+use crate::tables::reports::Available;
 use futures::StreamExt;
 use mtdh_core::check::completeness::Expected;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{Entry, Lake, LakeError, layout};
-
-use crate::followed::{Followed, Next};
 
 /// Footers that are read at once.
 const CONCURRENT_FOOTERS: usize = 32;
 
 /// How the reason begins why an object is as good as missing whose footer is good, and whose bytes were read.
-pub(crate) const DISTRUST: &str = "it cannot be trusted, by its bytes";
+pub const DISTRUST: &str = "it cannot be trusted, by its bytes";
 
 /// What the lake has of a partition.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl ObjectState {
     }
 
     /// The same with what is wrong with it, for the checks of completeness.
-    pub(crate) fn expected(&self, partition: &Partition) -> Expected {
+    pub fn expected(&self, partition: &Partition) -> Expected {
         let (unreadable, rows_rejected) = match self {
             ObjectState::Answered(available) => (None, available.tally.rows_rejected),
             ObjectState::Unreadable { reason } => (Some(reason.clone()), 0),
@@ -80,7 +81,7 @@ pub async fn inventory(
 ///
 /// # Errors
 /// As [`inventory`].
-pub(crate) async fn inventory_beside(
+pub async fn inventory_beside(
     lake: &Lake,
     day: Day,
     data_types: &[DataType],
@@ -94,8 +95,7 @@ pub(crate) async fn inventory_beside(
     let mut found = BTreeMap::new();
     let mut unknown: Vec<(Partition, Entry)> = Vec::new();
     for data_type in data_types {
-        for entry in lake.list(&layout::day_and_type(day, *data_type)).await? {
-            let Some(partition) = layout::parse_partition(&entry.path) else { continue };
+        for (partition, entry) in lake.list_partitions(day, *data_type).await? {
             let is_believed = |row: &&Available| trust == Verify::Index && row.is_of(&entry);
             match known.get(&partition).filter(is_believed) {
                 Some(row) => {
@@ -114,7 +114,9 @@ pub(crate) async fn inventory_beside(
     while let Some((partition, looked)) = looked.next().await {
         let Some(mut looked) = looked? else { continue };
         if let ObjectState::Answered(available) = &mut looked {
-            known.get(&partition).into_iter().for_each(|older| available.keep_grades(older));
+            if let Some(older) = known.get(&partition) {
+                available.keep_grades(older);
+            }
             if let Some(reason) = remembered.get(&partition) {
                 looked = ObjectState::Unreadable { reason: reason.clone() };
             }
@@ -138,7 +140,7 @@ async fn found_damaged(
 
 /// Reads one object's footer and holds it against its path; nothing when it is gone. What seems to be wrong is looked at again:
 /// somebody may be just replacing it.
-pub(crate) async fn look(
+pub async fn look(
     lake: &Lake,
     partition: &Partition,
     entry: &Entry,

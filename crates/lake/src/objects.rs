@@ -1,0 +1,151 @@
+//! Partitions, candles and rejected rows of a lake, by what they are: nobody outside asks for them by a path.
+
+use std::collections::BTreeSet;
+
+use mtdh_core::candle::Timeframe;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Partition;
+use mtdh_core::{DataType, Day};
+use object_store::path::Path;
+
+use crate::error::LakeError;
+use crate::object::{Entry, WriteMode};
+use crate::stage::StagedObject;
+use crate::store::Lake;
+use crate::tables::reports::Available;
+
+impl Lake {
+    /// Where a partition is, or would be. For messages, and for whoever opens the file itself.
+    pub fn partition_path(&self, partition: &Partition) -> Path {
+        self.layout().partition(partition)
+    }
+
+    /// Where the candles of an instrument, day and timeframe are, or would be.
+    pub fn candles_path(&self, day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
+        self.layout().candles(day, timeframe, key)
+    }
+
+    /// The object that a line of the day's report describes.
+    pub fn available_entry(&self, available: &Available) -> Entry {
+        let path = self.layout().partition(&available.partition);
+        Entry { path, bytes: available.bytes, identity: available.identity.clone() }
+    }
+
+    /// The object of a partition; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn partition_entry(&self, partition: &Partition) -> Result<Option<Entry>, LakeError> {
+        self.entry(&self.layout().partition(partition)).await
+    }
+
+    /// Every day of which the lake has partitions, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn days_with_partitions(&self) -> Result<Vec<Day>, LakeError> {
+        self.days_below(&self.layout().all_partitions()).await
+    }
+
+    /// Every day of which the lake has an instrument table, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn days_with_instruments(&self) -> Result<Vec<Day>, LakeError> {
+        self.days_below(&self.layout().instrument_days()).await
+    }
+
+    async fn days_below(&self, folder: &Path) -> Result<Vec<Day>, LakeError> {
+        let folders = self.folders(folder).await?;
+        Ok(folders.iter().filter_map(|folder| self.layout().parse_day_folder(folder)).collect())
+    }
+
+    /// The partitions of a day and data type that have an object, by its listing. What an object holds is not looked at.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_partitions(
+        &self,
+        day: Day,
+        data_type: DataType,
+    ) -> Result<Vec<(Partition, Entry)>, LakeError> {
+        let entries = self.list(&self.layout().day_and_type(day, data_type)).await?.into_iter();
+        let named = |entry: Entry| Some((self.layout().parse_partition(&entry.path)?, entry));
+        Ok(entries.filter_map(named).collect())
+    }
+
+    /// The venues of which the lake has partitions of a day, sorted.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn venues(&self, day: Day) -> Result<Vec<String>, LakeError> {
+        let entries = self.list(&self.layout().day_of_partitions(day)).await?;
+        let partitions = entries.iter().filter_map(|entry| self.layout().parse_partition(&entry.path));
+        let venues: BTreeSet<String> = partitions.map(|p| p.key.venue().to_owned()).collect();
+        Ok(venues.into_iter().collect())
+    }
+
+    /// The candles of a day, of one timeframe or of all.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_candles(
+        &self,
+        day: Day,
+        timeframe: Option<Timeframe>,
+    ) -> Result<Vec<(Timeframe, InstrumentKey, Entry)>, LakeError> {
+        let folder = match timeframe {
+            Some(timeframe) => self.layout().candle_folder(day, timeframe),
+            None => self.layout().day_of_candles(day),
+        };
+        let named = |entry: Entry| {
+            let (_, timeframe, key) = self.layout().parse_candles(&entry.path)?;
+            Some((timeframe, key, entry))
+        };
+        Ok(self.list(&folder).await?.into_iter().filter_map(named).collect())
+    }
+
+    /// Publishes a partition. Returns what tells the object from others at the store, as [`Entry::identity`].
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn publish_partition(
+        &self,
+        partition: &Partition,
+        object: StagedObject,
+        mode: WriteMode,
+    ) -> Result<Option<String>, LakeError> {
+        self.publish(&self.layout().partition(partition), object, mode).await
+    }
+
+    /// Puts the rejected rows of a partition, in place of earlier ones.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put_quarantine(&self, partition: &Partition, lines: &[u8]) -> Result<(), LakeError> {
+        self.put(&self.layout().quarantine(partition), lines).await
+    }
+
+    /// Removes the rejected rows of a partition, if there are any.
+    ///
+    /// # Errors
+    /// When the store refuses it.
+    pub async fn delete_quarantine(&self, partition: &Partition) -> Result<(), LakeError> {
+        self.delete(&self.layout().quarantine(partition)).await
+    }
+
+    /// Puts the rejected rows of a grouped file that name no instrument.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put_grouped_quarantine(
+        &self,
+        day: Day,
+        data_type: DataType,
+        venue: &str,
+        symbol: &str,
+        lines: &[u8],
+    ) -> Result<(), LakeError> {
+        self.put(&self.layout().group_quarantine(day, data_type, venue, symbol), lines).await
+    }
+}

@@ -1,0 +1,57 @@
+//! The objects of a run: its summaries, the progress of its parts, its shared budget.
+
+use mtdh_core::partition::Shard;
+use mtdh_core::shards::Part;
+use object_store::path::Path;
+
+use crate::error::LakeError;
+use crate::object::Entry;
+use crate::store::Lake;
+
+impl Lake {
+    /// Puts the summary of one shard of a download, in place of an earlier one.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put_run_summary(&self, run_id: &str, shard: Shard, text: &[u8]) -> Result<(), LakeError> {
+        self.put(&self.layout().run_summary(run_id, shard.index(), shard.total()), text).await
+    }
+
+    /// Puts the summary of one shard of a run that makes candles, in place of an earlier one.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put_candle_summary(&self, run_id: &str, shard: Shard, text: &[u8]) -> Result<(), LakeError> {
+        self.put(&self.layout().candle_summary(run_id, shard.index(), shard.total()), text).await
+    }
+
+    /// Where the summary of a run that makes candles is.
+    pub fn candle_summary_path(&self, run_id: &str, shard: Shard) -> Path {
+        self.layout().candle_summary(run_id, shard.index(), shard.total())
+    }
+
+    /// Where the progress of a part is, by the holder with this token.
+    pub fn part_progress_path(&self, run_id: &str, part: Part, token: u32) -> Path {
+        self.layout().part_progress(run_id, part, token)
+    }
+
+    /// The progress objects of a run's parts, each with its part and token.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_part_progress(&self, run_id: &str) -> Result<Vec<(Part, u32, Entry)>, LakeError> {
+        let named = |entry: Entry| {
+            let read = self.layout().parse_part_progress(&entry.path);
+            if read.is_none() && entry.path.as_ref().contains("-part-") {
+                tracing::warn!(path = %entry.path, "ignoring an object that is no progress of a part");
+            }
+            read.map(|(part, token)| (part, token, entry))
+        };
+        Ok(self.list(&self.layout().run(run_id)).await?.into_iter().filter_map(named).collect())
+    }
+
+    /// Where a run notes what its workers have taken of the vendor's account.
+    pub fn budget_path(&self, run_id: &str) -> Path {
+        self.layout().budget(run_id)
+    }
+}
