@@ -147,6 +147,11 @@ impl DayRange {
         if last < first { Err(BackwardsRange { first, last }) } else { Ok(DayRange { first, last }) }
     }
 
+    /// One day.
+    pub fn of(day: Day) -> DayRange {
+        DayRange { first: day, last: day }
+    }
+
     /// First day.
     pub fn first(self) -> Day {
         self.first

@@ -89,6 +89,12 @@ pub struct NoSuchShard {
     total: u32,
 }
 
+impl Default for Shard {
+    fn default() -> Shard {
+        Shard::WHOLE
+    }
+}
+
 impl Shard {
     /// The whole plan.
     pub const WHOLE: Shard = Shard { index: 0, total: 1 };

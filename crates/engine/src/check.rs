@@ -14,7 +14,7 @@ pub mod reference;
 pub mod row_checks;
 mod series;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
@@ -39,6 +39,13 @@ pub struct CheckPlan {
 }
 
 impl CheckPlan {
+    /// The checks of some groups, now.
+    pub fn new(groups: impl IntoIterator<Item = Group>, settings: Settings) -> CheckPlan {
+        let groups: BTreeSet<Group> = groups.into_iter().collect();
+        let (groups, incidents) = (groups.into_iter().collect(), BTreeMap::new());
+        CheckPlan { groups, settings, now_us: lake::now_us(), incidents }
+    }
+
     /// Whether a group is checked.
     pub fn has(&self, group: Group) -> bool {
         self.groups.contains(&group)

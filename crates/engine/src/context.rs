@@ -1,96 +1,109 @@
-//! From addresses and a key to what the verbs work with.
+//! What an embedding program works with: the lake and the vendor, behind one [`Context`], and one method for each use case.
+//!
+//! Each method has options with [`Default`], and returns a report; nothing is printed. A future is boxed, so that the programs
+//! that await it do not compile its body again. Log lines carry the fields of the caller's span.
 
-use std::path::{Path, PathBuf};
+mod candles;
+mod check;
+mod config;
+mod download;
+mod fleet;
+mod instruments;
+mod query;
+mod validate;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use mtdh_lake::{Lake, LakeOptions};
+use futures::future::BoxFuture;
+use mtdh_lake::{Lake, LakeError};
+use mtdh_source::Url;
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::rate_limit::{Budget, SharedBudget};
-use mtdh_source::http::retry::RetryPolicy;
+use mtdh_source::http::rate_limit::SharedBudget;
 use mtdh_source::tardis::datasets::{Archive, Datasets, Folder};
 use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
-use mtdh_source::{SecretString, Url};
 
 use crate::error::EngineError;
 use crate::fleet::saved_plan::check_name;
 use crate::instruments::InstrumentSource;
 use crate::runs::budget::RunBudget;
 
-/// Where everything is.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The lake: a folder, `gs://…` or `s3://…`.
-    pub lake: String,
-    /// What the lake's URL does not say.
-    pub lake_options: LakeOptions,
-    /// The vendor's metadata, `https://api.tardis.dev/v1`.
-    pub api: String,
-    /// The vendor's files, `https://datasets.tardis.dev/v1`.
-    pub datasets: String,
-    /// The exchange's klines; null: at Binance's own hosts.
-    pub binance: Option<String>,
-    /// The vendor's key.
-    pub key: Option<SecretString>,
-    /// A folder of vendor files that is used instead of the service.
-    pub source_folder: Option<PathBuf>,
-    /// Where the vendor's metadata is kept.
-    pub cache_folder: PathBuf,
-    /// When to ask again.
-    pub retry: RetryPolicy,
-    /// What may be taken of the vendor's account.
-    pub budget: Budget,
-    /// The run whose workers share the budget, and this worker's name; null: this process has it alone.
-    pub run: Option<(String, String)>,
-}
+pub use candles::{CandlePlanOptions, CandleRunOptions};
+pub use check::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
+pub use config::{Config, DATASETS_URL, METADATA_URL};
+pub use download::{DownloadOptions, PlanOptions, Planned};
+pub use fleet::WorkOptions;
+pub use query::SliceRequest;
+pub use validate::{ValidateOptions, Validation};
+
+/// The future of a use case.
+pub type Work<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
 
 /// The lake, the vendor's metadata and its files.
 pub struct Context {
-    /// The lake.
-    pub lake: Lake,
-    /// The vendor's metadata.
-    pub metadata: Metadata,
-    /// The vendor's files, or the user's folder of them.
-    pub archive: Arc<Archive>,
+    pub(crate) lake: Lake,
+    pub(crate) metadata: Metadata,
+    pub(crate) archive: Arc<Archive>,
 }
 
 impl Context {
-    /// Sets everything up; nothing is asked for yet.
+    /// Sets everything up; nothing is requested yet.
     ///
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
-    pub fn open(addresses: &Config) -> Result<Context, EngineError> {
-        let Config {
-            lake,
-            lake_options,
-            api,
-            datasets,
-            key,
-            source_folder,
-            cache_folder,
-            retry,
-            budget,
-            run,
-            binance: _,
-        } = addresses;
-        let lake = Lake::open(lake, lake_options)?;
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::{Config, Context};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path().display().to_string();
+    /// let context = Context::open(&Config { lake: folder, ..Config::default() })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open(config: &Config) -> Result<Context, EngineError> {
+        let Config { budget, run, retry, key, .. } = config;
+        let lake = Lake::open(&config.lake, &config.lake_options)?;
         let is_limited = budget.requests_per_minute.is_some() || budget.bytes_per_day.is_some();
-        run.iter().try_for_each(|(run_id, _)| check_name(run_id))?;
-        let ledger = run.as_ref().filter(|_| is_limited).map(|(run_id, holder)| {
-            let ledger = RunBudget::new(lake.clone(), run_id, *budget, holder.clone());
-            Arc::new(ledger) as Arc<dyn SharedBudget>
+        if let Some((run_id, _)) = run {
+            check_name(run_id)?;
+        }
+        let shared = run.as_ref().filter(|_| is_limited).map(|(run_id, holder)| {
+            let shared = RunBudget::new(lake.clone(), run_id, *budget, holder.clone());
+            Arc::new(shared) as Arc<dyn SharedBudget>
         });
-        let http = HttpClient::shared(key.as_ref(), *budget, ledger).map_err(EngineError::Client)?;
-        let (cache, has_key) = (cache_folder.clone(), key.is_some());
-        let metadata = Metadata::new(http.clone(), url(api)?, *retry, cache, DEFAULT_LIFETIME, has_key);
-        let archive = match source_folder {
+        let http = HttpClient::shared(key.as_ref(), *budget, shared).map_err(EngineError::Client)?;
+        let (api, cache) = (url(&config.api)?, config.cache_folder.clone());
+        let metadata = Metadata::new(http.clone(), api, *retry, cache, DEFAULT_LIFETIME, key.is_some());
+        let archive = match &config.source_folder {
             Some(folder) => Archive::Folder(open_folder(folder)?),
-            None => Archive::Service(Datasets::new(http, url(datasets)?, *retry)),
+            None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
         };
         Ok(Context { lake, metadata, archive: Arc::new(archive) })
     }
 
+    /// The lake's address, as it was configured.
+    pub fn lake_url(&self) -> &str {
+        self.lake.url()
+    }
+
+    /// Fails when the lake cannot be read, or there is none.
+    pub fn check_readable(&self) -> Work<'_, ()> {
+        Box::pin(async { Ok(self.lake.check_readable().await?) })
+    }
+
+    /// Fails when there is a lake that cannot be read. A local lake need not exist yet: it is created by the first write.
+    pub fn check_usable(&self) -> Work<'_, ()> {
+        Box::pin(async {
+            match self.lake.check_readable().await {
+                Err(LakeError::NoFolder(_)) => Ok(()),
+                other => Ok(other?),
+            }
+        })
+    }
+
     /// Where instruments come from: the folder of vendor files when there is one, else the vendor.
-    pub fn instrument_source(&self) -> InstrumentSource<'_> {
+    pub(crate) fn instrument_source(&self) -> InstrumentSource<'_> {
         match &*self.archive {
             Archive::Folder(folder) => InstrumentSource::Folder(folder),
             Archive::Service(_) => InstrumentSource::Vendor(&self.metadata),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mtdh_core::error::ErrorKind;
+use mtdh_core::key::KeyError;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
 use mtdh_source::http::BuildError;
@@ -49,6 +50,26 @@ pub enum EngineError {
         /// The id that was asked for.
         exchange: String,
     },
+    /// A symbol is no pair of assets.
+    #[error("`{symbol}` is no pair of assets; write BASE-QUOTE, for example BTC-USDT")]
+    NotAPair {
+        /// The symbol.
+        symbol: String,
+    },
+    /// The lake has no instrument table at all.
+    #[error("the lake has no instrument table")]
+    NoInstrumentTable,
+    /// A text is no instrument key.
+    #[error(transparent)]
+    BadKey(#[from] KeyError),
+    /// A text is no instrument key, and may be meant as one of these.
+    #[error("`{text}` is not an instrument key; perhaps {}", suggestions.join(" or "))]
+    NotAKey {
+        /// The text.
+        text: String,
+        /// Keys of the newest instrument table.
+        suggestions: Vec<String>,
+    },
     /// A day has no instrument table, and the verb does not make one.
     #[error("there is no instrument table of {0} in the lake")]
     NoInstruments(Day),
@@ -89,6 +110,12 @@ pub enum EngineError {
         index: u32,
         /// The number of shards that was asked for.
         asked: u32,
+    },
+    /// There is no list of instruments of this name.
+    #[error("there is no universe `{name}`, neither built in (core60) nor as a file")]
+    NoUniverse {
+        /// The name.
+        name: String,
     },
     /// A folder of vendor files cannot be read.
     #[error("cannot read the folder {folder}")]
@@ -146,6 +173,9 @@ pub enum FileError {
     /// There is none.
     #[error("there is no such file")]
     Missing,
+    /// The system cannot read it.
+    #[error("it cannot be read")]
+    Read(#[source] std::io::Error),
     /// It cannot be read, or is no Parquet file.
     #[error("it cannot be read")]
     Lake(#[source] LakeError),
@@ -182,10 +212,15 @@ impl EngineError {
             EngineError::Metadata { source, .. } => source.kind(),
             EngineError::Refused { source } => source.kind(),
             EngineError::Klines(error) => error.kind(),
-            EngineError::NoExchange { .. } | EngineError::NoInstruments(_) | EngineError::NoRun { .. } => {
-                ErrorKind::NotFound
-            }
-            EngineError::BadAddress { .. }
+            EngineError::NoExchange { .. }
+            | EngineError::NoInstrumentTable
+            | EngineError::NoInstruments(_)
+            | EngineError::NoUniverse { .. }
+            | EngineError::NoRun { .. } => ErrorKind::NotFound,
+            EngineError::BadKey(_)
+            | EngineError::NotAKey { .. }
+            | EngineError::NotAPair { .. }
+            | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }
             | EngineError::OtherShards { .. }

@@ -21,7 +21,11 @@ pub mod runs;
 pub mod selection;
 pub mod validate;
 
-pub use context::{Config, Context};
+pub use context::{
+    CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, LakeCheck,
+    PlanOptions, Planned, SliceRequest, ValidateOptions, Validation, Work, WorkOptions, check_user_candles,
+    check_user_files, compare_user_files,
+};
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};
 pub use mtdh_lake::{Lake, LakeError, LakeOptions, remove_staging_dirs};
@@ -30,4 +34,4 @@ pub use mtdh_source::http::HttpError;
 pub use mtdh_source::http::rate_limit::Budget;
 pub use mtdh_source::http::retry::RetryPolicy;
 pub use mtdh_source::tardis::metadata::MetadataError;
-pub use selection::Selection;
+pub use selection::{Filter, Selection};

@@ -129,7 +129,7 @@ fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
 }
 
 /// Keys that may be meant by a name: first those whose vendor symbol it is, then those that are spelt nearly so.
-pub fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
+pub(crate) fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
     let symbol = plain(name.rsplit(':').next().unwrap_or(name));
     let venue = name.split_once(':').map(|(venue, _)| venue);
@@ -143,6 +143,20 @@ pub fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
         }
     }
     all
+}
+
+/// The key of a pair on a venue, as `BTC-USDT` on BINANCE: a spot pair there, a perpetual elsewhere; with an expiry a future.
+///
+/// # Errors
+/// When the symbol is no pair, or the key cannot be one.
+pub fn key_of_symbol(venue: &str, symbol: &str) -> Result<InstrumentKey, EngineError> {
+    let kind = match (venue, symbol.matches('-').count()) {
+        (_, 2) => "FUTURE",
+        ("BINANCE", 1) => "SPOT_PAIR",
+        (_, 1) => "PERP",
+        _ => return Err(EngineError::NotAPair { symbol: symbol.to_owned() }),
+    };
+    Ok(format!("{venue}:{kind}:{}", symbol.to_uppercase()).parse()?)
 }
 
 #[cfg(test)]

@@ -1,11 +1,109 @@
-//! Which partitions a verb is about: days and filters, the same for every verb.
+//! Which partitions a use case is about: days and filters, the same for every use case.
+
+use std::path::Path;
 
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::partition::Partition;
-use mtdh_core::universe::KeyPattern;
-use mtdh_core::venue::exchange_of_venue;
+use mtdh_core::universe::{KeyPattern, named_universe};
+use mtdh_core::venue::{DEFAULT_VENUES, exchange_of_venue};
 use mtdh_core::{DataType, DayRange};
+
+use crate::error::{EngineError, FileError};
+
+/// What a user asks for besides the days. What is not given is chosen by the use case.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Venues. Empty: those that the instruments name; else [`DEFAULT_VENUES`] for what asks the vendor, and every venue of the lake
+    /// for what reads it.
+    pub venues: Vec<String>,
+    /// Instrument types. Empty: all but combos.
+    pub instrument_types: Vec<InstrumentType>,
+    /// Data types. Empty: [`DataType::DEFAULT`].
+    pub data_types: Vec<DataType>,
+    /// Instrument keys, or patterns of them.
+    pub instruments: Vec<String>,
+    /// A built-in list of instruments, or a file with one key a line; lines that begin with `#` are comments.
+    pub universe: Option<String>,
+    /// At most so many instruments a day.
+    pub max_instruments: Option<usize>,
+}
+
+impl Filter {
+    /// The selection of a use case that asks the vendor.
+    ///
+    /// # Errors
+    /// When the universe does not exist or cannot be used.
+    pub fn of_vendor(&self, days: DayRange) -> Result<Selection, EngineError> {
+        let mut selection = self.of_lake(days)?;
+        if selection.venues.is_empty() {
+            selection.venues = DEFAULT_VENUES.iter().map(|venue| (*venue).to_owned()).collect();
+            selection.venues.sort();
+        }
+        Ok(selection)
+    }
+
+    /// The selection of a use case that reads a lake. Without venues and instruments it has no venues: the use case means those of
+    /// the lake.
+    ///
+    /// # Errors
+    /// When the universe does not exist or cannot be used.
+    pub fn of_lake(&self, days: DayRange) -> Result<Selection, EngineError> {
+        let mut keys = self.instruments.clone();
+        if let Some(name) = &self.universe {
+            keys.extend(universe(name)?);
+        }
+        let data_types =
+            if self.data_types.is_empty() { DataType::DEFAULT.to_vec() } else { self.data_types.clone() };
+        Ok(Selection {
+            days,
+            venues: self.venues_of(&keys),
+            instrument_types: self.instrument_types.clone(),
+            data_types,
+            patterns: keys.iter().map(|key| KeyPattern::new(key)).collect(),
+            max_instruments: self.max_instruments,
+        })
+    }
+
+    /// The venues that were given; else those that the keys name, if each names one, and otherwise the default venues.
+    fn venues_of(&self, keys: &[String]) -> Vec<String> {
+        let named = keys.iter().filter_map(|key| key.split_once(':')).map(|(venue, _)| venue.to_uppercase());
+        let named: Vec<String> = named.filter(|venue| !venue.contains(['*', '?'])).collect();
+        let mut venues = if !self.venues.is_empty() {
+            self.venues.clone()
+        } else if named.len() == keys.len() {
+            named
+        } else {
+            DEFAULT_VENUES.iter().map(|venue| (*venue).to_owned()).collect()
+        };
+        venues.sort();
+        venues.dedup();
+        venues
+    }
+}
+
+/// The keys of a built-in list, or of a file.
+fn universe(name: &str) -> Result<Vec<String>, EngineError> {
+    if let Some(keys) = named_universe(name) {
+        return Ok(keys.iter().map(InstrumentKey::to_string).collect());
+    }
+    let path = Path::new(name);
+    if !path.is_file() {
+        return Err(EngineError::NoUniverse { name: name.to_owned() });
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| FileError::Read(error).of(path))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let key = |line: &str| {
+        let key = line.parse::<InstrumentKey>();
+        key.map(|key| key.to_string()).map_err(|error| FileError::Wrong(error.to_string()).of(path))
+    };
+    let keys = lines.map(key).collect::<Result<Vec<String>, EngineError>>()?;
+    if keys.is_empty() {
+        let reason = "it holds no key; write one a line, as DERIBIT:PERP:BTC-USD";
+        return Err(FileError::Wrong(reason.to_owned()).of(path));
+    }
+    Ok(keys)
+}
 
 /// Days and filters. An empty list of types or patterns filters nothing out, but that combos are left out unless
 /// they are asked for.

@@ -32,9 +32,10 @@ use crate::validate::verdict::Verdict;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
 
 /// How closely to look at what is there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Depth {
     /// The listing, and the footers that the day's report does not know.
+    #[default]
     Listing,
     /// Every footer, and every row of a share of the objects (0 to 1).
     Deep {

@@ -13,6 +13,7 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::{DataType, Day};
+use mtdh_engine::Filter;
 
 pub use allow::*;
 pub use check::*;
@@ -195,6 +196,22 @@ pub struct FilterArgs {
     /// Take at most N instruments a day
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_instruments: Option<usize>,
+}
+
+impl FilterArgs {
+    /// The same as the engine takes it.
+    pub fn filter(&self) -> Filter {
+        let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
+            self;
+        Filter {
+            venues: venues.clone(),
+            instrument_types: instrument_types.clone(),
+            data_types: data_types.clone(),
+            instruments: instruments.clone(),
+            universe: universe.clone(),
+            max_instruments: *max_instruments,
+        }
+    }
 }
 
 fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {

@@ -17,17 +17,14 @@ mod validate;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use mtdh_core::key::InstrumentKey;
-use mtdh_core::universe::{KeyPattern, named_universe};
-use mtdh_core::venue::DEFAULT_VENUES;
-use mtdh_core::{DataType, Day, DayRange};
+use mtdh_core::{Day, DayRange};
 use mtdh_engine::check::lake::now_us;
 use mtdh_engine::validate::verdict::ExportGrace;
-use mtdh_engine::{Config, Context, Selection};
+use mtdh_engine::{Config, Context};
 use tokio_util::sync::CancellationToken;
 
 use crate::Outcome;
-use crate::args::{AllowArgs, Cli, Command, ConfigCommand, DeployCommand, FilterArgs, Format, SelectionArgs};
+use crate::args::{AllowArgs, Cli, Command, ConfigCommand, DeployCommand, Format, SelectionArgs};
 use crate::output::{Rows, print};
 use crate::settings::{Setting, Settings};
 
@@ -36,7 +33,7 @@ pub struct Session<'a> {
     /// How to print.
     pub format: Format,
     /// Where everything is.
-    pub addresses: Config,
+    pub config: Config,
     /// For how long a worker of a run may keep silent before another takes its shard over.
     pub lease: Duration,
     /// For how long after its end a day may lack the vendor's export without fault.
@@ -46,6 +43,11 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// The lake and the vendor.
+    pub fn context(&self) -> Result<Context> {
+        Ok(Context::open(&self.config)?)
+    }
+
     /// Whether days that the vendor has not exported yet are no fault: a flag says so, or all of them are young.
     pub fn allows_not_exported(&self, allow: AllowArgs, mut days: impl Iterator<Item = Day>) -> bool {
         let us = i64::try_from(self.export_grace.as_micros()).unwrap_or(i64::MAX);
@@ -61,7 +63,7 @@ impl Session<'_> {
 pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Result<Outcome> {
     let session = Session {
         format: cli.format,
-        addresses: settings.addresses(),
+        config: settings.config(),
         lease: settings.lease(),
         export_grace: settings.export_grace(),
         stop,
@@ -102,70 +104,18 @@ fn show_settings(session: &Session<'_>, settings: &Settings) -> Result<Outcome> 
     Ok(Outcome::Clean)
 }
 
-/// Connects, with the user's folder of vendor files where one is given.
-fn connect(addresses: &Config) -> Result<Context> {
-    Ok(Context::open(addresses)?)
-}
-
-/// What a verb is about.
-fn selection(args: &SelectionArgs) -> Result<Selection> {
+/// The days that a user names, which do not lie in the future.
+fn days(args: &SelectionArgs) -> Result<DayRange> {
     let first = args.start_date.context("--start-date is needed")?;
-    let days = DayRange::new(first, args.end_date.unwrap_or(first))
-        .context("--end-date lies before --start-date")?;
+    let days = range(first, args.end_date)?;
     let today = crate::time::today();
     if days.last() > today {
         bail!("{} lies in the future: today is {today}, UTC", days.last());
     }
-    filtered(days, &args.filters)
+    Ok(days)
 }
 
-/// The same for days that come from elsewhere. Without `--venues`, instruments that are named say the venues.
-fn filtered(days: DayRange, args: &FilterArgs) -> Result<Selection> {
-    let mut keys = args.instruments.clone();
-    if let Some(name) = &args.universe {
-        keys.extend(universe(name)?);
-    }
-    let named_venues =
-        keys.iter().filter_map(|key| key.split_once(':')).map(|(venue, _)| venue.to_uppercase());
-    let named_venues: Vec<String> = named_venues.filter(|v| !v.contains(['*', '?'])).collect();
-    let every_key_names_one = !keys.is_empty() && named_venues.len() == keys.len();
-    let mut venues = match (&args.venues[..], every_key_names_one) {
-        ([], true) => named_venues,
-        ([], false) => DEFAULT_VENUES.iter().map(|v| (*v).to_owned()).collect(),
-        (given, _) => given.to_vec(),
-    };
-    venues.sort();
-    venues.dedup();
-    let data_types =
-        if args.data_types.is_empty() { DataType::DEFAULT.to_vec() } else { args.data_types.clone() };
-    Ok(Selection {
-        days,
-        venues,
-        instrument_types: args.instrument_types.clone(),
-        data_types,
-        patterns: keys.iter().map(|key| KeyPattern::new(key)).collect(),
-        max_instruments: args.max_instruments,
-    })
-}
-
-/// The keys of a built-in list, or of a file with one a line; lines that begin with # are comments.
-fn universe(name: &str) -> Result<Vec<String>> {
-    if let Some(keys) = named_universe(name) {
-        return Ok(keys.iter().map(InstrumentKey::to_string).collect());
-    }
-    let path = std::path::Path::new(name);
-    if !path.is_file() {
-        bail!("there is no universe `{name}`, neither built in (core60) nor as a file");
-    }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys = lines.map(|line| {
-        let key: InstrumentKey = line.parse().with_context(|| format!("in {name}"))?;
-        Ok(key.to_string())
-    });
-    let keys = keys.collect::<Result<Vec<String>>>()?;
-    if keys.is_empty() {
-        bail!("the universe {name} holds no key; write one a line, as DERIBIT:PERP:BTC-USD");
-    }
-    Ok(keys)
+/// From the first day to the last, which is the first where none is named.
+fn range(first: Day, last: Option<Day>) -> Result<DayRange> {
+    DayRange::new(first, last.unwrap_or(first)).context("--end-date lies before --start-date")
 }

@@ -290,7 +290,7 @@ impl Settings {
     }
 
     /// What the verbs connect to.
-    pub fn addresses(&self) -> Config {
+    pub fn config(&self) -> Config {
         let text = |name| self.text(name).map(str::to_owned);
         let count = |name| self.whole(name).and_then(|number| u32::try_from(number).ok());
         let default = RetryPolicy::default();

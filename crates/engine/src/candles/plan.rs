@@ -34,9 +34,10 @@ const SOURCES: [&[DataType]; 4] = [
 ];
 
 /// Whether candles are made that are up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Remake {
     /// Only those that are not there, or older than their inputs.
+    #[default]
     Outdated,
     /// All.
     All,

@@ -17,6 +17,7 @@ use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::read::ReadCost;
 use mtdh_lake::{Lake, LakePath, StagedObject, WriteMode};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
@@ -144,21 +145,21 @@ impl CandleRun {
 
     async fn make(&self, plan: CandlePlan, summary: &mut CandleSummary) -> Result<(), EngineError> {
         self.progress.expect_tasks(plan.units.len());
+        let workers = self.workers.max(1);
+        let processors = Arc::new(Semaphore::new(workers));
         let work = plan.units.into_iter().map(|unit| {
-            let worker = self.clone();
+            let processors = processors.clone();
             let (day, key) = (unit.day.to_string(), unit.key.to_string());
             async move {
-                if worker.stop.is_cancelled() {
+                if self.stop.is_cancelled() {
                     return (day, key, Err(CandleError::Interrupted));
                 }
-                let runtime = tokio::runtime::Handle::current();
-                // Most of it is arithmetic, which would hold up the runtime's own threads.
-                let making = tokio::task::spawn_blocking(move || runtime.block_on(worker.unit(&unit)));
-                let made = making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+                let made = self.unit(unit, &processors).await;
                 (day, key, made)
             }
         });
-        let mut outcomes = futures::stream::iter(work).buffered(self.workers.max(1));
+        // As many again wait for the store while others are made.
+        let mut outcomes = futures::stream::iter(work).buffered(workers * 2);
         while let Some((day, instrument_key, outcome)) = outcomes.next().await {
             match outcome {
                 Ok(done) => {
@@ -189,10 +190,9 @@ impl CandleRun {
 
     /// Makes one unit's candles and publishes them. The footer names what was read: an object that was replaced meanwhile
     /// is read again, and nothing is published before all are those that were read.
-    async fn unit(&self, unit: &CandleTask) -> Result<Done, CandleError> {
-        let mut unit = unit.clone();
+    async fn unit(&self, mut unit: CandleTask, processors: &Arc<Semaphore>) -> Result<Done, CandleError> {
         for _ in 0..=LOOKS_AGAIN {
-            let made = self.made(&unit).await;
+            let made = self.made_aside(unit.clone(), processors).await;
             let newer = unit.replaced(&self.lake).await?;
             if newer.is_empty() {
                 let (mut done, objects) = made?;
@@ -206,6 +206,22 @@ impl CandleRun {
             unit = unit.with(newer);
         }
         Err(CandleError::Changing(LOOKS_AGAIN + 1))
+    }
+
+    /// The objects of one unit, made on a thread of their own: most of it is arithmetic, which would hold up the runtime's. The
+    /// processor is given back before anything is published.
+    async fn made_aside(
+        &self,
+        unit: CandleTask,
+        processors: &Arc<Semaphore>,
+    ) -> Result<(Done, Vec<(LakePath, StagedObject)>), CandleError> {
+        let permit = processors.clone().acquire_owned().await.expect("nobody closes it");
+        let (worker, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let making = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            runtime.block_on(worker.made(&unit))
+        });
+        making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     /// The objects of one unit, ready to be published.

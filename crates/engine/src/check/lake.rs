@@ -29,11 +29,12 @@ use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// Which data types the rows are checked of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowsOf {
     /// Those of the selection.
     Selection,
     /// Every one that is in the lake.
+    #[default]
     All,
 }
 

@@ -3,6 +3,7 @@
 //! A file that fails is remembered and the others go on. What every other file would fail at as well (the lake's disk
 //! is full, the key is refused, the quota is used up) ends the run.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +21,7 @@ use mtdh_source::http::HttpError;
 use mtdh_source::tardis::csv::Reject;
 use mtdh_source::tardis::datasets::{Answer, Archive, FetchError};
 use mtdh_source::tardis::vendor_file::VendorFile;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
@@ -316,8 +318,9 @@ impl Ingest {
             let (worker, job) = (self.clone(), unit.clone());
             let runtime = tokio::runtime::Handle::current();
             let converting = tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                worker.convert(&job, answer, &runtime)
+                let processor =
+                    Processor { slots: worker.slots.clone(), runtime, permit: RefCell::new(Some(permit)) };
+                worker.convert(&job, answer, &processor)
             });
             let outcome =
                 converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
@@ -338,12 +341,7 @@ impl Ingest {
     }
 
     /// Blocking: the answer becomes partitions, each published as soon as it is made.
-    fn convert(
-        &self,
-        unit: &DownloadTask,
-        answer: Answer,
-        runtime: &tokio::runtime::Handle,
-    ) -> Result<Done, TaskError> {
+    fn convert(&self, unit: &DownloadTask, answer: Answer, processor: &Processor) -> Result<Done, TaskError> {
         let mut done = Done::default();
         let mut origin = SourceFile {
             path: unit.file.path(),
@@ -356,14 +354,14 @@ impl Ingest {
             unit.members.iter().filter(|m| m.replaces).map(|m| &m.partition).collect();
         let mut publish = |mut converted: Converted| {
             if let Some(holding) = &self.holding
-                && !runtime.block_on(holding.may_publish()).map_err(ConvertError::Publish)?
+                && !processor.wait(holding.may_publish()).map_err(ConvertError::Publish)?
             {
                 return Err(ConvertError::Interrupted);
             }
             let replaces = replaced.contains(&converted.facts.partition);
             let findings = converted.findings.take();
             let published =
-                runtime.block_on(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
+                processor.wait(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
             done.rows_rejected += published.tally.rows_rejected;
             done.published.push(published);
             done.checked += u64::from(findings.is_some());
@@ -388,13 +386,15 @@ impl Ingest {
         origin.end = spooled.end;
         let reader = spooled.into_reader().map_err(|e| TaskError::Convert(ConvertError::Read(e)))?;
         let input = Input { reader, bytes };
-        let begin =
-            |partition: &Partition| PartitionBuilder::start(partition, new_stage()?, self.checks.as_deref());
+        let begin = |partition: &Partition| {
+            processor.take();
+            PartitionBuilder::start(partition, new_stage()?, self.checks.as_deref())
+        };
         let outcome = if unit.is_group {
             let temporary = self.lake.temporary().map_err(TaskError::Lake)?;
             match convert_group(input, unit, &origin, temporary, &self.stop, begin, &mut publish) {
                 Err(ConvertError::EmptyGroup) if !unit.has_single_files() => {
-                    let support = runtime.block_on(quiet::support(&self.lake, unit));
+                    let support = processor.wait(quiet::support(&self.lake, unit));
                     let publish_all =
                         |reason: String| self.without_rows(unit, &origin, Status::Empty, &reason, publish);
                     support.map_err(TaskError::Lake)?.and_then(publish_all).map(|()| None)
@@ -412,8 +412,8 @@ impl Ingest {
         if let Some(leftovers) = leftovers {
             done.other_rows = leftovers.other_rows;
             done.rows_rejected += leftovers.unnamed_rejects.len() as u64;
-            runtime
-                .block_on(self.quarantine_unnamed(unit, &leftovers.unnamed_rejects))
+            processor
+                .wait(self.quarantine_unnamed(unit, &leftovers.unnamed_rejects))
                 .map_err(TaskError::Lake)?;
         }
         Ok(done)
@@ -460,6 +460,28 @@ impl Ingest {
         let identity = self.lake.publish_partition(partition, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);
         Ok(Available::of(&facts, bytes, Some(digest), identity))
+    }
+}
+
+/// The processor that a conversion has: given back while it waits for the store, taken again for the next partition.
+struct Processor {
+    slots: DownloadSlots,
+    runtime: tokio::runtime::Handle,
+    permit: RefCell<Option<OwnedSemaphorePermit>>,
+}
+
+impl Processor {
+    /// Waits for the store, without the processor.
+    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.permit.take();
+        self.runtime.block_on(work)
+    }
+
+    /// Takes the processor again, where it was given back.
+    fn take(&self) {
+        if self.permit.borrow().is_none() {
+            *self.permit.borrow_mut() = self.runtime.block_on(self.slots.processor());
+        }
     }
 }
 

@@ -180,9 +180,10 @@ impl Plan {
 }
 
 /// Whether what is in the lake is fetched again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Refetch {
     /// Only what is not there.
+    #[default]
     Missing,
     /// Everything.
     All,

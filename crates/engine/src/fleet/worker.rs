@@ -44,8 +44,8 @@ pub struct Worker<'a> {
     pub holder: String,
     /// For how long a holder may keep silent before another worker takes its part over.
     pub lease: Duration,
-    /// Hears of what happens.
-    pub tell: &'a (dyn Fn(Event) + Send + Sync),
+    /// Called for each event.
+    pub on_event: &'a (dyn Fn(Event) + Send + Sync),
 }
 
 /// What happens to a worker.
@@ -217,7 +217,7 @@ impl Worker<'_> {
                 return Ok(None);
             }
             if known.waited_for != waiting {
-                (self.tell)(Event::Waiting { shards: waiting.clone() });
+                (self.on_event)(Event::Waiting { shards: waiting.clone() });
                 known.waited_for = waiting;
             }
             // A holder renews every third of a lease; looking twice as often, its silence is found out within one lease
@@ -255,8 +255,9 @@ impl Worker<'_> {
             return Ok(look);
         }
         let units = self.plan.units.len();
-        let begun = order.iter().filter_map(|part| Some((*part, *newest.get(part)?)));
-        let reads = begun.map(|(part, token)| async move {
+        let begun: Vec<(Part, u32)> =
+            order.iter().filter_map(|part| Some((*part, *newest.get(part)?))).collect();
+        let reads = begun.into_iter().map(|(part, token)| async move {
             Ok::<_, LakeError>((part, token, PartProgress::read(lake, run_id, part, token, units).await?))
         });
         let mut reads = futures::stream::iter(reads).buffered(READS);
@@ -367,7 +368,7 @@ impl Worker<'_> {
         let left = self.ingest.slots.places(left);
         drop(place);
         self.ingest.progress.part_held(before.is_some());
-        (self.tell)(match before {
+        (self.on_event)(match before {
             Some(before) => Event::TakenOver { part, from: before.lease.holder, token, files },
             None => Event::Begun { part, files },
         });
@@ -377,7 +378,7 @@ impl Worker<'_> {
         let mut summary = outcome?;
         if holding.is_lost() {
             summary.state = RunState::TakenOver;
-            (self.tell)(Event::Lost { part });
+            (self.on_event)(Event::Lost { part });
         }
         Ok(summary)
     }

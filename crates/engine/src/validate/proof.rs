@@ -229,13 +229,14 @@ pub(crate) async fn verify_bytes(
     let is_meant = |(partition, inventory): &(&Partition, &mut ObjectState)| {
         matches!(inventory, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
-    let meant = there.iter_mut().filter(is_meant);
-    let mut looked = futures::stream::iter(meant)
-        .map(|(_, inventory)| async move {
-            let proved = prove(lake, inventory, Reading::Bytes, today).await;
-            proved.map(|()| inventory)
-        })
-        .buffer_unordered(CONCURRENT_OBJECTS);
+    let meant: Vec<&mut ObjectState> =
+        there.iter_mut().filter(is_meant).map(|(_, inventory)| inventory).collect();
+    let looks = meant.into_iter().map(|state| async move {
+        let proved = prove(lake, state, Reading::Bytes, today).await;
+        proved.map(|()| state)
+    });
+    let looks: Vec<_> = looks.collect();
+    let mut looked = futures::stream::iter(looks).buffer_unordered(CONCURRENT_OBJECTS);
     while let Some(proved) = looked.next().await {
         if let ObjectState::Answered(available) = proved? {
             proof.verified += usize::from(available.digest.is_some());

@@ -7,23 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mtdh_core::DataType::{DerivativeTicker, OptionsChain, Trades};
 use mtdh_core::instrument::{DayTable, Instrument};
 use mtdh_core::key::InstrumentType;
-use mtdh_core::partition::{Partition, Shard};
+use mtdh_core::partition::Partition;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{DataType, Day, DayRange};
-use mtdh_engine::download::ingest::Ingest;
-use mtdh_engine::download::plan::{Refetch, plan};
-use mtdh_engine::download::slots::DownloadSlots;
-use mtdh_engine::instruments::{Removed, write_instruments};
+use mtdh_engine::instruments::Removed;
+use mtdh_engine::validate::ValidationReport;
 use mtdh_engine::validate::verdict::Verdict;
-use mtdh_engine::validate::{Depth, ValidationReport, validate};
-use mtdh_engine::{Budget, Context, EngineError, RetryPolicy, Selection, chain};
+use mtdh_engine::{
+    Context, DownloadOptions, EngineError, PlanOptions, Planned, RetryPolicy, Selection, ValidateOptions,
+    Validation, chain,
+};
+use mtdh_lake::Lake;
 use mtdh_lake::tables::reports::Available;
 use mtdh_sim::{Config, FULL_KEY, Fault, FaultKind, Host, Sim, Size};
 use serde_json::Value;
@@ -141,25 +141,12 @@ impl Seen {
 }
 
 /// Instruments, plan, download, validation, as `full-pipeline` does it.
-async fn pipeline(
-    connection: &Context,
-    selection: &Selection,
-) -> Result<(ValidationReport, bool), EngineError> {
-    let Context { lake, archive, .. } = connection;
-    let source = connection.instrument_source();
-    write_instruments(lake, &source, selection, Removed::Keep).await?;
-    let planned = plan(lake, archive, &source, selection, Shard::WHOLE, Refetch::Missing).await?;
-    let ingest = Ingest {
-        lake: lake.clone(),
-        archive: archive.clone(),
-        slots: DownloadSlots::new(4),
-        progress: Arc::default(),
-        stop: Default::default(),
-        checks: None,
-        holding: None,
-    };
-    let summary = ingest.run(planned, "r".to_owned(), Shard::WHOLE).await?;
-    let mut report = validate(lake, &source, selection, Depth::Listing).await?;
+async fn pipeline(context: &Context, selection: &Selection) -> Result<(ValidationReport, bool), EngineError> {
+    context.write_instruments(selection, Removed::Keep).await?;
+    let Planned { plan, .. } = context.plan(selection, PlanOptions::default()).await?;
+    let options = DownloadOptions { run_id: Some("r".to_owned()), slots: 4, ..DownloadOptions::default() };
+    let summary = context.download(plan, options).await?;
+    let Validation { mut report, .. } = context.validate(selection, ValidateOptions::default()).await?;
     report.failed_files = summary.done.failures.len();
     report.conclude();
     Ok((report, summary.is_clean()))
@@ -175,23 +162,19 @@ async fn run(sim: &Sim, lake: &Path, exchange: &str, answers: [String; 2], selec
     sim.set_faults(vec![of("exchanges", details), of("instruments", terms)]);
     let cache = tempfile::tempdir().unwrap();
     let wait = Duration::from_millis(1);
-    let connection = Context::open(&mtdh_engine::Config {
+    let context = Context::open(&mtdh_engine::Config {
         lake: lake.to_str().unwrap().to_owned(),
-        lake_options: Default::default(),
         api: sim.api_url(),
         datasets: sim.datasets_url(),
-        binance: None,
         key: Some(FULL_KEY.to_owned().into()),
-        source_folder: None,
         cache_folder: cache.path().to_owned(),
         retry: RetryPolicy { attempts: 2, first_wait: wait, longest_wait: wait },
-        budget: Budget::default(),
-        run: None,
+        ..Default::default()
     });
-    let connection = connection.unwrap();
-    let end = pipeline(&connection, selection).await.map_err(|error| chain(&error));
-    let table = connection.lake.day_table(day()).await.unwrap().unwrap_or_default();
-    let available = connection.lake.available(day()).await.unwrap();
+    let end = pipeline(&context.unwrap(), selection).await.map_err(|error| chain(&error));
+    let lake = Lake::open(lake.to_str().unwrap(), &Default::default()).unwrap();
+    let table = lake.day_table(day()).await.unwrap().unwrap_or_default();
+    let available = lake.available(day()).await.unwrap();
     Seen { end, table, available }
 }
 

@@ -1,6 +1,7 @@
 //! What a user accepts.
 
 use clap::Args;
+use mtdh_engine::instruments::Removed;
 
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct AllowArgs {
@@ -11,4 +12,11 @@ pub struct AllowArgs {
     /// Remove instruments and data types that Tardis no longer lists from the tables
     #[arg(long)]
     pub accept_removed: bool,
+}
+
+impl AllowArgs {
+    /// What becomes of table rows that the vendor no longer lists.
+    pub fn removed(self) -> Removed {
+        if self.accept_removed { Removed::Accept } else { Removed::Keep }
+    }
 }

@@ -1,21 +1,19 @@
 //! `mtdh candles`: candles of the lake's trades, or of a user's own files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use mtdh_core::{Day, DayRange};
-use mtdh_engine::candles::{
-    CandlePlan, CandleRun, CandleSummary, FileReport, Fill, Remake, Timeframe, candle_files, plan,
-};
+use anyhow::Result;
+use mtdh_core::Day;
+use mtdh_engine::candles::{CandlePlan, CandleSummary, FileReport, Fill, Remake, Timeframe, candle_files};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
-use mtdh_engine::{Context, Selection};
+use mtdh_engine::{CandlePlanOptions, CandleRunOptions};
 use serde::Serialize;
 
 use super::download::about;
-use super::{Session, connect, filtered};
+use super::{Session, range};
 use crate::Outcome;
 use crate::args::{CandlesArgs, FillArg};
 use crate::output::{Rows, error, many, note, print};
@@ -67,20 +65,16 @@ fn cells(report: &FileReport) -> Vec<String> {
 }
 
 async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Result<Outcome> {
-    let last = args.end_date.unwrap_or(first);
-    let days = DayRange::new(first, last).context("--end-date lies before --start-date")?;
+    let days = range(first, args.end_date)?;
     let shard = super::download::shard(&args.shard)?;
-    let mut selection = filtered(days, &args.filters)?;
-    let connection = connect(&session.addresses)?;
-    connection.lake.check_readable().await?;
+    let mut selection = args.filters.filter().of_lake(days)?;
     if args.filters.data_types.is_empty() {
         selection.data_types = mtdh_core::DataType::ALL.to_vec();
     }
-    if args.filters.venues.is_empty() && selection.patterns.is_empty() {
-        selection.venues = venues(&connection, &selection).await?;
-    }
+    let context = session.context()?;
     let remake = if args.force { Remake::All } else { Remake::Outdated };
-    let plan = plan(&connection.lake, &selection, &args.timeframes, fill(args), shard, remake).await?;
+    let options = CandlePlanOptions { timeframes: args.timeframes.clone(), fill: fill(args), shard, remake };
+    let plan = context.plan_candles(&selection, &options).await?;
     let count = plan.unknown.len();
     for (day, key) in plan.unknown.iter().take(SHOWN) {
         note(&format!("not in the instrument table: {day} {key}"));
@@ -95,23 +89,18 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
     if args.dry_run {
         return print_plan(session, &plan, &args.timeframes);
     }
-    if !plan.units.is_empty() {
-        connection.lake.check_writable().await?;
-    }
     let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
     about(&run_id, shard);
     let bar = Bar::start(progress.clone());
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let run = CandleRun {
-        lake: connection.lake.clone(),
-        workers: args.max_workers.unwrap_or(processors),
+    let is_of_nothing = plan.units.is_empty();
+    let options = CandleRunOptions {
+        run_id: Some(run_id.clone()),
+        shard,
+        workers: args.max_workers,
         progress,
         stop: session.stop.clone(),
-        run_id: run_id.clone(),
-        shard,
     };
-    let is_of_nothing = plan.units.is_empty();
-    let summary = run.run(plan).await?;
+    let summary = context.make_candles(plan, options).await?;
     drop(bar);
     print(session.format, &summary_rows(&summary), &summary)?;
     note_summary(&summary);
@@ -124,17 +113,6 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
         (false, true) => Outcome::Clean,
         (false, false) => Outcome::NotClean,
     })
-}
-
-/// The venues that the lake has anything of on the days that are meant.
-async fn venues(connection: &Context, selection: &Selection) -> Result<Vec<String>> {
-    let mut venues = BTreeSet::new();
-    for day in selection.days.days() {
-        venues.extend(mtdh_engine::query::venues(&connection.lake, day).await?);
-        let table = connection.lake.instruments(day).await?.unwrap_or_default();
-        venues.extend(table.iter().map(|i| i.key.venue().to_owned()));
-    }
-    Ok(venues.into_iter().collect())
 }
 
 /// A line of a plan: a day and a venue.

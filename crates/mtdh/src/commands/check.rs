@@ -1,26 +1,22 @@
 //! `mtdh check`: what is wrong with the data, found by the checks of a group, told in reports.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use mtdh_core::DayRange;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
-use mtdh_engine::check::candle_files::check_candle_files;
-use mtdh_engine::check::candles;
-use mtdh_engine::check::files::{FileHints, check_files};
-use mtdh_engine::check::lake::{RowsOf, check_lake, incidents, now_us};
-use mtdh_engine::check::reference::{Reference, Source, check_files_reference, check_lake_reference};
+use mtdh_engine::check::files::FileHints;
+use mtdh_engine::check::lake::RowsOf;
+use mtdh_engine::check::reference::{Reference, Source};
 use mtdh_engine::check::{CheckPlan, CheckReport};
 use mtdh_engine::files::unfinished::write_whole;
-use mtdh_engine::names::{Names, look_up};
+use mtdh_engine::names::key_of_symbol;
 use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
 use mtdh_engine::report::{Document, Head};
-use mtdh_engine::{Context, Selection, query};
+use mtdh_engine::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
 
-use super::validate::venues_of_tables;
-use super::{Session, connect, filtered};
+use super::{Session, range};
 use crate::Outcome;
 use crate::args::{CheckArgs, FailOn, Format, Groups};
 use crate::output::{Rows, count, many, note, print};
@@ -29,25 +25,24 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     // Before anything is read: a name that asks for no form is found now.
     let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
     check_places(&args)?;
-    let mut plan = plan(&args.groups, &args.set)?;
+    let plan = plan(&args.groups, &args.set)?;
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
-    let (head, report) = match args.start_date {
+    let (head, LakeCheck { plan, report }) = match args.start_date {
         Some(first) if args.data_file.is_empty() => {
-            let days = DayRange::new(first, args.end_date.unwrap_or(first))
-                .context("--end-date lies before --start-date")?;
-            let (lake, report) = of_lake(session, &mut plan, days, &args).await?;
-            (Head { subject: lake, days: Some(days), fail_on }, report)
+            let days = range(first, args.end_date)?;
+            let (lake, checked) = of_lake(session, plan, days, &args).await?;
+            (Head { subject: lake, days: Some(days), fail_on }, checked)
         }
         None if args.base_file.is_some() => {
             let report = of_candle_files(session, &plan, &args).await?;
             let files = args.base_file.iter().chain(&args.agg_file).chain(&args.data_file);
             let names: Vec<String> = files.map(|f| f.display().to_string()).collect();
-            (Head { subject: names.join(", "), days: None, fail_on }, report)
+            (Head { subject: names.join(", "), days: None, fail_on }, LakeCheck { plan, report })
         }
         _ => {
             let report = of_files(session, &plan, &args).await?;
             let names: Vec<String> = args.data_file.iter().map(|f| f.display().to_string()).collect();
-            (Head { subject: names.join(", "), days: None, fail_on }, report)
+            (Head { subject: names.join(", "), days: None, fail_on }, LakeCheck { plan, report })
         }
     };
     let document = Document::new(&head, &plan, &report);
@@ -66,9 +61,7 @@ pub fn plan(groups: &[Groups], set: &[String]) -> Result<CheckPlan> {
     for text in set {
         settings.set(text)?;
     }
-    let groups: BTreeSet<Group> = groups.iter().flat_map(|groups| groups.iter().copied()).collect();
-    let groups = groups.into_iter().collect();
-    Ok(CheckPlan { groups, settings, now_us: now_us(), incidents: BTreeMap::new() })
+    Ok(CheckPlan::new(groups.iter().flat_map(|groups| groups.iter().copied()), settings))
 }
 
 /// Whether the files to be read are there and the reports have folders to lie in: said before the work, not after it.
@@ -100,54 +93,25 @@ fn form(file: &Path) -> Result<Form> {
 
 async fn of_lake(
     session: &Session<'_>,
-    plan: &mut CheckPlan,
+    plan: CheckPlan,
     days: DayRange,
     args: &CheckArgs,
-) -> Result<(String, CheckReport)> {
+) -> Result<(String, LakeCheck)> {
     let named = named(args)?;
     let mut filters = args.filters.clone();
     if let Some(key) = named.as_ref().filter(|_| args.symbol.is_some()) {
         (filters.instruments, filters.venues) = (vec![key.to_string()], Vec::new());
     }
-    let filters = &filters;
     let reference = reference(session, args);
     if matches!(reference.source, Source::File(_)) && plan.has(Group::CrossSource) && named.is_none() {
         bail!("a --reference-file is of one instrument; name it with --symbol or --instruments");
     }
-    let connection = connect(&session.addresses)?;
-    connection.lake.check_readable().await?;
-    let mut selection = filtered(days, filters)?;
-    if filters.venues.is_empty() && selection.patterns.is_empty() {
-        selection.venues = venues(&connection, plan, &selection).await?;
-    }
-    let mut notes = Vec::new();
-    if plan.has(Group::Gaps) {
-        (plan.incidents, notes) = incidents(&connection.metadata, &selection.venues).await;
-    }
     let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
-    let mut found = Names::default();
-    if plan.has(Group::Completeness) {
-        found = look_up(&connection.lake, &connection.instrument_source(), &selection).await?;
-    }
-    let mut report = check_lake(&connection.lake, &found, plan, &selection, rows_of, session.stop).await?;
-    report.notes.extend(notes.into_iter().chain(found.notes));
-    if plan.has(Group::CrossSource) {
-        let (lake, stop) = (&connection.lake, session.stop);
-        check_lake_reference(lake, plan, &selection, named.as_ref(), &reference, stop, &mut report).await?;
-    }
-    Ok((connection.lake.url().to_owned(), report))
-}
-
-/// The venues of the days' tables, and those of which the lake has data all the same.
-async fn venues(connection: &Context, plan: &CheckPlan, selection: &Selection) -> Result<Vec<String>> {
-    let mut venues: BTreeSet<String> = venues_of_tables(connection, selection).await?.into_iter().collect();
-    for day in selection.days.days() {
-        venues.extend(query::venues(&connection.lake, day).await?);
-        if plan.has(Group::Aggregation) {
-            venues.extend(candles::venues(&connection.lake, day).await?);
-        }
-    }
-    Ok(venues.into_iter().collect())
+    let selection = filters.filter().of_lake(days)?;
+    let context = session.context()?;
+    let options = CheckOptions { rows_of, named, reference, stop: session.stop.clone() };
+    let checked = context.check(plan, &selection, options).await?;
+    Ok((context.lake_url().to_owned(), checked))
 }
 
 /// The one instrument that the user named, if it was one.
@@ -158,13 +122,7 @@ fn named(args: &CheckArgs) -> Result<Option<InstrumentKey>> {
             [venue] => venue,
             _ => bail!("with --symbol, --venues names one venue"),
         };
-        let kind = match (venue, symbol.matches('-').count()) {
-            (_, 2) => "FUTURE",
-            ("BINANCE", 1) => "SPOT_PAIR",
-            (_, 1) => "PERP",
-            _ => bail!("write --symbol as BASE-QUOTE, for example BTC-USDT"),
-        };
-        return Ok(Some(format!("{venue}:{kind}:{}", symbol.to_uppercase()).parse()?));
+        return Ok(Some(key_of_symbol(venue, symbol)?));
     }
     match &args.filters.instruments[..] {
         [key] => Ok(key.parse().ok()),
@@ -175,9 +133,7 @@ fn named(args: &CheckArgs) -> Result<Option<InstrumentKey>> {
 fn reference(session: &Session<'_>, args: &CheckArgs) -> Reference {
     let source = match &args.reference_file {
         Some(file) => Source::File(file.clone()),
-        None => {
-            Source::Service { address: session.addresses.binance.clone(), retry: session.addresses.retry }
-        }
+        None => Source::Service { address: session.config.binance.clone(), retry: session.config.retry },
     };
     Reference { source, timeframe: args.timeframe }
 }
@@ -188,7 +144,7 @@ async fn of_candle_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckAr
     }
     match (&args.base_file, &args.agg_file) {
         (Some(base), Some(agg)) => {
-            Ok(check_candle_files(base, agg, &args.data_file, plan, session.stop).await?)
+            Ok(check_user_candles(base, agg, &args.data_file, plan, session.stop).await?)
         }
         _ => bail!("--base-file and --agg-file go together"),
     }
@@ -199,11 +155,9 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
         bail!("aggregation of files needs --base-file and --agg-file");
     }
     if plan.groups == [Group::CrossSource] {
-        let days = args.start_date.map(|first| DayRange::new(first, args.end_date.unwrap_or(first)));
-        let days = days.transpose().context("--end-date lies before --start-date")?;
+        let days = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
         let (key, reference) = (named(args)?, reference(session, args));
-        let checked =
-            check_files_reference(&args.data_file, key.as_ref(), days, &reference, plan, session.stop);
+        let checked = compare_user_files(&args.data_file, key.as_ref(), days, &reference, plan, session.stop);
         return Ok(checked.await?);
     }
     if args.start_date.is_some() {
@@ -222,7 +176,7 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
         [data_type] => Some(data_type),
         _ => bail!("with --data-file, --data-types names one data type"),
     };
-    Ok(check_files(&args.data_file, &FileHints { key, data_type }, plan, session.stop).await?)
+    Ok(check_user_files(&args.data_file, &FileHints { key, data_type }, plan, session.stop).await?)
 }
 
 /// What somebody should look at, in few columns. What is no fault is counted in the last line and stands in reports.

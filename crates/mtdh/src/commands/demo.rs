@@ -22,13 +22,13 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     let sim = Sim::start(Config::default()).await.context("the stand-in vendor cannot start")?;
     let cache = tempfile::tempdir()?;
     if !has_lake {
-        session.addresses.lake = FOLDER.to_owned();
+        session.config.lake = FOLDER.to_owned();
     }
-    session.addresses.api = sim.api_url();
-    session.addresses.datasets = sim.datasets_url();
-    session.addresses.key = Some(SecretString::from(FULL_KEY.to_owned()));
-    session.addresses.cache_folder = cache.path().to_owned();
-    let lake = session.addresses.lake.clone();
+    session.config.api = sim.api_url();
+    session.config.datasets = sim.datasets_url();
+    session.config.key = Some(SecretString::from(FULL_KEY.to_owned()));
+    session.config.cache_folder = cache.path().to_owned();
+    let lake = session.config.lake.clone();
     note(&format!("a stand-in vendor serves made-up data at {}", sim.api_url()));
     note(&format!("mtdh full-pipeline --start-date {DAY} --venues {VENUES} --lake {lake}"));
     note("");

@@ -6,10 +6,9 @@
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
-use mtdh_engine::fleet::saved_plan::SavedPlan;
 use mtdh_engine::{EngineError, chain};
 
-use super::{Session, connect};
+use super::Session;
 use crate::Outcome;
 use crate::args::{Engine, RenderArgs};
 use crate::output::note;
@@ -24,7 +23,7 @@ const GRACE_SECONDS: u32 = 30;
 
 pub async fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -> Result<Outcome> {
     use std::io::Write;
-    let lake = &session.addresses.lake;
+    let lake = &session.config.lake;
     if !lake.starts_with("gs://") && !lake.starts_with("s3://") {
         bail!(
             "tasks on many machines need a lake in a bucket, and this one is `{lake}`; give --lake gs://BUCKET"
@@ -36,7 +35,7 @@ pub async fn render(session: &Session<'_>, project: Option<&str>, args: &RenderA
         ("LOG_LEVEL", "info".to_owned()),
         ("TZ", "UTC".to_owned()),
     ];
-    let budget = &session.addresses.budget;
+    let budget = &session.config.budget;
     let limits = [
         ("MTDH_REQUESTS_PER_MINUTE", budget.requests_per_minute.map(u64::from)),
         ("MTDH_BYTES_PER_DAY", budget.bytes_per_day),
@@ -60,8 +59,8 @@ pub async fn render(session: &Session<'_>, project: Option<&str>, args: &RenderA
 
 /// Whether the run has a plan. A lake that this machine may not read is no fault here: the tasks read it.
 async fn check_run(session: &Session<'_>, run: &str) -> Result<()> {
-    match SavedPlan::load(&connect(&session.addresses)?.lake, run).await {
-        Ok(_) => Ok(()),
+    match session.context()?.check_run_exists(run).await {
+        Ok(()) => Ok(()),
         Err(EngineError::Lake(error)) => {
             note(&format!(
                 "whether the lake has a plan of `{run}` cannot be seen from here: {}",

@@ -1,24 +1,19 @@
 //! `mtdh plan` and `mtdh download`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
-use mtdh_engine::download::ingest::Ingest;
 use mtdh_engine::download::plan::{DownloadTask, Plan, Refetch, Skip};
-use mtdh_engine::download::slots::DownloadSlots;
 use mtdh_engine::expectation::NotExpectedLine;
-use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::names::Names;
-use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::{RunSummary, new_run_id};
-use mtdh_engine::{Context, EngineError, LakeError, Selection};
+use mtdh_engine::{Context, DownloadOptions, PlanOptions, Planned, Selection};
 use serde::Serialize;
 
 use super::instruments::note_withdrawn;
-use super::{Session, check, connect, selection};
+use super::{Session, check, days};
 use crate::Outcome;
 use crate::args::{AllowArgs, DownloadArgs, PlanArgs, RowCheckArgs, ShardArgs};
 use crate::exit;
@@ -34,13 +29,13 @@ const SHOWN: usize = 20;
 
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
-    let (connection, plan, shard) = prepare(&mut session, &args.plan).await?;
+    let (context, plan, shard) = prepare(&mut session, &args.plan).await?;
     let allow = args.plan.allow;
     if args.dry_run {
         return show_plan(&session, &plan, allow);
     }
     let known = note_unknown(&session, &plan, allow);
-    let summary = execute(&session, &connection, plan, shard, &args).await?;
+    let summary = execute(&session, &context, plan, shard, &args).await?;
     print_summary(&session, &summary)?;
     Ok(outcome(&session, &summary, known))
 }
@@ -57,17 +52,15 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> O
     }
 }
 
-/// What was asked for, for which shard, and a connection to a lake that can be read or made. Whether it can be written is
-/// looked at by what writes, before it asks the vendor for anything.
+/// What was asked for, for which shard, and a lake that can be read or made. Whether it can be written is checked by what writes,
+/// before it asks the vendor for anything.
 pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Context)> {
-    let selection = selection(&args.selection)?;
+    let selection = args.selection.filters.filter().of_vendor(days(&args.selection)?)?;
     let shard = shard(&args.shard)?;
-    session.addresses.source_folder.clone_from(&args.source.source);
-    let connection = connect(&session.addresses)?;
-    match connection.lake.check_readable().await {
-        Ok(()) | Err(LakeError::NoFolder(_)) => Ok((selection, shard, connection)),
-        Err(error) => Err(error.into()),
-    }
+    session.config.source_folder.clone_from(&args.source.source);
+    let context = session.context()?;
+    context.check_usable().await?;
+    Ok((selection, shard, context))
 }
 
 /// This process's shard; said where an engine named it.
@@ -81,64 +74,45 @@ pub fn shard(args: &ShardArgs) -> Result<Shard> {
 
 /// Sets up, makes the instrument tables that are lacking, and plans.
 pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Context, Plan, Shard)> {
-    let (selection, shard, connection) = set_up(session, args).await?;
-    let plan = plan_selection(&connection, &selection, shard, args).await?;
-    Ok((connection, plan, shard))
+    let (selection, shard, context) = set_up(session, args).await?;
+    let plan = plan(&context, &selection, shard, args).await?;
+    Ok((context, plan, shard))
 }
 
 /// Makes the instrument tables that are lacking, and plans.
-pub async fn plan_selection(
-    connection: &Context,
-    selection: &Selection,
-    shard: Shard,
-    args: &PlanArgs,
-) -> Result<Plan, EngineError> {
-    let (lake, source) = (&connection.lake, connection.instrument_source());
-    let made = ensure_instruments(lake, &source, selection).await?;
-    if args.allow.accept_removed {
-        accept_removed(lake, selection).await?;
-    }
-    if !made.is_empty() {
-        let days: Vec<String> = made.iter().map(ToString::to_string).collect();
+pub async fn plan(context: &Context, selection: &Selection, shard: Shard, args: &PlanArgs) -> Result<Plan> {
+    let refetch = if args.force { Refetch::All } else { Refetch::Missing };
+    let options = PlanOptions { shard, refetch, removed: args.allow.removed() };
+    let Planned { plan, tables_made } = context.plan(selection, options).await?;
+    if !tables_made.is_empty() {
+        let days: Vec<String> = tables_made.iter().map(ToString::to_string).collect();
         note(&format!("instrument tables made for {}", days.join(", ")));
     }
-    let refetch = if args.force { Refetch::All } else { Refetch::Missing };
-    mtdh_engine::download::plan::plan(lake, &connection.archive, &source, selection, shard, refetch).await
+    Ok(plan)
 }
 
 /// Runs a plan, with a progress bar.
 pub async fn execute(
     session: &Session<'_>,
-    connection: &Context,
+    context: &Context,
     plan: Plan,
     shard: Shard,
     args: &DownloadArgs,
 ) -> Result<RunSummary> {
-    let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
+    let (run_id, options) = (new_run_id(), options(session, shard, args)?);
     about(&run_id, shard);
+    let progress = options.progress.clone();
     let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
-    let _bar = Bar::start(progress.clone());
-    Ok(ingest(session, connection, args, progress)?.run(plan, run_id, shard).await?)
+    let _bar = Bar::start(progress);
+    Ok(context.download(plan, DownloadOptions { run_id: Some(run_id), ..options }).await?)
 }
 
-/// What downloads, for a run of its own or for a worker of a saved plan.
-pub fn ingest(
-    session: &Session<'_>,
-    connection: &Context,
-    args: &DownloadArgs,
-    progress: Arc<Progress>,
-) -> Result<Ingest> {
+/// How to download, for a run of its own or for a worker of a saved plan.
+pub fn options(session: &Session<'_>, shard: Shard, args: &DownloadArgs) -> Result<DownloadOptions> {
     let RowCheckArgs { check, set } = &args.row_checks;
     let checks = (!check.is_empty()).then(|| check::plan(check, set)).transpose()?;
-    Ok(Ingest {
-        lake: connection.lake.clone(),
-        archive: connection.archive.clone(),
-        slots: DownloadSlots::new(args.max_workers),
-        progress,
-        stop: session.stop.clone(),
-        checks: checks.map(Arc::new),
-        holding: None,
-    })
+    let (slots, stop) = (args.max_workers, session.stop.clone());
+    Ok(DownloadOptions { shard, slots, checks, stop, ..DownloadOptions::default() })
 }
 
 /// The log's lines tell of a run and a shard from now on.

@@ -1,17 +1,16 @@
 //! Runs of a saved plan: `mtdh plan --save`, `download --run`, `monitor` and `resume`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use mtdh_engine::fleet::monitor::{RunReport, left, look};
-use mtdh_engine::fleet::saved_plan::{Saved, SavedPlan};
-use mtdh_engine::fleet::worker::{Event, PartSummary, Worker};
-use mtdh_engine::runs::progress::Progress;
+use mtdh_engine::WorkOptions;
+use mtdh_engine::fleet::monitor::RunReport;
+use mtdh_engine::fleet::saved_plan::Saved;
+use mtdh_engine::fleet::worker::{Event, PartSummary};
 use mtdh_engine::runs::summary::new_run_id;
 use serde::Serialize;
 
-use super::{Session, connect, download};
+use super::{Session, download};
 use crate::Outcome;
 use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
 use crate::metrics::Metrics;
@@ -27,9 +26,9 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     }
     if let Some(name) = save.as_deref().filter(|name| !name.is_empty()) {
         // Before anything is planned, which may take long.
-        SavedPlan::check_unused(&connect(&session.addresses)?.lake, name).await?;
+        session.context()?.check_run_unused(name).await?;
     }
-    let (connection, planned, _) = download::prepare(&mut session, &plan).await?;
+    let (context, planned, _) = download::prepare(&mut session, &plan).await?;
     let allow = plan.allow;
     let Some(name) = save else { return download::show_plan(&session, &planned, allow) };
     if planned.is_about_nothing() {
@@ -37,7 +36,7 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
         return download::print_plan(&session, &planned, allow, None);
     }
     let run_id = if name.is_empty() { new_run_id() } else { name };
-    let saved = SavedPlan::save(&connection.lake, &run_id, &planned.units).await?;
+    let saved = context.save_plan(&run_id, &planned.units).await?;
     let outcome = download::print_plan(&session, &planned, allow, Some(&run_id))?;
     note_saved(&saved);
     Ok(outcome)
@@ -53,18 +52,16 @@ fn note_saved(saved: &Saved) {
 pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
     let run_id = args.run.clone().context("--run names the run")?;
     let shard = download::shard(&args.plan.shard)?;
-    session.addresses.source_folder.clone_from(&args.plan.source.source);
+    session.config.source_folder.clone_from(&args.plan.source.source);
     let holder = holder();
-    session.addresses.run = Some((run_id.clone(), holder.clone()));
-    let connection = connect(&session.addresses)?;
-    let plan = SavedPlan::load(&connection.lake, &run_id).await?;
-    let progress = Arc::new(Progress::default());
+    session.config.run = Some((run_id.clone(), holder.clone()));
+    let context = session.context()?;
+    let options = download::options(&session, shard, &args)?;
     download::about(&run_id, shard);
-    let metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
-    let bar = Bar::start(progress.clone());
-    let ingest = download::ingest(&session, &connection, &args, progress)?;
-    let worker = Worker { ingest, plan: &plan, shard, holder, lease: session.lease, tell: &tell };
-    let report = worker.work().await;
+    let metrics = Metrics::start(&args.metrics, options.progress.clone(), &run_id, shard).await?;
+    let bar = Bar::start(options.progress.clone());
+    let worker = WorkOptions { shard, holder, lease: session.lease, on_event: &print_event };
+    let report = context.work(&run_id, options, worker).await;
     drop((bar, metrics));
     let report = report?;
     let mut rows =
@@ -107,7 +104,7 @@ fn holder() -> String {
     format!("{name}-{}-{}", std::process::id(), new_run_id())
 }
 
-fn tell(event: Event) {
+fn print_event(event: Event) {
     match event {
         Event::Begun { part, files } => note(&format!("{part}: {}", many(files as u64, "file"))),
         Event::TakenOver { part, from, token, files } => {
@@ -129,9 +126,9 @@ fn tell(event: Event) {
 
 /// `mtdh monitor`.
 pub async fn monitor(session: &Session<'_>, args: MonitorArgs) -> Result<Outcome> {
-    let connection = connect(&session.addresses)?;
+    let context = session.context()?;
     loop {
-        let report = look(&connection.lake, &args.run).await?;
+        let report = context.monitor(&args.run).await?;
         print(session.format, &report_rows(&report), &report)?;
         note_report(&report);
         if !args.watch || matches!(report.state, "done" | "not_clean") {
@@ -225,14 +222,14 @@ struct SavedLine<'a> {
 
 /// `mtdh resume`.
 pub async fn resume(session: &Session<'_>, args: ResumeArgs) -> Result<Outcome> {
-    let connection = connect(&session.addresses)?;
-    let units = left(&connection.lake, &args.run).await?;
+    let context = session.context()?;
+    let units = context.tasks_left(&args.run).await?;
     if units.is_empty() && args.save.is_none() {
         note(&format!("nothing is left of the run {}, so that no plan is saved", args.run));
         return Ok(Outcome::Clean);
     }
     let run_id = args.save.unwrap_or_else(new_run_id);
-    let saved = SavedPlan::save(&connection.lake, &run_id, &units).await?;
+    let saved = context.save_plan(&run_id, &units).await?;
     let mut rows = Rows::new(&["run_id", "of_run", "files", "sha256"]);
     rows.rows.push(vec![run_id.clone(), args.run.clone(), units.len().to_string(), saved.hash.clone()]);
     let document = SavedLine { run_id: &run_id, of_run: &args.run, files: units.len(), sha256: &saved.hash };

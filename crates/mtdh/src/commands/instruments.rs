@@ -4,11 +4,9 @@ use anyhow::{Result, bail};
 use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_engine::instruments::{InstrumentsReport, Removed, tables, write_instruments};
-use mtdh_engine::names::suggestions;
-use mtdh_engine::{EngineError, Lake};
+use mtdh_engine::instruments::{InstrumentsReport, Removed};
 
-use super::{Session, connect, selection};
+use super::{Session, days};
 use crate::Outcome;
 use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
 use crate::output::{Rows, many, note, print};
@@ -21,11 +19,10 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
         (None, Some(start_date)) => {
             let instrument_types = if combos { InstrumentType::ALL.to_vec() } else { Vec::new() };
             let filters = FilterArgs { venues, instrument_types, ..FilterArgs::default() };
-            let selection = selection(&SelectionArgs { start_date: Some(start_date), end_date, filters })?;
-            let connection = connect(&session.addresses)?;
+            let selected = SelectionArgs { start_date: Some(start_date), end_date, filters };
+            let selection = selected.filters.filter().of_vendor(days(&selected)?)?;
             let removed = if accept_removed { Removed::Accept } else { Removed::Keep };
-            let source = connection.instrument_source();
-            let report = write_instruments(&connection.lake, &source, &selection, removed).await?;
+            let report = session.context()?.write_instruments(&selection, removed).await?;
             print_report(session, &report)
         }
         (None, None) => bail!("--start-date is needed"),
@@ -105,25 +102,8 @@ pub fn notes(report: &InstrumentsReport) {
     }
 }
 
-/// The table of a day, or of the last day that has one.
-async fn table(lake: &Lake, date: Option<Day>) -> Result<(Day, Vec<Instrument>)> {
-    lake.check_readable().await?;
-    let day = match date {
-        Some(day) => day,
-        None => match tables(lake).await?.pop() {
-            Some(day) => day,
-            None => {
-                bail!("the lake has no instrument table; make one with mtdh instruments --start-date DAY")
-            }
-        },
-    };
-    let rows = lake.instruments(day).await?.ok_or(EngineError::NoInstruments(day))?;
-    Ok((day, rows))
-}
-
 async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
-    let connection = connect(&session.addresses)?;
-    let (day, rows) = table(&connection.lake, args.date).await?;
+    let (day, rows) = session.context()?.instruments(args.date).await?;
     let equals = |wanted: &Option<String>, value: Option<&str>| {
         wanted.as_ref().is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)))
     };
@@ -203,10 +183,10 @@ fn document(i: &Instrument) -> serde_json::Value {
 }
 
 async fn show(session: &Session<'_>, key: &InstrumentKey, date: Option<Day>) -> Result<Outcome> {
-    let connection = connect(&session.addresses)?;
-    let (day, rows) = table(&connection.lake, date).await?;
+    let context = session.context()?;
+    let (day, rows) = context.instruments(date).await?;
     let Some(instrument) = rows.iter().find(|i| i.key == *key) else {
-        let meant = match &suggestions(key.as_str(), &rows)[..] {
+        let meant = match &context.suggest(key.as_str(), Some(day)).await?[..] {
             [] => format!("see mtdh instruments list --date {day}"),
             keys => format!("perhaps {}", keys.join(" or ")),
         };

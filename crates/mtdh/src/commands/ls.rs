@@ -2,23 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use mtdh_core::key::InstrumentType;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day, DayRange};
-use mtdh_engine::names::suggestions;
-use mtdh_engine::query::{contents, days, newest_table};
+use mtdh_engine::query::Available;
 
-use super::{Session, connect, filtered};
+use super::{Session, range};
 use crate::Outcome;
 use crate::args::LsArgs;
 use crate::output::{Rows, count, note, print, size};
 
 pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
-    let connection = connect(&session.addresses)?;
-    connection.lake.check_readable().await?;
-    let all = days(&connection.lake).await?;
-    if let (Some(first), Some(last)) = (args.start_date, args.end_date) {
-        DayRange::new(first, last).context("--end-date lies before --start-date")?;
+    let context = session.context()?;
+    let all = context.days().await?;
+    if let Some(first) = args.start_date {
+        range(first, args.end_date)?;
     }
     let last = args.end_date.or(args.start_date);
     let within = |day: &&Day| {
@@ -27,21 +26,16 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let mut listing = Listing::default();
     let (mut asked, mut found_names) = (BTreeSet::new(), BTreeSet::new());
     for day in all.iter().filter(within) {
-        let mut selection = filtered(DayRange::new(*day, *day)?, &args.filters)?;
+        let mut selection = args.filters.filter().of_lake(DayRange::of(*day))?;
         // Here a filter that is not given filters nothing out: the lake is shown as it is.
         if args.filters.data_types.is_empty() {
             selection.data_types = DataType::ALL.to_vec();
         }
-        let is_any_venue = args.filters.venues.is_empty() && selection.patterns.is_empty();
-        let is_any_type = args.filters.instrument_types.is_empty();
-        if is_any_type {
-            selection.instrument_types = mtdh_core::key::InstrumentType::ALL.to_vec();
-        }
-        if is_any_venue {
-            selection.venues = mtdh_engine::query::venues(&connection.lake, *day).await?;
+        if args.filters.instrument_types.is_empty() {
+            selection.instrument_types = InstrumentType::ALL.to_vec();
         }
         asked.extend(selection.patterns.iter().map(ToString::to_string));
-        for (partition, found) in contents(&connection.lake, *day, &selection).await? {
+        for (partition, found) in context.contents(*day, &selection).await? {
             let fitting = selection.patterns.iter().filter(|p| p.matches(&partition.key));
             found_names.extend(fitting.map(ToString::to_string));
             listing.add(partition, found);
@@ -56,14 +50,11 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
         size(listing.bytes())
     ));
     let unknown: Vec<&String> = asked.difference(&found_names).collect();
-    if !unknown.is_empty() {
-        let known = newest_table(&connection.lake).await?;
-        for name in &unknown {
-            let meant = suggestions(name, &known);
-            let meant =
-                if meant.is_empty() { String::new() } else { format!("; perhaps {}", meant.join(" or ")) };
-            note(&format!("nothing in the lake has the name {name}{meant}"));
-        }
+    for name in &unknown {
+        let meant = context.suggest(name, None).await?;
+        let meant =
+            if meant.is_empty() { String::new() } else { format!("; perhaps {}", meant.join(" or ")) };
+        note(&format!("nothing in the lake has the name {name}{meant}"));
     }
     Ok(if listing.has_unreadable() || !unknown.is_empty() { Outcome::NotClean } else { Outcome::Clean })
 }
@@ -81,7 +72,7 @@ struct Listing {
 }
 
 impl Listing {
-    fn add(&mut self, partition: Partition, found: Result<mtdh_engine::query::Available, String>) {
+    fn add(&mut self, partition: Partition, found: Result<Available, String>) {
         let item = match found {
             Ok(a) => Item { status: Ok(a.status), rows: a.tally.rows_out, bytes: a.bytes },
             Err(reason) => Item { status: Err(reason), rows: 0, bytes: 0 },

@@ -1,7 +1,7 @@
 //! `mtdh full-pipeline`: instruments, download, validate; one report, one exit status.
 
 use anyhow::{Result, bail};
-use mtdh_engine::instruments::{InstrumentsReport, Removed, write_instruments};
+use mtdh_engine::instruments::InstrumentsReport;
 use mtdh_engine::runs::summary::RunSummary;
 use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
@@ -23,24 +23,22 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     if args.download.run.is_some() {
         bail!("full-pipeline makes its own plan; work on that of a run with: mtdh download --run RUN");
     }
-    let (selection, shard, connection) = download::set_up(&mut session, &args.download.plan).await?;
+    let (selection, shard, context) = download::set_up(&mut session, &args.download.plan).await?;
     note("1 of 3: instruments");
     let allow = args.download.plan.allow;
-    let removed = if allow.accept_removed { Removed::Accept } else { Removed::Keep };
-    let source = connection.instrument_source();
-    let found = write_instruments(&connection.lake, &source, &selection, removed).await?;
+    let found = context.write_instruments(&selection, allow.removed()).await?;
     let is_table = session.format == Format::Table;
     if is_table {
         print(session.format, &instruments::summary(&found), &found)?;
         instruments::notes(&found);
     }
     note("2 of 3: download");
-    let plan = download::plan_selection(&connection, &selection, shard, &args.download.plan).await?;
+    let plan = download::plan(&context, &selection, shard, &args.download.plan).await?;
     if args.download.dry_run {
         return download::show_plan(&session, &plan, allow);
     }
     let known = download::note_unknown(&session, &plan, allow);
-    let summary = download::execute(&session, &connection, plan, shard, &args.download).await?;
+    let summary = download::execute(&session, &context, plan, shard, &args.download).await?;
     if is_table {
         print(session.format, &download::summary_rows(&summary), &summary)?;
     }
@@ -54,7 +52,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return Ok(Outcome::Interrupted);
     }
     note("3 of 3: validate");
-    let mut validation = validate::validate_selection(&connection, &selection, &args.depth).await?;
+    let mut validation = validate::validate(&context, &selection, validate::options(&args.depth)).await?;
     // A report that says "failed" does not say "complete".
     validation.failed_files = report.download.done.failures.len();
     validation.conclude();

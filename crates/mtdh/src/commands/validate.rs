@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use mtdh_engine::instruments::{accept_removed, ensure_instruments};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::proof::{Damaged, Proof};
-use mtdh_engine::validate::recheck::{Recheck, recheck};
+use mtdh_engine::validate::recheck::Recheck;
 use mtdh_engine::validate::verdict::Verdict;
-use mtdh_engine::validate::{Counts, Depth, ValidationReport, reason_not_to_write, validate};
-use mtdh_engine::{Context, Selection};
+use mtdh_engine::validate::{Counts, Depth, ValidationReport};
+use mtdh_engine::{Context, Selection, ValidateOptions, Validation};
 
-use super::{Session, connect, selection};
+use super::{Session, days};
 use crate::Outcome;
 use crate::args::{AllowArgs, DepthArgs, ValidateArgs};
 use crate::output::{Rows, many, note, print};
@@ -21,24 +20,15 @@ use super::download::note_names;
 use super::instruments::note_withdrawn;
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
-    let mut selection = selection(&args.selection)?;
-    session.addresses.source_folder.clone_from(&args.source.source);
-    let connection = connect(&session.addresses)?;
-    connection.lake.check_readable().await?;
-    let filters = &args.selection.filters;
-    if filters.venues.is_empty() && selection.patterns.is_empty() {
-        selection.venues = venues_of_tables(&connection, &selection).await?;
-    }
-    if args.allow.accept_removed {
-        accept_removed(&connection.lake, &selection).await?;
-    }
-    let mut report = validate_selection(&connection, &selection, &args.depth).await?;
-    if args.recheck {
-        let progress = Arc::new(Progress::default());
-        let _bar = Bar::start(progress.clone());
-        report.recheck = Some(recheck(&connection, &selection, &progress, session.stop).await?);
-        report.conclude();
-    }
+    let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    session.config.source_folder.clone_from(&args.source.source);
+    let context = session.context()?;
+    context.check_readable().await?;
+    let (progress, stop) = (Arc::new(Progress::default()), session.stop.clone());
+    let _bar = args.recheck.then(|| Bar::start(progress.clone()));
+    let (removed, recheck) = (args.allow.removed(), args.recheck);
+    let options = ValidateOptions { removed, recheck, progress, stop, ..options(&args.depth) };
+    let report = validate(&context, &selection, options).await?;
     print_report(&session, &report)?;
     Ok(if session.stop.is_cancelled() {
         Outcome::Interrupted
@@ -47,44 +37,28 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     })
 }
 
-/// The venues of the days' tables: the lake is validated by what its own tables expect.
-pub async fn venues_of_tables(connection: &Context, selection: &Selection) -> Result<Vec<String>> {
-    let mut venues = std::collections::BTreeSet::new();
-    for day in selection.days.days() {
-        let table = connection.lake.instruments(day).await?.unwrap_or_default();
-        venues.extend(table.iter().map(|i| i.key.venue().to_owned()));
-    }
-    Ok(venues.into_iter().collect())
-}
-
-/// Validates. Days whose table says that the vendor had not exported them yet are looked up again first.
-pub async fn validate_selection(
-    connection: &Context,
-    selection: &Selection,
-    depth: &DepthArgs,
-) -> Result<ValidationReport> {
-    for day in selection.days.days() {
-        let table = connection.lake.instruments(day).await?.unwrap_or_default();
-        let waiting: Vec<_> = selection.instruments(&table).into_iter().filter(|i| !i.is_exported).collect();
-        if waiting.is_empty() {
-            continue;
-        }
-        let mut venues: Vec<String> = waiting.iter().map(|i| i.key.venue().to_owned()).collect();
-        venues.dedup();
-        let days = mtdh_core::DayRange::new(day, day)?;
-        let part = Selection { days, venues, ..selection.clone() };
-        let renewed = ensure_instruments(&connection.lake, &connection.instrument_source(), &part).await;
-        if let Some(reason) = reason_not_to_write(renewed)? {
-            note(&format!("the instrument table of {day} stays as it is: {reason}"));
-        }
-    }
+/// How closely to look.
+pub fn options(depth: &DepthArgs) -> ValidateOptions {
     let today = crate::time::today();
     let depth = match depth {
         DepthArgs { bytes: true, .. } => Depth::Bytes { today },
         DepthArgs { deep: true, sample, .. } => Depth::Deep { sample: *sample, today },
         _ => Depth::Listing,
     };
-    Ok(validate(&connection.lake, &connection.instrument_source(), selection, depth).await?)
+    ValidateOptions { depth, ..ValidateOptions::default() }
+}
+
+/// Validates, and says what happened on the way.
+pub async fn validate(
+    context: &Context,
+    selection: &Selection,
+    options: ValidateOptions,
+) -> Result<ValidationReport> {
+    let Validation { report, notes } = context.validate(selection, options).await?;
+    for text in &notes {
+        note(text);
+    }
+    Ok(report)
 }
 
 /// Complete is clean; so is what waits for the vendor's export, where that is allowed.

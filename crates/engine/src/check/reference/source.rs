@@ -56,6 +56,14 @@ pub(super) enum From {
     File(Vec<Bar>),
 }
 
+impl Default for Reference {
+    /// Candles of one minute, from Binance's own hosts.
+    fn default() -> Reference {
+        let source = Source::Service { address: None, retry: RetryPolicy::default() };
+        Reference { source, timeframe: Timeframe::USUAL[1] }
+    }
+}
+
 impl Reference {
     /// Opens the reference of an instrument; `listed` is its name in the day's table.
     pub(super) fn open(&self, key: &InstrumentKey, listed: Option<&str>) -> Result<Opened, EngineError> {

@@ -1,0 +1,137 @@
+//! Checks of a lake, and of a user's files.
+
+use std::path::PathBuf;
+
+use mtdh_core::DayRange;
+use mtdh_core::check::Group;
+use mtdh_core::key::InstrumentKey;
+use mtdh_source::http::retry::RetryPolicy;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Work};
+use crate::check::candle_files::check_candle_files;
+use crate::check::files::{FileHints, check_files};
+use crate::check::lake::{RowsOf, check_lake, incidents};
+use crate::check::reference::{Reference, Source, check_files_reference, check_lake_reference};
+use crate::check::{CheckPlan, CheckReport};
+use crate::error::EngineError;
+use crate::names::{Names, look_up};
+use crate::selection::Selection;
+
+/// How to check a lake.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// Whose rows are read.
+    pub rows_of: RowsOf,
+    /// One instrument that is compared with the reference whether the lake has it or not.
+    pub named: Option<InstrumentKey>,
+    /// What the group `cross-source` compares with.
+    pub reference: Reference,
+    /// Cancel it to end soon, with a report of what was checked.
+    pub stop: CancellationToken,
+}
+
+/// A check of a lake: what was checked, and what was found.
+#[derive(Debug)]
+pub struct LakeCheck {
+    /// The plan, with the vendor's incident reports that explain findings.
+    pub plan: CheckPlan,
+    /// What was found.
+    pub report: CheckReport,
+}
+
+impl Context {
+    /// Checks a lake. A selection without venues means those of the tables, and those of which the lake has data all the same.
+    pub fn check<'a>(
+        &'a self,
+        mut plan: CheckPlan,
+        selection: &'a Selection,
+        options: CheckOptions,
+    ) -> Work<'a, LakeCheck> {
+        Box::pin(async move {
+            let CheckOptions { rows_of, named, reference, stop } = options;
+            self.lake.check_readable().await?;
+            let mut selection = selection.clone();
+            if selection.venues.is_empty() {
+                selection.venues = self.venues_with_data(&plan, &selection).await?;
+            }
+            let mut notes = Vec::new();
+            if plan.has(Group::Gaps) {
+                (plan.incidents, notes) = incidents(&self.metadata, &selection.venues).await;
+            }
+            let mut names = Names::default();
+            if plan.has(Group::Completeness) {
+                names = look_up(&self.lake, &self.instrument_source(), &selection).await?;
+            }
+            let mut report = check_lake(&self.lake, &names, &plan, &selection, rows_of, &stop).await?;
+            report.notes.extend(notes.into_iter().chain(names.notes));
+            if plan.has(Group::CrossSource) {
+                let (lake, named) = (&self.lake, named.as_ref());
+                check_lake_reference(lake, &plan, &selection, named, &reference, &stop, &mut report).await?;
+            }
+            Ok(LakeCheck { plan, report })
+        })
+    }
+
+    async fn venues_with_data(
+        &self,
+        plan: &CheckPlan,
+        selection: &Selection,
+    ) -> Result<Vec<String>, EngineError> {
+        let mut venues = self.venues_of_tables(selection).await?;
+        for day in selection.days.days() {
+            venues.extend(self.lake.venues(day).await?);
+            if plan.has(Group::Aggregation) {
+                let candles = self.lake.list_candles(day, None).await?;
+                venues.extend(candles.into_iter().map(|(_, key, _)| key.venue().to_owned()));
+            }
+        }
+        Ok(venues.into_iter().collect())
+    }
+}
+
+impl Reference {
+    /// A reference at Binance, at its own hosts or at another address.
+    pub fn service(address: Option<String>, retry: RetryPolicy) -> Reference {
+        Reference { source: Source::Service { address, retry }, ..Reference::default() }
+    }
+}
+
+/// Checks a user's files: Parquet, or CSV as the vendor writes it. No lake takes part.
+///
+/// Fails when a file cannot be read, or it cannot be told what it is.
+pub fn check_user_files<'a>(
+    files: &'a [PathBuf],
+    hints: &'a FileHints,
+    plan: &'a CheckPlan,
+    stop: &'a CancellationToken,
+) -> Work<'a, CheckReport> {
+    Box::pin(check_files(files, hints, plan, stop))
+}
+
+/// Checks a user's files of candles: two timeframes of one instrument, and their trades where they are given.
+///
+/// Fails when a file cannot be read, or it cannot be told what it is.
+pub fn check_user_candles<'a>(
+    base: &'a std::path::Path,
+    aggregated: &'a std::path::Path,
+    trades: &'a [PathBuf],
+    plan: &'a CheckPlan,
+    stop: &'a CancellationToken,
+) -> Work<'a, CheckReport> {
+    Box::pin(check_candle_files(base, aggregated, trades, plan, stop))
+}
+
+/// Compares a user's files with an exchange's own klines.
+///
+/// Fails when a file or the reference cannot be read, or it cannot be told of which instrument the files are.
+pub fn compare_user_files<'a>(
+    files: &'a [PathBuf],
+    key: Option<&'a InstrumentKey>,
+    days: Option<DayRange>,
+    reference: &'a Reference,
+    plan: &'a CheckPlan,
+    stop: &'a CancellationToken,
+) -> Work<'a, CheckReport> {
+    Box::pin(check_files_reference(files, key, days, reference, plan, stop))
+}

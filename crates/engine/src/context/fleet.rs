@@ -1,0 +1,65 @@
+//! Saved plans and the workers of their runs.
+
+use std::time::Duration;
+
+use mtdh_core::partition::Shard;
+
+use super::{Context, DownloadOptions, Work};
+use crate::download::plan::DownloadTask;
+use crate::fleet::monitor::{RunReport, left, look};
+use crate::fleet::saved_plan::{Saved, SavedPlan};
+use crate::fleet::worker::{Event, PartSummary, Worker};
+
+/// How a worker works on a run.
+pub struct WorkOptions<'a> {
+    /// Its own shard, which it begins with.
+    pub shard: Shard,
+    /// Its name: machine, process, and something that sets it apart.
+    pub holder: String,
+    /// For how long a holder may be silent before another worker takes over its part.
+    pub lease: Duration,
+    /// Called for each event.
+    pub on_event: &'a (dyn Fn(Event) + Send + Sync),
+}
+
+impl Context {
+    /// Fails when a run of this name has a plan already, or the name cannot be one.
+    pub fn check_run_unused<'a>(&'a self, run_id: &'a str) -> Work<'a, ()> {
+        Box::pin(SavedPlan::check_unused(&self.lake, run_id))
+    }
+
+    /// Fails when the lake has no plan of the run, or one that this program cannot use.
+    pub fn check_run_exists<'a>(&'a self, run_id: &'a str) -> Work<'a, ()> {
+        Box::pin(async move { SavedPlan::load(&self.lake, run_id).await.map(drop) })
+    }
+
+    /// Saves download tasks as the plan of a new run.
+    pub fn save_plan<'a>(&'a self, run_id: &'a str, tasks: &'a [DownloadTask]) -> Work<'a, Saved> {
+        Box::pin(SavedPlan::save(&self.lake, run_id, tasks))
+    }
+
+    /// Works on a saved plan until nothing is left that anybody works on. Returns what this worker did, part by part.
+    pub fn work<'a>(
+        &'a self,
+        run_id: &'a str,
+        download: DownloadOptions,
+        options: WorkOptions<'a>,
+    ) -> Work<'a, Vec<PartSummary>> {
+        let ingest = self.ingest(download);
+        let WorkOptions { shard, holder, lease, on_event } = options;
+        Box::pin(async move {
+            let plan = SavedPlan::load(&self.lake, run_id).await?;
+            Worker { ingest, plan: &plan, shard, holder, lease, on_event }.work().await
+        })
+    }
+
+    /// How far a run is.
+    pub fn monitor<'a>(&'a self, run_id: &'a str) -> Work<'a, RunReport> {
+        Box::pin(look(&self.lake, run_id))
+    }
+
+    /// The download tasks of a run that are left.
+    pub fn tasks_left<'a>(&'a self, run_id: &'a str) -> Work<'a, Vec<DownloadTask>> {
+        Box::pin(left(&self.lake, run_id))
+    }
+}

@@ -1,0 +1,51 @@
+//! Instrument tables.
+
+use mtdh_core::Day;
+use mtdh_core::instrument::Instrument;
+
+use super::{Context, Work};
+use crate::error::EngineError;
+use crate::instruments::{InstrumentsReport, Removed, write_instruments};
+use crate::names::suggestions;
+use crate::query::newest_table;
+use crate::selection::Selection;
+
+impl Context {
+    /// Writes the instrument tables of the selection's days, and over a range of days the aggregate.
+    pub fn write_instruments<'a>(
+        &'a self,
+        selection: &'a Selection,
+        removed: Removed,
+    ) -> Work<'a, InstrumentsReport> {
+        Box::pin(
+            async move { write_instruments(&self.lake, &self.instrument_source(), selection, removed).await },
+        )
+    }
+
+    /// The instruments of a day; `None`: of the newest day that has a table.
+    ///
+    /// Fails with [`EngineError::NoInstruments`] or [`EngineError::NoInstrumentTable`] when there is no such table.
+    pub fn instruments(&self, day: Option<Day>) -> Work<'_, (Day, Vec<Instrument>)> {
+        Box::pin(async move {
+            self.lake.check_readable().await?;
+            let newest = || async { Ok::<_, EngineError>(self.lake.days_with_instruments().await?.pop()) };
+            let day = match day {
+                Some(day) => day,
+                None => newest().await?.ok_or(EngineError::NoInstrumentTable)?,
+            };
+            let rows = self.lake.instruments(day).await?.ok_or(EngineError::NoInstruments(day))?;
+            Ok((day, rows))
+        })
+    }
+
+    /// Keys of a day's instrument table, or of the newest, that a misspelt name or a vendor's symbol may mean.
+    pub fn suggest<'a>(&'a self, name: &'a str, day: Option<Day>) -> Work<'a, Vec<String>> {
+        Box::pin(async move {
+            let table = match day {
+                Some(day) => self.lake.instruments(day).await?.unwrap_or_default(),
+                None => newest_table(&self.lake).await?,
+            };
+            Ok(suggestions(name, &table))
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! Looking at a lake, and reading slices of it.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use futures::future::BoxFuture;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Partition;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::tables::reports::Available;
+
+use super::{Context, Work};
+use crate::error::EngineError;
+use crate::export::ExportError;
+use crate::names::suggestions;
+use crate::query::{Lacking, Slice, contents, missing_days, newest_table, slice, why_lacking};
+use crate::selection::Selection;
+
+/// A slice of one instrument and data type.
+#[derive(Clone, Debug)]
+pub struct SliceRequest {
+    /// The instrument.
+    pub key: InstrumentKey,
+    /// The data type.
+    pub data_type: DataType,
+    /// Range of `local_timestamp`, microseconds since the Unix epoch, UTC, the end excluded.
+    pub arrived_us: Range<i64>,
+}
+
+impl Context {
+    /// Every day of which the lake has partitions, in order.
+    pub fn days(&self) -> Work<'_, Vec<Day>> {
+        Box::pin(async {
+            self.lake.check_readable().await?;
+            Ok(self.lake.days_with_partitions().await?)
+        })
+    }
+
+    /// What the lake has of one day and a selection, in the order of data types and keys. An object that cannot be trusted comes
+    /// with the reason. A selection without venues means every venue.
+    pub fn contents<'a>(
+        &'a self,
+        day: Day,
+        selection: &'a Selection,
+    ) -> Work<'a, Vec<(Partition, Result<Available, String>)>> {
+        Box::pin(async move {
+            let mut selection = selection.clone();
+            if selection.venues.is_empty() {
+                selection.venues = self.lake.venues(day).await?;
+            }
+            contents(&self.lake, day, &selection).await
+        })
+    }
+
+    /// Reads a slice in the vendor's order; `take` gets its batches. The days that the lake lacks are in the result.
+    pub fn read<'a>(
+        &'a self,
+        request: &'a SliceRequest,
+        take: &'a mut (dyn FnMut(RecordBatch) -> Result<(), ExportError> + Send),
+    ) -> BoxFuture<'a, Result<Slice, ExportError>> {
+        Box::pin(async move {
+            let SliceRequest { key, data_type, arrived_us } = request;
+            let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
+            // Whether there is a lake at all: asked only where a day is missing, since it is one more request.
+            if !slice.missing_days.is_empty() {
+                self.lake.check_readable().await?;
+            }
+            Ok(slice)
+        })
+    }
+
+    /// Reads a slice into memory.
+    pub fn read_all<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, (Vec<RecordBatch>, Slice)> {
+        Box::pin(async move {
+            let mut batches = Vec::new();
+            let SliceRequest { key, data_type, arrived_us } = request;
+            let take = |batch| {
+                batches.push(batch);
+                Ok::<(), EngineError>(())
+            };
+            let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
+            if !slice.missing_days.is_empty() {
+                self.lake.check_readable().await?;
+            }
+            Ok((batches, slice))
+        })
+    }
+
+    /// The days of a slice that the lake lacks, without reading any.
+    pub fn missing_days<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, Vec<Day>> {
+        let SliceRequest { key, data_type, arrived_us } = request;
+        Box::pin(async move { Ok(missing_days(&self.lake, key, *data_type, arrived_us.clone()).await?) })
+    }
+
+    /// Why a slice lacks days.
+    pub fn why_lacking<'a>(&'a self, request: &'a SliceRequest, slice: &'a Slice) -> Work<'a, Lacking> {
+        Box::pin(why_lacking(&self.lake, request.key.as_str(), request.data_type, slice))
+    }
+
+    /// The key that a user's text is. What is none may be the vendor's symbol: the error then suggests keys.
+    pub fn instrument_key<'a>(&'a self, text: &'a str) -> Work<'a, InstrumentKey> {
+        Box::pin(async move {
+            let error = match text.parse::<InstrumentKey>() {
+                Ok(key) => return Ok(key),
+                Err(error) => error,
+            };
+            // Without a lake there is nothing to suggest.
+            if self.lake.check_readable().await.is_err() {
+                return Err(error.into());
+            }
+            match suggestions(text, &newest_table(&self.lake).await?) {
+                keys if keys.is_empty() => Err(error.into()),
+                suggestions => Err(EngineError::NotAKey { text: text.to_owned(), suggestions }),
+            }
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! Validation.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mtdh_core::{Day, DayRange};
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Work};
+use crate::error::EngineError;
+use crate::instruments::{Removed, accept_removed, ensure_instruments};
+use crate::runs::progress::Progress;
+use crate::selection::Selection;
+use crate::validate::recheck::recheck;
+use crate::validate::{Depth, ValidationReport, reason_not_to_write, validate};
+
+/// How to validate.
+#[derive(Clone, Debug, Default)]
+pub struct ValidateOptions {
+    /// How closely to look at what is there.
+    pub depth: Depth,
+    /// What becomes of table rows that the vendor no longer lists.
+    pub removed: Removed,
+    /// Whether the vendor is asked if it still has the files that the lake was made from.
+    pub recheck: bool,
+    /// Counters of the recheck; a task is a vendor file.
+    pub progress: Arc<Progress>,
+    /// Cancel it to end the recheck soon.
+    pub stop: CancellationToken,
+}
+
+/// A validation and what happened on the way.
+#[derive(Debug)]
+pub struct Validation {
+    /// What was found.
+    pub report: ValidationReport,
+    /// Sentences for people.
+    pub notes: Vec<String>,
+}
+
+impl Context {
+    /// Compares the instrument tables with the lake, and writes each day's reports. Days whose table says that the vendor had not
+    /// exported them yet are looked up again first. A selection without venues means those of the tables.
+    pub fn validate<'a>(
+        &'a self,
+        selection: &'a Selection,
+        options: ValidateOptions,
+    ) -> Work<'a, Validation> {
+        Box::pin(async move {
+            let selection = &self.with_venues_of_tables(selection).await?;
+            if options.removed == Removed::Accept {
+                accept_removed(&self.lake, selection).await?;
+            }
+            let mut notes = Vec::new();
+            for day in selection.days.days() {
+                notes.extend(self.look_again(day, selection).await?);
+            }
+            let mut report =
+                validate(&self.lake, &self.instrument_source(), selection, options.depth).await?;
+            if options.recheck {
+                report.recheck = Some(recheck(self, selection, &options.progress, &options.stop).await?);
+                report.conclude();
+            }
+            Ok(Validation { report, notes })
+        })
+    }
+
+    /// Looks instruments up again that wait for the vendor's export. Returns why a table could not be written, if so.
+    async fn look_again(&self, day: Day, selection: &Selection) -> Result<Option<String>, EngineError> {
+        let table = self.lake.instruments(day).await?.unwrap_or_default();
+        let waiting = selection.instruments(&table).into_iter().filter(|i| !i.is_exported);
+        let venues: BTreeSet<String> = waiting.map(|i| i.key.venue().to_owned()).collect();
+        if venues.is_empty() {
+            return Ok(None);
+        }
+        let (days, venues) = (DayRange::of(day), venues.into_iter().collect());
+        let part = Selection { days, venues, ..selection.clone() };
+        let renewed = ensure_instruments(&self.lake, &self.instrument_source(), &part).await;
+        let reason = reason_not_to_write(renewed)?;
+        Ok(reason.map(|reason| format!("the instrument table of {day} stays as it is: {reason}")))
+    }
+
+    /// The selection with the venues of its days' tables, where it names none: a lake is validated by what its own tables expect.
+    pub(super) async fn with_venues_of_tables(
+        &self,
+        selection: &Selection,
+    ) -> Result<Selection, EngineError> {
+        let mut selection = selection.clone();
+        if selection.venues.is_empty() {
+            selection.venues = self.venues_of_tables(&selection).await?.into_iter().collect();
+        }
+        Ok(selection)
+    }
+
+    /// The venues of the days' tables. All days count for each: a table that lost a venue lacks it.
+    pub(super) async fn venues_of_tables(
+        &self,
+        selection: &Selection,
+    ) -> Result<BTreeSet<String>, EngineError> {
+        let mut venues = BTreeSet::new();
+        for day in selection.days.days() {
+            let table = self.lake.instruments(day).await?.unwrap_or_default();
+            venues.extend(table.iter().map(|i| i.key.venue().to_owned()));
+        }
+        Ok(venues)
+    }
+}
