@@ -1,4 +1,4 @@
-//! The verbs, one file each; what several share stands here.
+//! The verbs, one file each.
 
 mod candles;
 mod check;
@@ -14,47 +14,14 @@ mod pipeline;
 mod sim;
 mod validate;
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, bail};
-use mtdh_core::{Day, DayRange};
-use mtdh_engine::check::lake::now_us;
-use mtdh_engine::validate::verdict::ExportGrace;
-use mtdh_engine::{Config, Context};
+use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
-use crate::Outcome;
-use crate::args::{AllowArgs, Cli, Command, ConfigCommand, DeployCommand, Format, SelectionArgs};
+use crate::args::{Cli, Command, ConfigCommand, DeployCommand};
+use crate::exit::Outcome;
 use crate::output::{Rows, print};
+use crate::session::Session;
 use crate::settings::{Setting, Settings};
-
-/// What every verb gets.
-pub struct Session<'a> {
-    /// How to print.
-    pub format: Format,
-    /// Where everything is.
-    pub config: Config,
-    /// For how long a worker of a run may keep silent before another takes its shard over.
-    pub lease: Duration,
-    /// For how long after its end a day may lack the vendor's export without fault.
-    pub export_grace: Duration,
-    /// Asks for a clean end.
-    pub stop: &'a CancellationToken,
-}
-
-impl Session<'_> {
-    /// The lake and the vendor.
-    pub fn context(&self) -> Result<Context> {
-        Ok(Context::open(&self.config)?)
-    }
-
-    /// Whether days that the vendor has not exported yet are no fault: a flag says so, or all of them are young.
-    pub fn allows_not_exported(&self, allow: AllowArgs, mut days: impl Iterator<Item = Day>) -> bool {
-        let us = i64::try_from(self.export_grace.as_micros()).unwrap_or(i64::MAX);
-        let grace = ExportGrace { us, now_us: now_us() };
-        allow.allow_not_exported || days.all(|day| grace.covers(day))
-    }
-}
 
 /// Does what the user typed.
 ///
@@ -102,20 +69,4 @@ fn show_settings(session: &Session<'_>, settings: &Settings) -> Result<Outcome> 
     let document = |r: &Vec<String>| serde_json::json!({"setting": r[0], "value": r[1], "origin": r[2], "variable": r[3]});
     print(session.format, &rows, &rows.rows.iter().map(document).collect::<Vec<_>>())?;
     Ok(Outcome::Clean)
-}
-
-/// The days that a user names, which do not lie in the future.
-fn days(args: &SelectionArgs) -> Result<DayRange> {
-    let first = args.start_date.context("--start-date is needed")?;
-    let days = range(first, args.end_date)?;
-    let today = crate::time::today();
-    if days.last() > today {
-        bail!("{} lies in the future: today is {today}, UTC", days.last());
-    }
-    Ok(days)
-}
-
-/// From the first day to the last, which is the first where none is named.
-fn range(first: Day, last: Option<Day>) -> Result<DayRange> {
-    DayRange::new(first, last.unwrap_or(first)).context("--end-date lies before --start-date")
 }

@@ -4,9 +4,25 @@ use std::ffi::OsString;
 
 use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
-use crate::Outcome;
 use crate::args::{Cli, Codes, Command};
 use crate::scheduler;
+
+/// How a verb ended that could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Clean,
+    /// It ran, and what it found or did is not clean: gaps, failed files.
+    NotClean,
+    /// It ran, and only a person can decide what is right: a table lost rows, a name never existed.
+    NeedsDecision,
+    /// What it was to bring is in the lake, and checks of its rows found an error.
+    Unsound,
+    /// The vendor's quota, or what the user allows of it, is used up: go on later.
+    UsedUp,
+    /// It was interrupted.
+    Interrupted,
+}
 
 /// Whom the exit status is for: as the flag says; else an engine for runs of a saved plan, and where an engine's
 /// environment says which shard this is.

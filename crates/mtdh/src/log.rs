@@ -6,26 +6,26 @@
 use std::backtrace::Backtrace;
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::OnceLock;
 
+use mtdh_core::partition::Shard;
 use mtdh_core::text::printable;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Span, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Whether lines are JSON; not set: for people.
 static IS_JSON: OnceLock<bool> = OnceLock::new();
-/// Fields of every line.
-static ABOUT: RwLock<Vec<(&'static str, String)>> = RwLock::new(Vec::new());
 
 /// Starts the log: this program's at the level asked for, of the libraries only what is wrong.
 pub fn start(level: LevelFilter, is_json: bool) {
@@ -41,7 +41,9 @@ pub fn start(level: LevelFilter, is_json: bool) {
         let is_terminal = io::stderr().is_terminal();
         log.with_ansi(is_terminal).with_target(false).fmt_fields(fields).with_filter(filter).boxed()
     };
-    tracing_subscriber::registry().with(log).init();
+    // Unfiltered, it would make every event of every library come here.
+    let spans = SpanFields.with_filter(Targets::new().with_target("mtdh", LevelFilter::ERROR));
+    tracing_subscriber::registry().with(log).with(spans).init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(backtrace = %Backtrace::capture(), "{panic}")));
 }
 
@@ -61,15 +63,61 @@ pub fn is_json() -> bool {
     IS_JSON.get().copied().unwrap_or(false)
 }
 
-/// Fields that every line has from now on.
-pub fn about(fields: Vec<(&'static str, String)>) {
-    *ABOUT.write().unwrap_or_else(PoisonError::into_inner) = fields;
+/// The span of one verb. Every line within it has the fields that [`set_run`] gives it. Lines for people have none.
+pub fn verb_span() -> Span {
+    if is_json() {
+        tracing::error_span!("verb", run = tracing::field::Empty, shard = tracing::field::Empty)
+    } else {
+        Span::none()
+    }
 }
 
-/// A line of talk, in the form of the log.
+/// Gives the lines of the current verb the run and the shard that it works on.
+pub fn set_run(run_id: &str, shard: Shard) {
+    let shard = format!("{}-of-{}", shard.index(), shard.total());
+    Span::current().record("run", run_id).record("shard", shard);
+}
+
+/// A note as a line of the log, with the fields of the current spans.
 pub fn line(severity: &str, message: &str) -> String {
-    let fields = Map::from_iter([("message".to_owned(), Value::from(message))]);
+    let mut fields = Map::new();
+    Span::current().with_subscriber(|(id, dispatch)| {
+        if let Some(span) = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id)) {
+            add_fields(&span, &mut fields);
+        }
+    });
+    fields.insert("message".to_owned(), Value::from(message));
     json(severity, fields)
+}
+
+/// Adds the fields of a span and of those around it, the outermost first.
+fn add_fields<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, fields: &mut Map<String, Value>) {
+    for span in span.scope().from_root() {
+        if let Some(Fields(known)) = span.extensions().get::<Fields>() {
+            fields.extend(known.clone());
+        }
+    }
+}
+
+/// Keeps the fields of spans as JSON values.
+struct SpanFields;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanFields {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
 }
 
 fn json(severity: &str, fields: Map<String, Value>) -> String {
@@ -78,8 +126,6 @@ fn json(severity: &str, fields: Map<String, Value>) -> String {
         ("severity".to_owned(), Value::from(severity)),
         ("time".to_owned(), Value::from(time)),
     ]);
-    let about = ABOUT.read().unwrap_or_else(PoisonError::into_inner);
-    line.extend(about.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.clone()))));
     line.extend(fields);
     Value::Object(line).to_string()
 }
@@ -93,7 +139,7 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -104,6 +150,9 @@ where
             _ => "DEBUG",
         };
         let mut fields = Fields::default();
+        if let Some(span) = context.lookup_current() {
+            add_fields(&span, &mut fields.0);
+        }
         event.record(&mut fields);
         writeln!(writer, "{}", json(severity, fields.0))
     }

@@ -10,7 +10,9 @@ mod log;
 mod metrics;
 mod output;
 mod progress;
+mod render;
 mod scheduler;
+mod session;
 mod settings;
 mod signals;
 mod stdout;
@@ -22,29 +24,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use args::{Cli, Command, LogFormat};
-use exit::Product;
+use exit::{Outcome, Product};
 use settings::{FlagLayer, Settings};
 use signals::Signals;
 use stdout::Stdout;
-
-/// How a verb ended that could run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything is as it should be.
-    Clean,
-    /// It ran, and what it found or did is not clean: gaps, failed files.
-    NotClean,
-    /// It ran, and only a person can decide what is right: a table lost rows, a name never existed.
-    NeedsDecision,
-    /// What it was to bring is in the lake, and checks of its rows found an error.
-    Unsound,
-    /// The vendor's quota, or what the user allows of it, is used up: go on later.
-    UsedUp,
-    /// It was interrupted.
-    Interrupted,
-}
 
 fn main() -> ExitCode {
     let signals = Signals::hear();
@@ -54,11 +40,12 @@ fn main() -> ExitCode {
     };
     let (codes, product) = (exit::codes(&cli), exit::product(&cli));
     signals.end_with(exit::status(codes, Outcome::Interrupted));
-    let ended = run(cli, &signals.stop);
+    let mut span = Span::none();
+    let ended = run(cli, &signals.stop, &mut span);
     mtdh_engine::remove_staging_dirs();
     let ended = verdict(ended, product, &signals.stop);
     if let Err(error) = &ended {
-        output::error(error);
+        span.in_scope(|| output::error(error));
     }
     ExitCode::from(match ended {
         Ok(outcome) => exit::status(codes, outcome),
@@ -106,7 +93,8 @@ fn tell(error: &clap::Error) -> u8 {
     }
 }
 
-fn run(cli: Cli, stop: &CancellationToken) -> Result<Outcome> {
+/// Runs a verb. `span` becomes the one that its lines are in.
+fn run(cli: Cli, stop: &CancellationToken, span: &mut Span) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
         // The library panics where it cannot write.
         let mut script = Vec::new();
@@ -124,6 +112,7 @@ fn run(cli: Cli, stop: &CancellationToken) -> Result<Outcome> {
         FlagLayer { lake: cli.lake.clone(), log_level, log_format: cli.log_format.map(LogFormat::name) },
     )?;
     log::start(settings.log_level(), settings.logs_json());
+    *span = log::verb_span();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let given_up = async {
@@ -131,7 +120,7 @@ fn run(cli: Cli, stop: &CancellationToken) -> Result<Outcome> {
             tokio::time::sleep(signals::GRACE).await;
         };
         tokio::select! {
-            ended = commands::run(cli, &settings, stop) => ended,
+            ended = commands::run(cli, &settings, stop).instrument(span.clone()) => ended,
             () = given_up => Ok(Outcome::Interrupted),
         }
     });

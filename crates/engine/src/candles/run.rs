@@ -19,6 +19,7 @@ use mtdh_lake::{Lake, LakePath, StagedObject, WriteMode};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::CandleError;
 use super::feed::{columns, feed, times};
@@ -217,8 +218,9 @@ impl CandleRun {
     ) -> Result<(Done, Vec<(LakePath, StagedObject)>), CandleError> {
         let permit = processors.clone().acquire_owned().await.expect("nobody closes it");
         let (worker, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let span = Span::current();
         let making = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let (_permit, _within) = (permit, span.enter());
             runtime.block_on(worker.made(&unit))
         });
         making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))

@@ -23,6 +23,7 @@ use mtdh_source::tardis::datasets::{Answer, Archive, FetchError};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::check::CheckPlan;
 use crate::download::grouped::convert_group;
@@ -317,9 +318,11 @@ impl Ingest {
             let permit = self.slots.processor().await?;
             let (worker, job) = (self.clone(), unit.clone());
             let runtime = tokio::runtime::Handle::current();
+            let span = Span::current();
             let converting = tokio::task::spawn_blocking(move || {
-                let processor =
-                    Processor { slots: worker.slots.clone(), runtime, permit: RefCell::new(Some(permit)) };
+                let _within = span.enter();
+                let slots = worker.slots.clone();
+                let processor = Processor { slots, runtime, permit: RefCell::new(Some(permit)) };
                 worker.convert(&job, answer, &processor)
             });
             let outcome =

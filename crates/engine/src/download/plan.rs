@@ -140,6 +140,20 @@ impl Plan {
         self.units.iter().map(|u| u.members.len()).sum()
     }
 
+    /// Whether a person must decide: a table lost rows, or a name never existed.
+    pub fn needs_decision(&self) -> bool {
+        self.needs_acceptance || !self.names.never_existed.is_empty()
+    }
+
+    /// Whether something that was asked for is not known, so that it is not in the plan.
+    pub fn is_lacking(&self) -> bool {
+        !self.days_without_instruments.is_empty()
+            || !self.venues_without_instruments.is_empty()
+            || !self.venues_without_expectation.is_empty()
+            || !self.names.alive_and_missing.is_empty()
+            || self.is_about_nothing()
+    }
+
     /// Whether no instrument of any day is what was asked for.
     pub fn is_about_nothing(&self) -> bool {
         self.units.is_empty() && self.skipped.is_empty()

@@ -19,6 +19,7 @@ use mtdh_lake::tables::reports::Available;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::saved_plan::{SavedPlan, newest_tokens};
 use crate::download::ingest::Ingest;
@@ -435,7 +436,7 @@ struct Keeper {
 impl Keeper {
     fn start(holding: &Arc<PartLease>) -> Keeper {
         let holding = holding.clone();
-        Keeper { task: tokio::spawn(async move { holding.keep().await }) }
+        Keeper { task: tokio::spawn(async move { holding.keep().await }.in_current_span()) }
     }
 }
 

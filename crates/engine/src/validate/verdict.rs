@@ -70,6 +70,12 @@ pub struct ExportGrace {
 }
 
 impl ExportGrace {
+    /// So long after the end of a day, judged now.
+    pub fn of(duration: std::time::Duration) -> ExportGrace {
+        let us = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        ExportGrace { us, now_us: crate::check::lake::now_us() }
+    }
+
     /// Whether a day may still lack its export without fault.
     pub fn covers(&self, day: Day) -> bool {
         self.now_us < day.end_us().saturating_add(self.us)

@@ -12,14 +12,14 @@ use mtdh_engine::check::reference::{Reference, Source};
 use mtdh_engine::check::{CheckPlan, CheckReport};
 use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::names::key_of_symbol;
-use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
+use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, Head};
 use mtdh_engine::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
 
-use super::{Session, range};
-use crate::Outcome;
-use crate::args::{CheckArgs, FailOn, Format, Groups};
-use crate::output::{Rows, count, many, note, print};
+use crate::args::{CheckArgs, FailOn, Groups};
+use crate::exit::Outcome;
+use crate::render::check::print_document;
+use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     // Before anything is read: a name that asks for no form is found now.
@@ -50,9 +50,8 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
         write_whole(file, form.of(&document).as_bytes())
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let rows = if session.format == Format::Table { for_people(&document) } else { rows(&document) };
-    print(session.format, &rows, &document)?;
-    Ok(verdict(&document, &report))
+    print_document(session.format, &document, &report)?;
+    Ok(outcome(&document, &report))
 }
 
 /// The checks of the groups that were named, now, with these settings.
@@ -179,58 +178,12 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
     Ok(check_user_files(&args.data_file, &FileHints { key, data_type }, plan, session.stop).await?)
 }
 
-/// What somebody should look at, in few columns. What is no fault is counted in the last line and stands in reports.
-fn for_people(document: &Document) -> Rows {
-    let mut rows = Rows::new(&["severity", "check", "day", "instrument_key", "data_type", "count", "first"]);
-    let nothing = document.nothing_checked();
-    let all = document.findings.iter().chain(nothing.iter());
-    for finding in all.filter(|f| f.severity != Severity::Info.name()) {
-        let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
-        let mut first = finding.examples.first().cloned().unwrap_or_default();
-        if let Some(explanation) = &finding.explanation {
-            first = format!("{first}; {explanation}");
-        }
-        rows.rows.push(vec![
-            finding.severity.clone(),
-            finding.check.clone(),
-            text(&finding.day),
-            text(&finding.instrument_key),
-            text(&finding.data_type),
-            finding.count.to_string(),
-            first,
-        ]);
-    }
-    rows
-}
-
-fn rows(document: &Document) -> Rows {
-    let mut rows = Rows::new(&CSV_COLUMNS);
-    let nothing = document.nothing_checked();
-    rows.rows = document.findings.iter().chain(nothing.iter()).map(|f| cells(f).to_vec()).collect();
-    rows
-}
-
-fn verdict(document: &Document, report: &CheckReport) -> Outcome {
-    document.notes.iter().for_each(|text| note(text));
+fn outcome(document: &Document, report: &CheckReport) -> Outcome {
     if report.is_interrupted {
-        note("interrupted: not everything was checked");
-        return Outcome::Interrupted;
+        Outcome::Interrupted
+    } else if document.is_clean {
+        Outcome::Clean
+    } else {
+        Outcome::NotClean
     }
-    let of = |severity: Severity| many(report.count(severity) as u64, severity.name());
-    let what = match document.summary.files {
-        0 => many(document.summary.partitions as u64, "partition"),
-        files => many(files as u64, "file"),
-    };
-    if !document.unchecked.is_empty() {
-        note(&format!("nothing to look at for {}", document.unchecked.join(", ")));
-    }
-    note(&format!(
-        "{}: {}, {}, {} info; {what}, {} rows",
-        document.verdict.text(),
-        of(Severity::Error),
-        of(Severity::Warning),
-        count(report.count(Severity::Info) as u64),
-        count(document.summary.rows)
-    ));
-    if document.is_clean { Outcome::Clean } else { Outcome::NotClean }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use mtdh_engine::files::convert::{Output, convert_file};
 
-use super::Session;
 use super::get::form;
-use crate::Outcome;
 use crate::args::ConvertArgs;
+use crate::exit::Outcome;
 use crate::output::{Rows, error, many, note, print};
+use crate::session::Session;
 use crate::stdout::Stdout;
 
 pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {

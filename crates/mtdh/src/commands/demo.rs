@@ -7,10 +7,11 @@ use clap::Parser;
 use mtdh_engine::SecretString;
 use mtdh_sim::{Config, FULL_KEY, Sim};
 
-use super::{Session, pipeline};
-use crate::Outcome;
+use super::pipeline;
 use crate::args::{Cli, Command};
+use crate::exit::Outcome;
 use crate::output::{note, notes};
+use crate::session::Session;
 
 /// A first day of a month, and a day that the sim's clock lies after.
 const DAY: &str = "2024-03-01";

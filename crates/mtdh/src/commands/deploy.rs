@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use mtdh_engine::{EngineError, chain};
 
-use super::Session;
-use crate::Outcome;
 use crate::args::{Engine, RenderArgs};
+use crate::exit::Outcome;
 use crate::output::note;
+use crate::session::Session;
 use crate::stdout::Stdout;
 
 /// What Batch reports of a task whose machine went away: preempted, silent, rebooted, task unresponsive, migrated.

@@ -1,31 +1,20 @@
 //! `mtdh plan` and `mtdh download`.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
-use mtdh_engine::download::plan::{DownloadTask, Plan, Refetch, Skip};
-use mtdh_engine::expectation::NotExpectedLine;
-use mtdh_engine::names::Names;
+use mtdh_engine::download::plan::{Plan, Refetch};
 use mtdh_engine::runs::summary::{RunSummary, new_run_id};
 use mtdh_engine::{Context, DownloadOptions, PlanOptions, Planned, Selection};
-use serde::Serialize;
 
-use super::instruments::note_withdrawn;
-use super::{Session, check, days};
-use crate::Outcome;
-use crate::args::{AllowArgs, DownloadArgs, PlanArgs, RowCheckArgs, ShardArgs};
-use crate::exit;
+use super::check;
+use crate::args::{AllowArgs, DownloadArgs, PlanArgs, RowCheckArgs};
+use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::output::{Rows, many, note, print, size};
+use crate::output::note;
 use crate::progress::Bar;
-use crate::scheduler;
-use crate::scheduler::Found;
-
-/// Lines of one kind that are said at most.
-const SHOWN: usize = 20;
+use crate::render::download::{note_unknown, print_plan, print_summary};
+use crate::session::{Session, days, shard};
 
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
@@ -34,22 +23,45 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
     if args.dry_run {
         return show_plan(&session, &plan, allow);
     }
-    let known = note_unknown(&session, &plan, allow);
+    note_unknown(&plan);
+    let known = known(&session, &plan, allow);
     let summary = execute(&session, &context, plan, shard, &args).await?;
-    print_summary(&session, &summary)?;
+    print_summary(session.format, &summary)?;
     Ok(outcome(&session, &summary, known))
 }
 
 /// How a run ended. `known` is what the plan knew of what was asked for.
 pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> Outcome {
-    match () {
-        () if session.stop.is_cancelled() => Outcome::Interrupted,
-        () if summary.is_used_up() => Outcome::UsedUp,
-        () if !summary.is_clean() => Outcome::NotClean,
-        () if known != Outcome::Clean => known,
-        () if summary.done.has_errors() => Outcome::Unsound,
-        () => Outcome::Clean,
+    if session.stop.is_cancelled() {
+        Outcome::Interrupted
+    } else if summary.is_used_up() {
+        Outcome::UsedUp
+    } else if !summary.is_clean() {
+        Outcome::NotClean
+    } else if known != Outcome::Clean {
+        known
+    } else if summary.done.has_errors() {
+        Outcome::Unsound
+    } else {
+        Outcome::Clean
     }
+}
+
+/// How a run ends that does all that the plan has.
+pub fn known(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Outcome {
+    if plan.needs_decision() {
+        Outcome::NeedsDecision
+    } else if plan.is_lacking() || !session.allows_not_exported(allow, plan.days_not_exported().into_iter()) {
+        Outcome::NotClean
+    } else {
+        Outcome::Clean
+    }
+}
+
+/// Prints a plan that nobody acts on yet, so that it is no fault that days of it are not exported yet.
+pub fn show_plan(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Result<Outcome> {
+    print_plan(session.format, plan, None)?;
+    Ok(known(session, plan, AllowArgs { allow_not_exported: true, ..allow }))
 }
 
 /// What was asked for, for which shard, and a lake that can be read or made. Whether it can be written is checked by what writes,
@@ -61,15 +73,6 @@ pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selec
     let context = session.context()?;
     context.check_usable().await?;
     Ok((selection, shard, context))
-}
-
-/// This process's shard; said where an engine named it.
-pub fn shard(args: &ShardArgs) -> Result<Shard> {
-    let Found { shard, engine } = scheduler::shard(args, exit::environment)?;
-    if let Some(engine) = engine {
-        note(&format!("shard {} of {}, as {engine} says", shard.index(), shard.total()));
-    }
-    Ok(shard)
 }
 
 /// Sets up, makes the instrument tables that are lacking, and plans.
@@ -100,7 +103,7 @@ pub async fn execute(
     args: &DownloadArgs,
 ) -> Result<RunSummary> {
     let (run_id, options) = (new_run_id(), options(session, shard, args)?);
-    about(&run_id, shard);
+    log::set_run(&run_id, shard);
     let progress = options.progress.clone();
     let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
     let _bar = Bar::start(progress);
@@ -113,353 +116,4 @@ pub fn options(session: &Session<'_>, shard: Shard, args: &DownloadArgs) -> Resu
     let checks = (!check.is_empty()).then(|| check::plan(check, set)).transpose()?;
     let (slots, stop) = (args.max_workers, session.stop.clone());
     Ok(DownloadOptions { shard, slots, checks, stop, ..DownloadOptions::default() })
-}
-
-/// The log's lines tell of a run and a shard from now on.
-pub fn about(run_id: &str, shard: Shard) {
-    log::about(vec![
-        ("run", run_id.to_owned()),
-        ("shard", format!("{}-of-{}", shard.index(), shard.total())),
-    ]);
-}
-
-/// A plan as a document.
-#[derive(Serialize)]
-struct PlanDocument<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_id: Option<String>,
-    files: usize,
-    partitions: usize,
-    expected_rows: u64,
-    partitions_without_statistics: usize,
-    lines: Vec<PlanLine>,
-    skipped: Vec<SkipLine>,
-    not_expected: &'a [NotExpectedLine],
-    days_not_exported: Vec<String>,
-    names: &'a Names,
-    withdrawn: &'a [String],
-    units: UnitLines<'a>,
-}
-
-#[derive(Default, Serialize)]
-struct PlanLine {
-    day: String,
-    venue: String,
-    data_type: &'static str,
-    files: usize,
-    partitions: usize,
-    expected_rows: Option<u64>,
-    skipped: BTreeMap<Skip, usize>,
-}
-
-#[derive(Serialize)]
-struct SkipLine {
-    day: String,
-    venue: String,
-    data_type: &'static str,
-    reason: Skip,
-    partitions: usize,
-}
-
-#[derive(Serialize)]
-struct UnitLine {
-    file: String,
-    partitions: usize,
-    is_group: bool,
-    expected_rows: Option<u64>,
-}
-
-/// A line for each file, made when it is its turn: a plan may have hundreds of thousands.
-struct UnitLines<'a>(&'a [DownloadTask]);
-
-impl Serialize for UnitLines<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|unit| UnitLine {
-            file: unit.file.path(),
-            partitions: unit.members.len(),
-            is_group: unit.is_group,
-            expected_rows: expected_rows(unit),
-        }))
-    }
-}
-
-/// Rows to expect of a file; null where the vendor has no statistics of one of its members.
-fn expected_rows(unit: &DownloadTask) -> Option<u64> {
-    unit.members.iter().map(|member| member.expected_rows).sum()
-}
-
-fn document<'a>(plan: &'a Plan, run_id: Option<&str>) -> PlanDocument<'a> {
-    let mut lines: BTreeMap<(String, String, &'static str), PlanLine> = BTreeMap::new();
-    for unit in &plan.units {
-        let (day, data_type) = (unit.file.day.to_string(), unit.file.data_type.name());
-        let venue = unit.members.first().map(|m| m.partition.key.venue().to_owned()).unwrap_or_default();
-        let expected = expected_rows(unit);
-        let line = lines.entry((day, venue, data_type)).or_default();
-        let rows = expected.map(|rows| rows + line.expected_rows.unwrap_or(0));
-        line.expected_rows = rows.or(line.expected_rows);
-        line.files += 1;
-        line.partitions += unit.members.len();
-    }
-    let mut skipped = Vec::new();
-    for ((day, venue, data_type, reason), partitions) in &plan.skipped {
-        let line = lines.entry((day.to_string(), venue.clone(), data_type.name())).or_default();
-        line.skipped.insert(*reason, *partitions);
-        let (day, venue, data_type) = (day.to_string(), venue.clone(), data_type.name());
-        skipped.push(SkipLine { day, venue, data_type, reason: *reason, partitions: *partitions });
-    }
-    let named = |((day, venue, data_type), line)| PlanLine { day, venue, data_type, ..line };
-    let (expected_rows, partitions_without_statistics) = plan.expected_rows();
-    PlanDocument {
-        run_id: run_id.map(str::to_owned),
-        files: plan.units.len(),
-        partitions: plan.partitions(),
-        expected_rows,
-        partitions_without_statistics,
-        lines: lines.into_iter().map(named).collect(),
-        skipped,
-        not_expected: &plan.not_expected,
-        days_not_exported: plan.days_not_exported().iter().map(ToString::to_string).collect(),
-        names: &plan.names,
-        withdrawn: &plan.withdrawn,
-        units: UnitLines(&plan.units),
-    }
-}
-
-/// Prints a plan that nobody goes by yet, so that it is no fault that days of it are not exported yet.
-pub fn show_plan(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Result<Outcome> {
-    print_plan(session, plan, AllowArgs { allow_not_exported: true, ..allow }, None)
-}
-
-/// Prints a plan; of a run when it was saved.
-pub fn print_plan(
-    session: &Session<'_>,
-    plan: &Plan,
-    allow: AllowArgs,
-    run_id: Option<&str>,
-) -> Result<Outcome> {
-    let document = document(plan, run_id);
-    let mut rows = Rows::new(&[
-        "day",
-        "venue",
-        "data_type",
-        "files",
-        "partitions",
-        "expected_rows",
-        "in_lake",
-        "not_listed",
-        "not_exported_yet",
-        "not_in_folder",
-        "other_shard",
-        "not_expected",
-        "reason",
-    ]);
-    for line in &document.lines {
-        let skipped =
-            |reasons: &[Skip]| reasons.iter().filter_map(|r| line.skipped.get(r)).sum::<usize>().to_string();
-        rows.rows.push(vec![
-            line.day.clone(),
-            line.venue.clone(),
-            line.data_type.to_owned(),
-            line.files.to_string(),
-            line.partitions.to_string(),
-            line.expected_rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string()),
-            skipped(&[Skip::Stored, Skip::Empty, Skip::Absent]),
-            skipped(&[Skip::NotListed]),
-            skipped(&[Skip::NotExportedYet]),
-            skipped(&[Skip::NotInFolder]),
-            skipped(&[Skip::OtherShard]),
-            "0".to_owned(),
-            "-".to_owned(),
-        ]);
-    }
-    for line in &plan.not_expected {
-        let mut cells = vec![line.day.clone(), line.venue.clone()];
-        cells.resize(rows.headers.len() - 2, "-".to_owned());
-        cells.extend([line.count.to_string(), line.reason.clone()]);
-        rows.rows.push(cells);
-    }
-    print(session.format, &rows, &document)?;
-    let statistics = match document.partitions - document.partitions_without_statistics {
-        0 => "the vendor has no statistics of their rows".to_owned(),
-        known => format!(
-            "{} expected in {known} of them by the vendor's statistics",
-            many(document.expected_rows, "row")
-        ),
-    };
-    let (files, partitions) =
-        (many(document.files as u64, "file"), many(document.partitions as u64, "partition"));
-    note(&format!("to fetch: {files} for {partitions}; {statistics}"));
-    for unit in plan.units.iter().filter(|unit| unit.is_group).take(SHOWN) {
-        let partitions = many(unit.members.len() as u64, "partition");
-        note(&format!("one file of a group for {partitions}: {}", unit.file.path()));
-    }
-    Ok(note_unknown(session, plan, allow))
-}
-
-/// Says what was asked for and is not known or not there, and how a run ends that does all that the plan has.
-pub fn note_unknown(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Outcome {
-    for day in &plan.days_without_instruments {
-        note(&format!("{day} has no instrument table, so that nothing is known to be fetched"));
-    }
-    for (day, venue) in &plan.venues_without_instruments {
-        note(&format!("the vendor has no instrument of {venue} on {day}"));
-    }
-    for (day, venue) in &plan.venues_without_expectation {
-        note(&format!("nothing is expected of {venue} on {day}"));
-    }
-    note_names(&plan.names);
-    note_withdrawn(&plan.withdrawn);
-    let waiting = plan.days_not_exported();
-    if let (Some(first), Some(last)) = (waiting.first(), waiting.last()) {
-        let days = many(waiting.len() as u64, "day");
-        note(&format!("not exported by the vendor yet: {days}, {first} to {last}"));
-    }
-    if plan.is_about_nothing() {
-        note("no instrument is what was asked for; see mtdh instruments list");
-    }
-    let is_lacking = !plan.days_without_instruments.is_empty()
-        || !plan.venues_without_instruments.is_empty()
-        || !plan.venues_without_expectation.is_empty()
-        || !plan.names.alive_and_missing.is_empty()
-        || plan.is_about_nothing();
-    match () {
-        () if plan.needs_acceptance || !plan.names.never_existed.is_empty() => Outcome::NeedsDecision,
-        () if is_lacking => Outcome::NotClean,
-        () if !session.allows_not_exported(allow, waiting.into_iter()) => Outcome::NotClean,
-        () => Outcome::Clean,
-    }
-}
-
-/// Says what became of names that no table has.
-pub fn note_names(names: &Names) {
-    let Names { never_existed, not_alive, alive_and_missing, notes } = names;
-    for name in never_existed.iter().take(SHOWN) {
-        let meant = match &name.suggestions[..] {
-            [] => String::new(),
-            keys => format!("; perhaps {}", keys.join(" or ")),
-        };
-        note(&format!("no instrument ever had the name {}{meant}", name.name));
-    }
-    for name in alive_and_missing.iter().take(SHOWN) {
-        note(&format!(
-            "listed by the vendor but not in the instrument table: {name}; make it anew with mtdh instruments"
-        ));
-    }
-    for name in not_alive.iter().take(SHOWN) {
-        note(&format!("not alive that day, so that nothing is expected: {name}"));
-    }
-    let lengths = [never_existed.len(), alive_and_missing.len(), not_alive.len()];
-    let more: usize = lengths.iter().map(|count| count.saturating_sub(SHOWN)).sum();
-    if more > 0 {
-        note(&format!("and {more} more names; --format json has them all"));
-    }
-    notes.iter().for_each(|line| note(line));
-}
-
-/// The summary's rows: what was published, what was not fetched, what failed.
-pub fn summary_rows(summary: &RunSummary) -> Rows {
-    let mut rows = Rows::new(&["what", "count"]);
-    let mut add = |what: String, count: u64| rows.rows.push(vec![what, count.to_string()]);
-    add("files fetched".to_owned(), summary.done.files_done as u64);
-    add("files failed".to_owned(), summary.done.files_failed as u64);
-    summary
-        .done
-        .published
-        .iter()
-        .for_each(|(status, count)| add(format!("partitions {status}"), *count as u64));
-    summary
-        .done
-        .skipped
-        .iter()
-        .for_each(|(reason, count)| add(format!("partitions not fetched: {reason}"), *count as u64));
-    let mut not_expected: BTreeMap<&str, u64> = BTreeMap::new();
-    for line in &summary.done.not_expected {
-        *not_expected.entry(&line.reason).or_default() += line.count;
-    }
-    not_expected.into_iter().for_each(|(reason, count)| add(format!("not expected: {reason}"), count));
-    add("rows stored".to_owned(), summary.done.rows);
-    add("rows in quarantine".to_owned(), summary.done.rows_rejected);
-    if summary.done.groups_not_used > 0 {
-        add("groups' files not used".to_owned(), summary.done.groups_not_used as u64);
-    }
-    if summary.done.rows_not_asked_for > 0 {
-        add("rows of instruments not asked for".to_owned(), summary.done.rows_not_asked_for);
-    }
-    add("bytes fetched".to_owned(), summary.done.bytes);
-    if summary.done.few_rows.partitions > 0 {
-        add("partitions with far fewer rows than usual".to_owned(), summary.done.few_rows.partitions);
-    }
-    if let Some(checks) = &summary.done.row_checks {
-        add("partitions checked".to_owned(), checks.partitions);
-        for severity in [Severity::Error, Severity::Warning, Severity::Info] {
-            add(format!("findings: {severity}"), checks.count(severity));
-        }
-    }
-    rows
-}
-
-/// Prints a run's summary; its failures go to stderr.
-pub fn print_summary(session: &Session<'_>, summary: &RunSummary) -> Result<()> {
-    print(session.format, &summary_rows(summary), summary)?;
-    note_run(summary);
-    note_place(summary);
-    Ok(())
-}
-
-/// What people should know of a run: pace, failures, whether it was cut short.
-pub fn note_run(summary: &RunSummary) {
-    if summary.done.files_done > 0 {
-        let seconds = summary.seconds.max(0.001);
-        note(&format!(
-            "{}, {}, {} in {seconds:.1} s ({:.0} files/s)",
-            many(summary.done.files_done as u64, "file"),
-            many(summary.done.rows, "row"),
-            size(summary.done.bytes),
-            summary.done.files_done as f64 / seconds
-        ));
-    }
-    for failure in summary.done.failures.iter().take(SHOWN) {
-        let partitions = many(failure.partitions as u64, "partition");
-        note(&format!("failed: {} ({partitions}): {}", failure.file, failure.cause));
-    }
-    if summary.done.failures.len() > SHOWN {
-        note(&format!(
-            "and {} more failures; the run's summary has them all",
-            summary.done.failures.len() - SHOWN
-        ));
-    }
-    if let Some(checks) = &summary.done.row_checks {
-        checks.listed.iter().take(SHOWN).for_each(|finding| note(&finding.to_string()));
-        let told = checks.count(Severity::Error) + checks.count(Severity::Warning);
-        if told > SHOWN as u64 {
-            let groups = checks.groups.join(" ");
-            note(&format!("and {} more; `mtdh check {groups}` tells all", told - SHOWN as u64));
-        }
-    }
-    let few = &summary.done.few_rows;
-    few.listed.iter().take(SHOWN).for_each(|finding| note(&finding.to_string()));
-    if few.partitions > SHOWN as u64 {
-        note(&format!("and {} more with far fewer rows than usual", few.partitions - SHOWN as u64));
-    }
-    if let Some(cause) = &summary.ended_by {
-        note(&format!("the run ended early: {cause}"));
-        summary.done.left.iter().take(SHOWN).for_each(|file| note(&format!("left: {file}")));
-        if summary.done.left.len() > SHOWN {
-            note(&format!("and {} more; the run's summary has them all", summary.done.left.len() - SHOWN));
-        }
-    }
-    if !summary.done.left.is_empty() {
-        let files = many(summary.done.left.len() as u64, "file");
-        let when =
-            if summary.is_used_up() { "run the same command later" } else { "run the same command again" };
-        note(&format!("left to do: {files}; {when} to go on, what is done is kept"));
-    }
-}
-
-/// Where the summary lies.
-pub fn note_place(summary: &RunSummary) {
-    if summary.done.files > 0 {
-        let RunSummary { run_id, shard_index, total_shards, .. } = summary;
-        note(&format!("summary: runs/{run_id}/shard-{shard_index}-of-{total_shards}.json in the lake"));
-    }
 }

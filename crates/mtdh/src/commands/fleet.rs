@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use mtdh_engine::WorkOptions;
-use mtdh_engine::fleet::monitor::RunReport;
-use mtdh_engine::fleet::saved_plan::Saved;
-use mtdh_engine::fleet::worker::{Event, PartSummary};
+use mtdh_engine::fleet::worker::PartSummary;
 use mtdh_engine::runs::summary::new_run_id;
 use serde::Serialize;
 
-use super::{Session, download};
-use crate::Outcome;
+use super::download;
 use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
+use crate::exit::Outcome;
+use crate::log;
 use crate::metrics::Metrics;
-use crate::output::{Rows, many, note, print, size};
+use crate::output::{Rows, note, print};
 use crate::progress::Bar;
+use crate::render::download::{note_run, print_plan};
+use crate::render::fleet::{note_report, note_saved, print_event, report_rows};
+use crate::session::{Session, shard};
 
 /// `mtdh plan`.
 pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcome> {
@@ -33,31 +35,26 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     let Some(name) = save else { return download::show_plan(&session, &planned, allow) };
     if planned.is_about_nothing() {
         note("no plan is saved of what is not known");
-        return download::print_plan(&session, &planned, allow, None);
+        print_plan(session.format, &planned, None)?;
+        return Ok(download::known(&session, &planned, allow));
     }
     let run_id = if name.is_empty() { new_run_id() } else { name };
     let saved = context.save_plan(&run_id, &planned.units).await?;
-    let outcome = download::print_plan(&session, &planned, allow, Some(&run_id))?;
+    print_plan(session.format, &planned, Some(&run_id))?;
     note_saved(&saved);
-    Ok(outcome)
-}
-
-fn note_saved(saved: &Saved) {
-    let files = many(saved.files as u64, "file");
-    note(&format!("saved as run {}: {files}, SHA-256 {}", saved.run_id, saved.hash));
-    note(&format!("each worker: mtdh download --run {} --shard-index I --total-shards N", saved.run_id));
+    Ok(download::known(&session, &planned, allow))
 }
 
 /// `mtdh download --run`.
 pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
     let run_id = args.run.clone().context("--run names the run")?;
-    let shard = download::shard(&args.plan.shard)?;
+    let shard = shard(&args.plan.shard)?;
     session.config.source_folder.clone_from(&args.plan.source.source);
     let holder = holder();
     session.config.run = Some((run_id.clone(), holder.clone()));
     let context = session.context()?;
     let options = download::options(&session, shard, &args)?;
-    download::about(&run_id, shard);
+    log::set_run(&run_id, shard);
     let metrics = Metrics::start(&args.metrics, options.progress.clone(), &run_id, shard).await?;
     let bar = Bar::start(options.progress.clone());
     let worker = WorkOptions { shard, holder, lease: session.lease, on_event: &print_event };
@@ -79,7 +76,7 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
         ]
     }));
     print(session.format, &rows, &report)?;
-    report.iter().for_each(|part| download::note_run(&part.summary));
+    report.iter().for_each(|part| note_run(&part.summary));
     if report.is_empty() && !session.stop.is_cancelled() {
         note(&format!("nothing is left of shard {} of {}", shard.index(), shard.total()));
     }
@@ -87,12 +84,16 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
 }
 
 fn outcome(session: &Session<'_>, report: &[PartSummary]) -> Outcome {
-    match () {
-        () if session.stop.is_cancelled() => Outcome::Interrupted,
-        () if report.iter().any(|part| part.summary.is_used_up()) => Outcome::UsedUp,
-        () if !report.iter().all(|part| part.summary.is_clean()) => Outcome::NotClean,
-        () if report.iter().any(|part| part.summary.done.has_errors()) => Outcome::Unsound,
-        () => Outcome::Clean,
+    if session.stop.is_cancelled() {
+        Outcome::Interrupted
+    } else if report.iter().any(|part| part.summary.is_used_up()) {
+        Outcome::UsedUp
+    } else if !report.iter().all(|part| part.summary.is_clean()) {
+        Outcome::NotClean
+    } else if report.iter().any(|part| part.summary.done.has_errors()) {
+        Outcome::Unsound
+    } else {
+        Outcome::Clean
     }
 }
 
@@ -102,26 +103,6 @@ fn holder() -> String {
     let name = name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
     let name = if name.trim().is_empty() { "machine" } else { name.trim() };
     format!("{name}-{}-{}", std::process::id(), new_run_id())
-}
-
-fn print_event(event: Event) {
-    match event {
-        Event::Begun { part, files } => note(&format!("{part}: {}", many(files as u64, "file"))),
-        Event::TakenOver { part, from, token, files } => {
-            let files = many(files as u64, "file");
-            note(&format!("{part} is taken over from {from}, as holder {token}: {files} left"));
-        }
-        Event::Waiting { shards } => {
-            let shards: Vec<String> = shards.iter().map(u32::to_string).collect();
-            note(&format!(
-                "others work on shards {}: waiting, to take over what should be left lying",
-                shards.join(", ")
-            ));
-        }
-        Event::Lost { part } => note(&format!(
-            "{part} was taken over by another worker while this one kept silent: publishing nothing more of it, and taking no other"
-        )),
-    }
 }
 
 /// `mtdh monitor`.
@@ -139,76 +120,6 @@ pub async fn monitor(session: &Session<'_>, args: MonitorArgs) -> Result<Outcome
             () = tokio::time::sleep(Duration::from_secs_f64(args.every.clamp(0.1, 3600.0))) => {}
         }
     }
-}
-
-fn report_rows(report: &RunReport) -> Rows {
-    let mut rows = Rows::new(&[
-        "shard",
-        "state",
-        "workers",
-        "takeovers",
-        "files",
-        "done",
-        "failed",
-        "share",
-        "rows",
-        "bytes",
-        "silent_s",
-    ]);
-    rows.rows.extend(report.shards.iter().map(|shard| {
-        vec![
-            shard.index.to_string(),
-            shard.state.to_owned(),
-            shard.holders.len().to_string(),
-            shard.takeovers.to_string(),
-            shard.files.to_string(),
-            shard.files_done.to_string(),
-            shard.files_failed.to_string(),
-            percent(shard.share_done),
-            shard.rows.to_string(),
-            shard.bytes.to_string(),
-            shard.silent_seconds.map_or_else(|| "-".to_owned(), |s| format!("{s:.0}")),
-        ]
-    }));
-    rows
-}
-
-/// Never rounded up: what is not all of it does not read as all of it.
-fn percent(share: f64) -> String {
-    format!("{:.1}%", (share * 1000.0).floor() / 10.0)
-}
-
-fn note_report(report: &RunReport) {
-    for (cause, files) in &report.failures {
-        note(&format!("failed ({}): {cause}", many(*files as u64, "file")));
-    }
-    let mut line = format!(
-        "run {}: {}; {} of {} ({}), {} failed",
-        report.run_id,
-        report.state,
-        report.files_done,
-        many(report.files as u64, "file"),
-        percent(report.share_done),
-        report.files_failed
-    );
-    if let (Some(files), Some(bytes)) = (report.files_per_second, report.bytes_per_second) {
-        line.push_str(&format!("; {files:.1} files/s, {}/s", size(bytes as u64)));
-    }
-    if let Some(seconds) = report.seconds_left {
-        line.push_str(&format!("; {} left at this pace", duration(seconds)));
-    }
-    note(&line);
-    if report.dead_shards > 0 {
-        note(&format!("{} kept silent for longer than the lease", many(report.dead_shards as u64, "shard")));
-    }
-    if report.taken_over_shards > 0 {
-        note(&format!("of {} a part was taken over", many(report.taken_over_shards as u64, "shard")));
-    }
-}
-
-fn duration(seconds: f64) -> String {
-    let seconds = seconds.ceil() as u64;
-    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// What was saved for a run.

@@ -11,10 +11,10 @@ use mtdh_engine::files::unfinished::Unfinished;
 use mtdh_engine::query::{Lacking, Slice};
 use mtdh_engine::{Context, SliceRequest};
 
-use super::Session;
-use crate::Outcome;
 use crate::args::{Format, GetArgs};
+use crate::exit::Outcome;
 use crate::output::{many, note, size};
+use crate::session::Session;
 use crate::stdout::{self, Stdout};
 
 pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {

@@ -6,10 +6,11 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_engine::instruments::{InstrumentsReport, Removed};
 
-use super::{Session, days};
-use crate::Outcome;
 use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
+use crate::exit::Outcome;
 use crate::output::{Rows, many, note, print};
+use crate::render::instruments::{cells, document, notes, summary};
+use crate::session::{Session, days};
 
 pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
     let InstrumentsArgs { command, start_date, end_date, venues, combos, accept_removed } = args;
@@ -40,66 +41,13 @@ pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result
     }
     notes(report);
     let is_empty = report.days.iter().any(|d| d.counts.values().all(|types| types.is_empty()));
-    Ok(match () {
-        () if !report.withdrawn.is_empty() => Outcome::NeedsDecision,
-        () if is_empty => Outcome::NotClean,
-        () => Outcome::Clean,
+    Ok(if !report.withdrawn.is_empty() {
+        Outcome::NeedsDecision
+    } else if is_empty {
+        Outcome::NotClean
+    } else {
+        Outcome::Clean
     })
-}
-
-/// Says what the vendor no longer lists.
-pub fn note_withdrawn(withdrawn: &[String]) {
-    const SHOWN: usize = 10;
-    withdrawn.iter().take(SHOWN).for_each(|line| note(&format!("no longer listed by the vendor: {line}")));
-    if withdrawn.len() > SHOWN {
-        note(&format!("and {} more; --format json has them all", withdrawn.len() - SHOWN));
-    }
-    if !withdrawn.is_empty() {
-        note("they stay in the tables, marked; accept that they went with --accept-removed");
-    }
-}
-
-/// Lines of the report: day, venue, type, count. A venue without instruments has one with 0.
-pub fn summary(report: &InstrumentsReport) -> Rows {
-    let mut rows = Rows::new(&["day", "venue", "instrument_type", "instruments", "not_expected", "reason"]);
-    for day in &report.days {
-        for (venue, types) in &day.counts {
-            let cells = |kind: &str, count: usize| {
-                let none = || "-".to_owned();
-                vec![day.day.clone(), venue.clone(), kind.to_owned(), count.to_string(), none(), none()]
-            };
-            rows.rows.extend(types.iter().map(|(kind, count)| cells(kind, *count)));
-            if types.is_empty() {
-                rows.rows.push(cells("-", 0));
-            }
-        }
-    }
-    for line in &report.not_expected {
-        let (day, venue, none) = (line.day.clone(), line.venue.clone(), || "-".to_owned());
-        rows.rows.push(vec![day, venue, none(), none(), line.count.to_string(), line.reason.clone()]);
-    }
-    rows
-}
-
-/// What people should know besides the counts.
-pub fn notes(report: &InstrumentsReport) {
-    const SHOWN: usize = 10;
-    for (title, lines) in
-        [("symbols without a key", &report.unnamed), ("symbols that share a key", &report.shared_keys)]
-    {
-        if lines.is_empty() {
-            continue;
-        }
-        note(&format!("{} {title}:", lines.len()));
-        lines.iter().take(SHOWN).for_each(|line| note(&format!("  {line}")));
-        if lines.len() > SHOWN {
-            note(&format!("  and {} more; --format json has them all", lines.len() - SHOWN));
-        }
-    }
-    note_withdrawn(&report.withdrawn);
-    if let Some(path) = &report.aggregate {
-        note(&format!("all days in one table: {path}"));
-    }
 }
 
 async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
@@ -132,54 +80,6 @@ async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
     print(session.format, &table, &document)?;
     note(&format!("{} on {day}", many(found.len() as u64, "instrument")));
     Ok(if found.is_empty() { Outcome::NotClean } else { Outcome::Clean })
-}
-
-fn cells(i: &Instrument) -> Vec<String> {
-    vec![
-        i.key.to_string(),
-        i.exchange.clone(),
-        i.dataset_symbol.clone().unwrap_or_else(|| "-".to_owned()),
-        time(Some(i.available_from_us)),
-        time(i.available_to_us),
-        i.data_types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" "),
-    ]
-}
-
-/// `-` for none.
-fn time(us: Option<i64>) -> String {
-    us.and_then(crate::time::shown).unwrap_or_else(|| "-".to_owned())
-}
-
-fn document(i: &Instrument) -> serde_json::Value {
-    serde_json::json!({
-        "instrument_key": i.key.to_string(),
-        "venue": i.key.venue(),
-        "instrument_type": i.key.instrument_type().name(),
-        "base_asset": i.key.base(),
-        "quote_asset": i.key.quote(),
-        "settle_asset": i.settle,
-        "tardis_exchange": i.exchange,
-        "exchange_raw_symbol": i.raw_symbol,
-        "tardis_symbol": i.dataset_symbol,
-        "available_from_datetime": time(Some(i.available_from_us)),
-        "available_to_datetime": i.available_to_us.map(|us| time(Some(us))),
-        "data_types": i.data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
-        "group_data_types": i.group_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
-        "withdrawn_data_types": i.withdrawn_data_types.iter().map(|t| t.name()).collect::<Vec<_>>(),
-        "is_listed": i.is_listed,
-        "terms_as_of": i.terms_as_of.map(|day| day.to_string()),
-        "is_exported": i.is_exported,
-        "inverse": i.inverse,
-        "contract_type": i.contract_type,
-        "expiry": i.expiry_us.map(|us| time(Some(us))),
-        "strike": i.key.strike(),
-        "option_type": i.option_side().map(|s| s.name()),
-        "contract_size": i.contract_size,
-        "tick_size": i.tick_size,
-        "min_size": i.min_size,
-        "trades_total": i.trades_total,
-        "book_changes_total": i.book_changes_total,
-    })
 }
 
 async fn show(session: &Session<'_>, key: &InstrumentKey, date: Option<Day>) -> Result<Outcome> {

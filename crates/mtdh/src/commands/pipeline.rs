@@ -6,10 +6,13 @@ use mtdh_engine::runs::summary::RunSummary;
 use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
 
-use super::{Session, download, instruments, validate};
-use crate::Outcome;
+use super::{download, validate};
 use crate::args::{Format, PipelineArgs};
+use crate::exit::Outcome;
 use crate::output::{note, print};
+use crate::render;
+use crate::render::download::{note_place, note_run, note_unknown, summary_rows};
+use crate::session::Session;
 
 /// What the three steps reported.
 #[derive(Serialize)]
@@ -29,25 +32,26 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     let found = context.write_instruments(&selection, allow.removed()).await?;
     let is_table = session.format == Format::Table;
     if is_table {
-        print(session.format, &instruments::summary(&found), &found)?;
-        instruments::notes(&found);
+        print(session.format, &render::instruments::summary(&found), &found)?;
+        render::instruments::notes(&found);
     }
     note("2 of 3: download");
     let plan = download::plan(&context, &selection, shard, &args.download.plan).await?;
     if args.download.dry_run {
         return download::show_plan(&session, &plan, allow);
     }
-    let known = download::note_unknown(&session, &plan, allow);
+    note_unknown(&plan);
+    let known = download::known(&session, &plan, allow);
     let summary = download::execute(&session, &context, plan, shard, &args.download).await?;
     if is_table {
-        print(session.format, &download::summary_rows(&summary), &summary)?;
+        print(session.format, &summary_rows(&summary), &summary)?;
     }
-    download::note_run(&summary);
-    download::note_place(&summary);
+    note_run(&summary);
+    note_place(&summary);
     let mut report = PipelineReport { instruments: found, download: summary, validation: None };
     if session.stop.is_cancelled() {
         if !is_table {
-            print(session.format, &download::summary_rows(&report.download), &report)?;
+            print(session.format, &summary_rows(&report.download), &report)?;
         }
         return Ok(Outcome::Interrupted);
     }
@@ -61,11 +65,11 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         (Outcome::Clean, outcome) => outcome,
         (outcome, _) => outcome,
     };
-    let rows = validate::report_rows(&validation);
+    let rows = render::validate::report_rows(&validation);
     report.validation = Some(validation);
     print(session.format, &rows, &report)?;
     if let Some(validation) = &report.validation {
-        validate::note_report(validation);
+        render::validate::note_report(validation);
     }
     Ok(outcome)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use mtdh_sim::{Config, Sim, Size};
 
-use super::Session;
-use crate::Outcome;
 use crate::args::{Format, SimArgs};
+use crate::exit::Outcome;
 use crate::output::{Rows, note, print};
+use crate::session::Session;
 use crate::stdout::Stdout;
 
 pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {

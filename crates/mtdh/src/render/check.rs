@@ -1,0 +1,71 @@
+//! What `check` prints.
+
+use anyhow::Result;
+use mtdh_core::check::Severity;
+use mtdh_engine::check::CheckReport;
+use mtdh_engine::report::Document;
+use mtdh_engine::report::formats::{CSV_COLUMNS, cells};
+
+use crate::args::Format;
+use crate::output::{Rows, count, many, note, print};
+
+/// What somebody should look at, in few columns. What is no fault is counted in the last line and stands in reports.
+fn for_people(document: &Document) -> Rows {
+    let mut rows = Rows::new(&["severity", "check", "day", "instrument_key", "data_type", "count", "first"]);
+    let nothing = document.nothing_checked();
+    let all = document.findings.iter().chain(nothing.iter());
+    for finding in all.filter(|f| f.severity != Severity::Info.name()) {
+        let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
+        let mut first = finding.examples.first().cloned().unwrap_or_default();
+        if let Some(explanation) = &finding.explanation {
+            first = format!("{first}; {explanation}");
+        }
+        rows.rows.push(vec![
+            finding.severity.clone(),
+            finding.check.clone(),
+            text(&finding.day),
+            text(&finding.instrument_key),
+            text(&finding.data_type),
+            finding.count.to_string(),
+            first,
+        ]);
+    }
+    rows
+}
+
+fn rows(document: &Document) -> Rows {
+    let mut rows = Rows::new(&CSV_COLUMNS);
+    let nothing = document.nothing_checked();
+    rows.rows = document.findings.iter().chain(nothing.iter()).map(|f| cells(f).to_vec()).collect();
+    rows
+}
+
+/// Prints a report, and in its last line what it comes to.
+pub fn print_document(format: Format, document: &Document, report: &CheckReport) -> Result<()> {
+    let rows = if format == Format::Table { for_people(document) } else { rows(document) };
+    print(format, &rows, document)?;
+    for text in &document.notes {
+        note(text);
+    }
+    if report.is_interrupted {
+        note("interrupted: not everything was checked");
+        return Ok(());
+    }
+    if !document.unchecked.is_empty() {
+        note(&format!("nothing to look at for {}", document.unchecked.join(", ")));
+    }
+    let of = |severity: Severity| many(report.count(severity) as u64, severity.name());
+    let what = match document.summary.files {
+        0 => many(document.summary.partitions as u64, "partition"),
+        files => many(files as u64, "file"),
+    };
+    note(&format!(
+        "{}: {}, {}, {} info; {what}, {} rows",
+        document.verdict.text(),
+        of(Severity::Error),
+        of(Severity::Warning),
+        count(report.count(Severity::Info) as u64),
+        count(document.summary.rows)
+    ));
+    Ok(())
+}
