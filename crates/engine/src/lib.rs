@@ -19,6 +19,10 @@ pub mod query;
 pub mod report;
 pub mod runs;
 pub mod selection;
+/// The tables of a lake, each column described.
+pub mod schema {
+    pub use mtdh_lake::tables::{ColumnDescription, Format, TableDescription, all};
+}
 pub mod validate;
 
 pub use context::{

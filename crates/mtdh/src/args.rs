@@ -136,6 +136,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
     Sim(SimArgs),
+    /// Describe the tables of a lake, or the columns of one
+    Schema(SchemaArgs),
     /// Show settings
     Config {
         #[command(subcommand)]
@@ -155,6 +157,13 @@ pub enum ConfigCommand {
 }
 
 /// Which partitions: days and filters. Lists take commas or spaces; case does not matter.
+#[derive(Args, Clone, Debug)]
+pub struct SchemaArgs {
+    /// The table, as trades, candles or instruments; without it, all tables are listed
+    #[arg(value_name = "TABLE")]
+    pub table: Option<String>,
+}
+
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
     /// First day, YYYY-MM-DD, UTC

@@ -11,6 +11,7 @@ mod get;
 mod instruments;
 mod ls;
 mod pipeline;
+mod schema;
 mod sim;
 mod validate;
 
@@ -53,6 +54,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
+        Command::Schema(args) => schema::run(&session, &args),
         Command::Sim(args) => sim::run(&session, args).await,
         Command::Config { command: ConfigCommand::Show } => show_settings(&session, settings),
         // Printed before anything else is set up.

@@ -56,6 +56,7 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Monitor(_)
         | Command::Deploy { .. }
         | Command::Config { .. }
+        | Command::Schema(_)
         | Command::Completions { .. } => true,
         Command::Get(args) => args.output.as_os_str() == "-",
         Command::Convert(args) => args.output.as_os_str() == "-",

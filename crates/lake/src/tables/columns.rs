@@ -1,5 +1,6 @@
-//! Small tables that are read and written whole: the instruments of a day and the reports.
+//! Small tables that are read and written whole: what a column is, and rows to cells and back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     UInt64Array,
 };
-use arrow_schema::{ArrowError, Field, Schema};
+use arrow_schema::{ArrowError, DataType as ArrowType, Field, FieldRef, Schema, TimeUnit};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 
@@ -18,57 +19,197 @@ use crate::file_writer::FileWriter;
 use crate::reader::whole;
 use crate::write::base_properties;
 
-/// A table to be: named columns of equal length.
-#[derive(Default)]
-pub(crate) struct TableBuilder {
-    fields: Vec<Field>,
-    arrays: Vec<ArrayRef>,
+/// What a cell is stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `string`.
+    Text,
+    /// `list of strings`.
+    Texts,
+    /// `timestamp[us, UTC]`, from microseconds since the Unix epoch.
+    Time,
+    /// `float64`.
+    Number,
+    /// `uint64`.
+    Count,
+    /// `bool`.
+    Flag,
 }
 
-impl TableBuilder {
-    fn push(&mut self, name: &str, array: ArrayRef, nullable: bool) {
-        self.fields.push(Field::new(name, array.data_type().clone(), nullable));
-        self.arrays.push(array);
-    }
-
-    pub fn text<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
-        self.push(name, Arc::new(StringArray::from_iter_values(values)), false);
-    }
-
-    pub fn maybe_text<S: AsRef<str>>(&mut self, name: &str, values: impl Iterator<Item = Option<S>>) {
-        self.push(name, Arc::new(values.collect::<StringArray>()), true);
-    }
-
-    pub fn texts<'a, I: Iterator<Item = &'a str>>(&mut self, name: &str, lists: impl Iterator<Item = I>) {
-        let item = Field::new("item", arrow_schema::DataType::Utf8, false);
-        let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Arc::new(item));
-        for list in lists {
-            list.for_each(|text| builder.values().append_value(text));
-            builder.append(true);
+impl Kind {
+    fn arrow(self) -> ArrowType {
+        match self {
+            Kind::Text => ArrowType::Utf8,
+            Kind::Texts => ArrowType::List(text_item()),
+            Kind::Time => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kind::Number => ArrowType::Float64,
+            Kind::Count => ArrowType::UInt64,
+            Kind::Flag => ArrowType::Boolean,
         }
-        self.push(name, Arc::new(builder.finish()), false);
     }
+}
 
-    /// Microseconds since the Unix epoch, UTC.
-    pub fn maybe_time(&mut self, name: &str, values: impl Iterator<Item = Option<i64>>) {
-        let array = values.collect::<TimestampMicrosecondArray>().with_timezone("UTC");
-        self.push(name, Arc::new(array), true);
+fn text_item() -> FieldRef {
+    Arc::new(Field::new("item", ArrowType::Utf8, false))
+}
+
+/// A column of a small table.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Name.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// Unit of the value; empty for texts and flags.
+    pub unit: &'static str,
+    /// Whether Parquet stores it as nullable.
+    pub nullable: bool,
+    /// What it says, and after `null:` what null means, where there may be null.
+    pub meaning: &'static str,
+    /// Whether tables of older versions lack it. It reads as null then.
+    pub is_added: bool,
+}
+
+/// A column, and how its cell is read off a row.
+pub(crate) struct Described<R> {
+    pub column: Column,
+    pub cell: for<'a> fn(&'a R) -> Cell<'a>,
+}
+
+/// A row's cell.
+pub(crate) enum Cell<'a> {
+    Text(Option<Cow<'a, str>>),
+    Texts(Vec<&'a str>),
+    Time(Option<i64>),
+    Number(Option<f64>),
+    Count(Option<u64>),
+    Flag(Option<bool>),
+}
+
+impl<'a> Cell<'a> {
+    pub fn texts(list: impl Iterator<Item = &'a str>) -> Cell<'a> {
+        Cell::Texts(list.collect())
     }
+}
 
-    pub fn maybe_number(&mut self, name: &str, values: impl Iterator<Item = Option<f64>>) {
-        self.push(name, Arc::new(values.collect::<Float64Array>()), true);
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Cell<'a> {
+        Cell::Text(Some(text.into()))
     }
+}
 
-    pub fn maybe_count(&mut self, name: &str, values: impl Iterator<Item = Option<u64>>) {
-        self.push(name, Arc::new(values.collect::<UInt64Array>()), true);
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Cell<'a> {
+        Cell::Text(text.map(Cow::from))
     }
+}
 
-    pub fn maybe_flag(&mut self, name: &str, values: impl Iterator<Item = Option<bool>>) {
-        self.push(name, Arc::new(values.collect::<BooleanArray>()), true);
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Some(text.into()))
     }
+}
 
-    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
-        RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.arrays)
+impl From<Option<String>> for Cell<'_> {
+    fn from(text: Option<String>) -> Self {
+        Cell::Text(text.map(Cow::from))
+    }
+}
+
+impl From<Option<i64>> for Cell<'_> {
+    fn from(time: Option<i64>) -> Self {
+        Cell::Time(time)
+    }
+}
+
+impl From<Option<f64>> for Cell<'_> {
+    fn from(number: Option<f64>) -> Self {
+        Cell::Number(number)
+    }
+}
+
+impl From<Option<u64>> for Cell<'_> {
+    fn from(count: Option<u64>) -> Self {
+        Cell::Count(count)
+    }
+}
+
+impl From<Option<bool>> for Cell<'_> {
+    fn from(flag: Option<bool>) -> Self {
+        Cell::Flag(flag)
+    }
+}
+
+type Read<R> = for<'a> fn(&'a R) -> Cell<'a>;
+
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident: nullable $nullable:literal, added $is_added:literal;)*) => {$(
+        $(#[$doc])*
+        pub(crate) const fn $name<R>(
+            name: &'static str,
+            kind: Kind,
+            unit: &'static str,
+            meaning: &'static str,
+            cell: Read<R>,
+        ) -> Described<R> {
+            let column =
+                Column { name, kind, unit, meaning, nullable: $nullable, is_added: $is_added };
+            Described { column, cell }
+        }
+    )*};
+}
+
+constructors! {
+    /// A column that is never null.
+    required: nullable false, added false;
+    /// A column that is never null, and that Parquet stores as nullable all the same.
+    filled: nullable true, added false;
+    /// A column that may be null.
+    optional: nullable true, added false;
+    /// As [`required`], of which older tables have none.
+    added_required: nullable false, added true;
+    /// As [`filled`], of which older tables have none.
+    added_filled: nullable true, added true;
+    /// As [`optional`], of which older tables have none.
+    added_optional: nullable true, added true;
+}
+
+/// Rows as a table.
+pub(crate) fn to_table<R>(columns: &[Described<R>], rows: &[R]) -> RecordBatch {
+    let field = |column: &Column| Field::new(column.name, column.kind.arrow(), column.nullable);
+    let fields: Vec<Field> = columns.iter().map(|described| field(&described.column)).collect();
+    let arrays = columns.iter().map(|described| array(described, rows)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .expect("each column has a cell of its kind for each row")
+}
+
+fn array<R>(described: &Described<R>, rows: &[R]) -> ArrayRef {
+    let cells = || rows.iter().map(|row| (described.cell)(row));
+    let name = described.column.name;
+    macro_rules! values {
+        ($kind:ident) => {
+            cells().map(|cell| match cell {
+                Cell::$kind(value) => value,
+                _ => unreachable!("`{name}` has a cell of another kind"),
+            })
+        };
+    }
+    match described.column.kind {
+        Kind::Text => Arc::new(values!(Text).collect::<StringArray>()),
+        Kind::Time => Arc::new(values!(Time).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
+        Kind::Number => Arc::new(values!(Number).collect::<Float64Array>()),
+        Kind::Count => Arc::new(values!(Count).collect::<UInt64Array>()),
+        Kind::Flag => Arc::new(values!(Flag).collect::<BooleanArray>()),
+        Kind::Texts => {
+            let mut builder = ListBuilder::new(StringBuilder::new()).with_field(text_item());
+            for list in values!(Texts) {
+                for text in list {
+                    builder.values().append_value(text);
+                }
+                builder.append(true);
+            }
+            Arc::new(builder.finish())
+        }
     }
 }
 
@@ -122,85 +263,70 @@ pub(crate) fn from_parquet_with(
 
 pub(crate) use whole::{facts_of, read as read_pieces};
 
-/// Reads a table's cells by column name; a column that is lacking or of another type is named.
+/// Reads a table's cells by column name. A column that is lacking or of another type is named; one that older tables do not have
+/// reads as null.
 pub(crate) struct TableReader<'a> {
     table: &'a RecordBatch,
+    added: Vec<&'static str>,
 }
 
 impl<'a> TableReader<'a> {
-    pub fn of(table: &'a RecordBatch) -> TableReader<'a> {
-        TableReader { table }
+    pub fn of<R>(table: &'a RecordBatch, columns: &[Described<R>]) -> TableReader<'a> {
+        let added = columns.iter().map(|described| described.column).filter(|column| column.is_added);
+        TableReader { table, added: added.map(|column| column.name).collect() }
     }
 
-    fn column(&self, name: &str) -> Result<&'a ArrayRef, String> {
-        self.table.column_by_name(name).ok_or_else(|| format!("it has no column `{name}`"))
+    fn column(&self, name: &str) -> Result<Option<&'a ArrayRef>, String> {
+        match self.table.column_by_name(name) {
+            Some(array) => Ok(Some(array)),
+            None if self.added.contains(&name) => Ok(None),
+            None => Err(format!("it has no column `{name}`")),
+        }
+    }
+
+    fn typed<A>(
+        &self,
+        name: &str,
+        cast: impl FnOnce(&'a ArrayRef) -> Option<&'a A>,
+    ) -> Result<Option<&'a A>, String> {
+        let array = self.column(name)?;
+        array
+            .map(|array| cast(array).ok_or_else(|| format!("its column `{name}` has another type")))
+            .transpose()
     }
 
     pub fn text(&self, name: &str) -> Result<impl Fn(usize) -> Option<&'a str> + use<'a>, String> {
-        let array = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| other_type(name))?;
-        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
-    }
-
-    /// A column of text that older tables do not have; null in all their rows.
-    pub fn added_text(&self, name: &str) -> Result<impl Fn(usize) -> Option<&'a str> + use<'a>, String> {
-        let array = match self.table.column_by_name(name) {
-            Some(array) => Some(array.as_string_opt::<i32>().ok_or_else(|| other_type(name))?),
-            None => None,
-        };
+        let array = self.typed(name, |array| array.as_string_opt::<i32>())?;
         Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
-    /// A column of times that older tables do not have; null in all their rows.
-    pub fn added_time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
-        let read = self.table.column_by_name(name).map(|_| self.time(name)).transpose()?;
-        Ok(move |row| read.as_ref().and_then(|read| read(row)))
-    }
-
-    /// A column of flags that older tables do not have; null in all their rows.
-    pub fn added_flag(&self, name: &str) -> Result<impl Fn(usize) -> Option<bool> + use<'a>, String> {
-        let read = self.table.column_by_name(name).map(|_| self.flag(name)).transpose()?;
-        Ok(move |row| read.as_ref().and_then(|read| read(row)))
-    }
-
-    /// A column of lists that older tables do not have; empty in all their rows.
-    pub fn added_texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, String> {
-        let read = self.table.column_by_name(name).map(|_| self.texts(name)).transpose()?;
-        Ok(move |row| read.as_ref().map(|read| read(row)).unwrap_or_default())
-    }
-
     pub fn time(&self, name: &str) -> Result<impl Fn(usize) -> Option<i64> + use<'a>, String> {
-        let array = self
-            .column(name)?
-            .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or_else(|| other_type(name))?;
-        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+        let array = self.typed(name, |array| array.as_primitive_opt::<TimestampMicrosecondType>())?;
+        Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
     pub fn number(&self, name: &str) -> Result<impl Fn(usize) -> Option<f64> + use<'a>, String> {
-        let array = self.column(name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| other_type(name))?;
-        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+        let array = self.typed(name, |array| array.as_primitive_opt::<Float64Type>())?;
+        Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
     pub fn count(&self, name: &str) -> Result<impl Fn(usize) -> Option<u64> + use<'a>, String> {
-        let array = self.column(name)?.as_primitive_opt::<UInt64Type>().ok_or_else(|| other_type(name))?;
-        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+        let array = self.typed(name, |array| array.as_primitive_opt::<UInt64Type>())?;
+        Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
     pub fn flag(&self, name: &str) -> Result<impl Fn(usize) -> Option<bool> + use<'a>, String> {
-        let array = self.column(name)?.as_boolean_opt().ok_or_else(|| other_type(name))?;
-        Ok(move |row| array.is_valid(row).then(|| array.value(row)))
+        let array = self.typed(name, |array| array.as_boolean_opt())?;
+        Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
+    /// A list; null reads as an empty one.
     pub fn texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, String> {
-        let array = self.column(name)?.as_list_opt::<i32>().ok_or_else(|| other_type(name))?;
+        let array = self.typed(name, |array| array.as_list_opt::<i32>())?;
         Ok(move |row| {
-            let list = array.value(row);
-            let texts = list.as_string_opt::<i32>();
+            let list = array.map(|array| array.value(row));
+            let texts = list.as_ref().and_then(|list| list.as_string_opt::<i32>());
             texts.map(|t| t.iter().flatten().map(str::to_owned).collect()).unwrap_or_default()
         })
     }
-}
-
-fn other_type(name: &str) -> String {
-    format!("its column `{name}` has another type")
 }

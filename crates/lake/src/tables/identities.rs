@@ -13,12 +13,12 @@ use object_store::path::Path;
 
 use crate::error::LakeError;
 use crate::store::Lake;
-use crate::tables::columns::{TableBuilder, TableReader};
+use crate::tables::columns::{Described, Kind, TableReader, filled, required, to_table};
 use crate::tables::reports::{Available, bytes_of, partitions, readable, table, wrong};
 
 /// An object that was seen, and what tells that a line is of what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     identity: String,
     bytes: u64,
     source_sha256: Option<String>,
@@ -54,21 +54,20 @@ pub(super) fn told<'a>(lines: impl Iterator<Item = &'a Available>) -> Identities
     lines.filter_map(|line| Some((line.partition.clone(), Seen::by(line)?))).collect()
 }
 
-fn seen_table(seen: &Identities) -> RecordBatch {
-    let all = || seen.iter();
-    let mut columns = TableBuilder::default();
-    columns.text("instrument_key", all().map(|(of, _)| of.key.as_str()));
-    columns.text("data_type", all().map(|(of, _)| of.data_type.name()));
-    columns.maybe_text("date", all().map(|(of, _)| Some(of.day.to_string())));
-    columns.text("identity", all().map(|(_, seen)| seen.identity.as_str()));
-    columns.maybe_count("bytes", all().map(|(_, seen)| Some(seen.bytes)));
-    columns.maybe_text("source_sha256", all().map(|(_, seen)| seen.source_sha256.as_deref()));
-    columns.maybe_text("data_blake3", all().map(|(_, seen)| seen.digest.as_deref()));
-    columns.finish().expect("columns made from one list have one length")
-}
+/// The columns.
+#[rustfmt::skip]
+pub(crate) static COLUMNS: [Described<(Partition, Seen)>; 7] = [
+    required("instrument_key", Kind::Text, "", "the key", |(of, _)| of.key.as_str().into()),
+    required("data_type", Kind::Text, "", "the data type", |(of, _)| of.data_type.name().into()),
+    filled("date", Kind::Text, "", "the day, `YYYY-MM-DD`", |(of, _)| Some(of.day.to_string()).into()),
+    required("identity", Kind::Text, "", "what tells the object from others at its store", |(_, seen)| seen.identity.as_str().into()),
+    filled("bytes", Kind::Count, "bytes", "size of the object", |(_, seen)| Some(seen.bytes).into()),
+    filled("source_sha256", Kind::Text, "", "as in the report", |(_, seen)| seen.source_sha256.as_deref().into()),
+    filled("data_blake3", Kind::Text, "", "as in the report", |(_, seen)| seen.digest.as_deref().into()),
+];
 
 fn seen_rows(table: &RecordBatch) -> Result<Identities, String> {
-    let cells = TableReader::of(table);
+    let cells = TableReader::of(table, &COLUMNS);
     let (identity, bytes) = (cells.text("identity")?, cells.count("bytes")?);
     let (sha256, digest) = (cells.text("source_sha256")?, cells.text("data_blake3")?);
     let read = |(row, partition)| {
@@ -102,7 +101,7 @@ impl Lake {
             let mut all =
                 old.map(|bytes| read(bytes.clone(), &path)).transpose()?.flatten().unwrap_or_default();
             all.extend(seen.clone());
-            bytes_of(&seen_table(&all), &path)
+            bytes_of(&to_table(&COLUMNS, &all.into_iter().collect::<Vec<_>>()), &path)
         })
         .await
     }

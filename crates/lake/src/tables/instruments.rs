@@ -15,7 +15,10 @@ use std::sync::Arc;
 use crate::error::LakeError;
 use crate::read::failure;
 use crate::store::Lake;
-use crate::tables::columns::{TableBuilder, TableReader, from_parquet_with, to_parquet, to_parquet_with};
+use crate::tables::columns::{
+    Cell, Described, Kind, TableReader, added_filled, added_optional, added_required, filled,
+    from_parquet_with, optional, required, to_parquet, to_parquet_with, to_table,
+};
 
 /// Where contract terms come from.
 const TERMS_SOURCE: &str = "tardis /v1/instruments";
@@ -23,45 +26,43 @@ const TERMS_SOURCE: &str = "tardis /v1/instruments";
 /// The pair of the footer that says what has no row, as JSON.
 const VENUES: &str = "mtdh.not_expected";
 
-/// The table of one day, sorted by key. Columns are the predecessor's, as proper types, and those that the plan needs.
-fn to_table(instruments: &[Instrument]) -> RecordBatch {
-    let all = || instruments.iter();
-    let mut columns = TableBuilder::default();
-    columns.text("instrument_key", all().map(|i| i.key.as_str()));
-    columns.text("venue", all().map(|i| i.key.venue()));
-    columns.text("instrument_type", all().map(|i| i.key.instrument_type().name()));
-    columns.maybe_time("available_from_datetime", all().map(|i| Some(i.available_from_us)));
-    columns.maybe_time("available_to_datetime", all().map(|i| i.available_to_us));
-    columns.texts("data_types", all().map(|i| i.data_types.iter().map(|t| t.name())));
-    columns.maybe_text("base_asset", all().map(|i| i.key.base()));
-    columns.maybe_text("quote_asset", all().map(|i| i.key.quote()));
-    columns.maybe_text("settle_asset", all().map(|i| i.settle.as_deref()));
-    columns.text("exchange_raw_symbol", all().map(|i| i.raw_symbol.as_str()));
-    columns.maybe_text("tardis_symbol", all().map(|i| i.dataset_symbol.as_deref()));
-    columns.text("tardis_exchange", all().map(|i| i.exchange.as_str()));
-    columns.text("data_provider", all().map(|_| "tardis"));
-    columns.text("venue_type", all().map(|_| "exchange"));
-    columns.text("asset_class", all().map(|_| "crypto"));
-    columns.maybe_flag("inverse", all().map(|i| i.inverse));
-    columns.text("symbol_type", all().map(|i| i.key.instrument_type().name()));
-    columns.maybe_text("contract_type", all().map(|i| i.contract_type.as_deref()));
-    columns.maybe_text("strike", all().map(|i| i.key.strike()));
-    columns.maybe_text("option_type", all().map(|i| i.option_side().map(|s| s.name())));
-    columns.maybe_time("expiry", all().map(|i| i.expiry_us));
-    columns.maybe_number("contract_size", all().map(|i| i.contract_size));
-    columns.maybe_number("tick_size", all().map(|i| i.tick_size));
-    columns.maybe_number("min_size", all().map(|i| i.min_size));
-    columns.maybe_text("underlying", all().map(underlying));
-    columns.texts("group_data_types", all().map(|i| i.group_data_types.iter().map(|t| t.name())));
-    columns.texts("withdrawn_data_types", all().map(|i| i.withdrawn_data_types.iter().map(|t| t.name())));
-    columns.maybe_flag("is_listed", all().map(|i| Some(i.is_listed)));
-    columns.maybe_text("terms_source", all().map(|i| i.terms_as_of.map(|_| TERMS_SOURCE)));
-    columns.maybe_time("terms_as_of", all().map(|i| i.terms_as_of.map(Day::start_us)));
-    columns.maybe_flag("is_exported", all().map(|i| Some(i.is_exported)));
-    columns.maybe_count("trades_total", all().map(|i| i.trades_total));
-    columns.maybe_count("book_changes_total", all().map(|i| i.book_changes_total));
-    columns.finish().expect("columns made from one list have one length")
-}
+/// The columns: the predecessor's, as proper types, and those that the plan needs.
+#[rustfmt::skip]
+pub(crate) static COLUMNS: [Described<Instrument>; 33] = [
+    required("instrument_key", Kind::Text, "", "the key", |row| row.key.as_str().into()),
+    required("venue", Kind::Text, "", "the key's venue", |row| row.key.venue().into()),
+    required("instrument_type", Kind::Text, "", "the key's type", |row| row.key.instrument_type().name().into()),
+    filled("available_from_datetime", Kind::Time, "microseconds since the Unix epoch, UTC", "first instant of the vendor's data", |row| Some(row.available_from_us).into()),
+    optional("available_to_datetime", Kind::Time, "microseconds since the Unix epoch, UTC", "first instant after the vendor's data; null: it still trades", |row| row.available_to_us.into()),
+    required("data_types", Kind::Texts, "", "data types that the vendor exports of it; validation expects these", |row| Cell::texts(row.data_types.iter().map(|t| t.name()))),
+    optional("base_asset", Kind::Text, "", "the key's base, or its only asset; null: a combo or a prediction", |row| row.key.base().into()),
+    optional("quote_asset", Kind::Text, "", "the key's quote; null: it has none", |row| row.key.quote().into()),
+    optional("settle_asset", Kind::Text, "", "what profit and loss are paid in; null: not known, or a spot pair", |row| row.settle.as_deref().into()),
+    required("exchange_raw_symbol", Kind::Text, "", "the exchange's own symbol, as the vendor's API writes it", |row| row.raw_symbol.as_str().into()),
+    optional("tardis_symbol", Kind::Text, "", "the symbol in the vendor's file URLs; null: the vendor exports no files of it", |row| row.dataset_symbol.as_deref().into()),
+    required("tardis_exchange", Kind::Text, "", "the vendor's exchange id", |row| row.exchange.as_str().into()),
+    required("data_provider", Kind::Text, "", "`tardis`", |_| "tardis".into()),
+    required("venue_type", Kind::Text, "", "`exchange`", |_| "exchange".into()),
+    required("asset_class", Kind::Text, "", "`crypto`", |_| "crypto".into()),
+    optional("inverse", Kind::Flag, "", "true: settled in its base; null: not a derivative", |row| row.inverse.into()),
+    required("symbol_type", Kind::Text, "", "the same as instrument_type", |row| row.key.instrument_type().name().into()),
+    optional("contract_type", Kind::Text, "", "the vendor's word, as `inverse_perpetual`; null: not known", |row| row.contract_type.as_deref().into()),
+    optional("strike", Kind::Text, "quote currency", "null: not an option", |row| row.key.strike().into()),
+    optional("option_type", Kind::Text, "", "`CALL` or `PUT`; null: not an option", |row| (row.option_side().map(|s| s.name())).into()),
+    optional("expiry", Kind::Time, "microseconds since the Unix epoch, UTC", "when it ends; where the vendor's terms are not known, 08:00 UTC of the key's day (BitMEX: 12:00); null: it does not end, or not known", |row| row.expiry_us.into()),
+    optional("contract_size", Kind::Number, "base or quote currency", "size of one contract; null: not known", |row| row.contract_size.into()),
+    optional("tick_size", Kind::Number, "quote currency", "smallest price step; null: not known", |row| row.tick_size.into()),
+    optional("min_size", Kind::Number, "the same as amount", "smallest order; null: not known", |row| row.min_size.into()),
+    optional("underlying", Kind::Text, "", "`BASE-QUOTE` of what a future or an option is written on; null: it is neither", |row| underlying(row).into()),
+    required("group_data_types", Kind::Texts, "", "data types for which the vendor has a file of all instruments of this type", |row| Cell::texts(row.group_data_types.iter().map(|t| t.name()))),
+    added_required("withdrawn_data_types", Kind::Texts, "", "data types that the table had and the vendor no longer lists; nothing is expected of them", |row| Cell::texts(row.withdrawn_data_types.iter().map(|t| t.name()))),
+    added_filled("is_listed", Kind::Flag, "", "false: the vendor no longer lists the instrument, although it gave no end", |row| Some(row.is_listed).into()),
+    optional("terms_source", Kind::Text, "", "where contract_type, contract_size, tick_size and min_size come from; null: not known", |row| (row.terms_as_of.map(|_| TERMS_SOURCE)).into()),
+    added_optional("terms_as_of", Kind::Time, "microseconds since the Unix epoch, UTC", "the day on which these were last known to be current; null: never", |row| (row.terms_as_of.map(Day::start_us)).into()),
+    filled("is_exported", Kind::Flag, "", "whether the vendor had exported the whole day when the row was written", |row| Some(row.is_exported).into()),
+    optional("trades_total", Kind::Count, "rows", "trades over its whole life, the vendor's statistic; null: not given", |row| row.trades_total.into()),
+    optional("book_changes_total", Kind::Count, "rows", "rows of incremental_book_L2 over its whole life; null: not given", |row| row.book_changes_total.into()),
+];
 
 /// `BASE-QUOTE` of what a future or an option is written on.
 fn underlying(instrument: &Instrument) -> Option<String> {
@@ -70,7 +71,7 @@ fn underlying(instrument: &Instrument) -> Option<String> {
 }
 
 fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
-    let cells = TableReader::of(table);
+    let cells = TableReader::of(table, &COLUMNS);
     let (key, exchange, raw) =
         (cells.text("instrument_key")?, cells.text("tardis_exchange")?, cells.text("exchange_raw_symbol")?);
     let (dataset, settle, contract) =
@@ -78,8 +79,8 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
     let (from, to, expiry) =
         (cells.time("available_from_datetime")?, cells.time("available_to_datetime")?, cells.time("expiry")?);
     let (types, group_types) = (cells.texts("data_types")?, cells.texts("group_data_types")?);
-    let (withdrawn, is_listed) = (cells.added_texts("withdrawn_data_types")?, cells.added_flag("is_listed")?);
-    let terms_as_of = cells.added_time("terms_as_of")?;
+    let (withdrawn, is_listed) = (cells.texts("withdrawn_data_types")?, cells.flag("is_listed")?);
+    let terms_as_of = cells.time("terms_as_of")?;
     let (inverse, is_exported) = (cells.flag("inverse")?, cells.flag("is_exported")?);
     let (contract_size, tick_size, min_size) =
         (cells.number("contract_size")?, cells.number("tick_size")?, cells.number("min_size")?);
@@ -170,7 +171,7 @@ impl Lake {
                 });
             }
             let facts = [(VENUES.to_owned(), notes_text(&table.venues))].into();
-            to_parquet_with(&to_table(rows), &facts)
+            to_parquet_with(&to_table(&COLUMNS, rows), &facts)
                 .map_err(|source| LakeError::Parquet { path: path.to_string(), source })
         })
         .await
@@ -189,7 +190,7 @@ impl Lake {
         let all: Vec<Instrument> = days.iter().flat_map(|(_, rows)| rows.clone()).collect();
         let dates = days.iter().flat_map(|(day, rows)| rows.iter().map(move |_| day.to_string()));
         let dates: ArrayRef = Arc::new(StringArray::from(dates.collect::<Vec<String>>()));
-        let table = to_table(&all);
+        let table = to_table(&COLUMNS, &all);
         let mut fields = vec![Arc::new(Field::new("date", dates.data_type().clone(), false))];
         fields.extend(table.schema().fields().iter().cloned());
         let mut arrays = vec![dates];
@@ -301,7 +302,7 @@ mod tests {
     #[test]
     fn a_table_of_an_older_version_is_read() {
         let written = instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL");
-        let table = to_table(std::slice::from_ref(&written));
+        let table = to_table(&COLUMNS, std::slice::from_ref(&written));
         let added = ["withdrawn_data_types", "is_listed", "terms_source", "terms_as_of"];
         let schema = table.schema();
         let old = schema.fields().iter().enumerate().filter(|(_, f)| !added.contains(&f.name().as_str()));
@@ -313,9 +314,8 @@ mod tests {
 
     #[test]
     fn a_foreign_table_is_named() {
-        let mut columns = TableBuilder::default();
-        columns.text("instrument_key", ["x"].into_iter());
-        let error = from_table(&columns.finish().unwrap()).unwrap_err();
+        let table = to_table(&COLUMNS[..1], &[instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL")]);
+        let error = from_table(&table).unwrap_err();
         assert!(error.contains("tardis_exchange"), "{error}");
     }
 }

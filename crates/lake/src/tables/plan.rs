@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
 use bytes::Bytes;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
@@ -13,7 +11,10 @@ use crate::error::LakeError;
 use crate::object::WriteMode;
 use crate::read::failure;
 use crate::store::Lake;
-use crate::tables::columns::{TableBuilder, TableReader, facts_of, pieces_to_parquet, read_pieces};
+use crate::tables::columns::{
+    Described, Kind, TableReader, facts_of, filled, optional, pieces_to_parquet, read_pieces, required,
+    to_table,
+};
 
 /// One row of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ impl PlanFile {
     pub fn for_each(&self, mut each: impl FnMut(PlanRow)) -> Result<(), LakeError> {
         let mut wrong = None;
         let read = read_pieces(self.bytes.clone(), PIECE_ROWS, |batch| {
-            match rows(&TableReader::of(&batch), batch.num_rows()) {
+            match rows(&TableReader::of(&batch, &COLUMNS), batch.num_rows()) {
                 Ok(rows) => rows.into_iter().for_each(&mut each),
                 Err(reason) => wrong = wrong.take().or(Some(reason)),
             }
@@ -84,7 +85,7 @@ impl Lake {
         let pieces = std::iter::from_fn(|| {
             // A plan without rows has its columns all the same.
             let is_over = std::mem::replace(&mut is_begun, true) && rows.peek().is_none();
-            (!is_over).then(|| piece(&rows.by_ref().take(PIECE_ROWS).collect::<Vec<_>>()))
+            (!is_over).then(|| Ok(to_table(&COLUMNS, &rows.by_ref().take(PIECE_ROWS).collect::<Vec<_>>())))
         });
         let bytes = pieces_to_parquet(pieces, facts);
         let bytes = bytes.map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
@@ -113,20 +114,19 @@ impl Lake {
     }
 }
 
-fn piece(rows: &[PlanRow]) -> Result<RecordBatch, ArrowError> {
-    let mut columns = TableBuilder::default();
-    let days: Vec<String> = rows.iter().map(|r| r.partition.day.to_string()).collect();
-    columns.text("file", rows.iter().map(|r| r.file.as_str()));
-    columns.maybe_flag("is_group", rows.iter().map(|r| Some(r.is_group)));
-    columns.maybe_count("weight", rows.iter().map(|r| Some(r.weight)));
-    columns.text("date", days.iter().map(String::as_str));
-    columns.text("data_type", rows.iter().map(|r| r.partition.data_type.name()));
-    columns.text("instrument_key", rows.iter().map(|r| r.partition.key.as_str()));
-    columns.text("symbol", rows.iter().map(|r| r.symbol.as_str()));
-    columns.maybe_count("expected_rows", rows.iter().map(|r| r.expected_rows));
-    columns.maybe_flag("replaces", rows.iter().map(|r| Some(r.replaces)));
-    columns.finish()
-}
+/// The columns of `plan.parquet`.
+#[rustfmt::skip]
+pub(crate) static COLUMNS: [Described<PlanRow>; 9] = [
+    required("file", Kind::Text, "", "the vendor's path of the file", |row| row.file.as_str().into()),
+    filled("is_group", Kind::Flag, "", "whether the file holds all instruments of a type", |row| Some(row.is_group).into()),
+    filled("weight", Kind::Count, "rows", "what the file is expected to cost: expected rows, and 2,000 for the file; the same in all rows of a file", |row| Some(row.weight).into()),
+    required("date", Kind::Text, "", "the day, `YYYY-MM-DD`", |row| row.partition.day.to_string().into()),
+    required("data_type", Kind::Text, "", "the data type", |row| row.partition.data_type.name().into()),
+    required("instrument_key", Kind::Text, "", "the key", |row| row.partition.key.as_str().into()),
+    required("symbol", Kind::Text, "", "the symbol in the vendor's file URLs", |row| row.symbol.as_str().into()),
+    optional("expected_rows", Kind::Count, "rows", "rows to expect of the partition; null: the vendor has no statistics", |row| row.expected_rows.into()),
+    filled("replaces", Kind::Flag, "", "whether the download replaces an object", |row| Some(row.replaces).into()),
+];
 
 fn rows(cells: &TableReader<'_>, count: usize) -> Result<Vec<PlanRow>, String> {
     let (file, symbol) = (cells.text("file")?, cells.text("symbol")?);

@@ -16,7 +16,10 @@ use crate::error::LakeError;
 use crate::object::Entry;
 use crate::read::failure;
 use crate::store::Lake;
-use crate::tables::columns::{TableBuilder, TableReader, from_parquet, to_parquet};
+use crate::tables::columns::{
+    Described, Kind, TableReader, added_optional, added_required, filled, from_parquet, optional, required,
+    to_parquet, to_table,
+};
 
 use crate::tables::identities::Identities;
 
@@ -117,39 +120,50 @@ pub struct Missing {
     pub reason: String,
 }
 
-fn available_table(rows: &[Available]) -> RecordBatch {
-    let all = || rows.iter();
-    let mut columns = TableBuilder::default();
-    columns.text("instrument_key", all().map(|r| r.partition.key.as_str()));
-    columns.text("venue", all().map(|r| r.partition.key.venue()));
-    columns.text("instrument_type", all().map(|r| r.partition.key.instrument_type().name()));
-    columns.text("data_type", all().map(|r| r.partition.data_type.name()));
-    columns.maybe_text("date", all().map(|r| Some(r.partition.day.to_string())));
-    columns.maybe_text("base_asset", all().map(|r| r.partition.key.base()));
-    columns.maybe_text("quote_asset", all().map(|r| r.partition.key.quote()));
-    columns.text("status", all().map(|r| r.status.name()));
-    columns.maybe_text("reason", all().map(|r| r.reason.as_deref()));
-    columns.maybe_count("rows", all().map(|r| Some(r.tally.rows_out)));
-    columns.maybe_count("rows_in", all().map(|r| Some(r.tally.rows_in)));
-    columns.maybe_count("rows_rejected", all().map(|r| Some(r.tally.rows_rejected)));
-    columns.maybe_count("bytes", all().map(|r| Some(r.bytes)));
-    columns.maybe_time("timestamp_min", all().map(|r| r.tally.timestamp.map(|t| t.0)));
-    columns.maybe_time("timestamp_max", all().map(|r| r.tally.timestamp.map(|t| t.1)));
-    columns.maybe_time("local_timestamp_min", all().map(|r| r.tally.local_timestamp.map(|t| t.0)));
-    columns.maybe_time("local_timestamp_max", all().map(|r| r.tally.local_timestamp.map(|t| t.1)));
-    columns.maybe_count("inexact_numbers", all().map(|r| Some(r.tally.inexact_numbers)));
-    columns.maybe_count("arrival_regressions", all().map(|r| Some(r.tally.arrival_regressions)));
-    columns.text("provenance", all().map(|r| r.provenance.name()));
-    columns.text("source", all().map(|r| r.source.as_str()));
-    columns.maybe_text("source_sha256", all().map(|r| r.source_sha256.as_deref()));
-    columns.maybe_text("source_etag", all().map(|r| r.source_etag.as_deref()));
-    columns.maybe_text("data_blake3", all().map(|r| r.digest.as_deref()));
-    columns.maybe_text("proved_on", all().map(|r| r.proved_on.map(|day| day.to_string())));
-    columns.maybe_text("grade", all().map(|r| r.grade.map(Grade::name)));
-    columns.maybe_text("day_grade", all().map(|r| r.day_grade.map(Grade::name)));
-    columns.maybe_count("schema_version", all().map(|_| Some(u64::from(SCHEMA_VERSION))));
-    columns.finish().expect("columns made from one list have one length")
-}
+/// The columns of `available_data.parquet`.
+#[rustfmt::skip]
+pub(crate) static AVAILABLE: [Described<Available>; 28] = [
+    required("instrument_key", Kind::Text, "", "the key", |row| row.partition.key.as_str().into()),
+    required("venue", Kind::Text, "", "the key's venue", |row| row.partition.key.venue().into()),
+    required("instrument_type", Kind::Text, "", "the key's type", |row| row.partition.key.instrument_type().name().into()),
+    required("data_type", Kind::Text, "", "the data type", |row| row.partition.data_type.name().into()),
+    filled("date", Kind::Text, "", "the day, `YYYY-MM-DD`", |row| Some(row.partition.day.to_string()).into()),
+    optional("base_asset", Kind::Text, "", "null: a combo or a prediction", |row| row.partition.key.base().into()),
+    optional("quote_asset", Kind::Text, "", "null: it has none", |row| row.partition.key.quote().into()),
+    required("status", Kind::Text, "", "`stored`, `empty` or `absent`", |row| row.status.name().into()),
+    optional("reason", Kind::Text, "", "as in the footer; null: stored, or the vendor's own file was empty", |row| row.reason.as_deref().into()),
+    filled("rows", Kind::Count, "rows", "rows stored", |row| Some(row.tally.rows_out).into()),
+    filled("rows_in", Kind::Count, "rows", "rows in the vendor's file", |row| Some(row.tally.rows_in).into()),
+    filled("rows_rejected", Kind::Count, "rows", "rows in quarantine", |row| Some(row.tally.rows_rejected).into()),
+    filled("bytes", Kind::Count, "bytes", "size of the object", |row| Some(row.bytes).into()),
+    optional("timestamp_min", Kind::Time, "microseconds since the Unix epoch, UTC", "smallest `timestamp`; null: no rows", |row| (row.tally.timestamp.map(|t| t.0)).into()),
+    optional("timestamp_max", Kind::Time, "microseconds since the Unix epoch, UTC", "largest `timestamp`; null: no rows", |row| (row.tally.timestamp.map(|t| t.1)).into()),
+    optional("local_timestamp_min", Kind::Time, "microseconds since the Unix epoch, UTC", "smallest `local_timestamp`; null: no rows", |row| (row.tally.local_timestamp.map(|t| t.0)).into()),
+    optional("local_timestamp_max", Kind::Time, "microseconds since the Unix epoch, UTC", "largest `local_timestamp`; null: no rows", |row| (row.tally.local_timestamp.map(|t| t.1)).into()),
+    filled("inexact_numbers", Kind::Count, "numbers", "as in the footer", |row| Some(row.tally.inexact_numbers).into()),
+    filled("arrival_regressions", Kind::Count, "rows", "as in the footer", |row| Some(row.tally.arrival_regressions).into()),
+    added_required("provenance", Kind::Text, "", "`vendor_file` or `recording`", |row| row.provenance.name().into()),
+    required("source", Kind::Text, "", "the vendor's path of the file that it was made from; of a recording its feed and session", |row| row.source.as_str().into()),
+    optional("source_sha256", Kind::Text, "", "SHA-256 of the vendor file; null: there was none", |row| row.source_sha256.as_deref().into()),
+    optional("source_etag", Kind::Text, "", "the server's entity tag; null: it sent none", |row| row.source_etag.as_deref().into()),
+    added_optional("data_blake3", Kind::Text, "", "BLAKE3 digest of the object's data, as in the footer; null: mtdh 0.1.0 wrote the object", |row| row.digest.as_deref().into()),
+    added_optional("proved_on", Kind::Text, "", "last day on which every byte of this very object, no copy, was verified; null: never", |row| (row.proved_on.map(|day| day.to_string())).into()),
+    added_optional("grade", Kind::Text, "", "`good`, `degraded`, `bad` or `unknown`, by the last `mtdh check all` of this object ([validation.md](validation.md#grades)); null: not checked since it came", |row| (row.grade.map(Grade::name)).into()),
+    added_optional("day_grade", Kind::Text, "", "the worst grade of the instrument's partitions that day, those that are missing included, by the same check: the same words and `missing`; null: as `grade`", |row| (row.day_grade.map(Grade::name)).into()),
+    filled("schema_version", Kind::Count, "", "version of the columns of the program that wrote the row", |_| Some(u64::from(SCHEMA_VERSION)).into()),
+];
+
+/// The columns of `missing_data.parquet`.
+#[rustfmt::skip]
+pub(crate) static MISSING: [Described<Missing>; 7] = [
+    filled("date", Kind::Text, "", "the day, `YYYY-MM-DD`", |row| Some(row.partition.day.to_string()).into()),
+    required("instrument_key", Kind::Text, "", "the key", |row| row.partition.key.as_str().into()),
+    required("venue", Kind::Text, "", "the key's venue", |row| row.partition.key.venue().into()),
+    required("instrument_type", Kind::Text, "", "the key's type", |row| row.partition.key.instrument_type().name().into()),
+    required("data_type", Kind::Text, "", "the data type", |row| row.partition.data_type.name().into()),
+    required("status", Kind::Text, "", "`missing`", |_| (Status::Missing.name()).into()),
+    required("reason", Kind::Text, "", "`missing`: there is no object; else what is wrong with the object that is there", |row| row.reason.as_str().into()),
+];
 
 pub(super) fn partitions(cells: &TableReader<'_>, rows: usize) -> Result<Vec<Partition>, String> {
     let (key, data_type, date) =
@@ -165,9 +179,9 @@ pub(super) fn partitions(cells: &TableReader<'_>, rows: usize) -> Result<Vec<Par
 }
 
 fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
-    let cells = TableReader::of(table);
+    let cells = TableReader::of(table, &AVAILABLE);
     let (status, reason) = (cells.text("status")?, cells.text("reason")?);
-    let (provenance, source) = (cells.added_text("provenance")?, cells.text("source")?);
+    let (provenance, source) = (cells.text("provenance")?, cells.text("source")?);
     let (sha256, etag) = (cells.text("source_sha256")?, cells.text("source_etag")?);
     let count = |name| -> Result<_, String> {
         let read = cells.count(name)?;
@@ -178,8 +192,8 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
         (count("bytes")?, count("inexact_numbers")?, count("arrival_regressions")?);
     let (first, last) = (cells.time("timestamp_min")?, cells.time("timestamp_max")?);
     let (first_local, last_local) = (cells.time("local_timestamp_min")?, cells.time("local_timestamp_max")?);
-    let (digest, proved_on) = (cells.added_text("data_blake3")?, cells.added_text("proved_on")?);
-    let (grade, day_grade) = (cells.added_text("grade")?, cells.added_text("day_grade")?);
+    let (digest, proved_on) = (cells.text("data_blake3")?, cells.text("proved_on")?);
+    let (grade, day_grade) = (cells.text("grade")?, cells.text("day_grade")?);
     let read = |(row, partition)| {
         Ok(Available {
             partition,
@@ -211,21 +225,8 @@ fn available_rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
     partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect()
 }
 
-fn missing_table(rows: &[Missing]) -> RecordBatch {
-    let all = || rows.iter();
-    let mut columns = TableBuilder::default();
-    columns.maybe_text("date", all().map(|r| Some(r.partition.day.to_string())));
-    columns.text("instrument_key", all().map(|r| r.partition.key.as_str()));
-    columns.text("venue", all().map(|r| r.partition.key.venue()));
-    columns.text("instrument_type", all().map(|r| r.partition.key.instrument_type().name()));
-    columns.text("data_type", all().map(|r| r.partition.data_type.name()));
-    columns.text("status", all().map(|_| Status::Missing.name()));
-    columns.text("reason", all().map(|r| r.reason.as_str()));
-    columns.finish().expect("columns made from one list have one length")
-}
-
 fn missing_rows(table: &RecordBatch) -> Result<Vec<Missing>, String> {
-    let cells = TableReader::of(table);
+    let cells = TableReader::of(table, &MISSING);
     let reason = cells.text("reason")?;
     let read = |(row, partition)| Missing { partition, reason: reason(row).unwrap_or_default().to_owned() };
     Ok(partitions(&cells, table.num_rows())?.into_iter().enumerate().map(read).collect())
@@ -303,7 +304,7 @@ impl Lake {
             let mut rows = by_partition(rows, &seen);
             change(&mut rows);
             told = crate::tables::identities::told(rows.values());
-            bytes_of(&available_table(&rows.into_values().collect::<Vec<_>>()), &path)
+            bytes_of(&to_table(&AVAILABLE, &rows.into_values().collect::<Vec<_>>()), &path)
         })
         .await?;
         // After the lines: one that nobody knows the object of is not believed.
@@ -341,7 +342,7 @@ impl Lake {
             all.retain(|row| !speaks_of(&row.partition));
             all.extend(rows.iter().cloned());
             all.sort();
-            bytes_of(&missing_table(&all), &path)
+            bytes_of(&to_table(&MISSING, &all), &path)
         })
         .await
     }
@@ -396,7 +397,7 @@ pub(super) mod tests {
     #[test]
     fn a_report_of_an_older_version_has_no_grades() {
         let row = line();
-        let table = available_table(std::slice::from_ref(&row));
+        let table = to_table(&AVAILABLE, std::slice::from_ref(&row));
         let schema = table.schema();
         let old = schema.fields().iter().enumerate().filter(|(_, f)| {
             !f.name().contains("grade") && !["data_blake3", "proved_on"].contains(&f.name().as_str())

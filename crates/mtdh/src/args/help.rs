@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
     ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert"]),
-    ("Look and read", &["ls", "get"]),
+    ("Look and read", &["ls", "get", "schema"]),
     ("Prove", &["validate", "check"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["sim", "config", "completions", "help"]),
@@ -69,6 +69,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 --output day.parquet",
         ],
     ),
+    ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),
     (
         "validate",
         &[

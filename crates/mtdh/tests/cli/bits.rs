@@ -157,8 +157,9 @@ fn make_newer(bytes: &mut [u8]) {
         at + name.len() + 2
     };
     let version = find(bytes, "mtdh.format_version");
-    assert_eq!(bytes[version], b'2');
-    bytes[version] = b'3';
+    let ours = mtdh_core::footer::FORMAT_VERSION;
+    assert_eq!(u32::from(bytes[version] - b'0'), ours);
+    bytes[version] += 1;
     let data = find(bytes, "mtdh.data_bytes");
     let digits = bytes[data..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let start: usize = std::str::from_utf8(&bytes[data..data + digits]).unwrap().parse().unwrap();

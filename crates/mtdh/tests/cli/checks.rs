@@ -274,7 +274,7 @@ fn candles_of_a_lake_against_the_exchange() {
     let unknown = document(&stage.expect(1, &words("--symbol NOSUCH-USDT")).stdout);
     assert_eq!(findings(&unknown, "error")[0][0], "reference_coverage");
     for (more, said) in [
-        ("--symbol BTCUSDT", "write --symbol as BASE-QUOTE"),
+        ("--symbol BTCUSDT", "write BASE-QUOTE"),
         ("--symbol BTC-USDT --venues DERIBIT", "it is of no market of Binance's"),
         ("--reference-file klines.csv", "name it with --symbol"),
         ("--symbol BTC-USDT --reference-file nowhere.csv", "there is no file nowhere.csv"),
