@@ -198,7 +198,7 @@ impl InstrumentKey {
     #[must_use]
     pub fn with_exact_twin(&self, raw_symbol: &str) -> InstrumentKey {
         let mut key = self.with_twin(raw_symbol);
-        let hash = crate::partition::stable_index(raw_symbol, u32::MAX);
+        let hash = crate::stable::stable_index(raw_symbol, u32::MAX);
         key.text.truncate(LONGEST_KEY_BYTES - 9);
         key.text.push_str(&format!("-{hash:08X}"));
         key

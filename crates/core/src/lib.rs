@@ -16,6 +16,7 @@ pub mod key;
 pub mod nearest;
 pub mod partition;
 pub mod shards;
+pub mod stable;
 pub mod symbol;
 pub mod table;
 pub mod text;

@@ -127,23 +127,8 @@ impl Shard {
     /// Whether the unit named by `name` is this shard's work. The same on every machine, for ever: the unit's
     /// name decides, not its place in a list, so that a plan that grew leaves the old units where they were.
     pub fn holds(self, name: &str) -> bool {
-        stable_index(name, self.total) == self.index
+        crate::stable::stable_index(name, self.total) == self.index
     }
-}
-
-/// Puts a name into one of `count` places, the same on every machine, for ever.
-pub fn stable_index(name: &str, count: u32) -> u32 {
-    (stable_hash(name.as_bytes()) % u64::from(count.max(1))) as u32
-}
-
-/// FNV-1a with a final mix (the finalizer of SplitMix64), so that the low bits are fit for a modulus.
-fn stable_hash(bytes: &[u8]) -> u64 {
-    let fnv = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-    let a = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    b ^ (b >> 31)
 }
 
 #[cfg(test)]
@@ -167,15 +152,6 @@ mod tests {
     }
 
     /// Fixed for ever: machines of different builds must agree on who does what.
-    #[test]
-    fn the_hash_does_not_change() {
-        for (name, expected) in [
-            ("", 0xF52A_15E9_A9B5_E89B_u64),
-            ("deribit/trades/2024/03/01/BTC-PERPETUAL", 0x859A_D1C3_F4C2_836B),
-        ] {
-            assert_eq!(stable_hash(name.as_bytes()), expected, "{name}");
-        }
-    }
 
     #[test]
     fn a_shard_beyond_the_total_is_refused() {

@@ -6,6 +6,7 @@
 mod before;
 pub mod candle_files;
 pub mod candles;
+pub mod comparison;
 pub mod files;
 mod instrument;
 mod instrument_day;
@@ -121,7 +122,7 @@ pub struct CheckReport {
     /// What each check was run on: partitions, instrument-days or days, each with something to look at.
     pub looked_at: BTreeMap<&'static str, u64>,
     /// Series held against those of somebody else, for the reports' plots.
-    pub comparisons: Vec<crate::report::Comparison>,
+    pub comparisons: Vec<comparison::Comparison>,
     /// What could not be done, for people.
     pub notes: Vec<String>,
     /// Whether the run was asked to stop before its end.

@@ -1,6 +1,7 @@
 //! `download`: from a selection to objects in the lake: plan, fetch, convert, publish.
 
 pub mod account;
+pub mod error;
 pub(crate) mod grouped;
 pub mod ingest;
 pub mod partition;

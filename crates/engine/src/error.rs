@@ -9,8 +9,8 @@ use mtdh_lake::LakeError;
 use mtdh_source::http::BuildError;
 use mtdh_source::tardis::metadata::MetadataError;
 
-use crate::candles::CandleError;
-use crate::download::partition::ConvertError;
+use crate::candles::error::CandleError;
+use crate::download::error::ConvertError;
 
 /// A verb that could not run, or could not go on.
 #[derive(Debug, thiserror::Error)]

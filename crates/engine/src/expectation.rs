@@ -14,7 +14,7 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_core::universe::KeyPattern;
 use serde::{Deserialize, Serialize};
 
-use crate::instruments::losses;
+use crate::instruments::merge::losses;
 use crate::selection::Selection;
 use mtdh_lake::inventory::ObjectState;
 

@@ -1,6 +1,6 @@
 //! `instruments`: the tables of the days, made from the vendor's metadata or from a folder's file names.
 
-mod merge;
+pub(crate) mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,7 @@ use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, lines};
 use crate::selection::Selection;
 pub use merge::Removed;
-pub(crate) use merge::losses;
-use merge::{CheckInput, Detection, merge};
+use merge::{CheckInput, Detection, losses, merge};
 
 /// What happened to the instrument tables.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -3,6 +3,8 @@
 //! Not for talking to people: nothing here prints. Start with [`instruments`], [`plan`], [`ingest`] and [`validate`],
 //! the way of the main job; [`candles`] makes candles, [`query`] reads the lake, [`convert_file`] a user's own file.
 
+#![deny(missing_docs)]
+
 pub mod candles;
 pub mod check;
 pub mod context;
@@ -32,6 +34,9 @@ pub use context::{
 };
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};
+pub use mtdh_core::key::InstrumentKey;
+pub use mtdh_core::partition::{Partition, Shard, Status};
+pub use mtdh_core::{DataType, Day, DayRange};
 pub use mtdh_lake::{Lake, LakeError, LakeOptions, remove_staging_dirs};
 pub use mtdh_source::SecretString;
 pub use mtdh_source::http::HttpError;

@@ -18,6 +18,7 @@ use mtdh_core::partition::Partition;
 use mtdh_core::text::without_credentials;
 use serde::{Deserialize, Serialize};
 
+use crate::check::comparison::Comparison;
 use crate::check::{CheckPlan, CheckReport, Checked, Verdict};
 
 /// Version of the JSON report.
@@ -154,26 +155,6 @@ pub struct PartitionLine {
     pub rows: u64,
     /// Its grade; null when not every group was checked.
     pub grade: Option<&'static str>,
-}
-
-/// Two series of numbers over time, ours and somebody else's.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// What is compared, as `BINANCE:SPOT_PAIR:BTC-USDT close 1m, ours against Binance's`.
-    pub title: String,
-    /// By time.
-    pub points: Vec<ComparisonPoint>,
-}
-
-/// One moment of two series.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct ComparisonPoint {
-    /// Microseconds since the Unix epoch, UTC.
-    pub at_us: i64,
-    /// Ours; null: we have none.
-    pub ours: Option<f64>,
-    /// Theirs; null: they have none.
-    pub theirs: Option<f64>,
 }
 
 /// What was checked, for the report's head.

@@ -3,6 +3,9 @@
 //! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
+#![deny(missing_docs)]
+
+mod answers;
 pub mod candles;
 mod encode;
 pub mod error;

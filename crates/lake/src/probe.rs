@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use tempfile::NamedTempFile;
 
+use crate::answers::says_no;
 use crate::error::LakeError;
 use crate::layout::TEMPORARY;
 use crate::local;
@@ -20,7 +21,7 @@ use crate::object::WriteMode;
 use crate::open::{Place, Remote};
 use crate::retry::again;
 use crate::stage::{Content, NoLocks, StagingDir};
-use crate::store::{Lake, says_no};
+use crate::store::Lake;
 use crate::upload;
 
 /// Something that a lake needs, and what to do where it is lacking.

@@ -4,10 +4,12 @@
 //!
 //! The small tables are read and written whole: instruments, reports, plans.
 
+pub mod available;
 pub mod columns;
 pub(crate) mod identities;
 pub mod instruments;
 pub mod plan;
+mod report_file;
 pub mod reports;
 
 use mtdh_core::candle::{COLUMNS as CANDLE, Get};
@@ -116,7 +118,7 @@ pub fn all() -> Vec<TableDescription> {
             "available",
             "available_tick_data/by_date/day-{D}/available_data.parquet",
             "a partition that has an object",
-            described(&reports::AVAILABLE),
+            described(&available::COLUMNS),
         ),
         (
             "missing",
@@ -299,7 +301,7 @@ mod tests {
             }
         }
         check("instruments", &instruments::COLUMNS);
-        check("available", &reports::AVAILABLE);
+        check("available", &available::COLUMNS);
         check("missing", &reports::MISSING);
         check("plan", &plan::COLUMNS);
         for data_type in DataType::ALL {

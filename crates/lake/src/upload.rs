@@ -8,11 +8,11 @@ use md5::{Digest, Md5};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt, PutMode};
 
+use crate::answers::is_unknown_there;
 use crate::error::LakeError;
 use crate::object::WriteMode;
 use crate::open::Remote;
 use crate::stage::Content;
-use crate::store::is_unknown_there;
 
 /// Up to this size an object goes up in one request.
 const SINGLE_BYTES: u64 = 16 << 20;

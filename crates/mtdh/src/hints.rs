@@ -3,7 +3,7 @@
 use std::io;
 
 use mtdh_engine::candles::CandleError;
-use mtdh_engine::download::partition::ConvertError;
+use mtdh_engine::download::error::ConvertError;
 use mtdh_engine::{EngineError, FileError, HttpError, LakeError, MetadataError};
 
 /// Advice for the first error of the chain that has some.

@@ -24,6 +24,10 @@ impl Grade {
     /// All of them, best first, `unknown` last.
     pub const ALL: [Grade; 5] = [Grade::Good, Grade::Degraded, Grade::Bad, Grade::Missing, Grade::Unknown];
 
+    /// All of them, worst first, `unknown` last: the order of pages and pictures.
+    pub const WORST_FIRST: [Grade; 5] =
+        [Grade::Missing, Grade::Bad, Grade::Degraded, Grade::Good, Grade::Unknown];
+
     /// The word in reports and tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -21,8 +21,8 @@ use super::candle_files::{open, wrong};
 use super::candles::{read, stored, units};
 use super::{CheckPlan, CheckReport};
 use crate::candles::{CandleError, ticks};
+use crate::check::comparison::{Comparison, ComparisonPoint};
 use crate::error::{EngineError, FileError};
-use crate::report::{Comparison, ComparisonPoint};
 use crate::selection::Selection;
 
 use source::{From, Opened};

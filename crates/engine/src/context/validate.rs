@@ -58,7 +58,9 @@ impl Context {
             let mut report =
                 validate(&self.lake, &self.instrument_source(), selection, options.depth).await?;
             if options.recheck {
-                report.recheck = Some(recheck(self, selection, &options.progress, &options.stop).await?);
+                report.recheck = Some(
+                    recheck(&self.lake, &self.archive, selection, &options.progress, &options.stop).await?,
+                );
                 report.conclude();
             }
             Ok(Validation { report, notes })

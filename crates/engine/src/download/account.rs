@@ -4,8 +4,6 @@
 
 use std::fmt;
 
-use crate::download::partition::ConvertError;
-
 /// Rows of a file, or of one instrument in it, by where they went. Each is counted by itself: read by who cuts the text
 /// into lines, stored by who writes them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,14 +18,19 @@ pub struct Account {
     pub not_asked_for: u64,
 }
 
+/// Rows that are neither stored nor rejected nor left out, or that came from nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its rows do not add up: {0}")]
+pub struct RowsLost(pub Account);
+
 impl Account {
     /// Refuses rows that went nowhere, or came from nowhere.
     ///
     /// # Errors
     /// When it does not add up.
-    pub fn settle(self) -> Result<(), ConvertError> {
+    pub fn settle(self) -> Result<(), RowsLost> {
         let went = self.stored + self.rejected + self.not_asked_for;
-        if went == self.read { Ok(()) } else { Err(ConvertError::RowsLost(self)) }
+        if went == self.read { Ok(()) } else { Err(RowsLost(self)) }
     }
 }
 

@@ -26,9 +26,8 @@ use mtdh_source::tardis::csv::{BATCH_ROWS, Expectation, Reject, Rows, dataset_sy
 use tokio_util::sync::CancellationToken;
 
 use crate::download::account::Account;
-use crate::download::partition::{
-    ConvertError, Converted, Decoded, Input, MAX_REJECTED_SHARE, PartitionBuilder, decode_file, facts,
-};
+use crate::download::error::{ConvertError, MAX_REJECTED_SHARE};
+use crate::download::partition::{Converted, Decoded, Input, PartitionBuilder, decode_file, facts};
 use crate::download::plan::{DownloadTask, TaskPartition};
 
 /// Rows wait in memory up to this many bytes.

@@ -26,10 +26,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::check::CheckPlan;
+use crate::download::error::ConvertError;
 use crate::download::grouped::convert_group;
-use crate::download::partition::{
-    ConvertError, Converted, Input, PartitionBuilder, convert_single, without_rows,
-};
+use crate::download::partition::{Converted, Input, PartitionBuilder, convert_single, without_rows};
 use crate::download::plan::{DownloadTask, Plan, TaskPartition, grouped};
 use crate::download::quiet;
 use crate::download::row_counts::few_of_run;

@@ -9,18 +9,18 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use arrow_array::{ArrayRef, RecordBatch};
 use mtdh_core::check::{Context, Finding};
 use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
-use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{SCHEMA_VERSION, Table};
 use mtdh_lake::write::PartitionWriter;
 use mtdh_lake::{ParquetError, Sealed, StagedObject};
 use mtdh_source::gunzip::{Gunzip, GzipError, is_gzip};
-use mtdh_source::tardis::csv::{DecodeError, Decoder, Expectation, Reject, RowName, Rows};
+use mtdh_source::tardis::csv::{Decoder, Expectation, Reject, RowName, Rows};
 use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
 use crate::check::row_checks::RowChecks;
 use crate::download::account::Account;
+use crate::download::error::{ConvertError, MAX_REJECTED_SHARE};
 
 /// Plain bytes that are decoded at once.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -30,123 +30,6 @@ const PIPELINE_BYTES: u64 = 256 << 10;
 
 /// Chunks and batches that may wait between two steps.
 const QUEUE: usize = 4;
-
-/// A file whose rejected rows are a larger share than this is refused.
-pub const MAX_REJECTED_SHARE: f64 = 0.001;
-
-/// Why a vendor file was refused. Nothing of it is published.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConvertError {
-    /// The gzip data is not whole.
-    #[error("the file arrived damaged")]
-    Gzip(#[source] GzipError),
-    /// The content is not what was asked for.
-    #[error("the file is not the one that was asked for")]
-    Decode(#[source] DecodeError),
-    /// Too many rows cannot be read.
-    #[error(
-        "{rejected} of {rows} rows cannot be read, more than {} %; the first is line {line}: {reason}",
-        MAX_REJECTED_SHARE * 100.0
-    )]
-    TooManyRejects {
-        /// Bad rows.
-        rejected: u64,
-        /// All rows.
-        rows: u64,
-        /// Line of the first bad one.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A group's file without a row: the vendor lists groups that it does not fill.
-    #[error("the group's file has no rows, which says nothing about its members")]
-    EmptyGroup,
-    /// A group's file without a row, where no other file can tell whether that is right.
-    #[error("the group's file has no rows, and {0}")]
-    UnsupportedEmptiness(String),
-    /// Rows that are neither stored nor rejected.
-    #[error("its rows do not add up: {0}")]
-    RowsLost(Account),
-    /// Rows that more than one instrument of the day's table may claim.
-    #[error(
-        "its rows of `{symbol}` may be of {one} or of {other}: the day's instrument table has both under this symbol"
-    )]
-    SharedSymbol {
-        /// The symbol in the form of file URLs.
-        symbol: String,
-        /// One of the instruments.
-        one: InstrumentKey,
-        /// Another of them.
-        other: InstrumentKey,
-    },
-    /// Rows of two instruments that would get one key.
-    #[error("rows of `{one}` and of `{other}` would both get the key {key}")]
-    SharedKey {
-        /// The key.
-        key: String,
-        /// Exchange and symbol of one, as the rows write them.
-        one: String,
-        /// Those of the other.
-        other: String,
-    },
-    /// A file of 0 bytes, which not even an empty gzip file has.
-    #[error("the file has no bytes; a file without rows is a gzip file all the same")]
-    NoBytes,
-    /// A group's file with rows of instruments that the day's table does not have: it may be another file, or rows may
-    /// stand under a wrong name and lack under the right one.
-    #[error(
-        "{rows} of {all} rows are of symbols that the day's instrument table does not have, as `{symbol}`, more than {} %",
-        MAX_REJECTED_SHARE * 100.0
-    )]
-    UnknownSymbols {
-        /// Such rows.
-        rows: u64,
-        /// All rows.
-        all: u64,
-        /// The first such symbol.
-        symbol: String,
-    },
-    /// The spooled file cannot be read.
-    #[error("the file cannot be read")]
-    Read(#[source] io::Error),
-    /// The object cannot be written.
-    #[error("the object cannot be written")]
-    Write(#[source] ParquetError),
-    /// The lake refused it.
-    #[error("the object cannot be published")]
-    Publish(#[source] mtdh_lake::LakeError),
-    /// The output file cannot be written.
-    #[error("the output cannot be written")]
-    Output(#[source] io::Error),
-    /// The header row is that of no data type.
-    #[error("its header row is that of no data type: `{0}`")]
-    UnknownHeader(String),
-    /// A symbol of which no key can be made.
-    #[error("no instrument key can be made of its symbol, and none was given")]
-    Unnamed(#[source] mtdh_core::symbol::Unnamed),
-    /// One key was given for a file of several instruments.
-    #[error("the file holds several instruments, so that one key cannot be given for all")]
-    SeveralInstruments,
-    /// The rows are about another instrument than was given.
-    #[error("its rows are about {rows}, not about {given}")]
-    OtherInstrument {
-        /// The key that was given.
-        given: String,
-        /// Whom the rows are about.
-        rows: String,
-    },
-    /// The program was asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl ConvertError {
-    /// Whether another download of the same file may be right.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, ConvertError::Gzip(_) | ConvertError::NoBytes)
-    }
-}
 
 /// What was in a file besides its batches.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::{Lake, LakeError};
 
-use crate::download::partition::ConvertError;
+use crate::download::error::ConvertError;
 use crate::download::plan::DownloadTask;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 

@@ -18,7 +18,8 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::download::account::Account;
-use crate::download::partition::{ConvertError, Input, decode_file};
+use crate::download::error::ConvertError;
+use crate::download::partition::{Input, decode_file};
 use crate::error::EngineError;
 use crate::export::{ExportError, ExportFormat, Exporter, shown};
 use crate::files::unfinished::Unfinished;

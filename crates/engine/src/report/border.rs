@@ -4,7 +4,8 @@
 
 use mtdh_core::text;
 
-use super::{Comparison, Document, FindingLine, InstrumentDayLine};
+use super::{Document, FindingLine, InstrumentDayLine};
+use crate::check::comparison::Comparison;
 
 fn line(text: &str) -> String {
     text::printable(text).into_owned()

@@ -1,5 +1,6 @@
 //! The report as one self-contained page for people: no script, no address, nothing that is fetched.
 
+use mtdh_core::check::grade::Grade;
 use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -17,7 +18,6 @@ const SHOWN_DAYS: usize = 25;
 const SHOWN_TIMELINES: usize = 40;
 
 /// The words of grades, worst first.
-pub(super) const GRADES: [&str; 5] = ["missing", "bad", "degraded", "good", "unknown"];
 
 const STYLE: &str = include_str!("page.css");
 
@@ -114,7 +114,7 @@ fn grades(document: &Document) -> Markup {
                     ": a warning; " b { "bad" } ": an error; " b { "missing" } ": it should be there and is not; " b { "unknown" }
                     ": nothing could be judged." }
                 ul.legend {
-                    @for grade in GRADES {
+                    @for grade in Grade::WORST_FIRST.map(Grade::name) {
                         li { span.swatch.(grade) {} (grade) " "
                             b data-number={ "summary.grades." (grade) } { (grouped(counts[grade] as u64)) } }
                     }
@@ -126,7 +126,8 @@ fn grades(document: &Document) -> Markup {
 }
 
 fn rank(grade: Option<&str>) -> usize {
-    GRADES.iter().position(|word| Some(*word) == grade).unwrap_or(GRADES.len())
+    let of_word = |known: &Grade| Some(known.name()) == grade;
+    Grade::WORST_FIRST.iter().position(of_word).unwrap_or(Grade::WORST_FIRST.len())
 }
 
 fn worst(document: &Document) -> Markup {

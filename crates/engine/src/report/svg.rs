@@ -1,13 +1,14 @@
 //! Small pictures as inline SVG: a calendar of grades, silences on a day, two series and their difference.
 
+use mtdh_core::check::grade::Grade;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 use mtdh_core::Day;
 use mtdh_core::day::DAY_US;
 
-use super::html::GRADES;
-use super::{Comparison, ComparisonPoint, FindingLine, InstrumentDayLine};
+use super::{FindingLine, InstrumentDayLine};
+use crate::check::comparison::{Comparison, ComparisonPoint};
 
 /// Width and height of a day in the calendar, with the space around it.
 const CELL: usize = 14;
@@ -63,7 +64,8 @@ fn bar(x: usize, day: Day, counts: &BTreeMap<&'static str, usize>) -> Markup {
     const HEIGHT: f64 = 20.0;
     const LEAST: f64 = 3.0;
     let total: usize = counts.values().sum();
-    let present: Vec<(&str, usize)> = GRADES.iter().filter_map(|g| Some((*g, *counts.get(g)?))).collect();
+    let present: Vec<(&str, usize)> =
+        Grade::WORST_FIRST.map(Grade::name).into_iter().filter_map(|g| Some((g, *counts.get(g)?))).collect();
     let free = HEIGHT - LEAST * present.len() as f64;
     let height = |count: usize| LEAST + free * count as f64 / total as f64;
     let words: Vec<String> = present.iter().map(|(grade, count)| format!("{count} {grade}")).collect();

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
-use mtdh_source::tardis::datasets::{Answer, Known};
+use mtdh_lake::Lake;
+use mtdh_source::tardis::datasets::{Answer, Archive, Known};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Context;
 use crate::error::EngineError;
 use crate::runs::progress::Progress;
 use crate::runs::summary::Failure;
@@ -60,7 +60,8 @@ impl Recheck {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn recheck(
-    connection: &Context,
+    lake: &Lake,
+    archive: &Archive,
     selection: &Selection,
     progress: &Progress,
     stop: &CancellationToken,
@@ -68,7 +69,7 @@ pub async fn recheck(
     // By version too: partitions of one group's file may have been made from different issues of it.
     let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
     for day in selection.days.days() {
-        let there = inventory(&connection.lake, day, &selection.data_types, Verify::Index).await?;
+        let there = inventory(lake, day, &selection.data_types, Verify::Index).await?;
         for inventory in there.into_values() {
             let ObjectState::Answered(row) = inventory else { continue };
             if !selection.takes_partition(&row.partition) {
@@ -80,7 +81,7 @@ pub async fn recheck(
     }
     let mut report = Recheck { files: sources.len(), ..Recheck::default() };
     progress.expect_tasks(sources.len());
-    let spool = connection.lake.temporary()?;
+    let spool = lake.temporary()?;
     let mut answers = futures::stream::iter(sources)
         .map(|((path, etag, sha256), partitions)| async move {
             let known = Known { etag, sha256 };
@@ -89,7 +90,7 @@ pub async fn recheck(
                 Some(file) => tokio::select! {
                     biased;
                     () = stop.cancelled() => return None,
-                    answer = connection.archive.changed(&file, &known, spool) => {
+                    answer = archive.changed(&file, &known, spool) => {
                         answer.map_err(|error| chain(&error))
                     }
                 },

@@ -3,9 +3,10 @@
 use mtdh_core::check::{Detection, Explanation, Finding, Group, Severity};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, DayRange};
+use mtdh_engine::check::comparison::{Comparison, ComparisonPoint};
 use mtdh_engine::check::{CheckReport, Checked};
 use mtdh_engine::report::formats::Form;
-use mtdh_engine::report::{Comparison, ComparisonPoint, Document, Head};
+use mtdh_engine::report::{Document, Head};
 
 use crate::market::plan;
 

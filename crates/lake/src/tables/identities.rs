@@ -13,8 +13,9 @@ use object_store::path::Path;
 
 use crate::error::LakeError;
 use crate::store::Lake;
+use crate::tables::available::Available;
 use crate::tables::columns::{Described, Kind, TableReader, filled, required, to_table};
-use crate::tables::reports::{Available, bytes_of, partitions, readable, table, wrong};
+use crate::tables::report_file::{bytes_of, partitions, readable, table, wrong};
 
 /// An object that was seen, and what tells that a line is of what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

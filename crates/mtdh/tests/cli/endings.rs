@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 24] = [
+const VERBS: [Verb; 25] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -42,6 +42,7 @@ const VERBS: [Verb; 24] = [
     verb("check completeness --start-date 2024-03-01 --venues DERIBIT,BINANCE", 1, false),
     verb("full-pipeline --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("ls", 0, true),
+    verb("schema trades", 0, true),
     verb("candles --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP", 0, false),
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01", 0, true),
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 -o slice.csv", 0, false),

@@ -97,3 +97,71 @@ fn no_library_names_a_flag_or_a_verb() {
         }
     }
 }
+
+/// Functions of the engine that a front end may call by themselves: they need neither a lake nor the vendor. Whatever needs one goes
+/// through `Context`.
+const FREE_FUNCTIONS: [&str; 12] = [
+    "all", // of `schema`
+    "candle_files",
+    "cells", // of `report::formats`
+    "chain",
+    "check_user_candles",
+    "check_user_files",
+    "compare_user_files",
+    "convert_file",
+    "key_of_symbol",
+    "new_run_id",
+    "remove_staging_dirs",
+    "write_whole",
+];
+
+#[test]
+fn front_ends_use_the_engine_through_its_context() {
+    let files = sources("mtdh");
+    assert!(files.len() > 30);
+    for (path, text) in files {
+        let text: String = text.lines().map(code).collect::<Vec<_>>().join(" ");
+        for (start, _) in text.match_indices("mtdh_engine::") {
+            let rest = &text[start..];
+            let path_of = &rest[..rest.find(';').unwrap_or(rest.len()).min(400)];
+            let names = path_of.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+            for name in names.filter_map(|path| path.rsplit("::").next()).filter(|name| !name.is_empty()) {
+                let is_function =
+                    name.starts_with(|c: char| c.is_ascii_lowercase()) && is_function_of_engine(name);
+                assert!(
+                    !is_function || FREE_FUNCTIONS.contains(&name),
+                    "{} calls {name}: let it go through Context",
+                    path.display()
+                );
+            }
+        }
+        assert!(
+            !text.contains("InstrumentSource") && !text.contains(": Lake"),
+            "{} works on a lake",
+            path.display()
+        );
+    }
+}
+
+/// Whether the engine has a public function of this name outside of an `impl`.
+fn is_function_of_engine(name: &str) -> bool {
+    let declared = [format!("pub fn {name}("), format!("pub async fn {name}("), format!("pub fn {name}<")];
+    sources("engine").iter().any(|(_, text)| {
+        text.lines().any(|line| declared.iter().any(|start| line.starts_with(start.as_str())))
+    })
+}
+
+#[test]
+fn the_engine_spells_no_path_of_a_lake() {
+    let files = sources("engine");
+    assert!(files.len() > 50);
+    for (path, text) in files {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (line, text) in product.lines().map(code).enumerate() {
+            let spelt =
+                ["day-{", "/day-", "by_date", "data_type-{", "timeframe-{", "shard-{", "runs/{", "Layout"];
+            let found = spelt.iter().find(|part| text.contains(**part));
+            assert!(found.is_none(), "{}:{} spells a path of the lake: {text}", path.display(), line + 1);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the example program against mtdh-engine alone, and runs it against the simulated vendor: scripts/example.sh
+# MTDH names the program whose `sim` it uses; else the one of this checkout is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="$PWD/target"
+[ -n "${MTDH:-}" ] || { cargo build --locked && MTDH="$PWD/target/debug/mtdh"; }
+
+scratch=$(mktemp -d)
+trap 'kill "${sim:-}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+# One lock file for all: cargo takes out what the example does not need.
+cp Cargo.lock examples/embed/Cargo.lock
+cargo build --quiet --offline --manifest-path examples/embed/Cargo.toml
+
+"$MTDH" sim --small --format jsonl --seconds 300 >"$scratch/sim" 2>"$scratch/sim.err" &
+sim=$!
+for _ in $(seq 100); do
+  [ -s "$scratch/sim" ] && break
+  sleep 0.1
+done
+address() { python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).readline())[sys.argv[2]])' "$scratch/sim" "$1"; }
+target/debug/mtdh-embed "$scratch/lake" "$(address TARDIS_API_URL)" "$(address TARDIS_DATASETS_URL)" | tee "$scratch/said"
+
+lines=$(wc -l <examples/embed/src/main.rs)
+[ "$lines" -le 40 ] || { echo "the example has $lines lines; 40 are allowed" >&2; exit 1; }
+grep -qE '^2 files, [1-9][0-9]* rows, 0 failures$' "$scratch/said"
+grep -qx complete "$scratch/said"
+grep -qE '^[1-9][0-9]* rows in [1-9][0-9]* columns$' "$scratch/said"
