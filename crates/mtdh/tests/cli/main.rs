@@ -22,6 +22,7 @@ mod recheck;
 mod row_checks;
 mod secrets;
 mod seeing;
+mod snapshots;
 mod stage;
 mod stores;
 mod together;
