@@ -1,4 +1,4 @@
-//! Writes a large file in the vendor's form to stdout: `large DATA_TYPE ROWS EXCHANGE SYMBOL`.
+//! Writes a large CSV file in Tardis' format to stdout: `large DATA_TYPE ROWS EXCHANGE SYMBOL`.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,5 +1,4 @@
-//! Starts a simulated world, prints where it listens as one line of JSON, and ends with its standard input or after
-//! `--seconds N`.
+//! Starts a simulator and prints its URLs as one line of JSON. Stops at the end of standard input, or after `--seconds N`.
 //!
 //! `serve [--small] [--seconds N] [--config FILE.json] [--bucket NAME]`
 

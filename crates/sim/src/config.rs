@@ -1,27 +1,27 @@
-//! What a simulated world can be told to be: its seed, its clock, its size, and every switch of the vendor's
-//! behaviour that is not known for certain.
+//! The configuration of a simulator: seed, clock, size, faults, and options for behaviour of the servers that is not
+//! documented.
 
 use chrono::{DateTime, TimeZone, Utc};
 use mtdh_core::Day;
 use serde::{Deserialize, Serialize};
 
-use crate::server::fault::Fault;
+use crate::server::fault::{Fault, Md5Header};
 
-/// A simulated world. The same configuration gives the same bytes, on every machine.
+/// The configuration of a simulator. The same configuration produces the same bytes on every machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What all random numbers grow from.
+    /// Seed of all generated data.
     pub seed: u64,
-    /// The world's clock. It stands still until [`crate::Sim::set_now`].
+    /// The simulated clock, UTC. It stands still; [`crate::Sim::set_now`] moves it.
     pub now: DateTime<Utc>,
-    /// How many instruments there are and how busy they are.
+    /// Number of instruments and of their messages.
     pub size: Size,
-    /// What goes wrong, and when.
+    /// The faults to inject. The first one that matches a request applies.
     pub faults: Vec<Fault>,
-    /// Port of the vendor's two hosts; a free one when absent. The other servers always take free ports.
+    /// Port of Tardis' metadata API and files; `None`: a free port. The other servers always use free ports.
     pub port: Option<u16>,
-    /// How the vendor behaves where it is known to differ or not known.
+    /// Behaviour of the servers that varies or is not documented.
     pub options: Options,
 }
 
@@ -38,55 +38,58 @@ impl Default for Config {
     }
 }
 
-/// How many instruments there are and how busy they are.
+/// Number of instruments and of their messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Size {
-    /// A few instruments of every kind with a few dozen rows: for tests.
+    /// For tests: a few instruments of every kind, with a few dozen rows a day.
     Small,
-    /// Thousands of instruments, the busy ones with thousands of rows a day: for a demonstration.
+    /// For the demo: thousands of instruments; the busiest have thousands of rows a day.
     #[default]
     Realistic,
 }
 
-/// Switches of the vendor's behaviour. Each default is the likelier or the stricter one.
+/// Options for the behaviour of the servers. Each default is the likelier or the stricter choice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// What a file without rows holds.
+    /// Content of a file without rows.
     pub empty_file: EmptyFile,
-    /// Which requests for files are redirected to an object store.
+    /// Which file requests are redirected to an object store.
     pub redirect: Redirect,
-    /// Redirects beyond the first, from the object store to itself.
+    /// Number of further redirects after the first, from the object store to itself.
     pub further_redirects: u8,
-    /// Whether file answers say `Content-Encoding: gzip`.
+    /// Whether file responses have `Content-Encoding: gzip`.
     pub content_encoding: bool,
-    /// Whether file answers are chunked, without a length.
+    /// Whether file responses are chunked, without `Content-Length`.
     pub chunked: bool,
-    /// Bytes of CSV in one gzip member; absent: one member for the whole file.
+    /// Bytes of CSV in one gzip member; `None`: one member for the whole file.
     pub member_bytes: Option<usize>,
-    /// Whether files have an `ETag` and a `Last-Modified`.
+    /// Whether file responses have `ETag` and `Last-Modified`.
     pub validators: Validators,
-    /// How `Range` is treated.
+    /// Handling of `Range` in file requests.
     pub range: RangeMode,
-    /// The answer for a day that is not exported yet.
+    /// Response for a day that is not exported yet.
     pub unexported: Unexported,
-    /// The `x-md5` header.
+    /// The `x-md5` header of file responses.
     pub x_md5: Md5Header,
-    /// Whether a file's symbol is found in any case.
+    /// Whether symbols in file URLs are matched without case.
     pub any_case_symbols: bool,
-    /// What one key may ask for before it gets 429.
+    /// Limits of one API key, beyond which it gets 429.
     pub budget: Budget,
-    /// Bearer token that the bucket demands; absent: everybody may do everything.
+    /// Bearer token that the GCS server requires; `None`: no authorization is needed.
     pub gcs_token: Option<String>,
-    /// First day with options and dated futures; absent: 2023-01-01, or 400 days before `now` if that is earlier.
+    /// First day with options and dated futures; `None`: 2023-01-01, or 400 days before `now` if that is earlier.
     pub contracts_since: Option<ContractsSince>,
 }
 
-/// A day in a configuration file, `YYYY-MM-DD`.
+/// A UTC day, in configuration files as `YYYY-MM-DD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ContractsSince(pub Day);
+pub struct ContractsSince(
+    /// The day.
+    pub Day,
+);
 
 impl TryFrom<String> for ContractsSince {
     type Error = mtdh_core::day::ParseDayError;
@@ -102,31 +105,31 @@ impl From<ContractsSince> for String {
     }
 }
 
-/// What a file without rows holds.
+/// Content of a file without rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyFile {
-    /// Nothing: a gzip stream of no bytes.
+    /// A gzip stream of no bytes.
     #[default]
     NoBytes,
     /// The header row.
     HeaderOnly,
 }
 
-/// Which requests for files are redirected to an object store on another port.
+/// Which file requests are redirected to an object store on another port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Redirect {
     /// None.
     #[default]
     Never,
-    /// Those with a key.
+    /// Those with an API key.
     Keyed,
     /// All.
     Always,
 }
 
-/// Whether files have an `ETag` and a `Last-Modified`.
+/// Whether file responses have `ETag` and `Last-Modified`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Validators {
@@ -137,50 +140,37 @@ pub enum Validators {
     Neither,
 }
 
-/// How `Range` is treated.
+/// Handling of `Range` in file requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RangeMode {
-    /// As HTTP says: 206, 416, and 200 when `If-Range` does not match.
+    /// As HTTP specifies: 206, 416, and 200 when `If-Range` does not match.
     #[default]
     Honoured,
-    /// The whole file, 200.
+    /// 200 with the whole file.
     Ignored,
-    /// 206 with a `Content-Range` that is not the one asked for.
+    /// 206 with another `Content-Range` than the requested one.
     WrongStart,
 }
 
-/// The answer for a day that is not exported yet.
+/// Response for a day that is not exported yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unexported {
-    /// 400 with code 140 and what is available.
+    /// 400 with code 140 and the available days.
     #[default]
     Code140,
     /// 404.
     NotFound,
 }
 
-/// The `x-md5` header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Md5Header {
-    /// The file's MD5 in hexadecimal.
-    #[default]
-    Right,
-    /// Another file's, as happens with files of several parts.
-    Wrong,
-    /// None.
-    Absent,
-}
-
-/// What one key (or everybody without a key) may ask for before it gets 429. Each limit is off when absent.
+/// Limits of one API key, beyond which it gets 429. All requests without a key share one account. `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
-    /// Requests in one minute of real time; then `Retry-After` says when the minute ends.
+    /// Requests in one minute of real time. `Retry-After` is the time until that minute ends.
     pub requests_per_minute: Option<u32>,
-    /// Bytes of files in one day of the world's clock; then `Retry-After` says when that day ends.
+    /// Bytes of files in one simulated UTC day. `Retry-After` is the time until that day ends.
     pub bytes_per_day: Option<u64>,
 }
 

@@ -1,3 +1,3 @@
-//! Exchanges' own services.
+//! Simulated services of the exchanges themselves.
 
 pub(crate) mod binance;

@@ -1,5 +1,5 @@
-//! A GCS bucket with both of its faces over one store: the XML API that `object_store` speaks, and the JSON API of
-//! Google's own clients.
+//! A simulated GCS server: one store of buckets behind two APIs. `object_store` uses the XML API, Google's own clients
+//! the JSON API.
 
 mod conditions;
 mod error;
@@ -8,45 +8,88 @@ mod listing;
 mod media;
 mod multipart;
 mod object;
+mod resource;
 pub(crate) mod store;
 mod upload;
+mod uploads;
 mod xml;
+mod xml_text;
 
 use std::sync::Arc;
 
-use crate::server::front::answer::Answer;
-use crate::server::front::ask::Ask;
-use crate::server::world::{World, blocking};
-use error::{Face, GcsError};
+use axum::http::header::RETRY_AFTER;
+use futures::future::{BoxFuture, FutureExt};
 
-/// Bodies above this are hashed away from the runtime's threads.
+use crate::server::fault::Host;
+use crate::server::front::request::HttpRequest;
+use crate::server::front::response::HttpResponse;
+use crate::server::handler::Handler;
+use crate::server::world::World;
+use crate::sync::run_blocking;
+use error::{Api, GcsError};
+use store::Buckets;
+
+/// Requests with larger bodies run on a blocking thread: the body is hashed.
 const LARGE_BODY_BYTES: usize = 128 << 10;
 
-/// Answers a request to the bucket.
-pub(crate) async fn answer(world: &Arc<World>, ask: &Arc<Ask>) -> Answer {
-    let is_large = ask.body.len() > LARGE_BODY_BYTES || ask.query.contains("uploadId");
-    if !is_large {
-        return answer_now(world, ask);
+/// The server.
+#[derive(Debug)]
+pub(crate) struct Gcs {
+    world: Arc<World>,
+    buckets: Arc<Buckets>,
+}
+
+impl Handler for Gcs {
+    fn host(&self) -> Host {
+        Host::Gcs
     }
-    let (world, ask) = (Arc::clone(world), Arc::clone(ask));
-    blocking(move || answer_now(&world, &ask)).await
+
+    fn respond(&self, request: Arc<HttpRequest>) -> BoxFuture<'_, HttpResponse> {
+        async move {
+            let is_allowed = self.allows(&request);
+            let buckets = Arc::clone(&self.buckets);
+            let is_large = request.body.len() > LARGE_BODY_BYTES || request.query.contains("uploadId");
+            if is_large {
+                run_blocking(move || respond(&buckets, &request, is_allowed)).await
+            } else {
+                respond(&buckets, &request, is_allowed)
+            }
+        }
+        .boxed()
+    }
+
+    fn error(&self, request: &HttpRequest, status: u16) -> HttpResponse {
+        GcsError::Status(status).to_response(Api::of_path(&request.path))
+    }
+
+    fn too_many_requests(&self, request: &HttpRequest, retry_after: Option<&str>) -> HttpResponse {
+        let response = self.error(request, 429);
+        match retry_after {
+            Some(value) => response.with(RETRY_AFTER, value),
+            None => response,
+        }
+    }
 }
 
-fn answer_now(world: &World, ask: &Ask) -> Answer {
-    let face = Face::of(&ask.path);
-    let answered = match face {
-        _ if !may_enter(world, ask) => Err(GcsError::Unauthorized),
-        Face::Json => json::answer(world, ask),
-        Face::Xml => xml::answer(world, ask),
+impl Gcs {
+    /// Creates the server of these buckets.
+    pub(crate) fn new(world: Arc<World>, buckets: Arc<Buckets>) -> Gcs {
+        Gcs { world, buckets }
+    }
+
+    /// Whether the request has the bearer token, if the options require one.
+    fn allows(&self, request: &HttpRequest) -> bool {
+        let config = self.world.config();
+        config.options.gcs_token.as_deref().is_none_or(|token| request.bearer() == Some(token))
+    }
+}
+
+fn respond(buckets: &Buckets, request: &HttpRequest, is_allowed: bool) -> HttpResponse {
+    let api = Api::of_path(&request.path);
+    let result = match api {
+        _ if !is_allowed => Err(GcsError::Unauthorized),
+        Api::Json => json::respond(buckets, request),
+        Api::Xml => xml::respond(buckets, request),
     };
-    answered.unwrap_or_else(|error| error.answer(face))
-}
-
-/// An error in the form of the face that was asked.
-pub(crate) fn error(ask: &Ask, status: u16) -> Answer {
-    GcsError::Status(status).answer(Face::of(&ask.path))
-}
-
-fn may_enter(world: &World, ask: &Ask) -> bool {
-    world.config().options.gcs_token.as_deref().is_none_or(|token| ask.bearer() == Some(token))
+    result.unwrap_or_else(|error| error.to_response(api))
 }

@@ -1,114 +1,142 @@
-//! Faults in what the vendor's metadata says: a document that is changed in some places before it is sent.
+//! Edits of JSON documents, for faults of the metadata API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One change of a JSON document. A place is a path of members, as `/datasets/symbols/id=BTCUSDT/dataTypes`: a part
-/// `NAME=TEXT` is the first element of a list whose member NAME is TEXT, `*` is every element. A place that is not
-/// there is left alone.
+/// An edit of a JSON document.
+///
+/// `at` is a path of members such as `/datasets/symbols/id=BTCUSDT/dataTypes`. A part `NAME=TEXT` selects the first
+/// element of a list whose member NAME is TEXT; `*` selects every element. A path that does not exist changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum JsonEdit {
-    /// The value there is another one; a member that lacks is added.
+    /// Replaces a value, or adds a member.
     Set {
-        /// The place.
+        /// Path of the value.
         at: String,
-        /// The value.
+        /// The new value.
         value: Value,
     },
-    /// The member or element is gone.
+    /// Removes a member, or the selected elements.
     Remove {
-        /// The place.
+        /// Path of the value.
         at: String,
     },
-    /// The list has one more element at its end.
+    /// Appends an element to a list.
     Append {
-        /// The place of the list.
+        /// Path of the list.
         at: String,
-        /// The element.
+        /// The new element.
         value: Value,
     },
-    /// The list has its first elements only.
+    /// Truncates a list.
     Keep {
-        /// The place of the list.
+        /// Path of the list.
         at: String,
-        /// How many.
+        /// Number of elements that remain.
         count: usize,
     },
 }
 
 impl JsonEdit {
-    /// Sets the value at a place.
+    /// Creates a [`JsonEdit::Set`].
     pub fn set(at: &str, value: impl Into<Value>) -> JsonEdit {
         JsonEdit::Set { at: at.to_owned(), value: value.into() }
     }
 
-    /// Removes what is at a place.
+    /// Creates a [`JsonEdit::Remove`].
     pub fn remove(at: &str) -> JsonEdit {
         JsonEdit::Remove { at: at.to_owned() }
     }
 
-    /// Adds an element to a list.
+    /// Creates a [`JsonEdit::Append`].
     pub fn append(at: &str, value: impl Into<Value>) -> JsonEdit {
         JsonEdit::Append { at: at.to_owned(), value: value.into() }
     }
 
     fn apply(&self, document: &mut Value) {
         match self {
-            JsonEdit::Set { at, value } => walk(document, &parts(at), &mut |parent, last| match parent {
-                Value::Object(members) => drop(members.insert(last.to_owned(), value.clone())),
-                list => elements(list, last).into_iter().for_each(|element| *element = value.clone()),
-            }),
-            JsonEdit::Remove { at } => walk(document, &parts(at), &mut |parent, last| match parent {
-                Value::Object(members) => drop(members.remove(last)),
-                Value::Array(list) => list.retain(|element| !fits(element, last)),
-                _ => {}
-            }),
+            JsonEdit::Set { at, value } => {
+                visit_parents(document, &path_parts(at), &mut |parent, last| set_value(parent, last, value));
+            }
+            JsonEdit::Remove { at } => visit_parents(document, &path_parts(at), &mut remove_value),
             JsonEdit::Append { at, value } => change_lists(document, at, |list| list.push(value.clone())),
             JsonEdit::Keep { at, count } => change_lists(document, at, |list| list.truncate(*count)),
         }
     }
 }
 
-/// A document with changes; what is no JSON stays as it is.
-pub(crate) fn edited(body: &[u8], edits: &[JsonEdit]) -> Vec<u8> {
+/// Applies edits to a JSON text. A text that is no JSON is returned unchanged.
+pub(crate) fn apply_edits(body: &[u8], edits: &[JsonEdit]) -> Vec<u8> {
     let Ok(mut document) = serde_json::from_slice::<Value>(body) else { return body.to_vec() };
-    edits.iter().for_each(|edit| edit.apply(&mut document));
+    for edit in edits {
+        edit.apply(&mut document);
+    }
     document.to_string().into_bytes()
 }
 
-fn parts(at: &str) -> Vec<&str> {
+fn path_parts(at: &str) -> Vec<&str> {
     at.split('/').filter(|part| !part.is_empty()).collect()
 }
 
-fn change_lists(document: &mut Value, at: &str, mut change: impl FnMut(&mut Vec<Value>)) {
-    walk(document, &parts(at), &mut |parent, last| match parent {
-        Value::Object(members) => {
-            members.get_mut(last).and_then(Value::as_array_mut).into_iter().for_each(&mut change)
-        }
-        list => elements(list, last).into_iter().filter_map(Value::as_array_mut).for_each(&mut change),
-    });
-}
-
-/// Gives every parent of the last part to `act`.
-fn walk(value: &mut Value, parts: &[&str], act: &mut dyn FnMut(&mut Value, &str)) {
-    match parts {
-        [] => {}
-        [last] => act(value, last),
-        [first, rest @ ..] => match value {
-            Value::Object(members) => members.get_mut(*first).into_iter().for_each(|v| walk(v, rest, act)),
-            list => elements(list, first).into_iter().for_each(|v| walk(v, rest, act)),
-        },
+fn set_value(parent: &mut Value, last: &str, value: &Value) {
+    if let Value::Object(members) = parent {
+        members.insert(last.to_owned(), value.clone());
+        return;
+    }
+    for element in selected_elements(parent, last) {
+        *element = value.clone();
     }
 }
 
-fn elements<'a>(list: &'a mut Value, part: &str) -> Vec<&'a mut Value> {
-    let all = list.as_array_mut().into_iter().flatten();
-    let fitting = all.filter(|element| fits(element, part));
-    if part == "*" { fitting.collect() } else { fitting.take(1).collect() }
+fn remove_value(parent: &mut Value, last: &str) {
+    match parent {
+        Value::Object(members) => {
+            members.remove(last);
+        }
+        Value::Array(list) => list.retain(|element| !is_selected(element, last)),
+        _ => {}
+    }
 }
 
-fn fits(element: &Value, part: &str) -> bool {
+fn change_lists(document: &mut Value, at: &str, mut change: impl FnMut(&mut Vec<Value>)) {
+    visit_parents(document, &path_parts(at), &mut |parent, last| {
+        for child in children(parent, last) {
+            if let Some(list) = child.as_array_mut() {
+                change(list);
+            }
+        }
+    });
+}
+
+/// Calls `act` with every value that contains the last part of a path, and with that part.
+fn visit_parents(value: &mut Value, parts: &[&str], act: &mut dyn FnMut(&mut Value, &str)) {
+    match parts {
+        [] => {}
+        [last] => act(value, last),
+        [first, rest @ ..] => {
+            for child in children(value, first) {
+                visit_parents(child, rest, act);
+            }
+        }
+    }
+}
+
+/// Returns the member of an object, or the selected elements of a list.
+fn children<'a>(value: &'a mut Value, part: &str) -> Vec<&'a mut Value> {
+    match value {
+        Value::Object(members) => members.get_mut(part).into_iter().collect(),
+        list => selected_elements(list, part),
+    }
+}
+
+fn selected_elements<'a>(list: &'a mut Value, part: &str) -> Vec<&'a mut Value> {
+    let all = list.as_array_mut().into_iter().flatten();
+    let selected = all.filter(|element| is_selected(element, part));
+    if part == "*" { selected.collect() } else { selected.take(1).collect() }
+}
+
+fn is_selected(element: &Value, part: &str) -> bool {
     part == "*" || part.split_once('=').is_some_and(|(name, text)| element[name].as_str() == Some(text))
 }
 
@@ -141,11 +169,11 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                String::from_utf8(edited(document, std::slice::from_ref(&edit))).unwrap(),
+                String::from_utf8(apply_edits(document, std::slice::from_ref(&edit))).unwrap(),
                 expected,
                 "{edit:?}"
             );
         }
-        assert_eq!(edited(b"no JSON", &[JsonEdit::remove("/a")]), b"no JSON");
+        assert_eq!(apply_edits(b"no JSON", &[JsonEdit::remove("/a")]), b"no JSON");
     }
 }

@@ -1,30 +1,31 @@
-//! What can go wrong at the bucket, in the words of both faces.
+//! Errors of the server, in the formats of both APIs.
 
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::server::front::answer::{Answer, status_of};
+use super::xml_text::CONTENT_TYPE;
+use crate::server::front::response::{HttpResponse, status_of};
 
-/// A face of the bucket.
+/// One of the two APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Face {
+pub(super) enum Api {
     Json,
     Xml,
 }
 
-impl Face {
-    /// The face that answers for a path.
-    pub(super) fn of(path: &str) -> Face {
+impl Api {
+    /// Returns the API of a path.
+    pub(super) fn of_path(path: &str) -> Api {
         let word = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         if matches!(word, "storage" | "upload" | "download" | "resumable" | "batch") {
-            Face::Json
+            Api::Json
         } else {
-            Face::Xml
+            Api::Xml
         }
     }
 }
 
-/// Why a request to the bucket fails.
+/// Why a request fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum GcsError {
     #[error("the specified bucket does not exist")]
@@ -54,8 +55,8 @@ pub(super) enum GcsError {
 }
 
 impl GcsError {
-    /// Status, code of the XML face, reason of the JSON face.
-    fn words(&self) -> (u16, &'static str, &'static str) {
+    /// Status, error code of the XML API and reason of the JSON API.
+    fn codes(&self) -> (u16, &'static str, &'static str) {
         match self {
             GcsError::NoSuchBucket => (404, "NoSuchBucket", "notFound"),
             GcsError::NoSuchKey => (404, "NoSuchKey", "notFound"),
@@ -82,32 +83,32 @@ impl GcsError {
         }
     }
 
-    /// The answer in the form of a face.
-    pub(super) fn answer(&self, face: Face) -> Answer {
-        let (status, code, reason) = self.words();
+    /// Builds the response in the format of an API.
+    pub(super) fn to_response(&self, api: Api) -> HttpResponse {
+        let (status, code, reason) = self.codes();
         let message = self.to_string();
         let status = status_of(status);
-        let answer = match face {
-            Face::Json => {
+        let response = match api {
+            Api::Json => {
                 let error = json!({"message": message, "domain": "global", "reason": reason});
                 let body = json!({"error": {"code": status.as_u16(), "message": message, "errors": [error]}});
-                Answer::json(status, &body)
+                HttpResponse::json(status, &body)
             }
-            Face::Xml => {
+            Api::Xml => {
                 let body = format!(
                     "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
                 );
-                Answer::new(status, super::xml::CONTENT_TYPE, body)
+                HttpResponse::new(status, CONTENT_TYPE, body)
             }
         };
         match self {
             GcsError::BadRange { length } => {
-                answer.with(axum::http::header::CONTENT_RANGE, &format!("bytes */{length}"))
+                response.with(axum::http::header::CONTENT_RANGE, &format!("bytes */{length}"))
             }
             GcsError::Unauthorized if status == StatusCode::UNAUTHORIZED => {
-                answer.with(axum::http::header::WWW_AUTHENTICATE, "Bearer realm=\"storage\"")
+                response.with(axum::http::header::WWW_AUTHENTICATE, "Bearer realm=\"storage\"")
             }
-            _ => answer,
+            _ => response,
         }
     }
 }

@@ -1,43 +1,45 @@
-//! Lists of objects: by prefix, cut at a delimiter, page by page.
+//! Listings of objects: by prefix, grouped by delimiter, in pages.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::object::Object;
-use crate::server::file_cache::hex;
+use crate::hex::lower_hex;
 
-/// What to list.
+/// The parameters of a listing.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query {
     pub(super) prefix: String,
     pub(super) delimiter: String,
-    /// Only names after this one.
+    /// Lists names after this one.
     pub(super) after: Option<String>,
-    /// Only names from this one on.
+    /// Lists this name and those after it.
     pub(super) from: Option<String>,
-    /// Only names before this one.
+    /// Lists names before this one.
     pub(super) until: Option<String>,
-    /// Where the page before ended: the `next` of its answer, or a name after which to go on.
+    /// Continuation: the `next` of the page before, or a name after which to continue.
     pub(super) token: Option<String>,
-    pub(super) most: usize,
+    /// Most entries of the page.
+    pub(super) limit: usize,
 }
 
-/// A page of a list.
+/// A page of a listing.
 #[derive(Debug, Default)]
 pub(super) struct Page {
+    /// Objects by name.
     pub(super) objects: Vec<(String, Arc<Object>)>,
-    /// Beginnings of names up to the delimiter.
+    /// Common prefixes of names, up to and including the delimiter.
     pub(super) prefixes: Vec<String>,
-    /// Where the next page begins; nothing on the last one.
+    /// Continuation token of the next page; `None` on the last page.
     pub(super) next: Option<String>,
 }
 
 /// Most entries of a page.
-pub(super) const MOST: usize = 1000;
+pub(super) const MAX_ENTRIES: usize = 1000;
 
-/// A page of the objects.
-pub(super) fn page(objects: &BTreeMap<String, Arc<Object>>, query: &Query) -> Page {
+/// Lists a page of the objects.
+pub(super) fn list_page(objects: &BTreeMap<String, Arc<Object>>, query: &Query) -> Page {
     let mut page = Page::default();
     let mut start = first_bound(query);
     while let Some((name, object)) = objects.range::<String, _>((start.clone(), Bound::Unbounded)).next() {
@@ -45,11 +47,11 @@ pub(super) fn page(objects: &BTreeMap<String, Arc<Object>>, query: &Query) -> Pa
         if is_past_end || (!name.starts_with(&query.prefix) && *name > query.prefix) {
             break;
         }
-        if page.objects.len() + page.prefixes.len() == query.most.min(MOST) {
-            page.next = Some(token(&start));
+        if page.objects.len() + page.prefixes.len() == query.limit.min(MAX_ENTRIES) {
+            page.next = Some(format_token(&start));
             break;
         }
-        start = match cut(name, query) {
+        start = match common_prefix(name, query) {
             Some(common) => {
                 let beyond = successor(&common);
                 page.prefixes.push(common);
@@ -65,7 +67,7 @@ pub(super) fn page(objects: &BTreeMap<String, Arc<Object>>, query: &Query) -> Pa
 }
 
 fn first_bound(query: &Query) -> Bound<String> {
-    let resumed = query.token.as_deref().and_then(read_token);
+    let resumed = query.token.as_deref().and_then(parse_token);
     let from = [Some(&query.prefix), query.from.as_ref(), resumed.as_ref()].into_iter().flatten().max();
     let after = query.after.as_ref().or(query.token.as_ref().filter(|_| resumed.is_none()));
     match (after, from) {
@@ -76,25 +78,25 @@ fn first_bound(query: &Query) -> Bound<String> {
 
 const TOKEN: &str = "page~";
 
-/// The beginning of the next page as text that every face can carry.
-fn token(start: &Bound<String>) -> String {
+/// Formats the start of the next page as a token for both APIs.
+fn format_token(start: &Bound<String>) -> String {
     let first = match start {
         Bound::Included(name) => name.clone(),
         Bound::Excluded(name) => format!("{name}\0"),
         Bound::Unbounded => String::new(),
     };
-    format!("{TOKEN}{}", hex(first.as_bytes()))
+    format!("{TOKEN}{}", lower_hex(first.as_bytes()))
 }
 
-/// The name in a token; nothing when the text is a name itself, as old clients of the XML face send it.
-fn read_token(text: &str) -> Option<String> {
+/// Parses the name in a token. `None`: the text is a name, as old clients of the XML API send it.
+fn parse_token(text: &str) -> Option<String> {
     let digits = text.strip_prefix(TOKEN)?.as_bytes();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     String::from_utf8(digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>()?).ok()
 }
 
-/// The beginning of a name up to the delimiter, if it has one after the prefix.
-fn cut(name: &str, query: &Query) -> Option<String> {
+/// Returns a name up to its first delimiter after the prefix. `None`: there is no delimiter.
+fn common_prefix(name: &str, query: &Query) -> Option<String> {
     if query.delimiter.is_empty() {
         return None;
     }
@@ -103,7 +105,7 @@ fn cut(name: &str, query: &Query) -> Option<String> {
     Some(name[..query.prefix.len() + end].to_owned())
 }
 
-/// The first text after all that begin with this one.
+/// Returns a text that sorts after all texts with this prefix.
 fn successor(text: &str) -> String {
     format!("{text}\u{10ffff}")
 }
@@ -111,20 +113,20 @@ fn successor(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gcs::object::About;
+    use crate::gcs::object::Attributes;
 
     fn bucket(names: &[&str]) -> BTreeMap<String, Arc<Object>> {
-        let object = Arc::new(Object::of_parts("x".into(), About::default(), 1));
+        let object = Arc::new(Object::from_parts("x".into(), Attributes::default(), 1));
         names.iter().map(|name| (name.to_string(), Arc::clone(&object))).collect()
     }
 
-    /// Every entry of all pages, each page with the size of `most`.
+    /// Every entry of all pages, page by page.
     fn list(objects: &BTreeMap<String, Arc<Object>>, query: Query) -> Vec<String> {
         let mut entries = Vec::new();
         let mut token = None;
         loop {
-            let page = page(objects, &Query { token: token.clone(), ..query.clone() });
-            assert!(page.objects.len() + page.prefixes.len() <= query.most);
+            let page = list_page(objects, &Query { token: token.clone(), ..query.clone() });
+            assert!(page.objects.len() + page.prefixes.len() <= query.limit);
             let mut names: Vec<String> =
                 page.objects.into_iter().map(|(name, _)| name).chain(page.prefixes).collect();
             names.sort();
@@ -139,11 +141,11 @@ mod tests {
     #[test]
     fn pages_of_any_size_list_the_same() {
         let objects = bucket(&["a", "a/1", "a/2", "a/b/3", "b", "b/", "c/é", "d:e/f", "z"]);
-        for most in 1..12 {
+        for limit in 1..12 {
             let query = |prefix: &str, delimiter: &str| Query {
                 prefix: prefix.to_owned(),
                 delimiter: delimiter.to_owned(),
-                most,
+                limit,
                 ..Query::default()
             };
             assert_eq!(list(&objects, query("", "")).len(), objects.len());

@@ -1,4 +1,4 @@
-//! The buckets and what is in them.
+//! The buckets, their objects and the uploads in progress.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -7,23 +7,24 @@ use bytes::Bytes;
 
 use super::conditions::Conditions;
 use super::error::GcsError;
-use super::listing::{Page, Query, page};
-use super::multipart::Multipart;
+use super::listing::{Page, Query, list_page};
 use super::object::Object;
-use super::upload::Resumable;
-use crate::lock;
+use super::uploads::{MultipartUpload, ResumableUpload};
+use crate::server::world::World;
+use crate::sync::lock;
 
-/// All buckets of a world.
-#[derive(Debug, Default)]
+/// All buckets.
+#[derive(Debug)]
 pub(crate) struct Buckets {
+    world: Arc<World>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     buckets: BTreeMap<String, Bucket>,
-    multiparts: HashMap<String, Multipart>,
-    resumables: HashMap<String, Resumable>,
+    multiparts: HashMap<String, MultipartUpload>,
+    resumables: HashMap<String, ResumableUpload>,
     last_generation: i64,
     uploads: u64,
 }
@@ -31,17 +32,25 @@ struct State {
 #[derive(Debug, Default)]
 struct Bucket {
     objects: BTreeMap<String, Arc<Object>>,
-    /// The name that changed last, and what it had before: for listings that are late.
-    last_change: Option<(String, Option<Arc<Object>>)>,
+    /// The last change, for stale listings.
+    last_change: Option<LastChange>,
+}
+
+#[derive(Clone, Debug)]
+struct LastChange {
+    name: String,
+    /// The object before the change; `None`: there was none.
+    before: Option<Arc<Object>>,
 }
 
 impl Bucket {
+    /// Replaces an object, or removes it.
     fn set(&mut self, name: &str, object: Option<Arc<Object>>) {
         let before = match object {
             Some(object) => self.objects.insert(name.to_owned(), object),
             None => self.objects.remove(name),
         };
-        self.last_change = Some((name.to_owned(), before));
+        self.last_change = Some(LastChange { name: name.to_owned(), before });
     }
 }
 
@@ -52,8 +61,13 @@ impl State {
 }
 
 impl Buckets {
-    /// Creates an empty bucket; false when there is one of that name.
-    pub(crate) fn create(&self, name: &str) -> bool {
+    /// Creates a store without buckets.
+    pub(crate) fn new(world: Arc<World>) -> Buckets {
+        Buckets { world, state: Mutex::default() }
+    }
+
+    /// Creates an empty bucket. Returns false if it exists already.
+    pub(crate) fn create_bucket(&self, name: &str) -> bool {
         let mut state = lock(&self.state);
         let is_new = !state.buckets.contains_key(name);
         if is_new {
@@ -62,8 +76,11 @@ impl Buckets {
         is_new
     }
 
-    /// Removes an empty bucket.
-    pub(super) fn remove(&self, name: &str) -> Result<(), GcsError> {
+    /// Deletes an empty bucket.
+    ///
+    /// # Errors
+    /// Fails when it does not exist or is not empty.
+    pub(super) fn delete_bucket(&self, name: &str) -> Result<(), GcsError> {
         let mut state = lock(&self.state);
         if !state.bucket(name)?.objects.is_empty() {
             return Err(GcsError::BucketNotEmpty);
@@ -72,37 +89,44 @@ impl Buckets {
         Ok(())
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
+    /// Returns the names of all buckets, sorted.
+    pub(super) fn bucket_names(&self) -> Vec<String> {
         lock(&self.state).buckets.keys().cloned().collect()
     }
 
-    /// That there is such a bucket.
-    pub(super) fn check(&self, bucket: &str) -> Result<(), GcsError> {
+    /// Checks that a bucket exists.
+    ///
+    /// # Errors
+    /// Fails when it does not.
+    pub(super) fn check_bucket(&self, bucket: &str) -> Result<(), GcsError> {
         lock(&self.state).bucket(bucket).map(|_| ())
     }
 
-    /// All objects of a bucket in order of their names.
-    pub(crate) fn contents(&self, bucket: &str) -> Vec<(String, Bytes)> {
+    /// Returns the names and bytes of a bucket's objects, sorted by name; empty when the bucket does not exist.
+    pub(crate) fn objects(&self, bucket: &str) -> Vec<(String, Bytes)> {
         let state = lock(&self.state);
         let objects = state.buckets.get(bucket).into_iter().flat_map(|bucket| &bucket.objects);
         objects.map(|(name, object)| (name.clone(), object.bytes.clone())).collect()
     }
 
-    /// Uploads to a bucket that were begun and neither finished nor given up.
-    pub(crate) fn unfinished(&self, bucket: &str) -> usize {
+    /// Counts a bucket's uploads that were begun and neither completed nor aborted.
+    pub(crate) fn unfinished_uploads(&self, bucket: &str) -> usize {
         let state = lock(&self.state);
         state.multiparts.values().filter(|upload| upload.bucket == bucket).count()
             + state.resumables.values().filter(|upload| upload.bucket == bucket).count()
     }
 
     /// Stores an object under a new generation.
-    pub(super) fn put(
+    ///
+    /// # Errors
+    /// Fails when the bucket does not exist, or a condition does not hold.
+    pub(super) fn put_object(
         &self,
         (bucket, name): (&str, &str),
         mut object: Object,
         conditions: &Conditions,
-        now_us: i64,
     ) -> Result<Arc<Object>, GcsError> {
+        let now_us = self.world.now_us();
         let mut state = lock(&self.state);
         conditions.check(state.bucket(bucket)?.objects.get(name).map(Arc::as_ref))?;
         state.last_generation = (state.last_generation + 1).max(now_us);
@@ -113,8 +137,11 @@ impl Buckets {
         Ok(object)
     }
 
-    /// The object of a name, of a certain generation if one is given.
-    pub(super) fn get(
+    /// Returns an object. `generation`: the version that it must have; `None`: any.
+    ///
+    /// # Errors
+    /// Fails when there is no such bucket or object.
+    pub(super) fn get_object(
         &self,
         (bucket, name): (&str, &str),
         generation: Option<i64>,
@@ -127,8 +154,11 @@ impl Buckets {
         Ok(Arc::clone(object))
     }
 
-    /// Replaces what is said of an object; its bytes and generation stay.
-    pub(super) fn describe(
+    /// Replaces the attributes of an object; its bytes and generation stay.
+    ///
+    /// # Errors
+    /// Fails when the bucket does not exist.
+    pub(super) fn update_object(
         &self,
         (bucket, name): (&str, &str),
         object: Object,
@@ -138,7 +168,11 @@ impl Buckets {
         Ok(object)
     }
 
-    pub(super) fn delete(
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// Fails when there is no such bucket or object, or a condition does not hold.
+    pub(super) fn delete_object(
         &self,
         (bucket, name): (&str, &str),
         conditions: &Conditions,
@@ -151,23 +185,29 @@ impl Buckets {
         Ok(())
     }
 
-    /// A page of a bucket's objects, or of those before the last change.
-    pub(super) fn list(&self, bucket: &str, query: &Query, is_stale: bool) -> Result<Page, GcsError> {
+    /// Lists a page of a bucket's objects; a stale listing shows the state before the last change.
+    ///
+    /// # Errors
+    /// Fails when the bucket does not exist.
+    pub(super) fn list_objects(&self, bucket: &str, query: &Query, is_stale: bool) -> Result<Page, GcsError> {
         let mut state = lock(&self.state);
         let bucket = state.bucket(bucket)?;
-        let Some((name, before)) = bucket.last_change.clone().filter(|_| is_stale) else {
-            return Ok(page(&bucket.objects, query));
+        let Some(LastChange { name, before }) = bucket.last_change.clone().filter(|_| is_stale) else {
+            return Ok(list_page(&bucket.objects, query));
         };
         let mut objects = bucket.objects.clone();
         match before {
             Some(object) => objects.insert(name, object),
             None => objects.remove(&name),
         };
-        Ok(page(&objects, query))
+        Ok(list_page(&objects, query))
     }
 
-    /// Begins an upload in parts; its id.
-    pub(super) fn begin_multipart(&self, upload: Multipart) -> Result<String, GcsError> {
+    /// Begins a multipart upload and returns its id.
+    ///
+    /// # Errors
+    /// Fails when the bucket does not exist.
+    pub(super) fn begin_multipart(&self, upload: MultipartUpload) -> Result<String, GcsError> {
         let mut state = lock(&self.state);
         state.bucket(&upload.bucket)?;
         state.uploads += 1;
@@ -176,22 +216,31 @@ impl Buckets {
         Ok(id)
     }
 
-    /// Works on an upload in parts.
+    /// Calls a function with a multipart upload.
+    ///
+    /// # Errors
+    /// Fails when the upload does not exist, or the function fails.
     pub(super) fn with_multipart<T>(
         &self,
         id: &str,
-        work: impl FnOnce(&mut Multipart) -> Result<T, GcsError>,
+        work: impl FnOnce(&mut MultipartUpload) -> Result<T, GcsError>,
     ) -> Result<T, GcsError> {
         work(lock(&self.state).multiparts.get_mut(id).ok_or(GcsError::NoSuchUpload)?)
     }
 
-    /// Ends an upload in parts.
+    /// Removes a multipart upload.
+    ///
+    /// # Errors
+    /// Fails when it does not exist.
     pub(super) fn end_multipart(&self, id: &str) -> Result<(), GcsError> {
         lock(&self.state).multiparts.remove(id).map(|_| ()).ok_or(GcsError::NoSuchUpload)
     }
 
-    /// Begins a resumable upload; its id.
-    pub(super) fn begin_resumable(&self, upload: Resumable) -> Result<String, GcsError> {
+    /// Begins a resumable upload and returns its id.
+    ///
+    /// # Errors
+    /// Fails when the bucket does not exist.
+    pub(super) fn begin_resumable(&self, upload: ResumableUpload) -> Result<String, GcsError> {
         let mut state = lock(&self.state);
         state.bucket(&upload.bucket)?;
         state.uploads += 1;
@@ -200,17 +249,23 @@ impl Buckets {
         Ok(id)
     }
 
-    /// Works on a resumable upload.
+    /// Calls a function with a resumable upload.
+    ///
+    /// # Errors
+    /// Fails when the upload does not exist, or the function fails.
     pub(super) fn with_resumable<T>(
         &self,
         id: &str,
-        work: impl FnOnce(&mut Resumable) -> Result<T, GcsError>,
+        work: impl FnOnce(&mut ResumableUpload) -> Result<T, GcsError>,
     ) -> Result<T, GcsError> {
         work(lock(&self.state).resumables.get_mut(id).ok_or(GcsError::NoSuchUpload)?)
     }
 
-    /// Ends a resumable upload.
-    pub(super) fn end_resumable(&self, id: &str) -> Result<Resumable, GcsError> {
+    /// Removes a resumable upload and returns it.
+    ///
+    /// # Errors
+    /// Fails when it does not exist.
+    pub(super) fn end_resumable(&self, id: &str) -> Result<ResumableUpload, GcsError> {
         lock(&self.state).resumables.remove(id).ok_or(GcsError::NoSuchUpload)
     }
 }

@@ -1,4 +1,4 @@
-//! Uploads of the JSON face: at once, with metadata, or resumable.
+//! Uploads of the JSON API: `media`, `multipart` and `resumable`.
 
 use axum::http::header::{LOCATION, RANGE};
 use axum::http::{HeaderName, Method, StatusCode};
@@ -7,105 +7,123 @@ use serde_json::{Map, Value};
 
 use super::conditions::Conditions;
 use super::error::GcsError;
-use super::json::{describe, resource};
-use super::object::{About, Claimed, Object};
-use crate::server::front::answer::{Answer, status_of};
-use crate::server::front::ask::Ask;
-use crate::server::world::World;
+use super::object::{Attributes, ExpectedChecksums, Object};
+use super::resource::{resource, update_attributes};
+use super::store::Buckets;
+use super::uploads::ResumableUpload;
+use crate::server::front::request::HttpRequest;
+use crate::server::front::response::{HttpResponse, status_of};
 
-/// A resumable upload.
-#[derive(Debug)]
-pub(super) struct Resumable {
-    pub(super) bucket: String,
-    name: String,
-    said: Map<String, Value>,
-    conditions: Conditions,
-    received: Vec<u8>,
-}
-
-/// Answers a request.
-pub(super) fn answer(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError> {
-    if let Some(id) = ask.parameter("upload_id") {
-        return match ask.method {
-            Method::PUT | Method::POST => go_on(world, ask, &id),
-            Method::DELETE => world.buckets.end_resumable(&id).map(|_| Answer::empty(status_of(499))),
+/// Answers an upload request.
+pub(super) fn respond(
+    buckets: &Buckets,
+    request: &HttpRequest,
+    bucket: &str,
+) -> Result<HttpResponse, GcsError> {
+    if let Some(id) = request.parameter("upload_id") {
+        return match request.method {
+            Method::PUT | Method::POST => resume_upload(buckets, request, &id),
+            Method::DELETE => buckets.end_resumable(&id).map(|_| HttpResponse::empty(status_of(499))),
             _ => Err(GcsError::MethodNotAllowed),
         };
     }
-    world.buckets.check(bucket)?;
-    match ask.parameter("uploadType").as_deref() {
+    buckets.check_bucket(bucket)?;
+    match request.parameter("uploadType").as_deref() {
         Some("media") => {
-            let said = Map::new();
-            let content_type = ask.header("content-type");
-            store(world, ask, bucket, (said, content_type), ask.body.clone(), &Conditions::of_query(ask)?)
+            let resource_fields = Map::new();
+            let content_type = request.header("content-type");
+            store_object(
+                buckets,
+                request,
+                bucket,
+                (resource_fields, content_type),
+                request.body.clone(),
+                &Conditions::of_query(request)?,
+            )
         }
         Some("multipart") => {
-            let Related { said, content_type, content } = related_parts(ask)?;
-            store(world, ask, bucket, (said, content_type.as_deref()), content, &Conditions::of_query(ask)?)
+            let Related { resource_fields, content_type, content } = related_parts(request)?;
+            store_object(
+                buckets,
+                request,
+                bucket,
+                (resource_fields, content_type.as_deref()),
+                content,
+                &Conditions::of_query(request)?,
+            )
         }
-        Some("resumable") => begin(world, ask, bucket),
+        Some("resumable") => begin_resumable(buckets, request, bucket),
         other => Err(GcsError::Invalid(format!("uploadType `{}`", other.unwrap_or_default()))),
     }
 }
 
-fn store(
-    world: &World,
-    ask: &Ask,
+fn store_object(
+    buckets: &Buckets,
+    request: &HttpRequest,
     bucket: &str,
-    (said, content_type): (Map<String, Value>, Option<&str>),
+    (resource_fields, content_type): (Map<String, Value>, Option<&str>),
     content: Bytes,
     conditions: &Conditions,
-) -> Result<Answer, GcsError> {
-    let name = object_name(ask, &said)?;
-    let object = object(content, &said, content_type)?;
-    let object = world.buckets.put((bucket, &name), object, conditions, world.now_us())?;
-    Ok(Answer::json(StatusCode::OK, &resource(ask, (bucket, &name), &object)))
+) -> Result<HttpResponse, GcsError> {
+    let name = object_name(request, &resource_fields)?;
+    let object = build_object(content, &resource_fields, content_type)?;
+    let object = buckets.put_object((bucket, &name), object, conditions)?;
+    Ok(HttpResponse::json(StatusCode::OK, &resource(request, (bucket, &name), &object)))
 }
 
-fn object_name(ask: &Ask, said: &Map<String, Value>) -> Result<String, GcsError> {
-    let name = said.get("name").and_then(Value::as_str).map(str::to_owned);
-    name.or_else(|| ask.parameter("name").map(|name| name.into_owned()))
+fn object_name(request: &HttpRequest, resource_fields: &Map<String, Value>) -> Result<String, GcsError> {
+    let name = resource_fields.get("name").and_then(Value::as_str).map(str::to_owned);
+    name.or_else(|| request.parameter("name").map(|name| name.into_owned()))
         .filter(|name| !name.is_empty())
         .ok_or_else(|| GcsError::Invalid("an object needs a name".to_owned()))
 }
 
-fn object(content: Bytes, said: &Map<String, Value>, content_type: Option<&str>) -> Result<Object, GcsError> {
-    let mut about = About { content_type: content_type.map(str::to_owned), ..About::default() };
-    describe(&mut about, said);
-    let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
-    Object::whole(content, about, &Claimed { md5: text("md5Hash"), crc32c: text("crc32c") })
+fn build_object(
+    content: Bytes,
+    resource_fields: &Map<String, Value>,
+    content_type: Option<&str>,
+) -> Result<Object, GcsError> {
+    let mut attributes =
+        Attributes { content_type: content_type.map(str::to_owned), ..Attributes::default() };
+    update_attributes(&mut attributes, resource_fields);
+    let text = |name: &str| resource_fields.get(name).and_then(Value::as_str).map(str::to_owned);
+    Object::from_bytes(
+        content,
+        attributes,
+        &ExpectedChecksums { md5: text("md5Hash"), crc32c: text("crc32c") },
+    )
 }
 
 /// The parts of a `multipart/related` body.
 struct Related {
-    /// What is said of the object.
-    said: Map<String, Value>,
+    /// The object's resource.
+    resource_fields: Map<String, Value>,
     content_type: Option<String>,
     content: Bytes,
 }
 
-fn related_parts(ask: &Ask) -> Result<Related, GcsError> {
+fn related_parts(request: &HttpRequest) -> Result<Related, GcsError> {
     let wrong = |what: &str| GcsError::Invalid(format!("multipart body: {what}"));
-    let header = ask.header("content-type").unwrap_or_default();
+    let header = request.header("content-type").unwrap_or_default();
     let boundary =
         header.split_once("boundary=").map(|(_, rest)| rest.split(';').next().unwrap_or(rest).trim());
     let boundary = boundary.ok_or_else(|| wrong("no boundary"))?.trim_matches(['"', '\'']);
     let mark = format!("--{boundary}");
-    let starts = positions(&ask.body, mark.as_bytes());
+    let starts = line_positions(&request.body, mark.as_bytes());
     let [first, second, end, ..] = starts.as_slice() else { return Err(wrong("two parts are needed")) };
-    let part = |from: usize, to: usize| ask.body.slice(from + mark.len()..to);
+    let part = |from: usize, to: usize| request.body.slice(from + mark.len()..to);
     let (_, json) = split_part(&part(*first, *second)).ok_or_else(|| wrong("first part"))?;
     let (headers, content) = split_part(&part(*second, *end)).ok_or_else(|| wrong("second part"))?;
-    let said = serde_json::from_slice(&json).map_err(|e| wrong(&e.to_string()))?;
+    let resource_fields = serde_json::from_slice(&json).map_err(|e| wrong(&e.to_string()))?;
     let content_type = headers.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
     });
-    Ok(Related { said, content_type, content })
+    Ok(Related { resource_fields, content_type, content })
 }
 
-/// Where a mark begins a line.
-fn positions(body: &[u8], mark: &[u8]) -> Vec<usize> {
+/// Finds the positions where a line begins with a mark.
+fn line_positions(body: &[u8], mark: &[u8]) -> Vec<usize> {
     let is_line_start = |at: usize| at == 0 || body[at - 1] == b'\n';
     let mut found = Vec::new();
     let mut at = 0;
@@ -120,7 +138,7 @@ fn positions(body: &[u8], mark: &[u8]) -> Vec<usize> {
     found
 }
 
-/// The headers and the content of one part, which ends with the line break before the next mark.
+/// Splits a part into headers and content. The part ends with the line break before the next mark.
 fn split_part(part: &Bytes) -> Option<(String, Bytes)> {
     let start = part.iter().position(|byte| *byte == b'\n')? + 1;
     let rest = part.slice(start..);
@@ -136,31 +154,40 @@ fn split_part(part: &Bytes) -> Option<(String, Bytes)> {
     Some((headers, content.slice(..content.len() - line_break)))
 }
 
-fn begin(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError> {
-    let mut said: Map<String, Value> = match ask.body.is_empty() {
-        true => Map::new(),
-        false => serde_json::from_slice(&ask.body).map_err(|e| GcsError::Invalid(e.to_string()))?,
+fn begin_resumable(buckets: &Buckets, request: &HttpRequest, bucket: &str) -> Result<HttpResponse, GcsError> {
+    let mut resource_fields: Map<String, Value> = if request.body.is_empty() {
+        Map::new()
+    } else {
+        serde_json::from_slice(&request.body).map_err(|e| GcsError::Invalid(e.to_string()))?
     };
-    if let (None, Some(content_type)) = (said.get("contentType"), ask.header("x-upload-content-type")) {
-        said.insert("contentType".to_owned(), content_type.into());
+    if let (None, Some(content_type)) =
+        (resource_fields.get("contentType"), request.header("x-upload-content-type"))
+    {
+        resource_fields.insert("contentType".to_owned(), content_type.into());
     }
-    let name = object_name(ask, &said)?;
-    let conditions = Conditions::of_query(ask)?;
-    let current = world.buckets.get((bucket, &name), None).ok();
+    let name = object_name(request, &resource_fields)?;
+    let conditions = Conditions::of_query(request)?;
+    let current = buckets.get_object((bucket, &name), None).ok();
     conditions.check(current.as_deref())?;
-    let upload = Resumable { bucket: bucket.to_owned(), name, said, conditions, received: Vec::new() };
-    let id = world.buckets.begin_resumable(upload)?;
-    let host = ask.header("host").unwrap_or("127.0.0.1");
+    let upload = ResumableUpload {
+        bucket: bucket.to_owned(),
+        name,
+        resource: resource_fields,
+        conditions,
+        received: Vec::new(),
+    };
+    let id = buckets.begin_resumable(upload)?;
+    let host = request.header("host").unwrap_or("127.0.0.1");
     let location =
         format!("http://{host}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={id}");
     let uploader = HeaderName::from_static("x-guploader-uploadid");
-    Ok(Answer::empty(StatusCode::OK).with(LOCATION, &location).with(uploader, &id))
+    Ok(HttpResponse::empty(StatusCode::OK).with(LOCATION, &location).with(uploader, &id))
 }
 
-/// Takes the next piece of a resumable upload; with the last one the object appears.
-fn go_on(world: &World, ask: &Ask, id: &str) -> Result<Answer, GcsError> {
-    let piece = Piece::read(ask.header("content-range").unwrap_or_default())?;
-    let (received, is_whole) = world.buckets.with_resumable(id, |upload| {
+/// Appends the next piece of a resumable upload; the last piece stores the object.
+fn resume_upload(buckets: &Buckets, request: &HttpRequest, id: &str) -> Result<HttpResponse, GcsError> {
+    let piece = Piece::parse(request.header("content-range").unwrap_or_default())?;
+    let (received, is_whole) = buckets.with_resumable(id, |upload| {
         let first = piece.first.unwrap_or(upload.received.len());
         if first > upload.received.len() {
             return Err(GcsError::Invalid(format!(
@@ -168,46 +195,46 @@ fn go_on(world: &World, ask: &Ask, id: &str) -> Result<Answer, GcsError> {
                 upload.received.len()
             )));
         }
-        let known = (upload.received.len() - first).min(ask.body.len());
-        upload.received.extend_from_slice(&ask.body[known..]);
+        let known = (upload.received.len() - first).min(request.body.len());
+        upload.received.extend_from_slice(&request.body[known..]);
         Ok((upload.received.len(), piece.is_whole(upload.received.len())))
     })?;
     if !is_whole {
-        let answer = Answer::empty(StatusCode::PERMANENT_REDIRECT);
+        let response = HttpResponse::empty(StatusCode::PERMANENT_REDIRECT);
         return Ok(if received == 0 {
-            answer
+            response
         } else {
-            answer.with(RANGE, &format!("bytes=0-{}", received - 1))
+            response.with(RANGE, &format!("bytes=0-{}", received - 1))
         });
     }
-    let upload = world.buckets.end_resumable(id)?;
-    let object = object(upload.received.into(), &upload.said, None)?;
+    let upload = buckets.end_resumable(id)?;
+    let object = build_object(upload.received.into(), &upload.resource, None)?;
     let place = (upload.bucket.as_str(), upload.name.as_str());
-    let object = world.buckets.put(place, object, &upload.conditions, world.now_us())?;
-    Ok(Answer::json(StatusCode::OK, &resource(ask, place, &object)))
+    let object = buckets.put_object(place, object, &upload.conditions)?;
+    Ok(HttpResponse::json(StatusCode::OK, &resource(request, place, &object)))
 }
 
-/// What a `Content-Range` header says of a piece.
+/// A piece of a resumable upload, from its `Content-Range` header.
 #[derive(Debug, PartialEq, Eq)]
 struct Piece {
-    /// Place of its first byte; nothing when it has none, or when there is no header and this is all.
+    /// Offset of the first byte; `None`: the piece is empty or has no header.
     first: Option<usize>,
-    /// Length of the whole.
+    /// Length of the object.
     total: Total,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Total {
-    /// This is the last piece.
-    Here,
+    /// Not sent, because this piece is the last one.
+    ThisPiece,
     Unknown,
     Bytes(usize),
 }
 
 impl Piece {
-    fn read(header: &str) -> Result<Piece, GcsError> {
+    fn parse(header: &str) -> Result<Piece, GcsError> {
         if header.is_empty() {
-            return Ok(Piece { first: None, total: Total::Here });
+            return Ok(Piece { first: None, total: Total::ThisPiece });
         }
         let wrong = || GcsError::Invalid(format!("Content-Range `{header}`"));
         let (range, total) =
@@ -224,7 +251,7 @@ impl Piece {
 
     fn is_whole(&self, received: usize) -> bool {
         match self.total {
-            Total::Here => true,
+            Total::ThisPiece => true,
             Total::Unknown => false,
             Total::Bytes(total) => received >= total,
         }
@@ -238,7 +265,7 @@ mod tests {
     #[test]
     fn content_ranges() {
         for (header, expected) in [
-            ("", Some(Piece { first: None, total: Total::Here })),
+            ("", Some(Piece { first: None, total: Total::ThisPiece })),
             ("bytes 0-9/*", Some(Piece { first: Some(0), total: Total::Unknown })),
             ("bytes 10-19/20", Some(Piece { first: Some(10), total: Total::Bytes(20) })),
             ("bytes 10-*/*", Some(Piece { first: Some(10), total: Total::Unknown })),
@@ -246,7 +273,7 @@ mod tests {
             ("rows 1-2/3", None),
             ("bytes 5/9", None),
         ] {
-            assert_eq!(Piece::read(header).ok(), expected, "{header}");
+            assert_eq!(Piece::parse(header).ok(), expected, "{header}");
         }
     }
 }

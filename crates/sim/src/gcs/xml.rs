@@ -1,70 +1,66 @@
-//! The XML face.
+//! The XML API.
 
 use axum::http::{Method, StatusCode};
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, requested_generation};
 use super::error::GcsError;
-use super::listing::{MOST, Page, Query};
-use super::media::{self, described, quoted_etag};
+use super::listing::{MAX_ENTRIES, Page, Query};
+use super::media::{self, quoted_etag, with_object_headers};
 use super::multipart;
-use super::object::{About, Claimed, Object};
+use super::object::{Attributes, ExpectedChecksums, Object};
+use super::store::Buckets;
+use super::xml_text::{CONTENT_TYPE, element_values, escape, unescape};
 use crate::generate::times::iso;
-use crate::server::front::answer::Answer;
-use crate::server::front::ask::{Ask, decode};
-use crate::server::world::World;
+use crate::server::front::request::{HttpRequest, percent_decode};
+use crate::server::front::response::HttpResponse;
 
-/// Content type of the XML face.
-pub(super) const CONTENT_TYPE: &str = "application/xml; charset=UTF-8";
-
-/// Answers a request.
-pub(super) fn answer(world: &World, ask: &Ask) -> Result<Answer, GcsError> {
-    let segments = ask.segments();
+/// Answers a request to the XML API.
+pub(super) fn respond(buckets: &Buckets, request: &HttpRequest) -> Result<HttpResponse, GcsError> {
+    let segments = request.segments();
     let (bucket, rest) = segments.split_first().ok_or(GcsError::NoSuchBucket)?;
     let name = rest.join("/");
     if name.is_empty() {
-        return on_bucket(world, ask, bucket);
+        return respond_bucket(buckets, request, bucket);
     }
-    world.buckets.check(bucket)?;
-    if let Some(id) = ask.parameter("uploadId") {
-        return multipart::go_on(world, ask, &id);
+    buckets.check_bucket(bucket)?;
+    if let Some(id) = request.parameter("uploadId") {
+        return multipart::resume_upload(buckets, request, &id);
     }
     let place = (bucket.as_str(), name.as_str());
-    match ask.method {
-        Method::POST if ask.parameter("uploads").is_some() => multipart::begin(world, ask, bucket, &name),
-        Method::PUT => put(world, ask, place),
-        Method::GET | Method::HEAD => media::answer(&*world.buckets.get(place, generation(ask)?)?, ask),
+    match request.method {
+        Method::POST if request.parameter("uploads").is_some() => {
+            multipart::begin_upload(buckets, request, bucket, &name)
+        }
+        Method::PUT => put_object(buckets, request, place),
+        Method::GET | Method::HEAD => {
+            media::respond(&*buckets.get_object(place, requested_generation(request)?)?, request)
+        }
         Method::DELETE => {
-            world.buckets.delete(place, &Conditions::of_headers(ask)?)?;
-            Ok(Answer::empty(StatusCode::NO_CONTENT))
+            buckets.delete_object(place, &Conditions::of_headers(request)?)?;
+            Ok(HttpResponse::empty(StatusCode::NO_CONTENT))
         }
         _ => Err(GcsError::MethodNotAllowed),
     }
 }
 
-/// The generation that is asked for.
-pub(super) fn generation(ask: &Ask) -> Result<Option<i64>, GcsError> {
-    let text = ask.parameter("generation");
-    text.map(|text| text.parse().map_err(|_| GcsError::Invalid(format!("generation `{text}`")))).transpose()
-}
-
-fn on_bucket(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError> {
-    match ask.method {
-        Method::PUT if world.buckets.create(bucket) => Ok(Answer::empty(StatusCode::OK)),
+fn respond_bucket(buckets: &Buckets, request: &HttpRequest, bucket: &str) -> Result<HttpResponse, GcsError> {
+    match request.method {
+        Method::PUT if buckets.create_bucket(bucket) => Ok(HttpResponse::empty(StatusCode::OK)),
         Method::PUT => Err(GcsError::BucketExists),
-        Method::DELETE => world.buckets.remove(bucket).map(|()| Answer::empty(StatusCode::NO_CONTENT)),
-        Method::HEAD => world.buckets.check(bucket).map(|()| Answer::empty(StatusCode::OK)),
-        Method::GET => list(world, ask, bucket),
-        Method::POST if ask.parameter("delete").is_some() => delete_many(world, ask, bucket),
+        Method::DELETE => buckets.delete_bucket(bucket).map(|()| HttpResponse::empty(StatusCode::NO_CONTENT)),
+        Method::HEAD => buckets.check_bucket(bucket).map(|()| HttpResponse::empty(StatusCode::OK)),
+        Method::GET => list_objects(buckets, request, bucket),
+        Method::POST if request.parameter("delete").is_some() => delete_objects(buckets, request, bucket),
         _ => Err(GcsError::MethodNotAllowed),
     }
 }
 
-/// The delete of S3's clients, who name even one object in a list.
-fn delete_many(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError> {
-    world.buckets.check(bucket)?;
+/// Deletes the objects in the body's list. S3 clients delete single objects this way too.
+fn delete_objects(buckets: &Buckets, request: &HttpRequest, bucket: &str) -> Result<HttpResponse, GcsError> {
+    buckets.check_bucket(bucket)?;
     let mut text = "<?xml version='1.0' encoding='UTF-8'?><DeleteResult>".to_owned();
-    for key in values(&String::from_utf8_lossy(&ask.body), "Key") {
-        match world.buckets.delete((bucket, &plain(&key)), &Conditions::default()) {
+    for key in element_values(&String::from_utf8_lossy(&request.body), "Key") {
+        match buckets.delete_object((bucket, &unescape(&key)), &Conditions::default()) {
             Ok(()) | Err(GcsError::NoSuchKey) => {
                 text.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
             }
@@ -72,64 +68,73 @@ fn delete_many(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsErro
         }
     }
     text.push_str("</DeleteResult>");
-    Ok(Answer::new(StatusCode::OK, CONTENT_TYPE, text))
+    Ok(HttpResponse::new(StatusCode::OK, CONTENT_TYPE, text))
 }
 
-fn put(world: &World, ask: &Ask, place: (&str, &str)) -> Result<Answer, GcsError> {
-    let conditions = Conditions::of_headers(ask)?;
-    if let Some(source) = ask.header("x-goog-copy-source") {
-        return copy(world, source, place, &conditions);
+fn put_object(
+    buckets: &Buckets,
+    request: &HttpRequest,
+    place: (&str, &str),
+) -> Result<HttpResponse, GcsError> {
+    let conditions = Conditions::of_headers(request)?;
+    if let Some(source) = request.header("x-goog-copy-source") {
+        return copy_object(buckets, source, place, &conditions);
     }
-    let about = About::of_headers(&ask.headers);
-    let object = Object::whole(ask.body.clone(), about, &Claimed::of_headers(&ask.headers))?;
-    let object = world.buckets.put(place, object, &conditions, world.now_us())?;
-    let mut answer = described(Answer::empty(StatusCode::OK), &object);
-    answer.headers.remove(axum::http::header::CONTENT_TYPE);
-    Ok(answer)
+    let attributes = Attributes::of_headers(&request.headers);
+    let object = Object::from_bytes(
+        request.body.clone(),
+        attributes,
+        &ExpectedChecksums::of_headers(&request.headers),
+    )?;
+    let object = buckets.put_object(place, object, &conditions)?;
+    let mut response = with_object_headers(HttpResponse::empty(StatusCode::OK), &object);
+    response.headers.remove(axum::http::header::CONTENT_TYPE);
+    Ok(response)
 }
 
-fn copy(
-    world: &World,
+fn copy_object(
+    buckets: &Buckets,
     source: &str,
     place: (&str, &str),
     conditions: &Conditions,
-) -> Result<Answer, GcsError> {
-    let source = decode(source.trim_start_matches('/')).into_owned();
+) -> Result<HttpResponse, GcsError> {
+    let source = percent_decode(source.trim_start_matches('/')).into_owned();
     let from = source.split_once('/').ok_or_else(|| GcsError::Invalid(format!("copy source `{source}`")))?;
-    let object = Object::clone(&*world.buckets.get(from, None)?);
-    let object = world.buckets.put(place, object, conditions, world.now_us())?;
+    let object = Object::clone(&*buckets.get_object(from, None)?);
+    let object = buckets.put_object(place, object, conditions)?;
     let body = format!(
         "<?xml version='1.0' encoding='UTF-8'?><CopyObjectResult><LastModified>{}</LastModified><ETag>{}</ETag></CopyObjectResult>",
         iso(object.created_us),
-        escaped(&quoted_etag(&object)),
+        escape(&quoted_etag(&object)),
     );
-    let answer = Answer::new(StatusCode::OK, CONTENT_TYPE, body);
+    let response = HttpResponse::new(StatusCode::OK, CONTENT_TYPE, body);
     let generation = object.generation.to_string();
-    Ok(answer.with(axum::http::HeaderName::from_static("x-goog-generation"), &generation))
+    Ok(response.with(axum::http::HeaderName::from_static("x-goog-generation"), &generation))
 }
 
-fn list(world: &World, ask: &Ask, bucket: &str) -> Result<Answer, GcsError> {
-    let text =
-        |name: &str| ask.parameter(name).map(|value| value.into_owned()).filter(|value| !value.is_empty());
+fn list_objects(buckets: &Buckets, request: &HttpRequest, bucket: &str) -> Result<HttpResponse, GcsError> {
+    let text = |name: &str| {
+        request.parameter(name).map(|value| value.into_owned()).filter(|value| !value.is_empty())
+    };
     let is_second_version = text("list-type").as_deref() == Some("2");
     let query = Query {
         prefix: text("prefix").unwrap_or_default(),
         delimiter: text("delimiter").unwrap_or_default(),
         after: if is_second_version { text("start-after") } else { None },
         token: if is_second_version { text("continuation-token") } else { text("marker") },
-        most: text("max-keys").and_then(|most| most.parse().ok()).unwrap_or(MOST),
+        limit: text("max-keys").and_then(|limit| limit.parse().ok()).unwrap_or(MAX_ENTRIES),
         ..Query::default()
     };
-    let page = world.buckets.list(bucket, &query, ask.wants_stale_listing)?;
-    Ok(Answer::new(StatusCode::OK, CONTENT_TYPE, list_text(bucket, &query, &page, is_second_version)))
+    let page = buckets.list_objects(bucket, &query, request.wants_stale_listing)?;
+    Ok(HttpResponse::new(StatusCode::OK, CONTENT_TYPE, list_result(bucket, &query, &page, is_second_version)))
 }
 
-fn list_text(bucket: &str, query: &Query, page: &Page, is_second_version: bool) -> String {
+fn list_result(bucket: &str, query: &Query, page: &Page, is_second_version: bool) -> String {
     let mut text = format!(
         "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>\
          <Name>{bucket}</Name><Prefix>{}</Prefix><MaxKeys>{}</MaxKeys><IsTruncated>{}</IsTruncated>",
-        escaped(&query.prefix),
-        query.most,
+        escape(&query.prefix),
+        query.limit,
         page.next.is_some(),
     );
     if is_second_version {
@@ -137,47 +142,23 @@ fn list_text(bucket: &str, query: &Query, page: &Page, is_second_version: bool) 
     }
     if let Some(next) = &page.next {
         let tag = if is_second_version { "NextContinuationToken" } else { "NextMarker" };
-        text.push_str(&format!("<{tag}>{}</{tag}>", escaped(next)));
+        text.push_str(&format!("<{tag}>{}</{tag}>", escape(next)));
     }
     for (name, object) in &page.objects {
         text.push_str(&format!(
             "<Contents><Key>{}</Key><Generation>{}</Generation><MetaGeneration>{}</MetaGeneration>\
              <LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
-            escaped(name),
+            escape(name),
             object.generation,
             object.metageneration,
             iso(object.created_us),
-            escaped(&quoted_etag(object)),
+            escape(&quoted_etag(object)),
             object.bytes.len(),
         ));
     }
     for prefix in &page.prefixes {
-        text.push_str(&format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(prefix)));
+        text.push_str(&format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escape(prefix)));
     }
     text.push_str("</ListBucketResult>");
     text
-}
-
-/// Text as it stands within XML.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// What [`escaped`] made, as it was.
-fn plain(text: &str) -> String {
-    text.replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        .replace("&gt;", ">")
-        .replace("&lt;", "<")
-        .replace("&amp;", "&")
-}
-
-/// The contents of all elements of a name. Elements within them are not looked at.
-pub(super) fn values(text: &str, element: &str) -> Vec<String> {
-    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
-    let pieces = text.split(open.as_str()).skip(1);
-    pieces
-        .filter_map(|piece| piece.split_once(close.as_str()))
-        .map(|(value, _)| value.trim().to_owned())
-        .collect()
 }

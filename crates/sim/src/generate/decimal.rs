@@ -1,6 +1,6 @@
-//! Exact decimal numbers, written the way JavaScript prints numbers: that is how the vendor's CSV has them.
+//! Exact decimal numbers, formatted as JavaScript formats numbers, as in Tardis' CSV.
 //!
-//! Not for arithmetic beyond scaling: prices and amounts are counted in whole steps everywhere else.
+//! Not for arithmetic beyond scaling: elsewhere, prices and amounts are integers in units of their step.
 
 use serde::{Serialize, Serializer};
 
@@ -17,22 +17,22 @@ impl Decimal {
         Decimal { mantissa, scale }
     }
 
-    /// The nearest number with `scale` digits after the point.
+    /// Rounds to `scale` decimal places.
     pub(crate) fn round(value: f64, scale: u8) -> Decimal {
         Decimal { mantissa: (value * power(scale) as f64).round() as i64, scale }
     }
 
-    /// The nearest 64-bit float.
+    /// Converts to the nearest 64-bit float.
     pub(crate) fn to_f64(self) -> f64 {
         self.mantissa as f64 / power(self.scale) as f64
     }
 
-    /// `count` times this number.
+    /// Multiplies by an integer.
     pub(crate) fn times(self, count: i64) -> Decimal {
         Decimal { mantissa: self.mantissa * count, ..self }
     }
 
-    /// Appends the number: no trailing zeros, and the exponent form below 0.000001.
+    /// Appends the number without trailing zeros, in exponent notation below 0.000001.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         let Decimal { mut mantissa, mut scale } = self;
         while scale > 0 && mantissa % 10 == 0 {
@@ -60,7 +60,7 @@ impl Decimal {
         }
     }
 
-    /// The text that [`Decimal::write`] appends.
+    /// Returns the text that [`Decimal::write`] appends.
     pub(crate) fn text(self) -> String {
         let mut out = Vec::with_capacity(16);
         self.write(&mut out);
@@ -78,7 +78,7 @@ impl Serialize for Decimal {
     }
 }
 
-/// Appends a whole number.
+/// Appends an integer.
 pub(crate) fn write_integer(value: i64, out: &mut Vec<u8>) {
     Decimal::new(value, 0).write(out);
 }

@@ -1,6 +1,6 @@
-//! The vendor's files: which there are, and what is in them.
+//! Tardis' dataset files: which exist, and their contents.
 //!
-//! Not for how they are asked for: that is `datasets`. Start with [`find`].
+//! Not for HTTP: that is `tardis::datasets`. Start with [`find`].
 
 pub(crate) mod gzip;
 mod merge;
@@ -16,7 +16,7 @@ use crate::generate::universe::listing::{Kind, Listing};
 use crate::generate::universe::{Subject, Universe, exported_until};
 use rows::Rows;
 
-/// Which file: an exchange, a data type, a day and a symbol in the form of its URL.
+/// The name of a file: exchange, data type, day, and symbol as in its URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FileName {
     pub(crate) exchange: String,
@@ -25,18 +25,19 @@ pub(crate) struct FileName {
     pub(crate) symbol: String,
 }
 
-/// Why the vendor has no such file.
+/// Why a file does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// No such exchange.
     UnknownExchange,
-    /// The exchange has no such symbol; perhaps this one was meant.
+    /// No such symbol; `hint` is a similar one that exists.
     UnknownSymbol { hint: Option<String> },
-    /// The symbol has no files of this type.
+    /// The symbol has no files of this type, only of the offered ones.
     NoSuchDataType { offered: Vec<DataType> },
-    /// The symbol has files, but not of this day: from and to, the end excluded, microseconds since the Unix epoch.
+    /// The symbol has files, but not of this day. The available range excludes its end; microseconds since the Unix
+    /// epoch, UTC.
     Outside { since_us: i64, to_us: i64 },
-    /// The day is not exported yet; what is available, as above.
+    /// The day is not exported yet. The available range is as in `Outside`.
     NotExported { since_us: i64, to_us: i64 },
 }
 
@@ -50,10 +51,10 @@ pub(crate) struct File {
     empty: EmptyFile,
 }
 
-/// Finds a file, as of the configuration's clock.
+/// Finds a file at the configured time.
 ///
 /// # Errors
-/// When the vendor has none.
+/// Fails when it does not exist.
 pub(crate) fn find(config: &Config, name: FileName) -> Result<File, Refusal> {
     let universe = Universe::of(config, &name.exchange).ok_or(Refusal::UnknownExchange)?;
     let profile = universe.profile;
@@ -76,7 +77,7 @@ pub(crate) fn find(config: &Config, name: FileName) -> Result<File, Refusal> {
     Ok(File { universe, name, seed: config.seed, size: config.size, empty: config.options.empty_file })
 }
 
-/// Whether a symbol is in the metadata yet.
+/// Whether a symbol is listed in the metadata.
 fn is_announced(subject: Subject<'_>, now_us: i64) -> bool {
     match subject {
         Subject::One(listing) => listing.since_us <= now_us,
@@ -85,7 +86,7 @@ fn is_announced(subject: Subject<'_>, now_us: i64) -> bool {
 }
 
 impl File {
-    /// The text of the file as the vendor issued it for the `issue`-th time, counted from 0.
+    /// Generates the CSV text of a version of the file; versions are counted from 0.
     pub(crate) fn csv(&self, issue: u32) -> Vec<u8> {
         let rows = match self.universe.subject(&self.name.symbol) {
             Some(Subject::One(listing)) => self.rows(listing, issue),
@@ -103,12 +104,12 @@ impl File {
 
     fn rows(&self, listing: &Listing, issue: u32) -> Rows {
         let source = self.source(listing, issue);
-        rows::write(self.name.data_type, source, &MarketDay::make(source, self.name.day))
+        rows::write(self.name.data_type, source, &MarketDay::generate(source, self.name.day))
     }
 
     fn group_rows(&self, kind: Kind, issue: u32) -> Rows {
         let members = self.universe.members(kind, self.name.day);
-        merge::by_arrival(members.map(|listing| self.rows(listing, issue)).collect())
+        merge::merge_by_arrival(members.map(|listing| self.rows(listing, issue)).collect())
     }
 
     fn source<'a>(&'a self, listing: &'a Listing, issue: u32) -> Source<'a> {

@@ -1,62 +1,36 @@
-//! Files as large as the largest real ones, for benchmarks: written as fast as a disk takes them.
+//! Files as large as the largest real ones, for benchmarks.
 //!
-//! Unlike the files of `files` their rows follow no market: each data type has rows of the right shape, sorted by
-//! arrival and spread over the day, but a trade hits no book. Start with [`write_large`].
+//! Unlike those of `files`, their rows follow no market. They have the right columns, are sorted by local timestamp and
+//! spread over the day, but trades do not match a book. Start with [`write_large`].
 
 mod books;
 mod options;
-mod pen;
+mod plan;
 mod singles;
+mod writer;
 
 use std::io::{self, Write};
 
 use mtdh_core::{DataType, Day};
 
 use crate::config::{Config, Size};
-use crate::generate::decimal::Decimal;
 use crate::generate::market::Source;
 use crate::generate::market::value::Value;
-use crate::generate::rng::Rng;
 use crate::generate::universe::listing::{Kind, Listing};
-use crate::generate::universe::profile::{Profile, all, find};
+use crate::generate::universe::profile::{all, find};
 use crate::generate::universe::{Universe, profile};
-use pen::Pen;
+use plan::Plan;
+use writer::CsvWriter;
 
-/// What a large file is about.
-struct Plan<'a> {
-    profile: &'a Profile,
-    listing: &'a Listing,
-    seed: u64,
-    day: Day,
-    rows: u64,
-    /// Price at the beginning of the day, in price steps.
-    tick: i64,
-}
-
-impl Plan<'_> {
-    fn rng(&self) -> Rng {
-        Rng::new(self.seed, &["large", self.profile.id, &self.listing.id, &self.day.to_string()])
-    }
-
-    fn price(&self, tick: i64) -> Decimal {
-        self.listing.price(tick)
-    }
-
-    fn amount(&self, rng: &mut Rng) -> Decimal {
-        let share = rng.unit();
-        self.listing.amount(1 + (self.listing.usual_lots as f64 * 3.0 * share * share * share) as i64)
-    }
-}
-
-/// Writes the CSV text, not compressed, of a file with so many rows. The same arguments give the same bytes, on
-/// every machine. Several million rows a second in a release build.
+/// Writes the uncompressed CSV text of a file with `rows` rows.
 ///
-/// A symbol that the exchange does not have is taken for one that is priced like bitcoin in dollars.
-/// [`DataType::OptionsChain`] is a group file: its rows are of all options that the exchange has on the day (of
-/// Deribit's, when it has none), whatever the symbol.
+/// The same arguments produce the same bytes on every machine. A release build writes several million rows per second.
+///
+/// An unknown symbol is priced like bitcoin in dollars. [`DataType::OptionsChain`] ignores the symbol: its rows cover
+/// all options of the exchange on that day, or Deribit's if the exchange has none.
 ///
 /// # Errors
-/// When `out` fails.
+/// Fails when `out` fails.
 pub fn write_large(
     data_type: DataType,
     rows: u64,
@@ -70,14 +44,14 @@ pub fn write_large(
     let options = crate::config::Options { contracts_since, ..crate::config::Options::default() };
     let now = chrono::DateTime::from_timestamp_micros(day.end_us()).unwrap_or_default();
     let config = Config { seed, now, size: Size::Realistic, options, ..Config::default() };
-    let mut pen = Pen::new(out, data_type);
+    let mut writer = CsvWriter::new(out, data_type);
     if data_type == DataType::OptionsChain {
         let offers_options = |universe: &Universe| universe.members(Kind::Option, day).next().is_some();
         let universe = Universe::of(&config, exchange).filter(|universe| offers_options(universe));
         if let Some(universe) = universe.or_else(|| Universe::of(&config, "deribit")) {
-            options::write(&universe, seed, day, rows, &mut pen)?;
+            options::write(&universe, seed, day, rows, &mut writer)?;
         }
-        return pen.finish();
+        return writer.finish();
     }
     let universe = Universe::of(&config, exchange);
     let known = universe.as_deref().and_then(|universe| universe.by_dataset(symbol));
@@ -89,15 +63,15 @@ pub fn write_large(
     let tick = tick(source, day);
     let plan = Plan { profile, listing, seed, day, rows, tick };
     match data_type {
-        DataType::Trades | DataType::Liquidations => singles::trades(&plan, &mut pen)?,
-        DataType::DerivativeTicker => singles::tickers(&plan, &mut pen)?,
-        DataType::IncrementalBookL2 => books::changes(&plan, &mut pen)?,
-        DataType::BookSnapshot5 => books::snapshots(&plan, 5, &mut pen)?,
-        DataType::BookSnapshot25 => books::snapshots(&plan, 25, &mut pen)?,
-        DataType::Quotes | DataType::BookTicker => books::quotes(&plan, &mut pen)?,
+        DataType::Trades | DataType::Liquidations => singles::trades(&plan, &mut writer)?,
+        DataType::DerivativeTicker => singles::tickers(&plan, &mut writer)?,
+        DataType::IncrementalBookL2 => books::changes(&plan, &mut writer)?,
+        DataType::BookSnapshot5 => books::snapshots(&plan, 5, &mut writer)?,
+        DataType::BookSnapshot25 => books::snapshots(&plan, 25, &mut writer)?,
+        DataType::Quotes | DataType::BookTicker => books::quotes(&plan, &mut writer)?,
         DataType::OptionsChain => {}
     }
-    pen.finish()
+    writer.finish()
 }
 
 fn tick(source: Source<'_>, day: Day) -> i64 {

@@ -1,11 +1,11 @@
-//! Exponential, logarithm and the normal distribution out of the four operations alone.
+//! Exponential, logarithm and normal distribution from basic arithmetic only.
 //!
-//! The standard library's differ in the last bit from platform to platform; files made from a seed must not.
-//! Good to about nine digits, which is more than any printed greek shows.
+//! The standard library's results differ in the last bit between platforms; generated files must not. Results are
+//! accurate to about nine digits, more than any greek is printed with.
 
 const LN_2: f64 = std::f64::consts::LN_2;
 
-/// e^x. 0 far below, very large far above.
+/// Returns e^x; 0 below -700, and the value at 700 above it.
 pub(crate) fn exp(x: f64) -> f64 {
     if x < -700.0 {
         return 0.0;
@@ -22,7 +22,7 @@ pub(crate) fn exp(x: f64) -> f64 {
     scale_by_two(sum, halvings as i32)
 }
 
-/// The natural logarithm of a positive number.
+/// Returns the natural logarithm of a positive number.
 pub(crate) fn ln(x: f64) -> f64 {
     let mut reduced = x;
     let mut doublings = 0_i32;
@@ -45,12 +45,12 @@ pub(crate) fn ln(x: f64) -> f64 {
     2.0 * sum + f64::from(doublings) * LN_2
 }
 
-/// Density of the standard normal distribution.
+/// Returns the density of the standard normal distribution.
 pub(crate) fn density(x: f64) -> f64 {
     exp(-x * x / 2.0) * 0.398_942_280_401_432_7
 }
 
-/// Share of the standard normal distribution below `x`, good to 7 digits.
+/// Returns the cumulative standard normal distribution at `x`, accurate to 7 digits.
 pub(crate) fn normal(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
     let coefficients = [1.330_274_429, -1.821_255_978, 1.781_477_937, -0.356_563_782, 0.319_381_530];

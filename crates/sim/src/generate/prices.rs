@@ -1,7 +1,7 @@
-//! Where every asset's price stands at every moment: one path per asset, the same for all exchanges.
+//! The price of every asset at every time: one path per asset, shared by all exchanges.
 //!
-//! A path is a function of time alone (value noise of several wavelengths), so that any day can be made without
-//! the days before it and neighbouring days fit together.
+//! A path is a function of time alone (value noise of several wavelengths). Any day can be generated without the days
+//! before it, and adjacent days are continuous.
 
 use crate::generate::rng::{hash, mix, unit};
 use crate::generate::times::{HOUR_US, MINUTE_US};
@@ -9,7 +9,7 @@ use crate::generate::universe::assets;
 
 const DAY_US: i64 = 24 * HOUR_US;
 
-/// Wavelength in microseconds, and how far the price swings with it, as a fraction.
+/// Wavelengths in microseconds, and their amplitudes as fractions of the price.
 const WAVES: [(i64, f64); 7] = [
     (128 * DAY_US, 0.25),
     (16 * DAY_US, 0.08),
@@ -20,7 +20,7 @@ const WAVES: [(i64, f64); 7] = [
     (MINUTE_US, 0.000_4),
 ];
 
-/// The path of one asset's price in dollars.
+/// The path of an asset's price in dollars.
 #[derive(Clone, Debug)]
 struct Path {
     anchor: f64,
@@ -46,7 +46,7 @@ impl Path {
         self.anchor * (1.0 + swing)
     }
 
-    /// One wave at a moment, in [-1, 1].
+    /// Returns one wave at a time, in [-1, 1].
     fn wave(&self, number: usize, length: i64, us: i64) -> f64 {
         let knot = us.div_euclid(length);
         let along = us.rem_euclid(length) as f64 / length as f64;
@@ -66,12 +66,12 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// The price of `base` in `quote`.
+    /// Creates the price of `base` in `quote`.
     pub(crate) fn new(seed: u64, base: &str, quote: &str) -> Pair {
         Pair { base: Path::new(seed, base), quote: Path::new(seed, quote) }
     }
 
-    /// The price at a moment, microseconds since the Unix epoch, UTC.
+    /// Returns the price at a time in microseconds since the Unix epoch, UTC.
     pub(crate) fn at(&self, us: i64) -> f64 {
         self.base.at(us) / self.quote.at(us)
     }

@@ -1,6 +1,6 @@
-//! Random numbers that are the same for ever: a stream is named by the seed and a few words.
+//! Reproducible random numbers. A stream is identified by a seed and some words.
 //!
-//! Not for secrets. Written out here, because a library may change its stream with any release.
+//! Not for secrets. Implemented here because a library may change its streams with any release.
 
 /// A stream of random numbers (splitmix64).
 #[derive(Clone, Debug)]
@@ -9,33 +9,33 @@ pub(crate) struct Rng {
 }
 
 impl Rng {
-    /// The stream that belongs to these words.
+    /// Creates the stream of a seed and some words.
     pub(crate) fn new(seed: u64, words: &[&str]) -> Rng {
         Rng { state: hash(seed, words) }
     }
 
-    /// Any 64 bits.
+    /// Returns 64 random bits.
     pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         mix(self.state)
     }
 
-    /// A whole number from 0 to `limit - 1`; 0 when there is none.
+    /// Returns an integer from 0 to `limit - 1`; 0 if the limit is 0.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
     }
 
-    /// A whole number from `low` to `high`, both included.
+    /// Returns an integer from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below((high - low).max(0) as u64 + 1) as i64
     }
 
-    /// A number in [0, 1).
+    /// Returns a number in [0, 1).
     pub(crate) fn unit(&mut self) -> f64 {
         unit(self.next())
     }
 
-    /// True in `per_10_000` of 10,000 cases.
+    /// Returns true with a probability of `per_10_000` in 10,000.
     pub(crate) fn chance(&mut self, per_10_000: u64) -> bool {
         self.below(10_000) < per_10_000
     }
@@ -43,7 +43,7 @@ impl Rng {
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// 64 bits that belong to a seed and some words.
+/// Hashes a seed and some words to 64 bits.
 pub(crate) fn hash(seed: u64, words: &[&str]) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325_u64 ^ mix(seed.wrapping_add(GOLDEN));
     for word in words {
@@ -54,14 +54,14 @@ pub(crate) fn hash(seed: u64, words: &[&str]) -> u64 {
     mix(state)
 }
 
-/// Spreads every bit over all 64.
+/// Mixes 64 bits so that every input bit affects all output bits.
 pub(crate) fn mix(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
 }
 
-/// The upper 53 bits as a number in [0, 1).
+/// Converts the upper 53 bits to a number in [0, 1).
 pub(crate) fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,4 +1,4 @@
-//! Which instruments an exchange has, when they lived, and which files the vendor offers of them.
+//! The instruments of an exchange, their lifetimes, and the files that Tardis offers for them.
 //!
 //! Start with [`Universe::of`].
 
@@ -9,72 +9,54 @@ mod futures;
 pub(crate) mod listing;
 mod perpetuals;
 pub(crate) mod profile;
+pub(crate) mod scope;
 mod spot;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use chrono::Datelike;
 use mtdh_core::{DataType, Day};
 
-use crate::config::{Config, Size};
+use crate::config::Config;
 use crate::generate::times::{HOUR_US, MINUTE_US};
-use crate::lock;
+use crate::sync::lock;
 use listing::{Kind, Listing, group_data_types};
 use profile::Profile;
-
-/// What shapes a universe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Scope {
-    pub(crate) seed: u64,
-    pub(crate) size: Size,
-    /// First day on which a dated contract may end.
-    pub(crate) first: Day,
-    /// Last day on which a contract may be listed: the end of the clock's quarter, so that a moving clock seldom
-    /// needs another universe.
-    pub(crate) last: Day,
-}
-
-impl Scope {
-    /// The larger of two counts, unless the world is small.
-    pub(crate) fn pick<T>(self, realistic: T, small: T) -> T {
-        if self.size == Size::Small { small } else { realistic }
-    }
-}
+use scope::Scope;
 
 /// The instruments of one exchange over all time.
 #[derive(Debug)]
 pub(crate) struct Universe {
     pub(crate) profile: &'static Profile,
-    /// All that were ever listed, by kind and then by name.
+    /// All instruments ever listed, by kind, then by id.
     pub(crate) listings: Vec<Listing>,
     by_dataset: HashMap<String, usize>,
 }
 
-/// What a file is asked for: one instrument, or all of a kind.
+/// The contents of a file: one instrument, or all of a kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject<'a> {
     One(&'a Listing),
     Group(Kind),
 }
 
-type MadeBefore = HashMap<(Scope, &'static str), Arc<Universe>>;
+type Cache = HashMap<(Scope, &'static str), Arc<Universe>>;
 
 impl Universe {
-    /// The exchange's instruments, if there is such an exchange. Kept once made.
+    /// Returns the instruments of an exchange, cached. `None`: no such exchange.
     pub(crate) fn of(config: &Config, exchange: &str) -> Option<Arc<Universe>> {
-        static MADE: LazyLock<Mutex<MadeBefore>> = LazyLock::new(Mutex::default);
-        const MOST: usize = 64;
+        static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
+        const MAX_UNIVERSES: usize = 64;
         let profile = profile::find(exchange)?;
-        let key = (scope(config), profile.id);
-        let mut made = lock(&MADE);
-        if made.len() >= MOST {
-            made.clear();
+        let key = (Scope::new(config), profile.id);
+        let mut cache = lock(&CACHE);
+        if cache.len() >= MAX_UNIVERSES {
+            cache.clear();
         }
-        Some(Arc::clone(made.entry(key).or_insert_with(|| Arc::new(Universe::make(key.0, profile)))))
+        Some(Arc::clone(cache.entry(key).or_insert_with(|| Arc::new(Universe::generate(key.0, profile)))))
     }
 
-    fn make(scope: Scope, profile: &'static Profile) -> Universe {
+    fn generate(scope: Scope, profile: &'static Profile) -> Universe {
         let mut listings = [spot::listings, perpetuals::listings, futures::listings, deribit::listings]
             .into_iter()
             .flat_map(|make| make(scope, profile))
@@ -93,17 +75,17 @@ impl Universe {
         Universe { profile, listings, by_dataset }
     }
 
-    /// The instrument whose files have this symbol, exported or not.
+    /// Finds an instrument by its dataset symbol, exported or not.
     pub(crate) fn by_dataset(&self, symbol: &str) -> Option<&Listing> {
         self.by_dataset.get(symbol).map(|i| &self.listings[*i])
     }
 
-    /// The instrument that the exchange calls so, in any case.
+    /// Finds an instrument by the exchange's symbol, without case.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Listing> {
         self.listings.iter().find(|l| l.id.eq_ignore_ascii_case(id))
     }
 
-    /// What the files with this symbol are of, whether or not there are any on a given day.
+    /// Returns the contents of the files with this symbol. `None`: no file ever has it.
     pub(crate) fn subject(&self, symbol: &str) -> Option<Subject<'_>> {
         if let Some(listing) = self.by_dataset(symbol).filter(|l| l.is_exported) {
             return Some(Subject::One(listing));
@@ -112,19 +94,19 @@ impl Universe {
         self.has_group(kind).then_some(Subject::Group(kind))
     }
 
-    /// Whether the vendor offers group files of a kind.
+    /// Whether Tardis offers grouped files of a kind.
     pub(crate) fn has_group(&self, kind: Kind) -> bool {
         self.profile.has_groups && self.listings.iter().any(|l| l.kind == kind)
     }
 
-    /// The instruments of a kind that lived on a day and have files.
+    /// Returns the instruments of a kind that traded on a day and have files.
     pub(crate) fn members(&self, kind: Kind, day: Day) -> impl Iterator<Item = &Listing> {
         self.listings.iter().filter(move |l| l.kind == kind && l.is_exported && l.lives_on(day))
     }
 }
 
 impl Subject<'_> {
-    /// The types of files that the vendor offers.
+    /// Returns the data types that Tardis offers.
     pub(crate) fn data_types(&self, profile: &Profile) -> Vec<DataType> {
         match self {
             Subject::One(listing) => listing.data_types(profile),
@@ -132,7 +114,8 @@ impl Subject<'_> {
         }
     }
 
-    /// From when to when there are files: the end is excluded and never lies beyond the export.
+    /// Returns start and end of the available data, microseconds since the Unix epoch, UTC. The end is excluded and at
+    /// most the end of the export.
     pub(crate) fn available(&self, profile: &Profile, now_us: i64) -> (i64, i64) {
         let exported = exported_until(profile, now_us);
         match self {
@@ -144,28 +127,16 @@ impl Subject<'_> {
     }
 }
 
-/// The end of the exported days: a day appears at 06:00 of the next. Microseconds since the Unix epoch, UTC.
+/// Returns the end of the exported days, microseconds since the Unix epoch, UTC. A day appears at 06:00 of the next.
 pub(crate) fn exported_until(profile: &Profile, now_us: i64) -> i64 {
     const APPEARS_AFTER_US: i64 = 6 * HOUR_US;
     let exported = Day::containing_us(now_us - APPEARS_AFTER_US).map_or(now_us, Day::start_us);
     profile.end_day().map_or(exported, |end| end.start_us().min(exported))
 }
 
-/// When the file of a day appeared, microseconds since the Unix epoch, UTC.
+/// Returns when the files of a day appeared, microseconds since the Unix epoch, UTC.
 pub(crate) fn exported_at(day: Day) -> i64 {
     day.end_us() + 6 * HOUR_US - 7 * MINUTE_US
-}
-
-fn scope(config: &Config) -> Scope {
-    let now = Day::containing_us(config.now.timestamp_micros()).unwrap_or(profile::day("2024-03-03"));
-    let first = config
-        .options
-        .contracts_since
-        .map_or(profile::day("2023-01-01").min(now.plus(-400)), |since| since.0);
-    let next_quarter = (config.now.year(), config.now.month0() / 3 * 3 + 4);
-    let (year, month) = if next_quarter.1 > 12 { (next_quarter.0 + 1, 1) } else { next_quarter };
-    let last = Day::new(year, month, 1).map_or(now, Day::previous);
-    Scope { seed: config.seed, size: config.size, first, last }
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-//! What other processes tell a running world, and ask of it. On a port of its own: nothing here is a request of the
-//! simulated world, so none is counted and no fault befalls it.
+//! The control API: other processes change faults and options and read the request log while the simulator runs.
 //!
-//! | request | what |
+//! It has a port of its own. Its requests are not logged, and no fault applies to them.
+//!
+//! | request | effect |
 //! |---|---|
-//! | `PUT /faults` | a list of faults replaces all; counting begins anew |
-//! | `PUT /options` | the vendor's behaviour, as in [`Options`] |
-//! | `GET /requests` | host, method, URL, status, attempt, bytes and moment (`at_ms`, from the start on) of each request so far |
-//! | `DELETE /requests` | forgets them |
-//! | `GET /unfinished/{bucket}` | how many uploads were begun and neither finished nor given up |
+//! | `PUT /faults` | replaces all faults with the list in the body; attempts are counted from 1 again |
+//! | `PUT /options` | replaces the options, see [`Options`] |
+//! | `GET /requests` | lists host, method, URL, status, attempt, bytes and time (`at_ms`, since the start) of each request so far |
+//! | `DELETE /requests` | clears that list |
+//! | `GET /unfinished/{bucket}` | number of uploads that were begun and neither completed nor aborted |
 
 use std::sync::Arc;
 
@@ -20,62 +21,73 @@ use serde_json::{Value, json};
 
 use crate::config::Options;
 use crate::server::fault::Fault;
+use crate::server::request_log::Request;
 use crate::server::wire::Listener;
-use crate::server::world::World;
 
-const MOST_BODY_BYTES: usize = 16 << 20;
+const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// The service.
-pub(crate) async fn serve(world: Arc<World>, listener: Listener) {
-    let router = Router::new().fallback(handle).with_state(world);
+/// What the control API can do with a running simulator.
+pub(crate) trait Control: Send + Sync + 'static {
+    /// Replaces all faults.
+    fn set_faults(&self, faults: Vec<Fault>);
+
+    /// Replaces the options.
+    fn set_options(&self, options: Options);
+
+    /// Returns all requests so far.
+    fn requests(&self) -> Vec<Request>;
+
+    /// Clears the request log and the usage of all API keys.
+    fn clear_requests(&self);
+
+    /// Counts a bucket's uploads that were begun and neither completed nor aborted.
+    fn unfinished_uploads(&self, bucket: &str) -> usize;
+}
+
+/// Serves the control API until the simulator stops.
+pub(crate) async fn serve(control: Arc<dyn Control>, listener: Listener) {
+    let router = Router::new().fallback(handle).with_state(control);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the control of the simulated world ended");
     }
 }
 
-async fn handle(State(world): State<Arc<World>>, request: axum::extract::Request) -> Response {
+async fn handle(State(control): State<Arc<dyn Control>>, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, MOST_BODY_BYTES).await else {
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
         return (StatusCode::BAD_REQUEST, "unreadable body").into_response();
     };
-    match carry_out(&world, &parts.method, parts.uri.path(), &body) {
-        Some(Ok(said)) => said.to_string().into_response(),
-        Some(Err(error)) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-        None => (StatusCode::NOT_FOUND, "there is no such control").into_response(),
+    match execute(&*control, &parts.method, parts.uri.path(), &body) {
+        Ok(Some(result)) => result.to_string().into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "there is no such control").into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }
 
-fn carry_out(
-    world: &World,
+/// Executes a request. `None`: no such endpoint.
+fn execute(
+    control: &dyn Control,
     method: &Method,
     path: &str,
     body: &Bytes,
-) -> Option<Result<Value, serde_json::Error>> {
-    let done = |()| Value::Null;
-    Some(match (method.as_str(), path) {
-        ("PUT", "/faults") => {
-            serde_json::from_slice::<Vec<Fault>>(body).map(|faults| world.set_faults(faults)).map(done)
+) -> Result<Option<Value>, serde_json::Error> {
+    match (method.as_str(), path) {
+        ("PUT", "/faults") => control.set_faults(serde_json::from_slice(body)?),
+        ("PUT", "/options") => control.set_options(serde_json::from_slice(body)?),
+        ("GET", "/requests") => return Ok(Some(control.requests().into_iter().map(request_json).collect())),
+        ("DELETE", "/requests") => control.clear_requests(),
+        ("GET", path) => {
+            let bucket = path.strip_prefix("/unfinished/");
+            return Ok(bucket.map(|bucket| control.unfinished_uploads(bucket).into()));
         }
-        ("PUT", "/options") => {
-            serde_json::from_slice::<Options>(body).map(|options| world.set_options(options)).map(done)
-        }
-        ("GET", "/requests") => Ok(requests(world)),
-        ("DELETE", "/requests") => {
-            world.log.clear();
-            world.key_use.clear();
-            Ok(Value::Null)
-        }
-        ("GET", path) => Ok(world.buckets.unfinished(path.strip_prefix("/unfinished/")?).into()),
-        _ => return None,
-    })
+        _ => return Ok(None),
+    }
+    Ok(Some(Value::Null))
 }
 
-fn requests(world: &World) -> Value {
-    let request = |r: crate::server::request_log::Request| {
-        json!({
-            "host": r.host, "method": r.method, "url": r.url, "status": r.status, "attempt": r.attempt,
-            "bytes": r.bytes, "at_ms": r.at.as_millis() as u64,
-        })
-    };
-    world.log.entries().into_iter().map(request).collect()
+fn request_json(request: Request) -> Value {
+    json!({
+        "host": request.host, "method": request.method, "url": request.url, "status": request.status,
+        "attempt": request.attempt, "bytes": request.bytes, "at_ms": request.at.as_millis() as u64,
+    })
 }

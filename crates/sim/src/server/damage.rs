@@ -1,47 +1,49 @@
-//! Spoiled files: bytes that changed on the way, and files with the wrong rows inside.
+//! Damages response bodies: changed bytes, wrong rows, edited JSON.
 
 use bytes::Bytes;
 use mtdh_core::day::DAY_US;
 
 use crate::generate::decimal::write_integer;
 use crate::generate::files::gzip;
-use crate::json_edit::{JsonEdit, edited};
+use crate::json_edit::{JsonEdit, apply_edits};
 use crate::server::fault::{ColumnChange, FaultKind, TrailerPart};
 
-/// A gzipped file, spoiled. What cannot be spoiled in the wanted way stays as it is.
-pub(crate) fn file(body: &Bytes, kind: &FaultKind) -> Bytes {
+/// Damages a gzipped file. A body that is no gzip stays as it is, and so does a file for faults of other kinds.
+pub(super) fn damage_file(body: &Bytes, kind: &FaultKind) -> Bytes {
     match kind {
-        FaultKind::FlipByte { at } => flip(body, *at, 0xff),
-        FaultKind::FlipBit { at } => flip(body, *at, 0b1000),
+        FaultKind::FlipByte { at } => flip_bits(body, *at, 0xff),
+        FaultKind::FlipBit { at } => flip_bits(body, *at, 0b1000),
         FaultKind::Junk { bytes } => [body, &vec![b'#'; *bytes as usize][..]].concat().into(),
         FaultKind::Twice => [&body[..], body].concat().into(),
         FaultKind::Truncate { keep } => body.slice(..body.len().min(*keep as usize)),
         FaultKind::WrongTrailer { part } => {
             let place = if *part == TrailerPart::Crc { -8 } else { -4 };
-            flip(body, place, 0xff)
+            flip_bits(body, place, 0xff)
         }
-        FaultKind::OtherSymbol => rewrite(body, |_, line| other_symbol(line)),
-        FaultKind::OtherSpelling => rewrite(body, other_spelling),
+        FaultKind::OtherSymbol => change_lines(body, |_, line| other_symbol(line)),
+        FaultKind::OtherSpelling => change_lines(body, other_spelling),
         FaultKind::MemberCut { .. } => two_members(body),
         FaultKind::InflatesToNothing => gzip::compress(b"", None),
-        FaultKind::OtherDay => rewrite(body, |_, line| other_day(line)),
+        FaultKind::OtherDay => change_lines(body, |_, line| other_day(line)),
         FaultKind::NoRows => header_row(body),
-        FaultKind::Columns { change } => rewrite(body, |number, line| columns(number, line, *change)),
+        FaultKind::Columns { change } => {
+            change_lines(body, |number, line| change_columns(number, line, *change))
+        }
         _ => body.clone(),
     }
 }
 
-/// A document of the vendor's metadata with changes.
-pub(crate) fn document(body: &Bytes, is_gzip: bool, edits: &[JsonEdit]) -> Bytes {
+/// Edits a JSON document, plain or gzipped.
+pub(super) fn edit_document(body: &Bytes, is_gzip: bool, edits: &[JsonEdit]) -> Bytes {
     if !is_gzip {
-        return edited(body, edits).into();
+        return apply_edits(body, edits).into();
     }
     let Ok(text) = gzip::decompress(body) else { return body.clone() };
-    gzip::compress(&edited(&text, edits), None)
+    gzip::compress(&apply_edits(&text, edits), None)
 }
 
-/// Some bits of one byte are others; its place is counted from the end when negative.
-fn flip(body: &Bytes, at: i64, bits: u8) -> Bytes {
+/// Flips bits of one byte. A negative offset counts from the end.
+fn flip_bits(body: &Bytes, at: i64, bits: u8) -> Bytes {
     let place = if at < 0 { body.len() as i64 + at } else { at };
     let mut bytes = body.to_vec();
     if let Some(byte) = usize::try_from(place).ok().and_then(|place| bytes.get_mut(place)) {
@@ -50,8 +52,8 @@ fn flip(body: &Bytes, at: i64, bits: u8) -> Bytes {
     bytes.into()
 }
 
-/// The file with every line changed; line 0 is the header row.
-fn rewrite(body: &Bytes, change: impl Fn(usize, &[u8]) -> Vec<u8>) -> Bytes {
+/// Changes every line of a gzipped file. Line 0 is the header row.
+fn change_lines(body: &Bytes, change: impl Fn(usize, &[u8]) -> Vec<u8>) -> Bytes {
     let Ok(text) = gzip::decompress(body) else { return body.clone() };
     let mut changed = Vec::with_capacity(text.len() + 64);
     for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -67,7 +69,7 @@ fn header_row(body: &Bytes) -> Bytes {
     gzip::compress(text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default(), None)
 }
 
-/// Every third row is one of another symbol. The header row has no digits and stays.
+/// Replaces the symbol of about every third row. The header row stays.
 fn other_symbol(line: &[u8]) -> Vec<u8> {
     let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
     let is_third = line.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 3 == 0;
@@ -77,36 +79,36 @@ fn other_symbol(line: &[u8]) -> Vec<u8> {
     cells.join(&b","[..])
 }
 
-/// Every second row has its symbol in small letters.
+/// Writes the symbol of every second row in lower case.
 fn other_spelling(number: usize, line: &[u8]) -> Vec<u8> {
     let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
-    let small = cells.get(1).map(|symbol| symbol.to_ascii_lowercase()).unwrap_or_default();
+    let lower_case = cells.get(1).map(|symbol| symbol.to_ascii_lowercase()).unwrap_or_default();
     if is_row(&cells) && number.is_multiple_of(2) {
-        cells[1] = &small;
+        cells[1] = &lower_case;
     }
     cells.join(&b","[..])
 }
 
-/// The same content as two gzip members, the second begins with a line of its second half.
+/// Compresses the same content as two gzip members, split between two lines.
 fn two_members(body: &Bytes) -> Bytes {
     let Ok(text) = gzip::decompress(body) else { return body.clone() };
-    let (first, second) = text.split_at(border(&text));
+    let (first, second) = text.split_at(middle_line_end(&text));
     [gzip::compress(first, None), gzip::compress(second, None)].concat().into()
 }
 
-/// How long the first of [`two_members`] is.
-pub(crate) fn first_member(two: &Bytes) -> usize {
+/// Returns the length of the first member of [`two_members`].
+pub(super) fn first_member_length(two: &Bytes) -> usize {
     let Ok(text) = gzip::decompress(two) else { return two.len() };
-    gzip::compress(&text[..border(&text)], None).len()
+    gzip::compress(&text[..middle_line_end(&text)], None).len()
 }
 
-/// Where a line ends, as near to the middle as can be.
-fn border(text: &[u8]) -> usize {
+/// Returns the end of the line in the middle of a text.
+fn middle_line_end(text: &[u8]) -> usize {
     let middle = text.len() / 2;
     text[middle..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |place| middle + place + 1)
 }
 
-/// Every row is a day older.
+/// Moves both timestamps of a row back by one day.
 fn other_day(line: &[u8]) -> Vec<u8> {
     let cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
     if !is_row(&cells) {
@@ -125,7 +127,7 @@ fn other_day(line: &[u8]) -> Vec<u8> {
     changed.join(&b","[..])
 }
 
-fn columns(number: usize, line: &[u8], change: ColumnChange) -> Vec<u8> {
+fn change_columns(number: usize, line: &[u8], change: ColumnChange) -> Vec<u8> {
     let mut cells: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
     let last = cells.len() - 1;
     match change {
@@ -147,14 +149,14 @@ fn is_row(cells: &[&[u8]]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Md5Header;
+    use crate::server::fault::Md5Header;
     use crate::server::fault::SaidLength;
 
     const TEXT: &str = "exchange,symbol,timestamp,local_timestamp,id,price\nx,A,86400000001,86400000002,1,5\n\
                         x,A,86400000003,86400000004,2,6\nx,A,86400000005,86400000006,3,7\n";
 
     fn damaged(kind: FaultKind) -> String {
-        let body = file(&gzip::compress(TEXT.as_bytes(), None), &kind);
+        let body = damage_file(&gzip::compress(TEXT.as_bytes(), None), &kind);
         String::from_utf8(gzip::decompress(&body).unwrap()).unwrap()
     }
 
@@ -183,15 +185,15 @@ mod tests {
     #[test]
     fn a_cut_between_members_leaves_a_sound_stream() {
         let kind = FaultKind::MemberCut { length: SaidLength::None, md5: Md5Header::Absent };
-        let two = file(&gzip::compress(TEXT.as_bytes(), None), &kind);
+        let two = damage_file(&gzip::compress(TEXT.as_bytes(), None), &kind);
         assert_eq!(gzip::decompress(&two).unwrap(), TEXT.as_bytes());
-        let first = gzip::decompress(&two.slice(..first_member(&two))).unwrap();
+        let first = gzip::decompress(&two.slice(..first_member_length(&two))).unwrap();
         assert!(!first.is_empty() && first.len() < TEXT.len() && TEXT.as_bytes().starts_with(&first));
         assert_eq!(damaged(FaultKind::InflatesToNothing), "");
     }
 
     #[test]
-    fn spoiled_streams_do_not_decompress() {
+    fn damaged_streams_do_not_decompress() {
         let body = gzip::compress(TEXT.as_bytes(), None);
         for kind in [
             FaultKind::FlipByte { at: 12 },
@@ -201,7 +203,7 @@ mod tests {
             FaultKind::WrongTrailer { part: TrailerPart::Crc },
             FaultKind::WrongTrailer { part: TrailerPart::Length },
         ] {
-            assert!(gzip::decompress(&file(&body, &kind)).is_err(), "{kind:?}");
+            assert!(gzip::decompress(&damage_file(&body, &kind)).is_err(), "{kind:?}");
         }
     }
 }

@@ -1,49 +1,48 @@
-//! What goes wrong, where and when: the lines of a fault scenario.
+//! Faults: which requests they apply to, and what happens to them.
 //!
-//! Not how it is done on the wire: that is `sabotage`.
+//! Not for their implementation: that is `front::sabotage`.
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Md5Header;
 use crate::json_edit::JsonEdit;
 
-/// One thing that goes wrong. The first fault of the list that fits a request is the one that happens.
+/// A fault of the requests that match it. Of all faults that match a request, the first in the list applies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Which server.
+    /// The server.
     pub host: Host,
-    /// Part of the path and query, as sent or with its percent signs decoded; `*` stands for any text. Empty: every
-    /// request.
+    /// A part of path and query, as sent or percent-decoded; `*` matches any text. Empty: every request.
     #[serde(default)]
     pub url_contains: String,
-    /// HTTP method; absent: all.
+    /// HTTP method, without case; `None`: all.
     #[serde(default)]
     pub method: Option<String>,
-    /// Which attempts at one URL, counted since the faults were set.
+    /// Which attempts at one URL, counted from 1 since the faults were set.
     #[serde(default)]
     pub attempts: Attempts,
-    /// Which of the requests that fit all else, whatever their URL, counted since the faults were set.
+    /// Which of the requests that match everything else, over all URLs, counted from 1 since the faults were set.
     #[serde(default)]
     pub requests: Attempts,
-    /// What happens.
+    /// What happens to the request.
     pub kind: FaultKind,
 }
 
 impl Fault {
-    /// A fault of every attempt at the URLs that contain a text.
+    /// Creates a fault of every attempt at the URLs that contain a text.
     pub fn always(host: Host, url_contains: &str, kind: FaultKind) -> Fault {
         let (attempts, requests) = (Attempts::All, Attempts::All);
         Fault { host, url_contains: url_contains.to_owned(), method: None, attempts, requests, kind }
     }
 
-    /// A fault of the first attempt at each URL that contains a text.
+    /// Creates a fault of the first attempt at each URL that contains a text.
     pub fn once(host: Host, url_contains: &str, kind: FaultKind) -> Fault {
         Fault { attempts: Attempts::Only(vec![1]), ..Fault::always(host, url_contains, kind) }
     }
 
-    pub(crate) fn fits(&self, host: Host, method: &str, url: &str, attempt: u32) -> bool {
+    /// Whether the fault matches a request, its `requests` left aside.
+    pub(crate) fn matches(&self, host: Host, method: &str, url: &str, attempt: u32) -> bool {
         let decoded = percent_decode_str(url).decode_utf8_lossy();
         self.host == host
             && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method))
@@ -52,36 +51,37 @@ impl Fault {
     }
 }
 
-/// A server of the simulated world.
+/// A simulated server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Host {
-    /// The vendor's metadata.
+    /// Tardis' metadata API.
     Api,
-    /// The vendor's files.
+    /// Tardis' dataset files.
     Datasets,
-    /// The object store that file requests may be redirected to.
+    /// The object store to which file requests may be redirected.
     Store,
-    /// The bucket.
+    /// The GCS server.
     Gcs,
-    /// Binance's candles.
+    /// Binance's REST API.
     Binance,
 }
 
-/// Which of several, counted from 1.
+/// Selects some of several attempts, counted from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attempts {
-    /// Every one.
+    /// Every attempt.
     #[default]
     All,
-    /// These; the first is 1.
+    /// The attempts with these numbers.
     Only(Vec<u32>),
-    /// All up to this one, included.
+    /// All attempts up to this number, included.
     UpTo(u32),
 }
 
 impl Attempts {
+    /// Whether an attempt is selected.
     pub(crate) fn contains(&self, attempt: u32) -> bool {
         match self {
             Attempts::All => true,
@@ -95,170 +95,170 @@ impl Attempts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// This status instead of an answer.
+    /// Responds with a status instead.
     Status {
         /// The status.
         status: u16,
-        /// Form of the body.
+        /// Format of the body.
         #[serde(default)]
         body: ErrorBody,
     },
-    /// 429.
+    /// Responds with 429.
     TooManyRequests {
-        /// Its `Retry-After`.
+        /// The `Retry-After` header.
         #[serde(default)]
         retry_after: RetryAfter,
     },
-    /// 403 with code 274: the key is in use from another address.
+    /// Responds with 403 and code 274: the key is in use from another address.
     KeyLocked {
-        /// Seconds until it is free, in the body.
+        /// Seconds until the key is released, in the body.
         retry_after_seconds: u64,
     },
-    /// 403 with a page of the edge network that says the client is blocked.
+    /// Responds with the CDN's 403 page for blocked clients.
     EdgeBlocked,
-    /// 520 with a page of the edge network.
+    /// Responds with the CDN's 520 page.
     EdgeDown,
-    /// 200 with a web page instead of what was asked for.
+    /// Responds with 200 and an HTML page.
     WebPage,
-    /// An answer with these words, whatever was asked for.
+    /// Responds with a fixed JSON body.
     Words {
         /// The status.
         status: u16,
         /// The body.
         body: String,
-        /// The entity tag, where there is one.
+        /// The `ETag` header; `None`: no such header.
         #[serde(default)]
         etag: Option<String>,
     },
-    /// 200 with a gzip body that inflates to much more.
+    /// Responds with 200 and a gzip body that inflates to many times its size.
     Swollen {
-        /// How it begins.
+        /// Start of the inflated body.
         start: String,
-        /// What follows, again and again.
+        /// The repeated piece.
         piece: String,
-        /// How often.
+        /// Number of repetitions.
         times: u64,
-        /// How it ends.
+        /// End of the inflated body.
         end: String,
     },
-    /// A redirect to this address.
+    /// Redirects to a URL.
     RedirectTo {
-        /// The address.
+        /// The URL.
         to: String,
     },
-    /// The connection is reset before any answer.
+    /// Resets the connection without a response.
     Reset,
-    /// No answer comes, and the connection stays open.
+    /// Never responds; the connection stays open.
     Hang,
-    /// A redirect to a port on which nobody listens: the connection is refused.
+    /// Redirects to a closed port, where the connection is refused.
     DeadRedirect,
-    /// The connection ends after this many bytes of the body; the length, if any, promised more.
+    /// Aborts the connection within the body. `Content-Length`, if any, is that of the whole body.
     Cut {
-        /// Bytes that arrive.
+        /// Bytes of the body that are sent.
         after: u64,
-        /// Chunked, without a length.
+        /// Send the body chunked, without `Content-Length`.
         #[serde(default)]
         chunked: bool,
     },
-    /// The body comes slowly.
+    /// Throttles the body.
     Drip {
-        /// Bytes in a second.
+        /// Bytes per second.
         bytes_per_second: u64,
     },
-    /// After this many bytes of the body nothing more comes, and the connection stays open.
+    /// Stops within the body; the connection stays open.
     Stall {
-        /// Bytes that arrive.
+        /// Bytes of the body that are sent.
         after: u64,
     },
-    /// One byte of the body is another one.
+    /// Inverts one byte of the body.
     FlipByte {
-        /// Its place, counted from the end when negative.
+        /// Its offset; a negative one counts from the end.
         at: i64,
     },
-    /// One bit of the body is the other one.
+    /// Flips one bit of the body.
     FlipBit {
-        /// The place of its byte, counted from the end when negative.
+        /// Offset of its byte; a negative one counts from the end.
         at: i64,
     },
-    /// Bytes that belong to nothing follow the body, and its length counts them.
+    /// Appends junk bytes to the body; `Content-Length` includes them.
     Junk {
-        /// How many.
+        /// Number of bytes.
         bytes: u64,
     },
-    /// The body comes twice, and its length counts both.
+    /// Sends the body twice; `Content-Length` covers both.
     Twice,
-    /// The body ends early, and its length says that this is all.
+    /// Truncates the body; `Content-Length` is that of the rest.
     Truncate {
-        /// Bytes that are left.
+        /// Bytes that remain.
         keep: u64,
     },
-    /// The file is two gzip members, and the body ends, as if it were whole, after the first.
+    /// Sends the file as two gzip members and ends the body after the first, as if it were complete.
     MemberCut {
-        /// What the answer says of the whole file's length.
+        /// The stated length.
         length: SaidLength,
-        /// The MD5 that it tells.
+        /// The `x-md5` header.
         #[serde(default)]
         md5: Md5Header,
     },
-    /// The body is whole, and the answer says no length.
+    /// Sends the whole body without `Content-Length`.
     NoLength {
-        /// The MD5 that it tells.
+        /// The `x-md5` header.
         #[serde(default)]
         md5: Md5Header,
     },
-    /// The file inflates to nothing.
+    /// Sends a gzip stream that inflates to nothing.
     InflatesToNothing,
-    /// The check at the end of the gzip stream does not fit.
+    /// Sends a gzip stream with a wrong trailer.
     WrongTrailer {
-        /// Which of the two.
+        /// The wrong part.
         part: TrailerPart,
     },
-    /// Rows of another symbol stand in the file.
+    /// Gives some rows another symbol.
     OtherSymbol,
-    /// Every second row has its symbol in small letters.
+    /// Writes the symbol of every second row in lower case.
     OtherSpelling,
-    /// Rows of the day before stand in the file.
+    /// Moves all rows to the day before.
     OtherDay,
-    /// The file has its header row and nothing else.
+    /// Sends the header row only.
     NoRows,
-    /// 400 with the vendor's code for a file that it does not have.
+    /// Responds with 400 and Tardis' code for a file that does not exist.
     NoSuchFile,
-    /// The header row, and the rows with it, are not the usual ones.
+    /// Changes the columns of the header row and of all rows.
     Columns {
-        /// What is different.
+        /// The change.
         change: ColumnChange,
     },
-    /// The vendor's metadata says something else in some places.
+    /// Edits the JSON of a metadata response.
     Json {
-        /// The changes, in order.
+        /// The edits, in order.
         edits: Vec<JsonEdit>,
     },
-    /// The request is carried out, but the connection is reset instead of an answer.
+    /// Executes the request, then resets the connection instead of responding.
     LoseReply,
-    /// The request is carried out twice, as when something in between repeats it; the second answer is sent.
+    /// Executes the request twice, as if a proxy had repeated it, and sends the second response.
     CarryOutTwice,
-    /// One bit of the request's body changes on its way in. (The bucket only.)
+    /// Flips one bit of the request's body. GCS only.
     DamageUpload,
-    /// The answer tells another checksum than that of what is kept. (The bucket only.)
+    /// Responds with another checksum than that of the stored object. GCS only.
     OtherChecksum,
-    /// A listing as it was before the last change. (The bucket only.)
+    /// Lists the objects as they were before the last change. GCS only.
     StaleListing,
-    /// The conditions of the request are not looked at. (The bucket only.)
+    /// Ignores the preconditions of the request. GCS only.
     IgnoreConditions,
-    /// The request is not carried out, and the answer says that it was. (Deletes at the bucket only.)
+    /// Reports success without executing the request. Deletes at GCS only.
     OnlySay,
 }
 
-/// Form of an error's body.
+/// Format of an error's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorBody {
-    /// The host's own: JSON for the vendor, XML or JSON for the bucket.
+    /// The server's own format: JSON for Tardis, XML or JSON for GCS.
     #[default]
     Own,
-    /// A web page.
+    /// An HTML page.
     Html,
-    /// None.
+    /// No body.
     Empty,
 }
 
@@ -269,9 +269,9 @@ pub enum RetryAfter {
     /// No such header.
     #[default]
     Absent,
-    /// Seconds.
+    /// This many seconds.
     Seconds(u64),
-    /// An HTTP date so many seconds after the real clock's now.
+    /// An HTTP date this many seconds from now, by the real clock.
     DateIn(u64),
 }
 
@@ -279,39 +279,52 @@ pub enum RetryAfter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrailerPart {
-    /// The CRC-32 of the content.
+    /// CRC-32 of the content.
     Crc,
-    /// The length of the content.
+    /// Length of the content.
     Length,
 }
 
-/// What an answer says of a file's length.
+/// The length that a response states for a truncated file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SaidLength {
-    /// That of the whole file.
+    /// `Content-Length` of the whole file.
     Whole,
-    /// That of the bytes that come.
+    /// `Content-Length` of the bytes that are sent.
     OfBody,
-    /// Nothing: the body comes in chunks.
+    /// None: the body is chunked.
     None,
 }
 
-/// How a file's columns differ from the usual ones.
+/// The `x-md5` header of a file response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Md5Header {
+    /// The file's MD5 in hexadecimal.
+    #[default]
+    Right,
+    /// The MD5 of another file, as observed for files uploaded in parts.
+    Wrong,
+    /// No such header.
+    Absent,
+}
+
+/// A change of a file's columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnChange {
-    /// The last one is missing.
+    /// The last column is missing.
     Missing,
-    /// The last one has another name.
+    /// The last column has another name.
     Renamed,
-    /// The last two have changed places.
+    /// The last two columns are swapped.
     Reordered,
-    /// There is one more at the end.
+    /// One more column at the end.
     Extra,
 }
 
-/// Whether `text` contains `pattern`, in which `*` stands for any text.
+/// Whether `text` contains `pattern`, where `*` matches any text.
 fn contains(text: &str, pattern: &str) -> bool {
     let mut rest = text;
     for piece in pattern.split('*') {
@@ -354,11 +367,11 @@ mod tests {
         ]"#;
         let faults: Vec<Fault> = serde_json::from_str(text).unwrap();
         assert_eq!(faults[0].kind, FaultKind::Reset);
-        assert!(faults[1].fits(Host::Gcs, "PUT", "/lake/a", 2));
-        assert!(!faults[1].fits(Host::Gcs, "PUT", "/lake/a", 3));
-        assert!(!faults[1].fits(Host::Gcs, "GET", "/lake/a", 1));
+        assert!(faults[1].matches(Host::Gcs, "PUT", "/lake/a", 2));
+        assert!(!faults[1].matches(Host::Gcs, "PUT", "/lake/a", 3));
+        assert!(!faults[1].matches(Host::Gcs, "GET", "/lake/a", 1));
         let of_day = Fault::always(Host::Gcs, "day-2024", FaultKind::Reset);
-        assert!(of_day.fits(Host::Gcs, "GET", "/lake/day%2D2024", 1));
+        assert!(of_day.matches(Host::Gcs, "GET", "/lake/day%2D2024", 1));
         let again: Vec<Fault> = serde_json::from_str(&serde_json::to_string(&faults).unwrap()).unwrap();
         assert_eq!(again, faults);
     }

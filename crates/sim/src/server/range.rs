@@ -1,18 +1,18 @@
-//! The `Range` header, one range of bytes.
+//! The `Range` header with a single range.
 
-/// What a `Range` header asks of a body.
+/// A parsed `Range` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Range {
     /// From one byte to another, both included.
     Part { first: u64, last: u64 },
-    /// Nothing that the body has.
+    /// Beyond the end of the body.
     Beyond,
-    /// Not one range of bytes; the header counts for nothing.
+    /// Not a single byte range; the header is ignored.
     Unreadable,
 }
 
-/// Reads a `Range` header for a body of `length` bytes.
-pub(crate) fn read_range(header: &str, length: u64) -> Range {
+/// Parses a `Range` header for a body of `length` bytes.
+pub(crate) fn parse_range(header: &str, length: u64) -> Range {
     let Some((first, last)) = header.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
         return Range::Unreadable;
     };
@@ -52,8 +52,8 @@ mod tests {
             ("bytes=0-1,4-5", Range::Unreadable),
             ("items=0-1", Range::Unreadable),
         ] {
-            assert_eq!(read_range(header, 10), expected, "{header}");
+            assert_eq!(parse_range(header, 10), expected, "{header}");
         }
-        assert_eq!(read_range("bytes=0-", 0), Range::Beyond);
+        assert_eq!(parse_range("bytes=0-", 0), Range::Beyond);
     }
 }

@@ -1,4 +1,4 @@
-//! What was asked of the simulated world: the witness of every test about a client.
+//! The log of all requests, for tests to assert on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,54 +8,54 @@ use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 
-use crate::lock;
+use crate::hex::lower_hex;
 use crate::server::fault::Host;
-use crate::server::file_cache::hex;
+use crate::sync::lock;
 
-/// One request, and what became of it.
+/// A request and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Which server.
+    /// The server.
     pub host: Host,
     /// HTTP method.
     pub method: String,
-    /// Path and query as they came.
+    /// Path and query as sent.
     pub url: String,
-    /// The headers that matter, names in lower case; `authorization` is not among them.
+    /// The logged headers, names in lower case, without `authorization`.
     pub headers: Vec<(String, String)>,
-    /// MD5 of the value of `Authorization` (see [`authorization_hash`]); nothing when there is no such header.
+    /// MD5 of the `Authorization` header (see [`authorization_hash`]); `None`: no such header.
     pub authorization: Option<String>,
-    /// Status of the answer; 0 when the connection was reset instead.
+    /// Status of the response; 0 if the connection was reset instead.
     pub status: u16,
-    /// Bytes of the answer's body that were meant to arrive; nothing when they were not counted beforehand.
+    /// Bytes of the response's body to be sent, faults included; `None`: not known in advance.
     pub bytes: Option<u64>,
-    /// Which attempt at this method and URL, the first is 1. A query of `retryAttempt` does not count as another URL.
+    /// Number of this attempt at the method and URL, counted from 1. The query parameter `retryAttempt` is ignored.
     pub attempt: u32,
-    /// Requests of all hosts that were being answered when this one came, itself included.
+    /// Requests of all hosts in flight when this one arrived, itself included.
     pub in_flight: usize,
-    /// When it came, from the world's start on, by a clock that only goes forward.
+    /// Time of arrival since the start of the simulator, by a monotonic clock.
     pub at: Duration,
 }
 
 impl Request {
-    /// Path and query without percent signs.
+    /// Returns path and query, percent-decoded.
     pub fn decoded_url(&self) -> String {
         percent_encoding::percent_decode_str(&self.url).decode_utf8_lossy().into_owned()
     }
 
-    /// A header's value, by its name in lower case.
+    /// Returns a logged header's value by its name in lower case. `None`: not sent, or not logged.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// What [`Request::authorization`] holds for a header value such as `Bearer KEY`.
+/// Computes [`Request::authorization`] for a header value such as `Bearer KEY`: lower-case hexadecimal MD5.
 pub fn authorization_hash(value: &str) -> String {
-    hex(&Md5::digest(value.as_bytes()))
+    lower_hex(&Md5::digest(value.as_bytes()))
 }
 
-/// Headers that are kept, besides all that begin with `x-goog-`.
-const KEPT: [&str; 11] = [
+/// Headers that are logged, besides all that begin with `x-goog-`.
+const LOGGED_HEADERS: [&str; 11] = [
     "accept",
     "accept-encoding",
     "content-length",
@@ -69,9 +69,9 @@ const KEPT: [&str; 11] = [
     "user-agent",
 ];
 
-/// Whether a header is kept in the log.
-pub(crate) fn is_kept(name: &str) -> bool {
-    KEPT.contains(&name) || name.starts_with("x-goog-")
+/// Whether a header is logged.
+pub(crate) fn is_logged(name: &str) -> bool {
+    LOGGED_HEADERS.contains(&name) || name.starts_with("x-goog-")
 }
 
 /// All requests so far.
@@ -83,13 +83,13 @@ pub(crate) struct RequestLog {
     in_flight: Arc<AtomicUsize>,
 }
 
-/// A request that is being answered; it ends when this is dropped.
+/// A request in flight, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     counter: Arc<AtomicUsize>,
-    /// Requests in flight when this one began, itself included.
+    /// Requests in flight when this one arrived, itself included.
     pub(crate) count: usize,
-    /// When it came, from the world's start on.
+    /// Time of arrival since the start of the simulator.
     pub(crate) at: Duration,
 }
 
@@ -107,38 +107,43 @@ impl Default for RequestLog {
 }
 
 impl RequestLog {
-    /// Counts one more attempt at a URL.
-    pub(crate) fn attempt(&self, host: Host, method: &str, url: &str) -> u32 {
+    /// Counts an attempt at a URL and returns its number.
+    pub(crate) fn count_attempt(&self, host: Host, method: &str, url: &str) -> u32 {
         let mut attempts = lock(&self.attempts);
         let count = attempts.entry((host, format!("{method} {}", without_retry(url)))).or_default();
         *count += 1;
         *count
     }
 
+    /// Counts a request as in flight.
     pub(crate) fn begin(&self) -> InFlight {
         let count = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         InFlight { counter: Arc::clone(&self.in_flight), count, at: self.started.elapsed() }
     }
 
+    /// Adds a request.
     pub(crate) fn push(&self, entry: Request) {
         lock(&self.entries).push(entry);
     }
 
+    /// Returns all requests.
     pub(crate) fn entries(&self) -> Vec<Request> {
         lock(&self.entries).clone()
     }
 
+    /// Removes all requests and resets the attempts.
     pub(crate) fn clear(&self) {
         lock(&self.entries).clear();
-        self.forget_attempts();
+        self.reset_attempts();
     }
 
-    pub(crate) fn forget_attempts(&self) {
+    /// Counts attempts from 1 again.
+    pub(crate) fn reset_attempts(&self) {
         lock(&self.attempts).clear();
     }
 }
 
-/// A URL without the query parameter that the vendor's clients add when they try again.
+/// Removes the query parameter that Tardis' clients add to retries.
 fn without_retry(url: &str) -> String {
     let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
     let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("retryAttempt=")).collect();

@@ -1,4 +1,4 @@
-//! Sockets that a handler can break, and that end with their world.
+//! Connections that a handler can reset, and that end when the simulator stops.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,25 +21,32 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listens on a port, or on a free one.
+    /// Binds a port, or a free one.
+    ///
+    /// # Errors
+    /// Fails when the port cannot be bound.
     pub(crate) async fn bind(port: Option<u16>, stopped: watch::Receiver<bool>) -> io::Result<Listener> {
         let tcp = TcpListener::bind(("127.0.0.1", port.unwrap_or(0))).await?;
         Ok(Listener { tcp, stopped })
     }
 
+    /// Returns the address that is listened on.
+    ///
+    /// # Errors
+    /// Fails when the socket has none.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 }
 
 impl axum::serve::Listener for Listener {
-    type Io = Wire;
+    type Io = Connection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
             match self.tcp.accept().await {
-                Ok((stream, peer)) => return (Wire::new(stream, peer, self.stopped.clone()), peer),
+                Ok((stream, peer)) => return (Connection::new(stream, peer, self.stopped.clone()), peer),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -53,59 +60,59 @@ impl axum::serve::Listener for Listener {
     }
 }
 
-/// Breaks a connection from within the handler of a request.
+/// Lets the handler of a request reset its connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Switch {
+pub(crate) struct ConnectionHandle {
     is_broken: Arc<AtomicBool>,
     peer: IpAddr,
 }
 
-impl Switch {
-    /// The connection is reset as soon as anything would be sent over it.
+impl ConnectionHandle {
+    /// Resets the connection at the next read or write.
     pub(crate) fn break_connection(&self) {
         self.is_broken.store(true, Ordering::Relaxed);
     }
 
-    /// The client's address.
+    /// Returns the client's address.
     pub(crate) fn peer(&self) -> IpAddr {
         self.peer
     }
 }
 
-impl Connected<IncomingStream<'_, Listener>> for Switch {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Switch {
-        stream.io().switch.clone()
+impl Connected<IncomingStream<'_, Listener>> for ConnectionHandle {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> ConnectionHandle {
+        stream.io().handle.clone()
     }
 }
 
-/// Waits until the world ends.
-pub(crate) async fn ended(mut stopped: watch::Receiver<bool>) {
+/// Waits until the simulator stops.
+pub(crate) async fn wait_until_stopped(mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow_and_update() && stopped.changed().await.is_ok() {}
 }
 
-/// One connection.
-pub(crate) struct Wire {
+/// A connection.
+pub(crate) struct Connection {
     stream: TcpStream,
-    switch: Switch,
-    /// Ends with the world; nothing once it has.
+    handle: ConnectionHandle,
+    /// Completes when the simulator stops; `None` from then on.
     stopped: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-impl Wire {
-    fn new(stream: TcpStream, peer: SocketAddr, stopped: watch::Receiver<bool>) -> Wire {
+impl Connection {
+    fn new(stream: TcpStream, peer: SocketAddr, stopped: watch::Receiver<bool>) -> Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection without TCP_NODELAY");
         }
-        Wire {
+        Connection {
             stream,
-            switch: Switch { is_broken: Arc::default(), peer: peer.ip() },
-            stopped: Some(Box::pin(ended(stopped))),
+            handle: ConnectionHandle { is_broken: Arc::default(), peer: peer.ip() },
+            stopped: Some(Box::pin(wait_until_stopped(stopped))),
         }
     }
 
-    /// An error once the connection has to end.
+    /// Fails once the connection has to end.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.switch.is_broken.load(Ordering::Relaxed) {
+        if self.handle.is_broken.load(Ordering::Relaxed) {
             self.stream.set_zero_linger()?;
             return Err(io::ErrorKind::ConnectionReset.into());
         }
@@ -119,7 +126,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -130,7 +137,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, buf)

@@ -1,14 +1,17 @@
-//! The vendor's host for files.
+//! The dataset server: gzipped CSV files by exchange, data type, day and symbol.
 
+pub(crate) mod archive;
+mod file_cache;
+pub(crate) mod links;
 mod serve;
 pub(crate) mod store;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use futures::future::{BoxFuture, FutureExt};
 use mtdh_core::{DataType, Day};
 use serde_json::json;
 
@@ -17,87 +20,112 @@ use crate::generate::files;
 use crate::generate::files::{File, FileName, Refusal};
 use crate::generate::times::iso;
 use crate::generate::universe::profile;
-use crate::server::front::answer::{Answer, Refused};
-use crate::server::front::ask::Ask;
+use crate::server::fault::Host;
+use crate::server::front::request::HttpRequest;
+use crate::server::front::response::{ErrorResponse, HttpResponse};
+use crate::server::handler::Handler;
 use crate::server::world::World;
-use crate::tardis::key_use::Wait;
+use crate::tardis::client_checks::{count_key_use, is_blocked};
+use crate::tardis::key_use::KeyUse;
 use crate::tardis::keys::{access, may_read_file};
+use archive::Archive;
+use links::Links;
 
-/// Code of a parameter that is wrong.
+/// Tardis' error code for an invalid parameter.
 const INVALID: i64 = 300;
-/// Code of a day on which the symbol has no files.
+/// Tardis' error code for a day without files of the symbol.
 const UNAVAILABLE: i64 = 140;
 
-/// Answers a request for a file.
-pub(crate) async fn answer(world: &Arc<World>, ask: &Ask) -> Answer {
-    let config = world.config();
-    match granted(world, &config, ask) {
-        Err(answer) => *answer,
-        Ok((name, _)) if is_redirected(&config, ask) => {
-            let location = store::signed_url(world, &name, config.options.further_redirects);
-            Answer::empty(StatusCode::FOUND).with(LOCATION, &location)
+/// The dataset server.
+#[derive(Debug)]
+pub(crate) struct Datasets {
+    world: Arc<World>,
+    key_use: Arc<KeyUse>,
+    archive: Arc<Archive>,
+    links: Links,
+}
+
+impl Handler for Datasets {
+    fn host(&self) -> Host {
+        Host::Datasets
+    }
+
+    fn respond(&self, request: Arc<HttpRequest>) -> BoxFuture<'_, HttpResponse> {
+        async move { self.respond_to(&request).await }.boxed()
+    }
+}
+
+impl Datasets {
+    /// Creates the server; it shares the usage of API keys with the metadata API and the archive with the object
+    /// store that `links` lead to.
+    pub(crate) fn new(
+        world: Arc<World>,
+        key_use: Arc<KeyUse>,
+        archive: Arc<Archive>,
+        links: Links,
+    ) -> Datasets {
+        Datasets { world, key_use, archive, links }
+    }
+
+    async fn respond_to(&self, request: &HttpRequest) -> HttpResponse {
+        let config = self.world.config();
+        match self.find_readable(&config, request) {
+            Err(response) => *response,
+            Ok((name, _)) if is_redirected(&config, request) => {
+                let location = self.links.signed_url(&name, config.options.further_redirects);
+                HttpResponse::empty(StatusCode::FOUND).with(LOCATION, &location)
+            }
+            Ok((name, file)) => {
+                let stored = self.archive.stored_file(name, file).await;
+                let response = serve::file(&stored, request, &config.options);
+                self.key_use.count_bytes(request.bearer(), response.bytes_to_send().unwrap_or_default());
+                response
+            }
         }
-        Ok((name, file)) => {
-            let stored = world.stored_file(name, file).await;
-            let answer = serve::file(&stored, ask, &config.options);
-            world.key_use.spend(ask.bearer(), answer.bytes_to_send().unwrap_or_default());
-            answer
+    }
+
+    /// Finds the requested file, or returns the response to a client that may not read it.
+    fn find_readable(
+        &self,
+        config: &Config,
+        request: &HttpRequest,
+    ) -> Result<(FileName, File), ErrorResponse> {
+        if is_blocked(request.header("user-agent")) {
+            return Err(HttpResponse::edge_blocked().into());
         }
+        if request.method != Method::GET {
+            return Err(not_found().into());
+        }
+        count_key_use(&self.key_use, config, request)?;
+        let name = parse_file_name(&request.segments(), config)?;
+        let unexported = config.options.unexported;
+        let found = files::find(config, name.clone());
+        // An invalid parameter is reported before a missing permission.
+        if let Err(
+            refusal @ (Refusal::UnknownExchange
+            | Refusal::UnknownSymbol { .. }
+            | Refusal::NoSuchDataType { .. }),
+        ) = found
+        {
+            return Err(no_file(refusal, &name, unexported).into());
+        }
+        may_read_file(access(request.bearer()), &name.exchange, name.day)
+            .map_err(|no| HttpResponse::vendor_error(401, no.code, no.message))?;
+        let file = found.map_err(|refusal| no_file(refusal, &name, unexported))?;
+        Ok((name, file))
     }
 }
 
-/// The file that is asked for, if it exists and may be read.
-fn granted(world: &World, config: &Config, ask: &Ask) -> Result<(FileName, File), Refused> {
-    if is_blocked(ask.header("user-agent")) {
-        return Err(Answer::edge_blocked().into());
-    }
-    if ask.method != Method::GET {
-        return Err(not_found().into());
-    }
-    check_use(world, config, ask.bearer(), ask.peer)?;
-    let name = file_name(&ask.segments(), config)?;
-    let found = files::find(config, name.clone());
-    if let Err(
-        refusal @ (Refusal::UnknownExchange | Refusal::UnknownSymbol { .. } | Refusal::NoSuchDataType { .. }),
-    ) = found
-    {
-        return Err(refuse(refusal, &name, config.options.unexported).into());
-    }
-    may_read_file(access(ask.bearer()), &name.exchange, name.day)
-        .map_err(|no| Answer::vendor_error(401, no.code, no.message))?;
-    let file = found.map_err(|refusal| refuse(refusal, &name, config.options.unexported))?;
-    Ok((name, file))
-}
-
-/// Counts the request against the limits of its key.
-pub(crate) fn check_use(
-    world: &World,
-    config: &Config,
-    key: Option<&str>,
-    peer: IpAddr,
-) -> Result<(), Refused> {
-    let now_us = config.now.timestamp_micros();
-    world.key_use.request(key, peer, &config.options.budget, now_us).map_err(|wait| match wait {
-        Wait::OtherAddress { seconds } => Answer::key_locked(seconds).into(),
-        Wait::Budget { seconds } => Answer::too_many_requests(Some(&seconds.to_string())).into(),
-    })
-}
-
-/// Whether the edge network blocks a client by what it calls itself.
-pub(crate) fn is_blocked(user_agent: Option<&str>) -> bool {
-    user_agent.is_none_or(|name| name.is_empty() || name.starts_with("Python-urllib"))
-}
-
-fn is_redirected(config: &Config, ask: &Ask) -> bool {
+fn is_redirected(config: &Config, request: &HttpRequest) -> bool {
     match config.options.redirect {
         Redirect::Never => false,
-        Redirect::Keyed => ask.bearer().is_some(),
+        Redirect::Keyed => request.bearer().is_some(),
         Redirect::Always => true,
     }
 }
 
-/// Reads `v1/{exchange}/{type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`.
-fn file_name(segments: &[String], config: &Config) -> Result<FileName, Refused> {
+/// Parses `v1/{exchange}/{type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`.
+fn parse_file_name(segments: &[String], config: &Config) -> Result<FileName, ErrorResponse> {
     let [version, exchange, data_type, year, month, day, file] = segments else {
         return Err(not_found().into());
     };
@@ -109,13 +137,14 @@ fn file_name(segments: &[String], config: &Config) -> Result<FileName, Refused> 
     let data_type = known.ok_or_else(|| invalid("dataType", data_type, "see /v1/exchanges/{exchange}"))?;
     let date = format!("{year}-{month}-{day}");
     let day: Day = date.parse().map_err(|_| {
-        Answer::vendor_error(400, INVALID, &format!("the date `{date}` is not in ISO 8601 format"))
+        HttpResponse::vendor_error(400, INVALID, &format!("the date `{date}` is not in ISO 8601 format"))
     })?;
     let symbol = if config.options.any_case_symbols { symbol.to_uppercase() } else { symbol.to_owned() };
     Ok(FileName { exchange: exchange.clone(), data_type, day, symbol })
 }
 
-fn refuse(refusal: Refusal, name: &FileName, unexported: Unexported) -> Answer {
+/// Builds the response for a file that does not exist.
+fn no_file(refusal: Refusal, name: &FileName, unexported: Unexported) -> HttpResponse {
     let details = format!("see /v1/exchanges/{}", name.exchange);
     match refusal {
         Refusal::UnknownExchange => {
@@ -134,15 +163,15 @@ fn refuse(refusal: Refusal, name: &FileName, unexported: Unexported) -> Answer {
         Refusal::Outside { since_us, to_us } | Refusal::NotExported { since_us, to_us } => {
             let message = format!("there is no data of `{}` on {}", name.symbol, name.day);
             let info = json!({"availableSince": iso(since_us), "availableTo": iso(to_us)});
-            Answer::vendor_error_with(400, UNAVAILABLE, &message, "datasetInfo", info)
+            HttpResponse::vendor_error_with(400, UNAVAILABLE, &message, "datasetInfo", info)
         }
     }
 }
 
-fn invalid(parameter: &str, value: &str, hint: &str) -> Answer {
-    Answer::vendor_error(400, INVALID, &format!("invalid `{parameter}` parameter: `{value}`; {hint}"))
+fn invalid(parameter: &str, value: &str, hint: &str) -> HttpResponse {
+    HttpResponse::vendor_error(400, INVALID, &format!("invalid `{parameter}` parameter: `{value}`; {hint}"))
 }
 
-fn not_found() -> Answer {
-    Answer::vendor_error(404, 404, "not found")
+fn not_found() -> HttpResponse {
+    HttpResponse::vendor_error(404, 404, "not found")
 }

@@ -1,4 +1,4 @@
-//! The API keys that the simulated vendor knows.
+//! The API keys of the simulated Tardis and their access rights.
 
 use mtdh_core::Day;
 use serde_json::{Value, json};
@@ -7,33 +7,36 @@ use crate::generate::times::iso;
 use crate::generate::universe::profile;
 use crate::generate::universe::profile::day;
 
-/// A key that may see everything.
+/// An API key with access to everything.
 pub const FULL_KEY: &str = "TD.sim-full-access";
 
-/// A key whose time is over: 401 with code 11, and an empty list of accesses.
+/// An expired API key: 401 with code 11, and an empty list from `/api-key-info`.
 pub const EXPIRED_KEY: &str = "TD.sim-expired";
 
-/// A key for the files of `binance` and `binance-futures` of 2024-01-01 to 2024-02-29 alone; it may not read the
-/// metadata of instruments.
+/// An API key for the files of `binance` and `binance-futures` from 2024-01-01 to 2024-02-29, both included. It has no
+/// access to the metadata of instruments.
 pub const LIMITED_KEY: &str = "TD.sim-limited";
 
 const LIMITED_EXCHANGES: [&str; 2] = ["binance", "binance-futures"];
 const LIMITED_FIRST: &str = "2024-01-01";
 const LIMITED_END: &str = "2024-03-01";
 
-/// What a key is good for.
+/// The access rights of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// No key.
     Anonymous,
-    /// No such key.
+    /// Not a known key.
     Unknown,
+    /// [`EXPIRED_KEY`].
     Expired,
+    /// [`LIMITED_KEY`].
     Limited,
+    /// [`FULL_KEY`].
     Full,
 }
 
-/// What a key is good for.
+/// Returns the access rights of a key.
 pub(crate) fn access(key: Option<&str>) -> Access {
     match key {
         None => Access::Anonymous,
@@ -44,7 +47,7 @@ pub(crate) fn access(key: Option<&str>) -> Access {
     }
 }
 
-/// Why a request is refused: status is always 401.
+/// The error of a refused request. Its status is 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unauthorized {
     pub(crate) code: i64,
@@ -60,10 +63,10 @@ const EXPIRED: Unauthorized = Unauthorized { code: 11, message: "this API key ha
 const OUTSIDE_PLAN: Unauthorized =
     Unauthorized { code: 12, message: "this API key's plan does not include the exchange or the day" };
 
-/// Whether a file may be read.
+/// Checks access to a file.
 ///
 /// # Errors
-/// Why not.
+/// Fails when the access rights do not cover it.
 pub(crate) fn may_read_file(access: Access, exchange: &str, file_day: Day) -> Result<(), Unauthorized> {
     let in_plan = LIMITED_EXCHANGES.contains(&exchange)
         && file_day >= day(LIMITED_FIRST)
@@ -79,10 +82,10 @@ pub(crate) fn may_read_file(access: Access, exchange: &str, file_day: Day) -> Re
     }
 }
 
-/// Whether the instruments of an exchange may be read; BitMEX' are open to everybody.
+/// Checks access to the instruments of an exchange. Those of BitMEX are public.
 ///
 /// # Errors
-/// Why not.
+/// Fails when the access rights do not cover them.
 pub(crate) fn may_read_instruments(access: Access, exchange: &str) -> Result<(), Unauthorized> {
     match access {
         _ if exchange == "bitmex" => Ok(()),
@@ -94,11 +97,11 @@ pub(crate) fn may_read_instruments(access: Access, exchange: &str) -> Result<(),
     }
 }
 
-/// The answer to `/api-key-info`.
+/// Builds the response to `/api-key-info`.
 ///
 /// # Errors
-/// When there is no key, or no such key.
-pub(crate) fn describe(access: Access, now_us: i64) -> Result<Value, Unauthorized> {
+/// Fails without a key, or with an unknown one.
+pub(crate) fn describe_access(access: Access, now_us: i64) -> Result<Value, Unauthorized> {
     let entry = |exchange: &str, from_us: i64, to_us: i64, plan: &str| json!({"exchange": exchange, "accessType": "all", "from": iso(from_us), "to": iso(to_us), "symbols": [], "dataPlan": plan});
     match access {
         Access::Anonymous => Err(NO_KEY),

@@ -1,4 +1,4 @@
-//! Who may read what, and what the vendor says to the others.
+//! Access rights of API keys, and the errors without them.
 
 use mtdh_core::DataType;
 use mtdh_sim::{Budget, Config, EXPIRED_KEY, FULL_KEY, LIMITED_KEY, Options, Unexported};
@@ -79,7 +79,7 @@ async fn the_clock_decides_what_is_exported() {
 }
 
 #[tokio::test]
-async fn unknown_programs_and_methods_are_turned_away() {
+async fn unknown_user_agents_and_methods_are_refused() {
     let sim = start(small()).await;
     let url = format!("{}{}", sim.datasets_url(), path("binance", TRADES, "2024-03-01", "BTCUSDT"));
     let anonymous = reqwest::Client::builder().no_proxy().build().unwrap();

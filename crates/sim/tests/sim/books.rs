@@ -1,4 +1,4 @@
-//! The derived book types, recomputed from the changes by another program: maps and text, no code of the crate.
+//! The derived book types, recomputed from the changes by an independent implementation.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use mtdh_sim::{Config, Size};
 
 use crate::{csv, rows, small};
 
-/// Price in 1e-9, so that prices sort; then price and amount as text.
+/// Price in units of 1e-9 for sorting, then price and amount as text.
 type Side<'a> = BTreeMap<i64, (&'a str, &'a str)>;
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ fn key(price: &str) -> i64 {
 }
 
 impl<'a> Book<'a> {
-    /// Applies the rows of one arrival.
+    /// Applies the rows with one local timestamp.
     fn apply(&mut self, message: &[Vec<&'a str>]) {
         if message[0][4] == "true" {
             self.asks.clear();
@@ -74,7 +74,7 @@ impl<'a> Book<'a> {
     }
 }
 
-/// The lines of a derived type by replaying all changes.
+/// Computes the lines of a derived type by replaying all changes.
 fn replayed(changes: &str, line: impl Fn(&Book<'_>) -> String) -> Vec<String> {
     let mut book = Book::default();
     let rows = rows(changes);
@@ -128,7 +128,7 @@ fn quotes_and_snapshots_follow_from_the_changes() {
 }
 
 #[test]
-fn trades_hit_what_rested_in_the_book() {
+fn trades_hit_levels_of_the_book() {
     let config = Config::default();
     let changes = csv(&config, "binance-futures", DataType::IncrementalBookL2, "2024-03-02", "ETHUSDT");
     let changes = rows(&changes);

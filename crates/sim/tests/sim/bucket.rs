@@ -1,4 +1,4 @@
-//! The bucket: both faces against each other.
+//! The GCS server: the XML API and the JSON API on the same buckets.
 
 use mtdh_sim::{Config, Options, Sim};
 use reqwest::{Method, Response};
@@ -16,7 +16,7 @@ async fn lake() -> Sim {
     sim
 }
 
-async fn ask(sim: &Sim, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+async fn send(sim: &Sim, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
     let mut request = client().request(method, format!("{}{path}", sim.gcs_url())).body(body.to_owned());
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -37,9 +37,9 @@ fn header(response: &Response, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_one_face_stores_the_other_reads() {
+async fn objects_stored_by_one_api_are_read_by_the_other() {
     let sim = lake().await;
-    let stored = ask(
+    let stored = send(
         &sim,
         Method::PUT,
         &format!("/lake/{ENCODED}"),
@@ -53,7 +53,7 @@ async fn what_one_face_stores_the_other_reads() {
     let generation = header(&stored, "x-goog-generation");
 
     let resource =
-        json(ask(&sim, Method::GET, &format!("/storage/v1/b/lake/o/{ENCODED}"), &[], "").await).await;
+        json(send(&sim, Method::GET, &format!("/storage/v1/b/lake/o/{ENCODED}"), &[], "").await).await;
     assert_eq!(resource["name"], NAME);
     assert_eq!(resource["generation"], generation.as_str());
     assert_eq!((&resource["size"], &resource["md5Hash"]), (&"5".into(), &"XUFAKrxLKna5cZ2REBfFkg==".into()));
@@ -63,7 +63,7 @@ async fn what_one_face_stores_the_other_reads() {
         format!("/storage/v1/b/lake/o/{ENCODED}?alt=media"),
         format!("/lake/{NAME}"),
     ] {
-        let response = ask(&sim, Method::GET, &path, &[("range", "bytes=1-3")], "").await;
+        let response = send(&sim, Method::GET, &path, &[("range", "bytes=1-3")], "").await;
         assert_eq!(response.status(), 206, "{path}");
         assert_eq!(header(&response, "content-range"), "bytes 1-3/5");
         assert_eq!(text(response).await, "ell");
@@ -73,11 +73,11 @@ async fn what_one_face_stores_the_other_reads() {
     let body = "--==x==\r\nContent-Type: application/json\r\n\r\n{\"name\": \"up/load\", \"metadata\": {\"a\": \"b\"}}\r\n\
                 --==x==\r\nContent-Type: text/csv\r\n\r\n1,2\r\n3,4\r\n--==x==--\r\n";
     let upload = "/upload/storage/v1/b/lake/o?uploadType=multipart&ifGenerationMatch=0";
-    assert_eq!(ask(&sim, Method::POST, upload, &[("content-type", boundary)], body).await.status(), 200);
-    let again = ask(&sim, Method::POST, upload, &[("content-type", boundary)], body).await;
+    assert_eq!(send(&sim, Method::POST, upload, &[("content-type", boundary)], body).await.status(), 200);
+    let again = send(&sim, Method::POST, upload, &[("content-type", boundary)], body).await;
     assert_eq!(again.status(), 412);
     assert_eq!(json(again).await["error"]["errors"][0]["reason"], "conditionNotMet");
-    let read = ask(&sim, Method::GET, "/lake/up/load", &[], "").await;
+    let read = send(&sim, Method::GET, "/lake/up/load", &[], "").await;
     assert_eq!(
         (header(&read, "content-type"), header(&read, "x-goog-meta-a")),
         ("text/csv".to_owned(), "b".to_owned())
@@ -86,10 +86,10 @@ async fn what_one_face_stores_the_other_reads() {
 }
 
 #[tokio::test]
-async fn conditions_hold_on_both_faces() {
+async fn preconditions_hold_in_both_apis() {
     let sim = lake().await;
     let put = async |condition: &str| {
-        ask(&sim, Method::PUT, "/lake/x", &[("x-goog-if-generation-match", condition)], "1").await
+        send(&sim, Method::PUT, "/lake/x", &[("x-goog-if-generation-match", condition)], "1").await
     };
     assert_eq!(put("5").await.status(), 412);
     let first = put("0").await;
@@ -105,7 +105,7 @@ async fn conditions_hold_on_both_faces() {
         (vec![("if-unmodified-since", "Sun, 03 Mar 2024 11:00:00 GMT")], 412),
         (vec![("range", "bytes=9-")], 416),
     ] {
-        assert_eq!(ask(&sim, Method::GET, "/lake/x", &headers, "").await.status(), status, "{headers:?}");
+        assert_eq!(send(&sim, Method::GET, "/lake/x", &headers, "").await.status(), status, "{headers:?}");
     }
     for (path, status) in [
         (format!("/lake/x?generation={generation}"), 200),
@@ -113,21 +113,21 @@ async fn conditions_hold_on_both_faces() {
         ("/storage/v1/b/lake/o/x?ifGenerationMatch=1".to_owned(), 412),
         (format!("/storage/v1/b/lake/o/x?ifGenerationNotMatch={generation}"), 412),
     ] {
-        assert_eq!(ask(&sim, Method::GET, &path, &[], "").await.status(), status, "{path}");
+        assert_eq!(send(&sim, Method::GET, &path, &[], "").await.status(), status, "{path}");
     }
-    let head = ask(&sim, Method::HEAD, "/lake/x", &[], "").await;
+    let head = send(&sim, Method::HEAD, "/lake/x", &[], "").await;
     assert_eq!(
         (header(&head, "content-length"), header(&head, "last-modified")),
         ("1".into(), "Sun, 03 Mar 2024 12:00:00 GMT".into())
     );
-    let delete = ask(&sim, Method::DELETE, "/storage/v1/b/lake/o/x?ifGenerationMatch=1", &[], "").await;
+    let delete = send(&sim, Method::DELETE, "/storage/v1/b/lake/o/x?ifGenerationMatch=1", &[], "").await;
     assert_eq!(delete.status(), 412);
-    assert_eq!(ask(&sim, Method::DELETE, "/lake/x", &[], "").await.status(), 204);
-    assert_eq!(ask(&sim, Method::DELETE, "/lake/x", &[], "").await.status(), 404);
+    assert_eq!(send(&sim, Method::DELETE, "/lake/x", &[], "").await.status(), 204);
+    assert_eq!(send(&sim, Method::DELETE, "/lake/x", &[], "").await.status(), 404);
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_said_in_both_forms() {
+async fn missing_objects_are_reported_in_both_formats() {
     let sim = lake().await;
     for (method, path, code) in [
         (Method::GET, "/none/x", "NoSuchBucket"),
@@ -136,7 +136,7 @@ async fn what_does_not_exist_is_said_in_both_forms() {
         (Method::GET, "/lake/x", "NoSuchKey"),
         (Method::PUT, "/lake/x?partNumber=1&uploadId=none", "NoSuchUpload"),
     ] {
-        let response = ask(&sim, method, path, &[], "").await;
+        let response = send(&sim, method, path, &[], "").await;
         assert_eq!(response.status(), 404, "{path}");
         assert!(text(response).await.contains(&format!("<Code>{code}</Code>")), "{path}");
     }
@@ -146,43 +146,43 @@ async fn what_does_not_exist_is_said_in_both_forms() {
         (Method::GET, "/storage/v1/b/lake/o/x"),
         (Method::POST, "/upload/storage/v1/b/none/o?uploadType=media&name=x"),
     ] {
-        let response = ask(&sim, method, path, &[], "").await;
+        let response = send(&sim, method, path, &[], "").await;
         assert_eq!(response.status(), 404, "{path}");
         assert_eq!(json(response).await["error"]["errors"][0]["reason"], "notFound", "{path}");
     }
     let wrong =
-        ask(&sim, Method::PUT, "/lake/x", &[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "other").await;
+        send(&sim, Method::PUT, "/lake/x", &[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")], "other").await;
     assert_eq!(wrong.status(), 400);
     assert!(sim.bucket_objects("lake").is_empty());
 }
 
 #[tokio::test]
-async fn uploads_in_parts_and_resumable_ones() {
+async fn multipart_and_resumable_uploads() {
     let sim = lake().await;
-    let begun = text(ask(&sim, Method::POST, "/lake/big?uploads=", &[], "").await).await;
+    let begun = text(send(&sim, Method::POST, "/lake/big?uploads=", &[], "").await).await;
     let id = begun.split("<UploadId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
     let mut list = String::new();
     for (number, part) in [(2, "world"), (1, "hello ")] {
         let response =
-            ask(&sim, Method::PUT, &format!("/lake/big?partNumber={number}&uploadId={id}"), &[], part).await;
+            send(&sim, Method::PUT, &format!("/lake/big?partNumber={number}&uploadId={id}"), &[], part).await;
         let etag = header(&response, "etag").replace('"', "&quot;");
         list = format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>{list}");
     }
     assert_eq!((sim.unfinished_uploads("lake"), sim.bucket_objects("lake").len()), (1, 0));
     let complete = format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>");
     let url = format!("/lake/big?uploadId={id}");
-    let done = ask(&sim, Method::POST, &url, &[("x-goog-if-generation-match", "0")], &complete).await;
+    let done = send(&sim, Method::POST, &url, &[("x-goog-if-generation-match", "0")], &complete).await;
     assert_eq!(done.status(), 200);
     assert!(!header(&done, "x-goog-generation").is_empty());
     assert_eq!(sim.bucket_objects("lake"), [("big".to_owned(), "hello world".into())]);
-    let resource = json(ask(&sim, Method::GET, "/storage/v1/b/lake/o/big", &[], "").await).await;
+    let resource = json(send(&sim, Method::GET, "/storage/v1/b/lake/o/big", &[], "").await).await;
     assert!(resource.get("md5Hash").is_none() && resource["crc32c"].is_string());
 
     let begin = "/upload/storage/v1/b/lake/o?uploadType=resumable&name=long";
-    let location = header(&ask(&sim, Method::POST, begin, &[], "{}").await, "location");
+    let location = header(&send(&sim, Method::POST, begin, &[], "{}").await, "location");
     let path = location.strip_prefix(&sim.gcs_url()).unwrap().to_owned();
     let piece = async |range: &str, body: &str| {
-        ask(&sim, Method::PUT, &path, &[("content-range", range)], body).await
+        send(&sim, Method::PUT, &path, &[("content-range", range)], body).await
     };
     let first = piece("bytes 0-4/*", "hello").await;
     assert_eq!((first.status().as_u16(), header(&first, "range")), (308, "bytes=0-4".to_owned()));
@@ -196,11 +196,11 @@ async fn uploads_in_parts_and_resumable_ones() {
 }
 
 #[tokio::test]
-async fn both_faces_list_and_copy_the_same() {
+async fn both_apis_list_and_copy_the_same() {
     let sim = lake().await;
     for name in ["a/1", "a/2", "a/b/3", "c&d", "e"] {
         let name = name.replace('&', "%26");
-        ask(&sim, Method::PUT, &format!("/lake/{name}"), &[], "x").await;
+        send(&sim, Method::PUT, &format!("/lake/{name}"), &[], "x").await;
     }
     for (query, expected) in
         [("prefix=a/&delimiter=/", 3), ("prefix=", 5), ("delimiter=%2F", 3), ("prefix=zzz", 0)]
@@ -209,7 +209,7 @@ async fn both_faces_list_and_copy_the_same() {
         let mut token = String::new();
         loop {
             let page = format!("/lake?list-type=2&max-keys=2&{query}{token}");
-            let text = text(ask(&sim, Method::GET, &page, &[], "").await).await;
+            let text = text(send(&sim, Method::GET, &page, &[], "").await).await;
             let of = |element: &str| -> Vec<String> {
                 let open = format!("<{element}>");
                 let pieces = text.split(&open).skip(1);
@@ -227,7 +227,7 @@ async fn both_faces_list_and_copy_the_same() {
             }
         }
         let body =
-            json(ask(&sim, Method::GET, &format!("/storage/v1/b/lake/o?{query}"), &[], "").await).await;
+            json(send(&sim, Method::GET, &format!("/storage/v1/b/lake/o?{query}"), &[], "").await).await;
         let mut from_json: Vec<String> = Vec::new();
         let items = body["items"].as_array().cloned().unwrap_or_default();
         from_json.extend(items.iter().map(|item| item["name"].as_str().unwrap().to_owned()));
@@ -238,27 +238,27 @@ async fn both_faces_list_and_copy_the_same() {
         assert_eq!(from_xml, from_json, "{query}");
         assert_eq!(from_xml.len(), expected, "{query}");
     }
-    let copy = ask(&sim, Method::PUT, "/lake/copy", &[("x-goog-copy-source", "lake/a%2F1")], "").await;
+    let copy = send(&sim, Method::PUT, "/lake/copy", &[("x-goog-copy-source", "lake/a%2F1")], "").await;
     assert_eq!(copy.status(), 200);
     let rewrite = json(
-        ask(&sim, Method::POST, "/storage/v1/b/lake/o/a%2F1/rewriteTo/b/lake/o/copy%2F2", &[], "").await,
+        send(&sim, Method::POST, "/storage/v1/b/lake/o/a%2F1/rewriteTo/b/lake/o/copy%2F2", &[], "").await,
     )
     .await;
     assert_eq!((&rewrite["done"], &rewrite["resource"]["name"]), (&true.into(), &"copy/2".into()));
 }
 
 #[tokio::test]
-async fn a_token_is_demanded_where_one_is_set() {
+async fn a_configured_token_is_required() {
     let options = Options { gcs_token: Some("secret".to_owned()), ..Options::default() };
     let sim = start(Config { options, ..small() }).await;
     sim.create_bucket("lake");
-    assert_eq!(ask(&sim, Method::PUT, "/lake/x", &[], "x").await.status(), 401);
+    assert_eq!(send(&sim, Method::PUT, "/lake/x", &[], "x").await.status(), 401);
     assert_eq!(
-        ask(&sim, Method::PUT, "/lake/x", &[("authorization", "Bearer wrong")], "x").await.status(),
+        send(&sim, Method::PUT, "/lake/x", &[("authorization", "Bearer wrong")], "x").await.status(),
         401
     );
     assert_eq!(
-        ask(&sim, Method::PUT, "/lake/x", &[("authorization", "Bearer secret")], "x").await.status(),
+        send(&sim, Method::PUT, "/lake/x", &[("authorization", "Bearer secret")], "x").await.status(),
         200
     );
 }

@@ -1,4 +1,4 @@
-//! Binance's candles against the trades of the vendor's files.
+//! Binance's candles, compared with the trades of Tardis' files.
 
 use std::collections::BTreeMap;
 

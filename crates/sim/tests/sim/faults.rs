@@ -1,4 +1,4 @@
-//! Each fault as a client sees it.
+//! The faults: the effect of each on a client.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn with(kind: FaultKind) -> Sim {
     start(Config { faults: vec![Fault::always(Host::Datasets, "BTCUSDT", kind)], ..small() }).await
 }
 
-/// The bytes that arrive, and whether the body ended as it should.
+/// Reads a body: the received bytes, and whether it ended without an error.
 async fn read(response: Response) -> (usize, bool) {
     let mut stream = response.bytes_stream();
     let mut bytes = 0;
@@ -57,7 +57,7 @@ async fn statuses_and_pages() {
 }
 
 #[tokio::test]
-async fn a_body_that_swells_and_a_redirect_to_anywhere() {
+async fn inflating_bodies_and_redirects_to_other_hosts() {
     let (start, piece, end) = ("[0".to_owned(), ",1".to_owned(), "]".to_owned());
     let response = get(&with(FaultKind::Swollen { start, piece, times: 100_000, end }).await, &file()).await;
     assert_eq!(response.headers()["content-encoding"], "gzip");
@@ -120,7 +120,7 @@ async fn a_fault_of_one_request_of_many() {
 }
 
 #[tokio::test]
-async fn a_running_world_is_told_of_faults_and_asked_for_requests() {
+async fn the_control_api_sets_faults_and_lists_requests() {
     let sim = start(small()).await;
     let put = |name: &str, body: &str| {
         client().put(format!("{}/{name}", sim.control_url())).body(body.to_owned()).send()
@@ -138,7 +138,7 @@ async fn a_running_world_is_told_of_faults_and_asked_for_requests() {
     let log: serde_json::Value =
         serde_json::from_slice(&ask("requests").await.unwrap().bytes().await.unwrap()).unwrap();
     let statuses: Vec<_> = log.as_array().unwrap().iter().map(|r| r["status"].as_u64().unwrap()).collect();
-    assert_eq!(statuses, [503, 302], "what is said to the control is no request of the world");
+    assert_eq!(statuses, [503, 302], "control requests are not logged");
     assert_eq!(ask("unfinished/lake").await.unwrap().text().await.unwrap(), "0");
     assert_eq!(ask("nothing").await.unwrap().status(), 404);
 }
@@ -155,7 +155,7 @@ async fn a_hang_and_a_refused_connection() {
 }
 
 #[tokio::test]
-async fn uploads_that_change_on_the_way_or_come_twice() {
+async fn uploads_are_damaged_or_executed_twice() {
     for (kind, kept, status, own_tag) in [
         (FaultKind::DamageUpload, &b"he\x64lo"[..], 200, false),
         (FaultKind::OtherChecksum, b"hello", 200, false),
@@ -175,7 +175,7 @@ async fn uploads_that_change_on_the_way_or_come_twice() {
 }
 
 #[tokio::test]
-async fn a_reset_comes_before_any_answer() {
+async fn a_reset_precedes_any_response() {
     let sim = with(FaultKind::Reset).await;
     let failure = client().get(format!("{}{}", sim.datasets_url(), file())).send().await.unwrap_err();
     let chain = std::iter::successors(Some(&failure as &dyn std::error::Error), |e| e.source());
@@ -199,7 +199,7 @@ async fn cuts_stalls_and_drips() {
     let sim = with(FaultKind::Stall { after: 700 }).await;
     let response = get(&sim, &file()).await;
     let waiting = tokio::time::timeout(Duration::from_millis(300), read(response)).await;
-    assert!(waiting.is_err(), "nothing comes after the 700th byte, and no end either");
+    assert!(waiting.is_err(), "nothing follows the 700th byte, and the body does not end");
 
     let sim = with(FaultKind::Drip { bytes_per_second: whole as u64 * 4 }).await;
     let begun = Instant::now();
@@ -208,7 +208,7 @@ async fn cuts_stalls_and_drips() {
 }
 
 #[tokio::test]
-async fn spoiled_bytes_have_the_right_length() {
+async fn damaged_bodies_have_the_right_length() {
     let sound = get(&start(small()).await, &file()).await.bytes().await.unwrap();
     for (kind, length) in [
         (FaultKind::FlipByte { at: 1000 }, sound.len()),
@@ -229,7 +229,7 @@ async fn spoiled_bytes_have_the_right_length() {
 }
 
 #[tokio::test]
-async fn wrong_rows_come_in_a_sound_file() {
+async fn wrong_rows_are_in_an_intact_file() {
     let header = DataType::Trades.table().csv_header();
     for (kind, first_line, part) in [
         (FaultKind::OtherSymbol, header.clone(), "binance,OTHER-SYMBOL,"),
@@ -250,7 +250,7 @@ async fn wrong_rows_come_in_a_sound_file() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_was_a_success_all_the_same() {
+async fn a_request_with_a_lost_reply_was_executed() {
     let fault =
         Fault { method: Some("PUT".into()), ..Fault::once(Host::Gcs, "part-1", FaultKind::LoseReply) };
     let sim = start(Config { faults: vec![fault], ..small() }).await;
@@ -263,7 +263,7 @@ async fn a_lost_reply_was_a_success_all_the_same() {
 }
 
 #[tokio::test]
-async fn faults_of_the_bucket_speak_its_language() {
+async fn gcs_faults_use_its_error_formats() {
     let failing = |status| FaultKind::Status { status, body: ErrorBody::Own };
     let faults = vec![
         Fault::once(Host::Gcs, "lake/a", failing(503)),

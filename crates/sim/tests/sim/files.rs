@@ -1,4 +1,4 @@
-//! What is in the files.
+//! The contents of the files.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -26,7 +26,7 @@ const EXCHANGES: [&str; 13] = [
 
 const DAYS: [&str; 3] = ["2024-02-29", "2024-03-01", "2024-03-02"];
 
-/// Calls `look` with every file of a small world on a day.
+/// Calls `look` with every file of a day in [`Size::Small`].
 fn every_file(config: &Config, day_text: &str, mut look: impl FnMut(&str, DataType, &str, &str)) {
     for exchange in EXCHANGES {
         let details = exchange_details(config, exchange);
@@ -43,7 +43,7 @@ fn every_file(config: &Config, day_text: &str, mut look: impl FnMut(&str, DataTy
 }
 
 #[test]
-fn every_row_is_as_the_vendor_writes_them() {
+fn every_row_has_tardis_format() {
     let config = small();
     for day_text in DAYS {
         let (start_us, end_us) = (day(day_text).start_us(), day(day_text).end_us());
@@ -223,7 +223,7 @@ fn the_oddities_of_real_files_occur() {
 }
 
 #[test]
-fn an_instrument_has_no_rows_outside_its_life() {
+fn an_instrument_has_no_rows_outside_its_lifetime() {
     let config = small();
     let details = exchange_details(&config, "deribit");
     let symbols = details["datasets"]["symbols"].as_array().unwrap();
@@ -248,7 +248,7 @@ fn an_incident_is_a_gap_in_every_file() {
         for data_type in [DataType::Trades, DataType::BookSnapshot5] {
             let text = csv(&config, exchange, data_type, &from[..10], symbol);
             let arrivals: Vec<i64> = rows(&text).iter().map(|cells| cells[3].parse().unwrap()).collect();
-            // The metadata gives milliseconds.
+            // The metadata has millisecond resolution.
             assert!(
                 !arrivals.iter().any(|us| (at(from) + 1_000..at(to)).contains(us)),
                 "{exchange} {incident}"

@@ -1,4 +1,4 @@
-//! The simulated world as its clients see it.
+//! Tests of the simulator over HTTP, as its clients use it.
 
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, not in what they share")]
 
@@ -17,7 +17,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_sim::{Config, FULL_KEY, Sim, Size};
 use reqwest::{Client, Response};
 
-/// A small world.
+/// A configuration with [`Size::Small`].
 fn small() -> Config {
     Config { size: Size::Small, ..Config::default() }
 }
@@ -30,19 +30,19 @@ fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// A client that follows no redirects, like every test's but those of redirects.
+/// A client that does not follow redirects.
 fn client() -> Client {
     let quiet = reqwest::redirect::Policy::none();
     let builder = Client::builder().no_proxy().user_agent("mtdh-test/1").redirect(quiet);
     builder.timeout(Duration::from_secs(20)).build().unwrap()
 }
 
-/// Path of a file below the base URL.
+/// The path of a file below the base URL.
 fn path(exchange: &str, data_type: DataType, day: &str, symbol: &str) -> String {
     format!("/{exchange}/{data_type}/{}/{symbol}.csv.gz", day.replace('-', "/"))
 }
 
-/// Asks for something of the vendor's with the key that may see everything.
+/// Sends a GET request to Tardis with [`FULL_KEY`].
 async fn get(sim: &Sim, path: &str) -> Response {
     get_as(sim, path, FULL_KEY).await
 }
@@ -53,7 +53,7 @@ async fn get_as(sim: &Sim, path: &str, key: &str) -> Response {
     request.send().await.unwrap()
 }
 
-/// Status, code and body of a JSON error.
+/// The status, code and body of a JSON error.
 async fn error(response: Response) -> (u16, i64, serde_json::Value) {
     let status = response.status().as_u16();
     let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Metadata, and that it agrees with the files.
+//! The metadata API, and its consistency with the files.
 
 use mtdh_core::DataType;
 use mtdh_sim::{Config, EXPIRED_KEY, FULL_KEY, LIMITED_KEY};
@@ -87,7 +87,7 @@ async fn instruments_need_a_key_but_for_bitmex() {
 }
 
 #[tokio::test]
-async fn instruments_say_what_they_know_and_no_nulls() {
+async fn instruments_omit_missing_values() {
     let sim = start(Config::default()).await;
     let mut without_files = 0;
     let mut with_changes = 0;
@@ -112,7 +112,7 @@ async fn instruments_say_what_they_know_and_no_nulls() {
 }
 
 #[tokio::test]
-async fn every_symbol_of_the_metadata_has_the_files_it_promises() {
+async fn every_symbol_of_the_metadata_has_its_files() {
     let sim = start(small()).await;
     for exchange in ["binance", "deribit", "kraken", "hyperliquid", "ftx"] {
         let details = json(&sim, &format!("/exchanges/{exchange}"), "").await;

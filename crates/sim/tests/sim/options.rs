@@ -1,4 +1,4 @@
-//! The switches: each changes what a client sees.
+//! The options: the effect of each on a client.
 
 use mtdh_core::DataType;
 use mtdh_sim::{
@@ -23,7 +23,7 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
-/// A file of a small world without rows.
+/// A file without rows in [`Size::Small`].
 fn empty_file(config: &Config) -> String {
     let details = mtdh_sim::exchange_details(config, "deribit");
     let symbols = details["datasets"]["symbols"].as_array().unwrap();
@@ -55,7 +55,7 @@ async fn a_file_has_a_length_validators_and_a_checksum() {
 }
 
 #[tokio::test]
-async fn switches_of_the_headers() {
+async fn options_of_the_headers() {
     let bare = Options { validators: Validators::Neither, x_md5: Md5Header::Absent, ..Options::default() };
     let response = get(&with(bare).await, &file()).await;
     assert!(["etag", "last-modified", "x-md5"].iter().all(|name| header(&response, name).is_none()));
@@ -140,7 +140,7 @@ async fn percent_signs_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_case_of_a_symbol_matters_unless_told_otherwise() {
+async fn symbols_are_case_sensitive_by_default() {
     let wrong_case = path("deribit", DataType::Trades, DAY, "btc-perpetual");
     let lenient = Options { any_case_symbols: true, ..Options::default() };
     for (options, status) in [(Options::default(), 400), (lenient, 200)] {
@@ -149,7 +149,7 @@ async fn the_case_of_a_symbol_matters_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_redirect_leads_to_another_origin_that_wants_no_key() {
+async fn a_redirect_leads_to_another_origin_without_a_key() {
     let options = Options { redirect: Redirect::Keyed, further_redirects: 1, ..Options::default() };
     let sim = with(options).await;
     let first = get(&sim, &file()).await;

@@ -1,25 +1,26 @@
-//! Candles from trades: by the exchange's time, each trade once, sums exact.
+//! Candles from trades: by exchange timestamp, without repeated trades, with exact sums.
 
 use std::collections::HashSet;
 
 use mtdh_core::Day;
+use mtdh_core::day::DAY_US;
 
-use super::DAY_US;
 use crate::generate::decimal::{Decimal, power};
 use crate::generate::market::{MarketDay, Source, Taker, Trade};
 use crate::generate::times::SECOND_US;
 use crate::generate::universe::listing::{Listing, Margin};
 
-/// Latest arrival of a trade after it happened.
+/// Longest time from a trade to its arrival at the recorder.
 const LATEST_ARRIVAL_US: i64 = 10 * SECOND_US;
 
-/// Days that are searched for the price before the first candle.
+/// Days searched for the last price before the first candle.
 const SEARCHED_DAYS: i64 = 3;
 
-/// Where weeks begin: the epoch was a Thursday.
+/// First Monday after the Unix epoch, which was a Thursday: weekly candles open on Mondays.
 const FIRST_MONDAY_US: i64 = 4 * DAY_US;
 
-/// Which candles: from the first to the last opening, both included, microseconds since the Unix epoch, UTC.
+/// A range of candles, from the first opening time to the last, both included. Times are microseconds since the Unix
+/// epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     length_us: i64,
@@ -28,20 +29,20 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The candles that open within the given times and the instrument's life, `most` of them: the first ones when
-    /// there is a start, else the last ones.
+    /// Selects up to `limit` candles that open within the given times and the instrument's lifetime: the first ones
+    /// when there is a start, else the last ones.
     pub(super) fn new(
         listing: &Listing,
         length_us: i64,
         start_us: Option<i64>,
         end_us: Option<i64>,
-        most: usize,
+        limit: usize,
         now_us: i64,
     ) -> Span {
-        let opening = |us: i64| us - (us - shift(length_us)).rem_euclid(length_us);
+        let opening = |us: i64| us - (us - week_offset(length_us)).rem_euclid(length_us);
         let ended_us = listing.until_us.map_or(i64::MAX, |until| until - 1);
         let last_us = opening(end_us.unwrap_or(now_us).min(now_us).min(ended_us));
-        let reach_us = (most as i64 - 1) * length_us;
+        let reach_us = (limit as i64 - 1) * length_us;
         let listed_us = opening(listing.since_us);
         match start_us {
             Some(start_us) => {
@@ -53,7 +54,7 @@ impl Span {
         }
     }
 
-    /// The days whose files can hold their trades.
+    /// The days whose files can contain trades of the candles.
     pub(super) fn days(self) -> impl Iterator<Item = Day> {
         let first = Day::containing_us(self.first_us);
         let last_us = self.last_us + self.length_us - 1 + LATEST_ARRIVAL_US;
@@ -63,7 +64,7 @@ impl Span {
     }
 }
 
-/// One candle; prices in price steps, volumes in amount steps.
+/// One candle. Prices are in price steps, volumes in amount steps.
 #[derive(Clone, Copy, Debug)]
 struct Candle {
     open: i64,
@@ -80,7 +81,7 @@ struct Volume {
     lots: i128,
     /// Price times amount, in price steps times amount steps.
     worth: i128,
-    /// Amount by price, for contracts that are worth a fixed sum.
+    /// Amount divided by price, for contracts of a fixed value.
     coins: f64,
 }
 
@@ -93,7 +94,7 @@ impl Volume {
 }
 
 impl Candle {
-    /// A candle without trades.
+    /// A candle without trades at a price.
     fn flat(price: i64) -> Candle {
         let (all, bought) = (Volume::default(), Volume::default());
         Candle { open: price, high: price, low: price, close: price, count: 0, all, bought }
@@ -122,11 +123,15 @@ pub(super) struct Candles<'a> {
 }
 
 impl<'a> Candles<'a> {
-    /// Makes the candles; `source` says what a day's market is made from.
-    pub(super) fn make(listing: &'a Listing, span: Span, source: impl Fn(Day) -> Source<'a>) -> Candles<'a> {
+    /// Generates the candles; `source` returns the inputs of a day's market.
+    pub(super) fn generate(
+        listing: &'a Listing,
+        span: Span,
+        source: impl Fn(Day) -> Source<'a>,
+    ) -> Candles<'a> {
         let mut trades: Vec<Trade> = Vec::new();
         for day in span.days() {
-            trades.extend(MarketDay::make(source(day), day).trades);
+            trades.extend(MarketDay::generate(source(day), day).trades);
         }
         let mut seen = HashSet::new();
         trades.retain(|trade| seen.insert(trade.id));
@@ -148,8 +153,8 @@ impl<'a> Candles<'a> {
         Candles { listing, span, candles }
     }
 
-    /// The candles as Binance sends them.
-    pub(super) fn text(&self) -> String {
+    /// Formats the candles as Binance's JSON.
+    pub(super) fn to_json(&self) -> String {
         let all = (self.span.last_us - self.span.first_us) / self.span.length_us + 1;
         let skipped = all.max(0) as usize - self.candles.len();
         let lines: Vec<String> = self
@@ -157,15 +162,16 @@ impl<'a> Candles<'a> {
             .iter()
             .enumerate()
             .map(|(place, candle)| {
-                self.line(self.span.first_us + (skipped + place) as i64 * self.span.length_us, candle)
+                self.candle_json(self.span.first_us + (skipped + place) as i64 * self.span.length_us, candle)
             })
             .collect();
         format!("[{}]", lines.join(","))
     }
 
-    fn line(&self, open_us: i64, candle: &Candle) -> String {
-        let price =
-            |tick: i64| fixed(i128::from(self.listing.price(tick).mantissa), self.listing.price_step.scale);
+    fn candle_json(&self, open_us: i64, candle: &Candle) -> String {
+        let price = |tick: i64| {
+            format_fixed(i128::from(self.listing.price(tick).mantissa), self.listing.price_step.scale)
+        };
         let Candle { open, high, low, close, count, all, bought } = *candle;
         format!(
             "[{},\"{}\",\"{}\",\"{}\",\"{}\",\"{}\",{},\"{}\",{count},\"{}\",\"{}\",\"0\"]",
@@ -176,31 +182,31 @@ impl<'a> Candles<'a> {
             price(close),
             self.amount(all),
             (open_us + self.span.length_us) / 1000 - 1,
-            self.worth(all),
+            self.quote_volume(all),
             self.amount(bought),
-            self.worth(bought),
+            self.quote_volume(bought),
         )
     }
 
     fn amount(&self, volume: Volume) -> String {
         let step = self.listing.amount_step;
-        fixed(volume.lots * i128::from(step.mantissa), step.scale)
+        format_fixed(volume.lots * i128::from(step.mantissa), step.scale)
     }
 
-    /// Volume in the quote currency; in the base currency where a contract is worth a fixed sum.
-    fn worth(&self, volume: Volume) -> String {
+    /// Volume in the quote currency; in the base currency for contracts of a fixed value.
+    fn quote_volume(&self, volume: Volume) -> String {
         let Listing { price_step, amount_step, multiplier, margin, .. } = self.listing;
         if *margin == Margin::Inverse {
             let contracts = volume.coins / price_step.to_f64() * amount_step.to_f64();
             let coins = Decimal::round(contracts * multiplier.to_f64(), 8);
-            return fixed(i128::from(coins.mantissa), 8);
+            return format_fixed(i128::from(coins.mantissa), 8);
         }
         let mantissa = volume.worth * i128::from(price_step.mantissa) * i128::from(amount_step.mantissa);
-        fixed(mantissa, price_step.scale + amount_step.scale)
+        format_fixed(mantissa, price_step.scale + amount_step.scale)
     }
 }
 
-/// The last price before the span, from its own first day or the days before.
+/// Finds the last price before the span, on its first day or the days before. `None`: no trades there.
 fn price_before<'a>(span: Span, trades: &[Trade], source: &impl Fn(Day) -> Source<'a>) -> Option<i64> {
     let earlier = trades.iter().rev().find(|trade| trade.at.exchange_us < span.first_us);
     if let Some(trade) = earlier {
@@ -209,15 +215,16 @@ fn price_before<'a>(span: Span, trades: &[Trade], source: &impl Fn(Day) -> Sourc
     let first = Day::containing_us(span.first_us)?;
     (1..=SEARCHED_DAYS)
         .map(|back| first.plus(-back))
-        .find_map(|day| MarketDay::make(source(day), day).trades.last().map(|trade| trade.tick))
+        .find_map(|day| MarketDay::generate(source(day), day).trades.last().map(|trade| trade.tick))
 }
 
-fn shift(length_us: i64) -> i64 {
+/// Offset of opening times from multiples of the interval, microseconds.
+fn week_offset(length_us: i64) -> i64 {
     if length_us == 7 * DAY_US { FIRST_MONDAY_US } else { 0 }
 }
 
-/// The number `mantissa × 10^-scale` with at least eight digits after the point.
-fn fixed(mantissa: i128, scale: u8) -> String {
+/// Formats `mantissa × 10^-scale` with at least eight decimal places.
+fn format_fixed(mantissa: i128, scale: u8) -> String {
     let digits = scale.max(8);
     let scaled = mantissa * i128::from(power(digits - scale));
     let unit = i128::from(power(digits));
@@ -237,7 +244,7 @@ mod tests {
             (1, 8, "0.00000001"),
             (15, 10, "0.0000000015"),
         ] {
-            assert_eq!(fixed(mantissa, scale), text);
+            assert_eq!(format_fixed(mantissa, scale), text);
         }
     }
 }

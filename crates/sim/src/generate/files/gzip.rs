@@ -1,4 +1,4 @@
-//! Gzip: one member or several, and back.
+//! Gzip compression in one member or several, and decompression.
 
 use std::io::{Read, Write};
 
@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
-/// Compresses a text: as one member, or as one for every `member_bytes` of it.
+/// Compresses a text. Each member contains `member_bytes` of it; `None`: one member contains all.
 pub(crate) fn compress(text: &[u8], member_bytes: Option<usize>) -> Bytes {
     let size = member_bytes.unwrap_or(text.len()).max(1);
     if text.is_empty() {
@@ -19,14 +19,14 @@ pub(crate) fn compress(text: &[u8], member_bytes: Option<usize>) -> Bytes {
 /// Decompresses all members.
 ///
 /// # Errors
-/// When the stream is not whole.
+/// Fails when the stream is damaged or incomplete.
 pub(crate) fn decompress(stream: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
     MultiGzDecoder::new(stream).read_to_end(&mut text)?;
     Ok(text)
 }
 
-/// An encoder whose output depends on its input alone.
+/// Creates an encoder whose output depends on its input only.
 pub(crate) fn encoder<W: Write>(out: W) -> GzEncoder<W> {
     GzBuilder::new().mtime(0).operating_system(255).write(out, Compression::fast())
 }

@@ -1,4 +1,4 @@
-//! Messages of a market as rows of the vendor's CSV.
+//! Formats the messages of a market as rows of Tardis' CSV.
 
 use mtdh_core::DataType;
 
@@ -9,36 +9,38 @@ use crate::generate::market::replay::{Book, Top};
 use crate::generate::market::{MarketDay, Source, Stamp, TickerState, Trade, TradeNumber};
 use crate::generate::universe::listing::Listing;
 
-/// Rows of one file in the order of arrival.
+/// The rows of a file in order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(super) text: Vec<u8>,
-    /// Arrival of each row, microseconds since the Unix epoch, UTC, and where it ends in the text.
+    /// Local timestamp of each row, microseconds since the Unix epoch, UTC, and its end in the text.
     pub(super) ends: Vec<(i64, usize)>,
 }
 
 impl Rows {
+    /// Whether there are no rows.
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
+    /// Appends the text of all rows.
     pub(super) fn append_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.text);
     }
 }
 
-/// Writes the rows of one data type.
+/// Formats the rows of one data type.
 pub(super) fn write(data_type: DataType, source: Source<'_>, market: &MarketDay) -> Rows {
     let mut writer = Writer::new(source);
     match data_type {
-        DataType::Trades => market.trades.iter().for_each(|trade| writer.trade(trade)),
-        DataType::Liquidations => market.liquidations.iter().for_each(|trade| writer.trade(trade)),
+        DataType::Trades => writer.trades(&market.trades),
+        DataType::Liquidations => writer.trades(&market.liquidations),
         DataType::IncrementalBookL2 => writer.changes(market),
         DataType::BookSnapshot5 => writer.snapshots(market, 5),
         DataType::BookSnapshot25 => writer.snapshots(market, 25),
         DataType::Quotes => writer.quotes(market),
-        DataType::BookTicker => market.best.iter().for_each(|best| writer.quote(best.at, best.ask, best.bid)),
-        DataType::DerivativeTicker => market.tickers.iter().for_each(|(at, state)| writer.ticker(*at, state)),
+        DataType::BookTicker => writer.book_tickers(market),
+        DataType::DerivativeTicker => writer.tickers(market),
         DataType::OptionsChain => writer.options(market),
     }
     writer.rows
@@ -87,6 +89,12 @@ impl<'a> Writer<'a> {
 
     fn amount(&mut self, level: Option<Level>) {
         self.number(level.map(|level| self.listing.amount(level.lots)));
+    }
+
+    fn trades(&mut self, trades: &[Trade]) {
+        for trade in trades {
+            self.trade(trade);
+        }
     }
 
     fn trade(&mut self, trade: &Trade) {
@@ -145,6 +153,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    fn book_tickers(&mut self, market: &MarketDay) {
+        for best in &market.best {
+            self.quote(best.at, best.ask, best.bid);
+        }
+    }
+
     fn quote(&mut self, at: Stamp, ask: Option<Level>, bid: Option<Level>) {
         self.start(at);
         self.amount(ask);
@@ -152,6 +166,12 @@ impl<'a> Writer<'a> {
         self.price(bid);
         self.amount(bid);
         self.end(at);
+    }
+
+    fn tickers(&mut self, market: &MarketDay) {
+        for (at, state) in &market.tickers {
+            self.ticker(*at, state);
+        }
     }
 
     fn ticker(&mut self, at: Stamp, state: &TickerState) {

@@ -1,20 +1,20 @@
-//! A large file of all options of an exchange.
+//! Large `options_chain` files: all options of an exchange.
 
 use std::io::{self, Write};
 
 use mtdh_core::Day;
 
-use super::Plan;
-use super::pen::{Moments, Pen, prefix};
+use super::plan::Plan;
+use super::writer::{CsvWriter, Timestamps, prefix};
 use crate::generate::decimal::Decimal;
 use crate::generate::market::ladder::Level;
-use crate::generate::market::option::{OptionState, Shown, publish, underlying_index};
+use crate::generate::market::option::{MarketState, OptionState, publish, underlying_index};
 use crate::generate::market::value::Value;
 use crate::generate::rng::Rng;
 use crate::generate::universe::Universe;
 use crate::generate::universe::listing::{Kind, Listing};
 
-/// One option: what never changes as text, and its numbers at the beginning of the day.
+/// An option: its constant cells as text, and its current numbers.
 struct Quoted {
     prefix: Vec<u8>,
     terms: Vec<u8>,
@@ -23,42 +23,43 @@ struct Quoted {
     price_step: Decimal,
 }
 
-/// Rows of all options that are alive on the day; those near the money have more.
+/// Writes rows of all options that trade on a day. Options near the money have more rows.
 pub(super) fn write<W: Write>(
     universe: &Universe,
     seed: u64,
     day: Day,
     rows: u64,
-    pen: &mut Pen<W>,
+    writer: &mut CsvWriter<W>,
 ) -> io::Result<()> {
     let members: Vec<&Listing> = universe.members(Kind::Option, day).collect();
     let Some(first) = members.first() else { return Ok(()) };
     let plan = Plan { profile: universe.profile, listing: first, seed, day, rows, tick: 0 };
     let mut rng = plan.rng();
-    let mut moments = Moments::new(&plan);
-    let mut quoted: Vec<Quoted> = members.iter().map(|listing| quote(&plan, listing, &mut rng)).collect();
+    let mut timestamps = Timestamps::new(&plan);
+    let mut quoted: Vec<Quoted> =
+        members.iter().map(|listing| new_quoted(&plan, listing, &mut rng)).collect();
     quoted.sort_by_key(|quoted| {
         quoted.state.greeks.map_or(i64::MAX, |[delta, ..]| (delta.mantissa.abs() - 50_000).abs())
     });
     for row in 0..rows {
-        let at = moments.at(row, &mut rng);
+        let at = timestamps.at(row, &mut rng);
         let place = (quoted.len() as f64 * rng.unit() * rng.unit().max(0.4)) as usize;
         let option = &mut quoted[place];
-        option.jiggle(&mut rng);
-        pen.start(&option.prefix, at);
-        option.write(pen);
-        pen.end()?;
+        option.vary(&mut rng);
+        writer.start(&option.prefix, at);
+        option.write(writer);
+        writer.end()?;
     }
     Ok(())
 }
 
-fn quote(plan: &Plan<'_>, listing: &Listing, rng: &mut Rng) -> Quoted {
+fn new_quoted(plan: &Plan<'_>, listing: &Listing, rng: &mut Rng) -> Quoted {
     let value = Value::of(listing, plan.seed);
     let us = plan.day.start_us();
     let tick = (value.at(us) / listing.price_step.to_f64()) as i64;
     let spread = 1 + tick / 50;
     let level = |tick: i64, rng: &mut Rng| Level { tick, lots: rng.between(1, 200) };
-    let shown = Shown {
+    let market = MarketState {
         bid: (tick > spread).then(|| level(tick - spread, rng)),
         ask: Some(level(tick + spread, rng)),
         last: (!rng.chance(2_000)).then_some(tick),
@@ -75,14 +76,14 @@ fn quote(plan: &Plan<'_>, listing: &Listing, rng: &mut Rng) -> Quoted {
         prefix: prefix(plan.profile.id, &listing.cell()),
         terms,
         underlying_index: underlying_index(listing).into_bytes(),
-        state: publish(listing, &value, us, shown, rng),
+        state: publish(listing, &value, us, market, rng),
         price_step: listing.price_step,
     }
 }
 
 impl Quoted {
     /// Moves the numbers a little, as if the underlying had moved.
-    fn jiggle(&mut self, rng: &mut Rng) {
+    fn vary(&mut self, rng: &mut Rng) {
         let bits = rng.next();
         let nudge = |number: &mut Decimal, place: u32, width: i64| {
             let step = (bits >> place) as i64 & (2 * width - 1);
@@ -114,22 +115,22 @@ impl Quoted {
         }
     }
 
-    fn write<W: Write>(&self, pen: &mut Pen<W>) {
+    fn write<W: Write>(&self, writer: &mut CsvWriter<W>) {
         let state = &self.state;
-        pen.cell(&self.terms);
-        pen.optional(state.open_interest);
-        pen.optional(state.last);
+        writer.cell(&self.terms);
+        writer.optional(state.open_interest);
+        writer.optional(state.last);
         for (level, volatility) in [(state.bid, state.bid_volatility), (state.ask, state.ask_volatility)] {
-            pen.optional(level.map(|(price, _)| price));
-            pen.optional(level.map(|(_, amount)| amount));
-            pen.optional(volatility);
+            writer.optional(level.map(|(price, _)| price));
+            writer.optional(level.map(|(_, amount)| amount));
+            writer.optional(volatility);
         }
-        pen.optional(state.mark);
-        pen.optional(state.mark_volatility);
-        pen.cell(&self.underlying_index);
-        pen.optional(state.underlying);
+        writer.optional(state.mark);
+        writer.optional(state.mark_volatility);
+        writer.cell(&self.underlying_index);
+        writer.optional(state.underlying);
         for place in 0..5 {
-            pen.optional(state.greeks.map(|greeks| greeks[place]));
+            writer.optional(state.greeks.map(|greeks| greeks[place]));
         }
     }
 }

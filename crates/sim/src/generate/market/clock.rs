@@ -1,23 +1,23 @@
-//! When messages are sent and when they arrive.
+//! Recording sessions and timestamps of messages.
 
 use mtdh_core::Day;
 
 use super::gaps::gaps;
-use super::{Source, Stamp};
+use super::message::{Source, Stamp};
 use crate::generate::rng::Rng;
 use crate::generate::times::SECOND_US;
 use crate::generate::universe::profile::Profile;
 
-/// A time of unbroken recording, half open, microseconds since the Unix epoch, UTC.
+/// An uninterrupted recording, half-open, microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     pub(super) from_us: i64,
     pub(super) to_us: i64,
-    /// Whether the recording of the day before ran on until shortly before this session.
+    /// Whether the recording of the day before lasted until shortly before this session.
     pub(super) follows_midnight: bool,
 }
 
-/// The sessions of an instrument's day: the recorder subscribes anew after midnight and after each gap.
+/// Returns the sessions of an instrument's day. The recorder subscribes again after midnight and after each gap.
 pub(super) fn sessions(source: Source<'_>, day: Day, rng: &mut Rng) -> Vec<Session> {
     let listing = source.listing;
     let end_us = listing.until_us.map_or(day.end_us(), |until| until.min(day.end_us()));
@@ -36,7 +36,7 @@ pub(super) fn sessions(source: Source<'_>, day: Day, rng: &mut Rng) -> Vec<Sessi
     sessions
 }
 
-/// The exchange's time of what arrives at `local_us`: latency varies, so it can run backwards.
+/// Returns the timestamps of a message that arrives at `local_us`. Latency varies, so exchange timestamps can decrease.
 pub(super) fn stamp(profile: &Profile, local_us: i64, rng: &mut Rng) -> Stamp {
     let usual = profile.latency_us + rng.below(profile.latency_us as u64) as i64;
     let late = if rng.chance(150) { rng.below(profile.latency_us as u64 * 40) as i64 } else { 0 };
@@ -44,7 +44,7 @@ pub(super) fn stamp(profile: &Profile, local_us: i64, rng: &mut Rng) -> Stamp {
     Stamp { exchange_us: sent_us - sent_us.rem_euclid(profile.clock_us), local_us }
 }
 
-/// Microseconds from one message to the next: many come in bursts.
+/// Returns the microseconds to the next message. Many messages come in bursts.
 pub(super) fn pause(mean_us: f64, rng: &mut Rng) -> i64 {
     let pause = if rng.chance(3_500) {
         mean_us.min(40_000.0) * rng.unit()

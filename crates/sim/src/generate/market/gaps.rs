@@ -1,20 +1,20 @@
-//! When the vendor's recorder lost an exchange: short reconnections, and now and then an incident.
+//! Gaps in Tardis' recording of an exchange: short reconnections and longer incidents.
 
 use mtdh_core::Day;
 
 use crate::generate::rng::Rng;
 use crate::generate::times::{HOUR_US, MINUTE_US};
 
-/// A time without messages, half open, microseconds since the Unix epoch, UTC.
+/// A time without messages, half-open, microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
     pub(crate) from_us: i64,
     pub(crate) to_us: i64,
-    /// Long enough for the vendor to report it.
+    /// Whether the metadata reports it.
     pub(crate) is_incident: bool,
 }
 
-/// The gaps of an exchange's day, in order. All its instruments share them.
+/// Returns the gaps of an exchange's day, in order. They apply to all its instruments.
 pub(crate) fn gaps(seed: u64, exchange: &str, day: Day) -> Vec<Gap> {
     let mut rng = Rng::new(seed, &["gaps", exchange, &day.to_string()]);
     let mut gaps = Vec::new();
@@ -33,7 +33,7 @@ pub(crate) fn gaps(seed: u64, exchange: &str, day: Day) -> Vec<Gap> {
     gaps
 }
 
-/// The incidents of an exchange from one day to another, the last excluded.
+/// Returns the incidents of an exchange from one day to another, the last excluded.
 pub(crate) fn incidents(seed: u64, exchange: &str, first: Day, end: Day) -> Vec<Gap> {
     let days = std::iter::successors(Some(first), |day| Some(day.next())).take_while(|day| *day < end);
     days.flat_map(|day| gaps(seed, exchange, day)).filter(|gap| gap.is_incident).collect()

@@ -1,21 +1,21 @@
-//! The exchange's own order book: price levels about a fair price that moves, takes and refills.
+//! The order book of the exchange: price levels around a moving fair price.
 //!
-//! Not what the vendor makes of its messages: that is `replay`.
+//! Not the book that is rebuilt from its messages: that is `replay`.
 
 use crate::generate::rng::Rng;
 
-/// Side of a book.
+/// A side of the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Ask,
     Bid,
 }
 
-/// Both sides, asks first, as exchanges list them.
+/// Both sides, asks first as exchanges list them.
 pub(crate) const SIDES: [Side; 2] = [Side::Ask, Side::Bid];
 
 impl Side {
-    /// A price as a distance: the smaller, the better, on either side.
+    /// Returns a sort key of a price: smaller is better on either side.
     pub(crate) fn key(self, tick: i64) -> i64 {
         match self {
             Side::Ask => tick,
@@ -31,14 +31,14 @@ pub(crate) struct Level {
     pub(crate) lots: i64,
 }
 
-/// What rests at a price from now on; 0 removes the level.
+/// The new amount of a level; 0 removes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) side: Side,
     pub(crate) level: Level,
 }
 
-/// A level, or a part of it, that somebody took.
+/// A level, or a part of it, that was taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fill {
     /// The side that was hit.
@@ -46,7 +46,7 @@ pub(crate) struct Fill {
     pub(crate) level: Level,
 }
 
-/// What happened in one step.
+/// The events of one step.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
     pub(crate) changes: Vec<Change>,
@@ -54,7 +54,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Forgets the step before.
+    /// Removes the events of the step before.
     pub(crate) fn clear(&mut self) {
         self.changes.clear();
         self.fills.clear();
@@ -71,13 +71,13 @@ impl Step {
 /// The shape of a book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// Levels on a side.
+    /// Levels per side.
     pub(crate) depth: usize,
-    /// Usual distance of levels, price steps.
+    /// Typical distance of levels in price steps.
     pub(crate) gap: i64,
-    /// Usual amount of a level, amount steps.
+    /// Typical amount of a level in amount steps.
     pub(crate) lots: i64,
-    /// Lowest price, price steps; absent where prices may be negative.
+    /// Lowest price in price steps; `None`: prices may be negative.
     pub(crate) lowest: Option<i64>,
 }
 
@@ -89,26 +89,26 @@ pub(crate) struct Ladder {
     bids: Vec<Level>,
 }
 
-/// In how many of 10,000 cases an exchange forgets to say that a level is gone.
-const FORGOTTEN: u64 = 25;
-/// In how many of 10,000 steps it says so of a level that nobody has heard of.
-const UNHEARD: u64 = 30;
-/// Levels of a step that count as taken; those behind them count as withdrawn.
-const TAKEN: usize = 3;
+/// Chance in 10,000 that the removal of a level is not published.
+const MISSED_REMOVAL: u64 = 25;
+/// Chance in 10,000 that a step publishes the removal of an unknown level.
+const UNKNOWN_REMOVAL: u64 = 30;
+/// Levels of a step that can be taken; the levels behind them are withdrawn.
+const MAX_FILLS: usize = 3;
 
 impl Ladder {
-    /// A full book about a price.
+    /// Creates a full book around a price.
     pub(crate) fn new(shape: Shape, target: i64, rng: &mut Rng) -> Ladder {
         let mut ladder = Ladder { shape, asks: Vec::new(), bids: Vec::new() };
         let mut step = Step::default();
         for side in SIDES {
-            ladder.approach(side, target, rng, &mut step);
+            ladder.narrow_spread(side, target, rng, &mut step);
             ladder.deepen(side, shape.depth, rng, &mut step);
         }
         ladder
     }
 
-    /// The levels of a side, best first.
+    /// Returns the levels of a side, best first.
     pub(crate) fn levels(&self, side: Side) -> &[Level] {
         match side {
             Side::Ask => &self.asks,
@@ -116,28 +116,28 @@ impl Ladder {
         }
     }
 
-    /// The best level of a side.
+    /// Returns the best level of a side. `None`: it is empty.
     pub(crate) fn best(&self, side: Side) -> Option<Level> {
         self.levels(side).first().copied()
     }
 
-    /// Moves the book about a new fair price: what stands in the way is taken, the rest follows.
+    /// Moves the book to a new fair price. Levels that it crosses are taken or withdrawn.
     pub(crate) fn step(&mut self, target: i64, rng: &mut Rng, step: &mut Step) {
         for side in SIDES {
-            self.clear_way(side, target, rng, step);
-            self.approach(side, target, rng, step);
+            self.remove_crossed(side, target, rng, step);
+            self.narrow_spread(side, target, rng, step);
             self.deepen(side, 3, rng, step);
-            self.thin(side, step);
-            self.stir(side, rng, step);
+            self.remove_excess(side, step);
+            self.change_amount(side, rng, step);
         }
-        if rng.chance(UNHEARD) {
+        if rng.chance(UNKNOWN_REMOVAL) {
             let tick = target + 40 * self.shape.gap * self.shape.depth as i64;
             step.change(Side::Ask, Level { tick, lots: 0 });
         }
     }
 
     /// Takes a part of the best level of a side.
-    pub(crate) fn hit(&mut self, side: Side, rng: &mut Rng, step: &mut Step) {
+    pub(crate) fn take_best(&mut self, side: Side, rng: &mut Rng, step: &mut Step) {
         let usual = self.shape.lots;
         let levels = self.levels_mut(side);
         let Some(best) = levels.first_mut() else { return };
@@ -153,22 +153,22 @@ impl Ladder {
     }
 
     /// Removes the levels that the fair price has reached.
-    fn clear_way(&mut self, side: Side, target: i64, rng: &mut Rng, step: &mut Step) {
+    fn remove_crossed(&mut self, side: Side, target: i64, rng: &mut Rng, step: &mut Step) {
         let target_key = side.key(target);
         let levels = self.levels_mut(side);
         let reached = levels.iter().take_while(|level| side.key(level.tick) <= target_key).count();
         for (i, level) in levels.drain(..reached).enumerate() {
-            if i < TAKEN && !rng.chance(3_000) {
+            if i < MAX_FILLS && !rng.chance(3_000) {
                 step.fills.push(Fill { side, level });
             }
-            if !rng.chance(FORGOTTEN) {
+            if !rng.chance(MISSED_REMOVAL) {
                 step.change(side, Level { lots: 0, ..level });
             }
         }
     }
 
-    /// Adds a level near the fair price where the best one is far from it.
-    fn approach(&mut self, side: Side, target: i64, rng: &mut Rng, step: &mut Step) {
+    /// Adds a level near the fair price if the best one is far from it.
+    fn narrow_spread(&mut self, side: Side, target: i64, rng: &mut Rng, step: &mut Step) {
         let Shape { gap, lots, lowest, .. } = self.shape;
         let near = side.key(target);
         let levels = self.levels_mut(side);
@@ -183,11 +183,11 @@ impl Ladder {
         }
     }
 
-    /// Adds up to `most` levels at the far end of a side that has too few.
-    fn deepen(&mut self, side: Side, most: usize, rng: &mut Rng, step: &mut Step) {
+    /// Adds up to `limit` levels at the far end of a side that has too few.
+    fn deepen(&mut self, side: Side, limit: usize, rng: &mut Rng, step: &mut Step) {
         let Shape { depth, gap, lots, lowest } = self.shape;
         let levels = self.levels_mut(side);
-        for _ in 0..most {
+        for _ in 0..limit {
             let Some(last) = levels.last().filter(|_| levels.len() < depth) else { return };
             let tick = side.key(side.key(last.tick) + 1 + rng.below(2 * gap as u64) as i64);
             if lowest.is_some_and(|lowest| tick < lowest) {
@@ -200,7 +200,7 @@ impl Ladder {
     }
 
     /// Removes the last level of a side that has too many.
-    fn thin(&mut self, side: Side, step: &mut Step) {
+    fn remove_excess(&mut self, side: Side, step: &mut Step) {
         let most = self.shape.depth + 4;
         let levels = self.levels_mut(side);
         if levels.len() > most
@@ -210,8 +210,8 @@ impl Ladder {
         }
     }
 
-    /// Changes the amount of a level, more often of a good one.
-    fn stir(&mut self, side: Side, rng: &mut Rng, step: &mut Step) {
+    /// Changes the amount of a level, more often near the best one.
+    fn change_amount(&mut self, side: Side, rng: &mut Rng, step: &mut Step) {
         let usual = self.shape.lots;
         let levels = self.levels_mut(side);
         let place = (levels.len() as f64 * rng.unit() * rng.unit()) as usize;
@@ -230,7 +230,7 @@ impl Ladder {
     }
 }
 
-/// An amount: often small, seldom a multiple of the usual one.
+/// Returns a random amount: often small, rarely a multiple of the typical one.
 fn amount(usual: i64, rng: &mut Rng) -> i64 {
     let share = rng.unit();
     1 + (usual as f64 * 3.0 * share * share * share) as i64
@@ -252,7 +252,7 @@ mod tests {
             step.clear();
             ladder.step(target, &mut rng, &mut step);
             if rng.chance(3_000) {
-                ladder.hit(Side::Bid, &mut rng, &mut step);
+                ladder.take_best(Side::Bid, &mut rng, &mut step);
             }
             for side in SIDES {
                 assert!(ladder.levels(side).is_sorted_by(|a, b| side.key(a.tick) < side.key(b.tick)));

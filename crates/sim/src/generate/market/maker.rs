@@ -1,43 +1,49 @@
-//! How a market's day comes about: sessions, steps of the book, and what each step leads to.
+//! Generates a market's day: sessions, steps of the book, and the messages of each step.
 
 use mtdh_core::Day;
 
+use super::MarketDay;
+use super::black;
 use super::clock::{Session, pause, sessions, stamp};
 use super::ladder::{Fill, Ladder, SIDES, Shape, Side, Step};
-use super::option::{self, Shown};
-use super::tape::{Numbers, TradeNumber, repeated, uuid};
+use super::message::{Best, BookMessage, Source, Stamp, Taker, Trade, TradeNumber};
+use super::option::{self, MarketState};
+use super::tape::{TradeIds, repeat_last, uuid};
 use super::ticker::Ticker;
 use super::value::{Value, years};
-use super::{Best, BookMessage, MarketDay, Source, Stamp, Taker, Trade};
 use crate::config::Size;
 use crate::generate::rng::Rng;
-use crate::generate::universe::listing::{Kind, Tier};
+use crate::generate::universe::assets::Tier;
+use crate::generate::universe::listing::Kind;
 use crate::generate::universe::profile::LiquidationId;
 
 const DAY_US: f64 = mtdh_core::day::DAY_US as f64;
 
-/// In how many of 10,000 days nothing at all comes of a quiet instrument.
+/// Chance in 10,000 that a quiet instrument has no messages in a day.
 const SILENT: u64 = 300;
-/// In how many of 10,000 days a few updates come before the first snapshot.
+/// Chance in 10,000 that updates precede the first snapshot of a day.
 const EARLY: u64 = 3_000;
-/// In how many of 10,000 snapshots one row has no amount.
-const HOLLOW: u64 = 500;
-/// In how many of 10,000 snapshots one side is missing.
+/// Chance in 10,000 that the last level of a snapshot's side has the amount 0.
+const ZERO_AMOUNT: u64 = 500;
+/// Chance in 10,000 that one side of a snapshot is missing.
 const ONE_SIDED: u64 = 200;
-/// In how many of 10,000 fills a position was closed by force.
-const FORCED: u64 = 150;
+/// Chance in 10,000 that a fill is a liquidation.
+const LIQUIDATION: u64 = 150;
 
-pub(super) fn make(source: Source<'_>, day: Day) -> MarketDay {
-    let mut maker = Maker::new(source, day);
-    let sessions = sessions(source, day, &mut maker.rng);
-    let is_silent = source.listing.tier == Tier::Tail && maker.rng.chance(SILENT);
-    if !is_silent {
-        let steps = steps_of_day(&maker, day);
-        for session in sessions {
-            maker.run(session, steps);
+impl MarketDay {
+    /// Generates a market's day. The same source and day produce the same messages.
+    pub(crate) fn generate(source: Source<'_>, day: Day) -> MarketDay {
+        let mut maker = Maker::new(source, day);
+        let sessions = sessions(source, day, &mut maker.rng);
+        let is_silent = source.listing.tier == Tier::Tail && maker.rng.chance(SILENT);
+        if !is_silent {
+            let steps = steps_of_day(&maker, day);
+            for session in sessions {
+                maker.run(session, steps);
+            }
         }
+        maker.day
     }
-    maker.day
 }
 
 struct Maker<'a> {
@@ -47,7 +53,7 @@ struct Maker<'a> {
     shape: Shape,
     ladder: Ladder,
     step: Step,
-    numbers: Numbers,
+    trade_ids: TradeIds,
     ticker: Ticker,
     last_tick: Option<i64>,
     open_interest: i64,
@@ -71,7 +77,7 @@ impl<'a> Maker<'a> {
             shape,
             ladder,
             step: Step::default(),
-            numbers: Numbers::new(source, day),
+            trade_ids: TradeIds::new(source, day),
             ticker: Ticker::new(source),
             last_tick: None,
             open_interest,
@@ -79,7 +85,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// Records from one subscription to the next interruption.
+    /// Generates a session, from the subscription to the next interruption.
     fn run(&mut self, session: Session, steps_of_day: f64) {
         if session.follows_midnight && self.rng.chance(EARLY) {
             self.early_updates(session);
@@ -98,7 +104,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// What still came over the connection of the day before.
+    /// Generates updates from the connection of the day before.
     fn early_updates(&mut self, session: Session) {
         let midnight_us = session.from_us - session.from_us.rem_euclid(mtdh_core::day::DAY_US);
         let mut us = midnight_us;
@@ -108,24 +114,22 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The answers to a subscription: the whole book, and the last trades once more.
+    /// Generates the messages after a subscription: the whole book, and the last trades again.
     fn subscribe(&mut self, us: i64) {
         if !self.day.trades.is_empty() && self.rng.chance(5_000) {
-            let again = repeated(&self.day.trades, us);
-            self.day.trades.extend(again);
+            let repeated = repeat_last(&self.day.trades, us);
+            self.day.trades.extend(repeated);
         }
         let target = self.target(us);
         self.ladder = Ladder::new(self.shape, target, &mut self.rng);
-        let dropped = match self.rng.chance(ONE_SIDED) {
-            true => Some(SIDES[self.rng.below(2) as usize]),
-            false => None,
-        };
+        let is_one_sided = self.rng.chance(ONE_SIDED);
+        let dropped = if is_one_sided { Some(SIDES[self.rng.below(2) as usize]) } else { None };
         for side in SIDES.into_iter().filter(|side| Some(*side) != dropped) {
             let start = self.day.changes.len();
             let levels =
                 self.ladder.levels(side).iter().map(|level| super::ladder::Change { side, level: *level });
             self.day.changes.extend(levels);
-            if self.rng.chance(HOLLOW)
+            if self.rng.chance(ZERO_AMOUNT)
                 && let Some(last) = self.day.changes[start..].last_mut()
             {
                 last.level.lots = 0;
@@ -133,12 +137,12 @@ impl<'a> Maker<'a> {
         }
         self.end_message(us, true);
         self.publish_best(us);
-        if self.value_is_option() {
+        if self.is_option() {
             self.publish_option(us);
         }
     }
 
-    /// One step of the market.
+    /// Generates one step of the market.
     fn advance(&mut self, us: i64) {
         let kind = self.source.listing.kind;
         if kind == Kind::Option && self.rng.chance(5_000) {
@@ -160,7 +164,7 @@ impl<'a> Maker<'a> {
         self.step.fills = fills;
     }
 
-    /// Moves the book and records the message; the fills stay in the step.
+    /// Moves the book and adds the message. The fills stay in the step.
     fn move_book(&mut self, us: i64) {
         let target = self.target(us);
         self.step.clear();
@@ -168,7 +172,7 @@ impl<'a> Maker<'a> {
         let is_quiet = self.source.listing.tier == Tier::Tail;
         if self.rng.chance(if is_quiet { 400 } else { 3_500 }) {
             let side = SIDES[self.rng.below(2) as usize];
-            self.ladder.hit(side, &mut self.rng, &mut self.step);
+            self.ladder.take_best(side, &mut self.rng, &mut self.step);
         }
         if self.step.changes.is_empty() {
             return;
@@ -211,28 +215,28 @@ impl<'a> Maker<'a> {
     }
 
     fn publish_option(&mut self, us: i64) {
-        let shown = Shown {
+        let market = MarketState {
             bid: self.ladder.best(Side::Bid),
             ask: self.ladder.best(Side::Ask),
             last: self.last_tick,
             open_interest: self.open_interest,
         };
-        let state = option::publish(self.source.listing, &self.value, us, shown, &mut self.rng);
+        let state = option::publish(self.source.listing, &self.value, us, market, &mut self.rng);
         self.day.options.push((stamp(self.source.profile, us, &mut self.rng), state));
     }
 
     fn trade(&mut self, at: Stamp, fill: &Fill) {
         let profile = self.source.profile;
         let side = if fill.side == Side::Ask { Taker::Buy } else { Taker::Sell };
-        let is_unsaid = profile.has_unknown_sides && self.rng.chance(100);
-        let taker = if is_unsaid { Taker::Unknown } else { side };
-        let id = self.numbers.next(&mut self.rng);
+        let is_unknown = profile.has_unknown_sides && self.rng.chance(100);
+        let taker = if is_unknown { Taker::Unknown } else { side };
+        let id = self.trade_ids.next(&mut self.rng);
         let trade = Trade { at, id, taker, tick: fill.level.tick, lots: fill.level.lots };
         self.day.trades.push(trade);
         self.last_tick = Some(fill.level.tick);
         self.open_interest = (self.open_interest + self.rng.between(-1, 1) * fill.level.lots).max(0);
         if let Some(style) = profile.liquidation_id
-            && self.rng.chance(FORCED)
+            && self.rng.chance(LIQUIDATION)
         {
             let id = match style {
                 LiquidationId::Empty => TradeNumber::None,
@@ -249,7 +253,7 @@ impl<'a> Maker<'a> {
         self.shape.lowest.map_or(target, |lowest| target.max(lowest - 1))
     }
 
-    fn value_is_option(&self) -> bool {
+    fn is_option(&self) -> bool {
         matches!(self.value, Value::Option { .. })
     }
 }
@@ -272,7 +276,7 @@ fn shape(source: Source<'_>, target: i64) -> Shape {
     Shape { depth, gap, lots: listing.usual_lots, lowest }
 }
 
-/// Messages of a whole day.
+/// Returns the number of steps of a whole day.
 fn steps_of_day(maker: &Maker<'_>, day: Day) -> f64 {
     let mut rng = maker.rng.clone();
     let realistic = match maker.source.listing.tier {
@@ -287,19 +291,21 @@ fn steps_of_day(maker: &Maker<'_>, day: Day) -> f64 {
     }
 }
 
-/// Options near the money have the most messages, far ones few or none.
+/// Returns the number of steps of a quiet instrument. Options near the money have the most, far ones few or none.
 fn quiet_steps(maker: &Maker<'_>, day: Day, rng: &mut Rng) -> i64 {
     let noon_us = day.start_us() + mtdh_core::day::DAY_US / 2;
     let far = match &maker.value {
         Value::Option { terms, expiry_us, .. } => {
             let forward = maker.value.index(noon_us) * maker.value.premium(noon_us);
-            option::distance(terms, forward, years(noon_us, *expiry_us))
+            black::distance(terms, forward, years(noon_us, *expiry_us))
         }
         _ => 1.5,
     };
-    match far {
-        far if far < 0.7 => rng.between(80, 200),
-        far if far < 2.0 => rng.between(10, 60),
-        _ => rng.between(0, 20),
+    if far < 0.7 {
+        rng.between(80, 200)
+    } else if far < 2.0 {
+        rng.between(10, 60)
+    } else {
+        rng.between(0, 20)
     }
 }

@@ -1,4 +1,4 @@
-//! The book as the vendor rebuilds it from the messages, by the rules of its documentation.
+//! The book as Tardis rebuilds it from the messages, by the rules of its documentation.
 
 use super::ladder::{Change, Level, SIDES, Side};
 
@@ -11,8 +11,8 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// Applies one message: a snapshot replaces the book, updates before the first one are dropped, and a crossed
-    /// book means that a removal was missed.
+    /// Applies a message. A snapshot replaces the book; updates before the first snapshot are dropped; if the book is
+    /// crossed, the older of the crossing levels is removed.
     pub(crate) fn apply(&mut self, is_snapshot: bool, changes: &[Change]) {
         if is_snapshot {
             self.asks.clear();
@@ -28,7 +28,7 @@ impl Book {
         self.uncross(changes);
     }
 
-    /// The levels of a side, best first.
+    /// Returns the levels of a side, best first.
     pub(crate) fn levels(&self, side: Side) -> &[Level] {
         match side {
             Side::Ask => &self.asks,
@@ -36,7 +36,7 @@ impl Book {
         }
     }
 
-    /// The levels of a side down to a depth, best first.
+    /// Returns up to `depth` levels of a side, best first.
     pub(crate) fn top(&self, side: Side, depth: usize) -> &[Level] {
         let levels = self.levels(side);
         &levels[..levels.len().min(depth)]
@@ -72,7 +72,7 @@ impl Book {
     }
 }
 
-/// The best levels of both sides down to a depth, and whether they changed.
+/// Detects changes of the best levels.
 #[derive(Debug, Default)]
 pub(crate) struct Top {
     before: Vec<Change>,

@@ -1,34 +1,25 @@
-//! Trades: their ids and who took.
+//! Trade ids and repeated trades.
 
 use mtdh_core::Day;
 
-use super::{Source, Taker, Trade};
+use super::message::{Source, Trade, TradeNumber};
 use crate::generate::rng::{Rng, hash};
 use crate::generate::universe::listing::Margin;
 use crate::generate::universe::profile::TradeId;
 
-/// The id of a trade or a liquidation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum TradeNumber {
-    None,
-    Plain(u64),
-    /// With the base currency before it.
-    Prefixed(u64),
-    Uuid(u128),
-}
-
-/// Where the numbers of an instrument's day begin: later days have larger ones, and days never overlap.
+/// The trade ids of an instrument's day. TradeIds increase from day to day and never overlap.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(super) struct TradeIds {
     style: TradeId,
     next: u64,
 }
 
-/// More trades than any simulated day has.
+/// Upper bound of the trades of a day.
 const TRADES_OF_A_DAY: u64 = 200_000;
 
-impl Numbers {
-    pub(super) fn new(source: Source<'_>, day: Day) -> Numbers {
+impl TradeIds {
+    /// Starts the ids of a day.
+    pub(super) fn new(source: Source<'_>, day: Day) -> TradeIds {
         let is_bitcoin = source.listing.base == "BTC" || source.listing.margin == Margin::Linear;
         let style = match source.profile.trade_id {
             TradeId::Prefixed if is_bitcoin => TradeId::Rising,
@@ -38,9 +29,10 @@ impl Numbers {
         let offset = hash(source.seed, &["ids", source.profile.id, &source.listing.id]) % 1_000_000;
         let first = day_number * TRADES_OF_A_DAY + offset;
         let next = if style == TradeId::Huge { (1 << 56) + first } else { first };
-        Numbers { style, next }
+        TradeIds { style, next }
     }
 
+    /// Returns the next id.
     pub(super) fn next(&mut self, rng: &mut Rng) -> TradeNumber {
         self.next += 1;
         match self.style {
@@ -52,13 +44,13 @@ impl Numbers {
     }
 }
 
-/// A UUID.
+/// Returns a random UUID.
 pub(super) fn uuid(rng: &mut Rng) -> TradeNumber {
     TradeNumber::Uuid((u128::from(rng.next()) << 64) | u128::from(rng.next()))
 }
 
-/// Trades that an exchange sends once more after a reconnection: the last few, now arriving at `local_us`.
-pub(super) fn repeated(trades: &[Trade], local_us: i64) -> Vec<Trade> {
+/// Returns the last few trades as the exchange repeats them after a reconnection, arriving at `local_us`.
+pub(super) fn repeat_last(trades: &[Trade], local_us: i64) -> Vec<Trade> {
     let last = &trades[trades.len().saturating_sub(3)..];
     last.iter()
         .map(|trade| {
@@ -67,14 +59,4 @@ pub(super) fn repeated(trades: &[Trade], local_us: i64) -> Vec<Trade> {
             again
         })
         .collect()
-}
-
-impl Taker {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Taker::Buy => "buy",
-            Taker::Sell => "sell",
-            Taker::Unknown => "unknown",
-        }
-    }
 }

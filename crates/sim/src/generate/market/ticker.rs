@@ -1,6 +1,6 @@
-//! The derivative ticker: funding, open interest, last, index and mark price, a few at a time.
+//! The derivative ticker: funding, open interest, last, index and mark price.
 
-use super::Source;
+use super::message::Source;
 use super::value::Value;
 use crate::generate::decimal::Decimal;
 use crate::generate::rng::{Rng, hash, unit};
@@ -8,10 +8,10 @@ use crate::generate::times::HOUR_US;
 use crate::generate::universe::listing::Kind;
 use crate::generate::universe::profile::TickerCells;
 
-/// What is known of a derivative so far that day.
+/// The latest values of a derivative that day; `None`: not published yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TickerState {
-    /// Microseconds since the Unix epoch, UTC.
+    /// Next funding, microseconds since the Unix epoch, UTC.
     pub(crate) funding_us: Option<i64>,
     pub(crate) funding_rate: Option<Decimal>,
     pub(crate) predicted_rate: Option<Decimal>,
@@ -33,6 +33,7 @@ pub(super) struct Ticker {
 const FUNDING_EVERY_US: i64 = 8 * HOUR_US;
 
 impl Ticker {
+    /// Starts a day without values.
     pub(super) fn new(source: Source<'_>) -> Ticker {
         let seed = hash(source.seed, &["ticker", source.profile.id, &source.listing.id]);
         let is_dated = source.listing.kind == Kind::Future;
@@ -46,7 +47,7 @@ impl Ticker {
         Ticker { state: TickerState::default(), cells, open_lots, seed }
     }
 
-    /// Takes in one message of the exchange; the new state if it says anything new.
+    /// Applies one message of the exchange and returns the new state. `None`: nothing changed.
     pub(super) fn update(
         &mut self,
         source: Source<'_>,
@@ -58,7 +59,7 @@ impl Ticker {
         let before = self.state;
         let listing = source.listing;
         match rng.below(8) {
-            0 => self.fund(us),
+            0 => self.update_funding(us),
             1 => {
                 self.open_lots =
                     (self.open_lots + rng.between(-listing.usual_lots, listing.usual_lots)).max(1);
@@ -76,14 +77,14 @@ impl Ticker {
         (self.state != before).then_some(self.state)
     }
 
-    fn fund(&mut self, us: i64) {
+    fn update_funding(&mut self, us: i64) {
         let next = us - us.rem_euclid(FUNDING_EVERY_US) + FUNDING_EVERY_US;
         self.state.funding_us = self.cells.funding_time.then_some(next);
         self.state.funding_rate = self.cells.funding_rate.then(|| self.rate(next));
         self.state.predicted_rate = self.cells.predicted.then(|| self.rate(next + FUNDING_EVERY_US));
     }
 
-    /// The rate of one funding: most often 0.01 %, sometimes negative, sometimes tiny.
+    /// Returns a funding rate: often 0.01 %, sometimes negative, sometimes tiny.
     fn rate(&self, funding_us: i64) -> Decimal {
         let bits = hash(self.seed, &["rate", &funding_us.to_string()]);
         match bits % 10 {

@@ -1,6 +1,6 @@
-//! What an instrument is worth at a moment: the price about which its book stands.
+//! The fair price of an instrument, around which its book stands.
 
-use super::option::{self, Terms};
+use super::black::{self, Terms};
 use crate::generate::prices::Pair;
 use crate::generate::rng::{hash, unit};
 use crate::generate::times::HOUR_US;
@@ -8,19 +8,19 @@ use crate::generate::universe::listing::{Kind, Listing, Margin};
 
 const YEAR_US: f64 = 365.0 * 86_400e6;
 
-/// The rule by which an instrument is priced.
+/// The pricing rule of an instrument.
 #[derive(Debug)]
 pub(crate) enum Value {
-    /// A pair's price; a dated contract is dearer by a share a year, a perpetual one lags a little.
+    /// The price of a pair. A dated contract has a premium of `yearly` per year; a perpetual contract lags a little.
     Coin { pair: Pair, coins: f64, yearly: f64, expiry_us: Option<i64>, is_perpetual: bool },
-    /// An option's.
+    /// The price of an option.
     Option { pair: Pair, terms: Terms, expiry_us: i64, yearly: f64 },
     /// The difference of two contracts.
     Spread { pair: Pair, share: f64 },
 }
 
 impl Value {
-    /// The rule for an instrument.
+    /// Returns the rule of an instrument.
     pub(crate) fn of(listing: &Listing, seed: u64) -> Value {
         let usd_quote = if listing.margin == Margin::Inverse { "USD" } else { listing.quote };
         let pair = Pair::new(seed, listing.base, usd_quote);
@@ -48,13 +48,13 @@ impl Value {
         }
     }
 
-    /// The price at a moment.
+    /// Returns the price at a time.
     pub(crate) fn at(&self, us: i64) -> f64 {
         match self {
             Value::Coin { coins, .. } => self.index(us) * coins * self.premium(us),
             Value::Option { terms, expiry_us, .. } => {
                 let forward = self.index(us) * self.premium(us);
-                option::price(terms, forward, years(us, *expiry_us))
+                black::price(terms, forward, years(us, *expiry_us))
             }
             Value::Spread { pair, share } => {
                 let price = pair.at(us);
@@ -63,14 +63,14 @@ impl Value {
         }
     }
 
-    /// The price of the coin itself.
+    /// Returns the price of the pair.
     pub(crate) fn index(&self, us: i64) -> f64 {
         match self {
             Value::Coin { pair, .. } | Value::Option { pair, .. } | Value::Spread { pair, .. } => pair.at(us),
         }
     }
 
-    /// What a contract costs more than the coin, as a factor.
+    /// Returns the price of a contract divided by that of the pair.
     pub(crate) fn premium(&self, us: i64) -> f64 {
         match self {
             Value::Coin { yearly, expiry_us: Some(expiry_us), .. }
@@ -83,7 +83,7 @@ impl Value {
     }
 }
 
-/// Years from one moment to another, never less than a minute.
+/// Returns the years between two times, at least one minute.
 pub(crate) fn years(from_us: i64, to_us: i64) -> f64 {
     (to_us.saturating_sub(from_us).max(60_000_000)) as f64 / YEAR_US
 }

@@ -1,11 +1,22 @@
-//! Coins and currencies: about where their price stands, and how busy their markets are.
+//! Coins and currencies: their price levels, and the activity of their markets.
 
-use super::listing::Tier;
+/// The number of messages of an instrument in a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// Thousands.
+    Major,
+    /// About a thousand.
+    Middle,
+    /// A few hundred.
+    Minor,
+    /// From none to a few dozen.
+    Tail,
+}
 
-/// A coin or a currency: name, dollars about which its price moves, how busy, first day of trading.
+/// A coin: name, price level in dollars, activity, first day of trading.
 pub(crate) type Asset = (&'static str, f64, Tier, &'static str);
 
-/// Every asset that has a market of its own.
+/// All coins that have markets of their own.
 pub(crate) const COINS: &[Asset] = &[
     ("BTC", 62_000.0, Tier::Major, "2019-01-01"),
     ("ETH", 3_400.0, Tier::Major, "2019-01-01"),
@@ -97,7 +108,7 @@ pub(crate) const COINS: &[Asset] = &[
     ("RATS", 0.000_21, Tier::Minor, "2023-12-20"),
 ];
 
-/// Further assets: currencies, and those with few and odd markets.
+/// Further assets and their price levels: currencies, and coins with few, unusual markets.
 const OTHERS: &[(&str, f64)] = &[
     ("USD", 1.0),
     ("USDT", 1.0),
@@ -116,18 +127,18 @@ const OTHERS: &[(&str, f64)] = &[
     ("TSLA", 202.0),
 ];
 
-/// Dollars about which the price of an asset moves.
+/// Returns the price level of an asset in dollars.
 pub(crate) fn anchor(asset: &str) -> f64 {
     let coin = COINS.iter().find(|(name, ..)| *name == asset).map(|(_, usd, ..)| *usd);
     coin.or_else(|| OTHERS.iter().find(|(name, _)| *name == asset).map(|(_, usd)| *usd)).unwrap_or(1.0)
 }
 
-/// Whether an asset's price never moves against the dollar.
+/// Whether an asset is pegged to the dollar.
 pub(crate) fn is_dollar(asset: &str) -> bool {
     matches!(asset, "USD" | "USDT" | "USDC" | "BUSD" | "FDUSD")
 }
 
-/// How busy a market of two assets is: one step quieter where it is not priced in the usual dollar.
+/// Returns the activity of a market: one tier lower if it is not quoted in USDT or USD.
 pub(crate) fn tier(base: &str, quote: &str) -> Tier {
     let tier = COINS.iter().find(|(name, ..)| *name == base).map_or(Tier::Minor, |(_, _, tier, _)| *tier);
     match (tier, quote) {

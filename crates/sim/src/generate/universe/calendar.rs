@@ -1,24 +1,24 @@
-//! When contracts end, as a rule of the calendar, and how days are spelled in contract names.
+//! Expiry rules, and the spelling of days in contract names.
 
 use chrono::Datelike;
 use mtdh_core::Day;
 
 use crate::generate::times::HOUR_US;
 
-/// In which row of contracts one that ends on a day stands: the longest that fits.
+/// The series of a contract: the longest one that its expiry day allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Series {
-    /// Ends any day.
+    /// Expires on any day.
     Daily,
-    /// Ends on a Friday.
+    /// Expires on a Friday.
     Weekly,
-    /// Ends on a month's last Friday.
+    /// Expires on a month's last Friday.
     Monthly,
-    /// Ends on the last Friday of March, June, September or December.
+    /// Expires on the last Friday of March, June, September or December.
     Quarterly,
 }
 
-/// The series of a contract that ends on this day.
+/// Returns the series of a contract that expires on this day.
 pub(crate) fn series(day: Day) -> Series {
     if Day::last_friday(day.year(), day.month()) == Some(day) {
         return if day.month().is_multiple_of(3) { Series::Quarterly } else { Series::Monthly };
@@ -26,25 +26,25 @@ pub(crate) fn series(day: Day) -> Series {
     if is_friday(day) { Series::Weekly } else { Series::Daily }
 }
 
-/// Days from `first` to `last`, both included.
+/// Iterates over the days from `first` to `last`, both included.
 pub(crate) fn days(first: Day, last: Day) -> impl Iterator<Item = Day> {
     std::iter::successors(Some(first), |day| Some(day.next())).take_while(move |day| *day <= last)
 }
 
-/// An hour of a day, microseconds since the Unix epoch, UTC.
+/// Returns an hour of a day, microseconds since the Unix epoch, UTC.
 pub(crate) fn at_hour(day: Day, hour: i64) -> i64 {
     day.start_us() + hour * HOUR_US
 }
 
-/// `4MAR24`: no leading zero.
-pub(crate) fn written_out(day: Day) -> String {
+/// Formats as `4MAR24`, without leading zero.
+pub(crate) fn format_contract_date(day: Day) -> String {
     const MONTHS: [&str; 12] =
         ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
     let month = MONTHS[day.month() as usize - 1];
     format!("{}{month}{:02}", day.day_of_month(), day.year() % 100)
 }
 
-/// `M24`: the code that futures markets have for a month, and the year.
+/// Formats as `M24`: the futures month code and the year.
 pub(crate) fn month_code(day: Day) -> String {
     let code = b"FGHJKMNQUVXZ"[day.month() as usize - 1] as char;
     format!("{code}{:02}", day.year() % 100)
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn days_are_spelled_as_the_exchanges_do() {
-        assert_eq!(written_out(day("2024-03-04")), "4MAR24");
+        assert_eq!(format_contract_date(day("2024-03-04")), "4MAR24");
         assert_eq!(month_code(day("2024-06-28")), "M24");
     }
 }

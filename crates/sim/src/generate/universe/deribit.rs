@@ -1,27 +1,28 @@
-//! Deribit's options and combos: what is listed follows from the calendar and from the price on the day of listing,
-//! so that every day of every year has its own instruments.
+//! Deribit's options and combos. They follow from the calendar and from the price on the day of listing, so that every
+//! day has its own instruments.
 
 use mtdh_core::Day;
 
-use super::Scope;
-use super::calendar::{Series, at_hour, days, series, written_out};
-use super::listing::{Kind, Listing, Margin, OptionTerms, Tier};
+use super::assets::Tier;
+use super::calendar::{Series, at_hour, days, format_contract_date, series};
+use super::listing::{Kind, Listing, Margin, OptionTerms};
 use super::profile::{Profile, day};
+use super::scope::Scope;
 use crate::config::Size;
 use crate::generate::decimal::Decimal;
 use crate::generate::prices::Pair;
 use crate::generate::rng::hash;
 use crate::generate::times::SECOND_US;
 
-/// One family of options.
+/// A family of options.
 struct Family {
     /// Name before the date: `BTC` or `XRP_USDC`.
     name: &'static str,
     base: &'static str,
     quote: &'static str,
-    /// Distance of strikes for daily, weekly, monthly and quarterly options.
+    /// Distance of strikes: daily, weekly, monthly, quarterly.
     strike_steps: [Decimal; 4],
-    /// Strikes for each of them.
+    /// Number of strikes, in the same order.
     strikes: [i64; 4],
 }
 
@@ -71,15 +72,16 @@ const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Days for which a contract of a series is traded.
+/// Days for which a contract trades, by series.
 const LIVES: [i64; 4] = [4, 28, 91, 364];
 
+/// Returns all options and combos, for Deribit only.
 pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     if profile.id != "deribit" {
         return Vec::new();
     }
     let mut listings = Vec::new();
-    for family in FAMILIES.iter().take(scope.pick(FAMILIES.len(), 2)) {
+    for family in FAMILIES.iter().take(scope.by_size(FAMILIES.len(), 2)) {
         for end in days(scope.first, scope.last.plus(LIVES[3])) {
             listings.extend(options(scope, family, end));
         }
@@ -91,16 +93,16 @@ pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     listings
 }
 
-/// The options of a family that end on a day.
+/// Returns the options of a family that expire on a day.
 fn options(scope: Scope, family: &Family, end: Day) -> Vec<Listing> {
     let row = series(end) as usize;
-    let Some((life, strikes)) = in_size(scope, family, row) else { return Vec::new() };
+    let Some((life, strikes)) = lifetime_and_strikes(scope, family, row) else { return Vec::new() };
     let listed_us = at_hour(end.plus(-life), 8) + (hash(scope.seed, &[family.name]) % 50) as i64 * SECOND_US;
     let step = family.strike_steps[row];
     let price = Pair::new(scope.seed, family.base, "USD").at(listed_us);
     let nearest = (price / step.to_f64()).round() as i64;
     let lowest = (nearest - strikes / 2).max(1);
-    let date = written_out(end);
+    let date = format_contract_date(end);
     let pattern = pattern(family, listed_us, at_hour(end, 8));
     (lowest..lowest + strikes)
         .flat_map(|count| [true, false].map(|is_call| (step.times(count), is_call)))
@@ -110,8 +112,8 @@ fn options(scope: Scope, family: &Family, end: Day) -> Vec<Listing> {
         .collect()
 }
 
-/// Life in days and number of strikes of a series; nothing where the world has none.
-fn in_size(scope: Scope, family: &Family, row: usize) -> Option<(i64, i64)> {
+/// Returns the lifetime in days and the number of strikes of a series. `None`: there are none in this size.
+fn lifetime_and_strikes(scope: Scope, family: &Family, row: usize) -> Option<(i64, i64)> {
     let (life, strikes) = (LIVES[row], family.strikes[row]);
     let (life, strikes) = match scope.size {
         Size::Realistic => (life, strikes),
@@ -121,7 +123,7 @@ fn in_size(scope: Scope, family: &Family, row: usize) -> Option<(i64, i64)> {
     (strikes > 0).then_some((life, strikes))
 }
 
-/// What all options of a family that end together have in common.
+/// Returns a listing with everything that the options of a family with one expiry share.
 fn pattern(family: &Family, listed_us: i64, end_us: i64) -> Listing {
     let is_inverse = family.quote == family.base;
     let mut listing = Listing::new(String::new(), Kind::Option, family.base, family.quote, day("2019-03-30"));
@@ -148,7 +150,7 @@ fn option(family: &Family, pattern: &Listing, date: &str, terms: OptionTerms) ->
     Listing { dataset: id.to_uppercase(), id, option: Some(terms), ..pattern.clone() }
 }
 
-/// Two or three combos on the contracts that end on a Friday.
+/// Returns the combos on the contracts that expire on a month's last Friday.
 fn combos(scope: Scope, end: Day) -> Vec<Listing> {
     let row = series(end) as usize;
     if row == Series::Daily as usize || row == Series::Weekly as usize {
@@ -157,13 +159,13 @@ fn combos(scope: Scope, end: Day) -> Vec<Listing> {
     let listed = end.plus(-60);
     let price = Pair::new(scope.seed, "BTC", "USD").at(listed.start_us());
     let strike = (price / 5_000.0).round() as i64 * 5_000;
-    let date = written_out(end);
+    let date = format_contract_date(end);
     let names = [
         format!("BTC-FS-{date}_PERP"),
         format!("BTC-CS-{date}-{strike}_{}", strike + 5_000),
         format!("BTC-STRD-{date}-{strike}"),
     ];
-    let count = scope.pick(names.len(), 1);
+    let count = scope.by_size(names.len(), 1);
     let combo = |id: String| {
         let is_future_spread = id.contains("-FS-");
         let quote = if is_future_spread { "USD" } else { "BTC" };

@@ -1,27 +1,28 @@
-//! Dated futures of every exchange but their names on Deribit differ little: one table of rules for all.
+//! Dated futures: one table of rules for all exchanges.
 
 use mtdh_core::Day;
 
-use super::Scope;
-use super::calendar::{Series, at_hour, days, month_code, series, written_out};
-use super::listing::{Kind, Listing, Tier};
+use super::assets::Tier;
+use super::calendar::{Series, at_hour, days, format_contract_date, month_code, series};
+use super::listing::{Kind, Listing};
 use super::perpetuals::invert;
 use super::profile::Profile;
-use super::spot::xbt;
+use super::scope::Scope;
+use super::spot::bitcoin_as_xbt;
 use crate::generate::decimal::Decimal;
 
-/// One row of dated contracts.
+/// A rule for a series of dated contracts.
 struct Rule {
     exchange: &'static str,
     base: &'static str,
     quote: &'static str,
-    /// Dollars of one contract where it is settled in the base currency.
+    /// Contract value in dollars if settled in the base currency; `None`: linear.
     inverse_usd: Option<i64>,
-    /// The contract's name.
+    /// Formats the symbol.
     id: fn(&str, Day) -> String,
-    /// Whether contracts that end on other Fridays than a quarter's last exist too.
+    /// Whether there are weekly and monthly contracts.
     has_short_terms: bool,
-    /// Hour of the day at which contracts end, UTC.
+    /// Hour of expiry, UTC.
     hour: i64,
 }
 
@@ -56,7 +57,7 @@ const DERIBIT: Rule = Rule {
     exchange: "deribit",
     quote: "USD",
     inverse_usd: Some(10),
-    id: |base, day| format!("{base}-{}", written_out(day)),
+    id: |base, day| format!("{base}-{}", format_contract_date(day)),
     has_short_terms: true,
     ..BINANCE
 };
@@ -73,7 +74,7 @@ const BITMEX: Rule = Rule {
     exchange: "bitmex",
     quote: "USD",
     inverse_usd: Some(1),
-    id: |base, day| format!("{}{}", xbt(base), month_code(day)),
+    id: |base, day| format!("{}{}", bitcoin_as_xbt(base), month_code(day)),
     hour: 12,
     ..BINANCE
 };
@@ -91,7 +92,7 @@ const RULES: &[Rule] = &[
     Rule {
         quote: "USDC",
         inverse_usd: None,
-        id: |base, day| format!("{base}_USDC-{}", written_out(day)),
+        id: |base, day| format!("{base}_USDC-{}", format_contract_date(day)),
         has_short_terms: false,
         ..DERIBIT
     },
@@ -100,7 +101,7 @@ const RULES: &[Rule] = &[
     Rule {
         quote: "USDC",
         inverse_usd: None,
-        id: |base, day| format!("{base}-{}", written_out(day)),
+        id: |base, day| format!("{base}-{}", format_contract_date(day)),
         has_short_terms: true,
         ..BYBIT
     },
@@ -108,6 +109,7 @@ const RULES: &[Rule] = &[
     Rule { base: "ETH", ..BITMEX },
 ];
 
+/// Returns all dated futures of an exchange.
 pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     let rules = RULES.iter().filter(|rule| rule.exchange == profile.id);
     rules.flat_map(|rule| contracts(scope, rule)).collect()
@@ -115,15 +117,15 @@ pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
 
 fn contracts(scope: Scope, rule: &Rule) -> Vec<Listing> {
     days(scope.first, scope.last.plus(LIFE_QUARTERLY))
-        .filter_map(|day| life(rule, day).map(|life| contract(rule, day, day.plus(-life))))
+        .filter_map(|day| lifetime_days(rule, day).map(|life| contract(rule, day, day.plus(-life))))
         .filter(|contract| contract.since_us < scope.last.end_us())
         .collect()
 }
 
 const LIFE_QUARTERLY: i64 = 182;
 
-/// Days for which a contract that ends on this day is traded, if there is one.
-fn life(rule: &Rule, day: Day) -> Option<i64> {
+/// Returns the days for which a contract with this expiry trades. `None`: there is no such contract.
+fn lifetime_days(rule: &Rule, day: Day) -> Option<i64> {
     match series(day) {
         Series::Quarterly => Some(LIFE_QUARTERLY),
         Series::Monthly if rule.has_short_terms => Some(63),

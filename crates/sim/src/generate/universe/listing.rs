@@ -1,12 +1,12 @@
-//! One instrument of an exchange: what it is called, when it lived, how it is priced and how busy it is.
+//! An instrument of an exchange: names, lifetime, price and amount steps, activity.
 
 use mtdh_core::{DataType, Day};
 
-use super::assets;
+use super::assets::{self, Tier};
 use super::profile::Profile;
 use crate::generate::decimal::{Decimal, power};
 
-/// What kind of instrument, in the vendor's words.
+/// The kind of an instrument, as in Tardis' metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Spot,
@@ -17,10 +17,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// All kinds that have a group.
+    /// All kinds.
     pub(crate) const ALL: [Kind; 5] = [Kind::Spot, Kind::Perpetual, Kind::Future, Kind::Option, Kind::Combo];
 
-    /// The vendor's word for it.
+    /// Returns Tardis' word for it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Spot => "spot",
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// The symbol of the file that holds all instruments of this kind.
+    /// Returns the grouped symbol of all instruments of this kind.
     pub(crate) fn group(self) -> &'static str {
         match self {
             Kind::Spot => "SPOT",
@@ -42,26 +42,13 @@ impl Kind {
         }
     }
 
-    /// Whether its price is that of a contract rather than of a coin.
+    /// Whether it has a derivative ticker.
     pub(crate) fn is_derivative(self) -> bool {
         matches!(self, Kind::Perpetual | Kind::Future)
     }
 }
 
-/// How many messages an instrument has in a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tier {
-    /// Thousands.
-    Major,
-    /// About a thousand.
-    Middle,
-    /// A few hundred.
-    Minor,
-    /// From none to a few dozen.
-    Tail,
-}
-
-/// What makes a contract an option.
+/// The terms of an option.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct OptionTerms {
     pub(crate) strike: Decimal,
@@ -69,7 +56,7 @@ pub(crate) struct OptionTerms {
     pub(crate) expiry_us: i64,
 }
 
-/// How a contract is settled.
+/// The settlement of a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Margin {
     /// Not a contract.
@@ -80,12 +67,12 @@ pub(crate) enum Margin {
     Inverse,
 }
 
-/// One instrument.
+/// An instrument.
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
-    /// The exchange's own symbol, as the API has it.
+    /// The exchange's symbol, as in the metadata.
     pub(crate) id: String,
-    /// The symbol in the URL of its files.
+    /// The dataset symbol, as in file URLs.
     pub(crate) dataset: String,
     pub(crate) kind: Kind,
     pub(crate) base: &'static str,
@@ -93,26 +80,27 @@ pub(crate) struct Listing {
     pub(crate) margin: Margin,
     /// When it was listed, microseconds since the Unix epoch, UTC.
     pub(crate) since_us: i64,
-    /// When it ended, if it did or is known to.
+    /// When it is delisted, microseconds since the Unix epoch, UTC; `None`: not known.
     pub(crate) until_us: Option<i64>,
-    /// When the contract expires; absent for spot and perpetuals.
+    /// When the contract expires, microseconds since the Unix epoch, UTC; `None` for spot and perpetuals.
     pub(crate) expiry_us: Option<i64>,
+    /// `None`: not an option.
     pub(crate) option: Option<OptionTerms>,
     pub(crate) price_step: Decimal,
     pub(crate) amount_step: Decimal,
-    /// Value of one contract, in the base currency when linear and the quote currency when inverse.
+    /// Value of one contract: in the base currency if linear, in the quote currency if inverse.
     pub(crate) multiplier: Decimal,
-    /// Coins that one unit of price stands for: 1000 for `1000SHIB`.
+    /// Coins per unit: 1000 for `1000SHIB`.
     pub(crate) coins: i64,
-    /// A level's usual amount, in amount steps.
+    /// Typical amount of a level in amount steps.
     pub(crate) usual_lots: i64,
     pub(crate) tier: Tier,
-    /// Whether the vendor has exported any file of it yet.
+    /// Whether Tardis exports files of it.
     pub(crate) is_exported: bool,
 }
 
 impl Listing {
-    /// An instrument without an end, priced by the usual rules; the caller changes what differs.
+    /// Creates an instrument without an end and with the default price and amount steps.
     pub(crate) fn new(
         id: String,
         kind: Kind,
@@ -144,7 +132,7 @@ impl Listing {
         listing
     }
 
-    /// Sets how many coins the price stands for, and the steps that follow from the price.
+    /// Sets the coins per unit, and the steps that follow from the price.
     pub(crate) fn set_coins(&mut self, coins: i64) {
         self.coins = coins;
         let usd = assets::anchor(self.base) * coins as f64;
@@ -155,22 +143,32 @@ impl Listing {
         self.set_lot_value(usd * self.amount_step.to_f64());
     }
 
-    /// Says what one amount step is worth in dollars, from which the usual amounts follow.
+    /// Sets the value of one amount step in dollars, from which the typical amounts follow.
     pub(crate) fn set_lot_value(&mut self, usd: f64) {
         self.usual_lots = ((4_000.0 / usd) as i64).clamp(3, 2_000_000);
     }
 
-    /// The symbol in the cells of its files.
+    /// Converts a price from price steps.
+    pub(crate) fn price(&self, tick: i64) -> Decimal {
+        self.price_step.times(tick)
+    }
+
+    /// Converts an amount from amount steps.
+    pub(crate) fn amount(&self, lots: i64) -> Decimal {
+        self.amount_step.times(lots)
+    }
+
+    /// Returns the symbol in the cells of its files.
     pub(crate) fn cell(&self) -> String {
         self.id.to_uppercase()
     }
 
-    /// Whether it lived at some moment of a day.
+    /// Whether it traded at any time of a day.
     pub(crate) fn lives_on(&self, day: Day) -> bool {
         self.since_us < day.end_us() && self.until_us.is_none_or(|until| until > day.start_us())
     }
 
-    /// What the vendor records of it, in the metadata's order.
+    /// Returns the data types of its files, in the order of the metadata.
     pub(crate) fn data_types(&self, profile: &Profile) -> Vec<DataType> {
         let mut types = vec![
             DataType::Trades,
@@ -192,7 +190,7 @@ impl Listing {
     }
 }
 
-/// What the vendor offers as one file of all instruments of a kind; nothing where there is no such group.
+/// Returns the data types of grouped files of a kind; empty if there are none.
 pub(crate) fn group_data_types(profile: &Profile, kind: Kind) -> Vec<DataType> {
     if !profile.has_groups {
         return Vec::new();
@@ -208,7 +206,7 @@ pub(crate) fn group_data_types(profile: &Profile, kind: Kind) -> Vec<DataType> {
     }
 }
 
-/// Digits before the point less one: 4 for 62,000, -5 for 0.00002.
+/// Returns the decimal exponent of a positive number: 4 for 62,000, -5 for 0.00002.
 pub(crate) fn magnitude(value: f64) -> i32 {
     let mut magnitude = 0;
     let mut rest = value;
@@ -223,7 +221,8 @@ pub(crate) fn magnitude(value: f64) -> i32 {
     magnitude
 }
 
-/// The step of a price: about five digits of it, between 1e-8 and 0.01, or whole above a million.
+/// Returns the price step for a price: about five significant digits, between 1e-8 and 0.01, or an integer above a
+/// million.
 fn price_step(price: f64) -> Decimal {
     if price > 1e6 {
         return Decimal::new(power((magnitude(price) - 4) as u8), 0);

@@ -1,13 +1,15 @@
-//! Perpetual contracts of every exchange.
+//! Perpetual contracts of all exchanges.
 
-use super::Scope;
-use super::assets::COINS;
-use super::listing::{Kind, Listing, Margin, Tier};
+use super::assets::{COINS, Tier};
+use super::listing::{Kind, Listing, Margin};
 use super::profile::{Profile, day};
-use super::spot::{coins, xbt};
+use super::scope::Scope;
+use super::spot::{bitcoin_as_xbt, coins};
 use crate::config::Size;
 use crate::generate::decimal::Decimal;
+use crate::generate::times::HOUR_US;
 
+/// Returns all perpetual contracts of an exchange.
 pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     match profile.id {
         "binance-futures" => binance_futures(scope),
@@ -35,7 +37,7 @@ fn linear(id: &str, base: &'static str, quote: &'static str, since: &str, coins:
     listing
 }
 
-/// Turns a contract into one of `usd` dollars that is settled in its base currency.
+/// Makes a contract inverse: worth `usd` dollars, settled in its base currency.
 pub(super) fn invert(listing: &mut Listing, usd: i64) {
     listing.margin = Margin::Inverse;
     listing.multiplier = Decimal::new(usd, 0);
@@ -59,7 +61,7 @@ fn inverse(
         .collect()
 }
 
-/// Coins of one contract where an exchange bundles cheap ones.
+/// Returns the coins per contract: exchanges bundle cheap coins.
 fn bundle(base: &str) -> i64 {
     if matches!(base, "SHIB" | "PEPE" | "BONK" | "FLOKI" | "LUNC" | "XEC" | "SATS" | "RATS") {
         1000
@@ -68,7 +70,7 @@ fn bundle(base: &str) -> i64 {
     }
 }
 
-/// The name of such a bundle.
+/// Returns the name of a bundle.
 fn bundled(base: &str) -> String {
     if bundle(base) == 1 { base.to_owned() } else { format!("1000{base}") }
 }
@@ -85,7 +87,7 @@ fn binance_futures(scope: Scope) -> Vec<Listing> {
         .collect();
     listings.extend(usdc);
     let mut ended = linear("btcbusd", "BTC", "BUSD", "2021-01-11", 1);
-    ended.until_us = Some(day("2023-12-11").start_us() + 9 * crate::generate::times::HOUR_US);
+    ended.until_us = Some(day("2023-12-11").start_us() + 9 * HOUR_US);
     listings.push(ended);
     listings
 }
@@ -131,8 +133,9 @@ fn bitmex(scope: Scope) -> Vec<Listing> {
     xbtusd.set_lot_value(100.0);
     let mut listings = vec![xbtusd];
     listings.extend(
-        coins(scope, 10)
-            .map(|(base, _, _, since)| linear(&format!("{}USDT", xbt(base)), base, "USDT", since, 1)),
+        coins(scope, 10).map(|(base, _, _, since)| {
+            linear(&format!("{}USDT", bitcoin_as_xbt(base)), base, "USDT", since, 1)
+        }),
     );
     listings
 }
@@ -140,7 +143,7 @@ fn bitmex(scope: Scope) -> Vec<Listing> {
 fn deribit(scope: Scope) -> Vec<Listing> {
     let mut listings = Vec::new();
     for (base, step) in
-        [("BTC", Decimal::new(5, 1)), ("ETH", Decimal::new(5, 2))].into_iter().take(scope.pick(2, 1))
+        [("BTC", Decimal::new(5, 1)), ("ETH", Decimal::new(5, 2))].into_iter().take(scope.by_size(2, 1))
     {
         let mut listing = linear(&format!("{base}-PERPETUAL"), base, "USD", "2019-03-30", 1);
         invert(&mut listing, if base == "BTC" { 10 } else { 1 });
@@ -148,7 +151,7 @@ fn deribit(scope: Scope) -> Vec<Listing> {
         listing.price_step = step;
         listings.push(listing);
     }
-    let count = scope.pick(24, 1);
+    let count = scope.by_size(24, 1);
     for (base, _, tier, since) in COINS.iter().filter(|coin| bundle(coin.0) == 1).take(count) {
         let since = since.to_string().max("2022-03-15".to_owned());
         let mut listing = linear(&format!("{base}_USDC-PERPETUAL"), base, "USDC", &since, 1);
@@ -157,7 +160,7 @@ fn deribit(scope: Scope) -> Vec<Listing> {
     }
     if scope.size == Size::Realistic {
         let mut ended = linear("LUNC_USDC-PERPETUAL", "LUNC", "USDC", "2022-05-10", 1);
-        ended.until_us = Some(day("2024-01-12").start_us() + 8 * crate::generate::times::HOUR_US);
+        ended.until_us = Some(day("2024-01-12").start_us() + 8 * HOUR_US);
         listings.push(ended);
     }
     listings

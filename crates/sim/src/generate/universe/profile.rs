@@ -1,25 +1,25 @@
-//! What is peculiar to each exchange: its name, its start, what the vendor records of it, how its messages look.
+//! The properties of each exchange: names, first day, recorded channels, formats of its messages.
 //!
-//! Not for symbols: those are in the modules beside this one.
+//! Not for instruments: those are in the sibling modules.
 
 use mtdh_core::Day;
 
-/// Ids of trades as an exchange gives them.
+/// Format of an exchange's trade ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TradeId {
-    /// A rising whole number.
+    /// An increasing integer.
     Rising,
-    /// A rising whole number above 2^53, which a float cannot hold.
+    /// An increasing integer above 2^53, which a 64-bit float cannot represent.
     Huge,
     /// A UUID.
     Uuid,
-    /// A rising whole number; outside BTC with the currency before it (`ETH-123`).
+    /// An increasing integer, with the currency as prefix except for BTC (`ETH-123`).
     Prefixed,
     /// None.
     Empty,
 }
 
-/// Ids of liquidations as an exchange gives them.
+/// Format of an exchange's liquidation ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiquidationId {
     /// None.
@@ -30,7 +30,7 @@ pub(crate) enum LiquidationId {
     Order,
 }
 
-/// Which cells of `derivative_ticker` an exchange ever fills.
+/// The cells of `derivative_ticker` that an exchange fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TickerCells {
     pub(crate) funding_time: bool,
@@ -42,68 +42,71 @@ pub(crate) struct TickerCells {
     pub(crate) mark: bool,
 }
 
-/// One exchange.
+/// An exchange.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    /// The vendor's id of it.
+    /// Tardis' id.
     pub(crate) id: &'static str,
-    /// Its name for people.
+    /// Display name.
     pub(crate) name: &'static str,
-    /// First day of the vendor's recording.
+    /// First recorded day.
     pub(crate) since: &'static str,
-    /// First day without recording, of an exchange that is closed.
+    /// First day after the recording; `None`: it continues.
     pub(crate) until: Option<&'static str>,
-    /// The exchange's channels that the vendor records.
+    /// Recorded channels.
     pub(crate) channels: &'static [&'static str],
-    /// Whether it publishes its best bid and offer as a channel of their own.
+    /// Whether it has a channel for the best bid and offer.
     pub(crate) has_book_ticker: bool,
-    /// How it numbers liquidations; absent where it does not publish them.
+    /// Format of liquidation ids; `None`: it does not publish liquidations.
     pub(crate) liquidation_id: Option<LiquidationId>,
-    /// Which cells of its derivative ticker are filled.
+    /// The filled cells of its derivative ticker.
     pub(crate) ticker: TickerCells,
-    /// How it numbers trades.
+    /// Format of trade ids.
     pub(crate) trade_id: TradeId,
-    /// Whether the taker's side is missing now and then.
+    /// Whether the taker's side is sometimes missing.
     pub(crate) has_unknown_sides: bool,
-    /// Whether its book messages carry no time, so that the vendor writes its own.
+    /// Whether its book messages have no timestamp, so that Tardis uses the local one.
     pub(crate) has_untimed_book: bool,
-    /// Whether its derivative ticker carries no time, so that the vendor writes its own.
+    /// Whether its derivative ticker has no timestamp, so that Tardis uses the local one.
     pub(crate) has_untimed_ticker: bool,
-    /// Whether its trades always come in the order in which it stamped them.
+    /// Whether its trades always arrive in order of their exchange timestamps.
     pub(crate) has_ordered_trades: bool,
-    /// Step of its clock, microseconds.
+    /// Resolution of its timestamps in microseconds.
     pub(crate) clock_us: i64,
-    /// Time that its messages take to the vendor's recorder: the least, microseconds.
+    /// Least latency to the recorder in microseconds.
     pub(crate) latency_us: i64,
-    /// Whether the vendor offers group files of it.
+    /// Whether Tardis offers grouped files.
     pub(crate) has_groups: bool,
-    /// Maker's and taker's fee as the vendor's metadata has them, fractions.
+    /// Maker and taker fee in the metadata, as fractions.
     pub(crate) fees: [f64; 2],
 }
 
 impl Profile {
-    /// First day of the vendor's recording.
+    /// Returns the first recorded day.
     pub(crate) fn first_day(&self) -> Day {
         day(self.since)
     }
 
-    /// First day without recording, of an exchange that is closed.
+    /// Returns the first day after the recording. `None`: it continues.
     pub(crate) fn end_day(&self) -> Option<Day> {
         self.until.map(day)
     }
 }
 
-/// A day that is written in this program.
+/// Parses a day literal.
+///
+/// # Panics
+/// Panics if the literal is no day.
 pub(crate) fn day(text: &str) -> Day {
     text.parse().unwrap_or_else(|e| panic!("a day in the simulated universe: {e}"))
 }
 
-/// All exchanges, in the order of `/exchanges`.
+/// Returns all exchanges, in the order of `/exchanges`.
 pub(crate) fn all() -> &'static [Profile] {
     PROFILES
 }
 
-/// The exchange with this id.
+/// Finds an exchange by its id.
 pub(crate) fn find(id: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|p| p.id == id)
 }

@@ -1,15 +1,16 @@
-//! Spot pairs of every exchange.
+//! Spot pairs of all exchanges.
 
-use super::Scope;
-use super::assets::{Asset, COINS};
-use super::listing::{Kind, Listing, Tier};
+use super::assets::{Asset, COINS, Tier};
+use super::listing::{Kind, Listing};
 use super::profile::{Profile, day};
+use super::scope::Scope;
 use crate::config::Size;
+use crate::generate::times::HOUR_US;
 
-/// The coins of a small world.
+/// The coins in [`Size::Small`].
 const FEW: [&str; 5] = ["BTC", "ETH", "SHIB", "1INCH", "C98"];
 
-/// The coins that an exchange trades: the first `count`, or the few of a small world.
+/// Returns the coins that an exchange trades: the first `count`, or a few in [`Size::Small`].
 pub(super) fn coins(scope: Scope, count: usize) -> impl Iterator<Item = &'static Asset> {
     COINS
         .iter()
@@ -20,15 +21,16 @@ pub(super) fn coins(scope: Scope, count: usize) -> impl Iterator<Item = &'static
         .map(|(_, coin)| coin)
 }
 
+/// Returns all spot pairs of an exchange.
 pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     match profile.id {
         "binance" => binance(scope),
-        "okex" => plain(scope, 30, "USDT", |base, quote| format!("{base}-{quote}")),
-        "bybit-spot" => plain(scope, 30, "USDT", |base, quote| format!("{base}{quote}")),
-        "coinbase" => plain(scope, 20, "USD", |base, quote| format!("{base}-{quote}")),
-        "upbit" => plain(scope, 20, "KRW", |base, quote| format!("{quote}-{base}")),
-        "kraken" => plain(scope, 15, "USD", |base, quote| format!("{}/{quote}", xbt(base))),
-        "ftx" => plain(scope, 3, "USD", |base, quote| format!("{base}/{quote}")),
+        "okex" => pairs(scope, 30, "USDT", |base, quote| format!("{base}-{quote}")),
+        "bybit-spot" => pairs(scope, 30, "USDT", |base, quote| format!("{base}{quote}")),
+        "coinbase" => pairs(scope, 20, "USD", |base, quote| format!("{base}-{quote}")),
+        "upbit" => pairs(scope, 20, "KRW", |base, quote| format!("{quote}-{base}")),
+        "kraken" => pairs(scope, 15, "USD", |base, quote| format!("{}/{quote}", bitcoin_as_xbt(base))),
+        "ftx" => pairs(scope, 3, "USD", |base, quote| format!("{base}/{quote}")),
         "deribit" => deribit(scope),
         "hyperliquid" => hyperliquid(),
         "bitmex" => vec![pair("XBT_USDT", "BTC", "USDT", "2022-05-17")],
@@ -36,8 +38,8 @@ pub(super) fn listings(scope: Scope, profile: &Profile) -> Vec<Listing> {
     }
 }
 
-/// Kraken's and BitMEX' name for bitcoin.
-pub(super) fn xbt(base: &str) -> &str {
+/// Renames bitcoin as Kraken and BitMEX do.
+pub(super) fn bitcoin_as_xbt(base: &str) -> &str {
     if base == "BTC" { "XBT" } else { base }
 }
 
@@ -45,7 +47,7 @@ fn pair(id: &str, base: &'static str, quote: &'static str, since: &str) -> Listi
     Listing::new(id.to_owned(), Kind::Spot, base, quote, day(since))
 }
 
-fn plain(scope: Scope, count: usize, quote: &'static str, id: impl Fn(&str, &str) -> String) -> Vec<Listing> {
+fn pairs(scope: Scope, count: usize, quote: &'static str, id: impl Fn(&str, &str) -> String) -> Vec<Listing> {
     coins(scope, count).map(|(base, _, _, since)| pair(&id(base, quote), base, quote, since)).collect()
 }
 
@@ -62,7 +64,7 @@ fn binance(scope: Scope) -> Vec<Listing> {
         }
     }
     let ended = |mut listing: Listing, until: &str| {
-        listing.until_us = Some(day(until).start_us() + 3 * crate::generate::times::HOUR_US);
+        listing.until_us = Some(day(until).start_us() + 3 * HOUR_US);
         listing.tier = Tier::Tail;
         listing
     };
@@ -110,7 +112,7 @@ fn deribit(scope: Scope) -> Vec<Listing> {
         ("XRP_USDC", "XRP", "USDC", "2023-10-10"),
         ("MATIC_USDC", "MATIC", "USDC", "2023-10-10"),
     ];
-    let count = scope.pick(all.len(), 1);
+    let count = scope.by_size(all.len(), 1);
     all.into_iter()
         .take(count)
         .map(|(id, base, quote, since)| {

@@ -1,7 +1,6 @@
-//! Sending an answer: at once, slowly, or only in part.
+//! Sends a response: at once, slowly, or only in part.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body as HttpBody;
@@ -11,20 +10,20 @@ use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::watch;
 
-use super::answer::{Answer, Body, Pace};
+use super::response::{Body, HttpResponse, Pace};
 use crate::server::request_log::InFlight;
-use crate::server::wire::ended;
+use crate::server::wire::wait_until_stopped;
 use crate::server::world::World;
 
-const PIECE_BYTES: usize = 64 << 10;
-/// How often a slow body sends something.
-const DRIPS_PER_SECOND: u64 = 20;
+const CHUNK_BYTES: usize = 64 << 10;
+/// Pieces of a throttled body per second.
+const CHUNKS_PER_SECOND: u64 = 20;
 
-/// Turns an answer into HTTP. The request counts as in flight until the last byte is out.
-pub(super) fn send(answer: Answer, world: &Arc<World>, in_flight: InFlight) -> Response {
-    let Answer { status, mut headers, body, is_chunked, pace, .. } = answer;
+/// Converts a response to HTTP. The request counts as in flight until the last byte is sent.
+pub(super) fn send(response: HttpResponse, world: &World, in_flight: InFlight) -> Response {
+    let HttpResponse { status, mut headers, body, is_chunked, pace, .. } = response;
     let http_body = match body {
-        Body::Pieces(pieces) => HttpBody::from_stream(until_gone(pieces, in_flight)),
+        Body::Pieces(pieces) => HttpBody::from_stream(received_pieces(pieces, in_flight)),
         Body::Whole(bytes) => {
             if !is_chunked && !headers.contains_key(CONTENT_LENGTH) {
                 headers.insert(CONTENT_LENGTH, bytes.len().into());
@@ -40,13 +39,13 @@ pub(super) fn send(answer: Answer, world: &Arc<World>, in_flight: InFlight) -> R
 
 fn whole(bytes: Bytes, pace: Pace, stopped: watch::Receiver<bool>, in_flight: InFlight) -> HttpBody {
     let (piece_bytes, rest) = match pace {
-        Pace::Usual => return HttpBody::from_stream(pieces(bytes, PIECE_BYTES, in_flight)),
+        Pace::Usual => return HttpBody::from_stream(pieces(bytes, CHUNK_BYTES, in_flight)),
         Pace::Cut(after) | Pace::Stall(after) => {
-            (PIECE_BYTES, bytes.slice(..bytes.len().min(after as usize)))
+            (CHUNK_BYTES, bytes.slice(..bytes.len().min(after as usize)))
         }
-        Pace::Drip(per_second) => ((per_second / DRIPS_PER_SECOND).max(1) as usize, bytes),
+        Pace::Drip(per_second) => ((per_second / CHUNKS_PER_SECOND).max(1) as usize, bytes),
     };
-    let pause = Duration::from_secs(1) / DRIPS_PER_SECOND as u32;
+    let pause = Duration::from_secs(1) / CHUNKS_PER_SECOND as u32;
     let sent = pieces(rest, piece_bytes, in_flight).then(move |piece| async move {
         if matches!(pace, Pace::Drip(_)) {
             tokio::time::sleep(pause).await;
@@ -54,13 +53,13 @@ fn whole(bytes: Bytes, pace: Pace, stopped: watch::Receiver<bool>, in_flight: In
         piece
     });
     match pace {
-        Pace::Cut(_) => HttpBody::from_stream(sent.chain(stream::once(end_badly()))),
-        Pace::Stall(_) => HttpBody::from_stream(sent.chain(stream::once(end_with_world(stopped)))),
+        Pace::Cut(_) => HttpBody::from_stream(sent.chain(stream::once(abort_connection()))),
+        Pace::Stall(_) => HttpBody::from_stream(sent.chain(stream::once(hang_until_stopped(stopped)))),
         Pace::Usual | Pace::Drip(_) => HttpBody::from_stream(sent),
     }
 }
 
-/// A body in pieces; the request is in flight until the last one.
+/// Splits a body into pieces. The request is in flight until the last one is sent.
 fn pieces(bytes: Bytes, piece_bytes: usize, in_flight: InFlight) -> impl Stream<Item = io::Result<Bytes>> {
     stream::unfold((bytes, in_flight), move |(mut rest, in_flight)| async move {
         if rest.is_empty() {
@@ -71,7 +70,7 @@ fn pieces(bytes: Bytes, piece_bytes: usize, in_flight: InFlight) -> impl Stream<
     })
 }
 
-fn until_gone(
+fn received_pieces(
     pieces: tokio::sync::mpsc::Receiver<Bytes>,
     in_flight: InFlight,
 ) -> impl Stream<Item = io::Result<Bytes>> {
@@ -81,14 +80,14 @@ fn until_gone(
     })
 }
 
-/// Ends the connection once what was sent before is out.
-async fn end_badly() -> io::Result<Bytes> {
+/// Aborts the connection after the bytes before have been sent.
+async fn abort_connection() -> io::Result<Bytes> {
     tokio::time::sleep(Duration::from_millis(5)).await;
     Err(io::ErrorKind::ConnectionAborted.into())
 }
 
-/// Sends nothing until the world ends.
-async fn end_with_world(stopped: watch::Receiver<bool>) -> io::Result<Bytes> {
-    ended(stopped).await;
+/// Sends nothing more, and aborts the connection when the simulator stops.
+async fn hang_until_stopped(stopped: watch::Receiver<bool>) -> io::Result<Bytes> {
+    wait_until_stopped(stopped).await;
     Err(io::ErrorKind::ConnectionAborted.into())
 }

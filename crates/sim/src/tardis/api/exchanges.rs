@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::generate::market::gaps::incidents;
 use crate::generate::times::iso;
-use crate::generate::universe::listing::{Kind, Listing, Tier};
+use crate::generate::universe::assets::Tier;
+use crate::generate::universe::listing::{Kind, Listing};
 use crate::generate::universe::profile;
 use crate::generate::universe::profile::Profile;
 use crate::generate::universe::{Subject, Universe, exported_until};
 
-/// The list of all exchanges.
+/// Builds the response to `/exchanges`, as JSON text.
 pub(super) fn list(config: &Config) -> Vec<u8> {
     let now_us = config.now.timestamp_micros();
     let summaries: Vec<Value> = profile::all().iter().map(|profile| summary(profile, now_us)).collect();
@@ -36,7 +37,7 @@ fn summary(profile: &Profile, now_us: i64) -> Value {
     summary
 }
 
-/// What `/exchanges/{exchange}` says, as JSON text; nothing when there is no such exchange.
+/// Builds the response to `/exchanges/{exchange}`, as JSON text. `None`: no such exchange.
 pub(crate) fn details(config: &Config, exchange: &str) -> Option<Vec<u8>> {
     let universe = Universe::of(config, exchange)?;
     let now_us = config.now.timestamp_micros();
@@ -113,7 +114,7 @@ struct DatasetSymbol<'a> {
     stats: Option<Stats>,
 }
 
-/// Rows over the whole life of a symbol.
+/// Number of rows over the lifetime of a symbol.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Stats {
@@ -160,7 +161,7 @@ fn dataset_symbol<'a>(subject: Subject<'a>, profile: &Profile, now_us: i64) -> D
     }
 }
 
-/// About as many rows as the files of a symbol have.
+/// Estimates the number of rows in the files of a symbol.
 fn stats(listing: &Listing, since_us: i64, to_us: i64) -> Stats {
     let days = (to_us - since_us) / mtdh_core::day::DAY_US + 1;
     let (trades, book_changes) = match listing.tier {

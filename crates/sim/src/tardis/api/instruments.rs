@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::document::{JSON, is_known, not_modified, validated};
+use super::document::{JSON, client_has, not_modified, with_validators};
 use super::filter::Filter;
 use super::terms::{contract_type, underlying_type};
 use crate::config::Config;
@@ -24,28 +24,28 @@ use crate::generate::universe::Universe;
 use crate::generate::universe::calendar::{Series, series};
 use crate::generate::universe::listing::{Kind, Listing, Margin};
 use crate::generate::universe::profile::day;
-use crate::server::front::answer::{Answer, Body};
-use crate::server::front::ask::Ask;
+use crate::server::front::request::HttpRequest;
+use crate::server::front::response::{Body, HttpResponse};
 
-/// All instruments that were listed by `now_us` and that the filter takes, made while they are sent.
+/// Streams the instruments that were listed by `now_us` and match the filter.
 pub(super) fn all(
     universe: Arc<Universe>,
     now_us: i64,
     filter: Filter,
     filter_text: &str,
-    ask: &Ask,
-) -> Answer {
+    request: &HttpRequest,
+) -> HttpResponse {
     let version = hash(now_us as u64, &[universe.profile.id, filter_text]);
     let etag = format!("W/\"{version:016x}\"");
-    if is_known(ask, &etag) {
+    if client_has(request, &etag) {
         return not_modified(&etag);
     }
     let (pieces, received) = mpsc::channel(4);
-    let takes_gzip = ask.takes_gzip();
-    // The task ends by itself: when all is written, or at the first piece that nobody takes.
+    let accepts_gzip = request.accepts_gzip();
+    // The task ends when everything is written, or when the receiver is gone.
     tokio::task::spawn_blocking(move || {
-        let out = Pieces { pieces, buffer: Vec::with_capacity(PIECE_BYTES) };
-        let written = if takes_gzip {
+        let out = Pieces { pieces, buffer: Vec::with_capacity(CHUNK_BYTES) };
+        let written = if accepts_gzip {
             let mut encoder = gzip::encoder(out);
             write_all(&universe, now_us, &filter, &mut encoder)
                 .and_then(|()| encoder.finish())
@@ -58,18 +58,18 @@ pub(super) fn all(
             tracing::debug!(%error, "instruments were not read to the end");
         }
     });
-    let mut answer = validated(Answer::new(StatusCode::OK, JSON, Bytes::new()), &etag);
-    answer.body = Body::Pieces(received);
-    if takes_gzip { answer.with(CONTENT_ENCODING, "gzip") } else { answer }
+    let mut response = with_validators(HttpResponse::new(StatusCode::OK, JSON, Bytes::new()), &etag);
+    response.body = Body::Pieces(received);
+    if accepts_gzip { response.with(CONTENT_ENCODING, "gzip") } else { response }
 }
 
-/// One instrument by its symbol in any case, as JSON text.
+/// Returns an instrument by its symbol, matched without case, as JSON text. `None`: no such instrument.
 pub(super) fn one(universe: &Universe, now_us: i64, symbol: &str) -> Option<Vec<u8>> {
     let listing = universe.by_id(symbol).filter(|listing| listing.since_us <= now_us)?;
     serde_json::to_vec(&Instrument::new(universe, listing, now_us)).ok()
 }
 
-/// All instruments that were listed by [`Config::now`], as JSON text; nothing when there is no such exchange.
+/// Returns all instruments that were listed by [`Config::now`], as JSON text. `None`: no such exchange.
 pub(crate) fn listed(config: &Config, exchange: &str) -> Option<Vec<u8>> {
     let universe = Universe::of(config, exchange)?;
     let mut text = Vec::new();
@@ -83,7 +83,7 @@ fn write_all(universe: &Universe, now_us: i64, filter: &Filter, out: &mut impl W
     let listed = universe
         .listings
         .iter()
-        .filter(|listing| listing.since_us <= now_us && filter.takes(listing, now_us));
+        .filter(|listing| listing.since_us <= now_us && filter.matches(listing, now_us));
     for (number, listing) in listed.enumerate() {
         if number > 0 {
             out.write_all(b",\n")?;
@@ -93,9 +93,9 @@ fn write_all(universe: &Universe, now_us: i64, filter: &Filter, out: &mut impl W
     out.write_all(b"]")
 }
 
-const PIECE_BYTES: usize = 64 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
-/// Writes into the body of an answer.
+/// Sends what is written as pieces of a response's body.
 struct Pieces {
     pieces: mpsc::Sender<Bytes>,
     buffer: Vec<u8>,
@@ -104,7 +104,7 @@ struct Pieces {
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE_BYTES {
+        if self.buffer.len() >= CHUNK_BYTES {
             self.flush()?;
         }
         Ok(bytes.len())
@@ -114,7 +114,7 @@ impl Write for Pieces {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE_BYTES));
+        let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK_BYTES));
         self.pieces.blocking_send(piece.into()).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -203,7 +203,7 @@ impl<'a> Instrument<'a> {
     }
 }
 
-/// Whether any file of an instrument exists: the metadata names the files' symbol only then.
+/// Whether an instrument has files. Only then does the metadata contain its dataset symbol.
 fn has_files(listing: &Listing, universe: &Universe, now_us: i64) -> bool {
     listing.is_exported
         && listing.since_us < crate::generate::universe::exported_until(universe.profile, now_us)
@@ -218,7 +218,7 @@ fn expiration_type(listing: &Listing) -> Option<&'static str> {
     })
 }
 
-/// What was different before: contract sizes on `okex-swap`, lots on BitMEX. Ascending by `until`.
+/// Returns earlier contract terms, in order of `until`: contract sizes on `okex-swap`, lots on BitMEX.
 fn changes(listing: &Listing, exchange: &str) -> Vec<Value> {
     let first = day("2022-06-07").start_us();
     let second = day("2023-08-15").start_us();

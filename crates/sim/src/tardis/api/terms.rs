@@ -1,8 +1,8 @@
-//! What the metadata says of an instrument in words, for its answers and its filter alike.
+//! Text properties of an instrument, for responses and filters.
 
 use crate::generate::universe::listing::{Kind, Listing, Margin};
 
-/// A property that a filter can ask for.
+/// A property that a filter can select by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Term {
     BaseCurrency,
@@ -13,8 +13,8 @@ pub(super) enum Term {
 }
 
 impl Term {
-    /// The property by the vendor's name.
-    pub(super) fn read(name: &str) -> Option<Term> {
+    /// Parses Tardis' name of a property. `None`: no such property.
+    pub(super) fn parse(name: &str) -> Option<Term> {
         Some(match name {
             "baseCurrency" => Term::BaseCurrency,
             "quoteCurrency" => Term::QuoteCurrency,
@@ -26,7 +26,7 @@ impl Term {
     }
 }
 
-/// A property of an instrument, if it has it.
+/// Returns a property of an instrument. `None`: it does not have it.
 pub(super) fn term(listing: &Listing, term: Term) -> Option<String> {
     match term {
         Term::BaseCurrency => Some(listing.base.to_owned()),
@@ -37,7 +37,7 @@ pub(super) fn term(listing: &Listing, term: Term) -> Option<String> {
     }
 }
 
-/// The kind of contract.
+/// Returns Tardis' `contractType`. `None` for spot.
 pub(super) fn contract_type(listing: &Listing) -> Option<&'static str> {
     let is_inverse = listing.margin == Margin::Inverse;
     match listing.kind {
@@ -49,7 +49,7 @@ pub(super) fn contract_type(listing: &Listing) -> Option<&'static str> {
     }
 }
 
-/// What a contract is on.
+/// Returns Tardis' `underlyingType`. `None` for spot.
 pub(super) fn underlying_type(listing: &Listing) -> Option<&'static str> {
     match listing.base {
         _ if listing.kind == Kind::Spot => None,

@@ -1,18 +1,23 @@
-//! The truth without HTTP, for checkers and benchmarks.
+//! The generated data without HTTP, for checkers and benchmarks.
 
 use mtdh_core::{DataType, Day};
 
 use crate::config::Config;
 use crate::generate::files;
 use crate::generate::files::{File, FileName, gzip};
+use crate::tardis::api::{exchanges, instruments};
 
-/// The text of one of the vendor's files, header row and rows; nothing when the vendor has no such file as of
-/// [`Config::now`]. The text is empty when there are no rows (see [`crate::Options::empty_file`]).
+/// Returns the CSV text of a dataset file: header row and rows, in its first version.
+///
+/// The text is empty if the file has no rows (see [`crate::Options::empty_file`]). `None`: Tardis has no such file at
+/// [`Config::now`].
 pub fn csv(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: &str) -> Option<Vec<u8>> {
     find(config, exchange, data_type, day, symbol).map(|file| file.csv(0))
 }
 
-/// The same file as the vendor sends it, gzipped.
+/// Returns the same file as [`csv`], gzipped as Tardis sends it.
+///
+/// `None`: Tardis has no such file at [`Config::now`].
 pub fn csv_gz(
     config: &Config,
     exchange: &str,
@@ -29,16 +34,14 @@ fn find(config: &Config, exchange: &str, data_type: DataType, day: Day, symbol: 
     files::find(config, name).ok()
 }
 
-/// What the vendor's metadata says of an exchange, as `/exchanges/{exchange}` does; null when there is no such
-/// exchange.
+/// Returns the response of `/exchanges/{exchange}` at [`Config::now`]; JSON `null` for an unknown exchange.
 pub fn exchange_details(config: &Config, exchange: &str) -> serde_json::Value {
-    let text = crate::tardis::api::exchanges::details(config, exchange);
+    let text = exchanges::details(config, exchange);
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// The contracts' terms that the vendor's metadata tells, as `/instruments/{exchange}` does; null when there is no such
-/// exchange.
+/// Returns the response of `/instruments/{exchange}` at [`Config::now`]; JSON `null` for an unknown exchange.
 pub fn exchange_instruments(config: &Config, exchange: &str) -> serde_json::Value {
-    let text = crate::tardis::api::instruments::listed(config, exchange);
+    let text = instruments::listed(config, exchange);
     text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }

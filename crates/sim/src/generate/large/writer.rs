@@ -1,33 +1,33 @@
-//! Writing rows through a buffer, and when they arrive.
+//! A buffered CSV writer, and the timestamps of its rows.
 
 use std::io::{self, Write};
 
 use mtdh_core::DataType;
 use mtdh_core::day::DAY_US;
 
-use super::Plan;
+use super::plan::Plan;
 use crate::generate::decimal::{Decimal, write_integer};
 use crate::generate::market::Stamp;
 use crate::generate::rng::Rng;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Writes CSV cells.
-pub(super) struct Pen<W: Write> {
+/// A buffered CSV writer.
+pub(super) struct CsvWriter<W: Write> {
     out: W,
     buffer: Vec<u8>,
 }
 
-impl<W: Write> Pen<W> {
-    /// Begins a file with the header row of its type.
-    pub(super) fn new(out: W, data_type: DataType) -> Pen<W> {
+impl<W: Write> CsvWriter<W> {
+    /// Begins a file with the header row of a data type.
+    pub(super) fn new(out: W, data_type: DataType) -> CsvWriter<W> {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + 4096);
         buffer.extend_from_slice(data_type.table().csv_header().as_bytes());
         buffer.push(b'\n');
-        Pen { out, buffer }
+        CsvWriter { out, buffer }
     }
 
-    /// The first four cells of a row.
+    /// Begins a row with its first four cells.
     pub(super) fn start(&mut self, prefix: &[u8], at: Stamp) {
         self.buffer.extend_from_slice(prefix);
         write_integer(at.exchange_us, &mut self.buffer);
@@ -35,17 +35,19 @@ impl<W: Write> Pen<W> {
         write_integer(at.local_us, &mut self.buffer);
     }
 
+    /// Writes a text cell.
     pub(super) fn cell(&mut self, text: &[u8]) {
         self.buffer.push(b',');
         self.buffer.extend_from_slice(text);
     }
 
+    /// Writes a number.
     pub(super) fn number(&mut self, number: Decimal) {
         self.buffer.push(b',');
         number.write(&mut self.buffer);
     }
 
-    /// A number, or an empty cell.
+    /// Writes a number, or an empty cell.
     pub(super) fn optional(&mut self, number: Option<Decimal>) {
         match number {
             Some(number) => self.number(number),
@@ -54,6 +56,9 @@ impl<W: Write> Pen<W> {
     }
 
     /// Ends a row.
+    ///
+    /// # Errors
+    /// Fails when the output fails.
     pub(super) fn end(&mut self) -> io::Result<()> {
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER_BYTES {
@@ -64,19 +69,22 @@ impl<W: Write> Pen<W> {
     }
 
     /// Ends the file.
+    ///
+    /// # Errors
+    /// Fails when the output fails.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.out.write_all(&self.buffer)?;
         self.out.flush()
     }
 }
 
-/// The first two cells of every row of an instrument, with their commas.
+/// Returns the first two cells of an instrument's rows, with their commas.
 pub(super) fn prefix(exchange: &str, cell: &str) -> Vec<u8> {
     format!("{exchange},{cell},").into_bytes()
 }
 
-/// Moments of the rows of a day: spread evenly, with some scatter, never falling.
-pub(super) struct Moments {
+/// Timestamps of the rows of a day: evenly spread with some scatter; local timestamps never decrease.
+pub(super) struct Timestamps {
     start_us: i64,
     rows: u64,
     latency_us: i64,
@@ -84,14 +92,15 @@ pub(super) struct Moments {
     last_us: i64,
 }
 
-impl Moments {
-    pub(super) fn new(plan: &Plan<'_>) -> Moments {
+impl Timestamps {
+    /// Starts at the beginning of the day.
+    pub(super) fn new(plan: &Plan<'_>) -> Timestamps {
         let start_us = plan.day.start_us();
         let (latency_us, clock_us) = (plan.profile.latency_us, plan.profile.clock_us);
-        Moments { start_us, rows: plan.rows.max(1), latency_us, clock_us, last_us: start_us }
+        Timestamps { start_us, rows: plan.rows.max(1), latency_us, clock_us, last_us: start_us }
     }
 
-    /// The moment of a row, its number counted from 0.
+    /// Returns the timestamps of a row; rows are counted from 0.
     pub(super) fn at(&mut self, row: u64, rng: &mut Rng) -> Stamp {
         let even = (u128::from(row) * DAY_US as u128 / u128::from(self.rows)) as i64;
         let scatter = rng.below((DAY_US as u64 / self.rows / 2).max(1)) as i64;
