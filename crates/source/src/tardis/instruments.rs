@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use mtdh_core::expectation::{NotExpected, VenueNote};
-use mtdh_core::instrument::{Instrument, part_twins};
+use mtdh_core::instrument::{Instrument, resolve_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
 use mtdh_core::symbol::{Contract, Listed, Named, Unnamed, name_by_contract, name_by_symbol};
 use mtdh_core::{DataType, Day};
@@ -117,7 +117,7 @@ impl Listing {
             });
         }
         // Over all symbols, dead ones too: who is older must not depend on the day that is asked for.
-        listing.shared_keys = part_twins(&mut listing.instruments);
+        listing.shared_keys = resolve_twins(&mut listing.instruments);
         listing
     }
 
