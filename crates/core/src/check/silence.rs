@@ -53,22 +53,22 @@ pub const CHECKS: &[Check] = &[
             },
         ],
         text: "No row arrived for longer than the venue and the instrument's own activity explain. A pause is a \
-               silence if it is longer than two thresholds: a floor, which depends on the data type and the venue, \
-               and `factor` times the pace of the hours that it touches. The pace of an hour is a 99 % quantile: over \
-               the minutes of the hour and of the hour before it, and again over the minutes of the hour and of the \
-               hour after it, of the longest pause that begins in each minute. The slower of the two counts; the \
-               longest pause of all never does. If fewer than twenty of these minutes have arrivals, up to five \
-               further hours on that side are included. The night is thus compared with the night, and one busy \
-               minute is only one of sixty. A pause above both thresholds is compared with the same hours of the \
-               instrument's seven days before, as far as the lake has them. If the median of their paces is slower, \
-               it replaces the pace. If most of those days were silent at these hours too, the silence is a session \
-               break and is reported as `info`. If the lake has none of those days and silences of an hour or more \
-               make up more than half of the day, the market probably has sessions: silences of an hour that touch \
-               midnight and silences of four hours are then reported as `info`, those of books only if no trade \
-               arrived either. The time from midnight to the first row and from the last row to midnight counts as a \
-               pause while the instrument was listed. Liquidations have no pace and are skipped. The 512 longest \
-               pauses of a day are examined. If the group `gaps` is checked too, it reports the same silences one by \
-               one with their cause, and this check reports nothing.",
+               silence if it is longer than both of two thresholds: a floor, which depends on the data type and the \
+               venue, and `factor` times the pace of the hours that it touches. The pace of an hour is the 99 % \
+               quantile of the longest pauses that begin in each of its minutes. It is computed twice, with the \
+               minutes of the hour before and with those of the hour after; the slower result counts. The longest \
+               pause of all is never the pace. If fewer than twenty minutes have pauses, up to five further hours on \
+               that side are included. Nights are thus compared with nights, and one busy minute is only one of \
+               sixty. A pause above both thresholds is compared with the same hours of the instrument's seven days \
+               before, as far as the lake has them. If the median of their paces is slower, it replaces the pace. If \
+               most of those days were silent at these hours too, the silence is a session break and is reported as \
+               `info`. If the lake has none of those days and silences of an hour or more make up more than half of \
+               the day, the market probably has sessions: silences of an hour that touch midnight and silences of \
+               four hours are then reported as `info`, those of books only if no trade arrived either. The time from \
+               midnight to the first row and from the last row to midnight counts as a pause while the instrument was \
+               listed. Liquidations have no pace and are skipped. The 512 longest pauses of a day are examined. If \
+               the group `gaps` is checked too, it reports the same silences one by one with their cause, and this \
+               check reports nothing.",
         run: CheckFn::Day(WITH_PACE, silences),
     },
     Check {
