@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mtdh_core::Day;
-use mtdh_source::tardis::instruments::catalog;
+use mtdh_source::tardis::instruments::list_instruments;
 use mtdh_source::tardis::metadata::Terms;
 use mtdh_source::tardis::metadata::model::{ExchangeDetails, ExchangeSummary, InstrumentInfo, KeyAccess};
 
@@ -27,8 +27,8 @@ fuzz_target!(|input: &[u8]| {
     let terms: Option<Vec<InstrumentInfo>> = serde_json::from_slice(terms).ok();
     let terms = terms.map(|instruments| Terms { as_of: None, instruments });
     let day: Day = "2024-03-01".parse().expect("a day");
-    let catalog = catalog(&details, terms.as_ref(), day);
-    for instrument in &catalog.instruments {
+    let listing = list_instruments(&details, terms.as_ref(), day);
+    for instrument in &listing.instruments {
         assert!(instrument.is_alive(day));
         assert_eq!(instrument.expected(day).count(), instrument.data_types.len());
     }

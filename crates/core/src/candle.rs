@@ -1,17 +1,16 @@
-//! Candles: what happened in an interval of time, made from ticks by one push machine.
+//! Candles (OHLCV bars), built from trades.
 //!
-//! [`CandleBuilder`] takes trades (and, where there are any, liquidations, rows of `derivative_ticker` and book
-//! snapshots) in the order of their arrival and gives the candles of all timeframes. The same rows give the same
-//! candles, bit for bit, however they are cut into batches. [`columns`] describes what a candle tells, once.
+//! [`CandleBuilder`] receives trades (and optionally liquidations, `derivative_ticker` rows and book snapshots) in the order
+//! of arrival and emits the candles of all timeframes. The result depends only on the rows, not on how they are split into
+//! batches; it is identical bit for bit. [`columns`] describes every column.
 //!
 //! - An interval is aligned to UTC midnight, named by its start, and half-open: `[start, start + length)`.
-//! - A row lies in the interval of its exchange `timestamp`, not of its arrival: so do exchanges count.
-//! - First and last are by exchange `timestamp`; of rows with one `timestamp`, by arrival (the order of rows).
-//! - What is carried from one interval to the next (the close of a filled one, the book, open interest) is carried
-//!   within a UTC day only: a day's candles depend on the rows of that day alone.
+//! - A row belongs to the interval of its exchange `timestamp`, not of its arrival, as on the exchanges themselves.
+//! - First and last are by exchange `timestamp`; rows with equal `timestamp` are ordered by arrival.
+//! - Values carried to the next interval (the close of a filled candle, the book, open interest) are carried within a UTC day
+//!   only. A day's candles depend on the rows of that day alone.
 //!
-//! Not for reading or writing: it owns no file and no clock. A caller with live data says by
-//! [`CandleBuilder::advance`] up to when it has waited for late rows.
+//! No I/O and no clock: with live data, the caller decides with [`CandleBuilder::advance`] how long to wait for late rows.
 
 mod aggregator;
 mod bucket;
@@ -28,25 +27,25 @@ pub use decimal::NotANumber;
 pub use footer::CandleFooter;
 pub use timeframe::Timeframe;
 
-/// Version of the candles: it rises when a column or a formula changes, so that older objects are made again.
+/// Version of the candle format. It increases when a column or a formula changes, so that older objects are rebuilt.
 pub const CANDLE_VERSION: u32 = 1;
 
-/// Levels of a book snapshot that depth and imbalance count.
+/// Number of book levels per side that depth and imbalance include.
 pub const BOOK_LEVELS: usize = 5;
 
-/// Side of the taker, or of the order that closed a liquidated position.
+/// The side of the taker, or of the order that closed a liquidated position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The taker bought. Of a liquidation: a short position was liquidated.
+    /// The taker bought. For a liquidation: a short position was liquidated.
     Buy,
-    /// The taker sold. Of a liquidation: a long position was liquidated.
+    /// The taker sold. For a liquidation: a long position was liquidated.
     Sell,
-    /// The exchange did not say.
+    /// The exchange does not report it.
     Unknown,
 }
 
 impl Side {
-    /// Reads the word that the lake stores.
+    /// Parses the name stored in the lake: `buy`, `sell` or `unknown`.
     pub fn from_name(name: &str) -> Option<Side> {
         match name {
             "buy" => Some(Side::Buy),
@@ -64,94 +63,131 @@ pub struct Trade {
     pub timestamp: i64,
     /// Arrival, microseconds since the Unix epoch, UTC.
     pub local_timestamp: i64,
-    /// Who took.
+    /// Side of the taker.
     pub side: Side,
-    /// Price.
+    /// Price, quote currency.
     pub price: f64,
     /// Amount, in the exchange's own unit.
     pub amount: f64,
 }
 
-/// What a row of `derivative_ticker` tells. Null: the row does not tell it.
+/// A row of `derivative_ticker`. `None` if the row does not have the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ticker {
-    /// Funding rate.
+    /// Funding rate as a fraction: 0.0001 is 0.01 %.
     pub funding_rate: Option<f64>,
-    /// Estimate of the next one.
+    /// Estimate of the next funding rate, as a fraction.
     pub predicted_funding_rate: Option<f64>,
-    /// Open interest.
+    /// Open interest, in the exchange's own unit.
     pub open_interest: Option<f64>,
-    /// Mark price.
+    /// Mark price, quote currency.
     pub mark_price: Option<f64>,
-    /// Index price.
+    /// Index price, quote currency.
     pub index_price: Option<f64>,
 }
 
-/// A level of a book: price and amount.
+/// A book level: price (quote currency) and amount (the exchange's own unit).
 pub type Level = (f64, f64);
 
-/// A book snapshot's best levels, best first. Null: there is no such level.
+/// The best five levels of a book snapshot, best first. `None` if there is no such level.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Book {
-    /// Bids.
+    /// Bids, highest price first.
     pub bids: [Option<Level>; BOOK_LEVELS],
-    /// Asks.
+    /// Asks, lowest price first.
     pub asks: [Option<Level>; BOOK_LEVELS],
 }
 
-/// One candle. What each field is, and when it is null, is said in [`COLUMNS`], which has them in this order.
+/// One candle. [`COLUMNS`] describes the formulas. Prices are in the quote currency, amounts in the exchange's own unit, times
+/// in microseconds since the Unix epoch, UTC.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "each is described once, in COLUMNS")]
 pub struct Candle {
+    /// Start of the interval, microseconds since the Unix epoch, UTC.
     pub start: i64,
+    /// Price of the first trade, quote currency.
     pub open: f64,
+    /// Highest price, quote currency.
     pub high: f64,
+    /// Lowest price, quote currency.
     pub low: f64,
+    /// Price of the last trade, quote currency.
     pub close: f64,
+    /// Sum of the amounts of all trades, in the exchange's own unit.
     pub volume: f64,
+    /// Sum of price × amount; quote currency if amounts are in the base currency.
     pub quote_volume: f64,
+    /// Number of trades, including those of unknown side.
     pub trade_count: u64,
+    /// `quote_volume / volume`, from the exact sums; `None` if the volume is 0.
     pub vwap: Option<f64>,
+    /// Sum of the amounts of trades whose taker bought, in the exchange's own unit.
     pub buy_volume: f64,
+    /// Sum of the amounts of trades whose taker sold, in the exchange's own unit.
     pub sell_volume: f64,
+    /// Number of trades whose taker bought.
     pub buy_count: u64,
+    /// Number of trades whose taker sold.
     pub sell_count: u64,
+    /// Smallest exchange `timestamp` of a trade, microseconds since the Unix epoch, UTC; `None` without trades.
     pub first_trade: Option<i64>,
+    /// Largest exchange `timestamp` of a trade, microseconds since the Unix epoch, UTC; `None` without trades.
     pub last_trade: Option<i64>,
+    /// Largest `local_timestamp` of a trade, microseconds since the Unix epoch, UTC; `None` without trades.
     pub last_arrival: Option<i64>,
+    /// Smallest latency (`local_timestamp` − `timestamp`) of a trade, milliseconds; `None` without trades.
     pub delay_min: Option<f64>,
+    /// Median latency, milliseconds; `None` without trades.
     pub delay_median: Option<f64>,
+    /// Mean latency, milliseconds; `None` without trades.
     pub delay_mean: Option<f64>,
+    /// Largest latency, milliseconds; `None` without trades.
     pub delay_max: Option<f64>,
+    /// Whether all rows of the interval were known when the candle was built.
     pub is_final: bool,
+    /// Liquidations; `None` if they are not known.
     pub liquidations: Option<Liquidated>,
+    /// The last ticker values of the interval.
     pub ticker: Ticker,
+    /// Open interest minus the last one of the day before the interval, in the exchange's own unit; `None` if one is unknown.
     pub open_interest_change: Option<f64>,
+    /// The book at the end of the interval; `None` without a snapshot on the day.
     pub book: Option<BookState>,
 }
 
-/// Liquidations of an interval.
+/// The liquidations of an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[allow(missing_docs, reason = "each is described once, in COLUMNS")]
 pub struct Liquidated {
+    /// Sum of the amounts with side buy (short positions were liquidated), in the exchange's own unit.
     pub buy_volume: f64,
+    /// Sum of the amounts with side sell (long positions were liquidated), in the exchange's own unit.
     pub sell_volume: f64,
+    /// Number of liquidations, including those of unknown side.
     pub count: u64,
 }
 
-/// The book at an interval's end.
+/// The book at the end of an interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(missing_docs, reason = "each is described once, in COLUMNS")]
 pub struct BookState {
+    /// Exchange `timestamp` of the snapshot, microseconds since the Unix epoch, UTC.
     pub timestamp: i64,
+    /// Best bid, quote currency; `None` without bids.
     pub bid_price: Option<f64>,
+    /// Amount at the best bid, in the exchange's own unit; `None` without bids.
     pub bid_amount: Option<f64>,
+    /// Best ask, quote currency; `None` without asks.
     pub ask_price: Option<f64>,
+    /// Amount at the best ask, in the exchange's own unit; `None` without asks.
     pub ask_amount: Option<f64>,
+    /// `(ask_price + bid_price) / 2`, quote currency; `None` if one is missing.
     pub mid_price: Option<f64>,
+    /// `ask_price − bid_price`, quote currency; `None` if one is missing.
     pub spread: Option<f64>,
+    /// `spread / mid_price × 10,000`, basis points; `None` if there is no spread or the mid price is 0.
     pub spread_bps: Option<f64>,
+    /// Sum of the amounts of the best five bids, in the exchange's own unit; 0 without bids.
     pub bid_depth: f64,
+    /// Sum of the amounts of the best five asks, in the exchange's own unit; 0 without asks.
     pub ask_depth: f64,
+    /// `(bid_depth − ask_depth) / (bid_depth + ask_depth)`, -1 to 1; `None` if both are 0.
     pub imbalance: Option<f64>,
 }

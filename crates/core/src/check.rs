@@ -1,8 +1,8 @@
-//! Checks: what can be wrong with data, each a named, pure function over rows or over facts.
+//! Data quality checks. Each is a named, pure function over rows or over metadata.
 //!
-//! Not for reading anything: `mtdh_engine::check` brings rows and facts and says what was found of which partition.
-//! To add a check, write a [`Check`] into the `CHECKS` of its group's module; registry, flags, reports and the page
-//! `docs/checks.md` follow from that. To add a group, a variant of [`Group`] and its module in [`all`].
+//! No I/O: `mtdh_engine::check` reads the rows and assigns findings to partitions. To add a check, add a [`Check`] to the
+//! `CHECKS` of its group's module. The registry, flags, reports and the page `docs/checks.md` are derived from it. To add a
+//! group, add a variant to [`Group`] and its module to [`all`].
 
 pub mod aggregation;
 pub mod bars;
@@ -38,27 +38,27 @@ use crate::day::Day;
 use crate::key::InstrumentKey;
 use crate::table::DataType;
 
-/// What a check is about; the word that users type.
+/// The subject of a check. Users select checks by the group's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
-    /// Is everything there that should be.
+    /// Whether all expected partitions exist.
     Completeness,
     /// Clocks, order, repeated and lost rows, silences.
     Timestamp,
-    /// Why there is a silence.
+    /// The causes of silences.
     Gaps,
-    /// Order books, by themselves and against each other.
+    /// Order books, alone and compared with each other.
     Book,
-    /// Values that cannot be, or that do not fit their neighbours.
+    /// Impossible values, and values that differ from their neighbours.
     Values,
-    /// Candles by themselves, against finer ones and against the ticks.
+    /// Candles alone, compared with finer ones, and compared with the trades.
     Aggregation,
-    /// Candles against those of the exchange itself.
+    /// Candles compared with those of the exchange.
     CrossSource,
 }
 
 impl Group {
-    /// All of them, in the order of documents and reports.
+    /// All groups, in the order of documents and reports.
     pub const ALL: [Group; 7] = [
         Group::Completeness,
         Group::Timestamp,
@@ -69,11 +69,12 @@ impl Group {
         Group::CrossSource,
     ];
 
-    /// Those that users mean by `all`: they need nobody but the vendor. An exchange is asked only by those who say so.
+    /// The groups selected by `all`: those that need no service but the vendor's. [`Group::CrossSource`] contacts an
+    /// exchange and must be requested by name.
     pub const USUAL: [Group; 6] =
         [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book, Group::Values, Group::Aggregation];
 
-    /// The word that users type.
+    /// The name in flags, reports and documents.
     pub fn name(self) -> &'static str {
         match self {
             Group::Completeness => "completeness",
@@ -93,7 +94,7 @@ impl fmt::Display for Group {
     }
 }
 
-/// A text that names no group.
+/// An unknown group name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("unknown group of checks `{name}`; there are: all, {}", Group::ALL.map(Group::name).join(", "))]
 pub struct UnknownGroup {
@@ -103,7 +104,7 @@ pub struct UnknownGroup {
 impl FromStr for Group {
     type Err = UnknownGroup;
 
-    /// Reads the word; case does not matter.
+    /// Parses [`Group::name`], ignoring case.
     fn from_str(text: &str) -> Result<Group, UnknownGroup> {
         let named = Group::ALL.into_iter().find(|g| g.name().eq_ignore_ascii_case(text));
         named.ok_or_else(|| UnknownGroup { name: text.to_owned() })
@@ -112,94 +113,95 @@ impl FromStr for Group {
 
 /// One check.
 pub struct Check {
-    /// Its name, unique among all checks: small letters and `_`.
+    /// The name, unique among all checks: lower-case letters, digits and `_`.
     pub name: &'static str,
-    /// The group that it belongs to.
+    /// The group.
     pub group: Group,
-    /// How bad what it finds is, where [`Detection::severity`] does not say otherwise.
+    /// The severity of its findings, unless [`Detection::severity`] overrides it.
     pub severity: Severity,
-    /// What can be set, each with its default.
+    /// The parameters, with their defaults.
     pub parameters: &'static [Parameter],
-    /// What it finds, how, and what it cannot find: a paragraph of the page.
+    /// What it detects, how, and what it cannot detect: a paragraph of `docs/checks.md`.
     pub text: &'static str,
-    /// The function.
+    /// The function and its input.
     pub run: CheckFn,
 }
 
-/// A number that can be set.
+/// A numeric setting of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
-    /// Its name within its check.
+    /// The name, unique within the check.
     pub name: &'static str,
-    /// Its value when nobody sets it.
+    /// The default value.
     pub default: f64,
-    /// Unit of the value.
+    /// The unit of the value.
     pub unit: &'static str,
-    /// What it does.
+    /// The effect.
     pub meaning: &'static str,
 }
 
-/// What a check is a function of.
+/// The function of a check, and the input that it needs.
 pub enum CheckFn {
-    /// The rows of one partition, of each of these data types by itself.
+    /// The rows of one partition. Runs once for each of the data types.
     Rows(&'static [DataType], fn(&CheckInput<'_>) -> Box<dyn RowCheck>),
-    /// The rows of several data types of one instrument and day, together in the order of arrival; what is found is
-    /// said of the last of them. It runs only where all of them are there.
+    /// The rows of several data types of one instrument and day, merged in the order of arrival. Findings are assigned to
+    /// the last of the data types. Runs only if all of them exist.
     Together(&'static [DataType], fn(&CheckInput<'_>) -> Box<dyn RowCheck>),
-    /// The rows of each of these data types beside those of the first of the others that is there, together in the order
-    /// of arrival; what is found is said of the former.
+    /// The rows of each data type of the first list, merged in the order of arrival with those of the first data type of
+    /// the second list that exists. Findings are assigned to the former.
     Beside(&'static [DataType], &'static [DataType], fn(&CheckInput<'_>) -> Box<dyn RowCheck>),
-    /// What is known of one instrument and day after the rows of these data types, as far as they are there, were read.
+    /// The summary of one instrument and day, after the existing rows of these data types were read. Returns each
+    /// detection with its data type.
     Day(&'static [DataType], fn(&InstrumentDay<'_>, &Parameters) -> Vec<(DataType, Detection)>),
-    /// What is known of a whole day without rows being read.
+    /// The state of a whole day; no rows are read.
     Lake(fn(&completeness::DayOfLake<'_>) -> Vec<Finding>),
-    /// Candles of one instrument and timeframe, and what they are held against.
+    /// The candles of one instrument and timeframe, and the data that they are compared with.
     Candles(Sides, fn(&Candles<'_>, &Parameters) -> Vec<Detection>),
 }
 
-/// A check over rows: it is given every row once, in the order of the file, and asked what it found, at the end or, of
-/// rows that arrive one by one, after each batch. It keeps a bounded part of them.
+/// A check over rows. It receives every row once, in file order. Findings are collected at the end, or after each batch if
+/// rows arrive live. It keeps a bounded number of rows.
 pub trait RowCheck: Send {
-    /// Takes the next rows.
+    /// Processes the next rows.
     fn rows(&mut self, rows: &Rows<'_>);
 
-    /// Is told that a data type has no further rows, so that a check of several need not keep those of the others.
+    /// Marks a data type as finished, so that a check over several data types can stop buffering the others.
     fn ended(&mut self, _: DataType) {}
 
-    /// What was found since it was last asked, as far as further rows cannot make it undone.
+    /// The new detections since the last call, except those that later rows could refute.
     fn found(&mut self) -> Vec<Detection>;
 
-    /// What was found since it was last asked, after the last row.
+    /// The new detections since the last call to [`RowCheck::found`], after the last row.
     fn finish(mut self: Box<Self>) -> Vec<Detection> {
         self.found()
     }
 }
 
-/// Of what the rows are that a check is started for.
+/// The input of a row check, besides the rows.
 pub struct CheckInput<'a> {
-    /// The instrument; null where a file does not say.
+    /// The instrument; `None` if a file does not state it.
     pub key: Option<&'a InstrumentKey>,
-    /// The data type; of several the last.
+    /// The data type; the last one for checks over several.
     pub data_type: DataType,
-    /// The day; null where a file does not say.
+    /// The UTC day; `None` if a file does not state it.
     pub day: Option<Day>,
-    /// What is known beside the rows.
+    /// Further information about the partition.
     pub context: &'a Context,
     /// The check's parameters.
     pub values: Parameters,
 }
 
-/// What is known of a partition beside its rows; nothing of a file that is checked by itself, or while it is downloaded.
+/// Information about a partition besides its rows. Empty for a single file and during a download.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// The smallest price step by the day's instrument table, quote asset; null: not known.
+    /// The smallest price step from the day's instrument table, in the quote asset; `None` if unknown.
     pub tick_size: Option<f64>,
-    /// The last rows of the same instrument and data type on the day before, in order; none where the lake has none.
+    /// The last rows of the same instrument and data type on the day before, in order; empty if the lake has none.
     pub before: Vec<arrow_array::RecordBatch>,
 }
 
 impl CheckInput<'_> {
-    /// The venue, or an empty text where the instrument is not known.
+    /// The venue, or an empty string if the instrument is unknown.
     pub fn venue(&self) -> &str {
         self.key.map_or("", InstrumentKey::venue)
     }
@@ -213,27 +215,27 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// A parameter's value.
+    /// The value of a parameter, in its declared unit.
     ///
     /// # Panics
-    /// When the check has declared no such parameter, which is a bug of the check.
+    /// If the check does not declare the parameter, which is a bug in the check.
     pub fn get(&self, name: &str) -> f64 {
         *self.values.get(name).unwrap_or_else(|| panic!("{} declares no parameter {name}", self.check))
     }
 
-    /// All of them, by name.
+    /// All parameters with their values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         self.values.iter().map(|(name, value)| (*name, *value))
     }
 }
 
-/// Values that a user gave in place of defaults.
+/// Parameter values that override the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     given: BTreeMap<(&'static str, &'static str), f64>,
 }
 
-/// A setting that cannot be.
+/// An invalid setting.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SettingError {
     /// Not `CHECK.PARAMETER=VALUE`.
@@ -245,10 +247,10 @@ pub enum SettingError {
 }
 
 impl Settings {
-    /// Takes `CHECK.PARAMETER=NUMBER`; the number is not negative.
+    /// Parses and stores a setting `CHECK.PARAMETER=NUMBER`. The number must be finite and not negative.
     ///
     /// # Errors
-    /// When it has another form, or names no parameter.
+    /// If the text has another form, or the parameter does not exist.
     pub fn set(&mut self, text: &str) -> Result<(), SettingError> {
         let form = || SettingError::Form(text.to_owned());
         let (name, value) = text.split_once('=').ok_or_else(form)?;
@@ -263,7 +265,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The parameters of a check.
+    /// The parameters of a check: the stored settings, else the defaults.
     pub fn values(&self, check: &Check) -> Parameters {
         let value = |p: &Parameter| (p.name, *self.given.get(&(check.name, p.name)).unwrap_or(&p.default));
         Parameters { check: check.name, values: check.parameters.iter().map(value).collect() }
@@ -292,48 +294,49 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     groups.into_iter().flatten()
 }
 
-/// The check of a name.
+/// The check with this name, if it exists.
 pub fn find(name: &str) -> Option<&'static Check> {
     all().find(|check| check.name == name)
 }
 
-/// What is known of one instrument and day after its rows were read.
+/// The summary of one instrument and day, after its rows were read.
 pub struct InstrumentDay<'a> {
-    /// The instrument; null where a file does not say.
+    /// The instrument; `None` if a file does not state it.
     pub key: Option<&'a InstrumentKey>,
-    /// The day; null where a file does not say.
+    /// The UTC day; `None` if a file does not state it.
     pub day: Option<Day>,
-    /// When the vendor has data of it, microseconds since the Unix epoch, UTC; an open end is the largest number.
+    /// The half-open time range for which the vendor has data of the instrument, microseconds since the Unix epoch, UTC.
+    /// An open end is `i64::MAX`.
     pub life_us: std::ops::Range<i64>,
-    /// When the contract ends, microseconds since the Unix epoch, UTC; null: it does not, or not known.
+    /// The end of the contract, microseconds since the Unix epoch, UTC; `None` if it has none or it is unknown.
     pub expiry_us: Option<i64>,
-    /// Times when the vendor's recorder did not record the venue; null: nobody could say.
+    /// The vendor's recording outages of the venue; `None` if they could not be fetched.
     pub incidents: Option<&'a [Incident]>,
-    /// The partitions that should be there or are.
+    /// The partitions that exist or are expected.
     pub partitions: &'a [PartitionFacts],
-    /// The moment of the check, microseconds since the Unix epoch, UTC.
+    /// The time of the check, microseconds since the Unix epoch, UTC.
     pub now_us: i64,
 }
 
-/// A time when the vendor's recorder did not record.
+/// An outage of the vendor's recorder, from the vendor's incident reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
     /// Start, microseconds since the Unix epoch, UTC.
     pub from_us: i64,
     /// End, microseconds since the Unix epoch, UTC.
     pub to_us: i64,
-    /// The vendor's words.
+    /// The vendor's description.
     pub details: String,
 }
 
-/// What is known of one partition after its rows were read.
+/// The summary of one partition, after its rows were read.
 #[derive(Debug)]
 pub struct PartitionFacts {
-    /// Its data type.
+    /// The data type.
     pub data_type: DataType,
-    /// What the lake says of it.
+    /// The status in the lake.
     pub status: crate::partition::Status,
-    /// When rows came and when not; null: its rows were not read.
+    /// The arrival times of the rows, summarised; `None` if the rows were not read.
     pub pace: Option<silence::Pace>,
 }
 

@@ -1,6 +1,6 @@
-//! A UTC calendar day, the way the vendor cuts its files.
+//! UTC calendar days. The vendor has one file per UTC day.
 //!
-//! Not for times of day: those are `i64` microseconds since the Unix epoch everywhere.
+//! Times are not days: they are `i64` microseconds since the Unix epoch, UTC, everywhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,17 +20,17 @@ pub struct Day(NaiveDate);
 pub struct ParseDayError(String);
 
 impl Day {
-    /// The day of a year, a month (1 to 12) and a day of the month, if the calendar has it.
+    /// The day of a year, a month (1 to 12) and a day of the month (1 to 31); `None` if the calendar does not have it.
     pub fn new(year: i32, month: u32, day: u32) -> Option<Day> {
         NaiveDate::from_ymd_opt(year, month, day).map(Day)
     }
 
-    /// The day in which an instant lies. `us` is microseconds since the Unix epoch, UTC.
+    /// The day that contains a time. `us` is in microseconds since the Unix epoch, UTC. `None` if it is outside the calendar.
     pub fn containing_us(us: i64) -> Option<Day> {
         DateTime::<Utc>::from_timestamp_micros(us).map(|t| Day(t.date_naive()))
     }
 
-    /// The last Friday of a month (1 to 12): when most quarterly contracts end.
+    /// The last Friday of a month (1 to 12), the expiry of most quarterly contracts; `None` if there is no such month.
     pub fn last_friday(year: i32, month: u32) -> Option<Day> {
         let first_of_next =
             if month == 12 { Day::new(year + 1, 1, 1) } else { Day::new(year, month + 1, 1) }?;
@@ -39,12 +39,12 @@ impl Day {
         Some(last.plus(-i64::from(back)))
     }
 
-    /// First instant of the day, microseconds since the Unix epoch, UTC.
+    /// The start of the day, microseconds since the Unix epoch, UTC.
     pub fn start_us(self) -> i64 {
         self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()
     }
 
-    /// First instant after the day, microseconds since the Unix epoch, UTC.
+    /// The exclusive end of the day, microseconds since the Unix epoch, UTC.
     pub fn end_us(self) -> i64 {
         self.start_us() + DAY_US
     }
@@ -59,22 +59,22 @@ impl Day {
         self.plus(-1)
     }
 
-    /// The day `days` later; earlier when negative. Stays at the calendar's end when it would leave it.
+    /// The day `days` later, or earlier if negative. Returns the day itself if the result is outside the calendar.
     pub fn plus(self, days: i64) -> Day {
         Day(TimeDelta::try_days(days).and_then(|d| self.0.checked_add_signed(d)).unwrap_or(self.0))
     }
 
-    /// Year.
+    /// The year.
     pub fn year(self) -> i32 {
         self.0.year()
     }
 
-    /// Month, 1 to 12.
+    /// The month, 1 to 12.
     pub fn month(self) -> u32 {
         self.0.month()
     }
 
-    /// Day of the month, 1 to 31.
+    /// The day of the month, 1 to 31.
     pub fn day_of_month(self) -> u32 {
         self.0.day()
     }
@@ -89,7 +89,7 @@ impl Day {
         self.0.format("%y%m%d").to_string()
     }
 
-    /// Reads `YYMMDD` as a day of this century.
+    /// Parses `YYMMDD` as a day of this century (2000 to 2099).
     pub fn from_short(text: &str) -> Option<Day> {
         if text.len() != 6 || !text.bytes().all(|b| b.is_ascii_digit()) {
             return None;
@@ -108,14 +108,14 @@ impl fmt::Display for Day {
 impl FromStr for Day {
     type Err = ParseDayError;
 
-    /// Reads exactly `YYYY-MM-DD`; `2024-3-1` is refused, because a user who typed it may mean either order.
+    /// Parses exactly `YYYY-MM-DD`. `2024-3-1` is rejected, because the order of month and day is ambiguous.
     fn from_str(text: &str) -> Result<Day, ParseDayError> {
-        let shaped = text.len() == 10
+        let has_form = text.len() == 10
             && text
                 .bytes()
                 .enumerate()
                 .all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-        shaped
+        has_form
             .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
             .flatten()
             .map(Day)
@@ -142,7 +142,7 @@ impl DayRange {
     /// The days from `first` to `last`, both included.
     ///
     /// # Errors
-    /// When `last` lies before `first`.
+    /// If `last` is before `first`.
     pub fn new(first: Day, last: Day) -> Result<DayRange, BackwardsRange> {
         if last < first { Err(BackwardsRange { first, last }) } else { Ok(DayRange { first, last }) }
     }
@@ -152,17 +152,17 @@ impl DayRange {
         DayRange { first: day, last: day }
     }
 
-    /// First day.
+    /// The first day.
     pub fn first(self) -> Day {
         self.first
     }
 
-    /// Last day, included.
+    /// The last day, included.
     pub fn last(self) -> Day {
         self.last
     }
 
-    /// Each day in order.
+    /// All days in order.
     pub fn days(self) -> impl DoubleEndedIterator<Item = Day> + Clone {
         let count = (self.last.0 - self.first.0).num_days();
         (0..=count).map(move |i| self.first.plus(i))

@@ -1,34 +1,33 @@
-//! What an error means to whoever called, whichever crate it came from; and an error with its causes as one line.
+//! Error kinds shared by all crates, and the formatting of an error with its causes.
 //!
-//! Exit statuses, HTTP statuses and exceptions are tables over [`ErrorKind`]. What a user can type about an error is the
-//! business of each front end.
+//! Front ends map [`ErrorKind`] to exit statuses, HTTP statuses and exceptions, and add their own advice.
 
 use std::error::Error;
 
-/// What a caller can do about an error.
+/// The kind of an error: what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was named does not exist: a lake, a run, an exchange, an instrument table.
+    /// The named thing does not exist: a lake, a run, an exchange, an instrument table.
     NotFound,
-    /// The other side refused: credentials lack, are wrong, or do not cover what was asked for.
+    /// The other side refused: credentials are missing, wrong or insufficient.
     Refused,
-    /// A quota, or what the user allows in a day, is used up. It can go on later.
+    /// A quota, or the user's daily limit, is exhausted. Retry later.
     UsedUp,
-    /// The network, the store or another process is in the way for now. The same call may succeed soon.
+    /// A transient failure of the network, the store or another process. The same call may succeed soon.
     Busy,
-    /// What was asked for cannot be: an address, a name, a contradiction. The caller must change it.
+    /// The request is invalid: a wrong address or name, or a contradiction. The caller must change it.
     Invalid,
-    /// The caller ended it.
+    /// The caller cancelled the operation.
     Interrupted,
-    /// Something stored or received cannot be trusted, or a newer version of the program wrote it.
+    /// Stored or received data is corrupt, or was written by a newer version of the program.
     Damaged,
     /// The machine failed: a full disk, a file that cannot be written.
     Failed,
 }
 
-/// An error and its causes in one line. A cause whose words the line already has is left out: some libraries print their
-/// source as a part of themselves.
+/// Formats an error and its causes in one line. A cause whose text already occurs in the line is omitted, because some
+/// libraries include their source in their own text.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,37 +1,37 @@
-//! What a day's verdict does not expect of a venue, although the vendor names it, and why.
+//! What the vendor names but no partition is expected for, and why.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why something that the vendor names is not expected in the lake.
+/// Why no partition is expected for something that the vendor names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotExpected {
     /// The vendor had stopped recording the exchange before the day.
     Closed,
-    /// The vendor had not begun to record the exchange on the day.
+    /// The vendor had not started to record the exchange by the day.
     NotYetOpen,
     /// The vendor exports no files of the whole exchange.
     NothingExported,
     /// The symbol is in the vendor's list of symbols, not in its list of files.
     NoFiles,
-    /// The vendor lists the symbol with no data type at all.
+    /// The vendor lists no data type for the symbol.
     NoDataTypes,
-    /// The vendor lists a data type that this program does not know.
+    /// The vendor lists a data type unknown to this program.
     UnknownDataType,
-    /// The vendor gives the symbol a type that this program does not know.
+    /// The vendor lists the symbol with an instrument type unknown to this program.
     UnknownType,
-    /// The vendor's lists give the symbol different types: its row has the type of most of them.
+    /// The vendor's lists have different types for the symbol. Its row has the most frequent one.
     TypesDiffer,
-    /// No key can be made of the symbol.
+    /// The symbol cannot be converted to an instrument key.
     NoKey,
-    /// A combo, while nobody asked for combos.
+    /// A combo, and combos were not requested.
     CombosNotAskedFor,
-    /// The table had it, and the vendor no longer lists it, although it gave no end.
+    /// The table had it, and the vendor no longer lists it, although the vendor gave no end date.
     NoLongerListed,
 }
 
 impl NotExpected {
-    /// All of them, in the order of reports.
+    /// All reasons, in the order of reports.
     pub const ALL: [NotExpected; 11] = [
         NotExpected::Closed,
         NotExpected::NotYetOpen,
@@ -46,7 +46,7 @@ impl NotExpected {
         NotExpected::NoLongerListed,
     ];
 
-    /// The word used in tables and reports.
+    /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {
             NotExpected::Closed => "closed",
@@ -63,12 +63,12 @@ impl NotExpected {
         }
     }
 
-    /// Reads [`NotExpected::name`] back.
+    /// Parses [`NotExpected::name`].
     pub fn from_name(name: &str) -> Option<NotExpected> {
         NotExpected::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
-    /// What it means, in a few words for people.
+    /// The reason in a few words, for reports.
     pub fn meaning(self) -> &'static str {
         match self {
             NotExpected::Closed => "the vendor stopped recording the exchange before the day",
@@ -85,7 +85,7 @@ impl NotExpected {
         }
     }
 
-    /// Whether the whole exchange has no data on the day by the vendor's own dates, so that nothing can be missing.
+    /// Whether the whole exchange has no data on the day according to the vendor's dates, so that nothing can be missing.
     pub fn is_outside_of_life(self) -> bool {
         matches!(self, NotExpected::Closed | NotExpected::NotYetOpen)
     }
@@ -97,17 +97,17 @@ impl fmt::Display for NotExpected {
     }
 }
 
-/// How many things were left out for one reason.
+/// The number of things not expected for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// How many: days of an exchange, symbols, or pairs of symbol and data type.
+    /// The number of exchange-days, symbols, or pairs of symbol and data type.
     pub count: u64,
-    /// The first [`LeftOut::EXAMPLES`] of them, in order.
+    /// The first ones, at most [`LeftOut::EXAMPLES`], in order.
     pub examples: Vec<String>,
 }
 
 impl LeftOut {
-    /// So many are named.
+    /// The largest number of examples.
     pub const EXAMPLES: usize = 10;
 
     /// Counts one more.
@@ -118,7 +118,7 @@ impl LeftOut {
         }
     }
 
-    /// Counts another's too.
+    /// Adds the counts and examples of another.
     pub fn merge(&mut self, other: &LeftOut) {
         self.count += other.count;
         let room = LeftOut::EXAMPLES - self.examples.len().min(LeftOut::EXAMPLES);
@@ -126,8 +126,8 @@ impl LeftOut {
     }
 }
 
-/// What a day's table says of a venue beside its rows: what has no row, by reason. A venue that was looked up has such
-/// a note, also an empty one.
+/// What has no row in a day's instrument table, by reason, for one venue. Every venue that was looked up has a note, even if
+/// it is empty.
 pub type VenueNote = BTreeMap<NotExpected, LeftOut>;
 
 #[cfg(test)]
@@ -144,7 +144,9 @@ mod tests {
     #[test]
     fn everything_is_counted_and_the_first_are_named() {
         let mut left = LeftOut::default();
-        (0..25).for_each(|i| left.add(|| i.to_string()));
+        for i in 0..25 {
+            left.add(|| i.to_string());
+        }
         let mut both = LeftOut::default();
         both.add(|| "a".to_owned());
         both.merge(&left);

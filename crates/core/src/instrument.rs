@@ -1,4 +1,4 @@
-//! An instrument of a day: one row of the instrument table.
+//! Instruments: the rows of a day's instrument table.
 
 use std::collections::BTreeMap;
 
@@ -8,73 +8,73 @@ use crate::key::{InstrumentKey, OptionSide};
 use crate::partition::Partition;
 use crate::table::DataType;
 
-/// What a day's instrument table says: what the day is measured against.
+/// A day's instrument table. Expected partitions are computed from it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DayTable {
-    /// A row each; no two have one key.
+    /// The instruments. Keys are unique.
     pub instruments: Vec<Instrument>,
-    /// What has no row, by venue. A venue that was never looked up is not in it, unless an older version wrote its rows.
+    /// What has no row, by venue. Contains every venue that was looked up, except those written by an older version.
     pub venues: BTreeMap<String, VenueNote>,
 }
 
 impl DayTable {
-    /// Whether the table says anything of a venue.
+    /// Whether the table covers a venue.
     pub fn knows(&self, venue: &str) -> bool {
         self.venues.contains_key(venue) || self.instruments.iter().any(|i| i.key.venue() == venue)
     }
 }
 
-/// What is known of one instrument on one day.
+/// One instrument on one day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instrument {
-    /// Its name in the lake.
+    /// The instrument key: the name in the lake.
     pub key: InstrumentKey,
     /// The vendor's id of the exchange.
     pub exchange: String,
     /// The exchange's own symbol, as the vendor's API writes it (`btcusdt`, `XBT/USD`).
     pub raw_symbol: String,
-    /// The symbol in the vendor's file URLs (`BTCUSDT`, `XBT-USD`); null: the vendor exports no files of it.
+    /// The symbol in the vendor's file URLs (`BTCUSDT`, `XBT-USD`); `None` if the vendor exports no files of it.
     pub dataset_symbol: Option<String>,
-    /// First instant of the vendor's data, microseconds since the Unix epoch, UTC.
+    /// Start of the vendor's data, microseconds since the Unix epoch, UTC.
     pub available_from_us: i64,
-    /// First instant after the vendor's data; null: it still trades.
+    /// Exclusive end of the vendor's data, microseconds since the Unix epoch, UTC; `None` if it still trades.
     pub available_to_us: Option<i64>,
-    /// Data types that the vendor exports of it, those that exist only as a group file included.
+    /// Data types that the vendor exports for it, including those that exist only in a grouped file.
     pub data_types: Vec<DataType>,
-    /// Data types for which the vendor has a group file with this instrument in it.
+    /// Data types for which the vendor has a grouped file that contains this instrument.
     pub group_data_types: Vec<DataType>,
-    /// Data types that the table had and the vendor no longer lists, although the instrument still lives by the dates
-    /// that the vendor gave. Nothing is expected of them; that they went is a finding until it is accepted.
+    /// Data types that the table had and the vendor no longer lists, although the vendor gave no end date. No partition is
+    /// expected for them. Their removal is a finding until it is accepted.
     pub withdrawn_data_types: Vec<DataType>,
-    /// False: the whole instrument is no longer listed, as above; what else is known of it stays.
+    /// Whether the vendor still lists the instrument. If not, the other fields keep their last values.
     pub is_listed: bool,
-    /// True: the vendor had exported the table's day when the row was written.
+    /// Whether the vendor had exported the table's day when the row was written.
     pub is_exported: bool,
-    /// What profit and loss are paid in; null: not known.
+    /// The settlement asset; `None` if unknown.
     pub settle: Option<String>,
-    /// True: margined in the base asset; null: not a derivative.
+    /// Whether it is margined in the base asset; `None` if it is not a derivative.
     pub inverse: Option<bool>,
-    /// The UTC day on which the vendor's contract terms were read, of which `contract_type`, `contract_size`,
-    /// `tick_size` and `min_size` are; null: never, they need a key.
+    /// The UTC day on which the vendor's contract terms were read (`contract_type`, `contract_size`, `tick_size`,
+    /// `min_size`); `None` if never, because they need an API key.
     pub terms_as_of: Option<Day>,
-    /// The vendor's `contractType`; null: not known without access to the vendor's instrument metadata.
+    /// The vendor's `contractType`; `None` if the vendor's instrument metadata was not accessible.
     pub contract_type: Option<String>,
-    /// When a future or an option ends, microseconds since the Unix epoch, UTC; null: it does not, or not known.
+    /// Expiry of a future or an option, microseconds since the Unix epoch, UTC; `None` if it has none or it is unknown.
     pub expiry_us: Option<i64>,
-    /// Units of the base or quote asset in one contract; null: not known.
+    /// Units of the base or quote asset in one contract; `None` if unknown.
     pub contract_size: Option<f64>,
-    /// Smallest price step, quote asset; null: not known.
+    /// Smallest price step, in the quote asset; `None` if unknown.
     pub tick_size: Option<f64>,
-    /// Smallest order, in units of `amount`; null: not known.
+    /// Smallest order, in units of `amount`; `None` if unknown.
     pub min_size: Option<f64>,
-    /// Trades over the instrument's whole life, the vendor's statistic; null: not given.
+    /// Trades over the instrument's whole life, from the vendor's statistics; `None` if not given.
     pub trades_total: Option<u64>,
-    /// Book changes over the instrument's whole life, the vendor's statistic; null: not given.
+    /// Book changes over the instrument's whole life, from the vendor's statistics; `None` if not given.
     pub book_changes_total: Option<u64>,
 }
 
 impl Instrument {
-    /// An instrument of which only key and symbol are known, alive on one day, without data types.
+    /// An instrument with only a key and a symbol, available on one day, without data types.
     pub fn of_name(key: InstrumentKey, exchange: &str, symbol: &str, day: Day) -> Instrument {
         Instrument {
             key,
@@ -101,18 +101,18 @@ impl Instrument {
         }
     }
 
-    /// Whether the vendor has data of it on a day, or of a part of the day.
+    /// Whether the vendor has data of it on a day or on a part of the day.
     pub fn is_alive(&self, day: Day) -> bool {
         self.available_from_us < day.end_us() && self.available_to_us.is_none_or(|to| to > day.start_us())
     }
 
-    /// Whether there is a moment at which both are alive.
-    fn lives_beside(&self, other: &Instrument) -> bool {
+    /// Whether the lifetimes overlap.
+    fn overlaps(&self, other: &Instrument) -> bool {
         other.available_to_us.is_none_or(|to| to > self.available_from_us)
             && self.available_to_us.is_none_or(|to| to > other.available_from_us)
     }
 
-    /// The partitions that the lake should have of it on a day.
+    /// The partitions expected for it on a day; none if it is not alive.
     pub fn expected(&self, day: Day) -> impl Iterator<Item = Partition> + '_ {
         let alive = self.is_alive(day);
         self.data_types.iter().filter(move |_| alive).map(move |t| Partition {
@@ -122,8 +122,8 @@ impl Instrument {
         })
     }
 
-    /// Rows that one day of a data type has on average over the instrument's life up to `exported_until_us`, from
-    /// the vendor's statistics; null where the vendor gives none for the type.
+    /// Mean rows per day of a data type over the instrument's life up to `exported_until_us` (microseconds since the Unix
+    /// epoch, UTC), from the vendor's statistics; `None` if there are none for the type.
     pub fn expected_rows(&self, data_type: DataType, exported_until_us: i64) -> Option<u64> {
         let total = match data_type {
             DataType::Trades => self.trades_total,
@@ -135,30 +135,30 @@ impl Instrument {
         Some((total as f64 / days.max(1.0)).round() as u64)
     }
 
-    /// The share of a day, 0 to 1, in which the vendor has data of it.
+    /// The share of a day, 0 to 1, for which the vendor has data of it.
     pub fn share_of_day(&self, day: Day) -> f64 {
         let from = self.available_from_us.max(day.start_us());
         let to = self.available_to_us.unwrap_or(i64::MAX).min(day.end_us());
         to.saturating_sub(from).max(0) as f64 / crate::day::DAY_US as f64
     }
 
-    /// `CALL` or `PUT`; null: not an option.
+    /// Call or put; `None` if it is not an option.
     pub fn option_side(&self) -> Option<OptionSide> {
         self.key.option_side()
     }
 }
 
-/// Gives instruments of one venue that would share a key while both are alive different keys: the older one keeps
-/// it, the others get the twin form. Returns the keys that were shared, for the report.
+/// Resolves key collisions: instruments of one venue that share a key while both are alive get different keys. The older one
+/// keeps the key, the others get the twin form. Returns the shared keys with their raw symbols.
 ///
-/// Twins that share even that form, as the symbols `B C` and `B*C` do, get one that tells any two symbols apart.
-pub fn part_twins(instruments: &mut [Instrument]) -> Vec<(InstrumentKey, Vec<String>)> {
-    let shared = part_by(instruments, InstrumentKey::with_twin);
-    part_by(instruments, InstrumentKey::with_exact_twin);
+/// Twins that share even the twin form, for example the symbols `B C` and `B*C`, get a form that is unique per symbol.
+pub fn resolve_twins(instruments: &mut [Instrument]) -> Vec<(InstrumentKey, Vec<String>)> {
+    let shared = resolve_by(instruments, InstrumentKey::with_twin);
+    resolve_by(instruments, InstrumentKey::with_exact_twin);
     shared
 }
 
-fn part_by(
+fn resolve_by(
     instruments: &mut [Instrument],
     twin_form: impl Fn(&InstrumentKey, &str) -> InstrumentKey,
 ) -> Vec<(InstrumentKey, Vec<String>)> {
@@ -173,7 +173,7 @@ fn part_by(
     let mut shared = Vec::new();
     let groups: Vec<&[usize]> = order.chunk_by(|a, b| instruments[*a].key == instruments[*b].key).collect();
     for same_key in groups {
-        let overlaps = |a: usize, b: usize| instruments[a].lives_beside(&instruments[b]);
+        let overlaps = |a: usize, b: usize| instruments[a].overlaps(&instruments[b]);
         let twins: Vec<usize> = same_key[1..]
             .iter()
             .enumerate()
@@ -225,7 +225,7 @@ mod tests {
             instrument(key, "BTCUSDT", "2021-01-01", None),
             instrument("BYBIT-SPOT:SPOT_PAIR:ETH-USDT", "ETHUSDT", "2021-01-01", None),
         ];
-        let shared = part_twins(&mut list);
+        let shared = resolve_twins(&mut list);
         assert_eq!(shared, [(key.parse().unwrap(), vec!["BTCUSDT".to_owned(), "BTC3".to_owned()])]);
         assert_eq!(list[0].key.to_string(), format!("{key}~BTC3"));
         assert_eq!(list[1].key.to_string(), key);
@@ -239,7 +239,7 @@ mod tests {
         let names = symbols.iter().map(|s| (*s).to_owned()).chain([format!("{long}1"), format!("{long}2")]);
         let mut list: Vec<Instrument> = names.map(|raw| instrument(key, &raw, "2021-01-01", None)).collect();
         let count = list.len();
-        part_twins(&mut list);
+        resolve_twins(&mut list);
         let keys: std::collections::BTreeSet<String> = list.iter().map(|i| i.key.to_string()).collect();
         assert_eq!(keys.len(), count, "{keys:?}");
         for key in keys {
@@ -254,7 +254,7 @@ mod tests {
             instrument(key, "LUNAUSDT", "2021-01-01", Some("2022-05-13")),
             instrument(key, "LUNA2USDT", "2022-05-28", None),
         ];
-        assert!(part_twins(&mut list).is_empty());
+        assert!(resolve_twins(&mut list).is_empty());
         assert!(list.iter().all(|i| i.key.to_string() == key));
     }
 }

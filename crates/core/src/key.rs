@@ -1,6 +1,6 @@
-//! The instrument key: one name for what is traded, `VENUE:TYPE:SYMBOL`.
+//! The instrument key `VENUE:TYPE:SYMBOL`: the canonical name of an instrument.
 //!
-//! Not for making keys from a venue's symbols: that is [`crate::symbol`]. Start with [`InstrumentKey`].
+//! Keys are derived from a venue's symbols in [`crate::symbol`]. Start with [`InstrumentKey`].
 
 mod kind;
 mod spelling;
@@ -14,10 +14,10 @@ pub use spelling::asset_name;
 pub(crate) use spelling::spell_typed;
 use spelling::{Misspelt, respell, spell_asset, spell_native, spell_twin};
 
-/// No key is longer than this, in bytes; with what a lake adds it stays below the 255 of a file name.
+/// The largest length of a key, bytes. With the lake's additions it stays below the 255 bytes of a file name.
 pub const LONGEST_KEY_BYTES: usize = 224;
 
-/// No key is longer than this before its `~`, in bytes, so that there is always room for an ending.
+/// The largest length of a key before its `~`, bytes, so that there is always room for a suffix.
 const LONGEST_PLAIN_BYTES: usize = 144;
 
 /// The name of an instrument: `VENUE:TYPE:SYMBOL`, upper case.
@@ -30,11 +30,11 @@ const LONGEST_PLAIN_BYTES: usize = 144;
 /// | COMBO, PREDICTION | the venue's own name |
 /// | the others | `ASSET` |
 ///
-/// Any of them may end in `~` and a mark, which tells it from another instrument of the venue with the same
-/// terms: `OKX-FUTURES:FUTURE:BTC-USD-260626~UM` is margined in another way than the plain one.
+/// Any of them may have a suffix `~MARK`, which distinguishes it from another instrument of the venue with the same terms:
+/// `OKX-FUTURES:FUTURE:BTC-USD-260626~UM` has another margin than the one without a suffix.
 ///
-/// A key is safe as an object name, a file name and part of a URL: besides the two colons a venue is made of
-/// `A-Z 0-9 . _ -`, a symbol of those and `@ ~`. How other names are spelt: [`asset_name`] and
+/// A key is safe as an object name, a file name and part of a URL. Besides the two colons, a venue consists of
+/// `A-Z 0-9 . _ -`, a symbol of those and `@ ~`. Other characters are escaped, see [`asset_name`] and
 /// [`InstrumentKey::spot_pair`].
 ///
 /// ```
@@ -47,7 +47,7 @@ const LONGEST_PLAIN_BYTES: usize = 144;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstrumentKey {
-    /// The whole key; keys sort as their texts do.
+    /// The whole key. Keys sort like their texts.
     text: String,
     venue_bytes: usize,
     instrument_type: InstrumentType,
@@ -72,31 +72,31 @@ impl KeyError {
 /// What can be wrong with a key.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyFault {
-    /// There are not three parts between colons.
+    /// The text does not have three parts separated by colons.
     #[error("it is not VENUE:TYPE:SYMBOL")]
     Parts,
-    /// The venue is empty or holds other characters than `A-Z 0-9 . _ -`.
+    /// The venue is empty or has characters other than `A-Z 0-9 . _ -`.
     #[error("`{0}` is not a venue")]
     Venue(String),
-    /// The second part is no type.
+    /// The second part is not an instrument type.
     #[error(transparent)]
     Type(#[from] UnknownInstrumentType),
-    /// The symbol has not the form of its type.
+    /// The symbol does not have the form of its type.
     #[error("the symbol of {instrument_type} is {}", instrument_type.form())]
     Form {
-        /// Whose form.
+        /// The type.
         instrument_type: InstrumentType,
     },
     /// A name is empty.
     #[error("a name in it is empty")]
     Empty,
-    /// A character that no key holds.
+    /// A character that is not allowed in keys.
     #[error("{0:?} is not allowed in it")]
     Character(char),
-    /// The day is not written `YYMMDD`, or there is no such day, or it is not of this century.
+    /// The day is not written `YYMMDD`, does not exist, or is not between 2000 and 2099.
     #[error("`{0}` is not a day YYMMDD between 2000 and 2099")]
     Expiry(String),
-    /// The month of a contract off crypto is not written `YYYYMM`.
+    /// The month of a non-crypto contract is not written `YYYYMM`.
     #[error("`{0}` is not a month YYYYMM")]
     Month(String),
     /// The strike is not a plain decimal number.
@@ -105,7 +105,7 @@ pub enum KeyFault {
     /// The side is neither CALL nor PUT.
     #[error("`{0}` is neither CALL nor PUT")]
     Side(String),
-    /// It would not fit into a file name.
+    /// The key is too long for a file name.
     #[error("it is longer than {LONGEST_PLAIN_BYTES} bytes, or than {LONGEST_KEY_BYTES} with its ending")]
     TooLong,
 }
@@ -120,18 +120,18 @@ impl From<Misspelt> for KeyFault {
 }
 
 impl InstrumentKey {
-    /// The pair of a spot market.
+    /// A spot pair.
     ///
-    /// `base` and `quote` are the assets' names as the venue writes them, in any case. A `-` in one is spelt `_`;
-    /// anything but letters, digits and `.` becomes `@` and four hexadecimal digits for each UTF-16 unit.
+    /// `base` and `quote` are the venue's asset names, in any case. `-` becomes `_`. Characters other than letters, digits and
+    /// `.` become `@` and four hexadecimal digits per UTF-16 unit.
     ///
     /// # Errors
-    /// When the venue or a name is empty, or the venue holds a character that no key holds.
+    /// If the venue or a name is empty, or the venue has a character that is not allowed.
     pub fn spot_pair(venue: &str, base: &str, quote: &str) -> Result<InstrumentKey, KeyError> {
         Self::assemble(venue, InstrumentType::SpotPair, &[&spell_asset(base), &spell_asset(quote)])
     }
 
-    /// A perpetual; the names are spelt as in [`InstrumentKey::spot_pair`].
+    /// A perpetual. Names are escaped as in [`InstrumentKey::spot_pair`].
     ///
     /// # Errors
     /// As [`InstrumentKey::spot_pair`].
@@ -139,20 +139,20 @@ impl InstrumentKey {
         Self::assemble(venue, InstrumentType::Perp, &[&spell_asset(base), &spell_asset(quote)])
     }
 
-    /// A future that ends on the UTC day `expiry`; the names are spelt as in [`InstrumentKey::spot_pair`].
+    /// A future that expires on the UTC day `expiry`. Names are escaped as in [`InstrumentKey::spot_pair`].
     ///
     /// # Errors
-    /// As [`InstrumentKey::spot_pair`], or when the day is not between 2000 and 2099.
+    /// As [`InstrumentKey::spot_pair`], or if the day is not between 2000 and 2099.
     pub fn future(venue: &str, base: &str, quote: &str, expiry: Day) -> Result<InstrumentKey, KeyError> {
         let parts = [&spell_asset(base), &spell_asset(quote), &spell_day(expiry)];
         Self::assemble(venue, InstrumentType::Future, &parts.map(String::as_str))
     }
 
-    /// An option that ends on the UTC day `expiry`; the names are spelt as in [`InstrumentKey::spot_pair`].
-    /// `strike` is a decimal number in units of the quote; `50000.0` and `50000` are one strike.
+    /// An option that expires on the UTC day `expiry`. Names are escaped as in [`InstrumentKey::spot_pair`]. `strike` is a
+    /// decimal number in the quote asset; `50000.0` equals `50000`.
     ///
     /// # Errors
-    /// As [`InstrumentKey::future`], or when the strike is not a plain decimal number.
+    /// As [`InstrumentKey::future`], or if the strike is not a plain decimal number.
     pub fn option(
         venue: &str,
         base: &str,
@@ -165,13 +165,12 @@ impl InstrumentKey {
         Self::assemble(venue, InstrumentType::Option, &[&base, &quote, &day, strike, side.name()])
     }
 
-    /// A combo or a prediction under the venue's own name.
+    /// A combo or a prediction, by the venue's own name.
     ///
-    /// Letters, digits, `.`, `_` and `-` stand for themselves, other characters are spelt as in
-    /// [`InstrumentKey::spot_pair`].
+    /// Letters, digits, `.`, `_` and `-` are kept, other characters are escaped as in [`InstrumentKey::spot_pair`].
     ///
     /// # Errors
-    /// When the type is another one, or the venue or the name is empty or too long.
+    /// If the type is another one, or the venue or the name is empty or too long.
     pub fn native(venue: &str, kind: InstrumentType, name: &str) -> Result<InstrumentKey, KeyError> {
         Self::assemble(venue, kind, &[&spell_native(name)]).and_then(|key| {
             if matches!(kind, InstrumentType::Combo | InstrumentType::Prediction) {
@@ -182,9 +181,9 @@ impl InstrumentKey {
         })
     }
 
-    /// The same key with `~` and the vendor's symbol at its end, for an instrument that would share its key with
-    /// another one of the venue. An earlier ending gives way. Characters that a key does not hold become `-`;
-    /// what goes beyond [`LONGEST_KEY_BYTES`] is cut off.
+    /// The key with the suffix `~` and the vendor's symbol, for an instrument that would share its key with another one of the
+    /// venue. Replaces an existing suffix. Characters that are not allowed become `-`; the key is cut at
+    /// [`LONGEST_KEY_BYTES`].
     #[must_use]
     pub fn with_twin(&self, raw_symbol: &str) -> InstrumentKey {
         let plain = self.text.split('~').next().unwrap_or(&self.text);
@@ -193,8 +192,8 @@ impl InstrumentKey {
         InstrumentKey { text, ..*self }
     }
 
-    /// As [`InstrumentKey::with_twin`], for twins whose symbols become one ending there: a hash of the symbol, in eight
-    /// hexadecimal digits, follows it, so that any two symbols are told apart.
+    /// As [`InstrumentKey::with_twin`], followed by a hash of the symbol in eight hexadecimal digits. For twins whose symbols
+    /// have the same suffix there.
     #[must_use]
     pub fn with_exact_twin(&self, raw_symbol: &str) -> InstrumentKey {
         let mut key = self.with_twin(raw_symbol);
@@ -236,22 +235,22 @@ impl InstrumentKey {
         &self.text[..self.venue_bytes]
     }
 
-    /// The type.
+    /// The instrument type.
     pub fn instrument_type(&self) -> InstrumentType {
         self.instrument_type
     }
 
-    /// What follows the second colon.
+    /// The symbol: the part after the second colon, including a suffix.
     pub fn symbol(&self) -> &str {
         &self.text[self.venue_bytes + self.instrument_type.name().len() + 2..]
     }
 
-    /// What follows `~`, where the key has such an ending.
+    /// The suffix after `~`; `None` if there is none.
     pub fn twin(&self) -> Option<&str> {
         self.symbol().split_once('~').map(|(_, twin)| twin)
     }
 
-    /// The symbol's parts between dashes, without the ending. A combo or a prediction has none.
+    /// The symbol's parts between dashes, without the suffix. None for combos and predictions.
     fn parts(&self) -> Vec<&str> {
         match self.instrument_type {
             InstrumentType::Combo | InstrumentType::Prediction => Vec::new(),
@@ -259,12 +258,12 @@ impl InstrumentKey {
         }
     }
 
-    /// The base asset as the key spells it, or the one asset or root; none for a combo or a prediction.
+    /// The base asset as escaped in the key, or the single asset or root; `None` for combos and predictions.
     pub fn base(&self) -> Option<&str> {
         self.parts().first().copied()
     }
 
-    /// The quote asset as the key spells it; none where the symbol has none.
+    /// The quote asset as escaped in the key; `None` if the symbol has none.
     pub fn quote(&self) -> Option<&str> {
         match (self.instrument_type, self.parts().as_slice()) {
             (InstrumentType::SpotPair | InstrumentType::Perp, [_, quote])
@@ -274,7 +273,7 @@ impl InstrumentKey {
         }
     }
 
-    /// The UTC day on which the contract ends; none where the symbol has no day.
+    /// The UTC day of expiry; `None` if the symbol has no day.
     pub fn expiry(&self) -> Option<Day> {
         match self.parts().as_slice() {
             [_, _, day] | [_, _, day, _, _] => Day::from_short(day),
@@ -282,7 +281,7 @@ impl InstrumentKey {
         }
     }
 
-    /// The strike, a decimal number in units of the quote; none but for options.
+    /// The strike, a decimal number in the quote asset; `None` unless it is an option.
     pub fn strike(&self) -> Option<&str> {
         match self.parts().as_slice() {
             [.., _, _, strike, _] => Some(strike),
@@ -290,7 +289,7 @@ impl InstrumentKey {
         }
     }
 
-    /// The side; none but for options.
+    /// Call or put; `None` unless it is an option.
     pub fn option_side(&self) -> Option<OptionSide> {
         match self.parts().as_slice() {
             [.., _, _, _, side] => OptionSide::of_text(side),
@@ -308,8 +307,7 @@ impl fmt::Display for InstrumentKey {
 impl FromStr for InstrumentKey {
     type Err = KeyError;
 
-    /// Reads a key in any case. `PERPETUAL`, `C` and `P` are read as PERP, CALL and PUT, and letters outside
-    /// ASCII may be typed as they are.
+    /// Parses a key in any case. `PERPETUAL`, `C` and `P` are read as PERP, CALL and PUT. Non-ASCII letters are escaped.
     fn from_str(text: &str) -> Result<InstrumentKey, KeyError> {
         let error = |fault, example| KeyError { text: text.to_owned(), fault, example };
         let mut parts = text.splitn(3, ':');
@@ -323,7 +321,7 @@ impl FromStr for InstrumentKey {
     }
 }
 
-/// The symbol of a type in its one spelling; `symbol` is in upper case.
+/// The canonical form of a symbol. `symbol` is in upper case.
 fn checked_symbol(kind: InstrumentType, symbol: &str) -> Result<String, KeyFault> {
     if let Some((plain, twin)) = symbol.split_once('~') {
         let (plain, twin) = (checked_symbol(kind, plain)?, respell(twin, &['-'])?);
@@ -359,7 +357,7 @@ fn checked_symbol(kind: InstrumentType, symbol: &str) -> Result<String, KeyFault
     Ok([names, rest].concat().join("-"))
 }
 
-/// `YYMMDD`, or the whole date where that would be another day.
+/// `YYMMDD`, or the whole date if it is not between 2000 and 2099.
 fn spell_day(day: Day) -> String {
     if (2000..2100).contains(&day.year()) { day.short() } else { day.compact() }
 }
@@ -374,7 +372,7 @@ fn checked_month(text: &str) -> Result<String, KeyFault> {
     if is_month { Ok(text.to_owned()) } else { Err(KeyFault::Month(text.to_owned())) }
 }
 
-/// One text for one number: no sign, no exponent, no zeros that say nothing.
+/// The canonical form of a strike: no sign, no exponent, no redundant zeros.
 fn checked_strike(text: &str) -> Result<String, KeyFault> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());

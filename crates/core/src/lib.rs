@@ -1,8 +1,8 @@
-//! What an instrument, a day, a table and a partition *are*.
+//! The domain model of a market-data lake: instruments, days, tables, partitions, checks and candles.
 //!
-//! The nouns and the arithmetic of a market-data lake: no I/O, no async, no clock, no environment. Start with
-//! [`table`] for what is stored, [`key`] for how an instrument is named, [`footer`] for what an
-//! object says of itself.
+//! No I/O, no async, no clock, no environment. Start with [`table`] for the stored columns, [`key`] for instrument names and
+//! [`footer`] for the metadata of an object.
+#![deny(missing_docs)]
 
 pub mod book;
 pub mod candle;

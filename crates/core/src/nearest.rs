@@ -1,7 +1,7 @@
-//! Which known name a misspelt one may mean.
+//! Suggestions for misspelt names.
 
-/// The candidates that are nearest to a text, nearest first, `most` at most; none when more than a third of the
-/// letters differ. Case does not matter.
+/// The candidates nearest to a text by edit distance, nearest first, at most `most`. Candidates of which more than a third of
+/// the letters differ are left out. Case-insensitive.
 ///
 /// ```
 /// use mtdh_core::nearest::nearest;
@@ -24,7 +24,7 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>, mo
     near.into_iter().take(most).map(|(_, candidate)| candidate).collect()
 }
 
-/// How many letters must be added, removed or changed to turn one text into the other (Levenshtein).
+/// The Levenshtein distance, in letters.
 pub(crate) fn edit_distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

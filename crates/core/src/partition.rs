@@ -1,4 +1,4 @@
-//! A partition: one instrument, one data type, one day. The unit of everything.
+//! Partitions: one instrument, one data type, one day. The unit of download, storage and validation.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use crate::day::Day;
 use crate::key::InstrumentKey;
 use crate::table::DataType;
 
-/// One instrument's rows of one data type on one day: one object in the lake, one line in every report.
+/// The rows of one instrument and data type on one day: one object in the lake, one line in every report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
-    /// The day, by arrival at the vendor's recorder.
+    /// The UTC day of arrival at the vendor's recorder.
     pub day: Day,
-    /// What was recorded.
+    /// The data type.
     pub data_type: DataType,
-    /// Of which instrument.
+    /// The instrument.
     pub key: InstrumentKey,
 }
 
@@ -23,27 +23,27 @@ impl fmt::Display for Partition {
     }
 }
 
-/// What the lake says of a partition. `Missing` is the lack of an object; a failure never leaves one.
+/// The status of a partition in the lake. `Missing` means that there is no object; a failed download never creates one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// An object with rows.
     Stored,
     /// An object without rows: the vendor's file has none.
     Empty,
-    /// An object without rows: the vendor says that it has no such file.
+    /// An object without rows: the vendor answered that there is no such file.
     Absent,
-    /// No object, although the vendor should have one.
+    /// No object, although the vendor should have a file.
     Missing,
     /// No object, and the vendor has not exported the day yet.
     NotExportedYet,
 }
 
 impl Status {
-    /// All of them, in the order of reports.
+    /// All statuses, in the order of reports.
     pub const ALL: [Status; 5] =
         [Status::Stored, Status::Empty, Status::Absent, Status::Missing, Status::NotExportedYet];
 
-    /// The word used in footers, reports and tables.
+    /// The name in footers, reports and tables.
     pub fn name(self) -> &'static str {
         match self {
             Status::Stored => "stored",
@@ -54,12 +54,12 @@ impl Status {
         }
     }
 
-    /// Reads [`Status::name`] back.
+    /// Parses [`Status::name`].
     pub fn from_name(name: &str) -> Option<Status> {
         Status::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// True for the three answers that are objects in the lake.
+    /// Whether the status is an object in the lake: stored, empty or absent.
     pub fn is_answered(self) -> bool {
         matches!(self, Status::Stored | Status::Empty | Status::Absent)
     }
@@ -71,14 +71,14 @@ impl fmt::Display for Status {
     }
 }
 
-/// One part of a plan: shard `index` of `total`.
+/// One shard of a plan: `index` of `total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard {
     index: u32,
     total: u32,
 }
 
-/// A shard that cannot be.
+/// An invalid shard.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "shard {index} of {total} does not exist; the index counts from 0 to one less than the total, which is at most {}",
@@ -99,13 +99,13 @@ impl Shard {
     /// The whole plan.
     pub const WHOLE: Shard = Shard { index: 0, total: 1 };
 
-    /// Into how many shards a plan is cut at most: cutting takes memory for each.
+    /// The largest number of shards. Splitting needs memory per shard.
     pub const MOST: u32 = 100_000;
 
     /// Shard `index` (from 0) of `total`.
     ///
     /// # Errors
-    /// When `index` is not below `total`, or that is above [`Shard::MOST`].
+    /// If `index` is not below `total`, or `total` is above [`Shard::MOST`].
     pub fn new(index: u32, total: u32) -> Result<Shard, NoSuchShard> {
         if index < total && total <= Shard::MOST {
             Ok(Shard { index, total })
@@ -114,18 +114,18 @@ impl Shard {
         }
     }
 
-    /// Its index, from 0.
+    /// The index, from 0.
     pub fn index(self) -> u32 {
         self.index
     }
 
-    /// How many shards there are.
+    /// The total number of shards.
     pub fn total(self) -> u32 {
         self.total
     }
 
-    /// Whether the unit named by `name` is this shard's work. The same on every machine, for ever: the unit's
-    /// name decides, not its place in a list, so that a plan that grew leaves the old units where they were.
+    /// Whether the item named `name` belongs to this shard. The result depends on the name only, is the same on every machine
+    /// and never changes, so items keep their shard when the plan grows.
     pub fn holds(self, name: &str) -> bool {
         crate::stable::stable_index(name, self.total) == self.index
     }

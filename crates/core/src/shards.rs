@@ -1,7 +1,8 @@
-//! How a plan is cut into shards: balanced by weight, and each in an order that goes over all days in turn; and a shard
-//! into parts that become smaller towards its end, so that workers that are done can help those that are not.
+//! Splits a plan into shards, and a shard into parts.
 //!
-//! Both depend on names and weights alone, so that every machine finds the same, in whatever order it holds the plan.
+//! Shards are balanced by weight; each works on all days in turn. The parts of a shard become smaller towards its end, so that
+//! finished workers can help the others. Both depend on names and weights alone, so every machine computes the same split,
+//! whatever the order of its plan.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -10,15 +11,15 @@ use std::fmt;
 use crate::day::Day;
 use crate::partition::Shard;
 
-/// How many parts a shard has at most.
+/// The largest number of parts in a shard.
 pub const PARTS: u32 = 6;
 
-/// A part of a shard: what one worker at a time holds.
+/// A part of a shard: the unit of work of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
     /// The shard.
     pub shard: Shard,
-    /// Its number within the shard, from 0 to one less than [`PARTS`].
+    /// The number within the shard, from 0 to one less than [`PARTS`].
     pub number: u32,
 }
 
@@ -28,10 +29,10 @@ impl fmt::Display for Part {
     }
 }
 
-/// For each item, by its name and weight, the shard of `total` that it belongs to. Names differ from each other.
+/// The shard (from 0, below `total`) of each item. An item is a unique name and a weight.
 ///
-/// The heaviest item goes first, each to the shard that has the least so far: no shard is heavier than the lightest by
-/// more than one item.
+/// Items are assigned heaviest first, each to the lightest shard so far: no shard is heavier than the lightest one by more than
+/// one item.
 pub fn balanced(items: &[(&str, u64)], total: u32) -> Vec<u32> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|i| (Reverse(items[*i].1), items[*i].0));
@@ -40,14 +41,15 @@ pub fn balanced(items: &[(&str, u64)], total: u32) -> Vec<u32> {
     for item in order {
         let Some(Reverse((load, shard))) = loads.pop() else { break };
         shards[item] = shard;
-        // An item without weight is work as well.
+        // An item of weight 0 is work too.
         loads.push(Reverse((load.saturating_add(items[item].1.max(1)), shard)));
     }
     shards
 }
 
-/// The order of work: one item of each day in turn, the heaviest of a day first, beginning with the `first`-th day. A
-/// store keeps objects of one day close together; writing to one day alone would ask one of its machines for everything.
+/// The order of work, as indices into `items`: one item of each day in turn, the heaviest of a day first, starting with the
+/// `first`-th day. An item is a day, a weight and a name. Object stores keep the objects of one day close together, so writing
+/// one day at a time would load a single machine of the store.
 pub fn interleaved(items: &[(Day, u64, &str)], first: usize) -> Vec<usize> {
     let mut days: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
     for (index, (day, ..)) in items.iter().enumerate() {
@@ -56,15 +58,17 @@ pub fn interleaved(items: &[(Day, u64, &str)], first: usize) -> Vec<usize> {
     let mut days: Vec<Vec<usize>> = days.into_values().collect();
     let count = days.len().max(1);
     days.rotate_left(first % count);
-    days.iter_mut().for_each(|day| day.sort_by_key(|i| (Reverse(items[*i].1), items[*i].2)));
+    for day in &mut days {
+        day.sort_by_key(|i| (Reverse(items[*i].1), items[*i].2));
+    }
     let longest = days.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest).flat_map(|turn| days.iter().filter_map(move |day| day.get(turn).copied())).collect()
 }
 
-/// For each item of a shard, by its weight and in the order of work, the number of its part: the first part has half of
-/// the weight, each further one half of what is left, the last one the rest.
+/// The part of each item of a shard, for the weights in the order of work. The first part has half of the weight, each further
+/// part half of the remaining weight, the last part the rest.
 pub fn parts(weights: &[u64]) -> Vec<u32> {
-    // An item without weight is work as well.
+    // An item of weight 0 is work too.
     let weight = |weight: &u64| u128::from((*weight).max(1));
     let total: u128 = weights.iter().map(weight).sum();
     let (mut left, mut part) = (total, 0);

@@ -1,11 +1,11 @@
 //! A hash that is the same on every machine and in every version.
 
-/// Puts a name into one of `count` places, the same on every machine, for ever.
+/// Maps a name to an index below `count`. The result is the same on every machine and never changes.
 pub fn stable_index(name: &str, count: u32) -> u32 {
     (stable_hash(name.as_bytes()) % u64::from(count.max(1))) as u32
 }
 
-/// FNV-1a with a final mix (the finalizer of SplitMix64), so that the low bits are fit for a modulus.
+/// FNV-1a with the finalizer of SplitMix64, so that the low bits are suitable for a modulus.
 fn stable_hash(bytes: &[u8]) -> u64 {
     let fnv = bytes
         .iter()

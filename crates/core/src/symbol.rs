@@ -1,12 +1,10 @@
-//! From a venue's symbol to an instrument key.
+//! Converts a venue's symbols to instrument keys.
 //!
-//! Two ways lead to a key: [`name_by_symbol`] reads the symbol alone, [`name_by_contract`] uses the vendor's
-//! structured metadata as well. Both give the same key. The way back does not exist: the vendor's symbol is
-//! looked up in the instrument table, never rebuilt from a key.
+//! [`name_by_symbol`] uses the symbol alone, [`name_by_contract`] also the vendor's structured metadata. Both return the same
+//! key. There is no inverse: the vendor's symbol is looked up in the instrument table, never rebuilt from a key.
 //!
-//! Each exchange has a grammar, a list of forms; the table is in `grammar`. Forms that exchanges share stand once, in `pairs`
-//! and `dated`, those of one exchange in `own`. A contract's end is read from its symbol, so that its key does not
-//! change during its life or after it.
+//! Each exchange has a grammar, a list of forms; the table is in `grammar`. Forms shared by exchanges are in `pairs` and
+//! `dated`, those of a single exchange in `own`. The expiry is read from the symbol, so that a contract's key never changes.
 
 mod contract;
 mod dated;
@@ -26,69 +24,69 @@ use grammar::{Grammar, Settled, grammar};
 pub use guess::guess_by_symbol;
 use reading::{Reading, Split, Symbol, Terms};
 
-/// What a list of the vendor says of one symbol.
+/// A symbol as listed by the vendor.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed<'a> {
     /// The vendor's exchange id.
     pub exchange: &'a str,
     /// The symbol, in API form (`btcusdt`, `XBT/USD`) or dataset form (`BTCUSDT`, `XBT-USD`).
     pub id: &'a str,
-    /// The type.
+    /// The instrument type.
     pub kind: InstrumentType,
-    /// First day of the entry; dates the contracts whose symbols have no year. None where it is not known.
+    /// The first UTC day of the entry, which determines the year of symbols without one; `None` if unknown.
     pub since: Option<Day>,
 }
 
-/// An instrument and what its contract is settled in.
+/// An instrument key and the settlement of its contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The key.
     pub key: InstrumentKey,
-    /// The settlement asset, upper case; none for spot pairs, and where neither symbol nor metadata tells.
+    /// The settlement asset, upper case; `None` for spot pairs, and if neither symbol nor metadata state it.
     pub settle: Option<String>,
-    /// Whether the contract is settled in its base and quoted in another asset.
+    /// Whether the contract is settled in its base asset and quoted in another one.
     pub inverse: bool,
 }
 
-/// A symbol that has no key.
+/// A symbol without a key.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("no key for {id} of {exchange}, type {kind}: {reason}")]
 pub struct Unnamed {
     /// The vendor's exchange id.
     pub exchange: String,
-    /// The symbol as it was given.
+    /// The symbol.
     pub id: String,
-    /// The type as it was given.
+    /// The instrument type.
     pub kind: InstrumentType,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
 /// Why a symbol has no key.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Reason {
-    /// The vendor's symbol for all instruments of a type.
+    /// It is a grouped symbol: it stands for all instruments of a type.
     #[error("it stands for all instruments of the type")]
     Group,
-    /// It names the current contract of a series.
+    /// It is a continuous contract: it stands for the current contract of a series.
     #[error("it moves on from contract to contract, so that it names none of them; take the dated ones")]
     Continuous,
-    /// The exchange gives its markets numbers.
+    /// The exchange numbers its markets.
     #[error("it is a number, and only the vendor's instrument metadata tells base and quote")]
     Number,
-    /// The exchange writes no symbol of the type like this.
+    /// Symbols of the type have another form on this exchange.
     #[error("symbols of the type have another form there")]
     Form,
-    /// Base and quote are written as one word, and it ends in no quote of the exchange.
+    /// Base and quote are one word, which does not end in a known quote of the exchange.
     #[error("it ends in no quote that is known there")]
     Quote,
-    /// The symbol of a dated contract without a day.
+    /// The symbol of a dated contract has no day.
     #[error("it does not tell on which day the contract ends")]
     NoExpiry,
-    /// The day on which the contract ends has no year, and the list does not tell since when there is data.
+    /// The expiry has no year, and the first day of data is unknown.
     #[error("the day in it has no year, and the list does not say since when it was traded")]
     NoYear,
-    /// A name in it can stand in no key.
+    /// A name in it is not allowed in keys.
     #[error(transparent)]
     Key(Box<KeyError>),
 }
@@ -113,7 +111,7 @@ impl From<KeyError> for Reason {
 /// ```
 ///
 /// # Errors
-/// When the symbol has no form that the exchange's symbols of its type have, or does not tell enough.
+/// If the symbol does not have a form of the exchange's symbols of its type, or is incomplete.
 pub fn name_by_symbol(listed: &Listed) -> Result<Named, Unnamed> {
     let grammar = grammar(listed.exchange);
     let text = dataset_form(listed.id);
@@ -127,12 +125,12 @@ pub fn name_by_symbol(listed: &Listed) -> Result<Named, Unnamed> {
     named(listed.exchange, &symbol, &grammar, read(&symbol, &grammar)).map_err(unnamed)
 }
 
-/// The form that symbols have in the vendor's files, so that one instrument has one text.
+/// The form of symbols in the vendor's files, which is unique per instrument.
 fn dataset_form(id: &str) -> String {
     id.to_uppercase().replace(['/', ':'], "-")
 }
 
-/// What the first form that fits reads from a symbol.
+/// Parses a symbol with the first form that fits.
 fn read(symbol: &Symbol, grammar: &Grammar) -> Reading {
     if Some(symbol.text) == symbol.kind.group_id() {
         return Reading::Unnamed(Reason::Group);
@@ -169,7 +167,7 @@ fn alias<'a>(asset: &'a str, grammar: &Grammar) -> &'a str {
     grammar.aliases.iter().find(|(own, _)| *own == asset).map_or(asset, |(_, common)| common)
 }
 
-/// The key of what was read.
+/// The key of a parsed symbol.
 fn named(exchange: &str, symbol: &Symbol, grammar: &Grammar, reading: Reading) -> Result<Named, Reason> {
     let venue = venue_of_exchange(exchange);
     let unsettled = |key| Named { key, settle: None, inverse: false };
@@ -218,11 +216,11 @@ fn named_by_terms(
     Ok(Named { key, settle, inverse })
 }
 
-/// What the exchange settles such a contract in.
+/// The asset in which the exchange usually settles such a contract.
 fn habitual_settle(habit: Settled, terms: &Terms) -> Option<String> {
     let is_usd = terms.quote == "USD";
     match habit {
-        // A mark in place of a margin says that it is not the habit's.
+        // A mark means that the contract is settled differently.
         _ if terms.mark.is_some() => None,
         Settled::Unknown => None,
         Settled::UnknownForUsd if is_usd => None,

@@ -1,30 +1,30 @@
-//! Text that came from outside, made fit to be shown: what it would do to a terminal, a page or a table is taken from it.
+//! Sanitises external text for display in a terminal, a page or a table.
 //!
-//! The one border of everything that is printed for people. Data keeps its bytes: JSON and CSV escape by their own rules.
+//! Everything printed for people goes through here. Data is not changed: JSON and CSV escape by their own rules.
 
 use std::borrow::Cow;
 
-/// The text with every character that a reader would not see as itself written out: control characters and line breaks,
-/// characters that turn the direction of writing, and those without width. `\n`, `\r`, `\t` by these names, others as
-/// `\u{202e}`.
+/// Escapes every invisible or control character: control characters, line breaks, characters that change the writing
+/// direction, and zero-width characters. `\n`, `\r` and `\t` are escaped by these names, others as `\u{202e}`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unseen) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        match is_unseen(character) {
-            true if matches!(character, '\n' | '\r' | '\t') => safe.extend(character.escape_default()),
-            true => safe.extend(character.escape_unicode()),
-            false => safe.push(character),
+        if !is_unseen(character) {
+            safe.push(character);
+        } else if matches!(character, '\n' | '\r' | '\t') {
+            safe.extend(character.escape_default());
+        } else {
+            safe.extend(character.escape_unicode());
         }
     }
     Cow::Owned(safe)
 }
 
-/// Whether a character acts on its surroundings, or is not seen, instead of standing for itself: Unicode's control
-/// characters, and those that it lets programs ignore when they draw (`Default_Ignorable_Code_Point`), with the separators
-/// of lines and the marks between lines of annotation.
+/// Whether a character is invisible or affects its surroundings: control characters, `Default_Ignorable_Code_Point`
+/// characters, line separators and interlinear annotation marks of Unicode.
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -32,18 +32,18 @@ fn is_unseen(character: char) -> bool {
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-        // What no character is, in any plane.
+        // Noncharacters, in every plane.
         || (character as u32) & 0xfffe == 0xfffe
 }
 
-/// An address with everything that may be a secret as `***`: user and password, the values of its query, its fragment.
+/// An address with possible secrets replaced by `***`: user and password, query values, and the fragment.
 pub fn without_credentials(address: &str) -> String {
     let (scheme, rest) = match address.find("://") {
         Some(at) => address.split_at(at + 3),
         None => ("", address),
     };
     let authority_end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    // A password with a slash in it ends the authority too early: a colon before the last `@` tells one.
+    // A password with a slash ends the authority too early. It is recognised by a colon before the last `@`.
     let user_end = match (rest[..authority_end].rfind('@'), rest.rfind('@')) {
         (_, Some(last)) if rest[..last].contains(':') => Some(last),
         (inside, _) => inside,

@@ -1,4 +1,4 @@
-//! Choosing instruments: named lists of keys, and patterns over keys.
+//! Selecting instruments: built-in lists of keys, and patterns over keys.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ const CORE_USD: [&str; 20] = [
     "ETC", "FIL", "NEAR", "AAVE", "ALGO", "ICP",
 ];
 
-/// The names of the built-in lists.
+/// The names of the built-in instrument lists.
 pub const UNIVERSES: &[&str] = &["core60"];
 
-/// The instruments of a built-in list, in any case of its name; none if there is no such list.
+/// The instruments of a built-in list. The name is case-insensitive. `None` if there is no such list.
 ///
 /// `core60` is 20 spot pairs in USDT on Binance, 20 spot pairs in USD on Coinbase and 20 perpetuals in USDT on
 /// Binance, in this order.
@@ -28,7 +28,7 @@ pub fn named_universe(name: &str) -> Option<Vec<InstrumentKey>> {
         return None;
     }
     let keys: Result<Vec<InstrumentKey>, KeyError> = core60().collect();
-    // The names are constants that a test reads: there is no error to lose.
+    // The names are constants covered by a test, so there is no error to lose.
     keys.ok()
 }
 
@@ -39,7 +39,7 @@ fn core60() -> impl Iterator<Item = Result<InstrumentKey, KeyError>> {
     spot_usdt.chain(spot_usd).chain(perps)
 }
 
-/// A pattern over whole keys: `*` is any text, `?` any one character, case does not matter.
+/// A case-insensitive pattern over whole keys: `*` matches any text, `?` any one character.
 ///
 /// ```
 /// use mtdh_core::universe::KeyPattern;
@@ -55,8 +55,7 @@ pub struct KeyPattern {
 }
 
 impl KeyPattern {
-    /// The pattern of a text. PERPETUAL as a type is read as PERP, and letters outside ASCII are spelt as in
-    /// keys.
+    /// Parses a pattern. The type PERPETUAL is read as PERP, and non-ASCII letters are escaped as in keys.
     pub fn new(text: &str) -> KeyPattern {
         let typed = crate::key::spell_typed(&text.to_uppercase());
         let parts: Vec<&str> = typed.splitn(3, ':').collect();
@@ -67,12 +66,12 @@ impl KeyPattern {
         KeyPattern { text }
     }
 
-    /// Whether it is one key's name, without a wildcard.
+    /// Whether it has no wildcard.
     pub fn is_name(&self) -> bool {
         !self.text.contains(['*', '?'])
     }
 
-    /// Whether the pattern fits the whole key.
+    /// Whether the pattern matches the whole key.
     pub fn matches(&self, key: &InstrumentKey) -> bool {
         glob(self.text.as_bytes(), key.as_str().as_bytes())
     }
@@ -84,8 +83,8 @@ impl fmt::Display for KeyPattern {
     }
 }
 
-/// After a mismatch the last `*` takes one more byte; no earlier one needs to be tried again, so that the work is
-/// at most the product of both lengths.
+/// Wildcard matching. After a mismatch the last `*` consumes one more byte; earlier ones need no retry, so the time is at most
+/// the product of both lengths.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;

@@ -1,12 +1,11 @@
-//! The exchanges that the vendor records, and their names as venues.
+//! The exchanges that the vendor records, and their venue names.
 //!
-//! A venue is the vendor's exchange id in upper case; only OKX has changed its name since. Not for symbols:
-//! those are [`crate::symbol`].
+//! A venue is the vendor's exchange id in upper case, except that `okex` is called OKX. Symbols are in [`crate::symbol`].
 
 use crate::nearest::edit_distance;
 
-/// The vendor's ids of the exchanges known today. It may record others: nothing but [`parse_venue`] and
-/// [`suggest`] depends on this list.
+/// The vendor's ids of the exchanges known today. The vendor may record others; only [`parse_venue`] and [`suggest`] depend on
+/// this list. Source: <https://api.tardis.dev/v1/exchanges>.
 pub const EXCHANGES: &[&str] = &[
     "aster",
     "aster-futures",
@@ -74,14 +73,14 @@ pub const EXCHANGES: &[&str] = &[
     "polymarket",
 ];
 
-/// Ids that the vendor used in former years and still answers to.
+/// Former ids that the vendor still accepts.
 const FORMER_EXCHANGES: &[&str] = &["binance-options", "crypto-com-derivatives"];
 
-/// The venues that are meant when a user names none.
+/// The venues used if a user names none.
 pub const DEFAULT_VENUES: &[&str] =
     &["BINANCE", "BINANCE-FUTURES", "DERIBIT", "BYBIT", "BYBIT-SPOT", "OKX", "OKX-FUTURES", "OKX-SWAP"];
 
-/// A text that names no venue known today.
+/// An unknown venue name.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("unknown venue `{text}`{}", suggestion.as_ref().map(|venue| format!("; did you mean {venue}?")).unwrap_or_default())]
 pub struct UnknownVenue {
@@ -89,7 +88,7 @@ pub struct UnknownVenue {
     suggestion: Option<String>,
 }
 
-/// The venue of one of the vendor's exchange ids, also of an id that is not known today.
+/// The venue of an exchange id of the vendor. Works for unknown ids too.
 ///
 /// ```
 /// assert_eq!(mtdh_core::venue::venue_of_exchange("okex-swap"), "OKX-SWAP");
@@ -99,13 +98,12 @@ pub fn venue_of_exchange(exchange: &str) -> String {
     swap_okx(&exchange.to_ascii_uppercase(), "OKEX", "OKX")
 }
 
-/// The vendor's exchange id of a venue: the way back from [`venue_of_exchange`].
+/// The vendor's exchange id of a venue: the inverse of [`venue_of_exchange`].
 pub fn exchange_of_venue(venue: &str) -> String {
     swap_okx(&venue.to_ascii_lowercase(), "okex", "okx")
 }
 
-/// Exchanges the two names at the beginning of an id for each other. Both ways, so that an id `okx`, should it
-/// come, would not fall together with `okex`.
+/// Swaps the two names at the start of an id. In both directions, so that a future id `okx` would not collide with `okex`.
 fn swap_okx(id: &str, former: &str, present: &str) -> String {
     let rest_of = |name: &str| id.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with('-'));
     if let Some(rest) = rest_of(former) {
@@ -117,7 +115,7 @@ fn swap_okx(id: &str, former: &str, present: &str) -> String {
 /// The venue that a user means by a venue's name or an exchange id, in any case.
 ///
 /// # Errors
-/// When no venue known today has that name; the error names the nearest one if there is one near.
+/// If no known venue has that name. The error suggests the nearest name, if one is similar.
 pub fn parse_venue(text: &str) -> Result<String, UnknownVenue> {
     known()
         .find(|exchange| {
@@ -127,7 +125,7 @@ pub fn parse_venue(text: &str) -> Result<String, UnknownVenue> {
         .ok_or_else(|| UnknownVenue { text: text.to_owned(), suggestion: suggest(text) })
 }
 
-/// The venue whose name or exchange id is nearest to a text, if not more than a third of the letters differ.
+/// The venue whose name or exchange id is nearest to a text; `None` if more than a third of the letters differ.
 pub fn suggest(text: &str) -> Option<String> {
     let typed = text.to_ascii_uppercase();
     let distance = |exchange: &str| {

@@ -349,7 +349,7 @@ async fn write_day(
         selection.venues.iter().any(|v| v == i.key.venue()) && selection.tabulates(i.key.instrument_type())
     };
     let has_ended =
-        |i: &Instrument| listings.iter().any(|l| l.exchange == i.exchange && l.tells_end(&i.raw_symbol, day));
+        |i: &Instrument| listings.iter().any(|l| l.exchange == i.exchange && l.has_ended(&i.raw_symbol, day));
     let (mut added, mut removed, mut changed) = (0, 0, 0);
     let mut rows = Vec::new();
     lake.update_instruments(day, |table| {

@@ -1,3 +1,3 @@
-//! Exchanges' own services, one folder each.
+//! The exchanges' own services, one folder each.
 
 pub mod binance;

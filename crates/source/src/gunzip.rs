@@ -1,19 +1,19 @@
-//! Checked inflating: every gzip member to its end, each with its checksum and length.
+//! Gzip decompression that verifies every member: its end, checksum and length.
 //!
-//! The framing (RFC 1952) is read here and not by `flate2`, whose checksum took 5 % of a conversion: `crc32fast` uses the
-//! processor's instructions for it.
+//! The framing (RFC 1952) is parsed here instead of in `flate2`, whose checksum took 5 % of a conversion: `crc32fast` uses the
+//! processor's instructions.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// What is wrong with gzip data. None of it may be trusted.
+/// Why gzip data is invalid. None of its output may be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GzipError {
     /// It ends inside a member.
     #[error("the gzip data ends early")]
     Truncated,
-    /// A checksum, a length or the coding itself does not fit, or bytes follow that are no member.
+    /// A checksum, a length or the compressed data is wrong, or the data is followed by bytes that are not a member.
     #[error("the gzip data is damaged")]
     Damaged,
 }
@@ -28,9 +28,9 @@ impl From<GzipError> for io::Error {
     }
 }
 
-/// Reads the plain bytes of gzip data of one or more members.
+/// Decompresses gzip data of one or more members.
 ///
-/// Reading gives `Ok(0)` only after the trailer of the last member was found right. Errors carry a [`GzipError`].
+/// Reading returns `Ok(0)` only after the trailer of the last member was verified. Errors contain a [`GzipError`].
 pub struct Gunzip<R> {
     compressed: R,
     place: Place,
@@ -40,7 +40,7 @@ pub struct Gunzip<R> {
     length: u32,
 }
 
-/// What comes next.
+/// The next part of the data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     FirstHeader,
@@ -52,7 +52,7 @@ enum Place {
 }
 
 impl<R: BufRead> Gunzip<R> {
-    /// Inflates what `compressed` gives.
+    /// Decompresses `compressed`.
     pub fn new(compressed: R) -> Gunzip<R> {
         Gunzip {
             compressed,
@@ -73,7 +73,7 @@ impl<R: BufRead> Gunzip<R> {
         Ok(bytes)
     }
 
-    /// Reads a member's header. Its optional parts are of no use here, but its checksum is, where it has one.
+    /// Reads a member's header. Optional fields are skipped; the header checksum is verified if there is one.
     fn read_header(&mut self) -> io::Result<()> {
         let [checked, extra, name, comment, reserved] = [2, 4, 8, 16, 0xe0];
         let fixed = self.take::<10>()?;
@@ -108,7 +108,7 @@ impl<R: BufRead> Gunzip<R> {
         Ok(())
     }
 
-    /// Inflates into `buffer`. Nothing may come, when the input has only begun a block.
+    /// Decompresses into `buffer`. Returns 0 bytes if the input so far yields no output.
     fn read_body(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let input = self.compressed.fill_buf()?;
         if input.is_empty() {
@@ -124,7 +124,7 @@ impl<R: BufRead> Gunzip<R> {
         self.length = self.length.wrapping_add(given as u32);
         match status {
             Status::StreamEnd => self.place = Place::Trailer,
-            // Input and room for output, and no step: the coding makes no sense.
+            // No progress despite input and room for output: the data is invalid.
             _ if taken == 0 && given == 0 => return Err(GzipError::Damaged.into()),
             _ => {}
         }
@@ -169,7 +169,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// Whether data begins as gzip does.
+/// Whether data starts with the gzip magic number.
 pub fn is_gzip(start: &[u8]) -> bool {
     start.starts_with(&[0x1f, 0x8b])
 }

@@ -1,6 +1,6 @@
-//! One way to ask the vendor and Binance: headers, redirects, time-outs.
+//! The HTTP client for the vendor and Binance: headers, redirects, time-outs.
 //!
-//! What an answer means is `error`'s business, what is retried and when [`retry`]'s, how fast [`pace`]'s.
+//! Error classification is in `error`, retries are in [`retry`], rate limits in [`rate_limit`].
 
 mod drip;
 mod error;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use drip::Drip;
+use drip::{ChunkError, Drip};
 use rate_limit::{Budget, RateLimiter, Refusal, RequestPermit, SharedBudget, UsedUp};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
@@ -25,71 +25,75 @@ pub(crate) use error::start_of;
 pub use error::{HttpError, Peer};
 use error::{classify, read_error_body};
 
-/// Redirects that are followed at most.
+/// The largest number of redirects.
 const MAX_REDIRECTS: usize = 5;
 
-/// Asks one peer's hosts. Cheap to clone; connections and the pace are shared.
+/// An HTTP client for one peer. Cheap to clone; clones share connections and rate limits.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     peer: Peer,
     http: reqwest::Client,
-    /// Connects to nothing inside a network: for where servers on the internet lead.
+    /// For redirects from servers on the internet: does not connect to private addresses.
     outside: reqwest::Client,
     authorization: Option<HeaderValue>,
     secret: Arc<Secret>,
-    pace: Arc<RateLimiter>,
+    limiter: Arc<RateLimiter>,
 }
 
-/// An answer with its body still to come.
+/// A response whose body has not been read yet.
 #[derive(Debug)]
 pub struct HttpResponse {
     url: Url,
     response: Response,
-    pass: RequestPermit,
+    permit: RequestPermit,
     drip: Drip,
     secret: Arc<Secret>,
 }
 
 impl HttpResponse {
-    /// Its status.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// A header's text, where it has one. One that repeats the key counts as none: it would be kept with the answer.
+    /// The text of a header; `None` if it is missing or not text. A header that contains the API key counts as missing,
+    /// because headers are stored with the response.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
         let text = self.response.headers().get(name).and_then(|value| value.to_str().ok());
         text.filter(|text| !self.secret.is_in(text))
     }
 
-    /// The body's length, where the answer says it.
+    /// The length of the body in bytes; `None` if the response does not state it.
     pub fn length(&self) -> Option<u64> {
         self.response.content_length()
     }
 
-    /// The body's next piece; nothing at its end.
+    /// The next chunk of the body; `None` at its end.
     ///
     /// # Errors
-    /// When it breaks off, comes too slowly, or the day's bytes are used up.
+    /// If the connection fails, the body arrives too slowly, or the daily byte budget is exhausted.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         let chunk = match self.drip.watch(self.response.chunk()).await {
-            Ok(chunk) => chunk.map_err(|e| connection(&self.url, e))?,
-            Err(slow) => {
+            Ok(chunk) => chunk,
+            Err(ChunkError::Failed(error)) => return Err(connection(&self.url, error)),
+            Err(slow @ ChunkError::TooSlow { .. }) => {
                 return Err(HttpError::Connection { url: redacted_url(&self.url), source: slow.into() });
             }
         };
         match &chunk {
-            Some(bytes) => self.pass.came(bytes.len() as u64).await.map_err(|e| refused(&self.url, e))?,
-            None => self.pass.good(),
+            Some(bytes) => {
+                self.permit.record_bytes(bytes.len() as u64).await.map_err(|e| refused(&self.url, e))?
+            }
+            None => self.permit.record_success(),
         }
         Ok(chunk)
     }
 
-    /// The whole body, where such an answer is short.
+    /// Reads the whole body of a short response.
     ///
     /// # Errors
-    /// As [`HttpResponse::chunk`], and when it has more than `limit` bytes.
-    pub async fn whole(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
+    /// As [`HttpResponse::chunk`], or if the body has more than `limit` bytes.
+    pub async fn read_to_end(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > limit {
@@ -111,31 +115,31 @@ fn refused(url: &Url, refusal: Refusal) -> HttpError {
 }
 
 impl HttpClient {
-    /// The vendor's client. It sends `key` as a bearer token, where one is given. The key's header is marked sensitive, so
-    /// that no debug output shows it; it is dropped on a redirect to another origin.
+    /// A client for the vendor. Sends `key`, if given, as a bearer token. Its header is marked as sensitive, so debug output
+    /// does not show it, and it is removed on a redirect to another origin.
     ///
     /// # Errors
-    /// When the key holds characters that no header may hold, or TLS cannot be set up.
+    /// If the key has characters that are not allowed in a header, or TLS cannot be set up.
     pub fn new(key: Option<&SecretString>, budget: Budget) -> Result<HttpClient, BuildError> {
         HttpClient::shared(key, budget, None)
     }
 
-    /// The same, for a budget of which other processes take as well.
+    /// As [`HttpClient::new`], with a budget shared by several processes.
     ///
     /// # Errors
     /// As [`HttpClient::new`].
     pub fn shared(
         key: Option<&SecretString>,
         budget: Budget,
-        ledger: Option<Arc<dyn SharedBudget>>,
+        shared_budget: Option<Arc<dyn SharedBudget>>,
     ) -> Result<HttpClient, BuildError> {
-        HttpClient::of(Peer::Tardis, key, budget, ledger)
+        HttpClient::of(Peer::Tardis, key, budget, shared_budget)
     }
 
-    /// Binance's client. It sends no key.
+    /// A client for Binance. Sends no key.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// If TLS cannot be set up.
     pub fn binance() -> Result<HttpClient, BuildError> {
         HttpClient::of(Peer::Binance, None, Budget::default(), None)
     }
@@ -144,7 +148,7 @@ impl HttpClient {
         peer: Peer,
         key: Option<&SecretString>,
         budget: Budget,
-        ledger: Option<Arc<dyn SharedBudget>>,
+        shared_budget: Option<Arc<dyn SharedBudget>>,
     ) -> Result<HttpClient, BuildError> {
         let authorization = key
             .map(|key| {
@@ -156,12 +160,12 @@ impl HttpClient {
             .transpose()?;
         let client = || {
             reqwest::Client::builder()
-                // A name and a version: the network in front of the vendor blocks plain library names.
+                // A name and a version: the CDN in front of the vendor blocks the default names of libraries.
                 .user_agent(concat!("mtdh/", env!("CARGO_PKG_VERSION"), " (market-tick-data-handler)"))
                 .redirect(Policy::none())
                 // A `Referer` would carry the signature of one redirect target to the next.
                 .referer(false)
-                // Files are kept as they come, whatever a dependency makes of reqwest's features.
+                // Files are stored as received, whatever features a dependency enables in reqwest.
                 .no_gzip()
                 .no_brotli()
                 .no_zstd()
@@ -171,16 +175,16 @@ impl HttpClient {
         };
         let http = client().build().map_err(BuildError::Tls)?;
         let outside = client().dns_resolver(Arc::new(reach::Outside)).build().map_err(BuildError::Tls)?;
-        let (secret, pace) = (Arc::new(Secret::new(key)), RateLimiter::shared(budget, ledger));
-        Ok(HttpClient { peer, http, outside, authorization, secret, pace })
+        let (secret, limiter) = (Arc::new(Secret::new(key)), RateLimiter::shared(budget, shared_budget));
+        Ok(HttpClient { peer, http, outside, authorization, secret, limiter })
     }
 
-    /// Sends one GET, when its turn has come. Gives the answer when its status says success.
+    /// Sends one GET request, as soon as the rate limits allow it. Returns the response if its status is a success or 304.
     ///
     /// # Errors
-    /// One of [`HttpError`], classified; nothing was retried.
+    /// The classified error. Nothing is retried.
     pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<HttpResponse, HttpError> {
-        let mut pass = self.pace.enter().await.map_err(|e| refused(url, e))?;
+        let mut permit = self.limiter.acquire().await.map_err(|e| refused(url, e))?;
         let mut headers = further;
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         if let Some(authorization) = &self.authorization {
@@ -188,25 +192,27 @@ impl HttpClient {
         }
         let response = self.follow(url, headers).await?;
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
-            pass.promise(response.content_length().unwrap_or(0)).await.map_err(|e| refused(url, e))?;
+            let length = response.content_length().unwrap_or(0);
+            permit.reserve_bytes(length).await.map_err(|e| refused(url, e))?;
             let (drip, secret) = (Drip::default(), Arc::clone(&self.secret));
-            return Ok(HttpResponse { url: url.clone(), response, pass, drip, secret });
+            return Ok(HttpResponse { url: url.clone(), response, permit, drip, secret });
         }
         let (status, retry_after, body) = read_error_body(response).await;
         let error = classify(self.peer, redacted_url(url), status, retry_after, &body, &self.secret);
         match &error {
             HttpError::KeyInUse { .. } | HttpError::Status { status: 429 | 500.., .. } => {
-                pass.bad(error.retry_after());
+                permit.record_overload(error.retry_after());
             }
-            _ => pass.good(),
+            _ => permit.record_success(),
         }
         Err(error)
     }
 
-    /// Follows redirects here rather than in `reqwest`, which gives the key to a second target on the first one's host:
-    /// it compares only neighbours in the chain. Here a key that was dropped stays dropped.
+    /// Follows redirects. `reqwest` would send the key again if a chain of redirects returns to the first host, because it
+    /// compares only consecutive targets. Here a removed key stays removed.
     async fn follow(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, HttpError> {
-        let wrong = |reason: &str| HttpError::Redirect { url: redacted_url(url), reason: reason.to_owned() };
+        let not_followed =
+            |reason: &str| HttpError::Redirect { url: redacted_url(url), reason: reason.to_owned() };
         let mut target = url.clone();
         let mut was_outside = false;
         for _ in 0..=MAX_REDIRECTS {
@@ -218,15 +224,16 @@ impl HttpClient {
             }
             was_outside |= reach::is_outside(&target, response.remote_addr()).await;
             let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
-            let next =
-                location.and_then(|text| target.join(text).ok()).ok_or_else(|| wrong("it has no target"))?;
+            let next = location
+                .and_then(|text| target.join(text).ok())
+                .ok_or_else(|| not_followed("it has no target"))?;
             if !matches!(next.scheme(), "http" | "https")
                 || (target.scheme() == "https" && next.scheme() == "http")
             {
-                return Err(wrong("it leads from https to an unsafe scheme"));
+                return Err(not_followed("it leads from https to an unsafe scheme"));
             }
             if was_outside && let Some(address) = reach::inner_address(&next).await {
-                return Err(wrong(&format!(
+                return Err(not_followed(&format!(
                     "it leads from the internet to {address}, which lies inside a network"
                 )));
             }
@@ -235,43 +242,43 @@ impl HttpClient {
             }
             target = next;
         }
-        Err(wrong("too many redirects"))
+        Err(not_followed("too many redirects"))
     }
 
-    /// Text for a message or for keeping: a server may repeat the key that it does not like.
+    /// Removes the key from a text that is shown or stored: a server may repeat a rejected key.
     pub(crate) fn without_key(&self, text: &str) -> String {
-        self.secret.cut_from(text)
+        self.secret.redact(text)
     }
 
-    /// Says that a body is not what was asked for; `start` is its beginning.
+    /// The error of a body with unexpected content. `start` is its beginning.
     pub(crate) fn wrong_content(&self, url: &Url, expected: &'static str, start: &[u8]) -> HttpError {
         let start = self.without_key(&String::from_utf8_lossy(start));
         HttpError::WrongContent { url: redacted_url(url), expected, start: start_of(start.as_bytes()) }
     }
 }
 
-/// A client that cannot be made.
+/// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The key's text.
-    #[error("the API key holds characters that cannot be sent; copy it again, without line ends")]
+    /// The key has characters that are not allowed in a header.
+    #[error("the API key contains characters that cannot be sent; copy it again, without line ends")]
     UnusableKey,
-    /// The system's certificates, or something of that kind.
+    /// TLS cannot be set up, for example without system certificates.
     #[error("cannot set up TLS")]
     Tls(#[source] reqwest::Error),
 }
 
-/// A failed connection. `without_url`, because a redirect target carries a signature in its query.
+/// The error of a failed connection. `without_url`, because the query of a redirect target may contain a signature.
 pub(crate) fn connection(url: &Url, error: reqwest::Error) -> HttpError {
     HttpError::Connection { url: redacted_url(url), source: Box::new(error.without_url()) }
 }
 
-/// A URL for people: without user, password and query.
+/// A URL for messages: without user, password, query and fragment.
 pub(crate) fn redacted_url(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    // Both fail only for URLs that cannot have a user, which then have none to show.
+    // Both fail only for URLs that cannot have a user.
     url.set_username("").and_then(|()| url.set_password(None)).unwrap_or(());
     url.to_string()
 }

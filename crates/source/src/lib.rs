@@ -1,7 +1,8 @@
-//! Where data comes from: the vendor's files become record batches, its metadata becomes instruments.
+//! Data sources: converts the vendor's files to record batches and its metadata to instruments.
 //!
-//! Not for keeping anything: that is the lake. Start with [`datasets::Archive`] for files, [`decode::Decoder`] for
-//! what is in them, [`metadata::Metadata`] and [`catalog`] for instruments. [`klines`] are an exchange's own.
+//! Storing data is the job of the lake. Start with [`tardis::datasets::Archive`] for files, [`tardis::csv`] for their rows,
+//! [`tardis::metadata::Metadata`] and [`tardis::instruments`] for instruments. [`exchange`] has the exchanges' own candles.
+#![deny(missing_docs)]
 
 pub mod exchange;
 pub mod gunzip;

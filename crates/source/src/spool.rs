@@ -1,7 +1,7 @@
-//! Where a vendor file rests between the network and the converter: in memory when small, else on disk.
+//! The buffer of a vendor file between download and conversion: in memory if small, otherwise on disk.
 //!
-//! On disk it has no name: it goes with the process, however that ends. Only a whole file becomes a [`SpooledFile`], and
-//! its hash is that of the bytes that were kept.
+//! On disk the file has no name, so the system deletes it when the process ends, however it ends. Only a complete file becomes
+//! a [`SpooledFile`]. Its hash is that of the stored bytes.
 
 use std::fmt;
 use std::fs::File;
@@ -12,31 +12,31 @@ use mtdh_core::footer::End;
 use sha2::{Digest, Sha256};
 use tempfile::SpooledTempFile;
 
-/// Up to this size a file stays in memory: most files of a day are far smaller.
+/// The largest size of a file kept in memory. Most daily files are far smaller.
 const MEMORY_BYTES: usize = 1 << 20;
 
-/// A whole vendor file.
+/// A complete vendor file.
 pub struct SpooledFile {
     place: Place,
     /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256, lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// The server's entity tag, if it sent one.
+    /// The server's entity tag; `None` if it sent none.
     pub etag: Option<String>,
-    /// What proves that nothing lacks at its end.
+    /// How completeness was verified.
     pub end: End,
 }
 
 enum Place {
     Spool(SpooledTempFile),
-    /// A file of the user's, which stays where it is.
+    /// A file of the user, which is not moved.
     Users(PathBuf),
 }
 
 impl fmt::Debug for SpooledFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spooled")
+        f.debug_struct("SpooledFile")
             .field("bytes", &self.bytes)
             .field("sha256", &self.sha256)
             .finish_non_exhaustive()
@@ -44,10 +44,10 @@ impl fmt::Debug for SpooledFile {
 }
 
 impl SpooledFile {
-    /// Its bytes, once, from the start.
+    /// Reads its bytes from the start.
     ///
     /// # Errors
-    /// When the file on disk cannot be read.
+    /// If the file on disk cannot be read.
     pub fn into_reader(self) -> io::Result<Box<dyn BufRead + Send>> {
         Ok(match self.place {
             Place::Spool(mut file) => {
@@ -58,10 +58,10 @@ impl SpooledFile {
         })
     }
 
-    /// A file of the user's, read once for its hash.
+    /// A file of the user. It is read once to compute its hash.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn of_users_file(path: &Path) -> io::Result<SpooledFile> {
         let mut file = File::open(path)?;
         let mut hash = Sha256::new();
@@ -80,7 +80,7 @@ impl SpooledFile {
     }
 }
 
-/// A file on its way in.
+/// A file that is being received.
 pub struct SpoolWriter {
     file: SpooledTempFile,
     hash: Sha256,
@@ -88,7 +88,7 @@ pub struct SpoolWriter {
 }
 
 impl SpoolWriter {
-    /// An empty file. `folder` must exist; only files that outgrow the memory go there.
+    /// An empty file. `folder` must exist; only files too large for memory are written there.
     pub fn new(folder: &Path) -> SpoolWriter {
         SpoolWriter {
             file: tempfile::spooled_tempfile_in(MEMORY_BYTES, folder),
@@ -100,19 +100,19 @@ impl SpoolWriter {
     /// Appends bytes.
     ///
     /// # Errors
-    /// When the disk refuses them; the file is of no use afterwards.
+    /// If writing fails. The file is then unusable.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         self.file.write_all(bytes)
     }
 
-    /// How many bytes came.
+    /// The number of bytes received so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The file, now that it is whole.
+    /// Completes the file.
     pub fn finish(self, etag: Option<String>, end: End) -> SpooledFile {
         SpooledFile {
             place: Place::Spool(self.file),
@@ -124,6 +124,7 @@ impl SpoolWriter {
     }
 }
 
+/// Formats bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {

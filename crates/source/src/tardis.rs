@@ -1,4 +1,4 @@
-//! Tardis: its files, its metadata, and how both are read.
+//! Tardis.dev, the vendor: its files and its metadata.
 
 pub mod csv;
 pub mod datasets;

@@ -1,8 +1,8 @@
-//! A timeframe's way from closed cells to candles.
+//! Builds the candles of one timeframe from closed buckets.
 //!
-//! Cells are added to the timeframe's open candle. What adds up exactly (counts, sums of decimals, extremes, first and
-//! last) is added; what does not, the median, is taken from the delays of all its cells. Timeframes share the closed cells
-//! and nothing else, so that they may be made side by side.
+//! Buckets are merged into the timeframe's open candle. Counts, decimal sums, extremes, first and last values merge exactly.
+//! The median does not; it is computed from the latencies of all its buckets. Timeframes share only the closed buckets, so
+//! they can be built in parallel.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,41 +13,41 @@ use crate::candle::bucket::{Bucket, exact, state};
 use crate::candle::latency::doubled_median;
 use crate::day::DAY_US;
 
-/// Closed cells and their starts, in the order of time. Frames know them by numbers that rise.
+/// Closed buckets and their starts, in time order. Aggregators refer to them by increasing numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Closed {
-    cells: VecDeque<(i64, Bucket)>,
-    /// Number of the first that is still there.
+    buckets: VecDeque<(i64, Bucket)>,
+    /// Number of the first bucket that is still kept.
     first: usize,
 }
 
 impl Closed {
-    pub fn push(&mut self, start: i64, cell: Bucket) {
-        self.cells.push_back((start, cell));
+    pub fn push(&mut self, start: i64, bucket: Bucket) {
+        self.buckets.push_back((start, bucket));
     }
 
-    /// Drops those that no frame needs any more.
+    /// Drops the buckets before `number`.
     pub fn keep_from(&mut self, number: usize) {
-        self.cells.drain(..number - self.first);
+        self.buckets.drain(..number - self.first);
         self.first = number;
     }
 
     fn range(&self, numbers: Range<usize>) -> impl Iterator<Item = &(i64, Bucket)> + Clone {
-        self.cells.range(numbers.start - self.first..numbers.end - self.first)
+        self.buckets.range(numbers.start - self.first..numbers.end - self.first)
     }
 
     fn end(&self) -> usize {
-        self.first + self.cells.len()
+        self.first + self.buckets.len()
     }
 }
 
-/// A timeframe's open candle, and what its next one takes over.
+/// The open candle of a timeframe, and the values carried to the next one.
 #[derive(Debug)]
 pub(crate) struct Aggregator {
     timeframe: Timeframe,
     open: Option<Open>,
     carried: Carried,
-    /// Number of the first cell that is in no candle yet.
+    /// Number of the first bucket that is not in a candle yet.
     next: usize,
 }
 
@@ -55,29 +55,29 @@ pub(crate) struct Aggregator {
 struct Open {
     start: i64,
     rows: Bucket,
-    /// Number of its first cell.
+    /// Number of its first bucket.
     first: usize,
 }
 
-/// What a day's intervals take over from those before.
+/// Values carried from interval to interval within a day.
 #[derive(Debug, Default)]
 struct Carried {
-    /// End of the day it is of.
+    /// End of the day, microseconds since the Unix epoch, UTC.
     day_end: i64,
-    /// End of the last interval that is done, and the close at it.
+    /// End and close of the last finished interval.
     close: Option<(i64, f64)>,
     open_interest: Option<f64>,
     book: Option<Box<(i64, Book)>>,
 }
 
-/// What candles are given by.
+/// Where and how candles are emitted.
 pub(crate) struct EmitContext<'a> {
     pub fill: Fill,
     pub has_liquidations: bool,
-    /// The span of time of which all rows are known.
+    /// The time range whose rows are all known.
     pub complete: Range<i64>,
     pub closed: &'a Closed,
-    pub give: &'a mut dyn FnMut(Candle),
+    pub emit: &'a mut dyn FnMut(Candle),
 }
 
 impl Aggregator {
@@ -89,37 +89,37 @@ impl Aggregator {
         self.timeframe
     }
 
-    /// Number of the first cell that it needs.
+    /// Number of the first bucket that it still needs.
     pub fn needs(&self) -> usize {
         self.open.as_ref().map_or(self.next, |open| open.first)
     }
 
-    /// Takes the cells that it has not seen, and gives the candles that end at or before `until`.
-    pub fn advance(&mut self, until: i64, giving: &mut EmitContext<'_>) {
-        let closed = giving.closed;
-        for (start, cell) in closed.range(self.next..closed.end()) {
+    /// Processes the new buckets and emits the candles that end at or before `until`.
+    pub fn advance(&mut self, until: i64, context: &mut EmitContext<'_>) {
+        let closed = context.closed;
+        for (start, bucket) in closed.range(self.next..closed.end()) {
             let start = self.timeframe.floor(*start);
             if self.open.as_ref().is_none_or(|open| open.start != start) {
-                self.end(giving);
-                self.begin(start, giving);
+                self.end(context);
+                self.begin(start, context);
             }
             if let Some(open) = &mut self.open {
-                open.rows.merge(cell);
+                open.rows.merge(bucket);
             }
             self.next += 1;
         }
         if self.open.as_ref().is_some_and(|open| open.start.saturating_add(self.timeframe.us()) <= until) {
-            self.end(giving);
+            self.end(context);
         }
-        // Without an end there is nothing that filling could go up to.
+        // At the very end nothing is filled after the last row.
         if self.open.is_none() && until < i64::MAX {
-            self.fill(until, giving);
+            self.fill(until, context);
         }
     }
 
     /// Opens the candle of `start`.
-    fn begin(&mut self, start: i64, giving: &mut EmitContext<'_>) {
-        self.fill(start, giving);
+    fn begin(&mut self, start: i64, context: &mut EmitContext<'_>) {
+        self.fill(start, context);
         if start >= self.carried.day_end {
             let day_end = start.saturating_sub(start.rem_euclid(DAY_US)).saturating_add(DAY_US);
             self.carried = Carried { day_end, ..Carried::default() };
@@ -127,22 +127,22 @@ impl Aggregator {
         self.open = Some(Open { start, rows: Bucket::default(), first: self.next });
     }
 
-    /// Candles of the intervals before `until` in which nothing happened.
-    fn fill(&mut self, until: i64, giving: &mut EmitContext<'_>) {
+    /// Emits flat candles for the empty intervals before `until`.
+    fn fill(&mut self, until: i64, context: &mut EmitContext<'_>) {
         let length = self.timeframe.us();
-        while let Some((start, close)) = self.carried.close.filter(|_| giving.fill == Fill::Flat) {
+        while let Some((start, close)) = self.carried.close.filter(|_| context.fill == Fill::Flat) {
             let end = start.saturating_add(length);
             if end > until.min(self.carried.day_end) {
                 break;
             }
-            let candle = self.candle(start, close, &Bucket::default(), giving);
-            (giving.give)(candle);
+            let candle = self.candle(start, close, &Bucket::default(), context);
+            (context.emit)(candle);
             self.carried.close = Some((end, close));
         }
     }
 
-    /// Gives the open candle, if it is one.
-    fn end(&mut self, giving: &mut EmitContext<'_>) {
+    /// Closes the open candle and emits it, unless it has no trades and is not filled.
+    fn end(&mut self, context: &mut EmitContext<'_>) {
         let Some(open) = self.open.take() else { return };
         let rows = &open.rows;
         if let Some(book) =
@@ -150,20 +150,20 @@ impl Aggregator {
         {
             self.carried.book = Some(book.clone());
         }
-        let flat = self.carried.close.filter(|_| giving.fill == Fill::Flat).map(|(_, close)| close);
+        let flat = self.carried.close.filter(|_| context.fill == Fill::Flat).map(|(_, close)| close);
         if let Some(close) = (rows.count() > 0).then_some(rows.last.1).or(flat) {
-            let mut candle = self.candle(open.start, close, rows, giving);
-            let cells = giving.closed.range(open.first..self.next);
-            tell_delays(&mut candle, rows, cells.map(|(_, cell)| cell));
-            (giving.give)(candle);
+            let mut candle = self.candle(open.start, close, rows, context);
+            let buckets = context.closed.range(open.first..self.next);
+            set_latency(&mut candle, rows, buckets.map(|(_, bucket)| bucket));
+            (context.emit)(candle);
             self.carried.close = Some((open.start.saturating_add(self.timeframe.us()), close));
         }
         let open_interest = rows.ticker.as_ref().and_then(|ticker| ticker.values().open_interest);
         self.carried.open_interest = open_interest.or(self.carried.open_interest);
     }
 
-    /// A candle of these rows, but for its delays. Without trades it is flat at `close`.
-    fn candle(&self, start: i64, close: f64, rows: &Bucket, giving: &EmitContext<'_>) -> Candle {
+    /// A candle of these rows without latencies. Without trades it is flat at `close`.
+    fn candle(&self, start: i64, close: f64, rows: &Bucket, context: &EmitContext<'_>) -> Candle {
         let has_trades = rows.count() > 0;
         let or_flat = |price: f64| if has_trades { price } else { close };
         let mut volume = rows.volumes[0].clone();
@@ -181,7 +181,7 @@ impl Aggregator {
         Candle {
             start,
             open: or_flat(rows.first.1),
-            // Of 0 and -0 neither is higher: it shall not depend on which came first.
+            // Turns -0 into 0: otherwise the sign would depend on which of the two came first.
             high: or_flat(rows.high) + 0.0,
             low: or_flat(rows.low) + 0.0,
             close,
@@ -200,8 +200,8 @@ impl Aggregator {
             delay_median: None,
             delay_mean: None,
             delay_max: None,
-            is_final: giving.complete.start <= start && end <= giving.complete.end,
-            liquidations: giving
+            is_final: context.complete.start <= start && end <= context.complete.end,
+            liquidations: context
                 .has_liquidations
                 .then(|| rows.liquidations.as_deref().map(liquidated).unwrap_or_default()),
             ticker,
@@ -211,17 +211,18 @@ impl Aggregator {
     }
 }
 
-/// The delays of the rows, of which the cells have one by one what is not added up.
-fn tell_delays<'a>(candle: &mut Candle, rows: &Bucket, cells: impl Iterator<Item = &'a Bucket> + Clone) {
-    let Some(spread) = rows.delays.spread else { return };
+/// Sets the latency columns. The median needs the latencies of every bucket.
+fn set_latency<'a>(candle: &mut Candle, rows: &Bucket, buckets: impl Iterator<Item = &'a Bucket> + Clone) {
+    let Some(stats) = rows.latencies.stats else { return };
     let ms = |us: i128, times: u64| {
         let (mut sum, mut divisor) = (Sum::default(), Sum::default());
         sum.add_units(us);
         divisor.add_units(i128::from(times) * 1000);
         sum.over(&divisor)
     };
-    candle.delay_min = ms(spread.min.into(), 1);
-    candle.delay_median = doubled_median(cells.map(|cell| &cell.delays), spread).and_then(|us| ms(us, 2));
-    candle.delay_mean = ms(spread.sum, rows.count());
-    candle.delay_max = ms(spread.max.into(), 1);
+    candle.delay_min = ms(stats.min.into(), 1);
+    candle.delay_median =
+        doubled_median(buckets.map(|bucket| &bucket.latencies), stats).and_then(|us| ms(us, 2));
+    candle.delay_mean = ms(stats.sum, rows.count());
+    candle.delay_max = ms(stats.max.into(), 1);
 }

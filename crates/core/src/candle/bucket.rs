@@ -1,30 +1,30 @@
-//! What happened in a piece of time: all that candles are made of, in a form that adds up exactly.
+//! The rows of a time slot, summarised in a form that merges exactly.
 
 use super::decimal::{Decimal, NotANumber, SCALES, Sum, all_units};
 use super::{BOOK_LEVELS, Book, BookState, Level, Side, Ticker, Trades};
-use crate::candle::latency::Delays;
+use crate::candle::latency::Latencies;
 
-/// Trades that are added up at once: so few that what is made of them on the way stays near the processor.
+/// Trades that are summed at once: few enough that intermediate values stay in the processor's cache.
 pub(crate) const AT_ONCE: usize = 128;
 
-/// The rows of a piece of time, added up.
+/// The summed rows of a time slot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bucket {
-    /// Trades by side, in the order of [`Side`].
+    /// Number of trades by side, in the order of [`Side`].
     pub counts: [u64; 3],
-    /// Amounts by side, in units of `amount_scale`.
+    /// Sums of the amounts by side, with `amount_scale` decimals.
     pub volumes: [Sum; 3],
-    /// Price times amount, in units of both scales.
+    /// Sum of price × amount, with `price_scale` + `amount_scale` decimals.
     pub quote: Sum,
     amount_scale: u32,
     price_scale: u32,
-    /// Time and price of the first trade; meaningless without trades, as are the next five.
+    /// Time and price of the first trade. This field and the next four have no meaning without trades.
     pub first: (i64, f64),
     pub last: (i64, f64),
     pub high: f64,
     pub low: f64,
     pub last_arrival: i64,
-    pub delays: Delays,
+    pub latencies: Latencies,
     pub liquidations: Option<Box<Liquidations>>,
     pub ticker: Option<Box<LastTicker>>,
     /// The last snapshot and its time.
@@ -37,7 +37,7 @@ pub(crate) struct Liquidations {
     pub count: u64,
 }
 
-/// The last value of each cell that was not null, with its time.
+/// The last value of each ticker column that was not null, with its time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastTicker([Option<(i64, f64)>; 5]);
 
@@ -49,7 +49,7 @@ impl Bucket {
     /// Adds trades, up to [`AT_ONCE`].
     ///
     /// # Errors
-    /// When a price or an amount is no finite number; the trades before it are in.
+    /// If a price or an amount is not finite. The trades before it are added.
     pub fn trades(&mut self, trades: &Trades<'_>) -> Result<(), NotANumber> {
         let (added, outcome) = match self.add_units(trades) {
             Some(()) => (trades.price.len(), Ok(())),
@@ -63,16 +63,16 @@ impl Bucket {
         let (_, last_arrival) = ends(local_timestamp);
         let (first, last) = ends(timestamp);
         let row = |row: usize| (timestamp[row], price[row]);
-        self.tell(row(first), row(last), high, low, local_timestamp[last_arrival]);
+        self.extend_prices(row(first), row(last), high, low, local_timestamp[last_arrival]);
         for (own, more) in self.counts.iter_mut().zip(counts(side)) {
             *own += more;
         }
-        self.delays.extend(timestamp, local_timestamp);
+        self.latencies.extend(timestamp, local_timestamp);
         outcome
     }
 
-    /// What is known of prices and times, of trades that arrived after those so far, or happened later.
-    fn tell(&mut self, first: (i64, f64), last: (i64, f64), high: f64, low: f64, last_arrival: i64) {
+    /// Extends prices and times by those of further trades, which arrived or happened later.
+    fn extend_prices(&mut self, first: (i64, f64), last: (i64, f64), high: f64, low: f64, last_arrival: i64) {
         if self.count() == 0 {
             (self.first, self.last) = (first, last);
             (self.high, self.low, self.last_arrival) = (high, low, last_arrival);
@@ -85,25 +85,25 @@ impl Bucket {
         }
     }
 
-    /// Adds up prices and amounts as whole numbers; null: some are none, and nothing was added.
+    /// Sums prices and amounts as whole numbers; `None` if some have too many digits. Then nothing was added.
     fn add_units(&mut self, trades: &Trades<'_>) -> Option<()> {
         let (mut prices, mut amounts) = ([0; AT_ONCE], [0; AT_ONCE]);
         let prices = prices.get_mut(..trades.price.len())?;
         let amounts = amounts.get_mut(..trades.amount.len())?;
-        // Often the first of a cell has not as many decimals as those after it.
+        // The first trade of a bucket often has fewer decimals than later ones.
         let price_scale = (self.price_scale..SCALES).find(|scale| all_units(trades.price, *scale, prices))?;
         let amount_scale =
             (self.amount_scale..SCALES).find(|scale| all_units(trades.amount, *scale, amounts))?;
         self.refine(price_scale, amount_scale);
-        // Units are below 10^15, so that the sums of so few fit. Sides come as they like: without a branch on them, which
-        // the processor would guess wrong, this takes half the time.
-        let of = |wanted| {
-            let is_of = |side: &Side| -i64::from(*side == wanted);
-            amounts.iter().zip(trades.side).map(|(amount, side)| amount & is_of(side)).sum::<i64>()
+        // Units are below 10^15, so these sums cannot overflow. Sides are unpredictable: masking instead of branching halves
+        // the time.
+        let volume_of = |wanted| {
+            let mask = |side: &Side| -i64::from(*side == wanted);
+            amounts.iter().zip(trades.side).map(|(amount, side)| amount & mask(side)).sum::<i64>()
         };
-        let (buys, all) = (of(Side::Buy), amounts.iter().sum::<i64>());
+        let (buys, all) = (volume_of(Side::Buy), amounts.iter().sum::<i64>());
         let has_unknown = trades.side.contains(&Side::Unknown);
-        let sells = if has_unknown { of(Side::Sell) } else { all - buys };
+        let sells = if has_unknown { volume_of(Side::Sell) } else { all - buys };
         for (own, more) in self.volumes.iter_mut().zip([buys, sells, all - buys - sells]) {
             own.add_units(more.into());
         }
@@ -113,8 +113,7 @@ impl Bucket {
         Some(())
     }
 
-    /// Adds up prices and amounts of which some have very many digits. Says how many there were before one that is no
-    /// number.
+    /// Sums prices and amounts of which some have many digits. Returns how many were added before the first non-finite one.
     #[cold]
     fn add_one_by_one(&mut self, trades: &Trades<'_>) -> (usize, Result<(), NotANumber>) {
         for (row, ((price, amount), side)) in
@@ -131,7 +130,7 @@ impl Bucket {
         (trades.price.len(), Ok(()))
     }
 
-    /// Counts in units of at least so many decimals from now on.
+    /// Increases the scales to at least these numbers of decimals.
     fn refine(&mut self, price_scale: u32, amount_scale: u32) {
         self.price_scale = self.price_scale.max(price_scale);
         self.amount_scale = self.amount_scale.max(amount_scale);
@@ -151,18 +150,18 @@ impl Bucket {
         let Ticker { funding_rate, predicted_funding_rate, open_interest, mark_price, index_price } = *ticker;
         let values = [funding_rate, predicted_funding_rate, open_interest, mark_price, index_price];
         values.iter().flatten().try_for_each(|value| finite(*value))?;
-        self.ticker.get_or_insert_default().take(&values.map(|value| Some((timestamp, value?))));
+        self.ticker.get_or_insert_default().update(&values.map(|value| Some((timestamp, value?))));
         Ok(())
     }
 
     pub fn book(&mut self, timestamp: i64, book: &Book) -> Result<(), NotANumber> {
         let levels = || book.bids.iter().chain(&book.asks).flatten();
         levels().try_for_each(|(price, amount)| finite(*price).and(finite(*amount)))?;
-        self.take_book(timestamp, book);
+        self.update_book(timestamp, book);
         Ok(())
     }
 
-    fn take_book(&mut self, timestamp: i64, book: &Book) {
+    fn update_book(&mut self, timestamp: i64, book: &Book) {
         match &mut self.book {
             Some(last) if timestamp >= last.0 => **last = (timestamp, *book),
             Some(_) => {}
@@ -170,16 +169,16 @@ impl Bucket {
         }
     }
 
-    /// Adds a cell whose rows arrived after this one's.
+    /// Adds a bucket whose rows arrived after this one's.
     pub fn absorb(&mut self, later: Bucket) {
         self.merge(&later);
-        self.delays.append(later.delays);
+        self.latencies.append(later.latencies);
     }
 
-    /// Adds a cell whose rows arrived after this one's, or happened later; of its delays, what adds up.
+    /// Adds a bucket whose rows arrived or happened after this one's. Of its latencies only the statistics are added.
     pub fn merge(&mut self, later: &Bucket) {
         if later.count() > 0 {
-            self.tell(later.first, later.last, later.high, later.low, later.last_arrival);
+            self.extend_prices(later.first, later.last, later.high, later.low, later.last_arrival);
             for side in 0..3 {
                 self.counts[side] += later.counts[side];
                 self.volumes[side].merge(&later.volumes[side]);
@@ -187,23 +186,25 @@ impl Bucket {
             self.quote.merge(&later.quote);
             self.refine(later.price_scale, later.amount_scale);
         }
-        later.delays.spread.iter().for_each(|spread| self.delays.spread_to(*spread));
+        if let Some(stats) = later.latencies.stats {
+            self.latencies.add_stats(stats);
+        }
         if let Some(liquidations) = &later.liquidations {
             let own = self.liquidations.get_or_insert_default();
             own.count += liquidations.count;
             own.volumes.iter_mut().zip(&liquidations.volumes).for_each(|(own, more)| own.merge(more));
         }
         if let Some(ticker) = &later.ticker {
-            self.ticker.get_or_insert_default().take(&ticker.0);
+            self.ticker.get_or_insert_default().update(&ticker.0);
         }
         if let Some(book) = &later.book {
-            self.take_book(book.0, &book.1);
+            self.update_book(book.0, &book.1);
         }
     }
 }
 
 impl LastTicker {
-    fn take(&mut self, values: &[Option<(i64, f64)>; 5]) {
+    fn update(&mut self, values: &[Option<(i64, f64)>; 5]) {
         for (last, value) in self.0.iter_mut().zip(values) {
             if value.is_some_and(|(time, _)| last.is_none_or(|(last, _)| time >= last)) {
                 *last = *value;
@@ -218,7 +219,7 @@ impl LastTicker {
     }
 }
 
-/// The rows of the first and the last of some times: of equal ones, the first that arrived is the first, the last the last.
+/// The rows of the first and of the last time. Ties are broken by arrival.
 fn ends(times: &[i64]) -> (usize, usize) {
     if times.is_sorted() {
         return (0, times.len() - 1);
@@ -229,20 +230,20 @@ fn ends(times: &[i64]) -> (usize, usize) {
     (first.map_or(0, |(row, _)| row), last.map_or(0, |(row, _)| row))
 }
 
-/// How many are of each side, in the order of [`Side`].
+/// The number of trades of each side, in the order of [`Side`].
 fn counts(sides: &[Side]) -> [u64; 3] {
-    // In bytes, of which the processor adds many at once.
-    let of = |wanted| {
-        let few = |sides: &[Side]| sides.iter().map(|side| u8::from(*side == wanted)).sum::<u8>();
-        sides.chunks(255).map(|sides| u64::from(few(sides))).sum::<u64>()
+    // Counted in bytes, which the compiler vectorises best.
+    let count_of = |wanted| {
+        let in_chunk = |sides: &[Side]| sides.iter().map(|side| u8::from(*side == wanted)).sum::<u8>();
+        sides.chunks(255).map(|sides| u64::from(in_chunk(sides))).sum::<u64>()
     };
-    let (buys, sells) = (of(Side::Buy), of(Side::Sell));
+    let (buys, sells) = (count_of(Side::Buy), count_of(Side::Sell));
     [buys, sells, sides.len() as u64 - buys - sells]
 }
 
 /// The lowest and the highest price.
 fn extremes(prices: &[f64]) -> (f64, f64) {
-    // Four at a time, which do not wait for each other.
+    // Four independent lanes, so that comparisons run in parallel.
     let (mut low, mut high) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
     let (fours, rest) = prices.as_chunks::<4>();
     let rest = rest.iter().map(|price| [*price; 4]);
@@ -259,16 +260,16 @@ fn finite(value: f64) -> Result<(), NotANumber> {
     if value.is_finite() { Ok(()) } else { Err(NotANumber(value)) }
 }
 
-/// The exact sum of finite numbers, each with a sign.
+/// The exact sum of finite numbers, each times its sign (1 or -1).
 pub(crate) fn exact(numbers: impl IntoIterator<Item = (f64, i64)>) -> Sum {
     let signed = numbers.into_iter().map(|(value, sign)| {
-        let number = Decimal::of(value).expect("numbers are checked when they come in");
+        let number = Decimal::of(value).expect("numbers are checked when they are added");
         Decimal { digits: number.digits * sign, ..number }
     });
     signed.collect()
 }
 
-/// What the columns of a candle tell of a snapshot.
+/// The candle columns of a book snapshot.
 pub(crate) fn state(timestamp: i64, book: &Book) -> BookState {
     let price = |level: Option<Level>| level.map(|(price, _)| price);
     let amount = |level: Option<Level>| level.map(|(_, amount)| amount);

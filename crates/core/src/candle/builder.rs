@@ -1,7 +1,7 @@
-//! The push machine: rows in, finished candles of all timeframes out.
+//! The candle builder: rows in, finished candles of all timeframes out.
 //!
-//! Rows are added to cells, pieces of time that every interval of every timeframe is made of. Each timeframe makes its
-//! candles of the cells that are closed (`candle::frame`), apart from the others.
+//! Rows are added to buckets. A bucket is a time slot that divides every interval of every timeframe. Each timeframe builds
+//! its candles from the closed buckets (`candle::aggregator`), independently of the others.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,18 +12,18 @@ use super::{Book, Candle, Side, Ticker, Timeframe, Trade};
 use crate::candle::aggregator::{Aggregator, Closed, EmitContext};
 use crate::candle::bucket::{AT_ONCE, Bucket};
 
-/// What becomes of intervals without trades.
+/// The fill mode: how intervals without trades are represented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fill {
     /// No candle.
     #[default]
     None,
-    /// The close before it, four times, and no volume. Before the day's first trade there is nothing to repeat, and no candle.
+    /// A candle with the previous close as its four prices, and no volume. Before the day's first trade there is no candle.
     Flat,
 }
 
 impl Fill {
-    /// The word used in flags and footers.
+    /// The name in flags and footers.
     pub fn name(self) -> &'static str {
         match self {
             Fill::None => "none",
@@ -32,16 +32,16 @@ impl Fill {
     }
 }
 
-/// Trades as columns of equal length; rows in the order of their arrival.
+/// Trades as columns of equal length, in the order of arrival.
 #[derive(Clone, Copy, Debug)]
 pub struct Trades<'a> {
     /// The exchange's clock, microseconds since the Unix epoch, UTC.
     pub timestamp: &'a [i64],
     /// Arrival, microseconds since the Unix epoch, UTC.
     pub local_timestamp: &'a [i64],
-    /// Who took.
+    /// Side of the taker.
     pub side: &'a [Side],
-    /// Price.
+    /// Price, quote currency.
     pub price: &'a [f64],
     /// Amount, in the exchange's own unit.
     pub amount: &'a [f64],
@@ -59,31 +59,31 @@ impl<'a> Trades<'a> {
     }
 }
 
-/// Makes the candles of one instrument.
+/// Builds the candles of one instrument.
 #[derive(Debug)]
 pub struct CandleBuilder {
     fill: Fill,
     has_liquidations: bool,
-    /// Length of a cell: the greatest that divides every timeframe.
-    cell_us: i64,
-    cells: Vec<Bucket>,
-    /// Which cell begins when.
-    places: BTreeMap<i64, usize>,
-    /// Places in `cells` whose cell was closed.
+    /// Length of a bucket: the greatest common divisor of the timeframes.
+    bucket_us: i64,
+    buckets: Vec<Bucket>,
+    /// Start of each open bucket → its index in `buckets`.
+    indices: BTreeMap<i64, usize>,
+    /// Indices of closed buckets, for reuse.
     free: Vec<usize>,
-    /// Time and place of the last row's cell.
+    /// Time range and index of the last row's bucket.
     current: (Range<i64>, usize),
-    /// Rows before this come too late.
+    /// Rows before this time are late.
     closed_us: i64,
     late: u64,
-    frames: Vec<Aggregator>,
+    aggregators: Vec<Aggregator>,
     closed: Closed,
 }
 
-/// What is left of one timeframe when the rows have ended. Those of several timeframes may be finished side by side.
+/// The rest of one timeframe after the last row. Several timeframes may be finished in parallel.
 #[derive(Debug)]
 pub struct Unfinished {
-    frame: Aggregator,
+    aggregator: Aggregator,
     closed: Arc<Closed>,
     closed_us: i64,
     fill: Fill,
@@ -92,7 +92,7 @@ pub struct Unfinished {
 }
 
 impl CandleBuilder {
-    /// For these timeframes; repeated ones count once.
+    /// A builder for these timeframes; duplicates count once.
     pub fn new(timeframes: &[Timeframe], fill: Fill) -> CandleBuilder {
         let mut timeframes = timeframes.to_vec();
         timeframes.sort_unstable();
@@ -100,19 +100,19 @@ impl CandleBuilder {
         CandleBuilder {
             fill,
             has_liquidations: false,
-            cell_us: timeframes.iter().fold(0, |length, t| common(length, t.us())).max(1),
-            cells: Vec::new(),
-            places: BTreeMap::new(),
+            bucket_us: timeframes.iter().fold(0, |length, t| gcd(length, t.us())).max(1),
+            buckets: Vec::new(),
+            indices: BTreeMap::new(),
             free: Vec::new(),
             current: (0..0, 0),
             closed_us: i64::MIN,
             late: 0,
-            frames: timeframes.into_iter().map(Aggregator::new).collect(),
+            aggregators: timeframes.into_iter().map(Aggregator::new).collect(),
             closed: Closed::default(),
         }
     }
 
-    /// Says that liquidations are known: where there are none, they are 0 and not null.
+    /// Declares that liquidations are known: an interval without any has 0 instead of null.
     pub fn expect_liquidations(&mut self) {
         self.has_liquidations = true;
     }
@@ -120,17 +120,17 @@ impl CandleBuilder {
     /// Adds trades.
     ///
     /// # Errors
-    /// When a price or an amount is no finite number; the trades before it are in.
+    /// If a price or an amount is not finite. The trades before it are added.
     pub fn trades(&mut self, trades: &Trades<'_>) -> Result<(), NotANumber> {
         let mut first = 0;
         while let Some(timestamp) = trades.timestamp.get(first) {
             let mut count = 1;
-            if self.cell(*timestamp).is_some() {
-                let (span, place) = &self.current;
-                // Trades come nearly in order, so that many in a row lie in one cell.
+            if self.bucket(*timestamp).is_some() {
+                let (span, index) = &self.current;
+                // Trades are nearly in order, so many consecutive ones lie in one bucket.
                 let inside = trades.timestamp[first..].iter().take(AT_ONCE).take_while(|t| span.contains(t));
                 count = inside.count().max(1);
-                self.cells[*place].trades(&trades.slice(first..first + count))?;
+                self.buckets[*index].trades(&trades.slice(first..first + count))?;
             }
             first += count;
         }
@@ -140,7 +140,7 @@ impl CandleBuilder {
     /// Adds a trade.
     ///
     /// # Errors
-    /// When its price or amount is no finite number; then it is not in.
+    /// If its price or amount is not finite. The trade is then not added.
     pub fn trade(&mut self, trade: Trade) -> Result<(), NotANumber> {
         let Trade { timestamp, local_timestamp, side, price, amount } = trade;
         self.trades(&Trades {
@@ -155,80 +155,81 @@ impl CandleBuilder {
     /// Adds a liquidation. `timestamp` is the exchange's, microseconds since the Unix epoch, UTC.
     ///
     /// # Errors
-    /// When the amount is no finite number; then it is not in.
+    /// If the amount is not finite. The liquidation is then not added.
     pub fn liquidation(&mut self, timestamp: i64, side: Side, amount: f64) -> Result<(), NotANumber> {
         self.has_liquidations = true;
-        self.cell(timestamp).map_or(Ok(()), |cell| cell.liquidation(side, amount))
+        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.liquidation(side, amount))
     }
 
     /// Adds a row of `derivative_ticker`. `timestamp` is the exchange's, microseconds since the Unix epoch, UTC.
     ///
     /// # Errors
-    /// When a value is no finite number; then it is not in.
+    /// If a value is not finite. The row is then not added.
     pub fn ticker(&mut self, timestamp: i64, ticker: &Ticker) -> Result<(), NotANumber> {
-        self.cell(timestamp).map_or(Ok(()), |cell| cell.ticker(timestamp, ticker))
+        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.ticker(timestamp, ticker))
     }
 
     /// Adds a book snapshot. `timestamp` is the exchange's, microseconds since the Unix epoch, UTC.
     ///
     /// # Errors
-    /// When a price or an amount is no finite number; then it is not in.
+    /// If a price or an amount is not finite. The snapshot is then not added.
     pub fn book(&mut self, timestamp: i64, book: &Book) -> Result<(), NotANumber> {
-        self.cell(timestamp).map_or(Ok(()), |cell| cell.book(timestamp, book))
+        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.book(timestamp, book))
     }
 
-    /// Rows that came after their interval was closed. They are in no candle of any timeframe.
+    /// The number of rows that arrived after their interval was closed. They are in no candle of any timeframe.
     pub fn late(&self) -> u64 {
         self.late
     }
 
-    /// The first and the last instant of the rows that are in no closed interval, to a cell; null: there are none.
+    /// The time range of the rows that are in no closed interval, rounded to buckets, microseconds since the Unix epoch, UTC;
+    /// `None` if there are none.
     pub fn pending(&self) -> Option<Range<i64>> {
-        let (first, _) = self.places.first_key_value()?;
-        let (last, _) = self.places.last_key_value()?;
-        Some(*first..last.saturating_add(self.cell_us))
+        let (first, _) = self.indices.first_key_value()?;
+        let (last, _) = self.indices.last_key_value()?;
+        Some(*first..last.saturating_add(self.bucket_us))
     }
 
     #[inline]
-    fn cell(&mut self, timestamp: i64) -> Option<&mut Bucket> {
+    fn bucket(&mut self, timestamp: i64) -> Option<&mut Bucket> {
         if !self.current.0.contains(&timestamp) {
-            self.find(timestamp)?;
+            self.select(timestamp)?;
         }
-        Some(&mut self.cells[self.current.1])
+        Some(&mut self.buckets[self.current.1])
     }
 
-    /// Makes the cell of an instant the current one; null: it is closed.
-    fn find(&mut self, timestamp: i64) -> Option<()> {
+    /// Makes the bucket of a time the current one; `None` if it is closed.
+    fn select(&mut self, timestamp: i64) -> Option<()> {
         if timestamp < self.closed_us {
             self.late += 1;
             return None;
         }
-        // The one before has most of its rows: done now, it is not left to do when all are closed.
-        if let Some(before) = self.cells.get_mut(self.current.1) {
-            before.delays.order();
+        // The bucket before has most of its rows. Sorting it now spreads the work, instead of leaving it to the end.
+        if let Some(before) = self.buckets.get_mut(self.current.1) {
+            before.latencies.order();
         }
-        let start = timestamp.saturating_sub(timestamp.rem_euclid(self.cell_us));
-        let (cells, free) = (&mut self.cells, &mut self.free);
-        let place = *self.places.entry(start).or_insert_with(|| {
+        let start = timestamp.saturating_sub(timestamp.rem_euclid(self.bucket_us));
+        let (buckets, free) = (&mut self.buckets, &mut self.free);
+        let index = *self.indices.entry(start).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
-                cells.push(Bucket::default());
-                cells.len() - 1
+                buckets.push(Bucket::default());
+                buckets.len() - 1
             })
         });
-        self.current = (start..start.saturating_add(self.cell_us), place);
+        self.current = (start..start.saturating_add(self.bucket_us), index);
         Some(())
     }
 
-    /// Adds what another builder of the same timeframes was given, as if it had been given to this one afterwards. For
-    /// parts of one stream that are read side by side; neither may have been advanced.
+    /// Adds the rows of another builder of the same timeframes, as if they had been added to this one afterwards. For parts
+    /// of one stream that are read in parallel. Neither builder may have been advanced.
     pub fn absorb(&mut self, later: CandleBuilder) {
-        let CandleBuilder { mut cells, places, late, has_liquidations, .. } = later;
+        let CandleBuilder { mut buckets, indices, late, has_liquidations, .. } = later;
         self.late += late;
         self.has_liquidations |= has_liquidations;
-        for (start, place) in places {
-            let theirs = std::mem::take(&mut cells[place]);
-            let is_new = !self.places.contains_key(&start);
-            match self.cell(start) {
+        for (start, index) in indices {
+            let theirs = std::mem::take(&mut buckets[index]);
+            let is_new = !self.indices.contains_key(&start);
+            match self.bucket(start) {
                 Some(own) if is_new => *own = theirs,
                 Some(own) => own.absorb(theirs),
                 None => {}
@@ -236,83 +237,84 @@ impl CandleBuilder {
         }
     }
 
-    /// Closes the intervals that end at or before `until` (microseconds since the Unix epoch, UTC) and gives their
-    /// candles, those of each timeframe in the order of time. Rows that come later and lie before it are counted by
-    /// [`CandleBuilder::late`] and otherwise ignored, in all timeframes, so that they agree.
+    /// Closes the intervals that end at or before `until` (microseconds since the Unix epoch, UTC) and emits their candles,
+    /// in time order within each timeframe. Later rows before `until` are counted by [`CandleBuilder::late`] and otherwise
+    /// ignored, in all timeframes, so that the timeframes agree.
     ///
-    /// `complete` is the span of time of which all rows are known to have been given: candles that reach beyond it are
-    /// not final.
-    pub fn advance(&mut self, until: i64, complete: Range<i64>, mut give: impl FnMut(Timeframe, Candle)) {
-        let until = until.saturating_sub(until.rem_euclid(self.cell_us));
+    /// `complete` is the half-open time range whose rows have all been added, microseconds since the Unix epoch, UTC. Candles
+    /// that reach beyond it are not final.
+    pub fn advance(&mut self, until: i64, complete: Range<i64>, mut emit: impl FnMut(Timeframe, Candle)) {
+        let until = until.saturating_sub(until.rem_euclid(self.bucket_us));
         if until <= self.closed_us {
             return;
         }
         self.close(until);
-        let CandleBuilder { frames, closed, fill, has_liquidations, .. } = self;
-        for frame in frames.iter_mut() {
-            let timeframe = frame.timeframe();
-            let give = &mut |candle| give(timeframe, candle);
+        let CandleBuilder { aggregators, closed, fill, has_liquidations, .. } = self;
+        for aggregator in aggregators.iter_mut() {
+            let timeframe = aggregator.timeframe();
+            let emit = &mut |candle| emit(timeframe, candle);
             let (fill, has_liquidations, complete) = (*fill, *has_liquidations, complete.clone());
-            frame.advance(until, &mut EmitContext { fill, has_liquidations, complete, closed, give });
+            aggregator.advance(until, &mut EmitContext { fill, has_liquidations, complete, closed, emit });
         }
-        closed.keep_from(frames.iter().map(Aggregator::needs).min().unwrap_or_default());
+        closed.keep_from(aggregators.iter().map(Aggregator::needs).min().unwrap_or_default());
     }
 
-    /// Closes everything and gives the candles that are left. Filling ends with the last row.
-    pub fn finish(self, complete: Range<i64>, mut give: impl FnMut(Timeframe, Candle)) {
+    /// Closes everything and emits the remaining candles. Filling ends with the last row. `complete` is as in
+    /// [`CandleBuilder::advance`].
+    pub fn finish(self, complete: Range<i64>, mut emit: impl FnMut(Timeframe, Candle)) {
         for left in self.finish_apart(complete) {
             let timeframe = left.timeframe();
-            left.finish(|candle| give(timeframe, candle));
+            left.finish(|candle| emit(timeframe, candle));
         }
     }
 
-    /// The same in parts: what is left of each timeframe, shortest first. The shortest has the most to do.
+    /// As [`CandleBuilder::finish`], one part per timeframe, shortest timeframe first. The shortest has the most work.
     pub fn finish_apart(mut self, complete: Range<i64>) -> Vec<Unfinished> {
         let end = self.pending().map_or(self.closed_us, |pending| pending.end);
         self.close(end);
-        let CandleBuilder { frames, closed, closed_us, fill, has_liquidations, .. } = self;
+        let CandleBuilder { aggregators, closed, closed_us, fill, has_liquidations, .. } = self;
         let closed = Arc::new(closed);
-        let unfinished = |frame| Unfinished {
-            frame,
+        let unfinished = |aggregator| Unfinished {
+            aggregator,
             closed: closed.clone(),
             closed_us,
             fill,
             has_liquidations,
             complete: complete.clone(),
         };
-        frames.into_iter().map(unfinished).collect()
+        aggregators.into_iter().map(unfinished).collect()
     }
 
-    /// Closes the cells before `until`.
+    /// Closes the buckets before `until`.
     fn close(&mut self, until: i64) {
         self.closed_us = until;
         self.current = (0..0, 0);
-        while let Some(entry) = self.places.first_entry().filter(|e| *e.key() < until) {
-            let (start, place) = entry.remove_entry();
-            let mut cell = std::mem::take(&mut self.cells[place]);
-            cell.delays.order();
-            self.closed.push(start, cell);
-            self.free.push(place);
+        while let Some(entry) = self.indices.first_entry().filter(|e| *e.key() < until) {
+            let (start, index) = entry.remove_entry();
+            let mut bucket = std::mem::take(&mut self.buckets[index]);
+            bucket.latencies.order();
+            self.closed.push(start, bucket);
+            self.free.push(index);
         }
     }
 }
 
 impl Unfinished {
-    /// Which timeframe it is.
+    /// The timeframe.
     pub fn timeframe(&self) -> Timeframe {
-        self.frame.timeframe()
+        self.aggregator.timeframe()
     }
 
-    /// Gives its candles, in the order of time.
-    pub fn finish(self, mut give: impl FnMut(Candle)) {
-        let Unfinished { mut frame, closed, closed_us, fill, has_liquidations, complete } = self;
-        let mut giving = EmitContext { fill, has_liquidations, complete, closed: &closed, give: &mut give };
-        frame.advance(closed_us, &mut giving);
-        frame.advance(i64::MAX, &mut giving);
+    /// Emits its candles in time order.
+    pub fn finish(self, mut emit: impl FnMut(Candle)) {
+        let Unfinished { mut aggregator, closed, closed_us, fill, has_liquidations, complete } = self;
+        let mut context = EmitContext { fill, has_liquidations, complete, closed: &closed, emit: &mut emit };
+        aggregator.advance(closed_us, &mut context);
+        aggregator.advance(i64::MAX, &mut context);
     }
 }
 
-/// The greatest length that divides both.
-fn common(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { common(b, a % b) }
+/// The greatest common divisor.
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

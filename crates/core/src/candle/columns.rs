@@ -1,8 +1,8 @@
-//! What a candle tells: each column once, with its unit, its meaning, what null means, and how it is read off a candle.
+//! The columns of candle tables: name, type, unit, meaning, and the meaning of null.
 
 use super::{BookState, Candle, Liquidated};
 
-/// How a column is read off a candle; with it goes its type.
+/// Reads a column from a candle. The variant determines the column's type.
 #[derive(Clone, Copy, Debug)]
 pub enum Get {
     /// Microseconds since the Unix epoch, UTC → `timestamp[us, UTC]`.
@@ -18,15 +18,15 @@ pub enum Get {
 /// One column of a candle table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Name.
+    /// The name.
     pub name: &'static str,
-    /// Its value, and so its type.
+    /// Reads the value; determines the type.
     pub get: Get,
     /// Whether it may be null.
     pub nullable: bool,
-    /// Unit of the value; empty for flags.
+    /// The unit; empty for flags.
     pub unit: &'static str,
-    /// What it says, how it is computed, and what null means where it may be null.
+    /// What it contains, how it is computed, and what null means if it is nullable.
     pub meaning: &'static str,
 }
 
@@ -52,7 +52,7 @@ const TIME: &str = "microseconds since the Unix epoch, UTC";
 const MS: &str = "milliseconds";
 const FRACTION: &str = "fraction, 0.0001 is 0.01 %";
 
-/// The columns in their order. In the lake `instrument_key` and `timeframe` stand before them.
+/// The columns in their order. In the lake `instrument_key` and `timeframe` precede them.
 pub const COLUMNS: [Column; 41] = [
     always(
         "timestamp",
@@ -128,7 +128,7 @@ pub const COLUMNS: [Column; 41] = [
         "last_arrival",
         Get::Time(|c| c.last_arrival),
         TIME,
-        "largest `local_timestamp` of a trade: the candle could not be known before; null: no trade, a filled interval",
+        "largest `local_timestamp` of a trade: the candle is not known earlier; null: no trade, a filled interval",
     ),
     nullable(
         "delay_min",
@@ -148,7 +148,7 @@ pub const COLUMNS: [Column; 41] = [
         "is_final",
         Get::Flag(|c| Some(c.is_final)),
         "",
-        "false: rows that were not at hand, as of a neighbouring day's file that is not in the lake, may belong to it",
+        "false: trades may be missing, for example because a neighbouring day is not in the lake",
     ),
     nullable(
         "liquidation_buy_volume",
@@ -208,7 +208,7 @@ pub const COLUMNS: [Column; 41] = [
         "book_timestamp",
         Get::Time(|c| Some(book(c)?.timestamp)),
         TIME,
-        "`timestamp` of the last book snapshot before the interval's end, of the same day; the columns below tell of it; null: there is none",
+        "`timestamp` of the last book snapshot before the interval's end, of the same day; the columns below describe it; null: there is none",
     ),
     nullable(
         "bid_price",

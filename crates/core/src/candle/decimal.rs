@@ -1,12 +1,12 @@
-//! Sums and quotients of decimal numbers, exact until the one rounding at the end.
+//! Sums and quotients of decimal numbers, exact up to a single rounding at the end.
 //!
-//! A stored float is the nearest one to the vendor's decimal; the shortest decimal that reads back as the float is that
-//! decimal. Sums are made of those decimals, as whole numbers and a scale. They are what Python's `decimal` gives, rounded
-//! once to the nearest float.
+//! A stored float is the nearest one to the vendor's decimal; the shortest decimal that parses to the float is that decimal.
+//! Sums are computed over these decimals, as whole numbers with a scale. The results equal those of Python's `decimal`,
+//! rounded once to the nearest float.
 
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// A price or an amount that is no finite number.
+/// A price or an amount that is not a finite number.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq)]
 #[error("{0} is not a finite number")]
 pub struct NotANumber(pub f64);
@@ -17,17 +17,17 @@ const POWERS: [f64; 23] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 
-/// Below this, a decimal of whole units of its scale is the only one of so few digits near its float
-/// (`f64::DIGITS` digits survive the way decimal → float → decimal).
+/// Below this number of units, a decimal is the only one with so few digits that parses to its float
+/// (`f64::DIGITS` digits survive decimal → float → decimal).
 const SAFE: i64 = 10_i64.pow(f64::DIGITS);
 
 /// Whole numbers below 2^53 are exact as floats.
 const EXACT: u128 = 1 << 53;
 
-/// Adding this to a number below 2^51 leaves its nearest whole number in the low bits.
+/// Adding this to a number below 2^51 puts its nearest whole number into the low bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
-/// `value` in units of `10^-scale`, when it is a whole number of them below [`SAFE`].
+/// `value` in units of `10^-scale`; `None` unless that is a whole number below [`SAFE`].
 #[inline]
 pub(crate) fn units(value: f64, scale: u32) -> Option<i64> {
     let power = *POWERS.get(scale as usize)?;
@@ -39,14 +39,13 @@ pub(crate) fn units(value: f64, scale: u32) -> Option<i64> {
     (whole as f64 / power == value && whole.abs() < SAFE).then_some(whole)
 }
 
-/// Scales that [`units`] knows: below this.
+/// The number of scales supported by [`units`]: 0 to one less than this.
 pub(crate) const SCALES: u32 = POWERS.len() as u32;
 
-/// All of `values` in units of `10^-scale`, as [`units`] has each. False: one of them is none, and what is in `units` means
-/// nothing.
+/// Converts all `values` as [`units`] does. Returns false if one of them has no such value; `units` then has no meaning.
 pub(crate) fn all_units(values: &[f64], scale: u32, units: &mut [i64]) -> bool {
     let Some(power) = POWERS.get(scale as usize) else { return false };
-    // A scale that does not fit is seldom tried to the end; within a chunk the processor does several at once.
+    // In chunks: a chunk is vectorised, and a scale that does not fit is rejected after the first chunks.
     values.chunks(32).zip(units.chunks_mut(32)).all(|(values, units)| {
         let mut fit = true;
         for (value, units) in values.iter().zip(units) {
@@ -69,22 +68,22 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// The shortest decimal that reads back as `value`.
+    /// The shortest decimal that parses to `value`.
     pub fn of(value: f64) -> Result<Decimal, NotANumber> {
         for scale in 0..POWERS.len() as u32 {
             if let Some(digits) = units(value, scale) {
                 return Ok(Decimal { digits, scale: scale as i32 });
             }
         }
-        // Rust prints the shortest text that reads back as the same float, of at most 17 digits.
+        // Rust formats the shortest text that parses to the same float, at most 17 digits.
         let text = format!("{value:e}");
-        let read = || {
+        let parsed = || {
             let (mantissa, exponent) = text.split_once('e')?;
             let scale = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len()) as i32;
             let digits = mantissa.replace('.', "").parse().ok()?;
             Some(Decimal { digits, scale: scale - exponent.parse::<i32>().ok()? })
         };
-        read().ok_or(NotANumber(value))
+        parsed().ok_or(NotANumber(value))
     }
 }
 
@@ -92,7 +91,7 @@ impl Decimal {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sum {
     small: i128,
-    /// What did not fit; null: nothing so far.
+    /// The part that does not fit into `small`; `None` if it is 0.
     spill: Option<Box<BigInt>>,
     scale: i32,
 }
@@ -112,7 +111,7 @@ impl Sum {
         **self.spill.get_or_insert_default() += units;
     }
 
-    /// Counts in units of `10^-scale` from now on, if they are smaller than those so far.
+    /// Changes the unit to `10^-scale`, if that is smaller than the current one.
     pub fn refine(&mut self, scale: i32) {
         if scale <= self.scale {
             return;
@@ -163,7 +162,7 @@ impl Sum {
         }
     }
 
-    /// The sum, that many times.
+    /// The sum times `factor`.
     pub fn times(&self, factor: i64) -> Sum {
         let mut sum = Sum { scale: self.scale, ..Sum::default() };
         match self.small.checked_mul(factor.into()) {
@@ -182,20 +181,19 @@ impl Sum {
         self.over(&Sum { small: 1, spill: None, scale: 0 }).unwrap_or_default()
     }
 
-    /// The quotient as the nearest float; null: `divisor` is zero.
+    /// The quotient as the nearest float; `None` if `divisor` is zero.
     pub fn over(&self, divisor: &Sum) -> Option<f64> {
         let steps = divisor.scale - self.scale;
         if self.spill.is_none() && divisor.spill.is_none() {
             let power = 10_u128.checked_pow(steps.unsigned_abs());
-            let raise = |small: i128, raised| match raised {
-                true => small.unsigned_abs().checked_mul(power?),
-                false => Some(small.unsigned_abs()),
+            let scaled = |small: i128, is_scaled: bool| {
+                if is_scaled { small.unsigned_abs().checked_mul(power?) } else { Some(small.unsigned_abs()) }
             };
-            if let (Some(n), Some(d)) = (raise(self.small, steps > 0), raise(divisor.small, steps < 0)) {
+            if let (Some(n), Some(d)) = (scaled(self.small, steps > 0), scaled(divisor.small, steps < 0)) {
                 let negative = (self.small < 0) != (divisor.small < 0) && n > 0;
                 let size = match (n, d) {
                     (_, 0) => return None,
-                    // Both are exact, so that the division rounds once.
+                    // Both are exact, so the division rounds once.
                     (n, d) if n <= EXACT && d <= EXACT => n as f64 / d as f64,
                     (n, d) if d <= u64::MAX.into() => nearest_of_small(n, d),
                     (n, d) => nearest(&BigUint::from(n), &BigUint::from(d)),
@@ -226,7 +224,9 @@ impl Sum {
 impl FromIterator<Decimal> for Sum {
     fn from_iter<I: IntoIterator<Item = Decimal>>(numbers: I) -> Sum {
         let mut sum = Sum::default();
-        numbers.into_iter().for_each(|number| sum.add(number));
+        for number in numbers {
+            sum.add(number);
+        }
         sum
     }
 }
@@ -240,7 +240,7 @@ fn nearest_of_small(n: u128, d: u128) -> f64 {
     if n == 0 {
         return 0.0;
     }
-    // A quotient of 64 bits or more: what lies below those of a float only breaks ties.
+    // A quotient of at least 64 bits: the bits below those of a float only break ties.
     let shift = n.leading_zeros();
     let n = n << shift;
     let is_inexact = !n.is_multiple_of(d);
@@ -252,7 +252,7 @@ fn nearest(n: &BigUint, d: &BigUint) -> f64 {
     if n.bits() == 0 {
         return 0.0;
     }
-    // A quotient of 65 or 66 bits: more than a float has, so that what lies below them only breaks ties.
+    // A quotient of 65 or 66 bits, more than a float has: the bits below them only break ties.
     let shift = 65 + d.bits() as i64 - n.bits() as i64;
     let (n, d) = if shift >= 0 { (n << shift, d.clone()) } else { (n.clone(), d << -shift) };
     let (quotient, rest) = (&n / &d, &n % &d);
@@ -261,7 +261,7 @@ fn nearest(n: &BigUint, d: &BigUint) -> f64 {
     let is_inexact = rest.bits() > 0 || (&quotient >> drop << drop) != quotient;
     let exponent = drop as i64 - shift;
     let (half, other) = (exponent / 2, exponent - exponent / 2);
-    // In two steps: one factor alone may be beyond the floats where the product is not.
+    // In two steps: a single factor may overflow where the product does not.
     (top | u64::from(is_inexact)) as f64 * 2_f64.powi(half as i32) * 2_f64.powi(other as i32)
 }
 

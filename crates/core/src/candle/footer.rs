@@ -1,34 +1,34 @@
-//! What a candle object says of itself: the key-value part of its Parquet footer.
+//! The footer of a candle object: the key-value metadata of its Parquet file.
 //!
-//! What it was made from is told by facts of the inputs, not by times: an object is up to date while its inputs are what
-//! they were, whoever copied or touched them.
+//! Inputs are recorded by content, not by modification time: an object is up to date while its inputs are unchanged, even
+//! after a copy.
 
 use super::{CANDLE_VERSION, Fill, Timeframe};
 use crate::day::Day;
 use crate::footer::{FooterError, PairReader};
 use crate::key::InstrumentKey;
 
-/// The facts of one object of candles: one instrument, one day, one timeframe.
+/// The footer of one candle object: one instrument, one day, one timeframe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CandleFooter {
-    /// Of which instrument.
+    /// The instrument.
     pub key: InstrumentKey,
-    /// The day; null: of a file's rows, whatever their days.
+    /// The UTC day; `None` if built from a file, whatever its days.
     pub day: Option<Day>,
     /// The timeframe.
     pub timeframe: Timeframe,
-    /// What became of intervals without trades.
+    /// The fill mode of intervals without trades.
     pub fill: Fill,
-    /// What it was made from, a line each: data type, day, what was there and which version of it.
+    /// The inputs, one line each: data type, day, status and version.
     pub inputs: Vec<String>,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Version of the candles, see [`CANDLE_VERSION`].
+    /// Version of the candle format, see [`CANDLE_VERSION`].
     pub version: u32,
 }
 
 impl CandleFooter {
-    /// The pairs of the footer, sorted by name.
+    /// The key-value pairs of the footer, sorted by key.
     pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![
             ("mtdh.candle_version", self.version.to_string()),
@@ -43,10 +43,10 @@ impl CandleFooter {
         pairs
     }
 
-    /// Reads the pairs back.
+    /// Parses the key-value pairs.
     ///
     /// # Errors
-    /// When a pair is lacking or unreadable, or the version is newer than this program's.
+    /// If a pair is missing or unreadable, or the version is newer than this program's.
     pub fn from_pairs<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<CandleFooter, FooterError> {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn pairs_read_back_and_a_newer_version_is_refused() {
-        let facts = CandleFooter {
+        let footer = CandleFooter {
             key: "DERIBIT:PERP:BTC-USD".parse().unwrap(),
             day: Some("2024-03-01".parse().unwrap()),
             timeframe: "5m".parse().unwrap(),
@@ -84,12 +84,12 @@ mod tests {
             rows: 3,
             version: CANDLE_VERSION,
         };
-        for facts in [facts.clone(), CandleFooter { day: None, inputs: Vec::new(), ..facts.clone() }] {
-            let pairs = facts.to_pairs();
+        for footer in [footer.clone(), CandleFooter { day: None, inputs: Vec::new(), ..footer.clone() }] {
+            let pairs = footer.to_pairs();
             let read = CandleFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
-            assert_eq!(read, Ok(facts));
+            assert_eq!(read, Ok(footer));
         }
-        let newer = CandleFooter { version: CANDLE_VERSION + 1, ..facts };
+        let newer = CandleFooter { version: CANDLE_VERSION + 1, ..footer };
         let pairs = newer.to_pairs();
         let read = CandleFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
         assert_eq!(read, Err(FooterError::Newer(CANDLE_VERSION + 1)));

@@ -1,78 +1,82 @@
-//! Delays of ticks, and their exact median without sorting them.
+//! Latencies of trades (`local_timestamp` − `timestamp`), and their exact median without a full sort.
 //!
-//! Each delay is kept once, for all timeframes, in four bytes. Those of a cell are put in order by bins that grow with
-//! the delay. The bins' counts, added up over the cells of an interval, tell in which bin the median lies, and only the
-//! delays of that bin are looked at.
+//! Each latency is kept once for all timeframes, in four bytes. Those of a bucket are sorted into bins whose width grows with
+//! the latency. The bin counts, summed over the buckets of an interval, determine the bin of the median; only the latencies
+//! of that bin are examined.
 
 use std::ops::RangeInclusive;
 
-/// Delays of the trades of one interval, microseconds, in any order.
+/// Latencies of the trades of a bucket, microseconds, in any order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Delays {
-    /// What is known of them; null: there are none.
-    pub spread: Option<Spread>,
-    /// Those below 2^31 µs, 36 minutes: nearly all.
+pub(crate) struct Latencies {
+    /// Minimum, maximum and sum; `None` if there are no latencies.
+    pub stats: Option<LatencyStats>,
+    /// Latencies below 2^31 µs (36 minutes), sorted by bin: nearly all of them.
     ordered: Ordered,
-    /// The same, not in order, or not yet.
+    /// Further latencies below 2^31 µs, not sorted.
     loose: Vec<i32>,
+    /// All other latencies.
     wide: Vec<i64>,
 }
 
-/// What is known of an interval's delays.
+/// Minimum, maximum and sum of latencies, microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spread {
+pub(crate) struct LatencyStats {
     pub min: i64,
     pub max: i64,
     pub sum: i128,
 }
 
-impl Spread {
-    fn with(self, other: Spread) -> Spread {
-        Spread { min: self.min.min(other.min), max: self.max.max(other.max), sum: self.sum + other.sum }
+impl LatencyStats {
+    fn with(self, other: LatencyStats) -> LatencyStats {
+        LatencyStats { min: self.min.min(other.min), max: self.max.max(other.max), sum: self.sum + other.sum }
     }
 
-    /// The bins of the least and the greatest of those that are narrow.
+    /// The bins of the smallest and of the largest latency, clamped to 32 bits.
     fn bins(&self) -> (usize, usize) {
         let narrow = |delay: i64| delay.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         (bin(narrow(self.min)), bin(narrow(self.max)))
     }
 }
 
-/// Bins of each power of two.
+/// Bins per power of two.
 const STEPS: f32 = 16.0;
-/// Bits of a float behind those that tell its bin, which are all but the fraction's and the first four of that.
+/// Low bits of a float that do not affect its bin: the fraction without its first four bits.
 const BELOW: u32 = f32::MANTISSA_DIGITS - 1 - 4;
-/// The bin of no delay.
+/// The bin of latency 0.
 const ZERO: usize = 432;
-/// Bins in all.
+/// Number of bins.
 const BINS: usize = 2 * ZERO + 1;
 
-/// Greater delays never have smaller bins. The bins of the smallest have one delay each, all others a 16th of a power of two.
+/// The bin of a latency. Larger latencies never have smaller bins. The bins near 0 hold one latency each, all others a 16th of
+/// a power of two.
 #[inline]
 fn bin(delay: i32) -> usize {
-    // A float's first bits are those of its logarithm.
+    // The leading bits of a float are those of its logarithm.
     let size = (delay as f32).abs() + STEPS;
     let place = ((size.to_bits() - STEPS.to_bits()) >> BELOW) as usize;
     if delay < 0 { ZERO - place } else { ZERO + place }
 }
 
-/// Delays in the order of their bins.
+/// Latencies sorted by bin.
 #[derive(Clone, Debug, Default)]
 struct Ordered {
     first_bin: usize,
-    /// Where each bin begins, from the first one on, and where the last one ends. Empty, as are the delays: there are none.
+    /// The start of each bin, from the first one on, and the end of the last one. Empty if there are no latencies.
     starts: Vec<u32>,
     delays: Vec<i32>,
 }
 
 impl Ordered {
-    /// Of delays that lie in the bins from the first to the last.
+    /// Sorts latencies that lie in the bins from `first` to `last`.
     fn of(delays: &[i32], (first, last): (usize, usize)) -> Ordered {
         let bins: Vec<u16> = delays.iter().map(|delay| bin(*delay) as u16).collect();
-        // As large as a bin's number may be, so that none needs to be checked.
+        // A power of two with a modulus, so that no index needs a bounds check.
         let mut next = [0_u32; BINS.next_power_of_two()];
-        let place = |bin: u16| usize::from(bin) % BINS.next_power_of_two();
-        bins.iter().for_each(|bin| next[place(*bin)] += 1);
+        let index = |bin: u16| usize::from(bin) % BINS.next_power_of_two();
+        for bin in &bins {
+            next[index(*bin)] += 1;
+        }
         let mut starts = Vec::with_capacity(last - first + 2);
         let mut before = 0;
         for next in &mut next[first..=last] {
@@ -82,19 +86,19 @@ impl Ordered {
         starts.push(before);
         let mut ordered = vec![0; delays.len()];
         for (delay, bin) in delays.iter().zip(bins) {
-            let next = &mut next[place(bin)];
+            let next = &mut next[index(bin)];
             ordered[*next as usize] = *delay;
             *next += 1;
         }
         Ordered { first_bin: first, starts, delays: ordered }
     }
 
-    /// How many delays the bins have, from the first one on.
+    /// The number of latencies of each bin, from the first one on.
     fn counts(&self) -> impl Iterator<Item = u32> + '_ {
         self.starts.windows(2).map(|pair| pair[1] - pair[0])
     }
 
-    /// The delays of some bins.
+    /// The latencies of a range of bins.
     fn within(&self, bins: RangeInclusive<usize>) -> &[i32] {
         let Some(last) = self.starts.len().checked_sub(1) else { return &[] };
         let start = |bin: usize| self.starts[bin.saturating_sub(self.first_bin).min(last)] as usize;
@@ -102,11 +106,11 @@ impl Ordered {
     }
 }
 
-impl Delays {
-    /// Adds those of trades, of which there are some.
+impl Latencies {
+    /// Adds the latencies of trades. There must be at least one.
     pub fn extend(&mut self, timestamps: &[i64], arrivals: &[i64]) {
         let before = self.loose.len();
-        // In a form of which the processor does several at once; not 0: one of them is wide, or beyond 64 bits.
+        // Vectorised by the compiler. `wide` is not 0 if one of them needs more than 32 bits, or overflows 64.
         let mut wide = 0;
         self.loose.extend(timestamps.iter().zip(arrivals).map(|(timestamp, arrival)| {
             let delay = arrival.wrapping_sub(*timestamp);
@@ -119,7 +123,7 @@ impl Delays {
             for delay in &self.loose[before..] {
                 (min, max, sum) = (min.min(*delay), max.max(*delay), sum + i64::from(*delay));
             }
-            self.spread_to(Spread { min: min.into(), max: max.into(), sum: sum.into() });
+            self.add_stats(LatencyStats { min: min.into(), max: max.into(), sum: sum.into() });
         } else {
             self.loose.truncate(before);
             let rows = timestamps.iter().zip(arrivals);
@@ -132,19 +136,19 @@ impl Delays {
             Ok(narrow) => self.loose.push(narrow),
             Err(_) => self.wide.push(delay),
         }
-        self.spread_to(Spread { min: delay, max: delay, sum: delay.into() });
+        self.add_stats(LatencyStats { min: delay, max: delay, sum: delay.into() });
     }
 
-    /// Says what is known of delays that are added, or kept elsewhere.
-    pub fn spread_to(&mut self, more: Spread) {
-        self.spread = Some(self.spread.map_or(more, |own| own.with(more)));
+    /// Adds the statistics of further latencies, which are kept here or elsewhere.
+    pub fn add_stats(&mut self, more: LatencyStats) {
+        self.stats = Some(self.stats.map_or(more, |own| own.with(more)));
     }
 
-    /// Puts those that came so far in order, where it is worth it. More may come.
+    /// Sorts the latencies added so far into bins, if that saves time. More may be added afterwards.
     pub fn order(&mut self) {
         const MANY: usize = 256;
-        let Some((first, last)) = self.spread.map(|spread| spread.bins()) else { return };
-        // Not for a few that came late. Bins that have less than one each take more than they save.
+        let Some((first, last)) = self.stats.map(|stats| stats.bins()) else { return };
+        // Not for a few late ones. Bins with less than one latency each cost more than they save.
         let count = self.loose.len();
         if count >= MANY.max(self.ordered.delays.len()) && count > last - first {
             let mut delays = std::mem::take(&mut self.loose);
@@ -153,8 +157,8 @@ impl Delays {
         }
     }
 
-    /// Adds others, but for what is known of them.
-    pub fn append(&mut self, mut other: Delays) {
+    /// Adds others, without their statistics.
+    pub fn append(&mut self, mut other: Latencies) {
         self.loose.append(&mut other.ordered.delays);
         self.loose.append(&mut other.loose);
         self.wide.append(&mut other.wide);
@@ -165,40 +169,36 @@ impl Delays {
     }
 }
 
-/// The median of delays, whose spread is known, doubled so that it is whole: the one in the middle twice, or the sum of
-/// the two in the middle; null: there are none.
+/// Twice the median, which is a whole number: the middle latency twice, or the sum of the two middle ones. `stats` are the
+/// statistics of all of them. `None` if there are no latencies.
 pub(crate) fn doubled_median<'a>(
-    delays: impl Iterator<Item = &'a Delays> + Clone,
-    spread: Spread,
+    delays: impl Iterator<Item = &'a Latencies> + Clone,
+    stats: LatencyStats,
 ) -> Option<i128> {
-    let narrow: usize = delays.clone().map(Delays::narrow).sum();
+    let narrow: usize = delays.clone().map(Latencies::narrow).sum();
     let (mut early, mut late) = (Vec::new(), Vec::new());
     for delay in delays.clone().flat_map(|piece| &piece.wide) {
         if *delay < 0 { early.push(*delay) } else { late.push(*delay) }
     }
     let count = early.len() + narrow + late.len();
     let ranks = [count.checked_sub(1)? / 2, count / 2];
-    // The wide ones lie at either end.
+    // The wide ones are at either end.
     let mut at: [Option<i128>; 2] = ranks.map(|rank| match rank {
         rank if rank < early.len() => Some((*early.select_nth_unstable(rank).1).into()),
         rank if rank < early.len() + narrow => None,
         rank => Some((*late.select_nth_unstable(rank - early.len() - narrow).1).into()),
     });
     if at.contains(&None) {
-        let narrow = middle(
-            delays,
-            spread.bins(),
-            ranks.map(|rank| rank.saturating_sub(early.len()).min(narrow - 1)),
-        )?;
+        let narrow =
+            middle(delays, stats.bins(), ranks.map(|rank| rank.saturating_sub(early.len()).min(narrow - 1)))?;
         at = [at[0].or(Some(narrow.0.into())), at[1].or(Some(narrow.1.into()))];
     }
     Some(at[0]? + at[1]?)
 }
 
-/// Of narrow delays, which lie in the bins from the first to the last, the two that have so many others before them: one
-/// and the same, or the next.
+/// The narrow latencies of two ranks, which are equal or consecutive. All of them lie in the bins from the first to the last.
 fn middle<'a>(
-    delays: impl Iterator<Item = &'a Delays> + Clone,
+    delays: impl Iterator<Item = &'a Latencies> + Clone,
     bins: (usize, usize),
     ranks: [usize; 2],
 ) -> Option<(i32, i32)> {
@@ -236,16 +236,16 @@ mod tests {
 
     use super::*;
 
-    fn delays(all: &[i64]) -> Delays {
-        let mut delays = Delays::default();
+    fn delays(all: &[i64]) -> Latencies {
+        let mut delays = Latencies::default();
         delays.extend(&vec![0; all.len()], all);
         delays.order();
         delays
     }
 
-    fn found(pieces: &[Delays]) -> Option<i128> {
-        let spread = pieces.iter().filter_map(|piece| piece.spread).reduce(Spread::with)?;
-        doubled_median(pieces.iter(), spread)
+    fn found(pieces: &[Latencies]) -> Option<i128> {
+        let stats = pieces.iter().filter_map(|piece| piece.stats).reduce(LatencyStats::with)?;
+        doubled_median(pieces.iter(), stats)
     }
 
     #[test]
@@ -290,10 +290,12 @@ mod tests {
             for (name, order) in orders {
                 let mut all: Vec<i64> = (0..count).map(order).collect();
                 // Some come when the others are in order, and some stay loose.
-                let mut pieces: Vec<Delays> = all.chunks(777).map(delays).collect();
+                let mut pieces: Vec<Latencies> = all.chunks(777).map(delays).collect();
                 let rest = pieces.split_off(pieces.len() / 2 + 1);
                 for (piece, more) in pieces.iter_mut().zip(rest) {
-                    more.spread.iter().for_each(|spread| piece.spread_to(*spread));
+                    if let Some(stats) = more.stats {
+                        piece.add_stats(stats);
+                    }
                     piece.append(more);
                 }
                 let found = found(&pieces);
@@ -312,12 +314,12 @@ mod tests {
                 0..6),
         ) {
             let mut all: Vec<i64> = pieces.iter().flatten().copied().collect();
-            let pieces: Vec<Delays> = pieces.iter().map(|piece| delays(piece)).collect();
+            let pieces: Vec<Latencies> = pieces.iter().map(|piece| delays(piece)).collect();
             all.sort_unstable();
             prop_assert_eq!(found(&pieces), doubled(&all));
-            let spread = pieces.iter().filter_map(|piece| piece.spread).reduce(Spread::with);
-            prop_assert_eq!(spread.map(|s| (s.min, s.max)), all.first().copied().zip(all.last().copied()));
-            prop_assert_eq!(spread.map(|s| s.sum), (!all.is_empty()).then(|| all.iter().map(|d| i128::from(*d)).sum()));
+            let stats = pieces.iter().filter_map(|piece| piece.stats).reduce(LatencyStats::with);
+            prop_assert_eq!(stats.map(|s| (s.min, s.max)), all.first().copied().zip(all.last().copied()));
+            prop_assert_eq!(stats.map(|s| s.sum), (!all.is_empty()).then(|| all.iter().map(|d| i128::from(*d)).sum()));
         }
     }
 }

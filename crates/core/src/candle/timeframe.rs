@@ -5,20 +5,20 @@ use std::str::FromStr;
 
 use crate::day::DAY_US;
 
-/// How long a candle's interval is: a length that divides a UTC day, so that no candle spans midnight.
+/// The length of a candle's interval. It divides a UTC day, so no candle spans midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timeframe(i64);
 
 /// Units of a spelling, largest first, in microseconds.
 const UNITS: [(&str, i64); 4] = [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)];
 
-/// A text that is no timeframe.
+/// A text that is not a timeframe.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not a timeframe; write a length that divides a day, as 15s, 1m, 5m, 15m, 1h, 4h or 24h")]
 pub struct ParseTimeframeError(String);
 
 impl Timeframe {
-    /// 15s, 1m, 5m, 15m, 1h, 4h and 24h: what is made when nobody chooses.
+    /// The default timeframes: 15s, 1m, 5m, 15m, 1h, 4h and 24h.
     pub const USUAL: [Timeframe; 7] = [
         Timeframe(15_000_000),
         Timeframe(60_000_000),
@@ -29,18 +29,18 @@ impl Timeframe {
         Timeframe(DAY_US),
     ];
 
-    /// A length in microseconds, if it is of whole milliseconds and divides a day.
+    /// A timeframe of this length in microseconds; `None` unless it is a whole number of milliseconds and divides a day.
     pub fn of_us(length_us: i64) -> Option<Timeframe> {
         (length_us >= 1_000 && length_us % 1_000 == 0 && DAY_US % length_us == 0)
             .then_some(Timeframe(length_us))
     }
 
-    /// Its length in microseconds.
+    /// The length in microseconds.
     pub fn us(self) -> i64 {
         self.0
     }
 
-    /// Start of the interval in which an instant lies, microseconds since the Unix epoch, UTC.
+    /// The start of the interval that contains `us`. Both are in microseconds since the Unix epoch, UTC.
     pub fn floor(self, us: i64) -> i64 {
         us - us.rem_euclid(self.0)
     }
@@ -50,7 +50,7 @@ impl fmt::Display for Timeframe {
     /// In the largest unit that fits: `90s`, `1m`, `24h`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitting = UNITS.iter().find(|(_, unit)| self.0 % unit == 0);
-        let (name, unit) = fitting.expect("every timeframe is of whole milliseconds");
+        let (name, unit) = fitting.expect("every timeframe is a whole number of milliseconds");
         write!(f, "{}{name}", self.0 / unit)
     }
 }
@@ -58,7 +58,7 @@ impl fmt::Display for Timeframe {
 impl FromStr for Timeframe {
     type Err = ParseTimeframeError;
 
-    /// Reads a whole number and `ms`, `s`, `m`, `h` or `d`; `60s` and `1m` are one timeframe, as are `1d` and `24h`.
+    /// Parses a whole number and `ms`, `s`, `m`, `h` or `d`. `60s` equals `1m`, and `1d` equals `24h`.
     fn from_str(text: &str) -> Result<Timeframe, ParseTimeframeError> {
         let failed = || ParseTimeframeError(text.to_owned());
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,4 +1,4 @@
-//! Aggregation: candles by themselves, against finer ones, and against the ticks.
+//! Aggregation: candles alone, compared with finer candles, and compared with the trades.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::candle::Fill;
 use crate::candle::decimal::{Decimal, Sum};
 use crate::day::DAY_US;
 
-/// What storing each part of a sum as a float, and the sum itself, may take off it.
+/// Relative tolerance of sums: the rounding of the stored parts and of the stored sum.
 const ROUNDING: f64 = f64::EPSILON;
 
 /// The checks of this group.
@@ -18,9 +18,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "A candle does not start on a multiple of its timeframe from UTC midnight, does not come after the one above it, or starts \
-               as another one does. `24h` and `1d` are one timeframe, and every length that divides a day is known; a file whose \
-               timeframe is not known is refused.",
+        text: "A candle does not start on a multiple of its timeframe from UTC midnight, does not come after the \
+               candle above it, or starts at the same time as another. `24h` and `1d` are one timeframe. Every length \
+               that divides a day is accepted; a file with an unknown timeframe is refused.",
         run: CheckFn::Candles(Sides::Alone, boundaries),
     },
     Check {
@@ -28,8 +28,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "A candle that cannot be: a price or a sum is lacking or no finite number, a sum is negative, `high` is below open, close or low, `low` \
-               above open or close. Of an interval without trades: prices that are not the close before it, or a volume.",
+        text: "An impossible candle: a price or a sum is missing or is not a finite number, a sum is negative, `high` \
+               is below open, close or low, or `low` is above open or close. In an interval without trades: the \
+               prices are not the close before it, or the volume is not 0.",
         run: CheckFn::Candles(Sides::Alone, shape),
     },
     Check {
@@ -37,8 +38,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "Candles are not filled as their object says: with `none` an interval without trades has a candle, with `flat` one between \
-               two candles of a day has none. A file that does not say may do either.",
+        text: "Candles do not match the fill mode of their object: with `none`, an interval without trades has a \
+               candle; with `flat`, an interval between two candles of a day has none. A file that does not state its \
+               fill mode may do either.",
         run: CheckFn::Candles(Sides::Alone, fill),
     },
     Check {
@@ -46,10 +48,11 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "A value of a candle is not what the finer candles of its interval give: the first open, the highest high, the lowest low, the \
-               last close, the sums of volumes and counts. Finer candles without trades give nothing. Prices and counts must be equal; sums are those of the \
-               decimals, and may be off by what storing them as floats rounds (2⁻⁵² of the sum). Where a candle or a finer one is not \
-               final, a difference is a warning. `vwap`, means and medians do not follow from finer candles and are not compared.",
+        text: "A value differs from the one computed from the finer candles of the interval: first open, highest \
+               high, lowest low, last close, sums of volumes and counts. Finer candles without trades are ignored. \
+               Prices and counts must be equal. Sums are computed in decimals and may differ by the rounding of \
+               stored floats (2⁻⁵² of the sum). If the candle or a finer one is not final, a difference is a warning. \
+               `vwap`, means and medians cannot be computed from finer candles and are not compared.",
         run: CheckFn::Candles(Sides::Finer, from_finer),
     },
     Check {
@@ -57,8 +60,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "A value of a candle is not what its trades give, in any digit of prices, sums and counts. As `candle_from_finer` otherwise; \
-               it finds what a candle and its finer ones have wrong alike. The trades go through the machine that makes candles.",
+        text: "A value differs, in any digit of prices, sums and counts, from the candle computed from the trades. \
+               Otherwise as `candle_from_finer`. It detects errors that a candle and its finer candles share. The \
+               trades go through the same code that builds candles.",
         run: CheckFn::Candles(Sides::Ticks, from_ticks),
     },
     Check {
@@ -66,9 +70,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "Of the intervals that a coarser timeframe or a finer one has, both sides together, one is on one side only: a candle \
-               without finer ones, or finer ones without their candle. Filled candles without trades count only where both objects \
-               are filled. A side without any candle is told as one finding, never passed.",
+        text: "An interval exists on one side only: a candle without finer candles, or finer candles without the \
+               coarser one. Only intervals that either side covers are compared. Filled candles without trades count \
+               only if both objects are filled. A side without any candle is one finding; it never passes.",
         run: CheckFn::Candles(Sides::Finer, finer_coverage),
     },
     Check {
@@ -76,9 +80,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Aggregation,
         severity: Severity::Error,
         parameters: &[],
-        text: "Of the intervals that have a candle or trades, one has trades and no candle, or a candle that tells of trades and no \
-               trades. Candles of whole instrument-days that are not there are told here too: of a timeframe that the lake has of \
-               other instruments or days (a warning), and of an instrument with trades and without any candle.",
+        text: "An interval has trades but no candle, or a candle with trades but no trades. Missing candles of whole \
+               instrument-days are reported here too: those of a timeframe that the lake has for other instruments or \
+               days (a warning), and those of an instrument with trades and without any candle.",
         run: CheckFn::Candles(Sides::Ticks, tick_coverage),
     },
 ];
@@ -90,7 +94,7 @@ fn boundaries(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     for bar in &series.bars {
         let at = || place(series.timeframe, bar.start);
         if series.timeframe.floor(bar.start) != bar.start {
-            tally.note(bar.start, || format!("{} is no start of an interval", at()));
+            tally.note(bar.start, || format!("{} is not the start of an interval", at()));
         } else if bar.start <= before {
             tally.note(bar.start, || format!("{} does not come after the candle above it", at()));
         }
@@ -116,11 +120,12 @@ fn same_day(a: i64, b: i64) -> bool {
     a.div_euclid(DAY_US) == b.div_euclid(DAY_US)
 }
 
-/// What is wrong with a candle by itself; `before` is the close before it.
+/// What is wrong with a candle; `None` if it is possible. `before` is the start (microseconds since the Unix epoch, UTC) and
+/// the close of the candle before it on the same day, if there is one.
 pub fn fault(bar: &Bar, before: Option<(i64, f64)>) -> Option<String> {
     for field in Field::PRICES.into_iter().chain([Field::Volume]) {
         if bar.get(field).is_none() {
-            return Some(format!("{} is lacking", field.name()));
+            return Some(format!("{} is missing", field.name()));
         }
     }
     let [open, high, low, close] = Field::PRICES.map(|field| bar.get(field).unwrap_or(f64::NAN));
@@ -138,7 +143,7 @@ pub fn fault(bar: &Bar, before: Option<(i64, f64)>) -> Option<String> {
         }
     }
     if high < open.max(close).max(low) || low > open.min(close) {
-        return Some(format!("open {open}, high {high}, low {low}, close {close} cannot be"));
+        return Some(format!("impossible prices: open {open}, high {high}, low {low}, close {close}"));
     }
     if bar.has_trades() {
         return None;
@@ -146,13 +151,13 @@ pub fn fault(bar: &Bar, before: Option<(i64, f64)>) -> Option<String> {
     if let Some(field) =
         Field::ALL.into_iter().find(|f| f.fold() == Fold::Sum && bar.get(*f).is_some_and(|v| v != 0.0))
     {
-        return Some(format!("no trades, and {} {}", field.name(), bar.get(field).unwrap_or_default()));
+        return Some(format!("no trades, but {} {}", field.name(), bar.get(field).unwrap_or_default()));
     }
     let is_flat = [high, low, close].iter().all(|price| *price == open);
     match before {
-        _ if !is_flat => Some(format!("no trades, and open {open}, high {high}, low {low}, close {close}")),
+        _ if !is_flat => Some(format!("no trades, but open {open}, high {high}, low {low}, close {close}")),
         Some((_, last)) if last != open => {
-            Some(format!("no trades, and open {open} after a close of {last}"))
+            Some(format!("no trades, but open {open} after a close of {last}"))
         }
         _ => None,
     }
@@ -166,22 +171,24 @@ fn fill(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
         Some(Fill::None) => {
             for bar in series.bars.iter().filter(|bar| !bar.has_trades()) {
                 let at = || place(series.timeframe, bar.start);
-                tally.note(bar.start, || format!("{} has no trades, and the object says fill none", at()));
+                tally.note(bar.start, || {
+                    format!("{} has no trades, but the object's fill mode is none", at())
+                });
             }
         }
         Some(Fill::Flat) => {
             let starts: Vec<i64> = series.by_start().into_keys().collect();
             for pair in starts.windows(2).filter(|pair| same_day(pair[0], pair[1])) {
-                let lacking = (pair[1] - pair[0]) / series.timeframe.us() - 1;
-                if lacking > 0 {
+                let missing = (pair[1] - pair[0]) / series.timeframe.us() - 1;
+                if missing > 0 {
                     let after = pair[0] + series.timeframe.us();
                     tally.note(after, || {
                         format!(
-                            "{} is lacking, and the object says fill flat",
+                            "{} is missing, but the object's fill mode is flat",
                             place(series.timeframe, after)
                         )
                     });
-                    tally.add(lacking as u64 - 1);
+                    tally.add(missing as u64 - 1);
                     tally.reach(pair[1]);
                 }
             }
@@ -213,7 +220,7 @@ fn from_finer(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
             if !is_near(field, value, expected) {
                 differences.note(coarse.interval(bar), is_final, || {
                     let at = place(coarse.timeframe, bar.start);
-                    format!("{at} {}: {value}, of {} {expected}", field.name(), fine.timeframe)
+                    format!("{at} {}: {value}, from {} {expected}", field.name(), fine.timeframe)
                 });
             }
         }
@@ -221,7 +228,7 @@ fn from_finer(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     differences.found()
 }
 
-/// What finer candles give; null: one of them does not tell it.
+/// The value computed from finer candles; `None` if one of them does not have the field.
 fn folded(field: Field, parts: &[&Bar]) -> Option<f64> {
     let values: Vec<f64> = parts.iter().map(|part| part.get(field)).collect::<Option<_>>()?;
     match field.fold() {
@@ -229,7 +236,7 @@ fn folded(field: Field, parts: &[&Bar]) -> Option<f64> {
         Fold::Last => values.last().copied(),
         Fold::Max => values.into_iter().reduce(f64::max),
         Fold::Min => values.into_iter().reduce(f64::min),
-        // What is no number is told by `candle_shape`, and differs here.
+        // Values that are not numbers are reported by `candle_shape`; here they differ.
         Fold::Sum => {
             let numbers: Result<Vec<Decimal>, _> = values.into_iter().map(Decimal::of).collect();
             Some(numbers.map_or(f64::NAN, |numbers| numbers.into_iter().collect::<Sum>().value()))
@@ -244,16 +251,16 @@ fn is_near(field: Field, value: f64, expected: f64) -> bool {
 
 fn from_ticks(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Ticks(series, ticks) = *candles else { return Vec::new() };
-    let made = ticks.by_start();
+    let built = ticks.by_start();
     let mut differences = Differences::default();
     for bar in series.bars.iter().filter(|bar| bar.has_trades()) {
-        let Some(tick) = made.get(&bar.start) else { continue };
+        let Some(tick) = built.get(&bar.start) else { continue };
         for field in Field::ALL {
             let (Some(value), Some(expected)) = (bar.get(field), tick.get(field)) else { continue };
             if differs(value, expected, 0.0) {
                 differences.note(series.interval(bar), bar.is_final && tick.is_final, || {
                     let at = place(series.timeframe, bar.start);
-                    format!("{at} {}: {value}, of the trades {expected}", field.name())
+                    format!("{at} {}: {value}, from the trades {expected}", field.name())
                 });
             }
         }
@@ -267,9 +274,9 @@ fn finer_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let counts = |bar: &&Bar| both_fill || bar.has_trades();
     let have: BTreeSet<i64> = coarse.bars.iter().filter(counts).map(|bar| bar.start).collect();
     let groups = groups(coarse, fine);
-    let told = groups.iter().filter(|(_, parts)| parts.iter().any(counts));
-    let told: BTreeSet<i64> = told.map(|(start, _)| *start).collect();
-    one_sided(coarse, &have, &told, "has no", &format!("candles of {}", fine.timeframe))
+    let covered = groups.iter().filter(|(_, parts)| parts.iter().any(counts));
+    let covered: BTreeSet<i64> = covered.map(|(start, _)| *start).collect();
+    one_sided(coarse, &have, &covered, &format!("candles of {}", fine.timeframe))
 }
 
 fn tick_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
@@ -277,17 +284,11 @@ fn tick_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let starts = |series: &Series| -> BTreeSet<i64> {
         series.bars.iter().filter(|bar| bar.has_trades()).map(|bar| bar.start).collect()
     };
-    one_sided(series, &starts(series), &starts(ticks), "has no", "trades")
+    one_sided(series, &starts(series), &starts(ticks), "trades")
 }
 
-/// Intervals that are on one side only.
-fn one_sided(
-    series: &Series,
-    ours: &BTreeSet<i64>,
-    others: &BTreeSet<i64>,
-    lack: &str,
-    what: &str,
-) -> Vec<Detection> {
+/// Intervals that exist on one side only. `source` names what the other side consists of.
+fn one_sided(series: &Series, ours: &BTreeSet<i64>, others: &BTreeSet<i64>, source: &str) -> Vec<Detection> {
     let mut tally = Tally::default();
     if ours.is_empty() && others.is_empty() {
         return Vec::new();
@@ -295,9 +296,10 @@ fn one_sided(
     for start in ours.symmetric_difference(others) {
         tally.note(*start, || {
             let at = place(series.timeframe, *start);
-            match ours.contains(start) {
-                true => format!("{at} {lack} {what}"),
-                false => format!("{at} is not there, and there are {what}"),
+            if ours.contains(start) {
+                format!("{at} has no {source}")
+            } else {
+                format!("{at} is missing, but there are {source}")
             }
         });
         tally.reach(start + series.timeframe.us());

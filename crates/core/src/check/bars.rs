@@ -1,4 +1,4 @@
-//! Candles as checks see them, wherever they come from: the lake, a file, ticks, an exchange.
+//! Candles in the form used by checks, whatever their source: the lake, a file, trades, or an exchange.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,42 +6,52 @@ use std::ops::Range;
 use super::finding::{Detection, Explanation, Tally, moment};
 use crate::candle::{Candle, Fill, Timeframe};
 
-/// What a candle tells that checks compare.
+/// A candle value that checks compare. Named after the column in `docs/candles.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "they are the columns of the same name in docs/candles.md")]
 pub enum Field {
+    /// Price of the first trade, quote currency.
     Open,
+    /// Highest price, quote currency.
     High,
+    /// Lowest price, quote currency.
     Low,
+    /// Price of the last trade, quote currency.
     Close,
+    /// Sum of the amounts, in the exchange's own unit.
     Volume,
+    /// Sum of price × amount.
     QuoteVolume,
+    /// Number of trades.
     TradeCount,
+    /// Sum of the amounts of trades whose taker bought, in the exchange's own unit.
     BuyVolume,
-    /// Sum of price × amount of the trades whose taker bought. No column of the lake's; ticks and klines tell it.
+    /// Sum of price × amount of the trades whose taker bought. Not a column in the lake; known from trades and klines.
     BuyQuoteVolume,
+    /// Sum of the amounts of trades whose taker sold, in the exchange's own unit.
     SellVolume,
+    /// Number of trades whose taker bought.
     BuyCount,
+    /// Number of trades whose taker sold.
     SellCount,
 }
 
-/// How a field of a coarser candle follows from those of the finer ones.
+/// How a field of a coarser candle is computed from those of the finer candles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fold {
-    /// That of the first.
+    /// The value of the first candle.
     First,
-    /// The largest.
+    /// The largest value.
     Max,
-    /// The smallest.
+    /// The smallest value.
     Min,
-    /// That of the last.
+    /// The value of the last candle.
     Last,
-    /// Their sum, of the decimals.
+    /// The sum, computed in decimals.
     Sum,
 }
 
 impl Field {
-    /// All of them.
+    /// All fields.
     pub const ALL: [Field; 12] = [
         Field::Open,
         Field::High,
@@ -59,7 +69,7 @@ impl Field {
     /// The four prices.
     pub const PRICES: [Field; 4] = [Field::Open, Field::High, Field::Low, Field::Close];
 
-    /// The column's name.
+    /// The column name.
     pub fn name(self) -> &'static str {
         match self {
             Field::Open => "open",
@@ -77,7 +87,7 @@ impl Field {
         }
     }
 
-    /// How it follows from finer candles.
+    /// How it is computed from finer candles.
     pub fn fold(self) -> Fold {
         match self {
             Field::Open => Fold::First,
@@ -89,23 +99,23 @@ impl Field {
     }
 }
 
-/// A candle.
+/// A candle: a start time and the values that its source provides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar {
-    /// Start of its interval, microseconds since the Unix epoch, UTC.
+    /// Start of the interval, microseconds since the Unix epoch, UTC.
     pub start: i64,
     values: [Option<f64>; Field::ALL.len()],
-    /// Whether everything that belongs to it was known when it was made.
+    /// Whether all of its trades were known when it was built.
     pub is_final: bool,
 }
 
 impl Bar {
-    /// One without values.
+    /// A candle without values. `start` is in microseconds since the Unix epoch, UTC.
     pub fn new(start: i64, is_final: bool) -> Bar {
         Bar { start, values: [None; Field::ALL.len()], is_final }
     }
 
-    /// A value; null: it is not told.
+    /// A value, in the unit of its [`Field`]; `None` if the source does not provide it.
     pub fn get(&self, field: Field) -> Option<f64> {
         self.values[field as usize]
     }
@@ -115,18 +125,18 @@ impl Bar {
         self.values[field as usize] = value;
     }
 
-    /// The same with a value.
+    /// Sets a value and returns the candle.
     pub fn with(mut self, field: Field, value: f64) -> Bar {
         self.set(field, Some(value));
         self
     }
 
-    /// Whether anything was traded: by the count, and where that is not told by the volume.
+    /// Whether there was a trade: by the trade count, else by the volume. True if neither is known.
     pub fn has_trades(&self) -> bool {
         self.get(Field::TradeCount).or(self.get(Field::Volume)).is_none_or(|traded| traded != 0.0)
     }
 
-    /// Of the candle that the builder makes; `buys` is that of the buyers' trades alone, where it was made too.
+    /// Converts a built candle. `buys` is the candle of the buyers' trades alone, if it was built.
     pub fn of(candle: &Candle, buys: Option<&Candle>) -> Bar {
         let bought = buys.map(|candle| candle.quote_volume);
         let values = [
@@ -150,55 +160,56 @@ impl Bar {
 /// The candles of one instrument and timeframe.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// Their timeframe.
+    /// The timeframe.
     pub timeframe: Timeframe,
-    /// What their object says of intervals without trades; null: it does not say.
+    /// The fill mode stated by the object; `None` if it states none.
     pub fill: Option<Fill>,
-    /// In the order of the table.
+    /// The candles, in table order.
     pub bars: Vec<Bar>,
 }
 
 impl Series {
-    /// The candles by start; of several with one start the first.
+    /// The candles by start, microseconds since the Unix epoch, UTC. Of several candles with one start, the first.
     pub fn by_start(&self) -> BTreeMap<i64, &Bar> {
         let mut bars = BTreeMap::new();
-        self.bars.iter().for_each(|bar| {
+        for bar in &self.bars {
             bars.entry(bar.start).or_insert(bar);
-        });
+        }
         bars
     }
 
-    /// The interval of a candle.
+    /// The half-open interval of a candle, microseconds since the Unix epoch, UTC.
     pub fn interval(&self, bar: &Bar) -> Range<i64> {
         bar.start..bar.start.saturating_add(self.timeframe.us())
     }
 }
 
-/// What checks over candles are given.
+/// The input of a candle check.
 #[derive(Clone, Copy, Debug)]
 pub enum Candles<'a> {
-    /// Candles by themselves.
+    /// Candles alone.
     Alone(&'a Series),
     /// Candles, and finer ones of the same instrument and time.
     Finer(&'a Series, &'a Series),
-    /// Candles, and those made now of the ticks, of the same timeframe and without filling.
+    /// Candles, and candles of the same timeframe built from the trades, without filling.
     Ticks(&'a Series, &'a Series),
-    /// Candles, and those of somebody else, of the same timeframe, over a span of time.
+    /// Candles, candles of the same timeframe from another source, and the time range to compare.
     Reference(&'a Series, &'a Series, Span),
 }
 
-/// Of which time two sides are compared, microseconds since the Unix epoch, UTC.
+/// The time range in which candles and reference are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Intervals that begin before are not compared.
+    /// Intervals that start earlier are not compared. Microseconds since the Unix epoch, UTC.
     pub from_us: i64,
-    /// Intervals that end later are not compared.
+    /// Intervals that end later are not compared. Microseconds since the Unix epoch, UTC.
     pub to_us: i64,
-    /// Intervals that end later may still change on the reference's side, and are not compared.
+    /// Intervals that end later are not compared, because the reference may still change them. Microseconds since the Unix
+    /// epoch, UTC.
     pub settled_us: i64,
 }
 
-/// Which of the four a check is about.
+/// The kind of input that a candle check needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sides {
     /// [`Candles::Alone`].
@@ -212,7 +223,7 @@ pub enum Sides {
 }
 
 impl Candles<'_> {
-    /// Which of the four it is.
+    /// The kind of input.
     pub fn sides(&self) -> Sides {
         match self {
             Candles::Alone(_) => Sides::Alone,
@@ -222,7 +233,7 @@ impl Candles<'_> {
         }
     }
 
-    /// Whether neither side has a candle.
+    /// Whether no side has a candle.
     pub fn is_empty(&self) -> bool {
         match self {
             Candles::Alone(series) => series.bars.is_empty(),
@@ -233,34 +244,34 @@ impl Candles<'_> {
     }
 }
 
-/// Whether two numbers lie further apart than a part of the second. What is no number is never near.
-pub fn differs(a: f64, b: f64, part: f64) -> bool {
-    !a.is_finite() || !b.is_finite() || (a - b).abs() > part * b.abs()
+/// Whether two numbers differ by more than `tolerance` times the second. NaN and infinities differ from everything.
+pub fn differs(a: f64, b: f64, tolerance: f64) -> bool {
+    !a.is_finite() || !b.is_finite() || (a - b).abs() > tolerance * b.abs()
 }
 
-/// Findings of a comparison, those of candles that are not final apart: there a difference is to be expected.
+/// The differences found by a comparison. Those of candles that are not final are separate, because they are expected.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
-    sure: Tally,
+    of_final: Tally,
     not_final: Tally,
 }
 
 impl Differences {
-    /// Notes a difference in an interval.
+    /// Counts a difference in an interval.
     pub fn note(&mut self, interval: Range<i64>, is_final: bool, example: impl FnOnce() -> String) {
-        let tally = if is_final { &mut self.sure } else { &mut self.not_final };
+        let tally = if is_final { &mut self.of_final } else { &mut self.not_final };
         tally.note(interval.start, example);
         tally.reach(interval.end);
     }
 
-    /// The findings: one of candles that are final, one of others, which is a warning.
+    /// One detection for final candles, and one for the others, which is a warning.
     pub fn found(self) -> Vec<Detection> {
-        let mut found = self.sure.found();
+        let mut found = self.of_final.found();
         let edge = self.not_final.with_severity(super::Severity::Warning).found().into_iter();
         found.extend(edge.map(|found| Detection {
             explanation: Some(Explanation {
                 class: "not_final",
-                text: "a candle is not final, or its trades begin or end within its interval".to_owned(),
+                text: "a candle is not final, or its trades start or end within its interval".to_owned(),
             }),
             ..found
         }));
@@ -268,7 +279,7 @@ impl Differences {
     }
 }
 
-/// An interval for an example: `5m 2024-03-01T00:05:00.000000Z`.
+/// Formats an interval for an example: `5m 2024-03-01T00:05:00.000000Z`.
 pub(super) fn place(timeframe: Timeframe, start: i64) -> String {
     format!("{timeframe} {}", moment(start))
 }

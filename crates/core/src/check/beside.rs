@@ -1,6 +1,6 @@
-//! Trades beside what was bid and asked at their moment: two streams of rows as one, in the order of arrival.
+//! Merges trades with the top of the book in the order of arrival.
 //!
-//! Not for judging: that is `market`.
+//! The checks that use it are in `market`.
 
 use std::collections::VecDeque;
 
@@ -10,16 +10,16 @@ use super::Rows;
 use super::replay::{Message, Replay};
 use crate::table::DataType::{self, *};
 
-/// What was bid and asked from a moment on.
+/// The top of the book from a time on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Top {
     /// Arrival, microseconds since the Unix epoch, UTC.
     pub at_us: i64,
-    /// Best bid; null: there is none. Of a ticker the mark price.
+    /// Best bid, quote currency; `None` if there is none. For a ticker the mark price.
     pub bid: Option<f64>,
-    /// Best ask; null: there is none. Of a ticker the mark price.
+    /// Best ask, quote currency; `None` if there is none. For a ticker the mark price.
     pub ask: Option<f64>,
-    /// What rests at the bid and at the ask; 0 where that is not told.
+    /// The amounts at the bid and at the ask, in the exchange's own unit; 0 if unknown.
     pub amounts: [f64; 2],
 }
 
@@ -28,37 +28,37 @@ pub struct Top {
 pub struct Trade {
     /// Arrival, microseconds since the Unix epoch, UTC.
     pub at_us: i64,
-    /// Its place in its file, counted from 0.
+    /// Row number in its file, from 0.
     pub place: u64,
-    /// Whether the taker bought; null: not known.
+    /// Whether the taker bought; `None` if unknown.
     pub is_buy: Option<bool>,
-    /// The price.
+    /// Price, quote currency.
     pub price: f64,
 }
 
-/// What comes next.
+/// The next event of the merged streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Next {
-    /// A row of the book, or of the ticker.
+    /// A row of the book or of the ticker.
     Top(Top),
     /// A trade.
     Trade(Trade),
 }
 
-/// Joins the two streams. Rows wait only until the other side has come as far: the engine gives whichever is behind first,
-/// and says when a side has ended.
+/// Merges the two streams. Rows are buffered only until the other side has caught up: the engine feeds the side that is
+/// behind first, and marks a side as ended.
 #[derive(Default)]
 pub struct Beside {
     replay: Replay,
     tops: VecDeque<Top>,
     trades: VecDeque<Trade>,
-    /// All rows up to this arrival are known of either side, microseconds since the Unix epoch, UTC.
+    /// All rows up to this arrival are known, microseconds since the Unix epoch, UTC.
     tops_until_us: Option<i64>,
     trades_until_us: Option<i64>,
 }
 
 impl Beside {
-    /// Takes rows of trades, of a book or of a ticker.
+    /// Adds rows of trades, of a book or of a ticker.
     pub fn rows(&mut self, rows: &Rows<'_>) {
         let last = rows.arrival().last().copied();
         if rows.data_type() == Trades {
@@ -76,7 +76,7 @@ impl Beside {
         }
         if rows.data_type() == IncrementalBookL2 {
             let (tops, until) = (&mut self.tops, &mut self.tops_until_us);
-            self.replay.rows(rows, |message| take(&message, tops, until));
+            self.replay.rows(rows, |message| add_top(&message, tops, until));
             return;
         }
         self.tops_until_us = self.tops_until_us.max(last);
@@ -94,18 +94,18 @@ impl Beside {
         }
     }
 
-    /// Takes that a data type has no further rows.
+    /// Marks a data type as finished.
     pub fn ended(&mut self, data_type: DataType) {
         if data_type == Trades {
             self.trades_until_us = Some(i64::MAX);
             return;
         }
         let (tops, until) = (&mut self.tops, &mut self.tops_until_us);
-        self.replay.finish(|message| take(&message, tops, until));
+        self.replay.finish(|message| add_top(&message, tops, until));
         self.tops_until_us = Some(i64::MAX);
     }
 
-    /// What comes next, as far as both sides are known: rows of the book before trades of the same moment.
+    /// The next event, or `None` until both sides are known far enough. Book rows come before trades of the same time.
     pub fn take_next(&mut self) -> Option<Next> {
         let top = self.tops.front().map(|top| top.at_us);
         let trade = self.trades.front().map(|trade| trade.at_us);
@@ -128,7 +128,7 @@ impl Beside {
     }
 }
 
-fn take(message: &Message<'_>, tops: &mut VecDeque<Top>, until: &mut Option<i64>) {
+fn add_top(message: &Message<'_>, tops: &mut VecDeque<Top>, until: &mut Option<i64>) {
     *until = (*until).max(Some(message.arrival_us));
     let [ask, ask_amount, bid, bid_amount] = message.book.top(1)[0];
     let amounts = [bid_amount, ask_amount].map(Option::unwrap_or_default);
@@ -137,7 +137,7 @@ fn take(message: &Message<'_>, tops: &mut VecDeque<Top>, until: &mut Option<i64>
     }
 }
 
-/// The columns of a data type that say what was bid and asked: bid, its amount, ask, its amount.
+/// The columns of the top of the book: bid price, bid amount, ask price, ask amount.
 fn columns(data_type: DataType) -> [Option<&'static str>; 4] {
     match data_type {
         BookSnapshot5 | BookSnapshot25 => {

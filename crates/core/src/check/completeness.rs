@@ -1,4 +1,4 @@
-//! Completeness: what should be in the lake and is not.
+//! Completeness: partitions that are expected and not in the lake.
 
 use std::collections::BTreeMap;
 
@@ -7,63 +7,63 @@ use crate::day::Day;
 use crate::expectation::VenueNote;
 use crate::partition::{Partition, Status};
 
-/// What is known of a day without rows being read. See `mtdh_engine::validate`, which finds it.
+/// The state of a day in the lake, known without reading rows. `mtdh_engine::validate` collects it.
 pub struct DayOfLake<'a> {
-    /// The day.
+    /// The UTC day.
     pub day: Day,
     /// Whether the day has an instrument table.
     pub has_table: bool,
-    /// Venues that were asked for and of which the table has no instrument.
+    /// Requested venues without an instrument in the table.
     pub venues_without_instruments: &'a [String],
-    /// Venues of which the table lets expect nothing, although the vendor records them.
+    /// Requested venues that the vendor records, but for which the table expects no partition.
     pub venues_without_expectation: &'a [String],
-    /// Names that were asked for and that no instrument ever had.
+    /// Requested names that no instrument ever had.
     pub never_existed: &'a [String],
-    /// Instruments that were asked for by name, were alive on the day, and are not in the table.
+    /// Instruments requested by name that were listed on the day but are not in the table.
     pub alive_and_missing: &'a [String],
-    /// Instruments that were asked for by name and were not alive on the day.
+    /// Instruments requested by name that were not listed on the day.
     pub not_alive: &'a [String],
-    /// What is not expected although the vendor names it, by venue and reason.
+    /// What the vendor names but is not expected, by venue and reason.
     pub not_expected: &'a BTreeMap<String, VenueNote>,
-    /// What the table had and the vendor no longer lists.
+    /// Instruments and data types that were in the table and that the vendor no longer lists.
     pub withdrawn: &'a [String],
-    /// Whether that must be accepted before the day is complete.
+    /// Whether the removals must be accepted before the day counts as complete.
     pub needs_acceptance: bool,
-    /// Every partition that the table lets expect.
+    /// Every partition expected by the table.
     pub partitions: &'a [Expected],
-    /// Those of them that the vendor answered with a file, with their rows.
+    /// The row counts of the partitions for which the vendor sent a file.
     pub rows: &'a [RowCount],
 }
 
-/// A partition that should be there, and what is.
+/// An expected partition and its state.
 #[derive(Clone, Debug)]
 pub struct Expected {
-    /// Which.
+    /// The partition.
     pub partition: Partition,
-    /// What the lake says of it.
+    /// The status in the lake.
     pub status: Status,
-    /// What is wrong with the object that is there; null: there is none, or nothing is wrong with it.
+    /// What is wrong with the object; `None` if there is no object or it is valid.
     pub unreadable: Option<String>,
-    /// Rows of the vendor that could not be stored.
+    /// Number of the vendor's rows that could not be stored.
     pub rows_rejected: u64,
 }
 
-/// A partition's rows, beside what lets expect how many.
+/// The row count of a partition, and the counts it is compared with.
 #[derive(Clone, Debug)]
 pub struct RowCount {
-    /// Which.
+    /// The partition.
     pub partition: Partition,
-    /// Rows that are stored.
+    /// Stored rows.
     pub rows: u64,
-    /// Rows of the same instrument and data type on the day before; null: the lake does not have it.
+    /// Rows of the same instrument and data type on the day before; `None` if the lake does not have that day.
     pub before: Option<u64>,
-    /// Rows of a day in the mean over the instrument's life, by the vendor's statistics; null: it gives none of the type.
+    /// Mean rows per day over the instrument's life, from the vendor's statistics; `None` if there are none for the type.
     pub statistics: Option<u64>,
-    /// The share of the day, 0 to 1, in which the vendor has data of the instrument.
+    /// The share of the day, 0 to 1, for which the vendor has data of the instrument.
     pub share_of_day: f64,
 }
 
-/// So many times fewer rows than there should be are worth a look.
+/// A partition is reported if it has this many times fewer rows than expected.
 pub const FEW: f64 = 100.0;
 
 /// The checks of this group.
@@ -73,8 +73,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "An instrument was alive on the day, the vendor lists the data type for it, and the lake has no object that \
-               says stored, empty or absent. It is as good as the day's instrument table.",
+        text: "The instrument was listed on the day and the vendor lists the data type for it, but the lake has no \
+               object with status stored, empty or absent. The result is only as complete as the day's instrument \
+               table.",
         run: CheckFn::Lake(|day| {
             of_partitions(day, "missing_partition", Severity::Error, |p| {
                 (p.status == Status::Missing && p.unreadable.is_none())
@@ -87,8 +88,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "There is an object, but it cannot be trusted: it is no Parquet file, its footer names another partition, has \
-               other columns, or counts other rows than the file has. Damage that the footer does not show is found, and told under this name, by the groups that read rows.",
+        text: "The object exists but cannot be trusted: it is not a Parquet file, its footer names another partition, \
+               its columns differ, or its row count differs from the footer's. The groups that read rows report \
+               damage that the footer does not show, under this name too.",
         run: CheckFn::Lake(|day| {
             of_partitions(day, "unreadable_partition", Severity::Error, |p| {
                 p.unreadable.clone().map(|reason| (1, reason))
@@ -100,8 +102,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Warning,
         parameters: &[],
-        text: "Rows of the vendor's file could not be stored and lie in quarantine. A file with more than 0.1 % of them is \
-               never published, so that there are few.",
+        text: "Rows of the vendor's file could not be stored and are in quarantine. A file with more than 0.1 % \
+               rejected rows is never published, so there are few.",
         run: CheckFn::Lake(|day| {
             of_partitions(day, "rejected_rows", Severity::Warning, |p| {
                 (p.rows_rejected > 0)
@@ -114,11 +116,13 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Warning,
         parameters: &[],
-        text: "A partition has 100 times fewer rows than the same instrument and data type on the day before, where the lake has \
-               it, or than a day has in the mean over the instrument's life by the vendor's statistics, which it gives of trades and \
-               book changes. Of a day in which the instrument was not always listed only that share is expected. An empty partition \
-               counts as one row, so that a hundred must be expected. A file that was cut between two members of its gzip data, and \
-               whose length nobody said, shows here alone; one that lost less than 99 of 100 rows does not show. A market that fell silent shows as well.",
+        text: "A partition has 100 times fewer rows than expected. Expected is the row count of the same instrument \
+               and data type on the day before, if the lake has it, or the daily mean over the instrument's life from \
+               the vendor's statistics, which cover trades and book changes. If the instrument was listed for part of \
+               the day, the expectation is scaled by that part. An empty partition counts as one row, so it is \
+               reported only if at least 100 rows are expected. A file that was cut between two gzip members, and \
+               whose length the server did not state, is detected only here. A loss of less than 99 of 100 rows is \
+               not detected. A market that fell silent is reported too.",
         run: CheckFn::Lake(|day| day.rows.iter().filter_map(few_rows).collect()),
     },
     Check {
@@ -126,8 +130,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Info,
         parameters: &[],
-        text: "The vendor had not exported the day when its instrument table was written, so that there is nothing to fetch \
-               yet. It is no fault, and is counted so that nobody takes the day for complete.",
+        text: "The vendor had not exported the day when its instrument table was written, so there is nothing to \
+               download yet. This is not a fault. It is counted so that the day is not taken for complete.",
         run: CheckFn::Lake(|day| {
             of_partitions(day, "not_exported", Severity::Info, |p| {
                 (p.status == Status::NotExportedYet)
@@ -140,8 +144,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "A day has no instrument table, or its table lacks a venue that was asked for, or expects nothing of that \
-               venue. What should be there is then unknown, and nothing can be called complete.",
+        text: "The day has no instrument table, or the table has no instrument of a requested venue, or it expects no \
+               partition of that venue. The expected partitions are then unknown, and the day cannot be called \
+               complete.",
         run: CheckFn::Lake(no_instruments),
     },
     Check {
@@ -149,8 +154,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "An instrument was asked for by name, and no instrument ever had that name, by the day's table and the \
-               vendor's list; or it was alive on the day, and the table lacks it.",
+        text: "A requested instrument name has never existed, according to the day's table and the vendor's list; or \
+               the instrument was listed on the day but is missing from the table.",
         run: CheckFn::Lake(|day| {
             let never = day.never_existed.iter().map(|name| format!("{name} never existed"));
             let lacking = day.alive_and_missing.iter().map(|name| format!("{name} is not in the table"));
@@ -162,7 +167,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Info,
         parameters: &[],
-        text: "An instrument was asked for by name and was not alive on the day. It is no fault.",
+        text: "An instrument requested by name was not listed on the day. This is not a fault; it is reported so that \
+               the selection can be corrected.",
         run: CheckFn::Lake(|day| {
             of_lines(day.day, "not_alive", Severity::Info, day.not_alive.iter().cloned())
         }),
@@ -172,9 +178,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Info,
         parameters: &[],
-        text: "The vendor names something that the day's verdict does not expect: a symbol without files, a type or data \
-               type that this program does not know, an exchange that is closed. It is counted, with the reason, so that \
-               nobody takes the expectation for the whole.",
+        text: "The vendor names something for which no partition is expected: a symbol without files, an instrument \
+               type or data type unknown to this program, a closed exchange. It is counted with the reason, so that \
+               the expected partitions are not taken for everything the vendor has.",
         run: CheckFn::Lake(not_expected),
     },
     Check {
@@ -182,9 +188,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Completeness,
         severity: Severity::Error,
         parameters: &[],
-        text: "The day's instrument table had an instrument or a data type that the vendor no longer lists, without an end \
-               that the vendor gave. It is an error, until the removal is accepted, when something of it is in the lake or \
-               when it is more than 5 % of the instruments. Else it is a warning.",
+        text: "The day's instrument table had an instrument or data type that the vendor no longer lists, although \
+               the vendor gave no end date for it. It is an error if the lake has data of it or if it affects more \
+               than 5 % of the instruments, until the removal is accepted. Otherwise it is a warning.",
         run: CheckFn::Lake(|day| {
             let severity = if day.needs_acceptance { Severity::Error } else { Severity::Warning };
             of_lines(day.day, "withdrawn", severity, day.withdrawn.iter().cloned())
@@ -196,10 +202,10 @@ fn of_partitions(
     day: &DayOfLake<'_>,
     check: &'static str,
     severity: Severity,
-    what: impl Fn(&Expected) -> Option<(u64, String)>,
+    fault: impl Fn(&Expected) -> Option<(u64, String)>,
 ) -> Vec<Finding> {
     let finding = |expected: &Expected| {
-        let (count, example) = what(expected)?;
+        let (count, example) = fault(expected)?;
         let partition = &expected.partition;
         let range_us = Some((partition.day.start_us(), partition.day.end_us()));
         Some(Finding {
@@ -214,7 +220,7 @@ fn of_partitions(
     day.partitions.iter().filter_map(finding).collect()
 }
 
-/// The finding of a partition that has far fewer rows than there should be.
+/// A finding if the partition has at least [`FEW`] times fewer rows than expected.
 pub fn few_rows(count: &RowCount) -> Option<Finding> {
     let is_few = |expected: &u64| *expected as f64 * count.share_of_day >= count.rows.max(1) as f64 * FEW;
     let before = count.before.filter(is_few).map(|rows| format!("{rows} the day before"));
@@ -252,7 +258,9 @@ fn of_lines(
     lines: impl Iterator<Item = String>,
 ) -> Vec<Finding> {
     let mut tally = Tally::default();
-    lines.for_each(|line| tally.count(1, || line));
+    for line in lines {
+        tally.count(1, || line);
+    }
     of_day(day, check, severity, tally)
 }
 

@@ -1,4 +1,4 @@
-//! What checks find, and how they gather it: a count, a range, up to ten examples.
+//! The findings of checks: a count, a time range and up to ten examples.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use crate::day::Day;
 use crate::key::InstrumentKey;
 use crate::table::DataType;
 
-/// How bad a finding is.
+/// The severity of a finding; the most severe is the largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Counted and told, but no fault: the data may be so.
+    /// Counted, but not a fault.
     Info,
-    /// Somebody should look.
+    /// Suspicious: somebody should look.
     Warning,
     /// The data is wrong.
     Error,
 }
 
 impl Severity {
-    /// The word in reports and flags.
+    /// The name in reports and flags.
     pub fn name(self) -> &'static str {
         match self {
             Severity::Info => "info",
@@ -35,49 +35,49 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Why something is as it was found.
+/// The cause of a detection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// One of a few words that can be counted.
+    /// The class of the cause: one of a few fixed words per check.
     pub class: &'static str,
-    /// A sentence for people.
+    /// The cause as a sentence.
     pub text: String,
 }
 
-/// What a check found, before it is said of which partition.
+/// The result of a check, not yet assigned to a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detection {
-    /// How bad it is; null: as the check says.
+    /// The severity; `None` for the check's own.
     pub severity: Option<Severity>,
-    /// First and last moment of it by arrival, microseconds since the Unix epoch, UTC; null: it has no place in time.
+    /// The first and the last arrival time, microseconds since the Unix epoch, UTC; `None` if it has no time.
     pub range_us: Option<(i64, i64)>,
-    /// How many times.
+    /// The number of occurrences.
     pub count: u64,
-    /// Up to [`EXAMPLES`] of them, the first ones.
+    /// The first occurrences, at most [`EXAMPLES`].
     pub examples: Vec<String>,
-    /// Why, where that is known.
+    /// The cause; `None` if unknown.
     pub explanation: Option<Explanation>,
 }
 
-/// One thing that a check saw: where, when, how many.
+/// The result of a check for a partition, an instrument, a venue or a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The check's name.
     pub check: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// The instrument; null: it is about a venue, a day, or a file that does not say.
+    /// The instrument; `None` for a venue, a day, or a file that does not state it.
     pub key: Option<InstrumentKey>,
-    /// The data type; null: it is about more than one.
+    /// The data type; `None` if the finding concerns several.
     pub data_type: Option<DataType>,
-    /// The day; null: a file that does not say.
+    /// The UTC day; `None` for a file that does not state it.
     pub day: Option<Day>,
-    /// What was found.
+    /// The detection.
     pub found: Detection,
 }
 
 impl Finding {
-    /// What a check found, said of whom it is about; as bad as `found` says, else as the check does.
+    /// Assigns a detection to a partition. The severity is that of the detection, else that of the check.
     pub fn of(
         check: &Check,
         key: Option<InstrumentKey>,
@@ -90,29 +90,30 @@ impl Finding {
     }
 }
 
-/// As many examples as a finding carries.
+/// The largest number of examples in a finding.
 pub const EXAMPLES: usize = 10;
 
-/// Gathers one finding.
+/// Accumulates one [`Detection`].
 #[derive(Debug, Default)]
 pub struct Tally {
     found: Detection,
 }
 
 impl Tally {
-    /// Counts one more, at a moment of arrival.
+    /// Counts one occurrence at an arrival time, microseconds since the Unix epoch, UTC. `example` is called only for the
+    /// first [`EXAMPLES`] occurrences.
     pub fn note(&mut self, at_us: i64, example: impl FnOnce() -> String) {
         let (first, last) = self.found.range_us.unwrap_or((at_us, at_us));
         self.found.range_us = Some((first.min(at_us), last.max(at_us)));
         self.count(1, example);
     }
 
-    /// Widens the range to a moment of arrival.
+    /// Extends the range to an arrival time, microseconds since the Unix epoch, UTC. No effect before the first occurrence.
     pub fn reach(&mut self, at_us: i64) {
         self.found.range_us = self.found.range_us.map(|(first, last)| (first.min(at_us), last.max(at_us)));
     }
 
-    /// Counts some without a moment.
+    /// Counts occurrences without a time.
     pub fn count(&mut self, count: u64, example: impl FnOnce() -> String) {
         self.found.count += count;
         if self.found.examples.len() < EXAMPLES {
@@ -120,33 +121,33 @@ impl Tally {
         }
     }
 
-    /// Counts some more without a moment or an example.
+    /// Counts further occurrences without a time or an example.
     pub fn add(&mut self, count: u64) {
         self.found.count += count;
     }
 
-    /// Another severity than the check's.
+    /// Overrides the check's severity.
     pub fn with_severity(mut self, severity: Severity) -> Tally {
         self.found.severity = Some(severity);
         self
     }
 
-    /// The finding, if there was anything.
+    /// The detection; empty if nothing was counted.
     pub fn found(mut self) -> Vec<Detection> {
         self.take()
     }
 
-    /// The finding, if there was anything; then counts anew.
+    /// The detection, empty if nothing was counted; resets the tally but keeps the severity.
     pub fn take(&mut self) -> Vec<Detection> {
         if self.found.count == 0 {
             return Vec::new();
         }
-        let anew = Detection { severity: self.found.severity, ..Detection::default() };
-        vec![std::mem::replace(&mut self.found, anew)]
+        let reset = Detection { severity: self.found.severity, ..Detection::default() };
+        vec![std::mem::replace(&mut self.found, reset)]
     }
 }
 
-/// A moment as text, `2024-03-01T12:30:15.000001Z`.
+/// Formats a time, microseconds since the Unix epoch, UTC, as `2024-03-01T12:30:15.000001Z`.
 pub fn moment(us: i64) -> String {
     match chrono::DateTime::from_timestamp_micros(us) {
         Some(time) => time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
@@ -154,7 +155,7 @@ pub fn moment(us: i64) -> String {
     }
 }
 
-/// A length of time as text, `1 h 2 min 3 s`, below a minute `1.234 s`.
+/// Formats a duration in microseconds as `1 h 2 min 3 s`; below a minute as `1.234 s`.
 pub fn duration(us: i64) -> String {
     let seconds = us / 1_000_000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {

@@ -1,4 +1,4 @@
-//! Why there is a silence.
+//! The causes of silences.
 
 use super::finding::{Explanation, duration, moment};
 use super::silence::{Silence, WITH_PACE, has_pace, session};
@@ -6,11 +6,11 @@ use super::{Check, CheckFn, Detection, Group, Incident, InstrumentDay, Parameter
 use crate::partition::Status;
 use crate::table::DataType;
 
-/// Messages of several kinds do not end and begin in the same moment: so much at either end of a silence is not looked at
-/// in other data types, microseconds.
+/// Time at either end of a silence that is ignored in other data types, microseconds: messages of different types do not
+/// stop and start at the same moment.
 const EDGE_US: i64 = 1_000_000;
 
-/// What a silence can come from, in the order in which it is looked for.
+/// The cause of a silence, in the order of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// The vendor has not exported the day.
@@ -19,7 +19,7 @@ pub enum Cause {
     BeforeListing,
     /// The contract had ended, or the instrument was no longer listed.
     AfterExpiry,
-    /// The vendor reports that it did not record the venue.
+    /// The vendor reports a recording outage of the venue.
     Incident,
     /// The other data types of the instrument are silent too.
     NoTrading,
@@ -30,7 +30,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// All of them.
+    /// All causes.
     pub const ALL: [Cause; 7] = [
         Cause::NotExported,
         Cause::BeforeListing,
@@ -41,7 +41,7 @@ impl Cause {
         Cause::Unknown,
     ];
 
-    /// The word in reports.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Cause::NotExported => "not_exported",
@@ -61,16 +61,18 @@ pub const CHECKS: &[Check] = &[Check {
     group: Group::Gaps,
     severity: Severity::Warning,
     parameters: &[],
-    text: "Each silence (see `silence` for which pauses are) is told with what explains it. `not_exported`: the vendor has not \
-           exported the day, so that nothing is there. `before_listing`, `after_expiry`: what lies within the instrument's life \
-           is no longer than the threshold. `incident`: the vendor's incident reports of the venue cover it, but for a rest that \
-           is no longer than the threshold. `no_trading`: no row of any other data type of the instrument arrived meanwhile, but for a second at either end, and \
-           there is one that has rows on that day. `session`: it was silent at these hours on most of the seven days before too, or \
-           there is none of them in the lake and more than half of the day is silent (see `silence`). `unknown`: none of these; only these are warnings, the others are told as \
-           `info`. A recorder that fails without a report silences all data types at once and is told as `no_trading`. A partition \
-           that is not exported is one silence of a whole day. So is a missing one, but only where an incident explains it, since \
-           `missing_partition` tells it anyway, and an empty one of a data type with a pace whose instrument has rows of others; \
-           empty trades are none, since nobody may have traded.",
+    text: "Each silence (see `silence`) is reported with its cause. `not_exported`: the vendor has not exported the \
+           day. `before_listing`, `after_expiry`: the part of the silence within the instrument's life is no longer \
+           than the threshold. `incident`: the vendor's incident reports for the venue cover it, except for a rest \
+           that is no longer than the threshold. `no_trading`: no row of any other data type of the instrument \
+           arrived during it, ignoring a second at either end, and at least one of those data types has rows on the \
+           day. `session`: most of the seven days before were silent at these hours too; or the lake has none of them \
+           and more than half of the day is silent (see `silence`). `unknown`: none of these. Only `unknown` is a \
+           warning, the others are `info`. A recorder that fails without an incident report silences all data types \
+           at once and is reported as `no_trading`. A partition that is not exported is one silence of a whole day. A \
+           missing partition is one only if an incident explains it, because `missing_partition` reports it anyway. \
+           An empty partition is one if its data type has a pace and the instrument has rows of other data types; \
+           empty trades are not, because there may have been no trade.",
     run: CheckFn::Day(WITH_PACE, gaps),
 }];
 
@@ -79,7 +81,7 @@ fn gaps(day: &InstrumentDay<'_>, _: &Parameters) -> Vec<(DataType, Detection)> {
     for partition in day.partitions {
         if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
             let found = found(day, partition.data_type, partition.status, &silence);
-            // That it is missing `missing_partition` tells; that the vendor has nothing to give is worth telling too.
+            // `missing_partition` reports the missing partition; here only that an incident explains it.
             let is_incident = found.explanation.as_ref().is_some_and(|e| e.class == Cause::Incident.name());
             if is_incident || partition.status != Status::Missing {
                 all.push((partition.data_type, found));
@@ -93,7 +95,7 @@ fn gaps(day: &InstrumentDay<'_>, _: &Parameters) -> Vec<(DataType, Detection)> {
     all
 }
 
-/// The silence of a partition without rows.
+/// The silence of a partition without rows: the whole day.
 fn whole_day(day: &InstrumentDay<'_>, data_type: DataType, status: Status) -> Option<Silence> {
     let date = day.day?;
     let others_have_rows = || day.paces().any(|(other, pace)| other != data_type && pace.rows > 0);
@@ -129,7 +131,7 @@ fn found(day: &InstrumentDay<'_>, data_type: DataType, status: Status, silence: 
     }
 }
 
-/// What explains a silence.
+/// The cause of a silence, and a sentence that explains it.
 pub fn explain(
     day: &InstrumentDay<'_>,
     data_type: DataType,
@@ -143,11 +145,11 @@ pub fn explain(
     let (from, to) = (silence.from_us, silence.to_us);
     let listed = day.life_us.start;
     if listed > from && to - listed.max(from) <= threshold_us {
-        return (Cause::BeforeListing, format!("the vendor has data of it from {} on", moment(listed)));
+        return (Cause::BeforeListing, format!("the vendor has data from {} on", moment(listed)));
     }
     let ended = day.expiry_us.unwrap_or(i64::MAX).min(day.life_us.end);
     if ended < to && ended.min(to) - from <= threshold_us {
-        return (Cause::AfterExpiry, format!("it ended at {}", moment(ended)));
+        return (Cause::AfterExpiry, format!("the instrument ended at {}", moment(ended)));
     }
     if let Some(incident) = covering(day.incidents.unwrap_or_default(), from, to, threshold_us) {
         return (Cause::Incident, format!("the vendor reports: {}", incident.details));
@@ -156,7 +158,7 @@ pub fn explain(
     let witnesses: Vec<_> = day.paces().filter(|(other, pace)| is_witness(*other) && pace.rows > 0).collect();
     let active = witnesses.iter().find(|(_, pace)| pace.is_active_within(from + EDGE_US, to - EDGE_US));
     if !witnesses.is_empty() && active.is_none() {
-        return (Cause::NoTrading, "nothing arrived of the instrument's other data types either".to_owned());
+        return (Cause::NoTrading, "no rows of the instrument's other data types arrived either".to_owned());
     }
     if status == Status::Stored
         && let Some(text) = session(day, data_type, silence)
@@ -164,23 +166,20 @@ pub fn explain(
         return (Cause::Session, text);
     }
     let text = match active {
-        Some((other, _)) => format!("meanwhile rows of {other} arrived"),
-        None => "no other data type of the instrument could tell".to_owned(),
+        Some((other, _)) => format!("rows of {other} arrived during it"),
+        None => "the instrument has no rows of another data type to compare with".to_owned(),
     };
-    (Cause::Unknown, format!("{text}{}", unasked(day)))
+    let without_incidents =
+        if day.incidents.is_none() { "; the vendor's incident reports were not available" } else { "" };
+    (Cause::Unknown, format!("{text}{without_incidents}"))
 }
 
-/// What nobody could say is not kept quiet.
-fn unasked(day: &InstrumentDay<'_>) -> &'static str {
-    if day.incidents.is_none() { "; the vendor's incident reports were not to be had" } else { "" }
-}
-
-/// The longest of the incidents that leave no more than `rest_us` of a time uncovered.
+/// The longest incident, if all incidents together leave no more than `rest_us` of the time range uncovered.
 fn covering(incidents: &[Incident], from_us: i64, to_us: i64, rest_us: i64) -> Option<&Incident> {
     let part = |i: &Incident| (i.to_us.min(to_us) - i.from_us.max(from_us)).max(0);
     let mut ordered: Vec<&Incident> = incidents.iter().filter(|i| part(i) > 0).collect();
     ordered.sort_by_key(|i| i.from_us);
-    // Reports may overlap: what one covered the next does not cover again.
+    // Reports may overlap: each counts only the time that earlier ones do not cover.
     let (mut covered, mut reached) = (0, from_us);
     for incident in &ordered {
         let end = incident.to_us.min(to_us);

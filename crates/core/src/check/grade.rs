@@ -1,34 +1,34 @@
-//! Grades: what the findings of a partition, and of an instrument's day, come to in one word.
+//! Grades: one word that summarises the findings of a partition or of an instrument-day.
 
 use std::fmt;
 
 use super::Severity;
 use crate::partition::Status;
 
-/// A partition's grade, or an instrument-day's; the worst is the largest.
+/// The grade of a partition or of an instrument-day; the worst is the largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
-    /// Nothing could be judged.
+    /// There was nothing to grade.
     Unknown,
-    /// Nothing worse than `info` was found.
+    /// No finding above `info`.
     Good,
-    /// There is a warning.
+    /// At least one warning, no error.
     Degraded,
-    /// There is an error.
+    /// At least one error.
     Bad,
-    /// It should be there and is not.
+    /// Expected, but not in the lake.
     Missing,
 }
 
 impl Grade {
-    /// All of them, best first, `unknown` last.
+    /// All grades, best first, `unknown` last.
     pub const ALL: [Grade; 5] = [Grade::Good, Grade::Degraded, Grade::Bad, Grade::Missing, Grade::Unknown];
 
     /// All of them, worst first, `unknown` last: the order of pages and pictures.
     pub const WORST_FIRST: [Grade; 5] =
         [Grade::Missing, Grade::Bad, Grade::Degraded, Grade::Good, Grade::Unknown];
 
-    /// The word in reports and tables.
+    /// The name in reports and tables.
     pub fn name(self) -> &'static str {
         match self {
             Grade::Good => "good",
@@ -39,13 +39,13 @@ impl Grade {
         }
     }
 
-    /// Reads [`Grade::name`] back.
+    /// Parses [`Grade::name`].
     pub fn from_name(name: &str) -> Option<Grade> {
         Grade::ALL.into_iter().find(|g| g.name() == name)
     }
 
-    /// The grade of a partition, from what the lake says of it and its worst finding. What is absent or not exported
-    /// has no rows to judge; an empty one is judged, as its lack of rows can be wrong.
+    /// The grade of a partition, from its status and its worst finding. Absent and not exported partitions have no rows to
+    /// grade. An empty one is graded, because the lack of rows can be a fault.
     pub fn of_partition(status: Status, worst: Option<Severity>) -> Grade {
         match (status, worst) {
             (Status::Missing, _) => Grade::Missing,
@@ -56,7 +56,7 @@ impl Grade {
         }
     }
 
-    /// The grade of an instrument-day: the worst of its partitions; `unknown` only when all of them are.
+    /// The grade of an instrument-day: the worst of its partitions; `unknown` only if all are unknown.
     pub fn of_day(partitions: impl IntoIterator<Item = Grade>) -> Grade {
         partitions.into_iter().max().unwrap_or(Grade::Unknown)
     }

@@ -1,4 +1,4 @@
-//! Rows that say they are somebody else's than their object.
+//! Rows whose instrument differs from that of their object.
 
 use arrow_array::Array;
 
@@ -15,11 +15,11 @@ pub const CHECKS: &[Check] = &[
         group: Group::Values,
         severity: Severity::Error,
         parameters: &[],
-        text: "The column `instrument_key` of a row names another instrument than the object's footer and path. Who reads a \
-               folder of objects and groups by the column takes such rows for the other instrument's. Of rows without the \
-               column, and of files that do not say whose they are, nothing is said.",
-        run: CheckFn::Rows(&DataType::ALL, |scope| {
-            Box::new(OtherKey { key: scope.key.cloned(), tally: Tally::default() })
+        text: "`instrument_key` of a row differs from the key in the object's footer and path. A reader that groups a \
+               folder of objects by this column would assign the row to the other instrument. Skipped for rows \
+               without the column and for files that do not state their instrument.",
+        run: CheckFn::Rows(&DataType::ALL, |input| {
+            Box::new(OtherKey { key: input.key.cloned(), tally: Tally::default() })
         }),
     },
     Check {
@@ -27,9 +27,9 @@ pub const CHECKS: &[Check] = &[
         group: Group::Values,
         severity: Severity::Error,
         parameters: &[],
-        text: "A row of `options_chain` whose `type`, `strike_price` or `expiration` is not that of the instrument key. The end is \
-               compared by its UTC day.",
-        run: CheckFn::Rows(&[DataType::OptionsChain], |scope| Box::new(OtherTerms::of(scope))),
+        text: "`type`, `strike_price` or `expiration` of an `options_chain` row differs from the instrument key. The \
+               expiration is compared by its UTC day.",
+        run: CheckFn::Rows(&[DataType::OptionsChain], |input| Box::new(OtherTerms::of(input))),
     },
 ];
 
@@ -61,7 +61,7 @@ impl RowCheck for OtherKey {
     }
 }
 
-/// What the key says of an option; null: it does not say.
+/// The terms of the option in the key; `None` if the key does not have them.
 struct OtherTerms {
     side: Option<&'static str>,
     strike: Option<f64>,
@@ -70,12 +70,12 @@ struct OtherTerms {
 }
 
 impl OtherTerms {
-    fn of(scope: &CheckInput<'_>) -> OtherTerms {
+    fn of(input: &CheckInput<'_>) -> OtherTerms {
         let side = |side| if side == OptionSide::Call { "call" } else { "put" };
         OtherTerms {
-            side: scope.key.and_then(InstrumentKey::option_side).map(side),
-            strike: scope.key.and_then(|key| key.strike()?.parse().ok()),
-            expiry: scope.key.and_then(InstrumentKey::expiry),
+            side: input.key.and_then(InstrumentKey::option_side).map(side),
+            strike: input.key.and_then(|key| key.strike()?.parse().ok()),
+            expiry: input.key.and_then(InstrumentKey::expiry),
             tally: Tally::default(),
         }
     }

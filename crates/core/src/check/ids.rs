@@ -1,4 +1,4 @@
-//! Trade ids: repeated ones, and holes where a venue counts its trades.
+//! Trade ids: repetitions, and gaps on venues with sequential ids.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -9,15 +9,15 @@ use super::rows::{Itself, hash_text};
 use super::{Check, CheckFn, CheckInput, Detection, Group, RowCheck, Rows, Severity, Tally};
 use crate::table::DataType;
 
-/// Venues that give each trade of a symbol the whole number after that of the trade before. Binance documents it for
-/// its spot and futures markets, and 9,999 recorded trades of BINANCE-FUTURES show it. Others are added when recorded
-/// data shows it: a wrong entry here cries wolf every day.
+/// Venues with sequential trade ids: each trade of a symbol has the id of the trade before plus one. Binance documents it
+/// for its spot and futures markets, and 9,999 recorded trades of BINANCE-FUTURES confirm it. Add a venue only if recorded
+/// data confirms it: a wrong entry causes false findings every day.
 pub const SEQUENTIAL_VENUES: [&str; 3] = ["BINANCE", "BINANCE-FUTURES", "BINANCE-DELIVERY"];
 
-/// Ids of which [`Window`] remembers a hash, on venues that do not count their trades.
+/// Number of ids whose hashes [`Window`] keeps, for venues without sequential ids.
 const WINDOW: usize = 1 << 16;
 
-/// Holes that [`Sequence`] keeps open for trades that come late. The oldest is closed as missing when there are more.
+/// Gaps that [`Sequence`] keeps open for late trades. If there are more, the oldest is closed as missing.
 const OPEN_HOLES: usize = 1 << 16;
 
 /// The checks of this module.
@@ -27,12 +27,12 @@ pub const CHECKS: &[Check] = &[
         group: Group::Timestamp,
         severity: Severity::Warning,
         parameters: &[],
-        text: "A trade has the id of an earlier trade of the day. Exchanges send the last trades once more after a \
-               reconnection; volumes that are summed from them count twice. On venues that count their trades (BINANCE, \
-               BINANCE-FUTURES, BINANCE-DELIVERY) every repetition in the day is found, on others those of the last 65,536 ids. \
-               Trades without id are not looked at.",
-        run: CheckFn::Rows(&[DataType::Trades], |scope| {
-            if is_sequential(scope) { Box::new(Repeats::default()) } else { Box::new(Window::default()) }
+        text: "A trade has the id of an earlier trade of the day. Exchanges resend the last trades after a \
+               reconnection; volumes summed from them are counted twice. On venues with sequential ids (BINANCE, \
+               BINANCE-FUTURES, BINANCE-DELIVERY) every repetition of the day is found, on others a repetition within \
+               the last 65,536 ids. Trades without an id are skipped.",
+        run: CheckFn::Rows(&[DataType::Trades], |input| {
+            if is_sequential(input) { Box::new(Repeats::default()) } else { Box::new(Window::default()) }
         }),
     },
     Check {
@@ -40,56 +40,57 @@ pub const CHECKS: &[Check] = &[
         group: Group::Timestamp,
         severity: Severity::Error,
         parameters: &[],
-        text: "On venues that count their trades (BINANCE, BINANCE-FUTURES, BINANCE-DELIVERY) a number between the smallest and the \
-               largest id of the day does not occur: a trade was lost. Trades that only come late are none. What is lost \
-               before the first or after the last trade of a day cannot be seen. An id there that is no whole number counts \
-               as well.",
-        run: CheckFn::Rows(&[DataType::Trades], |scope| {
-            if is_sequential(scope) { Box::new(Holes::default()) } else { Box::new(Nothing) }
+        text: "On venues with sequential ids (BINANCE, BINANCE-FUTURES, BINANCE-DELIVERY), a number between the \
+               smallest and the largest id of the day does not occur: a trade was lost. A trade that arrives late is \
+               not missing. Losses before the first or after the last trade of a day cannot be detected. An id that \
+               is not a whole number is counted too.",
+        run: CheckFn::Rows(&[DataType::Trades], |input| {
+            if is_sequential(input) { Box::new(Holes::default()) } else { Box::new(Nothing) }
         }),
     },
 ];
 
-fn is_sequential(scope: &CheckInput<'_>) -> bool {
-    SEQUENTIAL_VENUES.contains(&scope.venue())
+fn is_sequential(input: &CheckInput<'_>) -> bool {
+    SEQUENTIAL_VENUES.contains(&input.venue())
 }
 
-/// What a number is to the numbers before it.
+/// Whether an id occurred before.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
-    /// New, or late where it was missing.
+enum Occurrence {
+    /// First occurrence, in order or late.
     New,
-    /// It was there before.
-    Again,
+    /// It occurred before.
+    Repeated,
 }
 
-/// The numbers of a day: the largest, and the holes below it.
+/// The ids of a day: the largest, and the gaps below it.
 #[derive(Default)]
 struct Sequence {
     last: Option<u64>,
-    /// First number that is missing → last number that is missing, and when the hole was seen.
+    /// First missing id → last missing id, and the arrival of the trade after the gap, microseconds.
     holes: BTreeMap<u64, (u64, i64)>,
-    /// Holes that were closed as missing because there were too many.
+    /// Gaps that were closed as missing because there were too many; the first ones.
     given_up: Vec<(u64, u64, i64)>,
+    /// Number of ids in all closed gaps.
     given_up_numbers: u64,
 }
 
 impl Sequence {
-    fn take(&mut self, number: u64, at_us: i64) -> Place {
+    fn add(&mut self, number: u64, at_us: i64) -> Occurrence {
         let Some(last) = self.last else {
             self.last = Some(number);
-            return Place::New;
+            return Occurrence::New;
         };
         if number > last {
             if number > last + 1 {
                 self.open(last + 1, number - 1, at_us);
             }
             self.last = Some(number);
-            return Place::New;
+            return Occurrence::New;
         }
         let hole = self.holes.range(..=number).next_back().map(|(first, (end, at))| (*first, *end, *at));
         match hole.filter(|(_, end, _)| number <= *end) {
-            None => Place::Again,
+            None => Occurrence::Repeated,
             Some((first, end, at)) => {
                 self.holes.remove(&first);
                 if first < number {
@@ -98,7 +99,7 @@ impl Sequence {
                 if number < end {
                     self.holes.insert(number + 1, (end, at));
                 }
-                Place::New
+                Occurrence::New
             }
         }
     }
@@ -116,7 +117,7 @@ impl Sequence {
     }
 }
 
-/// Ids that are whole numbers, each with its row; nothing where there is no id.
+/// The ids with their rows: a number, or the text of an id that is not one. Rows without an id are skipped.
 fn numbers(ids: &StringArray) -> impl Iterator<Item = (usize, Result<u64, &str>)> {
     (0..ids.len()).filter(|row| ids.is_valid(*row)).map(|row| {
         let text = ids.value(row);
@@ -124,7 +125,7 @@ fn numbers(ids: &StringArray) -> impl Iterator<Item = (usize, Result<u64, &str>)
     })
 }
 
-/// Numbers that come again.
+/// Detects repeated sequential ids.
 #[derive(Default)]
 struct Repeats {
     sequence: Sequence,
@@ -136,7 +137,7 @@ impl RowCheck for Repeats {
         let arrival = rows.arrival();
         for (row, number) in numbers(rows.text("id")) {
             let Ok(number) = number else { continue };
-            if self.sequence.take(number, arrival[row]) == Place::Again {
+            if self.sequence.add(number, arrival[row]) == Occurrence::Repeated {
                 self.tally.note(arrival[row], || format!("row {}: id {number}", rows.place(row)));
             }
         }
@@ -147,7 +148,7 @@ impl RowCheck for Repeats {
     }
 }
 
-/// Numbers that never come.
+/// Detects missing sequential ids.
 #[derive(Default)]
 struct Holes {
     sequence: Sequence,
@@ -159,17 +160,17 @@ impl RowCheck for Holes {
         let arrival = rows.arrival();
         for (row, number) in numbers(rows.text("id")) {
             match number {
-                Ok(number) => drop(self.sequence.take(number, arrival[row])),
+                Ok(number) => drop(self.sequence.add(number, arrival[row])),
                 Err(text) => {
                     self.tally.note(arrival[row], || {
-                        format!("row {}: id `{text}` is no whole number", rows.place(row))
+                        format!("row {}: id `{text}` is not a whole number", rows.place(row))
                     });
                 }
             }
         }
     }
 
-    /// Nothing of holes: they may be filled by trades that come late.
+    /// Gaps are not reported before the end, because late trades may fill them.
     fn found(&mut self) -> Vec<Detection> {
         self.tally.take()
     }
@@ -182,9 +183,12 @@ impl RowCheck for Holes {
         numbers -= shown_before;
         for (first, end, at) in given_up.into_iter().chain(open) {
             let missing = end - first + 1;
-            self.tally.note(at, || match missing {
-                1 => format!("id {first}"),
-                _ => format!("ids {first} to {end}, {missing} of them"),
+            self.tally.note(at, || {
+                if missing == 1 {
+                    format!("id {first}")
+                } else {
+                    format!("ids {first} to {end}, {missing} of them")
+                }
             });
             numbers += missing - 1;
         }
@@ -193,7 +197,7 @@ impl RowCheck for Holes {
     }
 }
 
-/// Ids of any form that come again within a window.
+/// Detects repeated ids of any form within a window.
 #[derive(Default)]
 struct Window {
     order: VecDeque<u64>,
@@ -224,7 +228,7 @@ impl RowCheck for Window {
     }
 }
 
-/// For venues of which nothing can be said.
+/// For venues without sequential ids: finds nothing.
 struct Nothing;
 
 impl RowCheck for Nothing {

@@ -1,30 +1,31 @@
-//! What was bid and asked in the seconds before a trade.
+//! The best bid and ask in the seconds before a trade.
 //!
-//! Not for judging: that is `market`.
+//! The checks that use it are in `market`.
 
 use std::collections::VecDeque;
 
 use super::beside::{Top, Trade};
 
-/// The time before a trade that counts, in pieces of so many microseconds.
+/// Length of a time slot, microseconds.
 pub(super) const PIECE_US: i64 = 250_000;
+/// Slots before a trade that are compared with it: ten seconds.
 const PIECES: i64 = 40;
 
-/// The book of the last seconds: exchanges send it before the trades that changed it, or the trades seconds late, so that the
-/// newest row alone says little of a trade.
+/// The top of the book over the last seconds. Exchanges send the book before the trades that changed it, or send the trades
+/// seconds late, so the newest row alone is not comparable with a trade.
 #[derive(Default)]
 pub(super) struct Lately {
     now: Option<Top>,
     pieces: VecDeque<Piece>,
 }
 
-/// What was bid and asked within a piece of time.
+/// The best bid and ask within a time slot.
 struct Piece {
-    /// Counted from the epoch.
+    /// Number of the slot since the Unix epoch.
     number: i64,
-    /// The lowest bid and the highest ask, those at its start included.
+    /// The lowest bid and the highest ask, including those at its start.
     widest: (f64, f64),
-    /// Those at its end.
+    /// Bid and ask at its end.
     last: (f64, f64),
 }
 
@@ -33,8 +34,8 @@ fn wider(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
 }
 
 impl Lately {
-    /// Takes the next row.
-    pub(super) fn take(&mut self, top: Top) {
+    /// Adds the next row.
+    pub(super) fn add(&mut self, top: Top) {
         let number = top.at_us.div_euclid(PIECE_US);
         let last = ends(&top);
         let widest = self.now.as_ref().map_or(last, |before| wider(ends(before), last));
@@ -46,25 +47,26 @@ impl Lately {
         self.forget(number);
     }
 
-    /// Keeps one piece before the time that counts, since its end is the start of that.
+    /// Drops old slots. One slot before the compared time stays, because its end is the book at the start of that time.
     fn forget(&mut self, number: i64) {
         while self.pieces.len() > 1 && self.pieces[1].number < number - PIECES {
             self.pieces.pop_front();
         }
     }
 
-    /// The lowest bid and the highest ask of the time before a moment, with the arrival of the newest row.
+    /// The lowest bid and the highest ask of the ten seconds before a time, with the arrival of the newest row. `at_us` is
+    /// in microseconds since the Unix epoch, UTC.
     pub(super) fn widest(&mut self, at_us: i64) -> Option<Top> {
         let number = at_us.div_euclid(PIECE_US);
         self.forget(number);
         let now = self.now?;
         let recent = self.pieces.iter().filter(|piece| piece.number >= number - PIECES);
         let (bid, ask) = recent.map(|piece| piece.widest).fold(ends(&now), wider);
-        let is_there = |price: f64| price.is_finite().then_some(price);
-        Some(Top { bid: is_there(bid), ask: is_there(ask), ..now })
+        let existing = |price: f64| price.is_finite().then_some(price);
+        Some(Top { bid: existing(bid), ask: existing(ask), ..now })
     }
 
-    /// Whether the taker of a trade bought, as far as the book is sure of it.
+    /// Whether the taker of a trade bought; `None` if the book does not decide it.
     pub(super) fn side(&mut self, trade: &Trade) -> Option<bool> {
         let number = trade.at_us.div_euclid(PIECE_US);
         self.forget(number);
@@ -72,9 +74,9 @@ impl Lately {
         self.pieces.front().filter(|first| first.number < number - PIECES / 2)?;
         let before = self.pieces.iter().filter(|piece| piece.number < number - 1);
         let is_old = |piece: &Piece| piece.number < number - PIECES;
-        let of = |piece: &Piece| if is_old(piece) { piece.last } else { piece.widest };
-        let (bid, ask) = before.map(of).reduce(wider)?;
-        // What the book became by the trade must not say the opposite.
+        let bid_and_ask = |piece: &Piece| if is_old(piece) { piece.last } else { piece.widest };
+        let (bid, ask) = before.map(bid_and_ask).reduce(wider)?;
+        // The book after the trade must not contradict it.
         match (trade.price >= ask && trade.price > now.0, trade.price <= bid && trade.price < now.1) {
             (true, false) => Some(true),
             (false, true) => Some(false),
@@ -83,7 +85,7 @@ impl Lately {
     }
 }
 
-/// Bid and ask of a top, without end where there is none.
+/// Bid and ask of a top; infinite if missing.
 fn ends(top: &Top) -> (f64, f64) {
     (top.bid.unwrap_or(f64::NEG_INFINITY), top.ask.unwrap_or(f64::INFINITY))
 }

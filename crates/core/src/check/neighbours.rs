@@ -1,6 +1,6 @@
-//! Prices that do not fit those right before and right after them.
+//! Prices that differ from those just before and just after them.
 //!
-//! Not for what other data types say of the same moment: that is `market`.
+//! Comparisons with other data types are in `market`.
 
 use std::collections::VecDeque;
 
@@ -10,43 +10,43 @@ use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, R
 use crate::key::{InstrumentKey, InstrumentType};
 use crate::table::DataType::{self, *};
 
-/// Rows on either side of the one that is looked at.
+/// Rows on either side of the examined one.
 const SIDE: usize = 5;
 
-/// Fewer neighbours than this on a side say nothing.
+/// A side with fewer neighbours has no median.
 const ENOUGH: usize = 3;
 
-/// Prices far from their neighbours that are kept until the day's own noise is known.
+/// Candidates that are kept until the day's usual steps are known.
 const KEPT: usize = 4096;
 
-/// Steps between prices are counted in classes, four for each doubling.
+/// Classes of the histogram of price steps, per doubling.
 const CLASSES_PER_DOUBLING: f64 = 4.0;
 
-/// Steps below 2^-24 of the price are of the first class.
+/// Steps below 2^-24 of the price fall into the first class.
 const LEAST_STEP: f64 = 24.0;
 
-const OF: &[DataType] =
+const DATA_TYPES: &[DataType] =
     &[Trades, BookSnapshot5, BookSnapshot25, Quotes, BookTicker, DerivativeTicker, OptionsChain];
 
 const FACTOR: Parameter = Parameter {
     name: "factor",
     default: 10.0,
     unit: "times",
-    meaning: "how many times the 90 % quantile of the day's steps from one price to the next, as logarithms",
+    meaning: "multiple of the day's usual step: the 90 % quantile of the logarithmic steps between consecutive prices",
 };
 
 const FAR: Parameter = Parameter {
     name: "error_times",
     default: 2.0,
     unit: "times",
-    meaning: "from so many times, or one so many-th, of the neighbours on it is an error, else a warning",
+    meaning: "a price this many times higher or lower than its neighbours is an error, else a warning",
 };
 
 const PAUSE: Parameter = Parameter {
     name: "max_pause_min",
     default: 60.0,
     unit: "minutes",
-    meaning: "neighbours that are further away than this say nothing",
+    meaning: "neighbours further away than this are ignored",
 };
 
 /// The checks of this module.
@@ -60,20 +60,20 @@ pub const CHECKS: &[Check] = &[
                 name: "min_pct",
                 default: 10.0,
                 unit: "percent",
-                meaning: "the smallest distance that is told",
+                meaning: "the smallest reported distance",
             },
             FACTOR,
             FAR,
             PAUSE,
         ],
-        text: "A price, or two in a row, that lie apart from the median of the five before and from that of the five after, on the \
-               same side of both, by more than `min_pct` and more than `factor` times what prices of that day move by. Looked at \
-               are trades, best bid and ask (the book is off when both are; of instruments but options and combos also one side \
-               alone, from five times on, which is a warning), mark, index and last price. At the ends of a file \
-               three times what the neighbours on one side have is told. The rows at the end of the day before are neighbours \
-               too, where the lake has them. The first 4,096 are judged. A flash of a market is told like an error of a \
-               recorder when it lasts two trades or less.",
-        run: CheckFn::Rows(OF, |scope| Box::new(Neighbours::of(scope, What::Outlier))),
+        text: "One price, or two in a row, differ from the median of the five rows before and from the median of the \
+               five rows after, in the same direction, by more than `min_pct` and by more than `factor` times the \
+               day's usual steps. Examined are trades, best bid and ask, and mark, index and last price. A book is \
+               off if both sides are. One side alone counts from a factor of five on, as a warning, except for \
+               options. At the ends of a file only one side has neighbours, and a factor of three is required. The \
+               last rows of the day before are neighbours too, if the lake has them. Combos are skipped. The first \
+               4,096 candidates are judged. A market flash of two trades or fewer looks the same as a recorder error.",
+        run: CheckFn::Rows(DATA_TYPES, |input| Box::new(Neighbours::of(input, Pattern::Outlier))),
     },
     Check {
         name: "price_shift",
@@ -84,28 +84,30 @@ pub const CHECKS: &[Check] = &[
                 name: "min_pct",
                 default: 20.0,
                 unit: "percent",
-                meaning: "the smallest step that is told",
+                meaning: "the smallest reported step",
             },
             FACTOR,
             FAR,
             PAUSE,
         ],
-        text: "All prices from one row on are others: the median of the five from it on lies apart from that of the five before by \
-               more than `min_pct` and more than `factor` times what prices of that day move by, and one step is at least half of \
-               it. So look hours of another instrument's prices, or a decimal point that moved. A fall in many steps is none, \
-               however deep. The same columns as of `price_outlier`, but of options only the underlying. The end of the day \
-               before is where the day begins, where the lake has it.",
-        run: CheckFn::Rows(OF, |scope| Box::new(Neighbours::of(scope, What::Shift))),
+        text: "All prices from one row on differ from those before: the median of the five rows from it on differs \
+               from the median of the five rows before by more than `min_pct` and by more than `factor` times the \
+               day's usual steps, and one single step is at least half of the difference. Hours of another \
+               instrument's prices and a shifted decimal point look like this. A fall in many steps is not reported, \
+               however deep. The columns are those of `price_outlier`, but for options only the underlying price. The \
+               first rows of a day are compared with the last rows of the day before, if the lake has it.",
+        run: CheckFn::Rows(DATA_TYPES, |input| Box::new(Neighbours::of(input, Pattern::Shift))),
     },
 ];
 
+/// What the check searches for.
 #[derive(Clone, Copy, PartialEq)]
-enum What {
+enum Pattern {
     Outlier,
     Shift,
 }
 
-/// The columns of a data type that are looked at, alone or as the two sides of a book.
+/// The examined columns of a data type: single columns, or the two sides of a book.
 fn columns(data_type: DataType) -> &'static [&'static [&'static str]] {
     match data_type {
         Trades => &[&["price"]],
@@ -117,24 +119,25 @@ fn columns(data_type: DataType) -> &'static [&'static [&'static str]] {
     }
 }
 
-/// One row's prices as logarithms.
+/// The prices of one row, of both sides of a book or the same price twice.
 #[derive(Clone, Copy)]
 struct Price {
     at_us: i64,
-    /// Null: a row of the day before.
+    /// Row number in the file; `None` for a row of the day before.
     place: Option<u64>,
     prices: [f64; 2],
+    /// Natural logarithms of the prices.
     logs: [f64; 2],
 }
 
-/// A row that may be told, once the day's noise is known.
-struct Kept {
-    of: Price,
-    /// How far it is from its neighbours, as a logarithm with its sign.
+/// A row that is reported if its distance exceeds the day's usual steps.
+struct Candidate {
+    price: Price,
+    /// Signed distance from its neighbours, as a natural logarithm.
     distance: f64,
-    /// What the neighbours have.
+    /// Median of the neighbours, as a natural logarithm.
     usual: f64,
-    /// Whether one side of a book alone is off.
+    /// Whether only one side of a book is off.
     is_one_sided: bool,
 }
 
@@ -144,36 +147,37 @@ struct Neighbours {
 
 struct Series {
     names: &'static [&'static str],
-    what: What,
+    pattern: Pattern,
     least: f64,
     factor: f64,
     far: f64,
     max_pause_us: i64,
-    /// Whether one side of a book alone may be told.
+    /// Whether one side of a book alone may be reported.
     has_sides: bool,
-    /// The last rows; the one that is looked at has [`SIDE`] rows after it.
+    /// The last rows; the examined one has [`SIDE`] rows after it.
     near: VecDeque<Price>,
-    /// How many of them were looked at.
+    /// How many of them were examined.
     done: usize,
+    /// Histogram of the logarithmic steps.
     steps: Vec<u64>,
-    kept: Vec<Kept>,
-    /// Rows that are not looked at because they belong to a shift that is told.
+    candidates: Vec<Candidate>,
+    /// Rows to skip because they belong to a reported shift.
     skip: usize,
 }
 
 impl Neighbours {
-    fn of(scope: &CheckInput<'_>, what: What) -> Neighbours {
-        let kind = scope.key.map(InstrumentKey::instrument_type);
+    fn of(input: &CheckInput<'_>, pattern: Pattern) -> Neighbours {
+        let kind = input.key.map(InstrumentKey::instrument_type);
         let is_option = kind == Some(InstrumentType::Option);
         // Prices of combos may be negative, and move by any factor near 0.
-        let none = kind == Some(InstrumentType::Combo);
-        let is_meant = |names: &&&'static [&'static str]| {
-            !none && (what == What::Outlier || !is_option || names[0] == "underlying_price")
+        let is_combo = kind == Some(InstrumentType::Combo);
+        let is_examined = |names: &&&'static [&'static str]| {
+            !is_combo && (pattern == Pattern::Outlier || !is_option || names[0] == "underlying_price")
         };
-        let value = |name| scope.values.get(name);
+        let value = |name| input.values.get(name);
         let series = |names: &&'static [&'static str]| Series {
             names,
-            what,
+            pattern,
             least: (1.0 + value("min_pct") / 100.0).ln(),
             factor: value("factor"),
             far: value("error_times").max(1.0).ln(),
@@ -182,15 +186,17 @@ impl Neighbours {
             near: VecDeque::new(),
             done: 0,
             steps: Vec::new(),
-            kept: Vec::new(),
+            candidates: Vec::new(),
             skip: 0,
         };
-        let series = columns(scope.data_type).iter().filter(is_meant).map(series).collect();
+        let series = columns(input.data_type).iter().filter(is_examined).map(series).collect();
         let mut neighbours = Neighbours { series };
-        for batch in &scope.context.before {
-            // What is of another shape is the matter of that day's check.
-            if let Ok(rows) = Rows::new(scope.data_type, batch, 0) {
-                neighbours.series.iter_mut().for_each(|series| series.rows(&rows, |_| None));
+        for batch in &input.context.before {
+            // Wrong columns are reported by the check of that day.
+            if let Ok(rows) = Rows::new(input.data_type, batch, 0) {
+                for series in &mut neighbours.series {
+                    series.rows(&rows, |_| None);
+                }
             }
         }
         neighbours
@@ -209,7 +215,7 @@ impl Series {
             if first.is_null(row) || last.is_null(row) || !prices.into_iter().all(is_price) {
                 continue;
             }
-            // Most rows of quotes and tickers repeat what is above; one of each is a neighbour.
+            // Most rows of quotes and tickers repeat the prices above; only the first is a neighbour.
             if self.names.len() == 2 || self.names[0] != "price" {
                 if above == Some(prices) {
                     continue;
@@ -237,40 +243,40 @@ impl Series {
             self.done -= 1;
         }
         while self.done + SIDE < self.near.len() {
-            self.look(self.done);
+            self.examine(self.done);
             self.done += 1;
         }
     }
 
-    /// Looks at the row at a place among the last ones.
-    fn look(&mut self, at: usize) {
-        let of = self.near[at];
-        if of.place.is_none() {
+    /// Examines the row at an index of `near`.
+    fn examine(&mut self, at: usize) {
+        if self.near[at].place.is_none() {
             return;
         }
         if self.skip > 0 {
             self.skip -= 1;
             return;
         }
-        let kept = match self.what {
-            What::Outlier => self.outlier(at),
-            What::Shift => self.shift(at),
+        let candidate = match self.pattern {
+            Pattern::Outlier => self.outlier(at),
+            Pattern::Shift => self.shift(at),
         };
-        let Some(kept) = kept.filter(|kept| kept.distance.abs() >= self.least) else { return };
-        if self.what == What::Shift {
+        let Some(candidate) = candidate.filter(|it| it.distance.abs() >= self.least) else { return };
+        if self.pattern == Pattern::Shift {
             self.skip = SIDE;
         }
-        if self.kept.len() < KEPT {
-            self.kept.push(kept);
+        if self.candidates.len() < KEPT {
+            self.candidates.push(candidate);
         }
     }
 
-    fn outlier(&self, at: usize) -> Option<Kept> {
-        let of = self.near[at];
+    fn outlier(&self, at: usize) -> Option<Candidate> {
+        let price = self.near[at];
         let sides = [at.saturating_sub(SIDE)..at, at + 1..(at + 1 + SIDE).min(self.near.len())];
-        let is_near = |price: &&Price| price.at_us.abs_diff(of.at_us) <= self.max_pause_us as u64;
-        // The usual case: the price is that of a neighbour, or nearly.
-        let fits = |other: &Price| (0..2).all(|lane| (of.logs[lane] - other.logs[lane]).abs() < self.least);
+        let is_near = |other: &&Price| other.at_us.abs_diff(price.at_us) <= self.max_pause_us as u64;
+        // The usual case: the price is that of a neighbour, or close to it.
+        let fits =
+            |other: &Price| (0..2).all(|lane| (price.logs[lane] - other.logs[lane]).abs() < self.least);
         let beside =
             [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| self.near.get(at));
         let is_usual = beside.clone().count() == 2 && beside.clone().all(fits);
@@ -286,11 +292,11 @@ impl Series {
             };
             (*distance, usual) = match (median(&sides[0]), median(&sides[1])) {
                 (Some(before), Some(after)) => {
-                    let (a, b) = (of.logs[lane] - before, of.logs[lane] - after);
+                    let (a, b) = (price.logs[lane] - before, price.logs[lane] - after);
                     (if a * b > 0.0 { a.signum() * a.abs().min(b.abs()) } else { 0.0 }, before)
                 }
                 (Some(one), None) | (None, Some(one)) if self.has_sides => {
-                    let distance = of.logs[lane] - one;
+                    let distance = price.logs[lane] - one;
                     (if distance.abs() >= 3.0_f64.ln() { distance } else { 0.0 }, one)
                 }
                 _ => (0.0, 0.0),
@@ -298,17 +304,18 @@ impl Series {
         }
         let both = self.joined(distances);
         if both != 0.0 || !self.has_sides {
-            return Some(Kept { of, distance: both, usual, is_one_sided: false });
+            return Some(Candidate { price, distance: both, usual, is_one_sided: false });
         }
         let larger = distances.into_iter().max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
-        (larger.abs() >= 5.0_f64.ln()).then_some(Kept { of, distance: larger, usual, is_one_sided: true })
+        let is_off = larger.abs() >= 5.0_f64.ln();
+        is_off.then_some(Candidate { price, distance: larger, usual, is_one_sided: true })
     }
 
-    fn shift(&self, at: usize) -> Option<Kept> {
-        let (of, above) = (self.near[at], self.near.get(at.checked_sub(1)?)?);
-        let step = [0, 1].map(|lane| of.logs[lane] - above.logs[lane]);
+    fn shift(&self, at: usize) -> Option<Candidate> {
+        let (price, above) = (self.near[at], self.near.get(at.checked_sub(1)?)?);
+        let step = [0, 1].map(|lane| price.logs[lane] - above.logs[lane]);
         let step = self.joined(step);
-        if step.abs() < self.least / 2.0 || of.at_us - above.at_us > self.max_pause_us {
+        if step.abs() < self.least / 2.0 || price.at_us - above.at_us > self.max_pause_us {
             return None;
         }
         let sides = [at.saturating_sub(SIDE)..at, at..(at + SIDE).min(self.near.len())];
@@ -323,15 +330,15 @@ impl Series {
         }
         let distance = self.joined(distances);
         let is_one_step = step * distance > 0.0 && step.abs() >= distance.abs() / 2.0;
-        is_one_step.then_some(Kept { of, distance, usual, is_one_sided: false })
+        is_one_step.then_some(Candidate { price, distance, usual, is_one_sided: false })
     }
 
-    /// The distance that both sides of a book share.
+    /// The distance that both sides of a book share; 0 if their signs differ.
     fn joined(&self, [first, second]: [f64; 2]) -> f64 {
         if first * second > 0.0 { first.signum() * first.abs().min(second.abs()) } else { 0.0 }
     }
 
-    /// Above this a distance is more than the day's own noise.
+    /// The smallest reported distance, as a logarithm: the day's usual step times `factor`, at least `least`.
     fn threshold(&self) -> f64 {
         let count: u64 = self.steps.iter().sum();
         let rank = (count as f64 * 0.9) as u64;
@@ -347,27 +354,25 @@ impl Series {
 
     fn finish(&mut self) -> Vec<Detection> {
         while self.done < self.near.len() {
-            self.look(self.done);
+            self.examine(self.done);
             self.done += 1;
         }
         let threshold = self.threshold();
         let mut tallies = [Severity::Error, Severity::Warning].map(|s| Tally::default().with_severity(s));
-        for kept in self.kept.iter().filter(|kept| kept.distance.abs() > threshold) {
-            let is_error = kept.distance.abs() >= self.far && !kept.is_one_sided;
-            let Some(place) = kept.of.place else { continue };
-            tallies[usize::from(!is_error)].note(kept.of.at_us, || {
-                let (name, price) = (self.names[0], kept.of.prices[0]);
-                let times = kept.distance.exp();
-                let usual = (kept.usual).exp();
-                match self.what {
-                    What::Outlier => {
+        for candidate in self.candidates.iter().filter(|it| it.distance.abs() > threshold) {
+            let is_error = candidate.distance.abs() >= self.far && !candidate.is_one_sided;
+            let Some(place) = candidate.price.place else { continue };
+            tallies[usize::from(!is_error)].note(candidate.price.at_us, || {
+                let (name, price) = (self.names[0], candidate.price.prices[0]);
+                let times = candidate.distance.exp();
+                let usual = candidate.usual.exp();
+                match self.pattern {
+                    Pattern::Outlier => {
                         format!("row {place}: {name} {price}, {times:.3} times its neighbours ({usual:.6})")
                     }
-                    What::Shift => {
-                        format!(
-                            "from row {place} on: {name} {price}, {times:.3} times what it was ({usual:.6})"
-                        )
-                    }
+                    Pattern::Shift => format!(
+                        "from row {place} on: {name} {price}, {times:.3} times the price before ({usual:.6})"
+                    ),
                 }
             });
         }
@@ -385,10 +390,12 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 impl RowCheck for Neighbours {
     fn rows(&mut self, rows: &Rows<'_>) {
-        self.series.iter_mut().for_each(|series| series.rows(rows, |row| Some(rows.place(row))));
+        for series in &mut self.series {
+            series.rows(rows, |row| Some(rows.place(row)));
+        }
     }
 
-    /// Nothing before the end: what the day's noise is shows only then.
+    /// Nothing before the end: the usual step is known only then.
     fn found(&mut self) -> Vec<Detection> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! Clocks that are off by the same all the time.
+//! Constant offsets between the two clocks.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, R
 use crate::day::DAY_US;
 use crate::table::DataType;
 
-/// Offsets are counted in classes, 16 for each doubling: offsets of one class, or of neighbouring ones, are one offset.
+/// Classes of the histogram of offsets, per doubling. Offsets of one class or of neighbouring classes count as equal.
 const CLASSES_PER_DOUBLING: f64 = 16.0;
 
 /// The checks of this module.
@@ -20,37 +20,39 @@ pub const CHECKS: &[Check] = &[Check {
             name: "min_offset_s",
             default: 60.0,
             unit: "seconds",
-            meaning: "the smallest offset between `timestamp` and `local_timestamp` that is one",
+            meaning: "the smallest reported offset between `timestamp` and `local_timestamp`",
         },
         Parameter {
             name: "min_moments",
             default: 3.0,
             unit: "moments",
-            meaning: "with fewer moments of that offset nothing is said; rows of one `timestamp` or one `local_timestamp` are one moment",
+            meaning: "an offset with fewer moments is not reported; rows with one `timestamp` or one `local_timestamp` are one moment",
         },
         Parameter {
             name: "share",
             default: 0.5,
             unit: "of all moments",
-            meaning: "how many of the moments have that offset",
+            meaning: "the smallest share of moments with that offset",
         },
         Parameter {
             name: "run",
             default: 20.0,
             unit: "moments",
-            meaning: "so many one after the other are told whatever their share, where they begin with a jump of the exchange's clock",
+            meaning: "this many consecutive moments are reported whatever their share, if they begin with a jump of the exchange's clock or are constant",
         },
     ],
-    text: "`timestamp` lies a minute or more before or after `local_timestamp`, and by the same all the time: an hour of a time \
-           zone, a clock that was not set, or a number read in another unit, which the explanation then says (`seconds`, \
-           `milliseconds`, `nanoseconds`). The offset of most moments is told, to 5 %, and so is that of a part of the day that \
-           begins with a jump, at the file's start, or where the exchange's clock goes back or ahead of arrival by half of that \
-           at least, or that stays the same to 5 % for ten minutes. A message that was held up makes no jump, and its delay grows \
-           and shrinks, so that a recorder that is minutes behind in a violent hour is a matter of `clock_skew` alone. A single `timestamp` in another unit is told as well.",
-    run: CheckFn::Rows(&DataType::ALL, |scope| Box::new(Offset::of(scope))),
+    text: "`timestamp` differs from `local_timestamp` by a minute or more, and by a constant amount: an hour of a \
+           time zone, a clock that was not set, or a value in another unit, which the explanation then names \
+           (`seconds`, `milliseconds`, `nanoseconds`). Reported is an offset that most moments share, to within 5 %. \
+           Also reported is an offset of a part of the day, if the part begins at the start of the file or with a \
+           jump of the exchange's clock (back by at least half of `min_offset_s`, or ahead of arrival), or if the \
+           offset stays constant to within 5 % for ten minutes. A delayed message causes no jump and delays vary, so \
+           a recorder that is minutes behind in a busy hour is reported by `clock_skew` only. A single `timestamp` in \
+           another unit is reported too.",
+    run: CheckFn::Rows(&DataType::ALL, |input| Box::new(Offset::of(input))),
 }];
 
-/// In which unit a clock was read that should be in microseconds; null: in that one, or a row is just off.
+/// The unit of a `timestamp` that was wrongly read as microseconds; `None` if no unit fits.
 fn unit(exchange_us: i64, arrival_us: i64) -> Option<&'static str> {
     let near = |us: Option<i64>| us.is_some_and(|us| us.abs_diff(arrival_us) < 2 * DAY_US as u64);
     if near(exchange_us.checked_mul(1_000_000)) {
@@ -62,7 +64,7 @@ fn unit(exchange_us: i64, arrival_us: i64) -> Option<&'static str> {
     near(exchange_us.checked_div(1_000)).then_some("nanoseconds")
 }
 
-/// Moments of one after the other whose offset is large and of one sign.
+/// Consecutive moments whose offset is large and has one sign.
 #[derive(Clone, Copy, Default)]
 struct Stretch {
     from_us: i64,
@@ -75,7 +77,7 @@ struct Stretch {
 }
 
 impl Stretch {
-    /// Whether the offset stayed the same for so long that no queue does.
+    /// Whether the offset stayed constant for longer than a queue of delayed messages does.
     fn is_steady(&self) -> bool {
         let (least, most) = self.range_us;
         self.to_us - self.from_us >= 600_000_000 && most - least <= most / 20
@@ -90,21 +92,30 @@ struct Offset {
     /// The exchange's clock and arrival of the moment before.
     before: Option<(i64, i64)>,
     moments: u64,
-    /// Large offsets by sign and class: how many moments, the first of them, and its offset.
-    classes: BTreeMap<(bool, i64), (u64, i64, i64)>,
+    /// Histogram of large offsets by sign (true: positive) and class.
+    classes: BTreeMap<(bool, i64), OffsetClass>,
     now: Stretch,
     last_us: i64,
     runs: Tally,
     units: BTreeMap<&'static str, Tally>,
 }
 
+/// The moments of one class of offsets.
+struct OffsetClass {
+    moments: u64,
+    /// Arrival of the first of them, microseconds.
+    first_us: i64,
+    /// Offset of the first of them, microseconds.
+    offset_us: i64,
+}
+
 impl Offset {
-    fn of(scope: &CheckInput<'_>) -> Offset {
+    fn of(input: &CheckInput<'_>) -> Offset {
         Offset {
-            min_us: (scope.values.get("min_offset_s") * 1e6) as i64,
-            min_moments: scope.values.get("min_moments") as u64,
-            share: scope.values.get("share"),
-            run: scope.values.get("run") as u64,
+            min_us: (input.values.get("min_offset_s") * 1e6) as i64,
+            min_moments: input.values.get("min_moments") as u64,
+            share: input.values.get("share"),
+            run: input.values.get("run") as u64,
             before: None,
             moments: 0,
             classes: BTreeMap::new(),
@@ -120,18 +131,18 @@ impl Offset {
         self.last_us = arrival;
         let offset = exchange.saturating_sub(arrival);
         if offset.saturating_abs() < self.min_us {
-            self.end();
+            self.end_stretch();
             self.before = Some((exchange, arrival));
             return;
         }
         let class = ((offset.unsigned_abs() as f64).log2() * CLASSES_PER_DOUBLING) as i64;
-        let entry = self.classes.entry((offset > 0, class)).or_insert((0, arrival, offset));
-        entry.0 += 1;
-        let is_on = self.now.moments > 0 && (self.now.offset_us > 0) == (offset > 0);
-        if !is_on {
-            self.end();
-            // Messages that are held up keep their order: behind by much without a step back is a queue. Nobody is ahead of
-            // arrival by waiting.
+        let counted = OffsetClass { moments: 0, first_us: arrival, offset_us: offset };
+        self.classes.entry((offset > 0, class)).or_insert(counted).moments += 1;
+        let continues = self.now.moments > 0 && (self.now.offset_us > 0) == (offset > 0);
+        if !continues {
+            self.end_stretch();
+            // Delayed messages keep their order: a large delay without a step back is a queue. A queue never puts
+            // `timestamp` ahead of arrival.
             let steps_back = |(before, _): (i64, i64)| before.saturating_sub(exchange) >= self.min_us / 2;
             let has_jump = offset > 0 || self.before.is_none_or(steps_back);
             let range_us = (i64::MAX, 0);
@@ -145,12 +156,12 @@ impl Offset {
         self.before = Some((exchange, arrival));
     }
 
-    /// Ends a stretch of large offsets, and tells it if it is long enough.
-    fn end(&mut self) {
+    /// Ends a stretch of large offsets, and counts it if it is long enough.
+    fn end_stretch(&mut self) {
         let now = std::mem::take(&mut self.now);
         let Stretch { from_us, to_us, offset_us, moments, has_jump, .. } = now;
         if moments >= self.run && (has_jump || now.is_steady()) {
-            self.runs.note(from_us, || of(offset_us, moments, from_us));
+            self.runs.note(from_us, || example(offset_us, moments, from_us));
             self.runs.reach(to_us);
             self.runs.add(moments - 1);
         }
@@ -158,28 +169,25 @@ impl Offset {
 
     /// The offset that most moments share.
     fn constant(&self) -> Option<Detection> {
-        let near = |(sign, class): (bool, i64)| -> u64 {
-            let of = |class| self.classes.get(&(sign, class)).map_or(0, |(count, ..)| *count);
-            of(class - 1) + of(class) + of(class + 1)
+        let moments_near = |(sign, class): (bool, i64)| -> u64 {
+            let moments = |class| self.classes.get(&(sign, class)).map_or(0, |counted| counted.moments);
+            moments(class - 1) + moments(class) + moments(class + 1)
         };
-        let (place, (_, first, offset)) = self.classes.iter().max_by_key(|(place, _)| near(**place))?;
-        let count = near(*place);
+        let (class, largest) = self.classes.iter().max_by_key(|(class, _)| moments_near(**class))?;
+        let count = moments_near(*class);
         let is_usual = count >= self.min_moments && count as f64 >= self.share * self.moments as f64;
         let mut tally = Tally::default();
-        tally.note(*first, || of(*offset, count, *first));
+        tally.note(largest.first_us, || example(largest.offset_us, count, largest.first_us));
         tally.reach(self.last_us);
         tally.add(count - 1);
         is_usual.then(|| tally.found()).into_iter().flatten().next()
     }
 }
 
-fn of(offset_us: i64, moments: u64, from_us: i64) -> String {
+fn example(offset_us: i64, moments: u64, from_us: i64) -> String {
     let word = if offset_us > 0 { "after" } else { "before" };
     let length = duration(offset_us.saturating_abs());
-    format!(
-        "`timestamp` lies {length} {word} `local_timestamp`, {moments} moments from {} on",
-        moment(from_us)
-    )
+    format!("`timestamp` is {length} {word} `local_timestamp`, {moments} moments from {} on", moment(from_us))
 }
 
 fn explained(mut found: Detection, class: &'static str, text: String) -> Detection {
@@ -190,13 +198,13 @@ fn explained(mut found: Detection, class: &'static str, text: String) -> Detecti
 impl RowCheck for Offset {
     fn rows(&mut self, rows: &Rows<'_>) {
         for (row, (exchange, arrival)) in rows.exchange_time().iter().zip(rows.arrival()).enumerate() {
-            // What is sent again with its old `timestamp`, and the rows of one message, are one moment.
+            // Data resent with its old `timestamp`, and the rows of one message, are one moment.
             if self.before.is_some_and(|(e, a)| e == *exchange || a == *arrival) {
                 continue;
             }
             if let Some(unit) = unit(*exchange, *arrival) {
                 self.units.entry(unit).or_default().note(*arrival, || {
-                    format!("row {}: `timestamp` is {exchange}, as {unit} it would fit", rows.place(row))
+                    format!("row {}: `timestamp` {exchange} is plausible only in {unit}", rows.place(row))
                 });
                 self.before = Some((*exchange, *arrival));
                 continue;
@@ -207,17 +215,17 @@ impl RowCheck for Offset {
 
     fn found(&mut self) -> Vec<Detection> {
         let unit = |(unit, tally): (&&'static str, &mut Tally)| {
-            let text = format!("`timestamp` is in {unit}, and was read as microseconds");
+            let text = format!("`timestamp` is in {unit} and was read as microseconds");
             tally.take().into_iter().map(|found| explained(found, unit, text.clone())).collect::<Vec<_>>()
         };
         self.units.iter_mut().flat_map(unit).collect()
     }
 
     fn finish(mut self: Box<Self>) -> Vec<Detection> {
-        self.end();
+        self.end_stretch();
         let mut all = self.found();
         let found = self.constant().or_else(|| self.runs.take().pop());
-        let text = || "the two clocks differ by this all the time".to_owned();
+        let text = || "the two clocks differ by a constant".to_owned();
         all.extend(found.map(|found| explained(found, "constant", text())));
         all
     }

@@ -1,4 +1,4 @@
-//! Numbers with fewer digits than they should have.
+//! Numbers with fewer decimals than expected.
 
 use arrow_array::{Array, Float64Array};
 
@@ -6,13 +6,13 @@ use super::finding::moment;
 use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, Rows, Severity, Tally};
 use crate::table::DataType::{self, *};
 
-/// Decimals that are told apart; a number with more is counted with them.
+/// Numbers with this many decimals or more are counted together.
 const MOST: usize = 13;
 
-/// Values of one piece of the day that is judged by itself.
+/// Values per block. Each block is compared with the whole day.
 const PIECE: u64 = 1024;
 
-/// Of a column every value is looked at up to so many rows, and every sixteenth after them.
+/// Every value is examined up to this row, then every sixteenth.
 const ALL_ROWS: u64 = 1 << 14;
 
 /// The checks of this module.
@@ -25,24 +25,24 @@ pub const CHECKS: &[Check] = &[Check {
             name: "min_expected",
             default: 50.0,
             unit: "values",
-            meaning: "so many values with more decimals are lacking, by the share that they have had",
+            meaning: "the smallest expected number of values with more decimals, by their share before",
         },
         Parameter {
             name: "min_values",
             default: 100.0,
             unit: "values",
-            meaning: "with fewer that differ from the one above nothing is said",
+            meaning: "with fewer values that differ from the one above, nothing is reported",
         },
     ],
-    text: "Prices or amounts have fewer decimals than those of the day before (its last rows), where the lake has it: somebody \
-           rounded them, or stored them in a narrower type; digits that a float of 32 bits added, where \
-           the day before has fewer, are told as well. A value that repeats the one above is not counted. The same is asked \
-           of each 1,024 values of a day against the whole of it. Where there is no day before, prices are compared with the tick \
-           size of the instrument table: that every one is a multiple of ten ticks is told. An exchange that makes its tick \
-           larger is told once.",
+    text: "Prices or amounts have fewer decimals than the last rows of the day before, if the lake has it: they were \
+           rounded or stored in a narrower type. Digits added by a conversion to 32-bit floats are reported too. A \
+           value that repeats the one above is not counted. Each block of 1,024 values is compared with the whole day \
+           in the same way. Without a day before, prices are compared with the tick size of the instrument table: \
+           reported if every price is a multiple of ten ticks. An exchange that increases its tick size is reported \
+           once.",
     run: CheckFn::Rows(
         &[Trades, IncrementalBookL2, BookSnapshot5, BookSnapshot25, Quotes, BookTicker, DerivativeTicker],
-        |scope| Box::new(Precision::of(scope)),
+        |input| Box::new(Precision::of(input)),
     ),
 }];
 
@@ -56,13 +56,13 @@ fn columns(data_type: DataType) -> &'static [&'static str] {
     }
 }
 
-/// How many decimals a number has, the nearest float to which this is.
+/// The number of decimals of the shortest decimal number whose nearest float is `value`.
 fn decimals(value: f64) -> usize {
     const POWERS: [f64; MOST] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
     POWERS.iter().position(|power| (value * power).round() / power == value).unwrap_or(MOST)
 }
 
-/// How many values have how many decimals.
+/// A histogram of the number of decimals.
 #[derive(Clone, Copy, Debug, Default)]
 struct Digits {
     counts: [u64; MOST + 1],
@@ -70,7 +70,7 @@ struct Digits {
 }
 
 impl Digits {
-    /// Counts a value; gives how many decimals it has.
+    /// Counts a value and returns its number of decimals.
     fn add(&mut self, value: f64) -> usize {
         let decimals = decimals(value);
         self.counts[decimals] += 1;
@@ -82,14 +82,14 @@ impl Digits {
         self.counts.iter().rposition(|count| *count > 0).unwrap_or_default()
     }
 
-    /// How many of so many values should have more decimals than a number of them.
-    fn expected(&self, more_than: usize, of: u64) -> f64 {
-        let above: u64 = self.counts[more_than + 1..].iter().sum();
-        above as f64 * of as f64 / self.values.max(1) as f64
+    /// The expected number of values with more than `decimals` decimals among `values` values.
+    fn expected(&self, decimals: usize, values: u64) -> f64 {
+        let above: u64 = self.counts[decimals + 1..].iter().sum();
+        above as f64 * values as f64 / self.values.max(1) as f64
     }
 }
 
-/// A piece of the day: when it begins, its values, and their most decimals.
+/// A block of the day: its time range, its number of values, and their largest number of decimals.
 #[derive(Clone, Copy)]
 struct Piece {
     from_us: i64,
@@ -102,7 +102,7 @@ struct Cells {
     name: &'static str,
     above: Option<f64>,
     before: Digits,
-    /// Values with more decimals than any of the day before that a float of 32 bits holds: it added the digits.
+    /// Values with more decimals than any of the day before that are exact 32-bit floats: the conversion added the digits.
     narrow: u64,
     day: Digits,
     now: Digits,
@@ -131,16 +131,18 @@ impl Cells {
             let is_narrow = self.before.values > 0 && f64::from(value as f32) == value;
             self.narrow += u64::from(is_narrow && decimals > self.before.most());
             if self.now.values == PIECE {
-                self.end();
+                self.end_piece();
             }
         }
     }
 
-    /// Ends a piece.
-    fn end(&mut self) {
+    /// Ends a block.
+    fn end_piece(&mut self) {
         let Digits { counts, values } = std::mem::take(&mut self.now);
         let most = Digits { counts, values }.most();
-        self.day.counts.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+        for (all, count) in self.day.counts.iter_mut().zip(counts) {
+            *all += count;
+        }
         self.day.values += values;
         let (from_us, to_us) = (self.from_us, self.to_us);
         self.pieces.push(Piece { from_us, to_us, values, most });
@@ -150,13 +152,13 @@ impl Cells {
 struct Precision {
     min_expected: f64,
     min_values: u64,
-    /// Decimals of the tick.
+    /// Number of decimals of the tick size; `None` if unknown.
     tick: Option<usize>,
     cells: Vec<Cells>,
 }
 
 impl Precision {
-    fn of(scope: &CheckInput<'_>) -> Precision {
+    fn of(input: &CheckInput<'_>) -> Precision {
         let cells = |name: &&'static str| {
             let mut cells = Cells {
                 name,
@@ -169,26 +171,26 @@ impl Precision {
                 to_us: 0,
                 pieces: Vec::new(),
             };
-            for batch in &scope.context.before {
-                // What is of another shape is the matter of that day's check.
-                if let Ok(rows) = Rows::new(scope.data_type, batch, 0) {
+            for batch in &input.context.before {
+                // Wrong columns are reported by the check of that day.
+                if let Ok(rows) = Rows::new(input.data_type, batch, 0) {
                     cells.rows(&rows);
                 }
             }
-            cells.end();
+            cells.end_piece();
             cells.before = std::mem::take(&mut cells.day);
             cells.pieces.clear();
             cells
         };
         Precision {
-            min_expected: scope.values.get("min_expected"),
-            min_values: scope.values.get("min_values") as u64,
-            tick: scope.context.tick_size.filter(|tick| *tick > 0.0).map(decimals).filter(|d| *d < MOST),
-            cells: columns(scope.data_type).iter().map(cells).collect(),
+            min_expected: input.values.get("min_expected"),
+            min_values: input.values.get("min_values") as u64,
+            tick: input.context.tick_size.filter(|tick| *tick > 0.0).map(decimals).filter(|d| *d < MOST),
+            cells: columns(input.data_type).iter().map(cells).collect(),
         }
     }
 
-    fn judge(&self, cells: &Cells) -> Option<Detection> {
+    fn detect(&self, cells: &Cells) -> Option<Detection> {
         let (day, before, name) = (&cells.day, &cells.before, cells.name);
         if day.values < self.min_values {
             return None;
@@ -208,7 +210,7 @@ impl Precision {
         let (narrow, known) = (cells.narrow, before.most());
         if narrow as f64 >= self.min_expected {
             tally.note(first, || {
-                format!("{name} has more than {known} decimals, the most of the day before, in {narrow} values, all of 32 bits")
+                format!("{name} has more than {known} decimals, the most of the day before, in {narrow} values that are 32-bit floats")
             });
             tally.add(narrow - 1);
             tally.reach(last);
@@ -222,7 +224,7 @@ impl Precision {
             return tally.found().pop();
         }
         for piece in &cells.pieces {
-            // What a piece lacks the others must have: it does not count itself.
+            // The block is compared with the rest of the day, without itself.
             let rest = Digits { counts: day.counts, values: (day.values - piece.values).max(1) };
             if piece.values >= self.min_values && rest.expected(piece.most, piece.values) >= self.min_expected
             {
@@ -243,16 +245,18 @@ impl Precision {
 
 impl RowCheck for Precision {
     fn rows(&mut self, rows: &Rows<'_>) {
-        self.cells.iter_mut().for_each(|cells| cells.rows(rows));
+        for cells in &mut self.cells {
+            cells.rows(rows);
+        }
     }
 
-    /// Nothing before the end: what a day's numbers have shows only then.
+    /// Nothing before the end: the decimals of the whole day are known only then.
     fn found(&mut self) -> Vec<Detection> {
         Vec::new()
     }
 
     fn finish(mut self: Box<Self>) -> Vec<Detection> {
-        self.cells.iter_mut().for_each(Cells::end);
-        self.cells.iter().filter_map(|cells| self.judge(cells)).collect()
+        self.cells.iter_mut().for_each(Cells::end_piece);
+        self.cells.iter().filter_map(|cells| self.detect(cells)).collect()
     }
 }

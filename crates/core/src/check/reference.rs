@@ -1,7 +1,6 @@
-//! Cross-source: our candles against those of the exchange itself.
+//! Cross-source: our candles compared with those of the exchange.
 //!
-//! Not for asking anybody: klines come from `mtdh_source::exchange::binance::klines`. [`Settling`] says when a kline that was read may be
-//! compared.
+//! No I/O: klines come from `mtdh_source::exchange::binance::klines`. [`Settling`] decides when a kline may be compared.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +17,12 @@ pub const CHECKS: &[Check] = &[
             name: "tolerance_pct",
             default: 0.01,
             unit: "percent",
-            meaning: "how far open, high, low and close may each lie from the reference's",
+            meaning: "the largest allowed difference of open, high, low and close from the reference's",
         }],
-        text: "Open, high, low or close of a candle differs from the reference's. The examples hold both values. A price that is no number \
-               differs from every number. Intervals in which neither side has a trade are not compared: one side may repeat the close before. Where our \
-               candle is not final, as at the edge of a recording, a difference is a warning.",
+        text: "Open, high, low or close differs from the reference's. The examples show both values. A price that is \
+               not a number differs from every number. Intervals in which a side has no trade are not compared, \
+               because that side may repeat the close before. If our candle is not final, for example at the edge of \
+               a recording, a difference is a warning.",
         run: CheckFn::Candles(Sides::Reference, price),
     },
     Check {
@@ -33,12 +33,13 @@ pub const CHECKS: &[Check] = &[
             name: "tolerance_pct",
             default: 1.0,
             unit: "percent",
-            meaning: "how far volumes and the count of trades may each lie from the reference's",
+            meaning: "the largest allowed difference of volumes and the trade count from the reference's",
         }],
-        text: "Volume, quote volume, count of trades, taker buy volume or taker buy quote volume differs from the reference's. A volume where the \
-               reference has 0 differs at any tolerance. The taker buy quote volume is compared where trades are at hand: no column of a \
-               stored candle tells it. On COIN-M, volumes are contracts on both sides and compared; the two that Binance calls quote volumes are amounts of \
-               the base asset there, ours price times contracts, and are not compared.",
+        text: "Volume, quote volume, trade count, taker buy volume or taker buy quote volume differs from the \
+               reference's. If the reference has 0, any other volume differs, whatever the tolerance. Taker buy quote \
+               volume is compared only if trades are available, because stored candles do not have it. On COIN-M, \
+               volumes are contracts on both sides and are compared. What Binance calls quote volume there is an \
+               amount of the base asset, while ours is price times contracts; it is not compared.",
         run: CheckFn::Candles(Sides::Reference, volume),
     },
     Check {
@@ -50,23 +51,24 @@ pub const CHECKS: &[Check] = &[
                 name: "settle_s",
                 default: 60.0,
                 unit: "seconds",
-                meaning: "a kline that ended less than this ago is read again until two readings agree",
+                meaning: "a kline that ended less than this ago is read repeatedly until two readings agree",
             },
             Parameter {
                 name: "again_s",
                 default: 5.0,
                 unit: "seconds",
-                meaning: "how far apart these readings are",
+                meaning: "the time between these readings",
             },
         ],
-        text: "Of the intervals that either side has, one is on one side only: the reference traded and we have no candle, or we have trades and the \
-               reference has no kline, or none with a trade. A kline without trades and no candle of ours agree. Intervals that have not \
-               settled are counted, as information, and not compared. When nothing could be compared, that is an error.",
+        text: "An interval exists on one side only: the reference has trades and we have no candle, or we have trades \
+               and the reference has no kline or one without trades. A kline without trades and a missing candle \
+               agree. Intervals that have not settled are counted as `info` and not compared. It is an error if \
+               nothing could be compared.",
         run: CheckFn::Candles(Sides::Reference, coverage),
     },
 ];
 
-/// Volumes and counts that a reference tells.
+/// Volumes and counts that a reference provides.
 const VOLUMES: [Field; 5] =
     [Field::Volume, Field::QuoteVolume, Field::TradeCount, Field::BuyVolume, Field::BuyQuoteVolume];
 
@@ -83,19 +85,19 @@ fn is_meant(series: &Series, start: i64, span: Span) -> bool {
     start >= span.from_us && start.saturating_add(series.timeframe.us()) <= span.to_us.min(span.settled_us)
 }
 
-fn compare(candles: &Candles<'_>, fields: &[Field], part: f64) -> Vec<Detection> {
+fn compare(candles: &Candles<'_>, fields: &[Field], tolerance: f64) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
     let reference = theirs.by_start();
     let mut differences = Differences::default();
     for (start, bar) in ours.by_start() {
         let Some(kline) = reference.get(&start).filter(|_| is_meant(ours, start, span)) else { continue };
-        // One-sided trades are a matter of coverage.
+        // Trades on one side only are reported by `reference_coverage`.
         if !bar.has_trades() || !kline.has_trades() {
             continue;
         }
         for field in fields {
             let (Some(value), Some(expected)) = (bar.get(*field), kline.get(*field)) else { continue };
-            if differs(value, expected, part) {
+            if differs(value, expected, tolerance) {
                 differences.note(ours.interval(bar), bar.is_final && kline.is_final, || {
                     let at = place(ours.timeframe, start);
                     format!("{at} {}: ours {value}, theirs {expected}", field.name())
@@ -121,9 +123,10 @@ fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
             let volume =
                 side.by_start().get(start).and_then(|bar| bar.get(Field::Volume)).unwrap_or(f64::NAN);
             let at = place(ours.timeframe, *start);
-            match ours_only {
-                true => format!("{at} volume: ours {volume}, theirs none"),
-                false => format!("{at} volume: ours none, theirs {volume}"),
+            if ours_only {
+                format!("{at} volume: ours {volume}, theirs none")
+            } else {
+                format!("{at} volume: ours none, theirs {volume}")
             }
         });
         tally.reach(start + ours.timeframe.us());
@@ -137,11 +140,11 @@ fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
         ours.bars.iter().chain(&theirs.bars).filter(of_span).map(|bar| bar.start).collect();
     if !all.iter().any(|start| is_meant(ours, *start, span)) {
         let mut nothing = Tally::default();
-        nothing.count(1, || "neither side has a candle in the time that is compared".to_owned());
+        nothing.count(1, || "neither side has a candle in the compared time range".to_owned());
         found.extend(nothing.found());
     } else if own.is_disjoint(&other) && theirs.bars.iter().filter(of_span).count() == 0 {
         let mut empty = Tally::default();
-        empty.count(1, || "the reference has no kline in the time that is compared".to_owned());
+        empty.count(1, || "the reference has no kline in the compared time range".to_owned());
         found.extend(empty.found());
     }
     let mut unsettled = Tally::default().with_severity(Severity::Info);
@@ -158,8 +161,8 @@ fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     found
 }
 
-/// When a kline of an interval that just ended may be compared: when it is old enough, or two readings some time apart
-/// agree. It owns no clock: each reading brings its time.
+/// Decides when the kline of an interval that has just ended may be compared: when it is old enough, or when two readings
+/// some time apart agree. It has no clock; each reading carries its time.
 #[derive(Debug)]
 pub struct Settling {
     end_us: i64,
@@ -168,28 +171,30 @@ pub struct Settling {
     last: Option<(i64, Option<Bar>)>,
 }
 
-/// What a reading came to.
+/// The result of a reading.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
-    /// It will not change; null: the reference has no kline of the interval.
+    /// The kline is final; `None` if the reference has no kline of the interval.
     Settled(Option<Bar>),
     /// Read again at this time or later, microseconds since the Unix epoch, UTC.
     Again(i64),
 }
 
 impl Settling {
-    /// Of an interval that ends at `end_us`; `settle_us` after it every reading is taken as it is; before, two must agree
-    /// that are at least `again_us` apart. All in microseconds, since the Unix epoch or of length.
+    /// For an interval that ends at `end_us`, microseconds since the Unix epoch, UTC. From `settle_us` after the end a
+    /// single reading is accepted; before, two readings at least `again_us` apart must agree. Both are durations in
+    /// microseconds.
     pub fn new(end_us: i64, settle_us: i64, again_us: i64) -> Settling {
         Settling { end_us, settle_us, again_us: again_us.max(1), last: None }
     }
 
-    /// When the first reading makes sense.
+    /// The earliest useful time of a reading: the end of the interval, microseconds since the Unix epoch, UTC.
     pub fn first_us(&self) -> i64 {
         self.end_us
     }
 
-    /// Takes a reading of the kline, made at a moment.
+    /// Adds a reading of the kline. `at_us` is its time, microseconds since the Unix epoch, UTC; `kline` is `None` if the
+    /// reference has none.
     pub fn read(&mut self, at_us: i64, kline: Option<Bar>) -> Reading {
         if at_us < self.end_us {
             return Reading::Again(self.end_us);
@@ -198,11 +203,11 @@ impl Settling {
             return Reading::Settled(kline);
         }
         match &self.last {
-            // Too early to tell anything.
+            // Too early for the second reading.
             Some((before, _)) if at_us < before.saturating_add(self.again_us) => {
                 return Reading::Again(before.saturating_add(self.again_us));
             }
-            // That there is none yet is no answer: a kline may be late.
+            // Two readings without a kline prove nothing: it may be late.
             Some((_, last)) if *last == kline && kline.is_some() => return Reading::Settled(kline),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Rows as checks see them: the columns of a data type, by name, known to be there and of their type.
+//! The rows of a batch as checks read them: columns by name, known to exist and to have the right type.
 
 use std::hash::Hasher;
 use std::sync::LazyLock;
@@ -9,31 +9,31 @@ use arrow_array::{Array, BooleanArray, Float64Array, RecordBatch, StringArray, T
 
 use crate::table::{DataType, INSTRUMENT_KEY, Kind};
 
-/// Some rows of one data type, in the order of their file.
+/// Rows of one data type, in file order.
 pub struct Rows<'a> {
     data_type: DataType,
     batch: &'a RecordBatch,
     first: u64,
 }
 
-/// A column of words: the word of each row.
+/// A dictionary-encoded column.
 pub struct Words<'a> {
     keys: &'a [i32],
     values: &'a StringArray,
 }
 
 impl<'a> Words<'a> {
-    /// A row's word.
+    /// The value of a row.
     pub fn get(&self, row: usize) -> &'a str {
         self.values.value(self.keys[row] as usize)
     }
 }
 
 impl<'a> Rows<'a> {
-    /// Rows of a data type; `first` is the place of the first in its file, counted from 0.
+    /// Checks the columns of a batch. `first` is the number of its first row in the file, from 0.
     ///
     /// # Errors
-    /// When a column of the data type is lacking or of another type; the text names it.
+    /// If a column of the data type is missing or has another type. The text names the column.
     pub fn new(data_type: DataType, batch: &'a RecordBatch, first: u64) -> Result<Rows<'a>, String> {
         for column in &data_type.table().columns {
             let found = batch.column_by_name(&column.name).map(|array| array.data_type().clone());
@@ -49,22 +49,22 @@ impl<'a> Rows<'a> {
         Ok(Rows { data_type, batch, first })
     }
 
-    /// Of which data type.
+    /// The data type.
     pub fn data_type(&self) -> DataType {
         self.data_type
     }
 
-    /// How many.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.batch.num_rows()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A row's place in the file, counted from 0.
+    /// The number of a row in the file, from 0.
     pub fn place(&self, row: usize) -> u64 {
         self.first + row as u64
     }
@@ -90,7 +90,7 @@ impl<'a> Rows<'a> {
     /// A column of numbers.
     ///
     /// # Panics
-    /// When the data type has no such column of numbers, which is a bug of the check.
+    /// If the data type has no such column of numbers, which is a bug in the check.
     pub fn number(&self, name: &str) -> &'a Float64Array {
         self.column(name).as_primitive::<Float64Type>()
     }
@@ -103,7 +103,7 @@ impl<'a> Rows<'a> {
         self.column(name).as_string::<i32>()
     }
 
-    /// A column of words.
+    /// A dictionary-encoded column.
     ///
     /// # Panics
     /// As [`Rows::number`].
@@ -112,7 +112,7 @@ impl<'a> Rows<'a> {
         Words { keys: array.keys().values(), values: array.values().as_string::<i32>() }
     }
 
-    /// A column of moments, microseconds since the Unix epoch, UTC.
+    /// A column of times, microseconds since the Unix epoch, UTC.
     ///
     /// # Panics
     /// As [`Rows::number`].
@@ -120,14 +120,14 @@ impl<'a> Rows<'a> {
         self.column(name).as_primitive::<TimestampMicrosecondType>()
     }
 
-    /// The keys that the rows name as their instrument: each row's place among the names, and the names; nothing where they
-    /// name none.
+    /// The column `instrument_key`: the dictionary index of each row, and the dictionary. `None` if the batch has no such
+    /// column.
     pub fn instrument_keys(&self) -> Option<(&'a [i32], &'a StringArray)> {
         let column = self.batch.column_by_name(INSTRUMENT_KEY)?.as_dictionary_opt::<Int32Type>()?;
         Some((column.keys().values(), column.values().as_string_opt::<i32>()?))
     }
 
-    /// A column of flags.
+    /// A column of booleans.
     ///
     /// # Panics
     /// As [`Rows::number`].
@@ -135,7 +135,7 @@ impl<'a> Rows<'a> {
         self.column(name).as_boolean()
     }
 
-    /// A number of each row that two rows with equal cells share, and two others practically never (64 bits).
+    /// A 64-bit hash of each row over all columns. Rows with equal cells have equal hashes; others practically never.
     pub fn hashes(&self) -> Vec<u64> {
         let mut hashes = vec![0xcbf2_9ce4_8422_2325_u64; self.len()];
         for column in &self.data_type.table().columns {
@@ -175,7 +175,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Hashes hashes, which are mixed already, by themselves.
+/// The identity hasher, for keys that are hashes already.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Itself(u64);
 

@@ -9,10 +9,10 @@ use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, R
 use crate::day::Day;
 use crate::table::DataType;
 
-/// Rows of which [`Repeated`] remembers a hash.
+/// Number of rows whose hashes [`Repeated`] keeps.
 const WINDOW: usize = 1 << 16;
 
-/// Moments of the exchange's clock that [`Skew`] remembers.
+/// Number of exchange timestamps that [`Skew`] keeps.
 const MOMENTS: usize = 64;
 
 /// The checks of this module.
@@ -22,8 +22,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Timestamp,
         severity: Severity::Error,
         parameters: &[],
-        text: "`local_timestamp` of a row lies before that of the row above. The vendor promises that it never does; slices of \
-               time and books that are replayed from such a file are wrong.",
+        text: "`local_timestamp` of a row is earlier than that of the row above. The vendor guarantees that it never \
+               decreases. Time slices and book replays of such a file are wrong.",
         run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Regressions::of(Clock::Arrival))),
     },
     Check {
@@ -31,8 +31,8 @@ pub const CHECKS: &[Check] = &[
         group: Group::Timestamp,
         severity: Severity::Info,
         parameters: &[],
-        text: "`timestamp` of a row lies before that of the row above. Exchanges do not promise otherwise, so that it is \
-               counted and no fault. The examples tell by how much.",
+        text: "`timestamp` of a row is earlier than that of the row above. Exchanges do not guarantee an order, so \
+               this is counted and is not a fault. The examples show by how much.",
         run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Regressions::of(Clock::Exchange))),
     },
     Check {
@@ -44,31 +44,32 @@ pub const CHECKS: &[Check] = &[
                 name: "max_ahead_ms",
                 default: 5_000.0,
                 unit: "milliseconds",
-                meaning: "how far `timestamp` may lie after `local_timestamp`",
+                meaning: "how far `timestamp` may be after `local_timestamp`",
             },
             Parameter {
                 name: "max_behind_ms",
                 default: 60_000.0,
                 unit: "milliseconds",
-                meaning: "how far `timestamp` may lie before `local_timestamp`",
+                meaning: "how far `timestamp` may be before `local_timestamp`",
             },
         ],
-        text: "A row arrived before the exchange says that it happened, by more than clocks differ, or so long after it that \
-               neither the way nor a busy exchange explains it. Recorders whose clock was 1.3 s behind are known; the default \
-               lets those pass. What is sent again, as trades are after a reconnection and books at any time, keeps its moment: a row \
-               with the `timestamp` of one of the 64 moments above it, a snapshot row, and the first row of books and quotes are left out of \
-               the second bound. An offset that stays is told by `clock_offset`.",
-        run: CheckFn::Rows(&DataType::ALL, |scope| Box::new(Skew::of(scope))),
+        text: "`timestamp` is later than `local_timestamp` by more than clocks usually differ, or earlier by more \
+               than the network and a busy exchange explain. Recorders with a clock 1.3 s behind are known; the \
+               default accepts them. Exchanges resend data with its original `timestamp`: trades after a \
+               reconnection, books at any time. `max_behind_ms` therefore ignores a row whose `timestamp` is one of \
+               the last 64 distinct ones, snapshot rows, and the first row of books and quotes. A constant offset is \
+               reported by `clock_offset`.",
+        run: CheckFn::Rows(&DataType::ALL, |input| Box::new(Skew::of(input))),
     },
     Check {
         name: "outside_day",
         group: Group::Timestamp,
         severity: Severity::Error,
         parameters: &[],
-        text: "A row of a day's file arrived (`local_timestamp`) on another UTC day. `timestamp` may well lie on another day: \
-               files are cut by arrival. Where a file does not say its day, this is not looked at.",
-        run: CheckFn::Rows(&DataType::ALL, |scope| {
-            Box::new(Outside { day: scope.day, tally: Tally::default() })
+        text: "A row of a day's file arrived (`local_timestamp`) on another UTC day. `timestamp` may be on another \
+               day, because files are split by arrival. Skipped if the file does not state its day.",
+        run: CheckFn::Rows(&DataType::ALL, |input| {
+            Box::new(Outside { day: input.day, tally: Tally::default() })
         }),
     },
     Check {
@@ -76,9 +77,10 @@ pub const CHECKS: &[Check] = &[
         group: Group::Timestamp,
         severity: Severity::Warning,
         parameters: &[],
-        text: "A row is equal in every column, both clocks included, to one of the 65,536 rows above it; a 64-bit hash of each \
-               is kept. Trades and liquidations without an id are left out: two of one price and amount in one message are \
-               two. Rows that are repeated further down make the arrival clock go back, which `arrival_clock` finds.",
+        text: "A row equals one of the 65,536 rows above it in every column, including both timestamps. Rows are \
+               compared by 64-bit hashes. Trades and liquidations without an id are skipped: two with the same price \
+               and amount in one message are two trades. A repetition further down makes the arrival clock go back, \
+               which `arrival_clock` reports.",
         run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Repeated::default())),
     },
 ];
@@ -128,23 +130,23 @@ impl RowCheck for Regressions {
 struct Skew {
     max_ahead_us: i64,
     max_behind_us: i64,
-    /// The last moments of the exchange's clock, but for those that were told.
+    /// The last exchange timestamps, without those that were reported.
     moments: VecDeque<i64>,
     is_book: bool,
     tally: Tally,
 }
 
 impl Skew {
-    fn of(scope: &CheckInput<'_>) -> Skew {
-        let us = |name| (scope.values.get(name) * 1e3) as i64;
+    fn of(input: &CheckInput<'_>) -> Skew {
+        let us = |name| (input.values.get(name) * 1e3) as i64;
         let (max_ahead_us, max_behind_us) = (us("max_ahead_ms"), us("max_behind_ms"));
-        let is_book = scope.data_type.is_book();
+        let is_book = input.data_type.is_book();
         let moments = VecDeque::with_capacity(MOMENTS);
         Skew { max_ahead_us, max_behind_us, moments, is_book, tally: Tally::default() }
     }
 
-    /// Whether a row tells what is older than its message.
-    fn is_again(&self, exchange_us: i64, is_snapshot: bool) -> bool {
+    /// Whether a row may be older data that the exchange sent again.
+    fn is_resent(&self, exchange_us: i64, is_snapshot: bool) -> bool {
         let is_first = self.moments.is_empty() && self.is_book;
         is_first || is_snapshot || self.moments.contains(&exchange_us)
     }
@@ -168,7 +170,7 @@ impl RowCheck for Skew {
             let is_snapshot = flags.is_some_and(|flags| flags.value(row));
             let (word, length) = if ahead > self.max_ahead_us {
                 ("before", ahead)
-            } else if ahead < -self.max_behind_us && !self.is_again(*exchange, is_snapshot) {
+            } else if ahead < -self.max_behind_us && !self.is_resent(*exchange, is_snapshot) {
                 ("after", ahead.saturating_neg())
             } else {
                 self.remember(*exchange);

@@ -1,4 +1,4 @@
-//! Values that cannot be, by the rule of each column in the one description of tables.
+//! Impossible values, by the rule in each column's description.
 
 use std::fmt::Display;
 
@@ -15,19 +15,19 @@ pub const CHECKS: &[Check] = &[Check {
     group: Group::Values,
     severity: Severity::Error,
     parameters: &[],
-    text: "A value that its column cannot have, whatever happens in a market: a price of 0 or below where the instrument cannot \
-           have one, an amount of 0 where the data type has none, an open interest below zero, a mark or index price of 0, a \
-           funding rate of 100 % or more, a moment outside the years 2009 to 2200, NaN, an infinity, a number beyond all sense. \
-           Which values a column can have stands with its description in `crates/core/src/table.rs`: prices of combos may have \
-           any sign, those of an instrument whose type is not known too, bids and marks of options may be 0, changes of a book \
-           have an amount of 0 where a level goes. Each column is a finding of its own.",
-    run: CheckFn::Rows(&DataType::ALL, |scope| Box::new(Impossible::of(scope))),
+    text: "A value that its column cannot have in any market: a price of 0 or below where the instrument cannot have \
+           one, an amount of 0 where the data type has none, a negative open interest, a mark or index price of 0, a \
+           funding rate of 100 % or more, a time outside of the years 2009 to 2200, NaN, an infinity, or an absurdly \
+           large number. The allowed range is part of each column's description in `crates/core/src/table.rs`. Prices \
+           of combos and of instruments of unknown type may have any sign. Bids and marks of options may be 0. Book \
+           changes may have an amount of 0, which removes the level. Each column is a separate finding.",
+    run: CheckFn::Rows(&DataType::ALL, |input| Box::new(Impossible::of(input))),
 }];
 
-/// One column and what was found of it.
+/// One column and its impossible values.
 struct Cells {
     column: &'static Column,
-    /// The smallest and the largest number.
+    /// The smallest and the largest allowed number.
     numbers: (f64, f64),
     tally: Tally,
 }
@@ -37,9 +37,9 @@ struct Impossible {
 }
 
 impl Impossible {
-    fn of(scope: &CheckInput<'_>) -> Impossible {
-        let kind: Option<InstrumentType> = scope.key.map(InstrumentKey::instrument_type);
-        let columns = scope.data_type.table().columns.iter().filter(|c| c.possible != Possible::Any);
+    fn of(input: &CheckInput<'_>) -> Impossible {
+        let kind: Option<InstrumentType> = input.key.map(InstrumentKey::instrument_type);
+        let columns = input.data_type.table().columns.iter().filter(|c| c.possible != Possible::Any);
         let cells = |column: &'static Column| Cells {
             column,
             numbers: column.possible.numbers(kind),
@@ -62,8 +62,9 @@ impl Cells {
         let array = rows.number(&self.column.name);
         let (least, most) = self.numbers;
         for (row, value) in array.values().iter().enumerate() {
-            // NaN lies in no range.
-            if !(least..=most).contains(value) && array.is_valid(row) && !self.is_none(rows, row, *value) {
+            // NaN is in no range.
+            if !(least..=most).contains(value) && array.is_valid(row) && !self.is_no_quote(rows, row, *value)
+            {
                 self.note(rows, row, &shown(*value));
             }
         }
@@ -79,8 +80,8 @@ impl Cells {
         }
     }
 
-    /// Whether a price of 0 says that there is no quote, as its amount then does.
-    fn is_none(&self, rows: &Rows<'_>, row: usize, value: f64) -> bool {
+    /// Whether a price of 0 stands for a missing quote; its amount is then 0 too.
+    fn is_no_quote(&self, rows: &Rows<'_>, row: usize, value: f64) -> bool {
         if self.column.possible != Possible::SentPrice || value != 0.0 {
             return false;
         }
@@ -94,7 +95,7 @@ impl Cells {
     }
 }
 
-/// A number as text; one of three hundred digits by its exponent.
+/// Formats a number; very large and very small ones with an exponent.
 fn shown(value: f64) -> String {
     if value != 0.0 && !(1e-9..1e15).contains(&value.abs()) {
         format!("{value:e}")
@@ -105,7 +106,9 @@ fn shown(value: f64) -> String {
 
 impl RowCheck for Impossible {
     fn rows(&mut self, rows: &Rows<'_>) {
-        self.cells.iter_mut().for_each(|cells| cells.rows(rows));
+        for cells in &mut self.cells {
+            cells.rows(rows);
+        }
     }
 
     fn found(&mut self) -> Vec<Detection> {

@@ -1,36 +1,36 @@
-//! The types of instruments, and the two sides of an option.
+//! Instrument types and option sides.
 //!
-//! Not for how a type's symbol is written: that is [`super::InstrumentKey`].
+//! The form of each type's symbol is in [`super::InstrumentKey`].
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What kind of thing an instrument is.
+/// The type of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InstrumentType {
-    /// Two assets exchanged at once.
+    /// Spot market of two assets.
     SpotPair,
-    /// A future without an end.
+    /// Perpetual: a future without expiry.
     Perp,
-    /// A future that ends on a day.
+    /// Future with an expiry.
     Future,
-    /// The right to buy or to sell at a strike.
+    /// Option with strike and expiry.
     Option,
-    /// Several contracts traded as one, under the venue's own name.
+    /// Several contracts traded as one, with the venue's own name.
     Combo,
-    /// A bet on an event, under the venue's own name.
+    /// Prediction market, with the venue's own name.
     Prediction,
-    /// A coin that is held.
+    /// A single coin, held and not traded as a pair.
     SpotAsset,
     /// A share.
     Equity,
-    /// A number that others are settled by; it is not traded.
+    /// An index that contracts are settled by; not tradable.
     Index,
     /// A liquid-staking token.
     Lst,
-    /// A receipt for what was lent.
+    /// A token that represents a loan given, as on Aave.
     AToken,
-    /// A receipt for what was borrowed.
+    /// A token that represents a debt, as on Aave.
     DebtToken,
 }
 
@@ -42,7 +42,7 @@ pub struct UnknownInstrumentType {
 }
 
 impl InstrumentType {
-    /// All of them, the traded ones first.
+    /// All types, the traded ones first.
     pub const ALL: [InstrumentType; 12] = [
         InstrumentType::SpotPair,
         InstrumentType::Perp,
@@ -76,8 +76,7 @@ impl InstrumentType {
         }
     }
 
-    /// The type that the vendor's metadata calls `spot`, `perpetual`, `future`, `option`, `combo` or
-    /// `prediction`, if it is one of them.
+    /// Parses the vendor's type names `spot`, `perpetual`, `future`, `option`, `combo` and `prediction`; `None` for others.
     pub fn of_vendor(text: &str) -> Option<InstrumentType> {
         Some(match text {
             "spot" => InstrumentType::SpotPair,
@@ -90,7 +89,7 @@ impl InstrumentType {
         })
     }
 
-    /// The vendor's symbol for all instruments of the type in one file; none for types that it does not have.
+    /// The vendor's grouped symbol: the symbol of the file with all instruments of the type. `None` if there is none.
     pub fn group_id(self) -> Option<&'static str> {
         Some(match self {
             InstrumentType::SpotPair => "SPOT",
@@ -103,7 +102,7 @@ impl InstrumentType {
         })
     }
 
-    /// How the symbol of the type is written.
+    /// The form of the type's symbol.
     pub(super) fn form(self) -> &'static str {
         match self {
             InstrumentType::SpotPair | InstrumentType::Perp => "BASE-QUOTE",
@@ -116,7 +115,7 @@ impl InstrumentType {
         }
     }
 
-    /// A key of the type that is written rightly.
+    /// A valid key of the type.
     pub(super) fn example(self) -> &'static str {
         match self {
             InstrumentType::SpotPair => "BINANCE:SPOT_PAIR:BTC-USDT",
@@ -144,7 +143,7 @@ impl fmt::Display for InstrumentType {
 impl FromStr for InstrumentType {
     type Err = UnknownInstrumentType;
 
-    /// Reads [`InstrumentType::name`] in any case, and `PERPETUAL` as PERP.
+    /// Parses [`InstrumentType::name`] in any case, and `PERPETUAL` as PERP.
     fn from_str(text: &str) -> Result<InstrumentType, UnknownInstrumentType> {
         if text.eq_ignore_ascii_case("PERPETUAL") {
             return Ok(InstrumentType::Perp);
@@ -156,12 +155,12 @@ impl FromStr for InstrumentType {
     }
 }
 
-/// Which right an option gives.
+/// The side of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OptionSide {
-    /// To buy.
+    /// The right to buy.
     Call,
-    /// To sell.
+    /// The right to sell.
     Put,
 }
 
@@ -174,10 +173,10 @@ impl OptionSide {
         }
     }
 
-    /// Reads `call`, `put`, `c` or `p` in any case.
+    /// Parses `call`, `put`, `c` or `p` in any case.
     pub fn of_text(text: &str) -> Option<OptionSide> {
-        let is = |name: &str| text.eq_ignore_ascii_case(name) || text.eq_ignore_ascii_case(&name[..1]);
-        [OptionSide::Call, OptionSide::Put].into_iter().find(|side| is(side.name()))
+        let matches = |name: &str| text.eq_ignore_ascii_case(name) || text.eq_ignore_ascii_case(&name[..1]);
+        [OptionSide::Call, OptionSide::Put].into_iter().find(|side| matches(side.name()))
     }
 }
 

@@ -1,23 +1,23 @@
-//! How a venue's names become text that is safe as an object name, a file name and part of a URL.
+//! Escapes a venue's names so that they are safe as an object name, a file name and part of a URL.
 //!
 //! | in a name | in a key |
 //! |---|---|
-//! | letters, digits, `.` | themselves, in upper case |
-//! | `-` in an asset | `_`, because `-` parts a symbol |
-//! | `-`, `_` in a venue's own name | themselves |
-//! | anything else | `@` and four hexadecimal digits for each of its UTF-16 units: `_` in an asset is `@005F`, `币` is `@5E01` |
+//! | letters, digits, `.` | unchanged, in upper case |
+//! | `-` in an asset | `_`, because `-` separates the parts of a symbol |
+//! | `-`, `_` in a venue's own name | unchanged |
+//! | anything else | `@` and four hexadecimal digits per UTF-16 unit: `_` in an asset is `@005F`, `币` is `@5E01` |
 //!
-//! No two names in upper case get one spelling: [`asset_name`] turns an asset's spelling back.
+//! The mapping is unique for names in upper case: [`asset_name`] is its inverse for assets.
 
 use std::fmt::Write;
 
-/// What can be wrong with a spelling.
+/// What can be wrong with an escaped name.
 pub(super) enum Misspelt {
     Empty,
     Character(char),
 }
 
-/// The spelling of an asset's name.
+/// Escapes an asset name.
 pub(super) fn spell_asset(name: &str) -> String {
     spell(name, |c| match c {
         '-' => Some('_'),
@@ -26,7 +26,7 @@ pub(super) fn spell_asset(name: &str) -> String {
     })
 }
 
-/// The spelling of a venue's own name for a combo or a prediction.
+/// Escapes a venue's own name of a combo or a prediction.
 pub(super) fn spell_native(name: &str) -> String {
     spell(name, |c| matches!(c, '-' | '.' | '_').then_some(c))
 }
@@ -52,7 +52,7 @@ fn escape(c: char, spelling: &mut String) {
     }
 }
 
-/// A text that a user typed, with the characters outside ASCII spelt as in keys.
+/// Escapes the non-ASCII characters of a text typed by a user.
 pub(crate) fn spell_typed(text: &str) -> String {
     let mut spelling = String::with_capacity(text.len());
     for c in text.chars() {
@@ -61,15 +61,15 @@ pub(crate) fn spell_typed(text: &str) -> String {
     spelling
 }
 
-/// The ending that tells twins apart: the vendor's symbol with `-` for whatever a key may not hold.
+/// The suffix that distinguishes twins: the vendor's symbol with `-` for characters that are not allowed.
 pub(super) fn spell_twin(raw: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
     let spelling: String = raw.to_uppercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     if spelling.is_empty() { "-".to_owned() } else { spelling }
 }
 
-/// Checks a spelling in upper case. Characters outside ASCII are escaped, so that a user may type them; of the
-/// others only letters, digits, `.`, `_`, whole escapes and those in `further` pass.
+/// Validates an escaped name in upper case. Non-ASCII characters are escaped, so that users may type them. Of the ASCII
+/// characters, letters, digits, `.`, `_`, complete escapes and those in `further` are allowed.
 pub(super) fn respell(text: &str, further: &[char]) -> Result<String, Misspelt> {
     if text.is_empty() {
         return Err(Misspelt::Empty);
@@ -92,7 +92,7 @@ fn is_escape(text: &str) -> bool {
     digits.is_some_and(|digits| digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F')))
 }
 
-/// The asset's name behind its spelling in a key, in upper case: `BTCB_1DE` is `BTCB-1DE`, `@5E01` is `币`.
+/// The asset name of an escaped name, in upper case: `BTCB_1DE` is `BTCB-1DE`, `@5E01` is `币`.
 pub fn asset_name(spelling: &str) -> String {
     let mut units: Vec<u16> = Vec::with_capacity(spelling.len());
     let mut rest = spelling;

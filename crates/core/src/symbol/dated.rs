@@ -1,4 +1,4 @@
-//! Forms of futures and options that several exchanges share.
+//! Symbol forms of futures and options shared by several exchanges.
 
 use super::dates;
 use super::pairs::{glued_pair, with_margin_mark};
@@ -11,8 +11,8 @@ fn day(text: &str) -> Option<Day> {
     dates::digits(text).or_else(|| dates::day_month_year(text))
 }
 
-/// `BTC-USDT-241227`, `BTC-USDC-20241227`, `BTC-USD-241227-LIN`; the quote may carry a mark. OKX has perpetuals
-/// that end, `BTC-USD_UM_XPERP-310404`.
+/// `BTC-USDT-241227`, `BTC-USDC-20241227`, `BTC-USD-241227-LIN`; the quote may have a mark. OKX has perpetuals with an expiry,
+/// `BTC-USD_UM_XPERP-310404`.
 pub(super) fn dash_day(symbol: &Symbol) -> Option<Reading> {
     let parts: Vec<&str> = symbol.text.split('-').collect();
     let ([base, quote, end] | [base, quote, end, "LIN"]) = parts.as_slice() else { return None };
@@ -44,7 +44,7 @@ pub(super) fn coin_day_usdc(symbol: &Symbol) -> Option<Reading> {
     symbol.is_future().then(|| terms.into())
 }
 
-/// `BTCUSDM23`: a month's letter and a year; such contracts end on the last Friday of the month.
+/// `BTCUSDM23`: a month code and a year; such contracts expire on the last Friday of the month.
 pub(super) fn glued_month_code(symbol: &Symbol) -> Option<Reading> {
     let (pair, year, month) = dates::month_code(symbol.text)?;
     let (base, quote) = glued_pair(pair, symbol.quotes)?;
@@ -52,7 +52,7 @@ pub(super) fn glued_month_code(symbol: &Symbol) -> Option<Reading> {
     symbol.is_future().then(|| terms.into())
 }
 
-/// `BTC-USD-241227-50000-C` or, as Huobi writes it, `BTC-USDT-241227-C-50000`; the quote may carry a mark.
+/// `BTC-USD-241227-50000-C` or, on Huobi, `BTC-USDT-241227-C-50000`; the quote may have a mark.
 pub(super) fn dash_option(symbol: &Symbol) -> Option<Reading> {
     let parts: Vec<&str> = symbol.text.split('-').collect();
     let [base, quote, end, one, other] = parts.as_slice() else { return None };

@@ -1,18 +1,18 @@
-//! How exchanges write the day on which a contract ends. Years of two digits are of this century.
+//! The expiry formats of exchanges. Two-digit years are 2000 to 2099.
 
 use crate::day::Day;
 
 const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 
-/// The letters of the months January to December on futures exchanges.
+/// The futures month codes of January to December.
 const MONTH_CODES: &str = "FGHJKMNQUVXZ";
 
-/// A number of exactly so many digits.
+/// A number of exactly `digits` digits.
 fn number(text: &str, digits: usize) -> Option<u32> {
-    let shaped = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
-    // Digits alone fail to parse only beyond u32, which no caller asks for.
-    if shaped { text.parse().ok() } else { None }
+    let has_form = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    // Digits alone fail to parse only beyond u32, which no caller needs.
+    if has_form { text.parse().ok() } else { None }
 }
 
 fn day_of(year: u32, month: u32, day: u32) -> Option<Day> {
@@ -42,7 +42,7 @@ pub(super) fn day_month_year(text: &str) -> Option<Day> {
     day_of(year, month, day)
 }
 
-/// `27DEC`, in the year that makes it the first such day from `since` on.
+/// `27DEC`: the first such day from `since` on.
 pub(super) fn day_month_from(text: &str, since: Day) -> Option<Day> {
     let (day, month, rest) = day_month_rest(text)?;
     if rest.is_empty() { first_from(month, day, since) } else { None }
@@ -56,13 +56,13 @@ fn day_month_rest(text: &str) -> Option<(u32, u32, &str)> {
     Some((day, u32::try_from(month).ok()? + 1, &rest[3..]))
 }
 
-/// `0325`, in the year that makes it the first such day from `since` on.
+/// `0325`: the first such day from `since` on.
 pub(super) fn month_day_from(text: &str, since: Day) -> Option<Day> {
     let part = |range| number(text.get(range)?, 2);
     if text.len() == 4 { first_from(part(0..2)?, part(2..4)?, since) } else { None }
 }
 
-/// Four years suffice for 29 February but once in a century.
+/// Searches eight years: 29 February is usually at most four years away, but eight around a century.
 fn first_from(month: u32, day: u32, since: Day) -> Option<Day> {
     (since.year()..=since.year() + 8).filter_map(|year| Day::new(year, month, day)).find(|day| *day >= since)
 }
@@ -74,13 +74,13 @@ pub(super) fn quarter(text: &str) -> Option<Day> {
     Day::last_friday(i32::try_from(number(year, 4)?).ok()?, quarter * 3)
 }
 
-/// Splits `XBTM19` into the name before the month's letter, the year and the month.
+/// Splits `XBTM19` into the name before the month code, the year and the month.
 pub(super) fn month_code(text: &str) -> Option<(&str, i32, u32)> {
     let (name, month, digits) = code_and_digits(text, 2)?;
     Some((name, 2000 + i32::try_from(number(digits, 2)?).ok()?, month))
 }
 
-/// Splits `BUSZ2` in the same way; the year is the first one from `since` on that ends in the digit.
+/// Splits `BUSZ2` in the same way. The year is the first one from `since` on that ends in the digit.
 pub(super) fn month_code_from(text: &str, since: Day) -> Option<(&str, i32, u32)> {
     let (name, month, digit) = code_and_digits(text, 1)?;
     let last_digit = i32::try_from(number(digit, 1)?).ok()?;

@@ -1,6 +1,6 @@
-//! Which forms the symbols of which exchange have.
+//! The symbol grammar of each exchange.
 //!
-//! The one place that knows the exchanges; the forms themselves stand in the modules beside it.
+//! The only place that knows the exchanges. The forms are in the sibling modules.
 
 use super::dated::*;
 use super::own::*;
@@ -11,30 +11,30 @@ use super::reading::Shape;
 /// How an exchange's symbols are read.
 #[derive(Clone, Copy)]
 pub(super) struct Grammar {
-    /// Forms, the first that fits wins.
+    /// Forms; the first that fits wins.
     pub shapes: &'static [Shape],
-    /// Quotes that a word without a separator can end in.
+    /// Quotes of words without a separator.
     pub quotes: &'static [&'static str],
-    /// What contracts are settled in where their form does not tell.
+    /// The settlement asset of contracts whose form does not state it.
     pub settled_in: Settled,
-    /// Assets that the exchange calls otherwise than the vendor's metadata: its name, the common name.
+    /// Assets with another name in the vendor's metadata: the exchange's name, the common name.
     pub aliases: &'static [(&'static str, &'static str)],
-    /// Whether another order of base and quote than the one read is thinkable.
+    /// Whether base and quote may be in the other order.
     pub order_is_guess: bool,
 }
 
-/// What an exchange settles contracts in.
+/// The settlement asset of an exchange's contracts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settled {
-    /// The symbol does not tell.
+    /// The symbol does not state it.
     Unknown,
     /// The quote.
     Quote,
-    /// The quote; the base where the quote is USD.
+    /// The quote; the base if the quote is USD.
     CoinForUsd,
-    /// The quote; unknown where the quote is USD.
+    /// The quote; unknown if the quote is USD.
     UnknownForUsd,
-    /// One asset for all.
+    /// One asset for all contracts.
     Always(&'static str),
 }
 
@@ -42,7 +42,7 @@ const XBT: &[(&str, &str)] = &[("XBT", "BTC")];
 const XBT_XDG: &[(&str, &str)] = &[("XBT", "BTC"), ("XDG", "DOGE")];
 const UST: &[(&str, &str)] = &[("UST", "USDT")];
 
-/// What all grammars start from.
+/// The base of all grammars.
 const PLAIN: Grammar = Grammar {
     shapes: &[dash],
     quotes: quotes::SPOT,
@@ -51,7 +51,7 @@ const PLAIN: Grammar = Grammar {
     order_is_guess: false,
 };
 
-/// For an exchange that is not known today: the commonest forms.
+/// For unknown exchanges: the most common forms.
 const UNKNOWN: Grammar = Grammar {
     shapes: &[
         dash_perp,
@@ -71,7 +71,7 @@ const UNKNOWN: Grammar = Grammar {
     ..PLAIN
 };
 
-/// The grammar of one of the vendor's exchange ids.
+/// The grammar of an exchange id of the vendor.
 pub(super) fn grammar(exchange: &str) -> Grammar {
     match exchange {
         "coinbase" | "okex" | "okcoin" | "kucoin" | "blockchain-com" | "serum" | "star-atlas" | "ftx-us" => {

@@ -1,9 +1,9 @@
-//! Naming a symbol of which only the exchange is known: rows and file names do not say the instrument's type.
+//! Guesses the instrument type of a symbol: rows and file names have the exchange and the symbol, but not the type.
 
 use super::{Listed, Named, Unnamed, name_by_symbol};
 use crate::key::InstrumentType;
 
-/// Exchanges whose glued or dashed pairs are spot pairs: the vendor keeps their derivatives, if any, under other ids.
+/// Exchanges with spot pairs only: the vendor has their derivatives, if any, under other ids.
 const SPOT_ONLY: [&str; 26] = [
     "aster",
     "binance",
@@ -33,11 +33,11 @@ const SPOT_ONLY: [&str; 26] = [
     "upbit",
 ];
 
-/// Names a symbol by the first type whose form it has: option, future, perpetual, spot pair, combo, the most telling
-/// forms first. On exchanges of spot pairs only, a pair is a spot pair.
+/// Names a symbol by the first type whose form fits, the most specific forms first: option, future, perpetual, spot pair,
+/// combo. On exchanges with spot pairs only, every pair is a spot pair.
 ///
 /// # Errors
-/// When it has the form of none; the error is that of the type that it most likely is.
+/// If no form fits. The error is that of the most likely type.
 pub fn guess_by_symbol(exchange: &str, id: &str) -> Result<Named, Unnamed> {
     use InstrumentType::{Combo, Future, Option, Perp, Prediction, SpotPair};
     let types: &[InstrumentType] = match exchange {

@@ -1,4 +1,4 @@
-//! Forms that only one exchange has.
+//! Symbol forms of a single exchange.
 
 use super::Reason;
 use super::dates;
@@ -32,8 +32,8 @@ pub(super) fn deribit(symbol: &Symbol) -> Option<Reading> {
 
 /// BitMEX: `XBTUSD`, `ETHUSD_ETH`, `XBTZ19`, `ETHUSDM22_ETH`.
 ///
-/// What follows `_` is the settlement asset, a mark that tells the contract from the one settled in bitcoin. A coin
-/// with a month's letter is quoted in bitcoin, bitcoin itself in USD.
+/// The part after `_` is the settlement asset, a mark that distinguishes the contract from the one settled in bitcoin. A coin
+/// with a month code is quoted in bitcoin, bitcoin itself in USD.
 pub(super) fn bitmex(symbol: &Symbol) -> Option<Reading> {
     let (contract, mark) = match symbol.text.split_once('_') {
         Some((contract, mark)) => (contract, Some(mark)),
@@ -61,8 +61,8 @@ pub(super) fn bitmex(symbol: &Symbol) -> Option<Reading> {
     })
 }
 
-/// Contracts in ordinary money are settled in bitcoin, those in a coin in that coin. Some in a stablecoin were
-/// settled in bitcoin at first, so that their symbols do not tell.
+/// Contracts quoted in fiat are settled in bitcoin, those quoted in a coin in that coin. Some quoted in a stablecoin were once
+/// settled in bitcoin, so their symbols do not determine it.
 fn bitmex_settle<'a>(base: &str, quote: &'a str) -> Option<&'a str> {
     match quote {
         "XBT" | "ETH" => Some(quote),
@@ -73,9 +73,8 @@ fn bitmex_settle<'a>(base: &str, quote: &'a str) -> Option<&'a str> {
 
 /// Kraken's futures: `PI_XBTUSD`, `PF_SUIUSD`, `PV_XRPXBT`, `FI_XBTUSD_220325`.
 ///
-/// First letter: perpetual or fixed end. Second letter: inverse and settled in the base, vanilla and settled in
-/// the quote, or flexible, margined in many assets and settled in USD; the last kind trades beside the first on
-/// the same pair and is marked.
+/// First letter: perpetual or fixed maturity. Second letter: inverse (settled in the base), vanilla (settled in the quote), or
+/// flexible (margined in many assets, settled in USD). The last kind trades next to the first on the same pair and is marked.
 pub(super) fn kraken_contract(symbol: &Symbol) -> Option<Reading> {
     let parts: Vec<&str> = symbol.text.split('_').collect();
     let (class, pair, end) = match parts.as_slice() {
@@ -115,8 +114,8 @@ pub(super) fn kucoin_contract(symbol: &Symbol) -> Option<Reading> {
     symbol.is_perp().then(|| Terms::new(base, quote).glued().into())
 }
 
-/// Phemex: spot `sBTCUSDT`; `BTCUSD` settled in bitcoin beside `uBTCUSD`, `ETHUSD` settled in USD beside
-/// `cETHUSD`. As CSV files lose the small letter, it is one only before coins that have such a contract.
+/// Phemex: spot `sBTCUSDT`; `BTCUSD` settled in bitcoin next to `uBTCUSD`, `ETHUSD` settled in USD next to `cETHUSD`. CSV files
+/// have the prefix in upper case, so it is recognised only before coins that have such a contract.
 pub(super) fn phemex(symbol: &Symbol) -> Option<Reading> {
     let text = symbol.text;
     if !symbol.is_perp() {
@@ -136,8 +135,8 @@ pub(super) fn phemex(symbol: &Symbol) -> Option<Reading> {
     })
 }
 
-/// Hyperliquid: `BTC`, `kPEPE` and, of other deployers, `xyz:TSLA`, all margined in USDC; spot pairs but a few
-/// are mere numbers, `@107`.
+/// Hyperliquid: `BTC`, `kPEPE` and, from other deployers, `xyz:TSLA`, all margined in USDC. Most spot pairs are numbers,
+/// `@107`.
 pub(super) fn hyperliquid(symbol: &Symbol) -> Option<Reading> {
     if symbol.text.starts_with(['@', '#']) {
         return Some(Reading::Unnamed(Reason::Number));
@@ -151,7 +150,7 @@ pub(super) fn lighter(symbol: &Symbol) -> Option<Reading> {
     is_number.then_some(Reading::Unnamed(Reason::Number))
 }
 
-/// bitFlyer: `FX_BTC_JPY`, a perpetual beside the spot pair, and `BTCJPY30AUG2019`.
+/// bitFlyer: `FX_BTC_JPY`, a perpetual next to the spot pair, and `BTCJPY30AUG2019`.
 pub(super) fn bitflyer(symbol: &Symbol) -> Option<Reading> {
     if symbol.is_future() {
         let digits = symbol.text.find(|c: char| c.is_ascii_digit())?;
@@ -164,8 +163,8 @@ pub(super) fn bitflyer(symbol: &Symbol) -> Option<Reading> {
     if symbol.is_perp() { Some(terms.into()) } else { Some(terms.marked("FX").into()) }
 }
 
-/// FTX' dated contracts: `BTC-0325`, `BTC-20210326`, `BTC-MOVE-WK-0320`, `BTC-MOVE-2020Q1`. What stands between
-/// the coin and the day is another contract on it, and marked.
+/// FTX' dated contracts: `BTC-0325`, `BTC-20210326`, `BTC-MOVE-WK-0320`, `BTC-MOVE-2020Q1`. The part between coin and day names
+/// another product and becomes the mark.
 pub(super) fn ftx_dated(symbol: &Symbol) -> Option<Reading> {
     let (name, end) = symbol.text.rsplit_once('-')?;
     let (base, product) = name.split_once('-').map_or((name, None), |(base, product)| (base, Some(product)));
@@ -211,29 +210,30 @@ pub(super) fn delta(symbol: &Symbol) -> Option<Reading> {
     }
 }
 
-/// Bitnomial, which names contracts as exchanges off crypto do: `BUSH23`, `BUSZ2`.
+/// Bitnomial, which names contracts like traditional futures exchanges: `BUSH23`, `BUSZ2`.
 pub(super) fn bitnomial(symbol: &Symbol) -> Option<Reading> {
     if !symbol.is_future() {
         return None;
     }
-    let of = |(root, year, month): (&str, i32, u32)| Reading::Month { root: root.to_owned(), year, month };
-    if let Some(written) = dates::month_code(symbol.text) {
-        return Some(of(written));
+    let by_month =
+        |(root, year, month): (&str, i32, u32)| Reading::Month { root: root.to_owned(), year, month };
+    if let Some(parsed) = dates::month_code(symbol.text) {
+        return Some(by_month(parsed));
     }
     match symbol.since {
-        Some(since) => dates::month_code_from(symbol.text, since).map(of),
-        // Any day serves to see whether it has the form.
+        Some(since) => dates::month_code_from(symbol.text, since).map(by_month),
+        // Any day will do to check the form.
         None => dates::month_code_from(symbol.text, Day::new(2020, 1, 1)?)
             .map(|_| Reading::Unnamed(Reason::NoYear)),
     }
 }
 
-/// OKX' spreads: two legs, whatever the list calls them.
+/// OKX' spreads: two legs, whatever their listed type.
 pub(super) fn okx_spread(_: &Symbol) -> Option<Reading> {
     Some(Reading::Native(InstrumentType::Combo))
 }
 
-/// Coinflex: `BTC-USD-REPO-LIN`, a loan traded beside the perpetual on the same pair.
+/// Coinflex: `BTC-USD-REPO-LIN`, a loan traded next to the perpetual on the same pair.
 pub(super) fn coinflex_repo(symbol: &Symbol) -> Option<Reading> {
     let parts: Vec<&str> = symbol.text.split('-').collect();
     let [base, quote, "REPO", "LIN"] = parts.as_slice() else { return None };

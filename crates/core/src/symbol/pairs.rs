@@ -1,19 +1,19 @@
-//! Forms of pairs and perpetuals that several exchanges share.
+//! Symbol forms of pairs and perpetuals shared by several exchanges.
 
 use super::quotes;
 use super::reading::{Reading, Split, Symbol, Terms};
 
-/// Words that stand where a quote could, but say what the contract is.
+/// Words in the place of a quote that name the kind of contract.
 const NOT_QUOTES: [&str; 4] = ["PERP", "PERPETUAL", "SWAP", "MOVE"];
 
 /// Exactly two names around a separator.
 fn two(text: &str, separator: char) -> Option<(&str, &str)> {
     let (one, other) = text.split_once(separator)?;
-    let whole = !one.is_empty() && !other.is_empty() && !other.contains(separator);
-    (whole && !NOT_QUOTES.contains(&other)).then_some((one, other))
+    let is_pair = !one.is_empty() && !other.is_empty() && !other.contains(separator);
+    (is_pair && !NOT_QUOTES.contains(&other)).then_some((one, other))
 }
 
-/// `BTC-USDT`, `BTC/USDT`; numbers alone are a day and no quote.
+/// `BTC-USDT`, `BTC/USDT`; a number is a day and not a quote.
 pub(super) fn dash(symbol: &Symbol) -> Option<Reading> {
     let (base, quote) = two(symbol.text, '-')?;
     let is_number = quote.bytes().all(|b| b.is_ascii_digit());
@@ -26,13 +26,13 @@ pub(super) fn quote_first(symbol: &Symbol) -> Option<Reading> {
     symbol.is_pair().then(|| Terms::new(base, quote).into())
 }
 
-/// `BTC_USDT`; a name may hold dashes, as in `BTCB-1DE_USDSB-1AC`.
+/// `BTC_USDT`; a name may contain dashes, as in `BTCB-1DE_USDSB-1AC`.
 pub(super) fn underscore(symbol: &Symbol) -> Option<Reading> {
     let (base, quote) = two(symbol.text, '_')?;
     symbol.is_pair().then(|| Terms::new(base, quote).into())
 }
 
-/// `USDT_BTC` or `BTC_USDT`: whichever of the two is the commoner quote is the quote.
+/// `USDT_BTC` or `BTC_USDT`: the more common quote of the two is the quote.
 pub(super) fn underscore_any_order(symbol: &Symbol) -> Option<Reading> {
     let (one, other) = two(symbol.text, '_')?;
     let (base, quote) = quotes::by_rank(one, other).unwrap_or((one, other));
@@ -45,7 +45,7 @@ pub(super) fn glued(symbol: &Symbol) -> Option<Reading> {
     symbol.is_pair().then(|| Terms::new(base, quote).glued().into())
 }
 
-/// A word without separators, parted.
+/// Splits a word without separators into base and quote.
 pub(super) fn glued_pair<'a>(word: &'a str, quotes: &[&str]) -> Option<(&'a str, &'a str)> {
     if word.contains(['-', '_']) { None } else { quotes::split(word, quotes) }
 }
@@ -67,7 +67,7 @@ pub(super) fn glued_perp(symbol: &Symbol) -> Option<Reading> {
     symbol.is_perp().then(|| Terms::new(base, quote).glued().into())
 }
 
-/// `BTC-USDT-SWAP`, `BTC-USDC-PERP`, `BTC-USD-SWAP-LIN`; the quote may carry a mark, as in `BTC-USD_UM-SWAP`.
+/// `BTC-USDT-SWAP`, `BTC-USDC-PERP`, `BTC-USD-SWAP-LIN`; the quote may have a mark, as in `BTC-USD_UM-SWAP`.
 pub(super) fn dash_perp(symbol: &Symbol) -> Option<Reading> {
     let parts: Vec<&str> = symbol.text.split('-').collect();
     let ([base, quote, "SWAP" | "PERP"] | [base, quote, "SWAP", "LIN"]) = parts.as_slice() else {
@@ -76,7 +76,7 @@ pub(super) fn dash_perp(symbol: &Symbol) -> Option<Reading> {
     symbol.is_perp().then(|| with_margin_mark(base, quote).into())
 }
 
-/// OKX' `USD_UM` is quoted in USD, but settled in dollars and dollar coins, where USD alone is settled in the base.
+/// OKX' `USD_UM` is quoted in USD and settled in dollars and stablecoins; `USD` alone is settled in the base.
 pub(super) fn with_margin_mark(base: &str, quote: &str) -> Terms {
     match quote.split_once('_') {
         Some((quote, mark)) => Terms::new(base, quote).marked(mark),
@@ -113,7 +113,7 @@ pub(super) fn kind_first(symbol: &Symbol) -> Option<Reading> {
     fits.then(|| Terms::new(base, quote).into())
 }
 
-/// `BTC_CW`, `BTC-USDT-NQ`, `BTCJPY_MAT1WK`: names that move on to the next contract every week or quarter.
+/// Continuous contracts `BTC_CW`, `BTC-USDT-NQ`, `BTCJPY_MAT1WK`: the name passes to the next contract every week or quarter.
 pub(super) fn continuous(symbol: &Symbol) -> Option<Reading> {
     let (_, last) = symbol.text.rsplit_once(['_', '-'])?;
     let moves = matches!(last, "CW" | "NW" | "CQ" | "NQ") || last.starts_with("MAT");

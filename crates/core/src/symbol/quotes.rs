@@ -1,9 +1,8 @@
-//! The quotes of exchanges that write base and quote as one word, and the rule that parts the word.
+//! The quotes of exchanges that write base and quote as one word, and the rule that splits the word.
 //!
-//! The longest quote that the word *ends* in is the quote. Never one that merely occurs in it: `USDTTRY` is
-//! USDT in TRY.
+//! The quote is the longest one that the word *ends* in, not one that merely occurs in it: `USDTTRY` is USDT in TRY.
 
-/// Binance and those that write as it does.
+/// Binance, and exchanges with the same symbols.
 pub(super) const BINANCE: &[&str] = &[
     "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDS", "USDP", "PAX", "DAI", "UST", "VAI", "USD1", "USDE", "U",
     "BTC", "ETH", "BNB", "TRX", "XRP", "DOGE", "DOT", "SOL", "EUR", "AEUR", "EURI", "GBP", "AUD", "TRY",
@@ -11,7 +10,7 @@ pub(super) const BINANCE: &[&str] = &[
     "BIDR", "BKRW", "BVND",
 ];
 
-/// Binance in the United States and in Jersey, which have dollars and pounds of their own.
+/// Binance US and Binance Jersey, which also have USD and GBP.
 pub(super) const BINANCE_LOCAL: &[&str] =
     &["USD", "USDT", "USDC", "BUSD", "USD4", "DAI", "BTC", "ETH", "BNB", "EUR", "GBP"];
 
@@ -22,7 +21,7 @@ pub(super) const BINANCE_CONTRACTS: &[&str] =
 /// Contracts of most exchanges.
 pub(super) const CONTRACTS: &[&str] = &["USDT", "USDC", "USD", "USDE", "USD1", "EUR", "XBT", "BTC"];
 
-/// Contracts of exchanges on which a coin's own letters could be taken for another quote.
+/// Contracts of exchanges on which the end of a coin's name could be mistaken for another quote.
 pub(super) const DOLLARS: &[&str] = &["USDT", "USDC", "USD"];
 
 /// Contracts of BitMEX.
@@ -46,14 +45,14 @@ pub(super) const GEMINI: &[&str] = &[
     "GBP", "SGD", "AUD", "CAD", "HKD", "JPY",
 ];
 
-/// Spot markets in ordinary money and coins.
+/// Spot markets quoted in fiat and coins.
 pub(super) const SPOT: &[&str] = &[
     "USDT", "USDC", "BUSD", "USDE", "USD1", "USDF", "RLUSD", "PYUSD", "FDUSD", "USD", "EUR", "GBP", "AUD",
     "CAD", "CHF", "JPY", "KRW", "TRY", "BRL", "UAH", "SGD", "HKD", "BTC", "ETH", "BNB", "SOL", "DAI", "EURS",
     "EURC", "EURT", "EURCV", "BGB", "MX", "PAX", "UST",
 ];
 
-/// Which bases a quote is found with, where the word alone would mislead.
+/// The bases that a quote occurs with, for quotes that would be misread otherwise.
 enum Bases {
     Only(&'static [&'static str]),
     Never(&'static [&'static str]),
@@ -69,7 +68,7 @@ const MISLEADING: &[(&str, Bases)] = &[
     ("GUSD", Bases::Never(&["DO", "OM"])),
 ];
 
-/// Parts a word into base and quote.
+/// Splits a word into base and quote.
 pub(super) fn split<'a>(word: &'a str, quotes: &[&str]) -> Option<(&'a str, &'a str)> {
     let fits = |quote: &&&str| {
         let Some(base) = word.strip_suffix(**quote).filter(|base| !base.is_empty()) else { return false };
@@ -83,12 +82,12 @@ pub(super) fn split<'a>(word: &'a str, quotes: &[&str]) -> Option<(&'a str, &'a 
     Some(word.split_at(word.len() - quote.len()))
 }
 
-/// Poloniex wrote the quote first until August 2022 and writes it last since. Of two coins the one that stands
-/// earlier here is the quote.
+/// Poloniex wrote the quote first until August 2022, and last since then. Of two coins, the one earlier in this list is the
+/// quote.
 const RANKS: &[&str] =
     &["USDT", "USDC", "USDD", "USDJ", "USD", "BUSD", "TUSD", "PAX", "DAI", "BTC", "ETH", "BNB", "TRX", "XMR"];
 
-/// Base and quote of two names in unknown order; none where neither is a quote.
+/// Base and quote of two names in unknown order; `None` if neither is a quote.
 pub(super) fn by_rank<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
     let rank = |name: &str| RANKS.iter().position(|quote| *quote == name);
     match (rank(one), rank(other)) {

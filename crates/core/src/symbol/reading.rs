@@ -1,21 +1,21 @@
-//! What is read from one symbol, before it becomes a key.
+//! A parsed symbol, before it is converted to a key.
 
 use super::Reason;
 use crate::day::Day;
 use crate::key::{InstrumentType, OptionSide};
 
-/// A form that symbols can have: what it reads, or nothing where the symbol has another form.
+/// A form of symbols: parses a symbol, or returns `None` if it has another form.
 pub(super) type Shape = fn(&Symbol) -> Option<Reading>;
 
-/// One symbol of a list, ready to be read.
+/// One listed symbol, ready to be parsed.
 pub(super) struct Symbol<'a> {
     /// In dataset form: upper case, `-` for `/` and `:`.
     pub text: &'a str,
-    /// What the list says it is.
+    /// The listed type.
     pub kind: InstrumentType,
-    /// First day of the list's entry; forms without a year are dated by it.
+    /// First UTC day of the list's entry; determines the year of forms without one.
     pub since: Option<Day>,
-    /// Quotes of the exchange, for symbols that are written without a separator.
+    /// Quotes of the exchange, for symbols without a separator.
     pub quotes: &'a [&'a str],
 }
 
@@ -37,15 +37,15 @@ impl Symbol<'_> {
     }
 }
 
-/// What a shape found.
+/// The result of a shape.
 pub(super) enum Reading {
     /// The terms of a contract or a pair.
     Terms(Terms),
-    /// A combo or a prediction, known by the venue's own name.
+    /// A combo or a prediction, named by the venue's own name.
     Native(InstrumentType),
-    /// A contract that is known by its root and its month, as off crypto.
+    /// A contract named by its root and its month, as on traditional exchanges.
     Month { root: String, year: i32, month: u32 },
-    /// The shape is right, but there is no key for it.
+    /// The shape fits, but there is no key.
     Unnamed(Reason),
 }
 
@@ -55,31 +55,31 @@ impl From<Terms> for Reading {
     }
 }
 
-/// How far the symbol itself tells base from quote.
+/// How well the symbol separates base and quote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Split {
-    /// It writes them apart, or the exchange has a rule.
+    /// They are separate, or the exchange has a rule.
     Written,
-    /// It writes them apart, but which comes first is not sure.
+    /// They are separate, but their order is uncertain.
     EitherOrder,
-    /// It writes them as this one word.
+    /// They are one word, this one.
     Glued(String),
 }
 
-/// The terms of an instrument, as a symbol tells them.
+/// The terms of an instrument, parsed from its symbol.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub base: String,
     pub quote: String,
     pub split: Split,
-    /// None where the symbol does not tell; the exchange's habit may.
+    /// `None` if the symbol does not state it; see [`super::grammar::Settled`].
     pub settle: Option<String>,
     pub expiry: Option<Day>,
-    /// Whether the day is the exchange's habit (the last Friday of a month) and not written.
+    /// Whether the expiry is the exchange's convention (the last Friday of a month) and not in the symbol.
     pub expiry_is_habit: bool,
     /// Strike and side.
     pub right: Option<(String, OptionSide)>,
-    /// What tells it from an instrument of the venue with the same terms.
+    /// Distinguishes it from another instrument of the venue with the same terms.
     pub mark: Option<String>,
 }
 

@@ -1,50 +1,50 @@
-//! Which values a column can have: the rule that the check `values` holds every cell against.
+//! The allowed values of a column, used by the check `values`.
 //!
-//! Not for what is merely odd: a value is outside only where no market can have it, whatever happens there.
+//! A value is not allowed only if it is impossible in any market. Odd values are a matter of other checks.
 
 use crate::key::InstrumentType;
 
-/// Prices beyond this are no prices, quote currency: the dearest pair in the cheapest currency stays below 10^13.
+/// The largest price, quote currency: the most expensive pair in the cheapest currency is below 10^13.
 const MOST_PRICE: f64 = 1e15;
 
-/// The smallest price or amount but zero; tokens with 18 decimals are traded against coins.
+/// The smallest price or amount above zero: tokens with 18 decimals are traded against coins.
 const LEAST: f64 = 1e-27;
 
-/// Amounts beyond this are none, the exchange's own unit: the largest supplies of tokens are near 10^15.
+/// The largest amount, in the exchange's own unit: the largest token supplies are near 10^15.
 const MOST_AMOUNT: f64 = 1e24;
 
-/// A funding rate of 100 % and beyond is none: venues cap theirs between 0.3 % and 4 % a period.
+/// The largest funding rate, just below 100 %: venues cap theirs between 0.3 % and 4 % per period.
 const MOST_RATE: f64 = 0.999_999;
 
-/// Volatilities, in percent or as a fraction, and greeks beyond this are none.
+/// The largest volatility, in percent or as a fraction, and the largest greek.
 const MOST_OTHER: f64 = 1e12;
 
-/// The year 2009, in which the first coin was made, microseconds since the Unix epoch, UTC.
+/// The start of 2009, the year of the first coin, microseconds since the Unix epoch, UTC.
 const EARLIEST_US: i64 = 1_230_768_000_000_000;
 
-/// The year 2200, microseconds since the Unix epoch, UTC.
+/// The start of 2200, microseconds since the Unix epoch, UTC.
 const LATEST_US: i64 = 7_258_118_400_000_000;
 
-/// Which values a column can have; null is a matter of [`super::Column::nullable`].
+/// The allowed values of a column. Nulls are governed by [`super::Column::nullable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Possible {
-    /// Whatever its kind reads: words, text, flags, and the two clocks, which have checks of their own.
+    /// Any value: categories, text, flags, and the two clocks, which have their own checks.
     Any,
-    /// A moment between the years 2009 and 2200.
+    /// A time between the years 2009 and 2200.
     Moment,
-    /// A price at which somebody traded: above zero, of combos any.
+    /// The price of a trade: above 0; any sign for combos.
     TradePrice,
-    /// A price that was asked, bid or computed: above zero, of options and predictions also 0, of combos any.
+    /// A bid, an ask or a computed price: above 0; also 0 for options and predictions; any sign for combos.
     QuotePrice,
-    /// The same as the exchange sent it: some send 0 with an amount of 0 where there is no such quote.
+    /// As [`Possible::QuotePrice`], as sent by the exchange: some send 0 with an amount of 0 for a missing quote.
     SentPrice,
-    /// A last price: 0 where nobody has traded yet, of combos any.
+    /// A last price: 0 before the first trade; any sign for combos.
     LastPrice,
-    /// What an instrument is priced from, an index, an underlying, a strike: above zero, whatever the instrument.
+    /// The price of an index, an underlying or a strike: above 0 for every instrument.
     Underlying,
-    /// An amount of something that happened or rests: above zero.
+    /// An amount that was traded or is resting: above 0.
     Amount,
-    /// An amount that may be nothing: 0 or above.
+    /// An amount that may be 0.
     AmountOrNone,
     /// A funding rate, either sign, as a fraction.
     Rate,
@@ -55,12 +55,12 @@ pub enum Possible {
 }
 
 impl Possible {
-    /// The smallest and the largest number that a column can have for an instrument type; null: the type is not known, and
-    /// may be any. NaN lies in no range.
-    pub fn numbers(self, of: Option<InstrumentType>) -> (f64, f64) {
+    /// The smallest and the largest allowed number for an instrument type. `None` is an unknown type, which allows the values
+    /// of every type. NaN is in no range.
+    pub fn numbers(self, kind: Option<InstrumentType>) -> (f64, f64) {
         use InstrumentType::{Combo, Option as AnOption, Prediction};
-        let has_any_sign = matches!(of, None | Some(Combo));
-        let may_be_free = matches!(of, Some(AnOption | Prediction));
+        let has_any_sign = matches!(kind, None | Some(Combo));
+        let may_be_free = matches!(kind, Some(AnOption | Prediction));
         match self {
             Possible::Any | Possible::Moment => (f64::NEG_INFINITY, f64::INFINITY),
             Possible::TradePrice | Possible::QuotePrice | Possible::SentPrice | Possible::LastPrice
@@ -81,7 +81,7 @@ impl Possible {
         }
     }
 
-    /// The first and the last moment that a column can have, microseconds since the Unix epoch, UTC.
+    /// The first and the last allowed time, microseconds since the Unix epoch, UTC.
     pub fn moments(self) -> (i64, i64) {
         match self {
             Possible::Moment => (EARLIEST_US, LATEST_US),
@@ -89,7 +89,7 @@ impl Possible {
         }
     }
 
-    /// In words what the values are, for the page of checks; empty where every value is possible.
+    /// The allowed values in words, for documents; empty if every value is allowed.
     pub fn words(self) -> &'static str {
         match self {
             Possible::Any => "",

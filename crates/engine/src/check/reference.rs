@@ -214,7 +214,7 @@ async fn compare(
         return Ok(());
     }
     let mut own = ours.clone();
-    if !opened.market.tells_quote_volume() {
+    if !opened.market.has_quote_volume() {
         let note = "cross-source: of COIN-M, volumes in contracts are compared, quote volumes are not: the reference's are in coins";
         if !report.notes.iter().any(|known| known == note) {
             report.notes.push(note.to_owned());

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use mtdh_core::footer::FORMAT_VERSION;
 use mtdh_lake::{Lake, LakeError, LakePath};
-use mtdh_source::http::rate_limit::{Budget, BudgetGrant, BudgetRequest, SharedBudget, Source};
+use mtdh_source::http::rate_limit::{Budget, BudgetError, BudgetGrant, BudgetRequest, SharedBudget};
 use serde::{Deserialize, Serialize};
 
 /// How long a slice of requests may be used.
@@ -91,8 +91,10 @@ impl SharedBudget for RunBudget {
     fn take(
         &self,
         want: BudgetRequest,
-    ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, Source>> + Send + '_>> {
-        Box::pin(async move { RunBudget::take(self, want).await.map_err(|error| Box::new(error) as Source) })
+    ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, BudgetError>> + Send + '_>> {
+        Box::pin(
+            async move { RunBudget::take(self, want).await.map_err(|error| Box::new(error) as BudgetError) },
+        )
     }
 }
 

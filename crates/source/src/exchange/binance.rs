@@ -1,4 +1,4 @@
-//! Binance's klines: by REST and from its public archive.
+//! Binance's klines (candles): from its REST API and from its public archive.
 
 pub mod kline_archive;
 pub mod klines;

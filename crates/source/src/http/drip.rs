@@ -1,24 +1,28 @@
-//! Bodies that come too slowly are given up: a server that sends a byte now and then would hold a worker for ever.
+//! Aborts response bodies that arrive too slowly: a server that sends a byte now and then would block a worker forever.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-/// Over how long the pace is measured.
+/// The window over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// What must come at least in such a time: 1 KiB a second.
+/// The smallest number of bytes in a window: 1 KiB/s.
 const LEAST_BYTES: u64 = 60 * 1024;
 
-/// A body that came too slowly.
+/// Why the next chunk of a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it came too slowly: {bytes} bytes in {} s", WINDOW.as_secs())]
-pub(super) struct TooSlow {
-    bytes: u64,
+pub(super) enum ChunkError<E> {
+    /// The connection failed.
+    #[error(transparent)]
+    Failed(E),
+    /// The body arrives too slowly.
+    #[error("the body arrives too slowly: {bytes} bytes in {} s", WINDOW.as_secs())]
+    TooSlow { bytes: u64 },
 }
 
-/// How a body comes. Only waiting for the server counts, not what is done between two pieces.
+/// The rate of a body. Only the time spent waiting for the server counts, not the time between two reads.
 #[derive(Debug, Default)]
 pub(super) struct Drip {
     waited: Duration,
@@ -26,11 +30,11 @@ pub(super) struct Drip {
 }
 
 impl Drip {
-    /// Waits for the next piece of a body.
+    /// Waits for the next chunk of a body; `None` is its end.
     pub async fn watch<T, E>(
         &mut self,
         next: impl Future<Output = Result<Option<T>, E>>,
-    ) -> Result<Result<Option<T>, E>, TooSlow>
+    ) -> Result<Option<T>, ChunkError<E>>
     where
         T: AsRef<[u8]>,
     {
@@ -45,13 +49,13 @@ impl Drip {
             if self.waited >= WINDOW {
                 let bytes = std::mem::take(&mut self.bytes);
                 self.waited = Duration::ZERO;
-                // A body that has come to its end was quick enough.
+                // A body that has reached its end was fast enough.
                 if bytes < LEAST_BYTES && !matches!(piece, Ok(Ok(None))) {
-                    return Err(TooSlow { bytes });
+                    return Err(ChunkError::TooSlow { bytes });
                 }
             }
             if let Ok(piece) = piece {
-                return Ok(piece);
+                return piece.map_err(ChunkError::Failed);
             }
         }
     }
@@ -61,7 +65,7 @@ impl Drip {
 mod tests {
     use super::*;
 
-    /// Whether a body is taken that comes in so many pieces of so many bytes, with such a pause before each.
+    /// Whether a body is accepted that arrives in this many chunks of this many bytes, with this pause before each.
     async fn is_taken(pieces: usize, bytes: usize, pause: Duration) -> bool {
         let mut drip = Drip::default();
         for _ in 0..pieces {

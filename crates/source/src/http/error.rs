@@ -1,4 +1,4 @@
-//! What an answer that is no success means.
+//! HTTP errors: classification of unsuccessful responses.
 
 use std::error::Error;
 use std::fmt;
@@ -11,21 +11,21 @@ use reqwest::{Response, Url};
 use super::secret::Secret;
 use crate::http::rate_limit;
 
-/// A `Retry-After` beyond this is no busy moment: with 429 a used-up quota, else a host that is out of service.
+/// A longer `Retry-After` is not transient: with 429 the quota is exhausted, otherwise the host is out of service.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// Bytes of an error body that are read at most.
+/// Bytes read from an error body, at most.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// How long an error body is waited for.
+/// Time-out of an error body.
 const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Who is asked.
+/// The remote service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Tardis.dev, the vendor: the only one that gets the key.
+    /// Tardis.dev, the vendor. Only the vendor receives the API key.
     Tardis,
-    /// Binance, for candles to compare with.
+    /// Binance, for reference candles.
     Binance,
 }
 
@@ -38,146 +38,146 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Why a peer did not give what was asked for. Only the vendor has keys, accounts and quotas.
+/// Why a request failed. Keys, accounts and quotas exist for the vendor only.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// 401 of the vendor: no key, a wrong or an expired one.
+    /// Status 401 from the vendor: the key is missing, wrong or expired.
     #[error("the vendor did not allow {url}: {message}")]
     Unauthorized {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// The vendor's words.
+        /// The vendor's message.
         message: String,
     },
-    /// 403 of the vendor with a JSON body: the key's plan does not cover it.
+    /// Status 403 from the vendor with a JSON body: the key's plan does not cover the request.
     #[error("the API key does not cover {url}: {message}")]
     Forbidden {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// The vendor's words.
+        /// The vendor's message.
         message: String,
     },
-    /// 403 code 274 of the vendor: the key is in use from another address.
-    #[error("the API key is in use from another address (asked for {url}): {message}")]
+    /// Status 403, code 274 from the vendor: the key is in use from another IP address.
+    #[error("the API key is in use from another address (requested {url}): {message}")]
     KeyInUse {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// The vendor's words.
+        /// The vendor's message.
         message: String,
-        /// When the vendor says it will be free.
+        /// How long to wait until the key is free, if the vendor stated it.
         retry_after: Option<Duration>,
     },
-    /// 403 with a page: the network in front of the peer blocks this machine.
+    /// Status 403 with an HTML page: the CDN in front of the peer blocks this machine.
     #[error(
         "the network in front of {peer} blocked the request for {url}; this machine's address or proxy may be blocked"
     )]
     EdgeBlocked {
-        /// Who was asked.
+        /// The service.
         peer: Peer,
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
     },
-    /// 429 of the vendor with a long wait: the account's quota is used up.
+    /// Status 429 from the vendor with a long wait: the account's quota is exhausted.
     #[error("the account's quota is used up: the vendor asks to wait {} s for {url}", retry_after.as_secs())]
     QuotaExhausted {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// How long the vendor says.
+        /// The vendor's `Retry-After`.
         retry_after: Duration,
     },
-    /// The bytes that the user allows in a day are used up.
-    #[error("the {bytes_per_day} bytes that may be fetched in a day are used up (asked for {url})")]
+    /// The daily byte budget set by the user is exhausted.
+    #[error("the {bytes_per_day} bytes that may be fetched in a day are used up (requested {url})")]
     BudgetUsed {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What is allowed.
+        /// The budget, bytes per UTC day.
         bytes_per_day: u64,
     },
-    /// What the run's workers may take together cannot be looked up.
-    #[error("the run's budget cannot be had")]
+    /// The budget shared by the run's workers is not available.
+    #[error("cannot read the run's shared budget")]
     SharedBudget {
-        /// Why.
+        /// The cause.
         #[source]
-        source: rate_limit::Source,
+        source: rate_limit::BudgetError,
     },
-    /// Another answer with an error status.
+    /// Another response with an error status.
     #[error("{peer} answered {status} for {url}: {message}")]
     Status {
-        /// Who was asked.
+        /// The service.
         peer: Peer,
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
         /// HTTP status.
         status: u16,
         /// The peer's error code, if any.
         code: Option<i64>,
-        /// The vendor's words.
+        /// The peer's message.
         message: String,
-        /// When to ask again, if the vendor said so.
+        /// `Retry-After`, if the peer sent one.
         retry_after: Option<Duration>,
-        /// Whether asking again can help.
+        /// Whether a retry may succeed.
         is_transient: bool,
     },
-    /// The answer broke off or never came.
+    /// The connection failed, or the response was interrupted.
     #[error("the connection for {url} failed")]
     Connection {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What happened.
+        /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
     /// A redirect that is not followed.
     #[error("the answer for {url} is a redirect that is not followed: {reason}")]
     Redirect {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// Why not.
+        /// Why it is not followed.
         reason: String,
     },
-    /// Status 200, but not what such a URL holds.
+    /// Status 200 with unexpected content.
     #[error("the answer for {url} is not {expected}: it begins `{start}`")]
     WrongContent {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What it should be.
+        /// The expected content.
         expected: &'static str,
-        /// Its first bytes as text.
+        /// The first bytes as text.
         start: String,
     },
-    /// Status 200, but the end of what such a URL holds lacks, or something else of it.
-    #[error("the answer for {url} is not whole: {reason}")]
+    /// Status 200 with an incomplete or damaged body.
+    #[error("the answer for {url} is incomplete: {reason}")]
     NotWhole {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What tells.
+        /// How it was detected.
         reason: String,
     },
-    /// The answer could not be kept.
+    /// The response could not be stored.
     #[error("the answer for {url} could not be written to disk")]
     Disk {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The URL cannot be made.
+    /// The text is not a URL.
     #[error("`{}` is not a URL", mtdh_core::text::without_credentials(.0))]
     BadUrl(String),
-    /// A body that goes on beyond what such an answer can hold.
+    /// The body is larger than allowed.
     #[error("the answer for {url} has more than {limit} bytes")]
     TooLong {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What is taken at most.
+        /// The allowed size, bytes.
         limit: u64,
     },
 }
 
 impl HttpError {
-    /// What a caller can do about it.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             HttpError::QuotaExhausted { .. } | HttpError::BudgetUsed { .. } => ErrorKind::UsedUp,
@@ -203,12 +203,12 @@ impl HttpError {
         self.kind() == ErrorKind::Busy
     }
 
-    /// Whether the vendor's quota, or what the user allows of it, is used up.
+    /// Whether the vendor's quota or the user's budget is exhausted.
     pub fn is_used_up(&self) -> bool {
         self.kind() == ErrorKind::UsedUp
     }
 
-    /// The same, for a request that can be made in another way.
+    /// Marks a status error as transient, for requests that a retry sends in another form.
     pub(crate) fn into_transient(self) -> HttpError {
         match self {
             HttpError::Status { peer, url, status, code, message, retry_after, .. } => {
@@ -218,7 +218,7 @@ impl HttpError {
         }
     }
 
-    /// How long the vendor asked to wait.
+    /// How long the peer asked to wait; `None` if it did not.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             HttpError::Status { retry_after, .. } | HttpError::KeyInUse { retry_after, .. } => *retry_after,
@@ -226,7 +226,7 @@ impl HttpError {
         }
     }
 
-    /// The host that was asked, with its port where the URL has one.
+    /// The requested host, with its port if the URL has one.
     pub(crate) fn host(&self) -> Option<String> {
         let url = match self {
             HttpError::Status { url, .. }
@@ -239,7 +239,7 @@ impl HttpError {
         Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 
-    /// The peer's status and error code, if it answered.
+    /// The HTTP status and the peer's error code, for status errors.
     pub fn status_and_code(&self) -> Option<(u16, Option<i64>)> {
         match self {
             HttpError::Status { status, code, .. } => Some((*status, *code)),
@@ -262,12 +262,12 @@ pub(super) async fn read_error_body(mut response: Response) -> (u16, Option<Dura
             }
         }
     };
-    // An error's body only adds words; when it breaks off or does not end, what came serves as well.
+    // The body only adds a message: a part of it is good enough.
     let _late = tokio::time::timeout(ERROR_BODY_PATIENCE, read).await;
     (status, after_header, body)
 }
 
-/// What an error's answer means. Its words are cleared of the key where they are plain, behind all escapes of JSON.
+/// Classifies an error response. The API key is removed from the message after JSON unescaping.
 pub(super) fn classify(
     peer: Peer,
     url: String,
@@ -276,7 +276,7 @@ pub(super) fn classify(
     body: &[u8],
     secret: &Secret,
 ) -> HttpError {
-    // Each member is read by itself: one of another type must not hide the others.
+    // Members are read one by one, so that one of an unexpected type does not hide the others.
     let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let member = |name: &str| parsed.as_ref().and_then(|body| body.get(name));
     let is_json = parsed.as_ref().is_some_and(serde_json::Value::is_object);
@@ -285,8 +285,8 @@ pub(super) fn classify(
     let after_body = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.ceil()).ok());
     let retry_after = after_header.or(after_body);
     let message = member("message").and_then(serde_json::Value::as_str);
-    let whole = || start_of(secret.cut_from(&String::from_utf8_lossy(body)).as_bytes());
-    let message = message.map_or_else(whole, |text| secret.cut_from(text));
+    let start_of_body = || start_of(secret.redact(&String::from_utf8_lossy(body)).as_bytes());
+    let message = message.map_or_else(start_of_body, |text| secret.redact(text));
     let is_vendor = peer == Peer::Tardis;
     match status {
         401 if is_vendor => HttpError::Unauthorized { url, message },
@@ -297,7 +297,7 @@ pub(super) fn classify(
             HttpError::QuotaExhausted { url, retry_after: retry_after.unwrap_or_default() }
         }
         _ => {
-            // The vendor's own clients retry a 400 whose words are these.
+            // The vendor's own clients retry a 400 with this message.
             let is_transient = matches!(status, 408 | 429 | 500..) || message.contains("ISO 8601 format");
             let is_soon = retry_after.is_none_or(|wait| wait <= LONGEST_WAIT);
             let is_transient = is_transient && is_soon;
@@ -306,7 +306,7 @@ pub(super) fn classify(
     }
 }
 
-/// The first words of a body that is no JSON, for a message.
+/// The first words of a body that is not JSON, for a message.
 pub(crate) fn start_of(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(300)]);
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -314,7 +314,7 @@ pub(crate) fn start_of(body: &[u8]) -> String {
     if text.is_empty() { "nothing".to_owned() } else { text }
 }
 
-/// Seconds, or a date of HTTP.
+/// Parses `Retry-After`: seconds, or an HTTP date.
 fn parse_retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));

@@ -1,10 +1,9 @@
-//! How fast the vendor is asked: requests at once, requests in a minute, bytes in a day.
+//! Rate limits: concurrent requests, requests per minute, bytes per day.
 //!
-//! One [`RateLimiter`] is shared by everything that asks. How many requests run at once follows what the vendor stands: after
-//! an answer that says "too much" half as many, then one more after each round that went well. Its word on when to ask
-//! again holds for all. What the user allows is never exceeded: requests by a window of the last minute, bytes by what
-//! each answer says of its length before its body is read. Where several processes share what is allowed, a [`SharedBudget`]
-//! gives it out in slices.
+//! All requests of a process share one [`RateLimiter`]. Concurrency adapts to the server (additive increase, multiplicative
+//! decrease): an overload response halves it, each successful round increases it by one. A `Retry-After` applies to all
+//! requests. The user's budget is never exceeded: requests are counted over a sliding minute, and the bytes of a response are
+//! reserved before its body is read. If several processes share a budget, a [`SharedBudget`] grants it in slices.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,72 +14,75 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The window of requests.
+/// The window of the request limit.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the user allows this process to take of the vendor's account.
+/// The user's limits for requests to the vendor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
-    /// Requests in any sixty seconds; null: no limit.
+    /// Requests in any 60 seconds; `None` for no limit.
     pub requests_per_minute: Option<u32>,
-    /// Bytes of answers in a UTC day, as they come over the wire; null: no limit.
+    /// Bytes of response bodies per UTC day, as transferred; `None` for no limit.
     pub bytes_per_day: Option<u64>,
 }
 
-/// The day's bytes are used up.
+/// The daily byte budget is exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedUp {
-    /// What is allowed in a day.
+    /// The budget, bytes per UTC day.
     pub bytes_per_day: u64,
 }
 
-/// What a ledger is asked for.
+/// A request to a [`SharedBudget`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BudgetRequest {
-    /// Requests that wait for their turn.
+    /// Number of waiting requests.
     pub requests: u32,
-    /// Bytes that are to come.
+    /// Bytes needed.
     pub bytes: u64,
-    /// An earlier slice by its id, and how many of its requests were not sent.
+    /// An earlier grant to return: its id, and the number of its unused requests. `None` if there is none.
     pub unused: Option<(u64, u32)>,
 }
 
-/// What a ledger gives.
+/// The answer of a [`SharedBudget`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BudgetGrant {
-    /// Sets it apart from the other slices of this process.
+    /// Identifies the grant among those of this process.
     pub id: u64,
-    /// Requests that may be sent; none: there are no more now.
+    /// Number of requests that may be sent; 0 if none are available now.
     pub requests: u32,
-    /// For how long they may be sent.
+    /// How long the requests are valid.
     pub valid: Duration,
-    /// How long to wait before asking again, where there were none.
+    /// How long to wait before the next request to the budget, if none are available.
     pub wait: Duration,
-    /// Bytes that may come; none: the day's are used up, or what is left does not suffice.
+    /// Number of granted bytes; 0 if the daily budget is exhausted or the rest is not sufficient.
     pub bytes: u64,
-    /// Days since 1970 for which the bytes are.
+    /// The UTC day of the bytes, as days since 1970-01-01.
     pub day: u64,
 }
 
-/// Why a ledger could not be asked.
-pub type Source = Box<dyn std::error::Error + Send + Sync>;
+/// Why a [`SharedBudget`] is not available.
+pub type BudgetError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Gives out slices of what several processes may take together.
+/// Grants slices of a budget shared by several processes.
 pub trait SharedBudget: Send + Sync + std::fmt::Debug {
-    /// Takes a slice.
+    /// Requests a slice.
+    ///
+    /// # Errors
+    /// If the budget cannot be read or written.
     fn take(
         &self,
-        want: BudgetRequest,
-    ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, Source>> + Send + '_>>;
+        request: BudgetRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, BudgetError>> + Send + '_>>;
 }
 
-/// Why a request may not be sent, or a body not be read.
+/// Why a request may not be sent or a body not be read.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The day's bytes are used up.
+    /// The daily byte budget is exhausted.
     UsedUp(UsedUp),
-    /// The ledger could not be asked.
-    SharedBudget(Source),
+    /// The shared budget is not available.
+    SharedBudget(BudgetError),
 }
 
 impl From<UsedUp> for Refusal {
@@ -89,88 +91,110 @@ impl From<UsedUp> for Refusal {
     }
 }
 
-/// Shared by all requests of a process.
+/// The rate limiter shared by all requests of a process.
 #[derive(Debug)]
 pub struct RateLimiter {
     budget: Budget,
-    /// Who else takes of the budget; null: nobody.
-    ledger: Option<Arc<dyn SharedBudget>>,
-    /// One asks the ledger for requests at a time, and one for bytes; the others take of what it gave.
-    asking: [tokio::sync::Mutex<()>; 2],
+    /// The budget shared with other processes; `None` if it is not shared.
+    shared_budget: Option<Arc<dyn SharedBudget>>,
+    /// Held while requests are requested from the shared budget: one caller at a time, the others use its grant.
+    requesting_requests: tokio::sync::Mutex<()>,
+    /// Held while bytes are requested from the shared budget.
+    requesting_bytes: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Requests that may run at once; without a bound until the vendor has complained.
-    at_once: usize,
+    /// The largest number of concurrent requests; unlimited until the first overload response.
+    max_in_flight: usize,
     in_flight: usize,
-    /// Good answers since `at_once` last changed.
-    good: usize,
-    /// Counts the cuts, so that one crowd of refused requests cuts once.
-    cuts: u64,
-    /// No request before this moment.
+    /// Successful responses since `max_in_flight` last changed.
+    successes: usize,
+    /// Number of reductions, so that a group of concurrent overload responses reduces only once.
+    reductions: u64,
+    /// No request is sent before this time.
     not_before: Option<Instant>,
-    /// When the requests of the last minute were sent.
+    /// The send times of the last minute.
     sent: VecDeque<Instant>,
-    /// Days since 1970, and the bytes of that day: those that came, and those that are promised to answers in hand.
+    /// The UTC day of the counters, as days since 1970-01-01.
     day: u64,
+    /// Bytes of the day, received and reserved.
     bytes: u64,
-    promised: u64,
-    /// What the ledger gave: of requests the newest slice, what is left of it, and its end; of bytes the day's sum.
-    slice: (u64, u32, Option<Instant>),
-    given: u64,
-    /// Requests that wait for the ledger.
+    /// Bytes reserved for responses that are being read.
+    reserved: u64,
+    /// The newest grant of requests from the shared budget.
+    slice: Slice,
+    /// Bytes granted by the shared budget on this day.
+    granted: u64,
+    /// Requests that wait for the shared budget.
     waiting: u32,
 }
 
+/// A grant of requests.
+#[derive(Debug, Default)]
+struct Slice {
+    id: u64,
+    /// Requests not sent yet.
+    left: u32,
+    /// When it expires; `None` if there is no grant.
+    end: Option<Instant>,
+}
+
 impl RateLimiter {
-    /// Nothing was asked for yet.
+    /// A limiter for one process.
     pub fn new(budget: Budget) -> Arc<RateLimiter> {
         RateLimiter::shared(budget, None)
     }
 
-    /// The same, for a budget of which others take as well.
-    pub fn shared(budget: Budget, ledger: Option<Arc<dyn SharedBudget>>) -> Arc<RateLimiter> {
+    /// A limiter whose budget is shared with other processes.
+    pub fn shared(budget: Budget, shared_budget: Option<Arc<dyn SharedBudget>>) -> Arc<RateLimiter> {
         let state = State {
-            at_once: usize::MAX,
+            max_in_flight: usize::MAX,
             in_flight: 0,
-            good: 0,
-            cuts: 0,
+            successes: 0,
+            reductions: 0,
             not_before: None,
             sent: VecDeque::new(),
             day: today(),
             bytes: 0,
-            promised: 0,
-            slice: (0, 0, None),
-            given: 0,
+            reserved: 0,
+            slice: Slice::default(),
+            granted: 0,
             waiting: 0,
         };
-        let (asking, changed) = (Default::default(), Notify::new());
-        Arc::new(RateLimiter { budget, ledger, asking, state: Mutex::new(state), changed })
+        Arc::new(RateLimiter {
+            budget,
+            shared_budget,
+            requesting_requests: tokio::sync::Mutex::default(),
+            requesting_bytes: tokio::sync::Mutex::default(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        })
     }
 
-    /// Waits for a request's turn.
+    /// Waits until a request may be sent.
     ///
     /// # Errors
-    /// When the day's bytes are used up, or the ledger cannot be asked.
-    pub async fn enter(self: &Arc<RateLimiter>) -> Result<RequestPermit, Refusal> {
+    /// If the daily byte budget is exhausted, or the shared budget is not available.
+    pub async fn acquire(self: &Arc<RateLimiter>) -> Result<RequestPermit, Refusal> {
         loop {
-            let pass = self.turn().await?;
-            self.take_request().await?;
-            // While it waited for the ledger, the vendor may have said when to ask again.
-            if self.ledger.is_none() || self.state().not_before.is_none_or(|moment| moment <= Instant::now())
+            let permit = self.admit().await?;
+            self.acquire_request().await?;
+            // A `Retry-After` may have arrived while it waited for the shared budget.
+            if self.shared_budget.is_none()
+                || self.state().not_before.is_none_or(|moment| moment <= Instant::now())
             {
-                return Ok(pass);
+                return Ok(permit);
             }
         }
     }
 
-    /// Waits for a turn among this process's requests.
-    async fn turn(self: &Arc<RateLimiter>) -> Result<RequestPermit, Refusal> {
+    /// Waits for admission among this process's requests.
+    async fn admit(self: &Arc<RateLimiter>) -> Result<RequestPermit, Refusal> {
         loop {
-            // Registered before looking, so that no change in between is missed.
+            // Registered before the check, so that no change in between is missed.
             let changed = self.changed.notified();
             let wait = {
                 let mut state = self.state();
@@ -181,13 +205,14 @@ impl RateLimiter {
                     }
                     _ => {}
                 }
-                let requests_per_minute = self.budget.requests_per_minute.filter(|_| self.ledger.is_none());
-                match state.turn(Instant::now(), requests_per_minute) {
+                let requests_per_minute =
+                    self.budget.requests_per_minute.filter(|_| self.shared_budget.is_none());
+                match state.admit(Instant::now(), requests_per_minute) {
                     Admission::Now => {
                         return Ok(RequestPermit {
-                            pace: self.clone(),
-                            cuts: state.cuts,
-                            promised: 0,
+                            limiter: self.clone(),
+                            reductions: state.reductions,
+                            reserved: 0,
                             is_settled: false,
                         });
                     }
@@ -202,71 +227,76 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for one request of a slice, where a ledger gives them out.
-    async fn take_request(&self) -> Result<(), Refusal> {
-        let Some(ledger) = self.ledger.as_ref().filter(|_| self.budget.requests_per_minute.is_some()) else {
+    /// Waits for one request of the shared budget, if there is one.
+    async fn acquire_request(&self) -> Result<(), Refusal> {
+        let Some(shared_budget) =
+            self.shared_budget.as_ref().filter(|_| self.budget.requests_per_minute.is_some())
+        else {
             return Ok(());
         };
         let _waiting = Waiting::new(self);
-        let _asking = self.asking[0].lock().await;
+        let _requesting = self.requesting_requests.lock().await;
         loop {
-            let want = {
+            let request = {
                 let mut state = self.state();
-                let (id, left, end) = state.slice;
+                let Slice { id, left, end } = state.slice;
                 if left > 0 && end.is_some_and(|end| Instant::now() < end) {
-                    state.slice.1 -= 1;
+                    state.slice.left -= 1;
                     return Ok(());
                 }
-                state.slice = (0, 0, None);
+                state.slice = Slice::default();
                 BudgetRequest {
                     requests: state.waiting,
                     bytes: 0,
                     unused: Some((id, left)).filter(|_| left > 0),
                 }
             };
-            // The slice's time runs from before it was asked for.
-            let asked = Instant::now();
-            let slice = ledger.take(want).await.map_err(Refusal::SharedBudget)?;
-            if slice.requests > 0 {
-                self.state().slice = (slice.id, slice.requests, Some(asked + slice.valid));
+            // The validity counts from before the request, to be safe.
+            let requested = Instant::now();
+            let grant = shared_budget.take(request).await.map_err(Refusal::SharedBudget)?;
+            if grant.requests > 0 {
+                let end = Some(requested + grant.valid);
+                self.state().slice = Slice { id: grant.id, left: grant.requests, end };
             } else {
-                tokio::time::sleep(slice.wait).await;
+                tokio::time::sleep(grant.wait).await;
             }
         }
     }
 
-    /// Makes sure that the ledger has given so many bytes beyond those that came or are promised. Nobody else counts on
-    /// them before the guard is dropped.
-    async fn take_bytes(&self, bytes: u64) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, Refusal> {
-        let (Some(ledger), Some(limit)) = (&self.ledger, self.budget.bytes_per_day) else { return Ok(None) };
-        let asking = self.asking[1].lock().await;
-        let lacking = {
+    /// Makes sure that the shared budget has granted `bytes` beyond those received or reserved. No other request can use them
+    /// until the guard is dropped.
+    async fn acquire_bytes(&self, bytes: u64) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, Refusal> {
+        let (Some(shared_budget), Some(limit)) = (&self.shared_budget, self.budget.bytes_per_day) else {
+            return Ok(None);
+        };
+        let requesting = self.requesting_bytes.lock().await;
+        let missing = {
             let mut state = self.state();
             state.turn_day(today());
-            state.bytes.saturating_add(bytes).saturating_sub(state.given)
+            state.bytes.saturating_add(bytes).saturating_sub(state.granted)
         };
-        if lacking == 0 {
-            return Ok(Some(asking));
+        if missing == 0 {
+            return Ok(Some(requesting));
         }
-        let want = BudgetRequest { bytes: lacking, ..BudgetRequest::default() };
-        let slice = ledger.take(want).await.map_err(Refusal::SharedBudget)?;
-        if slice.bytes == 0 {
+        let request = BudgetRequest { bytes: missing, ..BudgetRequest::default() };
+        let grant = shared_budget.take(request).await.map_err(Refusal::SharedBudget)?;
+        if grant.bytes == 0 {
             return Err(UsedUp { bytes_per_day: limit }.into());
         }
         let mut state = self.state();
-        state.turn_day(slice.day);
-        state.given += slice.bytes;
-        Ok(Some(asking))
+        state.turn_day(grant.day);
+        state.granted += grant.bytes;
+        Ok(Some(requesting))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held, and its numbers stay right if something did.
+        // Nothing panics while the lock is held, and the counters would stay valid if something did.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
-    fn at_once(&self) -> usize {
-        self.state().at_once
+    fn max_in_flight(&self) -> usize {
+        self.state().max_in_flight
     }
 }
 
@@ -274,16 +304,18 @@ impl RateLimiter {
 #[derive(Debug, PartialEq, Eq)]
 enum Admission {
     Now,
+    /// Not before this time.
     At(Instant),
+    /// After another request has ended.
     AfterAnother,
 }
 
 impl State {
-    fn turn(&mut self, now: Instant, requests_per_minute: Option<u32>) -> Admission {
+    fn admit(&mut self, now: Instant, requests_per_minute: Option<u32>) -> Admission {
         if let Some(moment) = self.not_before.filter(|moment| *moment > now) {
             return Admission::At(moment);
         }
-        if self.in_flight >= self.at_once {
+        if self.in_flight >= self.max_in_flight {
             return Admission::AfterAnother;
         }
         if let Some(limit) = requests_per_minute {
@@ -301,82 +333,83 @@ impl State {
         Admission::Now
     }
 
-    /// A new day begins with what is promised to answers in hand.
+    /// Resets the counters on a new day, except for the reserved bytes.
     fn turn_day(&mut self, today: u64) {
         if today != self.day {
             self.day = today;
-            self.bytes = self.promised;
-            self.given = 0;
+            self.bytes = self.reserved;
+            self.granted = 0;
         }
     }
 }
 
-/// Counts a request that waits for the ledger, until it is dropped.
+/// Counts a request that waits for the shared budget, until dropped.
 struct Waiting<'a> {
-    pace: &'a RateLimiter,
+    limiter: &'a RateLimiter,
 }
 
 impl Waiting<'_> {
-    fn new(pace: &RateLimiter) -> Waiting<'_> {
-        pace.state().waiting += 1;
-        Waiting { pace }
+    fn new(limiter: &RateLimiter) -> Waiting<'_> {
+        limiter.state().waiting += 1;
+        Waiting { limiter }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.pace.state().waiting -= 1;
+        self.limiter.state().waiting -= 1;
     }
 }
 
-/// A request's permission. Dropped without a word (an answer that broke off, a cancelled request), it counts as
-/// neither good nor bad.
+/// The permission to send one request. If dropped without a result (an interrupted response, a cancelled request), it counts as
+/// neither success nor overload.
 #[derive(Debug)]
 pub struct RequestPermit {
-    pace: Arc<RateLimiter>,
-    cuts: u64,
-    promised: u64,
+    limiter: Arc<RateLimiter>,
+    /// [`State::reductions`] when the request was admitted.
+    reductions: u64,
+    reserved: u64,
     is_settled: bool,
 }
 
 impl RequestPermit {
-    /// Sets aside the bytes of an answer that says how long it is.
+    /// Reserves the bytes of a response with a known length.
     ///
     /// # Errors
-    /// When they do not fit into what is left of the day, or the ledger cannot be asked.
-    pub async fn promise(&mut self, bytes: u64) -> Result<(), Refusal> {
-        let pace = self.pace.clone();
-        let _asking = pace.take_bytes(bytes).await?;
-        let mut state = pace.state();
+    /// If they exceed the rest of the daily budget, or the shared budget is not available.
+    pub async fn reserve_bytes(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let limiter = self.limiter.clone();
+        let _requesting = limiter.acquire_bytes(bytes).await?;
+        let mut state = limiter.state();
         state.turn_day(today());
-        match self.pace.budget.bytes_per_day {
+        match self.limiter.budget.bytes_per_day {
             Some(limit) if state.bytes.saturating_add(bytes) > limit => {
                 return Err(UsedUp { bytes_per_day: limit }.into());
             }
             _ => {}
         }
         state.bytes += bytes;
-        state.promised += bytes;
-        self.promised += bytes;
+        state.reserved += bytes;
+        self.reserved += bytes;
         Ok(())
     }
 
-    /// Counts bytes that came.
+    /// Counts received bytes.
     ///
     /// # Errors
-    /// When they were not promised and the day's are used up, or the ledger cannot be asked.
-    pub async fn came(&mut self, bytes: u64) -> Result<(), Refusal> {
-        let expected = bytes.min(self.promised);
-        let pace = self.pace.clone();
-        let _asking = match bytes - expected {
+    /// If they were not reserved and exceed the daily budget, or the shared budget is not available.
+    pub async fn record_bytes(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let expected = bytes.min(self.reserved);
+        let limiter = self.limiter.clone();
+        let _requesting = match bytes - expected {
             0 => None,
-            further => pace.take_bytes(further).await?,
+            further => limiter.acquire_bytes(further).await?,
         };
-        self.promised -= expected;
-        let mut state = pace.state();
-        state.promised -= expected;
+        self.reserved -= expected;
+        let mut state = limiter.state();
+        state.reserved -= expected;
         state.bytes += bytes - expected;
-        match self.pace.budget.bytes_per_day {
+        match self.limiter.budget.bytes_per_day {
             Some(limit) if bytes > expected && state.bytes > limit => {
                 Err(UsedUp { bytes_per_day: limit }.into())
             }
@@ -384,54 +417,54 @@ impl RequestPermit {
         }
     }
 
-    /// The vendor answered as it should.
-    pub fn good(&mut self) {
+    /// Records a successful response.
+    pub fn record_success(&mut self) {
         if std::mem::replace(&mut self.is_settled, true) {
             return;
         }
-        let mut state = self.pace.state();
-        if state.at_once == usize::MAX {
+        let mut state = self.limiter.state();
+        if state.max_in_flight == usize::MAX {
             return;
         }
-        state.good += 1;
-        if state.good >= state.at_once {
-            state.good = 0;
-            state.at_once += 1;
+        state.successes += 1;
+        if state.successes >= state.max_in_flight {
+            state.successes = 0;
+            state.max_in_flight += 1;
             drop(state);
-            self.pace.changed.notify_waiters();
+            self.limiter.changed.notify_waiters();
         }
     }
 
-    /// The vendor said that it is too much, or that it is not well; and when to ask again.
-    pub fn bad(&mut self, retry_after: Option<Duration>) {
+    /// Records an overload or server error, with the response's `Retry-After`.
+    pub fn record_overload(&mut self, retry_after: Option<Duration>) {
         self.is_settled = true;
-        let mut state = self.pace.state();
+        let mut state = self.limiter.state();
         if let Some(moment) = retry_after.and_then(|wait| Instant::now().checked_add(wait)) {
             state.not_before = state.not_before.max(Some(moment));
         }
-        // Those that were sent before the last cut say nothing about it.
-        if self.cuts == state.cuts {
-            state.cuts += 1;
-            state.good = 0;
-            state.at_once = (state.in_flight.min(state.at_once) / 2).max(1);
-            tracing::debug!(at_once = state.at_once, "fewer requests at once");
+        // Requests admitted before the last reduction do not reduce again.
+        if self.reductions == state.reductions {
+            state.reductions += 1;
+            state.successes = 0;
+            state.max_in_flight = (state.in_flight.min(state.max_in_flight) / 2).max(1);
+            tracing::debug!(max_in_flight = state.max_in_flight, "reducing concurrent requests");
         }
     }
 }
 
 impl Drop for RequestPermit {
     fn drop(&mut self) {
-        let mut state = self.pace.state();
+        let mut state = self.limiter.state();
         state.in_flight -= 1;
-        // What was promised and did not come is free again.
-        state.promised -= self.promised;
-        state.bytes = state.bytes.saturating_sub(self.promised);
+        // Reserved bytes that were not received are free again.
+        state.reserved -= self.reserved;
+        state.bytes = state.bytes.saturating_sub(self.reserved);
         drop(state);
-        self.pace.changed.notify_waiters();
+        self.limiter.changed.notify_waiters();
     }
 }
 
-/// Days since 1970, UTC.
+/// The current UTC day, as days since 1970-01-01.
 fn today() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs() / 86_400)
@@ -441,17 +474,17 @@ fn today() -> u64 {
 mod tests {
     use super::*;
 
-    fn pace(requests_per_minute: Option<u32>, bytes_per_day: Option<u64>) -> Arc<RateLimiter> {
+    fn limiter(requests_per_minute: Option<u32>, bytes_per_day: Option<u64>) -> Arc<RateLimiter> {
         RateLimiter::new(Budget { requests_per_minute, bytes_per_day })
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_minute_has_more_requests_than_allowed() {
-        let pace = pace(Some(3), None);
+        let limiter = limiter(Some(3), None);
         let start = Instant::now();
         let mut at = Vec::new();
         for _ in 0..7 {
-            drop(pace.enter().await.unwrap());
+            drop(limiter.acquire().await.unwrap());
             at.push((Instant::now() - start).as_secs());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
@@ -460,34 +493,36 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn half_as_many_after_a_complaint_and_one_more_after_each_good_round() {
-        let pace = pace(None, None);
+        let limiter = limiter(None, None);
         let mut crowd = Vec::new();
         for _ in 0..8 {
-            crowd.push(pace.enter().await.unwrap());
+            crowd.push(limiter.acquire().await.unwrap());
         }
-        crowd.iter_mut().for_each(|pass| pass.bad(None));
-        assert_eq!(pace.at_once(), 4, "one crowd cuts once");
+        for permit in &mut crowd {
+            permit.record_overload(None);
+        }
+        assert_eq!(limiter.max_in_flight(), 4, "one group reduces once");
         drop(crowd);
         for expected in [5, 6] {
             for _ in 1..expected {
-                pace.enter().await.unwrap().good();
+                limiter.acquire().await.unwrap().record_success();
             }
-            assert_eq!(pace.at_once(), expected);
+            assert_eq!(limiter.max_in_flight(), expected);
         }
         for _ in 0..9 {
-            pace.enter().await.unwrap().bad(None);
+            limiter.acquire().await.unwrap().record_overload(None);
         }
-        assert_eq!(pace.at_once(), 1, "never none");
+        assert_eq!(limiter.max_in_flight(), 1, "never none");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_for_another_to_end() {
-        let pace = pace(None, None);
-        pace.enter().await.unwrap().bad(None);
-        let first = pace.enter().await.unwrap();
+        let limiter = limiter(None, None);
+        limiter.acquire().await.unwrap().record_overload(None);
+        let first = limiter.acquire().await.unwrap();
         let second = tokio::spawn({
-            let pace = pace.clone();
-            async move { pace.enter().await.is_ok() }
+            let limiter = limiter.clone();
+            async move { limiter.acquire().await.is_ok() }
         });
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert!(!second.is_finished());
@@ -497,34 +532,37 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_vendors_word_on_when_to_ask_again_holds_for_all() {
-        let pace = pace(None, None);
+        let limiter = limiter(None, None);
         let start = Instant::now();
-        pace.enter().await.unwrap().bad(Some(Duration::from_secs(30)));
-        pace.enter().await.unwrap().good();
+        limiter.acquire().await.unwrap().record_overload(Some(Duration::from_secs(30)));
+        limiter.acquire().await.unwrap().record_success();
         assert_eq!((Instant::now() - start).as_secs(), 30);
     }
 
     #[tokio::test]
     async fn the_days_bytes_are_never_exceeded() {
-        let pace = pace(None, Some(100));
-        let mut pass = pace.enter().await.unwrap();
-        assert!(matches!(pass.promise(101).await, Err(Refusal::UsedUp(UsedUp { bytes_per_day: 100 }))));
-        pass.promise(70).await.unwrap();
-        let mut other = pace.enter().await.unwrap();
-        assert!(other.promise(31).await.is_err(), "70 are promised");
-        pass.came(20).await.unwrap();
-        drop(pass);
-        other.promise(80).await.unwrap();
-        other.came(80).await.unwrap();
-        assert!(pace.enter().await.is_err(), "all 100 came");
+        let limiter = limiter(None, Some(100));
+        let mut permit = limiter.acquire().await.unwrap();
+        assert!(matches!(
+            permit.reserve_bytes(101).await,
+            Err(Refusal::UsedUp(UsedUp { bytes_per_day: 100 }))
+        ));
+        permit.reserve_bytes(70).await.unwrap();
+        let mut other = limiter.acquire().await.unwrap();
+        assert!(other.reserve_bytes(31).await.is_err(), "70 are promised");
+        permit.record_bytes(20).await.unwrap();
+        drop(permit);
+        other.reserve_bytes(80).await.unwrap();
+        other.record_bytes(80).await.unwrap();
+        assert!(limiter.acquire().await.is_err(), "all 100 came");
     }
 
     #[tokio::test]
     async fn bytes_that_nobody_announced_count_as_they_come() {
-        let pace = pace(None, Some(100));
-        let mut pass = pace.enter().await.unwrap();
-        pass.came(100).await.unwrap();
-        assert!(pass.came(1).await.is_err());
+        let limiter = limiter(None, Some(100));
+        let mut permit = limiter.acquire().await.unwrap();
+        permit.record_bytes(100).await.unwrap();
+        assert!(permit.record_bytes(1).await.is_err());
     }
 
     /// Gives what was set out for it, one slice after the other.
@@ -538,7 +576,7 @@ mod tests {
         fn take(
             &self,
             want: BudgetRequest,
-        ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, Source>> + Send + '_>> {
+        ) -> Pin<Box<dyn Future<Output = Result<BudgetGrant, BudgetError>> + Send + '_>> {
             self.wants.lock().unwrap().push(want);
             let slice = self.slices.lock().unwrap().pop_front();
             Box::pin(async move { slice.ok_or_else(|| "no more".into()) })
@@ -557,14 +595,18 @@ mod tests {
         let slices = VecDeque::from([slice(1, 3, 0), slice(2, 0, 30), slice(3, 1, 0)]);
         let script = Arc::new(Script { slices: Mutex::new(slices), wants: Mutex::default() });
         let budget = Budget { requests_per_minute: Some(100), bytes_per_day: None };
-        let pace = RateLimiter::shared(budget, Some(script.clone()));
+        let limiter = RateLimiter::shared(budget, Some(script.clone()));
         let start = Instant::now();
-        drop(pace.enter().await.unwrap());
-        drop(pace.enter().await.unwrap());
+        drop(limiter.acquire().await.unwrap());
+        drop(limiter.acquire().await.unwrap());
         tokio::time::advance(Duration::from_secs(2)).await;
-        drop(pace.enter().await.unwrap());
-        assert_eq!((Instant::now() - start).as_secs(), 32, "the ledger's word on when to ask again holds");
-        assert!(matches!(pace.enter().await, Err(Refusal::SharedBudget(_))));
+        drop(limiter.acquire().await.unwrap());
+        assert_eq!(
+            (Instant::now() - start).as_secs(),
+            32,
+            "the shared_budget's word on when to ask again holds"
+        );
+        assert!(matches!(limiter.acquire().await, Err(Refusal::SharedBudget(_))));
         let unused: Vec<_> = script.wants.lock().unwrap().iter().map(|want| want.unused).collect();
         assert_eq!(unused, [None, Some((1, 1)), None, None]);
     }
@@ -575,13 +617,13 @@ mod tests {
         let slices = VecDeque::from([slice(100), slice(50), slice(0)]);
         let script = Arc::new(Script { slices: Mutex::new(slices), wants: Mutex::default() });
         let budget = Budget { requests_per_minute: None, bytes_per_day: Some(1_000) };
-        let pace = RateLimiter::shared(budget, Some(script.clone()));
-        let mut pass = pace.enter().await.unwrap();
-        pass.promise(80).await.unwrap();
-        pass.came(80).await.unwrap();
-        pass.came(20).await.unwrap();
-        pass.promise(40).await.unwrap();
-        let used = pass.promise(11).await;
+        let limiter = RateLimiter::shared(budget, Some(script.clone()));
+        let mut permit = limiter.acquire().await.unwrap();
+        permit.reserve_bytes(80).await.unwrap();
+        permit.record_bytes(80).await.unwrap();
+        permit.record_bytes(20).await.unwrap();
+        permit.reserve_bytes(40).await.unwrap();
+        let used = permit.reserve_bytes(11).await;
         assert!(matches!(used, Err(Refusal::UsedUp(UsedUp { bytes_per_day: 1_000 }))), "{used:?}");
         let wants: Vec<u64> = script.wants.lock().unwrap().iter().map(|want| want.bytes).collect();
         assert_eq!(wants, [80, 40, 1]);
@@ -589,9 +631,9 @@ mod tests {
 
     #[test]
     fn a_new_day_begins_with_what_is_promised() {
-        let pace = pace(None, Some(100));
-        let mut state = pace.state();
-        (state.bytes, state.promised) = (90, 30);
+        let limiter = limiter(None, Some(100));
+        let mut state = limiter.state();
+        (state.bytes, state.reserved) = (90, 30);
         let tomorrow = state.day + 1;
         state.turn_day(tomorrow);
         assert_eq!(state.bytes, 30);

@@ -1,4 +1,4 @@
-//! Which addresses lie inside somebody's network: a server on the internet leads nobody there by a redirect.
+//! Private addresses: a server on the internet must not redirect a request into a private network.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Whether an address is this machine's, its link's or a private network's, in whatever form it is written.
+/// Whether an address is loopback, link-local, private or otherwise not global, in any notation.
 pub(super) fn is_inner(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_inner_v4(address),
@@ -18,9 +18,9 @@ fn is_inner_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     matches!(
         (a, b, c),
-        // This network, private, shared by a carrier's customers, this machine, link-local (with the clouds' metadata),
+        // This network, private, carrier-grade NAT, loopback, link-local (with the clouds' metadata servers),
         (0 | 10 | 127, ..) | (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _)
-        // protocols' own, measuring between networks, to many, kept back, to all.
+        // protocol assignments, benchmarking, multicast, reserved, broadcast.
         | (192, 0, 0) | (198, 18..=19, _) | (224..=255, ..)
     )
 }
@@ -29,29 +29,28 @@ fn is_inner_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
     let v4 = |high: u16, low: u16| is_inner_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     match parts {
-        // Unspecified, loopback, and IPv4 addresses in one of the forms that hold them: mapped, compatible, translated,
-        // 6to4.
+        // Unspecified, loopback, and embedded IPv4 addresses: mapped, compatible, translated, 6to4.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => v4(high, low),
         [0, 0, 0, 0, 0xffff, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
         [0x2002, high, low, ..] => v4(high, low),
-        // Translated within a network, Teredo, unique-local, link-local, site-local, to many.
+        // Local-use translation, Teredo, unique-local, link-local, site-local, multicast.
         [0x64, 0xff9b, 1, ..] | [0x2001, 0, ..] => true,
         [first, ..] => first & 0xfe00 == 0xfc00 || first & 0xff80 == 0xfe80 || first >= 0xff00,
     }
 }
 
-/// The addresses of a URL's host, as far as this machine knows them.
+/// The addresses of a URL's host; empty if this machine cannot resolve it.
 async fn addresses(url: &Url) -> Vec<IpAddr> {
     let host = url.host_str().unwrap_or_default();
     if let Ok(address) = host.trim_matches(['[', ']']).parse() {
         return vec![address];
     }
-    // Behind a proxy names may be known to the proxy alone.
+    // Behind a proxy, only the proxy may be able to resolve names.
     let found = tokio::net::lookup_host((host, 0)).await.map(|found| found.map(|to| to.ip()).collect());
     found.unwrap_or_default()
 }
 
-/// Whether an answer came from the internet. `peer` is who was connected to; that may be a proxy.
+/// Whether a response came from the internet. `peer` is the connected address, which may be a proxy.
 pub(super) async fn is_outside(url: &Url, peer: Option<SocketAddr>) -> bool {
     if peer.is_some_and(|peer| !is_inner(peer.ip())) {
         return true;
@@ -60,13 +59,13 @@ pub(super) async fn is_outside(url: &Url, peer: Option<SocketAddr>) -> bool {
     addresses.is_empty() || addresses.iter().any(|address| !is_inner(*address))
 }
 
-/// The first address inside a network that a URL leads to; nothing: it leads outside, or nobody here knows where.
+/// The first private address of a URL's host; `None` if all are public or the host cannot be resolved.
 pub(super) async fn inner_address(url: &Url) -> Option<IpAddr> {
     addresses(url).await.into_iter().find(|address| is_inner(*address))
 }
 
-/// Finds the addresses of names as the system does, and gives those outside only: a name may lead elsewhere at the moment
-/// when it is connected to than when it was looked at.
+/// Resolves names with the system's resolver and returns public addresses only. Needed in addition to the check before the
+/// request, because a name may resolve differently at connection time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outside;
 

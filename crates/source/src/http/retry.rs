@@ -1,4 +1,4 @@
-//! When to ask again: exponential back-off with full jitter, and the vendor's word above it.
+//! Retries: exponential back-off with full jitter; the vendor's `Retry-After` has priority.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use mtdh_core::error::chain;
 
 use super::HttpError;
 
-/// How often and how long to try.
+/// How often and how long to retry.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included.
+    /// Number of attempts, including the first.
     pub attempts: u32,
-    /// Longest wait before the second attempt; it doubles with each.
+    /// The longest wait before the second attempt. It doubles with each further attempt.
     pub first_wait: Duration,
-    /// Longest wait before any attempt that the vendor did not ask for.
+    /// The longest wait before any attempt, unless the vendor asks for a longer one.
     pub longest_wait: Duration,
 }
 
@@ -30,8 +30,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long to wait after failed attempt `attempt` (from 1): what the vendor asked for and a little more, so that
-    /// a crowd does not come back at one moment; else anything up to a bound that doubles ("full jitter").
+    /// How long to wait after failed attempt `attempt` (from 1): what the vendor asked for plus a random time, so that clients
+    /// do not return all at once; otherwise a random time up to a bound that doubles ("full jitter",
+    /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
     fn wait(&self, attempt: u32, asked: Option<Duration>) -> Duration {
         let bound = self.first_wait.saturating_mul(1 << (attempt - 1).min(16)).min(self.longest_wait);
         match asked {
@@ -40,19 +41,19 @@ impl RetryPolicy {
         }
     }
 
-    /// The longest that all waits of a request take together, where the vendor asks for none.
+    /// The longest total wait of a request, if the vendor asks for none.
     fn longest(&self) -> Duration {
         let wait =
             |attempt: u32| self.first_wait.saturating_mul(1 << (attempt - 1).min(16)).min(self.longest_wait);
         (1..self.attempts).map(wait).fold(Duration::ZERO, Duration::saturating_add)
     }
 
-    /// Says once in a while for whom is waited and for how long; each single attempt is for those who want details.
-    fn tell(&self, attempt: u32, wait: Duration, error: &HttpError) {
+    /// Logs a retry: each attempt at debug level, and at most once a minute per host at warning level.
+    fn log_retry(&self, attempt: u32, wait: Duration, error: &HttpError) {
         let cause = chain(error);
         let host = error.host().unwrap_or_else(|| "the vendor".to_owned());
-        tracing::debug!(attempt, wait_ms = wait.as_millis() as u64, %cause, "asking again");
-        if is_news(&host, Instant::now()) {
+        tracing::debug!(attempt, wait_ms = wait.as_millis() as u64, %cause, "retrying");
+        if is_first_warning(&host, Instant::now()) {
             tracing::warn!(
                 %cause,
                 "waiting for {host}: each request is tried {} times, with waits of at most {} s in all",
@@ -62,10 +63,10 @@ impl RetryPolicy {
         }
     }
 
-    /// Calls `ask` with the attempt's number, from 1, until it succeeds, fails for good, or attempts are used up.
+    /// Calls `ask` with the number of the attempt, from 1, until it succeeds, fails permanently, or no attempts are left.
     ///
     /// # Errors
-    /// The last attempt's error.
+    /// The error of the last attempt.
     pub async fn run<T, F>(&self, mut ask: impl FnMut(u32) -> F) -> Result<T, HttpError>
     where
         F: Future<Output = Result<T, HttpError>>,
@@ -75,7 +76,7 @@ impl RetryPolicy {
             match ask(attempt).await {
                 Err(error) if error.is_transient() && attempt < self.attempts => {
                     let wait = self.wait(attempt, error.retry_after());
-                    self.tell(attempt, wait, &error);
+                    self.log_retry(attempt, wait, &error);
                     tokio::time::sleep(wait).await;
                     attempt += 1;
                 }
@@ -85,21 +86,21 @@ impl RetryPolicy {
     }
 }
 
-/// For so long nothing more is said of a host.
+/// The shortest time between two warnings for a host.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Hosts of which it was said that they are waited for, and when. For the whole process: many requests wait for one host.
-static TOLD: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
+/// The last warning of each host. Shared by the whole process, because many requests wait for one host.
+static WARNED: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 
-fn is_news(host: &str, now: Instant) -> bool {
-    // Nothing panics while it is held.
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    told.retain(|(_, at)| now.duration_since(*at) < QUIET);
-    let is_news = told.iter().all(|(known, _)| known != host);
-    if is_news {
-        told.push((host.to_owned(), now));
+fn is_first_warning(host: &str, now: Instant) -> bool {
+    // Nothing panics while the lock is held.
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    warned.retain(|(_, at)| now.duration_since(*at) < QUIET);
+    let is_first = warned.iter().all(|(known, _)| known != host);
+    if is_first {
+        warned.push((host.to_owned(), now));
     }
-    is_news
+    is_first
 }
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
             ("a", 60, true),
             ("b", 61, false),
         ] {
-            assert_eq!(is_news(host, after(seconds)), expected, "{host} after {seconds} s");
+            assert_eq!(is_first_warning(host, after(seconds)), expected, "{host} after {seconds} s");
         }
         assert_eq!(RetryPolicy::default().longest(), Duration::from_secs(1 + 2 + 4 + 8 + 16 + 32 + 60 * 3));
     }

@@ -1,38 +1,38 @@
-//! The key, wherever a server repeats it: cut out of text before anybody sees it, in every form that it may have taken.
+//! Removes the API key from text of a server, in every encoding that the server may have used.
 //!
-//! Text is looked at as it is and decoded again and again: escapes of JSON, percent signs, entities of HTML. In each the
-//! key is looked for as such, in hexadecimal and within base64, whatever stands before and after it there.
+//! The text is searched as it is, and after repeated decoding of JSON escapes, percent encoding and HTML entities. Each form is
+//! searched for the plain key, its hexadecimal form, and its base64 form at any offset.
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// What stands for the key.
+/// Replacement of the key.
 const STARS: &str = "***";
 
-/// How often text is decoded: three times is more than any server does.
+/// The number of decoding rounds: no known server encodes more than three times.
 const MOST_DECODINGS: usize = 4;
 
-/// Bytes of a key that is looked for in other codes too.
+/// The shortest key, bytes, that is searched for in other encodings too.
 const SHORTEST_CODED: usize = 6;
 
 /// Finds the key in text.
 #[derive(Clone, Debug, Default)]
 pub struct Secret {
-    /// The key's forms in lower case; in those of base64, `+` and `/` in the place of `-` and `_`.
+    /// The encodings of the key in lower case, with `+` and `/` instead of `-` and `_`.
     forms: Vec<SecretString>,
 }
 
-/// A byte of decoded text, with the place where it begins in the text as it came, and where it ends.
+/// A byte of decoded text, and the start and end of its source in the original text.
 type Placed = (u8, usize, usize);
 
 impl Secret {
-    /// Of a key; without one there is nothing to find.
+    /// For a key; without one nothing is found.
     pub fn new(key: Option<&SecretString>) -> Secret {
         let key = key.map(|key| key.expose_secret().trim().as_bytes()).unwrap_or_default();
         if key.is_empty() {
             return Secret::default();
         }
         let mut forms = vec![key.to_vec()];
-        // What is left of a very short key in another code would be found everywhere.
+        // The encoded forms of a very short key would be found everywhere.
         if key.len() >= SHORTEST_CODED {
             forms.push(key.iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect());
             forms.extend((0..3).map(|before| base64_inside(key, before)));
@@ -42,13 +42,13 @@ impl Secret {
         Secret { forms: forms.into_iter().map(lower).map(SecretString::from).collect() }
     }
 
-    /// Whether the key stands in a text.
+    /// Whether a text contains the key.
     pub fn is_in(&self, text: &str) -> bool {
         !self.places(text).is_empty()
     }
 
-    /// The text without the key.
-    pub fn cut_from(&self, text: &str) -> String {
+    /// The text with the key replaced by `***`.
+    pub fn redact(&self, text: &str) -> String {
         let mut safe = String::with_capacity(text.len());
         let mut done = 0;
         for (from, to) in self.places(text) {
@@ -62,7 +62,7 @@ impl Secret {
         safe
     }
 
-    /// Where the key stands, in order: bytes of the text as it came.
+    /// The byte ranges of the key in the original text, in order.
     fn places(&self, text: &str) -> Vec<(usize, usize)> {
         let mut places = Vec::new();
         if self.forms.is_empty() {
@@ -72,7 +72,7 @@ impl Secret {
         for _ in 0..MOST_DECODINGS {
             let found = places.len();
             self.find(&view, &mut places);
-            // A mail's base64 has line ends in it.
+            // Base64 may be wrapped into lines.
             if places.len() == found {
                 let is_sign = |(byte, ..): &Placed| !byte.is_ascii_whitespace();
                 let unbroken: Vec<Placed> = view.iter().copied().filter(is_sign).collect();
@@ -103,7 +103,7 @@ impl Secret {
             let form = form.expose_secret().as_bytes();
             for at in memchr::memmem::find_iter(&bytes, form) {
                 let (mut from, mut to) = (at, at + form.len());
-                // The signs at the border of base64 have bits of the key in them.
+                // The base64 characters at the border contain bits of the key too.
                 if number >= FIRST_OF_BASE64 {
                     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
                     from -= bytes[..from].iter().rev().take_while(|b| is_base64(b)).count();
@@ -115,21 +115,21 @@ impl Secret {
     }
 }
 
-/// Forms before those of base64: the key itself, and in hexadecimal.
+/// Index of the first base64 form: after the plain key and its hexadecimal form.
 const FIRST_OF_BASE64: usize = 2;
 
-/// The signs of base64 that the key alone decides when so many bytes stand before it, modulo three.
+/// The base64 characters that depend on the key only, if it follows `before` bytes (modulo three).
 fn base64_inside(key: &[u8], before: usize) -> Vec<u8> {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bit = |at: usize| usize::from(key[at / 8] >> (7 - at % 8) & 1);
-    // The first whole sign begins so many bits into the key.
+    // Bits of the key before the first whole base64 character.
     let skipped = (6 - before * 8 % 6) % 6;
     let signs = (key.len() * 8 - skipped) / 6;
     let sign = |number: usize| (0..6).fold(0, |bits, at| bits << 1 | bit(skipped + number * 6 + at));
     (0..signs).map(|number| SIGNS[sign(number)]).collect()
 }
 
-/// The text with one layer of escapes taken off.
+/// Removes one layer of escapes.
 fn decoded(view: &[Placed]) -> Vec<Placed> {
     let mut out = Vec::with_capacity(view.len());
     let mut at = 0;
@@ -151,10 +151,10 @@ fn decoded(view: &[Placed]) -> Vec<Placed> {
     out
 }
 
-/// Entities of HTML and XML that have names, behind their `&`.
+/// The named entities of HTML and XML, after their `&`.
 const NAMED: [(&str, char); 5] = [("amp;", '&'), ("lt;", '<'), ("gt;", '>'), ("quot;", '"'), ("apos;", '\'')];
 
-/// The character that an escape at the beginning stands for, and the escape's length.
+/// The character of an escape at the start of the text, and the escape's length in bytes.
 fn escape(view: &[Placed]) -> Option<(char, usize)> {
     let byte = |at: usize| view.get(at).map(|(byte, ..)| *byte);
     let number = |from: usize, digits: usize, radix: u32| {
@@ -242,7 +242,7 @@ mod tests {
             forms.push(text);
         }
         for form in forms {
-            let found = secret.cut_from(&format!("bad key \"{form}\", ünd më"));
+            let found = secret.redact(&format!("bad key \"{form}\", ünd më"));
             assert_eq!(found, "bad key \"***\", ünd më", "{form}");
             assert!(secret.is_in(&form), "{form}");
         }
@@ -251,14 +251,14 @@ mod tests {
             ("ü\\u00fc %", "ü\\u00fc %"),
             (&format!("{KEY}{KEY} {KEY}"), "****** ***"),
         ] {
-            assert_eq!(secret.cut_from(text), *expected);
+            assert_eq!(secret.redact(text), *expected);
         }
     }
 
     #[test]
     fn without_a_key_nothing_is_found() {
         for key in [None, Some(SecretString::from("")), Some(SecretString::from(" "))] {
-            assert_eq!(Secret::new(key.as_ref()).cut_from("as it is"), "as it is");
+            assert_eq!(Secret::new(key.as_ref()).redact("as it is"), "as it is");
         }
         assert!(!format!("{:?}", Secret::new(Some(&SecretString::from(KEY)))).contains("secret-key"));
     }

@@ -1,4 +1,4 @@
-//! The vendor's archive of files: the service, or a folder of files that a user already has.
+//! The vendor's file archive: the HTTP service, or a local folder of downloaded files.
 
 mod folder;
 mod service;
@@ -16,54 +16,54 @@ use crate::tardis::vendor_file::VendorFile;
 pub use folder::Folder;
 pub use service::Datasets;
 
-/// What the archive answers when asked for a file.
+/// The result of a request for a file.
 #[derive(Debug)]
 pub enum Answer {
-    /// The file, whole.
+    /// The complete file.
     File(SpooledFile),
-    /// There is no such file, and this is the evidence.
+    /// The vendor states that there is no such file.
     Absent {
-        /// Why, in the vendor's words.
+        /// The vendor's status, code and message.
         reason: String,
     },
 }
 
-/// Where vendor files come from.
+/// The source of vendor files.
 #[derive(Debug)]
 pub enum Archive {
-    /// The service, or anything that speaks as it does.
+    /// The HTTP service, or a compatible server.
     Service(Datasets),
-    /// A folder.
+    /// A local folder.
     Folder(Folder),
 }
 
-/// Why a file could not be had.
+/// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The service did not give it.
+    /// The download failed.
     #[error("the download failed")]
     Http(#[source] HttpError),
-    /// The folder has no such file.
+    /// The folder does not have the file.
     #[error("`{path}` is not in {}, in any of its forms", folder.display())]
     NotInFolder {
         /// The folder.
         folder: PathBuf,
-        /// The file's path form.
+        /// The file in the vendor's path form.
         path: String,
     },
-    /// A file of the folder cannot be read.
+    /// A file in the folder cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: io::Error,
     },
 }
 
 impl FetchError {
-    /// What a caller can do about it.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             FetchError::Http(error) => error.kind(),
@@ -74,14 +74,15 @@ impl FetchError {
 }
 
 impl Archive {
-    /// Gets one file, whole, or the evidence that there is none. `refetch` counts earlier gets of the same file whose
-    /// content turned out damaged. `on_bytes` hears of each piece as it comes.
+    /// Fetches one complete file, or the vendor's statement that there is none. `refetch` is the number of earlier downloads
+    /// of the file whose content was damaged. `spool` is the folder for temporary files. `on_bytes` is called with the size of
+    /// each chunk as it arrives.
     ///
     /// # Errors
-    /// When neither can be had.
+    /// If the request fails after all attempts, or the file cannot be read.
     ///
     /// # Cancel safety
-    /// A dropped call leaves nothing behind.
+    /// Dropping the future leaves nothing behind.
     pub async fn fetch(
         &self,
         file: &VendorFile,
@@ -97,11 +98,11 @@ impl Archive {
         }
     }
 
-    /// Whether a file is still the one that `known` tells of: nothing when it is, else what there is now. The service is
-    /// asked by the entity tag, so that an unchanged file is not sent; where it has none, the file's hash decides.
+    /// Checks whether a file has changed since `known`: `None` if not, otherwise the current answer. The request is
+    /// conditional on the entity tag, so an unchanged file is not sent. Without a tag, the hash decides.
     ///
     /// # Errors
-    /// When neither can be had.
+    /// As [`Archive::fetch`].
     pub async fn changed(
         &self,
         file: &VendorFile,
@@ -121,16 +122,16 @@ impl Archive {
     }
 }
 
-/// What is known of a file from an earlier download.
+/// The identity of a file at an earlier download.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// The server's entity tag; null when it sent none, or there was no file.
+    /// The server's entity tag; `None` if it sent none or there was no file.
     pub etag: Option<String>,
-    /// SHA-256 of its bytes, lower-case hexadecimal; null when there was no file.
+    /// SHA-256 of its bytes in lower-case hexadecimal; `None` if there was no file.
     pub sha256: Option<String>,
 }
 
-/// A URL below a base, which may or may not end in a slash.
+/// Appends a path to a base URL, which may end in a slash.
 pub(crate) fn join(base: &Url, path: &str) -> Result<Url, HttpError> {
     let text = format!("{}/{path}", base.as_str().trim_end_matches('/'));
     Url::parse(&text).map_err(|_| HttpError::BadUrl(text))

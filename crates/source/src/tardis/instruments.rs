@@ -1,13 +1,13 @@
-//! The vendor's metadata to instruments of a day.
+//! Converts the vendor's metadata to the instruments of a day.
 //!
-//! Keys come from the contract's terms where the vendor gives them, else from the symbol. Life spans and data types
-//! are the vendor's words, never constants.
+//! Keys come from the contract terms if the vendor provides them, otherwise from the symbol. Lifetimes and data types always
+//! come from the vendor, never from constants.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use mtdh_core::expectation::{NotExpected, VenueNote};
-use mtdh_core::instrument::{Instrument, part_twins};
+use mtdh_core::instrument::{Instrument, resolve_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
 use mtdh_core::symbol::{Contract, Listed, Named, Unnamed, name_by_contract, name_by_symbol};
 use mtdh_core::{DataType, Day};
@@ -16,45 +16,46 @@ use crate::tardis::csv::dataset_symbol;
 use crate::tardis::metadata::Terms;
 use crate::tardis::metadata::model::{ApiSymbol, DatasetSymbol, ExchangeDetails, InstrumentInfo};
 
-/// Everything that the vendor lists of an exchange, over its whole life.
+/// Everything that the vendor lists for an exchange, over its whole lifetime.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The vendor's id of the exchange.
     pub exchange: String,
-    /// Every instrument that has a key, combos included, each with a key of its own among those alive beside it.
+    /// Every instrument that has a key, including combos. Keys are unique among instruments alive at the same time.
     instruments: Vec<Instrument>,
-    /// What has no row, or not all that the vendor lists in its row.
+    /// Symbols and data types that are not in a row.
     left_out: Vec<Omission>,
-    /// Keys that several symbols share, with the symbols; all but the first were given another key.
+    /// Keys shared by several symbols, with the symbols. All but the first symbol have another key.
     shared_keys: Vec<(InstrumentKey, Vec<String>)>,
-    /// First instant after the vendor's export, microseconds since the Unix epoch, UTC; null: nothing is exported.
+    /// Exclusive end of the vendor's export, microseconds since the Unix epoch, UTC; `None` if nothing is exported.
     exported_until_us: Option<i64>,
     /// When the vendor records the exchange.
     life_us: Life,
 }
 
-/// An exchange's instruments on a day.
+/// The instruments of an exchange on a day.
 #[derive(Clone, Debug)]
 pub struct InstrumentListing {
-    /// Those alive on the day, combos included.
+    /// The instruments alive on the day, including combos.
     pub instruments: Vec<Instrument>,
-    /// What the vendor names of that day and no row has, by reason.
+    /// What the vendor names for the day but is not in a row, by reason.
     pub left_out: VenueNote,
-    /// Symbols alive on the day that have no key, each with the reason.
+    /// Symbols alive on the day that have no key, with the reason.
     pub unnamed: Vec<Unnamed>,
-    /// Keys that several symbols share, with the symbols; all but the first were given another key.
+    /// Keys shared by several symbols, with the symbols. All but the first symbol have another key.
     pub shared_keys: Vec<(InstrumentKey, Vec<String>)>,
 }
 
-/// First instant, and first instant after the last; null: it goes on. Microseconds since the Unix epoch, UTC.
+/// Start and exclusive end, microseconds since the Unix epoch, UTC. The end is `None` if it continues.
 type Life = (i64, Option<i64>);
 
-/// Whether something lives on a day, or on a part of it.
+/// Whether a lifetime overlaps a day.
 fn is_alive(life: Life, day: Day) -> bool {
     life.0 < day.end_us() && life.1.is_none_or(|to| to > day.start_us())
 }
 
-/// A life whose end is before its start has no end that could be believed: a day too many is answered by the vendor.
+/// Drops an end before the start, which is not plausible. A lifetime that is too long is harmless: the vendor answers that
+/// there is no file.
 fn in_order(life: Life) -> Life {
     match life {
         (from, Some(to)) if to < from => (to, None),
@@ -71,7 +72,7 @@ struct Omission {
 }
 
 impl Listing {
-    /// Reads the vendor's lists. `terms` are the contracts' terms, where the key has access to them.
+    /// Converts the vendor's lists. `terms` are the contract terms, `None` if the API key has no access to them.
     pub fn of(details: &ExchangeDetails, terms: Option<&Terms>) -> Listing {
         let exported_until_us = details.datasets.as_ref().map(|d| d.exported_until.timestamp_micros());
         let context = Context::new(details, terms, exported_until_us);
@@ -116,15 +117,15 @@ impl Listing {
                 unnamed: None,
             });
         }
-        // Over all symbols, dead ones too: who is older must not depend on the day that is asked for.
-        listing.shared_keys = part_twins(&mut listing.instruments);
+        // Over all symbols, including delisted ones: which twin is older must not depend on the requested day.
+        listing.shared_keys = resolve_twins(&mut listing.instruments);
         listing
     }
 
-    /// The exchange on a day.
+    /// The instruments of the exchange on a day.
     pub fn on(&self, day: Day) -> InstrumentListing {
         let is_exported = self.exported_until_us.is_some_and(|until| until >= day.end_us());
-        // In the list of files, what lived at the end of a closed exchange has no end of its own.
+        // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
         let alive = self.instruments.iter().filter(|i| i.is_alive(day) && is_alive(self.life_us, day));
         let instruments: Vec<Instrument> = alive.map(|i| Instrument { is_exported, ..i.clone() }).collect();
         let mut left_out = VenueNote::new();
@@ -157,25 +158,26 @@ impl Listing {
         InstrumentListing { instruments, left_out, unnamed, shared_keys }
     }
 
-    /// Whether the vendor lists a symbol with a life that does not reach a day: its end was told.
-    pub fn tells_end(&self, raw_symbol: &str, day: Day) -> bool {
+    /// Whether the vendor lists a symbol with an end at or before the start of a day.
+    pub fn has_ended(&self, raw_symbol: &str, day: Day) -> bool {
         let of_symbol = self.instruments.iter().filter(|i| i.raw_symbol == raw_symbol);
         of_symbol.into_iter().any(|i| i.available_to_us.is_some_and(|to| to <= day.start_us()))
     }
 
-    /// Every instrument that has a key, whenever it lived.
+    /// Every instrument that has a key, over the whole lifetime of the exchange.
     pub fn instruments(&self) -> &[Instrument] {
         &self.instruments
     }
 }
 
-/// Makes an exchange's instruments of a day; of several days, [`Listing::of`] once and [`Listing::on`] for each.
-pub fn catalog(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> InstrumentListing {
+/// The instruments of an exchange on a day. For several days, call [`Listing::of`] once and [`Listing::on`] for each day.
+/// `terms` are the contract terms, `None` if the API key has no access to them.
+pub fn list_instruments(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> InstrumentListing {
     Listing::of(details, terms).on(day)
 }
 
-/// A symbol from both of the vendor's lists: that of its API and that of its files. A list that has it twice says all that
-/// either line says.
+/// A symbol in both of the vendor's lists: that of the API and that of the files. If a list has it several times, the lines are
+/// combined.
 struct Symbol<'a> {
     id: &'a str,
     api: Vec<&'a ApiSymbol>,
@@ -184,10 +186,10 @@ struct Symbol<'a> {
 
 struct Context<'a> {
     details: &'a ExchangeDetails,
-    /// By their form in file URLs.
+    /// By dataset symbol.
     files: HashMap<String, Vec<&'a DatasetSymbol>>,
     contracts: HashMap<&'a str, &'a InstrumentInfo>,
-    /// Those of symbols that the API's list lacks, by their form in file URLs, where one contract alone has it.
+    /// Contracts of symbols missing in the API's list, by dataset symbol; `None` if several contracts have it.
     contracts_by_form: HashMap<String, Option<&'a InstrumentInfo>>,
     terms_as_of: Option<Day>,
     exported_until_us: Option<i64>,
@@ -219,14 +221,14 @@ impl<'a> Context<'a> {
         Context { details, files, contracts, contracts_by_form, terms_as_of, exported_until_us }
     }
 
-    /// The contract of a symbol, which is in the form of file URLs where only the list of files has it.
+    /// The contract of a symbol. If only the list of files has the symbol, it is a dataset symbol.
     fn contract(&self, id: &str) -> Option<&'a InstrumentInfo> {
         let exact = self.contracts.get(id).copied();
         exact.or_else(|| self.contracts_by_form.get(&dataset_symbol(id)).copied().flatten())
     }
 
-    /// A symbol's type: the vendor's word that stands in most places, of as many the one in its first list; and the other
-    /// words. A symbol under a wrong type is not found by those who ask for the right one.
+    /// The type of a symbol: the most frequent one in the vendor's lists, on a tie the one in the first list; and the other
+    /// types.
     fn kind(&self, symbol: &Symbol<'a>) -> (&'a str, Vec<&'a str>) {
         let of_lists =
             symbol.api.iter().map(|a| a.kind.as_str()).chain(symbol.files.iter().map(|d| d.kind.as_str()));
@@ -240,14 +242,14 @@ impl<'a> Context<'a> {
         (kind, others)
     }
 
-    /// Data types of groups that this program does not know, where a data type comes by the group's file alone.
+    /// Unknown data types of grouped symbols whose data exists in the grouped file only.
     fn unknown_types_of_groups(&self) -> Vec<(&'a DatasetSymbol, &'a str)> {
         let only_grouped = InstrumentType::Option.group_id().and_then(|id| self.files.get(id));
         let groups = only_grouped.into_iter().flatten();
         groups.flat_map(|group| unknown_types(&[*group]).into_iter().map(|word| (*group, word))).collect()
     }
 
-    /// Every symbol once; groups left out.
+    /// Every symbol once, without grouped symbols.
     fn symbols(&self) -> Vec<Symbol<'a>> {
         let is_group =
             |id: &str, kind: &str| InstrumentType::of_vendor(kind).and_then(|k| k.group_id()) == Some(id);
@@ -283,8 +285,9 @@ impl<'a> Context<'a> {
         symbols
     }
 
-    /// When the vendor has data of a symbol. Where its two lists disagree, the wider life: a day too many is answered by
-    /// the vendor, a day too few by nobody. In the list of files a living symbol ends with the export, or after it.
+    /// The lifetime of a symbol. If the two lists disagree, the wider one: for a day too many the vendor answers that there is
+    /// no file, but a missing day would go unnoticed. In the list of files, the end of an active symbol is the end of the
+    /// export or later.
     fn life(&self, symbol: &Symbol<'_>) -> Life {
         let micros = |t: DateTime<Utc>| t.timestamp_micros();
         let still_exported = |to: &i64| self.exported_until_us.is_some_and(|until| *to >= until);
@@ -310,7 +313,7 @@ impl<'a> Context<'a> {
         let stats = symbol.files.iter().find_map(|d| d.stats);
         let is_derivative =
             matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
-        // The hour of the day is known only where the vendor tells it.
+        // The vendor's metadata has the exact time, the symbol only the day.
         let expiry_us = contract.and_then(|c| c.expiry).map(|t| t.timestamp_micros());
         Ok(Instrument {
             expiry_us: expiry_us.or_else(|| key.expiry().map(|day| self.usual_end_us(day))),
@@ -337,7 +340,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// 08:00 UTC: when contracts of Deribit, Binance, OKX and Bybit end; BitMEX's end at noon.
+    /// The usual expiry time of a day, microseconds since the Unix epoch, UTC: 08:00 UTC on Deribit, Binance, OKX and Bybit,
+    /// 12:00 UTC on BitMEX.
     fn usual_end_us(&self, day: Day) -> i64 {
         let hour = if self.details.id == "bitmex" { 12 } else { 8 };
         day.start_us() + hour * 3_600_000_000
@@ -369,7 +373,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What a symbol says by itself; `from_us` is the first instant of its data.
+/// Names a symbol by its text. `from_us` is the start of its data, microseconds since the Unix epoch, UTC.
 pub(crate) fn by_symbol(
     exchange: &str,
     id: &str,
@@ -379,7 +383,7 @@ pub(crate) fn by_symbol(
     name_by_symbol(&Listed { exchange, id, kind, since: Day::containing_us(from_us) })
 }
 
-/// What a symbol and its contract's terms say.
+/// Names a symbol by its text and its contract terms.
 pub(crate) fn by_contract(
     exchange: &str,
     id: &str,
@@ -401,12 +405,12 @@ pub(crate) fn by_contract(
     })
 }
 
-/// The data types that this program knows; a later word of the vendor's is not an error.
+/// The known data types. Unknown ones are not an error.
 fn known_types(names: &[String]) -> Vec<DataType> {
     names.iter().filter_map(|n| parse_type(n)).collect()
 }
 
-/// The words that are none of them.
+/// The unknown data types.
 fn unknown_types<'a>(symbols: &[&'a DatasetSymbol]) -> Vec<&'a str> {
     let words = symbols.iter().flat_map(|d| &d.data_types).map(String::as_str);
     words.filter(|word| parse_type(word).is_none()).collect()
@@ -448,7 +452,7 @@ mod tests {
     }
 
     fn on(day: &str) -> InstrumentListing {
-        catalog(&details(), None, day.parse().unwrap())
+        list_instruments(&details(), None, day.parse().unwrap())
     }
 
     #[test]
@@ -477,19 +481,19 @@ mod tests {
         );
     }
 
-    /// The catalog of a day after a change of what the vendor says.
+    /// The listing of a day after a change of what the vendor says.
     fn changed(change: impl Fn(&mut ExchangeDetails), terms: Option<&Terms>) -> InstrumentListing {
         let mut details = details();
         change(&mut details);
-        catalog(&details, terms, "2024-03-01".parse().unwrap())
+        list_instruments(&details, terms, "2024-03-01".parse().unwrap())
     }
 
     fn files(details: &mut ExchangeDetails) -> &mut Vec<DatasetSymbol> {
         &mut details.datasets.as_mut().unwrap().symbols
     }
 
-    fn examples(catalog: &InstrumentListing, reason: NotExpected) -> String {
-        catalog.left_out.get(&reason).map(|left| left.examples.join(", ")).unwrap_or_default()
+    fn examples(listing: &InstrumentListing, reason: NotExpected) -> String {
+        listing.left_out.get(&reason).map(|left| left.examples.join(", ")).unwrap_or_default()
     }
 
     #[test]
@@ -528,10 +532,10 @@ mod tests {
             (&listed, None, "DERIBIT:PERP:BTC-USD"),
             (&api, None, "DERIBIT:COMBO:BTC-PERPETUAL"),
         ] {
-            let catalog = changed(change, terms);
-            assert!(catalog.instruments.iter().any(|i| i.key.to_string() == key), "{key}");
+            let listing = changed(change, terms);
+            assert!(listing.instruments.iter().any(|i| i.key.to_string() == key), "{key}");
             assert!(
-                examples(&catalog, NotExpected::TypesDiffer).starts_with("BTC-PERPETUAL of type `"),
+                examples(&listing, NotExpected::TypesDiffer).starts_with("BTC-PERPETUAL of type `"),
                 "{key}"
             );
         }
@@ -562,8 +566,8 @@ mod tests {
             let end = perp.available_to.replace(perp.available_since).unwrap();
             perp.available_since = end + chrono::TimeDelta::days(9);
         };
-        let catalog = changed(swapped, None);
-        assert!(catalog.instruments.iter().any(|i| i.raw_symbol == "BTC-PERPETUAL"));
+        let listing = changed(swapped, None);
+        assert!(listing.instruments.iter().any(|i| i.raw_symbol == "BTC-PERPETUAL"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! What the vendor says of its exchanges and their instruments.
+//! The vendor's metadata of exchanges and instruments.
 //!
-//! Answers are kept on disk: for their lifetime they are not asked for again, afterwards the server is asked whether
-//! they changed. Start at [`Metadata`].
+//! Responses are cached on disk. Within their lifetime they are not requested again; afterwards they are revalidated. Start
+//! with [`Metadata`].
 //!
-//! An answer goes to disk as it comes and is read from there line by line, within bounds: of a large exchange only what
-//! matters for the days that are asked for is ever in memory.
+//! A response is written to disk as it arrives and parsed from there line by line, within bounds. For a large exchange, only
+//! what is needed for the requested days is in memory.
 
 mod bounds;
 mod cache;
@@ -31,40 +31,40 @@ use cache::{Cache, Cached, Incoming};
 use model::{ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo, KeyAccess};
 use read::{Lines, ReadError, Symbol};
 
-/// How long an answer is taken as it is before the server is asked whether it changed.
+/// How long a cached response is used without revalidation.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// Why the vendor's metadata cannot be had.
+/// Why the vendor's metadata could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// The service did not give it.
-    #[error("the vendor's metadata cannot be had")]
+    /// The request failed.
+    #[error("cannot fetch the vendor's metadata")]
     Http(#[source] HttpError),
-    /// It is not what such an answer holds.
+    /// The response has unexpected content.
     #[error("the vendor's answer for {url} cannot be understood")]
     Unreadable {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// Where it stops making sense.
+        /// The parser's error.
         #[source]
         source: NotUnderstood,
     },
-    /// It is more than such an answer can be.
+    /// The response is too large.
     #[error("the vendor's answer for {url} {bound}")]
     TooMuch {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// What it has too much of.
+        /// The exceeded bound.
         bound: Bound,
     },
-    /// It is about another exchange than was asked for.
+    /// The response is about another exchange than requested.
     #[error("the vendor's answer for {url} is about `{found}`, not about `{exchange}`; it is not used")]
     OtherExchange {
-        /// What was asked for.
+        /// The requested URL, redacted.
         url: String,
-        /// Whom it was to be about.
+        /// The requested exchange.
         exchange: String,
-        /// Whom it is about.
+        /// The exchange of the response.
         found: String,
     },
     /// The cache folder cannot be used.
@@ -72,14 +72,14 @@ pub enum MetadataError {
     Cache {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl MetadataError {
-    /// What a caller can do about it.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             MetadataError::Http(error) => error.kind(),
@@ -91,43 +91,43 @@ impl MetadataError {
     }
 }
 
-/// Why a body is not what it should be, without the key.
+/// Why a response could not be parsed. The text does not contain the API key.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct NotUnderstood {
     reason: String,
-    /// It is no whole JSON or gzip data, so that another attempt may bring a better one.
+    /// Whether the JSON or gzip data is incomplete or damaged, so that a retry may succeed.
     is_damage: bool,
 }
 
 /// The vendor's lists of an exchange.
 #[derive(Clone, Debug)]
 pub struct Lists {
-    /// Its symbols, what files they have, incidents.
+    /// Symbols, their files, and incidents.
     pub details: ExchangeDetails,
-    /// Its contracts' terms; null: the key, or the lack of one, does not allow it.
+    /// Contract terms; `None` without an API key that covers them.
     pub terms: Option<Terms>,
 }
 
-/// The contracts' terms of an exchange, as of a day.
+/// The contract terms of an exchange.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// The UTC day on which they were last known to be current; null: not known.
+    /// The UTC day on which they were last known to be current; `None` if unknown.
     pub as_of: Option<Day>,
-    /// One per instrument.
+    /// The terms, one entry per instrument.
     pub instruments: Vec<InstrumentInfo>,
 }
 
-/// Symbols that are of interest whenever they live.
+/// Further symbols to include, whatever their lifetime.
 #[derive(Clone, Debug, Default)]
 pub struct Also {
-    /// In the form of file URLs.
+    /// Dataset symbols, as in file URLs.
     pub symbols: BTreeSet<String>,
-    /// Those whose keys fit.
+    /// Patterns of instrument keys.
     pub patterns: Vec<KeyPattern>,
 }
 
-/// Asks the vendor's API host.
+/// A client for the vendor's metadata API.
 #[derive(Clone, Debug)]
 pub struct Metadata {
     http: HttpClient,
@@ -137,12 +137,12 @@ pub struct Metadata {
     has_key: bool,
 }
 
-/// How often an answer is asked for that arrives damaged: no JSON, or gzip data that is cut or wrong.
+/// Attempts for a response that arrives damaged: invalid JSON, or truncated or corrupt gzip data.
 const DAMAGED_ATTEMPTS: u32 = 3;
 
 impl Metadata {
-    /// Metadata below `base`, for example `https://api.tardis.dev/v1`, kept in `cache_folder` for `lifetime`.
-    /// `has_key` says whether `http` sends one: without it, what needs a key is not asked for.
+    /// A client for the API below `base`, for example `https://api.tardis.dev/v1`. Responses are cached in `cache_folder` for
+    /// `lifetime`. `has_key` is whether `http` sends an API key; without one, requests that need it are not made.
     pub fn new(
         http: HttpClient,
         base: Url,
@@ -155,36 +155,35 @@ impl Metadata {
         Metadata { http, base, policy, cache, has_key }
     }
 
-    /// Every exchange.
+    /// All exchanges.
     ///
     /// # Errors
-    /// When it cannot be had or understood.
+    /// If the list cannot be fetched or parsed.
     pub async fn exchanges(&self) -> Result<Vec<ExchangeSummary>, MetadataError> {
         Ok(self.get("exchanges", |answer| read::list(answer.open())).await?.0)
     }
 
-    /// One exchange: its symbols, what files they have, incidents.
+    /// One exchange: symbols, their files, and incidents.
     ///
     /// # Errors
-    /// When it cannot be had or understood, or does not fit into memory: see [`Metadata::lists`].
+    /// If it cannot be fetched or parsed, or does not fit into memory; see [`Metadata::lists`].
     pub async fn exchange(&self, exchange: &str) -> Result<ExchangeDetails, MetadataError> {
         let (details, _) = self.details(exchange).await?;
         details.into_whole().map_err(|_| self.too_much(&format!("exchanges/{exchange}"), Bound::Kept))
     }
 
-    /// Times when an exchange was not recorded.
+    /// The recording outages of an exchange.
     ///
     /// # Errors
-    /// When they cannot be had or understood.
+    /// If they cannot be fetched or parsed.
     pub async fn incidents(&self, exchange: &str) -> Result<Vec<Incident>, MetadataError> {
         Ok(self.details(exchange).await?.0.head.incident_reports)
     }
 
-    /// The contract terms of an exchange's instruments; nothing where the key, or the lack of one, does not allow it.
+    /// The contract terms of an exchange's instruments; `None` without an API key that covers them.
     ///
     /// # Errors
-    /// When it cannot be had for another reason, or not understood, or does not fit into memory: see
-    /// [`Metadata::lists`].
+    /// If they cannot be fetched for another reason, cannot be parsed, or do not fit into memory; see [`Metadata::lists`].
     pub async fn instruments(&self, exchange: &str) -> Result<Option<Terms>, MetadataError> {
         let Some((terms, answer)) = self.terms(exchange).await? else { return Ok(None) };
         let too_much = || self.too_much(&format!("instruments/{exchange}"), Bound::Kept);
@@ -192,11 +191,12 @@ impl Metadata {
         Ok(Some(Terms { as_of: answer.day(), instruments }))
     }
 
-    /// What is listed of an exchange: all of it, or where that does not fit into memory all that matters for the catalog
-    /// of one of the days, which is the same, and what `also` names.
+    /// The lists of an exchange. If they do not fit into memory, only the part that determines the instruments of `days`, plus
+    /// the symbols of `also`. [`crate::tardis::instruments::list_instruments`] returns the same for both.
     ///
     /// # Errors
-    /// When it cannot be had or understood, is about another exchange, or is too much even so; fewer days are less.
+    /// If the lists cannot be fetched or parsed, are about another exchange, or are still too large. Fewer days need less
+    /// memory.
     pub async fn lists(&self, exchange: &str, days: DayRange, also: &Also) -> Result<Lists, MetadataError> {
         let (details, answer) = self.details(exchange).await?;
         let terms = self.terms(exchange).await?;
@@ -219,13 +219,14 @@ impl Metadata {
         Ok(Lists { details, terms })
     }
 
-    /// What the key may fetch; an empty list when it expired.
+    /// The data that the API key covers; empty if the key has expired.
     ///
     /// # Errors
-    /// When it cannot be had or understood; without a key the vendor refuses.
+    /// If it cannot be fetched or parsed. Without a key the vendor refuses the request.
     pub async fn key_access(&self) -> Result<Vec<KeyAccess>, MetadataError> {
         let url = self.url("api-key-info")?;
-        let ask = |_| async { self.http.get(&url, HeaderMap::new()).await?.whole(LONGEST_KEY_ACCESS).await };
+        let ask =
+            |_| async { self.http.get(&url, HeaderMap::new()).await?.read_to_end(LONGEST_KEY_ACCESS).await };
         let body = self.policy.run(ask).await.map_err(MetadataError::Http)?;
         self.off_the_runtime(&url, move || read::list(&body[..])).await
     }
@@ -245,8 +246,8 @@ impl Metadata {
         Ok((details, answer))
     }
 
-    /// Refuses an answer that is about another exchange than was asked for. It is not kept either, since the server
-    /// would go on to confirm it.
+    /// Rejects a response about another exchange than requested, and removes it from the cache. Otherwise the server would
+    /// keep confirming it.
     fn check_exchange(&self, path: &str, exchange: &str, found: Option<&str>) -> Result<(), MetadataError> {
         let Some(found) = found.filter(|found| *found != exchange) else { return Ok(()) };
         let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
@@ -256,7 +257,7 @@ impl Metadata {
     }
 
     async fn terms(&self, exchange: &str) -> Result<Option<(Lines<InstrumentInfo>, Cached)>, MetadataError> {
-        // BitMEX is open to everyone; the vendor says so on its instruments page.
+        // BitMEX needs no key: <https://docs.tardis.dev/api/instruments-metadata-api>.
         if !self.has_key && exchange != "bitmex" {
             return Ok(None);
         }
@@ -264,7 +265,7 @@ impl Metadata {
         let read = |answer: &Cached| {
             let (mut terms, mut exchanges) = (Lines::default(), BTreeSet::new());
             read::instruments(answer.open(), &mut |contract| {
-                // Two tell that one is not the one that was asked for.
+                // Two different exchanges are enough to detect a wrong one.
                 if exchanges.len() < 2 {
                     exchanges.extend(contract.exchange.clone());
                 }
@@ -295,7 +296,7 @@ impl Metadata {
             .map_or_else(|error| error, |url| MetadataError::TooMuch { url: redacted_url(&url), bound })
     }
 
-    /// What `read` makes of an answer, and the answer.
+    /// Fetches a response, or takes it from the cache, and parses it with `read`. Returns both.
     async fn get<T: Send + 'static>(
         &self,
         path: &str,
@@ -308,7 +309,7 @@ impl Metadata {
         if let Some(fresh) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
             match parse(fresh.clone()).await {
                 Ok(parsed) => return Ok(parsed),
-                // Another version of this program kept it, or the disk lost it.
+                // Written by another version of this program, or damaged on disk.
                 Err(_) => kept = None,
             }
         }
@@ -326,7 +327,7 @@ impl Metadata {
                     self.cache.keep(path, current).map_err(failed)?;
                     return Ok(parsed);
                 }
-                // Only what can be read is kept; else the server would go on to confirm it.
+                // Only readable responses are cached; otherwise the server would keep confirming a damaged one.
                 Err(error) => {
                     self.cache.forget(path).map_err(failed)?;
                     let is_damage =
@@ -334,28 +335,29 @@ impl Metadata {
                     if !is_damage || attempt == DAMAGED_ATTEMPTS {
                         return Err(error);
                     }
-                    tracing::warn!(attempt, cause = %mtdh_core::error::chain(&error), "asking again");
+                    tracing::warn!(attempt, cause = %mtdh_core::error::chain(&error), "retrying");
                     attempt += 1;
                 }
             }
         }
     }
 
-    /// One request. Nothing means that what `etag` names is current.
+    /// Sends one request; `None` if the version named by `etag` is current.
     async fn ask(&self, url: &Url, etag: Option<&str>) -> Result<Option<Incoming>, HttpError> {
         let mut headers = HeaderMap::new();
         if let Some(etag) = etag.and_then(|e| HeaderValue::from_str(e).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
         }
-        let mut reply = self.http.get(url, headers).await?;
-        if reply.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
+        let mut response = self.http.get(url, headers).await?;
+        if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
         let disk = |source: io::Error| HttpError::Disk { url: redacted_url(url), source };
-        let is_gzip = reply.header(CONTENT_ENCODING) == Some("gzip");
-        let mut incoming = self.cache.begin(reply.header(ETAG).map(str::to_owned), is_gzip).map_err(disk)?;
+        let is_gzip = response.header(CONTENT_ENCODING) == Some("gzip");
+        let etag = response.header(ETAG).map(str::to_owned);
+        let mut incoming = self.cache.begin(etag, is_gzip).map_err(disk)?;
         let (mut bytes, mut start) = (0, Vec::new());
-        while let Some(chunk) = reply.chunk().await? {
+        while let Some(chunk) = response.chunk().await? {
             bytes += chunk.len() as u64;
             if bytes > MOST_BYTES {
                 return Err(HttpError::TooLong { url: redacted_url(url), limit: MOST_BYTES });
@@ -374,7 +376,7 @@ impl Metadata {
         Ok(Some(incoming))
     }
 
-    /// Reading Deribit's instruments takes a second: not on the runtime's threads.
+    /// Parses on a blocking thread: Deribit's instruments take a second.
     async fn off_the_runtime<T: Send + 'static>(
         &self,
         url: &Url,
@@ -385,7 +387,7 @@ impl Metadata {
             Ok(Err(ReadError::Bound(bound))) => {
                 return Err(MetadataError::TooMuch { url: redacted_url(url), bound });
             }
-            // The parser's words repeat the body's.
+            // The parser's message may quote the body, and thus the key.
             Ok(Err(ReadError::Json(error))) => (self.http.without_key(&error.to_string()), !error.is_data()),
             Err(panic) => (panic.to_string(), false),
         };
@@ -393,13 +395,13 @@ impl Metadata {
     }
 }
 
-/// Bytes of a body's beginning that are kept for a message.
+/// Bytes of the start of a body kept for a message.
 const START_BYTES: usize = 1024;
 
-/// Bytes of what a key may fetch, at most.
+/// The largest response of `api-key-info`, bytes.
 const LONGEST_KEY_ACCESS: usize = 4 << 20;
 
-/// An exchange as it was read: symbols that do not fit into memory are left out.
+/// A parsed exchange. Symbols that do not fit into memory are left out.
 struct Details {
     head: ExchangeDetails,
     api: Lines<model::ApiSymbol>,
@@ -407,7 +409,7 @@ struct Details {
 }
 
 impl Details {
-    /// All of it; where symbols were left out, what there is.
+    /// The complete exchange; `Err` with the rest if symbols were left out.
     fn into_whole(self) -> Result<ExchangeDetails, ExchangeDetails> {
         let mut details = self.head;
         let (Some(api), Some(datasets)) = (self.api.whole(), self.datasets.whole()) else {

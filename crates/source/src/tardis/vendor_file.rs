@@ -1,4 +1,4 @@
-//! What one request brings: a file of one instrument or of a group, one data type, one day.
+//! Vendor files: one symbol or grouped symbol, one data type, one day.
 
 use std::cmp::Ordering;
 
@@ -10,25 +10,25 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub struct VendorFile {
     /// The vendor's exchange id, lower case.
     pub exchange: String,
-    /// Data type.
+    /// The data type.
     pub data_type: DataType,
-    /// UTC day of arrival.
+    /// The UTC day of arrival.
     pub day: Day,
-    /// Dataset symbol (`BTC-PERPETUAL`) or group (`OPTIONS`).
+    /// The dataset symbol (`BTC-PERPETUAL`) or grouped symbol (`OPTIONS`).
     pub symbol: String,
 }
 
-/// What stays as it is in a path segment (RFC 3986's unreserved characters).
+/// The characters that are not encoded in a path segment: RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl VendorFile {
-    /// `{exchange}/{data_type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`: the file's name everywhere in this program, also in
-    /// shards and footers.
+    /// `{exchange}/{data_type}/{YYYY}/{MM}/{DD}/{SYMBOL}.csv.gz`: the file's name throughout this program, including shards and
+    /// footers.
     pub fn path(&self) -> String {
         self.path_with(&self.symbol)
     }
 
-    /// The order of [`VendorFile::path`]s as texts, without making them.
+    /// Compares two files by [`VendorFile::path`], without allocating the paths.
     pub fn cmp_by_path(&self, other: &VendorFile) -> Ordering {
         let is_same_folder = self.exchange == other.exchange && self.data_type == other.data_type;
         let folder = || self.folder_bytes().cmp(other.folder_bytes());
@@ -37,13 +37,13 @@ impl VendorFile {
             .then_with(|| cmp_before(&self.symbol, &other.symbol, ".csv.gz"))
     }
 
-    /// What a path begins with, up to the day, which is of one width.
+    /// The bytes of a path up to the day, which has a fixed width.
     fn folder_bytes(&self) -> impl Iterator<Item = u8> + '_ {
         let exchange = self.exchange.bytes().chain(*b"/");
         exchange.chain(self.data_type.name().bytes()).chain(*b"/")
     }
 
-    /// The same with the symbol percent-encoded, for a URL.
+    /// [`VendorFile::path`] with the symbol percent-encoded, for a URL.
     pub fn url_path(&self) -> String {
         self.path_with(&utf8_percent_encode(&self.symbol, SEGMENT).to_string())
     }
@@ -54,14 +54,14 @@ impl VendorFile {
         format!("{exchange}/{data_type}/{year:04}/{month:02}/{date:02}/{symbol}.csv.gz")
     }
 
-    /// The name that the vendor's own clients give a downloaded file: characters that Windows forbids become `-`.
+    /// The file name used by the vendor's own clients: characters that Windows forbids become `-`.
     pub fn official_name(&self) -> String {
         let VendorFile { exchange, data_type, day, symbol } = self;
         let symbol = symbol.replace([':', '\\', '/', '?', '*', '<', '>', '|', '"'], "-");
         format!("{exchange}_{data_type}_{day}_{symbol}.csv.gz")
     }
 
-    /// Reads [`VendorFile::path`] back, with or without `.gz`.
+    /// Parses [`VendorFile::path`], with or without `.gz`; `None` if the text has another form.
     pub fn from_path(path: &str) -> Option<VendorFile> {
         let cells: Vec<&str> = path.rsplit('/').take(6).collect();
         let [name, date, month, year, data_type, exchange] = cells[..] else { return None };
@@ -73,7 +73,7 @@ impl VendorFile {
         })
     }
 
-    /// Reads [`VendorFile::official_name`] back, with or without `.gz`.
+    /// Parses [`VendorFile::official_name`], with or without `.gz`; `None` if the text has another form.
     pub fn from_official_name(name: &str) -> Option<VendorFile> {
         let stem = without_ending(name)?;
         let data_type = DataType::ALL.into_iter().find(|t| stem.contains(&format!("_{t}_")))?;
@@ -92,7 +92,7 @@ fn without_ending(name: &str) -> Option<&str> {
     name.strip_suffix(".csv.gz").or_else(|| name.strip_suffix(".csv")).filter(|s| !s.is_empty())
 }
 
-/// The order of two texts that both go on with `ending`.
+/// Compares two texts as if `ending` were appended to both.
 fn cmp_before(a: &str, b: &str, ending: &str) -> Ordering {
     let common = a.len().min(b.len());
     let (a, b) = (a.as_bytes(), b.as_bytes());

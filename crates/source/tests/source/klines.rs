@@ -48,7 +48,8 @@ async fn pages_go_on_where_the_last_ended_and_refusals_that_pass_are_waited_for(
 async fn an_answer_that_does_not_go_on_ends_and_one_that_is_no_list_is_refused() {
     let server = Server::start([page(0..1000), page(0..1000)]).await;
     assert_eq!(get(&server, 2000).await.unwrap().len(), 1000);
-    for (body, said) in [("{}", "is no list of klines"), ("[[1709251200000,\"1\"]]", "a row has 2 cells")] {
+    for (body, said) in [("{}", "is not a list of klines"), ("[[1709251200000,\"1\"]]", "a row has 2 cells")]
+    {
         let server = Server::start([Reply::new(200, body)]).await;
         let error = get(&server, 10).await.unwrap_err().to_string();
         assert!(error.contains(said), "{error}");

@@ -125,7 +125,7 @@ async fn answers_that_cannot_be_used_are_named_and_not_kept() {
         Reply::new(200, bytes).header("content-encoding", "gzip").header("etag", "\"v1\"")
     };
     let length = gzip(list("deribit").as_bytes()).len();
-    let had = "the vendor's metadata cannot be had: ";
+    let had = "cannot fetch the vendor's metadata: ";
     let understood = "the vendor's answer for BASE/exchanges cannot be understood: ";
     let whole = gzip(list("deribit").as_bytes());
     for (name, trouble, requests, cause) in [

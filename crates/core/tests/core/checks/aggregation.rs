@@ -107,7 +107,7 @@ fn every_field_that_is_off_is_found_in_both_comparisons() {
         let found = run("candle_from_finer", &Candles::Finer(&coarse, &fine));
         assert_eq!(total(&found), (1, None), "{field:?}");
         assert!(
-            found[0].examples[0].contains(field.name()) && found[0].examples[0].contains("of 1m"),
+            found[0].examples[0].contains(field.name()) && found[0].examples[0].contains("from 1m"),
             "{found:?}"
         );
         coarse.bars[3].set(field, Some(f64::NAN));
@@ -129,13 +129,13 @@ fn a_volume_is_held_to_its_last_digit_and_not_to_the_tolerance_of_prices() {
 #[test]
 fn a_candle_that_is_on_one_side_only_is_found_on_either() {
     let (fine, coarse) = (series("1m", Fill::None), series("5m", Fill::None));
-    let mut lacking = coarse.clone();
-    lacking.bars.remove(4);
-    let found = run("finer_coverage", &Candles::Finer(&lacking, &fine));
+    let mut incomplete = coarse.clone();
+    incomplete.bars.remove(4);
+    let found = run("finer_coverage", &Candles::Finer(&incomplete, &fine));
     assert_eq!(count(&found), 1);
-    assert!(found[0].examples[0].contains("is not there, and there are candles of 1m"), "{found:?}");
-    assert_eq!(count(&run("tick_coverage", &Candles::Ticks(&lacking, &coarse))), 1);
-    assert_eq!(count(&run("tick_coverage", &Candles::Ticks(&coarse, &lacking))), 1);
+    assert!(found[0].examples[0].contains("is missing, but there are candles of 1m"), "{found:?}");
+    assert_eq!(count(&run("tick_coverage", &Candles::Ticks(&incomplete, &coarse))), 1);
+    assert_eq!(count(&run("tick_coverage", &Candles::Ticks(&coarse, &incomplete))), 1);
     let mut holes = fine.clone();
     let start = coarse.bars[4].start;
     holes.bars.retain(|bar| coarse.timeframe.floor(bar.start) != start);
@@ -226,7 +226,7 @@ fn candles_that_cannot_be_are_found() {
     let mut bare = sound(midnight);
     bare.set(Field::Close, None);
     let series = Series { timeframe: frame("1m"), fill: None, bars: vec![bare] };
-    assert_eq!(count(&run("candle_shape", &Candles::Alone(&series))), 1, "a price that is lacking");
+    assert_eq!(count(&run("candle_shape", &Candles::Alone(&series))), 1, "a price is missing");
     for (price, found) in [(11.0, 0), (10.0, 1), (0.0, 1)] {
         let flat = Field::PRICES.into_iter().fold(Bar::new(midnight + MINUTE, true), |b, f| b.with(f, price));
         let flat = flat.with(Field::Volume, 0.0).with(Field::TradeCount, 0.0);

@@ -125,7 +125,7 @@ fn whole_days() {
 #[test]
 fn what_could_not_be_asked_is_said() {
     let found = run_day("gap", &[quotes_with_hole(FROM..TO)], |_| ());
-    assert!(found[0].1.explanation.as_ref().unwrap().text.contains("incident reports were not to be had"));
+    assert!(found[0].1.explanation.as_ref().unwrap().text.contains("incident reports were not available"));
     let found = run_day("gap", &[quotes_with_hole(FROM..TO)], |d| d.incidents = Some(&[]));
     assert!(!found[0].1.explanation.as_ref().unwrap().text.contains("incident reports"));
 }

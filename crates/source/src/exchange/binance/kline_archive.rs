@@ -1,5 +1,5 @@
-//! Klines from files of Binance's public archive, of any of its eras: with a header row or without, times in milliseconds or
-//! microseconds, plain or zipped.
+//! Klines from files of Binance's public archive (<https://data.binance.vision>), in all of its formats: with or without a
+//! header row, times in milliseconds or microseconds, plain or zipped.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -7,46 +7,73 @@ use std::path::Path;
 
 use mtdh_core::check::bars::Bar;
 
-use crate::exchange::binance::klines::{KlineError, Market, bar};
+use crate::exchange::binance::klines::{KlineError, Market, RowError, bar};
 
-/// A zipped month of minutes has some 5 MB; what unpacks to more than this is none.
+/// The largest unpacked size of a file. A zipped month of minutes has about 5 MB.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Reads the klines of a file, `.csv` or `.zip` with one file in it.
+/// Why a file is not a list of klines.
+#[derive(Debug, thiserror::Error)]
+enum FormatError {
+    /// A damaged ZIP file.
+    #[error(transparent)]
+    Zip(#[from] zip::result::ZipError),
+    /// The ZIP file does not have exactly one member.
+    #[error("the ZIP file has {0} members instead of one")]
+    Members(usize),
+    /// A line that cannot be read.
+    #[error("line {number}: {source}")]
+    Line { number: u64, source: std::io::Error },
+    /// A line that is not a kline.
+    #[error("line {number}: {source}")]
+    Row { number: u64, source: RowError },
+    /// A file without klines.
+    #[error("it has no klines")]
+    Empty,
+}
+
+/// Reads the klines of a `.csv` file, or of a `.zip` file with one member.
 ///
 /// # Errors
-/// When the file cannot be read, or a line of it is no kline; a file without klines is none.
+/// If the file cannot be read, has no klines, or has a line that is not a kline.
 pub fn read(path: &Path, market: Market) -> Result<Vec<Bar>, KlineError> {
     let place = path.display().to_string();
     let failed = |source| KlineError::File { file: place.clone(), source };
-    let unreadable = |reason: String| KlineError::Unreadable { place: place.clone(), reason };
+    let unreadable =
+        |error: FormatError| KlineError::Unreadable { place: place.clone(), reason: error.to_string() };
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
-    if !file.fill_buf().map_err(failed)?.starts_with(b"PK") {
-        return lines(file, market).map_err(unreadable);
-    }
-    let mut zip = zip::ZipArchive::new(file).map_err(|error| unreadable(error.to_string()))?;
-    if zip.len() != 1 {
-        return Err(unreadable(format!("it has {} files in it, not one", zip.len())));
-    }
-    let member = zip.by_index(0).map_err(|error| unreadable(error.to_string()))?;
-    lines(BufReader::new(member.take(MOST_BYTES)), market).map_err(unreadable)
+    let bars = if file.fill_buf().map_err(failed)?.starts_with(b"PK") {
+        zipped(file, market)
+    } else {
+        lines(file, market)
+    };
+    bars.map_err(unreadable)
 }
 
-fn lines(mut text: impl BufRead, market: Market) -> Result<Vec<Bar>, String> {
+fn zipped(file: BufReader<File>, market: Market) -> Result<Vec<Bar>, FormatError> {
+    let mut zip = zip::ZipArchive::new(file)?;
+    if zip.len() != 1 {
+        return Err(FormatError::Members(zip.len()));
+    }
+    let member = zip.by_index(0)?;
+    lines(BufReader::new(member.take(MOST_BYTES)), market)
+}
+
+fn lines(mut text: impl BufRead, market: Market) -> Result<Vec<Bar>, FormatError> {
     let mut bars = Vec::new();
     let mut line = String::new();
     for number in 1.. {
         line.clear();
-        if text.read_line(&mut line).map_err(|error| format!("line {number}: {error}"))? == 0 {
+        if text.read_line(&mut line).map_err(|source| FormatError::Line { number, source })? == 0 {
             break;
         }
         let cells: Vec<String> = line.trim().split(',').map(|cell| cell.trim().to_owned()).collect();
         if cells == [""] || number == 1 && cells[0] == "open_time" {
             continue;
         }
-        bars.push(bar(&cells, market).map_err(|reason| format!("line {number}: {reason}"))?);
+        bars.push(bar(&cells, market).map_err(|source| FormatError::Row { number, source })?);
     }
-    if bars.is_empty() { Err("it has no kline".to_owned()) } else { Ok(bars) }
+    if bars.is_empty() { Err(FormatError::Empty) } else { Ok(bars) }
 }
 
 #[cfg(test)]
@@ -105,9 +132,9 @@ mod tests {
             ("header.csv", HEADER.into(), "it has no kline"),
             ("seconds.csv", row("1735689600").into(), "neither in milliseconds nor in microseconds"),
             ("text.csv", format!("{}x,y\n", row("1735689600000")).into(), "line 2: a row has 2 cells"),
-            ("nan.csv", row("1735689600000").replace("10.5", "NaN").into(), "`NaN` is no number"),
-            ("two.zip", zipped(&["a.csv", "b.csv"], HEADER), "it has 2 files in it"),
-            ("cut.zip", b"PK\x03\x04abc".to_vec(), "is no list of klines"),
+            ("nan.csv", row("1735689600000").replace("10.5", "NaN").into(), "`NaN` is not a number"),
+            ("two.zip", zipped(&["a.csv", "b.csv"], HEADER), "the ZIP file has 2 members"),
+            ("cut.zip", b"PK\x03\x04abc".to_vec(), "is not a list of klines"),
         ] {
             let error = read_text(name, &bytes).unwrap_err();
             assert!(error.contains(said), "{name}: {error}");

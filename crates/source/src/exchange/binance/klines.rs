@@ -1,6 +1,6 @@
-//! Binance's own candles ("klines"): from its REST services, and from files of its public archive.
+//! Binance's own candles ("klines") from its REST API.
 //!
-//! Not the vendor's: nothing here sends the vendor's key. Times are in milliseconds there; here, as everywhere,
+//! The vendor's API key is never sent to Binance. Binance's times are in milliseconds; here, as everywhere, they are in
 //! microseconds. Source: <https://developers.binance.com/docs>, sections "Kline/Candlestick Data" and "Limits".
 
 use std::time::Duration;
@@ -15,13 +15,13 @@ use reqwest::header::{HeaderMap, HeaderName};
 use crate::http::retry::RetryPolicy;
 use crate::http::{HttpClient, HttpError, redacted_url};
 
-/// Header with the weight that this address has used in the running minute.
+/// Header with the request weight that this IP address has used in the current minute.
 const USED_WEIGHT: HeaderName = HeaderName::from_static("x-mbx-used-weight-1m");
 
-/// A ban (418) that is waited for; a longer one ends the run.
+/// The longest ban (status 418) that is waited for; a longer one fails the request.
 const LONGEST_BAN: Duration = Duration::from_secs(300);
 
-/// Bytes of one answer at most; 1,500 klines have a fifth of a megabyte.
+/// The largest size of a response, bytes; 1,500 klines have about 0.2 MB.
 const LONGEST_PAGE: usize = 8 << 20;
 
 /// One of Binance's three markets.
@@ -29,14 +29,14 @@ const LONGEST_PAGE: usize = 8 << 20;
 pub enum Market {
     /// Spot.
     Spot,
-    /// Futures and perpetuals that are margined in a stablecoin.
+    /// USD-M: futures and perpetuals margined in a stablecoin.
     UsdM,
-    /// Those that are margined in the coin itself.
+    /// COIN-M: futures and perpetuals margined in the coin itself.
     CoinM,
 }
 
 impl Market {
-    /// The market of a venue of ours; null: it is none of Binance's three.
+    /// The market of a venue; `None` if it is not one of Binance's three.
     pub fn of_venue(venue: &str) -> Option<Market> {
         match venue {
             "BINANCE" => Some(Market::Spot),
@@ -62,24 +62,24 @@ impl Market {
         }
     }
 
-    /// Klines of one answer, at most.
+    /// The largest number of klines in a response.
     pub fn page(self) -> usize {
         if self == Market::Spot { 1000 } else { 1500 }
     }
 
-    /// Weight that an address may use in a minute, and what a whole page costs.
+    /// The weight that an IP address may use per minute, and the weight of a full page.
     fn weights(self) -> (u32, u32) {
         if self == Market::Spot { (6_000, 2) } else { (2_400, 10) }
     }
 
-    /// Whether what Binance calls quote volume is one: of COIN-M it is the amount of the base asset.
-    pub fn tells_quote_volume(self) -> bool {
+    /// Whether Binance's quote volume is in the quote asset. On COIN-M it is an amount of the base asset.
+    pub fn has_quote_volume(self) -> bool {
         self != Market::CoinM
     }
 }
 
-/// What Binance calls an instrument; null: its key does not tell it, as with names that are escaped. `listed` is the
-/// exchange's own symbol where an instrument table tells it, which is better than any rule.
+/// Binance's symbol of an instrument; `None` if it cannot be derived from the key, for example from escaped names. `listed` is
+/// the exchange's own symbol from an instrument table, if known; it has priority.
 pub fn symbol(market: Market, key: &InstrumentKey, listed: Option<&str>) -> Option<String> {
     if let Some(listed) = listed.filter(|name| !name.is_empty()) {
         return Some(listed.to_uppercase());
@@ -101,7 +101,7 @@ pub fn symbol(market: Market, key: &InstrumentKey, listed: Option<&str>) -> Opti
     }
 }
 
-/// What Binance calls a timeframe; null: it has no klines of it.
+/// Binance's name of a timeframe; `None` if it has no klines of that timeframe.
 pub fn interval(timeframe: Timeframe) -> Option<String> {
     let text = timeframe.to_string();
     match text.as_str() {
@@ -111,26 +111,26 @@ pub fn interval(timeframe: Timeframe) -> Option<String> {
     }
 }
 
-/// Why there are no klines.
+/// Why klines could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum KlineError {
-    /// The exchange did not give them.
-    #[error("the exchange's klines cannot be had")]
+    /// The request failed.
+    #[error("cannot fetch the exchange's klines")]
     Http(#[source] HttpError),
-    /// The answer, or the file, is no list of klines.
-    #[error("{place} is no list of klines: {reason}")]
+    /// The response or the file is not a list of klines.
+    #[error("{place} is not a list of klines: {reason}")]
     Unreadable {
-        /// Address or file.
+        /// URL or file.
         place: String,
         /// What is wrong.
         reason: String,
     },
     /// The file cannot be read.
-    #[error("{file} cannot be read")]
+    #[error("cannot read {file}")]
     File {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -150,7 +150,24 @@ impl KlineError {
     }
 }
 
-/// Asks Binance for klines.
+/// Why a row is not a kline.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RowError {
+    /// Too few cells.
+    #[error("a row has {cells} cells, not 12: {row}")]
+    Cells { cells: usize, row: String },
+    /// A cell that is not a finite number.
+    #[error("`{cell}` is not a number, in {row}")]
+    Number { cell: String, row: String },
+    /// A time that is not a whole number.
+    #[error("`{0}` is not a time")]
+    Time(String),
+    /// A time with another number of digits than 13 or 16.
+    #[error("`{0}` is a time neither in milliseconds nor in microseconds")]
+    TimeUnit(String),
+}
+
+/// A client for Binance's klines.
 #[derive(Clone, Debug)]
 pub struct Klines {
     http: HttpClient,
@@ -160,10 +177,10 @@ pub struct Klines {
 }
 
 impl Klines {
-    /// Of a market; `address` takes the place of Binance's own hosts, for all three markets. `http` sends no key.
+    /// A client for a market. `address` replaces Binance's own host, for example in tests. `http` must not send a key.
     ///
     /// # Errors
-    /// When the address is none.
+    /// If the address is not an HTTP URL.
     pub fn new(
         http: HttpClient,
         market: Market,
@@ -176,11 +193,11 @@ impl Klines {
         Ok(Klines { http, market, base, policy })
     }
 
-    /// The klines that start in `[from_us, to_us)`, microseconds since the Unix epoch, UTC, page by page. `interval` is
-    /// [`interval`]'s.
+    /// Fetches the klines that start in `[from_us, to_us)`, microseconds since the Unix epoch, UTC, page by page. The interval
+    /// is that of [`interval`], with its timeframe.
     ///
     /// # Errors
-    /// When a page cannot be had after all attempts, or is no list of klines.
+    /// If a page cannot be fetched after all attempts, or is not a list of klines.
     pub async fn get(
         &self,
         symbol: &str,
@@ -192,7 +209,7 @@ impl Klines {
         let mut from = from_us;
         while from < to_us {
             let page = self.page(symbol, interval, from, to_us).await?;
-            // A page that does not go on would be asked for again and again.
+            // A page without new klines would be requested forever.
             let fresh: Vec<Bar> =
                 page.iter().filter(|b| b.start >= from && b.start < to_us).cloned().collect();
             let Some(last) = fresh.iter().map(|bar| bar.start).max() else { break };
@@ -230,13 +247,13 @@ impl Klines {
             other => other.to_string(),
         };
         let bars = rows.iter().map(|row| bar(&row.iter().map(text).collect::<Vec<_>>(), self.market));
-        bars.collect::<Result<_, String>>().map_err(unreadable)
+        bars.collect::<Result<_, RowError>>().map_err(|error| unreadable(error.to_string()))
     }
 
     async fn ask(&self, url: &Url) -> Result<Vec<u8>, HttpError> {
-        let mut reply = self.http.get(url, HeaderMap::new()).await.map_err(ban)?;
-        let used = reply.header(USED_WEIGHT).and_then(|text| text.parse::<u32>().ok());
-        let body = reply.whole(LONGEST_PAGE).await?;
+        let mut response = self.http.get(url, HeaderMap::new()).await.map_err(ban)?;
+        let used = response.header(USED_WEIGHT).and_then(|text| text.parse::<u32>().ok());
+        let body = response.read_to_end(LONGEST_PAGE).await?;
         if let Some(wait) = used.and_then(|used| rest(self.market, used, now_ms())) {
             tracing::info!(used, wait_ms = wait.as_millis() as u64, "waiting for the exchange's next minute");
             tokio::time::sleep(wait).await;
@@ -249,14 +266,14 @@ fn now_ms() -> u64 {
     u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap_or_default()
 }
 
-/// How long to rest before the next request: until the next minute, when another page could go beyond nine tenths of
-/// what an address may use.
+/// How long to wait before the next request: until the next minute, if another page could exceed nine tenths of the allowed
+/// weight.
 fn rest(market: Market, used: u32, now_ms: u64) -> Option<Duration> {
     let (limit, cost) = market.weights();
     (used.saturating_add(cost) > limit / 10 * 9).then(|| Duration::from_millis(60_000 - now_ms % 60_000))
 }
 
-/// 418 is Binance's word for an address that went on after 429: it passes when the time that it names has.
+/// Status 418 means that the IP address is banned because it continued after a 429. It is transient if the ban is short.
 fn ban(error: HttpError) -> HttpError {
     match &error {
         HttpError::Status { status: 418, retry_after: Some(wait), .. } if *wait <= LONGEST_BAN => {
@@ -266,11 +283,11 @@ fn ban(error: HttpError) -> HttpError {
     }
 }
 
-/// A kline from its cells, as REST and the archive have them: open time, open, high, low, close, volume, close time,
-/// quote volume, count, taker buy volume, taker buy quote volume, and one that means nothing.
-pub(super) fn bar(cells: &[String], market: Market) -> Result<Bar, String> {
+/// Parses a kline from its cells. Order in REST responses and archive files: open time, open, high, low, close, volume, close
+/// time, quote volume, count, taker buy volume, taker buy quote volume, and an unused one.
+pub(super) fn bar(cells: &[String], market: Market) -> Result<Bar, RowError> {
     if cells.len() < 11 {
-        return Err(format!("a row has {} cells, not 12: {}", cells.len(), cells.join(",")));
+        return Err(RowError::Cells { cells: cells.len(), row: cells.join(",") });
     }
     let start = start_us(&cells[0])?;
     let mut bar = Bar::new(start, true);
@@ -287,22 +304,22 @@ pub(super) fn bar(cells: &[String], market: Market) -> Result<Bar, String> {
     ] {
         let value = cells[place].trim().parse::<f64>().ok().filter(|value| value.is_finite());
         let value =
-            value.ok_or_else(|| format!("`{}` is no number, in {}", cells[place], cells.join(",")))?;
-        let is_told =
-            market.tells_quote_volume() || !matches!(field, Field::QuoteVolume | Field::BuyQuoteVolume);
-        bar.set(field, is_told.then_some(value));
+            value.ok_or_else(|| RowError::Number { cell: cells[place].clone(), row: cells.join(",") })?;
+        let is_provided =
+            market.has_quote_volume() || !matches!(field, Field::QuoteVolume | Field::BuyQuoteVolume);
+        bar.set(field, is_provided.then_some(value));
     }
     Ok(bar)
 }
 
-/// Microseconds from a time in milliseconds, or, as the spot archive has since 2025, in microseconds. A time in milliseconds
-/// has thirteen digits from 2001 to 2286, one in microseconds sixteen.
-fn start_us(text: &str) -> Result<i64, String> {
-    let number = text.trim().parse::<i64>().map_err(|_| format!("`{text}` is no time"))?;
+/// Parses a time in milliseconds, or in microseconds as in the spot archive since 2025. From 2001 to 2286 a time in
+/// milliseconds has 13 digits, one in microseconds 16.
+fn start_us(text: &str) -> Result<i64, RowError> {
+    let number = text.trim().parse::<i64>().map_err(|_| RowError::Time(text.to_owned()))?;
     match text.trim().len() {
         13 => Ok(number * 1000),
         16 => Ok(number),
-        _ => Err(format!("`{text}` is a time neither in milliseconds nor in microseconds")),
+        _ => Err(RowError::TimeUnit(text.to_owned())),
     }
 }
 

@@ -1,15 +1,15 @@
-//! The header row: which cell of a line is which column.
+//! The header row: maps the cells of a line to columns.
 
 use mtdh_core::table::{Kind, Table};
 
 use super::DecodeError;
 
-/// What to do with a cell.
+/// The target of a cell.
 #[derive(Clone, Copy, Debug)]
 pub enum Cell {
     Exchange,
     Symbol,
-    /// A column of the table; kind and nullability stand here too, where the row loop reads them.
+    /// A column of the table. Kind and nullability are copied here for the row loop.
     Column {
         index: usize,
         kind: Kind,
@@ -23,14 +23,14 @@ pub enum Cell {
 #[derive(Debug)]
 pub struct Layout {
     pub cells: Vec<Cell>,
-    /// Place of the exchange cell.
+    /// Index of the exchange cell.
     pub exchange: usize,
-    /// Place of the symbol cell.
+    /// Index of the symbol cell.
     pub symbol: usize,
 }
 
 impl Layout {
-    /// Reads a header row. Columns may stand in any order and there may be further ones; none may lack.
+    /// Parses a header row. Columns may be in any order, and further ones are ignored; none may be missing.
     pub fn of_header(table: &Table, line: &[u8]) -> Result<Layout, DecodeError> {
         let text = String::from_utf8_lossy(line);
         let names: Vec<&str> = text.trim_start_matches('\u{feff}').split(',').collect();

@@ -1,6 +1,6 @@
-//! Whose rows are whose: from the two cells that name a row to one name for each instrument of a file.
+//! Assigns rows to instruments by their exchange and symbol cells.
 //!
-//! The one place that decides it: nobody after the decoder tells instruments apart by how rows spell them.
+//! The only place that does so: code after the decoder does not compare the spelling of cells.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,20 @@ use mtdh_core::footer::Tally;
 
 use super::{DecodeError, Expectation};
 
-/// Whom rows are about, and how many they are. Spellings of one dataset symbol are one instrument, whose rows keep the
-/// order of the file.
+/// An instrument of a file and its row counts. All spellings of one dataset symbol are one instrument. Its rows keep the order
+/// of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowName {
     /// The exchange cell.
     pub exchange: String,
-    /// The symbol cell, as the first of the rows writes it.
+    /// The symbol cell, as spelt in the first row.
     pub symbol: String,
-    /// Counts and ranges of these rows.
+    /// Counts and ranges of the rows.
     pub tally: Tally,
     pub(super) last_local_timestamp: i64,
 }
 
-/// The names of a file.
+/// The instruments of a file.
 pub(super) struct Names {
     expectation: Expectation,
     all: Vec<RowName>,
@@ -33,13 +33,13 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// No names yet, of rows that are of this exchange and symbol, where they are given.
+    /// An empty list that accepts only the expected exchange and symbol, if given.
     pub(super) fn new(expectation: Expectation) -> Names {
         let (by_spelling, by_symbol) = (HashMap::new(), HashMap::new());
         Names { expectation, all: Vec::new(), by_spelling, by_symbol, last: 0 }
     }
 
-    /// All of them, in order of appearance.
+    /// All instruments, in order of appearance.
     pub(super) fn all(&self) -> &[RowName] {
         &self.all
     }
@@ -48,7 +48,7 @@ impl Names {
         &mut self.all[index as usize]
     }
 
-    /// The index of the name of a row with these cells.
+    /// The index of the instrument of a row with these cells.
     pub(super) fn of(&mut self, exchange: &[u8], symbol: &[u8], line: u64) -> Result<u32, DecodeError> {
         if let Some(last) = self.all.get(self.last as usize)
             && last.symbol.as_bytes() == symbol
@@ -64,7 +64,7 @@ impl Names {
         Ok(self.last)
     }
 
-    /// A spelling that was not seen before: of a name that is known, or of a new one.
+    /// Adds a new spelling, of a known or a new instrument.
     fn add_spelling(&mut self, exchange: &[u8], symbol: &[u8], line: u64) -> Result<u32, DecodeError> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (exchange_text, symbol_text) = (text(exchange), text(symbol));
@@ -94,7 +94,7 @@ impl Names {
     }
 }
 
-/// The symbol in the vendor's URLs of a symbol as rows or the API write it.
+/// Converts a symbol as spelt in rows or in the API to the dataset symbol of the vendor's URLs.
 pub fn dataset_symbol(symbol: &str) -> String {
     symbol.replace(['/', ':'], "-").to_uppercase()
 }

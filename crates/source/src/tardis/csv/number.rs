@@ -1,14 +1,13 @@
-//! Text of a CSV cell to numbers, exactly.
+//! Parses the numbers of CSV cells exactly.
 //!
-//! A cell ends at a comma or at the end of the slice; the readers here stop there and say how far they got, so that
-//! a row is walked once.
+//! A cell ends at a comma or at the end of the slice. The parsers stop there and return the length, so a row is scanned once.
 
-/// A decimal number and how it came through.
+/// A parsed decimal number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decimal {
     /// The nearest float.
     pub value: f64,
-    /// Whether printing the float gives the cell's number again.
+    /// Whether formatting the float yields the cell's number again.
     pub is_exact: bool,
 }
 
@@ -33,8 +32,7 @@ pub fn cell(bytes: &[u8]) -> (&[u8], bool) {
     let (mut at, mut is_ascii) = (0, true);
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
-        // The highest bit of each byte that is a comma; a borrow from one that is makes the next look like
-        // one, so that the first is right.
+        // The highest bit of each comma byte. A borrow may mark the byte after a comma wrongly, but the first mark is right.
         let commas = ((word ^ COMMAS).wrapping_sub(LOW)) & !(word ^ COMMAS) & HIGH;
         let length = commas.trailing_zeros() / 8;
         is_ascii &= (word & HIGH).unbounded_shl(64 - 8 * length) == 0;
@@ -48,10 +46,10 @@ pub fn cell(bytes: &[u8]) -> (&[u8], bool) {
     (&bytes[..at + length], is_ascii && rest[..length].is_ascii())
 }
 
-/// Reads a whole number at the start of `bytes`. Returns it and its length, or nothing when the cell is not one.
+/// Parses a whole number at the start of `bytes`. Returns it and its length; `None` if the cell is not one.
 #[inline]
 pub fn integer(bytes: &[u8]) -> Option<(i64, usize)> {
-    // Sixteen digits are a time in microseconds between 2001 and 2286: nearly every cell that comes here.
+    // Sixteen digits are a time in microseconds between 2001 and 2286: nearly all cells parsed here.
     if let Some((head, rest)) = bytes.split_first_chunk::<16>()
         && rest.first().is_none_or(|b| *b == b',')
         && let Some(value) = sixteen_digits(head)
@@ -91,8 +89,8 @@ fn eight_digits(word: u64) -> Option<u64> {
     Some((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF)
 }
 
-/// Reads a decimal number at the start of `bytes`: an optional minus, digits with at most one point among them, an
-/// optional exponent. Returns it and its length, or nothing when the cell is not one (`nan`, `inf`, `+1`, `.`).
+/// Parses a decimal number at the start of `bytes`: an optional minus, digits with at most one point, and an optional exponent.
+/// Returns it and its length; `None` if the cell is not one (`nan`, `inf`, `+1`, `.`).
 #[inline]
 pub fn decimal(bytes: &[u8]) -> Option<(Decimal, usize)> {
     let negative = bytes.first() == Some(&b'-');
@@ -127,7 +125,7 @@ pub fn decimal(bytes: &[u8]) -> Option<(Decimal, usize)> {
     long_decimal(bytes, at)
 }
 
-/// The rare forms: an exponent, or more digits than a float surely holds. `at` is where the plain digits ended.
+/// The rare forms: an exponent, or more digits than a float can always represent. `at` is the end of the plain digits.
 #[cold]
 fn long_decimal(bytes: &[u8], mut at: usize) -> Option<(Decimal, usize)> {
     if matches!(bytes.get(at), Some(b'e' | b'E')) {
@@ -146,12 +144,12 @@ fn long_decimal(bytes: &[u8], mut at: usize) -> Option<(Decimal, usize)> {
     }
     let cell = &bytes[..at];
     let value: f64 = fast_float2::parse(cell).ok()?;
-    // Rust prints the shortest text that reads back as the same float.
+    // Rust formats the shortest text that parses to the same float.
     let is_exact = value.is_finite() && canonical(cell) == canonical(format!("{value:e}").as_bytes());
     value.is_finite().then_some((Decimal { value, is_exact }, at))
 }
 
-/// Sign, digits without zeros at either end, and the power of ten of the last digit: equal for equal numbers.
+/// Sign, digits without leading and trailing zeros, and the power of ten of the last digit. Equal for equal numbers.
 fn canonical(cell: &[u8]) -> (bool, Vec<u8>, i64) {
     let (mantissa, exponent) = match cell.iter().position(|b| matches!(b, b'e' | b'E')) {
         Some(at) => {
@@ -164,7 +162,7 @@ fn canonical(cell: &[u8]) -> (bool, Vec<u8>, i64) {
     let scale = point.map_or(0, |p| mantissa.len() - p - 1) as i64;
     let mut digits: Vec<u8> =
         mantissa.iter().copied().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').collect();
-    // A power that far out is that of zero or of a number that no float holds.
+    // Saturation affects only zero and numbers outside the range of floats.
     let mut power = exponent.saturating_sub(scale);
     while digits.last() == Some(&b'0') {
         digits.pop();

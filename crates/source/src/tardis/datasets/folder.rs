@@ -1,4 +1,4 @@
-//! A folder of vendor files that a user already has.
+//! A local folder of vendor files.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,8 +8,7 @@ use super::{Answer, FetchError};
 use crate::spool::SpooledFile;
 use crate::tardis::vendor_file::VendorFile;
 
-/// A folder of vendor files, in the vendor's path form or with the names of the vendor's own clients, gzip or plain,
-/// at any depth.
+/// A local folder of vendor files, at any depth, gzip or plain, named in the vendor's path form or by the vendor's own clients.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -17,10 +16,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Looks through `root`. A file that is there in several forms counts once.
+    /// Scans `root`. A file that exists in several forms counts once.
     ///
     /// # Errors
-    /// When a folder cannot be read.
+    /// If a folder cannot be read.
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Folder> {
         let root = root.into();
         let mut files: BTreeMap<VendorFile, PathBuf> = BTreeMap::new();
@@ -36,7 +35,7 @@ impl Folder {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let file = VendorFile::from_path(&relative).or_else(|| VendorFile::from_official_name(&name));
                 let Some(file) = file else { continue };
-                // Whatever order the system lists them in: gzip, which can be checked, before plain text.
+                // Independent of the listing order: gzip, which has a checksum, before plain text.
                 let rank = |path: &PathBuf| (path.extension() != Some("gz".as_ref()), path.clone());
                 if files.get(&file).is_none_or(|known| rank(&path) < rank(known)) {
                     files.insert(file, path);
@@ -56,15 +55,15 @@ impl Folder {
         self.files.keys()
     }
 
-    /// Whether it has a file.
+    /// Whether the folder contains a file.
     pub fn has(&self, file: &VendorFile) -> bool {
         self.files.contains_key(file)
     }
 
-    /// A file's bytes, as they lie there, and how many they are.
+    /// Opens a file without decompressing it. Returns a reader and the size in bytes.
     ///
     /// # Errors
-    /// When it is not there or cannot be read.
+    /// If it does not exist or cannot be read.
     pub fn open_file(&self, file: &VendorFile) -> io::Result<(Box<dyn io::BufRead + Send>, u64)> {
         let path = self.files.get(file).ok_or(io::ErrorKind::NotFound)?;
         let opened = std::fs::File::open(path)?;
@@ -81,7 +80,7 @@ impl Folder {
             return Err(FetchError::NotInFolder { folder: self.root.clone(), path: file.path() });
         };
         let unreadable = |source| FetchError::Unreadable { path: path.clone(), source };
-        // Files are gigabytes: hashing them is no work for the runtime's own threads.
+        // Files can have gigabytes: hashing them would block the runtime's threads.
         let hashed = path.clone();
         let hashing = tokio::task::spawn_blocking(move || SpooledFile::of_users_file(&hashed));
         let spooled = hashing.await.unwrap_or_else(|e| Err(e.into())).map_err(unreadable)?;

@@ -1,7 +1,7 @@
-//! The vendor's host of files: whole files, evidence that there is none, and whether a file is still the one it was.
+//! The vendor's file service: complete files, the vendor's statement that there is none, and conditional requests.
 //!
-//! An answer that breaks off is continued where it broke off, when the server named a strong entity tag and gives the
-//! rest of that very file. Otherwise it begins anew; never are two versions mixed.
+//! An interrupted download is resumed if the server sent a strong entity tag and returns the rest of the same version.
+//! Otherwise it starts again; two versions are never mixed.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ use crate::http::{HttpClient, HttpError, HttpResponse, redacted_url};
 use crate::spool::{SpoolWriter, SpooledFile, hex};
 use crate::tardis::vendor_file::VendorFile;
 
-/// The datasets host.
+/// A client for the file service.
 #[derive(Clone, Debug)]
 pub struct Datasets {
     http: HttpClient,
@@ -28,7 +28,7 @@ pub struct Datasets {
     policy: RetryPolicy,
 }
 
-/// Hears of each piece of a body as it comes.
+/// Called with the size of each chunk of a body as it arrives.
 type OnBytes<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 impl Datasets {
@@ -45,10 +45,10 @@ impl Datasets {
         on_bytes: OnBytes<'_>,
     ) -> Result<Answer, HttpError> {
         let fetched = self.get(file, refetch, None, spool, on_bytes).await;
-        fetched.map(|answer| answer.expect("without a condition there is always an answer"))
+        fetched.map(|answer| answer.expect("an unconditional request always has an answer"))
     }
 
-    /// What there is of a file, or nothing when it still has the entity tag `unless`.
+    /// Fetches a file; `None` if it still has the entity tag `unless`.
     pub(super) async fn get_unless(
         &self,
         file: &VendorFile,
@@ -58,7 +58,7 @@ impl Datasets {
         self.get(file, 0, unless, spool, &|_| {}).await
     }
 
-    /// A file, the evidence that there is none, or nothing when it still has the entity tag `unless`.
+    /// Fetches a file, or the vendor's statement that there is none; `None` if it still has the entity tag `unless`.
     async fn get(
         &self,
         file: &VendorFile,
@@ -68,7 +68,7 @@ impl Datasets {
         on_bytes: OnBytes<'_>,
     ) -> Result<Option<Answer>, HttpError> {
         let url = join(&self.base, &file.url_path())?;
-        // What came of an answer that broke off waits here for the next attempt.
+        // Keeps the received part of an interrupted download for the next attempt.
         let begun: Mutex<Option<Body>> = Mutex::new(None);
         let ask = |attempt| self.attempt(&url, refetch + attempt - 1, unless, &begun, spool, on_bytes);
         match self.policy.run(ask).await {
@@ -91,7 +91,7 @@ impl Datasets {
     ) -> Result<Option<SpooledFile>, HttpError> {
         let mut url = url.clone();
         if earlier_attempts > 0 {
-            // As the vendor's own clients do, so that no cache in between serves a damaged copy twice.
+            // As in the vendor's own clients, so that no cache serves a damaged copy twice.
             url.set_query(Some(&format!("retryAttempt={earlier_attempts}")));
         }
         let take = || waiting.lock().ok().and_then(|mut begun| begun.take());
@@ -106,9 +106,9 @@ impl Datasets {
             headers.insert(IF_NONE_MATCH, etag);
         }
         let is_conditional = headers.contains_key(IF_NONE_MATCH);
-        let mut reply = match self.http.get(&url, headers).await {
-            Ok(reply) => reply,
-            // The server does not have the rest: it has another file now, and the next attempt begins anew.
+        let mut response = match self.http.get(&url, headers).await {
+            Ok(response) => response,
+            // The server cannot send the rest, because the file has changed. The next attempt starts again.
             Err(error) if begun.is_some() && error.status_and_code().is_some_and(|(s, _)| s == 416) => {
                 return Err(error.into_transient());
             }
@@ -117,32 +117,32 @@ impl Datasets {
                 return Err(error);
             }
         };
-        if reply.status() == StatusCode::NOT_MODIFIED {
+        if response.status() == StatusCode::NOT_MODIFIED {
             let nothing = self.http.wrong_content(&url, "a file, as was asked for", b"not modified");
             return if is_conditional { Ok(None) } else { Err(nothing) };
         }
-        let mut body = match (reply.status(), begun) {
-            (StatusCode::PARTIAL_CONTENT, Some(begun)) if begun.is_continued_by(&reply) => begun,
+        let mut body = match (response.status(), begun) {
+            (StatusCode::PARTIAL_CONTENT, Some(begun)) if begun.is_continued_by(&response) => begun,
             (StatusCode::PARTIAL_CONTENT, _) => {
-                let range = reply.header(CONTENT_RANGE).unwrap_or_default().to_owned();
+                let range = response.header(CONTENT_RANGE).unwrap_or_default().to_owned();
                 return Err(self.http.wrong_content(&url, "the rest of the file", range.as_bytes()));
             }
-            _ => Body::begin(&reply, spool),
+            _ => Body::begin(&response, spool),
         };
         loop {
-            match reply.chunk().await {
+            match response.chunk().await {
                 Ok(Some(chunk)) => {
                     body.write(&chunk)
                         .map_err(|source| HttpError::Disk { url: redacted_url(&url), source })?;
                     on_bytes(chunk.len() as u64);
-                    // A page with status 200 is told from a file by its first bytes, however few come at once.
+                    // An error page with status 200 is recognised by its first bytes, however small the chunks are.
                     if body.bytes() >= GZIP_MAGIC_BYTES && !is_gzip(&body.start) {
                         break;
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    keep(Some(body).filter(Body::can_go_on));
+                    keep(Some(body).filter(Body::can_resume));
                     return Err(error);
                 }
             }
@@ -150,75 +150,86 @@ impl Datasets {
         if !is_gzip(&body.start) {
             return Err(self.http.wrong_content(&url, "a gzip file", &body.start));
         }
-        let spooled =
-            body.whole().map_err(|reason| HttpError::NotWhole { url: redacted_url(&url), reason })?;
+        let spooled = body.finish().map_err(|incomplete| HttpError::NotWhole {
+            url: redacted_url(&url),
+            reason: incomplete.to_string(),
+        })?;
         Ok(Some(spooled))
     }
 }
 
-/// What came of a file so far.
+/// Why a received body is not the complete file.
+#[derive(Debug, thiserror::Error)]
+enum Incomplete {
+    /// Fewer or more bytes than announced.
+    #[error("received {received} of {length} bytes")]
+    Length { received: u64, length: u64 },
+    /// Another MD5 than announced, for a body without a length.
+    #[error("the length is not stated, and the MD5 is {computed} instead of {announced} (x-md5)")]
+    Md5 { computed: String, announced: String },
+}
+
+/// The received part of a file.
 struct Body {
-    spooling: SpoolWriter,
+    spool: SpoolWriter,
     etag: Option<String>,
-    /// The whole file's length, where the server said it.
+    /// The length of the complete file, if the server stated it.
     length: Option<u64>,
-    /// The vendor's MD5 of it with that of what came, where the server said no length: of large files of several parts the
-    /// vendor's own may be another, which their length proves all the same.
+    /// The MD5 announced by the server and that of the received bytes. Only used if there is no length: the vendor's MD5 of
+    /// large multipart files may be a different value.
     md5: Option<(String, Md5)>,
     /// The first bytes, for a message.
     start: Vec<u8>,
 }
 
 impl Body {
-    fn begin(reply: &HttpResponse, spool: &Path) -> Body {
-        let etag = reply.header(ETAG).map(str::to_owned);
-        let length = reply.length();
-        let told = reply.header(X_MD5).filter(|text| is_md5(text)).filter(|_| length.is_none());
-        let md5 = told.map(|text| (text.to_ascii_lowercase(), Md5::new()));
-        Body { spooling: SpoolWriter::new(spool), etag, length, md5, start: Vec::new() }
+    fn begin(response: &HttpResponse, spool: &Path) -> Body {
+        let etag = response.header(ETAG).map(str::to_owned);
+        let length = response.length();
+        let announced = response.header(X_MD5).filter(|text| is_md5(text)).filter(|_| length.is_none());
+        let md5 = announced.map(|text| (text.to_ascii_lowercase(), Md5::new()));
+        Body { spool: SpoolWriter::new(spool), etag, length, md5, start: Vec::new() }
     }
 
     fn bytes(&self) -> u64 {
-        self.spooling.bytes()
+        self.spool.bytes()
     }
 
     fn write(&mut self, chunk: &[u8]) -> std::io::Result<()> {
-        let lacking = START_BYTES.saturating_sub(self.start.len());
-        self.start.extend_from_slice(&chunk[..chunk.len().min(lacking)]);
+        let room = START_BYTES.saturating_sub(self.start.len());
+        self.start.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if let Some((_, md5)) = &mut self.md5 {
             md5.update(chunk);
         }
-        self.spooling.write(chunk)
+        self.spool.write(chunk)
     }
 
-    /// The file, once nothing more comes. A cut between two members of its gzip data shows nowhere but here. The error
-    /// says what tells that it is not whole.
-    fn whole(self) -> Result<SpooledFile, String> {
-        let came = self.bytes();
+    /// Verifies that the file is complete. A truncation between two gzip members is detected only here.
+    fn finish(self) -> Result<SpooledFile, Incomplete> {
+        let received = self.bytes();
         let end = match (self.length, self.md5) {
-            (Some(length), _) if length != came => return Err(format!("{came} of {length} bytes came")),
+            (Some(length), _) if length != received => return Err(Incomplete::Length { received, length }),
             (Some(_), _) => End::Length,
             (None, None) => End::NotStated,
-            (None, Some((told, md5))) => {
-                let own = hex(&md5.finalize());
-                if own != told {
-                    return Err(format!(
-                        "its length is not said, and its MD5 is {own}, not {told} as x-md5 says"
-                    ));
+            (None, Some((announced, md5))) => {
+                let computed = hex(&md5.finalize());
+                if computed != announced {
+                    return Err(Incomplete::Md5 { computed, announced });
                 }
                 End::Md5
             }
         };
-        Ok(self.spooling.finish(self.etag, end))
+        Ok(self.spool.finish(self.etag, end))
     }
 
-    /// A weak tag names files that mean the same, not the same bytes; without a length nobody knows what is lacking.
-    fn can_go_on(&self) -> bool {
+    /// Whether the download can be resumed. A weak tag does not identify the exact bytes, and without a length the missing
+    /// part is unknown.
+    fn can_resume(&self) -> bool {
         let is_strong = self.etag.as_ref().is_some_and(|etag| etag.starts_with('"'));
         is_strong && self.length.is_some() && self.bytes() > 0
     }
 
-    /// The headers that ask for the rest of this very file.
+    /// The headers of a request for the rest of the same version.
     fn rest(&self) -> HeaderMap {
         let range = HeaderValue::from_str(&format!("bytes={}-", self.bytes()));
         let etag = self.etag.as_deref().map(HeaderValue::from_str);
@@ -228,34 +239,35 @@ impl Body {
         }
     }
 
-    /// Whether an answer begins where this ends, ends where the file does, and is of the same file.
-    fn is_continued_by(&self, reply: &HttpResponse) -> bool {
+    /// Whether a response is the rest of the same version: it starts where this part ends, and ends with the file.
+    fn is_continued_by(&self, response: &HttpResponse) -> bool {
         let (begin, Some(length)) = (self.bytes(), self.length) else { return false };
         let range = format!("bytes {begin}-{}/{length}", length - 1);
-        reply.header(CONTENT_RANGE) == Some(range.as_str()) && reply.header(ETAG) == self.etag.as_deref()
+        response.header(CONTENT_RANGE) == Some(range.as_str())
+            && response.header(ETAG) == self.etag.as_deref()
     }
 }
 
 /// The vendor's header with a file's MD5.
 const X_MD5: HeaderName = HeaderName::from_static("x-md5");
 
-/// Whether a text is an MD5 as the vendor writes it. Stores write other things of files of several parts.
+/// Whether a text is a plain MD5. Object stores use other values for multipart files.
 fn is_md5(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Bytes that tell gzip data.
+/// Length of the gzip magic number.
 const GZIP_MAGIC_BYTES: u64 = 2;
-/// Bytes of a body that are kept for a message.
+/// Bytes of a body kept for a message.
 const START_BYTES: usize = 1024;
 
-/// The vendor's code for a day outside of the symbol's life.
+/// The vendor's code for a day outside of the symbol's lifetime.
 const OUTSIDE_OF_LIFE: i64 = 140;
-/// The vendor's code for a symbol, or a symbol and data type, that it does not have.
+/// The vendor's code for an unknown symbol, or a data type that the symbol does not have.
 const NO_SUCH_SYMBOL: i64 = 300;
 
-/// The answers that say that a file does not exist: the vendor's own two codes. A 404 is none of them: a wrong address,
-/// a gateway or a proxy answers so as well, and an absence is kept for good.
+/// Whether an error states that the file does not exist: only the vendor's two codes do. A 404 does not, because wrong URLs,
+/// gateways and proxies return it too, and an absence is stored permanently.
 fn absence(error: &HttpError) -> Option<String> {
     let HttpError::Status { status: 400, code: Some(code), message, .. } = error else { return None };
     let is_absence = matches!(*code, OUTSIDE_OF_LIFE | NO_SUCH_SYMBOL);

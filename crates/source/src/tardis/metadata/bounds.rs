@@ -1,101 +1,102 @@
-//! How large, deep and long an answer may be: whatever a server sends, reading it takes little memory and comes to an end.
+//! Bounds on the size and depth of a response: whatever a server sends, parsing it needs little memory and terminates.
 
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// Plain bytes of an answer at most; the longest known one has 0.3 GB.
+/// The largest response, bytes after decompression. The largest known one has 0.3 GB.
 pub const MOST_BYTES: u64 = 4 << 30;
-/// Arrays and objects within each other.
+/// The largest nesting depth of arrays and objects.
 const DEEPEST: u32 = 32;
-/// Bytes of one text.
+/// The longest string, bytes.
 const LONGEST_TEXT: u64 = 64 << 10;
-/// Bytes of a symbol's name: they are looked at letter by letter, and again from each letter on.
+/// The longest symbol name, bytes. Parsing a name takes quadratic time.
 pub const LONGEST_NAME: usize = 1024;
-/// Bytes of one symbol, or of one line of another list.
+/// The largest element of a list, bytes.
 const LONGEST_ROW: u64 = 1 << 20;
-/// Symbols of one list.
+/// The largest number of symbols in a list.
 pub const MOST_SYMBOLS: u64 = 3_000_000;
-/// Lines of a list of other things.
+/// The largest number of elements in other lists.
 pub const MOST_LINES: u64 = 100_000;
-/// Bytes of memory for what is taken from one answer, about.
+/// The approximate memory limit of the parsed data of one response, bytes.
 pub const MOST_KEPT: usize = 24 << 20;
 
-/// What is too much of an answer.
+/// The exceeded bound of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Bound {
-    /// Its length.
+    /// The size.
     #[error("has more than {MOST_BYTES} bytes")]
     Bytes,
-    /// Its depth.
+    /// The nesting depth.
     #[error("has more than {DEEPEST} arrays and objects within each other")]
     Depth,
-    /// A text in it.
+    /// The length of a string.
     #[error("has a text of more than {LONGEST_TEXT} bytes")]
     Text,
-    /// The name of a symbol in it.
+    /// The length of a symbol's name.
     #[error("has a symbol whose name has more than {LONGEST_NAME} bytes")]
     Name,
-    /// A symbol or another line in it.
+    /// The size of a list element.
     #[error("has a line of more than {LONGEST_ROW} bytes in a list")]
     Row,
-    /// How many symbols it has.
+    /// The number of symbols.
     #[error("has more than {MOST_SYMBOLS} symbols")]
     Symbols,
-    /// How many lines another list has.
+    /// The number of elements in another list.
     #[error("has a list of more than {MOST_LINES} lines")]
     Lines,
-    /// What a list of other things would take in memory.
+    /// The memory for another list.
     #[error("has a list of more than {} MB", MOST_KEPT >> 20)]
     List,
-    /// What would have to be kept in memory of its symbols.
+    /// The memory for the symbols.
     #[error("has more symbols than can be held in memory ({} MB) for what is asked; ask for fewer days at once", MOST_KEPT >> 20)]
     Kept,
 }
 
-/// What reader and parser know together.
+/// State shared by reader and parser.
 #[derive(Debug, Default)]
 pub struct Watch {
     broken: Cell<Option<Bound>>,
-    /// Bytes since the line of a list began; absent: no line is being read.
+    /// Bytes since the start of the current list element; `None` outside of elements.
     row: Cell<Option<u64>>,
 }
 
 impl Watch {
-    /// A line of a list begins, of which all is held until its end.
+    /// Marks the start of a list element, which is kept in memory until its end.
     pub fn begin_row(&self) {
         self.row.set(Some(0));
     }
 
-    /// It has ended.
+    /// Marks the end of a list element.
     pub fn end_row(&self) {
         self.row.set(None);
     }
 
-    /// The bound that is broken.
+    /// The exceeded bound, if any.
     pub fn broken(&self) -> Option<Bound> {
         self.broken.get()
     }
 
-    /// Says that a bound is broken.
+    /// Records that a bound is exceeded, and returns it.
     pub fn breaks(&self, bound: Bound) -> Bound {
         self.broken.set(Some(bound));
         bound
     }
 }
 
-/// Reads JSON as long as it keeps to the bounds. Whether it is JSON is the parser's business.
+/// A reader of JSON that fails if a bound is exceeded. It does not validate the JSON.
 pub struct Bounded<R> {
     plain: R,
     watch: Rc<Watch>,
     bytes: u64,
     depth: u32,
-    /// Length of the text that is being read; absent: between texts.
+    /// Length of the current string; `None` outside of strings.
     text: Option<u64>,
     is_escaped: bool,
 }
 
 impl<R: Read> Bounded<R> {
+    /// Wraps a reader of uncompressed JSON.
     pub fn new(plain: R, watch: Rc<Watch>) -> Bounded<R> {
         Bounded { plain, watch, bytes: 0, depth: 0, text: None, is_escaped: false }
     }
@@ -127,10 +128,11 @@ impl<R: Read> Bounded<R> {
                 }
                 continue;
             };
-            // What has no meaning of its own is passed over at once.
-            let plain = match self.is_escaped {
-                true => 0,
-                false => memchr::memchr2(b'"', b'\\', &bytes[at - 1..]).unwrap_or(bytes.len() - (at - 1)),
+            // Skips to the next quote or backslash.
+            let plain = if self.is_escaped {
+                0
+            } else {
+                memchr::memchr2(b'"', b'\\', &bytes[at - 1..]).unwrap_or(bytes.len() - (at - 1))
             };
             let length = length + plain as u64;
             at += plain;

@@ -1,6 +1,6 @@
-//! Answers on disk: one file each, a line of what is known about the body, then the body as it came.
+//! The response cache on disk: one file per response, with a header line followed by the body as received.
 //!
-//! A body is never in memory as a whole: it is written as it comes, and read as often as it is looked through.
+//! A body is never in memory as a whole: it is written as it arrives, and read again for each pass.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -17,22 +17,22 @@ use tempfile::NamedTempFile;
 
 use crate::gunzip::Gunzip;
 
-/// Bytes of the first line at most.
+/// The longest header line, bytes.
 const LONGEST_FIRST_LINE: u64 = 64 * 1024;
 
-/// A folder of kept answers, apart for each vendor address.
+/// A folder of cached responses, one subfolder per base URL.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
     lifetime: Duration,
 }
 
-/// An answer. Its file stays readable while it is held, whatever becomes of its name.
+/// A cached response. Its file stays readable even if it is replaced or deleted.
 #[derive(Clone, Debug)]
 pub struct Cached {
     about: FirstLine,
     file: Arc<File>,
-    /// Where the body begins.
+    /// Offset of the body, bytes.
     body_at: u64,
 }
 
@@ -45,7 +45,7 @@ struct FirstLine {
     is_gzip: bool,
 }
 
-/// An answer that is not kept yet: it goes when this is dropped.
+/// A response that is being received. Deleted on drop unless it is kept.
 #[derive(Debug)]
 pub struct Incoming {
     file: NamedTempFile,
@@ -59,7 +59,7 @@ impl Incoming {
         self.file.write_all(bytes)
     }
 
-    /// What came.
+    /// The received response.
     pub fn answer(&self) -> io::Result<Cached> {
         let file = Arc::new(self.file.reopen()?);
         Ok(Cached { about: self.about.clone(), file, body_at: self.body_at })
@@ -72,12 +72,12 @@ impl Cached {
         self.about.etag.as_deref()
     }
 
-    /// The UTC day on which it was last known to be current; null: beyond the calendar.
+    /// The UTC day on which it was last known to be current; `None` if outside the calendar.
     pub fn day(&self) -> Option<Day> {
         Day::containing_us(i64::try_from(self.about.current_at).ok()?.checked_mul(1_000_000)?)
     }
 
-    /// The plain body, from its beginning.
+    /// Reads the decompressed body from the start.
     pub fn open(&self) -> Box<dyn Read> {
         let body = BufReader::new(self.body());
         if self.about.is_gzip { Box::new(Gunzip::new(body)) } else { Box::new(body) }
@@ -88,7 +88,7 @@ impl Cached {
     }
 }
 
-/// A file from a place on, whoever else reads it.
+/// Reads a file from an offset, independently of other readers.
 struct At {
     file: Arc<File>,
     at: u64,
@@ -103,18 +103,19 @@ impl Read for At {
 }
 
 impl Cache {
+    /// A cache below `parent` for the API at `base`.
     pub fn new(parent: PathBuf, base: &Url, lifetime: Duration) -> Cache {
         let hash = Sha256::digest(base.as_str());
         let name: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
         Cache { folder: parent.join(name), lifetime }
     }
 
+    /// The folder of this base URL.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether an answer need not be asked for again. One that is dated in the future, by a clock that was wrong then
-    /// or is now, is not fresh.
+    /// Whether a response is within its lifetime. A response dated in the future, because of a wrong clock, is not fresh.
     pub fn is_fresh(&self, cached: &Cached) -> bool {
         now().checked_sub(cached.about.current_at).is_some_and(|age| age < self.lifetime.as_secs())
     }
@@ -123,7 +124,7 @@ impl Cache {
         self.folder.join(path.replace('/', "-"))
     }
 
-    /// The kept answer. One that cannot be read, as another version may have written it, counts as none.
+    /// The cached response; `None` if there is none, or if it has an unknown format of another version.
     pub fn read(&self, path: &str) -> io::Result<Option<Cached>> {
         let file = match File::open(self.file(path)) {
             Ok(file) => Arc::new(file),
@@ -138,7 +139,7 @@ impl Cache {
         Ok(Some(Cached { about, file, body_at: line.len() as u64 }))
     }
 
-    /// Begins an answer that comes now.
+    /// Starts to receive a response.
     pub fn begin(&self, etag: Option<String>, is_gzip: bool) -> io::Result<Incoming> {
         fs::create_dir_all(&self.folder)?;
         let about = FirstLine { etag, current_at: now(), is_gzip };
@@ -149,14 +150,14 @@ impl Cache {
         Ok(Incoming { file, about, body_at: line.len() as u64 })
     }
 
-    /// The same answer, known to be current now.
+    /// A copy of a response that is known to be current now.
     pub fn renew(&self, cached: &Cached) -> io::Result<Incoming> {
         let mut incoming = self.begin(cached.about.etag.clone(), cached.about.is_gzip)?;
         io::copy(&mut cached.body(), &mut incoming.file)?;
         Ok(incoming)
     }
 
-    /// Keeps no answer any longer.
+    /// Deletes the cached response.
     pub fn forget(&self, path: &str) -> io::Result<()> {
         match fs::remove_file(self.file(path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -164,7 +165,7 @@ impl Cache {
         }
     }
 
-    /// Keeps an answer; other processes see the old one or the new one, never a part.
+    /// Stores a response atomically: other processes see the old one or the new one.
     pub fn keep(&self, path: &str, incoming: Incoming) -> io::Result<()> {
         incoming.file.persist(self.file(path)).map_err(|e| e.error)?;
         Ok(())

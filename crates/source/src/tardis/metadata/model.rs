@@ -1,22 +1,23 @@
-//! The vendor's metadata as it comes over the wire: the members that this program uses, the others ignored.
+//! The vendor's metadata as JSON: the members that this program uses. Others are ignored.
 //!
-//! Members that the vendor's documentation calls optional are optional here; an unknown word is kept as text.
+//! Members that the vendor documents as optional are optional here. Enumerations are kept as text, so unknown values are not an
+//! error. Source: <https://docs.tardis.dev/api/http-api-reference>.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-/// One line of `/exchanges`.
+/// One element of `/exchanges`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangeSummary {
     /// The vendor's id.
     pub id: String,
-    /// Its name for people.
+    /// The display name.
     #[serde(default)]
     pub name: String,
-    /// First instant of data.
+    /// Start of the data; `None` if not stated.
     pub available_since: Option<DateTime<Utc>>,
-    /// First instant after the data; closed exchanges only.
+    /// Exclusive end of the data; `None` unless the exchange is closed.
     pub available_to: Option<DateTime<Utc>>,
 }
 
@@ -26,17 +27,17 @@ pub struct ExchangeSummary {
 pub struct ExchangeDetails {
     /// The vendor's id.
     pub id: String,
-    /// First instant of data of the exchange; null: not told.
+    /// Start of the exchange's data; `None` if not stated.
     pub available_since: Option<DateTime<Utc>>,
-    /// First instant after the exchange's data; null: it goes on.
+    /// Exclusive end of the exchange's data; `None` if it continues.
     pub available_to: Option<DateTime<Utc>>,
     /// Symbols in the form of the vendor's API.
     #[serde(default)]
     pub available_symbols: Vec<ApiSymbol>,
-    /// Times when the recorder did not record.
+    /// Outages of the recorder.
     #[serde(default)]
     pub incident_reports: Vec<Incident>,
-    /// Downloadable files; null where the vendor exports none.
+    /// Downloadable files; `None` if the vendor exports none.
     pub datasets: Option<DatasetIndex>,
 }
 
@@ -49,13 +50,13 @@ pub struct ApiSymbol {
     /// `spot`, `perpetual`, `future`, `option`, `combo`, `prediction`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// First instant of data.
+    /// Start of the data.
     pub available_since: DateTime<Utc>,
-    /// First instant after the data; delisted symbols only.
+    /// Exclusive end of the data; `None` unless the symbol is delisted.
     pub available_to: Option<DateTime<Utc>>,
 }
 
-/// A time when the recorder did not record.
+/// An outage of the recorder.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Incident {
     /// Start.
@@ -70,20 +71,20 @@ pub struct Incident {
     pub details: String,
 }
 
-/// What files an exchange has.
+/// The files of an exchange.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatasetIndex {
-    /// First instant of the export.
+    /// Start of the export; `None` if not stated.
     pub exported_from: Option<DateTime<Utc>>,
-    /// First instant after the export.
+    /// Exclusive end of the export.
     pub exported_until: DateTime<Utc>,
-    /// Symbols and groups.
+    /// Symbols and grouped symbols.
     #[serde(default)]
     pub symbols: Vec<DatasetSymbol>,
 }
 
-/// A symbol in the form of file URLs (`BTCUSDT`), or a group (`OPTIONS`).
+/// A symbol in the form of file URLs (`BTCUSDT`), or a grouped symbol (`OPTIONS`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatasetSymbol {
@@ -92,34 +93,34 @@ pub struct DatasetSymbol {
     /// As in [`ApiSymbol`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// First instant of data.
+    /// Start of the data.
     pub available_since: DateTime<Utc>,
-    /// First instant after the data; for living symbols the end of the export.
+    /// Exclusive end of the data; for active symbols the end of the export. `None` if not stated.
     pub available_to: Option<DateTime<Utc>>,
-    /// Its data types; a word that this program does not know is one of a later time.
+    /// Names of its data types, possibly unknown ones.
     #[serde(default)]
     pub data_types: Vec<String>,
-    /// Totals over its life.
+    /// Totals over its lifetime; `None` if not stated.
     pub stats: Option<SymbolStats>,
 }
 
-/// Totals over a symbol's life.
+/// Totals over a symbol's lifetime.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SymbolStats {
-    /// Trades.
+    /// Number of trades; `None` if not stated.
     pub trades: Option<u64>,
-    /// Rows of `incremental_book_L2`.
+    /// Number of rows of `incremental_book_L2`; `None` if not stated.
     pub book_changes: Option<u64>,
 }
 
-/// One instrument of `/instruments/{exchange}`: its contract's terms of today.
+/// One instrument of `/instruments/{exchange}`: its current contract terms.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InstrumentInfo {
     /// The exchange's own symbol, as in [`ApiSymbol`].
     pub id: String,
-    /// The vendor's id of the exchange; null: not told.
+    /// The vendor's id of the exchange; `None` if not stated.
     pub exchange: Option<String>,
     /// As in [`ApiSymbol`].
     #[serde(rename = "type")]
@@ -128,35 +129,35 @@ pub struct InstrumentInfo {
     pub base_currency: String,
     /// Quote currency, the vendor's spelling.
     pub quote_currency: String,
-    /// `linear_perpetual`, `inverse_future`, `call_option` …
+    /// `linear_perpetual`, `inverse_future`, `call_option` …; `None` if not stated.
     pub contract_type: Option<String>,
-    /// When a contract ends.
+    /// Expiry; `None` if the contract has none.
     pub expiry: Option<DateTime<Utc>>,
-    /// Smallest price step.
+    /// Smallest price step, quote currency; `None` if not stated.
     pub price_increment: Option<f64>,
-    /// Smallest order.
+    /// Smallest order, in units of `amount`; `None` if not stated.
     pub min_trade_amount: Option<f64>,
-    /// Whether it is margined in the base currency.
+    /// Whether it is margined in the base currency; `None` if not stated.
     pub inverse: Option<bool>,
-    /// Units of currency in one contract.
+    /// Units of currency in one contract; `None` if not stated.
     pub contract_multiplier: Option<f64>,
-    /// What profit and loss are paid in.
+    /// The settlement currency; `None` if not stated.
     pub settlement_currency: Option<String>,
-    /// Strike.
+    /// Strike, quote currency; `None` unless it is an option.
     pub strike_price: Option<serde_json::Number>,
-    /// `call` or `put`.
+    /// `call` or `put`; `None` unless it is an option.
     pub option_type: Option<String>,
 }
 
-/// One line of `/api-key-info`.
+/// One element of `/api-key-info`: an exchange and a time range that the API key covers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyAccess {
-    /// Exchange.
+    /// The vendor's id of the exchange.
     pub exchange: String,
-    /// First instant.
+    /// Start; `None` if unlimited.
     pub from: Option<DateTime<Utc>>,
-    /// Last instant.
+    /// End; `None` if unlimited.
     pub to: Option<DateTime<Utc>>,
     /// The plan's name.
     #[serde(default)]

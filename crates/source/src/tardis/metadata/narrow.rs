@@ -1,7 +1,7 @@
-//! What matters of an exchange for some days, where all of it does not fit into memory: the symbols that are alive then,
-//! and those that share a key with one of them at another time.
+//! Reduces the lists of an exchange to what is needed for some days, if everything does not fit into memory: the symbols alive
+//! on these days, and those that share a key with one of them at another time.
 //!
-//! The answers are looked through several times, on disk. A catalog of one of the days is the same as one of everything.
+//! The responses are read from disk in several passes. The instruments of each day are the same as those of the full lists.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -18,13 +18,13 @@ use super::read::{self, Line, Lines, ReadError, Symbol};
 use crate::tardis::csv::dataset_symbol;
 use crate::tardis::instruments::{by_contract, by_symbol};
 
-/// What a symbol, or a key, that is remembered takes.
+/// Memory per stored hash of a symbol or a key, bytes.
 const PER_HASH: usize = 32;
 
-/// Reads what matters for `days`. `exported_until` is the exchange's.
+/// Reads what is needed for `days`. `exported_until` is the exclusive end of the exchange's export.
 ///
 /// # Errors
-/// When even that does not fit into memory, or an answer is not what it was.
+/// If even that does not fit into memory, or a response cannot be parsed.
 pub fn narrow(
     details: &Cached,
     contracts: Option<&Cached>,
@@ -57,8 +57,8 @@ pub fn narrow(
         Symbol::Dataset(symbol) if alive.has(&symbol.id) => datasets.add(symbol),
         _ => {}
     })?;
-    read.available_symbols = whole(api)?;
-    let datasets = whole(datasets)?;
+    read.available_symbols = complete(api)?;
+    let datasets = complete(datasets)?;
     if let Some(index) = &mut read.datasets {
         index.symbols = datasets;
     }
@@ -69,14 +69,14 @@ pub fn narrow(
             terms.add(contract);
         }
     })?;
-    Ok((read, Some(whole(terms)?)))
+    Ok((read, Some(complete(terms)?)))
 }
 
-fn whole<T: Line>(lines: Lines<T>) -> Result<Vec<T>, ReadError> {
+fn complete<T: Line>(lines: Lines<T>) -> Result<Vec<T>, ReadError> {
     lines.whole().ok_or(ReadError::Bound(Bound::Kept))
 }
 
-/// Which symbols matter, by hashes: one that is taken for another is kept without need.
+/// The needed symbols, as hashes. A hash collision only keeps a symbol without need.
 struct Matter<'a> {
     exchange: &'a str,
     exported_until: Option<DateTime<Utc>>,
@@ -89,9 +89,10 @@ struct Matter<'a> {
 
 impl Matter<'_> {
     fn check(&self) -> Result<(), ReadError> {
-        match (self.ids.len() + self.keys.len()) * PER_HASH <= MOST_KEPT {
-            true => Ok(()),
-            false => Err(ReadError::Bound(Bound::Kept)),
+        if (self.ids.len() + self.keys.len()) * PER_HASH <= MOST_KEPT {
+            Ok(())
+        } else {
+            Err(ReadError::Bound(Bound::Kept))
         }
     }
 
@@ -103,10 +104,10 @@ impl Matter<'_> {
         self.hashes.hash_one(what)
     }
 
-    /// Symbols alive on one of the days by one of the lists, and groups, with the keys that their names give them.
+    /// Adds a symbol that is alive on one of the days, grouped or named by `also`, with the key of its name.
     fn note_alive(&mut self, symbol: &Symbol) {
         let (id, kind, from, to) = parts(symbol);
-        // In the list of files a living symbol ends with the export.
+        // In the list of files, the end of an active symbol is the end of the export.
         let is_listed = matches!(symbol, Symbol::Dataset(_));
         let to = to.filter(|to| !(is_listed && self.exported_until.is_some_and(|until| *to >= until)));
         let to_us = to.map(|to| to.timestamp_micros());
@@ -117,7 +118,7 @@ impl Matter<'_> {
         let key = self.key_of_symbol(symbol);
         let is_meant =
             is_alive || is_group || is_named || key.as_ref().is_some_and(|key| self.is_asked_for(key));
-        // Beyond what can be kept nothing is added: it is refused anyway.
+        // Beyond the memory limit nothing is added: the result is rejected anyway.
         if !is_meant || self.check().is_err() {
             return;
         }
@@ -127,7 +128,7 @@ impl Matter<'_> {
         }
     }
 
-    /// The key that a contract gives a symbol that is alive.
+    /// Adds the key of the contract of an added symbol.
     fn note_key(&mut self, contract: &InstrumentInfo) {
         let key = self.key_of_contract(contract);
         if let Some(key) = key.filter(|key| self.has(&contract.id) || self.is_asked_for(key)) {
@@ -135,7 +136,7 @@ impl Matter<'_> {
         }
     }
 
-    /// Whether a pattern of those that are of interest at any time fits.
+    /// Whether a pattern of `also` matches.
     fn is_asked_for(&self, key: &InstrumentKey) -> bool {
         self.also.patterns.iter().any(|pattern| pattern.matches(key))
     }
@@ -166,7 +167,7 @@ impl Matter<'_> {
     }
 }
 
-/// A symbol's id and kind, its first instant, and the first after it.
+/// A symbol's id and type, and the start and exclusive end of its data.
 fn parts(symbol: &Symbol) -> (&str, &str, DateTime<Utc>, Option<DateTime<Utc>>) {
     match symbol {
         Symbol::Api(s) => (&s.id, &s.kind, s.available_since, s.available_to),
@@ -182,7 +183,7 @@ mod tests {
     use mtdh_core::universe::KeyPattern;
 
     use super::*;
-    use crate::tardis::instruments::catalog;
+    use crate::tardis::instruments::list_instruments;
     use crate::tardis::metadata::Terms;
     use crate::tardis::metadata::cache::Cache;
 
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalog_of_a_day_is_that_of_everything() {
+    fn the_listing_of_a_day_is_that_of_everything() {
         let terms = serde_json::json!([
             {"id": "BTC-29MAR24-50000-C", "type": "option", "baseCurrency": "BTC", "quoteCurrency": "USD",
              "expiry": "2024-03-29T08:00:00.000Z", "strikePrice": 50000, "optionType": "call"},
@@ -253,8 +254,10 @@ mod tests {
                     instruments: instruments.clone(),
                 };
                 let (all, less) = (terms.map(of), found.as_ref().map(of));
-                let (of_all, of_less) =
-                    (catalog(&whole, all.as_ref(), day), catalog(&narrowed, less.as_ref(), day));
+                let (of_all, of_less) = (
+                    list_instruments(&whole, all.as_ref(), day),
+                    list_instruments(&narrowed, less.as_ref(), day),
+                );
                 assert_eq!(of_all.instruments, of_less.instruments, "{day}");
                 assert_eq!(of_all.shared_keys, of_less.shared_keys, "{day}");
             }
@@ -272,7 +275,7 @@ mod tests {
                 assert_eq!(narrowed.available_symbols.iter().any(|s| s.id == id), is_kept, "{id}");
             }
         }
-        let twins = catalog(&whole, None, "2024-02-01".parse().unwrap());
+        let twins = list_instruments(&whole, None, "2024-02-01".parse().unwrap());
         assert!(twins.instruments.iter().any(|i| i.key.twin().is_some()), "the case has twins");
     }
 }

@@ -1,4 +1,4 @@
-//! From an answer's body to the vendor's words, line by line: what nobody takes is not held.
+//! Parses response bodies element by element, so that elements not needed are not kept in memory.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -17,24 +17,25 @@ use super::model::{
     KeyAccess,
 };
 
-/// Why an answer is of no use.
+/// Why a response could not be parsed.
 #[derive(Debug)]
 pub enum ReadError {
-    /// It is too much.
+    /// A bound is exceeded.
     Bound(Bound),
-    /// It is not what such an answer holds.
+    /// It is not the expected JSON.
     Json(serde_json::Error),
 }
 
-/// A line of a list, and how much memory it takes, about.
+/// An element of a list.
 pub trait Line: DeserializeOwned {
+    /// Its approximate memory, bytes.
     fn bytes(&self) -> usize;
 
-    /// What it is called.
+    /// Its name.
     fn called(&self) -> &str;
 }
 
-/// What a text takes beside its own bytes: where it is, and the allocator's share.
+/// Memory of a string besides its bytes: the allocator's overhead.
 const PER_TEXT: usize = 16;
 
 fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> usize {
@@ -112,15 +113,15 @@ pub enum Symbol {
     Dataset(DatasetSymbol),
 }
 
-/// Reads `/exchanges/{id}`. The symbols go to `take`, the rest is given back.
+/// Parses `/exchanges/{id}`. Calls `take` with each symbol, and returns the rest.
 ///
 /// # Errors
-/// When it is too much, or is none.
+/// If a bound is exceeded, or the JSON is invalid.
 pub fn exchange(body: impl Read, take: &mut dyn FnMut(Symbol)) -> Result<ExchangeDetails, ReadError> {
     parse(body, |watch| Exchange { take, watch })
 }
 
-/// Reads `/instruments/{exchange}`; each goes to `take`.
+/// Parses `/instruments/{exchange}`. Calls `take` with each instrument.
 ///
 /// # Errors
 /// As [`exchange`].
@@ -128,7 +129,7 @@ pub fn instruments(body: impl Read, take: &mut dyn FnMut(InstrumentInfo)) -> Res
     parse(body, |watch| List { most: (MOST_SYMBOLS, Bound::Symbols), take, watch, of: PhantomData })
 }
 
-/// Reads a list that is taken as a whole.
+/// Parses a whole list.
 ///
 /// # Errors
 /// As [`exchange`].
@@ -139,7 +140,7 @@ pub fn list<T: Line>(body: impl Read) -> Result<Vec<T>, ReadError> {
     lines.whole().ok_or(ReadError::Bound(Bound::List))
 }
 
-/// Lines as far as memory allows; when there are more, none.
+/// The elements of a list, or none if they exceed the memory limit.
 pub struct Lines<T> {
     lines: Vec<T>,
     bytes: usize,
@@ -155,13 +156,14 @@ impl<T: Line> Lines<T> {
     /// Adds a line.
     pub fn add(&mut self, line: T) {
         self.bytes = self.bytes.saturating_add(line.bytes());
-        match self.bytes <= MOST_KEPT {
-            true => self.lines.push(line),
-            false => self.lines = Vec::new(),
+        if self.bytes <= MOST_KEPT {
+            self.lines.push(line);
+        } else {
+            self.lines = Vec::new();
         }
     }
 
-    /// All of them, unless they were too many.
+    /// All elements; `None` if they exceeded the memory limit.
     pub fn whole(self) -> Option<Vec<T>> {
         (self.bytes <= MOST_KEPT).then_some(self.lines)
     }
@@ -181,7 +183,7 @@ where
     ended.map_err(|error| watch.broken().map_or(ReadError::Json(error), ReadError::Bound))
 }
 
-/// A list of which each line goes to `take`.
+/// Parses a list and calls `take` with each element.
 struct List<'a, T> {
     most: (u64, Bound),
     take: &'a mut dyn FnMut(T),
