@@ -1,4 +1,4 @@
-//! The verbs: what is done with vendor files and a lake.
+//! The use cases: what is done with vendor files and a lake.
 //!
 //! Not for talking to people: nothing here prints. Start with [`instruments`], [`plan`], [`ingest`] and [`validate`],
 //! the way of the main job; [`candles`] makes candles, [`query`] reads the lake, [`convert_file`] a user's own file.
