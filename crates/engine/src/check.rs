@@ -165,10 +165,12 @@ impl CheckReport {
         let is_unread = |group: &Group| *group == Group::Completeness || unchecked.contains(group);
         let is_nothing =
             if plan.is_all() { plan.groups.iter().all(is_unread) } else { !unchecked.is_empty() };
-        match is_nothing {
-            _ if self.has(fail_on) => Verdict::Findings,
-            true => Verdict::NothingChecked,
-            false => Verdict::Clean,
+        if self.has(fail_on) {
+            Verdict::Findings
+        } else if is_nothing {
+            Verdict::NothingChecked
+        } else {
+            Verdict::Clean
         }
     }
 

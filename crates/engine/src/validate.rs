@@ -323,7 +323,9 @@ pub(crate) fn note(
     for (partition, inventory) in there.iter().filter(|(partition, _)| is_seen(partition)) {
         if let ObjectState::Answered(available) = inventory {
             let mut row = (**available).clone();
-            older.get(partition).into_iter().for_each(|older| row.keep_grades(older));
+            if let Some(before) = older.get(partition) {
+                row.keep_grades(before);
+            }
             rows.insert(partition.clone(), row);
         }
     }

@@ -181,9 +181,10 @@ impl GeneralChunk {
             let start = target.len();
             target.extend_from_slice(&sealed);
             target.extend_from_slice(body);
-            match is_dictionary(header) {
-                true => dictionary_bytes = Some(bytes.len()),
-                false => locations.push((start, data.len() - start)),
+            if is_dictionary(header) {
+                dictionary_bytes = Some(bytes.len());
+            } else {
+                locations.push((start, data.len() - start));
             }
         }
         let first = bytes.len();

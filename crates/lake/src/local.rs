@@ -44,10 +44,7 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMo
         WriteMode::Create => match file.persist_noclobber(target) {
             Ok(file) => made_of(&file),
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
-                match same_bytes(refused.file.path(), target)? {
-                    true => Outcome::WasThere,
-                    false => Outcome::Differs,
-                }
+                if same_bytes(refused.file.path(), target)? { Outcome::WasThere } else { Outcome::Differs }
             }
             Err(refused) => return Err(refused.error),
         },

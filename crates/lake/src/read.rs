@@ -81,7 +81,9 @@ struct ObjectReader {
 impl ObjectReader {
     /// Reads a version, with its end if that was read already.
     fn of(held: Held, tail: Option<Bytes>, cost: &Arc<ReadCost>) -> ObjectReader {
-        tail.iter().for_each(|tail| cost.add(tail));
+        if let Some(tail) = &tail {
+            cost.add(tail);
+        }
         let tail = tail.map(|tail| (held.size.saturating_sub(tail.len() as u64), tail));
         ObjectReader { held, cost: cost.clone(), tail, pages: None }
     }

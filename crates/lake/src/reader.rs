@@ -107,10 +107,12 @@ pub(crate) fn open(end: &Bytes, size: u64) -> Result<Opening, ParquetError> {
 
 /// Requests the bytes before the available ones.
 fn needs(from: u64, start: u64, size: u64) -> Result<Option<Opening>, ParquetError> {
-    match from < start {
-        true if size - from > MAX_TAIL_BYTES => Err(wrong("its footer is too long to be one")),
-        true => Ok(Some(Opening::Needs(from))),
-        false => Ok(None),
+    if from >= start {
+        Ok(None)
+    } else if size - from > MAX_TAIL_BYTES {
+        Err(wrong("its footer is too long to be one"))
+    } else {
+        Ok(Some(Opening::Needs(from)))
     }
 }
 
@@ -122,9 +124,10 @@ fn check_footer(footer: &[u8]) -> Result<(), ParquetError> {
         ([2, 5], Value::Number(children)) => most = most.max(children.unsigned_abs()),
         _ => {}
     })?;
-    match most <= columns as u64 {
-        true => Ok(()),
-        false => Err(wrong("its footer has a group of more columns than there are")),
+    if most <= columns as u64 {
+        Ok(())
+    } else {
+        Err(wrong("its footer has a group of more columns than there are"))
     }
 }
 
@@ -174,9 +177,10 @@ impl Opened {
     pub fn table_columns(&self) -> Result<ArrowReaderMetadata, ParquetError> {
         let plain = self.plain_columns()?;
         let fields = plain.schema().fields().iter().map(|field| {
-            match *field.data_type() == ArrowType::Utf8 && WORDS.contains(&field.name().as_str()) {
-                true => Arc::new(Field::new(field.name(), word_type(), field.is_nullable())),
-                false => field.clone(),
+            if *field.data_type() == ArrowType::Utf8 && WORDS.contains(&field.name().as_str()) {
+                Arc::new(Field::new(field.name(), word_type(), field.is_nullable()))
+            } else {
+                field.clone()
             }
         });
         let options =

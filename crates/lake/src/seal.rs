@@ -221,9 +221,10 @@ impl Seal {
             hasher.update(&tail[place.end..]);
             format!("{:08x}", hasher.finalize()) == self.crc
         });
-        match fits {
-            true => Ok(()),
-            false => Err(ParquetError::General("its footer does not fit its checksum".to_owned())),
+        if fits {
+            Ok(())
+        } else {
+            Err(ParquetError::General("its footer does not fit its checksum".to_owned()))
         }
     }
 }
@@ -264,9 +265,10 @@ impl DataHasher {
     /// # Errors
     /// When they are not.
     pub fn verify(&self, seal: &Seal) -> Result<(), ParquetError> {
-        match self.0.finalize().to_hex().as_str() == seal.digest {
-            true => Ok(()),
-            false => Err(ParquetError::General("its pages do not fit its digest".to_owned())),
+        if self.0.finalize().to_hex().as_str() == seal.digest {
+            Ok(())
+        } else {
+            Err(ParquetError::General("its pages do not fit its digest".to_owned()))
         }
     }
 }

@@ -207,13 +207,15 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
         let folder = if is_lock { path.with_extension("") } else { path.clone() };
         // Held until all is removed: a process that has made the lock file and not yet locked it waits, and then finds it
         // gone.
-        let lock = match is_lock {
-            true => match lock::open(&path, OFlags::empty()) {
+        let lock = if is_lock {
+            match lock::open(&path, OFlags::empty()) {
                 Ok(lock) if lock.try_lock().is_ok() => Some(lock),
                 _ => continue,
-            },
-            false if !fs::exists(lock_of(&folder))? => None,
-            false => continue,
+            }
+        } else if fs::exists(lock_of(&folder))? {
+            continue;
+        } else {
+            None
         };
         remove(&folder)?;
         drop(lock);

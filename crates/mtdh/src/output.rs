@@ -122,10 +122,14 @@ pub fn notes(text: &str) {
 fn say(severity: &str, text: &str) {
     let text = printable(text);
     // Nobody can be told that stderr is closed.
-    let _closed = match log::is_json() {
-        true if text.is_empty() => Ok(()),
-        true => writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim())),
-        false => writeln!(io::stderr().lock(), "{text}"),
+    let _closed = if log::is_json() {
+        if text.is_empty() {
+            Ok(())
+        } else {
+            writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim()))
+        }
+    } else {
+        writeln!(io::stderr().lock(), "{text}")
     };
 }
 

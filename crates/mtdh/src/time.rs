@@ -10,11 +10,12 @@ use mtdh_core::Day;
 /// When it is none of these; an offset other than `Z` is refused rather than read wrongly.
 pub fn parse(text: &str) -> Result<i64, String> {
     let plain = text.trim().trim_end_matches('Z').replace(' ', "T");
-    let time = match plain.contains('T') {
-        true => ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"]
+    let time = if plain.contains('T') {
+        ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"]
             .iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(&plain, form).ok()),
-        false => NaiveDate::parse_from_str(&plain, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN)),
+            .find_map(|form| NaiveDateTime::parse_from_str(&plain, form).ok())
+    } else {
+        NaiveDate::parse_from_str(&plain, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN))
     };
     let time = time.ok_or("write a time as 2024-03-01 or 2024-03-01T12:30:15, UTC")?;
     Ok(time.and_utc().timestamp_micros())

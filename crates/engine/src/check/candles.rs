@@ -165,9 +165,10 @@ pub(super) async fn check_candles(
         .any(|check| report.looked_at.get(check.name).is_some_and(|count| *count > 0));
     if !has_compared && !report.is_interrupted {
         let text = "no candles in the lake to be compared; build them first";
-        match plan.is_all() {
-            true => report.notes.push(format!("{}: {text}", Group::Aggregation)),
-            false => report.tell("tick_coverage", Severity::Error, None, None, text.to_owned()),
+        if plan.is_all() {
+            report.notes.push(format!("{}: {text}", Group::Aggregation));
+        } else {
+            report.tell("tick_coverage", Severity::Error, None, None, text.to_owned());
         }
     }
     Ok(())

@@ -174,9 +174,10 @@ async fn check_day(
         let facts = DayOfLake {
             day,
             has_table,
-            venues_without_instruments: &match has_table {
-                true => selection.venues_without_rows(&table).cloned().collect::<Vec<_>>(),
-                false => Vec::new(),
+            venues_without_instruments: &if has_table {
+                selection.venues_without_rows(&table).cloned().collect::<Vec<_>>()
+            } else {
+                Vec::new()
             },
             venues_without_expectation: &expectation.venues_without_expectation,
             never_existed: &names.never_existed.iter().map(|n| n.name.clone()).collect::<Vec<_>>(),

@@ -244,7 +244,9 @@ impl Ingest {
                         tracing::info!(file = unit.file.path(), bytes = done.bytes, "file done");
                         note_done(done, summary, available, &self.progress);
                         let answered = replaced.answered(&unit).unwrap_or_else(|| unit.file.path());
-                        self.holding.iter().for_each(|holding| holding.note_done(&answered));
+                        if let Some(holding) = &self.holding {
+                            holding.note_done(&answered);
+                        }
                     }
                     Some(Err(error)) if error.is_interruption() => continue,
                     // The results of other files may support it.
@@ -279,7 +281,9 @@ impl Ingest {
                     },
                 }
                 left.remove(&unit.file.path());
-                self.holding.iter().for_each(|holding| holding.note(summary));
+                if let Some(holding) = &self.holding {
+                    holding.note(summary);
+                }
             }
             if let Some(end) = end {
                 return Err(end);
@@ -292,7 +296,9 @@ impl Ingest {
                     note_failure(&unit, &error, summary, &self.progress);
                     left.remove(&unit.file.path());
                 }
-                self.holding.iter().for_each(|holding| holding.note(summary));
+                if let Some(holding) = &self.holding {
+                    holding.note(summary);
+                }
             }
             next = std::mem::take(&mut waiting);
         }

@@ -190,9 +190,10 @@ fn inflate(
 ) {
     loop {
         let mut chunk = used.try_recv().unwrap_or_default();
-        let outcome = match stop.is_cancelled() {
-            true => Err(ConvertError::Interrupted),
-            false => read_chunk(&mut *plain, &mut chunk),
+        let outcome = if stop.is_cancelled() {
+            Err(ConvertError::Interrupted)
+        } else {
+            read_chunk(&mut *plain, &mut chunk)
         };
         let is_end = outcome.is_err() || chunk.is_empty();
         // A closed queue means that the decoder stopped; it reports the reason itself.
@@ -210,9 +211,10 @@ fn decode(
 ) -> Result<Decoded, ConvertError> {
     for chunk in chunks {
         let chunk = chunk?;
-        match chunk.is_empty() {
-            true => decoder.finish().map_err(ConvertError::Decode)?,
-            false => decoder.push(&chunk).map_err(ConvertError::Decode)?,
+        if chunk.is_empty() {
+            decoder.finish().map_err(ConvertError::Decode)?;
+        } else {
+            decoder.push(&chunk).map_err(ConvertError::Decode)?;
         }
         while let Some(batch) = decoder.take_rows() {
             if rows.send(batch).is_err() {

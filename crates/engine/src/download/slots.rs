@@ -111,9 +111,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let held = self.permit.take().is_some();
-        self.slots.load.send_modify(|now| match held {
-            true => now.held -= 1,
-            false => now.waiting -= 1,
+        self.slots.load.send_modify(|now| {
+            if held {
+                now.held -= 1;
+            } else {
+                now.waiting -= 1;
+            }
         });
     }
 }

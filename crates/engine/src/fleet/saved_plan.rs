@@ -107,9 +107,10 @@ impl SavedPlan {
     /// When it has one, the name is not valid, or the store fails.
     pub async fn check_unused(lake: &Lake, run_id: &str) -> Result<(), EngineError> {
         check_name(run_id)?;
-        match lake.has_plan(run_id).await? {
-            true => Err(EngineError::RunExists { run_id: run_id.to_owned() }),
-            false => Ok(()),
+        if lake.has_plan(run_id).await? {
+            Err(EngineError::RunExists { run_id: run_id.to_owned() })
+        } else {
+            Ok(())
         }
     }
 
@@ -303,9 +304,10 @@ fn hexadecimal(hasher: Sha256) -> String {
 pub(crate) fn check_name(run_id: &str) -> Result<(), EngineError> {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let starts_well = run_id.starts_with(|c: char| c.is_ascii_alphanumeric());
-    match starts_well && run_id.len() <= 100 && run_id.chars().all(is_fit) {
-        true => Ok(()),
-        false => Err(EngineError::BadRunName { run_id: run_id.to_owned() }),
+    if starts_well && run_id.len() <= 100 && run_id.chars().all(is_fit) {
+        Ok(())
+    } else {
+        Err(EngineError::BadRunName { run_id: run_id.to_owned() })
     }
 }
 

@@ -287,11 +287,10 @@ impl Worker<'_> {
                     part.shard == own
                 }
             };
-            match may_have {
-                true => look.free.push(Free { part, token: token + 1, before: Some(before) }),
-                false => {
-                    known.settled.insert(part);
-                }
+            if may_have {
+                look.free.push(Free { part, token: token + 1, before: Some(before) });
+            } else {
+                known.settled.insert(part);
             }
         }
         drop(reads);

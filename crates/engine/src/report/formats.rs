@@ -87,9 +87,12 @@ pub fn cells(finding: &FindingLine) -> [String; 12] {
 }
 
 fn csv(document: &Document) -> String {
-    let quoted = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
+    let quoted = |cell: &String| {
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.clone()
+        }
     };
     let mut text = CSV_COLUMNS.join(",") + "\n";
     for finding in document.findings.iter().chain(document.nothing_checked().iter()) {

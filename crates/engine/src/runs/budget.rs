@@ -105,7 +105,9 @@ impl Taken {
         self.requests.retain(|taken| counts(taken.at_ms));
         if let Some((id, unused)) = want.unused {
             let own = self.requests.iter_mut().find(|taken| taken.holder == holder && taken.at_ms == id);
-            own.into_iter().for_each(|taken| taken.count = taken.count.saturating_sub(unused));
+            if let Some(taken) = own {
+                taken.count = taken.count.saturating_sub(unused);
+            }
             self.requests.retain(|taken| taken.count > 0);
         }
         if let Some(limit) = budget.requests_per_minute.filter(|_| want.requests > 0) {

@@ -120,9 +120,10 @@ fn check_versions(path: &LakePath, bytes: &[u8]) -> Result<(), LakeError> {
     if summary_version > SUMMARY_VERSION {
         return Err(LakeError::Newer { path: path(), found: summary_version });
     }
-    match program_version == env!("CARGO_PKG_VERSION") {
-        true => Ok(()),
-        false => Err(LakeError::OtherProgram { path: path(), found: program_version }),
+    if program_version == env!("CARGO_PKG_VERSION") {
+        Ok(())
+    } else {
+        Err(LakeError::OtherProgram { path: path(), found: program_version })
     }
 }
 

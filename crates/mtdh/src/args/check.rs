@@ -85,11 +85,10 @@ fn parse_row_groups(text: &str) -> Result<Groups, String> {
         return Ok(groups.into());
     }
     let group: Group = text.parse().map_err(|error: check::UnknownGroup| error.to_string())?;
-    match groups.contains(&group) {
-        true => Ok([group].into()),
-        false => Err(format!(
-            "{group} needs more than one file's rows; run `mtdh check {group}` after the download"
-        )),
+    if groups.contains(&group) {
+        Ok([group].into())
+    } else {
+        Err(format!("{group} needs more than one file's rows; run `mtdh check {group}` after the download"))
     }
 }
 

@@ -116,7 +116,9 @@ pub fn note_report(report: &ValidationReport) {
         );
     }
     note_proof(&report.proof);
-    report.recheck.iter().for_each(note_recheck);
+    if let Some(recheck) = &report.recheck {
+        note_recheck(recheck);
+    }
     if let Some(reason) = &report.not_stored {
         note(&format!("the reports were not stored: {reason}"));
     }
