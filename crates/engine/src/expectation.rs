@@ -25,12 +25,12 @@ pub const MAX_LOST_SHARE: f64 = 0.05;
 pub struct DayExpectation {
     /// Every partition that the day's table expects, with its state in the lake.
     pub partitions: Vec<Expected>,
-    /// What the vendor lists and is not expected, by venue and reason.
+    /// Listed by the vendor, but not expected; by venue and reason.
     pub not_expected: BTreeMap<String, VenueNote>,
     /// Venues without any expected partition, although the vendor records them on the day: no day of such a venue is
     /// complete.
     pub venues_without_expectation: Vec<String>,
-    /// What the table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
     /// Whether the user must accept that: some of it has objects in the lake, or it is more than [`MAX_LOST_SHARE`] of a
     /// venue.

@@ -37,9 +37,9 @@ pub struct InstrumentsReport {
     pub unnamed: Vec<String>,
     /// Keys that several symbols would share, each once; every symbol has a row, all but the first under another key.
     pub shared_keys: Vec<String>,
-    /// What the vendor lists and no row contains.
+    /// Listed by the vendor, but not expected.
     pub not_expected: Vec<NotExpectedLine>,
-    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
 }
 

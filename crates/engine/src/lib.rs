@@ -1,7 +1,7 @@
 //! The use cases: what is done with vendor files and a lake.
 //!
-//! Prints nothing; that is the front end's task. Start with [`Context`], which has a method for each use case. [`files`] works on
-//! a user's own files, [`live`] on rows and candles as they arrive.
+//! Prints nothing; that is the front end's task. Start with [`Context`], which has a method for each use case. [`files`]
+//! works on a user's own files, [`live`] on rows and candles as they arrive.
 
 #![deny(missing_docs)]
 

@@ -68,7 +68,7 @@ pub struct Slice {
     pub missing_days: Vec<Day>,
     /// Bytes of the objects that contain the range.
     pub object_bytes: u64,
-    /// What was read of these objects.
+    /// The cost of reading them.
     pub cost: Arc<ReadCost>,
 }
 

@@ -70,7 +70,7 @@ pub struct Summary {
     pub partitions: usize,
     /// Number of files, for a check of files.
     pub files: usize,
-    /// Rows of it that were read.
+    /// Rows that were read.
     pub rows: u64,
     /// Findings by severity.
     pub findings: BTreeMap<&'static str, usize>,
@@ -120,7 +120,7 @@ pub struct FindingLine {
     pub count: u64,
     /// Up to ten examples.
     pub examples: Vec<String>,
-    /// What explains it, one of a few words; `None`: it needs no explanation.
+    /// The cause, one of a few words; `None`: it needs no explanation.
     pub cause: Option<String>,
     /// The same as a sentence.
     pub explanation: Option<String>,
@@ -151,7 +151,7 @@ pub struct PartitionLine {
     pub data_type: &'static str,
     /// Its status in the lake.
     pub status: &'static str,
-    /// Rows that were read.
+    /// Rows of it that were read.
     pub rows: u64,
     /// Its grade; `None`: not every group was checked.
     pub grade: Option<&'static str>,

@@ -66,9 +66,9 @@ pub struct ValidationReport {
     pub venues_without_expectation: Vec<String>,
     /// Names that were asked for and are in no row of a day's table.
     pub names: Names,
-    /// What the vendor lists and the table does not expect.
+    /// Listed by the vendor, but not expected.
     pub not_expected: Vec<NotExpectedLine>,
-    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
     /// Whether the removal must be accepted before anything is complete.
     pub needs_acceptance: bool,

@@ -1,4 +1,4 @@
-//! What a bucket's refusals mean.
+//! Interprets the error answers of a bucket.
 
 use object_store::Error as StoreError;
 

@@ -56,11 +56,11 @@ pub enum LakeError {
     Unfit {
         /// The lake.
         url: String,
-        /// What it cannot do.
+        /// The missing capability.
         lack: &'static str,
         /// The store's answer or behaviour.
         said: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// A local file could not be read or written.

@@ -26,7 +26,7 @@ use border::caught;
 /// A file whose footer is verified and decoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
-    /// What the footer says.
+    /// The decoded footer.
     pub metadata: Arc<ParquetMetaData>,
     /// The file's checksums; `None`: version 0.1.0 or another program wrote it.
     pub seal: Option<Seal>,

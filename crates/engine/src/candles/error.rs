@@ -1,4 +1,4 @@
-//! Why there are no candles of an instrument.
+//! Errors of making candles.
 
 use mtdh_core::candle::NotANumber;
 use mtdh_lake::{LakeError, ParquetError};

@@ -52,7 +52,7 @@ pub struct CandleTask {
     pub key: InstrumentKey,
     /// Timeframes whose object is missing or outdated.
     pub timeframes: Vec<Timeframe>,
-    /// What to do with intervals without trades.
+    /// How intervals without trades are filled.
     pub fill: Fill,
     /// The objects to read, in the order of data types, then days; those of neighbouring days only if they have rows of the
     /// day.
@@ -81,7 +81,7 @@ impl CandleTask {
     }
 }
 
-/// What a run would do.
+/// A plan of candles.
 #[derive(Clone, Debug, Default)]
 pub struct CandlePlan {
     /// Instrument-days with candles to make, in the order of days and keys.

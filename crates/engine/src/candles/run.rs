@@ -47,7 +47,7 @@ pub struct CandleRun {
     pub shard: Shard,
 }
 
-/// What a run did.
+/// The summary of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CandleSummary {
     /// Instrument-days whose candles were made.

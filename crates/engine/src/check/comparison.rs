@@ -1,4 +1,4 @@
-//! Candles beside those of a reference, for a plot.
+//! Our candles and those of a reference, for a plot.
 
 use serde::Serialize;
 

@@ -237,7 +237,7 @@ async fn check_day(
     Ok(())
 }
 
-/// What was checked of a day.
+/// The checked objects of a day.
 #[derive(Default)]
 struct OfDay {
     statuses: BTreeMap<Partition, Status>,

@@ -18,7 +18,7 @@ use crate::selection::Selection;
 pub struct CandlePlanOptions {
     /// Their timeframes.
     pub timeframes: Vec<Timeframe>,
-    /// What intervals without trades contain.
+    /// How intervals without trades are filled.
     pub fill: Fill,
     /// The part of the plan that is wanted.
     pub shard: Shard,

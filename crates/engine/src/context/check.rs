@@ -36,7 +36,7 @@ pub struct CheckOptions {
 pub struct LakeCheck {
     /// The plan, with the vendor's incident reports that explain findings.
     pub plan: CheckPlan,
-    /// What was found.
+    /// The findings.
     pub report: CheckReport,
 }
 

@@ -32,7 +32,7 @@ pub struct ValidateOptions {
 /// A validation and what happened on the way.
 #[derive(Debug)]
 pub struct Validation {
-    /// What was found.
+    /// The findings.
     pub report: ValidationReport,
     /// Notes for people, one sentence each.
     pub notes: Vec<String>,

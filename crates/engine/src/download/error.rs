@@ -1,4 +1,4 @@
-//! Why a vendor file was refused.
+//! Errors of converting a vendor file.
 
 use std::io;
 

@@ -71,7 +71,7 @@ pub enum Skip {
     OtherShard,
 }
 
-/// What a run would do.
+/// A download plan.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Files to fetch, in the order of the requests: the last day, the first, then the others, so that a key without access
@@ -87,9 +87,9 @@ pub struct Plan {
     pub venues_without_expectation: Vec<(Day, String)>,
     /// Names that were asked for and are in no row of a day's table.
     pub names: Names,
-    /// What the vendor lists and the plan does not expect.
+    /// Listed by the vendor, but not expected.
     pub not_expected: Vec<NotExpectedLine>,
-    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
     /// Whether the removal must be accepted before anything is complete.
     pub needs_acceptance: bool,

@@ -166,7 +166,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     })
 }
 
-/// What is left of a run: the files of its plan that are not done.
+/// The files of a run's plan that are not done.
 ///
 /// # Errors
 /// As [`look`].

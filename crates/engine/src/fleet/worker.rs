@@ -82,7 +82,7 @@ pub enum Event {
     },
 }
 
-/// What one worker did of a part.
+/// The summary of one worker for a part.
 #[derive(Debug, Serialize)]
 pub struct PartSummary {
     /// The part's number within its shard.
@@ -135,7 +135,7 @@ struct Taken {
     place: Slot,
 }
 
-/// What a worker did.
+/// The work of a worker so far.
 #[derive(Default)]
 struct Did {
     parts: std::sync::Mutex<Vec<PartSummary>>,

@@ -70,7 +70,7 @@ pub struct RunRecord<T> {
     pub ended_by: Option<String>,
     /// Seconds from start to last change.
     pub seconds: f64,
-    /// What it has done.
+    /// Its results so far.
     #[serde(flatten)]
     pub done: T,
 }
@@ -108,7 +108,7 @@ impl<T> RunRecord<T> {
 /// The record of a download.
 pub type RunSummary = RunRecord<DownloadSummary>;
 
-/// What a download has done.
+/// The results of a download.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DownloadSummary {
     /// Files to fetch.

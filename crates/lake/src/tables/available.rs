@@ -1,4 +1,4 @@
-//! A line of the report of what a day has, and its columns.
+//! A line of a day's report of available data, and its columns.
 
 use arrow_array::RecordBatch;
 use mtdh_core::Day;

@@ -1,4 +1,4 @@
-//! What the files of all reports have in common: partitions as columns, and bytes to a table and back.
+//! Common to the files of all reports: the columns of a partition, and conversion between tables and bytes.
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
