@@ -94,7 +94,7 @@ impl Layout {
         path(format!("{CANDLES}/day-{day}"))
     }
 
-    /// Parses a path of [`candles`].
+    /// Parses a path of [`Layout::candles`].
     pub fn parse_candles(&self, path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
         let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/timeframe-")?;
@@ -114,7 +114,7 @@ impl Layout {
         path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
     }
 
-    /// The identities of the objects in [`available_report`]. Derived, and specific to each copy of a lake; no run has such a
+    /// The identities of the objects in [`Layout::available_report`]. Derived, and specific to each copy of a lake; no run has such a
     /// name.
     pub fn identities(&self, day: Day) -> Path {
         path(format!("runs/_identities/day-{day}.parquet"))
@@ -152,7 +152,7 @@ impl Layout {
         path(format!("runs/{run_id}/shard-{}-of-{}-part-{number}{token}.json", shard.index(), shard.total()))
     }
 
-    /// Parses a path of [`part_progress`]: part and token. Only the canonical spelling is accepted.
+    /// Parses a path of [`Layout::part_progress`]: part and token. Only the canonical spelling is accepted.
     pub fn parse_part_progress(&self, path: &Path) -> Option<(Part, u32)> {
         let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
         let (total, rest) = rest.strip_suffix(".json")?.split_once("-part-")?;
@@ -164,7 +164,7 @@ impl Layout {
         is_one.then_some((part, token))
     }
 
-    /// Parses a path of [`partition`].
+    /// Parses a path of [`Layout::partition`].
     pub fn parse_partition(&self, path: &Path) -> Option<Partition> {
         let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/data_type-")?;

@@ -75,7 +75,7 @@ pub enum Format {
     Csv,
 }
 
-/// The reader of the exit status.
+/// Who the exit status is meant for: people or schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Codes {
     /// People and scripts
