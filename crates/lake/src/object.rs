@@ -19,6 +19,6 @@ pub struct Entry {
     /// Size in bytes.
     pub bytes: u64,
     /// Identity of this version of the object at the store, known without reading it: a read by this entry returns this
-    /// version or fails with [`LakeError::Changed`]. `None`: the store has none, or it is not known.
+    /// version or fails with [`LakeError::Changed`](crate::LakeError::Changed). `None`: the store has none, or it is not known.
     pub identity: Option<String>,
 }

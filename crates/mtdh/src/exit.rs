@@ -24,7 +24,7 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// The reader of the exit status: by the flag; else a scheduler for runs of a saved plan, and where a scheduler's environment
+/// Who the exit status is meant for: by the flag; else a scheduler for runs of a saved plan, and where a scheduler's environment
 /// sets the shard.
 pub fn codes(cli: &Cli) -> Codes {
     let (exit_codes, is_of_run, shard) = match &cli.command {
