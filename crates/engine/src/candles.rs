@@ -1,6 +1,7 @@
-//! `candles`: candles of days out of the lake, and of a user's own files.
+//! Candles of days of the lake, and of a user's own files.
 //!
-//! The arithmetic is [`mtdh_core::candle`]'s. Here stands which rows a day's candles are made of, and what need not be made.
+//! The arithmetic is in [`mtdh_core::candle`]. This module decides which rows a day's candles are made of, and which candles
+//! are up to date.
 
 pub(crate) mod error;
 mod feed;

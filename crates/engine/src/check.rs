@@ -1,7 +1,7 @@
-//! `check`: the checks of `mtdh_core::check` over a lake or over files.
+//! Runs the checks of `mtdh_core::check` over a lake or over files.
 //!
-//! Not for what a check is: this brings rows and facts to them and gathers what they find. [`lake`] and [`files`] say of
-//! what, `subject` reads the rows of one instrument and day, [`report`] is what comes out.
+//! Does not define checks: it passes rows and footers to them and collects their findings. [`lake`] and [`files`] choose what
+//! is checked, `instrument_day` reads the rows of one instrument and day, [`CheckReport`] is the result.
 
 mod before;
 pub mod candle_files;
@@ -26,21 +26,21 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use serde::Serialize;
 
-/// Which checks, and how strict.
+/// The checks to run, and their parameters.
 #[derive(Clone, Debug)]
 pub struct CheckPlan {
     /// The groups.
     pub groups: Vec<Group>,
-    /// Parameters that are not at their defaults.
+    /// Parameters that differ from their defaults.
     pub settings: Settings,
-    /// The moment of the check, microseconds since the Unix epoch, UTC.
+    /// The time of the check, microseconds since the Unix epoch, UTC.
     pub now_us: i64,
-    /// The vendor's incident reports by venue; a venue that is not in it is one of which nobody could say.
+    /// The vendor's incident reports by venue. A venue without an entry is one whose reports could not be fetched.
     pub incidents: BTreeMap<String, Vec<Incident>>,
 }
 
 impl CheckPlan {
-    /// The checks of some groups, now.
+    /// The checks of some groups, at the current time.
     pub fn new(groups: impl IntoIterator<Item = Group>, settings: Settings) -> CheckPlan {
         let groups: BTreeSet<Group> = groups.into_iter().collect();
         let (groups, incidents) = (groups.into_iter().collect(), BTreeMap::new());
@@ -52,13 +52,13 @@ impl CheckPlan {
         self.groups.contains(&group)
     }
 
-    /// The checks. Silences that are explained one by one are not told twice.
+    /// The checks. Silences that are explained one by one are not reported a second time.
     pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
         let is_told_elsewhere = |check: &&Check| check.name == "silence" && self.has(Group::Gaps);
         check::all().filter(move |check| self.has(check.group) && !is_told_elsewhere(check))
     }
 
-    /// Whether any of them needs rows.
+    /// Whether any of them reads rows.
     pub fn reads_rows(&self) -> bool {
         self.checks().any(|check| {
             matches!(
@@ -68,32 +68,32 @@ impl CheckPlan {
         })
     }
 
-    /// Whether partitions are judged, and not candles only.
+    /// Whether partitions are checked, and not candles only.
     pub fn is_about_partitions(&self) -> bool {
         self.groups.iter().any(|group| !matches!(group, Group::Aggregation | Group::CrossSource))
     }
 
-    /// Whether every group is checked that users mean by `all`: then a group may have nothing to look at.
+    /// Whether every group of `all` is checked. A group may then have nothing to check.
     pub fn is_all(&self) -> bool {
         Group::USUAL.iter().all(|group| self.has(*group))
     }
 
-    /// Whether what is found is enough to give grades: every group that grades are made from.
+    /// Whether the plan has every group that grades are made from.
     pub fn gives_grades(&self) -> bool {
         let judging = [Group::Completeness, Group::Timestamp, Group::Gaps, Group::Book, Group::Values];
         judging.iter().all(|group| self.has(*group))
     }
 }
 
-/// What a run of checks comes to.
+/// The result of a run of checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// There was something to look at, and nothing was found that is bad enough.
+    /// Something was checked, and no finding is severe enough to fail.
     Clean,
-    /// Something was found that is bad enough.
+    /// A finding is severe enough to fail.
     Findings,
-    /// There was nothing to look at, which proves nothing.
+    /// Nothing was checked, which proves nothing.
     NothingChecked,
 }
 
@@ -108,40 +108,40 @@ impl Verdict {
     }
 }
 
-/// What was found.
+/// The findings of a run and what it checked.
 #[derive(Debug, Default)]
 pub struct CheckReport {
     /// The findings, by day, instrument and data type.
     pub findings: Vec<Finding>,
-    /// What was looked at, and its grade; the grade is null when not every group was checked.
+    /// The partitions that were checked, with their grades.
     pub partitions: BTreeMap<Partition, Checked>,
     /// Rows that were read.
     pub rows: u64,
     /// Files that were read, for a check of files.
     pub files: usize,
-    /// What each check was run on: partitions, instrument-days or days, each with something to look at.
+    /// How often each check was run: on partitions, instrument-days or days, each with something to check.
     pub looked_at: BTreeMap<&'static str, u64>,
-    /// Series held against those of somebody else, for the reports' plots.
+    /// Series compared with those of another source, for the reports' plots.
     pub comparisons: Vec<comparison::Comparison>,
     /// What could not be done, for people.
     pub notes: Vec<String>,
-    /// Whether the run was asked to stop before its end.
+    /// Whether the run was cancelled before its end.
     pub is_interrupted: bool,
 }
 
-/// A partition that was looked at.
+/// A partition that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// What the lake says of it.
+    /// Its status in the lake.
     pub status: Status,
-    /// Rows that were read of it.
+    /// Rows of it that were read.
     pub rows: u64,
-    /// Its grade; null when not every group was checked.
+    /// Its grade; `None`: not every group was checked.
     pub grade: Option<Grade>,
 }
 
 impl CheckReport {
-    /// Whether something at least as bad was found.
+    /// Whether there is a finding of this severity or worse.
     pub fn has(&self, severity: Severity) -> bool {
         self.findings.iter().any(|f| f.severity >= severity)
     }
@@ -151,28 +151,30 @@ impl CheckReport {
         self.findings.iter().filter(|f| f.severity == severity).count()
     }
 
-    /// The groups of a plan that had nothing to look at.
+    /// The groups of a plan that had nothing to check.
     pub fn unchecked(&self, plan: &CheckPlan) -> Vec<Group> {
         let looked = |check: &&Check| self.looked_at.get(check.name).is_some_and(|count| *count > 0);
         let has_looked = |group: &Group| check::all().filter(|c| c.group == *group).any(|c| looked(&c));
         plan.groups.iter().copied().filter(|group| !has_looked(group)).collect()
     }
 
-    /// What the run comes to: every form of a report and the exit status say this. Each group that was asked for by name
-    /// must have had something to look at; of `all` one at least that reads what is stored, and does not only count it.
+    /// The verdict, used by every report format and by the exit status. Each group that was asked for by name must have had
+    /// something to check; of `all`, at least one check that reads stored data and does not only count it.
     pub fn verdict(&self, plan: &CheckPlan, fail_on: Severity) -> Verdict {
         let unchecked = self.unchecked(plan);
         let is_unread = |group: &Group| *group == Group::Completeness || unchecked.contains(group);
         let is_nothing =
             if plan.is_all() { plan.groups.iter().all(is_unread) } else { !unchecked.is_empty() };
-        match is_nothing {
-            _ if self.has(fail_on) => Verdict::Findings,
-            true => Verdict::NothingChecked,
-            false => Verdict::Clean,
+        if self.has(fail_on) {
+            Verdict::Findings
+        } else if is_nothing {
+            Verdict::NothingChecked
+        } else {
+            Verdict::Clean
         }
     }
 
-    /// Takes what was found of one instrument's day.
+    /// Adds the outcome of one instrument's day.
     fn gather(&mut self, outcome: instrument_day::Outcome) {
         self.findings.extend(outcome.findings);
         self.rows += outcome.rows.iter().map(|(_, rows)| rows).sum::<u64>();
@@ -181,8 +183,8 @@ impl CheckReport {
         }
     }
 
-    /// Runs every check of a plan that is about such candles. What is found is said of an instrument and a day; null: of
-    /// files that do not say.
+    /// Runs every check of a plan that applies to these candles. Findings are filed under the instrument and the day; `None`:
+    /// files that do not name them.
     fn judge(
         &mut self,
         plan: &CheckPlan,
@@ -202,7 +204,7 @@ impl CheckReport {
         }
     }
 
-    /// Adds a finding that is about no one data type.
+    /// Adds a finding that concerns no single data type.
     fn find(
         &mut self,
         check: &'static Check,
@@ -213,7 +215,7 @@ impl CheckReport {
         self.findings.push(Finding::of(check, key.cloned(), None, day, found));
     }
 
-    /// Adds a finding of something that is so once.
+    /// Adds a finding with a single occurrence.
     fn tell(
         &mut self,
         check: &str,
@@ -222,7 +224,7 @@ impl CheckReport {
         day: Option<Day>,
         example: String,
     ) {
-        // A name that no check has would be a bug, which the tests of the callers find.
+        // An unknown check name would be a bug, which the tests of the callers find.
         let Some(check) = check::find(check) else { return };
         let range_us = day.map(|day| (day.start_us(), day.end_us()));
         let found = Detection {
@@ -235,7 +237,7 @@ impl CheckReport {
         self.find(check, key, day, found);
     }
 
-    /// Puts findings in order: by day, instrument, data type, check and time.
+    /// Sorts findings by day, instrument, data type, check and time.
     fn sort(&mut self) {
         self.findings.sort_by(|a, b| {
             let place = |f: &Finding| (f.day, f.key.clone(), f.data_type, f.check, f.found.range_us);

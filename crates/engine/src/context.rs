@@ -1,7 +1,7 @@
-//! What an embedding program works with: the lake and the vendor, behind one [`Context`], and one method for each use case.
+//! The entry point for embedding programs: the lake and the vendor behind one [`Context`], with one method for each use case.
 //!
-//! Each method has options with [`Default`], and returns a report; nothing is printed. A future is boxed, so that the programs
-//! that await it do not compile its body again. Log lines carry the fields of the caller's span.
+//! Each method takes options with [`Default`] and returns a report; nothing is printed. Futures are boxed, so that the
+//! programs that await them do not compile their bodies again. Log lines carry the fields of the caller's span.
 
 mod candles;
 mod check;
@@ -47,7 +47,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Sets everything up; nothing is requested yet.
+    /// Opens the lake and sets up the clients; nothing is requested yet.
     ///
     /// # Errors
     /// When an address or the key cannot be used, or the folder of vendor files cannot be read.
@@ -82,17 +82,17 @@ impl Context {
         Ok(Context { lake, metadata, archive: Arc::new(archive) })
     }
 
-    /// The lake's address, as it was configured.
+    /// The lake's address, as configured.
     pub fn lake_url(&self) -> &str {
         self.lake.url()
     }
 
-    /// Fails when the lake cannot be read, or there is none.
+    /// Fails when there is no lake or it cannot be read.
     pub fn check_readable(&self) -> Work<'_, ()> {
         Box::pin(async { Ok(self.lake.check_readable().await?) })
     }
 
-    /// Fails when there is a lake that cannot be read. A local lake need not exist yet: it is created by the first write.
+    /// Fails when there is a lake that cannot be read. A local lake need not exist yet: the first write creates it.
     pub fn check_usable(&self) -> Work<'_, ()> {
         Box::pin(async {
             match self.lake.check_readable().await {
@@ -102,7 +102,7 @@ impl Context {
         })
     }
 
-    /// Where instruments come from: the folder of vendor files when there is one, else the vendor.
+    /// Where instruments come from: the folder of vendor files if one is configured, else the vendor.
     pub(crate) fn instrument_source(&self) -> InstrumentSource<'_> {
         match &*self.archive {
             Archive::Folder(folder) => InstrumentSource::Folder(folder),

@@ -1,4 +1,4 @@
-//! `download`: from a selection to objects in the lake: plan, fetch, convert, publish.
+//! Downloading: from a selection to objects in the lake. Plan, fetch, convert, publish.
 
 pub mod account;
 pub mod error;

@@ -1,4 +1,4 @@
-//! Why a verb could not run. What went wrong with single files stands in reports, not here.
+//! Why a use case failed. Failures of single files are in reports, not here.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use mtdh_source::tardis::metadata::MetadataError;
 use crate::candles::error::CandleError;
 use crate::download::error::ConvertError;
 
-/// A verb that could not run, or could not go on.
+/// The error of a use case that could not run or continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// The lake failed.
     #[error("the lake cannot be used")]
     Lake(#[source] LakeError),
-    /// The vendor's metadata cannot be had.
+    /// The vendor's metadata cannot be fetched.
     #[error("the instruments of {exchange} cannot be had from the vendor")]
     Metadata {
         /// The vendor's exchange id.
@@ -28,14 +28,14 @@ pub enum EngineError {
         #[source]
         source: MetadataError,
     },
-    /// The vendor refused the key on the first file that was asked for.
+    /// The vendor refused the key on the first requested file.
     #[error("the vendor refused the first file, so that nothing was downloaded")]
     Refused {
-        /// In its words.
+        /// The vendor's answer.
         #[source]
         source: mtdh_source::tardis::datasets::FetchError,
     },
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error("the connection to the vendor cannot be set up")]
     Client(#[source] BuildError),
     /// An address of the vendor cannot be used.
@@ -50,7 +50,7 @@ pub enum EngineError {
         /// The id that was asked for.
         exchange: String,
     },
-    /// A symbol is no pair of assets.
+    /// A symbol is not a pair of assets.
     #[error("`{symbol}` is no pair of assets; write BASE-QUOTE, for example BTC-USDT")]
     NotAPair {
         /// The symbol.
@@ -59,10 +59,10 @@ pub enum EngineError {
     /// The lake has no instrument table at all.
     #[error("the lake has no instrument table")]
     NoInstrumentTable,
-    /// A text is no instrument key.
+    /// A text is not an instrument key.
     #[error(transparent)]
     BadKey(#[from] KeyError),
-    /// A text is no instrument key, and may be meant as one of these.
+    /// A text is not an instrument key, but resembles some.
     #[error("`{text}` is not an instrument key; perhaps {}", suggestions.join(" or "))]
     NotAKey {
         /// The text.
@@ -70,7 +70,7 @@ pub enum EngineError {
         /// Keys of the newest instrument table.
         suggestions: Vec<String>,
     },
-    /// A day has no instrument table, and the verb does not make one.
+    /// A day has no instrument table, and the use case does not make one.
     #[error("there is no instrument table of {0} in the lake")]
     NoInstruments(Day),
     /// The lake has no plan of the run.
@@ -85,13 +85,13 @@ pub enum EngineError {
         /// The run.
         run_id: String,
     },
-    /// A run's name cannot be one.
+    /// A run's name is not valid.
     #[error("`{run_id}` is no name of a run: letters, digits, `-`, `_` and `.`, at most 100")]
     BadRunName {
         /// The name.
         run_id: String,
     },
-    /// A run's plan is not one that this program can work on.
+    /// A run's plan is not usable by this program.
     #[error("the plan of the run `{run_id}` cannot be used: {reason}")]
     WrongPlan {
         /// The run.
@@ -99,7 +99,7 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
-    /// The run is cut into another number of shards.
+    /// The run is divided into another number of shards.
     #[error("the run `{run_id}` is cut into {total} shards, and shard {index} of {asked} was asked for")]
     OtherShards {
         /// The run.
@@ -122,7 +122,7 @@ pub enum EngineError {
     Folder {
         /// The folder.
         folder: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
@@ -149,13 +149,13 @@ pub enum EngineError {
     Reference {
         /// The instrument.
         key: String,
-        /// Why not.
+        /// Why.
         reason: String,
     },
-    /// The reference cannot be had.
+    /// The reference cannot be fetched.
     #[error("there is nothing to compare with")]
     Klines(#[source] mtdh_source::exchange::binance::klines::KlineError),
-    /// There are no candles of what a user gave.
+    /// No candles can be made of a user's files.
     #[error("cannot make candles of {of}")]
     Candles {
         /// The files.
@@ -166,29 +166,29 @@ pub enum EngineError {
     },
 }
 
-/// What is wrong with a file that the user gave.
+/// Why a user's file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// There is none.
+    /// The file does not exist.
     #[error("there is no such file")]
     Missing,
     /// The system cannot read it.
     #[error("it cannot be read")]
     Read(#[source] std::io::Error),
-    /// It cannot be read, or is no Parquet file.
+    /// It cannot be read, or is not Parquet.
     #[error("it cannot be read")]
     Lake(#[source] LakeError),
-    /// Its columns are those of no data type, and the caller named none.
+    /// Its columns match no data type, and the caller named none.
     #[error("its columns are those of no data type")]
     UnknownColumns,
-    /// It says nowhere of which instrument it is, and the caller named none.
+    /// It does not name its instrument, and the caller named none.
     #[error("it does not say of which instrument it is")]
     UnknownInstrument,
-    /// It is of the same data type, instrument and day as another of the files.
+    /// It has the same data type, instrument and day as another of the files.
     #[error("it is the second file of {0} of one instrument and day; check them one by one")]
     SecondOfType(DataType),
-    /// It is not what it was given as.
+    /// It is not of the kind that was expected.
     #[error("{0}")]
     Wrong(String),
 }
@@ -239,7 +239,8 @@ impl EngineError {
         }
     }
 
-    /// Whether a user's file was read and refused, which is a result; else the verb could not do its work, as on a full disk.
+    /// Whether a user's file was read and refused, which is a result. Otherwise the work could not be done, as on a full
+    /// disk.
     pub fn is_refusal(&self) -> bool {
         match self {
             EngineError::Convert { source, .. } => {

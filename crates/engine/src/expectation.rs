@@ -1,7 +1,6 @@
-//! What a day is measured against: which partitions are expected, what is not and why, and what the table lost.
+//! What a day is compared with: which partitions are expected, which are not and why, and what the table lost.
 //!
-//! The one place that decides it: `plan`, `validate`, `full-pipeline` and the checks of completeness all ask
-//! `of_day`.
+//! The only place that decides it: `plan`, `validate`, `full-pipeline` and the checks of completeness all use `of_day`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,23 +17,23 @@ use crate::instruments::merge::losses;
 use crate::selection::Selection;
 use mtdh_lake::inventory::ObjectState;
 
-/// A table may lose this share of a venue's rows before somebody must accept it.
+/// Share of a venue's rows that a table may lose without acceptance by the user.
 pub const MAX_LOST_SHARE: f64 = 0.05;
 
-/// What a day is measured against.
+/// The expectation for a day.
 #[derive(Debug, Default)]
 pub struct DayExpectation {
-    /// Every partition that the day's table lets expect, with what the lake has of it.
+    /// Every partition that the day's table expects, with its state in the lake.
     pub partitions: Vec<Expected>,
-    /// What is not expected although the vendor names it, by venue and reason.
+    /// Listed by the vendor, but not expected; by venue and reason.
     pub not_expected: BTreeMap<String, VenueNote>,
-    /// Venues of which nothing is expected, although the vendor records them on the day: no day of such a venue is
+    /// Venues without any expected partition, although the vendor records them on the day: no day of such a venue is
     /// complete.
     pub venues_without_expectation: Vec<String>,
-    /// What the table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
-    /// Whether somebody must accept that: something of it has objects in the lake, or it is more than
-    /// [`MAX_LOST_SHARE`] of a venue.
+    /// Whether the user must accept that: some of it has objects in the lake, or it is more than [`MAX_LOST_SHARE`] of a
+    /// venue.
     pub needs_acceptance: bool,
     /// Objects in the lake that the table does not expect.
     pub unexpected: LeftOut,
@@ -70,7 +69,7 @@ pub(crate) fn lines(day: Day, venues: &BTreeMap<String, VenueNote>) -> Vec<NotEx
     venues.iter().flat_map(of_venue).collect()
 }
 
-/// What a day of a selection is measured against. `there` is what the lake has of the selection's data types.
+/// The expectation for a day of a selection. `there` is the lake's state of the selection's data types.
 pub(crate) fn of_day(
     selection: &Selection,
     table: &DayTable,
@@ -112,8 +111,8 @@ pub(crate) fn of_day(
     expectation
 }
 
-/// What the table's notes say of the selection's venues. Names that were asked for are not symbols without a row; a pattern may
-/// mean these, since they have no key that could tell.
+/// The table's notes on the selection's venues. Names that were asked for are not symbols without a row; a pattern may match
+/// symbols without a row, since they have no key to compare.
 fn notes(selection: &Selection, table: &DayTable) -> BTreeMap<String, VenueNote> {
     let of_exchange = |r: &NotExpected| r.is_outside_of_life() || *r == NotExpected::NothingExported;
     let is_meant = |reason: &NotExpected| match reason {
@@ -134,7 +133,7 @@ fn notes(selection: &Selection, table: &DayTable) -> BTreeMap<String, VenueNote>
     selection.venues.iter().filter_map(of_venue).collect()
 }
 
-/// Why nothing, or not everything, is expected of a row that is alive on the day, with an example for each count.
+/// Why a row that is alive on the day is not, or not fully, expected, with an example for each count.
 fn left_out(selection: &Selection, instrument: &Instrument, day: Day) -> Option<(NotExpected, Vec<String>)> {
     let key = instrument.key.to_string();
     let withdrawn = instrument.withdrawn_data_types.iter().filter(|t| selection.data_types.contains(t));
@@ -149,8 +148,8 @@ fn left_out(selection: &Selection, instrument: &Instrument, day: Day) -> Option<
     }
 }
 
-/// Whether a venue that the vendor records on the day has nothing to be measured against, because of what the table
-/// lacks and not because of what the user filters.
+/// Whether a venue that the vendor records on the day has no expected partition because of gaps in the table, and not because
+/// of the user's filters.
 fn is_without_expectation(
     venue: &str,
     taken: &[&Instrument],

@@ -1,4 +1,4 @@
-//! Batches to a file or stream for people and other programs: Parquet, CSV or JSON lines.
+//! Export of batches to a file or stream: Parquet, CSV or JSON lines.
 
 mod text;
 
@@ -14,41 +14,41 @@ use serde::Serializer;
 
 use text::TextWriter;
 
-/// A form of rows.
+/// A format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
     /// Parquet, as in the lake.
     Parquet,
     /// CSV with the lake's column names; times as RFC 3339 with microseconds.
     Csv,
-    /// One JSON object a line; times as RFC 3339 with microseconds; null cells left out.
+    /// One JSON object per line; times as RFC 3339 with microseconds; null cells are left out.
     Jsonl,
 }
 
-/// A path as a report tells it: what is no UTF-8 in it is shown as such, rather than failing the report.
+/// Serializes a path; parts that are not UTF-8 are replaced, so that they do not fail the report.
 pub(crate) fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// Rows that could not be exported.
+/// Why rows could not be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The lake could not be read.
     #[error("the lake cannot be read")]
     Lake(#[source] LakeError),
-    /// The output refused Parquet.
+    /// The output could not be written as Parquet.
     #[error("the output cannot be written")]
     Parquet(#[source] ParquetError),
-    /// The output refused text.
+    /// The output could not be written as text.
     #[error("the output cannot be written")]
     Text(#[source] io::Error),
-    /// Nobody reads the output any more.
+    /// The reader has closed the output.
     #[error("nobody reads the output any more")]
     Unread,
 }
 
 impl ExportError {
-    /// Columns that are no table's.
+    /// An error of columns that fit no table.
     pub(crate) fn of_arrow(error: ArrowError) -> ExportError {
         ExportError::Text(io::Error::other(error))
     }
@@ -72,10 +72,10 @@ enum Form<W: Write + Send> {
 }
 
 impl<W: Write + Send> Exporter<W> {
-    /// Starts an output. A CSV has its header row even when no row follows.
+    /// Starts an output. A CSV has its header row even without rows.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn new(data_type: DataType, format: ExportFormat, out: W) -> Result<Exporter<W>, ExportError> {
         let table = data_type.table();
         let names = || table.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
@@ -89,10 +89,10 @@ impl<W: Write + Send> Exporter<W> {
         Ok(Exporter { form, rows: 0 })
     }
 
-    /// Appends rows, as [`crate::query::slice`] gives them.
+    /// Appends rows in the form of [`crate::query::slice`].
     ///
     /// # Errors
-    /// When the output refuses bytes.
+    /// When writing fails.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ExportError> {
         self.rows += batch.num_rows() as u64;
         match &mut self.form {
@@ -112,15 +112,15 @@ impl<W: Write + Send> Exporter<W> {
     /// Ends the output.
     ///
     /// # Errors
-    /// When it refuses bytes.
+    /// When writing fails.
     pub fn finish(self) -> Result<W, ExportError> {
         self.finish_with([])
     }
 
-    /// Ends the output, with pairs for the footer of a Parquet file; the other forms have no place for them.
+    /// Ends the output, with key-value pairs for the footer of a Parquet file; other formats ignore them.
     ///
     /// # Errors
-    /// When it refuses bytes.
+    /// When writing fails.
     pub fn finish_with<const N: usize>(self, pairs: [(&'static str, String); N]) -> Result<W, ExportError> {
         match self.form {
             Form::Parquet(writer) => Ok(writer.finish(pairs).map_err(ExportError::Parquet)?.out),

@@ -1,4 +1,4 @@
-//! Files of the user, outside of the lake.
+//! Files of the user, outside the lake.
 
 pub mod convert;
 pub mod unfinished;

@@ -1,8 +1,8 @@
-//! Runs of a saved plan by many workers: shards, leases, takeover, one budget, and how far all of it is.
+//! Runs of a saved plan by many workers: shards, leases, takeover, a shared budget, and progress.
 //!
-//! There is no coordinator. What workers must agree on are objects of the lake below `runs/{run_id}/`:
-//! the plan ([`saved_plan`]), a progress object per shard and holder ([`lease`]), and what was taken of the vendor's
-//! account ([`ledger`]). [`worker`] is what one process does, [`monitor`] what anybody can see.
+//! There is no coordinator. Workers agree by objects of the lake below `runs/{run_id}/`: the plan ([`saved_plan`]), a
+//! progress object per part and holder ([`lease`](crate::runs::lease)), and the usage of the vendor's account
+//! ([`budget`](crate::runs::budget)). [`worker`] is one process of a run, [`monitor`] reports its progress to anybody.
 
 pub mod monitor;
 pub mod saved_plan;

@@ -1,4 +1,4 @@
-//! `instruments`: the tables of the days, made from the vendor's metadata or from a folder's file names.
+//! Instrument tables of days, made from the vendor's metadata or from the file names of a folder.
 
 pub(crate) mod merge;
 
@@ -26,20 +26,20 @@ use crate::selection::Selection;
 pub use merge::Removed;
 use merge::{CheckInput, Detection, losses, merge};
 
-/// What happened to the instrument tables.
+/// The result of writing instrument tables.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct InstrumentsReport {
     /// One per day, in order.
     pub days: Vec<DayOfInstruments>,
-    /// Path of the table over all days; null for a single day.
+    /// Path of the table over all days; `None`: a single day.
     pub aggregate: Option<String>,
     /// Symbols without a key, each once.
     pub unnamed: Vec<String>,
     /// Keys that several symbols would share, each once; every symbol has a row, all but the first under another key.
     pub shared_keys: Vec<String>,
-    /// What the vendor names and no row has.
+    /// Listed by the vendor, but not expected.
     pub not_expected: Vec<NotExpectedLine>,
-    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
 }
 
@@ -48,13 +48,13 @@ pub struct InstrumentsReport {
 pub struct DayOfInstruments {
     /// The day.
     pub day: String,
-    /// How many rows it has of the venues of this run, by venue and instrument type.
+    /// Number of rows of the venues of this run, by venue and instrument type.
     pub counts: BTreeMap<String, BTreeMap<String, usize>>,
-    /// Rows that are new since the table was last written; all of them the first time.
+    /// Rows added since the table was last written; the first time, all of them.
     pub added: usize,
-    /// Rows that are gone since: the vendor gave their end, or somebody accepted that they went.
+    /// Rows removed since: the vendor gave their end, or the user accepted the removal.
     pub removed: usize,
-    /// Rows that changed since.
+    /// Rows changed since.
     pub changed: usize,
 }
 
@@ -66,12 +66,12 @@ pub enum InstrumentSource<'a> {
     Folder(&'a Folder),
 }
 
-/// Writes the tables of the selection's days, and over a range the aggregate: every instrument of the venues, combos
-/// only when they are asked for. Rows of other venues, and combos that were not asked for, stay as they are; what
-/// becomes of the others is said in [`Removed`].
+/// Writes the tables of the selection's days and, for a range of days, the aggregate. They have every instrument of the
+/// venues; combos only when they are asked for. Rows of other venues, and combos that were not asked for, stay as they are;
+/// [`Removed`] decides about rows that are no longer listed.
 ///
 /// # Errors
-/// When the vendor's metadata cannot be had or the lake fails.
+/// When the vendor's metadata cannot be fetched or the lake fails.
 pub async fn write_instruments(
     lake: &Lake,
     source: &InstrumentSource<'_>,
@@ -90,7 +90,7 @@ pub async fn write_instruments(
                     Also { symbols: symbols_of_tables(lake, selection, piece).await?, patterns: Vec::new() };
                 match ask(metadata, &selection.exchanges(), piece, &also).await {
                     Ok(listings) => listings,
-                    // What is alive on fewer days is less.
+                    // Fewer days have fewer live instruments.
                     Err(EngineError::Metadata { source: MetadataError::TooMuch { .. }, .. })
                         if piece.first() < piece.last() =>
                     {
@@ -129,8 +129,8 @@ pub async fn write_instruments(
     Ok(report)
 }
 
-/// Writes the aggregate of a range. It is made of the days' tables as they are now, other venues' rows too; when one of them
-/// changed while it was written, it is written again, so that of several writers at once the last one has all.
+/// Writes the aggregate of a range from the current tables of its days, including rows of other venues. If one of them
+/// changed meanwhile, the aggregate is written again, so that of several concurrent writers the last one includes everything.
 async fn write_aggregate(
     lake: &Lake,
     range: DayRange,
@@ -149,8 +149,8 @@ async fn write_aggregate(
     }
 }
 
-/// Makes sure that each day's table has the selection's venues and that their rows do not wait for the vendor's
-/// export; asks the vendor only where that is not so. Returns the days that were written.
+/// Makes sure that each day's table has the selection's venues and that their rows do not wait for the vendor's export. Asks
+/// the vendor only where that is not the case. Returns the days that were written.
 ///
 /// # Errors
 /// As [`write_instruments`].
@@ -184,7 +184,7 @@ pub async fn ensure_instruments(
     Ok(written)
 }
 
-/// Takes what the vendor no longer lists out of the tables of the selection's days and venues.
+/// Removes what the vendor no longer lists from the tables of the selection's days and venues.
 ///
 /// # Errors
 /// When the lake fails.
@@ -205,8 +205,8 @@ pub async fn accept_removed(lake: &Lake, selection: &Selection) -> Result<(), En
     Ok(())
 }
 
-/// The vendor's symbols in the tables of some days: what became of them is of interest, whenever they lived. A table that
-/// cannot be read is made anew, so that it has none.
+/// The vendor's symbols in the tables of some days; their state must be looked up even if they are not alive. A table that
+/// cannot be read is made again and contributes none.
 async fn symbols_of_tables(
     lake: &Lake,
     selection: &Selection,
@@ -225,7 +225,7 @@ async fn symbols_of_tables(
     Ok(symbols)
 }
 
-/// A range of several days in two.
+/// Splits a range of several days in two.
 fn halves(days: DayRange) -> (DayRange, DayRange) {
     let count = days.days().count() as i64;
     let middle = days.first().plus(count / 2);
@@ -233,7 +233,7 @@ fn halves(days: DayRange) -> (DayRange, DayRange) {
     (range(days.first(), middle.previous()), range(middle, days.last()))
 }
 
-/// What the vendor lists of some exchanges: all that matters for the days, and what `also` names.
+/// Fetches the vendor's instruments of some exchanges: all that matter for the days, and those named in `also`.
 pub(crate) async fn ask(
     metadata: &Metadata,
     exchanges: &[String],
@@ -288,8 +288,8 @@ fn of_vendor(
     (found, notes)
 }
 
-/// The instruments that a folder has files of on a day. Nothing but their names is known of them. Whom a group's file
-/// is about, only its rows say, so that it is read.
+/// The instruments that a folder has files of on a day. Only their names are known. A grouped file is read, because only its
+/// rows name its instruments.
 fn of_folder(
     folder: &Folder,
     selection: &Selection,
@@ -335,7 +335,7 @@ fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, Eng
     Ok(decoded.names.iter().map(|name| dataset_symbol(&name.symbol)).collect())
 }
 
-/// Puts what was found into the day's rows that the selection speaks of.
+/// Updates the day's rows that the selection covers.
 async fn write_day(
     lake: &Lake,
     selection: &Selection,

@@ -1,7 +1,7 @@
-//! The verbs: what is done with vendor files and a lake.
+//! The use cases: what is done with vendor files and a lake.
 //!
-//! Not for talking to people: nothing here prints. Start with [`instruments`], [`plan`], [`ingest`] and [`validate`],
-//! the way of the main job; [`candles`] makes candles, [`query`] reads the lake, [`convert_file`] a user's own file.
+//! Prints nothing; that is the front end's task. Start with [`Context`], which has a method for each use case. [`files`]
+//! works on a user's own files, [`live`] on rows and candles as they arrive.
 
 #![deny(missing_docs)]
 

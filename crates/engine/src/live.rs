@@ -1,3 +1,3 @@
-//! Rows and candles as they arrive.
+//! Rows and candles that arrive live.
 
 pub mod validate;

@@ -1,7 +1,7 @@
-//! What became of instruments that were asked for by name and are not in a day's table.
+//! Resolves instruments that were asked for by name and are not in a day's table.
 //!
-//! Three cases, never mixed up: the name never existed; it was not alive on the day; it was alive, and the table lacks
-//! it. [`look_up`] decides, by the tables of the days and by the vendor's list; every verb that takes names asks it.
+//! There are three cases: the name never existed; it was not alive on the day; it was alive, and the table lacks it.
+//! [`look_up`] decides, from the tables of the days and the vendor's list; every use case that takes names uses it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,19 +20,19 @@ use crate::error::EngineError;
 use crate::instruments::{InstrumentSource, ask};
 use crate::selection::Selection;
 
-/// Keys that are suggested for a name.
+/// Number of keys suggested for a name.
 const SUGGESTIONS: usize = 3;
 
 /// Names that a day's table does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Names {
-    /// Names that no instrument ever had: nothing can be said of them.
+    /// Names that no instrument ever had.
     pub never_existed: Vec<NeverExisted>,
-    /// As `DAY NAME`: listed, but not alive that day, so that nothing is lacking.
+    /// As `DAY NAME`: listed, but not alive that day, so nothing is missing.
     pub not_alive: Vec<String>,
-    /// As `DAY NAME`: alive that day by the vendor's list, and not in the day's table.
+    /// As `DAY NAME`: alive that day by the vendor's list, but not in the day's table.
     pub alive_and_missing: Vec<String>,
-    /// Why the vendor's list could not be asked; then a name of no table counts as one that never existed.
+    /// Why the vendor's list could not be fetched; then a name in no table counts as one that never existed.
     pub notes: Vec<String>,
 }
 
@@ -46,8 +46,7 @@ pub struct NeverExisted {
 }
 
 impl Names {
-    /// Whether something that was asked for is not in the lake's tables although it should be, or cannot be found at
-    /// all.
+    /// Whether something that was asked for should be in the lake's tables and is not, or cannot be found at all.
     pub fn has_fault(&self) -> bool {
         !self.never_existed.is_empty() || !self.alive_and_missing.is_empty()
     }
@@ -56,7 +55,7 @@ impl Names {
 /// Looks up the selection's names that a day's table does not have.
 ///
 /// # Errors
-/// When the lake fails. A vendor that cannot be asked is a note.
+/// When the lake fails. A vendor that cannot be reached is a note.
 pub async fn look_up(
     lake: &Lake,
     source: &InstrumentSource<'_>,
@@ -66,7 +65,7 @@ pub async fn look_up(
     if selection.patterns.is_empty() {
         return Ok(names);
     }
-    // Each instrument once, however many days have it, and of others one day's, for suggestions.
+    // Each selected instrument once, however many days have it; of others one day's, for suggestions.
     let mut named: BTreeMap<(InstrumentKey, i64), Instrument> = BTreeMap::new();
     let mut lacking: Vec<(Day, &KeyPattern)> = Vec::new();
     let mut known: Vec<Instrument> = Vec::new();
@@ -107,7 +106,7 @@ pub async fn look_up(
         let found: Vec<&Instrument> = known.iter().filter(|i| pattern.matches(&i.key)).collect();
         match () {
             () if found.is_empty() => drop(unknown.insert(pattern.to_string())),
-            // A folder's rows are of one day each: of others it says nothing.
+            // A folder's rows are each of one day, and prove nothing about other days.
             () if !is_of_folder && found.iter().any(|i| i.is_alive(day)) => {
                 names.alive_and_missing.push(format!("{day} {pattern}"));
             }
@@ -119,7 +118,7 @@ pub async fn look_up(
     Ok(names)
 }
 
-/// The venues that a name may be of.
+/// The venues that a name may belong to.
 fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
     let text = pattern.to_string();
     match text.split_once(':') {
@@ -128,7 +127,7 @@ fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
     }
 }
 
-/// Keys that may be meant by a name: first those whose vendor symbol it is, then those that are spelt nearly so.
+/// Keys that a name may mean: first those with this vendor symbol, then those with similar spelling.
 pub(crate) fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
     let symbol = plain(name.rsplit(':').next().unwrap_or(name));
@@ -148,7 +147,7 @@ pub(crate) fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
 /// The key of a pair on a venue, as `BTC-USDT` on BINANCE: a spot pair there, a perpetual elsewhere; with an expiry a future.
 ///
 /// # Errors
-/// When the symbol is no pair, or the key cannot be one.
+/// When the symbol is not a pair, or makes no valid key.
 pub fn key_of_symbol(venue: &str, symbol: &str) -> Result<InstrumentKey, EngineError> {
     let kind = match (venue, symbol.matches('-').count()) {
         (_, 2) => "FUTURE",

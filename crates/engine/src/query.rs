@@ -1,4 +1,4 @@
-//! `ls` and `get`: what the lake has, and slices of time out of it.
+//! Queries: what the lake has, and slices of time from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -19,7 +19,7 @@ use crate::names::suggestions;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
-/// Every day of which the lake has partitions, in order.
+/// Every day that the lake has partitions of, in order.
 ///
 /// # Errors
 /// When the store cannot be listed.
@@ -27,7 +27,7 @@ pub async fn days(lake: &Lake) -> Result<Vec<Day>, EngineError> {
     Ok(lake.days_with_partitions().await?)
 }
 
-/// The venues of which the lake has partitions of a day, sorted.
+/// The venues that the lake has partitions of on a day, sorted.
 ///
 /// # Errors
 /// When the store cannot be listed.
@@ -35,8 +35,8 @@ pub async fn venues(lake: &Lake, day: Day) -> Result<Vec<String>, EngineError> {
     Ok(lake.venues(day).await?)
 }
 
-/// What the lake has of a day and a selection, in the order of days, data types and keys. Objects that cannot be
-/// trusted come with the reason.
+/// What the lake has of a day and a selection, ordered by day, data type and key. Objects that cannot be trusted are listed
+/// with the reason.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -56,19 +56,19 @@ pub async fn contents(
         .collect())
 }
 
-/// Days of a slice that are looked for one by one; above, the days of the lake are listed once.
+/// Days of a slice that are looked up one by one; for longer ranges, the days of the lake are listed once.
 const MOST_DAYS_ASKED_FOR: usize = 31;
 
-/// What a slice came to.
+/// The result of reading a slice.
 #[derive(Debug)]
 pub struct Slice {
-    /// Rows that were given.
+    /// Rows that were read.
     pub rows: u64,
     /// Days of the range that have no object; their rows, if any, are not in the slice.
     pub missing_days: Vec<Day>,
-    /// Bytes of the objects that the range lies in.
+    /// Bytes of the objects that contain the range.
     pub object_bytes: u64,
-    /// What was read of them.
+    /// The cost of reading them.
     pub cost: Arc<ReadCost>,
 }
 
@@ -77,8 +77,8 @@ pub fn slice_schema(data_type: DataType) -> SchemaRef {
     data_type.table().schema().clone()
 }
 
-/// Gives the rows of an instrument that arrived in `[start_us, end_us)` (`local_timestamp`, microseconds since the
-/// Unix epoch, UTC) to `take`, in the vendor's order.
+/// Reads the rows of an instrument that arrived in `[start_us, end_us)` (`local_timestamp`, microseconds since the Unix
+/// epoch, UTC) and passes them to `take`, in the vendor's order.
 ///
 /// # Errors
 /// When the lake cannot be read, or `take` fails.
@@ -91,7 +91,7 @@ pub async fn slice<E: From<LakeError>>(
 ) -> Result<Slice, E> {
     let mut slice = Slice { rows: 0, missing_days: Vec::new(), object_bytes: 0, cost: Arc::default() };
     let days: Vec<Day> = days_of(&arrived_us).collect();
-    // Over a long range one listing is cheaper than a look for each day.
+    // For a long range one listing is cheaper than a lookup for each day.
     let listed: Option<BTreeSet<Day>> = if days.len() > MOST_DAYS_ASKED_FOR {
         Some(lake.days_with_partitions().await?.into_iter().collect())
     } else {
@@ -116,7 +116,7 @@ pub async fn slice<E: From<LakeError>>(
     Ok(slice)
 }
 
-/// The days of a slice that have no object, without reading any.
+/// The days of a slice that have no object. Reads no rows.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -156,17 +156,16 @@ pub enum Lacking {
     },
     /// The vendor does not list the data type for the instrument.
     NoSuchType {
-        /// What it lists.
+        /// The data types that it lists.
         data_types: Vec<DataType>,
     },
     /// The lake has the data type of the instrument on none of the days.
     NotFetched,
-    /// It has other days.
+    /// The lake has other days.
     Days,
 }
 
-/// Why a slice lacks days: by the instrument tables of the first and last of them, or, where these have none, by the
-/// newest table.
+/// Why a slice lacks days, by the instrument tables of the first and last of them; if neither exists, by the newest table.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -194,7 +193,7 @@ pub async fn why_lacking(
     })
 }
 
-/// The instruments of the newest day that has a table; none where no day has one.
+/// The instruments of the newest day that has a table; empty if no day has one.
 ///
 /// # Errors
 /// When the lake cannot be read.

@@ -1,6 +1,6 @@
-//! What a check run says, as one document: the JSON report, and what all other forms are made from.
+//! The report of a check run as one document: the JSON report, from which all other formats are made.
 //!
-//! Its fields are read by other programs: one that changes its meaning raises [`REPORT_VERSION`].
+//! Other programs read its fields: a change of a field's meaning raises [`REPORT_VERSION`].
 
 mod border;
 pub mod formats;
@@ -35,17 +35,17 @@ pub struct Document {
     pub made_at: String,
     /// What was checked: the lake's address, or file names.
     pub subject: String,
-    /// First day, `YYYY-MM-DD`; null: files.
+    /// First day, `YYYY-MM-DD`; `None`: files.
     pub first_day: Option<String>,
-    /// Last day; null: files.
+    /// Last day; `None`: files.
     pub last_day: Option<String>,
     /// Findings of this severity or worse make the exit status 1.
     pub fail_on: &'static str,
-    /// Whether there are none, and there was something to look at: the exit status is 0.
+    /// Whether there are none, and something was checked: the exit status is 0.
     pub is_clean: bool,
     /// `clean`, `findings` or `nothing_checked`, which is not clean.
     pub verdict: Verdict,
-    /// The groups of checks that were asked for and had nothing to look at.
+    /// The groups of checks that were asked for and had nothing to check.
     pub unchecked: Vec<&'static str>,
     /// Totals.
     pub summary: Summary,
@@ -53,9 +53,9 @@ pub struct Document {
     pub notes: Vec<String>,
     /// The checks that were asked for.
     pub checks: Vec<CheckLine>,
-    /// What was found, by day, instrument, data type.
+    /// The findings, by day, instrument and data type.
     pub findings: Vec<FindingLine>,
-    /// What was looked at in a lake, by day and instrument.
+    /// What was checked in a lake, by day and instrument.
     pub instrument_days: Vec<InstrumentDayLine>,
     /// Series compared with those of another source.
     pub comparisons: Vec<Comparison>,
@@ -64,17 +64,17 @@ pub struct Document {
 /// Totals of a report.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
-    /// Instruments times days.
+    /// Number of instrument-days.
     pub instrument_days: usize,
-    /// Partitions of them.
+    /// Number of their partitions.
     pub partitions: usize,
-    /// Files, for a check of files.
+    /// Number of files, for a check of files.
     pub files: usize,
     /// Rows that were read.
     pub rows: u64,
     /// Findings by severity.
     pub findings: BTreeMap<&'static str, usize>,
-    /// Silences by what explains them; empty when `gaps` was not checked.
+    /// Silences by cause; empty when `gaps` was not checked.
     pub gaps: BTreeMap<&'static str, usize>,
     /// Instrument-days by grade; empty when not every group was checked.
     pub grades: BTreeMap<&'static str, usize>,
@@ -87,7 +87,7 @@ pub struct CheckLine {
     pub name: &'static str,
     /// Its group.
     pub group: &'static str,
-    /// What it was run on, partitions, instrument-days or days; 0: it had nothing to look at.
+    /// How often it was run: on partitions, instrument-days or days; 0: it had nothing to check.
     pub looked_at: u64,
     /// Findings.
     pub findings: usize,
@@ -106,21 +106,21 @@ pub struct FindingLine {
     pub check: String,
     /// Its group.
     pub group: String,
-    /// The day, `YYYY-MM-DD`; null: a file that does not say.
+    /// The day, `YYYY-MM-DD`; `None`: a file that does not name it.
     pub day: Option<String>,
-    /// The instrument; null: it is about a venue, a day, or a file that does not say.
+    /// The instrument; `None`: the finding is about a venue or a day, or a file that does not name it.
     pub instrument_key: Option<String>,
-    /// The data type; null: it is about more than one.
+    /// The data type; `None`: the finding is about more than one.
     pub data_type: Option<String>,
-    /// First moment of it by arrival, RFC 3339, UTC; null: it has no place in time.
+    /// First time of it by arrival, RFC 3339, UTC; `None`: it has no time.
     pub from: Option<String>,
-    /// Last moment of it.
+    /// Last time of it.
     pub to: Option<String>,
-    /// How many times.
+    /// Number of occurrences.
     pub count: u64,
-    /// Up to ten of them.
+    /// Up to ten examples.
     pub examples: Vec<String>,
-    /// What explains it, one of a few words; null: not a matter of explanation.
+    /// The cause, one of a few words; `None`: it needs no explanation.
     pub cause: Option<String>,
     /// The same as a sentence.
     pub explanation: Option<String>,
@@ -138,7 +138,7 @@ pub struct InstrumentDayLine {
     pub instrument_key: String,
     /// The venue.
     pub venue: String,
-    /// Its grade; null when not every group was checked.
+    /// Its grade; `None`: not every group was checked.
     pub grade: Option<&'static str>,
     /// Its partitions.
     pub partitions: Vec<PartitionLine>,
@@ -149,11 +149,11 @@ pub struct InstrumentDayLine {
 pub struct PartitionLine {
     /// The data type.
     pub data_type: &'static str,
-    /// What the lake says of it.
+    /// Its status in the lake.
     pub status: &'static str,
-    /// Rows that were read.
+    /// Rows of it that were read.
     pub rows: u64,
-    /// Its grade; null when not every group was checked.
+    /// Its grade; `None`: not every group was checked.
     pub grade: Option<&'static str>,
 }
 
@@ -162,7 +162,7 @@ pub struct PartitionLine {
 pub struct Head {
     /// The lake's address, or file names.
     pub subject: String,
-    /// The days; null: files.
+    /// The days; `None`: files.
     pub days: Option<mtdh_core::DayRange>,
     /// Findings of this severity or worse are not clean.
     pub fail_on: Severity,
@@ -207,7 +207,7 @@ impl Document {
 }
 
 impl Document {
-    /// That nothing was checked, as a line among findings, for forms that have nothing else; nothing when something was.
+    /// A line that says that nothing was checked, for formats that consist of findings only; `None`: something was.
     pub fn nothing_checked(&self) -> Option<FindingLine> {
         (self.verdict == Verdict::NothingChecked).then(|| FindingLine {
             severity: Severity::Error.name().to_owned(),
@@ -248,7 +248,7 @@ impl FindingLine {
         }
     }
 
-    /// Of what it speaks, in one line.
+    /// The subject of the finding, in one line.
     pub fn place(&self) -> String {
         let parts = [&self.day, &self.instrument_key, &self.data_type];
         let known: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! What every run has, whatever it does: a summary, progress, a lease on its part of the work, a budget.
+//! Common to all runs: a summary, progress, a lease on a part of the work, a budget.
 
 pub mod budget;
 pub mod lease;

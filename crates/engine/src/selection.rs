@@ -11,11 +11,11 @@ use mtdh_core::{DataType, DayRange};
 
 use crate::error::{EngineError, FileError};
 
-/// What a user asks for besides the days. What is not given is chosen by the use case.
+/// A user's filters, without the days. The use case chooses what is not set.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Venues. Empty: those that the instruments name; else [`DEFAULT_VENUES`] for what asks the vendor, and every venue of the lake
-    /// for what reads it.
+    /// Venues. Empty: the venues of the instruments' keys; else [`DEFAULT_VENUES`] for use cases that ask the vendor, and
+    /// every venue of the lake for those that read it.
     pub venues: Vec<String>,
     /// Instrument types. Empty: all but combos.
     pub instrument_types: Vec<InstrumentType>,
@@ -23,9 +23,10 @@ pub struct Filter {
     pub data_types: Vec<DataType>,
     /// Instrument keys, or patterns of them.
     pub instruments: Vec<String>,
-    /// A built-in list of instruments, or a file with one key a line; lines that begin with `#` are comments.
+    /// A built-in list of instruments, or a file with one key a line; lines that begin with `#` are comments. `None`: no
+    /// list.
     pub universe: Option<String>,
-    /// At most so many instruments a day.
+    /// Maximum number of instruments a day; `None`: no limit.
     pub max_instruments: Option<usize>,
 }
 
@@ -43,8 +44,8 @@ impl Filter {
         Ok(selection)
     }
 
-    /// The selection of a use case that reads a lake. Without venues and instruments it has no venues: the use case means those of
-    /// the lake.
+    /// The selection of a use case that reads a lake. Without venues and instruments its venues are empty, which means those
+    /// of the lake.
     ///
     /// # Errors
     /// When the universe does not exist or cannot be used.
@@ -65,7 +66,7 @@ impl Filter {
         })
     }
 
-    /// The venues that were given; else those that the keys name, if each names one, and otherwise the default venues.
+    /// The given venues; else those of the keys, if each key names one; otherwise the default venues.
     fn venues_of(&self, keys: &[String]) -> Vec<String> {
         let named = keys.iter().filter_map(|key| key.split_once(':')).map(|(venue, _)| venue.to_uppercase());
         let named: Vec<String> = named.filter(|venue| !venue.contains(['*', '?'])).collect();
@@ -105,8 +106,8 @@ fn universe(name: &str) -> Result<Vec<String>, EngineError> {
     Ok(keys)
 }
 
-/// Days and filters. An empty list of types or patterns filters nothing out, but that combos are left out unless
-/// they are asked for.
+/// Days and filters. An empty list of types or patterns filters nothing, except that combos are left out unless they are
+/// asked for.
 #[derive(Clone, Debug)]
 pub struct Selection {
     /// Days, both ends included.
@@ -119,7 +120,7 @@ pub struct Selection {
     pub data_types: Vec<DataType>,
     /// Instrument keys, or patterns of them; one must match.
     pub patterns: Vec<KeyPattern>,
-    /// At most so many instruments a day, in the order of their keys.
+    /// Maximum number of instruments a day, in the order of their keys; `None`: no limit.
     pub max_instruments: Option<usize>,
 }
 
@@ -129,7 +130,7 @@ impl Selection {
         self.venues.iter().map(|v| exchange_of_venue(v)).collect()
     }
 
-    /// Whether instruments of a type are meant.
+    /// Whether instruments of a type are selected.
     pub fn takes_type(&self, instrument_type: InstrumentType) -> bool {
         if self.instrument_types.is_empty() {
             instrument_type != InstrumentType::Combo
@@ -138,9 +139,8 @@ impl Selection {
         }
     }
 
-    /// Whether a day's table holds instruments of a type once their venue is in it: all but combos, which come only
-    /// when they are asked for. What else a user filters does not narrow the table: it must not look complete when it
-    /// is not.
+    /// Whether a day's table holds instruments of a type once it has their venue: all but combos, which are included only
+    /// when asked for. Other filters do not narrow the table: it must not look complete when it is not.
     pub fn tabulates(&self, instrument_type: InstrumentType) -> bool {
         instrument_type != InstrumentType::Combo || self.takes_type(instrument_type)
     }
@@ -150,17 +150,17 @@ impl Selection {
         self.patterns.iter().filter(|p| !all.iter().any(|i| p.matches(&i.key)))
     }
 
-    /// Venues of which a table says nothing.
+    /// Venues that a table does not cover.
     pub fn venues_without_rows<'a>(&'a self, table: &'a DayTable) -> impl Iterator<Item = &'a String> + 'a {
         self.venues.iter().filter(|venue| !table.knows(venue))
     }
 
-    /// Whether an instrument is meant, before [`Selection::max_instruments`].
+    /// Whether an instrument is selected, before [`Selection::max_instruments`].
     pub fn takes(&self, instrument: &Instrument) -> bool {
         self.takes_key(&instrument.key)
     }
 
-    /// The instruments that are meant, in the order of their keys.
+    /// The selected instruments, in the order of their keys.
     pub fn instruments<'a>(&self, all: &'a [Instrument]) -> Vec<&'a Instrument> {
         let mut taken: Vec<&Instrument> = all.iter().filter(|i| self.takes(i)).collect();
         taken.sort_by(|a, b| a.key.cmp(&b.key));
@@ -168,14 +168,14 @@ impl Selection {
         taken
     }
 
-    /// Whether an instrument of this key is meant.
+    /// Whether an instrument with this key is selected.
     pub fn takes_key(&self, key: &InstrumentKey) -> bool {
         self.venues.iter().any(|v| v == key.venue())
             && self.takes_type(key.instrument_type())
             && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.matches(key)))
     }
 
-    /// Whether a partition is meant.
+    /// Whether a partition is selected.
     pub fn takes_partition(&self, partition: &Partition) -> bool {
         self.takes_key(&partition.key) && self.data_types.contains(&partition.data_type)
     }

@@ -1,8 +1,8 @@
-//! `validate`: what should be in the lake against what is there.
+//! Validation: compares what should be in the lake with what is there.
 //!
-//! Expected is what the instrument table of the day says: each instrument alive that day, each data type that the
-//! vendor exports of it. A partition counts as answered only when an object says stored, empty or absent; everything
-//! else is missing, whatever the reason.
+//! The instrument table of the day defines what is expected: each data type that the vendor exports of each instrument alive
+//! that day. A partition counts as answered only if an object says stored, empty or absent; everything else is missing,
+//! whatever the reason.
 
 pub mod proof;
 pub mod recheck;
@@ -31,69 +31,68 @@ use crate::validate::recheck::Recheck;
 use crate::validate::verdict::Verdict;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
 
-/// How closely to look at what is there.
+/// How closely to look at the objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Depth {
-    /// The listing, and the footers that the day's report does not know.
+    /// The listing, and the footers that the day's report does not have.
     #[default]
     Listing,
     /// Every footer, and every row of a share of the objects (0 to 1).
     Deep {
         /// The share.
         sample: f64,
-        /// The day on which is looked, UTC: it decides which objects the share is.
+        /// The day of the validation, UTC: it selects the objects of the share.
         today: Day,
     },
     /// Every byte of every object, without decoding it.
     Bytes {
-        /// The day on which is looked, UTC.
+        /// The day of the validation, UTC.
         today: Day,
     },
 }
 
-/// What validation found.
+/// The result of a validation.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ValidationReport {
     /// Counts by day, venue, instrument type and data type, in this order.
     pub lines: Vec<Line>,
     /// Partitions that are missing, or whose objects cannot be trusted.
     pub missing: Vec<MissingPartition>,
-    /// Days without an instrument table: nothing can be said of them.
+    /// Days without an instrument table: they cannot be validated.
     pub days_without_instruments: Vec<String>,
-    /// Venues of which a day's table has no instrument, as `DAY VENUE`: nothing can be said of them.
+    /// Venues with no instrument in a day's table, as `DAY VENUE`: they cannot be validated.
     pub venues_without_instruments: Vec<String>,
-    /// Venues of which a day's table lets expect nothing, although the vendor records them, as `DAY VENUE`.
+    /// Venues with no expected partition by a day's table, although the vendor records them, as `DAY VENUE`.
     pub venues_without_expectation: Vec<String>,
-    /// What was asked for by name and is in no row of a day's table.
+    /// Names that were asked for and are in no row of a day's table.
     pub names: Names,
-    /// What is not expected although the vendor names it.
+    /// Listed by the vendor, but not expected.
     pub not_expected: Vec<NotExpectedLine>,
-    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
-    /// Whether that must be accepted before anything is complete.
+    /// Whether the removal must be accepted before anything is complete.
     pub needs_acceptance: bool,
     /// Objects that the tables do not expect.
     pub unexpected_objects: u64,
     /// The first of them, as `KEY DATA_TYPE DAY`.
     pub unexpected_examples: Vec<String>,
-    /// The last day before the first that the vendor has not exported yet; null: there is no such day.
+    /// The last day before the first that the vendor has not exported yet; `None`: there is no such day.
     pub complete_up_to: Option<String>,
-    /// Days that the vendor has not exported yet, or not all of.
+    /// Days that the vendor has not exported, or only in part.
     pub days_not_exported: Vec<String>,
-    /// Files that failed in the download before, in `full-pipeline`.
+    /// Files that failed in the preceding download of `full-pipeline`.
     pub failed_files: usize,
-    /// What it comes to.
+    /// The verdict.
     pub verdict: Verdict,
     /// Partitions whose rows were all read.
     pub read_whole: usize,
-    /// What is known of the objects' bytes.
+    /// The state of the objects' bytes.
     pub proof: Proof,
     /// Totals over all lines.
     pub totals: Counts,
-    /// Why the days' reports were not stored, where the lake may only be read; null when they were. It is no part of the
-    /// verdict.
+    /// Why the days' reports were not stored, if the lake is read-only; `None`: they were. It does not affect the verdict.
     pub not_stored: Option<String>,
-    /// What the vendor has now of the files behind it; null when that was not asked for.
+    /// The vendor's current files behind the lake; `None`: no recheck was asked for.
     pub recheck: Option<Recheck>,
 }
 
@@ -122,7 +121,7 @@ pub struct Counts {
     pub empty: usize,
     /// The vendor has no such file.
     pub absent: usize,
-    /// Not there, or not to be trusted.
+    /// Not there, or cannot be trusted.
     pub missing: usize,
     /// The vendor has not exported the day yet.
     pub not_exported_yet: usize,
@@ -139,7 +138,7 @@ impl Counts {
         } += 1;
     }
 
-    /// Partitions that the vendor should have: all but those of days that it has not exported yet.
+    /// Partitions that the vendor should have: all but those that it has not exported yet.
     pub fn expected(&self) -> usize {
         self.answered() + self.missing
     }
@@ -149,7 +148,7 @@ impl Counts {
         self.stored + self.empty + self.absent
     }
 
-    /// Answered of expected, 0 to 1; nothing when nothing is expected.
+    /// Answered divided by expected, 0 to 1; `None`: nothing is expected.
     pub fn coverage(&self) -> Option<f64> {
         (self.expected() > 0).then(|| self.answered() as f64 / self.expected() as f64)
     }
@@ -164,18 +163,18 @@ pub struct MissingPartition {
     pub instrument_key: String,
     /// The data type.
     pub data_type: &'static str,
-    /// `missing`, or what is wrong with the object that is there.
+    /// `missing`, or why the object cannot be trusted.
     pub reason: String,
 }
 
 impl ValidationReport {
-    /// Whether every expected partition is answered, something was expected at all, and nothing waits for the vendor's
+    /// Whether at least one partition was expected, all expected partitions are answered, and none waits for the vendor's
     /// export.
     pub fn is_complete(&self) -> bool {
         self.verdict == Verdict::Complete
     }
 
-    /// Gives the verdict anew, after something was added to the report.
+    /// Computes the verdict again, after something was added to the report.
     pub fn conclude(&mut self) {
         self.verdict = Verdict::of(self);
         let first = self.days_not_exported.iter().filter_map(|day| day.parse::<Day>().ok()).min();
@@ -199,11 +198,11 @@ impl ValidationReport {
     }
 }
 
-/// Validates the selection's days, and writes each day's reports of what is missing and what is available. `source` is
-/// asked for names that no table has.
+/// Validates the selection's days, and writes each day's reports of missing and available data. `source` is asked for names
+/// that no table has.
 ///
 /// # Errors
-/// When the lake cannot be read, or fails at being written; where it may not be written, the report says so.
+/// When the lake cannot be read, or a write fails. A read-only lake is no error: the report says so.
 pub async fn validate(
     lake: &Lake,
     source: &InstrumentSource<'_>,
@@ -271,10 +270,10 @@ pub async fn validate(
     Ok(report)
 }
 
-/// Why a lake that may only be read was not written.
+/// Why a read-only lake was not written; `None`: it was.
 ///
 /// # Errors
-/// Every other failure.
+/// Every other error.
 pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<String>, EngineError> {
     match written {
         Ok(_) => Ok(None),
@@ -283,9 +282,9 @@ pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<
     }
 }
 
-/// Both reports of a day. Rows of partitions that the selection does not speak of stay as they are; with a limit on
-/// instruments it speaks of those that it looked at. So do rows that somebody else changed since `known` was read: what
-/// was seen since may be older than they are.
+/// Writes both reports of a day. Rows of partitions outside the selection stay as they are; with a limit on instruments, so
+/// do those of instruments that were not looked at. Rows that another process changed since `known` was read also stay: what
+/// was seen may be older.
 async fn write_reports(
     lake: &Lake,
     day: Day,
@@ -307,8 +306,8 @@ async fn write_reports(
     Ok(())
 }
 
-/// Puts what was seen into a day's report, but for partitions of which somebody else changed the line since `known` was read:
-/// what was seen of them may be older.
+/// Updates a day's report with what was seen, except for partitions whose line another process changed since `known` was
+/// read: what was seen of them may be older.
 pub(crate) fn note(
     rows: &mut BTreeMap<Partition, Available>,
     there: &BTreeMap<Partition, ObjectState>,
@@ -324,7 +323,9 @@ pub(crate) fn note(
     for (partition, inventory) in there.iter().filter(|(partition, _)| is_seen(partition)) {
         if let ObjectState::Answered(available) = inventory {
             let mut row = (**available).clone();
-            older.get(partition).into_iter().for_each(|older| row.keep_grades(older));
+            if let Some(before) = older.get(partition) {
+                row.keep_grades(before);
+            }
             rows.insert(partition.clone(), row);
         }
     }
@@ -358,12 +359,12 @@ mod tests {
     fn an_older_look_never_replaces_a_newer_line() {
         type Rows<'a> = &'a [(&'a str, &'a str)];
         let map = |rows: Rows<'_>| rows.iter().map(|(s, d)| row(s, d)).collect::<BTreeMap<_, _>>();
-        // What the report had when the look began, what was seen, what the report has now, what it must have then.
+        // The report before the look, what was seen, the report now, and the expected result.
         let cases: [(Rows<'_>, Rows<'_>, Rows<'_>, Rows<'_>); 6] = [
             (&[("A", "old")], &[("A", "old")], &[("A", "old")], &[("A", "old")]),
             (&[("A", "old")], &[("A", "new")], &[("A", "old")], &[("A", "new")]),
             (&[], &[("A", "seen")], &[], &[("A", "seen")]),
-            // A download noted a newer object of the same size, or is about to replace it, or brought one that was not seen.
+            // A download recorded a newer object of the same size, is about to replace it, or added one that was not seen.
             (&[("A", "old")], &[("A", "old")], &[("A", "new")], &[("A", "new")]),
             (&[("A", "old")], &[("A", "old")], &[], &[]),
             (&[], &[], &[("B", "new")], &[("B", "new")]),

@@ -1,4 +1,4 @@
-//! Candles to Parquet. Their columns are those of [`mtdh_core::candle::COLUMNS`], behind whose they are and how long.
+//! Candles to Parquet. The columns are the instrument key, the timeframe and those of [`mtdh_core::candle::COLUMNS`].
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock};
@@ -38,7 +38,7 @@ fn arrow_type(get: Get) -> ArrowType {
     }
 }
 
-/// Candles that are kept until they are encoded together.
+/// Candles that are buffered and encoded together.
 const BATCH_ROWS: usize = 512;
 
 /// Writes the candles of one object.
@@ -53,7 +53,7 @@ impl<W: Write + Send> CandleWriter<W> {
     /// Starts an object of an instrument and a timeframe.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn new(key: &InstrumentKey, timeframe: Timeframe, out: W) -> Result<CandleWriter<W>, ParquetError> {
         let word = |text: String| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
         Ok(CandleWriter {
@@ -64,7 +64,7 @@ impl<W: Write + Send> CandleWriter<W> {
         })
     }
 
-    /// Candles so far.
+    /// Candles written so far.
     pub fn rows(&self) -> u64 {
         self.rows
     }
@@ -72,7 +72,7 @@ impl<W: Write + Send> CandleWriter<W> {
     /// Appends a candle.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn push(&mut self, candle: Candle) -> Result<(), ParquetError> {
         self.waiting.push(candle);
         self.rows += 1;
@@ -89,10 +89,10 @@ impl<W: Write + Send> CandleWriter<W> {
         self.writer.write(&RecordBatch::try_new(schema().clone(), arrays)?)
     }
 
-    /// Ends the object with the facts that its footer tells. Returns what was written to, and its digest.
+    /// Ends the object with its footer. Returns `out` and the digest.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn finish(mut self, facts: &CandleFooter) -> Result<Sealed<W>, ParquetError> {
         self.encode()?;
         self.writer.finish(facts.to_pairs().into_iter().map(|(name, value)| (name.to_owned(), value)))
@@ -111,7 +111,7 @@ fn array(get: Get, candles: &[Candle]) -> ArrayRef {
     }
 }
 
-/// Without dictionaries of numbers: hardly two candles have the same.
+/// Without dictionaries of numbers: two candles rarely share one.
 fn properties() -> WriterProperties {
     let properties = base_properties().set_compression(Compression::SNAPPY);
     let plain = COLUMNS.iter().fold(properties, |p, c| p.set_column_dictionary_enabled(c.name.into(), false));

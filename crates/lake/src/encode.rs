@@ -1,6 +1,6 @@
-//! Column chunks that this crate encodes itself, because what it knows of a column saves much of the time that Parquet's
-//! general writer takes (`docs/performance.md`). What comes out are ordinary chunks: a dictionary page where that pays,
-//! data pages, and what the footer says of them.
+//! Encoders for column chunks that are faster than Parquet's general writer, because they use knowledge of the columns
+//! (`docs/performance.md`). The results are ordinary chunks: a dictionary page where it pays, data pages, and their metadata
+//! for the footer.
 
 mod deltas;
 pub(crate) mod dictionary;
@@ -19,16 +19,16 @@ use zstd::bulk::Compressor;
 
 use crate::seal::page::{PageKind, header};
 
-/// Rows of a page: as many as the general writer puts into one.
+/// Rows per page, as in the general writer.
 const PAGE_ROWS: usize = 20 * 1024;
 
-/// How the pages of numbers are compressed: higher levels take more time for a few percent.
+/// Compression level of pages of numbers: higher levels take more time for a few percent.
 const ZSTD_LEVEL: i32 = 1;
 
-/// A finished chunk: its bytes, and what the footer says of it.
+/// A finished chunk: its bytes, and its metadata for the footer.
 pub(crate) type Finished = (Bytes, ColumnCloseResult);
 
-/// What compresses the pages of a file, one after the other.
+/// Compresses the pages of a file, one after the other.
 pub(crate) struct PageCompressor(Compressor<'static>);
 
 impl PageCompressor {
@@ -43,7 +43,7 @@ struct Pages<'a> {
     compressor: Option<&'a mut PageCompressor>,
     offsets: OffsetIndexBuilder,
     rows: usize,
-    /// Bytes of the pages with their headers, had nothing been compressed.
+    /// Uncompressed bytes of the pages with their headers.
     plain_bytes: i64,
     dictionary_bytes: Option<i64>,
     encoding: Encoding,
@@ -124,7 +124,7 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// Definition levels of a page: 1 where there is a number, 0 where there is none.
+/// Definition levels of a page: 1 for a number, 0 for null.
 fn push_definition(body: &mut Vec<u8>, valid: Option<&[bool]>, rows: usize) {
     let levels: Vec<u32> = match valid {
         Some(valid) => valid.iter().map(|is_valid| u32::from(*is_valid)).collect(),
@@ -136,12 +136,13 @@ fn push_definition(body: &mut Vec<u8>, valid: Option<&[bool]>, rows: usize) {
     body.extend(run);
 }
 
-/// Bits that a place below `count` needs; at least one, because some readers stumble over none.
+/// Bits needed for an index below `count`; at least one, because some readers fail on zero.
 fn bits_for(count: usize) -> u32 {
     u32::BITS - (count.max(2) as u32 - 1).leading_zeros()
 }
 
-/// Appends places as Parquet's "RLE/bit-packing hybrid" in one run: of one place repeated, or of places packed in eights.
+/// Appends indices as one run of Parquet's "RLE/bit-packing hybrid": one index repeated, or indices packed in groups of
+/// eight.
 fn push_run(buffer: &mut Vec<u8>, places: &[u32], bits: u32) {
     match places.first() {
         Some(first) if places.iter().all(|place| place == first) => {
@@ -163,7 +164,7 @@ fn push_varint(buffer: &mut Vec<u8>, mut value: u64) {
     buffer.push(value as u8);
 }
 
-/// Packs the low `bits` of each place, the first in the lowest bits, filled up with zeros to a multiple of eight.
+/// Packs the low `bits` of each index, the first in the lowest bits, padded with zeros to a multiple of eight.
 fn push_packed(buffer: &mut Vec<u8>, places: &[u32], bits: u32) {
     let (mut word, mut filled) = (0_u64, 0);
     let missing = places.len().next_multiple_of(8) - places.len();

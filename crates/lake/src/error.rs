@@ -1,4 +1,4 @@
-//! What can go wrong with the lake, by what a caller can do about it.
+//! Errors of the lake, by what a caller can do about them.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use mtdh_core::error::ErrorKind;
 use mtdh_core::footer::FooterError;
 use parquet::errors::ParquetError;
 
-/// A failure of the lake.
+/// An error of the lake.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LakeError {
@@ -25,12 +25,12 @@ pub enum LakeError {
     /// The folder does not exist.
     #[error("there is no lake at {}", .0.display())]
     NoFolder(PathBuf),
-    /// The bucket does not exist, or cannot be seen.
+    /// The bucket does not exist or is not visible.
     #[error("the bucket of {url} does not exist, or these credentials may not see it")]
     NoBucket {
         /// The lake.
         url: String,
-        /// What the store said.
+        /// The store's error.
         #[source]
         source: object_store::Error,
     },
@@ -39,7 +39,7 @@ pub enum LakeError {
     NoAccess {
         /// The lake.
         url: String,
-        /// What the store said.
+        /// The store's error.
         #[source]
         source: object_store::Error,
     },
@@ -48,19 +48,19 @@ pub enum LakeError {
     NoAnswer {
         /// The lake.
         url: String,
-        /// How long was waited.
+        /// Waiting time, in seconds.
         seconds: u64,
     },
-    /// The store cannot do what a lake needs of it.
+    /// The store lacks a capability that a lake needs.
     #[error("{url} cannot hold a lake: {lack} ({said}); {remedy}")]
     Unfit {
         /// The lake.
         url: String,
-        /// What it cannot do.
+        /// The missing capability.
         lack: &'static str,
-        /// What it said or did.
+        /// The store's answer or behaviour.
         said: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// A local file could not be read or written.
@@ -68,11 +68,11 @@ pub enum LakeError {
     Disk {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// What lies in the place of an object is no file.
+    /// In the place of an object is something that is not a file.
     #[error("{} is neither file nor folder, so that it is not opened; move it away", .0.display())]
     NoFile(PathBuf),
     /// Another process holds the lock of the lake's tables.
@@ -83,9 +83,9 @@ pub enum LakeError {
     Locked {
         /// The lock's file.
         path: PathBuf,
-        /// Who holds it.
+        /// The holder.
         holder: String,
-        /// How long was waited.
+        /// Waiting time, in seconds.
         seconds: u64,
     },
     /// The store failed.
@@ -93,17 +93,17 @@ pub enum LakeError {
     Store {
         /// The object or prefix.
         path: String,
-        /// What it said.
+        /// The store's error.
         #[source]
         source: object_store::Error,
     },
-    /// An object exists that should have been made now, and it is another one.
+    /// A different object already exists under the name of a new one.
     #[error("{path} exists with other content; another writer made it, or an older version of mtdh did")]
     Exists {
         /// The object.
         path: String,
     },
-    /// Two rows of a table would have one key, and with it one object.
+    /// Two rows of a table have the same key, and would share one object.
     #[error("{path} cannot be written: {key} would be the key of both {} and {}; report this, with the two names", symbols[0], symbols[1])]
     SharedKey {
         /// The table.
@@ -113,7 +113,7 @@ pub enum LakeError {
         /// The vendor's two symbols.
         symbols: [String; 2],
     },
-    /// What the store keeps is not what was sent.
+    /// The stored object differs from what was sent.
     #[error("{path} arrived damaged at the store: its checksum is {found}, sent was {sent}")]
     Damaged {
         /// The object.
@@ -123,13 +123,13 @@ pub enum LakeError {
         /// Ours.
         sent: String,
     },
-    /// The store took an object and does not have it.
+    /// The store accepted an object and does not have it.
     #[error("{path} was published and is not there; somebody removed it, or the store is late; try again")]
     Vanished {
         /// The object.
         path: String,
     },
-    /// What comes from the store is not what its checksum tells.
+    /// Bytes from the store do not match their checksum.
     #[error("{path} came damaged from the store {attempts} times; try again")]
     Misread {
         /// The object.
@@ -137,21 +137,21 @@ pub enum LakeError {
         /// How often it was read.
         attempts: u32,
     },
-    /// Others changed the object each time that it was to be changed.
+    /// Others changed the object during every attempt to change it.
     #[error("{path} was changed by others {attempts} times while it was to be changed; try again")]
     Contended {
         /// The object.
         path: String,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: u32,
     },
-    /// The object is not the one any more of which something was read.
+    /// The object was replaced while it was read.
     #[error("{path} was replaced or removed while it was read; try again")]
     Changed {
         /// The object.
         path: String,
     },
-    /// The object is no Parquet file that can be read.
+    /// The object is not readable as Parquet.
     #[error("{path} cannot be read as Parquet")]
     Parquet {
         /// The object.
@@ -178,16 +178,16 @@ pub enum LakeError {
         /// The other version.
         found: String,
     },
-    /// The object's footer does not say what a partition's must.
+    /// The object's footer is not that of a partition.
     #[error("{path} does not describe itself as a partition must")]
     PartitionFooter {
         /// The object.
         path: String,
-        /// What it lacks.
+        /// What is missing.
         #[source]
         source: FooterError,
     },
-    /// The object is a table of another shape.
+    /// The object is a table with other columns.
     #[error("{path} is not the table that belongs there: {reason}")]
     WrongTable {
         /// The object.
@@ -226,13 +226,13 @@ impl LakeError {
         }
     }
 
-    /// Whether the same may succeed later, without anybody changing anything.
+    /// Whether a retry may succeed without any change by the user.
     pub fn is_transient(&self) -> bool {
         self.kind() == ErrorKind::Busy
     }
 
-    /// Whether every other write would fail as well: the run must stop rather than list the same failure thousands
-    /// of times.
+    /// Whether every other write would fail as well: the run must stop instead of listing the same failure thousands of
+    /// times.
     pub fn is_fatal(&self) -> bool {
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match self {
@@ -247,7 +247,7 @@ impl LakeError {
         }
     }
 
-    /// Whether the object cannot be trusted: it is damaged, or none of mtdh's. It is as good as missing.
+    /// Whether the object cannot be trusted: it is damaged, or mtdh did not write it. It counts as missing.
     pub fn is_distrust(&self) -> bool {
         matches!(
             self,
@@ -255,12 +255,12 @@ impl LakeError {
         )
     }
 
-    /// Whether another object is there by now, or none: what was read is no reason to distrust that one.
+    /// Whether the object was replaced or removed: what was read is no reason to distrust the new one.
     pub fn is_changed(&self) -> bool {
         matches!(self, LakeError::Changed { .. })
     }
 
-    /// Whether the lake may be read and not be written: what is derived from it is then told, and not stored.
+    /// Whether the lake is readable but not writable: derived data is then returned, but not stored.
     pub fn forbids_writing(&self) -> bool {
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         match self {

@@ -1,7 +1,7 @@
-//! Parquet files, written so that each can prove itself ([`crate::seal`]): the one way out for every table.
+//! The writer of all Parquet files of a lake, with checksums that let each file be verified ([`crate::seal`]).
 //!
-//! Not for encoding what `chunk` encodes. The columns that it does not, the general writer encodes, without checksums in
-//! its pages' headers; they get them here.
+//! Does not encode the columns that `encode` handles. The general writer encodes the others, without checksums in the page
+//! headers; they are added here.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ pub(crate) struct FileWriter<W: Write + Send> {
     file: SerializedFileWriter<Sealing<W>>,
     columns: ArrowRowGroupWriterFactory,
     shelves: Arc<Shelves>,
-    /// The row group that [`FileWriter::write`] fills, and its rows.
+    /// The row group that [`FileWriter::write`] fills, and its number of rows.
     open: Option<(Vec<GeneralChunk>, usize)>,
     /// Checks of the pages' headers, in the order of the file.
     headers: String,
@@ -43,7 +43,7 @@ impl<W: Write + Send> FileWriter<W> {
     /// Starts a file. Nothing of it is valid Parquet before [`FileWriter::finish`].
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn new(
         schema: SchemaRef,
         properties: WriterProperties,
@@ -59,14 +59,14 @@ impl<W: Write + Send> FileWriter<W> {
     /// The general writer's columns of the next row group: one for each leaf of the schema.
     ///
     /// # Errors
-    /// When a column's type is none that Parquet has.
+    /// When a column has a type that Parquet does not support.
     pub fn general_columns(&self) -> Result<Vec<GeneralChunk>, ParquetError> {
         let writers = self.columns.create_column_writers(self.file.flushed_row_groups().len())?;
         let shelves = std::mem::take(&mut *self.shelves.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(writers.into_iter().zip(shelves).map(|(writer, shelf)| GeneralChunk { writer, shelf }).collect())
     }
 
-    /// What the columns are to Parquet, in their order.
+    /// The Parquet descriptions of the columns, in their order.
     pub fn descriptions(&self) -> Vec<ColumnDescPtr> {
         self.file.schema_descr().columns().to_vec()
     }
@@ -74,7 +74,7 @@ impl<W: Write + Send> FileWriter<W> {
     /// Writes a row group: its columns, in their order.
     ///
     /// # Errors
-    /// When `out` refuses bytes, or a chunk cannot be encoded.
+    /// When writing to `out` fails, or a chunk cannot be encoded.
     pub fn row_group(
         &mut self,
         chunks: impl IntoIterator<Item = Result<Finished, ParquetError>>,
@@ -94,7 +94,7 @@ impl<W: Write + Send> FileWriter<W> {
         Ok(())
     }
 
-    /// Appends rows whose columns the general writer encodes, all of them.
+    /// Appends rows whose columns are all encoded by the general writer.
     ///
     /// # Errors
     /// As [`FileWriter::row_group`].
@@ -126,10 +126,10 @@ impl<W: Write + Send> FileWriter<W> {
         self.row_group(chunks.into_iter().map(GeneralChunk::finish))
     }
 
-    /// Ends the file with key-value pairs in its footer. Returns what was written to, and its digest.
+    /// Ends the file with key-value pairs in its footer. Returns `out` and the digest.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn finish(
         mut self,
         pairs: impl IntoIterator<Item = (String, String)>,
@@ -160,14 +160,14 @@ impl GeneralChunk {
         compute_leaves(field, array)?.iter().try_for_each(|leaf| self.writer.write(leaf))
     }
 
-    /// Encodes the chunk: what the general writer made of it, with checksums.
+    /// Encodes the chunk: the general writer's result, with checksums.
     ///
     /// # Errors
     /// When it cannot be encoded.
     pub fn finish(self) -> Result<Finished, ParquetError> {
         let mut close = self.writer.close()?.close().clone();
         let blobs = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
-        // The writer gives each page as two pieces, and the dictionary last; in the file it lies first.
+        // The general writer emits each page in two pieces, and the dictionary last; in the file the dictionary is first.
         let (mut bytes, mut data, mut locations) = (Vec::new(), Vec::new(), Vec::new());
         let mut dictionary_bytes = None;
         let mut added = 0;
@@ -181,9 +181,10 @@ impl GeneralChunk {
             let start = target.len();
             target.extend_from_slice(&sealed);
             target.extend_from_slice(body);
-            match is_dictionary(header) {
-                true => dictionary_bytes = Some(bytes.len()),
-                false => locations.push((start, data.len() - start)),
+            if is_dictionary(header) {
+                dictionary_bytes = Some(bytes.len());
+            } else {
+                locations.push((start, data.len() - start));
             }
         }
         let first = bytes.len();
@@ -213,7 +214,7 @@ fn is_dictionary(header: &[u8]) -> bool {
     header.starts_with(&[0x15, 4])
 }
 
-/// What the general writer has made of a column so far: a header and a page, by turns.
+/// The general writer's output of a column so far: headers and pages, alternating.
 type Shelf = Arc<Mutex<Vec<Bytes>>>;
 
 /// The shelves of the columns whose writers were made last.

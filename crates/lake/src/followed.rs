@@ -1,7 +1,8 @@
-//! An object that others may replace while it is read: whether what came of a reading may stand.
+//! An object that others may replace while it is read: decides whether the result of a read is valid.
 //!
-//! Readings hold to one version ([`crate::read`]), so rows are never mixed. What is left is to say nothing of an object by a version that
-//! is gone, and above all not to call a whole one damaged. Whoever reads an object and fails, or finds damage, asks here.
+//! Each read is of one version ([`crate::read`]), so rows are never mixed. What remains is to report nothing about an object
+//! from a version that is gone, and above all not to call an intact object damaged. Every reader that fails, or finds damage,
+//! asks here.
 
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use crate::error::LakeError;
 use crate::object::Entry;
 use crate::store::Lake;
 
-/// How often an object is looked at again that was replaced while it was read.
+/// How often an object that was replaced during a read is read again.
 pub const LOOKS_AGAIN: usize = 3;
 
-/// How long is waited before the second reading of an object that seems to be damaged: longer than the steps of a disk's clock. A
-/// file that is being written in place cannot be told from a damaged one within one step.
+/// Delay before the second read of an object that seems damaged: longer than the timestamp resolution of a disk. Within one
+/// step of that clock, a file that is being written in place looks like a damaged one.
 const STEP: Duration = Duration::from_millis(20);
 
-/// An object, from one look to the next.
+/// An object, followed across replacements.
 pub struct Followed {
     entry: Entry,
     looks: usize,
@@ -25,7 +26,7 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// The object of a listing, to be read for the first time.
+    /// The object of a listing, before its first read.
     pub fn new(entry: Entry) -> Followed {
         Followed { entry, looks: 0, is_twice: false }
     }
@@ -35,10 +36,10 @@ impl Followed {
         &self.entry
     }
 
-    /// What to do after a reading that failed or found damage.
+    /// What to do after a read that failed or found damage.
     ///
     /// # Errors
-    /// When the store fails; [`LakeError::Changed`] when it is another one each time.
+    /// When the store fails; [`LakeError::Changed`] when the object was replaced each time.
     pub async fn next(&mut self, lake: &Lake) -> Result<Next, LakeError> {
         if !self.is_twice {
             tokio::time::sleep(STEP).await;
@@ -57,18 +58,18 @@ impl Followed {
     }
 }
 
-/// What to do after a reading that failed or found damage.
+/// What to do after a read that failed or found damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another object is there by now, or this one was read only once: read it.
+    /// The object was replaced, or was read only once: read it.
     ReadAgain,
-    /// It is the same: what was found stands.
+    /// The object is the same: the result is valid.
     Stands,
-    /// There is none any more.
+    /// The object is gone.
     Gone,
 }
 
-/// Whether an error may be one of a version that is gone.
+/// Whether an error may come from a version that is gone.
 pub fn is_doubtful(error: &LakeError) -> bool {
     error.is_changed() || error.is_distrust()
 }

@@ -1,8 +1,8 @@
-//! What the lake has of a day, without reading more than it must.
+//! The inventory of a day: what the lake has, with as few reads as possible.
 //!
-//! The listing says which objects there are. Whether one holds rows its footer says; the day's report of available
-//! data saves reading the footers of objects that it knows, by path and identity at the store. An object whose pages were once
-//! found damaged may have a good footer: the day's report of what is missing remembers it until it is fetched again.
+//! The listing has the objects. The footer of an object says whether it has rows; the day's report of available data saves
+//! reading the footers of known objects, by path and identity at the store. An object with damaged pages may have a good
+//! footer: the day's report of missing data keeps it marked until it is fetched again.
 
 use std::collections::BTreeMap;
 
@@ -16,26 +16,26 @@ use mtdh_core::check::completeness::Expected;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 
-/// Footers that are read at once.
+/// Footers read at the same time.
 const CONCURRENT_FOOTERS: usize = 32;
 
-/// How the reason begins why an object is as good as missing whose footer is good, and whose bytes were read.
+/// Start of the reason for an object that counts as missing because of its bytes, although its footer is good.
 pub const DISTRUST: &str = "it cannot be trusted, by its bytes";
 
-/// What the lake has of a partition.
+/// The state of a partition in the lake.
 #[derive(Clone, Debug)]
 pub enum ObjectState {
-    /// An object that says what it is.
+    /// An object with a valid footer.
     Answered(Box<Available>),
     /// An object that cannot be trusted.
     Unreadable {
-        /// What is wrong with it.
+        /// Why it cannot be trusted.
         reason: String,
     },
 }
 
 impl ObjectState {
-    /// Its status; an object that cannot be trusted is as good as missing.
+    /// Its status; an object that cannot be trusted counts as missing.
     pub fn status(&self) -> Status {
         match self {
             ObjectState::Answered(available) => available.status,
@@ -43,7 +43,7 @@ impl ObjectState {
         }
     }
 
-    /// The same with what is wrong with it, for the checks of completeness.
+    /// The status with the reason, for the checks of completeness.
     pub fn expected(&self, partition: &Partition) -> Expected {
         let (unreadable, rows_rejected) = match self {
             ObjectState::Answered(available) => (None, available.tally.rows_rejected),
@@ -56,18 +56,18 @@ impl ObjectState {
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify {
-    /// Believe the day's report where it knows an object.
+    /// Trust the day's report for the objects that it knows.
     Index,
     /// Read every footer.
     Footers,
-    /// The same, and forget which objects were found damaged: their bytes are to be read again.
+    /// Read every footer, and ignore earlier findings of damage: the bytes will be read again.
     FootersAfresh,
 }
 
-/// Everything that the lake has of a day and some data types.
+/// The state of all partitions of a day and some data types that the lake has.
 ///
 /// # Errors
-/// When the store cannot be listed or read. An object that is no partition is no error: see [`ObjectState::Unreadable`].
+/// When the store cannot be listed or read. An object that is not a partition is no error: see [`ObjectState::Unreadable`].
 pub async fn inventory(
     lake: &Lake,
     day: Day,
@@ -77,7 +77,7 @@ pub async fn inventory(
     inventory_beside(lake, day, data_types, trust, &lake.available(day).await?).await
 }
 
-/// The same beside the day's report of available data, which the caller has read.
+/// As [`inventory`], with the day's report of available data, which the caller has read.
 ///
 /// # Errors
 /// As [`inventory`].
@@ -126,8 +126,8 @@ pub async fn inventory_beside(
     Ok(found)
 }
 
-/// The partitions whose objects a validation found damaged, each with what is wrong. One that was fetched again since is in the
-/// report of what is available.
+/// The partitions whose objects a validation found damaged, each with the reason. A partition that was fetched again since is
+/// in the report of available data.
 async fn found_damaged(
     lake: &Lake,
     day: Day,
@@ -138,8 +138,8 @@ async fn found_damaged(
     Ok(damaged.map(|m| (m.partition, m.reason)).collect())
 }
 
-/// Reads one object's footer and holds it against its path; nothing when it is gone. What seems to be wrong is looked at again:
-/// somebody may be just replacing it.
+/// Reads one object's footer and compares it with its path; `None`: the object is gone. If something seems wrong it is read
+/// again, because it may be just being replaced.
 pub async fn look(
     lake: &Lake,
     partition: &Partition,

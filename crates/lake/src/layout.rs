@@ -1,5 +1,5 @@
-//! Which object holds what: the lake's paths, in both directions. Nothing else spells a path, and nothing outside this crate asks
-//! for one by parts: [`crate::Lake`] has the operations on partitions, candles and runs.
+//! The layout of a lake: maps objects to paths and back. No other module builds paths, and no other crate asks for one by its
+//! parts: [`crate::Lake`] has the operations on partitions, candles and runs.
 //!
 //! Names keep the instrument key's colons, which GCS, S3 and the file systems of Linux and macOS allow.
 
@@ -13,22 +13,22 @@ use object_store::path::Path;
 const RAW: &str = "raw_tick_data/by_date";
 const CANDLES: &str = "processed_candles/by_date";
 const QUARANTINE: &str = "quarantine/by_date";
-/// Where a local lake keeps what is on its way in; no listing of data looks there.
+/// Folder of unfinished objects in a local lake; listings of data exclude it.
 pub(crate) const TEMPORARY: &str = "_tmp";
 
-/// A path of the lake. Keys and days hold no character that a path may not.
+/// A path of the lake. Keys and days contain only characters that are valid in paths.
 fn path(text: String) -> Path {
     Path::parse(text).expect("keys, days and data types hold only characters that paths may hold")
 }
 
-/// The highest token of a part. Each is one takeover, so that no run comes near it; the one after it can always be counted.
+/// The highest token of a part. Each token is one takeover, so no run comes near it; the next token can always be computed.
 pub const LAST_TOKEN: u32 = 1_000_000;
 
 fn below(partition: &Partition) -> String {
     format!("day-{}/data_type-{}/{}", partition.day, partition.data_type, partition.key)
 }
 
-/// The paths of a lake. A [`crate::Lake`] owns the one that it is laid out by.
+/// The paths of a lake. A [`crate::Lake`] owns its layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout;
 
@@ -59,7 +59,7 @@ impl Layout {
         path(format!("{QUARANTINE}/{}.jsonl", below(partition)))
     }
 
-    /// The rejected rows of a group's file that do not say whose they are.
+    /// The rejected rows of a grouped file whose instrument is not known.
     pub fn group_quarantine(&self, day: Day, data_type: DataType, venue: &str, group: &str) -> Path {
         path(format!("{QUARANTINE}/day-{day}/data_type-{data_type}/{venue}:{group}.jsonl"))
     }
@@ -94,7 +94,7 @@ impl Layout {
         path(format!("{CANDLES}/day-{day}"))
     }
 
-    /// Reads [`candles`] back.
+    /// Parses a path of [`Layout::candles`].
     pub fn parse_candles(&self, path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
         let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/timeframe-")?;
@@ -104,17 +104,18 @@ impl Layout {
         (self.candles(day, timeframe, &key) == *path).then_some((day, timeframe, key))
     }
 
-    /// What validation found missing on a day.
+    /// The report of missing data of a day.
     pub fn missing_report(&self, day: Day) -> Path {
         path(format!("missing_data_reports/by_date/day-{day}/missing_data.parquet"))
     }
 
-    /// What is there of a day, with the facts of each object. Derived: it may be deleted and is made again.
+    /// The report of available data of a day, with the footer of each object. Derived: it may be deleted and is rebuilt.
     pub fn available_report(&self, day: Day) -> Path {
         path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
     }
 
-    /// Which objects the lines of [`available_report`] are of. Derived, and another for each copy of a lake; no run has such a name.
+    /// The identities of the objects in [`Layout::available_report`]. Derived, and specific to each copy of a lake; no run has such a
+    /// name.
     pub fn identities(&self, day: Day) -> Path {
         path(format!("runs/_identities/day-{day}.parquet"))
     }
@@ -139,7 +140,7 @@ impl Layout {
         path(format!("runs/{run_id}/plan.parquet"))
     }
 
-    /// What a run's workers have taken of the vendor's account.
+    /// The usage of the vendor's account by a run's workers.
     pub fn budget(&self, run_id: &str) -> Path {
         path(format!("runs/{run_id}/budget.json"))
     }
@@ -151,7 +152,7 @@ impl Layout {
         path(format!("runs/{run_id}/shard-{}-of-{}-part-{number}{token}.json", shard.index(), shard.total()))
     }
 
-    /// Reads [`part_progress`] back: part and token. Only the one spelling that is written counts.
+    /// Parses a path of [`Layout::part_progress`]: part and token. Only the canonical spelling is accepted.
     pub fn parse_part_progress(&self, path: &Path) -> Option<(Part, u32)> {
         let (index, rest) = path.filename()?.strip_prefix("shard-")?.split_once("-of-")?;
         let (total, rest) = rest.strip_suffix(".json")?.split_once("-part-")?;
@@ -163,18 +164,18 @@ impl Layout {
         is_one.then_some((part, token))
     }
 
-    /// Reads [`partition`] back.
+    /// Parses a path of [`Layout::partition`].
     pub fn parse_partition(&self, path: &Path) -> Option<Partition> {
         let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/data_type-")?;
         let (data_type, name) = rest.split_once('/')?;
         let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
         let read = Partition { day: day.parse().ok()?, data_type: data_type.parse().ok()?, key };
-        // Only the one spelling that is written counts: `perpetual` for PERP would be a second object of one partition.
+        // Only the canonical spelling is accepted: `perpetual` for PERP would be a second object of one partition.
         (self.partition(&read) == *path).then_some(read)
     }
 
-    /// Reads the day out of a folder name such as `day-2024-03-01`.
+    /// Parses the day of a folder name such as `day-2024-03-01`.
     pub fn parse_day_folder(&self, path: &Path) -> Option<Day> {
         path.filename()?.strip_prefix("day-")?.parse().ok()
     }

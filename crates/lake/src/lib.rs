@@ -1,6 +1,6 @@
-//! Where data rests: paths, Parquet, listing; on disk, GCS or S3.
+//! The storage layer: paths, Parquet, listing; on disk, GCS or S3.
 //!
-//! Not for getting data: it knows no vendor. Start with [`store::Lake`]; [`layout`] says which object holds what,
+//! Does not fetch data and knows no vendor. Start with [`store::Lake`]; [`layout`] maps objects to paths,
 //! [`write::PartitionWriter`] makes partitions, [`read`] reads slices of them.
 
 #![deny(missing_docs)]

@@ -1,4 +1,4 @@
-//! Publishing on a local file system: an object appears whole under its name, and is on the disk when it does.
+//! Publishing on a local file system: an object appears complete under its name, and only after it is on the disk.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -8,22 +8,22 @@ use crate::identity;
 use crate::object::WriteMode;
 use crate::stage::{Content, unfinished};
 
-/// What became of an object.
+/// The result of publishing an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is there now.
+    /// It was created.
     Made {
-        /// What tells its file from others.
+        /// The identity of its file; `None`: not known.
         identity: Option<String>,
     },
-    /// An object with the same bytes was there before.
+    /// An object with the same bytes existed.
     WasThere,
-    /// Another object was there before, and was kept.
+    /// A different object existed and was kept.
     Differs,
 }
 
-/// Publishes `content` as `target`. `folder` lies on the same file system. The content, the new name and the folders
-/// made for it are flushed to the disk: all four steps are one function, so that no caller forgets one.
+/// Publishes `content` as `target`. `folder` is on the same file system. The content, the new name and new folders are
+/// flushed to the disk; all four steps are in one function, so that no caller can omit one.
 pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMode) -> io::Result<Outcome> {
     let parent = target.parent().unwrap_or(Path::new("/"));
     let made = make_folders(parent)?;
@@ -36,7 +36,7 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMo
         }
     };
     file.as_file().sync_all()?;
-    // By the file and not by its name, under which others may put theirs.
+    // By the open file, not by its name, which another process may have replaced.
     let made_of =
         |file: &File| Outcome::Made { identity: file.metadata().ok().and_then(|m| identity::of_file(&m)) };
     let outcome = match existing {
@@ -44,10 +44,7 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMo
         WriteMode::Create => match file.persist_noclobber(target) {
             Ok(file) => made_of(&file),
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
-                match same_bytes(refused.file.path(), target)? {
-                    true => Outcome::WasThere,
-                    false => Outcome::Differs,
-                }
+                if same_bytes(refused.file.path(), target)? { Outcome::WasThere } else { Outcome::Differs }
             }
             Err(refused) => return Err(refused.error),
         },
@@ -57,7 +54,7 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMo
     Ok(outcome)
 }
 
-/// Compares two files, a piece at a time. What is no file (a FIFO, a device) is not opened: it could wait for ever.
+/// Compares two files piece by piece. Anything else (a FIFO, a device) is not opened, because that could block for ever.
 fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
     if !fs::metadata(b)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "what lies there is no file; move it away"));
@@ -77,7 +74,7 @@ fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder and those above it; returns those that were not there.
+/// Creates a folder and its parents; returns those that were missing.
 fn make_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     if folder.is_dir() {
         return Ok(Vec::new());
@@ -87,7 +84,7 @@ fn make_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
-/// Flushes a folder's names to the disk.
+/// Flushes the entries of a folder to the disk.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

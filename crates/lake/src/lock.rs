@@ -1,6 +1,7 @@
-//! The lock that a process holds while it changes a local lake's shared tables, and how its file is opened.
+//! The lock that a process holds while it changes a local lake's shared tables, and how lock files are opened.
 //!
-//! The system lets go of the lock of a dead process. A living one may be frozen: who waits says for whom, and not for ever.
+//! The system releases the lock of a dead process. A living holder may be frozen: a waiting process names it, and gives up in
+//! the end.
 
 use std::fs::File;
 use std::io;
@@ -13,19 +14,19 @@ use tokio::time::Instant;
 
 use crate::error::LakeError;
 
-/// After so long it is said that somebody else has the lock.
+/// Time after which a waiting process logs the holder.
 const SAID_AFTER: Duration = Duration::from_secs(2);
 
-/// After so long a process gives up: changes of a table take milliseconds.
+/// Time after which a waiting process gives up: changes of a table take milliseconds.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Bytes of the line in which a holder names itself; each writes over the line of the one before.
+/// Bytes of the line in which a holder names itself; each holder overwrites the line of the one before.
 const LINE_BYTES: usize = 100;
 
 /// Takes the lock at `path`.
 ///
 /// # Errors
-/// When the file is none that may be opened, or another process has the lock for too long.
+/// When the file may not be opened, or another process has held the lock for too long.
 pub(crate) async fn lock(path: &Path) -> Result<File, LakeError> {
     let disk = |source| LakeError::Disk { path: path.to_owned(), source };
     let file = open(path, OFlags::CREATE).map_err(disk)?;
@@ -52,17 +53,17 @@ pub(crate) async fn lock(path: &Path) -> Result<File, LakeError> {
     }
     let line = format!("{:<width$}\n", own_name(), width = LINE_BYTES - 1);
     if let Err(error) = file.write_all_at(line.as_bytes(), 0) {
-        // The lock holds without it; who waits is told no name.
+        // The lock works without it; a waiting process then has no name to log.
         tracing::debug!(%error, "the lock does not say who holds it");
     }
     Ok(file)
 }
 
-/// Opens a file for its lock; `more` says whether it is made. What it holds stays, no link is followed, and nothing that is
-/// not a plain file is opened, which could wait for ever.
+/// Opens a lock file; `more` decides whether it is created. The content is kept and links are not followed. Anything but a
+/// regular file is refused, because opening it could block for ever.
 ///
 /// # Errors
-/// When the disk refuses, or it is no plain file.
+/// When the disk refuses, or it is not a regular file.
 pub(crate) fn open(path: &Path, more: OFlags) -> io::Result<File> {
     let how = more | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let odd = || io::Error::new(io::ErrorKind::InvalidInput, "it is a link or no plain file; remove it");
@@ -82,7 +83,7 @@ fn own_name() -> String {
     format!("process {} of {}", std::process::id(), if host.is_empty() { "this machine" } else { &host })
 }
 
-/// Who holds the lock, by its own words.
+/// The holder, as it named itself.
 fn holder(file: &File) -> String {
     let mut line = [0; LINE_BYTES];
     let length = file.read_at(&mut line, 0).unwrap_or(0);

@@ -1,13 +1,13 @@
-//! An object of a listing, and what to do when one is there already.
+//! An object of a listing, and what to do when an object exists already.
 
 use object_store::path::Path;
 
-/// What to do with an object that is there already.
+/// What to do when an object exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteMode {
-    /// Leave it; fail when it has other bytes than the new one.
+    /// Keep it; fail when its bytes differ from the new one's.
     Create,
-    /// Put the new one in its place, in one step.
+    /// Replace it, in one step.
     Overwrite,
 }
 
@@ -18,7 +18,7 @@ pub struct Entry {
     pub path: Path,
     /// Size in bytes.
     pub bytes: u64,
-    /// What tells this version of the object from others at the store, without reading it: whoever reads by this entry reads this
-    /// version or fails with [`LakeError::Changed`]. `None`: the store gives none, or it is not known.
+    /// Identity of this version of the object at the store, known without reading it: a read by this entry returns this
+    /// version or fails with [`LakeError::Changed`](crate::LakeError::Changed). `None`: the store has none, or it is not known.
     pub identity: Option<String>,
 }

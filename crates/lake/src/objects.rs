@@ -1,4 +1,4 @@
-//! Partitions, candles and rejected rows of a lake, by what they are: nobody outside asks for them by a path.
+//! Operations on partitions, candles and rejected rows of a lake: no caller outside needs their paths.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use crate::store::Lake;
 use crate::tables::reports::Available;
 
 impl Lake {
-    /// Where a partition is, or would be. For messages, and for whoever opens the file itself.
+    /// The path of a partition, existing or not. For messages, and for callers that open the file themselves.
     pub fn partition_path(&self, partition: &Partition) -> Path {
         self.layout().partition(partition)
     }
 
-    /// Where the candles of an instrument, day and timeframe are, or would be.
+    /// The path of the candles of an instrument, day and timeframe, existing or not.
     pub fn candles_path(&self, day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
         self.layout().candles(day, timeframe, key)
     }
@@ -31,7 +31,7 @@ impl Lake {
         Entry { path, bytes: available.bytes, identity: available.identity.clone() }
     }
 
-    /// The object of a partition; `None` when there is none.
+    /// The object of a partition; `None`: there is none.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -39,7 +39,7 @@ impl Lake {
         self.entry(&self.layout().partition(partition)).await
     }
 
-    /// Every day of which the lake has partitions, in order.
+    /// Every day that the lake has partitions of, in order.
     ///
     /// # Errors
     /// When the store cannot be listed.
@@ -47,7 +47,7 @@ impl Lake {
         self.days_below(&self.layout().all_partitions()).await
     }
 
-    /// Every day of which the lake has an instrument table, in order.
+    /// Every day that the lake has an instrument table of, in order.
     ///
     /// # Errors
     /// When the store cannot be listed.
@@ -60,7 +60,7 @@ impl Lake {
         Ok(folders.iter().filter_map(|folder| self.layout().parse_day_folder(folder)).collect())
     }
 
-    /// The partitions of a day and data type that have an object, by its listing. What an object holds is not looked at.
+    /// The partitions of a day and data type with an object in the listing. The objects are not read.
     ///
     /// # Errors
     /// When the store cannot be listed.
@@ -74,7 +74,7 @@ impl Lake {
         Ok(entries.filter_map(named).collect())
     }
 
-    /// The venues of which the lake has partitions of a day, sorted.
+    /// The venues that the lake has partitions of on a day, sorted.
     ///
     /// # Errors
     /// When the store cannot be listed.
@@ -105,7 +105,7 @@ impl Lake {
         Ok(self.list(&folder).await?.into_iter().filter_map(named).collect())
     }
 
-    /// Publishes a partition. Returns what tells the object from others at the store, as [`Entry::identity`].
+    /// Publishes a partition. Returns the object's identity, as [`Entry::identity`].
     ///
     /// # Errors
     /// As [`Lake::publish`].
@@ -118,7 +118,7 @@ impl Lake {
         self.publish(&self.layout().partition(partition), object, mode).await
     }
 
-    /// Puts the rejected rows of a partition, in place of earlier ones.
+    /// Stores the rejected rows of a partition, in place of earlier ones.
     ///
     /// # Errors
     /// As [`Lake::publish`].
@@ -129,12 +129,12 @@ impl Lake {
     /// Removes the rejected rows of a partition, if there are any.
     ///
     /// # Errors
-    /// When the store refuses it.
+    /// When the store refuses.
     pub async fn delete_quarantine(&self, partition: &Partition) -> Result<(), LakeError> {
         self.delete(&self.layout().quarantine(partition)).await
     }
 
-    /// Puts the rejected rows of a grouped file that name no instrument.
+    /// Stores the rejected rows of a grouped file that name no instrument.
     ///
     /// # Errors
     /// As [`Lake::publish`].

@@ -1,4 +1,4 @@
-//! From a URL to a store: a local folder, `gs://bucket` or `s3://bucket`.
+//! Opens a store from a URL: a local folder, `gs://bucket` or `s3://bucket`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::error::LakeError;
 
-/// What a lake's URL does not say. Nothing here is a secret.
+/// Settings of a lake that its URL does not contain. Contains no secrets.
 #[derive(Clone, Debug, Default)]
 pub struct LakeOptions {
-    /// A service account's key file for `gs://`; without it, what Google's libraries find: the environment's, the
-    /// application default credentials, the metadata server.
+    /// A service account's key file for `gs://`; `None`: what Google's libraries find (the environment, the application
+    /// default credentials, the metadata server).
     pub gcp_credentials: Option<PathBuf>,
-    /// Address of a stand-in for GCS, which is asked without credentials (`STORAGE_EMULATOR_HOST`).
+    /// Address of a simulated GCS, used without credentials (`STORAGE_EMULATOR_HOST`); `None`: GCS itself.
     pub gcs_emulator: Option<String>,
 }
 
-/// A store that objects are put to over the network.
+/// A store that is accessed over the network.
 pub(crate) struct Remote {
     pub store: Arc<dyn ObjectStore>,
     pub multipart: Arc<dyn MultipartStore>,
@@ -31,7 +31,7 @@ pub(crate) struct Remote {
     pub etag_is_md5: bool,
 }
 
-/// Where a lake lies.
+/// The location of a lake.
 pub(crate) enum Place {
     Local(PathBuf),
     Remote(Remote),
@@ -47,18 +47,18 @@ pub(crate) fn place(url: &str, options: &LakeOptions) -> Result<Place, LakeError
     .map_err(|error: object_store::Error| bad(error.to_string()))
 }
 
-/// What a lake's URL says.
+/// A parsed lake URL.
 #[derive(Debug, PartialEq)]
 enum Address {
     Folder(PathBuf),
-    /// A bucket, and the path inside it below which the lake lies.
+    /// A bucket, and the prefix of the lake in it.
     Gcs(String, StorePath),
     S3(String, StorePath),
 }
 
 impl Address {
-    /// Reads a URL, or a folder as a shell's user writes it: `~` is `home`. In a `file:` URL, percent signs are decoded;
-    /// in a folder and in a bucket's prefix they stand for themselves, as in the tools of both.
+    /// Parses a URL, or a folder as typed in a shell: `~` is `home`. Percent signs are decoded in a `file:` URL; in a folder
+    /// or a bucket's prefix they are literal, as in the tools of both.
     fn parse(url: &str, home: Option<PathBuf>) -> Result<Address, String> {
         if url.is_empty() {
             return Err("it is empty".to_owned());
@@ -78,8 +78,8 @@ impl Address {
     }
 }
 
-/// The schemes that lakes have, and what follows the colon. A folder is written without any; one that looks as if it had
-/// one is written with `./`.
+/// The scheme of a lake URL, and the text after the colon. A folder has none; a folder that looks as if it had one is written
+/// with `./`.
 fn scheme(url: &str) -> Option<(&'static str, &str)> {
     let (name, rest) = url.split_once(':')?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
@@ -139,8 +139,8 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What follows the colon of a bucket's URL. A prefix whose parts are not plain names is refused: the store would take them
-/// for names, or its client for another prefix.
+/// The bucket and prefix after the colon of a URL. A prefix whose parts are not plain names is refused: the store would take
+/// them literally, or its client as another prefix.
 fn bucket_and_prefix(rest: &str) -> Result<(String, StorePath), String> {
     let rest = rest.strip_prefix("//").ok_or("two slashes and the bucket follow its scheme")?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -159,7 +159,7 @@ fn bucket_and_prefix(rest: &str) -> Result<(String, StorePath), String> {
 }
 
 fn gcs(bucket: &str, prefix: StorePath, options: &LakeOptions) -> object_store::Result<Remote> {
-    // A stand-in is asked without the credentials that the environment may name.
+    // A simulated server is used without the credentials of the environment.
     let builder = match &options.gcs_emulator {
         Some(_) => GoogleCloudStorageBuilder::new(),
         None => GoogleCloudStorageBuilder::from_env(),
@@ -171,7 +171,7 @@ fn gcs(bucket: &str, prefix: StorePath, options: &LakeOptions) -> object_store::
     }
     if let Some(address) = &options.gcs_emulator {
         let scheme = if address.contains("://") { "" } else { "http://" };
-        // The form in which object_store takes another address and no credentials.
+        // The format in which object_store takes another address and no credentials.
         builder = builder.with_service_account_key(format!(
             r#"{{"gcs_base_url":"{scheme}{}","disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}}"#,
             address.trim_end_matches('/')
@@ -182,7 +182,7 @@ fn gcs(bucket: &str, prefix: StorePath, options: &LakeOptions) -> object_store::
 }
 
 fn s3(bucket: &str, prefix: StorePath) -> object_store::Result<Remote> {
-    // The SHA-256 goes along with each upload and S3 checks it; its entity tags are no MD5 where a key encrypts.
+    // Each upload carries its SHA-256, which S3 verifies. Entity tags are not an MD5 if objects are encrypted with a key.
     let store = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_retry(retries())
@@ -194,7 +194,7 @@ fn s3(bucket: &str, prefix: StorePath) -> object_store::Result<Remote> {
 }
 
 fn client_options() -> ClientOptions {
-    // TLS stays verified; plain http is for stand-ins on this machine, whose addresses say http.
+    // TLS stays verified; plain http is for simulated servers on this machine, whose addresses use http.
     ClientOptions::new().with_allow_http(true)
 }
 

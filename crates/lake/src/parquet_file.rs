@@ -1,4 +1,4 @@
-//! A user's own Parquet file on this machine, read in parts that may be read side by side.
+//! A user's own Parquet file on this machine, read in parts that can be read in parallel.
 
 use std::fs::File;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use crate::reader::whole::column_range;
 use crate::reader::{Opened, Opening, open};
 use crate::seal::pages::Pages;
 
-/// Rows of a batch: so few that they stay near the processor.
+/// Rows per batch: few enough to stay in the processor's cache.
 const BATCH_ROWS: usize = 8_192;
 
 /// Bytes at the end of a file that are read first.
@@ -51,7 +51,7 @@ impl ParquetFile {
         Ok(ParquetFile { path: path.to_owned(), bytes, metadata: opened.metadata, arrow, pages })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -61,7 +61,7 @@ impl ParquetFile {
         self.bytes
     }
 
-    /// Its rows.
+    /// Number of rows.
     pub fn rows(&self) -> u64 {
         self.metadata.file_metadata().num_rows().max(0) as u64
     }
@@ -71,12 +71,12 @@ impl ParquetFile {
         self.arrow.schema()
     }
 
-    /// Its row groups, which may be read apart.
+    /// Number of row groups, which can be read separately.
     pub fn row_groups(&self) -> usize {
         self.metadata.num_row_groups()
     }
 
-    /// The one value that all rows of a row group have in a column of words, where the file's statistics tell so.
+    /// The single value of all rows of a row group in a category column; `None`: the file's statistics do not show one.
     pub fn only_word(&self, row_group: usize, column: &str) -> Option<String> {
         let group = self.metadata.row_groups().get(row_group)?;
         let chunk = group.columns().iter().find(|chunk| chunk.column_path().string() == column)?;
@@ -87,7 +87,7 @@ impl ParquetFile {
         (is_told && min == max).then(|| String::from_utf8(min.to_vec()).ok())?
     }
 
-    /// Gives the rows of some row groups, batch by batch, in their order; of the columns named, as far as it has them.
+    /// Passes the rows of some row groups to `take`, batch by batch, in order; only the named columns that the file has.
     ///
     /// # Errors
     /// When the file cannot be read, or `take` fails.
@@ -135,7 +135,7 @@ fn open_end(file: &File, bytes: u64) -> Result<Opened, ParquetError> {
     }
 }
 
-/// Bytes of a file that has so many: no room is made for others.
+/// Reads bytes of a file of known size. A range beyond it is refused before memory is allocated.
 fn read_range(file: &File, bytes: u64, range: Range<u64>) -> Result<bytes::Bytes, ParquetError> {
     if range.start > range.end || range.end > bytes {
         return Err(ParquetError::EOF(format!("{range:?} lies beyond its {bytes} bytes")));

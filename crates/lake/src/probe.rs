@@ -1,6 +1,6 @@
-//! Whether a store does what a lake needs of it: tried once, before anything is spent.
+//! Probes whether a store has the capabilities that a lake needs: once, before anything is fetched.
 //!
-//! What is tried is what publishing and changing objects rest on, on objects below `_tmp/` that are removed afterwards.
+//! The probes do what publishing and changing objects rely on, with objects below `_tmp/` that are removed afterwards.
 
 use std::fs;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ use crate::stage::{Content, NoLocks, StagingDir};
 use crate::store::Lake;
 use crate::upload;
 
-/// Something that a lake needs, and what to do where it is lacking.
+/// A capability that a lake needs, and the advice if it is missing.
 struct Need {
     lack: &'static str,
     remedy: &'static str,
@@ -52,7 +52,7 @@ impl Need {
         LakeError::Unfit { url, lack: self.lack, said, remedy: self.remedy }
     }
 
-    /// The meaning of a disk's error where the need was tried: lacking, or a disk that fails at anything.
+    /// The error for a failed probe on a disk: a missing capability, or a disk that fails in general.
     fn failed(&self, lake: &Lake, path: &FilePath, source: io::Error) -> LakeError {
         use io::ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, Unsupported};
         match source.kind() {
@@ -61,7 +61,7 @@ impl Need {
         }
     }
 
-    /// The same of a store's error: one that only says no is no outage.
+    /// The same for a store's error: a store that only refuses is not out of service.
     fn refused(&self, lake: &Lake, path: &Path, source: StoreError) -> LakeError {
         if says_no(&source) {
             self.lacks(lake, source)
@@ -72,12 +72,11 @@ impl Need {
 }
 
 impl Lake {
-    /// Makes sure that the lake can be written and that its store does what a lake needs of it, before anything is
-    /// fetched for it. Tried once for each lake and process. Makes a local lake's folder.
+    /// Checks that the lake is writable and that its store has the capabilities that a lake needs, before anything is fetched
+    /// for it. Probes each lake once per process. Creates a local lake's folder.
     ///
     /// # Errors
-    /// [`LakeError::Unfit`] where something is lacking; as [`Lake::check_readable`], and when the disk is full or
-    /// read-only.
+    /// [`LakeError::Unfit`] if a capability is missing; as [`Lake::check_readable`], and when the disk is full or read-only.
     pub async fn check_writable(&self) -> Result<(), LakeError> {
         let probe = || async {
             match &self.inner.place {
@@ -98,12 +97,12 @@ impl Lake {
             folder.ancestors().take_while(|folder| !folder.exists()).map(FilePath::to_owned).collect();
         match self.try_folder(&folder) {
             Ok(workplace) => {
-                // When there is one already, this one goes.
+                // If one is set already, this one is dropped.
                 drop(self.inner.workplace.set(workplace));
                 Ok(())
             }
             Err(error) => {
-                // A folder that is not empty is another's by now, and stays.
+                // A folder that is not empty belongs to another process by now, and stays.
                 lacking.iter().for_each(|folder| drop(fs::remove_dir(folder)));
                 Err(error)
             }
@@ -125,7 +124,7 @@ impl Lake {
             file.write_all(bytes)?;
             Ok(file)
         };
-        // More than a stage keeps in memory: a full disk refuses it here.
+        // More than a stage keeps in memory: a full disk fails here.
         let first = file(&vec![0; 2 << 20]).map_err(disk)?;
         first.as_file().sync_all().map_err(|error| SYNC_FILE.failed(self, first.path(), error))?;
         local::sync_folder(folder).map_err(|error| SYNC_FOLDER.failed(self, folder, error))?;
@@ -136,7 +135,7 @@ impl Lake {
             Err(failed) => return Err(NO_REPLACE.failed(self, &plain, failed.error)),
             Ok(_) => return Err(NO_REPLACE.lacks(self, "a second file took the name of the first")),
         }
-        // Such as an instrument's object has.
+        // A name like that of an instrument's object.
         let named = folder.join("PROBE:SPOT_PAIR:A-B~@0.parquet");
         file(b"third").map_err(disk)?.persist(&named).map_err(|e| NAMES.failed(self, &named, e.error))?;
         local::publish(Content::Memory(b"fourth".into()), folder, &named, WriteMode::Overwrite)
@@ -159,13 +158,13 @@ impl Lake {
     async fn probe_bucket(&self, remote: &Remote) -> Result<(), LakeError> {
         self.check_readable().await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        // Where nothing can be removed, what an earlier process left is taken again: there are not more of them each time.
+        // If nothing can be removed, the object of an earlier process is used again, so that they do not accumulate.
         let left =
             self.listed_probes(remote).await?.into_iter().find_map(|path| Some((made_at(&path)?, path)));
         if let Some((made_at, path)) = left
             && self.try_object(remote, &path, Whose::AnyProcess).await? == Tried::Fit
         {
-            // A younger one may be in another process's hands.
+            // A newer one may be in use by another process.
             if now.saturating_sub(made_at) > LONGEST_PROBE_SECONDS {
                 self.remove_probe(remote, &path).await;
             }
@@ -179,7 +178,7 @@ impl Lake {
                     break;
                 }
                 Err(error) => {
-                    // Where that fails too, the first trouble is the one to tell.
+                    // If that fails too, the first error is the one to report.
                     drop(remote.store.delete(&path).await);
                     let is_last = attempt == PROBES;
                     if is_last || !matches!(error, LakeError::Damaged { .. } | LakeError::Exists { .. }) {
@@ -191,7 +190,7 @@ impl Lake {
         Ok(())
     }
 
-    /// The folder of probes, as the store knows it.
+    /// The folder of probes, as a path of the store.
     fn probes(&self) -> Path {
         self.full(&Path::from_iter([TEMPORARY, "probe"]))
     }
@@ -212,7 +211,7 @@ impl Lake {
                 self.create_probe(remote, path).await?;
                 self.wait_for_listing(remote, path).await?;
             }
-            // A listing may be late in telling that it is gone.
+            // A listing may still show it after it was removed.
             Whose::AnyProcess => match remote.store.head(path).await {
                 Err(StoreError::NotFound { .. }) => return Ok(Tried::Unclear),
                 other => drop(other.map_err(|source| LakeError::Store { path: path.to_string(), source })?),
@@ -220,7 +219,7 @@ impl Lake {
         }
         match upload::conditional(remote, path, &second, PutMode::Create).await {
             Err(StoreError::AlreadyExists { .. }) => {}
-            // Whose it was has just removed it.
+            // The process that owns it has just removed it.
             Ok(_) if whose == Whose::AnyProcess => {
                 self.remove_probe(remote, path).await;
                 return Ok(Tried::Unclear);
@@ -255,7 +254,7 @@ impl Lake {
         const FIRST: &[u8] = b"first";
         match upload::put(remote, path, Content::Memory(FIRST.to_vec()), WriteMode::Create).await {
             Err(LakeError::Store { source, .. }) => {
-                // Does it refuse the condition alone?
+                // Does the store refuse only the condition?
                 let is_taken = remote.store.put(path, Bytes::from_static(FIRST).into()).await.is_ok();
                 let failed = |source| LakeError::Store { path: path.to_string(), source };
                 Err(if is_taken { CREATE.refused(self, path, source) } else { failed(source) })
@@ -274,7 +273,7 @@ impl Lake {
         Err(LISTING.lacks(self, format_args!("{LOOKS} listings did not have {path}")))
     }
 
-    /// That nothing can be removed is no reason to stop: only leftovers and objects that came damaged are.
+    /// A store that cannot delete is no reason to stop: only leftovers and damaged objects need to be removed.
     async fn remove_probe(&self, remote: &Remote, path: &Path) {
         let said = match remote.store.delete(path).await {
             Err(StoreError::NotFound { .. }) => return,
@@ -288,32 +287,32 @@ impl Lake {
     }
 }
 
-/// After this time no process is at its probe any more; the clocks of different machines differ by less.
+/// After this time no probe is still running; the clocks of different machines differ by less.
 const LONGEST_PROBE_SECONDS: u64 = 3600;
 
-/// When the object of a probe was made, seconds since the Unix epoch, by its name.
+/// When the object of a probe was made, seconds since the Unix epoch, from its name; `None`: the name is not a probe's.
 fn made_at(path: &Path) -> Option<u64> {
     path.filename()?.split_once('-')?.0.parse().ok()
 }
 
-/// How often an object is tried that arrives damaged.
+/// How often an object that arrives damaged is sent.
 const PROBES: u32 = 4;
-/// How often a listing is looked at for a new object.
+/// How often a listing is checked for a new object.
 const LOOKS: u32 = 5;
 
-/// Whose the object of a probe is.
+/// The owner of a probe object.
 #[derive(Clone, Copy, PartialEq)]
 enum Whose {
-    /// This process made its name.
+    /// This process.
     Ours,
-    /// An earlier process left it, or another one is at work on it.
+    /// An earlier process that left it, or another one that is using it.
     AnyProcess,
 }
 
-/// What came out of a probe that found nothing lacking.
+/// The result of a probe that found nothing missing.
 #[derive(Clone, Copy, PartialEq)]
 enum Tried {
     Fit,
-    /// Another process may have removed the object meanwhile: nothing is known.
+    /// Another process may have removed the object meanwhile: the result is not known.
     Unclear,
 }

@@ -1,4 +1,4 @@
-//! Reading objects: by ranges, in few requests; what their footers say. Their rows are `rows`' business.
+//! Reads objects by ranges, in few requests, and their footers. Rows are read in `rows`.
 
 mod held;
 mod rows;
@@ -41,10 +41,10 @@ const TAIL_BYTES: u64 = 64 << 10;
 /// Ranges closer than this are always fetched in one request.
 const GAP_BYTES: u64 = 16 << 10;
 
-/// Requests for the columns of a row group, at most: a request costs about as long as a hundred kilobytes.
+/// Maximum number of requests for the columns of a row group: a request takes about as long as a hundred kilobytes.
 const MAX_RANGES: usize = 4;
 
-/// What reading cost, shared by readers.
+/// The cost of reading, shared by readers.
 #[derive(Debug, Default)]
 pub struct ReadCost {
     requests: AtomicU64,
@@ -57,7 +57,7 @@ impl ReadCost {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Bytes that came.
+    /// Bytes received.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -68,20 +68,22 @@ impl ReadCost {
     }
 }
 
-/// An object, read by ranges, all of one version of it.
+/// A reader of an object by ranges, all of one version.
 struct ObjectReader {
     held: Held,
     cost: Arc<ReadCost>,
     /// The object's end, once it was read.
     tail: Option<(u64, Bytes)>,
-    /// What must hold of its pages, once its footer was read.
+    /// The expected pages, once the footer was read.
     pages: Option<Arc<Pages>>,
 }
 
 impl ObjectReader {
-    /// Reads a version, whose end may have been read already.
+    /// Reads a version, with its end if that was read already.
     fn of(held: Held, tail: Option<Bytes>, cost: &Arc<ReadCost>) -> ObjectReader {
-        tail.iter().for_each(|tail| cost.add(tail));
+        if let Some(tail) = &tail {
+            cost.add(tail);
+        }
         let tail = tail.map(|tail| (held.size.saturating_sub(tail.len() as u64), tail));
         ObjectReader { held, cost: cost.clone(), tail, pages: None }
     }
@@ -106,11 +108,11 @@ impl ObjectReader {
     }
 
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
-        // An object that names a place beyond its end is damaged.
+        // An object that refers to a place beyond its end is damaged.
         if range.start > range.end || range.end > self.held.size {
             return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.held.size)));
         }
-        // What came with the object's end is not read again.
+        // Bytes of the object's end are not read again.
         let known = match &self.tail {
             Some((start, tail)) if *start < range.end => {
                 tail.slice(range.start.saturating_sub(*start) as usize..(range.end - start) as usize)
@@ -130,7 +132,7 @@ impl ObjectReader {
     }
 }
 
-/// Ranges that hold all of `ranges`, in order: neighbours are joined, and then the nearest ones until there are few.
+/// Ranges that cover all of `ranges`, in order: adjacent ones are joined, then the closest ones until few are left.
 fn join(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut sorted = ranges.to_vec();
     sorted.sort_unstable_by_key(|range| range.start);
@@ -153,7 +155,7 @@ fn external(error: StoreError) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
-/// What a failed read means: the store's failure where it was one, else an object that is no Parquet file.
+/// The error for a failed read: the store's error if it was one, else an object that is not readable as Parquet.
 pub(crate) fn failure(path: &Path, error: ParquetError) -> LakeError {
     let path = path.to_string();
     match error {
@@ -178,7 +180,7 @@ impl AsyncFileReader for ObjectReader {
         async move { self.fetch(range).await }.boxed()
     }
 
-    /// Gives pages, and verifies them first.
+    /// Returns pages after verifying them.
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
@@ -207,24 +209,24 @@ impl AsyncFileReader for ObjectReader {
     }
 }
 
-/// What a partition's object tells without its rows being read.
+/// The footer of a partition's object.
 #[derive(Clone, Debug)]
 pub struct Footer {
-    /// What the object says of itself.
+    /// The partition's key-value pairs.
     pub facts: PartitionFooter,
-    /// Rows that the Parquet metadata counts.
+    /// Number of rows by the Parquet metadata.
     pub rows: u64,
     /// Columns and their Arrow types.
     pub schema: SchemaRef,
-    /// BLAKE3 of the object's bytes before its page indexes and footer, lower-case hexadecimal: two copies that have the same
-    /// hold the same rows. Null: version 0.1.0 wrote the object, without checksums.
+    /// BLAKE3 of the object's bytes before its page indexes and footer, lower-case hexadecimal: two copies with the same
+    /// digest hold the same rows. `None`: version 0.1.0 wrote the object, without checksums.
     pub digest: Option<String>,
-    /// What tells the object that was read from others at the store; as [`Entry::identity`].
+    /// Identity of the object that was read, as [`Entry::identity`].
     pub identity: Option<String>,
 }
 
 impl Lake {
-    /// Reads the version of an object that `entry` is of. Where it has none, the one that is there.
+    /// Opens the version of an object in `entry`; if it has no identity, the current version.
     async fn reader(&self, entry: &Entry, cost: &Arc<ReadCost>) -> Result<ObjectReader, LakeError> {
         let changed = || LakeError::Changed { path: entry.path.to_string() };
         let store = self.store_of(&entry.path)?.ok_or_else(|| LakeError::NoFolder(self.url().into()))?;
@@ -247,7 +249,7 @@ impl Lake {
         Ok(ObjectReader::of(held, tail, cost))
     }
 
-    /// A partition's object, when it is there.
+    /// A partition's object; `None`: there is none.
     ///
     /// # Errors
     /// When the store fails.
@@ -263,7 +265,7 @@ impl Lake {
         }
     }
 
-    /// A partition's object with its end already read, when it is there: one request says both.
+    /// A partition's object with its end, read in one request; `None`: there is none.
     async fn open_at(&self, path: &Path, cost: &Arc<ReadCost>) -> Result<Option<ObjectReader>, LakeError> {
         let Some(store) = self.store_of(path)? else { return Ok(None) };
         let full = self.full(path);
@@ -288,7 +290,7 @@ impl Lake {
         Ok(Footer { facts, rows, schema, digest: opened.digest(), identity: reader.held.identity })
     }
 
-    /// The key-value pairs and the columns of any Parquet file's footer, also of one that mtdh did not write.
+    /// The key-value pairs and the columns of any Parquet file's footer, also if mtdh did not write it.
     ///
     /// # Errors
     /// When the store fails, or the object is no Parquet file.
@@ -312,10 +314,10 @@ impl Lake {
     }
 }
 
-/// A Parquet file of the user's, outside any lake: as a lake of its folder, and the entry in it.
+/// Opens a user's Parquet file outside any lake: a lake of its folder, and the file's entry in it.
 ///
 /// # Errors
-/// When there is no such file, or its name is none that a lake can have.
+/// When there is no such file, or its name is not valid in a lake.
 pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeError> {
     let missing = || LakeError::NoFolder(file.to_owned());
     let file = file.canonicalize().map_err(|_| missing())?;
@@ -326,7 +328,7 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
     Ok((lake, entry))
 }
 
-/// What it means that a footer's pairs are none of ours. Version 0.1.0 wrote no later version than its own: there it is a damage.
+/// The error for a footer whose pairs are not ours. Version 0.1.0 wrote no later version than its own: there it is damage.
 fn facts_failure(path: &Path, opened: &Opened, source: FooterError) -> LakeError {
     let path = path.to_string();
     let program = opened.metadata.file_metadata().created_by().unwrap_or_default();

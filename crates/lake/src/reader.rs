@@ -1,8 +1,8 @@
-//! Parquet files on their way in: the one place where their bytes meet the decoder.
+//! The only place where the bytes of Parquet files are passed to the decoder.
 //!
-//! Nothing reaches it that does not fit its checksums, or whose lengths cannot be, where there are no checksums. Should it
-//! panic all the same, [`border`] makes an error of that. The Arrow schema that files carry is never decoded: columns are
-//! what Parquet says, and words where our tables have words.
+//! Bytes are passed on only if they match their checksums or, in files without checksums, if their lengths are plausible. If
+//! the decoder still panics, [`border`] converts that to an error. The Arrow schema in files is never decoded: columns are as
+//! Parquet describes them, and categories where our tables have categories.
 
 pub(crate) mod border;
 pub(crate) mod whole;
@@ -26,17 +26,17 @@ use border::caught;
 /// A file whose footer is verified and decoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
-    /// What the footer says.
+    /// The decoded footer.
     pub metadata: Arc<ParquetMetaData>,
-    /// How the file proves itself; null: version 0.1.0 wrote it, or another program.
+    /// The file's checksums; `None`: version 0.1.0 or another program wrote it.
     pub seal: Option<Seal>,
 }
 
-/// How far opening a file has come.
+/// Progress of opening a file.
 pub(crate) enum Opening {
     /// The bytes from here to the end are needed.
     Needs(u64),
-    /// All is there.
+    /// The file is open.
     Done(Box<Opened>),
 }
 
@@ -45,10 +45,10 @@ pub(crate) enum Opening {
 #[error("version {0} of the form is newer than this program")]
 pub(crate) struct Newer(pub u32);
 
-/// Opens a file of `size` bytes, of which `end` are the last.
+/// Opens a file of `size` bytes, given its last bytes `end`.
 ///
 /// # Errors
-/// When it is no Parquet file, or not what was written.
+/// When it is not Parquet, or not what was written.
 pub(crate) fn open(end: &Bytes, size: u64) -> Result<Opening, ParquetError> {
     let start = size - end.len() as u64;
     if end.len() as u64 != size && (end.len() as u64) < END_BYTES {
@@ -105,16 +105,18 @@ pub(crate) fn open(end: &Bytes, size: u64) -> Result<Opening, ParquetError> {
     Ok(Opening::Done(Box::new(Opened { metadata: Arc::new(metadata), seal })))
 }
 
-/// Asks for what lies before the bytes that are there.
+/// Requests the bytes before the available ones.
 fn needs(from: u64, start: u64, size: u64) -> Result<Option<Opening>, ParquetError> {
-    match from < start {
-        true if size - from > MAX_TAIL_BYTES => Err(wrong("its footer is too long to be one")),
-        true => Ok(Some(Opening::Needs(from))),
-        false => Ok(None),
+    if from >= start {
+        Ok(None)
+    } else if size - from > MAX_TAIL_BYTES {
+        Err(wrong("its footer is too long to be one"))
+    } else {
+        Ok(Some(Opening::Needs(from)))
     }
 }
 
-/// The decoder makes room for as many columns as a group says that it has.
+/// The decoder allocates as many columns as a row group claims to have.
 fn check_footer(footer: &[u8]) -> Result<(), ParquetError> {
     let (mut columns, mut most) = (0, 0);
     thrift::walk(footer, |path, value| match (path, value) {
@@ -122,9 +124,10 @@ fn check_footer(footer: &[u8]) -> Result<(), ParquetError> {
         ([2, 5], Value::Number(children)) => most = most.max(children.unsigned_abs()),
         _ => {}
     })?;
-    match most <= columns as u64 {
-        true => Ok(()),
-        false => Err(wrong("its footer has a group of more columns than there are")),
+    if most <= columns as u64 {
+        Ok(())
+    } else {
+        Err(wrong("its footer has a group of more columns than there are"))
     }
 }
 
@@ -132,20 +135,20 @@ fn chunks(metadata: &ParquetMetaData) -> impl Iterator<Item = &ColumnChunkMetaDa
     metadata.row_groups().iter().flat_map(|group| group.columns())
 }
 
-/// Where the indexes of a column lie, and how long they are.
+/// Positions and lengths of a column's indexes.
 fn index_ranges(column: &ColumnChunkMetaData) -> impl Iterator<Item = (u64, u64)> + use<> {
     let ranges = [
         column.offset_index_offset().zip(column.offset_index_length()),
         column.column_index_offset().zip(column.column_index_length()),
     ];
-    // A place below zero is none; the walk over it fails.
+    // A negative position is invalid; walking over it fails.
     ranges.into_iter().flatten().map(|(at, length)| {
         (u64::try_from(at).unwrap_or(u64::MAX), u64::try_from(length).unwrap_or(u64::MAX))
     })
 }
 
 impl Opened {
-    /// What must hold of its pages.
+    /// The expected pages.
     ///
     /// # Errors
     /// When the footer contradicts itself.
@@ -158,25 +161,26 @@ impl Opened {
         self.seal.as_ref().map(|seal| seal.digest.clone())
     }
 
-    /// Its columns as Parquet says.
+    /// Its columns as Parquet describes them.
     ///
     /// # Errors
-    /// When the decoder knows no such columns.
+    /// When the decoder does not support them.
     pub fn plain_columns(&self) -> Result<ArrowReaderMetadata, ParquetError> {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         caught(|| ArrowReaderMetadata::try_new(self.metadata.clone(), options))
     }
 
-    /// Its columns as our tables have them: text is a word where it is one in them.
+    /// Its columns as in our tables: text columns are categories where our tables have categories.
     ///
     /// # Errors
     /// As [`Opened::plain_columns`].
     pub fn table_columns(&self) -> Result<ArrowReaderMetadata, ParquetError> {
         let plain = self.plain_columns()?;
         let fields = plain.schema().fields().iter().map(|field| {
-            match *field.data_type() == ArrowType::Utf8 && WORDS.contains(&field.name().as_str()) {
-                true => Arc::new(Field::new(field.name(), word_type(), field.is_nullable())),
-                false => field.clone(),
+            if *field.data_type() == ArrowType::Utf8 && WORDS.contains(&field.name().as_str()) {
+                Arc::new(Field::new(field.name(), word_type(), field.is_nullable()))
+            } else {
+                field.clone()
             }
         });
         let options =
@@ -185,7 +189,7 @@ impl Opened {
     }
 }
 
-/// Names of columns of words.
+/// Names of category columns.
 static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let columns = DataType::ALL.iter().flat_map(|data_type| &data_type.table().columns);
     let words = columns.filter(|column| matches!(column.kind, Kind::Category(_)));

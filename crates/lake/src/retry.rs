@@ -1,18 +1,18 @@
-//! Readings whose answer broke off, once more: object_store repeats requests and goes on with the bodies of objects, but
-//! gives up when the body of a listing or of an error ends early.
+//! Retries reads whose answer broke off. object_store retries requests and resumes the bodies of objects, but gives up when
+//! the body of a listing or of an error ends early.
 
 use std::error::Error;
 use std::time::Duration;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-/// How often something is read in all.
+/// Total number of attempts.
 const ATTEMPTS: u32 = 4;
 
-/// Reads, again when the answer broke off.
+/// Runs a read, and repeats it if the answer broke off.
 ///
 /// # Errors
-/// The last attempt's, or the first that is another.
+/// The error of the last attempt, or the first error of another kind.
 pub(crate) async fn again<T, F: Future<Output = object_store::Result<T>>>(
     mut read: impl FnMut() -> F,
 ) -> object_store::Result<T> {

@@ -9,7 +9,7 @@ use crate::object::Entry;
 use crate::store::Lake;
 
 impl Lake {
-    /// Puts the summary of one shard of a download, in place of an earlier one.
+    /// Stores the summary of one shard of a download, in place of an earlier one.
     ///
     /// # Errors
     /// As [`Lake::publish`].
@@ -17,7 +17,7 @@ impl Lake {
         self.put(&self.layout().run_summary(run_id, shard.index(), shard.total()), text).await
     }
 
-    /// Puts the summary of one shard of a run that makes candles, in place of an earlier one.
+    /// Stores the summary of one shard of a run that makes candles, in place of an earlier one.
     ///
     /// # Errors
     /// As [`Lake::publish`].
@@ -25,12 +25,12 @@ impl Lake {
         self.put(&self.layout().candle_summary(run_id, shard.index(), shard.total()), text).await
     }
 
-    /// Where the summary of a run that makes candles is.
+    /// The path of the summary of a run that makes candles.
     pub fn candle_summary_path(&self, run_id: &str, shard: Shard) -> Path {
         self.layout().candle_summary(run_id, shard.index(), shard.total())
     }
 
-    /// Where the progress of a part is, by the holder with this token.
+    /// The path of the progress of a part, by the holder with this token.
     pub fn part_progress_path(&self, run_id: &str, part: Part, token: u32) -> Path {
         self.layout().part_progress(run_id, part, token)
     }
@@ -50,7 +50,7 @@ impl Lake {
         Ok(self.list(&self.layout().run(run_id)).await?.into_iter().filter_map(named).collect())
     }
 
-    /// Where a run notes what its workers have taken of the vendor's account.
+    /// The path of the usage of the vendor's account by a run's workers.
     pub fn budget_path(&self, run_id: &str) -> Path {
         self.layout().budget(run_id)
     }

@@ -1,14 +1,14 @@
-//! How a Parquet file of ours proves that it is what was written: every bit of it is covered by something.
+//! Seals Parquet files of ours with checksums that cover every bit of a file.
 //!
 //! | bytes | covered by |
 //! |---|---|
 //! | pages | Parquet's CRC-32 in their headers, which other readers know too |
-//! | their headers | a check of each in the footer, [`page`] |
+//! | their headers | a checksum of each in the footer, [`page`] |
 //! | pages and headers, all before the page indexes: the *data part* | its BLAKE3 in the footer |
 //! | page indexes, footer, its length, the last magic: the *tail* | a CRC-32 in the footer, taken with its own eight characters as zeros |
 //!
-//! Reading rows verifies the tail and what is read of the pages. The digest is for those who read a file whole, and for
-//! comparing two copies by their footers. Files of version 0.1.0 have none of this.
+//! Reading rows verifies the tail and the pages that are read. The digest serves reading a whole file, and comparing two
+//! copies by their footers. Files of version 0.1.0 have none of this.
 
 pub(crate) mod page;
 pub(crate) mod pages;
@@ -21,35 +21,35 @@ use parquet::errors::ParquetError;
 
 use crate::thrift::{self, Value};
 
-/// How long the data part is.
+/// Length of the data part, in bytes.
 const DATA_BYTES: &str = "mtdh.data_bytes";
 /// BLAKE3 of the data part, lower-case hexadecimal.
 const DATA_DIGEST: &str = "mtdh.data_blake3";
-/// A check of each page's header, in the order of the file.
+/// A checksum of each page's header, in the order of the file.
 const PAGE_HEADERS: &str = "mtdh.page_headers";
 /// CRC-32 of the tail, lower-case hexadecimal. In all versions of the format.
 const TAIL_CRC: &str = "mtdh.tail_crc32";
 
 const DIGEST_CHARS: usize = 64;
 const CRC_CHARS: usize = 8;
-/// What `created_by` begins with in files of ours.
+/// Prefix of `created_by` in files of ours.
 pub(crate) const PROGRAM: &str = "mtdh version ";
 
 /// Bytes at the end of any Parquet file: the footer's length and the magic.
 pub(crate) const END_BYTES: u64 = 8;
-/// The longest tail that is read: one of 100,000 pages is a tenth of it.
+/// The longest tail that is read: that of 100,000 pages is a tenth of it.
 pub(crate) const MAX_TAIL_BYTES: u64 = 64 << 20;
 
-/// What was written to, and what was written.
+/// The output of a sealed file, and its digest.
 #[derive(Debug)]
 pub struct Sealed<W> {
-    /// What was written to.
+    /// The output that was written to.
     pub out: W,
-    /// BLAKE3 of the data part, as the footer tells it.
+    /// BLAKE3 of the data part, as in the footer.
     pub digest: String,
 }
 
-/// Writes a file and hashes it on its way; keeps back its tail until that is sealed.
+/// Writes and hashes a file; buffers its tail until that is sealed.
 pub(crate) struct Sealing<W> {
     out: W,
     hasher: blake3::Hasher,
@@ -64,7 +64,7 @@ impl<W: Write> Sealing<W> {
         Sealing { out, hasher, written: 0, data_bytes: u64::MAX, tail: Vec::new() }
     }
 
-    /// Says how long the data part is: what comes behind it is the tail.
+    /// Sets the length of the data part: what follows it is the tail.
     pub fn end_data_at(&mut self, data_bytes: u64) {
         self.data_bytes = data_bytes;
     }
@@ -72,7 +72,7 @@ impl<W: Write> Sealing<W> {
     /// Seals the tail and writes it.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn close(mut self) -> Result<Sealed<W>, ParquetError> {
         let lacking = || ParquetError::General("the footer was written without its seal".to_owned());
         let digest = self.hasher.finalize().to_hex().to_string();
@@ -105,7 +105,7 @@ impl<W: Write> Write for Sealing<W> {
     }
 }
 
-/// The footer's pairs of a file whose data part has `data_bytes`, with room for what is known later. They come last.
+/// The footer's pairs of a file whose data part has `data_bytes`, with placeholders for what is known later. They come last.
 pub(crate) fn pairs(data_bytes: u64, page_headers: String) -> [(&'static str, String); 5] {
     [
         (FORMAT, FORMAT_VERSION.to_string()),
@@ -116,35 +116,35 @@ pub(crate) fn pairs(data_bytes: u64, page_headers: String) -> [(&'static str, St
     ]
 }
 
-/// What a tail says of the file that it ends. Pairs are found by their bytes, before anything is decoded.
+/// The seal in the tail of a file. Its pairs are found by their bytes, before anything is decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seal {
-    /// How long the data part is.
+    /// Length of the data part, in bytes.
     pub data_bytes: u64,
     /// BLAKE3 of the data part.
     pub digest: String,
-    /// The checks of the pages' headers.
+    /// The checksums of the pages' headers.
     page_headers: String,
     crc: String,
-    /// The version of the form, when it is one that this program does not know.
+    /// The format version, if this program does not know it.
     pub newer: Option<u32>,
 }
 
-/// What the end of a file tells of its seal.
+/// What the end of a file says about its seal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It has none: version 0.1.0 wrote it, or another program.
     Nothing,
-    /// It has one, which is still to be verified.
+    /// It has one, which is not verified yet.
     Seal(Box<Seal>),
-    /// A newer version of the program made it, by its own account.
+    /// A newer version of the program made it, according to the file.
     Newer(u32),
 }
 
-/// Reads what the last bytes of a file tell of its seal; they hold the footer whole.
+/// Reads the seal from the last bytes of a file, which must hold the whole footer.
 ///
 /// # Errors
-/// When something of a seal is left, but not all: it is damaged.
+/// When a part of a seal is missing: it is damaged.
 pub(crate) fn told(end: &[u8]) -> Result<Told, ParquetError> {
     let names = [FORMAT, DATA_BYTES, PAGE_HEADERS, DATA_DIGEST, TAIL_CRC];
     let found = names.map(|name| value_place(end, name).and_then(|place| end.get(place)));
@@ -158,7 +158,7 @@ pub(crate) fn told(end: &[u8]) -> Result<Told, ParquetError> {
         return Ok(newer.map_or(Told::Nothing, Told::Newer));
     }
     match (newer, crc) {
-        // A later form may be sealed otherwise, but for this pair.
+        // A later format may be sealed differently, except for this pair.
         (Some(found), None) => Ok(Told::Newer(found)),
         (_, Some(crc)) => {
             let seal = (|| {
@@ -175,8 +175,9 @@ fn torn() -> ParquetError {
     ParquetError::General("its footer has a part of its checksums only".to_owned())
 }
 
-/// Another program that rewrites a file keeps its pairs, which then say nothing of the new one. Our name must be nowhere, and
-/// one byte of it may differ: a damaged name is no other program's, nor is a damaged footer in which it is not found.
+/// Another program that rewrites a file keeps its pairs, which then do not apply to the new file. A file counts as another
+/// program's only if our name is nowhere in it, even with one byte changed: neither a damaged name nor a damaged footer is
+/// another program's.
 fn is_of_another_program(end: &[u8]) -> bool {
     if last(end, PROGRAM.as_bytes()).is_some() {
         return false;
@@ -193,13 +194,13 @@ fn is_of_another_program(end: &[u8]) -> bool {
     !is_ours(program)
 }
 
-/// Whether a program's name is ours, or was before one of its bytes was damaged.
+/// Whether a program's name is ours, with at most one damaged byte.
 pub(crate) fn is_ours(program: &[u8]) -> bool {
     let same = program.iter().zip(PROGRAM.as_bytes()).filter(|(a, b)| a == b).count();
     same + 1 >= PROGRAM.len()
 }
 
-/// The footer among the last bytes of a file, if they hold it whole.
+/// The footer in the last bytes of a file; `None`: they do not hold it whole.
 pub(crate) fn footer(end: &[u8]) -> Option<&[u8]> {
     let (before, last) = end.split_at_checked(end.len().checked_sub(END_BYTES as usize)?)?;
     let length = u32::from_le_bytes(last[..4].try_into().ok()?) as usize;
@@ -207,7 +208,7 @@ pub(crate) fn footer(end: &[u8]) -> Option<&[u8]> {
 }
 
 impl Seal {
-    /// Verifies a tail: the bytes from the end of the data part on.
+    /// Verifies a tail: the bytes after the data part.
     ///
     /// # Errors
     /// When they are not what was written.
@@ -220,17 +221,18 @@ impl Seal {
             hasher.update(&tail[place.end..]);
             format!("{:08x}", hasher.finalize()) == self.crc
         });
-        match fits {
-            true => Ok(()),
-            false => Err(ParquetError::General("its footer does not fit its checksum".to_owned())),
+        if fits {
+            Ok(())
+        } else {
+            Err(ParquetError::General("its footer does not fit its checksum".to_owned()))
         }
     }
 }
 
-/// Where the value of a pair lies: behind its name, as Thrift writes it.
+/// The position of a pair's value: behind its name, in Thrift's encoding.
 fn value_place(bytes: &[u8], name: &str) -> Option<Range<usize>> {
     let at = last(bytes, name.as_bytes())? + name.len();
-    // The head of a text field, then its length in seven bits a byte.
+    // The header of a text field, then its length in seven bits per byte.
     bytes.get(at).filter(|head| **head == 0x18)?;
     let (mut length, mut start) = (0_usize, at + 1);
     for shift in [0, 7, 14, 21] {
@@ -244,7 +246,7 @@ fn value_place(bytes: &[u8], name: &str) -> Option<Range<usize>> {
     None
 }
 
-/// Where the last occurrence of `name` begins.
+/// The start of the last occurrence of `name`.
 fn last(bytes: &[u8], name: &[u8]) -> Option<usize> {
     memchr::memmem::rfind(bytes, name)
 }
@@ -258,14 +260,15 @@ impl DataHasher {
         self.0.update(bytes);
     }
 
-    /// Whether what was hashed is the data part that a seal is of.
+    /// Whether the hashed bytes are the data part of a seal.
     ///
     /// # Errors
-    /// When it is not.
+    /// When they are not.
     pub fn verify(&self, seal: &Seal) -> Result<(), ParquetError> {
-        match self.0.finalize().to_hex().as_str() == seal.digest {
-            true => Ok(()),
-            false => Err(ParquetError::General("its pages do not fit its digest".to_owned())),
+        if self.0.finalize().to_hex().as_str() == seal.digest {
+            Ok(())
+        } else {
+            Err(ParquetError::General("its pages do not fit its digest".to_owned()))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Objects on their way in: written somewhere out of sight, published whole.
+//! Staging of objects: written out of sight, published when they are complete.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ pub struct StagedObject {
     bytes: u64,
 }
 
-/// What a stage holds.
+/// The content of a stage.
 #[derive(Debug)]
 pub(crate) enum Content {
     Memory(Vec<u8>),
@@ -34,7 +34,7 @@ impl StagedObject {
         StagedObject { folder: folder.to_owned(), content: Content::Memory(Vec::new()), bytes: 0 }
     }
 
-    /// Bytes so far.
+    /// Bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -72,20 +72,21 @@ impl Write for StagedObject {
     }
 }
 
-/// A file in `folder` that becomes an object: as readable as the user's other files (0666 without the umask's bits), which
-/// temporary files are not by themselves.
+/// A file in `folder` that will become an object, with the permissions of the user's other files (0666 without the umask's
+/// bits) instead of those of temporary files.
 pub(crate) fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
 }
 
-/// A folder for one process's unfinished objects. It goes with the process; what a killed process left is removed by
-/// the next one that works at the same place.
+/// A folder for one process's unfinished objects. It is removed when the process ends; the folder of a killed process is
+/// removed by the next process that works in the same place.
 ///
-/// Beside the folder lies its lock, which comes before it and goes after it: a folder without one belongs to nobody.
+/// Its lock file is beside the folder. It is created before the folder and removed after it: a folder without a lock file is
+/// abandoned.
 #[derive(Debug)]
 pub struct StagingDir {
     path: PathBuf,
-    /// Held as long as the process lives; the system lets go of it however the process ends.
+    /// Held as long as the process lives; the system releases it however the process ends.
     _lock: File,
 }
 
@@ -93,7 +94,7 @@ const PREFIX: &str = "mtdh-";
 const LOCK_SUFFIX: &str = ".lock";
 
 impl StagingDir {
-    /// Makes a folder of this process below `parent`, and removes those of dead processes.
+    /// Creates a folder for this process below `parent`, and removes those of dead processes.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -106,13 +107,13 @@ impl StagingDir {
                 .suffix(LOCK_SUFFIX)
                 .permissions(fs::Permissions::from_mode(0o666))
                 .tempfile_in(parent)?;
-            // Until it is kept it goes by itself, also where files cannot be locked.
+            // Until it is kept it removes itself, also where files cannot be locked.
             named.as_file().lock().map_err(|error| io::Error::new(error.kind(), NoLocks(error)))?;
             let (lock, lock_path) = named.keep().map_err(|error| error.error)?;
-            // Another process may have taken it for a dead one's before it was held. Names do not come twice.
+            // Another process may have taken it for a dead one's before it was locked. Names are not reused.
             if lock_path.exists() {
                 let path = lock_path.with_extension("");
-                // Known before it is there, so that whatever ends the process finds it.
+                // Registered before it exists, so that it is found however the process ends.
                 own().push(path.clone());
                 fs::create_dir(&path)?;
                 return Ok(StagingDir { path, _lock: lock });
@@ -125,7 +126,7 @@ impl StagingDir {
         &self.path
     }
 
-    /// Whether its lock keeps others away.
+    /// Whether its lock excludes others.
     pub(crate) fn is_locked(&self) -> io::Result<bool> {
         match File::open(lock_of(&self.path))?.try_lock() {
             Ok(()) => Ok(false),
@@ -135,13 +136,13 @@ impl StagingDir {
     }
 }
 
-/// What the system said where files cannot be locked.
+/// The system's error where files cannot be locked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NoLocks(io::Error);
 
 impl NoLocks {
-    /// That of [`StagingDir::create`], if it failed for it.
+    /// The cause of a failed [`StagingDir::create`], if it was this one.
     pub(crate) fn of(error: &io::Error) -> Option<&NoLocks> {
         error.get_ref()?.downcast_ref()
     }
@@ -151,22 +152,22 @@ impl Drop for StagingDir {
     fn drop(&mut self) {
         match remove(&self.path) {
             Ok(()) => own().retain(|path| *path != self.path),
-            // For want of open files, perhaps, of which there are more later.
+            // Perhaps for lack of file descriptors, of which there are more later.
             Err(error) => tracing::debug!(folder = %self.path.display(), %error, "removed at the end"),
         }
     }
 }
 
-/// Folders of this process that may be there.
+/// Folders of this process that may exist.
 static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn own() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
-    // Nothing panics while it is held.
+    // Nothing panics while the lock is held.
     OWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes the folders for unfinished objects that this process still has: at its end, when work that nobody waits for any
-/// more may hold them. What is still being written there fails.
+/// Removes this process's remaining folders for unfinished objects at its end, when abandoned work may still hold them.
+/// Writes in progress there fail.
 pub fn remove_staging_dirs() {
     for folder in own().drain(..) {
         if let Err(error) = remove(&folder) {
@@ -184,7 +185,7 @@ fn lock_of(folder: &Path) -> PathBuf {
     path.into()
 }
 
-/// Removes a folder, then its lock; what is not there is as good as removed.
+/// Removes a folder, then its lock; it is no error if they do not exist.
 fn remove(folder: &Path) -> io::Result<()> {
     for removed in [fs::remove_dir_all(folder), fs::remove_file(lock_of(folder))] {
         match removed {
@@ -204,14 +205,17 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
         }
         let is_lock = name.ends_with(LOCK_SUFFIX);
         let folder = if is_lock { path.with_extension("") } else { path.clone() };
-        // Held until all is removed: its maker, who has made the lock and not yet taken it, waits and then misses it.
-        let lock = match is_lock {
-            true => match lock::open(&path, OFlags::empty()) {
+        // Held until all is removed: a process that has made the lock file and not yet locked it waits, and then finds it
+        // gone.
+        let lock = if is_lock {
+            match lock::open(&path, OFlags::empty()) {
                 Ok(lock) if lock.try_lock().is_ok() => Some(lock),
                 _ => continue,
-            },
-            false if !fs::exists(lock_of(&folder))? => None,
-            false => continue,
+            }
+        } else if fs::exists(lock_of(&folder))? {
+            continue;
+        } else {
+            None
         };
         remove(&folder)?;
         drop(lock);
@@ -229,7 +233,7 @@ mod tests {
         let at = |name: &str| parent.path().join(name);
         let living = StagingDir::create(parent.path()).unwrap();
         fs::write(living.path().join("part"), "x").unwrap();
-        // Killed in its work, before its folder was made, while its folder was removed.
+        // Killed while it worked, before its folder was made, and while its folder was removed.
         fs::write(at("mtdh-dead.lock"), "").unwrap();
         fs::create_dir(at("mtdh-dead")).unwrap();
         fs::write(at("mtdh-dead/part"), "x").unwrap();

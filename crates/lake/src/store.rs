@@ -1,6 +1,6 @@
 //! The lake as a store of whole objects: list, read, publish, change.
 //!
-//! Knows nothing of Parquet. `copy` and `rename` of object_store are never used: on GCS its 0.13 has them swapped.
+//! Does not know Parquet. `copy` and `rename` of object_store are never used: its version 0.13 has them swapped on GCS.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -26,17 +26,17 @@ use crate::retry::again;
 use crate::stage::{StagedObject, StagingDir};
 use crate::upload;
 
-/// How long the store may take for its first answer. Without credentials, its client asks for a metadata server that
-/// most machines do not have, again and again.
+/// Time limit for the store's first answer. Without credentials, its client keeps asking a metadata server that most machines
+/// do not have.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
 
-/// After so long it is said that an answer is waited for.
+/// Time after which waiting for an answer is reported.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 
-/// How often a change is tried again when others were faster.
+/// How often a change is tried when others were faster.
 const UPDATE_ATTEMPTS: u32 = 30;
 
-/// How often a small object is read that does not fit its checksum.
+/// How often a small object that does not match its checksum is read.
 const READ_ATTEMPTS: u32 = 3;
 
 /// A lake: a folder, or a bucket and a prefix. Cheap to clone.
@@ -49,11 +49,11 @@ pub(crate) struct Inner {
     url: String,
     layout: Layout,
     pub(crate) place: Place,
-    /// Made when the first object is staged.
+    /// Created when the first object is staged.
     pub(crate) workplace: OnceLock<StagingDir>,
-    /// Set when the store was found to do what a lake needs of it.
+    /// Set when the store has passed the probes.
     pub(crate) probed: OnceCell<()>,
-    /// Whose turn it is to change a shared table: tasks of one process wait here rather than outrun each other.
+    /// Serializes changes of shared tables by tasks of one process, which wait here instead of conflicting.
     turn: Mutex<()>,
 }
 
@@ -64,11 +64,11 @@ impl std::fmt::Debug for Lake {
 }
 
 impl Lake {
-    /// The lake at `url`: a folder (it need not exist), `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. Nothing is
-    /// asked for yet.
+    /// Opens the lake at `url`: a folder (it need not exist), `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. Nothing is
+    /// requested yet.
     ///
     /// # Errors
-    /// When the URL cannot be one, or credentials that it needs cannot be read.
+    /// When the URL is not valid, or credentials that it needs cannot be read.
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
         let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
         let inner =
@@ -76,17 +76,17 @@ impl Lake {
         Ok(Lake { inner: Arc::new(inner) })
     }
 
-    /// Where its objects are.
+    /// The paths of its objects.
     pub fn layout(&self) -> Layout {
         self.inner.layout
     }
 
-    /// As it was given to [`Lake::open`].
+    /// The URL, as given to [`Lake::open`].
     pub fn url(&self) -> &str {
         &self.inner.url
     }
 
-    /// The folder, when the lake is one.
+    /// The folder of a local lake; `None`: a bucket.
     pub fn folder(&self) -> Option<&std::path::Path> {
         match &self.inner.place {
             Place::Local(root) => Some(root),
@@ -94,10 +94,10 @@ impl Lake {
         }
     }
 
-    /// Makes sure that the lake can be read, before work is planned on it.
+    /// Checks that the lake can be read, before work is planned on it.
     ///
     /// # Errors
-    /// When the folder or bucket does not exist or may not be seen.
+    /// When the folder or bucket does not exist or is not visible.
     pub async fn check_readable(&self) -> Result<(), LakeError> {
         match &self.inner.place {
             Place::Local(root) if root.is_dir() => Ok(()),
@@ -110,7 +110,7 @@ impl Lake {
         }
     }
 
-    /// What a request gives that may be the first one to the store.
+    /// Awaits a request that may be the first to the store, with a time limit.
     pub(crate) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Result<T, LakeError> {
         let no_answer =
             |_| LakeError::NoAnswer { url: self.inner.url.clone(), seconds: FIRST_ANSWER.as_secs() };
@@ -126,7 +126,7 @@ impl Lake {
         }
     }
 
-    /// What it means that the first request to the store failed.
+    /// The error for a failed first request to the store.
     pub(crate) fn first_failure(&self, source: StoreError) -> LakeError {
         let url = self.inner.url.clone();
         let text = source.to_string();
@@ -134,7 +134,7 @@ impl Lake {
             Some(404) => LakeError::NoBucket { url, source },
             Some(401 | 403) => LakeError::NoAccess { url, source },
             _ if matches!(source, StoreError::NotFound { .. }) => LakeError::NoBucket { url, source },
-            // Without credentials the client asks for a metadata server, and names it when there is none.
+            // Without credentials the client asks a metadata server, and names it when there is none.
             _ if is_refusal(&source) || text.contains("token request") || text.contains("credential") => {
                 LakeError::NoAccess { url, source }
             }
@@ -142,7 +142,7 @@ impl Lake {
         }
     }
 
-    /// Space for an object that is to be published.
+    /// Space for an object that will be published.
     ///
     /// # Errors
     /// When the folder for unfinished objects cannot be made.
@@ -150,7 +150,7 @@ impl Lake {
         Ok(StagedObject::new(self.workplace()?.path()))
     }
 
-    /// A folder of this process's own, which goes with it; on the lake's disk when the lake is local.
+    /// A temporary folder of this process, removed at its end; on the lake's disk if the lake is local.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -164,7 +164,7 @@ impl Lake {
         }
         let parent = self.temporary_folder();
         let made = StagingDir::create(&parent).map_err(|source| self.disk(parent, source))?;
-        // When two threads come here at once, the folder of the slower one goes as its `StagingDir` is dropped.
+        // If two threads get here at once, the folder of the slower one is removed when its `StagingDir` is dropped.
         Ok(self.inner.workplace.get_or_init(|| made))
     }
 
@@ -183,11 +183,11 @@ impl Lake {
         move |source| LakeError::Store { path: path.to_string(), source }
     }
 
-    /// Publishes an object: from one moment to the next it is there, whole. Gives what tells it from others, as
-    /// [`Entry::identity`]; null also where the same was there before.
+    /// Publishes an object atomically: it is visible only as a whole. Returns its identity, as [`Entry::identity`]; `None`
+    /// also if the same object existed.
     ///
     /// # Errors
-    /// When the disk or store refuses it, when it arrived damaged, or when [`WriteMode::Create`] finds another object.
+    /// When the disk or store refuses, the object arrived damaged, or [`WriteMode::Create`] finds a different object.
     pub async fn publish(
         &self,
         path: &Path,
@@ -211,7 +211,7 @@ impl Lake {
         }
     }
 
-    /// A small object whole, if it is there.
+    /// Reads a small object whole; `None`: there is none.
     ///
     /// # Errors
     /// When the store fails.
@@ -241,8 +241,8 @@ impl Lake {
         Err(LakeError::Misread { path: path.to_string(), attempts: READ_ATTEMPTS })
     }
 
-    /// Changes a small object: reads it, gives it to `change`, and puts what comes back, again from the start when
-    /// somebody else changed it in between. When `change` gives the same bytes, nothing is written.
+    /// Changes a small object: reads it, passes it to `change`, and stores the result; starts again if the object was changed
+    /// meanwhile. If `change` returns the same bytes, nothing is written.
     ///
     /// # Errors
     /// When the store fails, `change` fails, or others are faster each time.
@@ -256,9 +256,9 @@ impl Lake {
             Place::Local(_) => Some(self.lock().await?),
             Place::Remote(_) => None,
         };
-        // What was put without an answer: it may have arrived.
+        // What was sent without an answer: it may have arrived.
         let mut unanswered: Option<Bytes> = None;
-        // What was there before a change that arrived damaged, and the version to put the change in the place of.
+        // The content before a change that arrived damaged, and the version that the change must replace.
         let mut damaged: Option<(Option<Bytes>, UpdateVersion)> = None;
         for attempt in 1..=UPDATE_ATTEMPTS {
             let (old, version) = match damaged.take() {
@@ -292,14 +292,14 @@ impl Lake {
                 }
                 Err(source) => return Err(Self::store_failure(path)(source)),
             }
-            // Writers that met once would meet again if all waited equally long.
+            // Writers that collided would collide again if all waited equally long.
             let longest = Duration::from_millis(100) * attempt.min(10);
             tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
         }
         Err(LakeError::Contended { path: path.to_string(), attempts: UPDATE_ATTEMPTS })
     }
 
-    /// Publishes a small object in place of what is there.
+    /// Publishes a small object, in place of an existing one.
     ///
     /// # Errors
     /// As [`Lake::publish`].
@@ -327,13 +327,13 @@ impl Lake {
         Ok(stage)
     }
 
-    /// One process at a time changes a local lake's shared tables. The system lets go of the lock of a dead one.
+    /// Allows one process at a time to change a local lake's shared tables. The system releases the lock of a dead process.
     async fn lock(&self) -> Result<std::fs::File, LakeError> {
         self.workplace()?;
         lock(&self.temporary_folder().join("update.lock")).await
     }
 
-    /// Removes an object; one that is not there is as good as removed.
+    /// Removes an object; it is no error if there is none.
     ///
     /// # Errors
     /// When the store fails.
@@ -345,7 +345,7 @@ impl Lake {
         }
     }
 
-    /// Every object below `prefix`, sorted by path. What a local lake has on its way in is none.
+    /// Every object below `prefix`, sorted by path. Unfinished objects of a local lake are excluded.
     ///
     /// # Errors
     /// When the store fails.
@@ -380,21 +380,21 @@ impl Lake {
         Ok(folders)
     }
 
-    /// The store, for reading the object at `path`. What lies there in a folder and is neither file nor folder (a FIFO, a
-    /// socket, a device) is never opened: it could wait for ever.
+    /// The store, for reading the object at `path`; `None`: the folder of a local lake does not exist. Neither a file nor a
+    /// folder in its place (a FIFO, a socket, a device) is an error; it is never opened, because that could block for ever.
     pub(crate) fn store_of(&self, path: &Path) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
         if let Place::Local(root) = &self.inner.place {
             let place = root.join(path.as_ref());
             match std::fs::metadata(&place) {
                 Ok(what) if !what.is_file() && !what.is_dir() => return Err(LakeError::NoFile(place)),
-                // What is not there, or may not be seen, the store tells.
+                // What does not exist or is not visible, the store reports.
                 _ => {}
             }
         }
         self.reading_store()
     }
 
-    /// The store, for listing; nothing when a local lake's folder is not there, which then has no objects.
+    /// The store, for listing; `None`: the folder of a local lake does not exist, so there are no objects.
     fn reading_store(&self) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
         match &self.inner.place {
             Place::Remote(remote) => Ok(Some(remote.store.clone())),
@@ -415,13 +415,13 @@ impl Lake {
         }
     }
 
-    /// A path of the store as the lake knows it; nothing for what is none of the lake's objects.
+    /// Converts a path of the store to one of the lake; `None`: it is not an object of the lake.
     fn own(&self, full: &Path) -> Option<Path> {
         let own = Path::from_iter(full.prefix_match(&self.prefix())?);
         (own.parts().next() != Some(TEMPORARY.into())).then_some(own)
     }
 
-    /// A path of the lake as the store knows it.
+    /// Converts a path of the lake to one of the store.
     pub(crate) fn full(&self, path: &Path) -> Path {
         self.prefix().parts().chain(path.parts()).collect()
     }

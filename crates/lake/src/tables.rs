@@ -1,6 +1,6 @@
-//! Every table that a lake has, in one list: what a row is, and each column with its type, its unit, what null means and which
-//! values it can have. Writers and readers of small tables, `docs/reference`, and whatever describes a lake to another program
-//! loop over it. Start with [`all`].
+//! All tables of a lake, in one list: what a row is, and each column with its type, unit, possible values and the meaning of
+//! null. Writers and readers of small tables, `docs/reference`, and descriptions of a lake for other programs loop over it.
+//! Start with [`all`].
 //!
 //! The small tables are read and written whole: instruments, reports, plans.
 
@@ -21,9 +21,9 @@ use columns::{Column, Described, Kind};
 /// A table of the lake.
 #[derive(Clone, Debug)]
 pub struct TableDescription {
-    /// Its name: a data type, or what it holds.
+    /// Its name: a data type, or its content.
     pub name: &'static str,
-    /// Its objects' path, with what varies in braces.
+    /// Its objects' path, with variable parts in braces.
     pub path: &'static str,
     /// What one row is.
     pub row: &'static str,
@@ -38,9 +38,9 @@ pub struct TableDescription {
 pub enum Format {
     /// Parquet.
     Parquet,
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
-    /// No object of the lake: the CSV and JSON reports that a check writes where the user wants them.
+    /// Not an object of the lake: the CSV and JSON reports that a check writes where the user wants them.
     Report,
 }
 
@@ -66,14 +66,14 @@ pub struct ColumnDescription {
     pub unit: &'static str,
     /// What null means; `None`: the column is never null.
     pub null: Option<&'static str>,
-    /// Which values it can have; `None`: whatever its type holds.
+    /// Possible values; `None`: any of the type.
     pub values: Option<String>,
-    /// What it says.
+    /// Its meaning.
     pub meaning: &'static str,
 }
 
 impl ColumnDescription {
-    /// A column whose `meaning` ends in `null: …` where it may be null.
+    /// A column; its `meaning` ends in `null: …` if it may be null.
     fn new(name: &'static str, data_type: &'static str, unit: &'static str, meaning: &'static str) -> Self {
         let (meaning, null) = match meaning.split_once("null: ") {
             Some((meaning, null)) => (meaning.trim_end_matches([';', ' ']), Some(null)),
@@ -184,7 +184,7 @@ fn of_data_type(data_type: DataType) -> TableDescription {
     }
 }
 
-/// The rule that the check `values` applies, in words.
+/// The rule of the check `values`, in words.
 fn values(possible: Possible) -> Option<&'static str> {
     Some(match possible {
         Possible::Any => return None,

@@ -1,29 +1,29 @@
-//! Parquet's compact Thrift, byte by byte: where a structure ends, and whether its lengths can be.
+//! Walks over Parquet's compact Thrift, byte by byte: finds the end of a structure, and checks its lengths.
 //!
-//! Not for knowing what a structure means: the reader of the parquet crate does that. It makes room for as many things as a
-//! length says, so that a damaged length ends the whole process; what is given to it was walked through here before.
+//! Does not interpret structures; the parquet crate's reader does. That reader allocates as many elements as a length claims,
+//! so a damaged length would end the whole process: everything passed to it is walked over here first.
 
 use parquet::errors::ParquetError;
 
-/// How deep structures may lie in each other. Parquet's own lie five deep.
+/// Maximum nesting of structures. Parquet's own are nested five deep.
 const MAX_DEPTH: usize = 16;
 
-/// The value of a field that may be of interest.
+/// The value of a field of interest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     /// A number.
     Number(i64),
     /// Text, or other bytes.
     Bytes(&'a [u8]),
-    /// So many elements.
+    /// The number of elements.
     List(usize),
 }
 
-/// Walks through the structure at the start of `bytes`. `on` is given each field that is a number, bytes or a list, by its
-/// field ids from the outside in (elements of a list have those of the list). Returns how long the structure is.
+/// Walks over the structure at the start of `bytes`. Passes each number, byte string and list to `on`, with its field ids
+/// from the outside in (elements of a list have those of the list). Returns the length of the structure.
 ///
 /// # Errors
-/// When it goes beyond the bytes, or cannot be a structure of Parquet.
+/// When it exceeds the bytes, or cannot be a structure of Parquet.
 pub(crate) fn walk<'a>(
     bytes: &'a [u8],
     mut on: impl FnMut(&[i16], Value<'a>),
@@ -88,7 +88,7 @@ impl<'a> Walk<'a, '_> {
             };
             self.path.push(id);
             match head & 0x0f {
-                // Their value is their type.
+                // Their value is in their type.
                 1 | 2 => {}
                 kind => self.value(kind)?,
             }
@@ -98,7 +98,7 @@ impl<'a> Walk<'a, '_> {
 
     fn value(&mut self, kind: u8) -> Result<(), ParquetError> {
         match kind {
-            // A truth or a byte.
+            // A boolean or a byte.
             1..=3 => drop(self.byte()?),
             4..=6 => {
                 let number = self.number()?;
@@ -112,12 +112,12 @@ impl<'a> Walk<'a, '_> {
             }
             9 => {
                 let head = self.byte()?;
-                // Nothing else bounds how deep lists of lists lie.
+                // Nothing else limits the nesting of lists.
                 if head & 0x0f == 9 {
                     return Err(damaged("has a list of lists, which Parquet has not"));
                 }
                 let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
-                // Each element takes a byte at least.
+                // Each element takes at least one byte.
                 let left = self.bytes.len().saturating_sub(self.at) as u64;
                 if count > left {
                     return Err(damaged("has a list longer than itself"));
@@ -138,7 +138,7 @@ fn damaged(what: &str) -> ParquetError {
     ParquetError::General(format!("a structure {what}"))
 }
 
-/// Appends a number as a field `delta` behind the one before.
+/// Appends a number as the field `delta` after the one before.
 pub(crate) fn push_number(buffer: &mut Vec<u8>, delta: u8, number: i32) {
     buffer.push((delta << 4) | 5);
     let mut left = ((number << 1) ^ (number >> 31)) as u32;

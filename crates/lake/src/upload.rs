@@ -1,4 +1,4 @@
-//! Publishing to a bucket: one request for small objects, parts for large ones, each checked by the store's checksum.
+//! Publishing to a bucket: one request for small objects, parts for large ones, each verified by the store's checksum.
 
 use std::io::Read;
 
@@ -14,15 +14,15 @@ use crate::object::WriteMode;
 use crate::open::Remote;
 use crate::stage::Content;
 
-/// Up to this size an object goes up in one request.
+/// Up to this size an object is uploaded in one request.
 const SINGLE_BYTES: u64 = 16 << 20;
-/// Size of a part of a larger one; GCS and S3 want at least 5 MiB and at most 10,000 parts.
+/// Size of a part of a larger object; GCS and S3 require at least 5 MiB and at most 10,000 parts.
 const PART_BYTES: usize = 16 << 20;
 
-/// How often a create-only put is tried: object_store itself repeats only what may be repeated blindly.
+/// Attempts of a create-only put: object_store itself retries only what may be retried blindly.
 const CREATE_ATTEMPTS: u32 = 4;
 
-/// Puts an object, and gives its entity tag; none where the same was there before.
+/// Uploads an object and returns its entity tag; `None`: the same object existed.
 pub(crate) async fn put(
     remote: &Remote,
     path: &Path,
@@ -47,7 +47,7 @@ pub(crate) async fn put(
     }
 }
 
-/// A put in place of whatever is there; again where another request on the name is under way (S3's 409).
+/// Overwrites an object; retried while another request on the name is in progress (S3's 409).
 async fn replace(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<String>, LakeError> {
     let mut attempt = 1;
     loop {
@@ -63,8 +63,8 @@ async fn replace(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<S
     }
 }
 
-/// A create-only put. That an object is there is believed when it was seen: a store that finds two requests at once on
-/// one name (S3's 409) says no to both, and the name is free still.
+/// A create-only put. A conflict counts only if the object is then found: a store with two concurrent requests on one name
+/// (S3's 409) may refuse both, and the name is still free.
 async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<String>, LakeError> {
     let mut attempt = 1;
     loop {
@@ -88,8 +88,7 @@ async fn create(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<St
     }
 }
 
-/// A put that is carried out under a condition. After a lost reply the next attempt finds what the one before did; the
-/// caller then compares.
+/// A conditional put. After a lost reply the next attempt finds the result of the one before; the caller then compares.
 pub(crate) async fn conditional(
     remote: &Remote,
     path: &Path,
@@ -116,7 +115,7 @@ async fn pause(attempt: u32) {
         .await;
 }
 
-/// Whether the object that is there has these bytes; nothing when there is none.
+/// Whether the existing object has these bytes; `None`: there is none.
 async fn has_bytes(remote: &Remote, path: &Path, bytes: &Bytes) -> Result<Option<bool>, LakeError> {
     let failed = |source| LakeError::Store { path: path.to_string(), source };
     let there = match remote.store.get(path).await {
@@ -146,7 +145,7 @@ async fn same_file_or_conflict(remote: &Remote, path: &Path, reader: impl Read) 
     Ok(())
 }
 
-/// A damaged object is removed. Gives the tag of one that is not.
+/// Checks an uploaded object and removes it if it is damaged. Returns the tag of one that is not.
 async fn check(
     remote: &Remote,
     path: &Path,
@@ -161,8 +160,8 @@ async fn check(
     Err(LakeError::Damaged { path: name, found: tag(etag.as_deref()), sent: md5_hex(bytes) })
 }
 
-/// Whether what the store keeps is what was sent: by the entity tag, which is the MD5. Where it is another (a bucket
-/// whose objects are encrypted with the customer's key), the object is read back instead.
+/// Whether the stored object is what was sent: by the entity tag, if it is the MD5. If it is not (a bucket whose objects are
+/// encrypted with the customer's key), the object is read back.
 pub(crate) async fn has_arrived(
     remote: &Remote,
     path: &Path,
@@ -182,7 +181,7 @@ fn tag(etag: Option<&str>) -> String {
     etag.unwrap_or_default().trim_matches('"').to_lowercase()
 }
 
-/// Whether an object's bytes are other than its entity tag says, where that is an MD5.
+/// Whether an object's bytes differ from its entity tag, where that is an MD5.
 pub(crate) fn is_misread(remote: &Remote, etag: Option<&str>, bytes: &Bytes) -> bool {
     let found = tag(etag);
     remote.etag_is_md5 && is_md5(&found) && found != md5_hex(bytes)
@@ -196,8 +195,8 @@ async fn put_in_parts(
     existing: WriteMode,
 ) -> Result<Option<String>, LakeError> {
     let failed = |source| LakeError::Store { path: path.to_string(), source };
-    // Uploads in parts have no create-only mode. Two writers of one partition write the same bytes, so the worst that
-    // this look before can miss is the same object written twice.
+    // Multipart uploads have no create-only mode. Two writers of one partition write the same bytes, so the worst that this
+    // check can miss is the same object written twice.
     if existing == WriteMode::Create {
         match remote.store.head(path).await {
             Ok(there) if there.size == size => {

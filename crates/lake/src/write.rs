@@ -1,7 +1,6 @@
-//! Batches to Parquet: the one writer of the tables' rows.
+//! Writes batches to Parquet: the only writer of the tables' rows.
 //!
-//! How each kind of column is encoded is decided here, once, by what such columns look like; the figures behind it
-//! are in `docs/performance.md`.
+//! Chooses the encoding of each kind of column; the figures behind the choice are in `docs/performance.md`.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -24,14 +23,14 @@ use crate::encode::timestamps::TimeChunk;
 use crate::file_writer::{FileWriter, GeneralChunk};
 use crate::seal::{PROGRAM, Sealed};
 
-/// Rows of a row group, for tables of up to [`FEW_COLUMNS`]: a minute of a busy day lies in one of them, and a
-/// whole-day scan has few of them.
+/// Rows per row group, for tables of up to [`FEW_COLUMNS`] columns: a minute of a busy day is in one of them, and a whole-day
+/// scan reads few of them.
 const ROW_GROUP_ROWS: usize = 1 << 18;
-/// Wider tables have row groups of fewer rows, so that a group's bytes, and the memory of writing it, stay alike.
+/// Wider tables have fewer rows per row group, so that a group's bytes, and the memory for writing it, stay similar.
 const WIDE_ROW_GROUP_ROWS: usize = 1 << 15;
 const FEW_COLUMNS: usize = 32;
 
-/// Writes rows of a data type to one Parquet file, about whomever.
+/// Writes rows of a data type to one Parquet file, of any instruments.
 pub struct TableWriter<W: Write + Send> {
     table: &'static Table,
     file: FileWriter<W>,
@@ -46,9 +45,9 @@ struct RowGroup {
     rows: usize,
 }
 
-/// A column of it.
+/// A column of a row group.
 enum ColumnChunk {
-    /// Words that are never null.
+    /// Categories that are never null.
     Words(WordChunk),
     Numbers(NumberChunk),
     /// Clocks that are never null.
@@ -63,7 +62,7 @@ impl<W: Write + Send> TableWriter<W> {
     /// Starts a file of `table`. Nothing of it is valid Parquet before [`TableWriter::finish`].
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn new(table: &'static Table, out: W) -> Result<TableWriter<W>, ParquetError> {
         let file = FileWriter::new(table.schema().clone(), properties(table), out)?;
         Ok(TableWriter { table, file, compressor: PageCompressor::new()?, group: None, rows: 0 })
@@ -72,7 +71,7 @@ impl<W: Write + Send> TableWriter<W> {
     /// Appends rows: their instrument keys (a dictionary array), and the table's columns in its order.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn write(&mut self, keys: ArrayRef, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
         let mut all = Vec::with_capacity(columns.len() + 1);
         all.push(keys);
@@ -126,10 +125,10 @@ impl<W: Write + Send> TableWriter<W> {
         self.file.row_group(chunks)
     }
 
-    /// Ends the file with key-value pairs in its footer. Returns what was written to, and its digest.
+    /// Ends the file with key-value pairs in its footer. Returns `out` and the digest.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn finish(
         mut self,
         pairs: impl IntoIterator<Item = (&'static str, String)>,
@@ -158,11 +157,11 @@ impl RowGroup {
     }
 }
 
-/// Writes one partition: the rows of one instrument, with the facts in the footer.
+/// Writes one partition: the rows of one instrument, with its footer.
 pub struct PartitionWriter<W: Write + Send> {
     writer: TableWriter<W>,
     key: ArrayRef,
-    /// The `instrument_key` column of the last batch, which serves for each batch of its length.
+    /// The `instrument_key` column of the last batch, reused for batches of the same length.
     key_column: Option<ArrayRef>,
 }
 
@@ -170,7 +169,7 @@ impl<W: Write + Send> PartitionWriter<W> {
     /// Starts a partition of `table` for one instrument.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn new(
         table: &'static Table,
         key: &InstrumentKey,
@@ -183,7 +182,7 @@ impl<W: Write + Send> PartitionWriter<W> {
     /// Appends rows: the table's columns in its order, without `instrument_key`.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
         let rows = columns.first().map_or(0, |c| c.len());
         let keys = self.key_column(rows);
@@ -211,10 +210,10 @@ impl<W: Write + Send> PartitionWriter<W> {
         self.writer.table
     }
 
-    /// Ends the partition with the facts that its footer tells. Returns what was written to, and its digest.
+    /// Ends the partition with its footer. Returns `out` and the digest.
     ///
     /// # Errors
-    /// When `out` refuses bytes.
+    /// When writing to `out` fails.
     pub fn finish(self, facts: &PartitionFooter) -> Result<Sealed<W>, ParquetError> {
         self.writer.finish(facts.to_pairs())
     }
@@ -229,12 +228,12 @@ fn properties(table: &Table) -> WriterProperties {
     for column in &table.columns {
         let path = ColumnPath::from(column.name.as_str());
         builder = match column.kind {
-            // Values that few rows change: a dictionary is smaller than differences, and there are readers
-            // (fastparquet) that take differences for others where nulls stand between them.
+            // Few rows change the value, so a dictionary is smaller than differences; and some readers (fastparquet) fail to
+            // read differences with nulls between them.
             Kind::Time if column.nullable => {
                 builder.set_column_statistics_enabled(path, EnabledStatistics::Page)
             }
-            // As the clocks that `chunk::times` encodes.
+            // As the clocks that `encode::timestamps` encodes.
             Kind::Time => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
@@ -245,7 +244,7 @@ fn properties(table: &Table) -> WriterProperties {
     builder.build()
 }
 
-/// What all files of the lake have in common.
+/// Properties common to all files of the lake.
 pub(crate) fn base_properties() -> parquet::file::properties::WriterPropertiesBuilder {
     WriterProperties::builder()
         .set_created_by(format!("{PROGRAM}{}", env!("CARGO_PKG_VERSION")))
@@ -398,7 +397,7 @@ mod tests {
 
     #[test]
     fn row_groups_end_where_they_should_whatever_the_batches() {
-        // More different numbers than a dictionary holds, over more than one row group.
+        // More distinct numbers than a dictionary holds, over more than one row group.
         round_trip(ROW_GROUP_ROWS + 1000, 100_000, |row| (row % 11 != 0).then_some(row as f64 / 7.0));
     }
 }

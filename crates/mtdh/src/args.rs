@@ -1,4 +1,4 @@
-//! What a user types. Only its form is checked here; what it means is settled where it is used.
+//! The command line. Only its form is checked here; values are interpreted where they are used.
 
 mod allow;
 mod check;
@@ -75,7 +75,7 @@ pub enum Format {
     Csv,
 }
 
-/// Whom the exit status is for.
+/// Who the exit status is meant for: people or schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Codes {
     /// People and scripts
@@ -84,17 +84,17 @@ pub enum Codes {
     Engine,
 }
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
-/// When it is none; also for `--help` and `--version`.
+/// When it is not valid; also for `--help` and `--version`.
 pub fn parse() -> Result<Cli, clap::Error> {
     let command = command();
     let words = lists::gathered(std::env::args_os(), &command);
     Cli::from_arg_matches(&command.try_get_matches_from(words)?)
 }
 
-/// The command line. With `--run`, the days stand in the plan.
+/// The command line's definition. With `--run`, the plan has the days.
 pub fn command() -> clap::Command {
     let days =
         |c: clap::Command| c.mut_arg("start_date", |day| day.required(false).required_unless_present("run"));
@@ -156,14 +156,14 @@ pub enum ConfigCommand {
     Show,
 }
 
-/// Which partitions: days and filters. Lists take commas or spaces; case does not matter.
 #[derive(Args, Clone, Debug)]
 pub struct SchemaArgs {
-    /// The table, as trades, candles or instruments; without it, all tables are listed
+    /// Table, for example trades, candles or instruments; without it, all tables are listed
     #[arg(value_name = "TABLE")]
     pub table: Option<String>,
 }
 
+/// The selection: days and filters. Lists take commas or spaces; case does not matter.
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
     /// First day, YYYY-MM-DD, UTC
@@ -180,7 +180,7 @@ pub struct SelectionArgs {
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct FilterArgs {
-    /// Venues, as DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
+    /// Venues, for example DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
     /// OKX-SWAP; of validate and ls: those that are in the lake]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
@@ -198,17 +198,17 @@ pub struct FilterArgs {
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "KEY")]
     pub instruments: Vec<String>,
 
-    /// A named list of instruments (core60), or a file with one key a line
+    /// A named list of instruments (core60), or a file with one key per line
     #[arg(long, value_name = "NAME")]
     pub universe: Option<String>,
 
-    /// Take at most N instruments a day
+    /// Use at most N instruments per day
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_instruments: Option<usize>,
 }
 
 impl FilterArgs {
-    /// The same as the engine takes it.
+    /// The filter in the engine's form.
     pub fn filter(&self) -> Filter {
         let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
             self;
@@ -229,11 +229,11 @@ fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
 
 #[derive(Args, Clone, Debug)]
 pub struct ShardArgs {
-    /// This machine's shard, from 0 [default: as the scheduler says, else 0]
+    /// This machine's shard, from 0 [default: from the scheduler, else 0]
     #[arg(long, value_name = "I")]
     pub shard_index: Option<u32>,
 
-    /// Number of shards [default: as the scheduler says, else 1]
+    /// Number of shards [default: from the scheduler, else 1]
     #[arg(long, value_name = "N")]
     pub total_shards: Option<u32>,
 }
@@ -259,7 +259,7 @@ pub struct InstrumentsArgs {
     #[arg(long, value_name = "DAY")]
     pub end_date: Option<Day>,
 
-    /// Venues, as DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
+    /// Venues, for example DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
     /// OKX-SWAP]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
@@ -506,7 +506,7 @@ pub struct SimArgs {
     /// Seed of the simulated data
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// A JSON file with faults to play
+    /// A JSON file with faults to simulate
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
     /// A bucket to create in the simulated GCS

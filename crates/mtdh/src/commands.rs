@@ -24,7 +24,7 @@ use crate::output::{Rows, print};
 use crate::session::Session;
 use crate::settings::{Setting, Settings};
 
-/// Does what the user typed.
+/// Runs the command.
 ///
 /// # Errors
 /// When it could not run.

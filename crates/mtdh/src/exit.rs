@@ -1,4 +1,4 @@
-//! Exit statuses, for people and for engines that start and restart tasks.
+//! Exit statuses, for people and for schedulers that start and restart tasks.
 
 use std::ffi::OsString;
 
@@ -7,25 +7,25 @@ use mtdh_engine::{EngineError, ErrorKind, LakeError};
 use crate::args::{Cli, Codes, Command};
 use crate::scheduler;
 
-/// How a verb ended that could run.
+/// The outcome of a verb that ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything is as it should be.
+    /// Everything is in order.
     Clean,
-    /// It ran, and what it found or did is not clean: gaps, failed files.
+    /// It ran, and its result is not clean: gaps, failed files.
     NotClean,
     /// It ran, and only a person can decide what is right: a table lost rows, a name never existed.
     NeedsDecision,
-    /// What it was to bring is in the lake, and checks of its rows found an error.
+    /// The data is in the lake, and checks of its rows found an error.
     Unsound,
-    /// The vendor's quota, or what the user allows of it, is used up: go on later.
+    /// The vendor's quota, or the user's limit, is used up: continue later.
     UsedUp,
     /// It was interrupted.
     Interrupted,
 }
 
-/// Whom the exit status is for: as the flag says; else an engine for runs of a saved plan, and where an engine's
-/// environment says which shard this is.
+/// Who the exit status is meant for: by the flag; else a scheduler for runs of a saved plan, and where a scheduler's environment
+/// sets the shard.
 pub fn codes(cli: &Cli) -> Codes {
     let (exit_codes, is_of_run, shard) = match &cli.command {
         Command::Download(args) => (args.exit_codes, args.run.is_some(), &args.plan.shard),
@@ -33,23 +33,23 @@ pub fn codes(cli: &Cli) -> Codes {
         _ => return Codes::Usual,
     };
     let has_flags = shard.shard_index.is_some() || shard.total_shards.is_some();
-    // Contradicting variables are an engine's too.
+    // Contradicting variables also come from a scheduler.
     let of_engine =
         || scheduler::shard(shard, environment).map_or(!has_flags, |found| found.engine.is_some());
     let usual = if is_of_run || of_engine() { Codes::Engine } else { Codes::Usual };
     exit_codes.unwrap_or(usual)
 }
 
-/// Where what a verb is for goes.
+/// The destination of a verb's product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
-    /// To stdout: a verb that cannot print has done nothing.
+    /// Stdout: a verb that cannot print has done nothing.
     Printed,
-    /// Into the lake, or a file; what it prints tells of it.
+    /// The lake, or a file; what it prints is about that.
     Elsewhere,
 }
 
-/// What a verb is for.
+/// The product of a verb.
 pub fn product(cli: &Cli) -> Product {
     let is_printed = match &cli.command {
         Command::Ls(_)
@@ -72,7 +72,7 @@ pub fn product(cli: &Cli) -> Product {
     if is_printed { Product::Printed } else { Product::Elsewhere }
 }
 
-/// The status of a command line that cannot be read.
+/// The status for an invalid command line.
 pub fn usage() -> u8 {
     let words: Vec<_> = std::env::args_os().collect();
     let names_run = |word: &OsString| word == "--run" || word.as_encoded_bytes().starts_with(b"--run=");
@@ -89,7 +89,7 @@ pub fn status(codes: Codes, outcome: Outcome) -> u8 {
         (_, Outcome::UsedUp) => 30,
         (Codes::Usual, Outcome::NotClean | Outcome::NeedsDecision | Outcome::Unsound) => 1,
         (Codes::Engine, Outcome::NeedsDecision) => 20,
-        // Fetching again brings the same rows.
+        // Another download brings the same rows.
         (Codes::Engine, Outcome::Unsound) => 0,
         (Codes::Usual, Outcome::Interrupted) => 130,
         (Codes::Engine, Outcome::NotClean | Outcome::Interrupted) => 10,
@@ -106,7 +106,7 @@ pub fn failure(codes: Codes, error: &anyhow::Error) -> u8 {
     }
 }
 
-/// What the engine says of an error; nothing of one that is the command line's own.
+/// The engine's kind of an error; `None`: an error of the command line itself.
 fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
     error.chain().find_map(|cause| {
         let engine = cause.downcast_ref::<EngineError>().map(EngineError::kind);
@@ -114,7 +114,7 @@ fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
     })
 }
 
-/// A variable of the environment.
+/// A variable of the environment; `None`: it is not set.
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -123,8 +123,7 @@ pub fn environment(name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Every verdict, with how a verb ends that comes to it; null: it could not run, and a second try may or may not
-    /// help.
+    /// Every verdict, with the outcome of the verb; `None`: it could not run, and a retry may or may not help.
     const VERDICTS: &[(&str, &str, Option<Outcome>)] = &[
         ("complete", "every expected partition is stored, empty or absent", Some(Outcome::Clean)),
         (

@@ -1,4 +1,4 @@
-//! What a user can do about an error.
+//! Hints: what a user can do about an error.
 
 use std::io;
 
@@ -6,9 +6,9 @@ use mtdh_engine::candles::CandleError;
 use mtdh_engine::download::error::ConvertError;
 use mtdh_engine::{EngineError, FileError, HttpError, LakeError, MetadataError};
 
-/// Advice for the first error of the chain that has some.
+/// The hint for the first error of the chain that has one.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
-    // What is wrong with a user's own file is no matter of the lake, though the lake's reader says it.
+    // A fault of a user's own file is not a fault of the lake, although the lake's reader reports it.
     let file = error.chain().find_map(|cause| cause.downcast_ref::<FileError>());
     if let Some(file) = file {
         return of_file(file).map(str::to_owned);
@@ -92,7 +92,7 @@ fn of_lake(error: &LakeError) -> Option<String> {
         LakeError::WrongTable { path, .. } if path.ends_with("/instruments.parquet") => {
             "make the table again, with all venues that the day is to have: mtdh instruments --start-date DAY --venues …"
         }
-        // What workers of a run wrote says itself what to do.
+        // Errors in objects of a run's workers contain their own advice.
         LakeError::WrongTable { path, .. } if path.starts_with("runs/") => return None,
         LakeError::WrongTable { .. } => {
             "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again"

@@ -1,7 +1,7 @@
-//! The log on stderr: lines for people, or JSON lines as Google Cloud's log collector reads them.
+//! The log on stderr: lines for people, or JSON lines for Google Cloud's log collector.
 //!
-//! A JSON line has `severity`, `time` and `message`; `run` and `shard` where the process works on one; `unit`, the vendor's
-//! path of the file that it is about; and further fields under their names.
+//! A JSON line has `severity`, `time` and `message`; `run` and `shard` if the process works on one; `unit`, the vendor's path
+//! of the file concerned; and further fields under their names.
 
 use std::backtrace::Backtrace;
 use std::fmt;
@@ -24,15 +24,15 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Whether lines are JSON; not set: for people.
+/// Whether lines are JSON; not set: lines for people.
 static IS_JSON: OnceLock<bool> = OnceLock::new();
 
-/// Starts the log: this program's at the level asked for, of the libraries only what is wrong.
+/// Starts the log: this program's lines at the given level, warnings and errors of libraries.
 pub fn start(level: LevelFilter, is_json: bool) {
-    // A target is the path of a module: all of ours begin so.
+    // A target is the path of a module: all of ours start with this.
     let filter = Targets::new().with_default(LevelFilter::WARN).with_target("mtdh", level);
     let _once = IS_JSON.set(is_json);
-    // What stderr refuses nobody can be told; the library would panic in trying to.
+    // A failure of stderr cannot be reported; the library would panic when it tried.
     let log = layer().with_writer(io::stderr).log_internal_errors(false);
     let log: Box<dyn Layer<Registry> + Send + Sync> = if is_json {
         log.event_format(JsonLines).with_filter(filter).boxed()
@@ -41,18 +41,18 @@ pub fn start(level: LevelFilter, is_json: bool) {
         let is_terminal = io::stderr().is_terminal();
         log.with_ansi(is_terminal).with_target(false).fmt_fields(fields).with_filter(filter).boxed()
     };
-    // Unfiltered, it would make every event of every library come here.
+    // Without the filter, it would get every event of every library.
     let spans = SpanFields.with_filter(Targets::new().with_target("mtdh", LevelFilter::ERROR));
     tracing_subscriber::registry().with(log).with(spans).init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(backtrace = %Backtrace::capture(), "{panic}")));
 }
 
-/// A field of a line for people. What came from outside stands in fields, so that their border is here.
+/// A field of a line for people. Texts from outside are in fields, and are made printable here.
 fn printable_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     let text = format!("{value:?}");
     match field.name() {
         "message" => write!(writer, "{}", printable(&text)),
-        // What the log crate's events say of themselves.
+        // Metadata of the log crate's events.
         name if name.starts_with("log.") => Ok(()),
         name => write!(writer, "{name}={}", printable(&text)),
     }
@@ -63,7 +63,7 @@ pub fn is_json() -> bool {
     IS_JSON.get().copied().unwrap_or(false)
 }
 
-/// The span of one verb. Every line within it has the fields that [`set_run`] gives it. Lines for people have none.
+/// The span of one verb. Its lines have the fields set by [`set_run`]; lines for people have none.
 pub fn verb_span() -> Span {
     if is_json() {
         tracing::error_span!("verb", run = tracing::field::Empty, shard = tracing::field::Empty)
@@ -72,7 +72,7 @@ pub fn verb_span() -> Span {
     }
 }
 
-/// Gives the lines of the current verb the run and the shard that it works on.
+/// Adds the run and the shard to the lines of the current verb.
 pub fn set_run(run_id: &str, shard: Shard) {
     let shard = format!("{}-of-{}", shard.index(), shard.total());
     Span::current().record("run", run_id).record("shard", shard);

@@ -1,6 +1,6 @@
-//! `mtdh`: the program. Flags become settings, settings a connection, a verb does its work, a report is printed.
+//! `mtdh`: the program. Reads flags and settings, opens the lake and the vendor's clients, runs a verb, prints a report.
 //!
-//! stdout is data, stderr is talk. Exit status: see [`Outcome`] and [`exit`].
+//! Data goes to stdout, diagnostics to stderr. Exit status: see [`Outcome`] and [`exit`].
 
 mod args;
 mod commands;
@@ -53,8 +53,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// How it ended, whatever a verb says: a request to end is above all, then what the verb met, then that its product could not
-/// be printed.
+/// The outcome of the program. A request to stop takes precedence, then the outcome of the verb, then a product that could
+/// not be printed.
 fn verdict(ended: Result<Outcome>, product: Product, stop: &CancellationToken) -> Result<Outcome> {
     if stop.is_cancelled() {
         if let Err(error) = &ended {
@@ -74,10 +74,10 @@ fn verdict(ended: Result<Outcome>, product: Product, stop: &CancellationToken) -
     }
 }
 
-/// Says why a command line cannot be read, or the help that it asks for. Gives the exit status.
+/// Prints the error of a command line, or the help that it asks for. Returns the exit status.
 fn tell(error: &clap::Error) -> u8 {
     if error.use_stderr() {
-        // Nobody can be told that stderr is closed.
+        // A closed stderr cannot be reported.
         let _closed = error.print();
         return exit::usage();
     }
@@ -93,10 +93,10 @@ fn tell(error: &clap::Error) -> u8 {
     }
 }
 
-/// Runs a verb. `span` becomes the one that its lines are in.
+/// Runs a verb. `span` becomes the span of its lines.
 fn run(cli: Cli, stop: &CancellationToken, span: &mut Span) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
-        // The library panics where it cannot write.
+        // The library panics if it cannot write.
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut args::command(), "mtdh", &mut script);
         Stdout.write_all(&script)?;
@@ -124,7 +124,7 @@ fn run(cli: Cli, stop: &CancellationToken, span: &mut Span) -> Result<Outcome> {
             () = given_up => Ok(Outcome::Interrupted),
         }
     });
-    // Blocking work that nobody waits for any more cannot be stopped.
+    // Abandoned blocking work cannot be stopped.
     runtime.shutdown_timeout(Duration::from_millis(200));
     ended
 }

@@ -1,4 +1,4 @@
-//! A run's numbers for Prometheus: served while the run goes, or in a file for the node exporter.
+//! A run's counters for Prometheus: served during the run, or written to a file for the node exporter.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use mtdh_engine::runs::progress::{Progress, Reading};
 use crate::args::MetricsArgs;
 use crate::output::note;
 
-/// How often the file is written anew.
+/// How often the file is rewritten.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// One metric: name, type, what it is, and how it is read.
+/// One metric: name, type, description, and how it is read.
 type Metric = (&'static str, &'static str, &'static str, fn(&Reading) -> u64);
 
 /// Every metric of a run.
@@ -52,7 +52,7 @@ const METRICS: [Metric; 7] = [
     ),
 ];
 
-/// Serves a run's numbers until it is dropped; the file is written a last time then.
+/// Serves a run's counters until it is dropped; the file is then written a last time.
 pub struct Metrics {
     tasks: Vec<tokio::task::JoinHandle<()>>,
     file: Option<PathBuf>,
@@ -66,10 +66,10 @@ struct Source {
 }
 
 impl Metrics {
-    /// Starts what the flags ask for.
+    /// Starts the outputs that the flags ask for.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or the file cannot be written.
+    /// When the address is not available, or the file cannot be written.
     pub async fn start(
         args: &MetricsArgs,
         progress: Arc<Progress>,

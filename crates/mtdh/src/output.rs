@@ -1,4 +1,4 @@
-//! How the program speaks: results on stdout in the form asked for, everything else on stderr.
+//! Output of the program: results on stdout in the chosen format, everything else on stderr.
 
 use std::io::{self, BufWriter, Write};
 
@@ -22,7 +22,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet.
+    /// A result without rows.
     pub fn new(headers: &[&'static str]) -> Rows {
         Rows { headers: headers.to_vec(), rows: Vec::new() }
     }
@@ -37,10 +37,10 @@ impl Rows {
     }
 }
 
-/// Prints a result: for people and as CSV its rows, as JSON the whole document, as JSON lines a row each.
+/// Prints a result: for people and as CSV its rows, as JSON the whole document, as JSON lines one row per line.
 ///
 /// # Errors
-/// When the document cannot be one. What stdout refuses is [`crate::stdout`]'s to remember.
+/// When the document cannot be serialized. Write errors of stdout are kept by [`crate::stdout`].
 pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<()> {
     let mut out = BufWriter::new(Stdout);
     match format {
@@ -69,7 +69,7 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
     Ok(())
 }
 
-/// What a table for people shows for null.
+/// Null in a table for people.
 const NULL: &str = "-";
 
 fn value(cell: &str) -> serde_json::Value {
@@ -108,28 +108,32 @@ fn table(rows: &Rows) -> Table {
     table
 }
 
-/// Says something on stderr, in one line.
+/// Prints a note on stderr, in one line.
 pub fn note(text: &str) {
     say("INFO", text);
 }
 
-/// Says something of our own on stderr that has several lines.
+/// Prints a note with several lines on stderr; the text must be our own.
 pub fn notes(text: &str) {
     text.lines().for_each(note);
 }
 
-/// The border of all talk: what a name or a server's words would do to a terminal is written out.
+/// Prints all diagnostics, with control characters escaped: texts from names or servers could change the terminal.
 fn say(severity: &str, text: &str) {
     let text = printable(text);
-    // Nobody can be told that stderr is closed.
-    let _closed = match log::is_json() {
-        true if text.is_empty() => Ok(()),
-        true => writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim())),
-        false => writeln!(io::stderr().lock(), "{text}"),
+    // A closed stderr cannot be reported.
+    let _closed = if log::is_json() {
+        if text.is_empty() {
+            Ok(())
+        } else {
+            writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim()))
+        }
+    } else {
+        writeln!(io::stderr().lock(), "{text}")
     };
 }
 
-/// Says on stderr why the program could not run: what happened, why, what to do.
+/// Prints an error on stderr: what happened, why, what to do.
 pub fn error(error: &anyhow::Error) {
     say("ERROR", &format!("error: {}", mtdh_engine::chain(error.as_ref())));
     if let Some(hint) = hint(error) {

@@ -16,7 +16,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Starts to show; nothing is shown when stderr is no terminal.
+    /// Starts the bar; nothing is shown if stderr is not a terminal.
     pub fn start(progress: Arc<Progress>) -> Bar {
         let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         let style =

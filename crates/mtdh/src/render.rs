@@ -1,4 +1,4 @@
-//! What verbs print: tables on stdout, notes on stderr. Nothing here decides or asks for anything.
+//! The output of verbs: tables on stdout, notes on stderr. Makes no decisions and no requests.
 
 pub mod candles;
 pub mod check;
@@ -8,5 +8,5 @@ pub mod instruments;
 pub mod ls;
 pub mod validate;
 
-/// How many lines of one kind are printed at most.
+/// Maximum number of printed lines of one kind.
 pub const SHOWN: usize = 20;

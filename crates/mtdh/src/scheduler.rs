@@ -1,28 +1,28 @@
-//! Which shard this process is: from the flags, else from the engine that started it.
+//! The shard of this process: from the flags, else from the scheduler that started it.
 
 use anyhow::{Context as _, Result, bail};
 use mtdh_core::partition::Shard;
 
 use crate::args::ShardArgs;
 
-/// The number of shards, for engines that tell a task's index alone.
+/// The number of shards, for schedulers that pass only a task's index.
 const TOTAL: &str = "MTDH_TOTAL_SHARDS";
 
-/// How an engine tells a task its place.
+/// How a scheduler passes a task its index and the number of tasks.
 struct Engine {
     name: &'static str,
     index: &'static str,
     places: Places,
 }
 
-/// Among how many a task is.
+/// The source of the number of tasks.
 enum Places {
-    /// The variable with their number, which always stands beside the index. The index counts from 0.
+    /// The variable with the number, which is always set together with the index. The index starts at 0.
     Count(&'static str),
-    /// The user's number, else the variable of an engine that has one by now, where it is set.
+    /// The user's number, else the variable of newer versions of the scheduler, if it is set.
     Told(Option<&'static str>),
-    /// The variables with the first and the last index, and either that with the number of tasks, which then have no gaps
-    /// between them, or that with the step from one to the next.
+    /// The variables with the first and the last index, and either one with the number of tasks, whose indices then have no
+    /// gaps, or one with the step between indices.
     Counted {
         first: &'static str,
         last: &'static str,
@@ -57,20 +57,20 @@ const ENGINES: [Engine; 7] = [
     engine("HyperQueue", "HQ_TASK_ID", Places::Told(None)),
 ];
 
-/// A shard, and who said so.
+/// A shard, and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The shard.
     pub shard: Shard,
-    /// In words, where an engine's environment said so; null for flags, and for the whole plan.
+    /// The scheduler, in words; `None`: the shard is from flags, or it is the whole plan.
     pub engine: Option<String>,
 }
 
-/// The shard of the flags; without flags that of the engine's environment; without either the whole plan. With
-/// `--total-shards` alone, an engine's environment tells the index.
+/// The shard of the flags; without flags that of the scheduler's environment; without either the whole plan. With
+/// `--total-shards` alone, the index comes from the scheduler's environment.
 ///
 /// # Errors
-/// When the numbers do not fit, half of a pair is lacking, or two engines say different things.
+/// When the numbers do not fit, half of a pair is missing, or two schedulers contradict each other.
 pub fn shard(flags: &ShardArgs, variable: impl Fn(&str) -> Option<String>) -> Result<Found> {
     let of_flags = |index: Option<u32>| {
         Shard::new(index.unwrap_or(0), flags.total_shards.unwrap_or(1))
@@ -81,7 +81,7 @@ pub fn shard(flags: &ShardArgs, variable: impl Fn(&str) -> Option<String>) -> Re
     }
     let variable = |name: &str| match flags.total_shards {
         Some(total) if name == TOTAL => Some(total.to_string()),
-        // What SGE says of tasks that are in no array.
+        // SGE's value for tasks that are in no array.
         _ => variable(name).filter(|value| !value.is_empty() && value != "undefined"),
     };
     let mut found: Option<Found> = None;
@@ -120,7 +120,7 @@ fn of_engine(engine: &Engine, variable: &impl Fn(&str) -> Option<String>) -> Res
             .with_context(|| format!("{index} is set and {other} is not: set both, or neither ({name})"))
     };
     let Some(id) = number(index)? else {
-        // A number that may be set for good, or beside other tasks than those of an array, says nothing by itself.
+        // A number that may be set permanently, or by tasks outside an array, proves nothing by itself.
         if let Places::Count(count) | Places::Counted { count, .. } = places
             && number(count)?.is_some()
         {
@@ -158,7 +158,7 @@ fn of_engine(engine: &Engine, variable: &impl Fn(&str) -> Option<String>) -> Res
         Places::Stepped { first, last, step } => {
             let (lowest, highest, width) = (beside(first)?, beside(last)?, beside(step)?);
             let said = format!("{index}={id}, {first}={lowest}, {last}={highest}, {step}={width}");
-            // The last index may lie beyond the last task.
+            // The last index may be beyond the last task.
             let total = highest.checked_sub(lowest).and_then(|span| span.checked_div(width));
             let total =
                 total.with_context(|| format!("{said} contradict each other ({name})"))?.saturating_add(1);
@@ -172,8 +172,8 @@ fn of_engine(engine: &Engine, variable: &impl Fn(&str) -> Option<String>) -> Res
     Ok(Some(Found { shard, engine: Some(format!("{name} ({said})")) }))
 }
 
-/// An array of one task whose index is not that of a first one is a task of a larger array that was started again: nobody
-/// knows of how many, and as shard 0 of 1 it would do the work of all.
+/// Refuses an array of one task with an index other than a first one: it is a restarted task of a larger array of unknown
+/// size, and as shard 0 of 1 it would do the work of all.
 fn refuse_single((total, lowest): (u32, u32), usual: u32, said: &str, name: &str) -> Result<()> {
     if total == 1 && lowest > usual {
         bail!(
@@ -282,7 +282,7 @@ mod tests {
         let flags = ShardArgs { shard_index: Some(1), total_shards: Some(2) };
         let found = shard(&flags, |_| Some("7".to_owned())).unwrap();
         assert_eq!(found, Found { shard: Shard::new(1, 2).unwrap(), engine: None });
-        // The number alone: the engine tells the index, and may not tell another number.
+        // The number alone: the scheduler passes the index, and must not pass another number.
         let total = |total| ShardArgs { shard_index: None, total_shards: Some(total) };
         let aws = |name: &str| (name == "AWS_BATCH_JOB_ARRAY_INDEX").then(|| "3".to_owned());
         assert_eq!(shard(&total(4), aws).unwrap().shard, Shard::new(3, 4).unwrap());

@@ -1,4 +1,4 @@
-//! What every verb works with: settings, days, a shard, and what a user allows.
+//! Common to all verbs: settings, days, a shard, and what the user allows.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::exit;
 use crate::output::note;
 use crate::scheduler::{self, Found};
 
-/// What every verb gets.
+/// The context of a verb.
 pub struct Session<'a> {
-    /// How to print.
+    /// The output format.
     pub format: Format,
-    /// Where everything is.
+    /// Addresses, the key and limits.
     pub config: Config,
-    /// For how long a worker of a run may keep silent before another takes its shard over.
+    /// How long a worker of a run may go without renewing before another takes over its shard.
     pub lease: Duration,
-    /// For how long after its end a day may lack the vendor's export without fault.
+    /// How long after its end a day may lack the vendor's export without failing.
     pub export_grace: Duration,
-    /// Asks for a clean end.
+    /// Cancelled to request a clean end.
     pub stop: &'a CancellationToken,
 }
 
@@ -34,14 +34,14 @@ impl Session<'_> {
         Ok(Context::open(&self.config)?)
     }
 
-    /// Whether days that the vendor has not exported yet are no fault: a flag says so, or all of them are young.
+    /// Whether days that the vendor has not exported yet are no failure: a flag allows it, or all of them are recent.
     pub fn allows_not_exported(&self, allow: AllowArgs, mut days: impl Iterator<Item = Day>) -> bool {
         let grace = ExportGrace::of(self.export_grace);
         allow.allow_not_exported || days.all(|day| grace.covers(day))
     }
 }
 
-/// The days that a user names, which do not lie in the future.
+/// The days that the user named, which must not be in the future.
 pub fn days(args: &SelectionArgs) -> Result<DayRange> {
     let first = args.start_date.context("--start-date is needed")?;
     let days = range(first, args.end_date)?;
@@ -52,12 +52,12 @@ pub fn days(args: &SelectionArgs) -> Result<DayRange> {
     Ok(days)
 }
 
-/// From the first day to the last, which is the first where none is named.
+/// From the first day to the last; `None`: only the first.
 pub fn range(first: Day, last: Option<Day>) -> Result<DayRange> {
     DayRange::new(first, last.unwrap_or(first)).context("--end-date lies before --start-date")
 }
 
-/// This process's shard; said where a scheduler named it.
+/// This process's shard; noted on stderr if a scheduler set it.
 pub fn shard(args: &ShardArgs) -> Result<Shard> {
     let Found { shard, engine } = scheduler::shard(args, exit::environment)?;
     if let Some(engine) = engine {

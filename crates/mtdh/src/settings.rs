@@ -14,16 +14,16 @@ use tracing::level_filters::LevelFilter;
 
 use layers::{Layers, Value};
 
-/// What a setting's value is, and how it is shown.
+/// The type of a setting's value, and how it is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Text.
     Text,
-    /// An address. Somebody may have written a password into it, which is not shown.
+    /// An address. It may contain a password, which is not shown.
     Address,
     /// Text that is never shown.
     Secret,
-    /// A whole number up to this one.
+    /// An integer up to this maximum.
     Whole(u64),
     /// A number.
     Decimal,
@@ -35,11 +35,11 @@ pub struct Setting {
     pub name: &'static str,
     /// Name in the environment and in `.env`.
     pub variable: &'static str,
-    /// What it takes.
+    /// Its type.
     pub kind: Kind,
-    /// What holds when nobody says anything.
+    /// The default; `None`: it has none.
     pub default: Option<&'static str>,
-    /// What it is.
+    /// Its description.
     pub meaning: &'static str,
 }
 
@@ -164,12 +164,12 @@ pub const SETTINGS: [Setting; 17] = [
     ),
 ];
 
-/// What the program goes by.
+/// The settings in effect.
 pub struct Settings {
     layers: Layers,
 }
 
-/// What flags say; nothing where a flag was not given.
+/// Settings from flags; `None`: the flag was not given.
 #[derive(Default)]
 pub struct FlagLayer {
     /// `--lake`.
@@ -181,10 +181,10 @@ pub struct FlagLayer {
 }
 
 impl Settings {
-    /// Reads all layers. `folder` is where `.env` and `mtdh.toml` are looked for.
+    /// Reads all layers. `.env` and `mtdh.toml` are looked for in `folder`.
     ///
     /// # Errors
-    /// When a file cannot be read, or holds what no setting is.
+    /// When a file cannot be read, or contains something that is not a setting.
     pub fn load(folder: &Path, flags: FlagLayer) -> Result<Settings> {
         Settings::from_layers(folder, |name| std::env::var(name).ok(), flags)
     }
@@ -217,7 +217,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Each setting with its value and origin, for `config show`: what is shown is what is used. A secret's value is not.
+    /// Each setting with its value and origin, for `config show`: the values shown are those in use. Secrets are not shown.
     pub fn shown(&self) -> Vec<(&'static Setting, String, String)> {
         let shown = |setting: &'static Setting| {
             let found = self.layers.get(setting.name);
@@ -262,22 +262,22 @@ impl Settings {
         self.text("log_level").and_then(log_level).unwrap_or(LevelFilter::WARN)
     }
 
-    /// The Google Cloud project, where one is set.
+    /// The Google Cloud project; `None`: it is not set.
     pub fn project(&self) -> Option<&str> {
         self.text("gcp_project_id")
     }
 
-    /// Whether what goes to stderr is JSON lines.
+    /// Whether stderr is JSON lines.
     pub fn logs_json(&self) -> bool {
         self.text("log_format").is_some_and(|format| format.eq_ignore_ascii_case("json"))
     }
 
-    /// For how long a worker of a run may keep silent.
+    /// How long a worker of a run may go without renewing.
     pub fn lease(&self) -> Duration {
         Duration::from_secs_f64(self.decimal("lease_seconds"))
     }
 
-    /// For how long after its end a day may lack the vendor's export without fault.
+    /// How long after its end a day may lack the vendor's export without failing.
     pub fn export_grace(&self) -> Duration {
         Duration::from_secs_f64(self.decimal("export_grace") * 3600.0)
     }
@@ -289,7 +289,7 @@ impl Settings {
         self.text("cache_dir").map_or_else(folder, PathBuf::from)
     }
 
-    /// What the verbs connect to.
+    /// The configuration of the lake and the vendor.
     pub fn config(&self) -> Config {
         let text = |name| self.text(name).map(str::to_owned);
         let count = |name| self.whole(name).and_then(|number| u32::try_from(number).ok());
@@ -316,7 +316,7 @@ impl Settings {
     }
 }
 
-/// The predecessor's words too.
+/// Accepts the predecessor's words too.
 fn log_level(name: &str) -> Option<LevelFilter> {
     match name.to_ascii_lowercase().as_str() {
         "debug" => Some(LevelFilter::DEBUG),
@@ -333,7 +333,7 @@ mod tests {
 
     use super::*;
 
-    /// The settings of some files and flags. What stands under `environment` is the environment.
+    /// The settings from some files and flags. The file `environment` is the environment.
     fn shown(files: &[(&str, &str)], flags: FlagLayer) -> BTreeMap<&'static str, (String, String)> {
         let folder = tempfile::tempdir().unwrap();
         let mut variables = BTreeMap::new();
@@ -367,13 +367,13 @@ mod tests {
             shown(&[toml, env, environment], none())["lake"],
             ("gs://other".into(), "environment".into())
         );
-        // An empty variable is none.
+        // An empty variable counts as not set.
         assert_eq!(shown(&[toml, env, environment], none())["max_attempts"].0, "3");
         let key = &shown(&[env], none())["tardis_api_key"];
         assert!(!key.0.contains("marker") && key.1 == ".env");
     }
 
-    /// Each setting in each layer that it can stand in, with a value of its own.
+    /// Each setting in each of its layers, with a value of its own.
     #[test]
     fn every_setting_is_shown_as_it_is_used_in_every_layer() {
         let example = |s: &Setting| match s.name {

@@ -1,5 +1,5 @@
-//! Requests to end: Ctrl-C, the system's, a terminal that closes. They are heard on a thread of their own, so that nothing
-//! that the program waits for (a server, a lock, a FIFO, a reader of its output) can keep it.
+//! Requests to stop: Ctrl-C, a signal of the system, a terminal that closes. They are handled on a separate thread, so that
+//! nothing that the program waits for (a server, a lock, a FIFO, a reader of its output) can delay them.
 
 use std::io;
 use std::sync::Arc;
@@ -12,25 +12,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output::note;
 
-/// How long a verb has to give back what it has in hand; what it waits for after that is dropped.
+/// Time for a verb to abandon its work; after that, what it still waits for is dropped.
 pub const GRACE: Duration = Duration::from_millis(1400);
 
-/// When the process ends whatever it does.
+/// Time after which the process ends in any case.
 const LAST: Duration = Duration::from_millis(1800);
 
-/// The system's request when a file outgrows its limit (RLIMIT_FSIZE). Heard, it ends nothing, and the write fails.
+/// The signal for a file that exceeds its limit (RLIMIT_FSIZE). While it is handled, the process continues and the write
+/// fails.
 const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
 
-/// What hears requests to end.
+/// Handles requests to stop.
 pub struct Signals {
     /// Cancelled by the first request.
     pub stop: CancellationToken,
-    /// The exit status of a process that does not end by itself.
+    /// The exit status if the process must be ended.
     status: Arc<AtomicU8>,
 }
 
 impl Signals {
-    /// Hears from now on. What was ignored when the program was started stays so, as with `nohup`.
+    /// Starts to handle signals. Signals that were ignored when the program was started stay ignored, as with `nohup`.
     pub fn hear() -> Signals {
         let signals = Signals { stop: CancellationToken::new(), status: Arc::new(AtomicU8::new(130)) };
         let (stop, status) = (signals.stop.clone(), signals.status.clone());
@@ -40,7 +41,7 @@ impl Signals {
         signals
     }
 
-    /// With what exit status the process ends when it is interrupted.
+    /// Sets the exit status of an interrupted process.
     pub fn end_with(&self, status: u8) {
         self.status.store(status, Ordering::Relaxed);
     }
@@ -54,16 +55,16 @@ fn start(stop: CancellationToken, status: Arc<AtomicU8>) -> io::Result<()> {
     for kind in kinds.into_iter().filter(|kind| !is_ignored(*kind)) {
         runtime.spawn(pass_on(signal(kind)?, sender.clone()));
     }
-    // The system's handler stays when what hears it is dropped.
+    // The system's handler stays installed when its receiver is dropped.
     let _heard = signal(FILE_TOO_LARGE)?;
     drop(within);
     let hear = move || {
-        // Where all are ignored, it waits for ever.
+        // If all signals are ignored, it waits for ever.
         let _open = sender;
         runtime.block_on(async {
             requests.recv().await;
             stop.cancel();
-            // On a thread of its own: who reads stderr may have stopped to.
+            // On a separate thread: the reader of stderr may have stopped reading.
             std::thread::spawn(|| {
                 note("stopping: files in hand are given back; press Ctrl-C again to end at once")
             });
@@ -93,7 +94,7 @@ fn is_ignored(kind: SignalKind) -> bool {
     mask(&status).is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }
 
-/// The signals that a process ignores, a bit for each, by its `/proc/PID/status`.
+/// The signals that a process ignores, one bit each, from its `/proc/PID/status`.
 fn mask(status: &str) -> Option<u64> {
     let hexadecimal = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(hexadecimal.trim(), 16).ok()

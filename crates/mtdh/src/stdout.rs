@@ -1,5 +1,5 @@
-//! The one way to stdout. A reader that goes away ends printing, and nothing else: work goes on, and its status is its own.
-//! Another failure to write is remembered for the end, where [`crate::exit`] says what it means.
+//! The only way to stdout. If the reader goes away, only printing ends: work continues, with its own exit status. Other write
+//! errors are kept until the end, where [`crate::exit`] interprets them.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -9,27 +9,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// What became of stdout.
+/// The state of stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing was written yet.
     Untouched,
-    /// It takes what is written.
+    /// Writes succeed.
     Open,
-    /// Nobody reads it any more.
+    /// The reader has closed it.
     Unread,
-    /// It refused bytes.
+    /// A write failed.
     Failed(Errno),
 }
 
 static STATE: Mutex<State> = Mutex::new(State::Untouched);
 
 fn state() -> MutexGuard<'static, State> {
-    // Nothing panics while it is held.
+    // Nothing panics while the lock is held.
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stdout; unbuffered, and never an error.
+/// Stdout; unbuffered, never returns an error.
 #[derive(Clone, Copy, Debug)]
 pub struct Stdout;
 
@@ -55,12 +55,12 @@ impl Write for Stdout {
     }
 }
 
-/// Whether anybody may still read what is written.
+/// Whether somebody may still read the output.
 pub fn is_read() -> bool {
     matches!(*state(), State::Untouched | State::Open)
 }
 
-/// Why not all that was printed arrived; nothing where it did, or where the reader had gone away.
+/// Why the output is incomplete; `None`: it is complete, or the reader has closed it.
 pub fn failure() -> Option<io::Error> {
     match *state() {
         State::Failed(error) => Some(error.into()),
@@ -69,8 +69,8 @@ pub fn failure() -> Option<io::Error> {
 }
 
 /// Whether the program was started without stdout. Rust has then opened /dev/null in its place, for reading and writing, so
-/// that a write does not fail; who opens it as an output (a shell, systemd) opens it for writing alone. Programs that open it
-/// for both, as Python's `DEVNULL`, look the same.
+/// that writes succeed. An output that was opened by a shell or systemd is open for writing only. Programs that open it for
+/// both, such as Python's `DEVNULL`, look the same.
 fn was_closed() -> bool {
     let out = io::stdout();
     let (Ok(flags), Ok(what)) = (rustix::fs::fcntl_getfl(out.as_fd()), rustix::fs::fstat(out.as_fd())) else {

@@ -1,9 +1,9 @@
-//! Why there are no candles of an instrument.
+//! Errors of making candles.
 
 use mtdh_core::candle::NotANumber;
 use mtdh_lake::{LakeError, ParquetError};
 
-/// Why there are no candles of an instrument.
+/// Why the candles of an instrument could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CandleError {
@@ -13,14 +13,14 @@ pub enum CandleError {
     /// An object that is needed cannot be trusted.
     #[error("its {data_type} of {day} cannot be trusted: {reason}; download it again")]
     Untrusted {
-        /// Of which data type.
+        /// The object's data type.
         data_type: mtdh_core::DataType,
-        /// Of which day.
+        /// The object's day.
         day: mtdh_core::Day,
         /// What is wrong with it.
         reason: String,
     },
-    /// No trade of the day's object lies in the day.
+    /// None of the day's trades lies in the day by the exchange's clock.
     #[error(
         "none of its {trades} trades lies in {day} by the exchange's clock, which says {from} to {to}: the clock is off; \
          the checks of timestamps say how"
@@ -30,15 +30,15 @@ pub enum CandleError {
         trades: u64,
         /// The day.
         day: mtdh_core::Day,
-        /// The first moment that the exchange's clock tells.
+        /// The first time by the exchange's clock.
         from: String,
-        /// The last one.
+        /// The last time by the exchange's clock.
         to: String,
     },
-    /// The objects that they are made of were replaced each time while they were read.
+    /// The source objects were replaced on every attempt to read them.
     #[error("its objects were replaced {0} times while they were read; try again when nobody downloads them")]
     Changing(usize),
-    /// Rows that are not of the columns of their data type.
+    /// A column does not fit its data type.
     #[error("the column `{name}` {reason}")]
     Column {
         /// The column.
@@ -46,22 +46,22 @@ pub enum CandleError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A price or an amount that is no number.
+    /// A price or an amount that is not a number.
     #[error("a row has a value that cannot be added up")]
     NotANumber(#[source] NotANumber),
-    /// A file says neither by a column nor by its name whose rows it has.
+    /// Neither a column nor the file name identifies the instrument.
     #[error("the file has no column `instrument_key`, and its name is no instrument key")]
     Unnamed,
-    /// Files, or a file, of more than one instrument.
+    /// Rows of more than one instrument.
     #[error("there are rows of {0} and of {1}; candles are made of one instrument at a time")]
     SeveralInstruments(String, String),
-    /// The output refused Parquet.
+    /// The output could not be written as Parquet.
     #[error("the output cannot be written")]
     Write(#[source] ParquetError),
-    /// The output's folder or file refused bytes.
+    /// The output's folder or file cannot be written.
     #[error("the output cannot be written")]
     Output(#[source] std::io::Error),
-    /// The run was asked to stop.
+    /// The run was cancelled.
     #[error("interrupted")]
     Interrupted,
 }

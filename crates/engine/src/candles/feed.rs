@@ -1,4 +1,4 @@
-//! From batches of stored rows to the builder's rows.
+//! Converts batches of stored rows to the input of the candle builder.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -9,7 +9,7 @@ use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Side, Ticker, Trades};
 
 use super::CandleError;
 
-/// The columns that candles need of a data type; none of one that they do not use.
+/// The columns that candles need of a data type; empty for a data type that they do not use.
 pub(super) fn columns(data_type: DataType) -> Vec<String> {
     let names: &[&str] = match data_type {
         DataType::Trades => &["timestamp", "local_timestamp", "side", "price", "amount"],
@@ -36,7 +36,7 @@ fn level_columns(level: usize) -> [String; 4] {
     ["bid_price", "bid_amount", "ask_price", "ask_amount"].map(|name| format!("{name}_{level}"))
 }
 
-/// Gives a batch of rows of a data type to the builder.
+/// Passes a batch of rows of a data type to the builder.
 pub(super) fn feed(
     builder: &mut CandleBuilder,
     data_type: DataType,
@@ -51,7 +51,7 @@ pub(super) fn feed(
     }
 }
 
-/// Gives the builder the trades of a batch whose taker bought.
+/// Passes the trades of a batch with a buying taker to the builder.
 pub(super) fn feed_buys(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
     let sides = sides(batch)?;
     let rows: Vec<usize> = (0..sides.len()).filter(|row| sides[*row] == Side::Buy).collect();
@@ -137,7 +137,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, Candl
     Ok(column.as_ref())
 }
 
-/// Microseconds since the Unix epoch, UTC; whole numbers are taken for them too.
+/// Microseconds since the Unix epoch, UTC; integer columns are accepted too.
 pub(super) fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64], CandleError> {
     let array = column(batch, name)?;
     if array.null_count() > 0 {
@@ -187,7 +187,7 @@ fn sides(batch: &RecordBatch) -> Result<Vec<Side>, CandleError> {
             let sides: Vec<Option<Side>> = words.iter().map(|word| Side::from_name(word?)).collect();
             let keys = array.keys().values();
             let place = |key: &i32| sides.get(*key as usize).copied().flatten();
-            // A word that no row has does not matter.
+            // A category that no row has does not matter.
             let highest = keys.iter().fold(0, |highest, key| highest.max(*key as u32)) as usize;
             let is_known = highest < sides.len() && sides.iter().all(Option::is_some);
             match keys.iter().find(|key| !is_known && place(key).is_none()) {

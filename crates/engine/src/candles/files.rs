@@ -24,7 +24,7 @@ use crate::error::EngineError;
 use crate::export::shown;
 use crate::files::unfinished::Unfinished as Output;
 
-/// A file of candles that was made.
+/// A file of candles that was written.
 #[derive(Clone, Debug, Serialize)]
 pub struct FileReport {
     /// The file.
@@ -32,19 +32,20 @@ pub struct FileReport {
     pub output: PathBuf,
     /// Its timeframe.
     pub timeframe: String,
-    /// Of which instrument.
+    /// Its instrument.
     pub instrument_key: String,
-    /// Its candles.
+    /// Number of candles.
     pub candles: u64,
-    /// The trades that they are made of.
+    /// Number of trades that they are made of.
     pub trades: u64,
 }
 
-/// Makes the candles of trades in Parquet files, the rows of each file after those of the one before: a file
-/// `{timeframe}.parquet` in `folder` for each timeframe. The first and the last candle of each are not final.
+/// Makes the candles of trades in Parquet files, in the order of the files: one file `{timeframe}.parquet` in `folder` for
+/// each timeframe. The first and the last candle of each are not final.
 ///
 /// # Errors
-/// When a file cannot be read or has rows of several instruments, or the output cannot be written; then none is left.
+/// When a file cannot be read or has rows of several instruments, or the output cannot be written; then no output file is
+/// left.
 pub fn candle_files(
     inputs: &[PathBuf],
     timeframes: &[Timeframe],
@@ -73,7 +74,7 @@ fn make(
     };
     let (inputs, trades) =
         (files.iter().map(describe).collect::<Vec<_>>(), files.iter().map(ParquetFile::rows).sum());
-    // What lies before the first row and after the last is not known.
+    // The time before the first row and after the last is not known.
     let complete = builder.pending().map_or(0..0, |rows| rows.start + 1..rows.end - 1);
     let write = |left: Unfinished| {
         let timeframe = left.timeframe();
@@ -99,7 +100,7 @@ fn make(
         let out = writer.finish(&facts).map_err(CandleError::Write)?.out;
         Ok((output, out, facts))
     };
-    // All are whole before the first gets its name.
+    // All files are complete before the first gets its name.
     let finished = side_by_side(builder.finish_apart(complete), write)?;
     let mut reports = Vec::new();
     for (output, out, facts) in finished {
@@ -110,8 +111,8 @@ fn make(
     Ok(reports)
 }
 
-/// Does pieces of work in as many threads as there are processors, each thread the next one that nobody has begun. Gives
-/// what came of them in their order, or the first failure in it.
+/// Runs tasks on as many threads as there are processors; each thread takes the next task. Returns the results in order, or
+/// the first error in that order.
 fn side_by_side<T: Send, R: Send>(
     work: Vec<T>,
     run: impl Fn(T) -> Result<R, CandleError> + Sync,
@@ -140,7 +141,7 @@ fn side_by_side<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Reads all rows, row groups side by side.
+/// Reads all rows, row groups in parallel.
 fn read(
     files: &[ParquetFile],
     timeframes: &[Timeframe],
@@ -174,7 +175,7 @@ fn read(
     Ok((key, builder))
 }
 
-/// Gives the trades of a row group, which must be those of the instrument known.
+/// Passes the trades of a row group to the builder; they must be of the known instrument.
 pub(super) fn read_rows(
     file: &ParquetFile,
     group: usize,
@@ -213,7 +214,7 @@ fn same(known: &mut Option<String>, new: Option<String>) -> Result<(), CandleErr
     }
 }
 
-/// Whose rows a batch has.
+/// The instruments of a batch's rows.
 fn keys_of(file: &ParquetFile, batch: &RecordBatch) -> Result<Vec<String>, CandleError> {
     let Some(column) = batch.column_by_name(INSTRUMENT_KEY) else {
         return Ok(vec![name_of(file).ok_or(CandleError::Unnamed)?]);
@@ -240,7 +241,7 @@ fn keys_of(file: &ParquetFile, batch: &RecordBatch) -> Result<Vec<String>, Candl
     Ok(names)
 }
 
-/// The key in a file's name, as in the lake.
+/// The key in a file's name, in the lake's form.
 fn name_of(file: &ParquetFile) -> Option<String> {
     let stem = file.path().file_stem()?.to_str()?;
     stem.parse::<InstrumentKey>().ok().map(|key| key.to_string())

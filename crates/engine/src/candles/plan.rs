@@ -1,7 +1,7 @@
-//! Which candles are to be made, of which objects, and which need not be.
+//! Plans candles: which to make, from which objects, and which are up to date.
 //!
-//! Files are cut by arrival, intervals by the exchange's clock: rows of a day lie in its own file and at the edges of its
-//! neighbours' files. So these are inputs too, and where one is lacking the candles at that edge are not final.
+//! Files are cut by arrival, intervals by the exchange's clock. Rows of a day are therefore in its own file and at the edges
+//! of the neighbouring files, which are inputs too. If a neighbour is missing, the candles at that edge are not final.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,10 +22,10 @@ use crate::selection::Selection;
 use crate::validate::proof::replaced;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
-/// Footers that are read at once.
+/// Footers read at the same time.
 const CONCURRENT_FOOTERS: usize = 32;
 
-/// What candles are made of, where the lake has it: each group's first that it has.
+/// Sources of candles: of each group, the first data type that the lake has.
 const SOURCES: [&[DataType]; 4] = [
     &[DataType::Trades],
     &[DataType::Liquidations],
@@ -33,10 +33,10 @@ const SOURCES: [&[DataType]; 4] = [
     &[DataType::BookSnapshot5, DataType::BookSnapshot25],
 ];
 
-/// Whether candles are made that are up to date.
+/// Whether candles that are up to date are made again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Remake {
-    /// Only those that are not there, or older than their inputs.
+    /// Only those that are missing, or older than their inputs.
     #[default]
     Outdated,
     /// All.
@@ -50,37 +50,38 @@ pub struct CandleTask {
     pub day: Day,
     /// The instrument.
     pub key: InstrumentKey,
-    /// Timeframes whose object is not there or out of date.
+    /// Timeframes whose object is missing or outdated.
     pub timeframes: Vec<Timeframe>,
-    /// What to do with intervals without trades.
+    /// How intervals without trades are filled.
     pub fill: Fill,
-    /// The objects to read, in the order of data types, then days; those at the edges only where they have rows of the day.
+    /// The objects to read, in the order of data types, then days; those of neighbouring days only if they have rows of the
+    /// day.
     pub(super) objects: Vec<Available>,
-    /// What the footer says of all inputs.
+    /// All inputs, as written to the footer.
     pub(super) inputs: Vec<String>,
-    /// The time of which all rows are at hand, microseconds since the Unix epoch, UTC.
+    /// The time range with all rows available, microseconds since the Unix epoch, UTC.
     pub(super) complete: Range<i64>,
-    /// Whether liquidations are at hand.
+    /// Whether liquidations are available.
     pub(super) has_liquidations: bool,
-    /// The day's own trades; null: none are stored.
+    /// The day's own trades; `None`: none are stored.
     pub(super) own_trades: Option<Available>,
-    /// An object of the day that is there and cannot be trusted.
+    /// An object of the day that cannot be trusted, with the reason; `None`: there is none.
     pub(super) untrusted: Option<(DataType, String)>,
 }
 
 impl CandleTask {
-    /// Whether an object of trades, the day's or a neighbour's, has rows of the day.
+    /// Whether an object of trades, of the day or a neighbour, has rows of the day.
     pub(crate) fn has_rows(&self) -> bool {
         self.objects.iter().any(|object| object.partition.data_type == DataType::Trades)
     }
 
-    /// The unit's name, by which shards are told.
+    /// The task's name, which decides its shard.
     fn name(day: Day, key: &InstrumentKey) -> String {
         format!("candles/{day}/{key}")
     }
 }
 
-/// What a run would do.
+/// A plan of candles.
 #[derive(Clone, Debug, Default)]
 pub struct CandlePlan {
     /// Instrument-days with candles to make, in the order of days and keys.
@@ -101,7 +102,7 @@ impl CandlePlan {
         self.units.iter().map(|unit| unit.timeframes.len()).sum()
     }
 
-    /// Whether nothing of the lake, and nothing of its tables, is what was asked for.
+    /// Whether nothing in the lake or its tables matches the selection.
     pub fn is_about_nothing(&self) -> bool {
         self.units.is_empty()
             && self.up_to_date.is_empty()
@@ -122,7 +123,7 @@ impl LakeDay {
         Ok(LakeDay { there, table: lake.instruments(day).await? })
     }
 
-    /// Whether the day's table has the venue and says that there is no such file.
+    /// Whether the day's table has the venue and no such file.
     fn has_none(&self, partition: &Partition) -> bool {
         let Some(table) = &self.table else { return false };
         let is_known = table.iter().any(|i| i.key.venue() == partition.key.venue());
@@ -132,7 +133,7 @@ impl LakeDay {
     }
 }
 
-/// Plans the candles of a selection. Its data types say what is used besides trades.
+/// Plans the candles of a selection. Its data types are the inputs besides trades.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -207,7 +208,7 @@ async fn made(
     Ok(found)
 }
 
-/// The instruments that are meant: those whose trades the day's table expects, and those whose trades are there.
+/// The selected instruments: those with expected trades in the day's table, and those with trades in the lake.
 fn meant(selection: &Selection, day: Day, of_day: &LakeDay, plan: &mut CandlePlan) -> Vec<InstrumentKey> {
     let trades = |key: &InstrumentKey| Partition { day, data_type: DataType::Trades, key: key.clone() };
     let table = of_day.table.as_deref().unwrap_or_default();
@@ -223,7 +224,7 @@ fn meant(selection: &Selection, day: Day, of_day: &LakeDay, plan: &mut CandlePla
     keys.into_iter().take(selection.max_instruments.unwrap_or(usize::MAX)).collect()
 }
 
-/// Leaves out the timeframes whose object says that it was made of the same inputs in the same way.
+/// Removes the timeframes whose object was made from the same inputs in the same way.
 async fn outdated(
     lake: &Lake,
     mut unit: CandleTask,
@@ -234,7 +235,7 @@ async fn outdated(
             None => None,
             Some(entry) => match lake.candle_facts(entry).await {
                 Ok(facts) => Some(facts),
-                // What cannot be trusted is made again.
+                // An object that cannot be trusted is made again.
                 Err(error) if error.is_distrust() => None,
                 Err(error) => return Err(error),
             },
@@ -251,7 +252,7 @@ async fn outdated(
 }
 
 impl CandleTask {
-    /// The objects that are there now in the place of those that it is to be made of, where these are other ones.
+    /// The current objects in place of those planned as inputs; only the ones that differ.
     pub(crate) async fn replaced(&self, lake: &Lake) -> Result<Vec<Available>, LakeError> {
         let mut newer = Vec::new();
         for object in &self.objects {
@@ -260,7 +261,7 @@ impl CandleTask {
         Ok(newer)
     }
 
-    /// The same with other objects in the place of some that were replaced.
+    /// The same task with newer objects in place of some that were replaced.
     pub(crate) fn with(mut self, newer: Vec<Available>) -> CandleTask {
         for now in newer {
             let Partition { day, data_type, .. } = now.partition;
@@ -275,7 +276,7 @@ impl CandleTask {
         self
     }
 
-    /// What the footer of one of its objects says.
+    /// The footer of one of its objects.
     pub(super) fn facts(&self, timeframe: Timeframe, rows: u64) -> CandleFooter {
         CandleFooter {
             key: self.key.clone(),
@@ -289,7 +290,7 @@ impl CandleTask {
     }
 }
 
-/// What an instrument-day's candles are made of.
+/// The task of an instrument-day.
 fn unit(
     day: Day,
     key: &InstrumentKey,
@@ -332,7 +333,7 @@ fn unit(
                 }
                 _ if days[&near].has_none(&partition) => "none".to_owned(),
                 _ => {
-                    // The candles that touch this midnight may lack rows.
+                    // The candles at this midnight may lack rows.
                     if near < day {
                         unit.complete.start += 1
                     } else {
@@ -352,7 +353,7 @@ fn reaches(available: &Available, day: Day) -> bool {
     available.tally.timestamp.is_some_and(|(first, last)| first < day.end_us() && last >= day.start_us())
 }
 
-/// What tells one version of an object from another: the vendor's file and the columns that it was read into.
+/// Identifies one version of an object: the vendor's file and the columns that it was read into.
 fn version(available: &Available) -> String {
     let sha256 = available.source_sha256.as_deref().unwrap_or("none");
     let (status, rows) = (available.status, available.tally.rows_out);

@@ -1,6 +1,7 @@
-//! Makes the candles of a plan, several instruments at once.
+//! Makes the candles of a plan, several instruments in parallel.
 //!
-//! An instrument that fails is remembered and the others go on; what every other one would fail at as well ends the run.
+//! An instrument that fails is recorded and the others continue. A failure that every other instrument would share ends the
+//! run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,24 +30,24 @@ use crate::runs::progress::Progress;
 use crate::runs::summary::{RunRecord, RunState, now, text};
 use mtdh_lake::followed::LOOKS_AGAIN;
 
-/// What a run works with.
+/// The lake, the progress and the options of a run.
 #[derive(Clone)]
 pub struct CandleRun {
-    /// Where rows are read and candles go.
+    /// The lake to read rows from and write candles to.
     pub lake: Lake,
-    /// Instruments that are worked on at once.
+    /// Instruments worked on at the same time.
     pub workers: usize,
     /// Counters for a front end; a task is an instrument-day.
     pub progress: Arc<Progress>,
-    /// Asks the run to end soon.
+    /// Cancelled to end the run early.
     pub stop: CancellationToken,
-    /// The run's name, under which its summary lies in the lake.
+    /// The run's name, under which the lake stores its summary.
     pub run_id: String,
-    /// Which part of the work it does.
+    /// The shard that it makes.
     pub shard: Shard,
 }
 
-/// What a run did.
+/// The summary of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CandleSummary {
     /// Instrument-days whose candles were made.
@@ -59,40 +60,40 @@ pub struct CandleSummary {
     pub other_shard: usize,
     /// Candles in the objects that were written.
     pub candles: u64,
-    /// Those of them that are not final.
+    /// Candles that are not final.
     pub not_final: u64,
-    /// Trades of the day that they are made of.
+    /// Trades of the day in these candles.
     pub trades: u64,
-    /// Trades of the objects that were read whose `timestamp` lies in no interval of their day. Those of a neighbouring day
-    /// are in its candles.
+    /// Trades of the objects that were read whose `timestamp` is in no interval of the day. Trades of a neighbouring day are
+    /// in that day's candles.
     pub trades_outside: u64,
     /// Instrument-days that should have trades in the lake and have none, as `2024-03-01 DERIBIT:PERP:BTC-USD`.
     pub without_trades: Vec<String>,
     /// Instrument-days that failed.
     pub failures: Vec<CandleFailure>,
-    /// Instrument-days that were not begun because the run was asked to stop.
+    /// Instrument-days that were not started because the run was cancelled.
     pub left: usize,
 }
 
-/// An instrument-day without candles.
+/// An instrument-day that failed.
 #[derive(Clone, Debug, Serialize)]
 pub struct CandleFailure {
     /// The day.
     pub day: String,
     /// The instrument.
     pub instrument_key: String,
-    /// Why, with the causes, in one line.
+    /// The cause with all its sources, in one line.
     pub cause: String,
 }
 
 impl CandleSummary {
-    /// Whether the candles of everything that was asked for are in the lake.
+    /// Whether the lake has the candles of everything that was asked for.
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty() && self.without_trades.is_empty() && self.left == 0
     }
 }
 
-/// What came of one instrument-day.
+/// The result of one instrument-day.
 #[derive(Default)]
 struct Done {
     objects: usize,
@@ -103,10 +104,10 @@ struct Done {
 }
 
 impl CandleRun {
-    /// Runs a plan. Its summary lies in the lake from the start; a plan of nothing leaves none.
+    /// Runs a plan. The lake has the summary from the start of the run; an empty plan leaves none.
     ///
     /// # Errors
-    /// When the run cannot go on at all: the lake's disk is full, or its store refuses.
+    /// When the run as a whole cannot continue: the lake's disk is full, or its store refuses.
     pub async fn run(&self, plan: CandlePlan) -> Result<CandleSummary, EngineError> {
         let name = |(day, key): &(mtdh_core::Day, mtdh_core::key::InstrumentKey)| format!("{day} {key}");
         let summary = CandleSummary {
@@ -130,7 +131,7 @@ impl CandleRun {
         };
         record.ended_by = outcome.as_ref().err().map(|error| chain(error));
         let written = self.write(&mut record, started).await;
-        // What ended the run is reported before a failure to write the record.
+        // The error that ended the run takes precedence over a failure to write the record.
         outcome.and(written)?;
         Ok(record.done)
     }
@@ -189,8 +190,8 @@ impl CandleRun {
         Ok(())
     }
 
-    /// Makes one unit's candles and publishes them. The footer names what was read: an object that was replaced meanwhile
-    /// is read again, and nothing is published before all are those that were read.
+    /// Makes the candles of one task and publishes them. The footer names the inputs: an object that was replaced meanwhile
+    /// is read again, and nothing is published until all inputs are current.
     async fn unit(&self, mut unit: CandleTask, processors: &Arc<Semaphore>) -> Result<Done, CandleError> {
         for _ in 0..=LOOKS_AGAIN {
             let made = self.made_aside(unit.clone(), processors).await;
@@ -209,8 +210,8 @@ impl CandleRun {
         Err(CandleError::Changing(LOOKS_AGAIN + 1))
     }
 
-    /// The objects of one unit, made on a thread of their own: most of it is arithmetic, which would hold up the runtime's. The
-    /// processor is given back before anything is published.
+    /// Makes the objects of one task on a thread of their own, because the arithmetic would block the runtime. The processor
+    /// permit is released before anything is published.
     async fn made_aside(
         &self,
         unit: CandleTask,
@@ -226,7 +227,7 @@ impl CandleRun {
         making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// The objects of one unit, ready to be published.
+    /// Makes the objects of one task, ready to be published.
     async fn made(&self, unit: &CandleTask) -> Result<(Done, Vec<(LakePath, StagedObject)>), CandleError> {
         if let Some((data_type, reason)) = &unit.untrusted {
             let (data_type, day, reason) = (*data_type, unit.day, reason.clone());
@@ -270,7 +271,7 @@ impl CandleRun {
         Ok((done, objects))
     }
 
-    /// Refuses a day of which no own trade lies in the day: its clock is off, whatever its footer says. A trade that arrived
+    /// Refuses a day whose own trades all lie outside it: its clock is wrong, whatever its footer says. A trade that arrived
     /// right after midnight may have happened right before it.
     async fn check_clock(&self, unit: &CandleTask) -> Result<(), CandleError> {
         const EDGE_US: i64 = 60_000_000;
@@ -292,8 +293,8 @@ impl CandleRun {
         Err(CandleError::NoneInDay { trades, day, from, to })
     }
 
-    /// Reads the day's rows, and those of the neighbours' files that lie in the day, in the order of their arrival. Gives how
-    /// many trades of the day's own object do.
+    /// Reads the day's rows, and those of the neighbouring files that lie in the day, in order of arrival. Returns how many
+    /// trades of the day's own object lie in the day.
     async fn read(&self, unit: &CandleTask, builder: &mut CandleBuilder) -> Result<u64, CandleError> {
         let mut within = 0;
         let cost = Arc::new(ReadCost::default());

@@ -1,4 +1,4 @@
-//! Candles that checks hold others against: made now of the ticks, kept in memory, without filling.
+//! Candles that checks compare others with: made from ticks, kept in memory, without filling.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use crate::error::EngineError;
 use crate::export::ExportFormat;
 use crate::files::convert::{Output, convert_file};
 
-/// The trades of one instrument, twice: all of them, and the buyers' for what only theirs tell.
+/// The candles of one instrument's trades, twice: of all trades, and of the buyers' trades alone.
 struct Ticks {
     all: CandleBuilder,
     buys: CandleBuilder,
@@ -37,7 +37,7 @@ impl Ticks {
         feed_buys(&mut self.buys, batch)
     }
 
-    /// The candles up to a moment.
+    /// The candles up to a time.
     fn series(
         self,
         until: i64,
@@ -69,7 +69,7 @@ impl Ticks {
     }
 }
 
-/// The candles of an instrument's day, of the lake's trades.
+/// The candles of an instrument's day, from the lake's trades.
 pub(crate) async fn of_unit(
     lake: &Lake,
     unit: &CandleTask,
@@ -96,8 +96,8 @@ pub(crate) async fn of_unit(
     Ok(ticks.series(unit.day.end_us(), unit.complete.clone(), timeframes))
 }
 
-/// The candles of trades in files, Parquet or CSV as the vendor writes it, the rows of each after those of the one
-/// before. The first and the last of each timeframe are not final. With them, whose trades they are, where that is told.
+/// The candles of trades in files, Parquet or CSV as the vendor writes it, in the order of the files. The first and the last
+/// of each timeframe are not final. Also returns the instrument, if the files name it.
 pub(crate) fn of_files(
     files: &[PathBuf],
     timeframes: &[Timeframe],
@@ -131,7 +131,7 @@ pub(crate) fn of_files(
     Ok((key, ticks.series(next_day(rows.end), rows.start + 1..rows.end - 1, timeframes)))
 }
 
-/// The first midnight at or after a moment: every candle has ended there.
+/// The first midnight at or after a time: every candle has ended there.
 fn next_day(us: i64) -> i64 {
     let day = mtdh_core::day::DAY_US;
     us.saturating_add(day - 1) / day * day

@@ -1,5 +1,5 @@
-//! An instrument's days before the one that is checked, as far as the lake has them: always the same seven, so that what is
-//! said of a day depends on nothing else that the lake has.
+//! The days of an instrument before the checked one, as far as the lake has them. They are always the same seven, so that a
+//! day's findings do not depend on the rest of the lake.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use mtdh_lake::{Entry, Lake, LakeError};
 
 use mtdh_lake::followed::{Followed, Next, is_doubtful};
 
-/// The clock by which rows come.
+/// The clock of arrival.
 const ARRIVAL: &str = "local_timestamp";
 
-/// How many days.
+/// Number of days.
 const DAYS: usize = 7;
 
-/// So many of the last rows of the day before are looked at, about.
+/// Approximate number of rows to read from the end of the day before.
 const LAST_ROWS: u64 = 20_000;
 
-/// Where the days before lie.
+/// Where the days before are stored.
 #[derive(Clone)]
 pub(super) struct DaysBefore {
     pub lake: Lake,
@@ -34,7 +34,7 @@ pub(super) struct DaysBefore {
 }
 
 impl DaysBefore {
-    /// The last rows of the day before; none where the lake has none, or none that can be read: that is that day's finding.
+    /// The last rows of the day before. Empty where the lake has none or they cannot be read: that is a finding of that day.
     pub async fn last_rows(&self, data_type: DataType) -> Result<Vec<RecordBatch>, LakeError> {
         let Some(mut object) = self.object(data_type, self.day.previous()).await? else {
             return Ok(Vec::new());
@@ -51,7 +51,7 @@ impl DaysBefore {
         let day = self.day.previous();
         let footer = self.lake.footer(entry).await?;
         let Some((first, last)) = footer.facts.tally.local_timestamp else { return Ok(Vec::new()) };
-        // As many as there would be at a steady pace; the busiest end of a day is cut.
+        // As many as at a steady rate; the end of a busy day is cut.
         let wanted = (last - first) as f64 * LAST_ROWS as f64 / footer.rows.max(1) as f64;
         let from = last.saturating_sub(wanted as i64).max(day.start_us());
         let mut rows = Vec::new();
@@ -67,7 +67,7 @@ impl DaysBefore {
         Ok(rows)
     }
 
-    /// When rows came on each of the days that the lake has.
+    /// Arrivals on each of the days that the lake has.
     pub async fn paces(
         &self,
         data_type: DataType,
@@ -89,12 +89,12 @@ impl DaysBefore {
         Ok(days)
     }
 
-    /// Shows a watch when the rows of a day came; nothing of a day without any.
+    /// Feeds a watch with the arrivals of a day; `None`: the day has no rows.
     async fn arrivals(&self, entry: &Entry, day: Day, mut watch: Watch) -> Result<Option<Watch>, LakeError> {
         let mut count = 0;
         let take = |batch: RecordBatch| {
             let arrivals = batch.column_by_name(ARRIVAL).and_then(|c| c.as_primitive_opt::<Micros>());
-            // A day of another shape is left out.
+            // A day with other columns is left out.
             if let Some(arrivals) = arrivals {
                 watch.arrivals(arrivals.values());
                 count += arrivals.len();
@@ -106,7 +106,7 @@ impl DaysBefore {
         Ok((count > 0).then_some(watch))
     }
 
-    /// Whether an object is to be read again: one that was replaced while it was read must not be left out.
+    /// Whether an object must be read again: one that was replaced during the read must not be left out.
     async fn is_to_be_read_again<T>(
         &self,
         read: &Result<T, LakeError>,
@@ -121,7 +121,7 @@ impl DaysBefore {
     }
 }
 
-/// Nothing of an object that is damaged, or gone: that it is so is found on its own day.
+/// `None` for an object that is damaged or gone: that is a finding of its own day.
 fn readable<T>(read: Result<T, LakeError>) -> Result<Option<T>, LakeError> {
     match read {
         Ok(read) => Ok(Some(read)),

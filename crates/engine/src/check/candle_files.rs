@@ -1,4 +1,4 @@
-//! The check of a user's files of candles: two timeframes of one instrument, and their trades where they are given.
+//! The check of a user's files of candles: two timeframes of one instrument, and their trades if given.
 
 use std::path::{Path, PathBuf};
 
@@ -19,14 +19,14 @@ use crate::error::{EngineError, FileError};
 /// A file of candles.
 pub(super) struct CandleFile {
     pub series: Series,
-    /// Of which instrument; null: it does not say.
+    /// Its instrument; `None`: the file does not name it.
     pub key: Option<InstrumentKey>,
 }
 
-/// Checks a file of finer candles and one of coarser ones against each other, and both against trades.
+/// Compares a file of finer candles with one of coarser candles, and both with trades.
 ///
 /// # Errors
-/// When a file cannot be read, says no timeframe, or the two cannot be compared.
+/// When a file cannot be read, its timeframe is not known, or the two cannot be compared.
 pub async fn check_candle_files(
     base: &Path,
     aggregated: &Path,
@@ -80,7 +80,7 @@ pub(super) fn wrong(file: &Path, reason: String) -> EngineError {
     FileError::Wrong(reason).of(file)
 }
 
-/// Reads a file of candles. Its timeframe is told by the footer, else by its name (`1m.parquet`), else by the caller.
+/// Reads a file of candles. The timeframe comes from the footer, else from the name (`1m.parquet`), else from the caller.
 pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleFile, EngineError> {
     let unreadable = |error| FileError::Lake(error).of(path);
     let (lake, entry) = open_file(path).await.map_err(unreadable)?;
@@ -123,7 +123,7 @@ pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleF
     Ok(CandleFile { series, key: key.and_then(|key| key.parse().ok()) })
 }
 
-/// Where a table does not say which candles are final, the first and the last may be cut.
+/// In a table that does not mark final candles, the first and the last may be incomplete.
 fn edges(series: &mut Series) {
     let (first, last) =
         (series.bars.iter().map(|b| b.start).min(), series.bars.iter().map(|b| b.start).max());

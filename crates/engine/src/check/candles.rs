@@ -1,4 +1,4 @@
-//! The check of a lake's candles: each timeframe by itself, against a finer one, and against the trades.
+//! The check of a lake's candles: each timeframe by itself, compared with a finer one, and compared with the trades.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use mtdh_lake::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
 /// The candles that a lake has of a day, by instrument and timeframe.
 pub(super) type Stored = BTreeMap<InstrumentKey, BTreeMap<Timeframe, Entry>>;
 
-/// Lists the candles of a day that a selection is about.
+/// Lists the selected candles of a day.
 pub(super) async fn stored(lake: &Lake, selection: &Selection, day: Day) -> Result<Stored, LakeError> {
     let mut found = Stored::new();
     for (timeframe, key, entry) in lake.list_candles(day, None).await? {
@@ -44,7 +44,7 @@ fn takes(selection: &Selection, key: &InstrumentKey) -> bool {
         && (selection.patterns.is_empty() || selection.patterns.iter().any(|p: &KeyPattern| p.matches(key)))
 }
 
-/// The venues of which a lake has candles on a day.
+/// The venues that a lake has candles of on a day.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -53,7 +53,8 @@ pub async fn venues(lake: &Lake, day: Day) -> Result<BTreeSet<String>, EngineErr
     Ok(candles.into_iter().map(|(_, key, _)| key.venue().to_owned()).collect())
 }
 
-/// Reads an object of candles. The inner error says why it cannot be trusted. One that is replaced while it is read is read again.
+/// Reads an object of candles; one that is replaced during the read is read again. The inner error says why it cannot be
+/// trusted.
 pub(super) async fn read(
     lake: &Lake,
     entry: &Entry,
@@ -112,7 +113,7 @@ async fn read_once(
     }
 }
 
-/// What candles of a day could be made of: a unit for each instrument with an object of trades.
+/// The candles that could be made of a day: a task for each instrument with an object of trades.
 pub(super) async fn units(
     lake: &Lake,
     selection: &Selection,
@@ -164,9 +165,10 @@ pub(super) async fn check_candles(
         .any(|check| report.looked_at.get(check.name).is_some_and(|count| *count > 0));
     if !has_compared && !report.is_interrupted {
         let text = "no candles in the lake to be compared; build them first";
-        match plan.is_all() {
-            true => report.notes.push(format!("{}: {text}", Group::Aggregation)),
-            false => report.tell("tick_coverage", Severity::Error, None, None, text.to_owned()),
+        if plan.is_all() {
+            report.notes.push(format!("{}: {text}", Group::Aggregation));
+        } else {
+            report.tell("tick_coverage", Severity::Error, None, None, text.to_owned());
         }
     }
     Ok(())
@@ -226,7 +228,7 @@ impl Instrument<'_> {
         Ok(())
     }
 
-    /// Candles of another day than that of their path.
+    /// Finds candles of another day than that of their path.
     fn outside(&self, series: &Series, report: &mut CheckReport) {
         let within = self.day.start_us()..self.day.end_us();
         if let Some(bar) = series.bars.iter().find(|bar| !within.contains(&bar.start)) {
@@ -276,7 +278,7 @@ impl Instrument<'_> {
     }
 }
 
-/// The candles of an instrument's day of its trades; of other ones, where these were replaced while they were read.
+/// The candles of an instrument's day, made from its trades; from the new trades if these were replaced.
 async fn of_unit(
     lake: &Lake,
     unit: &CandleTask,

@@ -1,4 +1,4 @@
-//! Checks over files of the user's, without a lake: Parquet, or CSV as the vendor writes it.
+//! Checks of a user's files, without a lake: Parquet, or CSV as the vendor writes it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,34 +25,34 @@ use crate::error::{EngineError, FileError};
 use crate::export::ExportFormat;
 use crate::files::convert::{Output, convert_file};
 
-/// What a user says of files that they do not say themselves.
+/// What the caller knows about files that do not say it themselves.
 #[derive(Clone, Debug, Default)]
 pub struct FileHints {
-    /// The instrument, where a file does not tell it, or which one of several.
+    /// The instrument, if a file does not name it, or the chosen one of several.
     pub key: Option<InstrumentKey>,
-    /// The data type, where footer, columns and name do not tell it.
+    /// The data type, if footer, columns and name do not determine it.
     pub data_type: Option<DataType>,
 }
 
-/// A file that was opened.
+/// An open file.
 struct Opened {
     path: PathBuf,
     rows: Batches,
     data_type: DataType,
-    /// The day that footer or name tell.
+    /// The day of the footer or the name.
     day: Option<Day>,
     /// The day of the first row.
     first_day: Option<Day>,
     key: Option<InstrumentKey>,
-    /// What a CSV was converted to, as long as it is read.
+    /// The converted CSV, kept while it is read.
     _converted: Option<tempfile::TempDir>,
 }
 
-/// Checks files. Those of one instrument and day are checked together, so that books can be made again from changes.
-/// Whether anything is missing cannot be said of files.
+/// Checks files. Those of one instrument and day are checked together, so that books can be rebuilt from changes.
+/// Completeness cannot be checked for files.
 ///
 /// # Errors
-/// When a file cannot be read, is of no data type, or holds several instruments of which none was chosen.
+/// When a file cannot be read, has no known data type, or holds several instruments and none was chosen.
 pub async fn check_files(
     files: &[PathBuf],
     hints: &FileHints,
@@ -63,7 +63,7 @@ pub async fn check_files(
     let mut subjects: BTreeMap<(Option<InstrumentKey>, Option<Day>), Vec<Opened>> = BTreeMap::new();
     for file in files {
         let opened = open(file, hints, plan, stop, &mut report).await?;
-        // A file that does not say its day goes with those of the day on which its rows begin.
+        // A file without a day is grouped with those of the day of its first row.
         let day = opened.day.or(opened.first_day);
         subjects.entry((opened.key.clone(), day)).or_default().push(opened);
     }
@@ -148,25 +148,25 @@ async fn open(
     })
 }
 
-/// The instrument that a partition's footer tells, or a name as in the lake.
+/// The instrument in a partition's footer, or in a name of the lake's form.
 fn told_key(pairs: &BTreeMap<String, String>, file: &Path) -> Option<InstrumentKey> {
     let of_footer = pairs.get("mtdh.instrument_key").and_then(|key| key.parse().ok());
     of_footer.or_else(|| file.file_stem()?.to_str()?.parse().ok())
 }
 
-/// Which rows of a file are meant.
+/// Which rows of a file to check.
 #[derive(Clone, Copy, PartialEq)]
 enum Choice {
     /// Those of the instrument that the user named.
     Named,
-    /// All: footer or name say that they are of one, and a check tells those that say otherwise.
+    /// All: footer or name claim one instrument, and a check finds rows that contradict it.
     All,
-    /// All, which must be of one.
+    /// All, which must be of one instrument.
     One,
 }
 
-/// The data type whose columns a file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
-/// file's name decides, and without a telling name the first of the two.
+/// The data type that a file's columns match. Trades and liquidations have the same columns, as do quotes and book_ticker:
+/// there the file's name decides, and otherwise the first of the two.
 fn by_columns(schema: &Schema, name: &str) -> Option<DataType> {
     let has_all = |t: &DataType| t.table().columns.iter().all(|c| schema.column_with_name(&c.name).is_some());
     let mut fitting: Vec<DataType> = DataType::ALL.into_iter().filter(has_all).collect();
@@ -176,7 +176,7 @@ fn by_columns(schema: &Schema, name: &str) -> Option<DataType> {
     fitting.iter().find(|t| name.contains(t.name())).or(fitting.first()).copied()
 }
 
-/// The word of each row's key; nothing where the column is no such column.
+/// The key of each row; `None`: the column is missing or of another type.
 fn key_of<'a>(batch: &'a RecordBatch) -> Option<impl Fn(usize) -> Option<&'a str>> {
     let column = batch.column_by_name(INSTRUMENT_KEY)?.as_dictionary_opt::<Int32Type>()?;
     let words = column.values().as_string_opt::<i32>()?;
@@ -192,7 +192,7 @@ fn first_key(batch: &RecordBatch) -> Option<InstrumentKey> {
     key_of(batch)?(0)?.parse().ok()
 }
 
-/// The rows of the chosen instrument; without a choice there may be only one.
+/// The rows of the chosen instrument; without a choice all rows must be of one instrument.
 fn of_one(
     batch: RecordBatch,
     (key, choice, file): &(Option<InstrumentKey>, Choice, String),

@@ -1,7 +1,7 @@
-//! One instrument's day of a lake, read for its checks: once, or again where objects are replaced meanwhile.
+//! Checks one instrument's day of a lake, and reads it again where objects are replaced meanwhile.
 //!
-//! A finding must be one of an object that stays: what is read of one that is gone by then is read anew, with everything that is
-//! checked together with it.
+//! A finding must concern an object that still exists. If an object is gone by then, everything that is checked together with
+//! it is read again.
 
 use std::collections::BTreeMap;
 
@@ -19,23 +19,23 @@ use crate::check::instrument_day::{DayInput, Outcome, Part, check_instrument_day
 use mtdh_lake::followed::{Followed, Next, is_doubtful};
 use mtdh_lake::inventory::{ObjectState, look};
 
-/// An instrument's day, as the lake has it.
+/// An instrument's day in the lake.
 pub(super) struct InstrumentOfDay {
     pub lake: Lake,
     pub day: Day,
     pub key: InstrumentKey,
-    /// Its row of the day's table; null: it has none.
+    /// Its row of the day's table; `None`: it has none.
     pub instrument: Option<Instrument>,
-    /// The partitions whose rows are checked or whose lack is told.
+    /// The partitions whose rows are checked or whose absence is reported.
     pub partitions: BTreeMap<DataType, Status>,
-    /// What the lake has of them.
+    /// The lake's objects of these partitions.
     pub there: BTreeMap<DataType, ObjectState>,
     /// Objects that were replaced while they were read.
     pub newer: BTreeMap<DataType, Followed>,
 }
 
 impl InstrumentOfDay {
-    /// Runs every check of the plan that applies. Afterwards it is the day as it was checked.
+    /// Runs every check of the plan that applies. Afterwards `self` describes the day as it was checked.
     ///
     /// # Errors
     /// When the lake cannot be read.
@@ -57,7 +57,7 @@ impl InstrumentOfDay {
         }
     }
 
-    /// Looks whether an object that could not be read is to be read again.
+    /// Checks whether an object that could not be read must be read again.
     async fn look_again(&mut self, data_type: DataType) -> Result<Look, LakeError> {
         let Some(ObjectState::Answered(available)) = self.there.get(&data_type) else {
             return Ok(Look::Same);
@@ -80,7 +80,7 @@ impl InstrumentOfDay {
         Ok(Look::Other)
     }
 
-    /// Says of an object that nothing could be said of it, in the place of what was found of it.
+    /// Reports that an object could not be checked, in place of its findings.
     fn tell(&self, outcome: &mut Outcome, data_type: DataType, reason: String) {
         let Some(check) = find("unreadable_partition") else { return };
         outcome.findings.retain(|f| (f.check, f.data_type) != (check.name, Some(data_type)));
@@ -111,7 +111,7 @@ impl InstrumentOfDay {
                             .await,
                     )
                 }
-                // The group completeness tells it otherwise, of what was there when it looked.
+                // The group completeness reports it too, by the state that it saw.
                 Some(ObjectState::Unreadable { reason })
                     if !plan.has(Group::Completeness) || self.newer.contains_key(data_type) =>
                 {
@@ -123,7 +123,7 @@ impl InstrumentOfDay {
             };
             let rows = match rows.transpose() {
                 Ok(rows) => rows,
-                // The stream gives it as its first item, so that it becomes a finding like a damage further down.
+                // The stream yields it as its first item, so that it becomes a finding like damage further down.
                 Err(error) if is_doubtful(&error) => Some(Box::pin(futures::stream::iter([Err(error)])) as _),
                 Err(error) => return Err(error),
             };
@@ -144,12 +144,12 @@ impl InstrumentOfDay {
     }
 }
 
-/// What a look at an object that could not be read found.
+/// The result of another look at an object that could not be read.
 enum Look {
-    /// Another object, or the same that is to be read once more.
+    /// Another object, or the same one that must be read once more.
     Other,
-    /// The same again: what was found stands.
+    /// The same object: its findings are valid.
     Same,
-    /// None that stays; why nothing can be said.
+    /// The object keeps changing; with the reason why it cannot be checked.
     Unsteady(String),
 }

@@ -1,4 +1,4 @@
-//! One instrument's day: its rows are read once, in the order of arrival, and go by every check.
+//! Checks one instrument's day: its rows are read once, in order of arrival, and pass every check.
 
 use std::ops::Range;
 
@@ -22,11 +22,11 @@ use super::before::DaysBefore;
 use crate::check::row_checks::RowChecks;
 use mtdh_lake::followed::is_doubtful;
 
-/// What is checked together: the partitions of one instrument and day.
+/// The input of checks that run together: the partitions of one instrument and day.
 pub(super) struct DayInput {
-    /// The instrument; null where a file does not say.
+    /// The instrument; `None`: a file that does not name it.
     pub key: Option<InstrumentKey>,
-    /// The day; null where a file does not say.
+    /// The day; `None`: a file that does not name it.
     pub day: Option<Day>,
     /// When the vendor has data of it, microseconds since the Unix epoch, UTC.
     pub life_us: Range<i64>,
@@ -34,33 +34,33 @@ pub(super) struct DayInput {
     pub expiry_us: Option<i64>,
     /// The smallest price step by the day's table, quote asset.
     pub tick_size: Option<f64>,
-    /// Its days before in the lake; null: files, which have none.
+    /// Its days before in the lake; `None`: files, which have none.
     pub before: Option<DaysBefore>,
     /// Its partitions.
     pub partitions: Vec<Part>,
 }
 
-/// One partition of a subject.
+/// One partition of an instrument-day.
 pub(super) struct Part {
     pub data_type: DataType,
     pub status: Status,
-    /// Its rows; null: there are none to be read.
+    /// Its rows; `None`: there are none to read.
     pub rows: Option<Batches>,
 }
 
-/// What was found of a subject.
+/// The result of an instrument-day.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub findings: Vec<Finding>,
     /// Rows that were read of each partition.
     pub rows: Vec<(DataType, u64)>,
-    /// The checks that had something to look at, once for each partition.
+    /// The checks that had something to check, once for each partition.
     pub looked_at: Vec<&'static str>,
-    /// Partitions that could not be read to their end.
+    /// Partitions that could not be read to the end.
     pub unreadable: Vec<DataType>,
 }
 
-/// A check of several data types in progress; its findings are filed under the last of those whose rows it wants.
+/// A check of several data types in progress. Its findings are filed under the last data type whose rows it reads.
 struct Together {
     check: &'static Check,
     wants: Vec<DataType>,
@@ -68,19 +68,19 @@ struct Together {
     rows: Box<dyn RowCheck>,
 }
 
-/// A partition in progress.
+/// A partition that is being read.
 struct Reading {
     data_type: DataType,
     batches: Batches,
     watch: Watch,
-    /// The checks of its rows alone.
+    /// The checks that need its rows alone.
     passing: RowChecks,
-    /// Arrival of the last row that came.
+    /// Arrival of the last row read.
     reached_us: i64,
     is_done: bool,
 }
 
-/// Reads a subject's rows and runs every check of the plan that applies.
+/// Reads the rows of an instrument-day and runs every check of the plan that applies.
 pub(super) async fn check_instrument_day(
     plan: &CheckPlan,
     mut subject: DayInput,
@@ -105,7 +105,7 @@ pub(super) async fn check_instrument_day(
         ));
     }
     let mut unreadable = Vec::new();
-    // Whoever is behind comes next, so that checks over several data types wait for little.
+    // The partition furthest behind is read next, so that checks over several data types buffer little.
     while let Some(reading) = readings.iter_mut().filter(|r| !r.is_done).min_by_key(|r| r.reached_us) {
         match reading.batches.try_next().await {
             Ok(Some(batch)) => {
@@ -177,7 +177,7 @@ fn start(plan: &CheckPlan, subject: &DayInput) -> Vec<Together> {
     };
     let mut all = Vec::new();
     for check in plan.checks() {
-        // The data type that a check's findings are filed under, and the data types that it wants for that.
+        // The data type that a check's findings are filed under, and the data types that it needs.
         let (subjects, start): (Vec<(DataType, Vec<DataType>)>, _) = match check.run {
             CheckFn::Together(wants, start) if wants.iter().all(readable) => {
                 (wants.last().map(|last| (*last, wants.to_vec())).into_iter().collect(), start)
@@ -229,14 +229,14 @@ impl Reading {
     }
 }
 
-/// Begins to watch when rows come; null: there is no check of it, which would be a bug.
+/// Starts to watch arrivals; `None`: there is no such check, which would be a bug.
 fn watch(plan: &CheckPlan, key: Option<&InstrumentKey>, data_type: DataType) -> Option<Watch> {
     let values = find("silence").map(|check| plan.settings.values(check))?;
     Some(Watch::new(&values, key.map_or("", InstrumentKey::venue), data_type))
 }
 
-/// What is known of the partitions after reading, with what the checks of their rows found. Rows were to be expected while
-/// the instrument was listed.
+/// The facts about the partitions after reading, with the findings of their row checks. Rows are expected while the
+/// instrument was listed.
 fn facts(subject: &DayInput, readings: Vec<Reading>, findings: &mut Vec<Finding>) -> Vec<PartitionFacts> {
     let within = subject.day.map(|day| day.start_us()..day.end_us());
     let mut readings = readings;
@@ -253,7 +253,7 @@ fn facts(subject: &DayInput, readings: Vec<Reading>, findings: &mut Vec<Finding>
     facts
 }
 
-/// The partitions with a silence that nothing of the day explains. Only their days before are read.
+/// The partitions with a silence that nothing on the day explains. Only their days before are read.
 fn unexplained(day: &InstrumentDay<'_>) -> Vec<usize> {
     let is_open = |part: &PartitionFacts| {
         let silences = part.pace.iter().flat_map(|pace| &pace.silences);

@@ -28,21 +28,20 @@ use crate::names::Names;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
-/// Which data types the rows are checked of.
+/// Which data types' rows are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowsOf {
     /// Those of the selection.
     Selection,
-    /// Every one that is in the lake.
+    /// All that are in the lake.
     #[default]
     All,
 }
 
-/// How long the vendor may take to tell its incidents. A check goes on without them: it must not hang where there is no
-/// network.
+/// How long to wait for the vendor's incident reports. A check continues without them: it must not hang without a network.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks the vendor for the incident reports of venues. Those that cannot be had are left out, with a note for people.
+/// Fetches the incident reports of venues. Those that cannot be fetched are left out, with a note for people.
 pub async fn incidents(
     metadata: &Metadata,
     venues: &[String],
@@ -79,11 +78,11 @@ fn incident(report: mtdh_source::tardis::metadata::model::Incident) -> Incident 
     }
 }
 
-/// Checks the selection's days. `names` is what became of the names that no table has. When every group is checked, each partition gets a grade, which is noted in the day's
-/// report of available data.
+/// Checks the selection's days. `names` is the outcome of looking up names that no table has. When every group is checked,
+/// each partition gets a grade, which is written to the day's report of available data.
 ///
 /// # Errors
-/// When the lake cannot be read. A lake that cannot be written keeps no grades, and the report has a note.
+/// When the lake cannot be read. If the lake is read-only, grades are not stored, and the report has a note.
 pub async fn check_lake(
     lake: &Lake,
     names: &Names,
@@ -118,7 +117,7 @@ pub async fn check_lake(
     Ok(report)
 }
 
-/// What the lake has of a day, and what is asked for of it by name.
+/// The lake's objects of a day, and the names that were asked for.
 struct Seen<'a> {
     day: Day,
     names: &'a Names,
@@ -158,7 +157,7 @@ async fn check_day(
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = instruments.iter().map(|i| (&i.key, i)).collect();
     let meant = meant(selection, rows_of, instruments, there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
-    // What nobody expected but is there must be readable all the same.
+    // An object that was not expected must be readable too.
     expected.extend(there.iter().filter_map(|(partition, inventory)| {
         let is_meant =
             meant.get(&partition.key).is_some_and(|types| types.contains_key(&partition.data_type));
@@ -175,9 +174,10 @@ async fn check_day(
         let facts = DayOfLake {
             day,
             has_table,
-            venues_without_instruments: &match has_table {
-                true => selection.venues_without_rows(&table).cloned().collect::<Vec<_>>(),
-                false => Vec::new(),
+            venues_without_instruments: &if has_table {
+                selection.venues_without_rows(&table).cloned().collect::<Vec<_>>()
+            } else {
+                Vec::new()
             },
             venues_without_expectation: &expectation.venues_without_expectation,
             never_existed: &names.never_existed.iter().map(|n| n.name.clone()).collect::<Vec<_>>(),
@@ -192,7 +192,7 @@ async fn check_day(
         for check in plan.checks() {
             if let CheckFn::Lake(run) = check.run {
                 report.findings.extend(run(&facts));
-                // A day of which nothing is expected has nothing to look at.
+                // A day without expected partitions has nothing to check.
                 *report.looked_at.entry(check.name).or_default() += u64::from(!expected.is_empty());
             }
         }
@@ -237,7 +237,7 @@ async fn check_day(
     Ok(())
 }
 
-/// What was checked of a day.
+/// The checked objects of a day.
 #[derive(Default)]
 struct OfDay {
     statuses: BTreeMap<Partition, Status>,
@@ -253,7 +253,7 @@ impl OfDay {
         done: Result<Result<(InstrumentOfDay, Outcome), LakeError>, tokio::task::JoinError>,
         report: &mut CheckReport,
     ) -> Result<(), EngineError> {
-        // A check that panics is a bug, and not one finding less.
+        // A check that panics is a bug, and must not look like a missing finding.
         let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let (InstrumentOfDay { day, key, partitions, there, .. }, outcome) = done?;
         let of = |data_type| Partition { day, data_type, key: key.clone() };
@@ -265,13 +265,13 @@ impl OfDay {
     }
 }
 
-/// The names of a day, out of lines `DAY NAME`.
+/// The names of a day, from lines `DAY NAME`.
 fn of_day(lines: &[String], day: Day) -> Vec<String> {
     let day = day.to_string();
     lines.iter().filter_map(|line| Some(line.strip_prefix(&day)?.trim_start().to_owned())).collect()
 }
 
-/// The partitions whose rows are checked or whose lack is told, by instrument.
+/// The partitions whose rows are checked or whose absence is reported, by instrument.
 fn meant(
     selection: &Selection,
     rows_of: RowsOf,
@@ -298,7 +298,7 @@ fn meant(
     meant
 }
 
-/// Notes what was looked at, with its grade.
+/// Records what was checked, with its grade.
 fn grade(plan: &CheckPlan, day: Day, checked: &OfDay, report: &mut CheckReport) {
     let mut worst: BTreeMap<Partition, Severity> = BTreeMap::new();
     for Finding { key, data_type, severity, .. } in report.findings.iter().filter(|f| f.day == Some(day)) {
@@ -316,7 +316,7 @@ fn grade(plan: &CheckPlan, day: Day, checked: &OfDay, report: &mut CheckReport) 
     }
 }
 
-/// Notes the grades of a day's partitions in its report of available data.
+/// Writes the grades of a day's partitions to its report of available data.
 async fn store_grades(
     lake: &Lake,
     day: Day,
@@ -355,7 +355,7 @@ async fn store_grades(
     }
 }
 
-/// The moment that a check is made at.
+/// The current time, microseconds since the Unix epoch, UTC.
 pub fn now_us() -> i64 {
     DateTime::<Utc>::from(std::time::SystemTime::now()).timestamp_micros()
 }

@@ -1,4 +1,4 @@
-//! The check of candles against the exchange's own klines: the lake's, or those of a user's file.
+//! The check of candles against the exchange's own klines: the lake's candles, or those of a user's file.
 
 mod source;
 
@@ -28,11 +28,11 @@ use crate::selection::Selection;
 use source::{From, Opened};
 pub use source::{Reference, Source};
 
-/// Plots of a report: so many of series with findings, and so many of others.
+/// Plots of a report: the maximum of series with findings, and of others.
 const PLOTS: (usize, usize) = (32, 8);
 
-/// Holds the candles of a lake's days against klines: stored ones, or, where there are none, those of the lake's trades.
-/// `named` is an instrument that is meant whether the lake has it or not.
+/// Compares the candles of a lake's days with klines: stored candles, or, if there are none, candles made from the lake's
+/// trades. `named` is an instrument that is compared even if the lake does not have it.
 ///
 /// # Errors
 /// When the lake or the reference cannot be read.
@@ -115,7 +115,7 @@ pub async fn check_lake_reference(
     Ok(())
 }
 
-/// Stored candles with what only trades tell.
+/// Stored candles, completed with the values that only trades contain.
 fn with_bought(mut series: Series, ticks: &Series) -> Series {
     let made = ticks.by_start();
     for bar in &mut series.bars {
@@ -124,10 +124,10 @@ fn with_bought(mut series: Series, ticks: &Series) -> Series {
     series
 }
 
-/// Holds a file of candles, or files of trades, against klines. Without days, the time that both sides have is compared.
+/// Compares a file of candles, or files of trades, with klines. Without days, the time that both sides have is compared.
 ///
 /// # Errors
-/// When a file or the reference cannot be read, or nobody says of which instrument it is.
+/// When a file or the reference cannot be read, or the instrument is not known.
 pub async fn check_files_reference(
     files: &[PathBuf],
     key: Option<&InstrumentKey>,
@@ -198,7 +198,7 @@ async fn compare(
     let (theirs, settled_us) = if from_us < to_us {
         match opened.settled(plan, from_us, to_us, stop).await {
             Ok(read) => read,
-            // It answers, and knows nothing of the instrument: a renamed pair, or none of its own.
+            // The service answers, but does not know the instrument: a renamed pair, or one that it never had.
             Err(KlineError::Http(error @ HttpError::Status { status: 400 | 404, .. })) => {
                 let text = format!("the reference has no klines of {}: {}", opened.symbol, chain(&error));
                 report.tell("reference_coverage", Severity::Error, Some(key), day, text);
@@ -237,7 +237,7 @@ async fn compare(
     Ok(())
 }
 
-/// Close against close.
+/// Our closes and theirs.
 fn plot(key: &InstrumentKey, day: Option<Day>, ours: &Series, theirs: &Series) -> Comparison {
     let (own, other) = (ours.by_start(), theirs.by_start());
     let starts: BTreeSet<i64> = own.keys().chain(other.keys()).copied().collect();

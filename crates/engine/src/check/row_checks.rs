@@ -1,5 +1,5 @@
-//! Checks of rows that go by, from the lake, on their way into it, or as they arrive: those that need the rows of one
-//! partition and nothing else.
+//! Row checks: those that need the rows of one partition and nothing else. The rows come from the lake, from a download, or
+//! live.
 
 use arrow_array::RecordBatch;
 use mtdh_core::check::{Check, CheckFn, CheckInput, Context, Finding, RowCheck, Rows};
@@ -8,19 +8,18 @@ use mtdh_core::{DataType, Day};
 
 use super::CheckPlan;
 
-/// The checks that one partition's rows go past, in the order of the file.
+/// The row checks of one partition, fed in the order of the file.
 pub struct RowChecks {
     key: Option<InstrumentKey>,
     data_type: DataType,
     day: Option<Day>,
     checks: Vec<(&'static Check, Box<dyn RowCheck>)>,
-    /// Rows that came before.
+    /// Rows before the next batch.
     place: u64,
 }
 
 impl RowChecks {
-    /// Those of a plan that look at rows of a data type by itself; instrument, day and context as far as they are
-    /// known.
+    /// Starts the plan's checks that read rows of a single data type; instrument, day and context as far as they are known.
     pub fn start(
         plan: &CheckPlan,
         key: Option<&InstrumentKey>,
@@ -36,10 +35,10 @@ impl RowChecks {
         RowChecks { key: key.cloned(), data_type, day, checks: checks.collect(), place: 0 }
     }
 
-    /// Takes the next rows, and gives them as checks see them.
+    /// Passes the next rows to the checks, and returns them in the form that checks read.
     ///
     /// # Errors
-    /// When a column of the data type is lacking or of another type; the text names it.
+    /// When a column of the data type is missing or of another type; the text names it.
     pub fn rows<'a>(&mut self, batch: &'a RecordBatch) -> Result<Rows<'a>, String> {
         let rows = Rows::new(self.data_type, batch, self.place)?;
         self.checks.iter_mut().for_each(|(_, check)| check.rows(&rows));
@@ -47,7 +46,7 @@ impl RowChecks {
         Ok(rows)
     }
 
-    /// How many rows there were so far.
+    /// Rows passed so far.
     pub fn count(&self) -> u64 {
         self.place
     }
@@ -57,7 +56,7 @@ impl RowChecks {
         self.checks.iter().map(|(check, _)| check.name)
     }
 
-    /// What was found since this was last asked, as far as further rows cannot make it undone.
+    /// The findings since the last call that further rows cannot undo.
     pub fn found(&mut self) -> Vec<Finding> {
         let RowChecks { key, data_type, day, checks, .. } = self;
         let found = |(check, rows): &mut (&'static Check, Box<dyn RowCheck>)| {
@@ -67,7 +66,7 @@ impl RowChecks {
         checks.iter_mut().flat_map(found).collect()
     }
 
-    /// What was found since this was last asked, after the last row.
+    /// The remaining findings, after the last row.
     pub fn finish(self) -> Vec<Finding> {
         let RowChecks { key, data_type, day, checks, .. } = self;
         let found = |(check, rows): (&'static Check, Box<dyn RowCheck>)| {

@@ -1,4 +1,4 @@
-//! From tables of candles, the lake's or a user's, to the candles that checks take.
+//! Converts tables of candles, the lake's or a user's, to the bars that checks read.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -12,7 +12,7 @@ use mtdh_core::check::bars::{Bar, Field};
 /// The candles of a batch.
 ///
 /// # Errors
-/// Which column is lacking or of another type.
+/// When a column is missing or of another type; the text names it.
 pub(super) fn bars(batch: &RecordBatch) -> Result<Vec<Bar>, String> {
     let starts = starts(batch)?;
     let is_final = batch.column_by_name("is_final").and_then(|column| column.as_boolean_opt());
@@ -55,7 +55,7 @@ fn starts(batch: &RecordBatch) -> Result<Vec<i64>, String> {
         ArrowType::Timestamp(TimeUnit::Nanosecond, _) => {
             Ok(scaled(column.as_primitive::<TimestampNanosecondType>().values(), 1, 1000))
         }
-        // As everywhere, whole numbers are microseconds.
+        // As everywhere, integers are microseconds.
         ArrowType::Int64 => Ok(column.as_primitive::<Int64Type>().values().to_vec()),
         other => Err(format!("its column `timestamp` is {other}, not a time")),
     }

@@ -1,4 +1,4 @@
-//! Candles of the lake's trades.
+//! Candles of the lake's trades: planning and making them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::selection::Selection;
 /// Which candles to make.
 #[derive(Clone, Debug)]
 pub struct CandlePlanOptions {
-    /// Their lengths.
+    /// Their timeframes.
     pub timeframes: Vec<Timeframe>,
-    /// What stands in intervals without trades.
+    /// How intervals without trades are filled.
     pub fill: Fill,
     /// The part of the plan that is wanted.
     pub shard: Shard,
@@ -27,7 +27,7 @@ pub struct CandlePlanOptions {
 }
 
 impl Default for CandlePlanOptions {
-    /// The usual timeframes, no candles without trades, the whole plan, only what is outdated.
+    /// The usual timeframes, no candles without trades, the whole plan, only outdated candles.
     fn default() -> CandlePlanOptions {
         CandlePlanOptions {
             timeframes: Timeframe::USUAL.to_vec(),
@@ -41,20 +41,20 @@ impl Default for CandlePlanOptions {
 /// How to make candles.
 #[derive(Clone, Debug, Default)]
 pub struct CandleRunOptions {
-    /// The run's name; `None`: a new one.
+    /// The run's name; `None`: a new name is made.
     pub run_id: Option<String>,
     /// The shard that the plan was made for.
     pub shard: Shard,
-    /// Instruments that are worked on at once; `None`: one per processor.
+    /// Instruments worked on at the same time; `None`: one per processor.
     pub workers: Option<usize>,
-    /// Counters to show progress by.
+    /// Counters for showing progress.
     pub progress: Arc<Progress>,
-    /// Cancel it to end the run soon.
+    /// Cancel it to end the run early.
     pub stop: CancellationToken,
 }
 
 impl Context {
-    /// Plans the candles of a selection. Without venues it means every venue that the lake has data or a table of.
+    /// Plans the candles of a selection. A selection without venues means every venue that the lake has data or a table of.
     pub fn plan_candles<'a>(
         &'a self,
         selection: &'a Selection,
@@ -75,7 +75,7 @@ impl Context {
         })
     }
 
-    /// Makes the candles of a plan. Instruments that failed are in the summary: see [`CandleSummary::is_clean`].
+    /// Makes the candles of a plan. The summary lists the instruments that failed: see [`CandleSummary::is_clean`].
     pub fn make_candles(&self, plan: CandlePlan, options: CandleRunOptions) -> Work<'_, CandleSummary> {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let run = CandleRun {

@@ -21,13 +21,13 @@ use crate::selection::Selection;
 /// How to check a lake.
 #[derive(Clone, Debug, Default)]
 pub struct CheckOptions {
-    /// Whose rows are read.
+    /// Which data types' rows are read.
     pub rows_of: RowsOf,
-    /// One instrument that is compared with the reference whether the lake has it or not.
+    /// An instrument that is compared with the reference even if the lake does not have it; `None`: no such instrument.
     pub named: Option<InstrumentKey>,
     /// What the group `cross-source` compares with.
     pub reference: Reference,
-    /// Cancel it to end soon, with a report of what was checked.
+    /// Cancel it to end early, with a report of what was checked.
     pub stop: CancellationToken,
 }
 
@@ -36,12 +36,12 @@ pub struct CheckOptions {
 pub struct LakeCheck {
     /// The plan, with the vendor's incident reports that explain findings.
     pub plan: CheckPlan,
-    /// What was found.
+    /// The findings.
     pub report: CheckReport,
 }
 
 impl Context {
-    /// Checks a lake. A selection without venues means those of the tables, and those of which the lake has data all the same.
+    /// Checks a lake. A selection without venues means the venues of the tables, and other venues that the lake has data of.
     pub fn check<'a>(
         &'a self,
         mut plan: CheckPlan,
@@ -91,15 +91,15 @@ impl Context {
 }
 
 impl Reference {
-    /// A reference at Binance, at its own hosts or at another address.
+    /// A reference at Binance, at its own hosts or at another address; `None`: its own hosts.
     pub fn service(address: Option<String>, retry: RetryPolicy) -> Reference {
         Reference { source: Source::Service { address, retry }, ..Reference::default() }
     }
 }
 
-/// Checks a user's files: Parquet, or CSV as the vendor writes it. No lake takes part.
+/// Checks a user's files: Parquet, or CSV as the vendor writes it. Needs no lake.
 ///
-/// Fails when a file cannot be read, or it cannot be told what it is.
+/// Fails when a file cannot be read, or its kind cannot be determined.
 pub fn check_user_files<'a>(
     files: &'a [PathBuf],
     hints: &'a FileHints,
@@ -109,9 +109,9 @@ pub fn check_user_files<'a>(
     Box::pin(check_files(files, hints, plan, stop))
 }
 
-/// Checks a user's files of candles: two timeframes of one instrument, and their trades where they are given.
+/// Checks a user's files of candles: two timeframes of one instrument, and their trades if given.
 ///
-/// Fails when a file cannot be read, or it cannot be told what it is.
+/// Fails when a file cannot be read, or its kind cannot be determined.
 pub fn check_user_candles<'a>(
     base: &'a std::path::Path,
     aggregated: &'a std::path::Path,
@@ -124,7 +124,7 @@ pub fn check_user_candles<'a>(
 
 /// Compares a user's files with an exchange's own klines.
 ///
-/// Fails when a file or the reference cannot be read, or it cannot be told of which instrument the files are.
+/// Fails when a file or the reference cannot be read, or the instrument of the files cannot be determined.
 pub fn compare_user_files<'a>(
     files: &'a [PathBuf],
     key: Option<&'a InstrumentKey>,

@@ -1,4 +1,4 @@
-//! Where everything is.
+//! The configuration of a [`Context`](crate::Context): addresses, key and limits.
 
 use std::path::PathBuf;
 
@@ -13,30 +13,30 @@ pub const METADATA_URL: &str = "https://api.tardis.dev/v1";
 /// The vendor's CSV files.
 pub const DATASETS_URL: &str = "https://datasets.tardis.dev/v1";
 
-/// Where everything is: the lake, the vendor, the key and the limits.
+/// Addresses of the lake and the vendor, the API key and the limits.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The lake: a folder, `gs://…` or `s3://…`.
     pub lake: String,
-    /// What the lake's URL does not say.
+    /// Settings of the lake that its URL does not contain.
     pub lake_options: LakeOptions,
     /// The vendor's metadata API.
     pub api: String,
     /// The vendor's files.
     pub datasets: String,
-    /// The exchange's klines; `None`: Binance's own hosts.
+    /// The service of the exchange's klines; `None`: Binance's own hosts.
     pub binance: Option<String>,
-    /// The vendor's API key; `None`: only what is free, the first day of each month.
+    /// The vendor's API key; `None`: only the free data, the first day of each month.
     pub key: Option<SecretString>,
     /// A folder of vendor files that is used instead of the service.
     pub source_folder: Option<PathBuf>,
     /// Where the vendor's metadata is cached.
     pub cache_folder: PathBuf,
-    /// When failed requests are repeated.
+    /// When failed requests are retried.
     pub retry: RetryPolicy,
     /// Limits on requests and bytes.
     pub budget: Budget,
-    /// The run whose workers share the budget, and this worker's name; `None`: the budget is this process's alone.
+    /// The run whose workers share the budget, and this worker's name; `None`: only this process uses the budget.
     pub run: Option<(String, String)>,
 }
 

@@ -21,35 +21,35 @@ use crate::selection::Selection;
 pub struct PlanOptions {
     /// The part of the plan that is wanted.
     pub shard: Shard,
-    /// Whether what is in the lake is fetched again.
+    /// Whether partitions that are in the lake are fetched again.
     pub refetch: Refetch,
-    /// What becomes of table rows that the vendor no longer lists.
+    /// What happens to table rows that the vendor no longer lists.
     pub removed: Removed,
 }
 
-/// A plan, and what was done to make it.
+/// A plan, and the tables that were made for it.
 #[derive(Debug)]
 pub struct Planned {
-    /// What would be fetched, and what not, and why.
+    /// What would be fetched, and what is skipped and why.
     pub plan: Plan,
-    /// Days whose instrument tables were lacking and were made.
+    /// Days whose instrument tables were missing and have been made.
     pub tables_made: Vec<Day>,
 }
 
 /// How to download.
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
-    /// The run's name; `None`: a new one.
+    /// The run's name; `None`: a new name is made.
     pub run_id: Option<String>,
     /// The shard that the plan was made for.
     pub shard: Shard,
-    /// Files that are worked on at once.
+    /// Files worked on at the same time.
     pub slots: usize,
     /// Row checks to run during the download; `None`: no checks.
     pub checks: Option<CheckPlan>,
-    /// Counters to show progress by.
+    /// Counters for showing progress.
     pub progress: Arc<Progress>,
-    /// Cancel it to end the run soon: files in progress are abandoned, and the summary lists what is left.
+    /// Cancel it to end the run early: files in progress are abandoned, and the summary lists what is left.
     pub stop: CancellationToken,
 }
 
@@ -68,7 +68,7 @@ impl Default for DownloadOptions {
 }
 
 impl Context {
-    /// Plans a download: makes the instrument tables that are lacking, and compares them with the lake.
+    /// Plans a download: makes the missing instrument tables, and compares them with the lake.
     pub fn plan<'a>(&'a self, selection: &'a Selection, options: PlanOptions) -> Work<'a, Planned> {
         Box::pin(async move {
             let (lake, source) = (&self.lake, self.instrument_source());
@@ -82,8 +82,8 @@ impl Context {
         })
     }
 
-    /// Downloads the files of a plan, converts them and publishes their partitions. Files that failed are in the summary: see
-    /// [`RunSummary::is_clean`].
+    /// Downloads the files of a plan, converts them and publishes their partitions. The summary lists the files that failed:
+    /// see [`RunSummary::is_clean`].
     pub fn download(&self, plan: Plan, options: DownloadOptions) -> Work<'_, RunSummary> {
         let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
         let shard = options.shard;
@@ -91,7 +91,7 @@ impl Context {
         Box::pin(async move { ingest.run(plan, run_id, shard).await })
     }
 
-    /// What downloads, for a run of its own or for a worker of a saved plan.
+    /// The downloader, for a run of its own or for a worker of a saved plan.
     pub(super) fn ingest(&self, options: DownloadOptions) -> Ingest {
         Ingest {
             lake: self.lake.clone(),

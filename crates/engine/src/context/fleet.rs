@@ -12,18 +12,18 @@ use crate::fleet::worker::{Event, PartSummary, Worker};
 
 /// How a worker works on a run.
 pub struct WorkOptions<'a> {
-    /// Its own shard, which it begins with.
+    /// Its own shard, on which it starts.
     pub shard: Shard,
-    /// Its name: machine, process, and something that sets it apart.
+    /// Its name: machine, process, and a part that makes it unique.
     pub holder: String,
-    /// For how long a holder may be silent before another worker takes over its part.
+    /// How long a holder may go without renewing before another worker takes over its part.
     pub lease: Duration,
     /// Called for each event.
     pub on_event: &'a (dyn Fn(Event) + Send + Sync),
 }
 
 impl Context {
-    /// Fails when a run of this name has a plan already, or the name cannot be one.
+    /// Fails when a run of this name already has a plan, or the name is not valid.
     pub fn check_run_unused<'a>(&'a self, run_id: &'a str) -> Work<'a, ()> {
         Box::pin(SavedPlan::check_unused(&self.lake, run_id))
     }
@@ -38,7 +38,8 @@ impl Context {
         Box::pin(SavedPlan::save(&self.lake, run_id, tasks))
     }
 
-    /// Works on a saved plan until nothing is left that anybody works on. Returns what this worker did, part by part.
+    /// Works on a saved plan until every part is done or held by another worker that is alive. Returns what this worker did,
+    /// part by part.
     pub fn work<'a>(
         &'a self,
         run_id: &'a str,
@@ -53,12 +54,12 @@ impl Context {
         })
     }
 
-    /// How far a run is.
+    /// The state and progress of a run.
     pub fn monitor<'a>(&'a self, run_id: &'a str) -> Work<'a, RunReport> {
         Box::pin(look(&self.lake, run_id))
     }
 
-    /// The download tasks of a run that are left.
+    /// The download tasks of a run that are not done.
     pub fn tasks_left<'a>(&'a self, run_id: &'a str) -> Work<'a, Vec<DownloadTask>> {
         Box::pin(left(&self.lake, run_id))
     }

@@ -11,7 +11,7 @@ use crate::query::newest_table;
 use crate::selection::Selection;
 
 impl Context {
-    /// Writes the instrument tables of the selection's days, and over a range of days the aggregate.
+    /// Writes the instrument tables of the selection's days and, for a range of days, the aggregate.
     pub fn write_instruments<'a>(
         &'a self,
         selection: &'a Selection,
@@ -38,7 +38,7 @@ impl Context {
         })
     }
 
-    /// Keys of a day's instrument table, or of the newest, that a misspelt name or a vendor's symbol may mean.
+    /// Suggests keys for a misspelt name or a vendor's symbol, from a day's instrument table; `None`: from the newest.
     pub fn suggest<'a>(&'a self, name: &'a str, day: Option<Day>) -> Work<'a, Vec<String>> {
         Box::pin(async move {
             let table = match day {

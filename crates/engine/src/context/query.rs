@@ -1,4 +1,4 @@
-//! Looking at a lake, and reading slices of it.
+//! Listing a lake, and reading slices of it.
 
 use std::ops::Range;
 
@@ -23,12 +23,12 @@ pub struct SliceRequest {
     pub key: InstrumentKey,
     /// The data type.
     pub data_type: DataType,
-    /// Range of `local_timestamp`, microseconds since the Unix epoch, UTC, the end excluded.
+    /// Range of `local_timestamp`, microseconds since the Unix epoch, UTC; the end is excluded.
     pub arrived_us: Range<i64>,
 }
 
 impl Context {
-    /// Every day of which the lake has partitions, in order.
+    /// Every day that the lake has partitions of, in order.
     pub fn days(&self) -> Work<'_, Vec<Day>> {
         Box::pin(async {
             self.lake.check_readable().await?;
@@ -36,7 +36,7 @@ impl Context {
         })
     }
 
-    /// What the lake has of one day and a selection, in the order of data types and keys. An object that cannot be trusted comes
+    /// What the lake has of one day and a selection, ordered by data type and key. An object that cannot be trusted is listed
     /// with the reason. A selection without venues means every venue.
     pub fn contents<'a>(
         &'a self,
@@ -52,7 +52,7 @@ impl Context {
         })
     }
 
-    /// Reads a slice in the vendor's order; `take` gets its batches. The days that the lake lacks are in the result.
+    /// Reads a slice in the vendor's order and passes its batches to `take`. The result lists the days that the lake lacks.
     pub fn read<'a>(
         &'a self,
         request: &'a SliceRequest,
@@ -61,7 +61,7 @@ impl Context {
         Box::pin(async move {
             let SliceRequest { key, data_type, arrived_us } = request;
             let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
-            // Whether there is a lake at all: asked only where a day is missing, since it is one more request.
+            // Checked only where a day is missing: it costs one more request.
             if !slice.missing_days.is_empty() {
                 self.lake.check_readable().await?;
             }
@@ -86,7 +86,7 @@ impl Context {
         })
     }
 
-    /// The days of a slice that the lake lacks, without reading any.
+    /// The days of a slice that the lake lacks. Reads no rows.
     pub fn missing_days<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, Vec<Day>> {
         let SliceRequest { key, data_type, arrived_us } = request;
         Box::pin(async move { Ok(missing_days(&self.lake, key, *data_type, arrived_us.clone()).await?) })
@@ -97,14 +97,14 @@ impl Context {
         Box::pin(why_lacking(&self.lake, request.key.as_str(), request.data_type, slice))
     }
 
-    /// The key that a user's text is. What is none may be the vendor's symbol: the error then suggests keys.
+    /// Parses an instrument key. A text that is not a key may be a vendor's symbol: the error then suggests keys.
     pub fn instrument_key<'a>(&'a self, text: &'a str) -> Work<'a, InstrumentKey> {
         Box::pin(async move {
             let error = match text.parse::<InstrumentKey>() {
                 Ok(key) => return Ok(key),
                 Err(error) => error,
             };
-            // Without a lake there is nothing to suggest.
+            // Without a lake there are no suggestions.
             if self.lake.check_readable().await.is_err() {
                 return Err(error.into());
             }

@@ -17,30 +17,30 @@ use crate::validate::{Depth, ValidationReport, reason_not_to_write, validate};
 /// How to validate.
 #[derive(Clone, Debug, Default)]
 pub struct ValidateOptions {
-    /// How closely to look at what is there.
+    /// How closely to look at the objects in the lake.
     pub depth: Depth,
-    /// What becomes of table rows that the vendor no longer lists.
+    /// What happens to table rows that the vendor no longer lists.
     pub removed: Removed,
-    /// Whether the vendor is asked if it still has the files that the lake was made from.
+    /// Whether to ask the vendor if it still has the files that the lake was made from.
     pub recheck: bool,
     /// Counters of the recheck; a task is a vendor file.
     pub progress: Arc<Progress>,
-    /// Cancel it to end the recheck soon.
+    /// Cancel it to end the recheck early.
     pub stop: CancellationToken,
 }
 
 /// A validation and what happened on the way.
 #[derive(Debug)]
 pub struct Validation {
-    /// What was found.
+    /// The findings.
     pub report: ValidationReport,
-    /// Sentences for people.
+    /// Notes for people, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl Context {
-    /// Compares the instrument tables with the lake, and writes each day's reports. Days whose table says that the vendor had not
-    /// exported them yet are looked up again first. A selection without venues means those of the tables.
+    /// Compares the instrument tables with the lake, and writes each day's reports. Days whose table says that the vendor had
+    /// not exported them yet are looked up again first. A selection without venues means the venues of the tables.
     pub fn validate<'a>(
         &'a self,
         selection: &'a Selection,
@@ -67,7 +67,8 @@ impl Context {
         })
     }
 
-    /// Looks instruments up again that wait for the vendor's export. Returns why a table could not be written, if so.
+    /// Looks up instruments again that wait for the vendor's export. Returns why a table could not be written; `None`: all
+    /// were.
     async fn look_again(&self, day: Day, selection: &Selection) -> Result<Option<String>, EngineError> {
         let table = self.lake.instruments(day).await?.unwrap_or_default();
         let waiting = selection.instruments(&table).into_iter().filter(|i| !i.is_exported);
@@ -82,7 +83,7 @@ impl Context {
         Ok(reason.map(|reason| format!("the instrument table of {day} stays as it is: {reason}")))
     }
 
-    /// The selection with the venues of its days' tables, where it names none: a lake is validated by what its own tables expect.
+    /// The selection, with the venues of its days' tables if it names none: a lake is validated against its own tables.
     pub(super) async fn with_venues_of_tables(
         &self,
         selection: &Selection,
@@ -94,7 +95,8 @@ impl Context {
         Ok(selection)
     }
 
-    /// The venues of the days' tables. All days count for each: a table that lost a venue lacks it.
+    /// The venues of the days' tables. A venue of any day counts for all days, since a table that lost a venue does not list
+    /// it.
     pub(super) async fn venues_of_tables(
         &self,
         selection: &Selection,

@@ -1,20 +1,20 @@
-//! Where the rows of a vendor file went: the one rule that every file is held to before anything of it is published.
+//! Accounts for the rows of a vendor file: one rule that every file must meet before anything of it is published.
 //!
-//! Not for how many rows may be rejected: that is [`crate::download::partition::Decoded::check_share`].
+//! Does not limit how many rows may be rejected; see [`crate::download::partition::Decoded::check_share`].
 
 use std::fmt;
 
-/// Rows of a file, or of one instrument in it, by where they went. Each is counted by itself: read by who cuts the text
-/// into lines, stored by who writes them.
+/// Rows of a file, or of one instrument in it, by outcome. The counts are independent: rows read are counted where the text
+/// is split into lines, rows stored where they are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Rows that were read, rejected ones included.
+    /// Rows read, including rejected ones.
     pub read: u64,
-    /// Rows that are written, or wait to be written for an instrument that was asked for.
+    /// Rows written, or waiting to be written, for an instrument that was asked for.
     pub stored: u64,
     /// Rows that cannot be stored.
     pub rejected: u64,
-    /// Rows of a group's file that are of instruments nobody asked for, or of none that is known.
+    /// Rows of a grouped file for unknown instruments or instruments that were not asked for.
     pub not_asked_for: u64,
 }
 
@@ -24,10 +24,10 @@ pub struct Account {
 pub struct RowsLost(pub Account);
 
 impl Account {
-    /// Refuses rows that went nowhere, or came from nowhere.
+    /// Checks that every row read is stored, rejected or not asked for.
     ///
     /// # Errors
-    /// When it does not add up.
+    /// When the counts do not add up.
     pub fn settle(self) -> Result<(), RowsLost> {
         let went = self.stored + self.rejected + self.not_asked_for;
         if went == self.read { Ok(()) } else { Err(RowsLost(self)) }

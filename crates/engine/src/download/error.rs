@@ -1,4 +1,4 @@
-//! Why a vendor file was refused.
+//! Errors of converting a vendor file.
 
 use std::io;
 
@@ -16,10 +16,10 @@ pub const MAX_REJECTED_SHARE: f64 = 0.001;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConvertError {
-    /// The gzip data is not whole.
+    /// The gzip data is truncated or damaged.
     #[error("the file arrived damaged")]
     Gzip(#[source] GzipError),
-    /// The content is not what was asked for.
+    /// The content is not the expected table.
     #[error("the file is not the one that was asked for")]
     Decode(#[source] DecodeError),
     /// Too many rows cannot be read.
@@ -28,19 +28,19 @@ pub enum ConvertError {
         MAX_REJECTED_SHARE * 100.0
     )]
     TooManyRejects {
-        /// Bad rows.
+        /// Rejected rows.
         rejected: u64,
         /// All rows.
         rows: u64,
-        /// Line of the first bad one.
+        /// Line of the first rejected row.
         line: u64,
         /// What is wrong with it.
         reason: String,
     },
-    /// A group's file without a row: the vendor lists groups that it does not fill.
+    /// A grouped file without rows: the vendor lists grouped symbols whose files it does not fill.
     #[error("the group's file has no rows, which says nothing about its members")]
     EmptyGroup,
-    /// A group's file without a row, where no other file can tell whether that is right.
+    /// A grouped file without rows, where no other file can show whether that is right.
     #[error("the group's file has no rows, and {0}")]
     UnsupportedEmptiness(String),
     /// Rows that are neither stored nor rejected.
@@ -58,7 +58,7 @@ pub enum ConvertError {
         /// Another of them.
         other: InstrumentKey,
     },
-    /// Rows of two instruments that would get one key.
+    /// Rows of two instruments that would get the same key.
     #[error("rows of `{one}` and of `{other}` would both get the key {key}")]
     SharedKey {
         /// The key.
@@ -71,14 +71,14 @@ pub enum ConvertError {
     /// A file of 0 bytes, which not even an empty gzip file has.
     #[error("the file has no bytes; a file without rows is a gzip file all the same")]
     NoBytes,
-    /// A group's file with rows of instruments that the day's table does not have: it may be another file, or rows may
-    /// stand under a wrong name and lack under the right one.
+    /// A grouped file with too many rows of instruments that the day's table does not have: it may be the wrong file, or rows
+    /// may have a wrong symbol and be missing under the right one.
     #[error(
         "{rows} of {all} rows are of symbols that the day's instrument table does not have, as `{symbol}`, more than {} %",
         MAX_REJECTED_SHARE * 100.0
     )]
     UnknownSymbols {
-        /// Such rows.
+        /// Rows of unknown symbols.
         rows: u64,
         /// All rows.
         all: u64,
@@ -97,21 +97,21 @@ pub enum ConvertError {
     /// The output file cannot be written.
     #[error("the output cannot be written")]
     Output(#[source] io::Error),
-    /// The header row is that of no data type.
+    /// The header row matches no data type.
     #[error("its header row is that of no data type: `{0}`")]
     UnknownHeader(String),
-    /// A symbol of which no key can be made.
+    /// A symbol that no key can be made of.
     #[error("no instrument key can be made of its symbol, and none was given")]
     Unnamed(#[source] mtdh_core::symbol::Unnamed),
     /// One key was given for a file of several instruments.
     #[error("the file holds several instruments, so that one key cannot be given for all")]
     SeveralInstruments,
-    /// The rows are about another instrument than was given.
+    /// The rows are of another instrument than the given one.
     #[error("its rows are about {rows}, not about {given}")]
     OtherInstrument {
         /// The key that was given.
         given: String,
-        /// Whom the rows are about.
+        /// The instrument of the rows.
         rows: String,
     },
     /// The program was asked to stop.
@@ -120,7 +120,7 @@ pub enum ConvertError {
 }
 
 impl ConvertError {
-    /// Whether another download of the same file may be right.
+    /// Whether downloading the same file again may help.
     pub fn is_damage(&self) -> bool {
         matches!(self, ConvertError::Gzip(_) | ConvertError::NoBytes)
     }

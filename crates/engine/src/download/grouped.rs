@@ -1,9 +1,9 @@
-//! Splits a group's file by instrument while it streams.
+//! Splits a grouped file by instrument while it streams.
 //!
-//! Rows wait in memory by instrument; when too many wait, the largest heaps go to one spill file on disk, compressed.
-//! Nothing is published before the file's end was found right. Then each instrument's rows are read back in order and
-//! written in batches of the same length as from a file of its own, so that the objects have the same rows and the
-//! same row groups.
+//! Rows wait in memory by instrument. When too many wait, the largest groups of rows are compressed and moved to one spill
+//! file on disk. Nothing is published before the end of the file has been verified. Then each instrument's rows are read back
+//! in order and written in batches of the same length as from a file of its own, so that the objects have the same rows and
+//! the same row groups.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -33,17 +33,17 @@ use crate::download::plan::{DownloadTask, TaskPartition};
 /// Rows wait in memory up to this many bytes.
 const WAITING_BYTES: usize = 96 << 20;
 
-/// What a group's file had besides the partitions that were asked for.
+/// What a grouped file contained besides the partitions that were asked for.
 #[derive(Debug, Default)]
 pub struct Leftovers {
     /// Rows of instruments that were not asked for.
     pub other_rows: u64,
-    /// Rejected rows that do not say whose they are.
+    /// Rejected rows whose instrument is not known.
     pub unnamed_rejects: Vec<Reject>,
 }
 
-/// Makes the partitions of a group's file and gives each to `publish`. Members that the file does not mention are
-/// empty, with the group as the evidence.
+/// Makes the partitions of a grouped file and passes each to `publish`. Members without rows in the file become empty
+/// partitions, with the grouped file as evidence.
 ///
 /// # Errors
 /// When the file is refused, a partition cannot be written, or `publish` fails.
@@ -97,13 +97,13 @@ pub fn convert_group(
     Ok(leftovers(unit, decoded))
 }
 
-/// The place of each symbol, in the form of file URLs, among the names.
+/// The index of each symbol among the names; symbols in the form of file URLs.
 fn by_symbol(decoded: &Decoded) -> HashMap<String, usize> {
     let names = decoded.names.iter().enumerate();
     names.map(|(index, name)| (dataset_symbol(&name.symbol), index)).collect()
 }
 
-/// Refuses rows that two members claim: each would get all of them, or the second none.
+/// Refuses rows that two members claim: both would get all of them, or the second none.
 fn check_apart(unit: &DownloadTask, index_by_symbol: &HashMap<String, usize>) -> Result<(), ConvertError> {
     let mut claimed: HashMap<&str, &Partition> = HashMap::new();
     for member in unit.members.iter().filter(|m| index_by_symbol.contains_key(&m.symbol)) {
@@ -115,7 +115,7 @@ fn check_apart(unit: &DownloadTask, index_by_symbol: &HashMap<String, usize>) ->
     Ok(())
 }
 
-/// Where the rows of the whole file will go.
+/// The account of the whole file, before anything is written.
 fn account(
     unit: &DownloadTask,
     decoded: &Decoded,
@@ -131,7 +131,7 @@ fn account(
     Account { read: decoded.rows_in, stored, rejected: decoded.rejected(), not_asked_for }
 }
 
-/// Refuses a file with too many rows of symbols that nobody knows.
+/// Refuses a file with too many rows of unknown symbols.
 fn check_known(unit: &DownloadTask, decoded: &Decoded) -> Result<(), ConvertError> {
     let is_unknown = |symbol: &str| !unit.known.contains(&dataset_symbol(symbol));
     let unknown: Vec<_> = decoded.names.iter().filter(|name| is_unknown(&name.symbol)).collect();
@@ -223,8 +223,8 @@ impl<'a> Splitter<'a> {
         self.heaps.get(name).map_or(0, |heap| heap.rows)
     }
 
-    /// Moves the largest heaps to disk until half of the allowance is free. The others are copied together, because
-    /// their slices hold on to the memory of whole batches.
+    /// Moves the largest heaps to disk until half of the allowance is free. Copies the others together, because their slices
+    /// keep the memory of whole batches alive.
     fn spill_largest(&mut self) -> Result<(), ArrowError> {
         let mut sizes = Vec::new();
         for (index, heap) in self.heaps.iter_mut().enumerate().filter(|(_, h)| !h.waiting.is_empty()) {
@@ -262,7 +262,7 @@ impl<'a> Splitter<'a> {
         Ok(start..self.spilled_bytes)
     }
 
-    /// Gives a name's rows to `write`, in order, in batches of [`BATCH_ROWS`].
+    /// Passes a name's rows to `write`, in order, in batches of [`BATCH_ROWS`].
     fn read(
         &mut self,
         name: usize,
@@ -307,7 +307,7 @@ mod tests {
 
     use super::*;
 
-    /// Rows of `names` symbols in turns, of which the first has most.
+    /// Rows of `names` symbols in turn; the first symbol has the most.
     fn file(rows: usize, names: usize) -> String {
         let mut csv = DataType::Trades.table().csv_header() + "\n";
         for row in 0..rows {

@@ -1,7 +1,7 @@
-//! `download`: for each vendor file of a plan, many at once: fetch, convert, publish.
+//! Runs a download plan: fetches, converts and publishes many vendor files at once.
 //!
-//! A file that fails is remembered and the others go on. What every other file would fail at as well (the lake's disk
-//! is full, the key is refused, the quota is used up) ends the run.
+//! A file that fails is recorded and the others continue. A failure that every other file would share (the lake's disk is
+//! full, the key is refused, the quota is used up) ends the run.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,22 +41,23 @@ use crate::runs::summary::{Failure, RunState, RunSummary};
 /// How often a file that arrived damaged is fetched again.
 const REFETCHES: u32 = 2;
 
-/// What a run works with.
+/// A downloader: the lake, the source, the slots and the options of a run.
 #[derive(Clone)]
 pub struct Ingest {
     /// Where the partitions go.
     pub lake: Lake,
     /// Where the files come from.
     pub archive: Arc<Archive>,
-    /// Files that are worked on at once.
+    /// Slots for the files worked on at the same time.
     pub slots: DownloadSlots,
-    /// Counters for a face.
+    /// Counters for a front end.
     pub progress: Arc<Progress>,
-    /// Asks the run to end soon: files in hand are given back.
+    /// Cancelled to end the run early: files in progress are abandoned.
     pub stop: CancellationToken,
-    /// Checks that rows go past on their way; null: none.
+    /// Row checks during the download; `None`: no checks.
     pub checks: Option<Arc<CheckPlan>>,
-    /// The shard of a saved plan that is worked on: told how far the work is, asked before each object is published.
+    /// The lease on the part of a saved plan that is worked on: it records progress, and is checked before each object is
+    /// published. `None`: a run without a lease.
     pub holding: Option<Arc<PartLease>>,
 }
 
@@ -88,7 +89,7 @@ impl TaskError {
         }
     }
 
-    /// Whether it is a group's file without a row that nothing in the lake supports so far.
+    /// Whether this is a grouped file without rows whose emptiness nothing in the lake supports so far.
     fn is_unsupported(&self) -> bool {
         matches!(self, TaskError::Convert(ConvertError::UnsupportedEmptiness(_)))
     }
@@ -98,23 +99,23 @@ impl TaskError {
     }
 }
 
-/// What came of one file.
+/// The result of one file.
 #[derive(Default)]
 struct Done {
     published: Vec<Available>,
     bytes: u64,
     rows_rejected: u64,
     other_rows: u64,
-    /// Partitions whose rows went past checks, and what these found.
+    /// Partitions whose rows were checked, and the findings.
     checked: u64,
     findings: Vec<Finding>,
 }
 
 impl Ingest {
-    /// Runs a plan. The summary lists what failed; see [`RunSummary::is_clean`].
+    /// Runs a plan. The summary lists the files that failed; see [`RunSummary::is_clean`].
     ///
     /// # Errors
-    /// When the run cannot go on at all.
+    /// When the run as a whole cannot continue.
     pub async fn run(&self, plan: Plan, run_id: String, shard: Shard) -> Result<RunSummary, EngineError> {
         let mut summary = RunSummary::start(run_id, shard, Default::default());
         summary.done.files = plan.units.len();
@@ -131,7 +132,7 @@ impl Ingest {
         self.go_on(self.slots.places(plan.units), summary, BTreeMap::new()).await
     }
 
-    /// Runs units, from a summary and lines of reports that tell what was done of their shard before.
+    /// Resumes tasks, from a summary and report lines of the work already done on their shard.
     pub(crate) async fn go_on(
         &self,
         units: Vec<(DownloadTask, Slot)>,
@@ -147,7 +148,7 @@ impl Ingest {
         self.forget_replaced(&units).await?;
         self.progress.expect_tasks(units.len());
         let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
-        // What ends this run is not what ends the program.
+        // What ends this run does not end the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
         let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
         summary.done.left = left.into_iter().collect();
@@ -156,20 +157,20 @@ impl Ingest {
                 known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
             };
             match self.lake.update_available(*day, note).await {
-                // Many workers end at once, each with lines for the same days. What a report lacks is looked up.
+                // Many workers end at once, each with lines for the same days. Lines that a report lacks are looked up.
                 Err(error @ LakeError::Contended { .. }) if self.holding.is_some() => {
                     tracing::warn!(%day, cause = %chain(&error), "the day's report lacks what was fetched now");
                 }
                 other => other?,
             }
         }
-        // Now the days before are noted too, as far as this run has them.
+        // Partitions of the days before are recorded by now, as far as this run has them.
         summary.done.note_few_rows(&few_of_run(&self.lake, &available).await?);
         summary.state = match (&outcome, self.stop.is_cancelled()) {
             (Err(End::UsedUp(_)), _) => RunState::UsedUp,
             (Err(End::Failed(_)), _) => RunState::Stopped,
             (Ok(()), true) => RunState::Interrupted,
-            // Another part of this process used up what the vendor gives.
+            // Another part of this process used up the vendor's quota.
             (Ok(()), false) if !summary.done.left.is_empty() => RunState::Interrupted,
             (Ok(()), false) => RunState::Done,
         };
@@ -186,8 +187,8 @@ impl Ingest {
         }
     }
 
-    /// Takes the lines of objects that are to be replaced out of the days' reports: whoever looks while this runs, or after it
-    /// was killed, asks the objects themselves.
+    /// Removes the lines of objects that will be replaced from the days' reports. A reader during this run, or after it was
+    /// killed, then reads the objects themselves.
     async fn forget_replaced(&self, units: &[(DownloadTask, Slot)]) -> Result<(), LakeError> {
         let mut days: BTreeMap<Day, BTreeSet<&Partition>> = BTreeMap::new();
         for member in units.iter().flat_map(|(unit, _)| &unit.members).filter(|member| member.replaces) {
@@ -201,7 +202,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Writes the summary; of a shard of a saved plan as its progress.
+    /// Writes the summary; for a shard of a saved plan, records it as progress.
     async fn put(&self, summary: &mut RunSummary) -> Result<(), LakeError> {
         match &self.holding {
             Some(holding) => {
@@ -212,7 +213,7 @@ impl Ingest {
         }
     }
 
-    /// Runs the units; those that succeed or fail are taken out of `left`.
+    /// Runs the tasks; those that succeed or fail are removed from `left`.
     async fn run_units(
         &self,
         units: Vec<(DownloadTask, Slot)>,
@@ -222,7 +223,7 @@ impl Ingest {
     ) -> Result<(), End> {
         let mut replaced = Replaced::default();
         let mut waiting = units;
-        // A process's first file goes alone: when the key is refused, nothing else is asked for.
+        // A process's first file is fetched alone: if the key is refused, nothing else is requested.
         let alone = if self.slots.is_proved() { waiting.len() } else { waiting.len().min(1) };
         let mut next = waiting.drain(..alone).collect::<Vec<_>>();
         while !next.is_empty() {
@@ -243,16 +244,18 @@ impl Ingest {
                         tracing::info!(file = unit.file.path(), bytes = done.bytes, "file done");
                         note_done(done, summary, available, &self.progress);
                         let answered = replaced.answered(&unit).unwrap_or_else(|| unit.file.path());
-                        self.holding.iter().for_each(|holding| holding.note_done(&answered));
+                        if let Some(holding) = &self.holding {
+                            holding.note_done(&answered);
+                        }
                     }
                     Some(Err(error)) if error.is_interruption() => continue,
-                    // What comes of other files may support it.
+                    // The results of other files may support it.
                     Some(Err(error)) if error.is_unsupported() => {
                         unsupported.push((unit, error));
                         continue;
                     }
                     Some(Err(error)) => match fatal(error, summary) {
-                        // The members' own files can answer what the group's did not.
+                        // The members' own files can replace the grouped file.
                         Ok(error) if unit.has_single_files() && error.lake().is_none() => {
                             tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
                             let singles = unit.single_files();
@@ -266,8 +269,8 @@ impl Ingest {
                         }
                         Ok(error) => note_failure(&unit, &error, summary, &self.progress),
                         Err(cause) => {
-                            // Files in hand end by themselves, and what they publish is noted. What was promised to them of
-                            // the budget they may use; when all would fail, they are given back.
+                            // Files in progress finish and their objects are recorded; they may use the budget they were
+                            // granted. If all would fail, they are abandoned.
                             match &cause {
                                 End::UsedUp(_) => self.slots.close(),
                                 End::Failed(_) => self.stop.cancel(),
@@ -278,7 +281,9 @@ impl Ingest {
                     },
                 }
                 left.remove(&unit.file.path());
-                self.holding.iter().for_each(|holding| holding.note(summary));
+                if let Some(holding) = &self.holding {
+                    holding.note(summary);
+                }
             }
             if let Some(end) = end {
                 return Err(end);
@@ -291,14 +296,16 @@ impl Ingest {
                     note_failure(&unit, &error, summary, &self.progress);
                     left.remove(&unit.file.path());
                 }
-                self.holding.iter().for_each(|holding| holding.note(summary));
+                if let Some(holding) = &self.holding {
+                    holding.note(summary);
+                }
             }
             next = std::mem::take(&mut waiting);
         }
         Ok(())
     }
 
-    /// One file. Nothing when the run ended before it was fetched.
+    /// Downloads one file. `None`: the run ended before it was fetched.
     async fn unit(&self, unit: &DownloadTask) -> Option<Result<Done, TaskError>> {
         let mut refetch = 0;
         loop {
@@ -342,7 +349,7 @@ impl Ingest {
         self.archive.fetch(&unit.file, refetch, temporary, &on_bytes).await.map_err(TaskError::Fetch)
     }
 
-    /// Blocking: the answer becomes partitions, each published as soon as it is made.
+    /// Blocking. Converts the answer to partitions, and publishes each as soon as it is made.
     fn convert(&self, unit: &DownloadTask, answer: Answer, processor: &Processor) -> Result<Done, TaskError> {
         let mut done = Done::default();
         let mut origin = SourceFile {
@@ -421,7 +428,7 @@ impl Ingest {
         Ok(done)
     }
 
-    /// The objects of all members of a file that has rows of none.
+    /// The objects of all members of a file that has no rows of any.
     fn without_rows(
         &self,
         unit: &DownloadTask,
@@ -438,7 +445,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Rows of a group's file that do not say whose they are.
+    /// Quarantines rows of a grouped file whose instrument is not known.
     async fn quarantine_unnamed(&self, unit: &DownloadTask, rejects: &[Reject]) -> Result<(), LakeError> {
         let VendorFile { exchange, data_type, day, symbol } = &unit.file;
         if rejects.is_empty() {
@@ -448,7 +455,7 @@ impl Ingest {
         self.lake.put_grouped_quarantine(*day, *data_type, &venue, symbol, &lines).await
     }
 
-    /// Quarantine first: a partition that tells of rejected rows has them lying beside it.
+    /// Quarantine first: a partition that counts rejected rows always has them stored beside it.
     async fn publish(&self, converted: Converted, replaces: bool) -> Result<Available, LakeError> {
         let Converted { facts, stage, digest, rejects, .. } = converted;
         let partition = &facts.partition;
@@ -465,7 +472,7 @@ impl Ingest {
     }
 }
 
-/// The processor that a conversion has: given back while it waits for the store, taken again for the next partition.
+/// The processor permit of a conversion: released while it waits for the store, acquired again for the next partition.
 struct Processor {
     slots: DownloadSlots,
     runtime: tokio::runtime::Handle,
@@ -473,13 +480,13 @@ struct Processor {
 }
 
 impl Processor {
-    /// Waits for the store, without the processor.
+    /// Waits for the store, with the permit released.
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.permit.take();
         self.runtime.block_on(work)
     }
 
-    /// Takes the processor again, where it was given back.
+    /// Acquires the permit again if it was released.
     fn take(&self) {
         if self.permit.borrow().is_none() {
             *self.permit.borrow_mut() = self.runtime.block_on(self.slots.processor());
@@ -487,7 +494,8 @@ impl Processor {
     }
 }
 
-/// Whose rows a file of one instrument has. Instruments that share a symbol share the file, and nobody knows whose they are.
+/// The one member of a file of one instrument. Instruments that share a symbol share the file, and its rows cannot be told
+/// apart.
 fn only_member(unit: &DownloadTask) -> Result<&TaskPartition, ConvertError> {
     let key = |member: &TaskPartition| member.partition.key.clone();
     match &unit.members[..] {
@@ -528,14 +536,14 @@ fn note_done(
 
 fn note_failure(unit: &DownloadTask, error: &TaskError, summary: &mut RunSummary, progress: &Progress) {
     let failure = Failure { file: unit.file.path(), partitions: unit.members.len(), cause: chain(error) };
-    // The summary tells it at the end; the log tells it now.
+    // The summary lists it at the end; the log has it now.
     tracing::info!(file = failure.file, cause = failure.cause, "file failed");
     summary.done.files_failed += 1;
     summary.done.failures.push(failure);
     progress.task_failed();
 }
 
-/// Files of groups that were replaced by the files of their members, with how many of these are not done.
+/// Grouped files that were replaced by the files of their members, with the number of members not done.
 #[derive(Default)]
 struct Replaced(BTreeMap<String, usize>);
 
@@ -544,7 +552,7 @@ impl Replaced {
         self.0.insert(group.file.path(), singles);
     }
 
-    /// The group's file, when the last of those that replace it is done.
+    /// The grouped file, when the last of its members' files is done.
     fn answered(&mut self, single: &DownloadTask) -> Option<String> {
         let group = grouped::group_of(single)?.path();
         let left = self.0.get_mut(&group)?;
@@ -553,15 +561,15 @@ impl Replaced {
     }
 }
 
-/// Why a run ends before its files do.
+/// Why a run ends before its files are done.
 enum End {
-    /// The vendor's quota, or what the user allows of it, is used up: what is done stays, the rest is left.
+    /// The vendor's quota, or the user's limit, is used up: what is done stays, the rest is left.
     UsedUp(FetchError),
-    /// Every other file would fail at it as well.
+    /// Every other file would fail in the same way.
     Failed(EngineError),
 }
 
-/// Tells failures that end the run from those of one file.
+/// Separates failures that end the run from those of one file.
 fn fatal(error: TaskError, summary: &RunSummary) -> Result<TaskError, End> {
     let nothing_done = summary.done.files_done == 0 && summary.done.files_failed == 0;
     let is_refusal =

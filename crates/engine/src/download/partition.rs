@@ -1,7 +1,7 @@
-//! The work between network and lake, on one vendor file: inflate, decode, check, encode.
+//! Converts one vendor file to partitions: inflate, decode, check, encode.
 //!
-//! Plain blocking code over a reader. Small files are done on the calling thread; large ones on three, one for each
-//! step, so that the slowest step alone sets the pace. What comes out does not depend on which.
+//! Blocking code over a reader. Small files are converted on the calling thread; large files on three threads, one for each
+//! step, so that the slowest step alone sets the pace. The output does not depend on the number of threads.
 
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -22,21 +22,21 @@ use crate::check::row_checks::RowChecks;
 use crate::download::account::Account;
 use crate::download::error::{ConvertError, MAX_REJECTED_SHARE};
 
-/// Plain bytes that are decoded at once.
+/// Plain bytes decoded at a time.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Compressed files above this are worth three threads.
+/// Compressed files larger than this use three threads.
 const PIPELINE_BYTES: u64 = 256 << 10;
 
 /// Chunks and batches that may wait between two steps.
 const QUEUE: usize = 4;
 
-/// What was in a file besides its batches.
+/// The contents of a file besides its batches.
 #[derive(Debug)]
 pub struct Decoded {
-    /// Rows that were read, rejected ones included.
+    /// Rows read, including rejected ones.
     pub rows_in: u64,
-    /// Whom the rows are about, with their counts.
+    /// The instruments of the rows, with their counts.
     pub names: Vec<RowName>,
     /// Rows that cannot be stored.
     pub rejects: Vec<Reject>,
@@ -52,10 +52,10 @@ impl Decoded {
         self.rejects.len() as u64
     }
 
-    /// Refuses a file with too many bad rows.
+    /// Refuses a file with too many rejected rows.
     ///
     /// # Errors
-    /// When the share of bad rows is above [`MAX_REJECTED_SHARE`].
+    /// When the share of rejected rows is above [`MAX_REJECTED_SHARE`].
     pub fn check_share(&self) -> Result<(), ConvertError> {
         let (rows, rejected) = (self.rows_in, self.rejected());
         match self.rejects.first() {
@@ -72,18 +72,18 @@ impl Decoded {
     }
 }
 
-/// A file to be read.
+/// A file to read.
 pub struct Input {
     /// Its bytes.
     pub reader: Box<dyn BufRead + Send>,
-    /// How many there are.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// Reads a whole file and gives its batches to `take`, in order, on the calling thread.
+/// Reads a whole file and passes its batches to `take`, in order, on the calling thread.
 ///
 /// # Errors
-/// When the file is refused, `take` fails, or `stop` is asked for.
+/// When the file is refused, `take` fails, or `stop` is cancelled.
 pub fn decode_file(
     input: Input,
     table: &'static Table,
@@ -158,8 +158,8 @@ fn on_this_thread(
     Ok(Decoded::of(decoder))
 }
 
-/// Inflating, decoding and `take` side by side. A step that ends, for whatever reason, closes its queues, and with
-/// them the steps before and after it end.
+/// Inflates, decodes and calls `take` in parallel. A step that ends, for whatever reason, closes its queues, and thereby ends
+/// the steps before and after it.
 fn on_three_threads(
     plain: Box<dyn Read + Send>,
     decoder: Decoder,
@@ -173,7 +173,7 @@ fn on_three_threads(
         scope.spawn(move || inflate(plain, chunk_sender, &used, stop));
         let decoding = scope.spawn(move || decode(decoder, &chunks, &used_sender, &rows_sender));
         let taken = rows.iter().try_for_each(&mut take);
-        // Lets the decoder, and with it the inflater, see that nobody wants more.
+        // Lets the decoder, and with it the inflater, see that no more rows are wanted.
         drop(rows);
         let decoded = decoding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         taken.and(decoded)
@@ -190,12 +190,13 @@ fn inflate(
 ) {
     loop {
         let mut chunk = used.try_recv().unwrap_or_default();
-        let outcome = match stop.is_cancelled() {
-            true => Err(ConvertError::Interrupted),
-            false => read_chunk(&mut *plain, &mut chunk),
+        let outcome = if stop.is_cancelled() {
+            Err(ConvertError::Interrupted)
+        } else {
+            read_chunk(&mut *plain, &mut chunk)
         };
         let is_end = outcome.is_err() || chunk.is_empty();
-        // A closed queue means that the decoder gave up and says why itself.
+        // A closed queue means that the decoder stopped; it reports the reason itself.
         if chunks.send(outcome.map(|()| chunk)).is_err() || is_end {
             return;
         }
@@ -210,13 +211,14 @@ fn decode(
 ) -> Result<Decoded, ConvertError> {
     for chunk in chunks {
         let chunk = chunk?;
-        match chunk.is_empty() {
-            true => decoder.finish().map_err(ConvertError::Decode)?,
-            false => decoder.push(&chunk).map_err(ConvertError::Decode)?,
+        if chunk.is_empty() {
+            decoder.finish().map_err(ConvertError::Decode)?;
+        } else {
+            decoder.push(&chunk).map_err(ConvertError::Decode)?;
         }
         while let Some(batch) = decoder.take_rows() {
             if rows.send(batch).is_err() {
-                // The writer gave up and says why itself.
+                // The writer stopped; it reports the reason itself.
                 return Err(ConvertError::Interrupted);
             }
         }
@@ -232,7 +234,7 @@ fn decode(
 /// A partition that is ready to be published.
 #[derive(Debug)]
 pub struct Converted {
-    /// Its facts, as in its footer.
+    /// Its statistics, as in its footer.
     pub facts: PartitionFooter,
     /// The object.
     pub stage: StagedObject,
@@ -240,11 +242,11 @@ pub struct Converted {
     pub digest: String,
     /// Its rejected rows.
     pub rejects: Vec<Reject>,
-    /// What the checks of rows found; null: none were asked for.
+    /// Findings of the row checks; `None`: no checks were asked for.
     pub findings: Option<Vec<Finding>>,
 }
 
-/// A partition that is being made: its rows go past the checks that were asked for, and into its object.
+/// Builds a partition: its rows pass the row checks, and are written to its object.
 pub struct PartitionBuilder {
     writer: PartitionWriter<StagedObject>,
     passing: Option<RowChecks>,
@@ -268,7 +270,7 @@ impl PartitionBuilder {
         Ok(PartitionBuilder { writer, passing: checks.map(begin) })
     }
 
-    /// Takes the next rows: the table's columns in its order.
+    /// Adds the next rows: the table's columns in its order.
     pub(crate) fn rows(&mut self, columns: Vec<ArrayRef>) -> Result<(), ConvertError> {
         if let Some(passing) = &mut self.passing {
             let schema = self.writer.table().row_schema().clone();
@@ -280,7 +282,7 @@ impl PartitionBuilder {
         self.writer.write(columns).map_err(ConvertError::Write)
     }
 
-    /// Ends the object. Its footer tells how many rows were written, and how many the file has of the instrument.
+    /// Ends the object. Its footer has the number of rows written, and the number that the file has of the instrument.
     pub(crate) fn finish(
         self,
         mut facts: PartitionFooter,
@@ -316,7 +318,7 @@ pub fn convert_single(
     let decoded = decode_file(input, table, expectation, stop, |rows| making.rows(rows.columns))?;
     decoded.check_share()?;
     let first = decoded.names.first();
-    // Rows that are too broken to name anybody are this instrument's too.
+    // Rows too broken to name an instrument belong to this one too.
     let tally = Tally { rows_in: decoded.rows_in, ..first.map(|n| n.tally).unwrap_or_default() };
     let origin = match first {
         Some(name) => SourceFile { exchange: name.exchange.clone(), symbol: name.symbol.clone(), ..origin },
@@ -326,7 +328,7 @@ pub fn convert_single(
     making.finish(facts, decoded.rejects)
 }
 
-/// Makes the object of a partition that the vendor has no rows of, with the evidence.
+/// Makes the object of a partition without rows at the vendor, with the evidence.
 ///
 /// # Errors
 /// When it cannot be written.

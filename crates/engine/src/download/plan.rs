@@ -1,4 +1,4 @@
-//! What would be fetched, and what not, and why.
+//! Planning a download: what would be fetched, and what is skipped and why.
 
 pub mod grouped;
 
@@ -24,34 +24,34 @@ use crate::selection::Selection;
 use crate::validate::note;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
 
-/// One vendor file that is to be fetched, and the partitions that it answers.
+/// A vendor file to fetch, and the partitions that it provides.
 #[derive(Clone, Debug)]
 pub struct DownloadTask {
     /// The file.
     pub file: VendorFile,
     /// The partitions, in the order of their keys. A file of one instrument has one.
     pub members: Vec<TaskPartition>,
-    /// Whether the file holds all instruments of a type.
+    /// Whether this is a grouped file: all instruments of a type.
     pub is_group: bool,
-    /// The symbols, as [`TaskPartition::symbol`], of every instrument of the venue's table that a group's file may hold; of
-    /// others nobody knows whose rows they are. Empty for a file of one instrument.
+    /// The symbols, as [`TaskPartition::symbol`], of every instrument of the venue's table that a grouped file may hold. Rows
+    /// of other symbols are unknown. Empty for a file of one instrument.
     pub known: Arc<HashSet<String>>,
 }
 
-/// A partition that a unit answers.
+/// A partition that a task provides.
 #[derive(Clone, Debug)]
 pub struct TaskPartition {
     /// The partition.
     pub partition: Partition,
-    /// The symbol in the form of file URLs, by which rows are told apart.
+    /// The symbol in the form of file URLs, by which rows are assigned.
     pub symbol: String,
-    /// Rows to expect, from the vendor's statistics; null where it has none for the data type.
+    /// Expected rows, from the vendor's statistics; `None`: it has none for the data type.
     pub expected_rows: Option<u64>,
-    /// Whether an object is there that must be replaced: by `--force`, or because it cannot be trusted.
+    /// Whether an existing object must be replaced: because of `--force`, or because it cannot be trusted.
     pub replaces: bool,
 }
 
-/// Why a partition is not fetched.
+/// Why a partition is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
@@ -71,27 +71,27 @@ pub enum Skip {
     OtherShard,
 }
 
-/// What a run would do.
+/// A download plan.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Files to fetch, in the order in which they are asked for: the last day, the first, then the others, so that a
-    /// key without access fails at once.
+    /// Files to fetch, in the order of the requests: the last day, the first, then the others, so that a key without access
+    /// fails at once.
     pub units: Vec<DownloadTask>,
-    /// Partitions that are not fetched: how many, by day, venue, data type and reason.
+    /// Skipped partitions: how many, by day, venue, data type and reason.
     pub skipped: BTreeMap<(Day, String, DataType, Skip), usize>,
     /// Days without an instrument table.
     pub days_without_instruments: Vec<Day>,
-    /// Venues of which a day's table has no instrument.
+    /// Venues with no instrument in a day's table, by day.
     pub venues_without_instruments: Vec<(Day, String)>,
-    /// Venues of which a day's table lets expect nothing, although the vendor records them.
+    /// Venues with no expected partition by a day's table, although the vendor records them.
     pub venues_without_expectation: Vec<(Day, String)>,
-    /// What was asked for by name and is in no row of a day's table.
+    /// Names that were asked for and are in no row of a day's table.
     pub names: Names,
-    /// What is not expected although the vendor names it.
+    /// Listed by the vendor, but not expected.
     pub not_expected: Vec<NotExpectedLine>,
-    /// What a table had and the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
+    /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
-    /// Whether that must be accepted before anything is complete.
+    /// Whether the removal must be accepted before anything is complete.
     pub needs_acceptance: bool,
 }
 
@@ -108,7 +108,7 @@ fn symbol_in_files(instrument: &Instrument) -> String {
 }
 
 impl DownloadTask {
-    /// The file of each member's own, in place of the group's; nothing for data types that have no other.
+    /// The own file of each member, in place of the grouped file; empty for data types without such files.
     pub(crate) fn single_files(&self) -> Vec<DownloadTask> {
         if !self.has_single_files() {
             return Vec::new();
@@ -122,30 +122,30 @@ impl DownloadTask {
         self.members.iter().map(single).collect()
     }
 
-    /// Whether the members of a group have files of their own.
+    /// Whether the members of a grouped file have files of their own.
     pub(crate) fn has_single_files(&self) -> bool {
         self.is_group && !self.file.data_type.only_grouped()
     }
 }
 
 impl Plan {
-    /// Days that the vendor has not exported yet, or not all of.
+    /// Days that the vendor has not exported, or only in part.
     pub fn days_not_exported(&self) -> BTreeSet<Day> {
         let waiting = self.skipped.keys().filter(|(_, _, _, reason)| *reason == Skip::NotExportedYet);
         waiting.map(|(day, ..)| *day).collect()
     }
 
-    /// Partitions that are to be fetched.
+    /// Number of partitions to fetch.
     pub fn partitions(&self) -> usize {
         self.units.iter().map(|u| u.members.len()).sum()
     }
 
-    /// Whether a person must decide: a table lost rows, or a name never existed.
+    /// Whether the user must decide: a table lost rows, or a name never existed.
     pub fn needs_decision(&self) -> bool {
         self.needs_acceptance || !self.names.never_existed.is_empty()
     }
 
-    /// Whether something that was asked for is not known, so that it is not in the plan.
+    /// Whether something that was asked for is not known and therefore not in the plan.
     pub fn is_lacking(&self) -> bool {
         !self.days_without_instruments.is_empty()
             || !self.venues_without_instruments.is_empty()
@@ -154,12 +154,12 @@ impl Plan {
             || self.is_about_nothing()
     }
 
-    /// Whether no instrument of any day is what was asked for.
+    /// Whether no instrument of any day matches the selection.
     pub fn is_about_nothing(&self) -> bool {
         self.units.is_empty() && self.skipped.is_empty()
     }
 
-    /// Notes what the day's table lets expect.
+    /// Adds what the day's table expects.
     fn measure(
         &mut self,
         day: Day,
@@ -176,14 +176,14 @@ impl Plan {
         self.needs_acceptance |= expectation.needs_acceptance;
     }
 
-    /// Rows to expect from the files for which the vendor has statistics, and for how many partitions it has none.
+    /// Expected rows of the files with statistics at the vendor, and the number of partitions without statistics.
     pub fn expected_rows(&self) -> (u64, usize) {
         let members = || self.units.iter().flat_map(|u| &u.members);
         let known = members().filter_map(|m| m.expected_rows).sum();
         (known, members().filter(|m| m.expected_rows.is_none()).count())
     }
 
-    /// How many partitions are not fetched, by reason.
+    /// Number of skipped partitions, by reason.
     pub fn skipped_by_reason(&self) -> BTreeMap<Skip, usize> {
         let mut sums = BTreeMap::new();
         for ((_, _, _, reason), count) in &self.skipped {
@@ -193,13 +193,13 @@ impl Plan {
     }
 }
 
-/// Whether what is in the lake is fetched again.
+/// Whether partitions that are in the lake are fetched again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Refetch {
-    /// Only what is not there.
+    /// Only missing partitions.
     #[default]
     Missing,
-    /// Everything.
+    /// All partitions.
     All,
 }
 
@@ -263,20 +263,20 @@ pub async fn plan(
             let is_group = file.symbol != member.symbol;
             let unit = units.entry(file.clone()).or_insert_with(|| {
                 let known = if is_group { grouped::known(&table, &file) } else { nobody.clone() };
-                // One is what most have; a vector that grows by itself would begin with room for four.
+                // Most have one member; a vector that grows by itself would start with room for four.
                 DownloadTask { file, members: Vec::with_capacity(1), is_group, known }
             });
             unit.members.push(member);
         }
-        // A vector that doubles its room would end with up to twice what a large plan needs.
+        // A vector that doubles its capacity would end with up to twice what a large plan needs.
         plan.units.reserve_exact(units.len());
         plan.units.extend(units.into_values());
     }
     Ok(plan)
 }
 
-/// Notes what the footers said that had to be read, so that they need not be read again: of a lake that was copied, or whose report
-/// is of an older version. Where that fails, they are.
+/// Records the footers that had to be read in the days' reports, so that they need not be read again: those of a lake that
+/// was copied, or whose report is of an older version. If that fails, they are read again next time.
 async fn remember(
     lake: &Lake,
     day: Day,
@@ -303,7 +303,7 @@ fn order(days: DayRange) -> Vec<Day> {
     ends.chain(days.days()).filter(|day| seen.insert(*day)).collect()
 }
 
-/// The groups' files that take the place of files of single instruments.
+/// The grouped files that replace files of single instruments.
 fn groups_of(
     wanted: &[(&Instrument, VendorFile, TaskPartition)],
     table: &[Instrument],
@@ -318,7 +318,7 @@ fn groups_of(
     grouped::chosen(&by_group, table, day)
 }
 
-/// The file that answers a partition, or why it is not fetched. A group's file where there is no other.
+/// The file that provides a partition, or why it is skipped. A grouped file if there is no other.
 fn resolve_file(
     instrument: &Instrument,
     partition: &Partition,

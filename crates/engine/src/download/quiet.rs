@@ -1,6 +1,6 @@
-//! Whether a group's file without a row may be right, for data types that no other file has.
+//! Decides whether a grouped file without rows is plausible, for data types that no other file has.
 //!
-//! Not for groups whose members have files of their own: there these answer.
+//! Does not cover grouped files whose members have files of their own: those files are fetched instead.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use crate::download::error::ConvertError;
 use crate::download::plan::DownloadTask;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
-/// What supports that no member of a group has rows: for each of them the vendor's statistics, which count nothing over
-/// its whole life, or another data type of it that the vendor has without rows that day. The inner error says what is
-/// lacking or speaks against it.
+/// Finds support for the absence of rows of every member. For each member, either the vendor's statistics count no rows over
+/// its whole life, or the vendor has another data type of it without rows that day. The inner error says what is lacking or
+/// contradicts it.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -27,7 +27,7 @@ pub(crate) async fn support(
     let (day, own) = (unit.file.day, unit.file.data_type);
     let table = lake.instruments(day).await?.unwrap_or_default();
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = table.iter().map(|i| (&i.key, i)).collect();
-    // A day without a liquidation is a usual one and tells nothing.
+    // A day without liquidations is common and proves nothing.
     let others: Vec<DataType> =
         DataType::ALL.into_iter().filter(|t| *t != own && *t != DataType::Liquidations).collect();
     let there = inventory(lake, day, &others, Verify::Index).await?;

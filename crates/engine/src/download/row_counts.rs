@@ -1,6 +1,6 @@
-//! How many rows partitions have, beside what lets expect how many: the day before, and the vendor's statistics.
+//! Rows of partitions beside the expected rows: those of the day before, and the vendor's statistics.
 //!
-//! Not for what is too few: that is `core::check::completeness::few_rows`.
+//! Does not decide what is too few; see `core::check::completeness::few_rows`.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Lake, LakeError};
 
-/// Rows of the partitions that the vendor answered with a file, by partition.
+/// Rows of the partitions that the vendor answered with a file.
 pub(crate) fn answered<'a>(available: impl IntoIterator<Item = &'a Available>) -> BTreeMap<Partition, u64> {
     let has_file = |row: &&Available| matches!(row.status, Status::Stored | Status::Empty);
     let rows = available.into_iter().filter(has_file);
     rows.map(|row| (row.partition.clone(), row.tally.rows_out)).collect()
 }
 
-/// The same, each beside the same partition of the day before, and what the table knows of its instrument.
+/// The same, each with the rows of the day before and the table's information on its instrument.
 pub(crate) fn compared(
     day: Day,
     rows: &BTreeMap<Partition, u64>,
@@ -42,7 +42,7 @@ pub(crate) fn compared(
     rows.iter().map(count).collect()
 }
 
-/// The partitions of a run that have far fewer rows than there should be.
+/// The partitions of a run with far fewer rows than expected.
 ///
 /// # Errors
 /// When the lake cannot be read.

@@ -1,4 +1,4 @@
-//! How many files one process has in hand, over all parts of a plan that it works on.
+//! Limits how many files one process works on at once, over all its parts of a plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-/// A process's hands: a file takes one, from its request until its objects are published.
+/// A process's download slots. A file occupies one from its request until its objects are published.
 #[derive(Clone, Debug)]
 pub struct DownloadSlots {
     count: usize,
@@ -19,13 +19,13 @@ pub struct DownloadSlots {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Load {
-    /// Files that wait for a hand.
+    /// Files that wait for a slot.
     waiting: usize,
-    /// Files in hand.
+    /// Files that occupy a slot.
     held: usize,
 }
 
-/// A file that waits for a hand, or has one; dropped, it does neither.
+/// A file that waits for a slot or occupies one. Dropping it ends either.
 #[derive(Debug)]
 pub(crate) struct Slot {
     slots: DownloadSlots,
@@ -33,7 +33,7 @@ pub(crate) struct Slot {
 }
 
 impl DownloadSlots {
-    /// So many hands, at least one.
+    /// Creates `count` slots, at least one.
     pub fn new(count: usize) -> DownloadSlots {
         let count = count.max(1);
         let load = watch::Sender::new(Load::default());
@@ -50,12 +50,12 @@ impl DownloadSlots {
         }
     }
 
-    /// How many there are.
+    /// Number of slots.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether a file has been answered, so that others need not wait for what the first one brings to light.
+    /// Whether the vendor has answered a file, so that others need not wait for the first one.
     pub(crate) fn is_proved(&self) -> bool {
         self.is_proved.load(Ordering::Relaxed)
     }
@@ -64,7 +64,7 @@ impl DownloadSlots {
         self.is_proved.store(true, Ordering::Relaxed);
     }
 
-    /// Takes no further file in hand: what the vendor gives is used up. Files in hand may end.
+    /// Admits no further file: the vendor's quota is used up. Files in progress may finish.
     pub(crate) fn close(&self) {
         self.enough.cancel();
     }
@@ -73,23 +73,23 @@ impl DownloadSlots {
         self.enough.is_cancelled()
     }
 
-    /// A processor for blocking work; as many works go on at once as there are processors.
+    /// A permit for blocking work; there are as many as processors.
     pub(crate) async fn processor(&self) -> Option<OwnedSemaphorePermit> {
         self.processors.clone().acquire_owned().await.ok()
     }
 
-    /// A place in the queue for a hand.
+    /// A place in the queue for a slot.
     pub(crate) fn place(&self) -> Slot {
         self.load.send_modify(|now| now.waiting += 1);
         Slot { slots: self.clone(), permit: None }
     }
 
-    /// A place for each of these.
+    /// A place in the queue for each item.
     pub(crate) fn places<T>(&self, items: Vec<T>) -> Vec<(T, Slot)> {
         items.into_iter().map(|item| (item, self.place())).collect()
     }
 
-    /// Waits until a hand is free and no file waits for it.
+    /// Waits until a slot is free and no file waits for one.
     pub(crate) async fn idle(&self) {
         let mut changes = self.load.subscribe();
         let is_idle = changes.wait_for(|now| now.waiting == 0 && now.held < self.count).await;
@@ -98,7 +98,7 @@ impl DownloadSlots {
 }
 
 impl Slot {
-    /// Waits for a hand; it is free again when this is dropped.
+    /// Waits for a slot; dropping `self` frees it.
     pub(crate) async fn take(&mut self) {
         self.permit = self.slots.permits.clone().acquire_owned().await.ok();
         self.slots.load.send_modify(|now| {
@@ -111,9 +111,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let held = self.permit.take().is_some();
-        self.slots.load.send_modify(|now| match held {
-            true => now.held -= 1,
-            false => now.waiting -= 1,
+        self.slots.load.send_modify(|now| {
+            if held {
+                now.held -= 1;
+            } else {
+                now.waiting -= 1;
+            }
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Rows as text: CSV and JSON lines, a row at a time, so that a reader that is slow holds the writer up and nothing else.
+//! Rows as text: CSV and JSON lines, one row at a time, so that a slow reader delays the writer only.
 
 use std::io::{self, Write};
 
@@ -9,14 +9,14 @@ use arrow_array::{TimestampMicrosecondArray, TypedDictionaryArray};
 use chrono::{DateTime, NaiveDate};
 use mtdh_core::day::DAY_US;
 
-/// Bytes that are gathered before the output gets them.
+/// Bytes that are buffered before they are written.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Writes rows of one table.
 pub(super) struct TextWriter<W> {
     out: W,
     is_json: bool,
-    /// What stands before each cell: nothing or a comma; in JSON the name too.
+    /// The text before each cell: nothing or a comma; in JSON also the name.
     before: Vec<Vec<u8>>,
     text: Vec<u8>,
     date: Date,
@@ -35,7 +35,7 @@ impl<W: Write> TextWriter<W> {
         writer
     }
 
-    /// One JSON object a line.
+    /// One JSON object per line.
     pub fn json_lines(names: &[&str], out: W) -> TextWriter<W> {
         let before = names.iter().map(|name| {
             let mut text = vec![b','];
@@ -53,7 +53,7 @@ impl<W: Write> TextWriter<W> {
     /// Appends rows.
     ///
     /// # Errors
-    /// When the output refuses bytes, or a time lies outside of the calendar.
+    /// When writing fails, or a time is outside the calendar.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let columns = batch.columns().iter().map(|array| Cells::of(array.as_ref()));
         let columns = columns.collect::<io::Result<Vec<Cells<'_>>>>()?;
@@ -74,7 +74,7 @@ impl<W: Write> TextWriter<W> {
     /// Ends the output.
     ///
     /// # Errors
-    /// When it refuses bytes.
+    /// When writing fails.
     pub fn finish(mut self) -> io::Result<W> {
         self.give()?;
         Ok(self.out)
@@ -169,7 +169,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// The date of the last time that was written: neighbours mostly share it.
+/// The date of the last time written: adjacent times mostly share it.
 #[derive(Default)]
 struct Date {
     number: i64,
@@ -217,7 +217,7 @@ fn push_csv_number(text: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// JSON has no other numbers than finite ones. Those with an exponent have a point too.
+/// JSON has finite numbers only. Numbers with an exponent get a decimal point too.
 fn push_json_number(text: &mut Vec<u8>, number: f64) {
     if !number.is_finite() {
         text.extend_from_slice(b"null");
@@ -231,7 +231,7 @@ fn push_json_number(text: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// The shortest decimal that reads back as the same number; with an exponent below 1e-5, and from a bound on.
+/// The shortest decimal that parses to the same number; with an exponent below 1e-5, and from a bound on.
 fn push_number(text: &mut Vec<u8>, number: f64, bound: f64) {
     if number == 0.0 || (1e-5..bound).contains(&number.abs()) {
         text.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
@@ -244,7 +244,7 @@ fn push_flag(text: &mut Vec<u8>, flag: bool) {
     text.extend_from_slice(if flag { b"true" } else { b"false" });
 }
 
-/// A cell, in quotes where it has a comma, a quote or a line's end.
+/// A cell, quoted if it contains a comma, a quote or a line break.
 fn push_csv(text: &mut Vec<u8>, cell: &str) {
     if !cell.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         text.extend_from_slice(cell.as_bytes());
@@ -261,6 +261,6 @@ fn push_csv(text: &mut Vec<u8>, cell: &str) {
 }
 
 fn push_json(text: &mut Vec<u8>, value: &str) {
-    // Writing into memory does not fail.
+    // Writing to memory does not fail.
     let _infallible = serde_json::to_writer(text, value);
 }

@@ -1,4 +1,4 @@
-//! `convert`: a vendor file that a user has, to one Parquet file, without a lake.
+//! Converts a user's vendor file to one Parquet file, without a lake.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
@@ -24,7 +24,7 @@ use crate::error::EngineError;
 use crate::export::{ExportError, ExportFormat, Exporter, shown};
 use crate::files::unfinished::Unfinished;
 
-/// What was converted.
+/// The result of a conversion.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConvertReport {
     /// The new file.
@@ -32,27 +32,27 @@ pub struct ConvertReport {
     pub output: PathBuf,
     /// Its data type.
     pub data_type: &'static str,
-    /// Whom its rows are about.
+    /// The instruments of its rows.
     pub instrument_keys: Vec<String>,
-    /// Rows in the vendor file.
+    /// Rows read from the vendor file.
     pub rows_in: u64,
     /// Rows stored.
     pub rows_out: u64,
     /// Rows that cannot be stored, each with its line and the reason.
     pub rejected: Vec<String>,
-    /// Numbers whose text is not what the stored float prints.
+    /// Numbers whose text differs from the printed form of the stored float.
     pub inexact_numbers: u64,
 }
 
-/// Where the rows go.
+/// The destination of the rows.
 pub enum Output<'a> {
-    /// A file, which appears whole.
+    /// A file, which appears only when it is complete.
     File(&'a Path),
-    /// Whatever takes bytes.
+    /// A writer.
     Writer(Box<dyn Write + Send>),
 }
 
-/// A file on its way, or whatever takes bytes.
+/// An unfinished file, or a writer.
 enum Sink {
     File(Unfinished),
     Writer(Box<dyn Write + Send>),
@@ -74,11 +74,11 @@ impl Write for Sink {
     }
 }
 
-/// Converts a file, `-` is standard input. The data type is told by its header, where two share one by its name; the
-/// instruments by its rows. `key` names the instrument where the rows' symbol does not tell it.
+/// Converts a file; `-` is standard input. The header determines the data type; where two data types share a header, the
+/// file's name decides. The rows name the instruments; `key` names the instrument where the symbol alone does not.
 ///
 /// # Errors
-/// When the file is refused or the output cannot be written; then no output is left.
+/// When the file is refused or the output cannot be written; then no output file is left.
 pub fn convert_file(
     file: &Path,
     output: Output<'_>,
@@ -91,7 +91,7 @@ pub fn convert_file(
     convert(file, output, form, key, data_type, stop).map_err(failed)
 }
 
-/// Opens the file from its beginning; standard input was put on disk for that, since it is read twice.
+/// Opens the file from its start. Standard input was spooled to disk for that, since it is read twice.
 fn open(file: &Path, spooled: Option<&File>) -> Result<File, ConvertError> {
     let Some(spooled) = spooled else { return File::open(file).map_err(ConvertError::Read) };
     let mut again = spooled.try_clone().map_err(ConvertError::Read)?;
@@ -167,14 +167,14 @@ fn convert(
     })
 }
 
-/// The table whose header the file has. Trades and liquidations look alike, as quotes and book_ticker do: there the
-/// file's name decides, and without a telling name the first of the two.
+/// The table with the file's header. Trades and liquidations have the same header, as do quotes and book_ticker: there the
+/// file's name decides, and otherwise the first of the two.
 fn table_of(file: &Path, opened: File) -> Result<&'static Table, ConvertError> {
     let mut reader = BufReader::new(opened);
     let is_gzip = is_gzip(reader.fill_buf().map_err(ConvertError::Read)?);
     let plain: Box<dyn Read> = if is_gzip { Box::new(Gunzip::new(reader)) } else { Box::new(reader) };
     let mut header = String::new();
-    // A header is far shorter; without the limit, a file without line ends would be read whole.
+    // A header is far shorter. Without the limit, a file without line breaks would be read whole.
     BufReader::new(plain.take(1 << 16))
         .read_line(&mut header)
         .map_err(crate::download::partition::read_error)?;
@@ -199,7 +199,7 @@ fn unwritten(error: ExportError) -> ConvertError {
     }
 }
 
-/// The `instrument_key` column of rows about anybody.
+/// The `instrument_key` column of rows of any instrument.
 struct Keys {
     given: Option<InstrumentKey>,
     names: Vec<String>,
@@ -240,8 +240,8 @@ impl Keys {
     }
 }
 
-/// What the rows say, where it cannot be the instrument that was given: another venue, or another symbol of its type. Of
-/// the type a symbol alone may say too little, so that another type is no contradiction.
+/// The rows' own claim, if it contradicts the given instrument: another venue, or another symbol of the same type. A symbol
+/// alone may not determine the type, so another type is no contradiction.
 fn contradicted(given: &InstrumentKey, exchange: &str, symbol: &str) -> Option<String> {
     let venue = venue_of_exchange(exchange);
     if given.venue() != venue {

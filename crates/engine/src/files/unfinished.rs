@@ -1,7 +1,7 @@
-//! A user's output file on its way: it has no name before it is whole, and takes the place of what is there in one step.
+//! An unfinished output file of a user: it gets its name when it is complete, and replaces an existing file in one step.
 //!
-//! On disks that know no files without a name, it has one beside the output; what a killed process left there the next one
-//! for the same output removes. Not for objects of a lake: those are `mtdh_lake`'s.
+//! File systems without unnamed files use a temporary name beside the output; the next process with the same output removes
+//! what a killed process left. Not used for objects of a lake; `mtdh_lake` has its own staging.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -11,22 +11,22 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
-/// A file that becomes `target`; it is as readable as the user's other files.
+/// A file that will become `target`, with the permissions of the user's other files.
 #[derive(Debug)]
 pub struct Unfinished {
     file: File,
     target: PathBuf,
-    /// Its name until it is whole, beside the target.
+    /// Its temporary name, beside the target.
     name: PathBuf,
-    /// Whether it has that name yet.
+    /// Whether it has that name.
     is_named: bool,
 }
 
 impl Unfinished {
-    /// Starts the file that becomes `output`; where that is a link, what it leads to.
+    /// Starts the file that will become `output`; if that is a symbolic link, its target.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the output is there and no plain file.
+    /// When the folder cannot be written, or the output exists and is not a regular file.
     pub fn new(output: &Path) -> io::Result<Unfinished> {
         let target = match fs::metadata(output) {
             Ok(there) if !there.is_file() => {
@@ -46,15 +46,15 @@ impl Unfinished {
             Some(file) => (file, false),
             None => (named(&name)?, true),
         };
-        // Held as long as the process lives.
+        // Held until the process ends.
         file.try_lock()?;
         Ok(Unfinished { file, target, name, is_named })
     }
 
-    /// Puts the whole file in its place, flushed to the disk.
+    /// Moves the complete file to its place, flushed to the disk.
     ///
     /// # Errors
-    /// When the disk refuses; then what was there before still is.
+    /// When the disk refuses; then the previous file is still there.
     pub fn publish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         if !self.is_named {
@@ -65,12 +65,12 @@ impl Unfinished {
         Ok(())
     }
 
-    /// A link cannot take the place of a file, a renaming can: the file has a name beside the target for a moment.
+    /// Gives the file a temporary name beside the target, since a link cannot replace a file but a rename can.
     fn take_name(&mut self) -> io::Result<()> {
         use std::os::fd::AsRawFd;
         let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let link = || rustix::fs::linkat(CWD, own.as_str(), CWD, &self.name, AtFlags::SYMLINK_FOLLOW);
-        // Another process may be just here with the same output, or was killed in just that moment.
+        // Another process may be at this step with the same output, or was killed in it.
         for _ in 0..100 {
             match link() {
                 Err(rustix::io::Errno::EXIST) => match remove_dead(&self.name) {
@@ -111,11 +111,12 @@ impl Drop for Unfinished {
     }
 }
 
-/// A file in `folder` that goes with the process; nothing where the disk, or the system, has no such files.
+/// A file in `folder` that disappears when the process ends; `None`: the file system or the operating system has no unnamed
+/// files.
 #[cfg(target_os = "linux")]
 fn without_name(folder: &Path) -> io::Result<Option<File>> {
     use rustix::io::Errno;
-    // A name is given by way of /proc.
+    // The name is given through /proc.
     if !Path::new("/proc/self/fd").exists() {
         return Ok(None);
     }
@@ -157,7 +158,7 @@ fn busy() -> io::Error {
     io::Error::new(ErrorKind::ResourceBusy, "another process is writing it")
 }
 
-/// Puts a file with this content in place of what is there, whole or not at all.
+/// Replaces a file by one with this content, completely or not at all.
 ///
 /// # Errors
 /// As [`Unfinished::new`] and [`Unfinished::publish`].
@@ -179,7 +180,7 @@ mod tests {
         names
     }
 
-    /// A file on its way with a name, as where the disk knows none without.
+    /// An unfinished file with a name, as on file systems without unnamed files.
     fn with_name(output: &Path) -> io::Result<Unfinished> {
         let name = output.with_file_name(".out.unfinished");
         let file = named(&name)?;

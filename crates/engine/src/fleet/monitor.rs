@@ -1,4 +1,4 @@
-//! How far a run is, and what is left of it: from the lake alone, on any machine.
+//! Progress of a run, and what is left of it: read from the lake alone, on any machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,65 +15,65 @@ use crate::error::EngineError;
 use crate::runs::lease::PartProgress;
 use crate::runs::summary::{Failure, RunState, RunSummary};
 
-/// Progress objects that are read at once.
+/// Progress objects read at the same time.
 const READS: usize = 16;
 
-/// How one shard stands.
+/// The state of one shard.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShardReport {
     /// Its index, from 0.
     pub index: u32,
-    /// `not_begun`, `running`, `silent` (a part is running, and not renewed for a lease), `done`, `failed` (done, with
-    /// failures), `interrupted` (nobody is at what is left), `used_up` or `stopped`.
+    /// `not_begun`, `running`, `silent` (a part is running but was not renewed for a lease), `done`, `failed` (done, with
+    /// failures), `interrupted` (nobody works on what is left), `used_up` or `stopped`.
     pub state: &'static str,
-    /// Who holds a part of it, and who held the rest last, each once, by part; empty when nobody has begun.
+    /// Holders of its parts, and the last holders of ended ones, each once, by part; empty when nobody has started.
     pub holders: Vec<String>,
     /// How often a part of it was taken over.
     pub takeovers: u32,
     /// Its files.
     pub files: usize,
-    /// Those that are done.
+    /// Files that are done.
     pub files_done: usize,
-    /// Those that failed.
+    /// Files that failed.
     pub files_failed: usize,
     /// Share of its expected work that is done, 0 to 1.
     pub share_done: f64,
-    /// Compressed bytes that came.
+    /// Compressed bytes received.
     pub bytes: u64,
     /// Rows stored.
     pub rows: u64,
-    /// Seconds since its last renewal, by this machine's wall clock; null when nobody works on it.
+    /// Seconds since its last renewal, by this machine's wall clock; `None`: nobody works on it.
     pub silent_seconds: Option<f64>,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunReport {
     /// The run.
     pub run_id: String,
     /// SHA-256 of its plan.
     pub plan_sha256: String,
-    /// `not_begun`, `running`, `done` or `not_clean` (nobody works on it, and something is left or failed).
+    /// `not_begun`, `running`, `done` or `not_clean` (nobody works on it, and files are left or failed).
     pub state: &'static str,
     /// Files of the plan.
     pub files: usize,
-    /// Those that are done.
+    /// Files that are done.
     pub files_done: usize,
-    /// Those that failed.
+    /// Files that failed.
     pub files_failed: usize,
     /// Share of the expected work that is done, 0 to 1.
     pub share_done: f64,
-    /// Compressed bytes that came.
+    /// Compressed bytes received.
     pub bytes: u64,
     /// Rows stored.
     pub rows: u64,
-    /// Files a second since the run began; null before anything was done.
+    /// Files per second since the start of the run; `None`: nothing is done yet.
     pub files_per_second: Option<f64>,
-    /// Bytes a second since the run began.
+    /// Bytes per second since the start of the run; `None`: nothing is done yet.
     pub bytes_per_second: Option<f64>,
-    /// Seconds that are left at this pace, by expected rows; null when nothing was done, or nobody works on it.
+    /// Estimated seconds left, by expected rows; `None`: nothing is done yet, or nobody works on the run.
     pub seconds_left: Option<f64>,
-    /// Shards that workers stopped renewing.
+    /// Shards that their workers stopped renewing.
     pub dead_shards: usize,
     /// Shards that another worker has taken over.
     pub taken_over_shards: usize,
@@ -83,7 +83,7 @@ pub struct RunReport {
     pub shards: Vec<ShardReport>,
 }
 
-/// Looks at a run.
+/// Reads the state of a run.
 ///
 /// # Errors
 /// When the run has no plan, or the lake cannot be read.
@@ -140,7 +140,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     Ok(RunReport {
         run_id: run_id.to_owned(),
         state: match (shards.is_empty(), is_at_work, shards.iter().all(|shard| shard.state == "done")) {
-            // A plan without files has no shards, and is done as it is.
+            // A plan without files has no shards, and is done from the start.
             (true, _, _) if plan.files.is_empty() => "done",
             (true, _, _) => "not_begun",
             (_, true, _) => "running",
@@ -166,7 +166,7 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
     })
 }
 
-/// What is left of a run: the files of its plan that are not done.
+/// The files of a run's plan that are not done.
 ///
 /// # Errors
 /// As [`look`].
@@ -182,23 +182,23 @@ pub async fn left(lake: &Lake, run_id: &str) -> Result<Vec<DownloadTask>, Engine
     let there = plan.inventory(lake, &all).await?;
     let is_done = |number: usize, unit: &DownloadTask| {
         let is_there = plan.is_answered(number, &there);
-        // What is to be replaced is there in any case: only a worker's word says that it was.
+        // An object to be replaced exists in any case: only a worker's record shows that it was replaced.
         is_there && (noted.contains(&number) || !unit.members.iter().any(|member| member.replaces))
     };
     let left = plan.units.iter().enumerate().filter(|(number, unit)| !is_done(*number, unit));
     Ok(left.map(|(_, unit)| unit.clone()).collect())
 }
 
-/// A part of a shard as it was found.
+/// A part of a shard as it was read.
 struct SeenPart {
     files: usize,
     weight: u64,
-    /// Null when nobody has begun it.
+    /// `None`: nobody has started it.
     progress: Option<PartProgress>,
 }
 
 impl SeenPart {
-    /// How it stands; a running one with the seconds since its renewal.
+    /// Its state; with the seconds since the last renewal if it is running.
     fn state(&self, now: DateTime<Utc>) -> (&'static str, Option<f64>) {
         let Some(PartProgress { lease, summary, .. }) = &self.progress else { return ("not_begun", None) };
         let silent = time(&summary.updated_at).map(|t| seconds(t, now));
@@ -211,7 +211,7 @@ impl SeenPart {
         }
     }
 
-    /// Whether its holder ended so lately that it may be about to take the next part.
+    /// Whether its holder ended so recently that it may be about to take the next part.
     fn has_just_ended(&self, now: DateTime<Utc>) -> bool {
         self.progress.as_ref().is_some_and(|PartProgress { lease, summary, .. }| {
             summary.state == RunState::Done
@@ -248,7 +248,7 @@ fn shard_report(index: u32, parts: &[SeenPart], now: DateTime<Utc>) -> ShardRepo
         state,
         takeovers: begun().map(|part| part.lease.token.saturating_sub(1)).fold(0, u32::saturating_add),
         holders,
-        // Files of groups that were replaced by those of their members count as these do.
+        // Grouped files that were replaced by those of their members count as these do.
         files: parts
             .iter()
             .map(|part| part.progress.as_ref().map_or(part.files, |p| p.summary.done.files))
@@ -265,7 +265,7 @@ fn shard_report(index: u32, parts: &[SeenPart], now: DateTime<Utc>) -> ShardRepo
     }
 }
 
-/// The sum of numbers that others wrote.
+/// A sum of numbers that others wrote.
 fn total_of(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
@@ -282,7 +282,7 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
 }
 
-/// A cause without what sets one file apart (its name, its symbol, numbers), so that equal causes are counted together.
+/// A cause without the details of one file (its name, its symbol, numbers), so that equal causes are counted together.
 fn kind(failure: &Failure) -> String {
     let symbol =
         failure.file.rsplit('/').next().and_then(|name| name.strip_suffix(".csv.gz")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A plan in the lake: what a run is about, the same for every worker.
+//! A plan in the lake: the work of a run, the same for every worker.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,42 +17,42 @@ use crate::download::plan::{DownloadTask, TaskPartition, grouped};
 use crate::error::EngineError;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
-/// Version of the plan's form and of the way in which it is cut.
+/// Version of the plan's format and of the way it is divided.
 const PLAN_VERSION: &str = "3";
 const VERSION: &str = "mtdh.plan_version";
 const PROGRAM: &str = "mtdh.program_version";
 const HASH: &str = "mtdh.plan_sha256";
 
-/// What one file costs besides its rows, in rows: a request, a conversion's start, a put.
+/// Cost of one file besides its rows, in rows: a request, the start of a conversion, an upload.
 const FILE_WEIGHT: u64 = 2_000;
-/// Rows of a partition of which the vendor has no statistics.
+/// Assumed rows of a partition without statistics at the vendor.
 const UNKNOWN_ROWS: u64 = 20_000;
 
-/// A run's plan, as it lies in the lake.
+/// A run's plan, as stored in the lake.
 #[derive(Clone, Debug)]
 pub struct SavedPlan {
     /// The run's name.
     pub run_id: String,
-    /// Its files, sorted by path. A unit's place here is its number in progress objects.
+    /// Its files, sorted by path. A task's index here is its number in progress objects.
     pub units: Vec<DownloadTask>,
-    /// What each file is expected to cost, in rows; in the order of `units`.
+    /// Expected cost of each file, in rows; in the order of `units`.
     pub weights: Vec<u64>,
     /// SHA-256 of the rows, lower-case hexadecimal.
     pub hash: String,
 }
 
-/// What is told of a plan that was saved.
+/// The result of saving a plan.
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// The run's name.
     pub run_id: String,
-    /// How many files it has.
+    /// Number of files.
     pub files: usize,
     /// SHA-256 of the rows, lower-case hexadecimal.
     pub hash: String,
 }
 
-/// What of a run's plan decides how it is cut: all that a look at the run needs of it.
+/// The part of a run's plan that decides how it is divided: all that a monitor needs.
 #[derive(Clone, Debug, Default)]
 pub struct Outline {
     /// Its files in the order of the plan: path, day and weight.
@@ -62,7 +62,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// That of a run's plan.
+    /// Loads the outline of a run's plan.
     ///
     /// # Errors
     /// As [`SavedPlan::load`].
@@ -86,10 +86,10 @@ impl Outline {
 }
 
 impl SavedPlan {
-    /// Saves the units as the plan of a new run.
+    /// Saves tasks as the plan of a new run.
     ///
     /// # Errors
-    /// When the run's name cannot be one, the store fails, or the run has a plan already.
+    /// When the run's name is not valid, the store fails, or the run has a plan already.
     pub async fn save(lake: &Lake, run_id: &str, units: &[DownloadTask]) -> Result<Saved, EngineError> {
         SavedPlan::check_unused(lake, run_id).await?;
         lake.check_writable().await?;
@@ -101,22 +101,23 @@ impl SavedPlan {
         Ok(Saved { run_id: run_id.to_owned(), files: units.len(), hash })
     }
 
-    /// Refuses a name under which a run has a plan already.
+    /// Refuses the name of a run that has a plan already.
     ///
     /// # Errors
-    /// When it has, when the name cannot be one of a run, or the store fails.
+    /// When it has one, the name is not valid, or the store fails.
     pub async fn check_unused(lake: &Lake, run_id: &str) -> Result<(), EngineError> {
         check_name(run_id)?;
-        match lake.has_plan(run_id).await? {
-            true => Err(EngineError::RunExists { run_id: run_id.to_owned() }),
-            false => Ok(()),
+        if lake.has_plan(run_id).await? {
+            Err(EngineError::RunExists { run_id: run_id.to_owned() })
+        } else {
+            Ok(())
         }
     }
 
-    /// A run's plan.
+    /// Loads a run's plan.
     ///
     /// # Errors
-    /// When there is none, when another version of the program made it, or when it is not what was saved.
+    /// When there is none, another version of the program made it, or it is not what was saved.
     pub async fn load(lake: &Lake, run_id: &str) -> Result<SavedPlan, EngineError> {
         let (mut units, mut weights, mut no_file): (Vec<DownloadTask>, Vec<u64>, _) =
             (Vec::new(), Vec::new(), None);
@@ -141,7 +142,7 @@ impl SavedPlan {
             let reason = format!("`{path}` is no file");
             return Err(EngineError::WrongPlan { run_id: run_id.to_owned(), reason });
         }
-        // What a group's file may hold is what the day's table says, as when the plan was made.
+        // The symbols that a grouped file may hold come from the day's table, as when the plan was made.
         let mut tables: HashMap<Day, Vec<Instrument>> = HashMap::new();
         for unit in units.iter_mut().filter(|unit| unit.is_group) {
             let day = unit.file.day;
@@ -156,8 +157,8 @@ impl SavedPlan {
         Ok(SavedPlan { run_id: run_id.to_owned(), units, weights, hash })
     }
 
-    /// The plan in so many shards, each cut into parts: the numbers of a part's units, in the order of work. A part has
-    /// one unit at least; small shards have fewer parts.
+    /// Divides the plan into `total` shards, and each shard into parts: the numbers of each part's tasks, in the order of
+    /// work. A part has at least one task; small shards have fewer parts.
     pub fn parts(&self, total: u32) -> BTreeMap<Part, Vec<usize>> {
         let paths: Vec<String> = self.units.iter().map(|unit| unit.file.path()).collect();
         let files = self.units.iter().zip(&self.weights).zip(&paths);
@@ -166,14 +167,14 @@ impl SavedPlan {
         cut(&files, total)
     }
 
-    /// Whether the lake has an answer for each partition of a unit, by what [`SavedPlan::inventory`] found.
+    /// Whether the lake has an answer for each partition of a task, by the result of [`SavedPlan::inventory`].
     pub fn is_answered(&self, unit: usize, there: &BTreeMap<Partition, ObjectState>) -> bool {
         let is_there =
             |member: &TaskPartition| matches!(there.get(&member.partition), Some(ObjectState::Answered(_)));
         self.units.get(unit).is_some_and(|unit| unit.members.iter().all(is_there))
     }
 
-    /// What the lake has of the partitions of these units.
+    /// The lake's objects of the partitions of these tasks.
     ///
     /// # Errors
     /// When the lake cannot be read.
@@ -198,7 +199,7 @@ impl SavedPlan {
     }
 }
 
-/// A file's weight: its rows, by the vendor's statistics where it has them, and what a file costs by itself.
+/// A file's weight: its expected rows, by the vendor's statistics if available, plus a fixed cost.
 pub fn weight(unit: &DownloadTask) -> u64 {
     let rows: u64 = unit.members.iter().map(|m| m.expected_rows.unwrap_or(UNKNOWN_ROWS)).sum();
     FILE_WEIGHT + rows
@@ -211,7 +212,7 @@ fn order(units: &[DownloadTask]) -> Vec<usize> {
     order
 }
 
-/// The rows of a plan in the order of the table, each made when it is its turn.
+/// The rows of a plan in the order of the table, each made when it is needed.
 fn rows<'a>(units: &'a [DownloadTask], order: &'a [usize]) -> impl Iterator<Item = PlanRow> + 'a {
     order.iter().flat_map(|unit| rows_of(&units[*unit]))
 }
@@ -232,7 +233,7 @@ fn rows_of(unit: &DownloadTask) -> Vec<PlanRow> {
     rows
 }
 
-/// Gives each row of a run's plan, in order; then the plan's hash, when it is the rows'.
+/// Passes each row of a run's plan to `each`, in order. Returns the plan's hash if it matches the rows.
 async fn read(lake: &Lake, run_id: &str, mut each: impl FnMut(PlanRow)) -> Result<String, EngineError> {
     check_name(run_id)?;
     let plan = lake.plan(run_id).await?;
@@ -261,7 +262,7 @@ async fn read(lake: &Lake, run_id: &str, mut each: impl FnMut(PlanRow)) -> Resul
     Ok(hash)
 }
 
-/// The files in so many shards, each cut into parts.
+/// Divides the files into `total` shards, and each shard into parts.
 fn cut(files: &[(Day, u64, &str)], total: u32) -> BTreeMap<Part, Vec<usize>> {
     let items: Vec<(&str, u64)> = files.iter().map(|(_, weight, path)| (*path, *weight)).collect();
     let mut shards: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
@@ -282,7 +283,7 @@ fn cut(files: &[(Day, u64, &str)], total: u32) -> BTreeMap<Part, Vec<usize>> {
     cut
 }
 
-/// SHA-256 of the rows as text, one a line, cells apart by tabs, which no cell holds.
+/// SHA-256 of the rows as text: one row a line, cells separated by tabs, which no cell contains.
 fn hash(rows: impl Iterator<Item = PlanRow>) -> String {
     let mut hasher = Sha256::new();
     rows.for_each(|row| add(&mut hasher, &row));
@@ -299,17 +300,18 @@ fn hexadecimal(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A run's name becomes a folder of the lake.
+/// Checks a run's name, which becomes a folder of the lake.
 pub(crate) fn check_name(run_id: &str) -> Result<(), EngineError> {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let starts_well = run_id.starts_with(|c: char| c.is_ascii_alphanumeric());
-    match starts_well && run_id.len() <= 100 && run_id.chars().all(is_fit) {
-        true => Ok(()),
-        false => Err(EngineError::BadRunName { run_id: run_id.to_owned() }),
+    if starts_well && run_id.len() <= 100 && run_id.chars().all(is_fit) {
+        Ok(())
+    } else {
+        Err(EngineError::BadRunName { run_id: run_id.to_owned() })
     }
 }
 
-/// The newest token of each part of a run that was begun.
+/// The newest token of each part of a run that was started.
 ///
 /// # Errors
 /// When the lake cannot be listed.
@@ -390,7 +392,7 @@ mod tests {
         let weights: BTreeMap<String, u64> = units.iter().map(|u| (u.file.path(), weight(u))).collect();
         let found = read.units.iter().map(|u| u.file.path()).zip(read.weights.iter().copied());
         assert_eq!(found.collect::<BTreeMap<_, _>>(), weights);
-        // Nothing to do is a plan as well.
+        // An empty plan is valid too.
         SavedPlan::save(&lake, "nothing", &[]).await.unwrap();
         assert!(SavedPlan::load(&lake, "nothing").await.unwrap().units.is_empty());
         assert!(matches!(SavedPlan::load(&lake, "no-run").await, Err(EngineError::NoRun { .. })));

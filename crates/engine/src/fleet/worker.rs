@@ -1,8 +1,8 @@
-//! One process of a run: its own shard, then what others have not begun or left lying, until nothing is left that
-//! anybody works on.
+//! One worker process of a run: it works on its own shard, then on parts that others have not started or have abandoned,
+//! until every part is done or held by a live worker.
 //!
-//! A shard is held in parts. A worker takes the next one as soon as a hand is free and no file waits for it, so that the end of
-//! one part and the beginning of the next go together.
+//! A shard is held in parts. A worker takes the next part as soon as a slot is free and no file waits for it, so that the end
+//! of one part overlaps the start of the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,29 +30,29 @@ use crate::runs::lease::{LeaseRequest, PartLease, PartProgress, Watch};
 use crate::runs::summary::{RunState, RunSummary};
 use mtdh_lake::inventory::ObjectState;
 
-/// Progress objects that are read at once.
+/// Progress objects read at the same time.
 const READS: usize = 16;
 
 /// One worker of a run.
 pub struct Worker<'a> {
-    /// What it works with; its `holding` is set for each part.
+    /// The downloader; its `holding` is set for each part.
     pub ingest: Ingest,
-    /// The run.
+    /// The run's plan.
     pub plan: &'a SavedPlan,
     /// Its own shard.
     pub shard: Shard,
-    /// Its name: machine, process, and something that sets it apart.
+    /// Its name: machine, process, and a part that makes it unique.
     pub holder: String,
-    /// For how long a holder may keep silent before another worker takes its part over.
+    /// How long a holder may go without renewing before another worker takes over its part.
     pub lease: Duration,
     /// Called for each event.
     pub on_event: &'a (dyn Fn(Event) + Send + Sync),
 }
 
-/// What happens to a worker.
+/// An event of a worker.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It begins a part.
+    /// It starts a part.
     Begun {
         /// The part.
         part: Part,
@@ -63,26 +63,26 @@ pub enum Event {
     TakenOver {
         /// The part.
         part: Part,
-        /// Who held it.
+        /// The previous holder.
         from: String,
         /// The new token.
         token: u32,
-        /// Files that are left of it.
+        /// Files of the part that are left.
         files: usize,
     },
-    /// It has nothing to do, and waits whether others finish what they hold.
+    /// It has nothing to do, and waits to see whether others finish their parts.
     Waiting {
         /// Indices of the shards that others work on.
         shards: BTreeSet<u32>,
     },
-    /// A part was taken over by another worker while this one kept silent.
+    /// A part was taken over by another worker because this one did not renew its lease.
     Lost {
         /// The part.
         part: Part,
     },
 }
 
-/// What one worker did of a part.
+/// The summary of one worker for a part.
 #[derive(Debug, Serialize)]
 pub struct PartSummary {
     /// The part's number within its shard.
@@ -92,36 +92,36 @@ pub struct PartSummary {
     pub summary: RunSummary,
 }
 
-/// A part that may be worked on.
+/// A part that may be taken.
 struct Free {
     part: Part,
     /// The token to claim it with.
     token: u32,
-    /// What its last holder left.
+    /// The progress of its last holder; `None`: it was not started.
     before: Option<PartProgress>,
 }
 
-/// What a look at the run showed.
+/// The state of the run, as read once.
 #[derive(Default)]
 struct Look {
-    /// Parts that this worker may have.
+    /// Parts that this worker may take.
     free: Vec<Free>,
     /// Indices of the shards that others work on.
     waiting: BTreeSet<u32>,
 }
 
-/// What a worker knows of the run.
+/// A worker's view of the run.
 #[derive(Default)]
 struct Known {
-    /// The parts of the plan, with their units.
+    /// The parts of the plan, with their tasks.
     cut: BTreeMap<Part, Vec<usize>>,
-    /// Parts that this worker has in hand, or of which nothing more is to be expected.
+    /// Parts that this worker holds, or that need no more work.
     settled: BTreeSet<Part>,
     watch: Watch,
     waited_for: BTreeSet<u32>,
 }
 
-/// A part in this worker's hands, with what is known of it.
+/// A part that this worker holds, with its state.
 struct Taken {
     part: Part,
     units: Vec<usize>,
@@ -131,31 +131,31 @@ struct Taken {
     summary: RunSummary,
     holding: Arc<PartLease>,
     work: CancellationToken,
-    /// Stands for the part's files until they have places of their own, so that no further part is taken meanwhile.
+    /// Occupies the queue for the part's files until they have slots of their own, so that no other part is taken meanwhile.
     place: Slot,
 }
 
-/// What a worker did.
+/// The work of a worker so far.
 #[derive(Default)]
 struct Did {
     parts: std::sync::Mutex<Vec<PartSummary>>,
-    /// No further part is to be begun.
+    /// No further part may be started.
     is_enough: AtomicBool,
 }
 
 impl Worker<'_> {
-    /// Works until no part is left that this worker may have, or that another one is at. Gives what it did, in the order in which
-    /// it ended.
+    /// Works until no part is left that this worker may take or that another worker holds. Returns what it did, in the order
+    /// of completion.
     ///
     /// # Errors
-    /// When the run cannot go on: the lake fails, the key is refused, or the run is cut into another number of shards.
+    /// When the run cannot continue: the lake fails, the key is refused, or the run is divided into another number of shards.
     pub async fn work(&self) -> Result<Vec<PartSummary>, EngineError> {
         self.ingest.lake.check_writable().await?;
         let known = Known { cut: self.plan.parts(self.shard.total()), ..Known::default() };
         let (known, did) = (Mutex::new(known), Did::default());
-        // What every part would fail at ends all that are in hand.
+        // A failure that every part would share ends all parts in progress.
         let stop = self.ingest.stop.child_token();
-        // As many as there may be files in hand: at the end of a part each file may be of another one.
+        // As many as there are slots: at the end of a part each file may be of another part.
         let lanes = (0..self.ingest.slots.count()).map(|_| async {
             let outcome = self.take_parts(&known, &did, &stop).await;
             if outcome.is_err() {
@@ -176,7 +176,7 @@ impl Worker<'_> {
         stop: &CancellationToken,
     ) -> Result<(), EngineError> {
         loop {
-            // One at a time looks, when a hand is idle.
+            // Only one lane at a time looks for a part, when a slot is idle.
             let taken = self.next(&mut *known.lock().await, did, stop).await?;
             let Some(taken) = taken else { return Ok(()) };
             let part = taken.part;
@@ -189,7 +189,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Waits for a part that this worker may have, and takes it. Nothing when there will be none.
+    /// Waits for a part that this worker may take, and claims it. `None`: there will be none.
     async fn next(
         &self,
         known: &mut Known,
@@ -221,8 +221,8 @@ impl Worker<'_> {
                 (self.on_event)(Event::Waiting { shards: waiting.clone() });
                 known.waited_for = waiting;
             }
-            // A holder renews every third of a lease; looking twice as often, its silence is found out within one lease
-            // and one such third after it ended.
+            // A holder renews every third of a lease. This looks twice as often, so that a dead holder is detected within one
+            // lease and a third after it ended.
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(self.lease / 6) => {}
@@ -230,8 +230,8 @@ impl Worker<'_> {
         }
     }
 
-    /// The parts that this worker may have, its own shard's first, and what others work on. Parts of which nothing more is
-    /// to be expected are settled.
+    /// The parts that this worker may take, those of its own shard first, and the shards that others work on. Parts that need
+    /// no more work are settled.
     async fn look(&self, known: &mut Known) -> Result<Look, EngineError> {
         let (lake, run_id, own) = (&self.ingest.lake, &self.plan.run_id, self.shard);
         let newest = newest_tokens(lake, run_id).await?;
@@ -241,14 +241,14 @@ impl Worker<'_> {
         }
         let mut order: Vec<Part> =
             known.cut.keys().copied().filter(|part| !known.settled.contains(part)).collect();
-        // Of other shards the largest parts first, and each worker begins at another shard.
+        // Of other shards the largest parts first; each worker starts at another shard.
         let steps = |part: &Part| {
             (u64::from(part.shard.index()) + u64::from(own.total()) - u64::from(own.index()))
                 % u64::from(own.total())
         };
         order.sort_by_key(|part| (part.shard != own, part.number, steps(part)));
         let mut look = Look::default();
-        // A shard that nobody has begun is for the worker that will.
+        // A shard that nobody has started is left to the worker that will.
         let is_begun = |part: &Part| part.shard == own || newest.keys().any(|p| p.shard == part.shard);
         let not_begun = order.iter().filter(|part| !newest.contains_key(part) && is_begun(part));
         look.free.extend(not_begun.map(|part| Free { part: *part, token: 1, before: None }));
@@ -262,7 +262,7 @@ impl Worker<'_> {
             Ok::<_, LakeError>((part, token, PartProgress::read(lake, run_id, part, token, units).await?))
         });
         let mut reads = futures::stream::iter(reads).buffered(READS);
-        // Parts of its own shard that are done, as their holders say.
+        // Parts of its own shard that their holders report as done.
         let mut said_done: Vec<Free> = Vec::new();
         while let Some(read) = reads.next().await {
             let (part, token, Some(before)) = read? else { continue };
@@ -282,16 +282,15 @@ impl Worker<'_> {
                     continue;
                 }
                 RunState::Interrupted => true,
-                // What failed another worker would fail at as well: only who is started for this shard tries again.
+                // Another worker would fail in the same way: only the worker that is started for this shard tries again.
                 RunState::Done | RunState::UsedUp | RunState::Stopped | RunState::TakenOver => {
                     part.shard == own
                 }
             };
-            match may_have {
-                true => look.free.push(Free { part, token: token + 1, before: Some(before) }),
-                false => {
-                    known.settled.insert(part);
-                }
+            if may_have {
+                look.free.push(Free { part, token: token + 1, before: Some(before) });
+            } else {
+                known.settled.insert(part);
             }
         }
         drop(reads);
@@ -301,8 +300,8 @@ impl Worker<'_> {
         Ok(look)
     }
 
-    /// The last look before a shard is done: those of its parts of which the lake lacks an answer, since objects can be removed
-    /// by hand. The others are settled.
+    /// The last look before a shard is done. Returns the parts of which the lake lacks an answer, since objects can be
+    /// removed by hand; the others are settled.
     async fn not_there(&self, said_done: Vec<Free>, known: &mut Known) -> Result<Vec<Free>, EngineError> {
         if said_done.is_empty() {
             return Ok(Vec::new());
@@ -316,7 +315,7 @@ impl Worker<'_> {
         Ok(lacking)
     }
 
-    /// Claims a part. Nothing when another worker was faster.
+    /// Claims a part. `None`: another worker was faster.
     async fn claim(
         &self,
         free: Free,
@@ -357,7 +356,7 @@ impl Worker<'_> {
         let keeper = Keeper::start(&holding);
         let mut available = BTreeMap::new();
         if before.is_some() {
-            // Its last holder may have published more than it noted.
+            // Its last holder may have published more than it recorded.
             available = self.find(&units, &mut done, &mut summary, &holding).await?;
         }
         let left: Vec<DownloadTask> = units
@@ -384,7 +383,7 @@ impl Worker<'_> {
         Ok(summary)
     }
 
-    /// Notes the units that the lake has answers for, and gives the lines that belong into the days' reports.
+    /// Records the tasks that the lake has answers for, and returns the lines for the days' reports.
     async fn find(
         &self,
         units: &[usize],
@@ -402,11 +401,11 @@ impl Worker<'_> {
             });
             let answers: Option<Vec<Available>> = answers.collect();
             let Some(answers) = answers else {
-                // Noted as done, and not there: removed since.
+                // Recorded as done, but not there: removed since.
                 done.remove(number);
                 continue;
             };
-            // What is to be replaced is there in any case.
+            // An object to be replaced exists in any case.
             let is_old = unit.members.iter().any(|member| member.replaces);
             if is_old && !done.contains(number) {
                 continue;

@@ -1,8 +1,8 @@
-//! What becomes of a day's table when the vendor is asked again: it is only ever improved.
+//! Merges a new answer of the vendor into a day's table, without losing what is known.
 //!
-//! What the vendor was not asked, or was not allowed to say, does not replace what is known. What it no longer lists
-//! stays in the table, marked as withdrawn, until somebody accepts that; only an end that the vendor itself gave lets a
-//! row go.
+//! An answer that is incomplete or was not permitted does not replace what is known. Rows that the vendor no longer lists
+//! stay in the table, marked as withdrawn, until the user accepts the removal. A row is removed without that only if the
+//! vendor itself gave its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,32 +17,31 @@ pub enum Removed {
     /// Keep them in the table, marked.
     #[default]
     Keep,
-    /// Take them out, marked ones of earlier runs too.
+    /// Remove them, including those marked by earlier runs.
     Accept,
 }
 
-/// What a source says of a day.
+/// A source's answer for a day.
 pub(super) struct Detection {
     /// The instruments that it lists.
     pub instruments: Vec<Instrument>,
-    /// Exchange and symbol of those that it lists and that have no key by what it said now; with contract terms they
-    /// may have had one.
+    /// Exchange and symbol of listed instruments without a key by this answer; with contract terms they may have had one.
     pub unnamed: BTreeSet<(String, String)>,
-    /// Whether it lists everything there is. A folder does not: of what it lacks it says nothing.
+    /// Whether it lists everything there is. A folder does not: a missing file proves nothing.
     pub scope: CheckInput,
 }
 
-/// Of what a source speaks.
+/// The scope of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CheckInput {
-    /// Of every instrument of the exchange.
+    /// Every instrument of the exchange.
     Everything,
-    /// Of those that it names alone.
+    /// Only those that it names.
     WhatItNames,
 }
 
-/// The new rows in the place of `old`. `has_ended` says of a row that is not found whether the source gave it an end
-/// before the day.
+/// The new rows in place of `old`. `has_ended` returns whether the source gave an end before the day to a row that is no
+/// longer listed.
 pub(super) fn merge(
     old: &[Instrument],
     found: &Detection,
@@ -51,7 +50,7 @@ pub(super) fn merge(
 ) -> Vec<Instrument> {
     let symbol = |i: &Instrument| (i.exchange.clone(), i.raw_symbol.clone());
     let by_symbol: BTreeMap<(String, String), &Instrument> = old.iter().map(|i| (symbol(i), i)).collect();
-    // A symbol that one of the vendor's lists lacks is spelt as the other spells it: the row with its key is its row.
+    // A symbol that one of the vendor's lists lacks may be spelt differently in the other: the row with its key is its row.
     let form = |i: &Instrument| (dataset_symbol(&i.raw_symbol), i.key.clone());
     let by_form: BTreeMap<(String, InstrumentKey), &Instrument> = old.iter().map(|i| (form(i), i)).collect();
     let mut rows: Vec<Instrument> = Vec::with_capacity(found.instruments.len());
@@ -76,7 +75,7 @@ pub(super) fn merge(
     rows
 }
 
-/// The new row of an instrument, with what is known already and was not said now.
+/// The new row of an instrument, completed with known values that the source did not repeat.
 fn improved(known: &Instrument, new: &Instrument, scope: CheckInput) -> Instrument {
     let new = new.clone();
     if scope == CheckInput::WhatItNames {

@@ -1,8 +1,8 @@
-//! Validation of candles and of rows as they arrive: candles each by itself, against the one before it, and, once the
-//! reference has settled, against the reference; rows past the same checks as those of the lake.
+//! Validation of live candles and rows. Each candle is checked by itself, against the one before it and, once the reference
+//! has settled, against the reference. Rows pass the same checks as those of the lake.
 //!
-//! Not for making candles (`mtdh_core::candle` does) and not for asking anybody: a caller brings candles, rows and
-//! klines, and a clock. Nothing here waits; [`StreamValidator::work`] does what is due.
+//! Does not make candles (see `mtdh_core::candle`) and does no I/O: the caller supplies candles, rows, klines and a clock.
+//! Nothing here waits; [`StreamValidator::work`] does what is due.
 
 pub(crate) mod candles;
 pub(crate) mod ticks;
@@ -21,23 +21,23 @@ use crate::check::CheckPlan;
 use candles::CandleStreams;
 use ticks::Ticks;
 
-/// How a stream is validated. Times are lengths in microseconds.
+/// Settings of a stream validator. Durations are in microseconds.
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
-    /// Candles and batches of rows that may wait; one more is refused.
+    /// Candles and batches of rows that may wait in the queue; more are refused.
     pub queue: usize,
-    /// From so many waiting ones on the validator is said to lag.
+    /// Queue length from which the validator counts as lagging.
     pub lagging: usize,
-    /// How long after an interval's end its candle may come, and how far a row's exchange time may lie behind the newest
-    /// one of its stream; what comes later is late.
+    /// Watermark: how long after an interval's end its candle may arrive, and how far a row's exchange time may be behind the
+    /// newest one of its stream. Anything later counts as late.
     pub watermark_us: i64,
-    /// Failures of the reference in a row, after which it is not asked for a while.
+    /// Consecutive failures of the reference after which requests pause.
     pub failures: u32,
-    /// That while.
+    /// Length of that pause.
     pub cooldown_us: i64,
-    /// How long after its end a kline is read until two readings agree.
+    /// For this long after its end, a kline is read again until two readings agree.
     pub settle_us: i64,
-    /// Between two readings.
+    /// Time between two readings.
     pub again_us: i64,
     /// Parameters of the checks.
     pub checks: Settings,
@@ -58,7 +58,7 @@ impl Default for StreamSettings {
     }
 }
 
-/// Where candles are of: one clock and one watermark for each.
+/// A stream of candles; it has its own clock and watermark.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CandleStream {
     /// The instrument.
@@ -67,7 +67,7 @@ pub struct CandleStream {
     pub timeframe: Timeframe,
 }
 
-/// Where rows are of: one clock and one watermark for each.
+/// A stream of rows; it has its own clock and watermark.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TickStream {
     /// The instrument.
@@ -76,7 +76,7 @@ pub struct TickStream {
     pub data_type: DataType,
 }
 
-/// Of what a finding is.
+/// The stream of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// A stream of candles.
@@ -94,7 +94,7 @@ impl fmt::Display for Stream {
     }
 }
 
-/// Something that was found in a stream.
+/// A finding in a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamFinding {
     /// Which stream.
@@ -103,71 +103,71 @@ pub struct StreamFinding {
     pub check: &'static str,
     /// How bad it is.
     pub severity: Severity,
-    /// What was found.
+    /// The details.
     pub found: Detection,
 }
 
-/// A finding before it is said of which stream.
+/// A finding without its stream.
 type Told = (&'static str, Severity, Detection);
 
-/// What has been done so far. A batch of rows counts as one where it says so.
+/// Counts since the start. A batch of rows counts as one where the field says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Candles and batches that were taken into the queue.
+    /// Candles and batches accepted into the queue.
     pub taken: u64,
-    /// Candles and batches that were refused: the queue was full, the validator had stopped, or a batch had not the
-    /// columns of its data type. 0: nothing was dropped.
+    /// Candles and batches refused: the queue was full, the validator had stopped, or a batch did not have the columns of its
+    /// data type. 0: nothing was dropped.
     pub refused: u64,
     /// Candles and batches that were validated.
     pub validated: u64,
     /// Rows of these batches.
     pub rows: u64,
-    /// Candles and batches with an error of their own.
+    /// Candles and batches with an error.
     pub failed: u64,
-    /// Candles and batches with a warning and no error: no failure.
+    /// Candles and batches with a warning and no error; they do not count as failed.
     pub warned: u64,
-    /// Candles and rows that came after their watermark; they are validated all the same.
+    /// Candles and rows that arrived after their watermark; they are validated nevertheless.
     pub late: u64,
-    /// Candles that were held against the reference.
+    /// Candles compared with the reference.
     pub compared: u64,
     /// Candles that wait for the reference.
     pub waiting: usize,
     /// Candles and batches in the queue.
     pub queued: usize,
-    /// Whether the queue is longer than it should be.
+    /// Whether the queue is longer than the limit for lagging.
     pub is_lagging: bool,
-    /// Failures of the reference in a row.
+    /// Consecutive failures of the reference.
     pub failures_in_a_row: u32,
-    /// Until when the reference is not asked; null: it is.
+    /// End of the pause of requests to the reference; `None`: there is no pause.
     pub cooling_until_us: Option<i64>,
-    /// Whether candles and rows are taken.
+    /// Whether candles and rows are accepted.
     pub is_running: bool,
 }
 
-/// Why something was not taken.
+/// Why something was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The queue is full: let the validator work, or ask for a longer one.
+    /// The queue is full: let the validator work, or configure a longer one.
     #[error("the queue is full")]
     Full,
     /// The validator was not started, or was stopped.
     #[error("the validator is not running")]
     NotRunning,
-    /// The batch is not one of its data type.
+    /// The batch does not fit its data type.
     #[error("{0}")]
     Columns(String),
 }
 
-/// Reads a kline; null: there is none (yet). An error counts as a failure of the reference.
+/// Reads a kline; `None`: there is none (yet). An error counts as a failure of the reference.
 pub type ReadKline = Box<dyn FnMut(&CandleStream, i64) -> Result<Option<Bar>, String> + Send>;
 /// The time, microseconds since the Unix epoch, UTC.
 pub type Now = Box<dyn Fn() -> i64 + Send>;
-/// Is told of each finding.
+/// Called for each finding.
 pub type OnFinding = Box<dyn FnMut(&StreamFinding) + Send>;
 
-/// What waits in the queue.
+/// An entry of the queue.
 enum Waiting {
-    /// A candle, and when it came.
+    /// A candle, and when it arrived.
     Candle(CandleStream, Bar, i64),
     Ticks(TickStream, RecordBatch),
 }
@@ -175,7 +175,7 @@ enum Waiting {
 /// Validates candles and rows as they arrive.
 pub struct StreamValidator {
     settings: StreamSettings,
-    /// The checks that rows go past.
+    /// The checks of rows.
     plan: CheckPlan,
     now: Now,
     callbacks: Vec<OnFinding>,
@@ -186,7 +186,7 @@ pub struct StreamValidator {
 }
 
 impl StreamValidator {
-    /// One that has not been started. `read` is the reference; null: candles are not held against one.
+    /// Creates a validator that is not started. `read` is the reference; `None`: candles are not compared with one.
     pub fn new(settings: StreamSettings, now: Now, read: Option<ReadKline>) -> StreamValidator {
         let plan = CheckPlan {
             groups: vec![Group::Timestamp, Group::Book],
@@ -206,18 +206,18 @@ impl StreamValidator {
         }
     }
 
-    /// Adds one that is told of each finding.
+    /// Adds a callback for findings.
     pub fn on_finding(&mut self, callback: OnFinding) {
         self.callbacks.push(callback);
     }
 
-    /// Takes candles and rows from now on.
+    /// Accepts candles and rows from now on.
     pub fn start(&mut self) {
         self.statistics.is_running = true;
     }
 
-    /// Validates what is in the queue, tells what could only be said at the end of the rows, and takes nothing more.
-    /// Candles that wait for the reference are left, and counted by [`Statistics::waiting`]: stopping never waits.
+    /// Validates the queue, reports findings that need the end of the rows, and accepts nothing more. Candles that wait for
+    /// the reference are not compared, and are counted by [`Statistics::waiting`]: stopping never waits.
     pub fn stop(&mut self) {
         self.statistics.is_running = false;
         self.work();
@@ -229,16 +229,16 @@ impl StreamValidator {
     /// Puts a candle into the queue.
     ///
     /// # Errors
-    /// When it is not taken, which is counted.
+    /// When it is refused, which is counted.
     pub fn validate_candle(&mut self, stream: &CandleStream, bar: Bar) -> Result<(), Refused> {
         let came_us = (self.now)();
         self.take(Ok(Waiting::Candle(stream.clone(), bar, came_us)))
     }
 
-    /// Puts candles into the queue, as far as it takes them. Gives how many were taken.
+    /// Puts candles into the queue until it is full. Returns how many were accepted.
     ///
     /// # Errors
-    /// When not all are taken: how many were, and why not the rest, each of which is counted.
+    /// When not all are accepted: how many were, and why the rest was refused, each of which is counted.
     pub fn validate_batch(
         &mut self,
         stream: &CandleStream,
@@ -254,11 +254,11 @@ impl StreamValidator {
         refused.map_or(Ok(taken), |why| Err((taken, why)))
     }
 
-    /// Puts rows into the queue, in the order in which they arrived; the batch has the columns of the data type as the
-    /// lake has them, others are not looked at. In the queue a batch is one, however many rows it has.
+    /// Puts rows into the queue, in order of arrival. The batch must have the lake's columns of the data type; other columns
+    /// are ignored. A batch counts as one entry, however many rows it has.
     ///
     /// # Errors
-    /// When the batch is not taken, which is counted.
+    /// When the batch is refused, which is counted.
     pub fn validate_ticks(&mut self, stream: &TickStream, batch: RecordBatch) -> Result<(), Refused> {
         let fitting = Rows::new(stream.data_type, &batch, 0).map(|_| ()).map_err(Refused::Columns);
         self.take(fitting.map(|()| Waiting::Ticks(stream.clone(), batch)))
@@ -275,7 +275,7 @@ impl StreamValidator {
         taken
     }
 
-    /// What has been done so far.
+    /// Counts since the start.
     pub fn statistics(&self) -> Statistics {
         let mut statistics = Statistics {
             queued: self.queue.len(),
@@ -286,13 +286,13 @@ impl StreamValidator {
         statistics
     }
 
-    /// When something is due again; null: when the next candle or row comes.
+    /// When work is due next; `None`: when the next candle or row arrives.
     pub fn due_us(&self) -> Option<i64> {
         self.candles.due_us().into_iter().chain(self.ticks.values().filter_map(Ticks::due_us)).min()
     }
 
-    /// Validates everything that is in the queue, holds against the reference what is due, and tells which streams have
-    /// fallen silent.
+    /// Validates everything in the queue, compares due candles with the reference, and reports streams that have fallen
+    /// silent.
     pub fn work(&mut self) {
         while let Some(waiting) = self.queue.pop_front() {
             match waiting {
@@ -319,7 +319,7 @@ impl StreamValidator {
     fn rows(&mut self, stream: TickStream, batch: &RecordBatch) {
         let ticks = self.ticks.entry(stream.clone()).or_insert_with(|| Ticks::new(stream.clone()));
         let Ok((told, late)) = ticks.rows(&self.plan, batch, self.settings.watermark_us) else {
-            // It was looked at when it was taken.
+            // It was checked when it was accepted.
             self.statistics.refused += 1;
             return;
         };

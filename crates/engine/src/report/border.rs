@@ -1,6 +1,6 @@
-//! The border of the reports that people read: what came from outside is made printable in one place, whatever the form.
+//! Makes texts from outside printable, in one place for all reports that people read.
 //!
-//! JSON and CSV keep it as it is; how each form escapes what has a meaning in it is that form's business.
+//! JSON and CSV keep texts unchanged. Each format escapes its own special characters.
 
 use mtdh_core::text;
 
@@ -11,7 +11,7 @@ fn line(text: &str) -> String {
     text::printable(text).into_owned()
 }
 
-/// The same document with nothing in its texts that is not seen as itself.
+/// The same document with all invisible and misleading characters of its texts made visible.
 pub(super) fn printable(document: &Document) -> Document {
     let comparison = |it: &Comparison| Comparison { title: line(&it.title), points: it.points.clone() };
     let day = |it: &InstrumentDayLine| InstrumentDayLine {

@@ -1,4 +1,4 @@
-//! The forms of a report that are text: JSON, CSV, JUnit XML, Markdown; and which one a file's name asks for.
+//! The text formats of a report: JSON, CSV, JUnit XML, Markdown; and the format for a file name.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use super::border::printable;
 use super::{Document, FindingLine};
 
-/// A form of a report.
+/// A format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// The document, `schema_version` first.
     Json,
     /// One finding a line, with a header row.
     Csv,
-    /// A suite per group, a case per check, a failure per case with findings; for CI gates.
+    /// A suite per group, a case per check, a failure per case with findings; for CI.
     Junit,
     /// Tables for people, for a comment or a wiki.
     Markdown,
@@ -22,7 +22,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form that a file's ending asks for: `.json`, `.csv`, `.xml`, `.md`, `.html`.
+    /// The format for a file extension: `.json`, `.csv`, `.xml`, `.md`, `.html`.
     pub fn of_file(file: &Path) -> Option<Form> {
         match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "json" => Some(Form::Json),
@@ -34,7 +34,7 @@ impl Form {
         }
     }
 
-    /// The report in this form.
+    /// The report in this format.
     pub fn of(self, document: &Document) -> String {
         match self {
             Form::Json => json(document),
@@ -51,7 +51,7 @@ fn json(document: &Document) -> String {
     text.expect("a document of texts, finite numbers and lists is JSON") + "\n"
 }
 
-/// Column names of the CSV form.
+/// Column names of the CSV format.
 pub const CSV_COLUMNS: [&str; 12] = [
     "severity",
     "check",
@@ -87,9 +87,12 @@ pub fn cells(finding: &FindingLine) -> [String; 12] {
 }
 
 fn csv(document: &Document) -> String {
-    let quoted = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
+    let quoted = |cell: &String| {
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.clone()
+        }
     };
     let mut text = CSV_COLUMNS.join(",") + "\n";
     for finding in document.findings.iter().chain(document.nothing_checked().iter()) {
@@ -98,7 +101,7 @@ fn csv(document: &Document) -> String {
     text
 }
 
-/// Text of XML: what has a meaning there is escaped, what may not be there at all is left out.
+/// Escapes XML text: special characters are escaped, characters that XML does not allow are removed.
 fn xml(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -131,7 +134,7 @@ fn junit(document: &Document) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"checks\" tests=\"{}\" failures=\"{total}\">\n",
         document.checks.len() + more
     );
-    // Skipped cases alone would pass a gate.
+    // A suite with skipped cases only would pass a CI gate.
     if let Some(nothing) = nothing {
         let _infallible = writeln!(
             text,
@@ -145,7 +148,7 @@ fn junit(document: &Document) -> String {
         let checks: Vec<_> = document.checks.iter().filter(|c| c.group == group).collect();
         let failures = checks.iter().filter(|c| failed(c.name)).count();
         let skipped = checks.iter().filter(|c| c.looked_at == 0 && c.findings == 0).count();
-        // Writing into a text cannot fail, here and below.
+        // Writing to a string cannot fail, here and below.
         let _infallible = writeln!(
             text,
             "  <testsuite name=\"{group}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\">",
@@ -180,13 +183,13 @@ fn junit(document: &Document) -> String {
     text + "</testsuites>\n"
 }
 
-/// Text of a Markdown cell.
+/// Escapes text of a Markdown cell.
 fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '$' => safe.extend(['\\', character]),
-            // Many readers make links of bare addresses.
+            // Many renderers turn bare addresses into links.
             '/' if safe.ends_with(':') || safe.ends_with(":\\/") => safe.push_str("\\/"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
@@ -198,7 +201,7 @@ fn cell(text: &str) -> String {
     safe
 }
 
-/// Findings that the Markdown form lists; the others are counted.
+/// Findings that the Markdown format lists; the others are counted.
 const MARKDOWN_FINDINGS: usize = 200;
 
 fn markdown(document: &Document) -> String {

@@ -1,4 +1,4 @@
-//! The report as one self-contained page for people: no script, no address, nothing that is fetched.
+//! The report as one self-contained HTML page: no scripts, no external resources.
 
 use mtdh_core::check::grade::Grade;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ const SHOWN_FINDINGS: usize = 50;
 /// Instrument-days that are shown among the worst.
 const SHOWN_DAYS: usize = 25;
 
-/// Days with silences whose timeline is shown.
+/// Days with silences that get a timeline.
 const SHOWN_TIMELINES: usize = 40;
 
 /// The words of grades, worst first.
@@ -31,7 +31,7 @@ pub fn page(document: &Document) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "Check of " (document.subject) }
-                // Without an icon of its own a page makes browsers ask a server for one.
+                // Without an icon in the page, browsers request one from a server.
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
@@ -86,13 +86,13 @@ fn head(document: &Document) -> Markup {
     }
 }
 
-/// A sentence's beginning.
+/// A text with a capital first letter.
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A number with what it counts; `path` is its place in the JSON report.
+/// A number with its label; `path` is its place in the JSON report.
 fn tile(path: &str, what: &str, number: u64) -> Markup {
     html! { div { dt { (what) } dd data-number=(path) { (grouped(number)) } } }
 }
@@ -215,7 +215,7 @@ fn findings(document: &Document) -> Markup {
     };
     let mut found: Vec<&CheckLine> = document.checks.iter().filter(|c| c.findings > 0).collect();
     found.sort_by_key(|check| worst_of(check));
-    // What reading a file found is told also when its group was not asked for.
+    // Findings of reading a file are shown even if their group was not asked for.
     html! {
         section {
             h2 { "Findings" }
@@ -293,7 +293,7 @@ fn checks(document: &Document) -> Markup {
     }
 }
 
-/// A description's backquotes as code.
+/// A description, with its backquoted parts as code.
 fn prose(text: &str) -> Markup {
     html! {
         @for (place, part) in text.split('`').enumerate() {

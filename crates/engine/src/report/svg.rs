@@ -1,4 +1,4 @@
-//! Small pictures as inline SVG: a calendar of grades, silences on a day, two series and their difference.
+//! Small inline SVG pictures: a calendar of grades, silences on a day, two series and their difference.
 
 use mtdh_core::check::grade::Grade;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +10,11 @@ use mtdh_core::day::DAY_US;
 use super::{FindingLine, InstrumentDayLine};
 use crate::check::comparison::{Comparison, ComparisonPoint};
 
-/// Width and height of a day in the calendar, with the space around it.
+/// Width and height of a day in the calendar, including the margin.
 const CELL: usize = 14;
 const CELL_HEIGHT: usize = 22;
 
-/// A row for each venue and data type, a column for each day, a bar of shares for the instruments' grades.
+/// A row for each venue and data type, a column for each day, a stacked bar of the instruments' grades.
 pub(super) fn calendar(lines: &[InstrumentDayLine]) -> Markup {
     type Counts = BTreeMap<&'static str, usize>;
     let mut rows: BTreeMap<(&str, &str), BTreeMap<Day, Counts>> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(super) fn calendar(lines: &[InstrumentDayLine]) -> Markup {
     let width = (column(last) + 1) * CELL;
     let months: Vec<Day> = std::iter::successors(Some(first), |day| Some(day.next()))
         .take_while(|day| *day <= last)
-        // The first day's date needs the room of six.
+        // The first day's date needs the width of six.
         .filter(|day| *day == first || day.day_of_month() == 1 && column(*day) >= 6)
         .collect();
     html! {
@@ -59,7 +59,7 @@ pub(super) fn calendar(lines: &[InstrumentDayLine]) -> Markup {
     }
 }
 
-/// One day's bar, worst on top; every grade that occurs can be seen.
+/// One day's bar, worst on top; every grade that occurs is visible.
 fn bar(x: usize, day: Day, counts: &BTreeMap<&'static str, usize>) -> Markup {
     const HEIGHT: f64 = 20.0;
     const LEAST: f64 = 3.0;
@@ -96,7 +96,7 @@ pub(super) fn timeline(day: &str, silences: &[&FindingLine]) -> Markup {
         .iter()
         .filter_map(|f| f.range_us.map(|(from, to)| (x(from), (x(to) - x(from)).max(2.0), *f)))
         .collect();
-    // The bar is stretched to the page's width, whatever that is; the hours are text, which must not be.
+    // The bar is stretched to the page's width; the hours are text and must not be.
     html! {
         svg.day viewBox="0 0 960 14" preserveAspectRatio="none" role="img" aria-label={ "Silences on " (day) } {
             rect.track x="0" y="0" width="960" height="14" {}
@@ -114,7 +114,7 @@ pub(super) fn timeline(day: &str, silences: &[&FindingLine]) -> Markup {
 /// Width of the plots, in units of their view box.
 const PLOT_WIDTH: f64 = 960.0;
 
-/// Ours and theirs, and below the difference.
+/// Our series and the other, and below them the difference.
 pub(super) fn comparison(series: &Comparison) -> Markup {
     let (first, last) = match (series.points.first(), series.points.last()) {
         (Some(first), Some(last)) => (first.at_us, last.at_us.max(first.at_us + 1)),
@@ -162,7 +162,7 @@ pub(super) fn comparison(series: &Comparison) -> Markup {
     }
 }
 
-/// Smallest and largest; never the same, so that they can be divided by.
+/// Minimum and maximum; never equal, so that their difference can be a divisor.
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
@@ -173,7 +173,7 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     }
 }
 
-/// A line through points, broken where one is lacking, and those points that have no neighbour, which no line shows.
+/// A line through points, interrupted where one is missing, and dots for points without a neighbour, which no line shows.
 fn lines_and_dots(points: impl Iterator<Item = Option<(f64, f64)>>) -> (String, String) {
     let (mut lines, mut dots) = (String::new(), String::new());
     let points: Vec<_> = points.collect();
@@ -191,7 +191,7 @@ fn lines_and_dots(points: impl Iterator<Item = Option<(f64, f64)>>) -> (String, 
     (lines, dots)
 }
 
-/// Eight digits of a number: what floats add to a difference of prices is left out.
+/// A number with eight digits, without the rounding noise of a difference of prices.
 fn digits(value: f64) -> f64 {
     format!("{value:.7e}").parse().unwrap_or(value)
 }

@@ -1,10 +1,10 @@
-//! One budget for all workers of a run: slices of it, leased from one object of the lake.
+//! A budget shared by all workers of a run: they lease slices of it from one object of the lake.
 //!
-//! A slice of requests holds for two seconds and counts for a minute longer, so that no sixty seconds have more requests
-//! than allowed, whenever within it they are sent. What a worker did not send of a slice it gives back with the next
-//! one. Bytes are taken before they come; a killed worker's slice of them is lost to that day.
+//! A slice of requests is valid for two seconds and counts for a minute longer. So no sixty seconds have more requests than
+//! allowed, whenever within its validity they are sent. A worker returns the unused requests of a slice with its next slice.
+//! Bytes are taken before they are received; the bytes of a killed worker's slice are lost for that day.
 //!
-//! Moments are those of the machines' wall clocks, which are taken to agree within one second.
+//! Times are those of the machines' wall clocks, which are assumed to agree within one second.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use mtdh_lake::{Lake, LakeError, LakePath};
 use mtdh_source::http::rate_limit::{Budget, BudgetError, BudgetGrant, BudgetRequest, SharedBudget};
 use serde::{Deserialize, Serialize};
 
-/// How long a slice of requests may be used.
+/// How long a slice of requests is valid.
 const VALID: Duration = Duration::from_secs(2);
-/// How far the machines' clocks may be apart.
+/// Largest difference between the machines' clocks.
 const SKEW: Duration = Duration::from_secs(1);
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
@@ -32,15 +32,15 @@ pub struct RunBudget {
     holder: String,
 }
 
-/// What was taken, as it lies in the lake.
+/// What was taken, as stored in the lake.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Taken {
-    /// Version of the form of everything in a lake.
+    /// Version of the format of everything in a lake.
     #[serde(default)]
     format_version: u32,
-    /// Slices of requests that count still.
+    /// Slices of requests that still count.
     requests: Vec<TakenRequests>,
-    /// Days since 1970 of `bytes`, UTC.
+    /// Day of `bytes`, in days since 1970, UTC.
     day: u64,
     /// Bytes of that day that were taken, used or not.
     bytes: u64,
@@ -50,14 +50,14 @@ struct Taken {
 struct TakenRequests {
     /// Who took it.
     holder: String,
-    /// When, in milliseconds since 1970; it tells a holder's slices apart.
+    /// When, in milliseconds since 1970; it identifies a slice of its holder.
     at_ms: u64,
     /// How many.
     count: u32,
 }
 
 impl RunBudget {
-    /// The budget of a run. `holder` sets this worker apart from all others.
+    /// The budget of a run. `holder` distinguishes this worker from all others.
     pub fn new(lake: Lake, run_id: &str, budget: Budget, holder: String) -> RunBudget {
         let path = lake.budget_path(run_id);
         RunBudget { lake, path, budget, holder }
@@ -102,21 +102,23 @@ impl Taken {
     fn give(&mut self, budget: &Budget, holder: &str, want: &BudgetRequest, now_ms: u64) -> BudgetGrant {
         let mut slice = BudgetGrant { id: now_ms, ..BudgetGrant::default() };
         let counts_ms = MINUTE_MS + (VALID + SKEW).as_millis() as u64;
-        // What was taken a minute from now nobody took: it would count for ever.
+        // A slice more than a minute in the future cannot be right, and would count for ever.
         let counts = |at_ms: u64| at_ms <= now_ms + MINUTE_MS && at_ms + counts_ms > now_ms;
         self.requests.retain(|taken| counts(taken.at_ms));
         if let Some((id, unused)) = want.unused {
             let own = self.requests.iter_mut().find(|taken| taken.holder == holder && taken.at_ms == id);
-            own.into_iter().for_each(|taken| taken.count = taken.count.saturating_sub(unused));
+            if let Some(taken) = own {
+                taken.count = taken.count.saturating_sub(unused);
+            }
             self.requests.retain(|taken| taken.count > 0);
         }
         if let Some(limit) = budget.requests_per_minute.filter(|_| want.requests > 0) {
             let out = self.requests.iter().map(|taken| taken.count).fold(0, u32::saturating_add);
-            // A fortieth of the minute's at most, so that no worker starves the others.
+            // At most a fortieth of the minute's requests, so that no worker starves the others.
             let most = (limit / 40).max(1);
             let count = want.requests.min(most).min(limit.max(1).saturating_sub(out));
             if count > 0 {
-                // Two slices of one holder in one millisecond would be taken for one.
+                // Two slices of one holder in one millisecond would be confused.
                 while self.requests.iter().any(|t| t.holder == holder && t.at_ms == slice.id) {
                     slice.id += 1;
                 }
@@ -135,7 +137,7 @@ impl Taken {
             }
             let left = limit.saturating_sub(self.bytes);
             if want.bytes <= left {
-                // Somewhat more than is asked for, so that the object is not changed for every file.
+                // Somewhat more than requested, so that the object is not changed for every file.
                 slice.bytes = want.bytes.max(limit / 2000).min(left);
                 self.bytes += slice.bytes;
             }
@@ -161,7 +163,7 @@ mod tests {
     }
 
     proptest! {
-        /// Requests are sent anywhere within their slices' validity, the last moment of it included.
+        /// Requests are sent anywhere within their slices' validity, including its last instant.
         #[test]
         fn no_sixty_seconds_have_more_requests_than_allowed(
             limit in 1_u32..400,

@@ -1,13 +1,13 @@
-//! Who works on a part of a shard: progress objects with a lease, and takeover by a higher token.
+//! Leases on parts of a shard: progress objects that are renewed, and takeover by a higher token.
 //!
-//! Each holder of a part has an object of its own, named by its token; only the holder writes it, and every third of
-//! a lease it does. Whoever has seen the newest object of a part unchanged for a whole lease, by the own clock, makes
-//! the next one, with the next token, on condition that it does not exist. That is one atomic step on a disk, on GCS
-//! and on S3, no process can hold it half, and a machine's wall clock has no part in it.
+//! Each holder of a part has an object of its own, named by its token; only the holder writes it, every third of a lease. A
+//! worker that has seen the newest object of a part unchanged for a whole lease, by its own clock, creates the next one, with
+//! the next token, on condition that it does not exist. This is one atomic step on a disk, on GCS and on S3: a takeover
+//! cannot be half done, and does not depend on wall clocks.
 //!
-//! A holder has lost its part as soon as an object with a higher token exists. It looks for one with each renewal,
-//! and before each object that it publishes when its last renewal is half a lease old or more: a process that was
-//! frozen and woke up finds out before it publishes.
+//! A holder has lost its part as soon as an object with a higher token exists. It looks for one with each renewal, and before
+//! it publishes an object if its last renewal is at least half a lease old: a process that was frozen finds out before it
+//! publishes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,14 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::runs::summary::{DownloadSummary, RunState, RunSummary, SUMMARY_VERSION, now, text};
 
-/// Who holds a part of a shard, and until when nobody else may.
+/// The holder of a part, and how long its lease lasts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeaseNote {
-    /// The holder: machine, process, and something that sets it apart.
+    /// The holder: machine, process, and a part that makes it unique.
     pub holder: String,
-    /// 1 for the first holder of the part, one more for each that took it over.
+    /// 1 for the first holder of the part, one more for each takeover.
     pub token: u32,
-    /// Counts the renewals.
+    /// Number of renewals.
     pub beat: u64,
     /// Seconds without a renewal after which another worker may take over.
     pub seconds: f64,
@@ -40,23 +40,23 @@ pub struct PartProgress {
     pub part: u32,
     /// Its holder.
     pub lease: LeaseNote,
-    /// Numbers of the plan's units that are done, as `0-15,17`.
+    /// Numbers of the plan's tasks that are done, as `0-15,17`.
     pub units_done: String,
-    /// Weight of the part's units, in rows.
+    /// Weight of the part's tasks, in rows.
     pub weight: u64,
-    /// Weight of those that are done.
+    /// Weight of the tasks that are done, in rows.
     pub weight_done: u64,
-    /// The part's numbers, those of its earlier holders included.
+    /// The part's counts, including those of its earlier holders.
     #[serde(flatten)]
     pub summary: RunSummary,
 }
 
 impl PartProgress {
-    /// Reads the object of one holder; the plan has so many units. Whatever lies there must be within its bounds before
-    /// anybody goes by it: another program, or a hand, may have written it.
+    /// Reads the object of one holder; the plan has `units` tasks. The content is checked before it is used: another program,
+    /// or a person, may have written it.
     ///
     /// # Errors
-    /// When the store fails, or the object is none of these.
+    /// When the store fails, or the object is not valid.
     pub async fn read(
         lake: &Lake,
         run_id: &str,
@@ -93,26 +93,26 @@ impl PartProgress {
         read_ranges(&self.units_done, units).map(drop)
     }
 
-    /// The numbers of the units that are done; the plan has so many.
+    /// The numbers of the tasks that are done; the plan has `units` tasks.
     pub fn done(&self, units: usize) -> BTreeSet<usize> {
-        // One that was read has passed the check.
+        // An object that was read has passed the check.
         read_ranges(&self.units_done, units).unwrap_or_default()
     }
 }
 
-/// The longest lease, in seconds: that of the setting.
+/// The longest lease, in seconds: the limit of the setting.
 const LONGEST_LEASE: f64 = 86_400.0;
 
-/// No part has so many rows, bytes or files.
+/// Upper limit for rows, bytes and files of a part.
 const MOST: u64 = 1 << 50;
-/// Refuses an object of a newer form, or of another version of the program: these two may cut and count otherwise.
+/// Refuses an object of a newer format, or of another version of the program, which may divide and count otherwise.
 fn check_versions(path: &LakePath, bytes: &[u8]) -> Result<(), LakeError> {
     #[derive(Deserialize)]
     struct Versions {
         summary_version: u32,
         program_version: String,
     }
-    // What is not even this is told by whoever reads the whole.
+    // Any other fault is reported by the caller, which reads the whole object.
     let Ok(Versions { summary_version, program_version }) = serde_json::from_slice(bytes) else {
         return Ok(());
     };
@@ -120,26 +120,27 @@ fn check_versions(path: &LakePath, bytes: &[u8]) -> Result<(), LakeError> {
     if summary_version > SUMMARY_VERSION {
         return Err(LakeError::Newer { path: path(), found: summary_version });
     }
-    match program_version == env!("CARGO_PKG_VERSION") {
-        true => Ok(()),
-        false => Err(LakeError::OtherProgram { path: path(), found: program_version }),
+    if program_version == env!("CARGO_PKG_VERSION") {
+        Ok(())
+    } else {
+        Err(LakeError::OtherProgram { path: path(), found: program_version })
     }
 }
 
-/// A part in this worker's hands.
+/// A part that this worker holds.
 #[derive(Debug)]
 pub struct PartLease {
     lake: Lake,
     part: Part,
     note: LeaseNote,
     lease: Duration,
-    /// Numbers of the part's units by the vendor's path.
+    /// Numbers and weights of the part's tasks, by the vendor's path.
     numbers: BTreeMap<String, (usize, u64)>,
     weight: u64,
     held: Mutex<LeaseState>,
-    /// One renewal at a time.
+    /// Allows one renewal at a time.
     renewing: tokio::sync::Mutex<()>,
-    /// Ends the work on the part when it is lost.
+    /// Cancels the work on the part when it is lost.
     work: CancellationToken,
 }
 
@@ -154,31 +155,31 @@ struct LeaseState {
     is_lost: bool,
 }
 
-/// What a claim is about.
+/// A claim on a part.
 #[derive(Debug)]
 pub struct LeaseRequest {
     /// The lake.
     pub lake: Lake,
     /// The part.
     pub part: Part,
-    /// The token to get.
+    /// The token to claim.
     pub token: u32,
-    /// Who claims.
+    /// The claiming worker.
     pub holder: String,
-    /// For how long a holder may keep silent.
+    /// How long a holder may go without renewing.
     pub lease: Duration,
-    /// The part's units: number, weight, the vendor's path.
+    /// The part's tasks: number, weight, the vendor's path.
     pub units: Vec<(usize, u64, String)>,
-    /// Those of them that are known to be done.
+    /// Tasks that are known to be done.
     pub done: BTreeSet<usize>,
-    /// The numbers to go on from.
+    /// The counts to continue from.
     pub summary: RunSummary,
-    /// Ends the work when the part is lost.
+    /// Cancelled when the part is lost.
     pub work: CancellationToken,
 }
 
 impl LeaseRequest {
-    /// Takes the part, or nothing when another worker was faster.
+    /// Claims the part; `None`: another worker was faster.
     ///
     /// # Errors
     /// When the store fails.
@@ -212,12 +213,12 @@ impl PartLease {
         self.held().is_lost
     }
 
-    /// Notes how far the work is; the next renewal tells it.
+    /// Records progress, which the next renewal writes.
     pub(crate) fn note(&self, summary: &RunSummary) {
         self.held().summary.clone_from(summary);
     }
 
-    /// Notes that a file is done.
+    /// Records that a file is done.
     pub(crate) fn note_done(&self, path: &str) {
         if let Some((number, weight)) = self.numbers.get(path) {
             let mut held = self.held();
@@ -240,7 +241,7 @@ impl PartLease {
         }
     }
 
-    /// Writes the progress, and looks whether the part is still this worker's.
+    /// Writes the progress, and checks whether the part is still this worker's.
     ///
     /// # Errors
     /// When the store fails.
@@ -251,7 +252,7 @@ impl PartLease {
         let bytes = self.bytes();
         self.lake.put(&self.path(self.note.token), &bytes).await?;
         if self.has_successor().await? {
-            // Whatever it has just said, `done` too, is the successor's to say.
+            // Its final state, `done` included, is the successor's to report.
             let bytes = self.bytes();
             return self.lake.put(&self.path(self.note.token), &bytes).await;
         }
@@ -259,7 +260,7 @@ impl PartLease {
         Ok(())
     }
 
-    /// Whether an object may be published: the part is this worker's still.
+    /// Whether an object may be published: the part is still this worker's.
     ///
     /// # Errors
     /// When the store fails.
@@ -298,7 +299,7 @@ impl PartLease {
             held.summary.state = RunState::TakenOver;
         }
         if held.summary.state == RunState::Done && held.summary.done.failures.is_empty() {
-            // A group's file that was replaced by those of its members is done as well.
+            // A grouped file that was replaced by those of its members is done as well.
             held.done = self.numbers.values().map(|unit| unit.0).collect();
             held.weight_done = self.weight;
         }
@@ -314,12 +315,12 @@ impl PartLease {
     }
 
     fn held(&self) -> MutexGuard<'_, LeaseState> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Numbers as `0-15,17`.
+/// Formats numbers as `0-15,17`.
 fn ranges(numbers: &BTreeSet<usize>) -> String {
     let mut spans: Vec<(usize, usize)> = Vec::new();
     for number in numbers {
@@ -332,7 +333,7 @@ fn ranges(numbers: &BTreeSet<usize>) -> String {
     spans.into_iter().map(text).collect::<Vec<_>>().join(",")
 }
 
-/// Reads [`ranges`] back, as numbers below `units`.
+/// Parses [`ranges`], as numbers below `units`.
 fn read_ranges(text: &str, units: usize) -> Result<BTreeSet<usize>, String> {
     let mut numbers = BTreeSet::new();
     for part in text.split(',').filter(|_| !text.is_empty()) {
@@ -346,14 +347,14 @@ fn read_ranges(text: &str, units: usize) -> Result<BTreeSet<usize>, String> {
     Ok(numbers)
 }
 
-/// What an observer knows of the parts of others: since when it has seen each object as it is.
+/// Observes the parts of others: since when each object has been unchanged.
 #[derive(Debug, Default)]
 pub struct Watch {
     seen: BTreeMap<Part, (u32, u64, Instant)>,
 }
 
 impl Watch {
-    /// Notes what was seen of a part now, and says whether its holder has kept silent for its whole lease.
+    /// Records the current state of a part, and returns whether its holder has not renewed for its whole lease.
     pub fn is_silent(&mut self, part: Part, lease: &LeaseNote, now: Instant) -> bool {
         let seen = self.seen.entry(part).or_insert((lease.token, lease.beat, now));
         if (seen.0, seen.1) != (lease.token, lease.beat) {

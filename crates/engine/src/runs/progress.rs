@@ -1,5 +1,5 @@
-//! How far a run is: counters that the work raises and a front end reads at any time. What a task is depends on the run: a vendor
-//! file of a download, an instrument-day of candles or checks.
+//! Progress of a run: counters that the work raises and a front end reads at any time. A task is a vendor file of a download,
+//! or an instrument-day of candles or checks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! A run's summary: what was done, what failed and why. Written into the lake while the run goes and at its end.
+//! A run's summary: what was done, what failed and why. It is written to the lake during the run and at its end.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,24 +11,24 @@ use serde::{Deserialize, Serialize};
 use crate::expectation::NotExpectedLine;
 use crate::report::FindingLine;
 
-/// Version of the summary's form.
+/// Version of the summary's format.
 pub(crate) const SUMMARY_VERSION: u32 = 1;
 
-/// How a run, or a shard of one, stands.
+/// The state of a run, or of a shard of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// It goes on.
+    /// It is in progress.
     Running,
-    /// Its files are done, or failed.
+    /// Its files are done or failed.
     Done,
-    /// Somebody asked it to end; what is left is listed.
+    /// It was cancelled; the files left are listed.
     Interrupted,
-    /// The vendor's quota, or what the user allows of it, is used up.
+    /// The vendor's quota, or the user's limit, is used up.
     UsedUp,
-    /// What every other file would fail at as well ended it.
+    /// It was ended by a failure that every other file would share.
     Stopped,
-    /// Another worker took the shard over.
+    /// Another worker has taken over the shard.
     TakenOver,
 }
 
@@ -46,11 +46,11 @@ impl RunState {
     }
 }
 
-/// The record of a run, or of one shard of it: how it stands, and what it has done so far. Every kind of run has this form; `T` is
-/// what only one kind has. In JSON the fields of `done` stand beside those of the record.
+/// The record of a run, or of one shard of it: its state, and what it has done so far. All runs have this form; `T` is
+/// specific to the kind of run. In JSON the fields of `done` are beside those of the record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecord<T> {
-    /// Version of this form.
+    /// Version of this format.
     pub summary_version: u32,
     /// Version of the program.
     pub program_version: String,
@@ -64,13 +64,13 @@ pub struct RunRecord<T> {
     pub started_at: String,
     /// Last change of this record, RFC 3339, UTC.
     pub updated_at: String,
-    /// How it stands.
+    /// Its state.
     pub state: RunState,
-    /// Why a run ended early; `None` when it did not.
+    /// Why a run ended early; `None`: it did not.
     pub ended_by: Option<String>,
     /// Seconds from start to last change.
     pub seconds: f64,
-    /// What it has done.
+    /// Its results so far.
     #[serde(flatten)]
     pub done: T,
 }
@@ -94,12 +94,12 @@ impl<T> RunRecord<T> {
         }
     }
 
-    /// Whether the vendor's quota, or the user's limit of it, ended the run.
+    /// Whether the vendor's quota, or the user's limit, ended the run.
     pub fn is_used_up(&self) -> bool {
         self.state == RunState::UsedUp
     }
 
-    /// The shard, which [`RunRecord::start`] was given.
+    /// The shard that [`RunRecord::start`] was given.
     pub(crate) fn shard(&self) -> Result<Shard, NoSuchShard> {
         Shard::new(self.shard_index, self.total_shards)
     }
@@ -108,12 +108,12 @@ impl<T> RunRecord<T> {
 /// The record of a download.
 pub type RunSummary = RunRecord<DownloadSummary>;
 
-/// What a download has done.
+/// The results of a download.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DownloadSummary {
     /// Files to fetch.
     pub files: usize,
-    /// Files that are done, failed ones not included.
+    /// Files that are done, without failed ones.
     pub files_done: usize,
     /// Files that failed.
     pub files_failed: usize,
@@ -134,23 +134,23 @@ pub struct DownloadSummary {
     pub rows_rejected: u64,
     /// Rows of grouped files that belong to instruments that were not asked for.
     pub rows_not_asked_for: u64,
-    /// What the row checks found during the download; `None`: none were asked for.
+    /// Findings of the row checks during the download; `None`: no checks were asked for.
     pub row_checks: Option<RowCheckSummary>,
     /// Partitions that have far fewer rows than the day before, or than the vendor's statistics suggest.
     #[serde(default)]
     pub few_rows: FewRows,
-    /// The failures, in the order in which they happened.
+    /// The failures, in order of occurrence.
     pub failures: Vec<Failure>,
-    /// The vendor's paths of the files that a run that ended early did not get to.
+    /// The vendor's paths of the files that an early end left undone.
     pub left: Vec<String>,
 }
 
-/// What checks of rows found while rows went by.
+/// Findings of the row checks during a download.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RowCheckSummary {
     /// The groups of checks.
     pub groups: Vec<String>,
-    /// Partitions whose rows went by.
+    /// Partitions that were checked.
     pub partitions: u64,
     /// Findings by severity.
     pub findings: BTreeMap<String, u64>,
@@ -158,7 +158,7 @@ pub struct RowCheckSummary {
     pub listed: Vec<FindingLine>,
 }
 
-/// Partitions with far fewer rows than there should be: the check `few_rows` of `mtdh check completeness`.
+/// Partitions with far fewer rows than expected: the check `few_rows` of `mtdh check completeness`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FewRows {
     /// How many.
@@ -167,7 +167,7 @@ pub struct FewRows {
     pub listed: Vec<FindingLine>,
 }
 
-/// Findings that a summary lists; `mtdh check` tells all.
+/// Findings that a summary lists; `mtdh check` reports all.
 pub const LISTED: usize = 1000;
 
 impl RowCheckSummary {
@@ -184,7 +184,7 @@ pub struct Failure {
     pub file: String,
     /// Partitions that stay missing because of it.
     pub partitions: usize,
-    /// Why, with the causes, in one line.
+    /// The cause with all its sources, in one line.
     pub cause: String,
 }
 
@@ -193,7 +193,7 @@ impl DownloadSummary {
         *self.published.entry(status.name().to_owned()).or_default() += 1;
     }
 
-    /// Adds what the checks of rows found in some partitions.
+    /// Adds the findings of the row checks in some partitions.
     pub(crate) fn note_checked(&mut self, partitions: u64, findings: &[Finding]) {
         let Some(checks) = &mut self.row_checks else { return };
         checks.partitions += partitions;
@@ -212,14 +212,14 @@ impl DownloadSummary {
         few.listed.extend(findings.iter().take(room).map(FindingLine::of));
     }
 
-    /// Whether a check of rows found an error.
+    /// Whether a row check found an error.
     pub fn has_errors(&self) -> bool {
         self.row_checks.as_ref().is_some_and(|checks| checks.count(Severity::Error) > 0)
     }
 }
 
 impl RunSummary {
-    /// Whether everything that was to be fetched is in the lake.
+    /// Whether everything that was planned is in the lake.
     pub fn is_clean(&self) -> bool {
         self.state == RunState::Done && self.done.failures.is_empty()
     }
@@ -231,14 +231,14 @@ impl RunSummary {
     }
 }
 
-/// A new run's name: its start, and something that sets it apart from others of the same second.
+/// A new run's name: its start time, and a part that makes it unique within the second.
 pub fn new_run_id() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mark = u64::from(std::process::id()) ^ u64::from(since_epoch.subsec_nanos());
     format!("{}-{:06x}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), mark & 0x00ff_ffff)
 }
 
-/// A summary as it lies in the lake.
+/// The text of a summary, as stored in the lake.
 pub(crate) fn text(summary: &impl Serialize) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(summary).expect("a summary has only texts and numbers");
     text.push(b'\n');

@@ -1,7 +1,7 @@
-//! Whether objects are still what was written: their rows read, or their bytes hashed without being decoded.
+//! Proves that objects are still what was written: reads their rows, or hashes their bytes without decoding them.
 //!
-//! Not for what must be there: that is `validate`. No state is kept but the day of an object's last proof, in the day's report
-//! of available data.
+//! Does not decide what must be there; see `validate`. The only state is the day of an object's last proof, in the day's
+//! report of available data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,21 +20,21 @@ use crate::selection::Selection;
 use mtdh_lake::followed::{Followed, Next};
 use mtdh_lake::inventory::{DISTRUST, ObjectState, look};
 
-/// Objects that are read at once.
+/// Objects read at the same time.
 const CONCURRENT_OBJECTS: usize = 8;
 
-/// What is known of the bytes behind a validation.
+/// The state of the bytes behind a validation.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Proof {
-    /// Objects of partitions of which every byte was verified now.
+    /// Partitions whose object was verified now, every byte.
     pub verified: usize,
-    /// Objects of version 0.1.0: they have no checksums, and what they hold cannot be verified. They count as stored.
+    /// Objects of version 0.1.0: they have no checksums and cannot be verified. They count as stored.
     pub without_checksums: usize,
-    /// Objects that have checksums and whose bytes were never all read.
+    /// Objects with checksums whose bytes were never all read.
     pub never: usize,
-    /// The day of the oldest proof of the others; null: there are none.
+    /// The day of the oldest proof of the other objects; `None`: there are none.
     pub oldest: Option<String>,
-    /// Objects beside the partitions (candles) that cannot be trusted.
+    /// Objects other than partitions (candles) that cannot be trusted.
     pub damaged: Vec<Damaged>,
 }
 
@@ -43,12 +43,12 @@ pub struct Proof {
 pub struct Damaged {
     /// Path inside the lake.
     pub path: String,
-    /// What is wrong with it.
+    /// Why it cannot be trusted.
     pub reason: String,
 }
 
 impl Proof {
-    /// Notes what is known of the objects that a selection means.
+    /// Adds the state of the selected objects.
     pub(crate) fn note(&mut self, selection: &Selection, there: &BTreeMap<Partition, ObjectState>) {
         for (partition, inventory) in there {
             let ObjectState::Answered(available) = inventory else { continue };
@@ -67,8 +67,8 @@ impl Proof {
     }
 }
 
-/// Whether an object is one of the share that is read on a day. The share of each day begins where that of the day before
-/// ended, on a circle on which the names of the objects lie: so many days as it takes to go round see all objects.
+/// Whether an object belongs to the share of a day. Names of objects lie on a circle, and the share of each day starts where
+/// that of the day before ended: one round covers all objects.
 pub fn is_sampled(partition: &Partition, sample: f64, today: Day) -> bool {
     place(partition, sample, today) < width(sample)
 }
@@ -76,12 +76,12 @@ pub fn is_sampled(partition: &Partition, sample: f64, today: Day) -> bool {
 /// The circle's length.
 const STEPS: u32 = 10_000;
 
-/// How much of the circle one day's share is.
+/// Length of one day's share on the circle.
 fn width(sample: f64) -> i64 {
     if sample > 0.0 { (sample * f64::from(STEPS)).round().max(1.0) as i64 } else { 0 }
 }
 
-/// How far behind the beginning of the day's share an object lies.
+/// Distance of an object from the start of the day's share.
 fn place(partition: &Partition, sample: f64, today: Day) -> i64 {
     let number = today.start_us().div_euclid(DAY_US);
     let start = (number * width(sample)).rem_euclid(i64::from(STEPS));
@@ -89,8 +89,8 @@ fn place(partition: &Partition, sample: f64, today: Day) -> i64 {
     (step - start).rem_euclid(i64::from(STEPS))
 }
 
-/// Reads every row of a share of the objects that are meant, and marks those that cannot be read or hold other rows than
-/// their footers say. Returns how many.
+/// Reads every row of a share of the selected objects. Marks those that cannot be read or differ from their footers. Returns
+/// how many were read.
 ///
 /// # Errors
 /// When the store fails.
@@ -108,7 +108,7 @@ pub(crate) async fn read_sample(
     let mut sampled: BTreeSet<Partition> =
         meant().filter(|p| is_sampled(p, sample, today)).cloned().collect();
     if sampled.is_empty() && sample > 0.0 {
-        // A share of few objects may be none of them; a proof that reads nothing is none.
+        // A share of few objects may be empty; a proof that reads nothing proves nothing.
         sampled.extend(meant().min_by_key(|partition| place(partition, sample, today)).cloned());
     }
     let mut read = 0;
@@ -130,7 +130,7 @@ enum Reading {
     Bytes,
 }
 
-/// Reads an object and notes what that proves of it. One that was replaced while it was read is no damaged one: the other is read.
+/// Reads an object and records the result. If it was replaced during the read, it is not damaged: the new object is read.
 async fn prove(
     lake: &Lake,
     inventory: &mut ObjectState,
@@ -177,7 +177,7 @@ async fn prove(
     }
 }
 
-/// The object that is there now in the place of the one that was seen, where it is another one and can be trusted.
+/// The current object in place of the one that was seen; `None`: it is the same, or cannot be trusted.
 ///
 /// # Errors
 /// When the store fails.
@@ -194,7 +194,7 @@ pub(crate) async fn replaced(lake: &Lake, seen: &Available) -> Result<Option<Ava
     }
 }
 
-/// What is wrong with an object's rows, if anything.
+/// What is wrong with an object's rows; `None`: nothing.
 async fn read_whole(lake: &Lake, available: &Available) -> Result<Option<String>, LakeError> {
     let mut rows = 0_u64;
     let outcome = lake
@@ -214,7 +214,7 @@ async fn read_whole(lake: &Lake, available: &Available) -> Result<Option<String>
     }
 }
 
-/// Verifies every byte of the objects that are meant, without decoding them, and marks those that are not what was written:
+/// Verifies every byte of the selected objects, without decoding them, and marks those that differ from what was written:
 /// partitions in `there`, others in `proof`.
 ///
 /// # Errors
@@ -260,7 +260,7 @@ pub(crate) async fn verify_bytes(
     Ok(())
 }
 
-/// What is wrong with the bytes of an object beside the partitions, if anything; as [`prove`]. Nothing is, of one that is gone.
+/// What is wrong with the bytes of an object that is not a partition, as in [`prove`]; `None`: nothing, or it is gone.
 async fn what_stays_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
     let mut object = Followed::new(entry.clone());
     loop {
@@ -276,7 +276,7 @@ async fn what_stays_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, 
     }
 }
 
-/// What is wrong with an object's bytes, if anything.
+/// What is wrong with an object's bytes; `None`: nothing.
 async fn what_is_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
     match lake.verify_bytes(entry).await {
         Ok(_) => Ok(None),

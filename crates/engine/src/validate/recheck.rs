@@ -1,7 +1,7 @@
-//! `validate --deep --recheck`: whether the vendor still has the files that the lake was made from.
+//! Rechecks whether the vendor still has the files that the lake was made from.
 //!
-//! Vendors correct and issue days anew. Each source file of the lake's partitions is asked for by its entity tag; where
-//! the vendor has none, it is fetched and its hash decides. Nothing in the lake is changed.
+//! Vendors correct and reissue days. Each source file of the lake's partitions is compared by its entity tag; where the
+//! vendor has none, it is fetched and its hash is compared. Nothing in the lake is changed.
 
 use std::collections::BTreeMap;
 
@@ -19,43 +19,43 @@ use crate::selection::Selection;
 use mtdh_core::error::chain;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
-/// Files that are asked for at once.
+/// Files requested at the same time.
 const CONCURRENT_FILES: usize = 16;
 
-/// What the vendor has now of the files that the lake was made from.
+/// The vendor's current files, compared with those that the lake was made from.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Recheck {
-    /// Files that were asked for.
+    /// Files that were checked.
     pub files: usize,
-    /// Files that are not what they were.
+    /// Files that have changed.
     pub reissued: Vec<Reissued>,
-    /// Files of which the vendor gave no answer: nothing can be said of them.
+    /// Files without an answer from the vendor: their state is not known.
     pub failures: Vec<Failure>,
-    /// Files that were not asked for, because the program was asked to stop.
+    /// Files that were not checked, because the run was cancelled.
     pub left: usize,
 }
 
-/// A file that is not what it was.
+/// A file that has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reissued {
     /// The vendor's path of the file.
     pub file: String,
-    /// SHA-256 of the file that the lake was made from; null: there was none.
+    /// SHA-256 of the file that the lake was made from; `None`: there was none.
     pub was: Option<String>,
-    /// SHA-256 of the file that there is now; null: there is none.
+    /// SHA-256 of the current file; `None`: there is none.
     pub now: Option<String>,
     /// The partitions that were made from it, as `DAY DATA_TYPE KEY`.
     pub partitions: Vec<String>,
 }
 
 impl Recheck {
-    /// Whether every file is known to be what it was.
+    /// Whether every file is known to be unchanged.
     pub fn is_clean(&self) -> bool {
         self.reissued.is_empty() && self.failures.is_empty() && self.left == 0
     }
 }
 
-/// Asks for the source files of the selection's partitions that the lake has.
+/// Checks the source files of the selection's partitions in the lake.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -66,7 +66,7 @@ pub async fn recheck(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Recheck, EngineError> {
-    // By version too: partitions of one group's file may have been made from different issues of it.
+    // By version too: partitions of one grouped file may have been made from different issues of it.
     let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
     for day in selection.days.days() {
         let there = inventory(lake, day, &selection.data_types, Verify::Index).await?;

@@ -1,4 +1,4 @@
-//! What a validation comes to, in one word.
+//! The verdict of a validation.
 
 use mtdh_core::Day;
 use serde::Serialize;
@@ -6,22 +6,22 @@ use serde::Serialize;
 use crate::validate::ValidationReport;
 use crate::validate::recheck::Recheck;
 
-/// What a validation comes to.
+/// The verdict of a validation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Something was expected, and all of it is answered.
     Complete,
-    /// As [`Verdict::Complete`] for the days that the vendor has exported; later ones it has not exported yet.
+    /// As [`Verdict::Complete`] for the days that the vendor has exported; later days are not exported yet.
     CompleteUpTo,
     /// Everything that is expected waits for the vendor's export.
     NotExportedYet,
-    /// Nothing was expected, so that nothing is known to be complete.
+    /// Nothing was expected, so nothing is known to be complete.
     #[default]
     NothingExpected,
-    /// Something is missing, or it is not known what should be there.
+    /// Something is missing, or it is not known what to expect.
     NotComplete,
-    /// Something that only a person can decide: a table lost rows, or a name never existed.
+    /// Only a person can decide: a table lost rows, or a name never existed.
     NeedsDecision,
 }
 
@@ -38,7 +38,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict of a report. Whoever reports on completeness asks here, and nowhere else.
+    /// The verdict of a report. Every statement on completeness uses it.
     pub(crate) fn of(report: &ValidationReport) -> Verdict {
         let totals = &report.totals;
         let is_lacking = totals.missing > 0
@@ -65,7 +65,7 @@ impl Verdict {
 pub struct ExportGrace {
     /// Microseconds after the end of the UTC day.
     pub us: i64,
-    /// The moment that a verdict is made at, microseconds since the Unix epoch, UTC.
+    /// The time of the verdict, microseconds since the Unix epoch, UTC.
     pub now_us: i64,
 }
 
@@ -76,7 +76,7 @@ impl ExportGrace {
         ExportGrace { us, now_us: crate::check::lake::now_us() }
     }
 
-    /// Whether a day may still lack its export without fault.
+    /// Whether a day may still lack its export.
     pub fn covers(&self, day: Day) -> bool {
         self.now_us < day.end_us().saturating_add(self.us)
     }

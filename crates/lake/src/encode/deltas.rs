@@ -1,7 +1,7 @@
-//! Whole numbers as differences: Parquet's `DELTA_BINARY_PACKED`.
+//! Integers as differences: Parquet's `DELTA_BINARY_PACKED`.
 //!
-//! Differences from one number to the next come in blocks; a block has its smallest difference and four pieces of
-//! 32 numbers, each packed with as many bits as the largest of what is left needs.
+//! Differences of successive numbers are stored in blocks. A block has its smallest difference and four miniblocks of 32
+//! numbers, each packed with the bits that its largest remainder needs.
 
 use super::push_varint;
 
@@ -18,7 +18,7 @@ pub(super) fn push_deltas(buffer: &mut Vec<u8>, numbers: &[i64]) {
     for start in (1..numbers.len()).step_by(BLOCK) {
         let end = (start + BLOCK).min(numbers.len());
         let deltas = &mut deltas[..end - start];
-        // Differences of numbers that lie far apart wrap around, and come back by wrapping around.
+        // Differences of distant numbers wrap around, and wrap back when they are decoded.
         for (delta, pair) in deltas.iter_mut().zip(numbers[start - 1..end].windows(2)) {
             *delta = pair[1].wrapping_sub(pair[0]);
         }
@@ -40,7 +40,7 @@ pub(super) fn push_deltas(buffer: &mut Vec<u8>, numbers: &[i64]) {
     }
 }
 
-/// Small numbers of either sign become small ones without.
+/// Zigzag encoding: maps small signed numbers to small unsigned ones.
 fn push_signed(buffer: &mut Vec<u8>, number: i64) {
     push_varint(buffer, ((number << 1) ^ (number >> 63)) as u64);
 }
@@ -54,7 +54,7 @@ fn push_packed(buffer: &mut Vec<u8>, numbers: &[u64; PIECE], width: u32) {
         if filled >= u64::BITS {
             buffer.extend(word.to_le_bytes());
             filled -= u64::BITS;
-            // What of the number did not fit; none of it when it ended with the word.
+            // The bits of the number that did not fit; none if it ended with the word.
             word = number.unbounded_shr(width - filled);
         }
     }

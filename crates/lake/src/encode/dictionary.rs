@@ -1,7 +1,7 @@
-//! Chunks of words: `side`, `type`, `instrument_key`.
+//! Chunks of categories: `side`, `type`, `instrument_key`.
 //!
-//! The general writer looks each value up in a hash table, although the batch already says by an index which word it
-//! is. Here the indices are packed as they come. Not compressed: a row takes a bit or two.
+//! The general writer looks up each value in a hash table, although the batch already has an index for it. Here the indices
+//! are packed directly. They are not compressed: a row takes a bit or two.
 
 use std::collections::HashMap;
 
@@ -16,12 +16,12 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::{Finished, PAGE_ROWS, Pages, bits_for, push_run};
 
-/// The words of one row group's column, in order.
+/// The categories of one row group's column, in order.
 #[derive(Default)]
 pub(crate) struct WordChunk {
     words: Vec<String>,
     place_of_word: HashMap<String, u32>,
-    /// For each row the place of its word in `words`.
+    /// The index of each row's category in `words`.
     rows: Vec<u32>,
 }
 

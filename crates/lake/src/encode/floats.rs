@@ -1,7 +1,8 @@
 //! Chunks of numbers: prices and amounts.
 //!
-//! They repeat, often from one row to the next, so that most have a dictionary. Where more than half of the rows of a
-//! group hold a number of their own, or the dictionary would outgrow its bound, the numbers are written plainly.
+//! Most columns get a dictionary, because prices and amounts repeat, often from one row to the next. If more than half of the
+//! rows of a group have distinct numbers, or the dictionary would exceed its limit, the numbers are written in plain
+//! encoding.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -13,23 +14,23 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::{Finished, PAGE_ROWS, PageCompressor, Pages, bits_for, push_definition, push_run};
 
-/// Different numbers that a dictionary holds at most: 1 MiB, which a reader of one page has to read too.
+/// Largest number of distinct values in a dictionary: 1 MiB, which a reader of a single page has to read too.
 const MAX_DISTINCT: usize = 1 << 17;
 
 /// The numbers of one row group's column, in order.
 pub(crate) struct NumberChunk {
     is_nullable: bool,
-    /// For each row whether it has a number. Made at the first null: most columns never have one.
+    /// Whether each row has a number; `None`: no null so far, as in most columns.
     validity: Option<Vec<bool>>,
     rows: usize,
     numbers: Numbers,
 }
 
-/// The numbers of the rows that have one.
+/// The numbers of the rows that are not null.
 enum Numbers {
-    /// Places in a dictionary.
+    /// Indices into a dictionary.
     Places(Vec<u32>, Dictionary),
-    /// The numbers themselves, since there were too many different ones.
+    /// The numbers themselves, because too many are distinct.
     Plain(Vec<f64>),
 }
 
@@ -97,7 +98,7 @@ impl NumberChunk {
             Numbers::Places(_, dictionary) => {
                 let plain = dictionary.numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
                 pages.push_dictionary(plain, dictionary.numbers.len())?;
-                // Whole bytes: the compressor finds what repeats, which packing to the bit would hide from it.
+                // Whole bytes: packing to the bit would hide repetition from the compressor.
                 bits_for(dictionary.numbers.len()).next_multiple_of(8)
             }
             Numbers::Plain(_) => 0,
@@ -133,7 +134,7 @@ impl NumberChunk {
     }
 }
 
-/// Smallest and largest number. Parquet wants no NaN there, and zeros of the sign that widens the range.
+/// Minimum and maximum. Parquet allows no NaN there, and needs the sign of zero that widens the range.
 fn statistics(numbers: &[f64], nulls: u64) -> Statistics {
     let numbers = || numbers.iter().copied().filter(|n| !n.is_nan());
     let min = numbers().reduce(f64::min).map(|n| if n == 0.0 { -0.0 } else { n });
@@ -141,11 +142,11 @@ fn statistics(numbers: &[f64], nulls: u64) -> Statistics {
     Statistics::double(min, max, None, Some(nulls), false)
 }
 
-/// Numbers and their places, found by their bits. A hash table of one multiplication and linear probing, which keeps
-/// the last number at hand: books repeat it.
+/// Numbers and their indices, found by bit pattern. A hash table with one multiplication and linear probing that caches the
+/// last number, because books repeat it.
 struct Dictionary {
     numbers: Vec<f64>,
-    /// Places; `EMPTY` where there is none. Its length is a power of two, at least twice that of `numbers`.
+    /// Indices; `EMPTY` for free slots. The length is a power of two, at least twice that of `numbers`.
     slots: Vec<u32>,
     last: Option<(u64, u32)>,
 }

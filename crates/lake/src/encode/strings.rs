@@ -1,5 +1,5 @@
-//! Chunks of ids: each differs from the one before by its end, so that the part in common is only counted
-//! (`DELTA_BYTE_ARRAY`).
+//! Chunks of ids (`DELTA_BYTE_ARRAY`): each id differs from the one before by its end, so only the length of the common
+//! prefix is stored.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
@@ -12,15 +12,15 @@ use parquet::schema::types::ColumnDescPtr;
 use super::deltas::push_deltas;
 use super::{Finished, PAGE_ROWS, PageCompressor, Pages, push_definition};
 
-/// The texts of one row group's column, in order.
+/// The strings of one row group's column, in order.
 #[derive(Default)]
 pub(crate) struct TextChunk {
     is_nullable: bool,
-    /// For each row whether it has a text. Made at the first null.
+    /// Whether each row has a string; `None`: no null so far.
     validity: Option<Vec<bool>>,
     rows: usize,
     bytes: Vec<u8>,
-    /// Where the text of each row that has one ends in `bytes`.
+    /// End offsets in `bytes` of the strings that are not null.
     ends: Vec<usize>,
 }
 
@@ -91,7 +91,7 @@ impl TextChunk {
     }
 }
 
-/// What a page holds of its texts.
+/// The strings of one page, as encoded.
 #[derive(Default)]
 struct Page<'a> {
     last: &'a [u8],
@@ -116,7 +116,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// How many first bytes two texts have in common.
+/// Length of the common prefix of two strings, in bytes.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     let mut at = 0;
     while let (Some(x), Some(y)) = (word(a, at), word(b, at)) {

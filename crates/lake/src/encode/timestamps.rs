@@ -1,5 +1,5 @@
-//! Chunks of the two clocks: they rise slowly, so that their differences are small. Each page tells its smallest and
-//! largest time, by which slices find their pages.
+//! Chunks of the two clocks: they rise slowly, so their differences are small. Each page has its minimum and maximum, by
+//! which slices find their pages.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;

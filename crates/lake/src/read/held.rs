@@ -1,7 +1,7 @@
-//! One version of an object, to which a reading holds: footer and pages are of one object, or the reading fails.
+//! One version of an object: its footer and pages belong together, or the read fails.
 //!
-//! In a folder an open file is the version. One that is written in place changes its time, which is looked at after each piece. In
-//! a bucket each request says which version it wants (`If-Match`), from the first answer on.
+//! In a folder an open file is the version. Writing to it in place changes its modification time, which is checked after each
+//! piece. In a bucket each request after the first names the version (`If-Match`).
 
 use std::error::Error;
 use std::fs::File;
@@ -19,10 +19,10 @@ use super::external;
 use crate::identity;
 use crate::open::Place;
 
-/// How much of a file is read at once by those who read it whole.
+/// Piece size for reading a whole file.
 const PIECE_BYTES: u64 = 1 << 20;
 
-/// The object is not the one any more of which the first bytes were read.
+/// The object is no longer the version whose first bytes were read.
 #[derive(Debug, thiserror::Error)]
 #[error("it was replaced or removed while it was read")]
 pub(crate) struct Changed;
@@ -38,7 +38,7 @@ pub(super) struct Held {
     source: Source,
     /// Its size.
     pub size: u64,
-    /// What tells it from others; null: the store tells nothing, so that nothing holds it.
+    /// Its identity; `None`: the store has none, so that changes are not detected.
     pub identity: Option<String>,
 }
 
@@ -48,15 +48,15 @@ enum Source {
 }
 
 impl Held {
-    /// A version of an object in a bucket, of which only its identity is known.
+    /// A version of an object in a bucket, known by its identity only.
     pub fn known(store: Arc<dyn ObjectStore>, path: Path, size: u64, identity: String) -> Held {
         Held { source: Source::Object(store, path), size, identity: Some(identity) }
     }
 
-    /// Reads a piece, which lies within the object.
+    /// Reads a piece of the object, which must be within it.
     ///
     /// # Errors
-    /// When the store fails, or the version is there no more ([`Changed`]).
+    /// When the store fails, or the version no longer exists ([`Changed`]).
     pub async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
         match &self.source {
             Source::File(file) => {
@@ -117,12 +117,12 @@ fn read_at(file: &File, range: Range<u64>, identity: Option<&str>) -> Result<Byt
     Ok(piece.into())
 }
 
-/// What it means that a version could not be read of which something was seen.
+/// The error for a version that was seen and can no longer be read.
 fn failed(error: StoreError) -> ParquetError {
     if says_changed(&error) { Changed.into() } else { external(error) }
 }
 
-/// Whether a store says that the version that was asked for is there no more. Its client wraps that when it goes on with a body.
+/// Whether a store reports that the requested version no longer exists. Its client wraps that error when it resumes a body.
 fn says_changed(error: &StoreError) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -134,7 +134,7 @@ fn says_changed(error: &StoreError) -> bool {
     false
 }
 
-/// Holds the version of an object that is there now, if one is. Of a bucket, so many of its last bytes come along.
+/// Opens the current version of an object; `None`: there is none. From a bucket, also returns its last `tail` bytes.
 ///
 /// # Errors
 /// When the store fails.

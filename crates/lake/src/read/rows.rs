@@ -1,4 +1,4 @@
-//! The rows of objects: slices of time that fetch only the row groups, pages and columns they need.
+//! Reads the rows of objects: slices of time that fetch only the row groups, pages and columns they need.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use crate::object::Entry;
 use crate::reader::border::{Caught, caught};
 use crate::store::Lake;
 
-/// Rows of an object, batch by batch, in its order.
+/// Rows of an object, in batches, in the object's order.
 pub type Batches = BoxStream<'static, Result<RecordBatch, LakeError>>;
 
 impl Lake {
-    /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and
-    /// gives them to `take` batch by batch, in the object's order. What it cost is added to `cost`.
+    /// Reads the rows of an object that arrived in `[start_us, end_us)`, microseconds since the Unix epoch, UTC, and passes
+    /// them to `take` in batches, in the object's order. Adds the cost to `cost`.
     ///
     /// # Errors
-    /// When the store fails, the object is no Parquet file or of another shape, or `take` fails.
+    /// When the store fails, the object is not Parquet or has other columns, or `take` fails.
     pub async fn read_slice<E: From<LakeError>>(
         &self,
         entry: &Entry,
@@ -41,8 +41,8 @@ impl Lake {
         self.read_between(entry, ARRIVAL, arrived_us, None, cost, take).await
     }
 
-    /// The same for an object of which only the path is known. Gives its size; nothing when it is not there. One that is replaced
-    /// before any of its rows was given is read again.
+    /// As [`Lake::read_slice`], for an object of which only the path is known. Returns its size; `None`: there is none. If it
+    /// is replaced before any of its rows were passed on, it is read again.
     ///
     /// # Errors
     /// As [`Lake::read_slice`].
@@ -63,7 +63,7 @@ impl Lake {
             };
             match outcome {
                 Ok(()) => return Ok(Some(bytes)),
-                // Rows that were given cannot be taken back.
+                // Rows that were passed on cannot be taken back.
                 Err(Stopped::Reading(error)) if error.is_changed() && !is_begun && look < LOOKS => {}
                 Err(stopped) => return Err(stopped.into_error()),
             }
@@ -71,11 +71,11 @@ impl Lake {
         Ok(None)
     }
 
-    /// The same by either clock (`timestamp` or `local_timestamp`), and of some columns only: those named in `columns`,
-    /// among which must be the clock; null: all of them.
+    /// As [`Lake::read_slice`], by either clock (`timestamp` or `local_timestamp`), and only the columns named in `columns`,
+    /// which must include the clock; `None`: all columns.
     ///
     /// # Errors
-    /// As [`Lake::read_slice`], and when a column that is named is not there.
+    /// As [`Lake::read_slice`], and when a named column is missing.
     pub async fn read_between<E: From<LakeError>>(
         &self,
         entry: &Entry,
@@ -90,10 +90,10 @@ impl Lake {
         give(batches, &mut false, take).await.map_err(Stopped::into_error)
     }
 
-    /// The same rows as [`Lake::read_slice`], for those who ask for a batch at a time.
+    /// The rows of [`Lake::read_slice`] as a stream of batches.
     ///
     /// # Errors
-    /// When the store fails, the object is no Parquet file or of another shape.
+    /// When the store fails, or the object is not Parquet or has other columns.
     pub async fn batches(
         &self,
         entry: &Entry,
@@ -104,14 +104,14 @@ impl Lake {
     }
 }
 
-/// How often an object is looked at that is replaced before any of its rows was given.
+/// How often an object is opened that is replaced before any of its rows were passed on.
 const LOOKS: u32 = 4;
 
-/// Why giving rows ended early.
+/// Why reading rows ended early.
 enum Stopped<E> {
     /// They could not be read.
     Reading(LakeError),
-    /// Who takes them wants no more.
+    /// The receiver of the rows failed.
     Taking(E),
 }
 
@@ -136,7 +136,7 @@ async fn give<E>(
     Ok(())
 }
 
-/// The rows of an object whose `clock` lies in a range.
+/// The rows of an object whose `clock` is in a range.
 async fn batches(
     mut reader: ObjectReader,
     path: &Path,
@@ -179,7 +179,7 @@ async fn batches(
 
 const ARRIVAL: &str = "local_timestamp";
 
-/// A clock of another unit, as other programs write it, would be compared with the wrong numbers.
+/// A clock in another unit, as other programs write it, would be compared with wrong numbers.
 fn check_clock(schema: &Schema, clock: &str) -> Result<(), String> {
     match schema.field_with_name(clock).map(Field::data_type) {
         Ok(ArrowType::Timestamp(TimeUnit::Microsecond, _)) | Err(_) => Ok(()),
@@ -192,15 +192,14 @@ fn has_columns(schema: &Schema, columns: Option<&[&str]>) -> Result<(), String> 
     lacking.map_or(Ok(()), |name| Err(format!("it has no column `{name}`")))
 }
 
-/// Which rows lie in the range; null: all.
+/// Which rows are in the range; `None`: all.
 fn within(batch: &RecordBatch, clock: &str, within_us: &Range<i64>) -> Option<BooleanArray> {
     let times = batch.column_by_name(clock)?.as_primitive::<TimestampMicrosecondType>();
     let is_whole = times.values().iter().all(|t| within_us.contains(t));
     (!is_whole).then(|| times.values().iter().map(|t| Some(within_us.contains(t))).collect())
 }
 
-/// The row groups that may hold rows of the range, and in them the rows of the pages that may. Without statistics
-/// everything may.
+/// The row groups that may have rows in the range, and of each the rows of the pages that may. Without statistics, all.
 fn overlapping(
     metadata: &ParquetMetaData,
     clock: &str,
@@ -227,7 +226,7 @@ fn overlapping(
     (groups, RowSelection::from_consecutive_ranges(pages.into_iter(), rows_before))
 }
 
-/// For each page of a column its rows within the group and its smallest and largest value.
+/// For each page of a column, its rows within the group and its minimum and maximum.
 fn page_bounds(
     metadata: &ParquetMetaData,
     group: usize,

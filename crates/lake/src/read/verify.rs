@@ -1,4 +1,4 @@
-//! The bytes of objects, verified without being decoded.
+//! Verifies the bytes of objects without decoding them.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use crate::object::Entry;
 use crate::seal::DataHasher;
 use crate::store::Lake;
 
-/// What an object's bytes are known to be.
+/// The result of verifying an object's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verified {
-    /// What was written, every one.
+    /// Every byte is as written.
     Whole,
-    /// Nothing: version 0.1.0 wrote it, without checksums.
+    /// Not verifiable: version 0.1.0 wrote it, without checksums.
     NoChecksums,
 }
 
 impl Lake {
-    /// Reads every byte of an object and holds it against the object's checksums.
+    /// Reads every byte of an object and compares it with the object's checksums.
     ///
     /// # Errors
     /// When the store fails, or the object is not what was written.

@@ -1,4 +1,4 @@
-//! Where panics of the Parquet decoder end: it meets bytes that nobody has verified, where there are no checksums.
+//! Catches panics of the Parquet decoder, which reads unverified bytes of files without checksums.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -13,7 +13,7 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does what may panic: then it is an error, and nothing is printed.
+/// Runs `decode`; a panic becomes an error, and nothing is printed.
 ///
 /// # Errors
 /// When `decode` fails or panics.
@@ -41,7 +41,7 @@ fn quietly<T>(decode: impl FnOnce() -> T) -> Result<T, ParquetError> {
     })
 }
 
-/// A stream of batches, each made behind the border. It ends with its first panic.
+/// A stream of batches with caught panics. It ends with the first one.
 pub(crate) struct Caught<S> {
     stream: Option<S>,
 }

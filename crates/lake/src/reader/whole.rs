@@ -1,4 +1,4 @@
-//! Parquet files that lie in memory whole.
+//! Reads Parquet files that are in memory as a whole.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use super::{Opened, Opening, chunks, open, wrong};
 use crate::read::pairs;
 use crate::seal::DataHasher;
 
-/// Rows of a batch, where nobody wants fewer at once.
+/// Default number of rows per batch.
 pub(crate) const BATCH_ROWS: usize = 1 << 20;
 
-/// Verifies a file, and decodes it in pieces of at most so many rows. Returns its columns and the pairs of its footer.
+/// Verifies a file, and decodes it in batches of at most `rows` rows. Returns its columns and the pairs of its footer.
 ///
 /// # Errors
-/// When it is no Parquet file, or not what was written, or `each` fails.
+/// When it is not Parquet or not what was written, or `each` fails.
 pub(crate) fn read(
     bytes: Bytes,
     rows: usize,
@@ -53,10 +53,10 @@ pub(crate) fn read(
     Ok((schema, facts))
 }
 
-/// The pairs of a file's footer, which is verified.
+/// The key-value pairs of a file's footer, after verifying it.
 ///
 /// # Errors
-/// When it is no Parquet file, or its footer is not what was written.
+/// When it is not Parquet, or its footer is not what was written.
 pub(crate) fn facts_of(bytes: &Bytes) -> Result<BTreeMap<String, String>, ParquetError> {
     Ok(told(&opened(bytes)?))
 }
@@ -72,10 +72,10 @@ fn told(opened: &Opened) -> BTreeMap<String, String> {
     pairs(&opened.metadata).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Where a column's pages lie.
+/// The range of a column's pages.
 ///
 /// # Errors
-/// When it is nowhere.
+/// When the range is invalid.
 pub(crate) fn column_range(
     column: &parquet::file::metadata::ColumnChunkMetaData,
 ) -> Result<std::ops::Range<u64>, ParquetError> {

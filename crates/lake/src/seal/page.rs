@@ -1,4 +1,4 @@
-//! Pages: their headers, with Parquet's CRC-32 of what follows, and a check of the header itself, which Parquet has not.
+//! Page headers, with Parquet's CRC-32 of the page, and a checksum of the header itself, which Parquet does not have.
 
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
@@ -9,26 +9,26 @@ use crate::thrift::{self, Value, push_number};
 pub(crate) const CHECK_CHARS: usize = 2;
 const CHECK_BITS: u32 = 6 * CHECK_CHARS as u32;
 
-/// A page as its header tells it.
+/// A parsed page header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PageHeader {
     /// Its own length.
     pub length: usize,
-    /// Of the page behind it, as it is stored.
+    /// Length of the page after it, as stored.
     pub stored: usize,
-    /// Of the page, when it is not compressed.
+    /// Length of the page, uncompressed.
     pub plain: usize,
-    /// CRC-32 of the page as it is stored.
+    /// CRC-32 of the page as stored; `None`: the header has none.
     pub crc: Option<u32>,
     is_dictionary: bool,
     values: usize,
 }
 
 impl PageHeader {
-    /// Reads the header at the start of `bytes`.
+    /// Parses the header at the start of `bytes`.
     ///
     /// # Errors
-    /// When it is none, or its page is longer than the bytes.
+    /// When it is not a header, or its page is longer than the bytes.
     pub fn read(bytes: &[u8]) -> Result<PageHeader, ParquetError> {
         let (mut kind, mut stored, mut plain, mut values, mut crc) = (-1, -1, -1, 0, None);
         let length = thrift::walk(bytes, |path, value| match (path, value) {
@@ -48,8 +48,7 @@ impl PageHeader {
         Ok(PageHeader { length, stored, plain, crc, is_dictionary: kind == 2, values })
     }
 
-    /// Whether a reader may make as much room as the header asks for: `limit` is what all pages of the column take when
-    /// they are not compressed.
+    /// Whether a reader may allocate what the header asks for: `limit` is the uncompressed size of all pages of the column.
     ///
     /// # Errors
     /// When it asks for more.
@@ -61,13 +60,13 @@ impl PageHeader {
     }
 }
 
-/// What a page is, for its header.
+/// The kind of a page, for its header.
 pub(crate) enum PageKind {
     Dictionary,
     Data(Encoding),
 }
 
-/// The header of a page of `values` values which takes `plain` bytes and is stored as `body`.
+/// The header of a page of `values` values with `plain` uncompressed bytes, stored as `body`.
 pub(crate) fn header(kind: &PageKind, values: usize, plain: usize, body: &[u8]) -> Vec<u8> {
     let mut header = Vec::with_capacity(32);
     push_number(&mut header, 1, if matches!(kind, PageKind::Dictionary) { 2 } else { 0 });
@@ -94,12 +93,12 @@ pub(crate) fn header(kind: &PageKind, values: usize, plain: usize, body: &[u8]) 
     header
 }
 
-/// A header that the general writer made, with the CRC-32 that it leaves out.
+/// Adds the CRC-32 to a header of the general writer, which omits it.
 ///
 /// # Errors
-/// When it is not as the general writer makes headers.
+/// When the header does not have the general writer's form.
 pub(crate) fn with_crc(header: &[u8], body: &[u8]) -> Result<Vec<u8>, ParquetError> {
-    // Three numbers come first: the kind and the two sizes. The next field counts from the third.
+    // Three numbers come first: the kind and the two sizes. The next field id is relative to the third.
     let mut at = 0;
     for _ in 0..3 {
         if header.get(at) != Some(&0x15) {
@@ -116,7 +115,7 @@ pub(crate) fn with_crc(header: &[u8], body: &[u8]) -> Result<Vec<u8>, ParquetErr
     Ok(new)
 }
 
-/// What the footer keeps of a header: its CRC-32, folded so that it takes few bytes and still sees each single bit.
+/// The checksum of a header in the footer: its CRC-32, folded to few bits, which still detects every single-bit error.
 pub(crate) fn check(header: &[u8]) -> u32 {
     let crc = crc32fast::hash(header);
     (crc ^ (crc >> CHECK_BITS) ^ (crc >> (2 * CHECK_BITS))) & ((1 << CHECK_BITS) - 1)
@@ -124,7 +123,7 @@ pub(crate) fn check(header: &[u8]) -> u32 {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Appends a check as text.
+/// Appends a checksum as text.
 pub(crate) fn push_check(text: &mut String, check: u32) {
     for place in (0..CHECK_CHARS).rev() {
         text.push(char::from(ALPHABET[(check >> (6 * place)) as usize & 63]));
@@ -147,7 +146,7 @@ mod tests {
             let read = PageHeader::read(&[&ours, &body[..]].concat()).unwrap();
             let (crc, stored) = (Some(crc32fast::hash(body)), body.len());
             assert_eq!((read.length, read.stored, read.plain, read.crc), (ours.len(), stored, 4000, crc));
-            // Without the CRC it is what the general writer makes.
+            // Without the CRC it is the general writer's header.
             let at = ours.len() - read_after_crc(&ours);
             let mut general = ours[..at].to_vec();
             let rest = &ours[at + 1..];
@@ -159,7 +158,7 @@ mod tests {
         }
     }
 
-    /// Bytes from the field of the CRC on.
+    /// Bytes starting with the field of the CRC.
     fn read_after_crc(header: &[u8]) -> usize {
         let mut at = 0;
         for _ in 0..3 {

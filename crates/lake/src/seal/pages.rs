@@ -1,4 +1,4 @@
-//! The pages of a file that is read: where they lie, and whether they are what was written.
+//! Pages of a file that is read: their positions, and whether they are what was written.
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -6,12 +6,12 @@ use parquet::file::metadata::ParquetMetaData;
 use super::Seal;
 use super::page::{CHECK_CHARS, PageHeader, check, push_check};
 
-/// What must hold of a file's pages before its bytes are given to the decoder.
+/// What a file's pages must satisfy before their bytes are passed to the decoder.
 #[derive(Clone, Debug)]
 pub(crate) enum Pages {
-    /// Of a sealed file: where each page lies and the check of its header, in the order of the file.
+    /// A sealed file: the position of each page and the checksum of its header, in the order of the file.
     Sealed(Vec<Place>),
-    /// Of any other: what the pages of the largest column take when they are not compressed.
+    /// Any other file: the uncompressed size of the pages of the largest column.
     Bounded(u64),
 }
 
@@ -27,7 +27,7 @@ impl Pages {
     /// The pages of a file whose footer is verified.
     ///
     /// # Errors
-    /// When the footer has not as many checks as pages.
+    /// When the numbers of checksums and of pages in the footer differ.
     pub fn of(metadata: &ParquetMetaData, seal: Option<&Seal>) -> Result<Pages, ParquetError> {
         let Some(seal) = seal else {
             let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
@@ -45,10 +45,10 @@ impl Pages {
         Ok(Pages::Sealed(places))
     }
 
-    /// Verifies pages that lie one behind the other from `start` on, but for what their CRC-32 covers: the decoder does that.
+    /// Verifies contiguous pages from `start` on, except for what their CRC-32 covers: the decoder verifies that.
     ///
     /// # Errors
-    /// When one is not what was written, or cannot be.
+    /// When a page is not what was written, or is not plausible.
     pub fn verify(&self, start: u64, bytes: &[u8]) -> Result<(), ParquetError> {
         let mut at = 0;
         while at < bytes.len() {
@@ -77,7 +77,7 @@ impl Pages {
     }
 }
 
-/// Where the pages lie, in the order in which they were written.
+/// The positions of the pages, in the order in which they were written.
 fn places(metadata: &ParquetMetaData) -> Result<Vec<Place>, ParquetError> {
     let lacking = || wrong("its footer does not say where its pages are");
     let mut places = Vec::new();

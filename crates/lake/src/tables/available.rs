@@ -1,4 +1,4 @@
-//! A line of the report of what a day has, and its columns.
+//! A line of a day's report of available data, and its columns.
 
 use arrow_array::RecordBatch;
 use mtdh_core::Day;
@@ -13,21 +13,21 @@ use crate::tables::columns::{
 };
 use crate::tables::report_file::partitions;
 
-/// One line of `available_data.parquet`: a partition that is there.
+/// One line of `available_data.parquet`: a partition that has an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Available {
-    /// Which.
+    /// The partition.
     pub partition: Partition,
     /// Stored, empty or absent.
     pub status: Status,
     /// Size of the object in bytes.
     pub bytes: u64,
-    /// What told the object from others at the store when its footer was read or it was published; as [`Entry::identity`], kept apart
-    /// from the report. The line counts only for an object of this identity. Null: it is not known, and the object is asked.
+    /// Identity of the object when its footer was read or it was published, as [`Entry::identity`]; stored apart from the
+    /// report. The line applies only to an object with this identity. `None`: not known, and the object's footer is read.
     pub identity: Option<String>,
     /// Counts and ranges, as in the footer.
     pub tally: Tally,
-    /// Why it is empty or absent, as in the footer.
+    /// Why it is empty or absent, as in the footer; `None`: it has rows.
     pub reason: Option<String>,
     /// What kind of source the rows came from.
     pub provenance: ProvenanceKind,
@@ -37,18 +37,18 @@ pub struct Available {
     pub source_sha256: Option<String>,
     /// The vendor's entity tag, as in the footer; `None` for a recording or where none was sent.
     pub source_etag: Option<String>,
-    /// BLAKE3 of the object's data part, as in the footer; null: version 0.1.0 wrote the object, without checksums.
+    /// BLAKE3 of the object's data part, as in the footer; `None`: version 0.1.0 wrote the object, without checksums.
     pub digest: Option<String>,
-    /// The last day on which every byte of the object was found to be what was written; null: never yet.
+    /// The last day on which every byte of the object was verified; `None`: never.
     pub proved_on: Option<Day>,
-    /// The partition's grade by the last `mtdh check all`; null: not checked since the object came.
+    /// The partition's grade by the last `mtdh check all`; `None`: not checked since the object was written.
     pub grade: Option<Grade>,
-    /// The grade of the instrument's whole day by the same check; null: as `grade`.
+    /// The grade of the instrument's whole day by the same check; `None`: as for `grade`.
     pub day_grade: Option<Grade>,
 }
 
 impl Available {
-    /// The line of an object from its facts, the digest that its footer tells, and what tells it from others at the store.
+    /// The line of an object, from its footer, digest and identity.
     pub fn of(
         facts: &PartitionFooter,
         bytes: u64,
@@ -79,18 +79,18 @@ impl Available {
         (&self.partition, self.bytes, &self.identity) == (&other.partition, other.bytes, &other.identity)
     }
 
-    /// Whether the line is of an object as a listing shows it. A size alone tells little.
+    /// Whether the line describes an object of a listing. An equal size alone proves little.
     pub fn is_of(&self, entry: &Entry) -> bool {
         self.identity.is_some() && (self.bytes, &self.identity) == (entry.bytes, &entry.identity)
     }
 
-    /// Whether both lines are of objects that hold the same: by size, digest and the vendor's file. One may be a copy.
+    /// Whether both lines are of objects with the same content: by size, digest and the vendor's file. One may be a copy.
     pub fn holds_the_same(&self, other: &Available) -> bool {
         (self.bytes, &self.source_sha256, &self.digest) == (other.bytes, &other.source_sha256, &other.digest)
     }
 
-    /// Takes the grades of an older line of the same partition, if its object held the same; the last proof only, if it was this
-    /// very object: a copy may be damaged where its footer is not.
+    /// Copies the grades of an older line of the same partition, if its object had the same content; the last proof only if
+    /// it was the same object: a copy may be damaged although its footer is not.
     pub fn keep_grades(&mut self, older: &Available) {
         if self.holds_the_same(older) {
             (self.grade, self.day_grade) = (older.grade, older.day_grade);

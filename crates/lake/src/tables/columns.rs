@@ -1,4 +1,4 @@
-//! Small tables that are read and written whole: what a column is, and rows to cells and back.
+//! Columns of small tables that are read and written whole, and the conversion between rows and cells.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::file_writer::FileWriter;
 use crate::reader::whole;
 use crate::write::base_properties;
 
-/// What a cell is stored as.
+/// The type of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `string`.
@@ -64,13 +64,13 @@ pub struct Column {
     pub unit: &'static str,
     /// Whether Parquet stores it as nullable.
     pub nullable: bool,
-    /// What it says, and after `null:` what null means, where there may be null.
+    /// Its meaning and, after `null:`, the meaning of null if it may be null.
     pub meaning: &'static str,
-    /// Whether tables of older versions lack it. It reads as null then.
+    /// Whether tables of older versions lack it; it then reads as null.
     pub is_added: bool,
 }
 
-/// A column, and how its cell is read off a row.
+/// A column, and how its cell is taken from a row.
 pub(crate) struct Described<R> {
     pub column: Column,
     pub cell: for<'a> fn(&'a R) -> Cell<'a>,
@@ -162,19 +162,19 @@ macro_rules! constructors {
 constructors! {
     /// A column that is never null.
     required: nullable false, added false;
-    /// A column that is never null, and that Parquet stores as nullable all the same.
+    /// A column that is never null, but nullable in Parquet.
     filled: nullable true, added false;
     /// A column that may be null.
     optional: nullable true, added false;
-    /// As [`required`], of which older tables have none.
+    /// As [`required`]; older tables lack it.
     added_required: nullable false, added true;
-    /// As [`filled`], of which older tables have none.
+    /// As [`filled`]; older tables lack it.
     added_filled: nullable true, added true;
-    /// As [`optional`], of which older tables have none.
+    /// As [`optional`]; older tables lack it.
     added_optional: nullable true, added true;
 }
 
-/// Rows as a table.
+/// Converts rows to a table.
 pub(crate) fn to_table<R>(columns: &[Described<R>], rows: &[R]) -> RecordBatch {
     let field = |column: &Column| Field::new(column.name, column.kind.arrow(), column.nullable);
     let fields: Vec<Field> = columns.iter().map(|described| field(&described.column)).collect();
@@ -213,12 +213,12 @@ fn array<R>(described: &Described<R>, rows: &[R]) -> ArrayRef {
     }
 }
 
-/// A table as the bytes of a Parquet file.
+/// Encodes a table as a Parquet file.
 pub(crate) fn to_parquet(table: &RecordBatch) -> Result<Bytes, ParquetError> {
     to_parquet_with(table, &BTreeMap::new())
 }
 
-/// The same, with pairs in the footer.
+/// As [`to_parquet`], with key-value pairs in the footer.
 pub(crate) fn to_parquet_with(
     table: &RecordBatch,
     facts: &BTreeMap<String, String>,
@@ -226,7 +226,7 @@ pub(crate) fn to_parquet_with(
     pieces_to_parquet(std::iter::once(Ok(table.clone())), facts)
 }
 
-/// A table that comes in pieces, one at least, so that it is never in memory as a whole.
+/// Encodes a table that comes in pieces, at least one, so that it is never in memory as a whole.
 pub(crate) fn pieces_to_parquet(
     pieces: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     facts: &BTreeMap<String, String>,
@@ -244,12 +244,12 @@ pub(crate) fn pieces_to_parquet(
     Ok(writer.finish(pairs)?.out.into())
 }
 
-/// The bytes of a Parquet file as a table.
+/// Decodes a Parquet file as a table.
 pub(crate) fn from_parquet(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
     Ok(from_parquet_with(bytes)?.0)
 }
 
-/// The same, with the pairs of the footer.
+/// As [`from_parquet`], with the key-value pairs of the footer.
 pub(crate) fn from_parquet_with(
     bytes: Bytes,
 ) -> Result<(RecordBatch, BTreeMap<String, String>), ParquetError> {
@@ -263,8 +263,8 @@ pub(crate) fn from_parquet_with(
 
 pub(crate) use whole::{facts_of, read as read_pieces};
 
-/// Reads a table's cells by column name. A column that is lacking or of another type is named; one that older tables do not have
-/// reads as null.
+/// Reads a table's cells by column name. The error names a column that is missing or of another type; a column that older
+/// tables lack reads as null.
 pub(crate) struct TableReader<'a> {
     table: &'a RecordBatch,
     added: Vec<&'static str>,
@@ -320,7 +320,7 @@ impl<'a> TableReader<'a> {
         Ok(move |row| array.filter(|a| a.is_valid(row)).map(|a| a.value(row)))
     }
 
-    /// A list; null reads as an empty one.
+    /// A list; null reads as an empty list.
     pub fn texts(&self, name: &str) -> Result<impl Fn(usize) -> Vec<String> + use<'a>, String> {
         let array = self.typed(name, |array| array.as_list_opt::<i32>())?;
         Ok(move |row| {

@@ -1,7 +1,7 @@
-//! Which objects the lines of a day's report are of, by what tells an object from others at its store.
+//! The identities of the objects that the lines of a day's report describe.
 //!
-//! Apart from the report: that is the same wherever the same objects lie, and this is another for each copy of them. Derived as the
-//! report is; without it, objects are asked for their footers.
+//! They are stored apart from the report: the report is the same for all copies of the objects, the identities differ.
+//! Derived like the report; without them, the objects' footers are read.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::tables::available::Available;
 use crate::tables::columns::{Described, Kind, TableReader, filled, required, to_table};
 use crate::tables::report_file::{bytes_of, partitions, readable, table, wrong};
 
-/// An object that was seen, and what tells that a line is of what it holds.
+/// An object that was seen, with the values that tie a report line to its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     identity: String,
@@ -26,11 +26,11 @@ pub(crate) struct Seen {
     digest: Option<String>,
 }
 
-/// The objects that were seen of a day.
+/// The objects of a day that were seen.
 pub(super) type Identities = BTreeMap<Partition, Seen>;
 
 impl Seen {
-    /// What a line tells of its object; nothing where that is not known.
+    /// The object of a line; `None`: its identity is not known.
     fn by(line: &Available) -> Option<Seen> {
         Some(Seen {
             identity: line.identity.clone()?,
@@ -41,7 +41,7 @@ impl Seen {
     }
 }
 
-/// Tells a line which object it is of: the one that was seen, if that held what the line says.
+/// Sets the identity of a line from the object that was seen, if that has the content of the line.
 pub(super) fn tell(line: &mut Available, seen: &Identities) {
     let identity = seen.get(&line.partition).map(|seen| seen.identity.clone());
     line.identity = identity;
@@ -50,12 +50,12 @@ pub(super) fn tell(line: &mut Available, seen: &Identities) {
     }
 }
 
-/// What lines tell of their objects.
+/// The objects of some lines.
 pub(super) fn told<'a>(lines: impl Iterator<Item = &'a Available>) -> Identities {
     lines.filter_map(|line| Some((line.partition.clone(), Seen::by(line)?))).collect()
 }
 
-/// The columns.
+/// The columns of the table.
 #[rustfmt::skip]
 pub(crate) static COLUMNS: [Described<(Partition, Seen)>; 7] = [
     required("instrument_key", Kind::Text, "", "the key", |(of, _)| of.key.as_str().into()),
@@ -88,14 +88,14 @@ fn read(bytes: Bytes, path: &Path) -> Result<Option<Identities>, LakeError> {
 }
 
 impl Lake {
-    /// The objects that were seen of a day.
+    /// The objects of a day that were seen.
     pub(super) async fn identities(&self, day: Day) -> Result<Identities, LakeError> {
         let path = self.layout().identities(day);
         let Some(bytes) = self.read(&path).await? else { return Ok(Identities::new()) };
         Ok(read(bytes, &path)?.unwrap_or_default())
     }
 
-    /// Notes objects that were seen of a day; others stay as they are.
+    /// Records objects of a day that were seen; others stay as they are.
     pub(super) async fn note_identities(&self, day: Day, seen: &Identities) -> Result<(), LakeError> {
         let path = self.layout().identities(day);
         self.update(&path, |old| {
@@ -128,7 +128,7 @@ mod tests {
         put(&line).await;
         assert_eq!(there().await, line);
         let report = std::fs::read(folder.path().join(lake.layout().available_report(day).as_ref())).unwrap();
-        // A line of another object, noted by who does not know which.
+        // A line of another object, written by a process that does not know its identity.
         for other in [
             Available { digest: Some("other".into()), ..line.clone() },
             Available { source_sha256: None, ..line.clone() },
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(there().await, elsewhere);
         let path = folder.path().join(lake.layout().available_report(day).as_ref());
         assert!(std::fs::read(path).unwrap() == report);
-        // Neither a damaged table of them nor none is in the way.
+        // Neither a damaged table of identities nor a missing one is a problem.
         let identities = folder.path().join(lake.layout().identities(day).as_ref());
         std::fs::write(&identities, "junk").unwrap();
         assert_eq!(there().await, Available { identity: None, ..line.clone() });

@@ -1,4 +1,4 @@
-//! The instruments of a day as a table, in both directions.
+//! The instruments of a day as a table: reading and writing.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ use crate::tables::columns::{
     from_parquet_with, optional, required, to_parquet, to_parquet_with, to_table,
 };
 
-/// Where contract terms come from.
+/// Source of contract terms.
 const TERMS_SOURCE: &str = "tardis /v1/instruments";
 
-/// The pair of the footer that says what has no row, as JSON.
+/// The footer's pair with what has no row, as JSON.
 const VENUES: &str = "mtdh.not_expected";
 
-/// The columns: the predecessor's, as proper types, and those that the plan needs.
+/// The columns: those of the predecessor, with proper types, and those that the plan needs.
 #[rustfmt::skip]
 pub(crate) static COLUMNS: [Described<Instrument>; 33] = [
     required("instrument_key", Kind::Text, "", "the key", |row| row.key.as_str().into()),
@@ -64,7 +64,7 @@ pub(crate) static COLUMNS: [Described<Instrument>; 33] = [
     optional("book_changes_total", Kind::Count, "rows", "rows of incremental_book_L2 over its whole life; null: not given", |row| row.book_changes_total.into()),
 ];
 
-/// `BASE-QUOTE` of what a future or an option is written on.
+/// `BASE-QUOTE` of a future's or option's underlying.
 fn underlying(instrument: &Instrument) -> Option<String> {
     instrument.key.expiry()?;
     Some(format!("{}-{}", instrument.key.base()?, instrument.key.quote()?))
@@ -123,7 +123,7 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
 }
 
 impl Lake {
-    /// The instruments of a day; nothing when the day has no table.
+    /// The instruments of a day; `None`: the day has no table.
     ///
     /// # Errors
     /// When the store fails, or the object is not such a table.
@@ -131,7 +131,7 @@ impl Lake {
         Ok(self.day_table(day).await?.map(|table| table.instruments))
     }
 
-    /// The instruments of a day with what has no row; nothing when the day has no table.
+    /// The instruments of a day, and what has no row; `None`: the day has no table.
     ///
     /// # Errors
     /// When the store fails, or the object is not such a table.
@@ -140,11 +140,11 @@ impl Lake {
         self.read(&path).await?.map(|bytes| parse(bytes, &path)).transpose()
     }
 
-    /// Changes the day's table: `change` gets it (an empty one when there is none, or none that can be read) and changes it
-    /// in place. Nobody else's change is lost in between.
+    /// Changes the day's table: `change` gets it (an empty one if there is none, or none that can be read) and changes it in
+    /// place. Concurrent changes are not lost.
     ///
     /// # Errors
-    /// When the store fails, a newer version of the program made the table, or two rows of the new one have one key.
+    /// When the store fails, a newer version of the program made the table, or two rows of the new one have the same key.
     pub async fn update_instruments(
         &self,
         day: Day,
@@ -153,7 +153,7 @@ impl Lake {
         let path = self.layout().instruments(day);
         self.update(&path, |old| {
             let mut table = match old.map(|bytes| parse(bytes.clone(), &path)).transpose() {
-                // Whoever only needs the table has failed before: this is `mtdh instruments`, which makes it anew.
+                // Callers that only read the table have failed before: this is `mtdh instruments`, which makes it again.
                 Err(error) if error.is_distrust() => {
                     tracing::warn!(%path, %error, "the table is made anew; rows of other venues are gone until they are asked for");
                     DayTable::default()

@@ -1,4 +1,4 @@
-//! A run's saved plan: a row for each partition that is to be fetched, with the vendor file that answers it.
+//! A run's saved plan: a row for each partition to fetch, with the vendor file that provides it.
 
 use std::collections::BTreeMap;
 
@@ -23,35 +23,35 @@ pub struct PlanRow {
     pub file: String,
     /// Whether the file holds all instruments of a type.
     pub is_group: bool,
-    /// What the file is expected to cost, in rows; the same in all rows of a file.
+    /// Expected cost of the file, in rows; the same in all rows of a file.
     pub weight: u64,
-    /// The partition that it answers.
+    /// The partition that the file provides.
     pub partition: Partition,
     /// The symbol in the form of file URLs.
     pub symbol: String,
-    /// Rows to expect of the partition; null where the vendor has no statistics.
+    /// Expected rows of the partition; `None`: the vendor has no statistics.
     pub expected_rows: Option<u64>,
-    /// Whether an object is there that is to be replaced.
+    /// Whether an existing object must be replaced.
     pub replaces: bool,
 }
 
-/// Rows of a plan that are in memory at once, on their way in and out.
+/// Rows of a plan in memory at a time, for reading and writing.
 const PIECE_ROWS: usize = 8192;
 
-/// A plan as it lies in the lake.
+/// A plan, as stored in the lake.
 #[derive(Debug)]
 pub struct PlanFile {
-    /// Pairs of the footer, such as the content's hash.
+    /// Key-value pairs of the footer, such as the content's hash.
     pub facts: BTreeMap<String, String>,
     path: Path,
     bytes: Bytes,
 }
 
 impl PlanFile {
-    /// Gives each row, in order.
+    /// Passes each row to `each`, in order.
     ///
     /// # Errors
-    /// When the object is no plan.
+    /// When the object is not a plan.
     pub fn for_each(&self, mut each: impl FnMut(PlanRow)) -> Result<(), LakeError> {
         let mut wrong = None;
         let read = read_pieces(self.bytes.clone(), PIECE_ROWS, |batch| {
@@ -70,7 +70,7 @@ impl PlanFile {
 }
 
 impl Lake {
-    /// Saves a run's plan, whose rows come sorted. A plan is never changed: a second one of the same run is refused.
+    /// Saves a run's plan; the rows must be sorted. A plan is never changed: a second one of the same run is refused.
     ///
     /// # Errors
     /// When the store fails, or the run has another plan.
@@ -83,7 +83,7 @@ impl Lake {
         let path = self.layout().plan(run_id);
         let (mut rows, mut is_begun) = (rows.peekable(), false);
         let pieces = std::iter::from_fn(|| {
-            // A plan without rows has its columns all the same.
+            // A plan without rows still has its columns.
             let is_over = std::mem::replace(&mut is_begun, true) && rows.peek().is_none();
             (!is_over).then(|| Ok(to_table(&COLUMNS, &rows.by_ref().take(PIECE_ROWS).collect::<Vec<_>>())))
         });
@@ -100,10 +100,10 @@ impl Lake {
         Ok(self.read(&self.layout().plan(run_id)).await?.is_some())
     }
 
-    /// A run's plan, if there is one.
+    /// A run's plan; `None`: it has none.
     ///
     /// # Errors
-    /// When the store fails, or the object is no Parquet file.
+    /// When the store fails, or the object is not Parquet.
     pub async fn plan(&self, run_id: &str) -> Result<Option<PlanFile>, LakeError> {
         let path = self.layout().plan(run_id);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! What the files of all reports have in common: partitions as columns, and bytes to a table and back.
+//! Common to the files of all reports: the columns of a partition, and conversion between tables and bytes.
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -35,10 +35,10 @@ pub(super) fn bytes_of(table: &RecordBatch, path: &Path) -> Result<Bytes, LakeEr
     to_parquet(table).map_err(|source| LakeError::Parquet { path: path.to_string(), source })
 }
 
-/// A report that cannot be trusted counts as none: it is made from the objects and can be made again.
+/// A report that cannot be trusted counts as none: it is derived from the objects and can be rebuilt.
 ///
 /// # Errors
-/// As `read`, when it failed for another reason.
+/// The error of `read`, if it failed for another reason.
 pub(super) fn readable<T>(
     path: &Path,
     read: impl FnOnce() -> Result<T, LakeError>,

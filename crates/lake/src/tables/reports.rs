@@ -1,4 +1,4 @@
-//! The two reports of a day: what is there, with its facts, and what is missing.
+//! The two reports of a day: available data, with the footers of the objects, and missing data.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use crate::tables::report_file::{bytes_of, partitions, readable, table, wrong};
 
 pub use crate::tables::available::Available;
 
-/// One line of `missing_data.parquet`: a partition that should be there and is not.
+/// One line of `missing_data.parquet`: a partition that is expected and missing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Missing {
-    /// Which.
+    /// The partition.
     pub partition: Partition,
-    /// `missing`, or what is wrong with the object that is there.
+    /// `missing`, or why the object cannot be trusted.
     pub reason: String,
 }
 
@@ -53,8 +53,8 @@ fn by_partition(lines: Vec<Available>, seen: &Identities) -> BTreeMap<Partition,
 }
 
 impl Lake {
-    /// What the day's report says is there. A report that cannot be read counts as none: it is made from the objects
-    /// and can be made again.
+    /// The day's report of available data. A report that cannot be read counts as empty: it is derived from the objects and
+    /// can be rebuilt.
     ///
     /// # Errors
     /// When the store fails.
@@ -66,7 +66,7 @@ impl Lake {
         Ok(by_partition(rows, &self.identities(day).await?))
     }
 
-    /// Changes the day's report of what is there: `change` gets its rows and changes them in place.
+    /// Changes the day's report of available data: `change` gets its rows and changes them in place.
     ///
     /// # Errors
     /// When the store fails.
@@ -89,12 +89,12 @@ impl Lake {
             bytes_of(&to_table(&AVAILABLE, &rows.into_values().collect::<Vec<_>>()), &path)
         })
         .await?;
-        // After the lines: one that nobody knows the object of is not believed.
+        // After the lines: a line without a known identity is not trusted.
         told.retain(|partition, now| seen.get(partition) != Some(now));
         if told.is_empty() { Ok(()) } else { self.note_identities(day, &told).await }
     }
 
-    /// What the day's report says is missing; nothing when there is no report, or none that can be read.
+    /// The day's report of missing data; `None`: there is no report, or it cannot be read.
     ///
     /// # Errors
     /// When the store fails, or a newer version of the program made the report.
@@ -104,8 +104,8 @@ impl Lake {
         readable(&path, || missing_rows(&table(bytes, &path)?).map_err(wrong(&path)))
     }
 
-    /// Writes the day's report of what is missing, also when nothing is. Rows of partitions that `speaks_of` does not
-    /// hold stay as they are, as far as they can be read.
+    /// Writes the day's report of missing data, also when nothing is missing. Rows of partitions outside `speaks_of` stay as
+    /// they are, as far as they can be read.
     ///
     /// # Errors
     /// When the store fails, or a newer version of the program made the report.
@@ -159,7 +159,7 @@ pub(super) mod tests {
         assert_eq!(lake.missing(day).await.unwrap(), Some(vec![]), "written also when nothing is missing");
     }
 
-    /// A line with everything that it may have.
+    /// A line with all optional values set.
     pub(in crate::tables) fn line() -> Available {
         Available {
             partition: partition("DERIBIT:PERP:BTC-USD", DataType::Quotes),
@@ -214,7 +214,7 @@ pub(super) mod tests {
         );
         let unknown = Available { identity: None, ..row.clone() };
         assert!(!unknown.is_of(&entry(Some("1-2-3"))) && !unknown.is_of(&entry(None)));
-        // Grades are kept for what holds the same, a proof for the same object only.
+        // Grades are kept for the same content, a proof for the same object only.
         let (same, copy, other) = ((row.grade, row.proved_on), (row.grade, None), (None, None));
         for (bytes, digest, identity, expected) in [
             (100, "cd", Some("1-2-3"), same),

@@ -1,4 +1,4 @@
-//! What a user accepts.
+//! Flags by which a user accepts a deviation.
 
 use clap::Args;
 use mtdh_engine::instruments::Removed;
@@ -15,7 +15,7 @@ pub struct AllowArgs {
 }
 
 impl AllowArgs {
-    /// What becomes of table rows that the vendor no longer lists.
+    /// What happens to table rows that the vendor no longer lists.
     pub fn removed(self) -> Removed {
         if self.accept_removed { Removed::Accept } else { Removed::Keep }
     }

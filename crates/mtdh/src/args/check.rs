@@ -60,7 +60,7 @@ pub struct CheckArgs {
     pub set: Vec<String>,
 }
 
-/// Flags of checks that rows go past while they are downloaded.
+/// Flags of the row checks during a download.
 #[derive(Args, Debug)]
 pub struct RowCheckArgs {
     /// Check rows while they are downloaded: timestamp, book, values [default: all three]. An error makes the exit status 1
@@ -85,15 +85,14 @@ fn parse_row_groups(text: &str) -> Result<Groups, String> {
         return Ok(groups.into());
     }
     let group: Group = text.parse().map_err(|error: check::UnknownGroup| error.to_string())?;
-    match groups.contains(&group) {
-        true => Ok([group].into()),
-        false => Err(format!(
-            "{group} needs more than one file's rows; run `mtdh check {group}` after the download"
-        )),
+    if groups.contains(&group) {
+        Ok([group].into())
+    } else {
+        Err(format!("{group} needs more than one file's rows; run `mtdh check {group}` after the download"))
     }
 }
 
-/// What the user named: one group, or all.
+/// The groups that the user named: one, or all.
 pub type Groups = std::sync::Arc<[Group]>;
 
 fn parse_groups(text: &str) -> Result<Groups, check::UnknownGroup> {

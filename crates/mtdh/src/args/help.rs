@@ -1,4 +1,4 @@
-//! The help of the program and of its verbs: verbs by purpose, and examples. A test reads every example as a command line.
+//! The help of the program and of its verbs: verbs by purpose, and examples. A test parses every example as a command line.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Other", &["sim", "config", "completions", "help"]),
 ];
 
-/// What a user can type, for each verb.
+/// Example command lines for each verb.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("demo", &["mtdh demo"]),
     (

@@ -1,9 +1,9 @@
-//! Lists on the command line, before it is read: commas and spaces both part, also together, and a word that names a
-//! group of checks ends the list before it.
+//! Joins lists on the command line before it is parsed: commas, spaces or both separate items, and the name of a group of
+//! checks ends a list before it.
 
 use std::ffi::{OsStr, OsString};
 
-/// The words with each list in one: `--venues binance, deribit all` becomes `--venues=binance,deribit all`.
+/// The arguments with each list joined: `--venues binance, deribit all` becomes `--venues=binance,deribit all`.
 pub fn gathered(words: impl IntoIterator<Item = OsString>, command: &clap::Command) -> Vec<OsString> {
     let mut words = words.into_iter().peekable();
     let mut gathered: Vec<OsString> = Vec::new();
@@ -22,20 +22,20 @@ pub fn gathered(words: impl IntoIterator<Item = OsString>, command: &clap::Comma
             let item = item.to_string_lossy().into_owned();
             items.extend(item.split(',').filter(|part| !part.is_empty()).map(str::to_owned));
         }
-        // Without a value, clap says what lacks.
+        // Without a value, clap reports what is missing.
         gathered.push(if items.is_empty() { word } else { format!("{text}={}", items.join(",")).into() });
     }
     gathered
 }
 
-/// Whether a word is the flag of a list whose items commas part.
+/// Whether an argument is the flag of a list with comma-separated items.
 fn is_list(verb: &clap::Command, word: &str) -> bool {
     let Some(name) = word.strip_prefix("--") else { return false };
     let flag = verb.get_arguments().find(|a| a.get_long() == Some(name));
     flag.is_some_and(|a| a.get_value_delimiter() == Some(','))
 }
 
-/// Whether a word goes on with the list.
+/// Whether an argument continues the list.
 fn belongs(word: &OsStr, verb: Option<&clap::Command>) -> bool {
     let Some(text) = word.to_str() else { return false };
     let is_group = || text.eq_ignore_ascii_case("all") || text.parse::<mtdh_core::check::Group>().is_ok();

@@ -41,7 +41,7 @@ fn fill(args: &CandlesArgs) -> Fill {
 fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<Outcome> {
     let made = match candle_files(&args.input, &args.timeframes, fill(args), folder, session.stop) {
         Ok(made) => made,
-        // A file that cannot be opened is a wrong call, an output that cannot be written ends the work; a file that was
+        // A file that cannot be opened is a usage error, and an output that cannot be written ends the work; a file that was
         // refused is a result.
         Err(failure) if failure.is_refusal() && args.input.iter().all(|file| file.is_file()) => {
             error(&failure.into());

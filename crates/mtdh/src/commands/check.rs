@@ -1,4 +1,4 @@
-//! `mtdh check`: what is wrong with the data, found by the checks of a group, told in reports.
+//! `mtdh check`: runs the checks of some groups and writes reports.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use crate::render::check::print_document;
 use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
-    // Before anything is read: a name that asks for no form is found now.
+    // Before anything is read, so that an unknown report format is found now.
     let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
     check_places(&args)?;
     let plan = plan(&args.groups, &args.set)?;
@@ -54,7 +54,7 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     Ok(outcome(&document, &report))
 }
 
-/// The checks of the groups that were named, now, with these settings.
+/// The checks of the named groups at the current time, with these settings.
 pub fn plan(groups: &[Groups], set: &[String]) -> Result<CheckPlan> {
     let mut settings = Settings::default();
     for text in set {
@@ -63,7 +63,7 @@ pub fn plan(groups: &[Groups], set: &[String]) -> Result<CheckPlan> {
     Ok(CheckPlan::new(groups.iter().flat_map(|groups| groups.iter().copied()), settings))
 }
 
-/// Whether the files to be read are there and the reports have folders to lie in: said before the work, not after it.
+/// Checks before the work that the input files and the folders of the reports exist.
 fn check_places(args: &CheckArgs) -> Result<()> {
     let inputs =
         args.data_file.iter().chain(&args.base_file).chain(&args.agg_file).chain(&args.reference_file);
@@ -113,7 +113,7 @@ async fn of_lake(
     Ok((context.lake_url().to_owned(), checked))
 }
 
-/// The one instrument that the user named, if it was one.
+/// The instrument, if the user named exactly one.
 fn named(args: &CheckArgs) -> Result<Option<InstrumentKey>> {
     if let Some(symbol) = &args.symbol {
         let venue = match &args.filters.venues[..] {

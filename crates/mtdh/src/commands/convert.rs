@@ -22,7 +22,7 @@ pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {
     let place = if is_stdout { Output::Writer(Box::new(Stdout)) } else { Output::File(output) };
     let report = match convert_file(file, place, form, instrument.as_ref(), *data_type, session.stop) {
         Ok(report) => report,
-        // A file that cannot be opened is a wrong call, an output that cannot be written ends the work; a file that was
+        // A file that cannot be opened is a usage error, and an output that cannot be written ends the work; a file that was
         // refused is a result.
         Err(failure) if failure.is_refusal() && (file.is_file() || file.as_path() == Path::new("-")) => {
             error(&failure.into());

@@ -1,4 +1,4 @@
-//! `mtdh demo`: the whole way on made-up data, on real parts: a vendor on a socket, a lake on the disk.
+//! `mtdh demo`: the whole pipeline on simulated data, with a simulated server on a socket and a lake on the disk.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::exit::Outcome;
 use crate::output::{note, notes};
 use crate::session::Session;
 
-/// A first day of a month, and a day that the sim's clock lies after.
+/// The first day of a month, and earlier than the simulated time.
 const DAY: &str = "2024-03-01";
 const VENUES: &str = "DERIBIT,BINANCE,BINANCE-FUTURES,OKX-SWAP";
 const FOLDER: &str = "./mtdh-demo";
@@ -45,7 +45,7 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The program as the user called it, so that what comes next can be typed as it stands.
+/// The program's path as the user called it, so that the printed commands can be run as they are.
 fn program() -> String {
     std::env::args_os().next().map_or_else(|| "mtdh".to_owned(), |name| name.to_string_lossy().into_owned())
 }

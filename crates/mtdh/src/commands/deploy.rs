@@ -1,7 +1,8 @@
 //! `mtdh deploy render`: job specifications whose tasks are workers of a run of a saved plan.
 //!
-//! Each maps the program's exit statuses (0 done, 10 worth retrying, 20 configuration, 30 budget used up) as far as the
-//! engine can: Batch by its life-cycle policies, Kubernetes by its pod failure policy. Cloud Run retries whatever failed.
+//! Each job maps the program's exit statuses (0 done, 10 worth retrying, 20 configuration, 30 budget used up) as far as the
+//! scheduler supports it: Batch by its life-cycle policies, Kubernetes by its pod failure policy. Cloud Run retries every
+//! failure.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
@@ -14,11 +15,11 @@ use crate::output::note;
 use crate::session::Session;
 use crate::stdout::Stdout;
 
-/// What Batch reports of a task whose machine went away: preempted, silent, rebooted, task unresponsive, migrated.
+/// Batch's exit codes of a task whose machine was lost: preempted, silent, rebooted, task unresponsive, migrated.
 /// <https://cloud.google.com/batch/docs/troubleshooting#reserved-exit-codes>
 const MACHINE_GONE: [u32; 5] = [50001, 50002, 50003, 50004, 50006];
 
-/// Seconds that a task has to give its files back.
+/// Seconds that a task has to abandon its files.
 const GRACE_SECONDS: u32 = 30;
 
 pub async fn render(session: &Session<'_>, project: Option<&str>, args: &RenderArgs) -> Result<Outcome> {
@@ -57,7 +58,7 @@ pub async fn render(session: &Session<'_>, project: Option<&str>, args: &RenderA
     Ok(Outcome::Clean)
 }
 
-/// Whether the run has a plan. A lake that this machine may not read is no fault here: the tasks read it.
+/// Whether the run has a plan. A lake that this machine may not read is no error here: the tasks read it.
 async fn check_run(session: &Session<'_>, run: &str) -> Result<()> {
     match session.context()?.check_run_exists(run).await {
         Ok(()) => Ok(()),
@@ -72,7 +73,7 @@ async fn check_run(session: &Session<'_>, run: &str) -> Result<()> {
     }
 }
 
-/// A name as all three engines take it.
+/// A name that is valid for all three schedulers.
 fn name(run: &str) -> String {
     let fit = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let name: String = format!("mtdh-{run}").chars().map(fit).take(49).collect();
@@ -169,7 +170,7 @@ fn cloud_run(args: &RenderArgs, variables: &[(&str, String)]) -> Value {
 
 fn kubernetes(args: &RenderArgs, variables: &[(&str, String)]) -> Value {
     let mut variables = variables.to_vec();
-    // Kubernetes tells a pod its index; how many there are it does not.
+    // Kubernetes passes a pod its index, but not the number of pods.
     variables.push(("MTDH_TOTAL_SHARDS", args.shards.to_string()));
     variables.push(("MTDH_CACHE_DIR", "/tmp/cache".to_owned()));
     let mut pod = json!({
@@ -210,10 +211,10 @@ fn kubernetes(args: &RenderArgs, variables: &[(&str, String)]) -> Value {
             "backoffLimitPerIndex": args.retries,
             "maxFailedIndexes": args.shards,
             "podFailurePolicy": {"rules": [
-                // What is wrong with the settings is wrong for every pod.
+                // Wrong settings are wrong for every pod.
                 {"action": "FailJob", "onExitCodes": {"containerName": "mtdh", "operator": "In", "values": [20]}},
                 {"action": "FailIndex", "onExitCodes": {"containerName": "mtdh", "operator": "In", "values": [30]}},
-                // A pod that was evicted or preempted is no failure.
+                // An evicted or preempted pod has not failed.
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             ]},
             "template": {"metadata": {"labels": {"mtdh-run": name(&args.run)}}, "spec": pod},

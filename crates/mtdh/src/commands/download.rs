@@ -30,7 +30,7 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
     Ok(outcome(&session, &summary, known))
 }
 
-/// How a run ended. `known` is what the plan knew of what was asked for.
+/// The outcome of a run. `known` is the outcome by the plan alone.
 pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> Outcome {
     if session.stop.is_cancelled() {
         Outcome::Interrupted
@@ -47,7 +47,7 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> O
     }
 }
 
-/// How a run ends that does all that the plan has.
+/// The outcome of a run that does everything in the plan.
 pub fn known(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Outcome {
     if plan.needs_decision() {
         Outcome::NeedsDecision
@@ -58,14 +58,14 @@ pub fn known(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Outcome {
     }
 }
 
-/// Prints a plan that nobody acts on yet, so that it is no fault that days of it are not exported yet.
+/// Prints a plan that is not run yet, so days that are not exported yet are no failure.
 pub fn show_plan(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Result<Outcome> {
     print_plan(session.format, plan, None)?;
     Ok(known(session, plan, AllowArgs { allow_not_exported: true, ..allow }))
 }
 
-/// What was asked for, for which shard, and a lake that can be read or made. Whether it can be written is checked by what writes,
-/// before it asks the vendor for anything.
+/// The selection and the shard, and a lake that can be read or created. Commands that write check first whether they can,
+/// before they ask the vendor for anything.
 pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Context)> {
     let selection = args.selection.filters.filter().of_vendor(days(&args.selection)?)?;
     let shard = shard(&args.shard)?;
@@ -75,14 +75,14 @@ pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selec
     Ok((selection, shard, context))
 }
 
-/// Sets up, makes the instrument tables that are lacking, and plans.
+/// Sets up, makes the missing instrument tables, and plans.
 pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Context, Plan, Shard)> {
     let (selection, shard, context) = set_up(session, args).await?;
     let plan = plan(&context, &selection, shard, args).await?;
     Ok((context, plan, shard))
 }
 
-/// Makes the instrument tables that are lacking, and plans.
+/// Makes the missing instrument tables, and plans.
 pub async fn plan(context: &Context, selection: &Selection, shard: Shard, args: &PlanArgs) -> Result<Plan> {
     let refetch = if args.force { Refetch::All } else { Refetch::Missing };
     let options = PlanOptions { shard, refetch, removed: args.allow.removed() };
@@ -110,7 +110,7 @@ pub async fn execute(
     Ok(context.download(plan, DownloadOptions { run_id: Some(run_id), ..options }).await?)
 }
 
-/// How to download, for a run of its own or for a worker of a saved plan.
+/// The download options, for a run of its own or for a worker of a saved plan.
 pub fn options(session: &Session<'_>, shard: Shard, args: &DownloadArgs) -> Result<DownloadOptions> {
     let RowCheckArgs { check, set } = &args.row_checks;
     let checks = (!check.is_empty()).then(|| check::plan(check, set)).transpose()?;

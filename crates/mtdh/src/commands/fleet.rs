@@ -23,11 +23,11 @@ use crate::session::{Session, shard};
 pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcome> {
     let SavePlanArgs { mut plan, save } = args;
     if save.is_some() {
-        // A saved plan is whole, whatever started this process.
+        // A saved plan is never a shard, whatever started this process.
         (plan.shard.shard_index, plan.shard.total_shards) = (Some(0), Some(1));
     }
     if let Some(name) = save.as_deref().filter(|name| !name.is_empty()) {
-        // Before anything is planned, which may take long.
+        // Before planning, which may take long.
         session.context()?.check_run_unused(name).await?;
     }
     let (context, planned, _) = download::prepare(&mut session, &plan).await?;
@@ -97,7 +97,7 @@ fn outcome(session: &Session<'_>, report: &[PartSummary]) -> Outcome {
     }
 }
 
-/// Machine, process, and something that sets this one apart from one of the same number.
+/// Machine, process, and a part that distinguishes this process from another with the same number.
 fn holder() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
@@ -122,7 +122,7 @@ pub async fn monitor(session: &Session<'_>, args: MonitorArgs) -> Result<Outcome
     }
 }
 
-/// What was saved for a run.
+/// The plan saved for a run.
 #[derive(Serialize)]
 struct SavedLine<'a> {
     run_id: &'a str,

@@ -1,4 +1,4 @@
-//! `mtdh get`: a slice of time out of the lake.
+//! `mtdh get`: a slice of time from the lake.
 
 use std::ffi::OsStr;
 use std::io::{BufWriter, Write};
@@ -32,7 +32,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         let mut take =
             |batch| if stdout::is_read() { exporter.write(&batch) } else { Err(ExportError::Unread) };
         let slice = match context.read(&request, &mut take).await {
-            // Nothing more is read for nobody. What is missing is missing all the same.
+            // Nothing more is read without a reader. Missing days still count.
             Err(ExportError::Unread) => {
                 let missing = context.missing_days(&request).await?;
                 return Ok(if missing.is_empty() { Outcome::Clean } else { Outcome::NotClean });
@@ -57,7 +57,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     Ok(if slice.missing_days.is_empty() { Outcome::Clean } else { Outcome::NotClean })
 }
 
-/// The form that an output's ending asks for; `-` is CSV, or JSON lines where `--format` says so.
+/// The format for an output's extension; `-` is CSV, or JSON lines with `--format jsonl`.
 pub fn form(output: &Path, format: Format) -> Result<ExportFormat> {
     if output == Path::new("-") {
         return Ok(if matches!(format, Format::Json | Format::Jsonl) {
@@ -86,7 +86,7 @@ fn report(slice: &Slice) {
     ));
 }
 
-/// Says in one line which days a slice lacks, and in another why.
+/// Prints which days a slice lacks in one line, and why in another.
 async fn note_lacking(context: &Context, request: &SliceRequest, slice: &Slice) -> Result<()> {
     let SliceRequest { key, data_type, .. } = request;
     match &slice.missing_days[..] {

@@ -30,7 +30,7 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
     }
 }
 
-/// Prints what happened to the tables, a line per day, venue and type.
+/// Prints the changes of the tables, a line per day, venue and type.
 pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result<Outcome> {
     print(session.format, &summary(report), report)?;
     for day in &report.days {

@@ -26,7 +26,7 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let (mut asked, mut found_names) = (BTreeSet::new(), BTreeSet::new());
     for day in all.iter().filter(within) {
         let mut selection = args.filters.filter().of_lake(DayRange::of(*day))?;
-        // Here a filter that is not given filters nothing out: the lake is shown as it is.
+        // Here a filter that is not set filters nothing: the lake is shown as it is.
         if args.filters.data_types.is_empty() {
             selection.data_types = DataType::ALL.to_vec();
         }

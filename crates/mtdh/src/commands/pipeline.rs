@@ -14,7 +14,7 @@ use crate::render;
 use crate::render::download::{note_place, note_run, note_unknown, summary_rows};
 use crate::session::Session;
 
-/// What the three steps reported.
+/// The reports of the three steps.
 #[derive(Serialize)]
 pub struct PipelineReport {
     instruments: InstrumentsReport,
@@ -57,7 +57,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     }
     note("3 of 3: validate");
     let mut validation = validate::validate(&context, &selection, validate::options(&args.depth)).await?;
-    // A report that says "failed" does not say "complete".
+    // A report with failures must not say "complete".
     validation.failed_files = report.download.done.failures.len();
     validation.conclude();
     let verdict = validate::outcome(&session, &validation, allow);

@@ -1,4 +1,4 @@
-//! `mtdh sim`: the stand-in for the outside world, as a server on this machine.
+//! `mtdh sim`: the simulated servers, on this machine.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
     rows.rows = variables.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
     let document: std::collections::BTreeMap<_, _> = variables.iter().cloned().collect();
     if session.format == Format::Table {
-        // In a form that a shell can take: eval "$(mtdh sim …)" is not possible for a server, copying is.
+        // In a form that can be pasted into a shell: `eval "$(mtdh sim …)"` does not work for a server.
         use std::io::Write;
         let mut out = Stdout;
         variables.iter().try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))?;

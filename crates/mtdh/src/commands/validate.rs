@@ -44,7 +44,7 @@ pub fn options(depth: &DepthArgs) -> ValidateOptions {
     ValidateOptions { depth, ..ValidateOptions::default() }
 }
 
-/// Validates, and says what happened on the way.
+/// Validates, and prints notes on the way.
 pub async fn validate(
     context: &Context,
     selection: &Selection,
@@ -57,7 +57,7 @@ pub async fn validate(
     Ok(report)
 }
 
-/// Complete is clean; so is what waits for the vendor's export, where that is allowed.
+/// Complete is clean; so is waiting for the vendor's export, if that is allowed.
 pub fn outcome(session: &Session<'_>, report: &ValidationReport, allow: AllowArgs) -> Outcome {
     let waiting = || report.days_not_exported.iter().filter_map(|day| day.parse().ok());
     match report.verdict {

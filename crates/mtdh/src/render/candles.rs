@@ -1,4 +1,4 @@
-//! What `candles` prints.
+//! The output of `candles`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What `check` prints.
+//! The output of `check`.
 
 use anyhow::Result;
 use mtdh_core::check::Severity;
@@ -9,7 +9,7 @@ use mtdh_engine::report::formats::{CSV_COLUMNS, cells};
 use crate::args::Format;
 use crate::output::{Rows, count, many, note, print};
 
-/// What somebody should look at, in few columns. What is no fault is counted in the last line and stands in reports.
+/// Findings that need attention, in few columns. The others are counted in the last line and are in reports.
 fn for_people(document: &Document) -> Rows {
     let mut rows = Rows::new(&["severity", "check", "day", "instrument_key", "data_type", "count", "first"]);
     let nothing = document.nothing_checked();
@@ -40,7 +40,7 @@ fn rows(document: &Document) -> Rows {
     rows
 }
 
-/// Prints a report, and in its last line what it comes to.
+/// Prints a report, with the verdict in its last line.
 pub fn print_document(format: Format, document: &Document, report: &CheckReport) -> Result<()> {
     let rows = if format == Format::Table { for_people(document) } else { rows(document) };
     print(format, &rows, document)?;

@@ -1,4 +1,4 @@
-//! What `plan` and `download` print.
+//! The output of `plan` and `download`.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ struct UnitLine {
     expected_rows: Option<u64>,
 }
 
-/// A line for each file, made when it is its turn: a plan may have hundreds of thousands.
+/// A line for each file, made when it is needed: a plan may have hundreds of thousands.
 struct UnitLines<'a>(&'a [DownloadTask]);
 
 impl Serialize for UnitLines<'_> {
@@ -75,7 +75,7 @@ impl Serialize for UnitLines<'_> {
     }
 }
 
-/// Rows to expect of a file; null where the vendor has no statistics of one of its members.
+/// Expected rows of a file; `None`: the vendor has no statistics of one of its members.
 fn expected_rows(unit: &DownloadTask) -> Option<u64> {
     unit.members.iter().map(|member| member.expected_rows).sum()
 }
@@ -117,7 +117,7 @@ fn document<'a>(plan: &'a Plan, run_id: Option<&str>) -> PlanDocument<'a> {
     }
 }
 
-/// Prints a plan; with the run's name when it was saved.
+/// Prints a plan; with the run's name if it was saved.
 pub fn print_plan(format: Format, plan: &Plan, run_id: Option<&str>) -> Result<()> {
     let document = document(plan, run_id);
     let mut rows = Rows::new(&[
@@ -179,7 +179,7 @@ pub fn print_plan(format: Format, plan: &Plan, run_id: Option<&str>) -> Result<(
     Ok(())
 }
 
-/// Prints what was asked for and is not known, or not there.
+/// Prints what was asked for and is unknown or missing.
 pub fn note_unknown(plan: &Plan) {
     for day in &plan.days_without_instruments {
         note(&format!("{day} has no instrument table, so that nothing is known to be fetched"));
@@ -202,7 +202,7 @@ pub fn note_unknown(plan: &Plan) {
     }
 }
 
-/// Says what became of names that no table has.
+/// Prints the result of looking up names that no table has.
 pub fn note_names(names: &Names) {
     let Names { never_existed, not_alive, alive_and_missing, notes } = names;
     for name in never_existed.iter().take(SHOWN) {
@@ -228,7 +228,7 @@ pub fn note_names(names: &Names) {
     notes.iter().for_each(|line| note(line));
 }
 
-/// The summary's rows: what was published, what was not fetched, what failed.
+/// The summary's rows: what was published, what was skipped, what failed.
 pub fn summary_rows(summary: &RunSummary) -> Rows {
     let mut rows = Rows::new(&["what", "count"]);
     let mut add = |what: String, count: u64| rows.rows.push(vec![what, count.to_string()]);
@@ -278,7 +278,7 @@ pub fn print_summary(format: Format, summary: &RunSummary) -> Result<()> {
     Ok(())
 }
 
-/// What people should know of a run: pace, failures, whether it was cut short.
+/// Prints notes on a run: speed, failures, whether it ended early.
 pub fn note_run(summary: &RunSummary) {
     if summary.done.files_done > 0 {
         let seconds = summary.seconds.max(0.001);
@@ -328,7 +328,7 @@ pub fn note_run(summary: &RunSummary) {
     }
 }
 
-/// Where the summary lies.
+/// Prints where the summary is stored.
 pub fn note_place(summary: &RunSummary) {
     if summary.done.files > 0 {
         let RunSummary { run_id, shard_index, total_shards, .. } = summary;

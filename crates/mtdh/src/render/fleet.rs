@@ -1,4 +1,4 @@
-//! What `plan --save`, `download --run` and `monitor` print.
+//! The output of `plan --save`, `download --run` and `monitor`.
 
 use mtdh_engine::fleet::monitor::RunReport;
 use mtdh_engine::fleet::saved_plan::Saved;
@@ -64,7 +64,7 @@ pub fn report_rows(report: &RunReport) -> Rows {
     rows
 }
 
-/// Never rounded up: what is not all of it does not read as all of it.
+/// Rounds down: only a complete share is 100 %.
 fn percent(share: f64) -> String {
     format!("{:.1}%", (share * 1000.0).floor() / 10.0)
 }

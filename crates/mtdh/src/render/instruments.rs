@@ -1,4 +1,4 @@
-//! What `instruments` prints.
+//! The output of `instruments`.
 
 use mtdh_core::instrument::Instrument;
 use mtdh_engine::instruments::InstrumentsReport;
@@ -6,7 +6,7 @@ use mtdh_engine::instruments::InstrumentsReport;
 use super::SHOWN;
 use crate::output::{Rows, note};
 
-/// Says what the vendor no longer lists.
+/// Prints what the vendor no longer lists.
 pub fn note_withdrawn(withdrawn: &[String]) {
     withdrawn.iter().take(SHOWN).for_each(|line| note(&format!("no longer listed by the vendor: {line}")));
     if withdrawn.len() > SHOWN {
@@ -39,7 +39,7 @@ pub fn summary(report: &InstrumentsReport) -> Rows {
     rows
 }
 
-/// What people should know besides the counts.
+/// Prints notes besides the counts.
 pub fn notes(report: &InstrumentsReport) {
     for (title, lines) in
         [("symbols without a key", &report.unnamed), ("symbols that share a key", &report.shared_keys)]

@@ -1,4 +1,4 @@
-//! What `ls` prints.
+//! The output of `ls`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use mtdh_engine::query::Available;
 
 use crate::output::Rows;
 
-/// One object: status or what is wrong with it, rows, bytes.
+/// One object: its status or why it cannot be trusted, rows, bytes.
 pub struct Item {
     status: Result<Status, String>,
     rows: u64,

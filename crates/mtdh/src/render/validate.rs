@@ -1,4 +1,4 @@
-//! What `validate` prints.
+//! The output of `validate`.
 
 use anyhow::Result;
 use mtdh_engine::validate::proof::{Damaged, Proof};
@@ -59,7 +59,7 @@ fn counts(counts: &Counts) -> [String; 6] {
     ]
 }
 
-/// Never rounded up to 100 %.
+/// Rounds down: only complete coverage is 100 %.
 fn percent(share: f64) -> String {
     format!("{:.2}%", (share * 10_000.0).floor() / 100.0)
 }
@@ -71,7 +71,7 @@ pub fn print_report(format: Format, report: &ValidationReport) -> Result<()> {
     Ok(())
 }
 
-/// What people should know of a validation.
+/// Prints notes on a validation.
 pub fn note_report(report: &ValidationReport) {
     for missing in report.missing.iter().take(SHOWN) {
         let reason =
@@ -116,14 +116,16 @@ pub fn note_report(report: &ValidationReport) {
         );
     }
     note_proof(&report.proof);
-    report.recheck.iter().for_each(note_recheck);
+    if let Some(recheck) = &report.recheck {
+        note_recheck(recheck);
+    }
     if let Some(reason) = &report.not_stored {
         note(&format!("the reports were not stored: {reason}"));
     }
     note(&verdict(report));
 }
 
-/// The last line: what it comes to.
+/// The last line: the verdict.
 fn verdict(report: &ValidationReport) -> String {
     let totals = &report.totals;
     let waiting = many(report.days_not_exported.len() as u64, "day");
@@ -161,7 +163,7 @@ fn verdict(report: &ValidationReport) -> String {
     }
 }
 
-/// What is known of the objects' bytes.
+/// Prints the state of the objects' bytes.
 fn note_proof(proof: &Proof) {
     let Proof { without_checksums, never, oldest, damaged, .. } = proof;
     for Damaged { path, reason } in damaged.iter().take(SHOWN) {
@@ -180,7 +182,7 @@ fn note_proof(proof: &Proof) {
     }
 }
 
-/// What the vendor has now of the files behind the lake.
+/// Prints the result of the recheck at the vendor.
 fn note_recheck(recheck: &Recheck) {
     for reissued in recheck.reissued.iter().take(SHOWN) {
         let what = match (&reissued.was, &reissued.now) {

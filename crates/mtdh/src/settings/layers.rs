@@ -1,4 +1,4 @@
-//! The layers of settings, each with the words that tell where a value stands.
+//! The layers of settings, each with the name of its origin.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub enum Value {
     Decimal(f64),
 }
 
-/// A value and where it stands.
+/// A value and its origin.
 #[derive(Debug)]
 pub struct Found {
     pub value: Value,
@@ -23,14 +23,14 @@ pub struct Found {
     pub origin: String,
 }
 
-/// What all layers say: of each setting the uppermost value.
+/// The result of all layers: the uppermost value of each setting.
 pub struct Layers {
     found: BTreeMap<&'static str, Found>,
 }
 
 impl Layers {
     /// # Errors
-    /// When a file cannot be read, or a value is none of its setting's.
+    /// When a file cannot be read, or a value does not fit its setting.
     pub fn read(
         folder: &Path,
         environment: impl Fn(&str) -> Option<String>,
@@ -51,12 +51,13 @@ impl Layers {
         Ok(layers)
     }
 
-    /// What holds of a setting; nothing where no layer has it.
+    /// The value of a setting; `None`: no layer has it.
     pub fn get(&self, name: &str) -> Option<&Found> {
         self.found.get(name)
     }
 
-    /// Lays a layer of texts over the others. An empty text is none: compose files and shells make them by accident.
+    /// Adds a layer of texts over the others. An empty text counts as not set: compose files and shells create them by
+    /// accident.
     fn add(&mut self, origin: &str, get: impl Fn(&Setting) -> Option<String>) -> Result<()> {
         let mut values = BTreeMap::new();
         for setting in &SETTINGS {
@@ -87,7 +88,7 @@ impl Layers {
         Ok(())
     }
 
-    /// A bucket beside no lake is the lake.
+    /// A bucket without a lake becomes the lake.
     fn lay(&mut self, mut values: BTreeMap<&'static str, Value>, origin: &str) {
         if let Some(Value::Text(bucket)) = values.get("gcs_bucket") {
             let lake = Value::Text(format!("gs://{bucket}"));
@@ -121,7 +122,7 @@ fn value_of_toml(setting: &Setting, value: toml::Value, origin: &str) -> Result<
     found.ok_or_else(|| misfit(setting, origin, &format!("of the type {kind}")))
 }
 
-/// Says which setting is wrong and where, and of a secret nothing else.
+/// The error of a wrong value, with the setting and its origin; a secret's value is not shown.
 fn misfit(setting: &Setting, origin: &str, found: &str) -> anyhow::Error {
     let name = setting.name;
     let reason = match setting.kind {
@@ -133,7 +134,7 @@ fn misfit(setting: &Setting, origin: &str, found: &str) -> anyhow::Error {
     anyhow!("the settings cannot be understood: {reason}")
 }
 
-/// Says where a file is no TOML. The library's words may quote the line, and so a secret.
+/// The error of a file that is not TOML. The library's message may quote the line, which may contain a secret.
 fn no_toml(place: &str, text: &str, error: &toml::de::Error) -> anyhow::Error {
     let at = error.span().map_or(0, |span| span.start.min(text.len()));
     let before = text.as_bytes()[..at].iter();
@@ -155,7 +156,7 @@ fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>> {
     let pairs = dotenvy::from_path_iter(path).with_context(|| format!("cannot read {}", path.display()))?;
     match pairs.collect() {
         Ok(pairs) => Ok(pairs),
-        // The library's error quotes the line, which may hold the key.
+        // The library's error quotes the line, which may contain the key.
         Err(_) => bail!("{} is not a list of NAME=value lines", path.display()),
     }
 }

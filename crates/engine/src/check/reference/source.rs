@@ -1,4 +1,4 @@
-//! Where klines come from, and when they can be relied on.
+//! The source of klines, and when they are reliable.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,32 +18,32 @@ use tokio_util::sync::CancellationToken;
 use crate::check::CheckPlan;
 use crate::error::EngineError;
 
-/// Where klines come from.
+/// The source of klines.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// Binance's services, at its own hosts or another address.
     Service {
-        /// The address; null: Binance's own hosts.
+        /// The address; `None`: Binance's own hosts.
         address: Option<String>,
-        /// When to ask again.
+        /// When failed requests are retried.
         retry: RetryPolicy,
     },
-    /// A file of its public archive.
+    /// A file of Binance's public archive.
     File(PathBuf),
 }
 
-/// What is compared with what.
+/// The reference of a comparison: its source and timeframe.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    /// Where klines come from.
+    /// The source of klines.
     pub source: Source,
-    /// Which candles.
+    /// The timeframe of the candles.
     pub timeframe: Timeframe,
 }
 
 /// The reference of one instrument.
 pub(super) struct Opened {
-    /// The instrument's name there.
+    /// The instrument's name at the source.
     pub symbol: String,
     pub market: Market,
     interval: String,
@@ -57,7 +57,7 @@ pub(super) enum From {
 }
 
 impl Default for Reference {
-    /// Candles of one minute, from Binance's own hosts.
+    /// One-minute candles, from Binance's own hosts.
     fn default() -> Reference {
         let source = Source::Service { address: None, retry: RetryPolicy::default() };
         Reference { source, timeframe: Timeframe::USUAL[1] }
@@ -84,7 +84,7 @@ impl Reference {
         let from = match &self.source {
             Source::File(path) => From::File(kline_archive::read(path, market).map_err(EngineError::Klines)?),
             Source::Service { address, retry } => {
-                // A client of its own: the vendor's key does not go there.
+                // A client of its own: the vendor's key is not sent there.
                 let http = HttpClient::binance().map_err(EngineError::Client)?;
                 let klines = Klines::new(http, market, address.as_deref(), *retry);
                 From::Service(klines.map_err(|error| EngineError::Klines(KlineError::Http(error)))?)
@@ -106,8 +106,8 @@ impl Opened {
         }
     }
 
-    /// The klines of a time, those that had just ended at the moment of the check read again until they are settled. With
-    /// them, up to when they are.
+    /// The klines of a time range. Those that had just ended when the check ran are read again until they are settled. Also
+    /// returns the time up to which they are settled.
     pub(super) async fn settled(
         &self,
         plan: &CheckPlan,
@@ -156,7 +156,7 @@ impl Opened {
             series.bars.extend(fresh);
             at = now.saturating_add(started.elapsed().as_micros() as i64);
         }
-        // What began to wait and did not settle is not compared.
+        // A kline that did not settle is not compared.
         Ok((series, waiting.keys().next().copied().unwrap_or(now)))
     }
 }

@@ -1,10 +1,9 @@
-//! Whether one file of a group takes the place of many files of single instruments.
+//! Decides whether one grouped file replaces many files of single instruments.
 //!
-//! The rule: the vendor lists the group with the data type; at least [`MIN_PARTITIONS`] partitions of a day are wanted
-//! that it answers; they are at least [`MIN_SHARE`] of its members, so that little is fetched for nothing; and they
-//! are small, at most [`MAX_MEAN_ROWS`] rows in the mean by the vendor's statistics, where it has them. Many small
-//! files cost requests, which a group saves. Few large ones are better fetched side by side, and each by itself goes
-//! on where it broke off.
+//! The rule: the vendor lists the grouped symbol with the data type; at least [`MIN_PARTITIONS`] of its partitions are wanted
+//! on a day; they are at least [`MIN_SHARE`] of its members, so that little is fetched in vain; and they are small, at most
+//! [`MAX_MEAN_ROWS`] rows on average by the vendor's statistics, where it has them. Many small files cost requests, which a
+//! grouped file saves. A few large files are better fetched in parallel, since each can be resumed by itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,14 +14,14 @@ use mtdh_source::tardis::vendor_file::VendorFile;
 
 use super::{DownloadTask, TaskPartition};
 
-/// Partitions that a group's file must answer at least.
+/// Fewest wanted partitions that justify a grouped file.
 pub const MIN_PARTITIONS: usize = 100;
-/// Share of the group's members that must be wanted.
+/// Share of the grouped file's members that must be wanted.
 pub const MIN_SHARE: f64 = 0.8;
-/// Rows that a member may have in the mean.
+/// Most rows that a member may have on average.
 pub const MAX_MEAN_ROWS: u64 = 50_000;
 
-/// The group's file that answers for an instrument too, where the vendor lists one.
+/// The grouped file that also contains an instrument; `None`: the vendor lists none.
 pub(super) fn group_file(instrument: &Instrument, data_type: DataType, day: Day) -> Option<VendorFile> {
     let group = instrument.key.instrument_type().group_id()?;
     let is_listed = instrument.group_data_types.contains(&data_type) || data_type.only_grouped();
@@ -30,14 +29,14 @@ pub(super) fn group_file(instrument: &Instrument, data_type: DataType, day: Day)
     is_listed.then_some(VendorFile { exchange, data_type, day, symbol })
 }
 
-/// The group's file in whose place a file of one instrument may have been fetched.
+/// The grouped file that a file of one instrument may have replaced.
 pub(crate) fn group_of(part: &DownloadTask) -> Option<VendorFile> {
     let [member] = &part.members[..] else { return None };
     let symbol = member.partition.key.instrument_type().group_id()?.to_owned();
     (!part.is_group).then(|| VendorFile { symbol, ..part.file.clone() })
 }
 
-/// The symbols of all instruments of the table that a group's file may hold.
+/// The symbols of all instruments of the table that a grouped file may hold.
 pub(crate) fn known(table: &[Instrument], file: &VendorFile) -> Arc<HashSet<String>> {
     let is_in = |i: &&Instrument| {
         i.exchange == file.exchange && i.key.instrument_type().group_id() == Some(file.symbol.as_str())
@@ -45,8 +44,8 @@ pub(crate) fn known(table: &[Instrument], file: &VendorFile) -> Arc<HashSet<Stri
     Arc::new(table.iter().filter(is_in).map(super::symbol_in_files).collect())
 }
 
-/// Those of the groups' files that are taken instead of the files of their members. `wanted` has the members by
-/// group; `table` is the day's whole instrument table, which says how many members there are.
+/// The grouped files that replace the files of their members. `wanted` has the members by grouped file; `table` is the day's
+/// whole instrument table, from which the members are counted.
 pub(super) fn chosen(
     wanted: &BTreeMap<VendorFile, Vec<&TaskPartition>>,
     table: &[Instrument],

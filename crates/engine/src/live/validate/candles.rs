@@ -1,4 +1,4 @@
-//! Candles as they arrive: each by itself, against the one before it, and, once the reference has settled, against the
+//! Validation of live candles: each by itself, against the one before it and, once the reference has settled, against the
 //! reference.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use mtdh_core::check::{self, CheckFn, Detection, Group, Severity};
 
 use super::{CandleStream, ReadKline, Statistics, StreamSettings, Told};
 
-/// What is known of the streams of candles.
+/// The state of the streams of candles.
 pub(super) struct CandleStreams {
     read: Option<ReadKline>,
     last: BTreeMap<CandleStream, Bar>,
@@ -37,20 +37,20 @@ impl CandleStreams {
         }
     }
 
-    /// Fills in what statistics tell of the reference.
+    /// Fills in the statistics of the reference.
     pub(super) fn count(&self, now_us: i64, statistics: &mut Statistics) {
         statistics.waiting = self.waiting.len();
         statistics.failures_in_a_row = self.failures_in_a_row;
         statistics.cooling_until_us = self.cooling_until_us.filter(|until| *until > now_us);
     }
 
-    /// When the reference is due again; null: nothing waits for it.
+    /// When the reference is due again; `None`: nothing waits for it.
     pub(super) fn due_us(&self) -> Option<i64> {
         let due = self.waiting.iter().map(|waiting| waiting.at_us).min()?;
         Some(self.cooling_until_us.map_or(due, |until| due.max(until)))
     }
 
-    /// Validates a candle that came at a moment. Gives what was found, and whether it was late.
+    /// Validates a candle that arrived at a given time. Returns the findings, and whether it was late.
     pub(super) fn validate(
         &mut self,
         settings: &StreamSettings,
@@ -81,10 +81,10 @@ impl CandleStreams {
         if came_us < end_us && bar.is_final {
             tell("candle_boundary", Severity::Error, "it is final before its interval has ended".to_owned());
         }
-        // A candle that is late fills a hole; only what comes next can leave one. Quiet intervals have no candle.
+        // A late candle fills a hole; only the next one in order can leave one. Quiet intervals have no candle.
         let bars = before.filter(|_| is_next).into_iter().chain([bar.clone()]).collect();
         let series = Series { timeframe: stream.timeframe, fill: None, bars };
-        // What the candle before has wrong was told when it came.
+        // Faults of the candle before were reported when it arrived.
         let is_of_this = |found: &Detection| found.range_us.is_none_or(|(_, to)| to >= bar.start);
         told.extend(
             checked(settings, &Candles::Alone(&series)).into_iter().filter(|(_, _, found)| is_of_this(found)),
@@ -96,8 +96,8 @@ impl CandleStreams {
         (told, is_late)
     }
 
-    /// Reads klines that are due, unless the reference failed too often and is left alone for a while. Gives what was
-    /// found of each candle that was compared.
+    /// Reads klines that are due, unless requests pause after too many failures. Returns the findings of each candle that was
+    /// compared.
     pub(super) fn ask(&mut self, settings: &StreamSettings, now_us: i64) -> Vec<(CandleStream, Vec<Told>)> {
         let Some(mut read) = self.read.take() else { return Vec::new() };
         if self.cooling_until_us.is_some_and(|until| until <= now_us) {

@@ -1,5 +1,5 @@
-//! Rows of one instrument and data type as they arrive: past the checks of rows, compared with the newest moment of the
-//! exchange's clock, and against the pace at which they came so far.
+//! Validation of live rows of one instrument and data type: row checks, lateness against the newest exchange time, and
+//! silences against the rate of arrival so far.
 
 use std::ops::Range;
 
@@ -17,15 +17,15 @@ use crate::check::row_checks::RowChecks;
 pub(super) struct Ticks {
     of: TickStream,
     day: Option<OneDay>,
-    /// The newest moment of the exchange's clock, microseconds since the Unix epoch, UTC.
+    /// The newest exchange time, microseconds since the Unix epoch, UTC.
     newest_us: i64,
-    /// The last arrival, and whether the silence after it was told.
+    /// The last arrival, and whether the silence after it was reported.
     last: Option<(i64, bool)>,
-    /// What was a silence before this day's pace was known, microseconds.
+    /// Length of a silence before this day's rate was known, microseconds; `None`: not known.
     threshold_us: Option<i64>,
 }
 
-/// What is kept of the day that goes on.
+/// The state of the current day.
 struct OneDay {
     day: Day,
     passing: RowChecks,
@@ -37,7 +37,7 @@ impl Ticks {
         Ticks { of, day: None, newest_us: i64::MIN, last: None, threshold_us: None }
     }
 
-    /// Takes rows that arrived. Gives what was found, and how many were late.
+    /// Validates rows that arrived. Returns the findings, and how many rows were late.
     pub(super) fn rows(
         &mut self,
         plan: &CheckPlan,
@@ -53,7 +53,7 @@ impl Ticks {
             let start_us = rows.arrival()[piece.start];
             let piece = batch.slice(piece.start, piece.len());
             let day = Day::containing_us(start_us);
-            // A row of a day that is over goes past the checks of the day that goes on, which say that it is none of it.
+            // A row of an earlier day passes the checks of the current day, which report that it is of another one.
             if let Some(day) = day.filter(|day| self.day.as_ref().is_none_or(|now| now.day < *day)) {
                 told.extend(self.begin(plan, day));
             }
@@ -67,7 +67,7 @@ impl Ticks {
         Ok((told, count))
     }
 
-    /// Begins a day, and tells what could only be said at the end of the one before.
+    /// Starts a day, and reports findings that needed the end of the one before.
     fn begin(&mut self, plan: &CheckPlan, day: Day) -> Vec<Told> {
         let told = self.end();
         let TickStream { key, data_type } = &self.of;
@@ -79,14 +79,13 @@ impl Ticks {
         told
     }
 
-    /// Tells what can only be said when no more rows come.
+    /// Reports findings that need the end of the rows.
     pub(super) fn end(&mut self) -> Vec<Told> {
         let day = self.day.take();
         day.into_iter().flat_map(|day| day.passing.finish()).map(said).collect()
     }
 
-    /// Rows that lie further behind the newest moment of the exchange's clock than the watermark: what was closed by then
-    /// lacks them.
+    /// Rows that are further behind the newest exchange time than the watermark: results that were closed by then lack them.
     fn late(&mut self, rows: &Rows<'_>, watermark_us: i64) -> Option<Told> {
         let mut tally = Tally::default();
         for (exchange, arrival) in rows.exchange_time().iter().zip(rows.arrival()) {
@@ -101,7 +100,7 @@ impl Ticks {
         tally.found().pop().map(|found| ("late_tick", Severity::Warning, found))
     }
 
-    /// Pauses between arrivals that are longer than the pace so far explains.
+    /// Pauses between arrivals that are too long for the rate so far.
     fn silences(&mut self, arrival: &[i64]) -> Option<Told> {
         let mut tally = Tally::default();
         for us in arrival {
@@ -120,7 +119,7 @@ impl Ticks {
         self.told_silence(tally)
     }
 
-    /// When the silence after the last row will be one worth telling; null: it was told, or the pace is not known.
+    /// When the silence after the last row becomes a finding; `None`: it was reported, or the rate is not known.
     pub(super) fn due_us(&self) -> Option<i64> {
         let (last, is_told) = self.last?;
         self.threshold_us
@@ -128,7 +127,7 @@ impl Ticks {
             .map(|threshold| last.saturating_add(threshold).saturating_add(1))
     }
 
-    /// Tells a silence that goes on, once.
+    /// Reports a silence that still lasts, once.
     pub(super) fn quiet(&mut self, now_us: i64) -> Option<Told> {
         self.due_us().filter(|due| *due <= now_us)?;
         let (last, is_told) = self.last.as_mut()?;
@@ -153,7 +152,7 @@ fn said(finding: Finding) -> Told {
     (finding.check, finding.severity, finding.found)
 }
 
-/// Runs of rows that arrived on one day.
+/// Ranges of rows that arrived on one day.
 fn by_day(arrival: &[i64]) -> Vec<Range<usize>> {
     let day = |us: &i64| us.div_euclid(mtdh_core::day::DAY_US);
     let mut start = 0;
