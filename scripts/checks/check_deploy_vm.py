@@ -219,7 +219,7 @@ def check_cleanup(gcloud):
     before = gcloud.there()["vms"]
     printed = gcloud("cleanup", "--dry-run").stdout.splitlines()
     assert len(printed) == 2 and sorted(gcloud.there()["vms"]) == sorted(before), printed
-    gcloud("w", script="orchestration/cleanup-tick-vms.sh")
+    gcloud("w", script="compat/orchestration/cleanup-tick-vms.sh")
     assert deleted(gcloud) == ["mtdh-w-1"]
     gcloud("cleanup")
     assert sorted(gcloud.there()["vms"]) == ["database", "mtdh-w-0", "mtdh-w-9"]
@@ -237,26 +237,26 @@ def check_cleanup(gcloud):
 def check_known_names(gcloud):
     """The scripts under the names that users know say what they mean to mtdh-vm.sh."""
     words = ["--start-date", "2024-03-01", "--end-date", "2024-03-02"]
-    gcloud("deploy", *words, "--run", "i", script="deploy-instruments.sh")
+    gcloud("deploy", *words, "--run", "i", script="compat/deploy-instruments.sh")
     task = gcloud.there()["vms"]["mtdh-i-0"]["metadata"]["mtdh-task"]
     assert "WORD=instruments\nWORD=--start-date\nWORD=2024-03-01\nWORD=--end-date\nWORD=2024-03-02\n" in task, task
-    gcloud("deploy", "--venues", "DERIBIT", "OKX", "--run", "d", "--data-types", "trades", "quotes", *words, script="deploy-tardis.sh")
+    gcloud("deploy", "--venues", "DERIBIT", "OKX", "--run", "d", "--data-types", "trades", "quotes", *words, script="compat/deploy-tardis.sh")
     task = gcloud.there()["vms"]["mtdh-d-0"]["metadata"]["mtdh-task"]
     assert "WORD=download\nWORD=--venues\nWORD=DERIBIT\nWORD=OKX\nWORD=--data-types\nWORD=trades\nWORD=quotes\n" in task, task
-    gcloud("start", script="deploy-tardis.sh", expect=2)
-    gcloud("status", "d", script="deploy-tardis.sh", expect=3)
-    gcloud("tardis", "--preemptible", "--run", "many", *words, script="shard-deploy.sh")
+    gcloud("start", script="compat/deploy-tardis.sh", expect=2)
+    gcloud("status", "d", script="compat/deploy-tardis.sh", expect=3)
+    gcloud("tardis", "--preemptible", "--run", "many", *words, script="compat/shard-deploy.sh")
     assert len([name for name in gcloud.there()["vms"] if name.startswith("mtdh-many-")]) == 10
-    gcloud("instruments", "--run", "one", "--shards", "5", *words, script="shard-deploy.sh")
+    gcloud("instruments", "--run", "one", "--shards", "5", *words, script="compat/shard-deploy.sh")
     assert "mtdh-one-1" not in gcloud.there()["vms"]
     gcloud.edit(lambda state: state["vms"]["mtdh-d-0"].update({"steps": ["RUNNING", 0]}))
-    assert table(gcloud("d", script="orchestration/monitor-tick-download.sh")) == {"0": ["done", "0"]}
+    assert table(gcloud("d", script="compat/orchestration/monitor-tick-download.sh")) == {"0": ["done", "0"]}
     gcloud.forget()
     # Downloads and then validates; here both VMs are gone each time, so that the first already fails.
     (gcloud.folder / "broken").write_text("storage cp")
-    gcloud(*words, "--shards", "2", script="orchestration/orchestrate-tick-download.sh", expect=2)
+    gcloud(*words, "--shards", "2", script="compat/orchestration/orchestrate-tick-download.sh", expect=2)
     (gcloud.folder / "broken").unlink()
-    printed = gcloud(*words, "--shards", "2", "--dry-run", script="orchestration/orchestrate-tick-download.sh").stdout
+    printed = gcloud(*words, "--shards", "2", "--dry-run", script="compat/orchestration/orchestrate-tick-download.sh").stdout
     names = [line.split()[4] for line in printed.splitlines() if " create " in line]
     assert len(names) == 3 and names[2].endswith("-validate-0"), names
     gcloud("--project", "p", script="setup-iam.sh")

@@ -2,8 +2,8 @@
 # Many VMs: shard-deploy.sh tardis|instruments|cleanup --start-date DAY [--end-date DAY] [--shards 10] [OPTIONS].
 # OPTIONS as mtdh-vm.sh has them. Instrument tables need one VM: the vendor is asked once per venue.
 set -euo pipefail
-# shellcheck source=words.sh
-. "$(dirname "$0")/words.sh"
+# shellcheck source=../args.sh
+. "$(dirname "$0")/../args.sh"
 mode=${1:-help}
 [ $# -eq 0 ] || shift
 case $mode in
