@@ -2,7 +2,7 @@
 //!
 //! Not for reading anything: `mtdh_engine::check` brings rows and facts and says what was found of which partition.
 //! To add a check, write a [`Check`] into the `CHECKS` of its group's module; registry, flags, reports and the page
-//! `docs/checks.md` follow from that. To add a group, a variant of [`Group`] and its module in [`all`].
+//! `docs/reference/checks.md` follow from that. To add a group, a variant of [`Group`] and its module in [`all`].
 
 pub mod aggregation;
 pub mod bars;
@@ -240,7 +240,7 @@ pub enum SettingError {
     #[error("write `{0}` as CHECK.PARAMETER=NUMBER, for example silence.factor=10")]
     Form(String),
     /// No check has such a parameter.
-    #[error("no check has the parameter `{0}`; docs/checks.md lists them")]
+    #[error("no check has the parameter `{0}`; docs/reference/checks.md lists them")]
     Unknown(String),
 }
 

@@ -1,5 +1,5 @@
 //! Column chunks that this crate encodes itself, because what it knows of a column saves much of the time that Parquet's
-//! general writer takes (`docs/performance.md`). What comes out are ordinary chunks: a dictionary page where that pays,
+//! general writer takes (`docs/reference/performance.md`). What comes out are ordinary chunks: a dictionary page where that pays,
 //! data pages, and what the footer says of them.
 
 mod deltas;

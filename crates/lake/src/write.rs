@@ -1,7 +1,7 @@
 //! Batches to Parquet: the one writer of the tables' rows.
 //!
 //! How each kind of column is encoded is decided here, once, by what such columns look like; the figures behind it
-//! are in `docs/performance.md`.
+//! are in `docs/reference/performance.md`.
 
 use std::io::Write;
 use std::sync::Arc;

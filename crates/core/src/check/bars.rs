@@ -8,7 +8,7 @@ use crate::candle::{Candle, Fill, Timeframe};
 
 /// What a candle tells that checks compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "they are the columns of the same name in docs/candles.md")]
+#[allow(missing_docs, reason = "they are the columns of the same name in docs/reference/candles.md")]
 pub enum Field {
     Open,
     High,
