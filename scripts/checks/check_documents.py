@@ -251,30 +251,30 @@ def wrong_in(documents, stage, lists, workers=2):
 
 def wrong_in_tables(documents):
     """Verbs, settings and figures that a document should have and does not."""
-    readme, usage = documents["README.md"], documents["docs/how-to/download.md"]
+    readme, usage = documents["README.md"], documents["docs/reference/settings.md"]
     wrong = [f"README.md does not name the verb {verb}" for verb in help_of()[0] - {"help"} if f"`{verb}" not in readme]
     paper = subprocess.run([sys.executable, ROOT / "scripts/scale_paper.py"], capture_output=True, text=True, check=True).stdout
     wrong += [f"docs/explanation/scale.md lacks what scale_paper.py prints: {line}" for line in paper.splitlines() if line not in documents["docs/explanation/scale.md"]]
     for setting in json.loads(mtdh("config", "show", "--format", "json", env={"HOME": "/nonexistent"})):
         row = f"| `{setting['setting']}` | `{setting['variable']}` |"
         if row not in usage:
-            wrong.append(f"docs/how-to/download.md has no row of the setting {row}")
+            wrong.append(f"docs/reference/settings.md has no row of the setting {row}")
     return wrong
 
 
 def wrong_in_faults(usage):
-    """Kinds of faults that docs/how-to/download.md does not list, or lists and the stand-in does not take."""
+    """Kinds of faults that docs/reference/simulator.md does not list, or lists and the stand-in does not take."""
     source = re.search(r"enum FaultKind \{\n(.*?)^\}", (ROOT / "crates/sim/src/fault.rs").read_text(), re.S | re.M)[1]
     known = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in re.findall(r"^    ([A-Z]\w+)(?:,| \{)$", source, re.M)}
     row = re.search(r"^\| `kind` \| (.*) \|$", usage, re.M)[1]
     listed = [json.loads(kind) for kind in re.findall(r"`([^`]+)`", row)]
     names = {kind if isinstance(kind, str) else next(iter(kind)) for kind in listed}
-    wrong = [f"docs/how-to/download.md does not list the fault {name}" for name in sorted(known - names)]
+    wrong = [f"docs/reference/simulator.md does not list the fault {name}" for name in sorted(known - names)]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump([{"host": "gcs", "kind": kind} for kind in listed], file)
         file.flush()
         server = subprocess.run([PROGRAM, "sim", "--small", "--seconds", "0", "--faults", file.name], capture_output=True, text=True)
-    return wrong + [f"docs/how-to/download.md, faults: {server.stderr}"] * (server.returncode != 0)
+    return wrong + [f"docs/reference/simulator.md, faults: {server.stderr}"] * (server.returncode != 0)
 
 
 def check_this_check(stage):
@@ -324,7 +324,7 @@ def main():
                       document_lists.READ_AS, document_lists.LATER)
         wrong, ran = wrong_in(asked, stage, lists)
         if len(asked) == len(documents):
-            wrong += lists.stale() + wrong_in_tables(documents) + wrong_in_faults(documents["docs/how-to/download.md"])
+            wrong += lists.stale() + wrong_in_tables(documents) + wrong_in_faults(documents["docs/reference/simulator.md"])
         print(f"{ran} lines of {len(asked)} documents ran; {len(lists.not_run)} are listed as not run")
         print(*wrong, sep="\n", end="\n" * bool(wrong), flush=True)
     if wrong:

@@ -20,7 +20,7 @@ fn line(column: &Column) -> String {
 
 #[test]
 fn the_page_of_columns_is_the_tables() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/lake.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/data-types.md");
     let page = std::fs::read_to_string(path).unwrap();
     for data_type in DataType::ALL {
         // Its 25 levels are described in one sentence.

@@ -24,7 +24,7 @@ fn page() -> String {
     let mut page = String::from(
         "# Checks\n\nEvery check of `mtdh check`, made from the descriptions in `crates/core/src/check`. A finding of severity \
          `error` means that the data is wrong, `warning` that somebody should look, `info` that it is counted and no fault. \
-         Parameters are set with `--set CHECK.PARAMETER=NUMBER`. How to use them: [validation.md](detection.md).\n",
+         Parameters are set with `--set CHECK.PARAMETER=NUMBER`. How to use them: [check data quality](../how-to/check.md).\n",
     );
     for group in Group::ALL {
         // Writing into a text cannot fail.
