@@ -264,7 +264,7 @@ def wrong_in_tables(documents):
 
 def wrong_in_faults(usage):
     """Kinds of faults that docs/reference/simulator.md does not list, or lists and the stand-in does not take."""
-    source = re.search(r"enum FaultKind \{\n(.*?)^\}", (ROOT / "crates/sim/src/fault.rs").read_text(), re.S | re.M)[1]
+    source = re.search(r"enum FaultKind \{\n(.*?)^\}", (ROOT / "crates/sim/src/server/fault.rs").read_text(), re.S | re.M)[1]
     known = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in re.findall(r"^    ([A-Z]\w+)(?:,| \{)$", source, re.M)}
     row = re.search(r"^\| `kind` \| (.*) \|$", usage, re.M)[1]
     listed = [json.loads(kind) for kind in re.findall(r"`([^`]+)`", row)]
