@@ -1,5 +1,5 @@
 # What runs of mtdh need on Google Cloud: a bucket, an account for VMs with the fewest rights, a place for the API key, a place
-# for images. VMs of runs are made by deploy/vm; the daily one by daily.tf. docs/deployment.md says how to begin.
+# for images. VMs of runs are made by deploy/vm; the daily one by daily.tf. docs/how-to/deploy-vms.md says how to begin.
 
 terraform {
   required_version = ">= 1.5"

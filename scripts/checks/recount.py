@@ -1,4 +1,4 @@
-"""Counts a lake again, by docs/lake.md alone: pyarrow reads, nothing of mtdh takes part. Each disagreement is a line.
+"""Counts a lake again, by docs/reference/lake.md alone: pyarrow reads, nothing of mtdh takes part. Each disagreement is a line.
 
 What is held against what: every page against its checksum; an object's digests against its bytes; its rows against what its footer
 says of them, its quarantine and its path; the day's two reports against the objects; the instrument tables of days against

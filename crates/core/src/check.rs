@@ -1,7 +1,7 @@
 //! Data quality checks. Each is a named, pure function over rows or over metadata.
 //!
 //! No I/O: `mtdh_engine::check` reads the rows and assigns findings to partitions. To add a check, add a [`Check`] to the
-//! `CHECKS` of its group's module. The registry, flags, reports and the page `docs/checks.md` are derived from it. To add a
+//! `CHECKS` of its group's module. The registry, flags, reports and the page `docs/reference/checks.md` are derived from it. To add a
 //! group, add a variant to [`Group`] and its module to [`all`].
 
 pub mod aggregation;
@@ -121,7 +121,7 @@ pub struct Check {
     pub severity: Severity,
     /// The parameters, with their defaults.
     pub parameters: &'static [Parameter],
-    /// What it detects, how, and what it cannot detect: a paragraph of `docs/checks.md`.
+    /// What it detects, how, and what it cannot detect: a paragraph of `docs/reference/checks.md`.
     pub text: &'static str,
     /// The function and its input.
     pub run: CheckFn,
@@ -242,7 +242,7 @@ pub enum SettingError {
     #[error("write `{0}` as CHECK.PARAMETER=NUMBER, for example silence.factor=10")]
     Form(String),
     /// No check has such a parameter.
-    #[error("no check has the parameter `{0}`; docs/checks.md lists them")]
+    #[error("no check has the parameter `{0}`; docs/reference/checks.md lists them")]
     Unknown(String),
 }
 

@@ -1,5 +1,5 @@
 //! Encoders for column chunks that are faster than Parquet's general writer, because they use knowledge of the columns
-//! (`docs/performance.md`). The results are ordinary chunks: a dictionary page where it pays, data pages, and their metadata
+//! (`docs/reference/performance.md`). The results are ordinary chunks: a dictionary page where it pays, data pages, and their metadata
 //! for the footer.
 
 mod deltas;

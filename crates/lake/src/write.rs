@@ -1,6 +1,6 @@
 //! Writes batches to Parquet: the only writer of the tables' rows.
 //!
-//! Chooses the encoding of each kind of column; the figures behind the choice are in `docs/performance.md`.
+//! Chooses the encoding of each kind of column; the figures behind the choice are in `docs/reference/performance.md`.
 
 use std::io::Write;
 use std::sync::Arc;

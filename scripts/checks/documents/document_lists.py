@@ -44,13 +44,13 @@ ENDS_WITH = {
 
 # Blocks of output that are not compared, by document and first line, with the reason.
 OTHER_OUTPUT = {
-    ("docs/usage.md", "$ mtdh monitor my-run"): "of a run in which a worker was killed",
-    ("docs/usage.md", "$ mtdh config show"): "of a folder with other settings",
-    ("docs/usage.md", "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz          as in the vendor's URLs"): "names of files, no output",
+    ("docs/how-to/many-workers.md", "$ mtdh monitor my-run"): "of a run in which a worker was killed",
+    ("docs/reference/settings.md", "$ mtdh config show"): "of a folder with other settings",
+    ("docs/how-to/own-files.md", "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz          as in the vendor's URLs"): "names of files, no output",
 }
 
 # Documents that are read in the smaller world with the later clock from their beginning.
-LATER = {"docs/deployment.md", "docs/validation.md"}
+LATER = {"docs/how-to/deploy.md", "docs/how-to/deploy-vms.md", "docs/how-to/deploy-schedulers.md", "docs/how-to/check.md"}
 
 # What stands in a document for something of the reader's own.
 READ_AS = {
@@ -71,24 +71,28 @@ DAY = "2024/03/01"
 
 # What a reader has who begins with a document, by document and world.
 SETUP = {
-    ("docs/candles.md", "usual"): """
+    ("docs/how-to/candles.md", "usual"): """
 mtdh download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
 cp data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-USD.parquet trades.parquet
 """,
-    ("docs/deployment.md", "later"): """
+    ("docs/how-to/deploy-vms.md", "later"): """
 echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march/3": [[20]]}' >"$GCLOUD_STAND_IN/plays.json"
 echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
 """,
-    ("docs/lake.md", "usual"):
+    ("docs/how-to/deploy.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
+    ("docs/how-to/deploy-schedulers.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
+    ("docs/how-to/read.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/how-to/validate.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/reference/lake.md", "usual"):
         "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake mtdh-demo",
-    ("docs/usage.md", "usual"): FETCH + f"""
+    ("docs/how-to/own-files.md", "usual"): FETCH + f"""
 mkdir -p files/deribit/trades/{DAY}
 fetch deribit/trades/{DAY}/BTC-PERPETUAL.csv.gz files/deribit/trades/{DAY}/BTC-PERPETUAL.csv.gz
 fetch binance/trades/{DAY}/BTCUSDT.csv.gz files/binance_trades_2024-03-01_BTCUSDT.csv.gz
 cp files/binance_trades_2024-03-01_BTCUSDT.csv.gz .
 mtdh convert files/deribit/trades/{DAY}/BTC-PERPETUAL.csv.gz --output trades.parquet
 """,
-    ("docs/validation.md", "later"): FETCH + f"""
+    ("docs/how-to/check.md", "later"): FETCH + f"""
 mtdh download --start-date 2024-03-01 --end-date 2024-03-07 --venues DERIBIT BINANCE
 for type in incremental_book_L2 book_snapshot_5; do
   fetch deribit/$type/{DAY}/BTC-PERPETUAL.csv.gz $type.csv.gz

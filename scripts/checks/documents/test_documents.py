@@ -5,7 +5,7 @@ NOT_RUN is the one list of lines that are not run, with the reason. What a docum
 for OTHER_OUTPUT. Verbs, flags, scripts and tests that are named within sentences must exist. An entry of a list that fits no line
 any more fails as well.
 
-    pytest 'scripts/checks/documents/test_documents.py::test_a_document[docs/usage.md]'"""
+    pytest 'scripts/checks/documents/test_documents.py::test_a_document[docs/how-to/download.md]'"""
 
 import json
 import re
@@ -87,21 +87,21 @@ def test_the_readme_names_every_verb():
 
 def test_the_figures_of_scale_are_those_of_the_script():
     paper = run([sys.executable, ROOT / "scripts/scale_paper.py"]).stdout
-    lacking = [line for line in paper.splitlines() if line not in DOCUMENTS["docs/scale.md"]]
+    lacking = [line for line in paper.splitlines() if line not in DOCUMENTS["docs/explanation/scale.md"]]
     assert not lacking
 
 
 def test_usage_has_a_row_of_every_setting():
     settings = json.loads(mtdh("config", "show", "--format", "json", env={"HOME": "/nonexistent"}))
     rows = [f"| `{setting['setting']}` | `{setting['variable']}` |" for setting in settings]
-    lacking = [row for row in rows if row not in DOCUMENTS["docs/usage.md"]]
+    lacking = [row for row in rows if row not in DOCUMENTS["docs/reference/settings.md"]]
     assert not lacking
 
 
 def test_usage_lists_the_faults_that_the_stand_in_takes(tmp_path):
     source = re.search(r"enum FaultKind \{\n(.*?)^\}", next((ROOT / "crates/sim/src").rglob("fault.rs")).read_text(), re.S | re.M)[1]
     known = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in re.findall(r"^    ([A-Z]\w+)(?:,| \{)$", source, re.M)}
-    row = re.search(r"^\| `kind` \| (.*) \|$", DOCUMENTS["docs/usage.md"], re.M)[1]
+    row = re.search(r"^\| `kind` \| (.*) \|$", DOCUMENTS["docs/reference/simulator.md"], re.M)[1]
     listed = [json.loads(kind) for kind in re.findall(r"`([^`]+)`", row)]
     names = {kind if isinstance(kind, str) else next(iter(kind)) for kind in listed}
     assert known and not known - names

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::finding::{Detection, Explanation, Tally, moment};
 use crate::candle::{Candle, Fill, Timeframe};
 
-/// A candle value that checks compare. Named after the column in `docs/candles.md`.
+/// A candle value that checks compare. Named after the column in `docs/reference/candles.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     /// Price of the first trade, quote currency.

@@ -20,7 +20,7 @@ fn line(column: &Column) -> String {
 
 #[test]
 fn the_page_of_columns_is_the_tables() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/lake.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/data-types.md");
     let page = std::fs::read_to_string(path).unwrap();
     for data_type in DataType::ALL {
         // Its 25 levels are described in one sentence.
@@ -40,7 +40,7 @@ fn the_page_of_columns_is_the_tables() {
 
 #[test]
 fn the_page_of_candles_is_their_columns() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/candles.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/candles.md");
     let page = std::fs::read_to_string(path).unwrap();
     let rows: Vec<&str> =
         page.split("\n## Columns\n").nth(1).unwrap().split("\n#").next().unwrap().lines().collect();
@@ -57,5 +57,5 @@ fn the_page_of_candles_is_their_columns() {
         format!("| {} | {kind} | {} | {} |", column.name, column.unit, column.meaning)
     });
     let expected: Vec<String> = expected.collect();
-    assert_eq!(rows, expected, "docs/candles.md should have:\n{}", expected.join("\n"));
+    assert_eq!(rows, expected, "docs/reference/candles.md should have:\n{}", expected.join("\n"));
 }

@@ -1,5 +1,5 @@
 //! Planted faults, each kind from one row to a day, above and below its threshold: all above are found, exactly as many
-//! as were planted, none below, and nothing on the clean day. The table of it stands in `docs/validation.md`.
+//! as were planted, none below, and nothing on the clean day. The table of it stands in `docs/reference/detection.md`.
 
 use std::sync::LazyLock;
 
@@ -342,7 +342,7 @@ fn silences() -> Vec<Planted> {
     all
 }
 
-/// The rule as `docs/checks.md` has it, of the hour in which `cut` makes its pause. What the pause takes away does not count,
+/// The rule as `docs/reference/checks.md` has it, of the hour in which `cut` makes its pause. What the pause takes away does not count,
 /// and it is the longest itself.
 fn threshold_us(data_type: DataType) -> i64 {
     let mut market = only(&[data_type]);
@@ -455,13 +455,13 @@ fn nothing_is_found_on_the_clean_day() {
     );
 }
 
-/// A part of `docs/validation.md`, between two comments of this name, is what a test made.
+/// A part of `docs/reference/detection.md`, between two comments of this name, is what a test made.
 pub fn pin(name: &str, text: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/validation.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/detection.md");
     let page = std::fs::read_to_string(&path).unwrap_or_default();
     let (start, end) = (format!("<!-- made by a test: {name} -->\n"), "<!-- end -->\n");
     let (before, rest) =
-        page.split_once(&start).unwrap_or_else(|| panic!("docs/validation.md has no part `{name}`"));
+        page.split_once(&start).unwrap_or_else(|| panic!("docs/reference/detection.md has no part `{name}`"));
     let (found, after) = rest.split_once(end).unwrap();
     if std::env::var_os("MTDH_WRITE_DOCS").is_some() {
         std::fs::write(&path, format!("{before}{start}{text}{end}{after}")).unwrap();

@@ -1,5 +1,5 @@
 //! Planted faults in values and clocks, in the same way as `corpus`: a market and a perpetual with its ticker. The table of
-//! it stands in `docs/validation.md`.
+//! it stands in `docs/reference/detection.md`.
 
 use std::sync::LazyLock;
 

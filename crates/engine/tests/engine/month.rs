@@ -1,5 +1,5 @@
 //! False alarms: synthetic markets of which nothing may be found, of several venues, sparse options, violent minutes. A day of
-//! each in every run; as many days of the month as `MTDH_MONTH` says, whose result stands in `docs/validation.md`.
+//! each in every run; as many days of the month as `MTDH_MONTH` says, whose result stands in `docs/reference/detection.md`.
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use super::*;
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Groups of checks: completeness, timestamp, gaps, book, values, aggregation, or all of these; cross-source, which
-    /// contacts the exchange. docs/checks.md lists every check
+    /// contacts the exchange. docs/reference/checks.md lists every check
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
     pub groups: Vec<Groups>,
 
@@ -55,7 +55,7 @@ pub struct CheckArgs {
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub fail_on: FailOn,
 
-    /// Set a parameter of a check, for example silence.factor=10; docs/checks.md lists them
+    /// Set a parameter of a check, for example silence.factor=10; docs/reference/checks.md lists them
     #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER")]
     pub set: Vec<String>,
 }

@@ -7,7 +7,7 @@ use mtdh_core::check::{Check, CheckFn, Group, Sides, all};
 
 #[test]
 fn the_page_of_checks_is_made_from_them() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/checks.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/checks.md");
     let page = page();
     if std::env::var_os("MTDH_WRITE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();
@@ -19,12 +19,12 @@ fn the_page_of_checks_is_made_from_them() {
     );
 }
 
-/// `docs/checks.md`, from its first line to its last.
+/// `docs/reference/checks.md`, from its first line to its last.
 fn page() -> String {
     let mut page = String::from(
         "# Checks\n\nEvery check of `mtdh check`, made from the descriptions in `crates/core/src/check`. A finding of severity \
          `error` means that the data is wrong, `warning` that somebody should look, `info` that it is counted and no fault. \
-         Parameters are set with `--set CHECK.PARAMETER=NUMBER`. How to use them: [validation.md](validation.md).\n",
+         Parameters are set with `--set CHECK.PARAMETER=NUMBER`. How to use them: [check data quality](../how-to/check.md).\n",
     );
     for group in Group::ALL {
         // Writing into a text cannot fail.
