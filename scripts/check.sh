@@ -23,6 +23,9 @@ if [ -n "$long" ]; then
   exit 1
 fi
 
+step "import cycles"
+python3 scripts/import_graph.py --check
+
 step licences
 # Advisories need a database from outside and are not asked for here.
 # The virtual environment of the tests has it ready made.

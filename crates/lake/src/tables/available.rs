@@ -124,13 +124,13 @@ pub(crate) static COLUMNS: [Described<Available>; 28] = [
     filled("inexact_numbers", Kind::Count, "numbers", "as in the footer", |row| Some(row.tally.inexact_numbers).into()),
     filled("arrival_regressions", Kind::Count, "rows", "as in the footer", |row| Some(row.tally.arrival_regressions).into()),
     added_required("provenance", Kind::Text, "", "`vendor_file` or `recording`", |row| row.provenance.name().into()),
-    required("source", Kind::Text, "", "the vendor's path of the file that it was made from; of a recording its feed and session", |row| row.source.as_str().into()),
-    optional("source_sha256", Kind::Text, "", "SHA-256 of the vendor file; null: there was none", |row| row.source_sha256.as_deref().into()),
+    required("source", Kind::Text, "", "the vendor's path of the file that it was made from", |row| row.source.as_str().into()),
+    optional("source_sha256", Kind::Text, "", "of the vendor file; null: there was none", |row| row.source_sha256.as_deref().into()),
     optional("source_etag", Kind::Text, "", "the server's entity tag; null: it sent none", |row| row.source_etag.as_deref().into()),
-    added_optional("data_blake3", Kind::Text, "", "BLAKE3 digest of the object's data, as in the footer; null: mtdh 0.1.0 wrote the object", |row| row.digest.as_deref().into()),
+    added_optional("data_blake3", Kind::Text, "", "digest of the object's bytes, as in the footer; null: mtdh 0.1.0 wrote the object", |row| row.digest.as_deref().into()),
     added_optional("proved_on", Kind::Text, "", "last day on which every byte of this very object, no copy, was verified; null: never", |row| (row.proved_on.map(|day| day.to_string())).into()),
     added_optional("grade", Kind::Text, "", "`good`, `degraded`, `bad` or `unknown`, by the last check of this object with all groups; null: not checked since it came", |row| (row.grade.map(Grade::name)).into()),
-    added_optional("day_grade", Kind::Text, "", "the worst grade of the instrument's partitions that day, those that are missing included, by the same check: the same words and `missing`; null: as `grade`", |row| (row.day_grade.map(Grade::name)).into()),
+    added_optional("day_grade", Kind::Text, "", "the worst grade of the instrument's partitions on that day, including missing ones, from the same check: the same words and `missing`; null: as `grade`", |row| (row.day_grade.map(Grade::name)).into()),
     filled("schema_version", Kind::Count, "", "version of the columns of the program that wrote the row", |_| Some(u64::from(SCHEMA_VERSION)).into()),
 ];
 

@@ -61,7 +61,7 @@ pub(crate) static COLUMNS: [Described<(Partition, Seen)>; 7] = [
     required("instrument_key", Kind::Text, "", "the key", |(of, _)| of.key.as_str().into()),
     required("data_type", Kind::Text, "", "the data type", |(of, _)| of.data_type.name().into()),
     filled("date", Kind::Text, "", "the day, `YYYY-MM-DD`", |(of, _)| Some(of.day.to_string()).into()),
-    required("identity", Kind::Text, "", "what tells the object from others at its store", |(_, seen)| seen.identity.as_str().into()),
+    required("identity", Kind::Text, "", "the object's identity at its store", |(_, seen)| seen.identity.as_str().into()),
     filled("bytes", Kind::Count, "bytes", "size of the object", |(_, seen)| Some(seen.bytes).into()),
     filled("source_sha256", Kind::Text, "", "as in the report", |(_, seen)| seen.source_sha256.as_deref().into()),
     filled("data_blake3", Kind::Text, "", "as in the report", |(_, seen)| seen.digest.as_deref().into()),

@@ -34,7 +34,7 @@ pub(crate) static MISSING: [Described<Missing>; 7] = [
     required("instrument_type", Kind::Text, "", "the key's type", |row| row.partition.key.instrument_type().name().into()),
     required("data_type", Kind::Text, "", "the data type", |row| row.partition.data_type.name().into()),
     required("status", Kind::Text, "", "`missing`", |_| (Status::Missing.name()).into()),
-    required("reason", Kind::Text, "", "`missing`: there is no object; else what is wrong with the object that is there", |row| row.reason.as_str().into()),
+    required("reason", Kind::Text, "", "`missing`: there is no object; otherwise what is wrong with the existing object", |row| row.reason.as_str().into()),
 ];
 
 fn missing_rows(table: &RecordBatch) -> Result<Vec<Missing>, String> {

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod candles;
+mod documents;
 mod flips;
 mod folder;
 mod partitions;

@@ -28,21 +28,37 @@ fn shown(stage: Option<&Stage>, words: &str, run: &Run) -> String {
         }
         text = text.replace(&stage.path("").display().to_string(), "<folder>/");
     }
-    let lines = text.lines().map(|line| line.split(' ').map(settled).collect::<Vec<_>>().join(" "));
-    lines.collect::<Vec<_>>().join("\n")
+    let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    text.lines().map(|line| settled(line, &today)).collect::<Vec<_>>().join("\n")
 }
 
-/// A word, or what stands for it where it is a name of a run, a time taken, or a pace.
-fn settled(word: &str) -> String {
-    let bare = word.trim_end_matches([',', ';', ':', '.']);
-    let end = &word[bare.len()..];
-    let is_run =
-        |part: &str| part.len() == 23 && part.as_bytes()[8] == b'T' && part.as_bytes()[15..17] == *b"Z-";
-    if let Some(run) = bare.split('/').find(|part| is_run(part)) {
-        return format!("{}{end}", bare.replace(run, "<run>"));
-    }
-    let is_pace = bare.ends_with("/s") || (bare.contains('.') && bare.parse::<f64>().is_ok());
-    if is_pace { format!("<n>{end}") } else { word.to_owned() }
+/// A line in which what differs from run to run has a word in its place: names of runs, moments of today, ports, times taken.
+fn settled(line: &str, today: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let next = |place: usize| words.get(place + 1).map_or("", |word| word.trim_end_matches([',', ';', ')']));
+    let word = |(place, word): (usize, &&str)| {
+        let bare = word.trim_matches(['(', ',', ';', ':', '.', ')']);
+        let is_measured = ["B", "kB", "MB", "GB", "s", "%", "files/s"].contains(&next(place))
+            || next(place).ends_with("/s");
+        let unit = bare.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        if let Some(run) = bare.split('/').find(|part| is_run(part)) {
+            word.replace(run, "<run>")
+        } else if bare.starts_with(today) {
+            word.replace(bare, "<today>")
+        } else if is_measured && bare.parse::<f64>().is_ok() || unit == "ms" {
+            word.replace(bare, "<n>")
+        } else if let Some(port) = bare.strip_prefix("127.0.0.1:") {
+            word.replace(port, "<port>")
+        } else {
+            (*word).to_owned()
+        }
+    };
+    words.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text is a name that a run gave itself.
+fn is_run(text: &str) -> bool {
+    text.len() == 23 && text.as_bytes()[8] == b'T' && text.as_bytes()[15..17] == *b"Z-"
 }
 
 #[test]
@@ -97,7 +113,7 @@ fn the_main_success_of_every_verb() {
         ("monitor", "monitor march".to_owned()),
         ("resume", "resume march --save rest".to_owned()),
         ("deploy", "deploy render k8s --run march --shards 2 --image i --lake gs://b".to_owned()),
-        ("config", "config show".to_owned()),
+        ("config", "config show --format json".to_owned()),
     ] {
         insta::assert_snapshot!(format!("main_{name}"), shown(Some(&stage), &words, &stage.run(&words)));
     }
