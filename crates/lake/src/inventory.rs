@@ -140,6 +140,9 @@ async fn found_damaged(
 
 /// Reads one object's footer and compares it with its path; `None`: the object is gone. If something seems wrong it is read
 /// again, because it may be just being replaced.
+///
+/// # Errors
+/// When the store cannot be read.
 pub async fn look(
     lake: &Lake,
     partition: &Partition,

@@ -2,6 +2,7 @@
 //!
 //! Error classification is in `error`, retries are in [`retry`], rate limits in [`rate_limit`].
 
+mod budget;
 mod drip;
 mod error;
 pub mod rate_limit;
@@ -12,9 +13,10 @@ mod secret;
 use std::sync::Arc;
 use std::time::Duration;
 
+use budget::{Budget, Refusal, SharedBudget, UsedUp};
 use bytes::Bytes;
 use drip::{ChunkError, Drip};
-use rate_limit::{Budget, RateLimiter, Refusal, RequestPermit, SharedBudget, UsedUp};
+use rate_limit::{RateLimiter, RequestPermit};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};

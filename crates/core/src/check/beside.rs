@@ -147,6 +147,7 @@ fn columns(data_type: DataType) -> [Option<&'static str>; 4] {
             [Some("bid_price"), Some("bid_amount"), Some("ask_price"), Some("ask_amount")]
         }
         DerivativeTicker => [Some("mark_price"), None, Some("mark_price"), None],
-        Trades | Liquidations | IncrementalBookL2 => [None; 4],
+        // Types without a top of the book.
+        _ => [None; 4],
     }
 }

@@ -115,7 +115,8 @@ fn columns(data_type: DataType) -> &'static [&'static [&'static str]] {
         Quotes | BookTicker => &[&["bid_price", "ask_price"]],
         DerivativeTicker => &[&["mark_price"], &["index_price"], &["last_price"]],
         OptionsChain => &[&["underlying_price"], &["mark_price"]],
-        IncrementalBookL2 | Liquidations => &[],
+        // Types whose prices are not those of a series.
+        _ => &[],
     }
 }
 

@@ -52,7 +52,8 @@ fn columns(data_type: DataType) -> &'static [&'static str] {
         BookSnapshot5 | BookSnapshot25 => &["bid_price_1", "ask_price_1", "bid_amount_1", "ask_amount_1"],
         Quotes | BookTicker => &["bid_price", "ask_price", "bid_amount", "ask_amount"],
         DerivativeTicker => &["mark_price", "index_price", "last_price"],
-        Liquidations | OptionsChain => &[],
+        // Types that are not examined.
+        _ => &[],
     }
 }
 

@@ -55,6 +55,15 @@ pub struct CandleRunOptions {
 
 impl Context {
     /// Plans the candles of a selection. A selection without venues means every venue that the lake has data or a table of.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::CandlePlanOptions;
+    /// let plan = context.plan_candles(&selection, &CandlePlanOptions::default()).await?;
+    /// println!("{} objects to make", plan.objects());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn plan_candles<'a>(
         &'a self,
         selection: &'a Selection,
@@ -76,6 +85,15 @@ impl Context {
     }
 
     /// Makes the candles of a plan. The summary lists the instruments that failed: see [`CandleSummary::is_clean`].
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, plan: mtdh_engine::candles::CandlePlan) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::CandleRunOptions;
+    /// let summary = context.make_candles(plan, CandleRunOptions::default()).await?;
+    /// println!("{} candles", summary.candles);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn make_candles(&self, plan: CandlePlan, options: CandleRunOptions) -> Work<'_, CandleSummary> {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         let run = CandleRun {

@@ -42,6 +42,18 @@ pub struct LakeCheck {
 
 impl Context {
     /// Checks a lake. A selection without venues means the venues of the tables, and other venues that the lake has data of.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_core::check::{Group, Settings};
+    /// use mtdh_engine::CheckOptions;
+    /// use mtdh_engine::check::CheckPlan;
+    /// let plan = CheckPlan::new(Group::USUAL, Settings::default());
+    /// let checked = context.check(plan, &selection, CheckOptions::default()).await?;
+    /// println!("{} findings", checked.report.findings.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check<'a>(
         &'a self,
         mut plan: CheckPlan,

@@ -69,6 +69,15 @@ impl Default for DownloadOptions {
 
 impl Context {
     /// Plans a download: makes the missing instrument tables, and compares them with the lake.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::PlanOptions;
+    /// let planned = context.plan(&selection, PlanOptions::default()).await?;
+    /// println!("{} files to fetch", planned.plan.units.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn plan<'a>(&'a self, selection: &'a Selection, options: PlanOptions) -> Work<'a, Planned> {
         Box::pin(async move {
             let (lake, source) = (&self.lake, self.instrument_source());
@@ -84,6 +93,15 @@ impl Context {
 
     /// Downloads the files of a plan, converts them and publishes their partitions. The summary lists the files that failed:
     /// see [`RunSummary::is_clean`].
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, plan: mtdh_engine::download::plan::Plan) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::DownloadOptions;
+    /// let summary = context.download(plan, DownloadOptions { slots: 4, ..Default::default() }).await?;
+    /// assert!(summary.is_clean(), "{:?}", summary.done.failures);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn download(&self, plan: Plan, options: DownloadOptions) -> Work<'_, RunSummary> {
         let run_id = options.run_id.clone().unwrap_or_else(new_run_id);
         let shard = options.shard;

@@ -12,6 +12,15 @@ use crate::selection::Selection;
 
 impl Context {
     /// Writes the instrument tables of the selection's days and, for a range of days, the aggregate.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::instruments::Removed;
+    /// let report = context.write_instruments(&selection, Removed::Keep).await?;
+    /// println!("{} days", report.days.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn write_instruments<'a>(
         &'a self,
         selection: &'a Selection,
@@ -25,6 +34,14 @@ impl Context {
     /// The instruments of a day; `None`: of the newest day that has a table.
     ///
     /// Fails with [`EngineError::NoInstruments`] or [`EngineError::NoInstrumentTable`] when there is no such table.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// let (day, instruments) = context.instruments(None).await?;
+    /// println!("{} instruments on {day}", instruments.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn instruments(&self, day: Option<Day>) -> Work<'_, (Day, Vec<Instrument>)> {
         Box::pin(async move {
             self.lake.check_readable().await?;
@@ -39,6 +56,14 @@ impl Context {
     }
 
     /// Suggests keys for a misspelt name or a vendor's symbol, from a day's instrument table; `None`: from the newest.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// let keys = context.suggest("BTC-PERP", None).await?;
+    /// println!("perhaps {}", keys.join(" or "));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn suggest<'a>(&'a self, name: &'a str, day: Option<Day>) -> Work<'a, Vec<String>> {
         Box::pin(async move {
             let table = match day {

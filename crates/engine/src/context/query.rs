@@ -29,6 +29,14 @@ pub struct SliceRequest {
 
 impl Context {
     /// Every day that the lake has partitions of, in order.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// let days = context.days().await?;
+    /// println!("{:?} to {:?}", days.first(), days.last());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn days(&self) -> Work<'_, Vec<Day>> {
         Box::pin(async {
             self.lake.check_readable().await?;
@@ -38,6 +46,16 @@ impl Context {
 
     /// What the lake has of one day and a selection, ordered by data type and key. An object that cannot be trusted is listed
     /// with the reason. A selection without venues means every venue.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// let contents = context.contents(selection.days.first(), &selection).await?;
+    /// for (partition, found) in &contents {
+    ///     println!("{partition}: {}", if found.is_ok() { "sound" } else { "unreadable" });
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn contents<'a>(
         &'a self,
         day: Day,
@@ -53,6 +71,20 @@ impl Context {
     }
 
     /// Reads a slice in the vendor's order and passes its batches to `take`. The result lists the days that the lake lacks.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::SliceRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let mut rows = 0;
+    /// let slice = context
+    ///     .read(&request, &mut |batch| {
+    ///         rows += batch.num_rows();
+    ///         Ok(())
+    ///     })
+    ///     .await;
+    /// println!("{rows} rows, {:?}", slice.map(|slice| slice.missing_days));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn read<'a>(
         &'a self,
         request: &'a SliceRequest,
@@ -70,6 +102,21 @@ impl Context {
     }
 
     /// Reads a slice into memory.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::{DataType, Day, EngineError, SliceRequest};
+    /// let day: Day = "2024-03-01".parse().unwrap();
+    /// let request = SliceRequest {
+    ///     key: "DERIBIT:PERP:BTC-USD".parse()?,
+    ///     data_type: DataType::Trades,
+    ///     arrived_us: day.start_us()..day.end_us(),
+    /// };
+    /// let (batches, slice) = context.read_all(&request).await?;
+    /// println!("{} rows in {} batches", slice.rows, batches.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn read_all<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, (Vec<RecordBatch>, Slice)> {
         Box::pin(async move {
             let mut batches = Vec::new();
@@ -87,17 +134,41 @@ impl Context {
     }
 
     /// The days of a slice that the lake lacks. Reads no rows.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::SliceRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let missing = context.missing_days(&request).await?;
+    /// println!("{} days are not in the lake", missing.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn missing_days<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, Vec<Day>> {
         let SliceRequest { key, data_type, arrived_us } = request;
         Box::pin(async move { Ok(missing_days(&self.lake, key, *data_type, arrived_us.clone()).await?) })
     }
 
     /// Why a slice lacks days.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::SliceRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let (_, slice) = context.read_all(&request).await?;
+    /// println!("{:?}", context.why_lacking(&request, &slice).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn why_lacking<'a>(&'a self, request: &'a SliceRequest, slice: &'a Slice) -> Work<'a, Lacking> {
         Box::pin(why_lacking(&self.lake, request.key.as_str(), request.data_type, slice))
     }
 
     /// Parses an instrument key. A text that is not a key may be a vendor's symbol: the error then suggests keys.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// let key = context.instrument_key("DERIBIT:PERP:BTC-USD").await?;
+    /// println!("{}", key.venue());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn instrument_key<'a>(&'a self, text: &'a str) -> Work<'a, InstrumentKey> {
         Box::pin(async move {
             let error = match text.parse::<InstrumentKey>() {

@@ -41,6 +41,15 @@ pub struct Validation {
 impl Context {
     /// Compares the instrument tables with the lake, and writes each day's reports. Days whose table says that the vendor had
     /// not exported them yet are looked up again first. A selection without venues means the venues of the tables.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::ValidateOptions;
+    /// let validation = context.validate(&selection, ValidateOptions::default()).await?;
+    /// println!("{}", validation.report.verdict.name());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn validate<'a>(
         &'a self,
         selection: &'a Selection,

@@ -17,8 +17,6 @@ const SHOWN_DAYS: usize = 25;
 /// Days with silences that get a timeline.
 const SHOWN_TIMELINES: usize = 40;
 
-/// The words of grades, worst first.
-
 const STYLE: &str = include_str!("page.css");
 
 /// The page.
