@@ -15,10 +15,10 @@ cargo build --quiet --offline --manifest-path examples/embed/Cargo.toml
 "$MTDH" sim --small --format jsonl --seconds 300 >"$scratch/sim" 2>"$scratch/sim.err" &
 sim=$!
 for _ in $(seq 100); do
-  [ -s "$scratch/sim" ] && break
+  grep -q TARDIS_DATASETS_URL "$scratch/sim" && break
   sleep 0.1
 done
-address() { python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).readline())[sys.argv[2]])' "$scratch/sim" "$1"; }
+address() { sed -n "s/.*\"value\":\"\([^\"]*\)\",\"variable\":\"$1\".*/\1/p" "$scratch/sim"; }
 target/debug/mtdh-embed "$scratch/lake" "$(address TARDIS_API_URL)" "$(address TARDIS_DATASETS_URL)" | tee "$scratch/said"
 
 lines=$(wc -l <examples/embed/src/main.rs)
