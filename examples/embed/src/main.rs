@@ -19,12 +19,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let selection = filter.of_vendor(DayRange::of("2024-03-01".parse()?))?;
     let planned = context.plan(&selection, PlanOptions::default()).await?;
     let summary = context.download(planned.plan, DownloadOptions::default()).await?;
-    println!(
-        "{} files, {} rows, {} failures",
-        summary.done.files_done,
-        summary.done.rows,
-        summary.done.failures.len()
-    );
+    let done = summary.done;
+    println!("{} files, {} rows, {} failures", done.files_done, done.rows, done.failures.len());
 
     let validation = context.validate(&selection, ValidateOptions::default()).await?;
     println!("{}", validation.report.verdict.name());
