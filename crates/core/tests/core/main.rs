@@ -8,14 +8,14 @@ mod checks;
 mod contracts;
 mod defects;
 mod documents;
-mod grammars;
-mod grammars_further;
+mod exchange_lists;
 mod keys;
 mod real_candles;
-mod real_lists;
 mod real_symbols;
 #[path = "../shared/recorded.rs"]
 mod recorded;
+mod symbols_of_exchanges;
+mod symbols_of_further_exchanges;
 mod universes;
 mod venues;
 

@@ -1,7 +1,7 @@
 //! Symbols out of recorded messages of 58 exchanges, and the vendor's own lists.
 //!
 //! The messages do not say what type an instrument has. So a symbol must have a key as one of the types that
-//! the exchange trades; that a key is the right one is the business of the tables in `grammars`.
+//! the exchange trades; that a key is the right one is the business of the tables in `symbols_of_exchanges`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -12,8 +12,8 @@ use mtdh_engine::check::candle_files::check_candle_files;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 use mtdh_lake::Layout;
 
-use crate::hand_made::{HandMade, KEY, Row, day, key};
-use crate::market::plan;
+use crate::candle_support::plan;
+use crate::lake_support::{HandMade, KEY, Row, day, key};
 
 const D: i64 = 86_400;
 

@@ -5,8 +5,8 @@ use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Timeframe, Trade};
 use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
 use mtdh_core::check::{CheckFn, Settings, all};
 
+use crate::candle_support::Market;
 use crate::corpus::pin;
-use crate::market::Market;
 
 /// The candles of a timeframe, of the day's trades.
 fn candles(market: &Market, timeframe: &str) -> Series {

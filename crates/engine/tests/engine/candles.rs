@@ -5,7 +5,7 @@ use mtdh_core::partition::{Partition, Shard};
 use mtdh_engine::candles::{Fill, Remake, Timeframe};
 use mtdh_lake::Layout;
 
-use crate::hand_made::{HandMade, KEY, Seen, day, key};
+use crate::lake_support::{HandMade, KEY, Seen, day, key};
 
 const D: i64 = 86_400;
 const OTHER: &str = "DERIBIT:PERP:ETH-USD";

@@ -9,7 +9,7 @@ use mtdh_core::DataType::{
 use mtdh_core::check::{Group, Incident, Severity};
 use mtdh_core::day::DAY_US;
 
-use crate::market::{Market, plan};
+use crate::candle_support::{Market, plan};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use mtdh_core::DataType::{self, BookSnapshot5, DerivativeTicker, IncrementalBookL2, Quotes, Trades};
 use mtdh_core::check::{Group, Severity};
 
+use crate::candle_support::{Market, plan};
 use crate::corpus::{
     ARRIVAL, CLEAN, EXCHANGE_TIME, Planted, below, cell, check, in_rows, line, number, only, pin, row, set,
     us,
 };
-use crate::market::{Market, plan};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;

@@ -6,8 +6,8 @@ use mtdh_core::{DataType, DayRange};
 use mtdh_engine::Selection;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 
-use crate::hand_made::{HandMade, KEY, Row, day, key};
-use crate::market::plan;
+use crate::candle_support::plan;
+use crate::lake_support::{HandMade, KEY, Row, day, key};
 
 const D: i64 = 86_400;
 const HOUR: i64 = 3600;

@@ -6,13 +6,13 @@
 
 mod candle_checks;
 mod candle_corpus;
+mod candle_support;
 mod candles;
 mod corpus;
 mod corpus_values;
 mod days_before;
 mod exports;
-mod hand_made;
-mod market;
+mod lake_support;
 mod metadata_faults;
 mod month;
 mod mutations;

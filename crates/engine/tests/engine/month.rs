@@ -8,7 +8,7 @@ use mtdh_core::check::{Group, Severity};
 use mtdh_core::{Day, day::DAY_US};
 use mtdh_sim::Config;
 
-use crate::market::{Market, plan};
+use crate::candle_support::{Market, plan};
 
 /// Exchange, symbols, venue.
 const MARKETS: &[(&str, &[&str], &str)] = &[

@@ -8,7 +8,7 @@ use mtdh_core::check::{Group, Severity};
 use mtdh_engine::check::CheckReport;
 use mtdh_engine::check::files::{FileHints, check_files};
 
-use crate::market::{Market, plan};
+use crate::candle_support::{Market, plan};
 
 #[path = "../../../core/tests/shared/recorded.rs"]
 mod shared;

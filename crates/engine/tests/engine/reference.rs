@@ -11,7 +11,7 @@ use mtdh_engine::check::reference::{Reference, Source, check_files_reference};
 use mtdh_sim::{Config, Sim, csv};
 use tokio_util::sync::CancellationToken;
 
-use crate::market::plan;
+use crate::candle_support::plan;
 use crate::recorded::{messages, recorded};
 
 const HEADER: &str = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount";

@@ -16,8 +16,8 @@ use mtdh_engine::query::{Available, contents};
 use mtdh_engine::{Lake, Selection};
 use mtdh_lake::Layout;
 
-use crate::hand_made::{HandMade, KEY, Row, day, key};
-use crate::market::plan;
+use crate::candle_support::plan;
+use crate::lake_support::{HandMade, KEY, Row, day, key};
 
 /// Checks while objects are replaced.
 const RUNS: usize = 4;

@@ -8,7 +8,7 @@ use mtdh_engine::check::{CheckReport, Checked};
 use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, Head};
 
-use crate::market::plan;
+use crate::candle_support::plan;
 
 const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\", a|b\nnext \u{1}line";
 

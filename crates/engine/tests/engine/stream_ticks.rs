@@ -8,7 +8,7 @@ use mtdh_core::check::{CheckFn, Group, find};
 use mtdh_engine::live::validate::{Refused, Stream, StreamSettings, TickStream};
 use mtdh_source::tardis::csv::{Decoder, Expectation};
 
-use crate::market::{Market, plan};
+use crate::candle_support::{Market, plan};
 use crate::recorded::messages;
 use crate::stream::{SECOND, START, StagedObject};
 

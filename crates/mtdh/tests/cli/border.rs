@@ -2,7 +2,7 @@
 
 use mtdh_sim::{Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Stage};
+use crate::support::{DAY, Stage};
 
 /// What nobody sees as itself, and what a terminal obeys.
 const HOSTILE: &str = "\u{1b}[2J\u{7}\u{202e}X\u{200b}Y\u{9b}31m\u{85}\u{2028}\nINFO forged\r";
@@ -64,7 +64,7 @@ fn names_of_files_are_shown_in_reports_by_visible_characters() {
     std::fs::write(stage.path(name), "no header\n").unwrap();
     for form in ["html", "md", "xml"] {
         let mut command = stage.command(&format!("check completeness --report report.{form} --data-file"));
-        let run = crate::stage::run({
+        let run = crate::support::run({
             command.arg(name);
             command
         });

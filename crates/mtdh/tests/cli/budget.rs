@@ -2,7 +2,7 @@
 
 use mtdh_sim::{Fault, FaultKind, Host, RetryAfter};
 
-use crate::stage::{DAY, Run, Stage, run};
+use crate::support::{DAY, Run, Stage, run};
 
 fn words() -> String {
     format!("download --start-date {DAY} --instruments DERIBIT:PERP:* --data-types trades --max-workers 1")

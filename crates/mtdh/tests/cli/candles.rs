@@ -1,6 +1,6 @@
 //! `mtdh candles`: from the lake and from files.
 
-use crate::stage::{DAY, Stage, contents};
+use crate::support::{DAY, Stage, contents};
 
 const KEY: &str = "BINANCE:SPOT_PAIR:BTC-USDT";
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mtdh_sim::{Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Stage, run, run as run_command};
+use crate::support::{DAY, Stage, run, run as run_command};
 
 const TYPES: &str = "trades,incremental_book_L2,book_snapshot_5,quotes";
 const TRADES: &str = "data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet";

@@ -2,7 +2,7 @@
 
 use mtdh_sim::{Fault, FaultKind, Host, Md5Header, SaidLength};
 
-use crate::stage::{DAY, Stage, contents};
+use crate::support::{DAY, Stage, contents};
 
 fn fault(kind: FaultKind) -> Vec<Fault> {
     vec![Fault::always(Host::Datasets, "deribit/trades/2024/03/01/BTC-PERPETUAL", kind)]

@@ -3,7 +3,7 @@
 use mtdh_sim::{Config, Fault, FaultKind, Host, JsonEdit, Size};
 use serde_json::{Value, json};
 
-use crate::stage::{DAY, Run, Stage, run};
+use crate::support::{DAY, Run, Stage, run};
 
 const VENUE: &str = "--venues OKX-SWAP --data-types trades,derivative_ticker";
 const SYMBOL: &str = "/availableSymbols/id=SHIB-USDT-SWAP";

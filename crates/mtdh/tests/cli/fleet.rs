@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mtdh_sim::{Fault, FaultKind, Host};
 use serde_json::Value;
 
-use crate::stage::{DAY, Run, Stage, contents, run};
+use crate::support::{DAY, Run, Stage, contents, run};
 
 const WHAT: &str = "--venues DERIBIT,BINANCE --data-types trades,book_snapshot_5";
 /// Long enough for a renewal on a busy machine, short enough for a test.

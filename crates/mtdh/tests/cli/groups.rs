@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use mtdh_sim::{Config, Fault, FaultKind, Host, TrailerPart};
 
-use crate::stage::{DAY, Stage};
+use crate::support::{DAY, Stage};
 
 /// All 101 pairs; the file of the group takes their place.
 const ALL: &str = "--venues BINANCE --data-types trades";

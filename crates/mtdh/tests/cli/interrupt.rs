@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mtdh_sim::{Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Stage, ask_to_end};
+use crate::support::{DAY, Stage, ask_to_end};
 
 /// Ctrl-C: the program ends with 130. Gives what it said.
 fn interrupt(child: Child) -> String {

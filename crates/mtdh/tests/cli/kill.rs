@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::stage::{DAY, Stage, contents};
+use crate::support::{DAY, Stage, contents};
 
 /// Points of a run, as shares of its length; spread by hand so that early, middle and late are all hit.
 const POINTS: [f64; 10] = [0.05, 0.13, 0.22, 0.31, 0.4, 0.5, 0.61, 0.72, 0.84, 0.95];

@@ -3,13 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
-mod bits;
 mod border;
 mod budget;
 mod candles;
 mod checks;
+mod checksums;
+mod closed_outputs;
 mod damaged_files;
-mod endings;
 mod expectation;
 mod fleet;
 mod groups;
@@ -17,13 +17,13 @@ mod interrupt;
 mod kill;
 mod layers;
 mod main_job;
+mod metrics_and_logs;
 mod phases;
 mod recheck;
 mod row_checks;
 mod secrets;
-mod seeing;
 mod snapshots;
-mod stage;
 mod stores;
+mod support;
 mod together;
 mod wrong_calls;

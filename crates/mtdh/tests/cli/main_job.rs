@@ -4,7 +4,7 @@ use std::io::Write;
 
 use mtdh_core::DataType;
 
-use crate::stage::{DAY, Stage, contents, program, run};
+use crate::support::{DAY, Stage, contents, program, run};
 
 const VENUES: &str = "DERIBIT,BINANCE,BINANCE-FUTURES,OKX-SWAP";
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use crate::stage::{DAY, Stage, ask_to_end};
+use crate::support::{DAY, Stage, ask_to_end};
 
 fn start(stage: &Stage, words: &str) -> Child {
     stage.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -3,7 +3,7 @@
 use mtdh_core::DataType;
 use mtdh_sim::{Config, Fault, FaultKind, Host, Options, Size, Validators};
 
-use crate::stage::{DAY, Stage, contents};
+use crate::support::{DAY, Stage, contents};
 
 const WHAT: &str = "--instruments DERIBIT:PERP:* --data-types trades";
 

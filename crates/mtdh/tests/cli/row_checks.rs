@@ -6,7 +6,7 @@ use mtdh_core::check::{CheckFn, find};
 use mtdh_sim::{Config, Size, csv};
 use serde_json::Value;
 
-use crate::stage::{DAY, Stage};
+use crate::support::{DAY, Stage};
 
 const KEY: &str = "BINANCE:SPOT_PAIR:BTC-USDT";
 

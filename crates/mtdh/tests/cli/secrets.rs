@@ -2,7 +2,7 @@
 
 use mtdh_sim::{Config, FULL_KEY, Fault, FaultKind, Host, Options, Redirect, Size, authorization_hash};
 
-use crate::stage::{DAY, Stage, run};
+use crate::support::{DAY, Stage, run};
 
 #[test]
 fn the_key_is_in_nothing_that_a_run_leaves_behind() {

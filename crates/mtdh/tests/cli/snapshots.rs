@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use mtdh_sim::{Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Run, Stage, program, run};
+use crate::support::{DAY, Run, Stage, program, run};
 
 /// A run as a text: its words, how it ended, and what it printed. What differs from run to run has a word in its place.
 fn shown(stage: Option<&Stage>, words: &str, run: &Run) -> String {

@@ -3,7 +3,7 @@
 use mtdh_engine::{Lake, LakeOptions};
 use mtdh_sim::{ErrorBody, Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Run, Stage, run};
+use crate::support::{DAY, Run, Stage, run};
 
 const WHAT: &str = "--venues DERIBIT --instrument-types PERP --data-types trades";
 const BUCKET: &str = "lake";

@@ -6,7 +6,7 @@ use mtdh_core::DataType;
 use mtdh_engine::Lake;
 use mtdh_sim::{Fault, FaultKind, Host};
 
-use crate::stage::{DAY, Stage};
+use crate::support::{DAY, Stage};
 
 const INSTRUMENTS: &str = "--venues DERIBIT --instruments DERIBIT:PERP:BTC-USD,DERIBIT:PERP:BTC-USDC";
 

@@ -1,6 +1,6 @@
 //! Wrong calls: a clear message, exit 2, nothing written.
 
-use crate::stage::{DAY, Stage, contents};
+use crate::support::{DAY, Stage, contents};
 
 #[test]
 fn a_wrong_call_is_named_and_writes_nothing() {
@@ -135,7 +135,7 @@ fn the_ending_of_an_output_decides_its_form() {
     assert!(std::fs::read_to_string(stage.path("out.jsonl")).unwrap().contains("60000.5"));
     let mut command = stage.command("convert - -o - --data-type trades");
     command.stdin(std::fs::File::open(stage.path("trades.csv")).unwrap());
-    let run = crate::stage::run(command);
+    let run = crate::support::run(command);
     assert_eq!((run.status, run.stdout.as_str()), (0, csv.as_str()), "{}", run.stderr);
 }
 
@@ -174,7 +174,7 @@ fn a_refused_key_stops_the_run_and_is_not_shown() {
         let mut command = stage.command(&format!("download --start-date {day} --venues BINANCE"));
         command.env("TARDIS_API_KEY", key);
         stage.sim.clear_requests();
-        let run = crate::stage::run(command);
+        let run = crate::support::run(command);
         assert_eq!(run.status, 2, "{}", run.stderr);
         assert!(run.stderr.contains("refused") && run.stderr.contains("TARDIS_API_KEY"), "{}", run.stderr);
         assert!(!run.stderr.contains("marker") && !run.stdout.contains("marker"));
@@ -189,7 +189,7 @@ fn without_credentials_a_bucket_is_no_access() {
     let stage = Stage::new();
     let mut command = stage.command("ls --lake gs://some-bucket");
     command.env_remove("STORAGE_EMULATOR_HOST");
-    let run = crate::stage::run(command);
+    let run = crate::support::run(command);
     assert_eq!(run.status, 2);
     assert!(run.stderr.contains("no access to gs://some-bucket"), "{}", run.stderr);
     assert!(run.stderr.contains("gcloud auth application-default login"), "{}", run.stderr);

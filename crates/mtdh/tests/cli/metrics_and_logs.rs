@@ -8,7 +8,7 @@ use std::process::Stdio;
 use mtdh_sim::{Fault, FaultKind, Host};
 use serde_json::Value;
 
-use crate::stage::{DAY, Stage, run};
+use crate::support::{DAY, Stage, run};
 
 const WHAT: &str = "--instruments DERIBIT:PERP:* --data-types trades";
 

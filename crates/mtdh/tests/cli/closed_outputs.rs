@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use crate::stage::{DAY, Stage, program, run};
+use crate::support::{DAY, Stage, program, run};
 
 /// The words of each verb, and what it ends with when 2 is for a product that cannot be printed; `printed` says whether it is
 /// for that. One that fails here, as `resume` of a run that has nothing left, does so with each output.

@@ -1,6 +1,6 @@
 //! Bits that changed at rest: found, refused, healed; and what a newer version of the program wrote: left alone.
 
-use crate::stage::{DAY, Run, Stage, contents};
+use crate::support::{DAY, Run, Stage, contents};
 
 const OBJECT: &str =
     "data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-USD.parquet";

@@ -1,4 +1,4 @@
-//! The symbols of further exchanges, as tables like those in `grammars`.
+//! The symbols of further exchanges, as tables like those in `symbols_of_exchanges`.
 
 use crate::check;
 
