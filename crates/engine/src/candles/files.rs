@@ -203,7 +203,7 @@ pub(super) fn read_rows(
     })
 }
 
-fn same(known: &mut Option<String>, new: Option<String>) -> Result<(), CandleError> {
+pub(super) fn same(known: &mut Option<String>, new: Option<String>) -> Result<(), CandleError> {
     match (&*known, new) {
         (Some(known), Some(new)) if *known != new => Err(CandleError::SeveralInstruments(known.clone(), new)),
         (None, new) => {

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
 use super::feed::{columns, feed, feed_buys};
+use super::files::same;
 use super::plan::CandleTask;
+use crate::download::error::ConvertError;
 use crate::error::EngineError;
-use crate::export::ExportFormat;
-use crate::files::convert::{Output, convert_file};
+use crate::files::convert::read_vendor_file;
 
 /// The candles of one instrument's trades, twice: of all trades, and of the buyers' trades alone.
 struct Ticks {
@@ -109,20 +110,9 @@ pub(crate) fn of_files(
         let failed = |source| EngineError::Candles { of: file.display().to_string(), source };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.ends_with(".csv") || name.ends_with(".gz") {
-            let folder = tempfile::tempdir().map_err(|source| EngineError::Folder {
-                folder: std::env::temp_dir().display().to_string(),
-                source,
-            })?;
-            let path = folder.path().join("rows.parquet");
-            convert_file(
-                file,
-                Output::File(&path),
-                ExportFormat::Parquet,
-                None,
-                Some(DataType::Trades),
-                stop,
-            )?;
-            read(&path, &mut ticks, &mut key, stop).map_err(failed)?;
+            for name in read_csv(file, &mut ticks, stop)? {
+                same(&mut key, Some(name)).map_err(failed)?;
+            }
         } else {
             read(file, &mut ticks, &mut key, stop).map_err(failed)?;
         }
@@ -135,6 +125,23 @@ pub(crate) fn of_files(
 fn next_day(us: i64) -> i64 {
     let day = mtdh_core::day::DAY_US;
     us.saturating_add(day - 1) / day * day
+}
+
+/// Reads trades as the vendor writes them. Returns the instruments of the rows.
+fn read_csv(file: &Path, ticks: &mut Ticks, stop: &CancellationToken) -> Result<Vec<String>, EngineError> {
+    let mut refused = None;
+    let read = read_vendor_file(file, DataType::Trades, stop, |batch| {
+        ticks.take(&batch).map_err(|error| {
+            refused = Some(error);
+            ConvertError::Interrupted
+        })
+    });
+    let of = || file.display().to_string();
+    match (refused, read) {
+        (Some(source), _) => Err(EngineError::Candles { of: of(), source }),
+        (None, Err(source)) => Err(EngineError::Convert { file: of(), source }),
+        (None, Ok(read)) => Ok(read.instrument_keys),
+    }
 }
 
 fn read(

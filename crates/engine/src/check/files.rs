@@ -10,6 +10,7 @@ use arrow_schema::Schema;
 use arrow_select::filter::filter_record_batch;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::check::{Detection, Finding, Group, find};
+use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_core::table::INSTRUMENT_KEY;
@@ -21,9 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CheckPlan, CheckReport};
 use crate::check::instrument_day::{DayInput, Part, check_instrument_day};
+use crate::download::error::ConvertError;
 use crate::error::{EngineError, FileError};
-use crate::export::ExportFormat;
-use crate::files::convert::{Output, convert_file};
+use crate::files::convert::{VendorRows, data_type_of, read_vendor_file};
+
+/// Batches of a CSV file that are decoded ahead of the checks.
+const BATCHES_AHEAD: usize = 4;
 
 /// What the caller knows about files that do not say it themselves.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +48,6 @@ struct Opened {
     /// The day of the first row.
     first_day: Option<Day>,
     key: Option<InstrumentKey>,
-    /// The converted CSV, kept while it is read.
-    _converted: Option<tempfile::TempDir>,
 }
 
 /// Checks files. Those of one instrument and day are checked together, so that books can be rebuilt from changes.
@@ -100,31 +102,24 @@ async fn open(
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let named =
         VendorFile::from_official_name(&name).or_else(|| VendorFile::from_path(&file.to_string_lossy()));
-    let mut converted = None;
-    let mut path = file.to_owned();
-    if name.ends_with(".csv") || name.ends_with(".gz") {
-        let folder = tempfile::tempdir().map_err(|source| EngineError::Folder {
-            folder: std::env::temp_dir().display().to_string(),
-            source,
-        })?;
-        path = folder.path().join("rows.parquet");
-        let done =
-            convert_file(file, Output::File(&path), ExportFormat::Parquet, None, hints.data_type, stop)?;
-        if plan.has(Group::Completeness) {
-            report.findings.extend(rejected(&done.rejected));
-            *report.looked_at.entry("rejected_rows").or_default() += u64::from(done.rows_in > 0);
-        }
-        converted = Some(folder);
-    }
     let unreadable = |error| FileError::Lake(error).of(file);
-    let (lake, entry) = open_file(&path).await.map_err(unreadable)?;
-    let (pairs, schema) = lake.pairs(&entry).await.map_err(unreadable)?;
-    let told = hints.data_type.or_else(|| pairs.get("mtdh.data_type")?.parse().ok());
-    let data_type = told.or_else(|| by_columns(&schema, &name));
-    let data_type = data_type.ok_or_else(|| FileError::UnknownColumns.of(file))?;
+    let (pairs, data_type, mut rows) = if name.ends_with(".csv") || name.ends_with(".gz") {
+        let (data_type, read, rows) = open_csv(file, hints.data_type, stop).await?;
+        if plan.has(Group::Completeness) {
+            report.findings.extend(rejected(&read.rejected));
+            *report.looked_at.entry("rejected_rows").or_default() += u64::from(read.rows_in > 0);
+        }
+        (BTreeMap::new(), data_type, rows)
+    } else {
+        let (lake, entry) = open_file(file).await.map_err(unreadable)?;
+        let (pairs, schema) = lake.pairs(&entry).await.map_err(unreadable)?;
+        let told = hints.data_type.or_else(|| pairs.get("mtdh.data_type")?.parse().ok());
+        let data_type = told.or_else(|| by_columns(&schema, &name));
+        let data_type = data_type.ok_or_else(|| FileError::UnknownColumns.of(file))?;
+        let rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await;
+        (pairs, data_type, rows.map_err(unreadable)?)
+    };
     let of_footer = pairs.get("mtdh.day").and_then(|day| day.parse().ok());
-    let rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await;
-    let mut rows = rows.map_err(unreadable)?;
     let first = rows.try_next().await.map_err(unreadable)?;
     let first_day = first.as_ref().and_then(first_arrival).and_then(Day::containing_us);
     let told = told_key(&pairs, file);
@@ -144,8 +139,42 @@ async fn open(
         first_day,
         day: of_footer.or(named.map(|f| f.day)),
         key,
-        _converted: converted,
     })
+}
+
+/// A user's CSV file as the vendor writes it, and its rows as a stream. It is read twice: whether it is refused is known only at its
+/// end, and nothing may be said of a file that is.
+async fn open_csv(
+    file: &Path,
+    data_type: Option<DataType>,
+    stop: &CancellationToken,
+) -> Result<(DataType, VendorRows, Batches), EngineError> {
+    let (path, ending) = (file.to_owned(), stop.clone());
+    let scan = tokio::task::spawn_blocking(move || {
+        let data_type = data_type.map_or_else(|| data_type_of(&path), Ok)?;
+        let read = read_vendor_file(&path, data_type, &ending, |_| Ok(()))?;
+        Ok::<_, ConvertError>((data_type, read))
+    });
+    let scan = scan.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    let failed = |source| EngineError::Convert { file: file.display().to_string(), source };
+    let (data_type, read) = scan.map_err(failed)?;
+    let (sender, receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
+    let (path, ending) = (file.to_owned(), stop.clone());
+    tokio::task::spawn_blocking(move || {
+        let send = |batch| sender.blocking_send(Ok(batch)).map_err(|_| ConvertError::Interrupted);
+        if let Err(error) = read_vendor_file(&path, data_type, &ending, send) {
+            let reason = format!("it was changed while it was read: {}", chain(&error));
+            // Nobody reads any more: then the error is of no interest either.
+            let _unread =
+                sender.blocking_send(Err(LakeError::WrongTable { path: path.display().to_string(), reason }));
+        }
+    });
+    let rows =
+        futures::stream::unfold(
+            receiver,
+            |mut receiver| async move { Some((receiver.recv().await?, receiver)) },
+        );
+    Ok((data_type, read, rows.boxed()))
 }
 
 /// The instrument in a partition's footer, or in a name of the lake's form.

@@ -12,7 +12,7 @@ use mtdh_core::symbol::guess_by_symbol;
 use mtdh_core::table::Table;
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_source::gunzip::{Gunzip, is_gzip};
-use mtdh_source::tardis::csv::{Expectation, Rows};
+use mtdh_source::tardis::csv::{Expectation, Reject, Rows};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -121,8 +121,6 @@ fn convert(
         Some(data_type) => data_type.table(),
         None => table_of(file, open(file, spooled.as_ref())?)?,
     };
-    let reader = open(file, spooled.as_ref())?;
-    let bytes = reader.metadata().map_err(ConvertError::Read)?.len();
     let (target, sink) = match output {
         Output::File(path) => {
             (path.to_owned(), Sink::File(Unfinished::new(path).map_err(ConvertError::Output)?))
@@ -130,22 +128,13 @@ fn convert(
         Output::Writer(writer) => (PathBuf::from("-"), Sink::Writer(writer)),
     };
     let mut writer = Exporter::new(table.data_type, form, BufWriter::new(sink)).map_err(unwritten)?;
-    let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
-    let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, reader)), bytes };
-    let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
-        let column = keys.column(&rows)?;
-        let columns = std::iter::once(column).chain(rows.columns).collect();
-        let batch = RecordBatch::try_new(table.schema().clone(), columns);
-        batch.map_err(ExportError::of_arrow).and_then(|batch| writer.write(&batch)).map_err(unwritten)
-    })?;
-    decoded.check_share()?;
-    let (rows_in, rows_out, rejected) = (decoded.rows_in, writer.rows(), decoded.rejected());
-    Account { read: rows_in, stored: rows_out, rejected, not_asked_for: 0 }.settle()?;
+    let opened = open(file, spooled.as_ref())?;
+    let read = read(opened, table, key, stop, |batch| writer.write(&batch).map_err(unwritten))?;
     let pairs = [
         ("mtdh.data_type", table.data_type.to_string()),
-        ("mtdh.rows_in", rows_in.to_string()),
-        ("mtdh.rows_out", rows_out.to_string()),
-        ("mtdh.rows_rejected", rejected.to_string()),
+        ("mtdh.rows_in", read.rows_in.to_string()),
+        ("mtdh.rows_out", read.rows_out.to_string()),
+        ("mtdh.rows_rejected", read.rejected.len().to_string()),
     ];
     let sink = writer.finish_with(pairs).map_err(unwritten)?;
     match sink.into_inner().map_err(|e| ConvertError::Output(e.into_error()))? {
@@ -155,14 +144,72 @@ fn convert(
     Ok(ConvertReport {
         output: target,
         data_type: table.data_type.name(),
+        instrument_keys: read.instrument_keys,
+        rows_in: read.rows_in,
+        rows_out: read.rows_out,
+        rejected: read.rejected,
+        inexact_numbers: read.inexact_numbers,
+    })
+}
+
+/// What a vendor file has besides its rows.
+pub(crate) struct VendorRows {
+    /// The instruments of its rows.
+    pub instrument_keys: Vec<String>,
+    /// Rows read, rejected ones included.
+    pub rows_in: u64,
+    /// Rows passed on.
+    pub rows_out: u64,
+    /// Rows that cannot be stored, each with its line and the reason.
+    pub rejected: Vec<String>,
+    /// Numbers whose text differs from the printed form of the float.
+    pub inexact_numbers: u64,
+}
+
+/// The data type of a user's vendor file: by its header, and where two data types share one, by the file's name.
+pub(crate) fn data_type_of(file: &Path) -> Result<DataType, ConvertError> {
+    Ok(table_of(file, open(file, None)?)?.data_type)
+}
+
+/// Reads a user's vendor file, and passes its batches on, with `instrument_key` as in the lake. The file may still be refused at
+/// its end.
+pub(crate) fn read_vendor_file(
+    file: &Path,
+    data_type: DataType,
+    stop: &CancellationToken,
+    take: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
+) -> Result<VendorRows, ConvertError> {
+    read(open(file, None)?, data_type.table(), None, stop, take)
+}
+
+fn read(
+    file: File,
+    table: &'static Table,
+    key: Option<&InstrumentKey>,
+    stop: &CancellationToken,
+    mut take: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
+) -> Result<VendorRows, ConvertError> {
+    let bytes = file.metadata().map_err(ConvertError::Read)?.len();
+    let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
+    let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, file)), bytes };
+    let mut rows_out = 0;
+    let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
+        let column = keys.column(&rows)?;
+        let columns = std::iter::once(column).chain(rows.columns).collect();
+        let batch = RecordBatch::try_new(table.schema().clone(), columns);
+        let batch = batch.map_err(|error| unwritten(ExportError::of_arrow(error)))?;
+        rows_out += batch.num_rows() as u64;
+        take(batch)
+    })?;
+    decoded.check_share()?;
+    let (rows_in, rejected) = (decoded.rows_in, decoded.rejected());
+    Account { read: rows_in, stored: rows_out, rejected, not_asked_for: 0 }.settle()?;
+    let line = |r: &Reject| format!("line {}: {}: {}", r.line, r.reason, r.text);
+    Ok(VendorRows {
         instrument_keys: keys.names,
         rows_in,
         rows_out,
-        rejected: decoded
-            .rejects
-            .iter()
-            .map(|r| format!("line {}: {}: {}", r.line, r.reason, r.text))
-            .collect(),
+        rejected: decoded.rejects.iter().map(line).collect(),
         inexact_numbers: decoded.names.iter().map(|n| n.tally.inexact_numbers).sum(),
     })
 }
