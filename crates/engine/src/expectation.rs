@@ -81,7 +81,7 @@ pub(crate) fn of_day(
     for instrument in &taken {
         let selected = instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type));
         expectation.partitions.extend(selected.map(|partition| match there.get(&partition) {
-            Some(inventory) => inventory.expected(&partition),
+            Some(state) => state.expected(&partition),
             None => {
                 let status = if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
                 Expected { partition, status, unreadable: None, rows_rejected: 0 }

@@ -24,7 +24,7 @@ use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, lines};
 use crate::selection::Selection;
 pub use merge::Removed;
-use merge::{CheckInput, Detection, losses, merge};
+use merge::{SourceAnswer, SourceScope, losses, merge};
 
 /// The result of writing instrument tables.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -260,9 +260,9 @@ fn of_vendor(
     day: Day,
     unnamed: &mut BTreeSet<String>,
     shared: &mut BTreeSet<String>,
-) -> (Detection, BTreeMap<String, VenueNote>) {
+) -> (SourceAnswer, BTreeMap<String, VenueNote>) {
     let mut found =
-        Detection { instruments: Vec::new(), unnamed: BTreeSet::new(), scope: CheckInput::Everything };
+        SourceAnswer { instruments: Vec::new(), unnamed: BTreeSet::new(), scope: SourceScope::Everything };
     let mut notes: BTreeMap<String, VenueNote> = BTreeMap::new();
     for listing in listings {
         let catalog = listing.on(day);
@@ -295,7 +295,7 @@ fn of_folder(
     selection: &Selection,
     day: Day,
     unnamed: &mut BTreeSet<String>,
-) -> Result<Detection, EngineError> {
+) -> Result<SourceAnswer, EngineError> {
     let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
     let exchanges = selection.exchanges();
     for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
@@ -321,7 +321,7 @@ fn of_folder(
         }
     }
     let instruments = found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect();
-    Ok(Detection { instruments, unnamed: BTreeSet::new(), scope: CheckInput::WhatItNames })
+    Ok(SourceAnswer { instruments, unnamed: BTreeSet::new(), scope: SourceScope::WhatItNames })
 }
 
 fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {
@@ -340,7 +340,7 @@ async fn write_day(
     lake: &Lake,
     selection: &Selection,
     day: Day,
-    found: &Detection,
+    found: &SourceAnswer,
     notes: &BTreeMap<String, VenueNote>,
     listings: &[Listing],
     removed_rows: Removed,

@@ -49,7 +49,7 @@ pub async fn contents(
         inventory(lake, day, &selection.data_types, Verify::Index).await?;
     let meant = there.into_iter().filter(|(partition, _)| selection.takes_partition(partition));
     Ok(meant
-        .map(|(partition, inventory)| match inventory {
+        .map(|(partition, state)| match state {
             ObjectState::Answered(available) => (partition, Ok(*available)),
             ObjectState::Unreadable { reason } => (partition, Err(reason)),
         })

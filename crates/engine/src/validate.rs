@@ -320,8 +320,8 @@ pub(crate) fn note(
     rows.extend(
         older.iter().filter(|(partition, _)| !is_seen(partition)).map(|(p, row)| (p.clone(), row.clone())),
     );
-    for (partition, inventory) in there.iter().filter(|(partition, _)| is_seen(partition)) {
-        if let ObjectState::Answered(available) = inventory {
+    for (partition, state) in there.iter().filter(|(partition, _)| is_seen(partition)) {
+        if let ObjectState::Answered(available) = state {
             let mut row = (**available).clone();
             if let Some(before) = older.get(partition) {
                 row.keep_grades(before);

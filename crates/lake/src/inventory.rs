@@ -152,7 +152,7 @@ pub async fn look(
     loop {
         let looked = look_once(lake, partition, object.entry()).await;
         let is_doubtful = match &looked {
-            Ok(inventory) => matches!(inventory, ObjectState::Unreadable { .. }),
+            Ok(state) => matches!(state, ObjectState::Unreadable { .. }),
             Err(error) => error.is_changed(),
         };
         if !is_doubtful {

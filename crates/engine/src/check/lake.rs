@@ -132,7 +132,7 @@ async fn seen(lake: &Lake, day: Day) -> Result<BTreeMap<Partition, ObjectState>,
 
 /// The rows of the partitions that the vendor answered with a file.
 fn rows(there: &BTreeMap<Partition, ObjectState>) -> BTreeMap<Partition, u64> {
-    answered(there.values().filter_map(|inventory| match inventory {
+    answered(there.values().filter_map(|state| match state {
         ObjectState::Answered(available) => Some(&**available),
         ObjectState::Unreadable { .. } => None,
     }))
@@ -158,10 +158,10 @@ async fn check_day(
     let meant = meant(selection, rows_of, instruments, there, &expected);
     let known: BTreeSet<Partition> = expected.iter().map(|e| e.partition.clone()).collect();
     // An object that was not expected must be readable too.
-    expected.extend(there.iter().filter_map(|(partition, inventory)| {
+    expected.extend(there.iter().filter_map(|(partition, state)| {
         let is_meant =
             meant.get(&partition.key).is_some_and(|types| types.contains_key(&partition.data_type));
-        (is_meant && !known.contains(partition)).then(|| inventory.expected(partition))
+        (is_meant && !known.contains(partition)).then(|| state.expected(partition))
     }));
     if plan.has(Group::Completeness) {
         for line in expectation::lines(day, &expectation.not_expected) {
@@ -259,7 +259,7 @@ impl OfDay {
         let of = |data_type| Partition { day, data_type, key: key.clone() };
         self.rows.extend(outcome.rows.iter().map(|(data_type, count)| (of(*data_type), *count)));
         self.statuses.extend(partitions.into_iter().map(|(data_type, status)| (of(data_type), status)));
-        self.there.extend(there.into_iter().map(|(data_type, inventory)| (of(data_type), inventory)));
+        self.there.extend(there.into_iter().map(|(data_type, state)| (of(data_type), state)));
         report.gather(outcome);
         Ok(())
     }
@@ -289,10 +289,10 @@ fn meant(
         meant.entry(partition.key.clone()).or_default().insert(partition.data_type, status);
     };
     expected.iter().for_each(|e| add(&e.partition, e.status));
-    for (partition, inventory) in there {
+    for (partition, state) in there {
         let is_within = limited.as_ref().is_none_or(|keys| keys.contains(&partition.key));
         if is_within && chosen.takes_partition(partition) {
-            add(partition, inventory.status());
+            add(partition, state.status());
         }
     }
     meant
@@ -336,8 +336,8 @@ async fn store_grades(
     }
     let stored = lake
         .update_available(day, |rows| {
-            for (partition, inventory) in there {
-                let ObjectState::Answered(seen) = inventory else { continue };
+            for (partition, state) in there {
+                let ObjectState::Answered(seen) = state else { continue };
                 let Some(grade) = grade_of(partition) else { continue };
                 let row = rows.entry(partition.clone()).or_insert_with(|| (**seen).clone());
                 // An object that was replaced meanwhile is not the one that was checked.

@@ -284,7 +284,7 @@ async fn remember(
     known: &BTreeMap<Partition, Available>,
     data_types: &[DataType],
 ) {
-    let was_read = |(partition, inventory): (&Partition, &ObjectState)| match inventory {
+    let was_read = |(partition, state): (&Partition, &ObjectState)| match state {
         ObjectState::Answered(now) => known.get(partition).is_none_or(|known| !known.is_same_object(now)),
         ObjectState::Unreadable { .. } => false,
     };

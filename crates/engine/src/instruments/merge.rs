@@ -22,18 +22,18 @@ pub enum Removed {
 }
 
 /// A source's answer for a day.
-pub(super) struct Detection {
+pub(super) struct SourceAnswer {
     /// The instruments that it lists.
     pub instruments: Vec<Instrument>,
     /// Exchange and symbol of listed instruments without a key by this answer; with contract terms they may have had one.
     pub unnamed: BTreeSet<(String, String)>,
     /// Whether it lists everything there is. A folder does not: a missing file proves nothing.
-    pub scope: CheckInput,
+    pub scope: SourceScope,
 }
 
 /// The scope of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CheckInput {
+pub(super) enum SourceScope {
     /// Every instrument of the exchange.
     Everything,
     /// Only those that it names.
@@ -44,7 +44,7 @@ pub(super) enum CheckInput {
 /// longer listed.
 pub(super) fn merge(
     old: &[Instrument],
-    found: &Detection,
+    found: &SourceAnswer,
     removed: Removed,
     has_ended: impl Fn(&Instrument) -> bool,
 ) -> Vec<Instrument> {
@@ -64,7 +64,7 @@ pub(super) fn merge(
     for gone in old.iter().filter(|i| !keys.contains(&i.key) && !has_ended(i)) {
         let lacks_terms = gone.terms_as_of.is_some() && found.unnamed.contains(&symbol(gone));
         rows.push(match found.scope {
-            CheckInput::Everything if !lacks_terms => withdrawn(gone),
+            SourceScope::Everything if !lacks_terms => withdrawn(gone),
             _ => gone.clone(),
         });
     }
@@ -76,9 +76,9 @@ pub(super) fn merge(
 }
 
 /// The new row of an instrument, completed with known values that the source did not repeat.
-fn improved(known: &Instrument, new: &Instrument, scope: CheckInput) -> Instrument {
+fn improved(known: &Instrument, new: &Instrument, scope: SourceScope) -> Instrument {
     let new = new.clone();
-    if scope == CheckInput::WhatItNames {
+    if scope == SourceScope::WhatItNames {
         let data_types = union(&known.data_types, &new.data_types);
         let group_data_types = union(&known.group_data_types, &new.group_data_types);
         return Instrument { data_types, group_data_types, is_listed: true, ..known.clone() };
@@ -144,11 +144,11 @@ mod tests {
         Instrument { data_types: data_types.to_vec(), ..Instrument::of_name(key, "okex-swap", symbol, day()) }
     }
 
-    fn found(instruments: Vec<Instrument>) -> Detection {
-        Detection { instruments, unnamed: BTreeSet::new(), scope: CheckInput::Everything }
+    fn found(instruments: Vec<Instrument>) -> SourceAnswer {
+        SourceAnswer { instruments, unnamed: BTreeSet::new(), scope: SourceScope::Everything }
     }
 
-    fn merged(old: &[Instrument], found: &Detection) -> Vec<Instrument> {
+    fn merged(old: &[Instrument], found: &SourceAnswer) -> Vec<Instrument> {
         merge(old, found, Removed::Keep, |i| i.raw_symbol == "SOL")
     }
 
@@ -173,7 +173,7 @@ mod tests {
         let rows = merged(std::slice::from_ref(&known), &found(vec![newer]));
         assert_eq!(rows, [Instrument { contract_size: Some(0.1), ..known.clone() }]);
         let symbol = ("okex-swap".to_owned(), "BTC".to_owned());
-        let nameless = Detection { unnamed: [symbol].into(), ..found(Vec::new()) };
+        let nameless = SourceAnswer { unnamed: [symbol].into(), ..found(Vec::new()) };
         assert_eq!(merged(std::slice::from_ref(&known), &nameless), [known]);
     }
 
@@ -211,7 +211,7 @@ mod tests {
     fn a_folder_says_nothing_of_what_it_lacks() {
         let old = vec![row("BTC", &BOTH), row("ETH", &BOTH)];
         let named = vec![row("BTC", &[DataType::Liquidations]), row("SOL", &BOTH)];
-        let folder = Detection { scope: CheckInput::WhatItNames, ..found(named) };
+        let folder = SourceAnswer { scope: SourceScope::WhatItNames, ..found(named) };
         let rows = merged(&old, &folder);
         let types: Vec<usize> = rows.iter().map(|i| i.data_types.len()).collect();
         assert_eq!(types, [3, 2, 2]);

@@ -50,8 +50,8 @@ pub struct Damaged {
 impl Proof {
     /// Adds the state of the selected objects.
     pub(crate) fn note(&mut self, selection: &Selection, there: &BTreeMap<Partition, ObjectState>) {
-        for (partition, inventory) in there {
-            let ObjectState::Answered(available) = inventory else { continue };
+        for (partition, state) in there {
+            let ObjectState::Answered(available) = state else { continue };
             if !selection.takes_partition(partition) {
                 continue;
             }
@@ -101,8 +101,8 @@ pub(crate) async fn read_sample(
     sample: f64,
     today: Day,
 ) -> Result<usize, EngineError> {
-    let is_meant = |(partition, inventory): &(&Partition, &ObjectState)| {
-        matches!(inventory, ObjectState::Answered(_)) && selection.takes_partition(partition)
+    let is_meant = |(partition, state): &(&Partition, &ObjectState)| {
+        matches!(state, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
     let meant = || there.iter().filter(is_meant).map(|(partition, _)| partition);
     let mut sampled: BTreeSet<Partition> =
@@ -112,10 +112,10 @@ pub(crate) async fn read_sample(
         sampled.extend(meant().min_by_key(|partition| place(partition, sample, today)).cloned());
     }
     let mut read = 0;
-    for (partition, inventory) in there.iter_mut() {
+    for (partition, state) in there.iter_mut() {
         if sampled.contains(partition) {
             read += 1;
-            prove(lake, inventory, Reading::Rows, today).await?;
+            prove(lake, state, Reading::Rows, today).await?;
         }
     }
     Ok(read)
@@ -131,13 +131,8 @@ enum Reading {
 }
 
 /// Reads an object and records the result. If it was replaced during the read, it is not damaged: the new object is read.
-async fn prove(
-    lake: &Lake,
-    inventory: &mut ObjectState,
-    reading: Reading,
-    today: Day,
-) -> Result<(), LakeError> {
-    let ObjectState::Answered(available) = inventory else { return Ok(()) };
+async fn prove(lake: &Lake, state: &mut ObjectState, reading: Reading, today: Day) -> Result<(), LakeError> {
+    let ObjectState::Answered(available) = state else { return Ok(()) };
     let mut object = Followed::new(lake.available_entry(available));
     loop {
         let wrong = match reading {
@@ -155,7 +150,7 @@ async fn prove(
         }
         let looked = match object.next(lake).await? {
             Next::Stands => {
-                *inventory = ObjectState::Unreadable { reason: wrong?.unwrap_or_default() };
+                *state = ObjectState::Unreadable { reason: wrong?.unwrap_or_default() };
                 return Ok(());
             }
             Next::Gone => None,
@@ -165,12 +160,11 @@ async fn prove(
         match looked {
             Some(ObjectState::Answered(newer)) => **available = *newer,
             Some(unreadable) => {
-                *inventory = unreadable;
+                *state = unreadable;
                 return Ok(());
             }
             None => {
-                *inventory =
-                    ObjectState::Unreadable { reason: "it was removed while it was read".to_owned() };
+                *state = ObjectState::Unreadable { reason: "it was removed while it was read".to_owned() };
                 return Ok(());
             }
         }
@@ -227,11 +221,10 @@ pub(crate) async fn verify_bytes(
     today: Day,
     proof: &mut Proof,
 ) -> Result<(), EngineError> {
-    let is_meant = |(partition, inventory): &(&Partition, &mut ObjectState)| {
-        matches!(inventory, ObjectState::Answered(_)) && selection.takes_partition(partition)
+    let is_meant = |(partition, state): &(&Partition, &mut ObjectState)| {
+        matches!(state, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
-    let meant: Vec<&mut ObjectState> =
-        there.iter_mut().filter(is_meant).map(|(_, inventory)| inventory).collect();
+    let meant: Vec<&mut ObjectState> = there.iter_mut().filter(is_meant).map(|(_, state)| state).collect();
     let looks = meant.into_iter().map(|state| async move {
         let proved = prove(lake, state, Reading::Bytes, today).await;
         proved.map(|()| state)

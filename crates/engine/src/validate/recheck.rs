@@ -70,8 +70,8 @@ pub async fn recheck(
     let mut sources: BTreeMap<(String, Option<String>, Option<String>), Vec<String>> = BTreeMap::new();
     for day in selection.days.days() {
         let there = inventory(lake, day, &selection.data_types, Verify::Index).await?;
-        for inventory in there.into_values() {
-            let ObjectState::Answered(row) = inventory else { continue };
+        for state in there.into_values() {
+            let ObjectState::Answered(row) = state else { continue };
             if !selection.takes_partition(&row.partition) {
                 continue;
             }

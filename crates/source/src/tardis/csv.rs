@@ -226,7 +226,7 @@ impl Decoder {
         std::mem::take(&mut self.rejects)
     }
 
-    /// Whom the rows so far are about, in order of appearance, with their counts.
+    /// The exchanges and symbols of the rows so far, in order of appearance, with their counts.
     pub fn names(&self) -> &[RowName] {
         self.names.all()
     }
