@@ -376,11 +376,3 @@ async fn write_day(
     }
     Ok(DayOfInstruments { day: day.to_string(), counts, added, removed, changed })
 }
-
-/// The days that have an instrument table, in order.
-///
-/// # Errors
-/// When the store cannot be listed.
-pub async fn tables(lake: &Lake) -> Result<Vec<Day>, EngineError> {
-    Ok(lake.days_with_instruments().await?)
-}

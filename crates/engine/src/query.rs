@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
@@ -18,22 +17,6 @@ use crate::error::EngineError;
 use crate::names::suggestions;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
-
-/// Every day that the lake has partitions of, in order.
-///
-/// # Errors
-/// When the store cannot be listed.
-pub async fn days(lake: &Lake) -> Result<Vec<Day>, EngineError> {
-    Ok(lake.days_with_partitions().await?)
-}
-
-/// The venues that the lake has partitions of on a day, sorted.
-///
-/// # Errors
-/// When the store cannot be listed.
-pub async fn venues(lake: &Lake, day: Day) -> Result<Vec<String>, EngineError> {
-    Ok(lake.venues(day).await?)
-}
 
 /// What the lake has of a day and a selection, ordered by day, data type and key. Objects that cannot be trusted are listed
 /// with the reason.
@@ -70,11 +53,6 @@ pub struct Slice {
     pub object_bytes: u64,
     /// The cost of reading them.
     pub cost: Arc<ReadCost>,
-}
-
-/// The columns of a slice.
-pub fn slice_schema(data_type: DataType) -> SchemaRef {
-    data_type.table().schema().clone()
 }
 
 /// Reads the rows of an instrument that arrived in `[start_us, end_us)` (`local_timestamp`, microseconds since the Unix
@@ -198,7 +176,7 @@ pub async fn why_lacking(
 /// # Errors
 /// When the lake cannot be read.
 pub async fn newest_table(lake: &Lake) -> Result<Vec<Instrument>, EngineError> {
-    match crate::instruments::tables(lake).await?.pop() {
+    match lake.days_with_instruments().await?.pop() {
         Some(day) => Ok(lake.instruments(day).await?.unwrap_or_default()),
         None => Ok(Vec::new()),
     }

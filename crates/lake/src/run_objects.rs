@@ -26,10 +26,6 @@ impl Lake {
     }
 
     /// The path of the summary of a run that makes candles.
-    pub fn candle_summary_path(&self, run_id: &str, shard: Shard) -> Path {
-        self.layout().candle_summary(run_id, shard.index(), shard.total())
-    }
-
     /// The path of the progress of a part, by the holder with this token.
     pub fn part_progress_path(&self, run_id: &str, part: Part, token: u32) -> Path {
         self.layout().part_progress(run_id, part, token)

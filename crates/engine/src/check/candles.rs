@@ -8,7 +8,6 @@ use mtdh_core::check::{Check, CheckFn, Group, Severity, Sides};
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Shard;
-use mtdh_core::universe::KeyPattern;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::{Entry, Lake, LakeError};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +27,7 @@ pub(super) type Stored = BTreeMap<InstrumentKey, BTreeMap<Timeframe, Entry>>;
 pub(super) async fn stored(lake: &Lake, selection: &Selection, day: Day) -> Result<Stored, LakeError> {
     let mut found = Stored::new();
     for (timeframe, key, entry) in lake.list_candles(day, None).await? {
-        if takes(selection, &key) {
+        if selection.takes_key(&key) {
             found.entry(key).or_default().insert(timeframe, entry);
         }
     }
@@ -36,21 +35,6 @@ pub(super) async fn stored(lake: &Lake, selection: &Selection, day: Day) -> Resu
         found.pop_last();
     }
     Ok(found)
-}
-
-fn takes(selection: &Selection, key: &InstrumentKey) -> bool {
-    selection.venues.iter().any(|venue| venue == key.venue())
-        && selection.takes_type(key.instrument_type())
-        && (selection.patterns.is_empty() || selection.patterns.iter().any(|p: &KeyPattern| p.matches(key)))
-}
-
-/// The venues that a lake has candles of on a day.
-///
-/// # Errors
-/// When the lake cannot be read.
-pub async fn venues(lake: &Lake, day: Day) -> Result<BTreeSet<String>, EngineError> {
-    let candles = lake.list_candles(day, None).await?;
-    Ok(candles.into_iter().map(|(_, key, _)| key.venue().to_owned()).collect())
 }
 
 /// Reads an object of candles; one that is replaced during the read is read again. The inner error says why it cannot be

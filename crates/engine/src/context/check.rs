@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use mtdh_core::DayRange;
 use mtdh_core::check::Group;
 use mtdh_core::key::InstrumentKey;
-use mtdh_source::http::retry::RetryPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
 use crate::check::candle_files::check_candle_files;
 use crate::check::files::{FileHints, check_files};
 use crate::check::lake::{RowsOf, check_lake, incidents};
-use crate::check::reference::{Reference, Source, check_files_reference, check_lake_reference};
+use crate::check::reference::{Reference, check_files_reference, check_lake_reference};
 use crate::check::{CheckPlan, CheckReport};
 use crate::error::EngineError;
 use crate::names::{Names, look_up};
@@ -99,13 +98,6 @@ impl Context {
             }
         }
         Ok(venues.into_iter().collect())
-    }
-}
-
-impl Reference {
-    /// A reference at Binance, at its own hosts or at another address; `None`: its own hosts.
-    pub fn service(address: Option<String>, retry: RetryPolicy) -> Reference {
-        Reference { source: Source::Service { address, retry }, ..Reference::default() }
     }
 }
 

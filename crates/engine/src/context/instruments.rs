@@ -55,22 +55,23 @@ impl Context {
         })
     }
 
-    /// Suggests keys for a misspelt name or a vendor's symbol, from a day's instrument table; `None`: from the newest.
+    /// Suggests keys for each misspelt name or vendor's symbol, from a day's instrument table; `None`: from the newest. The table is
+    /// read once for all names.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
-    /// let keys = context.suggest("BTC-PERP", None).await?;
-    /// println!("perhaps {}", keys.join(" or "));
+    /// let keys = context.suggest(&["BTC-PERP"], None).await?;
+    /// println!("perhaps {}", keys[0].join(" or "));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn suggest<'a>(&'a self, name: &'a str, day: Option<Day>) -> Work<'a, Vec<String>> {
+    pub fn suggest<'a>(&'a self, names: &'a [&'a str], day: Option<Day>) -> Work<'a, Vec<Vec<String>>> {
         Box::pin(async move {
             let table = match day {
                 Some(day) => self.lake.instruments(day).await?.unwrap_or_default(),
                 None => newest_table(&self.lake).await?,
             };
-            Ok(suggestions(name, &table))
+            Ok(names.iter().map(|name| suggestions(name, &table)).collect())
         })
     }
 }

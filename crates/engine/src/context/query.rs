@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
+use mtdh_lake::LakeError;
 use mtdh_lake::tables::reports::Available;
 
 use super::{Context, Work};
@@ -90,15 +91,7 @@ impl Context {
         request: &'a SliceRequest,
         take: &'a mut (dyn FnMut(RecordBatch) -> Result<(), ExportError> + Send),
     ) -> BoxFuture<'a, Result<Slice, ExportError>> {
-        Box::pin(async move {
-            let SliceRequest { key, data_type, arrived_us } = request;
-            let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
-            // Checked only where a day is missing: it costs one more request.
-            if !slice.missing_days.is_empty() {
-                self.lake.check_readable().await?;
-            }
-            Ok(slice)
-        })
+        Box::pin(self.slice(request, take))
     }
 
     /// Reads a slice into memory.
@@ -120,17 +113,27 @@ impl Context {
     pub fn read_all<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, (Vec<RecordBatch>, Slice)> {
         Box::pin(async move {
             let mut batches = Vec::new();
-            let SliceRequest { key, data_type, arrived_us } = request;
             let take = |batch| {
                 batches.push(batch);
                 Ok::<(), EngineError>(())
             };
-            let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
-            if !slice.missing_days.is_empty() {
-                self.lake.check_readable().await?;
-            }
+            let slice = self.slice(request, take).await?;
             Ok((batches, slice))
         })
+    }
+
+    async fn slice<E: From<LakeError>>(
+        &self,
+        request: &SliceRequest,
+        take: impl FnMut(RecordBatch) -> Result<(), E>,
+    ) -> Result<Slice, E> {
+        let SliceRequest { key, data_type, arrived_us } = request;
+        let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
+        // Checked only where a day is missing: it costs one more request.
+        if !slice.missing_days.is_empty() {
+            self.lake.check_readable().await?;
+        }
+        Ok(slice)
     }
 
     /// The days of a slice that the lake lacks. Reads no rows.

@@ -86,7 +86,7 @@ async fn show(session: &Session<'_>, key: &InstrumentKey, date: Option<Day>) -> 
     let context = session.context()?;
     let (day, rows) = context.instruments(date).await?;
     let Some(instrument) = rows.iter().find(|i| i.key == *key) else {
-        let meant = match &context.suggest(key.as_str(), Some(day)).await?[..] {
+        let meant = match &context.suggest(&[key.as_str()], Some(day)).await?.concat()[..] {
             [] => format!("see mtdh instruments list --date {day}"),
             keys => format!("perhaps {}", keys.join(" or ")),
         };

@@ -48,12 +48,13 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
         count(listing.rows()),
         size(listing.bytes())
     ));
-    let unknown: Vec<&String> = asked.difference(&found_names).collect();
-    for name in &unknown {
-        let meant = context.suggest(name, None).await?;
-        let meant =
-            if meant.is_empty() { String::new() } else { format!("; perhaps {}", meant.join(" or ")) };
-        note(&format!("nothing in the lake has the name {name}{meant}"));
+    let unknown: Vec<&str> = asked.difference(&found_names).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        for (name, meant) in unknown.iter().zip(context.suggest(&unknown, None).await?) {
+            let meant =
+                if meant.is_empty() { String::new() } else { format!("; perhaps {}", meant.join(" or ")) };
+            note(&format!("nothing in the lake has the name {name}{meant}"));
+        }
     }
     Ok(if listing.has_unreadable() || !unknown.is_empty() { Outcome::NotClean } else { Outcome::Clean })
 }
