@@ -71,6 +71,49 @@ pub struct Instrument {
     pub trades_total: Option<u64>,
     /// Book changes over the instrument's whole life, from the vendor's statistics; `None` if not given.
     pub book_changes_total: Option<u64>,
+    /// Whether the key is canonical: made of base, quote and terms. If not, it is the venue's own symbol.
+    pub canonical: bool,
+    /// Why the key is not canonical; `None` if it is.
+    pub native_reason: Option<String>,
+    /// Earlier keys of the instrument, and other symbols under which the vendor lists the same file.
+    pub aliases: Vec<String>,
+    /// The currency in which prices are quoted, upper case, in force at the day's start; `None` if unknown.
+    pub price_currency: Option<String>,
+    /// What `amount` counts; `None` if unknown.
+    pub amount_unit: Option<AmountUnit>,
+    /// Whether profit and loss are paid in an asset that is neither base nor quote; `None` if it is not a derivative, or unknown.
+    pub quanto: Option<bool>,
+    /// When a term of the contract changes within the table's day, ascending, microseconds since the Unix epoch, UTC. The other
+    /// fields have the values at the day's start.
+    pub changes_at_us: Vec<i64>,
+    /// The contract size from each of these times on. Empty if there are none, or the size is unknown.
+    pub contract_sizes_after: Vec<f64>,
+}
+
+/// What the `amount` of an instrument counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AmountUnit {
+    /// The base asset.
+    Base,
+    /// The quote asset.
+    Quote,
+    /// Contracts, each of the contract size.
+    Contracts,
+}
+
+impl AmountUnit {
+    const NAMES: [(AmountUnit, &'static str); 3] =
+        [(AmountUnit::Base, "base"), (AmountUnit::Quote, "quote"), (AmountUnit::Contracts, "contracts")];
+
+    /// Its word in tables: `base`, `quote` or `contracts`.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(unit, _)| *unit == self).map_or("", |(_, name)| name)
+    }
+
+    /// The unit of a word in a table; `None` if it is none.
+    pub fn of_name(name: &str) -> Option<AmountUnit> {
+        Self::NAMES.iter().find(|(_, other)| *other == name).map(|(unit, _)| *unit)
+    }
 }
 
 impl Instrument {
@@ -98,6 +141,14 @@ impl Instrument {
             min_size: None,
             trades_total: None,
             book_changes_total: None,
+            canonical: true,
+            native_reason: None,
+            aliases: Vec::new(),
+            price_currency: None,
+            amount_unit: None,
+            quanto: None,
+            changes_at_us: Vec::new(),
+            contract_sizes_after: Vec::new(),
         }
     }
 

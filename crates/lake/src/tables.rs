@@ -95,6 +95,8 @@ impl Kind {
         match self {
             Kind::Text => "string",
             Kind::Texts => "list of strings",
+            Kind::Times => "list of timestamp[us, UTC]",
+            Kind::Numbers => "list of float64",
             Kind::Time => "timestamp[us, UTC]",
             Kind::Number => "float64",
             Kind::Count => "uint64",

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::builder::{
+    ArrayBuilder, Float64Builder, ListBuilder, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, DataType as ArrowType, Field, FieldRef, Schema, TimeUnit};
 use bytes::Bytes;
@@ -28,8 +30,12 @@ pub enum Kind {
     Texts,
     /// `timestamp[us, UTC]`, from microseconds since the Unix epoch.
     Time,
+    /// `list of timestamp[us, UTC]`.
+    Times,
     /// `float64`.
     Number,
+    /// `list of float64`.
+    Numbers,
     /// `uint64`.
     Count,
     /// `bool`.
@@ -40,8 +46,10 @@ impl Kind {
     fn arrow(self) -> ArrowType {
         match self {
             Kind::Text => ArrowType::Utf8,
-            Kind::Texts => ArrowType::List(text_item()),
+            Kind::Texts => ArrowType::List(item(Kind::Text)),
             Kind::Time => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kind::Times => ArrowType::List(item(Kind::Time)),
+            Kind::Numbers => ArrowType::List(item(Kind::Number)),
             Kind::Number => ArrowType::Float64,
             Kind::Count => ArrowType::UInt64,
             Kind::Flag => ArrowType::Boolean,
@@ -49,8 +57,9 @@ impl Kind {
     }
 }
 
-fn text_item() -> FieldRef {
-    Arc::new(Field::new("item", ArrowType::Utf8, false))
+/// The field of a list's elements.
+fn item(kind: Kind) -> FieldRef {
+    Arc::new(Field::new("item", kind.arrow(), false))
 }
 
 /// A column of a small table.
@@ -81,7 +90,9 @@ pub(crate) enum Cell<'a> {
     Text(Option<Cow<'a, str>>),
     Texts(Vec<&'a str>),
     Time(Option<i64>),
+    Times(Vec<i64>),
     Number(Option<f64>),
+    Numbers(Vec<f64>),
     Count(Option<u64>),
     Flag(Option<bool>),
 }
@@ -200,17 +211,32 @@ fn array<R>(described: &Described<R>, rows: &[R]) -> ArrayRef {
         Kind::Number => Arc::new(values!(Number).collect::<Float64Array>()),
         Kind::Count => Arc::new(values!(Count).collect::<UInt64Array>()),
         Kind::Flag => Arc::new(values!(Flag).collect::<BooleanArray>()),
-        Kind::Texts => {
-            let mut builder = ListBuilder::new(StringBuilder::new()).with_field(text_item());
-            for list in values!(Texts) {
-                for text in list {
-                    builder.values().append_value(text);
-                }
-                builder.append(true);
-            }
-            Arc::new(builder.finish())
+        Kind::Texts => list(Kind::Text, values!(Texts), StringBuilder::new(), |b, text| b.append_value(text)),
+        Kind::Times => {
+            let times = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+            list(Kind::Time, values!(Times), times, |b, time| b.append_value(time))
+        }
+        Kind::Numbers => {
+            list(Kind::Number, values!(Numbers), Float64Builder::new(), |b, number| b.append_value(number))
         }
     }
+}
+
+/// A column of lists, none of which is null.
+fn list<B: ArrayBuilder, T>(
+    kind: Kind,
+    lists: impl Iterator<Item = Vec<T>>,
+    items: B,
+    append: impl Fn(&mut B, T),
+) -> ArrayRef {
+    let mut builder = ListBuilder::new(items).with_field(item(kind));
+    for list in lists {
+        for value in list {
+            append(builder.values(), value);
+        }
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
 }
 
 /// Encodes a table as a Parquet file.
@@ -327,6 +353,28 @@ impl<'a> TableReader<'a> {
             let list = array.map(|array| array.value(row));
             let texts = list.as_ref().and_then(|list| list.as_string_opt::<i32>());
             texts.map(|t| t.iter().flatten().map(str::to_owned).collect()).unwrap_or_default()
+        })
+    }
+
+    /// As [`TableReader::texts`], of times.
+    pub fn times(&self, name: &str) -> Result<impl Fn(usize) -> Vec<i64> + use<'a>, String> {
+        self.list::<TimestampMicrosecondType>(name)
+    }
+
+    /// As [`TableReader::texts`], of numbers.
+    pub fn numbers(&self, name: &str) -> Result<impl Fn(usize) -> Vec<f64> + use<'a>, String> {
+        self.list::<Float64Type>(name)
+    }
+
+    fn list<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+    ) -> Result<impl Fn(usize) -> Vec<T::Native> + use<'a, T>, String> {
+        let array = self.typed(name, |array| array.as_list_opt::<i32>())?;
+        Ok(move |row| {
+            let list = array.map(|array| array.value(row));
+            let values = list.as_ref().and_then(|list| list.as_primitive_opt::<T>());
+            values.map(|values| values.values().to_vec()).unwrap_or_default()
         })
     }
 }

@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 use bytes::Bytes;
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
-use mtdh_core::instrument::{DayTable, Instrument};
+use mtdh_core::instrument::{AmountUnit, DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day, DayRange};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ const VENUES: &str = "mtdh.not_expected";
 
 /// The columns: those of the predecessor, with proper types, and those that the plan needs.
 #[rustfmt::skip]
-pub(crate) static COLUMNS: [Described<Instrument>; 33] = [
+pub(crate) static COLUMNS: [Described<Instrument>; 41] = [
     required("instrument_key", Kind::Text, "", "the key", |row| row.key.as_str().into()),
     required("venue", Kind::Text, "", "the key's venue", |row| row.key.venue().into()),
     required("instrument_type", Kind::Text, "", "the key's type", |row| row.key.instrument_type().name().into()),
@@ -62,6 +62,14 @@ pub(crate) static COLUMNS: [Described<Instrument>; 33] = [
     filled("is_exported", Kind::Flag, "", "whether the vendor had exported the whole day when the row was written", |row| Some(row.is_exported).into()),
     optional("trades_total", Kind::Count, "rows", "trades over its whole life, by the vendor's statistics; null: not published", |row| row.trades_total.into()),
     optional("book_changes_total", Kind::Count, "rows", "rows of incremental_book_L2 over its whole life; null: not published", |row| row.book_changes_total.into()),
+    added_filled("canonical", Kind::Flag, "", "true: the key is made of base, quote and terms; false: it is the venue's own symbol", |row| Some(row.canonical).into()),
+    added_optional("native_reason", Kind::Text, "", "why the key is not canonical; null: it is", |row| row.native_reason.as_deref().into()),
+    added_required("aliases", Kind::Texts, "", "earlier keys, and other symbols under which the vendor lists the same file", |row| Cell::texts(row.aliases.iter().map(String::as_str))),
+    added_optional("price_currency", Kind::Text, "", "currency in which prices are quoted; null: not known", |row| row.price_currency.as_deref().into()),
+    added_optional("amount_unit", Kind::Text, "", "what amount counts: `base`, `quote` or `contracts`; null: not known", |row| row.amount_unit.map(AmountUnit::name).into()),
+    added_optional("quanto", Kind::Flag, "", "true: paid in an asset that is neither base nor quote; null: not a derivative, or not known", |row| row.quanto.into()),
+    added_required("changes_at", Kind::Times, "microseconds since the Unix epoch, UTC", "when a term changes within the day; the other columns have the values at the day's start", |row| Cell::Times(row.changes_at_us.clone())),
+    added_required("contract_sizes_after", Kind::Numbers, "base or quote currency", "contract_size from each time of changes_at on; empty: no change, or the size is not known", |row| Cell::Numbers(row.contract_sizes_after.clone())),
 ];
 
 /// `BASE-QUOTE` of a future's or option's underlying.
@@ -85,6 +93,11 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
     let (contract_size, tick_size, min_size) =
         (cells.number("contract_size")?, cells.number("tick_size")?, cells.number("min_size")?);
     let (trades, book_changes) = (cells.count("trades_total")?, cells.count("book_changes_total")?);
+    let (canonical, native_reason, aliases) =
+        (cells.flag("canonical")?, cells.text("native_reason")?, cells.texts("aliases")?);
+    let (price_currency, amount_unit, quanto) =
+        (cells.text("price_currency")?, cells.text("amount_unit")?, cells.flag("quanto")?);
+    let (changes_at, sizes_after) = (cells.times("changes_at")?, cells.numbers("contract_sizes_after")?);
     let data_types = |names: Vec<String>| -> Result<Vec<DataType>, String> {
         names.iter().map(|n| n.parse::<DataType>().map_err(|e| e.to_string())).collect()
     };
@@ -117,6 +130,14 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
                 min_size: min_size(row),
                 trades_total: trades(row),
                 book_changes_total: book_changes(row),
+                canonical: canonical(row).unwrap_or(true),
+                native_reason: text(native_reason(row)),
+                aliases: aliases(row),
+                price_currency: text(price_currency(row)),
+                amount_unit: amount_unit(row).and_then(AmountUnit::of_name),
+                quanto: quanto(row),
+                changes_at_us: changes_at(row),
+                contract_sizes_after: sizes_after(row),
             })
         })
         .collect()
@@ -266,6 +287,14 @@ mod tests {
             min_size: Some(0.1),
             trades_total: Some(7),
             book_changes_total: None,
+            canonical: false,
+            native_reason: Some("two readings remain".into()),
+            aliases: vec!["DERIBIT:COMBO:X".into()],
+            price_currency: Some("BTC".into()),
+            amount_unit: Some(AmountUnit::Base),
+            quanto: Some(false),
+            changes_at_us: vec![1_733_011_200_000_001, 1_733_011_200_000_002],
+            contract_sizes_after: vec![10.0, 0.1],
         }
     }
 
@@ -303,12 +332,25 @@ mod tests {
     fn a_table_of_an_older_version_is_read() {
         let written = instrument("DERIBIT:OPTION:BTC-USD-241227-50000-CALL");
         let table = to_table(&COLUMNS, std::slice::from_ref(&written));
-        let added = ["withdrawn_data_types", "is_listed", "terms_source", "terms_as_of"];
+        let added: Vec<&str> =
+            COLUMNS.iter().map(|c| c.column).filter(|c| c.is_added).map(|c| c.name).collect();
         let schema = table.schema();
         let old = schema.fields().iter().enumerate().filter(|(_, f)| !added.contains(&f.name().as_str()));
         let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
-        let expected =
-            Instrument { withdrawn_data_types: Vec::new(), is_listed: true, terms_as_of: None, ..written };
+        let expected = Instrument {
+            withdrawn_data_types: Vec::new(),
+            is_listed: true,
+            terms_as_of: None,
+            canonical: true,
+            native_reason: None,
+            aliases: Vec::new(),
+            price_currency: None,
+            amount_unit: None,
+            quanto: None,
+            changes_at_us: Vec::new(),
+            contract_sizes_after: Vec::new(),
+            ..written
+        };
         assert_eq!(from_table(&old).unwrap(), [expected]);
     }
 

@@ -1,6 +1,6 @@
 //! The output of `instruments`.
 
-use mtdh_core::instrument::Instrument;
+use mtdh_core::instrument::{AmountUnit, Instrument};
 use mtdh_engine::instruments::InstrumentsReport;
 
 use super::SHOWN;
@@ -104,5 +104,13 @@ pub fn document(i: &Instrument) -> serde_json::Value {
         "min_size": i.min_size,
         "trades_total": i.trades_total,
         "book_changes_total": i.book_changes_total,
+        "canonical": i.canonical,
+        "native_reason": i.native_reason,
+        "aliases": i.aliases,
+        "price_currency": i.price_currency,
+        "amount_unit": i.amount_unit.map(AmountUnit::name),
+        "quanto": i.quanto,
+        "changes_at": i.changes_at_us.iter().map(|us| time(Some(*us))).collect::<Vec<_>>(),
+        "contract_sizes_after": i.contract_sizes_after,
     })
 }

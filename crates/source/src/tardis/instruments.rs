@@ -337,6 +337,14 @@ impl<'a> Context<'a> {
             min_size: contract.and_then(|c| c.min_trade_amount),
             trades_total: stats.and_then(|s| s.trades),
             book_changes_total: stats.and_then(|s| s.book_changes),
+            canonical: true,
+            native_reason: None,
+            aliases: Vec::new(),
+            price_currency: None,
+            amount_unit: None,
+            quanto: None,
+            changes_at_us: Vec::new(),
+            contract_sizes_after: Vec::new(),
         })
     }
 
