@@ -10,6 +10,7 @@ mod defects;
 mod documents;
 mod exchange_lists;
 mod keys;
+mod lists;
 mod real_candles;
 mod real_symbols;
 #[path = "../shared/recorded.rs"]
