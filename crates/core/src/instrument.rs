@@ -4,17 +4,26 @@ use std::collections::BTreeMap;
 
 use crate::day::Day;
 use crate::expectation::VenueNote;
-use crate::key::{InstrumentKey, OptionSide};
+use crate::key::{InstrumentKey, KEY_VERSION, OptionSide};
 use crate::partition::Partition;
 use crate::table::DataType;
 
 /// A day's instrument table. Expected partitions are computed from it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DayTable {
+    /// The version of the naming of all its keys, see [`KEY_VERSION`]; an earlier one if some rows may have keys of that version.
+    pub key_version: u32,
     /// The instruments. Keys are unique.
     pub instruments: Vec<Instrument>,
     /// What has no row, by venue. Contains every venue that was looked up, except those written by an older version.
     pub venues: BTreeMap<String, VenueNote>,
+}
+
+impl Default for DayTable {
+    /// A table without rows.
+    fn default() -> DayTable {
+        DayTable { key_version: KEY_VERSION, instruments: Vec::new(), venues: BTreeMap::new() }
+    }
 }
 
 impl DayTable {

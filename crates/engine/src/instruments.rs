@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::key::{InstrumentKey, InstrumentType, KEY_VERSION};
 use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{Day, DayRange};
@@ -373,6 +373,10 @@ async fn write_day(
         added = new.keys().filter(|k| !old.contains_key(*k)).count();
         removed = old.keys().filter(|k| !new.contains_key(*k)).count();
         changed = new.iter().filter(|(k, i)| old.get(*k).is_some_and(|o| o != *i)).count();
+        // Rows of other venues may still have keys of an earlier version.
+        if kept.is_empty() {
+            table.key_version = KEY_VERSION;
+        }
         table.instruments = kept;
         table.instruments.extend(rows.iter().cloned());
         table.venues.extend(notes.clone());

@@ -9,6 +9,7 @@ mod contracts;
 mod defects;
 mod documents;
 mod exchange_lists;
+mod key_page;
 mod keys;
 mod lists;
 mod real_candles;

@@ -26,6 +26,9 @@ const TERMS_SOURCE: &str = "tardis /v1/instruments";
 /// The footer's pair with what has no row, as JSON.
 const VENUES: &str = "mtdh.not_expected";
 
+/// The footer's pair with the version of the naming of the table's keys. Tables of 0.1.0 lack it and have version 1.
+const KEYS: &str = "mtdh.key_version";
+
 /// The columns: those of the predecessor, with proper types, and those that the plan needs.
 #[rustfmt::skip]
 pub(crate) static COLUMNS: [Described<Instrument>; 41] = [
@@ -35,7 +38,7 @@ pub(crate) static COLUMNS: [Described<Instrument>; 41] = [
     filled("available_from_datetime", Kind::Time, "microseconds since the Unix epoch, UTC", "first instant of the vendor's data", |row| Some(row.available_from_us).into()),
     optional("available_to_datetime", Kind::Time, "microseconds since the Unix epoch, UTC", "first instant after the vendor's data; null: it still trades", |row| row.available_to_us.into()),
     required("data_types", Kind::Texts, "", "data types that the vendor exports; validation expects these", |row| Cell::texts(row.data_types.iter().map(|t| t.name()))),
-    optional("base_asset", Kind::Text, "", "the key's base, or its only asset; null: a combo or a prediction", |row| row.key.base().into()),
+    optional("base_asset", Kind::Text, "", "the key's base, or its only asset; null: the key is the venue's own name", |row| row.key.base().into()),
     optional("quote_asset", Kind::Text, "", "the key's quote; null: it has none", |row| row.key.quote().into()),
     optional("settle_asset", Kind::Text, "", "asset in which profit and loss are paid; null: not known, or a spot pair", |row| row.settle.as_deref().into()),
     required("exchange_raw_symbol", Kind::Text, "", "the exchange's own symbol, as the vendor's API writes it", |row| row.raw_symbol.as_str().into()),
@@ -44,7 +47,7 @@ pub(crate) static COLUMNS: [Described<Instrument>; 41] = [
     required("data_provider", Kind::Text, "", "`tardis`", |_| "tardis".into()),
     required("venue_type", Kind::Text, "", "`exchange`", |_| "exchange".into()),
     required("asset_class", Kind::Text, "", "`crypto`", |_| "crypto".into()),
-    optional("inverse", Kind::Flag, "", "true: settled in its base; null: not a derivative", |row| row.inverse.into()),
+    optional("inverse", Kind::Flag, "", "true: settled in its base; null: not a derivative, or not known", |row| row.inverse.into()),
     required("symbol_type", Kind::Text, "", "the same as instrument_type", |row| row.key.instrument_type().name().into()),
     optional("contract_type", Kind::Text, "", "the vendor's word, for example `inverse_perpetual`; null: not known", |row| row.contract_type.as_deref().into()),
     optional("strike", Kind::Text, "quote currency", "null: not an option", |row| row.key.strike().into()),
@@ -191,7 +194,8 @@ impl Lake {
                     symbols: [twins[0].raw_symbol.clone(), twins[1].raw_symbol.clone()],
                 });
             }
-            let facts = [(VENUES.to_owned(), notes_text(&table.venues))].into();
+            let version = (KEYS.to_owned(), table.key_version.to_string());
+            let facts = [(VENUES.to_owned(), notes_text(&table.venues)), version].into();
             to_parquet_with(&to_table(&COLUMNS, rows), &facts)
                 .map_err(|source| LakeError::Parquet { path: path.to_string(), source })
         })
@@ -232,7 +236,9 @@ fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<DayTable, Lake
     };
     let venues =
         facts.get(VENUES).map(|text| notes_of(text).ok_or_else(|| format!("its `{VENUES}` cannot be read")));
+    let version = facts.get(KEYS).map_or(Ok(1), |text| text.parse());
     Ok(DayTable {
+        key_version: version.map_err(|_| wrong(format!("its `{KEYS}` is not a number")))?,
         instruments: from_table(&table).map_err(wrong)?,
         venues: venues.transpose().map_err(wrong)?.unwrap_or_default(),
     })
