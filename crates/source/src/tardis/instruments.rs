@@ -92,7 +92,7 @@ impl Listing {
                 let name = format!("{} of type `{word}`, elsewhere `{}`", symbol.id, others.join("`, `"));
                 omit(NotExpected::TypesDiffer, name);
             }
-            listing.instruments.extend(context.instruments(&symbol, type_of(word)));
+            listing.instruments.extend(context.instruments(&symbol, word));
         }
         for (group, word) in context.unknown_types_of_groups() {
             let life = (group.available_since.timestamp_micros(), None);
@@ -284,14 +284,25 @@ impl<'a> Context<'a> {
     }
 
     /// The instruments of a symbol: usually one, several where its name changes over its life.
-    fn instruments(&self, symbol: &Symbol<'_>, kind: InstrumentType) -> Vec<Instrument> {
+    fn instruments(&self, symbol: &Symbol<'_>, word: &str) -> Vec<Instrument> {
+        let kind = type_of(word);
         let info = self.contract(symbol.id);
         let life = self.life(symbol);
         let strike = info.and_then(|info| info.strike_price.as_ref()).map(ToString::to_string);
         let contract = info.map(|info| contract_of(info, strike.as_deref()));
         let listed = Listed { contract: contract.as_ref(), ..Listed::new(symbol.id, kind) };
         let stretches = self.names.over(&listed, life, self.exported_until_us, |_| None);
-        stretches.into_iter().map(|stretch| self.instrument(symbol, kind, info, &listed, stretch)).collect()
+        let instruments = stretches.into_iter().map(|stretch| {
+            let instrument = self.instrument(symbol, kind, info, &listed, stretch);
+            match kind {
+                InstrumentType::Unknown => Instrument {
+                    native_reason: Some(format!("the vendor's type `{word}` is none that is known")),
+                    ..instrument
+                },
+                _ => instrument,
+            }
+        });
+        instruments.collect()
     }
 
     fn instrument(
@@ -455,11 +466,12 @@ mod tests {
         let left_out = day.left_out.iter().map(|(reason, left)| (*reason, left.examples.join(", ")));
         assert_eq!(
             left_out.collect::<Vec<_>>(),
-            [
-                (NotExpected::UnknownDataType, "order_flow of BTC-PERPETUAL".to_owned()),
-                (NotExpected::UnknownType, "BTC-X of type `dividend`".to_owned())
-            ]
+            [(NotExpected::UnknownDataType, "order_flow of BTC-PERPETUAL".to_owned())]
         );
+        let unknown = day.instruments.iter().find(|i| i.raw_symbol == "BTC-X").unwrap();
+        assert_eq!(unknown.key.to_string(), "DERIBIT:UNKNOWN:BTC-X");
+        let reason = "the vendor's type `dividend` is none that is known";
+        assert_eq!((unknown.canonical, unknown.native_reason.as_deref()), (false, Some(reason)));
     }
 
     /// The listing of a day after a change of what the vendor says.
