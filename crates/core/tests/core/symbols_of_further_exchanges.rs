@@ -227,6 +227,7 @@ fn hyperliquid_lighter_phemex_delta_and_others() {
             ("BTCUSD", "perpetual", "PERP:BTC-USD BTC inverse"),
             ("uBTCUSD", "perpetual", "PERP:BTC-USD~U USD"),
             ("cETHUSD", "perpetual", "PERP:ETH-USD~C ETH inverse"),
+            ("u1000SHIBUSD", "perpetual", "PERP:1000SHIB-USD~U USD"),
             ("ETHUSD", "perpetual", "PERP:ETH-USD USD"),
             ("UNIUSD", "perpetual", "PERP:UNI-USD USD"),
             ("CRVUSD", "perpetual", "PERP:CRV-USD USD"),

@@ -60,8 +60,8 @@ pub(super) fn merge(
     }
     let keys: BTreeSet<InstrumentKey> = rows.iter().map(|i| i.key.clone()).collect();
     // A row of the same symbol replaces one under an earlier key.
-    let renamed: BTreeSet<String> = rows.iter().flat_map(|i| i.aliases.iter().cloned()).collect();
-    let is_there = |i: &Instrument| keys.contains(&i.key) || renamed.contains(i.key.as_str());
+    let symbols: BTreeSet<(String, String)> = found.instruments.iter().map(symbol).collect();
+    let is_there = |i: &Instrument| keys.contains(&i.key) || symbols.contains(&symbol(i));
     for gone in old.iter().filter(|i| !is_there(i) && !has_ended(i)) {
         rows.push(match found.scope {
             SourceScope::Everything => withdrawn(gone),
@@ -87,7 +87,17 @@ fn improved(known: &Instrument, new: &Instrument, scope: SourceScope) -> Instrum
     withdrawn.retain(|data_type| !new.data_types.contains(data_type));
     let lacks_terms = new.terms_as_of.is_none() && known.terms_as_of.is_some();
     let named = if lacks_terms { known } else { &new };
+    let earlier = (known.key != new.key).then(|| known.key.to_string());
+    let aliases: BTreeSet<String> = new
+        .aliases
+        .iter()
+        .chain(&known.aliases)
+        .cloned()
+        .chain(earlier)
+        .filter(|key| *key != new.key.as_str())
+        .collect();
     Instrument {
+        aliases: aliases.into_iter().collect(),
         settle: named.settle.clone().or(new.settle.clone()),
         inverse: named.inverse.or(new.inverse),
         expiry_us: named.expiry_us.or(new.expiry_us),
@@ -162,7 +172,6 @@ mod tests {
             tick_size: Some(0.1),
             min_size: Some(1.0),
             trades_total: Some(5),
-            key: "OKX-SWAP:PERP:XBT-USDT".parse().unwrap(),
             ..row("BTC", &BOTH)
         };
         let without_key = Instrument { trades_total: Some(6), ..row("BTC", &BOTH) };
@@ -171,6 +180,17 @@ mod tests {
         let newer = Instrument { contract_size: Some(0.1), tick_size: None, ..known.clone() };
         let rows = merged(std::slice::from_ref(&known), &found(vec![newer]));
         assert_eq!(rows, [Instrument { contract_size: Some(0.1), ..known.clone() }]);
+    }
+
+    #[test]
+    fn a_symbol_under_another_key_is_the_same_row_and_keeps_the_earlier_key() {
+        let earlier = "OKX-SWAP:PERP:XBT-USDT";
+        let known = Instrument { key: earlier.parse().unwrap(), ..row("BTC", &BOTH) };
+        let new = row("BTC", &BOTH);
+        let rows = merged(std::slice::from_ref(&known), &found(vec![new.clone()]));
+        let expected = Instrument { aliases: vec![earlier.to_owned()], ..new.clone() };
+        assert_eq!(rows, [expected.clone()]);
+        assert_eq!(merged(&rows, &found(vec![new])), [expected]);
     }
 
     #[test]

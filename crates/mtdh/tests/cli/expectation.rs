@@ -244,7 +244,7 @@ fn symbols_that_end_in_one_key_have_objects_of_their_own() {
     let of_twins = |i: &&Value| i["exchange_raw_symbol"].as_str().unwrap().starts_with("ZZZ");
     let keys: std::collections::BTreeSet<&str> =
         list.iter().filter(of_twins).map(|i| i["instrument_key"].as_str().unwrap()).collect();
-    let unnamed = serde_json::from_str::<Value>(&first.stdout).unwrap()["unnamed"].as_array().unwrap().len();
+    let unnamed = serde_json::from_str::<Value>(&first.stdout).unwrap()["native_keys"].as_array().unwrap().len();
     assert_eq!(keys.len() + unnamed, symbols.len(), "{keys:?} {}", first.stdout);
 }
 

@@ -280,7 +280,7 @@ mod tests {
                 assert_eq!(narrowed.available_symbols.iter().any(|s| s.id == id), is_kept, "{id}");
             }
         }
-        let twins = list_instruments(&whole, None, "2024-02-01".parse().unwrap());
+        let twins = list_instruments(&whole, None, "2023-05-16".parse().unwrap());
         assert!(twins.instruments.iter().any(|i| i.key.twin().is_some()), "the case has twins");
     }
 }
