@@ -210,17 +210,20 @@ impl<'a> Context<'a> {
         exact.or_else(|| self.contracts_by_form.get(&dataset_symbol(id)).copied().flatten())
     }
 
-    /// The type of a symbol: the most frequent one in the vendor's lists, on a tie the one in the first list; and the other
-    /// types.
+    /// The type of a symbol: the most frequent one in the two lists, on a tie one that is known, then the one in the first list;
+    /// and the other types, also that of the contract terms. These have no vote: a key must not depend on the user's plan.
     fn kind(&self, symbol: &Symbol<'a>) -> (&'a str, Vec<&'a str>) {
-        let of_lists =
-            symbol.api.iter().map(|a| a.kind.as_str()).chain(symbol.files.iter().map(|d| d.kind.as_str()));
-        let words: Vec<&str> =
-            of_lists.chain(self.contract(symbol.id).map(|contract| contract.kind.as_str())).collect();
-        let count = |word: &str| words.iter().filter(|other| **other == word).count();
-        let most = words.iter().map(|word| count(word)).max();
-        let kind = words.iter().copied().find(|word| Some(count(word)) == most).unwrap_or_default();
-        let mut others: Vec<&str> = words.iter().copied().filter(|word| *word != kind).collect();
+        let of_api = symbol.api.iter().map(|a| a.kind.as_str());
+        let words: Vec<&str> = of_api.chain(symbol.files.iter().map(|d| d.kind.as_str())).collect();
+        let rank = |word: &str| {
+            let count = words.iter().filter(|other| **other == word).count();
+            (count, InstrumentType::of_vendor(word).is_some())
+        };
+        let best = words.iter().map(|word| rank(word)).max();
+        let kind = words.iter().copied().find(|word| Some(rank(word)) == best).unwrap_or_default();
+        let of_terms = self.contract(symbol.id).map(|contract| contract.kind.as_str());
+        let mut others: Vec<&str> =
+            words.iter().copied().chain(of_terms).filter(|word| *word != kind).collect();
         others.dedup();
         (kind, others)
     }
@@ -290,7 +293,8 @@ impl<'a> Context<'a> {
         let life = self.life(symbol);
         let strike = info.and_then(|info| info.strike_price.as_ref()).map(ToString::to_string);
         let contract = info.map(|info| contract_of(info, strike.as_deref()));
-        let listed = Listed { contract: contract.as_ref(), ..Listed::new(symbol.id, kind) };
+        let since = Day::containing_us(life.0);
+        let listed = Listed { since, contract: contract.as_ref(), ..Listed::new(symbol.id, kind) };
         let stretches = self.names.over(&listed, life, self.exported_until_us, |_| None);
         let instruments = stretches.into_iter().map(|stretch| {
             let instrument = self.instrument(symbol, kind, info, &listed, stretch);
@@ -314,8 +318,7 @@ impl<'a> Context<'a> {
         stretch: Stretch,
     ) -> Instrument {
         let Stretch { from_us: available_from_us, to_us: available_to_us, named } = stretch;
-        let dated = Listed { since: Day::containing_us(available_from_us), ..*listed };
-        let aliases = self.names.first_version(&dated).into_iter().filter(|key| *key != named.key);
+        let aliases = self.names.first_version(listed).into_iter().filter(|key| *key != named.key);
         let aliases = aliases.map(|key| key.to_string()).collect();
         let Named { key, settle, inverse, native, .. } = named;
         let group_data_types = self.group_data_types(kind);
@@ -520,7 +523,7 @@ mod tests {
         let listed = |details: &mut ExchangeDetails| files(details)[0].kind = "combo".to_owned();
         type Change<'a> = &'a dyn Fn(&mut ExchangeDetails);
         for (change, terms, key) in [
-            (&api as Change<'_>, Some(&terms), "DERIBIT:PERP:BTC-USD"),
+            (&api as Change<'_>, Some(&terms), "DERIBIT:COMBO:BTC-PERPETUAL"),
             (&listed, Some(&terms), "DERIBIT:PERP:BTC-USD"),
             (&listed, None, "DERIBIT:PERP:BTC-USD"),
             (&api, None, "DERIBIT:COMBO:BTC-PERPETUAL"),
