@@ -249,7 +249,7 @@ pub(crate) async fn ask(
             source => EngineError::Metadata { exchange: exchange.clone(), source },
         };
         let lists = metadata.lists(exchange, days, also).await.map_err(failed)?;
-        answers.push(Listing::of(&lists.details, lists.terms.as_ref()));
+        answers.push(Listing::of(&lists));
     }
     Ok(answers)
 }

@@ -17,7 +17,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mtdh_core::error::ErrorKind;
+use mtdh_core::error::{ErrorKind, chain};
+use mtdh_core::expectation::LeftOut;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{Day, DayRange};
 use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -89,6 +90,17 @@ impl MetadataError {
             MetadataError::Cache { .. } => ErrorKind::Failed,
         }
     }
+
+    /// Whether further requests, about whatever, would fail for the same cause: the quota, the key, the cache folder.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            MetadataError::Http(error) => {
+                error.kind() == ErrorKind::UsedUp || matches!(error, HttpError::KeyInUse { .. })
+            }
+            MetadataError::Cache { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// Why a response could not be parsed. The text does not contain the API key.
@@ -105,17 +117,21 @@ pub struct NotUnderstood {
 pub struct Lists {
     /// Symbols, their files, and incidents.
     pub details: ExchangeDetails,
-    /// Contract terms; `None` without an API key that covers them.
+    /// Contract terms; `None` without an API key that covers them, or if they could not be read.
     pub terms: Option<Terms>,
+    /// Why the contract terms could not be read; `None` if they could, or if the API key does not cover them.
+    pub without_terms: Option<String>,
 }
 
 /// The contract terms of an exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// The UTC day on which they were last known to be current; `None` if unknown.
     pub as_of: Option<Day>,
     /// The terms, one entry per instrument.
     pub instruments: Vec<InstrumentInfo>,
+    /// Entries that could not be parsed and are left out, with name and cause.
+    pub unreadable: LeftOut,
 }
 
 /// Further symbols to include, whatever their lifetime.
@@ -185,38 +201,48 @@ impl Metadata {
     /// # Errors
     /// If they cannot be fetched for another reason, cannot be parsed, or do not fit into memory; see [`Metadata::lists`].
     pub async fn instruments(&self, exchange: &str) -> Result<Option<Terms>, MetadataError> {
-        let Some((terms, answer)) = self.terms(exchange).await? else { return Ok(None) };
+        let Some((terms, unreadable, answer)) = self.terms(exchange).await? else { return Ok(None) };
         let too_much = || self.too_much(&format!("instruments/{exchange}"), Bound::Kept);
         let instruments = terms.whole().ok_or_else(too_much)?;
-        Ok(Some(Terms { as_of: answer.day(), instruments }))
+        Ok(Some(Terms { as_of: answer.day(), instruments, unreadable }))
     }
 
     /// The lists of an exchange. If they do not fit into memory, only the part that determines the instruments of `days`, plus
-    /// the symbols of `also`. [`crate::tardis::instruments::list_instruments`] returns the same for both.
+    /// the symbols of `also`. [`crate::tardis::instruments::list_instruments`] returns the same for both. Contract terms that
+    /// cannot be read are left out, with the cause.
     ///
     /// # Errors
     /// If the lists cannot be fetched or parsed, are about another exchange, or are still too large. Fewer days need less
     /// memory.
     pub async fn lists(&self, exchange: &str, days: DayRange, also: &Also) -> Result<Lists, MetadataError> {
         let (details, answer) = self.details(exchange).await?;
-        let terms = self.terms(exchange).await?;
-        let (terms, terms_answer) = terms.map_or((None, None), |(terms, answer)| (Some(terms), Some(answer)));
+        let (terms, without_terms) = match self.terms(exchange).await {
+            Ok(terms) => (terms, None),
+            Err(error) if error.is_shared() => return Err(error),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        let (terms, unreadable, terms_answer) = match terms {
+            Some((terms, unreadable, answer)) => (Some(terms), unreadable, Some(answer)),
+            None => (None, LeftOut::default(), None),
+        };
         let as_of = terms_answer.as_ref().and_then(Cached::day);
         let details = match (details.into_whole(), terms.map(Lines::whole)) {
-            (Ok(details), None) => return Ok(Lists { details, terms: None }),
+            (Ok(details), None) => return Ok(Lists { details, terms: None, without_terms }),
             (Ok(details), Some(Some(instruments))) => {
-                return Ok(Lists { details, terms: Some(Terms { as_of, instruments }) });
+                let terms = Some(Terms { as_of, instruments, unreadable });
+                return Ok(Lists { details, terms, without_terms });
             }
             (Ok(details) | Err(details), _) => details,
         };
         let exported_until = details.datasets.as_ref().map(|index| index.exported_until);
         let (url, name) = (self.url(&format!("exchanges/{exchange}"))?, exchange.to_owned());
-        drop(details);
+        let of_details = details.unreadable;
         let also = also.clone();
         let read = move || narrow::narrow(&answer, terms_answer.as_ref(), &name, exported_until, days, also);
-        let (details, contracts) = self.off_the_runtime(&url, read).await?;
-        let terms = contracts.map(|instruments| Terms { as_of, instruments });
-        Ok(Lists { details, terms })
+        let (mut details, contracts) = self.off_the_runtime(&url, read).await?;
+        details.unreadable = of_details;
+        let terms = contracts.map(|instruments| Terms { as_of, instruments, unreadable });
+        Ok(Lists { details, terms, without_terms })
     }
 
     /// The data that the API key covers; empty if the key has expired.
@@ -241,9 +267,16 @@ impl Metadata {
             })?;
             Ok(Details { head, api, datasets })
         };
-        let (details, answer) = self.get(&path, read).await?;
+        let (mut details, answer) = self.get(&path, read).await?;
         self.check_exchange(&path, exchange, Some(&details.head.id))?;
+        details.head.unreadable = self.named(details.head.unreadable);
         Ok((details, answer))
+    }
+
+    /// Elements that could not be parsed, for people: the parser's words may quote the body, and thus the key.
+    fn named(&self, unreadable: LeftOut) -> LeftOut {
+        let examples = unreadable.examples.iter().map(|text| self.http.without_key(text)).collect();
+        LeftOut { examples, ..unreadable }
     }
 
     /// Rejects a response about another exchange than requested, and removes it from the cache. Otherwise the server would
@@ -256,7 +289,10 @@ impl Metadata {
         Err(MetadataError::OtherExchange { url: redacted_url(&self.url(path)?), exchange, found })
     }
 
-    async fn terms(&self, exchange: &str) -> Result<Option<(Lines<InstrumentInfo>, Cached)>, MetadataError> {
+    async fn terms(
+        &self,
+        exchange: &str,
+    ) -> Result<Option<(Lines<InstrumentInfo>, LeftOut, Cached)>, MetadataError> {
         // BitMEX needs no key: <https://docs.tardis.dev/api/instruments-metadata-api>.
         if !self.has_key && exchange != "bitmex" {
             return Ok(None);
@@ -264,21 +300,21 @@ impl Metadata {
         let path = format!("instruments/{exchange}");
         let read = |answer: &Cached| {
             let (mut terms, mut exchanges) = (Lines::default(), BTreeSet::new());
-            read::instruments(answer.open(), &mut |contract| {
+            let unreadable = read::instruments(answer.open(), &mut |contract| {
                 // Two different exchanges are enough to detect a wrong one.
                 if exchanges.len() < 2 {
                     exchanges.extend(contract.exchange.clone());
                 }
                 terms.add(contract);
             })?;
-            Ok((terms, exchanges))
+            Ok((terms, exchanges, unreadable))
         };
         match self.get(&path, read).await {
-            Ok(((terms, exchanges), answer)) => {
+            Ok(((terms, exchanges, unreadable), answer)) => {
                 for found in &exchanges {
                     self.check_exchange(&path, exchange, Some(found))?;
                 }
-                Ok(Some((terms, answer)))
+                Ok(Some((terms, self.named(unreadable), answer)))
             }
             Err(MetadataError::Http(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. })) => {
                 Ok(None)
