@@ -1,24 +1,28 @@
 //! Both ways to a key agree.
 
 use mtdh_core::key::{InstrumentType, OptionSide};
-use mtdh_core::symbol::{Contract, name_by_contract};
+use mtdh_core::symbol::{Contract, Listed, Named, Names};
 
 use crate::{day, line, name};
 
 /// Metadata in the vendor's words: id, type, base, quote, settlement asset, expiry, strike, side, inverse.
 type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, &'a str, &'a str, &'a str, Option<bool>);
 
-fn contract<'a>(exchange: &'a str, row: &Row<'a>) -> Contract<'a> {
-    let (id, kind, base, quote, settle, expiry, strike, side, inverse) = *row;
+/// The name of a symbol with its metadata.
+fn name_by_contract(exchange: &str, row: &Row) -> Named {
+    let (id, kind, contract) = (row.0, InstrumentType::of_vendor(row.1).unwrap(), contract(row));
+    Names::new(exchange).name(&Listed { contract: Some(&contract), ..Listed::new(id, kind) })
+}
+
+fn contract<'a>(row: &Row<'a>) -> Contract<'a> {
+    let (_, _, base, quote, settle, expiry, strike, side, inverse) = *row;
     let text = |text: &'a str| (!text.is_empty()).then_some(text);
     Contract {
-        exchange,
-        id,
-        kind: InstrumentType::of_vendor(kind).unwrap(),
         base,
         quote,
         settle: text(settle),
         expiry: text(expiry).map(day),
+        dated_expiry: None,
         strike: text(strike),
         option_side: OptionSide::of_text(side),
         inverse,
@@ -158,9 +162,8 @@ fn the_metadata_gives_the_key_that_the_symbol_gives() {
     ];
     for (exchange, rows) in cases {
         for row in *rows {
-            let by_contract =
-                name_by_contract(&contract(exchange, row)).unwrap_or_else(|unnamed| panic!("{unnamed}"));
-            let by_symbol = name(exchange, row.0, row.1, None).unwrap();
+            let by_contract = name_by_contract(exchange, row);
+            let by_symbol = name(exchange, row.0, row.1, None);
             assert_eq!(by_contract.key, by_symbol.key, "{exchange} {}", row.0);
             assert_eq!(by_contract.inverse, by_symbol.inverse, "{exchange} {}", row.0);
         }
@@ -199,7 +202,7 @@ fn the_metadata_tells_what_the_symbol_leaves_open() {
         ("bitnomial", ("BUSZ2", "future", "BTC", "USD", "", "2022-12-30", "", "", None), "FUTURE:BUS-202212"),
     ];
     for (exchange, row, expected) in cases {
-        let named = name_by_contract(&contract(exchange, row)).unwrap_or_else(|unnamed| panic!("{unnamed}"));
+        let named = name_by_contract(exchange, row);
         assert_eq!(line(&named), *expected, "{exchange} {}", row.0);
     }
 }

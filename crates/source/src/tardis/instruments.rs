@@ -1,7 +1,7 @@
 //! Converts the vendor's metadata to the instruments of a day.
 //!
-//! Keys come from the contract terms if the vendor provides them, otherwise from the symbol. Lifetimes, data types and terms
-//! always come from the vendor, never from constants, and are those of the day.
+//! Keys come from the symbols, which are read together. Lifetimes, data types and terms always come from the vendor, never from
+//! constants, and are those of the day.
 
 mod amounts;
 mod join;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::instrument::{Instrument, resolve_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
-use mtdh_core::symbol::{Contract, Listed, Named, Unnamed, name_by_contract, name_by_symbol};
+use mtdh_core::symbol::{Contract, Listed, Named, Names, Stretch};
 use mtdh_core::{DataType, Day};
 
 use crate::tardis::metadata::Lists;
@@ -22,13 +22,15 @@ use amounts::amount_unit;
 pub(crate) use join::is_group;
 use join::{Entry, FileLine};
 use lives::{Life, is_alive, wider};
-use terms::{changes_within, in_force, stated_kind};
+use terms::{changes_within, in_force, stated_expiry, stated_kind};
 
 /// Everything that the vendor lists for an exchange, over its whole lifetime.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The vendor's id of the exchange.
     pub exchange: String,
+    /// The names of its symbols.
+    names: Names,
     /// Every symbol once, except grouped ones.
     entries: Vec<Entry>,
     /// The grouped symbols of the list of files, by id.
@@ -52,8 +54,6 @@ pub struct InstrumentListing {
     pub instruments: Vec<Instrument>,
     /// What the vendor names for the day but is not in a row, by reason.
     pub left_out: VenueNote,
-    /// Symbols alive on the day that have no key, with the reason.
-    pub unnamed: Vec<Unnamed>,
     /// Keys shared by several symbols, with the symbols. All but the first symbol have another key.
     pub shared_keys: Vec<(InstrumentKey, Vec<String>)>,
 }
@@ -61,7 +61,7 @@ pub struct InstrumentListing {
 impl Listing {
     /// Converts the vendor's lists.
     pub fn of(lists: &Lists) -> Listing {
-        let Lists { details, terms, without_terms } = lists;
+        let Lists { details, terms, without_terms, names } = lists;
         let exported_until_us = details.datasets.as_ref().map(|d| d.exported_until.timestamp_micros());
         let from = details.available_since.map_or(i64::MIN, |t| t.timestamp_micros());
         let contracts = terms.as_ref().map(|terms| terms.instruments.as_slice()).unwrap_or_default();
@@ -71,6 +71,7 @@ impl Listing {
         }
         Listing {
             exchange: details.id.clone(),
+            names: names.clone(),
             entries: join::entries(details, contracts, exported_until_us),
             groups: join::groups(details, exported_until_us),
             unreadable,
@@ -83,21 +84,16 @@ impl Listing {
 
     /// The instruments of the exchange on a day.
     pub fn on(&self, day: Day) -> InstrumentListing {
-        let mut found = InstrumentListing {
-            instruments: Vec::new(),
-            left_out: self.notes(day),
-            unnamed: Vec::new(),
-            shared_keys: Vec::new(),
-        };
+        let (mut instruments, mut left_out) = (Vec::new(), self.notes(day));
         for entry in &self.entries {
             // Of two lives on one day, the day has one row.
             let alive = entry.lives.iter().copied().filter(|life| is_alive(*life, day));
             if let Some(life) = alive.reduce(wider).filter(|_| self.is_open(day)) {
-                self.add(entry, life, day, &mut found);
+                instruments.push(self.row(entry, life, day, &mut left_out));
             }
         }
-        found.shared_keys = resolve_twins(&mut found.instruments);
-        found
+        let shared_keys = resolve_twins(&mut instruments, day);
+        InstrumentListing { instruments, left_out, shared_keys }
     }
 
     /// What the vendor says of the exchange on a day, besides its symbols.
@@ -141,74 +137,51 @@ impl Listing {
         is_alive(self.life_us, day)
     }
 
-    /// Adds the row of an instrument that is alive on the day, or what is left out of it.
-    fn add(&self, entry: &Entry, life: Life, day: Day, found: &mut InstrumentListing) {
-        let left_out = &mut found.left_out;
+    /// The row of an instrument that is alive on the day. What is left out of it is added to `left_out`.
+    fn row(&self, entry: &Entry, life: Life, day: Day, left_out: &mut VenueNote) -> Instrument {
         let mut note = |reason: NotExpected, text: String| left_out.entry(reason).or_default().add(|| text);
         for word in entry.files_of(life).flat_map(|line| &line.unknown_types).collect::<BTreeSet<_>>() {
             note(NotExpected::UnknownDataType, format!("{word} of {}", entry.id));
         }
         let contract = entry.contract(life);
-        let at_us = life.0.max(day.start_us());
-        let (word, others) = entry.kind(contract, at_us);
-        let Some(kind) = InstrumentType::of_vendor(&word) else {
-            note(NotExpected::UnknownType, format!("{} of type `{word}`", entry.id));
-            return;
-        };
-        if !others.is_empty() {
-            let others = others.join("`, `");
-            note(NotExpected::TypesDiffer, format!("{} of type `{word}`, elsewhere `{others}`", entry.id));
-        }
-        match self.instrument(entry, life, kind, contract, day) {
-            Ok(instrument) => found.instruments.push(instrument),
-            Err(unnamed) => {
-                note(NotExpected::NoKey, entry.id.clone());
-                found.unnamed.push(unnamed);
-            }
-        }
-    }
-
-    /// The row of an instrument on a day.
-    fn instrument(
-        &self,
-        entry: &Entry,
-        life: Life,
-        kind: InstrumentType,
-        contract: Option<&InstrumentInfo>,
-        day: Day,
-    ) -> Result<Instrument, Unnamed> {
         // A symbol that is listed within the day has the terms of its first moment.
         let at_us = life.0.max(day.start_us());
+        let (word, others) = entry.kind(contract, at_us);
+        if !others.is_empty() {
+            let others = others.join("`, `");
+            note(
+                NotExpected::TypesDiffer,
+                format!("{} of type `{word}`, elsewhere `{others}`", entry.id),
+            );
+        }
+        let kind = type_of(&word);
         let terms = contract.map(|contract| in_force(contract, at_us));
         let terms = terms.as_ref();
-        let named = match terms {
-            Some(terms) => by_contract(&self.exchange, &entry.id, kind, terms),
-            None => by_symbol(&self.exchange, &entry.id, kind, life.0),
-        }?;
-        let is_derivative =
-            matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
-        let margin = Margin::of(&named, terms, is_derivative);
-        let changes = contract
-            .map(|contract| changes_within(contract, at_us, day.end_us().min(life.1.unwrap_or(i64::MAX))));
-        let changes = changes.unwrap_or_default();
+        let (stretch, mut aliases) = self.name(entry, life, kind, contract, terms, day);
+        let Stretch { from_us, to_us, named } = stretch;
+        aliases.extend(entry.aliases.iter().cloned());
+        let margin = Margin::of(&named, terms, named.key.instrument_type());
+        let end_us = day.end_us().min(to_us.unwrap_or(i64::MAX));
+        let changes = contract.map(|contract| changes_within(contract, at_us, end_us)).unwrap_or_default();
         let sizes: Option<Vec<f64>> = changes.iter().map(|(_, terms)| terms.contract_multiplier).collect();
-        // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
-        let end_us = [life.1, self.life_us.1].into_iter().flatten().min();
         let group_data_types = self.group_data_types(kind, day);
         let stats = entry.files_of(life).find_map(|line| line.stats);
         let expiry_us = match terms {
             Some(terms) => terms.expiry.map(|expiry| expiry.timestamp_micros()),
             None => named.key.expiry().map(|day| self.usual_end_us(day)),
         };
-        Ok(Instrument {
-            price_currency: self.price_currency(&named, terms, kind),
-            amount_unit: amount_unit(&self.exchange, kind, margin.inverse),
+        Instrument {
+            price_currency: self.price_currency(&named, terms),
+            amount_unit: amount_unit(&self.exchange, named.key.instrument_type(), margin.inverse),
+            canonical: named.native.is_none(),
+            native_reason: named.native.map(|reason| reason.to_string()),
             key: named.key,
             exchange: self.exchange.clone(),
             raw_symbol: entry.id.clone(),
             dataset_symbol: entry.dataset.clone(),
-            available_from_us: life.0,
-            available_to_us: end_us,
+            available_from_us: from_us,
+            // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
+            available_to_us: [to_us, self.life_us.1].into_iter().flatten().min(),
             data_types: entry.data_types(life, &group_data_types),
             group_data_types,
             withdrawn_data_types: Vec::new(),
@@ -225,12 +198,33 @@ impl Listing {
             min_size: terms.and_then(|terms| terms.min_trade_amount),
             trades_total: stats.and_then(|s| s.trades),
             book_changes_total: stats.and_then(|s| s.book_changes),
-            canonical: true,
-            native_reason: None,
-            aliases: entry.aliases.clone(),
+            aliases,
             changes_at_us: changes.iter().map(|(us, _)| *us).collect(),
             contract_sizes_after: sizes.unwrap_or_default(),
-        })
+        }
+    }
+
+    /// The name of an instrument on a day, with the part of its life in which it has it, and its earlier keys.
+    fn name(
+        &self,
+        entry: &Entry,
+        life: Life,
+        kind: InstrumentType,
+        contract: Option<&InstrumentInfo>,
+        terms: Option<&InstrumentInfo>,
+        day: Day,
+    ) -> (Stretch, Vec<String>) {
+        let strike = terms.and_then(|terms| terms.strike_price.as_ref()).map(ToString::to_string);
+        let terms = terms.map(|terms| contract_of(terms, strike.as_deref()));
+        let listed = Listed { contract: terms.as_ref(), ..Listed::new(&entry.id, kind) };
+        let dated_expiry = |day: Day| contract.and_then(|contract| stated_expiry(contract, day.start_us()));
+        let mut stretches = self.names.over(&listed, life, self.exported_until_us, dated_expiry);
+        let place = stretches.iter().position(|stretch| is_alive((stretch.from_us, stretch.to_us), day));
+        let stretch = stretches.swap_remove(place.unwrap_or(stretches.len() - 1));
+        let dated = Listed { since: Day::containing_us(stretch.from_us), ..listed };
+        let earlier = self.names.first_version(&dated).into_iter().filter(|key| *key != stretch.named.key);
+        let earlier = earlier.map(|key| key.to_string()).collect();
+        (stretch, earlier)
     }
 
     /// Whether the export has everything of a day. A closed exchange has nothing after its end.
@@ -248,17 +242,11 @@ impl Listing {
 
     /// The currency in which prices are quoted: the vendor's word; else that of the symbol. Deribit quotes an option in the
     /// asset in which it is settled: <https://docs.deribit.com>.
-    fn price_currency(
-        &self,
-        named: &Named,
-        terms: Option<&InstrumentInfo>,
-        kind: InstrumentType,
-    ) -> Option<String> {
+    fn price_currency(&self, named: &Named, terms: Option<&InstrumentInfo>) -> Option<String> {
         let stated = terms.map(|terms| terms.quote_currency.to_uppercase()).filter(|word| !word.is_empty());
-        let by_name = || match kind {
-            InstrumentType::SpotPair | InstrumentType::Perp | InstrumentType::Future => {
-                named.key.quote().map(str::to_owned)
-            }
+        let by_name = || match named.key.instrument_type() {
+            _ if named.native.is_some() => None,
+            InstrumentType::SpotPair | InstrumentType::Perp | InstrumentType::Future => named.quote.clone(),
             InstrumentType::Option if self.exchange == "deribit" => named.settle.clone(),
             _ => None,
         };
@@ -293,14 +281,8 @@ impl Listing {
             let mut keys: BTreeSet<InstrumentKey> = BTreeSet::new();
             for life in &entry.lives {
                 for day in self.days_of_names(entry, *life) {
-                    let mut found = InstrumentListing {
-                        instruments: Vec::new(),
-                        left_out: VenueNote::new(),
-                        unnamed: Vec::new(),
-                        shared_keys: Vec::new(),
-                    };
-                    self.add(entry, *life, day, &mut found);
-                    all.extend(found.instruments.into_iter().filter(|i| keys.insert(i.key.clone())));
+                    let row = self.row(entry, *life, day, &mut VenueNote::new());
+                    all.extend(Some(row).filter(|row| keys.insert(row.key.clone())));
                 }
             }
         }
@@ -393,12 +375,11 @@ struct Margin {
 impl Margin {
     /// By the vendor's words, and where it has none by the symbol. The vendor states `settlementCurrency` for quanto and inverse
     /// contracts only: <https://docs.tardis.dev/api/instruments-metadata-api>.
-    fn of(named: &Named, terms: Option<&InstrumentInfo>, is_derivative: bool) -> Margin {
-        if !is_derivative {
-            return Margin { settle: named.settle.clone(), inverse: None, quanto: None };
-        }
-        let Some(terms) = terms else {
-            return Margin { settle: named.settle.clone(), inverse: Some(named.inverse), quanto: None };
+    fn of(named: &Named, terms: Option<&InstrumentInfo>, kind: InstrumentType) -> Margin {
+        let is_derivative =
+            matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
+        let Some(terms) = terms.filter(|_| is_derivative) else {
+            return Margin { settle: named.settle.clone(), inverse: named.inverse, quanto: None };
         };
         let begins = |word: &str| terms.contract_type.as_deref().is_some_and(|t| t.starts_with(word));
         let by_type = |yes: &str, no: [&str; 2]| match () {
@@ -408,48 +389,35 @@ impl Margin {
         };
         let inverse = terms.inverse.or_else(|| by_type("inverse_", ["linear_", "quanto_"]));
         let quanto = terms.quanto.or_else(|| by_type("quanto_", ["linear_", "inverse_"]));
+        let word = |text: &str| Some(text.to_uppercase()).filter(|text| !text.is_empty());
         let settle = match (&terms.settlement_currency, inverse) {
-            (Some(stated), _) => named.settle.clone().or_else(|| Some(stated.to_uppercase())),
+            (Some(stated), _) => named.settle.clone().or_else(|| word(stated)),
             (None, _) if quanto == Some(true) => None,
-            (None, Some(true)) => Some(terms.base_currency.to_uppercase()),
-            (None, Some(false)) => Some(terms.quote_currency.to_uppercase()),
+            (None, Some(true)) => word(&terms.base_currency).or_else(|| named.base.clone()),
+            (None, Some(false)) => word(&terms.quote_currency).or_else(|| named.quote.clone()),
             (None, None) => named.settle.clone(),
         };
-        let settle = settle.filter(|asset| !asset.is_empty());
-        Margin { inverse: inverse.or(Some(named.inverse)), quanto, settle }
+        Margin { inverse: inverse.or(named.inverse), quanto, settle }
     }
 }
 
-/// Names a symbol by its text. `from_us` is the start of its data, microseconds since the Unix epoch, UTC.
-pub(crate) fn by_symbol(
-    exchange: &str,
-    id: &str,
-    kind: InstrumentType,
-    from_us: i64,
-) -> Result<Named, Unnamed> {
-    name_by_symbol(&Listed { exchange, id, kind, since: Day::containing_us(from_us) })
+/// The instrument type of a word of the vendor; UNKNOWN if it is none of ours.
+pub(crate) fn type_of(word: &str) -> InstrumentType {
+    InstrumentType::of_vendor(word).unwrap_or(InstrumentType::Unknown)
 }
 
-/// Names a symbol by its text and its contract terms.
-pub(crate) fn by_contract(
-    exchange: &str,
-    id: &str,
-    kind: InstrumentType,
-    contract: &InstrumentInfo,
-) -> Result<Named, Unnamed> {
-    let strike = contract.strike_price.as_ref().map(ToString::to_string);
-    name_by_contract(&Contract {
-        exchange,
-        id,
-        kind,
-        base: &contract.base_currency,
-        quote: &contract.quote_currency,
-        settle: contract.settlement_currency.as_deref(),
-        expiry: contract.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
-        strike: strike.as_deref(),
-        option_side: contract.option_type.as_deref().and_then(OptionSide::of_text),
-        inverse: contract.inverse,
-    })
+/// The contract terms as the naming of instruments takes them. `strike` is the strike as text.
+pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>) -> Contract<'a> {
+    Contract {
+        base: &info.base_currency,
+        quote: &info.quote_currency,
+        settle: info.settlement_currency.as_deref(),
+        expiry: info.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
+        dated_expiry: None,
+        strike,
+        option_side: info.option_type.as_deref().and_then(OptionSide::of_text),
+        inverse: info.inverse,
+    }
 }
 
 #[cfg(test)]

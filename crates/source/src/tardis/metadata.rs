@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use mtdh_core::error::{ErrorKind, chain};
 use mtdh_core::expectation::LeftOut;
+use mtdh_core::symbol::Names;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{Day, DayRange};
 use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -27,6 +28,7 @@ use reqwest::{StatusCode, Url};
 use crate::http::retry::RetryPolicy;
 use crate::http::{HttpClient, HttpError, redacted_url};
 use crate::tardis::datasets::join;
+use crate::tardis::instruments::{is_group, type_of};
 use bounds::{Bound, MOST_BYTES};
 use cache::{Cache, Cached, Incoming};
 use model::{ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo, KeyAccess};
@@ -121,6 +123,26 @@ pub struct Lists {
     pub terms: Option<Terms>,
     /// Why the contract terms could not be read; `None` if they could, or if the API key does not cover them.
     pub without_terms: Option<String>,
+    /// The names of all symbols, also of those that are left out of `details`.
+    pub names: Names,
+}
+
+impl Lists {
+    /// Complete lists.
+    pub fn of(details: ExchangeDetails, terms: Option<Terms>) -> Lists {
+        let mut names = Names::new(&details.id);
+        let files = details.datasets.iter().flat_map(|index| &index.symbols);
+        details.available_symbols.iter().for_each(|symbol| add_name(&mut names, &symbol.id, &symbol.kind));
+        files.for_each(|symbol| add_name(&mut names, &symbol.id, &symbol.kind));
+        Lists { details, terms, without_terms: None, names }
+    }
+}
+
+/// Adds a symbol to the names of its exchange, unless it is a grouped one.
+fn add_name(names: &mut Names, id: &str, kind: &str) {
+    if !is_group(id, kind) {
+        names.add(id, type_of(kind));
+    }
 }
 
 /// The contract terms of an exchange.
@@ -216,6 +238,7 @@ impl Metadata {
     /// memory.
     pub async fn lists(&self, exchange: &str, days: DayRange, also: &Also) -> Result<Lists, MetadataError> {
         let (details, answer) = self.details(exchange).await?;
+        let names = details.names.clone();
         let (terms, without_terms) = match self.terms(exchange).await {
             Ok(terms) => (terms, None),
             Err(error) if error.is_shared() => return Err(error),
@@ -227,22 +250,23 @@ impl Metadata {
         };
         let as_of = terms_answer.as_ref().and_then(Cached::day);
         let details = match (details.into_whole(), terms.map(Lines::whole)) {
-            (Ok(details), None) => return Ok(Lists { details, terms: None, without_terms }),
+            (Ok(details), None) => return Ok(Lists { details, terms: None, without_terms, names }),
             (Ok(details), Some(Some(instruments))) => {
                 let terms = Some(Terms { as_of, instruments, unreadable });
-                return Ok(Lists { details, terms, without_terms });
+                return Ok(Lists { details, terms, without_terms, names });
             }
             (Ok(details) | Err(details), _) => details,
         };
         let exported_until = details.datasets.as_ref().map(|index| index.exported_until);
-        let (url, name) = (self.url(&format!("exchanges/{exchange}"))?, exchange.to_owned());
+        let url = self.url(&format!("exchanges/{exchange}"))?;
         let of_details = details.unreadable;
-        let also = also.clone();
-        let read = move || narrow::narrow(&answer, terms_answer.as_ref(), &name, exported_until, days, also);
+        let (also, of_all) = (also.clone(), names.clone());
+        let read =
+            move || narrow::narrow(&answer, terms_answer.as_ref(), &of_all, exported_until, days, also);
         let (mut details, contracts) = self.off_the_runtime(&url, read).await?;
         details.unreadable = of_details;
         let terms = contracts.map(|instruments| Terms { as_of, instruments, unreadable });
-        Ok(Lists { details, terms, without_terms })
+        Ok(Lists { details, terms, without_terms, names })
     }
 
     /// The data that the API key covers; empty if the key has expired.
@@ -259,13 +283,21 @@ impl Metadata {
 
     async fn details(&self, exchange: &str) -> Result<(Details, Cached), MetadataError> {
         let path = format!("exchanges/{exchange}");
-        let read = |answer: &Cached| {
+        let of_none = Names::new(exchange);
+        let read = move |answer: &Cached| {
             let (mut api, mut datasets) = (Lines::default(), Lines::default());
+            let mut names = of_none.clone();
             let head = read::exchange(answer.open(), &mut |symbol| match symbol {
-                Symbol::Api(symbol) => api.add(symbol),
-                Symbol::Dataset(symbol) => datasets.add(symbol),
+                Symbol::Api(symbol) => {
+                    add_name(&mut names, &symbol.id, &symbol.kind);
+                    api.add(symbol);
+                }
+                Symbol::Dataset(symbol) => {
+                    add_name(&mut names, &symbol.id, &symbol.kind);
+                    datasets.add(symbol);
+                }
             })?;
-            Ok(Details { head, api, datasets })
+            Ok(Details { head, api, datasets, names })
         };
         let (mut details, answer) = self.get(&path, read).await?;
         self.check_exchange(&path, exchange, Some(&details.head.id))?;
@@ -336,11 +368,14 @@ impl Metadata {
     async fn get<T: Send + 'static>(
         &self,
         path: &str,
-        read: impl Fn(&Cached) -> Result<T, ReadError> + Copy + Send + 'static,
+        read: impl Fn(&Cached) -> Result<T, ReadError> + Clone + Send + 'static,
     ) -> Result<(T, Cached), MetadataError> {
         let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
         let url = self.url(path)?;
-        let parse = |answer: Cached| self.off_the_runtime(&url, move || Ok((read(&answer)?, answer)));
+        let parse = |answer: Cached| {
+            let read = read.clone();
+            self.off_the_runtime(&url, move || Ok((read(&answer)?, answer)))
+        };
         let mut kept = self.cache.read(path).map_err(failed)?;
         if let Some(fresh) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
             match parse(fresh.clone()).await {
@@ -442,6 +477,8 @@ struct Details {
     head: ExchangeDetails,
     api: Lines<model::ApiSymbol>,
     datasets: Lines<model::DatasetSymbol>,
+    /// The names of all symbols.
+    names: Names,
 }
 
 impl Details {

@@ -3,6 +3,8 @@
 //! The vendor claims that its changes of `contractMultiplier` are complete; of the other terms it may lack some.
 //! Source: <https://docs.tardis.dev/api/instruments-metadata-api>.
 
+use mtdh_core::Day;
+
 use crate::tardis::metadata::model::{Change, InstrumentInfo};
 
 /// The terms in force at a time, microseconds since the Unix epoch, UTC: of each term the first change after it that names the
@@ -49,6 +51,12 @@ pub(super) fn in_force(contract: &InstrumentInfo, at_us: i64) -> InstrumentInfo 
 pub(super) fn stated_kind(contract: &InstrumentInfo, at_us: i64) -> Option<String> {
     let later = contract.changes.iter().filter(|c| c.until.timestamp_micros() > at_us && c.kind.is_some());
     later.min_by_key(|change| change.until)?.kind.clone()
+}
+
+/// The UTC day of the expiry that a change states for a time; `None` if none does.
+pub(super) fn stated_expiry(contract: &InstrumentInfo, at_us: i64) -> Option<Day> {
+    let later = contract.changes.iter().filter(|c| c.until.timestamp_micros() > at_us && c.expiry.is_some());
+    Day::containing_us(later.min_by_key(|change| change.until)?.expiry?.timestamp_micros())
 }
 
 /// The times within a half-open range at which a term changes, ascending, each with the terms from then on.

@@ -34,7 +34,7 @@ fn details() -> ExchangeDetails {
 }
 
 fn lists(details: ExchangeDetails, terms: Option<&Terms>) -> Lists {
-    Lists { details, terms: terms.cloned(), without_terms: None }
+    Lists::of(details, terms.cloned())
 }
 
 fn on(day: &str) -> InstrumentListing {

@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use chrono::{DateTime, Utc};
-use mtdh_core::DayRange;
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::symbol::{Listed, Names};
+use mtdh_core::{Day, DayRange};
 
 use super::Also;
 use super::bounds::{Bound, MOST_KEPT};
@@ -16,25 +17,25 @@ use super::cache::Cached;
 use super::model::{ExchangeDetails, InstrumentInfo};
 use super::read::{self, Line, Lines, ReadError, Symbol};
 use crate::tardis::csv::dataset_symbol;
-use crate::tardis::instruments::{by_contract, by_symbol, is_group};
+use crate::tardis::instruments::{contract_of, is_group, type_of};
 
 /// Memory per stored hash of a symbol, bytes.
 const PER_HASH: usize = 32;
 
-/// Reads what is needed for `days`. `exported_until` is the exclusive end of the exchange's export.
+/// Reads what is needed for `days`. `names` are those of all symbols, `exported_until` is the exclusive end of the exchange's export.
 ///
 /// # Errors
 /// If even that does not fit into memory, or a response cannot be parsed.
 pub fn narrow(
     details: &Cached,
     contracts: Option<&Cached>,
-    exchange: &str,
+    names: &Names,
     exported_until: Option<DateTime<Utc>>,
     days: DayRange,
     also: Also,
 ) -> Result<(ExchangeDetails, Option<Vec<InstrumentInfo>>), ReadError> {
     let hashes = RandomState::new();
-    let mut alive = Matter { exchange, exported_until, days, also, hashes, ids: HashSet::new() };
+    let mut alive = Matter { names, exported_until, days, also, hashes, ids: HashSet::new() };
     read::exchange(details.open(), &mut |symbol| alive.note_symbol(&symbol))?;
     alive.check()?;
     // Twice: of two contracts with one file, the second may be the one that is alive.
@@ -70,7 +71,7 @@ fn complete<T: Line>(lines: Lines<T>) -> Result<Vec<T>, ReadError> {
 
 /// The needed symbols, as hashes. A hash collision only keeps a symbol without need.
 struct Matter<'a> {
-    exchange: &'a str,
+    names: &'a Names,
     exported_until: Option<DateTime<Utc>>,
     days: DayRange,
     also: Also,
@@ -133,15 +134,17 @@ impl Matter<'_> {
         !patterns.is_empty() && key().is_some_and(|key| patterns.iter().any(|pattern| pattern.matches(&key)))
     }
 
+    /// The key of a symbol at the start of its life. A symbol without a year has further ones.
     fn key_of_symbol(&self, symbol: &Symbol) -> Option<InstrumentKey> {
         let (id, kind, from, _) = parts(symbol);
-        let kind = InstrumentType::of_vendor(kind)?;
-        by_symbol(self.exchange, id, kind, from.timestamp_micros()).ok().map(|named| named.key)
+        let since = Day::containing_us(from.timestamp_micros());
+        Some(self.names.name(&Listed { since, ..Listed::new(id, type_of(kind)) }).key)
     }
 
     fn key_of_contract(&self, contract: &InstrumentInfo) -> Option<InstrumentKey> {
-        let kind = InstrumentType::of_vendor(&contract.kind)?;
-        by_contract(self.exchange, &contract.id, kind, contract).ok().map(|named| named.key)
+        let terms = contract_of(contract, None);
+        let listed = Listed { since: terms.expiry, ..Listed::new(&contract.id, type_of(&contract.kind)) };
+        Some(self.names.name(&listed).key)
     }
 }
 
@@ -207,7 +210,7 @@ mod tests {
 
     fn lists(details: &ExchangeDetails, terms: Option<&Vec<InstrumentInfo>>) -> Lists {
         let terms = terms.map(|instruments| Terms { instruments: instruments.clone(), ..Terms::default() });
-        Lists { details: details.clone(), terms, without_terms: None }
+        Lists::of(details.clone(), terms)
     }
 
     #[test]
@@ -222,13 +225,14 @@ mod tests {
         let whole: ExchangeDetails = serde_json::from_value(exchange()).unwrap();
         let whole_terms: Vec<InstrumentInfo> = serde_json::from_value(terms).unwrap();
         let until = whole.datasets.as_ref().map(|d| d.exported_until);
+        let names = Lists::of(whole.clone(), None).names;
         for (day, most) in [("2018-01-01", 1), ("2020-03-01", 8), ("2023-05-16", 10), ("2024-06-01", 10)] {
             let day: Day = day.parse().unwrap();
             let days = DayRange::new(day, day).unwrap();
             for terms in [None, Some(&whole_terms)] {
                 let kept = terms.map(|_| &contracts);
                 let also = Also::default();
-                let (narrowed, found) = narrow(&details, kept, "deribit", until, days, also).unwrap();
+                let (narrowed, found) = narrow(&details, kept, &names, until, days, also).unwrap();
                 let symbols =
                     narrowed.available_symbols.len() + narrowed.datasets.as_ref().unwrap().symbols.len();
                 assert!(symbols <= most, "{day}: {symbols}");
@@ -249,7 +253,7 @@ mod tests {
             (Also { patterns: vec![pattern], ..Also::default() }, "BTC-26MAR21-50000-C"),
         ] {
             for (also, is_kept) in [(also, true), (Also::default(), false)] {
-                let (narrowed, _) = narrow(&details, None, "deribit", until, days, also).unwrap();
+                let (narrowed, _) = narrow(&details, None, &names, until, days, also).unwrap();
                 assert_eq!(narrowed.available_symbols.iter().any(|s| s.id == id), is_kept, "{id}");
             }
         }
