@@ -18,7 +18,7 @@ use mtdh_source::tardis::metadata::Also;
 use serde::Serialize;
 
 use crate::error::EngineError;
-use crate::instruments::{InstrumentSource, ask};
+use crate::instruments::{Answers, InstrumentSource, ask};
 use crate::selection::Selection;
 
 /// Number of keys suggested for a name.
@@ -92,7 +92,7 @@ pub async fn look_up(
             let patterns = lacking.iter().map(|(_, pattern)| (*pattern).clone()).collect();
             let also = Also { patterns, ..Also::default() };
             match ask(metadata, &[exchange_of_venue(&venue)], selection.days, &also).await {
-                Ok(listings) => {
+                Ok(Answers { listings, .. }) => {
                     known.extend(listings.iter().flat_map(Listing::instruments));
                     vendor.extend(listings);
                 }

@@ -81,12 +81,13 @@ impl Context {
     pub fn plan<'a>(&'a self, selection: &'a Selection, options: PlanOptions) -> Work<'a, Planned> {
         Box::pin(async move {
             let (lake, source) = (&self.lake, self.instrument_source());
-            let tables_made = ensure_instruments(lake, &source, selection).await?;
+            let (tables_made, unavailable) = ensure_instruments(lake, &source, selection).await?;
             if options.removed == Removed::Accept {
                 accept_removed(lake, selection).await?;
             }
             let PlanOptions { shard, refetch, .. } = options;
-            let plan = plan(lake, &self.archive, &source, selection, shard, refetch).await?;
+            let mut plan = plan(lake, &self.archive, &source, selection, shard, refetch).await?;
+            plan.unavailable = unavailable;
             Ok(Planned { plan, tables_made })
         })
     }

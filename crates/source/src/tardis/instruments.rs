@@ -149,10 +149,7 @@ impl Listing {
         let (word, others) = entry.kind(contract, at_us);
         if !others.is_empty() {
             let others = others.join("`, `");
-            note(
-                NotExpected::TypesDiffer,
-                format!("{} of type `{word}`, elsewhere `{others}`", entry.id),
-            );
+            note(NotExpected::TypesDiffer, format!("{} of type `{word}`, elsewhere `{others}`", entry.id));
         }
         let kind = type_of(&word);
         let terms = contract.map(|contract| in_force(contract, at_us));
