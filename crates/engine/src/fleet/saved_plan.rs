@@ -96,9 +96,7 @@ impl SavedPlan {
         lake.check_writable().await?;
         let order = order(units);
         let hash = hash(rows(units, &order));
-        let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash)];
-        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        lake.put_plan(run_id, &BTreeMap::from(facts), rows(units, &order), WriteMode::Create).await?;
+        lake.put_plan(run_id, &facts(&hash), rows(units, &order), WriteMode::Create).await?;
         Ok(Saved { run_id: run_id.to_owned(), files: units.len(), hash })
     }
 
@@ -130,8 +128,7 @@ impl SavedPlan {
         if is_changed && !dry_run {
             // The rows of a file are sorted.
             all.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| a.cmp(b)));
-            let mut facts = plan.facts;
-            facts.insert(HASH.to_owned(), hash(all.iter().cloned()));
+            let facts = facts(&hash(all.iter().cloned()));
             lake.put_plan(run_id, &facts, all.into_iter(), WriteMode::Overwrite).await?;
         }
         Ok(is_changed)
@@ -239,6 +236,12 @@ impl SavedPlan {
 pub fn weight(unit: &DownloadTask) -> u64 {
     let rows: u64 = unit.members.iter().map(|m| m.expected_rows.unwrap_or(UNKNOWN_ROWS)).sum();
     FILE_WEIGHT + rows
+}
+
+/// The footer's pairs of a plan with this hash.
+fn facts(hash: &str) -> BTreeMap<String, String> {
+    let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, hash)];
+    facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 /// The order of the table: by path as text.

@@ -70,6 +70,7 @@ fn objects_candles_tables_and_plans_follow() {
     assert!(show.stdout.contains("\"DERIBIT:PERP:BTC-USD\""), "the former key is an alias: {}", show.stdout);
     stage.expect(0, "download --run march --shard-index 0 --total-shards 1");
     stage.expect(0, &format!("validate --start-date {DAY} --venues DERIBIT --instrument-types PERP"));
+    stage.leave("data", "rekey");
 }
 
 #[test]
