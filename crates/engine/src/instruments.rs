@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::symbol::guess_by_symbol;
+use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
@@ -33,8 +33,8 @@ pub struct InstrumentsReport {
     pub days: Vec<DayOfInstruments>,
     /// Path of the table over all days; `None`: a single day.
     pub aggregate: Option<String>,
-    /// Symbols without a key, each once.
-    pub unnamed: Vec<String>,
+    /// Native keys, each once, with the symbol and the reason.
+    pub native_keys: Vec<String>,
     /// Keys that several symbols would share, each once; every symbol has a row, all but the first under another key.
     pub shared_keys: Vec<String>,
     /// Listed by the vendor, but not expected.
@@ -80,7 +80,7 @@ pub async fn write_instruments(
 ) -> Result<InstrumentsReport, EngineError> {
     lake.check_writable().await?;
     let mut report = InstrumentsReport::default();
-    let (mut unnamed, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    let (mut native, mut shared) = (BTreeSet::new(), BTreeSet::new());
     let mut days = Vec::new();
     let mut pieces = vec![selection.days];
     while let Some(piece) = pieces.pop() {
@@ -105,11 +105,9 @@ pub async fn write_instruments(
         };
         for day in piece.days() {
             let (found, notes) = match source {
-                InstrumentSource::Vendor(_) => {
-                    of_vendor(&listings, selection, day, &mut unnamed, &mut shared)
-                }
+                InstrumentSource::Vendor(_) => of_vendor(&listings, selection, day, &mut native, &mut shared),
                 InstrumentSource::Folder(folder) => {
-                    (of_folder(folder, selection, day, &mut unnamed)?, BTreeMap::new())
+                    (of_folder(folder, selection, day, &mut native)?, BTreeMap::new())
                 }
             };
             report.days.push(write_day(lake, selection, day, &found, &notes, &listings, removed).await?);
@@ -124,7 +122,7 @@ pub async fn write_instruments(
     if days.len() > 1 {
         report.aggregate = Some(write_aggregate(lake, selection.days, days).await?);
     }
-    report.unnamed = unnamed.into_iter().collect();
+    report.native_keys = native.into_iter().collect();
     report.shared_keys = shared.into_iter().collect();
     Ok(report)
 }
@@ -258,22 +256,17 @@ fn of_vendor(
     listings: &[Listing],
     selection: &Selection,
     day: Day,
-    unnamed: &mut BTreeSet<String>,
+    native: &mut BTreeSet<String>,
     shared: &mut BTreeSet<String>,
 ) -> (SourceAnswer, BTreeMap<String, VenueNote>) {
-    let mut found =
-        SourceAnswer { instruments: Vec::new(), unnamed: BTreeSet::new(), scope: SourceScope::Everything };
+    let mut found = SourceAnswer { instruments: Vec::new(), scope: SourceScope::Everything };
     let mut notes: BTreeMap<String, VenueNote> = BTreeMap::new();
     for listing in listings {
         let catalog = listing.on(day);
-        let is_meant = catalog.unnamed.iter().filter(|u| selection.tabulates(u.kind));
-        unnamed.extend(is_meant.map(ToString::to_string));
-        let unknown = catalog.left_out.get(&NotExpected::UnknownType);
-        let unknown = unknown.iter().flat_map(|left| &left.examples);
-        unnamed.extend(unknown.map(|name| format!("no key for {name} of {}", listing.exchange)));
+        let is_meant = |i: &&Instrument| selection.tabulates(i.key.instrument_type());
+        native.extend(catalog.instruments.iter().filter(is_meant).filter_map(native_line));
         let pairs = catalog.shared_keys.iter();
         shared.extend(pairs.map(|(key, symbols)| format!("{key}: {}", symbols.join(", "))));
-        found.unnamed.extend(catalog.unnamed.into_iter().map(|u| (u.exchange, u.id)));
         let (taken, combos): (Vec<_>, Vec<_>) =
             catalog.instruments.into_iter().partition(|i| selection.tabulates(i.key.instrument_type()));
         found.instruments.extend(taken);
@@ -294,25 +287,36 @@ fn of_folder(
     folder: &Folder,
     selection: &Selection,
     day: Day,
-    unnamed: &mut BTreeSet<String>,
+    native: &mut BTreeSet<String>,
 ) -> Result<SourceAnswer, EngineError> {
     let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
     let exchanges = selection.exchanges();
     for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
-        let is_group = InstrumentType::ALL.iter().any(|t| t.group_id() == Some(file.symbol.as_str()));
-        let symbols = if is_group { symbols_inside(folder, file)? } else { vec![file.symbol.clone()] };
-        for symbol in symbols {
-            let named = match guess_by_symbol(&file.exchange, &symbol) {
-                Ok(named) => named,
-                Err(error) => {
-                    unnamed.insert(error.to_string());
-                    continue;
-                }
+        let group = InstrumentType::of_group(&file.symbol);
+        let symbols = if let Some(kind) = group {
+            symbols_inside(folder, file)?.into_iter().map(|symbol| (symbol, Some(kind))).collect()
+        } else {
+            vec![(file.symbol.clone(), None)]
+        };
+        // A folder is no list of the venue: what a file is called must not depend on which others lie beside it.
+        let names = Names::new(&file.exchange);
+        for (symbol, kind) in symbols {
+            let named = match kind {
+                Some(kind) => names.name(&Listed { day: Some(day), ..Listed::new(&symbol, kind) }),
+                None => names.name_by_form(&symbol, Some(day)),
             };
-            let bare = || Instrument::of_name(named.key.clone(), &file.exchange, &symbol, day);
+            let bare = || Instrument {
+                settle: named.settle.clone(),
+                inverse: named.inverse,
+                canonical: named.native.is_none(),
+                native_reason: named.native.as_ref().map(ToString::to_string),
+                ..Instrument::of_name(named.key.clone(), &file.exchange, &symbol, day)
+            };
             let instrument = found.entry(named.key.clone()).or_insert_with(bare);
-            let lists =
-                [Some(&mut instrument.data_types), is_group.then_some(&mut instrument.group_data_types)];
+            let lists = [
+                Some(&mut instrument.data_types),
+                group.is_some().then_some(&mut instrument.group_data_types),
+            ];
             for list in lists.into_iter().flatten() {
                 list.push(file.data_type);
                 list.sort();
@@ -320,8 +324,16 @@ fn of_folder(
             }
         }
     }
-    let instruments = found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect();
-    Ok(SourceAnswer { instruments, unnamed: BTreeSet::new(), scope: SourceScope::WhatItNames })
+    let instruments: Vec<Instrument> =
+        found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect();
+    native.extend(instruments.iter().filter_map(native_line));
+    Ok(SourceAnswer { instruments, scope: SourceScope::WhatItNames })
+}
+
+/// The native key of an instrument, with the reason; `None` if its key is canonical.
+fn native_line(instrument: &Instrument) -> Option<String> {
+    let reason = instrument.native_reason.as_ref()?;
+    Some(format!("{} ({} of {}): {reason}", instrument.key, instrument.raw_symbol, instrument.exchange))
 }
 
 fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {

@@ -35,7 +35,6 @@ fn of_file(error: &FileError) -> Option<&'static str> {
 
 fn of_convert(error: &ConvertError) -> Option<String> {
     let text = match error {
-        ConvertError::Unnamed(_) => "give the instrument's key with --instrument KEY",
         ConvertError::UnknownHeader(_) => "name the data type with --data-type TYPE",
         _ => return None,
     };

@@ -25,8 +25,6 @@ pub enum Removed {
 pub(super) struct SourceAnswer {
     /// The instruments that it lists.
     pub instruments: Vec<Instrument>,
-    /// Exchange and symbol of listed instruments without a key by this answer; with contract terms they may have had one.
-    pub unnamed: BTreeSet<(String, String)>,
     /// Whether it lists everything there is. A folder does not: a missing file proves nothing.
     pub scope: SourceScope,
 }
@@ -61,11 +59,13 @@ pub(super) fn merge(
         });
     }
     let keys: BTreeSet<InstrumentKey> = rows.iter().map(|i| i.key.clone()).collect();
-    for gone in old.iter().filter(|i| !keys.contains(&i.key) && !has_ended(i)) {
-        let lacks_terms = gone.terms_as_of.is_some() && found.unnamed.contains(&symbol(gone));
+    // A row of the same symbol replaces one under an earlier key.
+    let renamed: BTreeSet<String> = rows.iter().flat_map(|i| i.aliases.iter().cloned()).collect();
+    let is_there = |i: &Instrument| keys.contains(&i.key) || renamed.contains(i.key.as_str());
+    for gone in old.iter().filter(|i| !is_there(i) && !has_ended(i)) {
         rows.push(match found.scope {
-            SourceScope::Everything if !lacks_terms => withdrawn(gone),
-            _ => gone.clone(),
+            SourceScope::Everything => withdrawn(gone),
+            SourceScope::WhatItNames => gone.clone(),
         });
     }
     if removed == Removed::Accept {
@@ -88,7 +88,6 @@ fn improved(known: &Instrument, new: &Instrument, scope: SourceScope) -> Instrum
     let lacks_terms = new.terms_as_of.is_none() && known.terms_as_of.is_some();
     let named = if lacks_terms { known } else { &new };
     Instrument {
-        key: named.key.clone(),
         settle: named.settle.clone().or(new.settle.clone()),
         inverse: named.inverse.or(new.inverse),
         expiry_us: named.expiry_us.or(new.expiry_us),
@@ -145,7 +144,7 @@ mod tests {
     }
 
     fn found(instruments: Vec<Instrument>) -> SourceAnswer {
-        SourceAnswer { instruments, unnamed: BTreeSet::new(), scope: SourceScope::Everything }
+        SourceAnswer { instruments, scope: SourceScope::Everything }
     }
 
     fn merged(old: &[Instrument], found: &SourceAnswer) -> Vec<Instrument> {
@@ -172,9 +171,6 @@ mod tests {
         let newer = Instrument { contract_size: Some(0.1), tick_size: None, ..known.clone() };
         let rows = merged(std::slice::from_ref(&known), &found(vec![newer]));
         assert_eq!(rows, [Instrument { contract_size: Some(0.1), ..known.clone() }]);
-        let symbol = ("okex-swap".to_owned(), "BTC".to_owned());
-        let nameless = SourceAnswer { unnamed: [symbol].into(), ..found(Vec::new()) };
-        assert_eq!(merged(std::slice::from_ref(&known), &nameless), [known]);
     }
 
     #[test]

@@ -41,9 +41,10 @@ pub fn summary(report: &InstrumentsReport) -> Rows {
 
 /// Prints notes besides the counts.
 pub fn notes(report: &InstrumentsReport) {
-    for (title, lines) in
-        [("symbols without a key", &report.unnamed), ("symbols that share a key", &report.shared_keys)]
-    {
+    for (title, lines) in [
+        ("symbols without a canonical key", &report.native_keys),
+        ("symbols that share a key", &report.shared_keys),
+    ] {
         if lines.is_empty() {
             continue;
         }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::{Instrument, resolve_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
-use mtdh_core::symbol::{Contract, Listed, Named, Unnamed, name_by_contract, name_by_symbol};
+use mtdh_core::symbol::{Contract, Listed, Named, Names, Stretch};
 use mtdh_core::{DataType, Day};
 
 use crate::tardis::csv::dataset_symbol;
@@ -21,12 +21,10 @@ use crate::tardis::metadata::model::{ApiSymbol, DatasetSymbol, ExchangeDetails, 
 pub struct Listing {
     /// The vendor's id of the exchange.
     pub exchange: String,
-    /// Every instrument that has a key, including combos. Keys are unique among instruments alive at the same time.
+    /// Every instrument, including combos. Those that share a key while both are alive are told apart day by day.
     instruments: Vec<Instrument>,
     /// Symbols and data types that are not in a row.
     left_out: Vec<Omission>,
-    /// Keys shared by several symbols, with the symbols. All but the first symbol have another key.
-    shared_keys: Vec<(InstrumentKey, Vec<String>)>,
     /// Exclusive end of the vendor's export, microseconds since the Unix epoch, UTC; `None` if nothing is exported.
     exported_until_us: Option<i64>,
     /// When the vendor records the exchange.
@@ -40,8 +38,6 @@ pub struct InstrumentListing {
     pub instruments: Vec<Instrument>,
     /// What the vendor names for the day but is not in a row, by reason.
     pub left_out: VenueNote,
-    /// Symbols alive on the day that have no key, with the reason.
-    pub unnamed: Vec<Unnamed>,
     /// Keys shared by several symbols, with the symbols. All but the first symbol have another key.
     pub shared_keys: Vec<(InstrumentKey, Vec<String>)>,
 }
@@ -68,7 +64,6 @@ struct Omission {
     life: Life,
     reason: NotExpected,
     name: String,
-    unnamed: Option<Unnamed>,
 }
 
 impl Listing {
@@ -81,44 +76,29 @@ impl Listing {
             exchange: details.id.clone(),
             instruments: Vec::new(),
             left_out: Vec::new(),
-            shared_keys: Vec::new(),
             exported_until_us,
             life_us: (from, details.available_to.map(|t| t.timestamp_micros())),
         };
         for symbol in context.symbols() {
             let life = context.life(&symbol);
-            let mut omit = |reason, name: String, unnamed| {
-                listing.left_out.push(Omission { life, reason, name, unnamed });
+            let mut omit = |reason, name: String| {
+                listing.left_out.push(Omission { life, reason, name });
             };
             for word in unknown_types(&symbol.files) {
-                omit(NotExpected::UnknownDataType, format!("{word} of {}", symbol.id), None);
+                omit(NotExpected::UnknownDataType, format!("{word} of {}", symbol.id));
             }
             let (word, others) = context.kind(&symbol);
-            let Some(kind) = InstrumentType::of_vendor(word) else {
-                omit(NotExpected::UnknownType, format!("{} of type `{word}`", symbol.id), None);
-                continue;
-            };
             if !others.is_empty() {
                 let name = format!("{} of type `{word}`, elsewhere `{}`", symbol.id, others.join("`, `"));
-                omit(NotExpected::TypesDiffer, name, None);
+                omit(NotExpected::TypesDiffer, name);
             }
-            match context.instrument(&symbol, kind) {
-                Ok(instrument) => listing.instruments.push(instrument),
-                Err(unnamed) => omit(NotExpected::NoKey, symbol.id.to_owned(), Some(unnamed)),
-            }
+            listing.instruments.extend(context.instruments(&symbol, type_of(word)));
         }
         for (group, word) in context.unknown_types_of_groups() {
             let life = (group.available_since.timestamp_micros(), None);
             let name = format!("{word} of {}", group.id);
-            listing.left_out.push(Omission {
-                life,
-                reason: NotExpected::UnknownDataType,
-                name,
-                unnamed: None,
-            });
+            listing.left_out.push(Omission { life, reason: NotExpected::UnknownDataType, name });
         }
-        // Over all symbols, including delisted ones: which twin is older must not depend on the requested day.
-        listing.shared_keys = resolve_twins(&mut listing.instruments);
         listing
     }
 
@@ -127,13 +107,13 @@ impl Listing {
         let is_exported = self.exported_until_us.is_some_and(|until| until >= day.end_us());
         // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
         let alive = self.instruments.iter().filter(|i| i.is_alive(day) && is_alive(self.life_us, day));
-        let instruments: Vec<Instrument> = alive.map(|i| Instrument { is_exported, ..i.clone() }).collect();
+        let mut instruments: Vec<Instrument> =
+            alive.map(|i| Instrument { is_exported, ..i.clone() }).collect();
+        let shared_keys = resolve_twins(&mut instruments, day);
         let mut left_out = VenueNote::new();
-        let mut unnamed = Vec::new();
         let is_open = is_alive(self.life_us, day);
         for omission in self.left_out.iter().filter(|o| is_open && is_alive(o.life, day)) {
             left_out.entry(omission.reason).or_default().add(|| omission.name.clone());
-            unnamed.extend(omission.unnamed.clone());
         }
         let at = |us| Day::containing_us(us).map_or_else(String::new, |day| day.to_string());
         let of_exchange = match self.life_us {
@@ -151,11 +131,7 @@ impl Listing {
         if let Some((reason, exchange)) = of_exchange {
             left_out.entry(reason).or_default().add(|| exchange);
         }
-        let is_there = |symbol: &&String| instruments.iter().any(|i| i.raw_symbol == **symbol);
-        let shared = self.shared_keys.iter();
-        let shared_keys =
-            shared.filter(|(_, symbols)| symbols.iter().filter(is_there).count() > 1).cloned().collect();
-        InstrumentListing { instruments, left_out, unnamed, shared_keys }
+        InstrumentListing { instruments, left_out, shared_keys }
     }
 
     /// Whether the vendor lists a symbol with an end at or before the start of a day.
@@ -164,7 +140,7 @@ impl Listing {
         of_symbol.into_iter().any(|i| i.available_to_us.is_some_and(|to| to <= day.start_us()))
     }
 
-    /// Every instrument that has a key, over the whole lifetime of the exchange.
+    /// Every instrument, over the whole lifetime of the exchange.
     pub fn instruments(&self) -> &[Instrument] {
         &self.instruments
     }
@@ -193,6 +169,7 @@ struct Context<'a> {
     contracts_by_form: HashMap<String, Option<&'a InstrumentInfo>>,
     terms_as_of: Option<Day>,
     exported_until_us: Option<i64>,
+    names: Names,
 }
 
 impl<'a> Context<'a> {
@@ -218,7 +195,13 @@ impl<'a> Context<'a> {
             }
         }
         let terms_as_of = terms.and_then(|t| t.as_of);
-        Context { details, files, contracts, contracts_by_form, terms_as_of, exported_until_us }
+        let mut names = Names::new(&details.id);
+        let of_api = details.available_symbols.iter().map(|s| (&s.id, &s.kind));
+        let of_files = details.datasets.iter().flat_map(|d| &d.symbols).map(|s| (&s.id, &s.kind));
+        for (id, word) in of_api.chain(of_files) {
+            names.add(id, type_of(word));
+        }
+        Context { details, files, contracts, contracts_by_form, terms_as_of, exported_until_us, names }
     }
 
     /// The contract of a symbol. If only the list of files has the symbol, it is a dataset symbol.
@@ -300,10 +283,30 @@ impl<'a> Context<'a> {
         lives.reduce(wider).unwrap_or((i64::MAX, None))
     }
 
-    fn instrument(&self, symbol: &Symbol<'_>, kind: InstrumentType) -> Result<Instrument, Unnamed> {
-        let contract = self.contract(symbol.id);
-        let (available_from_us, available_to_us) = self.life(symbol);
-        let Named { key, settle, inverse } = self.name(symbol, kind, contract, available_from_us)?;
+    /// The instruments of a symbol: usually one, several where its name changes over its life.
+    fn instruments(&self, symbol: &Symbol<'_>, kind: InstrumentType) -> Vec<Instrument> {
+        let info = self.contract(symbol.id);
+        let life = self.life(symbol);
+        let strike = info.and_then(|info| info.strike_price.as_ref()).map(ToString::to_string);
+        let contract = info.map(|info| contract_of(info, strike.as_deref()));
+        let listed = Listed { contract: contract.as_ref(), ..Listed::new(symbol.id, kind) };
+        let stretches = self.names.over(&listed, life, self.exported_until_us, |_| None);
+        stretches.into_iter().map(|stretch| self.instrument(symbol, kind, info, &listed, stretch)).collect()
+    }
+
+    fn instrument(
+        &self,
+        symbol: &Symbol<'_>,
+        kind: InstrumentType,
+        contract: Option<&InstrumentInfo>,
+        listed: &Listed,
+        stretch: Stretch,
+    ) -> Instrument {
+        let Stretch { from_us: available_from_us, to_us: available_to_us, named } = stretch;
+        let dated = Listed { since: Day::containing_us(available_from_us), ..*listed };
+        let aliases = self.names.first_version(&dated).into_iter().filter(|key| *key != named.key);
+        let aliases = aliases.map(|key| key.to_string()).collect();
+        let Named { key, settle, inverse, native, .. } = named;
         let group_data_types = self.group_data_types(kind);
         let own = symbol.files.iter().flat_map(|d| known_types(&d.data_types));
         let only_grouped = group_data_types.iter().filter(|t| t.only_grouped());
@@ -311,11 +314,9 @@ impl<'a> Context<'a> {
         data_types.sort();
         data_types.dedup();
         let stats = symbol.files.iter().find_map(|d| d.stats);
-        let is_derivative =
-            matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
         // The vendor's metadata has the exact time, the symbol only the day.
         let expiry_us = contract.and_then(|c| c.expiry).map(|t| t.timestamp_micros());
-        Ok(Instrument {
+        Instrument {
             expiry_us: expiry_us.or_else(|| key.expiry().map(|day| self.usual_end_us(day))),
             key,
             exchange: self.details.id.clone(),
@@ -329,7 +330,7 @@ impl<'a> Context<'a> {
             is_listed: true,
             is_exported: false,
             settle,
-            inverse: is_derivative.then_some(inverse),
+            inverse,
             terms_as_of: contract.and(self.terms_as_of),
             contract_type: contract.and_then(|c| c.contract_type.clone()),
             contract_size: contract.and_then(|c| c.contract_multiplier),
@@ -337,15 +338,15 @@ impl<'a> Context<'a> {
             min_size: contract.and_then(|c| c.min_trade_amount),
             trades_total: stats.and_then(|s| s.trades),
             book_changes_total: stats.and_then(|s| s.book_changes),
-            canonical: true,
-            native_reason: None,
-            aliases: Vec::new(),
+            canonical: native.is_none(),
+            native_reason: native.map(|reason| reason.to_string()),
+            aliases,
             price_currency: None,
             amount_unit: None,
             quanto: None,
             changes_at_us: Vec::new(),
             contract_sizes_after: Vec::new(),
-        })
+        }
     }
 
     /// The usual expiry time of a day, microseconds since the Unix epoch, UTC: 08:00 UTC on Deribit, Binance, OKX and Bybit,
@@ -353,20 +354,6 @@ impl<'a> Context<'a> {
     fn usual_end_us(&self, day: Day) -> i64 {
         let hour = if self.details.id == "bitmex" { 12 } else { 8 };
         day.start_us() + hour * 3_600_000_000
-    }
-
-    fn name(
-        &self,
-        symbol: &Symbol<'_>,
-        kind: InstrumentType,
-        contract: Option<&InstrumentInfo>,
-        from_us: i64,
-    ) -> Result<Named, Unnamed> {
-        let exchange = self.details.id.as_str();
-        match contract {
-            Some(contract) => by_contract(exchange, symbol.id, kind, contract),
-            None => by_symbol(exchange, symbol.id, kind, from_us),
-        }
     }
 
     fn group_data_types(&self, kind: InstrumentType) -> Vec<DataType> {
@@ -381,36 +368,23 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Names a symbol by its text. `from_us` is the start of its data, microseconds since the Unix epoch, UTC.
-pub(crate) fn by_symbol(
-    exchange: &str,
-    id: &str,
-    kind: InstrumentType,
-    from_us: i64,
-) -> Result<Named, Unnamed> {
-    name_by_symbol(&Listed { exchange, id, kind, since: Day::containing_us(from_us) })
+/// The instrument type of a word of the vendor; UNKNOWN if it is none of ours.
+pub(crate) fn type_of(word: &str) -> InstrumentType {
+    InstrumentType::of_vendor(word).unwrap_or(InstrumentType::Unknown)
 }
 
-/// Names a symbol by its text and its contract terms.
-pub(crate) fn by_contract(
-    exchange: &str,
-    id: &str,
-    kind: InstrumentType,
-    contract: &InstrumentInfo,
-) -> Result<Named, Unnamed> {
-    let strike = contract.strike_price.as_ref().map(ToString::to_string);
-    name_by_contract(&Contract {
-        exchange,
-        id,
-        kind,
-        base: &contract.base_currency,
-        quote: &contract.quote_currency,
-        settle: contract.settlement_currency.as_deref(),
-        expiry: contract.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
-        strike: strike.as_deref(),
-        option_side: contract.option_type.as_deref().and_then(OptionSide::of_text),
-        inverse: contract.inverse,
-    })
+/// The contract terms as the naming of instruments takes them. `strike` is the strike as text.
+pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>) -> Contract<'a> {
+    Contract {
+        base: &info.base_currency,
+        quote: &info.quote_currency,
+        settle: info.settlement_currency.as_deref(),
+        expiry: info.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
+        dated_expiry: None,
+        strike,
+        option_side: info.option_type.as_deref().and_then(OptionSide::of_text),
+        inverse: info.inverse,
+    }
 }
 
 /// The known data types. Unknown ones are not an error.

@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use chrono::{DateTime, Utc};
-use mtdh_core::DayRange;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::symbol::{Listed, Names};
+use mtdh_core::{Day, DayRange};
 
 use super::Also;
 use super::bounds::{Bound, MOST_KEPT};
@@ -16,7 +17,7 @@ use super::cache::Cached;
 use super::model::{ExchangeDetails, InstrumentInfo};
 use super::read::{self, Line, Lines, ReadError, Symbol};
 use crate::tardis::csv::dataset_symbol;
-use crate::tardis::instruments::{by_contract, by_symbol};
+use crate::tardis::instruments::{contract_of, type_of};
 
 /// Memory per stored hash of a symbol or a key, bytes.
 const PER_HASH: usize = 32;
@@ -33,8 +34,10 @@ pub fn narrow(
     days: DayRange,
     also: Also,
 ) -> Result<(ExchangeDetails, Option<Vec<InstrumentInfo>>), ReadError> {
+    let mut names = Names::new(exchange);
+    read::exchange(details.open(), &mut |symbol| names.add(parts(&symbol).0, type_of(parts(&symbol).1)))?;
     let mut alive = Matter {
-        exchange,
+        names: &names,
         exported_until,
         days,
         also,
@@ -78,7 +81,7 @@ fn complete<T: Line>(lines: Lines<T>) -> Result<Vec<T>, ReadError> {
 
 /// The needed symbols, as hashes. A hash collision only keeps a symbol without need.
 struct Matter<'a> {
-    exchange: &'a str,
+    names: &'a Names,
     exported_until: Option<DateTime<Utc>>,
     days: DayRange,
     also: Also,
@@ -155,15 +158,17 @@ impl Matter<'_> {
         }
     }
 
+    /// The key of a symbol at the start of its life. A symbol without a year has further ones.
     fn key_of_symbol(&self, symbol: &Symbol) -> Option<InstrumentKey> {
         let (id, kind, from, _) = parts(symbol);
-        let kind = InstrumentType::of_vendor(kind)?;
-        by_symbol(self.exchange, id, kind, from.timestamp_micros()).ok().map(|named| named.key)
+        let since = Day::containing_us(from.timestamp_micros());
+        Some(self.names.name(&Listed { since, ..Listed::new(id, type_of(kind)) }).key)
     }
 
     fn key_of_contract(&self, contract: &InstrumentInfo) -> Option<InstrumentKey> {
-        let kind = InstrumentType::of_vendor(&contract.kind)?;
-        by_contract(self.exchange, &contract.id, kind, contract).ok().map(|named| named.key)
+        let terms = contract_of(contract, None);
+        let listed = Listed { since: terms.expiry, ..Listed::new(&contract.id, type_of(&contract.kind)) };
+        Some(self.names.name(&listed).key)
     }
 }
 
