@@ -230,11 +230,14 @@ impl InstrumentKey {
     }
 
     fn assemble(venue: &str, kind: InstrumentType, parts: &[&str]) -> Result<InstrumentKey, KeyError> {
-        Self::checked(venue, kind, &parts.join("-")).map_err(|fault| KeyError {
-            text: format!("{venue}:{kind}:{}", parts.join("-")),
-            fault,
-            example: kind.example(),
-        })
+        // A native symbol is no failed canonical one.
+        canonical_symbol(kind, &parts.join("-").to_uppercase())
+            .and_then(|symbol| Self::checked(venue, kind, &symbol))
+            .map_err(|fault| KeyError {
+                text: format!("{venue}:{kind}:{}", parts.join("-")),
+                fault,
+                example: kind.example(),
+            })
     }
 
     fn checked(venue: &str, kind: InstrumentType, symbol: &str) -> Result<InstrumentKey, KeyFault> {

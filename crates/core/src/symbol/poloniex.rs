@@ -19,6 +19,9 @@ fn quote_first_until() -> Option<Day> {
 const RANKS: &[&str] =
     &["USDT", "USDC", "USDD", "USDJ", "USD", "BUSD", "TUSD", "PAX", "DAI", "BTC", "ETH", "BNB", "TRX", "XMR"];
 
+/// How many of [`RANKS`] are dollars, which come first.
+const DOLLARS: usize = 9;
+
 /// Base and quote of two names in unknown order; `None` if neither is a quote.
 fn by_rank<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
     let rank = |name: &str| RANKS.iter().position(|quote| *quote == name);
@@ -32,7 +35,7 @@ fn by_rank<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
 
 /// `USDT_BTC` before August 2022, `BTC_USDT` since then. In the days of the change both are listed, and the first day of the
 /// entry tells which order a symbol has; where it is not known, the more common quote of the two is the quote. Without any day,
-/// two quotes can be in either order.
+/// two dollars or two coins can be in either order.
 pub(super) fn pair(symbol: &Symbol) -> Option<Reading> {
     let (one, other) = two(symbol.text, '_')?;
     if !symbol.is_pair() {
@@ -45,11 +48,13 @@ pub(super) fn pair(symbol: &Symbol) -> Option<Reading> {
     let (change, last) = (base_first_from()?, quote_first_until()?);
     let is_in_change = |day: &Day| *day >= change && *day <= last;
     let decisive = symbol.day.filter(|day| !is_in_change(day)).or(symbol.since);
-    let is_quote = |name: &str| RANKS.contains(&name);
+    // A coin is never the quote of a dollar.
+    let class = |name: &str| RANKS.iter().position(|quote| *quote == name).map(|rank| rank >= DOLLARS);
+    let is_either = class(one).is_some() && class(one) == class(other);
     Some(match decisive {
         Some(day) if day < change => Terms::new(other, one).into(),
         Some(_) => Terms::new(one, other).into(),
-        None if is_quote(one) && is_quote(other) && symbol.day.is_none() => Reading::Open(Reason::Order),
+        None if is_either && symbol.day.is_none() => Reading::Open(Reason::Order),
         None => match by_rank(one, other) {
             Some((base, quote)) => Terms::new(base, quote).into(),
             None => Reading::Open(Reason::Order),

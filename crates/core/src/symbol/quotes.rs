@@ -14,6 +14,8 @@ pub(super) struct Quote {
     until: u32,
     /// All bases that it ever had; empty: any.
     only: &'static [&'static str],
+    /// Bases that it never had, where the word would be another pair.
+    never: &'static [&'static str],
     /// Whether nearly every asset of the exchange has a pair with it.
     pub is_main: bool,
 }
@@ -31,6 +33,10 @@ impl Quote {
         Quote { only, ..self }
     }
 
+    const fn never(self, never: &'static [&'static str]) -> Quote {
+        Quote { never, ..self }
+    }
+
     const fn main(self) -> Quote {
         Quote { is_main: true, ..self }
     }
@@ -39,13 +45,19 @@ impl Quote {
     pub fn can_have(&self, base: &str, day: Option<Day>) -> bool {
         let month = day.map(|day| day.year().unsigned_abs() * 100 + day.month());
         let is_alive = month.is_none_or(|month| self.from <= month && month <= self.until);
-        is_alive && (self.only.is_empty() || self.only.contains(&base))
+        let has_had = self.only.is_empty() || self.only.contains(&base);
+        is_alive && has_had && !self.never.contains(&base)
     }
 }
 
 const fn q(name: &'static str) -> Quote {
-    Quote { name, from: 0, until: u32::MAX, only: &[], is_main: false }
+    Quote { name, from: 0, until: u32::MAX, only: &[], never: &[], is_main: false }
 }
+
+/// What Binance has pairs of in US dollars.
+const MAJORS: &[&str] = &[
+    "USDT", "USDC", "FDUSD", "USD1", "RLUSD", "BTC", "ETH", "BNB", "SOL", "XRP", "DOGE", "ADA", "TRX", "LTC",
+];
 
 /// Binance. `AEUR` had four pairs. The names of Indonesian, Korean, Vietnamese and other stablecoins end like those of fiat.
 pub(super) const BINANCE: &[Quote] = &[
@@ -64,7 +76,7 @@ pub(super) const BINANCE: &[Quote] = &[
     q("USDE"),
     q("RLUSD").from(202_501),
     q("XUSD").from(202_501),
-    q("USD"),
+    q("USD").only(MAJORS),
     q("U"),
     q("BTC"),
     q("ETH"),
@@ -96,7 +108,7 @@ pub(super) const BINANCE: &[Quote] = &[
     q("INR"),
     q("CHF"),
     q("HUF"),
-    q("IDR"),
+    q("IDR").never(&["BTCB"]),
     q("IDRT"),
     q("BIDR").until(202_406),
     q("BKRW"),
