@@ -104,7 +104,7 @@ pub async fn write_instruments(
     let mut days = Vec::new();
     let mut pieces = vec![selection.days];
     while let Some(piece) = pieces.pop() {
-        let Answers { listings, failed } = match source {
+        let Answers { listings, failed, .. } = match source {
             InstrumentSource::Vendor(metadata) => {
                 let also =
                     Also { symbols: symbols_of_tables(lake, selection, piece).await?, patterns: Vec::new() };
@@ -267,6 +267,8 @@ pub(crate) struct Answers {
     pub listings: Vec<Listing>,
     /// The others.
     pub failed: Vec<Unavailable>,
+    /// Why the first of the others could not be had.
+    pub error: Option<EngineError>,
 }
 
 /// Fetches the vendor's instruments of some exchanges: all that matter for the days, and those named in `also`. One that cannot
@@ -281,7 +283,6 @@ pub(crate) async fn ask(
     also: &Also,
 ) -> Result<Answers, EngineError> {
     let mut answers = Answers::default();
-    let mut first = None;
     for exchange in exchanges {
         let error = match metadata.lists(exchange, days, also).await {
             Ok(lists) => {
@@ -305,11 +306,11 @@ pub(crate) async fn ask(
             }
         };
         answers.failed.push(Unavailable { venue: venue_of_exchange(exchange), cause: chain(&error) });
-        first.get_or_insert(error);
+        answers.error.get_or_insert(error);
     }
-    match first {
+    match answers.error.take() {
         Some(error) if answers.listings.is_empty() => Err(error),
-        _ => Ok(answers),
+        error => Ok(Answers { error, ..answers }),
     }
 }
 

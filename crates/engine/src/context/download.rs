@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
 use crate::check::CheckPlan;
+use crate::download::coverage::Coverage;
 use crate::download::ingest::Ingest;
 use crate::download::plan::{Plan, Refetch, plan};
 use crate::download::slots::DownloadSlots;
@@ -119,6 +120,7 @@ impl Context {
             progress: options.progress,
             stop: options.stop,
             checks: options.checks.map(Arc::new),
+            coverage: Coverage::of(&self.metadata),
             holding: None,
         }
     }

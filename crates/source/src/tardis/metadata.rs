@@ -193,6 +193,11 @@ impl Metadata {
         Metadata { http, base, policy, cache, has_key }
     }
 
+    /// Whether requests have an API key.
+    pub fn has_key(&self) -> bool {
+        self.has_key
+    }
+
     /// All exchanges.
     ///
     /// # Errors
