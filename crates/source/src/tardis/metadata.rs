@@ -256,6 +256,8 @@ impl Metadata {
         let names = details.names.clone();
         let (terms, without_terms) = match self.terms(exchange).await {
             Ok(terms) => (terms, None),
+            // Whoever answers about another exchange answers about nothing reliably.
+            Err(error @ MetadataError::OtherExchange { .. }) => return Err(error),
             Err(error) if error.is_shared() => return Err(error),
             Err(error) => (None, Some(chain(&error))),
         };
