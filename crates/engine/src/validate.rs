@@ -76,6 +76,10 @@ pub struct ValidationReport {
     pub unexpected_objects: u64,
     /// The first of them, as `KEY DATA_TYPE DAY`.
     pub unexpected_examples: Vec<String>,
+    /// Objects that lie under keys of an earlier version.
+    pub former_key_objects: u64,
+    /// Venues whose rows in the tables have keys of an earlier version.
+    pub former_key_venues: BTreeSet<String>,
     /// The last day before the first that the vendor has not exported yet; `None`: there is no such day.
     pub complete_up_to: Option<String>,
     /// Days that the vendor has not exported, or only in part.
@@ -190,6 +194,8 @@ impl ValidationReport {
         self.withdrawn.extend(expectation.withdrawn.iter().cloned());
         self.needs_acceptance |= expectation.needs_acceptance;
         self.unexpected_objects += expectation.unexpected.count;
+        self.former_key_objects += expectation.under_former_keys.count;
+        self.former_key_venues.extend(expectation.venues_with_former_keys.iter().cloned());
         let room = LeftOut::EXAMPLES.saturating_sub(self.unexpected_examples.len());
         self.unexpected_examples.extend(expectation.unexpected.examples.iter().take(room).cloned());
         if expectation.partitions.iter().any(|e| e.status == Status::NotExportedYet) {

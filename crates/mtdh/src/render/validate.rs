@@ -104,6 +104,7 @@ pub fn note_report(report: &ValidationReport) {
         let first = report.unexpected_examples.first().map(String::as_str).unwrap_or_default();
         note(&format!("{objects} in the lake that the tables do not expect, as {first}"));
     }
+    note_former_keys(report);
     if report.read_whole > 0 {
         note(&format!("all rows of {} were read", many(report.read_whole as u64, "object")));
     }
@@ -123,6 +124,18 @@ pub fn note_report(report: &ValidationReport) {
         note(&format!("the reports were not stored: {reason}"));
     }
     note(&verdict(report));
+}
+
+/// Says that the lake has keys of an earlier version, and what moves it.
+fn note_former_keys(report: &ValidationReport) {
+    if report.former_key_objects > 0 {
+        let objects = many(report.former_key_objects, "object");
+        note(&format!("{objects} under instrument keys of an earlier version: mtdh rekey moves them"));
+    }
+    if !report.former_key_venues.is_empty() {
+        let venues = report.former_key_venues.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        note(&format!("the tables have instrument keys of an earlier version, of {venues}: mtdh rekey"));
+    }
 }
 
 /// The last line: the verdict.
