@@ -31,12 +31,13 @@ pub(super) struct TradeRows<'a> {
 impl<'a> TradeRows<'a> {
     /// Reads a batch, and finds what was seen before, in this batch or in those before.
     pub fn of(batch: &'a RecordBatch, repeats: &mut Repeats) -> Result<TradeRows<'a>, CandleError> {
+        let (price, amount) = (filled(batch, "price")?, filled(batch, "amount")?);
         let mut rows = TradeRows {
             timestamp: times(batch, "timestamp")?,
             local_timestamp: times(batch, "local_timestamp")?,
             side: sides(batch)?,
-            price: filled(batch, "price")?.values(),
-            amount: filled(batch, "amount")?.values(),
+            price: price.values(),
+            amount: amount.values(),
             runs: Vec::new(),
             repeated: Vec::new(),
         };
