@@ -1,6 +1,7 @@
 //! The columns of candle tables: name, type, unit, meaning, and the meaning of null.
 
 use super::{BookState, Candle, Liquidated};
+use crate::table::DataType;
 
 /// Reads a column from a candle. The variant determines the column's type.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,21 @@ const AMOUNT: &str = "as `amount` of the trades";
 const TIME: &str = "microseconds since the Unix epoch, UTC";
 const MS: &str = "milliseconds";
 const FRACTION: &str = "fraction, 0.0001 is 0.01 %";
+
+/// The column of the data type that a column's values come from, with which it shares the notes of
+/// [`crate::table::notes`]; `None`: from several, or by no venue different.
+pub fn source(column: &str) -> Option<(DataType, &'static str)> {
+    Some(match column {
+        "liquidation_buy_volume" | "liquidation_sell_volume" | "liquidation_count" => {
+            (DataType::Liquidations, "amount")
+        }
+        "funding_rate" => (DataType::DerivativeTicker, "funding_rate"),
+        "open_interest" | "open_interest_change" => (DataType::DerivativeTicker, "open_interest"),
+        "repeated_trades" => (DataType::Trades, "id"),
+        "open" | "high" | "low" | "close" => (DataType::Trades, "price"),
+        _ => return None,
+    })
+}
 
 /// The columns in their order. In the lake `instrument_key` and `timeframe` precede them.
 pub const COLUMNS: [Column; 47] = [
@@ -237,7 +253,7 @@ pub const COLUMNS: [Column; 47] = [
     nullable(
         "index_price",
         Get::Number(|c| c.ticker.index_price),
-        PRICE,
+        "quote currency",
         "the one of the interval that arrived last; null: none in it",
     ),
     nullable(
