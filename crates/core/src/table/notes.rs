@@ -23,14 +23,13 @@ pub struct Note {
 }
 
 /// All notes.
-pub const NOTES: [Note; 14] = [
+pub const NOTES: [Note; 13] = [
     Note {
         data_types: &[Trades],
         columns: &["id"],
         venues: &["ASCENDEX", "DELTA", "DYDX", "KRAKEN", "PHEMEX", "WOO-X"],
-        meaning: "always null; on KRAKEN before 2026-07-10. A trade that is sent again cannot be told there",
+        meaning: "there are no ids (on KRAKEN before 2026-07-10): a trade that is sent again cannot be told from another",
     },
-    Note { data_types: &[Trades], columns: &["id"], venues: &["BITMEX"], meaning: "a UUID" },
     Note {
         data_types: &[Trades, Liquidations],
         columns: &["side"],
