@@ -188,6 +188,12 @@ impl Instrument {
         Some((total as f64 / days.max(1.0)).round() as u64)
     }
 
+    /// The expiry by the vendor's terms, microseconds since the Unix epoch, UTC; `None` if it has none, or if the table's is the
+    /// usual hour of the key's day, which is a guess.
+    pub fn stated_expiry_us(&self) -> Option<i64> {
+        self.expiry_us.filter(|_| self.terms_as_of.is_some())
+    }
+
     /// The share of a day, 0 to 1, for which the vendor has data of it.
     pub fn share_of_day(&self, day: Day) -> f64 {
         let from = self.available_from_us.max(day.start_us());

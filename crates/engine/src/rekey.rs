@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::EngineError;
 use crate::fleet::saved_plan::SavedPlan;
-use crate::instruments::{InstrumentSource, ask};
+use crate::instruments::{Answers, InstrumentSource, ask};
 use moves::{Candidate, Object, Ordered, Owner, ordered, owner};
 
 /// Days whose lists are asked for at once.
@@ -147,7 +147,11 @@ impl Run<'_> {
         }
         let exchanges: Vec<String> = exchanges.into_iter().collect();
         let range = DayRange::new(*first, *last).expect("days are in order");
-        let listings = ask(metadata, &exchanges, range, &Also::default()).await?;
+        let Answers { listings, error, .. } = ask(metadata, &exchanges, range, &Also::default()).await?;
+        // Rows of an exchange that cannot be had would keep their old keys.
+        if let Some(error) = error {
+            return Err(error);
+        }
         let mut names = Names::new();
         for (day, listing) in days.iter().flat_map(|day| listings.iter().map(move |l| (*day, l))) {
             for instrument in listing.on(day).instruments {
