@@ -21,6 +21,7 @@ pub mod offset;
 pub mod precision;
 pub mod reference;
 pub mod replay;
+pub mod resent;
 pub mod rows;
 pub mod silence;
 pub mod timestamp;
@@ -274,11 +275,12 @@ impl Settings {
 
 /// Every check, in the order of documents and reports.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    let groups: [&'static [Check]; 15] = [
+    let groups: [&'static [Check]; 16] = [
         completeness::CHECKS,
         timestamp::CHECKS,
         offset::CHECKS,
         ids::CHECKS,
+        resent::CHECKS,
         silence::CHECKS,
         gaps::CHECKS,
         book::CHECKS,

@@ -1,10 +1,10 @@
 //! Instruments: the rows of a day's instrument table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::day::Day;
 use crate::expectation::VenueNote;
-use crate::key::{InstrumentKey, OptionSide};
+use crate::key::{InstrumentKey, KEY_VERSION, OptionSide};
 use crate::partition::Partition;
 use crate::table::DataType;
 
@@ -15,12 +15,20 @@ pub struct DayTable {
     pub instruments: Vec<Instrument>,
     /// What has no row, by venue. Contains every venue that was looked up, except those written by an older version.
     pub venues: BTreeMap<String, VenueNote>,
+    /// The version of the keys of each venue's rows, see [`crate::key::KEY_VERSION`]. A venue that is not in it has version 1.
+    pub key_versions: BTreeMap<String, u32>,
 }
 
 impl DayTable {
     /// Whether the table covers a venue.
     pub fn knows(&self, venue: &str) -> bool {
         self.venues.contains_key(venue) || self.instruments.iter().any(|i| i.key.venue() == venue)
+    }
+
+    /// The venues of rows whose keys are of an earlier version, sorted.
+    pub fn venues_with_former_keys(&self) -> BTreeSet<&str> {
+        let is_former = |venue: &&str| self.key_versions.get(*venue).is_none_or(|v| *v < KEY_VERSION);
+        self.instruments.iter().map(|i| i.key.venue()).filter(is_former).collect()
     }
 }
 

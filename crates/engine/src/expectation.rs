@@ -37,6 +37,10 @@ pub struct DayExpectation {
     pub needs_acceptance: bool,
     /// Objects in the lake that the table does not expect.
     pub unexpected: LeftOut,
+    /// Objects that lie under a former key of an instrument of the table.
+    pub under_former_keys: LeftOut,
+    /// The selection's venues whose rows have keys of an earlier version.
+    pub venues_with_former_keys: Vec<String>,
     /// Selected instruments whose key is not canonical.
     pub native: LeftOut,
 }
@@ -113,11 +117,18 @@ pub(crate) fn of_day(
     let expected: BTreeSet<&Partition> = expectation.partitions.iter().map(|e| &e.partition).collect();
     let taken_keys: BTreeSet<&InstrumentKey> = taken.iter().map(|i| &i.key).collect();
     let is_limited = selection.max_instruments.is_some();
+    let former: BTreeSet<&str> =
+        table.instruments.iter().flat_map(|i| &i.aliases).map(String::as_str).collect();
     for partition in there.keys().filter(|p| selection.takes_partition(p) && !expected.contains(p)) {
-        if !is_limited || taken_keys.contains(&partition.key) {
+        if former.contains(partition.key.as_str()) {
+            expectation.under_former_keys.add(|| partition.to_string());
+        } else if !is_limited || taken_keys.contains(&partition.key) {
             expectation.unexpected.add(|| partition.to_string());
         }
     }
+    let venues = table.venues_with_former_keys().into_iter();
+    let of_selection = venues.filter(|venue| selection.venues.iter().any(|v| v == venue));
+    expectation.venues_with_former_keys = of_selection.map(str::to_owned).collect();
     expectation
 }
 

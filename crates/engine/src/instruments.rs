@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::error::chain;
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::key::{InstrumentKey, InstrumentType, KEY_VERSION};
 use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{Day, DayRange};
@@ -438,6 +438,7 @@ async fn write_day(
         table.instruments = kept;
         table.instruments.extend(rows.iter().cloned());
         table.venues.extend(notes.clone());
+        table.key_versions.extend(selection.venues.iter().map(|venue| (venue.clone(), KEY_VERSION)));
     })
     .await?;
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();

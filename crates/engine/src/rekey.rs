@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
-use mtdh_core::key::InstrumentKey;
+use mtdh_core::key::{InstrumentKey, KEY_VERSION};
 use mtdh_core::partition::Partition;
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day, DayRange};
@@ -202,7 +202,13 @@ impl Run<'_> {
         if self.options.dry_run {
             rename(&mut rows);
         } else {
-            self.lake.update_instruments(day, |table| rename(&mut table.instruments)).await?;
+            self.lake
+                .update_instruments(day, |table| {
+                    rename(&mut table.instruments);
+                    let venues = table.instruments.iter().map(|row| row.key.venue().to_owned());
+                    table.key_versions.extend(venues.map(|venue| (venue, KEY_VERSION)));
+                })
+                .await?;
             rows = self.lake.instruments(day).await?.unwrap_or_default();
         }
         self.report.rows.append(&mut renamed);

@@ -76,6 +76,10 @@ pub struct ValidationReport {
     pub unexpected_objects: u64,
     /// The first of them, as `KEY DATA_TYPE DAY`.
     pub unexpected_examples: Vec<String>,
+    /// Objects that lie under keys of an earlier version.
+    pub former_key_objects: u64,
+    /// Venues whose rows in the tables have keys of an earlier version.
+    pub former_key_venues: BTreeSet<String>,
     /// Selected instruments whose key is not canonical, once a day.
     pub native_keys: u64,
     /// The first of these keys.
@@ -194,6 +198,8 @@ impl ValidationReport {
         self.withdrawn.extend(expectation.withdrawn.iter().cloned());
         self.needs_acceptance |= expectation.needs_acceptance;
         self.unexpected_objects += expectation.unexpected.count;
+        self.former_key_objects += expectation.under_former_keys.count;
+        self.former_key_venues.extend(expectation.venues_with_former_keys.iter().cloned());
         let room = LeftOut::EXAMPLES.saturating_sub(self.unexpected_examples.len());
         self.unexpected_examples.extend(expectation.unexpected.examples.iter().take(room).cloned());
         self.native_keys += expectation.native.count;

@@ -49,7 +49,8 @@ fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<
         }
         Err(failure) => return Err(failure.into()),
     };
-    let mut rows = Rows::new(&["output", "timeframe", "instrument_key", "candles", "trades"]);
+    let mut rows =
+        Rows::new(&["output", "timeframe", "instrument_key", "candles", "trades", "repeated_trades"]);
     rows.rows = made.iter().map(cells).collect();
     print(session.format, &rows, &made)?;
     Ok(Outcome::Clean)
@@ -80,7 +81,8 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
     }
     if args.dry_run {
         print_plan(session.format, &plan, &args.timeframes)?;
-        return Ok(if plan.without_trades.is_empty() { Outcome::Clean } else { Outcome::NotClean });
+        let has_all = plan.without_trades.is_empty() && plan.lacking.is_empty();
+        return Ok(if has_all { Outcome::Clean } else { Outcome::NotClean });
     }
     let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
     log::set_run(&run_id, shard);

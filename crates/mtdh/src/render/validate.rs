@@ -105,6 +105,7 @@ pub fn note_report(report: &ValidationReport) {
         let first = report.unexpected_examples.first().map(String::as_str).unwrap_or_default();
         note(&format!("{objects} in the lake that the tables do not expect, as {first}"));
     }
+    note_former_keys(report);
     if report.read_whole > 0 {
         note(&format!("all rows of {} were read", many(report.read_whole as u64, "object")));
     }
@@ -138,6 +139,18 @@ fn native(report: &ValidationReport) -> String {
 pub fn native_keys(count: u64, first: &str) -> String {
     let (instruments, verb) = (many(count, "instrument"), if count == 1 { "has a" } else { "have a" });
     format!("{instruments} of the days {verb} native key, as {first}")
+}
+
+/// Says that the lake has keys of an earlier version, and what moves it.
+fn note_former_keys(report: &ValidationReport) {
+    if report.former_key_objects > 0 {
+        let objects = many(report.former_key_objects, "object");
+        note(&format!("{objects} under instrument keys of an earlier version: mtdh rekey moves them"));
+    }
+    if !report.former_key_venues.is_empty() {
+        let venues = report.former_key_venues.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        note(&format!("the tables have instrument keys of an earlier version, of {venues}: mtdh rekey"));
+    }
 }
 
 /// The last line: the verdict.

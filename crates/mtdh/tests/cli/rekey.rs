@@ -19,6 +19,7 @@ async fn age(lake: &Lake) {
         lake.update_instruments(day, |table| {
             let row = table.instruments.iter_mut().find(|row| row.key == now).unwrap();
             row.key = former.clone();
+            table.key_versions.clear();
         })
         .await
         .unwrap();
@@ -49,6 +50,8 @@ fn aged(stage: &Stage) {
 fn objects_candles_tables_and_plans_follow() {
     let stage = Stage::new();
     aged(&stage);
+    let stale = stage.run(&format!("validate --start-date {DAY} {WHAT}"));
+    assert!(stale.stderr.contains("of an earlier version, of DERIBIT: mtdh rekey"), "{}", stale.stderr);
     let before = contents(&stage.path("data"));
     let told = stage.expect(0, "rekey --dry-run");
     assert!(told.stderr.contains("4 objects would move"), "{}", told.stderr);
@@ -66,6 +69,8 @@ fn objects_candles_tables_and_plans_follow() {
     assert!(candles.stdout.contains("objects up to date,2\n"), "{}\n{}", candles.stdout, candles.stderr);
     let again = stage.expect(0, "rekey");
     assert!(again.stderr.contains("0 objects moved"), "{}", again.stderr);
+    let fresh = stage.run(&format!("validate --start-date {DAY} {WHAT}"));
+    assert!(!fresh.stderr.contains("mtdh rekey"), "{}", fresh.stderr);
     let show = stage.expect(0, "instruments show DERIBIT:PERP:BTC-USDC --format json");
     assert!(show.stdout.contains("\"DERIBIT:PERP:BTC-USD\""), "the former key is an alias: {}", show.stdout);
     stage.expect(0, "download --run march --shard-index 0 --total-shards 1");
@@ -96,4 +101,15 @@ fn a_move_that_ended_between_two_steps_goes_on() {
     let refused = stage.expect(1, "rekey");
     assert!(refused.stderr.contains("stays"), "{}", refused.stderr);
     assert!(stage.path("data").join(name).exists());
+}
+
+#[test]
+fn a_table_that_was_written_anew_tells_the_objects_under_former_keys() {
+    let stage = Stage::new();
+    aged(&stage);
+    stage.expect(0, &format!("instruments --start-date {DAY} --venues DERIBIT"));
+    let told = stage.expect(1, &format!("validate --start-date {DAY} {WHAT}"));
+    assert!(told.stderr.contains("1 object under instrument keys of an earlier version"), "{}", told.stderr);
+    stage.expect(0, "rekey");
+    stage.expect(0, &format!("validate --start-date {DAY} {WHAT}"));
 }
