@@ -241,7 +241,7 @@ impl FilterArgs {
 }
 
 fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
-    mtdh_core::venue::parse_venue(text)
+    mtdh_core::venue::parse_any_venue(text)
 }
 
 #[derive(Args, Clone, Debug)]

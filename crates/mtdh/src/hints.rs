@@ -52,7 +52,7 @@ fn of_candles(error: &CandleError) -> Option<String> {
 fn of_http(error: &HttpError) -> Option<String> {
     let text = match error {
         HttpError::Unauthorized { has_key: true, .. } => {
-            "the key is wrong, has expired, or its plan does not cover this: `mtdh config show` says where it comes from"
+            "the key in TARDIS_API_KEY is wrong, has expired, or its plan does not cover this: `mtdh config show` says where it comes from"
         }
         HttpError::Unauthorized { has_key: false, .. } => {
             "without a key the vendor gives the first day of each month: set TARDIS_API_KEY in the environment or in .env"

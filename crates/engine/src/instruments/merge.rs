@@ -209,7 +209,6 @@ mod tests {
             tick_size: Some(0.1),
             min_size: Some(1.0),
             trades_total: Some(5),
-            key: "OKX-SWAP:PERP:XBT-USDT".parse().unwrap(),
             ..row("BTC", &BOTH)
         };
         let without_key = Instrument { trades_total: Some(6), ..row("BTC", &BOTH) };

@@ -17,7 +17,7 @@ use crate::output::{Rows, error, note, print};
 use crate::progress::Bar;
 use crate::render::SHOWN;
 use crate::render::candles::{cells, note_summary, print_plan, summary_rows};
-use crate::session::{Session, range, shard};
+use crate::session::{Session, check_venues, range, shard};
 
 pub async fn run(session: &Session<'_>, mut args: CandlesArgs) -> Result<Outcome> {
     args.timeframes.sort_unstable();
@@ -64,6 +64,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
         selection.data_types = mtdh_core::DataType::ALL.to_vec();
     }
     let context = session.context()?;
+    check_venues(&context, &selection).await?;
     let remake = if args.force { Remake::All } else { Remake::Outdated };
     let options = CandlePlanOptions { timeframes: args.timeframes.clone(), fill: fill(args), shard, remake };
     let plan = context.plan_candles(&selection, &options).await?;

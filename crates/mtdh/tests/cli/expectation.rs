@@ -84,7 +84,7 @@ fn what_is_left_out_is_counted_with_its_reason() {
             ],
             0,
             "complete",
-            vec![("unknown_type", 1)],
+            vec![],
         ),
         (
             vec![JsonEdit::append(
@@ -93,7 +93,7 @@ fn what_is_left_out_is_counted_with_its_reason() {
             )],
             0,
             "complete",
-            vec![("no_key", 1)],
+            vec![("no_files", 1)],
         ),
         (
             vec![JsonEdit::set("/availableTo", "2024-03-01T00:00:00Z")],
@@ -127,17 +127,18 @@ fn what_is_left_out_is_counted_with_its_reason() {
 }
 
 #[test]
-fn what_has_no_key_is_counted_in_a_run_by_pattern_and_not_in_one_by_name() {
+fn what_has_a_native_key_is_counted_in_a_run_that_takes_it() {
     let listed = json!({"id": "???", "type": "perpetual", "availableSince": "2020-01-01T00:00:00Z"});
     let stage = Stage::with(details(&[JsonEdit::append("/availableSymbols", listed)]));
-    for (names, expected) in
-        [("OKX-SWAP:PERP:*", vec![("no_key".to_owned(), 1)]), ("OKX-SWAP:PERP:SHIB-USDT", vec![])]
+    for (names, native, expected) in
+        [("OKX-SWAP:PERP:*", 1, vec![("no_files".to_owned(), 1)]), ("OKX-SWAP:PERP:SHIB-USDT", 0, vec![])]
     {
         let words = format!(
             "full-pipeline --start-date {DAY} --data-types trades --instruments {names} --format json"
         );
         let report = validation(&stage.expect(0, &words));
         assert_eq!(not_expected(&report), expected, "{names}");
+        assert_eq!(report["native_keys"], native, "{names}");
     }
 }
 
@@ -244,8 +245,7 @@ fn symbols_that_end_in_one_key_have_objects_of_their_own() {
     let of_twins = |i: &&Value| i["exchange_raw_symbol"].as_str().unwrap().starts_with("ZZZ");
     let keys: std::collections::BTreeSet<&str> =
         list.iter().filter(of_twins).map(|i| i["instrument_key"].as_str().unwrap()).collect();
-    let unnamed = serde_json::from_str::<Value>(&first.stdout).unwrap()["unnamed"].as_array().unwrap().len();
-    assert_eq!(keys.len() + unnamed, symbols.len(), "{keys:?} {}", first.stdout);
+    assert_eq!(keys.len(), symbols.len(), "{keys:?} {}", first.stdout);
 }
 
 #[test]

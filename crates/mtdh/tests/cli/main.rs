@@ -27,4 +27,5 @@ mod snapshots;
 mod stores;
 mod support;
 mod together;
+mod vendor_facts;
 mod wrong_calls;

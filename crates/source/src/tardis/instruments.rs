@@ -179,7 +179,7 @@ impl Listing {
             available_from_us: from_us,
             // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
             available_to_us: [to_us, self.life_us.1].into_iter().flatten().min(),
-            data_types: entry.data_types(life, &group_data_types),
+            data_types: entry.data_types(life, kind, &group_data_types),
             group_data_types,
             withdrawn_data_types: Vec::new(),
             is_listed: true,
@@ -351,12 +351,13 @@ impl Entry {
         (kind, others)
     }
 
-    /// The data types of a life. `of_group` are those of the grouped file of its type: it has them all of an instrument
-    /// without files of its own, and those that exist only there of every instrument.
-    fn data_types(&self, life: Life, of_group: &[DataType]) -> Vec<DataType> {
+    /// The data types of a life. `of_group` are those of the grouped file of its type: it has those that exist only there of every
+    /// instrument, and all of an option without files of its own. Of other types, what the vendor exports has a file of its own.
+    fn data_types(&self, life: Life, kind: InstrumentType, of_group: &[DataType]) -> Vec<DataType> {
         let own: BTreeSet<DataType> =
             self.files_of(life).flat_map(|line| line.data_types.iter().copied()).collect();
-        let by_group = of_group.iter().filter(|t| self.files.is_empty() || t.only_grouped());
+        let is_of_group = kind == InstrumentType::Option && self.files.is_empty();
+        let by_group = of_group.iter().filter(|t| is_of_group || t.only_grouped());
         let own = own.iter().filter(|t| !t.only_grouped() || of_group.contains(t));
         own.chain(by_group).copied().collect::<BTreeSet<_>>().into_iter().collect()
     }

@@ -206,6 +206,16 @@ impl Metadata {
         Ok(self.get("exchanges", |answer| read::list(answer.open())).await?.0)
     }
 
+    /// Whether the vendor lists an exchange. Asks at most twice: a user may only have mistyped a name.
+    ///
+    /// # Errors
+    /// As [`Metadata::exchanges`].
+    pub async fn lists_exchange(&self, exchange: &str) -> Result<bool, MetadataError> {
+        let policy = RetryPolicy { attempts: self.policy.attempts.min(2), ..self.policy };
+        let listed = Metadata { policy, ..self.clone() }.exchanges().await?;
+        Ok(listed.iter().any(|summary| summary.id == exchange))
+    }
+
     /// One exchange: symbols, their files, and incidents.
     ///
     /// # Errors
@@ -246,6 +256,8 @@ impl Metadata {
         let names = details.names.clone();
         let (terms, without_terms) = match self.terms(exchange).await {
             Ok(terms) => (terms, None),
+            // Whoever answers about another exchange answers about nothing reliably.
+            Err(error @ MetadataError::OtherExchange { .. }) => return Err(error),
             Err(error) if error.is_shared() => return Err(error),
             Err(error) => (None, Some(chain(&error))),
         };

@@ -57,10 +57,7 @@ fn life_spans_and_data_types_are_the_vendors() {
     let left_out = day.left_out.iter().map(|(reason, left)| (*reason, left.examples.join(", ")));
     assert_eq!(
         left_out.collect::<Vec<_>>(),
-        [
-            (NotExpected::UnknownDataType, "order_flow of BTC-PERPETUAL".to_owned()),
-            (NotExpected::UnknownType, "BTC-X of type `dividend`".to_owned())
-        ]
+        [(NotExpected::UnknownDataType, "order_flow of BTC-PERPETUAL".to_owned()),]
     );
 }
 
@@ -162,4 +159,330 @@ fn a_day_is_exported_when_the_export_reaches_its_end() {
     for (day, expected) in [("2024-03-02", true), ("2024-03-03", false)] {
         assert_eq!(on(day).instruments[0].is_exported, expected, "{day}");
     }
+}
+
+/// Lists as the vendor sends them.
+fn vendor(details: serde_json::Value, terms: Option<serde_json::Value>) -> Listing {
+    let terms = terms.map(|terms| Terms {
+        as_of: Some("2024-04-01".parse().unwrap()),
+        instruments: serde_json::from_value(terms).unwrap(),
+        ..Terms::default()
+    });
+    Listing::of(&Lists::of(serde_json::from_value(details).unwrap(), terms))
+}
+
+/// A symbol of a list, with its life in days.
+fn symbol(id: &str, kind: &str, from: &str, to: Option<&str>) -> serde_json::Value {
+    let mut symbol =
+        serde_json::json!({"id": id, "type": kind, "availableSince": format!("{from}T00:00:00.000Z")});
+    if let Some(to) = to {
+        symbol["availableTo"] = format!("{to}T00:00:00.000Z").into();
+    }
+    symbol
+}
+
+fn file(id: &str, kind: &str, from: &str, to: &str, types: &[&str]) -> serde_json::Value {
+    let mut symbol = symbol(id, kind, from, Some(to));
+    symbol["dataTypes"] = serde_json::json!(types);
+    symbol
+}
+
+fn exchange(id: &str, api: &[serde_json::Value], files: &[serde_json::Value]) -> serde_json::Value {
+    serde_json::json!({"id": id, "availableSymbols": api,
+        "datasets": {"exportedUntil": "2024-03-10T00:00:00.000Z", "symbols": files}})
+}
+
+/// Key, symbol and data types of the rows of a day.
+fn rows(listing: &Listing, day: &str) -> Vec<String> {
+    let words = |i: &Instrument| {
+        let types: Vec<&str> = i.data_types.iter().map(|t| t.name()).collect();
+        format!("{} {} {}", i.key, i.raw_symbol, types.join(",")).trim_end().to_owned()
+    };
+    listing.on(day.parse().unwrap()).instruments.iter().map(words).collect()
+}
+
+fn row(listing: &Listing, day: &str) -> Instrument {
+    let rows = listing.on(day.parse().unwrap()).instruments;
+    assert_eq!(rows.len(), 1, "{day}: {rows:?}");
+    rows.into_iter().next().unwrap()
+}
+
+/// A swap, with further members of its terms.
+fn swap(members: serde_json::Value) -> Listing {
+    let id = "1INCH-USDT-SWAP";
+    let mut terms = serde_json::json!({"id": id, "type": "perpetual", "baseCurrency": "1INCH", "quoteCurrency": "USDT",
+        "contractType": "linear_perpetual", "inverse": false, "contractMultiplier": 1, "priceIncrement": 0.1,
+        "minTradeAmount": 1});
+    terms.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    let files = [file(id, "perpetual", "2020-01-01", "2024-03-10", &["trades"])];
+    let api = [symbol(id, "perpetual", "2020-01-01", None)];
+    vendor(exchange("okex-swap", &api, &files), Some(serde_json::json!([terms])))
+}
+
+#[test]
+fn terms_are_those_of_the_days_start_and_changes_within_the_day_are_told() {
+    let listing = swap(serde_json::json!({"changes": [
+        {"until": "2022-06-07T08:00:00.000Z", "contractMultiplier": 10, "priceIncrement": 0.5, "minTradeAmount": 2},
+        {"until": "2023-01-01T00:00:00.000Z", "quoteCurrency": "USD", "settlementCurrency": "1INCH", "inverse": true,
+         "contractType": "inverse_perpetual"},
+    ]}));
+    for (day, size, tick, least, contract_type, inverse, settle, price, changes) in [
+        ("2022-06-06", 10.0, 0.5, 2.0, "inverse_perpetual", true, "1INCH", "USD", 0),
+        ("2022-06-07", 10.0, 0.5, 2.0, "inverse_perpetual", true, "1INCH", "USD", 1),
+        ("2022-06-08", 1.0, 0.1, 1.0, "inverse_perpetual", true, "1INCH", "USD", 0),
+        ("2022-12-31", 1.0, 0.1, 1.0, "inverse_perpetual", true, "1INCH", "USD", 0),
+        ("2023-01-01", 1.0, 0.1, 1.0, "linear_perpetual", false, "USDT", "USDT", 0),
+    ] {
+        let row = row(&listing, day);
+        let numbers = (row.contract_size, row.tick_size, row.min_size);
+        assert_eq!(numbers, (Some(size), Some(tick), Some(least)), "{day}");
+        let words = (row.contract_type.as_deref(), row.inverse, row.settle.as_deref());
+        assert_eq!(words, (Some(contract_type), Some(inverse), Some(settle)), "{day}");
+        assert_eq!(row.price_currency.as_deref(), Some(price), "{day}");
+        assert_eq!(row.changes_at_us.len(), changes, "{day}");
+        if changes > 0 {
+            let eight = day.parse::<Day>().unwrap().start_us() + 8 * 3_600_000_000;
+            assert_eq!((row.changes_at_us, row.contract_sizes_after), (vec![eight], vec![1.0]));
+        }
+    }
+    let unknown = swap(serde_json::json!({"contractMultiplier": null, "changes": [
+        {"until": "2022-06-07T08:00:00.000Z", "priceIncrement": 0.5}]}));
+    let day = row(&unknown, "2022-06-07");
+    assert_eq!((day.changes_at_us.len(), day.contract_size, day.contract_sizes_after.len()), (1, None, 0));
+}
+
+#[test]
+fn the_type_of_a_day_is_that_of_the_vendors_changes() {
+    let listing =
+        swap(serde_json::json!({"changes": [{"until": "2022-01-01T00:00:00.000Z", "type": "combo"}]}));
+    assert_eq!(rows(&listing, "2021-12-31"), ["OKX-SWAP:COMBO:1INCH-USDT-SWAP 1INCH-USDT-SWAP trades"]);
+    assert_eq!(rows(&listing, "2022-01-01"), ["OKX-SWAP:PERP:1INCH-USDT 1INCH-USDT-SWAP trades"]);
+    let keys: Vec<String> = listing.instruments().iter().map(|i| i.key.to_string()).collect();
+    assert_eq!(keys, ["OKX-SWAP:COMBO:1INCH-USDT-SWAP", "OKX-SWAP:PERP:1INCH-USDT"]);
+}
+
+#[test]
+fn the_vendors_word_on_settlement_wins() {
+    use serde_json::json;
+    for (members, inverse, quanto, settle) in [
+        (json!({"quoteCurrency": "USD"}), Some(false), Some(false), Some("USD")),
+        (
+            json!({"quoteCurrency": "USD", "inverse": true, "settlementCurrency": "1INCH"}),
+            Some(true),
+            Some(false),
+            Some("1INCH"),
+        ),
+        (json!({"quoteCurrency": "USD", "inverse": true}), Some(true), Some(false), Some("1INCH")),
+        (json!({"quoteCurrency": "USD", "inverse": null}), Some(false), Some(false), Some("USD")),
+        (
+            json!({"quoteCurrency": "USD", "inverse": null, "contractType": "inverse_perpetual"}),
+            Some(true),
+            Some(false),
+            Some("1INCH"),
+        ),
+        (
+            json!({"contractType": "quanto_perpetual", "quanto": true, "settlementCurrency": "BTC"}),
+            Some(false),
+            Some(true),
+            Some("BTC"),
+        ),
+        (json!({"contractType": "quanto_perpetual", "quanto": true}), Some(false), Some(true), None),
+    ] {
+        let row = row(&swap(members.clone()), "2024-03-01");
+        assert_eq!((row.inverse, row.quanto, row.settle.as_deref()), (inverse, quanto, settle), "{members}");
+        assert_eq!(row.amount_unit.map(|unit| unit.name()), Some("contracts"), "{members}");
+    }
+}
+
+#[test]
+fn a_symbol_that_is_listed_again_has_two_lives() {
+    let kind = "perpetual";
+    let lives = [("2020-01-01", Some("2021-01-01")), ("2023-01-01", None)];
+    let mut api: Vec<_> = lives.iter().map(|(from, to)| symbol("AAA-PERP", kind, from, *to)).collect();
+    let mut files = vec![
+        file("AAA-PERP", kind, "2020-01-01", "2021-01-01", &["trades"]),
+        file("AAA-PERP", kind, "2023-01-01", "2024-03-10", &["trades", "quotes"]),
+    ];
+    for _ in 0..2 {
+        let listing = vendor(exchange("ftx", &api, &files), None);
+        let key = "FTX:PERP:AAA-USD AAA-PERP trades";
+        assert_eq!(rows(&listing, "2020-06-01"), [key]);
+        assert_eq!(rows(&listing, "2022-01-01"), Vec::<String>::new());
+        assert_eq!(
+            rows(&listing, "2024-03-01"),
+            [format!("{key},quotes").replace("trades,quotes", "trades,quotes")]
+        );
+        assert!(listing.has_ended("AAA-PERP", "2022-01-01".parse().unwrap()));
+        assert!(!listing.has_ended("AAA-PERP", "2024-03-01".parse().unwrap()));
+        let end = row(&listing, "2020-06-01").available_to_us.and_then(Day::containing_us);
+        assert_eq!(end.map(|day| day.to_string()).as_deref(), Some("2021-01-01"));
+        api.reverse();
+        files.reverse();
+    }
+    // On a day of both there is one row.
+    let again = [symbol("AAA-PERP", kind, "2020-01-01", None), symbol("AAA-PERP", kind, "2020-01-01", None)];
+    let mut again = again.to_vec();
+    again[0]["availableTo"] = "2021-01-01T08:00:00.000Z".into();
+    again[1]["availableSince"] = "2021-01-01T15:00:00.000Z".into();
+    let listing = vendor(exchange("ftx", &again, &[]), None);
+    assert_eq!(rows(&listing, "2021-01-01").len(), 1);
+}
+
+#[test]
+fn a_file_has_one_instrument_and_its_other_names_are_aliases() {
+    let api = [symbol("BTC/USD", "spot", "2020-01-01", None), symbol("BTC:USD", "spot", "2021-01-01", None)];
+    let files = [file("BTC-USD", "spot", "2020-01-01", "2024-03-10", &["trades"])];
+    let listing = vendor(exchange("ftx", &api, &files), None);
+    assert_eq!(rows(&listing, "2024-03-01"), ["FTX:SPOT_PAIR:BTC-USD BTC/USD trades"]);
+    assert!(row(&listing, "2024-03-01").aliases.contains(&"BTC:USD".to_owned()));
+    // By the vendor's word, however they are spelt.
+    let terms = |id: &str| serde_json::json!({"id": id, "datasetId": "OLD-USD", "type": "spot", "baseCurrency": "X", "quoteCurrency": "USD"});
+    let api = [
+        symbol("NEW/USD", "spot", "2022-01-01", None),
+        symbol("OLD/USD", "spot", "2020-01-01", Some("2022-01-01")),
+    ];
+    let files = [file("OLD-USD", "spot", "2020-01-01", "2024-03-10", &["trades"])];
+    let terms = serde_json::json!([terms("NEW/USD"), terms("OLD/USD")]);
+    let listing = vendor(exchange("ftx", &api, &files), Some(terms));
+    assert_eq!(rows(&listing, "2024-03-01"), ["FTX:SPOT_PAIR:OLD-USD OLD/USD trades"]);
+    assert_eq!(rows(&listing, "2021-03-01"), ["FTX:SPOT_PAIR:OLD-USD OLD/USD trades"]);
+}
+
+#[test]
+fn lists_are_joined_by_the_vendors_dataset_id() {
+    let api = [symbol("1INCH.X/USD", "spot", "2020-01-01", None)];
+    let files = [file("1INCH_X-USD", "spot", "2020-01-01", "2024-03-10", &["trades"])];
+    let terms = serde_json::json!([{"id": "1INCH.X/USD", "datasetId": "1INCH_X-USD", "type": "spot", "baseCurrency": "1INCH",
+        "quoteCurrency": "USD", "priceIncrement": 0.01}]);
+    let joined = vendor(exchange("kraken", &api, &files), Some(terms.clone()));
+    let joined = row(&joined, "2024-03-01");
+    assert_eq!(
+        (joined.raw_symbol.as_str(), joined.dataset_symbol.as_deref()),
+        ("1INCH.X/USD", Some("1INCH_X-USD"))
+    );
+    assert_eq!((joined.tick_size, joined.data_types.len()), (Some(0.01), 1));
+    // Where the API's list lacks the symbol, the file tells its terms too.
+    let of_file = row(&vendor(exchange("kraken", &[], &files), Some(terms)), "2024-03-01");
+    assert_eq!((of_file.raw_symbol.as_str(), of_file.tick_size), ("1INCH.X/USD", Some(0.01)));
+    assert_eq!(of_file.key, joined.key);
+    // A file that is another instrument's is not taken by its spelling.
+    let api = [symbol("AAA-USD", "spot", "2020-01-01", None), symbol("BBB-USD", "spot", "2020-01-01", None)];
+    let files = [file("AAA-USD", "spot", "2020-01-01", "2024-03-10", &["trades"])];
+    let terms = serde_json::json!([{"id": "BBB-USD", "datasetId": "AAA-USD", "type": "spot", "baseCurrency": "BBB", "quoteCurrency": "USD"}]);
+    let listing = vendor(exchange("ftx", &api, &files), Some(terms));
+    assert_eq!(
+        rows(&listing, "2024-03-01"),
+        ["FTX:SPOT_PAIR:AAA-USD AAA-USD", "FTX:SPOT_PAIR:BBB-USD BBB-USD trades"]
+    );
+}
+
+#[test]
+fn the_later_of_two_ends_is_asked_for() {
+    for (api_end, file_end) in [("2024-03-01", "2024-03-02"), ("2024-03-02", "2024-03-01")] {
+        let api = [symbol("AAA-PERP", "perpetual", "2020-01-01", Some(api_end))];
+        let files = [file("AAA-PERP", "perpetual", "2020-01-01", file_end, &["trades"])];
+        let listing = vendor(exchange("ftx", &api, &files), None);
+        assert_eq!(rows(&listing, "2024-03-01").len(), 1, "{api_end} {file_end}");
+        assert_eq!(rows(&listing, "2024-03-02").len(), 0, "{api_end} {file_end}");
+    }
+}
+
+#[test]
+fn what_exists_only_in_a_group_is_expected_by_the_groups_dates_and_types() {
+    let group = |kind: &str, id: &str, to: &str| {
+        let mut group = file(id, kind, "2020-03-01", to, &["trades", "quotes", "options_chain"]);
+        group["availableTo"] = format!("{to}T00:00:00.000Z").into();
+        group
+    };
+    let own = "BTC-29MAR24-50000-C";
+    let api = [
+        symbol(own, "option", "2020-01-01", None),
+        symbol("BTC-29MAR24-60000-C", "option", "2020-01-01", None),
+    ];
+    let files = [
+        file(own, "option", "2020-01-01", "2024-03-10", &["trades"]),
+        group("option", "OPTIONS", "2024-03-10"),
+    ];
+    let listing = vendor(exchange("deribit", &api, &files), None);
+    let types = |day: &str| -> Vec<String> {
+        let types = |row: String| row.rsplit(' ').next().unwrap().to_owned();
+        rows(&listing, day).into_iter().map(types).collect()
+    };
+    assert_eq!(types("2024-03-01"), ["trades,options_chain", "trades,quotes,options_chain"]);
+    assert_eq!(types("2020-02-29"), ["trades", "BTC-29MAR24-60000-C"], "the group begins later");
+    let ended = [
+        file(own, "option", "2020-01-01", "2024-03-10", &["trades"]),
+        group("option", "OPTIONS", "2024-01-01"),
+    ];
+    let listing = vendor(exchange("deribit", &api, &ended), None);
+    assert!(rows(&listing, "2024-03-01")[0].ends_with(" trades"));
+    assert!(listing.on("2024-03-01".parse().unwrap()).instruments[1].data_types.is_empty());
+}
+
+#[test]
+fn a_renamed_pair_goes_on_under_its_plain_key() {
+    let api = [
+        symbol("USDT_BTC", "spot", "2019-03-30", Some("2022-08-03")),
+        symbol("BTC_USDT", "spot", "2022-08-02", None),
+    ];
+    let listing = vendor(exchange("poloniex", &api, &[]), None);
+    let key = "POLONIEX:SPOT_PAIR:BTC-USDT";
+    assert_eq!(rows(&listing, "2022-08-01"), [format!("{key} USDT_BTC")]);
+    assert_eq!(rows(&listing, "2022-08-02"), [format!("{key} USDT_BTC"), format!("{key}~BTC_USDT BTC_USDT")]);
+    assert_eq!(rows(&listing, "2022-08-03"), [format!("{key} BTC_USDT")]);
+}
+
+#[test]
+fn a_closed_exchange_has_nothing_after_its_end() {
+    for (end, day, is_exported) in [
+        ("2024-03-01T00:00:00.000Z", None, true),
+        ("2024-03-01T12:00:00.000Z", Some("2024-03-01"), true),
+        ("2024-03-02T00:00:00.000Z", Some("2024-03-01"), true),
+    ] {
+        let mut details = exchange(
+            "ftx",
+            &[symbol("AAA-PERP", "perpetual", "2020-01-01", None)],
+            &[file("AAA-PERP", "perpetual", "2020-01-01", "2024-03-10", &["trades"])],
+        );
+        details["datasets"]["exportedUntil"] = end.into();
+        details["datasets"]["symbols"][0]["availableTo"] = end.into();
+        for how in ["availableTo", "delisted"] {
+            let mut details = details.clone();
+            details[how] = if how == "delisted" { true.into() } else { end.into() };
+            let listing = vendor(details, None);
+            let found = listing.on("2024-03-01".parse().unwrap()).instruments;
+            assert_eq!(
+                found.iter().map(|i| i.is_exported).collect::<Vec<_>>(),
+                vec![is_exported; usize::from(day.is_some())],
+                "{end}"
+            );
+            let after = listing.on("2024-03-02".parse().unwrap());
+            assert!(after.instruments.is_empty(), "{end}");
+            assert_eq!(after.left_out[&NotExpected::Closed].count, 1, "{end}");
+            assert!(listing.has_ended("AAA-PERP", "2024-03-02".parse().unwrap()), "{end}");
+        }
+    }
+}
+
+#[test]
+fn no_symbol_is_left_out() {
+    let api = [
+        symbol("BTC_CW", "future", "2020-01-01", None),
+        symbol("???", "perpetual", "2020-01-01", None),
+        symbol("XYZ", "dividend", "2020-01-01", None),
+    ];
+    let listing = vendor(exchange("huobi-dm", &api, &[]), None);
+    let found = listing.on("2024-03-01".parse().unwrap());
+    assert_eq!(found.instruments.len(), 3);
+    assert!(
+        found.instruments.iter().all(|i| !i.canonical && i.native_reason.is_some()),
+        "{:?}",
+        found.instruments
+    );
+    assert!(
+        found.instruments[2].key.as_str().starts_with("HUOBI-DM:UNKNOWN:"),
+        "{}",
+        found.instruments[2].key
+    );
+    assert!(found.left_out.is_empty(), "{:?}", found.left_out);
 }

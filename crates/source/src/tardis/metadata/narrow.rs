@@ -195,6 +195,8 @@ mod tests {
                 since("BTC_USDC", "spot", "2023-01-01", Some("2023-06-01")),
                 since("btc_usdc", "spot", "2023-05-01", None),
                 since("BTC-USDC", "spot", "2023-05-15", Some("2023-05-20")),
+                since("BTC-5JUN23", "future", "2023-05-01", Some("2023-06-05")),
+                since("BTC-05JUN23", "future", "2023-05-02", Some("2023-06-05")),
                 since("OLD-1", "spot", "2020-01-01", Some("2020-06-01")),
                 since("BTC-29MAR24-50000-C", "option", "2023-01-01", Some("2024-03-29")),
                 since("BTC-26MAR21-50000-C", "option", "2020-01-01", Some("2021-03-26")),
@@ -226,7 +228,7 @@ mod tests {
         let whole_terms: Vec<InstrumentInfo> = serde_json::from_value(terms).unwrap();
         let until = whole.datasets.as_ref().map(|d| d.exported_until);
         let names = Lists::of(whole.clone(), None).names;
-        for (day, most) in [("2018-01-01", 1), ("2020-03-01", 8), ("2023-05-16", 10), ("2024-06-01", 10)] {
+        for (day, most) in [("2018-01-01", 1), ("2020-03-01", 8), ("2023-05-16", 11), ("2024-06-01", 10)] {
             let day: Day = day.parse().unwrap();
             let days = DayRange::new(day, day).unwrap();
             for terms in [None, Some(&whole_terms)] {
