@@ -310,7 +310,8 @@ pub struct InstrumentDay<'a> {
     /// The half-open time range for which the vendor has data of the instrument, microseconds since the Unix epoch, UTC.
     /// An open end is `i64::MAX`.
     pub life_us: std::ops::Range<i64>,
-    /// The end of the contract, microseconds since the Unix epoch, UTC; `None` if it has none or it is unknown.
+    /// The end of the contract by the vendor's terms, never a guess, microseconds since the Unix epoch, UTC; `None` if it has none
+    /// or it is unknown.
     pub expiry_us: Option<i64>,
     /// The vendor's recording outages of the venue; `None` if they could not be fetched.
     pub incidents: Option<&'a [Incident]>,

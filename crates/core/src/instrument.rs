@@ -1,10 +1,10 @@
 //! Instruments: the rows of a day's instrument table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::day::Day;
 use crate::expectation::VenueNote;
-use crate::key::{InstrumentKey, OptionSide};
+use crate::key::{InstrumentKey, KEY_VERSION, OptionSide};
 use crate::partition::Partition;
 use crate::table::DataType;
 
@@ -15,12 +15,20 @@ pub struct DayTable {
     pub instruments: Vec<Instrument>,
     /// What has no row, by venue. Contains every venue that was looked up, except those written by an older version.
     pub venues: BTreeMap<String, VenueNote>,
+    /// The version of the keys of each venue's rows, see [`crate::key::KEY_VERSION`]. A venue that is not in it has version 1.
+    pub key_versions: BTreeMap<String, u32>,
 }
 
 impl DayTable {
     /// Whether the table covers a venue.
     pub fn knows(&self, venue: &str) -> bool {
         self.venues.contains_key(venue) || self.instruments.iter().any(|i| i.key.venue() == venue)
+    }
+
+    /// The venues of rows whose keys are of an earlier version, sorted.
+    pub fn venues_with_former_keys(&self) -> BTreeSet<&str> {
+        let is_former = |venue: &&str| self.key_versions.get(*venue).is_none_or(|v| *v < KEY_VERSION);
+        self.instruments.iter().map(|i| i.key.venue()).filter(is_former).collect()
     }
 }
 
@@ -157,12 +165,6 @@ impl Instrument {
         self.available_from_us < day.end_us() && self.available_to_us.is_none_or(|to| to > day.start_us())
     }
 
-    /// Whether the lifetimes overlap.
-    fn overlaps(&self, other: &Instrument) -> bool {
-        other.available_to_us.is_none_or(|to| to > self.available_from_us)
-            && self.available_to_us.is_none_or(|to| to > other.available_from_us)
-    }
-
     /// The partitions expected for it on a day; none if it is not alive.
     pub fn expected(&self, day: Day) -> impl Iterator<Item = Partition> + '_ {
         let alive = self.is_alive(day);
@@ -186,6 +188,12 @@ impl Instrument {
         Some((total as f64 / days.max(1.0)).round() as u64)
     }
 
+    /// The expiry by the vendor's terms, microseconds since the Unix epoch, UTC; `None` if it has none, or if the table's is the
+    /// usual hour of the key's day, which is a guess.
+    pub fn stated_expiry_us(&self) -> Option<i64> {
+        self.expiry_us.filter(|_| self.terms_as_of.is_some())
+    }
+
     /// The share of a day, 0 to 1, for which the vendor has data of it.
     pub fn share_of_day(&self, day: Day) -> f64 {
         let from = self.available_from_us.max(day.start_us());
@@ -199,21 +207,26 @@ impl Instrument {
     }
 }
 
-/// Resolves key collisions: instruments of one venue that share a key while both are alive get different keys. The older one
-/// keeps the key, the others get the twin form. Returns the shared keys with their raw symbols.
+/// Resolves key collisions on a day: of the instruments of one venue that share a key and are alive on the day, the one that began
+/// first keeps the key, and the others get the twin form. If they began together, the order of their symbols decides. Returns the
+/// shared keys with their raw symbols.
+///
+/// A mark belongs to the days on which both are alive. Before and after, each has the plain key, so that the series of a market
+/// goes on under one key when the venue renames it.
 ///
 /// Twins that share even the twin form, for example the symbols `B C` and `B*C`, get a form that is unique per symbol.
-pub fn resolve_twins(instruments: &mut [Instrument]) -> Vec<(InstrumentKey, Vec<String>)> {
-    let shared = resolve_by(instruments, InstrumentKey::with_twin);
-    resolve_by(instruments, InstrumentKey::with_exact_twin);
+pub fn resolve_twins(instruments: &mut [Instrument], day: Day) -> Vec<(InstrumentKey, Vec<String>)> {
+    let shared = resolve_by(instruments, day, InstrumentKey::with_twin);
+    resolve_by(instruments, day, InstrumentKey::with_exact_twin);
     shared
 }
 
 fn resolve_by(
     instruments: &mut [Instrument],
+    day: Day,
     twin_form: impl Fn(&InstrumentKey, &str) -> InstrumentKey,
 ) -> Vec<(InstrumentKey, Vec<String>)> {
-    let mut order: Vec<usize> = (0..instruments.len()).collect();
+    let mut order: Vec<usize> = (0..instruments.len()).filter(|i| instruments[*i].is_alive(day)).collect();
     order.sort_by(|a, b| {
         let name = |i: &usize| {
             let it = &instruments[*i];
@@ -221,23 +234,13 @@ fn resolve_by(
         };
         name(a).cmp(&name(b))
     });
-    let mut shared = Vec::new();
     let groups: Vec<&[usize]> = order.chunk_by(|a, b| instruments[*a].key == instruments[*b].key).collect();
-    for same_key in groups {
-        let overlaps = |a: usize, b: usize| instruments[a].overlaps(&instruments[b]);
-        let twins: Vec<usize> = same_key[1..]
-            .iter()
-            .enumerate()
-            .filter(|(i, later)| same_key[..=*i].iter().any(|earlier| overlaps(*earlier, **later)))
-            .map(|(_, later)| *later)
-            .collect();
-        if twins.is_empty() {
-            continue;
-        }
+    let mut shared = Vec::new();
+    for same_key in groups.into_iter().filter(|group| group.len() > 1) {
         let symbols = same_key.iter().map(|i| instruments[*i].raw_symbol.clone()).collect();
         shared.push((instruments[same_key[0]].key.clone(), symbols));
-        for twin in twins {
-            instruments[twin].key = twin_form(&instruments[twin].key, &instruments[twin].raw_symbol);
+        for twin in &same_key[1..] {
+            instruments[*twin].key = twin_form(&instruments[*twin].key, &instruments[*twin].raw_symbol);
         }
     }
     shared
@@ -276,7 +279,7 @@ mod tests {
             instrument(key, "BTCUSDT", "2021-01-01", None),
             instrument("BYBIT-SPOT:SPOT_PAIR:ETH-USDT", "ETHUSDT", "2021-01-01", None),
         ];
-        let shared = resolve_twins(&mut list);
+        let shared = resolve_twins(&mut list, "2024-03-01".parse().unwrap());
         assert_eq!(shared, [(key.parse().unwrap(), vec!["BTCUSDT".to_owned(), "BTC3".to_owned()])]);
         assert_eq!(list[0].key.to_string(), format!("{key}~BTC3"));
         assert_eq!(list[1].key.to_string(), key);
@@ -290,7 +293,7 @@ mod tests {
         let names = symbols.iter().map(|s| (*s).to_owned()).chain([format!("{long}1"), format!("{long}2")]);
         let mut list: Vec<Instrument> = names.map(|raw| instrument(key, &raw, "2021-01-01", None)).collect();
         let count = list.len();
-        resolve_twins(&mut list);
+        resolve_twins(&mut list, "2024-03-01".parse().unwrap());
         let keys: std::collections::BTreeSet<String> = list.iter().map(|i| i.key.to_string()).collect();
         assert_eq!(keys.len(), count, "{keys:?}");
         for key in keys {
@@ -299,13 +302,21 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other_is_no_clash() {
-        let key = "BYBIT-SPOT:SPOT_PAIR:LUNA-USDT";
-        let mut list = vec![
-            instrument(key, "LUNAUSDT", "2021-01-01", Some("2022-05-13")),
-            instrument(key, "LUNA2USDT", "2022-05-28", None),
+    fn a_mark_belongs_to_the_days_on_which_both_live() {
+        let key = "POLONIEX:SPOT_PAIR:BTC-USDT";
+        let list = [
+            instrument(key, "USDT_BTC", "2019-03-30", Some("2022-08-03")),
+            instrument(key, "BTC_USDT", "2022-08-02", None),
         ];
-        assert!(resolve_twins(&mut list).is_empty());
-        assert!(list.iter().all(|i| i.key.to_string() == key));
+        for (day, keys) in [
+            ("2022-08-01", [key.to_owned(), key.to_owned()]),
+            ("2022-08-02", [key.to_owned(), format!("{key}~BTC_USDT")]),
+            ("2022-08-03", [key.to_owned(), key.to_owned()]),
+        ] {
+            let mut of_day = list.clone();
+            let shared = resolve_twins(&mut of_day, day.parse().unwrap());
+            assert_eq!(of_day.map(|i| i.key.to_string()), keys, "{day}");
+            assert_eq!(shared.len(), usize::from(day == "2022-08-02"));
+        }
     }
 }

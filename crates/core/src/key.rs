@@ -20,15 +20,23 @@ pub const LONGEST_KEY_BYTES: usize = 224;
 /// The largest length of a key before its `~`, bytes, so that there is always room for a suffix.
 const LONGEST_PLAIN_BYTES: usize = 144;
 
-/// The name of an instrument: `VENUE:TYPE:SYMBOL`, upper case.
+/// The version of the naming of instruments: which key a symbol has. It changes when a symbol gets another key. Keys of version
+/// 1 are those of 0.1.0; all of them are still valid keys.
+pub const KEY_VERSION: u32 = 2;
+
+/// The name of an instrument: `VENUE:TYPE:SYMBOL`, upper case. The whole specification is `docs/reference/instrument-key.md`.
 ///
-/// | type | symbol |
+/// | type | canonical symbol |
 /// |---|---|
 /// | SPOT_PAIR, PERP | `BASE-QUOTE` |
 /// | FUTURE | `BASE-QUOTE-YYMMDD`, or `ROOT-YYYYMM` off crypto |
 /// | OPTION | `BASE-QUOTE-YYMMDD-STRIKE-CALL` or `-PUT`, or `ROOT-YYYYMM-STRIKE-CALL` off crypto |
 /// | COMBO, PREDICTION | the venue's own name |
+/// | UNKNOWN | none |
 /// | the others | `ASSET` |
+///
+/// Any other symbol of a type up to UNKNOWN is native: the venue's own name, of an instrument whose terms its symbol does not
+/// tell for certain. [`InstrumentKey::is_canonical`] tells them apart.
 ///
 /// Any of them may have a suffix `~MARK`, which distinguishes it from another instrument of the venue with the same terms:
 /// `OKX-FUTURES:FUTURE:BTC-USD-260626~UM` has another margin than the one without a suffix.
@@ -51,6 +59,7 @@ pub struct InstrumentKey {
     text: String,
     venue_bytes: usize,
     instrument_type: InstrumentType,
+    is_canonical: bool,
 }
 
 /// A text that is not an instrument key.
@@ -165,20 +174,37 @@ impl InstrumentKey {
         Self::assemble(venue, InstrumentType::Option, &[&base, &quote, &day, strike, side.name()])
     }
 
-    /// A combo or a prediction, by the venue's own name.
+    /// The key of an instrument by the venue's own symbol, in the form that it has in the vendor's files.
     ///
-    /// Letters, digits, `.`, `_` and `-` are kept, other characters are escaped as in [`InstrumentKey::spot_pair`].
+    /// Letters, digits, `.`, `_` and `-` are kept, other characters are escaped as in [`InstrumentKey::spot_pair`]. A symbol that
+    /// would read as a canonical one of the type has its first `-` escaped, as often as needed. One that is too long is cut and
+    /// ends in a hash of the whole. Except for combos and predictions, the key is never canonical.
     ///
     /// # Errors
-    /// If the type is another one, or the venue or the name is empty or too long.
+    /// If the type is one of a single asset, or the venue is empty or has a character that is not allowed.
     pub fn native(venue: &str, kind: InstrumentType, name: &str) -> Result<InstrumentKey, KeyError> {
-        Self::assemble(venue, kind, &[&spell_native(name)]).and_then(|key| {
-            if matches!(kind, InstrumentType::Combo | InstrumentType::Prediction) {
-                return Ok(key);
-            }
-            let fault = KeyFault::Form { instrument_type: kind };
-            Err(KeyError { text: key.text, fault, example: InstrumentType::Combo.example() })
-        })
+        let failed =
+            |fault| KeyError { text: format!("{venue}:{kind}:{name}"), fault, example: kind.example() };
+        if !kind.has_native_keys() {
+            return Err(failed(KeyFault::Form { instrument_type: kind }));
+        }
+        let venue = checked_venue(venue).map_err(failed)?;
+        Ok(Self::of_own_name(&venue, kind, name))
+    }
+
+    /// As [`InstrumentKey::native`], which cannot fail: a type without native keys becomes UNKNOWN, and what is no venue is made
+    /// one.
+    pub(crate) fn of_own_name(venue: &str, kind: InstrumentType, name: &str) -> InstrumentKey {
+        const LONGEST_VENUE_BYTES: usize = 64;
+        let kind = if kind.has_native_keys() { kind } else { InstrumentType::Unknown };
+        let mut venue: String =
+            venue.to_ascii_uppercase().chars().map(|c| if is_of_venue(c) { c } else { '_' }).collect();
+        venue.truncate(LONGEST_VENUE_BYTES);
+        let venue = if checked_venue(&venue).is_ok() { venue } else { "_".to_owned() };
+        let room = LONGEST_PLAIN_BYTES - (venue.len() + kind.name().len() + 2);
+        let text = format!("{venue}:{kind}:{}", native_symbol(kind, name, room));
+        let is_canonical = kind.is_named_by_venue();
+        InstrumentKey { text, venue_bytes: venue.len(), instrument_type: kind, is_canonical }
     }
 
     /// The key with the suffix `~` and the vendor's symbol, for an instrument that would share its key with another one of the
@@ -204,25 +230,25 @@ impl InstrumentKey {
     }
 
     fn assemble(venue: &str, kind: InstrumentType, parts: &[&str]) -> Result<InstrumentKey, KeyError> {
-        Self::checked(venue, kind, &parts.join("-")).map_err(|fault| KeyError {
-            text: format!("{venue}:{kind}:{}", parts.join("-")),
-            fault,
-            example: kind.example(),
-        })
+        // A native symbol is no failed canonical one.
+        canonical_symbol(kind, &parts.join("-").to_uppercase())
+            .and_then(|symbol| Self::checked(venue, kind, &symbol))
+            .map_err(|fault| KeyError {
+                text: format!("{venue}:{kind}:{}", parts.join("-")),
+                fault,
+                example: kind.example(),
+            })
     }
 
     fn checked(venue: &str, kind: InstrumentType, symbol: &str) -> Result<InstrumentKey, KeyFault> {
-        let venue = venue.to_ascii_uppercase();
-        let is_venue = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if !venue.chars().all(is_venue) || venue.chars().all(|c| c == '.') {
-            return Err(KeyFault::Venue(venue));
-        }
-        let text = format!("{venue}:{kind}:{}", checked_symbol(kind, &symbol.to_uppercase())?);
+        let venue = checked_venue(venue)?;
+        let (symbol, is_canonical) = checked_symbol(kind, &symbol.to_uppercase())?;
+        let text = format!("{venue}:{kind}:{symbol}");
         let plain_bytes = text.find('~').unwrap_or(text.len());
         if plain_bytes > LONGEST_PLAIN_BYTES || text.len() > LONGEST_KEY_BYTES {
             return Err(KeyFault::TooLong);
         }
-        Ok(InstrumentKey { text, venue_bytes: venue.len(), instrument_type: kind })
+        Ok(InstrumentKey { text, venue_bytes: venue.len(), instrument_type: kind, is_canonical })
     }
 
     /// The whole key.
@@ -240,6 +266,12 @@ impl InstrumentKey {
         self.instrument_type
     }
 
+    /// Whether the symbol is made of the instrument's terms, or is the venue's own name of a combo or a prediction. If not, it is
+    /// the venue's own name of an instrument whose terms the symbol does not tell for certain.
+    pub fn is_canonical(&self) -> bool {
+        self.is_canonical
+    }
+
     /// The symbol: the part after the second colon, including a suffix.
     pub fn symbol(&self) -> &str {
         &self.text[self.venue_bytes + self.instrument_type.name().len() + 2..]
@@ -250,15 +282,15 @@ impl InstrumentKey {
         self.symbol().split_once('~').map(|(_, twin)| twin)
     }
 
-    /// The symbol's parts between dashes, without the suffix. None for combos and predictions.
+    /// The symbol's parts between dashes, without the suffix. None for venues' own names.
     fn parts(&self) -> Vec<&str> {
         match self.instrument_type {
-            InstrumentType::Combo | InstrumentType::Prediction => Vec::new(),
+            kind if kind.is_named_by_venue() || !self.is_canonical => Vec::new(),
             _ => self.symbol().split('~').next().unwrap_or_default().split('-').collect(),
         }
     }
 
-    /// The base asset as escaped in the key, or the single asset or root; `None` for combos and predictions.
+    /// The base asset as escaped in the key, or the single asset or root; `None` for venues' own names.
     pub fn base(&self) -> Option<&str> {
         self.parts().first().copied()
     }
@@ -279,6 +311,18 @@ impl InstrumentKey {
             [_, _, day] | [_, _, day, _, _] => Day::from_short(day),
             _ => None,
         }
+    }
+
+    /// The last UTC day of a dated contract: its expiry, or the last day of its month; `None` if it has none.
+    pub(crate) fn last_day(&self) -> Option<Day> {
+        let of_month = || {
+            let [_, month] = self.parts().try_into().ok()?;
+            let (year, month) = (month.get(..4)?.parse().ok()?, month.get(4..)?.parse::<u32>().ok()?);
+            let next = if month == 12 { Day::new(year + 1, 1, 1) } else { Day::new(year, month + 1, 1) };
+            next.map(Day::previous)
+        };
+        let is_future = self.instrument_type == InstrumentType::Future;
+        self.expiry().or_else(|| of_month().filter(|_| is_future))
     }
 
     /// The strike, a decimal number in the quote asset; `None` unless it is an option.
@@ -321,16 +365,58 @@ impl FromStr for InstrumentKey {
     }
 }
 
-/// The canonical form of a symbol. `symbol` is in upper case.
-fn checked_symbol(kind: InstrumentType, symbol: &str) -> Result<String, KeyFault> {
+fn is_of_venue(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// A venue in upper case.
+fn checked_venue(venue: &str) -> Result<String, KeyFault> {
+    let venue = venue.to_ascii_uppercase();
+    let is_venue = venue.chars().all(is_of_venue) && !venue.chars().all(|c| c == '.');
+    if is_venue { Ok(venue) } else { Err(KeyFault::Venue(venue)) }
+}
+
+/// The one spelling of a symbol, and whether it is canonical. `symbol` is in upper case.
+fn checked_symbol(kind: InstrumentType, symbol: &str) -> Result<(String, bool), KeyFault> {
     if let Some((plain, twin)) = symbol.split_once('~') {
-        let (plain, twin) = (checked_symbol(kind, plain)?, respell(twin, &['-'])?);
-        return Ok(format!("{plain}~{twin}"));
+        let ((plain, is_canonical), twin) = (checked_symbol(kind, plain)?, respell(twin, &['-'])?);
+        return Ok((format!("{plain}~{twin}"), is_canonical));
     }
+    match canonical_symbol(kind, symbol) {
+        Ok(symbol) => Ok((symbol, true)),
+        Err(_) if kind.has_native_keys() => Ok((respell(symbol, &['-'])?, false)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A venue's symbol as a native symbol of at most `room` bytes, which does not read as a canonical one.
+fn native_symbol(kind: InstrumentType, name: &str, room: usize) -> String {
+    const HASH_BYTES: usize = 17;
+    let whole = spell_native(name);
+    let looks_canonical = |symbol: &str| !kind.is_named_by_venue() && canonical_symbol(kind, symbol).is_ok();
+    let mut symbol = whole.clone();
+    let fitted = |symbol: &str| {
+        if !symbol.is_empty() && symbol.len() <= room {
+            return symbol.to_owned();
+        }
+        // An escape that is cut would be no escape.
+        let cut = &symbol[..symbol.len().min(room.saturating_sub(HASH_BYTES))];
+        let cut = cut.rfind('@').filter(|at| at + 5 > cut.len()).map_or(cut, |at| &cut[..at]);
+        format!("{cut}_{:016X}", crate::stable::stable_hash_of(&whole))
+    };
+    while looks_canonical(&fitted(&symbol)) {
+        symbol = symbol.replacen('-', "@002D", 1);
+    }
+    fitted(&symbol)
+}
+
+/// The canonical form of a symbol. `symbol` is in upper case.
+fn canonical_symbol(kind: InstrumentType, symbol: &str) -> Result<String, KeyFault> {
     let asset = |text: &str| respell(text, &[]);
     let parts: Vec<&str> = symbol.split('-').collect();
     let (names, rest) = match (kind, parts.as_slice()) {
         (InstrumentType::Combo | InstrumentType::Prediction, _) => return Ok(respell(symbol, &['-'])?),
+        (InstrumentType::Unknown, _) => return Err(KeyFault::Form { instrument_type: kind }),
         (InstrumentType::SpotPair | InstrumentType::Perp, [base, quote]) => {
             (vec![asset(base)?, asset(quote)?], vec![])
         }

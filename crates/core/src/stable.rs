@@ -5,6 +5,11 @@ pub fn stable_index(name: &str, count: u32) -> u32 {
     (stable_hash(name.as_bytes()) % u64::from(count.max(1))) as u32
 }
 
+/// A hash of a text. The result is the same on every machine and never changes.
+pub(crate) fn stable_hash_of(text: &str) -> u64 {
+    stable_hash(text.as_bytes())
+}
+
 /// FNV-1a with the finalizer of SplitMix64, so that the low bits are suitable for a modulus.
 fn stable_hash(bytes: &[u8]) -> u64 {
     let fnv = bytes

@@ -20,6 +20,8 @@ pub enum InstrumentType {
     Combo,
     /// Prediction market, with the venue's own name.
     Prediction,
+    /// The vendor's type is none of the others, or nothing tells the type; with the venue's own name.
+    Unknown,
     /// A single coin, held and not traded as a pair.
     SpotAsset,
     /// A share.
@@ -43,13 +45,14 @@ pub struct UnknownInstrumentType {
 
 impl InstrumentType {
     /// All types, the traded ones first.
-    pub const ALL: [InstrumentType; 12] = [
+    pub const ALL: [InstrumentType; 13] = [
         InstrumentType::SpotPair,
         InstrumentType::Perp,
         InstrumentType::Future,
         InstrumentType::Option,
         InstrumentType::Combo,
         InstrumentType::Prediction,
+        InstrumentType::Unknown,
         InstrumentType::SpotAsset,
         InstrumentType::Equity,
         InstrumentType::Index,
@@ -67,6 +70,7 @@ impl InstrumentType {
             InstrumentType::Option => "OPTION",
             InstrumentType::Combo => "COMBO",
             InstrumentType::Prediction => "PREDICTION",
+            InstrumentType::Unknown => "UNKNOWN",
             InstrumentType::SpotAsset => "SPOT_ASSET",
             InstrumentType::Equity => "EQUITY",
             InstrumentType::Index => "INDEX",
@@ -102,15 +106,33 @@ impl InstrumentType {
         })
     }
 
+    /// The type of a grouped symbol of the vendor, such as `OPTIONS`; `None` if the symbol is not one. The inverse of
+    /// [`InstrumentType::group_id`].
+    pub fn of_group(id: &str) -> Option<InstrumentType> {
+        InstrumentType::ALL.into_iter().find(|kind| kind.group_id() == Some(id))
+    }
+
+    /// Whether instruments of the type are named by the venue's symbol alone, so that this is their canonical name.
+    pub fn is_named_by_venue(self) -> bool {
+        matches!(self, InstrumentType::Combo | InstrumentType::Prediction)
+    }
+
+    /// Whether the type has native keys: those of the types that venues list.
+    pub fn has_native_keys(self) -> bool {
+        self == InstrumentType::Unknown || self.group_id().is_some()
+    }
+
     /// The form of the type's symbol.
     pub(super) fn form(self) -> &'static str {
         match self {
-            InstrumentType::SpotPair | InstrumentType::Perp => "BASE-QUOTE",
-            InstrumentType::Future => "BASE-QUOTE-YYMMDD or ROOT-YYYYMM",
+            InstrumentType::SpotPair | InstrumentType::Perp => "BASE-QUOTE, or the venue's own name",
+            InstrumentType::Future => "BASE-QUOTE-YYMMDD or ROOT-YYYYMM, or the venue's own name",
             InstrumentType::Option => {
-                "BASE-QUOTE-YYMMDD-STRIKE-CALL or ROOT-YYYYMM-STRIKE-CALL, or the same with PUT"
+                "BASE-QUOTE-YYMMDD-STRIKE-CALL or ROOT-YYYYMM-STRIKE-CALL, or the same with PUT, or the venue's own name"
             }
-            InstrumentType::Combo | InstrumentType::Prediction => "the venue's own name",
+            InstrumentType::Combo | InstrumentType::Prediction | InstrumentType::Unknown => {
+                "the venue's own name"
+            }
             _ => "ASSET",
         }
     }
@@ -124,6 +146,7 @@ impl InstrumentType {
             InstrumentType::Option => "DERIBIT:OPTION:BTC-USD-241227-50000-CALL",
             InstrumentType::Combo => "DERIBIT:COMBO:BTC-FS-28MAR25_PERP",
             InstrumentType::Prediction => "POLYMARKET:PREDICTION:1028726485",
+            InstrumentType::Unknown => "BITMEX:UNKNOWN:XBT7D_U105",
             InstrumentType::SpotAsset => "WALLET:SPOT_ASSET:USDT",
             InstrumentType::Equity => "NASDAQ:EQUITY:AAPL",
             InstrumentType::Index => "DERIBIT:INDEX:BTC",

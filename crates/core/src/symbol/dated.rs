@@ -1,7 +1,7 @@
 //! Symbol forms of futures and options shared by several exchanges.
 
 use super::dates;
-use super::pairs::{glued_pair, with_margin_mark};
+use super::pairs::with_margin_mark;
 use super::reading::{Reading, Symbol, Terms};
 use crate::day::Day;
 use crate::key::OptionSide;
@@ -32,7 +32,7 @@ pub(super) fn underscore_day(symbol: &Symbol) -> Option<Reading> {
 /// `BTCUSDT_241227`, `BTCUSD-241227`, `BTCUSDT-27DEC24`.
 pub(super) fn glued_day(symbol: &Symbol) -> Option<Reading> {
     let (pair, end) = symbol.text.rsplit_once(['_', '-'])?;
-    let (base, quote) = glued_pair(pair, symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(pair)?;
     let terms = Terms::new(base, quote).glued().ending(day(end)?);
     symbol.is_future().then(|| terms.into())
 }
@@ -47,7 +47,7 @@ pub(super) fn coin_day_usdc(symbol: &Symbol) -> Option<Reading> {
 /// `BTCUSDM23`: a month code and a year; such contracts expire on the last Friday of the month.
 pub(super) fn glued_month_code(symbol: &Symbol) -> Option<Reading> {
     let (pair, year, month) = dates::month_code(symbol.text)?;
-    let (base, quote) = glued_pair(pair, symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(pair)?;
     let terms = Terms::new(base, quote).glued().ending_by_habit(Day::last_friday(year, month)?);
     symbol.is_future().then(|| terms.into())
 }

@@ -5,7 +5,8 @@
 use super::dated::*;
 use super::own::*;
 use super::pairs::*;
-use super::quotes;
+use super::poloniex;
+use super::quotes::{self, Quote};
 use super::reading::Shape;
 
 /// How an exchange's symbols are read.
@@ -14,7 +15,7 @@ pub(super) struct Grammar {
     /// Forms; the first that fits wins.
     pub shapes: &'static [Shape],
     /// Quotes of words without a separator.
-    pub quotes: &'static [&'static str],
+    pub quotes: &'static [Quote],
     /// The settlement asset of contracts whose form does not state it.
     pub settled_in: Settled,
     /// Assets with another name in the vendor's metadata: the exchange's name, the common name.
@@ -28,6 +29,8 @@ pub(super) struct Grammar {
 pub(super) enum Settled {
     /// The symbol does not state it.
     Unknown,
+    /// The quote in the vendor's metadata; unknown without.
+    VendorsQuote,
     /// The quote.
     Quote,
     /// The quote; the base if the quote is USD.
@@ -45,7 +48,7 @@ const UST: &[(&str, &str)] = &[("UST", "USDT")];
 /// The base of all grammars.
 const PLAIN: Grammar = Grammar {
     shapes: &[dash],
-    quotes: quotes::SPOT,
+    quotes: &[],
     settled_in: Settled::Unknown,
     aliases: &[],
     order_is_guess: false,
@@ -68,41 +71,42 @@ const UNKNOWN: Grammar = Grammar {
         coin_option_usdt,
     ],
     order_is_guess: true,
+    quotes: quotes::SPOT,
     ..PLAIN
 };
 
 /// The grammar of an exchange id of the vendor.
 pub(super) fn grammar(exchange: &str) -> Grammar {
     match exchange {
-        "coinbase" | "okex" | "okcoin" | "kucoin" | "blockchain-com" | "serum" | "star-atlas" | "ftx-us" => {
-            PLAIN
-        }
-        "kraken" => Grammar { aliases: XBT_XDG, ..PLAIN },
+        "coinbase" | "okex" | "okcoin" | "kucoin" | "blockchain-com" => PLAIN,
+        "serum" | "star-atlas" | "ftx-us" => Grammar { shapes: &[slash], ..PLAIN },
+        "kraken" => Grammar { shapes: &[slash], aliases: XBT_XDG, ..PLAIN },
         "upbit" => Grammar { shapes: &[quote_first], ..PLAIN },
         "gate-io" | "binance-dex" => Grammar { shapes: &[underscore], ..PLAIN },
-        "poloniex" => Grammar { shapes: &[underscore_any_order], ..PLAIN },
+        "poloniex" => Grammar { shapes: &[poloniex::pair], ..PLAIN },
         "dydx" | "dydx-v4" => Grammar { settled_in: Settled::Always("USDC"), ..PLAIN },
-        "mango" => Grammar { shapes: &[coin_perp_usdc, dash], ..PLAIN },
+        "mango" => Grammar { shapes: &[coin_perp_usdc, slash], ..PLAIN },
         "coinbase-international" => Grammar { shapes: &[coin_perp_usdc, dash], ..PLAIN },
-        "ascendex" => Grammar { shapes: &[coin_perp_usdt, dash], settled_in: Settled::Quote, ..PLAIN },
-        "ftx" => Grammar { shapes: &[coin_perp_usd, dash, ftx_dated], ..PLAIN },
+        "ascendex" => Grammar { shapes: &[coin_perp_usdt, slash], settled_in: Settled::Quote, ..PLAIN },
+        "ftx" => Grammar { shapes: &[coin_perp_usd, slash, ftx_dated], ..PLAIN },
         "coinflex" => Grammar { shapes: &[dash_perp, coinflex_repo, dash, dash_day], ..PLAIN },
 
-        "binance" | "aster" => glued_pairs(quotes::BINANCE),
-        "binance-us" | "binance-jersey" => glued_pairs(quotes::BINANCE_LOCAL),
+        "binance" => glued_pairs(quotes::BINANCE),
+        "aster" => glued_pairs(quotes::ASTER),
+        "binance-us" => glued_pairs(quotes::BINANCE_US),
+        "binance-jersey" => glued_pairs(quotes::BINANCE_JERSEY),
         "bybit-spot" => glued_pairs(quotes::BYBIT),
         "huobi" => glued_pairs(quotes::HUOBI),
-        "bitget" | "mexc" => glued_pairs(quotes::SPOT),
-        "bitstamp" | "hitbtc" => Grammar { shapes: &[glued_perp, dash, glued], ..PLAIN },
+        "bitget" => glued_pairs(quotes::BITGET),
+        "mexc" => glued_pairs(quotes::MEXC),
+        "bitstamp" => Grammar { shapes: &[glued_perp, dash, glued], quotes: quotes::BITSTAMP, ..PLAIN },
+        "hitbtc" => Grammar { shapes: &[glued_perp, dash, glued], quotes: quotes::HITBTC, ..PLAIN },
         "gemini" => Grammar { shapes: &[glued_perp, glued], quotes: quotes::GEMINI, ..PLAIN },
-        "bitfinex" => Grammar { shapes: &[three_and_three, dash], aliases: UST, ..PLAIN },
+        "bitfinex" => Grammar { shapes: &[three_and_three, slash], aliases: UST, ..PLAIN },
 
-        "binance-futures" | "binance-delivery" | "aster-futures" => Grammar {
-            shapes: &[glued_perp, glued, glued_day],
-            quotes: quotes::BINANCE_CONTRACTS,
-            settled_in: Settled::CoinForUsd,
-            ..PLAIN
-        },
+        "binance-futures" => binance_contracts(quotes::BINANCE_FUTURES),
+        "binance-delivery" => binance_contracts(quotes::BINANCE_DELIVERY),
+        "aster-futures" => binance_contracts(quotes::ASTER),
         "binance-european-options" | "binance-options" => Grammar { shapes: &[coin_option_usdt], ..PLAIN },
 
         "deribit" => Grammar { shapes: &[deribit], ..PLAIN },
@@ -156,29 +160,42 @@ pub(super) fn grammar(exchange: &str) -> Grammar {
             Grammar { shapes: &[underscore, underscore_day], settled_in: Settled::UnknownForUsd, ..PLAIN }
         }
         "mexc-futures" => Grammar { shapes: &[underscore], settled_in: Settled::CoinForUsd, ..PLAIN },
-        "phemex" => Grammar { shapes: &[phemex], ..PLAIN },
-        "delta" => {
-            Grammar { shapes: &[delta, underscore, glued], settled_in: Settled::UnknownForUsd, ..PLAIN }
+        "phemex" => Grammar { shapes: &[phemex], quotes: quotes::PHEMEX, ..PLAIN },
+        "delta" => Grammar {
+            shapes: &[delta, underscore, glued],
+            quotes: quotes::DELTA,
+            settled_in: Settled::UnknownForUsd,
+            ..PLAIN
+        },
+        "hyperliquid" => {
+            Grammar { shapes: &[hyperliquid, slash], settled_in: Settled::VendorsQuote, ..PLAIN }
         }
-        "hyperliquid" => Grammar { shapes: &[hyperliquid, dash], ..PLAIN },
-        "lighter" => Grammar { shapes: &[lighter, dash], settled_in: Settled::Always("USDC"), ..PLAIN },
-        "bitflyer" => {
-            Grammar { shapes: &[continuous, bitflyer, underscore], settled_in: Settled::Quote, ..PLAIN }
-        }
+        "lighter" => Grammar { shapes: &[lighter, slash], settled_in: Settled::Always("USDC"), ..PLAIN },
+        "bitflyer" => Grammar {
+            shapes: &[continuous, bitflyer, underscore],
+            quotes: quotes::BITFLYER,
+            settled_in: Settled::Quote,
+            ..PLAIN
+        },
         "crypto-com" | "crypto-com-derivatives" => {
-            Grammar { shapes: &[underscore, glued_perp, glued_day], ..PLAIN }
+            Grammar { shapes: &[underscore, glued_perp, glued_day], quotes: quotes::CRYPTO_COM, ..PLAIN }
         }
         "woo-x" => Grammar { shapes: &[kind_first], settled_in: Settled::Quote, ..PLAIN },
         "bullish" => Grammar {
             shapes: &[dash_perp, dash, glued, dash_day, dash_option],
+            quotes: quotes::SPOT,
             settled_in: Settled::UnknownForUsd,
             ..PLAIN
         },
-        "bitnomial" => Grammar { shapes: &[bitnomial, dash, glued], ..PLAIN },
+        "bitnomial" => Grammar { shapes: &[bitnomial, dash, glued], quotes: quotes::SPOT, ..PLAIN },
         _ => UNKNOWN,
     }
 }
 
-const fn glued_pairs(quotes: &'static [&'static str]) -> Grammar {
+const fn binance_contracts(quotes: &'static [Quote]) -> Grammar {
+    Grammar { shapes: &[glued_perp, glued, glued_day], quotes, settled_in: Settled::CoinForUsd, ..PLAIN }
+}
+
+const fn glued_pairs(quotes: &'static [Quote]) -> Grammar {
     Grammar { shapes: &[glued], quotes, ..PLAIN }
 }

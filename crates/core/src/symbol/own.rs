@@ -2,7 +2,6 @@
 
 use super::Reason;
 use super::dates;
-use super::pairs::glued_pair;
 use super::reading::{Reading, Symbol, Terms};
 use crate::day::Day;
 use crate::key::{InstrumentType, OptionSide};
@@ -33,8 +32,11 @@ pub(super) fn deribit(symbol: &Symbol) -> Option<Reading> {
 /// BitMEX: `XBTUSD`, `ETHUSD_ETH`, `XBTZ19`, `ETHUSDM22_ETH`.
 ///
 /// The part after `_` is the settlement asset, a mark that distinguishes the contract from the one settled in bitcoin. A coin
-/// with a month code is quoted in bitcoin, bitcoin itself in USD.
+/// with a month code is quoted in bitcoin, bitcoin itself in USD. `XBTM26-XBTU26` is a spread, whatever its listed type.
 pub(super) fn bitmex(symbol: &Symbol) -> Option<Reading> {
+    if symbol.text.contains('-') && !symbol.is_first_version() {
+        return Some(Reading::OwnName(InstrumentType::Combo));
+    }
     let (contract, mark) = match symbol.text.split_once('_') {
         Some((contract, mark)) => (contract, Some(mark)),
         None => (symbol.text, None),
@@ -47,9 +49,11 @@ pub(super) fn bitmex(symbol: &Symbol) -> Option<Reading> {
         }
         _ => return None,
     };
-    let terms = match glued_pair(pair, symbol.quotes) {
+    let terms = match symbol.pair_of(pair) {
         Some((base, quote)) => Terms::new(base, quote).glued(),
         None if symbol.is_perp() => return None,
+        // `DEFIMEXTU21`: an index of coins, quoted in tether.
+        None if pair.ends_with("MEXT") && !symbol.is_first_version() => return None,
         None if pair == "XBT" => Terms::new(pair, "USD"),
         None => Terms::new(pair, "XBT"),
     };
@@ -82,7 +86,7 @@ pub(super) fn kraken_contract(symbol: &Symbol) -> Option<Reading> {
         [class, pair, end] if symbol.is_future() => (*class, *pair, Some(dates::digits(end)?)),
         _ => return None,
     };
-    let (base, quote) = glued_pair(pair, symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(pair)?;
     let terms = Terms::new(base, quote).glued();
     let terms = match class {
         "PI" | "FI" => terms.settled_in(base),
@@ -110,7 +114,7 @@ pub(super) fn kucoin_contract(symbol: &Symbol) -> Option<Reading> {
         let terms = Terms::new(name.strip_suffix('M')?, "USD");
         return Some(terms.ending_by_habit(Day::last_friday(year, month)?).into());
     }
-    let (base, quote) = glued_pair(symbol.text.strip_suffix('M')?, symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(symbol.text.strip_suffix('M')?)?;
     symbol.is_perp().then(|| Terms::new(base, quote).glued().into())
 }
 
@@ -119,14 +123,14 @@ pub(super) fn kucoin_contract(symbol: &Symbol) -> Option<Reading> {
 pub(super) fn phemex(symbol: &Symbol) -> Option<Reading> {
     let text = symbol.text;
     if !symbol.is_perp() {
-        let (base, quote) = glued_pair(text.strip_prefix('S')?, symbol.quotes)?;
+        let (base, quote) = symbol.pair_of(text.strip_prefix('S')?)?;
         return symbol.is_pair().then(|| Terms::new(base, quote).glued().into());
     }
     let twice_listed = ["BTCUSD", "ETHUSD", "XRPUSD", "LTCUSD", "ADAUSD", "LINKUSD"];
     let mark = ["U", "C"]
         .into_iter()
         .find(|mark| text.strip_prefix(mark).is_some_and(|pair| twice_listed.contains(&pair)));
-    let (base, quote) = glued_pair(&text[mark.map_or(0, str::len)..], symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(&text[mark.map_or(0, str::len)..])?;
     let in_coin = mark == Some("C") || (mark.is_none() && text == "BTCUSD");
     let terms = Terms::new(base, quote).glued().settled_in(if in_coin { base } else { quote });
     Some(match mark {
@@ -135,19 +139,32 @@ pub(super) fn phemex(symbol: &Symbol) -> Option<Reading> {
     })
 }
 
-/// Hyperliquid: `BTC`, `kPEPE` and, from other deployers, `xyz:TSLA`, all margined in USDC. Most spot pairs are numbers,
-/// `@107`.
+/// The quotes of Hyperliquid's perpetuals by deployer, where they are known for certain. A deployer chooses one asset for all.
+/// Source: <https://hyperliquid.gitbook.io/hyperliquid-docs/hyperliquid-improvement-proposals-hips/hip-3-builder-deployed-perpetuals>.
+const DEPLOYERS: [(&str, &str); 2] = [("XYZ", "USDC"), ("HYNA", "USDE")];
+
+/// Hyperliquid: `BTC`, `kPEPE`, margined in USDC, and `xyz:TSLA` of other deployers, margined in what the deployer chose. Most
+/// spot pairs are numbers, `@107`.
 pub(super) fn hyperliquid(symbol: &Symbol) -> Option<Reading> {
     if symbol.text.starts_with(['@', '#']) {
-        return Some(Reading::Unnamed(Reason::Number));
+        return (!symbol.is_perp() && symbol.is_pair()).then_some(Reading::Open(Reason::Number));
     }
-    symbol.is_perp().then(|| Terms::new(symbol.text, "USDC").settled_in("USDC").into())
+    if !symbol.is_perp() {
+        return None;
+    }
+    match symbol.text.split_once('-') {
+        Some((deployer, _)) if !symbol.is_first_version() => {
+            let quote = DEPLOYERS.iter().find(|(name, _)| *name == deployer).map(|(_, quote)| *quote);
+            Some(quote.map_or(Reading::Open(Reason::Deployer), |quote| Terms::new(symbol.text, quote).into()))
+        }
+        _ => Some(Terms::new(symbol.text, "USDC").settled_in("USDC").into()),
+    }
 }
 
 /// Lighter: markets are numbers.
 pub(super) fn lighter(symbol: &Symbol) -> Option<Reading> {
     let is_number = symbol.text.bytes().all(|b| b.is_ascii_digit());
-    is_number.then_some(Reading::Unnamed(Reason::Number))
+    (symbol.is_pair() && is_number).then_some(Reading::Open(Reason::Number))
 }
 
 /// bitFlyer: `FX_BTC_JPY`, a perpetual next to the spot pair, and `BTCJPY30AUG2019`.
@@ -155,7 +172,7 @@ pub(super) fn bitflyer(symbol: &Symbol) -> Option<Reading> {
     if symbol.is_future() {
         let digits = symbol.text.find(|c: char| c.is_ascii_digit())?;
         let (pair, end) = symbol.text.split_at(digits);
-        let (base, quote) = glued_pair(pair, symbol.quotes)?;
+        let (base, quote) = symbol.pair_of(pair)?;
         return Some(Terms::new(base, quote).glued().ending(dates::day_month_year(end)?).into());
     }
     let (base, quote) = symbol.text.strip_prefix("FX_")?.split_once('_')?;
@@ -181,8 +198,12 @@ pub(super) fn ftx_dated(symbol: &Symbol) -> Option<Reading> {
         None => terms,
     };
     if end.len() == 4 && end.bytes().all(|b| b.is_ascii_digit()) {
-        let Some(since) = symbol.since else { return Some(Reading::Unnamed(Reason::NoYear)) };
-        return Some(terms.ending(dates::month_day_from(end, since)?).into());
+        return Some(
+            match symbol.expiry_by_day(|from| dates::month_day_from(end, from), |found, day| *found == day) {
+                Ok(day) => terms.ending(day?).into(),
+                Err(reason) => Reading::Open(reason),
+            },
+        );
     }
     Some(terms.ending(dates::digits(end)?).into())
 }
@@ -196,7 +217,7 @@ pub(super) fn delta(symbol: &Symbol) -> Option<Reading> {
         return Some(terms.with_right(strike, OptionSide::of_text(side)?).into());
     }
     let (pair, end) = symbol.text.split_once('_')?;
-    let (base, quote) = glued_pair(pair, symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(pair)?;
     if !symbol.is_future() {
         return None;
     }
@@ -204,10 +225,10 @@ pub(super) fn delta(symbol: &Symbol) -> Option<Reading> {
     if let Some(day) = dates::digits_day_first(end).or_else(|| dates::day_month_year(end)) {
         return Some(terms.ending(day).into());
     }
-    match symbol.since {
-        Some(since) => Some(terms.ending(dates::day_month_from(end, since)?).into()),
-        None => Some(Reading::Unnamed(Reason::NoYear)),
-    }
+    Some(match symbol.expiry_by_day(|from| dates::day_month_from(end, from), |found, day| *found == day) {
+        Ok(day) => terms.ending(day?).into(),
+        Err(reason) => Reading::Open(reason),
+    })
 }
 
 /// Bitnomial, which names contracts like traditional futures exchanges: `BUSH23`, `BUSZ2`.
@@ -220,17 +241,18 @@ pub(super) fn bitnomial(symbol: &Symbol) -> Option<Reading> {
     if let Some(parsed) = dates::month_code(symbol.text) {
         return Some(by_month(parsed));
     }
-    match symbol.since {
-        Some(since) => dates::month_code_from(symbol.text, since).map(by_month),
-        // Any day will do to check the form.
-        None => dates::month_code_from(symbol.text, Day::new(2020, 1, 1)?)
-            .map(|_| Reading::Unnamed(Reason::NoYear)),
+    // Any day will do to check the form.
+    dates::month_code_from(symbol.text, Day::new(2020, 1, 1)?)?;
+    let is_month = |found: &(&str, i32, u32), day: Day| (found.1, found.2) == (day.year(), day.month());
+    match symbol.expiry_by_day(|from| dates::month_code_from(symbol.text, from), is_month) {
+        Ok(found) => found.map(by_month),
+        Err(reason) => Some(Reading::Open(reason)),
     }
 }
 
 /// OKX' spreads: two legs, whatever their listed type.
 pub(super) fn okx_spread(_: &Symbol) -> Option<Reading> {
-    Some(Reading::Native(InstrumentType::Combo))
+    Some(Reading::OwnName(InstrumentType::Combo))
 }
 
 /// Coinflex: `BTC-USD-REPO-LIN`, a loan traded next to the perpetual on the same pair.

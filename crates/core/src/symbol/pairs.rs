@@ -1,13 +1,13 @@
 //! Symbol forms of pairs and perpetuals shared by several exchanges.
 
-use super::quotes;
-use super::reading::{Reading, Split, Symbol, Terms};
+use super::Reason;
+use super::reading::{Reading, Symbol, Terms};
 
 /// Words in the place of a quote that name the kind of contract.
 const NOT_QUOTES: [&str; 4] = ["PERP", "PERPETUAL", "SWAP", "MOVE"];
 
 /// Exactly two names around a separator.
-fn two(text: &str, separator: char) -> Option<(&str, &str)> {
+pub(super) fn two(text: &str, separator: char) -> Option<(&str, &str)> {
     let (one, other) = text.split_once(separator)?;
     let is_pair = !one.is_empty() && !other.is_empty() && !other.contains(separator);
     (is_pair && !NOT_QUOTES.contains(&other)).then_some((one, other))
@@ -18,6 +18,17 @@ pub(super) fn dash(symbol: &Symbol) -> Option<Reading> {
     let (base, quote) = two(symbol.text, '-')?;
     let is_number = quote.bytes().all(|b| b.is_ascii_digit());
     (symbol.is_pair() && !is_number).then(|| Terms::new(base, quote).into())
+}
+
+/// `BTC/USDT`, whose `/` is a `-` in files, so that a name may contain dashes, as in `BTMX-S/USDT`.
+pub(super) fn slash(symbol: &Symbol) -> Option<Reading> {
+    if symbol.is_first_version() {
+        return dash(symbol);
+    }
+    let (base, quote) = symbol.text.rsplit_once('-')?;
+    let is_number = quote.bytes().all(|b| b.is_ascii_digit());
+    let is_pair = !base.is_empty() && !NOT_QUOTES.contains(&quote) && !is_number;
+    (symbol.is_pair() && is_pair).then(|| Terms::new(base, quote).into())
 }
 
 /// `KRW-BTC`: the quote comes first.
@@ -32,22 +43,10 @@ pub(super) fn underscore(symbol: &Symbol) -> Option<Reading> {
     symbol.is_pair().then(|| Terms::new(base, quote).into())
 }
 
-/// `USDT_BTC` or `BTC_USDT`: the more common quote of the two is the quote.
-pub(super) fn underscore_any_order(symbol: &Symbol) -> Option<Reading> {
-    let (one, other) = two(symbol.text, '_')?;
-    let (base, quote) = quotes::by_rank(one, other).unwrap_or((one, other));
-    symbol.is_pair().then(|| Terms { split: Split::EitherOrder, ..Terms::new(base, quote) }.into())
-}
-
 /// `BTCUSDT`.
 pub(super) fn glued(symbol: &Symbol) -> Option<Reading> {
-    let (base, quote) = glued_pair(symbol.text, symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(symbol.text)?;
     symbol.is_pair().then(|| Terms::new(base, quote).glued().into())
-}
-
-/// Splits a word without separators into base and quote.
-pub(super) fn glued_pair<'a>(word: &'a str, quotes: &[&str]) -> Option<(&'a str, &'a str)> {
-    if word.contains(['-', '_']) { None } else { quotes::split(word, quotes) }
 }
 
 /// `BTCUSD`: three letters each.
@@ -63,7 +62,7 @@ pub(super) fn three_and_three(symbol: &Symbol) -> Option<Reading> {
 /// `BTCUSD_PERP`, `BTCUSD-PERP`, `BTCGUSDPERP`.
 pub(super) fn glued_perp(symbol: &Symbol) -> Option<Reading> {
     let pair = symbol.text.strip_suffix("PERP")?;
-    let (base, quote) = glued_pair(pair.trim_end_matches(['-', '_']), symbol.quotes)?;
+    let (base, quote) = symbol.pair_of(pair.trim_end_matches(['-', '_']))?;
     symbol.is_perp().then(|| Terms::new(base, quote).glued().into())
 }
 
@@ -117,5 +116,5 @@ pub(super) fn kind_first(symbol: &Symbol) -> Option<Reading> {
 pub(super) fn continuous(symbol: &Symbol) -> Option<Reading> {
     let (_, last) = symbol.text.rsplit_once(['_', '-'])?;
     let moves = matches!(last, "CW" | "NW" | "CQ" | "NQ") || last.starts_with("MAT");
-    (symbol.is_future() && moves).then_some(Reading::Unnamed(super::Reason::Continuous))
+    (symbol.is_future() && moves).then_some(Reading::Open(Reason::Continuous))
 }

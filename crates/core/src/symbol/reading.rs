@@ -1,6 +1,9 @@
 //! A parsed symbol, before it is converted to a key.
 
+use std::cell::Cell;
+
 use super::Reason;
+use super::words::{Cut, Words};
 use crate::day::Day;
 use crate::key::{InstrumentType, OptionSide};
 
@@ -13,13 +16,58 @@ pub(super) struct Symbol<'a> {
     pub text: &'a str,
     /// The listed type.
     pub kind: InstrumentType,
-    /// First UTC day of the list's entry; determines the year of forms without one.
+    /// First UTC day of the list's entry.
     pub since: Option<Day>,
-    /// Quotes of the exchange, for symbols without a separator.
-    pub quotes: &'a [&'a str],
+    /// The UTC day for which the symbol is named.
+    pub day: Option<Day>,
+    /// The expiry that the vendor's metadata gives for the day.
+    pub dated_expiry: Option<Day>,
+    /// How words without a separator are split.
+    pub words: Words<'a>,
+    /// Whether a word was met that can be split in several ways.
+    pub is_ambiguous: Cell<bool>,
 }
 
 impl Symbol<'_> {
+    /// Base and quote of a word without a separator.
+    pub fn pair_of<'t>(&self, word: &'t str) -> Option<(&'t str, &'t str)> {
+        if word.contains(['-', '_']) {
+            return None;
+        }
+        match self.words.split(word) {
+            Cut::Pair(base, quote) => Some((base, quote)),
+            Cut::Several => {
+                self.is_ambiguous.set(true);
+                None
+            }
+            Cut::None => None,
+        }
+    }
+
+    /// Whether a word of the symbol can be split in several ways.
+    pub fn is_ambiguous(&self) -> bool {
+        self.is_ambiguous.get()
+    }
+
+    /// Whether the symbol is read as version 1 of the naming did.
+    pub fn is_first_version(&self) -> bool {
+        matches!(self.words, Words::First(_))
+    }
+
+    /// The day of an expiry without a year: `first_from` gives the first such day from another day on.
+    pub fn expiry_by_day<T: PartialEq>(
+        &self,
+        first_from: impl Fn(Day) -> Option<T>,
+        is_day: impl Fn(&T, Day) -> bool,
+    ) -> Result<Option<T>, Reason> {
+        let dated = self.dated_expiry.and_then(|day| first_from(day).filter(|found| is_day(found, day)));
+        match (dated, self.day.or(self.since)) {
+            (Some(found), _) => Ok(Some(found)),
+            (None, Some(day)) => Ok(first_from(day)),
+            (None, None) => Err(Reason::NoYear),
+        }
+    }
+
     pub fn is_pair(&self) -> bool {
         matches!(self.kind, InstrumentType::SpotPair | InstrumentType::Perp)
     }
@@ -41,12 +89,12 @@ impl Symbol<'_> {
 pub(super) enum Reading {
     /// The terms of a contract or a pair.
     Terms(Terms),
-    /// A combo or a prediction, named by the venue's own name.
-    Native(InstrumentType),
+    /// Named by the venue's own name, as a combo or a prediction.
+    OwnName(InstrumentType),
     /// A contract named by its root and its month, as on traditional exchanges.
     Month { root: String, year: i32, month: u32 },
-    /// The shape fits, but there is no key.
-    Unnamed(Reason),
+    /// The shape fits, but the symbol does not tell the terms.
+    Open(Reason),
 }
 
 impl From<Terms> for Reading {

@@ -6,7 +6,7 @@ use crate::{line, name};
 fn check(cases: &[(&str, &str, &str, &str)]) {
     let mut seen = std::collections::BTreeSet::new();
     for (exchange, id, kind, expected) in cases {
-        let named = name(exchange, id, kind, None).unwrap_or_else(|unnamed| panic!("{unnamed}"));
+        let named = name(exchange, id, kind, None);
         assert_eq!(line(&named), *expected, "{exchange} {id}");
         assert!(seen.insert(named.key), "{exchange} {id} shares its key");
     }

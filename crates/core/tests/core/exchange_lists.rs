@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use mtdh_core::Day;
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
-use mtdh_core::symbol::{Contract, Named, name_by_contract};
+use mtdh_core::symbol::{Contract, Listed, Named, Names};
 use serde_json::Value;
 
 use crate::recorded::recorded;
@@ -27,16 +27,14 @@ struct Truth {
 
 impl Truth {
     /// The same as the vendor's metadata says it, which quotes inverse options in their base.
-    fn contract<'a>(&'a self, exchange: &'a str) -> Contract<'a> {
+    fn contract(&self) -> Contract<'_> {
         let quoted_in_base = self.kind == "option" && self.settle == self.base;
         Contract {
-            exchange,
-            id: &self.id,
-            kind: InstrumentType::of_vendor(self.kind).unwrap(),
             base: &self.base,
             quote: if quoted_in_base { &self.base } else { &self.quote },
             settle: Some(&self.settle).filter(|asset| !asset.is_empty()).map(String::as_str),
             expiry: self.expiry,
+            dated_expiry: None,
             strike: self.strike.as_deref(),
             option_side: self.side.as_deref().and_then(OptionSide::of_text),
             inverse: None,
@@ -69,19 +67,18 @@ fn check(exchange: &str, truths: &[Truth], exceptions: &[(&str, &str)]) {
             println!("{exchange}: {} is left out: {reason}", truth.id);
             continue;
         }
-        let of = |id: &str| -> Named {
-            name(exchange, id, truth.kind, None).unwrap_or_else(|unnamed| panic!("{unnamed}"))
-        };
+        let of = |id: &str| -> Named { name(exchange, id, truth.kind, None) };
         let named = of(&truth.id);
         assert_eq!(of(&dataset_form(&truth.id)), named);
         assert_eq!(key_line(&named.key), truth.line(), "{exchange} {}", truth.id);
-        let by_contract =
-            name_by_contract(&truth.contract(exchange)).unwrap_or_else(|unnamed| panic!("{unnamed}"));
+        let kind = InstrumentType::of_vendor(truth.kind).unwrap();
+        let by_contract = Names::new(exchange)
+            .name(&Listed { contract: Some(&truth.contract()), ..Listed::new(&truth.id, kind) });
         assert_eq!(by_contract, named, "{exchange} {}", truth.id);
         if truth.kind != "spot" {
             assert_eq!(named.settle.as_deref(), Some(truth.settle.as_str()), "{exchange} {}", truth.id);
             let coin_settled = truth.settle == truth.base && truth.settle != truth.quote;
-            assert_eq!(named.inverse, coin_settled, "{exchange} {}", truth.id);
+            assert_eq!(named.inverse, Some(coin_settled), "{exchange} {}", truth.id);
         }
         if let Some(owner) = owners.insert(named.key.clone(), &truth.id) {
             panic!("{exchange} {owner} and {} share {}", truth.id, named.key);

@@ -96,21 +96,13 @@ fn a_wrong_key_is_refused_with_a_right_one() {
         (":SPOT_PAIR:BTC-USDT", KeyFault::Venue(String::new())),
         ("BIN ANCE:SPOT_PAIR:BTC-USDT", KeyFault::Venue("BIN ANCE".into())),
         ("..:SPOT_PAIR:BTC-USDT", KeyFault::Venue("..".into())),
-        ("BINANCE:SPOT_PAIR:BTC/USDT", KeyFault::Form { instrument_type: InstrumentType::SpotPair }),
+        ("BINANCE:SPOT_PAIR:BTC/USDT", KeyFault::Character('/')),
         ("BINANCE:SPOT_PAIR:BTC/X-USDT", KeyFault::Character('/')),
-        ("BINANCE:SPOT_PAIR:BTC", KeyFault::Form { instrument_type: InstrumentType::SpotPair }),
-        ("BINANCE:SPOT_PAIR:-USDT", KeyFault::Empty),
+        ("BINANCE:SPOT_PAIR:", KeyFault::Empty),
         ("BINANCE:SPOT_PAIR:BTC-USDT~", KeyFault::Empty),
         ("BINANCE:SPOT_PAIR:BTC-USDT~A~B", KeyFault::Character('~')),
         ("BINANCE:SPOT_PAIR:BTC-USDT:X", KeyFault::Character(':')),
         ("BINANCE:SPOT_PAIR:@5E0-USDT", KeyFault::Character('@')),
-        ("DERIBIT:FUTURE:BTC-USD", KeyFault::Month("USD".into())),
-        ("DERIBIT:FUTURE:BTC-USD-241327", KeyFault::Expiry("241327".into())),
-        ("DERIBIT:FUTURE:BTC-USD-20241227", KeyFault::Expiry("20241227".into())),
-        ("CME:FUTURE:ES-202413", KeyFault::Month("202413".into())),
-        ("DERIBIT:OPTION:BTC-USD-241227-1E5-CALL", KeyFault::Strike("1E5".into())),
-        ("DERIBIT:OPTION:BTC-USD-241227-.-CALL", KeyFault::Strike(".".into())),
-        ("DERIBIT:OPTION:BTC-USD-241227-5-BOTH", KeyFault::Side("BOTH".into())),
         ("NASDAQ:EQUITY:A-B", KeyFault::Form { instrument_type: InstrumentType::Equity }),
     ] {
         let error = text.parse::<InstrumentKey>().unwrap_err();
@@ -121,8 +113,57 @@ fn a_wrong_key_is_refused_with_a_right_one() {
     }
     let long = format!("X:COMBO:{}", "A".repeat(LONGEST_KEY_BYTES));
     assert_eq!(long.parse::<InstrumentKey>().unwrap_err().fault(), &KeyFault::TooLong);
-    assert!(InstrumentKey::native("X", InstrumentType::Perp, "BTC-USD").is_err());
+    assert!(InstrumentKey::native("X", InstrumentType::Index, "BTC").is_err());
     assert!(InstrumentKey::future("X", "BTC", "USD", day("2100-01-29")).is_err());
+}
+
+/// What is no canonical symbol of its type is a native one; no native symbol reads as a canonical one.
+#[test]
+fn native_keys_are_told_from_canonical_ones() {
+    for (text, is_canonical) in [
+        ("BINANCE:SPOT_PAIR:BTC-USDT", true),
+        ("BINANCE:SPOT_PAIR:BTCU", false),
+        ("BINANCE:SPOT_PAIR:-USDT", false),
+        ("HYPERLIQUID:SPOT_PAIR:@0040107", false),
+        ("LIGHTER:PERP:1", false),
+        ("HUOBI-DM:FUTURE:BTC_CW", false),
+        ("DERIBIT:FUTURE:BTC-USD", false),
+        ("DERIBIT:FUTURE:BTC-USD-241327", false),
+        ("DERIBIT:FUTURE:BTC-USD-20241227", false),
+        ("CME:FUTURE:ES-202413", false),
+        ("DERIBIT:OPTION:BTC-USD-241227-1E5-CALL", false),
+        ("DERIBIT:OPTION:BTC-USD-241227-.-CALL", false),
+        ("DERIBIT:OPTION:BTC-USD-241227-5-BOTH", false),
+        ("DERIBIT:COMBO:BTC-FS-28MAR25_PERP", true),
+        ("BITMEX:UNKNOWN:XBT7D_U105", false),
+        ("X:PERP:BTC@002DUSD~MARK", false),
+    ] {
+        let key = key(text);
+        assert_eq!((key.to_string().as_str(), key.is_canonical()), (text, is_canonical));
+        assert_eq!(key.base().is_some(), is_canonical && key.instrument_type() != InstrumentType::Combo);
+    }
+    use InstrumentType::{Combo, Future, Option, Perp, Unknown};
+    for (kind, name, symbol) in [
+        (Perp, "BTC-USD", "BTC@002DUSD"),
+        (Perp, "BTC-USD-X", "BTC-USD-X"),
+        (Future, "BTC-USD-241227", "BTC@002DUSD-241227"),
+        (Future, "A-B-200112", "A@002DB@002D200112"),
+        (Option, "BTC-USD-241227-5-C", "BTC@002DUSD-241227-5-C"),
+        (Combo, "BTC-USD", "BTC-USD"),
+        (Unknown, "btc-usd", "BTC-USD"),
+        (Unknown, "@5E01", "@00405E01"),
+    ] {
+        let native = InstrumentKey::native("X", kind, name).unwrap();
+        assert_eq!(native.symbol(), symbol);
+        assert_eq!(key(native.as_str()), native);
+    }
+    let [one, other] = ["1", "2"].map(|end| {
+        let native = InstrumentKey::native("X", Perp, &format!("A-{}{end}", "币".repeat(100))).unwrap();
+        assert_eq!(key(native.as_str()), native);
+        assert!(native.as_str().len() <= 144, "{native}");
+        native
+    });
+    assert_ne!(one, other);
 }
 
 #[test]
@@ -202,8 +243,8 @@ fn days() -> impl Strategy<Value = Day> {
 fn keys() -> impl Strategy<Value = InstrumentKey> {
     let strike = prop_oneof![(1..1_000_000u32).prop_map(|n| n.to_string()), "[0-9]{1,6}\\.[0-9]{1,6}"];
     let side = prop_oneof![Just(OptionSide::Call), Just(OptionSide::Put)];
-    let only = proptest::sample::select(InstrumentType::ALL[6..].to_vec());
-    let native = proptest::sample::select(InstrumentType::ALL[4..6].to_vec());
+    let only = proptest::sample::select(InstrumentType::ALL[7..].to_vec());
+    let native = proptest::sample::select(InstrumentType::ALL[..7].to_vec());
     let month = (2000..2100, 1..=12).prop_map(|(year, month)| format!("{year}{month:02}"));
     let venue = "[A-Z][A-Z0-9_-]{0,12}";
     let plain = prop_oneof![

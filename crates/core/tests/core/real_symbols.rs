@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
-use mtdh_core::symbol::{Contract, Listed, name_by_contract, name_by_symbol};
+use mtdh_core::symbol::{Contract, Listed, Names};
 use mtdh_core::venue::{parse_venue, venue_of_exchange};
 use serde_json::Value;
 
@@ -92,8 +92,10 @@ fn key_of(exchange: &str, id: &str) -> Option<InstrumentKey> {
     };
     // Recordings are of 2019 and later.
     let since = Some(day("2019-03-30"));
-    let mut kinds = kinds[spot..].iter().copied().chain(native);
-    kinds.find_map(|kind| name_by_symbol(&Listed { exchange, id, kind, since }).ok()).map(|named| named.key)
+    let kinds = kinds[spot..].iter().copied().chain(native);
+    let names = Names::new(exchange);
+    let keys = kinds.map(|kind| names.name(&Listed { since, ..Listed::new(id, kind) }).key);
+    { keys }.find(InstrumentKey::is_canonical)
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn the_vendors_dataset_symbols_have_keys() {
     for symbol in symbols {
         let kind = InstrumentType::of_vendor(symbol["type"].as_str().unwrap()).unwrap();
         let id = symbol["id"].as_str().unwrap();
-        let named = name_by_symbol(&Listed { exchange: "hyperliquid", id, kind, since: None }).unwrap();
+        let named = Names::new("hyperliquid").name(&Listed::new(id, kind));
         assert_eq!(named.key.to_string(), format!("HYPERLIQUID:PERP:{id}-USDC"));
     }
     assert!(!symbols.is_empty());
@@ -173,19 +175,18 @@ fn the_vendors_metadata_gives_the_key_that_the_symbol_gives() {
         let kind = InstrumentType::of_vendor(text("type")).unwrap();
         let strike = whole["strikePrice"].as_f64().map(|strike| strike.to_string());
         let contract = Contract {
-            exchange,
-            id,
-            kind,
             base: text("baseCurrency"),
             quote: text("quoteCurrency"),
             settle: whole["settlementCurrency"].as_str(),
             expiry: whole["expiry"].as_str().map(|time| day(&time[..10])),
+            dated_expiry: None,
             strike: strike.as_deref(),
             option_side: whole["optionType"].as_str().and_then(OptionSide::of_text),
             inverse: whole["inverse"].as_bool(),
         };
-        let by_contract = name_by_contract(&contract).unwrap();
-        let by_symbol = name_by_symbol(&Listed { exchange, id, kind, since: None }).unwrap();
+        let names = Names::new(exchange);
+        let by_contract = names.name(&Listed { contract: Some(&contract), ..Listed::new(id, kind) });
+        let by_symbol = names.name(&Listed::new(id, kind));
         assert_eq!(by_contract.key, by_symbol.key);
         assert_eq!(by_contract.inverse, by_symbol.inverse, "{id}");
         println!("{id} is {}", by_contract.key);

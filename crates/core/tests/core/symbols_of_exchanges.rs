@@ -3,21 +3,23 @@
 //! Ids stand in API form where that differs; every case is checked in dataset form too.
 
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::symbol::{Listed, name_by_symbol};
+use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::venue::EXCHANGES;
 use proptest::prelude::*;
 
 use crate::{check, day, line, name};
 
-/// Checks why symbols of an exchange have no key.
-fn check_unnamed(cases: &[(&str, &str, &str, &str)]) {
-    for (exchange, id, kind, expected) in cases {
-        let unnamed = name(exchange, id, kind, None).expect_err(id);
-        assert_eq!(unnamed.reason.to_string(), *expected, "{exchange} {id}");
+/// Checks native keys of symbols, and why they have no canonical one.
+fn check_native(cases: &[(&str, &str, &str, &str, &str)]) {
+    for (exchange, id, kind, key, expected) in cases {
+        let named = name(exchange, id, kind, None);
+        assert_eq!(line(&named), *key, "{exchange} {id}");
         assert_eq!(
-            unnamed.to_string(),
-            format!("no key for {id} of {exchange}, type {}: {expected}", unnamed.kind)
+            named.native.map(|reason| reason.to_string()).as_deref(),
+            Some(*expected),
+            "{exchange} {id}"
         );
+        assert!(!named.key.is_canonical());
     }
 }
 
@@ -304,11 +306,7 @@ fn ftx_dates_have_no_year() {
         ("bitnomial", "BUSF3", "2022-10-01", "FUTURE:BUS-202301"),
         ("delta", "BTCUSD_27DEC", "2019-10-01", "FUTURE:BTC-USD-191227"),
     ] {
-        assert_eq!(
-            line(&name(exchange, id, "future", Some(day(since))).unwrap()),
-            expected,
-            "{id} since {since}"
-        );
+        assert_eq!(line(&name(exchange, id, "future", Some(day(since)))), expected, "{id} since {since}");
     }
 }
 
@@ -331,30 +329,36 @@ fn exchanges_that_are_not_known_are_read_by_the_commonest_forms() {
 }
 
 #[test]
-fn what_has_no_key_says_why() {
-    let continuous =
-        "it moves on from contract to contract, so that it names none of them; take the dated ones";
-    let number = "it is a number, and only the vendor's instrument metadata tells base and quote";
-    let group = "it stands for all instruments of the type";
+fn what_has_no_canonical_key_has_a_native_one_and_says_why() {
+    let continuous = "it moves on from contract to contract";
+    let number = "it is a number, which does not tell base and quote";
     let form = "symbols of the type have another form there";
     let quote = "it ends in no quote that is known there";
-    let no_year = "the day in it has no year, and the list does not say since when it was traded";
-    check_unnamed(&[
-        ("huobi-dm", "BTC_CW", "future", continuous),
-        ("huobi-dm", "ETH_NQ", "future", continuous),
-        ("huobi-dm-linear-swap", "BTC-USDT-CQ", "future", continuous),
-        ("bitflyer", "BTCJPY_MAT1WK", "future", continuous),
-        ("hyperliquid", "@107", "spot", number),
-        ("lighter", "0", "perpetual", number),
-        ("deribit", "OPTIONS", "option", group),
-        ("binance-futures", "PERPETUALS", "perpetual", group),
-        ("binance", "btcxyz", "spot", quote),
-        ("deribit", "BTC-31FEB24", "future", form),
-        ("ftx", "TRUMP2024", "future", form),
-        ("ftx", "BTC-0325", "future", no_year),
-        ("bitnomial", "BUSZ2", "future", no_year),
-        ("bitmex", "XBT7D_U105", "option", form),
-        ("next-exchange", "BTC-PERP-X-Y", "perpetual", form),
+    let no_year = "the day in it has no year, and nothing tells when it was traded";
+    let several = "it can be split into base and quote in several ways";
+    let order = "it is not known which of the two names is the base";
+    let deployer = "its quote is the choice of the market's deployer, which is not known";
+    let unknown = "its type is not known";
+    check_native(&[
+        ("huobi-dm", "BTC_CW", "future", "FUTURE:BTC_CW", continuous),
+        ("huobi-dm", "ETH_NQ", "future", "FUTURE:ETH_NQ", continuous),
+        ("huobi-dm-linear-swap", "BTC-USDT-CQ", "future", "FUTURE:BTC-USDT-CQ", continuous),
+        ("bitflyer", "BTCJPY_MAT1WK", "future", "FUTURE:BTCJPY_MAT1WK", continuous),
+        ("hyperliquid", "@107", "spot", "SPOT_PAIR:@0040107", number),
+        ("hyperliquid", "flx:TSLA", "perpetual", "PERP:FLX@002DTSLA", deployer),
+        ("lighter", "0", "perpetual", "PERP:0", number),
+        ("binance", "btcxyz", "spot", "SPOT_PAIR:BTCXYZ", quote),
+        ("binance", "btcgyen", "spot", "SPOT_PAIR:BTCGYEN", quote),
+        ("hitbtc", "XYZTUSD", "spot", "SPOT_PAIR:XYZTUSD", several),
+        ("deribit", "BTC-31FEB24", "future", "FUTURE:BTC-31FEB24", form),
+        ("ftx", "TRUMP2024", "future", "FUTURE:TRUMP2024", form),
+        ("ftx", "BTC-0325", "future", "FUTURE:BTC-0325", no_year),
+        ("bitnomial", "BUSZ2", "future", "FUTURE:BUSZ2", no_year),
+        ("bitmex", "XBT7D_U105", "option", "OPTION:XBT7D_U105", form),
+        ("bitmex", "XBT7D_U105", "turbo", "UNKNOWN:XBT7D_U105", unknown),
+        ("next-exchange", "BTC-PERP-X-Y", "perpetual", "PERP:BTC-PERP-X-Y", form),
+        ("next-exchange", "BTC-ETH", "perpetual", "PERP:BTC@002DETH", order),
+        ("poloniex", "USDT_USDC", "spot", "SPOT_PAIR:USDT_USDC", order),
     ]);
 }
 
@@ -369,9 +373,9 @@ proptest! {
     fn no_symbol_is_too_strange(text in texts(), exchange in proptest::sample::select(EXCHANGES), dated in any::<bool>()) {
         for kind in InstrumentType::ALL {
             let since = dated.then(|| day("2021-02-28"));
-            if let Ok(named) = name_by_symbol(&Listed { exchange, id: &text, kind, since }) {
-                prop_assert_eq!(named.key.to_string().parse::<InstrumentKey>().unwrap(), named.key);
-            }
+            let named = Names::new(exchange).name(&Listed { since, ..Listed::new(&text, kind) });
+            prop_assert_eq!(named.native.is_none(), named.key.is_canonical(), "{}", named.key);
+            prop_assert_eq!(named.key.to_string().parse::<InstrumentKey>().unwrap(), named.key);
         }
     }
 }

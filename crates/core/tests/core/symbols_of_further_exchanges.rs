@@ -192,7 +192,8 @@ fn hyperliquid_lighter_phemex_delta_and_others() {
             ("BTC", "perpetual", "PERP:BTC-USDC USDC"),
             ("kPEPE", "perpetual", "PERP:KPEPE-USDC USDC"),
             ("0G", "perpetual", "PERP:0G-USDC USDC"),
-            ("xyz:TSLA", "perpetual", "PERP:XYZ_TSLA-USDC USDC"),
+            ("xyz:TSLA", "perpetual", "PERP:XYZ_TSLA-USDC"),
+            ("hyna:BTC", "perpetual", "PERP:HYNA_BTC-USDE"),
             ("PURR/USDC", "spot", "SPOT_PAIR:PURR-USDC"),
         ],
     );

@@ -8,6 +8,7 @@ use crate::error::EngineError;
 use crate::instruments::{InstrumentsReport, Removed, write_instruments};
 use crate::names::suggestions;
 use crate::query::newest_table;
+use crate::rekey::{RekeyOptions, RekeyReport, rekey};
 use crate::selection::Selection;
 
 impl Context {
@@ -29,6 +30,20 @@ impl Context {
         Box::pin(
             async move { write_instruments(&self.lake, &self.instrument_source(), selection, removed).await },
         )
+    }
+
+    /// Moves the lake to the instrument keys of this version: day tables, objects, candles, reports and open plans.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::rekey::RekeyOptions;
+    /// let report = context.rekey(&RekeyOptions { dry_run: true, ..RekeyOptions::default() }).await?;
+    /// println!("{} objects would move", report.moved.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rekey<'a>(&'a self, options: &'a RekeyOptions) -> Work<'a, RekeyReport> {
+        Box::pin(async move { rekey(&self.lake, &self.instrument_source(), options).await })
     }
 
     /// The instruments of a day; `None`: of the newest day that has a table.

@@ -100,9 +100,6 @@ pub enum ConvertError {
     /// The header row matches no data type.
     #[error("its header row is that of no data type: `{0}`")]
     UnknownHeader(String),
-    /// A symbol that no key can be made of.
-    #[error("no instrument key can be made of its symbol, and none was given")]
-    Unnamed(#[source] mtdh_core::symbol::Unnamed),
     /// One key was given for a file of several instruments.
     #[error("the file holds several instruments, so that one key cannot be given for all")]
     SeveralInstruments,

@@ -5,12 +5,14 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
-use mtdh_core::DataType;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::symbol::guess_by_symbol;
+use mtdh_core::symbol::Names;
 use mtdh_core::table::Table;
 use mtdh_core::venue::venue_of_exchange;
+use mtdh_core::{DataType, Day};
 use mtdh_source::gunzip::{Gunzip, is_gzip};
 use mtdh_source::tardis::csv::{Expectation, Reject, Rows};
 use mtdh_source::tardis::vendor_file::VendorFile;
@@ -194,7 +196,7 @@ fn read(
     let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, file)), bytes };
     let mut rows_out = 0;
     let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
-        let column = keys.column(&rows)?;
+        let column = keys.column(&rows, table)?;
         let columns = std::iter::once(column).chain(rows.columns).collect();
         let batch = RecordBatch::try_new(table.schema().clone(), columns);
         let batch = batch.map_err(|error| unwritten(ExportError::of_arrow(error)))?;
@@ -256,9 +258,9 @@ struct Keys {
 }
 
 impl Keys {
-    fn column(&mut self, rows: &Rows) -> Result<ArrayRef, ConvertError> {
+    fn column(&mut self, rows: &Rows, table: &Table) -> Result<ArrayRef, ConvertError> {
         for (exchange, symbol) in &rows.new_names {
-            let name = self.name(exchange, symbol)?;
+            let name = self.name(exchange, symbol, first_day(rows, table, self.names.len()))?;
             if let Some(place) = self.names.iter().position(|known| *known == name) {
                 let (one, other) = (self.cells[place].clone(), format!("{exchange} {symbol}"));
                 return Err(ConvertError::SharedKey { key: name, one, other });
@@ -273,29 +275,38 @@ impl Keys {
         Ok(Arc::new(DictionaryArray::new(indices, dictionary.clone())))
     }
 
-    fn name(&self, exchange: &str, symbol: &str) -> Result<String, ConvertError> {
+    fn name(&self, exchange: &str, symbol: &str, day: Option<Day>) -> Result<String, ConvertError> {
         match &self.given {
-            Some(key) if self.names.is_empty() => match contradicted(key, exchange, symbol) {
+            Some(key) if self.names.is_empty() => match contradicted(key, exchange, symbol, day) {
                 Some(rows) => Err(ConvertError::OtherInstrument { given: key.to_string(), rows }),
                 None => Ok(key.to_string()),
             },
             Some(_) => Err(ConvertError::SeveralInstruments),
-            None => guess_by_symbol(exchange, symbol)
-                .map(|named| named.key.to_string())
-                .map_err(ConvertError::Unnamed),
+            None => Ok(Names::new(exchange).name_by_form(symbol, day).key.to_string()),
         }
     }
 }
 
+/// The UTC day on which the first row of a name arrived; `None` if no row of the batch has it.
+fn first_day(rows: &Rows, table: &Table, name: usize) -> Option<Day> {
+    let place = rows.names.iter().position(|index| *index as usize == name)?;
+    let arrival = table.row_schema().index_of("local_timestamp").ok()?;
+    let of_arrival = rows.columns.get(arrival)?;
+    let times = of_arrival.as_primitive_opt::<TimestampMicrosecondType>()?;
+    Day::containing_us(times.value(place))
+}
+
 /// The rows' own claim, if it contradicts the given instrument: another venue, or another symbol of the same type. A symbol
 /// alone may not determine the type, so another type is no contradiction.
-fn contradicted(given: &InstrumentKey, exchange: &str, symbol: &str) -> Option<String> {
+fn contradicted(given: &InstrumentKey, exchange: &str, symbol: &str, day: Option<Day>) -> Option<String> {
     let venue = venue_of_exchange(exchange);
     if given.venue() != venue {
         return Some(format!("{symbol} of {venue}"));
     }
-    let guessed = guess_by_symbol(exchange, symbol).ok()?.key;
+    let guessed = Names::new(exchange).name_by_form(symbol, day).key;
     let plain = |key: &InstrumentKey| key.as_str().split('~').next().unwrap_or_default().to_owned();
-    let is_other = guessed.instrument_type() == given.instrument_type() && plain(&guessed) != plain(given);
+    // A native key tells no terms that a user could contradict.
+    let is_claim = guessed.is_canonical() && guessed.instrument_type() == given.instrument_type();
+    let is_other = is_claim && plain(&guessed) != plain(given);
     is_other.then(|| guessed.to_string())
 }

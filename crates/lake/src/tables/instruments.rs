@@ -26,6 +26,9 @@ const TERMS_SOURCE: &str = "tardis /v1/instruments";
 /// The footer's pair with what has no row, as JSON.
 const VENUES: &str = "mtdh.not_expected";
 
+/// The footer's pair with the version of the keys of each venue's rows, as JSON.
+const KEY_VERSIONS: &str = "mtdh.key_versions";
+
 /// The columns: those of the predecessor, with proper types, and those that the plan needs.
 #[rustfmt::skip]
 pub(crate) static COLUMNS: [Described<Instrument>; 41] = [
@@ -191,7 +194,12 @@ impl Lake {
                     symbols: [twins[0].raw_symbol.clone(), twins[1].raw_symbol.clone()],
                 });
             }
-            let facts = [(VENUES.to_owned(), notes_text(&table.venues))].into();
+            let versions = serde_json::Value::from_iter(table.key_versions.clone()).to_string();
+            let facts = [
+                (VENUES.to_owned(), notes_text(&table.venues)),
+                (KEY_VERSIONS.to_owned(), versions),
+            ]
+            .into();
             to_parquet_with(&to_table(&COLUMNS, rows), &facts)
                 .map_err(|source| LakeError::Parquet { path: path.to_string(), source })
         })
@@ -232,9 +240,13 @@ fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<DayTable, Lake
     };
     let venues =
         facts.get(VENUES).map(|text| notes_of(text).ok_or_else(|| format!("its `{VENUES}` cannot be read")));
+    let versions = facts.get(KEY_VERSIONS).map(|text| {
+        serde_json::from_str(text).map_err(|e| format!("its `{KEY_VERSIONS}` cannot be read: {e}"))
+    });
     Ok(DayTable {
         instruments: from_table(&table).map_err(wrong)?,
         venues: venues.transpose().map_err(wrong)?.unwrap_or_default(),
+        key_versions: versions.transpose().map_err(wrong)?.unwrap_or_default(),
     })
 }
 
@@ -315,12 +327,14 @@ mod tests {
         lake.update_instruments(day, |table| {
             table.instruments.push(perp.clone());
             table.venues.insert("DERIBIT".to_owned(), note.clone());
+            table.key_versions.insert("DERIBIT".to_owned(), 7);
         })
         .await
         .unwrap();
         let table = lake.day_table(day).await.unwrap().unwrap();
         assert_eq!(table.instruments, [perp, option.clone()]);
         assert_eq!(table.venues["DERIBIT"], note);
+        assert_eq!(table.key_versions, [("DERIBIT".to_owned(), 7)].into());
         let twin = Instrument { raw_symbol: "other".to_owned(), ..option };
         let error =
             lake.update_instruments(day, |table| table.instruments.push(twin.clone())).await.unwrap_err();

@@ -43,7 +43,7 @@ pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result
     let is_empty = report.days.iter().any(|d| d.counts.values().all(|types| types.is_empty()));
     Ok(if !report.withdrawn.is_empty() {
         Outcome::NeedsDecision
-    } else if is_empty {
+    } else if is_empty || !report.is_whole() {
         Outcome::NotClean
     } else {
         Outcome::Clean

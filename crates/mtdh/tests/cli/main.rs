@@ -20,6 +20,7 @@ mod main_job;
 mod metrics_and_logs;
 mod phases;
 mod recheck;
+mod rekey;
 mod row_checks;
 mod secrets;
 mod snapshots;

@@ -1,0 +1,224 @@
+//! The names of a venue's symbols, which are read together.
+
+use super::grammar::{Grammar, grammar};
+use super::named::{key_of_terms, named};
+use super::reading::{Reading, Split, Symbol, Terms};
+use super::words::{Bases, Words};
+use super::{Contract, Listed, Named, Reason, alias, dataset_form, version1};
+use crate::day::{DAY_US, Day};
+use crate::key::{InstrumentKey, InstrumentType};
+use crate::venue::venue_of_exchange;
+
+/// The most names of a symbol over its life.
+const MOST_STRETCHES: usize = 40;
+
+/// Names the symbols of one exchange.
+///
+/// Nearly all symbols tell their names alone. Where one could be read in several ways, the other symbols of the venue's list
+/// decide, so add them all before asking.
+///
+/// ```
+/// use mtdh_core::key::InstrumentType;
+/// use mtdh_core::symbol::{Listed, Names};
+///
+/// let mut names = Names::new("binance");
+/// names.add("btcusdt", InstrumentType::SpotPair);
+/// let named = names.name(&Listed::new("btcusdt", InstrumentType::SpotPair));
+/// assert_eq!(named.key.as_str(), "BINANCE:SPOT_PAIR:BTC-USDT");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Names {
+    exchange: String,
+    venue: String,
+    bases: Bases,
+}
+
+/// A part of a symbol's life in which it has one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Start, microseconds since the Unix epoch, UTC.
+    pub from_us: i64,
+    /// Exclusive end, microseconds since the Unix epoch, UTC; `None` if it still trades.
+    pub to_us: Option<i64>,
+    /// The name.
+    pub named: Named,
+}
+
+impl Names {
+    /// The names of an exchange, by the vendor's id, of which no symbol is known yet.
+    pub fn new(exchange: &str) -> Names {
+        Names { exchange: exchange.to_owned(), venue: venue_of_exchange(exchange), bases: Bases::new() }
+    }
+
+    /// The vendor's id of the exchange.
+    pub fn exchange(&self) -> &str {
+        &self.exchange
+    }
+
+    /// The venue's name.
+    pub(super) fn venue(&self) -> &str {
+        &self.venue
+    }
+
+    pub(super) fn words(&self, grammar: &Grammar, day: Option<Day>) -> Words<'_> {
+        Words::Present { quotes: grammar.quotes, bases: &self.bases, day }
+    }
+
+    /// Adds a symbol that the venue lists, in API form or dataset form.
+    pub fn add(&mut self, id: &str, kind: InstrumentType) {
+        let grammar = grammar(&self.exchange);
+        if grammar.quotes.is_empty() {
+            return;
+        }
+        let text = dataset_form(id);
+        // Only what is certain without the list is evidence, so that the order of the symbols does not matter.
+        let alone = Bases::new();
+        let words = Words::Present { quotes: grammar.quotes, bases: &alone, day: None };
+        let symbol = Listed::new(id, kind).symbol(&text, words);
+        if let Reading::Terms(Terms { base, quote, split: Split::Glued(_), .. }) = read(&symbol, &grammar) {
+            self.bases.entry(base).or_default().insert(quote);
+        }
+    }
+
+    /// The name of a symbol. It never fails: what has no canonical key has a native one.
+    pub fn name(&self, listed: &Listed) -> Named {
+        let grammar = grammar(&self.exchange);
+        let text = dataset_form(listed.id);
+        let symbol = listed.symbol(&text, self.words(&grammar, listed.since.or(listed.day)));
+        named(&self.venue, &symbol, &grammar, read(&symbol, &grammar), listed.contract)
+    }
+
+    /// The names of a symbol over its life, in order, without gaps. Usually there is one. A dated contract whose symbol has no
+    /// year, listed year after year, has one a year, and a symbol whose exchange changed the order of base and quote has two.
+    ///
+    /// `from_us` and `to_us` are the life, `known_until_us` is when the list was made, microseconds since the Unix epoch, UTC.
+    /// `dated_expiry` gives the expiry that the vendor's metadata has for a day, see [`Contract::dated_expiry`].
+    pub fn over(
+        &self,
+        listed: &Listed,
+        (from_us, to_us): (i64, Option<i64>),
+        known_until_us: Option<i64>,
+        dated_expiry: impl Fn(Day) -> Option<Day>,
+    ) -> Vec<Stretch> {
+        let Some(first) = Day::containing_us(from_us) else {
+            return vec![Stretch { from_us, to_us, named: self.name(listed) }];
+        };
+        let named_from = |since: Day, day: Option<Day>| {
+            let contract = listed.contract.map(|contract| Contract {
+                dated_expiry: day.and_then(&dated_expiry).or(contract.dated_expiry),
+                ..*contract
+            });
+            self.name(&Listed { since: Some(since), day, contract: contract.as_ref(), ..*listed })
+        };
+        if let Some(change) = self.change_within(first, to_us) {
+            let (early, late) = (named_from(first, None), named_from(change, None));
+            let middle = change.start_us();
+            return vec![
+                Stretch { from_us, to_us: Some(middle), named: early },
+                Stretch { from_us: middle, to_us, named: late },
+            ];
+        }
+        if !self.lacks_year(listed) {
+            return vec![Stretch { from_us, to_us, named: named_from(first, None) }];
+        }
+        let mut stretches = Vec::new();
+        let (mut start_us, mut day) = (from_us, first);
+        loop {
+            let named = named_from(first, Some(day));
+            let end = named.key.last_day().filter(|end| *end >= day);
+            // What is left of a life for a few days after the end is of the same contract.
+            let is_over = |end: &Day| match to_us.or(known_until_us) {
+                Some(to) => to > end.end_us() + 31 * DAY_US,
+                None => false,
+            };
+            let Some(end) = end.filter(is_over).filter(|_| stretches.len() < MOST_STRETCHES) else {
+                stretches.push(Stretch { from_us: start_us, to_us, named });
+                return stretches;
+            };
+            stretches.push(Stretch { from_us: start_us, to_us: Some(end.end_us()), named });
+            (start_us, day) = (end.end_us(), end.next());
+        }
+    }
+
+    /// Whether the name depends on the day for want of a year.
+    fn lacks_year(&self, listed: &Listed) -> bool {
+        let undated = Listed { since: None, day: None, contract: None, ..*listed };
+        self.name(&undated).native == Some(Reason::NoYear)
+    }
+
+    fn change_within(&self, first: Day, to_us: Option<i64>) -> Option<Day> {
+        if self.exchange != "poloniex" {
+            return None;
+        }
+        let last = to_us.and_then(|to| Day::containing_us(to - 1));
+        super::poloniex::change_within(first, last)
+    }
+
+    /// The keys that version 1 of the naming had for a symbol: by the symbol alone, and by its contract if it is known. Neither
+    /// where it had none.
+    pub fn first_version(&self, listed: &Listed) -> Vec<InstrumentKey> {
+        let by_symbol = version1::key_of_symbol(&self.exchange, listed);
+        let by_contract =
+            listed.contract.and_then(|contract| version1::key_of_contract(&self.exchange, listed, contract));
+        let mut keys: Vec<InstrumentKey> = by_contract.into_iter().chain(by_symbol).collect();
+        keys.dedup();
+        keys
+    }
+}
+
+/// Parses a symbol with the first form that fits.
+pub(super) fn read(symbol: &Symbol, grammar: &Grammar) -> Reading {
+    match symbol.kind {
+        InstrumentType::Unknown => return Reading::Open(Reason::UnknownType),
+        InstrumentType::Combo | InstrumentType::Prediction => return Reading::OwnName(symbol.kind),
+        _ => {}
+    }
+    match grammar.shapes.iter().find_map(|shape| shape(symbol)) {
+        Some(Reading::Terms(terms)) => in_common_names(terms, grammar, symbol),
+        Some(reading) => reading,
+        None if symbol.is_ambiguous() => Reading::Open(Reason::TwoReadings),
+        None if symbol.is_pair() && symbol.text.chars().all(char::is_alphanumeric) => {
+            Reading::Open(Reason::Quote)
+        }
+        None => Reading::Open(Reason::Form),
+    }
+}
+
+fn in_common_names(terms: Terms, grammar: &Grammar, symbol: &Symbol) -> Reading {
+    let is_written = terms.split == Split::Written;
+    let terms = Terms {
+        base: alias(&terms.base, grammar).to_owned(),
+        quote: alias(&terms.quote, grammar).to_owned(),
+        settle: terms.settle.map(|asset| alias(&asset, grammar).to_owned()),
+        ..terms
+    };
+    if !grammar.order_is_guess || !is_written {
+        return Reading::Terms(terms);
+    }
+    if symbol.is_first_version() {
+        return Reading::Terms(Terms { split: Split::EitherOrder, ..terms });
+    }
+    in_likely_order(terms)
+}
+
+/// Base and quote of an exchange whose order is not known. Money before a coin is the quote; of two coins the first is the base,
+/// unless it is one that others are quoted in.
+fn in_likely_order(terms: Terms) -> Reading {
+    const MONEY: [&str; 14] =
+        ["USD", "USDT", "USDC", "EUR", "GBP", "JPY", "KRW", "TRY", "BRL", "INR", "IDR", "THB", "AUD", "CAD"];
+    let is_money = |asset: &str| MONEY.contains(&asset);
+    match (is_money(&terms.base), is_money(&terms.quote)) {
+        (true, false) => Reading::Terms(Terms { base: terms.quote, quote: terms.base, ..terms }),
+        (false, false) if terms.base == "BTC" => Reading::Open(Reason::Order),
+        _ => Reading::Terms(terms),
+    }
+}
+
+/// Whether terms make a key, for tests of forms.
+pub(super) fn has_key(venue: &str, kind: InstrumentType, reading: &Reading) -> bool {
+    match reading {
+        Reading::Terms(terms) => key_of_terms(venue, kind, terms).is_ok(),
+        Reading::OwnName(_) | Reading::Month { .. } => true,
+        Reading::Open(_) => false,
+    }
+}
