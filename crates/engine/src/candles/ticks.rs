@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
-use mtdh_core::candle::{Candle, CandleBuilder, Fill, Repeats, Timeframe, Valuation};
+use mtdh_core::candle::{Candle, CandleBuilder, Fill, Formula, Repeats, Timeframe, Valuation};
 use mtdh_core::check::bars::{Bar, Field, Series};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
+use mtdh_source::exchange::binance::klines::Market;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
@@ -130,9 +131,14 @@ pub(crate) fn of_files(
             read(file, &mut ticks, &mut key, stop).map_err(failed)?;
         }
     }
-    // What amounts of a spot pair are worth is known without a table.
+    // What amounts of a spot pair are worth is known without a table, and on USD-M Binance's amounts are in the base asset.
     let named = key.as_deref().and_then(|key| key.parse::<InstrumentKey>().ok());
-    ticks.value(named.and_then(|key| Valuation::of(&key, None).ok()));
+    let value = |key: InstrumentKey| {
+        let is_linear = Market::of_venue(key.venue()) == Some(Market::UsdM);
+        let linear = || Valuation::new(Formula::Linear, 1.0).filter(|_| is_linear);
+        Valuation::of(&key, None).ok().or_else(linear)
+    };
+    ticks.value(named.and_then(value));
     let rows = ticks.all.pending().unwrap_or(0..0);
     Ok((key, ticks.series(next_day(rows.end), rows.start + 1..rows.end - 1, timeframes)))
 }
