@@ -25,8 +25,9 @@ use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
 
 use crate::error::EngineError;
 use crate::fleet::saved_plan::check_name;
-use crate::instruments::InstrumentSource;
+use crate::instruments::{InstrumentSource, left_in_folder};
 use crate::runs::budget::RunBudget;
+use crate::selection::Selection;
 
 pub use candles::{CandlePlanOptions, CandleRunOptions};
 pub use check::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
@@ -107,6 +108,17 @@ impl Context {
         match &*self.archive {
             Archive::Folder(folder) => InstrumentSource::Folder(folder),
             Archive::Service(_) => InstrumentSource::Vendor(&self.metadata),
+        }
+    }
+}
+
+impl Context {
+    /// The files of the folder of vendor files that a selection makes no use of, a line each or a kind, with the reason. None if
+    /// files come from the vendor.
+    pub fn left_in_folder(&self, selection: &Selection) -> Vec<String> {
+        match &*self.archive {
+            Archive::Folder(folder) => left_in_folder(folder, selection),
+            Archive::Service(_) => Vec::new(),
         }
     }
 }

@@ -67,8 +67,10 @@ pub(super) fn merge(
     // A twin's mark belongs to some days only.
     let unmarked: BTreeSet<(String, String)> =
         found.instruments.iter().map(|i| (i.raw_symbol.clone(), plain(i))).collect();
+    let symbols: BTreeSet<(String, String)> = found.instruments.iter().map(symbol).collect();
     let is_there = |i: &Instrument| {
         keys.contains(&i.key)
+            || symbols.contains(&symbol(i))
             || renamed.contains(i.key.as_str())
             || renamed.contains(i.raw_symbol.as_str())
             || unmarked.contains(&(i.raw_symbol.clone(), plain(i)))

@@ -411,7 +411,6 @@ pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>)
         quote: &info.quote_currency,
         settle: info.settlement_currency.as_deref(),
         expiry: info.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
-        dated_expiry: None,
         strike,
         option_side: info.option_type.as_deref().and_then(OptionSide::of_text),
         inverse: info.inverse,
