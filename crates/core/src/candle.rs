@@ -6,7 +6,9 @@
 //!
 //! - An interval is aligned to UTC midnight, named by its start, and half-open: `[start, start + length)`.
 //! - A row belongs to the interval of its exchange `timestamp`, not of its arrival, as on the exchanges themselves.
-//! - First and last are by exchange `timestamp`; rows with equal `timestamp` are ordered by arrival.
+//! - First and last trade are by exchange `timestamp`; trades with equal `timestamp` are ordered by arrival.
+//! - A state (book, ticker) is that of the row which arrived last among those with a `timestamp` before the interval's end.
+//! - A trade that is sent again counts once ([`Repeats`] finds it).
 //! - Values carried to the next interval (the close of a filled candle, the book, open interest) are carried within a UTC day
 //!   only. A day's candles depend on the rows of that day alone.
 //!
@@ -19,16 +21,25 @@ pub mod columns;
 pub mod decimal;
 pub mod footer;
 mod latency;
+pub mod repeats;
 pub mod timeframe;
+pub mod value;
 
-pub use builder::{CandleBuilder, Fill, Trades, Unfinished};
+pub use builder::{CandleBuilder, Complete, Fill, Trades, Unfinished};
 pub use columns::{COLUMNS, Column, Get};
 pub use decimal::NotANumber;
 pub use footer::CandleFooter;
+pub use repeats::Repeats;
 pub use timeframe::Timeframe;
+pub use value::{Formula, Units, Valuation};
 
 /// Version of the candle format. It increases when a column or a formula changes, so that older objects are rebuilt.
-pub const CANDLE_VERSION: u32 = 1;
+///
+/// - 1: version 0.1.0. `quote_volume` is Σ price × amount of every instrument, trades that are sent again count again, states are
+///   by the exchange's clock, `is_final` is of all sources.
+/// - 2: `base_volume`, `quote_volume`, `settle_volume` and `vwap` by the instrument's terms, `repeated_trades`, states by arrival,
+///   finality of each source.
+pub const CANDLE_VERSION: u32 = 2;
 
 /// Number of book levels per side that depth and imbalance include.
 pub const BOOK_LEVELS: usize = 5;
@@ -65,7 +76,7 @@ pub struct Trade {
     pub local_timestamp: i64,
     /// Side of the taker.
     pub side: Side,
-    /// Price, quote currency.
+    /// Price, in the instrument's price currency.
     pub price: f64,
     /// Amount, in the exchange's own unit.
     pub amount: f64,
@@ -80,13 +91,13 @@ pub struct Ticker {
     pub predicted_funding_rate: Option<f64>,
     /// Open interest, in the exchange's own unit.
     pub open_interest: Option<f64>,
-    /// Mark price, quote currency.
+    /// Mark price, price currency.
     pub mark_price: Option<f64>,
-    /// Index price, quote currency.
+    /// Index price, price currency.
     pub index_price: Option<f64>,
 }
 
-/// A book level: price (quote currency) and amount (the exchange's own unit).
+/// A book level: price (price currency) and amount (the exchange's own unit).
 pub type Level = (f64, f64);
 
 /// The best five levels of a book snapshot, best first. `None` if there is no such level.
@@ -98,27 +109,34 @@ pub struct Book {
     pub asks: [Option<Level>; BOOK_LEVELS],
 }
 
-/// One candle. [`COLUMNS`] describes the formulas. Prices are in the quote currency, amounts in the exchange's own unit, times
-/// in microseconds since the Unix epoch, UTC.
+/// One candle. [`COLUMNS`] describes the formulas. Prices are in the instrument's price currency, amounts in the exchange's own
+/// unit, times in microseconds since the Unix epoch, UTC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candle {
     /// Start of the interval, microseconds since the Unix epoch, UTC.
     pub start: i64,
-    /// Price of the first trade, quote currency.
+    /// Price of the first trade, price currency.
     pub open: f64,
-    /// Highest price, quote currency.
+    /// Highest price, price currency.
     pub high: f64,
-    /// Lowest price, quote currency.
+    /// Lowest price, price currency.
     pub low: f64,
-    /// Price of the last trade, quote currency.
+    /// Price of the last trade, price currency.
     pub close: f64,
     /// Sum of the amounts of all trades, in the exchange's own unit.
     pub volume: f64,
-    /// Sum of price × amount; quote currency if amounts are in the base currency.
-    pub quote_volume: f64,
+    /// What the amounts are in base currency, see [`Formula`]; `None` if it is not known, or the contract is a quanto.
+    pub base_volume: Option<f64>,
+    /// What the amounts are worth in the price currency, see [`Formula`]; `None` as `base_volume`.
+    pub quote_volume: Option<f64>,
+    /// What the amounts of a quanto are worth in its settlement currency; `None` for all others, or if it is not known.
+    pub settle_volume: Option<f64>,
     /// Number of trades, including those of unknown side.
     pub trade_count: u64,
-    /// `quote_volume / volume`, from the exact sums; `None` if the volume is 0.
+    /// Trades that were sent again and count once.
+    pub repeated_trades: u64,
+    /// The mean price: quote over base volume, from the exact sums; of a quanto weighted by amounts × contract size. `None` if
+    /// the volume is 0 or its worth is not known.
     pub vwap: Option<f64>,
     /// Sum of the amounts of trades whose taker bought, in the exchange's own unit.
     pub buy_volume: f64,
@@ -142,8 +160,14 @@ pub struct Candle {
     pub delay_mean: Option<f64>,
     /// Largest latency, milliseconds; `None` without trades.
     pub delay_max: Option<f64>,
-    /// Whether all rows of the interval were known when the candle was built.
+    /// Whether all trades of the interval were known when the candle was built.
     pub is_final: bool,
+    /// The same of liquidations; `None` without any source of them.
+    pub is_liquidations_final: Option<bool>,
+    /// The same of tickers; `None` without any source of them.
+    pub is_ticker_final: Option<bool>,
+    /// The same of book snapshots; `None` without any source of them.
+    pub is_book_final: Option<bool>,
     /// Liquidations; `None` if they are not known.
     pub liquidations: Option<Liquidated>,
     /// The last ticker values of the interval.
@@ -170,19 +194,19 @@ pub struct Liquidated {
 pub struct BookState {
     /// Exchange `timestamp` of the snapshot, microseconds since the Unix epoch, UTC.
     pub timestamp: i64,
-    /// Best bid, quote currency; `None` without bids.
+    /// Best bid, price currency; `None` without bids.
     pub bid_price: Option<f64>,
     /// Amount at the best bid, in the exchange's own unit; `None` without bids.
     pub bid_amount: Option<f64>,
-    /// Best ask, quote currency; `None` without asks.
+    /// Best ask, price currency; `None` without asks.
     pub ask_price: Option<f64>,
     /// Amount at the best ask, in the exchange's own unit; `None` without asks.
     pub ask_amount: Option<f64>,
-    /// `(ask_price + bid_price) / 2`, quote currency; `None` if one is missing.
+    /// `(ask_price + bid_price) / 2`, price currency; `None` if one is missing.
     pub mid_price: Option<f64>,
-    /// `ask_price − bid_price`, quote currency; `None` if one is missing.
+    /// `ask_price − bid_price`, price currency; `None` if one is missing.
     pub spread: Option<f64>,
-    /// `spread / mid_price × 10,000`, basis points; `None` if there is no spread or the mid price is 0.
+    /// `spread / mid_price × 10,000`, basis points; `None` if there is no spread or the mid price is not above 0.
     pub spread_bps: Option<f64>,
     /// Sum of the amounts of the best five bids, in the exchange's own unit; 0 without bids.
     pub bid_depth: f64,

@@ -21,6 +21,7 @@ pub mod offset;
 pub mod precision;
 pub mod reference;
 pub mod replay;
+pub mod resent;
 pub mod rows;
 pub mod silence;
 pub mod timestamp;
@@ -274,11 +275,12 @@ impl Settings {
 
 /// Every check, in the order of documents and reports.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    let groups: [&'static [Check]; 15] = [
+    let groups: [&'static [Check]; 16] = [
         completeness::CHECKS,
         timestamp::CHECKS,
         offset::CHECKS,
         ids::CHECKS,
+        resent::CHECKS,
         silence::CHECKS,
         gaps::CHECKS,
         book::CHECKS,
@@ -308,7 +310,8 @@ pub struct InstrumentDay<'a> {
     /// The half-open time range for which the vendor has data of the instrument, microseconds since the Unix epoch, UTC.
     /// An open end is `i64::MAX`.
     pub life_us: std::ops::Range<i64>,
-    /// The end of the contract, microseconds since the Unix epoch, UTC; `None` if it has none or it is unknown.
+    /// The end of the contract by the vendor's terms, never a guess, microseconds since the Unix epoch, UTC; `None` if it has none
+    /// or it is unknown.
     pub expiry_us: Option<i64>,
     /// The vendor's recording outages of the venue; `None` if they could not be fetched.
     pub incidents: Option<&'a [Incident]>,

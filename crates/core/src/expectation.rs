@@ -28,11 +28,15 @@ pub enum NotExpected {
     CombosNotAskedFor,
     /// The table had it, and the vendor no longer lists it, although the vendor gave no end date.
     NoLongerListed,
+    /// An element of the vendor's lists that could not be read: a symbol, contract terms, an incident.
+    Unreadable,
+    /// The vendor's contract terms could not be read, although the API key may cover them.
+    WithoutTerms,
 }
 
 impl NotExpected {
     /// All reasons, in the order of reports.
-    pub const ALL: [NotExpected; 11] = [
+    pub const ALL: [NotExpected; 13] = [
         NotExpected::Closed,
         NotExpected::NotYetOpen,
         NotExpected::NothingExported,
@@ -44,6 +48,8 @@ impl NotExpected {
         NotExpected::NoKey,
         NotExpected::CombosNotAskedFor,
         NotExpected::NoLongerListed,
+        NotExpected::Unreadable,
+        NotExpected::WithoutTerms,
     ];
 
     /// The name in tables and reports.
@@ -60,6 +66,8 @@ impl NotExpected {
             NotExpected::NoKey => "no_key",
             NotExpected::CombosNotAskedFor => "combos_not_asked_for",
             NotExpected::NoLongerListed => "no_longer_listed",
+            NotExpected::Unreadable => "unreadable",
+            NotExpected::WithoutTerms => "without_terms",
         }
     }
 
@@ -82,7 +90,14 @@ impl NotExpected {
             NotExpected::NoKey => "no instrument key can be made of the symbol",
             NotExpected::CombosNotAskedFor => "combos are left out unless they are asked for",
             NotExpected::NoLongerListed => "the vendor no longer lists it, and gave no end",
+            NotExpected::Unreadable => "an entry of the vendor's lists cannot be read",
+            NotExpected::WithoutTerms => "the vendor's contract terms cannot be read",
         }
+    }
+
+    /// Whether something is not known that a second look at the vendor's lists may tell.
+    pub fn is_fault(self) -> bool {
+        matches!(self, NotExpected::Unreadable | NotExpected::WithoutTerms)
     }
 
     /// Whether the whole exchange has no data on the day according to the vendor's dates, so that nothing can be missing.

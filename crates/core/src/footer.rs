@@ -10,6 +10,10 @@ use crate::table::{DataType, SCHEMA_VERSION};
 /// The key of the format version, which objects, tables, plans and the shared state of runs all carry.
 pub const FORMAT: &str = "mtdh.format_version";
 
+/// The pair with the former keys of an object: a line each, oldest first, of the key and the BLAKE3 of the object's data part
+/// under it. Objects that never changed their key do not have it.
+pub const FORMER_KEYS: &str = "mtdh.former_keys";
+
 /// The newest format that this program knows. 1: version 0.1.0, which does not write it. 2: checksums, which cover [`FORMAT`].
 /// 3: `mtdh.provenance` in the footers of partitions.
 pub const FORMAT_VERSION: u32 = 3;
@@ -82,6 +86,14 @@ impl Provenance {
         match self {
             Provenance::VendorFile(file) => file.path.clone(),
             Provenance::Recording(recording) => format!("{}/{}", recording.feed, recording.session),
+        }
+    }
+
+    /// The symbol as the rows write it; the vendor's dataset id where there are no rows.
+    pub fn symbol(&self) -> &str {
+        match self {
+            Provenance::VendorFile(file) => &file.symbol,
+            Provenance::Recording(recording) => &recording.symbol,
         }
     }
 

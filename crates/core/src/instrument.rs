@@ -1,6 +1,6 @@
 //! Instruments: the rows of a day's instrument table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::day::Day;
 use crate::expectation::VenueNote;
@@ -9,27 +9,26 @@ use crate::partition::Partition;
 use crate::table::DataType;
 
 /// A day's instrument table. Expected partitions are computed from it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DayTable {
-    /// The version of the naming of all its keys, see [`KEY_VERSION`]; an earlier one if some rows may have keys of that version.
-    pub key_version: u32,
     /// The instruments. Keys are unique.
     pub instruments: Vec<Instrument>,
     /// What has no row, by venue. Contains every venue that was looked up, except those written by an older version.
     pub venues: BTreeMap<String, VenueNote>,
-}
-
-impl Default for DayTable {
-    /// A table without rows.
-    fn default() -> DayTable {
-        DayTable { key_version: KEY_VERSION, instruments: Vec::new(), venues: BTreeMap::new() }
-    }
+    /// The version of the keys of each venue's rows, see [`KEY_VERSION`]. A venue that is not in it has version 1.
+    pub key_versions: BTreeMap<String, u32>,
 }
 
 impl DayTable {
     /// Whether the table covers a venue.
     pub fn knows(&self, venue: &str) -> bool {
         self.venues.contains_key(venue) || self.instruments.iter().any(|i| i.key.venue() == venue)
+    }
+
+    /// The venues of rows whose keys are of an earlier version, sorted.
+    pub fn venues_with_former_keys(&self) -> BTreeSet<&str> {
+        let is_former = |venue: &&str| self.key_versions.get(*venue).is_none_or(|v| *v < KEY_VERSION);
+        self.instruments.iter().map(|i| i.key.venue()).filter(is_former).collect()
     }
 }
 
@@ -187,6 +186,12 @@ impl Instrument {
         let end = self.available_to_us.unwrap_or(exported_until_us).min(exported_until_us);
         let days = end.saturating_sub(self.available_from_us).max(1) as f64 / crate::day::DAY_US as f64;
         Some((total as f64 / days.max(1.0)).round() as u64)
+    }
+
+    /// The expiry by the vendor's terms, microseconds since the Unix epoch, UTC; `None` if it has none, or if the table's is the
+    /// usual hour of the key's day, which is a guess.
+    pub fn stated_expiry_us(&self) -> Option<i64> {
+        self.expiry_us.filter(|_| self.terms_as_of.is_some())
     }
 
     /// The share of a day, 0 to 1, for which the vendor has data of it.

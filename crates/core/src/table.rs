@@ -3,6 +3,7 @@
 //! The decoder, the writer, the reader, the stand-in vendor and the documentation are all loops over these
 //! descriptions. Facts about the columns come from the vendor's documentation of its CSV files.
 
+pub mod notes;
 pub mod possible;
 
 use std::fmt;
@@ -231,7 +232,9 @@ static TABLES: LazyLock<[Table; 9]> = LazyLock::new(|| {
 });
 
 const TAKER_SIDE: &[&str] = &["buy", "sell", "unknown"];
-const PRICE: &str = "quote currency";
+/// The currency of the instrument's prices: that of its quote, or, of an option settled in a coin, the coin.
+const PRICE: &str = "price currency";
+const QUOTE: &str = "quote currency";
 const AMOUNT: &str = "the exchange's own: contracts, base or quote currency";
 const FRACTION: &str = "fraction, 0.0001 is 0.01 %";
 const VOLATILITY: &str = "as the exchange gives it: percent on Deribit";
@@ -322,7 +325,7 @@ fn columns(data_type: DataType) -> Vec<Column> {
                 .of(Possible::AmountOrNone),
             nullable("last_price", Kind::Number, PRICE, "price of the last trade; null: not known yet")
                 .of(Possible::LastPrice),
-            nullable("index_price", Kind::Number, PRICE, "price of the index; null: not known yet")
+            nullable("index_price", Kind::Number, QUOTE, "price of the index; null: not known yet")
                 .of(Possible::Underlying),
             nullable("mark_price", Kind::Number, PRICE, "mark price; null: not known yet")
                 .of(Possible::QuotePrice),
@@ -374,7 +377,7 @@ fn option_columns() -> Vec<Column> {
         |name: &str, possible, unit, meaning| nullable(name, Kind::Number, unit, meaning).of(possible);
     vec![
         column("type", Kind::Category(&["put", "call"]), "", "kind of the option"),
-        column("strike_price", Kind::Number, PRICE, "strike").of(Possible::Underlying),
+        column("strike_price", Kind::Number, QUOTE, "strike").of(Possible::Underlying),
         column("expiration", Kind::Time, MICROSECONDS, "when the option ends").of(Possible::Moment),
         number("open_interest", Possible::AmountOrNone, AMOUNT, "open interest; null: not given"),
         number("last_price", Possible::LastPrice, PRICE, "price of the last trade; null: none yet"),
@@ -407,7 +410,7 @@ fn option_columns() -> Vec<Column> {
             "",
             "index or future that the option is priced from; null: not given",
         ),
-        number("underlying_price", Possible::Underlying, PRICE, "price of the underlying; null: not given"),
+        number("underlying_price", Possible::Underlying, QUOTE, "price of the underlying; null: not given"),
         number("delta", Possible::Number, "", "delta; null: not given"),
         number("gamma", Possible::Number, "", "gamma; null: not given"),
         number("vega", Possible::Number, "", "vega; null: not given"),

@@ -71,6 +71,11 @@ impl KeyPattern {
         !self.text.contains(['*', '?'])
     }
 
+    /// Whether it names an instrument type: `DERIBIT:COMBO:*` does, `*` and `DERIBIT:*` do not.
+    pub fn names_type(&self, instrument_type: InstrumentType) -> bool {
+        self.text.split(':').nth(1) == Some(instrument_type.name())
+    }
+
     /// Whether the pattern matches the whole key.
     pub fn matches(&self, key: &InstrumentKey) -> bool {
         glob(self.text.as_bytes(), key.as_str().as_bytes())

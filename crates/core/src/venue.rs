@@ -4,8 +4,8 @@
 
 use crate::nearest::edit_distance;
 
-/// The vendor's ids of the exchanges known today. The vendor may record others; only [`parse_venue`] and [`suggest`] depend on
-/// this list. Source: <https://api.tardis.dev/v1/exchanges>.
+/// The vendor's ids of the exchanges known today. The vendor may record others; only [`parse_venue`], [`is_known`] and
+/// [`suggest`] depend on this list. Source: <https://api.tardis.dev/v1/exchanges>.
 pub const EXCHANGES: &[&str] = &[
     "aster",
     "aster-futures",
@@ -123,6 +123,39 @@ pub fn parse_venue(text: &str) -> Result<String, UnknownVenue> {
         })
         .map(venue_of_exchange)
         .ok_or_else(|| UnknownVenue { text: text.to_owned(), suggestion: suggest(text) })
+}
+
+/// The venue that a user may mean: as [`parse_venue`], and every other name that the vendor could have. Whether the vendor has it
+/// is for the vendor to say: an exchange may be newer than this program.
+///
+/// # Errors
+/// If no exchange can have that name.
+pub fn parse_any_venue(text: &str) -> Result<String, UnknownVenue> {
+    parse_venue(text).or_else(|unknown| {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let has_letter = text.contains(|c: char| c.is_ascii_alphanumeric());
+        let is_possible = has_letter && text.len() <= LONGEST_ID && text.chars().all(is_name);
+        let venue = text.to_ascii_uppercase();
+        match () {
+            () if !is_possible => Err(unknown),
+            // A name of today, not an id: the vendor's ids have the former name.
+            () if venue == "OKX" || venue.starts_with("OKX-") => Ok(venue),
+            () => Ok(venue_of_exchange(&venue.to_ascii_lowercase())),
+        }
+    })
+}
+
+/// The longest id of an exchange, bytes.
+const LONGEST_ID: usize = 64;
+
+/// Whether a venue is among the known ones.
+pub fn is_known(venue: &str) -> bool {
+    parse_venue(venue).is_ok()
+}
+
+/// That a venue is unknown, with the nearest known name.
+pub fn unknown(venue: &str) -> UnknownVenue {
+    UnknownVenue { text: venue.to_owned(), suggestion: suggest(venue) }
 }
 
 /// The venue whose name or exchange id is nearest to a text; `None` if more than a third of the letters differ.

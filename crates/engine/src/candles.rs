@@ -7,6 +7,7 @@ pub(crate) mod error;
 mod feed;
 pub mod files;
 pub mod plan;
+mod resent;
 pub mod run;
 pub(crate) mod ticks;
 

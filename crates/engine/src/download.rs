@@ -1,7 +1,9 @@
 //! Downloading: from a selection to objects in the lake. Plan, fetch, convert, publish.
 
 pub mod account;
+pub mod coverage;
 pub mod error;
+mod failure;
 pub(crate) mod grouped;
 pub mod ingest;
 pub mod partition;

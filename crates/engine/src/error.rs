@@ -4,6 +4,7 @@ use std::path::Path;
 
 use mtdh_core::error::ErrorKind;
 use mtdh_core::key::KeyError;
+use mtdh_core::venue::UnknownVenue;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
 use mtdh_source::http::BuildError;
@@ -49,6 +50,14 @@ pub enum EngineError {
     NoExchange {
         /// The id that was asked for.
         exchange: String,
+    },
+    /// Neither this program nor the vendor knows a venue.
+    #[error("{unknown}{}", cause.as_ref().map(|cause| format!(" (the vendor's list cannot be had: {cause})")).unwrap_or_default())]
+    UnknownVenue {
+        /// Its name, and the nearest known one.
+        unknown: UnknownVenue,
+        /// Why the vendor could not be asked; `None`: it was.
+        cause: Option<String>,
     },
     /// A symbol is not a pair of assets.
     #[error("`{symbol}` is no pair of assets; write BASE-QUOTE, for example BTC-USDT")]
@@ -213,6 +222,7 @@ impl EngineError {
             EngineError::Refused { source } => source.kind(),
             EngineError::Klines(error) => error.kind(),
             EngineError::NoExchange { .. }
+            | EngineError::UnknownVenue { .. }
             | EngineError::NoInstrumentTable
             | EngineError::NoInstruments(_)
             | EngineError::NoUniverse { .. }

@@ -37,6 +37,12 @@ pub struct DayExpectation {
     pub needs_acceptance: bool,
     /// Objects in the lake that the table does not expect.
     pub unexpected: LeftOut,
+    /// Objects that lie under a former key of an instrument of the table.
+    pub under_former_keys: LeftOut,
+    /// The selection's venues whose rows have keys of an earlier version.
+    pub venues_with_former_keys: Vec<String>,
+    /// Selected instruments whose key is not canonical.
+    pub native: LeftOut,
 }
 
 /// One line of what is not expected.
@@ -52,6 +58,11 @@ pub struct NotExpectedLine {
     pub count: u64,
     /// The first of them.
     pub examples: Vec<String>,
+}
+
+/// Whether something is not known of what the vendor lists, so that nothing is known to be complete.
+pub(crate) fn has_fault(lines: &[NotExpectedLine]) -> bool {
+    lines.iter().any(|line| NotExpected::from_name(&line.reason).is_some_and(NotExpected::is_fault))
 }
 
 /// A day's lines of what is not expected, by venue and reason.
@@ -87,6 +98,9 @@ pub(crate) fn of_day(
                 Expected { partition, status, unreadable: None, rows_rejected: 0 }
             }
         }));
+        if !instrument.canonical && instrument.is_alive(day) {
+            expectation.native.add(|| instrument.key.to_string());
+        }
         if let Some((reason, examples)) = left_out(selection, instrument, day) {
             let note = expectation.not_expected.entry(instrument.key.venue().to_owned()).or_default();
             examples.into_iter().for_each(|e| note.entry(reason).or_default().add(|| e));
@@ -103,18 +117,27 @@ pub(crate) fn of_day(
     let expected: BTreeSet<&Partition> = expectation.partitions.iter().map(|e| &e.partition).collect();
     let taken_keys: BTreeSet<&InstrumentKey> = taken.iter().map(|i| &i.key).collect();
     let is_limited = selection.max_instruments.is_some();
+    let former: BTreeSet<&str> =
+        table.instruments.iter().flat_map(|i| &i.aliases).map(String::as_str).collect();
     for partition in there.keys().filter(|p| selection.takes_partition(p) && !expected.contains(p)) {
-        if !is_limited || taken_keys.contains(&partition.key) {
+        if former.contains(partition.key.as_str()) {
+            expectation.under_former_keys.add(|| partition.to_string());
+        } else if !is_limited || taken_keys.contains(&partition.key) {
             expectation.unexpected.add(|| partition.to_string());
         }
     }
+    let venues = table.venues_with_former_keys().into_iter();
+    let of_selection = venues.filter(|venue| selection.venues.iter().any(|v| v == venue));
+    expectation.venues_with_former_keys = of_selection.map(str::to_owned).collect();
     expectation
 }
 
 /// The table's notes on the selection's venues. Names that were asked for are not symbols without a row; a pattern may match
 /// symbols without a row, since they have no key to compare.
 fn notes(selection: &Selection, table: &DayTable) -> BTreeMap<String, VenueNote> {
-    let of_exchange = |r: &NotExpected| r.is_outside_of_life() || *r == NotExpected::NothingExported;
+    let of_exchange = |r: &NotExpected| {
+        r.is_outside_of_life() || matches!(r, NotExpected::NothingExported | NotExpected::WithoutTerms)
+    };
     let is_meant = |reason: &NotExpected| match reason {
         NotExpected::CombosNotAskedFor => {
             selection.patterns.is_empty() && selection.instrument_types.is_empty()

@@ -5,6 +5,7 @@ pub(crate) mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mtdh_core::error::chain;
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType, KEY_VERSION};
@@ -18,12 +19,12 @@ use mtdh_source::tardis::metadata::{Also, Metadata, MetadataError};
 use serde::Serialize;
 
 use crate::error::EngineError;
-use crate::expectation::{self, NotExpectedLine, lines};
+use crate::expectation::{self, NotExpectedLine, has_fault, lines};
 use crate::selection::Selection;
 pub(crate) use folder::left_in_folder;
 use folder::of_folder;
 pub use merge::Removed;
-use merge::{SourceAnswer, SourceScope, losses, merge};
+use merge::{SourceAnswer, SourceScope, has_old_terms, losses, merge};
 
 /// The result of writing instrument tables.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -40,6 +41,24 @@ pub struct InstrumentsReport {
     pub not_expected: Vec<NotExpectedLine>,
     /// Entries of a table that the vendor no longer lists, as `DAY KEY DATA_TYPE…`.
     pub withdrawn: Vec<String>,
+    /// Venues whose instruments could not be had, each with the cause. Their rows stay as they are.
+    pub unavailable: Vec<Unavailable>,
+}
+
+/// A venue whose instruments could not be had from the vendor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unavailable {
+    /// The venue.
+    pub venue: String,
+    /// Why.
+    pub cause: String,
+}
+
+impl InstrumentsReport {
+    /// Whether everything that was asked for is known.
+    pub fn is_whole(&self) -> bool {
+        self.unavailable.is_empty() && !has_fault(&self.not_expected)
+    }
 }
 
 /// The table of one day after the run.
@@ -80,15 +99,16 @@ pub async fn write_instruments(
     lake.check_writable().await?;
     let mut report = InstrumentsReport::default();
     let (mut native, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    let mut unavailable: BTreeSet<Unavailable> = BTreeSet::new();
     let mut days = Vec::new();
     let mut pieces = vec![selection.days];
     while let Some(piece) = pieces.pop() {
-        let listings = match source {
+        let Answers { listings, failed, .. } = match source {
             InstrumentSource::Vendor(metadata) => {
                 let also =
                     Also { symbols: symbols_of_tables(lake, selection, piece).await?, patterns: Vec::new() };
                 match ask(metadata, &selection.exchanges(), piece, &also).await {
-                    Ok(listings) => listings,
+                    Ok(answers) => answers,
                     // Fewer days have fewer live instruments.
                     Err(EngineError::Metadata { source: MetadataError::TooMuch { .. }, .. })
                         if piece.first() < piece.last() =>
@@ -100,8 +120,12 @@ pub async fn write_instruments(
                     Err(error) => return Err(error),
                 }
             }
-            InstrumentSource::Folder(_) => Vec::new(),
+            InstrumentSource::Folder(_) => Answers::default(),
         };
+        // Nothing is said of the venues whose lists could not be had.
+        let venues = selection.venues.iter().filter(|venue| failed.iter().all(|f| f.venue != **venue));
+        let selection = &Selection { venues: venues.cloned().collect(), ..selection.clone() };
+        unavailable.extend(failed);
         for day in piece.days() {
             let (found, notes) = match source {
                 InstrumentSource::Vendor(_) => of_vendor(&listings, selection, day, &mut native, &mut shared),
@@ -118,6 +142,7 @@ pub async fn write_instruments(
             days.push((day, table.instruments));
         }
     }
+    report.unavailable = unavailable.into_iter().collect();
     if days.len() > 1 {
         report.aggregate = Some(write_aggregate(lake, selection.days, days).await?);
     }
@@ -147,7 +172,7 @@ async fn write_aggregate(
 }
 
 /// Makes sure that each day's table has the selection's venues and that their rows do not wait for the vendor's export. Asks
-/// the vendor only where that is not the case. Returns the days that were written.
+/// the vendor only where that is not the case. Returns the days that were written, and the venues that could not be had.
 ///
 /// # Errors
 /// As [`write_instruments`].
@@ -155,8 +180,8 @@ pub async fn ensure_instruments(
     lake: &Lake,
     source: &InstrumentSource<'_>,
     selection: &Selection,
-) -> Result<Vec<Day>, EngineError> {
-    let mut written = Vec::new();
+) -> Result<(Vec<Day>, Vec<Unavailable>), EngineError> {
+    let (mut written, mut unavailable) = (Vec::new(), BTreeSet::new());
     for day in selection.days.days() {
         let table = lake.day_table(day).await?.unwrap_or_default();
         let is_settled = |venue: &String| {
@@ -166,8 +191,11 @@ pub async fn ensure_instruments(
             let wants_combos = selection.takes_type(InstrumentType::Combo);
             let has_what_is_asked = !rows.is_empty() && (!wants_combos || rows.iter().any(is_combo));
             let note = table.venues.get(venue);
+            let is_whole = note.is_none_or(|note| !note.keys().any(|reason| reason.is_fault()));
             let has_no_data_that_day = note.is_some_and(|n| n.keys().any(|r| r.is_outside_of_life()));
-            has_no_data_that_day || (has_what_is_asked && rows.iter().all(|i| i.is_exported))
+            let is_final = |i: &&Instrument| i.is_exported && !has_old_terms(i);
+            let has_all = is_whole && has_what_is_asked && rows.iter().all(is_final);
+            has_no_data_that_day || has_all
         };
         let venues: Vec<String> = selection.venues.iter().filter(|v| !is_settled(v)).cloned().collect();
         if venues.is_empty() {
@@ -175,10 +203,11 @@ pub async fn ensure_instruments(
         }
         let days = DayRange::new(day, day).expect("a day does not end before it starts");
         let part = Selection { days, venues, ..selection.clone() };
-        write_instruments(lake, source, &part, Removed::Keep).await?;
+        let report = write_instruments(lake, source, &part, Removed::Keep).await?;
+        unavailable.extend(report.unavailable);
         written.push(day);
     }
-    Ok(written)
+    Ok((written, unavailable.into_iter().collect()))
 }
 
 /// Removes what the vendor no longer lists from the tables of the selection's days and venues.
@@ -230,25 +259,58 @@ fn halves(days: DayRange) -> (DayRange, DayRange) {
     (range(days.first(), middle.previous()), range(middle, days.last()))
 }
 
-/// Fetches the vendor's instruments of some exchanges: all that matter for the days, and those named in `also`.
+/// The vendor's answers about some exchanges.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// Of the exchanges that could be had.
+    pub listings: Vec<Listing>,
+    /// The others.
+    pub failed: Vec<Unavailable>,
+    /// Why the first of the others could not be had.
+    pub error: Option<EngineError>,
+}
+
+/// Fetches the vendor's instruments of some exchanges: all that matter for the days, and those named in `also`. One that cannot
+/// be had is no failure of the others.
+///
+/// # Errors
+/// If none can be had, if the cause is one that all requests share, or if there is too much for the days at once.
 pub(crate) async fn ask(
     metadata: &Metadata,
     exchanges: &[String],
     days: DayRange,
     also: &Also,
-) -> Result<Vec<Listing>, EngineError> {
-    let mut answers = Vec::new();
+) -> Result<Answers, EngineError> {
+    let mut answers = Answers::default();
     for exchange in exchanges {
-        let failed = |source| match source {
-            MetadataError::Http(error) if matches!(error.status_and_code(), Some((400 | 404, Some(_)))) => {
+        let error = match metadata.lists(exchange, days, also).await {
+            Ok(lists) => {
+                answers.listings.push(Listing::of(&lists));
+                continue;
+            }
+            Err(MetadataError::Http(error))
+                if matches!(error.status_and_code(), Some((400 | 404, Some(_)))) =>
+            {
                 EngineError::NoExchange { exchange: exchange.clone() }
             }
-            source => EngineError::Metadata { exchange: exchange.clone(), source },
+            Err(source) => {
+                let is_of_days =
+                    matches!(source, MetadataError::TooMuch { .. }) && days.first() < days.last();
+                let is_shared = source.is_shared() || is_of_days;
+                let error = EngineError::Metadata { exchange: exchange.clone(), source };
+                if is_shared {
+                    return Err(error);
+                }
+                error
+            }
         };
-        let lists = metadata.lists(exchange, days, also).await.map_err(failed)?;
-        answers.push(Listing::of(&lists.details, lists.terms.as_ref()));
+        answers.failed.push(Unavailable { venue: venue_of_exchange(exchange), cause: chain(&error) });
+        answers.error.get_or_insert(error);
     }
-    Ok(answers)
+    match answers.error.take() {
+        Some(error) if answers.listings.is_empty() => Err(error),
+        error => Ok(Answers { error, ..answers }),
+    }
 }
 
 fn of_vendor(
@@ -306,19 +368,16 @@ async fn write_day(
     lake.update_instruments(day, |table| {
         let (old, kept): (Vec<Instrument>, Vec<Instrument>) =
             std::mem::take(&mut table.instruments).into_iter().partition(is_replaced);
-        rows = merge(&old, found, removed_rows, has_ended);
+        rows = merge(&old, found, day, removed_rows, has_ended);
         let new: BTreeMap<&InstrumentKey, &Instrument> = rows.iter().map(|i| (&i.key, i)).collect();
         let old: BTreeMap<&InstrumentKey, &Instrument> = old.iter().map(|i| (&i.key, i)).collect();
         added = new.keys().filter(|k| !old.contains_key(*k)).count();
         removed = old.keys().filter(|k| !new.contains_key(*k)).count();
         changed = new.iter().filter(|(k, i)| old.get(*k).is_some_and(|o| o != *i)).count();
-        // Rows of other venues may still have keys of an earlier version.
-        if kept.is_empty() {
-            table.key_version = KEY_VERSION;
-        }
         table.instruments = kept;
         table.instruments.extend(rows.iter().cloned());
         table.venues.extend(notes.clone());
+        table.key_versions.extend(selection.venues.iter().map(|venue| (venue.clone(), KEY_VERSION)));
     })
     .await?;
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();

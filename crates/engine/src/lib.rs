@@ -18,6 +18,7 @@ pub mod instruments;
 pub mod live;
 pub mod names;
 pub mod query;
+pub mod rekey;
 pub mod report;
 pub mod runs;
 pub mod selection;

@@ -13,11 +13,12 @@ use mtdh_core::nearest::nearest;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_lake::Lake;
+use mtdh_source::tardis::instruments::Listing;
 use mtdh_source::tardis::metadata::Also;
 use serde::Serialize;
 
 use crate::error::EngineError;
-use crate::instruments::{InstrumentSource, ask};
+use crate::instruments::{Answers, InstrumentSource, ask};
 use crate::selection::Selection;
 
 /// Number of keys suggested for a name.
@@ -84,13 +85,17 @@ pub async fn look_up(
         return Ok(names);
     }
     known.extend(named.into_values());
+    let mut vendor: Vec<Listing> = Vec::new();
     let asked: BTreeSet<String> = lacking.iter().flat_map(|(_, p)| venues(p, selection)).collect();
     if let InstrumentSource::Vendor(metadata) = source {
         for venue in asked {
             let patterns = lacking.iter().map(|(_, pattern)| (*pattern).clone()).collect();
             let also = Also { patterns, ..Also::default() };
             match ask(metadata, &[exchange_of_venue(&venue)], selection.days, &also).await {
-                Ok(listings) => known.extend(listings.iter().flat_map(|l| l.instruments()).cloned()),
+                Ok(Answers { listings, .. }) => {
+                    known.extend(listings.iter().flat_map(Listing::instruments));
+                    vendor.extend(listings);
+                }
                 Err(EngineError::NoExchange { .. }) => {}
                 Err(error) => {
                     names
@@ -100,19 +105,26 @@ pub async fn look_up(
             }
         }
     }
+    // A folder's rows are each of one day, and prove nothing about other days.
     let is_of_folder = matches!(source, InstrumentSource::Folder(_));
+    // Keys are those of a day: an instrument's key may be another one on other days.
+    let mut of_day: BTreeMap<Day, Vec<Instrument>> = BTreeMap::new();
+    for (day, _) in &lacking {
+        let rows = || vendor.iter().flat_map(|listing| listing.on(*day).instruments).collect();
+        of_day.entry(*day).or_insert_with(rows);
+    }
     let mut unknown: BTreeSet<String> = BTreeSet::new();
     for (day, pattern) in lacking {
-        // A twin has its mark only on days on which both live.
-        let is_marked = |i: &Instrument| pattern.matches(&i.key.with_twin(&i.raw_symbol));
-        let found: Vec<&Instrument> =
-            known.iter().filter(|i| pattern.matches(&i.key) || is_marked(i)).collect();
+        let is_alive = of_day[&day].iter().any(|i| pattern.matches(&i.key));
+        let mut found = known.iter().filter(|i| pattern.matches(&i.key)).peekable();
+        // Without the vendor's list the tables of other days are the only witnesses.
+        let is_alive_by_tables =
+            || vendor.is_empty() && !is_of_folder && found.clone().any(|i| i.is_alive(day));
         match () {
-            () if found.is_empty() => drop(unknown.insert(pattern.to_string())),
-            // A folder's rows are each of one day, and prove nothing about other days.
-            () if !is_of_folder && found.iter().any(|i| i.is_alive(day) && pattern.matches(&i.key)) => {
-                names.alive_and_missing.push(format!("{day} {pattern}"));
+            () if is_alive || is_alive_by_tables() => {
+                names.alive_and_missing.push(format!("{day} {pattern}"))
             }
+            () if found.peek().is_none() => drop(unknown.insert(pattern.to_string())),
             () => names.not_alive.push(format!("{day} {pattern}")),
         }
     }

@@ -17,7 +17,7 @@ pub struct Filter {
     /// Venues. Empty: the venues of the instruments' keys; else [`DEFAULT_VENUES`] for use cases that ask the vendor, and
     /// every venue of the lake for those that read it.
     pub venues: Vec<String>,
-    /// Instrument types. Empty: all but combos.
+    /// Instrument types. Empty: all but combos, and the types that instruments name.
     pub instrument_types: Vec<InstrumentType>,
     /// Data types. Empty: [`DataType::DEFAULT`].
     pub data_types: Vec<DataType>,
@@ -107,7 +107,7 @@ fn universe(name: &str) -> Result<Vec<String>, EngineError> {
 }
 
 /// Days and filters. An empty list of types or patterns filters nothing, except that combos are left out unless they are
-/// asked for.
+/// asked for: by type, or by a key or pattern that names the type.
 #[derive(Clone, Debug)]
 pub struct Selection {
     /// Days, both ends included.
@@ -130,10 +130,11 @@ impl Selection {
         self.venues.iter().map(|v| exchange_of_venue(v)).collect()
     }
 
-    /// Whether instruments of a type are selected.
+    /// Whether instruments of a type are selected. A key that is named brings its type.
     pub fn takes_type(&self, instrument_type: InstrumentType) -> bool {
         if self.instrument_types.is_empty() {
             instrument_type != InstrumentType::Combo
+                || self.patterns.iter().any(|pattern| pattern.names_type(instrument_type))
         } else {
             self.instrument_types.contains(&instrument_type)
         }
@@ -170,13 +171,57 @@ impl Selection {
 
     /// Whether an instrument with this key is selected.
     pub fn takes_key(&self, key: &InstrumentKey) -> bool {
+        let kind = key.instrument_type();
+        let is_usual = |pattern: &KeyPattern| {
+            // Another pattern that names combos does not widen this one.
+            kind != InstrumentType::Combo || !self.instrument_types.is_empty() || pattern.names_type(kind)
+        };
         self.venues.iter().any(|v| v == key.venue())
-            && self.takes_type(key.instrument_type())
-            && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.matches(key)))
+            && self.takes_type(kind)
+            && (self.patterns.is_empty() || self.patterns.iter().any(|p| p.matches(key) && is_usual(p)))
     }
 
     /// Whether a partition is selected.
     pub fn takes_partition(&self, partition: &Partition) -> bool {
         self.takes_key(&partition.key) && self.data_types.contains(&partition.data_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_named_brings_its_type() {
+        const COMBO: &str = "DERIBIT:COMBO:BTC-FS-28JUN24_PERP";
+        const PERP: &str = "DERIBIT:PERP:BTC-USD";
+        for (instruments, types, taken) in [
+            (&[][..], &[][..], &[PERP][..]),
+            (&[COMBO], &[], &[COMBO]),
+            (&["deribit:combo:*"], &[], &[COMBO]),
+            (&["DERIBIT:COMBO:BTC-FS-*"], &[], &[COMBO]),
+            (&["DERIBIT:*"], &[], &[PERP]),
+            (&["*"], &[], &[PERP]),
+            (&["DERIBIT:COMBO:ETH*", "*BTC*"], &[], &[PERP]),
+            (&[PERP, COMBO], &[], &[PERP, COMBO]),
+            (&["*"], &[InstrumentType::Combo], &[COMBO]),
+            (&[COMBO], &[InstrumentType::Perp], &[]),
+        ] {
+            let filter = Filter {
+                venues: vec!["DERIBIT".to_owned()],
+                instruments: instruments.iter().map(|text| (*text).to_owned()).collect(),
+                instrument_types: types.to_vec(),
+                ..Filter::default()
+            };
+            let day = "2024-03-01".parse().unwrap();
+            let selection = filter.of_lake(DayRange::new(day, day).unwrap()).unwrap();
+            let keys = [PERP, COMBO].into_iter().filter(|key| selection.takes_key(&key.parse().unwrap()));
+            assert_eq!(keys.collect::<Vec<_>>(), taken, "{instruments:?} {types:?}");
+            assert!(
+                taken
+                    .iter()
+                    .all(|key| selection.takes_type(key.parse::<InstrumentKey>().unwrap().instrument_type()))
+            );
+        }
     }
 }

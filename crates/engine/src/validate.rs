@@ -76,6 +76,14 @@ pub struct ValidationReport {
     pub unexpected_objects: u64,
     /// The first of them, as `KEY DATA_TYPE DAY`.
     pub unexpected_examples: Vec<String>,
+    /// Objects that lie under keys of an earlier version.
+    pub former_key_objects: u64,
+    /// Venues whose rows in the tables have keys of an earlier version.
+    pub former_key_venues: BTreeSet<String>,
+    /// Selected instruments whose key is not canonical, once a day.
+    pub native_keys: u64,
+    /// The first of these keys.
+    pub native_examples: Vec<String>,
     /// The last day before the first that the vendor has not exported yet; `None`: there is no such day.
     pub complete_up_to: Option<String>,
     /// Days that the vendor has not exported, or only in part.
@@ -190,8 +198,16 @@ impl ValidationReport {
         self.withdrawn.extend(expectation.withdrawn.iter().cloned());
         self.needs_acceptance |= expectation.needs_acceptance;
         self.unexpected_objects += expectation.unexpected.count;
+        self.former_key_objects += expectation.under_former_keys.count;
+        self.former_key_venues.extend(expectation.venues_with_former_keys.iter().cloned());
         let room = LeftOut::EXAMPLES.saturating_sub(self.unexpected_examples.len());
         self.unexpected_examples.extend(expectation.unexpected.examples.iter().take(room).cloned());
+        self.native_keys += expectation.native.count;
+        let room = LeftOut::EXAMPLES.saturating_sub(self.native_examples.len());
+        let new: Vec<&String> =
+            expectation.native.examples.iter().filter(|key| !self.native_examples.contains(key)).collect();
+        let new: Vec<String> = new.into_iter().take(room).cloned().collect();
+        self.native_examples.extend(new);
         if expectation.partitions.iter().any(|e| e.status == Status::NotExportedYet) {
             self.days_not_exported.push(day.to_string());
         }

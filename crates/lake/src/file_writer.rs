@@ -143,6 +143,21 @@ impl<W: Write + Send> FileWriter<W> {
         }
         self.file.into_inner()?.close()
     }
+
+    /// Ends the file without checksums in its footer: for rewriting a file that has none.
+    ///
+    /// # Errors
+    /// When writing to `out` fails.
+    pub fn finish_unsealed(
+        mut self,
+        pairs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<W, ParquetError> {
+        self.end_general_group()?;
+        for (name, value) in pairs {
+            self.file.append_key_value_metadata(KeyValue::new(name, value));
+        }
+        Ok(self.file.into_inner()?.into_unsealed())
+    }
 }
 
 /// A column that the general writer encodes.

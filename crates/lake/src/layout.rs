@@ -130,6 +130,11 @@ impl Layout {
         path(format!("runs/{run_id}/candles-{index}-of-{total}.json"))
     }
 
+    /// All runs.
+    pub fn runs(&self) -> Path {
+        path("runs".to_owned())
+    }
+
     /// Everything of a run.
     pub fn run(&self, run_id: &str) -> Path {
         path(format!("runs/{run_id}"))

@@ -23,6 +23,7 @@ pub mod parquet_file;
 mod probe;
 pub mod read;
 mod reader;
+pub mod rekey;
 mod retry;
 mod run_objects;
 mod seal;

@@ -69,7 +69,7 @@ impl ReadCost {
 }
 
 /// A reader of an object by ranges, all of one version.
-struct ObjectReader {
+pub(crate) struct ObjectReader {
     held: Held,
     cost: Arc<ReadCost>,
     /// The object's end, once it was read.
@@ -89,7 +89,7 @@ impl ObjectReader {
     }
 
     /// Reads and verifies the object's footer, once.
-    async fn open(&mut self) -> Result<Opened, ParquetError> {
+    pub(crate) async fn open(&mut self) -> Result<Opened, ParquetError> {
         let mut from = self.held.size.saturating_sub(TAIL_BYTES);
         loop {
             let (start, end) = match &self.tail {
@@ -107,7 +107,7 @@ impl ObjectReader {
         }
     }
 
-    async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
+    pub(crate) async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
         // An object that refers to a place beyond its end is damaged.
         if range.start > range.end || range.end > self.held.size {
             return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.held.size)));
@@ -227,7 +227,11 @@ pub struct Footer {
 
 impl Lake {
     /// Opens the version of an object in `entry`; if it has no identity, the current version.
-    async fn reader(&self, entry: &Entry, cost: &Arc<ReadCost>) -> Result<ObjectReader, LakeError> {
+    pub(crate) async fn reader(
+        &self,
+        entry: &Entry,
+        cost: &Arc<ReadCost>,
+    ) -> Result<ObjectReader, LakeError> {
         let changed = || LakeError::Changed { path: entry.path.to_string() };
         let store = self.store_of(&entry.path)?.ok_or_else(|| LakeError::NoFolder(self.url().into()))?;
         let full = self.full(&entry.path);

@@ -25,7 +25,21 @@ impl Lake {
         self.put(&self.layout().candle_summary(run_id, shard.index(), shard.total()), text).await
     }
 
-    /// The path of the summary of a run that makes candles.
+    /// The names of the runs that have a plan, sorted.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn planned_runs(&self) -> Result<Vec<String>, LakeError> {
+        let mut planned = Vec::new();
+        for folder in self.folders(&self.layout().runs()).await? {
+            let Some(run_id) = folder.filename() else { continue };
+            if self.entry(&self.layout().plan(run_id)).await?.is_some() {
+                planned.push(run_id.to_owned());
+            }
+        }
+        Ok(planned)
+    }
+
     /// The path of the progress of a part, by the holder with this token.
     pub fn part_progress_path(&self, run_id: &str, part: Part, token: u32) -> Path {
         self.layout().part_progress(run_id, part, token)

@@ -69,6 +69,11 @@ impl<W: Write> Sealing<W> {
         self.data_bytes = data_bytes;
     }
 
+    /// The output, of a file that gets no seal: [`Sealing::end_data_at`] was not called.
+    pub fn into_unsealed(self) -> W {
+        self.out
+    }
+
     /// Seals the tail and writes it.
     ///
     /// # Errors
@@ -114,6 +119,11 @@ pub(crate) fn pairs(data_bytes: u64, page_headers: String) -> [(&'static str, St
         (DATA_DIGEST, "0".repeat(DIGEST_CHARS)),
         (TAIL_CRC, "0".repeat(CRC_CHARS)),
     ]
+}
+
+/// Whether a footer's pair is one of [`pairs`].
+pub(crate) fn is_pair(name: &str) -> bool {
+    [FORMAT, DATA_BYTES, PAGE_HEADERS, DATA_DIGEST, TAIL_CRC].contains(&name)
 }
 
 /// The seal in the tail of a file. Its pairs are found by their bytes, before anything is decoded.
@@ -258,6 +268,11 @@ pub(crate) struct DataHasher(blake3::Hasher);
 impl DataHasher {
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
+    }
+
+    /// BLAKE3 of the hashed bytes, lower-case hexadecimal.
+    pub fn digest(&self) -> String {
+        self.0.finalize().to_hex().to_string()
     }
 
     /// Whether the hashed bytes are the data part of a seal.

@@ -13,6 +13,7 @@ mod report_file;
 pub mod reports;
 
 use mtdh_core::candle::{COLUMNS as CANDLE, Get};
+use mtdh_core::table::notes::{self, Note};
 use mtdh_core::table::{Kind as CellKind, Possible};
 use mtdh_core::{DataType, candle};
 
@@ -70,6 +71,8 @@ pub struct ColumnDescription {
     pub values: Option<String>,
     /// Its meaning.
     pub meaning: &'static str,
+    /// What it means on venues where that differs.
+    pub by_venue: Vec<&'static Note>,
 }
 
 impl ColumnDescription {
@@ -79,7 +82,7 @@ impl ColumnDescription {
             Some((meaning, null)) => (meaning.trim_end_matches([';', ' ']), Some(null)),
             None => (meaning, None),
         };
-        ColumnDescription { name, data_type, unit, null, values: None, meaning }
+        ColumnDescription { name, data_type, unit, null, values: None, meaning, by_venue: Vec::new() }
     }
 }
 
@@ -159,6 +162,7 @@ const KEY: ColumnDescription = ColumnDescription {
     null: None,
     values: None,
     meaning: "the instrument; the same in all rows of an object",
+    by_venue: Vec::new(),
 };
 
 fn of_data_type(data_type: DataType) -> TableDescription {
@@ -175,6 +179,7 @@ fn of_data_type(data_type: DataType) -> TableDescription {
         if column.nullable && described.null.is_none() {
             described.null = Some("the vendor's cell is empty");
         }
+        described.by_venue = notes::of(data_type, &column.name).collect();
         described
     };
     TableDescription {
@@ -210,7 +215,10 @@ fn candles() -> TableDescription {
             Get::Count(_) => "uint64",
             Get::Flag(_) => "bool",
         };
-        ColumnDescription::new(column.name, kind, column.unit, column.meaning)
+        let mut described = ColumnDescription::new(column.name, kind, column.unit, column.meaning);
+        let source = candle::columns::source(column.name).into_iter();
+        described.by_venue = source.flat_map(|(data_type, name)| notes::of(data_type, name)).collect();
+        described
     };
     let timeframe = ColumnDescription { name: "timeframe", meaning: "the interval's length, as `1m`", ..KEY };
     TableDescription {

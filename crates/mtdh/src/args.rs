@@ -134,6 +134,8 @@ pub enum Command {
     Get(GetArgs),
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
+    /// Move a lake to the instrument keys of this version
+    Rekey(RekeyArgs),
     /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one
@@ -154,6 +156,21 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print each setting, its value and where it comes from
     Show,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct RekeyArgs {
+    /// Print what would move, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// First day, YYYY-MM-DD, UTC [default: every day of the lake]
+    #[arg(long, value_name = "DAY")]
+    pub start_date: Option<Day>,
+
+    /// Last day, included [default: the first]
+    #[arg(long, value_name = "DAY", requires = "start_date")]
+    pub end_date: Option<Day>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -224,7 +241,7 @@ impl FilterArgs {
 }
 
 fn parse_venue(text: &str) -> Result<String, mtdh_core::venue::UnknownVenue> {
-    mtdh_core::venue::parse_venue(text)
+    mtdh_core::venue::parse_any_venue(text)
 }
 
 #[derive(Args, Clone, Debug)]

@@ -11,6 +11,7 @@ mod get;
 mod instruments;
 mod ls;
 mod pipeline;
+mod rekey;
 mod schema;
 mod sim;
 mod validate;
@@ -54,6 +55,7 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
+        Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
         Command::Sim(args) => sim::run(&session, args).await,
         Command::Config { command: ConfigCommand::Show } => show_settings(&session, settings),

@@ -65,6 +65,7 @@ pub fn product(cli: &Cli) -> Product {
         Command::Download(args) => args.dry_run,
         Command::FullPipeline(args) => args.download.dry_run,
         Command::Candles(args) => args.dry_run,
+        Command::Rekey(args) => args.dry_run,
         Command::Demo | Command::Resume(_) | Command::Validate(_) | Command::Check(_) | Command::Sim(_) => {
             false
         }

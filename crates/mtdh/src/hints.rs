@@ -51,9 +51,11 @@ fn of_candles(error: &CandleError) -> Option<String> {
 
 fn of_http(error: &HttpError) -> Option<String> {
     let text = match error {
-        HttpError::Unauthorized { .. } => {
-            "without a key the vendor gives the first day of each month: set TARDIS_API_KEY in the environment or in .env; where it is set, \
-             the key is wrong, has expired, or its plan does not cover this: `mtdh config show` says where it comes from"
+        HttpError::Unauthorized { has_key: true, .. } => {
+            "the key in TARDIS_API_KEY is wrong, has expired, or its plan does not cover this: `mtdh config show` says where it comes from"
+        }
+        HttpError::Unauthorized { has_key: false, .. } => {
+            "without a key the vendor gives the first day of each month: set TARDIS_API_KEY in the environment or in .env"
         }
         HttpError::Forbidden { .. } => "see what your key covers on your account's page at the vendor",
         HttpError::KeyInUse { .. } => "one key works from one address at a time; end the other run, or wait",

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use mtdh_core::partition::Shard;
 use mtdh_core::{Day, DayRange};
 use mtdh_engine::validate::verdict::ExportGrace;
-use mtdh_engine::{Config, Context};
+use mtdh_engine::{Config, Context, Selection};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{AllowArgs, Format, SelectionArgs, ShardArgs};
@@ -39,6 +39,15 @@ impl Session<'_> {
         let grace = ExportGrace::of(self.export_grace);
         allow.allow_not_exported || days.all(|day| grace.covers(day))
     }
+}
+
+/// Checks venues that this program does not know, and notes those that the vendor or the lake knows.
+pub async fn check_venues(context: &Context, selection: &Selection) -> Result<()> {
+    let days: Vec<Day> = selection.days.days().collect();
+    for text in context.check_venues(&selection.venues, &days).await? {
+        note(&text);
+    }
+    Ok(())
 }
 
 /// The days that the user named, which must not be in the future.

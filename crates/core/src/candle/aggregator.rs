@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::decimal::Sum;
-use super::{Book, Candle, Fill, Liquidated, Timeframe};
-use crate::candle::bucket::{Bucket, exact, state};
+use super::value::Formula;
+use super::{Candle, Complete, Fill, Liquidated, Timeframe};
+use crate::candle::bucket::{Bucket, LastBook, Worth, exact, state};
 use crate::candle::latency::doubled_median;
 use crate::day::DAY_US;
 
@@ -66,16 +67,20 @@ struct Carried {
     day_end: i64,
     /// End and close of the last finished interval.
     close: Option<(i64, f64)>,
-    open_interest: Option<f64>,
-    book: Option<Box<(i64, Book)>>,
+    /// The open interest that arrived last, with its place in the order of arrival.
+    open_interest: Option<(u64, f64)>,
+    /// The book that arrived last.
+    book: Option<Box<LastBook>>,
 }
 
 /// Where and how candles are emitted.
 pub(crate) struct EmitContext<'a> {
     pub fill: Fill,
     pub has_liquidations: bool,
-    /// The time range whose rows are all known.
-    pub complete: Range<i64>,
+    /// What amounts are worth; `None`: not known.
+    pub formula: Option<Formula>,
+    /// The time ranges whose rows are all known.
+    pub complete: &'a Complete,
     pub closed: &'a Closed,
     pub emit: &'a mut dyn FnMut(Candle),
 }
@@ -145,9 +150,11 @@ impl Aggregator {
     fn end(&mut self, context: &mut EmitContext<'_>) {
         let Some(open) = self.open.take() else { return };
         let rows = &open.rows;
-        if let Some(book) =
-            rows.book.as_ref().filter(|book| self.carried.book.as_ref().is_none_or(|c| book.0 >= c.0))
-        {
+        // Of the rows before the interval's end the one that arrived last is the state, in whichever interval it lies.
+        let is_last = |book: &&Box<LastBook>| {
+            self.carried.book.as_ref().is_none_or(|carried| book.arrived >= carried.arrived)
+        };
+        if let Some(book) = rows.book.as_ref().filter(is_last) {
             self.carried.book = Some(book.clone());
         }
         let flat = self.carried.close.filter(|_| context.fill == Fill::Flat).map(|(_, close)| close);
@@ -158,8 +165,9 @@ impl Aggregator {
             (context.emit)(candle);
             self.carried.close = Some((open.start.saturating_add(self.timeframe.us()), close));
         }
-        let open_interest = rows.ticker.as_ref().and_then(|ticker| ticker.values().open_interest);
-        self.carried.open_interest = open_interest.or(self.carried.open_interest);
+        let open_interest = rows.ticker.as_ref().and_then(|ticker| ticker.open_interest());
+        let of_both = [open_interest, self.carried.open_interest].into_iter().flatten();
+        self.carried.open_interest = of_both.max_by_key(|(arrived, _)| *arrived);
     }
 
     /// A candle of these rows without latencies. Without trades it is flat at `close`.
@@ -175,9 +183,14 @@ impl Aggregator {
             count: l.count,
         };
         let ticker = rows.ticker.as_ref().map(|ticker| ticker.values()).unwrap_or_default();
-        let before = self.carried.open_interest;
+        let before = self.carried.open_interest.map(|(_, before)| before);
         let change = |(now, before): (f64, f64)| exact([(now, 1), (before, -1)]).value();
         let end = start.saturating_add(self.timeframe.us());
+        let is_known = |known: &Range<i64>| known.start <= start && end <= known.end;
+        let nothing = Worth::default();
+        let worth = rows.worth.as_deref().unwrap_or(&nothing);
+        let Values { base, quote, settle, vwap } =
+            context.formula.map(|formula| values(formula, worth)).unwrap_or_default();
         Candle {
             start,
             open: or_flat(rows.first.1),
@@ -186,9 +199,12 @@ impl Aggregator {
             low: or_flat(rows.low) + 0.0,
             close,
             volume: volume.value(),
-            quote_volume: rows.quote.value(),
+            base_volume: base,
+            quote_volume: quote,
+            settle_volume: settle,
             trade_count: rows.count(),
-            vwap: rows.quote.over(&volume),
+            repeated_trades: rows.repeated,
+            vwap,
             buy_volume: rows.volumes[0].value(),
             sell_volume: rows.volumes[1].value(),
             buy_count,
@@ -200,13 +216,45 @@ impl Aggregator {
             delay_median: None,
             delay_mean: None,
             delay_max: None,
-            is_final: context.complete.start <= start && end <= context.complete.end,
+            is_final: is_known(&context.complete.trades),
+            is_liquidations_final: context.complete.liquidations.as_ref().map(is_known),
+            is_ticker_final: context.complete.ticker.as_ref().map(is_known),
+            is_book_final: context.complete.book.as_ref().map(is_known),
             liquidations: context
                 .has_liquidations
                 .then(|| rows.liquidations.as_deref().map(liquidated).unwrap_or_default()),
             ticker,
             open_interest_change: ticker.open_interest.zip(before).map(change),
-            book: self.carried.book.as_ref().map(|book| state(book.0, &book.1)),
+            book: self.carried.book.as_deref().map(state),
+        }
+    }
+}
+
+/// What the trades of an interval are worth; `None`: it has no value.
+#[derive(Default)]
+struct Values {
+    base: Option<f64>,
+    quote: Option<f64>,
+    settle: Option<f64>,
+    vwap: Option<f64>,
+}
+
+fn values(formula: Formula, worth: &Worth) -> Values {
+    let Worth { sized, products, quotients, has_no_quotient } = worth;
+    match formula {
+        Formula::Linear => Values {
+            base: Some(sized.value()),
+            quote: Some(products.value()),
+            settle: None,
+            vwap: products.over(sized),
+        },
+        Formula::Inverse => {
+            let base = (!has_no_quotient).then_some(quotients);
+            let vwap = base.and_then(|base| sized.over(base));
+            Values { base: base.map(Sum::value), quote: Some(sized.value()), settle: None, vwap }
+        }
+        Formula::Quanto => {
+            Values { base: None, quote: None, settle: Some(products.value()), vwap: products.over(sized) }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of a time slot, summarised in a form that merges exactly.
 
 use super::decimal::{Decimal, NotANumber, SCALES, Sum, all_units};
+use super::value::Formula;
 use super::{BOOK_LEVELS, Book, BookState, Level, Side, Ticker, Trades};
 use crate::candle::latency::Latencies;
 
@@ -15,7 +16,15 @@ pub(crate) struct Bucket {
     /// Sums of the amounts by side, with `amount_scale` decimals.
     pub volumes: [Sum; 3],
     /// Sum of price × amount, with `price_scale` + `amount_scale` decimals.
-    pub quote: Sum,
+    pub products: Sum,
+    /// Sum of amount ÷ price, only for [`Formula::Inverse`].
+    quotients: Sum,
+    /// Whether a price was not above 0, which makes quotients meaningless.
+    has_no_quotient: bool,
+    /// What the amounts are worth; `None` until the bucket is closed.
+    pub worth: Option<Box<Worth>>,
+    /// Trades that were left out because they were sent again.
+    pub repeated: u64,
     amount_scale: u32,
     price_scale: u32,
     /// Time and price of the first trade. This field and the next four have no meaning without trades.
@@ -27,8 +36,28 @@ pub(crate) struct Bucket {
     pub latencies: Latencies,
     pub liquidations: Option<Box<Liquidations>>,
     pub ticker: Option<Box<LastTicker>>,
-    /// The last snapshot and its time.
-    pub book: Option<Box<(i64, Book)>>,
+    /// The snapshot that arrived last.
+    pub book: Option<Box<LastBook>>,
+}
+
+/// What the amounts of a bucket are worth, with the contract size in force.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Worth {
+    /// Sum of amount × size.
+    pub sized: Sum,
+    /// Sum of price × amount × size.
+    pub products: Sum,
+    /// Sum of amount × size ÷ price; of no meaning where a price was not above 0.
+    pub quotients: Sum,
+    pub has_no_quotient: bool,
+}
+
+/// A snapshot with its time and its place in the order of arrival.
+#[derive(Clone, Debug)]
+pub(crate) struct LastBook {
+    pub arrived: u64,
+    pub timestamp: i64,
+    pub book: Book,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,9 +66,9 @@ pub(crate) struct Liquidations {
     pub count: u64,
 }
 
-/// The last value of each ticker column that was not null, with its time.
+/// Of each ticker column, the value that arrived last and was not null, with its place in the order of arrival.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LastTicker([Option<(i64, f64)>; 5]);
+pub(crate) struct LastTicker([Option<(u64, f64)>; 5]);
 
 impl Bucket {
     pub fn count(&self) -> u64 {
@@ -50,10 +79,10 @@ impl Bucket {
     ///
     /// # Errors
     /// If a price or an amount is not finite. The trades before it are added.
-    pub fn trades(&mut self, trades: &Trades<'_>) -> Result<(), NotANumber> {
-        let (added, outcome) = match self.add_units(trades) {
+    pub fn trades(&mut self, trades: &Trades<'_>, formula: Option<Formula>) -> Result<(), NotANumber> {
+        let (added, outcome) = match self.add_units(trades, formula) {
             Some(()) => (trades.price.len(), Ok(())),
-            None => self.add_one_by_one(trades),
+            None => self.add_one_by_one(trades, formula),
         };
         if added == 0 {
             return outcome;
@@ -86,7 +115,7 @@ impl Bucket {
     }
 
     /// Sums prices and amounts as whole numbers; `None` if some have too many digits. Then nothing was added.
-    fn add_units(&mut self, trades: &Trades<'_>) -> Option<()> {
+    fn add_units(&mut self, trades: &Trades<'_>, formula: Option<Formula>) -> Option<()> {
         let (mut prices, mut amounts) = ([0; AT_ONCE], [0; AT_ONCE]);
         let prices = prices.get_mut(..trades.price.len())?;
         let amounts = amounts.get_mut(..trades.amount.len())?;
@@ -109,13 +138,23 @@ impl Bucket {
         }
         let products =
             prices.iter().zip(&*amounts).map(|(price, amount)| i128::from(*price) * i128::from(*amount));
-        self.quote.add_units(products.sum());
+        self.products.add_units(products.sum());
+        if formula == Some(Formula::Inverse) {
+            let decimal = |digits: i64, scale: u32| Decimal { digits, scale: scale as i32 };
+            for (price, amount) in prices.iter().zip(&*amounts) {
+                self.quotient(decimal(*price, price_scale), decimal(*amount, amount_scale));
+            }
+        }
         Some(())
     }
 
     /// Sums prices and amounts of which some have many digits. Returns how many were added before the first non-finite one.
     #[cold]
-    fn add_one_by_one(&mut self, trades: &Trades<'_>) -> (usize, Result<(), NotANumber>) {
+    fn add_one_by_one(
+        &mut self,
+        trades: &Trades<'_>,
+        formula: Option<Formula>,
+    ) -> (usize, Result<(), NotANumber>) {
         for (row, ((price, amount), side)) in
             trades.price.iter().zip(trades.amount).zip(trades.side).enumerate()
         {
@@ -125,9 +164,33 @@ impl Bucket {
             };
             self.refine(price.scale.max(0) as u32, amount.scale.max(0) as u32);
             self.volumes[*side as usize].add(amount);
-            self.quote.add_product(price, amount);
+            self.products.add_product(price, amount);
+            if formula == Some(Formula::Inverse) {
+                self.quotient(price, amount);
+            }
         }
         (trades.price.len(), Ok(()))
+    }
+
+    fn quotient(&mut self, price: Decimal, amount: Decimal) {
+        if price.digits > 0 {
+            self.quotients.add_quotient(amount, price);
+        } else {
+            self.has_no_quotient = true;
+        }
+    }
+
+    /// Computes what the amounts are worth, each contract being of a size. Nothing is added afterwards.
+    pub fn close(&mut self, size: f64) {
+        let Ok(size) = Decimal::of(size) else { return };
+        let mut volume = self.volumes[0].clone();
+        self.volumes[1..].iter().for_each(|side| volume.merge(side));
+        self.worth = Some(Box::new(Worth {
+            sized: volume.scaled(size),
+            products: self.products.scaled(size),
+            quotients: self.quotients.scaled(size),
+            has_no_quotient: self.has_no_quotient,
+        }));
     }
 
     /// Increases the scales to at least these numbers of decimals.
@@ -135,7 +198,7 @@ impl Bucket {
         self.price_scale = self.price_scale.max(price_scale);
         self.amount_scale = self.amount_scale.max(amount_scale);
         self.volumes.iter_mut().for_each(|sum| sum.refine(self.amount_scale as i32));
-        self.quote.refine((self.price_scale + self.amount_scale) as i32);
+        self.products.refine((self.price_scale + self.amount_scale) as i32);
     }
 
     pub fn liquidation(&mut self, side: Side, amount: f64) -> Result<(), NotANumber> {
@@ -146,27 +209,38 @@ impl Bucket {
         Ok(())
     }
 
-    pub fn ticker(&mut self, timestamp: i64, ticker: &Ticker) -> Result<(), NotANumber> {
+    pub fn ticker(&mut self, arrived: u64, ticker: &Ticker) -> Result<(), NotANumber> {
         let Ticker { funding_rate, predicted_funding_rate, open_interest, mark_price, index_price } = *ticker;
         let values = [funding_rate, predicted_funding_rate, open_interest, mark_price, index_price];
         values.iter().flatten().try_for_each(|value| finite(*value))?;
-        self.ticker.get_or_insert_default().update(&values.map(|value| Some((timestamp, value?))));
+        self.ticker.get_or_insert_default().update(&values.map(|value| Some((arrived, value?))));
         Ok(())
     }
 
-    pub fn book(&mut self, timestamp: i64, book: &Book) -> Result<(), NotANumber> {
+    pub fn book(&mut self, arrived: u64, timestamp: i64, book: &Book) -> Result<(), NotANumber> {
         let levels = || book.bids.iter().chain(&book.asks).flatten();
         levels().try_for_each(|(price, amount)| finite(*price).and(finite(*amount)))?;
-        self.update_book(timestamp, book);
+        self.update_book(&LastBook { arrived, timestamp, book: *book });
         Ok(())
     }
 
-    fn update_book(&mut self, timestamp: i64, book: &Book) {
+    fn update_book(&mut self, book: &LastBook) {
         match &mut self.book {
-            Some(last) if timestamp >= last.0 => **last = (timestamp, *book),
+            Some(last) if book.arrived >= last.arrived => **last = book.clone(),
             Some(_) => {}
-            None => self.book = Some(Box::new((timestamp, *book))),
+            None => self.book = Some(Box::new(book.clone())),
         }
+    }
+
+    /// Makes its rows those that arrived after a number of others.
+    pub fn after(mut self, others: u64) -> Bucket {
+        if let Some(ticker) = &mut self.ticker {
+            ticker.0.iter_mut().flatten().for_each(|(arrived, _)| *arrived += others);
+        }
+        if let Some(book) = &mut self.book {
+            book.arrived += others;
+        }
+        self
     }
 
     /// Adds a bucket whose rows arrived after this one's.
@@ -183,8 +257,18 @@ impl Bucket {
                 self.counts[side] += later.counts[side];
                 self.volumes[side].merge(&later.volumes[side]);
             }
-            self.quote.merge(&later.quote);
+            self.products.merge(&later.products);
+            self.quotients.merge(&later.quotients);
+            self.has_no_quotient |= later.has_no_quotient;
             self.refine(later.price_scale, later.amount_scale);
+        }
+        self.repeated += later.repeated;
+        if let Some(worth) = &later.worth {
+            let own = self.worth.get_or_insert_default();
+            own.sized.merge(&worth.sized);
+            own.products.merge(&worth.products);
+            own.quotients.merge(&worth.quotients);
+            own.has_no_quotient |= worth.has_no_quotient;
         }
         if let Some(stats) = later.latencies.stats {
             self.latencies.add_stats(stats);
@@ -198,15 +282,15 @@ impl Bucket {
             self.ticker.get_or_insert_default().update(&ticker.0);
         }
         if let Some(book) = &later.book {
-            self.update_book(book.0, &book.1);
+            self.update_book(book);
         }
     }
 }
 
 impl LastTicker {
-    fn update(&mut self, values: &[Option<(i64, f64)>; 5]) {
+    fn update(&mut self, values: &[Option<(u64, f64)>; 5]) {
         for (last, value) in self.0.iter_mut().zip(values) {
-            if value.is_some_and(|(time, _)| last.is_none_or(|(last, _)| time >= last)) {
+            if value.is_some_and(|(arrived, _)| last.is_none_or(|(last, _)| arrived >= last)) {
                 *last = *value;
             }
         }
@@ -216,6 +300,11 @@ impl LastTicker {
         let [funding_rate, predicted_funding_rate, open_interest, mark_price, index_price] =
             self.0.map(|last| Some(last?.1));
         Ticker { funding_rate, predicted_funding_rate, open_interest, mark_price, index_price }
+    }
+
+    /// The open interest with its place in the order of arrival.
+    pub fn open_interest(&self) -> Option<(u64, f64)> {
+        self.0[2]
     }
 }
 
@@ -270,7 +359,7 @@ pub(crate) fn exact(numbers: impl IntoIterator<Item = (f64, i64)>) -> Sum {
 }
 
 /// The candle columns of a book snapshot.
-pub(crate) fn state(timestamp: i64, book: &Book) -> BookState {
+pub(crate) fn state(LastBook { timestamp, book, .. }: &LastBook) -> BookState {
     let price = |level: Option<Level>| level.map(|(price, _)| price);
     let amount = |level: Option<Level>| level.map(|(_, amount)| amount);
     let (bid, ask) = (book.bids[0], book.asks[0]);
@@ -283,10 +372,12 @@ pub(crate) fn state(timestamp: i64, book: &Book) -> BookState {
     let (bids, asks) = (amounts(&book.bids, 1), amounts(&book.asks, 1));
     let both = exact([bids.clone(), asks.clone()].concat());
     let difference = exact([bids.clone(), amounts(&book.asks, -1)].concat());
-    // spread / mid × 10,000
-    let bps = |(spread, twice_mid): (&Sum, &Sum)| spread.times(20_000).over(twice_mid);
+    // spread / mid × 10,000; of a mid that is not above 0 a spread is no share.
+    let bps = |(spread, twice_mid): (&Sum, &Sum)| {
+        spread.times(20_000).over(twice_mid).filter(|_| twice_mid.value() > 0.0)
+    };
     BookState {
-        timestamp,
+        timestamp: *timestamp,
         bid_price: price(bid),
         bid_amount: amount(bid),
         ask_price: price(ask),

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::decimal::NotANumber;
+use super::value::{Formula, Valuation};
 use super::{Book, Candle, Side, Ticker, Timeframe, Trade};
 use crate::candle::aggregator::{Aggregator, Closed, EmitContext};
 use crate::candle::bucket::{AT_ONCE, Bucket};
@@ -41,7 +42,7 @@ pub struct Trades<'a> {
     pub local_timestamp: &'a [i64],
     /// Side of the taker.
     pub side: &'a [Side],
-    /// Price, quote currency.
+    /// Price, in the instrument's price currency.
     pub price: &'a [f64],
     /// Amount, in the exchange's own unit.
     pub amount: &'a [f64],
@@ -59,11 +60,36 @@ impl<'a> Trades<'a> {
     }
 }
 
+/// The half-open time ranges of which all rows were added, microseconds since the Unix epoch, UTC, by source. `None`: there are
+/// no rows of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Complete {
+    /// Trades.
+    pub trades: Range<i64>,
+    /// Liquidations.
+    pub liquidations: Option<Range<i64>>,
+    /// Tickers.
+    pub ticker: Option<Range<i64>>,
+    /// Book snapshots.
+    pub book: Option<Range<i64>>,
+}
+
+impl From<Range<i64>> for Complete {
+    /// Of trades alone.
+    fn from(trades: Range<i64>) -> Complete {
+        Complete { trades, ..Complete::default() }
+    }
+}
+
 /// Builds the candles of one instrument.
 #[derive(Debug)]
 pub struct CandleBuilder {
     fill: Fill,
     has_liquidations: bool,
+    /// What amounts are worth; `None`: not known.
+    valuation: Option<Valuation>,
+    /// Rows of tickers and books that were added: the place of the next one in the order of arrival.
+    arrived: u64,
     /// Length of a bucket: the greatest common divisor of the timeframes.
     bucket_us: i64,
     buckets: Vec<Bucket>,
@@ -88,7 +114,8 @@ pub struct Unfinished {
     closed_us: i64,
     fill: Fill,
     has_liquidations: bool,
-    complete: Range<i64>,
+    formula: Option<Formula>,
+    complete: Complete,
 }
 
 impl CandleBuilder {
@@ -100,6 +127,8 @@ impl CandleBuilder {
         CandleBuilder {
             fill,
             has_liquidations: false,
+            valuation: None,
+            arrived: 0,
             bucket_us: timeframes.iter().fold(0, |length, t| gcd(length, t.us())).max(1),
             buckets: Vec::new(),
             indices: BTreeMap::new(),
@@ -109,6 +138,20 @@ impl CandleBuilder {
             late: 0,
             aggregators: timeframes.into_iter().map(Aggregator::new).collect(),
             closed: Closed::default(),
+        }
+    }
+
+    /// States what amounts are worth; without it, base and quote volumes are not known. Before the first trade, but for a linear
+    /// valuation of one size.
+    pub fn value(&mut self, valuation: Valuation) {
+        self.valuation = Some(valuation);
+    }
+
+    /// Counts a trade that is left out because an equal one came before. `timestamp` is the exchange's, microseconds since the
+    /// Unix epoch, UTC.
+    pub fn repeated(&mut self, timestamp: i64) {
+        if let Some(bucket) = self.bucket(timestamp) {
+            bucket.repeated += 1;
         }
     }
 
@@ -122,6 +165,7 @@ impl CandleBuilder {
     /// # Errors
     /// If a price or an amount is not finite. The trades before it are added.
     pub fn trades(&mut self, trades: &Trades<'_>) -> Result<(), NotANumber> {
+        let formula = self.valuation.as_ref().map(Valuation::formula);
         let mut first = 0;
         while let Some(timestamp) = trades.timestamp.get(first) {
             let mut count = 1;
@@ -130,7 +174,7 @@ impl CandleBuilder {
                 // Trades are nearly in order, so many consecutive ones lie in one bucket.
                 let inside = trades.timestamp[first..].iter().take(AT_ONCE).take_while(|t| span.contains(t));
                 count = inside.count().max(1);
-                self.buckets[*index].trades(&trades.slice(first..first + count))?;
+                self.buckets[*index].trades(&trades.slice(first..first + count), formula)?;
             }
             first += count;
         }
@@ -166,7 +210,9 @@ impl CandleBuilder {
     /// # Errors
     /// If a value is not finite. The row is then not added.
     pub fn ticker(&mut self, timestamp: i64, ticker: &Ticker) -> Result<(), NotANumber> {
-        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.ticker(timestamp, ticker))
+        self.arrived += 1;
+        let arrived = self.arrived;
+        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.ticker(arrived, ticker))
     }
 
     /// Adds a book snapshot. `timestamp` is the exchange's, microseconds since the Unix epoch, UTC.
@@ -174,7 +220,9 @@ impl CandleBuilder {
     /// # Errors
     /// If a price or an amount is not finite. The snapshot is then not added.
     pub fn book(&mut self, timestamp: i64, book: &Book) -> Result<(), NotANumber> {
-        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.book(timestamp, book))
+        self.arrived += 1;
+        let arrived = self.arrived;
+        self.bucket(timestamp).map_or(Ok(()), |bucket| bucket.book(arrived, timestamp, book))
     }
 
     /// The number of rows that arrived after their interval was closed. They are in no candle of any timeframe.
@@ -187,7 +235,17 @@ impl CandleBuilder {
     pub fn pending(&self) -> Option<Range<i64>> {
         let (first, _) = self.indices.first_key_value()?;
         let (last, _) = self.indices.last_key_value()?;
-        Some(*first..last.saturating_add(self.bucket_us))
+        Some(*first..self.slot(*last).end)
+    }
+
+    /// The time slot of a bucket. A slot ends where the contract size changes, so that a bucket has one size.
+    fn slot(&self, timestamp: i64) -> Range<i64> {
+        let start = timestamp.saturating_sub(timestamp.rem_euclid(self.bucket_us));
+        let end = start.saturating_add(self.bucket_us);
+        let Some(valuation) = &self.valuation else { return start..end };
+        let place = valuation.place(timestamp);
+        let next = valuation.sizes.get(place + 1).map_or(i64::MAX, |(from, _)| *from);
+        start.max(valuation.sizes[place].0)..end.min(next)
     }
 
     #[inline]
@@ -208,26 +266,28 @@ impl CandleBuilder {
         if let Some(before) = self.buckets.get_mut(self.current.1) {
             before.latencies.order();
         }
-        let start = timestamp.saturating_sub(timestamp.rem_euclid(self.bucket_us));
+        let slot = self.slot(timestamp);
         let (buckets, free) = (&mut self.buckets, &mut self.free);
-        let index = *self.indices.entry(start).or_insert_with(|| {
+        let index = *self.indices.entry(slot.start).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
                 buckets.push(Bucket::default());
                 buckets.len() - 1
             })
         });
-        self.current = (start..start.saturating_add(self.bucket_us), index);
+        self.current = (slot, index);
         Some(())
     }
 
-    /// Adds the rows of another builder of the same timeframes, as if they had been added to this one afterwards. For parts
-    /// of one stream that are read in parallel. Neither builder may have been advanced.
+    /// Adds the rows of another builder of the same timeframes and valuation, as if they had been added to this one afterwards.
+    /// For parts of one stream that are read in parallel. Neither builder may have been advanced.
     pub fn absorb(&mut self, later: CandleBuilder) {
-        let CandleBuilder { mut buckets, indices, late, has_liquidations, .. } = later;
+        let CandleBuilder { mut buckets, indices, late, has_liquidations, arrived, .. } = later;
+        let before = self.arrived;
+        self.arrived += arrived;
         self.late += late;
         self.has_liquidations |= has_liquidations;
         for (start, index) in indices {
-            let theirs = std::mem::take(&mut buckets[index]);
+            let theirs = std::mem::take(&mut buckets[index]).after(before);
             let is_new = !self.indices.contains_key(&start);
             match self.bucket(start) {
                 Some(own) if is_new => *own = theirs,
@@ -241,27 +301,35 @@ impl CandleBuilder {
     /// in time order within each timeframe. Later rows before `until` are counted by [`CandleBuilder::late`] and otherwise
     /// ignored, in all timeframes, so that the timeframes agree.
     ///
-    /// `complete` is the half-open time range whose rows have all been added, microseconds since the Unix epoch, UTC. Candles
-    /// that reach beyond it are not final.
-    pub fn advance(&mut self, until: i64, complete: Range<i64>, mut emit: impl FnMut(Timeframe, Candle)) {
+    /// `complete` is the half-open time range whose rows have all been added, microseconds since the Unix epoch, UTC: of trades
+    /// alone, or of each source. Candles that reach beyond it are not final.
+    pub fn advance(
+        &mut self,
+        until: i64,
+        complete: impl Into<Complete>,
+        mut emit: impl FnMut(Timeframe, Candle),
+    ) {
+        let complete = complete.into();
         let until = until.saturating_sub(until.rem_euclid(self.bucket_us));
         if until <= self.closed_us {
             return;
         }
         self.close(until);
-        let CandleBuilder { aggregators, closed, fill, has_liquidations, .. } = self;
+        let CandleBuilder { aggregators, closed, fill, has_liquidations, valuation, .. } = self;
         for aggregator in aggregators.iter_mut() {
             let timeframe = aggregator.timeframe();
             let emit = &mut |candle| emit(timeframe, candle);
-            let (fill, has_liquidations, complete) = (*fill, *has_liquidations, complete.clone());
-            aggregator.advance(until, &mut EmitContext { fill, has_liquidations, complete, closed, emit });
+            let formula = valuation.as_ref().map(Valuation::formula);
+            let (fill, has_liquidations, complete) = (*fill, *has_liquidations, &complete);
+            let mut context = EmitContext { fill, has_liquidations, formula, complete, closed, emit };
+            aggregator.advance(until, &mut context);
         }
         closed.keep_from(aggregators.iter().map(Aggregator::needs).min().unwrap_or_default());
     }
 
     /// Closes everything and emits the remaining candles. Filling ends with the last row. `complete` is as in
     /// [`CandleBuilder::advance`].
-    pub fn finish(self, complete: Range<i64>, mut emit: impl FnMut(Timeframe, Candle)) {
+    pub fn finish(self, complete: impl Into<Complete>, mut emit: impl FnMut(Timeframe, Candle)) {
         for left in self.finish_apart(complete) {
             let timeframe = left.timeframe();
             left.finish(|candle| emit(timeframe, candle));
@@ -269,10 +337,11 @@ impl CandleBuilder {
     }
 
     /// As [`CandleBuilder::finish`], one part per timeframe, shortest timeframe first. The shortest has the most work.
-    pub fn finish_apart(mut self, complete: Range<i64>) -> Vec<Unfinished> {
+    pub fn finish_apart(mut self, complete: impl Into<Complete>) -> Vec<Unfinished> {
+        let complete = complete.into();
         let end = self.pending().map_or(self.closed_us, |pending| pending.end);
         self.close(end);
-        let CandleBuilder { aggregators, closed, closed_us, fill, has_liquidations, .. } = self;
+        let CandleBuilder { aggregators, closed, closed_us, fill, has_liquidations, valuation, .. } = self;
         let closed = Arc::new(closed);
         let unfinished = |aggregator| Unfinished {
             aggregator,
@@ -280,6 +349,7 @@ impl CandleBuilder {
             closed_us,
             fill,
             has_liquidations,
+            formula: valuation.as_ref().map(Valuation::formula),
             complete: complete.clone(),
         };
         aggregators.into_iter().map(unfinished).collect()
@@ -293,6 +363,9 @@ impl CandleBuilder {
             let (start, index) = entry.remove_entry();
             let mut bucket = std::mem::take(&mut self.buckets[index]);
             bucket.latencies.order();
+            if let Some(valuation) = &self.valuation {
+                bucket.close(valuation.sizes[valuation.place(start)].1);
+            }
             self.closed.push(start, bucket);
             self.free.push(index);
         }
@@ -307,8 +380,10 @@ impl Unfinished {
 
     /// Emits its candles in time order.
     pub fn finish(self, mut emit: impl FnMut(Candle)) {
-        let Unfinished { mut aggregator, closed, closed_us, fill, has_liquidations, complete } = self;
-        let mut context = EmitContext { fill, has_liquidations, complete, closed: &closed, emit: &mut emit };
+        let Unfinished { mut aggregator, closed, closed_us, fill, has_liquidations, formula, complete } =
+            self;
+        let (closed, complete, emit) = (&*closed, &complete, &mut emit);
+        let mut context = EmitContext { fill, has_liquidations, formula, complete, closed, emit };
         aggregator.advance(closed_us, &mut context);
         aggregator.advance(i64::MAX, &mut context);
     }

@@ -1,6 +1,7 @@
 //! The columns of candle tables: name, type, unit, meaning, and the meaning of null.
 
 use super::{BookState, Candle, Liquidated};
+use crate::table::DataType;
 
 /// Reads a column from a candle. The variant determines the column's type.
 #[derive(Clone, Copy, Debug)]
@@ -46,14 +47,29 @@ fn liquidated(candle: &Candle) -> Option<&Liquidated> {
     candle.liquidations.as_ref()
 }
 
-const PRICE: &str = "quote currency";
+const PRICE: &str = "price currency";
 const AMOUNT: &str = "as `amount` of the trades";
 const TIME: &str = "microseconds since the Unix epoch, UTC";
 const MS: &str = "milliseconds";
 const FRACTION: &str = "fraction, 0.0001 is 0.01 %";
 
+/// The column of the data type that a column's values come from, with which it shares the notes of
+/// [`crate::table::notes`]; `None`: from several, or by no venue different.
+pub fn source(column: &str) -> Option<(DataType, &'static str)> {
+    Some(match column {
+        "liquidation_buy_volume" | "liquidation_sell_volume" | "liquidation_count" => {
+            (DataType::Liquidations, "amount")
+        }
+        "funding_rate" => (DataType::DerivativeTicker, "funding_rate"),
+        "open_interest" | "open_interest_change" => (DataType::DerivativeTicker, "open_interest"),
+        "repeated_trades" => (DataType::Trades, "id"),
+        "open" | "high" | "low" | "close" => (DataType::Trades, "price"),
+        _ => return None,
+    })
+}
+
 /// The columns in their order. In the lake `instrument_key` and `timeframe` precede them.
-pub const COLUMNS: [Column; 41] = [
+pub const COLUMNS: [Column; 47] = [
     always(
         "timestamp",
         Get::Time(|c| Some(c.start)),
@@ -80,11 +96,23 @@ pub const COLUMNS: [Column; 41] = [
         AMOUNT,
         "sum of the amounts, of trades of unknown side too",
     ),
-    always(
+    nullable(
+        "base_volume",
+        Get::Number(|c| c.base_volume),
+        "base currency",
+        "volume in base currency: amount × size of a linear contract, amount × size ÷ price of an inverse one, summed; null: not known, a quanto, or an inverse contract at a price that is not above 0",
+    ),
+    nullable(
         "quote_volume",
-        Get::Number(|c| Some(c.quote_volume)),
-        "price times amount",
-        "sum of price × amount; quote currency where amounts are in base currency",
+        Get::Number(|c| c.quote_volume),
+        PRICE,
+        "volume in price currency: price × amount × size of a linear contract, amount × size of an inverse one, summed; null: not known, or a quanto",
+    ),
+    nullable(
+        "settle_volume",
+        Get::Number(|c| c.settle_volume),
+        "settlement currency",
+        "price × amount × size of a quanto, summed; null: no quanto, or not known",
     ),
     always(
         "trade_count",
@@ -92,11 +120,17 @@ pub const COLUMNS: [Column; 41] = [
         "trades",
         "number of trades, those of unknown side too",
     ),
+    always(
+        "repeated_trades",
+        Get::Count(|c| Some(c.repeated_trades)),
+        "trades",
+        "trades left out because an earlier one has the same id, `timestamp`, price, amount and side; trades without id never are",
+    ),
     nullable(
         "vwap",
         Get::Number(|c| c.vwap),
         PRICE,
-        "quote_volume / volume, of the exact sums; null: volume is 0",
+        "quote_volume / base_volume of the exact sums; of a quanto Σ price × amount × size / Σ amount × size; null: no volume, or one of them is null for another reason",
     ),
     always(
         "buy_volume",
@@ -148,67 +182,85 @@ pub const COLUMNS: [Column; 41] = [
         "is_final",
         Get::Flag(|c| Some(c.is_final)),
         "",
-        "false: trades may be missing, for example because a neighbouring day is not in the lake",
+        "false: trades may be missing, because what a neighbouring day has of them is not in the lake or not known",
+    ),
+    nullable(
+        "is_liquidations_final",
+        Get::Flag(|c| c.is_liquidations_final),
+        "",
+        "the same of liquidations; null: they are not in the lake",
+    ),
+    nullable(
+        "is_ticker_final",
+        Get::Flag(|c| c.is_ticker_final),
+        "",
+        "the same of the rows that the columns from `funding_rate` to `index_price` come from; null: they are not in the lake",
+    ),
+    nullable(
+        "is_book_final",
+        Get::Flag(|c| c.is_book_final),
+        "",
+        "the same of book snapshots; null: they are not in the lake",
     ),
     nullable(
         "liquidation_buy_volume",
         Get::Number(|c| Some(liquidated(c)?.buy_volume)),
         AMOUNT,
-        "sum of the amounts of liquidations with side buy: short positions were liquidated; null: liquidations are not in the lake",
+        "sum of the amounts of liquidations with side buy: short positions were liquidated; null: there is no file of liquidations in the lake",
     ),
     nullable(
         "liquidation_sell_volume",
         Get::Number(|c| Some(liquidated(c)?.sell_volume)),
         AMOUNT,
-        "sum of the amounts of liquidations with side sell: long positions were liquidated; null: liquidations are not in the lake",
+        "sum of the amounts of liquidations with side sell: long positions were liquidated; null: there is no file of liquidations in the lake",
     ),
     nullable(
         "liquidation_count",
         Get::Count(|c| Some(liquidated(c)?.count)),
         "liquidations",
-        "number of liquidations, those of unknown side too; null: liquidations are not in the lake",
+        "number of liquidations, those of unknown side too; null: there is no file of liquidations in the lake",
     ),
     nullable(
         "funding_rate",
         Get::Number(|c| c.ticker.funding_rate),
         FRACTION,
-        "last one of the interval by `timestamp`; null: none in it",
+        "the one of the interval that arrived last; null: none in it",
     ),
     nullable(
         "predicted_funding_rate",
         Get::Number(|c| c.ticker.predicted_funding_rate),
         FRACTION,
-        "last one of the interval by `timestamp`; null: none in it",
+        "the one of the interval that arrived last; null: none in it",
     ),
     nullable(
         "open_interest",
         Get::Number(|c| c.ticker.open_interest),
         "as `open_interest` of derivative_ticker",
-        "last one of the interval by `timestamp`; null: none in it",
+        "the one of the interval that arrived last, of an option from options_chain; null: none in it",
     ),
     nullable(
         "open_interest_change",
         Get::Number(|c| c.open_interest_change),
         "as `open_interest` of derivative_ticker",
-        "open_interest − the last one of the day before the interval; null: one of them is not known",
+        "open_interest − the one of the day's earlier intervals that arrived last; null: one of them is not known",
     ),
     nullable(
         "mark_price",
         Get::Number(|c| c.ticker.mark_price),
         PRICE,
-        "last one of the interval by `timestamp`; null: none in it",
+        "the one of the interval that arrived last, of an option from options_chain; null: none in it",
     ),
     nullable(
         "index_price",
         Get::Number(|c| c.ticker.index_price),
-        PRICE,
-        "last one of the interval by `timestamp`; null: none in it",
+        "quote currency",
+        "the one of the interval that arrived last; null: none in it",
     ),
     nullable(
         "book_timestamp",
         Get::Time(|c| Some(book(c)?.timestamp)),
         TIME,
-        "`timestamp` of the last book snapshot before the interval's end, of the same day; the columns below describe it; null: there is none",
+        "`timestamp` of the book snapshot that arrived last of those of the day with a `timestamp` before the interval's end; the columns below describe it; null: there is none",
     ),
     nullable(
         "bid_price",
@@ -250,7 +302,7 @@ pub const COLUMNS: [Column; 41] = [
         "spread_bps",
         Get::Number(|c| book(c)?.spread_bps),
         "basis points",
-        "spread / mid_price × 10,000; null: spread is null, or mid_price 0",
+        "spread / mid_price × 10,000; null: spread is null, or mid_price is not above 0",
     ),
     nullable(
         "bid_depth",

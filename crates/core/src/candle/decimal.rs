@@ -39,6 +39,9 @@ pub(crate) fn units(value: f64, scale: u32) -> Option<i64> {
     (whole as f64 / power == value && whole.abs() < SAFE).then_some(whole)
 }
 
+/// Decimals of quotients that are summed: 24, seven more than a float has of 1 dollar in coins of 100,000.
+pub(crate) const QUOTIENT_SCALE: i32 = 24;
+
 /// The number of scales supported by [`units`]: 0 to one less than this.
 pub(crate) const SCALES: u32 = POWERS.len() as u32;
 
@@ -173,6 +176,47 @@ impl Sum {
             sum.spill(&**spill * factor);
         }
         sum
+    }
+
+    /// The sum times a decimal.
+    pub fn scaled(&self, by: Decimal) -> Sum {
+        let mut sum = self.times(by.digits);
+        if by.scale < 0 {
+            // 1e30 and the like.
+            let whole = sum.whole() * ten_to(by.scale.unsigned_abs());
+            sum = Sum { scale: sum.scale, ..Sum::default() };
+            sum.spill(whole);
+        }
+        sum.scale += by.scale.max(0);
+        sum
+    }
+
+    /// Adds the quotient of two decimals, rounded to [`QUOTIENT_SCALE`] decimals, half away from zero. `divisor` is above 0.
+    pub fn add_quotient(&mut self, number: Decimal, divisor: Decimal) {
+        self.refine(QUOTIENT_SCALE);
+        let steps = QUOTIENT_SCALE + divisor.scale - number.scale;
+        let size = number.digits.unsigned_abs();
+        let scaled = (steps >= 0).then(|| 10_u128.checked_pow(steps.unsigned_abs())).flatten();
+        match scaled.and_then(|power| u128::from(size).checked_mul(power)) {
+            Some(n) => {
+                let d = u128::from(divisor.digits.unsigned_abs());
+                let (whole, rest) = (n / d, n % d);
+                let units = (whole + u128::from(rest >= d - rest)) as i128;
+                self.add_units(if number.digits < 0 { -units } else { units });
+            }
+            None => {
+                let (mut n, mut d) = (BigUint::from(size), BigUint::from(divisor.digits.unsigned_abs()));
+                let power = BigUint::from(10_u32).pow(steps.unsigned_abs());
+                if steps >= 0 {
+                    n *= power
+                } else {
+                    d *= power
+                }
+                let units = (n * 2_u32 + &d) / (d * 2_u32);
+                let sign = if number.digits < 0 { Sign::Minus } else { Sign::Plus };
+                self.spill(BigInt::from_biguint(sign, units));
+            }
+        }
     }
 
     /// The sum as the nearest float.

@@ -3,6 +3,7 @@
 //! Inputs are recorded by content, not by modification time: an object is up to date while its inputs are unchanged, even
 //! after a copy.
 
+use super::value::Units;
 use super::{CANDLE_VERSION, Fill, Timeframe};
 use crate::day::Day;
 use crate::footer::{FooterError, PairReader};
@@ -21,6 +22,8 @@ pub struct CandleFooter {
     pub fill: Fill,
     /// The inputs, one line each: data type, day, status and version.
     pub inputs: Vec<String>,
+    /// What its prices and amounts are in, and which formula its volumes follow.
+    pub units: Units,
     /// Number of rows.
     pub rows: u64,
     /// Version of the candle format, see [`CANDLE_VERSION`].
@@ -39,6 +42,15 @@ impl CandleFooter {
             ("mtdh.timeframe", self.timeframe.to_string()),
         ];
         pairs.extend(self.day.map(|day| ("mtdh.day", day.to_string())));
+        let units = self.units.clone();
+        let told = [
+            ("mtdh.amount_unit", units.amount_unit),
+            ("mtdh.contract_size", units.contract_size),
+            ("mtdh.price_currency", units.price_currency),
+            ("mtdh.settle", units.settle),
+            ("mtdh.volumes", units.volumes),
+        ];
+        pairs.extend(told.into_iter().filter_map(|(name, value)| Some((name, value?))));
         pairs.sort_unstable();
         pairs
     }
@@ -56,7 +68,15 @@ impl CandleFooter {
         if version > CANDLE_VERSION {
             return Err(FooterError::Newer(version));
         }
+        let text = |name| reader.read_optional(name, |t| Some(t.to_owned()));
         Ok(CandleFooter {
+            units: Units {
+                price_currency: text("mtdh.price_currency")?,
+                amount_unit: text("mtdh.amount_unit")?,
+                settle: text("mtdh.settle")?,
+                contract_size: text("mtdh.contract_size")?,
+                volumes: text("mtdh.volumes")?,
+            },
             key: reader.read("mtdh.instrument_key", |t| t.parse().ok())?,
             day: reader.read_optional("mtdh.day", |t| t.parse().ok())?,
             timeframe: reader.read("mtdh.timeframe", |t| t.parse().ok())?,
@@ -81,10 +101,12 @@ mod tests {
             timeframe: "5m".parse().unwrap(),
             fill: Fill::Flat,
             inputs: vec!["trades 2024-03-01 stored".to_owned(), "trades 2024-03-02 missing".to_owned()],
+            units: Units { price_currency: Some("USD".to_owned()), ..Units::default() },
             rows: 3,
             version: CANDLE_VERSION,
         };
-        for footer in [footer.clone(), CandleFooter { day: None, inputs: Vec::new(), ..footer.clone() }] {
+        let bare = CandleFooter { day: None, inputs: Vec::new(), units: Units::default(), ..footer.clone() };
+        for footer in [footer.clone(), bare] {
             let pairs = footer.to_pairs();
             let read = CandleFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str())));
             assert_eq!(read, Ok(footer));

@@ -29,8 +29,9 @@ pub const CHECKS: &[Check] = &[
         severity: Severity::Error,
         parameters: &[],
         text: "An impossible candle: a price or a sum is missing or is not a finite number, a sum is negative, `high` \
-               is below open, close or low, or `low` is above open or close. In an interval without trades: the \
-               prices are not the close before it, or the volume is not 0.",
+               is below open, close or low, or `low` is above open or close. A quote volume is negative rightly where \
+               `low` is: prices of a combo are differences. In an interval without trades: the prices are not the \
+               close before it, or the volume is not 0.",
         run: CheckFn::Candles(Sides::Alone, shape),
     },
     Check {
@@ -51,7 +52,7 @@ pub const CHECKS: &[Check] = &[
         text: "A value differs from the one computed from the finer candles of the interval: first open, highest \
                high, lowest low, last close, sums of volumes and counts. Finer candles without trades are ignored. \
                Prices and counts must be equal. Sums are computed in decimals and may differ by the rounding of \
-               stored floats (2⁻⁵² of the sum). If the candle or a finer one is not final, a difference is a warning. \
+               stored floats (2⁻⁵² of the sum of the parts without their signs). If the candle or a finer one is not final, a difference is a warning. \
                `vwap`, means and medians cannot be computed from finer candles and are not compared.",
         run: CheckFn::Candles(Sides::Finer, from_finer),
     },
@@ -134,11 +135,8 @@ pub fn fault(bar: &Bar, before: Option<(i64, f64)>) -> Option<String> {
         if !value.is_finite() {
             return Some(format!("{} is {value}", field.name()));
         }
-        if field.fold() == Fold::Sum
-            && value < 0.0
-            && field != Field::QuoteVolume
-            && field != Field::BuyQuoteVolume
-        {
+        let is_of_prices = matches!(field, Field::QuoteVolume | Field::BuyQuoteVolume);
+        if field.fold() == Fold::Sum && value < 0.0 && !(is_of_prices && low < 0.0) {
             return Some(format!("{} is {value}", field.name()));
         }
     }
@@ -217,7 +215,7 @@ fn from_finer(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
         let is_final = bar.is_final && parts.iter().all(|part| part.is_final);
         for field in Field::ALL {
             let (Some(value), Some(expected)) = (bar.get(field), folded(field, parts)) else { continue };
-            if !is_near(field, value, expected) {
+            if !is_near(field, value, expected, parts) {
                 differences.note(coarse.interval(bar), is_final, || {
                     let at = place(coarse.timeframe, bar.start);
                     format!("{at} {}: {value}, from {} {expected}", field.name(), fine.timeframe)
@@ -244,9 +242,13 @@ fn folded(field: Field, parts: &[&Bar]) -> Option<f64> {
     }
 }
 
-fn is_near(field: Field, value: f64, expected: f64) -> bool {
-    let rounding = if field.fold() == Fold::Sum { ROUNDING } else { 0.0 };
-    !differs(value, expected, rounding)
+fn is_near(field: Field, value: f64, expected: f64, parts: &[&Bar]) -> bool {
+    if field.fold() != Fold::Sum {
+        return !differs(value, expected, 0.0);
+    }
+    // Quote volumes of a combo may cancel out; what was rounded are the parts.
+    let size: f64 = parts.iter().filter_map(|part| part.get(field)).map(f64::abs).sum();
+    !differs(value, expected, 0.0) || (value - expected).abs() <= ROUNDING * size
 }
 
 fn from_ticks(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {

@@ -9,23 +9,25 @@ use crate::candle::{Candle, Fill, Timeframe};
 /// A candle value that checks compare. Named after the column in `docs/reference/candles.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
-    /// Price of the first trade, quote currency.
+    /// Price of the first trade, price currency.
     Open,
-    /// Highest price, quote currency.
+    /// Highest price, price currency.
     High,
-    /// Lowest price, quote currency.
+    /// Lowest price, price currency.
     Low,
-    /// Price of the last trade, quote currency.
+    /// Price of the last trade, price currency.
     Close,
     /// Sum of the amounts, in the exchange's own unit.
     Volume,
-    /// Sum of price × amount.
+    /// What the amounts are in base currency.
+    BaseVolume,
+    /// What the amounts are worth in the price currency.
     QuoteVolume,
     /// Number of trades.
     TradeCount,
     /// Sum of the amounts of trades whose taker bought, in the exchange's own unit.
     BuyVolume,
-    /// Sum of price × amount of the trades whose taker bought. Not a column in the lake; known from trades and klines.
+    /// `QuoteVolume` of the trades whose taker bought. Not a column in the lake; known from trades and klines.
     BuyQuoteVolume,
     /// Sum of the amounts of trades whose taker sold, in the exchange's own unit.
     SellVolume,
@@ -52,12 +54,13 @@ pub enum Fold {
 
 impl Field {
     /// All fields.
-    pub const ALL: [Field; 12] = [
+    pub const ALL: [Field; 13] = [
         Field::Open,
         Field::High,
         Field::Low,
         Field::Close,
         Field::Volume,
+        Field::BaseVolume,
         Field::QuoteVolume,
         Field::TradeCount,
         Field::BuyVolume,
@@ -77,6 +80,7 @@ impl Field {
             Field::Low => "low",
             Field::Close => "close",
             Field::Volume => "volume",
+            Field::BaseVolume => "base_volume",
             Field::QuoteVolume => "quote_volume",
             Field::TradeCount => "trade_count",
             Field::BuyVolume => "buy_volume",
@@ -138,14 +142,15 @@ impl Bar {
 
     /// Converts a built candle. `buys` is the candle of the buyers' trades alone, if it was built.
     pub fn of(candle: &Candle, buys: Option<&Candle>) -> Bar {
-        let bought = buys.map(|candle| candle.quote_volume);
+        let bought = buys.and_then(|candle| candle.quote_volume);
         let values = [
             Some(candle.open),
             Some(candle.high),
             Some(candle.low),
             Some(candle.close),
             Some(candle.volume),
-            Some(candle.quote_volume),
+            candle.base_volume,
+            candle.quote_volume,
             Some(candle.trade_count as f64),
             Some(candle.buy_volume),
             bought,

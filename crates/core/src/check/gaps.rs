@@ -62,8 +62,8 @@ pub const CHECKS: &[Check] = &[Check {
     severity: Severity::Warning,
     parameters: &[],
     text: "Each silence (see `silence`) is reported with its cause. `not_exported`: the vendor has not exported the \
-           day. `before_listing`, `after_expiry`: the part of the silence within the instrument's life is no longer \
-           than the threshold. `incident`: the vendor's incident reports for the venue cover it, except for a rest \
+           day. `before_listing`, `after_expiry`: the part of the silence within the instrument's life, by the vendor's \
+           dates, is no longer than the threshold; a silence followed by rows is not after the end. `incident`: the vendor's incident reports for the venue cover it, except for a rest \
            that is no longer than the threshold. `no_trading`: no row of any other data type of the instrument \
            arrived during it, ignoring a second at either end, and at least one of those data types has rows on the \
            day. `session`: most of the seven days before were silent at these hours too; or the lake has none of them \
@@ -147,8 +147,9 @@ pub fn explain(
     if listed > from && to - listed.max(from) <= threshold_us {
         return (Cause::BeforeListing, format!("the vendor has data from {} on", moment(listed)));
     }
-    let ended = day.expiry_us.unwrap_or(i64::MAX).min(day.life_us.end);
-    if ended < to && ended.min(to) - from <= threshold_us {
+    let ended = day.end_us();
+    // What is followed by rows is not after the end, whatever the vendor says.
+    if !silence.is_followed && ended < to && ended - from <= threshold_us {
         return (Cause::AfterExpiry, format!("the instrument ended at {}", moment(ended)));
     }
     if let Some(incident) = covering(day.incidents.unwrap_or_default(), from, to, threshold_us) {

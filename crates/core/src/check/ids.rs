@@ -28,7 +28,7 @@ pub const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         parameters: &[],
         text: "A trade has the id of an earlier trade of the day. Exchanges resend the last trades after a \
-               reconnection; volumes summed from them are counted twice. On venues with sequential ids (BINANCE, \
+               reconnection; whoever sums their volumes counts them twice, which candles do not. On venues with sequential ids (BINANCE, \
                BINANCE-FUTURES, BINANCE-DELIVERY) every repetition of the day is found, on others a repetition within \
                the last 65,536 ids. Trades without an id are skipped.",
         run: CheckFn::Rows(&[DataType::Trades], |input| {

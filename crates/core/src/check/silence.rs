@@ -136,7 +136,7 @@ fn silences(day: &InstrumentDay<'_>, _: &Parameters) -> Vec<(DataType, Detection
 
 /// Whether the part of the silence within the instrument's life is longer than the threshold.
 fn is_within_life(day: &InstrumentDay<'_>, silence: &Silence) -> bool {
-    let ended = day.expiry_us.unwrap_or(i64::MAX).min(day.life_us.end);
+    let ended = if silence.is_followed { i64::MAX } else { day.end_us() };
     let within = silence.to_us.min(ended) - silence.from_us.max(day.life_us.start);
     within > silence.threshold_us
 }
@@ -185,6 +185,11 @@ fn freshness(day: &InstrumentDay<'_>, parameters: &Parameters) -> Vec<(DataType,
 }
 
 impl InstrumentDay<'_> {
+    /// The instrument's end by the vendor's dates, microseconds since the Unix epoch, UTC; `i64::MAX` if it has none.
+    pub fn end_us(&self) -> i64 {
+        self.expiry_us.unwrap_or(i64::MAX).min(self.life_us.end)
+    }
+
     /// The data types whose rows were read, with their pace.
     pub fn paces(&self) -> impl Iterator<Item = (DataType, &Pace)> {
         self.partitions.iter().filter_map(|p| Some((p.data_type, p.pace.as_ref()?)))

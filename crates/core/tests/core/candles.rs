@@ -1,7 +1,10 @@
 //! The candle builder's rules, and that only the rows matter, not how they come.
 
-use mtdh_core::candle::{Book, Candle, CandleBuilder, Fill, Side, Ticker, Timeframe, Trade, Trades};
+use mtdh_core::candle::{
+    Book, Candle, CandleBuilder, Complete, Fill, Formula, Side, Ticker, Timeframe, Trade, Trades, Valuation,
+};
 use mtdh_core::day::DAY_US;
+use mtdh_core::instrument::{AmountUnit, Instrument};
 use proptest::prelude::*;
 
 const S: i64 = 1_000_000;
@@ -34,6 +37,7 @@ fn finish(builder: CandleBuilder) -> Vec<(String, Candle)> {
 /// The candles of one timeframe.
 fn candles(timeframe: &str, fill: Fill, trades: &[Trade]) -> Vec<Candle> {
     let mut builder = CandleBuilder::new(&frames(timeframe), fill);
+    builder.value(Valuation::new(Formula::Linear, 1.0).unwrap());
     trades.iter().for_each(|t| builder.trade(*t).unwrap());
     finish(builder).into_iter().map(|(_, candle)| candle).collect()
 }
@@ -71,7 +75,8 @@ fn sums_are_decimal_and_sides_are_the_takers() {
     let candle = &candles("1h", Fill::None, &trades)[0];
     assert_eq!((candle.volume, candle.buy_volume, candle.sell_volume), (0.9, 0.3, 0.2));
     assert_eq!((candle.trade_count, candle.buy_count, candle.sell_count), (4, 2, 1));
-    assert_eq!((candle.quote_volume, candle.vwap), (0.19, Some(0.19 / 0.9)));
+    assert_eq!((candle.base_volume, candle.quote_volume), (Some(0.9), Some(0.19)));
+    assert_eq!((candle.vwap, candle.settle_volume), (Some(0.19 / 0.9), None));
     assert_eq!((candle.delay_min, candle.delay_max), (Some(-0.5), Some(3.0)));
     assert_eq!((candle.delay_median, candle.delay_mean), (Some(1.5), Some(1.375)));
     assert_eq!(candle.last_arrival, Some(DAY + 3000));
@@ -95,7 +100,12 @@ fn filling_repeats_the_close_within_the_day_only() {
         [(-3, 1.0, 1), (-2, 1.0, 0), (-1, 1.0, 0), (2, 2.0, 1), (3, 2.0, 0), (4, 2.0, 0), (5, 3.0, 1)]
     );
     let flat = &found[1];
-    assert_eq!((flat.open, flat.high, flat.low, flat.volume, flat.quote_volume), (1.0, 1.0, 1.0, 0.0, 0.0));
+    assert_eq!((flat.open, flat.high, flat.low, flat.volume), (1.0, 1.0, 1.0, 0.0));
+    assert_eq!(
+        (flat.base_volume, flat.quote_volume),
+        (Some(0.0), Some(0.0)),
+        "nothing was traded, and that is known"
+    );
     assert_eq!((flat.vwap, flat.first_trade, flat.last_arrival, flat.delay_median), (None, None, None, None));
 }
 
@@ -130,8 +140,8 @@ fn tickers_and_liquidations_are_of_the_interval() {
         builder.trade(buy(at * S, 1.0)).unwrap();
     }
     let interest = |value| Ticker { open_interest: Some(value), ..Ticker::default() };
-    builder.ticker(DAY + 20 * S, &interest(100.3)).unwrap();
-    builder.ticker(DAY + 10 * S, &Ticker { funding_rate: Some(0.0001), ..interest(50.0) }).unwrap();
+    builder.ticker(DAY + 20 * S, &Ticker { funding_rate: Some(0.0001), ..interest(50.0) }).unwrap();
+    builder.ticker(DAY + 10 * S, &interest(100.3)).unwrap();
     builder.ticker(DAY + 150 * S, &interest(100.1)).unwrap();
     builder.liquidation(DAY + 70 * S, Side::Buy, 0.1).unwrap();
     builder.liquidation(DAY + 71 * S, Side::Buy, 0.2).unwrap();
@@ -142,7 +152,7 @@ fn tickers_and_liquidations_are_of_the_interval() {
     assert_eq!(
         found[0].ticker.funding_rate,
         Some(0.0001),
-        "an older row says what the later one leaves open"
+        "an earlier row says what the later one leaves open"
     );
     let liquidated = |c: &Candle| c.liquidations.map(|l| (l.buy_volume, l.sell_volume, l.count));
     assert_eq!(
@@ -192,6 +202,150 @@ fn a_trade_that_is_no_number_is_refused_and_leaves_nothing() {
     assert!(finish(builder).is_empty());
 }
 
+/// A perpetual whose amounts count something.
+fn row(unit: AmountUnit) -> Instrument {
+    let day = "2024-03-01".parse().unwrap();
+    let row = Instrument::of_name("X:PERP:A-USD".parse().unwrap(), "x", "a", day);
+    Instrument { amount_unit: Some(unit), ..row }
+}
+
+#[test]
+fn volumes_are_what_their_names_say() {
+    use AmountUnit::{Base, Contracts, Quote};
+    let linear = Instrument { inverse: Some(false), quanto: Some(false), ..row(Contracts) };
+    let changing = Instrument {
+        contract_size: Some(1000.0),
+        changes_at_us: vec![DAY + 30 * S],
+        contract_sizes_after: vec![100.0],
+        ..linear.clone()
+    };
+    // Prices 10 and 20, amounts 2 and 4, at seconds 0 and 40 of a minute.
+    for (what, row, base, quote, settle, vwap) in [
+        ("coins", row(Base), Some(6.0), Some(100.0), None, Some(100.0 / 6.0)),
+        ("dollars", row(Quote), Some(0.4), Some(6.0), None, Some(15.0)),
+        (
+            "contracts of coins",
+            Instrument { contract_size: Some(0.01), ..linear.clone() },
+            Some(0.06),
+            Some(1.0),
+            None,
+            Some(100.0 / 6.0),
+        ),
+        (
+            "contracts of dollars",
+            Instrument { contract_size: Some(100.0), inverse: Some(true), ..row(Contracts) },
+            Some(40.0),
+            Some(600.0),
+            None,
+            Some(15.0),
+        ),
+        (
+            "quanto",
+            Instrument { contract_size: Some(0.000_001), quanto: Some(true), ..row(Contracts) },
+            None,
+            None,
+            Some(0.0001),
+            Some(100.0 / 6.0),
+        ),
+        ("a size that changes", changing, Some(2400.0), Some(28_000.0), None, Some(28_000.0 / 2400.0)),
+        ("a size that is not known", linear, None, None, None, None),
+    ] {
+        let mut builder = CandleBuilder::new(&frames("1m 24h"), Fill::None);
+        if let Ok(valuation) = Valuation::of(&row.key, Some(&row)) {
+            builder.value(valuation);
+        }
+        builder.trade(trade(0, 0, Side::Buy, 10.0, 2.0)).unwrap();
+        builder.trade(trade(40 * S, 0, Side::Sell, 20.0, 4.0)).unwrap();
+        for (timeframe, candle) in finish(builder) {
+            assert_eq!((candle.base_volume, candle.quote_volume), (base, quote), "{what} {timeframe}");
+            assert_eq!(
+                (candle.settle_volume, candle.vwap, candle.volume),
+                (settle, vwap, 6.0),
+                "{what} {timeframe}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_base_volume_of_an_inverse_contract_is_that_of_its_exact_quotients() {
+    let inverse = |trades: &[Trade]| {
+        let mut builder = CandleBuilder::new(&frames("1m"), Fill::None);
+        builder.value(Valuation::new(Formula::Inverse, 1.0).unwrap());
+        trades.iter().for_each(|t| builder.trade(*t).unwrap());
+        let candle = finish(builder).remove(0).1;
+        (candle.base_volume, candle.quote_volume, candle.vwap)
+    };
+    // Nine thirds are three, and of floats they are not.
+    let thirds: Vec<Trade> = (0..9).map(|i| trade(i, 0, Side::Buy, 3.0, 1.0)).collect();
+    assert_eq!(inverse(&thirds), (Some(3.0), Some(9.0), Some(3.0)));
+    assert_eq!(inverse(&[trade(0, 0, Side::Buy, 61_234.5, 1e22)]).0, Some(1e22 / 61_234.5));
+    assert_eq!(inverse(&[trade(0, 0, Side::Buy, 1e-9, 3e-12)]).0, Some(0.003));
+    // Of a price that is not above 0 nothing can be divided by.
+    for price in [0.0, -5.0] {
+        let found = inverse(&[trade(0, 0, Side::Buy, 4.0, 2.0), trade(1, 0, Side::Buy, price, 2.0)]);
+        assert_eq!(found, (None, Some(4.0), None));
+    }
+    assert_eq!(inverse(&[trade(0, 0, Side::Buy, 4.0, 0.0)]), (Some(0.0), Some(0.0), None));
+}
+
+#[test]
+fn a_state_is_of_the_row_that_arrived_last_before_the_interval_s_end() {
+    let book = |bid: f64| Book { bids: [Some((bid, 1.0)), None, None, None, None], ..Book::default() };
+    let states = |rows: &[(i64, f64)]| -> Vec<f64> {
+        let mut builder = CandleBuilder::new(&frames("1m"), Fill::None);
+        [10, 70, 130].into_iter().for_each(|at| builder.trade(buy(at * S, 1.0)).unwrap());
+        for (at, value) in rows {
+            builder.book(DAY + at * S, &book(*value)).unwrap();
+            builder.ticker(DAY + at * S, &Ticker { mark_price: Some(*value), ..Ticker::default() }).unwrap();
+        }
+        let found = finish(builder);
+        let last = found[0].1.ticker.mark_price;
+        assert_eq!(last, found[0].1.book.unwrap().bid_price, "a ticker as a book");
+        found.iter().map(|(_, c)| c.book.unwrap().bid_price.unwrap()).collect()
+    };
+    for (rows, expected) in [
+        (&[(5, 1.0), (6, 2.0)][..], [2.0, 2.0, 2.0]),
+        // The exchange's clock ran backwards.
+        (&[(6, 2.0), (5, 1.0)], [1.0, 1.0, 1.0]),
+        (&[(5, 1.0), (65, 2.0), (7, 3.0)], [3.0, 3.0, 3.0]),
+        (&[(5, 1.0), (125, 2.0), (65, 3.0)], [1.0, 3.0, 3.0]),
+        (&[(5, 1.0), (60, 2.0)], [1.0, 2.0, 2.0]),
+    ] {
+        assert_eq!(states(rows), expected, "{rows:?}");
+    }
+}
+
+#[test]
+fn a_spread_has_a_share_of_a_mid_above_0_only() {
+    for (bid, ask, bps) in
+        [(9.0, 11.0, Some(2000.0)), (-11.0, -9.0, None), (-1.0, 1.0, None), (-1.0, 3.0, Some(40_000.0))]
+    {
+        let mut builder = CandleBuilder::new(&frames("1m"), Fill::None);
+        builder.trade(buy(0, 1.0)).unwrap();
+        let side = |price| [Some((price, 1.0)), None, None, None, None];
+        builder.book(DAY, &Book { bids: side(bid), asks: side(ask) }).unwrap();
+        let state = finish(builder)[0].1.book.unwrap();
+        assert_eq!((state.spread, state.spread_bps), (Some(ask - bid), bps), "{bid} {ask}");
+    }
+}
+
+#[test]
+fn each_source_is_final_by_itself() {
+    let mut builder = CandleBuilder::new(&frames("1m"), Fill::None);
+    builder.trade(buy(0, 1.0)).unwrap();
+    let complete = Complete {
+        trades: DAY..DAY + DAY_US,
+        liquidations: Some(DAY + 1..DAY + DAY_US),
+        ticker: None,
+        book: Some(DAY..DAY + 60 * S),
+    };
+    builder.finish(complete, |_, c| {
+        let found = (c.is_final, c.is_liquidations_final, c.is_ticker_final, c.is_book_final);
+        assert_eq!(found, (true, Some(false), None, Some(true)));
+    });
+}
+
 fn trades() -> impl Strategy<Value = Vec<Trade>> {
     let at = prop_oneof![0..300_i64, 0..90_000_i64, Just(86_399), Just(86_400)].prop_map(|s| s * S);
     let one = (at, -2000..900_000_i64, 0..3, 1..99_999_i64, 0_i32..9, 0..9_999_999_i64, 0_i32..12);
@@ -224,16 +378,22 @@ proptest! {
         trades in trades(),
         cuts in proptest::collection::vec(0..2000_usize, 0..6),
         flat in any::<bool>(),
+        formula in prop_oneof![Just(Formula::Linear), Just(Formula::Inverse), Just(Formula::Quanto)],
     ) {
         let frames = frames("15s 1m 90s 4h 24h");
         let fill = if flat { Fill::Flat } else { Fill::None };
-        let mut whole = CandleBuilder::new(&frames, fill);
+        let builder = || {
+            let mut builder = CandleBuilder::new(&frames, fill);
+            builder.value(Valuation::new(formula, 0.01).unwrap());
+            builder
+        };
+        let mut whole = builder();
         trades.iter().for_each(|t| whole.trade(*t).unwrap());
         let expected = finish(whole);
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(trades.len())).collect();
         cuts.extend([0, trades.len()]);
         cuts.sort_unstable();
-        let (mut batches, mut parts) = (CandleBuilder::new(&frames, fill), CandleBuilder::new(&frames, fill));
+        let (mut batches, mut parts) = (builder(), builder());
         for pair in cuts.windows(2) {
             let part = &trades[pair[0]..pair[1]];
             let (sides, times, arrivals): (Vec<_>, Vec<_>, Vec<_>) = (
@@ -246,7 +406,7 @@ proptest! {
                 timestamp: &times, local_timestamp: &arrivals, side: &sides, price: &prices, amount: &amounts,
             };
             batches.trades(&columns).unwrap();
-            let mut other = CandleBuilder::new(&frames, fill);
+            let mut other = builder();
             other.trades(&columns).unwrap();
             parts.absorb(other);
         }

@@ -10,6 +10,7 @@ mod market;
 mod neighbours;
 mod page;
 mod reference;
+mod resent;
 mod silence;
 mod values;
 

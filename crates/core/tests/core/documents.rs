@@ -1,7 +1,10 @@
 //! The reference page of the columns says what the tables say.
 
+use std::collections::BTreeMap;
+
 use mtdh_core::DataType;
-use mtdh_core::candle::{COLUMNS, Get};
+use mtdh_core::candle::{COLUMNS, Get, columns::source};
+use mtdh_core::table::notes::{self, Note};
 use mtdh_core::table::{Column, Kind};
 
 fn kind(kind: Kind) -> String {
@@ -36,6 +39,41 @@ fn the_page_of_columns_is_the_tables() {
         let expected: Vec<String> = data_type.table().columns.iter().map(line).collect();
         assert_eq!(rows, expected, "{data_type}");
     }
+}
+
+/// The rows of the table below a heading.
+fn rows<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
+    let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+    let section = section.split("\n#").next().unwrap().lines();
+    section.filter(|l| l.starts_with("| ") && !l.starts_with("| column |")).collect()
+}
+
+#[test]
+fn the_pages_have_the_notes_on_venues() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+    let line = |columns: &str, of: &str, note: &Note| {
+        format!("| {columns} | {of} | {} | {} |", note.venues.join(", "), note.meaning)
+    };
+    let of_types = notes::NOTES.iter().map(|note| {
+        let types: Vec<&str> = note.data_types.iter().map(|t| t.name()).collect();
+        line(&note.columns.join(", "), &types.join(", "), note)
+    });
+    let expected: Vec<String> = of_types.collect();
+    let page = std::fs::read_to_string(root.join("data-types.md")).unwrap();
+    assert_eq!(rows(&page, "By venue"), expected, "data-types.md should have:\n{}", expected.join("\n"));
+    let mut of_candles: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
+    for column in COLUMNS {
+        let Some((data_type, name)) = source(column.name) else { continue };
+        for note in notes::of(data_type, name) {
+            let place = notes::NOTES.iter().position(|other| other == note).unwrap();
+            of_candles.entry((place, data_type.name())).or_default().push(column.name);
+        }
+    }
+    let of_candles = of_candles.iter();
+    let expected: Vec<String> =
+        of_candles.map(|((place, of), names)| line(&names.join(", "), of, &notes::NOTES[*place])).collect();
+    let page = std::fs::read_to_string(root.join("candles.md")).unwrap();
+    assert_eq!(rows(&page, "By venue"), expected, "candles.md should have:\n{}", expected.join("\n"));
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 
-use mtdh_core::candle::{Candle, CandleBuilder, Fill, Side, Trade};
+use mtdh_core::candle::{Candle, CandleBuilder, Fill, Formula, Side, Trade, Valuation};
 
 use crate::recorded::recorded;
 
 /// The minutes of trades, in the order of time.
 fn minutes(trades: impl Iterator<Item = Trade>) -> Vec<Candle> {
     let mut builder = CandleBuilder::new(&["1m".parse().unwrap()], Fill::None);
+    builder.value(Valuation::new(Formula::Linear, 1.0).unwrap());
     let (mut first, mut last) = (i64::MAX, i64::MIN);
     for trade in trades {
         builder.trade(trade).unwrap();
@@ -34,7 +35,7 @@ fn klines(name: &str) -> Option<Vec<(i64, [f64; 8])>> {
 
 fn fields(candle: &Candle) -> [f64; 8] {
     let Candle { open, high, low, close, volume, quote_volume, trade_count, buy_volume, .. } = *candle;
-    [open, high, low, close, volume, quote_volume, trade_count as f64, buy_volume]
+    [open, high, low, close, volume, quote_volume.unwrap(), trade_count as f64, buy_volume]
 }
 
 /// Opening times of the klines of which there is a candle, and of those among them that differ from it.

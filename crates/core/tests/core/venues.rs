@@ -1,7 +1,7 @@
 //! Exchange ids and venue names.
 
 use mtdh_core::venue::{
-    DEFAULT_VENUES, EXCHANGES, exchange_of_venue, parse_venue, suggest, venue_of_exchange,
+    DEFAULT_VENUES, EXCHANGES, exchange_of_venue, parse_any_venue, parse_venue, suggest, venue_of_exchange,
 };
 use proptest::prelude::*;
 
@@ -49,6 +49,18 @@ fn a_mistyped_venue_is_answered_with_the_nearest() {
         ("", "unknown venue ``"),
     ] {
         assert_eq!(parse_venue(typed).unwrap_err().to_string(), expected);
+    }
+    for (typed, expected) in [
+        ("okex-swap", Ok("OKX-SWAP".to_owned())),
+        ("A-New-One", Ok("A-NEW-ONE".to_owned())),
+        ("okx-next", Ok("OKX-NEXT".to_owned())),
+        ("okex-next", Ok("OKX-NEXT".to_owned())),
+        ("BINANCE FUTURES", Err("unknown venue `BINANCE FUTURES`; did you mean BINANCE-FUTURES?".to_owned())),
+        ("../etc", Err("unknown venue `../etc`".to_owned())),
+        ("", Err("unknown venue ``".to_owned())),
+        ("--", Err("unknown venue `--`".to_owned())),
+    ] {
+        assert_eq!(parse_any_venue(typed).map_err(|unknown| unknown.to_string()), expected);
     }
     assert_eq!(suggest("bybit-spots").as_deref(), Some("BYBIT-SPOT"));
 }

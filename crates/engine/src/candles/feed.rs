@@ -5,14 +5,15 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecond
 use arrow_array::{Array, Float64Array, RecordBatch};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mtdh_core::DataType;
-use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Side, Ticker, Trades};
+use mtdh_core::candle::{BOOK_LEVELS, Book, CandleBuilder, Repeats, Side, Ticker};
 
 use super::CandleError;
+use super::resent::TradeRows;
 
-/// The columns that candles need of a data type; empty for a data type that they do not use.
+/// The columns that candles read of a data type; empty for a data type that they do not use. A file of trades may lack `id`.
 pub(super) fn columns(data_type: DataType) -> Vec<String> {
     let names: &[&str] = match data_type {
-        DataType::Trades => &["timestamp", "local_timestamp", "side", "price", "amount"],
+        DataType::Trades => &["timestamp", "local_timestamp", "id", "side", "price", "amount"],
         DataType::Liquidations => &["timestamp", "side", "amount"],
         DataType::DerivativeTicker => &[
             "timestamp",
@@ -22,6 +23,7 @@ pub(super) fn columns(data_type: DataType) -> Vec<String> {
             "mark_price",
             "index_price",
         ],
+        DataType::OptionsChain => &["timestamp", "open_interest", "mark_price"],
         DataType::BookSnapshot5 | DataType::BookSnapshot25 => &["timestamp"],
         _ => &[],
     };
@@ -36,49 +38,22 @@ fn level_columns(level: usize) -> [String; 4] {
     ["bid_price", "bid_amount", "ask_price", "ask_amount"].map(|name| format!("{name}_{level}"))
 }
 
-/// Passes a batch of rows of a data type to the builder.
+/// Passes a batch of rows of a data type to the builder. A trade that `repeats` knows was sent again; it is counted and left
+/// out.
 pub(super) fn feed(
     builder: &mut CandleBuilder,
+    repeats: &mut Repeats,
     data_type: DataType,
     batch: &RecordBatch,
 ) -> Result<(), CandleError> {
     match data_type {
-        DataType::Trades => trades(builder, batch),
+        DataType::Trades => TradeRows::of(batch, repeats)?.feed(builder),
+        DataType::OptionsChain => options(builder, batch),
         DataType::Liquidations => liquidations(builder, batch),
         DataType::DerivativeTicker => tickers(builder, batch),
         DataType::BookSnapshot5 | DataType::BookSnapshot25 => books(builder, batch),
         _ => Ok(()),
     }
-}
-
-/// Passes the trades of a batch with a buying taker to the builder.
-pub(super) fn feed_buys(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
-    let sides = sides(batch)?;
-    let rows: Vec<usize> = (0..sides.len()).filter(|row| sides[*row] == Side::Buy).collect();
-    let trades = Trades {
-        timestamp: &pick(times(batch, "timestamp")?, &rows),
-        local_timestamp: &pick(times(batch, "local_timestamp")?, &rows),
-        side: &pick(&sides, &rows),
-        price: &pick(filled(batch, "price")?.values(), &rows),
-        amount: &pick(filled(batch, "amount")?.values(), &rows),
-    };
-    Ok(builder.trades(&trades)?)
-}
-
-fn pick<T: Copy>(values: &[T], rows: &[usize]) -> Vec<T> {
-    rows.iter().map(|row| values[*row]).collect()
-}
-
-fn trades(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
-    let (price, amount) = (filled(batch, "price")?, filled(batch, "amount")?);
-    let trades = Trades {
-        timestamp: times(batch, "timestamp")?,
-        local_timestamp: times(batch, "local_timestamp")?,
-        side: &sides(batch)?,
-        price: price.values(),
-        amount: amount.values(),
-    };
-    Ok(builder.trades(&trades)?)
 }
 
 fn liquidations(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
@@ -108,6 +83,17 @@ fn tickers(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), Candl
     Ok(())
 }
 
+/// Of an option, which has no ticker, mark price and open interest.
+fn options(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
+    let times = times(batch, "timestamp")?;
+    let (interest, mark) = (numbers(batch, "open_interest")?, numbers(batch, "mark_price")?);
+    for (row, time) in times.iter().enumerate() {
+        let (open_interest, mark_price) = (cell(interest, row), cell(mark, row));
+        builder.ticker(*time, &Ticker { open_interest, mark_price, ..Ticker::default() })?;
+    }
+    Ok(())
+}
+
 fn books(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleError> {
     let times = times(batch, "timestamp")?;
     let mut levels = Vec::with_capacity(BOOK_LEVELS);
@@ -128,7 +114,7 @@ fn books(builder: &mut CandleBuilder, batch: &RecordBatch) -> Result<(), CandleE
     Ok(())
 }
 
-fn wrong(name: &str, reason: impl Into<String>) -> CandleError {
+pub(super) fn wrong(name: &str, reason: impl Into<String>) -> CandleError {
     CandleError::Column { name: name.to_owned(), reason: reason.into() }
 }
 
@@ -159,7 +145,7 @@ fn numbers<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Float64Array, C
         .ok_or_else(|| wrong(name, format!("is {}, not float64", array.data_type())))
 }
 
-fn filled<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Float64Array, CandleError> {
+pub(super) fn filled<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Float64Array, CandleError> {
     let array = numbers(batch, name)?;
     if array.null_count() > 0 { Err(wrong(name, "has nulls")) } else { Ok(array) }
 }
@@ -168,7 +154,7 @@ fn cell(array: &Float64Array, row: usize) -> Option<f64> {
     array.is_valid(row).then(|| array.value(row))
 }
 
-fn sides(batch: &RecordBatch) -> Result<Vec<Side>, CandleError> {
+pub(super) fn sides(batch: &RecordBatch) -> Result<Vec<Side>, CandleError> {
     let name = "side";
     let array = column(batch, name)?;
     if array.null_count() > 0 {

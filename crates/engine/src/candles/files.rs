@@ -9,7 +9,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 use mtdh_core::DataType;
-use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFooter, Fill, Timeframe, Unfinished};
+use mtdh_core::candle::{
+    CANDLE_VERSION, CandleBuilder, CandleFooter, Fill, Repeats, Timeframe, Unfinished, Units, Valuation,
+};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::INSTRUMENT_KEY;
 use mtdh_lake::LakeError;
@@ -19,7 +21,8 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
-use super::feed::{columns, feed};
+use super::feed::columns;
+use super::resent::TradeRows;
 use crate::error::EngineError;
 use crate::export::shown;
 use crate::files::unfinished::Unfinished as Output;
@@ -38,6 +41,8 @@ pub struct FileReport {
     pub candles: u64,
     /// Number of trades that they are made of.
     pub trades: u64,
+    /// Number of trades that were sent again and count once.
+    pub repeated_trades: u64,
 }
 
 /// Makes the candles of trades in Parquet files, in the order of the files: one file `{timeframe}.parquet` in `folder` for
@@ -66,14 +71,18 @@ fn make(
     stop: &CancellationToken,
 ) -> Result<Vec<FileReport>, CandleError> {
     let files = inputs.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, LakeError>>()?;
-    let (key, builder) = read(&files, timeframes, fill, stop)?;
+    let Part { key, builder, left_out, .. } = read(&files, timeframes, fill, stop)?;
+    // Files without a row may have the key in their name.
+    let key = key.or_else(|| files.first().and_then(name_of));
+    let key: InstrumentKey = key.and_then(|key| key.parse().ok()).ok_or(CandleError::Unnamed)?;
+    let units = Units::of(&key, None);
     std::fs::create_dir_all(folder).map_err(CandleError::Output)?;
     let describe = |file: &ParquetFile| {
         let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         format!("{name} bytes={} rows={}", file.bytes(), file.rows())
     };
-    let (inputs, trades) =
-        (files.iter().map(describe).collect::<Vec<_>>(), files.iter().map(ParquetFile::rows).sum());
+    let inputs: Vec<String> = files.iter().map(describe).collect();
+    let trades = files.iter().map(ParquetFile::rows).sum::<u64>() - left_out;
     // The time before the first row and after the last is not known.
     let complete = builder.pending().map_or(0..0, |rows| rows.start + 1..rows.end - 1);
     let write = |left: Unfinished| {
@@ -94,6 +103,7 @@ fn make(
             timeframe,
             fill,
             inputs: inputs.clone(),
+            units: units.clone(),
             rows: writer.rows(),
             version: CANDLE_VERSION,
         };
@@ -106,7 +116,8 @@ fn make(
     for (output, out, facts) in finished {
         out.publish().map_err(CandleError::Output)?;
         let (timeframe, instrument_key) = (facts.timeframe.to_string(), facts.key.to_string());
-        reports.push(FileReport { output, timeframe, instrument_key, candles: facts.rows, trades });
+        let (candles, repeated_trades) = (facts.rows, left_out);
+        reports.push(FileReport { output, timeframe, instrument_key, candles, trades, repeated_trades });
     }
     Ok(reports)
 }
@@ -141,38 +152,70 @@ fn side_by_side<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Reads all rows, row groups in parallel.
+/// The trades of some rows: a row group, or all of them.
+struct Part {
+    /// The instrument, if the rows name it.
+    key: Option<String>,
+    builder: CandleBuilder,
+    repeats: Repeats,
+    /// Trades that were sent again.
+    left_out: u64,
+}
+
+impl Part {
+    /// Reads a row group. What `repeats` knows is left out.
+    fn read(
+        (file, group): (&ParquetFile, usize),
+        mut builder: CandleBuilder,
+        mut repeats: Repeats,
+        stop: &CancellationToken,
+    ) -> Result<Part, CandleError> {
+        let (mut key, mut left_out) = (None, 0);
+        read_rows(file, group, &mut key, stop, |batch| {
+            let trades = TradeRows::of(batch, &mut repeats)?;
+            left_out += trades.left_out();
+            trades.feed(&mut builder)
+        })?;
+        Ok(Part { key, builder, repeats, left_out })
+    }
+}
+
+/// Reads all rows, row groups in parallel. A row group with a trade of an earlier one is read again after it: that is rare.
 fn read(
     files: &[ParquetFile],
     timeframes: &[Timeframe],
     fill: Fill,
     stop: &CancellationToken,
-) -> Result<(InstrumentKey, CandleBuilder), CandleError> {
+) -> Result<Part, CandleError> {
     let groups: Vec<(&ParquetFile, usize)> =
         files.iter().flat_map(|file| (0..file.row_groups()).map(move |group| (file, group))).collect();
-    let parts = side_by_side(groups, |(file, group)| {
-        let (mut builder, mut key) = (CandleBuilder::new(timeframes, fill), None);
-        read_rows(file, group, &mut key, stop, |batch| feed(&mut builder, DataType::Trades, batch))?;
-        Ok((key, builder))
-    })?;
-    let mut whole: Option<(Option<String>, CandleBuilder)> = None;
-    for (key, builder) in parts {
-        match &mut whole {
-            None => whole = Some((key, builder)),
-            Some((known, all)) => {
-                same(known, key)?;
-                all.absorb(builder);
-            }
+    let builder = |key: Option<&String>| {
+        let mut builder = CandleBuilder::new(timeframes, fill);
+        let key = key.and_then(|key| key.parse::<InstrumentKey>().ok());
+        if let Some(valuation) = key.and_then(|key| Valuation::of(&key, None).ok()) {
+            builder.value(valuation);
         }
-    }
-    let (key, builder) = whole.unwrap_or_else(|| (None, CandleBuilder::new(timeframes, fill)));
-    let key = match key {
-        Some(key) => Some(key),
-        // Files without a row.
-        None => files.first().and_then(name_of),
+        builder
     };
-    let key = key.and_then(|key| key.parse().ok()).ok_or(CandleError::Unnamed)?;
-    Ok((key, builder))
+    let mut first_key = None;
+    if let Some((file, group)) = groups.first() {
+        first_key = file.only_word(*group, INSTRUMENT_KEY).or_else(|| name_of(file));
+    }
+    let read = |place| Part::read(place, builder(first_key.as_ref()), Repeats::default(), stop);
+    let parts = side_by_side(groups.clone(), read)?;
+    let (key, repeats) = (None, Repeats::default());
+    let mut whole = Part { key, builder: builder(first_key.as_ref()), repeats, left_out: 0 };
+    for (mut part, place) in parts.into_iter().zip(groups) {
+        if whole.repeats.overlaps(&part.repeats) {
+            let known = std::mem::take(&mut whole.repeats);
+            part = Part::read(place, builder(first_key.as_ref()), known, stop)?;
+        }
+        same(&mut whole.key, part.key)?;
+        whole.builder.absorb(part.builder);
+        whole.repeats.absorb(part.repeats);
+        whole.left_out += part.left_out;
+    }
+    Ok(whole)
 }
 
 /// Passes the trades of a row group to the builder; they must be of the known instrument.

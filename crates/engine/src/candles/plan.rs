@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use futures::StreamExt;
-use mtdh_core::candle::{CANDLE_VERSION, CandleFooter, Fill, Timeframe};
+use mtdh_core::candle::{CANDLE_VERSION, CandleFooter, Complete, Fill, Timeframe, Units, Valuation};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::{Partition, Shard};
+use mtdh_core::partition::{Partition, Shard, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry as Object, Lake, LakeError};
@@ -25,11 +25,11 @@ use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 /// Footers read at the same time.
 const CONCURRENT_FOOTERS: usize = 32;
 
-/// Sources of candles: of each group, the first data type that the lake has.
+/// Sources of candles: of each group, the first data type that the lake has. Options have no ticker of their own.
 const SOURCES: [&[DataType]; 4] = [
     &[DataType::Trades],
     &[DataType::Liquidations],
-    &[DataType::DerivativeTicker],
+    &[DataType::DerivativeTicker, DataType::OptionsChain],
     &[DataType::BookSnapshot5, DataType::BookSnapshot25],
 ];
 
@@ -59,10 +59,14 @@ pub struct CandleTask {
     pub(super) objects: Vec<Available>,
     /// All inputs, as written to the footer.
     pub(super) inputs: Vec<String>,
-    /// The time range with all rows available, microseconds since the Unix epoch, UTC.
-    pub(super) complete: Range<i64>,
-    /// Whether liquidations are available.
-    pub(super) has_liquidations: bool,
+    /// The time ranges with all rows available, microseconds since the Unix epoch, UTC.
+    pub(super) complete: Complete,
+    /// What its amounts are worth; `None`: not known.
+    pub(super) valuation: Option<Valuation>,
+    /// What its footers say of its numbers.
+    pub(super) units: Units,
+    /// Inputs of the day that its table lists and the lake does not have.
+    pub(super) lacking: Vec<DataType>,
     /// The day's own trades; `None`: none are stored.
     pub(super) own_trades: Option<Available>,
     /// An object of the day that cannot be trusted, with the reason; `None`: there is none.
@@ -92,6 +96,8 @@ pub struct CandlePlan {
     pub other_shard: BTreeMap<(Day, String), usize>,
     /// Instrument-days that should have trades in the lake and have none.
     pub without_trades: Vec<(Day, InstrumentKey)>,
+    /// Inputs besides trades that the day's table lists and the lake does not have; the candles' columns of them are null.
+    pub lacking: Vec<Partition>,
     /// Instruments that were asked for by name and are neither in a day's table nor in the lake.
     pub unknown: Vec<(Day, String)>,
 }
@@ -123,14 +129,46 @@ impl LakeDay {
         Ok(LakeDay { there, table: lake.instruments(day).await? })
     }
 
-    /// Whether the day's table has the venue and no such file.
-    fn has_none(&self, partition: &Partition) -> bool {
-        let Some(table) = &self.table else { return false };
-        let is_known = table.iter().any(|i| i.key.venue() == partition.key.venue());
-        let expects =
-            |i: &Instrument| i.key == partition.key && i.expected(partition.day).any(|p| p == *partition);
-        is_known && !table.iter().any(expects)
+    /// The row of an instrument in the day's table.
+    fn row(&self, key: &InstrumentKey) -> Option<&Instrument> {
+        self.table.iter().flatten().find(|row| row.key == *key)
     }
+
+    /// What the day's table says of a partition that the lake does not have. `beside` is the instrument's row in the table of a
+    /// day beside, and that day.
+    fn says(&self, partition: &Partition, beside: Option<(Day, &Instrument)>) -> Told {
+        let Partition { day, data_type, key } = partition;
+        if let Some(row) = self.row(key) {
+            return match () {
+                () if row.expected(*day).any(|p| p == *partition) => Told::Listed,
+                // What the vendor took from its list existed.
+                () if is_vendors(row, *day) && !row.withdrawn_data_types.contains(data_type) => Told::None,
+                () => Told::Nothing,
+            };
+        }
+        // A table without the instrument tells nothing: it may be without combos, or of a folder of files. Its life does.
+        match beside {
+            Some((of, row)) if is_vendors(row, of) && !row.is_alive(*day) => Told::None,
+            _ => Told::Nothing,
+        }
+    }
+}
+
+/// Whether the vendor states the life and the data types of a row. A row that was made from the names of a folder's files lives
+/// for the day of its table and has the types of those files: elsewhere there may be more.
+fn is_vendors(row: &Instrument, day: Day) -> bool {
+    (row.available_from_us, row.available_to_us) != (day.start_us(), Some(day.end_us()))
+}
+
+/// What is known of a partition that is not in the lake.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The vendor has it.
+    Listed,
+    /// There is none.
+    None,
+    /// Nothing.
+    Nothing,
 }
 
 /// Plans the candles of a selection. Its data types are the inputs besides trades.
@@ -171,7 +209,10 @@ pub async fn plan(
             } else if days[&day].there.contains_key(&trades) {
                 let objects: Vec<_> =
                     timeframes.iter().map(|t| (*t, made.get(&(*t, key.clone())).cloned())).collect();
-                candidates.push((unit(day, &key, fill, &days, &used), objects));
+                let unit = unit(day, &key, fill, &days, &used);
+                let lacking = unit.lacking.iter();
+                plan.lacking.extend(lacking.map(|t| Partition { day, data_type: *t, key: key.clone() }));
+                candidates.push((unit, objects));
             } else {
                 plan.without_trades.push((day, key));
             }
@@ -284,6 +325,7 @@ impl CandleTask {
             timeframe,
             fill: self.fill,
             inputs: self.inputs.clone(),
+            units: self.units.clone(),
             rows,
             version: CANDLE_VERSION,
         }
@@ -298,6 +340,7 @@ fn unit(
     days: &BTreeMap<Day, LakeDay>,
     used: &[DataType],
 ) -> CandleTask {
+    let row = days[&day].row(key);
     let mut unit = CandleTask {
         day,
         key: key.clone(),
@@ -305,47 +348,80 @@ fn unit(
         fill,
         objects: Vec::new(),
         inputs: Vec::new(),
-        complete: day.start_us()..day.end_us(),
-        has_liquidations: false,
+        complete: Complete::default(),
+        valuation: Valuation::of(key, row).ok(),
+        units: Units::of(key, row),
+        lacking: Vec::new(),
         own_trades: None,
         untrusted: None,
     };
-    for group in SOURCES {
-        let of = |data_type, day| Partition { day, data_type, key: key.clone() };
-        let is_there = |t: &&DataType| used.contains(t) && days[&day].there.contains_key(&of(**t, day));
-        let Some(data_type) = group.iter().find(is_there) else { continue };
-        unit.has_liquidations |= *data_type == DataType::Liquidations;
-        for near in [day.previous(), day, day.next()] {
-            let partition = of(*data_type, near);
-            let what = match days[&near].there.get(&partition) {
-                Some(ObjectState::Answered(available)) => {
-                    if near == day && *data_type == DataType::Trades && available.tally.rows_out > 0 {
-                        unit.own_trades = Some((**available).clone());
-                    }
-                    if reaches(available, day) {
-                        unit.objects.push((**available).clone());
-                    }
-                    version(available)
-                }
-                Some(ObjectState::Unreadable { reason }) if near == day => {
-                    unit.untrusted = Some((*data_type, reason.clone()));
-                    "cannot be trusted".to_owned()
-                }
-                _ if days[&near].has_none(&partition) => "none".to_owned(),
-                _ => {
-                    // The candles at this midnight may lack rows.
-                    if near < day {
-                        unit.complete.start += 1
-                    } else {
-                        unit.complete.end -= 1
-                    }
-                    "missing".to_owned()
-                }
-            };
-            unit.inputs.push(format!("{data_type} {near} {what}"));
-        }
-    }
+    let [trades, liquidations, ticker, book] = SOURCES.map(|group| source(&mut unit, days, group, used));
+    unit.complete = Complete { trades: trades.unwrap_or(0..0), liquidations, ticker, book };
     unit
+}
+
+/// Adds a source to a task: the first data type of a group that the lake has, of the day and of its neighbours. Returns the time
+/// range with all of its rows; `None`: it is not known what happened on the day.
+fn source(
+    unit: &mut CandleTask,
+    days: &BTreeMap<Day, LakeDay>,
+    group: &[DataType],
+    used: &[DataType],
+) -> Option<Range<i64>> {
+    let (day, key) = (unit.day, unit.key.clone());
+    let of = |data_type, day| Partition { day, data_type, key: key.clone() };
+    let asked: Vec<DataType> = group.iter().copied().filter(|t| used.contains(t)).collect();
+    let there = |t: &DataType| days[&day].there.get(&of(*t, day));
+    let has = |t: &&DataType| there(t).is_some();
+    let is_absent = |t: &DataType| there(t).is_some_and(|state| state.status() == Status::Absent);
+    let Some(data_type) = asked.iter().find(|t| has(t) && !is_absent(t)).or(asked.iter().find(has)).copied()
+    else {
+        let says: Vec<Told> = asked.iter().map(|t| days[&day].says(&of(*t, day), None)).collect();
+        let listed = says.iter().position(|told| *told == Told::Listed);
+        let data_type = *asked.get(listed.unwrap_or_default())?;
+        let word = match listed {
+            Some(_) => "missing",
+            None if says.iter().all(|told| *told == Told::None) => "none",
+            None => "not_known",
+        };
+        unit.lacking.extend(listed.map(|_| data_type));
+        unit.inputs.push(format!("{data_type} {day} {word}"));
+        return None;
+    };
+    let mut known = day.start_us()..day.end_us();
+    let beside = days[&day].row(&key).map(|row| (day, row));
+    for near in [day.previous(), day, day.next()] {
+        let partition = of(data_type, near);
+        let (word, is_known) = match days[&near].there.get(&partition) {
+            Some(ObjectState::Answered(available)) => {
+                if near == day && data_type == DataType::Trades && available.tally.rows_out > 0 {
+                    unit.own_trades = Some((**available).clone());
+                }
+                if reaches(available, day) {
+                    unit.objects.push((**available).clone());
+                }
+                (version(available), true)
+            }
+            Some(ObjectState::Unreadable { reason }) => {
+                if near == day {
+                    unit.untrusted = Some((data_type, reason.clone()));
+                }
+                ("cannot be trusted".to_owned(), false)
+            }
+            None => match days[&near].says(&partition, beside) {
+                Told::None => ("none".to_owned(), true),
+                Told::Listed => ("missing".to_owned(), false),
+                Told::Nothing => ("not_known".to_owned(), false),
+            },
+        };
+        // The candles at this midnight may lack rows.
+        known.start += i64::from(near < day && !is_known);
+        known.end -= i64::from(near > day && !is_known);
+        unit.inputs.push(format!("{data_type} {near} {word}"));
+    }
+    there(&data_type)
+        .is_some_and(|state| matches!(state.status(), Status::Stored | Status::Empty))
+        .then_some(known)
 }
 
 /// Whether an object has rows of a day, by the exchange's clock.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use futures::StreamExt;
 use mtdh_core::DataType;
-use mtdh_core::candle::CandleBuilder;
+use mtdh_core::candle::{CandleBuilder, Repeats};
 use mtdh_core::check::finding::moment;
 use mtdh_core::error::chain;
 use mtdh_core::partition::{Shard, Status};
@@ -64,9 +64,16 @@ pub struct CandleSummary {
     pub not_final: u64,
     /// Trades of the day in these candles.
     pub trades: u64,
+    /// Trades of the day that were sent again; in these candles they count once.
+    pub repeated_trades: u64,
     /// Trades of the objects that were read whose `timestamp` is in no interval of the day. Trades of a neighbouring day are
     /// in that day's candles.
     pub trades_outside: u64,
+    /// Those of them whose `timestamp` is in neither neighbouring day: they are in no candle.
+    pub trades_in_no_candle: u64,
+    /// Inputs besides trades that the day's table lists and the lake does not have, as `2024-03-01 DERIBIT:PERP:BTC-USD
+    /// liquidations`. The candles' columns of them are null.
+    pub lacking: Vec<String>,
     /// Instrument-days that should have trades in the lake and have none, as `2024-03-01 DERIBIT:PERP:BTC-USD`.
     pub without_trades: Vec<String>,
     /// Instrument-days that failed.
@@ -89,7 +96,10 @@ pub struct CandleFailure {
 impl CandleSummary {
     /// Whether the lake has the candles of everything that was asked for.
     pub fn is_clean(&self) -> bool {
-        self.failures.is_empty() && self.without_trades.is_empty() && self.left == 0
+        self.failures.is_empty()
+            && self.without_trades.is_empty()
+            && self.lacking.is_empty()
+            && self.left == 0
     }
 }
 
@@ -100,7 +110,9 @@ struct Done {
     candles: u64,
     not_final: u64,
     trades: u64,
+    repeated_trades: u64,
     trades_outside: u64,
+    trades_in_no_candle: u64,
 }
 
 impl CandleRun {
@@ -114,6 +126,7 @@ impl CandleRun {
             up_to_date: plan.up_to_date.values().sum(),
             other_shard: plan.other_shard.values().sum(),
             without_trades: plan.without_trades.iter().map(name).collect(),
+            lacking: plan.lacking.iter().map(|p| format!("{} {} {}", p.day, p.key, p.data_type)).collect(),
             left: plan.units.len(),
             ..CandleSummary::default()
         };
@@ -170,7 +183,9 @@ impl CandleRun {
                     summary.candles += done.candles;
                     summary.not_final += done.not_final;
                     summary.trades += done.trades;
+                    summary.repeated_trades += done.repeated_trades;
                     summary.trades_outside += done.trades_outside;
+                    summary.trades_in_no_candle += done.trades_in_no_candle;
                     self.progress.task_done();
                 }
                 Err(CandleError::Interrupted) => continue,
@@ -234,7 +249,10 @@ impl CandleRun {
             return Err(CandleError::Untrusted { data_type, day, reason });
         }
         let mut builder = CandleBuilder::new(&unit.timeframes, unit.fill);
-        if unit.has_liquidations {
+        if let Some(valuation) = &unit.valuation {
+            builder.value(valuation.clone());
+        }
+        if unit.complete.liquidations.is_some() {
             builder.expect_liquidations();
         }
         let within = self.read(unit, &mut builder).await?;
@@ -248,13 +266,17 @@ impl CandleRun {
         }
         let trades_outside =
             unit.own_trades.as_ref().map_or(0, |own| own.tally.rows_out.saturating_sub(within));
-        let mut done = Done { trades_outside, ..Done::default() };
+        let trades_in_no_candle = self.beyond(unit).await?;
+        let mut done = Done { trades_outside, trades_in_no_candle, ..Done::default() };
         let mut outcome = Ok(());
         let longest = unit.timeframes.iter().max().copied();
         builder.advance(unit.day.end_us(), unit.complete.clone(), |timeframe, candle| {
             done.candles += 1;
             done.not_final += u64::from(!candle.is_final);
-            done.trades += if Some(timeframe) == longest { candle.trade_count } else { 0 };
+            if Some(timeframe) == longest {
+                done.trades += candle.trade_count;
+                done.repeated_trades += candle.repeated_trades;
+            }
             if let Some(writer) = writers.get_mut(&timeframe)
                 && outcome.is_ok()
             {
@@ -293,10 +315,32 @@ impl CandleRun {
         Err(CandleError::NoneInDay { trades, day, from, to })
     }
 
+    /// Counts the trades of the day's own object that happened on neither the day nor a neighbour: in no day's candles. Nearly
+    /// all objects have none by their footer.
+    async fn beyond(&self, unit: &CandleTask) -> Result<u64, CandleError> {
+        let Some(own) = &unit.own_trades else { return Ok(0) };
+        let Some((first, last)) = own.tally.timestamp else { return Ok(0) };
+        let (from, to) = (unit.day.previous().start_us(), unit.day.next().end_us());
+        let mut beyond = 0;
+        for range in [first..from.max(first), to.min(last.saturating_add(1))..last.saturating_add(1)] {
+            if range.is_empty() {
+                continue;
+            }
+            let take = |batch: RecordBatch| {
+                beyond += batch.num_rows() as u64;
+                Ok::<(), CandleError>(())
+            };
+            let entry = self.lake.available_entry(own);
+            let columns = Some(&["timestamp"][..]);
+            self.lake.read_between(&entry, "timestamp", range, columns, &Arc::default(), take).await?;
+        }
+        Ok(beyond)
+    }
+
     /// Reads the day's rows, and those of the neighbouring files that lie in the day, in order of arrival. Returns how many
     /// trades of the day's own object lie in the day.
     async fn read(&self, unit: &CandleTask, builder: &mut CandleBuilder) -> Result<u64, CandleError> {
-        let mut within = 0;
+        let (mut within, mut repeats) = (0, Repeats::default());
         let cost = Arc::new(ReadCost::default());
         for object in unit.objects.iter().filter(|object| object.status == Status::Stored) {
             let data_type = object.partition.data_type;
@@ -310,7 +354,7 @@ impl CandleRun {
                     return Err(CandleError::Interrupted);
                 }
                 within += if is_own { batch.num_rows() as u64 } else { 0 };
-                feed(builder, data_type, &batch)
+                feed(builder, &mut repeats, data_type, &batch)
             };
             self.lake.read_between(&entry, "timestamp", day, Some(&columns), &cost, take).await?;
         }

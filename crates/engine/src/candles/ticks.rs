@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
-use mtdh_core::candle::{Candle, CandleBuilder, Fill, Timeframe};
-use mtdh_core::check::bars::{Bar, Series};
+use mtdh_core::candle::{Candle, CandleBuilder, Fill, Formula, Repeats, Timeframe, Valuation};
+use mtdh_core::check::bars::{Bar, Field, Series};
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
+use mtdh_source::exchange::binance::klines::Market;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
-use super::feed::{columns, feed, feed_buys};
+use super::feed::columns;
 use super::files::same;
 use super::plan::CandleTask;
+use super::resent::TradeRows;
 use crate::download::error::ConvertError;
 use crate::error::EngineError;
 use crate::files::convert::read_vendor_file;
@@ -25,17 +28,26 @@ use crate::files::convert::read_vendor_file;
 struct Ticks {
     all: CandleBuilder,
     buys: CandleBuilder,
+    repeats: Repeats,
 }
 
 impl Ticks {
     fn new(timeframes: &[Timeframe]) -> Ticks {
         let builder = || CandleBuilder::new(timeframes, Fill::None);
-        Ticks { all: builder(), buys: builder() }
+        Ticks { all: builder(), buys: builder(), repeats: Repeats::default() }
+    }
+
+    fn value(&mut self, valuation: Option<Valuation>) {
+        if let Some(valuation) = valuation {
+            self.all.value(valuation.clone());
+            self.buys.value(valuation);
+        }
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<(), CandleError> {
-        feed(&mut self.all, DataType::Trades, batch)?;
-        feed_buys(&mut self.buys, batch)
+        let trades = TradeRows::of(batch, &mut self.repeats)?;
+        trades.feed(&mut self.all)?;
+        trades.feed_buys(&mut self.buys)
     }
 
     /// The candles up to a time.
@@ -45,7 +57,7 @@ impl Ticks {
         complete: Range<i64>,
         timeframes: &[Timeframe],
     ) -> BTreeMap<Timeframe, Series> {
-        let Ticks { mut all, mut buys } = self;
+        let Ticks { mut all, mut buys, .. } = self;
         let mut bought: BTreeMap<(Timeframe, i64), Candle> = BTreeMap::new();
         let whole = i64::MIN..i64::MAX;
         buys.advance(until, whole.clone(), |timeframe, candle| {
@@ -60,8 +72,9 @@ impl Ticks {
         let mut series: BTreeMap<Timeframe, Series> = timeframes.iter().map(empty).collect();
         all.advance(until, complete.clone(), |timeframe, candle| {
             let mut bar = Bar::of(&candle, bought.get(&(timeframe, candle.start)));
-            let none = mtdh_core::check::bars::Field::BuyQuoteVolume;
-            bar.set(none, bar.get(none).or(Some(0.0)));
+            // Without a buyer nothing was bought, if it is known what it would be worth.
+            let bought = bar.get(Field::BuyQuoteVolume).or(candle.quote_volume.map(|_| 0.0));
+            bar.set(Field::BuyQuoteVolume, bought);
             if let Some(series) = series.get_mut(&timeframe) {
                 series.bars.push(bar);
             }
@@ -82,6 +95,7 @@ pub(crate) async fn of_unit(
         return Err(CandleError::Untrusted { data_type, day, reason });
     }
     let mut ticks = Ticks::new(timeframes);
+    ticks.value(unit.valuation.clone());
     let columns = columns(DataType::Trades);
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let of_trades = |o: &&crate::query::Available| {
@@ -94,7 +108,7 @@ pub(crate) async fn of_unit(
             |batch| if stop.is_cancelled() { Err(CandleError::Interrupted) } else { ticks.take(&batch) };
         lake.read_between(&entry, "timestamp", day, Some(&columns), &Default::default(), take).await?;
     }
-    Ok(ticks.series(unit.day.end_us(), unit.complete.clone(), timeframes))
+    Ok(ticks.series(unit.day.end_us(), unit.complete.trades.clone(), timeframes))
 }
 
 /// The candles of trades in files, Parquet or CSV as the vendor writes it, in the order of the files. The first and the last
@@ -117,6 +131,14 @@ pub(crate) fn of_files(
             read(file, &mut ticks, &mut key, stop).map_err(failed)?;
         }
     }
+    // What amounts of a spot pair are worth is known without a table, and on USD-M Binance's amounts are in the base asset.
+    let named = key.as_deref().and_then(|key| key.parse::<InstrumentKey>().ok());
+    let value = |key: InstrumentKey| {
+        let is_linear = Market::of_venue(key.venue()) == Some(Market::UsdM);
+        let linear = || Valuation::new(Formula::Linear, 1.0).filter(|_| is_linear);
+        Valuation::of(&key, None).ok().or_else(linear)
+    };
+    ticks.value(named.and_then(value));
     let rows = ticks.all.pending().unwrap_or(0..0);
     Ok((key, ticks.series(next_day(rows.end), rows.start + 1..rows.end - 1, timeframes)))
 }

@@ -11,6 +11,7 @@ use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_lake::read::open_file;
 use tokio_util::sync::CancellationToken;
 
+use super::candles::outdated;
 use super::series::bars;
 use super::{CheckPlan, CheckReport};
 use crate::candles::ticks;
@@ -96,6 +97,10 @@ pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleF
     };
     if let Some(told) = told.filter(|told| *told != timeframe) {
         return Err(wrong(path, format!("its candles are of {timeframe}, not {told}")));
+    }
+    let version = pairs.get("mtdh.candle_version").and_then(|text| text.parse().ok());
+    if let Some(reason) = version.and_then(outdated) {
+        return Err(wrong(path, reason));
     }
     let fill = pairs
         .get("mtdh.fill")

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mtdh_core::candle::{Fill, Timeframe};
+use mtdh_core::candle::{CANDLE_VERSION, Fill, Timeframe};
 use mtdh_core::check::bars::{Candles, Series};
 use mtdh_core::check::{Check, CheckFn, Group, Severity, Sides};
 use mtdh_core::error::chain;
@@ -61,6 +61,16 @@ pub(super) async fn read(
     }
 }
 
+/// Why candles of an older version are not compared; `None`: they are of this one.
+pub(super) fn outdated(version: u32) -> Option<String> {
+    (version < CANDLE_VERSION).then(|| {
+        format!(
+            "version {version} of the candle format made them, whose columns mean something else than those of version \
+             {CANDLE_VERSION}; make them again with mtdh candles"
+        )
+    })
+}
+
 async fn read_once(
     lake: &Lake,
     entry: &Entry,
@@ -76,6 +86,9 @@ async fn read_once(
     };
     if (facts.timeframe, &facts.key) != (timeframe, key) {
         return Ok(Err(format!("its footer says that it is {} of {}", facts.timeframe, facts.key)));
+    }
+    if let Some(reason) = outdated(facts.version) {
+        return Ok(Err(reason));
     }
     let mut series = Series { timeframe, fill: Some(facts.fill), bars: Vec::new() };
     let mut wrong = None;

@@ -136,7 +136,7 @@ impl InstrumentOfDay {
             day: Some(self.day),
             life_us: instrument
                 .map_or(i64::MIN..i64::MAX, |i| i.available_from_us..i.available_to_us.unwrap_or(i64::MAX)),
-            expiry_us: instrument.and_then(|i| i.expiry_us),
+            expiry_us: instrument.and_then(Instrument::stated_expiry_us),
             tick_size: instrument.and_then(|i| i.tick_size),
             before: plan.reads_rows().then(before),
             partitions: parts,

@@ -215,7 +215,7 @@ async fn compare(
     }
     let mut own = ours.clone();
     if !opened.market.has_quote_volume() {
-        let note = "cross-source: of COIN-M, volumes in contracts are compared, quote volumes are not: the reference's are in coins";
+        let note = "cross-source: of COIN-M, volumes in contracts and base volumes are compared, quote volumes are not: the reference has none";
         if !report.notes.iter().any(|known| known == note) {
             report.notes.push(note.to_owned());
         }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
 use crate::check::CheckPlan;
+use crate::download::coverage::Coverage;
 use crate::download::ingest::Ingest;
 use crate::download::plan::{Plan, Refetch, plan};
 use crate::download::slots::DownloadSlots;
@@ -81,12 +82,13 @@ impl Context {
     pub fn plan<'a>(&'a self, selection: &'a Selection, options: PlanOptions) -> Work<'a, Planned> {
         Box::pin(async move {
             let (lake, source) = (&self.lake, self.instrument_source());
-            let tables_made = ensure_instruments(lake, &source, selection).await?;
+            let (tables_made, unavailable) = ensure_instruments(lake, &source, selection).await?;
             if options.removed == Removed::Accept {
                 accept_removed(lake, selection).await?;
             }
             let PlanOptions { shard, refetch, .. } = options;
-            let plan = plan(lake, &self.archive, &source, selection, shard, refetch).await?;
+            let mut plan = plan(lake, &self.archive, &source, selection, shard, refetch).await?;
+            plan.unavailable = unavailable;
             Ok(Planned { plan, tables_made })
         })
     }
@@ -118,6 +120,7 @@ impl Context {
             progress: options.progress,
             stop: options.stop,
             checks: options.checks.map(Arc::new),
+            coverage: Coverage::of(&self.metadata),
             holding: None,
         }
     }

@@ -88,8 +88,11 @@ impl Context {
         let (days, venues) = (DayRange::of(day), venues.into_iter().collect());
         let part = Selection { days, venues, ..selection.clone() };
         let renewed = ensure_instruments(&self.lake, &self.instrument_source(), &part).await;
-        let reason = reason_not_to_write(renewed)?;
-        Ok(reason.map(|reason| format!("the instrument table of {day} stays as it is: {reason}")))
+        let failed = match renewed {
+            Ok((_, failed)) => failed.first().map(|failed| failed.cause.clone()),
+            other => reason_not_to_write(other)?,
+        };
+        Ok(failed.map(|reason| format!("the instrument table of {day} stays as it is: {reason}")))
     }
 
     /// The selection, with the venues of its days' tables if it names none: a lake is validated against its own tables.

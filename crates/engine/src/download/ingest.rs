@@ -19,14 +19,16 @@ use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Lake, LakeError, WriteMode};
 use mtdh_source::http::HttpError;
 use mtdh_source::tardis::csv::Reject;
-use mtdh_source::tardis::datasets::{Answer, Archive, FetchError};
+use mtdh_source::tardis::datasets::{Answer, Archive};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::check::CheckPlan;
+use crate::download::coverage::Coverage;
 use crate::download::error::ConvertError;
+use crate::download::failure::{End, TaskError, fatal};
 use crate::download::grouped::convert_group;
 use crate::download::partition::{Converted, Input, PartitionBuilder, convert_single, without_rows};
 use crate::download::plan::{DownloadTask, Plan, TaskPartition, grouped};
@@ -56,47 +58,11 @@ pub struct Ingest {
     pub stop: CancellationToken,
     /// Row checks during the download; `None`: no checks.
     pub checks: Option<Arc<CheckPlan>>,
+    /// What the API key covers.
+    pub coverage: Coverage,
     /// The lease on the part of a saved plan that is worked on: it records progress, and is checked before each object is
     /// published. `None`: a run without a lease.
     pub holding: Option<Arc<PartLease>>,
-}
-
-/// Why one file is not in the lake.
-#[derive(Debug, thiserror::Error)]
-enum TaskError {
-    #[error("it could not be fetched")]
-    Fetch(#[source] FetchError),
-    #[error("it was refused")]
-    Convert(#[source] ConvertError),
-    #[error("it could not be published")]
-    Lake(#[source] LakeError),
-    #[error("the vendor has no such file of the group: {0}")]
-    NoGroup(String),
-}
-
-impl TaskError {
-    fn http(&self) -> Option<&HttpError> {
-        match self {
-            TaskError::Fetch(FetchError::Http(error)) => Some(error),
-            _ => None,
-        }
-    }
-
-    fn lake(&self) -> Option<&LakeError> {
-        match self {
-            TaskError::Lake(error) | TaskError::Convert(ConvertError::Publish(error)) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// Whether this is a grouped file without rows whose emptiness nothing in the lake supports so far.
-    fn is_unsupported(&self) -> bool {
-        matches!(self, TaskError::Convert(ConvertError::UnsupportedEmptiness(_)))
-    }
-
-    fn is_interruption(&self) -> bool {
-        matches!(self, TaskError::Convert(ConvertError::Interrupted))
-    }
 }
 
 /// The result of one file.
@@ -254,9 +220,9 @@ impl Ingest {
                         unsupported.push((unit, error));
                         continue;
                     }
-                    Some(Err(error)) => match fatal(error, summary) {
+                    Some(Err(error)) => match self.fatal(error, &unit, &waiting, summary).await {
                         // The members' own files can replace the grouped file.
-                        Ok(error) if unit.has_single_files() && error.lake().is_none() => {
+                        Ok(error) if unit.has_single_files() && error.is_of_group() => {
                             tracing::warn!(file = unit.file.path(), cause = %chain(&error), "its members are fetched by their own files");
                             let singles = unit.single_files();
                             summary.done.files += singles.len();
@@ -307,6 +273,9 @@ impl Ingest {
 
     /// Downloads one file. `None`: the run ended before it was fetched.
     async fn unit(&self, unit: &DownloadTask) -> Option<Result<Done, TaskError>> {
+        if let Some(covered) = self.coverage.is_known_to_exclude(&unit.file) {
+            return Some(Err(TaskError::NotCovered(covered)));
+        }
         let mut refetch = 0;
         loop {
             if self.slots.are_closed() {
@@ -341,6 +310,27 @@ impl Ingest {
                 outcome => return Some(outcome),
             }
         }
+    }
+
+    /// Separates failures that end the run from those of one file. A file that the API key does not cover is one of its own,
+    /// unless the key covers none of the others.
+    async fn fatal(
+        &self,
+        error: TaskError,
+        unit: &DownloadTask,
+        waiting: &[(DownloadTask, Slot)],
+        summary: &RunSummary,
+    ) -> Result<TaskError, End> {
+        let is_refusal =
+            matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. }));
+        if is_refusal && let Some(covered) = self.coverage.excludes(&unit.file).await {
+            let is_first = summary.done.files_done == 0 && summary.done.files_failed == 0;
+            let has_others = waiting.iter().any(|(other, _)| self.coverage.may_cover(&other.file));
+            if !is_first || has_others {
+                return Ok(TaskError::NotCovered(covered));
+            }
+        }
+        fatal(error, summary)
     }
 
     async fn fetch(&self, unit: &DownloadTask, refetch: u32) -> Result<Answer, TaskError> {
@@ -558,32 +548,5 @@ impl Replaced {
         let left = self.0.get_mut(&group)?;
         *left -= 1;
         (*left == 0).then_some(group)
-    }
-}
-
-/// Why a run ends before its files are done.
-enum End {
-    /// The vendor's quota, or the user's limit, is used up: what is done stays, the rest is left.
-    UsedUp(FetchError),
-    /// Every other file would fail in the same way.
-    Failed(EngineError),
-}
-
-/// Separates failures that end the run from those of one file.
-fn fatal(error: TaskError, summary: &RunSummary) -> Result<TaskError, End> {
-    let nothing_done = summary.done.files_done == 0 && summary.done.files_failed == 0;
-    let is_refusal =
-        matches!(error.http(), Some(HttpError::Unauthorized { .. } | HttpError::EdgeBlocked { .. }));
-    let is_used_up = error.http().is_some_and(HttpError::is_used_up);
-    let is_lake = error.lake().is_some_and(LakeError::is_fatal);
-    match error {
-        TaskError::Fetch(source) if is_used_up => Err(End::UsedUp(source)),
-        TaskError::Fetch(source) if is_refusal && nothing_done => {
-            Err(End::Failed(EngineError::Refused { source }))
-        }
-        TaskError::Lake(error) | TaskError::Convert(ConvertError::Publish(error)) if is_lake => {
-            Err(End::Failed(EngineError::Lake(error)))
-        }
-        error => Ok(error),
     }
 }

@@ -17,8 +17,8 @@ use mtdh_source::tardis::vendor_file::VendorFile;
 use serde::Serialize;
 
 use crate::error::EngineError;
-use crate::expectation::{self, NotExpectedLine, lines};
-use crate::instruments::InstrumentSource;
+use crate::expectation::{self, NotExpectedLine, has_fault, lines};
+use crate::instruments::{InstrumentSource, Unavailable};
 use crate::names::{self, Names};
 use crate::selection::Selection;
 use crate::validate::note;
@@ -69,6 +69,8 @@ pub enum Skip {
     NotInFolder,
     /// Another shard fetches it.
     OtherShard,
+    /// Its file belongs to another row of the table.
+    OtherName,
 }
 
 /// A download plan.
@@ -93,6 +95,10 @@ pub struct Plan {
     pub withdrawn: Vec<String>,
     /// Whether the removal must be accepted before anything is complete.
     pub needs_acceptance: bool,
+    /// Selected instruments whose key is not canonical, once a day.
+    pub native_keys: u64,
+    /// Venues whose instruments could not be had from the vendor now, so that their tables may lack some.
+    pub unavailable: Vec<Unavailable>,
 }
 
 impl TaskPartition {
@@ -151,6 +157,9 @@ impl Plan {
             || !self.venues_without_instruments.is_empty()
             || !self.venues_without_expectation.is_empty()
             || !self.names.alive_and_missing.is_empty()
+            || !self.unavailable.is_empty()
+            || has_fault(&self.not_expected)
+            || self.skipped.keys().any(|(.., reason)| *reason == Skip::OtherName)
             || self.is_about_nothing()
     }
 
@@ -174,6 +183,7 @@ impl Plan {
         self.not_expected.extend(lines(day, &expectation.not_expected));
         self.withdrawn.extend(expectation.withdrawn);
         self.needs_acceptance |= expectation.needs_acceptance;
+        self.native_keys += expectation.native.count;
     }
 
     /// Expected rows of the files with statistics at the vendor, and the number of partitions without statistics.
@@ -261,6 +271,11 @@ pub async fn plan(
                 continue;
             }
             let is_group = file.symbol != member.symbol;
+            // A file has one owner: of two rows, the second would be missing for ever.
+            if !is_group && units.contains_key(&file) {
+                skip(instrument, data_type, Skip::OtherName);
+                continue;
+            }
             let unit = units.entry(file.clone()).or_insert_with(|| {
                 let known = if is_group { grouped::known(&table, &file) } else { nobody.clone() };
                 // Most have one member; a vector that grows by itself would start with room for four.

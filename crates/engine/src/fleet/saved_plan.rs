@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::Lake;
 use mtdh_lake::tables::plan::PlanRow;
+use mtdh_lake::{Lake, WriteMode};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use sha2::{Digest, Sha256};
 
@@ -95,10 +96,42 @@ impl SavedPlan {
         lake.check_writable().await?;
         let order = order(units);
         let hash = hash(rows(units, &order));
-        let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, &hash)];
-        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        lake.put_plan(run_id, &BTreeMap::from(facts), rows(units, &order)).await?;
+        lake.put_plan(run_id, &facts(&hash), rows(units, &order), WriteMode::Create).await?;
         Ok(Saved { run_id: run_id.to_owned(), files: units.len(), hash })
+    }
+
+    /// Gives partitions of a run's plan other keys: `renamed` returns the new key of a row, or `None`. The division into parts
+    /// stays: it goes by files. Returns whether the plan has such rows. A plan of another version of the program stays: no worker
+    /// of this one works on it.
+    ///
+    /// # Errors
+    /// When the store fails, or the plan is not what was saved.
+    pub async fn rekey(
+        lake: &Lake,
+        run_id: &str,
+        renamed: impl Fn(&PlanRow) -> Option<InstrumentKey>,
+        dry_run: bool,
+    ) -> Result<bool, EngineError> {
+        let Some(plan) = lake.plan(run_id).await? else { return Ok(false) };
+        if plan.facts.get(PROGRAM).map(String::as_str) != Some(env!("CARGO_PKG_VERSION")) {
+            return Ok(false);
+        }
+        let (mut all, mut is_changed) = (Vec::new(), false);
+        read(lake, run_id, |mut row| {
+            if let Some(key) = renamed(&row) {
+                row.partition.key = key;
+                is_changed = true;
+            }
+            all.push(row);
+        })
+        .await?;
+        if is_changed && !dry_run {
+            // The rows of a file are sorted.
+            all.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| a.cmp(b)));
+            let facts = facts(&hash(all.iter().cloned()));
+            lake.put_plan(run_id, &facts, all.into_iter(), WriteMode::Overwrite).await?;
+        }
+        Ok(is_changed)
     }
 
     /// Refuses the name of a run that has a plan already.
@@ -203,6 +236,12 @@ impl SavedPlan {
 pub fn weight(unit: &DownloadTask) -> u64 {
     let rows: u64 = unit.members.iter().map(|m| m.expected_rows.unwrap_or(UNKNOWN_ROWS)).sum();
     FILE_WEIGHT + rows
+}
+
+/// The footer's pairs of a plan with this hash.
+fn facts(hash: &str) -> BTreeMap<String, String> {
+    let facts = [(VERSION, PLAN_VERSION), (PROGRAM, env!("CARGO_PKG_VERSION")), (HASH, hash)];
+    facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 /// The order of the table: by path as text.
@@ -402,10 +441,10 @@ mod tests {
         }
         let (facts, mut other) = table(&units);
         other[3].weight += 1;
-        lake.put_plan("changed", &facts, other.into_iter()).await.unwrap();
+        lake.put_plan("changed", &facts, other.into_iter(), WriteMode::Create).await.unwrap();
         let (mut facts, rows) = table(&units);
         facts.insert(PROGRAM.to_owned(), "0.0.1".to_owned());
-        lake.put_plan("old", &facts, rows.into_iter()).await.unwrap();
+        lake.put_plan("old", &facts, rows.into_iter(), WriteMode::Create).await.unwrap();
         for (run, words) in [("changed", "its rows have the hash"), ("old", "mtdh 0.0.1 made it")] {
             let refused = SavedPlan::load(&lake, run).await.unwrap_err();
             assert!(refused.to_string().contains(words), "{refused}");

@@ -38,11 +38,12 @@ pub(super) enum SourceScope {
     WhatItNames,
 }
 
-/// The new rows in place of `old`. `has_ended` returns whether the source gave an end before the day to a row that is no
+/// The new rows of a day's table in place of `old`. `has_ended` returns whether the source gave an end before the day to a row that is no
 /// longer listed.
 pub(super) fn merge(
     old: &[Instrument],
     found: &SourceAnswer,
+    day: Day,
     removed: Removed,
     has_ended: impl Fn(&Instrument) -> bool,
 ) -> Vec<Instrument> {
@@ -54,14 +55,26 @@ pub(super) fn merge(
     let mut rows: Vec<Instrument> = Vec::with_capacity(found.instruments.len());
     for new in &found.instruments {
         rows.push(match by_symbol.get(&symbol(new)).or_else(|| by_form.get(&form(new))) {
-            Some(known) => improved(known, new, found.scope),
+            Some(known) => improved(known, new, day, found.scope),
             None => new.clone(),
         });
     }
     let keys: BTreeSet<InstrumentKey> = rows.iter().map(|i| i.key.clone()).collect();
-    // A row of the same symbol replaces one under an earlier key.
+    // A row of the same symbol replaces one under an earlier key; so does that of the instrument to which its file belongs.
+    let renamed: BTreeSet<&str> =
+        found.instruments.iter().flat_map(|i| i.aliases.iter().map(String::as_str)).collect();
+    let plain = |i: &Instrument| i.key.as_str().split('~').next().unwrap_or_default().to_owned();
+    // A twin's mark belongs to some days only.
+    let unmarked: BTreeSet<(String, String)> =
+        found.instruments.iter().map(|i| (i.raw_symbol.clone(), plain(i))).collect();
     let symbols: BTreeSet<(String, String)> = found.instruments.iter().map(symbol).collect();
-    let is_there = |i: &Instrument| keys.contains(&i.key) || symbols.contains(&symbol(i));
+    let is_there = |i: &Instrument| {
+        keys.contains(&i.key)
+            || symbols.contains(&symbol(i))
+            || renamed.contains(i.key.as_str())
+            || renamed.contains(i.raw_symbol.as_str())
+            || unmarked.contains(&(i.raw_symbol.clone(), plain(i)))
+    };
     for gone in old.iter().filter(|i| !is_there(i) && !has_ended(i)) {
         rows.push(match found.scope {
             SourceScope::Everything => withdrawn(gone),
@@ -76,8 +89,9 @@ pub(super) fn merge(
 }
 
 /// The new row of an instrument, completed with known values that the source did not repeat.
-fn improved(known: &Instrument, new: &Instrument, scope: SourceScope) -> Instrument {
+fn improved(known: &Instrument, new: &Instrument, day: Day, scope: SourceScope) -> Instrument {
     let new = new.clone();
+    let known = &with_terms_of(known, day);
     if scope == SourceScope::WhatItNames {
         let data_types = union(&known.data_types, &new.data_types);
         let group_data_types = union(&known.group_data_types, &new.group_data_types);
@@ -87,20 +101,18 @@ fn improved(known: &Instrument, new: &Instrument, scope: SourceScope) -> Instrum
     withdrawn.retain(|data_type| !new.data_types.contains(data_type));
     let lacks_terms = new.terms_as_of.is_none() && known.terms_as_of.is_some();
     let named = if lacks_terms { known } else { &new };
-    let earlier = (known.key != new.key).then(|| known.key.to_string());
-    let aliases: BTreeSet<String> = new
-        .aliases
-        .iter()
-        .chain(&known.aliases)
-        .cloned()
-        .chain(earlier)
-        .filter(|key| *key != new.key.as_str())
-        .collect();
+    let former = (known.key != new.key).then(|| known.key.to_string());
+    let aliases: BTreeSet<String> = new.aliases.iter().chain(&known.aliases).cloned().chain(former).collect();
     Instrument {
-        aliases: aliases.into_iter().collect(),
+        aliases: aliases.into_iter().filter(|alias| *alias != new.key.as_str()).collect(),
         settle: named.settle.clone().or(new.settle.clone()),
         inverse: named.inverse.or(new.inverse),
         expiry_us: named.expiry_us.or(new.expiry_us),
+        price_currency: named.price_currency.clone().or(new.price_currency.clone()),
+        amount_unit: named.amount_unit.or(new.amount_unit),
+        quanto: named.quanto.or(new.quanto),
+        changes_at_us: named.changes_at_us.clone(),
+        contract_sizes_after: named.contract_sizes_after.clone(),
         terms_as_of: new.terms_as_of.or(known.terms_as_of),
         contract_type: new.contract_type.or_else(|| known.contract_type.clone()),
         contract_size: new.contract_size.or(known.contract_size),
@@ -112,6 +124,32 @@ fn improved(known: &Instrument, new: &Instrument, scope: SourceScope) -> Instrum
         is_exported: new.is_exported || known.is_exported,
         withdrawn_data_types: withdrawn,
         ..new
+    }
+}
+
+/// Whether a row has terms of a version of this program that took today's for those of the day.
+pub(super) fn has_old_terms(row: &Instrument) -> bool {
+    row.terms_as_of.is_some() && row.price_currency.is_none()
+}
+
+/// A row whose terms are those of its day: without them if they were read before the day was over, when they could still
+/// change, or are not the day's.
+fn with_terms_of(row: &Instrument, day: Day) -> Instrument {
+    let is_final = row.terms_as_of.is_none_or(|read| read > day);
+    if is_final && !has_old_terms(row) {
+        return row.clone();
+    }
+    Instrument {
+        terms_as_of: None,
+        contract_type: None,
+        contract_size: None,
+        tick_size: None,
+        min_size: None,
+        price_currency: None,
+        quanto: None,
+        changes_at_us: Vec::new(),
+        contract_sizes_after: Vec::new(),
+        ..row.clone()
     }
 }
 
@@ -149,7 +187,7 @@ mod tests {
     }
 
     fn row(symbol: &str, data_types: &[DataType]) -> Instrument {
-        let key = format!("OKX-SWAP:PERP:{symbol}-USDT").parse().unwrap();
+        let key = format!("OKX-SWAP:PERP:{}-USDT", symbol.replace(['-', ':'], "")).parse().unwrap();
         Instrument { data_types: data_types.to_vec(), ..Instrument::of_name(key, "okex-swap", symbol, day()) }
     }
 
@@ -158,7 +196,7 @@ mod tests {
     }
 
     fn merged(old: &[Instrument], found: &SourceAnswer) -> Vec<Instrument> {
-        merge(old, found, Removed::Keep, |i| i.raw_symbol == "SOL")
+        merge(old, found, day(), Removed::Keep, |i| i.raw_symbol == "SOL")
     }
 
     const BOTH: [DataType; 2] = [DataType::Trades, DataType::Quotes];
@@ -166,7 +204,8 @@ mod tests {
     #[test]
     fn terms_that_were_not_asked_for_stay() {
         let known = Instrument {
-            terms_as_of: Some(day()),
+            terms_as_of: Some(day().next()),
+            price_currency: Some("USDT".to_owned()),
             contract_type: Some("linear_perpetual".to_owned()),
             contract_size: Some(0.01),
             tick_size: Some(0.1),
@@ -183,19 +222,45 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_under_another_key_is_the_same_row_and_keeps_the_earlier_key() {
-        let earlier = "OKX-SWAP:PERP:XBT-USDT";
-        let known = Instrument { key: earlier.parse().unwrap(), ..row("BTC", &BOTH) };
-        let new = row("BTC", &BOTH);
-        let rows = merged(std::slice::from_ref(&known), &found(vec![new.clone()]));
-        let expected = Instrument { aliases: vec![earlier.to_owned()], ..new.clone() };
-        assert_eq!(rows, [expected.clone()]);
-        assert_eq!(merged(&rows, &found(vec![new])), [expected]);
+    fn terms_are_kept_only_where_they_are_the_days() {
+        let known = Instrument {
+            terms_as_of: Some(day().next()),
+            price_currency: Some("USDT".to_owned()),
+            contract_size: Some(10.0),
+            changes_at_us: vec![day().start_us() + 1],
+            contract_sizes_after: vec![1.0],
+            ..row("BTC", &BOTH)
+        };
+        for (name, known, size) in [
+            ("of the day", known.clone(), Some(10.0)),
+            ("read within the day", Instrument { terms_as_of: Some(day()), ..known.clone() }, None),
+            ("of an older version", Instrument { price_currency: None, ..known.clone() }, None),
+        ] {
+            let rows = merged(std::slice::from_ref(&known), &found(vec![row("BTC", &BOTH)]));
+            let (changes, sizes) = (rows[0].changes_at_us.len(), rows[0].contract_sizes_after.len());
+            let has = usize::from(size.is_some());
+            assert_eq!((rows[0].contract_size, changes, sizes), (size, has, has), "{name}");
+            assert_eq!(rows[0].terms_as_of.is_some(), size.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_row_of_a_file_replaces_those_of_its_other_names_and_a_mark_that_went() {
+        let two = [row("BTC-USDT", &BOTH), row("BTC:USDT", &BOTH)];
+        let one = Instrument { aliases: vec!["BTC:USDT".to_owned()], ..row("BTC-USDT", &BOTH) };
+        assert_eq!(merged(&two, &found(vec![one.clone()])), [one]);
+        let marked = Instrument { key: "OKX-SWAP:PERP:ETH-USDT~ETH".parse().unwrap(), ..row("ETH", &BOTH) };
+        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [row("ETH", &BOTH)]);
     }
 
     #[test]
     fn a_symbol_in_another_spelling_is_the_same_row() {
-        let known = Instrument { terms_as_of: Some(day()), tick_size: Some(0.1), ..row("btc", &BOTH) };
+        let known = Instrument {
+            terms_as_of: Some(day().next()),
+            price_currency: Some("USDT".to_owned()),
+            tick_size: Some(0.1),
+            ..row("btc", &BOTH)
+        };
         let key = known.key.clone();
         let new = Instrument { key, ..row("BTC", &[DataType::Quotes]) };
         let rows = merged(std::slice::from_ref(&known), &found(vec![new]));
@@ -219,7 +284,10 @@ mod tests {
             ["2024-03-01 OKX-SWAP:PERP:BTC-USDT trades", "2024-03-01 OKX-SWAP:PERP:ETH-USDT trades quotes"]
         );
         assert_eq!(merged(&rows, &fewer), rows, "and at every further look");
-        assert_eq!(merge(&rows, &fewer, Removed::Accept, |_| false), [row("BTC", &[DataType::Quotes])]);
+        assert_eq!(
+            merge(&rows, &fewer, day(), Removed::Accept, |_| false),
+            [row("BTC", &[DataType::Quotes])]
+        );
         assert_eq!(merged(&rows, &found(old[..2].to_vec())), old[..2], "listed again");
     }
 

@@ -3,6 +3,7 @@
 use mtdh_core::Day;
 use serde::Serialize;
 
+use crate::expectation::has_fault;
 use crate::validate::ValidationReport;
 use crate::validate::recheck::Recheck;
 
@@ -47,6 +48,7 @@ impl Verdict {
             || !report.venues_without_expectation.is_empty()
             || !report.names.alive_and_missing.is_empty()
             || report.failed_files > 0
+            || has_fault(&report.not_expected)
             || !report.proof.damaged.is_empty()
             || !report.recheck.as_ref().is_none_or(Recheck::is_clean);
         match () {

@@ -46,7 +46,7 @@ fn selection() -> Selection {
     }
 }
 
-async fn check(lake: &HandMade, groups: &[Group]) -> CheckReport {
+pub async fn check(lake: &HandMade, groups: &[Group]) -> CheckReport {
     check_lake(
         &lake.lake,
         &mtdh_engine::names::Names::default(),
@@ -89,7 +89,8 @@ async fn one_timeframe_that_was_made_of_other_trades_is_found_without_the_trades
     lake.trades(KEY, "2024-03-01", "b2", &rows(3)).await;
     lake.make(&frames("5m")).await;
     let found = told(&check(&lake, &[Group::Aggregation]).await.findings);
-    assert!(found.contains(&("candle_from_finer", 7)), "open, low, volumes, counts: {found:?}");
+    // What amounts are worth is not known without a table: there are no base and quote volumes to compare.
+    assert!(found.contains(&("candle_from_finer", 6)), "open, low, volumes, counts: {found:?}");
 }
 
 #[tokio::test]

@@ -82,17 +82,6 @@ async fn the_candle_at_a_midnight_whose_other_side_is_missing_is_not_final_until
 }
 
 #[tokio::test]
-async fn a_neighbour_that_a_table_does_not_expect_is_not_missing() {
-    for (table, not_final) in [(&[OTHER][..], 0), (&[OTHER, KEY], 2), (&["OKX:PERP:BTC-USD"], 2)] {
-        let lake = HandMade::new();
-        lake.trades(KEY, "2024-03-01", "b", &[(5, 6, 4.0), (D - 5, D - 4, 5.0)]).await;
-        lake.table("2024-02-29", table).await;
-        lake.table("2024-03-02", table).await;
-        assert_eq!(lake.make(&timeframes("1m")).await.not_final, not_final, "{table:?}");
-    }
-}
-
-#[tokio::test]
 async fn only_what_is_missing_or_older_than_its_inputs_is_made() {
     let lake = HandMade::new();
     three_days(&lake).await;

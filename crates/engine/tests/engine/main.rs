@@ -6,6 +6,7 @@
 
 mod candle_checks;
 mod candle_corpus;
+mod candle_meanings;
 mod candle_support;
 mod candles;
 mod corpus;

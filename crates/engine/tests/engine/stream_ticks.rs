@@ -98,7 +98,7 @@ fn what_is_wrong_is_told_at_once_and_what_may_still_come_at_the_end() {
     come(&mut stage, &spot(), trades(&[(3, 4, 4), (4, 3, 5)]));
     assert_eq!(told(&stage), [("arrival_clock", 1)]);
     come(&mut stage, &spot(), trades(&[(2, 5, 2), (5, 6, 7)]));
-    assert_eq!(told(&stage), [("exchange_clock", 1), ("repeated_trade_id", 1)]);
+    assert_eq!(told(&stage), [("exchange_clock", 1), ("repeated_trade_id", 1), ("changed_trade", 1)]);
     let seen = stage.validator.statistics();
     assert_eq!((seen.validated, seen.rows, seen.failed, seen.warned), (3, 6, 1, 1));
     // Trade 3 comes late, trade 6 does not.

@@ -26,8 +26,8 @@ const TERMS_SOURCE: &str = "tardis /v1/instruments";
 /// The footer's pair with what has no row, as JSON.
 const VENUES: &str = "mtdh.not_expected";
 
-/// The footer's pair with the version of the naming of the table's keys. Tables of 0.1.0 lack it and have version 1.
-const KEYS: &str = "mtdh.key_version";
+/// The footer's pair with the version of the keys of each venue's rows, as JSON.
+const KEY_VERSIONS: &str = "mtdh.key_versions";
 
 /// The columns: those of the predecessor, with proper types, and those that the plan needs.
 #[rustfmt::skip]
@@ -194,8 +194,12 @@ impl Lake {
                     symbols: [twins[0].raw_symbol.clone(), twins[1].raw_symbol.clone()],
                 });
             }
-            let version = (KEYS.to_owned(), table.key_version.to_string());
-            let facts = [(VENUES.to_owned(), notes_text(&table.venues)), version].into();
+            let versions = serde_json::Value::from_iter(table.key_versions.clone()).to_string();
+            let facts = [
+                (VENUES.to_owned(), notes_text(&table.venues)),
+                (KEY_VERSIONS.to_owned(), versions),
+            ]
+            .into();
             to_parquet_with(&to_table(&COLUMNS, rows), &facts)
                 .map_err(|source| LakeError::Parquet { path: path.to_string(), source })
         })
@@ -236,11 +240,13 @@ fn parse(bytes: Bytes, path: &object_store::path::Path) -> Result<DayTable, Lake
     };
     let venues =
         facts.get(VENUES).map(|text| notes_of(text).ok_or_else(|| format!("its `{VENUES}` cannot be read")));
-    let version = facts.get(KEYS).map_or(Ok(1), |text| text.parse());
+    let versions = facts.get(KEY_VERSIONS).map(|text| {
+        serde_json::from_str(text).map_err(|e| format!("its `{KEY_VERSIONS}` cannot be read: {e}"))
+    });
     Ok(DayTable {
-        key_version: version.map_err(|_| wrong(format!("its `{KEYS}` is not a number")))?,
         instruments: from_table(&table).map_err(wrong)?,
         venues: venues.transpose().map_err(wrong)?.unwrap_or_default(),
+        key_versions: versions.transpose().map_err(wrong)?.unwrap_or_default(),
     })
 }
 
@@ -321,12 +327,14 @@ mod tests {
         lake.update_instruments(day, |table| {
             table.instruments.push(perp.clone());
             table.venues.insert("DERIBIT".to_owned(), note.clone());
+            table.key_versions.insert("DERIBIT".to_owned(), 7);
         })
         .await
         .unwrap();
         let table = lake.day_table(day).await.unwrap().unwrap();
         assert_eq!(table.instruments, [perp, option.clone()]);
         assert_eq!(table.venues["DERIBIT"], note);
+        assert_eq!(table.key_versions, [("DERIBIT".to_owned(), 7)].into());
         let twin = Instrument { raw_symbol: "other".to_owned(), ..option };
         let error =
             lake.update_instruments(day, |table| table.instruments.push(twin.clone())).await.unwrap_err();

@@ -70,7 +70,8 @@ impl PlanFile {
 }
 
 impl Lake {
-    /// Saves a run's plan; the rows must be sorted. A plan is never changed: a second one of the same run is refused.
+    /// Saves a run's plan; the rows must be sorted. With [`WriteMode::Create`] a second plan of the same run is refused: only a
+    /// change of keys replaces one.
     ///
     /// # Errors
     /// When the store fails, or the run has another plan.
@@ -79,6 +80,7 @@ impl Lake {
         run_id: &str,
         facts: &BTreeMap<String, String>,
         rows: impl Iterator<Item = PlanRow>,
+        mode: WriteMode,
     ) -> Result<(), LakeError> {
         let path = self.layout().plan(run_id);
         let (mut rows, mut is_begun) = (rows.peekable(), false);
@@ -89,7 +91,7 @@ impl Lake {
         });
         let bytes = pieces_to_parquet(pieces, facts);
         let bytes = bytes.map_err(|source| LakeError::Parquet { path: path.to_string(), source })?;
-        self.publish_bytes(&path, &bytes, WriteMode::Create).await
+        self.publish_bytes(&path, &bytes, mode).await
     }
 
     /// Whether a run has a plan.

@@ -1,6 +1,9 @@
 //! Candles: written, described by themselves, told from other files.
 
-use mtdh_core::candle::{CANDLE_VERSION, Candle, CandleBuilder, CandleFooter, Fill, Side, Timeframe, Trade};
+use mtdh_core::candle::{
+    CANDLE_VERSION, Candle, CandleBuilder, CandleFooter, Fill, Formula, Side, Timeframe, Trade, Units,
+    Valuation,
+};
 use mtdh_lake::candles::{CandleWriter, schema};
 use mtdh_lake::{LakeError, Layout, WriteMode};
 
@@ -14,6 +17,7 @@ fn facts(rows: u64) -> CandleFooter {
         timeframe: Timeframe::USUAL[1],
         fill: Fill::None,
         inputs: vec!["trades 2024-03-01 stored".to_owned()],
+        units: Units { amount_unit: Some("quote".to_owned()), ..Units::default() },
         rows,
         version: CANDLE_VERSION,
     }
@@ -22,6 +26,7 @@ fn facts(rows: u64) -> CandleFooter {
 /// So many minutes of a trade each.
 fn candles(minutes: i64) -> Vec<Candle> {
     let mut builder = CandleBuilder::new(&[Timeframe::USUAL[1]], Fill::None);
+    builder.value(Valuation::new(Formula::Inverse, 1.0).unwrap());
     for minute in 0..minutes {
         let timestamp = trades::arrival_us(0) + minute * 60_000_000;
         let side = if minute % 2 == 0 { Side::Buy } else { Side::Sell };

@@ -11,6 +11,7 @@ mod flips;
 mod folder;
 mod partitions;
 mod probe;
+mod rekey;
 mod slices;
 mod storage;
 mod stores;

@@ -7,7 +7,7 @@ use clap::Command;
 /// The verbs by purpose, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
-    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert"]),
+    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
     ("Look and read", &["ls", "get", "schema"]),
     ("Prove", &["validate", "check"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
@@ -61,6 +61,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh convert - --output - --data-type trades --instrument DERIBIT:PERP:BTC-USD",
         ],
     ),
+    ("rekey", &["mtdh rekey --dry-run", "mtdh rekey --start-date 2024-03-01 --end-date 2024-03-31"]),
     ("ls", &["mtdh ls", "mtdh ls --long --start-date 2024-03-01 --venues DERIBIT"]),
     (
         "get",

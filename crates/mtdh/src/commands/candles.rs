@@ -17,7 +17,7 @@ use crate::output::{Rows, error, note, print};
 use crate::progress::Bar;
 use crate::render::SHOWN;
 use crate::render::candles::{cells, note_summary, print_plan, summary_rows};
-use crate::session::{Session, range, shard};
+use crate::session::{Session, check_venues, range, shard};
 
 pub async fn run(session: &Session<'_>, mut args: CandlesArgs) -> Result<Outcome> {
     args.timeframes.sort_unstable();
@@ -49,7 +49,8 @@ fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<
         }
         Err(failure) => return Err(failure.into()),
     };
-    let mut rows = Rows::new(&["output", "timeframe", "instrument_key", "candles", "trades"]);
+    let mut rows =
+        Rows::new(&["output", "timeframe", "instrument_key", "candles", "trades", "repeated_trades"]);
     rows.rows = made.iter().map(cells).collect();
     print(session.format, &rows, &made)?;
     Ok(Outcome::Clean)
@@ -63,6 +64,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
         selection.data_types = mtdh_core::DataType::ALL.to_vec();
     }
     let context = session.context()?;
+    check_venues(&context, &selection).await?;
     let remake = if args.force { Remake::All } else { Remake::Outdated };
     let options = CandlePlanOptions { timeframes: args.timeframes.clone(), fill: fill(args), shard, remake };
     let plan = context.plan_candles(&selection, &options).await?;
@@ -79,7 +81,8 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Resul
     }
     if args.dry_run {
         print_plan(session.format, &plan, &args.timeframes)?;
-        return Ok(if plan.without_trades.is_empty() { Outcome::Clean } else { Outcome::NotClean });
+        let has_all = plan.without_trades.is_empty() && plan.lacking.is_empty();
+        return Ok(if has_all { Outcome::Clean } else { Outcome::NotClean });
     }
     let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
     log::set_run(&run_id, shard);

@@ -19,7 +19,7 @@ use mtdh_engine::{CheckOptions, LakeCheck, check_user_candles, check_user_files,
 use crate::args::{CheckArgs, FailOn, Groups};
 use crate::exit::Outcome;
 use crate::render::check::print_document;
-use crate::session::{Session, range};
+use crate::session::{Session, check_venues, range};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     // Before anything is read, so that an unknown report format is found now.
@@ -108,6 +108,7 @@ async fn of_lake(
     let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
     let selection = filters.filter().of_lake(days)?;
     let context = session.context()?;
+    check_venues(&context, &selection).await?;
     let options = CheckOptions { rows_of, named, reference, stop: session.stop.clone() };
     let checked = context.check(plan, &selection, options).await?;
     Ok((context.lake_url().to_owned(), checked))

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::output::note;
 use crate::progress::Bar;
 use crate::render::download::{note_unknown, print_plan, print_summary};
-use crate::session::{Session, days, shard};
+use crate::session::{Session, check_venues, days, shard};
 
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
@@ -72,6 +72,7 @@ pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selec
     session.config.source_folder.clone_from(&args.source.source);
     let context = session.context()?;
     context.check_usable().await?;
+    check_venues(&context, &selection).await?;
     note_left_in_folder(&context, &selection);
     Ok((selection, shard, context))
 }

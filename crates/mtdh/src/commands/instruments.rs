@@ -10,7 +10,7 @@ use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, Sel
 use crate::exit::Outcome;
 use crate::output::{Rows, many, note, print};
 use crate::render::instruments::{cells, document, notes, summary};
-use crate::session::{Session, days};
+use crate::session::{Session, check_venues, days};
 
 pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome> {
     let InstrumentsArgs { command, start_date, end_date, venues, combos, accept_removed } = args;
@@ -23,7 +23,9 @@ pub async fn run(session: &Session<'_>, args: InstrumentsArgs) -> Result<Outcome
             let selected = SelectionArgs { start_date: Some(start_date), end_date, filters };
             let selection = selected.filters.filter().of_vendor(days(&selected)?)?;
             let removed = if accept_removed { Removed::Accept } else { Removed::Keep };
-            let report = session.context()?.write_instruments(&selection, removed).await?;
+            let context = session.context()?;
+            check_venues(&context, &selection).await?;
+            let report = context.write_instruments(&selection, removed).await?;
             print_report(session, &report)
         }
         (None, None) => bail!("--start-date is needed"),
@@ -43,7 +45,7 @@ pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result
     let is_empty = report.days.iter().any(|d| d.counts.values().all(|types| types.is_empty()));
     Ok(if !report.withdrawn.is_empty() {
         Outcome::NeedsDecision
-    } else if is_empty {
+    } else if is_empty || !report.is_whole() {
         Outcome::NotClean
     } else {
         Outcome::Clean
@@ -51,7 +53,11 @@ pub fn print_report(session: &Session<'_>, report: &InstrumentsReport) -> Result
 }
 
 async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
-    let (day, rows) = session.context()?.instruments(args.date).await?;
+    let context = session.context()?;
+    let (day, rows) = context.instruments(args.date).await?;
+    for text in context.check_venues(&args.venues, &[day]).await? {
+        note(&text);
+    }
     let equals = |wanted: &Option<String>, value: Option<&str>| {
         wanted.as_ref().is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)))
     };

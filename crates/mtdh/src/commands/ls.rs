@@ -22,6 +22,10 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let within = |day: &&Day| {
         args.start_date.is_none_or(|first| **day >= first) && last.is_none_or(|last| **day <= last)
     };
+    let days: Vec<_> = all.iter().filter(within).copied().collect();
+    for text in context.check_venues(&args.filters.venues, &days).await? {
+        note(&text);
+    }
     let mut listing = Listing::default();
     let (mut asked, mut found_names) = (BTreeSet::new(), BTreeSet::new());
     for day in all.iter().filter(within) {

@@ -41,7 +41,10 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return download::show_plan(&session, &plan, allow);
     }
     note_unknown(&plan);
-    let known = download::known(&session, &plan, allow);
+    let known = match download::known(&session, &plan, allow) {
+        Outcome::Clean if !found.is_whole() => Outcome::NotClean,
+        known => known,
+    };
     let summary = download::execute(&session, &context, plan, shard, &args.download).await?;
     if is_table {
         print(session.format, &summary_rows(&summary), &summary)?;

@@ -29,6 +29,14 @@ struct Column<'a> {
     null: Option<&'a str>,
     values: Option<&'a str>,
     meaning: &'a str,
+    by_venue: Vec<Note<'a>>,
+}
+
+/// What a column means on some venues.
+#[derive(Serialize)]
+struct Note<'a> {
+    venues: &'a [&'a str],
+    meaning: &'a str,
 }
 
 pub fn run(session: &Session<'_>, args: &SchemaArgs) -> Result<Outcome> {
@@ -43,14 +51,18 @@ pub fn run(session: &Session<'_>, args: &SchemaArgs) -> Result<Outcome> {
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
         bail!("there is no table `{name}`; there are: {}", names.join(", "));
     };
-    let mut rows = Rows::new(&["column", "type", "unit", "null", "values", "meaning"]);
+    let mut rows = Rows::new(&["column", "type", "unit", "null", "values", "meaning", "by_venue"]);
     let or_dash = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
     rows.rows = document(table)
         .columns
         .iter()
         .map(|c| {
             let (unit, null, values) = (or_dash(c.unit), or_dash(c.null), or_dash(c.values));
-            vec![c.name.to_owned(), c.data_type.to_owned(), unit, null, values, or_dash(Some(c.meaning))]
+            let note = |note: &Note<'_>| format!("{}: {}", note.venues.join(", "), note.meaning);
+            let by_venue = c.by_venue.iter().map(note).collect::<Vec<_>>().join("; ");
+            let names = [c.name.to_owned(), c.data_type.to_owned()].into_iter();
+            let meanings = [or_dash(Some(c.meaning)), or_dash(Some(&by_venue))];
+            names.chain([unit, null, values]).chain(meanings).collect()
         })
         .collect();
     print(session.format, &rows, &document(table))?;
@@ -71,6 +83,7 @@ fn document(table: &TableDescription) -> Table<'_> {
         null: c.null,
         values: None,
         meaning: c.meaning,
+        by_venue: c.by_venue.iter().map(|n| Note { venues: n.venues, meaning: n.meaning }).collect(),
     };
     let columns = table.columns.iter().map(|c| Column { values: c.values.as_deref(), ..column(c) }).collect();
     Table { name: table.name, path: table.path, format: table.format.name(), row: table.row, columns }

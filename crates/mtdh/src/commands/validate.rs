@@ -13,13 +13,14 @@ use crate::exit::Outcome;
 use crate::output::note;
 use crate::progress::Bar;
 use crate::render::validate::print_report;
-use crate::session::{Session, days};
+use crate::session::{Session, check_venues, days};
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
     let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
     session.config.source_folder.clone_from(&args.source.source);
     let context = session.context()?;
     context.check_readable().await?;
+    check_venues(&context, &selection).await?;
     let (progress, stop) = (Arc::new(Progress::default()), session.stop.clone());
     let _bar = args.recheck.then(|| Bar::start(progress.clone()));
     let (removed, recheck) = (args.allow.removed(), args.recheck);

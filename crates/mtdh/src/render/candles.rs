@@ -12,9 +12,9 @@ use crate::args::Format;
 use crate::output::{Rows, many, note, print};
 
 pub fn cells(report: &FileReport) -> Vec<String> {
-    let FileReport { output, timeframe, instrument_key, candles, trades } = report;
-    let (timeframe, key) = (timeframe.clone(), instrument_key.clone());
-    vec![output.display().to_string(), timeframe, key, candles.to_string(), trades.to_string()]
+    let FileReport { output, timeframe, instrument_key, candles, trades, repeated_trades } = report;
+    let names = [output.display().to_string(), timeframe.clone(), instrument_key.clone()];
+    names.into_iter().chain([*candles, *trades, *repeated_trades].map(|count| count.to_string())).collect()
 }
 
 /// A line of a plan: a day and a venue.
@@ -26,6 +26,7 @@ struct PlanLine {
     objects: usize,
     up_to_date: usize,
     without_trades: usize,
+    lacking_inputs: usize,
     other_shard: usize,
 }
 
@@ -46,13 +47,19 @@ pub fn print_plan(format: Format, plan: &CandlePlan, timeframes: &[Timeframe]) -
     for (day, key) in &plan.without_trades {
         lines.entry((*day, key.venue().to_owned())).or_default().without_trades += 1;
     }
+    for partition in &plan.lacking {
+        lines.entry((partition.day, partition.key.venue().to_owned())).or_default().lacking_inputs += 1;
+    }
     let named =
         |((day, venue), line): ((Day, String), PlanLine)| PlanLine { day: day.to_string(), venue, ..line };
     let lines: Vec<PlanLine> = lines.into_iter().map(named).collect();
-    let mut rows =
-        Rows::new(&["day", "venue", "instruments", "objects", "up_to_date", "without_trades", "other_shard"]);
+    let counts = ["instruments", "objects", "up_to_date", "without_trades", "lacking_inputs", "other_shard"];
+    let mut rows = Rows::new(&[&["day", "venue"][..], &counts].concat());
     for line in &lines {
-        let counts = [line.instruments, line.objects, line.up_to_date, line.without_trades, line.other_shard];
+        let PlanLine {
+            instruments, objects, up_to_date, without_trades, lacking_inputs, other_shard, ..
+        } = *line;
+        let counts = [instruments, objects, up_to_date, without_trades, lacking_inputs, other_shard];
         let names = [line.day.clone(), line.venue.clone()];
         rows.rows.push(names.into_iter().chain(counts.map(|count| count.to_string())).collect());
     }
@@ -68,13 +75,16 @@ pub fn summary_rows(summary: &CandleSummary) -> Rows {
     add("instrument-days made", summary.instrument_days as u64);
     add("instrument-days failed", summary.failures.len() as u64);
     add("instrument-days without trades in the lake", summary.without_trades.len() as u64);
+    add("inputs that the tables list and the lake lacks", summary.lacking.len() as u64);
     add("instrument-days of other shards", summary.other_shard as u64);
     add("objects written", summary.objects as u64);
     add("objects up to date", summary.up_to_date as u64);
     add("candles", summary.candles);
     add("candles not final", summary.not_final);
     add("trades", summary.trades);
+    add("trades sent again, counted once", summary.repeated_trades);
     add("trades outside of their day", summary.trades_outside);
+    add("trades too far from their day for any candle", summary.trades_in_no_candle);
     rows
 }
 
@@ -85,14 +95,23 @@ pub fn note_summary(summary: &CandleSummary) {
             "the `timestamp` of {trades} lies in no interval of the day; those of a neighbouring day are in its candles"
         ));
     }
+    if summary.trades_in_no_candle > 0 {
+        let trades = many(summary.trades_in_no_candle, "trade");
+        note(&format!("{trades} happened more than a day before or after arriving, and are in no candle"));
+    }
     for failure in summary.failures.iter().take(SHOWN) {
         note(&format!("failed: {} {}: {}", failure.day, failure.instrument_key, failure.cause));
     }
     for name in summary.without_trades.iter().take(SHOWN) {
         note(&format!("no trades in the lake: {name}; fetch them with mtdh download"));
     }
-    let hidden =
-        summary.failures.len().saturating_sub(SHOWN) + summary.without_trades.len().saturating_sub(SHOWN);
+    for name in summary.lacking.iter().take(SHOWN) {
+        note(&format!(
+            "not in the lake: {name}; fetch it with mtdh download, or choose the inputs with --data-types"
+        ));
+    }
+    let lists = [summary.failures.len(), summary.without_trades.len(), summary.lacking.len()];
+    let hidden: usize = lists.into_iter().map(|list| list.saturating_sub(SHOWN)).sum();
     if hidden > 0 {
         note(&format!("and {hidden} more; --format json has them all"));
     }

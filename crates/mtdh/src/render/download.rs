@@ -6,12 +6,13 @@ use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_engine::download::plan::{DownloadTask, Plan, Skip};
 use mtdh_engine::expectation::NotExpectedLine;
+use mtdh_engine::instruments::Unavailable;
 use mtdh_engine::names::Names;
 use mtdh_engine::runs::summary::RunSummary;
 use serde::Serialize;
 
 use super::SHOWN;
-use super::instruments::note_withdrawn;
+use super::instruments::{note_not_expected, note_unavailable, note_withdrawn};
 use crate::args::Format;
 use crate::output::{Rows, many, note, print, size};
 
@@ -27,6 +28,8 @@ struct PlanDocument<'a> {
     lines: Vec<PlanLine>,
     skipped: Vec<SkipLine>,
     not_expected: &'a [NotExpectedLine],
+    native_keys: u64,
+    unavailable: &'a [Unavailable],
     days_not_exported: Vec<String>,
     names: &'a Names,
     withdrawn: &'a [String],
@@ -110,6 +113,8 @@ fn document<'a>(plan: &'a Plan, run_id: Option<&str>) -> PlanDocument<'a> {
         lines: lines.into_iter().map(named).collect(),
         skipped,
         not_expected: &plan.not_expected,
+        native_keys: plan.native_keys,
+        unavailable: &plan.unavailable,
         days_not_exported: plan.days_not_exported().iter().map(ToString::to_string).collect(),
         names: &plan.names,
         withdrawn: &plan.withdrawn,
@@ -146,7 +151,7 @@ pub fn print_plan(format: Format, plan: &Plan, run_id: Option<&str>) -> Result<(
             line.partitions.to_string(),
             line.expected_rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string()),
             skipped(&[Skip::Stored, Skip::Empty, Skip::Absent]),
-            skipped(&[Skip::NotListed]),
+            skipped(&[Skip::NotListed, Skip::OtherName]),
             skipped(&[Skip::NotExportedYet]),
             skipped(&[Skip::NotInFolder]),
             skipped(&[Skip::OtherShard]),
@@ -185,10 +190,17 @@ pub fn note_unknown(plan: &Plan) {
         note(&format!("{day} has no instrument table, so that nothing is known to be fetched"));
     }
     for (day, venue) in &plan.venues_without_instruments {
-        note(&format!("the vendor has no instrument of {venue} on {day}"));
+        note(&format!("no instrument of {venue} in the table of {day}"));
     }
     for (day, venue) in &plan.venues_without_expectation {
         note(&format!("nothing is expected of {venue} on {day}"));
+    }
+    note_not_expected(&plan.not_expected);
+    note_unavailable(&plan.unavailable);
+    if plan.native_keys > 0 {
+        let (count, verb) =
+            (many(plan.native_keys, "instrument"), if plan.native_keys == 1 { "has a" } else { "have a" });
+        note(&format!("{count} of the days {verb} native key"));
     }
     note_names(&plan.names);
     note_withdrawn(&plan.withdrawn);

@@ -1,7 +1,9 @@
 //! The output of `instruments`.
 
+use mtdh_core::expectation::NotExpected;
 use mtdh_core::instrument::{AmountUnit, Instrument};
-use mtdh_engine::instruments::InstrumentsReport;
+use mtdh_engine::expectation::NotExpectedLine;
+use mtdh_engine::instruments::{InstrumentsReport, Unavailable};
 
 use super::SHOWN;
 use crate::output::{Rows, note};
@@ -14,6 +16,31 @@ pub fn note_withdrawn(withdrawn: &[String]) {
     }
     if !withdrawn.is_empty() {
         note("they stay in the tables, marked; accept that they went with --accept-removed");
+    }
+}
+
+/// Prints what cannot be read of the vendor's lists, and exchanges that are closed. What else is not expected is in the table.
+pub fn note_not_expected(lines: &[NotExpectedLine]) {
+    let is_told = |line: &&NotExpectedLine| {
+        NotExpected::from_name(&line.reason)
+            .is_some_and(|reason| reason.is_fault() || reason == NotExpected::Closed)
+    };
+    let told: Vec<&NotExpectedLine> = lines.iter().filter(is_told).collect();
+    for line in told.iter().take(SHOWN) {
+        let meaning = NotExpected::from_name(&line.reason).map_or("", NotExpected::meaning);
+        let first = line.examples.first().map(String::as_str).unwrap_or_default();
+        let more = if line.count > 1 { format!(", and {} more", line.count - 1) } else { String::new() };
+        note(&format!("{} {}: {meaning}: {first}{more}", line.day, line.venue));
+    }
+    if told.len() > SHOWN {
+        note(&format!("and {} more; --format json has them all", told.len() - SHOWN));
+    }
+}
+
+/// Prints the venues whose instruments could not be had.
+pub fn note_unavailable(venues: &[Unavailable]) {
+    for Unavailable { venue, cause } in venues {
+        note(&format!("left out: {venue}: {cause}"));
     }
 }
 
@@ -54,6 +81,8 @@ pub fn notes(report: &InstrumentsReport) {
             note(&format!("  and {} more; --format json has them all", lines.len() - SHOWN));
         }
     }
+    note_not_expected(&report.not_expected);
+    note_unavailable(&report.unavailable);
     note_withdrawn(&report.withdrawn);
     if let Some(path) = &report.aggregate {
         note(&format!("all days in one table: {path}"));

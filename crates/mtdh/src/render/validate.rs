@@ -8,7 +8,7 @@ use mtdh_engine::validate::{Counts, ValidationReport};
 
 use super::SHOWN;
 use super::download::note_names;
-use super::instruments::note_withdrawn;
+use super::instruments::{note_not_expected, note_withdrawn};
 use crate::args::Format;
 use crate::output::{Rows, many, note, print};
 
@@ -97,6 +97,7 @@ pub fn note_report(report: &ValidationReport) {
     for name in &report.venues_without_expectation {
         note(&format!("nothing is expected of {name}, so that nothing is known to be complete"));
     }
+    note_not_expected(&report.not_expected);
     note_names(&report.names);
     note_withdrawn(&report.withdrawn);
     if report.unexpected_objects > 0 {
@@ -104,6 +105,7 @@ pub fn note_report(report: &ValidationReport) {
         let first = report.unexpected_examples.first().map(String::as_str).unwrap_or_default();
         note(&format!("{objects} in the lake that the tables do not expect, as {first}"));
     }
+    note_former_keys(report);
     if report.read_whole > 0 {
         note(&format!("all rows of {} were read", many(report.read_whole as u64, "object")));
     }
@@ -122,7 +124,33 @@ pub fn note_report(report: &ValidationReport) {
     if let Some(reason) = &report.not_stored {
         note(&format!("the reports were not stored: {reason}"));
     }
-    note(&verdict(report));
+    note(&format!("{}{}", verdict(report), native(report)));
+}
+
+/// The end of the last line: how many instruments have a native key.
+fn native(report: &ValidationReport) -> String {
+    match report.native_examples.first() {
+        Some(first) => format!("; {}", native_keys(report.native_keys, first)),
+        None => String::new(),
+    }
+}
+
+/// How many instruments of the days have a native key, in words.
+pub fn native_keys(count: u64, first: &str) -> String {
+    let (instruments, verb) = (many(count, "instrument"), if count == 1 { "has a" } else { "have a" });
+    format!("{instruments} of the days {verb} native key, as {first}")
+}
+
+/// Says that the lake has keys of an earlier version, and what moves it.
+fn note_former_keys(report: &ValidationReport) {
+    if report.former_key_objects > 0 {
+        let objects = many(report.former_key_objects, "object");
+        note(&format!("{objects} under instrument keys of an earlier version: mtdh rekey moves them"));
+    }
+    if !report.former_key_venues.is_empty() {
+        let venues = report.former_key_venues.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        note(&format!("the tables have instrument keys of an earlier version, of {venues}: mtdh rekey"));
+    }
 }
 
 /// The last line: the verdict.

@@ -82,13 +82,70 @@ fn trades_that_should_be_there_and_are_not_are_told() {
 }
 
 #[test]
+fn inputs_that_are_listed_and_not_in_the_lake_are_told_in_every_way() {
+    let stage = Stage::new();
+    let perp = "--instruments DERIBIT:PERP:BTC-USD";
+    stage.expect(0, &format!("download --start-date {DAY} {perp} --data-types trades,liquidations"));
+    let words = format!("candles --start-date {DAY} {perp} --timeframes 1h");
+    let missing = ["derivative_ticker", "book_snapshot_5"];
+    assert!(stage.expect(1, &format!("{words} --dry-run")).stdout.contains("lacking_inputs"));
+    for _ in 0..2 {
+        let run = stage.expect(1, &words);
+        for name in missing {
+            let said = format!("not in the lake: {DAY} DERIBIT:PERP:BTC-USD {name}");
+            assert!(run.stderr.contains(&said), "{}", run.stderr);
+        }
+        assert!(!run.stderr.contains("liquidations;"), "{}", run.stderr);
+    }
+    let run = stage.expect(1, &format!("{words} --format json --force"));
+    assert_eq!(value(&run.stdout, "lacking").as_array().map(Vec::len), Some(2));
+    // Inputs that nobody asks for are not missed.
+    stage.expect(0, &format!("{words} --data-types trades,liquidations"));
+    stage.expect(0, &format!("download --start-date {DAY} {perp}"));
+    stage.expect(0, &words);
+}
+
+#[test]
+fn a_key_that_is_named_brings_its_type_in_every_verb() {
+    let stage = Stage::new();
+    let day = format!("--start-date {DAY}");
+    let listed = stage.expect(
+        0,
+        &format!("download {day} --instruments DERIBIT:COMBO:* --max-instruments 1 --data-types trades"),
+    );
+    assert!(!listed.stdout.is_empty());
+    let objects = contents(&stage.path(&format!("data/raw_tick_data/by_date/day-{DAY}/data_type-trades")));
+    let name = objects.keys().next().expect("a combo was downloaded");
+    let key = name.rsplit('/').next().unwrap().trim_end_matches(".parquet");
+    assert!(key.starts_with("DERIBIT:COMBO:"), "{key}");
+    let key = format!("--instruments {key}");
+    for words in [
+        format!("plan {day} {key} --data-types trades"),
+        format!("download {day} {key} --data-types trades"),
+        format!("validate {day} {key} --data-types trades"),
+        format!("ls {day} {key}"),
+        format!("candles {day} {key} --data-types trades --timeframes 1h"),
+        format!("check aggregation {day} {key}"),
+        format!("check timestamp {day} {key} --data-types trades"),
+    ] {
+        let run = stage.expect(0, &words);
+        assert!(!run.stderr.contains("nothing in the lake"), "{words}: {}", run.stderr);
+    }
+    assert!(contents(&stage.path("data")).keys().any(|path| path.contains("timeframe-1h/DERIBIT:COMBO:")));
+}
+
+#[test]
 fn a_users_own_file_gives_the_candles_that_the_lake_gives() {
     let stage = Stage::new();
     stage.expect(0, &format!("download --start-date {DAY} --instruments {KEY} --data-types trades"));
     let trades = format!("data/raw_tick_data/by_date/day-{DAY}/data_type-trades/{KEY}.parquet");
     let run =
         stage.expect(0, &format!("candles --input {trades} --timeframes 1m 1h --output out --format csv"));
-    assert!(run.stdout.starts_with("output,timeframe,instrument_key,candles,trades\n"), "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with("output,timeframe,instrument_key,candles,trades,repeated_trades\n"),
+        "{}",
+        run.stdout
+    );
     for name in ["out/1m.parquet", "out/1h.parquet"] {
         assert!(run.stdout.contains(name), "{}", run.stdout);
         assert!(std::fs::read(stage.path(name)).unwrap().starts_with(b"PAR1"), "{name}");

@@ -13,7 +13,7 @@ fn words(verb: &str) -> String {
 fn filled() -> Stage {
     let stage = Stage::new();
     stage.expect(0, &words("full-pipeline"));
-    stage.expect(0, &format!("candles --start-date {DAY} --instruments DERIBIT:PERP:* --timeframes 1h"));
+    stage.expect(0, &format!("{} --timeframes 1h", words("candles")));
     stage
 }
 
@@ -105,7 +105,7 @@ fn candles_that_changed_are_named_and_made_again() {
             "{}",
             found.stderr
         );
-        let again = "candles --instruments DERIBIT:PERP:* --timeframes 1h --force";
+        let again = "candles --instruments DERIBIT:PERP:* --data-types trades --timeframes 1h --force";
         stage.expect(0, &format!("{again} --start-date {DAY}"));
         stage.expect(0, &format!("{} --bytes", words("validate")));
     }

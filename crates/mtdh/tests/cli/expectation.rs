@@ -84,8 +84,7 @@ fn what_is_left_out_is_counted_with_its_reason() {
             ],
             0,
             "complete",
-            // It is there with type UNKNOWN; the contract terms say another one.
-            vec![("types_differ", 1)],
+            vec![],
         ),
         (
             vec![JsonEdit::append(
@@ -128,17 +127,18 @@ fn what_is_left_out_is_counted_with_its_reason() {
 }
 
 #[test]
-fn what_has_no_files_is_counted_in_a_run_by_pattern_and_not_in_one_by_name() {
+fn what_has_a_native_key_is_counted_in_a_run_that_takes_it() {
     let listed = json!({"id": "???", "type": "perpetual", "availableSince": "2020-01-01T00:00:00Z"});
     let stage = Stage::with(details(&[JsonEdit::append("/availableSymbols", listed)]));
-    for (names, expected) in
-        [("OKX-SWAP:PERP:*", vec![("no_files".to_owned(), 1)]), ("OKX-SWAP:PERP:SHIB-USDT", vec![])]
+    for (names, native, expected) in
+        [("OKX-SWAP:PERP:*", 1, vec![("no_files".to_owned(), 1)]), ("OKX-SWAP:PERP:SHIB-USDT", 0, vec![])]
     {
         let words = format!(
             "full-pipeline --start-date {DAY} --data-types trades --instruments {names} --format json"
         );
         let report = validation(&stage.expect(0, &words));
         assert_eq!(not_expected(&report), expected, "{names}");
+        assert_eq!(report["native_keys"], native, "{names}");
     }
 }
 

@@ -43,8 +43,9 @@ fn interrupted_candles_leave_whole_objects_and_the_next_run_makes_the_rest() {
     stage.sim.create_bucket("bucket");
     let lake = "--lake gs://bucket/lake";
     stage.expect(0, &format!("download --start-date {DAY} --venues BINANCE --data-types trades {lake}"));
-    let words =
-        format!("candles --start-date {DAY} --venues BINANCE --timeframes 1m,1d --max-workers 1 {lake}");
+    let words = format!(
+        "candles --start-date {DAY} --venues BINANCE --data-types trades --timeframes 1m,1d --max-workers 1 {lake}"
+    );
     // Slow enough that the run is still at this instrument when it is interrupted.
     let slow = FaultKind::Drip { bytes_per_second: 200 };
     stage.sim.set_faults(vec![Fault::always(Host::Gcs, "ETH-USDT.parquet", slow)]);

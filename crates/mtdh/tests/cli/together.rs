@@ -16,7 +16,7 @@ fn what_is_derived_does_not_outlive_what_it_is_made_of() {
     let stage = Stage::new();
     let what = format!("--start-date {DAY} {INSTRUMENTS} --data-types trades");
     stage.expect(0, &format!("full-pipeline {what}"));
-    let candles = format!("candles --start-date {DAY} {INSTRUMENTS} --timeframes 1h");
+    let candles = format!("candles {what} --timeframes 1h");
     stage.expect(0, &candles);
     let day = DAY.parse().unwrap();
     stage.sim.reissue("deribit", DataType::Trades, day, "BTC-PERPETUAL");

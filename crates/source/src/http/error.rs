@@ -42,13 +42,15 @@ impl fmt::Display for Peer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// Status 401 from the vendor: the key is missing, wrong or expired.
+    /// Status 401 from the vendor: the key is missing, wrong or expired, or does not cover the request.
     #[error("the vendor did not allow {url}: {message}")]
     Unauthorized {
         /// The requested URL, redacted.
         url: String,
         /// The vendor's message.
         message: String,
+        /// Whether the request had a key.
+        has_key: bool,
     },
     /// Status 403 from the vendor with a JSON body: the key's plan does not cover the request.
     #[error("the API key does not cover {url}: {message}")]
@@ -289,7 +291,7 @@ pub(super) fn classify(
     let message = message.map_or_else(start_of_body, |text| secret.redact(text));
     let is_vendor = peer == Peer::Tardis;
     match status {
-        401 if is_vendor => HttpError::Unauthorized { url, message },
+        401 if is_vendor => HttpError::Unauthorized { url, message, has_key: secret.is_set() },
         403 if is_vendor && code == Some(274) => HttpError::KeyInUse { url, message, retry_after },
         403 if !is_json => HttpError::EdgeBlocked { peer, url },
         403 if is_vendor => HttpError::Forbidden { url, message },

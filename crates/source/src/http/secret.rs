@@ -42,6 +42,11 @@ impl Secret {
         Secret { forms: forms.into_iter().map(lower).map(SecretString::from).collect() }
     }
 
+    /// Whether there is a key.
+    pub fn is_set(&self) -> bool {
+        !self.forms.is_empty()
+    }
+
     /// Whether a text contains the key.
     pub fn is_in(&self, text: &str) -> bool {
         !self.places(text).is_empty()

@@ -1,30 +1,46 @@
 //! Converts the vendor's metadata to the instruments of a day.
 //!
-//! Keys come from the contract terms if the vendor provides them, otherwise from the symbol. Lifetimes and data types always
-//! come from the vendor, never from constants.
+//! Keys come from the symbols, which are read together. Lifetimes, data types and terms always come from the vendor, never from
+//! constants, and are those of the day.
 
-use std::collections::{HashMap, HashSet};
+mod amounts;
+mod join;
+mod lives;
+mod terms;
 
-use chrono::{DateTime, Utc};
-use mtdh_core::expectation::{NotExpected, VenueNote};
+use std::collections::{BTreeMap, BTreeSet};
+
+use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::instrument::{Instrument, resolve_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
 use mtdh_core::symbol::{Contract, Listed, Named, Names, Stretch};
 use mtdh_core::{DataType, Day};
 
-use crate::tardis::csv::dataset_symbol;
-use crate::tardis::metadata::Terms;
-use crate::tardis::metadata::model::{ApiSymbol, DatasetSymbol, ExchangeDetails, InstrumentInfo};
+use crate::tardis::metadata::Lists;
+use crate::tardis::metadata::model::InstrumentInfo;
+use amounts::amount_unit;
+pub(crate) use join::is_group;
+use join::{Entry, FileLine};
+use lives::{Life, is_alive, wider};
+use terms::{changes_within, in_force, stated_expiry, stated_kind};
 
 /// Everything that the vendor lists for an exchange, over its whole lifetime.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The vendor's id of the exchange.
     pub exchange: String,
-    /// Every instrument, including combos. Those that share a key while both are alive are told apart day by day.
-    instruments: Vec<Instrument>,
-    /// Symbols and data types that are not in a row.
-    left_out: Vec<Omission>,
+    /// The names of its symbols.
+    names: Names,
+    /// Every symbol once, except grouped ones.
+    entries: Vec<Entry>,
+    /// The grouped symbols of the list of files, by id.
+    groups: BTreeMap<String, Vec<FileLine>>,
+    /// Elements of the lists that could not be read.
+    unreadable: LeftOut,
+    /// Why the contract terms could not be read.
+    without_terms: Option<String>,
+    /// The UTC day on which the contract terms were last known to be current.
+    terms_as_of: Option<Day>,
     /// Exclusive end of the vendor's export, microseconds since the Unix epoch, UTC; `None` if nothing is exported.
     exported_until_us: Option<i64>,
     /// When the vendor records the exchange.
@@ -42,343 +58,349 @@ pub struct InstrumentListing {
     pub shared_keys: Vec<(InstrumentKey, Vec<String>)>,
 }
 
-/// Start and exclusive end, microseconds since the Unix epoch, UTC. The end is `None` if it continues.
-type Life = (i64, Option<i64>);
-
-/// Whether a lifetime overlaps a day.
-fn is_alive(life: Life, day: Day) -> bool {
-    life.0 < day.end_us() && life.1.is_none_or(|to| to > day.start_us())
-}
-
-/// Drops an end before the start, which is not plausible. A lifetime that is too long is harmless: the vendor answers that
-/// there is no file.
-fn in_order(life: Life) -> Life {
-    match life {
-        (from, Some(to)) if to < from => (to, None),
-        life => life,
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Omission {
-    life: Life,
-    reason: NotExpected,
-    name: String,
-}
-
 impl Listing {
-    /// Converts the vendor's lists. `terms` are the contract terms, `None` if the API key has no access to them.
-    pub fn of(details: &ExchangeDetails, terms: Option<&Terms>) -> Listing {
+    /// Converts the vendor's lists.
+    pub fn of(lists: &Lists) -> Listing {
+        let Lists { details, terms, without_terms, names } = lists;
         let exported_until_us = details.datasets.as_ref().map(|d| d.exported_until.timestamp_micros());
-        let context = Context::new(details, terms, exported_until_us);
         let from = details.available_since.map_or(i64::MIN, |t| t.timestamp_micros());
-        let mut listing = Listing {
+        let contracts = terms.as_ref().map(|terms| terms.instruments.as_slice()).unwrap_or_default();
+        let mut unreadable = details.unreadable.clone();
+        if let Some(terms) = terms {
+            unreadable.merge(&terms.unreadable);
+        }
+        Listing {
             exchange: details.id.clone(),
-            instruments: Vec::new(),
-            left_out: Vec::new(),
+            names: names.clone(),
+            entries: join::entries(details, contracts, exported_until_us),
+            groups: join::groups(details, exported_until_us),
+            unreadable,
+            without_terms: without_terms.clone(),
+            terms_as_of: terms.as_ref().and_then(|terms| terms.as_of),
             exported_until_us,
-            life_us: (from, details.available_to.map(|t| t.timestamp_micros())),
-        };
-        for symbol in context.symbols() {
-            let life = context.life(&symbol);
-            let mut omit = |reason, name: String| {
-                listing.left_out.push(Omission { life, reason, name });
-            };
-            for word in unknown_types(&symbol.files) {
-                omit(NotExpected::UnknownDataType, format!("{word} of {}", symbol.id));
-            }
-            let (word, others) = context.kind(&symbol);
-            if !others.is_empty() {
-                let name = format!("{} of type `{word}`, elsewhere `{}`", symbol.id, others.join("`, `"));
-                omit(NotExpected::TypesDiffer, name);
-            }
-            listing.instruments.extend(context.instruments(&symbol, word));
+            life_us: (from, details.end().map(|t| t.timestamp_micros())),
         }
-        for (group, word) in context.unknown_types_of_groups() {
-            let life = (group.available_since.timestamp_micros(), None);
-            let name = format!("{word} of {}", group.id);
-            listing.left_out.push(Omission { life, reason: NotExpected::UnknownDataType, name });
-        }
-        listing
     }
 
     /// The instruments of the exchange on a day.
     pub fn on(&self, day: Day) -> InstrumentListing {
-        let is_exported = self.exported_until_us.is_some_and(|until| until >= day.end_us());
-        // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
-        let alive = self.instruments.iter().filter(|i| i.is_alive(day) && is_alive(self.life_us, day));
-        let mut instruments: Vec<Instrument> =
-            alive.map(|i| Instrument { is_exported, ..i.clone() }).collect();
+        let (mut instruments, mut left_out) = (Vec::new(), self.notes(day));
+        for entry in &self.entries {
+            // Of two lives on one day, the day has one row.
+            let alive = entry.lives.iter().copied().filter(|life| is_alive(*life, day));
+            if let Some(life) = alive.reduce(wider).filter(|_| self.is_open(day)) {
+                instruments.push(self.row(entry, life, day, &mut left_out));
+            }
+        }
         let shared_keys = resolve_twins(&mut instruments, day);
-        let mut left_out = VenueNote::new();
-        let is_open = is_alive(self.life_us, day);
-        for omission in self.left_out.iter().filter(|o| is_open && is_alive(o.life, day)) {
-            left_out.entry(omission.reason).or_default().add(|| omission.name.clone());
-        }
-        let at = |us| Day::containing_us(us).map_or_else(String::new, |day| day.to_string());
-        let of_exchange = match self.life_us {
-            (start, _) if start >= day.end_us() => {
-                Some((NotExpected::NotYetOpen, format!("{}, recorded since {}", self.exchange, at(start))))
-            }
-            (_, Some(end)) if !is_open => {
-                Some((NotExpected::Closed, format!("{}, recorded until {}", self.exchange, at(end - 1))))
-            }
-            _ if self.exported_until_us.is_none() => {
-                Some((NotExpected::NothingExported, self.exchange.clone()))
-            }
-            _ => None,
-        };
-        if let Some((reason, exchange)) = of_exchange {
-            left_out.entry(reason).or_default().add(|| exchange);
-        }
         InstrumentListing { instruments, left_out, shared_keys }
     }
 
-    /// Whether the vendor lists a symbol with an end at or before the start of a day.
-    pub fn has_ended(&self, raw_symbol: &str, day: Day) -> bool {
-        let of_symbol = self.instruments.iter().filter(|i| i.raw_symbol == raw_symbol);
-        of_symbol.into_iter().any(|i| i.available_to_us.is_some_and(|to| to <= day.start_us()))
-    }
-
-    /// Every instrument, over the whole lifetime of the exchange.
-    pub fn instruments(&self) -> &[Instrument] {
-        &self.instruments
-    }
-}
-
-/// The instruments of an exchange on a day. For several days, call [`Listing::of`] once and [`Listing::on`] for each day.
-/// `terms` are the contract terms, `None` if the API key has no access to them.
-pub fn list_instruments(details: &ExchangeDetails, terms: Option<&Terms>, day: Day) -> InstrumentListing {
-    Listing::of(details, terms).on(day)
-}
-
-/// A symbol in both of the vendor's lists: that of the API and that of the files. If a list has it several times, the lines are
-/// combined.
-struct Symbol<'a> {
-    id: &'a str,
-    api: Vec<&'a ApiSymbol>,
-    files: Vec<&'a DatasetSymbol>,
-}
-
-struct Context<'a> {
-    details: &'a ExchangeDetails,
-    /// By dataset symbol.
-    files: HashMap<String, Vec<&'a DatasetSymbol>>,
-    contracts: HashMap<&'a str, &'a InstrumentInfo>,
-    /// Contracts of symbols missing in the API's list, by dataset symbol; `None` if several contracts have it.
-    contracts_by_form: HashMap<String, Option<&'a InstrumentInfo>>,
-    terms_as_of: Option<Day>,
-    exported_until_us: Option<i64>,
-    names: Names,
-}
-
-impl<'a> Context<'a> {
-    fn new(
-        details: &'a ExchangeDetails,
-        terms: Option<&'a Terms>,
-        exported_until_us: Option<i64>,
-    ) -> Context<'a> {
-        let mut files: HashMap<String, Vec<&DatasetSymbol>> = HashMap::new();
-        for symbol in details.datasets.iter().flat_map(|d| &d.symbols) {
-            files.entry(dataset_symbol(&symbol.id)).or_default().push(symbol);
+    /// What the vendor says of the exchange on a day, besides its symbols.
+    fn notes(&self, day: Day) -> VenueNote {
+        let mut notes = VenueNote::new();
+        let mut note = |reason: NotExpected, text: String| notes.entry(reason).or_default().add(|| text);
+        let at = |us| Day::containing_us(us).map_or_else(String::new, |day| day.to_string());
+        match self.life_us {
+            (start, _) if start >= day.end_us() => {
+                note(NotExpected::NotYetOpen, format!("{}, recorded since {}", self.exchange, at(start)));
+            }
+            (_, Some(end)) if !self.is_open(day) => {
+                note(NotExpected::Closed, format!("{}, recorded until {}", self.exchange, at(end - 1)));
+            }
+            _ if self.exported_until_us.is_none() => {
+                note(NotExpected::NothingExported, self.exchange.clone());
+            }
+            _ => {}
         }
-        let in_api: HashSet<&str> = details.available_symbols.iter().map(|s| s.id.as_str()).collect();
-        let mut contracts = HashMap::new();
-        let mut contracts_by_form: HashMap<String, Option<&InstrumentInfo>> = HashMap::new();
-        for contract in terms.iter().flat_map(|t| &t.instruments) {
-            contracts.insert(contract.id.as_str(), contract);
-            if !in_api.contains(contract.id.as_str()) {
-                let of_form = contracts_by_form.entry(dataset_symbol(&contract.id));
-                of_form
-                    .and_modify(|known| *known = known.filter(|k| k.id == contract.id))
-                    .or_insert(Some(contract));
+        if !self.is_open(day) {
+            return notes;
+        }
+        // The data of these exists in the grouped file only.
+        if let Some((id, lines)) =
+            InstrumentType::Option.group_id().and_then(|id| self.groups.get_key_value(id))
+        {
+            let words =
+                lines.iter().filter(|line| is_alive(line.life, day)).flat_map(|line| &line.unknown_types);
+            words.for_each(|word| note(NotExpected::UnknownDataType, format!("{word} of {id}")));
+        }
+        if let Some(cause) = &self.without_terms {
+            note(NotExpected::WithoutTerms, format!("{}: {cause}", self.exchange));
+        }
+        if self.unreadable.count > 0 {
+            notes.insert(NotExpected::Unreadable, self.unreadable.clone());
+        }
+        notes
+    }
+
+    fn is_open(&self, day: Day) -> bool {
+        is_alive(self.life_us, day)
+    }
+
+    /// The row of an instrument that is alive on the day. What is left out of it is added to `left_out`.
+    fn row(&self, entry: &Entry, life: Life, day: Day, left_out: &mut VenueNote) -> Instrument {
+        let mut note = |reason: NotExpected, text: String| left_out.entry(reason).or_default().add(|| text);
+        for word in entry.files_of(life).flat_map(|line| &line.unknown_types).collect::<BTreeSet<_>>() {
+            note(NotExpected::UnknownDataType, format!("{word} of {}", entry.id));
+        }
+        let contract = entry.contract(life);
+        // A symbol that is listed within the day has the terms of its first moment.
+        let at_us = life.0.max(day.start_us());
+        let (word, others) = entry.kind(contract, at_us);
+        if !others.is_empty() {
+            let others = others.join("`, `");
+            note(NotExpected::TypesDiffer, format!("{} of type `{word}`, elsewhere `{others}`", entry.id));
+        }
+        let kind = type_of(&word);
+        let terms = contract.map(|contract| in_force(contract, at_us));
+        let terms = terms.as_ref();
+        let (stretch, mut aliases) = self.name(entry, life, kind, contract, terms, day);
+        let Stretch { from_us, to_us, named } = stretch;
+        aliases.extend(entry.aliases.iter().cloned());
+        let margin = Margin::of(&named, terms, named.key.instrument_type());
+        let end_us = day.end_us().min(to_us.unwrap_or(i64::MAX));
+        let changes = contract.map(|contract| changes_within(contract, at_us, end_us)).unwrap_or_default();
+        let sizes: Option<Vec<f64>> = changes.iter().map(|(_, terms)| terms.contract_multiplier).collect();
+        let group_data_types = self.group_data_types(kind, day);
+        let stats = entry.files_of(life).find_map(|line| line.stats);
+        let expiry_us = match terms {
+            Some(terms) => terms.expiry.map(|expiry| expiry.timestamp_micros()),
+            None => named.key.expiry().map(|day| self.usual_end_us(day)),
+        };
+        Instrument {
+            price_currency: self.price_currency(&named, terms),
+            amount_unit: amount_unit(&self.exchange, named.key.instrument_type(), margin.inverse),
+            canonical: named.native.is_none(),
+            native_reason: named.native.map(|reason| reason.to_string()),
+            key: named.key,
+            exchange: self.exchange.clone(),
+            raw_symbol: entry.id.clone(),
+            dataset_symbol: entry.dataset.clone(),
+            available_from_us: from_us,
+            // In the list of files, symbols alive at the end of a closed exchange have no end of their own.
+            available_to_us: [to_us, self.life_us.1].into_iter().flatten().min(),
+            data_types: entry.data_types(life, kind, &group_data_types),
+            group_data_types,
+            withdrawn_data_types: Vec::new(),
+            is_listed: true,
+            is_exported: self.is_exported(day),
+            settle: margin.settle,
+            inverse: margin.inverse,
+            quanto: margin.quanto,
+            terms_as_of: contract.and(self.terms_as_of),
+            contract_type: terms.and_then(|terms| terms.contract_type.clone()),
+            expiry_us,
+            contract_size: terms.and_then(|terms| terms.contract_multiplier),
+            tick_size: terms.and_then(|terms| terms.price_increment),
+            min_size: terms.and_then(|terms| terms.min_trade_amount),
+            trades_total: stats.and_then(|s| s.trades),
+            book_changes_total: stats.and_then(|s| s.book_changes),
+            aliases,
+            changes_at_us: changes.iter().map(|(us, _)| *us).collect(),
+            contract_sizes_after: sizes.unwrap_or_default(),
+        }
+    }
+
+    /// The name of an instrument on a day, with the part of its life in which it has it, and its earlier keys.
+    fn name(
+        &self,
+        entry: &Entry,
+        life: Life,
+        kind: InstrumentType,
+        contract: Option<&InstrumentInfo>,
+        terms: Option<&InstrumentInfo>,
+        day: Day,
+    ) -> (Stretch, Vec<String>) {
+        let strike = terms.and_then(|terms| terms.strike_price.as_ref()).map(ToString::to_string);
+        let terms = terms.map(|terms| contract_of(terms, strike.as_deref()));
+        let listed = Listed { contract: terms.as_ref(), ..Listed::new(&entry.id, kind) };
+        let dated_expiry = |day: Day| contract.and_then(|contract| stated_expiry(contract, day.start_us()));
+        let mut stretches = self.names.over(&listed, life, self.exported_until_us, dated_expiry);
+        let place = stretches.iter().position(|stretch| is_alive((stretch.from_us, stretch.to_us), day));
+        let stretch = stretches.swap_remove(place.unwrap_or(stretches.len() - 1));
+        let dated = Listed { since: Day::containing_us(life.0), ..listed };
+        let earlier = self.names.first_version(&dated).into_iter().filter(|key| *key != stretch.named.key);
+        let earlier = earlier.map(|key| key.to_string()).collect();
+        (stretch, earlier)
+    }
+
+    /// Whether the export has everything of a day. A closed exchange has nothing after its end.
+    fn is_exported(&self, day: Day) -> bool {
+        let end = self.life_us.1.unwrap_or(i64::MAX).min(day.end_us());
+        self.exported_until_us.is_some_and(|until| until >= end)
+    }
+
+    /// The usual expiry time of a day, microseconds since the Unix epoch, UTC: 08:00 UTC on Deribit, Binance, OKX and Bybit,
+    /// 12:00 UTC on BitMEX. A guess: it explains nothing.
+    fn usual_end_us(&self, day: Day) -> i64 {
+        let hour = if self.exchange == "bitmex" { 12 } else { 8 };
+        day.start_us() + hour * 3_600_000_000
+    }
+
+    /// The currency in which prices are quoted: the vendor's word; else that of the symbol. Deribit quotes an option in the
+    /// asset in which it is settled: <https://docs.deribit.com>.
+    fn price_currency(&self, named: &Named, terms: Option<&InstrumentInfo>) -> Option<String> {
+        let stated = terms.map(|terms| terms.quote_currency.to_uppercase()).filter(|word| !word.is_empty());
+        let by_name = || match named.key.instrument_type() {
+            _ if named.native.is_some() => None,
+            InstrumentType::SpotPair | InstrumentType::Perp | InstrumentType::Future => named.quote.clone(),
+            InstrumentType::Option if self.exchange == "deribit" => named.settle.clone(),
+            _ => None,
+        };
+        stated.or_else(by_name)
+    }
+
+    /// The data types that the vendor's grouped file of a type has on a day.
+    fn group_data_types(&self, kind: InstrumentType, day: Day) -> Vec<DataType> {
+        let lines = kind.group_id().and_then(|id| self.groups.get(id)).into_iter().flatten();
+        let alive = lines.filter(|line| is_alive(line.life, day));
+        let types: BTreeSet<DataType> = alive.flat_map(|line| line.data_types.iter().copied()).collect();
+        types.into_iter().collect()
+    }
+
+    /// Whether the vendor lists a symbol with an end at or before the start of a day, or the exchange had closed by then.
+    pub fn has_ended(&self, raw_symbol: &str, day: Day) -> bool {
+        if self.life_us.1.is_some_and(|end| end <= day.start_us()) {
+            return true;
+        }
+        let mut named = self.entries.iter().filter(|entry| entry.is_called(raw_symbol));
+        named.any(|entry| {
+            let has_end = entry.lives.iter().any(|(_, to)| to.is_some_and(|to| to <= day.start_us()));
+            has_end && !entry.lives.iter().any(|life| is_alive(*life, day))
+        })
+    }
+
+    /// Every instrument over the whole lifetime of the exchange, by every key that it ever had: with the terms of its first
+    /// day, of each change, and of the first day of each year. Not for the rows of a day.
+    pub fn instruments(&self) -> Vec<Instrument> {
+        let mut all = Vec::new();
+        for entry in &self.entries {
+            let mut keys: BTreeSet<InstrumentKey> = BTreeSet::new();
+            for life in &entry.lives {
+                for day in self.days_of_names(entry, *life) {
+                    let row = self.row(entry, *life, day, &mut VenueNote::new());
+                    all.extend(Some(row).filter(|row| keys.insert(row.key.clone())));
+                }
             }
         }
-        let terms_as_of = terms.and_then(|t| t.as_of);
-        let mut names = Names::new(&details.id);
-        let of_api = details.available_symbols.iter().map(|s| (&s.id, &s.kind));
-        let of_files = details.datasets.iter().flat_map(|d| &d.symbols).map(|s| (&s.id, &s.kind));
-        for (id, word) in of_api.chain(of_files) {
-            names.add(id, type_of(word));
+        all
+    }
+
+    /// Days on which an instrument may have another name.
+    fn days_of_names(&self, entry: &Entry, life: Life) -> BTreeSet<Day> {
+        let first = Day::containing_us(life.0);
+        let last = life.1.or(self.exported_until_us).and_then(|us| Day::containing_us(us - 1)).or(first);
+        let mut days: BTreeSet<Day> = first.into_iter().chain(last).collect();
+        let changes = entry.contracts.iter().flat_map(|contract| &contract.changes);
+        days.extend(changes.filter_map(|change| Day::containing_us(change.until.timestamp_micros())));
+        if let (Some(first), Some(last)) = (first, last) {
+            // A list may state any year.
+            let years = (first.year() + 1..=last.year()).take(MOST_YEARS);
+            days.extend(years.filter_map(|year| Day::new(year, 1, 1)));
         }
-        Context { details, files, contracts, contracts_by_form, terms_as_of, exported_until_us, names }
+        days.into_iter().filter(|day| is_alive(life, *day)).collect()
+    }
+}
+
+/// The most years of one life that are looked at for names.
+const MOST_YEARS: usize = 50;
+
+/// The instruments of an exchange on a day. For several days, call [`Listing::of`] once and [`Listing::on`] for each day.
+pub fn list_instruments(lists: &Lists, day: Day) -> InstrumentListing {
+    Listing::of(lists).on(day)
+}
+
+impl Entry {
+    /// Whether the vendor uses a name for it, in one of its lists.
+    fn is_called(&self, name: &str) -> bool {
+        self.id == name || self.dataset.as_deref() == Some(name) || self.aliases.iter().any(|a| a == name)
     }
 
-    /// The contract of a symbol. If only the list of files has the symbol, it is a dataset symbol.
-    fn contract(&self, id: &str) -> Option<&'a InstrumentInfo> {
-        let exact = self.contracts.get(id).copied();
-        exact.or_else(|| self.contracts_by_form.get(&dataset_symbol(id)).copied().flatten())
-    }
-
-    /// The type of a symbol: the most frequent one in the two lists, on a tie one that is known, then the one in the first list;
-    /// and the other types, also that of the contract terms. These have no vote: a key must not depend on the user's plan.
-    fn kind(&self, symbol: &Symbol<'a>) -> (&'a str, Vec<&'a str>) {
-        let of_api = symbol.api.iter().map(|a| a.kind.as_str());
-        let words: Vec<&str> = of_api.chain(symbol.files.iter().map(|d| d.kind.as_str())).collect();
-        let rank = |word: &str| {
-            let count = words.iter().filter(|other| **other == word).count();
-            (count, InstrumentType::of_vendor(word).is_some())
+    /// Its lines in the list of files during a life; all of them if none is about that life: the vendor then answers that there
+    /// is no file.
+    fn files_of(&self, life: Life) -> impl Iterator<Item = &FileLine> {
+        let is_of_life = move |line: &&FileLine| {
+            line.life.0 < life.1.unwrap_or(i64::MAX) && line.life.1.is_none_or(|to| to > life.0)
         };
-        let best = words.iter().map(|word| rank(word)).max();
-        let kind = words.iter().copied().find(|word| Some(rank(word)) == best).unwrap_or_default();
-        let of_terms = self.contract(symbol.id).map(|contract| contract.kind.as_str());
-        let mut others: Vec<&str> =
-            words.iter().copied().chain(of_terms).filter(|word| *word != kind).collect();
+        let has_own = self.files.iter().any(|line| is_of_life(&line));
+        self.files.iter().filter(move |line| !has_own || is_of_life(line))
+    }
+
+    /// The contract terms of a life; `None` if none are known of it.
+    fn contract(&self, life: Life) -> Option<&InstrumentInfo> {
+        let is_of_life = |contract: &&InstrumentInfo| {
+            let from = contract.available_since.map_or(i64::MIN, |t| t.timestamp_micros());
+            let to = contract.available_to.map_or(i64::MAX, |t| t.timestamp_micros());
+            to < from || (from < life.1.unwrap_or(i64::MAX) && to > life.0)
+        };
+        self.contracts.iter().find(is_of_life)
+    }
+
+    /// The type at a time: that of the vendor's changes; else the most frequent one in its lists, on a tie one that is known, then
+    /// the one in the first list; and the other types, also that of the contract terms. Today's terms have no vote: a key must not
+    /// depend on the user's plan.
+    fn kind(&self, contract: Option<&InstrumentInfo>, at_us: i64) -> (String, Vec<String>) {
+        if let Some(word) = contract.and_then(|contract| stated_kind(contract, at_us)) {
+            return (word, Vec::new());
+        }
+        let rank = |word: &String| {
+            let count = self.kinds.iter().filter(|other| *other == word).count();
+            (count, type_of(word) != InstrumentType::Unknown)
+        };
+        let best = self.kinds.iter().map(rank).max();
+        let kind = self.kinds.iter().find(|word| Some(rank(word)) == best).cloned().unwrap_or_default();
+        let of_terms = contract.map(|contract| &contract.kind);
+        let others = self.kinds.iter().chain(of_terms).filter(|word| **word != kind);
+        let mut others: Vec<String> = others.cloned().collect();
         others.dedup();
         (kind, others)
     }
 
-    /// Unknown data types of grouped symbols whose data exists in the grouped file only.
-    fn unknown_types_of_groups(&self) -> Vec<(&'a DatasetSymbol, &'a str)> {
-        let only_grouped = InstrumentType::Option.group_id().and_then(|id| self.files.get(id));
-        let groups = only_grouped.into_iter().flatten();
-        groups.flat_map(|group| unknown_types(&[*group]).into_iter().map(|word| (*group, word))).collect()
+    /// The data types of a life. `of_group` are those of the grouped file of its type: it has those that exist only there of every
+    /// instrument, and all of an option without files of its own. Of other types, what the vendor exports has a file of its own.
+    fn data_types(&self, life: Life, kind: InstrumentType, of_group: &[DataType]) -> Vec<DataType> {
+        let own: BTreeSet<DataType> =
+            self.files_of(life).flat_map(|line| line.data_types.iter().copied()).collect();
+        let is_of_group = kind == InstrumentType::Option && self.files.is_empty();
+        let by_group = of_group.iter().filter(|t| is_of_group || t.only_grouped());
+        let own = own.iter().filter(|t| !t.only_grouped() || of_group.contains(t));
+        own.chain(by_group).copied().collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
 
-    /// Every symbol once, without grouped symbols.
-    fn symbols(&self) -> Vec<Symbol<'a>> {
-        let is_group =
-            |id: &str, kind: &str| InstrumentType::of_vendor(kind).and_then(|k| k.group_id()) == Some(id);
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut in_api = HashSet::new();
-        let mut symbols: Vec<Symbol<'a>> = Vec::new();
-        for api in &self.details.available_symbols {
-            let id = dataset_symbol(&api.id);
-            if is_group(&id, &api.kind) {
-                continue;
-            }
-            let place = *places.entry(&api.id).or_insert(symbols.len());
-            match symbols.get_mut(place) {
-                Some(known) => known.api.push(api),
-                None => {
-                    let files = self.files.get(&id).cloned().unwrap_or_default();
-                    symbols.push(Symbol { id: &api.id, api: vec![api], files });
-                }
-            }
-            in_api.insert(id);
-        }
-        places.clear();
-        for listed in self.details.datasets.iter().flat_map(|d| &d.symbols) {
-            if is_group(&listed.id, &listed.kind) || in_api.contains(&dataset_symbol(&listed.id)) {
-                continue;
-            }
-            let place = *places.entry(&listed.id).or_insert(symbols.len());
-            match symbols.get_mut(place) {
-                Some(known) => known.files.push(listed),
-                None => symbols.push(Symbol { id: &listed.id, api: Vec::new(), files: vec![listed] }),
-            }
-        }
-        symbols
-    }
+/// How a contract is settled.
+struct Margin {
+    settle: Option<String>,
+    inverse: Option<bool>,
+    quanto: Option<bool>,
+}
 
-    /// The lifetime of a symbol. If the two lists disagree, the wider one: for a day too many the vendor answers that there is
-    /// no file, but a missing day would go unnoticed. In the list of files, the end of an active symbol is the end of the
-    /// export or later.
-    fn life(&self, symbol: &Symbol<'_>) -> Life {
-        let micros = |t: DateTime<Utc>| t.timestamp_micros();
-        let still_exported = |to: &i64| self.exported_until_us.is_some_and(|until| *to >= until);
-        let of_files = symbol.files.iter().map(|d| {
-            (micros(d.available_since), d.available_to.map(micros).filter(|to| !still_exported(to)))
-        });
-        let of_api = symbol.api.iter().map(|a| (micros(a.available_since), a.available_to.map(micros)));
-        let lives = of_files.chain(of_api).map(in_order);
-        let wider = |a: Life, b: Life| (a.0.min(b.0), a.1.zip(b.1).map(|(a, b)| a.max(b)));
-        lives.reduce(wider).unwrap_or((i64::MAX, None))
-    }
-
-    /// The instruments of a symbol: usually one, several where its name changes over its life.
-    fn instruments(&self, symbol: &Symbol<'_>, word: &str) -> Vec<Instrument> {
-        let kind = type_of(word);
-        let info = self.contract(symbol.id);
-        let life = self.life(symbol);
-        let strike = info.and_then(|info| info.strike_price.as_ref()).map(ToString::to_string);
-        let contract = info.map(|info| contract_of(info, strike.as_deref()));
-        let since = Day::containing_us(life.0);
-        let listed = Listed { since, contract: contract.as_ref(), ..Listed::new(symbol.id, kind) };
-        let stretches = self.names.over(&listed, life, self.exported_until_us, |_| None);
-        let instruments = stretches.into_iter().map(|stretch| {
-            let instrument = self.instrument(symbol, kind, info, &listed, stretch);
-            match kind {
-                InstrumentType::Unknown => Instrument {
-                    native_reason: Some(format!("the vendor's type `{word}` is none that is known")),
-                    ..instrument
-                },
-                _ => instrument,
-            }
-        });
-        instruments.collect()
-    }
-
-    fn instrument(
-        &self,
-        symbol: &Symbol<'_>,
-        kind: InstrumentType,
-        contract: Option<&InstrumentInfo>,
-        listed: &Listed,
-        stretch: Stretch,
-    ) -> Instrument {
-        let Stretch { from_us: available_from_us, to_us: available_to_us, named } = stretch;
-        let aliases = self.names.first_version(listed).into_iter().filter(|key| *key != named.key);
-        let aliases = aliases.map(|key| key.to_string()).collect();
-        let Named { key, settle, inverse, native, .. } = named;
-        let group_data_types = self.group_data_types(kind);
-        let own = symbol.files.iter().flat_map(|d| known_types(&d.data_types));
-        let only_grouped = group_data_types.iter().filter(|t| t.only_grouped());
-        let mut data_types: Vec<DataType> = own.chain(only_grouped.copied()).collect();
-        data_types.sort();
-        data_types.dedup();
-        let stats = symbol.files.iter().find_map(|d| d.stats);
-        // The vendor's metadata has the exact time, the symbol only the day.
-        let expiry_us = contract.and_then(|c| c.expiry).map(|t| t.timestamp_micros());
-        Instrument {
-            expiry_us: expiry_us.or_else(|| key.expiry().map(|day| self.usual_end_us(day))),
-            key,
-            exchange: self.details.id.clone(),
-            raw_symbol: symbol.id.to_owned(),
-            dataset_symbol: symbol.files.first().map(|d| d.id.clone()),
-            available_from_us,
-            available_to_us,
-            data_types,
-            group_data_types,
-            withdrawn_data_types: Vec::new(),
-            is_listed: true,
-            is_exported: false,
-            settle,
-            inverse,
-            terms_as_of: contract.and(self.terms_as_of),
-            contract_type: contract.and_then(|c| c.contract_type.clone()),
-            contract_size: contract.and_then(|c| c.contract_multiplier),
-            tick_size: contract.and_then(|c| c.price_increment),
-            min_size: contract.and_then(|c| c.min_trade_amount),
-            trades_total: stats.and_then(|s| s.trades),
-            book_changes_total: stats.and_then(|s| s.book_changes),
-            canonical: native.is_none(),
-            native_reason: native.map(|reason| reason.to_string()),
-            aliases,
-            price_currency: None,
-            amount_unit: None,
-            quanto: None,
-            changes_at_us: Vec::new(),
-            contract_sizes_after: Vec::new(),
-        }
-    }
-
-    /// The usual expiry time of a day, microseconds since the Unix epoch, UTC: 08:00 UTC on Deribit, Binance, OKX and Bybit,
-    /// 12:00 UTC on BitMEX.
-    fn usual_end_us(&self, day: Day) -> i64 {
-        let hour = if self.details.id == "bitmex" { 12 } else { 8 };
-        day.start_us() + hour * 3_600_000_000
-    }
-
-    fn group_data_types(&self, kind: InstrumentType) -> Vec<DataType> {
-        let groups = kind.group_id().and_then(|id| self.files.get(id));
-        let mut data_types: Vec<DataType> =
-            groups.into_iter().flatten().flat_map(|group| known_types(&group.data_types)).collect();
-        if groups.is_some_and(|groups| groups.len() > 1) {
-            data_types.sort();
-            data_types.dedup();
-        }
-        data_types
+impl Margin {
+    /// By the vendor's words, and where it has none by the symbol. The vendor states `settlementCurrency` for quanto and inverse
+    /// contracts only: <https://docs.tardis.dev/api/instruments-metadata-api>.
+    fn of(named: &Named, terms: Option<&InstrumentInfo>, kind: InstrumentType) -> Margin {
+        let is_derivative =
+            matches!(kind, InstrumentType::Perp | InstrumentType::Future | InstrumentType::Option);
+        let Some(terms) = terms.filter(|_| is_derivative) else {
+            return Margin { settle: named.settle.clone(), inverse: named.inverse, quanto: None };
+        };
+        let begins = |word: &str| terms.contract_type.as_deref().is_some_and(|t| t.starts_with(word));
+        let by_type = |yes: &str, no: [&str; 2]| match () {
+            () if begins(yes) => Some(true),
+            () if no.iter().any(|word| begins(word)) => Some(false),
+            () => None,
+        };
+        let inverse = terms.inverse.or_else(|| by_type("inverse_", ["linear_", "quanto_"]));
+        let quanto = terms.quanto.or_else(|| by_type("quanto_", ["linear_", "inverse_"]));
+        let word = |text: &str| Some(text.to_uppercase()).filter(|text| !text.is_empty());
+        let settle = match (&terms.settlement_currency, inverse) {
+            (Some(stated), _) => named.settle.clone().or_else(|| word(stated)),
+            (None, _) if quanto == Some(true) => None,
+            (None, Some(true)) => word(&terms.base_currency).or_else(|| named.base.clone()),
+            (None, Some(false)) => word(&terms.quote_currency).or_else(|| named.quote.clone()),
+            (None, None) => named.settle.clone(),
+        };
+        Margin { inverse: inverse.or(named.inverse), quanto, settle }
     }
 }
 
@@ -400,183 +422,5 @@ pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>)
     }
 }
 
-/// The known data types. Unknown ones are not an error.
-fn known_types(names: &[String]) -> Vec<DataType> {
-    names.iter().filter_map(|n| parse_type(n)).collect()
-}
-
-/// The unknown data types.
-fn unknown_types<'a>(symbols: &[&'a DatasetSymbol]) -> Vec<&'a str> {
-    let words = symbols.iter().flat_map(|d| &d.data_types).map(String::as_str);
-    words.filter(|word| parse_type(word).is_none()).collect()
-}
-
-fn parse_type(name: &str) -> Option<DataType> {
-    name.parse().ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn details() -> ExchangeDetails {
-        serde_json::from_value(serde_json::json!({
-            "id": "deribit",
-            "availableSymbols": [
-                {"id": "BTC-PERPETUAL", "type": "perpetual", "availableSince": "2019-03-30T00:00:00.000Z"},
-                {"id": "BTC-1MAR24-60000-C", "type": "option", "availableSince": "2024-02-27T00:00:00.000Z",
-                 "availableTo": "2024-03-02T00:00:00.000Z"},
-                {"id": "BTC-FS-29MAR24_PERP", "type": "combo", "availableSince": "2024-02-01T00:00:00.000Z"},
-                {"id": "BTC-X", "type": "dividend", "availableSince": "2024-02-01T00:00:00.000Z"},
-                {"id": "OPTIONS", "type": "option", "availableSince": "2020-03-01T00:00:00.000Z"}
-            ],
-            "datasets": {
-                "exportedUntil": "2024-03-03T00:00:00.000Z",
-                "symbols": [
-                    {"id": "BTC-PERPETUAL", "type": "perpetual", "availableSince": "2019-03-30T00:00:00.000Z",
-                     "availableTo": "2024-03-03T00:00:00.000Z", "dataTypes": ["trades", "quotes", "order_flow"],
-                     "stats": {"trades": 100, "bookChanges": 200}},
-                    {"id": "BTC-1MAR24-60000-C", "type": "option", "availableSince": "2024-02-27T00:00:00.000Z",
-                     "availableTo": "2024-03-02T00:00:00.000Z", "dataTypes": ["trades"]},
-                    {"id": "OPTIONS", "type": "option", "availableSince": "2020-03-01T00:00:00.000Z",
-                     "dataTypes": ["trades", "options_chain"]}
-                ]
-            }
-        }))
-        .unwrap()
-    }
-
-    fn on(day: &str) -> InstrumentListing {
-        list_instruments(&details(), None, day.parse().unwrap())
-    }
-
-    #[test]
-    fn life_spans_and_data_types_are_the_vendors() {
-        let keys = |day| on(day).instruments.iter().map(|i| i.key.to_string()).collect::<Vec<_>>();
-        let (perp, option) = ("DERIBIT:PERP:BTC-USD", "DERIBIT:OPTION:BTC-USD-240301-60000-CALL");
-        assert_eq!(keys("2024-01-01"), [perp]);
-        assert_eq!(keys("2024-03-01")[..2], [perp, option]);
-        assert_eq!(keys("2024-03-02")[0], perp);
-        assert!(!keys("2024-03-02").contains(&option.to_owned()), "availableTo is exclusive");
-        let day = on("2024-03-01");
-        assert_eq!(day.instruments[0].data_types, [DataType::Trades, DataType::Quotes]);
-        assert_eq!(day.instruments[1].data_types, [DataType::Trades, DataType::OptionsChain]);
-        assert_eq!(
-            day.instruments[0].available_to_us, None,
-            "the end of the export is not the end of its life"
-        );
-        assert_eq!(day.instruments[0].trades_total, Some(100));
-        let left_out = day.left_out.iter().map(|(reason, left)| (*reason, left.examples.join(", ")));
-        assert_eq!(
-            left_out.collect::<Vec<_>>(),
-            [(NotExpected::UnknownDataType, "order_flow of BTC-PERPETUAL".to_owned())]
-        );
-        let unknown = day.instruments.iter().find(|i| i.raw_symbol == "BTC-X").unwrap();
-        assert_eq!(unknown.key.to_string(), "DERIBIT:UNKNOWN:BTC-X");
-        let reason = "the vendor's type `dividend` is none that is known";
-        assert_eq!((unknown.canonical, unknown.native_reason.as_deref()), (false, Some(reason)));
-    }
-
-    /// The listing of a day after a change of what the vendor says.
-    fn changed(change: impl Fn(&mut ExchangeDetails), terms: Option<&Terms>) -> InstrumentListing {
-        let mut details = details();
-        change(&mut details);
-        list_instruments(&details, terms, "2024-03-01".parse().unwrap())
-    }
-
-    fn files(details: &mut ExchangeDetails) -> &mut Vec<DatasetSymbol> {
-        &mut details.datasets.as_mut().unwrap().symbols
-    }
-
-    fn examples(listing: &InstrumentListing, reason: NotExpected) -> String {
-        listing.left_out.get(&reason).map(|left| left.examples.join(", ")).unwrap_or_default()
-    }
-
-    #[test]
-    fn a_symbol_that_is_listed_twice_is_one_with_all_that_either_line_says() {
-        let usual = on("2024-03-01").instruments;
-        let other = |symbol: &DatasetSymbol| DatasetSymbol {
-            data_types: vec!["liquidations".to_owned()],
-            available_to: "2020-01-01T00:00:00Z".parse().ok(),
-            ..symbol.clone()
-        };
-        for place in [0, 3] {
-            let twice = |details: &mut ExchangeDetails| {
-                let again = other(&files(details)[0]);
-                files(details).insert(place, again);
-                let again = details.available_symbols[0].clone();
-                details.available_symbols.insert(place, again);
-            };
-            let rows = changed(twice, None).instruments;
-            assert_eq!(rows.len(), usual.len());
-            let perp = rows.iter().find(|i| i.key == usual[0].key).unwrap();
-            assert_eq!(perp.data_types, [DataType::Trades, DataType::Quotes, DataType::Liquidations]);
-            assert_eq!(perp.available_to_us, None);
-        }
-    }
-
-    #[test]
-    fn the_type_is_that_of_most_lists_and_a_difference_is_counted() {
-        let contract = serde_json::json!({"id": "BTC-PERPETUAL", "type": "perpetual", "baseCurrency": "BTC", "quoteCurrency": "USD"});
-        let terms = Terms { as_of: None, instruments: vec![serde_json::from_value(contract).unwrap()] };
-        let api = |details: &mut ExchangeDetails| details.available_symbols[0].kind = "combo".to_owned();
-        let listed = |details: &mut ExchangeDetails| files(details)[0].kind = "combo".to_owned();
-        type Change<'a> = &'a dyn Fn(&mut ExchangeDetails);
-        for (change, terms, key) in [
-            (&api as Change<'_>, Some(&terms), "DERIBIT:COMBO:BTC-PERPETUAL"),
-            (&listed, Some(&terms), "DERIBIT:PERP:BTC-USD"),
-            (&listed, None, "DERIBIT:PERP:BTC-USD"),
-            (&api, None, "DERIBIT:COMBO:BTC-PERPETUAL"),
-        ] {
-            let listing = changed(change, terms);
-            assert!(listing.instruments.iter().any(|i| i.key.to_string() == key), "{key}");
-            assert!(
-                examples(&listing, NotExpected::TypesDiffer).starts_with("BTC-PERPETUAL of type `"),
-                "{key}"
-            );
-        }
-        assert_eq!(examples(&on("2024-03-01"), NotExpected::TypesDiffer), "");
-    }
-
-    #[test]
-    fn a_contract_is_found_where_the_list_of_files_alone_has_the_symbol() {
-        let contract = serde_json::json!({"id": "btc-perpetual", "type": "perpetual", "baseCurrency": "BTC",
-            "quoteCurrency": "USD", "contractMultiplier": 10});
-        let contract: InstrumentInfo = serde_json::from_value(contract).unwrap();
-        let size = |instruments| {
-            let terms = Terms { as_of: None, instruments };
-            let alone = |details: &mut ExchangeDetails| drop(details.available_symbols.remove(0));
-            let rows = changed(alone, Some(&terms)).instruments;
-            rows.iter().find(|i| i.raw_symbol == "BTC-PERPETUAL").unwrap().contract_size
-        };
-        assert_eq!(size(vec![contract.clone()]), Some(10.0));
-        let other = InstrumentInfo { id: "Btc-Perpetual".to_owned(), ..contract.clone() };
-        assert_eq!(size(vec![contract, other]), None, "of two it is not known which");
-    }
-
-    #[test]
-    fn an_end_before_the_start_is_none() {
-        let swapped = |details: &mut ExchangeDetails| {
-            details.available_symbols.remove(0);
-            let perp = &mut files(details)[0];
-            let end = perp.available_to.replace(perp.available_since).unwrap();
-            perp.available_since = end + chrono::TimeDelta::days(9);
-        };
-        let listing = changed(swapped, None);
-        assert!(listing.instruments.iter().any(|i| i.raw_symbol == "BTC-PERPETUAL"));
-    }
-
-    #[test]
-    fn data_types_that_come_by_a_groups_file_alone_are_counted_when_their_word_is_not_known() {
-        let renamed = |details: &mut ExchangeDetails| files(details)[2].data_types[1] = "chain_v2".to_owned();
-        let left_out = examples(&changed(renamed, None), NotExpected::UnknownDataType);
-        assert!(left_out.contains("chain_v2 of OPTIONS"), "{left_out}");
-    }
-
-    #[test]
-    fn a_day_is_exported_when_the_export_reaches_its_end() {
-        for (day, expected) in [("2024-03-02", true), ("2024-03-03", false)] {
-            assert_eq!(on(day).instruments[0].is_exported, expected, "{day}");
-        }
-    }
-}
+mod tests;

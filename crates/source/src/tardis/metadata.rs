@@ -17,7 +17,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mtdh_core::error::ErrorKind;
+use mtdh_core::error::{ErrorKind, chain};
+use mtdh_core::expectation::LeftOut;
+use mtdh_core::symbol::Names;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{Day, DayRange};
 use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -26,6 +28,7 @@ use reqwest::{StatusCode, Url};
 use crate::http::retry::RetryPolicy;
 use crate::http::{HttpClient, HttpError, redacted_url};
 use crate::tardis::datasets::join;
+use crate::tardis::instruments::{is_group, type_of};
 use bounds::{Bound, MOST_BYTES};
 use cache::{Cache, Cached, Incoming};
 use model::{ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo, KeyAccess};
@@ -89,6 +92,17 @@ impl MetadataError {
             MetadataError::Cache { .. } => ErrorKind::Failed,
         }
     }
+
+    /// Whether further requests, about whatever, would fail for the same cause: the quota, the key, the cache folder.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            MetadataError::Http(error) => {
+                error.kind() == ErrorKind::UsedUp || matches!(error, HttpError::KeyInUse { .. })
+            }
+            MetadataError::Cache { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// Why a response could not be parsed. The text does not contain the API key.
@@ -105,17 +119,41 @@ pub struct NotUnderstood {
 pub struct Lists {
     /// Symbols, their files, and incidents.
     pub details: ExchangeDetails,
-    /// Contract terms; `None` without an API key that covers them.
+    /// Contract terms; `None` without an API key that covers them, or if they could not be read.
     pub terms: Option<Terms>,
+    /// Why the contract terms could not be read; `None` if they could, or if the API key does not cover them.
+    pub without_terms: Option<String>,
+    /// The names of all symbols, also of those that are left out of `details`.
+    pub names: Names,
+}
+
+impl Lists {
+    /// Complete lists.
+    pub fn of(details: ExchangeDetails, terms: Option<Terms>) -> Lists {
+        let mut names = Names::new(&details.id);
+        let files = details.datasets.iter().flat_map(|index| &index.symbols);
+        details.available_symbols.iter().for_each(|symbol| add_name(&mut names, &symbol.id, &symbol.kind));
+        files.for_each(|symbol| add_name(&mut names, &symbol.id, &symbol.kind));
+        Lists { details, terms, without_terms: None, names }
+    }
+}
+
+/// Adds a symbol to the names of its exchange, unless it is a grouped one.
+fn add_name(names: &mut Names, id: &str, kind: &str) {
+    if !is_group(id, kind) {
+        names.add(id, type_of(kind));
+    }
 }
 
 /// The contract terms of an exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// The UTC day on which they were last known to be current; `None` if unknown.
     pub as_of: Option<Day>,
     /// The terms, one entry per instrument.
     pub instruments: Vec<InstrumentInfo>,
+    /// Entries that could not be parsed and are left out, with name and cause.
+    pub unreadable: LeftOut,
 }
 
 /// Further symbols to include, whatever their lifetime.
@@ -155,12 +193,27 @@ impl Metadata {
         Metadata { http, base, policy, cache, has_key }
     }
 
+    /// Whether requests have an API key.
+    pub fn has_key(&self) -> bool {
+        self.has_key
+    }
+
     /// All exchanges.
     ///
     /// # Errors
     /// If the list cannot be fetched or parsed.
     pub async fn exchanges(&self) -> Result<Vec<ExchangeSummary>, MetadataError> {
         Ok(self.get("exchanges", |answer| read::list(answer.open())).await?.0)
+    }
+
+    /// Whether the vendor lists an exchange. Asks at most twice: a user may only have mistyped a name.
+    ///
+    /// # Errors
+    /// As [`Metadata::exchanges`].
+    pub async fn lists_exchange(&self, exchange: &str) -> Result<bool, MetadataError> {
+        let policy = RetryPolicy { attempts: self.policy.attempts.min(2), ..self.policy };
+        let listed = Metadata { policy, ..self.clone() }.exchanges().await?;
+        Ok(listed.iter().any(|summary| summary.id == exchange))
     }
 
     /// One exchange: symbols, their files, and incidents.
@@ -185,38 +238,52 @@ impl Metadata {
     /// # Errors
     /// If they cannot be fetched for another reason, cannot be parsed, or do not fit into memory; see [`Metadata::lists`].
     pub async fn instruments(&self, exchange: &str) -> Result<Option<Terms>, MetadataError> {
-        let Some((terms, answer)) = self.terms(exchange).await? else { return Ok(None) };
+        let Some((terms, unreadable, answer)) = self.terms(exchange).await? else { return Ok(None) };
         let too_much = || self.too_much(&format!("instruments/{exchange}"), Bound::Kept);
         let instruments = terms.whole().ok_or_else(too_much)?;
-        Ok(Some(Terms { as_of: answer.day(), instruments }))
+        Ok(Some(Terms { as_of: answer.day(), instruments, unreadable }))
     }
 
     /// The lists of an exchange. If they do not fit into memory, only the part that determines the instruments of `days`, plus
-    /// the symbols of `also`. [`crate::tardis::instruments::list_instruments`] returns the same for both.
+    /// the symbols of `also`. [`crate::tardis::instruments::list_instruments`] returns the same for both. Contract terms that
+    /// cannot be read are left out, with the cause.
     ///
     /// # Errors
     /// If the lists cannot be fetched or parsed, are about another exchange, or are still too large. Fewer days need less
     /// memory.
     pub async fn lists(&self, exchange: &str, days: DayRange, also: &Also) -> Result<Lists, MetadataError> {
         let (details, answer) = self.details(exchange).await?;
-        let terms = self.terms(exchange).await?;
-        let (terms, terms_answer) = terms.map_or((None, None), |(terms, answer)| (Some(terms), Some(answer)));
+        let names = details.names.clone();
+        let (terms, without_terms) = match self.terms(exchange).await {
+            Ok(terms) => (terms, None),
+            // Whoever answers about another exchange answers about nothing reliably.
+            Err(error @ MetadataError::OtherExchange { .. }) => return Err(error),
+            Err(error) if error.is_shared() => return Err(error),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        let (terms, unreadable, terms_answer) = match terms {
+            Some((terms, unreadable, answer)) => (Some(terms), unreadable, Some(answer)),
+            None => (None, LeftOut::default(), None),
+        };
         let as_of = terms_answer.as_ref().and_then(Cached::day);
         let details = match (details.into_whole(), terms.map(Lines::whole)) {
-            (Ok(details), None) => return Ok(Lists { details, terms: None }),
+            (Ok(details), None) => return Ok(Lists { details, terms: None, without_terms, names }),
             (Ok(details), Some(Some(instruments))) => {
-                return Ok(Lists { details, terms: Some(Terms { as_of, instruments }) });
+                let terms = Some(Terms { as_of, instruments, unreadable });
+                return Ok(Lists { details, terms, without_terms, names });
             }
             (Ok(details) | Err(details), _) => details,
         };
         let exported_until = details.datasets.as_ref().map(|index| index.exported_until);
-        let (url, name) = (self.url(&format!("exchanges/{exchange}"))?, exchange.to_owned());
-        drop(details);
-        let also = also.clone();
-        let read = move || narrow::narrow(&answer, terms_answer.as_ref(), &name, exported_until, days, also);
-        let (details, contracts) = self.off_the_runtime(&url, read).await?;
-        let terms = contracts.map(|instruments| Terms { as_of, instruments });
-        Ok(Lists { details, terms })
+        let url = self.url(&format!("exchanges/{exchange}"))?;
+        let of_details = details.unreadable;
+        let (also, of_all) = (also.clone(), names.clone());
+        let read =
+            move || narrow::narrow(&answer, terms_answer.as_ref(), &of_all, exported_until, days, also);
+        let (mut details, contracts) = self.off_the_runtime(&url, read).await?;
+        details.unreadable = of_details;
+        let terms = contracts.map(|instruments| Terms { as_of, instruments, unreadable });
+        Ok(Lists { details, terms, without_terms, names })
     }
 
     /// The data that the API key covers; empty if the key has expired.
@@ -233,17 +300,32 @@ impl Metadata {
 
     async fn details(&self, exchange: &str) -> Result<(Details, Cached), MetadataError> {
         let path = format!("exchanges/{exchange}");
-        let read = |answer: &Cached| {
+        let of_none = Names::new(exchange);
+        let read = move |answer: &Cached| {
             let (mut api, mut datasets) = (Lines::default(), Lines::default());
+            let mut names = of_none.clone();
             let head = read::exchange(answer.open(), &mut |symbol| match symbol {
-                Symbol::Api(symbol) => api.add(symbol),
-                Symbol::Dataset(symbol) => datasets.add(symbol),
+                Symbol::Api(symbol) => {
+                    add_name(&mut names, &symbol.id, &symbol.kind);
+                    api.add(symbol);
+                }
+                Symbol::Dataset(symbol) => {
+                    add_name(&mut names, &symbol.id, &symbol.kind);
+                    datasets.add(symbol);
+                }
             })?;
-            Ok(Details { head, api, datasets })
+            Ok(Details { head, api, datasets, names })
         };
-        let (details, answer) = self.get(&path, read).await?;
+        let (mut details, answer) = self.get(&path, read).await?;
         self.check_exchange(&path, exchange, Some(&details.head.id))?;
+        details.head.unreadable = self.named(details.head.unreadable);
         Ok((details, answer))
+    }
+
+    /// Elements that could not be parsed, for people: the parser's words may quote the body, and thus the key.
+    fn named(&self, unreadable: LeftOut) -> LeftOut {
+        let examples = unreadable.examples.iter().map(|text| self.http.without_key(text)).collect();
+        LeftOut { examples, ..unreadable }
     }
 
     /// Rejects a response about another exchange than requested, and removes it from the cache. Otherwise the server would
@@ -256,7 +338,10 @@ impl Metadata {
         Err(MetadataError::OtherExchange { url: redacted_url(&self.url(path)?), exchange, found })
     }
 
-    async fn terms(&self, exchange: &str) -> Result<Option<(Lines<InstrumentInfo>, Cached)>, MetadataError> {
+    async fn terms(
+        &self,
+        exchange: &str,
+    ) -> Result<Option<(Lines<InstrumentInfo>, LeftOut, Cached)>, MetadataError> {
         // BitMEX needs no key: <https://docs.tardis.dev/api/instruments-metadata-api>.
         if !self.has_key && exchange != "bitmex" {
             return Ok(None);
@@ -264,21 +349,21 @@ impl Metadata {
         let path = format!("instruments/{exchange}");
         let read = |answer: &Cached| {
             let (mut terms, mut exchanges) = (Lines::default(), BTreeSet::new());
-            read::instruments(answer.open(), &mut |contract| {
+            let unreadable = read::instruments(answer.open(), &mut |contract| {
                 // Two different exchanges are enough to detect a wrong one.
                 if exchanges.len() < 2 {
                     exchanges.extend(contract.exchange.clone());
                 }
                 terms.add(contract);
             })?;
-            Ok((terms, exchanges))
+            Ok((terms, exchanges, unreadable))
         };
         match self.get(&path, read).await {
-            Ok(((terms, exchanges), answer)) => {
+            Ok(((terms, exchanges, unreadable), answer)) => {
                 for found in &exchanges {
                     self.check_exchange(&path, exchange, Some(found))?;
                 }
-                Ok(Some((terms, answer)))
+                Ok(Some((terms, self.named(unreadable), answer)))
             }
             Err(MetadataError::Http(HttpError::Unauthorized { .. } | HttpError::Forbidden { .. })) => {
                 Ok(None)
@@ -300,11 +385,14 @@ impl Metadata {
     async fn get<T: Send + 'static>(
         &self,
         path: &str,
-        read: impl Fn(&Cached) -> Result<T, ReadError> + Copy + Send + 'static,
+        read: impl Fn(&Cached) -> Result<T, ReadError> + Clone + Send + 'static,
     ) -> Result<(T, Cached), MetadataError> {
         let failed = |source| MetadataError::Cache { folder: self.cache.folder().to_owned(), source };
         let url = self.url(path)?;
-        let parse = |answer: Cached| self.off_the_runtime(&url, move || Ok((read(&answer)?, answer)));
+        let parse = |answer: Cached| {
+            let read = read.clone();
+            self.off_the_runtime(&url, move || Ok((read(&answer)?, answer)))
+        };
         let mut kept = self.cache.read(path).map_err(failed)?;
         if let Some(fresh) = kept.as_ref().filter(|k| self.cache.is_fresh(k)) {
             match parse(fresh.clone()).await {
@@ -406,6 +494,8 @@ struct Details {
     head: ExchangeDetails,
     api: Lines<model::ApiSymbol>,
     datasets: Lines<model::DatasetSymbol>,
+    /// The names of all symbols.
+    names: Names,
 }
 
 impl Details {

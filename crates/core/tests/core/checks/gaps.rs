@@ -94,6 +94,11 @@ fn before_listing_and_after_expiry() {
     assert_eq!(run(late.clone(), &|d| d.expiry_us = Some(start + FROM)), ["after_expiry"]);
     assert_eq!(run(late.clone(), &|d| d.life_us.end = start + FROM), ["after_expiry"]);
     assert_eq!(run(late, &|d| d.expiry_us = Some(start + FROM + 11 * SECOND)), ["unknown"]);
+    // What rows follow is not after the end, whoever says so.
+    for at in [FROM - 3600 * SECOND, FROM, TO - SECOND] {
+        assert_eq!(run(FROM..TO, &|d| d.expiry_us = Some(start + at)), ["unknown"], "{at}");
+        assert_eq!(run(FROM..TO, &|d| d.life_us.end = start + at), ["unknown"], "{at}");
+    }
 }
 
 #[test]

@@ -52,6 +52,21 @@ fn klines_without_trades_agree_with_no_candle_and_with_a_filled_one() {
 }
 
 #[test]
+fn a_base_volume_may_be_off_by_the_reference_s_rounding() {
+    let theirs = klines();
+    let mut exactly = Settings::default();
+    exactly.set("reference_volume.tolerance_pct=0").unwrap();
+    let trades = ours().bars[2].get(Field::TradeCount).unwrap();
+    for (off, found) in [(0.0, 0), (0.99e-8 * trades, 0), (1.01e-8 * trades, 1), (f64::NAN, 1)] {
+        let mut ours = ours();
+        let value = ours.bars[2].get(Field::BaseVolume).unwrap();
+        ours.bars[2].set(Field::BaseVolume, Some(value + off));
+        let told = run_with("reference_volume", &Candles::Reference(&ours, &theirs, span()), &exactly);
+        assert_eq!(count(&told), found, "{off}");
+    }
+}
+
+#[test]
 fn every_field_is_compared_with_its_own_tolerance() {
     let theirs = klines();
     let volumes =

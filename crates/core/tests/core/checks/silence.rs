@@ -143,6 +143,11 @@ fn the_check_counts_silences_within_the_instruments_life() {
     assert_eq!(run(|d| d.expiry_us = Some(day().start_us() + DAY / 2)), 0);
     assert_eq!(run(|d| d.expiry_us = Some(day().start_us() + DAY / 2 + 11 * SECOND)), 1);
     assert_eq!(run(|d| d.life_us = 0..day().start_us() + DAY / 2), 0);
+    let hole = regular(SECOND, noon..noon + 3600 * SECOND);
+    let partitions = [stored(Quotes, pace("DERIBIT", Quotes, &hole))];
+    let change = |d: &mut InstrumentDay<'_>| d.expiry_us = Some(day().start_us() + DAY / 3);
+    let found: Vec<Detection> = run_day("silence", &partitions, change).into_iter().map(|(_, f)| f).collect();
+    assert_eq!(count(&found), 1, "rows follow, so that it is not after the end");
 }
 
 #[test]

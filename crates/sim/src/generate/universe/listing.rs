@@ -65,6 +65,8 @@ pub(crate) enum Margin {
     Linear,
     /// In the base currency.
     Inverse,
+    /// In bitcoin, which is neither base nor quote.
+    Quanto,
 }
 
 /// An instrument.
@@ -88,7 +90,8 @@ pub(crate) struct Listing {
     pub(crate) option: Option<OptionTerms>,
     pub(crate) price_step: Decimal,
     pub(crate) amount_step: Decimal,
-    /// Value of one contract: in the base currency if linear, in the quote currency if inverse.
+    /// Value of one contract: in the base currency if linear, in the quote currency if inverse, in bitcoin for each unit of the
+    /// price if quanto.
     pub(crate) multiplier: Decimal,
     /// Coins per unit: 1000 for `1000SHIB`.
     pub(crate) coins: i64,

@@ -131,7 +131,15 @@ fn bitmex(scope: Scope) -> Vec<Listing> {
     xbtusd.amount_step = Decimal::new(100, 0);
     xbtusd.price_step = Decimal::new(5, 1);
     xbtusd.set_lot_value(100.0);
-    let mut listings = vec![xbtusd];
+    // A point of the price is worth a hundred satoshi, whatever bitcoin costs.
+    let mut ethusd = linear("ETHUSD", "ETH", "USD", "2019-03-30", 1);
+    ethusd.margin = Margin::Quanto;
+    ethusd.multiplier = Decimal::new(1, 6);
+    ethusd.amount_step = Decimal::new(1, 0);
+    ethusd.price_step = Decimal::new(5, 2);
+    ethusd.tier = Tier::Middle;
+    ethusd.set_lot_value(200.0);
+    let mut listings = vec![xbtusd, ethusd];
     listings.extend(
         coins(scope, 10).map(|(base, _, _, since)| {
             linear(&format!("{}USDT", bitcoin_as_xbt(base)), base, "USDT", since, 1)

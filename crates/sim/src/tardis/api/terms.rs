@@ -42,6 +42,7 @@ pub(super) fn contract_type(listing: &Listing) -> Option<&'static str> {
     let is_inverse = listing.margin == Margin::Inverse;
     match listing.kind {
         Kind::Spot => None,
+        Kind::Perpetual if listing.margin == Margin::Quanto => Some("quanto_perpetual"),
         Kind::Perpetual => Some(if is_inverse { "inverse_perpetual" } else { "linear_perpetual" }),
         Kind::Future => Some(if is_inverse { "inverse_future" } else { "linear_future" }),
         Kind::Option => listing.option.map(|terms| if terms.is_call { "call_option" } else { "put_option" }),

@@ -4,6 +4,7 @@
 //! error. Source: <https://docs.tardis.dev/api/http-api-reference>.
 
 use chrono::{DateTime, Utc};
+use mtdh_core::expectation::LeftOut;
 use serde::Deserialize;
 
 /// One element of `/exchanges`.
@@ -39,6 +40,21 @@ pub struct ExchangeDetails {
     pub incident_reports: Vec<Incident>,
     /// Downloadable files; `None` if the vendor exports none.
     pub datasets: Option<DatasetIndex>,
+    /// Whether the exchange is closed.
+    #[serde(default)]
+    pub delisted: bool,
+    /// Elements of the lists that could not be parsed and are left out, with list, name and cause.
+    #[serde(skip)]
+    pub unreadable: LeftOut,
+}
+
+impl ExchangeDetails {
+    /// Exclusive end of the exchange's data; `None` if it continues. That of a closed exchange without a stated end is the end
+    /// of its export.
+    pub fn end(&self) -> Option<DateTime<Utc>> {
+        let exported = || self.datasets.as_ref().filter(|_| self.delisted).map(|index| index.exported_until);
+        self.available_to.or_else(exported)
+    }
 }
 
 /// A symbol in the form of the vendor's API (`btcusdt`).
@@ -114,12 +130,20 @@ pub struct SymbolStats {
     pub book_changes: Option<u64>,
 }
 
-/// One instrument of `/instruments/{exchange}`: its current contract terms.
+/// One instrument of `/instruments/{exchange}`: its current contract terms, and earlier ones.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InstrumentInfo {
     /// The exchange's own symbol, as in [`ApiSymbol`].
     pub id: String,
+    /// The symbol of file URLs; `None` until the vendor exports files of it.
+    pub dataset_id: Option<String>,
+    /// The instrument of which this one is another name; `None` if it is none.
+    pub alias_for: Option<String>,
+    /// Start of the data; `None` if not stated.
+    pub available_since: Option<DateTime<Utc>>,
+    /// Exclusive end of the data; `None` if it continues.
+    pub available_to: Option<DateTime<Utc>>,
     /// The vendor's id of the exchange; `None` if not stated.
     pub exchange: Option<String>,
     /// As in [`ApiSymbol`].
@@ -139,6 +163,8 @@ pub struct InstrumentInfo {
     pub min_trade_amount: Option<f64>,
     /// Whether it is margined in the base currency; `None` if not stated.
     pub inverse: Option<bool>,
+    /// Whether it is settled in a third currency; `None` if not stated.
+    pub quanto: Option<bool>,
     /// Units of currency in one contract; `None` if not stated.
     pub contract_multiplier: Option<f64>,
     /// The settlement currency; `None` if not stated.
@@ -147,6 +173,38 @@ pub struct InstrumentInfo {
     pub strike_price: Option<serde_json::Number>,
     /// `call` or `put`; `None` unless it is an option.
     pub option_type: Option<String>,
+    /// Earlier terms. The vendor claims to have all changes of `contractMultiplier` only.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+}
+
+/// Terms that held before a time; `None` where the change does not name the term.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// The exclusive end of these terms.
+    pub until: DateTime<Utc>,
+    /// As in [`InstrumentInfo`].
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// As in [`InstrumentInfo`].
+    pub quote_currency: Option<String>,
+    /// As in [`InstrumentInfo`].
+    pub contract_type: Option<String>,
+    /// As in [`InstrumentInfo`].
+    pub expiry: Option<DateTime<Utc>>,
+    /// As in [`InstrumentInfo`].
+    pub price_increment: Option<f64>,
+    /// As in [`InstrumentInfo`].
+    pub min_trade_amount: Option<f64>,
+    /// As in [`InstrumentInfo`].
+    pub inverse: Option<bool>,
+    /// As in [`InstrumentInfo`].
+    pub quanto: Option<bool>,
+    /// As in [`InstrumentInfo`].
+    pub contract_multiplier: Option<f64>,
+    /// As in [`InstrumentInfo`].
+    pub settlement_currency: Option<String>,
 }
 
 /// One element of `/api-key-info`: an exchange and a time range that the API key covers.
@@ -159,6 +217,9 @@ pub struct KeyAccess {
     pub from: Option<DateTime<Utc>>,
     /// End; `None` if unlimited.
     pub to: Option<DateTime<Utc>>,
+    /// The symbols; empty if all.
+    #[serde(default)]
+    pub symbols: Vec<String>,
     /// The plan's name.
     #[serde(default)]
     pub data_plan: String,

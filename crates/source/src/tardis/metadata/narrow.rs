@@ -1,5 +1,5 @@
 //! Reduces the lists of an exchange to what is needed for some days, if everything does not fit into memory: the symbols alive
-//! on these days, and those that share a key with one of them at another time.
+//! on these days, with everything that the lists have of their files.
 //!
 //! The responses are read from disk in several passes. The instruments of each day are the same as those of the full lists.
 
@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use chrono::{DateTime, Utc};
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::{Day, DayRange};
 
@@ -17,43 +17,33 @@ use super::cache::Cached;
 use super::model::{ExchangeDetails, InstrumentInfo};
 use super::read::{self, Line, Lines, ReadError, Symbol};
 use crate::tardis::csv::dataset_symbol;
-use crate::tardis::instruments::{contract_of, type_of};
+use crate::tardis::instruments::{contract_of, is_group, type_of};
 
-/// Memory per stored hash of a symbol or a key, bytes.
+/// Memory per stored hash of a symbol, bytes.
 const PER_HASH: usize = 32;
 
-/// Reads what is needed for `days`. `exported_until` is the exclusive end of the exchange's export.
+/// Reads what is needed for `days`. `names` are those of all symbols, `exported_until` is the exclusive end of the exchange's export.
 ///
 /// # Errors
 /// If even that does not fit into memory, or a response cannot be parsed.
 pub fn narrow(
     details: &Cached,
     contracts: Option<&Cached>,
-    exchange: &str,
+    names: &Names,
     exported_until: Option<DateTime<Utc>>,
     days: DayRange,
     also: Also,
 ) -> Result<(ExchangeDetails, Option<Vec<InstrumentInfo>>), ReadError> {
-    let mut names = Names::new(exchange);
-    read::exchange(details.open(), &mut |symbol| names.add(parts(&symbol).0, type_of(parts(&symbol).1)))?;
-    let mut alive = Matter {
-        names: &names,
-        exported_until,
-        days,
-        also,
-        hashes: RandomState::new(),
-        ids: HashSet::new(),
-        keys: HashSet::new(),
-    };
-    read::exchange(details.open(), &mut |symbol| alive.note_alive(&symbol))?;
+    let hashes = RandomState::new();
+    let mut alive = Matter { names, exported_until, days, also, hashes, ids: HashSet::new() };
+    read::exchange(details.open(), &mut |symbol| alive.note_symbol(&symbol))?;
     alive.check()?;
-    if let Some(contracts) = contracts {
-        read::instruments(contracts.open(), &mut |contract| alive.note_key(&contract))?;
+    // Twice: of two contracts with one file, the second may be the one that is alive.
+    for _ in 0..2 {
+        let Some(contracts) = contracts else { break };
+        read::instruments(contracts.open(), &mut |contract| alive.note_contract(&contract))?;
         alive.check()?;
-        read::instruments(contracts.open(), &mut |contract| alive.note_contract_of_key(&contract))?;
     }
-    read::exchange(details.open(), &mut |symbol| alive.note_symbol_of_key(&symbol))?;
-    alive.check()?;
     let (mut api, mut datasets) = (Lines::default(), Lines::default());
     let mut read = read::exchange(details.open(), &mut |symbol| match symbol {
         Symbol::Api(symbol) if alive.has(&symbol.id) => api.add(symbol),
@@ -87,75 +77,61 @@ struct Matter<'a> {
     also: Also,
     hashes: RandomState,
     ids: HashSet<u64>,
-    keys: HashSet<u64>,
 }
 
 impl Matter<'_> {
     fn check(&self) -> Result<(), ReadError> {
-        if (self.ids.len() + self.keys.len()) * PER_HASH <= MOST_KEPT {
-            Ok(())
-        } else {
-            Err(ReadError::Bound(Bound::Kept))
-        }
+        if self.ids.len() * PER_HASH <= MOST_KEPT { Ok(()) } else { Err(ReadError::Bound(Bound::Kept)) }
     }
 
     fn has(&self, id: &str) -> bool {
         self.ids.contains(&self.hash(dataset_symbol(id)))
     }
 
+    /// Beyond the memory limit nothing is added: the result is rejected anyway.
+    fn add(&mut self, id: &str) {
+        if self.check().is_ok() {
+            self.ids.insert(self.hash(dataset_symbol(id)));
+        }
+    }
+
     fn hash(&self, what: impl Hash) -> u64 {
         self.hashes.hash_one(what)
     }
 
-    /// Adds a symbol that is alive on one of the days, grouped or named by `also`, with the key of its name.
-    fn note_alive(&mut self, symbol: &Symbol) {
+    /// Adds a symbol that is alive on one of the days, grouped or named by `also`.
+    fn note_symbol(&mut self, symbol: &Symbol) {
         let (id, kind, from, to) = parts(symbol);
         // In the list of files, the end of an active symbol is the end of the export.
         let is_listed = matches!(symbol, Symbol::Dataset(_));
         let to = to.filter(|to| !(is_listed && self.exported_until.is_some_and(|until| *to >= until)));
+        // An end before the start is none.
+        let to = to.filter(|to| *to >= from);
         let to_us = to.map(|to| to.timestamp_micros());
         let is_alive = from.timestamp_micros() < self.days.last().end_us()
             && to_us.is_none_or(|to| to > self.days.first().start_us());
-        let is_group = InstrumentType::of_vendor(kind).and_then(InstrumentType::group_id) == Some(id);
-        let is_named = self.also.symbols.contains(&dataset_symbol(id));
-        let key = self.key_of_symbol(symbol);
-        let is_meant =
-            is_alive || is_group || is_named || key.as_ref().is_some_and(|key| self.is_asked_for(key));
-        // Beyond the memory limit nothing is added: the result is rejected anyway.
-        if !is_meant || self.check().is_err() {
-            return;
-        }
-        self.ids.insert(self.hash(dataset_symbol(id)));
-        if let Some(key) = key {
-            self.keys.insert(self.hash(key));
+        let is_group = is_group(id, kind);
+        let is_named = || self.also.symbols.contains(&dataset_symbol(id));
+        let is_asked_for = || self.is_asked_for(|| self.key_of_symbol(symbol));
+        if is_alive || is_group || is_named() || is_asked_for() {
+            self.add(id);
         }
     }
 
-    /// Adds the key of the contract of an added symbol.
-    fn note_key(&mut self, contract: &InstrumentInfo) {
-        let key = self.key_of_contract(contract);
-        if let Some(key) = key.filter(|key| self.has(&contract.id) || self.is_asked_for(key)) {
-            self.keys.insert(self.hash(key));
+    /// Adds the symbols of a contract of which one is added already, or which is asked for.
+    fn note_contract(&mut self, contract: &InstrumentInfo) {
+        let names = [Some(&contract.id), contract.dataset_id.as_ref()];
+        let is_meant = names.into_iter().flatten().any(|name| self.has(name))
+            || self.is_asked_for(|| self.key_of_contract(contract));
+        for name in names.into_iter().flatten().filter(|_| is_meant) {
+            self.add(name);
         }
     }
 
     /// Whether a pattern of `also` matches.
-    fn is_asked_for(&self, key: &InstrumentKey) -> bool {
-        self.also.patterns.iter().any(|pattern| pattern.matches(key))
-    }
-
-    fn note_contract_of_key(&mut self, contract: &InstrumentInfo) {
-        let key = self.key_of_contract(contract);
-        if key.is_some_and(|key| self.keys.contains(&self.hash(key))) {
-            self.ids.insert(self.hash(dataset_symbol(&contract.id)));
-        }
-    }
-
-    fn note_symbol_of_key(&mut self, symbol: &Symbol) {
-        let key = self.key_of_symbol(symbol);
-        if key.is_some_and(|key| self.keys.contains(&self.hash(key))) {
-            self.ids.insert(self.hash(dataset_symbol(parts(symbol).0)));
-        }
+    fn is_asked_for(&self, key: impl FnOnce() -> Option<InstrumentKey>) -> bool {
+        let patterns = &self.also.patterns;
+        !patterns.is_empty() && key().is_some_and(|key| patterns.iter().any(|pattern| pattern.matches(&key)))
     }
 
     /// The key of a symbol at the start of its life. A symbol without a year has further ones.
@@ -189,8 +165,8 @@ mod tests {
 
     use super::*;
     use crate::tardis::instruments::list_instruments;
-    use crate::tardis::metadata::Terms;
     use crate::tardis::metadata::cache::Cache;
+    use crate::tardis::metadata::{Lists, Terms};
 
     fn kept(folder: &std::path::Path, body: &serde_json::Value) -> Cached {
         let base = "http://vendor/v1".parse().unwrap();
@@ -219,6 +195,8 @@ mod tests {
                 since("BTC_USDC", "spot", "2023-01-01", Some("2023-06-01")),
                 since("btc_usdc", "spot", "2023-05-01", None),
                 since("BTC-USDC", "spot", "2023-05-15", Some("2023-05-20")),
+                since("BTC-5JUN23", "future", "2023-05-01", Some("2023-06-05")),
+                since("BTC-05JUN23", "future", "2023-05-02", Some("2023-06-05")),
                 since("OLD-1", "spot", "2020-01-01", Some("2020-06-01")),
                 since("BTC-29MAR24-50000-C", "option", "2023-01-01", Some("2024-03-29")),
                 since("BTC-26MAR21-50000-C", "option", "2020-01-01", Some("2021-03-26")),
@@ -230,6 +208,11 @@ mod tests {
                 with_types(since("eth_usdc", "spot", "2022-01-01", Some("2023-02-01"))),
             ]},
         })
+    }
+
+    fn lists(details: &ExchangeDetails, terms: Option<&Vec<InstrumentInfo>>) -> Lists {
+        let terms = terms.map(|instruments| Terms { instruments: instruments.clone(), ..Terms::default() });
+        Lists::of(details.clone(), terms)
     }
 
     #[test]
@@ -244,24 +227,20 @@ mod tests {
         let whole: ExchangeDetails = serde_json::from_value(exchange()).unwrap();
         let whole_terms: Vec<InstrumentInfo> = serde_json::from_value(terms).unwrap();
         let until = whole.datasets.as_ref().map(|d| d.exported_until);
-        for (day, most) in [("2018-01-01", 1), ("2020-03-01", 8), ("2023-05-16", 10), ("2024-06-01", 10)] {
+        let names = Lists::of(whole.clone(), None).names;
+        for (day, most) in [("2018-01-01", 1), ("2020-03-01", 8), ("2023-05-16", 11), ("2024-06-01", 10)] {
             let day: Day = day.parse().unwrap();
             let days = DayRange::new(day, day).unwrap();
             for terms in [None, Some(&whole_terms)] {
                 let kept = terms.map(|_| &contracts);
                 let also = Also::default();
-                let (narrowed, found) = narrow(&details, kept, "deribit", until, days, also).unwrap();
+                let (narrowed, found) = narrow(&details, kept, &names, until, days, also).unwrap();
                 let symbols =
                     narrowed.available_symbols.len() + narrowed.datasets.as_ref().unwrap().symbols.len();
                 assert!(symbols <= most, "{day}: {symbols}");
-                let of = |instruments: &Vec<InstrumentInfo>| Terms {
-                    as_of: None,
-                    instruments: instruments.clone(),
-                };
-                let (all, less) = (terms.map(of), found.as_ref().map(of));
                 let (of_all, of_less) = (
-                    list_instruments(&whole, all.as_ref(), day),
-                    list_instruments(&narrowed, less.as_ref(), day),
+                    list_instruments(&lists(&whole, terms), day),
+                    list_instruments(&lists(&narrowed, found.as_ref()), day),
                 );
                 assert_eq!(of_all.instruments, of_less.instruments, "{day}");
                 assert_eq!(of_all.shared_keys, of_less.shared_keys, "{day}");
@@ -276,11 +255,11 @@ mod tests {
             (Also { patterns: vec![pattern], ..Also::default() }, "BTC-26MAR21-50000-C"),
         ] {
             for (also, is_kept) in [(also, true), (Also::default(), false)] {
-                let (narrowed, _) = narrow(&details, None, "deribit", until, days, also).unwrap();
+                let (narrowed, _) = narrow(&details, None, &names, until, days, also).unwrap();
                 assert_eq!(narrowed.available_symbols.iter().any(|s| s.id == id), is_kept, "{id}");
             }
         }
-        let twins = list_instruments(&whole, None, "2023-05-16".parse().unwrap());
+        let twins = list_instruments(&lists(&whole, None), "2023-05-16".parse().unwrap());
         assert!(twins.instruments.iter().any(|i| i.key.twin().is_some()), "the case has twins");
     }
 }

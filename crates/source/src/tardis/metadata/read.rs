@@ -1,4 +1,5 @@
-//! Parses response bodies element by element, so that elements not needed are not kept in memory.
+//! Parses response bodies element by element, so that elements not needed are not kept in memory. An element that is not as
+//! documented is left out and named; the others are read.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -6,15 +7,17 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
+use mtdh_core::expectation::LeftOut;
 use serde::Deserialize;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::value::RawValue;
 
 use super::bounds::{Bound, Bounded, LONGEST_NAME, MOST_KEPT, MOST_LINES, MOST_SYMBOLS, Watch};
 use super::model::{
-    ApiSymbol, DatasetIndex, DatasetSymbol, ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo,
-    KeyAccess,
+    ApiSymbol, Change, DatasetIndex, DatasetSymbol, ExchangeDetails, ExchangeSummary, Incident,
+    InstrumentInfo, KeyAccess,
 };
 
 /// Why a response could not be parsed.
@@ -65,9 +68,22 @@ impl Line for DatasetSymbol {
 
 impl Line for InstrumentInfo {
     fn bytes(&self) -> usize {
-        let optional = [&self.contract_type, &self.settlement_currency, &self.option_type, &self.exchange];
+        let optional = [
+            &self.contract_type,
+            &self.settlement_currency,
+            &self.option_type,
+            &self.exchange,
+            &self.dataset_id,
+            &self.alias_for,
+        ];
         let all = [&self.id, &self.kind, &self.base_currency, &self.quote_currency];
-        size_of::<Self>() + texts(all) + texts(optional.into_iter().flatten())
+        let of_change = |change: &Change| {
+            let all =
+                [&change.kind, &change.quote_currency, &change.contract_type, &change.settlement_currency];
+            size_of::<Change>() + texts(all.into_iter().flatten())
+        };
+        let changes: usize = self.changes.iter().map(of_change).sum();
+        size_of::<Self>() + texts(all) + texts(optional.into_iter().flatten()) + changes
     }
 
     fn called(&self) -> &str {
@@ -97,7 +113,7 @@ impl Line for ExchangeSummary {
 
 impl Line for KeyAccess {
     fn bytes(&self) -> usize {
-        size_of::<Self>() + texts([&self.exchange, &self.data_plan])
+        size_of::<Self>() + texts([&self.exchange, &self.data_plan]) + texts(&self.symbols)
     }
 
     fn called(&self) -> &str {
@@ -121,23 +137,33 @@ pub fn exchange(body: impl Read, take: &mut dyn FnMut(Symbol)) -> Result<Exchang
     parse(body, |watch| Exchange { take, watch })
 }
 
-/// Parses `/instruments/{exchange}`. Calls `take` with each instrument.
+/// Parses `/instruments/{exchange}`. Calls `take` with each instrument, and returns those that could not be parsed.
 ///
 /// # Errors
 /// As [`exchange`].
-pub fn instruments(body: impl Read, take: &mut dyn FnMut(InstrumentInfo)) -> Result<(), ReadError> {
-    parse(body, |watch| List { most: (MOST_SYMBOLS, Bound::Symbols), take, watch, of: PhantomData })
+pub fn instruments(body: impl Read, take: &mut dyn FnMut(InstrumentInfo)) -> Result<LeftOut, ReadError> {
+    let mut unreadable = LeftOut::default();
+    let most = (MOST_SYMBOLS, Bound::Symbols);
+    let left = &mut unreadable;
+    parse(body, |watch| List { most, name: "instruments", take, left, watch, of: PhantomData })?;
+    Ok(unreadable)
 }
 
-/// Parses a whole list.
+/// Parses a whole list. Elements that cannot be parsed are left out.
 ///
 /// # Errors
-/// As [`exchange`].
+/// As [`exchange`]; and if there are elements of which none can be parsed.
 pub fn list<T: Line>(body: impl Read) -> Result<Vec<T>, ReadError> {
-    let mut lines = Lines::default();
+    let (mut lines, mut left) = (Lines::default(), LeftOut::default());
     let mut take = |line| lines.add(line);
-    parse(body, |watch| List { most: (MOST_LINES, Bound::Lines), take: &mut take, watch, of: PhantomData })?;
-    lines.whole().ok_or(ReadError::Bound(Bound::List))
+    let most = (MOST_LINES, Bound::Lines);
+    let into = (&mut take, &mut left);
+    parse(body, |watch| List { most, name: "list", take: into.0, left: into.1, watch, of: PhantomData })?;
+    let lines: Vec<T> = lines.whole().ok_or(ReadError::Bound(Bound::List))?;
+    match left.examples.first() {
+        Some(first) if lines.is_empty() => Err(ReadError::Json(serde_json::Error::custom(first))),
+        _ => Ok(lines),
+    }
 }
 
 /// The elements of a list, or none if they exceed the memory limit.
@@ -183,10 +209,12 @@ where
     ended.map_err(|error| watch.broken().map_or(ReadError::Json(error), ReadError::Bound))
 }
 
-/// Parses a list and calls `take` with each element.
+/// Parses a list and calls `take` with each element. Elements that are not as documented are added to `left`.
 struct List<'a, T> {
     most: (u64, Bound),
+    name: &'static str,
     take: &'a mut dyn FnMut(T),
+    left: &'a mut LeftOut,
     watch: Rc<Watch>,
     of: PhantomData<T>,
 }
@@ -211,19 +239,43 @@ impl<'de, T: Line> Visitor<'de> for List<'_, T> {
         let mut count = 0;
         loop {
             self.watch.begin_row();
-            let line = list.next_element::<T>()?;
+            let text = list.next_element::<Box<RawValue>>()?;
             self.watch.end_row();
-            let Some(line) = line else { return Ok(()) };
+            let Some(text) = text else { return Ok(()) };
             count += 1;
             if count > most {
                 return Err(A::Error::custom(self.watch.breaks(bound)));
             }
+            let line: T = match serde_json::from_str(text.get()) {
+                Ok(line) => line,
+                Err(error) => {
+                    self.left.add(|| what_is_wrong(self.name, count, text.get(), &error));
+                    continue;
+                }
+            };
             if line.called().len() > LONGEST_NAME {
                 return Err(A::Error::custom(self.watch.breaks(Bound::Name)));
             }
             (self.take)(line);
         }
     }
+}
+
+/// A list's element that cannot be parsed, in words.
+fn what_is_wrong(list: &str, number: u64, text: &str, error: &serde_json::Error) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Option<String>,
+        from: Option<String>,
+    }
+    let named: Option<Named> = serde_json::from_str(text).ok();
+    let name = named.and_then(|named| named.id.or(named.from.map(|from| format!("from {from}"))));
+    let name = name.filter(|name| name.len() <= LONGEST_NAME);
+    let name = name.map_or_else(|| format!("element {number}"), |name| format!("`{name}`"));
+    let cause = error.to_string();
+    // The place is that within the element.
+    let cause = cause.rsplit_once(" at line ").map_or(cause.as_str(), |(cause, _)| cause);
+    format!("{name} of {list}: {cause}")
 }
 
 /// `/exchanges/{id}`.
@@ -241,6 +293,7 @@ enum Member {
     AvailableSymbols,
     IncidentReports,
     Datasets,
+    Delisted,
     #[serde(other)]
     Other,
 }
@@ -266,6 +319,7 @@ impl<'de> Visitor<'de> for Exchange<'_> {
         let (mut available_since, mut available_to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) =
             (None, None);
         let mut incidents: Option<Lines<Incident>> = None;
+        let (mut delisted, mut unreadable) = (None, LeftOut::default());
         while let Some(member) = map.next_key()? {
             match member {
                 Member::Id if id.is_some() => return Err(A::Error::duplicate_field("id")),
@@ -278,7 +332,8 @@ impl<'de> Visitor<'de> for Exchange<'_> {
                 Member::AvailableSymbols => {
                     has_symbols = true;
                     let take = &mut |symbol| take(Symbol::Api(symbol));
-                    map.next_value_seed(symbols(take, &watch))?;
+                    let (name, left) = ("availableSymbols", &mut unreadable);
+                    map.next_value_seed(symbols(name, take, left, &watch))?;
                 }
                 Member::IncidentReports if incidents.is_some() => {
                     return Err(A::Error::duplicate_field("incidentReports"));
@@ -289,7 +344,9 @@ impl<'de> Visitor<'de> for Exchange<'_> {
                     let watch = Rc::clone(&watch);
                     map.next_value_seed(List {
                         most,
+                        name: "incidentReports",
                         take: &mut |line| lines.add(line),
+                        left: &mut unreadable,
                         watch,
                         of: PhantomData,
                     })?;
@@ -297,8 +354,10 @@ impl<'de> Visitor<'de> for Exchange<'_> {
                 }
                 Member::Datasets if datasets.is_some() => return Err(A::Error::duplicate_field("datasets")),
                 Member::Datasets => {
-                    datasets = Some(map.next_value_seed(Datasets { take: &mut *take, watch: &watch })?);
+                    let seed = Datasets { take: &mut *take, left: &mut unreadable, watch: &watch };
+                    datasets = Some(map.next_value_seed(seed)?);
                 }
+                Member::Delisted => delisted = map.next_value()?,
                 Member::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -313,17 +372,26 @@ impl<'de> Visitor<'de> for Exchange<'_> {
             available_symbols: Vec::new(),
             incident_reports,
             datasets,
+            delisted: delisted.unwrap_or(false),
+            unreadable,
         })
     }
 }
 
-fn symbols<'a, T: Line>(take: &'a mut dyn FnMut(T), watch: &Rc<Watch>) -> List<'a, T> {
-    List { most: (MOST_SYMBOLS, Bound::Symbols), take, watch: Rc::clone(watch), of: PhantomData }
+fn symbols<'a, T: Line>(
+    name: &'static str,
+    take: &'a mut dyn FnMut(T),
+    left: &'a mut LeftOut,
+    watch: &Rc<Watch>,
+) -> List<'a, T> {
+    let most = (MOST_SYMBOLS, Bound::Symbols);
+    List { most, name, take, left, watch: Rc::clone(watch), of: PhantomData }
 }
 
 /// The member `datasets`.
 struct Datasets<'a> {
     take: &'a mut dyn FnMut(Symbol),
+    left: &'a mut LeftOut,
     watch: &'a Rc<Watch>,
 }
 
@@ -361,7 +429,7 @@ impl<'de> Visitor<'de> for Datasets<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<DatasetIndex>, A::Error> {
-        let Datasets { take, watch } = self;
+        let Datasets { take, left, watch } = self;
         let mut exported_from: Option<Option<DateTime<Utc>>> = None;
         let mut exported_until: Option<DateTime<Utc>> = None;
         let mut has_symbols = false;
@@ -381,7 +449,7 @@ impl<'de> Visitor<'de> for Datasets<'_> {
                 DatasetsMember::Symbols => {
                     has_symbols = true;
                     let take = &mut |symbol| take(Symbol::Dataset(symbol));
-                    map.next_value_seed(symbols(take, watch))?;
+                    map.next_value_seed(symbols("datasets.symbols", take, left, watch))?;
                 }
                 DatasetsMember::Other => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -402,9 +470,15 @@ mod tests {
             let body = format!("[{}]", vec![line; count].join(","));
             let mut taken = 0;
             let mut take = |_: ExchangeSummary| taken += 1;
-            let most = (2, Bound::Symbols);
-            let outcome =
-                parse(body.as_bytes(), |watch| List { most, take: &mut take, watch, of: PhantomData });
+            let (most, mut left) = ((2, Bound::Symbols), LeftOut::default());
+            let outcome = parse(body.as_bytes(), |watch| List {
+                most,
+                name: "list",
+                take: &mut take,
+                left: &mut left,
+                watch,
+                of: PhantomData,
+            });
             let found = outcome.err().and_then(|error| match error {
                 ReadError::Bound(bound) => Some(bound),
                 ReadError::Json(_) => None,
