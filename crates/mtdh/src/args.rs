@@ -202,7 +202,7 @@ pub struct FilterArgs {
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
 
-    /// SPOT_PAIR, PERP, FUTURE, OPTION, COMBO [default: all but COMBO; of ls: all]
+    /// SPOT_PAIR, PERP, FUTURE, OPTION, COMBO, PREDICTION, UNKNOWN [default: all but COMBO; of ls: all]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub instrument_types: Vec<InstrumentType>,
 

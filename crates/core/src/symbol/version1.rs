@@ -137,7 +137,7 @@ fn key_of(exchange: &str, kind: InstrumentType, text: &str, reading: Reading) ->
         Reading::Open(_) => None,
         Reading::OwnName(kind) => InstrumentKey::native(&venue, kind, text).ok(),
         Reading::Month { root, year, month } => {
-            format!("{venue}:{kind}:{root}-{year}{month:02}").parse().ok()
+            format!("{venue}:{kind}:{root}-{year}{month:02}").parse().ok().filter(InstrumentKey::is_canonical)
         }
         Reading::Terms(terms) => key_of_terms(&venue, kind, &terms).ok(),
     }

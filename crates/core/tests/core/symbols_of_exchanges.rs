@@ -3,7 +3,7 @@
 //! Ids stand in API form where that differs; every case is checked in dataset form too.
 
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::symbol::{Listed, Names};
+use mtdh_core::symbol::{Contract, Listed, Names};
 use mtdh_core::venue::EXCHANGES;
 use proptest::prelude::*;
 
@@ -398,10 +398,24 @@ fn texts() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_symbol_is_too_strange(text in texts(), exchange in proptest::sample::select(EXCHANGES), dated in any::<bool>()) {
+    fn no_symbol_is_too_strange_and_the_metadata_changes_no_key(text in texts(), exchange in proptest::sample::select(EXCHANGES), dated in any::<bool>(), words in ["BTC|ETH|KRW|", "USDT?|USDC|BTC|", "USDT|BTC"]) {
         for kind in InstrumentType::ALL {
             let since = dated.then(|| day("2021-02-28"));
-            let named = Names::new(exchange).name(&Listed { since, ..Listed::new(&text, kind) });
+            let listed_name = |contract| {
+                Names::new(exchange).name(&Listed { since, contract, ..Listed::new(&text, kind) })
+            };
+            let named = listed_name(None);
+            let [base, quote, settle] = &words;
+            let contract = Contract {
+                base,
+                quote,
+                settle: dated.then_some(settle),
+                expiry: since.map(|day| day.plus(400)),
+                inverse: Some(dated),
+                ..Contract::default()
+            };
+            let with_metadata = listed_name(Some(&contract));
+            prop_assert_eq!((&with_metadata.key, &with_metadata.native), (&named.key, &named.native));
             prop_assert_eq!(named.native.is_none(), named.key.is_canonical(), "{}", named.key);
             prop_assert_eq!(named.key.to_string().parse::<InstrumentKey>().unwrap(), named.key);
         }
