@@ -66,7 +66,7 @@ pub(super) fn outdated(version: u32) -> Option<String> {
     (version < CANDLE_VERSION).then(|| {
         format!(
             "version {version} of the candle format made them, whose columns mean something else than those of version \
-             {CANDLE_VERSION}; make them again with mtdh candles"
+             {CANDLE_VERSION}; they must be made again"
         )
     })
 }
