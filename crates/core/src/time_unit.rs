@@ -3,7 +3,7 @@
 //! Everywhere else a time is microseconds. Start with [`Plausible`], the times that a market's clock can show.
 
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 use std::str::FromStr;
 
 use crate::day::Day;
@@ -84,23 +84,23 @@ impl FromStr for TimeUnit {
 /// The times that a number may stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plausible {
-    within_us: RangeInclusive<i64>,
+    within_us: Range<i64>,
     /// The first and the last year, for people.
     years: (i32, i32),
 }
 
 impl Plausible {
     /// The times that clocks of markets and recorders show: from 2009, the year of the first coin, to the end of the year after
-    /// `day`.
-    pub fn clocks(day: Day) -> Plausible {
-        let last = day.year() + 1;
-        let end_us = Day::new(last, 12, 31).map_or(LATEST_US, |day| day.end_us() - 1);
-        Plausible { within_us: EARLIEST_US..=end_us, years: (2009, last) }
+    /// that of a time, microseconds since the Unix epoch, UTC.
+    pub fn clocks(now_us: i64) -> Plausible {
+        let last = Day::containing_us(now_us).map_or(2199, |day| day.year() + 1);
+        let end_us = Day::new(last, 12, 31).map_or(LATEST_US, Day::end_us);
+        Plausible { within_us: EARLIEST_US..end_us, years: (2009, last) }
     }
 
     /// The times at which a contract can end: from 2009 to 2199.
     pub fn expiries() -> Plausible {
-        Plausible { within_us: EARLIEST_US..=LATEST_US - 1, years: (2009, 2199) }
+        Plausible { within_us: EARLIEST_US..LATEST_US, years: (2009, 2199) }
     }
 
     /// Whether it has a time, microseconds since the Unix epoch, UTC.
@@ -129,8 +129,7 @@ mod tests {
     #[test]
     fn a_number_has_one_unit_at_most() {
         use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
-        let day: Day = "2024-03-01".parse().unwrap();
-        for plausible in [Plausible::clocks(day), Plausible::expiries()] {
+        for plausible in [Plausible::clocks(1_709_251_200_000_000), Plausible::expiries()] {
             for (number, unit) in [
                 (1_709_251_200, Some(Seconds)),
                 (1_709_251_200_000, Some(Milliseconds)),
@@ -151,7 +150,7 @@ mod tests {
 
     #[test]
     fn clocks_end_with_the_year_after_the_day() {
-        let clocks = Plausible::clocks("2024-03-01".parse().unwrap());
+        let clocks = Plausible::clocks(1_709_251_200_000_000);
         let end = Day::new(2026, 1, 1).unwrap().start_us();
         assert_eq!([end - 1, end].map(|us| clocks.contains(us)), [true, false]);
         for (number, words) in [

@@ -100,6 +100,15 @@ pub enum ConvertError {
     /// The header row matches no data type.
     #[error("its header row is that of no data type: `{0}`")]
     UnknownHeader(String),
+    /// A user's file without a header row, whose name does not tell the data type.
+    #[error("the file is empty; if that is a file without rows, give --data-type")]
+    Empty,
+    /// A header row that several data types share, in a file whose name does not tell which.
+    #[error(
+        "its columns are those of {}, and its name does not tell which; give --data-type",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and of ")
+    )]
+    SeveralTypes(Vec<mtdh_core::DataType>),
     /// A symbol that no key can be made of.
     #[error("no instrument key can be made of its symbol, and none was given")]
     Unnamed(#[source] mtdh_core::symbol::Unnamed),
