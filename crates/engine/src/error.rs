@@ -179,9 +179,15 @@ pub enum FileError {
     /// It cannot be read, or is not Parquet.
     #[error("it cannot be read")]
     Lake(#[source] LakeError),
-    /// Its columns match no data type, and the caller named none.
-    #[error("its columns are those of no data type")]
-    UnknownColumns,
+    /// Its columns match no data type, and the caller named none; or they lack some of the named one.
+    #[error("{0}")]
+    UnknownColumns(String),
+    /// Its columns match several data types, its name does not tell which, and the caller named none.
+    #[error(
+        "its columns are those of {}, and its name does not tell which",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and of ")
+    )]
+    SeveralTypes(Vec<DataType>),
     /// It does not name its instrument, and the caller named none.
     #[error("it does not say of which instrument it is")]
     UnknownInstrument,

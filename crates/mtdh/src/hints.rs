@@ -27,7 +27,10 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
 
 fn of_file(error: &FileError) -> Option<&'static str> {
     match error {
-        FileError::UnknownColumns => Some("name the data type with --data-types"),
+        FileError::UnknownColumns(_) => Some(
+            "docs/how-to/own-files.md has the names that columns may have; name the data type with --data-types",
+        ),
+        FileError::SeveralTypes(_) => Some("name the data type with --data-types"),
         FileError::UnknownInstrument => Some("name the instrument with --symbol BASE-QUOTE"),
         _ => None,
     }

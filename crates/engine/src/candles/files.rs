@@ -12,6 +12,7 @@ use mtdh_core::DataType;
 use mtdh_core::candle::{CANDLE_VERSION, CandleBuilder, CandleFooter, Fill, Timeframe, Unfinished};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::INSTRUMENT_KEY;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_lake::LakeError;
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::parquet_file::ParquetFile;
@@ -23,6 +24,7 @@ use super::feed::{columns, feed};
 use crate::error::EngineError;
 use crate::export::shown;
 use crate::files::unfinished::Unfinished as Output;
+use crate::files::user_columns::UserColumns;
 
 /// A file of candles that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +40,8 @@ pub struct FileReport {
     pub candles: u64,
     /// Number of trades that they are made of.
     pub trades: u64,
+    /// How the columns of the inputs were read, where that is not as in the lake.
+    pub notes: Vec<String>,
 }
 
 /// Makes the candles of trades in Parquet files, in the order of the files: one file `{timeframe}.parquet` in `folder` for
@@ -51,22 +55,24 @@ pub fn candle_files(
     timeframes: &[Timeframe],
     fill: Fill,
     folder: &Path,
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<Vec<FileReport>, EngineError> {
     let names: Vec<String> = inputs.iter().map(|path| path.display().to_string()).collect();
     let failed = |source| EngineError::Candles { of: names.join(", "), source };
-    make(inputs, timeframes, fill, folder, stop).map_err(failed)
+    make(inputs, (timeframes, fill), folder, time_unit, stop).map_err(failed)
 }
 
 fn make(
     inputs: &[PathBuf],
-    timeframes: &[Timeframe],
-    fill: Fill,
+    (timeframes, fill): (&[Timeframe], Fill),
     folder: &Path,
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<Vec<FileReport>, CandleError> {
     let files = inputs.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, LakeError>>()?;
-    let (key, builder) = read(&files, timeframes, fill, stop)?;
+    let notes = notes(&files, time_unit)?;
+    let (key, builder) = read(&files, (timeframes, fill), time_unit, stop)?;
     std::fs::create_dir_all(folder).map_err(CandleError::Output)?;
     let describe = |file: &ParquetFile| {
         let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -106,7 +112,8 @@ fn make(
     for (output, out, facts) in finished {
         out.publish().map_err(CandleError::Output)?;
         let (timeframe, instrument_key) = (facts.timeframe.to_string(), facts.key.to_string());
-        reports.push(FileReport { output, timeframe, instrument_key, candles: facts.rows, trades });
+        let notes = notes.clone();
+        reports.push(FileReport { output, timeframe, instrument_key, candles: facts.rows, trades, notes });
     }
     Ok(reports)
 }
@@ -144,15 +151,17 @@ fn side_by_side<T: Send, R: Send>(
 /// Reads all rows, row groups in parallel.
 fn read(
     files: &[ParquetFile],
-    timeframes: &[Timeframe],
-    fill: Fill,
+    (timeframes, fill): (&[Timeframe], Fill),
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<(InstrumentKey, CandleBuilder), CandleError> {
     let groups: Vec<(&ParquetFile, usize)> =
         files.iter().flat_map(|file| (0..file.row_groups()).map(move |group| (file, group))).collect();
     let parts = side_by_side(groups, |(file, group)| {
         let (mut builder, mut key) = (CandleBuilder::new(timeframes, fill), None);
-        read_rows(file, group, &mut key, stop, |batch| feed(&mut builder, DataType::Trades, batch))?;
+        read_rows((file, group), time_unit, &mut key, stop, |batch| {
+            feed(&mut builder, DataType::Trades, batch)
+        })?;
         Ok((key, builder))
     })?;
     let mut whole: Option<(Option<String>, CandleBuilder)> = None;
@@ -177,14 +186,14 @@ fn read(
 
 /// Passes the trades of a row group to the builder; they must be of the known instrument.
 pub(super) fn read_rows(
-    file: &ParquetFile,
-    group: usize,
+    (file, group): (&ParquetFile, usize),
+    time_unit: Option<TimeUnit>,
     key: &mut Option<String>,
     stop: &CancellationToken,
     mut take: impl FnMut(&RecordBatch) -> Result<(), CandleError>,
 ) -> Result<(), CandleError> {
-    let columns = columns(DataType::Trades);
-    let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let columns = user_columns(file, time_unit)?;
+    let mut names = columns.names();
     let only = file.only_word(group, INSTRUMENT_KEY);
     match &only {
         Some(name) => same(key, Some(name.clone()))?,
@@ -199,8 +208,30 @@ pub(super) fn read_rows(
                 same(key, Some(name))?;
             }
         }
-        take(&batch)
+        take(&columns.rows(batch).map_err(|reason| unreadable(file, reason))?)
     })
+}
+
+/// The columns of a file that candles are made of.
+fn user_columns(file: &ParquetFile, time_unit: Option<TimeUnit>) -> Result<UserColumns, CandleError> {
+    let wanted = columns(DataType::Trades);
+    let columns =
+        UserColumns::of(file.schema(), DataType::Trades, time_unit, |name| wanted.iter().any(|w| w == name));
+    columns.map_err(|reason| unreadable(file, reason))
+}
+
+fn unreadable(file: &ParquetFile, reason: String) -> CandleError {
+    CandleError::Columns { file: file.path().display().to_string(), reason }
+}
+
+/// How the columns of the files are read, where that is not as in the lake.
+fn notes(files: &[ParquetFile], time_unit: Option<TimeUnit>) -> Result<Vec<String>, CandleError> {
+    let mut notes = Vec::new();
+    for file in files {
+        let of_file = user_columns(file, time_unit)?.notes;
+        notes.extend(of_file.into_iter().map(|note| format!("{}: {note}", file.path().display())));
+    }
+    Ok(notes)
 }
 
 pub(super) fn same(known: &mut Option<String>, new: Option<String>) -> Result<(), CandleError> {

@@ -9,6 +9,7 @@ use mtdh_core::DataType;
 use mtdh_core::candle::{Candle, CandleBuilder, Fill, Timeframe};
 use mtdh_core::check::bars::{Bar, Series};
 use mtdh_core::partition::Status;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
 use tokio_util::sync::CancellationToken;
@@ -102,6 +103,7 @@ pub(crate) async fn of_unit(
 pub(crate) fn of_files(
     files: &[PathBuf],
     timeframes: &[Timeframe],
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<(Option<String>, BTreeMap<Timeframe, Series>), EngineError> {
     let mut ticks = Ticks::new(timeframes);
@@ -114,7 +116,7 @@ pub(crate) fn of_files(
                 same(&mut key, Some(name)).map_err(failed)?;
             }
         } else {
-            read(file, &mut ticks, &mut key, stop).map_err(failed)?;
+            read(file, time_unit, &mut ticks, &mut key, stop).map_err(failed)?;
         }
     }
     let rows = ticks.all.pending().unwrap_or(0..0);
@@ -146,13 +148,14 @@ fn read_csv(file: &Path, ticks: &mut Ticks, stop: &CancellationToken) -> Result<
 
 fn read(
     file: &Path,
+    time_unit: Option<TimeUnit>,
     ticks: &mut Ticks,
     key: &mut Option<String>,
     stop: &CancellationToken,
 ) -> Result<(), CandleError> {
     let file = ParquetFile::open(file)?;
     for group in 0..file.row_groups() {
-        super::files::read_rows(&file, group, key, stop, |batch| ticks.take(batch))?;
+        super::files::read_rows((&file, group), time_unit, key, stop, |batch| ticks.take(batch))?;
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ async fn read_once(
     let mut series = Series { timeframe, fill: Some(facts.fill), bars: Vec::new() };
     let mut wrong = None;
     let take = |batch| {
-        match bars(&batch) {
+        match bars(&batch, None) {
             Ok(bars) => series.bars.extend(bars),
             Err(reason) => wrong = Some(reason),
         }

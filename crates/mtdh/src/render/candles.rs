@@ -12,7 +12,7 @@ use crate::args::Format;
 use crate::output::{Rows, many, note, print};
 
 pub fn cells(report: &FileReport) -> Vec<String> {
-    let FileReport { output, timeframe, instrument_key, candles, trades } = report;
+    let FileReport { output, timeframe, instrument_key, candles, trades, notes: _ } = report;
     let (timeframe, key) = (timeframe.clone(), instrument_key.clone());
     vec![output.display().to_string(), timeframe, key, candles.to_string(), trades.to_string()]
 }

@@ -193,15 +193,15 @@ fn a_file_that_a_user_has_is_converted_without_a_lake() {
     let csv = format!("{header}\nbitmex,XBTUSD,1583020803145000,1583020803307160,a-1,sell,8531.5,2152\n");
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(csv.as_bytes()).unwrap();
-    std::fs::write(folder.path().join("a.csv.gz"), gz.finish().unwrap()).unwrap();
-    std::fs::write(folder.path().join("b.csv"), &csv).unwrap();
+    std::fs::write(folder.path().join("a_trades.csv.gz"), gz.finish().unwrap()).unwrap();
+    std::fs::write(folder.path().join("b_trades.csv"), &csv).unwrap();
     std::fs::write(folder.path().join("c.csv"), csv.replace("price", "prise")).unwrap();
     let convert = |file: &str| {
         let mut command = program(&format!("convert {file} --output {file}.parquet --format csv"));
         command.current_dir(folder.path());
         run(command)
     };
-    for file in ["a.csv.gz", "b.csv"] {
+    for file in ["a_trades.csv.gz", "b_trades.csv"] {
         let run = convert(file);
         assert_eq!(run.status, 0, "{}", run.stderr);
         assert!(run.stdout.contains("trades,BITMEX:PERP:BTC-USD,1,1,0,0"), "{}", run.stdout);

@@ -107,6 +107,19 @@ fn is_name(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|text| !text.is_empty())
 }
 
+/// Whether a row can be read although quotes mean nothing, and no cell that is read begins with one.
+fn is_plain_row(table: &Table, header: &[String], cells: &[Vec<u8>]) -> bool {
+    let is_read = |name: &String| {
+        matches!(name.as_str(), "exchange" | "symbol") || table.columns.iter().any(|c| c.csv == *name)
+    };
+    let is_quoted = |(name, cell): (&String, &Vec<u8>)| is_read(name) && cell.starts_with(b"\"");
+    let is_named = |name: &str| header.iter().zip(cells).any(|(n, cell)| n == name && is_name(cell));
+    !header.iter().zip(cells).any(is_quoted)
+        && read_row(table, header, cells).is_ok()
+        && is_named("exchange")
+        && is_named("symbol")
+}
+
 fn slow(table: &Table, file: &[u8]) -> Slow {
     let mut slow = Slow::default();
     let body = file.strip_suffix(b"\n").unwrap_or(file);
@@ -120,9 +133,12 @@ fn slow(table: &Table, file: &[u8]) -> Slow {
     let mut last_arrival: Vec<i64> = Vec::new();
     for (number, line) in (2..).zip(lines) {
         // The `csv` crate skips empty lines, which are bad rows here.
-        let cells = if line.is_empty() { Some(Vec::new()) } else { split(line) };
+        let plain: Vec<Vec<u8>> = line.split(|b| *b == b',').map(<[u8]>::to_vec).collect();
+        let split = if line.is_empty() { Some(Vec::new()) } else { split(line) };
+        // What can be read without looking at quotes is; columns that the table does not have may hold anything.
+        let cells = if is_plain_row(table, &header, &plain) { Some(plain.clone()) } else { split };
         let is_quoted_badly = cells.is_none();
-        let cells = cells.unwrap_or_else(|| line.split(|b| *b == b',').map(<[u8]>::to_vec).collect());
+        let cells = cells.unwrap_or(plain);
         let whole = cells.len() == header.len();
         let names = whole.then(|| (cells[place("exchange")].clone(), cells[place("symbol")].clone()));
         let is_plain = |cell: &Vec<u8>| is_name(cell) && !cell.starts_with(b"\"");

@@ -147,6 +147,15 @@ fn a_hundred_times_fewer_rows_than_there_should_be_are_worth_a_look() {
         (1000, Some(0), None, 1.0, false),
         (0, None, None, 1.0, false),
         (u64::MAX / 200, Some(u64::MAX), None, 1.0, true),
+        // One busy day of a sparse option.
+        (1, Some(150), Some(15), 1.0, true),
+        (1, Some(150), Some(14), 1.0, false),
+        (0, Some(500), Some(3), 1.0, false),
+        // A market that was busy in its youth.
+        (150, Some(1499), Some(100_000), 1.0, false),
+        (150, Some(1500), Some(100_000), 1.0, true),
+        (0, Some(9), Some(100), 1.0, false),
+        (0, Some(10), Some(100), 1.0, true),
     ] {
         let partition = Partition { day: day(), data_type: Trades, key: key("DERIBIT:PERP:BTC-USD") };
         let count = RowCount { partition, rows, before, statistics, share_of_day };
