@@ -192,7 +192,7 @@ pub struct FilterArgs {
 
     /// Data types [default: trades, book_snapshot_5, derivative_ticker, liquidations, options_chain, each where the
     /// instrument has it; of ls: all]
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
+    #[arg(long, alias = "data-type", num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub data_types: Vec<DataType>,
 
     /// Instrument keys, or patterns with * and ?

@@ -211,6 +211,27 @@ fn a_file_that_a_user_has_is_converted_without_a_lake() {
     assert!(refused.stderr.contains("header row"), "{}", refused.stderr);
     assert!(!folder.path().join("c.csv.parquet").exists());
     assert_eq!(convert("nothing.csv").status, 2);
+    // Neither header nor name tells trades from liquidations.
+    std::fs::write(folder.path().join("mine.csv"), &csv).unwrap();
+    std::fs::write(folder.path().join("empty.csv"), "").unwrap();
+    for (words, status, said) in [
+        ("convert mine.csv --output o.parquet", 1, "its columns are those of trades and of liquidations"),
+        (
+            "convert empty.csv --output o.parquet",
+            1,
+            "the file is empty; if that is a file without rows, give --data-type",
+        ),
+        ("convert mine.csv --output o.parquet --data-type liquidations", 0, ""),
+        ("convert empty.csv --output p.parquet --data-type trades", 0, ""),
+        ("check timestamp --data-file mine.csv", 2, "give --data-type"),
+        ("check timestamp --data-file mine.csv --data-type trades", 0, ""),
+    ] {
+        let mut command = program(words);
+        command.current_dir(folder.path());
+        let run = run(command);
+        assert_eq!(run.status, status, "{words}\n{}", run.stderr);
+        assert!(run.stderr.contains(said), "{words}\n{}", run.stderr);
+    }
 }
 
 #[test]
