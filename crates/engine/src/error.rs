@@ -11,6 +11,7 @@ use mtdh_source::tardis::metadata::MetadataError;
 
 use crate::candles::error::CandleError;
 use crate::download::error::ConvertError;
+use crate::files::user_columns::ColumnsError;
 
 /// The error of a use case that could not run or continue.
 #[derive(Debug, thiserror::Error)]
@@ -179,9 +180,9 @@ pub enum FileError {
     /// It cannot be read, or is not Parquet.
     #[error("it cannot be read")]
     Lake(#[source] LakeError),
-    /// Its columns match no data type, and the caller named none; or they lack some of the named one.
-    #[error("{0}")]
-    UnknownColumns(String),
+    /// Its columns are those of no data type, or not of the named one, or cannot be read.
+    #[error(transparent)]
+    Columns(ColumnsError),
     /// Its columns match several data types, its name does not tell which, and the caller named none.
     #[error(
         "its columns are those of {}, and its name does not tell which",

@@ -52,7 +52,7 @@ pub enum CandleError {
         /// The file.
         file: String,
         /// What is wrong with them.
-        reason: String,
+        reason: crate::files::user_columns::ColumnsError,
     },
     /// A price or an amount that is not a number.
     #[error("a row has a value that cannot be added up")]

@@ -24,7 +24,7 @@ use super::feed::{columns, feed};
 use crate::error::EngineError;
 use crate::export::shown;
 use crate::files::unfinished::Unfinished as Output;
-use crate::files::user_columns::UserColumns;
+use crate::files::user_columns::{ColumnsError, UserColumns};
 
 /// A file of candles that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -220,7 +220,7 @@ fn user_columns(file: &ParquetFile, time_unit: Option<TimeUnit>) -> Result<UserC
     columns.map_err(|reason| unreadable(file, reason))
 }
 
-fn unreadable(file: &ParquetFile, reason: String) -> CandleError {
+fn unreadable(file: &ParquetFile, reason: ColumnsError) -> CandleError {
     CandleError::Columns { file: file.path().display().to_string(), reason }
 }
 

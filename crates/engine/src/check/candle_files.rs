@@ -120,7 +120,7 @@ pub(super) async fn open(
     })
     .map_err(unreadable)?;
     if let Some(reason) = reason {
-        return Err(wrong(path, reason));
+        return Err(FileError::Columns(reason).of(path));
     }
     if file.schema().column_with_name("is_final").is_none() {
         edges(&mut series);

@@ -82,7 +82,7 @@ async fn read_once(
     let take = |batch| {
         match bars(&batch, None) {
             Ok(bars) => series.bars.extend(bars),
-            Err(reason) => wrong = Some(reason),
+            Err(error) => wrong = Some(error.to_string()),
         }
         Ok::<(), LakeError>(())
     };

@@ -27,7 +27,7 @@ use crate::check::instrument_day::{DayInput, Part, check_instrument_day};
 use crate::download::error::ConvertError;
 use crate::error::{EngineError, FileError};
 use crate::files::convert::{VendorRows, data_type_of, of_name, read_vendor_file};
-use crate::files::user_columns::UserColumns;
+use crate::files::user_columns::{ColumnsError, UserColumns};
 
 /// Batches of a CSV file that are decoded ahead of the checks.
 const BATCHES_AHEAD: usize = 4;
@@ -128,19 +128,16 @@ async fn open(
         let rows = match columns {
             Ok(columns) if !columns.is_plain() && !is_ours => {
                 report.notes.extend(columns.notes.iter().map(|note| format!("{}: {note}", file.display())));
-                open_foreign(file, columns).map_err(unreadable)?
+                open_foreign(file, columns).await.map_err(|error| error.of(file))?
             }
             // What is wrong with the columns of one of our own files is a finding.
-            Err(reason) if !is_ours => return Err(FileError::UnknownColumns(reason).of(file)),
+            Err(error) if !is_ours => return Err(FileError::Columns(error).of(file)),
             _ => lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await.map_err(unreadable)?,
         };
         (pairs, data_type, rows)
     };
     let of_footer = pairs.get("mtdh.day").and_then(|day| day.parse().ok());
-    let first = rows.try_next().await.map_err(|error| match error {
-        LakeError::WrongTable { reason, .. } => FileError::Wrong(reason).of(file),
-        error => unreadable(error),
-    })?;
+    let first = rows.try_next().await.map_err(unreadable)?;
     let first_day = first.as_ref().and_then(first_arrival).and_then(Day::containing_us);
     let told = told_key(&pairs, file);
     let choice = match (&hints.key, &told) {
@@ -209,32 +206,54 @@ enum Choice {
     One,
 }
 
-/// Other people's Parquet, as a stream of rows with the lake's columns.
-fn open_foreign(file: &Path, columns: UserColumns) -> Result<Batches, LakeError> {
-    let parquet = ParquetFile::open(file)?;
-    let (sender, receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
-    let path = file.display().to_string();
+/// Other people's Parquet, as a stream of rows with the lake's columns. What is wrong with the first rows is told at once.
+async fn open_foreign(file: &Path, columns: UserColumns) -> Result<Batches, FileError> {
+    let parquet = ParquetFile::open(file).map_err(FileError::Lake)?;
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
         let mut names = columns.names();
         names.push(INSTRUMENT_KEY);
-        let wrong = |reason| LakeError::WrongTable { path: path.clone(), reason };
         let mut is_read = true;
         let read = parquet.read(0..parquet.row_groups(), &names, |batch| {
             if is_read {
-                let rows = columns.rows(batch).map_err(wrong)?;
                 // Nobody reads any more: the rest is of no interest.
-                is_read = sender.blocking_send(Ok(rows)).is_ok();
+                is_read = sender.blocking_send(Ok(columns.rows(batch).map_err(Unread::Columns)?)).is_ok();
             }
-            Ok::<(), LakeError>(())
+            Ok::<(), Unread>(())
         });
         if let Err(error) = read {
             let _unread = sender.blocking_send(Err(error));
         }
     });
-    Ok(received(receiver))
+    let first = match receiver.recv().await {
+        None => None,
+        Some(Ok(batch)) => Some(Ok(batch)),
+        Some(Err(Unread::Columns(error))) => return Err(FileError::Columns(error)),
+        Some(Err(Unread::Lake(error))) => return Err(FileError::Lake(error)),
+    };
+    let path = file.display().to_string();
+    let rest = received(receiver).map_err(move |error| match error {
+        Unread::Columns(error) => LakeError::WrongTable { path: path.clone(), reason: error.to_string() },
+        Unread::Lake(error) => error,
+    });
+    Ok(futures::stream::iter(first).chain(rest).boxed())
 }
 
-fn received(receiver: tokio::sync::mpsc::Receiver<Result<RecordBatch, LakeError>>) -> Batches {
+/// Why the rows of other people's Parquet end early.
+enum Unread {
+    Columns(ColumnsError),
+    Lake(LakeError),
+}
+
+impl From<LakeError> for Unread {
+    fn from(error: LakeError) -> Unread {
+        Unread::Lake(error)
+    }
+}
+
+fn received<E: Send + 'static>(
+    receiver: tokio::sync::mpsc::Receiver<Result<RecordBatch, E>>,
+) -> futures::stream::BoxStream<'static, Result<RecordBatch, E>> {
     let next = |mut receiver: tokio::sync::mpsc::Receiver<_>| async move {
         Some((receiver.recv().await?, receiver))
     };
@@ -247,7 +266,7 @@ fn by_columns(schema: &Schema, name: &str) -> Result<DataType, FileError> {
     let fitting = UserColumns::fitting(schema);
     match of_name(&fitting, name) {
         Some(data_type) => Ok(data_type),
-        None if fitting.is_empty() => Err(FileError::UnknownColumns(UserColumns::unfitting(schema))),
+        None if fitting.is_empty() => Err(FileError::Columns(UserColumns::unfitting(schema))),
         None => Err(FileError::SeveralTypes(fitting)),
     }
 }

@@ -7,13 +7,13 @@ use arrow_schema::DataType as ArrowType;
 use mtdh_core::check::bars::{Bar, Field};
 use mtdh_core::time_unit::{Plausible, TimeUnit};
 
-use crate::files::times::times;
+use crate::files::times::{ColumnsError, times};
 
 /// The candles of a batch.
 ///
 /// # Errors
 /// When a column is missing or of another type; the text names it.
-pub(super) fn bars(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<Vec<Bar>, String> {
+pub(super) fn bars(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<Vec<Bar>, ColumnsError> {
     let starts = starts(batch, time_unit)?;
     let is_final = batch.column_by_name("is_final").and_then(|column| column.as_boolean_opt());
     let mut bars: Vec<Bar> = starts
@@ -31,21 +31,22 @@ pub(super) fn bars(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<V
     }
     for field in Field::PRICES.into_iter().chain([Field::Volume]) {
         if batch.column_by_name(field.name()).is_none() {
-            return Err(format!("it has no column `{}`", field.name()));
+            return Err(format!("it has no column `{}`", field.name()).into());
         }
     }
     Ok(bars)
 }
 
 /// Starts of intervals, microseconds since the Unix epoch, UTC.
-fn starts(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<Vec<i64>, String> {
-    let column = batch.column_by_name("timestamp").ok_or("it has no column `timestamp`")?;
+fn starts(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<Vec<i64>, ColumnsError> {
+    let column =
+        batch.column_by_name("timestamp").ok_or_else(|| "it has no column `timestamp`".to_owned())?;
     if column.null_count() > 0 {
-        return Err("its column `timestamp` has nulls".to_owned());
+        return Err("its column `timestamp` has nulls".to_owned().into());
     }
     let plausible = Plausible::clocks(chrono::Utc::now().timestamp_micros());
     let times = times(column.as_ref(), time_unit, &plausible);
-    Ok(times.map_err(|reason| format!("its column `timestamp` {reason}"))?.values().to_vec())
+    Ok(times.map_err(|error| error.of_column("timestamp"))?.values().to_vec())
 }
 
 fn numbers(column: &dyn Array) -> Option<Vec<Option<f64>>> {

@@ -101,11 +101,11 @@ pub enum ConvertError {
     #[error("its header row is that of no data type: `{0}`")]
     UnknownHeader(String),
     /// A user's file without a header row, whose name does not tell the data type.
-    #[error("the file is empty; if that is a file without rows, give --data-type")]
+    #[error("the file is empty, and its name does not tell of which data type it has no rows")]
     Empty,
     /// A header row that several data types share, in a file whose name does not tell which.
     #[error(
-        "its columns are those of {}, and its name does not tell which; give --data-type",
+        "its columns are those of {}, and its name does not tell which",
         .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and of ")
     )]
     SeveralTypes(Vec<mtdh_core::DataType>),

@@ -11,6 +11,33 @@ use arrow_schema::{DataType as ArrowType, TimeUnit as ArrowUnit};
 use chrono::DateTime;
 use mtdh_core::time_unit::{Plausible, TimeUnit};
 
+/// Why a column of a user's file cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnsError {
+    /// Its times are bare numbers, and the caller named no unit. The text names the unit that would fit.
+    #[error("{0}")]
+    BareTimes(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl ColumnsError {
+    /// With the name of the column before the text.
+    pub(crate) fn of_column(self, name: &str) -> ColumnsError {
+        match self {
+            ColumnsError::BareTimes(text) => ColumnsError::BareTimes(format!("its column `{name}` {text}")),
+            ColumnsError::Other(text) => ColumnsError::Other(format!("its column `{name}` {text}")),
+        }
+    }
+}
+
+impl From<String> for ColumnsError {
+    fn from(text: String) -> ColumnsError {
+        ColumnsError::Other(text)
+    }
+}
+
 /// How a column of times is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
@@ -43,7 +70,7 @@ impl Clock {
         match (self, unit) {
             (Clock::Typed(unit), _) => format!("{unit}, by its type"),
             (Clock::Text, _) => "text by RFC 3339".to_owned(),
-            (Clock::Bare, Some(unit)) => format!("{unit}, by --time-unit"),
+            (Clock::Bare, Some(unit)) => format!("{unit}, as given"),
             (Clock::Bare, None) => "numbers without a unit".to_owned(),
         }
     }
@@ -58,9 +85,9 @@ pub(crate) fn times(
     column: &dyn Array,
     unit: Option<TimeUnit>,
     plausible: &Plausible,
-) -> Result<TimestampMicrosecondArray, String> {
+) -> Result<TimestampMicrosecondArray, ColumnsError> {
     let Some(clock) = Clock::of(column.data_type()) else {
-        return Err(format!("is {}, not a time", column.data_type()));
+        return Err(format!("is {}, not a time", column.data_type()).into());
     };
     let times = match clock {
         Clock::Typed(unit) => typed(column, unit)?,
@@ -104,7 +131,7 @@ pub(crate) fn texts_of(column: &dyn Array) -> Option<Vec<Option<&str>>> {
     }
 }
 
-fn bare(column: &dyn Array, unit: Option<TimeUnit>, plausible: &Plausible) -> Result<Times, String> {
+fn bare(column: &dyn Array, unit: Option<TimeUnit>, plausible: &Plausible) -> Result<Times, ColumnsError> {
     let arrow = column.data_type();
     let numbers: Vec<Option<Number>> = match arrow {
         ArrowType::Int32 => each(column.as_primitive::<Int32Type>().iter(), |n| Number::Whole(n.into())),
@@ -117,17 +144,16 @@ fn bare(column: &dyn Array, unit: Option<TimeUnit>, plausible: &Plausible) -> Re
     let us = |number: Number| {
         let fitting = plausible.unit_of(number.whole());
         let Some(unit) = unit else {
-            let remedy = match fitting {
-                Some(fitting) => {
-                    format!("as {fitting} it is a sensible time: give --time-unit {}", fitting.short())
-                }
-                None => "it is a sensible time in no unit".to_owned(),
+            let guess = match fitting {
+                Some(fitting) => format!("a sensible time in {fitting} ({})", fitting.short()),
+                None => "a sensible time in no unit".to_owned(),
             };
-            return Err(format!("is {arrow} without a unit; the first number is {number}, {remedy}"));
+            let text = format!("is {arrow} without a unit; the first number is {number}, {guess}");
+            return Err(ColumnsError::BareTimes(text));
         };
         number.to_us(unit).filter(|us| plausible.contains(*us)).ok_or_else(|| {
             let guess = fitting.map(|unit| format!(": {unit}?")).unwrap_or_default();
-            format!("has {number}, which is no sensible time in {unit}{guess}")
+            ColumnsError::Other(format!("has {number}, which is no sensible time in {unit}{guess}"))
         })
     };
     numbers.into_iter().map(|number| number.map(us).transpose()).collect()
@@ -189,7 +215,8 @@ mod tests {
 
     fn read(column: ArrayRef, unit: Option<TimeUnit>) -> Result<Vec<Option<i64>>, String> {
         let plausible = Plausible::clocks(S * 1_000_000);
-        Ok(times(column.as_ref(), unit, &plausible)?.iter().collect())
+        let read = times(column.as_ref(), unit, &plausible);
+        read.map(|times| times.iter().collect()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -233,7 +260,10 @@ mod tests {
             for column in columns {
                 assert_eq!(read(column.clone(), Some(unit)), Ok(vec![Some(S * 1_000_000)]), "{unit}");
                 let refused = read(column.clone(), None).unwrap_err();
-                assert!(refused.contains(&format!("give --time-unit {}", unit.short())), "{refused}");
+                assert!(
+                    refused.contains(&format!("a sensible time in {unit} ({})", unit.short())),
+                    "{refused}"
+                );
                 for other in TimeUnit::ALL.into_iter().filter(|other| *other != unit) {
                     let refused = read(column.clone(), Some(other)).unwrap_err();
                     assert!(refused.contains(&format!("no sensible time in {other}: {unit}?")), "{refused}");

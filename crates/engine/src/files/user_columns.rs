@@ -18,6 +18,8 @@ use mtdh_core::time_unit::{Plausible, TimeUnit};
 
 use super::times::{Clock, texts_of, times};
 
+pub use super::times::ColumnsError;
+
 /// The names that a column of the lake has elsewhere. The lake's own goes first.
 pub const NAMES: &[(&str, &[&str])] = &[
     ("timestamp", &["ts_event", "exchange_timestamp", "datetime", "time"]),
@@ -76,8 +78,8 @@ pub(crate) struct UserColumns {
     pub notes: Vec<String>,
 }
 
-/// Why a file's columns are not those of a data type, in words that follow the file's name.
-pub(crate) type Reason = String;
+/// Why a column cannot be read, in words that follow its name.
+type Reason = String;
 
 fn names_of(column: &Column) -> impl Iterator<Item = &str> {
     let others = NAMES.iter().find(|(name, _)| *name == column.name).map_or(&[][..], |(_, others)| *others);
@@ -91,7 +93,7 @@ impl UserColumns {
         data_type: DataType,
         unit: Option<TimeUnit>,
         is_wanted: impl Fn(&str) -> bool,
-    ) -> Result<UserColumns, Reason> {
+    ) -> Result<UserColumns, ColumnsError> {
         let mut notes = Vec::new();
         let mut sources = Vec::new();
         let mut lacking = Vec::new();
@@ -107,7 +109,8 @@ impl UserColumns {
                     return Err(format!(
                         "its columns `{first}` and `{second}` may both be `{}`",
                         column.name
-                    ));
+                    )
+                    .into());
                 }
                 (Some(name), _) => notes.extend(told(schema, column, name, unit)),
             }
@@ -120,7 +123,7 @@ impl UserColumns {
             sources.push(Source { column, name: first.map(str::to_owned), is_own });
         }
         if !lacking.is_empty() {
-            return Err(format!("for {data_type} it lacks {}", words_of(&lacking)));
+            return Err(format!("for {data_type} it lacks {}", words_of(&lacking)).into());
         }
         refuse_scaled(schema, &sources)?;
         let is_plain = sources.iter().all(|source| source.is_own);
@@ -143,16 +146,16 @@ impl UserColumns {
     }
 
     /// Why a file's columns are those of no data type: what lacks of the one that most of them belong to.
-    pub(crate) fn unfitting(schema: &Schema) -> Reason {
+    pub(crate) fn unfitting(schema: &Schema) -> ColumnsError {
         let has = |column: &&Column| names_of(column).any(|name| schema.column_with_name(name).is_some());
         let share = |t: &DataType| {
             let columns = &t.table().columns;
             columns.iter().filter(has).count() * 1000 / columns.len()
         };
         let nearest = DataType::ALL.into_iter().rev().max_by_key(share);
-        let reason =
-            nearest.and_then(|t| UserColumns::of(schema, t, None, |_| true).err()).unwrap_or_default();
-        format!("its columns are those of no data type: {reason}")
+        let reason = nearest.and_then(|t| UserColumns::of(schema, t, None, |_| true).err());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        ColumnsError::Other(format!("its columns are those of no data type{reason}"))
     }
 
     /// The user's columns to read, in the file's own names.
@@ -161,7 +164,7 @@ impl UserColumns {
     }
 
     /// Rows with the lake's columns, and with `instrument_key` if the batch has it.
-    pub(crate) fn rows(&self, batch: RecordBatch) -> Result<RecordBatch, Reason> {
+    pub(crate) fn rows(&self, batch: RecordBatch) -> Result<RecordBatch, ColumnsError> {
         if self.is_plain {
             return Ok(batch);
         }
@@ -178,20 +181,23 @@ impl UserColumns {
                         batch.column_by_name(name).ok_or_else(|| format!("it has no column `{name}`"))?;
                     let read =
                         if *is_own { Ok(found.clone()) } else { self.read(column, name, found.as_ref()) };
-                    read.map_err(|reason| format!("its column `{name}` {reason}"))?
+                    read.map_err(|error| error.of_column(name))?
                 }
                 None => new_null_array(&column.arrow_type(), batch.num_rows()),
             };
             if array.null_count() > 0 && !column.nullable {
-                return Err(format!("its column `{}` has nulls", name.as_ref().unwrap_or(&column.name)));
+                return Err(
+                    format!("its column `{}` has nulls", name.as_ref().unwrap_or(&column.name)).into()
+                );
             }
             fields.push(Field::new(&column.name, column.arrow_type(), column.nullable));
             arrays.push(array);
         }
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| error.to_string())
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
+        batch.map_err(|error| error.to_string().into())
     }
 
-    fn read(&self, column: &Column, name: &str, found: &dyn Array) -> Result<ArrayRef, Reason> {
+    fn read(&self, column: &Column, name: &str, found: &dyn Array) -> Result<ArrayRef, ColumnsError> {
         Ok(match column.kind {
             Kind::Time => {
                 let plausible = &self.plausible[usize::from(column.possible == Possible::Moment)];

@@ -119,8 +119,8 @@ fn dialects() -> Vec<(&'static str, Vec<(&'static str, ArrayRef)>, Option<TimeUn
             ],
             Some(TimeUnit::Nanoseconds),
             vec![
-                "`ts_event` is read as `timestamp` in nanoseconds, by --time-unit",
-                "`ts_init` is read as `local_timestamp` in nanoseconds, by --time-unit",
+                "`ts_event` is read as `timestamp` in nanoseconds, as given",
+                "`ts_init` is read as `local_timestamp` in nanoseconds, as given",
                 "`trade_id` is read as `id`",
                 "`aggressor_side` is read as `side`",
                 "`size` is read as `amount`",
@@ -153,7 +153,7 @@ fn dialects() -> Vec<(&'static str, Vec<(&'static str, ArrayRef)>, Option<TimeUn
             ],
             Some(TimeUnit::Milliseconds),
             vec![
-                "`timestamp` is read in milliseconds, by --time-unit",
+                "`timestamp` is read in milliseconds, as given",
                 "`received_at` is read as `local_timestamp` in text by RFC 3339",
             ],
         ),
@@ -217,7 +217,7 @@ async fn trades_of_other_programs_are_read_and_it_is_told_how() {
         assert_eq!(made[0].notes.is_empty(), report.notes.is_empty(), "{name}");
         if unit.is_some() {
             let refused = words(&check(&file, None).await.unwrap_err());
-            let remedy = format!("give --time-unit {}", unit.unwrap().short());
+            let remedy = format!("a sensible time in {} ({})", unit.unwrap(), unit.unwrap().short());
             assert!(refused.contains(&remedy), "{name}: {refused}");
             let refused = words(&check(&file, Some(TimeUnit::Seconds)).await.unwrap_err());
             assert!(
@@ -260,14 +260,11 @@ async fn what_cannot_be_read_is_refused_by_name() {
         ),
         (without("price"), "for trades it lacks `price`"),
         (rename("amount", "cost"), "for trades it lacks `amount` (elsewhere quantity, qty, size, sz)"),
-        (
-            set("timestamp", bare(1)),
-            "the first number is 1709251200, as seconds it is a sensible time: give --time-unit s",
-        ),
-        (set("timestamp", bare(1_000)), "give --time-unit ms"),
-        (set("timestamp", bare(1_000_000)), "give --time-unit us"),
+        (set("timestamp", bare(1)), "the first number is 1709251200, a sensible time in seconds (s)"),
+        (set("timestamp", bare(1_000)), "a sensible time in milliseconds (ms)"),
+        (set("timestamp", bare(1_000_000)), "a sensible time in microseconds (us)"),
         (set("local_timestamp", bare(1_000_000_000)), "its column `local_timestamp` is Int64 without a unit"),
-        (set("timestamp", bare(3)), "it is a sensible time in no unit"),
+        (set("timestamp", bare(3)), "a sensible time in no unit"),
         (
             set("timestamp", texts(|_| "yesterday".to_owned())),
             "has `yesterday`, which is no time by RFC 3339",

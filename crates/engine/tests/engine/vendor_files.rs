@@ -56,7 +56,7 @@ fn an_empty_file_has_no_rows_if_its_name_says_of_what() {
     let folder = tempfile::tempdir().unwrap();
     let (trades, liquidations) = (Some(DataType::Trades), Some(DataType::Liquidations));
     let header = DataType::Trades.table().csv_header() + "\n";
-    let empty = "the file is empty; if that is a file without rows, give --data-type";
+    let empty = "the file is empty, and its name does not tell";
     for (name, bytes, data_type, expected) in [
         (format!("{FULL}.csv"), vec![], None, Ok(("trades", 0))),
         (format!("{FULL}.csv.gz"), gz(&[""]), None, Ok(("trades", 0))),

@@ -219,11 +219,11 @@ fn a_file_that_a_user_has_is_converted_without_a_lake() {
         (
             "convert empty.csv --output o.parquet",
             1,
-            "the file is empty; if that is a file without rows, give --data-type",
+            "if that is a file without rows, name the data type with --data-type",
         ),
         ("convert mine.csv --output o.parquet --data-type liquidations", 0, ""),
         ("convert empty.csv --output p.parquet --data-type trades", 0, ""),
-        ("check timestamp --data-file mine.csv", 2, "give --data-type"),
+        ("check timestamp --data-file mine.csv", 2, "name the data type with --data-type"),
         ("check timestamp --data-file mine.csv --data-type trades", 0, ""),
     ] {
         let mut command = program(words);
