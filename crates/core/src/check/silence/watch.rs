@@ -20,6 +20,9 @@ const SAME_SILENCE: f64 = 0.8;
 /// The pieces that a pause is cut in, to compare it with the time around it.
 const PIECES: i64 = 8;
 
+/// From this length of a piece on, seconds, more of them must have a row: bursts of a quiet market are this far apart.
+const LONG_PIECE_S: i64 = 20 * 60;
+
 /// The time around a pause that it is compared with, on either side, at least: three hours, microseconds.
 const AROUND_US: i64 = DAY_US / 8;
 
@@ -217,8 +220,8 @@ impl Watch {
     }
 
     /// Whether rows arrive so evenly around a pause that it is out of the ordinary: of pieces that are an eighth as long as the
-    /// pause, or as the time around it if that is shorter, three quarters have a row. Trades of a quiet option come in bursts, and
-    /// hours between two bursts mean nothing.
+    /// pause, or as the time around it if that is shorter, three quarters have a row, of long ones seven eighths. Trades of a
+    /// quiet option come in bursts, and hours between two bursts mean nothing.
     fn is_steady_around(&self, from_us: i64, to_us: i64) -> bool {
         let length_us = to_us - from_us;
         let around_us = length_us.max(AROUND_US);
@@ -229,7 +232,8 @@ impl Watch {
         let around_s = (before.end - before.start) + (after.end - after.start);
         let piece_s = ((length_us / 1_000_000).min(around_s) / PIECES).max(1);
         let [before, after] = [before, after].map(|side| self.active.pieces(side, piece_s));
-        (before.1 + after.1) * 4 >= (before.0 + after.0) * 3
+        let needed = if piece_s < LONG_PIECE_S { 6 } else { 7 };
+        (before.1 + after.1) * PIECES >= (before.0 + after.0) * needed
     }
 
     /// Ends the observation of an earlier day.

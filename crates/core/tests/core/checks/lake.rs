@@ -162,4 +162,17 @@ fn a_hundred_times_fewer_rows_than_there_should_be_are_worth_a_look() {
         let facts = DayOfLake { rows: std::slice::from_ref(&count), ..facts(&[], &[], &[], true) };
         assert_eq!(!run("few_rows", &facts).is_empty(), is_few, "{count:?}");
     }
+    // Options trade in bursts.
+    for (name, data_type, before, is_few) in [
+        ("OPTION:BTC-USD-240329-60000-CALL", Trades, 999, false),
+        ("OPTION:BTC-USD-240329-60000-CALL", Trades, 1000, true),
+        ("OPTION:BTC-USD-240329-60000-CALL", Quotes, 100, true),
+        ("PERP:BTC-USD", Trades, 100, true),
+    ] {
+        let partition = Partition { day: day(), data_type, key: key(&format!("DERIBIT:{name}")) };
+        let count =
+            RowCount { partition, rows: 0, before: Some(before), statistics: None, share_of_day: 1.0 };
+        let facts = DayOfLake { rows: std::slice::from_ref(&count), ..facts(&[], &[], &[], true) };
+        assert_eq!(!run("few_rows", &facts).is_empty(), is_few, "{count:?}");
+    }
 }
