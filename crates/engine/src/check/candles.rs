@@ -93,9 +93,9 @@ async fn read_once(
     let mut series = Series { timeframe, fill: Some(facts.fill), bars: Vec::new() };
     let mut wrong = None;
     let take = |batch| {
-        match bars(&batch) {
+        match bars(&batch, None) {
             Ok(bars) => series.bars.extend(bars),
-            Err(reason) => wrong = Some(reason),
+            Err(error) => wrong = Some(error.to_string()),
         }
         Ok::<(), LakeError>(())
     };
