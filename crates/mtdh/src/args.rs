@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::Filter;
 
@@ -208,7 +209,7 @@ pub struct FilterArgs {
 
     /// Data types [default: trades, book_snapshot_5, derivative_ticker, liquidations, options_chain, each where the
     /// instrument has it; of ls: all]
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
+    #[arg(long, alias = "data-type", num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub data_types: Vec<DataType>,
 
     /// Instrument keys, or patterns with * and ?
@@ -483,6 +484,9 @@ pub struct CandlesArgs {
           conflicts_with_all = ["start_date", "end_date", "force", "dry_run", "max_workers", "shard_index", "total_shards",
                                 "venues", "instrument_types", "data_types", "instruments", "universe", "max_instruments"])]
     pub input: Vec<PathBuf>,
+    /// Unit of times in --input that are bare numbers: s, ms, us or ns
+    #[arg(long, value_name = "UNIT", requires = "input")]
+    pub time_unit: Option<TimeUnit>,
     /// Folder for the candles of --input: 1m.parquet and so on
     #[arg(long, short, value_name = "DIR", requires = "input")]
     pub output: Option<PathBuf>,

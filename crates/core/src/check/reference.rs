@@ -2,7 +2,7 @@
 //!
 //! No I/O: klines come from `mtdh_source::exchange::binance::klines`. [`Settling`] decides when a kline may be compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bars::{Bar, Candles, Differences, Field, Series, Sides, Span, differs, place};
 use super::{Check, CheckFn, Detection, Explanation, Group, Parameter, Parameters, Severity, Tally};
@@ -69,6 +69,28 @@ pub const CHECKS: &[Check] = &[
                nothing could be compared.",
         run: CheckFn::Candles(Sides::Reference, coverage),
     },
+    Check {
+        name: "lost_trades",
+        group: Group::CrossSource,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "The reference's kline has both more trades and more volume than our trades give: trades were lost, \
+               however few, while `reference_volume` accepts a percent. It is the second witness of \
+               `missing_trade_id`, whose holes prove nothing by themselves on BINANCE-FUTURES and BINANCE-DELIVERY. \
+               Intervals are compared as by `reference_price`; a whole interval that lacks is reported by \
+               `reference_coverage`.",
+        run: CheckFn::Candles(Sides::Reference, lost),
+    },
+    Check {
+        name: "reference_contradicts_itself",
+        group: Group::CrossSource,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "The reference has an interval more than once, with different values: files of two downloads that were \
+               joined, for example. Such an interval is compared with nothing, because nobody knows which of them is \
+               right. An interval that comes again with the same values counts once, and is no fault.",
+        run: CheckFn::Candles(Sides::Reference, contradictions),
+    },
 ];
 
 /// Volumes and counts that a reference provides.
@@ -99,19 +121,13 @@ fn is_meant(series: &Series, start: i64, span: Span) -> bool {
 
 fn compare(candles: &Candles<'_>, fields: &[Field], tolerance: f64) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
-    let reference = theirs.by_start();
     let mut differences = Differences::default();
-    for (start, bar) in ours.by_start() {
-        let Some(kline) = reference.get(&start).filter(|_| is_meant(ours, start, span)) else { continue };
-        // Trades on one side only are reported by `reference_coverage`.
-        if !bar.has_trades() || !kline.has_trades() {
-            continue;
-        }
+    for (bar, kline) in pairs(ours, theirs, span) {
         for field in fields {
             let (Some(value), Some(expected)) = (bar.get(*field), kline.get(*field)) else { continue };
             if differs(value, expected, tolerance) && !is_rounding(*field, value - expected, kline) {
                 differences.note(ours.interval(bar), bar.is_final && kline.is_final, || {
-                    let at = place(ours.timeframe, start);
+                    let at = place(ours.timeframe, bar.start);
                     format!("{at} {}: ours {value}, theirs {expected}", field.name())
                 });
             }
@@ -124,6 +140,72 @@ fn compare(candles: &Candles<'_>, fields: &[Field], tolerance: f64) -> Vec<Detec
 fn is_rounding(field: Field, difference: f64, kline: &Bar) -> bool {
     let trades = kline.get(Field::TradeCount).unwrap_or_default();
     field == Field::BaseVolume && difference.abs() <= ROUNDED_TO * trades
+}
+
+/// The candles and klines of one interval that are compared: both have trades, and the reference has one opinion. Trades on one
+/// side only are reported by `reference_coverage`.
+fn pairs<'a>(ours: &'a Series, theirs: &'a Series, span: Span) -> Vec<(&'a Bar, &'a Bar)> {
+    let (reference, doubted) = (theirs.by_start(), contradicted(theirs));
+    let pair = |(start, bar): (i64, &'a Bar)| {
+        let kline = *reference
+            .get(&start)
+            .filter(|_| is_meant(ours, start, span) && !doubted.contains_key(&start))?;
+        (bar.has_trades() && kline.has_trades()).then_some((bar, kline))
+    };
+    ours.by_start().into_iter().filter_map(pair).collect()
+}
+
+/// The intervals that a series has more than once, with different values: the first kline and the first that differs.
+fn contradicted(series: &Series) -> BTreeMap<i64, (&Bar, &Bar)> {
+    let mut first: BTreeMap<i64, &Bar> = BTreeMap::new();
+    let mut contradicted = BTreeMap::new();
+    for bar in &series.bars {
+        let known = *first.entry(bar.start).or_insert(bar);
+        if known != bar {
+            contradicted.entry(bar.start).or_insert((known, bar));
+        }
+    }
+    contradicted
+}
+
+fn lost(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
+    let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
+    let mut lost = Differences::default();
+    for (bar, kline) in pairs(ours, theirs, span) {
+        let more = |field| Some((bar.get(field)?, kline.get(field)?)).filter(|(own, other)| other > own);
+        let (Some((count, all)), Some((volume, whole))) = (more(Field::TradeCount), more(Field::Volume))
+        else {
+            continue;
+        };
+        lost.note(ours.interval(bar), bar.is_final && kline.is_final, || {
+            let at = place(ours.timeframe, bar.start);
+            format!("{at}: ours {count} trades of {volume}, theirs {all} of {whole}")
+        });
+    }
+    lost.found()
+}
+
+fn contradictions(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
+    let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
+    let mut tally = Tally::default();
+    for (start, (one, other)) in contradicted(theirs) {
+        if !is_meant(ours, start, span) {
+            continue;
+        }
+        tally.note(start, || {
+            let fields = Field::ALL.into_iter().filter(|field| one.get(*field) != other.get(*field));
+            let shown =
+                |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+            let differing: Vec<String> = fields
+                .map(|field| {
+                    format!("{} {} and {}", field.name(), shown(one.get(field)), shown(other.get(field)))
+                })
+                .collect();
+            format!("{}: {}", place(ours.timeframe, start), differing.join(", "))
+        });
+        tally.reach(start.saturating_add(ours.timeframe.us()));
+    }
+    tally.found()
 }
 
 fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {

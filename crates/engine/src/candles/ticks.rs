@@ -10,6 +10,7 @@ use mtdh_core::candle::{Candle, CandleBuilder, Fill, Formula, Repeats, Timeframe
 use mtdh_core::check::bars::{Bar, Field, Series};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_source::exchange::binance::klines::Market;
@@ -116,6 +117,7 @@ pub(crate) async fn of_unit(
 pub(crate) fn of_files(
     files: &[PathBuf],
     timeframes: &[Timeframe],
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<(Option<String>, BTreeMap<Timeframe, Series>), EngineError> {
     let mut ticks = Ticks::new(timeframes);
@@ -128,7 +130,7 @@ pub(crate) fn of_files(
                 same(&mut key, Some(name)).map_err(failed)?;
             }
         } else {
-            read(file, &mut ticks, &mut key, stop).map_err(failed)?;
+            read(file, time_unit, &mut ticks, &mut key, stop).map_err(failed)?;
         }
     }
     // What amounts of a spot pair are worth is known without a table, and on USD-M Binance's amounts are in the base asset.
@@ -168,13 +170,14 @@ fn read_csv(file: &Path, ticks: &mut Ticks, stop: &CancellationToken) -> Result<
 
 fn read(
     file: &Path,
+    time_unit: Option<TimeUnit>,
     ticks: &mut Ticks,
     key: &mut Option<String>,
     stop: &CancellationToken,
 ) -> Result<(), CandleError> {
     let file = ParquetFile::open(file)?;
     for group in 0..file.row_groups() {
-        super::files::read_rows(&file, group, key, stop, |batch| ticks.take(batch))?;
+        super::files::read_rows((&file, group), time_unit, key, stop, |batch| ticks.take(batch))?;
     }
     Ok(())
 }

@@ -250,9 +250,8 @@ mod tests {
         let one = Instrument { aliases: vec!["BTC:USDT".to_owned()], ..row("BTC-USDT", &BOTH) };
         assert_eq!(merged(&two, &found(vec![one.clone()])), [one]);
         let marked = Instrument { key: "OKX-SWAP:PERP:ETH-USDT~ETH".parse().unwrap(), ..row("ETH", &BOTH) };
-        let earlier = vec![marked.key.to_string()];
-        let plain = Instrument { aliases: earlier, ..row("ETH", &BOTH) };
-        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [plain]);
+        let unmarked = Instrument { aliases: vec![marked.key.to_string()], ..row("ETH", &BOTH) };
+        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [unmarked]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mtdh_core::day::DAY_US;
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::instrument::{Instrument, resolve_twins};
 use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
@@ -260,7 +261,10 @@ impl Listing {
 
     /// Whether the vendor lists a symbol with an end at or before the start of a day, or the exchange had closed by then.
     pub fn has_ended(&self, raw_symbol: &str, day: Day) -> bool {
-        if self.life_us.1.is_some_and(|end| end <= day.start_us()) {
+        // An export that goes on long after the exchange's end contradicts it: then no row is given up for it.
+        let is_sound =
+            |end: i64| self.exported_until_us.is_none_or(|until| until <= end.saturating_add(DAY_US));
+        if self.life_us.1.is_some_and(|end| end <= day.start_us() && is_sound(end)) {
             return true;
         }
         let mut named = self.entries.iter().filter(|entry| entry.is_called(raw_symbol));

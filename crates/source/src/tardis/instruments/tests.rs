@@ -465,6 +465,16 @@ fn a_closed_exchange_has_nothing_after_its_end() {
 }
 
 #[test]
+fn an_end_of_the_exchange_that_its_export_contradicts_ends_no_row() {
+    let mut details = exchange("ftx", &[symbol("AAA-PERP", "perpetual", "2020-01-01", None)], &[]);
+    details["availableTo"] = "2019-03-30T00:00:00.000Z".into();
+    let listing = vendor(details, None);
+    let day = "2024-03-01".parse().unwrap();
+    assert_eq!(listing.on(day).left_out[&NotExpected::Closed].count, 1);
+    assert!(!listing.has_ended("AAA-PERP", day));
+}
+
+#[test]
 fn no_symbol_is_left_out() {
     let api = [
         symbol("BTC_CW", "future", "2020-01-01", None),
