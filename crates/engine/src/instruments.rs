@@ -203,9 +203,19 @@ pub async fn ensure_instruments(
         }
         let days = DayRange::new(day, day).expect("a day does not end before it starts");
         let part = Selection { days, venues, ..selection.clone() };
-        let report = write_instruments(lake, source, &part, Removed::Keep).await?;
-        unavailable.extend(report.unavailable);
-        written.push(day);
+        match write_instruments(lake, source, &part, Removed::Keep).await {
+            Ok(report) => {
+                unavailable.extend(report.unavailable);
+                written.push(day);
+            }
+            // The tables have the other venues, which go on.
+            Err(error) if part.venues.len() < selection.venues.len() && is_of_venue(&error) => {
+                let cause = chain(&error);
+                unavailable
+                    .extend(part.venues.into_iter().map(|venue| Unavailable { venue, cause: cause.clone() }));
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok((written, unavailable.into_iter().collect()))
 }
@@ -257,6 +267,15 @@ fn halves(days: DayRange) -> (DayRange, DayRange) {
     let middle = days.first().plus(count / 2);
     let range = |first, last| DayRange::new(first, last).expect("a half does not end before it starts");
     (range(days.first(), middle.previous()), range(middle, days.last()))
+}
+
+/// Whether an error is about the lists of one exchange, and not one that all requests share.
+fn is_of_venue(error: &EngineError) -> bool {
+    match error {
+        EngineError::NoExchange { .. } => true,
+        EngineError::Metadata { source, .. } => !source.is_shared(),
+        _ => false,
+    }
 }
 
 /// The vendor's answers about some exchanges.

@@ -146,7 +146,7 @@ mod tests {
         ),
         (
             "not complete",
-            "a partition is missing or cannot be trusted, a file failed, a day has no instrument table, nothing is expected of a venue, or an instrument that was asked for lacks in the table",
+            "a partition is missing or cannot be trusted, a file failed, a day has no instrument table, nothing is expected of a venue, an entry of the vendor's lists cannot be read, a venue cannot be had while others can, or an instrument that was asked for lacks in the table",
             Some(Outcome::NotClean),
         ),
         (
