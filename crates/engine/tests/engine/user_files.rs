@@ -76,8 +76,11 @@ fn words(error: &dyn std::error::Error) -> String {
     mtdh_core::error::chain(error)
 }
 
+/// The columns of a file: names and values.
+type Columns = Vec<(&'static str, ArrayRef)>;
+
 /// Trades as programs write them: the columns, the unit that must be named, and what is told of how they are read.
-fn dialects() -> Vec<(&'static str, Vec<(&'static str, ArrayRef)>, Option<TimeUnit>, Vec<&'static str>)> {
+fn dialects() -> Vec<(&'static str, Columns, Option<TimeUnit>, Vec<&'static str>)> {
     let ids = || texts(|row| row.to_string());
     let numbers = || Arc::new(Int64Array::from(each(|row| row))) as ArrayRef;
     let words = |buy: &'static str, sell: &'static str| {
@@ -215,13 +218,13 @@ async fn trades_of_other_programs_are_read_and_it_is_told_how() {
             "{name}"
         );
         assert_eq!(made[0].notes.is_empty(), report.notes.is_empty(), "{name}");
-        if unit.is_some() {
+        if let Some(unit) = unit {
             let refused = words(&check(&file, None).await.unwrap_err());
-            let remedy = format!("a sensible time in {} ({})", unit.unwrap(), unit.unwrap().short());
+            let remedy = format!("a sensible time in {} ({})", unit, unit.short());
             assert!(refused.contains(&remedy), "{name}: {refused}");
             let refused = words(&check(&file, Some(TimeUnit::Seconds)).await.unwrap_err());
             assert!(
-                refused.contains(&format!("no sensible time in seconds: {}?", unit.unwrap())),
+                refused.contains(&format!("no sensible time in seconds: {}?", unit)),
                 "{name}: {refused}"
             );
         }
@@ -231,7 +234,7 @@ async fn trades_of_other_programs_are_read_and_it_is_told_how() {
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let trades = |change: &dyn Fn(&mut Vec<(&'static str, ArrayRef)>)| {
+    let trades = |change: &dyn Fn(&mut Columns)| {
         let mut columns = vec![
             ("timestamp", ms()),
             ("local_timestamp", ms()),
