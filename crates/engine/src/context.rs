@@ -23,6 +23,7 @@ use mtdh_source::http::rate_limit::SharedBudget;
 use mtdh_source::tardis::datasets::{Archive, Datasets, Folder};
 use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
 
+use crate::doctor::{Examination, examine};
 use crate::error::EngineError;
 use crate::fleet::saved_plan::check_name;
 use crate::instruments::{InstrumentSource, left_in_folder};
@@ -45,6 +46,7 @@ pub struct Context {
     pub(crate) lake: Lake,
     pub(crate) metadata: Metadata,
     pub(crate) archive: Arc<Archive>,
+    has_key: bool,
 }
 
 impl Context {
@@ -80,12 +82,17 @@ impl Context {
             Some(folder) => Archive::Folder(open_folder(folder)?),
             None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
         };
-        Ok(Context { lake, metadata, archive: Arc::new(archive) })
+        Ok(Context { lake, metadata, archive: Arc::new(archive), has_key: key.is_some() })
     }
 
     /// The lake's address, as configured.
     pub fn lake_url(&self) -> &str {
         self.lake.url()
+    }
+
+    /// The folder of a local lake; `None`: a bucket.
+    pub fn lake_folder(&self) -> Option<&Path> {
+        self.lake.folder()
     }
 
     /// Fails when there is no lake or it cannot be read.
@@ -100,6 +107,25 @@ impl Context {
                 Err(LakeError::NoFolder(_)) => Ok(()),
                 other => Ok(other?),
             }
+        })
+    }
+
+    /// Examines what a run would need: the vendor, the key, the clock and the lake. What is wrong with them is in the result.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) {
+    /// use mtdh_engine::doctor::LakeState;
+    /// let found = context.examine().await;
+    /// assert!(matches!(found.lake, LakeState::Usable { .. }), "{:?}", found.lake);
+    /// # }
+    /// ```
+    pub fn examine(&self) -> BoxFuture<'_, Examination> {
+        Box::pin(async {
+            let vendor = match &*self.archive {
+                Archive::Folder(_) => None,
+                Archive::Service(_) => Some(&self.metadata),
+            };
+            examine(&self.lake, vendor, self.has_key).await
         })
     }
 

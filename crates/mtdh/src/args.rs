@@ -3,6 +3,7 @@
 mod allow;
 mod check;
 mod fleet;
+mod former;
 mod help;
 mod lists;
 
@@ -43,6 +44,18 @@ pub struct Cli {
     /// Log more on stderr: -v for info, -vv for debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
+
+    /// Append what goes to stderr to FILE too
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub log_file: Option<PathBuf>,
+
+    /// As LOG_LEVEL
+    #[arg(long, global = true, value_name = "LEVEL", hide = true)]
+    pub log_level: Option<String>,
+
+    /// Settings file in place of .env
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    pub env_file: Option<PathBuf>,
 }
 
 const GLOBAL: &str = "Global options";
@@ -85,14 +98,16 @@ pub enum Codes {
     Engine,
 }
 
-/// Parses the command line.
+/// Parses the command line. Returns also a note for each word of the predecessor in it.
 ///
 /// # Errors
 /// When it is not valid; also for `--help` and `--version`.
-pub fn parse() -> Result<Cli, clap::Error> {
-    let command = command();
-    let words = lists::gathered(std::env::args_os(), &command);
-    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
+pub fn parse() -> Result<(Cli, Vec<String>), clap::Error> {
+    let mut command = command();
+    let former::Translated { words, notes } = former::translated(std::env::args_os(), &command)
+        .map_err(|reason| command.error(clap::error::ErrorKind::InvalidValue, reason))?;
+    let words = lists::gathered(words, &command);
+    Ok((Cli::from_arg_matches(&command.try_get_matches_from(words)?)?, notes))
 }
 
 /// The command line's definition. With `--run`, the plan has the days.
@@ -141,7 +156,9 @@ pub enum Command {
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one
     Schema(SchemaArgs),
-    /// Show settings
+    /// Test settings, vendor, key, clock, lake and disk
+    Doctor,
+    /// Show settings, or test them
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -157,6 +174,8 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print each setting, its value and where it comes from
     Show,
+    /// The same as mtdh doctor
+    Check,
 }
 
 #[derive(Args, Clone, Debug)]
