@@ -75,7 +75,7 @@ def test_terraform_hangs_together():
 
 def test_files_agree():
     """The same rights by Terraform as by setup-iam.sh; the same task from both; settings that somebody reads."""
-    iam = (ROOT / "deploy/vm/setup-iam.sh").read_text()
+    iam = (ROOT / "deploy/setup-iam.sh").read_text()
     terraform = "\n".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
     ours = set(re.findall(r"--role=(roles/[\w.]+)", iam))
     theirs = set(re.findall(r'"(roles/[\w.]+)"', terraform)) - {"roles/iam.serviceAccountUser"}
