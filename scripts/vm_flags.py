@@ -31,7 +31,9 @@ def flags_of(help_text):
 
 
 def help_of(*words):
-    return subprocess.run([PROGRAM, *words, "--help"], capture_output=True, text=True, check=True).stdout
+    """The help of a verb up to its examples, which name flags as well."""
+    text = subprocess.run([PROGRAM, *words, "--help"], capture_output=True, text=True, check=True).stdout
+    return text.split("\nExamples:\n")[0]
 
 
 def every_flag():

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cloud import created, table
+from cloud import DEPLOY, created, table
 from stage import PROGRAM, ROOT, environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -77,6 +77,15 @@ def test_every_flag_of_the_program_passes(gcloud, script, verb):
     # With an equals sign, short ones, and an option after a switch.
     gcloud("deploy", "--run", "b", "--start-date=2024-03-01", "-v", "--zone", "z", "--venues", "OKX", script=script)
     assert task(gcloud, "b") == [verb, "--start-date=2024-03-01", "-v", "--venues", "OKX"]
+
+
+def test_the_start_up_script_gives_plan_no_flag_that_it_does_not_have():
+    """Of `download`, what `plan` does not take goes to the workers."""
+    plan = {word for word in every_flag_of("plan") if word.startswith("--")}
+    lacking = {word for word in every_flag_of("download") if word.startswith("--")} - plan
+    text = (DEPLOY / "vm/startup.sh").read_text()
+    patterns = re.search(r"^ +(--max-workers.*)\) into=words", text, re.M)[1].replace("*", "").split(" | ")
+    assert not [flag for flag in lacking if not flag.startswith(tuple(patterns))] and not plan & set(patterns)
 
 
 def test_yesterday_is_a_word(gcloud):
