@@ -4,10 +4,11 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
 cd "$ROOT" || exit 2
 
-# The mode, wherever it stands, goes to `mode`, the words without it to `words`; an --env-file is read by the scripts, too.
+# The mode, wherever it stands, goes to `mode`, the words without it to `words`; `file` is the settings file, which the scripts
+# read, too.
 read_words() {
   local before='' word
-  mode='' words=()
+  mode='' words=() file=.env
   case ${1:-} in
     -* | '') ;;
     *) mode=$1; shift ;;
@@ -18,10 +19,10 @@ read_words() {
       --mode=*) mode=${word#--mode=} ;;
       *)
         if [ "$before" = --mode ]; then mode=$word; else words+=("$word"); fi
-        [ "$before" != --env-file ] || MTDH_ENV_FILE=$word
+        [ "$before" != --env-file ] || file=$word MTDH_ENV_FILE=$word
         ;;
     esac
-    case $word in --env-file=*) MTDH_ENV_FILE=${word#--env-file=} ;; esac
+    case $word in --env-file=*) file=${word#--env-file=} MTDH_ENV_FILE=$file ;; esac
     before=$word
   done
   [ "$before" != --mode ] || die "--mode needs a value"
@@ -30,7 +31,6 @@ read_words() {
 # The settings file is made where it lacks; what will be missed is said, what cannot work is refused. `log` is the file
 # that keeps what a verb says which works on a lake; others only answer.
 check_settings() {
-  local file=${MTDH_ENV_FILE:-.env}
   if [ ! -e "$file" ] && [ "$file" = .env ]; then
     cp env.example .env
     chmod 600 .env

@@ -77,7 +77,6 @@ build() {
   run "$ROOT/deploy/docker-build.sh" latest --no-push "${debug[@]}" >&2
 }
 
-file=${MTDH_ENV_FILE:-.env}
 [ "$dry" = no ] || [ -e "$file" ] || file=env.example
 [ "$dry" = yes ] || check_settings
 check_file "$file"
