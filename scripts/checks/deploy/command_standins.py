@@ -230,7 +230,7 @@ def main():
         docker_run(words[2:])
     elif words[:2] == ["docker", "compose"] and words[2:3] in (["run"], ["up"]):
         docker_compose(words[2:])
-    elif words[:2] in (["gcloud", "compute"], ["gcloud", "storage"]):
+    elif words[:2] in (["gcloud", "compute"], ["gcloud", "storage"], ["gcloud", "iam"]) or "add-iam-policy-binding" in words:
         os.execv(sys.executable, [sys.executable, pathlib.Path(__file__).resolve().with_name("gcloud_standin.py"), *words[1:]])
     else:
         other(words)

@@ -94,6 +94,7 @@ cp data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-U
 echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march/3": [[20]]}' >"$GCLOUD_STAND_IN/plays.json"
 echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
 """,
+    ("docs/how-to/from-the-predecessor.md", "usual"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"; mkdir -p data',
     ("docs/how-to/deploy.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
     ("docs/how-to/deploy-schedulers.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
     ("docs/how-to/read.md", "usual"): """
