@@ -14,7 +14,7 @@ and checks it. The container sees
   and the file that GCP_CREDENTIALS_PATH names. Other paths of this machine are unknown inside.
 
   --name NAME      the container's name: mtdh-VERB. It stays after its end, for `docker logs NAME`, until its name is used again
-  --image NAME     another image (MTDH_IMAGE); it is not built
+  --image NAME     another image; it is not built
   --scratch DIR    where vendor files rest while they are worked on (MTDH_SCRATCH); else the container's own disk
   --shell          a shell in the debug variant of the image, with the same folders, in place of a verb
   --dry-run        print the commands, and run none
@@ -23,7 +23,7 @@ Exit status: that of mtdh; 2 where it could not be started. CONTAINER_TOOL names
 END_OF_USAGE
 }
 
-name='' image=$(setting MTDH_IMAGE) scratch=$(setting MTDH_SCRATCH) shell=no dry=no
+name='' image='' scratch=$(setting MTDH_SCRATCH) shell=no dry=no
 tool=${CONTAINER_TOOL:-docker}
 while [ $# -gt 0 ]; do
   case $1 in
