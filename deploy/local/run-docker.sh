@@ -74,7 +74,7 @@ build() {
   fi
   local debug=()
   [ "$shell" = no ] || debug=(--debug)
-  run "$ROOT/deploy/docker-build.sh" latest --no-push "${debug[@]}" >&2
+  run "$ROOT/deploy/docker-build.sh" latest --no-push ${debug[@]+"${debug[@]}"} >&2
 }
 
 [ "$dry" = no ] || [ -e "$file" ] || file=env.example
@@ -124,9 +124,9 @@ case $mode in
     say "$mode is validate"
     mode=validate
     ;;
-  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" "${words[@]}") mode='' ;;
+  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" ${words[@]+"${words[@]}"}) mode='' ;;
 esac
-command=("$tool" run --name "$name" "${flags[@]}" "$image" ${mode:+"$mode"} "${words[@]}")
+command=("$tool" run --name "$name" "${flags[@]}" "$image" ${mode:+"$mode"} ${words[@]+"${words[@]}"})
 if [ "$dry" = yes ]; then
   run "${command[@]}"
 elif [ -n "$log" ]; then

@@ -50,8 +50,8 @@ fi
 # A mode that is no verb is the program's to read.
 case $mode in
   '') ;;
-  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" "${words[@]}") ;;
-  *) words=("$mode" "${words[@]}") ;;
+  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" ${words[@]+"${words[@]}"}) ;;
+  *) words=("$mode" ${words[@]+"${words[@]}"}) ;;
 esac
 if [ -n "$log" ]; then
   exec "$program" "${words[@]}" 2> >(tee -i -a "$log" >&2)
