@@ -237,6 +237,6 @@ async fn candles_of_an_older_version_are_made_again_and_told_until_then() {
     lake.age(minute, KEY).await;
     let found = crate::candle_checks::check(&lake, &[Group::Aggregation]).await.findings;
     let says = |text: &str| found.iter().any(|f| f.found.examples[0].contains(text));
-    assert!(says("make them again with mtdh candles"), "{found:?}");
+    assert!(says("they must be made again"), "{found:?}");
     assert_eq!(lake.make(&[minute]).await.objects, 1);
 }
