@@ -4,7 +4,6 @@
 //! repeated: two fills may be equal. Of each trade a hash of eight bytes is kept, by minute of the exchange's clock. Two
 //! different trades of one minute count as equal with a chance below 10⁻⁸ for a million trades in it.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -53,27 +52,38 @@ enum Slot {
 /// The trades that were seen, in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Repeats {
-    slots: HashMap<i64, Slot, BuildHasherDefault<Itself>>,
+    /// The slots with the minutes that they are of.
+    slots: Vec<(i64, Slot)>,
+    /// Minute → place of its slot.
+    places: HashMap<i64, usize, BuildHasherDefault<Itself>>,
+    /// Place of the last trade's slot: most trades are of the minute of the trade before.
+    last: usize,
 }
 
 impl Repeats {
     /// Whether an equal trade was seen before; the trade is seen from now on. `hash` is that of [`hash`], `timestamp` the
     /// exchange's clock, microseconds since the Unix epoch, UTC.
     pub fn is_repeated(&mut self, timestamp: i64, hash: u64) -> bool {
-        match self.slots.entry(timestamp.div_euclid(SLOT_US)) {
-            Entry::Occupied(slot) => slot.into_mut().is_repeated(timestamp, hash),
-            Entry::Vacant(place) => {
-                place.insert(Slot::InOrder { hashes: vec![hash], last_us: timestamp, first_of_last: 0 });
-                false
-            }
+        let minute = timestamp.div_euclid(SLOT_US);
+        if self.slots.get(self.last).is_none_or(|(of, _)| *of != minute) {
+            self.last = self.place(minute);
         }
+        self.slots[self.last].1.is_repeated(timestamp, hash)
+    }
+
+    fn place(&mut self, minute: i64) -> usize {
+        let Repeats { slots, places, .. } = self;
+        *places.entry(minute).or_insert_with(|| {
+            slots.push((minute, Slot::InOrder { hashes: Vec::new(), last_us: i64::MIN, first_of_last: 0 }));
+            slots.len() - 1
+        })
     }
 
     /// Whether a trade of `later` is also one of these.
     pub fn overlaps(&self, later: &Repeats) -> bool {
-        let overlap = |(minute, theirs): (&i64, &Slot)| {
-            let Some(own) = self.slots.get(minute) else { return false };
-            let own: HashSet<u64, BuildHasherDefault<Itself>> = own.hashes().collect();
+        let overlap = |(minute, theirs): &(i64, Slot)| {
+            let Some(place) = self.places.get(minute) else { return false };
+            let own: Hashes = self.slots[*place].1.hashes().collect();
             theirs.hashes().any(|hash| own.contains(&hash))
         };
         later.slots.iter().any(overlap)
@@ -82,9 +92,12 @@ impl Repeats {
     /// Adds trades that arrived after these.
     pub fn absorb(&mut self, later: Repeats) {
         for (minute, theirs) in later.slots {
-            match self.slots.entry(minute) {
-                Entry::Vacant(place) => drop(place.insert(theirs)),
-                Entry::Occupied(slot) => slot.into_mut().any().extend(theirs.hashes()),
+            let place = self.place(minute);
+            let own = &mut self.slots[place].1;
+            if own.hashes().next().is_none() {
+                *own = theirs;
+            } else {
+                own.any().extend(theirs.hashes());
             }
         }
     }
@@ -134,17 +147,21 @@ pub fn hash(id: &[u8], trades: &Trades<'_>, row: usize) -> u64 {
         Side::Unknown => 3,
     };
     let (price, amount) = (trades.price[row].to_bits(), trades.amount[row].to_bits());
-    let cells = [trades.timestamp[row] as u64, price, amount, side];
-    cells.into_iter().fold(hash_bytes(id), |hash, cell| mix(hash ^ cell))
-}
-
-fn hash_bytes(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let start = mix(bytes.len() as u64);
-    let hash = words.iter().fold(start, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
+    let cells = [trades.timestamp[row] as u64, price, amount, (id.len() as u64) << 2 | side];
+    let start = folded(cells[0], cells[1], 0).wrapping_add(folded(cells[2], cells[3], 1).rotate_left(32));
+    let (words, rest) = id.as_chunks::<8>();
+    let hash = words.iter().fold(start, |hash, word| folded(hash, u64::from_le_bytes(*word), 2));
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    mix(hash ^ u64::from_le_bytes(last))
+    mix(folded(hash, u64::from_le_bytes(last), 3))
+}
+
+/// Both halves of a product of 128 bits, of numbers that are made odd ones out first.
+fn folded(a: u64, b: u64, place: usize) -> u64 {
+    const SECRET: [u64; 4] =
+        [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];
+    let product = u128::from(a ^ SECRET[place]) * u128::from(b ^ SECRET[(place + 1) % 4]);
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// The finalizer of SplitMix64, which loses nothing.
