@@ -48,9 +48,24 @@ check_settings() {
   fi
   log=''
   case $mode in
-    instruments | plan | download | full-pipeline | validate | check | candles | convert | rekey | demo | candle-processing)
+    instruments | plan | download | full-pipeline* | validate | check | candles | convert | rekey | demo | *-processing | check-gaps | *-reports)
       mkdir -p logs
       log=logs/$mode-$(date -u +%Y%m%dT%H%M%SZ).log
       ;;
+  esac
+}
+
+# Puts the mode before the words, as the program reads it: a verb as it is, what was only a mode by --mode.
+add_mode() {
+  case $mode in
+    '') ;;
+    check-gaps | missing-reports | available-tick-reports)
+      say "$mode is validate"
+      words=(validate ${words[@]+"${words[@]}"})
+      ;;
+    *-processing | full-pipeline-* | run-full-pipeline-* | missing-tick-* | streaming-* | bigquery-* | live-*)
+      words=(--mode "$mode" ${words[@]+"${words[@]}"})
+      ;;
+    *) words=("$mode" ${words[@]+"${words[@]}"}) ;;
   esac
 }

@@ -119,14 +119,8 @@ if [ "$dry" = no ]; then
     false) "$tool" rm "$name" >/dev/null ;;
   esac
 fi
-case $mode in
-  check-gaps | missing-reports | available-tick-reports)
-    say "$mode is validate"
-    mode=validate
-    ;;
-  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" ${words[@]+"${words[@]}"}) mode='' ;;
-esac
-command=("$tool" run --name "$name" "${flags[@]}" "$image" ${mode:+"$mode"} ${words[@]+"${words[@]}"})
+add_mode
+command=("$tool" run --name "$name" "${flags[@]}" "$image" "${words[@]}")
 if [ "$dry" = yes ]; then
   run "${command[@]}"
 elif [ -n "$log" ]; then

@@ -24,13 +24,8 @@ case ${1:-} in
   -h | --help | help) usage; exit ;;
 esac
 read_words "$@"
-case $mode in
-  check-gaps | missing-reports | available-tick-reports)
-    say "$mode is validate"
-    mode=validate
-    ;;
-esac
 check_settings
+add_mode
 
 if [ -n "${MTDH:-}" ]; then
   program=$MTDH
@@ -47,12 +42,6 @@ else
   program=target/release/mtdh
 fi
 
-# A mode that is no verb is the program's to read.
-case $mode in
-  '') ;;
-  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" ${words[@]+"${words[@]}"}) ;;
-  *) words=("$mode" ${words[@]+"${words[@]}"}) ;;
-esac
 if [ -n "$log" ]; then
   exec "$program" "${words[@]}" 2> >(tee -i -a "$log" >&2)
 fi

@@ -79,7 +79,7 @@ def test_the_lake_of_run_main(checkout, vendor, lake):
     # A question leaves no log.
     run(script, "ls", env=env)
     run(script, "--format", "json", "ls", env=env)
-    assert {path.name.split("-2")[0] for path in (checkout / "logs").iterdir()} == {"full-pipeline", "validate"}
+    assert {path.name.split("-2")[0] for path in (checkout / "logs").iterdir()} == {"full-pipeline", "check-gaps"}
     assert_equal(lake, Folder(checkout / "data"))
     # A gap is said with the program's own status, not swallowed.
     next((checkout / "data/raw_tick_data").rglob("*.parquet")).unlink()

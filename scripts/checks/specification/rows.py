@@ -69,6 +69,8 @@ GROUPS = {
         Row(f"deploy/local/run-main.sh check-gaps {DAY}", f"deploy/local/run-main.sh check-gaps {DAY} {FIVE}", line="check-gaps is validate"),
         Row(f"deploy/local/run-main.sh {DAY} --mode instruments", f"deploy/local/run-main.sh {DAY} --venues deribit --mode instruments"),
         Row(f"deploy/local/run-main.sh --mode instruments {DAY} --exchanges deribit", line="--exchanges is now --venues", is_new=True),
+        Row("deploy/local/run-main.sh missing-tick-reports", f"deploy/local/run-main.sh missing-tick-reports {DAY} {FIVE}", is_new=True,
+            line="mtdh validate"),
         Row("deploy/local/run-main.sh streaming-ticks", status=2, line="is not here", is_new=True),
         Row("deploy/local/run-main.sh", status=2, line="run-main.sh MODE"),
         Row("ls -la logs/", line=r"validate-.*\.log"),
