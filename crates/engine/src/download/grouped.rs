@@ -312,7 +312,8 @@ mod tests {
         let mut csv = DataType::Trades.table().csv_header() + "\n";
         for row in 0..rows {
             let name = if row % 3 == 0 { 0 } else { row % names };
-            csv += &format!("deribit,S{name},{row},{row},id-{row},buy,{}.5,1\n", row % 1000);
+            let us = 1_709_251_200_000_000 + row;
+            csv += &format!("deribit,S{name},{us},{us},id-{row},buy,{}.5,1\n", row % 1000);
         }
         csv
     }
