@@ -310,11 +310,10 @@ mod tests {
     /// Rows of `names` symbols in turn; the first symbol has the most.
     fn file(rows: usize, names: usize) -> String {
         let mut csv = DataType::Trades.table().csv_header() + "\n";
-        let midnight = 1_709_251_200_000_000;
         for row in 0..rows {
             let name = if row % 3 == 0 { 0 } else { row % names };
-            let time = midnight + row;
-            csv += &format!("deribit,S{name},{time},{time},id-{row},buy,{}.5,1\n", row % 1000);
+            let us = 1_709_251_200_000_000 + row;
+            csv += &format!("deribit,S{name},{us},{us},id-{row},buy,{}.5,1\n", row % 1000);
         }
         csv
     }

@@ -533,7 +533,7 @@ fn a_part_may_begin_with_the_header_row_again() {
         (
             "another header",
             vec![format!("{HEADER}{rows}"), format!("amount,{}\n{rows}", header.replace(",amount", ""))],
-            vec!["line 4: `timestamp` is not whole microseconds".to_owned()],
+            vec!["error: line 4 is of exchange `amount`, expected `deribit`".to_owned()],
         ),
     ] {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
