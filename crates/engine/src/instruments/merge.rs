@@ -248,7 +248,8 @@ mod tests {
         let one = Instrument { aliases: vec!["BTC:USDT".to_owned()], ..row("BTC-USDT", &BOTH) };
         assert_eq!(merged(&two, &found(vec![one.clone()])), [one]);
         let marked = Instrument { key: "OKX-SWAP:PERP:ETH-USDT~ETH".parse().unwrap(), ..row("ETH", &BOTH) };
-        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [row("ETH", &BOTH)]);
+        let plain = Instrument { aliases: vec![marked.key.to_string()], ..row("ETH", &BOTH) };
+        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [plain]);
     }
 
     #[test]
