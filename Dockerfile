@@ -3,8 +3,11 @@
 #   docker build --tag mtdh .
 #   docker run --rm mtdh --help
 #
-# RUST names the image that builds; pin it by digest where the same bytes must come out in a year.
+# `--target debug` is the same beside a shell and the tools of Debian, to look around in; it is for people, not for runs.
+#
+# RUST names the image that builds, DEBIAN the one under the shell; pin them by digest where the same bytes must come out in a year.
 ARG RUST=docker.io/library/rust:1.95-slim-bookworm
+ARG DEBIAN=docker.io/library/debian:bookworm-slim
 
 FROM ${RUST} AS build
 # Times inside the image. The same sources, base image and time give the same image.
@@ -16,7 +19,7 @@ COPY crates crates
 RUN cargo build --locked --release --package mtdh
 # The root directory of the image: the program, the libraries that it names, the certificates of the world, a user.
 RUN set -eu; \
-    mkdir -p /root-directory/etc/ssl/certs /root-directory/usr/local/bin /owned/home/mtdh/data /owned/tmp; \
+    mkdir -p /root-directory/etc/ssl/certs /root-directory/usr/local/bin /owned/home/mtdh/data /owned/home/mtdh/logs /owned/tmp; \
     cp target/release/mtdh /root-directory/usr/local/bin/mtdh; \
     ldd target/release/mtdh >/tmp/linked; \
     grep -o '/[^ ]*' /tmp/linked >/tmp/libraries; \
@@ -29,6 +32,17 @@ RUN set -eu; \
     echo 'mtdh:x:65532:' >/root-directory/etc/group; \
     chmod 1777 /owned/tmp; \
     find /root-directory /owned -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
+
+FROM ${DEBIAN} AS debug
+COPY --from=build /root-directory/usr/local/bin/mtdh /usr/local/bin/mtdh
+COPY --from=build /root-directory/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build --chown=65532:65532 /owned/home/ /home/
+ENV TZ=UTC \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    MTDH_CACHE_DIR=/tmp/mtdh-cache
+USER 65532:65532
+WORKDIR /home/mtdh
+CMD ["/bin/bash"]
 
 FROM scratch
 ARG VERSION=unknown
@@ -46,5 +60,5 @@ ENV TZ=UTC \
     MTDH_CACHE_DIR=/tmp/mtdh-cache
 USER 65532:65532
 WORKDIR /home/mtdh
+# Without words the program prints its help and ends with 2.
 ENTRYPOINT ["/usr/local/bin/mtdh"]
-CMD ["--help"]

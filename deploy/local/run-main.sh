@@ -1,45 +1,36 @@
 #!/usr/bin/env bash
 # Runs a mode of mtdh on this machine with the settings of .env.
 set -euo pipefail
-# shellcheck source=../env.sh
-. "$(dirname "$0")/../env.sh"
+# shellcheck source=common.sh
+. "$(dirname "$0")/common.sh"
 
 usage() {
-  cat <<'END'
+  cat <<'END_OF_USAGE'
 deploy/local/run-main.sh MODE [FLAGS …]
 
 MODE is a verb of mtdh (instruments, plan, download, validate, full-pipeline, ls, …), or one of the names used before:
   check-gaps, missing-reports, available-tick-reports   are validate, which writes both reports
-FLAGS go to mtdh as they are. --mode MODE is read, too.
+--mode MODE is read at any place. FLAGS go to mtdh as they are.
 
 Paths in FLAGS are from the checkout's root, where it runs.
-Makes .env from env.example when there is none. Takes the program that MTDH names, else target/release/mtdh,
-else the one on the path, else builds it.
-END
+Makes .env from env.example when there is none; --env-file FILE reads another file.
+What mtdh says is kept in logs/ as well.
+Takes the program that MTDH names, else target/release/mtdh, else the one on the path, else builds it.
+END_OF_USAGE
 }
 
 case ${1:-} in
   '') usage >&2; exit 2 ;;
   -h | --help | help) usage; exit ;;
-  --mode) shift; [ $# -gt 0 ] || die "--mode needs a value" ;;
 esac
-mode=$1
-shift
+read_words "$@"
 case $mode in
-  -*) die "the mode comes first, then its flags; see --help" ;;
   check-gaps | missing-reports | available-tick-reports)
     say "$mode is validate"
     mode=validate
     ;;
 esac
-
-cd "$ROOT"
-if [ ! -e .env ]; then
-  cp env.example .env
-  chmod 600 .env
-  say "made .env from env.example; put the vendor's key and the lake there"
-fi
-[ -r .env ] || die ".env cannot be read; see its owner and mode"
+check_settings
 
 if [ -n "${MTDH:-}" ]; then
   program=$MTDH
@@ -56,14 +47,13 @@ else
   program=target/release/mtdh
 fi
 
+# A mode that is no verb is the program's to read.
 case $mode in
-  instruments | plan | download | full-pipeline)
-    key=$(setting TARDIS_API_KEY)
-    [ -n "$key" ] || say "TARDIS_API_KEY is not set: the vendor gives first days of months only"
-    ;;
+  '') ;;
+  candle-processing | streaming-* | bigquery-upload | run-full-pipeline-*) words=(--mode "$mode" ${words[@]+"${words[@]}"}) ;;
+  *) words=("$mode" ${words[@]+"${words[@]}"}) ;;
 esac
-credentials=$(setting GCP_CREDENTIALS_PATH)
-if [ -n "$credentials" ] && [ ! -r "$credentials" ]; then
-  die "GCP_CREDENTIALS_PATH names $credentials, which cannot be read"
+if [ -n "$log" ]; then
+  exec "$program" "${words[@]}" 2> >(tee -i -a "$log" >&2)
 fi
-exec "$program" "$mode" "$@"
+exec "$program" "${words[@]}"

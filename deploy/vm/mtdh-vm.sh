@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Runs of mtdh on VMs of Google Cloud: one VM per shard, each deletes itself when it is done.
 set -euo pipefail
-# shellcheck source=../env.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../env.sh"
+# shellcheck source=args.sh
+. "$(dirname "${BASH_SOURCE[0]}")/args.sh"
 here=$ROOT/deploy/vm
-[ "${BASH_VERSINFO[0]}" -ge 5 ] || die "this needs bash 5, and is run by $BASH_VERSION; on a Mac: brew install bash"
 
 usage() {
   cat <<'END'
@@ -12,12 +11,12 @@ deploy/vm/mtdh-vm.sh SUBCOMMAND …
 
   deploy [OPTIONS] -- VERB FLAGS …   make the VMs of a new run; prints the run's name
   run [OPTIONS] -- VERB FLAGS …      deploy, wait, retry what may be retried, end as the run did
-  status RUN [--watch]               what each shard does
+  status [RUN] [--watch]             what each shard does; without RUN: of the newest run
   logs RUN [SHARD]                   the stored log, or the console of a VM that works
   ssh RUN SHARD                      a shell on the VM
   retry RUN                          new VMs for shards that are lost, stopped, or ended with 10; with 30 on another day
   delete RUN [SHARD]                 delete VMs of a run, working or not
-  cleanup [RUN]                      delete stopped VMs, of a run or of all runs
+  cleanup [RUN] [--yes]              list VMs, of a run or of all runs, and delete them; those at work after a question, or --yes
 
 Options, each with its setting in the environment or .env:
   --project ID         GCP_PROJECT_ID         --zone ZONE           GCP_ZONE
@@ -27,14 +26,16 @@ Options, each with its setting in the environment or .env:
   --secret NAME        TARDIS_SECRET_NAME; "none" for runs without a key
 Options of deploy and run:
   --run NAME           the run's name; default: the time
-  --shards N           how many VMs (1); --start-shard I --end-shard J make only these of the N
+  --shards N           how many VMs (1), also --instances; --start-shard I --end-shard J make only these of the N
   --spot               Spot VMs; also --preemptible
   --limit SECONDS      a VM is deleted after so long, whatever it does (43200)
   --network N, --subnet S, --no-address   where the VMs are; without an address they need Cloud NAT
   --env NAME=VALUE     a variable for mtdh; may be repeated
   --attempts N         of run: how often shards are made (3)
 Of all:
-  --dry-run            print each command that would change something, and change nothing
+  --dry-run            print each command that would change something, and change nothing; needs no login
+
+--start-date and --end-date take a day, or `yesterday`, which is written out when the VMs are made.
 
 A run of download has its plan in the lake, under the run's name: mtdh monitor RUN tells how far it is.
 
@@ -54,7 +55,7 @@ esac
 project=$(setting GCP_PROJECT_ID) zone=$(setting GCP_ZONE) bucket=$(setting GCS_BUCKET)
 account=$(setting MTDH_SERVICE_ACCOUNT) image=$(setting MTDH_IMAGE) binary=$(setting MTDH_BINARY)
 machine=$(setting MTDH_MACHINE_TYPE) disk=$(setting MTDH_DISK_SIZE) secret=$(setting TARDIS_SECRET_NAME)
-run='' shards=1 first=0 last='' spot=no limit=43200 network='' subnet='' address=yes attempts=3 dry=no watch=no
+run='' shards=1 first=0 last='' spot=no limit=43200 network='' subnet='' address=yes attempts=3 dry=no watch=no yes=no file=''
 poll=${MTDH_POLL_SECONDS:-30}
 environment=() words=() rest=()
 while [ $# -gt 0 ]; do
@@ -64,6 +65,7 @@ while [ $# -gt 0 ]; do
     --no-address) address=no; shift; continue ;;
     --dry-run) dry=yes; shift; continue ;;
     --watch) watch=yes; shift; continue ;;
+    -y | --yes) yes=yes; shift; continue ;;
     -h | --help) usage; exit ;;
     -*) [ $# -ge 2 ] || die "$1 needs a value, or is no option; see --help" ;;
     *) rest+=("$1"); shift; continue ;;
@@ -79,7 +81,7 @@ while [ $# -gt 0 ]; do
     --disk-size) disk=$2 ;;
     --secret) secret=$2 ;;
     --run) run=$2 ;;
-    --shards) shards=$2 ;;
+    --shards | --instances) shards=$2 ;;
     --start-shard) first=$2 ;;
     --end-shard) last=$2 ;;
     --limit) limit=$2 ;;
@@ -92,16 +94,22 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-# Changes something, or prints what it would run. What gcloud has to say goes to stderr.
 exec 3>&1
-change() {
-  if [ "$dry" = yes ]; then
-    local text
-    printf -v text '%q ' "$@"
-    printf '%s\n' "${text% }" >&3
-  else
-    "$@" >&2
-  fi
+tell() {
+  local text
+  printf -v text '%q ' "$@"
+  printf '%s\n' "${text% }" >&3
+}
+
+# Changes something, or prints what it would run. What gcloud has to say goes to stderr.
+change() { if [ "$dry" = yes ]; then tell "$@"; else "$@" >&2; fi; }
+
+# Reads something. A dry run that cannot, for want of a login or of gcloud, prints what it would ask, and `unread` ends it well.
+look() { "$@" || { [ "$dry" = no ] || tell "$@"; return 1; }; }
+unread() {
+  [ "$dry" = yes ] || die "$1"
+  say "$1; with a login --dry-run tells more"
+  exit 0
 }
 
 named() { [ -n "$2" ] || die "the $1 is not known: $3"; }
@@ -117,7 +125,10 @@ case $subcommand in
   *)
     [ "${#words[@]}" -eq 0 ] || die "$subcommand takes no words for mtdh"
     run=${run:-${rest[0]:-}}
-    [ "$subcommand" = cleanup ] || [ -n "$run" ] || die "which run? $subcommand RUN"
+    case $subcommand in
+      status | cleanup) ;;
+      *) [ -n "$run" ] || die "which run? $subcommand RUN" ;;
+    esac
     [[ -z $run || $run =~ ^[a-z0-9][a-z0-9-]*$ ]] || die "$run is no run's name"
     shard=${rest[1]:-}
     [ -z "$shard" ] || numeric "a shard" "$shard"
@@ -138,6 +149,7 @@ case $subcommand in
     [ "$unfinished" -eq 0 ]
     ;;
   status)
+    [ -n "$run" ] || newest_run
     read_run
     if [ "$watch" = yes ]; then await_run || true; fi
     show
@@ -153,5 +165,5 @@ case $subcommand in
     ;;
   retry) retry ;;
   delete) delete_vms "labels.mtdh-run=$run${shard:+ AND labels.mtdh-shard=$shard}" ;;
-  cleanup) delete_vms "labels.mtdh-run$([ -n "$run" ] && echo "=$run" || echo ':*') AND status=TERMINATED" ;;
+  cleanup) cleanup "labels.mtdh-run$([ -n "$run" ] && echo "=$run" || echo ':*')" ;;
 esac

@@ -16,9 +16,22 @@ task() {
   printf 'WORD=%s\n' "${words[@]}"
 }
 
+# The file of a task, from stdin, for gcloud. A dry run prints the command that makes it.
+keep_task() {
+  if [ "$dry" = yes ]; then
+    file=mtdh-task-$run
+    { printf "cat >%s <<'END'\n" "$file" && cat && echo END; } >&3
+  else
+    file=$(mktemp)
+    trap 'rm -f "$file"' EXIT
+    cat >"$file"
+  fi
+}
+
 deploy() {
-  local folder text failed numbers
+  local text failed numbers
   [ "${#words[@]}" -gt 0 ] || die "what shall the VMs do? deploy [OPTIONS] -- download --start-date …"
+  check_words "$0 $subcommand [OPTIONS] -- ${words[*]}"
   [ "${#rest[@]}" -eq 0 ] || die "what is ${rest[0]}? words for mtdh come after --"
   numeric --shards "$shards"
   [ "$shards" -gt 0 ] || die "--shards takes 1 or more"
@@ -44,14 +57,12 @@ deploy() {
   for text in "${words[@]}" "${environment[@]}" "$bucket$image$binary$secret$zone$machine$disk$account$network$subnet"; do
     [[ $text != *$'\n'* ]] || die "a value has a line break"
   done
-  folder=$(mktemp -d)
-  task >"$folder/task"
+  keep_task <<<"$(task)"
   # On condition that there is none: a run's name is used once, whoever uses it.
-  change gcloud storage cp --if-generation-match=0 "$folder/task" "gs://$bucket/vm-runs/$run/task" ||
+  change gcloud storage cp --if-generation-match=0 "$file" "gs://$bucket/vm-runs/$run/task" ||
     die "run $run is there already, or gs://$bucket cannot be written; status $run, or another --run"
   mapfile -t numbers < <(seq "$first" "$last")
-  if create "$folder/task" "${numbers[@]}"; then failed=no; else failed=yes; fi
-  [ "$dry" = yes ] || rm -rf "$folder"
+  if create "${numbers[@]}"; then failed=no; else failed=yes; fi
   if [ "$subcommand" = deploy ]; then
     say "run $run; status $run says how it stands"
     [ "$dry" = yes ] || echo "$run"
@@ -61,8 +72,7 @@ deploy() {
 
 # Makes a VM for each shard, eight at a time. Fails when one could not be made, but makes the others.
 create() {
-  local file=$1 number pids=() failed=0 pid family=debian-12 family_of=debian-cloud
-  shift
+  local number pids=() failed=0 pid family=debian-12 family_of=debian-cloud
   [ -z "$image" ] || family=cos-stable family_of=cos-cloud
   local flags=(
     "--zone=$zone" "--machine-type=$machine" "--boot-disk-size=$disk" --boot-disk-type=pd-balanced
@@ -89,15 +99,25 @@ create() {
   [ "$failed" = 0 ] || { say "$failed of $# VMs could not be made"; return 1; }
 }
 
+# The run whose task was stored last.
+newest_run() {
+  named bucket "$bucket" "--bucket, or GCS_BUCKET in the environment or .env"
+  local listed
+  listed=$(look gcloud storage ls --long "gs://$bucket/vm-runs/*/task") || unread "no run can be found in gs://$bucket"
+  run=$(grep '/task$' <<<"$listed" | sort -b -k2,2 | tail -n 1 | sed -n 's|.*/vm-runs/\([^/]*\)/task$|\1|p')
+  [ -n "$run" ] || die "there is no run in gs://$bucket"
+  say "run $run is the newest of gs://$bucket"
+}
+
 # Reads what there is of a run: its task, VMs and reports.
 read_run() {
   named bucket "$bucket" "--bucket, or GCS_BUCKET in the environment or .env"
   local place=gs://$bucket/vm-runs/$run objects listed line number name zone_name
-  task_text=$(gcloud storage cat "$place/task") || die "there is no run $run in gs://$bucket"
+  task_text=$(look gcloud storage cat "$place/task") || unread "there is no run $run in gs://$bucket"
   shards=$(field SHARDS) first=$(field FIRST) last=$(field LAST)
   # VMs first: one that ends in between has its report stored before it goes.
-  listed=$(gcloud compute instances list "--project=$project" "--filter=labels.mtdh-run=$run" \
-    "--format=csv[no-heading](labels.mtdh-shard,name,zone.basename(),status)") || die "the VMs of run $run cannot be listed"
+  listed=$(look gcloud compute instances list "--project=$project" "--filter=labels.mtdh-run=$run" \
+    "--format=csv[no-heading](labels.mtdh-shard,name,zone.basename(),status)") || unread "the VMs of run $run cannot be listed"
   objects=$(gcloud storage ls "$place/") || die "$place cannot be listed"
   reports=''
   if grep -q '/shard-[^/]*\.json$' <<<"$objects"; then
@@ -139,7 +159,6 @@ judge() {
 
 show() {
   local number
-  [ "$dry" = no ] || return 0
   printf 'shard\tstate\texit\tvm\n'
   for number in $(seq "$first" "$last"); do
     printf '%d\t%s\t%s\t%s\n' "$number" "${word[number]}" "${ended[number]:--}" "${vms[number]:--}"
@@ -161,7 +180,7 @@ await_run() {
 # New VMs for what is worth it. What ran and is not clean (1), a refusal or a wrong setting (2, 20) are for a person; a budget
 # that was used up (30) is there again on another day.
 retry() {
-  local number again=() left=0 file today
+  local number again=() left=0 today
   today=$(date -u +%F)
   read_run
   for number in $(seq "$first" "$last"); do
@@ -189,10 +208,8 @@ retry() {
     [ -z "${vms[number]:-}" ] ||
       change gcloud compute instances delete "${vms[number]}" "--project=$project" "--zone=${zones[number]}" --quiet
   done
-  file=$(mktemp)
-  printf '%s\n' "$task_text" >"$file"
-  if ! create "$file" "${again[@]}"; then left=$((left + 1)); fi
-  [ "$dry" = yes ] || rm -f "$file"
+  keep_task <<<"$task_text"
+  if ! create "${again[@]}"; then left=$((left + 1)); fi
   [ "$left" = 0 ]
 }
 
@@ -211,15 +228,50 @@ logs() {
   done
 }
 
-# Deletes the VMs that a filter finds. The label is part of each filter.
-delete_vms() {
-  local listed name zone_name failed=0
-  listed=$(gcloud compute instances list "--project=$project" "--filter=$1" \
-    "--format=csv[no-heading](name,zone.basename())") || die "VMs cannot be listed"
+# The VMs that a filter finds, as lines name,zone,status. The label is part of each filter.
+list_vms() {
+  listed=$(look gcloud compute instances list "--project=$project" "--filter=$1" \
+    "--format=csv[no-heading](name,zone.basename(),status)") || {
+    [ "$dry" = no ] || echo "gcloud compute instances delete NAME --project=$project --zone=ZONE --quiet   # for each VM that is listed" >&3
+    unread "VMs cannot be listed"
+  }
   [ -n "$listed" ] || say "no such VM"
-  while IFS=, read -r name zone_name; do
+}
+
+# Deletes the VMs of such lines.
+delete_listed() {
+  local name zone_name failed=0
+  while IFS=, read -r name zone_name _; do
     [ -n "$name" ] || continue
     change gcloud compute instances delete "$name" "--project=$project" "--zone=$zone_name" --quiet </dev/null || failed=$((failed + 1))
-  done <<<"$listed"
+  done <<<"$1"
   [ "$failed" = 0 ] || { say "$failed VMs could not be deleted"; return 1; }
+}
+
+delete_vms() {
+  local listed
+  list_vms "$1"
+  delete_listed "$listed"
+}
+
+# Deletes what has stopped, and what is at work when that is wanted.
+cleanup() {
+  local listed stopped active answer=''
+  list_vms "$1"
+  [ -n "$listed" ] || return 0
+  printf 'vm\tzone\tstatus\n%s\n' "${listed//,/$'\t'}" >&2
+  stopped=$(grep ',TERMINATED$' <<<"$listed" || true)
+  active=$(grep -v ',TERMINATED$' <<<"$listed" || true)
+  if [ -n "$active" ] && [ "$yes" = no ] && [ "$dry" = no ]; then
+    printf '%s of these are at work. Delete them, too? Their open files are lost, the lake keeps what is whole. [y/N] ' \
+      "$(wc -l <<<"$active")" >&2
+    read -r answer || say ""
+    case $answer in y | Y | yes) yes=yes ;; esac
+  fi
+  if [ "$yes" = yes ]; then
+    stopped=$listed
+  elif [ -n "$active" ]; then
+    say "those at work stay; --yes deletes them, too"
+  fi
+  delete_listed "$stopped"
 }

@@ -135,9 +135,10 @@ divide() {
   plan=(plan --save "$run") words=(download --run "$run" --shard-index "$shard" --total-shards "$shards")
   for word in "$@"; do
     case $word in
-      --max-workers* | --metrics-* | --exit-codes*) into=words ;;
+      # What `plan` does not take is for the workers.
+      --max-workers* | --metrics-* | --exit-codes* | --check* | --set*) into=words ;;
       --lake*) into=all ;;
-      --source*) into=both ;;
+      --source* | --verbose | -v* | --log-format*) into=both ;;
       --*) into=plan ;;
     esac
     [ "$into" = words ] || plan+=("$word")

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mtdh_core::key::{InstrumentKey, InstrumentType, LONGEST_KEY_BYTES};
-use mtdh_core::symbol::{Listed, name_by_symbol};
+use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::EXCHANGES;
 use mtdh_source::tardis::vendor_file::VendorFile;
@@ -31,14 +31,14 @@ fuzz_target!(|input: &[u8]| {
     if let (Some(venue), Some(base), Some(quote)) = (words.next(), words.next(), words.next()) {
         InstrumentKey::spot_pair(venue, base, quote).iter().for_each(check);
     }
-    let exchange = EXCHANGES[usize::from(*choice) % EXCHANGES.len()];
-    for kind in ["spot", "perpetual", "future", "option", "combo", "prediction"] {
-        let kind = InstrumentType::of_vendor(kind).expect("the vendor's words");
-        let since = "2024-03-01".parse().ok();
-        if let Ok(named) = name_by_symbol(&Listed { exchange, id: text, kind, since }) {
-            check(&named.key);
-        }
+    let names = Names::new(EXCHANGES[usize::from(*choice) % EXCHANGES.len()]);
+    let since = "2024-03-01".parse().ok();
+    for kind in InstrumentType::ALL {
+        let named = names.name(&Listed { since, ..Listed::new(text, kind) });
+        assert_eq!(named.native.is_none(), named.key.is_canonical(), "{}", named.key);
+        check(&named.key);
     }
+    check(&names.name_by_form(text, since).key);
     if let Some(file) = VendorFile::from_path(text) {
         assert_eq!(VendorFile::from_path(&file.path()), Some(file));
     }

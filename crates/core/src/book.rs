@@ -51,8 +51,17 @@ impl OrderBook {
     /// Applies the changes of one message. Returns the best bid and ask price that crossed or locked the book, before it was
     /// uncrossed; `None` where they did not.
     pub fn apply(&mut self, message: &[LevelChange]) -> Option<(f64, f64)> {
+        self.apply_each(message, |_, _| ())
+    }
+
+    /// As [`OrderBook::apply`]. Also shows the book within the message: after each change, with the change's place in it.
+    pub fn apply_each(
+        &mut self,
+        message: &[LevelChange],
+        mut within: impl FnMut(&OrderBook, usize),
+    ) -> Option<(f64, f64)> {
         let mut in_snapshot = false;
-        for change in message {
+        for (place, change) in message.iter().enumerate() {
             if change.is_snapshot && !in_snapshot {
                 self.asks.clear();
                 self.bids.clear();
@@ -62,8 +71,25 @@ impl OrderBook {
             if self.has_snapshot {
                 self.set(change);
             }
+            within(self, place);
         }
         self.uncross(message)
+    }
+
+    /// Whether a changed price lies within the best levels of its side, as they are now.
+    pub(crate) fn is_at_top(&self, change: &LevelChange, levels: usize) -> bool {
+        let at = order(change.price);
+        let last = levels.saturating_sub(1);
+        if change.is_ask {
+            self.asks.keys().nth(last).is_none_or(|price| at <= *price)
+        } else {
+            self.bids.keys().rev().nth(last).is_none_or(|price| at >= *price)
+        }
+    }
+
+    /// Whether the best bid is not below the best ask.
+    pub(crate) fn is_crossed(&self) -> bool {
+        self.tops().is_some_and(|(bid, ask)| bid >= ask)
     }
 
     fn set(&mut self, change: &LevelChange) {

@@ -15,7 +15,7 @@ pub struct DayTable {
     pub instruments: Vec<Instrument>,
     /// What has no row, by venue. Contains every venue that was looked up, except those written by an older version.
     pub venues: BTreeMap<String, VenueNote>,
-    /// The version of the keys of each venue's rows, see [`crate::key::KEY_VERSION`]. A venue that is not in it has version 1.
+    /// The version of the keys of each venue's rows, see [`KEY_VERSION`]. A venue that is not in it has version 1.
     pub key_versions: BTreeMap<String, u32>,
 }
 

@@ -20,6 +20,7 @@ pub mod stable;
 pub mod symbol;
 pub mod table;
 pub mod text;
+pub mod time_unit;
 pub mod universe;
 pub mod venue;
 

@@ -44,6 +44,9 @@ pub struct Listed<'a> {
     /// The UTC day for which the symbol is named, which determines the year of symbols without one; `None`: any day of its life,
     /// or its first one.
     pub day: Option<Day>,
+    /// UTC day of the `expiry` that `changes` in the vendor's metadata has for the day; `None` if it has none. It gives the year of a
+    /// symbol without one.
+    pub dated_expiry: Option<Day>,
     /// The vendor's metadata of the instrument; `None` if unknown. It does not change the key.
     pub contract: Option<&'a Contract<'a>>,
 }
@@ -51,7 +54,7 @@ pub struct Listed<'a> {
 impl<'a> Listed<'a> {
     /// A symbol of which nothing else is known.
     pub fn new(id: &'a str, kind: InstrumentType) -> Listed<'a> {
-        Listed { id, kind, since: None, day: None, contract: None }
+        Listed { id, kind, since: None, day: None, dated_expiry: None, contract: None }
     }
 
     /// The symbol, ready to be parsed. `text` is its dataset form.
@@ -61,7 +64,7 @@ impl<'a> Listed<'a> {
             kind: self.kind,
             since: self.since,
             day: self.day,
-            dated_expiry: self.contract.and_then(|contract| contract.dated_expiry),
+            dated_expiry: self.dated_expiry,
             words,
             is_ambiguous: Cell::new(false),
         }
@@ -79,9 +82,6 @@ pub struct Contract<'a> {
     pub settle: Option<&'a str>,
     /// UTC day of today's `expiry`; `None` if missing.
     pub expiry: Option<Day>,
-    /// UTC day of the `expiry` that `changes` has for the day that the symbol is named for; `None` if it has none. It gives the
-    /// year of a symbol without one.
-    pub dated_expiry: Option<Day>,
     /// `strikePrice` as a plain decimal number in the quote asset; `None` unless it is an option.
     pub strike: Option<&'a str>,
     /// `optionType`; `None` unless it is an option.

@@ -23,10 +23,12 @@ use mtdh_source::http::rate_limit::SharedBudget;
 use mtdh_source::tardis::datasets::{Archive, Datasets, Folder};
 use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
 
+use crate::doctor::{Examination, examine};
 use crate::error::EngineError;
 use crate::fleet::saved_plan::check_name;
-use crate::instruments::InstrumentSource;
+use crate::instruments::{InstrumentSource, left_in_folder};
 use crate::runs::budget::RunBudget;
+use crate::selection::Selection;
 
 pub use candles::{CandlePlanOptions, CandleRunOptions};
 pub use check::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
@@ -44,6 +46,7 @@ pub struct Context {
     pub(crate) lake: Lake,
     pub(crate) metadata: Metadata,
     pub(crate) archive: Arc<Archive>,
+    has_key: bool,
 }
 
 impl Context {
@@ -79,12 +82,17 @@ impl Context {
             Some(folder) => Archive::Folder(open_folder(folder)?),
             None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
         };
-        Ok(Context { lake, metadata, archive: Arc::new(archive) })
+        Ok(Context { lake, metadata, archive: Arc::new(archive), has_key: key.is_some() })
     }
 
     /// The lake's address, as configured.
     pub fn lake_url(&self) -> &str {
         self.lake.url()
+    }
+
+    /// The folder of a local lake; `None`: a bucket.
+    pub fn lake_folder(&self) -> Option<&Path> {
+        self.lake.folder()
     }
 
     /// Fails when there is no lake or it cannot be read.
@@ -102,11 +110,41 @@ impl Context {
         })
     }
 
+    /// Examines what a run would need: the vendor, the key, the clock and the lake. What is wrong with them is in the result.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) {
+    /// use mtdh_engine::doctor::LakeState;
+    /// let found = context.examine().await;
+    /// assert!(matches!(found.lake, LakeState::Usable { .. }), "{:?}", found.lake);
+    /// # }
+    /// ```
+    pub fn examine(&self) -> BoxFuture<'_, Examination> {
+        Box::pin(async {
+            let vendor = match &*self.archive {
+                Archive::Folder(_) => None,
+                Archive::Service(_) => Some(&self.metadata),
+            };
+            examine(&self.lake, vendor, self.has_key).await
+        })
+    }
+
     /// Where instruments come from: the folder of vendor files if one is configured, else the vendor.
     pub(crate) fn instrument_source(&self) -> InstrumentSource<'_> {
         match &*self.archive {
             Archive::Folder(folder) => InstrumentSource::Folder(folder),
             Archive::Service(_) => InstrumentSource::Vendor(&self.metadata),
+        }
+    }
+}
+
+impl Context {
+    /// The files of the folder of vendor files that a selection makes no use of, a line each or a kind, with the reason. None if
+    /// files come from the vendor.
+    pub fn left_in_folder(&self, selection: &Selection) -> Vec<String> {
+        match &*self.archive {
+            Archive::Folder(folder) => left_in_folder(folder, selection),
+            Archive::Service(_) => Vec::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ use mtdh_source::tardis::metadata::MetadataError;
 
 use crate::candles::error::CandleError;
 use crate::download::error::ConvertError;
+use crate::files::user_columns::ColumnsError;
 
 /// The error of a use case that could not run or continue.
 #[derive(Debug, thiserror::Error)]
@@ -188,9 +189,15 @@ pub enum FileError {
     /// It cannot be read, or is not Parquet.
     #[error("it cannot be read")]
     Lake(#[source] LakeError),
-    /// Its columns match no data type, and the caller named none.
-    #[error("its columns are those of no data type")]
-    UnknownColumns,
+    /// Its columns are those of no data type, or not of the named one, or cannot be read.
+    #[error(transparent)]
+    Columns(ColumnsError),
+    /// Its columns match several data types, its name does not tell which, and the caller named none.
+    #[error(
+        "its columns are those of {}, and its name does not tell which",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and of ")
+    )]
+    SeveralTypes(Vec<DataType>),
     /// It does not name its instrument, and the caller named none.
     #[error("it does not say of which instrument it is")]
     UnknownInstrument,

@@ -1,4 +1,6 @@
 //! Files of the user, outside the lake.
 
 pub mod convert;
+pub(crate) mod times;
 pub mod unfinished;
+pub mod user_columns;

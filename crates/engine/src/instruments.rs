@@ -1,5 +1,6 @@
 //! Instrument tables of days, made from the vendor's metadata or from the file names of a folder.
 
+mod folder;
 pub(crate) mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,22 +9,20 @@ use mtdh_core::error::chain;
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType, KEY_VERSION};
-use mtdh_core::symbol::{Listed, Names};
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
-use mtdh_source::tardis::csv::{Expectation, dataset_symbol};
+use mtdh_source::tardis::csv::dataset_symbol;
 use mtdh_source::tardis::datasets::Folder;
 use mtdh_source::tardis::instruments::Listing;
 use mtdh_source::tardis::metadata::{Also, Metadata, MetadataError};
-use mtdh_source::tardis::vendor_file::VendorFile;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
-use crate::download::partition::{Input, decode_file};
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, has_fault, lines};
 use crate::selection::Selection;
+pub(crate) use folder::left_in_folder;
+use folder::of_folder;
 pub use merge::Removed;
 use merge::{SourceAnswer, SourceScope, has_old_terms, losses, merge};
 
@@ -362,70 +361,10 @@ fn of_vendor(
     (found, notes)
 }
 
-/// The instruments that a folder has files of on a day. Only their names are known. A grouped file is read, because only its
-/// rows name its instruments.
-fn of_folder(
-    folder: &Folder,
-    selection: &Selection,
-    day: Day,
-    native: &mut BTreeSet<String>,
-) -> Result<SourceAnswer, EngineError> {
-    let mut found: BTreeMap<InstrumentKey, Instrument> = BTreeMap::new();
-    let exchanges = selection.exchanges();
-    for file in folder.files().filter(|f| f.day == day && exchanges.contains(&f.exchange)) {
-        let group = InstrumentType::of_group(&file.symbol);
-        let symbols = if let Some(kind) = group {
-            symbols_inside(folder, file)?.into_iter().map(|symbol| (symbol, Some(kind))).collect()
-        } else {
-            vec![(file.symbol.clone(), None)]
-        };
-        // A folder is no list of the venue: what a file is called must not depend on which others lie beside it.
-        let names = Names::new(&file.exchange);
-        for (symbol, kind) in symbols {
-            let named = match kind {
-                Some(kind) => names.name(&Listed { day: Some(day), ..Listed::new(&symbol, kind) }),
-                None => names.name_by_form(&symbol, Some(day)),
-            };
-            let bare = || Instrument {
-                settle: named.settle.clone(),
-                inverse: named.inverse,
-                canonical: named.native.is_none(),
-                native_reason: named.native.as_ref().map(ToString::to_string),
-                ..Instrument::of_name(named.key.clone(), &file.exchange, &symbol, day)
-            };
-            let instrument = found.entry(named.key.clone()).or_insert_with(bare);
-            let lists = [
-                Some(&mut instrument.data_types),
-                group.is_some().then_some(&mut instrument.group_data_types),
-            ];
-            for list in lists.into_iter().flatten() {
-                list.push(file.data_type);
-                list.sort();
-                list.dedup();
-            }
-        }
-    }
-    let instruments: Vec<Instrument> =
-        found.into_values().filter(|i| selection.tabulates(i.key.instrument_type())).collect();
-    native.extend(instruments.iter().filter_map(native_line));
-    Ok(SourceAnswer { instruments, scope: SourceScope::WhatItNames })
-}
-
 /// The native key of an instrument, with the reason; `None` if its key is canonical.
-fn native_line(instrument: &Instrument) -> Option<String> {
+pub(crate) fn native_line(instrument: &Instrument) -> Option<String> {
     let reason = instrument.native_reason.as_ref()?;
     Some(format!("{} ({} of {}): {reason}", instrument.key, instrument.raw_symbol, instrument.exchange))
-}
-
-fn symbols_inside(folder: &Folder, file: &VendorFile) -> Result<Vec<String>, EngineError> {
-    let failed = |source| EngineError::Convert { file: file.path(), source };
-    let unreadable = |source| EngineError::Folder { folder: folder.root().display().to_string(), source };
-    let (reader, bytes) = folder.open_file(file).map_err(unreadable)?;
-    let input = Input { reader, bytes };
-    let stop = CancellationToken::new();
-    let decoded = decode_file(input, file.data_type.table(), Expectation::default(), &stop, |_| Ok(()))
-        .map_err(failed)?;
-    Ok(decoded.names.iter().map(|name| dataset_symbol(&name.symbol)).collect())
 }
 
 /// Updates the day's rows that the selection covers.

@@ -8,6 +8,7 @@
 pub mod candles;
 pub mod check;
 pub mod context;
+pub mod doctor;
 pub mod download;
 pub mod error;
 pub mod expectation;

@@ -142,13 +142,16 @@ fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
     }
 }
 
-/// Keys that a name may mean: first those with this vendor symbol, then those with similar spelling.
+/// Keys that a name may mean: first those of which it is an earlier key, then those with this vendor symbol, then those with similar spelling.
 pub(crate) fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
     let symbol = plain(name.rsplit(':').next().unwrap_or(name));
     let venue = name.split_once(':').map(|(venue, _)| venue);
     let is_of_venue = |i: &&Instrument| venue.is_none_or(|v| v == i.key.venue());
-    let by_symbol = known.iter().filter(is_of_venue).filter(|i| plain(&i.raw_symbol) == symbol);
+    let is_earlier = |i: &&Instrument| i.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
+    let by_alias = known.iter().filter(is_earlier);
+    let by_symbol =
+        by_alias.chain(known.iter().filter(is_of_venue).filter(|i| plain(&i.raw_symbol) == symbol));
     let by_spelling = nearest(name, known.iter().map(|i| i.key.as_str()), SUGGESTIONS);
     let mut all: Vec<String> = Vec::new();
     for key in by_symbol.map(|i| i.key.as_str()).chain(by_spelling) {

@@ -22,6 +22,15 @@ pub enum LakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The key file of a service account cannot be used.
+    #[error("the key file {}, which GCP_CREDENTIALS_PATH names, cannot be used", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The folder does not exist.
     #[error("there is no lake at {}", .0.display())]
     NoFolder(PathBuf),
@@ -212,6 +221,7 @@ impl LakeError {
             | LakeError::Changed { .. }
             | LakeError::Locked { .. } => ErrorKind::Busy,
             LakeError::BadUrl { .. }
+            | LakeError::KeyFile { .. }
             | LakeError::Unfit { .. }
             | LakeError::Exists { .. }
             | LakeError::SharedKey { .. } => ErrorKind::Invalid,

@@ -41,7 +41,15 @@ pub(crate) fn place(url: &str, options: &LakeOptions) -> Result<Place, LakeError
     let bad = |reason: String| LakeError::BadUrl { url: url.to_owned(), reason };
     match Address::parse(url, std::env::home_dir()).map_err(bad)? {
         Address::Folder(folder) => Ok(Place::Local(folder)),
-        Address::Gcs(bucket, prefix) => gcs(&bucket, prefix, options).map(Place::Remote),
+        Address::Gcs(bucket, prefix) => {
+            // The bucket may be right although the file is not, and the client's error is about the bucket.
+            let key_file = options.gcp_credentials.as_ref().filter(|_| options.gcs_emulator.is_none());
+            if let Some(path) = key_file {
+                let failed = |source| LakeError::KeyFile { path: path.clone(), source };
+                std::fs::File::open(path).map_err(failed)?;
+            }
+            gcs(&bucket, prefix, options).map(Place::Remote)
+        }
         Address::S3(bucket, prefix) => s3(&bucket, prefix).map(Place::Remote),
     }
     .map_err(|error: object_store::Error| bad(error.to_string()))

@@ -3,6 +3,7 @@
 mod allow;
 mod check;
 mod fleet;
+mod former;
 mod help;
 mod lists;
 
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::Filter;
 
@@ -42,6 +44,18 @@ pub struct Cli {
     /// Log more on stderr: -v for info, -vv for debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
+
+    /// Append what goes to stderr to FILE too
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub log_file: Option<PathBuf>,
+
+    /// As LOG_LEVEL
+    #[arg(long, global = true, value_name = "LEVEL", hide = true)]
+    pub log_level: Option<String>,
+
+    /// Settings file in place of .env
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    pub env_file: Option<PathBuf>,
 }
 
 const GLOBAL: &str = "Global options";
@@ -84,14 +98,16 @@ pub enum Codes {
     Engine,
 }
 
-/// Parses the command line.
+/// Parses the command line. Returns also a note for each word of the predecessor in it.
 ///
 /// # Errors
 /// When it is not valid; also for `--help` and `--version`.
-pub fn parse() -> Result<Cli, clap::Error> {
-    let command = command();
-    let words = lists::gathered(std::env::args_os(), &command);
-    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
+pub fn parse() -> Result<(Cli, Vec<String>), clap::Error> {
+    let mut command = command();
+    let former::Translated { words, notes } = former::translated(std::env::args_os(), &command)
+        .map_err(|reason| command.error(clap::error::ErrorKind::InvalidValue, reason))?;
+    let words = lists::gathered(words, &command);
+    Ok((Cli::from_arg_matches(&command.try_get_matches_from(words)?)?, notes))
 }
 
 /// The command line's definition. With `--run`, the plan has the days.
@@ -140,7 +156,9 @@ pub enum Command {
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one
     Schema(SchemaArgs),
-    /// Show settings
+    /// Test settings, vendor, key, clock, lake and disk
+    Doctor,
+    /// Show settings, or test them
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -156,6 +174,8 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print each setting, its value and where it comes from
     Show,
+    /// The same as mtdh doctor
+    Check,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -202,13 +222,13 @@ pub struct FilterArgs {
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
 
-    /// SPOT_PAIR, PERP, FUTURE, OPTION, COMBO [default: all but COMBO; of ls: all]
+    /// SPOT_PAIR, PERP, FUTURE, OPTION, COMBO, PREDICTION, UNKNOWN [default: all but COMBO; of ls: all]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub instrument_types: Vec<InstrumentType>,
 
     /// Data types [default: trades, book_snapshot_5, derivative_ticker, liquidations, options_chain, each where the
     /// instrument has it; of ls: all]
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
+    #[arg(long, alias = "data-type", num_args = 1.., value_delimiter = ',', value_name = "TYPE")]
     pub data_types: Vec<DataType>,
 
     /// Instrument keys, or patterns with * and ?
@@ -483,6 +503,9 @@ pub struct CandlesArgs {
           conflicts_with_all = ["start_date", "end_date", "force", "dry_run", "max_workers", "shard_index", "total_shards",
                                 "venues", "instrument_types", "data_types", "instruments", "universe", "max_instruments"])]
     pub input: Vec<PathBuf>,
+    /// Unit of times in --input that are bare numbers: s, ms, us or ns
+    #[arg(long, value_name = "UNIT", requires = "input")]
+    pub time_unit: Option<TimeUnit>,
     /// Folder for the candles of --input: 1m.parquet and so on
     #[arg(long, short, value_name = "DIR", requires = "input")]
     pub output: Option<PathBuf>,

@@ -5,6 +5,7 @@ mod check;
 mod convert;
 mod demo;
 mod deploy;
+mod doctor;
 mod download;
 mod fleet;
 mod get;
@@ -58,6 +59,9 @@ pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Res
         Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
         Command::Sim(args) => sim::run(&session, args).await,
+        Command::Doctor | Command::Config { command: ConfigCommand::Check } => {
+            doctor::run(&session, settings).await
+        }
         Command::Config { command: ConfigCommand::Show } => show_settings(&session, settings),
         // Printed before anything else is set up.
         Command::Completions { .. } => Ok(Outcome::Clean),

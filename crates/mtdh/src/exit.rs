@@ -22,6 +22,8 @@ pub enum Outcome {
     UsedUp,
     /// It was interrupted.
     Interrupted,
+    /// What a run needs is not there: `doctor` found a fault.
+    Unfit,
 }
 
 /// Who the exit status is meant for: by the flag; else a scheduler for runs of a saved plan, and where a scheduler's environment
@@ -56,6 +58,7 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Monitor(_)
         | Command::Deploy { .. }
         | Command::Config { .. }
+        | Command::Doctor
         | Command::Schema(_)
         | Command::Completions { .. } => true,
         Command::Get(args) => args.output.as_os_str() == "-",
@@ -89,7 +92,8 @@ pub fn status(codes: Codes, outcome: Outcome) -> u8 {
         (_, Outcome::Clean) => 0,
         (_, Outcome::UsedUp) => 30,
         (Codes::Usual, Outcome::NotClean | Outcome::NeedsDecision | Outcome::Unsound) => 1,
-        (Codes::Engine, Outcome::NeedsDecision) => 20,
+        (Codes::Usual, Outcome::Unfit) => 2,
+        (Codes::Engine, Outcome::NeedsDecision | Outcome::Unfit) => 20,
         // Another download brings the same rows.
         (Codes::Engine, Outcome::Unsound) => 0,
         (Codes::Usual, Outcome::Interrupted) => 130,
@@ -164,6 +168,7 @@ mod tests {
         ),
         ("used up", "the vendor's quota, or what you allow of it", Some(Outcome::UsedUp)),
         ("interrupted", "Ctrl-C, SIGTERM or SIGHUP", Some(Outcome::Interrupted)),
+        ("in the way of a run", "`doctor` found a fault", Some(Outcome::Unfit)),
         ("could not run, may pass", "the network or the store failed", None),
         (
             "could not run",
@@ -223,6 +228,7 @@ mod tests {
             (Outcome::Unsound, 1, 0),
             (Outcome::UsedUp, 30, 30),
             (Outcome::Interrupted, 130, 10),
+            (Outcome::Unfit, 2, 20),
         ] {
             assert_eq!((status(Codes::Usual, outcome), status(Codes::Engine, outcome)), (usual, engine));
         }

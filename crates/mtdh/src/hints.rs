@@ -4,6 +4,7 @@ use std::io;
 
 use mtdh_engine::candles::CandleError;
 use mtdh_engine::download::error::ConvertError;
+use mtdh_engine::files::user_columns::ColumnsError;
 use mtdh_engine::{EngineError, FileError, HttpError, LakeError, MetadataError};
 
 /// The hint for the first error of the chain that has one.
@@ -27,15 +28,28 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
 
 fn of_file(error: &FileError) -> Option<&'static str> {
     match error {
-        FileError::UnknownColumns => Some("name the data type with --data-types"),
+        FileError::Columns(error) => Some(of_columns(error)),
+        FileError::SeveralTypes(_) => Some(DATA_TYPE),
         FileError::UnknownInstrument => Some("name the instrument with --symbol BASE-QUOTE"),
         _ => None,
     }
 }
 
+const DATA_TYPE: &str = "name the data type with --data-type TYPE";
+
+fn of_columns(error: &ColumnsError) -> &'static str {
+    match error {
+        ColumnsError::BareTimes(_) => "name the unit of its times with --time-unit: s, ms, us or ns",
+        ColumnsError::Other(_) => {
+            "docs/how-to/own-files.md has the names that columns may have; name the data type with --data-type TYPE"
+        }
+    }
+}
+
 fn of_convert(error: &ConvertError) -> Option<String> {
     let text = match error {
-        ConvertError::UnknownHeader(_) => "name the data type with --data-type TYPE",
+        ConvertError::UnknownHeader(_) | ConvertError::SeveralTypes(_) => DATA_TYPE,
+        ConvertError::Empty => "if that is a file without rows, name the data type with --data-type TYPE",
         _ => return None,
     };
     Some(text.to_owned())
@@ -44,6 +58,7 @@ fn of_convert(error: &ConvertError) -> Option<String> {
 fn of_candles(error: &CandleError) -> Option<String> {
     match error {
         CandleError::Untrusted { day, .. } => Some(format!("mtdh download --start-date {day} --force")),
+        CandleError::Columns { reason, .. } => Some(of_columns(reason).to_owned()),
         CandleError::NoneInDay { day, .. } => Some(format!("mtdh check timestamp --start-date {day}")),
         _ => None,
     }

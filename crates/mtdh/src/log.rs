@@ -5,9 +5,12 @@
 
 use std::backtrace::Backtrace;
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write as _};
+use std::path::Path;
 use std::sync::OnceLock;
 
+use anyhow::{Context as _, Result};
 use mtdh_core::partition::Shard;
 use mtdh_core::text::printable;
 use serde_json::{Map, Value};
@@ -18,6 +21,7 @@ use tracing::{Event, Level, Span, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -27,24 +31,52 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Whether lines are JSON; not set: lines for people.
 static IS_JSON: OnceLock<bool> = OnceLock::new();
 
-/// Starts the log: this program's lines at the given level, warnings and errors of libraries.
-pub fn start(level: LevelFilter, is_json: bool) {
+/// The file that gets what goes to stderr; not set: none.
+static FILE: OnceLock<File> = OnceLock::new();
+
+/// Starts the log: this program's lines at the given level, warnings and errors of libraries; on stderr and, if it is given, at
+/// the end of a file, which is made where it does not exist.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn start(level: LevelFilter, is_json: bool, file: Option<&Path>) -> Result<()> {
+    if let Some(path) = file {
+        let opened = File::options().create(true).append(true).open(path);
+        let _once = FILE.set(opened.with_context(|| format!("cannot write the log to {}", path.display()))?);
+    }
     // A target is the path of a module: all of ours start with this.
     let filter = Targets::new().with_default(LevelFilter::WARN).with_target("mtdh", level);
     let _once = IS_JSON.set(is_json);
     // A failure of stderr cannot be reported; the library would panic when it tried.
-    let log = layer().with_writer(io::stderr).log_internal_errors(false);
-    let log: Box<dyn Layer<Registry> + Send + Sync> = if is_json {
-        log.event_format(JsonLines).with_filter(filter).boxed()
-    } else {
-        let fields = debug_fn(printable_field).delimited(" ");
-        let is_terminal = io::stderr().is_terminal();
-        log.with_ansi(is_terminal).with_target(false).fmt_fields(fields).with_filter(filter).boxed()
-    };
+    let log = lines(io::stderr, is_json, io::stderr().is_terminal()).with_filter(filter.clone());
+    let copy = FILE.get().map(|file| lines(move || file, is_json, false).with_filter(filter));
     // Without the filter, it would get every event of every library.
     let spans = SpanFields.with_filter(Targets::new().with_target("mtdh", LevelFilter::ERROR));
-    tracing_subscriber::registry().with(log).with(spans).init();
+    tracing_subscriber::registry().with(vec![Some(log), copy]).with(spans).init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(backtrace = %Backtrace::capture(), "{panic}")));
+    Ok(())
+}
+
+/// A layer that writes lines, in colour for a terminal.
+fn lines<W>(writer: W, is_json: bool, is_terminal: bool) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let log = layer().with_writer(writer).log_internal_errors(false);
+    if is_json {
+        log.event_format(JsonLines).boxed()
+    } else {
+        let fields = debug_fn(printable_field).delimited(" ");
+        log.with_ansi(is_terminal).with_target(false).fmt_fields(fields).boxed()
+    }
+}
+
+/// Adds a line to the log's file, if there is one.
+pub fn copy(line: &str) {
+    if let Some(mut file) = FILE.get() {
+        // A full disk is reported by what fails for it.
+        let _full = file.write_all(format!("{line}\n").as_bytes());
+    }
 }
 
 /// A field of a line for people. Texts from outside are in fields, and are made printable here.

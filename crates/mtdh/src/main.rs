@@ -34,14 +34,14 @@ use stdout::Stdout;
 
 fn main() -> ExitCode {
     let signals = Signals::hear();
-    let cli = match args::parse() {
-        Ok(cli) => cli,
+    let (cli, notes) = match args::parse() {
+        Ok(parsed) => parsed,
         Err(error) => return ExitCode::from(tell(&error)),
     };
     let (codes, product) = (exit::codes(&cli), exit::product(&cli));
     signals.end_with(exit::status(codes, Outcome::Interrupted));
     let mut span = Span::none();
-    let ended = run(cli, &signals.stop, &mut span);
+    let ended = run(cli, &notes, &signals.stop, &mut span);
     mtdh_engine::remove_staging_dirs();
     let ended = verdict(ended, product, &signals.stop);
     if let Err(error) = &ended {
@@ -93,8 +93,8 @@ fn tell(error: &clap::Error) -> u8 {
     }
 }
 
-/// Runs a verb. `span` becomes the span of its lines.
-fn run(cli: Cli, stop: &CancellationToken, span: &mut Span) -> Result<Outcome> {
+/// Runs a verb. `notes` are about the command line; `span` becomes the span of its lines.
+fn run(cli: Cli, notes: &[String], stop: &CancellationToken, span: &mut Span) -> Result<Outcome> {
     if let Command::Completions { shell } = cli.command {
         // The library panics if it cannot write.
         let mut script = Vec::new();
@@ -103,15 +103,21 @@ fn run(cli: Cli, stop: &CancellationToken, span: &mut Span) -> Result<Outcome> {
         return Ok(Outcome::Clean);
     }
     let log_level = match cli.verbose {
-        0 => None,
+        0 => cli.log_level.clone(),
         1 => Some("info".to_owned()),
         _ => Some("debug".to_owned()),
     };
     let settings = Settings::load(
         &std::env::current_dir()?,
-        FlagLayer { lake: cli.lake.clone(), log_level, log_format: cli.log_format.map(LogFormat::name) },
+        FlagLayer {
+            lake: cli.lake.clone(),
+            log_level,
+            log_format: cli.log_format.map(LogFormat::name),
+            env_file: cli.env_file.clone(),
+        },
     )?;
-    log::start(settings.log_level(), settings.logs_json());
+    log::start(settings.log_level(), settings.logs_json(), cli.log_file.as_deref())?;
+    notes.iter().for_each(|text| output::note(text));
     *span = log::verb_span();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {

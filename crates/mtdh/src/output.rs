@@ -121,16 +121,14 @@ pub fn notes(text: &str) {
 /// Prints all diagnostics, with control characters escaped: texts from names or servers could change the terminal.
 fn say(severity: &str, text: &str) {
     let text = printable(text);
-    // A closed stderr cannot be reported.
-    let _closed = if log::is_json() {
-        if text.is_empty() {
-            Ok(())
-        } else {
-            writeln!(io::stderr().lock(), "{}", log::line(severity, text.trim()))
-        }
-    } else {
-        writeln!(io::stderr().lock(), "{text}")
+    let line = match log::is_json() {
+        true if text.is_empty() => return,
+        true => log::line(severity, text.trim()),
+        false => text.into_owned(),
     };
+    log::copy(&line);
+    // A closed stderr cannot be reported.
+    let _closed = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Prints an error on stderr: what happened, why, what to do.

@@ -178,6 +178,8 @@ pub struct FlagLayer {
     pub log_level: Option<String>,
     /// `--log-format`.
     pub log_format: Option<String>,
+    /// `--env-file`: read in place of `.env`.
+    pub env_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -409,6 +411,7 @@ mod tests {
             }
         }
         let flags = FlagLayer {
+            env_file: None,
             lake: Some("l".into()),
             log_level: Some("debug".into()),
             log_format: Some("json".into()),

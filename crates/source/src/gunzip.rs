@@ -38,6 +38,8 @@ pub struct Gunzip<R> {
     checksum: crc32fast::Hasher,
     /// Plain bytes of the member so far, modulo 2^32.
     length: u32,
+    /// Members begun.
+    members: u64,
 }
 
 /// The next part of the data.
@@ -60,7 +62,13 @@ impl<R: BufRead> Gunzip<R> {
             inflate: Decompress::new(false),
             checksum: crc32fast::Hasher::new(),
             length: 0,
+            members: 0,
         }
+    }
+
+    /// The members begun so far. The bytes of one read are all of one member: the last one begun.
+    pub fn members(&self) -> u64 {
+        self.members
     }
 
     fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
@@ -105,6 +113,7 @@ impl<R: BufRead> Gunzip<R> {
         self.inflate.reset(false);
         self.checksum.reset();
         self.length = 0;
+        self.members += 1;
         Ok(())
     }
 

@@ -6,7 +6,8 @@ import pathlib
 
 from stage import ROOT, run
 
-VM = ROOT / "deploy/vm"
+DEPLOY = ROOT / "deploy"
+VM = DEPLOY / "vm"
 SETTINGS = {
     "GCP_PROJECT_ID": "some-project", "GCP_ZONE": "europe-west4-b", "GCS_BUCKET": "a-bucket", "GCP_REGION": "europe-west4",
     "MTDH_SERVICE_ACCOUNT": "worker@some-project.iam.gserviceaccount.com", "MTDH_IMAGE": "host.pkg.dev/p/r/mtdh:v1",
@@ -28,9 +29,9 @@ class Cloud:
         plays = {name.replace("_", "/"): steps for name, steps in shards.items()}
         (self.folder / "plays.json").write_text(json.dumps(plays))
 
-    def __call__(self, *words, expect=0, env=None, script="mtdh-vm.sh"):
+    def __call__(self, *words, expect=0, env=None, script="vm/mtdh-vm.sh", **options):
         surroundings = {name: value for name, value in {**self.env, **(env or {})}.items() if value is not None}
-        return run([VM / script, *words], expect, timeout=120, env=surroundings)
+        return run([DEPLOY / script, *words], expect, timeout=120, env=surroundings, **options)
 
     def calls(self, *begin):
         path = self.folder / "calls"

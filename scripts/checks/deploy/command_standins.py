@@ -14,10 +14,22 @@ import sys
 
 import yaml
 
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import compose
+
 # What each takes: flags with a value, flags without one, and how many words besides.
 FORMS = {
-    "docker build": ({"--tag", "--build-arg", "--platform"}, set(), 1),
+    "docker build": ({"--tag", "--build-arg", "--platform", "--target"}, {"--no-cache"}, 1),
     "docker push": (set(), set(), 1),
+    "docker info": (set(), set(), 0),
+    "docker ps": (set(), {"--all"}, 0),
+    "docker images": (set(), set(), 0),
+    "docker logs": (set(), {"--follow"}, 1),
+    "docker rm": (set(), set(), 1),
+    "docker image inspect": ({"--format"}, set(), 1),
+    "docker image ls": (set(), {"--quiet"}, 1),
+    "docker container inspect": ({"--format"}, set(), 1),
     "gcloud builds submit": ({"--config", "--substitutions"}, set(), 1),
     "gcloud secrets versions add": ({"--data-file"}, set(), 1),
     "gcloud batch jobs submit": ({"--location", "--config"}, set(), 1),
@@ -28,7 +40,7 @@ FORMS = {
     "kubectl apply": ({"-f"}, set(), 0),
     "kubectl get job": (set(), set(), 1),
 }
-IN_CONTAINER = {"--env-file", "--user", "--volume"}
+IN_CONTAINER = {"--env-file", "--user", "--volume", "--name", "--env"}
 
 
 def refuse(text):
@@ -54,34 +66,81 @@ def read(words, with_value, without):
     return flags, plain
 
 
-def container(words, flags, volumes):
-    """The program as the image would run it: with a disk of its own, and of the settings those of the file alone."""
-    home = pathlib.Path(os.environ["COMMAND_STANDINS"]) / f"container-{os.getpid()}"
+def kept(name):
+    """Where something of Docker's is kept."""
+    return pathlib.Path(os.environ["COMMAND_STANDINS"]) / f"docker-{name.replace('/', '-')}"
+
+
+def container(words, flags, volumes, name=None):
+    """The program as the image would run it: with a disk of its own, and of the settings those of the file and the flags alone. What
+    it says is kept under the container's name."""
+    home = pathlib.Path(os.environ["COMMAND_STANDINS"]) / f"container-{os.getpid()}-{name}"
     home.mkdir()
     for host, inside in volumes:
-        assert pathlib.Path(host).is_dir(), f"{host} is no folder"
-        (home / pathlib.Path(inside).relative_to("/home/mtdh")).symlink_to(pathlib.Path(host).resolve())
+        assert pathlib.Path(host).exists(), f"there is no {host}"
+        if inside.startswith("/home/mtdh/"):
+            (home / pathlib.Path(inside).relative_to("/home/mtdh")).symlink_to(pathlib.Path(host).resolve())
     for user in flags.get("--user", []):
         assert re.fullmatch(r"\d+:\d+", user), user
     outside = {name: os.environ[name] for name in ("PATH", "TARDIS_API_URL", "TARDIS_DATASETS_URL")}
     settings = [line for path in flags.get("--env-file", []) for line in pathlib.Path(path).read_text().splitlines()]
-    inside = dict(line.split("=", 1) for line in settings if line and not line.startswith("#"))
-    done = subprocess.run([os.environ["MTDH"], *words], cwd=home, env={**outside, "HOME": str(home), **inside})
-    sys.exit(done.returncode)
+    inside = dict(line.split("=", 1) for line in settings + flags.get("--env", []) if line and not line.startswith("#"))
+    done = subprocess.run([os.environ["MTDH"], *words], cwd=home, env={**outside, "HOME": str(home), **inside}, capture_output=True)
+    sys.stdout.buffer.write(done.stdout)
+    sys.stderr.buffer.write(done.stderr)
+    if name:
+        kept(name).write_bytes(done.stdout + done.stderr)
+    return done.returncode
 
 
 def docker_run(words):
     flags, (image, *words) = read(words, IN_CONTAINER, {"--rm"})
     assert re.fullmatch(r"mtdh:[\w.-]+", image), image
-    container(words, flags, [volume.split(":") for volume in flags.get("--volume", [])])
+    name = flags.get("--name", [None])[0]
+    sys.exit(container(words, flags, [volume.split(":")[:2] for volume in flags.get("--volume", [])], name))
 
 
-def docker_compose_run(words):
-    _, (name, *words) = read(words, set(), {"--rm"})
-    service = yaml.safe_load(pathlib.Path("compose.yaml").read_text())["services"][name]
-    folders = [volume.split(":") for volume in service["volumes"] if volume.startswith("./")]
-    flags = {"--env-file": [service["env_file"]], "--user": [os.environ.get("MTDH_USER", "65532:65532")]}
-    container(words, flags, folders)
+def of_compose(name):
+    """A service with the variables of the environment and of .env."""
+    lines = pathlib.Path(".env").read_text().splitlines()
+    variables = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return compose.service(name, {**variables, **os.environ}, pathlib.Path("compose.yaml"))
+
+
+def docker_compose(words):
+    """`compose run --rm SERVICE WORDS` and `compose up [--build] [SERVICE]`."""
+    flags, rest = read(words[1:], set(), {"--rm"} if words[0] == "run" else {"--build"})
+    if words[0] == "run":
+        asked = {rest[0]: rest[1:]}
+    else:
+        asked = {name: of_compose(name)["command"] for name in rest or compose.started_by_up(pathlib.Path("compose.yaml"))}
+    statuses = []
+    for name, command in asked.items():
+        service = of_compose(name)
+        flags = {"--env-file": [service["env_file"]], "--user": [service["user"]],
+                 "--env": [f"{name}={value}" for name, value in service["environment"].items()]}
+        mounts = [pair for pair in compose.mounts(service) if pair[0] != "scratch"]
+        statuses.append(container(command, flags, mounts, service.get("container_name")))
+    sys.exit(max(statuses) if words[0] == "run" else 0)
+
+
+def docker_build(flags, words):
+    """Keeps of an image its revision."""
+    assert (pathlib.Path(words[0]) / "Dockerfile").read_text()
+    arguments = dict(one.split("=", 1) for one in flags.get("--build-arg", []))
+    for tag in flags["--tag"]:
+        kept(f"image-{tag}").write_text(arguments.get("REVISION", "unknown"))
+
+
+def say_kept(path):
+    if not path.exists():
+        sys.exit(f"no such object: {path.name}")
+    print(path.read_text())
+
+
+def docker_images(*_):
+    for path in kept("image-").parent.glob("docker-image-*"):
+        print(path.name.removeprefix("docker-image-"))
 
 
 def tasks(command, variables):
@@ -144,7 +203,10 @@ ACTIONS = {
     "sbatch": sbatch, "gcloud batch jobs submit": batch, "gcloud run jobs replace": cloud_run_replace,
     "gcloud run jobs execute": cloud_run_execute, "kubectl apply": kubectl_apply,
     "gcloud builds submit": lambda flags, _: document(flags["--config"][0]),
-    "docker build": lambda _, words: (pathlib.Path(words[0]) / "Dockerfile").read_text(),
+    "docker build": docker_build, "docker images": docker_images, "docker rm": lambda _, words: kept(words[0]).unlink(),
+    "docker image inspect": lambda _, words: say_kept(kept(f"image-{words[0]}")),
+    "docker container inspect": lambda _, words: kept(words[0]).exists() and print("false"),
+    "docker logs": lambda _, words: say_kept(kept(words[0])),
 }
 
 
@@ -166,9 +228,9 @@ def main():
     words = [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]
     if words[:2] == ["docker", "run"]:
         docker_run(words[2:])
-    elif words[:3] == ["docker", "compose", "run"]:
-        docker_compose_run(words[3:])
-    elif words[:2] in (["gcloud", "compute"], ["gcloud", "storage"]):
+    elif words[:2] == ["docker", "compose"] and words[2:3] in (["run"], ["up"]):
+        docker_compose(words[2:])
+    elif words[:2] in (["gcloud", "compute"], ["gcloud", "storage"], ["gcloud", "iam"]) or "add-iam-policy-binding" in words:
         os.execv(sys.executable, [sys.executable, pathlib.Path(__file__).resolve().with_name("gcloud_standin.py"), *words[1:]])
     else:
         other(words)

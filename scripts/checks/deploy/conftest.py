@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from cloud import Cloud
+from image import Images
 from machine import CHROOT, root_directory
 
 
@@ -23,3 +24,12 @@ def chroot(tmp_path_factory):
 def gcloud(tmp_path):
     """deploy/vm with a stand-in for `gcloud` on the path."""
     return Cloud(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """The image `mtdh:check`, built from a checkout: what builds more, and what is known of it as `first`."""
+    images = Images(tmp_path_factory.mktemp("images"))
+    images.first = images.build("mtdh:check")
+    yield images
+    images.end()

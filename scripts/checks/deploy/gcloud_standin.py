@@ -122,8 +122,13 @@ def storage(there, verb, words, flags):
     found = [name for name in sorted(objects) if fnmatch.fnmatch(name, words[0] + ("*" if verb == "ls" else ""))]
     if not found:
         refuse("One or more URLs matched no objects.")
+    order = list(objects)
     for name in found:
-        print(name if verb == "ls" else objects[name], end="\n" if verb == "ls" else "")
+        # As `ls --long` has it: size, time, name. What was stored later is later.
+        made = f"{len(objects[name])}  2024-03-01T00:{order.index(name) // 60:02}:{order.index(name) % 60:02}Z  " if "long" in flags else ""
+        print(made + name if verb == "ls" else objects[name], end="\n" if verb == "ls" else "")
+    if "long" in flags:
+        print(f"TOTAL: {len(found)} objects, 1 bytes (1B)")
 
 
 def main():

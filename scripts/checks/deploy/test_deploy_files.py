@@ -10,8 +10,8 @@ import sys
 
 import hcl2
 import pytest
-import yaml
 
+import compose
 from stage import ROOT, environment, mtdh, run
 
 TERRAFORM = ROOT / "deploy/terraform"
@@ -44,8 +44,14 @@ def test_the_dockerfile_by_hadolint():
 
 
 def test_compose_is_as_described():
-    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["mtdh"]
-    assert service["env_file"] == ".env" and "environment" not in service and service["read_only"]
+    """No secret in it, nothing that can be written but the lake, scratch and what is mounted; a key file where one is named."""
+    for name in ("mtdh", "instrument-generator"):
+        service = compose.service(name, {})
+        assert service["env_file"] == ".env" and service["read_only"] and service["environment"] == {"GCP_CREDENTIALS_PATH": ""}
+        assert ("/dev/null", "/run/mtdh/key.json") in compose.mounts(service) and ("scratch", "/tmp") in compose.mounts(service)
+        service = compose.service(name, {"GCP_CREDENTIALS_PATH": "/keys/a.json", "MTDH_SCRATCH": "/mnt/big", "MTDH_IMAGE": "mtdh:v1"})
+        assert service["environment"] == {"GCP_CREDENTIALS_PATH": "/run/mtdh/key.json"} and service["image"] == "mtdh:v1"
+        assert ("/keys/a.json", "/run/mtdh/key.json") in compose.mounts(service) and ("/mnt/big", "/tmp") in compose.mounts(service)
 
 
 def test_terraform_hangs_together():
@@ -75,7 +81,7 @@ def test_terraform_hangs_together():
 
 def test_files_agree():
     """The same rights by Terraform as by setup-iam.sh; the same task from both; settings that somebody reads."""
-    iam = (ROOT / "deploy/vm/setup-iam.sh").read_text()
+    iam = (ROOT / "deploy/setup-iam.sh").read_text()
     terraform = "\n".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
     ours = set(re.findall(r"--role=(roles/[\w.]+)", iam))
     theirs = set(re.findall(r'"(roles/[\w.]+)"', terraform)) - {"roles/iam.serviceAccountUser"}

@@ -111,11 +111,11 @@ def test_whatever_goes_wrong_is_reported(vms):
     vms.deploy("no-binary", program=("--binary", f"gs://{vms.bucket}/bin/other"))
     vms.boot(expect=10)
     assert "bin/other did not come" in vms.report("no-binary")["reason"]
-    vms.deploy("refused", words=["download", "--start-date", "1999-13-01"])
+    vms.deploy("refused", words=["download", "--start-date", DAY, "--venues", "NOWHERE"])
     vms.boot(expect=2)
     report = vms.report("refused")
     assert report["exit"] == 2 and report["attempts"] == 1, report
-    assert b"1999-13-01" in vms.objects.read("vm-runs/refused/shard-0-of-1.log")
+    assert b"NOWHERE" in vms.objects.read("vm-runs/refused/shard-0-of-1.log")
     vms.deploy("limit")
     platform.task = platform.task.replace("LIMIT_SECONDS=42900", "LIMIT_SECONDS=1")
     vms.boot(expect=10, setpriv="#!/bin/bash\nexec sleep 60\n")

@@ -18,7 +18,8 @@ REFUSED = [
     (["deploy", "--zones", "x", *DOWNLOAD], "no such option: --zones"),
     (["deploy", "--env", "A=1\nSECRET=x", *DOWNLOAD], "line break"),
     (["destroy"], "no such subcommand"),
-    (["status"], "which run?"),
+    (["logs"], "which run?"),
+    (["status"], "no run can be found"),
     (["delete", "x AND y"], "no run's name"),
     (["status", "never-made"], "there is no run never-made"),
 ]
@@ -47,11 +48,15 @@ def test_gcloud_itself_is_missing(gcloud):
 
 def test_a_dry_run_changes_nothing(gcloud):
     printed = gcloud("deploy", "--dry-run", "--shards", "3", "--spot", "--run", "x", *DOWNLOAD).stdout.splitlines()
-    assert len(printed) == 4 and printed[0].startswith("gcloud storage cp"), printed
-    for line in printed[1:]:
+    # The task as a command of its own, so that what is printed can be run as it is.
+    end = printed.index("END")
+    assert printed[0] == "cat >mtdh-task-x <<'END'" and "WORD=DERIBIT,BINANCE" in printed[:end], printed
+    assert printed[end + 1].startswith("gcloud storage cp --if-generation-match=0 mtdh-task-x gs://a-bucket/"), printed
+    assert len(printed) == end + 5
+    for line in printed[end + 2:]:
         assert "gcloud compute instances create mtdh-x-" in line and "--provisioning-model=SPOT" in line, line
     printed = gcloud("run", "--dry-run", "--run", "x", *DOWNLOAD).stdout
-    assert len(printed.splitlines()) == 2 and "SPOT" not in printed
+    assert len(printed.splitlines()[end + 1:]) == 2 and "SPOT=yes" not in printed
     printed = gcloud("--dry-run", script="setup-iam.sh").stdout
     assert "keys create" not in printed and len(printed.splitlines()) == 8, printed
     assert gcloud.calls() == []
@@ -92,7 +97,7 @@ def test_one_of_four_vms_cannot_be_made(gcloud):
         gcloud("retry", "r", expect=2)
     (gcloud.folder / "broken").unlink()
     assert created(gcloud) == [] and deleted(gcloud) == []
-    printed = gcloud("retry", "r", "--dry-run", expect=1).stdout.splitlines()
+    printed = [line for line in gcloud("retry", "r", "--dry-run", expect=1).stdout.splitlines() if line.startswith("gcloud compute")]
     assert [line.split()[3:5] for line in printed] == [
         ["delete", "mtdh-r-3"], ["create", "mtdh-r-1"], ["create", "mtdh-r-3"]], printed
     said = gcloud("retry", "r", expect=1).stderr
@@ -137,7 +142,7 @@ def test_run_goes_from_the_first_vm_to_the_end(gcloud):
 
 
 def test_cleanup_and_delete(gcloud):
-    """Only VMs with the label, only stopped ones; delete takes a run's, and nobody else's."""
+    """Only VMs with the label; those at work after a question, or on request; delete takes a run's, and nobody else's."""
     gcloud("deploy", "--run", "w", "--shards", "2", *DOWNLOAD)
     gcloud("deploy", "--run", "w2", *DOWNLOAD)
 
@@ -151,10 +156,16 @@ def test_cleanup_and_delete(gcloud):
     before = gcloud.there()["vms"]
     printed = gcloud("cleanup", "--dry-run").stdout.splitlines()
     assert len(printed) == 2 and sorted(gcloud.there()["vms"]) == sorted(before), printed
-    gcloud("w", script="compat/orchestration/cleanup-tick-vms.sh")
+    gcloud("w", script="orchestration/cleanup-tick-vms.sh")
     assert deleted(gcloud) == ["mtdh-w-1"]
-    gcloud("cleanup")
+    said = gcloud("cleanup").stderr
+    assert "mtdh-w-0\teurope-west4-b\tRUNNING" in said and "1 of these are at work" in said and "stay" in said, said
     assert sorted(gcloud.there()["vms"]) == ["database", "mtdh-w-0", "mtdh-w-9"]
+    for number, (words, answer) in enumerate([(["--yes"], ""), ([], "y\n"), ([], "n\n")]):
+        gcloud("deploy", "--run", f"q{number}", *DOWNLOAD)
+        gcloud(f"q{number}", *words, script="orchestration/cleanup-tick-vms.sh", input=answer)
+    assert sorted(gcloud.there()["vms"]) == ["database", "mtdh-q2-0", "mtdh-w-0", "mtdh-w-9"]
+    gcloud("delete", "q2")
     gcloud("delete", "w", "1")
     assert "mtdh-w-0" in gcloud.there()["vms"]
     gcloud("delete", "w")
@@ -163,35 +174,3 @@ def test_cleanup_and_delete(gcloud):
     gcloud.edit(lambda state: state["vms"]["database"]["labels"].update({"mtdh-run": "w"}))
     assert "could not be deleted" in gcloud("delete", "w", expect=1).stderr
     (gcloud.folder / "broken").unlink()
-
-
-def test_the_scripts_under_known_names(gcloud):
-    """The scripts under the names that users know say what they mean to mtdh-vm.sh."""
-    words = ["--start-date", "2024-03-01", "--end-date", "2024-03-02"]
-    gcloud("deploy", *words, "--run", "i", script="compat/deploy-instruments.sh")
-    task = gcloud.there()["vms"]["mtdh-i-0"]["metadata"]["mtdh-task"]
-    assert "WORD=instruments\nWORD=--start-date\nWORD=2024-03-01\nWORD=--end-date\nWORD=2024-03-02\n" in task, task
-    gcloud("deploy", "--venues", "DERIBIT", "OKX", "--run", "d", "--data-types", "trades", "quotes", *words, script="compat/deploy-tardis.sh")
-    task = gcloud.there()["vms"]["mtdh-d-0"]["metadata"]["mtdh-task"]
-    assert "WORD=download\nWORD=--venues\nWORD=DERIBIT\nWORD=OKX\nWORD=--data-types\nWORD=trades\nWORD=quotes\n" in task, task
-    gcloud("start", script="compat/deploy-tardis.sh", expect=2)
-    gcloud("status", "d", script="compat/deploy-tardis.sh", expect=3)
-    gcloud("tardis", "--preemptible", "--run", "many", *words, script="compat/shard-deploy.sh")
-    assert len([name for name in gcloud.there()["vms"] if name.startswith("mtdh-many-")]) == 10
-    gcloud("instruments", "--run", "one", "--shards", "5", *words, script="compat/shard-deploy.sh")
-    assert "mtdh-one-1" not in gcloud.there()["vms"]
-    gcloud.edit(lambda state: state["vms"]["mtdh-d-0"].update({"steps": ["RUNNING", 0]}))
-    assert table(gcloud("d", script="compat/orchestration/monitor-tick-download.sh")) == {"0": ["done", "0"]}
-    gcloud.forget()
-    # Downloads and then validates; here both VMs are gone each time, so that the first already fails.
-    (gcloud.folder / "broken").write_text("storage cp")
-    gcloud(*words, "--shards", "2", script="compat/orchestration/orchestrate-tick-download.sh", expect=2)
-    (gcloud.folder / "broken").unlink()
-    printed = gcloud(*words, "--shards", "2", "--dry-run", script="compat/orchestration/orchestrate-tick-download.sh").stdout
-    names = [line.split()[4] for line in printed.splitlines() if " create " in line]
-    assert len(names) == 3 and names[2].endswith("-validate-0"), names
-    gcloud("--project", "p", script="setup-iam.sh")
-    roles = {word for call in gcloud.calls() for word in call if word.startswith("--role=")}
-    assert roles == {"--role=roles/storage.objectUser", "--role=roles/secretmanager.secretAccessor", "--role=roles/logging.logWriter",
-                     "--role=roles/artifactregistry.reader", "--role=projects/p/roles/mtdhSelfDelete"}, roles
-    assert not [call for call in gcloud.calls() if "keys" in call]

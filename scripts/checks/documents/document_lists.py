@@ -27,6 +27,21 @@ NOT_RUN = {
     "RAY_ADDRESS=auto python deploy/ray/shards.py 16 march --lake gs://my-bucket": "needs a Ray cluster; tried by hand, see the document",
 }
 
+# Google's own tools, which not every machine has.
+BUCKET_TOOLS = "test_bucket_tools.py runs it with Google's own tools where they are installed"
+DAY_OF_BUCKET = "gs://my-bucket/raw_tick_data/by_date/day-2024-03-01"
+for line in (
+    f"gcloud storage ls {DAY_OF_BUCKET}/",
+    f"gcloud storage cp {DAY_OF_BUCKET}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet ./",
+    f"gcloud storage cp --recursive {DAY_OF_BUCKET}/data_type-trades ./",
+    "gcloud storage cp gs://my-bucket/instrument_availability/by_date/day-2024-03-01/instruments.parquet ./",
+    f"gsutil ls {DAY_OF_BUCKET}/",
+    f"gsutil cp {DAY_OF_BUCKET}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet ./",
+    f"gsutil -m cp -r {DAY_OF_BUCKET}/data_type-trades ./",
+    "gsutil cp gs://my-bucket/instrument_availability/by_date/day-2024-03-01/instruments.parquet ./",
+):
+    NOT_RUN[line] = BUCKET_TOOLS
+
 # Lines whose document says that they end with another status than 0.
 ENDS_WITH = {
     # One VM is gone, one at work.
@@ -79,9 +94,13 @@ cp data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-U
 echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march/3": [[20]]}' >"$GCLOUD_STAND_IN/plays.json"
 echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
 """,
+    ("docs/how-to/from-the-predecessor.md", "usual"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"; mkdir -p data',
     ("docs/how-to/deploy.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
     ("docs/how-to/deploy-schedulers.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
-    ("docs/how-to/read.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/how-to/read.md", "usual"): """
+mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
+mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake gs://my-bucket
+""",
     ("docs/how-to/validate.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
     ("docs/reference/lake.md", "usual"):
         "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake mtdh-demo",

@@ -11,6 +11,11 @@ from stage import PROGRAM, ROOT
 
 # Flags of programs that are not ours.
 FOREIGN_FLAGS = {"--array", "--build-arg", "--dist", "--durations", "--nocapture", "--test-threads"}
+# Words used before, which the program reads and its help does not list.
+OLD_FLAGS = {"--mode", "--exchanges", "--env-file", "--log-level"}
+# Scripts that are no more, named where it is told what took their place.
+GONE = re.compile(r"(\./)?deploylocal/|deploytest_|run_fixed_local|run_validation_tests|compare_binance|real_validation"
+                  r"|validate_(timestamp|aggregation)_|run_missing_data|check_missing_data|config\.py|instrument_registry")
 INTERPRETERS = {"python", "python3", ".venv/bin/python", "bash"}
 
 
@@ -38,7 +43,7 @@ def every_verb(*verb):
 @functools.cache
 def every_flag():
     """The flags of all verbs."""
-    return set().union(*(help_of(*verb)[1] for verb in every_verb()))
+    return OLD_FLAGS.union(*(help_of(*verb)[1] for verb in every_verb()))
 
 
 def is_placeholder(word):
@@ -57,7 +62,7 @@ def wrong_in_mtdh(words):
     known = help_of(*verb)[1] if verb else every_flag()
     for word in words:
         flag = word.split("=")[0]
-        if re.match(r"--?[a-zA-Z]", flag) and flag not in known and not is_placeholder(flag):
+        if re.match(r"--?[a-zA-Z]", flag) and flag not in known | OLD_FLAGS and not is_placeholder(flag):
             return f"mtdh {' '.join(verb)} has no flag `{flag}`"
     return None
 
@@ -80,6 +85,8 @@ def script_text(path):
 
 def wrong_in_script(name, words):
     """What is not known of a script's call."""
+    if GONE.match(name):
+        return None
     path = script_at(name)
     if path is None:
         return f"there is no {name}"

@@ -11,7 +11,10 @@ FRAMES = {"15s": 15_000_000, "1m": 60_000_000, "90s": 90_000_000, "5m": 300_000_
 KEY = "DERIBIT:PERP:BTC-USD"
 decimal.getcontext().prec = 400
 
-Trade = collections.namedtuple("Trade", "timestamp local_timestamp side price amount")
+Trade = collections.namedtuple("Trade", "timestamp local_timestamp side price amount id", defaults=[None])
+# What amounts are worth: a formula, and the contract size from each time on.
+Terms = collections.namedtuple("Terms", "formula sizes")
+STATES = ("funding_rate", "predicted_funding_rate", "open_interest", "mark_price", "index_price")
 
 
 def exact(value):
@@ -34,12 +37,46 @@ def median_ms(delays):
 
 
 def last(rows, column):
-    """The last value by time of a column that has one."""
-    found = None
-    for row in rows:
-        if row[column] is not None and (found is None or row["timestamp"] >= found["timestamp"]):
-            found = row
-    return found and found[column]
+    """The value of a column that arrived last, of rows in the order of arrival."""
+    return next((row[column] for row in reversed(rows) if row[column] is not None), None)
+
+
+def once(trades):
+    """The trades in the order of arrival without those that were sent again, and these."""
+    seen, kept, again = set(), [], []
+    for trade in trades:
+        what = (trade.id, trade.timestamp, trade.price, trade.amount, trade.side)
+        is_again = trade.id is not None and what in seen
+        seen.add(what)
+        (again if is_again else kept).append(trade)
+    return kept, again
+
+
+def worth(trades, terms):
+    """Base, quote and settlement volume, and the mean price."""
+    names = ("base_volume", "quote_volume", "settle_volume", "vwap")
+    if terms is None:
+        return dict.fromkeys(names)
+    of = lambda value: decimal.Decimal(repr(value))
+    sized = products = quotients = decimal.Decimal(0)
+    has_price = True
+    for trade in trades:
+        size = of([size for since, size in terms.sizes if since <= trade.timestamp][-1])
+        sized += of(trade.amount) * size
+        products += of(trade.price) * of(trade.amount) * size
+        if trade.price <= 0:
+            has_price = False
+        elif terms.formula == "inverse":
+            exactly = of(trade.amount) / of(trade.price)
+            quotients += exactly.quantize(decimal.Decimal(1).scaleb(-24), decimal.ROUND_HALF_UP) * size
+    over = lambda a, b: near(fractions.Fraction(a) / fractions.Fraction(b)) if b else None
+    if terms.formula == "linear":
+        found = (near(sized), near(products), None, over(products, sized))
+    elif terms.formula == "inverse":
+        found = (near(quotients) if has_price else None, near(sized), None, over(sized, quotients) if has_price else None)
+    else:
+        found = (None, None, near(products), over(products, sized))
+    return dict(zip(names, found))
 
 
 def of_book(row):
@@ -55,7 +92,8 @@ def of_book(row):
         "book_timestamp": row["timestamp"], "bid_price": bid, "bid_amount": row["bid_amount_1"], "ask_price": ask,
         "ask_amount": row["ask_amount_1"], "mid_price": near((exact(bid) + exact(ask)) / 2) if both else None,
         "spread": near(exact(ask) - exact(bid)) if both else None,
-        "spread_bps": near((exact(ask) - exact(bid)) / ((exact(ask) + exact(bid)) / 2) * 10_000) if both else None,
+        "spread_bps": near((exact(ask) - exact(bid)) / ((exact(ask) + exact(bid)) / 2) * 10_000)
+                      if both and exact(ask) + exact(bid) > 0 else None,
         "bid_depth": near(bids), "ask_depth": near(asks),
         "imbalance": near(fractions.Fraction(bids - asks) / fractions.Fraction(bids + asks)) if bids + asks else None,
     }
@@ -64,20 +102,18 @@ def of_book(row):
 def candle(start, length, trades, close_before, is_final):
     """The columns that trades make. `trades` are in the order of their arrival; without any it is flat."""
     if not trades:
-        row = dict.fromkeys("vwap first_trade last_trade last_arrival delay_min delay_median delay_mean delay_max".split())
+        row = dict.fromkeys("first_trade last_trade last_arrival delay_min delay_median delay_mean delay_max".split())
         row |= dict.fromkeys("open high low close".split(), close_before)
-        row |= dict.fromkeys("volume quote_volume trade_count buy_volume sell_volume buy_count sell_count".split(), 0)
+        row |= dict.fromkeys("volume trade_count buy_volume sell_volume buy_count sell_count".split(), 0)
         return row | {"timestamp": start, "is_final": is_final}
     by_time = sorted(trades, key=lambda trade: trade.timestamp)  # a stable sort: ties stay in the order of arrival
     volume = total(t.amount for t in trades)
-    quote = sum((decimal.Decimal(repr(t.price)) * decimal.Decimal(repr(t.amount)) for t in trades), decimal.Decimal(0))
     sides = {side: [t for t in trades if t.side == side] for side in ("buy", "sell")}
     delays = [t.local_timestamp - t.timestamp for t in trades]
     return {
         "timestamp": start, "open": by_time[0].price, "high": max(t.price for t in trades),
         "low": min(t.price for t in trades), "close": by_time[-1].price, "volume": near(volume),
-        "quote_volume": near(quote), "trade_count": len(trades),
-        "vwap": near(fractions.Fraction(quote) / fractions.Fraction(volume)) if volume else None,
+        "trade_count": len(trades),
         "buy_volume": near(total(t.amount for t in sides["buy"])), "buy_count": len(sides["buy"]),
         "sell_volume": near(total(t.amount for t in sides["sell"])), "sell_count": len(sides["sell"]),
         "first_trade": by_time[0].timestamp, "last_trade": by_time[-1].timestamp,
@@ -87,36 +123,44 @@ def candle(start, length, trades, close_before, is_final):
     }
 
 
-def oracle(trades, length, fill, complete, day=None, liquidations=None, tickers=None, books=None):
-    """All candles of a timeframe, interval by interval."""
+def oracle(trades, length, fill, complete, day=None, liquidations=None, tickers=None, books=None, terms=None, finals=None):
+    """All candles of a timeframe, interval by interval. Rows of every source are in the order of arrival; `complete` is the
+    time of which all trades are known, `finals` the same of the other sources, by the column that says so."""
+    trades, again = once(trades)
     times = [t.timestamp for t in trades]
     first = day if day is not None else (min(times) // length * length if times else 0)
     end = day + DAY_US if day is not None else (max(times) // length * length + length if times else 0)
     within = lambda rows, start: [r for r in rows or [] if start <= r["timestamp"] < start + length]
-    rows, close, interest, book = [], None, None, None
+    rows, close = [], None
+    place = {id(row): number for number, row in enumerate([*(books or []), *(tickers or [])])}
+    interest = book = None
+    finals = {f"is_{name}_final": None for name in ("liquidations", "ticker", "book")} | (finals or {})
     parts = collections.defaultdict(list)
     for trade in trades:
         parts[trade.timestamp // length * length].append(trade)
     for start in range(first, end, length):
         if start % DAY_US == 0:
             close, interest, book = None, None, None
-        now = within(books, start)
-        for row in now:
-            if book is None or row["timestamp"] >= book["timestamp"]:
+        # What arrived last of all that happened before the interval's end, and on its day.
+        for row in within(books, start):
+            if book is None or place[id(row)] > place[id(book)]:
                 book = row
         ticked = within(tickers, start)
-        tick = {name: last(ticked, name) for name in ("funding_rate", "predicted_funding_rate", "open_interest",
-                                                      "mark_price", "index_price")}
+        tick = {name: last(ticked, name) for name in STATES}
         oi = tick["open_interest"]
-        change = near(exact(oi) - exact(interest)) if None not in (oi, interest) else None
-        interest = interest if oi is None else oi
+        change = near(exact(oi) - exact(interest["open_interest"])) if None not in (oi, interest) else None
+        for row in ticked:
+            if row["open_interest"] is not None and (interest is None or place[id(row)] > place[id(interest)]):
+                interest = row
         if parts[start] or (fill == "flat" and close is not None):
             is_final = complete[0] <= start and start + length <= complete[1]
             row = candle(start, length, parts[start], close, is_final)
             forced = within(liquidations, start)
             by_side = lambda side: near(total(r["amount"] for r in forced if r["side"] == side))
+            final = {name: span and (span[0] <= start and start + length <= span[1]) for name, span in finals.items()}
             known = liquidations is not None
-            row |= tick | of_book(book) | {
+            row |= tick | of_book(book) | worth(parts[start], terms) | final | {
+                "repeated_trades": sum(start <= t.timestamp < start + length for t in again),
                 "open_interest_change": change,
                 "liquidation_buy_volume": by_side("buy") if known else None,
                 "liquidation_sell_volume": by_side("sell") if known else None,

@@ -54,11 +54,17 @@ def moments(rng, count, start, end):
 
 
 def random_trades(rng, count, start, end):
-    price = rng.choice([0.00000123, 0.5, 61000.1])
+    price, sent = rng.choice([0.00000123, 0.5, 61000.1]), []
     for timestamp, arrival in moments(rng, count, start, end):
         cost = float(f"{price * rng.uniform(0.9, 1.1):.{rng.choice([1, 2, 8, 10])}f}") or price
         side = rng.choices(["buy", "sell", "unknown"], [5, 5, 1])[0]
-        yield Trade(timestamp, arrival, side, cost, number(rng, 3))
+        trade = Trade(timestamp, arrival, side, cost, number(rng, 3), rng.choice([None, f"t-{rng.randrange(10**9)}"]))
+        # After a reconnection the last trades come again, and sometimes an id with another content.
+        if sent and rng.random() < 0.05:
+            trade = rng.choice(sent[-20:])._replace(local_timestamp=arrival)
+            trade = trade if rng.random() < 0.8 else trade._replace(amount=number(rng, 3))
+        sent.append(trade)
+        yield trade
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -71,7 +77,8 @@ def test_files(tmp_path, figures, seed):
         "instrument_key": pyarrow.array([KEY] * len(trades)).dictionary_encode(),
         "timestamp": pyarrow.array(columns["timestamp"], pyarrow.timestamp("us", "UTC")),
         "local_timestamp": pyarrow.array(columns["local_timestamp"], pyarrow.int64()),
-        "side": columns["side"], "price": columns["price"], "amount": columns["amount"],
+        "id": pyarrow.array(columns["id"], pyarrow.string()), "side": columns["side"], "price": columns["price"],
+        "amount": columns["amount"],
     })
     # Two files of several row groups: what belongs together is read apart.
     cut = rng.randrange(len(trades) + 1)
@@ -111,7 +118,7 @@ def random_rows(rng, data_type, start):
     end = start + DAY_US
     if data_type in ("trades", "liquidations"):
         trades = random_trades(rng, 1500 if data_type == "trades" else 60, start, end)
-        return [t._asdict() | {"id": None} for t in trades]
+        return [t._asdict() for t in trades]
     rows = []
     for timestamp, arrival in moments(rng, 300, start, end):
         row = {stored(name): None for name in COLUMNS[data_type].split(",")}
@@ -161,11 +168,13 @@ def test_a_lake(tmp_path, figures, seed):
     mtdh(*words)
     trades = [Trade(**{name: r[name] for name in Trade._fields}) for r in rows["trades"]]
     complete = (MIDNIGHT + (lacking == -1), MIDNIGHT + DAY_US - (lacking == 1))
+    source = {"liquidations": "liquidations", "ticker": "derivative_ticker", "book": "book_snapshot_5"}
+    finals = {f"is_{name}_final": complete if source[name] in types else None for name in source}
     cells = 0
     for frame, length in FRAMES.items():
         path = lake / f"processed_candles/by_date/day-{days[0]}/timeframe-{frame}/{KEY}.parquet"
         expected = oracle(trades, length, fill, complete, MIDNIGHT, rows.get("liquidations"),
-                          rows.get("derivative_ticker"), rows.get("book_snapshot_5"))
+                          rows.get("derivative_ticker"), rows.get("book_snapshot_5"), finals=finals)
         cells += compare(path, expected, frame, (frame, fill, lacking, types))
         facts = footer(path)
         assert facts["mtdh.rows"] == str(len(expected)) and f"trades {days[0]} stored sha256=" in facts["mtdh.inputs"]

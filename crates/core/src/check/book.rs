@@ -3,13 +3,15 @@
 use arrow_array::{Array, Float64Array};
 
 use super::finding::moment;
+use super::gaps::{Cause, explain};
 use super::replay::Replay;
 use super::rows::LEVELS;
 use super::silence::{Silence, session};
 use super::{
-    Check, CheckFn, CheckInput, Detection, Group, InstrumentDay, Parameter, Parameters, RowCheck, Rows,
-    Severity, Tally,
+    Check, CheckFn, CheckInput, Detection, Explanation, Group, InstrumentDay, Parameter, Parameters,
+    RowCheck, Rows, Severity, Tally,
 };
+use crate::partition::Status;
 use crate::table::DataType::{self, *};
 
 /// The checks of this module.
@@ -65,7 +67,8 @@ pub const CHECKS: &[Check] = &[
         }],
         text: "Changes of a book without the snapshot that they build on: none on the whole day, or none after a silence (see \
                `silence`), as there must be after the recorder was disconnected. Until the next snapshot the book that is \
-               replayed from them may be wrong. A market that only paused needs none and is told all the same.",
+               replayed from them may be wrong. A market that only paused needs none: where no other data type had rows \
+               either (`no_trading` of `gap`), it is `info`, and after an incident of the vendor a warning all the same.",
         run: CheckFn::Day(&[DataType::IncrementalBookL2], no_snapshot),
     },
 ];
@@ -225,8 +228,11 @@ fn no_snapshot(day: &InstrumentDay<'_>, values: &Parameters) -> Vec<(DataType, D
         tally.reach(last);
         return found(tally.with_severity(Severity::Error));
     }
+    let mut paused = Tally::default().with_severity(Severity::Info);
     let is_open = |silence: &&Silence| session(day, IncrementalBookL2, silence).is_none();
     for silence in pace.silences.iter().filter(|s| s.is_followed).filter(is_open) {
+        let (cause, _) = explain(day, IncrementalBookL2, Status::Stored, silence);
+        let tally = if cause == Cause::NoTrading { &mut paused } else { &mut tally };
         if silence.snapshot_us.is_none_or(|us| us - silence.to_us > within_us) {
             tally.note(silence.to_us, || match silence.snapshot_us {
                 Some(us) => {
@@ -236,7 +242,12 @@ fn no_snapshot(day: &InstrumentDay<'_>, values: &Parameters) -> Vec<(DataType, D
             });
         }
     }
-    found(tally)
+    let paused = found(paused).into_iter().map(|(data_type, found)| {
+        let text = "no other data type had rows either: the market may have paused".to_owned();
+        let explanation = Some(Explanation { class: Cause::NoTrading.name(), text });
+        (data_type, Detection { explanation, ..found })
+    });
+    found(tally).into_iter().chain(paused).collect()
 }
 
 fn found(tally: Tally) -> Vec<(DataType, Detection)> {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::{Check, CheckFn, Detection, Finding, Group, Severity, Tally};
 use crate::day::Day;
 use crate::expectation::VenueNote;
+use crate::key::InstrumentType;
 use crate::partition::{Partition, Status};
+use crate::table::DataType;
 
 /// The state of a day in the lake, known without reading rows. `mtdh_engine::validate` collects it.
 pub struct DayOfLake<'a> {
@@ -66,6 +68,16 @@ pub struct RowCount {
 /// A partition is reported if it has this many times fewer rows than expected.
 pub const FEW: f64 = 100.0;
 
+/// The rows that fewer ones count as. Options and combos trade in bursts: a hundred trades today and none tomorrow are usual.
+fn least(count: &RowCount) -> u64 {
+    let kind = count.partition.key.instrument_type();
+    let is_bursty = matches!(kind, InstrumentType::Option | InstrumentType::Combo);
+    if is_bursty && count.partition.data_type == DataType::Trades { 10 } else { 1 }
+}
+
+/// From this many times the rows on, a day is not of the same kind as another.
+const UNUSUAL: u64 = 10;
+
 /// The checks of this group.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -118,9 +130,11 @@ pub const CHECKS: &[Check] = &[
         parameters: &[],
         text: "A partition has 100 times fewer rows than expected. Expected is the row count of the same instrument \
                and data type on the day before, if the lake has it, or the daily mean over the instrument's life from \
-               the vendor's statistics, which cover trades and book changes. If the instrument was listed for part of \
+               the vendor's statistics, which cover trades and book changes. A day before that had ten times the mean is \
+               no measure, and neither is the mean where the day before had less than ten times the rows. If the instrument was listed for part of \
                the day, the expectation is scaled by that part. An empty partition counts as one row, so it is \
-               reported only if at least 100 rows are expected. A file that was cut between two gzip members, and \
+               reported only if at least 100 rows are expected; trades of options and combos, which come in bursts, count as \
+               ten at least. A file that was cut between two gzip members, and \
                whose length the server did not state, is detected only here. A loss of less than 99 of 100 rows is \
                not detected. A market that fell silent is reported too.",
         run: CheckFn::Lake(|day| day.rows.iter().filter_map(few_rows).collect()),
@@ -222,9 +236,15 @@ fn of_partitions(
 
 /// A finding if the partition has at least [`FEW`] times fewer rows than expected.
 pub fn few_rows(count: &RowCount) -> Option<Finding> {
-    let is_few = |expected: &u64| *expected as f64 * count.share_of_day >= count.rows.max(1) as f64 * FEW;
-    let before = count.before.filter(is_few).map(|rows| format!("{rows} the day before"));
-    let mean = count.statistics.filter(is_few).map(|rows| format!("{rows} a day by the vendor's statistics"));
+    let is_few =
+        |expected: &u64| *expected as f64 * count.share_of_day >= count.rows.max(least(count)) as f64 * FEW;
+    // A day of many rows does not make the next one poor, nor does a busy youth a quiet market.
+    let is_usual = |rows: &u64| count.statistics.is_none_or(|mean| mean.saturating_mul(UNUSUAL) >= *rows);
+    let is_sudden =
+        |_: &u64| count.before.is_none_or(|rows| rows >= count.rows.saturating_mul(UNUSUAL).max(UNUSUAL));
+    let before = count.before.filter(is_few).filter(is_usual).map(|rows| format!("{rows} the day before"));
+    let mean = count.statistics.filter(is_few).filter(is_sudden);
+    let mean = mean.map(|rows| format!("{rows} a day by the vendor's statistics"));
     let expected: Vec<String> = before.into_iter().chain(mean).collect();
     if expected.is_empty() {
         return None;

@@ -1,7 +1,7 @@
 //! The causes of silences.
 
 use super::finding::{Explanation, duration, moment};
-use super::silence::{Silence, WITH_PACE, has_pace, session};
+use super::silence::{Pace, Silence, WITH_PACE, has_pace, session};
 use super::{Check, CheckFn, Detection, Group, Incident, InstrumentDay, Parameters, Severity};
 use crate::partition::Status;
 use crate::table::DataType;
@@ -9,6 +9,9 @@ use crate::table::DataType;
 /// Time at either end of a silence that is ignored in other data types, microseconds: messages of different types do not
 /// stop and start at the same moment.
 const EDGE_US: i64 = 1_000_000;
+
+/// A silence is longer than this many usual pauses, by the default of `silence.factor`.
+const USUAL: i64 = 5;
 
 /// The cause of a silence, in the order of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,10 +66,12 @@ pub const CHECKS: &[Check] = &[Check {
     parameters: &[],
     text: "Each silence (see `silence`) is reported with its cause. `not_exported`: the vendor has not exported the \
            day. `before_listing`, `after_expiry`: the part of the silence within the instrument's life, by the vendor's \
-           dates, is no longer than the threshold; a silence followed by rows is not after the end. `incident`: the vendor's incident reports for the venue cover it, except for a rest \
-           that is no longer than the threshold. `no_trading`: no row of any other data type of the instrument \
-           arrived during it, ignoring a second at either end, and at least one of those data types has rows on the \
-           day. `session`: most of the seven days before were silent at these hours too; or the lake has none of them \
+           dates, is no longer than the threshold; a silence followed by rows is not after the end. `incident`: the \
+           vendor's incident reports for the venue cover it, except for a rest that is no longer than the threshold. \
+           `no_trading`: every other data type of the instrument was without rows for all of it but a rest (a second at \
+           either end and a fifth of the threshold), because the last row of each is a while before a halt; and at least \
+           one of those data types has rows on the day. `session`: most of the seven days before were silent at these \
+           hours too; or the lake has none of them \
            and more than half of the day is silent (see `silence`). `unknown`: none of these. Only `unknown` is a \
            warning, the others are `info`. A recorder that fails without an incident report silences all data types \
            at once and is reported as `no_trading`. A partition that is not exported is one silence of a whole day. A \
@@ -157,7 +162,12 @@ pub fn explain(
     }
     let is_witness = |other: DataType| other != data_type && has_pace(other);
     let witnesses: Vec<_> = day.paces().filter(|(other, pace)| is_witness(*other) && pace.rows > 0).collect();
-    let active = witnesses.iter().find(|(_, pace)| pace.is_active_within(from + EDGE_US, to - EDGE_US));
+    // When a market stops, the last row of each data type is a while before the stop: as long as its usual pauses.
+    let rest_us = (threshold_us / USUAL).min((to - from) / 4) + 2 * EDGE_US;
+    let is_quiet = |pace: &Pace| to - from - pace.longest_quiet_us(from, to) <= rest_us;
+    let active = witnesses
+        .iter()
+        .find(|(_, pace)| pace.is_active_within(from + EDGE_US, to - EDGE_US) && !is_quiet(pace));
     if !witnesses.is_empty() && active.is_none() {
         return (Cause::NoTrading, "no rows of the instrument's other data types arrived either".to_owned());
     }

@@ -2,7 +2,7 @@
 //!
 //! No I/O: klines come from `mtdh_source::exchange::binance::klines`. [`Settling`] decides when a kline may be compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bars::{Bar, Candles, Differences, Field, Series, Sides, Span, differs, place};
 use super::{Check, CheckFn, Detection, Explanation, Group, Parameter, Parameters, Severity, Tally};
@@ -35,11 +35,14 @@ pub const CHECKS: &[Check] = &[
             unit: "percent",
             meaning: "the largest allowed difference of volumes and the trade count from the reference's",
         }],
-        text: "Volume, quote volume, trade count, taker buy volume or taker buy quote volume differs from the \
-               reference's. If the reference has 0, any other volume differs, whatever the tolerance. Taker buy quote \
-               volume is compared only if trades are available, because stored candles do not have it. On COIN-M, \
-               volumes are contracts on both sides and are compared. What Binance calls quote volume there is an \
-               amount of the base asset, while ours is price times contracts; it is not compared.",
+        text: "Volume, base volume, quote volume, trade count, taker buy volume or taker buy quote volume differs from \
+               the reference's. If the reference has 0, any other volume differs, whatever the tolerance. Taker buy \
+               quote volume is compared only if trades are available, because stored candles do not have it. On \
+               COIN-M volumes are contracts on both sides. What Binance calls quote volume there is an amount of the \
+               base asset, and is compared with `base_volume`; Binance rounds it to 8 decimals, so that 10⁻⁸ for each \
+               trade is allowed. Base and quote volumes are compared where the instrument table says what amounts \
+               count. With a tolerance of 0 all of these agree on days without a finding: candles count a trade that \
+               is sent again once, as the exchange does.",
         run: CheckFn::Candles(Sides::Reference, volume),
     },
     Check {
@@ -66,11 +69,42 @@ pub const CHECKS: &[Check] = &[
                nothing could be compared.",
         run: CheckFn::Candles(Sides::Reference, coverage),
     },
+    Check {
+        name: "lost_trades",
+        group: Group::CrossSource,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "The reference's kline has both more trades and more volume than our trades give: trades were lost, \
+               however few, while `reference_volume` accepts a percent. It is the second witness of \
+               `missing_trade_id`, whose holes prove nothing by themselves on BINANCE-FUTURES and BINANCE-DELIVERY. \
+               Intervals are compared as by `reference_price`; a whole interval that lacks is reported by \
+               `reference_coverage`.",
+        run: CheckFn::Candles(Sides::Reference, lost),
+    },
+    Check {
+        name: "reference_contradicts_itself",
+        group: Group::CrossSource,
+        severity: Severity::Error,
+        parameters: &[],
+        text: "The reference has an interval more than once, with different values: files of two downloads that were \
+               joined, for example. Such an interval is compared with nothing, because nobody knows which of them is \
+               right. An interval that comes again with the same values counts once, and is no fault.",
+        run: CheckFn::Candles(Sides::Reference, contradictions),
+    },
 ];
 
 /// Volumes and counts that a reference provides.
-const VOLUMES: [Field; 5] =
-    [Field::Volume, Field::QuoteVolume, Field::TradeCount, Field::BuyVolume, Field::BuyQuoteVolume];
+const VOLUMES: [Field; 6] = [
+    Field::Volume,
+    Field::BaseVolume,
+    Field::QuoteVolume,
+    Field::TradeCount,
+    Field::BuyVolume,
+    Field::BuyQuoteVolume,
+];
+
+/// What the reference rounds base volumes to, for each trade.
+const ROUNDED_TO: f64 = 1e-8;
 
 fn price(candles: &Candles<'_>, values: &Parameters) -> Vec<Detection> {
     compare(candles, &Field::PRICES, values.get("tolerance_pct") / 100.0)
@@ -87,25 +121,91 @@ fn is_meant(series: &Series, start: i64, span: Span) -> bool {
 
 fn compare(candles: &Candles<'_>, fields: &[Field], tolerance: f64) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
-    let reference = theirs.by_start();
     let mut differences = Differences::default();
-    for (start, bar) in ours.by_start() {
-        let Some(kline) = reference.get(&start).filter(|_| is_meant(ours, start, span)) else { continue };
-        // Trades on one side only are reported by `reference_coverage`.
-        if !bar.has_trades() || !kline.has_trades() {
-            continue;
-        }
+    for (bar, kline) in pairs(ours, theirs, span) {
         for field in fields {
             let (Some(value), Some(expected)) = (bar.get(*field), kline.get(*field)) else { continue };
-            if differs(value, expected, tolerance) {
+            if differs(value, expected, tolerance) && !is_rounding(*field, value - expected, kline) {
                 differences.note(ours.interval(bar), bar.is_final && kline.is_final, || {
-                    let at = place(ours.timeframe, start);
+                    let at = place(ours.timeframe, bar.start);
                     format!("{at} {}: ours {value}, theirs {expected}", field.name())
                 });
             }
         }
     }
     differences.found()
+}
+
+/// Whether a difference is the reference's own rounding.
+fn is_rounding(field: Field, difference: f64, kline: &Bar) -> bool {
+    let trades = kline.get(Field::TradeCount).unwrap_or_default();
+    field == Field::BaseVolume && difference.abs() <= ROUNDED_TO * trades
+}
+
+/// The candles and klines of one interval that are compared: both have trades, and the reference has one opinion. Trades on one
+/// side only are reported by `reference_coverage`.
+fn pairs<'a>(ours: &'a Series, theirs: &'a Series, span: Span) -> Vec<(&'a Bar, &'a Bar)> {
+    let (reference, doubted) = (theirs.by_start(), contradicted(theirs));
+    let pair = |(start, bar): (i64, &'a Bar)| {
+        let kline = *reference
+            .get(&start)
+            .filter(|_| is_meant(ours, start, span) && !doubted.contains_key(&start))?;
+        (bar.has_trades() && kline.has_trades()).then_some((bar, kline))
+    };
+    ours.by_start().into_iter().filter_map(pair).collect()
+}
+
+/// The intervals that a series has more than once, with different values: the first kline and the first that differs.
+fn contradicted(series: &Series) -> BTreeMap<i64, (&Bar, &Bar)> {
+    let mut first: BTreeMap<i64, &Bar> = BTreeMap::new();
+    let mut contradicted = BTreeMap::new();
+    for bar in &series.bars {
+        let known = *first.entry(bar.start).or_insert(bar);
+        if known != bar {
+            contradicted.entry(bar.start).or_insert((known, bar));
+        }
+    }
+    contradicted
+}
+
+fn lost(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
+    let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
+    let mut lost = Differences::default();
+    for (bar, kline) in pairs(ours, theirs, span) {
+        let more = |field| Some((bar.get(field)?, kline.get(field)?)).filter(|(own, other)| other > own);
+        let (Some((count, all)), Some((volume, whole))) = (more(Field::TradeCount), more(Field::Volume))
+        else {
+            continue;
+        };
+        lost.note(ours.interval(bar), bar.is_final && kline.is_final, || {
+            let at = place(ours.timeframe, bar.start);
+            format!("{at}: ours {count} trades of {volume}, theirs {all} of {whole}")
+        });
+    }
+    lost.found()
+}
+
+fn contradictions(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
+    let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
+    let mut tally = Tally::default();
+    for (start, (one, other)) in contradicted(theirs) {
+        if !is_meant(ours, start, span) {
+            continue;
+        }
+        tally.note(start, || {
+            let fields = Field::ALL.into_iter().filter(|field| one.get(*field) != other.get(*field));
+            let shown =
+                |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+            let differing: Vec<String> = fields
+                .map(|field| {
+                    format!("{} {} and {}", field.name(), shown(one.get(field)), shown(other.get(field)))
+                })
+                .collect();
+            format!("{}: {}", place(ours.timeframe, start), differing.join(", "))
+        });
+        tally.reach(start.saturating_add(ours.timeframe.us()));
+    }
+    tally.found()
 }
 
 fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {

@@ -59,7 +59,9 @@ pub const CHECKS: &[Check] = &[
                minutes of the hour before and with those of the hour after; the slower result counts. The longest \
                pause of all is never the pace. If fewer than twenty minutes have pauses, up to five further hours on \
                that side are included. Nights are thus compared with nights, and one busy minute is only one of \
-               sixty. A pause above both thresholds is compared with the same hours of the instrument's seven days \
+               sixty. Rows must arrive steadily around it too, in the three hours (or its own length, if longer) on either side: cut \
+               in pieces of an eighth of its length (or of that time, if shorter), three quarters must have a row, \
+               of pieces of twenty minutes or more seven eighths. Trades of a quiet option come in bursts, and hours between two bursts are no silence. A pause above both thresholds is compared with the same hours of the instrument's seven days \
                before, as far as the lake has them. If the median of their paces is slower, it replaces the pace. If \
                most of those days were silent at these hours too, the silence is a session break and is reported as \
                `info`. If the lake has none of those days and silences of an hour or more make up more than half of \

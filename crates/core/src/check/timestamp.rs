@@ -9,7 +9,7 @@ use super::{Check, CheckFn, CheckInput, Detection, Group, Parameter, RowCheck, R
 use crate::day::Day;
 use crate::table::DataType;
 
-/// Number of rows whose hashes [`Repeated`] keeps.
+/// Number of rows with ids whose hashes [`Repeated`] keeps.
 const WINDOW: usize = 1 << 16;
 
 /// Number of exchange timestamps that [`Skew`] keeps.
@@ -77,11 +77,13 @@ pub const CHECKS: &[Check] = &[
         group: Group::Timestamp,
         severity: Severity::Warning,
         parameters: &[],
-        text: "A row equals one of the 65,536 rows above it in every column, including both timestamps. Rows are \
-               compared by 64-bit hashes. Trades and liquidations without an id are skipped: two with the same price \
-               and amount in one message are two trades. A repetition further down makes the arrival clock go back, \
+        text: "A row equals an earlier one in every column, including both timestamps: of trades and liquidations one \
+               of the 65,536 rows above it, of all other data types the row directly above. Those have no id, and a \
+               book that changes and changes back within a microsecond gives equal rows with others between. Trades \
+               and liquidations without an id are skipped: two with the same price and amount in one message are two \
+               trades. Rows are compared by 64-bit hashes. A repetition further down makes the arrival clock go back, \
                which `arrival_clock` reports.",
-        run: CheckFn::Rows(&DataType::ALL, |_| Box::new(Repeated::default())),
+        run: CheckFn::Rows(&DataType::ALL, |input| Box::new(Repeated::of(input.data_type))),
     },
 ];
 
@@ -209,9 +211,15 @@ impl RowCheck for Outside {
     }
 }
 
+/// Whether rows of a data type can have an id, which tells a repetition from an equal event.
+fn has_ids(data_type: DataType) -> bool {
+    matches!(data_type, DataType::Trades | DataType::Liquidations)
+}
+
 /// Hashes of the rows above, in order and by value.
-#[derive(Default)]
 struct Repeated {
+    /// Number of rows that a row is compared with.
+    window: usize,
     order: VecDeque<u64>,
     counts: HashMap<u64, u32, BuildHasherDefault<Itself>>,
     tally: Tally,
@@ -219,8 +227,7 @@ struct Repeated {
 
 impl RowCheck for Repeated {
     fn rows(&mut self, rows: &Rows<'_>) {
-        let has_ids = matches!(rows.data_type(), DataType::Trades | DataType::Liquidations);
-        let ids = has_ids.then(|| rows.text("id"));
+        let ids = has_ids(rows.data_type()).then(|| rows.text("id"));
         let arrival = rows.arrival();
         for (row, hash) in rows.hashes().into_iter().enumerate() {
             if ids.is_some_and(|ids| arrow_array::Array::is_null(ids, row)) {
@@ -234,7 +241,7 @@ impl RowCheck for Repeated {
                 });
             }
             self.order.push_back(hash);
-            if self.order.len() > WINDOW {
+            if self.order.len() > self.window {
                 self.forget();
             }
         }
@@ -246,6 +253,11 @@ impl RowCheck for Repeated {
 }
 
 impl Repeated {
+    fn of(data_type: DataType) -> Repeated {
+        let window = if has_ids(data_type) { WINDOW } else { 1 };
+        Repeated { window, order: VecDeque::new(), counts: HashMap::default(), tally: Tally::default() }
+    }
+
     fn forget(&mut self) {
         let Some(oldest) = self.order.pop_front() else { return };
         match self.counts.get_mut(&oldest) {

@@ -22,7 +22,8 @@ pub(super) fn named(
             InstrumentKey::native(venue, kind, symbol.text).map_err(Reason::from)
         }
         Reading::Month { root, year, month } => {
-            format!("{venue}:{kind}:{root}-{year}{month:02}").parse().map_err(Reason::from)
+            let key = format!("{venue}:{kind}:{root}-{year}{month:02}").parse().map_err(Reason::from);
+            key.and_then(|key: InstrumentKey| if key.is_canonical() { Ok(key) } else { Err(Reason::Form) })
         }
         Reading::Terms(read) => {
             let key = key_of_terms(venue, kind, &read);

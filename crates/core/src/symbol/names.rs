@@ -4,7 +4,7 @@ use super::grammar::{Grammar, grammar};
 use super::named::{key_of_terms, named};
 use super::reading::{Reading, Split, Symbol, Terms};
 use super::words::{Bases, Words};
-use super::{Contract, Listed, Named, Reason, alias, dataset_form, version1};
+use super::{Listed, Named, Reason, alias, dataset_form, version1};
 use crate::day::{DAY_US, Day};
 use crate::key::{InstrumentKey, InstrumentType};
 use crate::venue::venue_of_exchange;
@@ -92,7 +92,7 @@ impl Names {
     /// year, listed year after year, has one a year, and a symbol whose exchange changed the order of base and quote has two.
     ///
     /// `from_us` and `to_us` are the life, `known_until_us` is when the list was made, microseconds since the Unix epoch, UTC.
-    /// `dated_expiry` gives the expiry that the vendor's metadata has for a day, see [`Contract::dated_expiry`].
+    /// `dated_expiry` gives the expiry that the vendor's metadata has for a day, see [`Listed::dated_expiry`].
     pub fn over(
         &self,
         listed: &Listed,
@@ -104,11 +104,8 @@ impl Names {
             return vec![Stretch { from_us, to_us, named: self.name(listed) }];
         };
         let named_from = |since: Day, day: Option<Day>| {
-            let contract = listed.contract.map(|contract| Contract {
-                dated_expiry: day.and_then(&dated_expiry).or(contract.dated_expiry),
-                ..*contract
-            });
-            self.name(&Listed { since: Some(since), day, contract: contract.as_ref(), ..*listed })
+            let dated_expiry = day.and_then(&dated_expiry);
+            self.name(&Listed { since: Some(since), day, dated_expiry, ..*listed })
         };
         if let Some(change) = self.change_within(first, to_us) {
             let (early, late) = (named_from(first, None), named_from(change, None));
@@ -142,7 +139,7 @@ impl Names {
 
     /// Whether the name depends on the day for want of a year.
     fn lacks_year(&self, listed: &Listed) -> bool {
-        let undated = Listed { since: None, day: None, contract: None, ..*listed };
+        let undated = Listed { since: None, day: None, dated_expiry: None, ..*listed };
         self.name(&undated).native == Some(Reason::NoYear)
     }
 

@@ -127,9 +127,12 @@ pub(super) fn phemex(symbol: &Symbol) -> Option<Reading> {
         return symbol.is_pair().then(|| Terms::new(base, quote).glued().into());
     }
     let twice_listed = ["BTCUSD", "ETHUSD", "XRPUSD", "LTCUSD", "ADAUSD", "LINKUSD"];
-    let mark = ["U", "C"]
-        .into_iter()
-        .find(|mark| text.strip_prefix(mark).is_some_and(|pair| twice_listed.contains(&pair)));
+    let mark = ["U", "C"].into_iter().find(|mark| {
+        // No coin is called `U1000SHIB`.
+        let is_count =
+            |pair: &str| !symbol.is_first_version() && pair.starts_with(|c: char| c.is_ascii_digit());
+        text.strip_prefix(mark).is_some_and(|pair| twice_listed.contains(&pair) || is_count(pair))
+    });
     let (base, quote) = symbol.pair_of(&text[mark.map_or(0, str::len)..])?;
     let in_coin = mark == Some("C") || (mark.is_none() && text == "BTCUSD");
     let terms = Terms::new(base, quote).glued().settled_in(if in_coin { base } else { quote });

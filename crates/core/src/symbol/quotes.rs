@@ -1,7 +1,6 @@
 //! The quotes of exchanges that write base and quote as one word.
 //!
-//! Sources: the exchanges' own lists of symbols and announcements of listings. A quote's end is the month in which its last pair
-//! was closed; it matters only where a later pair could be misread.
+//! Sources: the exchanges' own lists of symbols and announcements of listings.
 
 use crate::day::Day;
 
@@ -9,8 +8,7 @@ use crate::day::Day;
 #[derive(Clone, Copy)]
 pub(super) struct Quote {
     pub name: &'static str,
-    /// Months as `YYYYMM` in which pairs with the quote exist, both included.
-    from: u32,
+    /// The last month in which pairs with the quote exist, as `YYYYMM`, where a later pair could be taken for one.
     until: u32,
     /// All bases that it ever had; empty: any.
     only: &'static [&'static str],
@@ -23,10 +21,6 @@ pub(super) struct Quote {
 impl Quote {
     const fn until(self, until: u32) -> Quote {
         Quote { until, ..self }
-    }
-
-    const fn from(self, from: u32) -> Quote {
-        Quote { from, ..self }
     }
 
     const fn only(self, only: &'static [&'static str]) -> Quote {
@@ -44,14 +38,14 @@ impl Quote {
     /// Whether a pair of the base with the quote may exist on a day; on any day if the day is unknown.
     pub fn can_have(&self, base: &str, day: Option<Day>) -> bool {
         let month = day.map(|day| day.year().unsigned_abs() * 100 + day.month());
-        let is_alive = month.is_none_or(|month| self.from <= month && month <= self.until);
+        let is_alive = month.is_none_or(|month| month <= self.until);
         let has_had = self.only.is_empty() || self.only.contains(&base);
         is_alive && has_had && !self.never.contains(&base)
     }
 }
 
 const fn q(name: &'static str) -> Quote {
-    Quote { name, from: 0, until: u32::MAX, only: &[], never: &[], is_main: false }
+    Quote { name, until: u32::MAX, only: &[], never: &[], is_main: false }
 }
 
 /// What Binance has pairs of in US dollars.
@@ -63,19 +57,19 @@ const MAJORS: &[&str] = &[
 pub(super) const BINANCE: &[Quote] = &[
     q("USDT"),
     q("USDC"),
-    q("FDUSD").from(202_306),
-    q("BUSD").from(201_908).until(202_403),
+    q("FDUSD"),
+    q("BUSD").until(202_403),
     q("TUSD"),
-    q("USDS").until(202_006),
-    q("USDP").from(202_107),
-    q("PAX").until(202_112),
+    q("USDS"),
+    q("USDP"),
+    q("PAX"),
     q("DAI"),
-    q("UST").until(202_209),
-    q("VAI").until(202_306),
+    q("UST"),
+    q("VAI"),
     q("USD1"),
     q("USDE"),
-    q("RLUSD").from(202_501),
-    q("XUSD").from(202_501),
+    q("RLUSD"),
+    q("XUSD"),
     q("USD").only(MAJORS),
     q("U"),
     q("BTC"),
@@ -83,11 +77,12 @@ pub(super) const BINANCE: &[Quote] = &[
     q("BNB"),
     q("TRX"),
     q("XRP"),
+    q("XMR"),
     q("DOGE"),
     q("DOT"),
     q("SOL"),
     q("EUR"),
-    q("AEUR").from(202_311).only(&["BTC", "ETH", "BNB", "EUR"]),
+    q("AEUR").only(&["BTC", "ETH", "BNB", "EUR"]),
     q("EURI"),
     q("GBP"),
     q("AUD"),
@@ -101,6 +96,7 @@ pub(super) const BINANCE: &[Quote] = &[
     q("RON"),
     q("ARS"),
     q("JPY"),
+    q("GYEN"),
     q("MXN"),
     q("CZK"),
     q("COP"),
@@ -110,7 +106,7 @@ pub(super) const BINANCE: &[Quote] = &[
     q("HUF"),
     q("IDR").never(&["BTCB"]),
     q("IDRT"),
-    q("BIDR").until(202_406),
+    q("BIDR").until(202_406).never(&["AR"]),
     q("BKRW"),
     q("BVND"),
 ];
@@ -202,14 +198,14 @@ pub(super) const BYBIT: &[Quote] = &[
 pub(super) const HUOBI: &[Quote] = &[
     q("USDT"),
     q("USDC"),
-    q("HUSD").until(202_304),
+    q("HUSD"),
     q("USDD"),
     q("TUSD"),
     q("USDE"),
     q("USD1"),
     q("BTC"),
     q("ETH"),
-    q("HT").until(202_401),
+    q("HT"),
     q("TRX"),
     q("HTX"),
     q("EUR"),

@@ -110,7 +110,8 @@ fn quotes(exchange: &str) -> &'static [&'static str] {
 /// The key of a symbol; `None` if it had none.
 pub(super) fn key_of_symbol(exchange: &str, listed: &Listed) -> Option<InstrumentKey> {
     let (grammar, text) = (grammar(exchange), dataset_form(listed.id));
-    let symbol = Listed { day: None, ..*listed }.symbol(&text, Words::First(quotes(exchange)));
+    let symbol =
+        Listed { day: None, dated_expiry: None, ..*listed }.symbol(&text, Words::First(quotes(exchange)));
     key_of(exchange, listed.kind, &text, read(&symbol, &grammar))
 }
 
@@ -118,7 +119,7 @@ pub(super) fn key_of_symbol(exchange: &str, listed: &Listed) -> Option<Instrumen
 pub(super) fn key_of_contract(exchange: &str, listed: &Listed, contract: &Contract) -> Option<InstrumentKey> {
     let (grammar, text) = (grammar(exchange), dataset_form(listed.id));
     // The metadata's expiry determined the year of a day without one.
-    let dated = Listed { since: contract.expiry, day: None, contract: None, ..*listed };
+    let dated = Listed { since: contract.expiry, day: None, dated_expiry: None, ..*listed };
     let symbol = dated.symbol(&text, Words::First(quotes(exchange)));
     let reading = match read(&symbol, &grammar) {
         Reading::Terms(terms) => Reading::Terms(completed(terms, listed.kind, contract, &grammar)),
@@ -136,7 +137,7 @@ fn key_of(exchange: &str, kind: InstrumentType, text: &str, reading: Reading) ->
         Reading::Open(_) => None,
         Reading::OwnName(kind) => InstrumentKey::native(&venue, kind, text).ok(),
         Reading::Month { root, year, month } => {
-            format!("{venue}:{kind}:{root}-{year}{month:02}").parse().ok()
+            format!("{venue}:{kind}:{root}-{year}{month:02}").parse().ok().filter(InstrumentKey::is_canonical)
         }
         Reading::Terms(terms) => key_of_terms(&venue, kind, &terms).ok(),
     }

@@ -20,10 +20,10 @@ const MOST_RATE: f64 = 0.999_999;
 const MOST_OTHER: f64 = 1e12;
 
 /// The start of 2009, the year of the first coin, microseconds since the Unix epoch, UTC.
-const EARLIEST_US: i64 = 1_230_768_000_000_000;
+pub(crate) const EARLIEST_US: i64 = 1_230_768_000_000_000;
 
 /// The start of 2200, microseconds since the Unix epoch, UTC.
-const LATEST_US: i64 = 7_258_118_400_000_000;
+pub(crate) const LATEST_US: i64 = 7_258_118_400_000_000;
 
 /// The allowed values of a column. Nulls are governed by [`super::Column::nullable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,6 @@ fn contract<'a>(row: &Row<'a>) -> Contract<'a> {
         quote,
         settle: text(settle),
         expiry: text(expiry).map(day),
-        dated_expiry: None,
         strike: text(strike),
         option_side: OptionSide::of_text(side),
         inverse,

@@ -34,7 +34,6 @@ impl Truth {
             quote: if quoted_in_base { &self.base } else { &self.quote },
             settle: Some(&self.settle).filter(|asset| !asset.is_empty()).map(String::as_str),
             expiry: self.expiry,
-            dated_expiry: None,
             strike: self.strike.as_deref(),
             option_side: self.side.as_deref().and_then(OptionSide::of_text),
             inverse: None,

@@ -9,7 +9,9 @@ mod contracts;
 mod defects;
 mod documents;
 mod exchange_lists;
+mod key_page;
 mod keys;
+mod lists;
 mod real_candles;
 mod real_symbols;
 #[path = "../shared/recorded.rs"]

@@ -179,7 +179,6 @@ fn the_vendors_metadata_gives_the_key_that_the_symbol_gives() {
             quote: text("quoteCurrency"),
             settle: whole["settlementCurrency"].as_str(),
             expiry: whole["expiry"].as_str().map(|time| day(&time[..10])),
-            dated_expiry: None,
             strike: strike.as_deref(),
             option_side: whole["optionType"].as_str().and_then(OptionSide::of_text),
             inverse: whole["inverse"].as_bool(),

@@ -47,7 +47,11 @@ fn coinbase_upbit_and_other_dashed_pairs() {
     );
     check(
         "ascendex",
-        &[("BNB/USDT", "spot", "SPOT_PAIR:BNB-USDT"), ("BTC-PERP", "perpetual", "PERP:BTC-USDT USDT")],
+        &[
+            ("BNB/USDT", "spot", "SPOT_PAIR:BNB-USDT"),
+            ("BTMX-S/USDT", "spot", "SPOT_PAIR:BTMX_S-USDT"),
+            ("BTC-PERP", "perpetual", "PERP:BTC-USDT USDT"),
+        ],
     );
     check(
         "coinflex",
@@ -154,7 +158,16 @@ fn gate_mexc_bitget_kucoin_contracts() {
 
 #[test]
 fn bitstamp_gemini_hitbtc_poloniex() {
-    check("bitstamp", &[("btcusd", "spot", "SPOT_PAIR:BTC-USD"), ("usdceur", "spot", "SPOT_PAIR:USDC-EUR")]);
+    check(
+        "bitstamp",
+        &[
+            ("btcusd", "spot", "SPOT_PAIR:BTC-USD"),
+            ("usdceur", "spot", "SPOT_PAIR:USDC-EUR"),
+            ("sgbusd", "spot", "SPOT_PAIR:SGB-USD"),
+            ("pyusdusd", "spot", "SPOT_PAIR:PYUSD-USD"),
+            ("btcgusd", "spot", "SPOT_PAIR:BTC-GUSD"),
+        ],
+    );
     check(
         "gemini",
         &[
@@ -164,13 +177,23 @@ fn bitstamp_gemini_hitbtc_poloniex() {
             ("AUDUSD", "spot", "SPOT_PAIR:AUD-USD"),
             ("GUSDGBP", "spot", "SPOT_PAIR:GUSD-GBP"),
             ("GUSDUSD", "spot", "SPOT_PAIR:GUSD-USD"),
+            ("PAXGUSD", "spot", "SPOT_PAIR:PAXG-USD"),
+            ("OMGUSD", "spot", "SPOT_PAIR:OMG-USD"),
+            ("USDTGUSD", "spot", "SPOT_PAIR:USDT-GUSD"),
             ("ZECLTC", "spot", "SPOT_PAIR:ZEC-LTC"),
             ("btcgusdperp", "perpetual", "PERP:BTC-GUSD"),
         ],
     );
     check(
         "hitbtc",
-        &[("BCNBTC", "spot", "SPOT_PAIR:BCN-BTC"), ("BTCUSDT_PERP", "perpetual", "PERP:BTC-USDT")],
+        &[
+            ("BCNBTC", "spot", "SPOT_PAIR:BCN-BTC"),
+            ("BTCGUSD", "spot", "SPOT_PAIR:BTC-GUSD"),
+            ("BTCTUSD", "spot", "SPOT_PAIR:BTC-TUSD"),
+            ("BNTUSD", "spot", "SPOT_PAIR:BNT-USD"),
+            ("DGBUSD", "spot", "SPOT_PAIR:DGB-USD"),
+            ("BTCUSDT_PERP", "perpetual", "PERP:BTC-USDT"),
+        ],
     );
     check(
         "poloniex",
@@ -204,6 +227,7 @@ fn hyperliquid_lighter_phemex_delta_and_others() {
             ("BTCUSD", "perpetual", "PERP:BTC-USD BTC inverse"),
             ("uBTCUSD", "perpetual", "PERP:BTC-USD~U USD"),
             ("cETHUSD", "perpetual", "PERP:ETH-USD~C ETH inverse"),
+            ("u1000SHIBUSD", "perpetual", "PERP:1000SHIB-USD~U USD"),
             ("ETHUSD", "perpetual", "PERP:ETH-USD USD"),
             ("UNIUSD", "perpetual", "PERP:UNI-USD USD"),
             ("CRVUSD", "perpetual", "PERP:CRV-USD USD"),

@@ -46,6 +46,14 @@ pub enum CandleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Columns of a user's file that are not those of trades.
+    #[error("{file}: {reason}")]
+    Columns {
+        /// The file.
+        file: String,
+        /// What is wrong with them.
+        reason: crate::files::user_columns::ColumnsError,
+    },
     /// A price or an amount that is not a number.
     #[error("a row has a value that cannot be added up")]
     NotANumber(#[source] NotANumber),

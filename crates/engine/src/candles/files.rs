@@ -14,6 +14,7 @@ use mtdh_core::candle::{
 };
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::INSTRUMENT_KEY;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_lake::LakeError;
 use mtdh_lake::candles::CandleWriter;
 use mtdh_lake::parquet_file::ParquetFile;
@@ -26,6 +27,7 @@ use super::resent::TradeRows;
 use crate::error::EngineError;
 use crate::export::shown;
 use crate::files::unfinished::Unfinished as Output;
+use crate::files::user_columns::{ColumnsError, UserColumns};
 
 /// A file of candles that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -43,6 +45,8 @@ pub struct FileReport {
     pub trades: u64,
     /// Number of trades that were sent again and count once.
     pub repeated_trades: u64,
+    /// How the columns of the inputs were read, where that is not as in the lake.
+    pub notes: Vec<String>,
 }
 
 /// Makes the candles of trades in Parquet files, in the order of the files: one file `{timeframe}.parquet` in `folder` for
@@ -56,22 +60,24 @@ pub fn candle_files(
     timeframes: &[Timeframe],
     fill: Fill,
     folder: &Path,
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<Vec<FileReport>, EngineError> {
     let names: Vec<String> = inputs.iter().map(|path| path.display().to_string()).collect();
     let failed = |source| EngineError::Candles { of: names.join(", "), source };
-    make(inputs, timeframes, fill, folder, stop).map_err(failed)
+    make(inputs, (timeframes, fill), folder, time_unit, stop).map_err(failed)
 }
 
 fn make(
     inputs: &[PathBuf],
-    timeframes: &[Timeframe],
-    fill: Fill,
+    (timeframes, fill): (&[Timeframe], Fill),
     folder: &Path,
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<Vec<FileReport>, CandleError> {
     let files = inputs.iter().map(|path| ParquetFile::open(path)).collect::<Result<Vec<_>, LakeError>>()?;
-    let Part { key, builder, left_out, .. } = read(&files, timeframes, fill, stop)?;
+    let notes = notes(&files, time_unit)?;
+    let Part { key, builder, left_out, .. } = read(&files, (timeframes, fill), time_unit, stop)?;
     // Files without a row may have the key in their name.
     let key = key.or_else(|| files.first().and_then(name_of));
     let key: InstrumentKey = key.and_then(|key| key.parse().ok()).ok_or(CandleError::Unnamed)?;
@@ -116,8 +122,16 @@ fn make(
     for (output, out, facts) in finished {
         out.publish().map_err(CandleError::Output)?;
         let (timeframe, instrument_key) = (facts.timeframe.to_string(), facts.key.to_string());
-        let (candles, repeated_trades) = (facts.rows, left_out);
-        reports.push(FileReport { output, timeframe, instrument_key, candles, trades, repeated_trades });
+        let (candles, repeated_trades, notes) = (facts.rows, left_out, notes.clone());
+        reports.push(FileReport {
+            output,
+            timeframe,
+            instrument_key,
+            candles,
+            trades,
+            repeated_trades,
+            notes,
+        });
     }
     Ok(reports)
 }
@@ -165,13 +179,14 @@ struct Part {
 impl Part {
     /// Reads a row group. What `repeats` knows is left out.
     fn read(
-        (file, group): (&ParquetFile, usize),
+        place: (&ParquetFile, usize),
+        time_unit: Option<TimeUnit>,
         mut builder: CandleBuilder,
         mut repeats: Repeats,
         stop: &CancellationToken,
     ) -> Result<Part, CandleError> {
         let (mut key, mut left_out) = (None, 0);
-        read_rows(file, group, &mut key, stop, |batch| {
+        read_rows(place, time_unit, &mut key, stop, |batch| {
             let trades = TradeRows::of(batch, &mut repeats)?;
             left_out += trades.left_out();
             trades.feed(&mut builder)
@@ -183,8 +198,8 @@ impl Part {
 /// Reads all rows, row groups in parallel. A row group with a trade of an earlier one is read again after it: that is rare.
 fn read(
     files: &[ParquetFile],
-    timeframes: &[Timeframe],
-    fill: Fill,
+    (timeframes, fill): (&[Timeframe], Fill),
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<Part, CandleError> {
     let groups: Vec<(&ParquetFile, usize)> =
@@ -201,14 +216,14 @@ fn read(
     if let Some((file, group)) = groups.first() {
         first_key = file.only_word(*group, INSTRUMENT_KEY).or_else(|| name_of(file));
     }
-    let read = |place| Part::read(place, builder(first_key.as_ref()), Repeats::default(), stop);
+    let read = |place| Part::read(place, time_unit, builder(first_key.as_ref()), Repeats::default(), stop);
     let parts = side_by_side(groups.clone(), read)?;
     let (key, repeats) = (None, Repeats::default());
     let mut whole = Part { key, builder: builder(first_key.as_ref()), repeats, left_out: 0 };
     for (mut part, place) in parts.into_iter().zip(groups) {
         if whole.repeats.overlaps(&part.repeats) {
             let known = std::mem::take(&mut whole.repeats);
-            part = Part::read(place, builder(first_key.as_ref()), known, stop)?;
+            part = Part::read(place, time_unit, builder(first_key.as_ref()), known, stop)?;
         }
         same(&mut whole.key, part.key)?;
         whole.builder.absorb(part.builder);
@@ -220,14 +235,14 @@ fn read(
 
 /// Passes the trades of a row group to the builder; they must be of the known instrument.
 pub(super) fn read_rows(
-    file: &ParquetFile,
-    group: usize,
+    (file, group): (&ParquetFile, usize),
+    time_unit: Option<TimeUnit>,
     key: &mut Option<String>,
     stop: &CancellationToken,
     mut take: impl FnMut(&RecordBatch) -> Result<(), CandleError>,
 ) -> Result<(), CandleError> {
-    let columns = columns(DataType::Trades);
-    let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let columns = user_columns(file, time_unit)?;
+    let mut names = columns.names();
     let only = file.only_word(group, INSTRUMENT_KEY);
     match &only {
         Some(name) => same(key, Some(name.clone()))?,
@@ -242,8 +257,30 @@ pub(super) fn read_rows(
                 same(key, Some(name))?;
             }
         }
-        take(&batch)
+        take(&columns.rows(batch).map_err(|reason| unreadable(file, reason))?)
     })
+}
+
+/// The columns of a file that candles are made of.
+fn user_columns(file: &ParquetFile, time_unit: Option<TimeUnit>) -> Result<UserColumns, CandleError> {
+    let wanted = columns(DataType::Trades);
+    let columns =
+        UserColumns::of(file.schema(), DataType::Trades, time_unit, |name| wanted.iter().any(|w| w == name));
+    columns.map_err(|reason| unreadable(file, reason))
+}
+
+fn unreadable(file: &ParquetFile, reason: ColumnsError) -> CandleError {
+    CandleError::Columns { file: file.path().display().to_string(), reason }
+}
+
+/// How the columns of the files are read, where that is not as in the lake.
+fn notes(files: &[ParquetFile], time_unit: Option<TimeUnit>) -> Result<Vec<String>, CandleError> {
+    let mut notes = Vec::new();
+    for file in files {
+        let of_file = user_columns(file, time_unit)?.notes;
+        notes.extend(of_file.into_iter().map(|note| format!("{}: {note}", file.path().display())));
+    }
+    Ok(notes)
 }
 
 pub(super) fn same(known: &mut Option<String>, new: Option<String>) -> Result<(), CandleError> {

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
-use mtdh_core::candle::{Candle, CandleBuilder, Fill, Repeats, Timeframe, Valuation};
+use mtdh_core::candle::{Candle, CandleBuilder, Fill, Formula, Repeats, Timeframe, Valuation};
 use mtdh_core::check::bars::{Bar, Field, Series};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
+use mtdh_source::exchange::binance::klines::Market;
 use tokio_util::sync::CancellationToken;
 
 use super::CandleError;
@@ -115,6 +117,7 @@ pub(crate) async fn of_unit(
 pub(crate) fn of_files(
     files: &[PathBuf],
     timeframes: &[Timeframe],
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<(Option<String>, BTreeMap<Timeframe, Series>), EngineError> {
     let mut ticks = Ticks::new(timeframes);
@@ -127,12 +130,17 @@ pub(crate) fn of_files(
                 same(&mut key, Some(name)).map_err(failed)?;
             }
         } else {
-            read(file, &mut ticks, &mut key, stop).map_err(failed)?;
+            read(file, time_unit, &mut ticks, &mut key, stop).map_err(failed)?;
         }
     }
-    // What amounts of a spot pair are worth is known without a table.
+    // What amounts of a spot pair are worth is known without a table, and on USD-M Binance's amounts are in the base asset.
     let named = key.as_deref().and_then(|key| key.parse::<InstrumentKey>().ok());
-    ticks.value(named.and_then(|key| Valuation::of(&key, None).ok()));
+    let value = |key: InstrumentKey| {
+        let is_linear = Market::of_venue(key.venue()) == Some(Market::UsdM);
+        let linear = || Valuation::new(Formula::Linear, 1.0).filter(|_| is_linear);
+        Valuation::of(&key, None).ok().or_else(linear)
+    };
+    ticks.value(named.and_then(value));
     let rows = ticks.all.pending().unwrap_or(0..0);
     Ok((key, ticks.series(next_day(rows.end), rows.start + 1..rows.end - 1, timeframes)))
 }
@@ -162,13 +170,14 @@ fn read_csv(file: &Path, ticks: &mut Ticks, stop: &CancellationToken) -> Result<
 
 fn read(
     file: &Path,
+    time_unit: Option<TimeUnit>,
     ticks: &mut Ticks,
     key: &mut Option<String>,
     stop: &CancellationToken,
 ) -> Result<(), CandleError> {
     let file = ParquetFile::open(file)?;
     for group in 0..file.row_groups() {
-        super::files::read_rows(&file, group, key, stop, |batch| ticks.take(batch))?;
+        super::files::read_rows((&file, group), time_unit, key, stop, |batch| ticks.take(batch))?;
     }
     Ok(())
 }

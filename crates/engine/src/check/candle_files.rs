@@ -6,6 +6,7 @@ use mtdh_core::candle::{Fill, Timeframe};
 use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Candles, Series};
 use mtdh_core::key::InstrumentKey;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_lake::LakeError;
 use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_lake::read::open_file;
@@ -33,9 +34,10 @@ pub async fn check_candle_files(
     aggregated: &Path,
     trades: &[PathBuf],
     plan: &CheckPlan,
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<CheckReport, EngineError> {
-    let (fine, coarse) = (open(base, None).await?, open(aggregated, None).await?);
+    let (fine, coarse) = (open(base, None, time_unit).await?, open(aggregated, None, time_unit).await?);
     let (short, long) = (fine.series.timeframe, coarse.series.timeframe);
     if long.us() <= short.us() || long.us() % short.us() != 0 {
         let reason = format!(
@@ -61,7 +63,7 @@ pub async fn check_candle_files(
     }
     report.judge(plan, key.as_ref(), None, &Candles::Finer(&coarse.series, &fine.series));
     if !trades.is_empty() {
-        let (of_trades, made) = ticks::of_files(trades, &[short, long], stop)?;
+        let (of_trades, made) = ticks::of_files(trades, &[short, long], time_unit, stop)?;
         if let (Some(theirs), Some(ours)) = (of_trades, &key)
             && theirs != ours.to_string()
         {
@@ -82,7 +84,11 @@ pub(super) fn wrong(file: &Path, reason: String) -> EngineError {
 }
 
 /// Reads a file of candles. The timeframe comes from the footer, else from the name (`1m.parquet`), else from the caller.
-pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleFile, EngineError> {
+pub(super) async fn open(
+    path: &Path,
+    told: Option<Timeframe>,
+    time_unit: Option<TimeUnit>,
+) -> Result<CandleFile, EngineError> {
     let unreadable = |error| FileError::Lake(error).of(path);
     let (lake, entry) = open_file(path).await.map_err(unreadable)?;
     let (pairs, _) = lake.pairs(&entry).await.map_err(unreadable)?;
@@ -111,7 +117,7 @@ pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleF
     names.extend(mtdh_core::check::bars::Field::ALL.map(|field| field.name()));
     let mut reason = None;
     file.read(0..file.row_groups(), &names, |batch| {
-        match bars(&batch) {
+        match bars(&batch, time_unit) {
             Ok(bars) => series.bars.extend(bars),
             Err(why) => reason = Some(why),
         }
@@ -119,7 +125,7 @@ pub(super) async fn open(path: &Path, told: Option<Timeframe>) -> Result<CandleF
     })
     .map_err(unreadable)?;
     if let Some(reason) = reason {
-        return Err(wrong(path, reason));
+        return Err(FileError::Columns(reason).of(path));
     }
     if file.schema().column_with_name("is_final").is_none() {
         edges(&mut series);

@@ -66,7 +66,7 @@ pub(super) fn outdated(version: u32) -> Option<String> {
     (version < CANDLE_VERSION).then(|| {
         format!(
             "version {version} of the candle format made them, whose columns mean something else than those of version \
-             {CANDLE_VERSION}; make them again with mtdh candles"
+             {CANDLE_VERSION}; they must be made again"
         )
     })
 }
@@ -93,9 +93,9 @@ async fn read_once(
     let mut series = Series { timeframe, fill: Some(facts.fill), bars: Vec::new() };
     let mut wrong = None;
     let take = |batch| {
-        match bars(&batch) {
+        match bars(&batch, None) {
             Ok(bars) => series.bars.extend(bars),
-            Err(reason) => wrong = Some(reason),
+            Err(error) => wrong = Some(error.to_string()),
         }
         Ok::<(), LakeError>(())
     };

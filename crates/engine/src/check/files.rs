@@ -14,8 +14,10 @@ use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
 use mtdh_core::table::INSTRUMENT_KEY;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
+use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_lake::read::{Batches, open_file};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,8 @@ use super::{CheckPlan, CheckReport};
 use crate::check::instrument_day::{DayInput, Part, check_instrument_day};
 use crate::download::error::ConvertError;
 use crate::error::{EngineError, FileError};
-use crate::files::convert::{VendorRows, data_type_of, read_vendor_file};
+use crate::files::convert::{VendorRows, data_type_of, of_name, read_vendor_file};
+use crate::files::user_columns::{ColumnsError, UserColumns};
 
 /// Batches of a CSV file that are decoded ahead of the checks.
 const BATCHES_AHEAD: usize = 4;
@@ -36,6 +39,8 @@ pub struct FileHints {
     pub key: Option<InstrumentKey>,
     /// The data type, if footer, columns and name do not determine it.
     pub data_type: Option<DataType>,
+    /// The unit of times that are bare numbers.
+    pub time_unit: Option<TimeUnit>,
 }
 
 /// An open file.
@@ -113,11 +118,23 @@ async fn open(
     } else {
         let (lake, entry) = open_file(file).await.map_err(unreadable)?;
         let (pairs, schema) = lake.pairs(&entry).await.map_err(unreadable)?;
-        let told = hints.data_type.or_else(|| pairs.get("mtdh.data_type")?.parse().ok());
-        let data_type = told.or_else(|| by_columns(&schema, &name));
-        let data_type = data_type.ok_or_else(|| FileError::UnknownColumns.of(file))?;
-        let rows = lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await;
-        (pairs, data_type, rows.map_err(unreadable)?)
+        let told = pairs.get("mtdh.data_type").and_then(|name| name.parse().ok());
+        let is_ours = told.is_some() && hints.data_type.is_none_or(|given| Some(given) == told);
+        let data_type = match hints.data_type.or(told) {
+            Some(data_type) => data_type,
+            None => by_columns(&schema, &name).map_err(|error| error.of(file))?,
+        };
+        let columns = UserColumns::of(&schema, data_type, hints.time_unit, |_| true);
+        let rows = match columns {
+            Ok(columns) if !columns.is_plain() && !is_ours => {
+                report.notes.extend(columns.notes.iter().map(|note| format!("{}: {note}", file.display())));
+                open_foreign(file, columns).await.map_err(|error| error.of(file))?
+            }
+            // What is wrong with the columns of one of our own files is a finding.
+            Err(error) if !is_ours => return Err(FileError::Columns(error).of(file)),
+            _ => lake.batches(&entry, i64::MIN..i64::MAX, &Default::default()).await.map_err(unreadable)?,
+        };
+        (pairs, data_type, rows)
     };
     let of_footer = pairs.get("mtdh.day").and_then(|day| day.parse().ok());
     let first = rows.try_next().await.map_err(unreadable)?;
@@ -169,12 +186,7 @@ async fn open_csv(
                 sender.blocking_send(Err(LakeError::WrongTable { path: path.display().to_string(), reason }));
         }
     });
-    let rows =
-        futures::stream::unfold(
-            receiver,
-            |mut receiver| async move { Some((receiver.recv().await?, receiver)) },
-        );
-    Ok((data_type, read, rows.boxed()))
+    Ok((data_type, read, received(receiver)))
 }
 
 /// The instrument in a partition's footer, or in a name of the lake's form.
@@ -194,15 +206,69 @@ enum Choice {
     One,
 }
 
+/// Other people's Parquet, as a stream of rows with the lake's columns. What is wrong with the first rows is told at once.
+async fn open_foreign(file: &Path, columns: UserColumns) -> Result<Batches, FileError> {
+    let parquet = ParquetFile::open(file).map_err(FileError::Lake)?;
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
+    tokio::task::spawn_blocking(move || {
+        let mut names = columns.names();
+        names.push(INSTRUMENT_KEY);
+        let mut is_read = true;
+        let read = parquet.read(0..parquet.row_groups(), &names, |batch| {
+            if is_read {
+                // Nobody reads any more: the rest is of no interest.
+                is_read = sender.blocking_send(Ok(columns.rows(batch).map_err(Unread::Columns)?)).is_ok();
+            }
+            Ok::<(), Unread>(())
+        });
+        if let Err(error) = read {
+            let _unread = sender.blocking_send(Err(error));
+        }
+    });
+    let first = match receiver.recv().await {
+        None => None,
+        Some(Ok(batch)) => Some(Ok(batch)),
+        Some(Err(Unread::Columns(error))) => return Err(FileError::Columns(error)),
+        Some(Err(Unread::Lake(error))) => return Err(FileError::Lake(error)),
+    };
+    let path = file.display().to_string();
+    let rest = received(receiver).map_err(move |error| match error {
+        Unread::Columns(error) => LakeError::WrongTable { path: path.clone(), reason: error.to_string() },
+        Unread::Lake(error) => error,
+    });
+    Ok(futures::stream::iter(first).chain(rest).boxed())
+}
+
+/// Why the rows of other people's Parquet end early.
+enum Unread {
+    Columns(ColumnsError),
+    Lake(LakeError),
+}
+
+impl From<LakeError> for Unread {
+    fn from(error: LakeError) -> Unread {
+        Unread::Lake(error)
+    }
+}
+
+fn received<E: Send + 'static>(
+    receiver: tokio::sync::mpsc::Receiver<Result<RecordBatch, E>>,
+) -> futures::stream::BoxStream<'static, Result<RecordBatch, E>> {
+    let next = |mut receiver: tokio::sync::mpsc::Receiver<_>| async move {
+        Some((receiver.recv().await?, receiver))
+    };
+    futures::stream::unfold(receiver, next).boxed()
+}
+
 /// The data type that a file's columns match. Trades and liquidations have the same columns, as do quotes and book_ticker:
-/// there the file's name decides, and otherwise the first of the two.
-fn by_columns(schema: &Schema, name: &str) -> Option<DataType> {
-    let has_all = |t: &DataType| t.table().columns.iter().all(|c| schema.column_with_name(&c.name).is_some());
-    let mut fitting: Vec<DataType> = DataType::ALL.into_iter().filter(has_all).collect();
-    fitting.sort_by_key(|t| std::cmp::Reverse(t.table().columns.len()));
-    let widest = fitting.first()?.table().columns.len();
-    fitting.retain(|t| t.table().columns.len() == widest);
-    fitting.iter().find(|t| name.contains(t.name())).or(fitting.first()).copied()
+/// there the file's name decides.
+fn by_columns(schema: &Schema, name: &str) -> Result<DataType, FileError> {
+    let fitting = UserColumns::fitting(schema);
+    match of_name(&fitting, name) {
+        Some(data_type) => Ok(data_type),
+        None if fitting.is_empty() => Err(FileError::Columns(UserColumns::unfitting(schema))),
+        None => Err(FileError::SeveralTypes(fitting)),
+    }
 }
 
 /// The key of each row; `None`: the column is missing or of another type.

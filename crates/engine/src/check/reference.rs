@@ -10,6 +10,7 @@ use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
 use mtdh_core::check::finding::moment;
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
+use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::Lake;
 use mtdh_lake::parquet_file::ParquetFile;
@@ -134,6 +135,7 @@ pub async fn check_files_reference(
     days: Option<DayRange>,
     reference: &Reference,
     plan: &CheckPlan,
+    time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<CheckReport, EngineError> {
     let Some(first) = files.first() else { return Ok(CheckReport::default()) };
@@ -143,10 +145,10 @@ pub async fn check_files_reference(
         if files.len() > 1 {
             return Err(wrong(&files[1], "give one file of candles".to_owned()));
         }
-        let file = open(first, Some(timeframe)).await?;
+        let file = open(first, Some(timeframe), time_unit).await?;
         (file.key, file.series)
     } else {
-        let (name, mut made) = ticks::of_files(files, &[timeframe], stop)?;
+        let (name, mut made) = ticks::of_files(files, &[timeframe], time_unit, stop)?;
         let none = Series { timeframe, fill: None, bars: Vec::new() };
         (name.and_then(|name| name.parse().ok()), made.remove(&timeframe).unwrap_or(none))
     };
@@ -215,7 +217,7 @@ async fn compare(
     }
     let mut own = ours.clone();
     if !opened.market.has_quote_volume() {
-        let note = "cross-source: of COIN-M, volumes in contracts are compared, quote volumes are not: the reference's are in coins";
+        let note = "cross-source: of COIN-M, volumes in contracts and base volumes are compared, quote volumes are not: the reference has none";
         if !report.notes.iter().any(|known| known == note) {
             report.notes.push(note.to_owned());
         }

@@ -1,20 +1,20 @@
 //! Converts tables of candles, the lake's or a user's, to the bars that checks read.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float64Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    UInt64Type,
-};
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType as ArrowType, TimeUnit};
+use arrow_schema::DataType as ArrowType;
 use mtdh_core::check::bars::{Bar, Field};
+use mtdh_core::time_unit::{Plausible, TimeUnit};
+
+use crate::files::times::{ColumnsError, times};
 
 /// The candles of a batch.
 ///
 /// # Errors
 /// When a column is missing or of another type; the text names it.
-pub(super) fn bars(batch: &RecordBatch) -> Result<Vec<Bar>, String> {
-    let starts = starts(batch)?;
+pub(super) fn bars(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<Vec<Bar>, ColumnsError> {
+    let starts = starts(batch, time_unit)?;
     let is_final = batch.column_by_name("is_final").and_then(|column| column.as_boolean_opt());
     let mut bars: Vec<Bar> = starts
         .into_iter()
@@ -31,34 +31,22 @@ pub(super) fn bars(batch: &RecordBatch) -> Result<Vec<Bar>, String> {
     }
     for field in Field::PRICES.into_iter().chain([Field::Volume]) {
         if batch.column_by_name(field.name()).is_none() {
-            return Err(format!("it has no column `{}`", field.name()));
+            return Err(format!("it has no column `{}`", field.name()).into());
         }
     }
     Ok(bars)
 }
 
 /// Starts of intervals, microseconds since the Unix epoch, UTC.
-fn starts(batch: &RecordBatch) -> Result<Vec<i64>, String> {
-    let column = batch.column_by_name("timestamp").ok_or("it has no column `timestamp`")?;
+fn starts(batch: &RecordBatch, time_unit: Option<TimeUnit>) -> Result<Vec<i64>, ColumnsError> {
+    let column =
+        batch.column_by_name("timestamp").ok_or_else(|| "it has no column `timestamp`".to_owned())?;
     if column.null_count() > 0 {
-        return Err("its column `timestamp` has nulls".to_owned());
+        return Err("its column `timestamp` has nulls".to_owned().into());
     }
-    let scaled =
-        |values: &[i64], by: i64, over: i64| values.iter().map(|v| v.saturating_mul(by) / over).collect();
-    match column.data_type() {
-        ArrowType::Timestamp(TimeUnit::Microsecond, _) => {
-            Ok(column.as_primitive::<TimestampMicrosecondType>().values().to_vec())
-        }
-        ArrowType::Timestamp(TimeUnit::Millisecond, _) => {
-            Ok(scaled(column.as_primitive::<TimestampMillisecondType>().values(), 1000, 1))
-        }
-        ArrowType::Timestamp(TimeUnit::Nanosecond, _) => {
-            Ok(scaled(column.as_primitive::<TimestampNanosecondType>().values(), 1, 1000))
-        }
-        // As everywhere, integers are microseconds.
-        ArrowType::Int64 => Ok(column.as_primitive::<Int64Type>().values().to_vec()),
-        other => Err(format!("its column `timestamp` is {other}, not a time")),
-    }
+    let plausible = Plausible::clocks(chrono::Utc::now().timestamp_micros());
+    let times = times(column.as_ref(), time_unit, &plausible);
+    Ok(times.map_err(|error| error.of_column("timestamp"))?.values().to_vec())
 }
 
 fn numbers(column: &dyn Array) -> Option<Vec<Option<f64>>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mtdh_core::DayRange;
 use mtdh_core::check::Group;
 use mtdh_core::key::InstrumentKey;
+use mtdh_core::time_unit::TimeUnit;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
@@ -121,9 +122,10 @@ pub fn check_user_candles<'a>(
     aggregated: &'a std::path::Path,
     trades: &'a [PathBuf],
     plan: &'a CheckPlan,
+    time_unit: Option<TimeUnit>,
     stop: &'a CancellationToken,
 ) -> Work<'a, CheckReport> {
-    Box::pin(check_candle_files(base, aggregated, trades, plan, stop))
+    Box::pin(check_candle_files(base, aggregated, trades, plan, time_unit, stop))
 }
 
 /// Compares a user's files with an exchange's own klines.
@@ -135,7 +137,8 @@ pub fn compare_user_files<'a>(
     days: Option<DayRange>,
     reference: &'a Reference,
     plan: &'a CheckPlan,
+    time_unit: Option<TimeUnit>,
     stop: &'a CancellationToken,
 ) -> Work<'a, CheckReport> {
-    Box::pin(check_files_reference(files, key, days, reference, plan, stop))
+    Box::pin(check_files_reference(files, key, days, reference, plan, time_unit, stop))
 }

@@ -100,6 +100,15 @@ pub enum ConvertError {
     /// The header row matches no data type.
     #[error("its header row is that of no data type: `{0}`")]
     UnknownHeader(String),
+    /// A user's file without a header row, whose name does not tell the data type.
+    #[error("the file is empty, and its name does not tell of which data type it has no rows")]
+    Empty,
+    /// A header row that several data types share, in a file whose name does not tell which.
+    #[error(
+        "its columns are those of {}, and its name does not tell which",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and of ")
+    )]
+    SeveralTypes(Vec<mtdh_core::DataType>),
     /// One key was given for a file of several instruments.
     #[error("the file holds several instruments, so that one key cannot be given for all")]
     SeveralInstruments,

@@ -93,7 +93,7 @@ pub fn decode_file(
 ) -> Result<Decoded, ConvertError> {
     let decoder = Decoder::new(table, expectation);
     let is_large = input.bytes > PIPELINE_BYTES;
-    let plain = plain(input.reader)?;
+    let plain = Plain::of(input.reader)?;
     if is_large {
         on_three_threads(plain, decoder, stop, take)
     } else {
@@ -101,29 +101,76 @@ pub fn decode_file(
     }
 }
 
-/// The plain bytes of gzip data, or of a plain file.
-fn plain(mut reader: Box<dyn BufRead + Send>) -> Result<Box<dyn Read + Send>, ConvertError> {
-    let start = reader.fill_buf().map_err(ConvertError::Read)?;
-    if start.is_empty() {
-        return Err(ConvertError::NoBytes);
-    }
-    let is_text = !is_gzip(start);
-    Ok(if is_text { Box::new(reader) } else { Box::new(Gunzip::new(reader)) })
+/// The plain bytes of a file.
+enum Plain {
+    Text(Box<dyn BufRead + Send>),
+    Gzip(Gunzip<Box<dyn BufRead + Send>>),
 }
 
-fn read_chunk(plain: &mut dyn Read, chunk: &mut Vec<u8>) -> Result<(), ConvertError> {
-    chunk.resize(CHUNK_BYTES, 0);
-    let mut filled = 0;
-    while filled < CHUNK_BYTES {
-        match plain.read(&mut chunk[filled..]) {
-            Ok(0) => break,
-            Ok(length) => filled += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(read_error(error)),
+impl Plain {
+    /// Of gzip data, or of a plain file.
+    fn of(mut reader: Box<dyn BufRead + Send>) -> Result<Plain, ConvertError> {
+        let start = reader.fill_buf().map_err(ConvertError::Read)?;
+        if start.is_empty() {
+            return Err(ConvertError::NoBytes);
+        }
+        Ok(if is_gzip(start) { Plain::Gzip(Gunzip::new(reader)) } else { Plain::Text(reader) })
+    }
+
+    /// Reads bytes, and tells whether they begin a gzip member other than the first.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+        match self {
+            Plain::Text(reader) => Ok((reader.read(buffer)?, false)),
+            Plain::Gzip(gunzip) => {
+                let before = gunzip.members();
+                let length = gunzip.read(buffer)?;
+                Ok((length, before > 0 && gunzip.members() > before))
+            }
         }
     }
-    chunk.truncate(filled);
-    Ok(())
+}
+
+/// Plain bytes, and the places in them where a gzip member begins.
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    parts: Vec<usize>,
+}
+
+impl Chunk {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Takes the next bytes of a file; none at its end.
+    fn fill(&mut self, plain: &mut Plain) -> Result<(), ConvertError> {
+        self.bytes.resize(CHUNK_BYTES, 0);
+        self.parts.clear();
+        let mut filled = 0;
+        while filled < CHUNK_BYTES {
+            match plain.read(&mut self.bytes[filled..]) {
+                Ok((0, _)) => break,
+                Ok((length, is_part)) => {
+                    self.parts.extend(is_part.then_some(filled));
+                    filled += length;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_error(error)),
+            }
+        }
+        self.bytes.truncate(filled);
+        Ok(())
+    }
+
+    fn push_to(&self, decoder: &mut Decoder) -> Result<(), ConvertError> {
+        let mut from = 0;
+        for at in &self.parts {
+            decoder.push(&self.bytes[from..*at]).map_err(ConvertError::Decode)?;
+            decoder.begin_part();
+            from = *at;
+        }
+        decoder.push(&self.bytes[from..]).map_err(ConvertError::Decode)
+    }
 }
 
 pub(crate) fn read_error(error: io::Error) -> ConvertError {
@@ -132,21 +179,21 @@ pub(crate) fn read_error(error: io::Error) -> ConvertError {
 }
 
 fn on_this_thread(
-    mut plain: Box<dyn Read + Send>,
+    mut plain: Plain,
     mut decoder: Decoder,
     stop: &CancellationToken,
     mut take: impl FnMut(Rows) -> Result<(), ConvertError>,
 ) -> Result<Decoded, ConvertError> {
-    let mut chunk = Vec::new();
+    let mut chunk = Chunk::default();
     loop {
         if stop.is_cancelled() {
             return Err(ConvertError::Interrupted);
         }
-        read_chunk(&mut *plain, &mut chunk)?;
+        chunk.fill(&mut plain)?;
         if chunk.is_empty() {
             break;
         }
-        decoder.push(&chunk).map_err(ConvertError::Decode)?;
+        chunk.push_to(&mut decoder)?;
         while let Some(rows) = decoder.take_rows() {
             take(rows)?;
         }
@@ -161,7 +208,7 @@ fn on_this_thread(
 /// Inflates, decodes and calls `take` in parallel. A step that ends, for whatever reason, closes its queues, and thereby ends
 /// the steps before and after it.
 fn on_three_threads(
-    plain: Box<dyn Read + Send>,
+    plain: Plain,
     decoder: Decoder,
     stop: &CancellationToken,
     mut take: impl FnMut(Rows) -> Result<(), ConvertError>,
@@ -180,21 +227,13 @@ fn on_three_threads(
     })
 }
 
-type Chunk = Result<Vec<u8>, ConvertError>;
+type Inflated = Result<Chunk, ConvertError>;
 
-fn inflate(
-    mut plain: Box<dyn Read + Send>,
-    chunks: SyncSender<Chunk>,
-    used: &Receiver<Vec<u8>>,
-    stop: &CancellationToken,
-) {
+fn inflate(mut plain: Plain, chunks: SyncSender<Inflated>, used: &Receiver<Chunk>, stop: &CancellationToken) {
     loop {
         let mut chunk = used.try_recv().unwrap_or_default();
-        let outcome = if stop.is_cancelled() {
-            Err(ConvertError::Interrupted)
-        } else {
-            read_chunk(&mut *plain, &mut chunk)
-        };
+        let outcome =
+            if stop.is_cancelled() { Err(ConvertError::Interrupted) } else { chunk.fill(&mut plain) };
         let is_end = outcome.is_err() || chunk.is_empty();
         // A closed queue means that the decoder stopped; it reports the reason itself.
         if chunks.send(outcome.map(|()| chunk)).is_err() || is_end {
@@ -205,8 +244,8 @@ fn inflate(
 
 fn decode(
     mut decoder: Decoder,
-    chunks: &Receiver<Chunk>,
-    used: &SyncSender<Vec<u8>>,
+    chunks: &Receiver<Inflated>,
+    used: &SyncSender<Chunk>,
     rows: &SyncSender<Rows>,
 ) -> Result<Decoded, ConvertError> {
     for chunk in chunks {
@@ -214,7 +253,7 @@ fn decode(
         if chunk.is_empty() {
             decoder.finish().map_err(ConvertError::Decode)?;
         } else {
-            decoder.push(&chunk).map_err(ConvertError::Decode)?;
+            chunk.push_to(&mut decoder)?;
         }
         while let Some(batch) = decoder.take_rows() {
             if rows.send(batch).is_err() {

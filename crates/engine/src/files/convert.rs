@@ -14,7 +14,7 @@ use mtdh_core::table::Table;
 use mtdh_core::venue::venue_of_exchange;
 use mtdh_core::{DataType, Day};
 use mtdh_source::gunzip::{Gunzip, is_gzip};
-use mtdh_source::tardis::csv::{Expectation, Reject, Rows};
+use mtdh_source::tardis::csv::{Expectation, Reject, Rows, text_cells};
 use mtdh_source::tardis::vendor_file::VendorFile;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +77,7 @@ impl Write for Sink {
 }
 
 /// Converts a file; `-` is standard input. The header determines the data type; where two data types share a header, the
-/// file's name decides. The rows name the instruments; `key` names the instrument where the symbol alone does not.
+/// file's name decides, else `data_type` must. The rows name the instruments; `key` names the instrument where the symbol alone does not.
 ///
 /// # Errors
 /// When the file is refused or the output cannot be written; then no output file is left.
@@ -131,7 +131,7 @@ fn convert(
     };
     let mut writer = Exporter::new(table.data_type, form, BufWriter::new(sink)).map_err(unwritten)?;
     let opened = open(file, spooled.as_ref())?;
-    let read = read(opened, table, key, stop, |batch| writer.write(&batch).map_err(unwritten))?;
+    let read = read(file, opened, table, key, stop, |batch| writer.write(&batch).map_err(unwritten))?;
     let pairs = [
         ("mtdh.data_type", table.data_type.to_string()),
         ("mtdh.rows_in", read.rows_in.to_string()),
@@ -155,6 +155,7 @@ fn convert(
 }
 
 /// What a vendor file has besides its rows.
+#[derive(Default)]
 pub(crate) struct VendorRows {
     /// The instruments of its rows.
     pub instrument_keys: Vec<String>,
@@ -169,6 +170,9 @@ pub(crate) struct VendorRows {
 }
 
 /// The data type of a user's vendor file: by its header, and where two data types share one, by the file's name.
+///
+/// # Errors
+/// When neither tells it.
 pub(crate) fn data_type_of(file: &Path) -> Result<DataType, ConvertError> {
     Ok(table_of(file, open(file, None)?)?.data_type)
 }
@@ -181,10 +185,11 @@ pub(crate) fn read_vendor_file(
     stop: &CancellationToken,
     take: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
 ) -> Result<VendorRows, ConvertError> {
-    read(open(file, None)?, data_type.table(), None, stop, take)
+    read(file, open(file, None)?, data_type.table(), None, stop, take)
 }
 
 fn read(
+    path: &Path,
     file: File,
     table: &'static Table,
     key: Option<&InstrumentKey>,
@@ -192,6 +197,10 @@ fn read(
     mut take: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
 ) -> Result<VendorRows, ConvertError> {
     let bytes = file.metadata().map_err(ConvertError::Read)?.len();
+    // A file named as gzip that has no bytes did not arrive whole; a plain one has no rows.
+    if bytes == 0 && path.extension().is_none_or(|ending| ending != "gz") {
+        return Ok(VendorRows::default());
+    }
     let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
     let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, file)), bytes };
     let mut rows_out = 0;
@@ -217,28 +226,48 @@ fn read(
 }
 
 /// The table with the file's header. Trades and liquidations have the same header, as do quotes and book_ticker: there the
-/// file's name decides, and otherwise the first of the two.
+/// file's name decides, and if it does not, the user must. A file without a header has no rows; only a full name tells of what.
 fn table_of(file: &Path, opened: File) -> Result<&'static Table, ConvertError> {
-    let mut reader = BufReader::new(opened);
-    let is_gzip = is_gzip(reader.fill_buf().map_err(ConvertError::Read)?);
-    let plain: Box<dyn Read> = if is_gzip { Box::new(Gunzip::new(reader)) } else { Box::new(reader) };
-    let mut header = String::new();
-    // A header is far shorter. Without the limit, a file without line breaks would be read whole.
-    BufReader::new(plain.take(1 << 16))
-        .read_line(&mut header)
-        .map_err(crate::download::partition::read_error)?;
-    let header = header.trim_start_matches('\u{feff}').trim_end();
-    let cells: Vec<&str> = header.split(',').collect();
-    let fitting = Table::of_header(&cells);
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let named =
         VendorFile::from_official_name(&name).or_else(|| VendorFile::from_path(&file.to_string_lossy()));
-    let named = named.map(|f| f.data_type);
-    let by_name = fitting.iter().find(|t| Some(t.data_type) == named || name.contains(t.data_type.name()));
-    by_name
-        .or(fitting.first())
-        .copied()
-        .ok_or_else(|| ConvertError::UnknownHeader(header.chars().take(200).collect()))
+    let mut reader = BufReader::new(opened);
+    let is_gzip = is_gzip(reader.fill_buf().map_err(ConvertError::Read)?);
+    let plain: Box<dyn Read> = if is_gzip { Box::new(Gunzip::new(reader)) } else { Box::new(reader) };
+    let mut header = Vec::new();
+    // A header is far shorter. Without the limit, a file without line breaks would be read whole.
+    BufReader::new(plain.take(1 << 16))
+        .read_until(b'\n', &mut header)
+        .map_err(crate::download::partition::read_error)?;
+    if header.is_empty() {
+        return named.map(|file| file.data_type.table()).ok_or(ConvertError::Empty);
+    }
+    let header = String::from_utf8_lossy(&header);
+    let header = header.trim_end();
+    let cells = text_cells(header);
+    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+    let fitting = Table::of_header(&cells);
+    if let Some(table) =
+        fitting.iter().find(|table| named.as_ref().is_some_and(|f| f.data_type == table.data_type))
+    {
+        return Ok(table);
+    }
+    let types: Vec<DataType> = fitting.iter().map(|table| table.data_type).collect();
+    match of_name(&types, &name) {
+        Some(data_type) => Ok(data_type.table()),
+        None if fitting.is_empty() => Err(ConvertError::UnknownHeader(header.chars().take(200).collect())),
+        None => Err(ConvertError::SeveralTypes(types)),
+    }
+}
+
+/// The one of several data types that a file may have: the only one, or the only one that the file's name speaks of, in the singular
+/// or plural; `None` if there is none.
+pub(crate) fn of_name(fitting: &[DataType], name: &str) -> Option<DataType> {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
+    let name = plain(name);
+    let is_meant = |data_type: &DataType| name.contains(plain(data_type.name()).trim_end_matches('s'));
+    let mut meant = fitting.iter().copied().filter(|data_type| fitting.len() == 1 || is_meant(data_type));
+    meant.next().filter(|_| meant.next().is_none())
 }
 
 fn unwritten(error: ExportError) -> ConvertError {

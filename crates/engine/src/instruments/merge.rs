@@ -67,8 +67,10 @@ pub(super) fn merge(
     // A twin's mark belongs to some days only.
     let unmarked: BTreeSet<(String, String)> =
         found.instruments.iter().map(|i| (i.raw_symbol.clone(), plain(i))).collect();
+    let symbols: BTreeSet<(String, String)> = found.instruments.iter().map(symbol).collect();
     let is_there = |i: &Instrument| {
         keys.contains(&i.key)
+            || symbols.contains(&symbol(i))
             || renamed.contains(i.key.as_str())
             || renamed.contains(i.raw_symbol.as_str())
             || unmarked.contains(&(i.raw_symbol.clone(), plain(i)))
@@ -248,8 +250,8 @@ mod tests {
         let one = Instrument { aliases: vec!["BTC:USDT".to_owned()], ..row("BTC-USDT", &BOTH) };
         assert_eq!(merged(&two, &found(vec![one.clone()])), [one]);
         let marked = Instrument { key: "OKX-SWAP:PERP:ETH-USDT~ETH".parse().unwrap(), ..row("ETH", &BOTH) };
-        let plain = Instrument { aliases: vec![marked.key.to_string()], ..row("ETH", &BOTH) };
-        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [plain]);
+        let unmarked = Instrument { aliases: vec![marked.key.to_string()], ..row("ETH", &BOTH) };
+        assert_eq!(merged(&[marked], &found(vec![row("ETH", &BOTH)])), [unmarked]);
     }
 
     #[test]

@@ -151,6 +151,7 @@ async fn files(folder: &std::path::Path, timeframes: &str) -> (Vec<PathBuf>, Pat
         &frames(timeframes),
         mtdh_engine::candles::Fill::None,
         folder,
+        None,
         &Default::default(),
     );
     (reports.unwrap().into_iter().map(|report| report.output).collect(), trades)
@@ -161,7 +162,7 @@ async fn files_are_held_against_each_other_and_their_trades() {
     let folder = tempfile::tempdir().unwrap();
     let (made, trades) = files(folder.path(), "1m 5m 24h").await;
     let run = async |base: &PathBuf, agg: &PathBuf, trades: &[PathBuf]| {
-        check_candle_files(base, agg, trades, &plan(&[Group::Aggregation]), &Default::default()).await
+        check_candle_files(base, agg, trades, &plan(&[Group::Aggregation]), None, &Default::default()).await
     };
     for agg in &made[1..] {
         let report = run(&made[0], agg, std::slice::from_ref(&trades)).await.unwrap();

@@ -193,6 +193,18 @@ fn repetitions() -> Vec<Planted> {
             set(line, 4, &cell(above, 4));
         },
     ));
+    all.extend(in_rows(
+        "another trade with the id of the one above",
+        "changed_trade",
+        &[Trades],
+        |line, above| {
+            set(line, 4, &cell(above, 4));
+            set(line, 7, &(cell(above, 7) + "1"));
+        },
+    ));
+    all.extend(below("the trade above again", "changed_trade", &[Trades], |line, above| {
+        *line = above.to_owned()
+    }));
     for (size, words) in [(Size::Rows(1), "1 row"), (Size::Rows(100), "100 rows"), (Size::Day, "a day")] {
         let mut market = only(&[Trades]);
         let lines = market.lines(Trades);

@@ -57,10 +57,7 @@ fn clocks() -> Vec<Planted> {
     ));
     all.extend(below("exchange time 60 s before arrival", "clock_skew", &[Trades], behind(60 * SECOND)));
     for (fault, of) in [
-        ("exchange time in seconds", (|us: i64| us / 1_000_000) as fn(i64) -> i64),
-        ("exchange time in milliseconds", |us| us / 1_000),
-        ("exchange time in nanoseconds", |us| us * 1_000),
-        ("exchange time an hour behind", |us| us - HOUR),
+        ("exchange time an hour behind", (|us: i64| us - HOUR) as fn(i64) -> i64),
         ("exchange time an hour ahead", |us| us + HOUR),
         ("exchange time 61 s behind", |us| us - 61 * SECOND),
     ] {

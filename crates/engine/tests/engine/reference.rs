@@ -23,7 +23,7 @@ async fn check(files: &[PathBuf], key: &str, source: Source, set: &[&str]) -> Ch
     set.iter().for_each(|text| plan.settings.set(text).unwrap());
     let reference = Reference { source, timeframe: "1m".parse().unwrap() };
     let stop = Default::default();
-    check_files_reference(files, Some(&key), None, &reference, &plan, &stop).await.unwrap()
+    check_files_reference(files, Some(&key), None, &reference, &plan, None, &stop).await.unwrap()
 }
 
 /// No tolerance at all.
@@ -159,10 +159,11 @@ async fn a_minute_that_has_just_ended_is_read_until_it_has_settled() {
     let reference = Reference { source, timeframe: "1m".parse().unwrap() };
     let key: InstrumentKey = key.parse().unwrap();
     let (files, stop) = ([trades], CancellationToken::new());
-    let report = check_files_reference(&files, Some(&key), None, &reference, &plan, &stop).await.unwrap();
+    let report =
+        check_files_reference(&files, Some(&key), None, &reference, &plan, None, &stop).await.unwrap();
     assert_eq!((told(&report.findings), sim.requests().len()), (vec![], 2), "two readings that agree");
     sim.clear_requests();
-    let checking = check_files_reference(&files, Some(&key), None, &reference, &plan, &stop);
+    let checking = check_files_reference(&files, Some(&key), None, &reference, &plan, None, &stop);
     let day = "2024-03-01".parse().unwrap();
     let changing = async {
         while sim.requests().is_empty() {
@@ -182,7 +183,7 @@ async fn a_minute_that_has_just_ended_is_read_until_it_has_settled() {
     // Ctrl-C ends the waiting.
     plan.settings.set("reference_coverage.again_s=1000").unwrap();
     sim.clear_requests();
-    let checking = check_files_reference(&files, Some(&key), None, &reference, &plan, &stop);
+    let checking = check_files_reference(&files, Some(&key), None, &reference, &plan, None, &stop);
     let stopping = async {
         while sim.requests().is_empty() {
             tokio::task::yield_now().await;

@@ -98,7 +98,7 @@ fn what_is_wrong_is_told_at_once_and_what_may_still_come_at_the_end() {
     come(&mut stage, &spot(), trades(&[(3, 4, 4), (4, 3, 5)]));
     assert_eq!(told(&stage), [("arrival_clock", 1)]);
     come(&mut stage, &spot(), trades(&[(2, 5, 2), (5, 6, 7)]));
-    assert_eq!(told(&stage), [("exchange_clock", 1), ("repeated_trade_id", 1)]);
+    assert_eq!(told(&stage), [("exchange_clock", 1), ("repeated_trade_id", 1), ("changed_trade", 1)]);
     let seen = stage.validator.statistics();
     assert_eq!((seen.validated, seen.rows, seen.failed, seen.warned), (3, 6, 1, 1));
     // Trade 3 comes late, trade 6 does not.
@@ -185,17 +185,10 @@ fn rows_wait_in_the_same_queue_as_candles() {
 
 #[test]
 fn recorded_trades_and_tops_of_book_are_sound_as_they_came() {
-    // In one of the recordings a top of the book is there twice, in the same microsecond.
-    for (file, exchange, key, trades, tops, expected) in [
-        ("live/spot_btcusdt_20240808.gz", "binance", "BINANCE:SPOT_PAIR:BTC-USDT", 9_757, 28_040, &[][..]),
-        (
-            "live/usdm_btcusdt_20240808.gz",
-            "binance-futures",
-            "BINANCE-FUTURES:PERP:BTC-USDT",
-            21_313,
-            66_089,
-            &[("repeated_row", 1)],
-        ),
+    // In one of the recordings a top of the book is there twice in one microsecond, with another between: no repetition.
+    for (file, exchange, key, trades, tops) in [
+        ("live/spot_btcusdt_20240808.gz", "binance", "BINANCE:SPOT_PAIR:BTC-USDT", 9_757, 28_040),
+        ("live/usdm_btcusdt_20240808.gz", "binance-futures", "BINANCE-FUTURES:PERP:BTC-USDT", 21_313, 66_089),
     ] {
         let Some(messages) = messages(file) else { return };
         let mut stage = StagedObject::new(StreamSettings::default(), None);
@@ -230,6 +223,6 @@ fn recorded_trades_and_tops_of_book_are_sound_as_they_came() {
         assert_eq!((rows[&DataType::Trades], rows[&DataType::BookTicker]), (trades, tops));
         let seen = stage.validator.statistics();
         assert_eq!((seen.rows, seen.failed, seen.refused, seen.late), (trades + tops, 0, 0, 0), "{seen:?}");
-        assert_eq!(told(&stage), expected, "{file}");
+        assert_eq!(told(&stage), [], "{file}");
     }
 }

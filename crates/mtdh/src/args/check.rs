@@ -27,6 +27,10 @@ pub struct CheckArgs {
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub data_file: Vec<PathBuf>,
 
+    /// Unit of times in --data-file, --base-file and --agg-file that are bare numbers: s, ms, us or ns
+    #[arg(long, value_name = "UNIT")]
+    pub time_unit: Option<TimeUnit>,
+
     /// aggregation: the finer candles, Parquet; give their trades with --data-file
     #[arg(long, value_name = "FILE", requires = "agg_file", conflicts_with_all = ["start_date", "end_date"])]
     pub base_file: Option<PathBuf>,

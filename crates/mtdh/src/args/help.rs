@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look and read", &["ls", "get", "schema"]),
     ("Prove", &["validate", "check"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
-    ("Other", &["sim", "config", "completions", "help"]),
+    ("Other", &["doctor", "config", "sim", "completions", "help"]),
 ];
 
 /// Example command lines for each verb.
@@ -96,7 +96,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("sim", &["mtdh sim --port 8000", "mtdh sim --faults faults.json --seconds 60"]),
-    ("config", &["mtdh config show"]),
+    ("doctor", &["mtdh doctor", "mtdh doctor --lake gs://BUCKET --format json"]),
+    ("config", &["mtdh config show", "mtdh config check"]),
     ("completions", &["mtdh completions bash > ~/.local/share/bash-completion/completions/mtdh"]),
 ];
 

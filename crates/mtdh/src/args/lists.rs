@@ -31,7 +31,10 @@ pub fn gathered(words: impl IntoIterator<Item = OsString>, command: &clap::Comma
 /// Whether an argument is the flag of a list with comma-separated items.
 fn is_list(verb: &clap::Command, word: &str) -> bool {
     let Some(name) = word.strip_prefix("--") else { return false };
-    let flag = verb.get_arguments().find(|a| a.get_long() == Some(name));
+    let is_named = |a: &&clap::Arg| {
+        a.get_long() == Some(name) || a.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
+    };
+    let flag = verb.get_arguments().find(is_named);
     flag.is_some_and(|a| a.get_value_delimiter() == Some(','))
 }
 
@@ -53,6 +56,7 @@ mod tests {
             ("plan --venues binance ,deribit", "plan --venues=binance,deribit"),
             ("plan --venues binance , deribit okex", "plan --venues=binance,deribit,okex"),
             ("plan --venues=a,b --data-types", "plan --venues=a,b --data-types"),
+            ("check --data-type trades, quotes all", "check --data-type=trades,quotes all"),
             ("check --venues DERIBIT all", "check --venues=DERIBIT all"),
             ("check --venues DERIBIT book timestamp", "check --venues=DERIBIT book timestamp"),
             ("get KEY --start 2024-03-01, x", "get KEY --start 2024-03-01, x"),

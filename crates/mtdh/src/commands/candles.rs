@@ -39,20 +39,22 @@ fn fill(args: &CandlesArgs) -> Fill {
 }
 
 fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<Outcome> {
-    let made = match candle_files(&args.input, &args.timeframes, fill(args), folder, session.stop) {
-        Ok(made) => made,
-        // A file that cannot be opened is a usage error, and an output that cannot be written ends the work; a file that was
-        // refused is a result.
-        Err(failure) if failure.is_refusal() && args.input.iter().all(|file| file.is_file()) => {
-            error(&failure.into());
-            return Ok(Outcome::NotClean);
-        }
-        Err(failure) => return Err(failure.into()),
-    };
+    let made =
+        match candle_files(&args.input, &args.timeframes, fill(args), folder, args.time_unit, session.stop) {
+            Ok(made) => made,
+            // A file that cannot be opened is a usage error, and an output that cannot be written ends the work; a file that was
+            // refused is a result.
+            Err(failure) if failure.is_refusal() && args.input.iter().all(|file| file.is_file()) => {
+                error(&failure.into());
+                return Ok(Outcome::NotClean);
+            }
+            Err(failure) => return Err(failure.into()),
+        };
     let mut rows =
         Rows::new(&["output", "timeframe", "instrument_key", "candles", "trades", "repeated_trades"]);
     rows.rows = made.iter().map(cells).collect();
     print(session.format, &rows, &made)?;
+    made.first().iter().flat_map(|made| &made.notes).for_each(|text| note(text));
     Ok(Outcome::Clean)
 }
 

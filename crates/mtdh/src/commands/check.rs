@@ -144,7 +144,7 @@ async fn of_candle_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckAr
     }
     match (&args.base_file, &args.agg_file) {
         (Some(base), Some(agg)) => {
-            Ok(check_user_candles(base, agg, &args.data_file, plan, session.stop).await?)
+            Ok(check_user_candles(base, agg, &args.data_file, plan, args.time_unit, session.stop).await?)
         }
         _ => bail!("--base-file and --agg-file go together"),
     }
@@ -157,7 +157,15 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
     if plan.groups == [Group::CrossSource] {
         let days = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
         let (key, reference) = (named(args)?, reference(session, args));
-        let checked = compare_user_files(&args.data_file, key.as_ref(), days, &reference, plan, session.stop);
+        let checked = compare_user_files(
+            &args.data_file,
+            key.as_ref(),
+            days,
+            &reference,
+            plan,
+            args.time_unit,
+            session.stop,
+        );
         return Ok(checked.await?);
     }
     if args.start_date.is_some() {
@@ -176,7 +184,8 @@ async fn of_files(session: &Session<'_>, plan: &CheckPlan, args: &CheckArgs) -> 
         [data_type] => Some(data_type),
         _ => bail!("with --data-file, --data-types names one data type"),
     };
-    Ok(check_user_files(&args.data_file, &FileHints { key, data_type }, plan, session.stop).await?)
+    let hints = FileHints { key, data_type, time_unit: args.time_unit };
+    Ok(check_user_files(&args.data_file, &hints, plan, session.stop).await?)
 }
 
 fn outcome(document: &Document, report: &CheckReport) -> Outcome {

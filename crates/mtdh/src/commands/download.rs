@@ -73,7 +73,18 @@ pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selec
     let context = session.context()?;
     context.check_usable().await?;
     check_venues(&context, &selection).await?;
+    note_left_in_folder(&context, &selection);
     Ok((selection, shard, context))
+}
+
+/// Names the files of the folder of vendor files that are not asked for.
+pub fn note_left_in_folder(context: &Context, selection: &Selection) {
+    let lines = context.left_in_folder(selection);
+    if lines.is_empty() {
+        return;
+    }
+    note("files of the folder that are left out:");
+    lines.iter().for_each(|line| note(&format!("  {line}")));
 }
 
 /// Sets up, makes the missing instrument tables, and plans.

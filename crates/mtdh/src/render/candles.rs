@@ -12,7 +12,7 @@ use crate::args::Format;
 use crate::output::{Rows, many, note, print};
 
 pub fn cells(report: &FileReport) -> Vec<String> {
-    let FileReport { output, timeframe, instrument_key, candles, trades, repeated_trades } = report;
+    let FileReport { output, timeframe, instrument_key, candles, trades, repeated_trades, notes: _ } = report;
     let names = [output.display().to_string(), timeframe.clone(), instrument_key.clone()];
     names.into_iter().chain([*candles, *trades, *repeated_trades].map(|count| count.to_string())).collect()
 }

@@ -39,8 +39,14 @@ impl Layers {
         let mut layers = Layers { found: BTreeMap::new() };
         layers.add("default", |setting| setting.default.map(str::to_owned))?;
         layers.add_toml(&folder.join("mtdh.toml"))?;
-        let env_file = read_env_file(&folder.join(".env"))?;
-        layers.add(".env", |setting| env_file.get(setting.variable).cloned())?;
+        let (env_file, origin) = match &flags.env_file {
+            Some(file) if !file.is_file() => {
+                bail!("there is no file {}, which --env-file names", file.display())
+            }
+            Some(file) => (read_env_file(file)?, file.display().to_string()),
+            None => (read_env_file(&folder.join(".env"))?, ".env".to_owned()),
+        };
+        layers.add(&origin, |setting| env_file.get(setting.variable).cloned())?;
         layers.add("environment", |setting| environment(setting.variable))?;
         layers.add("flag", |setting| match setting.name {
             "lake" => flags.lake.clone(),

@@ -158,7 +158,7 @@ fn a_users_own_file_gives_the_candles_that_the_lake_gives() {
     for (input, said) in [
         ("junk.parquet", "cannot be read as Parquet"),
         (&format!("{trades} {other}"), "candles are made of one instrument at a time"),
-        (&ticker, "the column `price` is not there"),
+        (&ticker, "for trades it lacks `side`"),
     ] {
         let run = stage.expect(1, &format!("candles --input {input} --timeframes 1m --output refused"));
         assert!(run.stderr.contains(said), "{input}: {}", run.stderr);

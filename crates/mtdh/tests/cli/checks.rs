@@ -333,13 +333,16 @@ fn files_of_the_users_are_no_matter_of_the_lake() {
     let row = |symbol: &str, us: u64| format!("deribit,{symbol},{us},{us},{us},buy,100.5,10\n");
     let (first, second) =
         (row("BTC-PERPETUAL", 1_709_251_200_000_000), row("BTC-PERPETUAL", 1_709_251_201_000_000));
-    std::fs::write(stage.path("a.csv"), format!("{head}{first}")).unwrap();
-    std::fs::write(stage.path("b.csv"), format!("{head}{second}")).unwrap();
+    std::fs::write(stage.path("a_trades.csv"), format!("{head}{first}")).unwrap();
+    std::fs::write(stage.path("b_trades.csv"), format!("{head}{second}")).unwrap();
     std::fs::write(stage.path("text.parquet"), "no Parquet").unwrap();
     for (words, said) in [
         ("check timestamp --data-file nowhere.parquet", "there is no file nowhere.parquet"),
         ("check timestamp --data-file text.parquet", "cannot use text.parquet: it cannot be read"),
-        ("check timestamp --data-file a.csv b.csv", "cannot use b.csv: it is the second file of trades"),
+        (
+            "check timestamp --data-file a_trades.csv b_trades.csv",
+            "cannot use b_trades.csv: it is the second file of trades",
+        ),
         ("check aggregation --base-file text.parquet --agg-file text.parquet", "cannot use text.parquet"),
     ] {
         let run = stage.expect(2, words);

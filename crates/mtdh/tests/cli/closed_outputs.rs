@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 25] = [
+const VERBS: [Verb; 26] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -33,6 +33,7 @@ const VERBS: [Verb; 25] = [
     verb("plan --start-date 2024-03-01 --venues DERIBIT --force", 0, true),
     verb("download --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("download --start-date 2024-03-01 --venues DERIBIT --force --dry-run", 0, true),
+    verb("rekey", 0, false),
     verb("monitor r", 0, true),
     verb("resume r", 0, false),
     verb("deploy render batch --run r --shards 2 --image i --lake gs://b", 0, true),

@@ -84,7 +84,8 @@ fn what_is_left_out_is_counted_with_its_reason() {
             ],
             0,
             "complete",
-            vec![],
+            // It is there with type UNKNOWN; the contract terms say another one.
+            vec![("types_differ", 1)],
         ),
         (
             vec![JsonEdit::append(

@@ -10,6 +10,7 @@ mod checks;
 mod checksums;
 mod closed_outputs;
 mod damaged_files;
+mod doctor;
 mod expectation;
 mod fleet;
 mod groups;

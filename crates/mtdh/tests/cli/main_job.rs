@@ -193,15 +193,15 @@ fn a_file_that_a_user_has_is_converted_without_a_lake() {
     let csv = format!("{header}\nbitmex,XBTUSD,1583020803145000,1583020803307160,a-1,sell,8531.5,2152\n");
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(csv.as_bytes()).unwrap();
-    std::fs::write(folder.path().join("a.csv.gz"), gz.finish().unwrap()).unwrap();
-    std::fs::write(folder.path().join("b.csv"), &csv).unwrap();
+    std::fs::write(folder.path().join("a_trades.csv.gz"), gz.finish().unwrap()).unwrap();
+    std::fs::write(folder.path().join("b_trades.csv"), &csv).unwrap();
     std::fs::write(folder.path().join("c.csv"), csv.replace("price", "prise")).unwrap();
     let convert = |file: &str| {
         let mut command = program(&format!("convert {file} --output {file}.parquet --format csv"));
         command.current_dir(folder.path());
         run(command)
     };
-    for file in ["a.csv.gz", "b.csv"] {
+    for file in ["a_trades.csv.gz", "b_trades.csv"] {
         let run = convert(file);
         assert_eq!(run.status, 0, "{}", run.stderr);
         assert!(run.stdout.contains("trades,BITMEX:PERP:BTC-USD,1,1,0,0"), "{}", run.stdout);
@@ -211,6 +211,27 @@ fn a_file_that_a_user_has_is_converted_without_a_lake() {
     assert!(refused.stderr.contains("header row"), "{}", refused.stderr);
     assert!(!folder.path().join("c.csv.parquet").exists());
     assert_eq!(convert("nothing.csv").status, 2);
+    // Neither header nor name tells trades from liquidations.
+    std::fs::write(folder.path().join("mine.csv"), &csv).unwrap();
+    std::fs::write(folder.path().join("empty.csv"), "").unwrap();
+    for (words, status, said) in [
+        ("convert mine.csv --output o.parquet", 1, "its columns are those of trades and of liquidations"),
+        (
+            "convert empty.csv --output o.parquet",
+            1,
+            "if that is a file without rows, name the data type with --data-type",
+        ),
+        ("convert mine.csv --output o.parquet --data-type liquidations", 0, ""),
+        ("convert empty.csv --output p.parquet --data-type trades", 0, ""),
+        ("check timestamp --data-file mine.csv", 2, "name the data type with --data-type"),
+        ("check timestamp --data-file mine.csv --data-type trades", 0, ""),
+    ] {
+        let mut command = program(words);
+        command.current_dir(folder.path());
+        let run = run(command);
+        assert_eq!(run.status, status, "{words}\n{}", run.stderr);
+        assert!(run.stderr.contains(said), "{words}\n{}", run.stderr);
+    }
 }
 
 #[test]

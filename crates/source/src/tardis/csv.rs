@@ -3,20 +3,26 @@
 //! The same decoder serves downloads, local files, tests and fuzzing, under any cutting of the bytes: batches hold
 //! [`BATCH_ROWS`] rows each, whatever the cutting. It knows neither gzip nor Parquet. Start at [`Decoder::push`].
 
+mod fault;
 mod header;
 mod names;
 pub mod number;
+mod quoted;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use arrow_array::ArrayRef;
 use mtdh_core::table::{Kind, Table};
+use mtdh_core::time_unit::Plausible;
 use mtdh_core::{DataType, Day};
 
-use crate::row_builder::RowBuilder;
+use crate::row_builder::{ColumnBuffer, RowBuilder};
+use fault::{Fault, is_clock};
 use header::{Cell, Layout};
 use names::Names;
 
+pub use header::text_cells;
 pub use names::{RowName, dataset_symbol};
 
 /// Rows of a batch; the last one of a file may be shorter.
@@ -130,7 +136,15 @@ pub struct Decoder {
     table: &'static Table,
     /// The day on which every row should have arrived.
     day: Option<Day>,
+    /// What the two clocks may show, and what other times may be.
+    plausible: [Plausible; 2],
     layout: Option<Layout>,
+    /// The header row, which later parts of a file may repeat.
+    header: Vec<u8>,
+    /// Bytes of the current line that came before the part that has just begun; `None` if none has.
+    part_at: Option<usize>,
+    /// Header rows seen so far.
+    headers: u64,
     builder: RowBuilder,
     row_names: Vec<u32>,
     names: Names,
@@ -152,10 +166,15 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the start of a file.
     pub fn new(table: &'static Table, expectation: Expectation) -> Decoder {
+        let clocks = Plausible::clocks(expectation.day.map_or_else(now_us, Day::start_us));
         Decoder {
             table,
             day: expectation.day,
+            plausible: [clocks, Plausible::expiries()],
             layout: None,
+            header: Vec::new(),
+            part_at: None,
+            headers: 0,
             builder: RowBuilder::new(table),
             row_names: Vec::new(),
             names: Names::new(expectation),
@@ -168,6 +187,12 @@ impl Decoder {
             reject_bytes: 0,
             ready: VecDeque::new(),
         }
+    }
+
+    /// Tells that the next bytes begin another part of the file, a gzip member: files that are put together of parts repeat the header
+    /// row in each, which is then no row. Anywhere else it would be one, and refused.
+    pub fn begin_part(&mut self) {
+        self.part_at = Some(self.carry.len());
     }
 
     /// Reads the next bytes of the file.
@@ -231,9 +256,9 @@ impl Decoder {
         self.names.all()
     }
 
-    /// Rows read so far, rejected ones included: every line but the header.
+    /// Rows read so far, rejected ones included: every line but header rows.
     pub fn rows(&self) -> u64 {
-        self.line.saturating_sub(1)
+        self.line - self.headers
     }
 
     /// Whether a header row was seen. A file of 0 bytes has none.
@@ -248,15 +273,33 @@ impl Decoder {
             return Err(DecodeError::EndlessLine(self.line));
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match self.layout.take() {
-            None => self.layout = Some(Layout::of_header(self.table, line)?),
-            Some(layout) => {
-                let outcome = self.read_row(&layout, line);
-                self.layout = Some(layout);
-                outcome?;
-            }
+        let Some(layout) = self.layout.take() else {
+            self.layout = Some(Layout::of_header(self.table, line)?);
+            self.header.extend_from_slice(without_mark(line));
+            self.headers = 1;
+            self.part_at = None;
+            return Ok(());
+        };
+        let row = if self.part_at.is_some() { self.row_before_header(line) } else { Some(line) };
+        let outcome = row.map_or(Ok(()), |line| self.read_row(&layout, line));
+        self.layout = Some(layout);
+        outcome
+    }
+
+    /// The first line of a part without the header row that it may begin with; `None` if it is nothing but the header row.
+    #[cold]
+    fn row_before_header<'a>(&mut self, line: &'a [u8]) -> Option<&'a [u8]> {
+        let (before, part) = line.split_at_checked(self.part_at.take()?)?;
+        if without_mark(part) != self.header {
+            return Some(line);
         }
-        Ok(())
+        self.headers += 1;
+        if before.is_empty() {
+            return None;
+        }
+        // The part before ended without a line end.
+        self.line += 1;
+        Some(before)
     }
 
     fn read_row(&mut self, layout: &Layout, line: &[u8]) -> Result<(), DecodeError> {
@@ -267,32 +310,29 @@ impl Decoder {
                 } else {
                     self.new_start(layout, row.exchange, row.symbol)?
                 };
-                self.check_day(row.local_timestamp)?;
-                self.builder.end_row();
-                self.row_names.push(name);
-                self.count(name, &row);
-                if self.builder.rows() == BATCH_ROWS {
-                    self.make_batch();
-                }
-                Ok(())
+                self.accept(name, &row)
             }
             Err(fault) => {
                 self.builder.discard_row();
-                self.reject(layout, line, fault)
+                self.read_odd_row(layout, line, fault)
             }
         }
     }
 
+    fn accept(&mut self, name: u32, row: &Row<'_>) -> Result<(), DecodeError> {
+        self.check_day(row.local_timestamp)?;
+        self.builder.end_row();
+        self.row_names.push(name);
+        self.count(name, row);
+        if self.builder.rows() == BATCH_ROWS {
+            self.make_batch();
+        }
+        Ok(())
+    }
+
     /// Pushes a row's cells to the columns. On a fault some columns are longer than others.
     fn read_cells<'a>(&mut self, layout: &Layout, line: &'a [u8]) -> Result<Row<'a>, Fault> {
-        let mut row = Row {
-            is_as_before: false,
-            exchange: b"",
-            symbol: b"",
-            timestamp: 0,
-            local_timestamp: 0,
-            inexact_numbers: 0,
-        };
+        let mut row = Row::default();
         let mut at = 0;
         let start = self.last_start.len();
         row.is_as_before = start > 0 && line.get(start) == Some(&b',') && line.starts_with(&self.last_start);
@@ -303,7 +343,7 @@ impl Decoder {
         for (place, cell) in layout.cells.iter().enumerate().skip(known_cells) {
             if place > 0 {
                 if line.get(at) != Some(&b',') {
-                    return Err(Fault::TooFewCells);
+                    return Err(Fault::Cells(0));
                 }
                 at += 1;
             }
@@ -320,60 +360,19 @@ impl Decoder {
                 Cell::Ignored => at += text_cell(rest).len(),
                 Cell::Column { index, kind, nullable } => {
                     let column = self.builder.column(*index);
-                    let fault = || Fault::Cell(*index);
                     if rest.first().is_none_or(|b| *b == b',') {
                         if !nullable {
-                            return Err(fault());
+                            return Err(Fault::Cell(*index));
                         }
                         column.push_null();
                         continue;
                     }
-                    match kind {
-                        Kind::Time => {
-                            let (value, length) = number::integer(rest).ok_or_else(fault)?;
-                            column.push_time(value);
-                            match index {
-                                0 => row.timestamp = value,
-                                1 => row.local_timestamp = value,
-                                _ => {}
-                            }
-                            at += length;
-                        }
-                        Kind::Number => {
-                            let (decimal, length) = number::decimal(rest).ok_or_else(fault)?;
-                            column.push_number(decimal.value);
-                            row.inexact_numbers += u64::from(!decimal.is_exact);
-                            at += length;
-                        }
-                        Kind::Text => {
-                            let (cell, is_ascii) = number::cell(rest);
-                            let is_text = is_ascii || std::str::from_utf8(cell).is_ok();
-                            if !is_text || cell.first() == Some(&b'"') {
-                                return Err(fault());
-                            }
-                            column.push_text(cell);
-                            at += cell.len();
-                        }
-                        Kind::Category(words) => {
-                            let (index, length) = word_cell(words, rest).ok_or_else(fault)?;
-                            column.push_category(index);
-                            at += length;
-                        }
-                        Kind::Flag => {
-                            let cell = text_cell(rest);
-                            column.push_flag(match cell {
-                                b"true" => true,
-                                b"false" => false,
-                                _ => return Err(fault()),
-                            });
-                            at += cell.len();
-                        }
-                    }
+                    at += push_cell(column, &self.plausible, (*index, *kind), rest, &mut row)?;
                 }
             }
         }
         if at < line.len() {
-            return Err(Fault::TooManyCells);
+            return Err(Fault::Cells(0));
         }
         if row.is_as_before {
             return Ok(row);
@@ -424,16 +423,25 @@ impl Decoder {
     }
 
     #[cold]
-    fn reject(&mut self, layout: &Layout, line: &[u8], fault: Fault) -> Result<(), DecodeError> {
-        let reason = fault.describe(self.table, line.is_empty());
-        let cells: Vec<&[u8]> = line.split(|b| *b == b',').collect();
-        let is_readable = |cell: &&[u8]| !cell.is_empty() && is_text(cell);
-        let exchange = cells.get(layout.exchange).copied().filter(is_readable);
-        let symbol = cells.get(layout.symbol).copied().filter(is_readable);
-        let name = match exchange.zip(symbol) {
-            Some((exchange, symbol)) if !matches!(fault, Fault::TooFewCells | Fault::TooManyCells) => {
-                Some(self.names.of(exchange, symbol, self.line)?)
-            }
+    fn reject(
+        &mut self,
+        layout: &Layout,
+        line: &[u8],
+        cells: &[Cow<'_, [u8]>],
+        fault: Fault,
+    ) -> Result<(), DecodeError> {
+        // The number of cells goes first: where it is wrong, the others are not what they seem.
+        let is_whole = cells.len() == layout.cells.len();
+        let fault =
+            if is_whole || matches!(fault, Fault::Quotes) { fault } else { Fault::Cells(cells.len()) };
+        let reason = if line.is_empty() {
+            "empty line".to_owned()
+        } else {
+            fault.describe(self.table, layout.cells.len(), &self.plausible)
+        };
+        let text_at = |place: usize| cells.get(place).filter(|cell| !cell.is_empty() && is_text(cell));
+        let name = match text_at(layout.exchange).zip(text_at(layout.symbol)) {
+            Some((exchange, symbol)) if is_whole => Some(self.names.of(exchange, symbol, self.line)?),
             _ => None,
         };
         if let Some(name) = name {
@@ -468,6 +476,7 @@ impl Decoder {
 }
 
 /// What is remembered of a row besides its columns.
+#[derive(Default)]
 struct Row<'a> {
     /// Exchange and symbol are those of the row before; the two below are empty then.
     is_as_before: bool,
@@ -478,37 +487,70 @@ struct Row<'a> {
     inexact_numbers: u64,
 }
 
-/// Why a row is rejected.
-enum Fault {
-    TooFewCells,
-    TooManyCells,
-    NoName,
-    BadName,
-    /// The cell of the table's column with this index.
-    Cell(usize),
-}
-
-impl Fault {
-    fn describe(&self, table: &Table, is_empty: bool) -> String {
-        match self {
-            _ if is_empty => "empty line".to_owned(),
-            Fault::TooFewCells => "too few cells".to_owned(),
-            Fault::TooManyCells => "too many cells".to_owned(),
-            Fault::NoName => "no exchange or no symbol".to_owned(),
-            Fault::BadName => "exchange or symbol is not UTF-8 text without quotes".to_owned(),
-            Fault::Cell(index) => {
-                let column = &table.columns[*index];
-                let wanted = match column.kind {
-                    Kind::Time => "whole microseconds".to_owned(),
-                    Kind::Number => "a decimal number".to_owned(),
-                    Kind::Text => "UTF-8 text without quotes".to_owned(),
-                    Kind::Category(words) => format!("one of {}", words.join(", ")),
-                    Kind::Flag => "true or false".to_owned(),
-                };
-                format!("`{}` is not {wanted}", column.csv)
+/// Pushes the cell at the start of `bytes`, which is not empty, to its column; its length.
+#[inline(always)]
+fn push_cell(
+    column: &mut ColumnBuffer,
+    plausible: &[Plausible; 2],
+    (index, kind): (usize, Kind),
+    bytes: &[u8],
+    row: &mut Row<'_>,
+) -> Result<usize, Fault> {
+    let fault = || Fault::Cell(index);
+    match kind {
+        Kind::Time => {
+            let (us, length) = number::integer(bytes).ok_or_else(fault)?;
+            if !plausible[usize::from(!is_clock(index))].contains(us) {
+                return Err(Fault::Moment(index, us));
             }
+            column.push_time(us);
+            match index {
+                0 => row.timestamp = us,
+                1 => row.local_timestamp = us,
+                _ => {}
+            }
+            Ok(length)
+        }
+        Kind::Number => {
+            let (decimal, length) = number::decimal(bytes).ok_or_else(fault)?;
+            column.push_number(decimal.value);
+            row.inexact_numbers += u64::from(!decimal.is_exact);
+            Ok(length)
+        }
+        Kind::Text => {
+            let (cell, is_ascii) = number::cell(bytes);
+            let is_text = is_ascii || std::str::from_utf8(cell).is_ok();
+            if !is_text || cell.first() == Some(&b'"') {
+                return Err(fault());
+            }
+            column.push_text(cell);
+            Ok(cell.len())
+        }
+        Kind::Category(words) => {
+            let (index, length) = word_cell(words, bytes).ok_or_else(fault)?;
+            column.push_category(index);
+            Ok(length)
+        }
+        Kind::Flag => {
+            let cell = text_cell(bytes);
+            column.push_flag(match cell {
+                b"true" => true,
+                b"false" => false,
+                _ => return Err(fault()),
+            });
+            Ok(cell.len())
         }
     }
+}
+
+/// This machine's clock, microseconds since the Unix epoch, UTC: for files that do not tell their day.
+fn now_us() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}
+
+/// A line without the byte-order mark that a first line may have.
+fn without_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line)
 }
 
 /// Whether a cell is text as the vendor writes it. Quotes would mean that a comma need not end a cell.

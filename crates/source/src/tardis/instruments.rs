@@ -219,7 +219,7 @@ impl Listing {
         let mut stretches = self.names.over(&listed, life, self.exported_until_us, dated_expiry);
         let place = stretches.iter().position(|stretch| is_alive((stretch.from_us, stretch.to_us), day));
         let stretch = stretches.swap_remove(place.unwrap_or(stretches.len() - 1));
-        let dated = Listed { since: Day::containing_us(stretch.from_us), ..listed };
+        let dated = Listed { since: Day::containing_us(life.0), ..listed };
         let earlier = self.names.first_version(&dated).into_iter().filter(|key| *key != stretch.named.key);
         let earlier = earlier.map(|key| key.to_string()).collect();
         (stretch, earlier)
@@ -340,17 +340,22 @@ impl Entry {
         self.contracts.iter().find(is_of_life)
     }
 
-    /// The type at a time: that of the vendor's changes; else the most frequent one in its lists, on a tie the one in the first
-    /// list; and the other types.
+    /// The type at a time: that of the vendor's changes; else the most frequent one in its lists, on a tie one that is known, then
+    /// the one in the first list; and the other types, also that of the contract terms. Today's terms have no vote: a key must not
+    /// depend on the user's plan.
     fn kind(&self, contract: Option<&InstrumentInfo>, at_us: i64) -> (String, Vec<String>) {
         if let Some(word) = contract.and_then(|contract| stated_kind(contract, at_us)) {
             return (word, Vec::new());
         }
-        let words: Vec<&String> = self.kinds.iter().chain(contract.map(|contract| &contract.kind)).collect();
-        let count = |word: &str| words.iter().filter(|other| *other == &word).count();
-        let most = words.iter().map(|word| count(word)).max();
-        let kind = words.iter().copied().find(|word| Some(count(word)) == most).cloned().unwrap_or_default();
-        let mut others: Vec<String> = words.iter().copied().filter(|word| **word != kind).cloned().collect();
+        let rank = |word: &String| {
+            let count = self.kinds.iter().filter(|other| *other == word).count();
+            (count, type_of(word) != InstrumentType::Unknown)
+        };
+        let best = self.kinds.iter().map(rank).max();
+        let kind = self.kinds.iter().find(|word| Some(rank(word)) == best).cloned().unwrap_or_default();
+        let of_terms = contract.map(|contract| &contract.kind);
+        let others = self.kinds.iter().chain(of_terms).filter(|word| **word != kind);
+        let mut others: Vec<String> = others.cloned().collect();
         others.dedup();
         (kind, others)
     }
@@ -415,7 +420,6 @@ pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>)
         quote: &info.quote_currency,
         settle: info.settlement_currency.as_deref(),
         expiry: info.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
-        dated_expiry: None,
         strike,
         option_side: info.option_type.as_deref().and_then(OptionSide::of_text),
         inverse: info.inverse,

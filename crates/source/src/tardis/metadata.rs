@@ -17,14 +17,16 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use mtdh_core::error::{ErrorKind, chain};
 use mtdh_core::expectation::LeftOut;
 use mtdh_core::symbol::Names;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{Day, DayRange};
-use reqwest::header::{CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{CONTENT_ENCODING, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{StatusCode, Url};
 
+use crate::gunzip::Gunzip;
 use crate::http::retry::RetryPolicy;
 use crate::http::{HttpClient, HttpError, redacted_url};
 use crate::tardis::datasets::join;
@@ -286,14 +288,37 @@ impl Metadata {
         Ok(Lists { details, terms, without_terms, names })
     }
 
+    /// Asks the API for its list of exchanges, past the cache. Returns their number, and the server's clock by its `Date` header,
+    /// `None` if it sent none that can be read.
+    ///
+    /// # Errors
+    /// If the list cannot be fetched or parsed.
+    pub async fn reach(&self) -> Result<(usize, Option<DateTime<Utc>>), MetadataError> {
+        let url = self.url("exchanges")?;
+        let ask = |_| async {
+            let mut answer = self.http.get(&url, HeaderMap::new()).await?;
+            let clock = answer.header(DATE).and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+            let is_gzip = answer.header(CONTENT_ENCODING) == Some("gzip");
+            Ok((answer.read_to_end(LONGEST_SHORT_ANSWER).await?, is_gzip, clock.map(|clock| clock.to_utc())))
+        };
+        let (body, is_gzip, clock) = self.policy.run(ask).await.map_err(MetadataError::Http)?;
+        let parse = move || match is_gzip {
+            true => read::list(Gunzip::new(&body[..])),
+            false => read::list(&body[..]),
+        };
+        let exchanges: Vec<ExchangeSummary> = self.off_the_runtime(&url, parse).await?;
+        Ok((exchanges.len(), clock))
+    }
+
     /// The data that the API key covers; empty if the key has expired.
     ///
     /// # Errors
     /// If it cannot be fetched or parsed. Without a key the vendor refuses the request.
     pub async fn key_access(&self) -> Result<Vec<KeyAccess>, MetadataError> {
         let url = self.url("api-key-info")?;
-        let ask =
-            |_| async { self.http.get(&url, HeaderMap::new()).await?.read_to_end(LONGEST_KEY_ACCESS).await };
+        let ask = |_| async {
+            self.http.get(&url, HeaderMap::new()).await?.read_to_end(LONGEST_SHORT_ANSWER).await
+        };
         let body = self.policy.run(ask).await.map_err(MetadataError::Http)?;
         self.off_the_runtime(&url, move || read::list(&body[..])).await
     }
@@ -486,8 +511,8 @@ impl Metadata {
 /// Bytes of the start of a body kept for a message.
 const START_BYTES: usize = 1024;
 
-/// The largest response of `api-key-info`, bytes.
-const LONGEST_KEY_ACCESS: usize = 4 << 20;
+/// The largest response of `api-key-info` and `exchanges`, bytes.
+const LONGEST_SHORT_ANSWER: usize = 4 << 20;
 
 /// A parsed exchange. Symbols that do not fit into memory are left out.
 struct Details {

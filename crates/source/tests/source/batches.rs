@@ -12,7 +12,8 @@ fn file(rows: usize, bad: impl Fn(usize) -> bool) -> String {
         if bad(row) {
             text += "deribit,BTC-PERPETUAL,1,2,x,both,1,1\n";
         }
-        text += &format!("deribit,BTC-PERPETUAL,{row},{row},id{row},buy,{row},0.5\n");
+        let us = 1_709_251_200_000_000 + row;
+        text += &format!("deribit,BTC-PERPETUAL,{us},{us},id{row},buy,{row},0.5\n");
     }
     text
 }

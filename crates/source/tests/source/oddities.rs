@@ -135,17 +135,37 @@ fn cells_of_every_kind() {
         ("too large for a float", "1,buy,1,1e999", "line 2: `amount` is not a decimal number"),
         ("blank beside a number", "1,buy, 1,2", "line 2: `price` is not a decimal number"),
         ("hexadecimal", "1,buy,0x10,2", "line 2: `price` is not a decimal number"),
-        ("decimal comma", "1,buy,1,2,5", "line 2: too many cells"),
+        ("decimal comma", "1,buy,1,2,5", "line 2: too many cells: 9 where 8 belong"),
         ("id that looks like a float", "9863668e-12,buy,1,2", "9863668e-12 buy 1 2"),
         ("id beyond 2^53", "18446744073709551617,buy,1,2", "18446744073709551617 buy 1 2"),
         ("id with blanks and signs", "a b:c/d@e.f_g,buy,1,2", "a b:c/d@e.f_g buy 1 2"),
         ("id outside ASCII", "ü-币,buy,1,2", "ü-币 buy 1 2"),
-        ("quoted id", "\"1\",buy,1,2", "line 2: `id` is not UTF-8 text without quotes"),
-        ("quoted number", "1,buy,\"1\",2", "line 2: `price` is not a decimal number"),
-        ("too few cells", "1,buy,1", "line 2: too few cells"),
-        ("far too few cells", "1", "line 2: too few cells"),
-        ("too many cells", "1,buy,1,2,3", "line 2: too many cells"),
-        ("empty last cell too many", "1,buy,1,2,", "line 2: too many cells"),
+        ("too few cells", "1,buy,1", "line 2: too few cells: 7 where 8 belong"),
+        ("far too few cells", "1", "line 2: too few cells: 5 where 8 belong"),
+        ("too many cells", "1,buy,1,2,3", "line 2: too many cells: 9 where 8 belong"),
+        ("empty last cell too many", "1,buy,1,2,", "line 2: too many cells: 9 where 8 belong"),
+        ("too many cells, of which one is bad", "1,both,1,2,3", "line 2: too many cells: 9 where 8 belong"),
+        ("too few cells, of which one is bad", "1,both", "line 2: too few cells: 6 where 8 belong"),
+        ("quoted id", "\"1\",buy,1,2", "1 buy 1 2"),
+        ("quoted number", "1,buy,\"1.5\",2", "1 buy 1.5 2"),
+        ("quoted word", "1,\"buy\",1,2", "1 buy 1 2"),
+        ("quoted nothing", "\"\",buy,1,2", "- buy 1 2"),
+        ("quoted nothing where something must be", "1,buy,\"\",2", "line 2: `price` is not a decimal number"),
+        ("quoted comma", "\"a,b\",buy,1,2", "a,b buy 1 2"),
+        ("quoted quote", "\"a\"\"b\",buy,1,2", "a\"b buy 1 2"),
+        ("quote within a cell", "a\"b,buy,1,2", "a\"b buy 1 2"),
+        ("quoted decimal comma", "1,buy,\"1,5\",2", "line 2: `price` is not a decimal number"),
+        ("quoted cells, too many", "\"1\",buy,1,2,3", "line 2: too many cells: 9 where 8 belong"),
+        (
+            "quote without end",
+            "\"1,buy,1,2",
+            "line 2: a quoted cell has no end in its line, or something behind it",
+        ),
+        (
+            "text behind a quote",
+            "\"1\"2,buy,1,2",
+            "line 2: a quoted cell has no end in its line, or something behind it",
+        ),
     ] {
         check(name, format!("{HEADER}{}\n", row(rest)), &[outcome]);
     }
@@ -156,7 +176,8 @@ fn times_are_whole_microseconds() {
     for (name, times, outcome) in [
         ("plain", "1709251200000000,1709251200000001", "1 buy 1 2"),
         ("exchange's clock on the day before", "1709251199999999,1709251200000001", "1 buy 1 2"),
-        ("exchange's clock before 1970", "-1,1709251200000001", "1 buy 1 2"),
+        ("exchange's clock at the end of the year after", "1767225599999999,1709251200000001", "1 buy 1 2"),
+        ("exchange's clock in 2009", "1230768000000000,1709251200000001", "1 buy 1 2"),
         ("fraction", "1709251200000000.5,1709251200000001", "line 2: `timestamp` is not whole microseconds"),
         ("empty", ",1709251200000001", "line 2: `timestamp` is not whole microseconds"),
         ("text", "2024-03-01T00:00:00Z,1709251200000001", "line 2: `timestamp` is not whole microseconds"),
@@ -172,6 +193,87 @@ fn times_are_whole_microseconds() {
 }
 
 #[test]
+fn times_that_no_clock_shows_are_refused_with_the_unit_that_would_fit() {
+    let us = "1709251200000001";
+    for (name, times, outcome) in [
+        (
+            "seconds",
+            format!("1709251200,{us}"),
+            "`timestamp`: 1709251200 µs is not in the years 2009 to 2025: seconds?",
+        ),
+        (
+            "milliseconds",
+            format!("1709251200000,{us}"),
+            "`timestamp`: 1709251200000 µs is not in the years 2009 to 2025: milliseconds?",
+        ),
+        (
+            "nanoseconds",
+            format!("1709251200000000000,{us}"),
+            "`timestamp`: 1709251200000000000 µs is not in the years 2009 to 2025: nanoseconds?",
+        ),
+        (
+            "arrival in nanoseconds",
+            format!("{us},1709251200000000000"),
+            "`local_timestamp`: 1709251200000000000 µs is not in the years 2009 to 2025: nanoseconds?",
+        ),
+        (
+            "quoted nanoseconds",
+            format!("\"1709251200000000000\",{us}"),
+            "`timestamp`: 1709251200000000000 µs is not in the years 2009 to 2025: nanoseconds?",
+        ),
+        ("no time at all", format!("0,{us}"), "`timestamp`: 0 µs is not in the years 2009 to 2025"),
+        ("before 1970", format!("-1,{us}"), "`timestamp`: -1 µs is not in the years 2009 to 2025"),
+        (
+            "before 2009",
+            format!("1230767999999999,{us}"),
+            "`timestamp`: 1230767999999999 µs is not in the years 2009 to 2025",
+        ),
+        (
+            "two years ahead",
+            format!("1767225600000000,{us}"),
+            "`timestamp`: 1767225600000000 µs is not in the years 2009 to 2025",
+        ),
+    ] {
+        let outcome = format!("line 2: {outcome}");
+        check(name, format!("{HEADER}deribit,BTC-PERPETUAL,{times},1,buy,1,2\n"), &[&outcome]);
+    }
+    // Without a day, the machine's clock tells the years.
+    let file = format!("{HEADER}deribit,BTC-PERPETUAL,1767225600000000,1767225600000000,1,buy,1,2\n");
+    check_expecting(&Expectation::default(), "2026", file.as_bytes(), &["1 buy 1 2"]);
+}
+
+#[test]
+fn times_ahead_may_be_years_ahead() {
+    for (data_type, cells, last) in [
+        (DataType::DerivativeTicker, "AT,,,,,,", "funding_timestamp"),
+        (DataType::OptionsChain, "call,1,AT,,,,,,,,,,,,,,,,,", "expiration"),
+    ] {
+        let table = data_type.table();
+        let wide = table.columns.len() - 2;
+        for (at, reason) in [
+            ("1709280000000000", None),
+            ("4102444800000000", None),
+            ("1230768000000000", None),
+            ("1709280000000", Some("milliseconds?")),
+            ("1709280000", Some("seconds?")),
+            ("1709280000000000000", Some("nanoseconds?")),
+            ("0", Some("is not in the years 2009 to 2199")),
+        ] {
+            let cells: Vec<&str> = cells.split(',').chain(std::iter::repeat("")).take(wide).collect();
+            let row = format!("deribit,X,{T},{}", cells.join(",").replace("AT", at));
+            let file = format!("{}\n{row}\n", table.csv_header());
+            let decoded = decode(table, &Expectation::default(), [file.as_bytes()]).unwrap();
+            let said = decoded.rejects.first().map(|r| r.reason.as_str());
+            let is_right = match reason {
+                None => said.is_none(),
+                Some(words) => said.is_some_and(|said| said.contains(words) && said.contains(last)),
+            };
+            assert!(is_right, "{data_type} {at}: {said:?}");
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text() {
     let bad = |at: &str| {
         let text = format!("{HEADER}{}\n{}\n", row("1,buy,1,2"), row("2,sell,3,4"));
@@ -180,14 +282,10 @@ fn bytes_that_are_no_text() {
         bytes[at] = 0xff;
         bytes
     };
-    check("in an id", bad("2,sell"), &["1 buy 1 2", "line 3: `id` is not UTF-8 text without quotes"]);
+    check("in an id", bad("2,sell"), &["1 buy 1 2", "line 3: `id` is not UTF-8 text"]);
     check("in a word", bad("ell,3"), &["1 buy 1 2", "line 3: `side` is not one of buy, sell, unknown"]);
     check("in a number", bad("3,4"), &["1 buy 1 2", "line 3: `price` is not a decimal number"]);
-    check(
-        "in a name",
-        bad("PERPETUAL"),
-        &["1 buy 1 2", "line 3: exchange or symbol is not UTF-8 text without quotes"],
-    );
+    check("in a name", bad("PERPETUAL"), &["1 buy 1 2", "line 3: exchange or symbol is not UTF-8 text"]);
     check("NUL in an id", format!("{HEADER}{}\n", row("a\0b,buy,1,2")), &["a\0b buy 1 2"]);
 }
 
@@ -247,15 +345,34 @@ fn symbols_are_compared_as_urls_write_them() {
 }
 
 #[test]
-fn quotes_around_names_are_refused() {
-    let bad = "line 2: exchange or symbol is not UTF-8 text without quotes";
+fn quotes_around_names_and_in_the_header_are_read() {
+    let quoted = |line: &str| format!("\"{}\"", line.trim_end().replace(',', "\",\""));
+    let (one, two) = (row("1,buy,1,2"), row("2,sell,3,4"));
     for (name, file) in [
-        ("exchange", format!("{HEADER}\"deribit\",BTC-PERPETUAL,{T},1,buy,1,2\n")),
-        ("symbol", format!("{HEADER}deribit,\"BTC-PERPETUAL\",{T},1,buy,1,2\n")),
+        ("exchange", format!("{HEADER}\"deribit\",BTC-PERPETUAL,{T},1,buy,1,2\n{two}\n")),
+        ("symbol", format!("{HEADER}deribit,\"BTC-PERPETUAL\",{T},1,buy,1,2\n{two}\n")),
+        ("header", format!("{}\n{one}\n{two}\n", quoted(HEADER))),
+        ("everything", format!("{}\n{}\n{}\n", quoted(HEADER), quoted(&one), quoted(&two))),
+        ("mark and everything", format!("\u{feff}{}\r\n{}\r\n{two}\r\n", quoted(HEADER), quoted(&one))),
     ] {
-        check(name, &file, &[bad]);
-        check_expecting(&Expectation::default(), name, file.as_bytes(), &[bad]);
+        check(name, &file, &["1 buy 1 2", "2 sell 3 4"]);
     }
+    // A symbol with a comma is one symbol, and no other row begins like it.
+    let file =
+        format!("{HEADER}dydx,\"A,B\",{T},1,buy,1,2\ndydx,A,B,{T},2,buy,1,2\ndydx,\"A,B\",{T},3,buy,1,2\n");
+    let outcome = ["1 buy 1 2", "3 buy 1 2", "line 3: too many cells: 9 where 8 belong"];
+    check_expecting(&Expectation::default(), "comma", file.as_bytes(), &outcome);
+    let decoded = decode(DataType::Trades.table(), &Expectation::default(), [file.as_bytes()]).unwrap();
+    assert_eq!(decoded.names.iter().map(|n| n.symbol.as_str()).collect::<Vec<_>>(), ["A,B"]);
+    check(
+        "another symbol",
+        format!("{HEADER}deribit,\"ETH-PERPETUAL\",{T},1,buy,1,2\n"),
+        &["error: line 2 is of symbol `ETH-PERPETUAL`, expected `BTC-PERPETUAL`"],
+    );
+}
+
+#[test]
+fn rows_without_a_name_are_refused() {
     for (name, file) in [
         ("no exchange", format!("{HEADER},BTC-PERPETUAL,{T},1,buy,1,2\n")),
         ("no symbol", format!("{HEADER}deribit,,{T},1,buy,1,2\n")),
@@ -311,7 +428,7 @@ fn rejected_rows_do_not_fill_the_memory() {
     let long = format!("{HEADER}{}", format!("{}\n", "x".repeat(60_000)).repeat(1_200));
     for (name, file) in [("many", short), ("long", long)] {
         let error = decode(table, &expected(), file.as_bytes().chunks(1 << 16)).unwrap_err();
-        let words = "too many rows cannot be read; the first is line 2: too few cells";
+        let words = "too many rows cannot be read; the first is line 2: too few cells: 1 where 8 belong";
         assert_eq!(error.to_string(), words, "{name}");
     }
 }
@@ -353,6 +470,79 @@ fn spellings_of_one_dataset_symbol_are_one_instrument_in_file_order() {
             assert_eq!(decoded.names.len(), names, "{name}");
             assert_eq!(decoded.names[0].symbol, symbols[0], "{name}: as the first row writes it");
             assert_eq!(decoded.names[0].tally.rows_out, 4 / names as u64, "{name}");
+        }
+    }
+}
+
+/// Decodes parts as gzip members are read, each cut further.
+fn decode_parts(parts: &[&str], size: usize) -> Vec<String> {
+    let table = DataType::Trades.table();
+    let mut decoder = mtdh_source::tardis::csv::Decoder::new(table, expected());
+    let mut said = Vec::new();
+    let decoded = (|| {
+        for (place, part) in parts.iter().enumerate() {
+            if place > 0 {
+                decoder.begin_part();
+            }
+            for piece in part.as_bytes().chunks(size) {
+                decoder.push(piece)?;
+            }
+        }
+        decoder.finish()
+    })();
+    said.extend(decoded.err().map(|error: mtdh_source::tardis::csv::DecodeError| format!("error: {error}")));
+    said.extend(decoder.take_rejects().iter().map(|r| format!("line {}: {}", r.line, r.reason)));
+    said.push(format!(
+        "{} rows, {} stored",
+        decoder.rows(),
+        decoder.names().iter().map(|n| n.tally.rows_out).sum::<u64>()
+    ));
+    said
+}
+
+#[test]
+fn a_part_may_begin_with_the_header_row_again() {
+    let header = HEADER.trim_end();
+    let rows = format!("{}\n{}\n", row("1,buy,1,2"), row("2,sell,3,4"));
+    let cut = rows.trim_end();
+    let again = "is of exchange `exchange`, expected `deribit`";
+    let refused = |line: u64, stored: u64| {
+        vec![format!("error: line {line} {again}"), format!("{stored} rows, {} stored", stored - 1)]
+    };
+    let fine = |rows: u64| vec![format!("{rows} rows, {rows} stored")];
+    for (name, parts, outcome) in [
+        ("two parts", vec![format!("{HEADER}{rows}"), format!("{HEADER}{rows}")], fine(4)),
+        (
+            "three parts",
+            vec![format!("{HEADER}{rows}"), format!("{HEADER}{rows}"), format!("{HEADER}{rows}")],
+            fine(6),
+        ),
+        ("a part without header", vec![format!("{HEADER}{rows}"), rows.clone()], fine(4)),
+        (
+            "a part that is a header",
+            vec![format!("{HEADER}{rows}"), HEADER.to_owned(), rows.clone()],
+            fine(4),
+        ),
+        ("headers alone", vec![HEADER.to_owned(), header.to_owned()], fine(0)),
+        ("nothing, then a file", vec![String::new(), format!("{HEADER}{rows}")], fine(2)),
+        ("Windows", vec![format!("{HEADER}{rows}"), format!("{header}\r\n{rows}")], fine(4)),
+        ("a mark", vec![format!("\u{feff}{HEADER}{rows}"), format!("\u{feff}{HEADER}{rows}")], fine(4)),
+        ("no line end before", vec![format!("{HEADER}{cut}"), format!("{HEADER}{rows}")], fine(4)),
+        ("a line in two parts", vec![format!("{HEADER}{}", &rows[..20]), rows[20..].to_owned()], fine(2)),
+        ("a header within a part", vec![format!("{HEADER}{rows}{HEADER}")], refused(4, 3)),
+        (
+            "another header",
+            vec![format!("{HEADER}{rows}"), format!("amount,{}\n{rows}", header.replace(",amount", ""))],
+            vec!["line 4: `timestamp` is not whole microseconds".to_owned()],
+        ),
+    ] {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        for size in [1, 7, usize::MAX >> 1] {
+            let said = decode_parts(&parts, size);
+            assert_eq!(said.first(), outcome.first(), "{name} in pieces of {size}: {said:?}");
+            if !outcome[0].contains("line") {
+                assert_eq!(said, outcome, "{name} in pieces of {size}");
+            }
         }
     }
 }

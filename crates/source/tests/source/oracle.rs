@@ -4,9 +4,10 @@
 
 use std::fmt;
 
+use chrono::{Datelike, Utc};
 use mtdh_core::footer::Tally;
 use mtdh_core::table::{Column, Kind};
-use mtdh_core::{DataType, Table};
+use mtdh_core::{DataType, Day, Table};
 use mtdh_source::tardis::csv::{Expectation, dataset_symbol};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
@@ -34,30 +35,50 @@ fn parse(column: &Column, cell: &[u8]) -> Option<(Option<String>, bool)> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     match column.kind {
         Kind::Time if unsigned.starts_with(|c: char| c.is_ascii_digit()) => {
-            stored(&text.parse::<i64>().ok()?.to_string())
+            let us = text.parse::<i64>().ok()?;
+            let is_clock = matches!(column.name.as_str(), "timestamp" | "local_timestamp");
+            let end = Day::new(if is_clock { Utc::now().year() + 2 } else { 2200 }, 1, 1)?.start_us();
+            let is_plausible = (Day::new(2009, 1, 1)?.start_us()..end).contains(&us);
+            is_plausible.then(|| (Some(us.to_string()), true))
         }
         Kind::Number if unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
             let value: f64 = text.parse().ok()?;
             value.is_finite().then(|| (Some(value.to_string()), is_exact(text, value)))
         }
-        Kind::Text if !text.starts_with('"') => stored(text),
+        Kind::Text => stored(text),
         Kind::Category(words) if words.contains(&text) => stored(text),
         Kind::Flag if matches!(text, "true" | "false") => stored(text),
         _ => None,
     }
 }
 
-/// The cells of one line, by the `csv` crate.
-fn split(line: &[u8]) -> Vec<Vec<u8>> {
+/// The cells of one line, by the `csv` crate; nothing if a quoted cell has no end, or something behind it.
+fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut is_quoted, mut is_start) = (false, true);
+    let mut after_quote = false;
+    for byte in line {
+        match byte {
+            b'"' if is_start => (is_quoted, is_start) = (true, false),
+            // The first of two, or the last one.
+            b'"' if is_quoted && !after_quote => after_quote = true,
+            b'"' if is_quoted => after_quote = false,
+            b',' if !is_quoted || after_quote => (is_quoted, is_start, after_quote) = (false, true, false),
+            _ if after_quote => return None,
+            _ => is_start = false,
+        }
+    }
+    if is_quoted && !after_quote {
+        return None;
+    }
+
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .quoting(false)
         .terminator(csv::Terminator::Any(b'\n'))
         .from_reader(line);
     let mut record = csv::ByteRecord::new();
     reader.read_byte_record(&mut record).unwrap();
-    record.iter().map(<[u8]>::to_vec).collect()
+    Some(record.iter().map(<[u8]>::to_vec).collect())
 }
 
 /// A row's values in the table's order with its names, or what is wrong with it.
@@ -68,47 +89,65 @@ fn read_row(
 ) -> Result<(Vec<Option<String>>, u64), String> {
     let mut values = vec![None; table.columns.len()];
     let mut inexact = 0;
-    for (place, name) in header.iter().enumerate() {
-        let Some(cell) = cells.get(place) else { return Err("too few cells".to_owned()) };
+    let (found, wanted) = (cells.len(), header.len());
+    if found != wanted {
+        let word = if found < wanted { "few" } else { "many" };
+        return Err(format!("too {word} cells: {found} where {wanted} belong"));
+    }
+    for (name, cell) in header.iter().zip(cells) {
         let Some(index) = table.columns.iter().position(|c| c.csv == *name) else { continue };
-        let (value, is_exact) =
-            parse(&table.columns[index], cell).ok_or_else(|| format!("`{name}` is not"))?;
+        let (value, is_exact) = parse(&table.columns[index], cell).ok_or_else(|| format!("`{name}`"))?;
         values[index] = value;
         inexact += u64::from(!is_exact);
     }
-    match cells.len() > header.len() {
-        true => Err("too many cells".to_owned()),
-        false => Ok((values, inexact)),
-    }
+    Ok((values, inexact))
 }
 
 fn is_name(cell: &[u8]) -> bool {
-    std::str::from_utf8(cell).is_ok_and(|text| !text.is_empty() && !text.starts_with('"'))
+    std::str::from_utf8(cell).is_ok_and(|text| !text.is_empty())
+}
+
+/// Whether a row can be read although quotes mean nothing, and no cell that is read begins with one.
+fn is_plain_row(table: &Table, header: &[String], cells: &[Vec<u8>]) -> bool {
+    let is_read = |name: &String| {
+        matches!(name.as_str(), "exchange" | "symbol") || table.columns.iter().any(|c| c.csv == *name)
+    };
+    let is_quoted = |(name, cell): (&String, &Vec<u8>)| is_read(name) && cell.starts_with(b"\"");
+    let is_named = |name: &str| header.iter().zip(cells).any(|(n, cell)| n == name && is_name(cell));
+    !header.iter().zip(cells).any(is_quoted)
+        && read_row(table, header, cells).is_ok()
+        && is_named("exchange")
+        && is_named("symbol")
 }
 
 fn slow(table: &Table, file: &[u8]) -> Slow {
     let mut slow = Slow::default();
     let body = file.strip_suffix(b"\n").unwrap_or(file);
     let mut lines = body.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let header: Vec<String> =
-        split(lines.next().unwrap()).into_iter().map(|cell| String::from_utf8(cell).unwrap()).collect();
+    let header: Vec<String> = split(lines.next().unwrap())
+        .unwrap()
+        .into_iter()
+        .map(|cell| String::from_utf8(cell).unwrap())
+        .collect();
     let place = |name: &str| header.iter().position(|n| n == name).unwrap();
     let mut last_arrival: Vec<i64> = Vec::new();
     for (number, line) in (2..).zip(lines) {
         // The `csv` crate skips empty lines, which are bad rows here.
-        let cells = if line.is_empty() { Vec::new() } else { split(line) };
+        let plain: Vec<Vec<u8>> = line.split(|b| *b == b',').map(<[u8]>::to_vec).collect();
+        let split = if line.is_empty() { Some(Vec::new()) } else { split(line) };
+        // What can be read without looking at quotes is; columns that the table does not have may hold anything.
+        let cells = if is_plain_row(table, &header, &plain) { Some(plain.clone()) } else { split };
+        let is_quoted_badly = cells.is_none();
+        let cells = cells.unwrap_or(plain);
         let whole = cells.len() == header.len();
         let names = whole.then(|| (cells[place("exchange")].clone(), cells[place("symbol")].clone()));
+        let is_plain = |cell: &Vec<u8>| is_name(cell) && !cell.starts_with(b"\"");
         let names = names.filter(|(exchange, symbol)| is_name(exchange) && is_name(symbol));
-        let outcome = read_row(table, &header, &cells);
-        // A bad cell is found before it is known how many there are.
-        let names = match &outcome {
-            Err(reason) if reason.starts_with('`') => [place("exchange"), place("symbol")]
-                .iter()
-                .map(|at| cells.get(*at).filter(|cell| is_name(cell)).cloned())
-                .collect::<Option<Vec<_>>>()
-                .map(|pair| (pair[0].clone(), pair[1].clone())),
-            _ => names,
+        let names =
+            names.filter(|(exchange, symbol)| !is_quoted_badly || is_plain(exchange) && is_plain(symbol));
+        let outcome = match is_quoted_badly {
+            true => Err("a quoted cell has no end".to_owned()),
+            false => read_row(table, &header, &cells),
         };
         let name = names.map(|(exchange, symbol)| {
             let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -187,6 +226,10 @@ fn bad_cell() -> impl Strategy<Value = Vec<u8>> {
         b"NaN",
         b"0x10",
         b"\"quoted\"",
+        b"\"qu\"\"ot,ed\"",
+        b"\"1\"",
+        b"\"no end",
+        b"\"something\"behind",
         b"nothing",
         b"\xff\xfe",
         b"1\r",

@@ -1,5 +1,7 @@
 //! The activity of a day: its pauses by minute, and its active seconds.
 
+use std::ops::Range;
+
 use crate::day::DAY_US;
 
 /// Minutes with arrivals from which the pace of an hour is computed, at least. Neighbouring hours are added until there are
@@ -112,5 +114,26 @@ impl Seconds {
             longest = longest.max(quiet);
         }
         longest
+    }
+
+    /// How many pieces of a length, whole seconds, there are in a range of seconds of the day, and in how many of them a row
+    /// arrived.
+    pub fn pieces(&self, range: Range<i64>, length_s: i64) -> (i64, i64) {
+        let (mut all, mut active, mut at) = (0, 0, range.start);
+        while at + length_s <= range.end {
+            all += 1;
+            active += i64::from((at..at + length_s).any(|second| self.is_active(second)));
+            at += length_s;
+        }
+        (all, active)
+    }
+
+    /// A time range in seconds of the day, as far as it lies in the day; empty if no row arrived.
+    pub fn seconds(&self, from_us: i64, to_us: i64) -> Range<i64> {
+        if self.bits.is_empty() {
+            return 0..0;
+        }
+        let second = |us: i64| us.saturating_sub(self.start_us).div_euclid(1_000_000).clamp(0, SECONDS);
+        second(from_us)..second(to_us)
     }
 }

@@ -17,6 +17,15 @@ const LONGEST: usize = 512;
 /// The share of a silence that must be without arrivals on an earlier day, for that day to count as silent too.
 const SAME_SILENCE: f64 = 0.8;
 
+/// The pieces that a pause is cut in, to compare it with the time around it.
+const PIECES: i64 = 8;
+
+/// From this length of a piece on, seconds, more of them must have a row: bursts of a quiet market are this far apart.
+const LONG_PIECE_S: i64 = 20 * 60;
+
+/// The time around a pause that it is compared with, on either side, at least: three hours, microseconds.
+const AROUND_US: i64 = DAY_US / 8;
+
 /// A time without rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
@@ -78,6 +87,11 @@ impl Pace {
     /// The total length of its silences of an hour or more, microseconds.
     pub(super) fn long_silences_us(&self) -> i64 {
         self.silences.iter().map(Silence::length_us).filter(|length| *length >= DAY_US / 24).sum()
+    }
+
+    /// The longest time without rows within a time range, microseconds, in whole seconds.
+    pub(in crate::check) fn longest_quiet_us(&self, from_us: i64, to_us: i64) -> i64 {
+        self.active.longest_quiet_s(from_us, to_us) * 1_000_000
     }
 
     /// Whether a row arrived within a time range, microseconds since the Unix epoch, UTC. Only whole seconds that lie
@@ -205,6 +219,23 @@ impl Watch {
         self.threshold_at(self.last_us, self.last_us)
     }
 
+    /// Whether rows arrive so evenly around a pause that it is out of the ordinary: of pieces that are an eighth as long as the
+    /// pause, or as the time around it if that is shorter, three quarters have a row, of long ones seven eighths. Trades of a
+    /// quiet option come in bursts, and hours between two bursts mean nothing.
+    fn is_steady_around(&self, from_us: i64, to_us: i64) -> bool {
+        let length_us = to_us - from_us;
+        let around_us = length_us.max(AROUND_US);
+        // The last row before the pause belongs to the time around it.
+        let before =
+            self.active.seconds(from_us.saturating_sub(around_us), from_us.saturating_add(1_000_000));
+        let after = self.active.seconds(to_us, to_us.saturating_add(around_us));
+        let around_s = (before.end - before.start) + (after.end - after.start);
+        let piece_s = ((length_us / 1_000_000).min(around_s) / PIECES).max(1);
+        let [before, after] = [before, after].map(|side| self.active.pieces(side, piece_s));
+        let needed = if piece_s < LONG_PIECE_S { 6 } else { 7 };
+        (before.1 + after.1) * PIECES >= (before.0 + after.0) * needed
+    }
+
     /// Ends the observation of an earlier day.
     pub fn into_day_before(self) -> DayBefore {
         DayBefore { minutes: self.minutes, active: self.active }
@@ -224,6 +255,7 @@ impl Watch {
             .filter_map(|(Reverse(length), from_us)| {
                 let to_us = from_us + length;
                 let threshold_us = self.threshold_at(from_us, to_us).filter(|us| length > *us)?;
+                self.is_steady_around(from_us, to_us).then_some(())?;
                 let after = self.snapshots.partition_point(|us| *us < to_us);
                 let is_followed = ends_us.is_some_and(|(_, last)| to_us <= last);
                 let snapshot_us = self.snapshots.get(after).copied();

@@ -1,6 +1,6 @@
 //! Candles by themselves, against finer ones, against the ticks: every way to be wrong, and the step beside it.
 
-use mtdh_core::candle::{CandleBuilder, Fill, Side, Timeframe, Trade};
+use mtdh_core::candle::{CandleBuilder, Fill, Formula, Side, Timeframe, Trade, Valuation};
 use mtdh_core::check::bars::{Bar, Candles, Field, Fold, Series};
 use mtdh_core::check::finding::moment;
 use mtdh_core::check::{CheckFn, Detection, Settings, Severity};
@@ -46,6 +46,7 @@ pub fn trades() -> Vec<Trade> {
 pub fn series(timeframe: &str, fill: Fill) -> Series {
     let timeframe = frame(timeframe);
     let mut builder = CandleBuilder::new(&[timeframe], fill);
+    builder.value(Valuation::new(Formula::Linear, 1.0).unwrap());
     trades().into_iter().for_each(|trade| builder.trade(trade).unwrap());
     let mut bars = Vec::new();
     builder.advance(day().end_us(), i64::MIN..i64::MAX, |_, candle| bars.push(Bar::of(&candle, None)));
@@ -214,6 +215,10 @@ fn candles_that_cannot_be_are_found() {
         (vec![(Field::Low, 13.0)], 1),
         (vec![(Field::High, 8.0)], 1),
         (vec![(Field::Volume, -1.0)], 1),
+        // Only where prices are below 0, as a combo's, a quote volume may be.
+        (vec![(Field::QuoteVolume, -1.0)], 1),
+        (vec![(Field::QuoteVolume, -1.0), (Field::Low, -1.0)], 0),
+        (vec![(Field::BaseVolume, -1.0), (Field::Low, -1.0)], 1),
         (vec![(Field::Open, f64::INFINITY)], 1),
         (vec![(Field::TradeCount, 0.0)], 1),
         (vec![(Field::TradeCount, 0.0), (Field::Volume, 0.0)], 1),

@@ -190,3 +190,134 @@ fn the_example_names_the_cell() {
     let found = found_in("quotes_recomputed", KEY, &pieces);
     assert_eq!(found[0].examples, ["2024-03-01T00:00:00.000002Z: bid amount 1 is 7, the changes give 2"]);
 }
+
+/// What is found in quotes and in snapshots of five levels beside changes.
+fn recomputed(changes: &[&str], quotes: &[&str], snapshots: &[&str]) -> (u64, u64) {
+    let of = |name, data_type, rows: &[&str]| {
+        count(&found_in(name, KEY, &[(IncrementalBookL2, lines(changes)), (data_type, lines(rows))]))
+    };
+    (of("quotes_recomputed", Quotes, quotes), of("book_snapshot_5_recomputed", BookSnapshot5, snapshots))
+}
+
+#[test]
+fn a_change_of_either_clock_begins_a_message() {
+    let start = ["1000 2000 true ask 101 1", "1000 2000 true bid 100 1"];
+    for (name, changes, quotes, snapshots) in [
+        (
+            "two updates that arrive together",
+            &["72000 209254 false ask 101 3", "92000 209254 false ask 101 4"][..],
+            &["72000 209254 3 101 100 1", "92000 209254 4 101 100 1"][..],
+            &["72000 209254 101 3 100 1", "92000 209254 101 4 100 1"][..],
+        ),
+        (
+            "three, and the middle one changes nothing",
+            &["5 2001 false ask 101 3", "6 2001 false ask 120 0", "7 2001 false ask 101 4"],
+            &["5 2001 3 101 100 1", "7 2001 4 101 100 1"],
+            &["5 2001 101 3 100 1", "7 2001 101 4 100 1"],
+        ),
+        (
+            "there and back within a microsecond",
+            &["5 2001 false ask 101 3", "6 2001 false ask 101 1"],
+            &["5 2001 3 101 100 1", "6 2001 1 101 100 1"],
+            &["5 2001 101 3 100 1", "6 2001 101 1 100 1"],
+        ),
+        (
+            "one moment of the exchange that arrives twice",
+            &["5 2001 false ask 101 3", "5 2002 false ask 101 4"],
+            &["5 2001 3 101 100 1", "5 2002 4 101 100 1"],
+            &["5 2001 101 3 100 1", "5 2002 101 4 100 1"],
+        ),
+        (
+            "an exchange's clock that goes back",
+            &["9 2001 false ask 101 3", "5 2001 false ask 101 4", "9 2001 false ask 101 5"],
+            &["9 2001 3 101 100 1", "5 2001 4 101 100 1", "9 2001 5 101 100 1"],
+            &["9 2001 101 3 100 1", "5 2001 101 4 100 1", "9 2001 101 5 100 1"],
+        ),
+        (
+            "two snapshots that arrive together",
+            &[
+                "5 2001 true ask 99 1",
+                "5 2001 true bid 98 1",
+                "6 2001 true ask 103 1",
+                "6 2001 true bid 102 1",
+            ],
+            &["5 2001 1 99 98 1", "6 2001 1 103 102 1"],
+            &["5 2001 99 1 98 1", "6 2001 103 1 102 1"],
+        ),
+        (
+            "an update and a snapshot",
+            &["5 2001 false ask 101 3", "6 2001 true ask 99 1", "6 2001 true bid 98 1"],
+            &["5 2001 3 101 100 1", "6 2001 1 99 98 1"],
+            &["5 2001 101 3 100 1", "6 2001 99 1 98 1"],
+        ),
+    ] {
+        let changes: Vec<&str> = start.iter().chain(changes).copied().collect();
+        let with_start = |first, rows: &[&'static str]| [&[first], rows].concat();
+        let quotes = with_start("1000 2000 1 101 100 1", quotes);
+        let snapshots = with_start("1000 2000 101 1 100 1", snapshots);
+        assert_eq!(recomputed(&changes, &quotes, &snapshots), (0, 0), "{name}");
+        assert_eq!(count_in("crossed_book", IncrementalBookL2, &changes), 0, "{name}");
+        // A row less, a row twice, and a row of other values are found all the same.
+        let last = quotes.len() - 1;
+        assert_eq!(recomputed(&changes, &quotes[..last], &snapshots[..last]), (1, 1), "{name}, one lacks");
+        let twice = |rows: &[&'static str]| [rows, &rows[last..]].concat();
+        assert_eq!(recomputed(&changes, &twice(&quotes), &twice(&snapshots)).0, 1, "{name}, one twice");
+        let other = |row: &str| {
+            row.replacen(" 100 1", " 100 9", 1).replacen(" 98 1", " 98 9", 1).replacen(" 102 1", " 102 9", 1)
+        };
+        let changed = other(quotes[last]);
+        let quotes: Vec<&str> = quotes[..last].iter().copied().chain([changed.as_str()]).collect();
+        assert_eq!(recomputed(&changes, &quotes, &snapshots), (1, 0), "{name}, one differs");
+    }
+}
+
+#[test]
+fn where_both_clocks_are_equal_either_grouping_is_right() {
+    let start = ["1 1 true ask 101 1", "1 1 true bid 100 1"];
+    let first = "1 1 1 101 100 1";
+    for (name, changes, right, wrong) in [
+        (
+            "two updates",
+            &["5 5 false ask 101 3", "5 5 false ask 101 4"][..],
+            &[&["5 5 4 101 100 1"][..], &["5 5 3 101 100 1", "5 5 4 101 100 1"]][..],
+            &[&["5 5 3 101 100 1"][..], &["5 5 4 101 100 1", "5 5 3 101 100 1"], &[]][..],
+        ),
+        (
+            "there and back",
+            &["5 5 false ask 101 3", "5 5 false ask 101 1"],
+            &[&[], &["5 5 3 101 100 1", "5 5 1 101 100 1"]],
+            &[&["5 5 3 101 100 1"], &["5 5 1 101 100 1"]],
+        ),
+        (
+            "an update and a snapshot",
+            &["5 5 false ask 101 3", "5 5 true ask 99 1", "5 5 true bid 98 1"],
+            &[&["5 5 1 99 98 1"], &["5 5 3 101 100 1", "5 5 1 99 98 1"]],
+            &[&["5 5 3 101 100 1"], &["5 5 1 99 - -", "5 5 1 99 98 1"]],
+        ),
+        (
+            "a snapshot and an update",
+            &["5 5 true ask 99 1", "5 5 true bid 98 1", "5 5 false ask 99 2"],
+            &[&["5 5 2 99 98 1"], &["5 5 1 99 98 1", "5 5 2 99 98 1"]],
+            &[&["5 5 1 99 98 1"]],
+        ),
+        (
+            "two snapshots",
+            &["5 5 true ask 99 1", "5 5 true bid 98 1", "5 5 true ask 103 1", "5 5 true bid 102 1"],
+            &[&["5 5 1 103 102 1"]],
+            &[&["5 5 1 99 98 1"], &[]],
+        ),
+    ] {
+        let changes: Vec<&str> = start.iter().chain(changes).copied().collect();
+        assert_eq!(count_in("crossed_book", IncrementalBookL2, &changes), 0, "{name}");
+        for (groupings, is_right) in [(right, true), (wrong, false)] {
+            for rows in groupings {
+                let quotes = [&[first], *rows].concat();
+                assert_eq!(
+                    recomputed(&changes, &quotes, &["1 1 101 1 100 1"]).0 == 0,
+                    is_right,
+                    "{name}: {rows:?}"
+                );
+            }
+        }
+    }
+}

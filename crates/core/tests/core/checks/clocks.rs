@@ -1,6 +1,9 @@
 //! The two clocks, the day's ends, repeated rows.
 
-use mtdh_core::DataType::{BookSnapshot5, IncrementalBookL2, Liquidations, OptionsChain, Quotes, Trades};
+use mtdh_core::DataType::{
+    BookSnapshot5, BookTicker, DerivativeTicker, IncrementalBookL2, Liquidations, OptionsChain, Quotes,
+    Trades,
+};
 use mtdh_core::check::{Settings, Severity};
 
 use super::{SECOND, check, count, count_in, found_in, found_with, lines};
@@ -93,6 +96,21 @@ fn a_repeated_row_is_equal_in_every_cell() {
         assert_eq!(count_in("repeated_row", data_type, &[row, row]), 1, "{data_type}");
     }
     assert_eq!(count_in("repeated_row", Quotes, &["1 2 3 - 4 3", "1 2 - 3 4 3"]), 0, "null has a place");
+    // Without ids a book may change and change back.
+    for (data_type, a, b) in [
+        (BookTicker, "1 2 3 101 100 3", "1 2 3 101 100 4"),
+        (Quotes, "1 2 3 101 100 3", "1 2 4 101 100 3"),
+        (IncrementalBookL2, "1 2 false ask 5 6", "1 2 false ask 5 0"),
+        (BookSnapshot5, "1 2 5 6 4 3", "1 2 5 7 4 3"),
+        (DerivativeTicker, "1 2 - 0.1", "1 2 - 0.2"),
+        (OptionsChain, "1 2 put 1 3", "1 2 put 1 4"),
+    ] {
+        for (rows, expected) in
+            [(&[a, b, a][..], 0), (&[a, b, a, b], 0), (&[a, a, b], 1), (&[a, b, b, a, a, a], 3)]
+        {
+            assert_eq!(count_in("repeated_row", data_type, rows), expected, "{data_type} {rows:?}");
+        }
+    }
     assert_eq!(count_in("repeated_row", Liquidations, &["1 2 - buy 10 1", "1 2 - buy 10 1"]), 0);
 }
 

@@ -1,10 +1,12 @@
 //! Trade ids.
 
 use mtdh_core::DataType::Trades;
+use mtdh_core::check::Severity;
 
 use super::{count, found_in};
 
-const COUNTING: &str = "BINANCE-FUTURES:PERP:BTC-USDT";
+const COUNTING: &str = "BINANCE:SPOT_PAIR:BTC-USDT";
+const WITH_OTHERS: &str = "BINANCE-FUTURES:PERP:BTC-USDT";
 const OTHER: &str = "DERIBIT:PERP:BTC-USD";
 
 fn trades(ids: &[&str]) -> Vec<String> {
@@ -77,4 +79,43 @@ fn other_venues_remember_a_window() {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         assert_eq!(counts(OTHER, &ids).0, expected, "{between} ids between");
     }
+}
+
+#[test]
+fn a_hole_proves_a_loss_only_where_every_id_is_a_trade() {
+    // The ids that lack, of so many in all.
+    let without = |ids: u64, lacking: &[(u64, u64)]| -> Vec<String> {
+        let is_there = |id: &u64| !lacking.iter().any(|(first, end)| (*first..*end).contains(id));
+        (0..ids).filter(is_there).map(|id| format!("{id} {id} {id} buy 1 1")).collect()
+    };
+    let spread =
+        |step: u64, count: u64| -> Vec<_> { (1..=count).map(|i| (i * step, i * step + 1)).collect() };
+    let (info, warning, error) = (Severity::Info, Severity::Warning, Severity::Error);
+    for (ids, lacking, elsewhere) in [
+        (3, vec![(1, 2)], info),
+        (100, vec![(50, 60)], info),
+        (100, vec![(50, 61)], warning),
+        (20_000, vec![(50, 61)], warning),
+        (10_000, spread(100, 10), info),
+        (10_000, spread(100, 11), warning),
+        (20_000, spread(100, 20), info),
+        (20_000, spread(100, 21), warning),
+        (100, spread(2, 40), warning),
+    ] {
+        let rows = without(ids, &lacking);
+        let count: u64 = lacking.iter().map(|(first, end)| end - first).sum();
+        for (key, expected) in
+            [(COUNTING, error), (WITH_OTHERS, elsewhere), ("BINANCE-DELIVERY:PERP:BTC-USD", elsewhere)]
+        {
+            let found = found_in("missing_trade_id", key, &[(Trades, rows.clone())]).remove(0);
+            assert_eq!(found.count, count, "{key} {ids} {lacking:?}");
+            assert_eq!(found.severity.unwrap_or(error), expected, "{key} {ids} {lacking:?}");
+            let class = found.explanation.map(|e| e.class);
+            assert_eq!(class, (expected == info).then_some("off_market"), "{key} {ids} {lacking:?}");
+        }
+    }
+    // An id that is no number is no hole.
+    let found = found_in("missing_trade_id", WITH_OTHERS, &[(Trades, trades(&["1", "x", "3"]))]);
+    let found: Vec<_> = found.iter().map(|f| (f.count, f.severity)).collect();
+    assert_eq!(found, [(1, None), (1, Some(info))]);
 }

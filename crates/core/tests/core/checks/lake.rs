@@ -147,9 +147,31 @@ fn a_hundred_times_fewer_rows_than_there_should_be_are_worth_a_look() {
         (1000, Some(0), None, 1.0, false),
         (0, None, None, 1.0, false),
         (u64::MAX / 200, Some(u64::MAX), None, 1.0, true),
+        // One busy day of a sparse option.
+        (1, Some(150), Some(15), 1.0, true),
+        (1, Some(150), Some(14), 1.0, false),
+        (0, Some(500), Some(3), 1.0, false),
+        // A market that was busy in its youth.
+        (150, Some(1499), Some(100_000), 1.0, false),
+        (150, Some(1500), Some(100_000), 1.0, true),
+        (0, Some(9), Some(100), 1.0, false),
+        (0, Some(10), Some(100), 1.0, true),
     ] {
         let partition = Partition { day: day(), data_type: Trades, key: key("DERIBIT:PERP:BTC-USD") };
         let count = RowCount { partition, rows, before, statistics, share_of_day };
+        let facts = DayOfLake { rows: std::slice::from_ref(&count), ..facts(&[], &[], &[], true) };
+        assert_eq!(!run("few_rows", &facts).is_empty(), is_few, "{count:?}");
+    }
+    // Options trade in bursts.
+    for (name, data_type, before, is_few) in [
+        ("OPTION:BTC-USD-240329-60000-CALL", Trades, 999, false),
+        ("OPTION:BTC-USD-240329-60000-CALL", Trades, 1000, true),
+        ("OPTION:BTC-USD-240329-60000-CALL", Quotes, 100, true),
+        ("PERP:BTC-USD", Trades, 100, true),
+    ] {
+        let partition = Partition { day: day(), data_type, key: key(&format!("DERIBIT:{name}")) };
+        let count =
+            RowCount { partition, rows: 0, before: Some(before), statistics: None, share_of_day: 1.0 };
         let facts = DayOfLake { rows: std::slice::from_ref(&count), ..facts(&[], &[], &[], true) };
         assert_eq!(!run("few_rows", &facts).is_empty(), is_few, "{count:?}");
     }

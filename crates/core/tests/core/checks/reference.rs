@@ -52,6 +52,21 @@ fn klines_without_trades_agree_with_no_candle_and_with_a_filled_one() {
 }
 
 #[test]
+fn a_base_volume_may_be_off_by_the_reference_s_rounding() {
+    let theirs = klines();
+    let mut exactly = Settings::default();
+    exactly.set("reference_volume.tolerance_pct=0").unwrap();
+    let trades = ours().bars[2].get(Field::TradeCount).unwrap();
+    for (off, found) in [(0.0, 0), (0.99e-8 * trades, 0), (1.01e-8 * trades, 1), (f64::NAN, 1)] {
+        let mut ours = ours();
+        let value = ours.bars[2].get(Field::BaseVolume).unwrap();
+        ours.bars[2].set(Field::BaseVolume, Some(value + off));
+        let told = run_with("reference_volume", &Candles::Reference(&ours, &theirs, span()), &exactly);
+        assert_eq!(count(&told), found, "{off}");
+    }
+}
+
+#[test]
 fn every_field_is_compared_with_its_own_tolerance() {
     let theirs = klines();
     let volumes =
@@ -186,4 +201,64 @@ fn a_kline_settles_when_it_is_old_or_two_readings_agree() {
 #[test]
 fn the_two_names_of_a_day_are_one() {
     assert_eq!(frame("24h"), frame("1d"));
+}
+
+#[test]
+fn trades_are_lost_where_the_reference_has_more_of_both() {
+    for (count_more, volume_more, expected) in [
+        (1.0, 0.001, 1),
+        (1.0, 0.0, 0),
+        (0.0, 0.001, 0),
+        (-1.0, -0.001, 0),
+        (-1.0, 0.001, 0),
+        (500.0, 90.0, 1),
+    ] {
+        let (ours, mut theirs) = (ours(), klines());
+        let start = ours.bars[2].start;
+        let kline = theirs.bars.iter_mut().find(|bar| bar.start == start).unwrap();
+        for (field, more) in [(Field::TradeCount, count_more), (Field::Volume, volume_more)] {
+            kline.set(field, kline.get(field).map(|value| value + more));
+        }
+        let lost = run("lost_trades", &Candles::Reference(&ours, &theirs, span()));
+        assert_eq!(count(&lost), expected, "{count_more} {volume_more}");
+    }
+    // At the edge of a recording it is no loss yet.
+    let (mut ours, theirs) = (ours(), klines());
+    ours.bars[0].set(Field::Volume, Some(0.001));
+    ours.bars[0].set(Field::TradeCount, Some(1.0));
+    ours.bars[0].is_final = false;
+    let lost = run("lost_trades", &Candles::Reference(&ours, &theirs, span()));
+    assert_eq!((count(&lost), lost[0].severity), (1, Some(Severity::Warning)));
+}
+
+#[test]
+fn a_reference_that_contradicts_itself_is_told_and_not_compared() {
+    let (ours, theirs) = (ours(), klines());
+    let twice = |place: usize, change: &dyn Fn(&mut Bar)| {
+        let mut twice = theirs.clone();
+        let start = ours.bars[2].start;
+        let mut again = theirs.bars.iter().find(|bar| bar.start == start).unwrap().clone();
+        change(&mut again);
+        twice.bars.insert(if place == 0 { 0 } else { theirs.bars.len() }, again);
+        twice
+    };
+    for place in [0, 1] {
+        let close = |bar: &mut Bar| bar.set(Field::Close, Some(1.0));
+        let count_less = |bar: &mut Bar| bar.set(Field::TradeCount, Some(0.0));
+        for (name, theirs, expected) in [
+            ("equal", twice(place, &|_| ()), 0),
+            ("another close", twice(place, &close), 1),
+            ("another count", twice(place, &count_less), 1),
+        ] {
+            let found = run("reference_contradicts_itself", &Candles::Reference(&ours, &theirs, span()));
+            assert_eq!(count(&found), expected, "{name} {place}");
+            assert_eq!(counts(&ours, &theirs)[..2], [0, 0], "{name} {place}");
+        }
+    }
+    let found = run(
+        "reference_contradicts_itself",
+        &Candles::Reference(&ours, &twice(1, &|bar| bar.set(Field::Close, Some(1.0))), span()),
+    );
+    let close = ours.bars[2].get(Field::Close).unwrap();
+    assert!(found[0].examples[0].ends_with(&format!("close {close} and 1")), "{:?}", found[0].examples);
 }

@@ -293,3 +293,65 @@ fn sessions_are_known_by_the_days_before() {
         assert_eq!(found, expected, "{hours:?} after {before:?}");
     }
 }
+
+/// Bursts of trades, each of so many within ten minutes, that begin at these minutes of the day.
+fn bursts(count: i64, minutes: &[i64]) -> Vec<i64> {
+    let burst = |minute: &i64| {
+        let start = minute * MINUTE;
+        (0..count).map(move |row| start + row * 10 * MINUTE / count)
+    };
+    minutes.iter().flat_map(burst).collect()
+}
+
+#[test]
+fn hours_between_bursts_of_trades_are_no_silence() {
+    for (name, moments, expected) in [
+        ("one burst at noon", bursts(30, &[720]), 0),
+        ("two bursts", bursts(30, &[300, 1000]), 0),
+        ("three, the last at noon", bursts(25, &[60, 400, 720]), 0),
+        ("five by day, at night none", bursts(20, &[480, 530, 700, 760, 1380]), 0),
+        // Trades that come evenly, and then do not.
+        ("a trade a minute until noon", regular(MINUTE, DAY / 2..DAY), 1),
+        ("a trade a minute but for two hours", regular(MINUTE, DAY / 2..DAY / 2 + 2 * HOUR), 1),
+        (
+            "a burst each quarter of an hour but for five hours",
+            bursts(20, &(0..96).filter(|i| !(40..60).contains(i)).map(|i| i * 15).collect::<Vec<_>>()),
+            1,
+        ),
+        ("a trade a second, and none from one o'clock on", regular(SECOND, HOUR..DAY), 1),
+    ] {
+        assert_eq!(pace("DERIBIT", Trades, &moments).silences.len(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_halt_ends_each_data_type_at_a_time_of_its_own() {
+    let halt = DAY / 2..DAY / 2 + HOUR;
+    // Trades every twenty seconds: their last one is up to twenty seconds before the halt.
+    for (quotes_until, trades_until, expected) in
+        [(0, 0, "no_trading"), (0, 12, "no_trading"), (0, 1200, "unknown")]
+    {
+        let hole = |before: i64| halt.start - before * SECOND..halt.end;
+        let trades = stored(Trades, pace("DERIBIT", Trades, &regular(20 * SECOND, hole(trades_until))));
+        let quotes = stored(Quotes, pace("DERIBIT", Quotes, &regular(SECOND, hole(quotes_until))));
+        let found = run_day("gap", &[trades, quotes], |_| ());
+        let of_trades = found.iter().find(|(data_type, _)| *data_type == Trades).unwrap();
+        assert_eq!(of_trades.1.explanation.as_ref().unwrap().class, expected, "{trades_until}");
+    }
+}
+
+#[test]
+fn a_market_that_paused_needs_no_snapshot() {
+    let hole = DAY / 2..DAY / 2 + 600 * SECOND;
+    let changes = || {
+        stored(
+            IncrementalBookL2,
+            pace_with("DERIBIT", IncrementalBookL2, &regular(SECOND, hole.clone()), &[0]),
+        )
+    };
+    for (trades, expected) in [(hole.clone(), Some(Severity::Info)), (0..0, None)] {
+        let trades = stored(Trades, pace("DERIBIT", Trades, &regular(SECOND, trades)));
+        let found = run_day("no_snapshot", &[changes(), trades], |_| ());
+        assert_eq!(found.iter().map(|(_, f)| f.severity).collect::<Vec<_>>(), [expected]);
+    }
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use mtdh_core::check::bars::Bar;
 
 use crate::exchange::binance::klines::{KlineError, Market, RowError, bar};
+use crate::tardis::csv::text_cells;
 
 /// The largest unpacked size of a file. A zipped month of minutes has about 5 MB.
 const MOST_BYTES: u64 = 512 << 20;
@@ -67,13 +68,20 @@ fn lines(mut text: impl BufRead, market: Market) -> Result<Vec<Bar>, FormatError
         if text.read_line(&mut line).map_err(|source| FormatError::Line { number, source })? == 0 {
             break;
         }
-        let cells: Vec<String> = line.trim().split(',').map(|cell| cell.trim().to_owned()).collect();
-        if cells == [""] || number == 1 && cells[0] == "open_time" {
+        let cells = text_cells(line.trim());
+        let cells: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+        if cells == [""] || number == 1 && is_header(&cells) {
             continue;
         }
         bars.push(bar(&cells, market).map_err(|source| FormatError::Row { number, source })?);
     }
     if bars.is_empty() { Err(FormatError::Empty) } else { Ok(bars) }
+}
+
+/// Whether a row names columns: the archive writes `open_time` first, people write it as they like.
+fn is_header(cells: &[String]) -> bool {
+    let letters = |cell: &String| cell.to_lowercase().replace(['_', ' '], "");
+    cells.first().map(letters).is_some_and(|name| name == "opentime")
 }
 
 #[cfg(test)]
@@ -115,6 +123,12 @@ mod tests {
             ("with-header.csv", format!("{HEADER}{ms}").into_bytes()),
             ("microseconds.csv", us.clone().into_bytes()),
             ("windows.csv", headed.replace('\n', "\r\n").into_bytes()),
+            ("marked.csv", format!("\u{feff}{headed}").into_bytes()),
+            ("marked-windows.csv", format!("\u{feff}{headed}").replace('\n', "\r\n").into_bytes()),
+            ("marked-without-header.csv", format!("\u{feff}{ms}").into_bytes()),
+            ("marked-zipped.zip", zipped(&["BTCUSDT-1m-2025-01.csv"], &format!("\u{feff}{headed}"))),
+            ("other-header.csv", format!("{}{ms}", HEADER.replace("open_time", "Open time")).into_bytes()),
+            ("quoted.csv", format!("\"{}\"\n", ms.trim().replace(',', "\",\"")).into_bytes()),
             ("zipped.zip", zipped(&["BTCUSDT-1m-2025-01.csv"], &headed)),
         ] {
             let bars = read_text(name, &bytes).unwrap();

@@ -305,9 +305,12 @@ pub(super) fn bar(cells: &[String], market: Market) -> Result<Bar, RowError> {
         let value = cells[place].trim().parse::<f64>().ok().filter(|value| value.is_finite());
         let value =
             value.ok_or_else(|| RowError::Number { cell: cells[place].clone(), row: cells.join(",") })?;
-        let is_provided =
-            market.has_quote_volume() || !matches!(field, Field::QuoteVolume | Field::BuyQuoteVolume);
-        bar.set(field, is_provided.then_some(value));
+        // On COIN-M what stands there is an amount of the base asset.
+        match field {
+            Field::QuoteVolume if !market.has_quote_volume() => bar.set(Field::BaseVolume, Some(value)),
+            Field::BuyQuoteVolume if !market.has_quote_volume() => {}
+            _ => bar.set(field, Some(value)),
+        }
     }
     Ok(bar)
 }
@@ -395,7 +398,10 @@ mod tests {
         let cells: Vec<String> = cells.collect();
         let told = |market| bar(&cells, market).unwrap();
         assert_eq!(told(Market::UsdM).get(Field::QuoteVolume), Some(12.0));
+        assert_eq!(told(Market::UsdM).get(Field::BaseVolume), None);
         assert_eq!(told(Market::CoinM).get(Field::QuoteVolume), None);
+        assert_eq!(told(Market::CoinM).get(Field::BuyQuoteVolume), None);
+        assert_eq!(told(Market::CoinM).get(Field::BaseVolume), Some(12.0));
         assert_eq!(
             (told(Market::CoinM).get(Field::Volume), told(Market::CoinM).get(Field::BuyVolume)),
             (Some(10.0), Some(4.0))

@@ -1,8 +1,10 @@
 //! The header row: maps the cells of a line to columns.
 
+use std::borrow::Cow;
+
 use mtdh_core::table::{Kind, Table};
 
-use super::DecodeError;
+use super::{DecodeError, quoted};
 
 /// The target of a cell.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ impl Layout {
     /// Parses a header row. Columns may be in any order, and further ones are ignored; none may be missing.
     pub fn of_header(table: &Table, line: &[u8]) -> Result<Layout, DecodeError> {
         let text = String::from_utf8_lossy(line);
-        let names: Vec<&str> = text.trim_start_matches('\u{feff}').split(',').collect();
+        let names = text_cells(&text);
         let place = |name: &str| names.iter().position(|n| *n == name);
         let wanted =
             || ["exchange", "symbol"].into_iter().chain(table.columns.iter().map(|c| c.csv.as_str()));
@@ -43,10 +45,10 @@ impl Layout {
             let header = text.chars().take(200).collect();
             return Err(DecodeError::MissingColumns { data_type: table.data_type, missing, header });
         };
-        if let Some(twice) = wanted().find(|wanted| names.iter().filter(|n| *n == wanted).count() > 1) {
+        if let Some(twice) = wanted().find(|wanted| names.iter().filter(|n| n == wanted).count() > 1) {
             return Err(DecodeError::DoubleColumn(twice.to_owned()));
         }
-        let cells = names.iter().map(|name| match *name {
+        let cells = names.iter().map(|name| match name.as_ref() {
             "exchange" => Cell::Exchange,
             "symbol" => Cell::Symbol,
             _ => match table.columns.iter().position(|c| c.csv == *name) {
@@ -59,4 +61,17 @@ impl Layout {
         });
         Ok(Layout { cells: cells.collect(), exchange, symbol })
     }
+}
+
+/// The cells of a row of text, without a byte-order mark and quotes.
+pub fn text_cells(row: &str) -> Vec<Cow<'_, str>> {
+    let row = row.trim_start_matches('\u{feff}');
+    // The row is text, so that their pieces are.
+    let text = |cell| match cell {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    let quoted = quoted::cells(row.as_bytes()).filter(|_| row.contains('"'));
+    let plain = || row.split(',').map(Cow::Borrowed).collect();
+    quoted.map_or_else(plain, |cells| cells.into_iter().map(text).collect())
 }

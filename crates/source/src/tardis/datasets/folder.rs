@@ -13,6 +13,7 @@ use crate::tardis::vendor_file::VendorFile;
 pub struct Folder {
     root: PathBuf,
     files: BTreeMap<VendorFile, PathBuf>,
+    unused: BTreeMap<PathBuf, String>,
 }
 
 impl Folder {
@@ -23,6 +24,7 @@ impl Folder {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Folder> {
         let root = root.into();
         let mut files: BTreeMap<VendorFile, PathBuf> = BTreeMap::new();
+        let mut unused: BTreeMap<PathBuf, String> = BTreeMap::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder)? {
@@ -34,15 +36,25 @@ impl Folder {
                 let relative = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy();
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let file = VendorFile::from_path(&relative).or_else(|| VendorFile::from_official_name(&name));
-                let Some(file) = file else { continue };
+                let Some(file) = file else {
+                    unused.insert(path, "its name is not that of a vendor file".to_owned());
+                    continue;
+                };
                 // Independent of the listing order: gzip, which has a checksum, before plain text.
                 let rank = |path: &PathBuf| (path.extension() != Some("gz".as_ref()), path.clone());
-                if files.get(&file).is_none_or(|known| rank(&path) < rank(known)) {
-                    files.insert(file, path);
+                let known = files.get(&file).cloned();
+                let (used, other) = match known {
+                    Some(known) if rank(&path) < rank(&known) => (path, Some(known)),
+                    Some(known) => (known, Some(path)),
+                    None => (path, None),
+                };
+                if let Some(other) = other {
+                    unused.insert(other, format!("{} is the same file", used.display()));
                 }
+                files.insert(file, used);
             }
         }
-        Ok(Folder { root, files })
+        Ok(Folder { root, files, unused })
     }
 
     /// The folder.
@@ -53,6 +65,12 @@ impl Folder {
     /// Every vendor file in it, sorted.
     pub fn files(&self) -> impl Iterator<Item = &VendorFile> {
         self.files.keys()
+    }
+
+    /// The files that are not used, sorted, with the reason: they have another name than the vendor's files, or another form of the
+    /// same file is used.
+    pub fn unused(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.unused.iter().map(|(path, reason)| (path.as_path(), reason.as_str()))
     }
 
     /// Whether the folder contains a file.
@@ -110,6 +128,11 @@ mod tests {
         let opened = Folder::open(folder.path()).unwrap();
         assert!(opened.files.values().all(|path| path.extension() == Some("gz".as_ref())), "{opened:?}");
         let found: Vec<String> = opened.files().map(VendorFile::path).collect();
+        let unused: Vec<String> = opened
+            .unused()
+            .map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(unused, ["notes.txt", "binance_trades_2024-03-01_BTCUSDT.csv"]);
         assert_eq!(
             found,
             ["binance/trades/2024/03/01/BTCUSDT.csv.gz", "deribit/trades/2024/03/01/BTC-PERPETUAL.csv.gz"]

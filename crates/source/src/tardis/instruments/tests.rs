@@ -107,7 +107,7 @@ fn the_type_is_that_of_most_lists_and_a_difference_is_counted() {
     let listed = |details: &mut ExchangeDetails| files(details)[0].kind = "combo".to_owned();
     type Change<'a> = &'a dyn Fn(&mut ExchangeDetails);
     for (change, terms, key) in [
-        (&api as Change<'_>, Some(&terms), "DERIBIT:PERP:BTC-USD"),
+        (&api as Change<'_>, Some(&terms), "DERIBIT:COMBO:BTC-PERPETUAL"),
         (&listed, Some(&terms), "DERIBIT:PERP:BTC-USD"),
         (&listed, None, "DERIBIT:PERP:BTC-USD"),
         (&api, None, "DERIBIT:COMBO:BTC-PERPETUAL"),

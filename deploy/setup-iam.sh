@@ -7,8 +7,8 @@
 # write logs, and delete VMs whose name begins with mtdh-. No key file is made. The bucket and the secret must exist:
 #   printf %s "$TARDIS_API_KEY" | gcloud secrets create tardis-api-key --data-file=-
 set -euo pipefail
-# shellcheck source=../env.sh
-. "$(dirname "$0")/../env.sh"
+# shellcheck source=env.sh
+. "$(dirname "$0")/env.sh"
 project=$(setting GCP_PROJECT_ID) bucket=$(setting GCS_BUCKET) region=$(setting GCP_REGION) secret=$(setting TARDIS_SECRET_NAME)
 dry=no
 while [ $# -gt 0 ]; do
