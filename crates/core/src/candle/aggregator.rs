@@ -151,10 +151,8 @@ impl Aggregator {
         let Some(open) = self.open.take() else { return };
         let rows = &open.rows;
         // Of the rows before the interval's end the one that arrived last is the state, in whichever interval it lies.
-        let is_last = |book: &&Box<LastBook>| {
-            self.carried.book.as_ref().is_none_or(|carried| book.arrived >= carried.arrived)
-        };
-        if let Some(book) = rows.book.as_ref().filter(is_last) {
+        let carried = self.carried.book.as_ref().map(|carried| carried.arrived);
+        if let Some(book) = rows.book.as_ref().filter(|book| carried.is_none_or(|at| book.arrived >= at)) {
             self.carried.book = Some(book.clone());
         }
         let flat = self.carried.close.filter(|_| context.fill == Fill::Flat).map(|(_, close)| close);

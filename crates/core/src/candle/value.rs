@@ -178,8 +178,8 @@ mod tests {
             contract_size: Some(0.01),
             ..row
         };
-        type Change<'a> = &'a dyn Fn(Instrument) -> Instrument;
-        let cases: [(&str, Change<'_>, Result<(Formula, &str), &str>); 21] = [
+        type Case<'a> = (&'a str, &'a dyn Fn(Instrument) -> Instrument, Result<(Formula, &'a str), &'a str>);
+        let cases: [Case<'_>; 21] = [
             ("X:SPOT_PAIR:A-B", &|row| row, Ok((Formula::Linear, "1"))),
             ("X:PERP:A-B", &|row| row, Err(NO_UNIT)),
             (

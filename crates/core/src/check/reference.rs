@@ -275,7 +275,7 @@ pub struct Settling {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
     /// The kline is final; `None` if the reference has no kline of the interval.
-    Settled(Option<Bar>),
+    Settled(Option<Box<Bar>>),
     /// Read again at this time or later, microseconds since the Unix epoch, UTC.
     Again(i64),
 }
@@ -300,7 +300,7 @@ impl Settling {
             return Reading::Again(self.end_us);
         }
         if at_us >= self.end_us.saturating_add(self.settle_us) {
-            return Reading::Settled(kline);
+            return Reading::Settled(kline.map(Box::new));
         }
         match &self.last {
             // Too early for the second reading.
@@ -308,7 +308,9 @@ impl Settling {
                 return Reading::Again(before.saturating_add(self.again_us));
             }
             // Two readings without a kline prove nothing: it may be late.
-            Some((_, last)) if *last == kline && kline.is_some() => return Reading::Settled(kline),
+            Some((_, last)) if *last == kline && kline.is_some() => {
+                return Reading::Settled(kline.map(Box::new));
+            }
             _ => {}
         }
         self.last = Some((at_us, kline));

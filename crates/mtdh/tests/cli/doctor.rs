@@ -7,7 +7,7 @@ use crate::support::{Run, Stage, run};
 /// The state and the text of a subject.
 fn line<'a>(run: &'a Run, subject: &str) -> (&'a str, &'a str) {
     let line = run.stdout.lines().find(|line| line.starts_with(subject)).unwrap_or_default();
-    let mut words = line.splitn(2, char::is_whitespace).nth(1).unwrap_or_default().trim().splitn(2, "  ");
+    let mut words = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest).trim().splitn(2, "  ");
     (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim())
 }
 

@@ -164,7 +164,7 @@ fn a_kline_settles_when_it_is_old_or_two_readings_agree() {
             vec![
                 (-3, bar(1.0), again(0)),
                 (0, bar(1.0), again(5)),
-                (5, bar(1.0), Reading::Settled(bar(1.0))),
+                (5, bar(1.0), Reading::Settled(bar(1.0).map(Box::new))),
             ],
             "agrees",
         ),
@@ -172,12 +172,16 @@ fn a_kline_settles_when_it_is_old_or_two_readings_agree() {
             vec![
                 (0, bar(1.0), again(5)),
                 (5, bar(2.0), again(10)),
-                (10, bar(2.0), Reading::Settled(bar(2.0))),
+                (10, bar(2.0), Reading::Settled(bar(2.0).map(Box::new))),
             ],
             "changes",
         ),
         (
-            vec![(1, bar(1.0), again(6)), (2, bar(1.0), again(6)), (6, bar(1.0), Reading::Settled(bar(1.0)))],
+            vec![
+                (1, bar(1.0), again(6)),
+                (2, bar(1.0), again(6)),
+                (6, bar(1.0), Reading::Settled(bar(1.0).map(Box::new))),
+            ],
             "too soon",
         ),
         (
@@ -185,10 +189,14 @@ fn a_kline_settles_when_it_is_old_or_two_readings_agree() {
             "does not come",
         ),
         (
-            vec![(1, None, again(6)), (6, bar(1.0), again(11)), (11, bar(1.0), Reading::Settled(bar(1.0)))],
+            vec![
+                (1, None, again(6)),
+                (6, bar(1.0), again(11)),
+                (11, bar(1.0), Reading::Settled(bar(1.0).map(Box::new))),
+            ],
             "comes late",
         ),
-        (vec![(61, bar(1.0), Reading::Settled(bar(1.0)))], "old"),
+        (vec![(61, bar(1.0), Reading::Settled(bar(1.0).map(Box::new)))], "old"),
     ] {
         let mut settling = Settling::new(end, 60 * SECOND, 5 * SECOND);
         assert_eq!(settling.first_us(), end);

@@ -126,7 +126,10 @@ impl CandleStreams {
                     left.push(waiting);
                 }
                 Reading::Settled(kline) => {
-                    compared.push((waiting.stream.clone(), compare(settings, &waiting, kline)));
+                    compared.push((
+                        waiting.stream.clone(),
+                        compare(settings, &waiting, kline.map(|kline| *kline)),
+                    ));
                 }
             }
         }
