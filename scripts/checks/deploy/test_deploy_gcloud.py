@@ -134,6 +134,8 @@ def test_a_run_by_googles_own_gcloud(compute, tmp_path):
     assert "is there already" in vm("deploy", "--run", "first", *given, "--", "download", *WORDS, expect=2).stderr
     assert "part 0 of shard 1 of 2" in vm("logs", "first", "1").stdout
     assert "there is no run second" in vm("status", "second", expect=2).stderr
+    newest = vm("status")
+    assert "run first is the newest" in newest.stderr and table(newest) == table(ended), newest
     # A VM that stopped without a word, and somebody else's: the one goes.
     compute.foreign("mtdh-first-0")
     compute.there["mtdh-first-0"]["labels"] = {"mtdh-run": "first", "mtdh-shard": "0"}
