@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 27] = [
+const VERBS: [Verb; 28] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -51,6 +51,7 @@ const VERBS: [Verb; 27] = [
     verb("convert trades.csv -o -", 0, true),
     verb("sim --small --seconds 0", 0, false),
     verb("config show", 0, true),
+    verb("config check", 0, true),
     verb("doctor", 0, true),
     verb("completions bash", 0, true),
 ];

@@ -45,7 +45,7 @@ fn settled(line: &str, today: &str) -> String {
             word.replace(run, "<run>")
         } else if bare.starts_with(today) {
             word.replace(bare, "<today>")
-        } else if is_measured && bare.parse::<f64>().is_ok() || unit == "ms" {
+        } else if is_measured && bare.parse::<f64>().is_ok() || ["ms", "µs"].contains(&unit) {
             word.replace(bare, "<n>")
         } else if let Some(port) = bare.strip_prefix("127.0.0.1:") {
             word.replace(port, "<port>")
