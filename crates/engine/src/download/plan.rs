@@ -97,6 +97,8 @@ pub struct Plan {
     pub needs_acceptance: bool,
     /// Selected instruments whose key is not canonical, once a day.
     pub native_keys: u64,
+    /// Objects that lie under former keys of the instruments: their partitions count as missing.
+    pub former_key_objects: u64,
     /// Venues whose instruments could not be had from the vendor now, so that their tables may lack some.
     pub unavailable: Vec<Unavailable>,
 }
@@ -184,6 +186,7 @@ impl Plan {
         self.withdrawn.extend(expectation.withdrawn);
         self.needs_acceptance |= expectation.needs_acceptance;
         self.native_keys += expectation.native.count;
+        self.former_key_objects += expectation.under_former_keys.count;
     }
 
     /// Expected rows of the files with statistics at the vendor, and the number of partitions without statistics.

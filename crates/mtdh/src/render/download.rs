@@ -197,6 +197,12 @@ pub fn note_unknown(plan: &Plan) {
     }
     note_not_expected(&plan.not_expected);
     note_unavailable(&plan.unavailable);
+    if plan.former_key_objects > 0 {
+        let objects = many(plan.former_key_objects, "object");
+        note(&format!(
+            "{objects} under instrument keys of an earlier version: mtdh rekey moves them, else they are fetched again"
+        ));
+    }
     if plan.native_keys > 0 {
         let (count, verb) =
             (many(plan.native_keys, "instrument"), if plan.native_keys == 1 { "has a" } else { "have a" });

@@ -110,6 +110,8 @@ fn a_table_that_was_written_anew_tells_the_objects_under_former_keys() {
     stage.expect(0, &format!("instruments --start-date {DAY} --venues DERIBIT"));
     let told = stage.expect(1, &format!("validate --start-date {DAY} {WHAT}"));
     assert!(told.stderr.contains("1 object under instrument keys of an earlier version"), "{}", told.stderr);
+    let planned = stage.expect(0, &format!("plan --start-date {DAY} {WHAT}"));
+    assert!(planned.stderr.contains("else they are fetched again"), "{}", planned.stderr);
     stage.expect(0, "rekey");
     stage.expect(0, &format!("validate --start-date {DAY} {WHAT}"));
 }
