@@ -41,7 +41,7 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
 }.items()}
 DAY_US = 86_400_000_000
 INPUT = re.compile(r"(?P<data_type>\w+) (?P<day>\S+) ((?P<status>stored|empty|absent) sha256=(?P<sha256>\w+) rows=(?P<rows>\d+) "
-                   r"schema=\d+|(?P<lack>missing|none|cannot be trusted))")
+                   r"schema=\d+|(?P<lack>missing|none|not_known|cannot be trusted))")
 
 
 class Lake:
@@ -285,19 +285,50 @@ def candle_findings(lake, fields, path):
         found.append("its footer does not say what it was made of")
     for line in facts.get("inputs", "").splitlines():
         said = INPUT.fullmatch(line)
-        now = said and input_now(lake, said["day"], said["data_type"], key)
+        now = said and input_now(lake, said["day"], said["data_type"], key, fields["day"])
         if now is None or now != (said["lack"] or (said["status"], said["sha256"], said["rows"])):
             found.append(f"stale: it was made of `{line}`, and that is {now} now")
     return [f"{path}: {text}" for text in found]
 
 
-def input_now(lake, day, data_type, key):
-    """What a candle's footer would say of an input now."""
+def input_now(lake, day, data_type, key, of):
+    """What the footer of candles of the day `of` would say of an input now."""
     path = f"raw_tick_data/by_date/day-{day}/data_type-{data_type}/{key}.parquet"
     if path in lake.objects:
         facts = lake.parquet[path].facts
         return facts.get("status"), facts.get("source_sha256", "none"), facts.get("rows_out")
-    return "none" if expects(lake, day, key, data_type) is False else "missing"
+    row = listed_row(lake, day, key)
+    if row and lives(row, day) and data_type in row["data_types"]:
+        return "missing"
+    if row:
+        is_none = is_of_vendor(row, day) and data_type not in row["withdrawn_data_types"]
+    else:
+        beside = listed_row(lake, of, key)
+        is_none = beside and is_of_vendor(beside, of) and not lives(beside, day)
+    return "none" if is_none else "not_known"
+
+
+def listed_row(lake, day, key):
+    """The row of an instrument in the day's table."""
+    return next((row for row in lake.tables.get(day, []) if row["instrument_key"] == key), None)
+
+
+def span(day):
+    """The instants at which a day begins and ends."""
+    begins = datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.timezone.utc)
+    return begins, begins + datetime.timedelta(days=1)
+
+
+def lives(row, day):
+    """Whether the vendor has data of the instrument on a day."""
+    begins, ends = span(day)
+    until = row["available_to_datetime"]
+    return row["available_from_datetime"] < ends and (until is None or until > begins)
+
+
+def is_of_vendor(row, day):
+    """Whether a row of the day's table is of the vendor's lists: one of a folder's files lives for just that day."""
+    return (row["available_from_datetime"], row["available_to_datetime"]) != span(day)
 
 
 def quarantine_findings(lake):
