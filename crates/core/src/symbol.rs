@@ -19,8 +19,10 @@ mod own;
 mod pairs;
 mod poloniex;
 mod quotes;
+mod read;
 mod reading;
 mod version1;
+mod version1_quotes;
 mod words;
 
 use std::cell::Cell;

@@ -81,7 +81,8 @@ impl Lake {
     /// Moves a partition's object and its rejected rows to another key of the same instrument.
     ///
     /// # Errors
-    /// As [`Lake::rekey`].
+    /// When the store fails, the object is damaged or not one of a lake, or another object lies at the new key. The former object
+    /// then stays.
     pub async fn rekey_partition(
         &self,
         partition: &Partition,
@@ -103,7 +104,7 @@ impl Lake {
     /// Moves an instrument's candles of a day and timeframe to another key.
     ///
     /// # Errors
-    /// As [`Lake::rekey`].
+    /// As [`Lake::rekey_partition`].
     pub async fn rekey_candles(
         &self,
         day: Day,

@@ -1,7 +1,8 @@
 //! Tells the instrument type of a symbol: rows and file names have the exchange and the symbol, but not the type.
 
 use super::grammar::grammar;
-use super::names::{has_key, read};
+use super::names::has_key;
+use super::read::read;
 use super::reading::Reading;
 use super::{Listed, Named, Names, Reason, dataset_form};
 use crate::day::Day;

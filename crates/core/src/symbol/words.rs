@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assets::{Fame, fame};
 use super::quotes::{OTHER_DOLLARS, Quote};
-use super::version1;
+use super::version1_quotes;
 use crate::day::Day;
 
 /// The bases of a venue's list, each with its quotes.
@@ -45,7 +45,7 @@ impl Words<'_> {
     pub fn split<'t>(&self, word: &'t str) -> Cut<'t> {
         match self {
             Words::First(quotes) => {
-                version1::split(word, quotes).map_or(Cut::None, |(base, quote)| Cut::Pair(base, quote))
+                version1_quotes::split(word, quotes).map_or(Cut::None, |(base, quote)| Cut::Pair(base, quote))
             }
             Words::Present { quotes, bases, day } => {
                 let ends = quotes.iter().filter_map(|quote| Some((word.strip_suffix(quote.name)?, quote)));

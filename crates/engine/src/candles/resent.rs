@@ -13,7 +13,7 @@ use mtdh_core::candle::repeats::{Repeats, hash};
 use mtdh_core::candle::{CandleBuilder, Side, Trades};
 
 use super::CandleError;
-use super::feed::{filled, sides, times, wrong};
+use super::columns::{filled, sides, times, wrong};
 
 /// The trades of a batch.
 pub(super) struct TradeRows<'a> {

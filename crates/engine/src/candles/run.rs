@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::CandleError;
-use super::feed::{columns, feed, times};
+use super::columns::times;
+use super::feed::{columns, feed};
 use super::plan::{CandlePlan, CandleTask};
 use crate::error::EngineError;
 use crate::runs::progress::Progress;

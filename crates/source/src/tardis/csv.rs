@@ -3,6 +3,7 @@
 //! The same decoder serves downloads, local files, tests and fuzzing, under any cutting of the bytes: batches hold
 //! [`BATCH_ROWS`] rows each, whatever the cutting. It knows neither gzip nor Parquet. Start at [`Decoder::push`].
 
+mod cells;
 mod fault;
 mod header;
 mod names;

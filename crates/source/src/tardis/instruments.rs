@@ -13,14 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use mtdh_core::day::DAY_US;
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::instrument::{Instrument, resolve_twins};
-use mtdh_core::key::{InstrumentKey, InstrumentType, OptionSide};
-use mtdh_core::symbol::{Contract, Listed, Named, Names, Stretch};
+use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::symbol::{Listed, Named, Names, Stretch};
 use mtdh_core::{DataType, Day};
 
 use crate::tardis::metadata::Lists;
-use crate::tardis::metadata::model::InstrumentInfo;
+use crate::tardis::metadata::model::{InstrumentInfo, contract_of, type_of};
 use amounts::amount_unit;
-pub(crate) use join::is_group;
 use join::{Entry, FileLine};
 use lives::{Life, is_alive, wider};
 use terms::{changes_within, in_force, stated_expiry, stated_kind};
@@ -405,24 +404,6 @@ impl Margin {
             (None, None) => named.settle.clone(),
         };
         Margin { inverse: inverse.or(named.inverse), quanto, settle }
-    }
-}
-
-/// The instrument type of a word of the vendor; UNKNOWN if it is none of ours.
-pub(crate) fn type_of(word: &str) -> InstrumentType {
-    InstrumentType::of_vendor(word).unwrap_or(InstrumentType::Unknown)
-}
-
-/// The contract terms as the naming of instruments takes them. `strike` is the strike as text.
-pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>) -> Contract<'a> {
-    Contract {
-        base: &info.base_currency,
-        quote: &info.quote_currency,
-        settle: info.settlement_currency.as_deref(),
-        expiry: info.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
-        strike,
-        option_side: info.option_type.as_deref().and_then(OptionSide::of_text),
-        inverse: info.inverse,
     }
 }
 

@@ -30,10 +30,9 @@ use crate::gunzip::Gunzip;
 use crate::http::retry::RetryPolicy;
 use crate::http::{HttpClient, HttpError, redacted_url};
 use crate::tardis::datasets::join;
-use crate::tardis::instruments::{is_group, type_of};
 use bounds::{Bound, MOST_BYTES};
 use cache::{Cache, Cached, Incoming};
-use model::{ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo, KeyAccess};
+use model::{ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo, KeyAccess, is_group, type_of};
 use read::{Lines, ReadError, Symbol};
 
 /// How long a cached response is used without revalidation.

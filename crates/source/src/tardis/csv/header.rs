@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use mtdh_core::table::{Kind, Table};
 
-use super::{DecodeError, quoted};
+use super::DecodeError;
+use super::cells::cells;
 
 /// The target of a cell.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,7 @@ pub fn text_cells(row: &str) -> Vec<Cow<'_, str>> {
         Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     };
-    let quoted = quoted::cells(row.as_bytes()).filter(|_| row.contains('"'));
+    let quoted = cells(row.as_bytes()).filter(|_| row.contains('"'));
     let plain = || row.split(',').map(Cow::Borrowed).collect();
     quoted.map_or_else(plain, |cells| cells.into_iter().map(text).collect())
 }

@@ -6,12 +6,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mtdh_core::DataType;
-use mtdh_core::key::InstrumentType;
 
 use super::lives::{Life, in_order, joined, wider};
 use crate::tardis::csv::dataset_symbol;
 use crate::tardis::metadata::model::{
-    ApiSymbol, DatasetSymbol, ExchangeDetails, InstrumentInfo, SymbolStats,
+    ApiSymbol, DatasetSymbol, ExchangeDetails, InstrumentInfo, SymbolStats, is_group,
 };
 
 /// Everything that the lists say of one instrument, over all its lives.
@@ -59,14 +58,6 @@ impl FileLine {
             unknown_types: unknown.into_iter().cloned().collect(),
             stats: symbol.stats,
         }
-    }
-}
-
-/// Whether a line of a list is a grouped symbol: it stands for all instruments of a type.
-pub(crate) fn is_group(id: &str, kind: &str) -> bool {
-    match InstrumentType::of_vendor(kind) {
-        Some(kind) => kind.group_id() == Some(id),
-        None => InstrumentType::ALL.iter().any(|kind| kind.group_id() == Some(id)),
     }
 }
 

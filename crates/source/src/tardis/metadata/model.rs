@@ -4,7 +4,10 @@
 //! error. Source: <https://docs.tardis.dev/api/http-api-reference>.
 
 use chrono::{DateTime, Utc};
+use mtdh_core::Day;
 use mtdh_core::expectation::LeftOut;
+use mtdh_core::key::{InstrumentType, OptionSide};
+use mtdh_core::symbol::Contract;
 use serde::Deserialize;
 
 /// One element of `/exchanges`.
@@ -223,4 +226,30 @@ pub struct KeyAccess {
     /// The plan's name.
     #[serde(default)]
     pub data_plan: String,
+}
+
+/// The instrument type of a word of the vendor; UNKNOWN if it is none of ours.
+pub(crate) fn type_of(word: &str) -> InstrumentType {
+    InstrumentType::of_vendor(word).unwrap_or(InstrumentType::Unknown)
+}
+
+/// The contract terms as the naming of instruments takes them. `strike` is the strike as text.
+pub(crate) fn contract_of<'a>(info: &'a InstrumentInfo, strike: Option<&'a str>) -> Contract<'a> {
+    Contract {
+        base: &info.base_currency,
+        quote: &info.quote_currency,
+        settle: info.settlement_currency.as_deref(),
+        expiry: info.expiry.and_then(|t| Day::containing_us(t.timestamp_micros())),
+        strike,
+        option_side: info.option_type.as_deref().and_then(OptionSide::of_text),
+        inverse: info.inverse,
+    }
+}
+
+/// Whether a line of a list is a grouped symbol: it stands for all instruments of a type.
+pub(crate) fn is_group(id: &str, kind: &str) -> bool {
+    match InstrumentType::of_vendor(kind) {
+        Some(kind) => kind.group_id() == Some(id),
+        None => InstrumentType::ALL.iter().any(|kind| kind.group_id() == Some(id)),
+    }
 }

@@ -14,10 +14,9 @@ use mtdh_core::{Day, DayRange};
 use super::Also;
 use super::bounds::{Bound, MOST_KEPT};
 use super::cache::Cached;
-use super::model::{ExchangeDetails, InstrumentInfo};
+use super::model::{ExchangeDetails, InstrumentInfo, contract_of, is_group, type_of};
 use super::read::{self, Line, Lines, ReadError, Symbol};
 use crate::tardis::csv::dataset_symbol;
-use crate::tardis::instruments::{contract_of, is_group, type_of};
 
 /// Memory per stored hash of a symbol, bytes.
 const PER_HASH: usize = 32;
