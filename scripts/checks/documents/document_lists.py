@@ -47,8 +47,6 @@ ENDS_WITH = {
     # One VM is gone, one at work.
     "deploy/vm/mtdh-vm.sh status march": 3,
     # The made-up recorder repeats trades when it connects again, and the exchange does not.
-    "mtdh check cross-source --symbol BTC-USDT --timeframe 1m --start-date 2024-03-01 --end-date 2024-03-02": 1,
-    "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01 --reference-file BTCUSDT-1m-2024-03.zip": 1,
     "mtdh check all --start-date 2024-03-01 --fail-on warning --report junit.xml": 1,
     # The second shell's pipeline meets the faults that the document has planted.
     "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades": 1,
@@ -117,7 +115,7 @@ for type in incremental_book_L2 book_snapshot_5; do
   fetch deribit/$type/{DAY}/BTC-PERPETUAL.csv.gz $type.csv.gz
 done
 fetch binance-futures/trades/{DAY}/BTCUSDT.csv.gz t.csv.gz
-mtdh convert t.csv.gz --output trades.parquet
+mtdh convert t.csv.gz --output trades.parquet --data-type trades
 mtdh candles --input trades.parquet --timeframes 1m,5m --output .
 mtdh candles --start-date 2024-03-01 --venues DERIBIT --timeframes 1m,5m
 python - <<'END'

@@ -89,7 +89,7 @@ def sound(tmp_path_factory):
     lake = tmp_path_factory.mktemp("sound") / "sound"
     with sim("--small") as vendor:
         mtdh("full-pipeline", *WORDS, "--lake", lake, env=vendor)
-        mtdh("candles", *WORDS[:4], "--timeframes", "1h", "--lake", lake, env=vendor)
+        mtdh("candles", *WORDS, "--timeframes", "1h", "--lake", lake, env=vendor)
         mtdh("instruments", *RANGE, "--lake", lake, env=vendor)
     return lake
 

@@ -86,7 +86,8 @@ def test_files(tmp_path, figures, seed):
     pyarrow.parquet.write_table(table.slice(0, cut), inputs[0], row_group_size=rng.choice([7, 500]))
     pyarrow.parquet.write_table(table.slice(cut), inputs[1], row_group_size=rng.choice([7, 500]))
     fill = rng.choice(["none", "flat"])
-    mtdh("candles", "--input", *inputs, "--output", folder / "out", "--timeframes", ",".join(FRAMES), "--fill", fill)
+    mtdh("candles", "--input", *inputs, "--output", folder / "out", "--timeframes", ",".join(FRAMES), "--fill", fill,
+         "--time-unit", "us")
     times = [t.timestamp for t in trades]
     cells = 0
     for frame, length in FRAMES.items():

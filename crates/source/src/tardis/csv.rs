@@ -4,6 +4,7 @@
 //! [`BATCH_ROWS`] rows each, whatever the cutting. It knows neither gzip nor Parquet. Start at [`Decoder::push`].
 
 mod cells;
+mod error;
 mod fault;
 mod header;
 mod names;
@@ -14,15 +15,16 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use arrow_array::ArrayRef;
+use mtdh_core::Day;
 use mtdh_core::table::{Kind, Table};
 use mtdh_core::time_unit::Plausible;
-use mtdh_core::{DataType, Day};
 
 use crate::row_builder::{ColumnBuffer, RowBuilder};
 use fault::{Fault, is_clock};
 use header::{Cell, Layout};
 use names::Names;
 
+pub use error::DecodeError;
 pub use header::text_cells;
 pub use names::{RowName, dataset_symbol};
 
@@ -37,65 +39,6 @@ const MAX_REJECT_BYTES: usize = 64 << 20;
 
 /// Bytes of a line at most, its end not counted; more cannot be a row of any table and would fill the memory.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
-
-/// A file that is not what was asked for. None of its rows may be published.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum DecodeError {
-    /// The header row lacks columns of the table.
-    #[error("the header row of a {data_type} file lacks {}; it is `{header}`", missing.join(", "))]
-    MissingColumns {
-        /// Expected data type.
-        data_type: DataType,
-        /// The lacking columns.
-        missing: Vec<String>,
-        /// The row as it stands, shortened.
-        header: String,
-    },
-    /// The header row names a column twice.
-    #[error("the header row names `{0}` twice")]
-    DoubleColumn(String),
-    /// A row of another exchange.
-    #[error("line {line} is of exchange `{found}`, expected `{expected}`")]
-    WrongExchange {
-        /// Line, from 1.
-        line: u64,
-        /// What stands there.
-        found: String,
-        /// What was asked for.
-        expected: String,
-    },
-    /// A row of another symbol.
-    #[error("line {line} is of symbol `{found}`, expected `{expected}`")]
-    WrongSymbol {
-        /// Line, from 1.
-        line: u64,
-        /// What stands there.
-        found: String,
-        /// What was asked for.
-        expected: String,
-    },
-    /// A row that arrived on another day.
-    #[error("line {line} arrived at {local_timestamp_us} µs, which is not on {day}")]
-    WrongDay {
-        /// Line, from 1.
-        line: u64,
-        /// Its `local_timestamp`, microseconds since the Unix epoch, UTC.
-        local_timestamp_us: i64,
-        /// The day that was asked for.
-        day: Day,
-    },
-    /// More bad rows than can be kept.
-    #[error("too many rows cannot be read; the first is line {line}: {reason}")]
-    TooManyRejects {
-        /// The first bad line.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A line without end.
-    #[error("line {0} is longer than {MAX_LINE_BYTES} bytes; this is no CSV file")]
-    EndlessLine(u64),
-}
 
 /// What a file should hold. What is not given is not checked.
 #[derive(Clone, Debug, Default)]
@@ -146,6 +89,10 @@ pub struct Decoder {
     part_at: Option<usize>,
     /// Header rows seen so far.
     headers: u64,
+    /// Whether the next row is the first one of a part.
+    begins_part: bool,
+    /// The first row of the file.
+    first_row: Vec<u8>,
     builder: RowBuilder,
     row_names: Vec<u32>,
     names: Names,
@@ -167,7 +114,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the start of a file.
     pub fn new(table: &'static Table, expectation: Expectation) -> Decoder {
-        let clocks = Plausible::clocks(expectation.day.map_or_else(now_us, Day::start_us));
+        let clocks = Plausible::clocks(now_us());
         Decoder {
             table,
             day: expectation.day,
@@ -176,6 +123,8 @@ impl Decoder {
             header: Vec::new(),
             part_at: None,
             headers: 0,
+            begins_part: true,
+            first_row: Vec::new(),
             builder: RowBuilder::new(table),
             row_names: Vec::new(),
             names: Names::new(expectation),
@@ -281,7 +230,11 @@ impl Decoder {
             self.part_at = None;
             return Ok(());
         };
+        let is_first = std::mem::take(&mut self.begins_part);
         let row = if self.part_at.is_some() { self.row_before_header(line) } else { Some(line) };
+        if is_first {
+            row.map_or(Ok(()), |line| self.begin_rows(line))?;
+        }
         let outcome = row.map_or(Ok(()), |line| self.read_row(&layout, line));
         self.layout = Some(layout);
         outcome
@@ -295,12 +248,24 @@ impl Decoder {
             return Some(line);
         }
         self.headers += 1;
+        self.begins_part = true;
         if before.is_empty() {
             return None;
         }
         // The part before ended without a line end.
         self.line += 1;
         Some(before)
+    }
+
+    /// A part that begins as the file does is no further part: the file came twice in one.
+    #[cold]
+    fn begin_rows(&mut self, line: &[u8]) -> Result<(), DecodeError> {
+        match self.first_row.is_empty() {
+            true => self.first_row.extend_from_slice(line),
+            false if self.first_row == line => return Err(DecodeError::Twice(self.line)),
+            false => {}
+        }
+        Ok(())
     }
 
     fn read_row(&mut self, layout: &Layout, line: &[u8]) -> Result<(), DecodeError> {
