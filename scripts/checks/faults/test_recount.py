@@ -89,8 +89,9 @@ def sound(tmp_path_factory):
     lake = tmp_path_factory.mktemp("sound") / "sound"
     with sim("--small") as vendor:
         mtdh("full-pipeline", *WORDS, "--lake", lake, env=vendor)
-        mtdh("candles", *WORDS, "--timeframes", "1h", "--lake", lake, env=vendor)
+        # What candles are made of is told by the tables of the days beside.
         mtdh("instruments", *RANGE, "--lake", lake, env=vendor)
+        mtdh("candles", *WORDS, "--timeframes", "1h", "--lake", lake, env=vendor)
     return lake
 
 

@@ -17,7 +17,7 @@ from stage import ROOT, footer
 
 DATA = pathlib.Path(os.environ.get("MTDH_RECORDED", ROOT.parent / "shared/data"))
 FILES = sorted([*DATA.glob("tardis_csv/*.csv"), *DATA.glob("derived_csv/*.csv")])
-TYPES = ["SPOT_PAIR", "PERP", "FUTURE", "OPTION", "COMBO", "PREDICTION"]
+TYPES = ["SPOT_PAIR", "PERP", "FUTURE", "OPTION", "COMBO", "UNKNOWN", "PREDICTION"]
 Part = collections.namedtuple("Part", "header exchange symbol day rows")
 
 
