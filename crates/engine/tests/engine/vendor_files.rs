@@ -118,15 +118,19 @@ fn a_type_that_neither_header_nor_name_tells_is_asked_for() {
 fn files_of_several_gzip_members_may_repeat_the_header() {
     let folder = tempfile::tempdir().unwrap();
     let header = DataType::Trades.table().csv_header() + "\n";
-    let rows = |count: u64| (0..count).map(|id| format!("{TRADE},{id},buy,2,3\n")).collect::<String>();
-    let large = format!("{header}{}", rows(30_000));
-    let part = format!("{header}{}", rows(2));
+    let rows =
+        |ids: std::ops::Range<u64>| ids.map(|id| format!("{TRADE},{id},buy,2,3\n")).collect::<String>();
+    let of = |ids| format!("{header}{}", rows(ids));
+    let (large, larger) = (of(0..30_000), of(30_000..60_000));
+    let (part, next) = (of(0..2), of(2..4));
     let name = format!("{FULL}.csv.gz");
     for (what, members, expected) in [
-        ("two parts", vec![part.as_str(), &part], Ok(("trades", 4))),
-        ("large parts, on three threads", vec![&large, &large, &part, &header], Ok(("trades", 60_002))),
-        ("an empty part first", vec!["", &part, &part], Ok(("trades", 4))),
-        ("a part without header", vec![&part, &part[header.len()..]], Ok(("trades", 4))),
+        ("two parts", vec![part.as_str(), &next], Ok(("trades", 4))),
+        ("large parts, on three threads", vec![&large, &larger, &next, &header], Ok(("trades", 60_002))),
+        ("an empty part first", vec!["", &part, &next], Ok(("trades", 4))),
+        ("a part without header", vec![&part, &next[header.len()..]], Ok(("trades", 4))),
+        ("the file twice in one", vec![&part, &part], Err("it came twice in one")),
+        ("large and twice in one", vec![&large, &large], Err("it came twice in one")),
         ("the header within a part", vec![&format!("{part}{part}")], Err("cannot be read")),
     ] {
         expect(convert(folder.path(), &name, &gz(&members), None), expected, what);
