@@ -160,6 +160,15 @@ impl Instrument {
         }
     }
 
+    /// Adds the key and the aliases of an earlier version of the row to its aliases: each once, sorted, without its own key.
+    pub fn keep_names_of(&mut self, earlier: &Instrument) {
+        self.aliases.extend(earlier.aliases.iter().cloned());
+        self.aliases.push(earlier.key.to_string());
+        self.aliases.retain(|alias| *alias != self.key.as_str());
+        self.aliases.sort();
+        self.aliases.dedup();
+    }
+
     /// Whether the vendor has data of it on a day or on a part of the day.
     pub fn is_alive(&self, day: Day) -> bool {
         self.available_from_us < day.end_us() && self.available_to_us.is_none_or(|to| to > day.start_us())

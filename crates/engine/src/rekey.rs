@@ -185,17 +185,15 @@ impl Run<'_> {
                 let Some(new) = names.get(&(day, row.exchange.clone(), row.raw_symbol.clone())) else {
                     continue;
                 };
-                let former = row.key.clone();
-                row.aliases.extend(new.aliases.iter().cloned());
-                if former != new.key {
-                    row.key = new.key.clone();
-                    row.aliases.push(former.to_string());
-                    renamed.push(format!("{day} {former} {}", new.key));
-                }
+                let former = row.clone();
+                row.key = new.key.clone();
+                row.aliases = new.aliases.clone();
+                row.keep_names_of(&former);
                 row.canonical = new.canonical;
                 row.native_reason = new.native_reason.clone();
-                row.aliases.sort();
-                row.aliases.dedup();
+                if former.key != row.key {
+                    renamed.push(format!("{day} {} {}", former.key, row.key));
+                }
             }
         };
         let mut rows = self.lake.instruments(day).await?.unwrap_or_default();
@@ -205,8 +203,10 @@ impl Run<'_> {
             self.lake
                 .update_instruments(day, |table| {
                     rename(&mut table.instruments);
-                    let venues = table.instruments.iter().map(|row| row.key.venue().to_owned());
-                    table.key_versions.extend(venues.map(|venue| (venue, KEY_VERSION)));
+                    let of_day = names.iter().filter(|((of, ..), _)| *of == day);
+                    let venues: BTreeSet<&str> = of_day.map(|(_, new)| new.key.venue()).collect();
+                    let venues = venues.into_iter().map(|venue| (venue.to_owned(), KEY_VERSION));
+                    table.key_versions.extend(venues);
                 })
                 .await?;
             rows = self.lake.instruments(day).await?.unwrap_or_default();

@@ -49,7 +49,8 @@ pub struct Trades<'a> {
 }
 
 impl<'a> Trades<'a> {
-    pub(super) fn slice(&self, rows: Range<usize>) -> Trades<'a> {
+    /// The trades of a range of rows.
+    pub fn slice(&self, rows: Range<usize>) -> Trades<'a> {
         Trades {
             timestamp: &self.timestamp[rows.clone()],
             local_timestamp: &self.local_timestamp[rows.clone()],

@@ -56,13 +56,8 @@ impl<'a> TradeRows<'a> {
     }
 
     fn columns(&self, rows: Range<usize>) -> Trades<'_> {
-        Trades {
-            timestamp: &self.timestamp[rows.clone()],
-            local_timestamp: &self.local_timestamp[rows.clone()],
-            side: &self.side[rows.clone()],
-            price: &self.price[rows.clone()],
-            amount: &self.amount[rows],
-        }
+        let Self { timestamp, local_timestamp, side, price, amount, .. } = self;
+        Trades { timestamp, local_timestamp, side, price, amount }.slice(rows)
     }
 
     /// Passes the trades to the builder, and counts those that were left out.

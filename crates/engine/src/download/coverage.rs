@@ -55,7 +55,7 @@ impl Coverage {
         words_if_excluded(self.answer.get()?, file)
     }
 
-    /// Whether the key covers a file, or nothing is known of what it covers.
+    /// Whether the key may cover a file: unless its coverage is known and excludes the file.
     pub fn may_cover(&self, file: &VendorFile) -> bool {
         let is_excluded = self.answer.get().is_some_and(|access| words_if_excluded(access, file).is_some());
         !is_excluded || file.day.day_of_month() == 1

@@ -260,8 +260,8 @@ fn table_of(file: &Path, opened: File) -> Result<&'static Table, ConvertError> {
     }
 }
 
-/// The one of several data types that a file may have: the only one, or the only one that the file's name speaks of, in the singular
-/// or plural; `None` if there is none.
+/// Picks a data type out of those that fit a header: the only one, else the only one in the file's name, in the singular or
+/// plural; `None` if neither decides.
 pub(crate) fn of_name(fitting: &[DataType], name: &str) -> Option<DataType> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
     let name = plain(name);

@@ -101,10 +101,10 @@ fn improved(known: &Instrument, new: &Instrument, day: Day, scope: SourceScope) 
     withdrawn.retain(|data_type| !new.data_types.contains(data_type));
     let lacks_terms = new.terms_as_of.is_none() && known.terms_as_of.is_some();
     let named = if lacks_terms { known } else { &new };
-    let former = (known.key != new.key).then(|| known.key.to_string());
-    let aliases: BTreeSet<String> = new.aliases.iter().chain(&known.aliases).cloned().chain(former).collect();
+    let mut names = new.clone();
+    names.keep_names_of(known);
     Instrument {
-        aliases: aliases.into_iter().filter(|alias| *alias != new.key.as_str()).collect(),
+        aliases: names.aliases,
         settle: named.settle.clone().or(new.settle.clone()),
         inverse: named.inverse.or(new.inverse),
         expiry_us: named.expiry_us.or(new.expiry_us),
