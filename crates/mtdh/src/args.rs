@@ -7,6 +7,7 @@ mod former;
 mod help;
 mod lists;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -102,9 +103,9 @@ pub enum Codes {
 ///
 /// # Errors
 /// When it is not valid; also for `--help` and `--version`.
-pub fn parse() -> Result<(Cli, Vec<String>), clap::Error> {
+pub fn parse(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
     let mut command = command();
-    let former::Translated { words, notes } = former::translated(std::env::args_os(), &command)
+    let former::Translated { words, notes } = former::translated(words, &command)
         .map_err(|reason| command.error(clap::error::ErrorKind::InvalidValue, reason))?;
     let words = lists::gathered(words, &command);
     Ok((Cli::from_arg_matches(&command.try_get_matches_from(words)?)?, notes))

@@ -26,12 +26,18 @@ use crate::output::{Rows, print};
 use crate::session::Session;
 use crate::settings::{Setting, Settings};
 
-/// Runs the command.
+/// Runs the command. `program`: how the user called the program.
 ///
 /// # Errors
 /// When it could not run.
-pub async fn run(cli: Cli, settings: &Settings, stop: &CancellationToken) -> Result<Outcome> {
+pub async fn run(
+    cli: Cli,
+    program: String,
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> Result<Outcome> {
     let session = Session {
+        program,
         format: cli.format,
         config: settings.config(),
         lease: settings.lease(),

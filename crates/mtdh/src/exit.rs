@@ -77,8 +77,7 @@ pub fn product(cli: &Cli) -> Product {
 }
 
 /// The status for an invalid command line.
-pub fn usage() -> u8 {
-    let words: Vec<_> = std::env::args_os().collect();
+pub fn usage(words: &[OsString]) -> u8 {
     let names_run = |word: &OsString| word == "--run" || word.as_encoded_bytes().starts_with(b"--run=");
     let is_of_run = words.iter().any(|word| word == "download") && words.iter().any(names_run);
     let nothing = crate::args::ShardArgs { shard_index: None, total_shards: None };
@@ -203,7 +202,7 @@ mod tests {
             std::fs::write(path, &page).unwrap();
         }
         let written = std::fs::read_to_string(path).unwrap();
-        assert_eq!(written, page, "write it anew: MTDH_WRITE_DOCS=1 cargo test -p mtdh --bins exit_statuses");
+        assert_eq!(written, page, "write it anew: MTDH_WRITE_DOCS=1 cargo test -p mtdh --lib exit_statuses");
     }
 
     #[test]

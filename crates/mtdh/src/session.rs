@@ -16,6 +16,8 @@ use crate::scheduler::{self, Found};
 
 /// The context of a verb.
 pub struct Session<'a> {
+    /// The program's path as the user called it, so that printed commands can be run as they are.
+    pub program: String,
     /// The output format.
     pub format: Format,
     /// Addresses, the key and limits.

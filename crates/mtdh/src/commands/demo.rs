@@ -29,7 +29,7 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     session.config.datasets = sim.datasets_url();
     session.config.key = Some(SecretString::from(FULL_KEY.to_owned()));
     session.config.cache_folder = cache.path().to_owned();
-    let lake = session.config.lake.clone();
+    let (lake, program) = (session.config.lake.clone(), session.program.clone());
     note(&format!("a stand-in vendor serves made-up data at {}", sim.api_url()));
     note(&format!("mtdh full-pipeline --start-date {DAY} --venues {VENUES} --lake {lake}"));
     note("");
@@ -41,13 +41,8 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     sim.stop().await;
     note("");
     note(&format!("done in {:.1} s. What next:", started.elapsed().as_secs_f64()));
-    notes(&next_steps(&lake, &program()));
+    notes(&next_steps(&lake, &program));
     Ok(outcome)
-}
-
-/// The program's path as the user called it, so that the printed commands can be run as they are.
-fn program() -> String {
-    std::env::args_os().next().map_or_else(|| "mtdh".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn next_steps(lake: &str, mtdh: &str) -> String {

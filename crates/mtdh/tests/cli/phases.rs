@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{DAY, Stage, ask_to_end};
+use crate::support::{DAY, Stage, ask_to_end, tested};
 
 fn start(stage: &Stage, words: &str) -> Child {
     stage.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -166,8 +166,8 @@ fn a_verb_that_reads_a_users_fifo_ends_when_it_is_asked_to() {
 fn a_second_request_ends_at_once_and_one_that_is_ignored_does_nothing() {
     let stage = Stage::new();
     let mut shell = Command::new("sh");
-    let program = env!("CARGO_BIN_EXE_mtdh");
-    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh", program, "sim", "--small"]).env_clear();
+    let program = tested();
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh", &program, "sim", "--small"]).env_clear();
     let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut first = [0; 1];
     child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();

@@ -104,9 +104,14 @@ fn put_aside(name: &str, files: BTreeMap<String, Vec<u8>>) {
     }
 }
 
+/// The program that is tested: the binary, or the one that `MTDH_TESTED` names, such as the script of the Python package.
+pub fn tested() -> String {
+    std::env::var("MTDH_TESTED").unwrap_or_else(|_| env!("CARGO_BIN_EXE_mtdh").to_owned())
+}
+
 /// The program without any setting.
 pub fn program(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mtdh"));
+    let mut command = Command::new(tested());
     command
         .args(words.split_whitespace())
         .env_clear()
