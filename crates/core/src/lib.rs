@@ -7,6 +7,7 @@
 pub mod book;
 pub mod candle;
 pub mod check;
+pub mod clock;
 pub mod day;
 pub mod error;
 pub mod expectation;
