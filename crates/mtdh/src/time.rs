@@ -28,15 +28,20 @@ pub fn now_us() -> i64 {
 /// # Errors
 /// When it has none of its forms.
 pub fn value(text: &str) -> Result<TimeValue, TimeError> {
-    TimeValue::parse(text, PARSED_AT.get().unwrap_or_else(now_us))
+    TimeValue::parse(text, parsed_at())
 }
 
-/// Parses a day, or a month as all of its days.
+/// What the clock shows to flags.
+fn parsed_at() -> i64 {
+    PARSED_AT.get().unwrap_or_else(now_us)
+}
+
+/// Parses a day, or a month as all of its days: [`TimeValue::parse_days`].
 ///
 /// # Errors
-/// As [`value`], and for a moment.
+/// When it is neither, or has a time of day.
 pub fn days(text: &str) -> Result<DayRange, TimeError> {
-    value(text)?.days()
+    TimeValue::parse_days(text, parsed_at())
 }
 
 /// Parses one day.
