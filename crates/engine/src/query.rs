@@ -2,6 +2,7 @@
 
 pub(crate) mod choose;
 pub(crate) mod coverage;
+pub mod exchange;
 mod request;
 mod rows;
 

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
+use mtdh_core::clock::Clock;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::partition::Partition;
 use mtdh_core::universe::KeyPattern;
 use mtdh_lake::{Entry, Lake, LakeError, LakePath};
 
-use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, newest_table};
+use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, exchange, newest_table};
 use crate::error::EngineError;
 use crate::names::suggestions;
 
@@ -52,7 +53,7 @@ pub struct Chosen {
 /// # Errors
 /// When the lake cannot be read, a text is no key, or no table and no object knows an instrument.
 pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen, EngineError> {
-    let days: Vec<Day> = days_of(&request.within_us).collect();
+    let days = days_to_look_at(request);
     let listed = &Listed::of(lake, request, &days).await?;
     let patterns: Vec<KeyPattern> = request.instruments.iter().map(|text| KeyPattern::new(text)).collect();
     let (names, patterns): (Vec<KeyPattern>, Vec<KeyPattern>) =
@@ -75,15 +76,27 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
     let found: Vec<Chosen> =
         futures::stream::iter(days).map(of_day).buffered(CONCURRENT).try_collect().await?;
     let mut chosen = Chosen::default();
+    let expected: BTreeSet<Day> = match request.clock_of_rows() {
+        Clock::Arrival => days_of(&request.within_us).collect(),
+        Clock::Exchange => {
+            days_of(&request.within_us).chain(exchange::days_beside(&request.within_us)).collect()
+        }
+    };
     for day in found {
         chosen.objects.extend(day.objects);
-        chosen.missing.extend(day.missing);
+        chosen.missing.extend(day.missing.into_iter().filter(|missing| expected.contains(&missing.day)));
     }
     if chosen.objects.is_empty() {
         lake.check_readable().await?;
         check_known(lake, request, &keys).await?;
     }
     Ok(chosen)
+}
+
+/// The days whose objects may have rows of a request.
+fn days_to_look_at(request: &ReadRequest) -> Vec<Day> {
+    let days = exchange::days_to_open(request.clock_of_rows(), &request.within_us);
+    days.map(|days| days.days().collect()).unwrap_or_default()
 }
 
 /// The days that the lake has something of, listed once for a long range; asking for each of its days would take longer.

@@ -35,17 +35,10 @@ impl TickTable {
             TickTable::Candles(timeframe) => format!("candles {timeframe}"),
         }
     }
-
-    /// The column by which rows are chosen. A candle has one time that counts, the start of its interval.
-    pub(crate) fn clock_column(self, clock: Clock) -> &'static str {
-        match self {
-            TickTable::Ticks(_) => clock.column(),
-            TickTable::Candles(_) => Clock::Exchange.column(),
-        }
-    }
 }
 
-/// Rows of instruments in a range of time. They come ordered by day, then key, then as they are stored.
+/// Rows of instruments in a range of time. They come ordered by day, then key, then as they are stored, which is in order of
+/// arrival; by the exchange's clock they are sorted by it.
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
     /// The table.
@@ -54,7 +47,7 @@ pub struct ReadRequest {
     pub instruments: Vec<String>,
     /// Range of the clock, microseconds since the Unix epoch, UTC; the end is excluded.
     pub within_us: Range<i64>,
-    /// Which clock chooses the rows.
+    /// Which clock chooses and sorts the rows; candles have one.
     pub clock: Clock,
     /// The columns, in the order wanted; `None`: all.
     pub columns: Option<Vec<String>>,
@@ -87,6 +80,22 @@ impl Form {
 }
 
 impl ReadRequest {
+    /// The clock by which objects are cut and rows are ordered. Candles are cut by their own time.
+    pub(crate) fn clock_of_rows(&self) -> Clock {
+        match self.table {
+            TickTable::Ticks(_) => self.clock,
+            TickTable::Candles(_) => Clock::Arrival,
+        }
+    }
+
+    /// The column by which rows are chosen. A candle has one time that counts, the start of its interval.
+    pub(crate) fn clock_column(&self) -> &'static str {
+        match self.table {
+            TickTable::Ticks(_) => self.clock.column(),
+            TickTable::Candles(_) => Clock::Exchange.column(),
+        }
+    }
+
     /// The columns of the answer.
     ///
     /// # Errors

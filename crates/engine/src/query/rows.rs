@@ -1,19 +1,24 @@
 //! The rows of chosen objects, decoded on several threads and handed out in order.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::SchemaRef;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
+use mtdh_core::Day;
+use mtdh_core::clock::Clock;
+use mtdh_core::key::InstrumentKey;
 use mtdh_lake::read::{Batches, ReadCost, Wanted};
 use mtdh_lake::{Entry, Lake, LakeError};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::choose::ChosenObject;
+use super::exchange::{self, rows_of_window};
 use super::request::with_views;
-use super::{Form, ReadRequest, TickTable};
+use super::{Form, ReadRequest, TickTable, days_of};
 use crate::error::EngineError;
 
 /// Batches of rows, in order.
@@ -46,8 +51,10 @@ pub fn rows(
     form: Form,
 ) -> Result<RowStream, EngineError> {
     let schema = request.schema()?;
+    // Sorting makes texts anew.
+    let form = Form { has_views: form.has_views && request.clock_of_rows() == Clock::Arrival, ..form };
     let schema = if form.has_views { with_views(&schema) } else { schema };
-    let clock = request.table.clock_column(request.clock);
+    let clock = request.clock_column();
     let columns = request.columns.clone().map(|mut names| {
         if !names.iter().any(|name| name == clock) {
             names.push(clock.to_owned());
@@ -56,6 +63,19 @@ pub fn rows(
     });
     let within_us = request.within_us.clone();
     let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form };
+    let batches = match request.clock_of_rows() {
+        Clock::Arrival => as_stored(reading, objects),
+        Clock::Exchange => by_exchange(reading, objects),
+    };
+    Ok(match request.limit {
+        None => batches,
+        Some(limit) => first(batches, limit).boxed(),
+    })
+}
+
+/// Object after object, each in its order.
+fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
+    let form = reading.form;
     let opened = futures::stream::iter(objects).map(move |object| {
         let reading = reading.clone();
         async move { reading.row_groups(object.entry).await }
@@ -67,16 +87,33 @@ pub fn rows(
         .try_flatten();
     let decoded = groups.map_ok(move |group| decode(group, form));
     let decoded = decoded.map(futures::future::ready);
-    let batches = decoded.buffered(form.ahead.max(1)).try_flatten();
-    Ok(match request.limit {
-        None => batches.boxed(),
-        Some(limit) => first(batches.boxed(), limit).boxed(),
-    })
+    decoded.buffered(form.ahead.max(1)).try_flatten().boxed()
+}
+
+/// Day after day, instrument after instrument, sorted by the exchange's clock. Objects of the days beside may have rows of a day.
+fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
+    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, Entry>> = BTreeMap::new();
+    for object in objects {
+        of_key.entry(object.key).or_default().insert(object.day, object.entry);
+    }
+    let mut parts: Vec<(Range<i64>, Vec<Entry>)> = Vec::new();
+    for day in days_of(&reading.within_us) {
+        let within = day.start_us().max(reading.within_us.start)..day.end_us().min(reading.within_us.end);
+        for entries in of_key.values() {
+            let beside = entries.range(day.previous()..=day.next()).map(|(_, entry)| entry.clone());
+            parts.push((within.clone(), beside.collect()));
+        }
+    }
+    let ahead = reading.form.ahead.max(1);
+    let sorted = move |(within, entries): (Range<i64>, Vec<Entry>)| {
+        futures::future::ready(Ok::<_, EngineError>(reading.clone().sorted(within, entries)))
+    };
+    futures::stream::iter(parts).map(sorted).buffered(ahead).try_flatten().boxed()
 }
 
 /// Decodes a row group on a thread of the runtime, ahead of its reader.
 fn decode(mut group: RowStream, form: Form) -> RowStream {
-    let (sender, receiver) = mpsc::channel(form.waiting.unwrap_or(tokio::sync::Semaphore::MAX_PERMITS));
+    let (sender, receiver) = form.channel();
     tokio::spawn(async move {
         while let Some(batch) = group.next().await {
             // The reader is gone.
@@ -85,8 +122,19 @@ fn decode(mut group: RowStream, form: Form) -> RowStream {
             }
         }
     });
+    received(receiver).boxed()
+}
+
+/// What a channel brings.
+fn received<T: Send + 'static>(receiver: mpsc::Receiver<T>) -> impl Stream<Item = T> + Send {
     futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) })
-        .boxed()
+}
+
+impl Form {
+    /// A channel for the batches of one task.
+    fn channel<T>(self) -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+        mpsc::channel(self.waiting.unwrap_or(Semaphore::MAX_PERMITS))
+    }
 }
 
 impl Reading {
@@ -109,6 +157,26 @@ impl Reading {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// The rows of one instrument and day, sorted on a thread of the runtime.
+    fn sorted(self, within_us: Range<i64>, entries: Vec<Entry>) -> RowStream {
+        let (sender, receiver) = self.form.channel();
+        let (schema, lake, columns) = (self.schema, self.lake, self.columns);
+        let most_rows = rows_of_window(schema.fields().len());
+        tokio::spawn(async move {
+            let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+            let read = exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &sender);
+            if let Err(error) = read.await {
+                // The reader may be gone.
+                let _gone = sender.send(Err(error)).await;
+            }
+        });
+        let fitted = move |batch: Result<RecordBatch, LakeError>| {
+            let wrong = |reason| LakeError::WrongTable { path: "the objects of a day".to_owned(), reason };
+            Ok(fit(&batch?, &schema).map_err(wrong)?)
+        };
+        received(receiver).map(fitted).boxed()
     }
 
     fn group(&self, entry: &Entry, batches: Batches) -> RowStream {
@@ -167,7 +235,7 @@ pub async fn count(lake: &Lake, request: &ReadRequest, objects: &[ChosenObject])
         let is_whole = request.within_us.start <= day.start && day.end <= request.within_us.end;
         // Files are cut by arrival; the exchange's times of a file may lie outside of its day.
         let is_by_day = match request.table {
-            TickTable::Ticks(_) => request.clock == mtdh_core::clock::Clock::Arrival,
+            TickTable::Ticks(_) => request.clock == Clock::Arrival,
             TickTable::Candles(_) => true,
         };
         if is_whole && is_by_day {
@@ -176,7 +244,7 @@ pub async fn count(lake: &Lake, request: &ReadRequest, objects: &[ChosenObject])
             cut.push(object.clone());
         }
     }
-    let clock = request.table.clock_column(request.clock).to_owned();
+    let clock = request.clock_column().to_owned();
     let request = ReadRequest { columns: Some(vec![clock]), limit: None, ..request.clone() };
     let mut batches = rows(lake, &request, cut, Form::STREAM)?;
     while let Some(batch) = batches.try_next().await? {

@@ -20,6 +20,7 @@ use mtdh_core::clock::Clock;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::read::{ReadCost, Stretch};
 use mtdh_lake::{Entry, Lake, LakeError};
+use tokio::sync::mpsc;
 
 mod sorter;
 
@@ -105,41 +106,43 @@ pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> 
     windows
 }
 
-/// Reads the rows of a range of the exchange's clock from the objects of one instrument and passes them to `take` in the order of
-/// that clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
-/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory.
+/// Reads the rows of a range of the exchange's clock from the objects of one instrument and sends them in the order of that
+/// clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
+/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Ends early when the receiver is gone.
 ///
 /// # Errors
-/// When the store fails, an object is not Parquet, has other columns or is replaced meanwhile, or `take` fails.
-pub async fn sorted<E: From<LakeError>>(
+/// When the store fails, or an object is not Parquet, has other columns or is replaced meanwhile.
+pub async fn sorted(
     lake: &Lake,
     entries: &[Entry],
     within_us: Range<i64>,
     columns: Option<&[&str]>,
     most_rows: u64,
-    cost: &Arc<ReadCost>,
-    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
-    let clock = Clock::Exchange.column();
+    to: &mpsc::Sender<Result<RecordBatch, LakeError>>,
+) -> Result<(), LakeError> {
+    let (clock, cost) = (Clock::Exchange.column(), Arc::<ReadCost>::default());
     let mut held: Vec<(&Entry, Vec<Stretch>)> = Vec::new();
     for entry in entries {
-        held.push((entry, lake.stretches(entry, clock, cost).await?));
+        held.push((entry, lake.stretches(entry, clock, &cost).await?));
     }
     let stretches: Vec<Stretch> = held.iter().flat_map(|(_, stretches)| stretches).copied().collect();
     for window in windows(&stretches, within_us, most_rows) {
         let may_hold = |stretch: &Stretch| stretch.first_us < window.end && stretch.last_us >= window.start;
         let mut sorter = Sorter::new(clock);
         for (entry, _) in held.iter().filter(|(_, stretches)| stretches.iter().any(may_hold)) {
-            let mut keep = |batch: RecordBatch| {
+            let keep = |batch: RecordBatch| {
                 sorter
                     .push(batch)
                     .map_err(|reason| LakeError::WrongTable { path: entry.path.to_string(), reason })
             };
-            lake.read_between(entry, clock, window.clone(), columns, cost, &mut keep).await?;
+            lake.read_between(entry, clock, window.clone(), columns, &cost, keep).await?;
         }
         for batch in sorter.sorted() {
             let path = || entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>().join(", ");
-            take(batch.map_err(|reason| LakeError::WrongTable { path: path(), reason })?)?;
+            let batch = batch.map_err(|reason| LakeError::WrongTable { path: path(), reason })?;
+            if to.send(Ok(batch)).await.is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())
