@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as _datetime
 import html
 import warnings
@@ -123,6 +122,8 @@ class Rows:
 
     async def __aiter__(self) -> AsyncIterator[Table]:
         """As iteration, for asyncio: the loop goes on while a batch is read."""
+        import asyncio  # takes longer to import than all of this package
+
         chosen = await asyncio.to_thread(self._choose)
         stream = chosen.stream()
         while (batch := await asyncio.to_thread(next, stream, None)) is not None:
@@ -223,6 +224,12 @@ class Rows:
         chosen = self._native.choose()
         missing = self._missing(chosen)
         objects = chosen.objects()
+        if not objects and not missing:
+            instruments = ", ".join(self._native.instruments[:_NAMED])
+            raise MissingData(
+                f"the lake has no {self._name} of {instruments} in that range, and its instrument tables expect none",
+                "lake.instruments(day) lists what a day has, with its data types",
+            )
         if missing and (self._is_strict or not objects):
             raise MissingData(f"the lake lacks {_named(missing)}", _hint(missing), missing)
         if missing:

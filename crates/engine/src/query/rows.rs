@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use mtdh_core::Day;
 use mtdh_core::clock::Clock;
 use mtdh_core::key::InstrumentKey;
-use mtdh_lake::read::{Batches, ReadCost, Wanted};
+use mtdh_lake::read::{Batches, ReadCost, Texts, Wanted};
 use mtdh_lake::{Entry, Lake, LakeError};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -143,7 +143,7 @@ impl Reading {
         let wanted = Wanted {
             columns: columns.as_deref(),
             batch_rows: self.form.batch_rows,
-            has_views: self.form.has_views,
+            texts: if self.form.has_views { Texts::Views } else { Texts::OfTable },
             ..Wanted::of(self.clock, self.within_us.clone())
         };
         for look in 1.. {
