@@ -350,7 +350,7 @@ def _names(names: Names) -> list[str]:
 def _of_venues(instruments: list[str], venues: list[str]) -> list[str]:
     if not venues or instruments != ["*"]:
         return instruments
-    return [f"{venue.upper()}:*" for venue in venues]
+    return [f"{_mtdh.venue(venue)}:*" for venue in venues]
 
 
 def _selection(
