@@ -100,6 +100,7 @@ mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types P
 mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake gs://my-bucket
 """,
     ("docs/how-to/validate.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/reference/times.md", "usual"): "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades",
     ("docs/reference/lake.md", "usual"):
         "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake mtdh-demo",
     ("docs/how-to/own-files.md", "usual"): FETCH + f"""
