@@ -139,9 +139,10 @@ def check_file(
     return looked_at, findings, rows, notes
 
 
-def klines(address: str | None) -> Any:
-    """A reader of the exchange's own candles: ``get(key, timeframe, from_us, to_us)``."""
-    return _native.Klines(address)
+def klines(address: str | None, lake: Any) -> Any:
+    """A reader of the exchange's own candles: ``get(key, timeframe, from_us, to_us)``. Its address is the given one, else the
+    lake's setting, else this folder's, else Binance's."""
+    return _native.Klines(address, None if lake is None else native_lake(lake))
 
 
 def has_klines(key: str, name: str) -> bool:

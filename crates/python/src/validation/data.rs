@@ -1,15 +1,16 @@
 //! Where the candles come from that `mtdh.validation` compares: the exchange, the lake, a file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mtdh_core::check::{Group, Settings};
+use mtdh::settings::{FlagLayer, Settings};
+use mtdh_core::check::{self, Group};
 use mtdh_core::time_unit::TimeUnit;
 use mtdh_engine::check::files::FileHints;
 use mtdh_engine::check::reference::{KlineReader, Source};
 use mtdh_engine::check::{CheckPlan, CheckReport};
-use mtdh_engine::{DataType, RetryPolicy, check_user_files, read_user_candles};
+use mtdh_engine::{DataType, check_user_files, read_user_candles};
 use pyo3::prelude::*;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -30,15 +31,17 @@ pub struct Klines {
 
 #[pymethods]
 impl Klines {
-    /// `address` replaces Binance's own hosts; `None`: the setting `binance_url` of this folder, else Binance's own hosts.
+    /// `address` replaces Binance's own hosts; without it the setting `binance_url` of the lake, or of this folder, holds.
     #[new]
-    #[pyo3(signature = (address=None))]
-    fn new(py: Python<'_>, address: Option<String>) -> PyResult<Klines> {
-        let settings =
-            mtdh::settings::Settings::load(std::path::Path::new("."), mtdh::settings::FlagLayer::default());
-        let config = settings.map_err(|error| bad_request(py, format!("{error:#}")))?.config();
-        let retry: RetryPolicy = config.retry;
-        let source = Source::Service { address: address.or(config.binance), retry };
+    #[pyo3(signature = (address=None, lake=None))]
+    fn new(py: Python<'_>, address: Option<String>, lake: Option<&Lake>) -> PyResult<Klines> {
+        let config = match lake {
+            Some(lake) => lake.shared.config.clone(),
+            None => Settings::load(Path::new("."), FlagLayer::default())
+                .map_err(|error| bad_request(py, format!("{error:#}")))?
+                .config(),
+        };
+        let source = Source::Service { address: address.or(config.binance), retry: config.retry };
         Ok(Klines { reader: Arc::new(Mutex::new(KlineReader::new(source))) })
     }
 
@@ -132,7 +135,7 @@ pub fn check_file(
     let data_type =
         data_type.map(|text| text.parse::<DataType>().map_err(|error| bad_request(py, error))).transpose()?;
     let hints = FileHints { key, data_type, time_unit: unit(py, time_unit)? };
-    let (plan, stop) = (CheckPlan::new([Group::Timestamp], Settings::default()), CancellationToken::new());
+    let (plan, stop) = (CheckPlan::new([Group::Timestamp], check::Settings::default()), CancellationToken::new());
     let files = [path];
     let work = check_user_files(&files, &hints, &plan, &stop);
     let report = wait(py, work, &stop, |_| Ok(()))?.map_err(|error| raised(py, error))?;
