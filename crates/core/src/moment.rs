@@ -15,6 +15,9 @@ mod text;
 /// What a person may write, in the words of errors and helps.
 pub const FORMS: &str = "2024-03-01, 2024-03, yesterday, today or 2024-03-01T12[:30[:15[.5]]], in UTC or with an offset such as +01:00";
 
+/// The same for values that cannot be moments.
+pub const DAY_FORMS: &str = "2024-03-01, 2024-03, yesterday or today; days are those of UTC";
+
 /// A time as a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeValue {
@@ -35,11 +38,19 @@ pub enum TimeError {
         /// What is wrong with it.
         cause: Cow<'static, str>,
     },
+    /// It is none of the forms of days.
+    #[error("`{text}` is not a day or a month: {cause}; write {DAY_FORMS}")]
+    DayForm {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        cause: Cow<'static, str>,
+    },
     /// A number of microseconds beyond the years 1 to 9999.
     #[error("{0} microseconds since 1970 are not in the years 0001 to 9999; is the unit right?")]
     BeyondCalendar(i64),
     /// A moment where whole days are meant.
-    #[error("{0} has a time of day, and whole days are meant; write 2024-03-01, 2024-03, yesterday or today")]
+    #[error("{0} has a time of day, and whole days are meant; write {DAY_FORMS}")]
     NotDays(TimeValue),
     /// A range in which nothing can lie.
     #[error(
@@ -74,6 +85,18 @@ impl TimeValue {
     /// ```
     pub fn parse(text: &str, now_us: i64) -> Result<TimeValue, TimeError> {
         text::value(text, now_us).map_err(|cause| TimeError::Form { text: text.to_owned(), cause })
+    }
+
+    /// Parses a text that names a day, or a month, which means all of its days. `now_us` as in [`TimeValue::parse`].
+    ///
+    /// # Errors
+    /// As [`TimeValue::parse`] and [`TimeValue::days`], with the forms of days in the text.
+    pub fn parse_days(text: &str, now_us: i64) -> Result<DayRange, TimeError> {
+        match TimeValue::parse(text, now_us) {
+            Ok(value) => value.days(),
+            Err(TimeError::Form { text, cause }) => Err(TimeError::DayForm { text, cause }),
+            Err(error) => Err(error),
+        }
     }
 
     /// A moment, microseconds since the Unix epoch, UTC.

@@ -1,6 +1,7 @@
 //! Queries: what the lake has, and slices of time from it.
 
 pub(crate) mod choose;
+pub(crate) mod coverage;
 mod request;
 mod rows;
 

@@ -2,6 +2,7 @@
 
 mod held;
 mod rows;
+mod stretches;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::store::Lake;
 
 use held::{Changed, Held, hold};
 pub use rows::{Batches, Wanted};
+pub use stretches::Stretch;
 pub use verify::Verified;
 
 /// Bytes at the end of an object that are read first: the footer and page index of most partitions.

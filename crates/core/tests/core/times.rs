@@ -92,6 +92,16 @@ fn a_range_of_days_takes_no_moment_and_names_both_ends() {
 }
 
 #[test]
+fn an_error_about_days_shows_no_form_of_a_moment() {
+    for text in ["", "2024", "2024-02-30", "today+01:00", "2024-03-01T12", "1709296245123456"] {
+        let error = TimeValue::parse_days(text, 0).unwrap_err().to_string();
+        let shown = error.rsplit_once("write ").unwrap().1;
+        assert!(!shown.contains("T12"), "{error}");
+    }
+    assert_eq!(TimeValue::parse_days("2024-02", 0).map(|days| days.days().count()), Ok(29));
+}
+
+#[test]
 fn a_number_of_microseconds_is_a_moment_of_the_calendar() {
     assert_eq!(TimeValue::of_us(-1).map(TimeValue::as_start), Ok(-1));
     for beyond in [i64::MIN, i64::MAX, 1_709_296_245_000_000_000] {

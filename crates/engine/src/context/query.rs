@@ -16,6 +16,7 @@ use super::{Context, Work};
 use crate::error::EngineError;
 use crate::export::ExportError;
 use crate::query::choose::{choose, grades};
+use crate::query::coverage::coverage;
 use crate::query::{
     Chosen, ChosenObject, Form, Lacking, ReadRequest, RowStream, Slice, contents, count, instrument_key,
     missing_days, rows, slice, why_lacking,
@@ -274,6 +275,24 @@ impl Context {
             }
             Ok(without_checksums)
         })
+    }
+
+    /// What the lake has of the partitions that are expected, and of others: a row each, ordered by day, data type and key.
+    /// Writes nothing. A selection without venues means every venue.
+    ///
+    /// Columns: `day` (`YYYY-MM-DD`), `venue`, `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`,
+    /// `absent`, `missing`, `not_exported_yet`), `rows` and `bytes` (null: there is no object that can be trusted), `grade` by
+    /// the last check (null: not checked), `reason` (null: it is stored).
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// let table = context.coverage(&selection).await?;
+    /// println!("{} partitions", table.num_rows());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn coverage<'a>(&'a self, selection: &'a Selection) -> Work<'a, RecordBatch> {
+        Box::pin(coverage(&self.lake, selection))
     }
 
     /// Where a reader of its own finds a chosen object: a path on this machine, or the address in the bucket.

@@ -275,7 +275,7 @@ fn overlapping(
 }
 
 /// For each page of a column, its rows within the group and its minimum and maximum.
-fn page_bounds(
+pub(super) fn page_bounds(
     metadata: &ParquetMetaData,
     group: usize,
     column: usize,
