@@ -11,7 +11,7 @@ from typing import Any
 
 from mtdh.validation import _core
 from mtdh.validation.aggregation_validator import AggregationValidator
-from mtdh.validation.candles import iso, now_us, rows_of, to_core, to_datetime, to_us
+from mtdh.validation.candles import iso, now_us, rows_of, timeframe_of, to_core, to_datetime, to_us
 from mtdh.validation.cross_source_validator import SETTLE_US, CrossSourceValidator
 from mtdh.validation.timestamp_validator import TimestampValidator, timed
 from mtdh.validation.validation_results import ValidationReport, ValidationResult, ValidationStatus, utc_now
@@ -250,6 +250,9 @@ class StreamingValidator:
             nonlocal start
             stream = self._stream(symbol, timeframe)
             length = _core.timeframe(timeframe)[1]
+            own = timeframe_of([candle])
+            if own not in (None, stream[1]):
+                raise ValueError(f"the candle is of {own}, not of {timeframe}")
             read = to_core(candle, length, now)
             came = min(now, read[0] + length) if is_batch and read[2] else now
             found = self._core.check(*stream, read, came)

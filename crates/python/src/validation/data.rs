@@ -135,7 +135,8 @@ pub fn check_file(
     let data_type =
         data_type.map(|text| text.parse::<DataType>().map_err(|error| bad_request(py, error))).transpose()?;
     let hints = FileHints { key, data_type, time_unit: unit(py, time_unit)? };
-    let (plan, stop) = (CheckPlan::new([Group::Timestamp], check::Settings::default()), CancellationToken::new());
+    let (plan, stop) =
+        (CheckPlan::new([Group::Timestamp], check::Settings::default()), CancellationToken::new());
     let files = [path];
     let work = check_user_files(&files, &hints, &plan, &stop);
     let report = wait(py, work, &stop, |_| Ok(()))?.map_err(|error| raised(py, error))?;
