@@ -12,6 +12,7 @@ mod rows;
 mod runs;
 mod runtime;
 mod times;
+mod validation;
 
 use pyo3::prelude::*;
 
@@ -36,5 +37,5 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(runs::convert, module)?)?;
     module.add_function(wrap_pyfunction!(runs::findings, module)?)?;
     module.add_function(wrap_pyfunction!(lake::venue, module)?)?;
-    Ok(())
+    validation::register(module)
 }

@@ -8,11 +8,12 @@ use futures::future::BoxFuture;
 use mtdh_core::Day;
 use mtdh_core::clock::Clock;
 use mtdh_core::partition::Partition;
+use tokio::sync::mpsc;
 
 use super::{Context, SliceRequest};
 use crate::export::ExportError;
 use crate::query::Slice;
-use crate::query_clock::{days_expected, days_to_open, rows_of_window, sorted};
+use crate::query::exchange::{days_expected, days_to_open, rows_of_window, sorted};
 
 /// Days that are looked up one by one; for longer ranges, the days of the lake are listed once.
 const MOST_DAYS_ASKED_FOR: usize = 31;
@@ -79,14 +80,25 @@ impl Context {
                 }
             }
             slice.object_bytes = entries.iter().map(|entry| entry.bytes).sum();
-            let rows = &mut slice.rows;
-            let count_and_take = |batch: RecordBatch| {
-                *rows += batch.num_rows() as u64;
-                take(batch)
-            };
             let most_rows = rows_of_window(data_type.table().columns.len());
-            let within_us = within_us.clone();
-            sorted(&self.lake, &entries, within_us, None, most_rows, &slice.cost, count_and_take).await?;
+            let (within_us, cost, rows) = (within_us.clone(), slice.cost.clone(), &mut slice.rows);
+            let (sender, mut sent) = mpsc::channel(2);
+            let reading = async {
+                let read = sorted(&self.lake, &entries, within_us, None, most_rows, &cost, &sender).await;
+                drop(sender);
+                read
+            };
+            let taking = async move {
+                while let Some(batch) = sent.recv().await {
+                    let batch = batch?;
+                    *rows += batch.num_rows() as u64;
+                    take(batch)?;
+                }
+                Ok::<(), ExportError>(())
+            };
+            let (read, taken) = futures::join!(reading, taking);
+            taken?;
+            read?;
             if !slice.missing_days.is_empty() {
                 self.lake.check_readable().await?;
             }

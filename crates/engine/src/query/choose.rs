@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::candle::value::Valuation;
 use mtdh_core::check::grade::Grade;
-use mtdh_core::clock::Clock;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::partition::Partition;
@@ -90,15 +89,11 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
     let found: Vec<Chosen> =
         futures::stream::iter(days).map(of_day).buffered(CONCURRENT).try_collect().await?;
     let mut chosen = Chosen::default();
-    let expected: BTreeSet<Day> = match request.clock_of_rows() {
-        Clock::Arrival => days_of(&request.within_us).collect(),
-        Clock::Exchange => {
-            days_of(&request.within_us).chain(exchange::days_beside(&request.within_us)).collect()
-        }
-    };
+    let expected = exchange::days_expected(request.clock_of_rows(), &request.within_us);
+    let is_expected = |missing: &Missing| expected.is_some_and(|days| days.contains(missing.day));
     for day in found {
         chosen.objects.extend(day.objects);
-        chosen.missing.extend(day.missing.into_iter().filter(|missing| expected.contains(&missing.day)));
+        chosen.missing.extend(day.missing.into_iter().filter(is_expected));
     }
     if chosen.objects.is_empty() {
         lake.check_readable().await?;

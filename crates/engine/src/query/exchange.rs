@@ -104,7 +104,7 @@ pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> 
 
 /// Reads the rows of a range of the exchange's clock from the objects of one instrument and sends them in the order of that
 /// clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
-/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Ends early when the receiver is gone.
+/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Adds the cost to `cost`. Ends early when the receiver is gone.
 ///
 /// # Errors
 /// When the store fails, or an object is not Parquet, has other columns or is replaced meanwhile.
@@ -114,12 +114,13 @@ pub async fn sorted(
     within_us: Range<i64>,
     columns: Option<&[&str]>,
     most_rows: u64,
+    cost: &Arc<ReadCost>,
     to: &mpsc::Sender<Result<RecordBatch, LakeError>>,
 ) -> Result<(), LakeError> {
-    let (clock, cost) = (Clock::Exchange.column(), Arc::<ReadCost>::default());
+    let clock = Clock::Exchange.column();
     let mut held: Vec<(&Entry, Vec<Stretch>)> = Vec::new();
     for entry in entries {
-        held.push((entry, lake.stretches(entry, clock, &cost).await?));
+        held.push((entry, lake.stretches(entry, clock, cost).await?));
     }
     let stretches: Vec<Stretch> = held.iter().flat_map(|(_, stretches)| stretches).copied().collect();
     for window in windows(&stretches, within_us, most_rows) {
@@ -131,7 +132,7 @@ pub async fn sorted(
                     .push(batch)
                     .map_err(|reason| LakeError::WrongTable { path: entry.path.to_string(), reason })
             };
-            lake.read_between(entry, clock, window.clone(), columns, &cost, keep).await?;
+            lake.read_between(entry, clock, window.clone(), columns, cost, keep).await?;
         }
         for batch in sorter.sorted() {
             let path = || entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>().join(", ");

@@ -185,7 +185,9 @@ impl Reading {
         let most_rows = rows_of_window(schema.fields().len());
         tokio::spawn(async move {
             let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-            let read = exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &sender);
+            let cost = Arc::default();
+            let read =
+                exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &cost, &sender);
             if let Err(error) = read.await {
                 // The reader may be gone.
                 let _gone = sender.send(Err(error)).await;

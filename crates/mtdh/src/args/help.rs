@@ -84,6 +84,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh check all --start-date 2024-03-01 --venues DERIBIT --report report.html",
             "mtdh check timestamp --data-file trades.parquet",
             "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01",
+            "mtdh check stream --instrument BTC-USDT --timeframe 1m --format jsonl < candles.jsonl",
         ],
     ),
     ("monitor", &["mtdh monitor march", "mtdh monitor march --watch"]),
@@ -156,7 +157,9 @@ mod tests {
     fn every_example_is_a_command_line() {
         for (verb, lines) in EXAMPLES {
             for line in *lines {
-                let words = line.split(" > ").next().unwrap().split(' ').map(Into::into);
+                let words =
+                    line.split_once(" > ").or(line.split_once(" < ")).map_or(*line, |(words, _)| words);
+                let words = words.split(' ').map(Into::into);
                 let matches = command().try_get_matches_from(lists::gathered(words, &command())).unwrap();
                 assert_eq!(matches.subcommand_name(), Some(*verb), "{line}");
                 Cli::from_arg_matches(&matches).unwrap();
