@@ -6,6 +6,7 @@ mod fleet;
 mod former;
 mod help;
 mod lists;
+mod man;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use mtdh_engine::Filter;
 pub use allow::*;
 pub use check::*;
 pub use fleet::*;
+pub use man::pages;
 
 /// Build a verified Parquet lake from Tardis.dev, the archive of crypto tick data
 #[derive(Debug, Parser)]
@@ -168,6 +170,12 @@ pub enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// The folder; it is created if there is none
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
