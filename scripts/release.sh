@@ -46,6 +46,7 @@ python3 -c 'import tomllib' || die "python3 is older than 3.11"
 [ "$(id -u)" -eq 0 ] || die "the image needs root: buildah runs the Dockerfile in a chroot"
 [ "$wheels" = no ] || [ -x scripts/wheel.sh ] || die "there is no scripts/wheel.sh, which builds the wheels; --no-wheels leaves them out"
 is_ours "$program"
+for tag in $(git tag --points-at HEAD 'v*'); do [ "$tag" = "v$version" ] || die "the revision has the tag $tag, and Cargo.toml has $version"; done
 # It is replaced as a whole.
 [ ! -e "$out" ] || [ -e "$out/SHA256SUMS" ] || die "$out is there and is no release; name another folder with --out, or remove it"
 arch=$(uname -m)

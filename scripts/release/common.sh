@@ -28,10 +28,12 @@ is_ours() {
   [ "$("$1" --version)" = "mtdh $version" ] || die "$1 is $("$1" --version), and Cargo.toml has $version: build it again"
 }
 
-# What goes with the program wherever it is put: completions and manual pages, made by itself. extras PROGRAM COMPLETIONS MAN: two folders.
+# What goes with the program wherever it is put: completions and manual pages, made by itself. extras PROGRAM SHARE ZSH: the folder
+# `share`, and the name of zsh's folder for completions in it.
 extras() {
-  local shell
-  mkdir -p "$2"
-  for shell in bash zsh fish; do "$1" completions "$shell" >"$2/mtdh.$shell"; done
-  "$1" man "$3"
+  mkdir -p "$2/bash-completion/completions" "$2/zsh/$3" "$2/fish/vendor_completions.d"
+  "$1" completions bash >"$2/bash-completion/completions/mtdh"
+  "$1" completions zsh >"$2/zsh/$3/_mtdh"
+  "$1" completions fish >"$2/fish/vendor_completions.d/mtdh.fish"
+  "$1" man "$2/man/man1"
 }

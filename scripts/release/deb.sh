@@ -23,14 +23,8 @@ put() { install -D -m "$1" "$2" "$root/$3"; }
 
 put 755 "$program" usr/bin/mtdh
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/mtdh"
-extras "$program" "$scratch/completions" "$scratch/man"
-put 644 "$scratch/completions/mtdh.bash" usr/share/bash-completion/completions/mtdh
-put 644 "$scratch/completions/mtdh.zsh" usr/share/zsh/vendor-completions/_mtdh
-put 644 "$scratch/completions/mtdh.fish" usr/share/fish/vendor_completions.d/mtdh.fish
-for page in "$scratch"/man/*.1; do
-  gzip -9n "$page"
-  put 644 "$page.gz" "usr/share/man/man1/$(basename "$page").gz"
-done
+extras "$program" "$root/usr/share" vendor-completions
+gzip -9n "$root"/usr/share/man/man1/*.1
 put 644 "$ROOT/deploy/systemd/mtdh-daily.service" usr/lib/systemd/system/mtdh-daily.service
 put 644 "$ROOT/deploy/systemd/mtdh-daily.timer" usr/lib/systemd/system/mtdh-daily.timer
 # It is where the key goes.

@@ -3,7 +3,8 @@
 #
 # All libraries are in the program (crt-static), glibc as well: nothing of the machine is needed but its kernel, and certificates for
 # the vendor. Host names come from /etc/hosts and DNS; modules of /etc/nsswitch.conf are not loaded, unless the machine has the
-# glibc that it was built with. A build of minutes: it shares nothing with the usual one.
+# glibc that it was built with. A build of minutes: it shares nothing with the usual one. The archive is laid out for `tar
+# --strip-components=1 -C PREFIX`.
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -29,9 +30,9 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 root=$scratch/$name
 install -D -m 755 "$program" "$root/bin/mtdh"
-extras "$program" "$root/completions" "$root/man/man1"
-for file in LICENSE CHANGELOG.md; do install -m 644 "$ROOT/$file" "$root/$file"; done
-python3 "$ROOT/scripts/release/notices.py" >"$root/THIRD-PARTY"
+extras "$program" "$root/share" site-functions
+for file in LICENSE CHANGELOG.md; do install -D -m 644 "$ROOT/$file" "$root/share/doc/mtdh/$file"; done
+python3 "$ROOT/scripts/release/notices.py" >"$root/share/doc/mtdh/THIRD-PARTY"
 tar --create --directory "$scratch" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$name" |
   gzip -9n >"$folder/$name.tar.gz"
 echo "$folder/$name.tar.gz"
