@@ -9,8 +9,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use mtdh_core::clock::Clock;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, DayRange};
-use mtdh_engine::LakeError;
-use mtdh_engine::query_clock::{days_to_open, sorted};
+use mtdh_engine::query::exchange::{days_to_open, sorted};
 
 use crate::lake_support::{HandMade, KEY, Row, day, key};
 
@@ -25,15 +24,17 @@ async fn read(lake: &HandMade, seconds: Range<i64>, most_rows: u64) -> Vec<(i64,
         let path = lake.lake.partition_path(&Partition { day, data_type: DataType::Trades, key: key(KEY) });
         entries.extend(lake.lake.entry(&path).await.unwrap());
     }
+    let (sender, mut sent) = tokio::sync::mpsc::channel(1000);
+    sorted(&lake.lake, &entries, within_us, None, most_rows, &Arc::default(), &sender).await.unwrap();
+    drop(sender);
     let mut rows = Vec::new();
-    let take = |batch: RecordBatch| {
+    while let Some(batch) = sent.recv().await {
+        let batch: RecordBatch = batch.unwrap();
         let times = batch.column_by_name("timestamp").unwrap().as_primitive::<TimestampMicrosecondType>();
         let prices = batch.column_by_name("price").unwrap().as_primitive::<Float64Type>();
         let seconds = times.values().iter().map(|us| (us - midnight) / 1_000_000);
         rows.extend(seconds.zip(prices.values().iter().copied()));
-        Ok::<(), LakeError>(())
-    };
-    sorted(&lake.lake, &entries, within_us, None, most_rows, &Arc::default(), take).await.unwrap();
+    }
     rows
 }
 
