@@ -227,7 +227,7 @@ def _time_ticks(axes: Axes, width: float) -> None:
 
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
 
-    locator = AutoDateLocator(tz=datetime.timezone.utc, minticks=3, maxticks=4 if width < 5 else 9)
+    locator = AutoDateLocator(tz=datetime.timezone.utc, minticks=2, maxticks=4 if width < 5 else 9)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=datetime.timezone.utc, show_offset=False))
     first, end = (num2date(limit, tz=datetime.timezone.utc) for limit in axes.get_xlim())
