@@ -162,6 +162,11 @@ impl DayRange {
         self.last
     }
 
+    /// Whether a day is one of them.
+    pub fn contains(self, day: Day) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+
     /// All days in order.
     pub fn days(self) -> impl DoubleEndedIterator<Item = Day> + Clone {
         let count = (self.last.0 - self.first.0).num_days();

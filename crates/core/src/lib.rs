@@ -7,12 +7,14 @@
 pub mod book;
 pub mod candle;
 pub mod check;
+pub mod clock;
 pub mod day;
 pub mod error;
 pub mod expectation;
 pub mod footer;
 pub mod instrument;
 pub mod key;
+pub mod moment;
 pub mod nearest;
 pub mod partition;
 pub mod shards;

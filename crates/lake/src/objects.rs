@@ -55,6 +55,14 @@ impl Lake {
         self.days_below(&self.layout().instrument_days()).await
     }
 
+    /// Every day that the lake has candles of, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn days_with_candles(&self) -> Result<Vec<Day>, LakeError> {
+        self.days_below(&self.layout().all_candles()).await
+    }
+
     async fn days_below(&self, folder: &Path) -> Result<Vec<Day>, LakeError> {
         let folders = self.folders(folder).await?;
         Ok(folders.iter().filter_map(|folder| self.layout().parse_day_folder(folder)).collect())

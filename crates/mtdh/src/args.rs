@@ -4,6 +4,7 @@ mod allow;
 mod check;
 mod fleet;
 mod former;
+mod get;
 mod help;
 mod lists;
 
@@ -14,13 +15,17 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::moment::TimeValue;
 use mtdh_core::time_unit::TimeUnit;
-use mtdh_core::{DataType, Day};
+use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
 pub use check::*;
 pub use fleet::*;
+pub use get::*;
+
+use crate::time;
 
 /// Build a verified Parquet lake from Tardis.dev, the archive of crypto tick data
 #[derive(Debug, Parser)]
@@ -104,6 +109,10 @@ pub enum Codes {
 /// # Errors
 /// When it is not valid; also for `--help` and `--version`.
 pub fn parse(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
+    time::at(time::now_us(), || parse_now(words))
+}
+
+fn parse_now(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
     let mut command = command();
     let former::Translated { words, notes } = former::translated(words, &command)
         .map_err(|reason| command.error(clap::error::ErrorKind::InvalidValue, reason))?;
@@ -185,13 +194,13 @@ pub struct RekeyArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// First day, YYYY-MM-DD, UTC [default: every day of the lake]
-    #[arg(long, value_name = "DAY")]
-    pub start_date: Option<Day>,
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC [default: every day of the lake]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub start_date: Option<DayRange>,
 
-    /// Last day, included [default: the first]
-    #[arg(long, value_name = "DAY", requires = "start_date")]
-    pub end_date: Option<Day>,
+    /// Last day or month, included [default: the first]
+    #[arg(long, value_name = "DAY", requires = "start_date", value_parser = time::days)]
+    pub end_date: Option<DayRange>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -204,13 +213,13 @@ pub struct SchemaArgs {
 /// The selection: days and filters. Lists take commas or spaces; case does not matter.
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
-    /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY", required = true)]
-    pub start_date: Option<Day>,
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
+    #[arg(long, value_name = "DAY", required = true, value_parser = time::days)]
+    pub start_date: Option<DayRange>,
 
-    /// Last day, included [default: the first]
-    #[arg(long, value_name = "DAY")]
-    pub end_date: Option<Day>,
+    /// Last day or month, included [default: the first]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub end_date: Option<DayRange>,
 
     #[command(flatten)]
     pub filters: FilterArgs,
@@ -289,13 +298,13 @@ pub struct InstrumentsArgs {
     #[command(subcommand)]
     pub command: Option<InstrumentsCommand>,
 
-    /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY", required = true)]
-    pub start_date: Option<Day>,
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
+    #[arg(long, value_name = "DAY", required = true, value_parser = time::days)]
+    pub start_date: Option<DayRange>,
 
-    /// Last day, included [default: the first]
-    #[arg(long, value_name = "DAY")]
-    pub end_date: Option<Day>,
+    /// Last day or month, included [default: the first]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub end_date: Option<DayRange>,
 
     /// Venues, for example DERIBIT or deribit [default: BINANCE, BINANCE-FUTURES, DERIBIT, BYBIT, BYBIT-SPOT, OKX, OKX-FUTURES,
     /// OKX-SWAP]
@@ -318,7 +327,7 @@ pub enum InstrumentsCommand {
         /// Its key, for example DERIBIT:PERP:BTC-USD
         key: InstrumentKey,
         /// Day of the table [default: the latest]
-        #[arg(long, value_name = "DAY")]
+        #[arg(long, value_name = "DAY", value_parser = time::day)]
         date: Option<Day>,
     },
     /// List instruments
@@ -328,7 +337,7 @@ pub enum InstrumentsCommand {
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Day of the table [default: the latest]
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = time::day)]
     pub date: Option<Day>,
     /// Venues
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
@@ -345,9 +354,9 @@ pub struct ListArgs {
     /// Underlying of a future or option, for example BTC-USD
     #[arg(long, value_name = "PAIR")]
     pub underlying: Option<String>,
-    /// Expiry day
-    #[arg(long, value_name = "DAY")]
-    pub expiry: Option<Day>,
+    /// Expiry day, or month
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub expiry: Option<DayRange>,
 }
 
 #[derive(Args, Debug)]
@@ -441,11 +450,11 @@ pub struct PipelineArgs {
 #[derive(Args, Debug)]
 pub struct LsArgs {
     /// First day [default: the first in the lake]
-    #[arg(long, value_name = "DAY")]
-    pub start_date: Option<Day>,
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub start_date: Option<DayRange>,
     /// Last day, included [default: the first day given, else the last in the lake]
-    #[arg(long, value_name = "DAY")]
-    pub end_date: Option<Day>,
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub end_date: Option<DayRange>,
     #[command(flatten)]
     pub filters: FilterArgs,
     /// One line per partition
@@ -454,31 +463,13 @@ pub struct LsArgs {
 }
 
 #[derive(Args, Debug)]
-pub struct GetArgs {
-    /// Instrument key, for example DERIBIT:PERP:BTC-USD
-    pub key: String,
-    /// Data type
-    #[arg(long, value_name = "TYPE")]
-    pub data_type: DataType,
-    /// Start, by `local_timestamp`, UTC: 2024-03-01 or 2024-03-01T12:30[:15[.5]]
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
-    pub start: i64,
-    /// End, not included [default: the end of the start's day]
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
-    pub end: Option<i64>,
-    /// Output file, ending in .parquet, .csv or .jsonl, or - for CSV on stdout
-    #[arg(long, short, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
-}
-
-#[derive(Args, Debug)]
 pub struct CandlesArgs {
-    /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY", required_unless_present = "input")]
-    pub start_date: Option<Day>,
-    /// Last day, included [default: the first]
-    #[arg(long, value_name = "DAY")]
-    pub end_date: Option<Day>,
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
+    #[arg(long, value_name = "DAY", required_unless_present = "input", value_parser = time::days)]
+    pub start_date: Option<DayRange>,
+    /// Last day or month, included [default: the first]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub end_date: Option<DayRange>,
     /// Timeframes: any that divide a day; 1d is 24h
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH",
           default_value = "15s,1m,5m,15m,1h,4h,24h")]
@@ -557,8 +548,8 @@ pub struct SimArgs {
     #[arg(long)]
     pub small: bool,
     /// The simulated time [default: 2024-03-03T12:00]
-    #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
-    pub now: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = time::value)]
+    pub now: Option<TimeValue>,
     /// Stop after N seconds [default: at Ctrl-C]
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,

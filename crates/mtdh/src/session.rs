@@ -58,14 +58,18 @@ pub fn days(args: &SelectionArgs) -> Result<DayRange> {
     let days = range(first, args.end_date)?;
     let today = crate::time::today();
     if days.last() > today {
-        bail!("{} lies in the future: today is {today}, UTC", days.last());
+        bail!(
+            "{} lies in the future: today is {today}, UTC; the last day can be --end-date today",
+            days.last()
+        );
     }
     Ok(days)
 }
 
-/// From the first day to the last; `None`: only the first.
-pub fn range(first: Day, last: Option<Day>) -> Result<DayRange> {
-    DayRange::new(first, last.unwrap_or(first)).context("--end-date lies before --start-date")
+/// From the first of some days to the last of others; `None`: only the first ones.
+pub fn range(first: DayRange, last: Option<DayRange>) -> Result<DayRange> {
+    let last = last.unwrap_or(first);
+    DayRange::new(first.first(), last.last()).context("--end-date lies before --start-date")
 }
 
 /// This process's shard; noted on stderr if a scheduler set it.

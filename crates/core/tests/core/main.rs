@@ -18,6 +18,7 @@ mod real_symbols;
 mod recorded;
 mod symbols_of_exchanges;
 mod symbols_of_further_exchanges;
+mod times;
 mod universes;
 mod venues;
 

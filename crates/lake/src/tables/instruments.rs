@@ -81,6 +81,11 @@ fn underlying(instrument: &Instrument) -> Option<String> {
     Some(format!("{}-{}", instrument.key.base()?, instrument.key.quote()?))
 }
 
+/// Rows as the table that a lake stores.
+pub fn as_table(rows: &[Instrument]) -> RecordBatch {
+    to_table(&COLUMNS, rows)
+}
+
 fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
     let cells = TableReader::of(table, &COLUMNS);
     let (key, exchange, raw) =

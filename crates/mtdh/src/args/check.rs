@@ -11,13 +11,13 @@ pub struct CheckArgs {
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
     pub groups: Vec<Groups>,
 
-    /// First day, YYYY-MM-DD, UTC
-    #[arg(long, value_name = "DAY", required_unless_present_any = ["data_file", "base_file"])]
-    pub start_date: Option<Day>,
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
+    #[arg(long, value_name = "DAY", required_unless_present_any = ["data_file", "base_file"], value_parser = time::days)]
+    pub start_date: Option<DayRange>,
 
-    /// Last day, included [default: the first]
-    #[arg(long, value_name = "DAY")]
-    pub end_date: Option<Day>,
+    /// Last day or month, included [default: the first]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    pub end_date: Option<DayRange>,
 
     #[command(flatten)]
     pub filters: FilterArgs,

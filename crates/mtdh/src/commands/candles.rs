@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use mtdh_core::Day;
+use mtdh_core::DayRange;
 use mtdh_engine::candles::{Fill, Remake, candle_files};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
@@ -58,7 +58,7 @@ fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<
     Ok(Outcome::Clean)
 }
 
-async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: Day) -> Result<Outcome> {
+async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: DayRange) -> Result<Outcome> {
     let days = range(first, args.end_date)?;
     let shard = shard(&args.shard)?;
     let mut selection = args.filters.filter().of_lake(days)?;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use mtdh_core::Day;
+use mtdh_core::moment::{self, TimeValue};
 use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
 use mtdh_engine::files::unfinished::Unfinished;
 use mtdh_engine::query::{Lacking, Slice};
@@ -20,12 +20,9 @@ use crate::stdout::{self, Stdout};
 pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     let context = session.context()?;
     let key = context.instrument_key(&args.key).await?;
-    let end_of_day = Day::containing_us(args.start).map(Day::end_us);
-    let end = args.end.or(end_of_day).context("--start lies outside of the calendar")?;
-    if end <= args.start {
-        bail!("--end does not lie after --start, so that nothing can be in between");
-    }
-    let request = SliceRequest { key, data_type: args.data_type, arrived_us: args.start..end };
+    let within_us = moment::range(args.start, args.end)?;
+    note_end(args.end);
+    let request = SliceRequest { key, data_type: args.data_type, arrived_us: within_us };
     let form = form(&args.output, session.format)?;
     let slice = if args.output == Path::new("-") {
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(Stdout))?;
@@ -55,6 +52,14 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         note_lacking(&context, &request, &slice).await?;
     }
     Ok(if slice.missing_days.is_empty() { Outcome::Clean } else { Outcome::NotClean })
+}
+
+/// Says for this release what a day or a month as end means, which was excluded before.
+fn note_end(end: Option<TimeValue>) {
+    if let Some(end @ TimeValue::Days(days)) = end {
+        let first = days.first();
+        note(&format!("--end {end} is included since this version; to end before it: --end {first}T00:00"));
+    }
 }
 
 /// The format for an output's extension; `-` is CSV, or JSON lines with `--format jsonl`.

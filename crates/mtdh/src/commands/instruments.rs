@@ -70,7 +70,7 @@ async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
             && equals(&args.base, key.base())
             && equals(&args.quote, key.quote())
             && equals(&args.underlying, underlying.as_deref().filter(|_| key.expiry().is_some()))
-            && args.expiry.is_none_or(|day| key.expiry() == Some(day))
+            && args.expiry.is_none_or(|days| key.expiry().is_some_and(|day| days.contains(day)))
     };
     let found: Vec<&Instrument> = rows.iter().filter(wanted).collect();
     let mut table = Rows::new(&[

@@ -20,7 +20,8 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     }
     let last = args.end_date.or(args.start_date);
     let within = |day: &&Day| {
-        args.start_date.is_none_or(|first| **day >= first) && last.is_none_or(|last| **day <= last)
+        args.start_date.is_none_or(|first| **day >= first.first())
+            && last.is_none_or(|last| **day <= last.last())
     };
     let days: Vec<_> = all.iter().filter(within).copied().collect();
     for text in context.check_venues(&args.filters.venues, &days).await? {

@@ -16,7 +16,7 @@ pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
     if args.small {
         config.size = Size::Small;
     }
-    if let Some(now) = args.now.and_then(chrono::DateTime::from_timestamp_micros) {
+    if let Some(now) = args.now.and_then(|now| chrono::DateTime::from_timestamp_micros(now.as_start())) {
         config.now = now;
     }
     if let Some(path) = &args.faults {

@@ -9,7 +9,10 @@ fn a_wrong_call_is_named_and_writes_nothing() {
     std::fs::write(stage.path("an-empty-file"), "# nothing\n\n").unwrap();
     let deribit = format!("--start-date {DAY} --venues DERIBIT");
     for (words, expected) in [
-        ("download --start-date 2024-02-30".to_owned(), "`2024-02-30` is not a day"),
+        (
+            "download --start-date 2024-02-30".to_owned(),
+            "`2024-02-30` is not a day or a month: 2024-02 has the days 01 to 29",
+        ),
         (
             "download --start-date 2024-03-02 --end-date 2024-03-01".to_owned(),
             "--end-date lies before --start-date",
@@ -41,6 +44,17 @@ fn a_wrong_call_is_named_and_writes_nothing() {
         ("validate --start-date 2024-03-01".to_owned(), "there is no lake at ./data"),
         ("ls".to_owned(), "there is no lake at ./data"),
         ("get DERIBIT:PERP --data-type trades --start 2024-03-01".to_owned(), "is not an instrument key"),
+        (
+            "get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-02 --end 2024-03-01".to_owned(),
+            "nothing lies between the start 2024-03-02 and the end 2024-03-01",
+        ),
+        (
+            "get DERIBIT:PERP:BTC-USD --data-type trades --start 1709251200000".to_owned(),
+            "this may be in milliseconds",
+        ),
+        ("download --start-date 2024-03-01T12".to_owned(), "2024-03-01T12:00:00Z has a time of day"),
+        ("download --start-date today --end-date 9999-12".to_owned(), "9999-12-31 lies in the future"),
+        ("instruments list --date 2024-03".to_owned(), "`2024-03` is a month, and one day is meant"),
         ("frobnicate".to_owned(), "unrecognized subcommand"),
     ] {
         let run = stage.expect(2, &words);
@@ -69,12 +83,12 @@ fn what_is_not_there_is_told_apart() {
             "the vendor lists no liquidations",
         ),
         (
-            format!("{perp} --data-type trades --start {DAY} --end 2024-03-03"),
+            format!("{perp} --data-type trades --start {DAY} --end 2024-03-02"),
             "2024-03-02 is not in the lake",
         ),
         (
             format!("{perp} --data-type trades --start 1900-01-01 --end 2100-01-01"),
-            "days from 1900-01-01 to 2099-12-31 are not in the lake",
+            "days from 1900-01-01 to 2100-01-01 are not in the lake",
         ),
         ("ls --instruments DERIBIT:PERP:BTC-USDD".to_owned(), "perhaps DERIBIT:PERP:BTC-USD"),
         ("instruments list --venues KRAKEN".to_owned(), "0 instruments"),

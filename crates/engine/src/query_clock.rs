@@ -1,0 +1,149 @@
+//! Rows by the exchange's clock: which objects may have them, and their order.
+//!
+//! Objects are cut by UTC days of arrival, and their rows are in order of arrival. By the exchange's clock ([`Clock::Exchange`],
+//! the column `timestamp`) rows of a day may lie in the object of a day beside it, and out of order. What holds:
+//!
+//! - Rows are found that arrived up to one UTC day before or after the days of the range ([`days_to_open`]). What the statistics
+//!   of pages exclude is not read.
+//! - They come sorted by the exchange's clock. Rows of the same microsecond come in order of arrival.
+//! - The memory is bounded: the range is read in [`windows`] that hold about so many rows, each sorted for itself ([`Sorter`]).
+//!   Only rows of one microsecond cannot be parted. A page whose times reach far is read for each window that it touches.
+//!
+//! A reader of several instruments reads one after the other, each of its days by [`sorted`]. [`Stretch`]es are of
+//! [`mtdh_lake::Lake::stretches`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use mtdh_core::clock::Clock;
+use mtdh_core::{Day, DayRange};
+use mtdh_lake::read::{ReadCost, Stretch};
+use mtdh_lake::{Entry, Lake, LakeError};
+
+mod sorter;
+
+pub use sorter::Sorter;
+
+/// Bytes of the rows of a window, about.
+const WINDOW_BYTES: u64 = 64 << 20;
+
+/// The days whose objects may have rows of a range of a clock, the end excluded. `None`: the range is empty or outside of the
+/// calendar.
+pub fn days_to_open(clock: Clock, within_us: &Range<i64>) -> Option<DayRange> {
+    let days = days_within(within_us)?;
+    match clock {
+        Clock::Arrival => Some(days),
+        Clock::Exchange => DayRange::new(days.first().previous(), days.last().next()).ok(),
+    }
+}
+
+/// The UTC days that a range touches, the end excluded.
+fn days_within(within_us: &Range<i64>) -> Option<DayRange> {
+    let last = within_us.end.checked_sub(1).filter(|last| *last >= within_us.start)?;
+    DayRange::new(Day::containing_us(within_us.start)?, Day::containing_us(last)?).ok()
+}
+
+/// How near to midnight a range must come for rows of it to be expected in the object of the day beyond: an hour.
+const NEAR_US: i64 = 3_600_000_000;
+
+/// Of the days beside a range, those that should have rows of it by the exchange's clock: it comes within an hour of them.
+pub fn days_beside(within_us: &Range<i64>) -> Vec<Day> {
+    let Some(days) = days_within(within_us) else { return Vec::new() };
+    let mut beside = Vec::new();
+    if within_us.start - days.first().start_us() < NEAR_US {
+        beside.push(days.first().previous());
+    }
+    if days.last().end_us() - within_us.end < NEAR_US {
+        beside.push(days.last().next());
+    }
+    beside
+}
+
+/// Rows of a window, for rows of so many columns.
+pub fn rows_of_window(columns: usize) -> u64 {
+    WINDOW_BYTES / (columns as u64 * 8 + 32)
+}
+
+/// Parts a range into windows with about `most_rows` rows each, in order, without gaps. Rows count as spread evenly over their
+/// stretch.
+pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> Vec<Range<i64>> {
+    // Where rows per microsecond change, and by how much.
+    let mut changes: Vec<(i64, f64)> = Vec::new();
+    for stretch in stretches {
+        let length = stretch.last_us as f64 - stretch.first_us as f64 + 1.0;
+        let end = stretch.last_us.saturating_add(1).min(within_us.end);
+        let start = stretch.first_us.max(within_us.start);
+        if start < end {
+            let density = stretch.rows as f64 / length;
+            changes.extend([(start, density), (end, -density)]);
+        }
+    }
+    changes.push((within_us.end, 0.0));
+    changes.sort_by_key(|(at, _)| *at);
+    let most = most_rows.max(1) as f64;
+    let (mut start, mut at) = (within_us.start, within_us.start);
+    let (mut held, mut density) = (0.0, 0.0_f64);
+    let mut windows = Vec::new();
+    for (next, change) in changes {
+        while held + density * (next - at) as f64 > most {
+            let fits = (((most - held) / density) as i64).min(next - at);
+            at = (at + fits).max(start + 1);
+            windows.push(start..at);
+            (start, held) = (at, 0.0);
+            if at >= next {
+                break;
+            }
+        }
+        held += density * (next - at).max(0) as f64;
+        at = at.max(next);
+        density = (density + change).max(0.0);
+    }
+    if start < within_us.end {
+        windows.push(start..within_us.end);
+    }
+    windows
+}
+
+/// Reads the rows of a range of the exchange's clock from the objects of one instrument and passes them to `take` in the order of
+/// that clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
+/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory.
+///
+/// # Errors
+/// When the store fails, an object is not Parquet, has other columns or is replaced meanwhile, or `take` fails.
+pub async fn sorted<E: From<LakeError>>(
+    lake: &Lake,
+    entries: &[Entry],
+    within_us: Range<i64>,
+    columns: Option<&[&str]>,
+    most_rows: u64,
+    cost: &Arc<ReadCost>,
+    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    let clock = Clock::Exchange.column();
+    let mut held: Vec<(&Entry, Vec<Stretch>)> = Vec::new();
+    for entry in entries {
+        held.push((entry, lake.stretches(entry, clock, cost).await?));
+    }
+    let stretches: Vec<Stretch> = held.iter().flat_map(|(_, stretches)| stretches).copied().collect();
+    for window in windows(&stretches, within_us, most_rows) {
+        let may_hold = |stretch: &Stretch| stretch.first_us < window.end && stretch.last_us >= window.start;
+        let mut sorter = Sorter::new(clock);
+        for (entry, _) in held.iter().filter(|(_, stretches)| stretches.iter().any(may_hold)) {
+            let mut keep = |batch: RecordBatch| {
+                sorter
+                    .push(batch)
+                    .map_err(|reason| LakeError::WrongTable { path: entry.path.to_string(), reason })
+            };
+            lake.read_between(entry, clock, window.clone(), columns, cost, &mut keep).await?;
+        }
+        for batch in sorter.sorted() {
+            let path = || entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>().join(", ");
+            take(batch.map_err(|reason| LakeError::WrongTable { path: path(), reason })?)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
