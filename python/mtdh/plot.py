@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import mtdh
+from mtdh._optional import need
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 SMALL_PT = 8
+ANSWERED = ("stored", "empty", "absent")
 
 
 class Table(Protocol):
@@ -38,15 +40,15 @@ def coverage(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str
     """A heat map of coverage: a row for each venue, type and data type, a column for each day.
 
     Args:
-        table: `lake.coverage(...)`, or its columns: `day`, `venue`, `instrument_type`, `data_type`, and the partitions that are
-            `stored`, `empty`, `absent` and `missing`.
+        table: `lake.coverage(...)`, or its columns `day`, `venue`, `instrument_type`, `data_type` and `status`.
         width: Inches; 3.6 is a phone, 6.4 a notebook. The height follows the rows.
         title: `None`: "Coverage" and the days.
         synthetic: Whether to write into the picture that the data are made up.
 
     Returns:
         The figure; a notebook shows it, `savefig(path)` keeps it. A cell is the share of the expected partitions that is answered,
-        in percent: stored, empty at the vendor, or absent there. A hatched cell lacks some, a blank one expects none.
+        in percent: stored, empty at the vendor, or absent there. A hatched cell lacks some. A blank one expects none, or has none that
+        the vendor has exported yet, or the day has no instrument table.
 
     Raises:
         BadRequest: The table has no rows.
@@ -55,20 +57,19 @@ def coverage(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str
     import numpy as np
 
     columns = _columns(table)
-    # Rows without a data type tell what was not expected at all.
-    told = [index for index, data_type in enumerate(columns["data_type"]) if data_type not in (None, "", "-")]
+    told = [index for index, status in enumerate(columns["status"]) if status in (*ANSWERED, "missing")]
     if not told:
         raise mtdh.BadRequest("coverage has no rows to draw: choose days of which the lake has an instrument table")
     days = [np.datetime64(str(columns["day"][index]), "D") for index in told]
     names = [(str(columns["venue"][index]), str(columns["instrument_type"][index]), str(columns["data_type"][index])) for index in told]
     first, last, rows = min(days), max(days), sorted(set(names))
+    place = {name: row for row, name in enumerate(rows)}
     answered = np.zeros((len(rows), int((last - first).astype(int)) + 1))
     expected = np.zeros_like(answered)
     for index, day, name in zip(told, days, names):
-        cell = rows.index(name), int((day - first).astype(int))
-        found = sum(int(columns[status][index]) for status in ("stored", "empty", "absent"))
-        answered[cell] += found
-        expected[cell] += found + int(columns["missing"][index])
+        cell = place[name], int((day - first).astype(int))
+        expected[cell] += 1
+        answered[cell] += columns["status"][index] in ANSWERED
     share = np.divide(answered, expected, out=np.full_like(answered, np.nan), where=expected > 0) * 100
 
     figure = _figure(width, 1.5 + 0.24 * (len(rows) + len({row[:2] for row in rows})))
@@ -140,19 +141,15 @@ def candles(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str 
 
 
 def _columns(table: Table | Mapping[str, Any]) -> Mapping[str, Any]:
-    columns = table if isinstance(table, Mapping) else table.numpy()
-    return {**columns, "day": columns["date"]} if "date" in columns and "day" not in columns else columns
+    return table if isinstance(table, Mapping) else table.numpy()
 
 
 @functools.cache
 def _picture() -> type[Figure]:
     """A figure that a notebook shows once, whether or not pyplot is in use."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ImportError("pictures need the package matplotlib: pip install 'mtdh[plot]'") from error
+    figure: type[Figure] = need("matplotlib.figure", "plot").Figure
 
-    class Picture(Figure):
+    class Picture(figure):  # type: ignore[misc,valid-type]
         def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
             image = io.BytesIO()
             self.savefig(image, format="png", dpi=200)
@@ -217,7 +214,7 @@ def _day_ticks(axes: Axes, first: np.datetime64, last: np.datetime64, width: flo
     year, texts = str(first)[:4], [str(days[day]) for day in shown]
     is_one_year = str(last)[:4] == year
     axes.set_xticks([day + 0.5 for day in shown], [text[5:] if is_one_year else text for text in texts], fontsize=SMALL_PT)
-    legend = "% of the expected partitions; hatched: some are missing; blank: none expected"
+    legend = "% of the expected partitions; hatched: some are missing; blank: none expected or known"
     lines = textwrap.wrap(legend, int(width * 12.5))
     axes.set_xlabel("\n".join([f"day of {year} (UTC)" if is_one_year else "day (UTC)", *lines]), fontsize=SMALL_PT + 1)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import mtdh
 
 from . import BridgeWarning
-from ._read import Columns, nanoseconds, present
+from ._read import Columns, named_days, nanoseconds, present
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,14 +47,14 @@ class Levels:
     book_local_ns: NDArray[np.int64]
 
 
-def of_updates(lake: mtdh.Lake, key: str, start: Any, end: Any) -> Levels:
+def of_updates(lake: mtdh.Lake, key: str, start: Any, end: Any, min_grade: str | None = None) -> Levels:
     """Levels from `incremental_book_L2`.
 
     Where `start` lies within a day, the book of that moment comes first: a snapshot with both clocks of the last row before it.
     """
     import numpy as np
 
-    rows = present(lake, "incremental_book_L2", key, start, end, COLUMNS).numpy()
+    rows = present(lake, "incremental_book_L2", key, start, end, COLUMNS, min_grade).numpy()
     exch_ns, local_ns = nanoseconds(rows["timestamp"]), nanoseconds(rows["local_timestamp"])
     is_snapshot = np.asarray(rows["is_snapshot"], dtype=bool)
     is_bid = np.asarray(rows["side"] == "bid", dtype=bool)
@@ -122,14 +122,15 @@ def best_source(lake: mtdh.Lake, key: str, start: Any, end: Any) -> str:
     """The fullest table of the book that the lake has on all these days; `MissingData` where there is none."""
     lacks = {}
     for data_type in ("incremental_book_L2", "book_snapshot_25", "book_snapshot_5"):
-        missing = lake.get(data_type, key, start, end).missing
-        if not missing:
+        rows = lake.get(data_type, key, start, end)
+        missing = rows.missing
+        if not missing and rows.paths():
             if data_type != "incremental_book_L2":
                 warnings.warn(
-                    f"the lake lacks incremental_book_L2 of {key} on {lacks['incremental_book_L2']}: the book is made of "
+                    f"the lake lacks incremental_book_L2 of {key} ({lacks['incremental_book_L2']}): the book is made of "
                     f"{data_type}, which ends after {data_type.rpartition('_')[2]} levels a side", BridgeWarning, stacklevel=3)
             return data_type
-        lacks[data_type] = ", ".join(sorted({str(day[2]) for day in missing}))
+        lacks[data_type] = named_days(missing) if missing else "the vendor has none"
     what = "; ".join(f"{data_type}: {days}" for data_type, days in lacks.items())
-    raise mtdh.MissingData(f"no table of the book of {key} is whole in this time. Missing are {what}. Download one of them, or "
-                           "choose days on which the lake has one")
+    hint = f'lake.download({str(start)[:10]!r}, instruments=["{key}"], data_types=["incremental_book_L2"])'
+    raise mtdh.MissingData(f"no table of the book of {key} is whole in this time. Missing are {what}", hint)

@@ -7,6 +7,7 @@ expiry that are not known are refused.
 
 from __future__ import annotations
 
+import datetime
 import warnings
 from collections.abc import Iterable
 from decimal import Decimal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
 
 PRICES = ("price", "bid_price", "ask_price", "open", "high", "low", "close")
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 SIZES = ("amount", "bid_amount", "ask_amount", "volume")
 
 
@@ -57,20 +59,19 @@ def _days(tables: list[Any]) -> list[str]:
 def _assert_same_size(lake: mtdh.Lake, key: str, first: dict[str, Any], first_day: Any, day: Any) -> None:
     """An instrument of nautilus has one contract size: a change of it is refused."""
     row = first if day == first_day else table_row(lake, key, day)
-    within = [size for size in (row["contract_sizes_after"] if row["contract_sizes_after"] is not None else [])]
-    sizes = {first["contract_size"], row["contract_size"], *within}
-    if len({size for size in sizes if not _is_null(size)}) > 1:
+    sizes = {first["contract_size"], row["contract_size"], *row["contract_sizes_after"]} - {None}
+    if len(sizes) > 1:
         raise mtdh.BadRequest(f"the contract size of {key} changes by {day} ({', '.join(map(str, sorted(sizes)))}), and a nautilus "
                               "instrument has one: write the time before and the time after into two catalogs")
 
 
 def table_row(lake: mtdh.Lake, key: str, day: Any) -> dict[str, Any]:
-    """The key's row of the instrument table of a day."""
-    rows = lake.instruments(day).numpy()
-    found = (rows["instrument_key"] == key).nonzero()[0]
-    if not len(found):
-        raise mtdh.UnknownInstrument(f"the instrument table of {day} has no {key}: see lake.instruments({str(day)!r})")
-    return {name: column[found[0]] for name, column in rows.items()}
+    """The key's row of the instrument table of a day, as Python values."""
+    rows = lake.instruments(day, instruments=[key]).arrow().to_pylist()
+    for row in rows:
+        if row["instrument_key"] == key:
+            return dict(row)
+    raise mtdh.UnknownInstrument(f"the instrument table of {day} has no {key}", f"lake.instruments({str(day)!r}) has its keys")
 
 
 def decimals(values: NDArray[np.float64]) -> int:
@@ -98,7 +99,7 @@ def _step(key: str, column: str, step: Any, tables: list[Any], names: tuple[str,
             finest = max(finest, decimals(table.price if names is PRICES else table.amount))
         else:
             finest = max([finest, *(decimals(table[name]) for name in names if name in table)])
-    if _is_null(step):
+    if step is None:
         unit = Decimal(1).scaleb(-finest)
         warnings.warn(f"the instrument table has no {column} of {key}: {unit} is used, one unit of the last decimal in the rows; the "
                       "exchange's own is not below it", BridgeWarning, stacklevel=5)
@@ -107,14 +108,11 @@ def _step(key: str, column: str, step: Any, tables: list[Any], names: tuple[str,
     return exact, max(finest, -int(exact.as_tuple().exponent), 0)
 
 
-def _is_null(value: Any) -> bool:
-    return value is None or value != value
-
-
 def _known(key: str, row: dict[str, Any], column: str) -> Any:
-    if _is_null(row[column]):
-        raise mtdh.MissingData(f"the instrument table has no {column} of {key}, which its nautilus instrument needs: nothing is made up. "
-                               "Fetch the table again with an API key whose plan includes instrument metadata")
+    if row[column] is None:
+        raise mtdh.MissingData(
+            f"the instrument table has no {column} of {key}, which its nautilus instrument needs: nothing is made up",
+            "lake.write_instruments(day) with an API key whose plan includes the instrument metadata")
     return row[column]
 
 
@@ -135,11 +133,11 @@ def _make(key: str, row: dict[str, Any], price: tuple[Decimal, int], size: tuple
         return Currency.from_str(str(_known(key, row, column)).upper())
 
     def moment(column: str) -> int:
-        return int(_known(key, row, column).astype("datetime64[us]").astype("int64")) * 1000
+        return (_known(key, row, column) - EPOCH) // datetime.timedelta(microseconds=1) * 1000
 
     # The vendor writes Binance's symbols in lower case where it takes them from streams; its files have them as the exchange.
     raw_symbol = str(_known(key, row, "exchange_raw_symbol"))
-    symbol = raw_symbol if _is_null(row["tardis_symbol"]) else str(row["tardis_symbol"])
+    symbol = str(row["tardis_symbol"] or raw_symbol)
     known_since = moment("available_from_datetime")
     terms: dict[str, Any] = {
         "instrument_id": InstrumentId(Symbol(symbol), Venue(str(row["venue"]))), "raw_symbol": Symbol(raw_symbol),
@@ -161,7 +159,7 @@ def _make(key: str, row: dict[str, Any], price: tuple[Decimal, int], size: tuple
     if kind not in ("FUTURE", "OPTION"):
         raise mtdh.BadRequest(f"{key}: nautilus_trader has no class for {kind} of a crypto exchange")
     terms |= {"underlying": currency("base_asset"), "activation_ns": known_since, "expiration_ns": moment("expiry")}
-    if _is_null(row["terms_source"]):
+    if row["terms_source"] is None:
         warnings.warn(f"the expiry of {key} is that of its name at the venue's usual hour: the vendor's terms are not known",
                       BridgeWarning, stacklevel=5)
     if kind == "FUTURE":

@@ -33,16 +33,33 @@ def one_key(key: str) -> str:
     return key
 
 
-def present(lake: mtdh.Lake, data_type: str, key: str, start: Any, end: Any, columns: Iterable[str] | None = None) -> mtdh.Rows:
-    """The rows of one instrument by arrival; `MissingData` names days that the lake lacks."""
-    rows = lake.get(data_type, key, start, end, columns=None if columns is None else list(columns))
-    missing = rows.missing
-    if missing:
-        days = ", ".join(sorted({str(day[2]) for day in missing}))
-        raise mtdh.MissingData(
-            f"the lake has no {data_type} of {key} on {days}: download them, or choose days that it has; a backtest over a "
-            "missing day would trade in a market that stands still")
+def present(
+    lake: mtdh.Lake, data_type: str, key: str, start: Any, end: Any, columns: Iterable[str] | None = None,
+    min_grade: str | None = None,
+) -> mtdh.Rows:
+    """The rows of one instrument by arrival; `MissingData` where the lake lacks a day, or the vendor has none at all."""
+    rows: mtdh.Rows = lake.get(
+        data_type, key, start, end, columns=None if columns is None else list(columns), min_grade=min_grade)
+    lacking(rows.missing, data_type, key)
+    if not rows.paths():
+        raise mtdh.MissingData(f"the vendor has no {data_type} of {key} in this time")
     return rows
+
+
+def lacking(missing: list[tuple[str, str, str]], data_type: str, key: str) -> None:
+    """Raises `MissingData` where something is."""
+    if missing:
+        days = named_days(missing)
+        hint = f'lake.download("{missing[0][2]}", instruments=["{key}"], data_types=["{data_type}"]), or choose days that it has'
+        raise mtdh.MissingData(
+            f"the lake has no {data_type} of {key} on {days}: over a missing day a backtest would trade in a market that stands still",
+            hint, missing)
+
+
+def named_days(missing: list[tuple[str, str, str]]) -> str:
+    """The days as text; of many the first and their number."""
+    days = sorted({str(day) for _, _, day in missing})
+    return ", ".join(days) if len(days) <= 5 else f"{', '.join(days[:3])} and {len(days) - 3:,} more days"
 
 
 def nanoseconds(times: NDArray[Any]) -> NDArray[np.int64]:

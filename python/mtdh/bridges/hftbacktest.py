@@ -31,7 +31,7 @@ BOOKS = ("incremental_book_L2", "book_snapshot_25", "book_snapshot_5")
 
 def to_hftbacktest(
     lake: mtdh.Lake, key: str, start: Any, end: Any = None, *, book: str | None = None, base_latency_ns: int = 0,
-    path: str | os.PathLike[str] | None = None,
+    min_grade: str | None = None, path: str | os.PathLike[str] | None = None,
 ) -> NDArray[np.void]:
     """The trades and the book of one instrument as hftbacktest's events.
 
@@ -43,6 +43,7 @@ def to_hftbacktest(
         book: `incremental_book_L2`, `book_snapshot_25` or `book_snapshot_5`; `None`: the first of these that the lake has on all
             days, with a `BridgeWarning` where it is not the first.
         base_latency_ns: Added to all arrivals where some are earlier than the exchange's clock, in nanoseconds.
+        min_grade: As of `lake.get`: refuse what a check graded below it.
         path: Write the array there too, as `.npz` with the one member `data`, whole or not at all.
 
     Returns:
@@ -52,6 +53,7 @@ def to_hftbacktest(
 
     Raises:
         MissingData: Trades or the book are missing on a day, or no whole book begins.
+        GradeTooLow: Something is below `min_grade`.
         BadRequest: A pattern instead of a key, or another `book`.
         ImportError: hftbacktest is not installed.
 
@@ -67,22 +69,35 @@ def to_hftbacktest(
     if book is not None and book not in BOOKS:
         raise mtdh.BadRequest(f"book={book!r} is no table of the book: {', '.join(BOOKS)}, or None for the fullest")
     source = book or _book.best_source(lake, key, start, end)
-    trades = _trades(package, lake, key, start, end)
+    trades = _trades(package, lake, key, start, end, min_grade)
     if source == "incremental_book_L2":
-        levels = _book.of_updates(lake, key, start, end)
+        levels = _book.of_updates(lake, key, start, end, min_grade)
     else:
-        rows = present(lake, source, key, start, end).numpy()
+        rows = present(lake, source, key, start, end, min_grade=min_grade).numpy()
         levels = _book.of_snapshots(rows, int(source.rpartition("_")[2]))
+    _assert_book_of_each_day(key, source, trades, levels)
     events = in_order(package, trades, _depth(package, levels), base_latency_ns)
     if path is not None:
         _save(path, events)
     return events
 
 
-def _trades(package: Any, lake: mtdh.Lake, key: str, start: Any, end: Any) -> NDArray[np.void]:
+def _assert_book_of_each_day(key: str, source: str, trades: NDArray[np.void], levels: _book.Levels) -> None:
+    """A day on which the vendor has trades and no book is one over which the book would stand still."""
     import numpy as np
 
-    rows = present(lake, "trades", key, start, end, ("timestamp", "local_timestamp", "side", "price", "amount")).numpy()
+    day_ns = 86_400_000_000_000
+    without = np.setdiff1d(trades["local_ts"] // day_ns, np.concatenate([levels.local_ns, levels.book_local_ns]) // day_ns)
+    if len(without):
+        days = ", ".join(str(np.datetime64(int(day), "D")) for day in without[:5])
+        raise mtdh.MissingData(f"{source} of {key} has no row on {days}, and there are trades: choose other days, or another book=")
+
+
+def _trades(package: Any, lake: mtdh.Lake, key: str, start: Any, end: Any, min_grade: str | None) -> NDArray[np.void]:
+    import numpy as np
+
+    columns = ("timestamp", "local_timestamp", "side", "price", "amount")
+    rows = present(lake, "trades", key, start, end, columns, min_grade).numpy()
     events = np.zeros(len(rows["price"]), package.types.event_dtype)
     events["ev"] = package.TRADE_EVENT
     for side, flag in (("buy", package.BUY_EVENT), ("sell", package.SELL_EVENT)):

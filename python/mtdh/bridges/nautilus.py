@@ -18,7 +18,7 @@ import mtdh
 
 from . import BridgeWarning, _book
 from . import _nautilus_instruments as instruments
-from ._read import Columns, needed, nanoseconds, one_key, present
+from ._read import Columns, named_days, nanoseconds, needed, one_key, present
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ BLOCK_ROWS = 500_000
 def to_nautilus(
     lake: mtdh.Lake, catalog: str | os.PathLike[str] | ParquetDataCatalog, keys: str | Iterable[str],
     data_types: str | Iterable[str], start: Any, end: Any = None, *, maker_fee: Decimal | None = None,
-    taker_fee: Decimal | None = None,
+    taker_fee: Decimal | None = None, min_grade: str | None = None,
 ) -> dict[str, Instrument]:
     """Writes instruments and their rows into a catalog of nautilus_trader.
 
@@ -48,6 +48,7 @@ def to_nautilus(
         end: Last day (included) or moment (excluded); `None`: the day, month or moment of `start`.
         maker_fee: Fraction of a fill's value; `None`: 0. The lake knows no fees.
         taker_fee: The same for takers.
+        min_grade: As of `lake.get`: refuse what a check graded below it; candles have no grade.
 
     Returns:
         The instruments by key, as they are in the catalog. Their id is `{vendor's symbol}.{venue}`.
@@ -55,6 +56,7 @@ def to_nautilus(
     Raises:
         MissingData: Something is missing on a day, or the instrument table has not what an instrument needs.
         UnknownInstrument: The instrument tables of these days do not have the key.
+        GradeTooLow: Something is below `min_grade`.
         BadRequest: A data type that nautilus has no class for, a price beyond its 16 decimals, or rows that the catalog has.
         ImportError: nautilus_trader is not installed.
 
@@ -81,7 +83,7 @@ def to_nautilus(
 
     made: dict[str, Instrument] = {}
     for key in [keys] if isinstance(keys, str) else list(keys):
-        tables = {name: _table(lake, name, one_key(key), start, end) for name in names}
+        tables = {name: _table(lake, name, one_key(key), start, end, min_grade) for name in names}
         instrument = instruments.of_key(lake, key, start, tables.values(), maker_fee, taker_fee)
         catalog.write_data([instrument])
         for name, rows in tables.items():
@@ -91,17 +93,17 @@ def to_nautilus(
     return made
 
 
-def _table(lake: mtdh.Lake, name: str, key: str, start: Any, end: Any) -> Any:
+def _table(lake: mtdh.Lake, name: str, key: str, start: Any, end: Any, min_grade: str | None) -> Any:
     """The rows of one data type: columns, or levels of a book."""
     if name == "incremental_book_L2":
-        return _book.of_updates(lake, key, start, end)
+        return _book.of_updates(lake, key, start, end, min_grade)
     if not name.startswith("candles_"):
-        return present(lake, name, key, start, end).numpy()
+        return present(lake, name, key, start, end, min_grade=min_grade).numpy()
     timeframe = name.removeprefix("candles_")
     rows = lake.candles(key, timeframe, start, end)
     if rows.missing:
-        days = ", ".join(sorted({str(day[2]) for day in rows.missing}))
-        raise mtdh.MissingData(f"the lake has no {timeframe} candles of {key} on {days}: make them with lake.make_candles()")
+        raise mtdh.MissingData(f"the lake has no {timeframe} candles of {key} on {named_days(rows.missing)}",
+                               f'lake.make_candles("{rows.missing[0][2]}", ["{timeframe}"], instruments=["{key}"])', rows.missing)
     return {**rows.numpy(), "timeframe": timeframe}
 
 

@@ -6,8 +6,6 @@ import io
 
 import numpy as np
 
-import mtdh
-
 TIMES = {"timestamp", "local_timestamp", "first_trade", "last_trade", "last_arrival", "expiry", "available_from_datetime"}
 TEXTS = {"side", "id"}
 DAY_US = 86_400_000_000
@@ -35,6 +33,22 @@ class Rows:
     def numpy(self):
         return self.columns
 
+    def paths(self):
+        return [] if self.missing else ["a path"]
+
+
+class Table:
+    """The instrument table of one instrument."""
+
+    def __init__(self, row):
+        self.row = row
+
+    def arrow(self):
+        return self
+
+    def to_pylist(self):
+        return [self.row]
+
 
 def microseconds(moment, end=False):
     """A day, a moment as text, or a NumPy time; the end of a day is the next one's start."""
@@ -50,7 +64,7 @@ class Lake:
         self.tables = {name: list(csv.DictReader(io.StringIO(text.strip()))) for name, text in tables.items()}
         self.terms = terms or {}
 
-    def get(self, data_type, key, start, end=None, columns=None):
+    def get(self, data_type, key, start, end=None, columns=None, min_grade=None):
         if data_type not in self.tables:
             return Rows({}, [(key, data_type, str(start)[:10])])
         clock = "timestamp" if data_type.startswith("candles_") else "local_timestamp"
@@ -63,15 +77,13 @@ class Lake:
     def candles(self, key, timeframe, start, end=None):
         return self.get(f"candles_{timeframe}", key, start, end)
 
-    def instruments(self, day, venue=None, type=None):
-        if not self.terms:
-            raise mtdh.MissingData(f"no instrument table of {day}")
-        return Rows({name: np.array([value, None], dtype=object)[:1] for name, value in self.terms.items()})
+    def instruments(self, day, instruments):
+        return Table(self.terms)
 
 
 def utc(text):
     """A moment of the instrument table."""
-    return np.datetime64(text, "us")
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc)
 
 
 PERP = {

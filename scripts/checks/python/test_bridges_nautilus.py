@@ -150,7 +150,7 @@ def test_instruments_are_those_of_the_table(tmp_path, terms, name, expected):
 def test_steps_that_the_table_lacks_are_the_last_decimal_of_the_rows(tmp_path):
     trades = trade_rows((1, "buy", 100.25, 1), (2, "buy", 100.5, 0.125))
     with pytest.warns(BridgeWarning) as told:
-        _, made = written(tmp_path, {"trades": trades}, "trades", {**PERP, "tick_size": np.nan, "min_size": np.nan})
+        _, made = written(tmp_path, {"trades": trades}, "trades", {**PERP, "tick_size": None, "min_size": None})
     assert (str(made.price_increment), str(made.size_increment)) == ("0.01", "0.001")
     assert [str(line.message)[:44] for line in told] == [
         "the instrument table has no tick_size of EXA", "the instrument table has no min_size of EXAM"]
@@ -174,9 +174,9 @@ def test_decimals(values, places):
 
 # What is refused: tables, terms, data types, the error, its words.
 REFUSED = [
-    ("a contract size that amounts depend on", TABLES, {**CONTRACTS, "contract_size": np.nan}, "trades", mtdh.MissingData, "contract_size"),
+    ("a contract size that amounts depend on", TABLES, {**CONTRACTS, "contract_size": None}, "trades", mtdh.MissingData, "contract_size"),
     ("the unit of amounts", TABLES, {**PERP, "amount_unit": None}, "trades", mtdh.MissingData, "amount_unit"),
-    ("an expiry", TABLES, {**FUTURE, "expiry": np.datetime64("NaT", "us")}, "trades", mtdh.MissingData, "expiry"),
+    ("an expiry", TABLES, {**FUTURE, "expiry": None}, "trades", mtdh.MissingData, "expiry"),
     ("a contract size that changes", TABLES, {**CONTRACTS, "contract_sizes_after": [0.1]}, "trades", mtdh.BadRequest, "changes"),
     ("no rows", {}, PERP, "trades", mtdh.MissingData, "no trades of"),
     ("no candles", {}, PERP, "candles_1m", mtdh.MissingData, "make_candles"),

@@ -16,12 +16,13 @@ def columns(names, rows):
     return {name: np.array([row[place] for row in rows] + [None], dtype=object)[:-1] for place, name in enumerate(names)}
 
 
-COVERAGE = columns(("day", "venue", "instrument_type", "data_type", "stored", "empty", "absent", "missing"), [
-    ("2024-03-01", "DERIBIT", "PERP", "trades", 8, 1, 1, 0),
-    ("2024-03-02", "DERIBIT", "PERP", "trades", 9, 0, 0, 1),
-    ("2024-03-04", "DERIBIT", "PERP", "trades", 0, 0, 0, 10),
-    ("2024-03-01", "BINANCE", "SPOT_PAIR", "quotes", 2999, 0, 0, 1),
-    ("2024-03-01", "BINANCE", "-", "-", 0, 0, 0, 0)])
+PARTITIONS = [
+    (8, ("2024-03-01", "DERIBIT", "PERP", "trades", "stored")), (1, ("2024-03-01", "DERIBIT", "PERP", "trades", "empty")),
+    (1, ("2024-03-01", "DERIBIT", "PERP", "trades", "absent")), (9, ("2024-03-02", "DERIBIT", "PERP", "trades", "stored")),
+    (1, ("2024-03-02", "DERIBIT", "PERP", "trades", "missing")), (10, ("2024-03-04", "DERIBIT", "PERP", "trades", "missing")),
+    (2999, ("2024-03-01", "BINANCE", "SPOT_PAIR", "quotes", "stored")), (1, ("2024-03-01", "BINANCE", "SPOT_PAIR", "quotes", "missing")),
+    (1, ("2024-03-02", "BINANCE", "SPOT_PAIR", "quotes", "not_exported_yet"))]
+COVERAGE = columns(("day", "venue", "instrument_type", "data_type", "status"), [row for number, row in PARTITIONS for _ in range(number)])
 
 
 def test_coverage_shows_what_is_missing_and_what_is_not_expected():
