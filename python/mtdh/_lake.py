@@ -109,7 +109,7 @@ class Lake:
         """The days that the lake has partitions of, `YYYY-MM-DD`, UTC, in order.
 
         >>> lake.days()
-        ['2024-03-01']
+        ['2024-02-29', '2024-03-01']
         """
         return self._native.days()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as _datetime
 import html
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -104,7 +103,7 @@ class Rows:
         """The number of rows. Objects that lie wholly in the range are counted by their footers, without reading rows.
 
         >>> lake.trades("DERIBIT:PERP:BTC-USD", "2024-03-01T12", "2024-03-01T13").count()
-        334
+        250
         """
         return self._choose().count()
 
@@ -188,6 +187,8 @@ class Rows:
 
     async def __aiter__(self) -> AsyncIterator[Table]:
         """As iteration, for asyncio: the loop goes on while a batch is read."""
+        import asyncio  # slow to import, and few need it
+
         chosen = await asyncio.to_thread(self._choose)
         stream = chosen.stream()
         while (batch := await asyncio.to_thread(next, stream, None)) is not None:
