@@ -80,6 +80,24 @@ pub enum EngineError {
         /// Keys of the newest instrument table.
         suggestions: Vec<String>,
     },
+    /// No instrument table has the key.
+    #[error("no instrument table of the lake has {key}{}", perhaps(suggestions))]
+    UnknownInstrument {
+        /// The key.
+        key: String,
+        /// Keys that may be meant.
+        suggestions: Vec<String>,
+    },
+    /// A table has no column of that name.
+    #[error("{table} has no column `{name}`; it has {}", columns.join(", "))]
+    NoColumn {
+        /// The name.
+        name: String,
+        /// The table.
+        table: String,
+        /// The table's columns.
+        columns: Vec<String>,
+    },
     /// A day has no instrument table, and the use case does not make one.
     #[error("there is no instrument table of {0} in the lake")]
     NoInstruments(Day),
@@ -176,6 +194,10 @@ pub enum EngineError {
     },
 }
 
+fn perhaps(suggestions: &[String]) -> String {
+    if suggestions.is_empty() { String::new() } else { format!("; perhaps {}", suggestions.join(" or ")) }
+}
+
 /// Why a user's file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -233,10 +255,12 @@ impl EngineError {
             | EngineError::NoInstrumentTable
             | EngineError::NoInstruments(_)
             | EngineError::NoUniverse { .. }
+            | EngineError::UnknownInstrument { .. }
             | EngineError::NoRun { .. } => ErrorKind::NotFound,
             EngineError::BadKey(_)
             | EngineError::NotAKey { .. }
             | EngineError::NotAPair { .. }
+            | EngineError::NoColumn { .. }
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }

@@ -1,5 +1,11 @@
 //! Queries: what the lake has, and slices of time from it.
 
+pub(crate) mod choose;
+pub(crate) mod coverage;
+pub mod exchange;
+mod request;
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +23,10 @@ use crate::error::EngineError;
 use crate::names::suggestions;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
+
+pub use choose::{Chosen, ChosenObject, Missing};
+pub use request::{Form, ReadRequest, TickTable};
+pub use rows::{RowStream, count, rows};
 
 /// What the lake has of a day and a selection, ordered by day, data type and key. Objects that cannot be trusted are listed
 /// with the reason.
@@ -179,5 +189,21 @@ pub async fn newest_table(lake: &Lake) -> Result<Vec<Instrument>, EngineError> {
     match lake.days_with_instruments().await?.pop() {
         Some(day) => Ok(lake.instruments(day).await?.unwrap_or_default()),
         None => Ok(Vec::new()),
+    }
+}
+
+/// Parses an instrument key. A text that is not a key may be a vendor's symbol: the error then suggests keys.
+pub(crate) async fn instrument_key(lake: &Lake, text: &str) -> Result<InstrumentKey, EngineError> {
+    let error = match text.parse::<InstrumentKey>() {
+        Ok(key) => return Ok(key),
+        Err(error) => error,
+    };
+    // Without a lake there are no suggestions.
+    if lake.check_readable().await.is_err() {
+        return Err(error.into());
+    }
+    match suggestions(text, &newest_table(lake).await?) {
+        keys if keys.is_empty() => Err(error.into()),
+        suggestions => Err(EngineError::NotAKey { text: text.to_owned(), suggestions }),
     }
 }

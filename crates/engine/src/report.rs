@@ -6,6 +6,7 @@ mod border;
 pub mod formats;
 mod html;
 pub(crate) mod svg;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::comparison::Comparison;
 use crate::check::{CheckPlan, CheckReport, Checked, Verdict};
+
+pub use table::findings_table;
 
 /// Version of the JSON report.
 pub const REPORT_VERSION: u32 = 1;

@@ -79,6 +79,11 @@ impl Layout {
         path(RAW.to_owned())
     }
 
+    /// All candles.
+    pub fn all_candles(&self) -> Path {
+        path(CANDLES.to_owned())
+    }
+
     /// The candles of one instrument, day and timeframe.
     pub fn candles(&self, day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
         path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}/{key}.parquet"))

@@ -55,6 +55,14 @@ impl Lake {
         self.days_below(&self.layout().instrument_days()).await
     }
 
+    /// Every day that the lake has candles of, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn days_with_candles(&self) -> Result<Vec<Day>, LakeError> {
+        self.days_below(&self.layout().all_candles()).await
+    }
+
     async fn days_below(&self, folder: &Path) -> Result<Vec<Day>, LakeError> {
         let folders = self.folders(folder).await?;
         Ok(folders.iter().filter_map(|folder| self.layout().parse_day_folder(folder)).collect())
@@ -72,6 +80,40 @@ impl Lake {
         let entries = self.list(&self.layout().day_and_type(day, data_type)).await?.into_iter();
         let named = |entry: Entry| Some((self.layout().parse_partition(&entry.path)?, entry));
         Ok(entries.filter_map(named).collect())
+    }
+
+    /// As [`Lake::list_partitions`], only of wanted instruments.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_partitions_of(
+        &self,
+        day: Day,
+        data_type: DataType,
+        is_wanted: impl Fn(&InstrumentKey) -> bool,
+    ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+        let layout = self.layout();
+        let key = |path: &Path| Some(layout.parse_partition(path)?.key);
+        let folder = layout.day_and_type(day, data_type);
+        let entries = self.list_wanted(&folder, |path| key(path).is_some_and(|key| is_wanted(&key))).await?;
+        Ok(entries.into_iter().filter_map(|entry| Some((key(&entry.path)?, entry))).collect())
+    }
+
+    /// The candles of a day and timeframe, only of wanted instruments.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_candles_of(
+        &self,
+        day: Day,
+        timeframe: Timeframe,
+        is_wanted: impl Fn(&InstrumentKey) -> bool,
+    ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+        let layout = self.layout();
+        let key = |path: &Path| Some(layout.parse_candles(path)?.2);
+        let folder = layout.candle_folder(day, timeframe);
+        let entries = self.list_wanted(&folder, |path| key(path).is_some_and(|key| is_wanted(&key))).await?;
+        Ok(entries.into_iter().filter_map(|entry| Some((key(&entry.path)?, entry))).collect())
     }
 
     /// The venues that the lake has partitions of on a day, sorted.

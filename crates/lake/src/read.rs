@@ -33,7 +33,7 @@ use crate::seal::pages::Pages;
 use crate::store::Lake;
 
 use held::{Changed, Held, hold};
-pub use rows::Batches;
+pub use rows::{Batches, Texts, Wanted};
 pub use stretches::Stretch;
 pub use verify::Verified;
 
@@ -70,7 +70,8 @@ impl ReadCost {
     }
 }
 
-/// A reader of an object by ranges, all of one version.
+/// A reader of an object by ranges, all of one version. Its copies read the same version.
+#[derive(Clone)]
 pub(crate) struct ObjectReader {
     held: Held,
     cost: Arc<ReadCost>,
@@ -294,6 +295,16 @@ impl Lake {
             .map_err(|source| facts_failure(&entry.path, &opened, source))?;
         let rows = opened.metadata.file_metadata().num_rows().max(0) as u64;
         Ok(Footer { facts, rows, schema, digest: opened.digest(), identity: reader.held.identity })
+    }
+
+    /// The number of rows of an object by its verified footer: one request for most.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is no Parquet file.
+    pub async fn rows_by_footer(&self, entry: &Entry) -> Result<u64, LakeError> {
+        let opened = self.reader(entry, &Arc::default()).await?.open().await;
+        let opened = opened.map_err(|error| failure(&entry.path, error))?;
+        Ok(opened.metadata.file_metadata().num_rows().max(0) as u64)
     }
 
     /// The key-value pairs and the columns of any Parquet file's footer, also if mtdh did not write it.

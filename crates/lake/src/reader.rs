@@ -175,13 +175,26 @@ impl Opened {
     /// # Errors
     /// As [`Opened::plain_columns`].
     pub fn table_columns(&self) -> Result<ArrowReaderMetadata, ParquetError> {
+        self.columns_with_texts(ArrowType::Utf8)
+    }
+
+    /// As [`Opened::table_columns`], with views in place of other texts.
+    ///
+    /// # Errors
+    /// As [`Opened::plain_columns`].
+    pub fn table_columns_with_views(&self) -> Result<ArrowReaderMetadata, ParquetError> {
+        self.columns_with_texts(ArrowType::Utf8View)
+    }
+
+    fn columns_with_texts(&self, texts: ArrowType) -> Result<ArrowReaderMetadata, ParquetError> {
         let plain = self.plain_columns()?;
         let fields = plain.schema().fields().iter().map(|field| {
-            if *field.data_type() == ArrowType::Utf8 && WORDS.contains(&field.name().as_str()) {
-                Arc::new(Field::new(field.name(), word_type(), field.is_nullable()))
-            } else {
-                field.clone()
+            if *field.data_type() != ArrowType::Utf8 {
+                return field.clone();
             }
+            let is_category = WORDS.contains(&field.name().as_str());
+            let kind = if is_category { word_type() } else { texts.clone() };
+            Arc::new(Field::new(field.name(), kind, field.is_nullable()))
         });
         let options =
             ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));

@@ -9,7 +9,7 @@
 mod args;
 mod commands;
 mod exit;
-mod hints;
+pub mod hints;
 mod log;
 mod metrics;
 mod output;

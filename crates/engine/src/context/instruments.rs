@@ -73,6 +73,11 @@ impl Context {
         })
     }
 
+    /// Rows of an instrument table in the form that a lake stores; `mtdh schema instruments` describes the columns.
+    pub fn instruments_as_table(rows: &[Instrument]) -> arrow_array::RecordBatch {
+        mtdh_lake::tables::instruments::as_table(rows)
+    }
+
     /// Checks venues that this program does not know: a day's table in the lake, the folder of vendor files or the vendor's list
     /// must have them. Returns a note for people about each.
     ///

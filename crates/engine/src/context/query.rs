@@ -4,17 +4,23 @@ use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use futures::future::BoxFuture;
+use mtdh_core::check::grade::Grade;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
+use mtdh_lake::read::Verified;
 use mtdh_lake::tables::reports::Available;
 
 use super::{Context, Work};
 use crate::error::EngineError;
 use crate::export::ExportError;
-use crate::names::suggestions;
-use crate::query::{Lacking, Slice, contents, missing_days, newest_table, slice, why_lacking};
+use crate::query::choose::{choose, grades};
+use crate::query::coverage::coverage;
+use crate::query::{
+    Chosen, ChosenObject, Form, Lacking, ReadRequest, RowStream, Slice, contents, count, instrument_key,
+    missing_days, rows, slice, why_lacking,
+};
 use crate::selection::Selection;
 
 /// A slice of one instrument and data type.
@@ -173,19 +179,128 @@ impl Context {
     /// # }
     /// ```
     pub fn instrument_key<'a>(&'a self, text: &'a str) -> Work<'a, InstrumentKey> {
+        Box::pin(instrument_key(&self.lake, text))
+    }
+
+    /// Finds the objects that have the rows of a request, and what the lake lacks of it. Reads no rows.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let chosen = context.choose(&request).await?;
+    /// println!("{} objects, {} missing", chosen.objects.len(), chosen.missing.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn choose<'a>(&'a self, request: &'a ReadRequest) -> Work<'a, Chosen> {
+        Box::pin(choose(&self.lake, request))
+    }
+
+    /// The rows of chosen objects, verified as they are read. Nothing is read before the stream is polled.
+    ///
+    /// # Errors
+    /// When the table has no column of the request.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// use futures::TryStreamExt;
+    /// use mtdh_engine::query::Form;
+    /// let chosen = context.choose(&request).await?;
+    /// let mut rows = context.rows(&request, chosen.objects, Form::STREAM)?;
+    /// while let Some(batch) = rows.try_next().await? {
+    ///     println!("{} rows", batch.num_rows());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rows(
+        &self,
+        request: &ReadRequest,
+        objects: Vec<ChosenObject>,
+        form: Form,
+    ) -> Result<RowStream, EngineError> {
+        rows(&self.lake, request, objects, form)
+    }
+
+    /// The number of rows of chosen objects that lie in a request's range, without its limit. An object that lies wholly in
+    /// the range is counted by its footer.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let chosen = context.choose(&request).await?;
+    /// println!("{} rows", context.count(&request, &chosen.objects).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn count<'a>(&'a self, request: &'a ReadRequest, objects: &'a [ChosenObject]) -> Work<'a, u64> {
+        Box::pin(count(&self.lake, request, objects))
+    }
+
+    /// The grades of chosen objects by the last check, in their order; `None`: the object was not checked since it was written.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let chosen = context.choose(&request).await?;
+    /// let grades = context.grades(&request, &chosen).await?;
+    /// assert_eq!(grades.len(), chosen.objects.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn grades<'a>(
+        &'a self,
+        request: &'a ReadRequest,
+        chosen: &'a Chosen,
+    ) -> Work<'a, Vec<Option<Grade>>> {
+        Box::pin(grades(&self.lake, request.table, chosen))
+    }
+
+    /// Reads every byte of chosen objects and verifies them; for readers that open the files themselves. Returns the paths of
+    /// those that have no checksums, because version 0.1.0 wrote them.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let chosen = context.choose(&request).await?;
+    /// let without_checksums = context.verify(&chosen.objects).await?;
+    /// assert!(without_checksums.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn verify<'a>(&'a self, objects: &'a [ChosenObject]) -> Work<'a, Vec<String>> {
         Box::pin(async move {
-            let error = match text.parse::<InstrumentKey>() {
-                Ok(key) => return Ok(key),
-                Err(error) => error,
-            };
-            // Without a lake there are no suggestions.
-            if self.lake.check_readable().await.is_err() {
-                return Err(error.into());
+            let mut without_checksums = Vec::new();
+            for object in objects {
+                match self.lake.verify_bytes(&object.entry).await? {
+                    Verified::Whole => {}
+                    Verified::NoChecksums => without_checksums.push(object.entry.path.to_string()),
+                }
             }
-            match suggestions(text, &newest_table(&self.lake).await?) {
-                keys if keys.is_empty() => Err(error.into()),
-                suggestions => Err(EngineError::NotAKey { text: text.to_owned(), suggestions }),
-            }
+            Ok(without_checksums)
         })
+    }
+
+    /// What the lake has of the partitions that are expected, and of others: a row each, ordered by day, data type and key.
+    /// Writes nothing. A selection without venues means every venue.
+    ///
+    /// Columns: `day` (`YYYY-MM-DD`), `venue`, `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`,
+    /// `absent`, `missing`, `not_exported_yet`), `rows` and `bytes` (null: there is no object that can be trusted), `grade` by
+    /// the last check (null: not checked), `reason` (null: it is stored).
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// let table = context.coverage(&selection).await?;
+    /// println!("{} partitions", table.num_rows());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn coverage<'a>(&'a self, selection: &'a Selection) -> Work<'a, RecordBatch> {
+        Box::pin(coverage(&self.lake, selection))
+    }
+
+    /// Where a reader of its own finds a chosen object: a path on this machine, or the address in the bucket.
+    pub fn location(&self, object: &ChosenObject) -> String {
+        let path = object.entry.path.to_string();
+        match self.lake.folder() {
+            Some(folder) => folder.join(path).display().to_string(),
+            None => format!("{}/{path}", self.lake.url().trim_end_matches('/')),
+        }
     }
 }

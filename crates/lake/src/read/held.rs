@@ -34,6 +34,7 @@ impl From<Changed> for ParquetError {
 }
 
 /// A version of an object.
+#[derive(Clone)]
 pub(super) struct Held {
     source: Source,
     /// Its size.
@@ -42,6 +43,7 @@ pub(super) struct Held {
     pub identity: Option<String>,
 }
 
+#[derive(Clone)]
 enum Source {
     File(Arc<File>),
     Object(Arc<dyn ObjectStore>, Path),

@@ -138,21 +138,86 @@ async fn give<E>(
 
 /// The rows of an object whose `clock` is in a range.
 async fn batches(
-    mut reader: ObjectReader,
+    reader: ObjectReader,
     path: &Path,
     clock: &str,
     within_us: Range<i64>,
     columns: Option<&[&str]>,
 ) -> Result<Batches, LakeError> {
+    let wanted = Wanted { columns, batch_rows: BATCH_ROWS, ..Wanted::of(clock, within_us) };
+    Ok(futures::stream::iter(row_groups(reader, path, &wanted).await?).flatten().boxed())
+}
+
+/// Rows per batch of a stream.
+const BATCH_ROWS: usize = 1024;
+
+/// Which rows and columns of an object are wanted, and in which form.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The column of times by which rows are chosen.
+    pub clock: &'a str,
+    /// Range of these times, microseconds since the Unix epoch, UTC; the end is excluded.
+    pub within_us: Range<i64>,
+    /// Names of the columns, in any order, the clock included; `None`: all.
+    pub columns: Option<&'a [&'a str]>,
+    /// Maximum number of rows of a batch.
+    pub batch_rows: usize,
+    /// The form of its texts.
+    pub texts: Texts,
+}
+
+/// The form in which texts come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Texts {
+    /// As in our tables of rows: categories are dictionaries, others are strings.
+    #[default]
+    OfTable,
+    /// Categories are dictionaries; others are views (Arrow's `Utf8View`), which are made without copying them.
+    Views,
+    /// Strings, as in our small tables.
+    Plain,
+}
+
+impl<'a> Wanted<'a> {
+    /// All columns of the rows whose clock is in a range.
+    pub fn of(clock: &'a str, within_us: Range<i64>) -> Wanted<'a> {
+        Wanted { clock, within_us, columns: None, batch_rows: 1 << 16, texts: Texts::OfTable }
+    }
+}
+
+impl Lake {
+    /// The rows of an object, a stream for each row group that may have some, in the object's order. Each can be read on a
+    /// thread of its own.
+    ///
+    /// # Errors
+    /// As [`Lake::read_between`].
+    pub async fn row_groups(
+        &self,
+        entry: &Entry,
+        wanted: &Wanted<'_>,
+        cost: &Arc<ReadCost>,
+    ) -> Result<Vec<Batches>, LakeError> {
+        row_groups(self.reader(entry, cost).await?, &entry.path, wanted).await
+    }
+}
+
+async fn row_groups(
+    mut reader: ObjectReader,
+    path: &Path,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<Batches>, LakeError> {
+    let Wanted { clock, within_us, columns, .. } = wanted;
     let opened = reader.open().await.map_err(|e| failure(path, e))?;
-    let (metadata, arrow) = (&opened.metadata, opened.table_columns().map_err(|e| failure(path, e))?);
-    let checked = check_clock(arrow.schema(), clock).and_then(|()| has_columns(arrow.schema(), columns));
+    let arrow = match wanted.texts {
+        Texts::OfTable => opened.table_columns(),
+        Texts::Views => opened.table_columns_with_views(),
+        Texts::Plain => opened.plain_columns(),
+    };
+    let arrow = arrow.map_err(|e| failure(path, e))?;
+    let metadata = &opened.metadata;
+    let checked = check_clock(arrow.schema(), clock).and_then(|()| has_columns(arrow.schema(), *columns));
     if let Err(reason) = checked {
         return Err(LakeError::WrongTable { path: path.to_string(), reason });
-    }
-    let (row_groups, selection) = overlapping(metadata, clock, &within_us);
-    if row_groups.is_empty() {
-        return Ok(futures::stream::empty().boxed());
     }
     let projection = match columns {
         None => ProjectionMask::all(),
@@ -160,21 +225,24 @@ async fn batches(
             ProjectionMask::columns(metadata.file_metadata().schema_descr(), names.iter().copied())
         }
     };
-    let build = || {
-        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow);
-        let builder = builder.with_projection(projection).with_row_groups(row_groups);
-        builder.with_row_selection(selection).build()
+    let stream = |(group, selection): (usize, RowSelection)| {
+        let build = || {
+            let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader.clone(), arrow.clone());
+            let builder = builder.with_projection(projection.clone()).with_row_groups(vec![group]);
+            builder.with_batch_size(wanted.batch_rows).with_row_selection(selection).build()
+        };
+        let batches = Caught::new(caught(build).map_err(|e| failure(path, e))?);
+        let (path, clock, within_us) = (path.clone(), (*clock).to_owned(), within_us.clone());
+        let kept = batches.map(move |batch| {
+            let batch = batch.map_err(|e| failure(&path, e))?;
+            match within(&batch, &clock, &within_us) {
+                None => Ok(batch),
+                Some(within) => filter_record_batch(&batch, &within).map_err(|e| failure(&path, e.into())),
+            }
+        });
+        Ok(kept.try_filter(|batch| futures::future::ready(batch.num_rows() > 0)).boxed())
     };
-    let batches = Caught::new(caught(build).map_err(|e| failure(path, e))?);
-    let (path, clock) = (path.clone(), clock.to_owned());
-    let kept = batches.map(move |batch| {
-        let batch = batch.map_err(|e| failure(&path, e))?;
-        match within(&batch, &clock, &within_us) {
-            None => Ok(batch),
-            Some(within) => filter_record_batch(&batch, &within).map_err(|e| failure(&path, e.into())),
-        }
-    });
-    Ok(kept.try_filter(|batch| futures::future::ready(batch.num_rows() > 0)).boxed())
+    overlapping(metadata, clock, within_us).into_iter().map(stream).collect()
 }
 
 const ARRIVAL: &str = "local_timestamp";
@@ -199,31 +267,27 @@ fn within(batch: &RecordBatch, clock: &str, within_us: &Range<i64>) -> Option<Bo
     (!is_whole).then(|| times.values().iter().map(|t| Some(within_us.contains(t))).collect())
 }
 
-/// The row groups that may have rows in the range, and of each the rows of the pages that may. Without statistics, all.
+/// The row groups that may have rows in the range, each with the rows of the pages that may. Without statistics, all.
 fn overlapping(
     metadata: &ParquetMetaData,
     clock: &str,
     within_us: &Range<i64>,
-) -> (Vec<usize>, RowSelection) {
+) -> Vec<(usize, RowSelection)> {
     let columns = metadata.file_metadata().schema_descr();
     let column = (0..columns.num_columns()).find(|i| columns.column(*i).name() == clock);
     let may_hold = |min: i64, max: i64| min < within_us.end && max >= within_us.start;
     let mut groups = Vec::new();
-    let mut pages: Vec<Range<usize>> = Vec::new();
-    let mut rows_before = 0;
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let rows = group.num_rows().max(0) as usize;
         let page_bounds = column.and_then(|column| page_bounds(metadata, index, column, rows));
         let bounds = page_bounds.unwrap_or_else(|| vec![(0..rows, i64::MIN, i64::MAX)]);
         let kept = bounds.into_iter().filter(|(_, min, max)| may_hold(*min, *max)).map(|(range, ..)| range);
-        let kept: Vec<Range<usize>> = kept.map(|r| rows_before + r.start..rows_before + r.end).collect();
+        let kept: Vec<Range<usize>> = kept.collect();
         if !kept.is_empty() {
-            groups.push(index);
-            pages.extend(kept);
-            rows_before += rows;
+            groups.push((index, RowSelection::from_consecutive_ranges(kept.into_iter(), rows)));
         }
     }
-    (groups, RowSelection::from_consecutive_ranges(pages.into_iter(), rows_before))
+    groups
 }
 
 /// For each page of a column, its rows within the group and its minimum and maximum.

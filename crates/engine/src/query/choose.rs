@@ -1,0 +1,258 @@
+//! From a request to the objects that have its rows, and the partitions that the lake lacks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt};
+use mtdh_core::check::grade::Grade;
+use mtdh_core::instrument::Instrument;
+use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::partition::Partition;
+use mtdh_core::universe::KeyPattern;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::tables::instruments::ExpectedKeys;
+use mtdh_lake::{Entry, Lake, LakeError, LakePath};
+
+use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, exchange, newest_table};
+use crate::error::EngineError;
+use crate::names::suggestions;
+
+/// Looks for objects, and reads of tables, at the same time.
+const CONCURRENT: usize = 16;
+
+/// An object that may have rows of a request.
+#[derive(Clone, Debug)]
+pub struct ChosenObject {
+    /// The day of its folder, UTC.
+    pub day: Day,
+    /// The instrument.
+    pub key: InstrumentKey,
+    /// The object.
+    pub entry: Entry,
+}
+
+/// A part of a request that the lake should have and has not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// The day, UTC.
+    pub day: Day,
+    /// The key; a pattern, where the day has no instrument table that says which keys it means.
+    pub instrument: String,
+}
+
+/// The objects of a request, ordered by day and key, and what is missing.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// The objects.
+    pub objects: Vec<ChosenObject>,
+    /// What the lake should have: no object, and either the day's instrument table expects it or nothing is known of the day.
+    pub missing: Vec<Missing>,
+}
+
+/// Finds the objects of a request. A named instrument is looked up by its path; a pattern lists the days.
+///
+/// # Errors
+/// When the lake cannot be read, a text is no key, or no table and no object knows an instrument.
+pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen, EngineError> {
+    let days = days_to_look_at(request);
+    let listed = &Listed::of(lake, request, &days).await?;
+    let patterns: Vec<KeyPattern> = request.instruments.iter().map(|text| KeyPattern::new(text)).collect();
+    let (names, patterns): (Vec<KeyPattern>, Vec<KeyPattern>) =
+        patterns.into_iter().partition(KeyPattern::is_name);
+    let mut keys: Vec<InstrumentKey> = Vec::new();
+    for name in &names {
+        keys.push(super::instrument_key(lake, &name.to_string()).await?);
+    }
+    let asked = Arc::new((keys, patterns));
+    let of_day = |day: Day| {
+        let (lake, table, asked) = (lake.clone(), request.table, asked.clone());
+        async move {
+            let (keys, patterns) = &*asked;
+            if !listed.may_have(day) {
+                let all =
+                    keys.iter().map(ToString::to_string).chain(patterns.iter().map(ToString::to_string));
+                let missing = all.map(|instrument| Missing { day, instrument }).collect();
+                return Ok(Chosen { objects: Vec::new(), missing });
+            }
+            let of_day = {
+                let asked = asked.clone();
+                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1).await }
+            };
+            // Days on several threads: their tables are decoded.
+            tokio::spawn(of_day).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        }
+    };
+    let found: Vec<Chosen> =
+        futures::stream::iter(days).map(of_day).buffered(CONCURRENT).try_collect().await?;
+    let mut chosen = Chosen::default();
+    let expected = exchange::days_expected(request.clock_of_rows(), &request.within_us);
+    let is_expected = |missing: &Missing| expected.is_some_and(|days| days.contains(missing.day));
+    for day in found {
+        chosen.objects.extend(day.objects);
+        chosen.missing.extend(day.missing.into_iter().filter(is_expected));
+    }
+    if chosen.objects.is_empty() {
+        lake.check_readable().await?;
+        check_known(lake, request, &asked.0).await?;
+    }
+    Ok(chosen)
+}
+
+/// The days whose objects may have rows of a request.
+fn days_to_look_at(request: &ReadRequest) -> Vec<Day> {
+    let days = exchange::days_to_open(request.clock_of_rows(), &request.within_us);
+    days.map(|days| days.days().collect()).unwrap_or_default()
+}
+
+/// The days that the lake has something of, listed once for a long range; asking for each of its days would take longer.
+struct Listed(Option<BTreeSet<Day>>);
+
+impl Listed {
+    async fn of(lake: &Lake, request: &ReadRequest, days: &[Day]) -> Result<Listed, LakeError> {
+        if days.len() <= MOST_DAYS_ASKED_FOR {
+            return Ok(Listed(None));
+        }
+        let mut listed: BTreeSet<Day> = lake.days_with_instruments().await?.into_iter().collect();
+        match request.table {
+            TickTable::Ticks(_) => listed.extend(lake.days_with_partitions().await?),
+            TickTable::Candles(_) => listed.extend(lake.days_with_candles().await?),
+        }
+        Ok(Listed(Some(listed)))
+    }
+
+    fn may_have(&self, day: Day) -> bool {
+        self.0.as_ref().is_none_or(|days| days.contains(&day))
+    }
+}
+
+async fn choose_of_day(
+    lake: &Lake,
+    table: TickTable,
+    day: Day,
+    keys: &[InstrumentKey],
+    patterns: &[KeyPattern],
+) -> Result<Chosen, EngineError> {
+    let mut there: BTreeMap<InstrumentKey, Entry> = BTreeMap::new();
+    let mut lacking: BTreeSet<InstrumentKey> = BTreeSet::new();
+    if !patterns.is_empty() {
+        there.extend(list(lake, table, day, |key| keys.contains(key) || is_meant(patterns, key)).await?);
+    }
+    for key in keys {
+        if there.contains_key(key) {
+            continue;
+        }
+        match lake.entry(&path(lake, table, day, key)).await? {
+            Some(entry) => drop(there.insert(key.clone(), entry)),
+            None => drop(lacking.insert(key.clone())),
+        }
+    }
+    let mut missing = Vec::new();
+    if !lacking.is_empty() || !patterns.is_empty() {
+        let is_wanted = |text: &str| {
+            lacking.iter().any(|key| key.as_str() == text) || patterns.iter().any(|p| p.matches_text(text))
+        };
+        let expected = lake.expected(day, is_wanted).await?;
+        missing = missing_of_day(table, day, expected.as_ref(), &lacking, patterns, &there);
+    }
+    let objects = there.into_iter().map(|(key, entry)| ChosenObject { day, key, entry }).collect();
+    Ok(Chosen { objects, missing })
+}
+
+/// What a day lacks. A table that expects nothing of an instrument's day says that nothing is missing: it was not listed then,
+/// or has no such data.
+fn missing_of_day(
+    table: TickTable,
+    day: Day,
+    expected: Option<&ExpectedKeys>,
+    lacking: &BTreeSet<InstrumentKey>,
+    patterns: &[KeyPattern],
+    there: &BTreeMap<InstrumentKey, Entry>,
+) -> Vec<Missing> {
+    let missing = |instrument: String| Missing { day, instrument };
+    let Some(expected) = expected else {
+        let without_object = patterns.iter().filter(|p| !there.keys().any(|key| p.matches(key)));
+        let named = lacking.iter().map(|key| missing(key.to_string()));
+        return named.chain(without_object.map(|p| missing(p.to_string()))).collect();
+    };
+    // Candles are made of trades.
+    let data_type = match table {
+        TickTable::Ticks(data_type) => data_type,
+        TickTable::Candles(_) => DataType::Trades,
+    };
+    let unknown = lacking.iter().filter(|key| !expected.venues.contains(key.venue()));
+    let wanted = expected.keys.iter().filter(|(key, _)| lacking.contains(key) || is_meant(patterns, key));
+    let lost = wanted.filter(|(key, types)| !there.contains_key(key) && types.contains(&data_type));
+    let mut all: Vec<Missing> =
+        unknown.chain(lost.map(|(key, _)| key)).map(|key| missing(key.to_string())).collect();
+    all.sort();
+    all
+}
+
+/// Combos are meant only by a pattern that names their type, as everywhere.
+fn is_meant(patterns: &[KeyPattern], key: &InstrumentKey) -> bool {
+    let kind = key.instrument_type();
+    patterns.iter().any(|p| p.matches(key) && (kind != InstrumentType::Combo || p.names_type(kind)))
+}
+
+async fn list(
+    lake: &Lake,
+    table: TickTable,
+    day: Day,
+    is_wanted: impl Fn(&InstrumentKey) -> bool,
+) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+    match table {
+        TickTable::Ticks(data_type) => lake.list_partitions_of(day, data_type, is_wanted).await,
+        TickTable::Candles(timeframe) => lake.list_candles_of(day, timeframe, is_wanted).await,
+    }
+}
+
+pub(super) fn path(lake: &Lake, table: TickTable, day: Day, key: &InstrumentKey) -> LakePath {
+    match table {
+        TickTable::Ticks(data_type) => lake.partition_path(&Partition { day, data_type, key: key.clone() }),
+        TickTable::Candles(timeframe) => lake.candles_path(day, timeframe, key),
+    }
+}
+
+/// Fails for a named instrument that no table of the request's days has, nor the newest one.
+async fn check_known(lake: &Lake, request: &ReadRequest, keys: &[InstrumentKey]) -> Result<(), EngineError> {
+    let days: Vec<Day> = days_of(&request.within_us).collect();
+    let ends: BTreeSet<Day> = [days.first(), days.last()].into_iter().flatten().copied().collect();
+    let mut known: Vec<Instrument> = Vec::new();
+    for day in ends {
+        known.extend(lake.instruments(day).await?.unwrap_or_default());
+    }
+    if known.is_empty() {
+        known = newest_table(lake).await?;
+    }
+    let unknown = keys.iter().find(|key| !known.iter().any(|i| i.key == **key));
+    match unknown {
+        Some(key) if !known.is_empty() => Err(EngineError::UnknownInstrument {
+            key: key.to_string(),
+            suggestions: suggestions(key.as_str(), &known),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The grades of the objects of a request by the last check, for ticks; candles have none.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub(crate) async fn grades(
+    lake: &Lake,
+    table: TickTable,
+    chosen: &Chosen,
+) -> Result<Vec<Option<Grade>>, EngineError> {
+    let TickTable::Ticks(data_type) = table else { return Ok(vec![None; chosen.objects.len()]) };
+    let days: BTreeSet<Day> = chosen.objects.iter().map(|object| object.day).collect();
+    let mut reports = BTreeMap::new();
+    for day in days {
+        reports.insert(day, lake.available(day).await?);
+    }
+    let grade = |object: &ChosenObject| {
+        let partition = Partition { day: object.day, data_type, key: object.key.clone() };
+        let line = reports.get(&object.day)?.get(&partition)?;
+        if line.is_of(&object.entry) { line.grade } else { None }
+    };
+    Ok(chosen.objects.iter().map(grade).collect())
+}

@@ -1,0 +1,287 @@
+//! The rows of chosen objects, decoded on several threads and handed out in order.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::SchemaRef;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
+use mtdh_core::Day;
+use mtdh_core::clock::Clock;
+use mtdh_core::key::InstrumentKey;
+use mtdh_lake::read::{Batches, ReadCost, Texts, Wanted};
+use mtdh_lake::{Entry, Lake, LakeError};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::choose::ChosenObject;
+use super::exchange::{self, rows_of_window};
+use super::request::with_views;
+use super::{Form, ReadRequest, TickTable};
+use crate::error::EngineError;
+
+/// Batches of rows, in order.
+pub type RowStream = BoxStream<'static, Result<RecordBatch, EngineError>>;
+
+/// How often an object is looked for anew that was replaced before it was opened.
+const LOOKS: u32 = 4;
+
+/// What is read of each object.
+#[derive(Clone)]
+struct Reading {
+    lake: Lake,
+    clock: &'static str,
+    within_us: Range<i64>,
+    /// The columns to read, the clock included; `None`: all.
+    columns: Option<Vec<String>>,
+    /// The columns of the answer.
+    schema: SchemaRef,
+    form: Form,
+}
+
+/// The rows of chosen objects.
+///
+/// # Errors
+/// When the table has no column of the request. Errors of reading are in the stream, which ends with the first.
+pub fn rows(
+    lake: &Lake,
+    request: &ReadRequest,
+    objects: Vec<ChosenObject>,
+    form: Form,
+) -> Result<RowStream, EngineError> {
+    let schema = request.schema()?;
+    // Sorting makes texts anew.
+    let form = Form { has_views: form.has_views && request.clock_of_rows() == Clock::Arrival, ..form };
+    let schema = if form.has_views { with_views(&schema) } else { schema };
+    let clock = request.clock_column();
+    let columns = request.columns.clone().map(|mut names| {
+        if !names.iter().any(|name| name == clock) {
+            names.push(clock.to_owned());
+        }
+        names
+    });
+    let within_us = request.within_us.clone();
+    let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form };
+    let batches = match request.clock_of_rows() {
+        Clock::Arrival => as_stored(reading, objects),
+        Clock::Exchange => by_exchange(reading, objects),
+    };
+    Ok(match request.limit {
+        None => batches,
+        Some(limit) => first(batches, limit).boxed(),
+    })
+}
+
+/// Object after object, each in its order.
+fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
+    let form = reading.form;
+    let opened = futures::stream::iter(objects).map(move |object| {
+        let reading = reading.clone();
+        async move { reading.row_groups(object.entry).await }
+    });
+    // The footer of the next object is read while the rows of one are handed out.
+    let groups = opened
+        .buffered(2)
+        .map_ok(|groups| futures::stream::iter(groups).map(Ok::<RowStream, EngineError>))
+        .try_flatten();
+    let decoded = groups.map_ok(move |group| decode(group, form));
+    let decoded = decoded.map(futures::future::ready);
+    decoded.buffered(form.ahead.max(1)).try_flatten().boxed()
+}
+
+/// Day after day, instrument after instrument, sorted by the exchange's clock. Objects of the days beside may have rows of a day.
+fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
+    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, Entry>> = BTreeMap::new();
+    for object in objects {
+        of_key.entry(object.key).or_default().insert(object.day, object.entry);
+    }
+    let mut parts: Vec<(Range<i64>, Vec<Entry>)> = Vec::new();
+    for (day, within) in exchange::parts(&reading.within_us) {
+        for entries in of_key.values() {
+            let beside = entries.range(day.previous()..=day.next()).map(|(_, entry)| entry.clone());
+            parts.push((within.clone(), beside.collect()));
+        }
+    }
+    let ahead = reading.form.ahead.max(1);
+    let sorted = move |(within, entries): (Range<i64>, Vec<Entry>)| {
+        futures::future::ready(Ok::<_, EngineError>(reading.clone().sorted(within, entries)))
+    };
+    futures::stream::iter(parts).map(sorted).buffered(ahead).try_flatten().boxed()
+}
+
+/// Decodes a row group on a thread of the runtime, ahead of its reader.
+fn decode(mut group: RowStream, form: Form) -> RowStream {
+    let (sender, receiver) = form.channel();
+    tokio::spawn(async move {
+        while let Some(batch) = group.next().await {
+            // The reader is gone.
+            if sender.send(batch).await.is_err() {
+                return;
+            }
+        }
+    });
+    received(receiver).boxed()
+}
+
+/// What a channel brings.
+fn received<T: Send + 'static>(receiver: mpsc::Receiver<T>) -> impl Stream<Item = T> + Send {
+    futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) })
+}
+
+impl Form {
+    /// A channel for the batches of one task.
+    fn channel<T>(self) -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+        mpsc::channel(self.waiting.unwrap_or(Semaphore::MAX_PERMITS))
+    }
+}
+
+impl Reading {
+    async fn row_groups(&self, mut entry: Entry) -> Result<Vec<RowStream>, EngineError> {
+        let columns = self.columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+        let wanted = Wanted {
+            columns: columns.as_deref(),
+            batch_rows: self.form.batch_rows,
+            texts: if self.form.has_views { Texts::Views } else { Texts::OfTable },
+            ..Wanted::of(self.clock, self.within_us.clone())
+        };
+        for look in 1.. {
+            match self.lake.row_groups(&entry, &wanted, &Arc::<ReadCost>::default()).await {
+                Ok(groups) => return Ok(groups.into_iter().map(|group| self.group(&entry, group)).collect()),
+                Err(error) if error.is_changed() && look < LOOKS => {
+                    // Replaced since it was chosen: what is there now is read.
+                    entry = self.lake.entry(&entry.path).await?.ok_or(error)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The rows of one instrument and day, sorted on a thread of the runtime.
+    fn sorted(self, within_us: Range<i64>, entries: Vec<Entry>) -> RowStream {
+        let (sender, receiver) = self.form.channel();
+        let (schema, lake, columns) = (self.schema, self.lake, self.columns);
+        let most_rows = rows_of_window(schema.fields().len());
+        tokio::spawn(async move {
+            let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+            let (names, cost) = (names.as_deref(), Arc::default());
+            let read = exchange::sorted(&lake, &entries, within_us, names, most_rows, &cost, &sender);
+            if let Err(error) = read.await {
+                // The reader may be gone.
+                let _gone = sender.send(Err(error)).await;
+            }
+        });
+        let fitted = move |batch: Result<RecordBatch, LakeError>| {
+            let wrong = |reason| LakeError::WrongTable { path: "the objects of a day".to_owned(), reason };
+            Ok(fit(&batch?, &schema).map_err(wrong)?)
+        };
+        received(receiver).map(fitted).boxed()
+    }
+
+    fn group(&self, entry: &Entry, batches: Batches) -> RowStream {
+        let (schema, path) = (self.schema.clone(), entry.path.clone());
+        let fitted = move |batch: Result<RecordBatch, LakeError>| {
+            let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
+            Ok(fit(&batch?, &schema).map_err(wrong)?)
+        };
+        batches.map(fitted).boxed()
+    }
+}
+
+/// A batch with the columns of a schema. A column that an older version did not write is null.
+fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, String> {
+    let column = |field: &arrow_schema::FieldRef| -> Result<ArrayRef, String> {
+        match batch.column_by_name(field.name()) {
+            Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
+            Some(column) => Err(format!(
+                "its column `{}` is {}, not {}",
+                field.name(),
+                column.data_type(),
+                field.data_type()
+            )),
+            None if field.is_nullable() => Ok(new_null_array(field.data_type(), batch.num_rows())),
+            None => Err(format!("it has no column `{}`", field.name())),
+        }
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, String>>()?;
+    RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
+}
+
+/// The first rows of a stream.
+fn first(batches: RowStream, limit: u64) -> impl futures::Stream<Item = Result<RecordBatch, EngineError>> {
+    futures::stream::unfold((batches, limit), |(mut batches, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let batch = match batches.next().await? {
+            Ok(batch) => batch,
+            Err(error) => return Some((Err(error), (batches, 0))),
+        };
+        let kept = batch.num_rows().min(usize::try_from(left).unwrap_or(usize::MAX));
+        Some((Ok(batch.slice(0, kept)), (batches, left - kept as u64)))
+    })
+}
+
+/// The number of rows of chosen objects in a request's range, without its limit.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub async fn count(lake: &Lake, request: &ReadRequest, objects: &[ChosenObject]) -> Result<u64, EngineError> {
+    let mut rows_in_range = 0;
+    let mut cut = Vec::new();
+    for object in objects {
+        let day = object.day.start_us()..object.day.end_us();
+        let is_whole = request.within_us.start <= day.start && day.end <= request.within_us.end;
+        // Files are cut by arrival; the exchange's times of a file may lie outside of its day.
+        let is_by_day = match request.table {
+            TickTable::Ticks(_) => request.clock == Clock::Arrival,
+            TickTable::Candles(_) => true,
+        };
+        if is_whole && is_by_day {
+            rows_in_range += lake.rows_by_footer(&object.entry).await?;
+        } else {
+            cut.push(object.clone());
+        }
+    }
+    let clock = request.clock_column().to_owned();
+    let request = ReadRequest { columns: Some(vec![clock]), limit: None, ..request.clone() };
+    let mut batches = rows(lake, &request, cut, Form::STREAM)?;
+    while let Some(batch) = batches.try_next().await? {
+        rows_in_range += batch.num_rows() as u64;
+    }
+    Ok(rows_in_range)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Float64Array, Int64Array};
+    use arrow_schema::{DataType, Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn a_batch_gets_the_columns_of_the_answer() {
+        let read = Schema::new(vec![
+            Field::new("a", DataType::Float64, true),
+            Field::new("clock", DataType::Int64, false),
+        ]);
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(Float64Array::from(vec![1.0, 2.0])), Arc::new(Int64Array::from(vec![1, 2]))];
+        let batch = RecordBatch::try_new(Arc::new(read), columns).unwrap();
+        for (fields, expected) in [
+            (vec![Field::new("a", DataType::Float64, true)], Ok(0)),
+            (
+                vec![Field::new("new", DataType::Float64, true), Field::new("a", DataType::Float64, true)],
+                Ok(2),
+            ),
+            (vec![Field::new("new", DataType::Float64, false)], Err("it has no column `new`")),
+            (vec![Field::new("a", DataType::Int64, true)], Err("its column `a` is Float64, not Int64")),
+        ] {
+            let fitted = fit(&batch, &Arc::new(Schema::new(fields)));
+            let nulls =
+                fitted.map(|batch| batch.columns().iter().map(|column| column.null_count()).sum::<usize>());
+            assert_eq!(nulls, expected.map_err(str::to_owned));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The native part of the Python package `mtdh`: the engine for Python, and the program that `pip install` brings.
+//!
+//! Python sees it as `mtdh._mtdh`. It has no API of its own: `python/mtdh` gives names, defaults and conversions. Arrow data is
+//! handed over by the C stream interface, without a copy. The interpreter's lock is free while Rust works.
+
+mod demo;
+mod error;
+mod lake;
+mod numpy;
+mod program;
+mod rows;
+mod runs;
+mod runtime;
+mod times;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<lake::Lake>()?;
+    module.add_class::<demo::Demo>()?;
+    module.add_class::<rows::Rows>()?;
+    module.add_class::<rows::Chosen>()?;
+    module.add_class::<rows::Batches>()?;
+    module.add_class::<rows::Reading>()?;
+    module.add_class::<numpy::Buffer>()?;
+    module.add_function(wrap_pyfunction!(program::main, module)?)?;
+    module.add_function(wrap_pyfunction!(times::time_range, module)?)?;
+    module.add_function(wrap_pyfunction!(times::days, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::download, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::validate, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::check, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::make_candles, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::convert, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::findings, module)?)?;
+    Ok(())
+}

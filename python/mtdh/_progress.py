@@ -1,0 +1,60 @@
+"""Progress of a run: a bar where tqdm is installed, a line in place in a terminal, a callback of the caller's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Union
+
+Callback = Callable[[dict[str, int]], None]
+Progress = Union[bool, Callback]
+
+
+class Shown:
+    """Shows the counters of a run until it ends."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._what = what
+        self._bar: Any = None
+        self._is_written = False
+        self.callback: Callback | None = None
+        if callable(progress):
+            self.callback = progress
+        elif progress:
+            self.callback = self._bar_callback()
+
+    def _bar_callback(self) -> Callback | None:
+        try:
+            from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
+        except ImportError:
+            return self._write if sys.stderr is not None and sys.stderr.isatty() else None
+        self._bar = tqdm(total=0, desc=self._what, unit="file", leave=False)
+        return self._move
+
+    def _move(self, counters: dict[str, int]) -> None:
+        bar = self._bar
+        bar.total = counters["tasks"]
+        bar.set_postfix(rows=f"{counters['rows']:,}", failures=counters["failures"], refresh=False)
+        bar.update(counters["tasks_done"] - bar.n)
+
+    def _write(self, counters: dict[str, int]) -> None:
+        self._is_written = True
+        text = f"{self._what}: {counters['tasks_done']:,} of {counters['tasks']:,}, {counters['rows']:,} rows"
+        sys.stderr.write(f"\r{text:<70}")
+        sys.stderr.flush()
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        if self._is_written:
+            sys.stderr.write("\r" + " " * 70 + "\r")
+            sys.stderr.flush()

@@ -1,0 +1,126 @@
+"""The reports of runs."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+
+
+class Report:
+    """The report of a run. False where something is missing or wrong, as the program's exit status would be.
+
+    `document` has everything as the program's JSON has it; `outcome` is one word: `clean`, `not_clean`, `needs_decision`,
+    `unsound` or `used_up`.
+    """
+
+    outcome: str
+    document: dict[str, Any]
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.document = json.loads(text)
+        self.outcome = self.document.pop("outcome", "clean")
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is in order."""
+        return self.outcome == "clean"
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        return f"<mtdh.{type(self).__name__}: {self.outcome}{self._words()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{html.escape(self.outcome)}</b>{html.escape(self._words())}</p>"
+
+    def _words(self) -> str:
+        return ""
+
+
+class Download(Report):
+    """The report of a download."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in the lake, below `runs/`."""
+        return str(self.document["summary"]["run_id"])
+
+    @property
+    def stored(self) -> int:
+        """Partitions with rows that were published."""
+        return int(self.document["summary"]["published"].get("stored", 0))
+
+    @property
+    def rows(self) -> int:
+        """Rows that were stored."""
+        return int(self.document["summary"]["rows"])
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """The files that failed, with the cause."""
+        return list(self.document["summary"]["failures"])
+
+    @property
+    def left(self) -> list[str]:
+        """The vendor's paths of the files that an early end left undone."""
+        return list(self.document["summary"]["left"])
+
+    def _words(self) -> str:
+        return f", {self.stored:,} partitions stored, {self.rows:,} rows, {len(self.failed):,} failed, {len(self.left):,} left"
+
+
+class Validation(Report):
+    """The report of a validation."""
+
+    @property
+    def verdict(self) -> str:
+        """One of `complete`, `complete_up_to`, `not_exported_yet`, `nothing_expected`, `not_complete`, `needs_decision`."""
+        return str(self.document["report"]["verdict"])
+
+    @property
+    def missing(self) -> list[dict[str, Any]]:
+        """The partitions that are missing or cannot be trusted."""
+        return list(self.document["report"]["missing"])
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Partitions by status."""
+        return dict(self.document["report"]["totals"])
+
+    def _words(self) -> str:
+        return f", {self.verdict.replace('_', ' ')}, {len(self.missing):,} missing"
+
+
+class Check(Report):
+    """The report of a check."""
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """The findings; `mtdh schema findings` describes their fields."""
+        return list(self.document["report"]["findings"])
+
+    @property
+    def looked_at(self) -> dict[str, int]:
+        """How often each check looked at something; 0: it had nothing to look at."""
+        return {check["name"]: check["looked_at"] for check in self.document["report"]["checks"]}
+
+    def _words(self) -> str:
+        return f", {len(self.findings):,} findings"
+
+
+class Candles(Report):
+    """The report of candles that were made."""
+
+    def _words(self) -> str:
+        summary = self.document["summary"]
+        return f", {summary['instrument_days']:,} instrument-days made, {len(summary['failures']):,} failed"
+
+
+class Conversion(Report):
+    """The report of a converted file."""
+
+    def _words(self) -> str:
+        return f", {self.document['rows_out']:,} of {self.document['rows_in']:,} rows"
