@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
+use mtdh_core::candle::value::Valuation;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
@@ -29,6 +30,8 @@ pub struct ChosenObject {
     pub key: InstrumentKey,
     /// The object.
     pub entry: Entry,
+    /// What its amounts are worth, or why that is not known, if the request asks for it.
+    pub valuation: Option<Result<Valuation, &'static str>>,
 }
 
 /// A part of a request that the lake should have and has not.
@@ -66,6 +69,7 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
     let asked = Arc::new((keys, patterns));
     let of_day = |day: Day| {
         let (lake, table, asked) = (lake.clone(), request.table, asked.clone());
+        let has_worth = request.has_worth;
         async move {
             let (keys, patterns) = &*asked;
             if !listed.may_have(day) {
@@ -76,7 +80,7 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
             }
             let of_day = {
                 let asked = asked.clone();
-                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1).await }
+                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1, has_worth).await }
             };
             // Days on several threads: their tables are decoded.
             tokio::spawn(of_day).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
@@ -131,6 +135,7 @@ async fn choose_of_day(
     day: Day,
     keys: &[InstrumentKey],
     patterns: &[KeyPattern],
+    has_worth: bool,
 ) -> Result<Chosen, EngineError> {
     let mut there: BTreeMap<InstrumentKey, Entry> = BTreeMap::new();
     let mut lacking: BTreeSet<InstrumentKey> = BTreeSet::new();
@@ -154,7 +159,15 @@ async fn choose_of_day(
         let expected = lake.expected(day, is_wanted).await?;
         missing = missing_of_day(table, day, expected.as_ref(), &lacking, patterns, &there);
     }
-    let objects = there.into_iter().map(|(key, entry)| ChosenObject { day, key, entry }).collect();
+    let of_entry = |(key, entry)| ChosenObject { day, key, entry, valuation: None };
+    let mut objects: Vec<ChosenObject> = there.into_iter().map(of_entry).collect();
+    if has_worth && !objects.is_empty() {
+        let instruments = lake.instruments(day).await?.unwrap_or_default();
+        for object in &mut objects {
+            let row = instruments.iter().find(|row| row.key == object.key);
+            object.valuation = Some(Valuation::of(&object.key, row));
+        }
+    }
     Ok(Chosen { objects, missing })
 }
 
