@@ -19,7 +19,6 @@ pub mod instruments;
 pub mod live;
 pub mod names;
 pub mod query;
-pub mod query_clock;
 pub mod rekey;
 pub mod report;
 pub mod runs;

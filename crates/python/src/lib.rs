@@ -36,5 +36,6 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;
     module.add_function(wrap_pyfunction!(runs::convert, module)?)?;
     module.add_function(wrap_pyfunction!(runs::findings, module)?)?;
+    module.add_function(wrap_pyfunction!(lake::venue, module)?)?;
     validation::register(module)
 }
