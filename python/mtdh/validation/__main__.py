@@ -13,7 +13,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mtdh.validation import _html, _settings
 from mtdh.validation._runner import Runner
@@ -90,7 +90,13 @@ def write(report: ValidationReport, folder: str, form: str) -> str:
     os.makedirs(folder, exist_ok=True)
     ending = {"text": "txt"}.get(form, form)
     stem = os.path.join(folder, f"test_results_{utc_now():%Y%m%d_%H%M%S}")
-    text = {"json": _json, "html": _html.page, "csv": _csv, "text": lambda report: report.to_text() + "\n"}[form](report)
+    forms: dict[str, Callable[[ValidationReport], str]] = {
+        "json": _json,
+        "html": _html.page,
+        "csv": _csv,
+        "text": lambda report: report.to_text() + "\n",
+    }
+    text = forms[form](report)
     number = 1
     while True:
         path = f"{stem}.{ending}" if number == 1 else f"{stem}_{number}.{ending}"

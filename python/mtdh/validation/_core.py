@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mtdh import _mtdh
 
-_native: Any = _mtdh.validation  # type: ignore[attr-defined,unused-ignore]
+_native: Any = _mtdh.validation
 
 Candle = tuple[int, list["float | None"], bool]
 """Start in µs, open, high, low, close, volume, trade count, and whether it is final."""

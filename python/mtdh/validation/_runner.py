@@ -302,7 +302,8 @@ def _candles_of(path: str, timeframe: str | None) -> list[OHLCV]:
 def _ohlcv(candle: _core.Candle, symbol: str, timeframe: str) -> OHLCV:
     start, values, _ = candle
     # A value that is missing stays missing: the checks name it.
-    return OHLCV(start, *values[:5], symbol, timeframe, "file")  # type: ignore[arg-type]
+    first, high, low, last, volume = values[:5]
+    return OHLCV(start, first, high, low, last, volume, symbol, timeframe, "file")  # type: ignore[arg-type]
 
 
 def _report(name: str) -> ValidationReport:

@@ -55,6 +55,11 @@ class _Failures:
     last_time: datetime | None = None
 
 
+def _skip(message: str, details: dict[str, Any]) -> ValidationResult:
+    """A candle that was not validated."""
+    return ValidationResult("streaming_candle_validation", ValidationStatus.SKIP, message, details)
+
+
 class StreamingServiceIntegration:
     """Between a service and a `StreamingValidator`.
 

@@ -110,8 +110,9 @@ def quietly(work):
 class World:
     """A lake with one pair's day and its candles, and an exchange that has the same trades."""
 
-    def __init__(self, lake, folder):
+    def __init__(self, lake, folder, binance):
         self.lake = lake
+        self.binance = binance
         self.folder = Path(folder)
 
     def candles(self, timeframe):
