@@ -107,6 +107,15 @@ def test_forms_of_pandas_and_numpy():
     assert status(validation.AggregationValidator().validate_timeframe_boundaries(frame, "1m")) == "PASS"
 
 
+def test_candles_of_a_lake_are_candles(world):
+    pytest.importorskip("pyarrow")
+    validator = validation.AggregationValidator()
+    fine, coarse = (world.lake.candles(KEY, name, DAY) for name in ("1m", "5m"))
+    assert status(validator.validate_timeframe_boundaries(fine, "1m")) == "PASS"
+    assert status(validator.validate_timeframe_boundaries(coarse.arrow(), "5m")) == "PASS"
+    assert status(validator.validate_timeframe_boundaries(fine, "5m")) == "FAIL"
+
+
 @pytest.mark.parametrize(
     ("candle", "said"),
     [

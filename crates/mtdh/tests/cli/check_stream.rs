@@ -47,15 +47,39 @@ fn what_lines_come_to() {
         (NAMED, "\n  \n".to_owned(), 1, "", "nothing was checked"),
         (NAMED, candle(r#","low":11.5"#), 1, "candle_shape", "not clean: 1 error,"),
         (NAMED, late.clone(), 0, "warning  late_candle", "1 warning"),
-        ("check stream --instrument BTC-USDT --timeframe 1m --fail-on warning", late.clone(), 1, "late_candle", "not clean"),
+        (
+            "check stream --instrument BTC-USDT --timeframe 1m --fail-on warning",
+            late.clone(),
+            1,
+            "late_candle",
+            "not clean",
+        ),
         ("check stream --instrument BTC-USDT --timeframe 1m --late 60", late, 0, "", "clean"),
         (NAMED, format!("{}\nx\n", candle("")), 1, "line 2: it is not JSON", "not clean"),
         (NAMED, "{\"open\":1,\"close\":1}".to_owned(), 1, "line 1: `timestamp` is missing", "not clean"),
-        ("check stream --format csv", "x".to_owned(), 1, "severity,check,instrument_key,timeframe", "not clean"),
+        (
+            "check stream --format csv",
+            "x".to_owned(),
+            1,
+            "severity,check,instrument_key,timeframe",
+            "not clean",
+        ),
         ("check stream --format json", trade(1, ""), 0, "\"verdict\": \"clean\"", "1 row checked"),
         ("check stream", format!("{}\n{}", trade(2, ""), trade(1, "")), 0, "", "2 rows checked"),
-        ("check stream --format jsonl", format!("{}\n{}", trade(1, ""), trade(1, "")), 1, "repeated", "not clean"),
-        ("check stream --data-type trades", trade(1, "").replace("\"data_type\":\"trades\",", ""), 0, "", "clean"),
+        (
+            "check stream --format jsonl",
+            format!("{}\n{}", trade(1, ""), trade(1, "")),
+            1,
+            "repeated",
+            "not clean",
+        ),
+        (
+            "check stream --data-type trades",
+            trade(1, "").replace("\"data_type\":\"trades\",", ""),
+            0,
+            "",
+            "clean",
+        ),
     ] {
         let run = told(&stage, words, &lines);
         assert_eq!(run.status, status, "{words} < {lines}: {run:?}");
