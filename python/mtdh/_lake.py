@@ -521,7 +521,7 @@ def _of_venues(instruments: list[str], venues: list[str]) -> list[str]:
         return instruments
     if instruments != ["*"]:
         raise BadRequest("instruments and venues are both given; 'DERIBIT:*' are the instruments of a venue")
-    return [f"{venue.upper()}:*" for venue in venues]
+    return [f"{_mtdh.venue(venue)}:*" for venue in venues]
 
 
 def _selection(

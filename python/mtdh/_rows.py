@@ -66,6 +66,8 @@ class Rows:
         self._name = name
         self._clock = clock
         self._within_us = within_us
+        # What others read themselves has the stored columns only.
+        self._is_file = is_local and not native.has_worth
         self._is_local = is_local
         self._is_strict = is_strict
         self._min_grade = min_grade
@@ -98,6 +100,33 @@ class Rows:
         6369
         """
         return self._with(is_strict=True)
+
+    def notional(self) -> Rows:
+        """The same request, with what each amount is worth in three more columns, float64.
+
+        `base_amount` is in the base currency, `quote_amount` in the currency of prices, `settle_amount` in the settlement
+        currency of a quanto; by the contract size in force at the row's exchange time. Spot, linear contracts and options: base is
+        amount times size, quote is that times the price. Inverse contracts: quote is amount times size, base is that divided by the
+        price. Quantos: settle is price times amount times size, the others are null. What the day's instrument table does not say
+        is null, and reading warns of it. For tables that have price and amount: trades and liquidations.
+        """
+        return self._with(native=self._native.with_worth())
+
+    def asof(self, *, tolerance: _datetime.timedelta | None = None, **others: Rows) -> Table:
+        """The rows, and beside each the last row of every other request that was there by then.
+
+        `spot.asof(perp=lake.quotes(…))` adds the columns of the other request as `perp_…`. The clock is that of this request:
+        by arrival, nothing stands beside a row that had not arrived when the row did. Rows come in the order of the clock; a row of
+        the same microsecond counts as there, and of several the last is taken. `tolerance` leaves out what is older. All rows are
+        read into memory.
+        """
+        joined = self._choose().collect(False)
+        most = None if tolerance is None else tolerance // _datetime.timedelta(microseconds=1)
+        for name, rows in others.items():
+            if rows._clock != self._clock:
+                raise BadRequest(f"{name} is chosen by {rows._clock}, and these rows by {self._clock}; join by one clock")
+            joined = joined.asof(rows._choose().collect(False), self._clock, f"{name}_", most)
+        return Table(joined)
 
     def count(self) -> int:
         """The number of rows. Objects that lie wholly in the range are counted by their footers, without reading rows.
@@ -213,7 +242,7 @@ class Rows:
         True
         """
         polars = need("polars", "polars")
-        if not self._is_local:
+        if not self._is_file:
             from mtdh._lazy import scan
 
             return scan(self)
@@ -246,10 +275,10 @@ class Rows:
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
         relation: db.DuckDBPyRelation
-        places = self.paths() if self._is_local else []
+        places = self.paths() if self._is_file else []
         if not places:
             need("pyarrow", "duckdb")
-            relation = con.from_arrow(self if not self._is_local else self.arrow())
+            relation = con.from_arrow(self if not self._is_file else self.arrow())
             return relation
         clock = self._clock
         first, end = (f"make_timestamptz({us}::BIGINT)" for us in self._within_us)
@@ -303,7 +332,8 @@ class Rows:
             "min_grade": self._min_grade,
             "verify": self._verify,
         }
-        return Rows(self._native, **{**settings, **changes})
+        native = changes.pop("native", self._native)
+        return Rows(native, **{**settings, **changes})
 
     def _missing(self, chosen: _mtdh.Chosen) -> list[tuple[str, str, str]]:
         return [(instrument, self._name, day) for day, instrument in chosen.missing()]
@@ -313,11 +343,22 @@ class Rows:
         chosen = self._native.choose()
         missing = self._missing(chosen)
         objects = chosen.objects()
+        if not objects and not missing:
+            instruments = ", ".join(self._native.instruments[:_NAMED])
+            raise MissingData(
+                f"the lake has no {self._name} of {instruments} in that range, and its instrument tables expect none",
+                "lake.instruments(day) lists what a day has, with its data types",
+            )
         if missing and (self._is_strict or not objects):
             raise MissingData(f"the lake lacks {_named(missing)}", _hint(missing), missing)
         if missing:
             text = f"the lake lacks {_named(missing)}; .missing lists it, .strict() refuses"
             warn(text, MissingDataWarning)
+        unknown = chosen.without_worth()
+        if unknown:
+            day, key, reason = unknown[0]
+            more = f", and of {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+            warn(f"the worth of amounts of {key} on {day} is null: {reason}{more}", UserWarning)
         if self._min_grade is not None:
             self._check_grades(chosen, objects)
         if self._verify and for_others:

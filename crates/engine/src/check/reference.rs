@@ -27,7 +27,7 @@ use crate::error::{EngineError, FileError};
 use crate::selection::Selection;
 
 use source::{From, Opened};
-pub use source::{Reference, Source};
+pub use source::{KlineReader, Reference, Source};
 
 /// Plots of a report: the maximum of series with findings, and of others.
 const PLOTS: (usize, usize) = (32, 8);

@@ -3,13 +3,13 @@
 //! Objects are cut by UTC days of arrival, and their rows are in order of arrival. By the exchange's clock ([`Clock::Exchange`],
 //! the column `timestamp`) rows of a day may lie in the object of a day beside it, and out of order. What holds:
 //!
-//! - Rows are found that arrived up to one UTC day before or after the days of the range ([`days_to_open`]). What the statistics
-//!   of pages exclude is not read.
+//! - Rows are found that arrived on the UTC days of the range, the day before or the day after ([`days_to_open`]). What the
+//!   statistics of pages exclude is not read.
 //! - They come sorted by the exchange's clock. Rows of the same microsecond come in order of arrival.
 //! - The memory is bounded: the range is read in [`windows`] that hold about so many rows, each sorted for itself ([`Sorter`]).
 //!   Only rows of one microsecond cannot be parted. A page whose times reach far is read for each window that it touches.
 //!
-//! A reader of several instruments reads one after the other, each of its days by [`sorted`]. [`Stretch`]es are of
+//! A reader of several instruments reads one after the other, each by [`sorted`]. [`Stretch`]es are of
 //! [`mtdh_lake::Lake::stretches`].
 
 use std::ops::Range;
@@ -45,20 +45,16 @@ fn days_within(within_us: &Range<i64>) -> Option<DayRange> {
     DayRange::new(Day::containing_us(within_us.start)?, Day::containing_us(last)?).ok()
 }
 
-/// How near to midnight a range must come for rows of it to be expected in the object of the day beyond: an hour.
+/// How near to midnight a range must end for rows of it to be expected in the object of the next day: an hour.
 const NEAR_US: i64 = 3_600_000_000;
 
-/// Of the days beside a range, those that should have rows of it by the exchange's clock: it comes within an hour of them.
-pub fn days_beside(within_us: &Range<i64>) -> Vec<Day> {
-    let Some(days) = days_within(within_us) else { return Vec::new() };
-    let mut beside = Vec::new();
-    if within_us.start - days.first().start_us() < NEAR_US {
-        beside.push(days.first().previous());
-    }
-    if days.last().end_us() - within_us.end < NEAR_US {
-        beside.push(days.last().next());
-    }
-    beside
+/// The days that should have rows of a range: those that it touches, and by the exchange's clock the next day, too, if the range
+/// ends within an hour of it. The day before may have some, where the exchange's clock is ahead, but is not expected to.
+pub fn days_expected(clock: Clock, within_us: &Range<i64>) -> Option<DayRange> {
+    let days = days_within(within_us)?;
+    let is_near = clock == Clock::Exchange && days.last().end_us() - within_us.end < NEAR_US;
+    let last = if is_near { days.last().next() } else { days.last() };
+    DayRange::new(days.first(), last).ok()
 }
 
 /// Rows of a window, for rows of so many columns.
@@ -108,7 +104,7 @@ pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> 
 
 /// Reads the rows of a range of the exchange's clock from the objects of one instrument and sends them in the order of that
 /// clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
-/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Ends early when the receiver is gone.
+/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Adds the cost to `cost`. Ends early when the receiver is gone.
 ///
 /// # Errors
 /// When the store fails, or an object is not Parquet, has other columns or is replaced meanwhile.
@@ -118,12 +114,13 @@ pub async fn sorted(
     within_us: Range<i64>,
     columns: Option<&[&str]>,
     most_rows: u64,
+    cost: &Arc<ReadCost>,
     to: &mpsc::Sender<Result<RecordBatch, LakeError>>,
 ) -> Result<(), LakeError> {
-    let (clock, cost) = (Clock::Exchange.column(), Arc::<ReadCost>::default());
+    let clock = Clock::Exchange.column();
     let mut held: Vec<(&Entry, Vec<Stretch>)> = Vec::new();
     for entry in entries {
-        held.push((entry, lake.stretches(entry, clock, &cost).await?));
+        held.push((entry, lake.stretches(entry, clock, cost).await?));
     }
     let stretches: Vec<Stretch> = held.iter().flat_map(|(_, stretches)| stretches).copied().collect();
     for window in windows(&stretches, within_us, most_rows) {
@@ -135,7 +132,7 @@ pub async fn sorted(
                     .push(batch)
                     .map_err(|reason| LakeError::WrongTable { path: entry.path.to_string(), reason })
             };
-            lake.read_between(entry, clock, window.clone(), columns, &cost, keep).await?;
+            lake.read_between(entry, clock, window.clone(), columns, cost, keep).await?;
         }
         for batch in sorter.sorted() {
             let path = || entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>().join(", ");

@@ -53,7 +53,14 @@ pub struct ReadRequest {
     pub columns: Option<Vec<String>>,
     /// Maximum number of rows; `None`: no limit.
     pub limit: Option<u64>,
+    /// Whether the columns [`WORTH`] come behind the others.
+    pub has_worth: bool,
 }
+
+/// The columns of what an amount is worth, float64: in the base currency, in the currency of prices, and in the settlement currency
+/// of a quanto, by the contract size in force at the row's exchange time. Null: it has no such value, or what it takes to know it
+/// is not in the day's instrument table.
+pub const WORTH: [&str; 3] = ["base_amount", "quote_amount", "settle_amount"];
 
 /// The form of the rows that are handed out.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +106,21 @@ impl ReadRequest {
     /// The columns of the answer.
     ///
     /// # Errors
-    /// When the table has no column of that name, or none is wanted.
+    /// When the table has no column of that name, none is wanted, or the table has no price and amount that would be worth something.
     pub fn schema(&self) -> Result<SchemaRef, EngineError> {
+        let schema = self.stored_schema()?;
+        if !self.has_worth {
+            return Ok(schema);
+        }
+        let all = self.table.schema();
+        for name in ["price", "amount"] {
+            all.field_with_name(name).map_err(|_| self.no_column(name, &all))?;
+        }
+        let worth = WORTH.map(|name| Arc::new(Field::new(name, ArrowType::Float64, true)));
+        Ok(Arc::new(Schema::new(schema.fields().iter().cloned().chain(worth).collect::<Vec<_>>())))
+    }
+
+    fn stored_schema(&self) -> Result<SchemaRef, EngineError> {
         let all = self.table.schema();
         let Some(names) = &self.columns else { return Ok(all) };
         let field = |name: &String| {

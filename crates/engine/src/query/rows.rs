@@ -9,16 +9,17 @@ use arrow_schema::SchemaRef;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use mtdh_core::Day;
+use mtdh_core::candle::value::Valuation;
 use mtdh_core::clock::Clock;
 use mtdh_core::key::InstrumentKey;
-use mtdh_lake::read::{Batches, ReadCost, Wanted};
+use mtdh_lake::read::{Batches, ReadCost, Texts, Wanted};
 use mtdh_lake::{Entry, Lake, LakeError};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::choose::ChosenObject;
 use super::exchange::{self, rows_of_window};
 use super::request::with_views;
-use super::{Form, ReadRequest, TickTable, days_of};
+use super::{Form, ReadRequest, TickTable, days_of, worth};
 use crate::error::EngineError;
 
 /// Batches of rows, in order.
@@ -26,6 +27,9 @@ pub type RowStream = BoxStream<'static, Result<RecordBatch, EngineError>>;
 
 /// How often an object is looked for anew that was replaced before it was opened.
 const LOOKS: u32 = 4;
+
+/// What amounts are worth, or why that is not known; `None`: nobody asks.
+type Told = Option<Result<Valuation, &'static str>>;
 
 /// What is read of each object.
 #[derive(Clone)]
@@ -55,9 +59,12 @@ pub fn rows(
     let form = Form { has_views: form.has_views && request.clock_of_rows() == Clock::Arrival, ..form };
     let schema = if form.has_views { with_views(&schema) } else { schema };
     let clock = request.clock_column();
+    let beside = if request.has_worth { &[clock, "timestamp", "price", "amount"][..] } else { &[clock] };
     let columns = request.columns.clone().map(|mut names| {
-        if !names.iter().any(|name| name == clock) {
-            names.push(clock.to_owned());
+        for name in beside {
+            if !names.iter().any(|other| other == name) {
+                names.push((*name).to_owned());
+            }
         }
         names
     });
@@ -78,7 +85,7 @@ fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
     let form = reading.form;
     let opened = futures::stream::iter(objects).map(move |object| {
         let reading = reading.clone();
-        async move { reading.row_groups(object.entry).await }
+        async move { reading.row_groups(object).await }
     });
     // The footer of the next object is read while the rows of one are handed out.
     let groups = opened
@@ -92,11 +99,11 @@ fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
 
 /// Day after day, instrument after instrument, sorted by the exchange's clock. Objects of the days beside may have rows of a day.
 fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
-    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, Entry>> = BTreeMap::new();
+    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, ChosenObject>> = BTreeMap::new();
     for object in objects {
-        of_key.entry(object.key).or_default().insert(object.day, object.entry);
+        of_key.entry(object.key.clone()).or_default().insert(object.day, object);
     }
-    let mut parts: Vec<(Range<i64>, Vec<Entry>)> = Vec::new();
+    let mut parts: Vec<(Range<i64>, Vec<ChosenObject>)> = Vec::new();
     for day in days_of(&reading.within_us) {
         let within = day.start_us().max(reading.within_us.start)..day.end_us().min(reading.within_us.end);
         for entries in of_key.values() {
@@ -105,7 +112,7 @@ fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
         }
     }
     let ahead = reading.form.ahead.max(1);
-    let sorted = move |(within, entries): (Range<i64>, Vec<Entry>)| {
+    let sorted = move |(within, entries): (Range<i64>, Vec<ChosenObject>)| {
         futures::future::ready(Ok::<_, EngineError>(reading.clone().sorted(within, entries)))
     };
     futures::stream::iter(parts).map(sorted).buffered(ahead).try_flatten().boxed()
@@ -138,17 +145,23 @@ impl Form {
 }
 
 impl Reading {
-    async fn row_groups(&self, mut entry: Entry) -> Result<Vec<RowStream>, EngineError> {
+    async fn row_groups(&self, object: ChosenObject) -> Result<Vec<RowStream>, EngineError> {
+        let ChosenObject { mut entry, valuation, .. } = object;
         let columns = self.columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
         let wanted = Wanted {
             columns: columns.as_deref(),
             batch_rows: self.form.batch_rows,
-            has_views: self.form.has_views,
+            texts: if self.form.has_views { Texts::Views } else { Texts::OfTable },
             ..Wanted::of(self.clock, self.within_us.clone())
         };
         for look in 1.. {
             match self.lake.row_groups(&entry, &wanted, &Arc::<ReadCost>::default()).await {
-                Ok(groups) => return Ok(groups.into_iter().map(|group| self.group(&entry, group)).collect()),
+                Ok(groups) => {
+                    return Ok(groups
+                        .into_iter()
+                        .map(|group| self.group(&entry, group, valuation.clone()))
+                        .collect());
+                }
                 Err(error) if error.is_changed() && look < LOOKS => {
                     // Replaced since it was chosen: what is there now is read.
                     entry = self.lake.entry(&entry.path).await?.ok_or(error)?;
@@ -160,13 +173,21 @@ impl Reading {
     }
 
     /// The rows of one instrument and day, sorted on a thread of the runtime.
-    fn sorted(self, within_us: Range<i64>, entries: Vec<Entry>) -> RowStream {
+    fn sorted(self, within_us: Range<i64>, objects: Vec<ChosenObject>) -> RowStream {
         let (sender, receiver) = self.form.channel();
         let (schema, lake, columns) = (self.schema, self.lake, self.columns);
+        // The table of the rows' own day says what they are worth, else one beside it.
+        let own = objects
+            .iter()
+            .find(|object| object.day.start_us() <= within_us.start && within_us.start < object.day.end_us());
+        let valuation = own.or(objects.first()).and_then(|object| object.valuation.clone());
+        let entries: Vec<Entry> = objects.into_iter().map(|object| object.entry).collect();
         let most_rows = rows_of_window(schema.fields().len());
         tokio::spawn(async move {
             let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-            let read = exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &sender);
+            let cost = Arc::default();
+            let read =
+                exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &cost, &sender);
             if let Err(error) = read.await {
                 // The reader may be gone.
                 let _gone = sender.send(Err(error)).await;
@@ -174,16 +195,16 @@ impl Reading {
         });
         let fitted = move |batch: Result<RecordBatch, LakeError>| {
             let wrong = |reason| LakeError::WrongTable { path: "the objects of a day".to_owned(), reason };
-            Ok(fit(&batch?, &schema).map_err(wrong)?)
+            Ok(fit(&worth::added(batch?, valuation.as_ref()), &schema).map_err(wrong)?)
         };
         received(receiver).map(fitted).boxed()
     }
 
-    fn group(&self, entry: &Entry, batches: Batches) -> RowStream {
+    fn group(&self, entry: &Entry, batches: Batches, valuation: Told) -> RowStream {
         let (schema, path) = (self.schema.clone(), entry.path.clone());
         let fitted = move |batch: Result<RecordBatch, LakeError>| {
             let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
-            Ok(fit(&batch?, &schema).map_err(wrong)?)
+            Ok(fit(&worth::added(batch?, valuation.as_ref()), &schema).map_err(wrong)?)
         };
         batches.map(fitted).boxed()
     }

@@ -12,6 +12,7 @@ mod candles;
 mod corpus;
 mod corpus_values;
 mod days_before;
+mod exchange_clock;
 mod exports;
 mod lake_support;
 mod metadata_faults;

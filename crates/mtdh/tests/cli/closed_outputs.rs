@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 28] = [
+const VERBS: [Verb; 29] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -54,6 +54,7 @@ const VERBS: [Verb; 28] = [
     verb("config check", 0, true),
     verb("doctor", 0, true),
     verb("completions bash", 0, true),
+    verb("man pages", 0, false),
 ];
 
 /// A lake of a venue's day, in which the run `r` is done, and an instrument table of another venue.

@@ -27,6 +27,7 @@ mod secrets;
 mod snapshots;
 mod stores;
 mod support;
+mod times;
 mod together;
 mod vendor_facts;
 mod wrong_calls;

@@ -33,17 +33,18 @@ fn the_days_beside_a_range_may_have_rows_of_the_exchanges_clock() {
 }
 
 #[test]
-fn a_day_beside_is_expected_near_midnight_only() {
+fn the_next_day_is_expected_near_midnight_and_by_the_exchanges_clock_only() {
     let (start, end) = (day("2024-03-01").start_us(), day("2024-03-01").end_us());
-    for (range, expected) in [
-        (start..end, vec!["2024-02-29", "2024-03-02"]),
-        (start + NEAR_US - 1..end - NEAR_US, vec!["2024-02-29"]),
-        (start + NEAR_US..end - NEAR_US + 1, vec!["2024-03-02"]),
-        (start + NEAR_US..end - NEAR_US, vec![]),
-        (start..start, vec![]),
+    for (clock, range, expected) in [
+        (Clock::Arrival, start..end, Some(("2024-03-01", "2024-03-01"))),
+        (Clock::Exchange, start..end, Some(("2024-03-01", "2024-03-02"))),
+        (Clock::Exchange, start..end - NEAR_US + 1, Some(("2024-03-01", "2024-03-02"))),
+        (Clock::Exchange, start..end - NEAR_US, Some(("2024-03-01", "2024-03-01"))),
+        (Clock::Exchange, start..end + 1, Some(("2024-03-01", "2024-03-02"))),
+        (Clock::Exchange, start..start, None),
     ] {
-        let days: Vec<String> = days_beside(&range).iter().map(ToString::to_string).collect();
-        assert_eq!(days, expected, "{range:?}");
+        let expected = expected.map(|(first, last)| DayRange::new(day(first), day(last)).unwrap());
+        assert_eq!(days_expected(clock, &range), expected, "{clock} {range:?}");
     }
 }
 
