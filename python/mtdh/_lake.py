@@ -323,8 +323,8 @@ class Lake:
         the rows of the days and the instruments, or else the venues, that are chosen here. Days are needed for all tables but
         `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before.
 
-        >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchone()
-        (6369,)
+        >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchall()
+        [(6369,)]
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()

@@ -279,8 +279,8 @@ class Rows:
         verified. As in SQL the rows have no order unless the query gives one.
 
         >>> trades = lake.trades("DERIBIT:PERP:BTC-USD", "2024-03-01").duckdb()
-        >>> trades.aggregate("count(*)").fetchone()
-        (6369,)
+        >>> trades.aggregate("count(*)").fetchall()
+        [(6369,)]
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
@@ -326,7 +326,9 @@ class Rows:
         return self._clock == "timestamp" and not self._name.startswith("candles")
 
     def _with_columns(self, columns: list[str]) -> Rows:
-        """The same request for some of its columns."""
+        """The same request for some of its columns; what amounts are worth is needed with those it is computed of."""
+        if self._native.has_worth:
+            return self
         rows = self._with()
         rows._native = self._request(columns, self._limit)
         return rows
