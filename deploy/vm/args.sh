@@ -58,10 +58,11 @@ without_shards() {
   options=("${kept[@]}")
 }
 
-# A day of `words`, written out; nothing where the flag is not there.
+# A day or month of `words`, in `day`; nothing where the flag is not there. `yesterday` and `today` are written out.
 day_of() {
-  local index yesterday
+  local index yesterday today written
   TZ=UTC printf -v yesterday '%(%F)T' "$((EPOCHSECONDS - 86400))"
+  TZ=UTC printf -v today '%(%F)T' "$EPOCHSECONDS"
   day=''
   for index in "${!words[@]}"; do
     case ${words[index]} in
@@ -69,10 +70,14 @@ day_of() {
       "$1="*) day=${words[index]#*=} ;;
       *) continue ;;
     esac
-    if [ "$day" = yesterday ]; then
-      words[index]=${words[index]/%yesterday/$yesterday} day=$yesterday
-    fi
-    [[ $day =~ ^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$ ]] || die "$1 takes a day such as $yesterday, not \"$day\""
+    case ${day,,} in
+      yesterday) written=$yesterday ;;
+      today) written=$today ;;
+      *) written=$day ;;
+    esac
+    [[ $written =~ ^[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?$ ]] ||
+      die "$1 takes a day such as $yesterday, a month such as ${yesterday%-*}, yesterday or today, not \"$day\""
+    words[index]=${words[index]%"$day"}$written day=$written
   done
   last_day=$yesterday
 }
@@ -100,7 +105,8 @@ check_words() {
       ;;
   esac
   day_of --end-date
-  [ -z "$day" ] || [ -z "$start" ] || [[ ! $day < $start ]] || die "the last day, $day, is before the first, $start"
+  # A month as last day means all of it.
+  [ -z "$day" ] || [ -z "$start" ] || [[ ! $day-31 < $start ]] || die "the last day, $day, is before the first, $start"
 }
 
 # with_verb VERB SUBCOMMAND …: what mtdh-vm.sh does, for a verb of mtdh.

@@ -35,7 +35,7 @@ Options of deploy and run:
 Of all:
   --dry-run            print each command that would change something, and change nothing; needs no login
 
---start-date and --end-date take a day, or `yesterday`, which is written out when the VMs are made.
+--start-date and --end-date take a day, a month, `yesterday` or `today`; these words are written out when the VMs are made.
 
 A run of download has its plan in the lake, under the run's name: mtdh monitor RUN tells how far it is.
 

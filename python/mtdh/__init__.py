@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from mtdh import _mtdh
@@ -79,4 +80,6 @@ def convert(
     `instrument` keeps one instrument of a file of several, `data_type` says what a file is whose header fits several types,
     `force` replaces an existing output.
     """
+    if not os.path.exists(file):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(file))
     return Conversion(_mtdh.convert(os.fspath(file), os.fspath(output), instrument, data_type, force))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from types import TracebackType
 
 from mtdh import _mtdh
@@ -17,6 +16,8 @@ class Demo:
     """A simulated vendor on loopback and a lake that is filled from it; `with mtdh.demo() as lake:` ends both."""
 
     def __init__(self, folder: str | os.PathLike[str] | None, seed: int | None, *, is_filled: bool) -> None:
+        import tempfile  # takes as long to import as the rest of this package
+
         self._folder = None if folder is not None else tempfile.TemporaryDirectory(prefix="mtdh-demo-")
         self._cache = tempfile.TemporaryDirectory(prefix="mtdh-demo-cache-")
         place = os.fspath(folder) if folder is not None else os.path.join(str(self._folder.name), "lake")  # type: ignore[union-attr]

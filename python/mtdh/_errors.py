@@ -102,6 +102,10 @@ _CLASSES = {
 }
 
 
+for _kind in (*_CLASSES.values(), GradeTooLow, MissingDataWarning):
+    _kind.__module__ = "mtdh"  # where people import it from
+
+
 def of(kind: str, text: str, hint: str | None) -> Error:
     """The exception of a kind, for the native part."""
     return _CLASSES[kind](text, hint)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Union, overload
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict, Union, overload
 
 from mtdh import _mtdh, _times
 from mtdh._errors import BadRequest
@@ -19,10 +20,11 @@ from mtdh._times import Time
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    import duckdb
+    import duckdb as db
     import numpy
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.persistence.catalog import ParquetDataCatalog
+    from typing_extensions import Unpack
 
 Names = Union[str, Iterable[str]]
 """A name, or several."""
@@ -40,6 +42,27 @@ DATA_TYPES = (
 )
 
 
+class Options(TypedDict, total=False):
+    """What `Lake.get` and the methods of the data types take by name."""
+
+    columns: Iterable[str] | None
+    clock: str
+    limit: int | None
+    min_grade: str | None
+    verify: bool
+
+
+class Selection(TypedDict, total=False):
+    """What a run is about, as of the program. Empty: everything."""
+
+    venues: Names
+    types: Names
+    data_types: Names
+    instruments: Names
+    universe: str | None
+    max_instruments: int | None
+
+
 class Lake:
     """A lake of tick data.
 
@@ -48,6 +71,16 @@ class Lake:
     the vendor's key, `source` a folder of vendor files that is used in place of the service.
 
     Nothing is opened or asked before a method needs it. A lake can be used from several threads, and after a fork.
+
+    Times are text (`2024-03-01`, `2024-03`, `yesterday`, `2024-03-01T12:30+01:00`), dates, datetimes, pandas Timestamps, NumPy's
+    datetime64, or microseconds since 1970 as an int; UTC. A day or a month means the whole of it, as start and as end. A value
+    with a time of day is a moment; as end it is excluded.
+
+    Methods raise `BadRequest` for values that cannot be used, `UnknownInstrument` for keys that no instrument table has, and
+    `LakeAway` where the lake does not exist or does not answer. Every exception of the package is an `Error` and has a `hint`.
+
+    >>> lake
+    <mtdh.Lake: ...>
     """
 
     is_synthetic: bool = False
@@ -81,41 +114,119 @@ class Lake:
     # What is in it.
 
     def days(self) -> list[str]:
-        """The days that the lake has partitions of, `YYYY-MM-DD`."""
+        """The days that the lake has partitions of, `YYYY-MM-DD`, UTC, in order.
+
+        >>> lake.days()
+        ['2024-02-29', '2024-03-01']
+        """
         return self._native.days()
 
     @overload
-    def get(self, data_type: str, instruments: Names, start: Time, end: Time | None = None, **more: Any) -> Rows: ...
+    def get(
+        self, data_type: str, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows: ...
     @overload
     def get(
-        self, data_type: Sequence[str], instruments: Names, start: Time, end: Time | None = None, **more: Any
-    ) -> dict[str, Rows]: ...
-    def get(
         self,
-        data_type: str | Sequence[str],
+        data_type: list[str] | tuple[str, ...],
         instruments: Names,
         start: Time,
         end: Time | None = None,
-        *,
-        columns: Iterable[str] | None = None,
-        clock: str = "arrival",
-        limit: int | None = None,
-        min_grade: str | None = None,
-        verify: bool = False,
+        **options: Unpack[Options],
+    ) -> dict[str, Rows]: ...
+    def get(
+        self,
+        data_type: str | list[str] | tuple[str, ...],
+        instruments: Names,
+        start: Time,
+        end: Time | None = None,
+        **options: Unpack[Options],
     ) -> Rows | dict[str, Rows]:
         """Rows of a data type, of one or several instruments; with a list of data types, a dict of them.
 
         `instruments` are keys, or patterns of them with `*` and `?`. Without `end` the range is the whole of `start`'s day or
-        month. `columns` chooses columns, in that order. `clock` says which time chooses the rows: `arrival`
-        (`local_timestamp`) or `exchange` (`timestamp`). `min_grade` is `good`, `degraded` or `bad`: data that a check graded
-        below it, or that no check graded, raises `GradeTooLow`. `verify` has mtdh verify the objects that others will read.
+        month; with a moment as `start`, until its day ends. By name:
+
+        - `columns`: names of columns, in the order wanted. Default: all.
+        - `clock`: which time chooses and orders the rows, `arrival` (`local_timestamp`, the default) or `exchange`
+          (`timestamp`). A backtest that uses the exchange's clock knows rows before they arrived.
+        - `limit`: at most so many rows.
+        - `min_grade`: `good`, `degraded` or `bad`. Data that a check graded below it, or that no check graded, raises
+          `GradeTooLow` when it is read.
+        - `verify`: mtdh verifies the whole objects before others read them; see `Rows`.
+
+        Nothing is read yet. A column or data type that does not exist raises `BadRequest` here; an unknown instrument raises
+        `UnknownInstrument`, and a range of which the lake has nothing `MissingData`, when rows are read.
+
+        >>> rows = lake.get("trades", "DERIBIT:PERP:BTC-USD", "2024-03-01T12:00", "2024-03-01T13:00", columns=["price", "amount"])
+        >>> rows.polars().columns
+        ['price', 'amount']
+        >>> sorted(lake.get(["trades", "quotes"], "DERIBIT:PERP:*", "2024-03-01"))
+        ['quotes', 'trades']
         """
-        options: dict[str, Any] = {
-            "columns": columns, "clock": clock, "limit": limit, "min_grade": min_grade, "verify": verify
-        }
         if not isinstance(data_type, str):
             return {name: self._rows(name, None, instruments, start, end, **options) for name in data_type}
         return self._rows(data_type, None, instruments, start, end, **options)
+
+    def trades(self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]) -> Rows:
+        """Every trade; options as of `get`.
+
+        >>> lake.trades("DERIBIT:PERP:BTC-USD", "2024-03-01").count()
+        6369
+        """
+        return self.get("trades", instruments, start, end, **options)
+
+    def incremental_book_L2(
+        self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows:
+        """Every change of a level of the book, and snapshots; options as of `get`.
+
+        >>> lake.incremental_book_L2("DERIBIT:PERP:BTC-USD", "2024-03-01").columns[3:5]
+        ['is_snapshot', 'side']
+        """
+        return self.get("incremental_book_L2", instruments, start, end, **options)
+
+    def book_snapshot_5(
+        self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows:
+        """The best 5 levels of the book, at each change of them; options as of `get`.
+
+        >>> lake.book_snapshot_5("DERIBIT:PERP:BTC-USD", "2024-03-01").numpy()["ask_price"].shape[1]
+        5
+        """
+        return self.get("book_snapshot_5", instruments, start, end, **options)
+
+    def book_snapshot_25(
+        self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows:
+        """The best 25 levels of the book, at each change of them; options as of `get`."""
+        return self.get("book_snapshot_25", instruments, start, end, **options)
+
+    def quotes(self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]) -> Rows:
+        """The best bid and ask, by the vendor from the book; options as of `get`."""
+        return self.get("quotes", instruments, start, end, **options)
+
+    def book_ticker(self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]) -> Rows:
+        """The best bid and ask, from the exchange's own stream; options as of `get`."""
+        return self.get("book_ticker", instruments, start, end, **options)
+
+    def derivative_ticker(
+        self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows:
+        """Funding, open interest, mark and index price of derivatives; options as of `get`."""
+        return self.get("derivative_ticker", instruments, start, end, **options)
+
+    def liquidations(
+        self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows:
+        """Liquidations that the exchange tells of; options as of `get`."""
+        return self.get("liquidations", instruments, start, end, **options)
+
+    def options_chain(
+        self, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]
+    ) -> Rows:
+        """Quotes, implied volatility and greeks of options; options as of `get`."""
+        return self.get("options_chain", instruments, start, end, **options)
 
     def candles(
         self,
@@ -128,11 +239,16 @@ class Lake:
         limit: int | None = None,
         verify: bool = False,
     ) -> Rows:
-        """The lake's candles of a timeframe, such as `1m`, `1h` or `24h`, by the start of their interval."""
+        """The lake's candles of a timeframe, such as `1m`, `1h` or `24h`, by the start of their interval.
+
+        `make_candles` makes them. An interval without trades has no row, unless candles were filled.
+
+        >>> lake.candles("DERIBIT:PERP:BTC-USD", "1m", "2024-03-01T12", "2024-03-01T13").count() <= 60
+        True
+        """
         return self._rows(
-            "candles", timeframe, instruments, start, end,
-            columns=columns, clock="exchange", limit=limit, min_grade=None, verify=verify,
-        )  # fmt: skip
+            "candles", timeframe, instruments, start, end, columns=columns, clock="exchange", limit=limit, verify=verify
+        )
 
     def instruments(
         self,
@@ -143,25 +259,51 @@ class Lake:
         instruments: Names = (),
         underlying: str | None = None,
     ) -> Table:
-        """The instruments of a day; without a day, of the newest table. `underlying` is `BASE-QUOTE`."""
+        """The instruments of a day; without a day, of the newest table. `underlying` is `BASE-QUOTE`.
+
+        A day without an instrument table raises `NotFound`. `mtdh schema instruments` describes the columns.
+
+        >>> options = lake.instruments("2024-03-01", venue="DERIBIT", type="OPTION", underlying="BTC-USD")
+        >>> options.polars()["option_type"].unique().sort().to_list()
+        ['call', 'put']
+        """
         return Table(
             self._native.instruments(
                 None if day is None else _times.value(day), _names(venue), _names(type), _names(instruments), underlying
             )
         )
 
-    def coverage(self, start: Time, end: Time | None = None, **selection: Any) -> Coverage:
+    def coverage(self, start: Time, end: Time | None = None, **selection: Unpack[Selection]) -> Coverage:
         """What the lake has beside what is expected, a row for each partition; nothing is written.
 
-        The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`.
+        The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`. Columns: `day`, `venue`,
+        `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`, `missing`, …), `rows` and `bytes` of what is
+        stored (null: nothing is), `grade` of the last check (null: none) and `reason` of what cannot be trusted.
+
+        >>> coverage = lake.coverage("2024-03-01", instruments="DERIBIT:PERP:BTC-USD", data_types="trades")
+        >>> coverage.polars()["status", "rows"].rows()
+        [('stored', 6369)]
         """
         found = Coverage(self._native.coverage(_selection(start, end, **selection)))
         found.is_synthetic = self.is_synthetic
         return found
 
-    def findings(self, start: Time, end: Time | None = None, groups: Names = "all", **options: Any) -> Table:
-        """The findings of a check of days, a row each; see `check`."""
-        report = self.check(start, end, groups, **options)
+    def findings(
+        self,
+        start: Time,
+        end: Time | None = None,
+        groups: Names = "all",
+        *,
+        settings: Iterable[str] = (),
+        timeframe: str | None = None,
+        **selection: Unpack[Selection],
+    ) -> Table:
+        """The findings of a check of days, a row each; see `check`. `mtdh schema findings` describes the columns.
+
+        >>> lake.findings("2024-03-01", groups="values", instruments="DERIBIT:PERP:BTC-USD").columns[:3]
+        ['severity', 'check', 'group']
+        """
+        report = self.check(start, end, groups, settings=settings, timeframe=timeframe, **selection)
         return Table(_mtdh.findings(report._text))
 
     def sql(
@@ -172,38 +314,48 @@ class Lake:
         *,
         instruments: Names = "*",
         venues: Names = (),
-        connection: duckdb.DuckDBPyConnection | None = None,
+        connection: db.DuckDBPyConnection | None = None,
         verify: bool = False,
-    ) -> duckdb.DuckDBPyRelation:
+    ) -> db.DuckDBPyRelation:
         """A DuckDB query over the lake's tables of some days.
 
         Tables: the data types by their names, candles as `candles_1m` and so on, `instruments` and `coverage`. Each is exactly
-        the rows of the days, instruments and venues that are chosen here.
+        the rows of the days and the instruments, or else the venues, that are chosen here. Days are needed for all tables but
+        `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before.
+
+        >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchall()
+        [(6369,)]
         """
-        db = need("duckdb", "duckdb")
-        con = connection if connection is not None else db.connect()
-        words = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", query))
-        tables = {name for name in DATA_TYPES if name.lower() in {word.lower() for word in words}}
-        frames = {word for word in words if re.fullmatch(r"candles_[0-9]+[smhd]", word)}
-        if start is None and (tables or frames or "coverage" in words):
+        duckdb = need("duckdb", "duckdb")
+        con = connection if connection is not None else duckdb.connect()
+        named = {name.lower() for name in con.get_table_names(query)}
+        tables = [name for name in DATA_TYPES if name.lower() in named]
+        frames = [name for name in sorted(named) if re.fullmatch(r"candles_[0-9]+[smhd]", name)]
+        if start is not None:
+            keys = _of_venues(_names(instruments), _names(venues))
+            for name in tables:
+                self.get(name, keys, start, end, verify=verify).duckdb(con).create_view(name)
+            for name in frames:
+                candles = self.candles(keys, name.removeprefix("candles_"), start, end, verify=verify)
+                candles.duckdb(con).create_view(name)
+            if "coverage" in named:
+                con.register("coverage", self.coverage(start, end, venues=venues).arrow())
+        elif tables or frames or "coverage" in named:
             raise BadRequest("a query over rows needs the days that it is about: start, and end")
-        keys = _of_venues(_names(instruments), _names(venues))
-        for name in sorted(tables):
-            self.get(name, keys, start, end, verify=verify).duckdb(con).create_view(name)
-        for name in sorted(frames):
-            rows = self.candles(keys, name.removeprefix("candles_"), start, end, verify=verify)
-            rows.duckdb(con).create_view(name)
-        if "instruments" in words:
+        if "instruments" in named:
             con.register("instruments", self.instruments(start, venue=venues).arrow())
-        if "coverage" in words and start is not None:
-            con.register("coverage", self.coverage(start, end, venues=venues).arrow())
-        relation: duckdb.DuckDBPyRelation = con.sql(query)
+        relation: db.DuckDBPyRelation = con.sql(query)
         return relation
 
     # What is done with it.
 
-    def write_instruments(self, start: Time, end: Time | None = None, *, accept_removed: bool = False, **selection: Any) -> Report:
-        """Writes the instrument tables of days, from the vendor's lists."""
+    def write_instruments(
+        self, start: Time, end: Time | None = None, *, accept_removed: bool = False, **selection: Unpack[Selection]
+    ) -> Report:
+        """Writes the instrument tables of days, from the vendor's lists. `download` does it for days that have none.
+
+        Instruments that a table has and the vendor has withdrawn stay, unless `accept_removed`.
+        """
         return Report(_mtdh.write_instruments(self._native, _selection(start, end, **selection), accept_removed))
 
     def download(
@@ -217,14 +369,23 @@ class Lake:
         allow_not_exported: bool = False,
         max_workers: int | None = None,
         checks: Names = (),
-        **selection: Any,
+        **selection: Unpack[Selection],
     ) -> Download:
-        """Downloads what the lake does not have of the days. Ctrl-C ends it cleanly; the next call goes on.
+        """Downloads what the lake does not have of whole days. Ctrl-C ends it within two seconds; the next call goes on.
 
         The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`, as of the program.
-        `progress` is a bar (where tqdm is installed), False, or a function that gets the counters ten times a second.
+        `progress` is True (a bar in a terminal or notebook where tqdm is installed, else a line in a terminal), False, or a
+        function that gets the counters ten times a second: a dict of `tasks`, `tasks_done`, `bytes`, `rows` and `failures`.
+        An exception of that function ends the run and is raised.
+
+        A file that fails is told by the report, which is false then; what ends all of it raises: `Refused`, `VendorAway`,
+        `LakeAway`. A quota that is used up gives a report with the outcome `used_up`.
+
+        >>> report = lake.download("2024-03-01", instruments="DERIBIT:PERP:BTC-USD", data_types="trades", progress=False)
+        >>> report.ok, report.stored
+        (True, 0)
         """
-        with Shown(progress, "download") as shown:
+        with Shown(progress, "download", "file") as shown:
             return Download(
                 _mtdh.download(
                     self._native, _selection(start, end, **selection), force, accept_removed, allow_not_exported,
@@ -242,14 +403,17 @@ class Lake:
         accept_removed: bool = False,
         allow_not_exported: bool = False,
         progress: Progress = True,
-        **selection: Any,
+        **selection: Unpack[Selection],
     ) -> Validation:
         """Checks that every expected partition is there, and writes the days' reports.
 
         `depth` is `listing`, `rows` (every row is read) or `bytes` (every byte is verified); `recheck` asks the vendor whether
         it has issued files anew.
+
+        >>> lake.validate("2024-03-01", venues="DERIBIT", types="PERP").verdict
+        'complete'
         """
-        with Shown(progress if recheck else False, "validate") as shown:
+        with Shown(progress if recheck else False, "validate", "file") as shown:
             return Validation(
                 _mtdh.validate(
                     self._native, _selection(start, end, **selection), depth, recheck, accept_removed,
@@ -266,9 +430,16 @@ class Lake:
         settings: Iterable[str] = (),
         fail_on: str = "error",
         timeframe: str | None = None,
-        **selection: Any,
+        **selection: Unpack[Selection],
     ) -> Check:
-        """Checks the quality of what the lake has: the groups of checks of `mtdh check`, or all but cross-source."""
+        """Checks the quality of what the lake has: the groups of checks of `mtdh check`, or all but cross-source.
+
+        `settings` are parameters of checks as `NAME=VALUE`; `fail_on` (`error` or `warning`) says which findings make the report
+        false; `timeframe` is that of candles for `cross-source`.
+
+        >>> lake.check("2024-03-01", groups="timestamp", instruments="DERIBIT:PERP:BTC-USD").outcome
+        'clean'
+        """
         return Check(
             _mtdh.check(
                 self._native, _selection(start, end, **selection), _names(groups), list(settings), fail_on,
@@ -286,10 +457,16 @@ class Lake:
         force: bool = False,
         max_workers: int | None = None,
         progress: Progress = True,
-        **selection: Any,
+        **selection: Unpack[Selection],
     ) -> Candles:
-        """Builds candles of the lake's trades. `fill="flat"` fills intervals without trades with the last price."""
-        with Shown(progress, "candles") as shown:
+        """Builds candles of the lake's trades. `fill="flat"` fills intervals without trades with the last price.
+
+        What is there and up to date is left, unless `force`.
+
+        >>> lake.make_candles("2024-03-01", ["1m", "1h"], instruments="DERIBIT:PERP:BTC-USD", progress=False).ok
+        True
+        """
+        with Shown(progress, "candles", "instrument-day") as shown:
             return Candles(
                 _mtdh.make_candles(
                     self._native, _selection(start, end, **selection), _names(timeframes), fill, force, max_workers,
@@ -347,20 +524,25 @@ class Lake:
         start: Time,
         end: Time | None,
         *,
-        columns: Iterable[str] | None,
-        clock: str,
-        limit: int | None,
-        min_grade: str | None,
-        verify: bool,
+        columns: Iterable[str] | None = None,
+        clock: str = "arrival",
+        limit: int | None = None,
+        min_grade: str | None = None,
+        verify: bool = False,
     ) -> Rows:
         within_us = _times.time_range(start, end)
         names = _names(instruments)
         if not names:
             raise BadRequest("no instrument is named; a pattern such as 'DERIBIT:*' means many")
+        if limit is not None and limit < 0:
+            raise BadRequest(f"limit is {limit}; it is a number of rows, or None for no limit")
         chosen = None if columns is None else _names(columns)
-        native = self._native.rows(table, timeframe, names, *within_us, clock, chosen, limit)
+        if chosen is not None and not (chosen and len(set(chosen)) == len(chosen)):
+            raise BadRequest(f"columns is {chosen}; it names each column once, or is None for all")
+        request = functools.partial(self._native.rows, table, timeframe, names, *within_us, clock)
         return Rows(
-            native,
+            request(chosen, limit),
+            request=request,
             name=table if timeframe is None else f"candles {timeframe}",
             clock="local_timestamp" if clock == "arrival" else "timestamp",
             within_us=within_us,
@@ -372,7 +554,7 @@ class Lake:
 
 
 class Coverage(Table):
-    """What a lake has beside what is expected, a row for each partition."""
+    """What a lake has beside what is expected, a row for each partition; see `Lake.coverage`."""
 
     is_synthetic: bool = False
     """As of the lake."""
@@ -384,27 +566,16 @@ class Coverage(Table):
         return plot.coverage(self, **options)
 
 
-def _method(data_type: str) -> Any:
-    def rows(self: Lake, instruments: Names, start: Time, end: Time | None = None, **options: Any) -> Rows:
-        return self.get(data_type, instruments, start, end, **options)
-
-    rows.__name__ = rows.__qualname__ = data_type
-    rows.__doc__ = f"""Rows of {data_type}; as `get({data_type!r}, …)`. `mtdh schema {data_type}` describes the columns."""
-    return rows
-
-
-for _data_type in DATA_TYPES:
-    setattr(Lake, _data_type, _method(_data_type))
-
-
 def _names(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else [str(name) for name in names]
 
 
 def _of_venues(instruments: list[str], venues: list[str]) -> list[str]:
-    if not venues or instruments != ["*"]:
+    if not venues:
         return instruments
-    return [f"{venue.upper()}:*" for venue in venues]
+    if instruments != ["*"]:
+        raise BadRequest("instruments and venues are both given; 'DERIBIT:*' are the instruments of a venue")
+    return [f"{_mtdh.venue(venue)}:*" for venue in venues]
 
 
 def _selection(

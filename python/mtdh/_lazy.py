@@ -24,7 +24,7 @@ def scan(rows: Rows) -> polars.LazyFrame:
     ) -> Iterator[Any]:
         del batch_size
         left = n_rows
-        for batch in rows:
+        for batch in _needed(rows, with_columns, predicate):
             frame = batch.polars()
             if predicate is not None:
                 frame = frame.filter(predicate)
@@ -39,3 +39,12 @@ def scan(rows: Rows) -> polars.LazyFrame:
 
     frame: polars.LazyFrame = source.register_io_source(read, schema=schema)
     return frame
+
+
+def _needed(rows: Rows, with_columns: list[str] | None, predicate: Any) -> Rows:
+    """The request for the columns that are handed over or that the predicate looks at, and no others."""
+    if with_columns is None:
+        return rows
+    looked_at = set() if predicate is None else set(predicate.meta.root_names())
+    needed = [name for name in rows.columns if name in looked_at or name in with_columns]
+    return rows._with_columns(needed or rows.columns[:1])

@@ -14,33 +14,38 @@ Progress = Union[bool, Callback]
 class Shown:
     """Shows the counters of a run until it ends."""
 
-    def __init__(self, progress: Progress, what: str) -> None:
+    def __init__(self, progress: Progress, what: str, unit: str) -> None:
         self._what = what
+        self._unit = unit
         self._bar: Any = None
         self._is_written = False
         self.callback: Callback | None = None
         if callable(progress):
             self.callback = progress
         elif progress:
-            self.callback = self._bar_callback()
+            self.callback = self._shows()
 
-    def _bar_callback(self) -> Callback | None:
+    def _shows(self) -> Callback | None:
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        if not is_terminal and "ipykernel" not in sys.modules:
+            return None  # a log is no place for a bar
         try:
-            from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
+            from tqdm.auto import tqdm
         except ImportError:
-            return self._write if sys.stderr is not None and sys.stderr.isatty() else None
-        self._bar = tqdm(total=0, desc=self._what, unit="file", leave=False)
+            return self._write if is_terminal else None
+        self._bar = tqdm(total=None, desc=self._what, unit=f" {self._unit}s", leave=False)
         return self._move
 
     def _move(self, counters: dict[str, int]) -> None:
         bar = self._bar
-        bar.total = counters["tasks"]
+        bar.total = counters["tasks"] or None  # not known yet
         bar.set_postfix(rows=f"{counters['rows']:,}", failures=counters["failures"], refresh=False)
         bar.update(counters["tasks_done"] - bar.n)
 
     def _write(self, counters: dict[str, int]) -> None:
         self._is_written = True
-        text = f"{self._what}: {counters['tasks_done']:,} of {counters['tasks']:,}, {counters['rows']:,} rows"
+        done = f"{counters['tasks_done']:,} of {counters['tasks']:,} {self._unit}s"
+        text = f"{self._what}: {done}, {counters['rows']:,} rows"
         sys.stderr.write(f"\r{text:<70}")
         sys.stderr.flush()
 

@@ -7,34 +7,36 @@ it is excluded. Everything is UTC unless the value says otherwise.
 from __future__ import annotations
 
 import datetime as _datetime
-import warnings
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from mtdh import _mtdh
+from mtdh._errors import BadRequest
+from mtdh._warn import warn
 
-Time = Union[str, int, _datetime.date, _datetime.datetime, Any]
+if TYPE_CHECKING:
+    import numpy as np
+
+Time = Union[str, int, _datetime.date, _datetime.datetime, "np.datetime64", "np.integer[Any]"]
 """A time: a text such as `2024-03-01`, `2024-03`, `yesterday` or `2024-03-01T12:30+01:00`, a date, a datetime, a pandas
-Timestamp, or microseconds since the Unix epoch as an int."""
+Timestamp, NumPy's datetime64, or microseconds since the Unix epoch as an int."""
 
 _EPOCH = _datetime.datetime(1970, 1, 1, tzinfo=_datetime.timezone.utc)
+_MOST_US = 1 << 63
 
 
 def value(time: Time) -> str | int:
     """A time as the native part takes it: a text, or microseconds since the Unix epoch, UTC."""
     if isinstance(time, bool):
-        raise TypeError("a time is a text, an int of microseconds, a date or a datetime, not a bool")
-    if isinstance(time, (str, int)):
+        raise _no_time(time)
+    if isinstance(time, str):
         return time
+    if isinstance(time, int):
+        return _in_range(time)
     if isinstance(time, _datetime.datetime):
         return _microseconds(time)
     if isinstance(time, _datetime.date):
         return time.isoformat()
-    item = getattr(time, "item", None)
-    if callable(item):  # NumPy's datetime64 and integers
-        return _of_numpy(time, item)
-    raise TypeError(
-        f"a time is a text, an int of microseconds, a date or a datetime, not {type(time).__name__}"
-    )
+    return _of_numpy(time)
 
 
 def time_range(start: Time, end: Time | None) -> tuple[int, int]:
@@ -43,27 +45,41 @@ def time_range(start: Time, end: Time | None) -> tuple[int, int]:
 
 
 def _microseconds(time: _datetime.datetime) -> int:
-    if getattr(time, "nanosecond", 0):
-        raise ValueError(f"{time} has nanoseconds; times of a lake are microseconds")
     if time != time:  # NaT is a datetime, and not equal to itself
-        raise ValueError("NaT is no time")
-    if time.tzinfo is None or time.utcoffset() is None:
-        warnings.warn(
-            f"{time} has no time zone and is taken as UTC; give it tzinfo=timezone.utc", stacklevel=4
-        )
+        raise BadRequest("NaT is no time")
+    if getattr(time, "nanosecond", 0):
+        raise BadRequest(f"{time} has nanoseconds; times of a lake are whole microseconds")
+    if time.utcoffset() is None:
+        warn(f"{time} has no time zone and is taken as UTC; give it tzinfo=timezone.utc")
         time = time.replace(tzinfo=_datetime.timezone.utc)
     passed = time - _EPOCH
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
-def _of_numpy(time: Any, item: Any) -> str | int:
-    kind = getattr(getattr(time, "dtype", None), "kind", "")
-    if kind == "M":
-        if str(time) == "NaT":
-            raise ValueError("NaT is no time")
-        text = str(time)
-        return text if len(text) <= 10 else text + "Z"
-    plain = item()
-    if isinstance(plain, int) and not isinstance(plain, bool):
-        return plain
-    raise TypeError(f"a time is a text, an int of microseconds, a date or a datetime, not {kind or type(time)}")
+def _of_numpy(time: Any) -> str | int:
+    """NumPy's datetime64 and integers, without an import of NumPy."""
+    kind = getattr(getattr(time, "dtype", None), "str", "")[1:]
+    if getattr(time, "shape", None) != ():
+        raise _no_time(time)
+    if kind.startswith(("i", "u")):
+        return _in_range(int(time))
+    if not kind.startswith("M8"):
+        raise _no_time(time)
+    text = str(time)
+    if text == "NaT":
+        raise BadRequest("NaT is no time")
+    if kind == "M8[W]":
+        raise BadRequest(f"{text} is a week; a time is a day, a month or a moment")
+    return text if kind in ("M8[D]", "M8[M]", "M8[Y]") else text + "Z"
+
+
+def _in_range(us: int) -> int:
+    if not -_MOST_US <= us < _MOST_US:
+        raise BadRequest(f"{us} is no time: an int is microseconds since 1970-01-01, UTC")
+    return us
+
+
+def _no_time(time: object) -> TypeError:
+    kind = type(time)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    return TypeError(f"a time is a text, an int of microseconds, a date or a datetime, not {name}")

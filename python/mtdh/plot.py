@@ -153,7 +153,7 @@ def _picture() -> type[Figure]:
     """A figure that a notebook shows once, whether or not pyplot is in use."""
     figure: type[Figure] = need("matplotlib.figure", "plot").Figure
 
-    class Picture(figure):  # type: ignore[misc,valid-type]
+    class Picture(figure):  # type: ignore[misc]
         def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
             image = io.BytesIO()
             self.savefig(image, format="png", dpi=150)

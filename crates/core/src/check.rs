@@ -20,6 +20,7 @@ pub mod neighbours;
 pub mod offset;
 pub mod precision;
 pub mod reference;
+pub mod regular;
 pub mod replay;
 pub mod resent;
 pub mod rows;

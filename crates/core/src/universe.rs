@@ -78,7 +78,12 @@ impl KeyPattern {
 
     /// Whether the pattern matches the whole key.
     pub fn matches(&self, key: &InstrumentKey) -> bool {
-        glob(self.text.as_bytes(), key.as_str().as_bytes())
+        self.matches_text(key.as_str())
+    }
+
+    /// As [`KeyPattern::matches`], for the text of a key.
+    pub fn matches_text(&self, key: &str) -> bool {
+        glob(self.text.as_bytes(), key.as_bytes())
     }
 }
 

@@ -4,6 +4,7 @@
 //! is checked, `instrument_day` reads the rows of one instrument and day, [`CheckReport`] is the result.
 
 mod before;
+pub mod between;
 pub mod candle_files;
 pub mod candles;
 pub mod comparison;

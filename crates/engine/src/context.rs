@@ -5,6 +5,7 @@
 
 mod candles;
 mod check;
+mod clock;
 mod config;
 mod download;
 mod fleet;
@@ -31,7 +32,9 @@ use crate::runs::budget::RunBudget;
 use crate::selection::Selection;
 
 pub use candles::{CandlePlanOptions, CandleRunOptions};
-pub use check::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
+pub use check::{
+    CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files, read_user_candles,
+};
 pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;

@@ -19,7 +19,6 @@ pub mod instruments;
 pub mod live;
 pub mod names;
 pub mod query;
-pub mod query_clock;
 pub mod rekey;
 pub mod report;
 pub mod runs;
@@ -33,7 +32,7 @@ pub mod validate;
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, LakeCheck,
     PlanOptions, Planned, SliceRequest, ValidateOptions, Validation, Work, WorkOptions, check_user_candles,
-    check_user_files, compare_user_files,
+    check_user_files, compare_user_files, read_user_candles,
 };
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};

@@ -1,3 +1,4 @@
 //! Rows and candles that arrive live.
 
+pub mod lines;
 pub mod validate;

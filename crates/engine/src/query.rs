@@ -1,9 +1,12 @@
 //! Queries: what the lake has, and slices of time from it.
 
+mod asof;
 pub(crate) mod choose;
 pub(crate) mod coverage;
+pub mod exchange;
 mod request;
 mod rows;
+mod worth;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -23,8 +26,9 @@ use crate::names::suggestions;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
+pub use asof::asof;
 pub use choose::{Chosen, ChosenObject, Missing};
-pub use request::{Form, ReadRequest, TickTable};
+pub use request::{Form, ReadRequest, TickTable, WORTH};
 pub use rows::{RowStream, count, rows};
 
 /// What the lake has of a day and a selection, ordered by day, data type and key. Objects that cannot be trusted are listed

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::EngineError;
 use crate::fleet::saved_plan::SavedPlan;
-use crate::instruments::{Answers, InstrumentSource, ask};
+use crate::instruments::{InstrumentSource, ask};
 use moves::{Candidate, Object, Ordered, Owner, ordered, owner};
 
 /// Days whose lists are asked for at once.
@@ -145,12 +145,12 @@ impl Run<'_> {
             let rows = self.lake.instruments(*day).await?.unwrap_or_default();
             exchanges.extend(rows.iter().map(|row| exchange_of_venue(row.key.venue())));
         }
-        let exchanges: Vec<String> = exchanges.into_iter().collect();
         let range = DayRange::new(*first, *last).expect("days are in order");
-        let Answers { listings, error, .. } = ask(metadata, &exchanges, range, &Also::default()).await?;
-        // Rows of an exchange that cannot be had would keep their old keys.
-        if let Some(error) = error {
-            return Err(error);
+        let mut listings = Vec::new();
+        for exchange in exchanges {
+            // Rows of an exchange that cannot be had would keep their old keys. The first one ends the work: without a network,
+            // each of the others would be waited for as long.
+            listings.extend(ask(metadata, &[exchange], range, &Also::default()).await?.listings);
         }
         let mut names = Names::new();
         for (day, listing) in days.iter().flat_map(|day| listings.iter().map(move |l| (*day, l))) {

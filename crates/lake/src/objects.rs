@@ -82,6 +82,40 @@ impl Lake {
         Ok(entries.filter_map(named).collect())
     }
 
+    /// As [`Lake::list_partitions`], only of wanted instruments.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_partitions_of(
+        &self,
+        day: Day,
+        data_type: DataType,
+        is_wanted: impl Fn(&InstrumentKey) -> bool,
+    ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+        let layout = self.layout();
+        let key = |path: &Path| Some(layout.parse_partition(path)?.key);
+        let folder = layout.day_and_type(day, data_type);
+        let entries = self.list_wanted(&folder, |path| key(path).is_some_and(|key| is_wanted(&key))).await?;
+        Ok(entries.into_iter().filter_map(|entry| Some((key(&entry.path)?, entry))).collect())
+    }
+
+    /// The candles of a day and timeframe, only of wanted instruments.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn list_candles_of(
+        &self,
+        day: Day,
+        timeframe: Timeframe,
+        is_wanted: impl Fn(&InstrumentKey) -> bool,
+    ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+        let layout = self.layout();
+        let key = |path: &Path| Some(layout.parse_candles(path)?.2);
+        let folder = layout.candle_folder(day, timeframe);
+        let entries = self.list_wanted(&folder, |path| key(path).is_some_and(|key| is_wanted(&key))).await?;
+        Ok(entries.into_iter().filter_map(|entry| Some((key(&entry.path)?, entry))).collect())
+    }
+
     /// The venues that the lake has partitions of on a day, sorted.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ use crate::seal::pages::Pages;
 use crate::store::Lake;
 
 use held::{Changed, Held, hold};
-pub use rows::{Batches, Wanted};
+pub use rows::{Batches, Texts, Wanted};
 pub use stretches::Stretch;
 pub use verify::Verified;
 

@@ -363,6 +363,35 @@ impl Lake {
         Ok(entries)
     }
 
+    /// The objects directly below `folder` whose path is wanted, sorted by path. In a local lake only these are looked at.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list_wanted(
+        &self,
+        folder: &Path,
+        is_wanted: impl Fn(&Path) -> bool,
+    ) -> Result<Vec<Entry>, LakeError> {
+        let Place::Local(root) = &self.inner.place else {
+            let listed = self.list(folder).await?;
+            return Ok(listed.into_iter().filter(|entry| is_wanted(&entry.path)).collect());
+        };
+        let names = match std::fs::read_dir(root.join(folder.as_ref())) {
+            Ok(names) => names.collect::<std::io::Result<Vec<_>>>(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        let names = names.map_err(|source| self.disk(root.join(folder.as_ref()), source))?;
+        let names = names.iter().filter_map(|name| name.file_name().into_string().ok());
+        let mut paths: Vec<Path> = names.map(|name| folder.clone().join(name)).filter(is_wanted).collect();
+        paths.sort();
+        let mut entries = Vec::with_capacity(paths.len());
+        for path in paths {
+            entries.extend(self.entry(&path).await?);
+        }
+        Ok(entries)
+    }
+
     /// The folders directly below `prefix`, sorted; as in [`Lake::list`].
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod former;
 mod get;
 mod help;
 mod lists;
+mod man;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 pub use get::*;
+pub use man::pages;
 
 use crate::time;
 
@@ -177,6 +179,12 @@ pub enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// The folder; it is created if there is none
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 

@@ -11,6 +11,7 @@ mod fleet;
 mod get;
 mod instruments;
 mod ls;
+pub mod man;
 mod pipeline;
 mod rekey;
 mod schema;
@@ -69,8 +70,8 @@ pub async fn run(
             doctor::run(&session, settings).await
         }
         Command::Config { command: ConfigCommand::Show } => show_settings(&session, settings),
-        // Printed before anything else is set up.
-        Command::Completions { .. } => Ok(Outcome::Clean),
+        // Done before anything else is set up.
+        Command::Completions { .. } | Command::Man { .. } => Ok(Outcome::Clean),
     }
 }
 

@@ -69,9 +69,12 @@ pub fn product(cli: &Cli) -> Product {
         Command::FullPipeline(args) => args.download.dry_run,
         Command::Candles(args) => args.dry_run,
         Command::Rekey(args) => args.dry_run,
-        Command::Demo | Command::Resume(_) | Command::Validate(_) | Command::Check(_) | Command::Sim(_) => {
-            false
-        }
+        Command::Demo
+        | Command::Resume(_)
+        | Command::Validate(_)
+        | Command::Check(_)
+        | Command::Sim(_)
+        | Command::Man { .. } => false,
     };
     if is_printed { Product::Printed } else { Product::Elsewhere }
 }

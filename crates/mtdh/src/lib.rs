@@ -115,6 +115,9 @@ fn run(
         Stdout.write_all(&script)?;
         return Ok(Outcome::Clean);
     }
+    if let Command::Man { folder } = &cli.command {
+        return commands::man::run(folder);
+    }
     let log_level = match cli.verbose {
         0 => cli.log_level.clone(),
         1 => Some("info".to_owned()),

@@ -82,7 +82,8 @@ fn value(cell: &str) -> serde_json::Value {
     }
 }
 
-fn quoted(cell: &str) -> String {
+/// A cell of CSV.
+pub fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

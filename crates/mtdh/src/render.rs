@@ -6,6 +6,7 @@ pub mod download;
 pub mod fleet;
 pub mod instruments;
 pub mod ls;
+pub mod stream;
 pub mod validate;
 
 /// Maximum number of printed lines of one kind.

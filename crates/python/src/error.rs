@@ -8,8 +8,35 @@ use pyo3::sync::PyOnceLock;
 pub fn raised(py: Python<'_>, error: EngineError) -> PyErr {
     let class = class(&error);
     let text = mtdh_engine::chain(&error);
-    let error = anyhow::Error::new(error);
-    raise(py, class, &text, mtdh::hints::hint(&error).as_deref())
+    let hint = hint(&error).or_else(|| {
+        // The program's advice, where it does not speak of its verbs and flags.
+        let hint = mtdh::hints::hint(&anyhow::Error::new(error))?;
+        (!hint.contains("mtdh ") && !hint.contains("--")).then_some(hint)
+    });
+    raise(py, class, &text, hint.as_deref())
+}
+
+/// What can be done about an error, as calls.
+fn hint(error: &EngineError) -> Option<String> {
+    Some(match error {
+        EngineError::NoInstruments(day) => {
+            format!("lake.write_instruments(\"{day}\") makes it; lake.download(…) does so too")
+        }
+        EngineError::NoInstrumentTable => "lake.write_instruments(day) makes one; lake.download(…) does so too".to_owned(),
+        EngineError::Lake(LakeError::NoFolder(_)) => {
+            "name another lake, mtdh.Lake(url), or fill this one: lake.download(\"2024-03-01\", venues=\"DERIBIT\")".to_owned()
+        }
+        EngineError::Lake(LakeError::NoBucket { .. }) => "make the bucket first, or name another lake".to_owned(),
+        EngineError::Lake(LakeError::WrongTable { path, .. }) if path.ends_with("/instruments.parquet") => {
+            "lake.write_instruments(day, venues=…) makes the table again, with all venues that the day is to have".to_owned()
+        }
+        EngineError::Lake(error) if error.is_distrust() => {
+            "lake.download(day, instruments=[key], data_types=[type], force=True) fetches it again".to_owned()
+        }
+        EngineError::Lake(LakeError::Changed { .. }) => "read again".to_owned(),
+        EngineError::Lake(LakeError::Newer { .. }) => "pip install --upgrade mtdh".to_owned(),
+        _ => return None,
+    })
 }
 
 /// An exception of the package by the name of its class.

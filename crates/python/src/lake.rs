@@ -1,10 +1,12 @@
 //! A lake for Python: settings as the program reads them, and what is read of it. Runs are in `runs`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 use mtdh::settings::{FlagLayer, Settings};
 use mtdh_core::DataType;
 use mtdh_core::clock::Clock;
@@ -163,7 +165,15 @@ impl Lake {
             None => TickTable::Ticks(data_type(py, table)?),
         };
         let clock: Clock = clock.parse().map_err(|error| wrong(py, error))?;
-        let request = ReadRequest { table, instruments, within_us: first_us..end_us, clock, columns, limit };
+        let request = ReadRequest {
+            table,
+            instruments,
+            within_us: first_us..end_us,
+            clock,
+            columns,
+            limit,
+            has_worth: false,
+        };
         // An unknown column is told at once.
         request.schema().map_err(|error| raised(py, error))?;
         Ok(Rows { lake: self.shared.clone(), request })
@@ -203,6 +213,8 @@ impl Lake {
             max_instruments: None,
         };
         let mut selection = args.of_lake(py)?;
+        let of_table: BTreeSet<&str> = rows.iter().map(|row| row.key.venue()).collect();
+        check_venues(py, &selection.venues, &of_table)?;
         if args.venues.is_empty() {
             // Every venue: patterns choose among them.
             selection.venues = rows.iter().map(|i| i.key.venue().to_owned()).collect();
@@ -221,8 +233,28 @@ impl Lake {
     fn coverage(&self, py: Python<'_>, selection: SelectionArgs) -> PyResult<Batches> {
         let selection_of = selection.of_lake(py)?;
         let context = self.shared.context()?;
-        let table = wait_briefly(py, context.coverage(&selection_of))?;
-        Ok(batches(table.map_err(|error| raised(py, error))?))
+        let table = wait_briefly(py, context.coverage(&selection_of))?.map_err(|error| raised(py, error))?;
+        let of_table: BTreeSet<&str> = match table.column_by_name("venue") {
+            Some(venues) => venues.as_string::<i32>().iter().flatten().collect(),
+            None => BTreeSet::new(),
+        };
+        check_venues(py, &selection_of.venues, &of_table)?;
+        Ok(batches(table))
+    }
+}
+
+/// A venue by its name or the vendor's id of the exchange, in any case.
+#[pyfunction]
+pub fn venue(py: Python<'_>, text: &str) -> PyResult<String> {
+    mtdh_core::venue::parse_any_venue(text).map_err(|error| wrong(py, error))
+}
+
+/// Refuses a venue that neither the program nor the answer knows. The vendor is not asked.
+fn check_venues(py: Python<'_>, venues: &[String], known: &BTreeSet<&str>) -> PyResult<()> {
+    let is_unknown = |venue: &&String| !mtdh_core::venue::is_known(venue) && !known.contains(venue.as_str());
+    match venues.iter().find(is_unknown) {
+        Some(venue) => Err(wrong(py, mtdh_core::venue::unknown(venue))),
+        None => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ mod rows;
 mod runs;
 mod runtime;
 mod times;
+mod validation;
 
 use pyo3::prelude::*;
 
@@ -35,5 +36,6 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;
     module.add_function(wrap_pyfunction!(runs::convert, module)?)?;
     module.add_function(wrap_pyfunction!(runs::findings, module)?)?;
-    Ok(())
+    module.add_function(wrap_pyfunction!(lake::venue, module)?)?;
+    validation::register(module)
 }

@@ -6,6 +6,7 @@ use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::concat::concat_batches;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::check::grade::Grade;
 use mtdh_engine::query::{self, ChosenObject, Form, ReadRequest, RowStream};
@@ -36,6 +37,19 @@ impl Rows {
         let chosen = wait_briefly(py, context.choose(&self.request))?;
         let query::Chosen { objects, missing } = chosen.map_err(|error| raised(py, error))?;
         Ok(Chosen { context, request: self.request.clone(), objects, missing })
+    }
+
+    /// The same request with what each amount is worth behind the other columns.
+    fn with_worth(&self, py: Python<'_>) -> PyResult<Rows> {
+        let request = ReadRequest { has_worth: true, ..self.request.clone() };
+        request.schema().map_err(|error| raised(py, error))?;
+        Ok(Rows { lake: self.lake.clone(), request })
+    }
+
+    /// Whether what each amount is worth comes behind the other columns.
+    #[getter]
+    fn has_worth(&self) -> bool {
+        self.request.has_worth
     }
 
     /// The instruments that were asked for: keys and patterns.
@@ -100,6 +114,15 @@ impl Chosen {
         let grades = wait_briefly(py, self.context.grades(&self.request, &chosen))?;
         let grades = grades.map_err(|error| raised(py, error))?;
         Ok(grades.into_iter().map(|grade| grade.map(Grade::name)).collect())
+    }
+
+    /// Of each object whose amounts have no known worth, if that was asked for: the day, the key, and why.
+    fn without_worth(&self) -> Vec<(String, String, &'static str)> {
+        let reason = |object: &ChosenObject| match &object.valuation {
+            Some(Err(reason)) => Some((object.day.to_string(), object.key.to_string(), *reason)),
+            _ => None,
+        };
+        self.objects.iter().filter_map(reason).collect()
     }
 
     /// Reads and verifies every byte of the objects. Returns the paths of those that have no checksums.
@@ -192,6 +215,25 @@ impl Batches {
     /// The names of the columns.
     fn columns(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// The as-of join with other rows: beside each row the last one of the others that was there by then.
+    fn asof(
+        &self,
+        py: Python<'_>,
+        other: PyRef<'_, Batches>,
+        clock: &str,
+        prefix: &str,
+        tolerance_us: Option<i64>,
+    ) -> PyResult<Batches> {
+        let (right_schema, right) = (other.schema.clone(), other.batches.clone());
+        let joined = py.detach(|| {
+            let left = concat_batches(&self.schema, &self.batches)?;
+            let right = concat_batches(&right_schema, &right)?;
+            query::asof(&left, &right, clock, prefix, tolerance_us)
+        });
+        let joined = joined.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Batches { schema: joined.schema(), batches: vec![joined] })
     }
 
     /// The first rows.

@@ -7,7 +7,7 @@
 pub mod exchange;
 pub mod gunzip;
 pub mod http;
-pub(crate) mod row_builder;
+pub mod row_builder;
 pub mod spool;
 pub mod tardis;
 

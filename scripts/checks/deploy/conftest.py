@@ -32,4 +32,4 @@ def images(tmp_path_factory):
     images = Images(tmp_path_factory.mktemp("images"))
     images.first = images.build("mtdh:check")
     yield images
-    images.end()
+    images.buildah.end()

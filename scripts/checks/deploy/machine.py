@@ -9,6 +9,7 @@ import subprocess
 import threading
 import urllib.parse
 
+from oci import copy, libraries
 from stage import PROGRAM, ROOT, ask
 
 TOOLS = ["bash", "curl", "sed", "tail", "tr", "date", "mkdir", "chmod", "cat", "basename", "base64", "timeout", "setpriv",
@@ -113,17 +114,6 @@ def boot(root, platform, store):
     command = [CHROOT, str(root), "/bin/bash", "/opt/startup.sh"]
     with open(root / "console", "w") as console:
         return subprocess.Popen(command, env=surroundings, stdout=console, stderr=subprocess.STDOUT)
-
-
-def libraries(program):
-    text = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-    return [word for word in text.split() if word.startswith("/")]
-
-
-def copy(file, folder, name=None):
-    target = folder / (name or file).lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(file, target)
 
 
 def upload(store, bucket, name, body):

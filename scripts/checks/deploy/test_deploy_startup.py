@@ -10,7 +10,8 @@ import pytest
 
 from cloud import Cloud
 from lakes import Folder, Gcs, assert_equal
-from machine import CHROOT, SECRET, TOKEN, Platform, boot, copy, root_directory, upload
+from machine import CHROOT, SECRET, TOKEN, Platform, boot, root_directory, upload
+from oci import copy
 from stage import DAY, PROGRAM, mtdh, run, vendor_only, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_root, pytest.mark.needs("curl", "apt-get install curl")]

@@ -33,6 +33,10 @@ REFUSED = [
     (INSTRUMENTS, ["deploy", *DAYS, "--data-types", "trades"], "mtdh instruments has no flag --data-types"),
     (INSTRUMENTS, ["deploy", "--start-date", "24-3-1"], '--start-date takes a day such as 20'),
     (TARDIS, ["deploy", "--start-date", "2024-03-02", "--end-date", "2024-03-01"], "is before the first"),
+    (TARDIS, ["deploy", "--start-date", "2024-03", "--end-date", "2024-02"], "is before the first"),
+    (TARDIS, ["deploy", "--start-date", "2024-03-01", "--end-date", "2024-02"], "is before the first"),
+    (TARDIS, ["deploy", "--start-date", "2024-13"], "a month such as 20"),
+    (TARDIS, ["deploy", "--start-date", "2024-03-01T12"], "a month such as 20"),
     (TARDIS, ["deploy", *DAYS, "--total-shards", "4"], "is an option, --shards"),
     (TARDIS, ["deploy", *DAYS, "--no-such-flag"], "--no-such-flag"),
     (TARDIS, ["start"], "a VM works once"),
@@ -86,6 +90,18 @@ def test_the_start_up_script_gives_plan_no_flag_that_it_does_not_have():
     text = (DEPLOY / "vm/startup.sh").read_text()
     patterns = re.search(r"^ +(--max-workers.*)\) into=words", text, re.M)[1].replace("*", "").split(" | ")
     assert not [flag for flag in lacking if not flag.startswith(tuple(patterns))] and not plan & set(patterns)
+
+
+def test_months_are_days_and_today_is_a_word(gcloud):
+    """A month as last day means all of it."""
+    for run_name, days in {"a": ["2024-03"], "b": ["2024-03-05", "2024-03"], "c": ["2024-02", "2024-03-01"], "d": ["2024-03", "2024-03-01"]}.items():
+        words = [word for pair in zip(["--start-date", "--end-date"], days) for word in pair]
+        gcloud("deploy", "--run", run_name, *words, script=TARDIS)
+        assert task(gcloud, run_name) == ["download", *words]
+    day = lambda: str(datetime.datetime.now(datetime.UTC).date())
+    before = day()
+    gcloud("deploy", "--run", "e", "--start-date=Today", script=INSTRUMENTS)
+    assert task(gcloud, "e")[-1] in (f"--start-date={before}", f"--start-date={day()}")
 
 
 def test_yesterday_is_a_word(gcloud):

@@ -43,7 +43,7 @@ def in_a_container(folder, images, vendor, command, user, volumes):
         places += ["--volume", f"{path}:{target}"]
     with images.buildah.container("mtdh:check") as name:
         # Of stdout alone: the program's log is beside it.
-        ended = images.buildah("run", "--user", user, *variables, *places, name, "--", "/usr/local/bin/mtdh", *command, check=False)
+        ended = images.buildah.run("run", "--user", user, *variables, *places, name, "--", "/usr/local/bin/mtdh", *command)
     assert ended.returncode == 0, ended.stderr[-4000:]
     return ended.stdout
 

@@ -27,6 +27,24 @@ NOT_RUN = {
     "RAY_ADDRESS=auto python deploy/ray/shards.py 16 march --lake gs://my-bucket": "needs a Ray cluster; tried by hand, see the document",
 }
 
+# What changes the machine that the tests run on.
+for line, reason in {
+    "cargo install --locked --path crates/mtdh": "builds the program again, which takes minutes",
+    "cargo uninstall mtdh": "nothing is installed by cargo",
+    "sudo apt install ./mtdh_*.deb": "test_package.py installs it on a clean machine",
+    "sudoedit /etc/default/mtdh": "an editor",
+    "sudo systemctl enable --now mtdh-daily.timer": "needs systemd; test_package.py runs the unit's command",
+    "systemctl list-timers mtdh-daily.timer": "needs systemd",
+    "journalctl --unit mtdh-daily.service": "needs systemd",
+    "pip install mtdh-*.whl": "scripts/release/wheels.sh does it in a clean environment",
+    "pip install .": "builds the package, which takes minutes",
+    "docker load --input mtdh-*-image.tar": "needs a runtime; test_release.py reads the archive",
+    "docker run --rm mtdh:0.1.0 demo": "needs the image of a release; test_container.py runs the demo in one",
+    "docker image rm mtdh:0.1.0": "needs the image of a release",
+    "scripts/release.sh --static": "builds the static program, which takes minutes; test_release.py runs it without",
+}.items():
+    NOT_RUN[line] = reason
+
 # Google's own tools, which not every machine has.
 BUCKET_TOOLS = "test_bucket_tools.py runs it with Google's own tools where they are installed"
 DAY_OF_BUCKET = "gs://my-bucket/raw_tick_data/by_date/day-2024-03-01"
@@ -93,6 +111,13 @@ echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march
 echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
 """,
     ("docs/how-to/from-the-predecessor.md", "usual"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"; mkdir -p data',
+    # In place of a release's static program.
+    ("docs/how-to/install.md", "usual"): """
+mkdir -p mtdh-linux-static/bin && cp "$MTDH" mtdh-linux-static/bin/mtdh
+mtdh man mtdh-linux-static/share/man/man1
+tar czf mtdh-0-linux-static.tar.gz mtdh-linux-static && rm -r mtdh-linux-static
+sha256sum mtdh-0-linux-static.tar.gz >SHA256SUMS
+""",
     ("docs/how-to/deploy.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
     ("docs/how-to/deploy-schedulers.md", "later"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"',
     ("docs/how-to/read.md", "usual"): """
@@ -100,6 +125,7 @@ mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types P
 mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake gs://my-bucket
 """,
     ("docs/how-to/validate.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    ("docs/reference/times.md", "usual"): "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades",
     ("docs/reference/lake.md", "usual"):
         "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake mtdh-demo",
     ("docs/how-to/own-files.md", "usual"): FETCH + f"""

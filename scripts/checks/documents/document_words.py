@@ -10,7 +10,7 @@ from blocks import words_of
 from stage import PROGRAM, ROOT
 
 # Flags of programs that are not ours.
-FOREIGN_FLAGS = {"--array", "--build-arg", "--dist", "--durations", "--nocapture", "--test-threads"}
+FOREIGN_FLAGS = {"--array", "--build-arg", "--dist", "--durations", "--nocapture", "--test-threads", "--upgrade"}
 # Words used before, which the program reads and its help does not list.
 OLD_FLAGS = {"--mode", "--exchanges", "--env-file", "--log-level"}
 # Scripts that are no more, named where it is told what took their place.

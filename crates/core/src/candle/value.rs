@@ -38,6 +38,17 @@ pub struct Valuation {
     pub(crate) sizes: Vec<(i64, f64)>,
 }
 
+/// What an amount is worth; `None`: it has no value in that currency, as [`Formula`] says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worth {
+    /// In the base currency.
+    pub base: Option<f64>,
+    /// In the currency of prices.
+    pub quote: Option<f64>,
+    /// In the settlement currency of a quanto.
+    pub settle: Option<f64>,
+}
+
 /// The type of an instrument whose prices are differences of prices.
 const COMBO: &str = "the prices of a combo are differences, and its amounts are not of the base currency";
 const NO_UNIT: &str = "it is not known what its amounts count";
@@ -100,6 +111,24 @@ impl Valuation {
             at => format!("{size} from {}", crate::check::finding::moment(at)),
         };
         self.sizes.iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What an amount is worth at a price, by the size in force at a time (microseconds since the Unix epoch, UTC).
+    pub fn worth(&self, price: f64, amount: f64, us: i64) -> Worth {
+        let size = self.sizes[self.place(us)].1;
+        match self.formula {
+            Formula::Linear => {
+                let base = amount * size;
+                Worth { base: Some(base), quote: Some(price * base), settle: None }
+            }
+            Formula::Inverse => {
+                let quote = amount * size;
+                // At other prices it would be worth an infinite or a negative amount.
+                let base = (price > 0.0).then(|| quote / price);
+                Worth { base, quote: Some(quote), settle: None }
+            }
+            Formula::Quanto => Worth { base: None, quote: None, settle: Some(price * amount * size) },
+        }
     }
 
     /// The place of the size that is in force at a time.
@@ -269,6 +298,21 @@ mod tests {
         let spot: InstrumentKey = "X:SPOT_PAIR:A-B".parse().unwrap();
         assert!(Valuation::of(&spot, None).is_ok());
         assert_eq!(Units::of(&spot, None).price_currency.as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn an_amount_is_worth_what_the_formula_says() {
+        let worth = |base, quote, settle| Worth { base, quote, settle };
+        for (formula, size, price, amount, expected) in [
+            (Formula::Linear, 1.0, 50_000.0, 0.5, worth(Some(0.5), Some(25_000.0), None)),
+            (Formula::Linear, 0.01, 50_000.0, 3.0, worth(Some(0.03), Some(1_500.0), None)),
+            (Formula::Inverse, 1.0, 50_000.0, 100.0, worth(Some(0.002), Some(100.0), None)),
+            (Formula::Inverse, 10.0, 0.0, 1.0, worth(None, Some(10.0), None)),
+            (Formula::Quanto, 1e-6, 2_000.0, 100.0, worth(None, None, Some(0.2))),
+        ] {
+            let found = Valuation::new(formula, size).unwrap().worth(price, amount, 0);
+            assert_eq!(found, expected, "{formula:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bars::{Bar, Candles, Differences, Field, Fold, Series, Sides, differs, place};
-use super::{Check, CheckFn, Detection, Group, Parameters, Severity, Tally};
-use crate::candle::Fill;
+use super::bars::{Bar, Candles, Difference, Differences, Field, Fold, Series, Sides, differs, place};
+use super::{Check, CheckFn, Detection, Group, Parameter, Parameters, Severity, Tally};
 use crate::candle::decimal::{Decimal, Sum};
+use crate::candle::{Fill, Timeframe};
 use crate::day::DAY_US;
 
 /// Relative tolerance of sums: the rounding of the stored parts and of the stored sum.
@@ -48,10 +48,23 @@ pub const CHECKS: &[Check] = &[
         name: "candle_from_finer",
         group: Group::Aggregation,
         severity: Severity::Error,
-        parameters: &[],
+        parameters: &[
+            Parameter {
+                name: "price_tolerance_pct",
+                default: 0.0,
+                unit: "percent",
+                meaning: "the largest allowed difference of prices, for candles that were rounded",
+            },
+            Parameter {
+                name: "volume_tolerance_pct",
+                default: 0.0,
+                unit: "percent",
+                meaning: "the largest allowed difference of sums and counts",
+            },
+        ],
         text: "A value differs from the one computed from the finer candles of the interval: first open, highest \
                high, lowest low, last close, sums of volumes and counts. Finer candles without trades are ignored. \
-               Prices and counts must be equal. Sums are computed in decimals and may differ by the rounding of \
+               Prices and counts must be equal, unless a tolerance is set. Sums are computed in decimals and may differ by the rounding of \
                stored floats (2⁻⁵² of the sum of the parts without their signs). If the candle or a finer one is not final, a difference is a warning. \
                `vwap`, means and medians cannot be computed from finer candles and are not compared.",
         run: CheckFn::Candles(Sides::Finer, from_finer),
@@ -204,10 +217,36 @@ fn groups<'a>(coarse: &Series, fine: &'a Series) -> BTreeMap<i64, Vec<&'a Bar>> 
     groups
 }
 
-fn from_finer(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
+fn from_finer(candles: &Candles<'_>, values: &Parameters) -> Vec<Detection> {
     let Candles::Finer(coarse, fine) = *candles else { return Vec::new() };
-    let groups = groups(coarse, fine);
+    let [price, volume] =
+        ["price_tolerance_pct", "volume_tolerance_pct"].map(|name| values.get(name) / 100.0);
     let mut differences = Differences::default();
+    for Difference { start, field, value, expected, is_final } in
+        differences_from_finer(coarse, fine, &Tolerance { price, volume })
+    {
+        differences.note(start..start.saturating_add(coarse.timeframe.us()), is_final, || {
+            let at = place(coarse.timeframe, start);
+            format!("{at} {}: {value}, from {} {expected}", field.name(), fine.timeframe)
+        });
+    }
+    differences.found()
+}
+
+/// The largest allowed differences, relative to the expected value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tolerance {
+    /// Of prices.
+    pub price: f64,
+    /// Of sums and counts.
+    pub volume: f64,
+}
+
+/// The values of candles that differ from those computed from the finer candles of their intervals. Intervals that only one
+/// side has are not compared.
+pub fn differences_from_finer(coarse: &Series, fine: &Series, tolerance: &Tolerance) -> Vec<Difference> {
+    let groups = groups(coarse, fine);
+    let mut differences = Vec::new();
     for bar in &coarse.bars {
         let Some(parts) = groups.get(&bar.start) else { continue };
         let traded: Vec<&Bar> = parts.iter().copied().filter(|part| part.has_trades()).collect();
@@ -215,15 +254,28 @@ fn from_finer(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
         let is_final = bar.is_final && parts.iter().all(|part| part.is_final);
         for field in Field::ALL {
             let (Some(value), Some(expected)) = (bar.get(field), folded(field, parts)) else { continue };
-            if !is_near(field, value, expected, parts) {
-                differences.note(coarse.interval(bar), is_final, || {
-                    let at = place(coarse.timeframe, bar.start);
-                    format!("{at} {}: {value}, from {} {expected}", field.name(), fine.timeframe)
-                });
+            if !is_near(field, value, expected, parts, tolerance) {
+                differences.push(Difference { start: bar.start, field, value, expected, is_final });
             }
         }
     }
-    differences.found()
+    differences
+}
+
+/// Starts of the coarser intervals that the finer candles cover in part only: they begin within it, or end within it. Of a
+/// quiet market that cannot be told from an interval whose first or last minutes had no trade.
+pub fn cut_intervals(coarse: Timeframe, fine: &Series) -> BTreeSet<i64> {
+    let starts = || fine.bars.iter().map(|bar| bar.start);
+    let (Some(first), Some(last)) = (starts().min(), starts().max()) else { return BTreeSet::new() };
+    let ends_at = last.saturating_add(fine.timeframe.us());
+    let mut cut = BTreeSet::new();
+    if coarse.floor(first) != first {
+        cut.insert(coarse.floor(first));
+    }
+    if coarse.floor(ends_at) != ends_at {
+        cut.insert(coarse.floor(last));
+    }
+    cut
 }
 
 /// The value computed from finer candles; `None` if one of them does not have the field.
@@ -242,13 +294,13 @@ fn folded(field: Field, parts: &[&Bar]) -> Option<f64> {
     }
 }
 
-fn is_near(field: Field, value: f64, expected: f64, parts: &[&Bar]) -> bool {
+fn is_near(field: Field, value: f64, expected: f64, parts: &[&Bar], tolerance: &Tolerance) -> bool {
     if field.fold() != Fold::Sum {
-        return !differs(value, expected, 0.0);
+        return !differs(value, expected, tolerance.price);
     }
     // Quote volumes of a combo may cancel out; what was rounded are the parts.
     let size: f64 = parts.iter().filter_map(|part| part.get(field)).map(f64::abs).sum();
-    !differs(value, expected, 0.0) || (value - expected).abs() <= ROUNDING * size
+    !differs(value, expected, tolerance.volume) || (value - expected).abs() <= ROUNDING * size
 }
 
 fn from_ticks(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
@@ -272,13 +324,19 @@ fn from_ticks(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
 
 fn finer_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Finer(coarse, fine) = *candles else { return Vec::new() };
+    let (have, covered) = coverage(coarse, fine);
+    one_sided(coarse, &have, &covered, &format!("candles of {}", fine.timeframe))
+}
+
+/// The starts of the intervals that candles cover, and of those that the finer candles cover. Filled candles without trades
+/// count only if both sides are filled.
+pub fn coverage(coarse: &Series, fine: &Series) -> (BTreeSet<i64>, BTreeSet<i64>) {
     let both_fill = coarse.fill != Some(Fill::None) && fine.fill != Some(Fill::None);
     let counts = |bar: &&Bar| both_fill || bar.has_trades();
     let have: BTreeSet<i64> = coarse.bars.iter().filter(counts).map(|bar| bar.start).collect();
     let groups = groups(coarse, fine);
     let covered = groups.iter().filter(|(_, parts)| parts.iter().any(counts));
-    let covered: BTreeSet<i64> = covered.map(|(start, _)| *start).collect();
-    one_sided(coarse, &have, &covered, &format!("candles of {}", fine.timeframe))
+    (have, covered.map(|(start, _)| *start).collect())
 }
 
 fn tick_coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {

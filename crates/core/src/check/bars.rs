@@ -254,6 +254,21 @@ pub fn differs(a: f64, b: f64, tolerance: f64) -> bool {
     !a.is_finite() || !b.is_finite() || (a - b).abs() > tolerance * b.abs()
 }
 
+/// A value of a candle that differs from the expected one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// Start of the candle, microseconds since the Unix epoch, UTC.
+    pub start: i64,
+    /// Which value.
+    pub field: Field,
+    /// The candle's value, in the unit of its [`Field`].
+    pub value: f64,
+    /// The value that it is compared with, in the same unit.
+    pub expected: f64,
+    /// Whether both sides are complete. A difference of candles that are not is expected.
+    pub is_final: bool,
+}
+
 /// The differences found by a comparison. Those of candles that are not final are separate, because they are expected.
 #[derive(Debug, Default)]
 pub(super) struct Differences {

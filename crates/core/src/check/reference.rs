@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bars::{Bar, Candles, Differences, Field, Series, Sides, Span, differs, place};
+use super::bars::{Bar, Candles, Difference, Differences, Field, Series, Sides, Span, differs, place};
 use super::{Check, CheckFn, Detection, Explanation, Group, Parameter, Parameters, Severity, Tally};
 
 /// The checks of this group.
@@ -94,7 +94,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// Volumes and counts that a reference provides.
-const VOLUMES: [Field; 6] = [
+pub const VOLUMES: [Field; 6] = [
     Field::Volume,
     Field::BaseVolume,
     Field::QuoteVolume,
@@ -122,18 +122,41 @@ fn is_meant(series: &Series, start: i64, span: Span) -> bool {
 fn compare(candles: &Candles<'_>, fields: &[Field], tolerance: f64) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
     let mut differences = Differences::default();
+    for Difference { start, field, value, expected, is_final } in
+        reference_differences(ours, theirs, span, fields, tolerance)
+    {
+        differences.note(start..start.saturating_add(ours.timeframe.us()), is_final, || {
+            let at = place(ours.timeframe, start);
+            format!("{at} {}: ours {value}, theirs {expected}", field.name())
+        });
+    }
+    differences.found()
+}
+
+/// The values of candles that differ from the reference's by more than `tolerance` times the reference's value.
+pub fn reference_differences(
+    ours: &Series,
+    theirs: &Series,
+    span: Span,
+    fields: &[Field],
+    tolerance: f64,
+) -> Vec<Difference> {
+    let mut differences = Vec::new();
     for (bar, kline) in pairs(ours, theirs, span) {
-        for field in fields {
-            let (Some(value), Some(expected)) = (bar.get(*field), kline.get(*field)) else { continue };
-            if differs(value, expected, tolerance) && !is_rounding(*field, value - expected, kline) {
-                differences.note(ours.interval(bar), bar.is_final && kline.is_final, || {
-                    let at = place(ours.timeframe, bar.start);
-                    format!("{at} {}: ours {value}, theirs {expected}", field.name())
-                });
+        for field in fields.iter().copied() {
+            let (Some(value), Some(expected)) = (bar.get(field), kline.get(field)) else { continue };
+            if differs(value, expected, tolerance) && !is_rounding(field, value - expected, kline) {
+                let is_final = bar.is_final && kline.is_final;
+                differences.push(Difference { start: bar.start, field, value, expected, is_final });
             }
         }
     }
-    differences.found()
+    differences
+}
+
+/// The intervals that were compared: both sides have trades, and the reference has one opinion.
+pub fn compared(ours: &Series, theirs: &Series, span: Span) -> Vec<i64> {
+    pairs(ours, theirs, span).into_iter().map(|(bar, _)| bar.start).collect()
 }
 
 /// Whether a difference is the reference's own rounding.
@@ -210,11 +233,7 @@ fn contradictions(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
 
 fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
     let Candles::Reference(ours, theirs, span) = *candles else { return Vec::new() };
-    let traded = |series: &Series| -> BTreeSet<i64> {
-        let bars = series.bars.iter().filter(|bar| bar.has_trades() && is_meant(series, bar.start, span));
-        bars.map(|bar| bar.start).collect()
-    };
-    let (own, other) = (traded(ours), traded(theirs));
+    let (own, other) = traded(ours, theirs, span);
     let mut tally = Tally::default();
     for start in own.symmetric_difference(&other) {
         let ours_only = own.contains(start);
@@ -259,6 +278,15 @@ fn coverage(candles: &Candles<'_>, _: &Parameters) -> Vec<Detection> {
         ..found
     }));
     found
+}
+
+/// The starts of the compared intervals in which our candles have trades, and of those in which the reference has.
+pub fn traded(ours: &Series, theirs: &Series, span: Span) -> (BTreeSet<i64>, BTreeSet<i64>) {
+    let of = |series: &Series| -> BTreeSet<i64> {
+        let bars = series.bars.iter().filter(|bar| bar.has_trades() && is_meant(series, bar.start, span));
+        bars.map(|bar| bar.start).collect()
+    };
+    (of(ours), of(theirs))
 }
 
 /// Decides when the kline of an interval that has just ended may be compared: when it is old enough, or when two readings

@@ -19,7 +19,7 @@ use crate::candles::ticks;
 use crate::error::{EngineError, FileError};
 
 /// A file of candles.
-pub(super) struct CandleFile {
+pub(crate) struct CandleFile {
     pub series: Series,
     /// Its instrument; `None`: the file does not name it.
     pub key: Option<InstrumentKey>,
@@ -84,7 +84,7 @@ pub(super) fn wrong(file: &Path, reason: String) -> EngineError {
 }
 
 /// Reads a file of candles. The timeframe comes from the footer, else from the name (`1m.parquet`), else from the caller.
-pub(super) async fn open(
+pub(crate) async fn open(
     path: &Path,
     told: Option<Timeframe>,
     time_unit: Option<TimeUnit>,

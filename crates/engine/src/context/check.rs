@@ -1,18 +1,22 @@
 //! Checks of a lake, and of a user's files.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
-use mtdh_core::DayRange;
+use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
+use mtdh_core::check::bars::Series;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::time_unit::TimeUnit;
+use mtdh_core::{Day, DayRange};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
-use crate::check::candle_files::check_candle_files;
+use crate::check::between::{CandlesBetween, candles_between, newest_day};
+use crate::check::candle_files::{check_candle_files, open};
 use crate::check::files::{FileHints, check_files};
 use crate::check::lake::{RowsOf, check_lake, incidents};
-use crate::check::reference::{Reference, check_files_reference, check_lake_reference};
+use crate::check::reference::{Reference, check_files_reference, check_lake_reference, has_candles};
 use crate::check::{CheckPlan, CheckReport};
 use crate::error::EngineError;
 use crate::names::{Names, look_up};
@@ -85,6 +89,31 @@ impl Context {
         })
     }
 
+    /// The candles of an instrument that start in a range, microseconds since the Unix epoch, UTC: stored ones, or, where there
+    /// are none, candles made of the lake's trades.
+    ///
+    /// Fails when the lake cannot be read.
+    pub fn candles_between<'a>(
+        &'a self,
+        key: &'a InstrumentKey,
+        timeframe: Timeframe,
+        range_us: Range<i64>,
+        stop: &'a CancellationToken,
+    ) -> Work<'a, CandlesBetween> {
+        Box::pin(candles_between(&self.lake, key, timeframe, range_us, stop))
+    }
+
+    /// The newest day of which the lake has candles or trades of an instrument; `None`: it has none.
+    ///
+    /// Fails when the lake cannot be read.
+    pub fn newest_day_of<'a>(
+        &'a self,
+        key: &'a InstrumentKey,
+        timeframe: Timeframe,
+    ) -> Work<'a, Option<Day>> {
+        Box::pin(newest_day(&self.lake, key, timeframe))
+    }
+
     async fn venues_with_data(
         &self,
         plan: &CheckPlan,
@@ -126,6 +155,24 @@ pub fn check_user_candles<'a>(
     stop: &'a CancellationToken,
 ) -> Work<'a, CheckReport> {
     Box::pin(check_candle_files(base, aggregated, trades, plan, time_unit, stop))
+}
+
+/// Reads a user's file of candles; `None`: it has rows of another kind. The timeframe comes from the footer, else from the name
+/// (`1m.parquet`), else from the caller. In a file that does not mark final candles, the first and the last may be incomplete.
+///
+/// Fails when the file cannot be read, or its timeframe is not known.
+pub fn read_user_candles<'a>(
+    file: &'a std::path::Path,
+    timeframe: Option<Timeframe>,
+    time_unit: Option<TimeUnit>,
+) -> Work<'a, Option<(Option<InstrumentKey>, Series)>> {
+    Box::pin(async move {
+        if !has_candles(file)? {
+            return Ok(None);
+        }
+        let file = open(file, timeframe, time_unit).await?;
+        Ok(Some((file.key, file.series)))
+    })
 }
 
 /// Compares a user's files with an exchange's own klines.

@@ -31,6 +31,8 @@ pub struct StreamSettings {
     /// Watermark: how long after an interval's end its candle may arrive, and how far a row's exchange time may be behind the
     /// newest one of its stream. Anything later counts as late.
     pub watermark_us: i64,
+    /// How far the start of a candle may be ahead of the clock: the difference of two machines' clocks.
+    pub ahead_us: i64,
     /// Consecutive failures of the reference after which requests pause.
     pub failures: u32,
     /// Length of that pause.
@@ -49,6 +51,7 @@ impl Default for StreamSettings {
             queue: 1000,
             lagging: 100,
             watermark_us: 10_000_000,
+            ahead_us: 5_000_000,
             failures: 5,
             cooldown_us: 300_000_000,
             settle_us: 60_000_000,
@@ -120,6 +123,8 @@ pub struct Statistics {
     pub refused: u64,
     /// Candles and batches that were validated.
     pub validated: u64,
+    /// Candles among them.
+    pub candles: u64,
     /// Rows of these batches.
     pub rows: u64,
     /// Candles and batches with an error.
@@ -232,6 +237,20 @@ impl StreamValidator {
     /// When it is refused, which is counted.
     pub fn validate_candle(&mut self, stream: &CandleStream, bar: Bar) -> Result<(), Refused> {
         let came_us = (self.now)();
+        self.validate_candle_of(stream, bar, came_us)
+    }
+
+    /// Puts a candle into the queue that arrived at another time than now, microseconds since the Unix epoch, UTC: one of a
+    /// recording.
+    ///
+    /// # Errors
+    /// When it is refused, which is counted.
+    pub fn validate_candle_of(
+        &mut self,
+        stream: &CandleStream,
+        bar: Bar,
+        came_us: i64,
+    ) -> Result<(), Refused> {
         self.take(Ok(Waiting::Candle(stream.clone(), bar, came_us)))
     }
 
@@ -299,16 +318,15 @@ impl StreamValidator {
                 Waiting::Candle(stream, bar, came_us) => {
                     let (told, is_late) = self.candles.validate(&self.settings, stream.clone(), bar, came_us);
                     self.statistics.late += u64::from(is_late);
+                    self.statistics.candles += 1;
                     self.validated(&Stream::Candles(stream), told);
                 }
                 Waiting::Ticks(stream, batch) => self.rows(stream, &batch),
             }
         }
         let now_us = (self.now)();
-        for (stream, told) in self.candles.ask(&self.settings, now_us) {
-            self.statistics.compared += 1;
-            self.give(&Stream::Candles(stream), told);
-        }
+        let compared = self.candles.ask(&self.settings, now_us);
+        self.compared(compared);
         let quiet = |(stream, ticks): (&TickStream, &mut Ticks)| Some((stream.clone(), ticks.quiet(now_us)?));
         let quiet: Vec<_> = self.ticks.iter_mut().filter_map(quiet).collect();
         for (stream, told) in quiet {
@@ -316,9 +334,35 @@ impl StreamValidator {
         }
     }
 
+    /// From now on each final candle of a stream that the reference has klines of waits for one that the caller brings:
+    /// [`StreamValidator::questions`] says which are due, [`StreamValidator::answer`] takes them. For callers that read klines
+    /// in a thread of their own, while candles come.
+    pub fn compare_with_answers(&mut self, has_klines: fn(&CandleStream) -> bool) {
+        self.candles.compare_with_answers(has_klines);
+    }
+
+    /// The klines that are due: stream, and start in microseconds since the Unix epoch, UTC. None while requests pause.
+    pub fn questions(&mut self) -> Vec<(CandleStream, i64)> {
+        self.candles.questions((self.now)())
+    }
+
+    /// Takes the kline of an interval, `None` if the reference has none, or why it could not be read, which counts as a
+    /// failure of the reference. Findings of the candle go to the callbacks.
+    pub fn answer(&mut self, stream: &CandleStream, start_us: i64, kline: Result<Option<Bar>, String>) {
+        let compared = self.candles.answer(&self.settings, (self.now)(), stream, start_us, kline);
+        self.compared(compared);
+    }
+
+    fn compared(&mut self, compared: Vec<(CandleStream, Vec<Told>)>) {
+        for (stream, told) in compared {
+            self.statistics.compared += 1;
+            self.give(&Stream::Candles(stream), told);
+        }
+    }
+
     fn rows(&mut self, stream: TickStream, batch: &RecordBatch) {
         let ticks = self.ticks.entry(stream.clone()).or_insert_with(|| Ticks::new(stream.clone()));
-        let Ok((told, late)) = ticks.rows(&self.plan, batch, self.settings.watermark_us) else {
+        let Ok((told, late)) = ticks.rows(&self.plan, batch, self.settings.watermark_us, (self.now)()) else {
             // It was checked when it was accepted.
             self.statistics.refused += 1;
             return;

@@ -1,17 +1,20 @@
 //! From a request to the objects that have its rows, and the partitions that the lake lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
-use mtdh_core::Day;
+use mtdh_core::candle::value::Valuation;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::partition::Partition;
 use mtdh_core::universe::KeyPattern;
+use mtdh_core::{DataType, Day};
+use mtdh_lake::tables::instruments::ExpectedKeys;
 use mtdh_lake::{Entry, Lake, LakeError, LakePath};
 
-use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, newest_table};
+use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, exchange, newest_table};
 use crate::error::EngineError;
 use crate::names::suggestions;
 
@@ -27,6 +30,8 @@ pub struct ChosenObject {
     pub key: InstrumentKey,
     /// The object.
     pub entry: Entry,
+    /// What its amounts are worth, or why that is not known, if the request asks for it.
+    pub valuation: Option<Result<Valuation, &'static str>>,
 }
 
 /// A part of a request that the lake should have and has not.
@@ -52,7 +57,7 @@ pub struct Chosen {
 /// # Errors
 /// When the lake cannot be read, a text is no key, or no table and no object knows an instrument.
 pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen, EngineError> {
-    let days: Vec<Day> = days_of(&request.within_us).collect();
+    let days = days_to_look_at(request);
     let listed = &Listed::of(lake, request, &days).await?;
     let patterns: Vec<KeyPattern> = request.instruments.iter().map(|text| KeyPattern::new(text)).collect();
     let (names, patterns): (Vec<KeyPattern>, Vec<KeyPattern>) =
@@ -61,29 +66,46 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
     for name in &names {
         keys.push(super::instrument_key(lake, &name.to_string()).await?);
     }
+    let asked = Arc::new((keys, patterns));
     let of_day = |day: Day| {
-        let (keys, patterns) = (&keys, &patterns);
+        let (lake, table, asked) = (lake.clone(), request.table, asked.clone());
+        let has_worth = request.has_worth;
         async move {
-            if listed.may_have(day) {
-                return choose_of_day(lake, request.table, day, keys, patterns).await;
+            let (keys, patterns) = &*asked;
+            if !listed.may_have(day) {
+                let all =
+                    keys.iter().map(ToString::to_string).chain(patterns.iter().map(ToString::to_string));
+                let missing = all.map(|instrument| Missing { day, instrument }).collect();
+                return Ok(Chosen { objects: Vec::new(), missing });
             }
-            let all = keys.iter().map(ToString::to_string).chain(patterns.iter().map(ToString::to_string));
-            let missing = all.map(|instrument| Missing { day, instrument }).collect();
-            Ok(Chosen { objects: Vec::new(), missing })
+            let of_day = {
+                let asked = asked.clone();
+                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1, has_worth).await }
+            };
+            // Days on several threads: their tables are decoded.
+            tokio::spawn(of_day).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         }
     };
     let found: Vec<Chosen> =
         futures::stream::iter(days).map(of_day).buffered(CONCURRENT).try_collect().await?;
     let mut chosen = Chosen::default();
+    let expected = exchange::days_expected(request.clock_of_rows(), &request.within_us);
+    let is_expected = |missing: &Missing| expected.is_some_and(|days| days.contains(missing.day));
     for day in found {
         chosen.objects.extend(day.objects);
-        chosen.missing.extend(day.missing);
+        chosen.missing.extend(day.missing.into_iter().filter(is_expected));
     }
     if chosen.objects.is_empty() {
         lake.check_readable().await?;
-        check_known(lake, request, &keys).await?;
+        check_known(lake, request, &asked.0).await?;
     }
     Ok(chosen)
+}
+
+/// The days whose objects may have rows of a request.
+fn days_to_look_at(request: &ReadRequest) -> Vec<Day> {
+    let days = exchange::days_to_open(request.clock_of_rows(), &request.within_us);
+    days.map(|days| days.days().collect()).unwrap_or_default()
 }
 
 /// The days that the lake has something of, listed once for a long range; asking for each of its days would take longer.
@@ -113,12 +135,12 @@ async fn choose_of_day(
     day: Day,
     keys: &[InstrumentKey],
     patterns: &[KeyPattern],
+    has_worth: bool,
 ) -> Result<Chosen, EngineError> {
     let mut there: BTreeMap<InstrumentKey, Entry> = BTreeMap::new();
     let mut lacking: BTreeSet<InstrumentKey> = BTreeSet::new();
     if !patterns.is_empty() {
-        let listed = list(lake, table, day).await?.into_iter();
-        there.extend(listed.filter(|(key, _)| keys.contains(key) || is_meant(patterns, key)));
+        there.extend(list(lake, table, day, |key| keys.contains(key) || is_meant(patterns, key)).await?);
     }
     for key in keys {
         if there.contains_key(key) {
@@ -131,10 +153,21 @@ async fn choose_of_day(
     }
     let mut missing = Vec::new();
     if !lacking.is_empty() || !patterns.is_empty() {
-        let instruments = lake.instruments(day).await?;
-        missing = missing_of_day(table, day, instruments.as_deref(), &lacking, patterns, &there);
+        let is_wanted = |text: &str| {
+            lacking.iter().any(|key| key.as_str() == text) || patterns.iter().any(|p| p.matches_text(text))
+        };
+        let expected = lake.expected(day, is_wanted).await?;
+        missing = missing_of_day(table, day, expected.as_ref(), &lacking, patterns, &there);
     }
-    let objects = there.into_iter().map(|(key, entry)| ChosenObject { day, key, entry }).collect();
+    let of_entry = |(key, entry)| ChosenObject { day, key, entry, valuation: None };
+    let mut objects: Vec<ChosenObject> = there.into_iter().map(of_entry).collect();
+    if has_worth && !objects.is_empty() {
+        let instruments = lake.instruments(day).await?.unwrap_or_default();
+        for object in &mut objects {
+            let row = instruments.iter().find(|row| row.key == object.key);
+            object.valuation = Some(Valuation::of(&object.key, row));
+        }
+    }
     Ok(Chosen { objects, missing })
 }
 
@@ -143,27 +176,27 @@ async fn choose_of_day(
 fn missing_of_day(
     table: TickTable,
     day: Day,
-    instruments: Option<&[Instrument]>,
+    expected: Option<&ExpectedKeys>,
     lacking: &BTreeSet<InstrumentKey>,
     patterns: &[KeyPattern],
     there: &BTreeMap<InstrumentKey, Entry>,
 ) -> Vec<Missing> {
     let missing = |instrument: String| Missing { day, instrument };
-    let Some(instruments) = instruments else {
+    let Some(expected) = expected else {
         let without_object = patterns.iter().filter(|p| !there.keys().any(|key| p.matches(key)));
         let named = lacking.iter().map(|key| missing(key.to_string()));
         return named.chain(without_object.map(|p| missing(p.to_string()))).collect();
     };
-    let is_expected = |instrument: &Instrument| match table {
-        TickTable::Ticks(data_type) => instrument.expected(day).any(|p| p.data_type == data_type),
-        TickTable::Candles(_) => instrument.expected(day).any(|p| p.data_type == mtdh_core::DataType::Trades),
+    // Candles are made of trades.
+    let data_type = match table {
+        TickTable::Ticks(data_type) => data_type,
+        TickTable::Candles(_) => DataType::Trades,
     };
-    let venues: BTreeSet<&str> = instruments.iter().map(|i| i.key.venue()).collect();
-    let unknown =
-        lacking.iter().filter(|key| !venues.contains(key.venue())).map(|key| missing(key.to_string()));
-    let wanted = instruments.iter().filter(|i| lacking.contains(&i.key) || is_meant(patterns, &i.key));
-    let expected = wanted.filter(|i| !there.contains_key(&i.key) && is_expected(i));
-    let mut all: Vec<Missing> = unknown.chain(expected.map(|i| missing(i.key.to_string()))).collect();
+    let unknown = lacking.iter().filter(|key| !expected.venues.contains(key.venue()));
+    let wanted = expected.keys.iter().filter(|(key, _)| lacking.contains(key) || is_meant(patterns, key));
+    let lost = wanted.filter(|(key, types)| !there.contains_key(key) && types.contains(&data_type));
+    let mut all: Vec<Missing> =
+        unknown.chain(lost.map(|(key, _)| key)).map(|key| missing(key.to_string())).collect();
     all.sort();
     all
 }
@@ -174,17 +207,16 @@ fn is_meant(patterns: &[KeyPattern], key: &InstrumentKey) -> bool {
     patterns.iter().any(|p| p.matches(key) && (kind != InstrumentType::Combo || p.names_type(kind)))
 }
 
-async fn list(lake: &Lake, table: TickTable, day: Day) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
-    Ok(match table {
-        TickTable::Ticks(data_type) => {
-            let listed = lake.list_partitions(day, data_type).await?;
-            listed.into_iter().map(|(partition, entry)| (partition.key, entry)).collect()
-        }
-        TickTable::Candles(timeframe) => {
-            let listed = lake.list_candles(day, Some(timeframe)).await?;
-            listed.into_iter().map(|(_, key, entry)| (key, entry)).collect()
-        }
-    })
+async fn list(
+    lake: &Lake,
+    table: TickTable,
+    day: Day,
+    is_wanted: impl Fn(&InstrumentKey) -> bool,
+) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+    match table {
+        TickTable::Ticks(data_type) => lake.list_partitions_of(day, data_type, is_wanted).await,
+        TickTable::Candles(timeframe) => lake.list_candles_of(day, timeframe, is_wanted).await,
+    }
 }
 
 pub(super) fn path(lake: &Lake, table: TickTable, day: Day, key: &InstrumentKey) -> LakePath {

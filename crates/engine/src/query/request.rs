@@ -35,17 +35,10 @@ impl TickTable {
             TickTable::Candles(timeframe) => format!("candles {timeframe}"),
         }
     }
-
-    /// The column by which rows are chosen. A candle has one time that counts, the start of its interval.
-    pub(crate) fn clock_column(self, clock: Clock) -> &'static str {
-        match self {
-            TickTable::Ticks(_) => clock.column(),
-            TickTable::Candles(_) => Clock::Exchange.column(),
-        }
-    }
 }
 
-/// Rows of instruments in a range of time. They come ordered by day, then key, then as they are stored.
+/// Rows of instruments in a range of time. They come ordered by day, then key, then as they are stored, which is in order of
+/// arrival; by the exchange's clock they are sorted by it.
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
     /// The table.
@@ -54,13 +47,20 @@ pub struct ReadRequest {
     pub instruments: Vec<String>,
     /// Range of the clock, microseconds since the Unix epoch, UTC; the end is excluded.
     pub within_us: Range<i64>,
-    /// Which clock chooses the rows.
+    /// Which clock chooses and sorts the rows; candles have one.
     pub clock: Clock,
     /// The columns, in the order wanted; `None`: all.
     pub columns: Option<Vec<String>>,
     /// Maximum number of rows; `None`: no limit.
     pub limit: Option<u64>,
+    /// Whether the columns [`WORTH`] come behind the others.
+    pub has_worth: bool,
 }
+
+/// The columns of what an amount is worth, float64: in the base currency, in the currency of prices, and in the settlement currency
+/// of a quanto, by the contract size in force at the row's exchange time. Null: it has no such value, or what it takes to know it
+/// is not in the day's instrument table.
+pub const WORTH: [&str; 3] = ["base_amount", "quote_amount", "settle_amount"];
 
 /// The form of the rows that are handed out.
 #[derive(Clone, Copy, Debug)]
@@ -87,11 +87,40 @@ impl Form {
 }
 
 impl ReadRequest {
+    /// The clock by which objects are cut and rows are ordered. Candles are cut by their own time.
+    pub(crate) fn clock_of_rows(&self) -> Clock {
+        match self.table {
+            TickTable::Ticks(_) => self.clock,
+            TickTable::Candles(_) => Clock::Arrival,
+        }
+    }
+
+    /// The column by which rows are chosen. A candle has one time that counts, the start of its interval.
+    pub(crate) fn clock_column(&self) -> &'static str {
+        match self.table {
+            TickTable::Ticks(_) => self.clock.column(),
+            TickTable::Candles(_) => Clock::Exchange.column(),
+        }
+    }
+
     /// The columns of the answer.
     ///
     /// # Errors
-    /// When the table has no column of that name, or none is wanted.
+    /// When the table has no column of that name, none is wanted, or the table has no price and amount that would be worth something.
     pub fn schema(&self) -> Result<SchemaRef, EngineError> {
+        let schema = self.stored_schema()?;
+        if !self.has_worth {
+            return Ok(schema);
+        }
+        let all = self.table.schema();
+        for name in ["price", "amount"] {
+            all.field_with_name(name).map_err(|_| self.no_column(name, &all))?;
+        }
+        let worth = WORTH.map(|name| Arc::new(Field::new(name, ArrowType::Float64, true)));
+        Ok(Arc::new(Schema::new(schema.fields().iter().cloned().chain(worth).collect::<Vec<_>>())))
+    }
+
+    fn stored_schema(&self) -> Result<SchemaRef, EngineError> {
         let all = self.table.schema();
         let Some(names) = &self.columns else { return Ok(all) };
         let field = |name: &String| {

@@ -1,19 +1,25 @@
 //! The rows of chosen objects, decoded on several threads and handed out in order.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::SchemaRef;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
-use mtdh_lake::read::{Batches, ReadCost, Wanted};
+use futures::{Stream, StreamExt, TryStreamExt};
+use mtdh_core::Day;
+use mtdh_core::candle::value::Valuation;
+use mtdh_core::clock::Clock;
+use mtdh_core::key::InstrumentKey;
+use mtdh_lake::read::{Batches, ReadCost, Texts, Wanted};
 use mtdh_lake::{Entry, Lake, LakeError};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::choose::ChosenObject;
+use super::exchange::{self, rows_of_window};
 use super::request::with_views;
-use super::{Form, ReadRequest, TickTable};
+use super::{Form, ReadRequest, TickTable, worth};
 use crate::error::EngineError;
 
 /// Batches of rows, in order.
@@ -21,6 +27,9 @@ pub type RowStream = BoxStream<'static, Result<RecordBatch, EngineError>>;
 
 /// How often an object is looked for anew that was replaced before it was opened.
 const LOOKS: u32 = 4;
+
+/// What amounts are worth, or why that is not known; `None`: nobody asks.
+type Told = Option<Result<Valuation, &'static str>>;
 
 /// What is read of each object.
 #[derive(Clone)]
@@ -46,19 +55,37 @@ pub fn rows(
     form: Form,
 ) -> Result<RowStream, EngineError> {
     let schema = request.schema()?;
+    // Sorting makes texts anew.
+    let form = Form { has_views: form.has_views && request.clock_of_rows() == Clock::Arrival, ..form };
     let schema = if form.has_views { with_views(&schema) } else { schema };
-    let clock = request.table.clock_column(request.clock);
+    let clock = request.clock_column();
+    let beside = if request.has_worth { &[clock, "timestamp", "price", "amount"][..] } else { &[clock] };
     let columns = request.columns.clone().map(|mut names| {
-        if !names.iter().any(|name| name == clock) {
-            names.push(clock.to_owned());
+        for name in beside {
+            if !names.iter().any(|other| other == name) {
+                names.push((*name).to_owned());
+            }
         }
         names
     });
     let within_us = request.within_us.clone();
     let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form };
+    let batches = match request.clock_of_rows() {
+        Clock::Arrival => as_stored(reading, objects),
+        Clock::Exchange => by_exchange(reading, objects),
+    };
+    Ok(match request.limit {
+        None => batches,
+        Some(limit) => first(batches, limit).boxed(),
+    })
+}
+
+/// Object after object, each in its order.
+fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
+    let form = reading.form;
     let opened = futures::stream::iter(objects).map(move |object| {
         let reading = reading.clone();
-        async move { reading.row_groups(object.entry).await }
+        async move { reading.row_groups(object).await }
     });
     // The footer of the next object is read while the rows of one are handed out.
     let groups = opened
@@ -67,16 +94,32 @@ pub fn rows(
         .try_flatten();
     let decoded = groups.map_ok(move |group| decode(group, form));
     let decoded = decoded.map(futures::future::ready);
-    let batches = decoded.buffered(form.ahead.max(1)).try_flatten();
-    Ok(match request.limit {
-        None => batches.boxed(),
-        Some(limit) => first(batches.boxed(), limit).boxed(),
-    })
+    decoded.buffered(form.ahead.max(1)).try_flatten().boxed()
+}
+
+/// Day after day, instrument after instrument, sorted by the exchange's clock. Objects of the days beside may have rows of a day.
+fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
+    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, ChosenObject>> = BTreeMap::new();
+    for object in objects {
+        of_key.entry(object.key.clone()).or_default().insert(object.day, object);
+    }
+    let mut parts: Vec<(Range<i64>, Vec<ChosenObject>)> = Vec::new();
+    for (day, within) in exchange::parts(&reading.within_us) {
+        for entries in of_key.values() {
+            let beside = entries.range(day.previous()..=day.next()).map(|(_, entry)| entry.clone());
+            parts.push((within.clone(), beside.collect()));
+        }
+    }
+    let ahead = reading.form.ahead.max(1);
+    let sorted = move |(within, entries): (Range<i64>, Vec<ChosenObject>)| {
+        futures::future::ready(Ok::<_, EngineError>(reading.clone().sorted(within, entries)))
+    };
+    futures::stream::iter(parts).map(sorted).buffered(ahead).try_flatten().boxed()
 }
 
 /// Decodes a row group on a thread of the runtime, ahead of its reader.
 fn decode(mut group: RowStream, form: Form) -> RowStream {
-    let (sender, receiver) = mpsc::channel(form.waiting.unwrap_or(tokio::sync::Semaphore::MAX_PERMITS));
+    let (sender, receiver) = form.channel();
     tokio::spawn(async move {
         while let Some(batch) = group.next().await {
             // The reader is gone.
@@ -85,22 +128,39 @@ fn decode(mut group: RowStream, form: Form) -> RowStream {
             }
         }
     });
+    received(receiver).boxed()
+}
+
+/// What a channel brings.
+fn received<T: Send + 'static>(receiver: mpsc::Receiver<T>) -> impl Stream<Item = T> + Send {
     futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) })
-        .boxed()
+}
+
+impl Form {
+    /// A channel for the batches of one task.
+    fn channel<T>(self) -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+        mpsc::channel(self.waiting.unwrap_or(Semaphore::MAX_PERMITS))
+    }
 }
 
 impl Reading {
-    async fn row_groups(&self, mut entry: Entry) -> Result<Vec<RowStream>, EngineError> {
+    async fn row_groups(&self, object: ChosenObject) -> Result<Vec<RowStream>, EngineError> {
+        let ChosenObject { mut entry, valuation, .. } = object;
         let columns = self.columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
         let wanted = Wanted {
             columns: columns.as_deref(),
             batch_rows: self.form.batch_rows,
-            has_views: self.form.has_views,
+            texts: if self.form.has_views { Texts::Views } else { Texts::OfTable },
             ..Wanted::of(self.clock, self.within_us.clone())
         };
         for look in 1.. {
             match self.lake.row_groups(&entry, &wanted, &Arc::<ReadCost>::default()).await {
-                Ok(groups) => return Ok(groups.into_iter().map(|group| self.group(&entry, group)).collect()),
+                Ok(groups) => {
+                    return Ok(groups
+                        .into_iter()
+                        .map(|group| self.group(&entry, group, valuation.clone()))
+                        .collect());
+                }
                 Err(error) if error.is_changed() && look < LOOKS => {
                     // Replaced since it was chosen: what is there now is read.
                     entry = self.lake.entry(&entry.path).await?.ok_or(error)?;
@@ -111,11 +171,39 @@ impl Reading {
         Ok(Vec::new())
     }
 
-    fn group(&self, entry: &Entry, batches: Batches) -> RowStream {
+    /// The rows of one instrument and day, sorted on a thread of the runtime.
+    fn sorted(self, within_us: Range<i64>, objects: Vec<ChosenObject>) -> RowStream {
+        let (sender, receiver) = self.form.channel();
+        let (schema, lake, columns) = (self.schema, self.lake, self.columns);
+        // The table of the rows' own day says what they are worth, else one beside it.
+        let own = objects
+            .iter()
+            .find(|object| object.day.start_us() <= within_us.start && within_us.start < object.day.end_us());
+        let valuation = own.or(objects.first()).and_then(|object| object.valuation.clone());
+        let entries: Vec<Entry> = objects.into_iter().map(|object| object.entry).collect();
+        let most_rows = rows_of_window(schema.fields().len());
+        tokio::spawn(async move {
+            let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+            let cost = Arc::default();
+            let read =
+                exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &cost, &sender);
+            if let Err(error) = read.await {
+                // The reader may be gone.
+                let _gone = sender.send(Err(error)).await;
+            }
+        });
+        let fitted = move |batch: Result<RecordBatch, LakeError>| {
+            let wrong = |reason| LakeError::WrongTable { path: "the objects of a day".to_owned(), reason };
+            Ok(fit(&worth::added(batch?, valuation.as_ref()), &schema).map_err(wrong)?)
+        };
+        received(receiver).map(fitted).boxed()
+    }
+
+    fn group(&self, entry: &Entry, batches: Batches, valuation: Told) -> RowStream {
         let (schema, path) = (self.schema.clone(), entry.path.clone());
         let fitted = move |batch: Result<RecordBatch, LakeError>| {
             let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
-            Ok(fit(&batch?, &schema).map_err(wrong)?)
+            Ok(fit(&worth::added(batch?, valuation.as_ref()), &schema).map_err(wrong)?)
         };
         batches.map(fitted).boxed()
     }
@@ -167,7 +255,7 @@ pub async fn count(lake: &Lake, request: &ReadRequest, objects: &[ChosenObject])
         let is_whole = request.within_us.start <= day.start && day.end <= request.within_us.end;
         // Files are cut by arrival; the exchange's times of a file may lie outside of its day.
         let is_by_day = match request.table {
-            TickTable::Ticks(_) => request.clock == mtdh_core::clock::Clock::Arrival,
+            TickTable::Ticks(_) => request.clock == Clock::Arrival,
             TickTable::Candles(_) => true,
         };
         if is_whole && is_by_day {
@@ -176,7 +264,7 @@ pub async fn count(lake: &Lake, request: &ReadRequest, objects: &[ChosenObject])
             cut.push(object.clone());
         }
     }
-    let clock = request.table.clock_column(request.clock).to_owned();
+    let clock = request.clock_column().to_owned();
     let request = ReadRequest { columns: Some(vec![clock]), limit: None, ..request.clone() };
     let mut batches = rows(lake, &request, cut, Form::STREAM)?;
     while let Some(batch) = batches.try_next().await? {

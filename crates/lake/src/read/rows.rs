@@ -162,14 +162,26 @@ pub struct Wanted<'a> {
     pub columns: Option<&'a [&'a str]>,
     /// Maximum number of rows of a batch.
     pub batch_rows: usize,
-    /// Texts that are no categories come as views (Arrow's `Utf8View`), which are made without copying them.
-    pub has_views: bool,
+    /// The form of its texts.
+    pub texts: Texts,
+}
+
+/// The form in which texts come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Texts {
+    /// As in our tables of rows: categories are dictionaries, others are strings.
+    #[default]
+    OfTable,
+    /// Categories are dictionaries; others are views (Arrow's `Utf8View`), which are made without copying them.
+    Views,
+    /// Strings, as in our small tables.
+    Plain,
 }
 
 impl<'a> Wanted<'a> {
     /// All columns of the rows whose clock is in a range.
     pub fn of(clock: &'a str, within_us: Range<i64>) -> Wanted<'a> {
-        Wanted { clock, within_us, columns: None, batch_rows: 1 << 16, has_views: false }
+        Wanted { clock, within_us, columns: None, batch_rows: 1 << 16, texts: Texts::OfTable }
     }
 }
 
@@ -196,7 +208,11 @@ async fn row_groups(
 ) -> Result<Vec<Batches>, LakeError> {
     let Wanted { clock, within_us, columns, .. } = wanted;
     let opened = reader.open().await.map_err(|e| failure(path, e))?;
-    let arrow = if wanted.has_views { opened.table_columns_with_views() } else { opened.table_columns() };
+    let arrow = match wanted.texts {
+        Texts::OfTable => opened.table_columns(),
+        Texts::Views => opened.table_columns_with_views(),
+        Texts::Plain => opened.plain_columns(),
+    };
     let arrow = arrow.map_err(|e| failure(path, e))?;
     let metadata = &opened.metadata;
     let checked = check_clock(arrow.schema(), clock).and_then(|()| has_columns(arrow.schema(), *columns));

@@ -1,10 +1,11 @@
 //! The instruments of a day as a table: reading and writing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 use bytes::Bytes;
+use futures::TryStreamExt;
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
 use mtdh_core::instrument::{AmountUnit, DayTable, Instrument};
 use mtdh_core::key::InstrumentKey;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::error::LakeError;
-use crate::read::failure;
+use crate::read::{Texts, Wanted, failure};
 use crate::store::Lake;
 use crate::tables::columns::{
     Cell, Described, Kind, TableReader, added_filled, added_optional, added_required, filled,
@@ -84,6 +85,43 @@ fn underlying(instrument: &Instrument) -> Option<String> {
 /// Rows as the table that a lake stores.
 pub fn as_table(rows: &[Instrument]) -> RecordBatch {
     to_table(&COLUMNS, rows)
+}
+
+/// What a day's table expects of some instruments.
+#[derive(Clone, Debug, Default)]
+pub struct ExpectedKeys {
+    /// The instruments that are alive on the day, with the data types that are expected of them.
+    pub keys: BTreeMap<InstrumentKey, Vec<DataType>>,
+    /// Every venue of the table.
+    pub venues: BTreeSet<String>,
+}
+
+impl ExpectedKeys {
+    fn add(
+        &mut self,
+        table: &RecordBatch,
+        day: Day,
+        is_wanted: &impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
+        let cells = TableReader::of(table, &COLUMNS);
+        let (key, types) = (cells.text("instrument_key")?, cells.texts("data_types")?);
+        let (from, to) = (cells.time("available_from_datetime")?, cells.time("available_to_datetime")?);
+        for row in 0..table.num_rows() {
+            let text = key(row).ok_or("a row has no key")?;
+            let venue = text.split(':').next().unwrap_or_default();
+            if !self.venues.contains(venue) {
+                self.venues.insert(venue.to_owned());
+            }
+            let is_alive = from(row).is_some_and(|from| from < day.end_us())
+                && to(row).is_none_or(|to| to > day.start_us());
+            if is_alive && is_wanted(text) {
+                let parsed: InstrumentKey = text.parse().map_err(|_| format!("`{text}` is no key"))?;
+                let types = types(row).iter().filter_map(|name| name.parse().ok()).collect();
+                self.keys.insert(parsed, types);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
@@ -158,6 +196,31 @@ impl Lake {
     /// When the store fails, or the object is not such a table.
     pub async fn instruments(&self, day: Day) -> Result<Option<Vec<Instrument>>, LakeError> {
         Ok(self.day_table(day).await?.map(|table| table.instruments))
+    }
+
+    /// What a day's table expects of wanted instruments, without reading the rest of it; `None`: the day has no table.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is not such a table.
+    pub async fn expected(
+        &self,
+        day: Day,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Option<ExpectedKeys>, LakeError> {
+        let path = self.layout().instruments(day);
+        let Some(entry) = self.entry(&path).await? else { return Ok(None) };
+        let columns = ["instrument_key", "data_types", "available_from_datetime", "available_to_datetime"];
+        let all = Wanted::of("available_from_datetime", i64::MIN..i64::MAX);
+        let wanted = Wanted { columns: Some(&columns), texts: Texts::Plain, ..all };
+        let mut found = ExpectedKeys::default();
+        for group in self.row_groups(&entry, &wanted, &Arc::default()).await? {
+            let batches: Vec<RecordBatch> = group.try_collect().await?;
+            for batch in batches {
+                let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
+                found.add(&batch, day, &is_wanted).map_err(wrong)?;
+            }
+        }
+        Ok(Some(found))
     }
 
     /// The instruments of a day, and what has no row; `None`: the day has no table.

@@ -5,7 +5,11 @@ use mtdh_core::check;
 use super::*;
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct CheckArgs {
+    #[command(subcommand)]
+    pub command: Option<CheckCommand>,
+
     /// Groups of checks: completeness, timestamp, gaps, book, values, aggregation, or all of these; cross-source, which
     /// contacts the exchange. docs/reference/checks.md lists every check
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
@@ -62,6 +66,50 @@ pub struct CheckArgs {
     /// Set a parameter of a check, for example silence.factor=10; docs/reference/checks.md lists them
     #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER")]
     pub set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CheckCommand {
+    /// Check live candles or rows, JSON lines on stdin, and print findings as they happen
+    Stream(StreamArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct StreamArgs {
+    /// Instrument of lines that name none: a key, or BASE-QUOTE of Binance's spot market
+    #[arg(long, value_name = "KEY", value_parser = parse_key_or_symbol)]
+    pub instrument: Option<InstrumentKey>,
+
+    /// Timeframe of candles that name none
+    #[arg(long, value_name = "TIMEFRAME")]
+    pub timeframe: Option<Timeframe>,
+
+    /// Data type of rows that name none
+    #[arg(long, value_name = "TYPE")]
+    pub data_type: Option<DataType>,
+
+    /// Compare final candles with the exchange's own, once these have settled; contacts the exchange
+    #[arg(long)]
+    pub cross_source: bool,
+
+    /// Seconds after the end of its interval from which a candle counts as late, and after a newer row from which a row does
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub late: u32,
+
+    /// Exit with 1 for findings of this severity or worse
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub fail_on: FailOn,
+
+    /// Set a parameter of a check, for example reference_volume.tolerance_pct=0
+    #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER", value_parser = parse_setting)]
+    pub set: Vec<String>,
+}
+
+fn parse_key_or_symbol(text: &str) -> Result<InstrumentKey, String> {
+    if text.contains(':') {
+        return text.parse().map_err(|error: mtdh_core::key::KeyError| error.to_string());
+    }
+    mtdh_engine::names::key_of_symbol("BINANCE", text).map_err(|error| mtdh_engine::chain(&error))
 }
 
 /// Flags of the row checks during a download.

@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look and read", &["ls", "get", "schema"]),
     ("Prove", &["validate", "check"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
-    ("Other", &["doctor", "config", "sim", "completions", "help"]),
+    ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
 ];
 
 /// Example command lines for each verb.
@@ -84,6 +84,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh check all --start-date 2024-03-01 --venues DERIBIT --report report.html",
             "mtdh check timestamp --data-file trades.parquet",
             "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01",
+            "mtdh check stream --instrument BTC-USDT --timeframe 1m --format jsonl < candles.jsonl",
         ],
     ),
     ("monitor", &["mtdh monitor march", "mtdh monitor march --watch"]),
@@ -99,18 +100,23 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("doctor", &["mtdh doctor", "mtdh doctor --lake gs://BUCKET --format json"]),
     ("config", &["mtdh config show", "mtdh config check"]),
     ("completions", &["mtdh completions bash > ~/.local/share/bash-completion/completions/mtdh"]),
+    ("man", &["mtdh man ~/.local/share/man/man1"]),
 ];
 
-const END: &str = "\
-Without an API key, Tardis serves the first day of each month. To use a key, set TARDIS_API_KEY.
-Exit status: 0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 quota used up; 130 interrupted.";
+/// What can be had without a key.
+pub const WITHOUT_KEY: &str =
+    "Without an API key, Tardis serves the first day of each month. To use a key, set TARDIS_API_KEY.";
+
+/// What each exit status means.
+pub const STATUSES: &str =
+    "0 clean; 1 ran, but not clean (gaps, failed files); 2 could not run; 30 quota used up; 130 interrupted.";
 
 /// The command line with its help.
 pub fn with_help(command: Command) -> Command {
     let groups = groups(&command);
     let command = command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nOptions:\n{{options}}\n\n\
-         Run `mtdh VERB --help` for the options of a verb, with examples.\n{END}\n"
+         Run `mtdh VERB --help` for the options of a verb, with examples.\n{WITHOUT_KEY}\nExit status: {STATUSES}\n"
     ));
     EXAMPLES.iter().fold(command, |command, (verb, lines)| {
         let examples = lines.iter().fold("Examples:".to_owned(), |text, line| text + "\n  " + line);
@@ -156,7 +162,9 @@ mod tests {
     fn every_example_is_a_command_line() {
         for (verb, lines) in EXAMPLES {
             for line in *lines {
-                let words = line.split(" > ").next().unwrap().split(' ').map(Into::into);
+                let words =
+                    line.split_once(" > ").or(line.split_once(" < ")).map_or(*line, |(words, _)| words);
+                let words = words.split(' ').map(Into::into);
                 let matches = command().try_get_matches_from(lists::gathered(words, &command())).unwrap();
                 assert_eq!(matches.subcommand_name(), Some(*verb), "{line}");
                 Cli::from_arg_matches(&matches).unwrap();

@@ -1,5 +1,7 @@
 //! `mtdh check`: runs the checks of some groups and writes reports.
 
+mod stream;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,12 +18,15 @@ use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, Head};
 use mtdh_engine::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
 
-use crate::args::{CheckArgs, FailOn, Groups};
+use crate::args::{CheckArgs, CheckCommand, FailOn, Groups};
 use crate::exit::Outcome;
 use crate::render::check::print_document;
 use crate::session::{Session, check_venues, range};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
+    if let Some(CheckCommand::Stream(args)) = args.command {
+        return stream::run(session, args).await;
+    }
     // Before anything is read, so that an unknown report format is found now.
     let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
     check_places(&args)?;

@@ -28,7 +28,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(Stdout))?;
         let mut take =
             |batch| if stdout::is_read() { exporter.write(&batch) } else { Err(ExportError::Unread) };
-        let slice = match context.read(&request, &mut take).await {
+        let slice = match context.read_by(args.clock, &request, &mut take).await {
             // Nothing more is read without a reader. Missing days still count.
             Err(ExportError::Unread) => {
                 let missing = context.missing_days(&request).await?;
@@ -42,7 +42,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         let not_written = || format!("cannot write {}", args.output.display());
         let unfinished = Unfinished::new(&args.output).with_context(not_written)?;
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(unfinished))?;
-        let slice = context.read(&request, &mut |batch| exporter.write(&batch)).await?;
+        let slice = context.read_by(args.clock, &request, &mut |batch| exporter.write(&batch)).await?;
         let unfinished = exporter.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         unfinished.publish().with_context(not_written)?;
         slice

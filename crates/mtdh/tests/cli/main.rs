@@ -6,6 +6,7 @@
 mod border;
 mod budget;
 mod candles;
+mod check_stream;
 mod checks;
 mod checksums;
 mod closed_outputs;
@@ -27,6 +28,7 @@ mod secrets;
 mod snapshots;
 mod stores;
 mod support;
+mod times;
 mod together;
 mod vendor_facts;
 mod wrong_calls;

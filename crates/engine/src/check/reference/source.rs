@@ -1,6 +1,7 @@
 //! The source of klines, and when they are reliable.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use mtdh_core::check::reference::{Reading, Settling};
 use mtdh_core::key::InstrumentKey;
 use mtdh_source::exchange::binance::klines::{KlineError, Klines, Market};
 use mtdh_source::exchange::binance::{kline_archive, klines};
-use mtdh_source::http::HttpClient;
 use mtdh_source::http::retry::RetryPolicy;
+use mtdh_source::http::{HttpClient, HttpError};
 use tokio_util::sync::CancellationToken;
 
 use crate::check::CheckPlan;
@@ -91,6 +92,52 @@ impl Reference {
             }
         };
         Ok(Opened { symbol, market, interval, timeframe, from })
+    }
+}
+
+/// Reads klines of several instruments and timeframes, for candles that come one by one.
+pub struct KlineReader {
+    source: Source,
+    opened: BTreeMap<(InstrumentKey, Timeframe), Opened>,
+}
+
+impl KlineReader {
+    /// A reader that has not read anything.
+    pub fn new(source: Source) -> KlineReader {
+        KlineReader { source, opened: BTreeMap::new() }
+    }
+
+    /// Whether the reference has klines of such an instrument and timeframe.
+    pub fn covers(key: &InstrumentKey, timeframe: Timeframe) -> bool {
+        Market::of_venue(key.venue()).is_some_and(|market| {
+            klines::symbol(market, key, None).is_some() && klines::interval(timeframe).is_some()
+        })
+    }
+
+    /// The klines that start in `[from_us, to_us)`, microseconds since the Unix epoch, UTC, as they are now: the newest may
+    /// still change. None, if the reference does not know the instrument.
+    ///
+    /// # Errors
+    /// When the reference has no such market or timeframe, or cannot be read.
+    pub async fn get(
+        &mut self,
+        key: &InstrumentKey,
+        timeframe: Timeframe,
+        from_us: i64,
+        to_us: i64,
+    ) -> Result<Vec<Bar>, EngineError> {
+        let of = (key.clone(), timeframe);
+        let opened = match self.opened.entry(of) {
+            Entry::Occupied(opened) => opened.into_mut(),
+            Entry::Vacant(place) => {
+                let reference = Reference { source: self.source.clone(), timeframe };
+                place.insert(reference.open(key, None)?)
+            }
+        };
+        match opened.bars(from_us, to_us).await {
+            Err(KlineError::Http(HttpError::Status { status: 400 | 404, .. })) => Ok(Vec::new()),
+            read => read.map_err(EngineError::Klines),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Validation of live candles: each by itself, against the one before it and, once the reference has settled, against the
 //! reference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::check::bars::{Bar, Candles, Series, Span};
 use mtdh_core::check::reference::{Reading, Settling};
@@ -12,6 +12,8 @@ use super::{CandleStream, ReadKline, Statistics, StreamSettings, Told};
 /// The state of the streams of candles.
 pub(super) struct CandleStreams {
     read: Option<ReadKline>,
+    /// Which streams the reference has klines of.
+    has_klines: fn(&CandleStream) -> bool,
     last: BTreeMap<CandleStream, Bar>,
     waiting: Vec<Waiting>,
     failures_in_a_row: u32,
@@ -29,12 +31,18 @@ struct Waiting {
 impl CandleStreams {
     pub(super) fn new(read: Option<ReadKline>) -> CandleStreams {
         CandleStreams {
+            has_klines: if read.is_some() { |_| true } else { |_| false },
             read,
             last: BTreeMap::new(),
             waiting: Vec::new(),
             failures_in_a_row: 0,
             cooling_until_us: None,
         }
+    }
+
+    /// From now on candles of these streams wait for klines that the caller brings.
+    pub(super) fn compare_with_answers(&mut self, has_klines: fn(&CandleStream) -> bool) {
+        self.has_klines = has_klines;
     }
 
     /// Fills in the statistics of the reference.
@@ -78,7 +86,9 @@ impl CandleStreams {
             let seconds = (came_us - end_us) as f64 / 1e6;
             tell("late_candle", Severity::Warning, format!("it came {seconds} s after its end"));
         }
-        if came_us < end_us && bar.is_final {
+        if bar.start > came_us.saturating_add(settings.ahead_us) {
+            tell("candle_boundary", Severity::Error, "it starts in the future".to_owned());
+        } else if came_us < end_us && bar.is_final {
             tell("candle_boundary", Severity::Error, "it is final before its interval has ended".to_owned());
         }
         // A late candle fills a hole; only the next one in order can leave one. Quiet intervals have no candle.
@@ -89,7 +99,7 @@ impl CandleStreams {
         told.extend(
             checked(settings, &Candles::Alone(&series)).into_iter().filter(|(_, _, found)| is_of_this(found)),
         );
-        if self.read.is_some() && bar.is_final {
+        if (self.has_klines)(&stream) && bar.is_final {
             let settling = Settling::new(end_us, settings.settle_us, settings.again_us);
             self.waiting.push(Waiting { stream, bar, settling, at_us: end_us });
         }
@@ -100,41 +110,84 @@ impl CandleStreams {
     /// compared.
     pub(super) fn ask(&mut self, settings: &StreamSettings, now_us: i64) -> Vec<(CandleStream, Vec<Told>)> {
         let Some(mut read) = self.read.take() else { return Vec::new() };
+        let mut compared = Vec::new();
+        for (stream, start) in self.questions(now_us) {
+            if self.is_cooling(now_us) {
+                break;
+            }
+            let is_due = |waiting: &Waiting| {
+                waiting.at_us <= now_us && waiting.bar.start == start && waiting.stream == stream
+            };
+            // After a failure, all of the stream wait.
+            if !self.waiting.iter().any(is_due) {
+                continue;
+            }
+            let answer = read(&stream, start);
+            compared.extend(self.answer(settings, now_us, &stream, start, answer));
+        }
+        self.read = Some(read);
+        compared
+    }
+
+    fn is_cooling(&mut self, now_us: i64) -> bool {
         if self.cooling_until_us.is_some_and(|until| until <= now_us) {
             self.cooling_until_us = None;
             self.failures_in_a_row = 0;
         }
-        let (mut left, mut compared) = (Vec::new(), Vec::new());
+        self.cooling_until_us.is_some()
+    }
+
+    /// The klines that are due: stream and start, each once.
+    pub(super) fn questions(&mut self, now_us: i64) -> Vec<(CandleStream, i64)> {
+        if self.is_cooling(now_us) {
+            return Vec::new();
+        }
+        let due = self.waiting.iter().filter(|waiting| waiting.at_us <= now_us);
+        let due: BTreeSet<_> = due.map(|waiting| (waiting.stream.clone(), waiting.bar.start)).collect();
+        due.into_iter().collect()
+    }
+
+    /// Takes the answer to a question. Returns the findings of each candle that was compared. After a failure, the other
+    /// questions of the stream wait too.
+    pub(super) fn answer(
+        &mut self,
+        settings: &StreamSettings,
+        now_us: i64,
+        stream: &CandleStream,
+        start: i64,
+        answer: Result<Option<Bar>, String>,
+    ) -> Vec<(CandleStream, Vec<Told>)> {
+        let is_meant = |waiting: &Waiting| {
+            waiting.at_us <= now_us && waiting.bar.start == start && waiting.stream == *stream
+        };
+        let Ok(kline) = answer else {
+            self.failures_in_a_row += 1;
+            if self.failures_in_a_row >= settings.failures {
+                self.cooling_until_us = Some(now_us.saturating_add(settings.cooldown_us));
+            }
+            // The others of the stream would fail alike.
+            let due = self.waiting.iter_mut().filter(|w| w.at_us <= now_us && w.stream == *stream);
+            due.for_each(|waiting| waiting.at_us = now_us.saturating_add(settings.again_us));
+            return Vec::new();
+        };
+        self.failures_in_a_row = 0;
+        let mut compared = Vec::new();
         for mut waiting in std::mem::take(&mut self.waiting) {
-            if waiting.at_us > now_us || self.cooling_until_us.is_some() {
-                left.push(waiting);
+            if !is_meant(&waiting) {
+                self.waiting.push(waiting);
                 continue;
             }
-            let Ok(kline) = read(&waiting.stream, waiting.bar.start) else {
-                self.failures_in_a_row += 1;
-                if self.failures_in_a_row >= settings.failures {
-                    self.cooling_until_us = Some(now_us.saturating_add(settings.cooldown_us));
-                }
-                waiting.at_us = now_us.saturating_add(settings.again_us);
-                left.push(waiting);
-                continue;
-            };
-            self.failures_in_a_row = 0;
-            match waiting.settling.read(now_us, kline) {
+            match waiting.settling.read(now_us, kline.clone()) {
                 Reading::Again(at_us) => {
                     waiting.at_us = at_us;
-                    left.push(waiting);
+                    self.waiting.push(waiting);
                 }
                 Reading::Settled(kline) => {
-                    compared.push((
-                        waiting.stream.clone(),
-                        compare(settings, &waiting, kline.map(|kline| *kline)),
-                    ));
+                    let told = compare(settings, &waiting, kline.map(|kline| *kline));
+                    compared.push((waiting.stream, told));
                 }
             }
         }
-        self.waiting = left;
-        self.read = Some(read);
         compared
     }
 }

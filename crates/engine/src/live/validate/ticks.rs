@@ -23,6 +23,9 @@ pub(super) struct Ticks {
     last: Option<(i64, bool)>,
     /// Length of a silence before this day's rate was known, microseconds; `None`: not known.
     threshold_us: Option<i64>,
+    /// How far the clock was ahead of the last arrival when that was validated: rows of a recording arrived long ago, and no
+    /// silence has lasted since.
+    behind_us: i64,
 }
 
 /// The state of the current day.
@@ -34,7 +37,7 @@ struct OneDay {
 
 impl Ticks {
     pub(super) fn new(of: TickStream) -> Ticks {
-        Ticks { of, day: None, newest_us: i64::MIN, last: None, threshold_us: None }
+        Ticks { of, day: None, newest_us: i64::MIN, last: None, threshold_us: None, behind_us: 0 }
     }
 
     /// Validates rows that arrived. Returns the findings, and how many rows were late.
@@ -43,9 +46,11 @@ impl Ticks {
         plan: &CheckPlan,
         batch: &RecordBatch,
         watermark_us: i64,
+        now_us: i64,
     ) -> Result<(Vec<Told>, u64), String> {
         let rows = Rows::new(self.of.data_type, batch, 0)?;
         let mut told = Vec::from_iter(self.silences(rows.arrival()));
+        self.behind_us = self.last.map_or(0, |(last, _)| now_us.saturating_sub(last).max(0));
         let late = self.late(&rows, watermark_us);
         let count = late.as_ref().map_or(0, |(_, _, found)| found.count);
         told.extend(late);
@@ -124,7 +129,7 @@ impl Ticks {
         let (last, is_told) = self.last?;
         self.threshold_us
             .filter(|_| !is_told)
-            .map(|threshold| last.saturating_add(threshold).saturating_add(1))
+            .map(|threshold| last.saturating_add(self.behind_us).saturating_add(threshold).saturating_add(1))
     }
 
     /// Reports a silence that still lasts, once.
@@ -132,6 +137,7 @@ impl Ticks {
         self.due_us().filter(|due| *due <= now_us)?;
         let (last, is_told) = self.last.as_mut()?;
         *is_told = true;
+        let now_us = now_us.saturating_sub(self.behind_us);
         let mut tally = Tally::default();
         tally.note(*last, || silence(*last, now_us));
         tally.reach(now_us);

@@ -3,14 +3,14 @@
 //! Objects are cut by UTC days of arrival, and their rows are in order of arrival. By the exchange's clock ([`Clock::Exchange`],
 //! the column `timestamp`) rows of a day may lie in the object of a day beside it, and out of order. What holds:
 //!
-//! - Rows are found that arrived up to one UTC day before or after the days of the range ([`days_to_open`]). What the statistics
-//!   of pages exclude is not read.
+//! - A row is found if it arrived on the UTC day of its `timestamp`, the day before or the day after ([`days_to_open`]), whatever
+//!   the range. What the statistics of pages exclude is not read.
 //! - They come sorted by the exchange's clock. Rows of the same microsecond come in order of arrival.
 //! - The memory is bounded: the range is read in [`windows`] that hold about so many rows, each sorted for itself ([`Sorter`]).
 //!   Only rows of one microsecond cannot be parted. A page whose times reach far is read for each window that it touches.
 //!
-//! A reader of several instruments reads one after the other, each of its days by [`sorted`]. [`Stretch`]es are of
-//! [`mtdh_lake::Lake::stretches`].
+//! A reader of several days and instruments reads one after the other by [`sorted`], a day's part of the range at a time
+//! ([`parts`]). [`Stretch`]es are of [`mtdh_lake::Lake::stretches`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use mtdh_core::clock::Clock;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::read::{ReadCost, Stretch};
 use mtdh_lake::{Entry, Lake, LakeError};
+use tokio::sync::mpsc;
 
 mod sorter;
 
@@ -44,20 +45,23 @@ fn days_within(within_us: &Range<i64>) -> Option<DayRange> {
     DayRange::new(Day::containing_us(within_us.start)?, Day::containing_us(last)?).ok()
 }
 
-/// How near to midnight a range must come for rows of it to be expected in the object of the day beyond: an hour.
+/// A range in pieces, each of one UTC day.
+pub fn parts(within_us: &Range<i64>) -> impl Iterator<Item = (Day, Range<i64>)> + use<> {
+    let within_us = within_us.clone();
+    let days = days_within(&within_us).into_iter().flat_map(DayRange::days);
+    days.map(move |day| (day, day.start_us().max(within_us.start)..day.end_us().min(within_us.end)))
+}
+
+/// How near to midnight a range must end for rows of it to be expected in the object of the next day: an hour.
 const NEAR_US: i64 = 3_600_000_000;
 
-/// Of the days beside a range, those that should have rows of it by the exchange's clock: it comes within an hour of them.
-pub fn days_beside(within_us: &Range<i64>) -> Vec<Day> {
-    let Some(days) = days_within(within_us) else { return Vec::new() };
-    let mut beside = Vec::new();
-    if within_us.start - days.first().start_us() < NEAR_US {
-        beside.push(days.first().previous());
-    }
-    if days.last().end_us() - within_us.end < NEAR_US {
-        beside.push(days.last().next());
-    }
-    beside
+/// The days that should have rows of a range: those that it touches, and by the exchange's clock the next day, too, if the range
+/// ends within an hour of it. The day before may have some, where the exchange's clock is ahead, but is not expected to.
+pub fn days_expected(clock: Clock, within_us: &Range<i64>) -> Option<DayRange> {
+    let days = days_within(within_us)?;
+    let is_near = clock == Clock::Exchange && days.last().end_us() - within_us.end < NEAR_US;
+    let last = if is_near { days.last().next() } else { days.last() };
+    DayRange::new(days.first(), last).ok()
 }
 
 /// Rows of a window, for rows of so many columns.
@@ -105,21 +109,22 @@ pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> 
     windows
 }
 
-/// Reads the rows of a range of the exchange's clock from the objects of one instrument and passes them to `take` in the order of
+/// Reads the rows of a part of a day by the exchange's clock from the objects of one instrument and sends them in the order of
 /// that clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
-/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory.
+/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Adds the cost to `cost`. Ends early when the receiver
+/// is gone.
 ///
 /// # Errors
-/// When the store fails, an object is not Parquet, has other columns or is replaced meanwhile, or `take` fails.
-pub async fn sorted<E: From<LakeError>>(
+/// When the store fails, or an object is not Parquet, has other columns or is replaced meanwhile.
+pub async fn sorted(
     lake: &Lake,
     entries: &[Entry],
     within_us: Range<i64>,
     columns: Option<&[&str]>,
     most_rows: u64,
     cost: &Arc<ReadCost>,
-    mut take: impl FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
+    to: &mpsc::Sender<Result<RecordBatch, LakeError>>,
+) -> Result<(), LakeError> {
     let clock = Clock::Exchange.column();
     let mut held: Vec<(&Entry, Vec<Stretch>)> = Vec::new();
     for entry in entries {
@@ -130,16 +135,19 @@ pub async fn sorted<E: From<LakeError>>(
         let may_hold = |stretch: &Stretch| stretch.first_us < window.end && stretch.last_us >= window.start;
         let mut sorter = Sorter::new(clock);
         for (entry, _) in held.iter().filter(|(_, stretches)| stretches.iter().any(may_hold)) {
-            let mut keep = |batch: RecordBatch| {
+            let keep = |batch: RecordBatch| {
                 sorter
                     .push(batch)
                     .map_err(|reason| LakeError::WrongTable { path: entry.path.to_string(), reason })
             };
-            lake.read_between(entry, clock, window.clone(), columns, cost, &mut keep).await?;
+            lake.read_between(entry, clock, window.clone(), columns, cost, keep).await?;
         }
         for batch in sorter.sorted() {
             let path = || entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>().join(", ");
-            take(batch.map_err(|reason| LakeError::WrongTable { path: path(), reason })?)?;
+            let batch = batch.map_err(|reason| LakeError::WrongTable { path: path(), reason })?;
+            if to.send(Ok(batch)).await.is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -33,17 +33,18 @@ fn the_days_beside_a_range_may_have_rows_of_the_exchanges_clock() {
 }
 
 #[test]
-fn a_day_beside_is_expected_near_midnight_only() {
+fn the_next_day_is_expected_near_midnight_and_by_the_exchanges_clock_only() {
     let (start, end) = (day("2024-03-01").start_us(), day("2024-03-01").end_us());
-    for (range, expected) in [
-        (start..end, vec!["2024-02-29", "2024-03-02"]),
-        (start + NEAR_US - 1..end - NEAR_US, vec!["2024-02-29"]),
-        (start + NEAR_US..end - NEAR_US + 1, vec!["2024-03-02"]),
-        (start + NEAR_US..end - NEAR_US, vec![]),
-        (start..start, vec![]),
+    for (clock, range, expected) in [
+        (Clock::Arrival, start..end, Some(("2024-03-01", "2024-03-01"))),
+        (Clock::Exchange, start..end, Some(("2024-03-01", "2024-03-02"))),
+        (Clock::Exchange, start..end - NEAR_US + 1, Some(("2024-03-01", "2024-03-02"))),
+        (Clock::Exchange, start..end - NEAR_US, Some(("2024-03-01", "2024-03-01"))),
+        (Clock::Exchange, start..end + 1, Some(("2024-03-01", "2024-03-02"))),
+        (Clock::Exchange, start..start, None),
     ] {
-        let days: Vec<String> = days_beside(&range).iter().map(ToString::to_string).collect();
-        assert_eq!(days, expected, "{range:?}");
+        let expected = expected.map(|(first, last)| DayRange::new(day(first), day(last)).unwrap());
+        assert_eq!(days_expected(clock, &range), expected, "{clock} {range:?}");
     }
 }
 
@@ -61,7 +62,7 @@ fn windows_hold_about_as_many_rows_as_they_may() {
         // Two objects, one after the other, with an overlap.
         (vec![stretch(60, 0, 59), stretch(60, 50, 109)], 0..110, 40, vec![0..40, 40..70, 70..110]),
         // Rows of one microsecond stay together, however many they are.
-        (vec![stretch(1_000, 10, 10)], 0..20, 10, vec![0..11, 11..20]),
+        (vec![stretch(1_000, 10, 10)], 0..20, 10, vec![0..10, 10..11, 11..20]),
         // Without statistics rows may be anywhere.
         (vec![stretch(5, i64::MIN, i64::MAX)], 0..20, 10, vec![0..20]),
         (vec![stretch(10, 200, 300)], 0..20, 1, vec![0..20]),

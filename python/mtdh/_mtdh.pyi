@@ -1,0 +1,177 @@
+"""The native part of the package; `python/mtdh` gives it names, defaults and conversions."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, TypeAlias, final
+
+__all__ = [
+    "__version__",
+    "Lake",
+    "Demo",
+    "Rows",
+    "Chosen",
+    "Batches",
+    "Reading",
+    "Buffer",
+    "main",
+    "time_range",
+    "days",
+    "download",
+    "validate",
+    "check",
+    "make_candles",
+    "write_instruments",
+    "convert",
+    "findings",
+    "validation",
+]
+
+__version__: str
+
+validation: Any
+"""The checks of `mtdh.validation`: `mtdh/validation/_core.py` has their types."""
+
+_Time: TypeAlias = str | int
+_Column: TypeAlias = Buffer | tuple[Buffer, list[str]] | list[str | None] | list[bool | None] | list[list[str] | None]
+_OnProgress: TypeAlias = Callable[[dict[str, int]], None]
+
+@final
+class Lake:
+    def __new__(
+        cls, url: str | None = None, api_key: str | None = None, source: str | PathLike[str] | None = None
+    ) -> Lake: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def is_local(self) -> bool: ...
+    def days(self) -> list[str]: ...
+    def rows(
+        self,
+        table: str,
+        timeframe: str | None,
+        instruments: list[str],
+        first_us: int,
+        end_us: int,
+        clock: str,
+        columns: list[str] | None,
+        limit: int | None,
+    ) -> Rows: ...
+    def instruments(
+        self,
+        day: _Time | None,
+        venues: list[str],
+        types: list[str],
+        instruments: list[str],
+        underlying: str | None,
+    ) -> Batches: ...
+    def coverage(self, selection: dict[str, Any]) -> Batches: ...
+
+@final
+class Demo:
+    def __new__(cls, lake: str, cache: str | PathLike[str], seed: int | None) -> Demo: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def binance_url(self) -> str | None: ...
+    def lake(self) -> Lake: ...
+    def stop(self) -> None: ...
+
+@final
+class Rows:
+    @property
+    def instruments(self) -> list[str]: ...
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def has_worth(self) -> bool: ...
+    def with_worth(self) -> Rows: ...
+    def choose(self) -> Chosen: ...
+    def columns(self) -> list[str]: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class Chosen:
+    def objects(self) -> list[tuple[str, str, str, int]]: ...
+    def missing(self) -> list[tuple[str, str]]: ...
+    def count(self) -> int: ...
+    def grades(self) -> list[str | None]: ...
+    def without_worth(self) -> list[tuple[str, str, str]]: ...
+    def verify(self) -> list[str]: ...
+    def collect(self, has_views: bool) -> Batches: ...
+    def stream(self) -> Reading: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Reading:
+    def __iter__(self) -> Reading: ...
+    def __next__(self) -> Batches: ...
+
+@final
+class Batches:
+    def __len__(self) -> int: ...
+    def columns(self) -> list[str]: ...
+    def asof(
+        self, other: Batches, clock: str, prefix: str, tolerance_us: int | None
+    ) -> Batches: ...
+    def head(self, rows: int) -> Batches: ...
+    def numpy(self, name: str) -> _Column: ...
+    def matrix(self, names: list[str]) -> Buffer: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Buffer:
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+
+def main(words: list[str]) -> int: ...
+def time_range(start: _Time, end: _Time | None = None, now_us: int | None = None) -> tuple[int, int]: ...
+def days(start: _Time, end: _Time | None = None, now_us: int | None = None) -> tuple[str, str]: ...
+def download(
+    lake: Lake,
+    selection: dict[str, Any],
+    force: bool,
+    accept_removed: bool,
+    allow_not_exported: bool,
+    max_workers: int | None,
+    checks: list[str],
+    on_progress: _OnProgress | None,
+) -> str: ...
+def validate(
+    lake: Lake,
+    selection: dict[str, Any],
+    depth: str,
+    recheck: bool,
+    accept_removed: bool,
+    allow_not_exported: bool,
+    on_progress: _OnProgress | None,
+) -> str: ...
+def check(
+    lake: Lake,
+    selection: dict[str, Any],
+    groups: list[str],
+    settings: list[str],
+    fail_on: str,
+    timeframe: str | None,
+    on_progress: _OnProgress | None,
+) -> str: ...
+def make_candles(
+    lake: Lake,
+    selection: dict[str, Any],
+    timeframes: list[str],
+    fill: str | None,
+    force: bool,
+    max_workers: int | None,
+    on_progress: _OnProgress | None,
+) -> str: ...
+def write_instruments(lake: Lake, selection: dict[str, Any], accept_removed: bool) -> str: ...
+def findings(document: str) -> Batches: ...
+def convert(
+    file: str | PathLike[str],
+    output: str | PathLike[str],
+    instrument: str | None,
+    data_type: str | None,
+    force: bool,
+) -> str: ...
+
+def venue(text: str) -> str: ...
