@@ -151,7 +151,7 @@ def _is_made_up(table: Table | Mapping[str, Any], synthetic: bool | None) -> boo
 @functools.cache
 def _picture() -> type[Figure]:
     """A figure that a notebook shows once, whether or not pyplot is in use."""
-    figure: type[Figure] = need("matplotlib.figure", "plot").Figure
+    figure: Any = need("matplotlib.figure", "plot").Figure
 
     class Picture(figure):  # type: ignore[misc]
         def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
