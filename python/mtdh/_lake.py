@@ -276,7 +276,8 @@ class Lake:
     def coverage(self, start: Time, end: Time | None = None, **selection: Unpack[Selection]) -> Coverage:
         """What the lake has beside what is expected, a row for each partition; nothing is written.
 
-        The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`. Columns: `day`, `venue`,
+        The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`. Without data types the
+        usual ones are expected, and whatever else the lake has is there too. Columns: `day`, `venue`,
         `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`, `missing`, …), `rows` and `bytes` of what is
         stored (null: nothing is), `grade` of the last check (null: none) and `reason` of what cannot be trusted.
 
