@@ -18,7 +18,12 @@ from mtdh._table import Table
 from mtdh._times import Time
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import duckdb as db
+    import numpy
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.persistence.catalog import ParquetDataCatalog
     from typing_extensions import Unpack
 
 Names = Union[str, Iterable[str]]
@@ -77,6 +82,9 @@ class Lake:
     >>> lake
     <mtdh.Lake: ...>
     """
+
+    is_synthetic: bool = False
+    """Whether it is known that the data are made up: pictures say so. True of the lake of `mtdh.demo()`."""
 
     def __init__(
         self,
@@ -276,7 +284,9 @@ class Lake:
         >>> coverage.polars()["status", "rows"].rows()
         [('stored', 6369)]
         """
-        return Coverage(self._native.coverage(_selection(start, end, **selection)))
+        found = Coverage(self._native.coverage(_selection(start, end, **selection)))
+        found.is_synthetic = self.is_synthetic
+        return found
 
     def findings(
         self,
@@ -313,8 +323,8 @@ class Lake:
         the rows of the days and the instruments, or else the venues, that are chosen here. Days are needed for all tables but
         `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before.
 
-        >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchone()
-        (6369,)
+        >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchall()
+        [(6369,)]
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
@@ -464,6 +474,46 @@ class Lake:
                 )
             )  # fmt: skip
 
+    # For backtests by others.
+
+    def to_hftbacktest(
+        self,
+        instrument: str,
+        start: Time,
+        end: Time | None = None,
+        *,
+        book: str | None = None,
+        base_latency_ns: int = 0,
+        min_grade: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> numpy.ndarray[Any, Any]:
+        """Trades and book of one instrument as the event array of hftbacktest; see `mtdh.bridges.hftbacktest`."""
+        from mtdh.bridges import hftbacktest
+
+        return hftbacktest.to_hftbacktest(
+            self, instrument, start, end, book=book, base_latency_ns=base_latency_ns, min_grade=min_grade, path=path
+        )
+
+    def to_nautilus(
+        self,
+        catalog: str | os.PathLike[str] | ParquetDataCatalog,
+        instruments: Names,
+        data_types: Names,
+        start: Time,
+        end: Time | None = None,
+        *,
+        maker_fee: Decimal | None = None,
+        taker_fee: Decimal | None = None,
+        min_grade: str | None = None,
+    ) -> dict[str, Instrument]:
+        """Writes instruments and their rows into a catalog of nautilus_trader; see `mtdh.bridges.nautilus`."""
+        from mtdh.bridges import nautilus
+
+        return nautilus.to_nautilus(
+            self, catalog, instruments, data_types, start, end,
+            maker_fee=maker_fee, taker_fee=taker_fee, min_grade=min_grade,
+        )  # fmt: skip
+
     # Within.
 
     def _rows(
@@ -499,11 +549,15 @@ class Lake:
             is_local=self._native.is_local,
             min_grade=min_grade,
             verify=verify,
+            is_synthetic=self.is_synthetic,
         )
 
 
 class Coverage(Table):
     """What a lake has beside what is expected, a row for each partition; see `Lake.coverage`."""
+
+    is_synthetic: bool = False
+    """As of the lake."""
 
     def plot(self, **options: Any) -> Any:
         """A heat map of days by venue and data type; needs matplotlib. See `mtdh.plot.coverage`."""

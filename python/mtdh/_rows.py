@@ -58,6 +58,7 @@ class Rows:
         is_strict: bool = False,
         min_grade: str | None = None,
         verify: bool = False,
+        is_synthetic: bool = False,
     ) -> None:
         if min_grade is not None and min_grade not in _GRADES:
             raise BadRequest(f"there is no grade `{min_grade}`; there are {', '.join(_GRADES)}")
@@ -72,6 +73,7 @@ class Rows:
         self._is_strict = is_strict
         self._min_grade = min_grade
         self._verify = verify
+        self.is_synthetic = is_synthetic
 
     # What is there.
 
@@ -229,6 +231,14 @@ class Rows:
     def __arrow_c_schema__(self) -> object:
         return self._native.__arrow_c_schema__()
 
+    def plot(self, **options: Any) -> Any:
+        """A picture of candles; needs matplotlib. See `mtdh.plot.candles`."""
+        from mtdh import plot
+
+        if not self._name.startswith("candles "):
+            raise BadRequest(f"only candles have a picture, and these rows are {self._name}: lake.candles(…).plot()")
+        return plot.candles(self, **options)
+
     # Reading by others.
 
     def lazy(self) -> pl.LazyFrame:
@@ -269,8 +279,8 @@ class Rows:
         verified. As in SQL the rows have no order unless the query gives one.
 
         >>> trades = lake.trades("DERIBIT:PERP:BTC-USD", "2024-03-01").duckdb()
-        >>> trades.aggregate("count(*)").fetchone()
-        (6369,)
+        >>> trades.aggregate("count(*)").fetchall()
+        [(6369,)]
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
@@ -316,7 +326,9 @@ class Rows:
         return self._clock == "timestamp" and not self._name.startswith("candles")
 
     def _with_columns(self, columns: list[str]) -> Rows:
-        """The same request for some of its columns."""
+        """The same request for some of its columns; what amounts are worth is needed with those it is computed of."""
+        if self._native.has_worth:
+            return self
         rows = self._with()
         rows._native = self._request(columns, self._limit)
         return rows
@@ -331,6 +343,7 @@ class Rows:
             "is_strict": self._is_strict,
             "min_grade": self._min_grade,
             "verify": self._verify,
+            "is_synthetic": self.is_synthetic,
         }
         native = changes.pop("native", self._native)
         return Rows(native, **{**settings, **changes})

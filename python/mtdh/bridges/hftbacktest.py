@@ -135,7 +135,8 @@ def _depth(package: Any, levels: _book.Levels) -> NDArray[np.void]:
         parts.append(clear)
         keys.append(np.stack([cleared, np.full(len(cleared), part), np.full(len(cleared), -1)]))
     book, part, position = np.concatenate(keys, axis=1)
-    return np.concatenate(parts)[np.lexsort((position, part, book))]
+    ordered: NDArray[np.void] = np.concatenate(parts)[np.lexsort((position, part, book))]
+    return ordered
 
 
 def _part(levels: _book.Levels) -> NDArray[np.int64]:
