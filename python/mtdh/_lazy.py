@@ -17,7 +17,7 @@ def scan(rows: Rows) -> polars.LazyFrame:
     """The rows as a LazyFrame: of each batch polars gets the columns it names and the rows that pass its predicate."""
     pl = need("polars", "polars")
     source = need("polars.io.plugins", "polars")
-    schema = pl.DataFrame(pl.Schema(rows)).schema
+    schema = pl.Schema(rows)
 
     def read(
         with_columns: list[str] | None, predicate: Any, n_rows: int | None, batch_size: int | None
