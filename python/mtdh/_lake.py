@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict, Union, overload
 
 from mtdh import _mtdh, _times
-from mtdh._errors import BadRequest
+from mtdh._errors import BadRequest, Error, MissingData, NotFound
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
 from mtdh._report import Candles, Check, Download, Report, Validation
@@ -311,30 +311,40 @@ class Lake:
 
         Tables: the data types by their names, candles as `candles_1m` and so on, `instruments` and `coverage`. Each is exactly
         the rows of the days and the instruments, or else the venues, that are chosen here. Days are needed for all tables but
-        `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before.
+        `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before. In a `connection` the
+        tables are views, which the next call replaces.
 
         >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchall()
         [(6369,)]
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
-        named = {name.lower() for name in con.get_table_names(query)}
-        tables = [name for name in DATA_TYPES if name.lower() in named]
-        frames = [name for name in sorted(named) if re.fullmatch(r"candles_[0-9]+[smhd]", name)]
-        if start is not None:
-            keys = _of_venues(_names(instruments), _names(venues))
-            for name in tables:
-                self.get(name, keys, start, end, verify=verify).duckdb(con).create_view(name)
-            for name in frames:
-                candles = self.candles(keys, name.removeprefix("candles_"), start, end, verify=verify)
-                candles.duckdb(con).create_view(name)
-            if "coverage" in named:
-                con.register("coverage", self.coverage(start, end, venues=venues).arrow())
-        elif tables or frames or "coverage" in named:
-            raise BadRequest("a query over rows needs the days that it is about: start, and end")
-        if "instruments" in named:
-            con.register("instruments", self.instruments(start, venue=venues).arrow())
-        relation: db.DuckDBPyRelation = con.sql(query)
+        keys = _of_venues(_names(instruments), _names(venues))
+        # What a word of the query would be as a table. Whether it is one knows DuckDB alone.
+        lacking: dict[str, Error] = {}
+        for name in _tables_in(query):
+            try:
+                if name == "instruments":
+                    con.register(name, self.instruments(start, venue=venues).arrow())
+                elif start is None:
+                    raise BadRequest(f"the query needs the days of {name} that it is about: start, and end")
+                elif name == "coverage":
+                    con.register(name, self.coverage(start, end, venues=venues).arrow())
+                elif name in DATA_TYPES:
+                    self.get(name, keys, start, end, verify=verify).duckdb(con).create_view(name)
+                else:
+                    timeframe = name.removeprefix("candles_")
+                    self.candles(keys, timeframe, start, end, verify=verify).duckdb(con).create_view(name)
+            except (BadRequest, MissingData, NotFound) as error:
+                lacking[name] = error
+                con.execute(f'drop view if exists "{name}"')
+        try:
+            relation: db.DuckDBPyRelation = con.sql(query)
+        except duckdb.CatalogException as error:
+            named = [name for name in lacking if f"name {name.lower()} " in str(error).lower()]
+            if named:
+                raise lacking[named[0]] from None
+            raise
         return relation
 
     # What is done with it.
@@ -514,6 +524,15 @@ class Coverage(Table):
 
 def _names(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else [str(name) for name in names]
+
+
+def _tables_in(query: str) -> list[str]:
+    """The lake's tables whose name is a word of a query, outside of its texts and comments."""
+    bare = re.sub(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", " ", query, flags=re.DOTALL)
+    words = {word.lower() for word in re.findall(r"\w+", bare)}
+    frames = sorted(word for word in words if re.fullmatch(r"candles_[0-9]+[smhd]", word))
+    named = [name for name in (*DATA_TYPES, "instruments", "coverage") if name.lower() in words]
+    return named + frames
 
 
 def _of_venues(instruments: list[str], venues: list[str]) -> list[str]:
