@@ -17,12 +17,14 @@ fn main() {
     }
 }
 
-/// Whether a program of nothing links with the option: GNU's linker refuses it.
+/// Whether a program of nothing links with the option, by the linker that cargo was told to use: those of GNU and zig refuse it.
 fn can_fold() -> Option<bool> {
     let trial = PathBuf::from(env::var_os("OUT_DIR")?).join("trial");
+    let linker = env::var("RUSTC_LINKER").map(|path| format!("-Clinker={path}"));
     let mut compiler = Command::new(env::var_os("RUSTC")?)
         .args(["-", "--crate-type", "bin", "-C", &format!("link-arg={FOLD}"), "-o"])
         .arg(trial)
+        .args(linker)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

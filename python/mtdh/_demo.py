@@ -23,6 +23,7 @@ class Demo:
         place = os.fspath(folder) if folder is not None else os.path.join(str(self._folder.name), "lake")  # type: ignore[union-attr]
         self._native = _mtdh.Demo(place, self._cache.name, seed)
         self.lake = Lake._of(self._native.lake())
+        self.lake.is_synthetic = True
         if is_filled:
             self.lake.download(DAY, venues=VENUES, progress=False)
 
@@ -36,6 +37,11 @@ class Demo:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def api_url(self) -> str:
+        """The simulated vendor's address, for `TARDIS_API_URL` of other lakes and programs."""
+        return str(self._native.api_url)
 
     def close(self) -> None:
         """Stops the vendor, and removes the lake unless its folder was named."""

@@ -18,7 +18,12 @@ from mtdh._table import Table
 from mtdh._times import Time
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import duckdb as db
+    import numpy
+    from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.persistence.catalog import ParquetDataCatalog
     from typing_extensions import Unpack
 
 Names = Union[str, Iterable[str]]
@@ -77,6 +82,9 @@ class Lake:
     >>> lake
     <mtdh.Lake: ...>
     """
+
+    is_synthetic: bool = False
+    """Whether it is known that the data are made up: pictures say so. True of the lake of `mtdh.demo()`."""
 
     def __init__(
         self,
@@ -268,7 +276,8 @@ class Lake:
     def coverage(self, start: Time, end: Time | None = None, **selection: Unpack[Selection]) -> Coverage:
         """What the lake has beside what is expected, a row for each partition; nothing is written.
 
-        The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`. Columns: `day`, `venue`,
+        The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`. Without data types the
+        usual ones are expected, and whatever else the lake has is there too. Columns: `day`, `venue`,
         `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`, `missing`, …), `rows` and `bytes` of what is
         stored (null: nothing is), `grade` of the last check (null: none) and `reason` of what cannot be trusted.
 
@@ -276,7 +285,9 @@ class Lake:
         >>> coverage.polars()["status", "rows"].rows()
         [('stored', 6369)]
         """
-        return Coverage(self._native.coverage(_selection(start, end, **selection)))
+        found = Coverage(self._native.coverage(_selection(start, end, **selection)))
+        found.is_synthetic = self.is_synthetic
+        return found
 
     def findings(
         self,
@@ -474,6 +485,46 @@ class Lake:
                 )
             )  # fmt: skip
 
+    # For backtests by others.
+
+    def to_hftbacktest(
+        self,
+        instrument: str,
+        start: Time,
+        end: Time | None = None,
+        *,
+        book: str | None = None,
+        base_latency_ns: int = 0,
+        min_grade: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> numpy.ndarray[Any, Any]:
+        """Trades and book of one instrument as the event array of hftbacktest; see `mtdh.bridges.hftbacktest`."""
+        from mtdh.bridges import hftbacktest
+
+        return hftbacktest.to_hftbacktest(
+            self, instrument, start, end, book=book, base_latency_ns=base_latency_ns, min_grade=min_grade, path=path
+        )
+
+    def to_nautilus(
+        self,
+        catalog: str | os.PathLike[str] | ParquetDataCatalog,
+        instruments: Names,
+        data_types: Names,
+        start: Time,
+        end: Time | None = None,
+        *,
+        maker_fee: Decimal | None = None,
+        taker_fee: Decimal | None = None,
+        min_grade: str | None = None,
+    ) -> dict[str, Instrument]:
+        """Writes instruments and their rows into a catalog of nautilus_trader; see `mtdh.bridges.nautilus`."""
+        from mtdh.bridges import nautilus
+
+        return nautilus.to_nautilus(
+            self, catalog, instruments, data_types, start, end,
+            maker_fee=maker_fee, taker_fee=taker_fee, min_grade=min_grade,
+        )  # fmt: skip
+
     # Within.
 
     def _rows(
@@ -509,11 +560,15 @@ class Lake:
             is_local=self._native.is_local,
             min_grade=min_grade,
             verify=verify,
+            is_synthetic=self.is_synthetic,
         )
 
 
 class Coverage(Table):
     """What a lake has beside what is expected, a row for each partition; see `Lake.coverage`."""
+
+    is_synthetic: bool = False
+    """As of the lake."""
 
     def plot(self, **options: Any) -> Any:
         """A heat map of days by venue and data type; needs matplotlib. See `mtdh.plot.coverage`."""

@@ -23,9 +23,13 @@ __all__ = [
     "write_instruments",
     "convert",
     "findings",
+    "validation",
 ]
 
 __version__: str
+
+validation: Any
+"""The checks of `mtdh.validation`: `mtdh/validation/_core.py` has their types."""
 
 _Time: TypeAlias = str | int
 _Column: TypeAlias = Buffer | tuple[Buffer, list[str]] | list[str | None] | list[bool | None] | list[list[str] | None]
@@ -67,6 +71,8 @@ class Demo:
     def __new__(cls, lake: str, cache: str | PathLike[str], seed: int | None) -> Demo: ...
     @property
     def api_url(self) -> str: ...
+    @property
+    def binance_url(self) -> str | None: ...
     def lake(self) -> Lake: ...
     def stop(self) -> None: ...
 

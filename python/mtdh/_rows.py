@@ -58,6 +58,7 @@ class Rows:
         is_strict: bool = False,
         min_grade: str | None = None,
         verify: bool = False,
+        is_synthetic: bool = False,
     ) -> None:
         if min_grade is not None and min_grade not in _GRADES:
             raise BadRequest(f"there is no grade `{min_grade}`; there are {', '.join(_GRADES)}")
@@ -72,6 +73,7 @@ class Rows:
         self._is_strict = is_strict
         self._min_grade = min_grade
         self._verify = verify
+        self.is_synthetic = is_synthetic
 
     # What is there.
 
@@ -229,6 +231,14 @@ class Rows:
     def __arrow_c_schema__(self) -> object:
         return self._native.__arrow_c_schema__()
 
+    def plot(self, **options: Any) -> Any:
+        """A picture of candles; needs matplotlib. See `mtdh.plot.candles`."""
+        from mtdh import plot
+
+        if not self._name.startswith("candles "):
+            raise BadRequest(f"only candles have a picture, and these rows are {self._name}: lake.candles(…).plot()")
+        return plot.candles(self, **options)
+
     # Reading by others.
 
     def lazy(self) -> pl.LazyFrame:
@@ -333,6 +343,7 @@ class Rows:
             "is_strict": self._is_strict,
             "min_grade": self._min_grade,
             "verify": self._verify,
+            "is_synthetic": self.is_synthetic,
         }
         native = changes.pop("native", self._native)
         return Rows(native, **{**settings, **changes})

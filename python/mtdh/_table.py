@@ -53,7 +53,7 @@ class Table:
         """The columns as NumPy arrays, by name.
 
         Times are `datetime64[us]`, UTC, null is NaT. Numbers are float64, uint64 or int64; with nulls they are float64, and null
-        is NaN. Words and texts are arrays of objects, null is None. The arrays are read-only; numbers and times of one batch are
+        is NaN. Words, texts and lists are arrays of objects, null is None. The arrays are read-only; numbers and times of one batch are
         not copied.
 
         Book snapshots have besides `ask_price`, `ask_amount`, `bid_price` and `bid_amount` of the shape (rows, levels), the best
@@ -103,8 +103,15 @@ def _array(np: Any, column: Any) -> Any:
     """A column of the native part as an array."""
     if isinstance(column, list):
         array = np.empty(len(column), dtype=object)
-        array[:] = column
+        if column and isinstance(next((cell for cell in column if cell is not None), None), str):
+            array[:] = column
+        else:  # one by one: lists of one length would become a matrix
+            for place, cell in enumerate(column):
+                array[place] = cell
         return array
+    if isinstance(column, tuple) and len(column) == 1:
+        lists = [None if times is None else np.array(times, dtype="datetime64[us]") for times in column[0]]
+        return _array(np, lists)
     if isinstance(column, tuple):
         codes, words = column
         # The last place is null: code -1.

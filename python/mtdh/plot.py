@@ -36,14 +36,14 @@ class Table(Protocol):
         """The columns by name."""
 
 
-def coverage(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str | None = None, synthetic: bool = False) -> Figure:
+def coverage(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str | None = None, synthetic: bool | None = None) -> Figure:
     """A heat map of coverage: a row for each venue, type and data type, a column for each day.
 
     Args:
         table: `lake.coverage(...)`, or its columns `day`, `venue`, `instrument_type`, `data_type` and `status`.
         width: Inches; 3.6 is a phone, 6.4 a notebook. The height follows the rows.
         title: `None`: "Coverage" and the days.
-        synthetic: Whether to write into the picture that the data are made up.
+        synthetic: Whether to write into the picture that the data are made up; `None`: if that is known of the lake.
 
     Returns:
         The figure; a notebook shows it, `savefig(path)` keeps it. A cell is the share of the expected partitions that is answered,
@@ -76,11 +76,11 @@ def coverage(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str
     axes = figure.subplots()
     _heat(axes, share, rows, width)
     _day_ticks(axes, first, last, width)
-    _finish(figure, axes, title or f"Coverage, {first}" + (f" to {last}" if last > first else ""), synthetic)
+    _finish(figure, axes, title or f"Coverage, {first}" + (f" to {last}" if last > first else ""), _is_made_up(table, synthetic))
     return figure
 
 
-def candles(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str | None = None, synthetic: bool = False) -> Figure:
+def candles(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str | None = None, synthetic: bool | None = None) -> Figure:
     """Candles of one instrument and timeframe, with their volume below.
 
     Args:
@@ -88,7 +88,7 @@ def candles(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str 
             `trade_count`, and where they are known `instrument_key`, `timeframe`.
         width: Inches; 3.6 is a phone, 6.4 a notebook.
         title: `None`: the instrument and the timeframe.
-        synthetic: Whether to write into the picture that the data are made up.
+        synthetic: Whether to write into the picture that the data are made up; `None`: if that is known of the lake.
 
     Returns:
         The figure. A hollow blue candle rose, a filled orange one fell. Times without trades are shaded grey: they have no candle, and no
@@ -136,7 +136,7 @@ def candles(table: Table | Mapping[str, Any], *, width: float = 6.4, title: str 
         price.annotate("grey: no trades", (1, 0), (-4, 4), xycoords="axes fraction", textcoords="offset points", ha="right",
                        fontsize=SMALL_PT, color="#555555")
     words = [*keys, *sorted({str(timeframe) for timeframe in columns.get("timeframe", [])})]
-    _finish(figure, price, title or ", ".join(words) or "Candles", synthetic)
+    _finish(figure, price, title or ", ".join(words) or "Candles", _is_made_up(table, synthetic))
     return figure
 
 
@@ -144,15 +144,19 @@ def _columns(table: Table | Mapping[str, Any]) -> Mapping[str, Any]:
     return table if isinstance(table, Mapping) else table.numpy()
 
 
+def _is_made_up(table: Table | Mapping[str, Any], synthetic: bool | None) -> bool:
+    return bool(getattr(table, "is_synthetic", False)) if synthetic is None else synthetic
+
+
 @functools.cache
 def _picture() -> type[Figure]:
     """A figure that a notebook shows once, whether or not pyplot is in use."""
-    figure: type[Figure] = need("matplotlib.figure", "plot").Figure
+    figure: Any = need("matplotlib.figure", "plot").Figure
 
-    class Picture(figure):  # type: ignore[misc,valid-type]
+    class Picture(figure):  # type: ignore[misc]
         def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
             image = io.BytesIO()
-            self.savefig(image, format="png", dpi=200)
+            self.savefig(image, format="png", dpi=150)
             # CSS pixels, 96 to the inch; a narrower page shrinks it.
             return image.getvalue(), {"width": round(self.get_figwidth() * 96), "height": round(self.get_figheight() * 96)}
 
@@ -214,7 +218,7 @@ def _day_ticks(axes: Axes, first: np.datetime64, last: np.datetime64, width: flo
     year, texts = str(first)[:4], [str(days[day]) for day in shown]
     is_one_year = str(last)[:4] == year
     axes.set_xticks([day + 0.5 for day in shown], [text[5:] if is_one_year else text for text in texts], fontsize=SMALL_PT)
-    legend = "% of the expected partitions; hatched: some are missing; blank: none expected or known"
+    legend = "% of the expected partitions; hatched: some missing; blank: none expected"
     lines = textwrap.wrap(legend, int(width * 12.5))
     axes.set_xlabel("\n".join([f"day of {year} (UTC)" if is_one_year else "day (UTC)", *lines]), fontsize=SMALL_PT + 1)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the program for machines of any age and makes an archive of it: scripts/release/static.sh FOLDER; prints the archive's path.
 #
-# All libraries are in the program (crt-static), glibc as well: nothing of the machine is needed but its kernel, and certificates for
+# All libraries are in the program (crt-static), glibc as well: nothing of the machine is needed but its kernel, /dev, and certificates for
 # the vendor. Host names come from /etc/hosts and DNS; modules of /etc/nsswitch.conf are not loaded, unless the machine has the
 # glibc that it was built with. A build of minutes: it shares nothing with the usual one. The archive is laid out for `tar
 # --strip-components=1 -C PREFIX`.
@@ -19,7 +19,9 @@ target=$(uname -m)-unknown-linux-gnu name=mtdh-$version-$(uname -m)-linux-static
 build=${CARGO_TARGET_DIR:-$ROOT/target}/static
 # With --target the flag is for the program alone, not for build scripts and macros. No path of this machine is in the program.
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
-(cd "$ROOT" && CARGO_TARGET_DIR=$build RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$ROOT=. --remap-path-prefix=$registry=registry/src" \
+flags="-C target-feature=+crt-static --remap-path-prefix=$ROOT=. --remap-path-prefix=$registry=registry/src"
+# Crates with C in them are built anew where the time in the environment is another; nothing of it is in the program.
+(cd "$ROOT" && env -u SOURCE_DATE_EPOCH CARGO_TARGET_DIR="$build" RUSTFLAGS="$flags" \
   cargo build --release --locked --target "$target" -p mtdh) >&2
 program=$build/$target/release/mtdh
 is_ours "$program"

@@ -25,6 +25,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::LakeError;
 use crate::identity;
+use crate::layout::Layout;
 use crate::object::Entry;
 use crate::open::Place;
 use crate::reader::{Newer, Opened, Opening, open};
@@ -304,6 +305,7 @@ impl Lake {
     pub async fn rows_by_footer(&self, entry: &Entry) -> Result<u64, LakeError> {
         let opened = self.reader(entry, &Arc::default()).await?.open().await;
         let opened = opened.map_err(|error| failure(&entry.path, error))?;
+        check_place(&entry.path, &opened)?;
         Ok(opened.metadata.file_metadata().num_rows().max(0) as u64)
     }
 
@@ -343,6 +345,30 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
     let path = Path::parse(name.to_string_lossy()).map_err(|_| missing())?;
     let entry = lake.entry(&path).await?.ok_or_else(missing)?;
     Ok((lake, entry))
+}
+
+/// Refuses an object whose footer says that it belongs elsewhere. What has no place of its own, as a user's file, is no concern.
+fn check_place(path: &Path, opened: &Opened) -> Result<(), LakeError> {
+    let layout = Layout;
+    let wrong = |says: String| LakeError::WrongTable {
+        path: path.to_string(),
+        reason: format!("its footer says that it is {says}"),
+    };
+    if let Some(partition) = layout.parse_partition(path) {
+        let facts = PartitionFooter::from_pairs(pairs(&opened.metadata))
+            .map_err(|source| facts_failure(path, opened, source))?;
+        if facts.partition != partition {
+            return Err(wrong(facts.partition.to_string()));
+        }
+    } else if let Some((day, timeframe, key)) = layout.parse_candles(path) {
+        let facts = CandleFooter::from_pairs(pairs(&opened.metadata))
+            .map_err(|source| facts_failure(path, opened, source))?;
+        if (facts.day, facts.timeframe, &facts.key) != (Some(day), timeframe, &key) {
+            let day = facts.day.map(|day| format!(" of {day}")).unwrap_or_default();
+            return Err(wrong(format!("candles {} of {}{day}", facts.timeframe, facts.key)));
+        }
+    }
+    Ok(())
 }
 
 /// The error for a footer whose pairs are not ours. Version 0.1.0 wrote no later version than its own: there it is damage.

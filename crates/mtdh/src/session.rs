@@ -58,10 +58,8 @@ pub fn days(args: &SelectionArgs) -> Result<DayRange> {
     let days = range(first, args.end_date)?;
     let today = crate::time::today();
     if days.last() > today {
-        bail!(
-            "{} lies in the future: today is {today}, UTC; the last day can be --end-date today",
-            days.last()
-        );
+        let hint = if days.first() < today { "; end with --end-date yesterday or today" } else { "" };
+        bail!("{} lies in the future: today is {today}, UTC{hint}", days.last());
     }
     Ok(days)
 }

@@ -53,6 +53,12 @@ impl Demo {
         &self.config.api
     }
 
+    /// The address of the exchange's own candles.
+    #[getter]
+    fn binance_url(&self) -> Option<&str> {
+        self.config.binance.as_deref()
+    }
+
     /// Stops the vendor.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         let taken = self.sim.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -233,7 +233,8 @@ impl Lake {
     fn coverage(&self, py: Python<'_>, selection: SelectionArgs) -> PyResult<Batches> {
         let selection_of = selection.of_lake(py)?;
         let context = self.shared.context()?;
-        let table = wait_briefly(py, context.coverage(&selection_of))?.map_err(|error| raised(py, error))?;
+        let table = wait_briefly(py, context.coverage(&selection_of, selection.data_types.is_empty()))?
+            .map_err(|error| raised(py, error))?;
         let of_table: BTreeSet<&str> = match table.column_by_name("venue") {
             Some(venues) => venues.as_string::<i32>().iter().flatten().collect(),
             None => BTreeSet::new(),

@@ -54,8 +54,12 @@ pub enum Column {
     Texts(Vec<Option<String>>),
     /// Flags of which some are null.
     Flags(Vec<Option<bool>>),
-    /// Lists, of instrument tables: as text.
+    /// Lists of texts; None: null.
     Lists(Vec<Option<Vec<String>>>),
+    /// Lists of numbers; None: null.
+    NumberLists(Vec<Option<Vec<f64>>>),
+    /// Lists of times, microseconds since the Unix epoch, UTC, in a tuple of one; None: null.
+    TimeLists((Vec<Option<Vec<i64>>>,)),
 }
 
 /// A column for NumPy. Nulls are NaN or NaT; a nullable integer is a float.
@@ -136,6 +140,15 @@ fn column(kind: &DataType, columns: &[ArrayRef]) -> Result<Column, String> {
                 list.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
             };
             Ok(Column::Lists(lists.map(|list| list.map(texts)).collect()))
+        }
+        DataType::List(item) if *item.data_type() == DataType::Float64 => {
+            let numbers = |list: ArrayRef| list.as_primitive::<Float64Type>().values().to_vec();
+            let lists = columns.iter().flat_map(|column| column.as_list::<i32>().iter().collect::<Vec<_>>());
+            Ok(Column::NumberLists(lists.map(|list| list.map(numbers)).collect()))
+        }
+        DataType::List(item) if matches!(item.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _)) => {
+            let lists = columns.iter().flat_map(|column| column.as_list::<i32>().iter().collect::<Vec<_>>());
+            Ok(Column::TimeLists((lists.map(|list| list.map(|list| times(&list))).collect(),)))
         }
         other => Err(format!("a column of {other} has no form in NumPy; take .arrow() or .polars()")),
     }

@@ -120,7 +120,7 @@ def of_snapshots(rows: Columns, levels: int) -> Levels:
 
 def best_source(lake: mtdh.Lake, key: str, start: Any, end: Any) -> str:
     """The fullest table of the book that the lake has on all these days; `MissingData` where there is none."""
-    lacks = {}
+    lacks: dict[str, str] = {}
     for data_type in ("incremental_book_L2", "book_snapshot_25", "book_snapshot_5"):
         rows = lake.get(data_type, key, start, end)
         missing = rows.missing

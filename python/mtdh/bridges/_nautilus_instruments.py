@@ -133,7 +133,8 @@ def _make(key: str, row: dict[str, Any], price: tuple[Decimal, int], size: tuple
         return Currency.from_str(str(_known(key, row, column)).upper())
 
     def moment(column: str) -> int:
-        return (_known(key, row, column) - EPOCH) // datetime.timedelta(microseconds=1) * 1000
+        time: datetime.datetime = _known(key, row, column)
+        return (time - EPOCH) // datetime.timedelta(microseconds=1) * 1000
 
     # The vendor writes Binance's symbols in lower case where it takes them from streams; its files have them as the exchange.
     raw_symbol = str(_known(key, row, "exchange_raw_symbol"))

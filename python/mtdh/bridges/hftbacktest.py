@@ -49,7 +49,8 @@ def to_hftbacktest(
     Returns:
         A one-dimensional array of `hftbacktest.event_dtype`, in the order that its `validate_event_order` wants: `exch_ts` and
         `local_ts` in nanoseconds since the Unix epoch, UTC; `px` in the price currency, `qty` in the unit of the lake's `amount`.
-        A trade of unknown side has neither BUY_EVENT nor SELL_EVENT: it fills no order.
+        A trade of unknown side has neither BUY_EVENT nor SELL_EVENT: it fills no order. Keep the array while a backtest runs:
+        hftbacktest reads it where it is and does not hold it.
 
     Raises:
         MissingData: Trades or the book are missing on a day, or no whole book begins.
@@ -118,24 +119,25 @@ def _depth(package: Any, levels: _book.Levels) -> NDArray[np.void]:
     rows["px"], rows["qty"] = levels.price, levels.amount
 
     parts, keys = [rows], [np.stack([levels.book, _part(levels), np.arange(len(rows))])]
-    books = len(levels.book_exch_ns)
+
+    def clear(books: NDArray[np.integer[Any]], part: int, flag: int, price: NDArray[np.float64] | float) -> None:
+        events = np.zeros(len(books), package.types.event_dtype)
+        events["ev"], events["px"] = package.DEPTH_CLEAR_EVENT | flag, price
+        events["exch_ts"], events["local_ts"] = levels.book_exch_ns[books], levels.book_local_ns[books]
+        parts.append(events)
+        keys.append(np.stack([books, np.full(len(books), part), np.full(len(books), -1)]))
+
+    # Without a side it clears all, also the levels that hftbacktest hides behind a crossing one.
+    clear(np.arange(1, len(levels.book_exch_ns)), -1, 0, 0.0)
     for part, is_bid, flag, outermost in ((0, True, package.BUY_EVENT, np.minimum), (1, False, package.SELL_EVENT, np.maximum)):
-        # The outermost price among the book's own levels and all that came since the book before it.
-        deepest = np.full(books, np.inf if is_bid else -np.inf)
-        side = levels.is_bid == is_bid
-        own = side & levels.is_snapshot
+        deepest = np.full(len(levels.book_exch_ns), np.inf if is_bid else -np.inf)
+        own = levels.is_snapshot & (levels.is_bid == is_bid)
         outermost.at(deepest, levels.book[own], levels.price[own])
-        earlier = side & (levels.book < books - 1)
-        outermost.at(deepest, levels.book[earlier] + 1, levels.price[earlier])
         cleared = np.flatnonzero(np.isfinite(deepest))
-        clear = np.zeros(len(cleared), package.types.event_dtype)
-        clear["ev"] = package.DEPTH_CLEAR_EVENT | flag
-        clear["exch_ts"], clear["local_ts"] = levels.book_exch_ns[cleared], levels.book_local_ns[cleared]
-        clear["px"] = deepest[cleared]
-        parts.append(clear)
-        keys.append(np.stack([cleared, np.full(len(cleared), part), np.full(len(cleared), -1)]))
+        clear(cleared, part, flag, deepest[cleared])
     book, part, position = np.concatenate(keys, axis=1)
-    return np.concatenate(parts)[np.lexsort((position, part, book))]
+    ordered: NDArray[np.void] = np.concatenate(parts)[np.lexsort((position, part, book))]
+    return ordered
 
 
 def _part(levels: _book.Levels) -> NDArray[np.int64]:

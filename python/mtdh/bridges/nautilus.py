@@ -117,7 +117,7 @@ def _write(catalog: ParquetDataCatalog, instrument: Instrument, name: str, block
                 "catalog.delete_data_range()") from error
 
 
-def _blocks(ts_init: NDArray[np.int64]) -> Iterator[slice]:
+def _blocks(ts_init: NDArray[np.integer[Any]]) -> Iterator[slice]:
     """Slices of a limited length whose borders are between two arrivals, as files of a catalog must not overlap."""
     import numpy as np
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mtdh import _mtdh
 
-_native: Any = _mtdh.validation  # type: ignore[attr-defined,unused-ignore]
+_native: Any = _mtdh.validation
 
 Candle = tuple[int, list["float | None"], bool]
 """Start in µs, open, high, low, close, volume, trade count, and whether it is final."""
@@ -123,12 +123,10 @@ def native_lake(lake: Any) -> Any:
     return getattr(lake, "_native", lake)
 
 
-def read_candles(
-    path: str, name: str | None = None, time_unit: str | None = None
-) -> tuple[str | None, str, list[Candle]]:
-    """A file of candles: its instrument, its timeframe, its candles."""
-    key, own_name, candles = _native.read_candles(path, name, time_unit)
-    return key, own_name, candles
+def read_candles(path: str, name: str | None = None) -> tuple[str | None, str, list[Candle]] | None:
+    """A file of candles: its instrument, its timeframe, its candles. `None`: it has rows of another kind."""
+    read: tuple[str | None, str, list[Candle]] | None = _native.read_candles(path, name)
+    return read
 
 
 def check_file(

@@ -138,9 +138,15 @@ def timeframe_of(candles: list[Any]) -> str | None:
 
 
 def rows_of(candles: Any) -> list[Any]:
-    """Candles as a list: of a list, a DataFrame of pandas (its rows) or any iterable."""
+    """Candles as a list: of a DataFrame of pandas or polars, a table of Arrow, rows of a lake (with pyarrow), or any iterable."""
     if hasattr(candles, "iterrows"):
         return [row for _, row in candles.iterrows()]
+    if hasattr(candles, "iter_rows"):
+        return list(candles.iter_rows(named=True))
+    if hasattr(candles, "to_pylist"):
+        return list(candles.to_pylist())
+    if hasattr(candles, "arrow"):
+        return list(candles.arrow().to_pylist())
     if isinstance(candles, Iterable) and not isinstance(candles, (str, bytes, Mapping)):
         return list(candles)
     raise TypeError(f"{type(candles).__name__} is no list of candles")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mtdh.validation import _core
 from mtdh.validation.aggregation_validator import AggregationValidator
 from mtdh.validation.cross_source_validator import CrossSourceValidator
 from mtdh.validation.streaming_validator import StreamingValidationConfig, StreamingValidator
@@ -55,6 +56,17 @@ class _Failures:
     last_time: datetime | None = None
 
 
+def _of(result: ValidationResult) -> tuple[str, str, str]:
+    """Which candle a result is of."""
+    timeframe = _core.timeframe(result.details["timeframe"])[0]
+    return result.details["instrument_key"], timeframe, result.details["timestamp"]
+
+
+def _skip(message: str, details: dict[str, Any]) -> ValidationResult:
+    """A candle that was not validated."""
+    return ValidationResult("streaming_candle_validation", ValidationStatus.SKIP, message, details)
+
+
 class StreamingServiceIntegration:
     """Between a service and a `StreamingValidator`.
 
@@ -82,6 +94,7 @@ class StreamingServiceIntegration:
         self._reference: asyncio.Task[None] | None = None
         self._late: list[ValidationResult] = []
         self._broken: list[Exception] = []
+        self._waiting: set[tuple[str, str, str]] = set()
         self._stats = self._none()
         self.validator.reference_callbacks.append(self._late.append)
         self.validator.error_callbacks.append(self._broken.append)
@@ -195,6 +208,7 @@ class StreamingServiceIntegration:
         """Sets the counts to 0, and ends pauses."""
         self._stats = {**self._none(), "start_time": utc_now()}
         self._failures.clear()
+        self._waiting.clear()
         self._errors_in_a_row = 0
 
     @property
@@ -238,6 +252,8 @@ class StreamingServiceIntegration:
         self._stats["total_candles_validated"] += 1
         is_failed = result.status is ValidationStatus.FAIL
         self._stats["failed_validations" if is_failed else "successful_validations"] += 1
+        if result.details.get("reference") == "waiting" and not is_failed:
+            self._waiting.add(_of(result))
         if result.details.get("error") is None:
             self._errors_in_a_row = 0
             return
@@ -281,9 +297,11 @@ class StreamingServiceIntegration:
         """Gives comparisons that were due later to the callbacks, and corrects the counts of candles that passed before."""
         while self._late:
             result = self._late.pop(0)
-            if result.status is ValidationStatus.FAIL and self._stats["successful_validations"] > 0:
-                self._stats["successful_validations"] -= 1
-                self._stats["failed_validations"] += 1
+            if _of(result) in self._waiting:
+                self._waiting.discard(_of(result))
+                if result.status is ValidationStatus.FAIL:
+                    self._stats["successful_validations"] -= 1
+                    self._stats["failed_validations"] += 1
             await self._tell(self.validation_callbacks, result)
         await self._tell_errors()
 

@@ -221,8 +221,8 @@ class TimestampValidator:
         if not len(local) or not len(server):
             return ValidationStatus.FAIL, "Missing local or server timestamps", {}
         if len(local) != len(server):
-            details = {"passed": False, "local_count": len(local), "server_count": len(server)}
-            return ValidationStatus.WARNING, "Mismatched timestamp counts", details
+            counts = {"passed": False, "local_count": len(local), "server_count": len(server)}
+            return ValidationStatus.WARNING, "Mismatched timestamp counts", counts
         skews = [(to_us(a) - to_us(b)) / 1e6 for a, b in zip(local, server)]
         wrong = [skew for skew in skews if abs(skew) > self.config.max_clock_skew_seconds]
         details = {

@@ -38,6 +38,8 @@ for line, reason in {
     "journalctl --unit mtdh-daily.service": "needs systemd",
     "pip install mtdh-*.whl": "scripts/release/wheels.sh does it in a clean environment",
     "pip install .": "builds the package, which takes minutes",
+    "pip install hftbacktest==2.4.4": "changes the Python of this machine; scripts/requirements-bridges.txt has it",
+    "pip install nautilus_trader": "changes the Python of this machine; scripts/requirements-bridges.txt has it",
     "docker load --input mtdh-*-image.tar": "needs a runtime; test_release.py reads the archive",
     "docker run --rm mtdh:0.1.0 demo": "needs the image of a release; test_container.py runs the demo in one",
     "docker image rm mtdh:0.1.0": "needs the image of a release",
@@ -82,6 +84,9 @@ OTHER_OUTPUT = {
 
 # Documents that are read in the smaller world with the later clock from their beginning.
 LATER = {"docs/how-to/deploy.md", "docs/how-to/deploy-vms.md", "docs/how-to/deploy-schedulers.md", "docs/how-to/check.md"}
+
+# Documents whose Python another test runs, in an environment that has what it needs.
+ELSEWHERE = {"docs/how-to/backtest.md": "test_backtest_page.py"}
 
 # What stands in a document for something of the reader's own.
 READ_AS = {

@@ -185,7 +185,7 @@ class Reader:
             place.env = kept
             ran = [output for output in outputs if output is not None]
             self.output = "".join(ran) if ran else None
-        elif block.language == "python":
+        elif block.language == "python" and self.document not in self.lists.elsewhere:
             place = self.place(block)
             status, self.output = place.run(sys.executable, "-c", block.text)
             self.ran += 1
@@ -196,7 +196,7 @@ class Reader:
         elif block.language == "text" and (self.output is not None or block.text.startswith("$ ")):
             self.shown(block)
         # A grammar is held against the keys of the page by the tests of core.
-        elif block.language not in ("text", "ebnf", ""):
+        elif block.language not in ("text", "ebnf", "python", ""):
             self.fail(f"{block.document}:{block.number}", f"blocks of `{block.language}` are not known; shell is `sh`")
 
     def shown(self, block):
@@ -228,6 +228,7 @@ class Lists:
     setup: dict = dataclasses.field(default_factory=dict)
     read_as: dict = dataclasses.field(default_factory=dict)
     later: set = dataclasses.field(default_factory=set)
+    elsewhere: dict = dataclasses.field(default_factory=dict)
 
     def stale(self, documents):
         """Entries that fit no line of the documents any more."""

@@ -21,7 +21,7 @@ from stage import PROGRAM, ROOT, mtdh, run
 
 DOCUMENTS = read_all(ROOT)
 LISTS = Lists(document_lists.NOT_RUN, document_lists.ENDS_WITH, document_lists.OTHER_OUTPUT, document_lists.SETUP,
-              document_lists.READ_AS, document_lists.LATER)
+              document_lists.READ_AS, document_lists.LATER, document_lists.ELSEWHERE)
 LISTED = {"mtdh ls --lake none": "why"}
 
 

@@ -65,6 +65,21 @@ def demo(demo_folder):
     return mtdh.Lake(demo_folder)
 
 
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """A small lake with candles, and the exchange to compare with."""
+    import mtdh
+    from validation_world import DAY, KEY, World
+
+    folder = tmp_path_factory.mktemp("validation") / "lake"
+    demo = mtdh.demo(folder, fill=False)
+    with demo as lake:
+        downloaded = lake.download(DAY, data_types=["trades", "book_snapshot_5"], instruments=KEY, progress=False)
+        made = lake.make_candles(DAY, ["1m", "5m"], instruments=KEY, progress=False)
+        assert downloaded.ok and made.ok, (downloaded.document, made.document)
+        yield World(lake, folder, demo._native.binance_url)
+
+
 @pytest.fixture
 def own(demo_folder, tmp_path):
     """A copy of it that a test may change: its folder."""

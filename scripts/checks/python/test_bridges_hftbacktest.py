@@ -34,19 +34,19 @@ RULES = [
     ("a snapshot clears as far as it reaches, bids first",
      [(1, "s", "ask", 101, 3), (1, "s", "bid", 100, 5), (1, "s", "bid", 99, 5), (2, "u", "bid", 98, 1)],
      ["1 cB 99", "1 sB 100 5", "1 sB 99 5", "1 cA 101", "1 sA 101 3", "2 uB 98 1"]),
-    ("no level outlives a snapshot: it clears as far as levels came before it",
+    ("no level outlives a snapshot: all is cleared first",
      [(1, "s", "ask", 101, 3), (1, "s", "bid", 100, 5), (2, "u", "bid", 90, 1), (2, "u", "ask", 120, 1),
       (3, "s", "ask", 102, 3), (3, "s", "bid", 99, 5)],
-     ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3", "2 uB 90 1", "2 uA 120 1", "3 cB 90", "3 sB 99 5", "3 cA 120", "3 sA 102 3"]),
+     ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3", "2 uB 90 1", "2 uA 120 1", "3 c- 0", "3 cB 99", "3 sB 99 5", "3 cA 102", "3 sA 102 3"]),
     ("updates before the first snapshot are left out",
      [(1, "u", "bid", 98, 1), (2, "s", "bid", 100, 5), (2, "s", "ask", 101, 3)],
      ["2 cB 100", "2 sB 100 5", "2 cA 101", "2 sA 101 3"]),
     ("a snapshot without one side clears that side too",
      [(1, "s", "bid", 100, 5), (1, "s", "ask", 101, 3), (2, "u", "bid", 99, 1), (3, "s", "bid", 99.5, 2)],
-     ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3", "2 uB 99 1", "3 cB 99", "3 sB 99.5 2", "3 cA 101"]),
+     ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3", "2 uB 99 1", "3 c- 0", "3 cB 99.5", "3 sB 99.5 2"]),
     ("a venue that sends only snapshots: each is a book",
      [(1, "s", "bid", 100, 5), (1, "s", "ask", 101, 3), (2, "s", "bid", 99, 5), (2, "s", "ask", 103, 3)],
-     ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3", "2 cB 99", "2 sB 99 5", "2 cA 103", "2 sA 103 3"]),
+     ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3", "2 c- 0", "2 cB 99", "2 sB 99 5", "2 cA 103", "2 sA 103 3"]),
     ("a level of a snapshot with amount 0 is none",
      [(1, "s", "bid", 100, 5), (1, "s", "bid", 99, 0), (1, "s", "ask", 101, 3)],
      ["1 cB 100", "1 sB 100 5", "1 cA 101", "1 sA 101 3"]),
@@ -109,7 +109,7 @@ def test_snapshots_of_five_levels_where_updates_lack():
     lake = Lake({"trades": TRADES, "book_snapshot_5": text})
     with pytest.warns(BridgeWarning, match="book_snapshot_5, which ends after 5 levels"):
         made = to_hftbacktest(lake, KEY, DAY)
-    assert told(made)[:7] == ["1 cB 100", "1 sB 100 5", "1 cA 102", "1 sA 101 3", "1 sA 102 4", "2 cB 100", "2 cA 102"]
+    assert told(made)[:7] == ["1 cB 100", "1 sB 100 5", "1 cA 102", "1 sA 101 3", "1 sA 102 4", "2 c- 0", "2 cA 101"]
     assert told(made)[7] == "2 sA 101 2"
 
 

@@ -180,7 +180,8 @@ pub async fn check_files_reference(
     Ok(report)
 }
 
-fn has_candles(file: &Path) -> Result<bool, EngineError> {
+/// Whether a user's file has candles, and not rows.
+pub(crate) fn has_candles(file: &Path) -> Result<bool, EngineError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let is_csv = name.ends_with(".csv") || name.ends_with(".gz");
     Ok(!is_csv && ParquetFile::open(file)?.schema().column_with_name("open").is_some())

@@ -16,7 +16,7 @@ use crate::check::between::{CandlesBetween, candles_between, newest_day};
 use crate::check::candle_files::{check_candle_files, open};
 use crate::check::files::{FileHints, check_files};
 use crate::check::lake::{RowsOf, check_lake, incidents};
-use crate::check::reference::{Reference, check_files_reference, check_lake_reference};
+use crate::check::reference::{Reference, check_files_reference, check_lake_reference, has_candles};
 use crate::check::{CheckPlan, CheckReport};
 use crate::error::EngineError;
 use crate::names::{Names, look_up};
@@ -157,18 +157,21 @@ pub fn check_user_candles<'a>(
     Box::pin(check_candle_files(base, aggregated, trades, plan, time_unit, stop))
 }
 
-/// Reads a user's file of candles. The timeframe comes from the footer, else from the name (`1m.parquet`), else from the caller.
-/// In a file that does not mark final candles, the first and the last may be incomplete.
+/// Reads a user's file of candles; `None`: it has rows of another kind. The timeframe comes from the footer, else from the name
+/// (`1m.parquet`), else from the caller. In a file that does not mark final candles, the first and the last may be incomplete.
 ///
 /// Fails when the file cannot be read, or its timeframe is not known.
 pub fn read_user_candles<'a>(
     file: &'a std::path::Path,
     timeframe: Option<Timeframe>,
     time_unit: Option<TimeUnit>,
-) -> Work<'a, (Option<InstrumentKey>, Series)> {
+) -> Work<'a, Option<(Option<InstrumentKey>, Series)>> {
     Box::pin(async move {
+        if !has_candles(file)? {
+            return Ok(None);
+        }
         let file = open(file, timeframe, time_unit).await?;
-        Ok((file.key, file.series))
+        Ok(Some((file.key, file.series)))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Reading slices by either clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -8,12 +8,13 @@ use futures::future::BoxFuture;
 use mtdh_core::Day;
 use mtdh_core::clock::Clock;
 use mtdh_core::partition::Partition;
+use mtdh_lake::Entry;
 use tokio::sync::mpsc;
 
 use super::{Context, SliceRequest};
 use crate::export::ExportError;
 use crate::query::Slice;
-use crate::query::exchange::{days_expected, days_to_open, rows_of_window, sorted};
+use crate::query::exchange::{days_expected, days_to_open, parts, rows_of_window, sorted};
 
 /// Days that are looked up one by one; for longer ranges, the days of the lake are listed once.
 const MOST_DAYS_ASKED_FOR: usize = 31;
@@ -65,7 +66,7 @@ impl Context {
                 true => Some(self.lake.days_with_partitions().await?.into_iter().collect()),
                 false => None,
             };
-            let mut entries = Vec::new();
+            let mut entries: BTreeMap<Day, Entry> = BTreeMap::new();
             for day in to_open.days() {
                 let path =
                     self.lake.partition_path(&Partition { day, data_type: *data_type, key: key.clone() });
@@ -74,31 +75,38 @@ impl Context {
                     false => None,
                 };
                 match entry {
-                    Some(entry) => entries.push(entry),
+                    Some(entry) => drop(entries.insert(day, entry)),
                     None if expected.contains(day) => slice.missing_days.push(day),
                     None => {}
                 }
             }
-            slice.object_bytes = entries.iter().map(|entry| entry.bytes).sum();
+            slice.object_bytes = entries.values().map(|entry| entry.bytes).sum();
             let most_rows = rows_of_window(data_type.table().columns.len());
-            let (within_us, cost, rows) = (within_us.clone(), slice.cost.clone(), &mut slice.rows);
-            let (sender, mut sent) = mpsc::channel(2);
-            let reading = async {
-                let read = sorted(&self.lake, &entries, within_us, None, most_rows, &cost, &sender).await;
-                drop(sender);
-                read
-            };
-            let taking = async move {
-                while let Some(batch) = sent.recv().await {
-                    let batch = batch?;
-                    *rows += batch.num_rows() as u64;
-                    take(batch)?;
-                }
-                Ok::<(), ExportError>(())
-            };
-            let (read, taken) = futures::join!(reading, taking);
-            taken?;
-            read?;
+            for (day, within_us) in parts(within_us) {
+                let beside = entries.range(day.previous()..=day.next());
+                let beside: Vec<Entry> = beside.map(|(_, entry)| entry.clone()).collect();
+                let (sender, mut receiver) = mpsc::channel(1);
+                let read = async {
+                    // Moved, so that the receiver learns of the end.
+                    let sender = sender;
+                    sorted(&self.lake, &beside, within_us, None, most_rows, &slice.cost, &sender).await
+                };
+                let hand_over = async {
+                    let mut rows = 0;
+                    while let Some(batch) = receiver.recv().await {
+                        let batch = batch?;
+                        rows += batch.num_rows() as u64;
+                        if let Err(error) = take(batch) {
+                            receiver.close();
+                            return Err(error);
+                        }
+                    }
+                    Ok(rows)
+                };
+                let (is_read, rows) = futures::join!(read, hand_over);
+                slice.rows += rows?;
+                is_read?;
+            }
             if !slice.missing_days.is_empty() {
                 self.lake.check_readable().await?;
             }

@@ -278,7 +278,8 @@ impl Context {
     }
 
     /// What the lake has of the partitions that are expected, and of others: a row each, ordered by day, data type and key.
-    /// Writes nothing. A selection without venues means every venue.
+    /// Writes nothing. A selection without venues means every venue. With `has_others` also what the lake has of data types that
+    /// are not in the selection.
     ///
     /// Columns: `day` (`YYYY-MM-DD`), `venue`, `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`,
     /// `absent`, `missing`, `not_exported_yet`), `rows` and `bytes` (null: there is no object that can be trusted), `grade` by
@@ -286,13 +287,13 @@ impl Context {
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
-    /// let table = context.coverage(&selection).await?;
+    /// let table = context.coverage(&selection, true).await?;
     /// println!("{} partitions", table.num_rows());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn coverage<'a>(&'a self, selection: &'a Selection) -> Work<'a, RecordBatch> {
-        Box::pin(coverage(&self.lake, selection))
+    pub fn coverage<'a>(&'a self, selection: &'a Selection, has_others: bool) -> Work<'a, RecordBatch> {
+        Box::pin(coverage(&self.lake, selection, has_others))
     }
 
     /// Where a reader of its own finds a chosen object: a path on this machine, or the address in the bucket.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use mtdh_core::DataType;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::Lake;
@@ -23,11 +24,16 @@ struct Line {
     reason: Option<String>,
 }
 
-/// A row for each partition that is expected or that the lake has.
+/// A row for each partition that is expected or that the lake has. With `has_others` also what the lake has of other data types
+/// than the selection's.
 ///
 /// # Errors
 /// When the lake cannot be read.
-pub(crate) async fn coverage(lake: &Lake, selection: &Selection) -> Result<RecordBatch, EngineError> {
+pub(crate) async fn coverage(
+    lake: &Lake,
+    selection: &Selection,
+    has_others: bool,
+) -> Result<RecordBatch, EngineError> {
     lake.check_readable().await?;
     let mut lines = Vec::new();
     for day in selection.days.days() {
@@ -38,7 +44,12 @@ pub(crate) async fn coverage(lake: &Lake, selection: &Selection) -> Result<Recor
             let venues: BTreeSet<String> = of_table.chain(lake.venues(day).await?).collect();
             selection.venues = venues.into_iter().collect();
         }
-        let there = inventory(lake, day, &selection.data_types, Verify::Index).await?;
+        let data_types = if has_others { &DataType::ALL[..] } else { &selection.data_types };
+        let (there, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            inventory(lake, day, data_types, Verify::Index)
+                .await?
+                .into_iter()
+                .partition(|(partition, _)| selection.data_types.contains(&partition.data_type));
         let expected = expectation::of_day(&selection, &table, &there, day);
         let mut of_day: BTreeMap<Partition, Line> = BTreeMap::new();
         for partition in expected.partitions {
@@ -52,7 +63,8 @@ pub(crate) async fn coverage(lake: &Lake, selection: &Selection) -> Result<Recor
             };
             of_day.insert(partition.partition, line);
         }
-        for (partition, state) in there.into_iter().filter(|(p, _)| selection.takes_partition(p)) {
+        let found = there.into_iter().chain(others).filter(|(p, _)| selection.takes_key(&p.key));
+        for (partition, state) in found {
             of_day.insert(partition.clone(), line(partition, state));
         }
         lines.extend(of_day.into_values());

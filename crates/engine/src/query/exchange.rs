@@ -3,14 +3,14 @@
 //! Objects are cut by UTC days of arrival, and their rows are in order of arrival. By the exchange's clock ([`Clock::Exchange`],
 //! the column `timestamp`) rows of a day may lie in the object of a day beside it, and out of order. What holds:
 //!
-//! - Rows are found that arrived on the UTC days of the range, the day before or the day after ([`days_to_open`]). What the
-//!   statistics of pages exclude is not read.
+//! - A row is found if it arrived on the UTC day of its `timestamp`, the day before or the day after ([`days_to_open`]), whatever
+//!   the range. What the statistics of pages exclude is not read.
 //! - They come sorted by the exchange's clock. Rows of the same microsecond come in order of arrival.
 //! - The memory is bounded: the range is read in [`windows`] that hold about so many rows, each sorted for itself ([`Sorter`]).
 //!   Only rows of one microsecond cannot be parted. A page whose times reach far is read for each window that it touches.
 //!
-//! A reader of several instruments reads one after the other, each by [`sorted`]. [`Stretch`]es are of
-//! [`mtdh_lake::Lake::stretches`].
+//! A reader of several days and instruments reads one after the other by [`sorted`], a day's part of the range at a time
+//! ([`parts`]). [`Stretch`]es are of [`mtdh_lake::Lake::stretches`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,6 +43,13 @@ pub fn days_to_open(clock: Clock, within_us: &Range<i64>) -> Option<DayRange> {
 fn days_within(within_us: &Range<i64>) -> Option<DayRange> {
     let last = within_us.end.checked_sub(1).filter(|last| *last >= within_us.start)?;
     DayRange::new(Day::containing_us(within_us.start)?, Day::containing_us(last)?).ok()
+}
+
+/// A range in pieces, each of one UTC day.
+pub fn parts(within_us: &Range<i64>) -> impl Iterator<Item = (Day, Range<i64>)> + use<> {
+    let within_us = within_us.clone();
+    let days = days_within(&within_us).into_iter().flat_map(DayRange::days);
+    days.map(move |day| (day, day.start_us().max(within_us.start)..day.end_us().min(within_us.end)))
 }
 
 /// How near to midnight a range must end for rows of it to be expected in the object of the next day: an hour.
@@ -102,9 +109,10 @@ pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> 
     windows
 }
 
-/// Reads the rows of a range of the exchange's clock from the objects of one instrument and sends them in the order of that
-/// clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
-/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Adds the cost to `cost`. Ends early when the receiver is gone.
+/// Reads the rows of a part of a day by the exchange's clock from the objects of one instrument and sends them in the order of
+/// that clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
+/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Adds the cost to `cost`. Ends early when the receiver
+/// is gone.
 ///
 /// # Errors
 /// When the store fails, or an object is not Parquet, has other columns or is replaced meanwhile.

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::choose::ChosenObject;
 use super::exchange::{self, rows_of_window};
 use super::request::with_views;
-use super::{Form, ReadRequest, TickTable, days_of, worth};
+use super::{Form, ReadRequest, TickTable, worth};
 use crate::error::EngineError;
 
 /// Batches of rows, in order.
@@ -104,8 +104,7 @@ fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
         of_key.entry(object.key.clone()).or_default().insert(object.day, object);
     }
     let mut parts: Vec<(Range<i64>, Vec<ChosenObject>)> = Vec::new();
-    for day in days_of(&reading.within_us) {
-        let within = day.start_us().max(reading.within_us.start)..day.end_us().min(reading.within_us.end);
+    for (day, within) in exchange::parts(&reading.within_us) {
         for entries in of_key.values() {
             let beside = entries.range(day.previous()..=day.next()).map(|(_, entry)| entry.clone());
             parts.push((within.clone(), beside.collect()));

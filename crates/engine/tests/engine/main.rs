@@ -19,6 +19,7 @@ mod metadata_faults;
 mod month;
 mod month_of_venue;
 mod mutations;
+mod reading;
 mod recorded;
 mod reference;
 mod replaced;

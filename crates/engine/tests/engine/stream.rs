@@ -229,3 +229,44 @@ fn recorded_traffic_is_validated_as_it_came() {
     // The first minute was recorded in part: it is not final, and not held against anything.
     assert_eq!((seen.compared, seen.waiting, stage.told()), (4, 0, vec![]));
 }
+
+/// The caller brings the klines: each question once, and none of a stream whose reference failed a moment ago.
+#[test]
+fn klines_can_be_brought_by_the_caller() {
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
+    stage.validator.compare_with_answers(|stream| stream.key.venue() == "BINANCE");
+    let other = stream("DERIBIT:PERP:BTC-USD");
+    for minute in 0..2 {
+        stage.comes(&spot(), bar(minute), SECOND);
+        stage.comes(&other, bar(minute), SECOND);
+    }
+    stage.at(START + 10 * MINUTE);
+    assert_eq!(stage.validator.questions(), [(spot(), START), (spot(), START + MINUTE)]);
+    stage.validator.answer(&spot(), START, Err("away".to_owned()));
+    assert_eq!(stage.validator.questions(), [], "both wait after a failure");
+    assert_eq!(stage.validator.statistics().failures_in_a_row, 1);
+    stage.at(START + 10 * MINUTE + 5 * SECOND);
+    stage.validator.answer(&spot(), START, Ok(Some(bar(0))));
+    stage.validator.answer(&spot(), START + MINUTE, Ok(None));
+    assert_eq!(
+        stage.told(),
+        [("reference_coverage", Severity::Error), ("reference_coverage", Severity::Error)]
+    );
+    let seen = stage.validator.statistics();
+    assert_eq!((seen.compared, seen.waiting, seen.failures_in_a_row), (2, 0, 0));
+}
+
+#[test]
+fn a_candle_of_the_future_is_no_candle() {
+    let mut stage = StagedObject::new(StreamSettings::default(), None);
+    for (ahead, expected) in
+        [(5 * SECOND, vec![]), (5 * SECOND + 1, vec![("candle_boundary", Severity::Error)])]
+    {
+        let mut next = bar(0);
+        (next.start, next.is_final) = (START + MINUTE, false);
+        stage.at(next.start - ahead);
+        stage.validator.validate_candle(&spot(), next).unwrap();
+        stage.validator.work();
+        assert_eq!(stage.told(), expected, "{ahead}");
+    }
+}

@@ -16,7 +16,7 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::{ObjectReader, ReadCost, failure};
+use super::{ObjectReader, ReadCost, check_place, failure};
 use crate::error::LakeError;
 use crate::object::Entry;
 use crate::reader::border::{Caught, caught};
@@ -208,6 +208,7 @@ async fn row_groups(
 ) -> Result<Vec<Batches>, LakeError> {
     let Wanted { clock, within_us, columns, .. } = wanted;
     let opened = reader.open().await.map_err(|e| failure(path, e))?;
+    check_place(path, &opened)?;
     let arrow = match wanted.texts {
         Texts::OfTable => opened.table_columns(),
         Texts::Views => opened.table_columns_with_views(),

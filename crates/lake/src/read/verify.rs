@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::failure;
+use super::{check_place, failure};
 use crate::error::LakeError;
 use crate::object::Entry;
 use crate::seal::DataHasher;
@@ -25,7 +25,9 @@ impl Lake {
     pub async fn verify_bytes(&self, entry: &Entry) -> Result<Verified, LakeError> {
         let wrong = |error| failure(&entry.path, error);
         let mut reader = self.reader(entry, &Arc::default()).await?;
-        let Some(seal) = reader.open().await.map_err(wrong)?.seal else { return Ok(Verified::NoChecksums) };
+        let opened = reader.open().await.map_err(wrong)?;
+        check_place(&entry.path, &opened)?;
+        let Some(seal) = opened.seal else { return Ok(Verified::NoChecksums) };
         let mut hasher = DataHasher::default();
         let pieces = reader.held.fetch_pieces(0..seal.data_bytes, |piece| hasher.update(piece));
         pieces.await.map_err(wrong)?;

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 29] = [
+const VERBS: [Verb; 30] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -41,6 +41,7 @@ const VERBS: [Verb; 29] = [
     verb("validate --start-date 2024-03-01 --venues DERIBIT,BINANCE", 1, false),
     verb("check completeness --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("check completeness --start-date 2024-03-01 --venues DERIBIT,BINANCE", 1, false),
+    verb("check stream", 1, false),
     verb("full-pipeline --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("ls", 0, true),
     verb("schema trades", 0, true),

@@ -6,6 +6,7 @@
 mod border;
 mod budget;
 mod candles;
+mod check_stream;
 mod checks;
 mod checksums;
 mod closed_outputs;

@@ -3,6 +3,7 @@
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::{Lake, LakeOptions};
+use mtdh_sim::{Fault, FaultKind, Host};
 
 use crate::support::{DAY, Stage, contents};
 
@@ -114,4 +115,19 @@ fn a_table_that_was_written_anew_tells_the_objects_under_former_keys() {
     assert!(planned.stderr.contains("else they are fetched again"), "{}", planned.stderr);
     stage.expect(0, "rekey");
     stage.expect(0, &format!("validate --start-date {DAY} {WHAT}"));
+}
+
+#[test]
+fn the_first_venue_that_cannot_be_had_ends_the_work() {
+    let stage = Stage::new();
+    stage.expect(0, &format!("instruments --start-date {DAY} --venues BINANCE,DERIBIT"));
+    std::fs::remove_dir_all(stage.path("cache")).unwrap();
+    let fault = FaultKind::Status { status: 503, body: Default::default() };
+    stage.sim.set_faults(vec![Fault::always(Host::Api, "", fault)]);
+    stage.sim.clear_requests();
+    let run = stage.expect(2, "rekey");
+    assert!(run.stderr.contains("binance"), "{}", run.stderr);
+    let asked: Vec<String> = stage.sim.requests().into_iter().map(|request| request.url).collect();
+    assert!(asked.iter().any(|url| url.contains("binance")), "{asked:?}");
+    assert!(!asked.iter().any(|url| url.contains("deribit")), "{asked:?}");
 }

@@ -97,7 +97,7 @@ pub fn newest_hour(py: Python<'_>, lake: &Lake, key: &str, timeframe: &str) -> P
     wait(py, work, &stop, |_| Ok(()))?.map_err(|error| raised(py, error))
 }
 
-/// A file of candles: its instrument, timeframe and candles. `timeframe` is for a file whose footer and name do not tell it;
+/// A file of candles: its instrument, timeframe and candles; `None`: it has rows of another kind. `timeframe` is for a file whose footer and name do not tell it;
 /// `time_unit` for times that are bare numbers: s, ms, us or ns.
 #[pyfunction]
 #[pyo3(signature = (path, timeframe=None, time_unit=None))]
@@ -106,13 +106,15 @@ pub fn read_candles(
     path: PathBuf,
     timeframe: Option<&str>,
     time_unit: Option<&str>,
-) -> PyResult<(Option<String>, String, Vec<CandleOut>)> {
+) -> PyResult<Option<(Option<String>, String, Vec<CandleOut>)>> {
     let timeframe = timeframe.map(|text| parsed_timeframe(py, text)).transpose()?;
     let unit = unit(py, time_unit)?;
     let read = wait_briefly(py, read_user_candles(&path, timeframe, unit))?;
-    let (key, series) = read.map_err(|error| raised(py, error))?;
-    let candles = series.bars.iter().map(candle).collect();
-    Ok((key.map(|key| key.to_string()), series.timeframe.to_string(), candles))
+    let read = read.map_err(|error| raised(py, error))?;
+    Ok(read.map(|(key, series)| {
+        let candles = series.bars.iter().map(candle).collect();
+        (key.map(|key| key.to_string()), series.timeframe.to_string(), candles)
+    }))
 }
 
 fn unit(py: Python<'_>, text: Option<&str>) -> PyResult<Option<TimeUnit>> {

@@ -1,6 +1,7 @@
 //! Candles by themselves, against finer ones, against the ticks: every way to be wrong, and the step beside it.
 
 use mtdh_core::candle::{CandleBuilder, Fill, Formula, Side, Timeframe, Trade, Valuation};
+use mtdh_core::check::aggregation::cut_intervals;
 use mtdh_core::check::bars::{Bar, Candles, Field, Fold, Series};
 use mtdh_core::check::finding::moment;
 use mtdh_core::check::{CheckFn, Detection, Settings, Severity};
@@ -268,4 +269,47 @@ fn filling_is_what_the_object_says() {
     let found = run("candle_fill", &Candles::Alone(&series));
     assert_eq!((count(&found), found[0].range_us), (3, Some((first, first + 3 * MINUTE))));
     assert!(found[0].examples[0].starts_with(&format!("1m {}", moment(first))), "{found:?}");
+}
+
+#[test]
+fn candles_that_were_rounded_have_tolerances() {
+    let (fine, sound) = (series("1m", Fill::None), series("1h", Fill::None));
+    for (field, setting) in [
+        (Field::High, "candle_from_finer.price_tolerance_pct=1"),
+        (Field::Volume, "candle_from_finer.volume_tolerance_pct=1"),
+    ] {
+        for (off, found) in [(0.009, 0), (0.011, 1), (f64::NAN, 1)] {
+            let mut coarse = sound.clone();
+            let value = coarse.bars[0].get(field).unwrap();
+            coarse.bars[0].set(field, Some(value * (1.0 + off)));
+            let mut settings = Settings::default();
+            settings.set(setting).unwrap();
+            let told = run_with("candle_from_finer", &Candles::Finer(&coarse, &fine), &settings);
+            assert_eq!(count(&told), found, "{field:?} {off}");
+            assert_eq!(
+                count(&run("candle_from_finer", &Candles::Finer(&coarse, &fine))),
+                1,
+                "{field:?} {off}"
+            );
+        }
+    }
+}
+
+#[test]
+fn intervals_that_finer_candles_cover_in_part() {
+    for (minutes, cut) in [
+        (0..0, vec![]),
+        (0..5, vec![]),
+        (0..6, vec![5]),
+        (1..5, vec![0]),
+        (1..4, vec![0]),
+        (3..12, vec![0, 10]),
+        (5..10, vec![]),
+    ] {
+        let at = |minute: i64| day().start_us() + minute * MINUTE;
+        let bars = minutes.clone().map(|minute| Bar::new(at(minute), true)).collect();
+        let fine = Series { timeframe: frame("1m"), fill: None, bars };
+        let found: Vec<i64> = cut_intervals(frame("5m"), &fine).into_iter().collect();
+        assert_eq!(found, cut.into_iter().map(at).collect::<Vec<_>>(), "{minutes:?}");
+    }
 }

@@ -115,6 +115,13 @@ impl CandleStreams {
             if self.is_cooling(now_us) {
                 break;
             }
+            let is_due = |waiting: &Waiting| {
+                waiting.at_us <= now_us && waiting.bar.start == start && waiting.stream == stream
+            };
+            // After a failure, all of the stream wait.
+            if !self.waiting.iter().any(is_due) {
+                continue;
+            }
             let answer = read(&stream, start);
             compared.extend(self.answer(settings, now_us, &stream, start, answer));
         }
@@ -140,7 +147,8 @@ impl CandleStreams {
         due.into_iter().collect()
     }
 
-    /// Takes the answer to a question. Returns the findings of each candle that was compared.
+    /// Takes the answer to a question. Returns the findings of each candle that was compared. After a failure, the other
+    /// questions of the stream wait too.
     pub(super) fn answer(
         &mut self,
         settings: &StreamSettings,
@@ -157,8 +165,9 @@ impl CandleStreams {
             if self.failures_in_a_row >= settings.failures {
                 self.cooling_until_us = Some(now_us.saturating_add(settings.cooldown_us));
             }
-            let asked = self.waiting.iter_mut().filter(|waiting| is_meant(waiting));
-            asked.for_each(|waiting| waiting.at_us = now_us.saturating_add(settings.again_us));
+            // The others of the stream would fail alike.
+            let due = self.waiting.iter_mut().filter(|w| w.at_us <= now_us && w.stream == *stream);
+            due.for_each(|waiting| waiting.at_us = now_us.saturating_add(settings.again_us));
             return Vec::new();
         };
         self.failures_in_a_row = 0;
