@@ -265,7 +265,7 @@ class Lake:
 
         >>> options = lake.instruments("2024-03-01", venue="DERIBIT", type="OPTION", underlying="BTC-USD")
         >>> options.polars()["option_type"].unique().sort().to_list()
-        ['call', 'put']
+        ['CALL', 'PUT']
         """
         return Table(
             self._native.instruments(
