@@ -65,13 +65,13 @@ fn what_lines_come_to() {
             "not clean",
         ),
         ("check stream --format json", trade(1, ""), 0, "\"verdict\": \"clean\"", "1 row checked"),
-        ("check stream", format!("{}\n{}", trade(2, ""), trade(1, "")), 0, "", "2 rows checked"),
+        ("check stream", format!("{}\n{}", trade(2, ""), trade(1, "")), 1, "arrival_clock", "2 rows checked"),
         (
             "check stream --format jsonl",
             format!("{}\n{}", trade(1, ""), trade(1, "")),
-            1,
-            "repeated",
-            "not clean",
+            0,
+            "\"check\":\"repeated_row\"",
+            "clean: 0 errors, 2 warnings",
         ),
         (
             "check stream --data-type trades",
@@ -112,7 +112,7 @@ fn candles_are_held_against_the_exchange() {
     let stage = Stage::new();
     let run = told(&stage, &format!("{NAMED} --cross-source"), &candle(""));
     assert_eq!(run.status, 1, "{run:?}");
-    assert!(run.stdout.contains("reference_price"), "{run:?}");
+    assert!(run.stdout.contains("theirs none"), "the sim had no trade: {run:?}");
     assert!(run.stderr.contains("1 compared with the exchange's"), "{run:?}");
 }
 
