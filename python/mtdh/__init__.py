@@ -77,8 +77,17 @@ def convert(
 ) -> Conversion:
     """Converts a Tardis CSV file (`.csv` or `.csv.gz`) to Parquet, CSV or JSON lines, by the output's ending; no lake is needed.
 
-    `instrument` keeps one instrument of a file of several, `data_type` says what a file is whose header fits several types,
-    `force` replaces an existing output.
+    `instrument` is the key of a file of one instrument, if the symbol of its rows is not enough; `data_type` is the type, if header
+    and file name are not enough; `force` replaces an existing output. Rows that cannot be parsed are counted in the report and left
+    out; a file that is no vendor file raises `Error`.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> header = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
+    >>> row = "deribit,BTC-PERPETUAL,1709251200000000,1709251200000001,1,buy,60000.5,10"
+    >>> _ = (folder / "trades.csv").write_text(f"{header}\\n{row}\\n")
+    >>> mtdh.convert(folder / "trades.csv", folder / "trades.parquet")
+    <mtdh.Conversion: clean, 1 of 1 rows>
     """
     if not os.path.exists(file):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(file))

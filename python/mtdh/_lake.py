@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict, Union, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mtdh import _mtdh, _times
-from mtdh._errors import BadRequest
+from mtdh._errors import BadRequest, Error, MissingData, NotFound
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
 from mtdh._report import Candles, Check, Download, Report, Validation
 from mtdh._rows import Rows
+from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
 from mtdh._times import Time
 
@@ -25,42 +25,6 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.persistence.catalog import ParquetDataCatalog
     from typing_extensions import Unpack
-
-Names = Union[str, Iterable[str]]
-"""A name, or several."""
-
-DATA_TYPES = (
-    "trades",
-    "incremental_book_L2",
-    "book_snapshot_5",
-    "book_snapshot_25",
-    "quotes",
-    "book_ticker",
-    "derivative_ticker",
-    "liquidations",
-    "options_chain",
-)
-
-
-class Options(TypedDict, total=False):
-    """What `Lake.get` and the methods of the data types take by name."""
-
-    columns: Iterable[str] | None
-    clock: str
-    limit: int | None
-    min_grade: str | None
-    verify: bool
-
-
-class Selection(TypedDict, total=False):
-    """What a run is about, as of the program. Empty: everything."""
-
-    venues: Names
-    types: Names
-    data_types: Names
-    instruments: Names
-    universe: str | None
-    max_instruments: int | None
 
 
 class Lake:
@@ -265,11 +229,11 @@ class Lake:
 
         >>> options = lake.instruments("2024-03-01", venue="DERIBIT", type="OPTION", underlying="BTC-USD")
         >>> options.polars()["option_type"].unique().sort().to_list()
-        ['call', 'put']
+        ['CALL', 'PUT']
         """
         return Table(
             self._native.instruments(
-                None if day is None else _times.value(day), _names(venue), _names(type), _names(instruments), underlying
+                None if day is None else _times.value(day), names_of(venue), names_of(type), names_of(instruments), underlying
             )
         )
 
@@ -285,7 +249,7 @@ class Lake:
         >>> coverage.polars()["status", "rows"].rows()
         [('stored', 6369)]
         """
-        found = Coverage(self._native.coverage(_selection(start, end, **selection)))
+        found = Coverage(self._native.coverage(selection_of(start, end, **selection)))
         found.is_synthetic = self.is_synthetic
         return found
 
@@ -322,30 +286,40 @@ class Lake:
 
         Tables: the data types by their names, candles as `candles_1m` and so on, `instruments` and `coverage`. Each is exactly
         the rows of the days and the instruments, or else the venues, that are chosen here. Days are needed for all tables but
-        `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before.
+        `instruments`. DuckDB opens the files of a local lake itself; `verify` has mtdh verify them before. In a `connection` the
+        tables are views, which the next call replaces.
 
         >>> lake.sql("select count(*) from trades", "2024-03-01", instruments="DERIBIT:PERP:BTC-USD").fetchall()
         [(6369,)]
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
-        named = {name.lower() for name in con.get_table_names(query)}
-        tables = [name for name in DATA_TYPES if name.lower() in named]
-        frames = [name for name in sorted(named) if re.fullmatch(r"candles_[0-9]+[smhd]", name)]
-        if start is not None:
-            keys = _of_venues(_names(instruments), _names(venues))
-            for name in tables:
-                self.get(name, keys, start, end, verify=verify).duckdb(con).create_view(name)
-            for name in frames:
-                candles = self.candles(keys, name.removeprefix("candles_"), start, end, verify=verify)
-                candles.duckdb(con).create_view(name)
-            if "coverage" in named:
-                con.register("coverage", self.coverage(start, end, venues=venues).arrow())
-        elif tables or frames or "coverage" in named:
-            raise BadRequest("a query over rows needs the days that it is about: start, and end")
-        if "instruments" in named:
-            con.register("instruments", self.instruments(start, venue=venues).arrow())
-        relation: db.DuckDBPyRelation = con.sql(query)
+        keys = of_venues(names_of(instruments), names_of(venues))
+        # What a word of the query would be as a table. Whether it is one knows DuckDB alone.
+        lacking: dict[str, Error] = {}
+        for name in tables_in(query):
+            try:
+                if name == "instruments":
+                    con.register(name, self.instruments(start, venue=venues).arrow())
+                elif start is None:
+                    raise BadRequest(f"the query needs the days of {name} that it is about: start, and end")
+                elif name == "coverage":
+                    con.register(name, self.coverage(start, end, venues=venues).arrow())
+                elif name in DATA_TYPES:
+                    self.get(name, keys, start, end, verify=verify).duckdb(con).create_view(name)
+                else:
+                    timeframe = name.removeprefix("candles_")
+                    self.candles(keys, timeframe, start, end, verify=verify).duckdb(con).create_view(name)
+            except (BadRequest, MissingData, NotFound) as error:
+                lacking[name] = error
+                con.execute(f'drop view if exists "{name}"')
+        try:
+            relation: db.DuckDBPyRelation = con.sql(query)
+        except duckdb.CatalogException as error:
+            named = [name for name in lacking if f"name {name.lower()} " in str(error).lower()]
+            if named:
+                raise lacking[named[0]] from None
+            raise
         return relation
 
     # What is done with it.
@@ -357,7 +331,7 @@ class Lake:
 
         Instruments that a table has and the vendor has withdrawn stay, unless `accept_removed`.
         """
-        return Report(_mtdh.write_instruments(self._native, _selection(start, end, **selection), accept_removed))
+        return Report(_mtdh.write_instruments(self._native, selection_of(start, end, **selection), accept_removed))
 
     def download(
         self,
@@ -389,8 +363,8 @@ class Lake:
         with Shown(progress, "download", "file") as shown:
             return Download(
                 _mtdh.download(
-                    self._native, _selection(start, end, **selection), force, accept_removed, allow_not_exported,
-                    max_workers, _names(checks), shown.callback,
+                    self._native, selection_of(start, end, **selection), force, accept_removed, allow_not_exported,
+                    max_workers, names_of(checks), shown.callback,
                 )
             )  # fmt: skip
 
@@ -417,7 +391,7 @@ class Lake:
         with Shown(progress if recheck else False, "validate", "file") as shown:
             return Validation(
                 _mtdh.validate(
-                    self._native, _selection(start, end, **selection), depth, recheck, accept_removed,
+                    self._native, selection_of(start, end, **selection), depth, recheck, accept_removed,
                     allow_not_exported, shown.callback,
                 )
             )  # fmt: skip
@@ -443,7 +417,7 @@ class Lake:
         """
         return Check(
             _mtdh.check(
-                self._native, _selection(start, end, **selection), _names(groups), list(settings), fail_on,
+                self._native, selection_of(start, end, **selection), names_of(groups), list(settings), fail_on,
                 timeframe, None,
             )
         )  # fmt: skip
@@ -470,7 +444,7 @@ class Lake:
         with Shown(progress, "candles", "instrument-day") as shown:
             return Candles(
                 _mtdh.make_candles(
-                    self._native, _selection(start, end, **selection), _names(timeframes), fill, force, max_workers,
+                    self._native, selection_of(start, end, **selection), names_of(timeframes), fill, force, max_workers,
                     shown.callback,
                 )
             )  # fmt: skip
@@ -532,12 +506,12 @@ class Lake:
         verify: bool = False,
     ) -> Rows:
         within_us = _times.time_range(start, end)
-        names = _names(instruments)
+        names = names_of(instruments)
         if not names:
             raise BadRequest("no instrument is named; a pattern such as 'DERIBIT:*' means many")
         if limit is not None and limit < 0:
             raise BadRequest(f"limit is {limit}; it is a number of rows, or None for no limit")
-        chosen = None if columns is None else _names(columns)
+        chosen = None if columns is None else names_of(columns)
         if chosen is not None and not (chosen and len(set(chosen)) == len(chosen)):
             raise BadRequest(f"columns is {chosen}; it names each column once, or is None for all")
         request = functools.partial(self._native.rows, table, timeframe, names, *within_us, clock)
@@ -565,38 +539,3 @@ class Coverage(Table):
         from mtdh import plot
 
         return plot.coverage(self, **options)
-
-
-def _names(names: Names) -> list[str]:
-    return [names] if isinstance(names, str) else [str(name) for name in names]
-
-
-def _of_venues(instruments: list[str], venues: list[str]) -> list[str]:
-    if not venues:
-        return instruments
-    if instruments != ["*"]:
-        raise BadRequest("instruments and venues are both given; 'DERIBIT:*' are the instruments of a venue")
-    return [f"{_mtdh.venue(venue)}:*" for venue in venues]
-
-
-def _selection(
-    start: Time,
-    end: Time | None,
-    *,
-    venues: Names = (),
-    types: Names = (),
-    data_types: Names = (),
-    instruments: Names = (),
-    universe: str | None = None,
-    max_instruments: int | None = None,
-) -> dict[str, Any]:
-    return {
-        "start": _times.value(start),
-        "end": None if end is None else _times.value(end),
-        "venues": _names(venues),
-        "types": _names(types),
-        "data_types": _names(data_types),
-        "instruments": _names(instruments),
-        "universe": universe,
-        "max_instruments": max_instruments,
-    }

@@ -17,7 +17,8 @@ def scan(rows: Rows) -> polars.LazyFrame:
     """The rows as a LazyFrame: of each batch polars gets the columns it names and the rows that pass its predicate."""
     pl = need("polars", "polars")
     source = need("polars.io.plugins", "polars")
-    schema = pl.Schema(rows)
+    # Of a dictionary polars takes the type for one of objects, and makes a categorical of its rows.
+    schema = {name: pl.Categorical if kind == pl.Object else kind for name, kind in pl.Schema(rows).items()}
 
     def read(
         with_columns: list[str] | None, predicate: Any, n_rows: int | None, batch_size: int | None

@@ -198,7 +198,7 @@ class Rows:
     def reader(self) -> pa.RecordBatchReader:
         """A pyarrow RecordBatchReader: batch after batch, in bounded memory. It is read once; take a new one to read again.
 
-        A failure on the way is pyarrow's OSError, with mtdh's text.
+        A failure on the way is pyarrow's ArrowInvalid, with mtdh's text.
 
         >>> sum(batch.num_rows for batch in lake.trades("DERIBIT:PERP:BTC-USD", "2024-03-01").reader())
         6369
