@@ -24,6 +24,7 @@ __all__ = [
     "convert",
     "findings",
     "validation",
+    "venue",
 ]
 
 __version__: str
