@@ -57,7 +57,7 @@ def test_amounts_are_worth_what_the_venue_says(demo, key, worth):
     # The same by every route, also those that otherwise leave reading to others.
     total = frame["quote_amount"].sum()
     assert rows.lazy().select(pl.col("quote_amount").sum()).collect().item() == pytest.approx(total)
-    assert rows.duckdb().aggregate("sum(quote_amount)").fetchone()[0] == pytest.approx(total)
+    assert rows.duckdb().aggregate("sum(quote_amount)").fetchall()[0][0] == pytest.approx(total)
     assert rows.numpy()["quote_amount"].sum() == pytest.approx(total)
     assert sum(batch.numpy()["quote_amount"].sum() for batch in rows) == pytest.approx(total)
 
