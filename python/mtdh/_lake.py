@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict, Union, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from mtdh import _mtdh, _times
 from mtdh._errors import BadRequest, Error, MissingData, NotFound
@@ -14,6 +13,7 @@ from mtdh._optional import need
 from mtdh._progress import Progress, Shown
 from mtdh._report import Candles, Check, Download, Report, Validation
 from mtdh._rows import Rows
+from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
 from mtdh._times import Time
 
@@ -25,42 +25,6 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.persistence.catalog import ParquetDataCatalog
     from typing_extensions import Unpack
-
-Names = Union[str, Iterable[str]]
-"""A name, or several."""
-
-DATA_TYPES = (
-    "trades",
-    "incremental_book_L2",
-    "book_snapshot_5",
-    "book_snapshot_25",
-    "quotes",
-    "book_ticker",
-    "derivative_ticker",
-    "liquidations",
-    "options_chain",
-)
-
-
-class Options(TypedDict, total=False):
-    """What `Lake.get` and the methods of the data types take by name."""
-
-    columns: Iterable[str] | None
-    clock: str
-    limit: int | None
-    min_grade: str | None
-    verify: bool
-
-
-class Selection(TypedDict, total=False):
-    """What a run is about, as of the program. Empty: everything."""
-
-    venues: Names
-    types: Names
-    data_types: Names
-    instruments: Names
-    universe: str | None
-    max_instruments: int | None
 
 
 class Lake:
@@ -269,7 +233,7 @@ class Lake:
         """
         return Table(
             self._native.instruments(
-                None if day is None else _times.value(day), _names(venue), _names(type), _names(instruments), underlying
+                None if day is None else _times.value(day), names_of(venue), names_of(type), names_of(instruments), underlying
             )
         )
 
@@ -285,7 +249,7 @@ class Lake:
         >>> coverage.polars()["status", "rows"].rows()
         [('stored', 6369)]
         """
-        found = Coverage(self._native.coverage(_selection(start, end, **selection)))
+        found = Coverage(self._native.coverage(selection_of(start, end, **selection)))
         found.is_synthetic = self.is_synthetic
         return found
 
@@ -330,10 +294,10 @@ class Lake:
         """
         duckdb = need("duckdb", "duckdb")
         con = connection if connection is not None else duckdb.connect()
-        keys = _of_venues(_names(instruments), _names(venues))
+        keys = of_venues(names_of(instruments), names_of(venues))
         # What a word of the query would be as a table. Whether it is one knows DuckDB alone.
         lacking: dict[str, Error] = {}
-        for name in _tables_in(query):
+        for name in tables_in(query):
             try:
                 if name == "instruments":
                     con.register(name, self.instruments(start, venue=venues).arrow())
@@ -367,7 +331,7 @@ class Lake:
 
         Instruments that a table has and the vendor has withdrawn stay, unless `accept_removed`.
         """
-        return Report(_mtdh.write_instruments(self._native, _selection(start, end, **selection), accept_removed))
+        return Report(_mtdh.write_instruments(self._native, selection_of(start, end, **selection), accept_removed))
 
     def download(
         self,
@@ -399,8 +363,8 @@ class Lake:
         with Shown(progress, "download", "file") as shown:
             return Download(
                 _mtdh.download(
-                    self._native, _selection(start, end, **selection), force, accept_removed, allow_not_exported,
-                    max_workers, _names(checks), shown.callback,
+                    self._native, selection_of(start, end, **selection), force, accept_removed, allow_not_exported,
+                    max_workers, names_of(checks), shown.callback,
                 )
             )  # fmt: skip
 
@@ -427,7 +391,7 @@ class Lake:
         with Shown(progress if recheck else False, "validate", "file") as shown:
             return Validation(
                 _mtdh.validate(
-                    self._native, _selection(start, end, **selection), depth, recheck, accept_removed,
+                    self._native, selection_of(start, end, **selection), depth, recheck, accept_removed,
                     allow_not_exported, shown.callback,
                 )
             )  # fmt: skip
@@ -453,7 +417,7 @@ class Lake:
         """
         return Check(
             _mtdh.check(
-                self._native, _selection(start, end, **selection), _names(groups), list(settings), fail_on,
+                self._native, selection_of(start, end, **selection), names_of(groups), list(settings), fail_on,
                 timeframe, None,
             )
         )  # fmt: skip
@@ -480,7 +444,7 @@ class Lake:
         with Shown(progress, "candles", "instrument-day") as shown:
             return Candles(
                 _mtdh.make_candles(
-                    self._native, _selection(start, end, **selection), _names(timeframes), fill, force, max_workers,
+                    self._native, selection_of(start, end, **selection), names_of(timeframes), fill, force, max_workers,
                     shown.callback,
                 )
             )  # fmt: skip
@@ -542,12 +506,12 @@ class Lake:
         verify: bool = False,
     ) -> Rows:
         within_us = _times.time_range(start, end)
-        names = _names(instruments)
+        names = names_of(instruments)
         if not names:
             raise BadRequest("no instrument is named; a pattern such as 'DERIBIT:*' means many")
         if limit is not None and limit < 0:
             raise BadRequest(f"limit is {limit}; it is a number of rows, or None for no limit")
-        chosen = None if columns is None else _names(columns)
+        chosen = None if columns is None else names_of(columns)
         if chosen is not None and not (chosen and len(set(chosen)) == len(chosen)):
             raise BadRequest(f"columns is {chosen}; it names each column once, or is None for all")
         request = functools.partial(self._native.rows, table, timeframe, names, *within_us, clock)
@@ -575,47 +539,3 @@ class Coverage(Table):
         from mtdh import plot
 
         return plot.coverage(self, **options)
-
-
-def _names(names: Names) -> list[str]:
-    return [names] if isinstance(names, str) else [str(name) for name in names]
-
-
-def _tables_in(query: str) -> list[str]:
-    """The lake's tables whose name is a word of a query, outside of its texts and comments."""
-    bare = re.sub(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", " ", query, flags=re.DOTALL)
-    words = {word.lower() for word in re.findall(r"\w+", bare)}
-    frames = sorted(word for word in words if re.fullmatch(r"candles_[0-9]+[smhd]", word))
-    named = [name for name in (*DATA_TYPES, "instruments", "coverage") if name.lower() in words]
-    return named + frames
-
-
-def _of_venues(instruments: list[str], venues: list[str]) -> list[str]:
-    if not venues:
-        return instruments
-    if instruments != ["*"]:
-        raise BadRequest("instruments and venues are both given; 'DERIBIT:*' are the instruments of a venue")
-    return [f"{_mtdh.venue(venue)}:*" for venue in venues]
-
-
-def _selection(
-    start: Time,
-    end: Time | None,
-    *,
-    venues: Names = (),
-    types: Names = (),
-    data_types: Names = (),
-    instruments: Names = (),
-    universe: str | None = None,
-    max_instruments: int | None = None,
-) -> dict[str, Any]:
-    return {
-        "start": _times.value(start),
-        "end": None if end is None else _times.value(end),
-        "venues": _names(venues),
-        "types": _names(types),
-        "data_types": _names(data_types),
-        "instruments": _names(instruments),
-        "universe": universe,
-        "max_instruments": max_instruments,
-    }

@@ -1,6 +1,6 @@
 //! `mtdh`: the program. Reads flags and settings, opens the lake and the vendor's clients, runs a verb, prints a report.
 //!
-//! Data goes to stdout, diagnostics to stderr. Exit status: see [`Outcome`] and [`exit`].
+//! Data goes to stdout, diagnostics to stderr. Exit status: see `docs/reference/exit-statuses.md`.
 //!
 //! A library, so that the Python package brings the same program: [`main`] is all of it. The binary only calls it.
 

@@ -12,7 +12,7 @@ import pytest
 
 import mtdh
 from conftest import DAY, DAY_BEFORE, KEY, OPTIONS, SPOT
-from mtdh._lake import DATA_TYPES
+from mtdh._selection import DATA_TYPES
 from stage import footer, partition
 
 ETH = "DERIBIT:PERP:ETH-USD"

@@ -11,7 +11,7 @@ import pytest
 
 import mtdh
 from conftest import DAY, DAY_BEFORE, KEY, SPOT
-from mtdh._lake import DATA_TYPES
+from mtdh._selection import DATA_TYPES
 from stage import partition, run
 
 TABLE = f"instrument_availability/by_date/day-{DAY}/instruments.parquet"

@@ -308,7 +308,7 @@ mod tests {
             (Formula::Linear, 0.01, 50_000.0, 3.0, worth(Some(0.03), Some(1_500.0), None)),
             (Formula::Inverse, 1.0, 50_000.0, 100.0, worth(Some(0.002), Some(100.0), None)),
             (Formula::Inverse, 10.0, 0.0, 1.0, worth(None, Some(10.0), None)),
-            (Formula::Quanto, 1e-6, 2_000.0, 100.0, worth(None, None, Some(0.2))),
+            (Formula::Quanto, 0.5, 2_000.0, 100.0, worth(None, None, Some(100_000.0))),
         ] {
             let found = Valuation::new(formula, size).unwrap().worth(price, amount, 0);
             assert_eq!(found, expected, "{formula:?}");

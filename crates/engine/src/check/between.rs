@@ -73,7 +73,7 @@ pub async fn newest_day(
 
 fn selection(key: &InstrumentKey, day: Day) -> Result<Selection, EngineError> {
     let filter = Filter { instruments: vec![key.to_string()], ..Filter::default() };
-    Ok(filter.of_lake(DayRange::of(day))?)
+    filter.of_lake(DayRange::of(day))
 }
 
 /// The candles of a day. The inner error says why there are none; `None`: the lake has nothing.

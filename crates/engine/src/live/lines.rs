@@ -164,7 +164,10 @@ fn push_row(
             }
             Kind::Flag => match object.get(name) {
                 None | Some(Value::Null) => None,
-                Some(Value::Bool(flag)) => Some(cells.push_flag(*flag)),
+                Some(Value::Bool(flag)) => {
+                    cells.push_flag(*flag);
+                    Some(())
+                }
                 Some(other) => return Err(LineError(format!("`{name}` is {other}, not true or false"))),
             },
         }

@@ -84,7 +84,7 @@ fn what_lines_come_to() {
         let run = told(&stage, words, &lines);
         assert_eq!(run.status, status, "{words} < {lines}: {run:?}");
         assert!(run.stdout.contains(stdout), "{words} < {lines}: {run:?}");
-        assert!(stdout != "" || run.stdout.is_empty(), "{words} < {lines}: {run:?}");
+        assert!(!stdout.is_empty() || run.stdout.is_empty(), "{words} < {lines}: {run:?}");
         assert!(run.stderr.contains(stderr), "{words} < {lines}: {run:?}");
     }
 }

@@ -62,6 +62,12 @@ impl Klines {
     }
 }
 
+/// A day without candles, and why, where that is known.
+type DayWithout = (String, Option<String>);
+
+/// A file's instrument, if it tells it, its timeframe and its candles.
+type CandlesOfFile = (Option<String>, String, Vec<CandleOut>);
+
 /// The lake's candles that start in `[from_us, to_us)`, µs since the Unix epoch, UTC: stored ones, else made of its trades. Also
 /// the days for which it has neither, and why.
 #[pyfunction]
@@ -72,7 +78,7 @@ pub fn lake_candles(
     timeframe: &str,
     from_us: i64,
     to_us: i64,
-) -> PyResult<(Vec<CandleOut>, Vec<(String, Option<String>)>)> {
+) -> PyResult<(Vec<CandleOut>, Vec<DayWithout>)> {
     let (key, timeframe, stop) =
         (parsed_key(py, key)?, parsed_timeframe(py, timeframe)?, CancellationToken::new());
     let context = lake.shared.context()?;
@@ -106,7 +112,7 @@ pub fn read_candles(
     path: PathBuf,
     timeframe: Option<&str>,
     time_unit: Option<&str>,
-) -> PyResult<Option<(Option<String>, String, Vec<CandleOut>)>> {
+) -> PyResult<Option<CandlesOfFile>> {
     let timeframe = timeframe.map(|text| parsed_timeframe(py, text)).transpose()?;
     let unit = unit(py, time_unit)?;
     let read = wait_briefly(py, read_user_candles(&path, timeframe, unit))?;
