@@ -23,6 +23,7 @@ __all__ = [
     "write_instruments",
     "convert",
     "findings",
+    "venue",
     "validation",
     "venue",
 ]

@@ -125,6 +125,8 @@ class Rows:
         joined = self._choose().collect(False)
         most = None if tolerance is None else tolerance // _datetime.timedelta(microseconds=1)
         for name, rows in others.items():
+            if self._clock not in rows.columns or self._clock not in self.columns:
+                raise BadRequest(f"rows are joined on {self._clock}, and it is not among the columns of both")
             if rows._clock != self._clock:
                 raise BadRequest(f"{name} is chosen by {rows._clock}, and these rows by {self._clock}; join by one clock")
             joined = joined.asof(rows._choose().collect(False), self._clock, f"{name}_", most)

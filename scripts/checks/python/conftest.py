@@ -24,6 +24,14 @@ KEY, SPOT = "DERIBIT:PERP:BTC-USD", "BINANCE:SPOT_PAIR:BTC-USDT"
 OPTIONS = "DERIBIT:OPTION:BTC-USD-240329-6*"
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_asked(monkeypatch):
+    """Who names no vendor asks none: the tests need no network, and do not wait for one."""
+    for name in ("TARDIS_API_URL", "TARDIS_DATASETS_URL", "BINANCE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("MTDH_MAX_ATTEMPTS", "1")
+
+
 def fill(lake):
     """The perpetuals of a day with all that is recorded of them, a spot pair, options, a day before, and candles."""
     for day, words in (

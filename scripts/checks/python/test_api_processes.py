@@ -135,12 +135,12 @@ def test_asyncio_goes_on(demo):
 
     async def everything():
         ticking = asyncio.create_task(tick())
-        counts = await asyncio.gather(*(read(KEY) for _ in range(6)), read(SPOT))
+        counts = await asyncio.gather(*(read(KEY) for _ in range(40)), read(SPOT))
         ticking.cancel()
         return counts
 
     counts = asyncio.run(everything())
-    assert counts[:6] == [ROWS] * 6 and counts[6] == demo.trades(SPOT, DAY).count()
+    assert counts[:40] == [ROWS] * 40 and counts[40] == demo.trades(SPOT, DAY).count()
     # Held for the whole of the reading, it would not come to a second tick.
     assert ticks > 1, "the loop was held"
 
