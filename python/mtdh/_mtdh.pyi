@@ -25,6 +25,7 @@ __all__ = [
     "findings",
     "venue",
     "validation",
+    "venue",
 ]
 
 __version__: str

@@ -91,7 +91,7 @@ def world(tmp_path_factory):
 @pytest.fixture
 def own(demo_folder, tmp_path):
     """A copy of it that a test may change: its folder."""
-    return pathlib.Path(shutil.copytree(demo_folder, tmp_path / "own"))
+    return pathlib.Path(shutil.copytree(demo_folder, tmp_path / "own", ignore=shutil.ignore_patterns("_tmp")))
 
 
 @pytest.fixture(scope="session")
