@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
 from mtdh import _mtdh, _times
-from mtdh._errors import BadRequest, Error, MissingData, NotFound
+from mtdh._errors import BadRequest, Error, MissingData, MissingDataWarning, NotFound
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
 from mtdh._report import Candles, Check, Download, Report, Validation
@@ -16,6 +16,7 @@ from mtdh._rows import Rows
 from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
 from mtdh._times import Time
+from mtdh._warn import warn
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -241,7 +242,8 @@ class Lake:
         """What the lake has beside what is expected, a row for each partition; nothing is written.
 
         The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`. Without data types the
-        usual ones are expected, and whatever else the lake has is there too. Columns: `day`, `venue`,
+        usual ones are expected, and whatever else the lake has is there too. Days without an instrument table are warned of: nothing
+        is known of what they should have. Columns: `day`, `venue`,
         `instrument_type`, `instrument_key`, `data_type`, `status` (`stored`, `empty`, `missing`, …), `rows` and `bytes` of what is
         stored (null: nothing is), `grade` of the last check (null: none) and `reason` of what cannot be trusted.
 
@@ -249,7 +251,12 @@ class Lake:
         >>> coverage.polars()["status", "rows"].rows()
         [('stored', 6369)]
         """
-        found = Coverage(self._native.coverage(selection_of(start, end, **selection)))
+        asked = selection_of(start, end, **selection)
+        found = Coverage(self._native.coverage(asked))
+        unknown = self._native.days_without_tables(asked)
+        if unknown:
+            more = f" and {len(unknown) - 1:,} more days" if len(unknown) > 1 else ""
+            warn(f"{unknown[0]}{more} without an instrument table: what they should have is not known", MissingDataWarning)
         found.is_synthetic = self.is_synthetic
         return found
 

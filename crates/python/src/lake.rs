@@ -229,6 +229,14 @@ impl Lake {
         Ok(batches(Context::instruments_as_table(&taken)))
     }
 
+    /// The days of a selection that have no instrument table, `YYYY-MM-DD`.
+    fn days_without_tables(&self, py: Python<'_>, selection: SelectionArgs) -> PyResult<Vec<String>> {
+        let selection = selection.of_lake(py)?;
+        let context = self.shared.context()?;
+        let days = wait_briefly(py, context.days_without_tables(&selection))?;
+        Ok(days.map_err(|error| raised(py, error))?.iter().map(ToString::to_string).collect())
+    }
+
     /// What the lake has beside what is expected, a row for each partition.
     fn coverage(&self, py: Python<'_>, selection: SelectionArgs) -> PyResult<Batches> {
         let selection_of = selection.of_lake(py)?;

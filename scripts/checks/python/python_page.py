@@ -18,8 +18,8 @@ Generated from the docstrings of the package. [How to use it](../how-to/python.m
 |---|---|---|---|---|
 | numbers, times | in place | in place | copied; alone in its table: in place | in place for one batch without null, else joined |
 | categories (`instrument_key`, `side`, …) | in place, dictionary | converted, `Categorical` | converted, `category` | objects |
-| texts (`id`) | in place | converted, `String` | converted | objects |
-| flags (`is_snapshot`) | in place | converted | converted | bytes |
+| texts (`id`) | in place | in place by `polars()`, else converted; `String` | converted | objects |
+| flags (`is_snapshot`) | in place | `Boolean` | `bool` | `bool`, a byte each |
 
 ## Who verifies
 

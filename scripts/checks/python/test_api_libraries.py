@@ -1,6 +1,8 @@
 """What each library gets: which columns stay where they are in memory, streams that are read again, and a bucket."""
 
 import ctypes
+import os
+import urllib.parse
 import warnings
 
 import duckdb
@@ -12,6 +14,8 @@ import pytest
 
 import mtdh
 from conftest import DAY, DAY_BEFORE, KEY, SPOT
+from stage import ask, partition
+from test_api_damage import flip
 
 NUMBERS = ["timestamp", "local_timestamp", "price", "amount"]
 TEXTS = ["instrument_key", "id", "side"]
@@ -68,6 +72,13 @@ def test_strings_and_categories_are_what_the_docs_say(held):
     assert held.polars().schema["side"] == pl.Categorical and held.polars().schema["id"] == pl.String
     assert {str(held.numpy()[column].dtype) for column in TEXTS} == {"object"}
     assert str(held.pandas()["side"].dtype) == "category"
+
+
+def test_texts_of_a_polars_frame_stay_where_they_are(demo):
+    native = demo.trades(KEY, DAY)._choose().collect(True)
+    newest = pl.CompatLevel.newest()
+    one, other = (pl.DataFrame(native)["id"].to_arrow(compat_level=newest) for _ in range(2))
+    assert [buffer.address for buffer in one.buffers()[1:]] == [buffer.address for buffer in other.buffers()[1:]]
 
 
 def test_chunks_of_several_objects(demo):
@@ -131,11 +142,6 @@ def test_a_lazy_frame_chooses_before_it_reads(demo):
 @pytest.fixture(scope="module")
 def in_bucket(store, demo_folder):
     """The lake in a bucket of the stand-in for Google Cloud Storage: a copy of the folder's objects."""
-    import os
-    import urllib.parse
-
-    from stage import ask
-
     address = f"{store['STORAGE_EMULATOR_HOST']}/upload/storage/v1/b/{store['GCS_BUCKET']}/o?uploadType=media&name="
     for path in demo_folder.rglob("*.parquet"):
         name = f"python/{path.relative_to(demo_folder)}"
@@ -196,3 +202,18 @@ def test_tables_of_a_bucket(in_bucket, demo):
     assert in_bucket.instruments(DAY, instruments=KEY).arrow().equals(demo.instruments(DAY, instruments=KEY).arrow())
     assert in_bucket.sql("select count(*) from trades", DAY, instruments=KEY).fetchall() == [(6369,)]
     assert in_bucket.trades(KEY, DAY, verify=True).polars().height == 6369
+
+
+def test_a_damaged_object_of_a_bucket(store, in_bucket, own):
+    """mtdh reads for all of them: who reads, raises."""
+    path = partition(own, "trades", KEY)
+    flip(path)
+    name = urllib.parse.quote(f"damaged/{path.relative_to(own)}", safe="")
+    ask("POST", f"{store['STORAGE_EMULATOR_HOST']}/upload/storage/v1/b/{store['GCS_BUCKET']}/o?uploadType=media&name={name}", path.read_bytes())
+    lake = mtdh.Lake(f"gs://{store['GCS_BUCKET']}/damaged")
+    with pytest.raises(mtdh.DamagedObject, match="CRC"):
+        lake.trades(KEY, DAY).polars()
+    with pytest.raises((mtdh.DamagedObject, pl.exceptions.PolarsError), match="CRC"):
+        lake.trades(KEY, DAY).lazy().collect()
+    with pytest.raises(duckdb.Error, match="CRC"):
+        lake.trades(KEY, DAY).duckdb().fetchall()

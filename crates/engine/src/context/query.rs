@@ -296,6 +296,23 @@ impl Context {
         Box::pin(coverage(&self.lake, selection, has_others))
     }
 
+    /// The days that have no instrument table, so that nothing is known of what they should have.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
+    /// for day in context.days_without_tables(&selection).await? {
+    ///     println!("{day} has no instrument table");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn days_without_tables<'a>(&'a self, selection: &'a Selection) -> Work<'a, Vec<Day>> {
+        Box::pin(async move {
+            let there = self.lake.days_with_instruments().await?;
+            Ok(selection.days.days().filter(|day| !there.contains(day)).collect())
+        })
+    }
+
     /// Where a reader of its own finds a chosen object: a path on this machine, or the address in the bucket.
     pub fn location(&self, object: &ChosenObject) -> String {
         let path = object.entry.path.to_string();
