@@ -91,10 +91,11 @@ def fields(candle: Any) -> Mapping[str, Any]:
         return candle
     if dataclasses.is_dataclass(candle) and not isinstance(candle, type):
         return {field.name: getattr(candle, field.name) for field in dataclasses.fields(candle)}
-    if hasattr(candle, "to_dict") and hasattr(candle, "index"):
-        row: dict[str, Any] = dict(candle.to_dict())
-        if "timestamp" not in row and isinstance(getattr(candle, "name", None), datetime):
-            row["timestamp"] = candle.name
+    if hasattr(candle, "to_dict") and hasattr(candle, "index"):  # a row of pandas
+        series: Any = candle
+        row: dict[str, Any] = dict(series.to_dict())
+        if "timestamp" not in row and isinstance(getattr(series, "name", None), datetime):
+            row["timestamp"] = series.name
         return row
     names = (*_VALUES, "timestamp", "timeframe", "symbol", "is_final")
     row = {name: getattr(candle, name) for name in names if hasattr(candle, name)}

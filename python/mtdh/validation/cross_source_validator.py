@@ -49,7 +49,7 @@ class CrossSourceValidator:
         binance_url: str | None = None,
         default_venue: str = "BINANCE",
     ) -> None:
-        self.data_client = data_client
+        self.data_client: Any = data_client
         self.tardis_connector = tardis_connector
         self.binance_url = binance_url
         self.default_venue = default_venue
@@ -165,11 +165,12 @@ class CrossSourceValidator:
 
     def _lake(self) -> Any:
         """The lake; `None`, if candles come from another object."""
-        if self.data_client is None or isinstance(self.data_client, str) or hasattr(self.data_client, "__fspath__"):
+        client: Any = self.data_client
+        if client is None or isinstance(client, str) or hasattr(client, "__fspath__"):
             import mtdh
 
-            self.data_client = mtdh.Lake(self.data_client)
-        return self.data_client if hasattr(self.data_client, "_native") else None
+            client = self.data_client = mtdh.Lake(client)
+        return client if hasattr(client, "_native") else None
 
     async def _both(self, key: str, timeframe: str, span: tuple[int, int, bool]) -> _Sides:
         """Our candles and the exchange's of a range."""
@@ -195,7 +196,8 @@ class CrossSourceValidator:
         return ours, theirs, details
 
     async def _of_client(self, key: str, timeframe: str, from_us: int, to_us: int) -> list[_core.Candle]:
-        answer = self.data_client.get_candles(
+        client: Any = self.data_client
+        answer = client.get_candles(
             instrument_id=key, timeframe=timeframe, start_date=to_datetime(from_us), end_date=to_datetime(to_us)
         )
         candles = await answer if inspect.isawaitable(answer) else answer

@@ -57,6 +57,11 @@ def test_coverage_is_what_pyarrow_counts(demo, demo_folder):
     assert (DAY_BEFORE, KEY, "book_snapshot_5") in lacking and not lacking & set(recounted)
 
 
+def test_a_day_of_which_nothing_is_known_is_told(demo):
+    with pytest.warns(mtdh.MissingDataWarning, match="2024-03-02 without an instrument table"):
+        assert len(demo.coverage(DAY, "2024-03-02", instruments=KEY, data_types="trades")) == 1
+
+
 def test_coverage_writes_nothing(own):
     before = {path: path.stat().st_mtime_ns for path in own.rglob("*")}
     mtdh.Lake(own).coverage(DAY_BEFORE, DAY)
