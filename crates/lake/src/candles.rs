@@ -101,7 +101,11 @@ fn word(text: String) -> ArrayRef {
 ///
 /// # Errors
 /// Never, unless a column of candles contradicts its description.
-pub fn as_table(key: &InstrumentKey, timeframe: Timeframe, candles: &[Candle]) -> Result<RecordBatch, ParquetError> {
+pub fn as_table(
+    key: &InstrumentKey,
+    timeframe: Timeframe,
+    candles: &[Candle],
+) -> Result<RecordBatch, ParquetError> {
     table_of(&[word(key.to_string()), word(timeframe.to_string())], candles)
 }
 

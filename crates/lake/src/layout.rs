@@ -314,7 +314,8 @@ mod tests {
             (format!("raw_tick_data/by_date/{PARTITION}.parquet"), true),
             (format!("quarantine/by_date/{PARTITION}.jsonl"), true),
             (
-                "processed_candles/by_date/day-2023-05-23/timeframe-1m/BINANCE:SPOT_PAIR:BTC-USDT.parquet".to_owned(),
+                "processed_candles/by_date/day-2023-05-23/timeframe-1m/BINANCE:SPOT_PAIR:BTC-USDT.parquet"
+                    .to_owned(),
                 true,
             ),
             ("instrument_availability/by_date/day-2023-05-23/instruments.parquet".to_owned(), true),
