@@ -11,6 +11,7 @@ mod download;
 mod fleet;
 mod instruments;
 mod query;
+mod served;
 mod validate;
 
 use std::path::Path;
@@ -39,6 +40,7 @@ pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
 pub use query::SliceRequest;
+pub use served::{Evidence, StoredObject};
 pub use validate::{ValidateOptions, Validation};
 
 /// The future of a use case.
@@ -96,6 +98,11 @@ impl Context {
     /// The folder of a local lake; `None`: a bucket.
     pub fn lake_folder(&self) -> Option<&Path> {
         self.lake.folder()
+    }
+
+    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again.
+    pub fn keep_footers(&self, most: usize) {
+        self.lake.keep_footers(most);
     }
 
     /// Fails when there is no lake or it cannot be read.

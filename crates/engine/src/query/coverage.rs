@@ -39,17 +39,18 @@ pub(crate) async fn coverage(
     for day in selection.days.days() {
         let table = lake.day_table(day).await?.unwrap_or_default();
         let mut selection = selection.clone();
-        if selection.venues.is_empty() {
-            let of_table = table.instruments.iter().map(|i| i.key.venue().to_owned());
-            let venues: BTreeSet<String> = of_table.chain(lake.venues(day).await?).collect();
-            selection.venues = venues.into_iter().collect();
-        }
         let data_types = if has_others { &DataType::ALL[..] } else { &selection.data_types };
         let (there, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             inventory(lake, day, data_types, Verify::Index)
                 .await?
                 .into_iter()
                 .partition(|(partition, _)| selection.data_types.contains(&partition.data_type));
+        if selection.venues.is_empty() {
+            let of_table = table.instruments.iter().map(|i| i.key.venue().to_owned());
+            let venues: BTreeSet<String> =
+                of_table.chain(there.keys().chain(others.keys()).map(|partition| partition.key.venue().to_owned())).collect();
+            selection.venues = venues.into_iter().collect();
+        }
         let expected = expectation::of_day(&selection, &table, &there, day);
         let mut of_day: BTreeMap<Partition, Line> = BTreeMap::new();
         for partition in expected.partitions {

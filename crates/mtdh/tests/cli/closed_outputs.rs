@@ -50,6 +50,7 @@ const VERBS: [Verb; 30] = [
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 -o slice.csv", 0, false),
     verb("convert trades.csv -o trades.parquet --force", 0, false),
     verb("convert trades.csv -o -", 0, true),
+    verb("serve --listen 127.0.0.1:0 --seconds 0", 0, false),
     verb("sim --small --seconds 0", 0, false),
     verb("config show", 0, true),
     verb("config check", 0, true),
