@@ -27,6 +27,7 @@ pub(super) struct Feed {
     stream: RowStream,
     rows: Option<Arc<Rows>>,
     at: usize,
+    is_over: bool,
 }
 
 impl Feed {
@@ -48,9 +49,9 @@ impl Feed {
         };
         let form = Form { batch_rows, ..Form::STREAM };
         let stream = context.rows(&request, vec![object.clone()], form);
-        let stream = stream.map_err(|error| ReplayError::reading(&what, &error))?;
+        let stream = stream.map_err(|error| ReplayError::reading(&what, error))?;
         let (option, kind, table, named) = (*option, *kind, *table, named.clone());
-        Ok(Feed { option, kind, named, what, table, stream, rows: None, at: 0 })
+        Ok(Feed { option, kind, named, what, table, stream, rows: None, at: 0, is_over: false })
     }
 
     /// When the next event arrived, microseconds since the Unix epoch, UTC; `None`: there is none.
@@ -64,8 +65,15 @@ impl Feed {
     /// The next row, which stays.
     async fn row(&mut self) -> Result<Option<(&Arc<Rows>, usize)>, ReplayError> {
         while self.rows.as_ref().is_none_or(|rows| self.at >= rows.len()) {
-            let batch = self.stream.try_next().await.map_err(|error| ReplayError::reading(&self.what, &error))?;
-            let Some(batch) = batch else { return Ok(None) };
+            if self.is_over {
+                return Ok(None);
+            }
+            let batch =
+                self.stream.try_next().await.map_err(|error| ReplayError::reading(&self.what, error))?;
+            let Some(batch) = batch else {
+                self.is_over = true;
+                return Ok(None);
+            };
             let rows = Rows::of(self.table, &batch).map_err(|why| self.wrong(&why))?;
             (self.rows, self.at) = (Some(rows), 0);
         }
@@ -85,29 +93,53 @@ impl Feed {
         Ok(event)
     }
 
-    /// The rows that came in one message: neighbours with both times and `is_snapshot` in common.
+    /// The rows that came in one message.
     async fn change(&mut self) -> Result<Option<Change>, ReplayError> {
         let mut change: Option<Change> = None;
-        loop {
-            let Some((rows, row)) = self.row().await? else { return Ok(change) };
-            let (arrival_us, timestamp) = (rows.arrival_us(row), rows.timestamp(row));
-            let Some((is_snapshot, is_ask, price, amount)) = rows.change(row) else {
-                return Err(self.wrong("a change lacks a value"));
-            };
-            let level = LevelChange { is_snapshot, is_ask, price, amount };
-            match &mut change {
-                None => change = Some(Change { is_snapshot, timestamp, arrival_us, levels: vec![level] }),
-                Some(of) if (of.is_snapshot, of.timestamp, of.arrival_us) == (is_snapshot, timestamp, arrival_us) => {
-                    of.levels.push(level);
-                }
-                Some(_) => return Ok(change),
+        while let Some((rows, row)) = self.row().await? {
+            match joined(&mut change, rows, row) {
+                None => return Err(self.wrong("a change of a level lacks a value")),
+                Some(false) => break,
+                Some(true) => self.at += 1,
             }
-            self.at += 1;
         }
+        Ok(change)
     }
 
     pub(super) fn wrong(&self, why: &str) -> ReplayError {
-        let message = format!("{}: {why}", self.what);
-        ReplayError::Reading { kind: mtdh_core::error::ErrorKind::Damaged, message }
+        ReplayError::wrong_rows(&self.what, why)
     }
+}
+
+/// Adds a row to a change of a book; false: it is the first of the next one. Neighbours belong together that have both times and
+/// `is_snapshot` in common. `None`: the row lacks a value.
+fn joined(change: &mut Option<Change>, rows: &Rows, row: usize) -> Option<bool> {
+    let (arrival_us, timestamp) = (rows.arrival_us(row), rows.timestamp(row));
+    let (is_snapshot, is_ask, price, amount) = rows.change(row)?;
+    let level = LevelChange { is_snapshot, is_ask, price, amount };
+    match change {
+        None => *change = Some(Change { is_snapshot, timestamp, arrival_us, levels: vec![level] }),
+        Some(of) if (of.is_snapshot, of.timestamp, of.arrival_us) != (is_snapshot, timestamp, arrival_us) => {
+            return Some(false);
+        }
+        Some(of) => of.levels.push(level),
+    }
+    Some(true)
+}
+
+/// The events of rows that are in memory.
+#[cfg(test)]
+pub(super) fn events(kind: Kind, rows: &Arc<Rows>) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut change = None;
+    for row in 0..rows.len() {
+        if kind != Kind::BookChange {
+            events.push(Event::Row(rows.clone(), row));
+        } else if !joined(&mut change, rows, row).unwrap() {
+            events.extend(change.take().map(Event::Change));
+            joined(&mut change, rows, row).unwrap();
+        }
+    }
+    events.extend(change.map(Event::Change));
+    events
 }

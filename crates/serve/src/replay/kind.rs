@@ -154,11 +154,15 @@ fn bars(word: &str, rest: &str) -> Result<BarRule, String> {
         ("m", BarUnit::Time, 6e4),
         ("vol", BarUnit::Volume, 1.0),
     ];
-    let found = units.into_iter().find_map(|(end, unit, factor)| Some((rest.strip_suffix(end)?, unit, factor)));
+    let found =
+        units.into_iter().find_map(|(end, unit, factor)| Some((rest.strip_suffix(end)?, unit, factor)));
     let Some((number, unit, factor)) = found else {
-        return Err(format!("invalid data type: {word}; bars end in ms, s, m, ticks or vol, such as trade_bar_1m"));
+        return Err(format!(
+            "invalid data type: {word}; bars end in ms, s, m, ticks or vol, such as trade_bar_1m"
+        ));
     };
-    let interval = positive(number).ok_or_else(|| format!("invalid interval: {number}, data type: {word}"))?;
+    let interval =
+        positive(number).ok_or_else(|| format!("invalid interval: {number}, data type: {word}"))?;
     Ok(BarRule { name: word.to_owned(), unit, interval: interval * factor })
 }
 
@@ -180,7 +184,8 @@ fn snapshots(word: &str, rest: &str) -> Result<BookRule, String> {
     let depth = levels.ok_or_else(|| {
         format!("invalid depth: {depth}, data type: {word}; a book has 1 to {MOST_LEVELS} levels here")
     })?;
-    let step = |text: &str| positive(text).ok_or_else(|| format!("invalid grouping: {text}, data type: {word}"));
+    let step =
+        |text: &str| positive(text).ok_or_else(|| format!("invalid grouping: {text}, data type: {word}"));
     Ok(BookRule {
         name: word.to_owned(),
         depth,

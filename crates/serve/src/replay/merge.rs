@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -13,6 +12,7 @@ use super::error::ReplayError;
 use super::feed::Feed;
 use super::plan::{FeedPlan, Plan};
 use super::session::Session;
+use crate::state::Shared;
 
 /// A part of the answer.
 pub(super) enum Part {
@@ -39,10 +39,10 @@ const OPENING: usize = 16;
 const UNHEARD: u32 = 1 << 14;
 
 /// Begins a replay. Its parts come as they are taken; when the receiver is dropped it stops.
-pub(super) fn start(context: Arc<Context>, plan: Plan) -> mpsc::Receiver<Part> {
+pub(super) fn start(state: Shared, plan: Plan) -> mpsc::Receiver<Part> {
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let last = match run(&context, &plan, &sender).await {
+        let last = match run(&state.context, &plan, &sender).await {
             Ok(()) => Part::End,
             Err(error) => Part::Failed(error),
         };
@@ -75,12 +75,9 @@ async fn replay_day(
     to: &mpsc::Sender<Part>,
 ) -> Result<(), ReplayError> {
     let batch_rows = (ROWS_HELD / plans.len().max(1)).clamp(LEAST_ROWS, MOST_ROWS);
-    let opened = futures::stream::iter(plans).map(|plan| async move {
-        let mut feed = Feed::open(context, plan, batch_rows)?;
-        let arrival = feed.arrival_us().await?;
-        Ok::<_, ReplayError>((feed, arrival))
-    });
-    let opened: Vec<(Feed, Option<i64>)> = opened.buffered(OPENING).try_collect().await?;
+    let opening: Vec<_> = plans.iter().map(|plan| opened(context, plan, batch_rows)).collect();
+    let opened: Vec<(Feed, Option<i64>)> =
+        futures::stream::iter(opening).buffered(OPENING).try_collect().await?;
     // The plan's order decides between events of the same microsecond.
     let (mut feeds, arrivals): (Vec<Feed>, Vec<Option<i64>>) = opened.into_iter().unzip();
     let mut heads: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::with_capacity(feeds.len());
@@ -113,4 +110,15 @@ async fn replay_day(
         }
     }
     Ok(())
+}
+
+/// An object, and when its first event arrived.
+async fn opened(
+    context: &Context,
+    plan: &FeedPlan,
+    batch_rows: usize,
+) -> Result<(Feed, Option<i64>), ReplayError> {
+    let mut feed = Feed::open(context, plan, batch_rows)?;
+    let arrival = feed.arrival_us().await?;
+    Ok((feed, arrival))
 }

@@ -50,7 +50,8 @@ pub(super) fn parse(text: &str, now_us: i64) -> Result<Vec<Replay>, ReplayError>
     if text.len() > MOST_BYTES {
         return Err(too_much(format!("options has {} bytes; at most {MOST_BYTES} are read", text.len())));
     }
-    let json: Value = serde_json::from_str(text).map_err(|error| invalid(format!("options is no JSON: {error}")))?;
+    let json: Value =
+        serde_json::from_str(text).map_err(|error| invalid(format!("options is no JSON: {error}")))?;
     let objects = match json {
         Value::Array(objects) => objects,
         object => vec![object],
@@ -89,13 +90,19 @@ fn check_member(name: &str, value: &Value) -> Result<(), ReplayError> {
         return if is_asked { Err(invalid(format!("\"{name}\": {why}"))) } else { Ok(()) };
     }
     let is_known = MEMBERS.split(", ").chain(WITHOUT_EFFECT).any(|known| known == name);
-    if is_known { Ok(()) } else { Err(invalid(format!("options has no member \"{}\"; there are {MEMBERS}", cut(name)))) }
+    if is_known {
+        Ok(())
+    } else {
+        Err(invalid(format!("options has no member \"{}\"; there are {MEMBERS}", cut(name))))
+    }
 }
 
 fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<&'a str, ReplayError> {
     match members.get(name) {
         Some(Value::String(text)) if text.len() <= LONGEST_WORD => Ok(text),
-        None | Some(Value::Null) => Err(invalid(format!("options lacks \"{name}\"; each object has {MEMBERS}"))),
+        None | Some(Value::Null) => {
+            Err(invalid(format!("options lacks \"{name}\"; each object has {MEMBERS}")))
+        }
         Some(other) => Err(invalid(format!("\"{name}\" is {}, not a short text", shown(other)))),
     }
 }
@@ -137,7 +144,11 @@ fn wanted(members: &Map<String, Value>) -> Result<Vec<Wanted>, ReplayError> {
 }
 
 fn bounded(what: &str, count: usize, most: usize) -> Result<(), ReplayError> {
-    if count > most { Err(too_much(format!("{count} {what}; one request has at most {most}"))) } else { Ok(()) }
+    if count > most {
+        Err(too_much(format!("{count} {what}; one request has at most {most}")))
+    } else {
+        Ok(())
+    }
 }
 
 fn invalid(message: impl Into<String>) -> ReplayError {

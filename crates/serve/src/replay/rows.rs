@@ -84,7 +84,9 @@ pub(super) fn columns(data_type: DataType) -> Vec<String> {
     let mut names = vec!["timestamp".to_owned(), "local_timestamp".to_owned()];
     names.extend(members(data_type).iter().map(|(_, column)| (*column).to_owned()));
     for level in 1..=stored_levels(data_type) {
-        names.extend(["ask_price", "ask_amount", "bid_price", "bid_amount"].map(|name| format!("{name}_{level}")));
+        names.extend(
+            ["ask_price", "ask_amount", "bid_price", "bid_amount"].map(|name| format!("{name}_{level}")),
+        );
     }
     names
 }
@@ -161,7 +163,8 @@ impl Rows {
         if self.members == QUOTE {
             return [level(2, 3).into_iter().collect(), level(1, 0).into_iter().collect()];
         }
-        let side = |first: usize| (first..self.cells.len()).step_by(4).map_while(|at| level(at, at + 1)).collect();
+        let side =
+            |first: usize| (first..self.cells.len()).step_by(4).map_while(|at| level(at, at + 1)).collect();
         [side(2), side(0)]
     }
 
@@ -195,7 +198,9 @@ impl Cells {
             return Ok(Cells::Flag(flags.clone()));
         }
         let words = array.as_dictionary_opt::<Int32Type>();
-        let of_words = words.and_then(|words| Some(Cells::Word(words.clone(), words.values().as_string_opt::<i32>()?.clone())));
+        let of_words = words.and_then(|words| {
+            Some(Cells::Word(words.clone(), words.values().as_string_opt::<i32>()?.clone()))
+        });
         of_words.ok_or_else(|| format!("the column `{name}` is {}", array.data_type()))
     }
 

@@ -123,7 +123,8 @@ impl Session {
                     end(timestamp, arrival, lines);
                 }
                 if kind == Kind::Trade && asked.sends.contains(&Kind::TradeBar) {
-                    let (price, amount, side) = rows.trade(*row).ok_or("a trade lacks its price, amount or side")?;
+                    let (price, amount, side) =
+                        rows.trade(*row).ok_or("a trade lacks its price, amount or side")?;
                     let trade = BarTrade { timestamp, price, amount, side };
                     for bars in &mut asked.computed(named).bars {
                         bars.take(&trade, arrival, &head, lines);
@@ -189,3 +190,6 @@ fn write_change(change: &Change, head: &dyn Fn(&mut Lines), lines: &mut Lines) {
     }
     end(change.timestamp, Stamp::Arrival(change.arrival_us), lines);
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        for (text, expected) in [("XBT/USD", r#""XBT/USD""#), ("a\"b\\\n", r#""a\"b\\\n""#), ("é", "\"é\"")] {
+        for (text, expected) in [("XBT/USD", r#""XBT/USD""#), ("a\"b\\\n", r#""a\"b\\\n""#), ("é", "\"é\"")]
+        {
             assert_eq!(written(|lines| lines.text(text)), expected);
         }
     }

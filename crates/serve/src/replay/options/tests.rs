@@ -63,7 +63,10 @@ fn what_is_wrong_is_named() {
         (object("").replace("\"trade\"", "\"trades\""), "do you mean \"trade\"?"),
         (object(r#""symbols":"XBTUSD""#), "\"symbols\" is \"XBTUSD\", not an array"),
         (object(r#""symbols":[""]"#), "\"symbols\" holds \"\""),
-        (object(r#""withDisconnectMessages":true"#), "\"withDisconnectMessages\": the vendor's files do not say"),
+        (
+            object(r#""withDisconnectMessages":true"#),
+            "\"withDisconnectMessages\": the vendor's files do not say",
+        ),
         (object(r#""filters":[]"#), "no member \"filters\""),
         (format!("[{}]", vec![object(""); 65].join(",")), "65 options; one request has at most 64"),
         (object(&format!("\"symbols\":[{}]", many(2_001))), "2001 symbols"),
