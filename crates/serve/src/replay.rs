@@ -20,10 +20,14 @@ mod snapshots;
 mod text;
 mod ws;
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::routing::{any, get};
 use mtdh_engine::Context;
+use tokio::net::TcpListener;
 
+use crate::server;
 use crate::state::{Shared, now_us};
 use error::ReplayError;
 use plan::Plan;
@@ -38,9 +42,28 @@ pub fn router(state: &Shared) -> Router {
     Router::new().route(PATH, get(http::replay)).route(WS_PATH, get(ws::replay)).with_state(state.clone())
 }
 
-/// The routes of the port beside the server's own, where tardis-machine has its WebSockets.
+/// Listens on the port beside the server's own, where tardis-machine has its WebSockets. `None`, with a warning: somebody else does.
+pub async fn listen_beside(address: SocketAddr) -> Option<TcpListener> {
+    let beside = SocketAddr::new(address.ip(), address.port().checked_add(1)?);
+    match server::listen(beside).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "port {} is taken: clients of tardis-machine, which has its WebSockets there, must use {}",
+                beside.port(),
+                address.port()
+            );
+            None
+        }
+    }
+}
+
+/// Its routes: WebSockets only.
 pub fn router_beside(state: &Shared) -> Router {
-    Router::new().route(WS_PATH, get(ws::replay)).fallback(any(ws::only_here)).with_state(state.clone())
+    let nothing_else = || any(ws::only_here);
+    let routes = Router::new().route(WS_PATH, get(ws::replay));
+    routes.route("/", nothing_else()).route("/{*path}", nothing_else()).with_state(state.clone())
 }
 
 /// Reads the parameter `options` of a query and plans the replay.
