@@ -108,13 +108,15 @@ def messages(port, asked):
 
 def over_ws(port, asked, **more):
     """Messages, close code and reason of a replay over a WebSocket."""
+    from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
 
     found = []
-    with connect(address(port, asked, "ws"), max_size=None, **more) as socket_:
-        for text in socket_:
-            found.append(json.loads(text))
-    return found, socket_.close_code, socket_.close_reason
+    with connect(address(port, asked, "ws"), max_size=None, **more) as client:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                found.append(json.loads(client.recv()))
+    return found, client.close_code, client.close_reason
 
 
 def iso(us, digits=None):
@@ -170,3 +172,10 @@ def expected_changes(lake, key, symbol, exchange, day=DAYS[0]):
 def path_of(lake, data_type, key, day):
     """The file of a partition."""
     return pathlib.Path(stage.partition(lake, data_type, key, day))
+
+
+def symbols(lake, exchange, day=DAYS[0]):
+    """The symbol of messages of each key of an exchange."""
+    path = pathlib.Path(lake) / f"instrument_availability/by_date/day-{day}/instruments.parquet"
+    rows = pq.read_table(path, columns=["instrument_key", "tardis_exchange", "exchange_raw_symbol"]).to_pylist()
+    return {row["instrument_key"]: row["exchange_raw_symbol"].upper() for row in rows if row["tardis_exchange"] == exchange}
