@@ -40,10 +40,21 @@ struct Posted {
     data_type: String,
     instruments: Vec<String>,
     start: String,
+    #[serde(default, deserialize_with = "given")]
     end: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     columns: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
     limit: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
     clock: Option<String>,
+}
+
+/// A member that is there, and then not null.
+fn given<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
