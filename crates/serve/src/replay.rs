@@ -24,7 +24,6 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::routing::{any, get};
-use mtdh_engine::Context;
 use tokio::net::TcpListener;
 
 use crate::server;
@@ -67,10 +66,10 @@ pub fn router_beside(state: &Shared) -> Router {
 }
 
 /// Reads the parameter `options` of a query and plans the replay.
-async fn planned(context: &Context, query: Option<&str>) -> Result<Plan, ReplayError> {
+async fn planned(state: &Shared, query: Option<&str>) -> Result<Plan, ReplayError> {
     let options = parameter(query.unwrap_or_default())?;
     let replays = options::parse(&options, now_us())?;
-    plan::plan(context, &replays).await
+    plan::plan(&state.context, &replays, state.options.limits.bytes).await
 }
 
 /// The parameter `options` of a query.

@@ -59,7 +59,7 @@ impl From<ReplayError> for Problem {
         let message = error.to_string();
         let (status, kind) = match error {
             ReplayError::Invalid(_) => (StatusCode::BAD_REQUEST, "wrong-options"),
-            ReplayError::TooMuch(_) => (StatusCode::BAD_REQUEST, "too-much"),
+            ReplayError::TooMuch(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
             ReplayError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown-instrument"),
             ReplayError::Missing(_) => (StatusCode::NOT_FOUND, "missing-data"),
             ReplayError::Reading { status, .. } => (status, "not-readable"),

@@ -35,7 +35,7 @@ pub(super) async fn replay(
     State(state): State<Shared>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Infallible> {
-    let plan = match planned(&state.context, query.as_deref()).await {
+    let plan = match planned(&state, query.as_deref()).await {
         Ok(plan) => plan,
         Err(error) => return Ok(Problem::from(error).into_response()),
     };

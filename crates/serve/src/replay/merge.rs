@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -42,7 +43,10 @@ const UNHEARD: u32 = 1 << 14;
 pub(super) fn start(state: Shared, plan: Plan) -> mpsc::Receiver<Part> {
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let last = match run(&state.context, &plan, &sender).await {
+        let mut left = state.options.limits.rows;
+        let ended = run(&state.context, &plan, &sender, &mut left).await;
+        state.counters.rows.fetch_add(state.options.limits.rows - left, Ordering::Relaxed);
+        let last = match ended {
             Ok(()) => Part::End,
             Err(error) => Part::Failed(error),
         };
@@ -52,10 +56,16 @@ pub(super) fn start(state: Shared, plan: Plan) -> mpsc::Receiver<Part> {
     receiver
 }
 
-async fn run(context: &Context, plan: &Plan, to: &mpsc::Sender<Part>) -> Result<(), ReplayError> {
+/// `left` is how many events may still be sent.
+async fn run(
+    context: &Context,
+    plan: &Plan,
+    to: &mpsc::Sender<Part>,
+    left: &mut u64,
+) -> Result<(), ReplayError> {
     let mut session = Session::new(&plan.options);
     for day in &plan.days {
-        let ended = replay_day(context, day, &mut session, to).await;
+        let ended = replay_day(context, day, &mut session, to, left).await;
         // What came before a failure is whole messages, and is sent.
         if session.waiting() > 0 {
             let _gone = to.send(Part::Lines(session.take_lines().into())).await;
@@ -73,6 +83,7 @@ async fn replay_day(
     plans: &[FeedPlan],
     session: &mut Session,
     to: &mpsc::Sender<Part>,
+    left: &mut u64,
 ) -> Result<(), ReplayError> {
     let batch_rows = (ROWS_HELD / plans.len().max(1)).clamp(LEAST_ROWS, MOST_ROWS);
     let opening: Vec<_> = plans.iter().map(|plan| opened(context, plan, batch_rows)).collect();
@@ -88,6 +99,10 @@ async fn replay_day(
         let feed = &mut feeds[place];
         while let Some(event) = feed.next().await? {
             session.take(feed.option, &feed.named, feed.kind, &event).map_err(|why| feed.wrong(&why))?;
+            *left = left.checked_sub(1).ok_or_else(|| {
+                let too_much = "the replay has more rows than this server lets an answer have; ask for fewer days or symbols";
+                ReplayError::TooMuch(too_much.to_owned())
+            })?;
             unheard += 1;
             if session.waiting() >= PART_BYTES {
                 unheard = 0;

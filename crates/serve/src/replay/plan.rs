@@ -17,7 +17,7 @@ use super::session::Named;
 /// Objects that one request may read.
 const MOST_OBJECTS: usize = 50_000;
 /// Objects of one day, all of which are open at the same time.
-const MOST_OF_DAY: usize = 5_000;
+const MOST_OF_DAY: usize = 10_000;
 
 /// A replay whose objects are all there.
 #[derive(Debug)]
@@ -46,14 +46,18 @@ pub(super) struct FeedPlan {
     pub(super) object: ChosenObject,
 }
 
-/// Plans a replay. Reads instrument tables, and no rows.
+/// Plans a replay, whose objects have so many bytes at most. Reads instrument tables, and no rows.
 ///
 /// # Errors
 /// When an exchange or a symbol is unknown, the vendor has no such data, the lake lacks a part of it, or it is too much.
-pub(super) async fn plan(context: &Context, replays: &[Replay]) -> Result<Plan, ReplayError> {
+pub(super) async fn plan(
+    context: &Context,
+    replays: &[Replay],
+    most_bytes: u64,
+) -> Result<Plan, ReplayError> {
     let found = names::find(context, replays).await?;
     let mut of_day: BTreeMap<Day, Vec<FeedPlan>> = BTreeMap::new();
-    let mut objects = 0;
+    let (mut objects, mut bytes) = (0, 0_u64);
     for (option, (replay, instruments)) in replays.iter().zip(&found).enumerate() {
         let mut sources = needed(&replay.wanted);
         sources.sort();
@@ -63,6 +67,7 @@ pub(super) async fn plan(context: &Context, replays: &[Replay]) -> Result<Plan, 
                 let named = instruments.of_day.get(&object.day).and_then(|of_day| of_day.get(&object.key));
                 let Some(named) = named.cloned() else { continue };
                 objects += 1;
+                bytes = bytes.saturating_add(object.entry.bytes);
                 let within_us = replay.within_us.clone();
                 of_day.entry(object.day).or_default().push(FeedPlan {
                     option,
@@ -72,6 +77,11 @@ pub(super) async fn plan(context: &Context, replays: &[Replay]) -> Result<Plan, 
                     named,
                     object,
                 });
+            }
+            if bytes > most_bytes {
+                return Err(ReplayError::TooMuch(format!(
+                    "the stored objects have {bytes} bytes, and an answer may read {most_bytes}: ask for fewer days or symbols"
+                )));
             }
             let most = of_day.values().map(Vec::len).max().unwrap_or(0);
             if objects > MOST_OBJECTS || most > MOST_OF_DAY {

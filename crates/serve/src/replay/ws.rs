@@ -103,7 +103,7 @@ async fn listen(from: &mut SplitStream<WebSocket>) {
 }
 
 async fn send_all(to: &mut SplitSink<WebSocket, Message>, state: &Shared, query: Option<&str>) -> Ended {
-    let plan = match planned(&state.context, query).await {
+    let plan = match planned(state, query).await {
         Ok(plan) => plan,
         Err(error) => return Ended::Failed(error),
     };

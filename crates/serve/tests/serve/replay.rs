@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{DAY, KEY, Served, served, served_copy};
+use mtdh_serve::{Limits, Options};
+
+use crate::support::{DAY, KEY, Served, served, served_copy, served_with};
 
 /// A query for a replay of the lake's perpetual.
 fn path(words: &[&str], from: &str, to: &str) -> String {
@@ -67,6 +69,19 @@ async fn what_is_missing_or_damaged_is_named_and_no_normal_end() {
     let last = all.last().unwrap();
     assert!(status == 200 && !is_whole && last["type"] == "error", "{status} {is_whole} {last}");
     assert!(last["message"].as_str().unwrap().starts_with(&format!("trades of {KEY} on {DAY}: ")), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_keeps_to_the_limits_of_the_server() {
+    let limits = |limits| Options { limits, ..Options::default() };
+    let asked = path(&["trade"], DAY, "2024-03-02");
+    let few = served_with(limits(Limits { rows: 10, ..Limits::default() })).await;
+    let (status, all, is_whole) = lines(&few, &asked).await;
+    assert!(status == 200 && !is_whole && all.len() == 11, "{status} {is_whole} {}", all.len());
+    assert!(all[10]["message"].as_str().unwrap().contains("more rows than this server"));
+    let small = served_with(limits(Limits { bytes: 10, ..Limits::default() })).await;
+    let (status, all, _) = lines(&small, &asked).await;
+    assert!(status == 413 && all[0]["message"].as_str().unwrap().contains("an answer may read 10"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
