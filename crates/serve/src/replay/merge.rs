@@ -98,11 +98,11 @@ async fn replay_day(
     while let Some(Reverse((_, place))) = heads.pop() {
         let feed = &mut feeds[place];
         while let Some(event) = feed.next().await? {
-            session.take(feed.option, &feed.named, feed.kind, &event).map_err(|why| feed.wrong(&why))?;
             *left = left.checked_sub(1).ok_or_else(|| {
                 let too_much = "the replay has more rows than this server lets an answer have; ask for fewer days or symbols";
                 ReplayError::TooMuch(too_much.to_owned())
             })?;
+            session.take(feed.option, &feed.named, feed.kind, &event).map_err(|why| feed.wrong(&why))?;
             unheard += 1;
             if session.waiting() >= PART_BYTES {
                 unheard = 0;
