@@ -228,6 +228,13 @@ def test_the_port_beside_takes_nothing_else(port):
         assert refused.value.code == 426
 
 
+def test_the_line_of_the_page_is_answered(port):
+    page = (stage.ROOT / "docs/reference/replay.md").read_text()
+    line = next(line for line in page.splitlines() if line.startswith("curl "))
+    said = stage.run(["sh", "-c", line.replace("8087", str(port))]).stdout
+    assert {json.loads(message)["type"] for message in said.splitlines()} == {"trade", "book_snapshot"}
+
+
 NODE = """
 const options = [{exchange: 'binance', symbols: ['btcusdt'], from: '2024-03-01', to: '2024-03-02', dataTypes: ['trade', 'book_change']}]
 const query = encodeURIComponent(JSON.stringify(options))
