@@ -107,16 +107,18 @@ impl OrderBook {
     }
 
     fn uncross(&mut self, message: &[LevelChange]) -> Option<(f64, f64)> {
-        let mut crossing = None;
-        while let Some((bid, ask)) = self.tops().filter(|(bid, ask)| bid >= ask) {
-            crossing = crossing.or(Some((price(bid), price(ask))));
-            if message.iter().any(|change| change.is_ask && order(change.price) == ask) {
+        let is_crossed = |(bid, ask): &(i64, i64)| bid >= ask;
+        let crossing = self.tops().filter(is_crossed)?;
+        // Which side goes is decided once, by the best ask before any is removed.
+        let touches_ask = message.iter().any(|change| change.is_ask && order(change.price) == crossing.1);
+        while let Some((bid, ask)) = self.tops().filter(is_crossed) {
+            if touches_ask {
                 self.bids.remove(&bid);
             } else {
                 self.asks.remove(&ask);
             }
         }
-        crossing
+        Some((price(crossing.0), price(crossing.1)))
     }
 
     /// The asks, best (lowest) first.
@@ -206,6 +208,8 @@ mod tests {
             (changes(false, &[(ASK, 8.5, 1.0)]), (9.0, 8.5), 8.0, 8.5),
             (changes(false, &[(BID, 10.5, 1.0)]), (10.5, 10.0), 10.5, 11.0),
             (changes(false, &[(BID, 10.0, 1.0)]), (10.0, 10.0), 10.0, 11.0),
+            // The best ask is not touched, so that asks go until the book is uncrossed, a touched one among them.
+            (changes(false, &[(BID, 10.8, 1.0), (ASK, 10.5, 1.0)]), (10.8, 10.0), 10.8, 11.0),
         ] {
             let mut book = book();
             assert_eq!(book.apply(&message), Some(crossing), "{message:?}");

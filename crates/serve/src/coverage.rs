@@ -127,7 +127,7 @@ async fn look(state: &Shared, day: Day) -> Result<DayLines, Problem> {
     };
     let as_of_us = now_us();
     let selection = filter.of_lake(DayRange::of(day))?;
-    let table = state.context.coverage(&selection).await?;
+    let table = state.context.coverage(&selection, false).await?;
     let lines = Arc::new(lines_of(&table, &state.seen));
     let looked = DayLines { day, as_of_us, lines };
     state.seen.put(&looked);

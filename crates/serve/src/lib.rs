@@ -41,9 +41,18 @@ pub fn serve<'a>(
         let listener = server::listen(options.listen).await?;
         let address =
             listener.local_addr().map_err(|source| ServeError::Listen { address: options.listen, source })?;
+        // Clients of tardis-machine look for its WebSockets on the port beside.
+        let beside = replay::listen_beside(address).await;
         let state = State::new(context, options, address);
         ready(address);
-        server::run(listener, router(&state), state, stop).await;
+        let served = server::run(listener, router(&state), state.clone(), stop);
+        let served_beside = async {
+            if let Some(listener) = beside {
+                let routes = rules::guarded(replay::router_beside(&state), &state);
+                server::run(listener, routes, state.clone(), stop).await;
+            }
+        };
+        futures::join!(served, served_beside);
         Ok(())
     })
 }

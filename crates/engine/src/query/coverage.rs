@@ -47,8 +47,9 @@ pub(crate) async fn coverage(
                 .partition(|(partition, _)| selection.data_types.contains(&partition.data_type));
         if selection.venues.is_empty() {
             let of_table = table.instruments.iter().map(|i| i.key.venue().to_owned());
-            let venues: BTreeSet<String> =
-                of_table.chain(there.keys().chain(others.keys()).map(|partition| partition.key.venue().to_owned())).collect();
+            let venues: BTreeSet<String> = of_table
+                .chain(there.keys().chain(others.keys()).map(|partition| partition.key.venue().to_owned()))
+                .collect();
             selection.venues = venues.into_iter().collect();
         }
         let expected = expectation::of_day(&selection, &table, &there, day);

@@ -3,5 +3,6 @@
 mod answers;
 mod documents;
 mod failures;
+mod replay;
 mod rules;
 mod support;

@@ -1,0 +1,131 @@
+//! A replay over a WebSocket: a message a frame.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
+
+use super::error::ReplayError;
+use super::merge::{Part, start};
+use super::{WS_PATH, planned};
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// Bytes of a reason: a close frame has 125, two of which are the code.
+const REASON_BYTES: usize = 123;
+
+/// Bytes of a client's message. Clients of a replay have nothing to say.
+const MESSAGE_BYTES: usize = 64 << 10;
+
+/// Silence after which the client is asked whether it lives.
+const PING: Duration = Duration::from_secs(30);
+
+/// Time for a client to answer the closing.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Bytes that wait for the connection before its client is waited for.
+const WRITE_BYTES: usize = 64 << 10;
+
+pub(super) async fn replay(
+    State(state): State<Shared>,
+    RawQuery(query): RawQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(upgrade) = upgrade else { return only_here().await };
+    // The answer to the request is over at once; what follows needs a permit of its own.
+    let Ok(turn) = state.turns.clone().try_acquire_owned() else {
+        let detail = format!("{} requests are worked on already", state.options.limits.requests);
+        return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).into_response();
+    };
+    let upgrade =
+        upgrade.max_message_size(MESSAGE_BYTES).max_frame_size(MESSAGE_BYTES).write_buffer_size(WRITE_BYTES);
+    upgrade.on_upgrade(move |socket| async move {
+        converse(socket, state, query).await;
+        drop(turn);
+    })
+}
+
+/// That a path takes WebSockets only.
+pub(super) async fn only_here() -> Response {
+    let detail = format!("this is for WebSockets, at {WS_PATH}");
+    let mut response = Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail).into_response();
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
+/// Why nothing more is sent.
+enum Ended {
+    /// All was sent.
+    Whole,
+    /// The client is gone.
+    Gone,
+    Failed(ReplayError),
+}
+
+async fn converse(socket: WebSocket, state: Shared, query: Option<String>) {
+    let (mut to, mut from) = socket.split();
+    let ended = tokio::select! {
+        ended = send_all(&mut to, &state, query.as_deref()) => ended,
+        () = listen(&mut from) => Ended::Gone,
+    };
+    let (code, reason) = match ended {
+        Ended::Gone => return,
+        Ended::Whole => (close_code::NORMAL, "WS replay-normalized finished".to_owned()),
+        Ended::Failed(error) => {
+            tracing::warn!(%error, "a replay ended early");
+            state.counters.broken.fetch_add(1, Ordering::Relaxed);
+            (close_code::ERROR, format!("Error: {error}"))
+        }
+    };
+    let reason = Utf8Bytes::from(&reason[..reason.floor_char_boundary(REASON_BYTES)]);
+    if to.send(Message::Close(Some(CloseFrame { code, reason }))).await.is_ok() {
+        // The client's own closing, so that nothing that was sent is lost with the connection.
+        let _late = tokio::time::timeout(CLOSING, listen(&mut from)).await;
+    }
+}
+
+/// Reads what the client says, which answers its pings, until it is gone.
+async fn listen(from: &mut SplitStream<WebSocket>) {
+    while let Some(Ok(message)) = from.next().await {
+        if let Message::Close(_) = message {
+            // Reading on sends the answer to it.
+            while let Some(Ok(_)) = from.next().await {}
+            return;
+        }
+    }
+}
+
+async fn send_all(to: &mut SplitSink<WebSocket, Message>, state: &Shared, query: Option<&str>) -> Ended {
+    let plan = match planned(state, query).await {
+        Ok(plan) => plan,
+        Err(error) => return Ended::Failed(error),
+    };
+    let mut parts = start(state.clone(), plan);
+    loop {
+        let sent = match tokio::time::timeout(PING, parts.recv()).await {
+            Err(_) => to.send(Message::Ping(Bytes::new())).await,
+            Ok(Some(Part::Lines(lines))) => send_lines(to, &lines).await,
+            Ok(Some(Part::End)) => return Ended::Whole,
+            Ok(Some(Part::Failed(error))) => return Ended::Failed(error),
+            Ok(None) => return Ended::Failed(ReplayError::Died),
+        };
+        if sent.is_err() {
+            return Ended::Gone;
+        }
+    }
+}
+
+async fn send_lines(to: &mut SplitSink<WebSocket, Message>, lines: &Bytes) -> Result<(), axum::Error> {
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let text = Utf8Bytes::try_from(lines.slice_ref(line)).map_err(axum::Error::new)?;
+        to.feed(Message::Text(text)).await?;
+    }
+    to.flush().await
+}
