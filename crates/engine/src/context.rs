@@ -11,6 +11,7 @@ mod download;
 mod fleet;
 mod instruments;
 mod query;
+mod records;
 mod validate;
 
 use std::path::Path;
@@ -39,6 +40,7 @@ pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
 pub use query::SliceRequest;
+pub use records::RunObjects;
 pub use validate::{ValidateOptions, Validation};
 
 /// The future of a use case.
