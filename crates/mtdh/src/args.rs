@@ -8,6 +8,7 @@ mod get;
 mod help;
 mod lists;
 mod man;
+mod serve;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use check::*;
 pub use fleet::*;
 pub use get::*;
 pub use man::pages;
+pub use serve::*;
 
 use crate::time;
 
@@ -160,6 +162,8 @@ pub enum Command {
     Candles(CandlesArgs),
     /// Read one instrument's rows between two times
     Get(GetArgs),
+    /// Serve the lake over HTTP: REST API and page
+    Serve(ServeArgs),
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version

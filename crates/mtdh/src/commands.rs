@@ -15,6 +15,7 @@ pub mod man;
 mod pipeline;
 mod rekey;
 mod schema;
+mod serve;
 mod sim;
 mod validate;
 
@@ -65,6 +66,7 @@ pub async fn run(
         Command::Convert(args) => convert::run(&session, args),
         Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
+        Command::Serve(args) => serve::run(&session, settings, args).await,
         Command::Sim(args) => sim::run(&session, args).await,
         Command::Doctor | Command::Config { command: ConfigCommand::Check } => {
             doctor::run(&session, settings).await

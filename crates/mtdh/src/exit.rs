@@ -73,6 +73,7 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Resume(_)
         | Command::Validate(_)
         | Command::Check(_)
+        | Command::Serve(_)
         | Command::Sim(_)
         | Command::Man { .. } => false,
     };

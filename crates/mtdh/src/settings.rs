@@ -54,7 +54,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 19] = [
     setting(
         "lake",
         "MTDH_LAKE",
@@ -153,6 +153,20 @@ pub const SETTINGS: [Setting; 17] = [
         Kind::Decimal,
         Some("0"),
         "hours after the end of a UTC day for which it is no fault that the vendor has not exported it",
+    ),
+    setting(
+        "serve_token",
+        "MTDH_TOKEN",
+        Kind::Secret,
+        None,
+        "the token that clients of mtdh serve must show, 32 characters or more",
+    ),
+    setting(
+        "serve_hosts",
+        "MTDH_SERVE_HOSTS",
+        Kind::Text,
+        None,
+        "names by which clients address mtdh serve, separated by commas, such as that of a proxy",
     ),
     setting("log_level", "LOG_LEVEL", Kind::Text, Some("warning"), "debug, info, warning or error"),
     setting(
@@ -267,6 +281,17 @@ impl Settings {
     /// The Google Cloud project; `None`: it is not set.
     pub fn project(&self) -> Option<&str> {
         self.text("gcp_project_id")
+    }
+
+    /// The token that clients of `serve` must show; `None`: it is not set.
+    pub fn serve_token(&self) -> Option<&str> {
+        self.text("serve_token")
+    }
+
+    /// The names by which clients address `serve`.
+    pub fn serve_hosts(&self) -> Vec<String> {
+        let names = self.text("serve_hosts").unwrap_or_default().split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     /// Whether stderr is JSON lines.
@@ -401,7 +426,7 @@ mod tests {
             for (file, text, place) in files {
                 let settings = shown(&[(file, &text)], FlagLayer::default());
                 let (value_shown, origin) = &settings[setting.name];
-                let expected = if setting.name == "tardis_api_key" { "(set, not shown)" } else { value };
+                let expected = if setting.kind == Kind::Secret { "(set, not shown)" } else { value };
                 assert_eq!(value_shown, expected, "{} in {file}", setting.name);
                 assert!(origin.contains(place), "{}: {origin}", setting.name);
                 for (name, (other, _)) in &settings {

@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
     ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
-    ("Look and read", &["ls", "get", "schema"]),
+    ("Look and read", &["ls", "get", "serve", "schema"]),
     ("Prove", &["validate", "check"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -94,6 +94,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh deploy render k8s --run march --shards 8 --image registry.example/mtdh:0.1",
             "mtdh deploy render batch --run march --shards 8 --image registry.example/mtdh:0.1 --spot",
+        ],
+    ),
+    (
+        "serve",
+        &[
+            "mtdh serve",
+            "mtdh serve --lake gs://BUCKET --listen 0.0.0.0:8087 --token-file token --allow-host lake.example.com",
         ],
     ),
     ("sim", &["mtdh sim --port 8000", "mtdh sim --faults faults.json --seconds 60"]),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each crate may use of ours, and what it must not use of others. Tests may use more.
-const LAYERS: [(&str, &[&str], &[&str]); 7] = [
+const LAYERS: [(&str, &[&str], &[&str]); 8] = [
     ("mtdh-core", &[], &["tokio", "reqwest", "object_store", "parquet"]),
     ("mtdh-source", &["mtdh-core"], &["object_store", "parquet"]),
     ("mtdh-lake", &["mtdh-core"], &["reqwest"]),
     ("mtdh-engine", &["mtdh-core", "mtdh-source", "mtdh-lake"], &["clap", "axum", "pyo3"]),
     ("mtdh-sim", &["mtdh-core"], &["parquet", "object_store"]),
-    ("mtdh", &["mtdh-core", "mtdh-engine", "mtdh-sim"], &["parquet", "object_store"]),
+    ("mtdh-serve", &["mtdh-core", "mtdh-engine"], &["parquet", "object_store", "reqwest", "clap"]),
+    ("mtdh", &["mtdh-core", "mtdh-engine", "mtdh-serve", "mtdh-sim"], &["parquet", "object_store"]),
     ("mtdh-python", &["mtdh", "mtdh-core", "mtdh-engine", "mtdh-sim"], &["parquet", "object_store", "clap"]),
 ];
 

@@ -1,0 +1,283 @@
+//! Parameters: what each may be, and their validation.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use mtdh_core::candle::Timeframe;
+use mtdh_core::clock::Clock;
+use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::moment::TimeValue;
+use mtdh_core::nearest::nearest;
+use mtdh_core::{DataType, Day, DayRange};
+use percent_encoding::percent_decode_str;
+
+use super::endpoints::Endpoint;
+use crate::problem::Problem;
+use crate::state::now_us;
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text up to this number of characters.
+    Text(usize),
+    /// An instrument key.
+    Key,
+    /// Instrument keys or patterns with `*` and `?`, separated by commas.
+    Keys,
+    /// A data type.
+    DataType,
+    /// Data types, separated by commas.
+    DataTypes,
+    /// Venues, separated by commas.
+    Venues,
+    /// Instrument types, separated by commas.
+    InstrumentTypes,
+    /// A day.
+    Day,
+    /// A day or a month.
+    Days,
+    /// A day, a month or a moment.
+    Time,
+    /// A timeframe of candles.
+    Timeframe,
+    /// A clock.
+    Clock,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A whole number between two, both included.
+    Whole(u64, u64),
+    /// Names of columns, separated by commas.
+    Names,
+    /// A path of the lake.
+    Path,
+}
+
+/// A parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name; in a path, that in braces.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// Whether it must be given. Those of a path must.
+    pub is_required: bool,
+    /// What it is when it is not given, for people; empty: nothing.
+    pub default: &'static str,
+    /// Its meaning.
+    pub meaning: &'static str,
+    /// Examples, the first of which a demo lake answers.
+    pub examples: &'static [&'static str],
+}
+
+/// The parameters of a request, validated.
+#[derive(Debug, Default)]
+pub struct Given {
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Given {
+    /// Reads the parameters of a request.
+    ///
+    /// # Errors
+    /// When one is not of the endpoint, comes twice, lacks, or is not what it may be.
+    pub fn read<'a>(
+        endpoint: &'static Endpoint,
+        path: impl Iterator<Item = (&'a str, &'a str)>,
+        query: &str,
+    ) -> Result<Given, Problem> {
+        let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
+        for (name, value) in path {
+            let parameter = parameter(endpoint, name)?;
+            values.insert(parameter.name, value.to_owned());
+        }
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            let parameter = parameter(endpoint, &name)?;
+            match values.get_mut(parameter.name) {
+                None => drop(values.insert(parameter.name, value)),
+                Some(list) if parameter.kind.is_list() => {
+                    list.push(',');
+                    list.push_str(&value);
+                }
+                Some(_) => {
+                    return Err(Problem::parameter(&name, format!("`{name}` is given more than once")));
+                }
+            }
+        }
+        for parameter in endpoint.parameters.iter().copied().flatten() {
+            match values.get(parameter.name) {
+                Some(value) => parameter.kind.check(value).map_err(|why| refused(parameter, why))?,
+                None if parameter.is_required => {
+                    let detail = format!("`{}` is needed: {}", parameter.name, parameter.meaning);
+                    return Err(
+                        Problem::parameter(parameter.name, detail).with("examples", parameter.examples)
+                    );
+                }
+                None => {}
+            }
+        }
+        Ok(Given { values })
+    }
+
+    /// A text; `None`: not given.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// A value by its type; `None`: not given.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn value<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let parsed = self.text(name).map(|text| text.parse::<T>());
+        parsed.transpose().map_err(|why| Problem::parameter(name, why.to_string()))
+    }
+
+    /// The parts of a list; empty: not given.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        self.text(name).map(parts).unwrap_or_default()
+    }
+
+    /// A time; `None`: not given.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn time(&self, name: &str) -> Result<Option<TimeValue>, Problem> {
+        let parsed = self.text(name).map(|text| TimeValue::parse(text, now_us()));
+        parsed.transpose().map_err(|why| Problem::parameter(name, why.to_string()))
+    }
+
+    /// A day or a month; `None`: not given.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn days(&self, name: &str) -> Result<Option<DayRange>, Problem> {
+        let parsed = self.text(name).map(|text| TimeValue::parse_days(text, now_us()));
+        parsed.transpose().map_err(|why| Problem::parameter(name, why.to_string()))
+    }
+
+    /// A day; `None`: not given.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn day(&self, name: &str) -> Result<Option<Day>, Problem> {
+        Ok(self.days(name)?.map(|days| days.first()))
+    }
+}
+
+/// The parts of a list.
+pub(crate) fn parts(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn refused(parameter: &Parameter, why: String) -> Problem {
+    let problem = Problem::parameter(parameter.name, why);
+    match parameter.kind {
+        Kind::Word(words) => problem.with("allowed", words),
+        _ if parameter.examples.is_empty() => problem,
+        _ => problem.with("examples", parameter.examples),
+    }
+}
+
+fn parameter(endpoint: &'static Endpoint, name: &str) -> Result<&'static Parameter, Problem> {
+    let mut all = endpoint.parameters.iter().copied().flatten();
+    if let Some(found) = all.clone().find(|parameter| parameter.name == name) {
+        return Ok(found);
+    }
+    let names: Vec<&str> = all.by_ref().map(|parameter| parameter.name).collect();
+    let near = nearest(name, names.iter().copied(), 1);
+    let detail = match near.first() {
+        Some(near) => format!("there is no parameter `{name}`; perhaps {near}"),
+        None => format!("there is no parameter `{name}`"),
+    };
+    let status = axum::http::StatusCode::BAD_REQUEST;
+    Err(Problem::new(status, "unknown-parameter", detail).with("parameter", name).with("allowed", names))
+}
+
+/// A text of a query behind its percent signs; a plus is a space, as forms send it, except in times' offsets, which need `%2B`.
+fn decoded(text: &str) -> Result<String, Problem> {
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8();
+    let text =
+        decoded.map_err(|_| Problem::parameter("", "the query is not UTF-8 behind its percent signs"))?;
+    Ok(text.into_owned())
+}
+
+impl Kind {
+    /// Whether several values may be given.
+    pub fn is_list(self) -> bool {
+        matches!(self, Kind::Keys | Kind::DataTypes | Kind::Venues | Kind::InstrumentTypes | Kind::Names)
+    }
+
+    /// Checks a value. A list has one part at least.
+    fn check(self, text: &str) -> Result<(), String> {
+        fn is<T: FromStr>(text: &str) -> Result<(), String>
+        where
+            T::Err: std::fmt::Display,
+        {
+            text.parse::<T>().map(drop).map_err(|error| error.to_string())
+        }
+        if text.contains('\0') {
+            return Err("it has a zero byte".to_owned());
+        }
+        if self.is_list() {
+            let parts = parts(text);
+            if parts.is_empty() {
+                return Err("the list has no part".to_owned());
+            }
+            if parts.len() > 1_000 {
+                return Err("the list has more than 1000 parts".to_owned());
+            }
+            return parts.iter().try_for_each(|part| self.check_part(part));
+        }
+        match self {
+            Kind::Text(most) if text.chars().count() > most => {
+                Err(format!("it has more than {most} characters"))
+            }
+            Kind::Text(_) => Ok(()),
+            // Looked at by the handler, which knows the lake's own keys to suggest.
+            Kind::Key if text.len() > 300 => Err("no key is that long".to_owned()),
+            Kind::Key if text.is_empty() => is::<InstrumentKey>(text),
+            Kind::Key | Kind::Path => Ok(()),
+            Kind::DataType => is::<DataType>(text),
+            Kind::Day => match TimeValue::parse_days(text, now_us()) {
+                Ok(days) if days.first() == days.last() => Ok(()),
+                Ok(_) => Err(format!("`{text}` is a month, and one day is meant")),
+                Err(error) => Err(error.to_string()),
+            },
+            Kind::Days => TimeValue::parse_days(text, now_us()).map(drop).map_err(|error| error.to_string()),
+            Kind::Time => TimeValue::parse(text, now_us()).map(drop).map_err(|error| error.to_string()),
+            Kind::Timeframe => is::<Timeframe>(text),
+            Kind::Clock => is::<Clock>(text),
+            Kind::Word(words) if words.contains(&text) => Ok(()),
+            Kind::Word(words) => Err(format!("`{text}` is none of {}", words.join(", "))),
+            Kind::Whole(least, most) => {
+                let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+                let number =
+                    text.parse::<u64>().ok().filter(|number| is_plain && (least..=most).contains(number));
+                number
+                    .map(drop)
+                    .ok_or_else(|| format!("`{text}` is not a whole number from {least} to {most}"))
+            }
+            Kind::Keys | Kind::DataTypes | Kind::Venues | Kind::InstrumentTypes | Kind::Names => Ok(()),
+        }
+    }
+
+    fn check_part(self, part: &str) -> Result<(), String> {
+        match self {
+            Kind::DataTypes => Kind::DataType.check(part),
+            Kind::InstrumentTypes => {
+                part.parse::<InstrumentType>().map(drop).map_err(|error| error.to_string())
+            }
+            Kind::Venues => {
+                mtdh_core::venue::parse_any_venue(part).map(drop).map_err(|error| error.to_string())
+            }
+            Kind::Keys if part.len() > 300 => Err("no key is that long".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}

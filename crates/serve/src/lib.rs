@@ -1,0 +1,54 @@
+//! A lake over HTTP: the REST API, the replay of ticks and the page. Reads only.
+//!
+//! [`serve`] is all that a front end calls. [`api`] has one table of endpoints, of which router, validation, `openapi.json` and
+//! `docs/reference/api.md` are made. What is read comes from `mtdh_engine::Context`.
+
+#![deny(missing_docs)]
+
+pub mod api;
+mod options;
+mod page;
+mod problem;
+mod replay;
+mod rules;
+mod server;
+mod state;
+
+use std::net::SocketAddr;
+
+use futures::future::BoxFuture;
+use mtdh_engine::Context;
+use tokio_util::sync::CancellationToken;
+
+pub use options::{Limits, Options, ServeError, Token};
+pub use problem::Problem;
+pub use state::{Shared, State};
+
+/// Serves a lake until `stop` is cancelled; answers that are on their way get a second to end. `ready` is told the address once
+/// it is listened on.
+///
+/// # Errors
+/// When the rules refuse the address, or it cannot be listened on.
+pub fn serve<'a>(
+    context: Context,
+    options: Options,
+    stop: &'a CancellationToken,
+    ready: &'a mut (dyn FnMut(SocketAddr) + Send),
+) -> BoxFuture<'a, Result<(), ServeError>> {
+    Box::pin(async move {
+        options.check()?;
+        let listener = server::listen(options.listen).await?;
+        let address =
+            listener.local_addr().map_err(|source| ServeError::Listen { address: options.listen, source })?;
+        let state = State::new(context, options, address);
+        ready(address);
+        server::run(listener, router(&state), state, stop).await;
+        Ok(())
+    })
+}
+
+/// Every route, behind the rules.
+fn router(state: &Shared) -> axum::Router {
+    let routes = api::router(state).merge(page::router(state)).merge(replay::router(state));
+    rules::guarded(routes, state)
+}

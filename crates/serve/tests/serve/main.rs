@@ -1,0 +1,1 @@
+//! The server over real sockets, on a small lake made by the simulator.
