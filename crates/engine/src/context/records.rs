@@ -1,6 +1,5 @@
 //! What runs left in the lake beside data: their records, and rejected rows.
 
-use futures::{StreamExt, TryStreamExt};
 use mtdh_core::partition::Partition;
 use mtdh_lake::Lake;
 use serde_json::Value;
@@ -9,9 +8,6 @@ use super::{Context, Work};
 use crate::error::EngineError;
 use crate::fleet::saved_plan::check_name;
 use crate::runs::summary::RunRecord;
-
-/// Records read at the same time.
-const READS: usize = 8;
 
 /// A larger record is not read: other processes write them.
 const MOST_BYTES: u64 = 64 << 20;
@@ -101,28 +97,18 @@ impl Context {
 async fn read_run(lake: &Lake, run_id: &str) -> Result<RunObjects, EngineError> {
     let layout = lake.layout();
     let plan = layout.plan(run_id);
-    let mut is_planned = false;
-    let mut wanted = Vec::new();
+    let mut objects =
+        RunObjects { run_id: run_id.to_owned(), is_planned: false, records: Vec::new(), unreadable: Vec::new() };
     for entry in lake.list(&layout.run(run_id)).await? {
-        is_planned |= entry.path == plan;
+        objects.is_planned |= entry.path == plan;
         let name = entry.path.filename().unwrap_or_default().to_owned();
         let kind = match name.strip_suffix(".json") {
             Some(name) if name.starts_with("candles-") => "candles",
             Some(name) if name.starts_with("shard-") && !name.contains("-part-") => "download",
             _ => continue,
         };
-        wanted.push((kind, name, entry));
-    }
-    let read = |(kind, name, entry): (&'static str, String, mtdh_lake::Entry)| async move {
         let bytes = if entry.bytes <= MOST_BYTES { lake.read(&entry.path).await? } else { None };
-        let record = bytes.and_then(|bytes| serde_json::from_slice::<RunRecord<Value>>(&bytes).ok());
-        Ok::<_, EngineError>((kind, name, record))
-    };
-    let read: Vec<_> = futures::stream::iter(wanted).map(read).buffered(READS).try_collect().await?;
-    let mut objects =
-        RunObjects { run_id: run_id.to_owned(), is_planned, records: Vec::new(), unreadable: Vec::new() };
-    for (kind, name, record) in read {
-        match record {
+        match bytes.and_then(|bytes| serde_json::from_slice::<RunRecord<Value>>(&bytes).ok()) {
             Some(record) => objects.records.push((kind, record)),
             None => objects.unreadable.push(name),
         }

@@ -281,3 +281,19 @@ impl Counts {
         }
     }
 }
+
+impl Counts {
+    /// Adds other counts.
+    pub fn merge(&mut self, other: &Counts) {
+        self.stored += other.stored;
+        self.empty += other.empty;
+        self.absent += other.absent;
+        self.missing += other.missing;
+        self.not_exported += other.not_exported;
+        self.good += other.good;
+        self.degraded += other.degraded;
+        self.bad += other.bad;
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+    }
+}
