@@ -12,6 +12,7 @@ mod fleet;
 mod instruments;
 mod query;
 mod records;
+mod served;
 mod validate;
 
 use std::path::Path;
@@ -40,7 +41,7 @@ pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
 pub use query::SliceRequest;
-pub use records::RunObjects;
+pub use served::{Evidence, StoredObject};
 pub use validate::{ValidateOptions, Validation};
 
 /// The future of a use case.

@@ -13,6 +13,7 @@ use mtdh_lake::{LakeError, ParquetError};
 use serde::Serializer;
 
 use text::TextWriter;
+pub use text::{RowText, TextForm};
 
 /// A format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +84,8 @@ impl<W: Write + Send> Exporter<W> {
             ExportFormat::Parquet => {
                 Form::Parquet(Box::new(TableWriter::new(table, out).map_err(ExportError::Parquet)?))
             }
-            ExportFormat::Csv => Form::Text(TextWriter::csv(&names(), out)),
-            ExportFormat::Jsonl => Form::Text(TextWriter::json_lines(&names(), out)),
+            ExportFormat::Csv => Form::Text(TextWriter::new(&names(), TextForm::Csv, out)),
+            ExportFormat::Jsonl => Form::Text(TextWriter::new(&names(), TextForm::Lines, out)),
         };
         Ok(Exporter { form, rows: 0 })
     }

@@ -30,9 +30,9 @@ pub mod schema {
 pub mod validate;
 
 pub use context::{
-    CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, LakeCheck,
-    PlanOptions, Planned, SliceRequest, ValidateOptions, Validation, Work, WorkOptions, check_user_candles,
-    check_user_files, compare_user_files, read_user_candles,
+    CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, Evidence, LakeCheck,
+    PlanOptions, Planned, SliceRequest, StoredObject, ValidateOptions, Validation, Work, WorkOptions,
+    check_user_candles, check_user_files, compare_user_files, read_user_candles,
 };
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};

@@ -55,7 +55,6 @@ impl<W: Write + Send> CandleWriter<W> {
     /// # Errors
     /// When writing to `out` fails.
     pub fn new(key: &InstrumentKey, timeframe: Timeframe, out: W) -> Result<CandleWriter<W>, ParquetError> {
-        let word = |text: String| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
         Ok(CandleWriter {
             writer: FileWriter::new(schema().clone(), properties(), out)?,
             words: [word(key.to_string()), word(timeframe.to_string())],
@@ -81,12 +80,7 @@ impl<W: Write + Send> CandleWriter<W> {
 
     fn encode(&mut self) -> Result<(), ParquetError> {
         let candles = std::mem::take(&mut self.waiting);
-        let word = |word: &ArrayRef| -> ArrayRef {
-            Arc::new(DictionaryArray::new(Int32Array::from(vec![0; candles.len()]), word.clone()))
-        };
-        let mut arrays: Vec<ArrayRef> = self.words.iter().map(word).collect();
-        arrays.extend(COLUMNS.iter().map(|column| array(column.get, &candles)));
-        self.writer.write(&RecordBatch::try_new(schema().clone(), arrays)?)
+        self.writer.write(&table_of(&self.words, &candles)?)
     }
 
     /// Ends the object with its footer. Returns `out` and the digest.
@@ -97,6 +91,31 @@ impl<W: Write + Send> CandleWriter<W> {
         self.encode()?;
         self.writer.finish(facts.to_pairs().into_iter().map(|(name, value)| (name.to_owned(), value)))
     }
+}
+
+fn word(text: String) -> ArrayRef {
+    Arc::new(StringArray::from(vec![text]))
+}
+
+/// Candles of an instrument and a timeframe in the form that a lake stores.
+///
+/// # Errors
+/// Never, unless a column of candles contradicts its description.
+pub fn as_table(
+    key: &InstrumentKey,
+    timeframe: Timeframe,
+    candles: &[Candle],
+) -> Result<RecordBatch, ParquetError> {
+    table_of(&[word(key.to_string()), word(timeframe.to_string())], candles)
+}
+
+fn table_of(words: &[ArrayRef; 2], candles: &[Candle]) -> Result<RecordBatch, ParquetError> {
+    let word = |word: &ArrayRef| -> ArrayRef {
+        Arc::new(DictionaryArray::new(Int32Array::from(vec![0; candles.len()]), word.clone()))
+    };
+    let mut arrays: Vec<ArrayRef> = words.iter().map(word).collect();
+    arrays.extend(COLUMNS.iter().map(|column| array(column.get, candles)));
+    Ok(RecordBatch::try_new(schema().clone(), arrays)?)
 }
 
 fn array(get: Get, candles: &[Candle]) -> ArrayRef {

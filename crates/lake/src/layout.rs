@@ -185,6 +185,41 @@ impl Layout {
         (self.partition(&read) == *path).then_some(read)
     }
 
+    /// The path of an object of data that a text from outside names: a partition, candles, rejected rows of a partition, an
+    /// instrument table or a day's report. `None`: the lake has no such place. Only the canonical spelling is accepted, so that
+    /// nothing else can be named: no other folder, no unfinished object, nothing of a run.
+    pub fn parse_data(&self, text: &str) -> Option<Path> {
+        let path = Path::parse(text).ok().filter(|path| path.as_ref() == text)?;
+        let of_day = |day: Day| {
+            let known = [self.instruments(day), self.missing_report(day), self.available_report(day)];
+            known.contains(&path)
+        };
+        let days = text.split('/').filter_map(|part| part.strip_prefix("day-")?.parse().ok());
+        let is_data = self.parse_partition(&path).is_some()
+            || self.parse_candles(&path).is_some()
+            || self.parse_quarantine(&path).is_some()
+            || self.parse_aggregate(&path).is_some()
+            || days.into_iter().any(of_day);
+        is_data.then_some(path)
+    }
+
+    fn parse_quarantine(&self, path: &Path) -> Option<Partition> {
+        let below = path.as_ref().strip_prefix(QUARANTINE)?.strip_suffix(".jsonl")?;
+        let of = self.parse_partition(&Path::parse(format!("{RAW}{below}.parquet")).ok()?)?;
+        (self.quarantine(&of) == *path).then_some(of)
+    }
+
+    fn parse_aggregate(&self, path: &Path) -> Option<DayRange> {
+        let (first, last) =
+            path.filename()?.strip_prefix("instruments_")?.strip_suffix(".parquet")?.split_once('_')?;
+        let day = |text: &str| -> Option<Day> {
+            let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..)?);
+            format!("{year}-{month}-{day}").parse().ok()
+        };
+        let range = DayRange::new(day(first)?, day(last)?).ok()?;
+        (self.instruments_aggregate(range) == *path).then_some(range)
+    }
+
     /// Parses the day of a folder name such as `day-2024-03-01`.
     pub fn parse_day_folder(&self, path: &Path) -> Option<Day> {
         path.filename()?.strip_prefix("day-")?.parse().ok()
@@ -269,6 +304,42 @@ mod tests {
             [path.replace("24h", "1d"), path.replace("24h", "7m"), path.replace("BINANCE", "binance")]
         {
             assert_eq!(LAYOUT.parse_candles(&Path::parse(&other).unwrap()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_objects_of_data_can_be_named_from_outside() {
+        const PARTITION: &str = "day-2023-05-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT";
+        for (text, is_data) in [
+            (format!("raw_tick_data/by_date/{PARTITION}.parquet"), true),
+            (format!("quarantine/by_date/{PARTITION}.jsonl"), true),
+            (
+                "processed_candles/by_date/day-2023-05-23/timeframe-1m/BINANCE:SPOT_PAIR:BTC-USDT.parquet"
+                    .to_owned(),
+                true,
+            ),
+            ("instrument_availability/by_date/day-2023-05-23/instruments.parquet".to_owned(), true),
+            ("instrument_availability/aggregate/instruments_20230523_20230525.parquet".to_owned(), true),
+            ("missing_data_reports/by_date/day-2023-05-23/missing_data.parquet".to_owned(), true),
+            ("available_tick_data/by_date/day-2023-05-23/available_data.parquet".to_owned(), true),
+            (String::new(), false),
+            ("runs/r/budget.json".to_owned(), false),
+            ("runs/r/plan.parquet".to_owned(), false),
+            ("_tmp/update.lock".to_owned(), false),
+            ("raw_tick_data/by_date/../../runs/r/budget.json".to_owned(), false),
+            (format!("raw_tick_data/by_date/../by_date/{PARTITION}.parquet"), false),
+            (format!("/raw_tick_data/by_date/{PARTITION}.parquet"), false),
+            (format!("raw_tick_data//by_date/{PARTITION}.parquet"), false),
+            (format!("raw_tick_data/by_date/{PARTITION}.parquet/"), false),
+            (format!("raw_tick_data/by_date/{PARTITION}.parquet\0"), false),
+            ("raw_tick_data/by_date/day-2023-05-23/data_type-trades/..%2f..%2fx.parquet".to_owned(), false),
+            ("raw_tick_data/by_date/day-2023-05-23".to_owned(), false),
+            ("etc/passwd".to_owned(), false),
+            ("instrument_availability/by_date/day-2023-5-23/instruments.parquet".to_owned(), false),
+            ("instrument_availability/aggregate/instruments_2é230523_20230525.parquet".to_owned(), false),
+        ] {
+            let parsed = LAYOUT.parse_data(&text);
+            assert_eq!(parsed.as_ref().map(Path::as_ref), is_data.then_some(text.as_str()), "{text}");
         }
     }
 

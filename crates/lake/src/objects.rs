@@ -25,6 +25,12 @@ impl Lake {
         self.layout().candles(day, timeframe, key)
     }
 
+    /// The path of an object of data that a text from outside names; `None`: the lake has no such place, see
+    /// [`crate::Layout::parse_data`].
+    pub fn data_path(&self, text: &str) -> Option<Path> {
+        self.layout().parse_data(text)
+    }
+
     /// The object that a line of the day's report describes.
     pub fn available_entry(&self, available: &Available) -> Entry {
         let path = self.layout().partition(&available.partition);

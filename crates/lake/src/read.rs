@@ -2,6 +2,7 @@
 
 mod held;
 mod rows;
+mod stored;
 mod stretches;
 mod verify;
 
@@ -34,6 +35,7 @@ use crate::store::Lake;
 
 use held::{Changed, Held, hold};
 pub use rows::{Batches, Texts, Wanted};
+pub use stored::StoredBytes;
 pub use stretches::Stretch;
 pub use verify::Verified;
 

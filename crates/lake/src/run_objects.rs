@@ -1,5 +1,6 @@
 //! The objects of a run: its summaries, the progress of its parts, its shared budget.
 
+use bytes::Bytes;
 use mtdh_core::partition::Shard;
 use mtdh_core::shards::Part;
 use object_store::path::Path;
@@ -38,6 +39,34 @@ impl Lake {
             }
         }
         Ok(planned)
+    }
+
+    /// The names of all runs, sorted.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn runs(&self) -> Result<Vec<String>, LakeError> {
+        let folders = self.folders(&self.layout().runs()).await?;
+        let names = folders.iter().filter_map(Path::filename).filter(|name| !name.starts_with('_'));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// The summaries of the shards of a run, of downloads and of candles: JSON documents, sorted by their names.
+    ///
+    /// # Errors
+    /// When the store cannot be listed or read.
+    pub async fn run_summaries(&self, run_id: &str) -> Result<Vec<Bytes>, LakeError> {
+        let mut documents = Vec::new();
+        for entry in self.list(&self.layout().run(run_id)).await? {
+            let name = entry.path.filename().unwrap_or_default();
+            let is_summary = (name.starts_with("shard-") || name.starts_with("candles-"))
+                && name.ends_with(".json")
+                && !name.contains("-part-");
+            if is_summary {
+                documents.extend(self.read(&entry.path).await?);
+            }
+        }
+        Ok(documents)
     }
 
     /// The path of the progress of a part, by the holder with this token.

@@ -1,9 +1,21 @@
 //! The REST API: one table of endpoints, and their handlers.
 
 pub(crate) mod body;
+mod book;
+mod candles;
+pub(crate) mod compression;
+mod coverage;
+pub mod documents;
 pub mod endpoints;
+mod files;
+pub(crate) mod forms;
+mod instruments;
 pub(crate) mod parameters;
-mod status;
+pub(crate) mod rows;
+mod runs;
+pub(crate) mod scrub;
+mod slices;
+pub(crate) mod status;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -34,6 +46,20 @@ pub struct Ask {
     pub body: Bytes,
 }
 
+impl Ask {
+    /// The address of the next page: the same question with another cursor.
+    pub(crate) fn next(&self, cursor: &str) -> String {
+        let query = self.uri.query().unwrap_or_default().split('&');
+        let mut query: Vec<&str> =
+            query.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
+        let cursor: String =
+            percent_encoding::utf8_percent_encode(cursor, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let cursor = format!("cursor={cursor}");
+        query.push(&cursor);
+        format!("{}?{}", self.uri.path(), query.join("&"))
+    }
+}
+
 /// The answer of a handler.
 pub type Answered = Result<Response, Problem>;
 
@@ -59,6 +85,7 @@ fn route(endpoint: &'static Endpoint, state: Shared) -> MethodRouter {
                         headers: HeaderMap,
                         uri: Uri,
                         body: Result<Bytes, axum::extract::rejection::BytesRejection>| async move {
+        let accepted = headers.clone();
         let asked = async {
             let path = path.map_err(|_| {
                 Problem::new(
@@ -78,7 +105,7 @@ fn route(endpoint: &'static Endpoint, state: Shared) -> MethodRouter {
             (endpoint.handler)(Ask { state, given, headers, method, uri, body }).await
         };
         let asked: Answered = asked.await;
-        asked.unwrap_or_else(IntoResponse::into_response)
+        compression::packed(asked.unwrap_or_else(IntoResponse::into_response), &accepted).await
     };
     on(filter, handler)
 }

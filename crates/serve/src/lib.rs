@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod api;
+pub mod coverage;
 mod options;
 mod page;
 mod problem;

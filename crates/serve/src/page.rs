@@ -19,19 +19,16 @@ use axum::routing::get;
 
 use crate::state::Shared;
 use asked::Asked;
-use lines::Kept;
 
 /// What the pages share.
 pub(crate) struct Pages {
     /// The server's state.
     pub state: Shared,
-    /// The days that were looked at lately.
-    pub kept: Kept,
 }
 
 /// Its routes.
 pub fn router(state: &Shared) -> Router {
-    let pages = Arc::new(Pages { state: state.clone(), kept: Kept::default() });
+    let pages = Arc::new(Pages { state: state.clone() });
     macro_rules! page {
         ($make:path) => {{
             let pages = pages.clone();

@@ -41,6 +41,7 @@ async fn guard(Extracted(state): Extracted<Shared>, request: Request, next: Next
     let origin = request.headers().get(header::ORIGIN).cloned();
     let answered = match checked(&state.options, &request) {
         Err(problem) => problem.into_response(),
+        Ok(()) if is_preflight(&state.options, &request) => preflight(),
         Ok(()) => answer(&state, request, next).await,
     };
     let status = answered.status();
@@ -76,8 +77,31 @@ async fn answer(state: &Shared, request: Request, next: Next) -> Response {
     }
 }
 
+/// Whether a browser asks if a page of a named origin may send its token.
+fn is_preflight(options: &Options, request: &Request) -> bool {
+    let headers = request.headers();
+    let origin = headers.get(header::ORIGIN);
+    *request.method() == Method::OPTIONS
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && origin
+            .is_some_and(|origin| options.origins.iter().any(|known| known.as_bytes() == origin.as_bytes()))
+}
+
+fn preflight() -> Response {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, if-none-match, range"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
 fn checked(options: &Options, request: &Request) -> Result<(), Problem> {
     check_host(options, request)?;
+    // A browser asks without the token.
+    if is_preflight(options, request) {
+        return Ok(());
+    }
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     if is_upgrade || changes {

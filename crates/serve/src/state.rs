@@ -1,14 +1,27 @@
 //! What every request shares: the lake, the options, counters.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use mtdh_engine::Context;
+use mtdh_core::Day;
+use mtdh_core::instrument::Instrument;
+use mtdh_engine::{Context, EngineError};
 use tokio::sync::Semaphore;
 
+use crate::coverage::Seen;
 use crate::options::Options;
+
+/// How long an instrument table is kept.
+const KEPT: Duration = Duration::from_secs(20);
+
+/// Instrument tables that are kept.
+const MOST_TABLES: usize = 4;
+
+/// A table, its day, and when it was read.
+type Table = (Instant, Day, Arc<Vec<Instrument>>);
 
 /// The state, as handlers get it.
 pub type Shared = Arc<State>;
@@ -25,6 +38,10 @@ pub struct State {
     pub(crate) turns: Arc<Semaphore>,
     /// Counters since the start.
     pub(crate) counters: Counters,
+    /// What was seen of days lately.
+    pub(crate) seen: Seen,
+    /// Instrument tables that were read lately, by the day that was asked for.
+    tables: Mutex<BTreeMap<Option<Day>, Table>>,
     /// When this server was started.
     pub(crate) started: Instant,
 }
@@ -51,7 +68,33 @@ impl State {
     pub fn new(context: Context, options: Options, address: SocketAddr) -> Shared {
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
-        Arc::new(State { context, options, address, turns, counters, started })
+        let (seen, tables) = (Seen::default(), Mutex::default());
+        Arc::new(State { context, options, address, turns, counters, seen, tables, started })
+    }
+}
+
+impl State {
+    /// The instruments of a day, as they were at most 20 seconds ago; `None`: of the newest day that has a table.
+    ///
+    /// # Errors
+    /// When there is no such table, or the lake cannot be read.
+    pub async fn instruments(&self, day: Option<Day>) -> Result<(Day, Arc<Vec<Instrument>>), EngineError> {
+        let known = {
+            let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            tables.get(&day).filter(|(read, _, _)| read.elapsed() < KEPT).cloned()
+        };
+        if let Some((_, of, rows)) = known {
+            return Ok((of, rows));
+        }
+        let (of, rows) = self.context.instruments(day).await?;
+        let rows = Arc::new(rows);
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        while tables.len() >= MOST_TABLES {
+            let oldest = tables.iter().min_by_key(|(_, (read, _, _))| *read).map(|(day, _)| *day);
+            oldest.and_then(|oldest| tables.remove(&oldest));
+        }
+        tables.insert(day, (Instant::now(), of, rows.clone()));
+        Ok((of, rows))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use futures::StreamExt;
 use mtdh_core::DataType;
-use mtdh_core::candle::{CandleBuilder, Repeats};
+use mtdh_core::candle::{Candle, CandleBuilder, Repeats};
 use mtdh_core::check::finding::moment;
 use mtdh_core::error::chain;
 use mtdh_core::partition::{Shard, Status};
@@ -243,8 +243,8 @@ impl CandleRun {
         making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Makes the objects of one task, ready to be published.
-    async fn made(&self, unit: &CandleTask) -> Result<(Done, Vec<(LakePath, StagedObject)>), CandleError> {
+    /// The rows of one task in a builder, and how many trades of the day's own object lie in the day.
+    async fn built(&self, unit: &CandleTask) -> Result<(CandleBuilder, u64), CandleError> {
         if let Some((data_type, reason)) = &unit.untrusted {
             let (data_type, day, reason) = (*data_type, unit.day, reason.clone());
             return Err(CandleError::Untrusted { data_type, day, reason });
@@ -260,6 +260,20 @@ impl CandleRun {
         if within == 0 {
             self.check_clock(unit).await?;
         }
+        Ok((builder, within))
+    }
+
+    /// The candles of one task, in memory, in order.
+    pub(crate) async fn candles(&self, unit: &CandleTask) -> Result<Vec<Candle>, CandleError> {
+        let (mut builder, _) = self.built(unit).await?;
+        let mut candles = Vec::new();
+        builder.advance(unit.day.end_us(), unit.complete.clone(), |_, candle| candles.push(candle));
+        Ok(candles)
+    }
+
+    /// Makes the objects of one task, ready to be published.
+    async fn made(&self, unit: &CandleTask) -> Result<(Done, Vec<(LakePath, StagedObject)>), CandleError> {
+        let (mut builder, within) = self.built(unit).await?;
         let mut writers = BTreeMap::new();
         for timeframe in &unit.timeframes {
             let writer = CandleWriter::new(&unit.key, *timeframe, self.lake.stage()?);

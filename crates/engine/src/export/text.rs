@@ -1,53 +1,145 @@
 //! Rows as text: CSV and JSON lines, one row at a time, so that a slow reader delays the writer only.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
+use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{Array, BooleanArray, DictionaryArray, Float64Array, RecordBatch, StringArray};
-use arrow_array::{TimestampMicrosecondArray, TypedDictionaryArray};
-use chrono::{DateTime, NaiveDate};
-use mtdh_core::day::DAY_US;
+use arrow_array::{TimestampMicrosecondArray, UInt64Array};
+use chrono::{DateTime, Timelike};
 
 /// Bytes that are buffered before they are written.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// Rows that are written between two looks at the size of the buffer.
+const STEP_ROWS: usize = 256;
+
+/// A form of rows as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextForm {
+    /// CSV with a header row; times as RFC 3339 with microseconds.
+    Csv,
+    /// One JSON object per line; null cells are left out.
+    Lines,
+    /// A JSON array per row, separated by commas; null cells are `null`.
+    Arrays,
+}
+
+/// Writes rows of one table to memory.
+pub struct RowText {
+    form: TextForm,
+    /// The text before each cell: nothing or a comma; in JSON lines also the name.
+    before: Vec<Vec<u8>>,
+    header: Vec<u8>,
+    clock: Clock,
+    is_first: bool,
+}
+
+impl RowText {
+    /// For tables with these columns.
+    pub fn new(names: &[&str], form: TextForm) -> RowText {
+        let mut header = Vec::new();
+        if form == TextForm::Csv {
+            for (place, name) in names.iter().enumerate() {
+                header.extend_from_slice(if place == 0 { b"" } else { b"," });
+                push_csv(&mut header, name);
+            }
+            header.push(b'\n');
+        }
+        let before = names.iter().enumerate().map(|(place, name)| match form {
+            TextForm::Lines => {
+                let mut text = vec![b','];
+                push_json(&mut text, name);
+                text.push(b':');
+                text
+            }
+            _ if place == 0 => Vec::new(),
+            _ => vec![b','],
+        });
+        RowText { form, before: before.collect(), header, clock: Clock::default(), is_first: true }
+    }
+
+    /// What stands before the rows.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// Appends rows to a text.
+    ///
+    /// # Errors
+    /// When a time is outside the calendar, or a column has a type that no table has.
+    pub fn push(&mut self, batch: &RecordBatch, text: &mut Vec<u8>) -> io::Result<()> {
+        let columns = self.columns(batch)?;
+        self.push_rows(&columns, 0..batch.num_rows(), text)
+    }
+
+    fn columns<'a>(&self, batch: &'a RecordBatch) -> io::Result<Vec<Cells<'a>>> {
+        let is_csv = self.form == TextForm::Csv;
+        batch.columns().iter().map(|array| Cells::of(array.as_ref(), is_csv)).collect()
+    }
+
+    fn push_rows(&mut self, columns: &[Cells<'_>], rows: Range<usize>, text: &mut Vec<u8>) -> io::Result<()> {
+        for row in rows {
+            match self.form {
+                TextForm::Csv => {
+                    for (cells, before) in columns.iter().zip(&self.before) {
+                        text.extend_from_slice(before);
+                        cells.push_csv(row, &mut self.clock, text)?;
+                    }
+                    text.push(b'\n');
+                }
+                TextForm::Lines => {
+                    self.json_row(columns, row, text)?;
+                    text.push(b'\n');
+                }
+                TextForm::Arrays => {
+                    text.extend_from_slice(if self.is_first { b"[" } else { b",[" });
+                    self.is_first = false;
+                    for (cells, before) in columns.iter().zip(&self.before) {
+                        text.extend_from_slice(before);
+                        if cells.is_null(row) {
+                            text.extend_from_slice(b"null");
+                        } else {
+                            cells.push_json(row, &mut self.clock, text)?;
+                        }
+                    }
+                    text.push(b']');
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn json_row(&mut self, columns: &[Cells<'_>], row: usize, text: &mut Vec<u8>) -> io::Result<()> {
+        let start = text.len();
+        for (cells, before) in columns.iter().zip(&self.before) {
+            if !cells.is_null(row) {
+                text.extend_from_slice(before);
+                cells.push_json(row, &mut self.clock, text)?;
+            }
+        }
+        match text.get_mut(start) {
+            Some(first) => *first = b'{',
+            None => text.push(b'{'),
+        }
+        text.push(b'}');
+        Ok(())
+    }
+}
+
 /// Writes rows of one table.
 pub(super) struct TextWriter<W> {
     out: W,
-    is_json: bool,
-    /// The text before each cell: nothing or a comma; in JSON also the name.
-    before: Vec<Vec<u8>>,
+    rows: RowText,
     text: Vec<u8>,
-    date: Date,
 }
 
 impl<W: Write> TextWriter<W> {
-    /// A CSV with its header row.
-    pub fn csv(names: &[&str], out: W) -> TextWriter<W> {
-        let before = (0..names.len()).map(|column| if column == 0 { Vec::new() } else { vec![b','] });
-        let mut writer = TextWriter::new(out, false, before.collect());
-        for (name, before) in names.iter().zip(&writer.before) {
-            writer.text.extend_from_slice(before);
-            push_csv(&mut writer.text, name);
-        }
-        writer.text.push(b'\n');
-        writer
-    }
-
-    /// One JSON object per line.
-    pub fn json_lines(names: &[&str], out: W) -> TextWriter<W> {
-        let before = names.iter().map(|name| {
-            let mut text = vec![b','];
-            push_json(&mut text, name);
-            text.push(b':');
-            text
-        });
-        TextWriter::new(out, true, before.collect())
-    }
-
-    fn new(out: W, is_json: bool, before: Vec<Vec<u8>>) -> TextWriter<W> {
-        TextWriter { out, is_json, before, text: Vec::new(), date: Date::default() }
+    /// Starts an output, with what stands before the rows.
+    pub fn new(names: &[&str], form: TextForm, out: W) -> TextWriter<W> {
+        let rows = RowText::new(names, form);
+        TextWriter { out, text: rows.header().to_vec(), rows }
     }
 
     /// Appends rows.
@@ -55,15 +147,10 @@ impl<W: Write> TextWriter<W> {
     /// # Errors
     /// When writing fails, or a time is outside the calendar.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let columns = batch.columns().iter().map(|array| Cells::of(array.as_ref()));
-        let columns = columns.collect::<io::Result<Vec<Cells<'_>>>>()?;
-        for row in 0..batch.num_rows() {
-            if self.is_json {
-                self.json_row(&columns, row)?;
-            } else {
-                self.csv_row(&columns, row)?;
-            }
-            self.text.push(b'\n');
+        let columns = self.rows.columns(batch)?;
+        for start in (0..batch.num_rows()).step_by(STEP_ROWS) {
+            let end = batch.num_rows().min(start + STEP_ROWS);
+            self.rows.push_rows(&columns, start..end, &mut self.text)?;
             if self.text.len() >= PIECE_BYTES {
                 self.give()?;
             }
@@ -85,127 +172,140 @@ impl<W: Write> TextWriter<W> {
         self.text.clear();
         Ok(())
     }
-
-    fn csv_row(&mut self, columns: &[Cells<'_>], row: usize) -> io::Result<()> {
-        let text = &mut self.text;
-        for (cells, before) in columns.iter().zip(&self.before) {
-            text.extend_from_slice(before);
-            match cells.at(row) {
-                None => {}
-                Some(Cell::Time(us)) => self.date.push(text, us)?,
-                Some(Cell::Number(number)) => push_csv_number(text, number),
-                Some(Cell::Text(cell)) => push_csv(text, cell),
-                Some(Cell::Flag(flag)) => push_flag(text, flag),
-            }
-        }
-        Ok(())
-    }
-
-    fn json_row(&mut self, columns: &[Cells<'_>], row: usize) -> io::Result<()> {
-        let text = &mut self.text;
-        let start = text.len();
-        for (cells, before) in columns.iter().zip(&self.before) {
-            let Some(cell) = cells.at(row) else { continue };
-            text.extend_from_slice(before);
-            match cell {
-                Cell::Time(us) => {
-                    text.push(b'"');
-                    self.date.push(text, us)?;
-                    text.push(b'"');
-                }
-                Cell::Number(number) => push_json_number(text, number),
-                Cell::Text(cell) => push_json(text, cell),
-                Cell::Flag(flag) => push_flag(text, flag),
-            }
-        }
-        match text.get_mut(start) {
-            Some(first) => *first = b'{',
-            None => text.push(b'{'),
-        }
-        text.push(b'}');
-        Ok(())
-    }
 }
 
 /// A column by its type.
 enum Cells<'a> {
     Times(&'a TimestampMicrosecondArray),
     Numbers(&'a Float64Array),
+    Counts(&'a UInt64Array),
     Texts(&'a StringArray),
-    Words(TypedDictionaryArray<'a, Int32Type, StringArray>, &'a DictionaryArray<Int32Type>),
+    /// Categories, and each word as it is written.
+    Words(&'a DictionaryArray<Int32Type>, Vec<Vec<u8>>),
     Flags(&'a BooleanArray),
 }
 
-/// A cell that is not null.
-enum Cell<'a> {
-    Time(i64),
-    Number(f64),
-    Text(&'a str),
-    Flag(bool),
-}
-
 impl<'a> Cells<'a> {
-    fn of(array: &'a dyn Array) -> io::Result<Cells<'a>> {
-        let words = array.as_dictionary_opt::<Int32Type>();
-        let words = words.and_then(|words| Some(Cells::Words(words.downcast_dict()?, words)));
+    fn of(array: &'a dyn Array, is_csv: bool) -> io::Result<Cells<'a>> {
+        let push = if is_csv { push_csv } else { push_json };
+        let words = |words: &'a DictionaryArray<Int32Type>| {
+            let written = words.values().as_string_opt::<i32>()?.iter().map(|word| {
+                let mut text = Vec::new();
+                push(&mut text, word.unwrap_or_default());
+                text
+            });
+            Some(Cells::Words(words, written.collect()))
+        };
         let cells = array.as_primitive_opt::<TimestampMicrosecondType>().map(Cells::Times);
         let cells = cells.or_else(|| array.as_primitive_opt::<Float64Type>().map(Cells::Numbers));
+        let cells = cells.or_else(|| array.as_primitive_opt::<UInt64Type>().map(Cells::Counts));
         let cells = cells.or_else(|| array.as_string_opt::<i32>().map(Cells::Texts));
-        let cells = cells.or_else(|| array.as_boolean_opt().map(Cells::Flags)).or(words);
+        let cells = cells.or_else(|| array.as_boolean_opt().map(Cells::Flags));
+        let cells = cells.or_else(|| array.as_dictionary_opt::<Int32Type>().and_then(words));
         cells.ok_or_else(|| io::Error::other(format!("no table has columns of {}", array.data_type())))
     }
 
-    fn at(&self, row: usize) -> Option<Cell<'a>> {
+    fn is_null(&self, row: usize) -> bool {
         match self {
-            Cells::Times(times) => times.is_valid(row).then(|| Cell::Time(times.value(row))),
-            Cells::Numbers(numbers) => numbers.is_valid(row).then(|| Cell::Number(numbers.value(row))),
-            Cells::Texts(texts) => texts.is_valid(row).then(|| Cell::Text(texts.value(row))),
-            Cells::Words(_, words) if words.is_null(row) => None,
-            Cells::Words(words, _) => {
-                Some(Cell::Text(words.values().value(words.keys().value(row) as usize)))
+            Cells::Times(times) => times.is_null(row),
+            Cells::Numbers(numbers) => numbers.is_null(row),
+            Cells::Counts(counts) => counts.is_null(row),
+            Cells::Texts(texts) => texts.is_null(row),
+            Cells::Words(words, _) => words.is_null(row),
+            Cells::Flags(flags) => flags.is_null(row),
+        }
+    }
+
+    fn push_csv(&self, row: usize, clock: &mut Clock, text: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            _ if self.is_null(row) => {}
+            Cells::Times(times) => clock.push(text, times.value(row))?,
+            Cells::Numbers(numbers) => push_csv_number(text, numbers.value(row)),
+            Cells::Texts(texts) => push_csv(text, texts.value(row)),
+            _ => self.push_plain(row, text),
+        }
+        Ok(())
+    }
+
+    /// A cell that is not null.
+    fn push_json(&self, row: usize, clock: &mut Clock, text: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Cells::Times(times) => {
+                text.push(b'"');
+                clock.push(text, times.value(row))?;
+                text.push(b'"');
             }
-            Cells::Flags(flags) => flags.is_valid(row).then(|| Cell::Flag(flags.value(row))),
+            Cells::Numbers(numbers) => push_json_number(text, numbers.value(row)),
+            Cells::Texts(texts) => push_json(text, texts.value(row)),
+            _ => self.push_plain(row, text),
+        }
+        Ok(())
+    }
+
+    /// A cell that both forms write alike.
+    fn push_plain(&self, row: usize, text: &mut Vec<u8>) {
+        match self {
+            Cells::Counts(counts) => push_count(text, counts.value(row)),
+            Cells::Words(words, written) => {
+                text.extend_from_slice(&written[words.keys().value(row) as usize]);
+            }
+            Cells::Flags(flags) => text.extend_from_slice(if flags.value(row) { b"true" } else { b"false" }),
+            Cells::Times(_) | Cells::Numbers(_) | Cells::Texts(_) => {}
         }
     }
 }
 
-/// The date of the last time written: adjacent times mostly share it.
+/// The two digits of each number below 100.
+const DIGITS: [[u8; 2]; 100] = {
+    let mut digits = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        digits[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    digits
+};
+
+/// Writes times. Adjacent times mostly share the minute, whose text is kept.
 #[derive(Default)]
-struct Date {
-    number: i64,
+struct Clock {
+    minute: i64,
+    /// `2024-03-01T12:30:`; empty at first.
     text: Vec<u8>,
 }
 
-impl Date {
+impl Clock {
     /// Writes a time, microseconds since the Unix epoch, as RFC 3339 in UTC with microseconds.
     fn push(&mut self, text: &mut Vec<u8>, us: i64) -> io::Result<()> {
-        let number = us.div_euclid(DAY_US);
-        if self.text.is_empty() || self.number != number {
-            let date: Option<NaiveDate> = DateTime::from_timestamp_micros(us).map(|time| time.date_naive());
-            let date =
-                date.ok_or_else(|| io::Error::other(format!("{us} us lies outside of the calendar")))?;
-            (self.number, self.text) = (number, date.to_string().into_bytes());
+        let minute = us.div_euclid(MINUTE_US);
+        if self.text.is_empty() || self.minute != minute {
+            let time = DateTime::from_timestamp_micros(us);
+            let time =
+                time.ok_or_else(|| io::Error::other(format!("{us} us lies outside of the calendar")))?;
+            let (hour, minute_of_hour) = (time.hour() as usize, time.minute() as usize);
+            self.text = time.date_naive().to_string().into_bytes();
+            self.text.push(b'T');
+            self.text.extend_from_slice(&DIGITS[hour]);
+            self.text.push(b':');
+            self.text.extend_from_slice(&DIGITS[minute_of_hour]);
+            self.text.push(b':');
+            self.minute = minute;
         }
+        let us = us.rem_euclid(MINUTE_US) as usize;
+        let (second, us) = (us / 1_000_000, us % 1_000_000);
+        let [[a, b], [c, d], [e, f], [g, h]] =
+            [DIGITS[second], DIGITS[us / 10_000], DIGITS[us / 100 % 100], DIGITS[us % 100]];
         text.extend_from_slice(&self.text);
-        let us = us.rem_euclid(DAY_US);
-        let seconds = us / 1_000_000;
-        let parts = [(b'T', seconds / 3600, 2), (b':', seconds / 60 % 60, 2), (b':', seconds % 60, 2)];
-        for (before, value, digits) in parts.into_iter().chain([(b'.', us % 1_000_000, 6)]) {
-            text.push(before);
-            push_digits(text, value, digits);
-        }
-        text.push(b'Z');
+        text.extend_from_slice(&[a, b, b'.', c, d, e, f, g, h, b'Z']);
         Ok(())
     }
 }
 
-fn push_digits(text: &mut Vec<u8>, mut value: i64, digits: usize) {
-    let start = text.len();
-    text.resize(start + digits, b'0');
-    for digit in text[start..].iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-    }
+const MINUTE_US: i64 = 60_000_000;
+
+fn push_count(text: &mut Vec<u8>, count: u64) {
+    // Writing to memory does not fail.
+    let _infallible = write!(text, "{count}");
 }
 
 fn push_csv_number(text: &mut Vec<u8>, number: f64) {
@@ -236,12 +336,9 @@ fn push_number(text: &mut Vec<u8>, number: f64, bound: f64) {
     if number == 0.0 || (1e-5..bound).contains(&number.abs()) {
         text.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else {
-        text.extend_from_slice(format!("{number:e}").as_bytes());
+        // Writing to memory does not fail.
+        let _infallible = write!(text, "{number:e}");
     }
-}
-
-fn push_flag(text: &mut Vec<u8>, flag: bool) {
-    text.extend_from_slice(if flag { b"true" } else { b"false" });
 }
 
 /// A cell, quoted if it contains a comma, a quote or a line break.

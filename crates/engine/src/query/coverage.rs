@@ -33,12 +33,13 @@ pub(crate) async fn coverage(lake: &Lake, selection: &Selection) -> Result<Recor
     for day in selection.days.days() {
         let table = lake.day_table(day).await?.unwrap_or_default();
         let mut selection = selection.clone();
+        let there = inventory(lake, day, &selection.data_types, Verify::Index).await?;
         if selection.venues.is_empty() {
             let of_table = table.instruments.iter().map(|i| i.key.venue().to_owned());
-            let venues: BTreeSet<String> = of_table.chain(lake.venues(day).await?).collect();
+            let venues: BTreeSet<String> =
+                of_table.chain(there.keys().map(|partition| partition.key.venue().to_owned())).collect();
             selection.venues = venues.into_iter().collect();
         }
-        let there = inventory(lake, day, &selection.data_types, Verify::Index).await?;
         let expected = expectation::of_day(&selection, &table, &there, day);
         let mut of_day: BTreeMap<Partition, Line> = BTreeMap::new();
         for partition in expected.partitions {

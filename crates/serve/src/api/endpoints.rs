@@ -1,7 +1,9 @@
 //! The one table of endpoints. Router, validation of parameters, `openapi.json` and `docs/reference/api.md` are made of it.
 
-use super::parameters::Parameter;
-use super::{Handler, status};
+use super::coverage::GROUPS;
+use super::forms::FORM_WORDS;
+use super::parameters::{Kind, Parameter};
+use super::{Handler, book, candles, coverage, documents, files, instruments, runs, slices, status};
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +24,19 @@ impl Method {
     }
 }
 
-/// What answers an endpoint gives.
+/// What an endpoint answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answers {
-    /// A JSON document, with the names of its members.
+    /// A JSON document, with its members and their meanings.
     Document(&'static [(&'static str, &'static str)]),
+    /// Rows in one of the forms.
+    Rows,
+    /// Stored bytes.
+    File,
+    /// Text of this media type.
+    Text(&'static str),
+    /// A JSON document, or text.
+    Either(&'static [(&'static str, &'static str)], &'static str),
 }
 
 /// An endpoint.
@@ -41,42 +51,246 @@ pub struct Endpoint {
     pub parameters: &'static [&'static [Parameter]],
     /// What it answers.
     pub answers: Answers,
-    /// Path and query of an example that a demo lake answers.
+    /// Statuses beside 200, 401, 403, 429, 503 and 504, which every endpoint but `/health` can have.
+    pub statuses: &'static [u16],
+    /// Path and query of an example that a demo lake answers; of a POST, its body behind a space.
     pub example: &'static str,
     /// What answers it.
     pub handler: Handler,
 }
 
+const fn required(
+    name: &'static str,
+    kind: Kind,
+    meaning: &'static str,
+    examples: &'static [&'static str],
+) -> Parameter {
+    Parameter { name, kind, is_required: true, default: "", meaning, examples }
+}
+
+const fn optional(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+    examples: &'static [&'static str],
+) -> Parameter {
+    Parameter { name, kind, is_required: false, default, meaning, examples }
+}
+
+/// A key that a demo lake has.
+const KEY: &[&str] = &["DERIBIT:PERP:BTC-USD"];
+/// A day that a demo lake has.
+const DAY: &[&str] = &["2024-03-01"];
+
+const TYPE: Parameter = required("type", Kind::DataType, "the data type", &["trades", "book_snapshot_5"]);
+const ONE_KEY: Parameter = required("key", Kind::Key, "the instrument key", KEY);
+const SOME_KEYS: Parameter = required(
+    "key",
+    Kind::Keys,
+    "instrument keys, separated by commas, or patterns of them with `*` and `?`",
+    &["DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:*"],
+);
+const START: Parameter = required(
+    "start",
+    Kind::Time,
+    "first moment: a day, a month, `yesterday`, `today`, or a moment such as `2024-03-01T12:30` with `Z` or an offset (`%2B01:00`)",
+    &["2024-03-01T12:00", "2024-03-01"],
+);
+const END: Parameter = optional(
+    "end",
+    Kind::Time,
+    "the end of the start's day or month",
+    "last moment, excluded; a day or a month is included",
+    &["2024-03-01T12:05"],
+);
+const COLUMNS: Parameter = optional(
+    "columns",
+    Kind::Names,
+    "all",
+    "columns, in this order, separated by commas",
+    &["timestamp,price,amount"],
+);
+const CLOCK: Parameter = optional(
+    "clock",
+    Kind::Word(&["arrival", "exchange"]),
+    "arrival",
+    "whose time chooses and sorts rows: `arrival` at the recorder (`local_timestamp`), or the `exchange`'s (`timestamp`)",
+    &["arrival", "exchange"],
+);
+const FORMAT: Parameter = optional(
+    "format",
+    Kind::Word(&FORM_WORDS),
+    "by the header Accept, else json",
+    "form of the rows",
+    &["json", "arrow", "csv"],
+);
+const LIMIT: Parameter = optional(
+    "limit",
+    Kind::Whole(1, 1_000_000_000),
+    "json: 10000; other forms: all",
+    "most rows; of a JSON page 100000 at most",
+    &["100", "1"],
+);
+const CURSOR: Parameter =
+    optional("cursor", Kind::Text(400), "", "where the next page begins; taken from `next`", &[]);
+const PAGE: &[Parameter] =
+    &[optional("limit", Kind::Whole(1, 100_000), "1000", "most lines of a page", &["100", "1"]), CURSOR];
+const TABLE_DAY: Parameter =
+    optional("day", Kind::Day, "the newest day that has a table", "day of the instrument table", DAY);
+const DAYS: &[Parameter] = &[
+    optional("start", Kind::Days, "the lake's first day", "first day or month", &["2024-03-01", "2024-03"]),
+    optional(
+        "end",
+        Kind::Days,
+        "that of the start; without a start the lake's last day",
+        "last day or month, included",
+        &["2024-03-02"],
+    ),
+];
+const FILTERS: &[Parameter] = &[
+    optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
+    optional(
+        "instrument_type",
+        Kind::InstrumentTypes,
+        "all",
+        "instrument types, separated by commas",
+        &["PERP", "OPTION"],
+    ),
+    optional(
+        "type",
+        Kind::DataTypes,
+        "all that is there; missing only of the usual ones",
+        "data types, separated by commas",
+        &["trades"],
+    ),
+    optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
+];
+const TAKEN: &[Parameter] = &[TYPE, SOME_KEYS];
+const WITHIN: &[Parameter] = &[START, END];
+const AS_OF: (&str, &str) =
+    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is at most 20 seconds old");
+const NEXT: (&str, &str) = ("next", "address of the next page; null: this is the last");
+const COUNTS: &[(&str, &str)] = &[
+    AS_OF,
+    ("start", "first day"),
+    ("end", "last day"),
+    ("by", "what it is grouped by"),
+    ("total", "as a group, of all"),
+    (
+        "groups",
+        "per group its names, `stored`, `empty`, `absent`, `missing`, `not_exported_yet` (partitions), `rows`, `bytes`, `grades` (partitions per grade) and `grade`, the worst",
+    ),
+];
+const LINES: &str = "per partition `day`, `venue`, `instrument_type`, `key`, `type`, `status`, `reason`, `rows`, `bytes`, `grade`";
+
+const fn get(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static [Parameter]],
+    answers: Answers,
+    statuses: &'static [u16],
+    example: &'static str,
+    handler: Handler,
+) -> Endpoint {
+    Endpoint { path, method: Method::Get, summary, parameters, answers, statuses, example, handler }
+}
+
 /// Every endpoint.
+#[rustfmt::skip]
 pub static ENDPOINTS: &[Endpoint] = &[
-    Endpoint {
-        path: "/health",
-        method: Method::Get,
-        summary: "Whether the server lives; needs no token and looks at no lake.",
-        parameters: &[],
-        answers: Answers::Document(&[("status", "`alive`")]),
-        example: "/health",
-        handler: status::health,
-    },
-    Endpoint {
-        path: "/v1/status",
-        method: Method::Get,
-        summary: "The program's version and what it serves.",
-        parameters: &[],
-        answers: Answers::Document(&[("as_of", "when the lake was looked at, RFC 3339, UTC")]),
-        example: "/v1/status",
-        handler: status::status,
-    },
-    Endpoint {
-        path: "/v1/days",
-        method: Method::Get,
-        summary: "The days that the lake has partitions of, in order.",
-        parameters: &[],
-        answers: Answers::Document(&[
-            ("as_of", "when the lake was looked at, RFC 3339, UTC"),
-            ("days", "`YYYY-MM-DD`"),
-        ]),
-        example: "/v1/days",
-        handler: status::days,
-    },
+    get("/health", "Whether the server lives; needs no token and does not look at the lake.", &[],
+        Answers::Document(&[("status", "`alive`")]), &[400], "/health", status::health),
+    get("/openapi.json", "This interface in OpenAPI 3.1.", &[],
+        Answers::Document(&[("openapi", "`3.1.0`"), ("info", "name and version"), ("paths", "the endpoints")]), &[400], "/openapi.json", documents::openapi),
+    get("/metrics", "Counters of this server for Prometheus.", &[],
+        Answers::Text("text/plain"), &[400], "/metrics", status::metrics),
+    get("/v1/status", "The program's version and the days that it serves.", &[],
+        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none")]),
+        &[400, 500], "/v1/status", status::status),
+    get("/v1/data-types", "The data types with their columns, units and meanings.", &[],
+        Answers::Document(&[("data_types", "per data type `name`, `only_grouped` and `columns`")]), &[400], "/v1/data-types", instruments::data_types),
+    get("/v1/data-types/{type}", "One data type with its columns.", &[&[TYPE]],
+        Answers::Document(&[("name", "the data type"), ("only_grouped", "whether the vendor has it only per venue"), ("columns", "per column `name`, `type`, `words`, `nullable`, `unit`, `meaning`")]),
+        &[400], "/v1/data-types/trades", instruments::data_type),
+    get("/v1/days", "The days that the lake has partitions of, in order.", &[],
+        Answers::Document(&[AS_OF, ("days", "`YYYY-MM-DD`")]), &[400, 500], "/v1/days", status::days),
+    get("/v1/venues", "The venues of a day's instrument table.", &[&[TABLE_DAY]],
+        Answers::Document(&[AS_OF, ("day", "of the table"), ("venues", "per venue `venue`, `exchange` (the vendor's id) and `instruments`")]), &[400, 404, 500], "/v1/venues", instruments::venues),
+    get("/v1/instruments", "Instruments of a day's table.",
+        &[&[TABLE_DAY,
+            optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
+            optional("instrument_type", Kind::InstrumentTypes, "all", "instrument types, separated by commas", &["PERP"]),
+            optional("type", Kind::DataTypes, "all", "data types that the vendor lists for it, separated by commas", &["trades"]),
+            optional("base", Kind::Text(40), "all", "base asset", &["BTC"]),
+            optional("quote", Kind::Text(40), "all", "quote asset", &["USD"]),
+            optional("underlying", Kind::Text(80), "all", "base and quote", &["BTC-USD"]),
+            optional("q", Kind::Text(100), "all", "a part of the key, the vendor's or the exchange's symbol", &["perp"])], PAGE],
+        Answers::Document(&[AS_OF, ("day", "of the table"), ("total", "instruments that match"), ("instruments", "their rows"), NEXT]),
+        &[400, 404, 500], "/v1/instruments?venue=DERIBIT&instrument_type=PERP", instruments::list),
+    get("/v1/instruments/{key}", "One instrument with all its fields and names.", &[&[ONE_KEY, TABLE_DAY]],
+        Answers::Document(&[AS_OF, ("day", "of the table"), ("key", "the key"), ("vendor_symbol", "null: the vendor exports no files of it"), ("exchange_symbol", "the exchange's own")]),
+        &[400, 404, 500], "/v1/instruments/DERIBIT:PERP:BTC-USD", instruments::one),
+    get("/v1/symbols", "Symbols to keys and keys to symbols.",
+        &[&[required("symbols", Kind::Names, "symbols, separated by commas", &["BTC-PERPETUAL"]),
+            optional("from", Kind::Word(&["vendor", "exchange", "key"]), "vendor", "whose names the symbols are: the vendor's in its file names, the exchange's own, or instrument keys", &["vendor", "exchange", "key"]),
+            optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]), TABLE_DAY]],
+        Answers::Document(&[AS_OF, ("day", "of the table"), ("from", "as asked"), ("resolved", "per match `symbol`, `key`, `venue`, `exchange`, `exchange_symbol`, `vendor_symbol`"), ("unknown", "symbols without a match")]),
+        &[400, 404, 500], "/v1/symbols?symbols=BTC-PERPETUAL", instruments::resolve),
+    get("/v1/coverage", "What the lake has and lacks, counted by day, venue, type or key.",
+        &[DAYS, FILTERS, &[optional("by", Kind::Words(&GROUPS), "day", "what to group by: one, or several separated by commas", &["day", "venue,type"])]],
+        Answers::Document(COUNTS), &[400, 500], "/v1/coverage?start=2024-03-01&by=venue", coverage::coverage),
+    get("/v1/partitions", "Partitions that are there or expected, one by one.",
+        &[DAYS, FILTERS,
+          &[optional("status", Kind::Word(&["stored", "empty", "absent", "missing", "not_exported_yet"]), "all", "status", &["stored", "missing"]),
+            optional("grade", Kind::Word(&["good", "degraded", "bad", "missing", "unknown", "unchecked"]), "all", "grade by the last check", &["unchecked", "good"])], PAGE],
+        Answers::Document(&[AS_OF, ("total", "partitions that match"), ("partitions", LINES), NEXT]),
+        &[400, 500], "/v1/partitions?start=2024-03-01&venue=DERIBIT&limit=5", coverage::partitions),
+    get("/v1/partitions/{day}/{type}/{key}", "One partition with its evidence: its source, rows in and out, ranges, digest, grades.",
+        &[&[required("day", Kind::Day, "the day", DAY), TYPE, ONE_KEY]],
+        Answers::Document(&[AS_OF, ("path", "inside the lake"), ("url", "of its bytes"), ("status", "`stored`, `empty`, `absent`; `missing`: it cannot be trusted"), ("source", "the vendor's file with its ETag and SHA-256, or the recording with its gaps"), ("rows", "`in` = `out` + `rejected`")]),
+        &[400, 404, 500], "/v1/partitions/2024-03-01/trades/DERIBIT:PERP:BTC-USD", coverage::evidence),
+    get("/v1/missing", "Partitions that are expected and missing, each with the reason.", &[DAYS, FILTERS, PAGE],
+        Answers::Document(&[AS_OF, ("total", "partitions that match"), ("missing", LINES), NEXT]), &[400, 500], "/v1/missing?start=2024-03-01", coverage::missing),
+    get("/v1/findings", "Partitions that the last check graded degraded or bad, and objects that cannot be trusted. A lake keeps grades; the findings themselves are in the document that a check writes.", &[DAYS, FILTERS, PAGE],
+        Answers::Document(&[AS_OF, ("total", "partitions that match"), ("findings", LINES), NEXT]), &[400, 500], "/v1/findings?start=2024-03-01", coverage::findings),
+    get("/v1/reports/{day}", "What the last validation of a day found missing.", &[&[required("day", Kind::Day, "the day", DAY)]],
+        Answers::Document(&[AS_OF, ("day", "the day"), ("missing", "per partition `key`, `type`, `reason`"), ("files", "addresses of the day's two reports as Parquet")]),
+        &[400, 404, 500], "/v1/reports/2024-03-01", coverage::report),
+    get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, FORMAT, CURSOR]],
+        Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD?start=2024-03-01T12:00&end=2024-03-01T13:00&limit=5", slices::get),
+    Endpoint { path: "/v1/slices", method: Method::Post, summary: "Rows of many instruments, by a JSON body.",
+        parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 409, 413, 500],
+        example: "/v1/slices?format=ndjson {\"type\": \"trades\", \"instruments\": [\"DERIBIT:PERP:BTC-USD\", \"DERIBIT:PERP:ETH-USD\"], \"start\": \"2024-03-01T12:00\", \"end\": \"2024-03-01T13:00\", \"columns\": [\"instrument_key\", \"timestamp\", \"price\"], \"limit\": 5}",
+        handler: slices::post },
+    get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK]],
+        Answers::Document(&[AS_OF, ("rows", "in the range"), ("objects", "that have them"), ("stored_bytes", "of these objects"), ("missing_days", "that the lake lacks")]),
+        &[400, 404, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD/count?start=2024-03-01", slices::count),
+    get("/v1/candles/{key}", "Candles that the lake has, or made of its trades for this answer.",
+        &[&[ONE_KEY, optional("timeframe", Kind::Timeframe, "1m", "length of the intervals", &["1m", "1h", "1d"])], WITHIN,
+          &[optional("fill", Kind::Word(&["none", "flat"]), "none", "intervals without trades: no candle, or one with the last price", &["none", "flat"]),
+            optional("source", Kind::Word(&["auto", "stored", "trades"]), "auto", "`stored`: only the lake's; `trades`: made now; `auto`: stored where they are, else made", &["auto", "trades"]),
+            COLUMNS, LIMIT,
+            optional("format", Kind::Word(&["json", "ndjson", "csv", "arrow"]), "by the header Accept, else json", "form of the rows", &["json", "arrow"]), CURSOR]],
+        Answers::Rows, &[304, 400, 404, 406, 413, 500], "/v1/candles/DERIBIT:PERP:BTC-USD?timeframe=1h&start=2024-03-01", candles::get),
+    get("/v1/book/{key}", "The order book at a moment: the last snapshot at or before it, or the day's changes replayed up to it.",
+        &[&[ONE_KEY, required("at", Kind::Time, "the moment, by the arrival of rows", &["2024-03-01T12:00"]),
+            optional("depth", Kind::Whole(1, 10_000), "25", "levels of a side", &["5", "25"]),
+            optional("source", Kind::Word(&["auto", "snapshot", "changes"]), "auto", "what it is made of; `auto`: snapshots that are deep enough, else changes", &["auto"])]],
+        Answers::Document(&[AS_OF, ("key", "the key"), ("at", "as asked"), ("local_timestamp", "arrival of the last row of it"), ("timestamp", "its exchange time"), ("source", "the data type"), ("made_by", "`snapshot` or `replay`"), ("bids", "price and amount, best first"), ("asks", "price and amount, best first")]),
+        &[400, 404, 500], "/v1/book/DERIBIT:PERP:BTC-USD?at=2024-03-01T12:00&depth=5", book::at),
+    get("/v1/files/{*path}", "An object of the lake as it is stored, with ranges. Its digest is in the header `x-mtdh-data-blake3`; a Parquet reader verifies it.",
+        &[&[required("path", Kind::Path, "path inside the lake, as /v1/paths gives it", &["instrument_availability/by_date/day-2024-03-01/instruments.parquet"])]],
+        Answers::File, &[206, 304, 400, 404, 412, 416, 500], "/v1/files/instrument_availability/by_date/day-2024-03-01/instruments.parquet", files::get),
+    get("/v1/paths/{type}/{key}", "The exact addresses of the objects of a slice, for programs that read Parquet over HTTP.",
+        &[TAKEN, WITHIN, &[CLOCK, optional("form", Kind::Word(&["json", "lines", "sql"]), "json", "`lines`: an address per line; `sql`: a view for DuckDB", &["json", "lines", "sql"])]],
+        Answers::Either(&[AS_OF, ("paths", "per object `day`, `key`, `path`, `url`, `bytes`"), ("missing_days", "that the lake lacks")], "text/plain"),
+        &[400, 404, 500], "/v1/paths/trades/DERIBIT:PERP:*?start=2024-03-01&form=lines", coverage::paths),
+    get("/v1/runs", "The lake's runs.", &[], Answers::Document(&[AS_OF, ("runs", "their names")]), &[400, 500], "/v1/runs", runs::list),
+    get("/v1/runs/{run}", "The state of a run.", &[&[required("run", Kind::Text(100), "its name", &[])]],
+        Answers::Document(&[AS_OF, ("run", "its name"), ("plan", "state of its saved plan with shards and failures; null: it has none"), ("summaries", "what its shards wrote")]),
+        &[400, 404, 500], "", runs::one),
+    get("/v1/runs/{run}/events", "The state of a run whenever it changes, as server-sent events: `state` with the document of the run, `end` when nobody works on it.",
+        &[&[required("run", Kind::Text(100), "its name", &[])]],
+        Answers::Text("text/event-stream"), &[400, 404, 500], "", runs::events),
 ];

@@ -44,6 +44,8 @@ pub enum Kind {
     Clock,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Some of these words, separated by commas.
+    Words(&'static [&'static str]),
     /// A whole number between two, both included.
     Whole(u64, u64),
     /// Names of columns, separated by commas.
@@ -210,7 +212,15 @@ fn decoded(text: &str) -> Result<String, Problem> {
 impl Kind {
     /// Whether several values may be given.
     pub fn is_list(self) -> bool {
-        matches!(self, Kind::Keys | Kind::DataTypes | Kind::Venues | Kind::InstrumentTypes | Kind::Names)
+        matches!(
+            self,
+            Kind::Keys
+                | Kind::DataTypes
+                | Kind::Venues
+                | Kind::InstrumentTypes
+                | Kind::Names
+                | Kind::Words(_)
+        )
     }
 
     /// Checks a value. A list has one part at least.
@@ -263,7 +273,12 @@ impl Kind {
                     .map(drop)
                     .ok_or_else(|| format!("`{text}` is not a whole number from {least} to {most}"))
             }
-            Kind::Keys | Kind::DataTypes | Kind::Venues | Kind::InstrumentTypes | Kind::Names => Ok(()),
+            Kind::Keys
+            | Kind::DataTypes
+            | Kind::Venues
+            | Kind::InstrumentTypes
+            | Kind::Names
+            | Kind::Words(_) => Ok(()),
         }
     }
 
@@ -276,6 +291,7 @@ impl Kind {
             Kind::Venues => {
                 mtdh_core::venue::parse_any_venue(part).map(drop).map_err(|error| error.to_string())
             }
+            Kind::Words(words) => Kind::Word(words).check(part),
             Kind::Keys if part.len() > 300 => Err("no key is that long".to_owned()),
             _ => Ok(()),
         }

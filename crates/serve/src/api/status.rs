@@ -1,16 +1,21 @@
-//! Whether the server lives, and what it serves.
+//! Whether the server lives, what it serves, and its counters.
 
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
+use mtdh_engine::EngineError;
 use serde_json::{Value, json};
 
 use super::{Answered, Ask};
-use crate::problem::Problem;
 use crate::state::now_us;
 
 /// A JSON document as an answer.
 pub(crate) fn document(value: &Value) -> Response {
-    ([("content-type", "application/json"), ("cache-control", "no-cache")], value.to_string()).into_response()
+    ([("content-type", "application/json"), ("cache-control", "private, no-cache")], value.to_string())
+        .into_response()
 }
 
 /// A moment, microseconds since the Unix epoch, as RFC 3339 in UTC.
@@ -25,7 +30,12 @@ pub(super) fn health(_ask: Ask) -> BoxFuture<'static, Answered> {
 
 pub(super) fn status(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
-        let days = ask.state.context.days().await.map_err(Problem::from)?;
+        let days = ask.state.context.days().await?;
+        let newest = match ask.state.instruments(None).await {
+            Ok((day, _)) => Some(day.to_string()),
+            Err(EngineError::NoInstrumentTable) => None,
+            Err(error) => return Err(error.into()),
+        };
         Ok(document(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "as_of": rfc3339(now_us()),
@@ -33,14 +43,63 @@ pub(super) fn status(ask: Ask) -> BoxFuture<'static, Answered> {
             "days": days.len(),
             "first_day": days.first().map(ToString::to_string),
             "last_day": days.last().map(ToString::to_string),
+            "newest_table": newest,
         })))
     })
 }
 
 pub(super) fn days(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
-        let days = ask.state.context.days().await.map_err(Problem::from)?;
+        let days = ask.state.context.days().await?;
         let days: Vec<String> = days.iter().map(ToString::to_string).collect();
         Ok(document(&json!({"as_of": rfc3339(now_us()), "days": days})))
+    })
+}
+
+pub(super) fn metrics(ask: Ask) -> BoxFuture<'static, Answered> {
+    Box::pin(async move {
+        let (counters, options) = (&ask.state.counters, &ask.state.options);
+        let free = ask.state.turns.available_permits() as u64;
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let mut text = String::new();
+        for (name, kind, help, value) in [
+            ("mtdh_serve_requests_total", "counter", "Requests.", read(&counters.requests)),
+            (
+                "mtdh_serve_refused_total",
+                "counter",
+                "Answers with a status of 400 to 499.",
+                read(&counters.refused),
+            ),
+            (
+                "mtdh_serve_failed_total",
+                "counter",
+                "Answers with a status of 500 or above.",
+                read(&counters.failed),
+            ),
+            (
+                "mtdh_serve_broken_total",
+                "counter",
+                "Answers that were broken off, because reading failed.",
+                read(&counters.broken),
+            ),
+            ("mtdh_serve_sent_bytes_total", "counter", "Bytes of rows and files.", read(&counters.bytes)),
+            ("mtdh_serve_rows_total", "counter", "Rows in answers.", read(&counters.rows)),
+            (
+                "mtdh_serve_active_requests",
+                "gauge",
+                "Requests that are worked on.",
+                (options.limits.requests as u64).saturating_sub(free),
+            ),
+            ("mtdh_serve_uptime_seconds", "gauge", "Since the start.", ask.state.started.elapsed().as_secs()),
+        ] {
+            // Writing to memory does not fail.
+            let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let _infallible = writeln!(
+            text,
+            "# HELP mtdh_info The program.\n# TYPE mtdh_info gauge\nmtdh_info{{version=\"{version}\"}} 1"
+        );
+        Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
     })
 }

@@ -53,24 +53,24 @@ impl By {
     /// The row of a line: what it is called, and the name of its venue if it has one.
     fn row<'a>(self, line: &'a Line) -> (&'a str, &'a str) {
         match self {
-            By::Venue => (&line.name.venue, &line.name.kind),
-            By::DataType => (&line.name.venue, line.data_type.name()),
-            By::Key => (&line.name.key, ""),
+            By::Venue => (line.venue(), line.instrument_type()),
+            By::DataType => (line.venue(), line.data_type.name()),
+            By::Key => (&line.key, ""),
         }
     }
 }
 
 /// The page.
 pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
-    let days = pages.kept.days(&pages.state).await?;
+    let days = pages.state.context.days().await?;
     let Some((usual, whole)) = usual(&days) else { return Ok(empty_lake()) };
     let span = Span::of(asked, usual)?;
-    let covered = pages.kept.covered(&pages.state, span.days).await?;
+    let covered = Covered::of(&pages.state, &days, span.days).await?;
     let (by, by_name) = By::of(asked);
     let (show, show_name) = Show::of(asked.get("show"));
     let wanted = |line: &(Day, &Line)| {
-        asked.get("venue").is_none_or(|venue| line.1.name.venue == venue)
-            && asked.get("type").is_none_or(|kind| line.1.name.kind == kind)
+        asked.get("venue").is_none_or(|venue| line.1.venue() == venue)
+            && asked.get("type").is_none_or(|kind| line.1.instrument_type() == kind)
             && asked.get("data_type").is_none_or(|name| line.1.data_type.name() == name)
     };
     let lines: Vec<(Day, &Line)> = covered.lines().filter(wanted).collect();
@@ -183,7 +183,7 @@ fn worst(asked: &Asked, lines: &[(Day, &Line)], span: &Span, covered: &Covered) 
     for (day, line) in lines {
         let (all, venues) = days.entry(*day).or_default();
         all.add(line);
-        venues.entry(&line.name.venue).or_default().add(line);
+        venues.entry(line.venue()).or_default().add(line);
     }
     let there: Vec<Day> = covered.days.iter().map(|of| of.day).collect();
     let gaps = holes(span, &there);

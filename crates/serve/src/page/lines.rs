@@ -1,130 +1,46 @@
-//! What the lake has, partition by partition, kept in a form that a page counts quickly.
-//!
-//! A day's lines are made by `Context::coverage` and kept for a while: a page is answered from lines that are younger than
-//! [`FRESH`]; older ones are made anew. Pages say of when their answer is.
+//! What the lake has, partition by partition, and counts of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::UInt64Type;
-use arrow_array::{Array, RecordBatch};
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::check::grade::Grade;
-use mtdh_core::key::InstrumentType;
 use mtdh_core::partition::Status;
 use mtdh_core::{DataType, Day, DayRange};
-use mtdh_engine::{EngineError, Selection};
 
-use crate::state::{Shared, now_us};
+use crate::coverage::{DayLines, days};
+use crate::problem::Problem;
+use crate::state::Shared;
 
-/// How long a day's lines are believed.
-pub const FRESH: Duration = Duration::from_secs(20);
+pub use crate::coverage::Line;
 
-/// Days that are made at the same time.
-const DAYS_AT_ONCE: usize = 4;
-
-/// The most days whose lines are kept.
-const MOST_DAYS: usize = 4000;
-
-/// An instrument, once for all of its lines.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Name {
-    /// The key.
-    pub key: String,
-    /// Its venue.
-    pub venue: String,
-    /// Its type.
-    pub kind: String,
-}
-
-/// A partition that is expected, or that the lake has.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// The instrument.
-    pub name: Arc<Name>,
-    /// The data type.
-    pub data_type: DataType,
-    /// Its status.
-    pub status: Status,
-    /// The grade by the last check; `None`: not checked.
-    pub grade: Option<Grade>,
-    /// Rows stored; `None`: there is no object that can be trusted.
-    pub rows: Option<u64>,
-    /// Bytes of the object; `None`: as for rows.
-    pub bytes: Option<u64>,
-    /// Why it is as it is; `None`: it is stored.
-    pub reason: Option<Arc<str>>,
-}
-
-/// The lines of a day.
-#[derive(Debug)]
-pub struct OfDay {
-    /// The day.
-    pub day: Day,
-    /// Its lines, by data type and key.
-    pub lines: Vec<Line>,
-    /// When they were made, microseconds since the Unix epoch, UTC.
-    pub as_of_us: i64,
-    made: Instant,
-}
+/// Days that are looked at at the same time.
+const AT_ONCE: usize = 4;
 
 /// The days of a range.
 #[derive(Debug)]
 pub struct Covered {
     /// The days that the lake has something of, in order.
-    pub days: Vec<Arc<OfDay>>,
+    pub days: Vec<DayLines>,
     /// The data types that count: those that are downloaded when nobody chooses, and others that the lake has in the range.
     pub types: BTreeSet<DataType>,
-    /// When the oldest of them was made; `None`: there are no days.
+    /// When the oldest of them was looked at, microseconds since the Unix epoch, UTC; `None`: there are no days.
     pub as_of_us: Option<i64>,
 }
 
 impl Covered {
-    /// The lines that count, with their days.
-    pub fn lines(&self) -> impl Iterator<Item = (Day, &Line)> {
-        let all = self.days.iter().flat_map(|of| of.lines.iter().map(|line| (of.day, line)));
-        all.filter(|(_, line)| self.types.contains(&line.data_type))
-    }
-}
-
-/// The days that were looked at lately.
-#[derive(Default)]
-pub struct Kept {
-    days: Mutex<BTreeMap<Day, Arc<OfDay>>>,
-    names: Mutex<HashMap<String, Arc<Name>>>,
-    listed: Mutex<Option<(Instant, Arc<Vec<Day>>)>>,
-}
-
-impl Kept {
-    /// Every day that the lake has data or instruments of, in order.
+    /// Looks at the days of a range that the lake has, `all`.
     ///
     /// # Errors
     /// When the lake cannot be read.
-    pub async fn days(&self, state: &Shared) -> Result<Arc<Vec<Day>>, EngineError> {
-        if let Some((made, days)) = &*lock(&self.listed)
-            && made.elapsed() < FRESH
-        {
-            return Ok(days.clone());
-        }
-        let days = Arc::new(state.context.days().await?);
-        *lock(&self.listed) = Some((Instant::now(), days.clone()));
-        Ok(days)
-    }
-
-    /// The lines of a range of days.
-    ///
-    /// # Errors
-    /// When the lake cannot be read.
-    pub async fn covered(&self, state: &Shared, range: DayRange) -> Result<Covered, EngineError> {
-        let all = self.days(state).await?;
+    pub async fn of(state: &Shared, all: &[Day], range: DayRange) -> Result<Covered, Problem> {
         let wanted: Vec<Day> = all.iter().copied().filter(|day| range.contains(*day)).collect();
-        let made = wanted.into_iter().map(|day| self.of_day(state, day));
-        let days: Vec<Arc<OfDay>> = futures::stream::iter(made).buffered(DAYS_AT_ONCE).try_collect().await?;
+        let looks = wanted.into_iter().map(|day| days(state, DayRange::of(day)));
+        let looked: Vec<Vec<DayLines>> = futures::stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        let days: Vec<DayLines> = looked.into_iter().flatten().collect();
         let mut types: BTreeSet<DataType> = DataType::DEFAULT.into();
-        for line in days.iter().flat_map(|of| &of.lines) {
-            if line.status.is_answered() || line.reason.is_some() && line.status == Status::Missing {
+        for line in days.iter().flat_map(|of| of.lines.iter()) {
+            // A damaged object is one that was there.
+            if line.status.is_answered() || (line.status == Status::Missing && line.reason.is_some()) {
                 types.insert(line.data_type);
             }
         }
@@ -132,64 +48,11 @@ impl Kept {
         Ok(Covered { days, types, as_of_us })
     }
 
-    async fn of_day(&self, state: &Shared, day: Day) -> Result<Arc<OfDay>, EngineError> {
-        let known = lock(&self.days).get(&day).cloned();
-        if let Some(known) = known
-            && known.made.elapsed() < FRESH
-        {
-            return Ok(known);
-        }
-        let selection = Selection {
-            days: DayRange::of(day),
-            venues: Vec::new(),
-            instrument_types: InstrumentType::ALL.to_vec(),
-            data_types: DataType::ALL.to_vec(),
-            patterns: Vec::new(),
-            max_instruments: None,
-        };
-        let (made, as_of_us) = (Instant::now(), now_us());
-        let table = state.context.coverage(&selection).await?;
-        let of_day = Arc::new(OfDay { day, lines: self.read(&table), as_of_us, made });
-        let mut days = lock(&self.days);
-        if days.len() >= MOST_DAYS {
-            days.clear();
-        }
-        days.insert(day, of_day.clone());
-        Ok(of_day)
+    /// The lines that count, with their days.
+    pub fn lines(&self) -> impl Iterator<Item = (Day, &Line)> {
+        let all = self.days.iter().flat_map(|of| of.lines.iter().map(|line| (of.day, line)));
+        all.filter(|(_, line)| self.types.contains(&line.data_type))
     }
-
-    /// The lines of a table of `Context::coverage`.
-    fn read(&self, table: &RecordBatch) -> Vec<Line> {
-        let text = |name: &str| table.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-        let count = |name: &str| table.column_by_name(name).and_then(|column| column.as_primitive_opt::<UInt64Type>());
-        let columns = (text("instrument_key"), text("venue"), text("instrument_type"), text("data_type"), text("status"));
-        let (Some(keys), Some(venues), Some(kinds), Some(types), Some(statuses)) = columns else { return Vec::new() };
-        let (rows, bytes, grades, reasons) = (count("rows"), count("bytes"), text("grade"), text("reason"));
-        let mut names = lock(&self.names);
-        let mut texts: HashMap<&str, Arc<str>> = HashMap::new();
-        let line = |row: usize| {
-            let name = names.entry(keys.value(row).to_owned()).or_insert_with(|| {
-                let (venue, kind) = (venues.value(row).to_owned(), kinds.value(row).to_owned());
-                Arc::new(Name { key: keys.value(row).to_owned(), venue, kind })
-            });
-            let reason = reasons.filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row));
-            Some(Line {
-                name: name.clone(),
-                data_type: types.value(row).parse().ok()?,
-                status: Status::from_name(statuses.value(row))?,
-                grade: grades.filter(|grades| grades.is_valid(row)).and_then(|grades| Grade::from_name(grades.value(row))),
-                rows: rows.filter(|rows| rows.is_valid(row)).map(|rows| rows.value(row)),
-                bytes: bytes.filter(|bytes| bytes.is_valid(row)).map(|bytes| bytes.value(row)),
-                reason: reason.map(|text| texts.entry(text).or_insert_with(|| text.into()).clone()),
-            })
-        };
-        (0..table.num_rows()).filter_map(line).collect()
-    }
-}
-
-/// Locks; a panic while it was held leaves whole values.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Counts of partitions.

@@ -1,0 +1,238 @@
+//! What a server hands out beyond rows: stored bytes, the evidence of a partition, candles that nobody stored, runs.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use mtdh_core::candle::{Fill, Timeframe};
+use mtdh_core::footer::PartitionFooter;
+use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::{Partition, Shard};
+use mtdh_core::{DataType, Day, DayRange};
+use mtdh_lake::read::StoredBytes;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Work};
+use crate::candles::{CandleRun, Remake, plan};
+use crate::error::EngineError;
+use crate::query::Available;
+use crate::runs::progress::Progress;
+use crate::selection::Filter;
+
+/// Bytes that are read at once of a stored object.
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// An object of data as it is stored. Its bytes are not verified here: those who open the file verify them.
+#[derive(Clone)]
+pub struct StoredObject {
+    /// Its path inside the lake.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Identity of this version at its store; `None`: the store has none.
+    pub identity: Option<String>,
+    stored: StoredBytes,
+}
+
+impl StoredObject {
+    /// A range of its bytes, in pieces. Fails once the object was replaced: what came before is of the version that was opened.
+    pub fn read(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, EngineError>> {
+        let (stored, end) = (self.stored.clone(), range.end.min(self.bytes));
+        let pieces = futures::stream::try_unfold(range.start, move |start| {
+            let stored = stored.clone();
+            async move {
+                if start >= end {
+                    return Ok(None);
+                }
+                let piece = stored.fetch(start..end.min(start + PIECE_BYTES)).await?;
+                let next = start + piece.len() as u64;
+                Ok(Some((piece, next)))
+            }
+        });
+        pieces.boxed()
+    }
+
+    /// BLAKE3 of the data part of a Parquet object by its verified footer, lower-case hexadecimal. `None`: version 0.1.0 wrote
+    /// it, or it is no Parquet file.
+    pub fn data_digest(&self) -> Work<'_, Option<String>> {
+        Box::pin(async move {
+            if !self.path.ends_with(".parquet") {
+                return Ok(None);
+            }
+            Ok(self.stored.data_digest().await?)
+        })
+    }
+}
+
+/// What is known of a stored partition and where it came from.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The object's path inside the lake.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its verified footer; otherwise why it cannot be trusted.
+    pub footer: Result<PartitionFooter, String>,
+    /// BLAKE3 of its data part; `None`: version 0.1.0 wrote it, or it cannot be trusted.
+    pub digest: Option<String>,
+    /// Its line in the day's report, with the grades of the last check; `None`: the report has none of this object.
+    pub reported: Option<Available>,
+}
+
+impl Context {
+    /// Opens an object of data by its path inside the lake, as it is now. `None`: there is none, or the lake has no such place:
+    /// only objects of data can be named, no unfinished ones and nothing of a run.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// let path = "instrument_availability/by_date/day-2024-03-01/instruments.parquet";
+    /// if let Some(object) = context.open_object(path).await? {
+    ///     println!("{} bytes", object.bytes);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open_object<'a>(&'a self, path: &'a str) -> Work<'a, Option<StoredObject>> {
+        Box::pin(async move {
+            let Some(place) = self.lake.data_path(path) else { return Ok(None) };
+            self.lake.check_readable().await?;
+            let Some(entry) = self.lake.entry(&place).await? else { return Ok(None) };
+            let stored = self.lake.stored(&entry).await?;
+            let (bytes, identity) = (stored.bytes(), stored.identity().map(str::to_owned));
+            Ok(Some(StoredObject { path: path.to_owned(), bytes, identity, stored }))
+        })
+    }
+
+    /// The evidence of a partition; `None`: there is no object.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, partition: mtdh_engine::Partition) -> Result<(), mtdh_engine::EngineError> {
+    /// if let Some(evidence) = context.evidence(&partition).await? {
+    ///     println!("{}: {:?}", evidence.path, evidence.footer);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn evidence<'a>(&'a self, partition: &'a Partition) -> Work<'a, Option<Evidence>> {
+        Box::pin(async move {
+            self.lake.check_readable().await?;
+            let Some(entry) = self.lake.partition_entry(partition).await? else { return Ok(None) };
+            let (footer, digest) = match self.lake.footer(&entry).await {
+                Ok(footer) if footer.facts.partition == *partition => (Ok(footer.facts), footer.digest),
+                Ok(footer) => (Err(format!("its footer says that it is {}", footer.facts.partition)), None),
+                Err(error) if error.is_distrust() => (Err(mtdh_core::error::chain(&error)), None),
+                Err(error) => return Err(error.into()),
+            };
+            let reported = self.lake.available(partition.day).await?.remove(partition);
+            let reported = reported.filter(|line| line.is_of(&entry));
+            Ok(Some(Evidence { path: entry.path.to_string(), bytes: entry.bytes, footer, digest, reported }))
+        })
+    }
+
+    /// What the last validation of a day found missing, with the reason; `None`: the day was not validated.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, day: mtdh_engine::Day) -> Result<(), mtdh_engine::EngineError> {
+    /// for (partition, reason) in context.missing(day).await?.unwrap_or_default() {
+    ///     println!("{partition}: {reason}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn missing(&self, day: Day) -> Work<'_, Option<Vec<(Partition, String)>>> {
+        Box::pin(async move {
+            let lines = self.lake.missing(day).await?;
+            Ok(lines.map(|lines| lines.into_iter().map(|line| (line.partition, line.reason)).collect()))
+        })
+    }
+
+    /// Candles of one instrument and day, made of the lake's trades now and not stored: the table that a lake would store.
+    /// `None`: the lake has no trades of the day.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, day: mtdh_engine::Day) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::candles::{Fill, Timeframe};
+    /// let key = "DERIBIT:PERP:BTC-USD".parse()?;
+    /// let minute: Timeframe = "1m".parse().unwrap();
+    /// let candles = context.candles_now(&key, day, minute, Fill::None).await?;
+    /// println!("{:?} candles", candles.map(|candles| candles.num_rows()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn candles_now<'a>(
+        &'a self,
+        key: &'a InstrumentKey,
+        day: Day,
+        timeframe: Timeframe,
+        fill: Fill,
+    ) -> Work<'a, Option<RecordBatch>> {
+        Box::pin(async move {
+            self.lake.check_readable().await?;
+            let filter = Filter { instruments: vec![key.to_string()], ..Filter::default() };
+            let mut selection = filter.of_lake(DayRange::of(day))?;
+            selection.data_types = DataType::ALL.to_vec();
+            let planned = plan(&self.lake, &selection, &[timeframe], fill, Shard::WHOLE, Remake::All).await?;
+            let Some(unit) = planned.units.into_iter().find(|unit| unit.day == day) else { return Ok(None) };
+            let run = CandleRun {
+                lake: self.lake.clone(),
+                workers: 1,
+                progress: std::sync::Arc::new(Progress::default()),
+                stop: CancellationToken::new(),
+                run_id: String::new(),
+                shard: Shard::WHOLE,
+            };
+            let runtime = tokio::runtime::Handle::current();
+            let key = key.clone();
+            // The arithmetic would block the runtime.
+            let making = tokio::task::spawn_blocking(move || {
+                let of = format!("{day} {key}");
+                let failed = |source| EngineError::Candles { of: of.clone(), source };
+                let candles = runtime.block_on(run.candles(&unit)).map_err(failed)?;
+                let table = mtdh_lake::candles::as_table(&key, timeframe, &candles);
+                table.map_err(|source| {
+                    let source = mtdh_lake::LakeError::Parquet { path: of.clone(), source };
+                    EngineError::Lake(source)
+                })
+            });
+            let made = making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            made.map(Some)
+        })
+    }
+
+    /// The names of the lake's runs, sorted: downloads, candles and saved plans.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// println!("{}", context.runs().await?.join(", "));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn runs(&self) -> Work<'_, Vec<String>> {
+        Box::pin(async {
+            self.lake.check_readable().await?;
+            Ok(self.lake.runs().await?)
+        })
+    }
+
+    /// The summaries of the shards of a run: JSON documents. Empty: it has none, or there is no such run. Fails for a text that
+    /// cannot be a run's name.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// for summary in context.run_summaries("march").await? {
+    ///     println!("{summary}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run_summaries<'a>(&'a self, run_id: &'a str) -> Work<'a, Vec<serde_json::Value>> {
+        Box::pin(async move {
+            crate::fleet::saved_plan::check_name(run_id)?;
+            let documents = self.lake.run_summaries(run_id).await?;
+            // Another program's object with such a name is left out.
+            Ok(documents.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect())
+        })
+    }
+}

@@ -1,0 +1,262 @@
+//! Forms of rows: which one a client wants, and how batches become its bytes.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{ArrowError, SchemaRef};
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use mtdh_core::DataType;
+use mtdh_engine::export::{ExportFormat, Exporter, RowText, TextForm};
+
+use super::compression::Packer;
+use crate::problem::Problem;
+
+/// A form of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON document, a page of rows.
+    Json,
+    /// A JSON object per line.
+    Ndjson,
+    /// CSV with a header row.
+    Csv,
+    /// An Arrow IPC stream.
+    Arrow,
+    /// A Parquet file.
+    Parquet,
+}
+
+/// Each form, its word and its media type.
+pub const FORMS: [(Form, &str, &str); 5] = [
+    (Form::Json, "json", "application/json"),
+    (Form::Ndjson, "ndjson", "application/x-ndjson"),
+    (Form::Csv, "csv", "text/csv"),
+    (Form::Arrow, "arrow", "application/vnd.apache.arrow.stream"),
+    (Form::Parquet, "parquet", "application/vnd.apache.parquet"),
+];
+
+/// The words of `format`.
+pub const FORM_WORDS: [&str; 5] = ["json", "ndjson", "csv", "arrow", "parquet"];
+
+impl Form {
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        FORMS.iter().find(|(form, _, _)| *form == self).map_or("", |(_, _, media)| media)
+    }
+
+    /// Whether it is text, which compresses well.
+    pub fn is_text(self) -> bool {
+        matches!(self, Form::Json | Form::Ndjson | Form::Csv)
+    }
+
+    /// The form that a request wants: by `format`, else by the header Accept, else JSON.
+    ///
+    /// # Errors
+    /// When the header names only others.
+    pub fn wanted(format: Option<&str>, headers: &HeaderMap) -> Result<Form, Problem> {
+        if let Some(word) = format {
+            let found = FORMS.iter().find(|(_, name, _)| *name == word);
+            return found
+                .map(|(form, _, _)| *form)
+                .ok_or_else(|| Problem::parameter("format", "there is no such format"));
+        }
+        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut wanted: Vec<(f32, &str)> = accepted.flat_map(|text| text.split(',')).map(weighted).collect();
+        if wanted.is_empty() {
+            return Ok(Form::Json);
+        }
+        wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (weight, media) in wanted {
+            let found =
+                FORMS.iter().find(|(_, _, own)| own.eq_ignore_ascii_case(media)).map(|(form, _, _)| *form);
+            let found = found.or_else(|| match media.to_ascii_lowercase().as_str() {
+                "*/*" | "application/*" | "text/html" => Some(Form::Json),
+                "text/*" => Some(Form::Csv),
+                "application/ndjson" | "application/jsonl" => Some(Form::Ndjson),
+                _ => None,
+            });
+            if let Some(found) = found.filter(|_| weight > 0.0) {
+                return Ok(found);
+            }
+        }
+        let media: Vec<&str> = FORMS.iter().map(|(_, _, media)| *media).collect();
+        let detail = "no form that the header Accept names is there";
+        Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail).with("allowed", media))
+    }
+}
+
+/// A part of a header with weights: the weight, and what it is of.
+fn weighted(part: &str) -> (f32, &str) {
+    let mut pieces = part.split(';').map(str::trim);
+    let what = pieces.next().unwrap_or_default();
+    let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse().ok());
+    (weight.unwrap_or(1.0), what)
+}
+
+/// Text is made in pieces of about this many bytes.
+const PIECE_BYTES: usize = 512 << 10;
+
+/// Makes the bytes of a form from batches.
+pub(crate) struct Encoder {
+    body: Encoding,
+    packer: Packer,
+    /// Rows of a piece of text.
+    step: usize,
+}
+
+enum Encoding {
+    Text(RowText),
+    Arrow(Box<StreamWriter<Vec<u8>>>),
+    Parquet(Box<Exporter<Drain>>, Drain),
+}
+
+/// A writer whose bytes are taken while it is written to.
+#[derive(Clone, Default)]
+struct Drain(Arc<Mutex<Vec<u8>>>);
+
+impl Drain {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Drain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn of_arrow(error: ArrowError) -> io::Error {
+    io::Error::other(error)
+}
+
+impl Encoder {
+    /// For rows of a schema. `table`: the data type, for Parquet, which has all of its columns.
+    ///
+    /// # Errors
+    /// When the rows cannot have the form.
+    pub fn new(
+        form: Form,
+        schema: &SchemaRef,
+        table: Option<DataType>,
+        packer: Packer,
+    ) -> io::Result<Encoder> {
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let step = (PIECE_BYTES / (names.len() * 12 + 1)).clamp(16, 1 << 14);
+        let body = match (form, table) {
+            (Form::Csv, _) => Encoding::Text(RowText::new(&names, TextForm::Csv)),
+            (Form::Ndjson, _) => Encoding::Text(RowText::new(&names, TextForm::Lines)),
+            (Form::Json, _) => Encoding::Text(RowText::new(&names, TextForm::Arrays)),
+            (Form::Arrow, _) => {
+                Encoding::Arrow(Box::new(StreamWriter::try_new(Vec::new(), schema).map_err(of_arrow)?))
+            }
+            (Form::Parquet, Some(table)) => {
+                let drain = Drain::default();
+                let exporter =
+                    Exporter::new(table, ExportFormat::Parquet, drain.clone()).map_err(io::Error::other)?;
+                Encoding::Parquet(Box::new(exporter), drain)
+            }
+            (Form::Parquet, None) => return Err(io::Error::other("these rows are not to be had as Parquet")),
+        };
+        Ok(Encoder { body, packer, step })
+    }
+
+    /// What stands before the rows.
+    ///
+    /// # Errors
+    /// When packing fails.
+    pub fn start(&mut self) -> io::Result<Bytes> {
+        let head = match &mut self.body {
+            Encoding::Text(text) => text.header().to_vec(),
+            Encoding::Arrow(writer) => std::mem::take(writer.get_mut()),
+            Encoding::Parquet(_, drain) => drain.take(),
+        };
+        self.packer.push(head)
+    }
+
+    /// The parts of a batch that are encoded one by one, so that a slow reader delays little work.
+    pub fn parts(&self, batch: &RecordBatch) -> Vec<RecordBatch> {
+        if !matches!(self.body, Encoding::Text(_)) || batch.num_rows() <= self.step {
+            return vec![batch.clone()];
+        }
+        let starts = (0..batch.num_rows()).step_by(self.step);
+        starts.map(|start| batch.slice(start, self.step.min(batch.num_rows() - start))).collect()
+    }
+
+    /// Encodes a part. The bytes may be empty.
+    ///
+    /// # Errors
+    /// When a cell has no form.
+    pub fn push(&mut self, batch: &RecordBatch) -> io::Result<Bytes> {
+        let bytes = match &mut self.body {
+            Encoding::Text(text) => {
+                let mut bytes = Vec::with_capacity(batch.num_rows() * batch.num_columns() * 16);
+                text.push(batch, &mut bytes)?;
+                bytes
+            }
+            Encoding::Arrow(writer) => {
+                writer.write(batch).map_err(of_arrow)?;
+                std::mem::take(writer.get_mut())
+            }
+            Encoding::Parquet(exporter, drain) => {
+                exporter.write(batch).map_err(io::Error::other)?;
+                drain.take()
+            }
+        };
+        self.packer.push(bytes)
+    }
+
+    /// What stands behind the rows.
+    ///
+    /// # Errors
+    /// When encoding fails.
+    pub fn finish(self) -> io::Result<Bytes> {
+        let tail = match self.body {
+            Encoding::Text(_) => Vec::new(),
+            Encoding::Arrow(mut writer) => {
+                writer.finish().map_err(of_arrow)?;
+                std::mem::take(writer.get_mut())
+            }
+            Encoding::Parquet(exporter, drain) => {
+                exporter.finish().map_err(io::Error::other)?;
+                drain.take()
+            }
+        };
+        self.packer.finish(tail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_that_of_the_word_else_of_the_header() {
+        for (format, accept, expected) in [
+            (None, None, Some(Form::Json)),
+            (Some("csv"), Some("application/json"), Some(Form::Csv)),
+            (None, Some("*/*"), Some(Form::Json)),
+            (None, Some("text/csv"), Some(Form::Csv)),
+            (None, Some("text/csv;q=0.5, application/x-ndjson"), Some(Form::Ndjson)),
+            (None, Some("application/vnd.apache.arrow.stream"), Some(Form::Arrow)),
+            (None, Some("image/png, application/vnd.apache.parquet;q=0.1"), Some(Form::Parquet)),
+            (None, Some("image/png"), None),
+            (None, Some("text/csv;q=0"), None),
+            (Some("xml"), None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(header::ACCEPT, accept.parse().unwrap());
+            }
+            assert_eq!(Form::wanted(format, &headers).ok(), expected, "{format:?} {accept:?}");
+        }
+    }
+}

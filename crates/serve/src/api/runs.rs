@@ -1,0 +1,99 @@
+//! Runs: their names, their state, and their events as they happen.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::scrub::scrubbed_document;
+use super::status::{document, rfc3339};
+use super::{Answered, Ask};
+use crate::problem::Problem;
+use crate::state::{Shared, now_us};
+
+/// How often a run is looked at for its events.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How long events of one request last at most; a browser asks again by itself.
+const LONGEST: Duration = Duration::from_secs(600);
+
+pub(super) fn list(ask: Ask) -> BoxFuture<'static, Answered> {
+    Box::pin(async move {
+        let runs = ask.state.context.runs().await?;
+        Ok(document(&json!({"as_of": rfc3339(now_us()), "runs": runs})))
+    })
+}
+
+/// The state of a run: of a saved plan with its shards, else the summaries that it left.
+async fn state_of(state: &Shared, run: &str) -> Result<Value, Problem> {
+    let summaries = state.context.run_summaries(run).await?;
+    let plan = match state.context.monitor(run).await {
+        Ok(report) => Some(serde_json::to_value(report).unwrap_or_default()),
+        Err(mtdh_engine::EngineError::NoRun { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if plan.is_none() && summaries.is_empty() {
+        let detail = format!("the lake has no run `{run}`");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail).hint("/v1/runs lists them"));
+    }
+    Ok(scrubbed_document(json!({"run": run, "plan": plan, "summaries": summaries})))
+}
+
+pub(super) fn one(ask: Ask) -> BoxFuture<'static, Answered> {
+    Box::pin(async move {
+        let mut found = state_of(&ask.state, ask.given.text("run").unwrap_or_default()).await?;
+        found["as_of"] = rfc3339(now_us()).into();
+        Ok(document(&found))
+    })
+}
+
+/// Whether nobody works on a run any more.
+fn is_over(found: &Value) -> bool {
+    let is_running = |value: &Value| matches!(value["state"].as_str(), Some("running" | "not_begun"));
+    let summaries = found["summaries"].as_array();
+    !is_running(&found["plan"]) && !summaries.is_some_and(|summaries| summaries.iter().any(is_running))
+}
+
+pub(super) fn events(ask: Ask) -> BoxFuture<'static, Answered> {
+    Box::pin(async move {
+        let run = ask.given.text("run").unwrap_or_default().to_owned();
+        let first = state_of(&ask.state, &run).await?;
+        let started = tokio::time::Instant::now();
+        let state = ask.state.clone();
+        // What was sent last, and whether it was the last.
+        let events =
+            futures::stream::unfold((None::<Value>, Some(first), false), move |(sent, ready, is_done)| {
+                let (state, run) = (state.clone(), run.clone());
+                async move {
+                    if is_done || started.elapsed() > LONGEST {
+                        return None;
+                    }
+                    let found = match ready {
+                        Some(first) => first,
+                        None => {
+                            tokio::time::sleep(EVERY).await;
+                            // A run that cannot be looked at now may be later.
+                            state_of(&state, &run).await.ok().or_else(|| sent.clone())?
+                        }
+                    };
+                    let is_new = sent.as_ref() != Some(&found);
+                    let is_done = is_over(&found);
+                    let text = match (is_new, is_done) {
+                        (true, true) => format!("event: state\ndata: {found}\n\nevent: end\ndata: {{}}\n\n"),
+                        (true, false) => format!("event: state\ndata: {found}\n\n"),
+                        (false, _) => ": still the same\n\n".to_owned(),
+                    };
+                    Some((Ok::<Bytes, std::io::Error>(text.into()), (Some(found), None, is_done)))
+                }
+            });
+        let mut response = Response::new(Body::from_stream(events));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    })
+}
