@@ -6,14 +6,20 @@
 mod asked;
 mod assets;
 mod coverage;
+mod days;
 mod form;
+mod instrument;
+mod instruments;
 mod lines;
+mod quality;
 mod range;
+mod runs;
 mod shell;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::http::Uri;
 use axum::routing::get;
 
@@ -29,7 +35,19 @@ pub(crate) struct Pages {
 /// Its routes.
 pub fn router(state: &Shared) -> Router {
     let pages = Arc::new(Pages { state: state.clone() });
+    // The parts of a path come decoded.
     macro_rules! page {
+        ($make:path $(, $part:ident)*) => {{
+            let pages = pages.clone();
+            get(move |Path(($($part,)*)): Path<($(page!(@text $part),)*)>, uri: Uri| async move {
+                let asked = Asked::of(&uri);
+                let paged = $make(&pages, &asked $(, &$part)*).await;
+                shell::answer(&asked, paged)
+            })
+        }};
+        (@text $part:ident) => { String };
+    }
+    macro_rules! plain {
         ($make:path) => {{
             let pages = pages.clone();
             get(move |uri: Uri| async move {
@@ -39,5 +57,30 @@ pub fn router(state: &Shared) -> Router {
             })
         }};
     }
-    Router::new().route("/", page!(coverage::page)).route("/assets/{name}", get(assets::get))
+    Router::new()
+        .route("/", plain!(coverage::page))
+        .route("/instruments", plain!(instruments::page))
+        .route("/instruments/{key}", page!(overview, key))
+        .route("/instruments/{key}/{part}", page!(instrument::page, key, part))
+        .route("/days/{day}", page!(days::day, day))
+        .route("/days/{day}/{venue}", page!(days::venue, day, venue))
+        .route("/days/{day}/{venue}/{data_type}/{key}", page!(evidence, day, venue, data_type, key))
+        .route("/quality", plain!(quality::page))
+        .route("/quality/now", plain!(quality::now))
+        .route("/runs", plain!(runs::list))
+        .route("/runs/{run}", page!(runs::one, run))
+        .route("/assets/{name}", get(assets::get))
+}
+
+async fn overview(pages: &Pages, asked: &Asked, key: &str) -> shell::Paged {
+    instrument::page(pages, asked, key, "").await
+}
+
+async fn evidence(pages: &Pages, asked: &Asked, day: &str, _venue: &str, data_type: &str, key: &str) -> shell::Paged {
+    days::evidence(pages, asked, day, data_type, key).await
+}
+
+/// A text of a record without paths of this machine and addresses of others.
+fn scrub(text: &str) -> String {
+    crate::api::scrub::scrubbed(text)
 }

@@ -16,6 +16,11 @@ use super::shell::{Page, Paged, choices, nothing, wide};
 
 pub use heat::{Show, heat};
 
+/// A row of a calendar.
+pub fn heat_row(label: &str, href: &str, days: BTreeMap<Day, Counts>) -> heat::Row {
+    heat::Row { label: label.to_owned(), href: href.to_owned(), days }
+}
+
 /// Rows of the calendar on one page.
 const MOST_ROWS: usize = 50;
 
@@ -191,13 +196,13 @@ fn worst(asked: &Asked, lines: &[(Day, &Line)], span: &Span, covered: &Covered) 
     let mut bad: Vec<_> = days.iter().filter(|(_, (all, _))| faulty(all)).collect();
     bad.sort_by_key(|(day, (all, _))| (std::cmp::Reverse((all.missing, all.bad, all.degraded)), **day));
     let with_missing = days.values().filter(|(all, _)| all.missing > 0).count() as u64;
-    let unchecked = days.values().map(|(all, _)| all.stored - all.good - all.degraded - all.bad.min(all.stored)).sum::<u64>();
+    let unchecked = days.values().map(|(all, _)| all.stored.saturating_sub(all.good + all.degraded + all.bad)).sum::<u64>();
     html! {
         h2 #worst-head { "Worst days" }
         div #worst {
             p {
                 @match (with_missing, gaps.is_empty()) {
-                    (0, true) => { "No day of " (plural(there.len() as u64, "day", "days")) " misses anything that is expected." }
+                    (0, true) => { "Nothing that is expected is missing." }
                     (0, false) => { "No day that the lake has misses anything that is expected." }
                     (count, _) => { (grouped(count)) " of " (plural(there.len() as u64, "day", "days")) @if count == 1 { " misses" } @else { " miss" } " something." }
                 }

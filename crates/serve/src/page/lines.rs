@@ -1,7 +1,5 @@
 //! What the lake has, partition by partition, and counts of it.
 
-use std::collections::BTreeSet;
-
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::check::grade::Grade;
 use mtdh_core::partition::Status;
@@ -21,8 +19,6 @@ const AT_ONCE: usize = 4;
 pub struct Covered {
     /// The days that the lake has something of, in order.
     pub days: Vec<DayLines>,
-    /// The data types that count: those that are downloaded when nobody chooses, and others that the lake has in the range.
-    pub types: BTreeSet<DataType>,
     /// When the oldest of them was looked at, microseconds since the Unix epoch, UTC; `None`: there are no days.
     pub as_of_us: Option<i64>,
 }
@@ -37,21 +33,15 @@ impl Covered {
         let looks = wanted.into_iter().map(|day| days(state, DayRange::of(day)));
         let looked: Vec<Vec<DayLines>> = futures::stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         let days: Vec<DayLines> = looked.into_iter().flatten().collect();
-        let mut types: BTreeSet<DataType> = DataType::DEFAULT.into();
-        for line in days.iter().flat_map(|of| of.lines.iter()) {
-            // A damaged object is one that was there.
-            if line.status.is_answered() || (line.status == Status::Missing && line.reason.is_some()) {
-                types.insert(line.data_type);
-            }
-        }
         let as_of_us = days.iter().map(|of| of.as_of_us).min();
-        Ok(Covered { days, types, as_of_us })
+        Ok(Covered { days, as_of_us })
     }
 
-    /// The lines that count, with their days.
+    /// The lines that count, with their days. What is not there counts only of the usual data types: a lake need not have all. The
+    /// API counts by the same rule.
     pub fn lines(&self) -> impl Iterator<Item = (Day, &Line)> {
         let all = self.days.iter().flat_map(|of| of.lines.iter().map(|line| (of.day, line)));
-        all.filter(|(_, line)| self.types.contains(&line.data_type))
+        all.filter(|(_, line)| line.status.is_answered() || DataType::DEFAULT.contains(&line.data_type))
     }
 }
 

@@ -22,7 +22,7 @@
     const longest = Math.max(...data.rows.map(row => context.measureText(row.label).width));
     const left = Math.ceil(Math.min(longest + 12, width * 0.42));
     const fit = Math.floor((width - left - 2) / data.days);
-    const cell = Math.max(data.days > 60 ? 3 : 8, Math.min(28, fit));
+    const cell = Math.max(data.days > 60 ? 3 : 8, Math.min(data.days > 7 ? 28 : 64, fit));
     const high = Math.max(14, Math.min(24, data.days > 60 ? 16 : cell));
     size = { left, cell, high, gap: cell > 6 ? 1 : 0, top: 22, width: Math.max(width, left + cell * data.days + 2), height: 22 + data.rows.length * (high + 2) + 4 };
   }
@@ -58,7 +58,7 @@
     const context = canvas.getContext("2d");
     context.scale(sharp, sharp);
     context.font = "12px system-ui, sans-serif"; context.textBaseline = "middle";
-    const there = colour("there"), fault = colour("fault"), card = colour("card"), none = colour("none"), bad = colour("bad"), warn = colour("warn"), later = colour("later");
+    const there = colour("there"), fault = colour("fault"), card = colour("card"), none = colour("none"), bad = colour("bad"), warn = colour("warn"), later = colour("later"), track = colour("code");
     const hatched = hatch(context, fault, card);
     const side = cell - gap;
     context.fillStyle = colour("quiet");
@@ -80,8 +80,8 @@
       context.fillText(short(context, row.label, left - 10), 0, y + high / 2);
       for (let column = 0; column < data.days; column++) {
         const letter = row.letters[column], x = left + column * cell;
-        if (letter === " ") continue;
         context.globalAlpha = 1;
+        if (letter === " ") { context.fillStyle = track; context.fillRect(x, y, side, high); continue; }
         if (letter === "M") { context.fillStyle = hatched; context.fillRect(x, y, side, high); continue; }
         if (letter === "n") { context.strokeStyle = later; context.lineWidth = 1; context.strokeRect(x + 0.5, y + 0.5, Math.max(1, side - 1), high - 1); continue; }
         if (letter === "e" || letter === "u") { context.fillStyle = none; context.fillRect(x, y, side, high); continue; }
