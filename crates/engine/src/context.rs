@@ -101,6 +101,11 @@ impl Context {
         self.lake.folder()
     }
 
+    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again.
+    pub fn keep_footers(&self, most: usize) {
+        self.lake.keep_footers(most);
+    }
+
     /// Fails when there is no lake or it cannot be read.
     pub fn check_readable(&self) -> Work<'_, ()> {
         Box::pin(async { Ok(self.lake.check_readable().await?) })

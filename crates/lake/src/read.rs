@@ -1,6 +1,7 @@
 //! Reads objects by ranges, in few requests, and their footers. Rows are read in `rows`.
 
 mod held;
+mod kept;
 mod rows;
 mod stored;
 mod stretches;
@@ -34,6 +35,7 @@ use crate::seal::pages::Pages;
 use crate::store::Lake;
 
 use held::{Changed, Held, hold};
+pub(crate) use kept::KeptFooters;
 pub use rows::{Batches, Texts, Wanted};
 pub use stored::StoredBytes;
 pub use stretches::Stretch;
@@ -81,6 +83,8 @@ pub(crate) struct ObjectReader {
     tail: Option<(u64, Bytes)>,
     /// The expected pages, once the footer was read.
     pages: Option<Arc<Pages>>,
+    /// Where its footer is kept, and as which version; `None`: nowhere.
+    kept: Option<(Lake, (Path, String))>,
 }
 
 impl ObjectReader {
@@ -90,11 +94,23 @@ impl ObjectReader {
             cost.add(tail);
         }
         let tail = tail.map(|tail| (held.size.saturating_sub(tail.len() as u64), tail));
-        ObjectReader { held, cost: cost.clone(), tail, pages: None }
+        ObjectReader { held, cost: cost.clone(), tail, pages: None, kept: None }
+    }
+
+    /// The same, whose footer is kept if the lake keeps footers and the version has an identity.
+    fn of_lake(mut self, lake: &Lake, path: &Path) -> ObjectReader {
+        let identity = self.held.identity.clone().filter(|_| lake.inner.footers.is_on());
+        self.kept = identity.map(|identity| (lake.clone(), (path.clone(), identity)));
+        self
     }
 
     /// Reads and verifies the object's footer, once.
     pub(crate) async fn open(&mut self) -> Result<Opened, ParquetError> {
+        let known = self.kept.as_ref().and_then(|(lake, version)| lake.inner.footers.get(version));
+        if let Some((opened, pages)) = known {
+            self.pages = Some(pages);
+            return Ok((*opened).clone());
+        }
         let mut from = self.held.size.saturating_sub(TAIL_BYTES);
         loop {
             let (start, end) = match &self.tail {
@@ -104,7 +120,11 @@ impl ObjectReader {
             self.tail = Some((start, end.clone()));
             match open(&end, self.held.size)? {
                 Opening::Done(opened) => {
-                    self.pages = Some(Arc::new(opened.pages()?));
+                    let pages = Arc::new(opened.pages()?);
+                    if let Some((lake, version)) = &self.kept {
+                        lake.inner.footers.put(version.clone(), &opened, &pages);
+                    }
+                    self.pages = Some(pages);
                     return Ok(*opened);
                 }
                 Opening::Needs(needed) => from = needed,
@@ -231,6 +251,12 @@ pub struct Footer {
 }
 
 impl Lake {
+    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again.
+    /// Pages are verified as always.
+    pub fn keep_footers(&self, most: usize) {
+        self.inner.footers.keep(most);
+    }
+
     /// Opens the version of an object in `entry`; if it has no identity, the current version.
     pub(crate) async fn reader(
         &self,
@@ -255,7 +281,7 @@ impl Lake {
                 (held, tail)
             }
         };
-        Ok(ObjectReader::of(held, tail, cost))
+        Ok(ObjectReader::of(held, tail, cost).of_lake(self, &entry.path))
     }
 
     /// A partition's object; `None`: there is none.

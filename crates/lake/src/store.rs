@@ -22,6 +22,7 @@ use crate::local::{self, Outcome};
 use crate::lock::lock;
 use crate::object::{Entry, WriteMode};
 use crate::open::{LakeOptions, Place, Remote, place};
+use crate::read::KeptFooters;
 use crate::retry::again;
 use crate::stage::{StagedObject, StagingDir};
 use crate::upload;
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) probed: OnceCell<()>,
     /// Serializes changes of shared tables by tasks of one process, which wait here instead of conflicting.
     turn: Mutex<()>,
+    /// Verified footers that are kept, if they are.
+    pub(crate) footers: KeptFooters,
 }
 
 impl std::fmt::Debug for Lake {
@@ -71,8 +74,8 @@ impl Lake {
     /// When the URL is not valid, or credentials that it needs cannot be read.
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
         let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
-        let inner =
-            Inner { url: url.to_owned(), layout: Layout, place, workplace, probed, turn: Mutex::default() };
+        let (turn, footers) = (Mutex::default(), KeptFooters::default());
+        let inner = Inner { url: url.to_owned(), layout: Layout, place, workplace, probed, turn, footers };
         Ok(Lake { inner: Arc::new(inner) })
     }
 

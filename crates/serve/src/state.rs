@@ -20,6 +20,9 @@ const KEPT: Duration = Duration::from_secs(20);
 /// Instrument tables that are kept.
 const MOST_TABLES: usize = 4;
 
+/// Footers that are kept: of a day of four million trades one has about 300 kB.
+const KEPT_FOOTERS: usize = 128;
+
 /// A table, its day, and when it was read.
 type Table = (Instant, Day, Arc<Vec<Instrument>>);
 
@@ -66,6 +69,7 @@ pub(crate) struct Counters {
 impl State {
     /// The state of a server on an address.
     pub fn new(context: Context, options: Options, address: SocketAddr) -> Shared {
+        context.keep_footers(KEPT_FOOTERS);
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
         let (seen, tables) = (Seen::default(), Mutex::default());

@@ -34,4 +34,8 @@ pub struct ServeArgs {
     /// Megabytes of stored objects that an answer reads
     #[arg(long, value_name = "MB", default_value_t = 64_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub max_megabytes: u64,
+
+    /// Stop after N seconds [default: at Ctrl-C]
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
 }

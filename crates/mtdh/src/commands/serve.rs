@@ -1,6 +1,7 @@
 //! `mtdh serve`: the lake over HTTP.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use mtdh_serve::{Limits, Options, Token};
@@ -41,7 +42,17 @@ pub async fn run(session: &Session<'_>, settings: &Settings, args: ServeArgs) ->
         let who = if has_token { "with a token" } else { "on this machine only" };
         note(&format!("serving the lake at http://{address}, {who}; Ctrl-C ends it"));
     };
-    mtdh_serve::serve(context, options, session.stop, &mut ready).await?;
+    // A child, so that the end by time is no interruption.
+    let stop = session.stop.child_token();
+    let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);
+    let ended = stop.clone();
+    let timer = tokio::spawn(async move {
+        tokio::time::sleep(limit).await;
+        ended.cancel();
+    });
+    let served = mtdh_serve::serve(context, options, &stop, &mut ready).await;
+    timer.abort();
+    served?;
     Ok(Outcome::Clean)
 }
 

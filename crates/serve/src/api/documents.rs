@@ -282,7 +282,7 @@ pub fn page() -> String {
             }
         }
         if let Some(line) = curl(endpoint) {
-            let _infallible = writeln!(page, "```sh\n{line}\n```\n");
+            let _infallible = writeln!(page, "Example: `{line}`\n");
         }
     }
     page.truncate(page.trim_end().len());

@@ -1,0 +1,26 @@
+"""A small lake that is served while the tests of this folder run."""
+
+import pytest
+
+import served
+from stage import DAY, mtdh
+
+DATA = ["trades", "book_snapshot_5", "incremental_book_L2", "derivative_ticker"]
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory, vendor):
+    """DERIBIT's perpetuals of a day, validated and checked."""
+    lake = tmp_path_factory.mktemp("serve") / "lake"
+    words = ["--start-date", DAY, "--venues", "DERIBIT", "--instruments", "DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:ETH-USD",
+             "--data-types", *DATA, "--lake", lake]
+    mtdh("download", *words, env=vendor)
+    mtdh("validate", *words, env=vendor)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def address(lake):
+    """The address of a server over the lake."""
+    with served.server(lake) as address:
+        yield address
