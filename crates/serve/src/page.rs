@@ -76,7 +76,14 @@ async fn overview(pages: &Pages, asked: &Asked, key: &str) -> shell::Paged {
     instrument::page(pages, asked, key, "").await
 }
 
-async fn evidence(pages: &Pages, asked: &Asked, day: &str, _venue: &str, data_type: &str, key: &str) -> shell::Paged {
+async fn evidence(
+    pages: &Pages,
+    asked: &Asked,
+    day: &str,
+    _venue: &str,
+    data_type: &str,
+    key: &str,
+) -> shell::Paged {
     days::evidence(pages, asked, day, data_type, key).await
 }
 

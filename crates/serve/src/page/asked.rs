@@ -62,7 +62,11 @@ impl Asked {
     }
 }
 
-fn address<'a>(path: &str, pairs: impl Iterator<Item = (&'a str, &'a str)>, changes: &[(&'a str, &'a str)]) -> String {
+fn address<'a>(
+    path: &str,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    changes: &[(&'a str, &'a str)],
+) -> String {
     let kept = pairs.filter(|(name, _)| !changes.iter().any(|(other, _)| other == name));
     let mut text = path.to_owned();
     let mut mark = '?';
@@ -90,8 +94,12 @@ mod tests {
 
     #[test]
     fn links_keep_what_they_should() {
-        let asked = Asked::of(&"/x?start=2024-03-01&q=a%26b&q=c&empty=&end=2024-03-02T00%3A00".parse().unwrap());
-        assert_eq!((asked.get("q"), asked.get("empty"), asked.get("end")), (Some("a&b"), None, Some("2024-03-02T00:00")));
+        let asked =
+            Asked::of(&"/x?start=2024-03-01&q=a%26b&q=c&empty=&end=2024-03-02T00%3A00".parse().unwrap());
+        assert_eq!(
+            (asked.get("q"), asked.get("empty"), asked.get("end")),
+            (Some("a&b"), None, Some("2024-03-02T00:00"))
+        );
         for (link, expected) in [
             (asked.with(&[("q", "")]), "/x?start=2024-03-01&end=2024-03-02T00:00"),
             (asked.with(&[("q", "\"<é")]), "/x?start=2024-03-01&end=2024-03-02T00:00&q=%22%3C%C3%A9"),
@@ -100,7 +108,14 @@ mod tests {
         ] {
             assert_eq!(link, expected);
         }
-        for (query, page) in [("", 1), ("page=3", 3), ("page=0", 1), ("page=-1", 1), ("page=x", 1), ("page=99999999", 1_000_000)] {
+        for (query, page) in [
+            ("", 1),
+            ("page=3", 3),
+            ("page=0", 1),
+            ("page=-1", 1),
+            ("page=x", 1),
+            ("page=99999999", 1_000_000),
+        ] {
             assert_eq!(Asked::of(&format!("/x?{query}").parse().unwrap()).page(), page, "{query}");
         }
     }

@@ -43,16 +43,15 @@ pub fn address(name: &str) -> String {
 /// Hands one out.
 pub async fn get(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let Some(place) = ASSETS.iter().position(|asset| asset.name == name) else {
-        return Problem::new(StatusCode::NOT_FOUND, "unknown-path", "the page has no such part").into_response();
+        return Problem::new(StatusCode::NOT_FOUND, "unknown-path", "the page has no such part")
+            .into_response();
     };
     let (asset, tag) = (&ASSETS[place], format!("\"{}\"", DIGESTS[place]));
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        asset.bytes.into_response()
-    };
+    let is_known =
+        known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let mut response =
+        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { asset.bytes.into_response() };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));

@@ -90,7 +90,11 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
         .into_iter()
         .skip((part - 1) * MOST_ROWS)
         .take(MOST_ROWS)
-        .map(|((name, more), days)| heat::Row { label: label(name, more), href: row_href(asked, by, name, more), days })
+        .map(|((name, more), days)| heat::Row {
+            label: label(name, more),
+            href: row_href(asked, by, name, more),
+            days,
+        })
         .collect();
     let body = html! {
         (filters(asked))
@@ -117,7 +121,8 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
     };
     let mut page = Page::new("Coverage", body);
     page.json = Some(json(asked, &span));
-    (page.span, page.whole, page.scripts, page.as_of_us) = (Some(span), Some(whole), &["heat.js"], covered.as_of_us);
+    (page.span, page.whole, page.scripts, page.as_of_us) =
+        (Some(span), Some(whole), &["heat.js"], covered.as_of_us);
     Ok(page)
 }
 
@@ -147,8 +152,10 @@ fn row_href(asked: &Asked, by: By, name: &str, more: &str) -> String {
 
 /// The filters that are set, each with a way to take it off.
 fn filters(asked: &Asked) -> Markup {
-    let set: Vec<(&str, &str)> =
-        ["venue", "type", "data_type"].into_iter().filter_map(|name| Some((name, asked.get(name)?))).collect();
+    let set: Vec<(&str, &str)> = ["venue", "type", "data_type"]
+        .into_iter()
+        .filter_map(|name| Some((name, asked.get(name)?)))
+        .collect();
     html! {
         @if !set.is_empty() {
             p.filters { "Only "
@@ -196,7 +203,10 @@ fn worst(asked: &Asked, lines: &[(Day, &Line)], span: &Span, covered: &Covered) 
     let mut bad: Vec<_> = days.iter().filter(|(_, (all, _))| faulty(all)).collect();
     bad.sort_by_key(|(day, (all, _))| (std::cmp::Reverse((all.missing, all.bad, all.degraded)), **day));
     let with_missing = days.values().filter(|(all, _)| all.missing > 0).count() as u64;
-    let unchecked = days.values().map(|(all, _)| all.stored.saturating_sub(all.good + all.degraded + all.bad)).sum::<u64>();
+    let unchecked = days
+        .values()
+        .map(|(all, _)| all.stored.saturating_sub(all.good + all.degraded + all.bad))
+        .sum::<u64>();
     html! {
         h2 #worst-head { "Worst days" }
         div #worst {
@@ -245,7 +255,11 @@ fn fault(counts: &Counts) -> Markup {
 /// Ranges of days that the lake has nothing of, between its first and last day in the range.
 fn holes(span: &Span, there: &[Day]) -> Vec<(Day, Day)> {
     let mut holes = Vec::new();
-    let ends = if span.is_given { (span.days.first(), Some(span.days.last().next())) } else { (span.days.first(), None) };
+    let ends = if span.is_given {
+        (span.days.first(), Some(span.days.last().next()))
+    } else {
+        (span.days.first(), None)
+    };
     let mut expected = ends.0;
     for day in there.iter().copied().chain(ends.1) {
         if day > expected {
@@ -286,12 +300,18 @@ fn by_month(rows: &[heat::Row], span: &Span) -> Markup {
 
 /// A lake without days.
 fn empty_lake() -> Page {
-    Page::new("Coverage", nothing("The lake is empty.", &html! {
-        p { "Fill it, then load this page again: no restart is needed. The first day of each month needs no key:" }
-        pre { "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP" }
-        p { "Or try everything on simulated data, and serve that:" }
-        pre { "mtdh demo\nmtdh serve --lake ./mtdh-demo" }
-    }))
+    Page::new(
+        "Coverage",
+        nothing(
+            "The lake is empty.",
+            &html! {
+                p { "Fill it, then load this page again: no restart is needed. The first day of each month needs no key:" }
+                pre { "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP" }
+                p { "Or try everything on simulated data, and serve that:" }
+                pre { "mtdh demo\nmtdh serve --lake ./mtdh-demo" }
+            },
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -304,14 +324,27 @@ mod tests {
         let days = DayRange::new(day("2024-03-01"), day("2024-03-06")).unwrap();
         let (given, usual) = (Span { is_given: true, ..Span::of_days(days) }, Span::of_days(days));
         for (there, expected) in [
-            (&["2024-03-01", "2024-03-02", "2024-03-05", "2024-03-06"][..], vec![("2024-03-03", "2024-03-04")]),
-            (&["2024-03-02", "2024-03-05"], vec![("2024-03-01", "2024-03-01"), ("2024-03-03", "2024-03-04"), ("2024-03-06", "2024-03-06")]),
+            (
+                &["2024-03-01", "2024-03-02", "2024-03-05", "2024-03-06"][..],
+                vec![("2024-03-03", "2024-03-04")],
+            ),
+            (
+                &["2024-03-02", "2024-03-05"],
+                vec![
+                    ("2024-03-01", "2024-03-01"),
+                    ("2024-03-03", "2024-03-04"),
+                    ("2024-03-06", "2024-03-06"),
+                ],
+            ),
             (&[], vec![("2024-03-01", "2024-03-06")]),
         ] {
             let there: Vec<Day> = there.iter().map(|text| day(text)).collect();
             let expected: Vec<(Day, Day)> = expected.into_iter().map(|(a, b)| (day(a), day(b))).collect();
             assert_eq!(holes(&given, &there), expected);
         }
-        assert_eq!(holes(&usual, &[day("2024-03-01"), day("2024-03-03")]), [(day("2024-03-02"), day("2024-03-02"))]);
+        assert_eq!(
+            holes(&usual, &[day("2024-03-01"), day("2024-03-03")]),
+            [(day("2024-03-02"), day("2024-03-02"))]
+        );
     }
 }

@@ -23,7 +23,9 @@ const REJECTED: usize = 20;
 
 /// The day of a path.
 fn day_of(text: &str) -> Result<Day, Problem> {
-    text.parse().map_err(|_| Problem::new(StatusCode::NOT_FOUND, "unknown-path", format!("`{text}` is not a day, as 2024-03-01")))
+    text.parse().map_err(|_| {
+        Problem::new(StatusCode::NOT_FOUND, "unknown-path", format!("`{text}` is not a day, as 2024-03-01"))
+    })
 }
 
 /// Links to the days beside.
@@ -94,28 +96,37 @@ pub async fn venue(pages: &Pages, asked: &Asked, day: &str, venue: &str) -> Page
     let day = day_of(day)?;
     let days = pages.state.context.days().await?;
     let covered = Covered::of(&pages.state, &days, DayRange::of(day)).await?;
-    let of_venue: Vec<&Line> = covered.lines().map(|(_, line)| line).filter(|line| line.venue() == venue).collect();
+    let of_venue: Vec<&Line> =
+        covered.lines().map(|(_, line)| line).filter(|line| line.venue() == venue).collect();
     if of_venue.is_empty() {
         let detail = format!("the lake has nothing of {venue} on {day}");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-venue", detail).hint(format!("the page of {day} lists its venues")).into());
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-venue", detail)
+            .hint(format!("the page of {day} lists its venues"))
+            .into());
     }
     let query = asked.get("q").map(str::to_lowercase);
     let wanted = |line: &&&Line| {
         asked.get("status").is_none_or(|status| line.status.name() == status)
-            && asked.get("grade").is_none_or(|grade| line.shown_grade().map_or("unknown", |grade| grade.name()) == grade)
+            && asked
+                .get("grade")
+                .is_none_or(|grade| line.shown_grade().map_or("unknown", |grade| grade.name()) == grade)
             && asked.get("type").is_none_or(|kind| line.instrument_type() == kind)
             && asked.get("data_type").is_none_or(|name| line.data_type.name() == name)
             && query.as_ref().is_none_or(|query| line.key.to_lowercase().contains(query))
     };
     let mut lines: Vec<&Line> = of_venue.iter().filter(wanted).copied().collect();
-    lines.sort_by_key(|line| (line.status.is_answered(), std::cmp::Reverse(line.shown_grade()), line.key.clone(), line.data_type));
+    lines.sort_by_key(|line| {
+        (line.status.is_answered(), std::cmp::Reverse(line.shown_grade()), line.key.clone(), line.data_type)
+    });
     let parts = lines.len().div_ceil(LINES).max(1);
     let part = asked.page().min(parts);
     let mut types: Vec<(&str, &str)> = vec![("", "all")];
     let names: std::collections::BTreeSet<&str> = of_venue.iter().map(|line| line.data_type.name()).collect();
     types.extend(names.iter().map(|name| (*name, *name)));
-    let statuses = [("", "all"), ("stored", "stored"), ("empty", "empty"), ("absent", "absent"), ("missing", "missing")];
-    let grades = [("", "all"), ("good", "good"), ("degraded", "degraded"), ("bad", "bad"), ("unknown", "not checked")];
+    let statuses =
+        [("", "all"), ("stored", "stored"), ("empty", "empty"), ("absent", "absent"), ("missing", "missing")];
+    let grades =
+        [("", "all"), ("good", "good"), ("degraded", "degraded"), ("bad", "bad"), ("unknown", "not checked")];
     let body = html! {
         (beside(asked, day, &format!("/{}", encoded(venue))))
         section {
@@ -134,29 +145,35 @@ pub async fn venue(pages: &Pages, asked: &Asked, day: &str, venue: &str) -> Page
         }
     };
     let mut page = Page::new(format!("{venue} on {day}"), body);
-    page.above = vec![("Coverage".to_owned(), asked.to("/", &[])), (day.to_string(), asked.to(&format!("/days/{day}"), &[]))];
+    page.above = vec![
+        ("Coverage".to_owned(), asked.to("/", &[])),
+        (day.to_string(), asked.to(&format!("/days/{day}"), &[])),
+    ];
     page.json = Some(format!("/v1/partitions?start={day}&end={day}&venue={}", encoded(venue)));
     page.as_of_us = covered.as_of_us;
     Ok(page)
 }
 
 fn partitions(asked: &Asked, day: Day, venue: &str, lines: &[&Line]) -> Markup {
-    wide("Partitions", &html! { table {
-        thead { tr { th scope="col" { "Instrument" } th scope="col" { "Data type" } th scope="col" { "Status" } th.number scope="col" { "Rows" }
-            th.number scope="col" { "Bytes" } th scope="col" { "Grade" } th scope="col" { "Evidence" } th scope="col" { "Reason" } } }
-        tbody { @for line in lines {
-            @let evidence = format!("/days/{day}/{}/{}/{}", encoded(venue), line.data_type, encoded(&line.key));
-            tr {
-                th scope="row" { a.key.long href=(asked.to(&key_path(&line.key), &[])) { (shown(&line.key)) } }
-                td { (line.data_type) } td { (badge(line.status.name())) }
-                td.number { @if let Some(rows) = line.rows { (grouped(rows)) } @else { "–" } }
-                td.number { @if let Some(bytes) = line.bytes { (grouped(bytes)) } @else { "–" } }
-                td { @match line.grade { Some(grade) => (badge(grade.name())), None => span.quiet { "not checked" } } }
-                td { a href=(evidence) aria-label={ "Evidence of " (line.key) " " (line.data_type) } { "evidence" } }
-                td.text { @if let Some(reason) = &line.reason { (shown(reason)) } }
-            }
-        } }
-    } })
+    wide(
+        "Partitions",
+        &html! { table {
+            thead { tr { th scope="col" { "Instrument" } th scope="col" { "Data type" } th scope="col" { "Status" } th.number scope="col" { "Rows" }
+                th.number scope="col" { "Bytes" } th scope="col" { "Grade" } th scope="col" { "Evidence" } th scope="col" { "Reason" } } }
+            tbody { @for line in lines {
+                @let evidence = format!("/days/{day}/{}/{}/{}", encoded(venue), line.data_type, encoded(&line.key));
+                tr {
+                    th scope="row" { a.key.long href=(asked.to(&key_path(&line.key), &[])) { (shown(&line.key)) } }
+                    td { (line.data_type) } td { (badge(line.status.name())) }
+                    td.number { @if let Some(rows) = line.rows { (grouped(rows)) } @else { "–" } }
+                    td.number { @if let Some(bytes) = line.bytes { (grouped(bytes)) } @else { "–" } }
+                    td { @match line.grade { Some(grade) => (badge(grade.name())), None => span.quiet { "not checked" } } }
+                    td { a href=(evidence) aria-label={ "Evidence of " (line.key) " " (line.data_type) } { "evidence" } }
+                    td.text { @if let Some(reason) = &line.reason { (shown(reason)) } }
+                }
+            } }
+        } },
+    )
 }
 
 /// The evidence of a partition.
@@ -164,13 +181,18 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
     let day = day_of(day)?;
     let context = &pages.state.context;
     let key = context.instrument_key(key).await?;
-    let unknown = |error: mtdh_core::table::UnknownDataType| Problem::new(StatusCode::NOT_FOUND, "unknown-type", error.to_string());
+    let unknown = |error: mtdh_core::table::UnknownDataType| {
+        Problem::new(StatusCode::NOT_FOUND, "unknown-type", error.to_string())
+    };
     let partition = Partition { day, data_type: data_type.parse().map_err(unknown)?, key };
     let found = context.evidence(&partition).await?;
     let rejected = context.quarantine(&partition, REJECTED).await?;
     let span = Span::of_days(DayRange::of(day));
     let (start, end) = span.texts();
-    let rows = asked.to(&format!("{}/rows", key_path(partition.key.as_str())), &[("start", &start), ("end", &end), ("data_type", data_type)]);
+    let rows = asked.to(
+        &format!("{}/rows", key_path(partition.key.as_str())),
+        &[("start", &start), ("end", &end), ("data_type", data_type)],
+    );
     let body = html! {
         section { h2 { "What is there" }
             @match &found {
@@ -198,14 +220,21 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
     };
     let mut page = Page::new(format!("{} {} on {day}", partition.key, data_type), body);
     let venue = partition.key.venue();
-    page.above = vec![("Coverage".to_owned(), asked.to("/", &[])), (day.to_string(), asked.to(&format!("/days/{day}"), &[])),
-        (venue.to_owned(), asked.to(&format!("/days/{day}/{}", encoded(venue)), &[]))];
+    page.above = vec![
+        ("Coverage".to_owned(), asked.to("/", &[])),
+        (day.to_string(), asked.to(&format!("/days/{day}"), &[])),
+        (venue.to_owned(), asked.to(&format!("/days/{day}/{}", encoded(venue)), &[])),
+    ];
     Ok(page)
 }
 
 fn facts(found: &mtdh_engine::context::Evidence, footer: &mtdh_core::footer::PartitionFooter) -> Markup {
     let tally = &footer.tally;
-    let range = |range: Option<(i64, i64)>| range.map_or("no rows".to_owned(), |(from, to)| format!("{} to {}", moment_text(from), moment_text(to)));
+    let range = |range: Option<(i64, i64)>| {
+        range.map_or("no rows".to_owned(), |(from, to)| {
+            format!("{} to {}", moment_text(from), moment_text(to))
+        })
+    };
     let reported = found.reported.as_ref();
     html! {
         dl.facts {

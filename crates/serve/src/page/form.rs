@@ -19,7 +19,13 @@ pub fn size(bytes: u64) -> String {
         number /= 1000.0;
         unit += 1;
     }
-    let places = if unit == 0 || number >= 99.95 { 0 } else if number >= 9.995 { 1 } else { 2 };
+    let places = if unit == 0 || number >= 99.95 {
+        0
+    } else if number >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{number:.places$} {}", UNITS[unit])
 }
 
@@ -86,10 +92,19 @@ mod tests {
         for (value, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(value), expected);
         }
-        for (value, expected) in [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (999_499, "999 kB"), (999_500, "1.00 MB"), (12_345_678, "12.3 MB")] {
+        for (value, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.00 MB"),
+            (12_345_678, "12.3 MB"),
+        ] {
             assert_eq!(size(value), expected);
         }
-        for (value, expected) in [(560.0, "560"), (62794.5, "62794.5"), (1e-9, "1e-9"), (0.0, "0"), (1e300, "1e300")] {
+        for (value, expected) in
+            [(560.0, "560"), (62794.5, "62794.5"), (1e-9, "1e-9"), (0.0, "0"), (1e300, "1e300")]
+        {
             assert_eq!(number(value), expected);
         }
     }

@@ -52,7 +52,12 @@ pub struct View<'a> {
 
 impl View<'_> {
     /// The days of a range that begin a part of the page which shows rows: the last day of the range that the lake has.
-    async fn of<'a>(pages: &'a Pages, asked: &'a Asked, key: &str, is_long: bool) -> Result<View<'a>, Problem> {
+    async fn of<'a>(
+        pages: &'a Pages,
+        asked: &'a Asked,
+        key: &str,
+        is_long: bool,
+    ) -> Result<View<'a>, Problem> {
         let context = &pages.state.context;
         let key = context.instrument_key(key).await?;
         let days = context.days().await?;
@@ -64,7 +69,15 @@ impl View<'_> {
     /// A request for rows of this instrument.
     pub fn request(&self, table: TickTable, within_us: Range<i64>, limit: Option<u64>) -> ReadRequest {
         let instruments = vec![self.key.to_string()];
-        ReadRequest { table, instruments, within_us, clock: Clock::Arrival, columns: None, limit, has_worth: false }
+        ReadRequest {
+            table,
+            instruments,
+            within_us,
+            clock: Clock::Arrival,
+            columns: None,
+            limit,
+            has_worth: false,
+        }
     }
 
     /// The rows of a request, and what it chose.
@@ -95,7 +108,10 @@ impl View<'_> {
             (body)
         };
         let mut page = Page::new(self.key.to_string(), body);
-        page.above = vec![("Instruments".to_owned(), self.asked.to("/instruments", &[])), (self.key.venue().to_owned(), self.asked.to("/instruments", &[("venue", self.key.venue())]))];
+        page.above = vec![
+            ("Instruments".to_owned(), self.asked.to("/instruments", &[])),
+            (self.key.venue().to_owned(), self.asked.to("/instruments", &[("venue", self.key.venue())])),
+        ];
         (page.span, page.whole, page.scripts) = (Some(self.span), Some(self.whole), scripts);
         page
     }
@@ -112,7 +128,12 @@ pub async fn page(pages: &Pages, asked: &Asked, key: &str, part: &str) -> Paged 
         "ticker" => ticker::page(view).await,
         "chain" => chain::page(view).await,
         "get" => get::page(view),
-        _ => Err(Problem::new(axum::http::StatusCode::NOT_FOUND, "unknown-path", "an instrument has no such page").into()),
+        _ => Err(Problem::new(
+            axum::http::StatusCode::NOT_FOUND,
+            "unknown-path",
+            "an instrument has no such page",
+        )
+        .into()),
     }
 }
 
@@ -125,8 +146,16 @@ async fn coverage(view: View<'_>) -> Paged {
         rows.entry(line.data_type.name()).or_default().entry(day).or_default().add(line);
     }
     let (show, show_name) = Show::of(view.asked.get("show"));
-    let missing: Vec<String> = rows.iter().flat_map(|(name, days)| days.iter().filter(|(_, c)| c.missing > 0).map(move |(day, _)| format!("{name} of {day}"))).collect();
-    let listed: Vec<_> = rows.into_iter().map(|(name, days)| heat_row(name, &view.part("rows", &[("data_type", name)]), days)).collect();
+    let missing: Vec<String> = rows
+        .iter()
+        .flat_map(|(name, days)| {
+            days.iter().filter(|(_, c)| c.missing > 0).map(move |(day, _)| format!("{name} of {day}"))
+        })
+        .collect();
+    let listed: Vec<_> = rows
+        .into_iter()
+        .map(|(name, days)| heat_row(name, &view.part("rows", &[("data_type", name)]), days))
+        .collect();
     let instrument = known(&view, &days).await?;
     let body = html! {
         div.split {

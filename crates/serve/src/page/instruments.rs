@@ -99,11 +99,17 @@ fn date(us: i64) -> String {
 
 /// Whether an instrument is meant by the address; `but` is a facet that does not count, so that its other values stay in view.
 fn is_meant(asked: &Asked, one: &Instrument, but: Option<&str>) -> bool {
-    let is = |name: &str| but == Some(name) || asked.get(name).is_none_or(|wanted| value_of(one, name) == wanted);
+    let is =
+        |name: &str| but == Some(name) || asked.get(name).is_none_or(|wanted| value_of(one, name) == wanted);
     let query = asked.get("q").map(str::to_lowercase).unwrap_or_default();
     let has = |text: &str| text.to_lowercase().contains(&query);
-    is("venue") && is("type") && is("quote")
-        && (query.is_empty() || has(one.key.as_str()) || has(&one.raw_symbol) || one.dataset_symbol.as_deref().is_some_and(has)
+    is("venue")
+        && is("type")
+        && is("quote")
+        && (query.is_empty()
+            || has(one.key.as_str())
+            || has(&one.raw_symbol)
+            || one.dataset_symbol.as_deref().is_some_and(has)
             || one.aliases.iter().any(|alias| has(alias)))
 }
 

@@ -85,7 +85,11 @@ async fn recorded(pages: &Pages, span: &Span) -> Result<(Vec<FindingLine>, usize
             let read: Recorded = serde_json::from_value(summary).unwrap_or_default();
             let all = read.row_checks.into_iter().chain(read.few_rows).flat_map(|listed| listed.listed);
             for one in all {
-                let is_within = one.day.as_ref().and_then(|day| day.parse::<Day>().ok()).is_none_or(|day| span.days.contains(day));
+                let is_within = one
+                    .day
+                    .as_ref()
+                    .and_then(|day| day.parse::<Day>().ok())
+                    .is_none_or(|day| span.days.contains(day));
                 if is_within {
                     found.entry(format!("{}|{}|{:?}", one.check, one.place(), one.from)).or_insert(one);
                 }
@@ -93,7 +97,9 @@ async fn recorded(pages: &Pages, span: &Span) -> Result<(Vec<FindingLine>, usize
         }
     }
     let mut found: Vec<FindingLine> = found.into_values().collect();
-    found.sort_by_key(|one| (rank(&one.severity), std::cmp::Reverse(one.day.clone()), one.instrument_key.clone()));
+    found.sort_by_key(|one| {
+        (rank(&one.severity), std::cmp::Reverse(one.day.clone()), one.instrument_key.clone())
+    });
     Ok((found, runs.len().saturating_sub(RUNS)))
 }
 
@@ -111,7 +117,9 @@ fn value_of<'a>(one: &'a FindingLine, facet: &str) -> &'a str {
 }
 
 fn is_meant(asked: &Asked, one: &FindingLine, but: Option<&str>) -> bool {
-    ["check", "severity", "venue", "day"].iter().all(|name| but == Some(name) || asked.get(name).is_none_or(|wanted| value_of(one, name) == wanted))
+    ["check", "severity", "venue", "day"]
+        .iter()
+        .all(|name| but == Some(name) || asked.get(name).is_none_or(|wanted| value_of(one, name) == wanted))
 }
 
 fn facet(asked: &Asked, found: &[FindingLine], name: &str, label: &str) -> Markup {
@@ -127,37 +135,58 @@ fn facet(asked: &Asked, found: &[FindingLine], name: &str, label: &str) -> Marku
 }
 
 fn findings<'a>(asked: &Asked, all: impl Iterator<Item = &'a FindingLine>) -> Markup {
-    wide("Findings", &html! { table {
-        thead { tr { th scope="col" { "Severity" } th scope="col" { "Check" } th scope="col" { "Day" } th scope="col" { "Instrument" } th scope="col" { "Data type" } th.number scope="col" { "Times" } th scope="col" { "First" } th scope="col" { "Rows" } } }
-        tbody { @for one in all { tr {
-            td { (badge(&one.severity)) } td { span title=(check::find(&one.check).map_or("", |check| check.text)) { (shown(&one.check)) } }
-            td { @if let Some(day) = &one.day { a href=(format!("/days/{}", encoded(day))) { (shown(day)) } } }
-            td { @if let Some(key) = &one.instrument_key { a.key.long href=(asked.to(&key_path(key), &[])) { (shown(key)) } } }
-            td { @if let Some(data_type) = &one.data_type { (shown(data_type)) } }
-            td.number { (grouped(one.count)) }
-            td.text { @if let Some(example) = one.examples.first() { (shown(example)) } @if let Some(text) = &one.explanation { " (" (shown(text)) ")" } }
-            td { @if let Some(href) = rows_around(one) { a href=(href) aria-label={ "Rows around " (one.check) " of " (one.place()) } { "rows around it" } } }
-        } } }
-    } })
+    wide(
+        "Findings",
+        &html! { table {
+            thead { tr { th scope="col" { "Severity" } th scope="col" { "Check" } th scope="col" { "Day" } th scope="col" { "Instrument" } th scope="col" { "Data type" } th.number scope="col" { "Times" } th scope="col" { "First" } th scope="col" { "Rows" } } }
+            tbody { @for one in all { tr {
+                td { (badge(&one.severity)) } td { span title=(check::find(&one.check).map_or("", |check| check.text)) { (shown(&one.check)) } }
+                td { @if let Some(day) = &one.day { a href=(format!("/days/{}", encoded(day))) { (shown(day)) } } }
+                td { @if let Some(key) = &one.instrument_key { a.key.long href=(asked.to(&key_path(key), &[])) { (shown(key)) } } }
+                td { @if let Some(data_type) = &one.data_type { (shown(data_type)) } }
+                td.number { (grouped(one.count)) }
+                td.text { @if let Some(example) = one.examples.first() { (shown(example)) } @if let Some(text) = &one.explanation { " (" (shown(text)) ")" } }
+                td { @if let Some(href) = rows_around(one) { a href=(href) aria-label={ "Rows around " (one.check) " of " (one.place()) } { "rows around it" } } }
+            } } }
+        } },
+    )
 }
 
 /// The address of the rows around a finding: from ten seconds before it.
 fn rows_around(one: &FindingLine) -> Option<String> {
     let (key, data_type, from) = (one.instrument_key.as_ref()?, one.data_type.as_ref()?, one.from.as_ref()?);
     let at = mtdh_core::moment::TimeValue::parse(from, 0).ok()?.as_start();
-    let (start, end) = (super::range::moment_text(at - 10_000_000), super::range::moment_text(at + 60_000_000));
-    Some(format!("{}/rows?data_type={}&start={}&end={}&mark={}", key_path(key), encoded(data_type), encoded(&start), encoded(&end), encoded(&super::range::moment_text(at))))
+    let (start, end) =
+        (super::range::moment_text(at - 10_000_000), super::range::moment_text(at + 60_000_000));
+    Some(format!(
+        "{}/rows?data_type={}&start={}&end={}&mark={}",
+        key_path(key),
+        encoded(data_type),
+        encoded(&start),
+        encoded(&end),
+        encoded(&super::range::moment_text(at))
+    ))
 }
 
 /// Checks one instrument's day now, without asking the vendor.
 pub async fn now(pages: &Pages, asked: &Asked) -> Paged {
-    let lacking = |name: &str| Problem::parameter(name, format!("`{name}` is needed")).hint("open this page from the evidence of a partition");
+    let lacking = |name: &str| {
+        Problem::parameter(name, format!("`{name}` is needed"))
+            .hint("open this page from the evidence of a partition")
+    };
     let day: Day = asked.get("day").and_then(|text| text.parse().ok()).ok_or_else(|| lacking("day"))?;
     let key = pages.state.context.instrument_key(asked.get("key").ok_or_else(|| lacking("key"))?).await?;
-    let filter = Filter { instruments: vec![key.to_string()], data_types: mtdh_core::DataType::ALL.to_vec(), ..Filter::default() };
+    let filter = Filter {
+        instruments: vec![key.to_string()],
+        data_types: mtdh_core::DataType::ALL.to_vec(),
+        ..Filter::default()
+    };
     let selection = filter.of_lake(DayRange::of(day))?;
     // What asks neither the vendor nor an exchange.
-    let plan = CheckPlan::new([Group::Timestamp, Group::Book, Group::Values, Group::Aggregation], Settings::default());
+    let plan = CheckPlan::new(
+        [Group::Timestamp, Group::Book, Group::Values, Group::Aggregation],
+        Settings::default(),
+    );
     let checked = pages.state.context.check(plan, &selection, CheckOptions::default()).await?;
     let report = checked.report;
     let all: Vec<FindingLine> = report.findings.iter().map(FindingLine::of).collect();
@@ -170,6 +199,9 @@ pub async fn now(pages: &Pages, asked: &Asked) -> Paged {
         }
     };
     let mut page = Page::new(format!("{key} on {day}, checked now"), body);
-    page.above = vec![("Quality".to_owned(), asked.to("/quality", &[])), (key.to_string(), asked.to(&key_path(key.as_str()), &[]))];
+    page.above = vec![
+        ("Quality".to_owned(), asked.to("/quality", &[])),
+        (key.to_string(), asked.to(&key_path(key.as_str()), &[])),
+    ];
     Ok(page)
 }

@@ -50,7 +50,11 @@ impl Span {
         let days = days.and_then(|(first, last)| DayRange::new(first, last).ok());
         let days = days.ok_or_else(|| Problem::parameter("start", "the range lies beyond the calendar"))?;
         if us.end - us.start > MOST_DAYS * DAY_US {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "wrong-parameter", "the range is longer than ten years"));
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "wrong-parameter",
+                "the range is longer than ten years",
+            ));
         }
         Ok(Span { us, days, is_given })
     }
@@ -132,12 +136,22 @@ mod tests {
             ("start=2024-03", "2024-03-01", "2024-03-31", 31),
             ("start=2024-03-01&end=2024-03-07", "2024-03-01", "2024-03-07", 7),
             ("end=2024-02-03", "2024-02-01", "2024-02-03", 3),
-            ("start=2024-03-01T12:00&end=2024-03-02T00:00", "2024-03-01T12:00:00Z", "2024-03-02T00:00:00Z", 1),
+            (
+                "start=2024-03-01T12:00&end=2024-03-02T00:00",
+                "2024-03-01T12:00:00Z",
+                "2024-03-02T00:00:00Z",
+                1,
+            ),
         ] {
             let span = of(query).unwrap();
             assert_eq!((span.texts(), span.length()), ((start.to_owned(), end.to_owned()), days), "{query}");
         }
-        for query in ["start=x", "start=2024-03-02&end=2024-03-01", "start=0001-01-01&end=2024-01-01", "end=2024-02-30"] {
+        for query in [
+            "start=x",
+            "start=2024-03-02&end=2024-03-01",
+            "start=0001-01-01&end=2024-01-01",
+            "end=2024-02-30",
+        ] {
             assert!(of(query).is_err(), "{query}");
         }
     }

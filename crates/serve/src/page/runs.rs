@@ -70,7 +70,8 @@ fn kind(summaries: &[Value]) -> &'static str {
 /// The state of a run by its shards: the one that needs attention most.
 fn state(summaries: &[Value]) -> String {
     let has = |word: &str| summaries.iter().any(|one| text(one, "state") == word);
-    let first = ["running", "stopped", "used_up", "interrupted", "taken_over"].into_iter().find(|word| has(word));
+    let first =
+        ["running", "stopped", "used_up", "interrupted", "taken_over"].into_iter().find(|word| has(word));
     match first {
         Some(word) => word.to_owned(),
         None if summaries.is_empty() => "not_begun".to_owned(),
@@ -96,7 +97,9 @@ pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
     };
     if plan.is_none() && summaries.is_empty() {
         let detail = format!("the lake has no run `{run}`");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail).hint("the page Runs lists them").into());
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail)
+            .hint("the page Runs lists them")
+            .into());
     }
     let word = plan.as_ref().map_or_else(|| state(&summaries), |plan| plan.state.to_owned());
     let is_live = matches!(word.as_str(), "running" | "not_begun");
@@ -134,7 +137,11 @@ pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
 fn record(summary: &Value) -> Markup {
     let failures = summary["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
     let left = summary["left"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let numbers = summary.as_object().map(|all| all.iter().filter(|(name, value)| value.is_u64() && !["summary_version", "shard_index", "total_shards"].contains(&name.as_str())));
+    let numbers = summary.as_object().map(|all| {
+        all.iter().filter(|(name, value)| {
+            value.is_u64() && !["summary_version", "shard_index", "total_shards"].contains(&name.as_str())
+        })
+    });
     html! {
         section {
             h2 { "Shard " (count(summary, "shard_index")) " of " (count(summary, "total_shards")) }

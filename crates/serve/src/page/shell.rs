@@ -16,8 +16,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The parts of the program, in the order of the bar.
-const PLACES: [(&str, &str); 5] =
-    [("/", "Coverage"), ("/instruments", "Instruments"), ("/quality", "Quality"), ("/runs", "Runs"), ("/docs", "API")];
+const PLACES: [(&str, &str); 5] = [
+    ("/", "Coverage"),
+    ("/instruments", "Instruments"),
+    ("/quality", "Quality"),
+    ("/runs", "Runs"),
+    ("/docs", "API"),
+];
 
 /// A page, before it is put into the frame.
 pub struct Page {
@@ -43,7 +48,16 @@ impl Page {
     /// A page without a range.
     pub fn new(title: impl Into<String>, body: Markup) -> Page {
         let (above, scripts) = (Vec::new(), &[] as &[&str]);
-        Page { title: title.into(), above, span: None, whole: None, scripts, as_of_us: None, json: None, body }
+        Page {
+            title: title.into(),
+            above,
+            span: None,
+            whole: None,
+            scripts,
+            as_of_us: None,
+            json: None,
+            body,
+        }
     }
 }
 
@@ -83,7 +97,11 @@ pub fn answer(asked: &Asked, paged: Paged) -> Response {
 }
 
 fn frame(asked: &Asked, page: &Page) -> Markup {
-    let place = PLACES.iter().map(|(path, _)| *path).filter(|path| is_below(&asked.path, path)).max_by_key(|path| path.len());
+    let place = PLACES
+        .iter()
+        .map(|(path, _)| *path)
+        .filter(|path| is_below(&asked.path, path))
+        .max_by_key(|path| path.len());
     html! {
         (DOCTYPE)
         html lang="en" {

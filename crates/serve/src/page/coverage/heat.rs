@@ -28,8 +28,13 @@ pub enum Show {
 
 impl Show {
     /// Names and labels.
-    pub const ALL: [(&'static str, &'static str); 5] =
-        [("state", "state"), ("grade", "grade"), ("count", "partitions"), ("rows", "rows"), ("bytes", "bytes")];
+    pub const ALL: [(&'static str, &'static str); 5] = [
+        ("state", "state"),
+        ("grade", "grade"),
+        ("count", "partitions"),
+        ("rows", "rows"),
+        ("bytes", "bytes"),
+    ];
 
     /// What an address asks for.
     pub fn of(text: Option<&str>) -> (Show, &'static str) {

@@ -31,9 +31,14 @@ struct Snapshot {
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let at = match view.asked.get("at") {
-        Some(text) => TimeValue::parse(text, now_us()).map_err(|error| Problem::parameter("at", error.to_string()))?.as_start(),
+        Some(text) => TimeValue::parse(text, now_us())
+            .map_err(|error| Problem::parameter("at", error.to_string()))?
+            .as_start(),
         // The end of an hour in the middle of the range.
-        None => { let middle = view.span.us.start / 2 + view.span.us.end / 2; middle - middle.rem_euclid(HOUR_US) + HOUR_US - 1 }
+        None => {
+            let middle = view.span.us.start / 2 + view.span.us.end / 2;
+            middle - middle.rem_euclid(HOUR_US) + HOUR_US - 1
+        }
     };
     let hour = at - at.rem_euclid(HOUR_US)..at - at.rem_euclid(HOUR_US) + HOUR_US;
     let mut found: Option<(DataType, Vec<Snapshot>)> = None;
@@ -77,7 +82,12 @@ fn json_address(view: &View<'_>, at: i64) -> String {
     format!("/v1/book/{}?at={}", crate::page::asked::encoded(view.key.as_str()), moment_text(at))
 }
 
-async fn of_hour(view: &View<'_>, data_type: DataType, hour: std::ops::Range<i64>, at: i64) -> Result<Vec<Snapshot>, Problem> {
+async fn of_hour(
+    view: &View<'_>,
+    data_type: DataType,
+    hour: std::ops::Range<i64>,
+    at: i64,
+) -> Result<Vec<Snapshot>, Problem> {
     // A moment beyond the calendar has no rows.
     if Day::containing_us(hour.start).is_none() || Day::containing_us(hour.end).is_none() {
         return Ok(Vec::new());
@@ -95,7 +105,13 @@ async fn of_hour(view: &View<'_>, data_type: DataType, hour: std::ops::Range<i64
                 continue;
             }
             let side = |side: &str| -> Vec<Level> {
-                let level = |level: usize| number_at(&batch, &format!("{side}_price_{level}"), row).zip(number_at(&batch, &format!("{side}_amount_{level}"), row));
+                let level = |level: usize| {
+                    number_at(&batch, &format!("{side}_price_{level}"), row).zip(number_at(
+                        &batch,
+                        &format!("{side}_amount_{level}"),
+                        row,
+                    ))
+                };
                 (1..=levels).filter_map(level).collect()
             };
             let one = Snapshot { time: *time, asks: side("ask"), bids: side("bid") };
@@ -110,24 +126,37 @@ async fn of_hour(view: &View<'_>, data_type: DataType, hour: std::ops::Range<i64
 
 fn ladder(one: &Snapshot) -> Markup {
     let most = one.asks.iter().chain(&one.bids).map(|level| level.1).fold(0.0, f64::max);
-    let row = |level: &Level, class: &'static str| html! {
-        tr.(class) { th scope="row" { (if class == "ask" { "▼ ask" } else { "▲ bid" }) } td.number { (number(level.0)) } td.number { (number(level.1)) }
-            td.bar-cell { svg viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true" { rect width=(format!("{:.1}", if most > 0.0 { level.1 / most * 100.0 } else { 0.0 })) height="14" {} } } }
+    let row = |level: &Level, class: &'static str| {
+        html! {
+            tr.(class) { th scope="row" { (if class == "ask" { "▼ ask" } else { "▲ bid" }) } td.number { (number(level.0)) } td.number { (number(level.1)) }
+                td.bar-cell { svg viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true" { rect width=(format!("{:.1}", if most > 0.0 { level.1 / most * 100.0 } else { 0.0 })) height="14" {} } } }
+        }
     };
     html! { table.ladder #ladder { thead { tr { th scope="col" { "Side" } th.number scope="col" { "Price" } th.number scope="col" { "Amount" } th scope="col" { span.unseen { "Share of the largest" } } } }
-        tbody { @for level in one.asks.iter().rev() { (row(level, "ask")) } @for level in &one.bids { (row(level, "bid")) } } } }
+    tbody { @for level in one.asks.iter().rev() { (row(level, "ask")) } @for level in &one.bids { (row(level, "bid")) } } } }
 }
 
 /// Cumulative amounts on both sides, for the chart.
 fn depth(one: &Snapshot) -> serde_json::Value {
     let cumulative = |levels: &[Level]| {
         let mut sum = 0.0;
-        levels.iter().map(|(price, amount)| { sum += amount; (*price, sum) }).collect::<Vec<_>>()
+        levels
+            .iter()
+            .map(|(price, amount)| {
+                sum += amount;
+                (*price, sum)
+            })
+            .collect::<Vec<_>>()
     };
     let (asks, mut bids) = (cumulative(&one.asks), cumulative(&one.bids));
     bids.reverse();
     let xs: Vec<f64> = bids.iter().chain(&asks).map(|level| level.0).collect();
-    let y = |of_bids: bool| -> Vec<Option<f64>> { bids.iter().map(|l| of_bids.then_some(l.1)).chain(asks.iter().map(|l| (!of_bids).then_some(l.1))).collect() };
+    let y = |of_bids: bool| -> Vec<Option<f64>> {
+        bids.iter()
+            .map(|l| of_bids.then_some(l.1))
+            .chain(asks.iter().map(|l| (!of_bids).then_some(l.1)))
+            .collect()
+    };
     json!({"x": "number", "xs": xs, "shade": [], "panels": [{"label": "cumulative amount", "high": 1, "zero": true, "series": [
         {"kind": "step", "name": "bids", "tone": "up", "y": y(true)}, {"kind": "step", "name": "asks", "tone": "down", "dash": true, "y": y(false)}]}]})
 }

@@ -24,18 +24,37 @@ const MOST_DAYS: i64 = 366;
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let length = view.span.us.end - view.span.us.start;
-    let usual = Timeframe::USUAL.into_iter().find(|one| length / one.us() <= 1500).unwrap_or(Timeframe::USUAL[6]);
+    let usual =
+        Timeframe::USUAL.into_iter().find(|one| length / one.us() <= 1500).unwrap_or(Timeframe::USUAL[6]);
     let asked = view.asked.get("timeframe").map(str::parse::<Timeframe>).transpose();
-    let timeframe = asked.map_err(|error| Problem::parameter("timeframe", error.to_string()))?.unwrap_or(usual);
+    let timeframe =
+        asked.map_err(|error| Problem::parameter("timeframe", error.to_string()))?.unwrap_or(usual);
     if length / timeframe.us() > MOST || view.span.length() > MOST_DAYS {
-        let detail = format!("{} candles of {timeframe} are too many for a picture", grouped((length / timeframe.us()) as u64));
-        return Err(Problem::parameter("timeframe", detail).hint("choose a longer timeframe or a shorter range").into());
+        let detail = format!(
+            "{} candles of {timeframe} are too many for a picture",
+            grouped((length / timeframe.us()) as u64)
+        );
+        return Err(Problem::parameter("timeframe", detail)
+            .hint("choose a longer timeframe or a shorter range")
+            .into());
     }
     let context = &view.pages.state.context;
-    let found = context.candles_between(&view.key, timeframe, view.span.us.clone(), &CancellationToken::new()).await?;
+    let found = context
+        .candles_between(&view.key, timeframe, view.span.us.clone(), &CancellationToken::new())
+        .await?;
     let bars = &found.series.bars;
     let all = |field: Field| -> Vec<Option<f64>> { bars.iter().map(|bar| bar.get(field)).collect() };
-    let mut shade: Vec<_> = found.missing.iter().map(|(day, reason)| json!([day.start_us() / 1000, day.end_us() / 1000, reason.as_deref().unwrap_or("the lake has no trades")])).collect();
+    let mut shade: Vec<_> = found
+        .missing
+        .iter()
+        .map(|(day, reason)| {
+            json!([
+                day.start_us() / 1000,
+                day.end_us() / 1000,
+                reason.as_deref().unwrap_or("the lake has no trades")
+            ])
+        })
+        .collect();
     let silent = silences(bars.iter().map(|bar| bar.start), timeframe.us());
     shade.extend(silent.iter().take(500).map(|(from, to)| json!([from / 1000, to / 1000, "no trades"])));
     let described = json!({

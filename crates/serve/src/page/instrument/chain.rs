@@ -18,7 +18,16 @@ use crate::problem::Problem;
 use crate::state::now_us;
 
 /// What is shown of an option.
-const COLUMNS: [&str; 8] = ["bid_price", "ask_price", "mark_price", "mark_iv", "delta", "open_interest", "underlying_price", "last_price"];
+const COLUMNS: [&str; 8] = [
+    "bid_price",
+    "ask_price",
+    "mark_price",
+    "mark_iv",
+    "delta",
+    "open_interest",
+    "underlying_price",
+    "last_price",
+];
 
 /// An option's last row by the moment.
 type Row = (i64, [Option<f64>; 8]);
@@ -26,36 +35,65 @@ type Row = (i64, [Option<f64>; 8]);
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let at = match view.asked.get("at") {
-        Some(text) => TimeValue::parse(text, now_us()).map_err(|error| Problem::parameter("at", error.to_string()))?.as_end(),
+        Some(text) => TimeValue::parse(text, now_us())
+            .map_err(|error| Problem::parameter("at", error.to_string()))?
+            .as_end(),
         None => view.span.us.end,
     };
-    let day = Day::containing_us(at - 1).ok_or_else(|| Problem::parameter("at", "it lies beyond the calendar"))?;
+    let day =
+        Day::containing_us(at - 1).ok_or_else(|| Problem::parameter("at", "it lies beyond the calendar"))?;
     let all = match view.pages.state.context.instruments(Some(day)).await {
         Ok((_, all)) => all,
         Err(mtdh_engine::EngineError::NoInstruments(_)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let is_of = |key: &mtdh_engine::InstrumentKey| key.instrument_type() == InstrumentType::Option && key.venue() == view.key.venue() && key.base() == view.key.base();
+    let is_of = |key: &mtdh_engine::InstrumentKey| {
+        key.instrument_type() == InstrumentType::Option
+            && key.venue() == view.key.venue()
+            && key.base() == view.key.base()
+    };
     let options: Vec<_> = all.iter().map(|one| &one.key).filter(|key| is_of(key)).collect();
     let expiries: BTreeSet<Day> = options.iter().filter_map(|key| key.expiry()).collect();
     let wanted = view.asked.get("expiry").and_then(|text| text.parse::<Day>().ok()).or(view.key.expiry());
     // The nearest that is left a week, where none is asked for.
-    let expiry = wanted.filter(|one| expiries.contains(one)).or_else(|| expiries.iter().find(|one| **one >= day.plus(7)).copied()).or(expiries.last().copied());
-    let keys: Vec<String> = options.iter().filter(|key| key.expiry() == expiry && expiry.is_some()).map(ToString::to_string).collect();
+    let expiry = wanted
+        .filter(|one| expiries.contains(one))
+        .or_else(|| expiries.iter().find(|one| **one >= day.plus(7)).copied())
+        .or(expiries.last().copied());
+    let keys: Vec<String> = options
+        .iter()
+        .filter(|key| key.expiry() == expiry && expiry.is_some())
+        .map(ToString::to_string)
+        .collect();
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     if !keys.is_empty() {
         let mut request = view.request(TickTable::Ticks(DataType::OptionsChain), day.start_us()..at, None);
         request.instruments = keys.clone();
-        request.columns = Some(COLUMNS.iter().chain(&["instrument_key", "local_timestamp"]).map(|name| (*name).to_owned()).collect());
+        request.columns = Some(
+            COLUMNS
+                .iter()
+                .chain(&["instrument_key", "local_timestamp"])
+                .map(|name| (*name).to_owned())
+                .collect(),
+        );
         let (mut stream, _) = view.rows(&request).await?;
         while let Some(batch) = stream.try_next().await? {
             // Rows come by key, and in order of arrival: the last of each key counts.
-            let Some(names) = batch.column_by_name("instrument_key").and_then(|column| arrow_array::cast::AsArray::as_dictionary_opt::<arrow_array::types::Int32Type>(&**column)) else { continue };
-            let Some(texts) = arrow_array::cast::AsArray::as_string_opt::<i32>(&**names.values()) else { continue };
+            let Some(names) = batch.column_by_name("instrument_key").and_then(|column| {
+                arrow_array::cast::AsArray::as_dictionary_opt::<arrow_array::types::Int32Type>(&**column)
+            }) else {
+                continue;
+            };
+            let Some(texts) = arrow_array::cast::AsArray::as_string_opt::<i32>(&**names.values()) else {
+                continue;
+            };
             let arrivals = times(&batch, "local_timestamp").unwrap_or_default();
             for (row, place) in names.keys().values().iter().enumerate() {
                 if names.keys().values().get(row + 1) != Some(place) {
-                    rows.insert(texts.value(*place as usize).to_owned(), (arrivals[row], COLUMNS.map(|name| number_at(&batch, name, row))));
+                    rows.insert(
+                        texts.value(*place as usize).to_owned(),
+                        (arrivals[row], COLUMNS.map(|name| number_at(&batch, name, row))),
+                    );
                 }
             }
         }
@@ -64,9 +102,12 @@ pub async fn page(view: View<'_>) -> Paged {
     for key in options.iter().filter(|key| key.expiry() == expiry) {
         let Some(strike) = key.strike().and_then(|text| text.parse::<f64>().ok()) else { continue };
         let side = usize::from(key.option_side() == Some(OptionSide::Put));
-        strikes.entry(strike.to_bits()).or_default()[side] = rows.get(key.as_str()).map(|row| (key.as_str(), *row));
+        strikes.entry(strike.to_bits()).or_default()[side] =
+            rows.get(key.as_str()).map(|row| (key.as_str(), *row));
     }
-    let iv = |side: usize| -> Vec<Option<f64>> { strikes.values().map(|both| both[side].and_then(|(_, (_, values))| values[3])).collect() };
+    let iv = |side: usize| -> Vec<Option<f64>> {
+        strikes.values().map(|both| both[side].and_then(|(_, (_, values))| values[3])).collect()
+    };
     let described = json!({"x": "number", "xs": strikes.keys().map(|bits| f64::from_bits(*bits)).collect::<Vec<_>>(), "shade": [], "panels": [{"label": "mark volatility", "high": 1, "series": [
         {"kind": "points", "name": "calls", "tone": "up", "y": iv(0)}, {"kind": "points", "name": "puts", "tone": "down", "dash": true, "y": iv(1)}]}]});
     let underlying = rows.values().max_by_key(|row| row.0).and_then(|row| row.1[6]);

@@ -11,14 +11,28 @@ use crate::problem::Problem;
 /// The part of the page.
 pub fn page(view: View<'_>) -> Paged {
     let name = view.asked.get("data_type").unwrap_or("trades");
-    let data_type: DataType = name.parse().map_err(|error: mtdh_core::table::UnknownDataType| Problem::parameter("data_type", error.to_string()))?;
-    let types: Vec<(&str, &str)> = types_of(&view.key).into_iter().map(|one| (one.name(), one.name())).collect();
+    let data_type: DataType = name.parse().map_err(|error: mtdh_core::table::UnknownDataType| {
+        Problem::parameter("data_type", error.to_string())
+    })?;
+    let types: Vec<(&str, &str)> =
+        types_of(&view.key).into_iter().map(|one| (one.name(), one.name())).collect();
     let (start, end) = view.span.texts();
     let key = view.key.as_str();
     let address = format!("http://{}", view.pages.state.address);
     let query = format!("start={}&end={}", encoded(&start), encoded(&end));
     let slice = format!("{address}/v1/slices/{data_type}/{}?{query}", encoded(key));
-    let files: Vec<String> = view.span.days.days().take(31).map(|day| format!("  '{address}/v1/files/raw_tick_data/by_date/day-{day}/data_type-{data_type}/{}.parquet'", encoded(key))).collect();
+    let files: Vec<String> = view
+        .span
+        .days
+        .days()
+        .take(31)
+        .map(|day| {
+            format!(
+                "  '{address}/v1/files/raw_tick_data/by_date/day-{day}/data_type-{data_type}/{}.parquet'",
+                encoded(key)
+            )
+        })
+        .collect();
     let has_more = view.span.length() > 31;
     let body = html! { section {
         (choices(view.asked, "Data", "data_type", data_type.name(), &types))
@@ -36,7 +50,11 @@ pub fn page(view: View<'_>) -> Paged {
 /// A range within days is one of arrival.
 fn where_clause(view: &View<'_>) -> String {
     let (start, end) = view.span.texts();
-    if start.contains('T') { format!("\nwhere local_timestamp >= '{start}' and local_timestamp < '{end}'") } else { String::new() }
+    if start.contains('T') {
+        format!("\nwhere local_timestamp >= '{start}' and local_timestamp < '{end}'")
+    } else {
+        String::new()
+    }
 }
 
 fn block(name: &str, text: &str) -> Markup {

@@ -20,14 +20,20 @@ const LINES: usize = 200;
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let name = view.asked.get("data_type").unwrap_or("trades");
-    let data_type: DataType = name.parse().map_err(|error: mtdh_core::table::UnknownDataType| Problem::parameter("data_type", error.to_string()))?;
+    let data_type: DataType = name.parse().map_err(|error: mtdh_core::table::UnknownDataType| {
+        Problem::parameter("data_type", error.to_string())
+    })?;
     let request = view.request(TickTable::Ticks(data_type), view.span.us.clone(), Some(LINES as u64 + 1));
     let (mut stream, chosen) = view.rows(&request).await?;
     let mut batches = Vec::new();
     while let Some(batch) = stream.try_next().await? {
         batches.push(batch);
     }
-    let arrivals: Vec<i64> = batches.iter().flat_map(|batch| times(batch, "local_timestamp").unwrap_or_default()).copied().collect();
+    let arrivals: Vec<i64> = batches
+        .iter()
+        .flat_map(|batch| times(batch, "local_timestamp").unwrap_or_default())
+        .copied()
+        .collect();
     // The next page begins with the first row that is not shown; rows of one microsecond stay together.
     let next = arrivals.get(LINES).copied();
     let kept = match next {
@@ -36,8 +42,15 @@ pub async fn page(view: View<'_>) -> Paged {
     };
     let (end, mark) = (view.span.texts().1, view.asked.get("mark"));
     let next = next.map(|us| view.asked.with(&[("start", &moment_text(us)), ("end", &end)]));
-    let types: Vec<(&str, &str)> = types_of(&view.key).into_iter().map(|one| (one.name(), one.name())).collect();
-    let columns: Vec<String> = request.schema()?.fields().iter().map(|field| field.name().clone()).filter(|name| name != "instrument_key").collect();
+    let types: Vec<(&str, &str)> =
+        types_of(&view.key).into_iter().map(|one| (one.name(), one.name())).collect();
+    let columns: Vec<String> = request
+        .schema()?
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .filter(|name| name != "instrument_key")
+        .collect();
     let body = html! { section {
         (choices(view.asked, "Data", "data_type", data_type.name(), &types))
         @if !chosen.missing.is_empty() { p { "Missing, although expected: " @for missing in &chosen.missing { (missing.day) " " } } }
@@ -64,7 +77,10 @@ fn table(columns: &[String], batches: &[RecordBatch], kept: usize, mark: Option<
 }
 
 fn is_number(batches: &[RecordBatch], name: &str) -> bool {
-    batches.first().and_then(|batch| batch.column_by_name(name)).is_some_and(|column| column.as_primitive_opt::<Float64Type>().is_some())
+    batches
+        .first()
+        .and_then(|batch| batch.column_by_name(name))
+        .is_some_and(|column| column.as_primitive_opt::<Float64Type>().is_some())
 }
 
 fn cell(batch: &RecordBatch, name: &str, row: usize) -> Markup {
@@ -79,7 +95,11 @@ fn cell(batch: &RecordBatch, name: &str, row: usize) -> Markup {
         return html! { td { (moment_text(times.value(row))) } };
     }
     if let Some(words) = column.as_dictionary_opt::<Int32Type>() {
-        let word = words.values().as_string_opt::<i32>().map(|texts| texts.value(words.keys().value(row) as usize)).unwrap_or_default();
+        let word = words
+            .values()
+            .as_string_opt::<i32>()
+            .map(|texts| texts.value(words.keys().value(row) as usize))
+            .unwrap_or_default();
         return html! { td { @match word { "buy" => span.buy { "▲ buy" }, "sell" => span.sell { "▼ sell" }, other => (shown(other)) } } };
     }
     if let Some(texts) = column.as_string_opt::<i32>() {

@@ -17,12 +17,14 @@ const POINTS: i64 = 1200;
 /// Points in the table.
 const LISTED: usize = 100;
 
-const COLUMNS: [&str; 6] = ["funding_rate", "predicted_funding_rate", "open_interest", "last_price", "index_price", "mark_price"];
+const COLUMNS: [&str; 6] =
+    ["funding_rate", "predicted_funding_rate", "open_interest", "last_price", "index_price", "mark_price"];
 
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let mut request = view.request(TickTable::Ticks(DataType::DerivativeTicker), view.span.us.clone(), None);
-    request.columns = Some(COLUMNS.iter().chain(&["local_timestamp"]).map(|name| (*name).to_owned()).collect());
+    request.columns =
+        Some(COLUMNS.iter().chain(&["local_timestamp"]).map(|name| (*name).to_owned()).collect());
     let (mut stream, chosen) = view.rows(&request).await?;
     let step = ((view.span.us.end - view.span.us.start) / POINTS).max(1);
     let (mut points, mut rows): (Vec<(i64, [Option<f64>; 6])>, u64) = (Vec::new(), 0);
@@ -36,8 +38,10 @@ pub async fn page(view: View<'_>) -> Paged {
         }
         rows += batch.num_rows() as u64;
     }
-    let all = |column: usize| -> Vec<Option<f64>> { points.iter().map(|(_, values)| values[column]).collect() };
-    let line = |column: usize| json!({"kind": "line", "name": COLUMNS[column].replace('_', " "), "y": all(column)});
+    let all =
+        |column: usize| -> Vec<Option<f64>> { points.iter().map(|(_, values)| values[column]).collect() };
+    let line =
+        |column: usize| json!({"kind": "line", "name": COLUMNS[column].replace('_', " "), "y": all(column)});
     let described = json!({"x": "time", "xs": points.iter().map(|(time, _)| time / 1000).collect::<Vec<i64>>(), "shade": [], "panels": [
         {"label": "funding rate", "high": 1, "series": [line(0)]}, {"label": "open interest", "high": 1, "series": [line(2)]}, {"label": "price", "high": 1.4, "series": [line(5), line(4), line(3)]}]});
     let body = html! { section {
