@@ -157,6 +157,16 @@ async fn coverage(view: View<'_>) -> Paged {
         .map(|(name, days)| heat_row(name, &view.part("rows", &[("data_type", name)]), days))
         .collect();
     let instrument = known(&view, &days).await?;
+    if instrument.is_none() && listed.is_empty() {
+        let key = view.key.as_str();
+        let suggestions = context.suggest(&[key], None).await?.into_iter().next().unwrap_or_default();
+        // A key that the newest table has is known, only not of these days.
+        if !suggestions.is_empty() && !suggestions.iter().any(|one| one == key) {
+            let detail = format!("no table of these days has an instrument `{key}`");
+            let problem = Problem::new(axum::http::StatusCode::NOT_FOUND, "unknown-instrument", detail);
+            return Err(problem.with("suggestions", suggestions).into());
+        }
+    }
     let body = html! {
         div.split {
             section { h2 { "Coverage" }

@@ -3,7 +3,7 @@
 "use strict";
 window.mtdhChart = (() => {
   const grouped = value => value === null || value === undefined ? "–" : Math.abs(value) >= 1e5 ? value.toLocaleString("en-US", { maximumFractionDigits: 0 }) : String(+value.toPrecision(8));
-  const MARGIN = { left: 8, right: 68, top: 6, bottom: 24, gap: 14 };
+  const MARGIN = { left: 8, right: 84, top: 6, bottom: 24, gap: 14 };
   const STEPS_MS = [1, 5, 10, 50, 100, 500, 1e3, 5e3, 15e3, 3e4, 6e4, 3e5, 9e5, 18e5, 36e5, 72e5, 144e5, 432e5, 864e5, 1728e5, 6048e5, 2592e6, 7776e6, 31536e6];
 
   function ticks(low, high, count) {

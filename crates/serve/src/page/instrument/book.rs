@@ -37,10 +37,12 @@ pub async fn page(view: View<'_>) -> Paged {
         // The end of an hour in the middle of the range.
         None => {
             let middle = view.span.us.start / 2 + view.span.us.end / 2;
-            middle - middle.rem_euclid(HOUR_US) + HOUR_US - 1
+            middle - middle.rem_euclid(HOUR_US)
         }
     };
-    let hour = at - at.rem_euclid(HOUR_US)..at - at.rem_euclid(HOUR_US) + HOUR_US;
+    // The end of an hour belongs to it.
+    let first = (at - 1) - (at - 1).rem_euclid(HOUR_US);
+    let hour = first..first + HOUR_US;
     let mut found: Option<(DataType, Vec<Snapshot>)> = None;
     for data_type in [DataType::BookSnapshot25, DataType::BookSnapshot5] {
         let snapshots = of_hour(&view, data_type, hour.clone(), at).await?;
