@@ -11,6 +11,7 @@ mod download;
 mod fleet;
 mod instruments;
 mod query;
+mod records;
 mod served;
 mod validate;
 

@@ -1,10 +1,93 @@
-//! The page.
+//! The page: what the lake has and can prove, for people. Rendered here, readable without script but for its pictures.
+//!
+//! Its style and scripts are in the program; it asks nothing of other machines. All charts are our own: a canvas, some two hundred
+//! lines. Every picture's numbers are also in a table or in words. Texts of the lake are not trusted: `maud` escapes them.
+
+mod asked;
+mod assets;
+mod coverage;
+mod days;
+mod form;
+mod instrument;
+mod instruments;
+mod lines;
+mod quality;
+mod range;
+mod runs;
+mod shell;
+
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Path;
+use axum::http::Uri;
+use axum::routing::get;
 
 use crate::state::Shared;
+use asked::Asked;
+
+/// What the pages share.
+pub(crate) struct Pages {
+    /// The server's state.
+    pub state: Shared,
+}
 
 /// Its routes.
-pub fn router(_state: &Shared) -> Router {
+pub fn router(state: &Shared) -> Router {
+    let pages = Arc::new(Pages { state: state.clone() });
+    // The parts of a path come decoded.
+    macro_rules! page {
+        ($make:path $(, $part:ident)*) => {{
+            let pages = pages.clone();
+            get(move |Path(($($part,)*)): Path<($(page!(@text $part),)*)>, uri: Uri| async move {
+                let asked = Asked::of(&uri);
+                let paged = $make(&pages, &asked $(, &$part)*).await;
+                shell::answer(&asked, paged)
+            })
+        }};
+        (@text $part:ident) => { String };
+    }
+    macro_rules! plain {
+        ($make:path) => {{
+            let pages = pages.clone();
+            get(move |uri: Uri| async move {
+                let asked = Asked::of(&uri);
+                let paged = $make(&pages, &asked).await;
+                shell::answer(&asked, paged)
+            })
+        }};
+    }
     Router::new()
+        .route("/", plain!(coverage::page))
+        .route("/instruments", plain!(instruments::page))
+        .route("/instruments/{key}", page!(overview, key))
+        .route("/instruments/{key}/{part}", page!(instrument::page, key, part))
+        .route("/days/{day}", page!(days::day, day))
+        .route("/days/{day}/{venue}", page!(days::venue, day, venue))
+        .route("/days/{day}/{venue}/{data_type}/{key}", page!(evidence, day, venue, data_type, key))
+        .route("/quality", plain!(quality::page))
+        .route("/quality/now", plain!(quality::now))
+        .route("/runs", plain!(runs::list))
+        .route("/runs/{run}", page!(runs::one, run))
+        .route("/assets/{name}", get(assets::get))
+}
+
+async fn overview(pages: &Pages, asked: &Asked, key: &str) -> shell::Paged {
+    instrument::page(pages, asked, key, "").await
+}
+
+async fn evidence(
+    pages: &Pages,
+    asked: &Asked,
+    day: &str,
+    _venue: &str,
+    data_type: &str,
+    key: &str,
+) -> shell::Paged {
+    days::evidence(pages, asked, day, data_type, key).await
+}
+
+/// A text of a record without paths of this machine and addresses of others.
+fn scrub(text: &str) -> String {
+    crate::api::scrub::scrubbed(text)
 }

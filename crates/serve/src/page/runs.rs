@@ -1,0 +1,167 @@
+//! Runs: what they did, what failed and why, what is left.
+
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::Pages;
+use super::asked::{Asked, encoded};
+use super::form::{badge, duration, grouped, plural, shown, size};
+use super::shell::{Page, Paged, nothing, pages as parts_of, wide};
+use crate::problem::Problem;
+
+/// Runs on one page, the newest first.
+const LINES: usize = 50;
+
+/// Failures and files left that are listed.
+const LISTED: usize = 50;
+
+fn count(value: &Value, name: &str) -> u64 {
+    value[name].as_u64().unwrap_or_default()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// The list of runs.
+pub async fn list(pages: &Pages, asked: &Asked) -> Paged {
+    let context = &pages.state.context;
+    let mut runs = context.runs().await?;
+    runs.reverse();
+    let parts = runs.len().div_ceil(LINES).max(1);
+    let part = asked.page().min(parts);
+    let mut lines = Vec::new();
+    for run in runs.iter().skip((part - 1) * LINES).take(LINES) {
+        lines.push((run, context.run_summaries(run).await?));
+    }
+    let body = html! { section {
+        @if runs.is_empty() { (nothing("No run has left a record in this lake.", &html! { p { "Each download leaves one:" } pre { "mtdh download --start-date 2024-03-01 --venues DERIBIT" } })) }
+        @else {
+            p.quiet { span data-number="runs" { (grouped(runs.len() as u64)) } " " @if runs.len() == 1 { "run" } @else { "runs" } }
+            (wide("Runs", &html! { table {
+                thead { tr { th scope="col" { "Run" } th scope="col" { "What" } th scope="col" { "State" } th scope="col" { "Started" } th.number scope="col" { "Took" } th.number scope="col" { "Files done" } th.number scope="col" { "Failed" } th.number scope="col" { "Received" } th.number scope="col" { "Rows" } } }
+                tbody { @for (run, summaries) in &lines {
+                    @let sum = |name: &str| summaries.iter().map(|one| count(one, name)).sum::<u64>();
+                    tr { th scope="row" { a href=(format!("/runs/{}", encoded(run))) { (shown(run)) } }
+                        td { (kind(summaries)) } td { (badge(&state(summaries))) }
+                        td { (shown(summaries.first().map_or("", |one| text(one, "started_at")).get(..19).unwrap_or_default())) }
+                        td.number { (duration(summaries.iter().filter_map(|one| one["seconds"].as_f64()).fold(0.0, f64::max))) }
+                        td.number { @if sum("files") > 0 { (grouped(sum("files_done"))) " of " (grouped(sum("files"))) } @else { "–" } }
+                        td.number { (grouped(sum("files_failed"))) } td.number { (size(sum("bytes"))) } td.number { (grouped(sum("rows"))) } }
+                } }
+            } }))
+            (parts_of(asked, part, parts))
+        }
+    } };
+    let mut page = Page::new("Runs", body);
+    page.json = Some("/v1/runs".to_owned());
+    Ok(page)
+}
+
+fn kind(summaries: &[Value]) -> &'static str {
+    match summaries.first() {
+        None => "a plan",
+        Some(one) if one.get("files").is_some() => "download",
+        Some(_) => "candles",
+    }
+}
+
+/// The state of a run by its shards: the one that needs attention most.
+fn state(summaries: &[Value]) -> String {
+    let has = |word: &str| summaries.iter().any(|one| text(one, "state") == word);
+    let first =
+        ["running", "stopped", "used_up", "interrupted", "taken_over"].into_iter().find(|word| has(word));
+    match first {
+        Some(word) => word.to_owned(),
+        None if summaries.is_empty() => "not_begun".to_owned(),
+        None if summaries.iter().any(|one| count(one, "files_failed") > 0) => "not_clean".to_owned(),
+        None => "done".to_owned(),
+    }
+}
+
+/// A share as a bar, with its number as text beside it.
+fn share(part: u64, whole: u64) -> Markup {
+    let width = if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 120.0 };
+    html! { svg.share viewBox="0 0 120 10" aria-hidden="true" { rect.whole width="120" height="10" {} rect.part width=(format!("{width:.1}")) height="10" {} } }
+}
+
+/// One run.
+pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
+    let context = &pages.state.context;
+    let summaries = context.run_summaries(run).await?;
+    let plan = match context.monitor(run).await {
+        Ok(report) => Some(report),
+        Err(mtdh_engine::EngineError::NoRun { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if plan.is_none() && summaries.is_empty() {
+        let detail = format!("the lake has no run `{run}`");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail)
+            .hint("the page Runs lists them")
+            .into());
+    }
+    let word = plan.as_ref().map_or_else(|| state(&summaries), |plan| plan.state.to_owned());
+    let is_live = matches!(word.as_str(), "running" | "not_begun");
+    let body = html! {
+        section data-live=[is_live.then(|| format!("/v1/runs/{}/events", encoded(run)))] {
+            p.lead { (badge(&word)) @if is_live { span.quiet { " · followed as it goes" } } }
+            p.readout #live aria-live="polite" {}
+            @if let Some(plan) = &plan {
+                dl.tiles {
+                    div { dt { "of " (grouped(plan.files as u64)) " files done" } dd #files_done data-number="files_done" { (grouped(plan.files_done as u64)) } }
+                    div { dt { "failed" } dd #files_failed { (grouped(plan.files_failed as u64)) } }
+                    div { dt { "received" } dd { (size(plan.bytes)) } }
+                    div { dt { "rows" } dd #rows { (grouped(plan.rows)) } }
+                    @if let Some(rate) = plan.bytes_per_second { div { dt { "a second" } dd { (size(rate as u64)) } } }
+                    @if let Some(left) = plan.seconds_left { div { dt { "left, by expected rows" } dd #seconds_left { (duration(left)) } } }
+                }
+                (wide("Shards", &html! { table {
+                    thead { tr { th.number scope="col" { "Shard" } th scope="col" { "State" } th scope="col" { "Done" } th.number scope="col" { "Files" } th.number scope="col" { "Failed" } th.number scope="col" { "Rows" } th.number scope="col" { "Taken over" } th scope="col" { "Holders" } } }
+                    tbody { @for shard in plan.shards.iter().take(500) { tr { td.number { (shard.index) } td { (badge(shard.state)) } td { (share(shard.files_done as u64, shard.files as u64)) } td.number { (grouped(shard.files_done as u64)) " of " (grouped(shard.files as u64)) }
+                        td.number { (grouped(shard.files_failed as u64)) } td.number { (grouped(shard.rows)) } td.number { (shard.takeovers) } td.text { (shown(&shard.holders.join(", "))) } } } }
+                } }))
+                @if !plan.failures.is_empty() { h3 { "Failures by cause" } ul { @for (cause, number) in &plan.failures { li { (grouped(*number as u64)) " × " (shown(&super::scrub(cause))) } } } }
+            }
+        }
+        @for summary in summaries.iter().take(100) { (record(summary)) }
+    };
+    let mut page = Page::new(format!("Run {run}"), body);
+    page.above = vec![("Runs".to_owned(), "/runs".to_owned())];
+    page.json = Some(format!("/v1/runs/{}", encoded(run)));
+    page.scripts = &["live.js"];
+    Ok(page)
+}
+
+/// What a shard recorded.
+fn record(summary: &Value) -> Markup {
+    let failures = summary["failures"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let left = summary["left"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let numbers = summary.as_object().map(|all| {
+        all.iter().filter(|(name, value)| {
+            value.is_u64() && !["summary_version", "shard_index", "total_shards"].contains(&name.as_str())
+        })
+    });
+    html! {
+        section {
+            h2 { "Shard " (count(summary, "shard_index")) " of " (count(summary, "total_shards")) }
+            dl.facts {
+                dt { "State" } dd { (badge(text(summary, "state"))) @if let Some(cause) = summary["ended_by"].as_str() { " " (shown(&super::scrub(cause))) } }
+                dt { "Started" } dd { (shown(text(summary, "started_at"))) } dt { "Last changed" } dd { (shown(text(summary, "updated_at"))) }
+                @for (name, value) in numbers.into_iter().flatten() { dt { (shown(&name.replace('_', " "))) } dd data-number=(name) { (grouped(value.as_u64().unwrap_or_default())) } }
+                @for name in ["published", "skipped"] { @if let Some(all) = summary[name].as_object().filter(|all| !all.is_empty()) { dt { (name) } dd { @for (word, number) in all { (shown(word)) " " (grouped(number.as_u64().unwrap_or_default())) " " } } } }
+            }
+            @if !failures.is_empty() {
+                h3 { (plural(failures.len() as u64, "failure", "failures")) }
+                (wide("Failures", &html! { table { thead { tr { th scope="col" { "File" } th.number scope="col" { "Partitions" } th scope="col" { "Cause" } } }
+                    tbody { @for one in failures.iter().take(LISTED) { tr { td { (shown(text(one, "file"))) } td.number { (count(one, "partitions")) } td.text { (shown(&super::scrub(text(one, "cause")))) } } } } } }))
+                @if failures.len() > LISTED { p.quiet { "and " (failures.len() - LISTED) " more" } }
+            }
+            @if !left.is_empty() {
+                h3 { (plural(left.len() as u64, "file left", "files left")) }
+                ul { @for one in left.iter().take(LISTED) { li { code { (shown(one.as_str().unwrap_or_default())) } } } }
+                @if left.len() > LISTED { p.quiet { "and " (left.len() - LISTED) " more" } }
+            }
+        }
+    }
+}
