@@ -41,8 +41,10 @@ impl Default for Options {
 /// What requests and answers may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Requests that are worked on at the same time; more get 429.
+    /// Requests that are worked on at the same time; more wait for their turn.
     pub requests: usize,
+    /// How long a request waits for its turn, first come first served; then it gets 429.
+    pub turn: Duration,
     /// Connections that are open at the same time; more wait to be accepted.
     pub connections: usize,
     /// Time to the first byte of an answer.
@@ -59,6 +61,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             requests: 64,
+            turn: Duration::from_secs(2),
             connections: 512,
             first_byte: Duration::from_secs(60),
             idle: Duration::from_secs(30),

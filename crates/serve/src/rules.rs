@@ -62,7 +62,8 @@ async fn answer(state: &Shared, request: Request, next: Next) -> Response {
     if request.uri().path() == "/health" {
         return next.run(request).await;
     }
-    let Ok(turn) = state.turns.clone().try_acquire_owned() else {
+    let turn = tokio::time::timeout(state.options.limits.turn, state.turns.clone().acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
         let detail = format!("{} requests are worked on already", state.options.limits.requests);
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
             .hint("wait as long as the header Retry-After says, then ask again")

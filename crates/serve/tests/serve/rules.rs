@@ -133,7 +133,7 @@ async fn long_headers_and_addresses_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_many_requests_at_once_are_told_to_wait() {
-    let limits = Limits { requests: 1, ..Limits::default() };
+    let limits = Limits { requests: 1, turn: Duration::ZERO, ..Limits::default() };
     let served = served_with(Options { limits, ..Options::default() }).await;
     let path = format!("/v1/coverage?start={DAY}");
     let asked = (0..30).map(|_| served.get(&path));
