@@ -48,7 +48,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.kind.replace('-', " ");
         let mut document = json!({
-            "type": format!("/docs/problems#{}", self.kind),
+            "type": format!("urn:mtdh:{}", self.kind),
             "title": title,
             "status": self.status.as_u16(),
             "detail": self.detail,

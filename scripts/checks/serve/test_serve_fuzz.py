@@ -7,11 +7,13 @@ import urllib.request
 
 import pytest
 
+import served
 from stage import DAY
 
 pytestmark = pytest.mark.xdist_group("serve")
 
 KEY = "DERIBIT:PERP:BTC-USD"
+TOKEN = "0123456789abcdef" * 2
 # Live keys and days, so that right requests find rows.
 HOOKS = f'''
 import schemathesis
@@ -22,32 +24,27 @@ NOT_NEEDED = ["cursor", "columns", "venue", "instrument_type", "base", "quote", 
 
 
 @schemathesis.hook
-def map_path_parameters(context, path_parameters):
-    if path_parameters:
-        path_parameters.update({{name: value for name, value in LIVE.items() if name in path_parameters}})
-        if "type" in path_parameters:
-            path_parameters["type"] = "trades"
-    return path_parameters
-
-
-@schemathesis.hook
-def map_query(context, query):
-    if query:
-        query.update({{name: value for name, value in LIVE.items() if name in query}})
-        query = {{name: value for name, value in query.items() if name not in NOT_NEEDED}}
-        if "type" in query:
-            query["type"] = "trades"
-        if "by" in query:
-            query["by"] = "venue,type"
-    return query
-
-
-@schemathesis.hook
-def map_body(context, body):
-    if isinstance(body, dict):
-        body = {{"type": "trades", "instruments": ["{KEY}"], "start": "{DAY}", **{{n: v for n, v in body.items() if n == "limit"}}}}
-    return body
+def before_call(context, case, *rest):
+    for values in (case.path_parameters, case.query):
+        for name in list(values or {{}}):
+            if name in NOT_NEEDED:
+                del values[name]
+            elif name in LIVE:
+                values[name] = LIVE[name]
+            elif name == "type":
+                values[name] = "trades"
+            elif name == "by":
+                values[name] = "venue,type"
+    if case.operation.method.upper() == "POST":
+        case.body = {{"type": "trades", "instruments": ["{KEY}"], "start": "{DAY}"}}
 '''
+
+
+@pytest.fixture(scope="module")
+def guarded(lake):
+    """A server with a token: a request without it is wrong, too."""
+    with served.server(lake, env={"MTDH_TOKEN": TOKEN}) as address:
+        yield address
 
 
 def fuzz(address, tmp_path, mode, *words, hooks=None):
@@ -66,7 +63,7 @@ def after_call(context, case, response):
 '''
     (folder / "hooks.py").write_text(prelude + (hooks or ""))
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", "--mode", mode, "--no-color",
-               "--request-timeout", "20", "--seed", "7", *words]
+               "--request-timeout", "20", "-H", f"Authorization: Bearer {TOKEN}", "--seed", "7", *words]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder,
                            env={**__import__("os").environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(folder)})
     answers = [json.loads(line) for line in recorded.read_text().splitlines()]
@@ -77,9 +74,10 @@ SKIPPED = ["--exclude-path-regex", "/events$"]
 
 
 @pytest.mark.slow
-def test_right_requests_are_answered_with_rows(address, tmp_path, tell):
-    run = json.loads(urllib.request.urlopen(f"{address}/v1/runs").read())["runs"][0]
-    ended, answers = fuzz(address, tmp_path, "positive", "--max-examples", "12", "--phases", "examples,coverage,fuzzing",
+def test_right_requests_are_answered_with_rows(guarded, tmp_path, tell):
+    asked = urllib.request.Request(f"{guarded}/v1/runs", headers={"Authorization": f"Bearer {TOKEN}"})
+    run = json.loads(urllib.request.urlopen(asked).read())["runs"][0]
+    ended, answers = fuzz(guarded, tmp_path, "positive", "--max-examples", "12", "--phases", "examples,coverage,fuzzing",
                           "--checks", "not_a_server_error,response_schema_conformance,content_type_conformance,status_code_conformance",
                           *SKIPPED, hooks=HOOKS.replace("RUN", run))
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
@@ -92,9 +90,9 @@ def test_right_requests_are_answered_with_rows(address, tmp_path, tell):
 
 
 @pytest.mark.slow
-def test_wrong_requests_are_refused(address, tmp_path, tell):
-    ended, answers = fuzz(address, tmp_path, "negative", "--max-examples", "12", "--phases", "coverage,fuzzing",
-                          "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,unsupported_method",
+def test_wrong_requests_are_refused(guarded, tmp_path, tell):
+    ended, answers = fuzz(guarded, tmp_path, "negative", "--max-examples", "12", "--phases", "coverage,fuzzing",
+                          "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,unsupported_method,negative_data_rejection",
                           *SKIPPED)
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
     assert all(status < 500 for _, status, _ in answers)

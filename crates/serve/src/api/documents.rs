@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::endpoints::{Answers, ENDPOINTS, Endpoint, Method};
 use super::forms::FORMS;
-use super::parameters::{Kind, Parameter};
+use super::parameters::{Kind, LONGEST_LIST, Parameter};
 use super::{Answered, Ask};
 
 /// Statuses of every endpoint behind the rules.
@@ -24,7 +24,9 @@ fn schema(kind: Kind) -> Value {
     match kind {
         Kind::Text(most) => text(most),
         Kind::Key => json!({"type": "string", "minLength": 1, "maxLength": 300}),
-        Kind::Keys | Kind::Venues | Kind::InstrumentTypes | Kind::DataTypes | Kind::Names => text(2_000),
+        Kind::Keys | Kind::Venues | Kind::InstrumentTypes | Kind::DataTypes | Kind::Names => {
+            text(LONGEST_LIST)
+        }
         Kind::DataType => json!({"type": "string", "enum": data_types()}),
         Kind::Day => json!({"type": "string", "format": "date"}),
         Kind::Days => {
@@ -245,7 +247,7 @@ pub fn page() -> String {
          - **Missing days** are in the header `x-mtdh-missing-days` and in JSON in `missing_days`. 404 is for an answer without any \
          row's object: `unknown-instrument`, `missing`, or `nothing-expected`.\n\
          - **Errors** are `application/problem+json` with `type`, `title`, `status`, `detail` and often `hint`, `parameter`, \
-         `allowed`. An unknown parameter is 400.\n\
+         `allowed`. The last part of `type` is the kind. An unknown parameter is 400.\n\
          - **Token**: `Authorization: Bearer TOKEN`, where the server has one. Every path but `/health` needs it.\n\
          - **Limits**: 64 requests at once (429 with Retry-After), 60 seconds to the first byte (504), 64 KiB of headers (431), \
          a client that takes nothing for 30 seconds is dropped.\n\

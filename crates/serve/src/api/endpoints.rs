@@ -129,7 +129,7 @@ const LIMIT: Parameter = optional(
     "limit",
     Kind::Whole(1, 1_000_000_000),
     "json: 10000; other forms: all",
-    "most rows; of a JSON page 100000 at most",
+    "most rows; of a JSON page 100000 at most, fewer of wide tables",
     &["100", "1"],
 );
 const CURSOR: Parameter =

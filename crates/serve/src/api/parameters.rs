@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use mtdh_core::candle::Timeframe;
 use mtdh_core::clock::Clock;
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::key::InstrumentType;
 use mtdh_core::moment::TimeValue;
 use mtdh_core::nearest::nearest;
 use mtdh_core::{DataType, Day, DayRange};
@@ -54,6 +54,9 @@ pub enum Kind {
     Path,
 }
 
+/// Characters of a list.
+pub const LONGEST_LIST: usize = 2_000;
+
 /// A parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter {
@@ -94,8 +97,12 @@ impl Given {
         }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+            let (name, mut value) = (decoded(name)?, decoded(value)?);
             let parameter = parameter(endpoint, &name)?;
+            if parameter.kind == Kind::Time && value.contains(['T', 't']) {
+                // An offset whose plus nobody wrote as %2B.
+                value = value.replace(' ', "+");
+            }
             match values.get_mut(parameter.name) {
                 None => drop(values.insert(parameter.name, value)),
                 Some(list) if parameter.kind.is_list() => {
@@ -234,6 +241,12 @@ impl Kind {
         if text.contains('\0') {
             return Err("it has a zero byte".to_owned());
         }
+        if text.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        if self.is_list() && text.len() > LONGEST_LIST {
+            return Err(format!("the list has more than {LONGEST_LIST} characters"));
+        }
         if self.is_list() {
             let parts = parts(text);
             if parts.is_empty() {
@@ -251,7 +264,6 @@ impl Kind {
             Kind::Text(_) => Ok(()),
             // Looked at by the handler, which knows the lake's own keys to suggest.
             Kind::Key if text.len() > 300 => Err("no key is that long".to_owned()),
-            Kind::Key if text.is_empty() => is::<InstrumentKey>(text),
             Kind::Key | Kind::Path => Ok(()),
             Kind::DataType => is::<DataType>(text),
             Kind::Day => match TimeValue::parse_days(text, now_us()) {

@@ -21,6 +21,9 @@ use crate::state::now_us;
 /// The most rows of a page of JSON.
 pub const MOST_PAGE_ROWS: u64 = 100_000;
 
+/// The most cells of a page of JSON, which is made in memory: a wide table has fewer rows.
+const MOST_PAGE_CELLS: u64 = 1_000_000;
+
 /// Batches that are handed out: small ones, so that a slow client holds little.
 const READ: mtdh_engine::query::Form =
     mtdh_engine::query::Form { batch_rows: 1 << 16, has_views: false, ahead: 2, waiting: Some(1) };
@@ -40,10 +43,21 @@ struct Posted {
     data_type: String,
     instruments: Vec<String>,
     start: String,
+    #[serde(default, deserialize_with = "given")]
     end: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     columns: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
     limit: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
     clock: Option<String>,
+}
+
+/// A member that is there, and then not null.
+fn given<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
@@ -174,7 +188,8 @@ pub(super) async fn answer(ask: &Ask, request: ReadRequest) -> Answered {
 /// A page. Its cursor names the object that is next and the rows of it that were given, for the objects as they were.
 async fn paged(ask: &Ask, request: ReadRequest, mut chosen: Chosen, etag: Option<String>) -> Answered {
     let schema = request.schema()?;
-    let limit = request.limit.unwrap_or(PAGE_ROWS).min(MOST_PAGE_ROWS);
+    let most = (MOST_PAGE_CELLS / schema.fields().len().max(1) as u64).clamp(1, MOST_PAGE_ROWS);
+    let limit = request.limit.unwrap_or(PAGE_ROWS).min(most);
     let identities: Vec<&str> =
         chosen.objects.iter().map(|o| o.entry.identity.as_deref().unwrap_or_default()).collect();
     let of = tag(identities.into_iter());
