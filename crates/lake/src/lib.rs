@@ -13,6 +13,7 @@ mod file_writer;
 pub mod followed;
 mod identity;
 pub mod inventory;
+mod kept;
 pub mod layout;
 mod local;
 mod lock;

@@ -1,7 +1,6 @@
 //! Reads objects by ranges, in few requests, and their footers. Rows are read in `rows`.
 
 mod held;
-mod kept;
 mod rows;
 mod stored;
 mod stretches;
@@ -36,7 +35,6 @@ use crate::seal::pages::Pages;
 use crate::store::Lake;
 
 use held::{Changed, Held, hold};
-pub(crate) use kept::KeptFooters;
 pub use rows::{Batches, Texts, Wanted};
 pub use stored::StoredBytes;
 pub use stretches::Stretch;

@@ -19,7 +19,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub allow_host: Vec<String>,
 
-    /// An origin whose pages may read answers in a browser, such as https://charts.example
+    /// An origin whose pages may read answers in a browser, such as `https://charts.example`
     #[arg(long, value_name = "ORIGIN", num_args = 1.., value_delimiter = ',')]
     pub allow_origin: Vec<String>,
 

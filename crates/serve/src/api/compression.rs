@@ -20,7 +20,7 @@ pub(crate) enum Packer {
     /// As they are.
     Plain,
     /// gzip.
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     /// Zstandard.
     Zstd(Box<zstd::stream::write::Encoder<'static, Vec<u8>>>),
 }
@@ -44,7 +44,7 @@ impl Packer {
         if accepts("zstd") {
             Ok(Packer::Zstd(Box::new(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?)))
         } else if accepts("gzip") {
-            Ok(Packer::Gzip(GzEncoder::new(Vec::new(), Compression::fast())))
+            Ok(Packer::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::fast()))))
         } else {
             Ok(Packer::Plain)
         }

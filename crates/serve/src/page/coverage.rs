@@ -56,7 +56,7 @@ impl By {
     }
 
     /// The row of a line: what it is called, and the name of its venue if it has one.
-    fn row<'a>(self, line: &'a Line) -> (&'a str, &'a str) {
+    fn row(self, line: &Line) -> (&str, &str) {
         match self {
             By::Venue => (line.venue(), line.instrument_type()),
             By::DataType => (line.venue(), line.data_type.name()),

@@ -1,5 +1,8 @@
 //! The server over real sockets, on a small lake made by the simulator.
 
+// Helpers of tests are tests too, which clippy does not see.
+#![allow(clippy::unwrap_used)]
+
 mod answers;
 mod documents;
 mod failures;

@@ -20,6 +20,9 @@ const LISTED: usize = 100;
 const COLUMNS: [&str; 6] =
     ["funding_rate", "predicted_funding_rate", "open_interest", "last_price", "index_price", "mark_price"];
 
+/// When a row arrived, microseconds since the Unix epoch, UTC, and its values of [`COLUMNS`].
+type Point = (i64, [Option<f64>; 6]);
+
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let mut request = view.request(TickTable::Ticks(DataType::DerivativeTicker), view.span.us.clone(), None);
@@ -27,7 +30,8 @@ pub async fn page(view: View<'_>) -> Paged {
         Some(COLUMNS.iter().chain(&["local_timestamp"]).map(|name| (*name).to_owned()).collect());
     let (mut stream, chosen) = view.rows(&request).await?;
     let step = ((view.span.us.end - view.span.us.start) / POINTS).max(1);
-    let (mut points, mut rows): (Vec<(i64, [Option<f64>; 6])>, u64) = (Vec::new(), 0);
+    let mut points: Vec<Point> = Vec::new();
+    let mut rows = 0;
     while let Some(batch) = stream.try_next().await? {
         for (row, time) in times(&batch, "local_timestamp").unwrap_or_default().iter().enumerate() {
             let values = COLUMNS.map(|name| number_at(&batch, name, row));
