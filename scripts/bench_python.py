@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -30,6 +32,38 @@ def in_turn(rounds: int, **calls: Callable[[], object]) -> dict[str, float]:
         for name, call in calls.items():
             taken[name].append(seconds(call))
     return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def make(folder: Path) -> None:
+    """Files in the vendor's form, seeded: a day of trades, and one of changes of a book."""
+    import numpy as np
+    import polars as pl
+
+    random = np.random.default_rng(7)
+    midnight = 1_709_251_200_000_000
+
+    def of_day(exchange: str, data_type: str, rows: int, columns: dict[str, object]) -> None:
+        arrival = midnight + np.sort(random.integers(10_000, 86_399_000_000, rows))
+        head = {"exchange": [exchange] * rows, "symbol": ["BTCUSDT"] * rows}
+        clocks = {"timestamp": arrival // 1000 * 1000 - 5_000, "local_timestamp": arrival}
+        plain = folder / "plain.csv"
+        pl.DataFrame({**head, **clocks, **columns}).write_csv(plain)
+        name = f"{exchange}_{data_type}_{DAY}_BTCUSDT.csv.gz"
+        with open(plain, "rb") as rows_in, gzip.open(folder / name, "wb", compresslevel=1) as rows_out:
+            shutil.copyfileobj(rows_in, rows_out, 1 << 20)
+        plain.unlink()
+
+    def amounts(rows: int) -> dict[str, object]:
+        price = np.round(62_000 + np.cumsum(random.integers(-5, 6, rows)) * 0.1, 1)
+        return {"price": np.maximum(price, 0.1), "amount": np.round(random.lognormal(-2, 1.5, rows) + 0.001, 3)}
+
+    folder.mkdir(parents=True)
+    rows = 4_000_000
+    side = random.choice(["buy", "sell"], rows)
+    of_day("binance", "trades", rows, {"id": np.arange(3_000_000_000, 3_000_000_000 + rows), "side": side, **amounts(rows)})
+    rows = 20_000_000
+    side = random.choice(["bid", "ask"], rows)
+    of_day("binance-futures", "incremental_book_L2", rows, {"is_snapshot": ["false"] * rows, "side": side, **amounts(rows)})
 
 
 def whole_day(lake: str, rounds: int) -> None:
@@ -108,11 +142,16 @@ print(f"{rows:,} rows of a book through reader(): {peak() - before:.0f} MB beyon
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", required=True)
-    parser.add_argument("--demo", required=True, type=Path)
-    parser.add_argument("--wheel", required=True, type=Path)
-    parser.add_argument("--rounds", type=int, default=9)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("make", help="write the files").add_argument("folder", type=Path)
+    measuring = verbs.add_parser("measure", help="measure")
+    measuring.add_argument("--large", required=True)
+    measuring.add_argument("--demo", required=True, type=Path)
+    measuring.add_argument("--wheel", required=True, type=Path)
+    measuring.add_argument("--rounds", type=int, default=9)
     args = parser.parse_args()
+    if args.verb == "make":
+        return make(args.folder)
     print(f"wheel: {args.wheel.stat().st_size / 1e6:.1f} MB")
     imports(args.rounds)
     whole_day(args.large, args.rounds)

@@ -8,5 +8,5 @@ out=${1:-dist}
   .venv/bin/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
 PATH="$PWD/.venv/bin:$PATH"
 # Crates and features are those of `cargo build --release --workspace`, so that what is built serves both.
-maturin build --locked --profile "${MTDH_PROFILE:-release}" --out "$out" --compatibility linux --quiet
+maturin build --locked --profile "${MTDH_PROFILE:-release}" --out "$out" --quiet
 ls -l "$out"/mtdh-*.whl
