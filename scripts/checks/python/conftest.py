@@ -14,14 +14,11 @@ import sys
 
 import pytest
 
+from demo_lake import DAY, DAY_BEFORE, KEY, OPTIONS, SPOT
 from stage import ROOT, run
 
 if importlib.util.find_spec("mtdh") is None:
     raise pytest.UsageError(f"{sys.executable} has no mtdh: scripts/wheel.sh, then `{sys.executable} -m pip install dist/mtdh-*.whl`")
-
-DAY, DAY_BEFORE = "2024-03-01", "2024-02-29"
-KEY, SPOT = "DERIBIT:PERP:BTC-USD", "BINANCE:SPOT_PAIR:BTC-USDT"
-OPTIONS = "DERIBIT:OPTION:BTC-USD-240329-6*"
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtdh
-from conftest import DAY, DAY_BEFORE, KEY
+from demo_lake import DAY, DAY_BEFORE, KEY
 from stage import partition
 
 PRICES = 5

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import mtdh
-from conftest import DAY, KEY
+from demo_lake import DAY, KEY
 from stage import control, vendor_only
 
 BASES = {

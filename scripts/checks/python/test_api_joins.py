@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import mtdh
-from conftest import DAY, KEY, SPOT
+from demo_lake import DAY, KEY, SPOT
 
 CLOCKS = {"arrival": "local_timestamp", "exchange": "timestamp"}
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import mtdh
-from conftest import DAY, DAY_BEFORE, KEY, SPOT
+from demo_lake import DAY, DAY_BEFORE, KEY, SPOT
 from stage import ask, partition
 from test_api_damage import flip
 

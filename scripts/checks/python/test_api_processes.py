@@ -14,7 +14,7 @@ import time
 import pytest
 
 import mtdh
-from conftest import DAY, DAY_BEFORE, KEY, SPOT
+from demo_lake import DAY, DAY_BEFORE, KEY, SPOT
 from stage import control, environment, vendor_only
 
 ROWS = 6369

@@ -11,7 +11,7 @@ import pyarrow.dataset
 import pytest
 
 import mtdh
-from conftest import DAY, DAY_BEFORE, KEY, OPTIONS, SPOT
+from demo_lake import DAY, DAY_BEFORE, KEY, OPTIONS, SPOT
 from mtdh._selection import DATA_TYPES
 from stage import footer, partition
 

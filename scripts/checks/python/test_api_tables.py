@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtdh
-from conftest import DAY, DAY_BEFORE, KEY, SPOT
+from demo_lake import DAY, DAY_BEFORE, KEY, SPOT
 from mtdh._selection import DATA_TYPES
 from stage import partition, run
 

@@ -1,0 +1,5 @@
+"""What the lake of the tests of the Python package has."""
+
+DAY, DAY_BEFORE = "2024-03-01", "2024-02-29"
+KEY, SPOT = "DERIBIT:PERP:BTC-USD", "BINANCE:SPOT_PAIR:BTC-USDT"
+OPTIONS = "DERIBIT:OPTION:BTC-USD-240329-6*"
