@@ -53,7 +53,7 @@ pub async fn contents(
 }
 
 /// Days of a slice that are looked up one by one; for longer ranges, the days of the lake are listed once.
-const MOST_DAYS_ASKED_FOR: usize = 31;
+pub(crate) const MOST_DAYS_ASKED_FOR: usize = 31;
 
 /// The result of reading a slice.
 #[derive(Debug)]

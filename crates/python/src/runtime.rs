@@ -1,6 +1,7 @@
 //! The runtime that all calls share, and waiting for work with an ear for Ctrl-C.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,17 +44,13 @@ pub fn wait<T: Send>(
 ) -> PyResult<T> {
     let runtime = runtime()?;
     let mut work = Box::pin(work);
-    let mut wait_for = |py: Python<'_>, time: Duration| {
-        let work = &mut work;
-        py.detach(|| runtime.block_on(async { tokio::time::timeout(time, work).await.ok() }))
-    };
     loop {
-        if let Some(done) = wait_for(py, TICK) {
+        if let Some(done) = done_in(py, &runtime, TICK, work.as_mut()) {
             return Ok(done);
         }
         if let Err(interrupt) = py.check_signals().and_then(|()| tick(py)) {
             stop.cancel();
-            wait_for(py, GRACE);
+            done_in(py, &runtime, GRACE, work.as_mut());
             return Err(interrupt);
         }
     }
@@ -64,11 +61,19 @@ pub fn wait_briefly<T: Send>(py: Python<'_>, work: impl Future<Output = T> + Sen
     let runtime = runtime()?;
     let mut work = Box::pin(work);
     loop {
-        let pinned = &mut work;
-        let done = py.detach(|| runtime.block_on(async { tokio::time::timeout(TICK, pinned).await.ok() }));
-        if let Some(done) = done {
+        if let Some(done) = done_in(py, &runtime, TICK, work.as_mut()) {
             return Ok(done);
         }
         py.check_signals()?;
     }
+}
+
+/// Works for so long without the interpreter's lock; `None`: it is not done.
+fn done_in<T: Send>(
+    py: Python<'_>,
+    runtime: &Runtime,
+    time: Duration,
+    work: Pin<&mut (impl Future<Output = T> + Send)>,
+) -> Option<T> {
+    py.detach(|| runtime.block_on(async { tokio::time::timeout(time, work).await.ok() }))
 }

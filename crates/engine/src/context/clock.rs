@@ -13,11 +13,8 @@ use tokio::sync::mpsc;
 
 use super::{Context, SliceRequest};
 use crate::export::ExportError;
-use crate::query::Slice;
 use crate::query::exchange::{days_expected, days_to_open, parts, rows_of_window, sorted};
-
-/// Days that are looked up one by one; for longer ranges, the days of the lake are listed once.
-const MOST_DAYS_ASKED_FOR: usize = 31;
+use crate::query::{MOST_DAYS_ASKED_FOR, Slice};
 
 impl Context {
     /// As [`Context::read`], by a clock. By the exchange's the range is one of `timestamp`, the days beside it are read, too, and

@@ -296,7 +296,7 @@ impl Context {
         Box::pin(coverage(&self.lake, selection, has_others))
     }
 
-    /// The days that have no instrument table, so that nothing is known of what they should have.
+    /// The days without an instrument table. What should be in the lake for them is unknown.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {

@@ -48,7 +48,7 @@ pub struct Missing {
 pub struct Chosen {
     /// The objects.
     pub objects: Vec<ChosenObject>,
-    /// What the lake should have: no object, and either the day's instrument table expects it or nothing is known of the day.
+    /// What has no object although the day's instrument table expects it, or the day has no table.
     pub missing: Vec<Missing>,
 }
 
