@@ -13,6 +13,7 @@ mod problem;
 mod replay;
 mod rules;
 mod server;
+mod slow;
 mod state;
 
 use std::net::SocketAddr;

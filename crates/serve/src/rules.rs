@@ -2,15 +2,18 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State as Extracted};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::options::Options;
 use crate::problem::Problem;
+use crate::slow::Connection;
 use crate::state::Shared;
 
 /// What is answered without a token: whether the server lives, and what a browser needs to sign in.
@@ -18,6 +21,9 @@ pub const OPEN_PATHS: [&str; 2] = ["/health", "/login"];
 
 /// The name of the cookie of a browser that has signed in; its value is [`crate::Token::cookie`].
 pub const COOKIE: &str = "mtdh_session";
+
+/// How often a request that waits for its turn looks for an answer whose client takes nothing.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Routes behind the rules.
 pub fn guarded(routes: Router, state: &Shared) -> Router {
@@ -62,19 +68,38 @@ async fn answer(state: &Shared, request: Request, next: Next) -> Response {
     if request.uri().path() == "/health" {
         return next.run(request).await;
     }
-    let turn = tokio::time::timeout(state.options.limits.turn, state.turns.clone().acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else {
+    // A body that comes slowly keeps nobody waiting: the request takes its turn with all of it.
+    let request = match crate::api::body::whole(request).await {
+        Ok(request) => request,
+        Err(problem) => return problem.into_response(),
+    };
+    let Some(turn) = turn(state).await else {
         let detail = format!("{} requests are worked on already", state.options.limits.requests);
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
             .hint("wait as long as the header Retry-After says, then ask again")
             .into_response();
     };
+    let (connection, version) =
+        (request.extensions().get::<Connection>().cloned().unwrap_or_default(), request.version());
     match tokio::time::timeout(state.options.limits.first_byte, next.run(request)).await {
-        // The permit is held until the body is sent.
-        Ok(response) => response.map(|body| crate::api::body::holding(body, turn)),
+        Ok(response) => crate::api::body::sending(response, version, turn, &state.slow, connection),
         Err(_) => Problem::new(StatusCode::GATEWAY_TIMEOUT, "too-slow", "the answer took too long to begin")
             .hint("ask for a shorter range")
             .into_response(),
+    }
+}
+
+/// A permit, or `None` where none came in time. Clients that take nothing of their answers make room.
+async fn turn(state: &Shared) -> Option<OwnedSemaphorePermit> {
+    let mut turn = std::pin::pin!(state.turns.clone().acquire_owned());
+    let mut late = std::pin::pin!(tokio::time::sleep(state.options.limits.turn));
+    loop {
+        tokio::select! {
+            biased;
+            turn = &mut turn => return turn.ok(),
+            () = &mut late => return None,
+            () = tokio::time::sleep(LOOK) => state.slow.make_room(),
+        }
     }
 }
 
@@ -116,16 +141,18 @@ fn checked(options: &Options, request: &Request) -> Result<(), Problem> {
 
 /// A page of another site could address this server by a name of its own (DNS rebinding): only known names are answered.
 fn check_host(options: &Options, request: &Request) -> Result<(), Problem> {
-    let header = request.headers().get(header::HOST).map(HeaderValue::to_str);
-    let host = match (header, request.uri().host()) {
-        (Some(Ok(host)), _) => host,
-        (None, Some(host)) => host,
-        _ => {
-            let detail = "the request has no header Host that can be read";
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "no-host", detail));
-        }
+    let unusable = || {
+        let detail = "the request has not one header Host that can be read";
+        Problem::new(StatusCode::BAD_REQUEST, "no-host", detail)
     };
-    if is_known_host(options, host) {
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let named = (named.next().map(HeaderValue::to_str).transpose().map_err(|_| unusable())?, named.next());
+    // An absolute address names the host, too.
+    let hosts = match (named, request.uri().host()) {
+        ((_, Some(_)), _) | ((None, _), None) => return Err(unusable()),
+        ((host, None), absolute) => [host, absolute],
+    };
+    if hosts.into_iter().flatten().all(|host| is_known_host(options, host)) {
         return Ok(());
     }
     Err(Problem::new(StatusCode::FORBIDDEN, "unknown-host", "this server is not known by that name")

@@ -4,11 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,6 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::options::ServeError;
+use crate::slow::Connection;
 use crate::state::Shared;
 
 /// Bytes of a request's line and headers. A longer line is answered 414, longer headers 431.
@@ -88,11 +91,18 @@ async fn connection(stream: TcpStream, router: Router, idle: Duration, stop: Can
         .max_headers(HEADERS)
         .max_buf_size(HEADER_BYTES);
     builder.half_close(false);
-    let service = TowerToHyperService::new(router);
-    let served = builder.serve_connection(TokioIo::new(Watched::new(stream, idle)), service).with_upgrades();
+    let (routes, connection) = (TowerToHyperService::new(router), Connection::default());
+    let known = connection.clone();
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(known.clone());
+        routes.call(request)
+    });
+    let watched = Watched { stream, idle, waiting: None, is_unmarked: connection.is_unmarked.clone() };
+    let served = builder.serve_connection(TokioIo::new(watched), service).with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = connection.broken.cancelled() => return,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             served.await
@@ -109,13 +119,19 @@ struct Watched {
     idle: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// See [`Connection`].
+    is_unmarked: Arc<AtomicBool>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.is_unmarked.load(Ordering::Relaxed) {
+            let _gone = self.stream.set_zero_linger();
+        }
+    }
 }
 
 impl Watched {
-    fn new(stream: TcpStream, idle: Duration) -> Watched {
-        Watched { stream, idle, waiting: None }
-    }
-
     /// Passes a write's result on; one that waits too long fails.
     fn watch<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {

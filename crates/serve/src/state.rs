@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::coverage::Seen;
 use crate::options::Options;
+use crate::slow::Slow;
 
 /// How long an instrument table is kept.
 const KEPT: Duration = Duration::from_secs(20);
@@ -39,6 +40,8 @@ pub struct State {
     pub address: SocketAddr,
     /// Permits of requests that are worked on.
     pub(crate) turns: Arc<Semaphore>,
+    /// Answers whose clients may be waited for.
+    pub(crate) slow: Slow,
     /// Counters since the start.
     pub(crate) counters: Counters,
     /// What was seen of days lately.
@@ -72,8 +75,8 @@ impl State {
         context.keep_footers(KEPT_FOOTERS);
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
-        let (seen, tables) = (Seen::default(), Mutex::default());
-        Arc::new(State { context, options, address, turns, counters, seen, tables, started })
+        let (seen, tables, slow) = (Seen::default(), Mutex::default(), Slow::default());
+        Arc::new(State { context, options, address, turns, slow, counters, seen, tables, started })
     }
 }
 

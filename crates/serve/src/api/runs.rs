@@ -43,6 +43,12 @@ async fn state_of(state: &Shared, run: &str) -> Result<Value, Problem> {
     Ok(scrubbed_document(json!({"run": run, "plan": plan, "summaries": summaries})))
 }
 
+/// The state of a run whose events are being sent: each look takes a turn, as a request does, and none is held between them.
+async fn again(state: &Shared, run: &str) -> Option<Value> {
+    let _turn = state.turns.acquire().await.ok()?;
+    state_of(state, run).await.ok()
+}
+
 pub(super) fn one(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
         let mut found = state_of(&ask.state, ask.given.text("run").unwrap_or_default()).await?;
@@ -77,7 +83,7 @@ pub(super) fn events(ask: Ask) -> BoxFuture<'static, Answered> {
                         None => {
                             tokio::time::sleep(EVERY).await;
                             // A run that cannot be looked at now may be later.
-                            state_of(&state, &run).await.ok().or_else(|| sent.clone())?
+                            again(&state, &run).await.or_else(|| sent.clone())?
                         }
                     };
                     let is_new = sent.as_ref() != Some(&found);

@@ -24,6 +24,9 @@ pub const MOST_PAGE_ROWS: u64 = 100_000;
 /// The most cells of a page of JSON, which is made in memory: a wide table has fewer rows.
 const MOST_PAGE_CELLS: u64 = 1_000_000;
 
+/// Cells of a batch: one of a wide table has fewer rows, since some batches wait for each client.
+const BATCH_CELLS: usize = 1 << 19;
+
 /// Batches that are handed out: small ones, so that a slow client holds little.
 const READ: mtdh_engine::query::Form =
     mtdh_engine::query::Form { batch_rows: 1 << 16, has_views: false, ahead: 2, waiting: Some(1) };
@@ -181,7 +184,9 @@ pub(super) async fn answer(ask: &Ask, request: ReadRequest) -> Answered {
     }
     let limit = request.limit.unwrap_or(u64::MAX).min(ask.state.options.limits.rows.saturating_add(1));
     let read = ReadRequest { limit: Some(limit), ..request };
-    let batches = ask.state.context.rows(&read, chosen.objects, READ)?;
+    let batch_rows = (BATCH_CELLS / schema.fields().len().max(1)).clamp(1 << 10, READ.batch_rows);
+    let batches =
+        ask.state.context.rows(&read, chosen.objects, mtdh_engine::query::Form { batch_rows, ..READ })?;
     streamed(ask, form, Rows { schema, batches, table, missing: chosen.missing, etag }).await
 }
 

@@ -16,6 +16,7 @@ use super::error::ReplayError;
 use super::merge::{Part, start};
 use super::{WS_PATH, planned};
 use crate::problem::Problem;
+use crate::slow::{Connection, Sending};
 use crate::state::Shared;
 
 /// Bytes of a reason: a close frame has 125, two of which are the code.
@@ -71,8 +72,11 @@ enum Ended {
 
 async fn converse(socket: WebSocket, state: Shared, query: Option<String>) {
     let (mut to, mut from) = socket.split();
+    let connection = Connection::default();
+    let sending = state.slow.enter(connection.clone());
     let ended = tokio::select! {
-        ended = send_all(&mut to, &state, query.as_deref()) => ended,
+        ended = send_all(&mut to, &state, query.as_deref(), &sending) => ended,
+        () = connection.broken.cancelled() => Ended::Gone,
         () = listen(&mut from) => Ended::Gone,
     };
     let (code, reason) = match ended {
@@ -102,7 +106,12 @@ async fn listen(from: &mut SplitStream<WebSocket>) {
     }
 }
 
-async fn send_all(to: &mut SplitSink<WebSocket, Message>, state: &Shared, query: Option<&str>) -> Ended {
+async fn send_all(
+    to: &mut SplitSink<WebSocket, Message>,
+    state: &Shared,
+    query: Option<&str>,
+    sending: &Sending,
+) -> Ended {
     let plan = match planned(state, query).await {
         Ok(plan) => plan,
         Err(error) => return Ended::Failed(error),
@@ -111,7 +120,7 @@ async fn send_all(to: &mut SplitSink<WebSocket, Message>, state: &Shared, query:
     loop {
         let sent = match tokio::time::timeout(PING, parts.recv()).await {
             Err(_) => to.send(Message::Ping(Bytes::new())).await,
-            Ok(Some(Part::Lines(lines))) => send_lines(to, &lines).await,
+            Ok(Some(Part::Lines(lines))) => send_lines(to, &lines, sending).await,
             Ok(Some(Part::End)) => return Ended::Whole,
             Ok(Some(Part::Failed(error))) => return Ended::Failed(error),
             Ok(None) => return Ended::Failed(ReplayError::Died),
@@ -122,10 +131,17 @@ async fn send_all(to: &mut SplitSink<WebSocket, Message>, state: &Shared, query:
     }
 }
 
-async fn send_lines(to: &mut SplitSink<WebSocket, Message>, lines: &Bytes) -> Result<(), axum::Error> {
+async fn send_lines(
+    to: &mut SplitSink<WebSocket, Message>,
+    lines: &Bytes,
+    sending: &Sending,
+) -> Result<(), axum::Error> {
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let text = Utf8Bytes::try_from(lines.slice_ref(line)).map_err(axum::Error::new)?;
+        sending.handed();
         to.feed(Message::Text(text)).await?;
     }
-    to.flush().await
+    to.flush().await?;
+    sending.working();
+    Ok(())
 }
