@@ -1,9 +1,11 @@
 """A small lake that is served while the tests of this folder run."""
 
+import shutil
+
 import pytest
 
 import served
-from stage import DAY, mtdh
+from stage import DAY, mtdh, partition
 
 DATA = ["trades", "book_snapshot_5", "incremental_book_L2", "derivative_ticker"]
 
@@ -24,3 +26,14 @@ def address(lake):
     """The address of a server over the lake."""
     with served.server(lake) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def spoilt(lake, tmp_path_factory):
+    """A copy of the lake that lacks an object and has one that cannot be trusted, both of ETH-USD, so that each list has something."""
+    copy = tmp_path_factory.mktemp("spoilt") / "lake"
+    shutil.copytree(lake, copy)
+    partition(copy, "trades", "DERIBIT:PERP:ETH-USD").unlink()
+    damaged = partition(copy, "book_snapshot_5", "DERIBIT:PERP:ETH-USD")
+    damaged.write_bytes(damaged.read_bytes()[:-9] + b"nonsense!")
+    return copy

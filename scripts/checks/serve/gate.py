@@ -23,6 +23,8 @@ class Gate:
     def __init__(self, upstream):
         self.upstream = urllib.parse.urlsplit(upstream)
         self.rule = lambda method, path: None
+        # What passed: method, path, headers of the request, status of the answer.
+        self.passed = []
         gate = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -52,6 +54,7 @@ class Gate:
                 to.endheaders(sent)
                 answer = to.getresponse()
                 body = bytearray(answer.read())
+                gate.passed.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, answer.status))
                 self.send_response(answer.status)
                 has_length = False
                 for name, value in answer.getheaders():

@@ -307,3 +307,79 @@ def test_nautilus(port, lake):
         assert [float(one[0]) for one in trades] == pytest.approx(rows["price"], abs=0.005)
         assert [one[2] for one in trades] == rows["id"]
         assert {one for one in said if isinstance(one, str)} >= {"OrderBookDeltas", "QuoteTick"}
+
+
+# --- the same programs, over a lake that lacks the second day or has it damaged
+
+
+@pytest.fixture(params=["missing", "damaged"])
+def lacking(request, other):
+    """What is wrong with the second day's trades, and a server over that lake."""
+    path = path_of(other, "trades", SPOT[0], DAYS[1])
+    if request.param == "missing":
+        path.unlink()
+    else:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 0x10
+        path.write_bytes(content)
+    with serving(other) as port:
+        yield request.param, port
+
+
+NODE_LACKING = """
+const options = [{exchange: 'binance', symbols: ['btcusdt'], from: '2024-03-01', to: '2024-03-03', dataTypes: ['trade']}]
+const query = encodeURIComponent(JSON.stringify(options))
+const response = await fetch(`http://127.0.0.1:${PORT}/replay-normalized?options=${query}`)
+const readline = await import('node:readline')
+const { Readable } = await import('node:stream')
+const found = {status: response.status, lines: 0, last: null, isBroken: false}
+try {
+  for await (const line of readline.createInterface({input: Readable.fromWeb(response.body)})) {
+    found.last = JSON.parse(line)
+    found.lines += 1
+  }
+} catch (error) { found.isBroken = true }
+found.closed = await new Promise(resolve => {
+  let count = 0
+  const ws = new WebSocket(`ws://127.0.0.1:${PORT + 1}/ws-replay-normalized?options=${query}`)
+  ws.onmessage = () => { count += 1 }
+  ws.onclose = event => resolve([count, event.code, event.reason])
+})
+console.log(JSON.stringify(found))
+"""
+
+
+@pytest.mark.needs("node", "https://nodejs.org")
+def test_node_is_told_what_is_lacking(lacking, lake):
+    kind, port = lacking
+    text = NODE_LACKING.replace("${PORT + 1}", str(port + 1)).replace("${PORT}", str(port))
+    # Readline passes the error of its input on as one that nobody takes: then Node itself ends with it, which is no normal end either.
+    said = stage.run(["node", "--experimental-websocket", "--input-type=module", "-e", text], expect=(0, 1))
+    if said.returncode:
+        assert kind == "damaged" and "terminated" in said.stderr
+        return
+    found, first = json.loads(said.stdout), len(expected(lake, "trade", *SPOT))
+    count, code, reason = found["closed"]
+    assert code == 1011 and "trades" in reason and DAYS[1] in reason and count >= (first if kind == "damaged" else 0)
+    assert "trades" in found["last"]["message"] and DAYS[1] in found["last"]["message"]
+    if kind == "missing":
+        assert found["status"] == 404
+    else:
+        assert found["last"]["type"] == "error" and found["isBroken"] and found["lines"] > first
+
+
+NAUTILUS_LACKING = NAUTILUS.replace('"to": "2024-03-02"', '"to": "2024-03-03"').replace('["trade", "quote", "book_change", "trade_bar_1m"]', '["trade"]')
+
+
+def test_nautilus_is_given_nothing_that_is_wrong(lacking, lake):
+    """It takes close 1011 for the end, whatever sends it; what it was given until then are rows of the first day and whole."""
+    python = os.environ.get("MTDH_BRIDGES_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", "import nautilus_trader"], capture_output=True).returncode:
+        pytest.skip("nautilus_trader is not installed: MTDH_BRIDGES_PYTHON names a Python that has scripts/requirements-bridges.txt")
+    kind, port = lacking
+    ended = stage.run([python, "-c", NAUTILUS_LACKING, port], expect=(0, 1))
+    print(ended.returncode, ended.stdout[-500:], ended.stderr[-1500:])
+    trades = [one for one in json.loads(ended.stdout or "[]") if isinstance(one, list)]
+    rows = table_of(lake, "trades", SPOT[0], DAYS[0])
+    assert [one[4] // 1000 for one in trades] == (rows["local_timestamp"] if kind == "damaged" else [])
+    assert DAYS[1] in ended.stderr
