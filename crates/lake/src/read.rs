@@ -250,8 +250,8 @@ pub struct Footer {
 }
 
 impl Lake {
-    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again.
-    /// Pages are verified as always.
+    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again, and
+    /// what [`crate::briefs::briefs`] needs of all footers that it reads. Pages are verified as always.
     pub fn keep_footers(&self, most: usize) {
         self.inner.footers.keep(most);
     }

@@ -15,6 +15,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt,
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::answers::refused_status;
+use crate::briefs::KnownFooters;
 use crate::error::{LakeError, is_refusal};
 use crate::identity;
 use crate::kept::KeptFooters;
@@ -58,6 +59,8 @@ pub(crate) struct Inner {
     turn: Mutex<()>,
     /// Verified footers that are kept, if they are.
     pub(crate) footers: KeptFooters,
+    /// What footers said of the partitions of days, if footers are kept.
+    pub(crate) known: KnownFooters,
 }
 
 impl std::fmt::Debug for Lake {
@@ -75,7 +78,9 @@ impl Lake {
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
         let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
         let (turn, footers) = (Mutex::default(), KeptFooters::default());
-        let inner = Inner { url: url.to_owned(), layout: Layout, place, workplace, probed, turn, footers };
+        let known = KnownFooters::default();
+        let inner =
+            Inner { url: url.to_owned(), layout: Layout, place, workplace, probed, turn, footers, known };
         Ok(Lake { inner: Arc::new(inner) })
     }
 

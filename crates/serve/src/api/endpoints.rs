@@ -206,7 +206,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/metrics", "Counters of this server for Prometheus.", &[],
         Answers::Text("text/plain"), &[400], "/metrics", status::metrics),
     get("/v1/status", "The program's version and the days that it serves.", &[],
-        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none")]),
+        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none"), ("days_looked_at", "days that the server has looked at since its start"), ("days_to_look_at", "days that it looks at after its start; an ask for another day waits until it was looked at")]),
         &[400, 500], "/v1/status", status::status),
     get("/v1/data-types", "The data types with their columns, units and meanings.", &[],
         Answers::Document(&[("data_types", "per data type `name`, `only_grouped` and `columns`")]), &[400], "/v1/data-types", instruments::data_types),

@@ -36,6 +36,7 @@ pub(super) fn status(ask: Ask) -> BoxFuture<'static, Answered> {
             Err(EngineError::NoInstrumentTable) => None,
             Err(error) => return Err(error.into()),
         };
+        let (looked, all) = ask.state.seen.looked_at();
         Ok(document(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "as_of": rfc3339(now_us()),
@@ -44,6 +45,8 @@ pub(super) fn status(ask: Ask) -> BoxFuture<'static, Answered> {
             "first_day": days.first().map(ToString::to_string),
             "last_day": days.last().map(ToString::to_string),
             "newest_table": newest,
+            "days_looked_at": looked,
+            "days_to_look_at": all,
         })))
     })
 }
@@ -84,6 +87,12 @@ pub(super) fn metrics(ask: Ask) -> BoxFuture<'static, Answered> {
             ),
             ("mtdh_serve_sent_bytes_total", "counter", "Bytes of rows and files.", read(&counters.bytes)),
             ("mtdh_serve_rows_total", "counter", "Rows in answers.", read(&counters.rows)),
+            (
+                "mtdh_serve_footers_read_total",
+                "counter",
+                "Footers that were read for coverage.",
+                ask.state.context.footers_read(),
+            ),
             (
                 "mtdh_serve_active_requests",
                 "gauge",
