@@ -256,7 +256,7 @@ def days(options, own, other):
         seconds = statistics.median(taken[name])
         ratios = statistics.median(own / one for own, one in zip(taken["reader"], taken[name], strict=True))
         cpu = statistics.median(spent[name])
-        cpus = statistics.median(own / one for own, one in zip(spent["reader"], spent[name], strict=True))
+        cpus = sum(spent["reader"]) / max(sum(spent[name]), 1e-9)
         print(f"a day as {name}: {seconds:.3f} s, {cpu:.3f} s of CPU, {sizes[name] / 1e6:,.0f} MB, {sizes[name] / seconds / 1e6:,.0f} MB/s "
               f"(best {sizes[name] / min(taken[name]) / 1e6:,.0f}); {ratios:.2f} of the rate of reader(), {cpus:.2f} by CPU")
 

@@ -24,9 +24,6 @@ use crate::api::scrub::scrubbed;
 use crate::problem::Problem;
 use crate::state::{Shared, now_us};
 
-/// How long what was seen of a day is answered with. What is published since is seen after it.
-const KEPT: Duration = Duration::from_secs(40);
-
 /// How often the days are looked at in the background.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
@@ -123,8 +120,8 @@ impl Seen {
         days.get(&day).cloned()
     }
 
-    fn fresh(&self, day: Day, kept: Duration) -> Option<DayLines> {
-        self.get(day).filter(|seen| seen.at.elapsed() < kept).map(|seen| seen.lines)
+    fn fresh(&self, day: Day, age: Duration) -> Option<DayLines> {
+        self.get(day).filter(|seen| seen.at.elapsed() < age).map(|seen| seen.lines)
     }
 
     /// Keeps a day. Days that have and expect nothing are not kept: anybody can ask for any number of them.
@@ -162,7 +159,7 @@ impl Seen {
     }
 }
 
-/// The partitions of days, each day as it was seen less than 40 seconds ago. Every type of instrument and data is in it; missing are
+/// The partitions of days, each as it was seen lately ([`crate::Limits::age`]). Every type of instrument and data is in it; missing are
 /// those that are expected, of every data type that the day's table lists.
 ///
 /// # Errors
@@ -173,10 +170,11 @@ pub async fn days(state: &Shared, range: DayRange) -> Result<Vec<DayLines>, Prob
     if state.context.lake_folder().is_some() {
         state.context.check_readable().await?;
     }
+    let age = state.options.limits.age;
     let day = |day: Day| async move {
-        match state.seen.fresh(day, KEPT) {
+        match state.seen.fresh(day, age) {
             Some(seen) => Ok(seen),
-            None => seen_by(state, day, KEPT).await,
+            None => seen_by(state, day, age).await,
         }
     };
     let looked = futures::stream::iter(range.days()).map(day).buffered(AT_ONCE).try_collect();
@@ -189,14 +187,14 @@ pub async fn days(state: &Shared, range: DayRange) -> Result<Vec<DayLines>, Prob
     })
 }
 
-/// A day as it was seen less than `kept` ago. The look goes on if nobody waits for it any longer.
-async fn seen_by(state: &Shared, day: Day, kept: Duration) -> Result<DayLines, Problem> {
+/// A day as it was seen less than `age` ago. The look goes on if nobody waits for it any longer.
+async fn seen_by(state: &Shared, day: Day, age: Duration) -> Result<DayLines, Problem> {
     let state = state.clone();
     let looked = tokio::spawn(async move {
         let turn = state.seen.look_of(day);
         let _turn = turn.lock().await;
         // Another ask has looked while this one waited.
-        if let Some(seen) = state.seen.fresh(day, kept) {
+        if let Some(seen) = state.seen.fresh(day, age) {
             return Ok(seen);
         }
         // Never closed.

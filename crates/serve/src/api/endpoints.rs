@@ -169,7 +169,7 @@ const FILTERS: &[Parameter] = &[
 const TAKEN: &[Parameter] = &[TYPE, SOME_KEYS];
 const WITHIN: &[Parameter] = &[START, END];
 const AS_OF: (&str, &str) =
-    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is at most 20 seconds old");
+    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is less than 60 seconds old");
 const NEXT: (&str, &str) = ("next", "address of the next page; null: this is the last");
 const COUNTS: &[(&str, &str)] = &[
     AS_OF,

@@ -7,15 +7,17 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
 use mtdh_engine::EngineError;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{Answered, Ask};
 use crate::state::now_us;
 
 /// A JSON document as an answer.
-pub(crate) fn document(value: &Value) -> Response {
-    ([("content-type", "application/json"), ("cache-control", "private, no-cache")], value.to_string())
-        .into_response()
+pub(crate) fn document(value: &impl Serialize) -> Response {
+    // Names of members are texts, and writing to memory does not fail.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    ([("content-type", "application/json"), ("cache-control", "private, no-cache")], text).into_response()
 }
 
 /// A moment, microseconds since the Unix epoch, as RFC 3339 in UTC.
