@@ -1,5 +1,6 @@
 //! The REST API: one table of endpoints, and their handlers.
 
+mod arrow;
 pub(crate) mod body;
 mod book;
 mod candles;

@@ -46,6 +46,7 @@ pub fn serve<'a>(
         let beside = replay::listen_beside(address).await;
         let state = State::new(context, options, address);
         ready(address);
+        tokio::spawn(coverage::keep_looking(state.clone(), stop.clone()));
         let served = server::run(listener, router(&state), state.clone(), stop);
         let served_beside = async {
             if let Some(listener) = beside {

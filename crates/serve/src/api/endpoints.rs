@@ -169,7 +169,7 @@ const FILTERS: &[Parameter] = &[
 const TAKEN: &[Parameter] = &[TYPE, SOME_KEYS];
 const WITHIN: &[Parameter] = &[START, END];
 const AS_OF: (&str, &str) =
-    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is at most 20 seconds old");
+    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is less than 60 seconds old");
 const NEXT: (&str, &str) = ("next", "address of the next page; null: this is the last");
 const COUNTS: &[(&str, &str)] = &[
     AS_OF,
@@ -206,7 +206,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/metrics", "Counters of this server for Prometheus.", &[],
         Answers::Text("text/plain"), &[400], "/metrics", status::metrics),
     get("/v1/status", "The program's version and the days that it serves.", &[],
-        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none")]),
+        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none"), ("days_looked_at", "days that the server has looked at since its start"), ("days_to_look_at", "days that it looks at after its start; an ask for another day waits until it was looked at")]),
         &[400, 500], "/v1/status", status::status),
     get("/v1/data-types", "The data types with their columns, units and meanings.", &[],
         Answers::Document(&[("data_types", "per data type `name`, `only_grouped` and `columns`")]), &[400], "/v1/data-types", instruments::data_types),

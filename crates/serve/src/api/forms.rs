@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use mtdh_core::DataType;
 use mtdh_engine::export::{ExportFormat, Exporter, RowText, TextForm};
 
+use super::arrow::ArrowStream;
 use super::compression::Packer;
 use crate::problem::Problem;
 
@@ -109,7 +109,7 @@ pub(crate) struct Encoder {
 
 enum Encoding {
     Text(RowText),
-    Arrow(Box<StreamWriter<Vec<u8>>>),
+    Arrow(Box<ArrowStream>),
     Parquet(Box<Exporter<Drain>>, Drain),
 }
 
@@ -134,10 +134,6 @@ impl Write for Drain {
     }
 }
 
-fn of_arrow(error: ArrowError) -> io::Error {
-    io::Error::other(error)
-}
-
 impl Encoder {
     /// For rows of a schema. `table`: the data type, for Parquet, which has all of its columns.
     ///
@@ -155,9 +151,7 @@ impl Encoder {
             (Form::Csv, _) => Encoding::Text(RowText::new(&names, TextForm::Csv)),
             (Form::Ndjson, _) => Encoding::Text(RowText::new(&names, TextForm::Lines)),
             (Form::Json, _) => Encoding::Text(RowText::new(&names, TextForm::Arrays)),
-            (Form::Arrow, _) => {
-                Encoding::Arrow(Box::new(StreamWriter::try_new(Vec::new(), schema).map_err(of_arrow)?))
-            }
+            (Form::Arrow, _) => Encoding::Arrow(Box::new(ArrowStream::new(schema)?)),
             (Form::Parquet, Some(table)) => {
                 let drain = Drain::default();
                 let exporter =
@@ -176,7 +170,8 @@ impl Encoder {
     pub fn start(&mut self) -> io::Result<Bytes> {
         let head = match &mut self.body {
             Encoding::Text(text) => text.header().to_vec(),
-            Encoding::Arrow(writer) => std::mem::take(writer.get_mut()),
+            // The schema comes with the first batch.
+            Encoding::Arrow(_) => Vec::new(),
             Encoding::Parquet(_, drain) => drain.take(),
         };
         self.packer.push(head)
@@ -191,6 +186,17 @@ impl Encoder {
         starts.map(|start| batch.slice(start, self.step.min(batch.num_rows() - start))).collect()
     }
 
+    /// Encodes a part, in pieces that are sent one after the other.
+    ///
+    /// # Errors
+    /// As [`Encoder::push`].
+    pub fn pieces(&mut self, batch: &RecordBatch) -> io::Result<Vec<Bytes>> {
+        match &mut self.body {
+            Encoding::Arrow(stream) => stream.push(batch),
+            Encoding::Text(_) | Encoding::Parquet(..) => Ok(vec![self.push(batch)?]),
+        }
+    }
+
     /// Encodes a part. The bytes may be empty.
     ///
     /// # Errors
@@ -202,10 +208,7 @@ impl Encoder {
                 text.push(batch, &mut bytes)?;
                 bytes
             }
-            Encoding::Arrow(writer) => {
-                writer.write(batch).map_err(of_arrow)?;
-                std::mem::take(writer.get_mut())
-            }
+            Encoding::Arrow(stream) => stream.push(batch)?.concat(),
             Encoding::Parquet(exporter, drain) => {
                 exporter.write(batch).map_err(io::Error::other)?;
                 drain.take()
@@ -221,10 +224,7 @@ impl Encoder {
     pub fn finish(self) -> io::Result<Bytes> {
         let tail = match self.body {
             Encoding::Text(_) => Vec::new(),
-            Encoding::Arrow(mut writer) => {
-                writer.finish().map_err(of_arrow)?;
-                std::mem::take(writer.get_mut())
-            }
+            Encoding::Arrow(stream) => stream.finish()?.concat(),
             Encoding::Parquet(exporter, drain) => {
                 exporter.finish().map_err(io::Error::other)?;
                 drain.take()

@@ -120,7 +120,9 @@ pub async fn streamed(ask: &Ask, form: Form, rows: Rows) -> Answered {
         if let Some(batch) = &first {
             ask.state.counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             for part in encoder.parts(batch) {
-                whole.extend_from_slice(&encoder.push(&part).map_err(broken)?);
+                for piece in encoder.pieces(&part).map_err(broken)? {
+                    whole.extend_from_slice(&piece);
+                }
             }
         }
         whole.extend_from_slice(&encoder.finish().map_err(broken)?);
@@ -189,9 +191,11 @@ async fn encode(
             .ok_or_else(|| io::Error::other("the answer has more rows than allowed"))?;
         state.counters.rows.fetch_add(rows, Ordering::Relaxed);
         for part in encoder.parts(&batch) {
-            // The client is gone: nothing more is read.
-            if !give(encoder.push(&part)?).await {
-                return Ok(());
+            for piece in encoder.pieces(&part)? {
+                // The client is gone: nothing more is read.
+                if !give(piece).await {
+                    return Ok(());
+                }
             }
         }
     }

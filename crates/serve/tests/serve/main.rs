@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod coverage;
 mod documents;
 mod failures;
 mod replay;

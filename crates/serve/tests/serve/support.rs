@@ -86,9 +86,14 @@ pub async fn served() -> Served {
 
 /// Serves a copy of the lake, which the test may change.
 pub async fn served_copy() -> Served {
+    served_copy_with(Options::default()).await
+}
+
+/// The same with options.
+pub async fn served_copy_with(options: Options) -> Served {
     let folder = tempfile::tempdir().unwrap();
     copy(LAKE.path(), folder.path());
-    start(folder.path().display().to_string(), Options::default(), Some(folder)).await
+    start(folder.path().display().to_string(), options, Some(folder)).await
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
