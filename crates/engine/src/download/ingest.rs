@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::check::CheckPlan;
+use crate::check::lake::now_us;
 use crate::download::coverage::Coverage;
 use crate::download::error::ConvertError;
 use crate::download::failure::{End, TaskError, fatal};
@@ -120,7 +121,13 @@ impl Ingest {
         summary.done.left = left.into_iter().collect();
         for (day, rows) in &available {
             let note = |known: &mut BTreeMap<Partition, Available>| {
-                known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
+                for row in rows {
+                    let mut row = row.clone();
+                    if let Some(older) = known.get(&row.partition).filter(|older| row.holds_the_same(older)) {
+                        row.fetched_us = row.fetched_us.or(older.fetched_us);
+                    }
+                    known.insert(row.partition.clone(), row);
+                }
             };
             match self.lake.update_available(*day, note).await {
                 // Many workers end at once, each with lines for the same days. Lines that a report lacks are looked up.
@@ -290,6 +297,8 @@ impl Ingest {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };
+            // Of a file in a folder nobody knows when the vendor sent it.
+            let fetched_us = matches!(*self.archive, Archive::Service(_)).then(now_us);
             let permit = self.slots.processor().await?;
             let (worker, job) = (self.clone(), unit.clone());
             let runtime = tokio::runtime::Handle::current();
@@ -298,7 +307,7 @@ impl Ingest {
                 let _within = span.enter();
                 let slots = worker.slots.clone();
                 let processor = Processor { slots, runtime, permit: RefCell::new(Some(permit)) };
-                worker.convert(&job, answer, &processor)
+                worker.convert(&job, answer, fetched_us, &processor)
             });
             let outcome =
                 converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
@@ -340,7 +349,13 @@ impl Ingest {
     }
 
     /// Blocking. Converts the answer to partitions, and publishes each as soon as it is made.
-    fn convert(&self, unit: &DownloadTask, answer: Answer, processor: &Processor) -> Result<Done, TaskError> {
+    fn convert(
+        &self,
+        unit: &DownloadTask,
+        answer: Answer,
+        fetched_us: Option<i64>,
+        processor: &Processor,
+    ) -> Result<Done, TaskError> {
         let mut done = Done::default();
         let mut origin = SourceFile {
             path: unit.file.path(),
@@ -359,8 +374,9 @@ impl Ingest {
             }
             let replaces = replaced.contains(&converted.facts.partition);
             let findings = converted.findings.take();
-            let published =
+            let mut published =
                 processor.wait(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
+            published.fetched_us = fetched_us;
             done.rows_rejected += published.tally.rows_rejected;
             done.published.push(published);
             done.checked += u64::from(findings.is_some());

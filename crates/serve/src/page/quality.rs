@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use mtdh_core::DayRange;
 use mtdh_core::check::{self, Group, Settings};
 use mtdh_engine::check::CheckPlan;
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::report::FindingLine;
 use mtdh_engine::{CheckOptions, Day, Filter};
 use serde::Deserialize;
@@ -187,7 +188,8 @@ pub async fn now(pages: &Pages, asked: &Asked) -> Paged {
         [Group::Timestamp, Group::Book, Group::Values, Group::Aggregation],
         Settings::default(),
     );
-    let checked = pages.state.context.check(plan, &selection, CheckOptions::default()).await?;
+    let options = CheckOptions { keep: Keep::Nothing, ..CheckOptions::default() };
+    let checked = pages.state.context.check(plan, &selection, options).await?;
     let report = checked.report;
     let all: Vec<FindingLine> = report.findings.iter().map(FindingLine::of).collect();
     let body = html! {
