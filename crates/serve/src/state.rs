@@ -12,6 +12,7 @@ use mtdh_engine::{Context, EngineError};
 use tokio::sync::Semaphore;
 
 use crate::coverage::Seen;
+use crate::findings::SeenChecks;
 use crate::options::Options;
 
 /// How long an instrument table is kept.
@@ -43,6 +44,8 @@ pub struct State {
     pub(crate) counters: Counters,
     /// What was seen of days lately.
     pub(crate) seen: Seen,
+    /// What was seen of checks lately.
+    pub(crate) seen_checks: SeenChecks,
     /// Instrument tables that were read lately, by the day that was asked for.
     tables: Mutex<BTreeMap<Option<Day>, Table>>,
     /// When this server was started.
@@ -72,8 +75,8 @@ impl State {
         context.keep_footers(KEPT_FOOTERS);
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
-        let (seen, tables) = (Seen::default(), Mutex::default());
-        Arc::new(State { context, options, address, turns, counters, seen, tables, started })
+        let (seen, seen_checks, tables) = (Seen::default(), SeenChecks::default(), Mutex::default());
+        Arc::new(State { context, options, address, turns, counters, seen, seen_checks, tables, started })
     }
 }
 

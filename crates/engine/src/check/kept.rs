@@ -13,8 +13,10 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 pub use mtdh_lake::tables::checks::{CheckLine, CheckRun, EVERYTHING, Found, Subject};
+use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Entry, Lake, LakeError};
 
+use super::lake::now_us;
 use super::{CheckPlan, CheckReport};
 use crate::selection::Selection;
 
@@ -47,12 +49,17 @@ pub(crate) fn object_name(data_type: DataType, state: Option<&ObjectState>) -> S
     match state {
         None => format!("{data_type} missing"),
         Some(ObjectState::Unreadable { .. }) => format!("{data_type} unreadable"),
-        // Objects of version 0.1.0 have no digest.
-        Some(ObjectState::Answered(object)) => match (&object.digest, &object.source_sha256) {
-            (Some(digest), _) => format!("{data_type} {digest}"),
-            (None, Some(sha256)) => format!("{data_type} source-sha256={sha256}"),
-            (None, None) => format!("{data_type} bytes={}", object.bytes),
-        },
+        Some(ObjectState::Answered(object)) => answered_name(object),
+    }
+}
+
+fn answered_name(object: &Available) -> String {
+    let data_type = object.partition.data_type;
+    // Objects of version 0.1.0 have no digest.
+    match (&object.digest, &object.source_sha256) {
+        (Some(digest), _) => format!("{data_type} {digest}"),
+        (None, Some(sha256)) => format!("{data_type} source-sha256={sha256}"),
+        (None, None) => format!("{data_type} bytes={}", object.bytes),
     }
 }
 
@@ -142,24 +149,72 @@ fn line(run: &Arc<CheckRun>, report: &CheckReport, finding: &Finding, day: Day) 
     for other in beside {
         objects.extend(report.looked.get(&(day, other)).into_iter().flat_map(|l| l.objects.iter().cloned()));
     }
-    let found = &finding.found;
     CheckLine {
         day,
         subject,
         groups: known.map(|check| check.group.to_string()).into_iter().collect(),
-        found: Some(Found {
-            check: finding.check.to_owned(),
-            severity: finding.severity,
-            range_us: found.range_us,
-            count: found.count,
-            cause: found.explanation.as_ref().map(|explanation| explanation.class.to_owned()),
-            explanation: found.explanation.as_ref().map(|explanation| explanation.text.clone()),
-            examples: found.examples.clone(),
-        }),
+        found: Some(found_of(finding)),
         objects: objects.into_iter().collect(),
         rows: looked.map_or(0, |looked| looked.rows),
         run: run.clone(),
     }
+}
+
+fn found_of(finding: &Finding) -> Found {
+    let found = &finding.found;
+    Found {
+        check: finding.check.to_owned(),
+        severity: finding.severity,
+        range_us: found.range_us,
+        count: found.count,
+        cause: found.explanation.as_ref().map(|explanation| explanation.class.to_owned()),
+        explanation: found.explanation.as_ref().map(|explanation| explanation.text.clone()),
+        examples: found.examples.clone(),
+    }
+}
+
+/// A download that checks rows, as its lines describe it; `None`: it has no days.
+pub(crate) fn run_of_download(
+    plan: &CheckPlan,
+    days: impl Iterator<Item = Day> + Clone,
+    run_id: &str,
+) -> Option<Arc<CheckRun>> {
+    Some(Arc::new(CheckRun {
+        made_by: "download".to_owned(),
+        checked_us: now_us(),
+        first_day: days.clone().min()?,
+        last_day: days.max()?,
+        selection: format!("run {run_id}"),
+        settings: plan.settings.given().collect(),
+    }))
+}
+
+/// The lines of a partition whose rows were checked while they were downloaded: by the checks that look at one data type alone.
+pub(crate) fn lines_of_download(
+    run: &Arc<CheckRun>,
+    plan: &CheckPlan,
+    object: &Available,
+    findings: &[Finding],
+) -> Vec<CheckLine> {
+    let Partition { day, data_type, key } = &object.partition;
+    let rows = object.tally.rows_out;
+    let looks = |check: &&check::Check| matches!(check.run, CheckFn::Rows(of, _) if of.contains(data_type));
+    let line = |groups: BTreeSet<String>, found| CheckLine {
+        day: *day,
+        subject: Subject { key: Some(key.clone()), data_type: Some(*data_type) },
+        groups,
+        found,
+        objects: vec![answered_name(object)],
+        rows,
+        run: run.clone(),
+    };
+    let groups: BTreeSet<String> = plan.checks().filter(looks).map(|check| check.group.to_string()).collect();
+    let looked = (rows > 0 && !groups.is_empty()).then(|| line(groups, None));
+    let found = findings.iter().map(|finding| {
+        let group = check::find(finding.check).map(|check| check.group.to_string());
+        line(group.into_iter().collect(), Some(found_of(finding)))
+    });
+    looked.into_iter().chain(found).collect()
 }
 
 /// Keeps the lines in the days' reports. A lake that cannot be written is no failure of the check: the report has a note.
