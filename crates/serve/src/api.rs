@@ -9,6 +9,7 @@ mod coverage;
 pub mod documents;
 pub mod endpoints;
 mod files;
+mod findings;
 pub(crate) mod forms;
 mod instruments;
 pub(crate) mod parameters;

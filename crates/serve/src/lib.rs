@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod coverage;
+mod findings;
 mod options;
 mod page;
 mod problem;

@@ -12,6 +12,7 @@ use mtdh_engine::{Context, EngineError};
 use tokio::sync::Semaphore;
 
 use crate::coverage::Seen;
+use crate::findings::SeenChecks;
 use crate::options::Options;
 use crate::slow::Slow;
 
@@ -46,6 +47,8 @@ pub struct State {
     pub(crate) counters: Counters,
     /// What was seen of days lately.
     pub(crate) seen: Seen,
+    /// What was seen of checks lately.
+    pub(crate) seen_checks: SeenChecks,
     /// Instrument tables that were read lately, by the day that was asked for.
     tables: Mutex<BTreeMap<Option<Day>, Table>>,
     /// When this server was started.
@@ -75,8 +78,18 @@ impl State {
         context.keep_footers(KEPT_FOOTERS);
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
-        let (seen, tables, slow) = (Seen::default(), Mutex::default(), Slow::default());
-        Arc::new(State { context, options, address, turns, slow, counters, seen, tables, started })
+        Arc::new(State {
+            context,
+            options,
+            address,
+            turns,
+            started,
+            counters,
+            slow: Slow::default(),
+            seen: Seen::default(),
+            seen_checks: SeenChecks::default(),
+            tables: Mutex::default(),
+        })
     }
 }
 

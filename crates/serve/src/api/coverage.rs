@@ -1,4 +1,4 @@
-//! What the lake has and lacks: coverage, partitions with their evidence, missing, findings, reports, paths.
+//! What the lake has and lacks: coverage, partitions with their evidence, missing, reports, paths.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -67,7 +67,7 @@ impl Filters {
 }
 
 /// The days of a request; without a start, all that the lake has something of.
-async fn range(ask: &Ask) -> Result<Option<DayRange>, Problem> {
+pub(super) async fn range(ask: &Ask) -> Result<Option<DayRange>, Problem> {
     let (start, end) = (ask.given.days("start")?, ask.given.days("end")?);
     let range = match (start, end) {
         (Some(start), end) => {
@@ -247,17 +247,22 @@ fn line_document(day: Day, line: &Line) -> Value {
     })
 }
 
-/// A page of lines that are meant.
-async fn lines(ask: &Ask, member: &str, is_meant: impl Fn(&Line) -> bool) -> Answered {
-    let filters = Filters::of(ask);
-    let seen = looked(ask).await?;
+/// Where the page of a request begins, and how long it is.
+pub(super) fn page_of(ask: &Ask) -> Result<(usize, usize), Problem> {
     let skip = match ask.given.text("cursor") {
         None => 0,
         Some(cursor) => {
             cursor.parse::<usize>().map_err(|_| Problem::parameter("cursor", "take it from `next`"))?
         }
     };
-    let limit = ask.given.value::<usize>("limit")?.unwrap_or(1_000);
+    Ok((skip, ask.given.value::<usize>("limit")?.unwrap_or(1_000)))
+}
+
+/// A page of lines that are meant.
+async fn lines(ask: &Ask, member: &str, is_meant: impl Fn(&Line) -> bool) -> Answered {
+    let filters = Filters::of(ask);
+    let seen = looked(ask).await?;
+    let (skip, limit) = page_of(ask)?;
     let all = seen.iter().flat_map(|day| day.lines.iter().map(|line| (day.day, line)));
     let mut meant = all.filter(|(_, line)| filters.take(line) && is_meant(line)).skip(skip);
     let page: Vec<Value> = meant.by_ref().take(limit).map(|(day, line)| line_document(day, line)).collect();
@@ -283,16 +288,6 @@ pub(super) fn missing(ask: Ask) -> BoxFuture<'static, Answered> {
     })
 }
 
-pub(super) fn findings(ask: Ask) -> BoxFuture<'static, Answered> {
-    Box::pin(async move {
-        let is_bad = |line: &Line| matches!(line.grade, Some(Grade::Degraded | Grade::Bad));
-        let is_distrusted = |line: &Line| {
-            line.status == Status::Missing && line.reason.as_deref().is_some_and(|r| r != "missing")
-        };
-        lines(&ask, "findings", |line| is_bad(line) || is_distrusted(line)).await
-    })
-}
-
 pub(super) fn evidence(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
         let needed = |name: &'static str| move || Problem::parameter(name, format!("`{name}` is needed"));
@@ -301,7 +296,10 @@ pub(super) fn evidence(ask: Ask) -> BoxFuture<'static, Answered> {
         let key = ask.state.context.instrument_key(ask.given.text("key").unwrap_or_default()).await?;
         let partition = Partition { day, data_type, key };
         if let Some(found) = ask.state.context.evidence(&partition).await? {
-            return Ok(document(&evidence_document(&partition, found)));
+            let mut answer = evidence_document(&partition, found);
+            let kept = crate::findings::of_partition(&ask.state, &partition).await?;
+            answer["checks"] = kept.iter().map(super::findings::line_document).collect();
+            return Ok(document(&answer));
         }
         let suggestions =
             ask.state.context.suggest(&[partition.key.as_str()], None).await?.pop().unwrap_or_default();
@@ -329,6 +327,7 @@ fn evidence_document(partition: &Partition, found: Evidence) -> Value {
         "data_blake3": found.digest,
         "grade": reported.and_then(|line| line.grade).map(Grade::name),
         "day_grade": reported.and_then(|line| line.day_grade).map(Grade::name),
+        "fetched_at": reported.and_then(|line| line.fetched_us).map(rfc3339),
         "proved_on": reported.and_then(|line| line.proved_on).map(|day| day.to_string()),
         "as_of": rfc3339(now_us()),
     });

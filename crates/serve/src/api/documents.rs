@@ -34,6 +34,9 @@ fn schema(kind: Kind) -> Value {
         }
         Kind::Time | Kind::Timeframe => text(40),
         Kind::Clock => json!({"type": "string", "enum": ["arrival", "exchange"]}),
+        Kind::Check => {
+            json!({"type": "string", "enum": mtdh_core::check::all().map(|check| check.name).collect::<Vec<_>>()})
+        }
         Kind::Word(words) => json!({"type": "string", "enum": words}),
         Kind::Words(words) => {
             let one = words.join("|");
@@ -223,6 +226,7 @@ fn kind_words(kind: Kind) -> String {
         Kind::Time => "time".to_owned(),
         Kind::Timeframe => "timeframe".to_owned(),
         Kind::Clock => "clock".to_owned(),
+        Kind::Check => "[check](checks.md)".to_owned(),
         Kind::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Words(words) => {
             format!("of {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))

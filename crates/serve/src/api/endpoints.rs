@@ -3,7 +3,9 @@
 use super::coverage::GROUPS;
 use super::forms::FORM_WORDS;
 use super::parameters::{Kind, Parameter};
-use super::{Handler, book, candles, coverage, documents, files, instruments, runs, slices, status};
+use super::{
+    Handler, book, candles, coverage, documents, files, findings, instruments, runs, slices, status,
+};
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +168,43 @@ const FILTERS: &[Parameter] = &[
     ),
     optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
 ];
+const FINDINGS: &[Parameter] = &[
+    optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
+    optional(
+        "instrument_type",
+        Kind::InstrumentTypes,
+        "all",
+        "instrument types, separated by commas",
+        &["PERP", "OPTION"],
+    ),
+    optional("type", Kind::DataTypes, "all", "data types, separated by commas", &["trades"]),
+    optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
+    optional(
+        "group",
+        Kind::Words(&GROUPS_OF_CHECKS),
+        "all",
+        "groups of checks, separated by commas",
+        &["completeness", "timestamp,book"],
+    ),
+    optional("check", Kind::Check, "all", "a check", &["missing_partition"]),
+    optional(
+        "severity",
+        Kind::Words(&["error", "warning", "info"]),
+        "all",
+        "severities, separated by commas",
+        &["error", "error,warning"],
+    ),
+    optional(
+        "objects",
+        Kind::Word(&["current", "older"]),
+        "both",
+        "`current`: findings of the objects that the lake has; `older`: those of objects that were replaced since",
+        &["current"],
+    ),
+];
+const GROUPS_OF_CHECKS: [&str; 7] =
+    ["completeness", "timestamp", "gaps", "book", "values", "aggregation", "cross-source"];
+const FOUND: &str = "per finding `day`, `venue`, `instrument_type`, `key`, `type` (null: candles, or the day as a whole), `group`, `check`, `severity`, `from`, `to`, `count`, `cause`, `explanation`, `examples`, `checked_at`, `made_by` (the verb), `range` and `selection` (what it was asked for), `settings`, and `objects`: `current`, or `older` if what was checked was replaced since";
 const TAKEN: &[Parameter] = &[TYPE, SOME_KEYS];
 const WITHIN: &[Parameter] = &[START, END];
 const AS_OF: (&str, &str) =
@@ -246,14 +285,18 @@ pub static ENDPOINTS: &[Endpoint] = &[
             optional("grade", Kind::Word(&["good", "degraded", "bad", "missing", "unknown", "unchecked"]), "all", "grade by the last check", &["unchecked", "good"])], PAGE],
         Answers::Document(&[AS_OF, ("total", "partitions that match"), ("partitions", LINES), NEXT]),
         &[400, 500], "/v1/partitions?start=2024-03-01&venue=DERIBIT&limit=5", coverage::partitions),
-    get("/v1/partitions/{day}/{type}/{key}", "One partition with its evidence: its source, rows in and out, ranges, digest, grades.",
+    get("/v1/partitions/{day}/{type}/{key}", "One partition with its evidence: its source and when it was fetched, rows in and out, ranges, digest, grades, checks.",
         &[&[required("day", Kind::Day, "the day", DAY), TYPE, ONE_KEY]],
-        Answers::Document(&[AS_OF, ("path", "inside the lake"), ("url", "of its bytes"), ("status", "`stored`, `empty`, `absent`; `missing`: it cannot be trusted"), ("source", "the vendor's file with its ETag and SHA-256, or the recording with its gaps"), ("rows", "`in` = `out` + `rejected`")]),
+        Answers::Document(&[AS_OF, ("path", "inside the lake"), ("url", "of its bytes"), ("status", "`stored`, `empty`, `absent`; `missing`: it cannot be trusted"), ("source", "the vendor's file with its ETag and SHA-256, or the recording with its gaps"), ("rows", "`in` = `out` + `rejected`"), ("fetched_at", "when the vendor's answer had been received, by the clock of the machine that fetched it; null: the day's report does not say: an older program wrote it, or it was made again of the objects, which hold no time"), ("checks", "what the newest checks looked at and found; empty: not checked")]),
         &[400, 404, 500], "/v1/partitions/2024-03-01/trades/DERIBIT:PERP:BTC-USD", coverage::evidence),
     get("/v1/missing", "Partitions that are expected and missing, each with the reason.", &[DAYS, FILTERS, PAGE],
         Answers::Document(&[AS_OF, ("total", "partitions that match"), ("missing", LINES), NEXT]), &[400, 500], "/v1/missing?start=2024-03-01", coverage::missing),
-    get("/v1/findings", "Partitions that the last check graded degraded or bad, and objects that cannot be trusted. A lake keeps grades; the findings themselves are in the document that a check writes.", &[DAYS, FILTERS, PAGE],
-        Answers::Document(&[AS_OF, ("total", "partitions that match"), ("findings", LINES), NEXT]), &[400, 500], "/v1/findings?start=2024-03-01", coverage::findings),
+    get("/v1/findings", "What checks found, as the lake keeps it: of each thing the newest check of each group. Days and groups that are not in it were not checked.",
+        &[DAYS, FINDINGS, PAGE],
+        Answers::Document(&[AS_OF, ("total", "findings that match"), ("findings", FOUND), NEXT,
+            ("checked", "per `group` of checks: `things` that it looked at (partitions, candles, days), `older` ones among them whose objects were replaced since, and when, `first_checked_at` to `last_checked_at`. Nothing found and a thing counted here is clean; a thing that is not counted was not checked"),
+            ("unchecked_days", "days of the range that have partitions and no check")]),
+        &[400, 500], "/v1/findings?start=2024-03-01", findings::list),
     get("/v1/reports/{day}", "What the last validation of a day found missing.", &[&[required("day", Kind::Day, "the day", DAY)]],
         Answers::Document(&[AS_OF, ("day", "the day"), ("missing", "per partition `key`, `type`, `reason`"), ("files", "addresses of the day's two reports as Parquet")]),
         &[400, 404, 500], "/v1/reports/2024-03-01", coverage::report),

@@ -42,6 +42,8 @@ pub enum Kind {
     Timeframe,
     /// A clock.
     Clock,
+    /// The name of a check.
+    Check,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Some of these words, separated by commas.
@@ -275,6 +277,13 @@ impl Kind {
             Kind::Time => TimeValue::parse(text, now_us()).map(drop).map_err(|error| error.to_string()),
             Kind::Timeframe => is::<Timeframe>(text),
             Kind::Clock => is::<Clock>(text),
+            Kind::Check if mtdh_core::check::find(text).is_some() => Ok(()),
+            Kind::Check => {
+                let names = mtdh_core::check::all().map(|check| check.name);
+                let near = nearest(text, names, 1);
+                let near = near.first().map_or(String::new(), |near| format!("; perhaps {near}"));
+                Err(format!("there is no check `{text}`{near}"))
+            }
             Kind::Word(words) if words.contains(&text) => Ok(()),
             Kind::Word(words) => Err(format!("`{text}` is none of {}", words.join(", "))),
             Kind::Whole(least, most) => {
