@@ -1,7 +1,7 @@
 //! The REST API: one table of endpoints, and their handlers.
 
 pub(crate) mod body;
-mod book;
+pub(crate) mod book;
 mod candles;
 pub(crate) mod compression;
 mod coverage;
