@@ -2,7 +2,7 @@
 
 mod arrow;
 pub(crate) mod body;
-mod book;
+pub(crate) mod book;
 mod candles;
 pub(crate) mod compression;
 mod coverage;

@@ -62,6 +62,7 @@ pub fn serve<'a>(
 
 /// Every route, behind the rules.
 fn router(state: &Shared) -> axum::Router {
-    let routes = api::router(state).merge(page::router(state)).merge(replay::router(state));
+    let pages = page::router(state).merge(page::sign_in::router(state));
+    let routes = api::router(state).merge(pages).merge(replay::router(state));
     rules::guarded(routes, state)
 }

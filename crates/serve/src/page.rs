@@ -7,6 +7,7 @@ mod asked;
 mod assets;
 mod coverage;
 mod days;
+mod docs;
 mod form;
 mod instrument;
 mod instruments;
@@ -15,16 +16,19 @@ mod quality;
 mod range;
 mod runs;
 mod shell;
+pub(crate) mod sign_in;
+mod trouble;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::routing::get;
 
 use crate::state::Shared;
 use asked::Asked;
+pub(crate) use trouble::Reader;
 
 /// What the pages share.
 pub(crate) struct Pages {
@@ -39,8 +43,8 @@ pub fn router(state: &Shared) -> Router {
     macro_rules! page {
         ($make:path $(, $part:ident)*) => {{
             let pages = pages.clone();
-            get(move |Path(($($part,)*)): Path<($(page!(@text $part),)*)>, uri: Uri| async move {
-                let asked = Asked::of(&uri);
+            get(move |Path(($($part,)*)): Path<($(page!(@text $part),)*)>, uri: Uri, headers: HeaderMap| async move {
+                let asked = Asked::by(&pages.state, &uri, &headers);
                 let paged = $make(&pages, &asked $(, &$part)*).await;
                 shell::answer(&asked, paged)
             })
@@ -50,8 +54,8 @@ pub fn router(state: &Shared) -> Router {
     macro_rules! plain {
         ($make:path) => {{
             let pages = pages.clone();
-            get(move |uri: Uri| async move {
-                let asked = Asked::of(&uri);
+            get(move |uri: Uri, headers: HeaderMap| async move {
+                let asked = Asked::by(&pages.state, &uri, &headers);
                 let paged = $make(&pages, &asked).await;
                 shell::answer(&asked, paged)
             })
@@ -67,6 +71,7 @@ pub fn router(state: &Shared) -> Router {
         .route("/days/{day}/{venue}/{data_type}/{key}", page!(evidence, day, venue, data_type, key))
         .route("/quality", plain!(quality::page))
         .route("/quality/now", plain!(quality::now))
+        .route("/docs", plain!(docs::page))
         .route("/runs", plain!(runs::list))
         .route("/runs/{run}", page!(runs::one, run))
         .route("/assets/{name}", get(assets::get))

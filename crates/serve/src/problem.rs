@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Errors as `application/problem+json` (RFC 9457). A browser gets each as a page instead: the rules see to it.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,7 +7,7 @@ use mtdh_engine::{EngineError, ErrorKind, LakeError, chain};
 use serde_json::{Map, Value, json};
 
 /// Why a request is not answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     /// The status.
     pub status: StatusCode,
@@ -47,6 +47,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.kind.replace('-', " ");
+        let kept = self.clone();
         let mut document = json!({
             "type": format!("urn:mtdh:{}", self.kind),
             "title": title,
@@ -67,6 +68,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
+        response.extensions_mut().insert(kept);
         response
     }
 }

@@ -212,7 +212,7 @@ pub fn openapi_document() -> Value {
 }
 
 /// What a person reads of a kind.
-fn kind_words(kind: Kind) -> String {
+pub(crate) fn kind_words(kind: Kind) -> String {
     match kind {
         Kind::Text(most) => format!("text, {most} characters at most"),
         Kind::Key => "instrument key".to_owned(),

@@ -30,11 +30,7 @@ const MOST_DAYS: i64 = 366;
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
     let length = view.span.us.end - view.span.us.start;
-    let usual =
-        Timeframe::USUAL.into_iter().find(|one| length / one.us() <= 1500).unwrap_or(Timeframe::USUAL[6]);
-    let asked = view.asked.get("timeframe").map(str::parse::<Timeframe>).transpose();
-    let timeframe =
-        asked.map_err(|error| Problem::parameter("timeframe", error.to_string()))?.unwrap_or(usual);
+    let timeframe = super::get::timeframe(&view)?;
     if length / timeframe.us() > MOST || view.span.length() > MOST_DAYS {
         let detail = format!(
             "{} candles of {timeframe} are too many for a picture",
@@ -102,7 +98,10 @@ pub async fn page(view: View<'_>) -> Paged {
             }
         }
     } };
-    Ok(view.page("candles", &["chart.js"], body))
+    match super::get::of_candles(&view) {
+        Some(ways) => Ok(view.page_of("candles", &["chart.js"], body, ways)),
+        None => Ok(view.page("candles", &["chart.js"], body)),
+    }
 }
 
 /// The findings of this instrument in the range, with their times, microseconds since the Unix epoch, UTC, and their words.
