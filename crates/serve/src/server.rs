@@ -30,8 +30,11 @@ const HEADERS: usize = 100;
 /// Time for a request's line and headers, also between the requests of a connection.
 const HEADER_TIME: Duration = Duration::from_secs(20);
 
+/// How long a client may take no byte while others wait for their turn: an answer that nobody takes holds a turn.
+const CROWDED_IDLE: Duration = Duration::from_secs(1);
+
 /// Time for answers to end once the server is to stop.
-const GRACE: Duration = Duration::from_secs(1);
+pub const GRACE: Duration = Duration::from_secs(1);
 
 /// Listens on an address.
 ///
@@ -66,9 +69,9 @@ pub async fn run(listener: TcpListener, router: Router, state: Shared, stop: &Ca
                 continue;
             }
         };
-        let (router, stop, idle) = (router.clone(), stop.clone(), state.options.limits.idle);
+        let (router, stop, state) = (router.clone(), stop.clone(), state.clone());
         connections.spawn(async move {
-            connection(stream, router, idle, stop).await;
+            connection(Watched::new(stream, &state), router, stop).await;
             drop(place);
         });
     }
@@ -78,9 +81,7 @@ pub async fn run(listener: TcpListener, router: Router, state: Shared, stop: &Ca
     let _late = tokio::time::timeout(GRACE, ended).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, idle: Duration, stop: CancellationToken) {
-    // Small answers are not held back for more.
-    let _as_it_is = stream.set_nodelay(true);
+async fn connection(stream: Watched, router: Router, stop: CancellationToken) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -89,7 +90,7 @@ async fn connection(stream: TcpStream, router: Router, idle: Duration, stop: Can
         .max_buf_size(HEADER_BYTES);
     builder.half_close(false);
     let service = TowerToHyperService::new(router);
-    let served = builder.serve_connection(TokioIo::new(Watched::new(stream, idle)), service).with_upgrades();
+    let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
@@ -107,13 +108,17 @@ async fn connection(stream: TcpStream, router: Router, idle: Duration, stop: Can
 struct Watched {
     stream: TcpStream,
     idle: Duration,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    /// The turns of requests. None is free: others wait.
+    turns: Arc<Semaphore>,
+    /// Runs while a write waits, which it has done since then.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl Watched {
-    fn new(stream: TcpStream, idle: Duration) -> Watched {
-        Watched { stream, idle, waiting: None }
+    fn new(stream: TcpStream, state: &Shared) -> Watched {
+        // Small answers are not held back for more.
+        let _as_it_is = stream.set_nodelay(true);
+        Watched { stream, idle: state.options.limits.idle, turns: state.turns.clone(), waiting: None }
     }
 
     /// Passes a write's result on; one that waits too long fails.
@@ -122,11 +127,18 @@ impl Watched {
             self.waiting = None;
             return written;
         }
-        let idle = self.idle;
-        let waiting =
-            self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
-        ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+        let look = CROWDED_IDLE.min(self.idle);
+        let (since, sleep) =
+            self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(look))));
+        loop {
+            ready!(sleep.as_mut().poll(context));
+            let waited = since.elapsed();
+            let is_crowded = self.turns.available_permits() == 0;
+            if waited >= self.idle || (is_crowded && waited >= CROWDED_IDLE) {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+            }
+            sleep.as_mut().reset(Instant::now() + look);
+        }
     }
 }
 
