@@ -45,7 +45,7 @@ pub fn serve<'a>(
             listener.local_addr().map_err(|source| ServeError::Listen { address: options.listen, source })?;
         // Clients of tardis-machine look for its WebSockets on the port beside.
         let beside = replay::listen_beside(address).await;
-        let state = State::new(context, options, address);
+        let state = State::new(context, options, address, stop.clone());
         ready(address);
         tokio::spawn(coverage::keep_looking(state.clone(), stop.clone()));
         let served = server::run(listener, router(&state), state.clone(), stop);
@@ -56,13 +56,14 @@ pub fn serve<'a>(
             }
         };
         futures::join!(served, served_beside);
+        // The connections of WebSockets are no more the server's own. Each says that it ends, and gives its permit back.
+        let all = u32::try_from(state.options.limits.requests.max(1)).unwrap_or(u32::MAX);
+        let _late = tokio::time::timeout(server::GRACE, state.turns.acquire_many(all)).await;
         Ok(())
     })
 }
 
 /// Every route, behind the rules.
 fn router(state: &Shared) -> axum::Router {
-    let pages = page::router(state).merge(page::sign_in::router(state));
-    let routes = api::router(state).merge(pages).merge(replay::router(state));
-    rules::guarded(routes, state)
+    rules::guarded(api::router(state, page::routes(state)), state)
 }

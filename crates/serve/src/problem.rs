@@ -101,6 +101,10 @@ impl From<EngineError> for Problem {
                 let problem = Problem::new(StatusCode::BAD_REQUEST, "no-column", error.to_string());
                 problem.with("parameter", "columns").with("allowed", columns.clone())
             }
+            EngineError::ColumnTwice { .. } => {
+                Problem::new(StatusCode::BAD_REQUEST, "column-twice", error.to_string())
+                    .with("parameter", "columns")
+            }
             EngineError::NoInstrumentTable => Problem::new(status, "no-instrument-table", error.to_string())
                 .hint("make one on the server: mtdh instruments --start-date DAY"),
             EngineError::NoInstruments(day) => Problem::new(status, "no-instrument-table", error.to_string())

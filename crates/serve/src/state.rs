@@ -10,6 +10,7 @@ use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
 use mtdh_engine::{Context, EngineError};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::coverage::Seen;
 use crate::findings::SeenChecks;
@@ -53,6 +54,8 @@ pub struct State {
     tables: Mutex<BTreeMap<Option<Day>, Table>>,
     /// When this server was started.
     pub(crate) started: Instant,
+    /// Cancelled when the server is to stop: what would go on for long ends by itself, as its protocol says.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Counters since the start.
@@ -73,8 +76,8 @@ pub(crate) struct Counters {
 }
 
 impl State {
-    /// The state of a server on an address.
-    pub fn new(context: Context, options: Options, address: SocketAddr) -> Shared {
+    /// The state of a server on an address, which `stop` ends.
+    pub fn new(context: Context, options: Options, address: SocketAddr, stop: CancellationToken) -> Shared {
         context.keep_footers(KEPT_FOOTERS);
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
@@ -85,6 +88,7 @@ impl State {
             turns,
             started,
             counters,
+            stop,
             slow: Slow::default(),
             seen: Seen::default(),
             seen_checks: SeenChecks::default(),

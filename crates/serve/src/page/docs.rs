@@ -8,7 +8,7 @@ use super::asked::Asked;
 use super::form::worded;
 use super::shell::{Page, Paged, wide};
 use crate::api::documents::{curl, kind_words};
-use crate::api::endpoints::{Answers, ENDPOINTS, Endpoint, Method};
+use crate::api::endpoints::{Answers, ENDPOINTS, Endpoint, Group, Method};
 use crate::api::parameters::Parameter;
 
 /// The page.
@@ -22,17 +22,22 @@ pub async fn page(_pages: &Pages, asked: &Asked) -> Paged {
                 code { "x-mtdh-missing-days" } " and in JSON in " code { "missing_days" } "." }
             @if asked.has_token { p { "Programs send the header " code { "Authorization: Bearer TOKEN" } "." } }
             p { a href="/openapi.json" { "The same in OpenAPI 3.1" } }
-            ul.endpoints { @for endpoint in ENDPOINTS { li { a href={ "#" (id(endpoint)) } { code { (endpoint.method.name()) " " (endpoint.path) } } " " span.quiet { (worded(endpoint.summary)) } } } }
+            ul.endpoints { @for endpoint in for_programs() { li { a href={ "#" (id(endpoint)) } { code { (endpoint.verb()) " " (endpoint.path) } } " " span.quiet { (worded(endpoint.summary)) } } } }
         }
-        @for endpoint in ENDPOINTS { (of_endpoint(asked, endpoint)) }
+        @for endpoint in for_programs() { (of_endpoint(asked, endpoint)) }
     };
     let mut page = Page::new("API", body);
     page.json = Some("/openapi.json".to_owned());
     Ok(page)
 }
 
+/// Those that programs ask.
+fn for_programs() -> impl Iterator<Item = &'static Endpoint> {
+    ENDPOINTS.iter().filter(|endpoint| endpoint.group != Group::Page)
+}
+
 fn id(endpoint: &Endpoint) -> String {
-    let text = format!("{}{}", endpoint.method.name(), endpoint.path).to_ascii_lowercase();
+    let text = format!("{}{}", endpoint.verb(), endpoint.path).to_ascii_lowercase();
     text.split(|sign: char| !sign.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
@@ -43,10 +48,10 @@ fn of_endpoint(asked: &Asked, endpoint: &Endpoint) -> Markup {
     let parameters: Vec<&Parameter> = endpoint.parameters.iter().copied().flatten().collect();
     html! {
         section id=(id(endpoint)) {
-            h2 { code { (endpoint.method.name()) " " (endpoint.path) } }
+            h2 { code { (endpoint.verb()) " " (endpoint.path) } }
             p { (worded(endpoint.summary)) }
             @if !parameters.is_empty() {
-                (wide(&format!("Parameters of {} {}", endpoint.method.name(), endpoint.path), &html! { table {
+                (wide(&format!("Parameters of {} {}", endpoint.verb(), endpoint.path), &html! { table {
                     thead { tr { th scope="col" { "Parameter" } th scope="col" { "Is" } th scope="col" { "Default" } th scope="col" { "Meaning" } } }
                     tbody { @for parameter in parameters { tr {
                         th scope="row" { code { (parameter.name) } } td.text { (worded(&kind_words(parameter.kind))) }

@@ -1,11 +1,10 @@
 //! Signing in and out. The browser gets a cookie that no script reads and that no other site's page makes it send.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Extracted;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use maud::html;
 
 use super::asked::{Asked, encoded, is_secure, pairs};
@@ -16,12 +15,14 @@ use crate::state::Shared;
 /// The longest address that is gone back to.
 const LONGEST: usize = 4000;
 
-/// Its routes; they are outside of the token's guard.
-pub fn router(state: &Shared) -> Router {
-    Router::new()
-        .route("/login", get(form).post(enter))
-        .route("/logout", post(leave))
-        .with_state(state.clone())
+/// The route of signing in, which is outside of the token's guard.
+pub fn login(state: &Shared) -> MethodRouter {
+    get(form).post(enter).with_state(state.clone())
+}
+
+/// The route of signing out, which is outside of it, too.
+pub fn logout() -> MethodRouter {
+    post(leave)
 }
 
 /// Where to go after signing in: a path of this server, else the first page. What a browser could take for another host is none.

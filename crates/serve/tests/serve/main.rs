@@ -9,4 +9,5 @@ mod documents;
 mod failures;
 mod replay;
 mod rules;
+mod stops;
 mod support;
