@@ -6,6 +6,7 @@
 mod answers;
 mod documents;
 mod failures;
+mod findings;
 mod replay;
 mod rules;
 mod support;

@@ -84,14 +84,24 @@ pub async fn served() -> Served {
     served_with(Options::default()).await
 }
 
-/// Serves a copy of the lake, which the test may change.
-pub async fn served_copy() -> Served {
+/// A copy of the lake.
+pub fn copied() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(LAKE.path(), folder.path());
+    folder
+}
+
+/// Serves a copy of the lake, which the test may change.
+pub async fn served_copy() -> Served {
+    served_folder(copied()).await
+}
+
+/// Serves a lake that a test made.
+pub async fn served_folder(folder: TempDir) -> Served {
     start(folder.path().display().to_string(), Options::default(), Some(folder)).await
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
