@@ -19,9 +19,10 @@ fn context(made: &HandMade) -> Context {
     Context::open(&Config { lake, ..Config::default() }).unwrap()
 }
 
-/// Trades of a minute; the price of one of them.
+/// Trades of a day, one every ten seconds, without a silence; the price of one of them.
 fn rows(odd: f64) -> Vec<Row> {
-    (0..60).map(|second| (second, second, if second == 30 { odd } else { 100.0 })).collect()
+    let price = |place: i64| if place == 30 { odd } else { 100.0 + (place * 7919 % 101) as f64 / 100.0 };
+    (0..8640).map(|place| (place * 10, place * 10, price(place))).collect()
 }
 
 fn selection(instruments: &[&str]) -> Selection {
@@ -69,7 +70,7 @@ async fn checked_and_nothing_found_is_not_the_same_as_not_checked() {
     assert!(notes.is_empty(), "{notes:?}");
     assert_eq!(kept(&context, ON).await, set(&["BTC-USD timestamp,values"]), "the other was not checked");
     let line = context.checks(day(ON)).await.unwrap().unwrap().remove(0).line;
-    assert_eq!((line.rows, &line.run.made_by[..]), (60, "check"));
+    assert_eq!((line.rows, &line.run.made_by[..]), (8640, "check"));
     assert_eq!(line.run.selection, format!("venues DERIBIT; instruments {KEY}"));
     assert!(line.objects[0].starts_with("trades ") && line.objects[0].len() > 60, "{:?}", line.objects);
     assert_eq!((line.run.first_day, line.run.last_day), (day(ON), day(AFTER)));
