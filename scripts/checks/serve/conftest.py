@@ -18,6 +18,7 @@ def lake(tmp_path_factory, vendor):
              "--data-types", *DATA, "--lake", lake]
     mtdh("download", *words, env=vendor)
     mtdh("validate", *words, env=vendor)
+    mtdh("check", "all", *words, expect=(0, 1), env=vendor)
     return lake
 
 

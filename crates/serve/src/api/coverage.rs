@@ -327,7 +327,7 @@ fn evidence_document(partition: &Partition, found: Evidence) -> Value {
         "data_blake3": found.digest,
         "grade": reported.and_then(|line| line.grade).map(Grade::name),
         "day_grade": reported.and_then(|line| line.day_grade).map(Grade::name),
-        "fetched_at": reported.and_then(|line| line.fetched_us).map(rfc3339),
+        "fetched_at": found.fetched_us.map(rfc3339),
         "proved_on": reported.and_then(|line| line.proved_on).map(|day| day.to_string()),
         "as_of": rfc3339(now_us()),
     });
