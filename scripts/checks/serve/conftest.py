@@ -3,6 +3,7 @@
 import pytest
 
 import served
+from browsing import axe, browser  # noqa: F401
 from stage import DAY, mtdh
 
 DATA = ["trades", "book_snapshot_5", "incremental_book_L2", "derivative_ticker"]
