@@ -99,15 +99,17 @@ def test_a_download_without_a_plan(browser, sim, tmp_path):
         text = page.locator("main").inner_text()
         assert "OTHER-SYMBOL" in text and "BTC-PERPETUAL" in text
         # Another is interrupted: the page says so, and what is left.
-        control(vendor, "PUT", "faults", [SLOW])
+        slower = {"host": "datasets", "kind": {"drip": {"bytes_per_second": 100}}}
+        control(vendor, "PUT", "faults", [slower])
         process = started(lake, vendor, *WORDS, "--instrument-types", "FUTURE", "--force")
         wait_until(lambda: len(runs()) > 1, "there is no second run", 60)
         other, = set(runs()) - {run}
         page.goto(f"{address}/runs/{other}")
-        wait_until(lambda: (number(page, "files_done") or 0) > 0, "nothing is done", 60)
+        assert "running" in page.locator(".badge").first.inner_text() and number(page, "files_left") > 1
+        time.sleep(2)
         process.send_signal(2)
         process.wait(timeout=30)
-        page.wait_for_function("document.getElementById('live').textContent.includes('has ended')", timeout=30_000)
+        wait_until(lambda: "has ended" in page.locator("#live").inner_text(), "the page does not see the end", 30)
         record = json.loads(next((lake / "runs" / other).glob("shard-*.json")).read_text())
         text = page.locator("main").inner_text()
         assert record["state"].replace("_", " ") in text and number(page, "files_left") == record["files"] - record["files_done"] - record["files_failed"] > 0, (text, record)

@@ -1,7 +1,7 @@
 """The page over a lake of many partitions with gaps, bad bytes, bad grades and long names: nothing is wider than the screen, tables
 come in parts, what is left out is said, and its numbers are still those of the files.
 
-MTDH_PARTITIONS=100000 makes it as large as a year of a venue."""
+MTDH_PARTITIONS=100000 makes it as large as a year of a venue; MTDH_WIDE_LAKE names one that wide_lake.py has made."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from stage import mtdh
 
 pytestmark = pytest.mark.xdist_group("page")
 
-PARTITIONS = int(os.environ.get("MTDH_PARTITIONS", "25000"))
+PARTITIONS = int(os.environ.get("MTDH_PARTITIONS", "12000"))
 LONG = "BINANCE:SPOT_PAIR:" + "L" * 60 + "10-USDT"
 DAY, GRADED = "2023-03-05", "2023-03-03"
 PAGES = {
@@ -34,8 +34,9 @@ PAGES = {
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory, vendor):
     """The lake; its first days are graded."""
-    lake = tmp_path_factory.mktemp("wide") / "lake"
-    wide_lake.make(lake, PARTITIONS)
+    lake = pathlib.Path(os.environ.get("MTDH_WIDE_LAKE", tmp_path_factory.mktemp("wide") / "lake"))
+    if not lake.exists():
+        wide_lake.make(lake, PARTITIONS)
     mtdh("check", "all", "--lake", lake, "--start-date", "2023-03-02", "--end-date", GRADED, expect=(0, 1), env=vendor)
     return lake
 
