@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 import served
+from browsing import axe, browser  # noqa: F401
 from stage import DAY, mtdh, partition
 
 DATA = ["trades", "book_snapshot_5", "incremental_book_L2", "derivative_ticker"]

@@ -73,7 +73,7 @@ pub async fn day(pages: &Pages, asked: &Asked, day: &str) -> Paged {
     };
     let mut page = Page::new(format!("{day}"), body);
     page.above = vec![("Coverage".to_owned(), asked.to("/", &[]))];
-    page.json = Some(format!("/v1/coverage?start={day}&end={day}&by=type"));
+    page.json = Some(format!("/v1/coverage?start={day}&end={day}&by=venue,instrument_type,type"));
     page.as_of_us = covered.as_of_us;
     Ok(page)
 }
@@ -149,9 +149,31 @@ pub async fn venue(pages: &Pages, asked: &Asked, day: &str, venue: &str) -> Page
         ("Coverage".to_owned(), asked.to("/", &[])),
         (day.to_string(), asked.to(&format!("/days/{day}"), &[])),
     ];
-    page.json = Some(format!("/v1/partitions?start={day}&end={day}&venue={}", encoded(venue)));
+    page.json = Some(json(asked, day, venue));
     page.as_of_us = covered.as_of_us;
     Ok(page)
+}
+
+/// The address of the same in the API.
+fn json(asked: &Asked, day: Day, venue: &str) -> String {
+    let of = |name| asked.get(name).unwrap_or_default();
+    let grade = if of("grade") == "unknown" { "unchecked" } else { of("grade") };
+    let part = of("q").to_uppercase();
+    let key = if part.is_empty() { part } else { format!("*{part}*") };
+    let day = day.to_string();
+    asked.to(
+        "/v1/partitions",
+        &[
+            ("start", &day),
+            ("end", &day),
+            ("venue", venue),
+            ("status", of("status")),
+            ("grade", grade),
+            ("instrument_type", of("type")),
+            ("type", of("data_type")),
+            ("key", &key),
+        ],
+    )
 }
 
 fn partitions(asked: &Asked, day: Day, venue: &str, lines: &[&Line]) -> Markup {
@@ -221,6 +243,9 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
         }
     };
     let mut page = Page::new(format!("{} {} on {day}", partition.key, data_type), body);
+    if found.is_some() {
+        page.json = Some(format!("/v1/partitions/{day}/{data_type}/{}", encoded(partition.key.as_str())));
+    }
     let venue = partition.key.venue();
     page.above = vec![
         ("Coverage".to_owned(), asked.to("/", &[])),

@@ -133,7 +133,7 @@ pub fn of_candles(view: &View<'_>) -> Option<(Ways, String)> {
         ),
         curl: format!("{address}&format=csv"),
         command: Some(format!(
-            "mtdh candles --start-date {first} --end-date {last} --instruments '{key}' --timeframes {timeframe}"
+            "mtdh candles --start-date {first} --end-date {last} --instruments '{key}' --timeframes {timeframe} --data-types trades"
         )),
         python: format!("rows = lake.candles(\"{key}\", \"{timeframe}\", \"{start}\", \"{end}\")"),
         sql: format!("select *\nfrom read_csv('{}{address}&format=csv');", view.asked.origin),
