@@ -20,6 +20,9 @@ use crate::state::{Shared, now_us};
 /// How long what was seen of a day is answered with. What is published since is seen after it.
 const KEPT: Duration = Duration::from_secs(20);
 
+/// Days that are kept: those of one request.
+const MOST_DAYS: usize = 4_000;
+
 /// Days that are looked at at the same time.
 const AT_ONCE: usize = 8;
 
@@ -85,7 +88,13 @@ impl Seen {
 
     fn put(&self, lines: &DayLines) {
         let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
-        days.insert(lines.day, (Instant::now(), lines.clone()));
+        // Any day can be asked for: what is too old to be used is not kept.
+        if days.len() >= MOST_DAYS {
+            days.retain(|_, (seen, _)| seen.elapsed() < KEPT);
+        }
+        if days.len() < MOST_DAYS {
+            days.insert(lines.day, (Instant::now(), lines.clone()));
+        }
     }
 
     /// The one copy of a key.

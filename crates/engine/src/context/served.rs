@@ -188,7 +188,10 @@ impl Context {
             // The arithmetic would block the runtime.
             let making = tokio::task::spawn_blocking(move || {
                 let of = format!("{day} {key}");
-                let failed = |source| EngineError::Candles { of: of.clone(), source };
+                let failed = |source| match source {
+                    CandleError::Lake(error) => EngineError::Lake(error),
+                    source => EngineError::Candles { of: of.clone(), source },
+                };
                 let candles = runtime.block_on(run.candles(&unit)).map_err(failed)?;
                 let table = mtdh_lake::candles::as_table(&key, timeframe, &candles);
                 table.map_err(|source| {

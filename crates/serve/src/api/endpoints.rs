@@ -260,7 +260,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, FORMAT, CURSOR]],
         Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD?start=2024-03-01T12:00&end=2024-03-01T13:00&limit=5", slices::get),
     Endpoint { path: "/v1/slices", method: Method::Post, summary: "Rows of many instruments, by a JSON body.",
-        parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 409, 413, 500],
+        parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 408, 409, 413, 500],
         example: "/v1/slices?format=ndjson {\"type\": \"trades\", \"instruments\": [\"DERIBIT:PERP:BTC-USD\", \"DERIBIT:PERP:ETH-USD\"], \"start\": \"2024-03-01T12:00\", \"end\": \"2024-03-01T13:00\", \"columns\": [\"instrument_key\", \"timestamp\", \"price\"], \"limit\": 5}",
         handler: slices::post },
     get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK]],
