@@ -267,6 +267,11 @@ impl Settings {
         Ok(())
     }
 
+    /// The values that override defaults, each in the form `CHECK.PARAMETER=NUMBER`.
+    pub fn given(&self) -> impl Iterator<Item = String> + '_ {
+        self.given.iter().map(|((check, parameter), value)| format!("{check}.{parameter}={value}"))
+    }
+
     /// The parameters of a check: the stored settings, else the defaults.
     pub fn values(&self, check: &Check) -> Parameters {
         let value = |p: &Parameter| (p.name, *self.given.get(&(check.name, p.name)).unwrap_or(&p.default));

@@ -11,6 +11,7 @@ pub mod comparison;
 pub mod files;
 mod instrument;
 mod instrument_day;
+pub mod kept;
 pub mod lake;
 pub mod reference;
 pub mod row_checks;
@@ -18,14 +19,17 @@ mod series;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mtdh_core::Day;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::check::{
     self, Candles, Check, CheckFn, Detection, Finding, Group, Incident, Settings, Severity,
 };
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
+use mtdh_core::{DataType, Day};
+use mtdh_lake::tables::checks::Subject;
 use serde::Serialize;
+
+use kept::Looked;
 
 /// The checks to run, and their parameters.
 #[derive(Clone, Debug)]
@@ -122,6 +126,8 @@ pub struct CheckReport {
     pub files: usize,
     /// How often each check was run: on partitions, instrument-days or days, each with something to check.
     pub looked_at: BTreeMap<&'static str, u64>,
+    /// What was looked at in a lake, by day and subject.
+    pub looked: BTreeMap<(Day, Subject), Looked>,
     /// Series compared with those of another source, for the reports' plots.
     pub comparisons: Vec<comparison::Comparison>,
     /// What could not be done, for people.
@@ -175,11 +181,16 @@ impl CheckReport {
         }
     }
 
+    /// How a subject of a day was looked at.
+    fn look(&mut self, day: Day, key: Option<&InstrumentKey>, data_type: Option<DataType>) -> &mut Looked {
+        self.looked.entry((day, Subject { key: key.cloned(), data_type })).or_default()
+    }
+
     /// Adds the outcome of one instrument's day.
     fn gather(&mut self, outcome: instrument_day::Outcome) {
         self.findings.extend(outcome.findings);
         self.rows += outcome.rows.iter().map(|(_, rows)| rows).sum::<u64>();
-        for name in outcome.looked_at {
+        for (name, _) in outcome.looked_at {
             *self.looked_at.entry(name).or_default() += 1;
         }
     }

@@ -101,9 +101,15 @@ impl Context {
         self.lake.folder()
     }
 
-    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again.
+    /// Keeps the verified footers of the objects that were read last, for programs that read the same objects again and again, and
+    /// what [`Context::coverage`] needs of all footers that it reads.
     pub fn keep_footers(&self, most: usize) {
         self.lake.keep_footers(most);
+    }
+
+    /// Footers that [`Context::coverage`] has read.
+    pub fn footers_read(&self) -> u64 {
+        self.lake.footers_read()
     }
 
     /// Fails when there is no lake or it cannot be read.

@@ -98,6 +98,12 @@ pub enum EngineError {
         /// The table's columns.
         columns: Vec<String>,
     },
+    /// A column is asked for twice. No form but CSV could have both.
+    #[error("the column `{name}` is named twice")]
+    ColumnTwice {
+        /// The name.
+        name: String,
+    },
     /// A day has no instrument table, and the use case does not make one.
     #[error("there is no instrument table of {0} in the lake")]
     NoInstruments(Day),
@@ -261,6 +267,7 @@ impl EngineError {
             | EngineError::NotAKey { .. }
             | EngineError::NotAPair { .. }
             | EngineError::NoColumn { .. }
+            | EngineError::ColumnTwice { .. }
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }

@@ -90,13 +90,10 @@ pub(crate) fn of_day(
     let mut expectation = DayExpectation { not_expected: notes(selection, table), ..Default::default() };
     let taken = selection.instruments(&table.instruments);
     for instrument in &taken {
-        let selected = instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type));
-        expectation.partitions.extend(selected.map(|partition| match there.get(&partition) {
+        let selected = expected(selection, instrument, day);
+        expectation.partitions.extend(selected.map(|(partition, status)| match there.get(&partition) {
             Some(state) => state.expected(&partition),
-            None => {
-                let status = if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
-                Expected { partition, status, unreadable: None, rows_rejected: 0 }
-            }
+            None => Expected { partition, status, unreadable: None, rows_rejected: 0 },
         }));
         if !instrument.canonical && instrument.is_alive(day) {
             expectation.native.add(|| instrument.key.to_string());
@@ -130,6 +127,17 @@ pub(crate) fn of_day(
     let of_selection = venues.filter(|venue| selection.venues.iter().any(|v| v == venue));
     expectation.venues_with_former_keys = of_selection.map(str::to_owned).collect();
     expectation
+}
+
+/// The partitions that a selected instrument of a day's table is expected to have, each with its status without an object.
+pub(crate) fn expected<'a>(
+    selection: &'a Selection,
+    instrument: &'a Instrument,
+    day: Day,
+) -> impl Iterator<Item = (Partition, Status)> + 'a {
+    let status = if instrument.is_exported { Status::Missing } else { Status::NotExportedYet };
+    let selected = instrument.expected(day).filter(|p| selection.data_types.contains(&p.data_type));
+    selected.map(move |partition| (partition, status))
 }
 
 /// The table's notes on the selection's venues. Names that were asked for are not symbols without a row; a pattern may match

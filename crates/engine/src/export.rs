@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 use mtdh_core::DataType;
-use mtdh_lake::write::TableWriter;
+use mtdh_lake::write::RowsWriter;
 use mtdh_lake::{LakeError, ParquetError};
 use serde::Serializer;
 
@@ -61,28 +61,35 @@ impl From<LakeError> for ExportError {
     }
 }
 
-/// Writes rows of one data type.
+/// Writes rows of one table.
 pub struct Exporter<W: Write + Send> {
     form: Form<W>,
     rows: u64,
 }
 
 enum Form<W: Write + Send> {
-    Parquet(Box<TableWriter<W>>),
+    Parquet(Box<RowsWriter<W>>),
     Text(TextWriter<W>),
 }
 
 impl<W: Write + Send> Exporter<W> {
-    /// Starts an output. A CSV has its header row even without rows.
+    /// Starts an output of all columns of a data type. A CSV has its header row even without rows.
     ///
     /// # Errors
     /// When writing to `out` fails.
     pub fn new(data_type: DataType, format: ExportFormat, out: W) -> Result<Exporter<W>, ExportError> {
-        let table = data_type.table();
-        let names = || table.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+        Exporter::of(data_type.table().schema(), format, out)
+    }
+
+    /// As [`Exporter::new`], of any columns of a data type or of candles.
+    ///
+    /// # Errors
+    /// When writing to `out` fails.
+    pub fn of(schema: &SchemaRef, format: ExportFormat, out: W) -> Result<Exporter<W>, ExportError> {
+        let names = || schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
         let form = match format {
             ExportFormat::Parquet => {
-                Form::Parquet(Box::new(TableWriter::new(table, out).map_err(ExportError::Parquet)?))
+                Form::Parquet(Box::new(RowsWriter::new(schema.clone(), out).map_err(ExportError::Parquet)?))
             }
             ExportFormat::Csv => Form::Text(TextWriter::new(&names(), TextForm::Csv, out)),
             ExportFormat::Jsonl => Form::Text(TextWriter::new(&names(), TextForm::Lines, out)),
@@ -90,17 +97,14 @@ impl<W: Write + Send> Exporter<W> {
         Ok(Exporter { form, rows: 0 })
     }
 
-    /// Appends rows in the form of [`crate::query::slice`].
+    /// Appends rows in the form of [`crate::query::rows`].
     ///
     /// # Errors
     /// When writing fails.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ExportError> {
         self.rows += batch.num_rows() as u64;
         match &mut self.form {
-            Form::Parquet(writer) => {
-                let (keys, columns) = (batch.column(0).clone(), batch.columns()[1..].to_vec());
-                writer.write(keys, columns).map_err(ExportError::Parquet)
-            }
+            Form::Parquet(writer) => writer.write(batch.columns().to_vec()).map_err(ExportError::Parquet),
             Form::Text(writer) => writer.write(batch).map_err(ExportError::Text),
         }
     }

@@ -17,6 +17,7 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
+pub use mtdh_lake::Mark;
 use mtdh_lake::read::ReadCost;
 pub use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Lake, LakeError};

@@ -9,6 +9,7 @@ pub mod recheck;
 pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use mtdh_core::check::completeness::Expected;
 use mtdh_core::error::chain;
@@ -21,6 +22,8 @@ use mtdh_lake::Lake;
 use mtdh_lake::tables::reports::{Available, Missing};
 use serde::Serialize;
 
+use crate::check::kept::{CheckRun, keep_missing, words};
+use crate::check::lake::now_us;
 use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
@@ -227,6 +230,14 @@ pub async fn validate(
 ) -> Result<ValidationReport, EngineError> {
     let mut report =
         ValidationReport { names: names::look_up(lake, source, selection).await?, ..Default::default() };
+    let run = Arc::new(CheckRun {
+        made_by: "validate".to_owned(),
+        checked_us: now_us(),
+        first_day: selection.days.first(),
+        last_day: selection.days.last(),
+        selection: words(selection),
+        settings: Vec::new(),
+    });
     for day in selection.days.days() {
         let Some(table) = lake.day_table(day).await? else {
             report.days_without_instruments.push(day.to_string());
@@ -254,19 +265,23 @@ pub async fn validate(
         report.take(day, &expectation, &table, selection);
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();
-        for Expected { partition, status, unreadable, .. } in expectation.partitions {
+        for Expected { partition, status, unreadable, .. } in &expectation.partitions {
             let (venue, kind) = (partition.key.venue().to_owned(), partition.key.instrument_type().name());
-            lines.entry((venue, kind, partition.data_type.name())).or_default().add(status);
-            report.totals.add(status);
-            if status == Status::Missing {
-                missing
-                    .push(Missing { partition, reason: unreadable.unwrap_or_else(|| "missing".to_owned()) });
+            lines.entry((venue, kind, partition.data_type.name())).or_default().add(*status);
+            report.totals.add(*status);
+            if *status == Status::Missing {
+                let reason = unreadable.clone().unwrap_or_else(|| "missing".to_owned());
+                missing.push(Missing { partition: partition.clone(), reason });
             }
         }
         if report.not_stored.is_none() {
             let instruments = selection.instruments(&table.instruments);
             let stored = write_reports(lake, day, selection, &instruments, &missing, &there, &known).await;
             report.not_stored = reason_not_to_write(stored)?;
+        }
+        if report.not_stored.is_none() {
+            let kept = keep_missing(lake, &run, day, &expectation.partitions, &there).await;
+            report.not_stored = reason_not_to_write(kept.map_err(EngineError::from))?;
         }
         report.missing.extend(missing.into_iter().map(|m| MissingPartition {
             day: m.partition.day.to_string(),

@@ -17,7 +17,7 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 
 /// Footers read at the same time.
-const CONCURRENT_FOOTERS: usize = 32;
+pub(crate) const CONCURRENT_FOOTERS: usize = 32;
 
 /// Start of the reason for an object that counts as missing because of its bytes, although its footer is good.
 pub const DISTRUST: &str = "it cannot be trusted, by its bytes";
@@ -128,7 +128,7 @@ pub async fn inventory_beside(
 
 /// The partitions whose objects a validation found damaged, each with the reason. A partition that was fetched again since is
 /// in the report of available data.
-async fn found_damaged(
+pub(crate) async fn found_damaged(
     lake: &Lake,
     day: Day,
     known: &BTreeMap<Partition, Available>,

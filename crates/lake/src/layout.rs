@@ -12,6 +12,7 @@ use object_store::path::Path;
 
 const RAW: &str = "raw_tick_data/by_date";
 const CANDLES: &str = "processed_candles/by_date";
+const CHECKS: &str = "check_reports/by_date";
 const QUARANTINE: &str = "quarantine/by_date";
 /// Folder of unfinished objects in a local lake; listings of data exclude it.
 pub(crate) const TEMPORARY: &str = "_tmp";
@@ -119,6 +120,16 @@ impl Layout {
         path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
     }
 
+    /// The report of a day's checks: what was checked, and what was found.
+    pub fn check_report(&self, day: Day) -> Path {
+        path(format!("{CHECKS}/day-{day}/checks.parquet"))
+    }
+
+    /// All reports of checks.
+    pub fn check_reports(&self) -> Path {
+        path(CHECKS.to_owned())
+    }
+
     /// The identities of the objects in [`Layout::available_report`]. Derived, and specific to each copy of a lake; no run has such a
     /// name.
     pub fn identities(&self, day: Day) -> Path {
@@ -191,7 +202,12 @@ impl Layout {
     pub fn parse_data(&self, text: &str) -> Option<Path> {
         let path = Path::parse(text).ok().filter(|path| path.as_ref() == text)?;
         let of_day = |day: Day| {
-            let known = [self.instruments(day), self.missing_report(day), self.available_report(day)];
+            let known = [
+                self.instruments(day),
+                self.missing_report(day),
+                self.available_report(day),
+                self.check_report(day),
+            ];
             known.contains(&path)
         };
         let days = text.split('/').filter_map(|part| part.strip_prefix("day-")?.parse().ok());
@@ -322,6 +338,8 @@ mod tests {
             ("instrument_availability/aggregate/instruments_20230523_20230525.parquet".to_owned(), true),
             ("missing_data_reports/by_date/day-2023-05-23/missing_data.parquet".to_owned(), true),
             ("available_tick_data/by_date/day-2023-05-23/available_data.parquet".to_owned(), true),
+            ("check_reports/by_date/day-2023-05-23/checks.parquet".to_owned(), true),
+            ("check_reports/by_date/day-2023-05-23/other.parquet".to_owned(), false),
             (String::new(), false),
             ("runs/r/budget.json".to_owned(), false),
             ("runs/r/plan.parquet".to_owned(), false),

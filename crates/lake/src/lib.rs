@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod answers;
+pub mod briefs;
 pub mod candles;
 mod encode;
 pub mod error;
@@ -17,6 +18,7 @@ mod kept;
 pub mod layout;
 mod local;
 mod lock;
+mod mark;
 mod object;
 mod objects;
 mod open;
@@ -37,6 +39,7 @@ pub mod write;
 
 pub use error::LakeError;
 pub use layout::Layout;
+pub use mark::Mark;
 pub use object::{Entry, WriteMode};
 pub use object_store::path::Path as LakePath;
 pub use open::LakeOptions;

@@ -3,8 +3,10 @@
 //! Does not know Parquet. `copy` and `rename` of object_store are never used: its version 0.13 has them swapped on GCS.
 
 use std::convert::Infallible;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt,
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::answers::refused_status;
+use crate::briefs::KnownFooters;
 use crate::error::{LakeError, is_refusal};
 use crate::identity;
 use crate::kept::KeptFooters;
@@ -56,8 +59,12 @@ pub(crate) struct Inner {
     pub(crate) probed: OnceCell<()>,
     /// Serializes changes of shared tables by tasks of one process, which wait here instead of conflicting.
     turn: Mutex<()>,
+    /// The store of a local lake, and which folder it is of: opening resolves each part of its path.
+    opened: std::sync::Mutex<Option<((u64, u64), Arc<LocalFileSystem>)>>,
     /// Verified footers that are kept, if they are.
     pub(crate) footers: KeptFooters,
+    /// What footers said of the partitions of days, if footers are kept.
+    pub(crate) known: KnownFooters,
 }
 
 impl std::fmt::Debug for Lake {
@@ -75,7 +82,9 @@ impl Lake {
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
         let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
         let (turn, footers) = (Mutex::default(), KeptFooters::default());
-        let inner = Inner { url: url.to_owned(), layout: Layout, place, workplace, probed, turn, footers };
+        let (opened, known) = (std::sync::Mutex::default(), KnownFooters::default());
+        let (url, layout) = (url.to_owned(), Layout);
+        let inner = Inner { url, layout, place, workplace, probed, turn, opened, footers, known };
         Ok(Lake { inner: Arc::new(inner) })
     }
 
@@ -430,12 +439,20 @@ impl Lake {
     fn reading_store(&self) -> Result<Option<Arc<dyn ObjectStore>>, LakeError> {
         match &self.inner.place {
             Place::Remote(remote) => Ok(Some(remote.store.clone())),
-            Place::Local(root) if !root.is_dir() => Ok(None),
             Place::Local(root) => {
+                let Some(folder) = std::fs::metadata(root).ok().filter(Metadata::is_dir) else {
+                    return Ok(None);
+                };
+                let version = (folder.dev(), folder.ino());
+                let mut known = self.inner.opened.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((_, store)) = known.as_ref().filter(|(of, _)| *of == version) {
+                    return Ok(Some(store.clone()));
+                }
                 let store = LocalFileSystem::new_with_prefix(root);
                 let store =
                     store.map_err(|source| LakeError::Store { path: root.display().to_string(), source })?;
-                Ok(Some(Arc::new(store)))
+                let (_, store) = known.insert((version, Arc::new(store)));
+                Ok(Some(store.clone()))
             }
         }
     }

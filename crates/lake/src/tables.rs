@@ -5,6 +5,7 @@
 //! The small tables are read and written whole: instruments, reports, plans.
 
 pub mod available;
+pub mod checks;
 pub mod columns;
 pub(crate) mod identities;
 pub mod instruments;
@@ -108,7 +109,7 @@ impl Kind {
     }
 }
 
-/// Every table: the nine data types, candles, the small tables, rejected rows, and the findings of a check.
+/// Every table: the nine data types, candles, the small tables, rejected rows, and the report that a check writes for its user.
 pub fn all() -> Vec<TableDescription> {
     let mut tables: Vec<TableDescription> = DataType::ALL.into_iter().map(of_data_type).collect();
     tables.push(candles());
@@ -130,6 +131,12 @@ pub fn all() -> Vec<TableDescription> {
             "missing_data_reports/by_date/day-{D}/missing_data.parquet",
             "a partition that should have an object and has none that can be trusted",
             described(&reports::MISSING),
+        ),
+        (
+            "checks",
+            "check_reports/by_date/day-{D}/checks.parquet",
+            "something that was checked, or a finding of it",
+            described(&checks::COLUMNS),
         ),
         ("plan", "runs/{run_id}/plan.parquet", "a partition that a run fetches", described(&plan::COLUMNS)),
         (
@@ -284,7 +291,7 @@ mod tests {
     fn every_table_is_described_whole() {
         let tables = all();
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
-        assert_eq!(names.len(), 17, "{names:?}");
+        assert_eq!(names.len(), 18, "{names:?}");
         for table in &tables {
             let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
             assert!(!columns.is_empty(), "{}", table.name);
@@ -313,6 +320,7 @@ mod tests {
         check("instruments", &instruments::COLUMNS);
         check("available", &available::COLUMNS);
         check("missing", &reports::MISSING);
+        check("checks", &checks::COLUMNS);
         check("plan", &plan::COLUMNS);
         for data_type in DataType::ALL {
             let described = of_data_type(data_type);

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
-use arrow_schema::DataType as ArrowType;
+use arrow_schema::{DataType as ArrowType, Schema, SchemaRef};
 use mtdh_core::footer::PartitionFooter;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::table::{Kind, Table};
+use mtdh_core::table::Table;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -23,16 +23,17 @@ use crate::encode::timestamps::TimeChunk;
 use crate::file_writer::{FileWriter, GeneralChunk};
 use crate::seal::{PROGRAM, Sealed};
 
-/// Rows per row group, for tables of up to [`FEW_COLUMNS`] columns: a minute of a busy day is in one of them, and a whole-day
+/// Rows per row group, for rows of up to [`FEW_COLUMNS`] columns: a minute of a busy day is in one of them, and a whole-day
 /// scan reads few of them.
 const ROW_GROUP_ROWS: usize = 1 << 18;
 /// Wider tables have fewer rows per row group, so that a group's bytes, and the memory for writing it, stay similar.
 const WIDE_ROW_GROUP_ROWS: usize = 1 << 15;
-const FEW_COLUMNS: usize = 32;
+/// With the instrument key.
+const FEW_COLUMNS: usize = 33;
 
-/// Writes rows of a data type to one Parquet file, of any instruments.
-pub struct TableWriter<W: Write + Send> {
-    table: &'static Table,
+/// Writes rows to one Parquet file: all columns of a table, or some of them.
+pub struct RowsWriter<W: Write + Send> {
+    schema: SchemaRef,
     file: FileWriter<W>,
     compressor: PageCompressor,
     group: Option<RowGroup>,
@@ -58,28 +59,25 @@ enum ColumnChunk {
     General(Box<GeneralChunk>),
 }
 
-impl<W: Write + Send> TableWriter<W> {
-    /// Starts a file of `table`. Nothing of it is valid Parquet before [`TableWriter::finish`].
+impl<W: Write + Send> RowsWriter<W> {
+    /// Starts a file of some columns. Nothing of it is valid Parquet before [`RowsWriter::finish`].
     ///
     /// # Errors
-    /// When writing to `out` fails.
-    pub fn new(table: &'static Table, out: W) -> Result<TableWriter<W>, ParquetError> {
-        let file = FileWriter::new(table.schema().clone(), properties(table), out)?;
-        Ok(TableWriter { table, file, compressor: PageCompressor::new()?, group: None, rows: 0 })
+    /// When writing to `out` fails, or Parquet has no such type.
+    pub fn new(schema: SchemaRef, out: W) -> Result<RowsWriter<W>, ParquetError> {
+        let file = FileWriter::new(schema.clone(), properties(&schema), out)?;
+        Ok(RowsWriter { schema, file, compressor: PageCompressor::new()?, group: None, rows: 0 })
     }
 
-    /// Appends rows: their instrument keys (a dictionary array), and the table's columns in its order.
+    /// Appends rows: the columns in their order.
     ///
     /// # Errors
-    /// When writing to `out` fails.
-    pub fn write(&mut self, keys: ArrayRef, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
-        let mut all = Vec::with_capacity(columns.len() + 1);
-        all.push(keys);
-        all.extend(columns);
+    /// When the columns are others, or writing to `out` fails.
+    pub fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
         // Checks lengths, types and nulls.
-        let mut left = RecordBatch::try_new(self.table.schema().clone(), all)?;
+        let mut left = RecordBatch::try_new(self.schema.clone(), columns)?;
         self.rows += left.num_rows() as u64;
-        let full = row_group_rows(self.table);
+        let full = row_group_rows(&self.schema);
         while left.num_rows() > 0 {
             let mut group = match self.group.take() {
                 Some(group) => group,
@@ -100,7 +98,7 @@ impl<W: Write + Send> TableWriter<W> {
 
     fn new_group(&self) -> Result<RowGroup, ParquetError> {
         let general = self.file.general_columns()?;
-        let fields = self.table.schema().fields();
+        let fields = self.schema.fields();
         let chunks = fields.iter().zip(general).map(|(field, general)| match field.data_type() {
             ArrowType::Dictionary(..) if !field.is_nullable() => ColumnChunk::Words(WordChunk::default()),
             ArrowType::Float64 => ColumnChunk::Numbers(NumberChunk::new(field.is_nullable())),
@@ -159,7 +157,8 @@ impl RowGroup {
 
 /// Writes one partition: the rows of one instrument, with its footer.
 pub struct PartitionWriter<W: Write + Send> {
-    writer: TableWriter<W>,
+    table: &'static Table,
+    writer: RowsWriter<W>,
     key: ArrayRef,
     /// The `instrument_key` column of the last batch, reused for batches of the same length.
     key_column: Option<ArrayRef>,
@@ -176,7 +175,8 @@ impl<W: Write + Send> PartitionWriter<W> {
         out: W,
     ) -> Result<PartitionWriter<W>, ParquetError> {
         let key = Arc::new(StringArray::from(vec![key.to_string()]));
-        Ok(PartitionWriter { writer: TableWriter::new(table, out)?, key, key_column: None })
+        let writer = RowsWriter::new(table.schema().clone(), out)?;
+        Ok(PartitionWriter { table, writer, key, key_column: None })
     }
 
     /// Appends rows: the table's columns in its order, without `instrument_key`.
@@ -185,8 +185,10 @@ impl<W: Write + Send> PartitionWriter<W> {
     /// When writing to `out` fails.
     pub fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
         let rows = columns.first().map_or(0, |c| c.len());
-        let keys = self.key_column(rows);
-        self.writer.write(keys, columns)
+        let mut all = Vec::with_capacity(columns.len() + 1);
+        all.push(self.key_column(rows));
+        all.extend(columns);
+        self.writer.write(all)
     }
 
     fn key_column(&mut self, rows: usize) -> ArrayRef {
@@ -207,7 +209,7 @@ impl<W: Write + Send> PartitionWriter<W> {
 
     /// The table whose rows are written.
     pub fn table(&self) -> &'static Table {
-        self.writer.table
+        self.table
     }
 
     /// Ends the partition with its footer. Returns `out` and the digest.
@@ -219,22 +221,22 @@ impl<W: Write + Send> PartitionWriter<W> {
     }
 }
 
-fn row_group_rows(table: &Table) -> usize {
-    if table.columns.len() <= FEW_COLUMNS { ROW_GROUP_ROWS } else { WIDE_ROW_GROUP_ROWS }
+fn row_group_rows(schema: &Schema) -> usize {
+    if schema.fields().len() <= FEW_COLUMNS { ROW_GROUP_ROWS } else { WIDE_ROW_GROUP_ROWS }
 }
 
-fn properties(table: &Table) -> WriterProperties {
+fn properties(schema: &Schema) -> WriterProperties {
     let mut builder = base_properties();
-    for column in &table.columns {
-        let path = ColumnPath::from(column.name.as_str());
-        builder = match column.kind {
+    for field in schema.fields() {
+        let path = ColumnPath::from(field.name().as_str());
+        builder = match field.data_type() {
             // Few rows change the value, so a dictionary is smaller than differences; and some readers (fastparquet) fail to
             // read differences with nulls between them.
-            Kind::Time if column.nullable => {
+            ArrowType::Timestamp(..) if field.is_nullable() => {
                 builder.set_column_statistics_enabled(path, EnabledStatistics::Page)
             }
             // As the clocks that `encode::timestamps` encodes.
-            Kind::Time => builder
+            ArrowType::Timestamp(..) => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
                 .set_column_statistics_enabled(path, EnabledStatistics::Page),

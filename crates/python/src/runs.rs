@@ -9,6 +9,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::candles::{Fill, Remake};
 use mtdh_engine::check::CheckPlan;
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::RowsOf;
 use mtdh_engine::check::reference::{Reference, Source};
 use mtdh_engine::download::plan::{Plan, Refetch};
@@ -197,7 +198,7 @@ pub fn check(
     let source = Source::Service { address: config.binance.clone(), retry: config.retry };
     let timeframe = timeframe.unwrap_or(Reference::default().timeframe);
     let reference = Reference { source, timeframe };
-    let options = CheckOptions { rows_of, named, reference, stop: run.stop.clone() };
+    let options = CheckOptions { rows_of, named, reference, keep: Keep::InLake, stop: run.stop.clone() };
     let checked = run.wait_for(py, context.check(plan, &selection, options))?;
     let head = Head { subject: context.lake_url().to_owned(), days: Some(selection.days), fail_on };
     let report = Document::new(&head, &checked.plan, &checked.report);

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod coverage;
+mod findings;
 mod options;
 mod page;
 mod problem;
@@ -44,8 +45,9 @@ pub fn serve<'a>(
             listener.local_addr().map_err(|source| ServeError::Listen { address: options.listen, source })?;
         // Clients of tardis-machine look for its WebSockets on the port beside.
         let beside = replay::listen_beside(address).await;
-        let state = State::new(context, options, address);
+        let state = State::new(context, options, address, stop.clone());
         ready(address);
+        tokio::spawn(coverage::keep_looking(state.clone(), stop.clone()));
         let served = server::run(listener, router(&state), state.clone(), stop);
         let served_beside = async {
             if let Some(listener) = beside {
@@ -54,12 +56,14 @@ pub fn serve<'a>(
             }
         };
         futures::join!(served, served_beside);
+        // The connections of WebSockets are no more the server's own. Each says that it ends, and gives its permit back.
+        let all = u32::try_from(state.options.limits.requests.max(1)).unwrap_or(u32::MAX);
+        let _late = tokio::time::timeout(server::GRACE, state.turns.acquire_many(all)).await;
         Ok(())
     })
 }
 
 /// Every route, behind the rules.
 fn router(state: &Shared) -> axum::Router {
-    let routes = api::router(state).merge(page::router(state)).merge(replay::router(state));
-    rules::guarded(routes, state)
+    rules::guarded(api::router(state, page::routes(state)), state)
 }

@@ -51,6 +51,8 @@ pub struct Limits {
     pub first_byte: Duration,
     /// How long a client may take no byte of its answer, or send none of its request.
     pub idle: Duration,
+    /// How old what coverage tells of a day may be; every answer says by `as_of` how old it is.
+    pub age: Duration,
     /// Rows of an answer.
     pub rows: u64,
     /// Bytes of the stored objects that an answer reads.
@@ -65,6 +67,7 @@ impl Default for Limits {
             connections: 512,
             first_byte: Duration::from_secs(60),
             idle: Duration::from_secs(30),
+            age: Duration::from_secs(40),
             rows: 1_000_000_000,
             bytes: 64 << 30,
         }

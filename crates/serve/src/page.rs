@@ -7,6 +7,7 @@ mod asked;
 mod assets;
 mod coverage;
 mod days;
+mod docs;
 mod form;
 mod instrument;
 mod instruments;
@@ -15,16 +16,18 @@ mod quality;
 mod range;
 mod runs;
 mod shell;
+pub(crate) mod sign_in;
+mod trouble;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Path;
-use axum::http::Uri;
-use axum::routing::get;
+use axum::http::{HeaderMap, Uri};
+use axum::routing::{MethodRouter, get};
 
 use crate::state::Shared;
 use asked::Asked;
+pub(crate) use trouble::Reader;
 
 /// What the pages share.
 pub(crate) struct Pages {
@@ -32,15 +35,39 @@ pub(crate) struct Pages {
     pub state: Shared,
 }
 
-/// Its routes.
-pub fn router(state: &Shared) -> Router {
+/// Routes with their paths. The table of endpoints takes those that it has.
+#[derive(Default)]
+pub struct Routes(Vec<(&'static str, MethodRouter)>);
+
+impl Routes {
+    /// With a further route.
+    #[must_use]
+    fn route(mut self, path: &'static str, route: MethodRouter) -> Routes {
+        self.0.push((path, route));
+        self
+    }
+
+    /// Takes the route of a path out; `None`: there is none, or it was taken.
+    pub fn take(&mut self, path: &str) -> Option<MethodRouter> {
+        let place = self.0.iter().position(|(own, _)| *own == path)?;
+        Some(self.0.swap_remove(place).1)
+    }
+
+    /// The paths of those that were not taken.
+    pub fn paths(&self) -> Vec<&'static str> {
+        self.0.iter().map(|(path, _)| *path).collect()
+    }
+}
+
+/// Its routes. Each has an entry in the table of endpoints, without which it is not served.
+pub fn routes(state: &Shared) -> Routes {
     let pages = Arc::new(Pages { state: state.clone() });
     // The parts of a path come decoded.
     macro_rules! page {
         ($make:path $(, $part:ident)*) => {{
             let pages = pages.clone();
-            get(move |Path(($($part,)*)): Path<($(page!(@text $part),)*)>, uri: Uri| async move {
-                let asked = Asked::of(&uri);
+            get(move |Path(($($part,)*)): Path<($(page!(@text $part),)*)>, uri: Uri, headers: HeaderMap| async move {
+                let asked = Asked::by(&pages.state, &uri, &headers);
                 let paged = $make(&pages, &asked $(, &$part)*).await;
                 shell::answer(&asked, paged)
             })
@@ -50,26 +77,29 @@ pub fn router(state: &Shared) -> Router {
     macro_rules! plain {
         ($make:path) => {{
             let pages = pages.clone();
-            get(move |uri: Uri| async move {
-                let asked = Asked::of(&uri);
+            get(move |uri: Uri, headers: HeaderMap| async move {
+                let asked = Asked::by(&pages.state, &uri, &headers);
                 let paged = $make(&pages, &asked).await;
                 shell::answer(&asked, paged)
             })
         }};
     }
-    Router::new()
+    Routes::default()
         .route("/", plain!(coverage::page))
         .route("/instruments", plain!(instruments::page))
         .route("/instruments/{key}", page!(overview, key))
         .route("/instruments/{key}/{part}", page!(instrument::page, key, part))
         .route("/days/{day}", page!(days::day, day))
         .route("/days/{day}/{venue}", page!(days::venue, day, venue))
-        .route("/days/{day}/{venue}/{data_type}/{key}", page!(evidence, day, venue, data_type, key))
+        .route("/days/{day}/{venue}/{type}/{key}", page!(evidence, day, venue, data_type, key))
         .route("/quality", plain!(quality::page))
         .route("/quality/now", plain!(quality::now))
+        .route("/docs", plain!(docs::page))
         .route("/runs", plain!(runs::list))
         .route("/runs/{run}", page!(runs::one, run))
         .route("/assets/{name}", get(assets::get))
+        .route("/login", sign_in::login(state))
+        .route("/logout", sign_in::logout())
 }
 
 async fn overview(pages: &Pages, asked: &Asked, key: &str) -> shell::Paged {

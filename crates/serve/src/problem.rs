@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Errors as `application/problem+json` (RFC 9457). A browser gets each as a page instead: the rules see to it.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,7 +8,7 @@ use mtdh_engine::{EngineError, ErrorKind, LakeError, chain};
 use serde_json::{Map, Value, json};
 
 /// Why a request is not answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     /// The status.
     pub status: StatusCode,
@@ -48,6 +48,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.kind.replace('-', " ");
+        let kept = self.clone();
         let mut document = json!({
             "type": format!("urn:mtdh:{}", self.kind),
             "title": title,
@@ -68,6 +69,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
+        response.extensions_mut().insert(kept);
         response
     }
 }
@@ -98,6 +101,10 @@ impl From<EngineError> for Problem {
             EngineError::NoColumn { columns, .. } => {
                 let problem = Problem::new(StatusCode::BAD_REQUEST, "no-column", error.to_string());
                 problem.with("parameter", "columns").with("allowed", columns.clone())
+            }
+            EngineError::ColumnTwice { .. } => {
+                Problem::new(StatusCode::BAD_REQUEST, "column-twice", error.to_string())
+                    .with("parameter", "columns")
             }
             EngineError::NoInstrumentTable => Problem::new(status, "no-instrument-table", error.to_string())
                 .hint("make one on the server: mtdh instruments --start-date DAY"),

@@ -11,13 +11,14 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::options::Options;
+use crate::options::{Options, Token};
+use crate::page::Reader;
 use crate::problem::Problem;
 use crate::slow::Connection;
 use crate::state::Shared;
 
-/// What is answered without a token: whether the server lives, and what a browser needs to sign in.
-pub const OPEN_PATHS: [&str; 2] = ["/health", "/login"];
+/// What is answered without a token: whether the server lives, and what a browser needs to sign in and out.
+pub const OPEN_PATHS: [&str; 5] = ["/health", "/login", "/logout", "/assets/app.css", "/assets/icon.svg"];
 
 /// The name of the cookie of a browser that has signed in; its value is [`crate::Token::cookie`].
 pub const COOKIE: &str = "mtdh_session";
@@ -32,8 +33,8 @@ pub fn guarded(routes: Router, state: &Shared) -> Router {
 }
 
 async fn unknown_path() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-path", "there is no such endpoint")
-        .hint("openapi.json lists the endpoints")
+    Problem::new(StatusCode::NOT_FOUND, "unknown-path", "there is nothing at this address")
+        .hint("/docs and openapi.json list the endpoints")
 }
 
 async fn wrong_method(method: Method) -> Problem {
@@ -45,6 +46,7 @@ async fn guard(Extracted(state): Extracted<Shared>, request: Request, next: Next
     state.counters.requests.fetch_add(1, Ordering::Relaxed);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let reader = Reader::of(&state, &request);
     let answered = match checked(&state.options, &request) {
         Err(problem) => problem.into_response(),
         Ok(()) if is_preflight(&state.options, &request) => preflight(),
@@ -60,7 +62,7 @@ async fn guard(Extracted(state): Extracted<Shared>, request: Request, next: Next
         counter.fetch_add(1, Ordering::Relaxed);
     }
     tracing::info!(%method, path, status = status.as_u16(), "request");
-    with_headers(answered, &state.options, origin.as_ref())
+    with_headers(reader.shown(answered), &state.options, origin.as_ref())
 }
 
 /// Lets the request through if a permit is free, and for no longer than the limit allows.
@@ -199,12 +201,14 @@ fn check_token(options: &Options, headers: &HeaderMap) -> Result<(), Problem> {
             None => Err(refused("the header Authorization has no bearer token")),
         };
     }
+    if has_signed_in(token, headers) { Ok(()) } else { Err(refused("this server wants a token")) }
+}
+
+/// Whether a browser shows the cookie of one that has signed in.
+pub(crate) fn has_signed_in(token: &Token, headers: &HeaderMap) -> bool {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut values = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    match values.find(|(name, _)| *name == COOKIE) {
-        Some((_, value)) if token.is_cookie(value) => Ok(()),
-        _ => Err(refused("this server wants a token")),
-    }
+    values.any(|(name, value)| name == COOKIE && token.is_cookie(value))
 }
 
 fn with_headers(mut response: Response, options: &Options, origin: Option<&HeaderValue>) -> Response {

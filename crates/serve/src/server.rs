@@ -34,7 +34,7 @@ const HEADERS: usize = 100;
 const HEADER_TIME: Duration = Duration::from_secs(20);
 
 /// Time for answers to end once the server is to stop.
-const GRACE: Duration = Duration::from_secs(1);
+pub const GRACE: Duration = Duration::from_secs(1);
 
 /// Listens on an address.
 ///

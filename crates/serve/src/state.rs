@@ -10,8 +10,10 @@ use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
 use mtdh_engine::{Context, EngineError};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::coverage::Seen;
+use crate::findings::SeenChecks;
 use crate::options::Options;
 use crate::slow::Slow;
 
@@ -46,10 +48,14 @@ pub struct State {
     pub(crate) counters: Counters,
     /// What was seen of days lately.
     pub(crate) seen: Seen,
+    /// What was seen of checks lately.
+    pub(crate) seen_checks: SeenChecks,
     /// Instrument tables that were read lately, by the day that was asked for.
     tables: Mutex<BTreeMap<Option<Day>, Table>>,
     /// When this server was started.
     pub(crate) started: Instant,
+    /// Cancelled when the server is to stop: what would go on for long ends by itself, as its protocol says.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Counters since the start.
@@ -70,13 +76,24 @@ pub(crate) struct Counters {
 }
 
 impl State {
-    /// The state of a server on an address.
-    pub fn new(context: Context, options: Options, address: SocketAddr) -> Shared {
+    /// The state of a server on an address, which `stop` ends.
+    pub fn new(context: Context, options: Options, address: SocketAddr, stop: CancellationToken) -> Shared {
         context.keep_footers(KEPT_FOOTERS);
         let turns = Arc::new(Semaphore::new(options.limits.requests.max(1)));
         let (counters, started) = (Counters::default(), Instant::now());
-        let (seen, tables, slow) = (Seen::default(), Mutex::default(), Slow::default());
-        Arc::new(State { context, options, address, turns, slow, counters, seen, tables, started })
+        Arc::new(State {
+            context,
+            options,
+            address,
+            turns,
+            started,
+            counters,
+            stop,
+            slow: Slow::default(),
+            seen: Seen::default(),
+            seen_checks: SeenChecks::default(),
+            tables: Mutex::default(),
+        })
     }
 }
 

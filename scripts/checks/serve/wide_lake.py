@@ -14,6 +14,8 @@ import pyarrow.parquet
 
 DAYS = 365
 FIRST = datetime.date(2023, 3, 2)
+# Days of which there is nothing.
+GAPS = {100, 101, 102, 250}
 WORD = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
 TIME = pyarrow.timestamp("us", tz="UTC")
 
@@ -27,7 +29,7 @@ def keys(count):
 
 
 def rows(key, day):
-    """Two trades, and the pairs of the footer."""
+    """Two trades, and the pairs of their footer."""
     start = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp()) * 1_000_000
     times = [start + 1_000_000, start + 2_000_000]
     schema = pyarrow.schema([
@@ -45,13 +47,22 @@ def rows(key, day):
     columns = [pyarrow.array([key, key]).dictionary_encode(), pyarrow.array(times, TIME), pyarrow.array(times, TIME),
                pyarrow.array(["1", None]), pyarrow.array(["buy", "sell"]).dictionary_encode(),
                pyarrow.array([1.5, 2.5]), pyarrow.array([1.0, 2.0])]
-    return pyarrow.Table.from_arrays(columns, schema=schema.with_metadata(pairs))
+    return pyarrow.Table.from_arrays(columns, schema=schema), pairs
+
+
+def write(path, table, pairs):
+    """The pairs are the footer's own: those of a schema are not written without the schema of Arrow."""
+    options = {"store_schema": False, "compression": "none", "write_statistics": False}
+    with pyarrow.parquet.ParquetWriter(path, table.schema, **options) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(pairs)
 
 
 def make(folder, partitions):
-    names = keys(partitions // DAYS + 1)
+    days = [number for number in range(DAYS) if number not in GAPS]
+    names = keys(partitions // len(days) + 1)
     made = 0
-    for number in range(DAYS):
+    for number in days:
         day = FIRST + datetime.timedelta(days=number)
         below = pathlib.Path(folder) / f"raw_tick_data/by_date/day-{day}/data_type-trades"
         below.mkdir(parents=True)
@@ -60,7 +71,7 @@ def make(folder, partitions):
             if (number * 31 + place) % 997 == 0:
                 path.write_bytes(b"PAR1 these are no rows PAR1")
             else:
-                pyarrow.parquet.write_table(rows(key, day), path, store_schema=False, compression="none", write_statistics=False)
+                write(path, *rows(key, day))
             made += 1
     return made
 

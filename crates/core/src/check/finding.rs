@@ -27,6 +27,13 @@ impl Severity {
             Severity::Error => "error",
         }
     }
+
+    /// Parses [`Severity::name`].
+    pub fn from_name(name: &str) -> Option<Severity> {
+        [Severity::Info, Severity::Warning, Severity::Error]
+            .into_iter()
+            .find(|severity| severity.name() == name)
+    }
 }
 
 impl fmt::Display for Severity {

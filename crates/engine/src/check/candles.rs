@@ -7,11 +7,12 @@ use mtdh_core::check::bars::{Candles, Series};
 use mtdh_core::check::{Check, CheckFn, Group, Severity, Sides};
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::Shard;
+use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::{Entry, Lake, LakeError};
 use tokio_util::sync::CancellationToken;
 
+use super::kept::{CANDLES, candles_name, object_name};
 use super::series::bars;
 use super::{CheckPlan, CheckReport};
 use crate::candles::plan::CandleTask;
@@ -19,6 +20,7 @@ use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
 use crate::error::EngineError;
 use crate::selection::Selection;
 use mtdh_lake::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// The candles that a lake has of a day, by instrument and timeframe.
 pub(super) type Stored = BTreeMap<InstrumentKey, BTreeMap<Timeframe, Entry>>;
@@ -143,6 +145,7 @@ pub(super) async fn check_candles(
             break;
         }
         let units = units(lake, selection, day, &timeframes).await?;
+        let trades = inventory(lake, day, &[DataType::Trades], Verify::Index).await?;
         for key in units.keys() {
             stored.entry(key.clone()).or_default();
         }
@@ -153,6 +156,9 @@ pub(super) async fn check_candles(
             }
             let of = Instrument { lake, plan, day, key: &key, unit: units.get(&key) };
             of.check(&objects, &timeframes, stop, report).await?;
+            if !report.is_interrupted && !objects.is_empty() {
+                look(lake, report, day, Group::Aggregation, &key, &objects, &trades).await?;
+            }
         }
     }
     let compares = |check: &&Check| matches!(check.run, CheckFn::Candles(Sides::Finer | Sides::Ticks, _));
@@ -168,6 +174,30 @@ pub(super) async fn check_candles(
             report.tell("tick_coverage", Severity::Error, None, None, text.to_owned());
         }
     }
+    Ok(())
+}
+
+/// Records that the candles of an instrument's day were looked at, with its trades.
+#[allow(clippy::too_many_arguments, reason = "of what, by whom, which objects")]
+pub(super) async fn look(
+    lake: &Lake,
+    report: &mut CheckReport,
+    day: Day,
+    group: Group,
+    key: &InstrumentKey,
+    objects: &BTreeMap<Timeframe, Entry>,
+    trades: &BTreeMap<Partition, ObjectState>,
+) -> Result<(), LakeError> {
+    let mut names = BTreeSet::new();
+    for (timeframe, entry) in objects {
+        names.insert(candles_name(lake, &format!("{CANDLES} {timeframe}"), entry).await?);
+    }
+    let data_type = DataType::Trades;
+    let state = trades.get(&Partition { day, data_type, key: key.clone() });
+    names.insert(object_name(data_type, state));
+    let looked = report.look(day, Some(key), None);
+    looked.groups.insert(group);
+    looked.objects.extend(names);
     Ok(())
 }
 

@@ -54,8 +54,9 @@ pub(super) struct Outcome {
     pub findings: Vec<Finding>,
     /// Rows that were read of each partition.
     pub rows: Vec<(DataType, u64)>,
-    /// The checks that had something to check, once for each partition.
-    pub looked_at: Vec<&'static str>,
+    /// The checks that had something to check, once for each partition or, of those that see several, once; each with the data
+    /// types that it judged.
+    pub looked_at: Vec<(&'static str, Vec<DataType>)>,
     /// Partitions that could not be read to the end.
     pub unreadable: Vec<DataType>,
 }
@@ -134,7 +135,7 @@ pub(super) async fn check_instrument_day(
         |wanted: &DataType| readings.iter().any(|r| r.data_type == *wanted && r.passing.count() > 0);
     for Together { check, wants, speaks_of, rows } in together {
         if wants.iter().all(has_rows) {
-            outcome.looked_at.push(check.name);
+            outcome.looked_at.push((check.name, vec![speaks_of]));
         }
         outcome.findings.extend(rows.finish().into_iter().map(|found| finding(check, speaks_of, found)));
     }
@@ -146,7 +147,8 @@ pub(super) async fn check_instrument_day(
     outcome.rows = readings.iter().map(|r| (r.data_type, r.passing.count())).collect();
     let mut read: Vec<DataType> = Vec::new();
     for reading in readings.iter().filter(|r| r.passing.count() > 0) {
-        outcome.looked_at.extend(reading.passing.names());
+        let names = reading.passing.names().into_iter();
+        outcome.looked_at.extend(names.map(|name| (name, vec![reading.data_type])));
         read.push(reading.data_type);
     }
     let mut facts = facts(&subject, readings, &mut outcome.findings);
@@ -161,7 +163,8 @@ pub(super) async fn check_instrument_day(
     let day = instrument_day(plan, &subject, &facts);
     for check in plan.checks() {
         if let CheckFn::Day(of, run) = check.run {
-            outcome.looked_at.extend(read.iter().any(|t| of.contains(t)).then_some(check.name));
+            let judged: Vec<DataType> = read.iter().filter(|t| of.contains(t)).copied().collect();
+            outcome.looked_at.extend((!judged.is_empty()).then_some((check.name, judged)));
             let found = run(&day, &plan.settings.values(check));
             outcome
                 .findings

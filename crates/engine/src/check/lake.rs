@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::instrument::InstrumentOfDay;
+use super::kept::{Keep, object_name};
 use super::{CheckPlan, CheckReport, Checked};
 use crate::check::instrument_day::Outcome;
 use crate::download::row_counts::{answered, compared};
@@ -89,6 +90,7 @@ pub async fn check_lake(
     plan: &CheckPlan,
     selection: &Selection,
     rows_of: RowsOf,
+    keep: Keep,
     stop: &CancellationToken,
 ) -> Result<CheckReport, EngineError> {
     let mut report = CheckReport::default();
@@ -107,7 +109,7 @@ pub async fn check_lake(
             let there = seen(lake, day).await?;
             rows_before = Some(rows(&there));
             let seen = Seen { day, names, there, rows_before: before };
-            check_day(lake, plan, selection, rows_of, &seen, stop, &mut report).await?;
+            check_day(lake, plan, selection, rows_of, keep, &seen, stop, &mut report).await?;
         }
     }
     if plan.has(Group::Aggregation) {
@@ -138,11 +140,13 @@ fn rows(there: &BTreeMap<Partition, ObjectState>) -> BTreeMap<Partition, u64> {
     }))
 }
 
+#[allow(clippy::too_many_arguments, reason = "which rows of what, by which checks, to where")]
 async fn check_day(
     lake: &Lake,
     plan: &CheckPlan,
     selection: &Selection,
     rows_of: RowsOf,
+    keep: Keep,
     Seen { day, names, there, rows_before }: &Seen<'_>,
     stop: &CancellationToken,
     report: &mut CheckReport,
@@ -196,6 +200,13 @@ async fn check_day(
                 *report.looked_at.entry(check.name).or_default() += u64::from(!expected.is_empty());
             }
         }
+        report.look(day, None, None).groups.insert(Group::Completeness);
+        for Expected { partition, .. } in &expected {
+            let Partition { key, data_type, .. } = partition;
+            let looked = report.look(day, Some(key), Some(*data_type));
+            looked.groups.insert(Group::Completeness);
+            looked.objects = BTreeSet::from([object_name(*data_type, there.get(partition))]);
+        }
     }
     let mut tasks = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
@@ -231,7 +242,7 @@ async fn check_day(
         checked.gather(done, report)?;
     }
     grade(plan, day, &checked, report);
-    if plan.gives_grades() && !report.is_interrupted {
+    if plan.gives_grades() && keep == Keep::InLake && !report.is_interrupted {
         store_grades(lake, day, &checked.there, report).await;
     }
     Ok(())
@@ -257,6 +268,19 @@ impl OfDay {
         let done = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         let (InstrumentOfDay { day, key, partitions, there, .. }, outcome) = done?;
         let of = |data_type| Partition { day, data_type, key: key.clone() };
+        for data_type in partitions.keys() {
+            let looked = report.look(day, Some(&key), Some(*data_type));
+            looked.objects = BTreeSet::from([object_name(*data_type, there.get(data_type))]);
+        }
+        for (data_type, rows) in &outcome.rows {
+            report.look(day, Some(&key), Some(*data_type)).rows = *rows;
+        }
+        for (name, judged) in &outcome.looked_at {
+            for data_type in judged {
+                let looked = report.look(day, Some(&key), Some(*data_type));
+                looked.groups.extend(mtdh_core::check::find(name).map(|check| check.group));
+            }
+        }
         self.rows.extend(outcome.rows.iter().map(|(data_type, count)| (of(*data_type), *count)));
         self.statuses.extend(partitions.into_iter().map(|(data_type, status)| (of(data_type), status)));
         self.there.extend(there.into_iter().map(|(data_type, state)| (of(data_type), state)));

@@ -5,21 +5,22 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use mtdh_core::check::Severity;
 use mtdh_core::check::bars::{Bar, Candles, Field, Series, Span};
 use mtdh_core::check::finding::moment;
+use mtdh_core::check::{Group, Severity};
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::time_unit::TimeUnit;
-use mtdh_core::{Day, DayRange};
+use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
+use mtdh_lake::inventory::{Verify, inventory};
 use mtdh_lake::parquet_file::ParquetFile;
 use mtdh_source::exchange::binance::klines::{KlineError, Market};
 use mtdh_source::http::HttpError;
 use tokio_util::sync::CancellationToken;
 
 use super::candle_files::{open, wrong};
-use super::candles::{read, stored, units};
+use super::candles::{look, read, stored, units};
 use super::{CheckPlan, CheckReport};
 use crate::candles::{CandleError, ticks};
 use crate::check::comparison::{Comparison, ComparisonPoint};
@@ -57,7 +58,8 @@ pub async fn check_lake_reference(
         let mut table = lake.instruments(day).await?.unwrap_or_default();
         table.retain(|instrument| own.contains(&instrument.key));
         let names: BTreeMap<_, _> = table.into_iter().map(|i| (i.key, i.raw_symbol)).collect();
-        days.insert(day, (stored, units, names));
+        let trades = inventory(lake, day, &[DataType::Trades], Verify::Index).await?;
+        days.insert(day, (stored, units, names, trades));
         keys.extend(own);
     }
     let others = keys.iter().filter(|key| Market::of_venue(key.venue()).is_none()).count();
@@ -67,7 +69,7 @@ pub async fn check_lake_reference(
     }
     for key in &keys {
         let mut opened: Option<(Option<&String>, Opened)> = None;
-        for (day, (stored, units, names)) in &days {
+        for (day, (stored, units, names, trades)) in &days {
             if stop.is_cancelled() {
                 report.is_interrupted = true;
                 return Ok(());
@@ -105,6 +107,11 @@ pub async fn check_lake_reference(
             }
             let span = (day.start_us(), day.end_us());
             compare(plan, opened, key, Some(*day), &ours, span, stop, report).await?;
+            if !report.is_interrupted {
+                let of_timeframe = stored.get(key).and_then(|objects| objects.get(&timeframe)).cloned();
+                let objects = of_timeframe.map(|entry| (timeframe, entry)).into_iter().collect();
+                look(lake, report, *day, Group::CrossSource, key, &objects, trades).await?;
+            }
         }
     }
     if keys.is_empty() {

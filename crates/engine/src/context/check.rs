@@ -15,6 +15,7 @@ use super::{Context, Work};
 use crate::check::between::{CandlesBetween, candles_between, newest_day};
 use crate::check::candle_files::{check_candle_files, open};
 use crate::check::files::{FileHints, check_files};
+use crate::check::kept::{self, Keep, run_of};
 use crate::check::lake::{RowsOf, check_lake, incidents};
 use crate::check::reference::{Reference, check_files_reference, check_lake_reference, has_candles};
 use crate::check::{CheckPlan, CheckReport};
@@ -31,6 +32,8 @@ pub struct CheckOptions {
     pub named: Option<InstrumentKey>,
     /// What the group `cross-source` compares with.
     pub reference: Reference,
+    /// Whether the lake keeps what is found.
+    pub keep: Keep,
     /// Cancel it to end early, with a report of what was checked.
     pub stop: CancellationToken,
 }
@@ -45,7 +48,7 @@ pub struct LakeCheck {
 }
 
 impl Context {
-    /// Checks a lake. A selection without venues means the venues of the tables, and other venues that the lake has data of.
+    /// Checks a lake, which keeps what was checked and found in each day's report of checks, if it can be written. A selection without venues means the venues of the tables, and other venues that the lake has data of.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
@@ -65,7 +68,8 @@ impl Context {
         options: CheckOptions,
     ) -> Work<'a, LakeCheck> {
         Box::pin(async move {
-            let CheckOptions { rows_of, named, reference, stop } = options;
+            let CheckOptions { rows_of, named, reference, keep, stop } = options;
+            let run = run_of("check", &plan, selection);
             self.lake.check_readable().await?;
             let mut selection = selection.clone();
             if selection.venues.is_empty() {
@@ -79,11 +83,14 @@ impl Context {
             if plan.has(Group::Completeness) {
                 names = look_up(&self.lake, &self.instrument_source(), &selection).await?;
             }
-            let mut report = check_lake(&self.lake, &names, &plan, &selection, rows_of, &stop).await?;
+            let mut report = check_lake(&self.lake, &names, &plan, &selection, rows_of, keep, &stop).await?;
             report.notes.extend(notes.into_iter().chain(names.notes));
             if plan.has(Group::CrossSource) {
                 let (lake, named) = (&self.lake, named.as_ref());
                 check_lake_reference(lake, &plan, &selection, named, &reference, &stop, &mut report).await?;
+            }
+            if keep == Keep::InLake {
+                kept::keep(&self.lake, run, &mut report).await;
             }
             Ok(LakeCheck { plan, report })
         })

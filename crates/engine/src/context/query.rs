@@ -8,9 +8,9 @@ use mtdh_core::check::grade::Grade;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
-use mtdh_lake::LakeError;
 use mtdh_lake::read::Verified;
 use mtdh_lake::tables::reports::Available;
+use mtdh_lake::{LakeError, Mark};
 
 use super::{Context, Work};
 use crate::error::EngineError;
@@ -294,6 +294,20 @@ impl Context {
     /// ```
     pub fn coverage<'a>(&'a self, selection: &'a Selection, has_others: bool) -> Work<'a, RecordBatch> {
         Box::pin(coverage(&self.lake, selection, has_others))
+    }
+
+    /// A mark of all that [`Context::coverage`] of a day is made of, without reading any of it: as long as it is the same, so is the
+    /// coverage.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, day: mtdh_engine::Day) -> Result<(), mtdh_engine::EngineError> {
+    /// let before = context.mark(day).await?;
+    /// let is_as_it_was = context.mark(day).await? == before;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn mark(&self, day: Day) -> Work<'_, Mark> {
+        Box::pin(async move { Ok(self.lake.mark(day).await?) })
     }
 
     /// The days without an instrument table. What should be in the lake for them is unknown.

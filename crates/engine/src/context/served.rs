@@ -15,7 +15,8 @@ use mtdh_lake::read::StoredBytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
-use crate::candles::{CandleRun, Remake, plan};
+use crate::candles::{CandleError, CandleRun, Remake, plan};
+use crate::check::kept::{KeptLine, of_day};
 use crate::error::EngineError;
 use crate::query::Available;
 use crate::runs::progress::Progress;
@@ -146,6 +147,32 @@ impl Context {
             let lines = self.lake.missing(day).await?;
             Ok(lines.map(|lines| lines.into_iter().map(|line| (line.partition, line.reason)).collect()))
         })
+    }
+
+    /// What the lake keeps of the checks of a day: what was looked at, and what was found; `None`: no check of the day was kept.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, day: mtdh_engine::Day) -> Result<(), mtdh_engine::EngineError> {
+    /// for kept in context.checks(day).await?.unwrap_or_default() {
+    ///     println!("{:?}, still so: {}", kept.line.found, kept.is_current);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn checks(&self, day: Day) -> Work<'_, Option<Vec<KeptLine>>> {
+        Box::pin(async move { Ok(of_day(&self.lake, day).await?) })
+    }
+
+    /// The days of which the lake keeps checks, in order.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// println!("{} days were checked", context.checked_days().await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn checked_days(&self) -> Work<'_, Vec<Day>> {
+        Box::pin(async move { Ok(self.lake.checked_days().await?) })
     }
 
     /// Candles of one instrument and day, made of the lake's trades now and not stored: the table that a lake would store.

@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::check::CheckPlan;
+use crate::check::kept::{CheckLine, CheckRun, lines_of_download, run_of_download};
+use crate::check::lake::now_us;
 use crate::download::coverage::Coverage;
 use crate::download::error::ConvertError;
 use crate::download::failure::{End, TaskError, fatal};
@@ -75,6 +77,15 @@ struct Done {
     /// Partitions whose rows were checked, and the findings.
     checked: u64,
     findings: Vec<Finding>,
+    /// What the lake keeps of that.
+    kept: Vec<CheckLine>,
+}
+
+/// What a run has for the days' reports.
+#[derive(Default)]
+struct Reported {
+    available: BTreeMap<Day, Vec<Available>>,
+    checks: BTreeMap<Day, Vec<CheckLine>>,
 }
 
 impl Ingest {
@@ -103,7 +114,7 @@ impl Ingest {
         &self,
         units: Vec<(DownloadTask, Slot)>,
         mut summary: RunSummary,
-        mut available: BTreeMap<Day, Vec<Available>>,
+        available: BTreeMap<Day, Vec<Available>>,
     ) -> Result<RunSummary, EngineError> {
         let (started, seconds_before) = (Instant::now(), summary.seconds);
         if let Some(plan) = &self.checks {
@@ -116,19 +127,26 @@ impl Ingest {
         let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
         // What ends this run does not end the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
-        let outcome = run.run_units(units, &mut left, &mut summary, &mut available).await;
+        let mut reported = Reported { available, checks: BTreeMap::new() };
+        let days = units.iter().map(|(unit, _)| unit.file.day);
+        let of = self.checks.as_deref().and_then(|plan| run_of_download(plan, days, &summary.run_id));
+        let outcome = run.run_units(units, of.as_ref(), &mut left, &mut summary, &mut reported).await;
         summary.done.left = left.into_iter().collect();
+        let Reported { available, checks } = reported;
+        for (day, lines) in &checks {
+            self.unless_contended(*day, self.lake.update_checks(*day, lines).await)?;
+        }
         for (day, rows) in &available {
             let note = |known: &mut BTreeMap<Partition, Available>| {
-                known.extend(rows.iter().map(|row| (row.partition.clone(), row.clone())));
-            };
-            match self.lake.update_available(*day, note).await {
-                // Many workers end at once, each with lines for the same days. Lines that a report lacks are looked up.
-                Err(error @ LakeError::Contended { .. }) if self.holding.is_some() => {
-                    tracing::warn!(%day, cause = %chain(&error), "the day's report lacks what was fetched now");
+                for row in rows {
+                    let mut row = row.clone();
+                    if let Some(older) = known.get(&row.partition).filter(|older| row.holds_the_same(older)) {
+                        row.fetched_us = row.fetched_us.or(older.fetched_us);
+                    }
+                    known.insert(row.partition.clone(), row);
                 }
-                other => other?,
-            }
+            };
+            self.unless_contended(*day, self.lake.update_available(*day, note).await)?;
         }
         // Partitions of the days before are recorded by now, as far as this run has them.
         summary.done.note_few_rows(&few_of_run(&self.lake, &available).await?);
@@ -150,6 +168,18 @@ impl Ingest {
         match outcome {
             Err(End::Failed(error)) => Err(error),
             Ok(()) | Err(End::UsedUp(_)) => Ok(summary),
+        }
+    }
+
+    /// Many workers end at once, each with lines for the same days. Lines that a report lacks are looked up; the summary has the
+    /// findings too.
+    fn unless_contended(&self, day: Day, updated: Result<(), LakeError>) -> Result<(), LakeError> {
+        match updated {
+            Err(error @ LakeError::Contended { .. }) if self.holding.is_some() => {
+                tracing::warn!(%day, cause = %chain(&error), "the day's report lacks what was fetched now");
+                Ok(())
+            }
+            other => other,
         }
     }
 
@@ -183,9 +213,10 @@ impl Ingest {
     async fn run_units(
         &self,
         units: Vec<(DownloadTask, Slot)>,
+        run: Option<&Arc<CheckRun>>,
         left: &mut BTreeSet<String>,
         summary: &mut RunSummary,
-        available: &mut BTreeMap<Day, Vec<Available>>,
+        reported: &mut Reported,
     ) -> Result<(), End> {
         let mut replaced = Replaced::default();
         let mut waiting = units;
@@ -196,7 +227,7 @@ impl Ingest {
             let part = std::mem::take(&mut next);
             let work = part.into_iter().map(|(unit, mut place)| async move {
                 place.take().await;
-                let outcome = self.unit(&unit).await;
+                let outcome = self.unit(&unit, run).await;
                 drop(place);
                 (unit, outcome)
             });
@@ -208,7 +239,7 @@ impl Ingest {
                     None => continue,
                     Some(Ok(done)) => {
                         tracing::info!(file = unit.file.path(), bytes = done.bytes, "file done");
-                        note_done(done, summary, available, &self.progress);
+                        note_done(done, summary, reported, &self.progress);
                         let answered = replaced.answered(&unit).unwrap_or_else(|| unit.file.path());
                         if let Some(holding) = &self.holding {
                             holding.note_done(&answered);
@@ -272,7 +303,11 @@ impl Ingest {
     }
 
     /// Downloads one file. `None`: the run ended before it was fetched.
-    async fn unit(&self, unit: &DownloadTask) -> Option<Result<Done, TaskError>> {
+    async fn unit(
+        &self,
+        unit: &DownloadTask,
+        run: Option<&Arc<CheckRun>>,
+    ) -> Option<Result<Done, TaskError>> {
         if let Some(covered) = self.coverage.is_known_to_exclude(&unit.file) {
             return Some(Err(TaskError::NotCovered(covered)));
         }
@@ -290,15 +325,17 @@ impl Ingest {
                 Ok(answer) => answer,
                 Err(error) => return Some(Err(error)),
             };
+            // Of a file in a folder nobody knows when the vendor sent it.
+            let fetched_us = matches!(*self.archive, Archive::Service(_)).then(now_us);
             let permit = self.slots.processor().await?;
-            let (worker, job) = (self.clone(), unit.clone());
+            let (worker, job, run) = (self.clone(), unit.clone(), run.cloned());
             let runtime = tokio::runtime::Handle::current();
             let span = Span::current();
             let converting = tokio::task::spawn_blocking(move || {
                 let _within = span.enter();
                 let slots = worker.slots.clone();
                 let processor = Processor { slots, runtime, permit: RefCell::new(Some(permit)) };
-                worker.convert(&job, answer, &processor)
+                worker.convert(&job, answer, fetched_us, run.as_ref(), &processor)
             });
             let outcome =
                 converting.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
@@ -340,7 +377,14 @@ impl Ingest {
     }
 
     /// Blocking. Converts the answer to partitions, and publishes each as soon as it is made.
-    fn convert(&self, unit: &DownloadTask, answer: Answer, processor: &Processor) -> Result<Done, TaskError> {
+    fn convert(
+        &self,
+        unit: &DownloadTask,
+        answer: Answer,
+        fetched_us: Option<i64>,
+        run: Option<&Arc<CheckRun>>,
+        processor: &Processor,
+    ) -> Result<Done, TaskError> {
         let mut done = Done::default();
         let mut origin = SourceFile {
             path: unit.file.path(),
@@ -359,9 +403,13 @@ impl Ingest {
             }
             let replaces = replaced.contains(&converted.facts.partition);
             let findings = converted.findings.take();
-            let published =
+            let mut published =
                 processor.wait(self.publish(converted, replaces)).map_err(ConvertError::Publish)?;
+            published.fetched_us = fetched_us;
             done.rows_rejected += published.tally.rows_rejected;
+            if let (Some(run), Some(plan), Some(findings)) = (run, self.checks.as_deref(), &findings) {
+                done.kept.extend(lines_of_download(run, plan, &published, findings));
+            }
             done.published.push(published);
             done.checked += u64::from(findings.is_some());
             done.findings.extend(findings.into_iter().flatten());
@@ -505,12 +553,7 @@ fn quarantine_lines(rejects: &[Reject]) -> Vec<u8> {
     rejects.iter().map(line).collect::<String>().into_bytes()
 }
 
-fn note_done(
-    done: Done,
-    summary: &mut RunSummary,
-    available: &mut BTreeMap<Day, Vec<Available>>,
-    progress: &Progress,
-) {
+fn note_done(done: Done, summary: &mut RunSummary, reported: &mut Reported, progress: &Progress) {
     summary.done.files_done += 1;
     summary.done.bytes += done.bytes;
     summary.done.rows_rejected += done.rows_rejected;
@@ -519,7 +562,10 @@ fn note_done(
     for row in done.published {
         summary.done.rows += row.tally.rows_out;
         summary.done.count(row.status);
-        available.entry(row.partition.day).or_default().push(row);
+        reported.available.entry(row.partition.day).or_default().push(row);
+    }
+    for line in done.kept {
+        reported.checks.entry(line.day).or_default().push(line);
     }
     progress.task_done();
 }

@@ -8,21 +8,14 @@ use mtdh_core::DataType;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::Lake;
-use mtdh_lake::inventory::{ObjectState, Verify, inventory};
+use mtdh_lake::briefs::{Brief, briefs};
 
 use crate::error::EngineError;
 use crate::expectation;
 use crate::selection::Selection;
 
 /// A partition of the answer.
-struct Line {
-    partition: Partition,
-    status: Status,
-    rows: Option<u64>,
-    bytes: Option<u64>,
-    grade: Option<Grade>,
-    reason: Option<String>,
-}
+type Line = (Partition, Brief);
 
 /// A row for each partition that is expected or that the lake has. With `has_others` also what the lake has of other data types
 /// than the selection's.
@@ -40,55 +33,27 @@ pub(crate) async fn coverage(
         let table = lake.day_table(day).await?.unwrap_or_default();
         let mut selection = selection.clone();
         let data_types = if has_others { &DataType::ALL[..] } else { &selection.data_types };
-        let (there, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            inventory(lake, day, data_types, Verify::Index)
-                .await?
-                .into_iter()
-                .partition(|(partition, _)| selection.data_types.contains(&partition.data_type));
+        let found = briefs(lake, day, data_types).await?;
         if selection.venues.is_empty() {
-            let of_table = table.instruments.iter().map(|i| i.key.venue().to_owned());
-            let venues: BTreeSet<String> = of_table
-                .chain(there.keys().chain(others.keys()).map(|partition| partition.key.venue().to_owned()))
-                .collect();
-            selection.venues = venues.into_iter().collect();
+            let of_table = table.instruments.iter().map(|i| i.key.venue());
+            let of_objects = found.keys().map(|partition| partition.key.venue());
+            let venues: BTreeSet<&str> = of_table.chain(of_objects).collect();
+            selection.venues = venues.into_iter().map(str::to_owned).collect();
         }
-        let expected = expectation::of_day(&selection, &table, &there, day);
-        let mut of_day: BTreeMap<Partition, Line> = BTreeMap::new();
-        for partition in expected.partitions {
-            let line = Line {
-                status: partition.status,
-                rows: None,
-                bytes: None,
-                grade: None,
-                reason: partition.unreadable.clone(),
-                partition: partition.partition.clone(),
-            };
-            of_day.insert(partition.partition, line);
+        let mut of_day: BTreeMap<Partition, Brief> = BTreeMap::new();
+        for instrument in selection.instruments(&table.instruments) {
+            let lacking = expectation::expected(&selection, instrument, day);
+            of_day.extend(lacking.map(|(partition, status)| (partition, lacks(status))));
         }
-        let found = there.into_iter().chain(others).filter(|(p, _)| selection.takes_key(&p.key));
-        for (partition, state) in found {
-            of_day.insert(partition.clone(), line(partition, state));
-        }
-        lines.extend(of_day.into_values());
+        of_day.extend(found.into_iter().filter(|(partition, _)| selection.takes_key(&partition.key)));
+        lines.extend(of_day);
     }
     Ok(table_of(&lines))
 }
 
-fn line(partition: Partition, state: ObjectState) -> Line {
-    let status = state.status();
-    match state {
-        ObjectState::Answered(found) => Line {
-            partition,
-            status,
-            rows: Some(found.tally.rows_out),
-            bytes: Some(found.bytes),
-            grade: found.grade,
-            reason: found.reason,
-        },
-        ObjectState::Unreadable { reason } => {
-            Line { partition, status, rows: None, bytes: None, grade: None, reason: Some(reason) }
-        }
-    }
+/// A partition without an object.
+fn lacks(status: Status) -> Brief {
+    Brief { status, rows: None, bytes: None, grade: None, reason: None }
 }
 
 fn table_of(lines: &[Line]) -> RecordBatch {
@@ -102,16 +67,16 @@ fn table_of(lines: &[Line]) -> RecordBatch {
         Arc::new(UInt64Array::from_iter(lines.iter().map(count)))
     };
     let columns: [(&str, ArrayRef, bool); 10] = [
-        ("day", texts(|line| line.partition.day.to_string()), false),
-        ("venue", texts(|line| line.partition.key.venue().to_owned()), false),
-        ("instrument_type", texts(|line| line.partition.key.instrument_type().name().to_owned()), false),
-        ("instrument_key", texts(|line| line.partition.key.to_string()), false),
-        ("data_type", texts(|line| line.partition.data_type.name().to_owned()), false),
-        ("status", texts(|line| line.status.name().to_owned()), false),
-        ("rows", counts(|line| line.rows), true),
-        ("bytes", counts(|line| line.bytes), true),
-        ("grade", maybe(|line| line.grade.map(Grade::name)), true),
-        ("reason", maybe(|line| line.reason.as_deref()), true),
+        ("day", texts(|(partition, _)| partition.day.to_string()), false),
+        ("venue", texts(|(partition, _)| partition.key.venue().to_owned()), false),
+        ("instrument_type", texts(|(partition, _)| partition.key.instrument_type().name().to_owned()), false),
+        ("instrument_key", texts(|(partition, _)| partition.key.to_string()), false),
+        ("data_type", texts(|(partition, _)| partition.data_type.name().to_owned()), false),
+        ("status", texts(|(_, brief)| brief.status.name().to_owned()), false),
+        ("rows", counts(|(_, brief)| brief.rows), true),
+        ("bytes", counts(|(_, brief)| brief.bytes), true),
+        ("grade", maybe(|(_, brief)| brief.grade.map(Grade::name)), true),
+        ("reason", maybe(|(_, brief)| brief.reason.as_deref()), true),
     ];
     RecordBatch::try_from_iter_with_nullable(columns).expect("the columns are of one length")
 }

@@ -106,7 +106,7 @@ impl ReadRequest {
     /// The columns of the answer.
     ///
     /// # Errors
-    /// When the table has no column of that name, none is wanted, or the table has no price and amount that would be worth something.
+    /// When the table has no column of that name, none is wanted or one twice, or the table has no price and amount that would be worth something.
     pub fn schema(&self) -> Result<SchemaRef, EngineError> {
         let schema = self.stored_schema()?;
         if !self.has_worth {
@@ -130,6 +130,10 @@ impl ReadRequest {
         let fields = names.iter().map(field).collect::<Result<Vec<Field>, EngineError>>()?;
         if fields.is_empty() {
             return Err(self.no_column("", &all));
+        }
+        let twice = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(EngineError::ColumnTwice { name: name.clone() });
         }
         Ok(Arc::new(Schema::new(fields)))
     }

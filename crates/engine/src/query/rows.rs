@@ -83,6 +83,7 @@ pub fn rows(
 /// Object after object, each in its order.
 fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
     let form = reading.form;
+    let is_one = objects.len() == 1;
     let opened = futures::stream::iter(objects).map(move |object| {
         let reading = reading.clone();
         async move { reading.row_groups(object).await }
@@ -90,9 +91,14 @@ fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
     // The footer of the next object is read while the rows of one are handed out.
     let groups = opened
         .buffered(2)
-        .map_ok(|groups| futures::stream::iter(groups).map(Ok::<RowStream, EngineError>))
+        .map_ok(move |groups| {
+            let is_alone = is_one && groups.len() == 1;
+            futures::stream::iter(groups)
+                .map(move |group| Ok::<(RowStream, bool), EngineError>((group, is_alone)))
+        })
         .try_flatten();
-    let decoded = groups.map_ok(move |group| decode(group, form));
+    // Handing the rows of a single row group to another thread takes longer than to decode a few.
+    let decoded = groups.map_ok(move |(group, is_alone)| if is_alone { group } else { decode(group, form) });
     let decoded = decoded.map(futures::future::ready);
     decoded.buffered(form.ahead.max(1)).try_flatten().boxed()
 }

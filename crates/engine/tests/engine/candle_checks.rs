@@ -9,6 +9,7 @@ use mtdh_engine::candles::{Timeframe, candle_files};
 use mtdh_engine::chain;
 use mtdh_engine::check::CheckReport;
 use mtdh_engine::check::candle_files::check_candle_files;
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 use mtdh_lake::Layout;
 
@@ -53,6 +54,7 @@ pub async fn check(lake: &HandMade, groups: &[Group]) -> CheckReport {
         &plan(groups),
         &selection(),
         RowsOf::All,
+        Keep::InLake,
         &Default::default(),
     )
     .await

@@ -4,6 +4,7 @@ use mtdh_core::check::{Finding, Group, Severity};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::{DataType, DayRange};
 use mtdh_engine::Selection;
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 
 use crate::candle_support::plan;
@@ -44,6 +45,7 @@ async fn found(lake: &HandMade, groups: &[Group]) -> Vec<Finding> {
         &plan(groups),
         &selection,
         RowsOf::All,
+        Keep::InLake,
         &Default::default(),
     )
     .await;

@@ -17,6 +17,7 @@ use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Selection;
 use mtdh_engine::check::CheckReport;
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 use mtdh_lake::write::PartitionWriter;
 use mtdh_lake::{Layout, WriteMode};
@@ -312,7 +313,9 @@ async fn check(count: usize, days: i64, seed: u64) -> (CheckReport, u64) {
     let mut plan = plan(&Group::USUAL);
     plan.incidents = [("DERIBIT".to_owned(), Vec::new())].into();
     let names = mtdh_engine::names::Names::default();
-    let report = check_lake(&lake.lake, &names, &plan, &selection, RowsOf::All, &Default::default()).await;
+    let report =
+        check_lake(&lake.lake, &names, &plan, &selection, RowsOf::All, Keep::InLake, &Default::default())
+            .await;
     (report.unwrap(), partitions)
 }
 

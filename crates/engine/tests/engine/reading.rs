@@ -128,6 +128,8 @@ async fn what_cannot_be_meant_is_an_error() {
         let request = ReadRequest { columns: columns(wrong), ..request(&[KEY], 1, 1) };
         assert!(matches!(request.schema(), Err(EngineError::NoColumn { .. })), "{wrong:?}");
     }
+    let twice = ReadRequest { columns: columns(&["price", "id", "price"]), ..request(&[KEY], 1, 1) };
+    assert!(matches!(twice.schema(), Err(EngineError::ColumnTwice { name }) if name == "price"));
     let quotes =
         ReadRequest { table: TickTable::Ticks(DataType::Quotes), has_worth: true, ..request(&[KEY], 1, 1) };
     assert!(matches!(quotes.schema(), Err(EngineError::NoColumn { name, .. }) if name == "price"));

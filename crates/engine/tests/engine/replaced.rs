@@ -11,6 +11,7 @@ use mtdh_core::day::DAY_US;
 use mtdh_core::footer::Tally;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, DayRange};
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::{RowsOf, check_lake};
 use mtdh_engine::query::{Available, contents};
 use mtdh_engine::{Lake, Selection};
@@ -171,7 +172,9 @@ async fn a_check_calls_no_object_damaged_that_is_replaced_by_another_whole_one()
             let (names, plan) = (Default::default(), plan(&Group::USUAL));
             let stop = Default::default();
             let report =
-                check_lake(&made.lake, &names, &plan, &selection(), RowsOf::All, &stop).await.unwrap();
+                check_lake(&made.lake, &names, &plan, &selection(), RowsOf::All, Keep::InLake, &stop)
+                    .await
+                    .unwrap();
             assert_eq!(report.partitions.len(), keys.len());
             let damaged = report.findings.iter().filter(|f| f.check == "unreadable_partition");
             assert_eq!(damaged.count(), 0, "{:#?}", report.findings);
@@ -186,7 +189,9 @@ async fn a_check_calls_no_object_damaged_that_is_replaced_by_another_whole_one()
     fs::write(place, bytes).unwrap();
     let (names, stop) = (Default::default(), Default::default());
     let report =
-        check_lake(&made.lake, &names, &plan(&Group::USUAL), &selection(), RowsOf::All, &stop).await.unwrap();
+        check_lake(&made.lake, &names, &plan(&Group::USUAL), &selection(), RowsOf::All, Keep::InLake, &stop)
+            .await
+            .unwrap();
     let damaged: Vec<_> = report.findings.iter().filter(|f| f.check == "unreadable_partition").collect();
     assert_eq!(damaged.len(), 1);
     assert_eq!((damaged[0].key.clone(), damaged[0].severity), (Some(key(&keys[0])), Severity::Error));

@@ -63,6 +63,11 @@ impl Held {
         match &self.source {
             Source::File(file) => {
                 let (file, identity) = (file.clone(), self.identity.clone());
+                if range.end - range.start <= PIECE_BYTES
+                    && let Some(piece) = read_cached(&file, &range)
+                {
+                    return check(&file, identity.as_deref()).map(|()| piece.into());
+                }
                 let read = tokio::task::spawn_blocking(move || read_at(&file, range, identity.as_deref()));
                 read.await.unwrap_or_else(|error| Err(ParquetError::External(Box::new(error))))
             }
@@ -105,18 +110,37 @@ impl Held {
     }
 }
 
+/// Reads a range that the system has in memory; `None`: it has not, and the disk should not be waited for here.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &File, range: &Range<u64>) -> Option<Vec<u8>> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+    let mut piece = vec![0; (range.end - range.start) as usize];
+    let mut pieces = [std::io::IoSliceMut::new(&mut piece)];
+    let read = preadv2(file, &mut pieces, range.start, ReadWriteFlags::NOWAIT).ok()?;
+    (read == piece.len()).then_some(piece)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_file: &File, _range: &Range<u64>) -> Option<Vec<u8>> {
+    None
+}
+
 fn read_at(file: &File, range: Range<u64>, identity: Option<&str>) -> Result<Bytes, ParquetError> {
-    let disk = |source: std::io::Error| {
-        external(StoreError::Generic { store: "the local disk", source: Box::new(source) })
-    };
     let mut piece = vec![0; (range.end - range.start) as usize];
     let read = file.read_exact_at(&mut piece, range.start);
-    let now = identity::of_file(&file.metadata().map_err(disk)?);
-    if identity.is_some() && now.as_deref() != identity {
-        return Err(Changed.into());
-    }
+    check(file, identity)?;
     read.map_err(disk)?;
     Ok(piece.into())
+}
+
+/// Fails if a file is no longer the version, after it was read.
+fn check(file: &File, identity: Option<&str>) -> Result<(), ParquetError> {
+    let now = identity::of_file(&file.metadata().map_err(disk)?);
+    if identity.is_some() && now.as_deref() != identity { Err(Changed.into()) } else { Ok(()) }
+}
+
+fn disk(source: std::io::Error) -> ParquetError {
+    external(StoreError::Generic { store: "the local disk", source: Box::new(source) })
 }
 
 /// The error for a version that was seen and can no longer be read.
@@ -146,6 +170,9 @@ pub(super) async fn hold(
     path: &Path,
     tail: u64,
 ) -> Result<Option<(Held, Option<Bytes>)>, StoreError> {
+    if let Some(held) = hold_file(place, path) {
+        return Ok(Some((held, None)));
+    }
     let options = GetOptions { range: Some(GetRange::Suffix(tail)), ..GetOptions::default() };
     let answer = match store.get_opts(path, options).await {
         Err(StoreError::NotFound { .. }) => return Ok(None),
@@ -161,4 +188,13 @@ pub(super) async fn hold(
             (Held { source, size, identity }, Some(answer.bytes().await?))
         }
     }))
+}
+
+/// Opens a file of a local lake; `None`: it is none, or cannot be opened, and the store says why.
+fn hold_file(place: &Place, path: &Path) -> Option<Held> {
+    let Place::Local(root) = place else { return None };
+    let file = File::open(root.join(path.as_ref())).ok()?;
+    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let (size, identity) = (metadata.len(), identity::of_file(&metadata));
+    Some(Held { source: Source::File(Arc::new(file)), size, identity })
 }

@@ -171,6 +171,7 @@ pub(super) mod tests {
             source: "deribit/quotes/2024/03/01/BTC-PERPETUAL.csv.gz".into(),
             source_sha256: Some("ab".into()),
             source_etag: None,
+            fetched_us: Some(1_709_400_000_000_000),
             provenance: ProvenanceKind::VendorFile,
             digest: Some("cd".into()),
             proved_on: Some("2024-03-02".parse().unwrap()),
@@ -185,7 +186,8 @@ pub(super) mod tests {
         let table = to_table(&AVAILABLE, std::slice::from_ref(&row));
         let schema = table.schema();
         let old = schema.fields().iter().enumerate().filter(|(_, f)| {
-            !f.name().contains("grade") && !["data_blake3", "proved_on"].contains(&f.name().as_str())
+            let added = ["data_blake3", "proved_on", "fetched_at"];
+            !f.name().contains("grade") && !added.contains(&f.name().as_str())
         });
         let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();
         let read = available_rows(&old).unwrap().remove(0);
@@ -195,6 +197,7 @@ pub(super) mod tests {
             digest: None,
             identity: None,
             proved_on: None,
+            fetched_us: None,
             ..row.clone()
         };
         assert_eq!(read, without);
@@ -214,8 +217,12 @@ pub(super) mod tests {
         );
         let unknown = Available { identity: None, ..row.clone() };
         assert!(!unknown.is_of(&entry(Some("1-2-3"))) && !unknown.is_of(&entry(None)));
-        // Grades are kept for the same content, a proof for the same object only.
-        let (same, copy, other) = ((row.grade, row.proved_on), (row.grade, None), (None, None));
+        // Grades and the time of the fetch are kept for the same content, a proof for the same object only.
+        let (same, copy, other) = (
+            (row.grade, row.proved_on, row.fetched_us),
+            (row.grade, None, row.fetched_us),
+            (None, None, None),
+        );
         for (bytes, digest, identity, expected) in [
             (100, "cd", Some("1-2-3"), same),
             (100, "cd", Some("i2"), copy),
@@ -225,10 +232,11 @@ pub(super) mod tests {
         ] {
             let identity = identity.map(str::to_owned);
             let (digest, proved_on) = (Some(digest.to_owned()), None);
+            let (grade, day_grade, fetched_us) = (None, None, None);
             let mut newer =
-                Available { bytes, digest, identity, proved_on, grade: None, day_grade: None, ..row.clone() };
+                Available { bytes, digest, identity, proved_on, grade, day_grade, fetched_us, ..row.clone() };
             newer.keep_grades(&row);
-            assert_eq!((newer.grade, newer.proved_on), expected, "{newer:?}");
+            assert_eq!((newer.grade, newer.proved_on, newer.fetched_us), expected, "{newer:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 // Helpers of tests are tests too, which clippy does not see.
 #![allow(clippy::unwrap_used)]
 
+mod briefs;
 mod bucket;
 mod candles;
 mod documents;

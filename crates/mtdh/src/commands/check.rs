@@ -9,6 +9,7 @@ use mtdh_core::DayRange;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 use mtdh_engine::check::files::FileHints;
+use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::RowsOf;
 use mtdh_engine::check::reference::{Reference, Source};
 use mtdh_engine::check::{CheckPlan, CheckReport};
@@ -114,7 +115,7 @@ async fn of_lake(
     let selection = filters.filter().of_lake(days)?;
     let context = session.context()?;
     check_venues(&context, &selection).await?;
-    let options = CheckOptions { rows_of, named, reference, stop: session.stop.clone() };
+    let options = CheckOptions { rows_of, named, reference, keep: Keep::InLake, stop: session.stop.clone() };
     let checked = context.check(plan, &selection, options).await?;
     Ok((context.lake_url().to_owned(), checked))
 }

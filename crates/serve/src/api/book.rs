@@ -161,13 +161,7 @@ async fn replayed(state: &Shared, key: &str, at: i64) -> Result<Option<Found>, P
     let Some(mut batches) = read(state, key, source, day.start_us()..at + 1).await? else { return Ok(None) };
     let mut replay = Replay::default();
     while let Some(batch) = batches.try_next().await? {
-        if replay.take(&batch).is_none() {
-            return Err(Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "damaged",
-                "an object has not the columns of its data type",
-            ));
-        }
+        replay.take(&batch, |_, _, _| ()).ok_or_else(without_columns)?;
     }
     replay.apply();
     let Some((timestamp, local_timestamp)) = replay.clocks.filter(|_| replay.book.has_snapshot()) else {
@@ -177,25 +171,34 @@ async fn replayed(state: &Shared, key: &str, at: i64) -> Result<Option<Found>, P
     Ok(Some(Found { bids, asks, timestamp, local_timestamp, source, is_replayed: true }))
 }
 
+/// An object whose columns are not those of its table.
+pub(crate) fn without_columns() -> Problem {
+    let detail = "an object has not the columns of its data type";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", detail)
+}
+
 /// Applies messages. Files do not mark them: a change of either clock begins one, and so does a snapshot row after one that is
 /// none.
 #[derive(Default)]
-struct Replay {
-    book: OrderBook,
+pub(crate) struct Replay {
+    /// The book after the last whole message.
+    pub book: OrderBook,
     message: Vec<LevelChange>,
-    clocks: Option<(i64, i64)>,
+    /// When the last row came: the exchange's time, and arrival; microseconds since the Unix epoch, UTC.
+    pub clocks: Option<(i64, i64)>,
 }
 
 impl Replay {
-    fn apply(&mut self) {
+    /// Applies the last message.
+    pub fn apply(&mut self) {
         if !self.message.is_empty() {
             let _crossing = self.book.apply(&self.message);
             self.message.clear();
         }
     }
 
-    /// `None`: a column is not there.
-    fn take(&mut self, batch: &RecordBatch) -> Option<()> {
+    /// Takes rows. `between` is shown the book between two messages, with the arrivals of both. `None`: a column is not there.
+    pub fn take(&mut self, batch: &RecordBatch, mut between: impl FnMut(&OrderBook, i64, i64)) -> Option<()> {
         let (timestamps, arrivals) = (times(batch, "timestamp")?, times(batch, "local_timestamp")?);
         let is_snapshot = batch.column_by_name("is_snapshot")?.as_boolean_opt()?;
         let sides = batch.column_by_name("side")?.as_dictionary_opt::<arrow_array::types::Int32Type>()?;
@@ -207,6 +210,9 @@ impl Replay {
             let after_snapshot = self.message.last().is_some_and(|change| change.is_snapshot);
             if self.clocks != Some(clocks) || (is_snapshot && !after_snapshot) {
                 self.apply();
+                if let Some((_, before)) = self.clocks {
+                    between(&self.book, before, clocks.1);
+                }
             }
             self.clocks = Some(clocks);
             let is_ask = words.value(sides.keys().value(row) as usize) == "ask";

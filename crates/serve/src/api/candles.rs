@@ -23,7 +23,7 @@ use super::forms::Form;
 use super::rows::{
     PAGE_ROWS, Rows, is_known, not_modified, page, page_document, page_response, streamed, tag,
 };
-use super::slices::{MOST_PAGE_ROWS, range_of};
+use super::slices::{Cursor, MOST_PAGE_ROWS, range_of};
 use super::{Answered, Ask};
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -107,19 +107,9 @@ pub(super) fn get(ask: Ask) -> BoxFuture<'static, Answered> {
         let batches = candles(ask.state.clone(), key, timeframe, fill, within_us.clone(), stored, days);
         if form == Form::Json {
             let limit = limit.unwrap_or(PAGE_ROWS).min(MOST_PAGE_ROWS);
-            let skip = match ask.given.text("cursor") {
-                None => 0,
-                Some(cursor) => {
-                    cursor.parse().map_err(|_| Problem::parameter("cursor", "take it from `next`"))?
-                }
-            };
-            let (text, rows, has_more) = page(&ask.state, &schema, batches, skip, limit).await?;
-            let next = has_more.then(|| {
-                let query = ask.uri.query().unwrap_or_default().split('&');
-                let query: Vec<&str> =
-                    query.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
-                format!("{}?{}&cursor={}", ask.uri.path(), query.join("&"), skip + rows)
-            });
+            let cursor = Cursor::of(&ask, identities.iter().map(String::as_str))?;
+            let (text, rows, has_more) = page(&ask.state, &schema, batches, cursor.skip, limit).await?;
+            let next = has_more.then(|| cursor.next(&ask, 0, cursor.skip + rows));
             let document = page_document(&schema, &text, &missing, next.as_deref());
             return Ok(page_response(document, &missing, next.as_deref(), Some(&etag)).into_response());
         }
@@ -127,7 +117,7 @@ pub(super) fn get(ask: Ask) -> BoxFuture<'static, Answered> {
             None => batches,
             Some(limit) => first(batches, limit),
         };
-        streamed(&ask, form, Rows { schema, batches, table: None, missing, etag: Some(etag) }).await
+        streamed(&ask, form, Rows { schema, batches, missing, etag: Some(etag) }).await
     })
 }
 

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::accepts;
+
 /// Shorter documents are sent as they are.
 const SHORTEST: u64 = 1400;
 
@@ -31,19 +33,12 @@ impl Packer {
     /// # Errors
     /// When the library fails.
     pub fn accepted(headers: &HeaderMap) -> io::Result<Packer> {
-        let accepts = |name: &str| {
-            let values =
-                headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-            values.flat_map(|text| text.split(',')).any(|part| {
-                let mut pieces = part.split(';').map(str::trim);
-                let is_named = pieces.next().is_some_and(|coding| coding.eq_ignore_ascii_case(name));
-                let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse::<f32>().ok());
-                is_named && weight.unwrap_or(1.0) > 0.0
-            })
-        };
-        if accepts("zstd") {
-            Ok(Packer::Zstd(Box::new(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?)))
-        } else if accepts("gzip") {
+        let ranges = accepts::ranges(headers, &header::ACCEPT_ENCODING);
+        let wish = |name: &str| accepts::wish(&ranges, &[name], "", "*").map_or(0.0, |wish| wish.weight);
+        let (zstd, gzip) = (wish("zstd"), wish("gzip"));
+        if zstd > 0.0 && zstd >= gzip {
+            Ok(Packer::Zstd(Box::new(::zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?)))
+        } else if gzip > 0.0 {
             Ok(Packer::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::fast()))))
         } else {
             Ok(Packer::Plain)
@@ -92,6 +87,23 @@ impl Packer {
     }
 }
 
+/// Says in the headers that a body is packed. Packed bytes are others than plain ones, and so is their entity tag.
+pub(crate) fn mark(headers: &mut HeaderMap, coding: &'static str) {
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    let etag = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok());
+    let etag = etag.and_then(|etag| Some(format!("{}-{coding}\"", etag.strip_suffix('"')?)));
+    if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
+        headers.insert(header::ETAG, etag);
+    }
+}
+
+/// An entity tag without the mark of packed bytes.
+pub(crate) fn unmarked(etag: &str) -> String {
+    let marks = ["-gzip\"", "-zstd\""];
+    let plain = marks.iter().find_map(|mark| etag.strip_suffix(mark));
+    plain.map_or_else(|| etag.to_owned(), |plain| format!("{plain}\""))
+}
+
 /// A JSON document in memory, packed if that is worth it and the client accepts it.
 pub(crate) async fn packed(response: Response, accepted: &HeaderMap) -> Response {
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|media| {
@@ -110,7 +122,7 @@ pub(crate) async fn packed(response: Response, accepted: &HeaderMap) -> Response
     let Some(coding) = packer.coding() else { return Response::from_parts(parts, Body::from(whole)) };
     match packer.finish(whole.to_vec()) {
         Ok(packed) => {
-            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+            mark(&mut parts.headers, coding);
             Response::from_parts(parts, Body::from(packed))
         }
         Err(_) => Response::from_parts(parts, Body::from(whole)),

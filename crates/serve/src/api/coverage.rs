@@ -1,6 +1,6 @@
-//! What the lake has and lacks: coverage, partitions with their evidence, missing, findings, reports, paths.
+//! What the lake has and lacks: coverage, partitions with their evidence, missing, reports, paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -10,7 +10,9 @@ use mtdh_core::footer::Provenance;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::{Evidence, Partition, Status};
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::scrub::scrubbed;
 use super::slices;
@@ -65,7 +67,7 @@ impl Filters {
 }
 
 /// The days of a request; without a start, all that the lake has something of.
-async fn range(ask: &Ask) -> Result<Option<DayRange>, Problem> {
+pub(super) async fn range(ask: &Ask) -> Result<Option<DayRange>, Problem> {
     let (start, end) = (ask.given.days("start")?, ask.given.days("end")?);
     let range = match (start, end) {
         (Some(start), end) => {
@@ -107,83 +109,126 @@ fn as_of(days: &[DayLines]) -> String {
     rfc3339(days.iter().map(|day| day.as_of_us).min().unwrap_or_else(now_us))
 }
 
+/// The statuses that are counted, by name.
+const STATUSES: [Status; 5] =
+    [Status::Stored, Status::Empty, Status::Absent, Status::Missing, Status::NotExportedYet];
+
 /// What is counted of a group.
 #[derive(Default)]
 struct Group {
-    statuses: BTreeMap<&'static str, u64>,
-    grades: BTreeMap<&'static str, u64>,
-    worst: Option<Grade>,
+    statuses: [u64; STATUSES.len()],
+    /// By grade; there are few.
+    grades: Vec<(Grade, u64)>,
     rows: u64,
     bytes: u64,
 }
 
 impl Group {
     fn add(&mut self, line: &Line) {
-        *self.statuses.entry(line.status.name()).or_default() += 1;
+        let place = STATUSES.iter().position(|status| *status == line.status);
+        self.statuses[place.unwrap_or_default()] += 1;
         if let Some(grade) = line.shown_grade() {
-            *self.grades.entry(grade.name()).or_default() += 1;
-            self.worst = self.worst.max(Some(grade));
+            match self.grades.iter_mut().find(|(other, _)| *other == grade) {
+                Some((_, count)) => *count += 1,
+                None => self.grades.push((grade, 1)),
+            }
         }
         self.rows += line.rows.unwrap_or_default();
         self.bytes += line.bytes.unwrap_or_default();
     }
 
-    fn members(&self, members: &mut Map<String, Value>) {
-        for status in ["stored", "empty", "absent", "missing", "not_exported_yet"] {
-            members.insert(status.to_owned(), self.statuses.get(status).copied().unwrap_or_default().into());
+    fn members<M: SerializeMap>(&self, members: &mut M) -> Result<(), M::Error> {
+        for (status, count) in STATUSES.iter().zip(&self.statuses) {
+            members.serialize_entry(status.name(), count)?;
         }
-        members.insert("rows".to_owned(), self.rows.into());
-        members.insert("bytes".to_owned(), self.bytes.into());
-        members.insert("grades".to_owned(), json!(self.grades));
-        members.insert("grade".to_owned(), self.worst.map(Grade::name).into());
+        members.serialize_entry("rows", &self.rows)?;
+        members.serialize_entry("bytes", &self.bytes)?;
+        let grades: BTreeMap<&str, u64> =
+            self.grades.iter().map(|(grade, count)| (grade.name(), *count)).collect();
+        members.serialize_entry("grades", &grades)?;
+        let worst = self.grades.iter().map(|(grade, _)| *grade).max();
+        members.serialize_entry("grade", &worst.map(Grade::name))
     }
+}
+
+impl Serialize for Group {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        self.members(&mut members)?;
+        members.end()
+    }
+}
+
+/// The values of what groups are by; `""` beyond.
+type Name<'a> = [&'a str; GROUPS.len()];
+
+/// A group with its values, for a document: a wide lake has a hundred thousand.
+struct Named<'a> {
+    by: &'a [String],
+    name: Name<'a>,
+    group: Group,
+}
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        for (by, value) in self.by.iter().zip(self.name) {
+            members.serialize_entry(by, value)?;
+        }
+        self.group.members(&mut members)?;
+        members.end()
+    }
+}
+
+/// The answer of coverage.
+#[derive(Serialize)]
+struct Covered<'a> {
+    as_of: String,
+    start: Option<&'a str>,
+    end: Option<&'a str>,
+    by: &'a [String],
+    total: Group,
+    groups: Vec<Named<'a>>,
 }
 
 pub(super) fn coverage(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
-        let mut by = ask.given.list("by");
+        let mut by: Vec<String> = Vec::new();
+        for word in ask.given.list("by") {
+            // A word that comes twice says nothing more.
+            if !by.contains(&word) {
+                by.push(word);
+            }
+        }
         if by.is_empty() {
             by.push("day".to_owned());
         }
         let filters = Filters::of(&ask);
         let seen = looked(&ask).await?;
-        let mut groups: BTreeMap<Vec<String>, Group> = BTreeMap::new();
+        let dates: Vec<String> = seen.iter().map(|day| day.day.to_string()).collect();
+        let mut groups: HashMap<Name<'_>, Group> = HashMap::new();
         let mut total = Group::default();
-        let mut name = Vec::new();
-        for day in &seen {
-            let date = day.day.to_string();
+        for (day, date) in seen.iter().zip(&dates) {
             for line in day.lines.iter().filter(|line| filters.take(line)) {
-                name.clear();
-                name.extend(by.iter().map(|by| match by.as_str() {
-                    "venue" => line.venue().to_owned(),
-                    "instrument_type" => line.instrument_type().to_owned(),
-                    "type" => line.data_type.name().to_owned(),
-                    "key" => line.key.to_string(),
-                    _ => date.clone(),
-                }));
-                total.add(line);
-                match groups.get_mut(&name) {
-                    Some(group) => group.add(line),
-                    None => groups.entry(name.clone()).or_default().add(line),
+                let mut name = Name::default();
+                for (value, by) in name.iter_mut().zip(&by) {
+                    *value = match by.as_str() {
+                        "venue" => line.venue(),
+                        "instrument_type" => line.instrument_type(),
+                        "type" => line.data_type.name(),
+                        "key" => &line.key,
+                        _ => date,
+                    };
                 }
+                total.add(line);
+                groups.entry(name).or_default().add(line);
             }
         }
-        let group = |(names, group): (Vec<String>, Group)| {
-            let mut members: Map<String, Value> =
-                by.iter().cloned().zip(names.into_iter().map(Value::from)).collect();
-            group.members(&mut members);
-            Value::Object(members)
-        };
-        let mut sum = Map::new();
-        total.members(&mut sum);
-        Ok(document(&json!({
-            "as_of": as_of(&seen),
-            "start": seen.first().map(|day| day.day.to_string()),
-            "end": seen.last().map(|day| day.day.to_string()),
-            "by": by,
-            "total": sum,
-            "groups": groups.into_iter().map(group).collect::<Vec<_>>(),
-        })))
+        let named = |(name, group)| Named { by: &by, name, group };
+        let mut groups: Vec<Named<'_>> = groups.into_iter().map(named).collect();
+        groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let (start, end) = (dates.first().map(String::as_str), dates.last().map(String::as_str));
+        Ok(document(&Covered { as_of: as_of(&seen), start, end, by: &by, total, groups }))
     })
 }
 
@@ -202,17 +247,22 @@ fn line_document(day: Day, line: &Line) -> Value {
     })
 }
 
-/// A page of lines that are meant.
-async fn lines(ask: &Ask, member: &str, is_meant: impl Fn(&Line) -> bool) -> Answered {
-    let filters = Filters::of(ask);
-    let seen = looked(ask).await?;
+/// Where the page of a request begins, and how long it is.
+pub(super) fn page_of(ask: &Ask) -> Result<(usize, usize), Problem> {
     let skip = match ask.given.text("cursor") {
         None => 0,
         Some(cursor) => {
             cursor.parse::<usize>().map_err(|_| Problem::parameter("cursor", "take it from `next`"))?
         }
     };
-    let limit = ask.given.value::<usize>("limit")?.unwrap_or(1_000);
+    Ok((skip, ask.given.value::<usize>("limit")?.unwrap_or(1_000)))
+}
+
+/// A page of lines that are meant.
+async fn lines(ask: &Ask, member: &str, is_meant: impl Fn(&Line) -> bool) -> Answered {
+    let filters = Filters::of(ask);
+    let seen = looked(ask).await?;
+    let (skip, limit) = page_of(ask)?;
     let all = seen.iter().flat_map(|day| day.lines.iter().map(|line| (day.day, line)));
     let mut meant = all.filter(|(_, line)| filters.take(line) && is_meant(line)).skip(skip);
     let page: Vec<Value> = meant.by_ref().take(limit).map(|(day, line)| line_document(day, line)).collect();
@@ -238,16 +288,6 @@ pub(super) fn missing(ask: Ask) -> BoxFuture<'static, Answered> {
     })
 }
 
-pub(super) fn findings(ask: Ask) -> BoxFuture<'static, Answered> {
-    Box::pin(async move {
-        let is_bad = |line: &Line| matches!(line.grade, Some(Grade::Degraded | Grade::Bad));
-        let is_distrusted = |line: &Line| {
-            line.status == Status::Missing && line.reason.as_deref().is_some_and(|r| r != "missing")
-        };
-        lines(&ask, "findings", |line| is_bad(line) || is_distrusted(line)).await
-    })
-}
-
 pub(super) fn evidence(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
         let needed = |name: &'static str| move || Problem::parameter(name, format!("`{name}` is needed"));
@@ -256,7 +296,10 @@ pub(super) fn evidence(ask: Ask) -> BoxFuture<'static, Answered> {
         let key = ask.state.context.instrument_key(ask.given.text("key").unwrap_or_default()).await?;
         let partition = Partition { day, data_type, key };
         if let Some(found) = ask.state.context.evidence(&partition).await? {
-            return Ok(document(&evidence_document(&partition, found)));
+            let mut answer = evidence_document(&partition, found);
+            let kept = crate::findings::of_partition(&ask.state, &partition).await?;
+            answer["checks"] = kept.iter().map(super::findings::line_document).collect();
+            return Ok(document(&answer));
         }
         let suggestions =
             ask.state.context.suggest(&[partition.key.as_str()], None).await?.pop().unwrap_or_default();
@@ -284,6 +327,7 @@ fn evidence_document(partition: &Partition, found: Evidence) -> Value {
         "data_blake3": found.digest,
         "grade": reported.and_then(|line| line.grade).map(Grade::name),
         "day_grade": reported.and_then(|line| line.day_grade).map(Grade::name),
+        "fetched_at": reported.and_then(|line| line.fetched_us).map(rfc3339),
         "proved_on": reported.and_then(|line| line.proved_on).map(|day| day.to_string()),
         "as_of": rfc3339(now_us()),
     });

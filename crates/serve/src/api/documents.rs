@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use mtdh_core::DataType;
 use serde_json::{Map, Value, json};
 
-use super::endpoints::{Answers, ENDPOINTS, Endpoint, Method};
+use super::endpoints::{Answers, ENDPOINTS, Endpoint, Group, Method};
 use super::forms::FORMS;
 use super::parameters::{Kind, LONGEST_LIST, Parameter};
 use super::{Answered, Ask};
@@ -34,6 +34,9 @@ fn schema(kind: Kind) -> Value {
         }
         Kind::Time | Kind::Timeframe => text(40),
         Kind::Clock => json!({"type": "string", "enum": ["arrival", "exchange"]}),
+        Kind::Check => {
+            json!({"type": "string", "enum": mtdh_core::check::all().map(|check| check.name).collect::<Vec<_>>()})
+        }
         Kind::Word(words) => json!({"type": "string", "enum": words}),
         Kind::Words(words) => {
             let one = words.join("|");
@@ -106,17 +109,24 @@ fn content(answers: Answers) -> Value {
             json!({"application/vnd.apache.parquet": {"schema": {}}, "application/x-ndjson": {"schema": {}}})
         }
         Answers::Text(media) => json!({media: {"schema": {"type": "string"}}}),
+        Answers::Messages => json!({}),
     }
 }
 
 fn operation(endpoint: &Endpoint) -> Value {
     let mut responses = Map::new();
-    responses
-        .insert("200".to_owned(), json!({"description": "the answer", "content": content(endpoint.answers)}));
+    let answer = match endpoint.answers {
+        Answers::Messages => {
+            ("101", json!({"description": "the WebSocket is open; the description tells its messages"}))
+        }
+        answers => ("200", json!({"description": "the answer", "content": content(answers)})),
+    };
+    responses.insert(answer.0.to_owned(), answer.1);
     let common = if endpoint.path == "/health" { &[][..] } else { &COMMON[..] };
     for status in endpoint.statuses.iter().chain(common) {
         let document = match status {
             206 => json!({"description": "a part of the object", "content": content(endpoint.answers)}),
+            303 => json!({"description": "another page of this server"}),
             304 => json!({"description": "the client has it"}),
             _ => json!({"$ref": "#/components/responses/Problem"}),
         };
@@ -131,14 +141,23 @@ fn operation(endpoint: &Endpoint) -> Value {
         .collect();
     let mut document = json!({
         "summary": endpoint.summary,
+        "tags": [endpoint.group.name()],
         "operationId": operation_id(endpoint),
         "parameters": parameters,
         "responses": responses,
     });
+    if !endpoint.more.is_empty() {
+        document["description"] = endpoint.more.into();
+    }
     if endpoint.path == "/health" {
         document["security"] = json!([]);
     }
-    if endpoint.method == Method::Post {
+    if endpoint.method == Method::Post && endpoint.group == Group::Page {
+        document["requestBody"] = json!({"content": {"application/x-www-form-urlencoded": {"schema": {
+            "type": "object",
+            "properties": {"token": {"type": "string"}, "next": {"type": "string"}},
+        }}}});
+    } else if endpoint.method == Method::Post {
         let example: Value = endpoint
             .example
             .split_once(' ')
@@ -156,7 +175,7 @@ fn operation(endpoint: &Endpoint) -> Value {
                     "start": {"type": "string"},
                     "end": {"type": "string"},
                     "columns": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-                    "limit": {"type": "integer", "minimum": 1},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": super::slices::MOST_LIMIT},
                     "clock": {"type": "string", "enum": ["arrival", "exchange"]},
                 },
             }}},
@@ -189,6 +208,11 @@ pub fn openapi_document() -> Value {
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
+        "tags": [
+            {"name": "rest", "description": "Documents and rows."},
+            {"name": "replay", "description": "Messages in the form of tardis-machine."},
+            {"name": "page", "description": "The page, for people. It reads further parameters and names on the page what is wrong with them."},
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "Only where the server was started with a token."}},
@@ -209,7 +233,7 @@ pub fn openapi_document() -> Value {
 }
 
 /// What a person reads of a kind.
-fn kind_words(kind: Kind) -> String {
+pub(crate) fn kind_words(kind: Kind) -> String {
     match kind {
         Kind::Text(most) => format!("text, {most} characters at most"),
         Kind::Key => "instrument key".to_owned(),
@@ -223,6 +247,7 @@ fn kind_words(kind: Kind) -> String {
         Kind::Time => "time".to_owned(),
         Kind::Timeframe => "timeframe".to_owned(),
         Kind::Clock => "clock".to_owned(),
+        Kind::Check => "[check](checks.md)".to_owned(),
         Kind::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Words(words) => {
             format!("of {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))
@@ -241,24 +266,31 @@ pub fn page() -> String {
          - **Time** is as everywhere in mtdh: a day or a month means the whole of it, as start and as end; a moment as end is \
          excluded; UTC unless it has an offset.\n\
          - **Forms of rows**: `format=` or the header Accept: `json` (a page: `columns`, `rows`, `missing_days`, `next`), `ndjson`, \
-         `csv`, `arrow` (IPC stream) and `parquet` (all columns). Text is packed with zstd or gzip where the client accepts it.\n\
+         `csv`, `arrow` (IPC stream) and `parquet`, each of all columns or those of `columns`. Text is packed with zstd or gzip where \
+         the client accepts it, whichever it prefers.\n\
          - **Streams** are made batch by batch as they are taken. What fails in mid-stream breaks the connection off: an answer that \
          ends well is whole.\n\
+         - **One table an answer**: several instruments may come in one answer, several data types are several requests.\n\
+         - **Ends**: when the server stops, answers that are being sent get a second. Server-sent events end as they do between two \
+         requests (`retry`), so that a browser asks again; WebSockets are closed with 1001.\n\
          - **Missing days** are in the header `x-mtdh-missing-days` and in JSON in `missing_days`. 404 is for an answer without any \
          row's object: `unknown-instrument`, `missing`, or `nothing-expected`.\n\
          - **Errors** are `application/problem+json` with `type`, `title`, `status`, `detail` and often `hint`, `parameter`, \
          `allowed`. The last part of `type` is the kind. An unknown parameter is 400.\n\
          - **Token**: `Authorization: Bearer TOKEN`, where the server has one. Every path but `/health` needs it.\n\
          - **Limits**: 64 requests at once (429 with Retry-After), 60 seconds to the first byte (504), 64 KiB of headers (431), \
-         a body of 1 MiB (413) within 20 seconds (408). A client that takes nothing for 30 seconds is dropped; while others wait for \
-         their turn, for one second.\n\
+         a body of 1 MiB (413) within 20 seconds (408); a client that takes nothing for 30 seconds is dropped, for one second while \
+         others wait for their turn. A range has 3660 days at most.\n\
          - **Verified**: rows are verified as they are read. `/v1/files` hands out stored bytes; the header `x-mtdh-data-blake3` \
          has the BLAKE3 of the object's data part, and every page has a CRC that Parquet readers can verify.\n\n",
     );
-    for endpoint in ENDPOINTS {
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.group != Group::Page) {
+        let method = endpoint.verb();
         // Writing to memory does not fail.
-        let _infallible =
-            write!(page, "## {} {}\n\n{}\n\n", endpoint.method.name(), endpoint.path, endpoint.summary);
+        let _infallible = write!(page, "## {method} {}\n\n{}\n\n", endpoint.path, endpoint.summary);
+        if !endpoint.more.is_empty() {
+            let _infallible = write!(page, "{}\n\n", endpoint.more);
+        }
         let parameters: Vec<&Parameter> = endpoint.parameters.iter().copied().flatten().collect();
         if !parameters.is_empty() {
             page.push_str("| parameter | is | default | meaning |\n|---|---|---|---|\n");
@@ -283,13 +315,17 @@ pub fn page() -> String {
             Answers::Text(media) => {
                 let _infallible = writeln!(page, "Answers `{media}`.\n");
             }
+            Answers::Messages => {}
         }
         if let Some(line) = curl(endpoint) {
             let _infallible = writeln!(page, "Example: `{line}`\n");
         }
     }
-    page.truncate(page.trim_end().len());
-    page.push('\n');
+    page.push_str("## The page\n\nFor people. The range and what is looked at are in the address.\n\n| address | shows |\n|---|---|\n");
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.group == Group::Page) {
+        let _infallible =
+            writeln!(page, "| {} `{}` | {} |", endpoint.method.name(), endpoint.path, endpoint.summary);
+    }
     page
 }
 

@@ -3,7 +3,11 @@
 use super::coverage::GROUPS;
 use super::forms::FORM_WORDS;
 use super::parameters::{Kind, Parameter};
-use super::{Handler, book, candles, coverage, documents, files, instruments, runs, slices, status};
+use super::{
+    Handler, SocketHandler, book, candles, coverage, documents, files, findings, instruments, runs, slices,
+    status,
+};
+use crate::replay;
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,41 @@ pub enum Answers {
     Text(&'static str),
     /// A JSON document, or text.
     Either(&'static [(&'static str, &'static str)], &'static str),
+    /// The messages of a WebSocket.
+    Messages,
+}
+
+/// What a client meets an endpoint for. OpenAPI has it as a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Documents and rows.
+    Rest,
+    /// Messages in the form of tardis-machine.
+    Replay,
+    /// The page, for people.
+    Page,
+}
+
+impl Group {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Rest => "rest",
+            Group::Replay => "replay",
+            Group::Page => "page",
+        }
+    }
+}
+
+/// What answers an endpoint.
+#[derive(Clone, Copy)]
+pub enum Served {
+    /// A function of the request, whose parameters are those of the table.
+    By(Handler),
+    /// A function of a WebSocket. What is wrong with the parameters is told by the frame that closes it.
+    BySocket(SocketHandler),
+    /// The page's route of the same path. It reads its own query, and names on the page what is wrong with it.
+    ByPage,
 }
 
 /// An endpoint.
@@ -45,8 +84,12 @@ pub struct Endpoint {
     pub path: &'static str,
     /// Its method.
     pub method: Method,
+    /// What a client meets it for.
+    pub group: Group,
     /// What it is for, in a line.
     pub summary: &'static str,
+    /// What the line leaves out; empty: nothing.
+    pub more: &'static str,
     /// Its parameters.
     pub parameters: &'static [&'static [Parameter]],
     /// What it answers.
@@ -56,7 +99,14 @@ pub struct Endpoint {
     /// Path and query of an example that a demo lake answers; of a POST, its body behind a space.
     pub example: &'static str,
     /// What answers it.
-    pub handler: Handler,
+    pub served: Served,
+}
+
+impl Endpoint {
+    /// What a client does there: the method, or speak WebSocket.
+    pub fn verb(&self) -> &'static str {
+        if matches!(self.served, Served::BySocket(_)) { "WebSocket" } else { self.method.name() }
+    }
 }
 
 const fn required(
@@ -127,7 +177,7 @@ const FORMAT: Parameter = optional(
 );
 const LIMIT: Parameter = optional(
     "limit",
-    Kind::Whole(1, 1_000_000_000),
+    Kind::Whole(1, super::slices::MOST_LIMIT),
     "json: 10000; other forms: all",
     "most rows; of a JSON page 100000 at most, fewer of wide tables",
     &["100", "1"],
@@ -136,6 +186,9 @@ const CURSOR: Parameter =
     optional("cursor", Kind::Text(400), "", "where the next page begins; taken from `next`", &[]);
 const PAGE: &[Parameter] =
     &[optional("limit", Kind::Whole(1, 100_000), "1000", "most lines of a page", &["100", "1"]), CURSOR];
+const THE_DAY: Parameter = required("day", Kind::Day, "the day", DAY);
+const VENUE: Parameter = required("venue", Kind::Text(100), "the venue", &["DERIBIT"]);
+const PART: Parameter = required("part", Kind::Text(100), "the part of the page", &["candles"]);
 const TABLE_DAY: Parameter =
     optional("day", Kind::Day, "the newest day that has a table", "day of the instrument table", DAY);
 const DAYS: &[Parameter] = &[
@@ -166,10 +219,47 @@ const FILTERS: &[Parameter] = &[
     ),
     optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
 ];
+const FINDINGS: &[Parameter] = &[
+    optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
+    optional(
+        "instrument_type",
+        Kind::InstrumentTypes,
+        "all",
+        "instrument types, separated by commas",
+        &["PERP", "OPTION"],
+    ),
+    optional("type", Kind::DataTypes, "all", "data types, separated by commas", &["trades"]),
+    optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
+    optional(
+        "group",
+        Kind::Words(&GROUPS_OF_CHECKS),
+        "all",
+        "groups of checks, separated by commas",
+        &["completeness", "timestamp,book"],
+    ),
+    optional("check", Kind::Check, "all", "a check", &["missing_partition"]),
+    optional(
+        "severity",
+        Kind::Words(&["error", "warning", "info"]),
+        "all",
+        "severities, separated by commas",
+        &["error", "error,warning"],
+    ),
+    optional(
+        "objects",
+        Kind::Word(&["current", "older"]),
+        "both",
+        "`current`: findings of the objects that the lake has; `older`: those of objects that were replaced since",
+        &["current"],
+    ),
+];
+const GROUPS_OF_CHECKS: [&str; 7] =
+    ["completeness", "timestamp", "gaps", "book", "values", "aggregation", "cross-source"];
+const FOUND: &str = "per finding `day`, `venue`, `instrument_type`, `key`, `type` (null: candles, or the day as a whole), `group`, `check`, `severity`, `from`, `to`, `count`, `cause`, `explanation`, `examples`, `checked_at`, `made_by` (the verb), `range` and `selection` (what it was asked for), `settings`, and `objects`: `current`, or `older` if what was checked was replaced since";
 const TAKEN: &[Parameter] = &[TYPE, SOME_KEYS];
 const WITHIN: &[Parameter] = &[START, END];
 const AS_OF: (&str, &str) =
-    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is at most 20 seconds old");
+    ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is less than 60 seconds old");
 const NEXT: (&str, &str) = ("next", "address of the next page; null: this is the last");
 const COUNTS: &[(&str, &str)] = &[
     AS_OF,
@@ -193,8 +283,55 @@ const fn get(
     example: &'static str,
     handler: Handler,
 ) -> Endpoint {
-    Endpoint { path, method: Method::Get, summary, parameters, answers, statuses, example, handler }
+    Endpoint {
+        path,
+        method: Method::Get,
+        group: Group::Rest,
+        summary,
+        more: "",
+        parameters,
+        answers,
+        statuses,
+        example,
+        served: Served::By(handler),
+    }
 }
+
+/// A page, or what belongs to it.
+const fn page(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static [Parameter]],
+    example: &'static str,
+) -> Endpoint {
+    Endpoint {
+        path,
+        method: Method::Get,
+        group: Group::Page,
+        summary,
+        more: "",
+        parameters,
+        answers: Answers::Text("text/html"),
+        statuses: &[400, 404, 500],
+        example,
+        served: Served::ByPage,
+    }
+}
+
+/// A form of the page.
+const fn post(path: &'static str, summary: &'static str, statuses: &'static [u16]) -> Endpoint {
+    Endpoint { method: Method::Post, statuses, ..page(path, summary, &[], "") }
+}
+
+const OPTIONS: Parameter = required(
+    "options",
+    Kind::Text(60_000),
+    "JSON: an object with `exchange`, `symbols`, `from`, `to`, `dataTypes`, or an array of such objects",
+    &[
+        r#"{"exchange":"deribit","symbols":["BTC-PERPETUAL"],"from":"2024-03-01","to":"2024-03-02","dataTypes":["trade"]}"#,
+    ],
+);
+const REPLAY: &str = "/replay-normalized?options=%7B%22exchange%22%3A%22deribit%22%2C%22symbols%22%3A%5B%22BTC-PERPETUAL%22%5D%2C%22from%22%3A%222024-03-01T12%3A00Z%22%2C%22to%22%3A%222024-03-01T13%3A00Z%22%2C%22dataTypes%22%3A%5B%22trade%22%5D%7D";
 
 /// Every endpoint.
 #[rustfmt::skip]
@@ -206,7 +343,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/metrics", "Counters of this server for Prometheus.", &[],
         Answers::Text("text/plain"), &[400], "/metrics", status::metrics),
     get("/v1/status", "The program's version and the days that it serves.", &[],
-        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none")]),
+        Answers::Document(&[AS_OF, ("version", "of mtdh"), ("uptime_seconds", "since the start"), ("days", "number of days with partitions"), ("first_day", "null: none"), ("last_day", "null: none"), ("newest_table", "newest day that has an instrument table; null: none"), ("days_looked_at", "days that the server has looked at since its start"), ("days_to_look_at", "days that it looks at after its start; an ask for another day waits until it was looked at")]),
         &[400, 500], "/v1/status", status::status),
     get("/v1/data-types", "The data types with their columns, units and meanings.", &[],
         Answers::Document(&[("data_types", "per data type `name`, `only_grouped` and `columns`")]), &[400], "/v1/data-types", instruments::data_types),
@@ -246,23 +383,28 @@ pub static ENDPOINTS: &[Endpoint] = &[
             optional("grade", Kind::Word(&["good", "degraded", "bad", "missing", "unknown", "unchecked"]), "all", "grade by the last check", &["unchecked", "good"])], PAGE],
         Answers::Document(&[AS_OF, ("total", "partitions that match"), ("partitions", LINES), NEXT]),
         &[400, 500], "/v1/partitions?start=2024-03-01&venue=DERIBIT&limit=5", coverage::partitions),
-    get("/v1/partitions/{day}/{type}/{key}", "One partition with its evidence: its source, rows in and out, ranges, digest, grades.",
-        &[&[required("day", Kind::Day, "the day", DAY), TYPE, ONE_KEY]],
-        Answers::Document(&[AS_OF, ("path", "inside the lake"), ("url", "of its bytes"), ("status", "`stored`, `empty`, `absent`; `missing`: it cannot be trusted"), ("source", "the vendor's file with its ETag and SHA-256, or the recording with its gaps"), ("rows", "`in` = `out` + `rejected`")]),
+    get("/v1/partitions/{day}/{type}/{key}", "One partition with its evidence: its source and when it was fetched, rows in and out, ranges, digest, grades, checks.",
+        &[&[THE_DAY, TYPE, ONE_KEY]],
+        Answers::Document(&[AS_OF, ("path", "inside the lake"), ("url", "of its bytes"), ("status", "`stored`, `empty`, `absent`; `missing`: it cannot be trusted"), ("source", "the vendor's file with its ETag and SHA-256, or the recording with its gaps"), ("rows", "`in` = `out` + `rejected`"), ("fetched_at", "when the vendor's answer had been received, by the clock of the machine that fetched it; null: the day's report does not say: an older program wrote it, or it was made again of the objects, which hold no time"), ("checks", "what the newest checks looked at and found; empty: not checked")]),
         &[400, 404, 500], "/v1/partitions/2024-03-01/trades/DERIBIT:PERP:BTC-USD", coverage::evidence),
     get("/v1/missing", "Partitions that are expected and missing, each with the reason.", &[DAYS, FILTERS, PAGE],
         Answers::Document(&[AS_OF, ("total", "partitions that match"), ("missing", LINES), NEXT]), &[400, 500], "/v1/missing?start=2024-03-01", coverage::missing),
-    get("/v1/findings", "Partitions that the last check graded degraded or bad, and objects that cannot be trusted. A lake keeps grades; the findings themselves are in the document that a check writes.", &[DAYS, FILTERS, PAGE],
-        Answers::Document(&[AS_OF, ("total", "partitions that match"), ("findings", LINES), NEXT]), &[400, 500], "/v1/findings?start=2024-03-01", coverage::findings),
-    get("/v1/reports/{day}", "What the last validation of a day found missing.", &[&[required("day", Kind::Day, "the day", DAY)]],
+    get("/v1/findings", "What checks found, as the lake keeps it: of each thing the newest check of each group. Days and groups that are not in it were not checked.",
+        &[DAYS, FINDINGS, PAGE],
+        Answers::Document(&[AS_OF, ("total", "findings that match"), ("findings", FOUND), NEXT,
+            ("checked", "per `group` of checks: `things` that it looked at (partitions, candles, days), `older` ones among them whose objects were replaced since, and when, `first_checked_at` to `last_checked_at`. Nothing found and a thing counted here is clean; a thing that is not counted was not checked"),
+            ("unchecked_days", "days of the range that have partitions and no check")]),
+        &[400, 500], "/v1/findings?start=2024-03-01", findings::list),
+    get("/v1/reports/{day}", "What the last validation of a day found missing.", &[&[THE_DAY]],
         Answers::Document(&[AS_OF, ("day", "the day"), ("missing", "per partition `key`, `type`, `reason`"), ("files", "addresses of the day's two reports as Parquet")]),
         &[400, 404, 500], "/v1/reports/2024-03-01", coverage::report),
     get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, FORMAT, CURSOR]],
         Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD?start=2024-03-01T12:00&end=2024-03-01T13:00&limit=5", slices::get),
-    Endpoint { path: "/v1/slices", method: Method::Post, summary: "Rows of many instruments, by a JSON body.",
+    Endpoint { path: "/v1/slices", method: Method::Post, group: Group::Rest, summary: "Rows of many instruments, by a JSON body.",
+        more: "One data type a request: rows of another have other columns, and neither a CSV nor an Arrow stream nor a Parquet file has two kinds of rows. Ask once for each data type, or for messages of several data types, merged by arrival, by /replay-normalized.",
         parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 408, 409, 413, 500],
         example: "/v1/slices?format=ndjson {\"type\": \"trades\", \"instruments\": [\"DERIBIT:PERP:BTC-USD\", \"DERIBIT:PERP:ETH-USD\"], \"start\": \"2024-03-01T12:00\", \"end\": \"2024-03-01T13:00\", \"columns\": [\"instrument_key\", \"timestamp\", \"price\"], \"limit\": 5}",
-        handler: slices::post },
+        served: Served::By(slices::post) },
     get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK]],
         Answers::Document(&[AS_OF, ("rows", "in the range"), ("objects", "that have them"), ("stored_bytes", "of these objects"), ("missing_days", "that the lake lacks")]),
         &[400, 404, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD/count?start=2024-03-01", slices::count),
@@ -270,9 +412,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[&[ONE_KEY, optional("timeframe", Kind::Timeframe, "1m", "length of the intervals", &["1m", "1h", "1d"])], WITHIN,
           &[optional("fill", Kind::Word(&["none", "flat"]), "none", "intervals without trades: no candle, or one with the last price", &["none", "flat"]),
             optional("source", Kind::Word(&["auto", "stored", "trades"]), "auto", "`stored`: only the lake's; `trades`: made now; `auto`: stored where they are, else made", &["auto", "trades"]),
-            COLUMNS, LIMIT,
-            optional("format", Kind::Word(&["json", "ndjson", "csv", "arrow"]), "by the header Accept, else json", "form of the rows", &["json", "arrow"]), CURSOR]],
-        Answers::Rows, &[304, 400, 404, 406, 413, 500], "/v1/candles/DERIBIT:PERP:BTC-USD?timeframe=1h&start=2024-03-01", candles::get),
+            COLUMNS, LIMIT, FORMAT, CURSOR]],
+        Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/candles/DERIBIT:PERP:BTC-USD?timeframe=1h&start=2024-03-01", candles::get),
     get("/v1/book/{key}", "The order book at a moment: the last snapshot at or before it, or the day's changes replayed up to it.",
         &[&[ONE_KEY, required("at", Kind::Time, "the moment, by the arrival of rows", &["2024-03-01T12:00"]),
             optional("depth", Kind::Whole(1, 10_000), "25", "levels of a side", &["5", "25"]),
@@ -293,4 +434,30 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/v1/runs/{run}/events", "The state of a run whenever it changes, as server-sent events: `state` with the document of the run, `end` when nobody works on it.",
         &[&[required("run", Kind::Text(100), "its name", &[])]],
         Answers::Text("text/event-stream"), &[400, 404, 500], "", runs::events),
+    Endpoint { path: replay::PATH, method: Method::Get, group: Group::Replay,
+        summary: "tardis-machine's replay over the lake: a message a line, in order of arrival.",
+        more: "Ends with a line `{\"type\": \"error\", \"message\": …}` and a broken connection where a day is missing or damaged or the server stops, never as if it were whole. [How the messages are made](replay.md).",
+        parameters: &[&[OPTIONS]], answers: Answers::Text("application/x-json-stream"), statuses: &[400, 404, 413, 500],
+        example: REPLAY, served: Served::By(replay::over_http) },
+    Endpoint { path: replay::WS_PATH, method: Method::Get, group: Group::Replay,
+        summary: "The same replay over a WebSocket, here and on the port beside: a message a text frame.",
+        more: "The server's frames are the lines of /replay-normalized; what a client sends is read and ignored. It is closed with 1000 when all was sent, 1011 when the options are wrong or a day is missing or damaged (the reason names it), 1001 when the server stops. A page of another origin is refused with 403, a request that is no WebSocket with 426.",
+        parameters: &[&[OPTIONS]], answers: Answers::Messages, statuses: &[426],
+        example: "", served: Served::BySocket(replay::over_socket) },
+    page("/", "Coverage: what the lake has, as a heat map.", &[], "/"),
+    page("/instruments", "Instruments of a day, searched.", &[], "/instruments"),
+    page("/instruments/{key}", "An instrument.", &[&[ONE_KEY]], "/instruments/DERIBIT:PERP:BTC-USD"),
+    page("/instruments/{key}/{part}", "A part of it.", &[&[ONE_KEY, PART]], "/instruments/DERIBIT:PERP:BTC-USD/candles"),
+    page("/days/{day}", "A day.", &[&[THE_DAY]], "/days/2024-03-01"),
+    page("/days/{day}/{venue}", "A venue's day.", &[&[THE_DAY, VENUE]], "/days/2024-03-01/DERIBIT"),
+    page("/days/{day}/{venue}/{type}/{key}", "A partition with its evidence.", &[&[THE_DAY, VENUE, TYPE, ONE_KEY]], "/days/2024-03-01/DERIBIT/trades/DERIBIT:PERP:BTC-USD"),
+    page("/quality", "Findings and grades.", &[], "/quality"),
+    page("/quality/now", "Findings of one instrument's day, checked now.", &[], ""),
+    page("/runs", "Runs.", &[], "/runs"),
+    page("/runs/{run}", "A run, followed as it goes on.", &[&[required("run", Kind::Text(100), "its name", &[])]], ""),
+    page("/docs", "The requests of this table, for people.", &[], "/docs"),
+    page("/login", "The form to sign in with.", &[], "/login"),
+    post("/login", "Signs in: a form with `token` and `next`, the address to go to.", &[303, 400, 500]),
+    post("/logout", "Signs out.", &[303, 400, 500]),
+    page("/assets/{name}", "Style, scripts and icon of the page.", &[&[required("name", Kind::Text(100), "its name", &["app.css"])]], "/assets/app.css"),
 ];

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use mtdh_core::DataType;
 use mtdh_engine::export::{ExportFormat, Exporter, RowText, TextForm};
 
+use super::accepts;
+use super::arrow::ArrowStream;
 use super::compression::Packer;
 use crate::problem::Problem;
 
@@ -63,37 +63,32 @@ impl Form {
                 .map(|(form, _, _)| *form)
                 .ok_or_else(|| Problem::parameter("format", "there is no such format"));
         }
-        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut wanted: Vec<(f32, &str)> = accepted.flat_map(|text| text.split(',')).map(weighted).collect();
-        if wanted.is_empty() {
+        let ranges = accepts::ranges(headers, &header::ACCEPT);
+        if ranges.is_empty() {
             return Ok(Form::Json);
         }
-        wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
-        for (weight, media) in wanted {
-            let found =
-                FORMS.iter().find(|(_, _, own)| own.eq_ignore_ascii_case(media)).map(|(form, _, _)| *form);
-            let found = found.or_else(|| match media.to_ascii_lowercase().as_str() {
-                "*/*" | "application/*" | "text/html" => Some(Form::Json),
-                "text/*" => Some(Form::Csv),
-                "application/ndjson" | "application/jsonl" => Some(Form::Ndjson),
-                _ => None,
-            });
-            if let Some(found) = found.filter(|_| weight > 0.0) {
-                return Ok(found);
+        let mut best: Option<(accepts::Wish, Form)> = None;
+        for (form, _, media) in FORMS {
+            let names: &[&str] = match form {
+                // A browser gets a document that it can show.
+                Form::Json => &[media, "text/html"],
+                Form::Ndjson => &[media, "application/ndjson", "application/jsonl"],
+                Form::Csv | Form::Arrow | Form::Parquet => &[media],
+            };
+            let kind = media.split_once('/').map_or(String::new(), |(kind, _)| format!("{kind}/*"));
+            let wish = accepts::wish(&ranges, names, &kind, "*/*").filter(|wish| wish.weight > 0.0);
+            // Of forms that are wished for alike the first of the table.
+            if let Some(wish) = wish.filter(|wish| best.is_none_or(|(other, _)| *wish > other)) {
+                best = Some((wish, form));
             }
+        }
+        if let Some((_, form)) = best {
+            return Ok(form);
         }
         let media: Vec<&str> = FORMS.iter().map(|(_, _, media)| *media).collect();
         let detail = "no form that the header Accept names is there";
         Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail).with("allowed", media))
     }
-}
-
-/// A part of a header with weights: the weight, and what it is of.
-fn weighted(part: &str) -> (f32, &str) {
-    let mut pieces = part.split(';').map(str::trim);
-    let what = pieces.next().unwrap_or_default();
-    let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse().ok());
-    (weight.unwrap_or(1.0), what)
 }
 
 /// Text is made in pieces of about this many bytes.
@@ -109,7 +104,7 @@ pub(crate) struct Encoder {
 
 enum Encoding {
     Text(RowText),
-    Arrow(Box<StreamWriter<Vec<u8>>>),
+    Arrow(Box<ArrowStream>),
     Parquet(Box<Exporter<Drain>>, Drain),
 }
 
@@ -134,37 +129,25 @@ impl Write for Drain {
     }
 }
 
-fn of_arrow(error: ArrowError) -> io::Error {
-    io::Error::other(error)
-}
-
 impl Encoder {
-    /// For rows of a schema. `table`: the data type, for Parquet, which has all of its columns.
+    /// For rows of a schema.
     ///
     /// # Errors
     /// When the rows cannot have the form.
-    pub fn new(
-        form: Form,
-        schema: &SchemaRef,
-        table: Option<DataType>,
-        packer: Packer,
-    ) -> io::Result<Encoder> {
+    pub fn new(form: Form, schema: &SchemaRef, packer: Packer) -> io::Result<Encoder> {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let step = (PIECE_BYTES / (names.len() * 12 + 1)).clamp(16, 1 << 14);
-        let body = match (form, table) {
-            (Form::Csv, _) => Encoding::Text(RowText::new(&names, TextForm::Csv)),
-            (Form::Ndjson, _) => Encoding::Text(RowText::new(&names, TextForm::Lines)),
-            (Form::Json, _) => Encoding::Text(RowText::new(&names, TextForm::Arrays)),
-            (Form::Arrow, _) => {
-                Encoding::Arrow(Box::new(StreamWriter::try_new(Vec::new(), schema).map_err(of_arrow)?))
-            }
-            (Form::Parquet, Some(table)) => {
+        let body = match form {
+            Form::Csv => Encoding::Text(RowText::new(&names, TextForm::Csv)),
+            Form::Ndjson => Encoding::Text(RowText::new(&names, TextForm::Lines)),
+            Form::Json => Encoding::Text(RowText::new(&names, TextForm::Arrays)),
+            Form::Arrow => Encoding::Arrow(Box::new(ArrowStream::new(schema)?)),
+            Form::Parquet => {
                 let drain = Drain::default();
                 let exporter =
-                    Exporter::new(table, ExportFormat::Parquet, drain.clone()).map_err(io::Error::other)?;
+                    Exporter::of(schema, ExportFormat::Parquet, drain.clone()).map_err(io::Error::other)?;
                 Encoding::Parquet(Box::new(exporter), drain)
             }
-            (Form::Parquet, None) => return Err(io::Error::other("these rows are not to be had as Parquet")),
         };
         Ok(Encoder { body, packer, step })
     }
@@ -176,7 +159,8 @@ impl Encoder {
     pub fn start(&mut self) -> io::Result<Bytes> {
         let head = match &mut self.body {
             Encoding::Text(text) => text.header().to_vec(),
-            Encoding::Arrow(writer) => std::mem::take(writer.get_mut()),
+            // The schema comes with the first batch.
+            Encoding::Arrow(_) => Vec::new(),
             Encoding::Parquet(_, drain) => drain.take(),
         };
         self.packer.push(head)
@@ -191,6 +175,17 @@ impl Encoder {
         starts.map(|start| batch.slice(start, self.step.min(batch.num_rows() - start))).collect()
     }
 
+    /// Encodes a part, in pieces that are sent one after the other.
+    ///
+    /// # Errors
+    /// As [`Encoder::push`].
+    pub fn pieces(&mut self, batch: &RecordBatch) -> io::Result<Vec<Bytes>> {
+        match &mut self.body {
+            Encoding::Arrow(stream) => stream.push(batch),
+            Encoding::Text(_) | Encoding::Parquet(..) => Ok(vec![self.push(batch)?]),
+        }
+    }
+
     /// Encodes a part. The bytes may be empty.
     ///
     /// # Errors
@@ -202,10 +197,7 @@ impl Encoder {
                 text.push(batch, &mut bytes)?;
                 bytes
             }
-            Encoding::Arrow(writer) => {
-                writer.write(batch).map_err(of_arrow)?;
-                std::mem::take(writer.get_mut())
-            }
+            Encoding::Arrow(stream) => stream.push(batch)?.concat(),
             Encoding::Parquet(exporter, drain) => {
                 exporter.write(batch).map_err(io::Error::other)?;
                 drain.take()
@@ -221,10 +213,7 @@ impl Encoder {
     pub fn finish(self) -> io::Result<Bytes> {
         let tail = match self.body {
             Encoding::Text(_) => Vec::new(),
-            Encoding::Arrow(mut writer) => {
-                writer.finish().map_err(of_arrow)?;
-                std::mem::take(writer.get_mut())
-            }
+            Encoding::Arrow(stream) => stream.finish()?.concat(),
             Encoding::Parquet(exporter, drain) => {
                 exporter.finish().map_err(io::Error::other)?;
                 drain.take()
@@ -250,6 +239,16 @@ mod tests {
             (None, Some("image/png, application/vnd.apache.parquet;q=0.1"), Some(Form::Parquet)),
             (None, Some("image/png"), None),
             (None, Some("text/csv;q=0"), None),
+            (None, Some("text/csv, application/x-ndjson;q=0.9"), Some(Form::Csv)),
+            (None, Some("*/*, text/csv"), Some(Form::Csv)),
+            (None, Some("text/csv;q=0.5, */*"), Some(Form::Json)),
+            (None, Some("application/json;q=0, */*"), Some(Form::Ndjson)),
+            (None, Some("application/json;q=0, text/html;q=0, text/*"), Some(Form::Csv)),
+            (None, Some("text/html,application/xhtml+xml,*/*;q=0.8"), Some(Form::Json)),
+            (None, Some("application/jsonl"), Some(Form::Ndjson)),
+            (None, Some(""), Some(Form::Json)),
+            (None, Some("*/*;q=0"), None),
+            (Some("arrow"), Some("image/png"), Some(Form::Arrow)),
             (Some("xml"), None, None),
         ] {
             let mut headers = HeaderMap::new();

@@ -42,6 +42,8 @@ pub enum Kind {
     Timeframe,
     /// A clock.
     Clock,
+    /// The name of a check.
+    Check,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Some of these words, separated by commas.
@@ -97,11 +99,12 @@ impl Given {
         }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, mut value) = (decoded(name)?, decoded(value)?);
+            let (name, raw) = (decoded(name)?, value);
             let parameter = parameter(endpoint, &name)?;
-            if parameter.kind == Kind::Time && value.contains(['T', 't']) {
+            let mut value = decoded(raw)?;
+            if parameter.kind == Kind::Time && raw.contains('+') && parameter.kind.check(&value).is_err() {
                 // An offset whose plus nobody wrote as %2B.
-                value = value.replace(' ', "+");
+                value = decoded(&raw.replace('+', "%2B"))?;
             }
             match values.get_mut(parameter.name) {
                 None => drop(values.insert(parameter.name, value)),
@@ -275,6 +278,13 @@ impl Kind {
             Kind::Time => TimeValue::parse(text, now_us()).map(drop).map_err(|error| error.to_string()),
             Kind::Timeframe => is::<Timeframe>(text),
             Kind::Clock => is::<Clock>(text),
+            Kind::Check if mtdh_core::check::find(text).is_some() => Ok(()),
+            Kind::Check => {
+                let names = mtdh_core::check::all().map(|check| check.name);
+                let near = nearest(text, names, 1);
+                let near = near.first().map_or(String::new(), |near| format!("; perhaps {near}"));
+                Err(format!("there is no check `{text}`{near}"))
+            }
             Kind::Word(words) if words.contains(&text) => Ok(()),
             Kind::Word(words) => Err(format!("`{text}` is none of {}", words.join(", "))),
             Kind::Whole(least, most) => {
@@ -306,6 +316,100 @@ impl Kind {
             Kind::Words(words) => Kind::Word(words).check(part),
             Kind::Keys if part.len() > 300 => Err("no key is that long".to_owned()),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+    use super::super::endpoints::ENDPOINTS;
+    use super::*;
+
+    const TIMES: &str = include_str!("../../../core/tests/shared/times.csv");
+
+    fn given(query: &str) -> Result<Given, Problem> {
+        let count = "/v1/slices/{type}/{key}/count";
+        let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.path == count).unwrap();
+        Given::read(endpoint, [("type", "trades"), ("key", "DERIBIT:PERP:BTC-USD")].into_iter(), query)
+    }
+
+    #[test]
+    fn times_are_those_of_everywhere() {
+        let mut cases = 0;
+        for line in TIMES.lines().skip(1) {
+            let (text, rest) = match line.strip_prefix('"') {
+                Some(quoted) => quoted.split_once("\",").unwrap(),
+                None => line.split_once(',').unwrap(),
+            };
+            let cells: Vec<&str> = rest.split(',').collect();
+            // What today is, is that of the clock here.
+            let first_us = TimeValue::parse(text, now_us()).map(TimeValue::as_start).ok();
+            if !text.to_lowercase().contains("day") {
+                assert_eq!(first_us, cells[1].parse().ok(), "{text}");
+            }
+            let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            // A plus that is not encoded is a space, as forms send it; where that is no time, it is an offset's.
+            let with_plus = first_us.map(|_| format!("start={}", encoded.replace("%2B", "+")));
+            for query in [format!("start={encoded}")].into_iter().chain(with_plus) {
+                let read = given(&query).and_then(|given| given.time("start"));
+                let read = read.map(|time| time.unwrap().as_start());
+                assert_eq!(read.as_ref().ok(), first_us.as_ref(), "{query}: {read:?}");
+                if let Err(problem) = read {
+                    assert_eq!(problem.more["parameter"], "start", "{query}");
+                }
+            }
+            cases += 1;
+        }
+        assert!(cases > 50, "{cases}");
+    }
+
+    #[test]
+    fn values_are_refused_by_their_name() {
+        for (query, parameter) in [
+            ("", "start"),
+            ("start", "start"),
+            ("start=", "start"),
+            ("start=2024-03-01&end=", "end"),
+            ("start=2024-03-01&start=2024-03-01", "start"),
+            ("start=2024-03-01&clock=Arrival", "clock"),
+            ("start=2024-03-01&clock=", "clock"),
+            ("start=%00", "start"),
+            ("start=2024-03-01&Start=1", "Start"),
+            ("start=2024-03-01&limit=1", "limit"),
+        ] {
+            assert_eq!(given(query).unwrap_err().more["parameter"], parameter, "{query}");
+        }
+        for query in [
+            "start=2024-03-01",
+            "&start=2024-03-01&&",
+            "%73tart=2024-03-01",
+            "start=2024-03-01&clock=exchange",
+        ] {
+            assert!(given(query).is_ok(), "{query}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_have_bounds() {
+        let limit = Kind::Whole(1, 1_000_000_000);
+        for (text, is_fine) in [
+            ("1", true),
+            ("1000000000", true),
+            ("0001", true),
+            ("0", false),
+            ("1000000001", false),
+            ("18446744073709551616", false),
+            ("-1", false),
+            ("+1", false),
+            ("1e3", false),
+            ("1.0", false),
+            (" 1", false),
+            ("١", false),
+            ("", false),
+        ] {
+            assert_eq!(limit.check(text).is_ok(), is_fine, "{text}");
         }
     }
 }

@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use mtdh_core::{DataType, Day};
+use mtdh_core::Day;
 use mtdh_engine::EngineError;
 use mtdh_engine::query::Missing;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::compression::Packer;
+use super::compression::{Packer, mark, unmarked};
 use super::forms::{Encoder, Form};
 use super::{Answered, Ask};
 use crate::options::hexadecimal;
@@ -43,8 +43,6 @@ pub struct Rows {
     pub schema: SchemaRef,
     /// The batches.
     pub batches: BoxStream<'static, Result<RecordBatch, EngineError>>,
-    /// The data type whose columns they have, all of them; `None`: other columns.
-    pub table: Option<DataType>,
     /// What the lake lacks of the request.
     pub missing: Vec<Missing>,
     /// The entity tag; `None`: an object has no identity.
@@ -87,7 +85,7 @@ pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     named
         .flat_map(|text| text.split(','))
         .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+        .any(|known| known == "*" || unmarked(known.strip_prefix("W/").unwrap_or(known)) == etag)
 }
 
 /// 304 with the entity tag.
@@ -101,7 +99,7 @@ pub fn not_modified(etag: &str) -> Response {
 
 /// Streams rows in a form. The status is decided when the first batch is there; what fails later breaks the connection off.
 pub async fn streamed(ask: &Ask, form: Form, rows: Rows) -> Answered {
-    let Rows { schema, mut batches, table, missing, etag } = rows;
+    let Rows { schema, mut batches, missing, etag } = rows;
     let not_made = |error: io::Error| {
         Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", error.to_string())
             .hint("ask for another format, such as arrow or csv")
@@ -109,7 +107,7 @@ pub async fn streamed(ask: &Ask, form: Form, rows: Rows) -> Answered {
     let packer =
         if form.is_text() { Packer::accepted(&ask.headers).map_err(not_made)? } else { Packer::Plain };
     let coding = packer.coding();
-    let mut encoder = Encoder::new(form, &schema, table, packer).map_err(not_made)?;
+    let mut encoder = Encoder::new(form, &schema, packer).map_err(not_made)?;
     let first = batches.try_next().await?;
     let is_short = first.as_ref().is_none_or(|batch| batch.num_rows() <= FEW_ROWS);
     let second = if is_short && first.is_some() { batches.try_next().await? } else { None };
@@ -120,7 +118,9 @@ pub async fn streamed(ask: &Ask, form: Form, rows: Rows) -> Answered {
         if let Some(batch) = &first {
             ask.state.counters.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             for part in encoder.parts(batch) {
-                whole.extend_from_slice(&encoder.push(&part).map_err(broken)?);
+                for piece in encoder.pieces(&part).map_err(broken)? {
+                    whole.extend_from_slice(&piece);
+                }
             }
         }
         whole.extend_from_slice(&encoder.finish().map_err(broken)?);
@@ -135,14 +135,14 @@ pub async fn streamed(ask: &Ask, form: Form, rows: Rows) -> Answered {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.append(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
-    if let Some(coding) = coding {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    }
     if let Some((name, value)) = missing_header(&missing) {
         headers.insert(name, value);
     }
     if let Some(value) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
         headers.insert(header::ETAG, value);
+    }
+    if let Some(coding) = coding {
+        mark(headers, coding);
     }
     Ok(response)
 }
@@ -189,9 +189,11 @@ async fn encode(
             .ok_or_else(|| io::Error::other("the answer has more rows than allowed"))?;
         state.counters.rows.fetch_add(rows, Ordering::Relaxed);
         for part in encoder.parts(&batch) {
-            // The client is gone: nothing more is read.
-            if !give(encoder.push(&part)?).await {
-                return Ok(());
+            for piece in encoder.pieces(&part)? {
+                // The client is gone: nothing more is read.
+                if !give(piece).await {
+                    return Ok(());
+                }
             }
         }
     }
@@ -209,7 +211,7 @@ pub async fn page(
 ) -> Result<(String, u64, bool), Problem> {
     let broken =
         |error: io::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", error.to_string());
-    let mut encoder = Encoder::new(Form::Json, schema, None, Packer::Plain).map_err(broken)?;
+    let mut encoder = Encoder::new(Form::Json, schema, Packer::Plain).map_err(broken)?;
     let (mut text, mut skip, mut rows, mut has_more) = (Vec::new(), skip, 0_u64, false);
     while let Some(batch) = batches.try_next().await? {
         let skipped = skip.min(batch.num_rows() as u64);

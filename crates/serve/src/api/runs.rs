@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ use super::status::{document, rfc3339};
 use super::{Answered, Ask};
 use crate::problem::Problem;
 use crate::state::{Shared, now_us};
+
+/// How long a client waits before it asks again when events have ended, milliseconds: the protocol's own word for it.
+const RECONNECT: &str = "retry: 2000\n\n";
 
 /// How often a run is looked at for its events.
 const EVERY: Duration = Duration::from_secs(2);
@@ -81,7 +85,11 @@ pub(super) fn events(ask: Ask) -> BoxFuture<'static, Answered> {
                     let found = match ready {
                         Some(first) => first,
                         None => {
-                            tokio::time::sleep(EVERY).await;
+                            tokio::select! {
+                                () = tokio::time::sleep(EVERY) => {}
+                                // Ended as a whole answer: the client asks again by itself.
+                                () = state.stop.cancelled() => return None,
+                            }
                             // A run that cannot be looked at now may be later.
                             again(&state, &run).await.or_else(|| sent.clone())?
                         }
@@ -96,7 +104,8 @@ pub(super) fn events(ask: Ask) -> BoxFuture<'static, Answered> {
                     Some((Ok::<Bytes, std::io::Error>(text.into()), (Some(found), None, is_done)))
                 }
             });
-        let mut response = Response::new(Body::from_stream(events));
+        let first = futures::stream::iter([Ok(Bytes::from_static(RECONNECT.as_bytes()))]);
+        let mut response = Response::new(Body::from_stream(first.chain(events)));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

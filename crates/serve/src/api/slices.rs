@@ -27,6 +27,12 @@ const MOST_PAGE_CELLS: u64 = 1_000_000;
 /// Cells of a batch: one of a wide table has fewer rows, since some batches wait for each client.
 const BATCH_CELLS: usize = 1 << 19;
 
+/// The most rows that may be asked for.
+pub const MOST_LIMIT: u64 = 1_000_000_000;
+
+/// The most days of a range: ten years. Each that is missing is named in the answer.
+const MOST_DAYS: i64 = 3_660;
+
 /// Batches that are handed out: small ones, so that a slow client holds little.
 const READ: mtdh_engine::query::Form =
     mtdh_engine::query::Form { batch_rows: 1 << 16, has_views: false, ahead: 2, waiting: Some(1) };
@@ -63,6 +69,10 @@ fn given<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
     T::deserialize(value).map(Some)
 }
 
+/// Why a request is of one data type.
+const ONE_TYPE: &str = "a request is for one data type: rows of another have other columns; ask once for each, or for messages of \
+     several by /replay-normalized";
+
 pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
         let posted: Posted = serde_json::from_slice(&ask.body).map_err(|error| {
@@ -77,7 +87,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
         let data_type = posted
             .data_type
             .parse()
-            .map_err(|e: mtdh_core::table::UnknownDataType| wrong("type")(e.to_string()))?;
+            .map_err(|e: mtdh_core::table::UnknownDataType| wrong("type")(e.to_string()).hint(ONE_TYPE))?;
         let time = |name: &'static str, text: &str| {
             TimeValue::parse(text, now_us()).map_err(|error| Problem::parameter(name, error.to_string()))
         };
@@ -86,14 +96,15 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
         if posted.instruments.is_empty() || posted.instruments.len() > 10_000 {
             return Err(Problem::parameter("instruments", "it needs 1 to 10000 keys or patterns"));
         }
-        if posted.limit == Some(0) {
-            return Err(Problem::parameter("limit", "`0` is not a whole number from 1 on"));
+        if let Some(limit) = posted.limit.filter(|limit| !(1..=MOST_LIMIT).contains(limit)) {
+            let detail = format!("`{limit}` is not a whole number from 1 to {MOST_LIMIT}");
+            return Err(Problem::parameter("limit", detail));
         }
         let clock = posted.clock.as_deref().map(str::parse::<Clock>).transpose();
         let request = ReadRequest {
             table: TickTable::Ticks(data_type),
             instruments: posted.instruments,
-            within_us: moment::range(start, end).map_err(|error| wrong("end")(error.to_string()))?,
+            within_us: within(start, end)?,
             clock: clock.map_err(|error| wrong("clock")(error.to_string()))?.unwrap_or_default(),
             columns: posted.columns,
             limit: posted.limit,
@@ -106,7 +117,18 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
 /// The range of `start` and `end`.
 pub(super) fn range_of(ask: &Ask) -> Result<std::ops::Range<i64>, Problem> {
     let start = ask.given.time("start")?.ok_or_else(|| Problem::parameter("start", "`start` is needed"))?;
-    moment::range(start, ask.given.time("end")?).map_err(|error| Problem::parameter("end", error.to_string()))
+    within(start, ask.given.time("end")?)
+}
+
+fn within(start: TimeValue, end: Option<TimeValue>) -> Result<std::ops::Range<i64>, Problem> {
+    let within_us =
+        moment::range(start, end).map_err(|error| Problem::parameter("end", error.to_string()))?;
+    let days = (within_us.end - within_us.start) / 86_400_000_000;
+    if days > MOST_DAYS {
+        let detail = format!("the range has {days} days, and {MOST_DAYS} are the most");
+        return Err(Problem::parameter("end", detail).hint("ask for a part of it after the other"));
+    }
+    Ok(within_us)
 }
 
 pub(super) fn request_of(ask: &Ask) -> Result<ReadRequest, Problem> {
@@ -165,20 +187,12 @@ pub(super) fn tag_of(ask: &Ask, request: &ReadRequest, chosen: &Chosen, form: Fo
 pub(super) async fn answer(ask: &Ask, request: ReadRequest) -> Answered {
     let form = Form::wanted(ask.given.text("format"), &ask.headers)?;
     let schema = request.schema()?;
-    if form == Form::Parquet && request.columns.is_some() {
-        return Err(Problem::parameter("columns", "a Parquet answer has all columns")
-            .hint("leave columns out, or ask for format=arrow"));
-    }
     let chosen = ask.state.context.choose(&request).await?;
     check(ask, &request, &chosen)?;
     let etag = tag_of(ask, &request, &chosen, form);
     if let Some(etag) = etag.as_deref().filter(|etag| is_known(&ask.headers, etag)) {
         return Ok(not_modified(etag));
     }
-    let table = match request.table {
-        TickTable::Ticks(data_type) => Some(data_type),
-        TickTable::Candles(_) => None,
-    };
     if form == Form::Json {
         return paged(ask, request, chosen, etag).await;
     }
@@ -187,35 +201,52 @@ pub(super) async fn answer(ask: &Ask, request: ReadRequest) -> Answered {
     let batch_rows = (BATCH_CELLS / schema.fields().len().max(1)).clamp(1 << 10, READ.batch_rows);
     let batches =
         ask.state.context.rows(&read, chosen.objects, mtdh_engine::query::Form { batch_rows, ..READ })?;
-    streamed(ask, form, Rows { schema, batches, table, missing: chosen.missing, etag }).await
+    streamed(ask, form, Rows { schema, batches, missing: chosen.missing, etag }).await
 }
 
-/// A page. Its cursor names the object that is next and the rows of it that were given, for the objects as they were.
+/// Where a page begins: for which objects as they were, at which of them, and how many of its rows were given.
+pub(super) struct Cursor {
+    of: String,
+    pub(super) place: usize,
+    pub(super) skip: u64,
+}
+
+impl Cursor {
+    /// The cursor of a request whose objects have these identities now.
+    ///
+    /// # Errors
+    /// When it is none, or the objects are no longer those of the last page.
+    pub(super) fn of<'a>(ask: &Ask, identities: impl Iterator<Item = &'a str>) -> Result<Cursor, Problem> {
+        let of = tag(identities).trim_matches('"')[..16].to_owned();
+        let Some(text) = ask.given.text("cursor") else { return Ok(Cursor { of, place: 0, skip: 0 }) };
+        let mut parts = text.split('.');
+        let (known, place, skip) = (parts.next(), parts.next(), parts.next());
+        let numbers =
+            place.and_then(|p| p.parse::<usize>().ok()).zip(skip.and_then(|s| s.parse::<u64>().ok()));
+        let wrong = || Problem::parameter("cursor", "it is none of this server; take it from `next`");
+        let (place, skip) = numbers.filter(|_| parts.next().is_none()).ok_or_else(wrong)?;
+        if known != Some(of.as_str()) {
+            let detail = "objects of the range were replaced or came since the last page";
+            return Err(
+                Problem::new(StatusCode::CONFLICT, "changed", detail).hint("begin again with the first page")
+            );
+        }
+        Ok(Cursor { of, place, skip })
+    }
+
+    /// The address of the page that begins there.
+    pub(super) fn next(&self, ask: &Ask, place: usize, skip: u64) -> String {
+        ask.next(&format!("{}.{place}.{skip}", self.of))
+    }
+}
+
 async fn paged(ask: &Ask, request: ReadRequest, mut chosen: Chosen, etag: Option<String>) -> Answered {
     let schema = request.schema()?;
     let most = (MOST_PAGE_CELLS / schema.fields().len().max(1) as u64).clamp(1, MOST_PAGE_ROWS);
     let limit = request.limit.unwrap_or(PAGE_ROWS).min(most);
-    let identities: Vec<&str> =
-        chosen.objects.iter().map(|o| o.entry.identity.as_deref().unwrap_or_default()).collect();
-    let of = tag(identities.into_iter());
-    let of = of.trim_matches('"')[..16].to_owned();
-    let (mut place, mut skip) = match ask.given.text("cursor") {
-        None => (0, 0),
-        Some(cursor) => {
-            let mut parts = cursor.split('.');
-            let (known, place, skip) = (parts.next(), parts.next(), parts.next());
-            let numbers =
-                place.and_then(|p| p.parse::<usize>().ok()).zip(skip.and_then(|s| s.parse::<u64>().ok()));
-            let wrong = || Problem::parameter("cursor", "it is none of this server; take it from `next`");
-            let (place, skip) = numbers.filter(|_| parts.next().is_none()).ok_or_else(wrong)?;
-            if known != Some(of.as_str()) {
-                let detail = "objects of the range were replaced or came since the last page";
-                return Err(Problem::new(StatusCode::CONFLICT, "changed", detail)
-                    .hint("begin again with the first page"));
-            }
-            (place, skip)
-        }
-    };
+    let identities = chosen.objects.iter().map(|o| o.entry.identity.as_deref().unwrap_or_default());
+    let cursor = Cursor::of(ask, identities)?;
+    let Cursor { mut place, mut skip, .. } = cursor;
     let is_by_arrival = request.clock == Clock::Arrival || matches!(request.table, TickTable::Candles(_));
     let objects = if is_by_arrival {
         let rest = chosen.objects.split_off(place.min(chosen.objects.len()));
@@ -241,12 +272,7 @@ async fn paged(ask: &Ask, request: ReadRequest, mut chosen: Chosen, etag: Option
         place += 1;
         skip = 0;
     }
-    let next = next.map(|(place, skip)| {
-        let query = ask.uri.query().unwrap_or_default().split('&');
-        let query: Vec<&str> =
-            query.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
-        format!("{}?{}&cursor={of}.{place}.{skip}", ask.uri.path(), query.join("&"))
-    });
+    let next = next.map(|(place, skip)| cursor.next(ask, place, skip));
     // A POST's question is in its body: its next page is asked for with the same body.
     let document = page_document(&schema, &text, &chosen.missing, next.as_deref());
     Ok(page_response(document, &chosen.missing, next.as_deref(), etag.as_deref()).into_response())

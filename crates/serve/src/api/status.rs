@@ -7,15 +7,17 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
 use mtdh_engine::EngineError;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{Answered, Ask};
 use crate::state::now_us;
 
 /// A JSON document as an answer.
-pub(crate) fn document(value: &Value) -> Response {
-    ([("content-type", "application/json"), ("cache-control", "private, no-cache")], value.to_string())
-        .into_response()
+pub(crate) fn document(value: &impl Serialize) -> Response {
+    // Names of members are texts, and writing to memory does not fail.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    ([("content-type", "application/json"), ("cache-control", "private, no-cache")], text).into_response()
 }
 
 /// A moment, microseconds since the Unix epoch, as RFC 3339 in UTC.
@@ -36,6 +38,7 @@ pub(super) fn status(ask: Ask) -> BoxFuture<'static, Answered> {
             Err(EngineError::NoInstrumentTable) => None,
             Err(error) => return Err(error.into()),
         };
+        let (looked, all) = ask.state.seen.looked_at();
         Ok(document(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "as_of": rfc3339(now_us()),
@@ -44,6 +47,8 @@ pub(super) fn status(ask: Ask) -> BoxFuture<'static, Answered> {
             "first_day": days.first().map(ToString::to_string),
             "last_day": days.last().map(ToString::to_string),
             "newest_table": newest,
+            "days_looked_at": looked,
+            "days_to_look_at": all,
         })))
     })
 }
@@ -84,6 +89,12 @@ pub(super) fn metrics(ask: Ask) -> BoxFuture<'static, Answered> {
             ),
             ("mtdh_serve_sent_bytes_total", "counter", "Bytes of rows and files.", read(&counters.bytes)),
             ("mtdh_serve_rows_total", "counter", "Rows in answers.", read(&counters.rows)),
+            (
+                "mtdh_serve_footers_read_total",
+                "counter",
+                "Footers that were read for coverage.",
+                ask.state.context.footers_read(),
+            ),
             (
                 "mtdh_serve_active_requests",
                 "gauge",

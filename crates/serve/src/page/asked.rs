@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use axum::http::Uri;
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::state::Shared;
 
 /// What is encoded in a part of an address; a colon may stand in a path and in a query.
 const ENCODED: &AsciiSet =
@@ -17,21 +19,32 @@ const KEPT: [&str; 2] = ["start", "end"];
 pub struct Asked {
     /// The path, as it came.
     pub path: String,
+    /// The server's own address, as the browser has it: `https://lake.example.com`.
+    pub origin: String,
+    /// Whether there is a token, so that the browser can sign out.
+    pub has_token: bool,
     pairs: Vec<(String, String)>,
 }
 
 impl Asked {
     /// Reads an address. Of a parameter that is given twice the first counts; one without a value is not given.
     pub fn of(uri: &Uri) -> Asked {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for pair in uri.query().unwrap_or_default().split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name), decoded(value));
-            if !value.is_empty() && !pairs.iter().any(|(other, _)| *other == name) {
-                pairs.push((name, value));
-            }
-        }
-        Asked { path: uri.path().to_owned(), pairs }
+        let pairs = pairs(uri.query().unwrap_or_default());
+        Asked { path: uri.path().to_owned(), origin: String::new(), has_token: false, pairs }
+    }
+
+    /// Reads an address, and how the server was addressed. A proxy that ends TLS says so in `X-Forwarded-Proto`.
+    pub fn by(state: &Shared, uri: &Uri, headers: &HeaderMap) -> Asked {
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        // It stands in commands that people copy.
+        let is_plain = |host: &&str| {
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b))
+        };
+        let host = text(&header::HOST).filter(is_plain).map(str::to_owned);
+        let host = host.unwrap_or_else(|| state.address.to_string());
+        let scheme = if is_secure(headers) { "https" } else { "http" };
+        let has_token = state.options.token.is_some();
+        Asked { origin: format!("{scheme}://{host}"), has_token, ..Asked::of(uri) }
     }
 
     /// A parameter; `None`: not given, or empty.
@@ -60,6 +73,24 @@ impl Asked {
     pub fn page(&self) -> usize {
         self.get("page").and_then(|text| text.parse().ok()).unwrap_or(1).clamp(1, 1_000_000)
     }
+}
+
+/// The names and values of a query or of a form. Of a name that is given twice the first counts; one without a value is not given.
+pub fn pairs(text: &str) -> Vec<(String, String)> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for pair in text.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decoded(name), decoded(value));
+        if !value.is_empty() && !pairs.iter().any(|(other, _)| *other == name) {
+            pairs.push((name, value));
+        }
+    }
+    pairs
+}
+
+/// Whether a proxy before this server says that the browser came by TLS.
+pub fn is_secure(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"))
 }
 
 fn address<'a>(

@@ -84,7 +84,8 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
     for (day, line) in &lines {
         rows.entry(by.row(line)).or_default().entry(*day).or_default().add(line);
     }
-    let parts = rows.len().div_ceil(MOST_ROWS);
+    let row_count = rows.len();
+    let parts = row_count.div_ceil(MOST_ROWS);
     let part = asked.page().min(parts.max(1));
     let listed: Vec<heat::Row> = rows
         .into_iter()
@@ -109,6 +110,8 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
                     }))
                 } @else {
                     (heat(&span, &listed, show, "worst"))
+                    @if parts > 1 { p.quiet { "Rows " (grouped(((part - 1) * MOST_ROWS + 1) as u64)) " to " (grouped(((part - 1) * MOST_ROWS + listed.len()) as u64)) " of " (grouped(row_count as u64))
+                        ", by name; the words and numbers beside count all of them. " @if by == By::Key { "Choose a venue and a data type to see fewer." } } }
                     (super::shell::pages(asked, part, parts))
                 }
             }
@@ -246,9 +249,9 @@ fn worst(asked: &Asked, lines: &[(Day, &Line)], span: &Span, covered: &Covered) 
 /// What is wrong, in words.
 fn fault(counts: &Counts) -> Markup {
     html! {
-        @if counts.missing > 0 { (badge("missing")) " " (grouped(counts.missing)) " of " (grouped(counts.due())) " " }
-        @if counts.bad > 0 { (badge("bad")) " " (grouped(counts.bad)) " " }
-        @if counts.degraded > 0 { (badge("degraded")) " " (grouped(counts.degraded)) }
+        @if counts.missing > 0 { (badge("missing")) " " (grouped(counts.missing)) " of " (grouped(counts.due())) }
+        @if counts.bad > 0 { @if counts.missing > 0 { " " } (badge("bad")) " " (grouped(counts.bad)) }
+        @if counts.degraded > 0 { @if counts.missing + counts.bad > 0 { " " } (badge("degraded")) " " (grouped(counts.degraded)) }
     }
 }
 

@@ -187,6 +187,7 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
     let partition = Partition { day, data_type: data_type.parse().map_err(unknown)?, key };
     let found = context.evidence(&partition).await?;
     let rejected = context.quarantine(&partition, REJECTED).await?;
+    let checks = super::quality::of_evidence(pages, asked, &partition).await?;
     let span = Span::of_days(DayRange::of(day));
     let (start, end) = span.texts();
     let rows = asked.to(
@@ -208,6 +209,7 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
                 }
             }
         }
+        (checks)
         section { h2 { "Rejected rows" }
             @match &rejected {
                 None => { p.quiet { "None is kept for this partition." } },
@@ -249,6 +251,7 @@ fn facts(found: &mtdh_engine::context::Evidence, footer: &mtdh_core::footer::Par
             @for (name, value) in footer.to_pairs() {
                 @if let Some(name) = name.strip_prefix("mtdh.source").filter(|_| !value.is_empty()) { dt { "Source" (name.replace('_', " ")) } dd { code { (shown(&value)) } } }
             }
+            dt { "Fetched" } dd data-fact="fetched_at" { @match reported.and_then(|line| line.fetched_us) { Some(us) => (moment_text(us)), None => { "not known: the day's report does not say, as one that an older version wrote, or that was made again of the objects" } } }
             dt { "BLAKE3 of its data" } dd { @match &found.digest { Some(digest) => code { (digest) }, None => "none: version 0.1.0 wrote it" } }
             dt { "Size" } dd { (grouped(found.bytes)) " bytes" }
             dt { "Every byte verified" } dd { @match reported.and_then(|line| line.proved_on) { Some(day) => { "on " (day) }, None => { "not yet; " code { "mtdh validate --bytes" } " does" } } }

@@ -43,6 +43,19 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     mtdh_core::text::printable(text)
 }
 
+/// A text whose names of code stand between backticks.
+pub fn worded(text: &str) -> Markup {
+    html! { @for (place, part) in text.split('`').enumerate() { @if place % 2 == 1 { code { (shown(part)) } } @else { (shown(part)) } } }
+}
+
+/// A text of an error as a sentence: it begins with a capital and ends with a stop.
+pub fn sentence(text: &str) -> Markup {
+    let mut signs = text.chars();
+    let first: String = signs.next().map(|sign| sign.to_uppercase().collect()).unwrap_or_default();
+    let stop = if text.ends_with(['.', '?', '!', ':']) { "" } else { "." };
+    worded(&format!("{first}{}{stop}", signs.as_str()))
+}
+
 /// Seconds as people say them: 12 s, 3 min, 2 h, 5 d.
 pub fn duration(seconds: f64) -> String {
     match seconds {

@@ -21,6 +21,7 @@ use mtdh_core::{DataType, DayRange};
 use mtdh_engine::query::{Chosen, Form, ReadRequest, RowStream, TickTable};
 use mtdh_engine::{Day, EngineError, InstrumentKey};
 
+use self::get::Ways;
 use super::Pages;
 use super::asked::Asked;
 use super::coverage::{Show, heat, heat_row};
@@ -93,6 +94,23 @@ impl View<'_> {
         self.asked.to(&if name.is_empty() { path } else { format!("{path}/{name}") }, changes)
     }
 
+    /// The page of a part that shows data, with how else the same is had and its address as JSON.
+    pub fn page_of(
+        self,
+        part: &str,
+        scripts: &'static [&'static str],
+        body: Markup,
+        (ways, json): (Ways, String),
+    ) -> Page {
+        let body = html! {
+            (body)
+            details.get-this { summary { "Get this: curl, command line, Python, SQL" } section { (get::blocks(&self, &ways)) } }
+        };
+        let mut page = self.page(part, scripts, body);
+        page.json = Some(json);
+        page
+    }
+
     /// The page of a part.
     pub fn page(self, part: &str, scripts: &'static [&'static str], body: Markup) -> Page {
         let kind = self.key.instrument_type();
@@ -127,7 +145,7 @@ pub async fn page(pages: &Pages, asked: &Asked, key: &str, part: &str) -> Paged 
         "book" => book::page(view).await,
         "ticker" => ticker::page(view).await,
         "chain" => chain::page(view).await,
-        "get" => get::page(view),
+        "get" => get::page(view).await,
         _ => Err(Problem::new(
             axum::http::StatusCode::NOT_FOUND,
             "unknown-path",

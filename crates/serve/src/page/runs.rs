@@ -16,6 +16,12 @@ const LINES: usize = 50;
 /// Failures and files left that are listed.
 const LISTED: usize = 50;
 
+/// Shards of the table.
+const SHARDS: usize = 500;
+
+/// Shards whose records are shown.
+const RECORDS: usize = 20;
+
 fn count(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or_default()
 }
@@ -108,29 +114,53 @@ pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
             p.lead { (badge(&word)) @if is_live { span.quiet { " · followed as it goes" } } }
             p.readout #live aria-live="polite" {}
             @if let Some(plan) = &plan {
-                dl.tiles {
-                    div { dt { "of " (grouped(plan.files as u64)) " files done" } dd #files_done data-number="files_done" { (grouped(plan.files_done as u64)) } }
-                    div { dt { "failed" } dd #files_failed { (grouped(plan.files_failed as u64)) } }
-                    div { dt { "received" } dd { (size(plan.bytes)) } }
-                    div { dt { "rows" } dd #rows { (grouped(plan.rows)) } }
-                    @if let Some(rate) = plan.bytes_per_second { div { dt { "a second" } dd { (size(rate as u64)) } } }
+                (totals(plan.files as u64, plan.files_done as u64, plan.files_failed as u64, plan.bytes, plan.rows, &html! {
+                    @if let Some(rate) = plan.bytes_per_second { div { dt { "a second" } dd #rate { (size(rate as u64)) } } }
                     @if let Some(left) = plan.seconds_left { div { dt { "left, by expected rows" } dd #seconds_left { (duration(left)) } } }
-                }
+                }))
                 (wide("Shards", &html! { table {
                     thead { tr { th.number scope="col" { "Shard" } th scope="col" { "State" } th scope="col" { "Done" } th.number scope="col" { "Files" } th.number scope="col" { "Failed" } th.number scope="col" { "Rows" } th.number scope="col" { "Taken over" } th scope="col" { "Holders" } } }
-                    tbody { @for shard in plan.shards.iter().take(500) { tr { td.number { (shard.index) } td { (badge(shard.state)) } td { (share(shard.files_done as u64, shard.files as u64)) } td.number { (grouped(shard.files_done as u64)) " of " (grouped(shard.files as u64)) }
+                    tbody { @for shard in plan.shards.iter().take(SHARDS) { tr { td.number { (shard.index) } td { (badge(shard.state)) } td { (share(shard.files_done as u64, shard.files as u64)) } td.number { (grouped(shard.files_done as u64)) " of " (grouped(shard.files as u64)) }
                         td.number { (grouped(shard.files_failed as u64)) } td.number { (grouped(shard.rows)) } td.number { (shard.takeovers) } td.text { (shown(&shard.holders.join(", "))) } } } }
                 } }))
+                @if plan.shards.len() > SHARDS { p.quiet { "The first " (SHARDS) " of " (plural(plan.shards.len() as u64, "shard", "shards")) "; the JSON below has all." } }
                 @if !plan.failures.is_empty() { h3 { "Failures by cause" } ul { @for (cause, number) in &plan.failures { li { (grouped(*number as u64)) " × " (shown(&super::scrub(cause))) } } } }
+            } @else if summaries.iter().any(|one| one.get("files").is_some()) {
+                @let sum = |name: &str| summaries.iter().map(|one| count(one, name)).sum::<u64>();
+                (totals(sum("files"), sum("files_done"), sum("files_failed"), sum("bytes"), sum("rows"), &html! {
+                    @if let Some(rate) = rate(&summaries) { div { dt { "a second" } dd #rate { (size(rate as u64)) } } }
+                }))
             }
         }
-        @for summary in summaries.iter().take(100) { (record(summary)) }
+        @for summary in summaries.iter().take(RECORDS) { (record(summary)) }
+        @if summaries.len() > RECORDS { p.quiet { "The records of the first " (RECORDS) " of " (plural(summaries.len() as u64, "shard", "shards")) "; the JSON below has all." } }
     };
     let mut page = Page::new(format!("Run {run}"), body);
     page.above = vec![("Runs".to_owned(), "/runs".to_owned())];
     page.json = Some(format!("/v1/runs/{}", encoded(run)));
     page.scripts = &["live.js"];
     Ok(page)
+}
+
+/// The numbers of a run, which change as it goes on.
+fn totals(files: u64, done: u64, failed: u64, bytes: u64, rows: u64, more: &Markup) -> Markup {
+    html! {
+        dl.tiles {
+            div.headline { dt { "of " (plural(files, "file", "files")) " done" (share(done, files)) } dd #files_done data-number="files_done" { (grouped(done)) } }
+            div { dt { "failed" } dd #files_failed data-number="files_failed" { (grouped(failed)) } }
+            div { dt { "left" } dd #files_left data-number="files_left" { (grouped(files.saturating_sub(done + failed))) } }
+            div { dt { "received" } dd { (size(bytes)) } }
+            div { dt { "rows" } dd #rows data-number="rows" { (grouped(rows)) } }
+            (more)
+        }
+    }
+}
+
+/// Bytes a second of all shards together, each over its own time.
+fn rate(summaries: &[Value]) -> Option<f64> {
+    let of_one =
+        |one: &Value| Some(count(one, "bytes") as f64 / one["seconds"].as_f64().filter(|s| *s > 0.0)?);
+    summaries.iter().map(of_one).sum()
 }
 
 /// What a shard recorded.

@@ -40,6 +40,8 @@ pub struct Page {
     pub as_of_us: Option<i64>,
     /// The address of the same as JSON; `None`: there is none.
     pub json: Option<String>,
+    /// Whether it leads nowhere and has no scripts: one that is shown before signing in.
+    pub is_bare: bool,
     /// What it shows.
     pub body: Markup,
 }
@@ -56,6 +58,7 @@ impl Page {
             scripts,
             as_of_us: None,
             json: None,
+            is_bare: false,
             body,
         }
     }
@@ -82,17 +85,23 @@ impl From<EngineError> for Trouble {
 
 /// The answer to a page's request.
 pub fn answer(asked: &Asked, paged: Paged) -> Response {
-    let (status, page) = match paged {
-        Ok(page) => (StatusCode::OK, page),
-        Err(Trouble(problem)) => (problem.status, of_trouble(asked, &problem)),
-    };
-    let text = frame(asked, &page).into_string();
+    match paged {
+        Ok(page) => response(StatusCode::OK, asked, &page),
+        Err(Trouble(problem)) => super::trouble::of_page(problem),
+    }
+}
+
+/// A page as an answer.
+pub fn response(status: StatusCode, asked: &Asked, page: &Page) -> Response {
+    let text = frame(asked, page).into_string();
     let mut response = (status, text).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    // Without a referrer a browser names no origin when it sends a form, which is then refused.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
@@ -112,18 +121,23 @@ fn frame(asked: &Asked, page: &Page) -> Markup {
                 title { (page.title) " · mtdh" }
                 link rel="icon" href=(address("icon.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(address("app.css"));
-                link rel="stylesheet" href=(address("plot.css"));
-                script src=(address("page.js")) defer {}
-                @for name in page.scripts { script src=(address(name)) defer {} }
+                @if !page.is_bare {
+                    link rel="stylesheet" href=(address("plot.css"));
+                    script src=(address("page.js")) defer {}
+                    @for name in page.scripts { script src=(address(name)) defer {} }
+                }
             }
             body {
                 a.skip href="#main" { "To the content" }
                 header.bar {
                     a.brand href=(asked.to("/", &[])) { "mtdh" }
-                    nav aria-label="Pages" {
-                        @for (path, name) in PLACES {
-                            a href=(asked.to(path, &[])) aria-current=[(place == Some(path)).then_some("page")] { (name) }
+                    @if !page.is_bare {
+                        nav aria-label="Pages" {
+                            @for (path, name) in PLACES {
+                                a href=(asked.to(path, &[])) aria-current=[(place == Some(path)).then_some("page")] { (name) }
+                            }
                         }
+                        @if asked.has_token { form.sign-out method="post" action="/logout" { button { "Sign out" } } }
                     }
                 }
                 @if let Some(span) = &page.span { (picker(asked, span, page.whole)) }
@@ -149,33 +163,6 @@ fn is_below(path: &str, place: &str) -> bool {
         "/" => path == "/" || path.starts_with("/days"),
         _ => path == place || path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/')),
     }
-}
-
-/// A page that says what is wrong, and what to do.
-fn of_trouble(asked: &Asked, problem: &Problem) -> Page {
-    let text = |name: &str| problem.more.get(name).and_then(|value| value.as_str());
-    let texts = |name: &str| -> Vec<&str> {
-        let all = problem.more.get(name).and_then(|value| value.as_array());
-        all.map(|all| all.iter().filter_map(|one| one.as_str()).collect()).unwrap_or_default()
-    };
-    let body = html! {
-        section.trouble {
-            p.lead { (shown(&problem.detail)) }
-            @if let Some(hint) = text("hint") { p { (shown(hint)) } }
-            @let suggestions = texts("suggestions");
-            @if !suggestions.is_empty() {
-                p { "Perhaps one of these:" }
-                ul { @for key in suggestions { li { a.key href=(asked.to(&key_path(key), &[])) { (shown(key)) } } } }
-            }
-            p { a href=(asked.to("/", &[("start", ""), ("end", "")])) { "See what the lake has" } }
-        }
-    };
-    let title = match problem.status {
-        StatusCode::NOT_FOUND => "There is no such page",
-        status if status.is_client_error() => "This cannot be shown",
-        _ => "The lake cannot be read now",
-    };
-    Page::new(title, body)
 }
 
 /// The path of an instrument's page.

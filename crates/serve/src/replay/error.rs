@@ -32,6 +32,9 @@ pub(super) enum ReplayError {
     /// The task that made the messages died.
     #[error("the replay ended early by an internal error; the messages before are whole")]
     Died,
+    /// The server stops.
+    #[error("the server stops; the messages before are whole. Ask again")]
+    Stopped,
 }
 
 impl ReplayError {
@@ -54,7 +57,6 @@ impl ReplayError {
 }
 
 impl From<ReplayError> for Problem {
-    /// Clients of tardis-machine look for `message`, all others for `detail`.
     fn from(error: ReplayError) -> Problem {
         let message = error.to_string();
         let (status, kind) = match error {
@@ -63,8 +65,9 @@ impl From<ReplayError> for Problem {
             ReplayError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown-instrument"),
             ReplayError::Missing(_) => (StatusCode::NOT_FOUND, "missing-data"),
             ReplayError::Reading { status, .. } => (status, "not-readable"),
+            ReplayError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             ReplayError::Died => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         };
-        Problem::new(status, kind, message.clone()).with("message", message)
+        Problem::new(status, kind, message)
     }
 }

@@ -1,21 +1,20 @@
 //! A replay over HTTP: a message a line, for as long as the client takes them.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::error::ReplayError;
 use super::merge::{Part, start};
 use super::planned;
-use crate::problem::Problem;
+use crate::api::{Answered, Ask};
 use crate::state::Shared;
 
 /// The type of tardis-machine.
@@ -31,26 +30,23 @@ enum Sending {
     Broken,
 }
 
-pub(super) async fn replay(
-    State(state): State<Shared>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Infallible> {
-    let plan = match planned(&state, query.as_deref()).await {
-        Ok(plan) => plan,
-        Err(error) => return Ok(Problem::from(error).into_response()),
-    };
-    let parts = start(state.clone(), plan);
-    let begun = (parts, Sending::Parts, state);
-    let body = Body::from_stream(futures::stream::unfold(Some(begun), |begun| async move {
-        let (mut parts, sending, state) = begun?;
-        next(&mut parts, sending, &state)
-            .await
-            .map(|(piece, sending)| (piece, sending.map(|sending| (parts, sending, state))))
-    }));
-    let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+/// Answers with a replay.
+pub fn replay(ask: Ask) -> BoxFuture<'static, Answered> {
+    Box::pin(async move {
+        let state = ask.state;
+        let parts = start(state.clone(), planned(&state, &ask.given).await?);
+        let begun = (parts, Sending::Parts, state);
+        let body = Body::from_stream(futures::stream::unfold(Some(begun), |begun| async move {
+            let (mut parts, sending, state) = begun?;
+            next(&mut parts, sending, &state)
+                .await
+                .map(|(piece, sending)| (piece, sending.map(|sending| (parts, sending, state))))
+        }));
+        let mut response = Response::new(body);
+        response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    })
 }
 
 /// The next piece of an answer and what follows; `None`: the answer is whole.
@@ -63,7 +59,11 @@ async fn next(
         tokio::time::sleep(LAST_LINE).await;
         return Some((Err(io::Error::other("the replay ended early")), None));
     }
-    let error = match parts.recv().await {
+    let part = tokio::select! {
+        part = parts.recv() => part,
+        () = state.stop.cancelled() => Some(Part::Failed(ReplayError::Stopped)),
+    };
+    let error = match part {
         Some(Part::Lines(lines)) => return Some((Ok(lines), Some(Sending::Parts))),
         Some(Part::End) => return None,
         Some(Part::Failed(error)) => error,

@@ -3,10 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
@@ -14,7 +12,9 @@ use futures::{SinkExt, StreamExt};
 
 use super::error::ReplayError;
 use super::merge::{Part, start};
-use super::{WS_PATH, planned};
+use super::planned;
+use crate::api::Opening;
+use crate::api::parameters::Given;
 use crate::problem::Problem;
 use crate::slow::{Connection, Sending};
 use crate::state::Shared;
@@ -34,13 +34,10 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Bytes that wait for the connection before its client is waited for.
 const WRITE_BYTES: usize = 64 << 10;
 
-pub(super) async fn replay(
-    State(state): State<Shared>,
-    RawQuery(query): RawQuery,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Response {
-    let Ok(upgrade) = upgrade else { return only_here().await };
-    // The answer to the request is over at once; what follows needs a permit of its own.
+/// Opens a WebSocket and sends a replay.
+pub fn replay(opening: Opening) -> Response {
+    let Opening { state, given, upgrade } = opening;
+    // The answer to the request is over at once; what follows needs a permit of its own, for which also the server's end waits.
     let Ok(turn) = state.turns.clone().try_acquire_owned() else {
         let detail = format!("{} requests are worked on already", state.options.limits.requests);
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).into_response();
@@ -48,17 +45,9 @@ pub(super) async fn replay(
     let upgrade =
         upgrade.max_message_size(MESSAGE_BYTES).max_frame_size(MESSAGE_BYTES).write_buffer_size(WRITE_BYTES);
     upgrade.on_upgrade(move |socket| async move {
-        converse(socket, state, query).await;
+        converse(socket, state, given).await;
         drop(turn);
     })
-}
-
-/// That a path takes WebSockets only.
-pub(super) async fn only_here() -> Response {
-    let detail = format!("this is for WebSockets, at {WS_PATH}");
-    let mut response = Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail).into_response();
-    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    response
 }
 
 /// Why nothing more is sent.
@@ -67,21 +56,25 @@ enum Ended {
     Whole,
     /// The client is gone.
     Gone,
+    /// The server stops.
+    Stopped,
     Failed(ReplayError),
 }
 
-async fn converse(socket: WebSocket, state: Shared, query: Option<String>) {
+async fn converse(socket: WebSocket, state: Shared, given: Result<Given, Problem>) {
     let (mut to, mut from) = socket.split();
     let connection = Connection::default();
     let sending = state.slow.enter(connection.clone());
     let ended = tokio::select! {
-        ended = send_all(&mut to, &state, query.as_deref(), &sending) => ended,
+        ended = send_all(&mut to, &state, given, &sending) => ended,
         () = connection.broken.cancelled() => Ended::Gone,
         () = listen(&mut from) => Ended::Gone,
+        () = state.stop.cancelled() => Ended::Stopped,
     };
     let (code, reason) = match ended {
         Ended::Gone => return,
         Ended::Whole => (close_code::NORMAL, "WS replay-normalized finished".to_owned()),
+        Ended::Stopped => (close_code::AWAY, ReplayError::Stopped.to_string()),
         Ended::Failed(error) => {
             tracing::warn!(%error, "a replay ended early");
             state.counters.broken.fetch_add(1, Ordering::Relaxed);
@@ -109,10 +102,14 @@ async fn listen(from: &mut SplitStream<WebSocket>) {
 async fn send_all(
     to: &mut SplitSink<WebSocket, Message>,
     state: &Shared,
-    query: Option<&str>,
+    given: Result<Given, Problem>,
     sending: &Sending,
 ) -> Ended {
-    let plan = match planned(state, query).await {
+    let plan = match given {
+        Ok(given) => planned(state, &given).await,
+        Err(problem) => Err(ReplayError::Invalid(problem.detail)),
+    };
+    let plan = match plan {
         Ok(plan) => plan,
         Err(error) => return Ended::Failed(error),
     };

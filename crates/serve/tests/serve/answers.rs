@@ -218,7 +218,8 @@ async fn coverage_counts_what_partitions_list() {
     assert_eq!(run["summaries"][0]["state"], "done", "{run}");
     let events = served.text("/v1/runs/made/events").await;
     assert!(
-        events.starts_with("event: state\ndata: {") && events.ends_with("event: end\ndata: {}\n\n"),
+        events.starts_with("retry: 2000\n\nevent: state\ndata: {")
+            && events.ends_with("event: end\ndata: {}\n\n"),
         "{events}"
     );
 }

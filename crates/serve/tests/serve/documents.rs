@@ -1,7 +1,7 @@
 //! The documents that are made of the table, and the table itself.
 
 use mtdh_serve::api::documents::{openapi_document, page};
-use mtdh_serve::api::endpoints::{ENDPOINTS, Method};
+use mtdh_serve::api::endpoints::{ENDPOINTS, Endpoint, Method};
 
 use crate::support::served;
 
@@ -39,7 +39,59 @@ fn every_path_parameter_is_in_the_table_and_has_one_name() {
     }
 }
 
-/// The other way round than the router, which is a loop over the table: each example is answered.
+/// The path of an endpoint with examples in place of its parameters.
+fn filled(endpoint: &Endpoint) -> String {
+    let mut path = endpoint.path.replace("{*", "{");
+    for parameter in endpoint.parameters.iter().copied().flatten() {
+        let example = parameter.examples.first().copied().unwrap_or("none");
+        path = path.replace(&format!("{{{}}}", parameter.name), example);
+    }
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_takes_the_methods_of_the_table_and_no_others() {
+    let served = served().await;
+    let client = reqwest::Client::new();
+    for endpoint in ENDPOINTS {
+        let takes = |method: Method| {
+            ENDPOINTS.iter().any(|other| other.path == endpoint.path && other.method == method)
+        };
+        for (word, is_taken) in [
+            ("GET", takes(Method::Get)),
+            ("HEAD", takes(Method::Get)),
+            ("POST", takes(Method::Post)),
+            ("PUT", false),
+            ("PATCH", false),
+            ("DELETE", false),
+            ("OPTIONS", false),
+            ("TRACE", false),
+        ] {
+            let method = reqwest::Method::from_bytes(word.as_bytes()).unwrap();
+            let answer = client.request(method, served.url(&filled(endpoint))).send().await.unwrap();
+            assert_eq!(answer.status() != 405, is_taken, "{word} {}", endpoint.path);
+            let body = if word == "HEAD" { answer.bytes().await.unwrap().len() } else { 0 };
+            assert_eq!(body, 0, "{word} {}", endpoint.path);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn head_says_what_get_says() {
+    let served = served().await;
+    let client = reqwest::Client::new();
+    let gets = ENDPOINTS.iter().filter(|e| e.method == Method::Get && !e.example.is_empty());
+    for endpoint in gets.filter(|endpoint| endpoint.path != "/metrics") {
+        let url = served.url(endpoint.example);
+        let (head, get) = (client.head(&url).send().await.unwrap(), client.get(&url).send().await.unwrap());
+        assert_eq!(head.status(), get.status(), "{}", endpoint.path);
+        for name in ["content-type", "etag", "content-encoding", "accept-ranges", "cache-control"] {
+            assert_eq!(head.headers().get(name), get.headers().get(name), "{} {name}", endpoint.path);
+        }
+    }
+}
+
+/// The router is a loop over the table.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_example_is_answered() {
     let served = served().await;

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod coverage;
 mod documents;
 mod failures;
 mod replay;
 mod rules;
+mod stops;
 mod support;

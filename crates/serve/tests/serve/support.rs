@@ -10,8 +10,10 @@ use mtdh_engine::{
 };
 use mtdh_serve::{Options, serve};
 use mtdh_sim::{Sim, Size};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 /// An instrument and a day of the lake.
@@ -86,9 +88,14 @@ pub async fn served() -> Served {
 
 /// Serves a copy of the lake, which the test may change.
 pub async fn served_copy() -> Served {
+    served_copy_with(Options::default()).await
+}
+
+/// The same with options.
+pub async fn served_copy_with(options: Options) -> Served {
     let folder = tempfile::tempdir().unwrap();
     copy(LAKE.path(), folder.path());
-    start(folder.path().display().to_string(), Options::default(), Some(folder)).await
+    start(folder.path().display().to_string(), options, Some(folder)).await
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
@@ -128,6 +135,11 @@ impl Served {
         format!("http://{}{path}", self.address)
     }
 
+    /// Tells the server to stop.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
     pub async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(self.url(path)).await.unwrap()
     }
@@ -144,4 +156,21 @@ impl Served {
         assert_eq!(answer.status(), 200, "{path}");
         answer.text().await.unwrap()
     }
+}
+
+/// A query for a replay of so many messages that they fit into no buffer.
+pub fn long_replay() -> String {
+    let words = ["trade", "book_change", "derivative_ticker", "quote_0ms", "book_snapshot_25_0ms"];
+    let one = json!({"exchange": "deribit", "symbols": ["BTC-PERPETUAL"], "from": DAY, "to": "2024-03-02", "dataTypes": words});
+    let all = Value::from(vec![one; 64]).to_string();
+    format!("options={}", percent_encoding::utf8_percent_encode(&all, percent_encoding::NON_ALPHANUMERIC))
+}
+
+/// A client that takes little at a time sends a request.
+pub async fn asking(served: &Served, request: String) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(served.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
 }

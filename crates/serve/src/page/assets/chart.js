@@ -63,8 +63,9 @@ window.mtdhChart = (() => {
       context.scale(sharp, sharp);
       context.font = "12px system-ui, sans-serif"; context.textBaseline = "middle";
       this.height = height;
-      const room = height - MARGIN.top - MARGIN.bottom - MARGIN.gap * (this.data.panels.length - 1);
-      let top = MARGIN.top;
+      // A row above the panels for the marks.
+      let top = MARGIN.top + ((this.data.marks || []).length ? 14 : 0);
+      const room = height - top - MARGIN.bottom - MARGIN.gap * (this.data.panels.length - 1);
       this.shades(top, height - MARGIN.bottom);
       for (const panel of this.data.panels) {
         const high = room * panel.high / total;
@@ -72,7 +73,26 @@ window.mtdhChart = (() => {
         top += high + MARGIN.gap;
       }
       this.axis();
+      this.marks();
       this.overlay();
+    }
+
+    // Findings: a line over their time, and a shape at its begin that says how severe it is, as the badges of the page.
+    marks() {
+      const { context } = this, y = MARGIN.top + 6, right = MARGIN.left + this.inner;
+      for (const [from, to, , severity] of this.data.marks || []) {
+        const start = this.x(from), end = this.x(to);
+        if (end < MARGIN.left || start > right) continue;
+        const x = Math.max(start, MARGIN.left + 4);
+        context.fillStyle = context.strokeStyle = this.colour({ error: "bad-text", warning: "warn-text" }[severity] || "quiet");
+        context.lineWidth = 2;
+        context.beginPath(); context.moveTo(x, y); context.lineTo(Math.min(Math.max(end, x), right), y); context.stroke();
+        context.beginPath();
+        if (severity === "error") context.rect(x - 4, y - 4, 8, 8);
+        else if (severity === "warning") { context.moveTo(x, y - 5); context.lineTo(x + 5, y + 4); context.lineTo(x - 5, y + 4); }
+        else context.arc(x, y, 3, 0, 7);
+        context.fill();
+      }
     }
 
     shades(top, bottom) {
@@ -189,6 +209,10 @@ window.mtdhChart = (() => {
         if (series.kind === "candle") parts.push(`open ${grouped(series.o[at])}, high ${grouped(series.h[at])}, low ${grouped(series.l[at])}, close ${grouped(series.c[at])}`);
         else if (series.y[at] !== null) parts.push(`${series.name} ${grouped(series.y[at])}`);
       }
+      const end = x + (this.data.step || 0);
+      const named = (this.data.marks || []).filter(([from, to]) => from < end && to >= x).map(([, , words, severity]) => `${severity}: ${words}`);
+      parts.push(...new Set(named.slice(0, 5)));
+      if (named.length > 5) parts.push(`${named.length - 5} more findings`);
       this.readout.textContent = parts.join("  ·  ");
     }
 

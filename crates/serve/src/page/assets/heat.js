@@ -7,6 +7,10 @@
   const started = performance.now();
   const data = JSON.parse(document.getElementById(figure.dataset.heat).textContent);
   const canvas = figure.querySelector("canvas"), scroll = figure.querySelector(".heat-scroll"), readout = figure.querySelector(".readout");
+  // Names have a canvas of their own, which stays in view while the days are scrolled.
+  const names = document.createElement("canvas");
+  names.className = "heat-labels"; names.setAttribute("aria-hidden", "true");
+  scroll.prepend(names);
   const first = Date.parse(data.first + "T00:00:00Z");
   const wording = { s: "all stored", m: "some missing", M: "all missing", e: "none has rows", n: "not exported yet", g: "good", d: "degraded", b: "bad", u: "not checked", " ": "nothing expected" };
   const measure = { due: "partitions due", stored: "partitions stored", rows: "rows", bytes: "bytes" }[data.measure];
@@ -24,7 +28,7 @@
     const fit = Math.floor((width - left - 2) / data.days);
     const cell = Math.max(data.days > 60 ? 3 : 8, Math.min(data.days > 7 ? 28 : 64, fit));
     const high = Math.max(14, Math.min(24, data.days > 60 ? 16 : cell));
-    size = { left, cell, high, gap: cell > 6 ? 1 : 0, top: 22, width: Math.max(width, left + cell * data.days + 2), height: 22 + data.rows.length * (high + 2) + 4 };
+    size = { left, cell, high, gap: cell > 6 ? 1 : 0, top: 22, width: Math.max(width - left, cell * data.days + 2), height: 22 + data.rows.length * (high + 2) + 4 };
   }
 
   function hatch(context, colour, ground) {
@@ -53,11 +57,16 @@
     measureSize();
     const style = getComputedStyle(document.documentElement), colour = name => style.getPropertyValue("--" + name).trim();
     const { left, cell, high, gap, top, width, height } = size, sharp = window.devicePixelRatio || 1;
-    canvas.width = Math.round(width * sharp); canvas.height = Math.round(height * sharp);
-    canvas.style.width = width + "px"; canvas.style.height = height + "px";
-    const context = canvas.getContext("2d");
-    context.scale(sharp, sharp);
-    context.font = "12px system-ui, sans-serif"; context.textBaseline = "middle";
+    const sized = (element, wide) => {
+      element.width = Math.round(wide * sharp); element.height = Math.round(height * sharp);
+      element.style.width = wide + "px"; element.style.height = height + "px";
+      const context = element.getContext("2d");
+      context.scale(sharp, sharp);
+      context.textBaseline = "middle";
+      return context;
+    };
+    const context = sized(canvas, width), written = sized(names, left);
+    context.font = "12px system-ui, sans-serif"; written.font = "13px system-ui, sans-serif"; written.fillStyle = colour("text");
     const there = colour("there"), fault = colour("fault"), card = colour("card"), none = colour("none"), bad = colour("bad"), warn = colour("warn"), later = colour("later"), track = colour("code");
     const hatched = hatch(context, fault, card);
     const side = cell - gap;
@@ -67,19 +76,16 @@
     for (let column = 0; column < data.days; column++) {
       const day = dayOf(column), isMonth = day.endsWith("-01");
       if (!(isMonth || column === 0 || (cell >= 20 && data.days <= 31))) continue;
-      const x = left + column * cell, text = isMonth || column === 0 ? day.slice(0, 7) : day.slice(8);
+      const x = column * cell, text = isMonth || column === 0 ? day.slice(0, 7) : day.slice(8);
       if (x < free || x + context.measureText(text).width > width) continue;
       context.fillText(text, x, 10);
       free = x + context.measureText(text).width + 8;
     }
-    context.font = "13px system-ui, sans-serif";
     data.rows.forEach((row, place) => {
       const y = top + place * (high + 2);
-      context.globalAlpha = 1;
-      context.fillStyle = colour("text");
-      context.fillText(short(context, row.label, left - 10), 0, y + high / 2);
+      written.fillText(short(written, row.label, left - 10), 0, y + high / 2);
       for (let column = 0; column < data.days; column++) {
-        const letter = row.letters[column], x = left + column * cell;
+        const letter = row.letters[column], x = column * cell;
         context.globalAlpha = 1;
         if (letter === " ") { context.fillStyle = track; context.fillRect(x, y, side, high); continue; }
         if (letter === "M") { context.fillStyle = hatched; context.fillRect(x, y, side, high); continue; }
@@ -97,7 +103,7 @@
     context.globalAlpha = 1;
     if (cursor) {
       context.strokeStyle = colour("focus"); context.lineWidth = 2;
-      context.strokeRect(left + cursor.column * cell - 1, top + cursor.row * (high + 2) - 1, cell + 1, high + 2);
+      context.strokeRect(cursor.column * cell - 1, top + cursor.row * (high + 2) - 1, cell + 1, high + 2);
     }
   }
 
@@ -126,18 +132,19 @@
   }
 
   function at(event) {
-    const box = canvas.getBoundingClientRect(), { left, cell, high, top } = size;
-    const column = Math.floor((event.clientX - box.left - left) / cell), row = Math.floor((event.clientY - box.top - top) / (high + 2));
+    const box = canvas.getBoundingClientRect(), { cell, high, top } = size;
+    const column = Math.floor((event.clientX - box.left) / cell), row = Math.floor((event.clientY - box.top - top) / (high + 2));
     return column >= 0 && column < data.days && row >= 0 && row < data.rows.length ? { row, column } : null;
   }
 
   canvas.addEventListener("pointermove", event => { const cell = at(event); if (cell) { cursor = cell; draw(); tell(); } });
   canvas.addEventListener("click", event => {
     const cell = at(event);
-    if (cell) { cursor = cell; go(); return; }
-    const row = Math.floor((event.clientY - canvas.getBoundingClientRect().top - size.top) / (size.high + 2));
-    if (data.rows[row]) location.href = data.rows[row].href;
+    if (cell) { cursor = cell; go(); }
   });
+  const named = event => data.rows[Math.floor((event.clientY - names.getBoundingClientRect().top - size.top) / (size.high + 2))];
+  names.addEventListener("pointermove", event => { const row = named(event); names.title = row ? row.label : ""; });
+  names.addEventListener("click", event => { const row = named(event); if (row) location.href = row.href; });
   canvas.addEventListener("keydown", event => {
     const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], PageUp: [0, -30], PageDown: [0, 30] };
     if (event.key === "Enter" && cursor) { go(); return; }
@@ -149,7 +156,7 @@
     } else return;
     event.preventDefault();
     draw(); tell();
-    scroll.scrollLeft = Math.max(0, size.left + cursor.column * size.cell - scroll.clientWidth / 2);
+    scroll.scrollLeft = Math.max(0, cursor.column * size.cell - (scroll.clientWidth - size.left) / 2);
   });
   window.addEventListener("resize", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

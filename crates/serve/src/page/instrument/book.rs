@@ -1,32 +1,25 @@
-//! The order book at a moment, from snapshots: ladder and depth, and a slider over an hour.
+//! The order book at a moment, from snapshots or by replay of the changes: ladder and depth, and a slider over an hour.
 
-use futures::TryStreamExt;
+mod hour;
+
 use maud::{Markup, html};
+use mtdh_core::DataType;
 use mtdh_core::moment::TimeValue;
-use mtdh_core::{DataType, Day};
-use mtdh_engine::query::TickTable;
 use serde_json::json;
 
-use super::{View, number_at, times};
-use crate::page::form::number;
+use super::View;
+use super::get::Wanted;
+use crate::page::asked::encoded;
+use crate::page::form::{grouped, number};
 use crate::page::range::moment_text;
-use crate::page::shell::{Paged, data, nothing};
+use crate::page::shell::{Paged, choices, data, nothing};
 use crate::problem::Problem;
 use crate::state::now_us;
+use hour::{HOUR_US, LEVELS, Level, STEPS, Snapshot};
 
-const HOUR_US: i64 = 3_600_000_000;
-
-/// Snapshots of the slider: the last of each of as many equal parts of the hour.
-const STEPS: i64 = 180;
-
-type Level = (f64, f64);
-
-/// A snapshot.
-struct Snapshot {
-    time: i64,
-    asks: Vec<Level>,
-    bids: Vec<Level>,
-}
+/// What a book is made of, in the order in which it is looked for.
+const SOURCES: [DataType; 3] =
+    [DataType::BookSnapshot25, DataType::BookSnapshot5, DataType::IncrementalBookL2];
 
 /// The part of the page.
 pub async fn page(view: View<'_>) -> Paged {
@@ -40,90 +33,85 @@ pub async fn page(view: View<'_>) -> Paged {
             middle - middle.rem_euclid(HOUR_US)
         }
     };
+    let source = view.asked.get("source").unwrap_or_default();
+    let sources: Vec<DataType> =
+        SOURCES.into_iter().filter(|one| source.is_empty() || one.name() == source).collect();
+    if sources.is_empty() {
+        let names = SOURCES.map(DataType::name).to_vec();
+        let detail = format!("a book is not made of `{source}`");
+        return Err(Problem::parameter("source", detail).with("allowed", names).into());
+    }
     // The end of an hour belongs to it.
     let first = (at - 1) - (at - 1).rem_euclid(HOUR_US);
-    let hour = first..first + HOUR_US;
     let mut found: Option<(DataType, Vec<Snapshot>)> = None;
-    for data_type in [DataType::BookSnapshot25, DataType::BookSnapshot5] {
-        let snapshots = of_hour(&view, data_type, hour.clone(), at).await?;
+    for data_type in sources {
+        let snapshots = hour::of_hour(&view, data_type, first..first + HOUR_US, at).await?;
         if !snapshots.is_empty() {
             found = Some((data_type, snapshots));
             break;
         }
     }
     let link = |us: i64| view.asked.with(&[("at", &moment_text(us))]);
-    let body = html! { section {
+    let made_of = [
+        ("", "what there is"),
+        ("book_snapshot_25", "25 levels"),
+        ("book_snapshot_5", "5 levels"),
+        ("incremental_book_L2", "replay of the changes"),
+    ];
+    let controls = html! {
         form.search method="get" action=(view.asked.path) {
             @for (name, value) in view.asked.others(&["at"]) { input type="hidden" name=(name) value=(value); }
             label { "At " input name="at" value=(moment_text(at)) size="20" autocomplete="off" spellcheck="false"; } button { "Show" }
             a href=(link(at - HOUR_US)) { "‹ an hour" } a href=(link(at + HOUR_US)) { "an hour ›" }
         }
-        @match &found {
-            None => (nothing("There is no snapshot of the book in this hour.", &html! {
-                p { "The page shows " code { "book_snapshot_25" } " or " code { "book_snapshot_5" } ". From " code { "incremental_book_L2" } " the API makes the book at a moment: "
-                    a href=(json_address(&view, at)) { "as JSON" } "." } })),
-            Some((data_type, snapshots)) => {
-                // The last that arrived by the moment.
-                @let place = snapshots.iter().rposition(|one| one.time <= at).unwrap_or(0);
-                @let one = &snapshots[place];
-                @if one.time > at { p { "The first snapshot of this hour came later." } }
-                div.slider { label for="moment" { "Snapshot" } input #moment type="range" min="0" max=(snapshots.len() - 1) value=(place) data-book="book"; output for="moment" #moment-text { (moment_text(one.time)) } }
-                div.twice {
-                    div { h2 { "Ladder" } (ladder(one)) }
-                    div { h2 { "Depth" } figure.chart data-chart="depth" { canvas tabindex="0" role="img" aria-label="Cumulative amounts by price; the ladder has the numbers." {} p.readout aria-live="polite" {} } (data("depth", &depth(one))) }
-                }
-                p.quiet { "From " code { (data_type) } ", " (snapshots.len()) " snapshots of the hour, the last of each " ((HOUR_US / STEPS) / 1_000_000) " seconds. " a href=(json_address(&view, at)) { "This book as JSON" } }
-                (data("book", &json!(snapshots.iter().map(|one| json!({"t": moment_text(one.time), "a": one.asks, "b": one.bids})).collect::<Vec<_>>())))
-            }
+        (choices(view.asked, "Made of", "source", source, &made_of))
+    };
+    let Some((data_type, snapshots)) = found else {
+        let body = html! { section { (controls)
+            (nothing("There is no book in this hour.", &html! {
+                p { "A book is made of " code { "book_snapshot_25" } ", " code { "book_snapshot_5" } " or the changes, " code { "incremental_book_L2" } ". The calendar shows what the lake has of this instrument: "
+                    a href=(view.part("", &[("start", ""), ("end", "")])) { "coverage" } "." } }))
+        } };
+        return Ok(view.page("book", &[], body));
+    };
+    // The last by the moment.
+    let place = snapshots.iter().rposition(|one| one.time <= at).unwrap_or(0);
+    let one = &snapshots[place];
+    let is_replayed = data_type == DataType::IncrementalBookL2;
+    let body = html! { section {
+        (controls)
+        @if one.time > at { p { "The first book of this hour came later." } }
+        div.slider { label for="moment" { "Moment" } input #moment type="range" min="0" max=(snapshots.len() - 1) value=(place) aria-valuetext=(moment_text(one.time)) data-book="book"; output for="moment" #moment-text { (moment_text(one.time)) } }
+        div.twice {
+            div { h2 { "Ladder" } (ladder(one)) }
+            div { h2 { "Depth" } figure.chart data-chart="depth" { canvas tabindex="0" role="img" aria-label="Cumulative amounts by price; the ladder has the numbers." {} p.readout aria-live="polite" {} } (data("depth", &depth(one))) }
         }
+        p.quiet.under { @if is_replayed { "The changes of " code { (data_type) } " replayed from the day's start, the best " (LEVELS) " levels" } @else { "From " code { (data_type) } }
+            ": " (grouped(snapshots.len() as u64)) " moments of the hour, the last of each " ((HOUR_US / STEPS) / 1_000_000) " seconds." }
+        (data("book", &json!(snapshots.iter().map(|one| json!({"t": moment_text(one.time), "a": one.asks, "b": one.bids})).collect::<Vec<_>>())))
     } };
-    Ok(view.page("book", &["chart.js", "book.js"], body))
+    let day_start = mtdh_engine::Day::containing_us(one.time).map_or(one.time, |day| day.start_us());
+    let within_us = if is_replayed { day_start..one.time + 1 } else { one.time..one.time + 1 };
+    let wanted = Wanted { data_type, keys: view.key.to_string(), within_us };
+    let told = if is_replayed {
+        "The changes that make this book, from the day's start to its moment. /v1/book gives the book itself."
+    } else {
+        "The row of this book, by its arrival; where several arrived at once, the last of them. /v1/book gives the book itself."
+    };
+    let ways = wanted.ways(&view, told).await?;
+    let json = json_address(view.key.as_str(), at.max(one.time), data_type);
+    Ok(view.page_of("book", &["chart.js", "book.js"], body, (ways, json)))
 }
 
-fn json_address(view: &View<'_>, at: i64) -> String {
-    format!("/v1/book/{}?at={}", crate::page::asked::encoded(view.key.as_str()), moment_text(at))
-}
-
-async fn of_hour(
-    view: &View<'_>,
-    data_type: DataType,
-    hour: std::ops::Range<i64>,
-    at: i64,
-) -> Result<Vec<Snapshot>, Problem> {
-    // A moment beyond the calendar has no rows.
-    if Day::containing_us(hour.start).is_none() || Day::containing_us(hour.end).is_none() {
-        return Ok(Vec::new());
-    }
-    let (mut stream, _) = view.rows(&view.request(TickTable::Ticks(data_type), hour.clone(), None)).await?;
-    let levels = if data_type == DataType::BookSnapshot5 { 5 } else { 25 };
-    let part = |time: i64| ((time - hour.start) / (HOUR_US / STEPS), time <= at);
-    let mut kept: Vec<Snapshot> = Vec::new();
-    while let Some(batch) = stream.try_next().await? {
-        let arrivals = times(&batch, "local_timestamp").unwrap_or_default();
-        for (row, time) in arrivals.iter().enumerate() {
-            // Only the last of a part is read.
-            let is_last = arrivals.get(row + 1).is_none_or(|next| part(*next) != part(*time));
-            if !is_last {
-                continue;
-            }
-            let side = |side: &str| -> Vec<Level> {
-                let level = |level: usize| {
-                    number_at(&batch, &format!("{side}_price_{level}"), row).zip(number_at(
-                        &batch,
-                        &format!("{side}_amount_{level}"),
-                        row,
-                    ))
-                };
-                (1..=levels).filter_map(level).collect()
-            };
-            let one = Snapshot { time: *time, asks: side("ask"), bids: side("bid") };
-            match kept.last_mut() {
-                Some(last) if part(last.time) == part(*time) => *last = one,
-                _ => kept.push(one),
-            }
-        }
-    }
-    Ok(kept)
+/// The address of the same book in the API.
+fn json_address(key: &str, at: i64, made_of: DataType) -> String {
+    let how = match made_of {
+        DataType::IncrementalBookL2 => format!("depth={LEVELS}&source=changes"),
+        // Of few levels the API takes the snapshots that have no more.
+        DataType::BookSnapshot5 => "depth=5".to_owned(),
+        _ => format!("depth={LEVELS}&source=snapshot"),
+    };
+    format!("/v1/book/{}?at={}&{how}", encoded(key), moment_text(at))
 }
 
 fn ladder(one: &Snapshot) -> Markup {

@@ -10,6 +10,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_engine::query::TickTable;
 use serde_json::json;
 
+use super::get::Wanted;
 use super::{View, number_at, times};
 use crate::page::form::number;
 use crate::page::range::moment_text;
@@ -135,5 +136,15 @@ pub async fn page(view: View<'_>) -> Paged {
             }
         }
     } };
-    Ok(view.page("chain", &["chart.js"], body))
+    let (Some(base), Some(expiry), false) = (view.key.base(), expiry, rows.is_empty()) else {
+        return Ok(view.page("chain", &["chart.js"], body));
+    };
+    // Keys have the expiry as 240329.
+    let of_key: String = expiry.to_string().chars().filter(char::is_ascii_digit).skip(2).collect();
+    let keys = format!("{}:OPTION:{base}-*-{of_key}-*", view.key.venue());
+    let wanted = Wanted { data_type: DataType::OptionsChain, keys, within_us: day.start_us()..at };
+    let told =
+        "All rows of the expiry from the day's start to the moment; the last of each option is in the table.";
+    let ways = wanted.ways(&view, told).await?;
+    Ok(view.page_of("chain", &["chart.js"], body, (ways, wanted.json(10_000))))
 }

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use mtdh_core::DataType;
 use mtdh_engine::query::TickTable;
 
+use super::get::Wanted;
 use super::{View, times, types_of};
 use crate::page::form::{number, plural, shown};
 use crate::page::range::moment_text;
@@ -62,7 +63,13 @@ pub async fn page(view: View<'_>) -> Paged {
             @if let Some(next) = &next { p { a href=(next) rel="next" { "next rows ›" } } }
         }
     } };
-    Ok(view.page("rows", &[], body))
+    let wanted = Wanted { data_type, keys: view.key.to_string(), within_us: view.span.us.clone() };
+    let (start, end) = view.span.texts();
+    let told = format!(
+        "All rows of {data_type} that arrived from {start} to {end}; the page shows the first of them."
+    );
+    let ways = wanted.ways(&view, &told).await?;
+    Ok(view.page_of("rows", &[], body, (ways, wanted.json(kept.max(1)))))
 }
 
 fn table(columns: &[String], batches: &[RecordBatch], kept: usize, mark: Option<&str>) -> Markup {

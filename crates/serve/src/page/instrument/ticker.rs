@@ -6,6 +6,7 @@ use mtdh_core::DataType;
 use mtdh_engine::query::TickTable;
 use serde_json::json;
 
+use super::get::Wanted;
 use super::{View, number_at, times};
 use crate::page::form::{grouped, number};
 use crate::page::range::moment_text;
@@ -64,5 +65,16 @@ pub async fn page(view: View<'_>) -> Paged {
                 tbody { @for (time, values) in points.iter().rev().take(LISTED) { tr { th scope="row" { (moment_text(*time)) } @for value in values { td.number { (value.map_or("–".to_owned(), number)) } } } } } } })) }
         }
     } };
-    Ok(view.page("ticker", &["chart.js"], body))
+    let wanted = Wanted {
+        data_type: DataType::DerivativeTicker,
+        keys: view.key.to_string(),
+        within_us: view.span.us.clone(),
+    };
+    let ways = wanted
+        .ways(
+            &view,
+            "All rows of derivative_ticker of the range, of which the picture has the last of each stretch.",
+        )
+        .await?;
+    Ok(view.page_of("ticker", &["chart.js"], body, (ways, wanted.json(10_000))))
 }
