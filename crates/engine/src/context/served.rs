@@ -15,7 +15,7 @@ use mtdh_lake::read::StoredBytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
-use crate::candles::{CandleRun, Remake, plan};
+use crate::candles::{CandleError, CandleRun, Remake, plan};
 use crate::check::kept::{KeptLine, of_day};
 use crate::error::EngineError;
 use crate::query::Available;
@@ -223,7 +223,10 @@ impl Context {
             // The arithmetic would block the runtime.
             let making = tokio::task::spawn_blocking(move || {
                 let of = format!("{day} {key}");
-                let failed = |source| EngineError::Candles { of: of.clone(), source };
+                let failed = |source| match source {
+                    CandleError::Lake(error) => EngineError::Lake(error),
+                    source => EngineError::Candles { of: of.clone(), source },
+                };
                 let candles = runtime.block_on(run.candles(&unit)).map_err(failed)?;
                 let table = mtdh_lake::candles::as_table(&key, timeframe, &candles);
                 table.map_err(|source| {

@@ -402,7 +402,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD?start=2024-03-01T12:00&end=2024-03-01T13:00&limit=5", slices::get),
     Endpoint { path: "/v1/slices", method: Method::Post, group: Group::Rest, summary: "Rows of many instruments, by a JSON body.",
         more: "One data type a request: rows of another have other columns, and neither a CSV nor an Arrow stream nor a Parquet file has two kinds of rows. Ask once for each data type, or for messages of several data types, merged by arrival, by /replay-normalized.",
-        parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 409, 413, 500],
+        parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 408, 409, 413, 500],
         example: "/v1/slices?format=ndjson {\"type\": \"trades\", \"instruments\": [\"DERIBIT:PERP:BTC-USD\", \"DERIBIT:PERP:ETH-USD\"], \"start\": \"2024-03-01T12:00\", \"end\": \"2024-03-01T13:00\", \"columns\": [\"instrument_key\", \"timestamp\", \"price\"], \"limit\": 5}",
         served: Served::By(slices::post) },
     get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK]],

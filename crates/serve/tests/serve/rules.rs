@@ -67,6 +67,17 @@ async fn only_known_names_and_methods_are_answered() {
             "403",
         ),
         ("GET /v1/days HTTP/1.1\r\nConnection: close\r\n\r\n", "400"),
+        ("GET /v1/days HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"),
+        ("GET http://evil.example/v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "403"),
+        ("GET http://localhost/v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "200"),
+        (
+            "POST /v1/slices HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\nConnection: close\r\n\r\n",
+            "413",
+        ),
+        (
+            "POST /v1/slices HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n\r\n",
+            "400",
+        ),
         ("GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "403"),
         ("TRACE /v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405"),
         ("DELETE /v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405"),
@@ -204,5 +215,25 @@ async fn clients_that_take_nothing_starve_nobody() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let answer = tokio::time::timeout(turn, served.get("/v1/days")).await.unwrap();
     assert_eq!(answer.status(), 200);
+    drop(slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_comes_slowly_holds_no_turn() {
+    let limits = Limits { requests: 1, turn: Duration::ZERO, ..Limits::default() };
+    let served = served_with(Options { limits, ..Options::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        stream
+            .write_all(b"POST /v1/slices HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            .await
+            .unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(served.get("/v1/days").await.status(), 200);
+    }
     drop(slow);
 }
