@@ -18,7 +18,9 @@ from stage import mtdh
 
 pytestmark = pytest.mark.xdist_group("page")
 
-PARTITIONS = int(os.environ.get("MTDH_PARTITIONS", "12000"))
+PARTITIONS = int(os.environ.get("MTDH_PARTITIONS", "8000"))
+# A smaller lake has fewer days, so that it has as many instruments.
+DAYS = wide_lake.DAYS if PARTITIONS >= 100_000 else 120
 LONG = "BINANCE:SPOT_PAIR:" + "L" * 60 + "10-USDT"
 DAY, GRADED = "2023-03-05", "2023-03-03"
 PAGES = {
@@ -36,7 +38,7 @@ def wide(tmp_path_factory, vendor):
     """The lake; its first days are graded."""
     lake = pathlib.Path(os.environ.get("MTDH_WIDE_LAKE", tmp_path_factory.mktemp("wide") / "lake"))
     if not lake.exists():
-        wide_lake.make(lake, PARTITIONS)
+        wide_lake.make(lake, PARTITIONS, DAYS)
     mtdh("check", "all", "--lake", lake, "--start-date", "2023-03-02", "--end-date", GRADED, expect=(0, 1), env=vendor)
     return lake
 
@@ -66,11 +68,12 @@ def test_every_page_of_a_wide_lake(browser, address, axe, request, width, scheme
 
 
 def test_what_is_left_out_is_said(browser, address):
-    page = opened(browser.new_context(viewport={"width": 1440, "height": 900}), address, "/?by=key")
-    keys = len(wide_lake.keys(PARTITIONS // (wide_lake.DAYS - len(wide_lake.GAPS)) + 1))
+    page = opened(browser.new_context(viewport={"width": 390, "height": 900}), address, "/?by=key")
+    made = [number for number in range(DAYS) if number not in wide_lake.GAPS]
+    keys = len(wide_lake.keys(PARTITIONS // len(made) + 1))
     text = page.locator("main").inner_text()
     assert f"Rows 1 to 50 of {keys}" in text, text[:3000]
-    assert "2023-06-10 to 2023-06-12" in text and "2023-11-07" in text
+    assert "2023-06-10 to 2023-06-12" in text
     # Names stay in view while the days are scrolled, and lead to their own page.
     names, scroll = page.locator(".heat-labels"), page.locator(".heat-scroll")
     assert scroll.evaluate("e => e.scrollLeft") > 0
