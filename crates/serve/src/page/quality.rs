@@ -186,8 +186,12 @@ impl Shown {
         parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
-    /// The address of the rows around it: from ten seconds before it. Candles are made of trades.
+    /// The address of the rows around it: from ten seconds before it. Candles are made of trades. `None`: it has no time, or what is
+    /// missing has no rows.
     fn rows_around(&self) -> Option<String> {
+        if self.check == "missing_partition" {
+            return None;
+        }
         let (key, at) = (self.key.as_ref()?, self.from_us?);
         let data_type = self.data_type.as_deref().unwrap_or("trades");
         let (start, end) = (moment_text(at - 10_000_000), moment_text(at + 60_000_000));
