@@ -7,9 +7,9 @@ use mtdh_core::check::grade::Grade;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
+use mtdh_lake::Mark;
 use mtdh_lake::read::Verified;
 use mtdh_lake::tables::reports::Available;
-use mtdh_lake::Mark;
 
 use super::{Context, Work};
 use crate::error::EngineError;
