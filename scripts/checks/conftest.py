@@ -24,6 +24,7 @@ def pytest_addoption(parser):
     ours = parser.getgroup("mtdh")
     ours.addoption("--seeds", type=int, default=200, help="random trials of test_faults.py")
     ours.addoption("--first-seed", type=int, default=1, help="the seed of the first of them")
+    ours.addoption("--requests", type=int, default=3000, help="random requests of test_serve_storm.py")
     ours.addoption("--table", action="store_true", help="print what came of each fault at each hop")
     ours.addoption("--all", action="store_true", help="test_nth_io.py: every n of every kind, not a sample")
     ours.addoption("--only-n", type=int, help="test_nth_io.py: this n alone")

@@ -277,6 +277,7 @@ impl EngineError {
             EngineError::File { source: FileError::Lake(error), .. } => error.kind(),
             EngineError::File { source: FileError::Missing, .. } => ErrorKind::NotFound,
             EngineError::File { .. } => ErrorKind::Invalid,
+            EngineError::Candles { source: CandleError::Changing(_), .. } => ErrorKind::Busy,
             EngineError::Convert { .. } | EngineError::Candles { .. } if self.is_refusal() => {
                 ErrorKind::Damaged
             }

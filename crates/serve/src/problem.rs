@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use mtdh_engine::candles::CandleError;
 use mtdh_engine::{EngineError, ErrorKind, LakeError, chain};
 use serde_json::{Map, Value, json};
 
@@ -113,26 +114,35 @@ impl From<EngineError> for Problem {
                 Problem::new(status, kind, error.to_string())
             }
             EngineError::Lake(lake) => of_lake(lake, status, kind),
+            EngineError::Candles { source: CandleError::Changing(_), .. } => changed(),
+            EngineError::Candles { source: CandleError::Untrusted { .. }, .. } => {
+                tracing::warn!(cause = %chain(&error), "the lake failed");
+                distrusted()
+            }
             _ => Problem::new(status, kind, error.to_string()),
         }
     }
+}
+
+fn distrusted() -> Problem {
+    let detail = "a stored object cannot be trusted: its bytes do not fit its checksums";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", detail)
+        .hint("on the server, `mtdh validate --deep --bytes` finds it and `mtdh download` brings it anew")
+}
+
+fn changed() -> Problem {
+    let detail = "an object was replaced while it was read; ask again";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "changed", detail)
 }
 
 /// An error of the lake without the store's own words, which may name folders, hosts or accounts; those are logged.
 fn of_lake(error: &LakeError, status: StatusCode, kind: &'static str) -> Problem {
     tracing::warn!(cause = %chain(error), "the lake failed");
     if error.is_distrust() {
-        let detail = "a stored object cannot be trusted: its bytes do not fit its checksums";
-        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", detail).hint(
-            "on the server, `mtdh validate --deep --bytes` finds it and `mtdh download` brings it anew",
-        );
+        return distrusted();
     }
     if error.is_changed() {
-        return Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "changed",
-            "an object was replaced while it was read; ask again",
-        );
+        return changed();
     }
     match error {
         LakeError::NoFolder(_) | LakeError::NoBucket { .. } => {

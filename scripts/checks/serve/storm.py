@@ -58,6 +58,7 @@ HEADERS = {
     "content-type": ["application/json", "text/plain"],
     "x-forwarded-for": ["1.2.3.4"],
 }
+WEIGHTS = {"candles": 0.03, "book": 0.05, "slices/{type}": 0.25, "paths": 0.15, "instruments": 0.15, "partitions": 0.15, "openapi": 0.05, "coverage": 0.5}
 PAGES = ["/", "/instruments", "/instruments/{key}", "/instruments/{key}/{part}", "/days/{day}", "/days/{day}/{venue}", "/quality", "/runs",
          "/days/{day}/{venue}/{type}/{key}", "/assets/{part}", "/login", "/replay-normalized", "/nothing", "/v1", "/v1/"]
 WRONG = [b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET /v1/days HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -74,8 +75,8 @@ class Requests:
         self.random = random.Random(seed)
         self.operations = [(path, method.upper(), operation) for path, methods in openapi["paths"].items()
                            for method, operation in methods.items() if not path.endswith("/events")]
-        # Candles are made anew for each answer: few of them, or the others would wait.
-        self.weights = [0.05 if "candles" in path else 1 for path, _, _ in self.operations]
+        # What reads many rows or lists is asked for less often, or all others would wait for it.
+        self.weights = [next((weight for part, weight in WEIGHTS.items() if part in path), 1) for path, _, _ in self.operations]
 
     def value(self, name, schema):
         """A value of a parameter: one that finds something, one of the schema, or junk."""
@@ -109,7 +110,7 @@ class Requests:
         if self.random.random() < 0.01:
             return self.random.choice(WRONG), "", None
         statuses = set()
-        if self.random.random() < 0.04:
+        if self.random.random() < 0.02:
             path, method, parameters = self.random.choice(PAGES), "GET", []
             statuses = None
         else:

@@ -2,9 +2,9 @@
 clear error, or broken off so that no client takes it for a whole one."""
 
 import json
-import pathlib
 import re
 import shutil
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -16,7 +16,9 @@ import pytest
 
 import gate
 import lakes
+import raw
 import served
+import stage
 from stage import DAY, mtdh, partition
 
 pytestmark = pytest.mark.xdist_group("serve-buckets")
@@ -29,7 +31,7 @@ OPTIONS = {"exchange": "deribit", "symbols": ["BTC-PERPETUAL"], "from": DAY, "to
 replay = lambda *types: "/replay-normalized?options=" + urllib.parse.quote(json.dumps({**OPTIONS, "dataTypes": list(types)}))
 # Each kind of route that reads rows, and those that read tables.
 ROWS = [
-    *(f"/v1/slices/incremental_book_L2/{KEY}?{BOTH}&format={form}" for form in ("csv", "ndjson", "arrow", "parquet", "json")),
+    *(f"/v1/slices/incremental_book_L2/{KEY}?{BOTH}&format={form}" for form in ("csv", "ndjson", "arrow", "parquet", "json&limit=100000")),
     f"/v1/slices/trades/{KEY}?{BOTH}&format=csv", f"/v1/slices/trades/{KEY}?{BOTH}&format=arrow&clock=exchange",
     f"/v1/slices/book_snapshot_5/{KEY}?{BOTH}&format=arrow",
     f"/v1/candles/{KEY}?{BOTH}&timeframe=1h&format=csv", f"/v1/candles/{KEY}?{BOTH}&timeframe=1m&format=arrow",
@@ -43,8 +45,8 @@ PACKED = {"accept-encoding": "gzip"}
 
 
 def plain(body):
-    """A body without the moments at which the lake was looked at."""
-    return re.sub(rb'"as_of":"[^"]*"', b'"as_of":""', body)
+    """A body without the moments at which the lake was looked at, and without the versions of objects in an address."""
+    return re.sub(rb'cursor=[0-9a-f]{16}', b"cursor=", re.sub(rb'"as_of":"[^"]*"', b'"as_of":""', body))
 
 
 def ask(address, paths=(*ROWS, *TABLES), **headers):
@@ -58,15 +60,24 @@ def ask(address, paths=(*ROWS, *TABLES), **headers):
         return dict(zip(paths, pool.map(one, paths)))
 
 
-WORDS = ["--start-date", DAY, "--end-date", NEXT, "--venues", "DERIBIT", "--instruments", KEY, "--data-types", *TYPES]
+WORDS = ["--end-date", NEXT, "--venues", "DERIBIT", "--instruments", KEY, "--data-types", *TYPES]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, vendor):
     """The lake in a folder."""
     folder = tmp_path_factory.mktemp("away") / "lake"
-    mtdh("download", *WORDS, "--lake", folder, env=vendor)
+    mtdh("download", *WORDS, "--start-date", DAY, "--lake", folder, env=vendor)
     return folder
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """Files with other rows that are objects of the second day, too: as of a second version of the vendor's."""
+    folder = tmp_path_factory.mktemp("others") / "lake"
+    with stage.sim("--seed", "7") as variables:
+        mtdh("download", *WORDS, "--start-date", NEXT, "--lake", folder, env=stage.vendor_only(variables))
+    return {data_type: partition(folder, data_type, KEY, NEXT).read_bytes() for data_type in TYPES}
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +112,7 @@ def put(lake, name, content):
 def bucket(request, vendor):
     """The lake in a bucket, and a server whose way to it leads through a gate."""
     lake, variable = bucket_of(request.param, request)
-    mtdh("download", *WORDS, "--lake", lake.url, env={**vendor, **lake.env})
+    mtdh("download", *WORDS, "--start-date", DAY, "--lake", lake.url, env={**vendor, **lake.env})
     with gate.opened(lake.env[variable]) as way:
         with served.server(lake.url, env={**lake.env, variable: way.address}) as address:
             yield lake, way, address
@@ -147,26 +158,29 @@ def test_what_fails_in_mid_answer_is_never_a_whole_one(bucket, way, expected, fa
     way.rule = lambda method, path: what if method == "GET" and f"day-{NEXT}/data_type-" in path and "list-type" not in path else None
     found = {path: answer.comes_to([expected[path]]) for path, answer in ask(address, ROWS).items()}
     if fault[0] != "flip":
-        assert "right" not in found.values(), found
-        streamed = [path for path in ROWS if "incremental_book_L2" in path and "json" not in path.split("=")[-1]]
+        # A count needs the footer alone, which may be known.
+        assert {path for path in found if found[path] == "right"} <= {ROWS[-1]}, found
+        streamed = [path for path in ROWS if "incremental_book_L2" in path and "json&" not in path]
         assert "broken" in {found[path] for path in streamed}, found
     packed = ask(address, ROWS[:2], **PACKED)
     assert all(answer.comes_to([]) in ("broken", "refused") for answer in packed.values() if fault[0] != "flip")
     figures(**{one: list(found.values()).count(one) for one in ("right", "refused", "broken")})
 
 
-def test_an_object_that_is_replaced_in_mid_answer(bucket, way, expected, figures):
+def test_an_object_that_is_replaced_in_mid_answer(bucket, way, expected, others, figures):
     """While an answer is on its way its second day becomes another one: it is all old, all new, or an error."""
     lake, _, address = bucket
     for path in [ROWS[0], ROWS[2], ROWS[3], replay("book_change"), f"/v1/candles/{KEY}?{BOTH}&timeframe=1h&format=csv"]:
         data_type = "trades" if "candles" in path else "incremental_book_L2"
         name, old = object_name(data_type), lake.read(object_name(data_type))
-        seen = []
+        seen, once = [], threading.Lock()
 
         def replace(method, asked):
-            if name in asked and method == "GET" and "list-type" not in asked and not seen:
-                seen.append(asked)
-                put(lake, name, pathlib.Path(other(lake, data_type)).read_bytes())
+            if name in asked and method == "GET" and "list-type" not in asked:
+                with once:
+                    if not seen:
+                        seen.append(asked)
+                        put(lake, name, others[data_type])
 
         way.rule = replace
         answer = gate.Answer(address, path)
@@ -177,19 +191,6 @@ def test_an_object_that_is_replaced_in_mid_answer(bucket, way, expected, figures
         put(lake, name, old)
         time.sleep(0.01)
         assert gate.Answer(address, path).comes_to([expected[path]]) == "right", path
-
-
-def other(lake, data_type):
-    """A file with other rows that is an object of the same place: a second version of the vendor's."""
-    import tempfile
-
-    folder = pathlib.Path(tempfile.mkdtemp())
-    import stage
-
-    with stage.sim("--seed", "7") as variables:
-        mtdh("download", "--start-date", NEXT, "--venues", "DERIBIT", "--instruments", KEY, "--data-types", data_type, "--lake", folder / "lake",
-             env=stage.vendor_only(variables))
-    return partition(folder / "lake", data_type, KEY, NEXT)
 
 
 def test_a_day_that_is_synced_meanwhile_is_recounted(request, vendor):
@@ -250,11 +251,32 @@ def test_a_flipped_bit_is_found_by_every_route(folder, expected, tmp_path, figur
             (lake / name).write_bytes(content)
 
 
-def test_an_object_that_is_replaced_under_a_folder(folder, expected, tmp_path):
+def test_what_fails_has_no_usual_end_in_http_1_0_either(folder, expected, tmp_path):
+    """HTTP/1.0 has no mark of an answer's end but that of its connection, and proxies speak it to servers: a part must not look whole."""
+    lake = tmp_path / "lake"
+    shutil.copytree(folder, lake)
+    with served.server(lake) as address:
+        request = f"GET {ROWS[0]} HTTP/1.0\r\nhost: localhost\r\n\r\n".encode()
+        answer = raw.told(address, request)
+        assert raw.status(answer) == 200 and answer.partition(b"\r\n\r\n")[2] == expected[ROWS[0]]
+        target = partition(lake, "incremental_book_L2", KEY, NEXT)
+        content = bytearray(target.read_bytes())
+        content[len(content) // 2] ^= 4
+        target.write_bytes(content)
+        with raw.connect(address) as connection:
+            connection.sendall(request)
+            found = connection.recv(1 << 16)
+            assert raw.status(found) == 200
+            with pytest.raises(ConnectionResetError):
+                while piece := connection.recv(1 << 16):
+                    found += piece
+            assert len(found) < len(answer)
+
+
+def test_an_object_that_is_replaced_under_a_folder(folder, expected, others, tmp_path):
     """Others put another object in place while it is sent: the answer is of one of them."""
     lake = tmp_path / "lake"
     shutil.copytree(folder, lake)
-    new = other(None, "incremental_book_L2")
     path = ROWS[0]
     with served.server(lake) as address:
         target = partition(lake, "incremental_book_L2", KEY, NEXT)
@@ -264,7 +286,7 @@ def test_an_object_that_is_replaced_under_a_folder(folder, expected, tmp_path):
                 asked = pool.submit(gate.Answer, address, path)
                 time.sleep(0.002 * number)
                 staged = target.with_suffix(".new")
-                staged.write_bytes(pathlib.Path(new).read_bytes())
+                staged.write_bytes(others["incremental_book_L2"])
                 staged.rename(target)
                 answer = asked.result()
             after = gate.Answer(address, path)

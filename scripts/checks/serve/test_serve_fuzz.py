@@ -137,6 +137,8 @@ def test_wrong_requests_are_refused(guarded, tmp_path, tell):
     for method, path, status, _, url in answers:
         operation = paths[path].get(method.lower())
         documented = {int(one) for one in operation["responses"]} if operation else {405}
+        if operation and not operation.get("parameters") and url == guarded + path:
+            continue  # nothing that it takes could be wrong: it is the right request
         if not 400 <= status < 500 or status not in documented | {405, 414, 431}:
             taken.append((method, url, status))
         statuses[status] += 1

@@ -279,8 +279,8 @@ pub fn page() -> String {
          `allowed`. The last part of `type` is the kind. An unknown parameter is 400.\n\
          - **Token**: `Authorization: Bearer TOKEN`, where the server has one. Every path but `/health` needs it.\n\
          - **Limits**: 64 requests at once (429 with Retry-After), 60 seconds to the first byte (504), 64 KiB of headers (431), \
-         a client that takes nothing for 30 seconds is dropped, for one second while others wait for their turn. A range has 3660 days \
-         at most.\n\
+         a body of 1 MiB (413) within 20 seconds (408); a client that takes nothing for 30 seconds is dropped, for one second while \
+         others wait for their turn. A range has 3660 days at most.\n\
          - **Verified**: rows are verified as they are read. `/v1/files` hands out stored bytes; the header `x-mtdh-data-blake3` \
          has the BLAKE3 of the object's data part, and every page has a CRC that Parquet readers can verify.\n\n",
     );

@@ -71,6 +71,17 @@ async fn only_known_names_and_methods_are_answered() {
             "403",
         ),
         ("GET /v1/days HTTP/1.1\r\nConnection: close\r\n\r\n", "400"),
+        ("GET /v1/days HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"),
+        ("GET http://evil.example/v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "403"),
+        ("GET http://localhost/v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "200"),
+        (
+            "POST /v1/slices HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\nConnection: close\r\n\r\n",
+            "413",
+        ),
+        (
+            "POST /v1/slices HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n\r\n",
+            "400",
+        ),
         ("GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "403"),
         ("TRACE /v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405"),
         ("DELETE /v1/days HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405"),
@@ -156,6 +167,33 @@ async fn taking_nothing(served: &Served) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_are_told_to_people_as_pages() {
+    let client = reqwest::Client::new();
+    let busy = Limits { requests: 1, turn: Duration::ZERO, ..Limits::default() };
+    let slow = Limits { first_byte: Duration::ZERO, ..Limits::default() };
+    for (limits, status, words) in [(busy, 429, "The server is busy"), (slow, 504, "This takes too long")] {
+        let served = served_with(Options { limits, ..Options::default() }).await;
+        let path = served.url(&format!("/v1/coverage?start={DAY}"));
+        let of = |accept: &'static str| {
+            let ask = || client.get(&path).header("accept", accept).send();
+            let asked: Vec<_> = (0..30).map(|_| ask()).collect();
+            futures::future::join_all(asked)
+        };
+        for (accept, media) in [("text/html", "text/html"), ("*/*", "application/problem+json")] {
+            let answers = of(accept).await.into_iter().map(Result::unwrap);
+            let refused: Vec<_> = answers.filter(|answer| answer.status() == status).collect();
+            assert!(!refused.is_empty(), "{status}");
+            for answer in refused {
+                assert!(answer.headers()["content-type"].to_str().unwrap().starts_with(media));
+                assert_eq!(answer.headers().contains_key("retry-after"), status == 429);
+                let text = answer.text().await.unwrap();
+                assert_eq!(text.contains(words), media == "text/html", "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_nothing_is_dropped() {
     // As many turns as clients: nobody waits for one.
     let limits = Limits { idle: Duration::from_millis(300), requests: 64, ..Limits::default() };
@@ -181,5 +219,25 @@ async fn clients_that_take_nothing_starve_nobody() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let answer = tokio::time::timeout(turn, served.get("/v1/days")).await.unwrap();
     assert_eq!(answer.status(), 200);
+    drop(slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_comes_slowly_holds_no_turn() {
+    let limits = Limits { requests: 1, turn: Duration::ZERO, ..Limits::default() };
+    let served = served_with(Options { limits, ..Options::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        stream
+            .write_all(b"POST /v1/slices HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+            .await
+            .unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(served.get("/v1/days").await.status(), 200);
+    }
     drop(slow);
 }
