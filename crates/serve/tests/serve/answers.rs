@@ -123,6 +123,24 @@ async fn an_unknown_name_is_not_a_missing_day() {
         (format!("/v1/slices/trades/{KEY}?start=2024-03-02"), 404, "missing"),
         (format!("/v1/slices/trades/{KEY}?start={DAY}&colums=price"), 400, "unknown-parameter"),
         (format!("/v1/slices/trades/{KEY}?start={DAY}&columns=prize"), 400, "no-column"),
+        (format!("/v1/slices/trades/{KEY}?start={DAY}&columns=price,id,price"), 400, "column-twice"),
+        (format!("/v1/slices/trades/{KEY}?start={DAY}&columns="), 400, "wrong-parameter"),
+        (format!("/v1/slices/trades/{KEY}?start={DAY}&columns=,"), 400, "wrong-parameter"),
+        (format!("/v1/slices/trades,quotes/{KEY}?start={DAY}"), 400, "wrong-parameter"),
+        (format!("/v1/slices/trades/{KEY}?start=0001-01-01&end=9999-12-31"), 400, "wrong-parameter"),
+        (format!("/v1/slices/trades/{KEY}?start={DAY}&end={DAY}T00:00"), 400, "wrong-parameter"),
+        (format!("/v1/slices/trades/{KEY}?start={DAY}&limit=1000000001"), 400, "wrong-parameter"),
+        (format!("/v1/slices/trades/{KEY}?start={DAY}&limit=99999999999999999999"), 400, "wrong-parameter"),
+        (
+            format!("/v1/slices/trades/{KEY}?start={DAY}&cursor=0123456789abcdef.99999999999999999999.0"),
+            400,
+            "wrong-parameter",
+        ),
+        (format!("/v1/slices/quotes/{KEY}?start={DAY}"), 404, "missing"),
+        (format!("/v1/slices/trades/%FF?start={DAY}"), 400, "wrong-path"),
+        (format!("/v1/candles/{KEY}?timeframe=1h&start={DAY}&cursor=3"), 400, "wrong-parameter"),
+        (format!("/v1/candles/{KEY}?timeframe=1h&start={DAY}&cursor=0123456789abcdef.0.1"), 409, "changed"),
+        (format!("/v1/coverage?start={DAY}&end=2024-02-01"), 400, "wrong-parameter"),
         (format!("/v1/slices/trade/{KEY}?start={DAY}"), 400, "wrong-parameter"),
         (format!("/v1/slices/trades/{KEY}?start=2024-03-32"), 400, "wrong-parameter"),
         (format!("/v1/slices/trades/{KEY}?start={DAY}&end=2024-02-01"), 400, "wrong-parameter"),
@@ -248,5 +266,137 @@ async fn text_is_packed_where_the_client_accepts_it() {
             _ => zstd::stream::decode_all(&bytes[..]).unwrap(),
         };
         assert_eq!(unpacked, plain, "{accepted}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_posted_question_has_the_bounds_of_one_in_an_address() {
+    let served = served().await;
+    let client = reqwest::Client::new();
+    let right = serde_json::json!({"type": "trades", "instruments": [KEY], "start": DAY});
+    for (member, value, expected) in [
+        ("limit", serde_json::json!(1), Ok(())),
+        ("limit", serde_json::json!(0), Err("limit")),
+        ("limit", serde_json::json!(1_000_000_001), Err("limit")),
+        ("columns", serde_json::json!(["price"]), Ok(())),
+        ("columns", serde_json::json!(["price", "price"]), Err("columns")),
+        ("columns", serde_json::json!([]), Err("columns")),
+        ("type", serde_json::json!("trade"), Err("type")),
+        ("start", serde_json::json!("2024-03-32"), Err("start")),
+        ("end", serde_json::json!("2024-02-01"), Err("end")),
+        ("end", serde_json::json!("9999-12-31"), Err("end")),
+        ("clock", serde_json::json!("local"), Err("clock")),
+        ("instruments", serde_json::json!([]), Err("instruments")),
+        ("instruments", serde_json::json!([KEY, KEY]), Ok(())),
+    ] {
+        let mut body = right.clone();
+        body[member] = value;
+        let answer = client.post(served.url("/v1/slices")).body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        match expected {
+            Ok(()) => assert_eq!(status, 200, "{body}: {answer}"),
+            Err(name) => assert_eq!((status, &answer["parameter"]), (400, &name.into()), "{body}: {answer}"),
+        }
+    }
+    // A second kind of rows has no place in one answer.
+    let two = serde_json::json!({"type": ["trades", "quotes"], "instruments": [KEY], "start": DAY});
+    let answer = client.post(served.url("/v1/slices")).body(two.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn candles_and_some_columns_come_in_every_form() {
+    let served = served().await;
+    for path in [
+        format!("/v1/candles/{KEY}?timeframe=1h&start={DAY}"),
+        format!("/v1/candles/{KEY}?timeframe=1h&start={DAY}&columns=close,timestamp"),
+        format!("/v1/slices/trades/{KEY}?start={DAY}&columns=price,local_timestamp"),
+    ] {
+        let (_, page) = served.json(&path).await;
+        let rows = page["rows"].as_array().unwrap().len();
+        let names: Vec<&str> = page["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| column["name"].as_str().unwrap())
+            .collect();
+        let csv = served.text(&format!("{path}&format=csv")).await;
+        assert_eq!(
+            (csv.lines().next().unwrap(), csv.lines().count()),
+            (&*names.join(","), rows + 1),
+            "{path}"
+        );
+        assert_eq!(served.text(&format!("{path}&format=ndjson")).await.lines().count(), rows, "{path}");
+        let arrow = served.get(&format!("{path}&format=arrow")).await.bytes().await.unwrap();
+        let reader = StreamReader::try_new(&arrow[..], None).unwrap();
+        assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), rows, "{path}");
+        let parquet = served.get(&format!("{path}&format=parquet")).await.bytes().await.unwrap();
+        assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"), "{path}");
+        let has = |name: &str| parquet.windows(name.len()).any(|bytes| bytes == name.as_bytes());
+        assert!(names.iter().all(|name| has(name)), "{path}");
+        let is_part = path.contains("columns");
+        assert_eq!(has("instrument_key"), !is_part, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_the_same_however_it_is_encoded() {
+    let served = served().await;
+    let plain = served.text(&format!("/v1/slices/trades/{KEY}?start={DAY}&format=csv")).await;
+    for key in ["DERIBIT%3APERP%3ABTC-USD", "DERIBIT:PERP:BTC%2dUSD", "%44ERIBIT:PERP:BTC-USD"] {
+        let path = format!("/v1/slices/trades/{key}?start={DAY}&format=csv");
+        assert_eq!(served.text(&path).await, plain, "{key}");
+    }
+    for (key, status) in
+        [("DERIBIT%253APERP%253ABTC-USD", 400), ("DERIBIT+PERP+BTC-USD", 400), ("DERIBIT%2FPERP", 400)]
+    {
+        assert_eq!(
+            served.get(&format!("/v1/slices/trades/{key}?start={DAY}")).await.status(),
+            status,
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packed_answers_have_a_tag_of_their_own_and_conditions_are_read_as_the_standard_says() {
+    let served = served().await;
+    let client = reqwest::Client::new();
+    let slice = served.url(&format!("/v1/slices/trades/{KEY}?start={DAY}&format=csv"));
+    let file =
+        served.url(&format!("/v1/files/raw_tick_data/by_date/day-{DAY}/data_type-trades/{KEY}.parquet"));
+    let tag = async |url: &str, accepted: &str| {
+        let answer = client.get(url).header("accept-encoding", accepted).send().await.unwrap();
+        answer.headers()["etag"].to_str().unwrap().to_owned()
+    };
+    let (plain, packed) = (tag(&slice, "identity").await, tag(&slice, "gzip").await);
+    assert_ne!(plain, packed);
+    for (url, known, status) in [
+        (&slice, plain.clone(), 304),
+        (&slice, packed.clone(), 304),
+        (&slice, format!("W/{plain}"), 304),
+        (&slice, format!("\"other\", {packed}"), 304),
+        (&slice, "*".to_owned(), 304),
+        (&slice, "\"other\"".to_owned(), 200),
+        (&slice, String::new(), 200),
+        (&file, tag(&file, "gzip").await, 304),
+        (&file, plain, 200),
+    ] {
+        let answer = client.get(url).header("if-none-match", &known).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{known}");
+    }
+    for (range, status) in [
+        ("bytes=0-0,2-3", 200),
+        ("bytes=-0", 416),
+        ("bytes=-99999999", 206),
+        ("bytes=5-1", 200),
+        ("bytes=99999999999999999999-", 416),
+        ("rows=0-1", 200),
+    ] {
+        for head in [false, true] {
+            let request = if head { client.head(&file) } else { client.get(&file) };
+            assert_eq!(request.header("range", range).send().await.unwrap().status(), status, "{range}");
+        }
     }
 }
