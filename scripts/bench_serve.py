@@ -7,7 +7,7 @@ a whole day as CSV and NDJSON. What is compared takes turns. Servers and the own
 client's own.
 
 LAKE is made by `mtdh demo` (small instruments), or by `scripts/bench_python.py make` (a day of 4,000,000 trades). The package `mtdh` is
-that of this Python. `--peer` is a Python that has fastapi==0.121.3, uvicorn==0.38.0 and pyarrow==22.0.0; without it there is no peer.
+that of this Python. `--peer` is a Python that has fastapi==0.165.0, uvicorn==0.54.0 and pyarrow==26.0.1; without it there is no peer.
 """
 
 import argparse
@@ -207,6 +207,7 @@ def slices(options, own, other):
     """Minutes, in turn."""
     key, day, seconds = options.key, options.day, options.seconds
     chosen = range(7, 1430, 14)[:100]
+
     def of(minute):
         return f"{day}T{minute // 60:02}:{minute % 60:02}"
 
@@ -225,7 +226,8 @@ def slices(options, own, other):
             rate = statistics.median(one[0] for one in rounds)
             cpu = statistics.median(one[3] for one in rounds)
             print(f"minutes, {connections} connections, {who}: {rate:,.0f}/s (best round {max(one[0] for one in rounds):,.0f}), "
-                  f"{rounds[0][2] / 1e3:,.1f} kB each, {cpu * 1e3:.2f} ms of CPU each, median {statistics.median(times) * 1e3:.2f} ms, p99 {times[int(len(times) * 0.99)] * 1e3:.2f} ms; load {load():.1f}")
+                  f"{rounds[0][2] / 1e3:,.1f} kB and {cpu * 1e3:.2f} ms of CPU each, median {statistics.median(times) * 1e3:.2f} ms, "
+                  f"p99 {times[int(len(times) * 0.99)] * 1e3:.2f} ms; load {load():.1f}")
 
 
 def days(options, own, other):
@@ -241,7 +243,7 @@ def days(options, own, other):
         for number in range(options.rounds + 1):
             results = {"reader": read()}
             for name, (where, path) in asks.items():
-                (address, pid) = where
+                address, pid = where
                 start, before = time.perf_counter(), processor_seconds(pid)
                 size = Client(address).take(path)
                 results[name] = (time.perf_counter() - start, size, processor_seconds(pid) - before)
@@ -254,7 +256,7 @@ def days(options, own, other):
           f"{sizes['reader']:,} rows; load {load():.1f}")
     for name in asks:
         seconds = statistics.median(taken[name])
-        ratios = statistics.median(own / one for own, one in zip(taken["reader"], taken[name], strict=True))
+        ratios = statistics.median(before / one for before, one in zip(taken["reader"], taken[name], strict=True))
         cpu = statistics.median(spent[name])
         cpus = sum(spent["reader"]) / max(sum(spent[name]), 1e-9)
         print(f"a day as {name}: {seconds:.3f} s, {cpu:.3f} s of CPU, {sizes[name] / 1e6:,.0f} MB, {sizes[name] / seconds / 1e6:,.0f} MB/s "

@@ -416,6 +416,9 @@ class Lake:
     ) -> Check:
         """Checks the quality of what the lake has: the groups of checks of `mtdh check`, or all but cross-source.
 
+        As `mtdh check` does, it keeps what was checked and found in the lake (`checks.parquet` of the day), and grades if every
+        group is checked. A lake that cannot be written is checked too; a note of the report says that nothing was kept.
+
         `settings` are parameters of checks as `NAME=VALUE`; `fail_on` (`error` or `warning`) says which findings make the report
         false; `timeframe` is that of candles for `cross-source`.
 

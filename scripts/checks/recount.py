@@ -33,6 +33,7 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
     "candles": rf"processed_candles/by_date/day-{DAY}/timeframe-(?P<timeframe>\w+)/(?P<key>[^/]+)\.parquet",
     "available": rf"available_tick_data/by_date/day-{DAY}/available_data\.parquet",
     "missing": rf"missing_data_reports/by_date/day-{DAY}/missing_data\.parquet",
+    "checks": rf"check_reports/by_date/day-{DAY}/checks\.parquet",
     "quarantine": rf"quarantine/by_date/day-{DAY}/data_type-(?P<data_type>\w+)/(?P<key>[^/]+)\.jsonl",
     "identities": rf"runs/_identities/day-{DAY}\.parquet",
     "plan": r"runs/[^/]+/plan\.parquet",

@@ -5,7 +5,6 @@
 
 mod candles;
 mod check;
-mod clock;
 mod config;
 mod download;
 mod fleet;
@@ -40,7 +39,6 @@ pub use check::{
 pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
-pub use query::SliceRequest;
 pub use served::{Evidence, StoredObject};
 pub use validate::{ValidateOptions, Validation};
 

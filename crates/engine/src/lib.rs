@@ -16,6 +16,7 @@ pub mod export;
 pub mod files;
 pub mod fleet;
 pub mod instruments;
+pub mod judgement;
 pub mod live;
 pub mod names;
 pub mod query;
@@ -31,8 +32,8 @@ pub mod validate;
 
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, Evidence, LakeCheck,
-    PlanOptions, Planned, SliceRequest, StoredObject, ValidateOptions, Validation, Work, WorkOptions,
-    check_user_candles, check_user_files, compare_user_files, read_user_candles,
+    PlanOptions, Planned, StoredObject, ValidateOptions, Validation, Work, WorkOptions, check_user_candles,
+    check_user_files, compare_user_files, read_user_candles,
 };
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};

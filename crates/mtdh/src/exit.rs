@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use mtdh_engine::judgement::Judgement;
 use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
 use crate::args::{Cli, Codes, Command};
@@ -24,6 +25,18 @@ pub enum Outcome {
     Interrupted,
     /// What a run needs is not there: `doctor` found a fault.
     Unfit,
+}
+
+impl From<Judgement> for Outcome {
+    fn from(judgement: Judgement) -> Outcome {
+        match judgement {
+            Judgement::Clean => Outcome::Clean,
+            Judgement::NotClean => Outcome::NotClean,
+            Judgement::NeedsDecision => Outcome::NeedsDecision,
+            Judgement::UsedUp => Outcome::UsedUp,
+            Judgement::Unsound => Outcome::Unsound,
+        }
+    }
 }
 
 /// Who the exit status is meant for: by the flag; else a scheduler for runs of a saved plan, and where a scheduler's environment

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use mtdh_core::partition::Shard;
 use mtdh_core::{Day, DayRange};
+use mtdh_engine::judgement::Waits;
 use mtdh_engine::validate::verdict::ExportGrace;
 use mtdh_engine::{Config, Context, Selection};
 use tokio_util::sync::CancellationToken;
@@ -36,10 +37,9 @@ impl Session<'_> {
         Ok(Context::open(&self.config)?)
     }
 
-    /// Whether days that the vendor has not exported yet are no failure: a flag allows it, or all of them are recent.
-    pub fn allows_not_exported(&self, allow: AllowArgs, mut days: impl Iterator<Item = Day>) -> bool {
-        let grace = ExportGrace::of(self.export_grace);
-        allow.allow_not_exported || days.all(|day| grace.covers(day))
+    /// For which days that the vendor has not exported yet nobody complains: a flag allows all, else recent ones.
+    pub fn waits(&self, allow: AllowArgs) -> Waits {
+        Waits { grace: ExportGrace::of(self.export_grace), is_allowed: allow.allow_not_exported }
     }
 }
 

@@ -16,10 +16,11 @@ use mtdh_engine::download::plan::{Plan, Refetch};
 use mtdh_engine::export::ExportFormat;
 use mtdh_engine::files::convert::{Output, convert_file};
 use mtdh_engine::instruments::Removed;
+use mtdh_engine::judgement::{Judgement, Waits};
 use mtdh_engine::report::{Document, FindingLine, Head, findings_table};
 use mtdh_engine::runs::progress::Progress;
-use mtdh_engine::validate::verdict::{ExportGrace, Verdict};
-use mtdh_engine::validate::{Depth, ValidationReport};
+use mtdh_engine::validate::Depth;
+use mtdh_engine::validate::verdict::ExportGrace;
 use mtdh_engine::{
     CandlePlanOptions, CandleRunOptions, CheckOptions, DownloadOptions, EngineError, PlanOptions, Planned,
     ValidateOptions,
@@ -100,13 +101,7 @@ pub fn download(
         context.plan(&selection, options).await
     })?;
     let planned = plan_document(&plan, &tables_made);
-    let waits = plan.days_not_exported();
-    let is_allowed = lake.allows(allow_not_exported, waits.iter().copied());
-    let known = match () {
-        () if plan.needs_decision() => "needs_decision",
-        () if plan.is_lacking() || !is_allowed => "not_clean",
-        () => "clean",
-    };
+    let of_plan = Judgement::of_plan(&plan, &lake.waits(allow_not_exported));
     let options = DownloadOptions {
         checks,
         progress: run.progress.clone(),
@@ -115,13 +110,7 @@ pub fn download(
         ..DownloadOptions::default()
     };
     let summary = run.wait_for(py, context.download(plan, options))?;
-    let outcome = match () {
-        () if summary.is_used_up() => "used_up",
-        () if !summary.is_clean() => "not_clean",
-        () if known != "clean" => known,
-        () if summary.done.has_errors() => "unsound",
-        () => "clean",
-    };
+    let outcome = Judgement::of_download(&summary, of_plan).name();
     document(outcome, json!({ "plan": planned, "summary": summary }))
 }
 
@@ -162,7 +151,8 @@ pub fn validate(
         context.check_venues(&selection.venues, &days).await?;
         context.validate(&selection, options).await
     })?;
-    let outcome = lake.verdict(&validation.report, allow_not_exported);
+    let waits = lake.waits(allow_not_exported);
+    let outcome = Judgement::of_validation(&validation.report, &waits).name();
     document(outcome, json!({ "report": validation.report, "notes": validation.notes }))
 }
 
@@ -272,21 +262,9 @@ pub fn write_instruments(
 }
 
 impl Lake {
-    fn allows(&self, is_allowed: bool, mut days: impl Iterator<Item = Day>) -> bool {
-        let grace = ExportGrace::of(self.shared.export_grace);
-        is_allowed || days.all(|day| grace.covers(day))
-    }
-
-    fn verdict(&self, report: &ValidationReport, allow_not_exported: bool) -> &'static str {
-        let waiting = || report.days_not_exported.iter().filter_map(|day| day.parse().ok());
-        match report.verdict {
-            Verdict::Complete => "clean",
-            Verdict::CompleteUpTo | Verdict::NotExportedYet if self.allows(allow_not_exported, waiting()) => {
-                "clean"
-            }
-            Verdict::NeedsDecision => "needs_decision",
-            _ => "not_clean",
-        }
+    /// For which days that the vendor has not exported yet nobody complains.
+    fn waits(&self, is_allowed: bool) -> Waits {
+        Waits { grace: ExportGrace::of(self.shared.export_grace), is_allowed }
     }
 }
 

@@ -143,7 +143,7 @@ def stray_findings(truth, objects, leftovers):
     day = truth.day
     expected = {f"{name}/by_date/day-{day}/{file}.parquet" for name, file in (
         ("instrument_availability", "instruments"), ("available_tick_data", "available_data"),
-        ("missing_data_reports", "missing_data"))} | set(paths(truth)) | {"_tmp/update.lock"}
+        ("missing_data_reports", "missing_data"), ("check_reports", "checks"))} | set(paths(truth)) | {"_tmp/update.lock"}
     strays = [name for name in objects if name not in expected and not name.startswith(("runs/", "_tmp/"))]
     return [f"a leftover: {name}" for name in strays + list(leftovers)]
 

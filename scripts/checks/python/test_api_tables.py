@@ -76,6 +76,9 @@ def test_findings_are_those_of_the_check(own):
     assert table.polars()["check"].to_list() == [finding["check"] for finding in report.findings]
     assert report.looked_at and all(count >= 0 for count in report.looked_at.values())
     assert report.outcome in ("clean", "not_clean") and bool(report) == report.ok
+    # The lake keeps them, as those of the program.
+    kept = pl.read_parquet(own / f"check_reports/by_date/day-{DAY}/checks.parquet")
+    assert kept["check"].drop_nulls().sort().to_list() == sorted(finding["check"] for finding in report.findings)
 
 
 QUERIES = [

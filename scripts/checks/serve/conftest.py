@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 import served
+from browsing import axe, browser  # noqa: F401
 from stage import DAY, mtdh, partition
 
 DATA = ["trades", "book_snapshot_5", "incremental_book_L2", "derivative_ticker"]
@@ -18,6 +19,7 @@ def lake(tmp_path_factory, vendor):
              "--data-types", *DATA, "--lake", lake]
     mtdh("download", *words, env=vendor)
     mtdh("validate", *words, env=vendor)
+    mtdh("check", "all", *words, expect=(0, 1), env=vendor)
     return lake
 
 

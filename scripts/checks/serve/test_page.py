@@ -12,12 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import served
+from browsing import opened, violations
 from stage import DAY, mtdh, partition
 
 pytestmark = pytest.mark.xdist_group("page")
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]
 BEFORE = "2024-02-29"
 KEY = "DERIBIT:PERP:BTC-USD"
 LOST = "DERIBIT:PERP:ETH-USD"
@@ -38,24 +37,6 @@ REFUSED = {
     "/instruments/not-a-key": 400, f"{OF_KEY}/rows?data_type=%3Cscript%3E": 400, f"{OF_KEY}/nothing": 404,
     "/instruments/DERIBIT:PERP:BTC-US": 404,
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A browser."""
-    import os
-    import shutil
-
-    names = ["chromium", "chromium-browser", "google-chrome"]
-    path = os.environ.get("MTDH_BROWSER") or next(filter(None, map(shutil.which, names)), None)
-    if not path:
-        pytest.skip("no browser (chromium) is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -83,28 +64,6 @@ def address(lake):
         yield address
 
 
-@pytest.fixture(scope="module")
-def axe():
-    """The script of axe."""
-    import axe_playwright_python
-
-    return (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-
-
-def opened(context, address, path, may_fail=False):
-    """A page, with what it said and what it asked for."""
-    page = context.new_page()
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: (said.append("a dialog"), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address + path)
-    assert may_fail or not said, (path, said)
-    assert all(url.startswith((address, "data:")) for url in asked), asked
-    return page
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_page(browser, address, axe, request, width, scheme):
@@ -117,9 +76,7 @@ def test_every_page(browser, address, axe, request, width, scheme):
         assert all(drawn), (name, drawn)
         if pictures := request.config.getoption("--pictures"):
             page.screenshot(path=pathlib.Path(pictures) / f"page-{name.replace(' ', '-')}-{width}-{scheme}.png", full_page=True)
-        page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
-        page.evaluate(axe)
-        found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 120))]))")
+        found = violations(page, axe)
         assert not found, (name, found)
         page.close()
     context.close()
@@ -258,6 +215,63 @@ def test_numbers_are_those_of_the_files(browser, address, lake, path):
     page.evaluate(planted)
     with pytest.raises(AssertionError):
         compare(lake, page, RECOUNTED[path])
+    page.close()
+
+
+# --- the numbers are those of the API, as the page's own link to it has them
+
+
+def of_partitions(document):
+    return {"partitions": document["total"]}
+
+
+def of_evidence(document):
+    return {"rows_in": document["rows"]["in"], "rows_out": document["rows"]["out"], "rows_rejected": document["rows"]["rejected"]}
+
+
+def of_candles(document):
+    place = [column["name"] for column in document["columns"]].index("volume")
+    return {"volume": sum(row[place] for row in document["rows"])}
+
+
+# What the numbers of a page are in its document.
+OF_API = {
+    f"/?start={BEFORE}&end={DAY}": lambda document: document["total"],
+    f"/?start={DAY}&end={DAY}&by=data_type&data_type=trades": lambda document: document["total"],
+    "/instruments?q=perp&venue=DERIBIT": lambda document: {"instruments": document["total"]},
+    f"/days/{DAY}/DERIBIT": of_partitions,
+    f"/days/{DAY}/DERIBIT?status=missing&data_type=trades&q=btc": of_partitions,
+    f"/days/{DAY}/DERIBIT?grade=unknown&status=stored": of_partitions,
+    f"/days/{DAY}/DERIBIT/trades/{KEY}": of_evidence,
+    f"{OF_KEY}/candles?timeframe=1h&start={DAY}": of_candles,
+    "/runs": lambda document: {"runs": len(document["runs"])},
+}
+
+
+def planted(document):
+    """The document with one added to each number."""
+    if isinstance(document, dict):
+        return {name: planted(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [planted(value) for value in document] + [0]
+    return document + 1 if isinstance(document, int | float) and not isinstance(document, bool) else document
+
+
+@pytest.mark.parametrize("path", OF_API)
+def test_numbers_are_those_of_the_api(browser, address, path):
+    page = opened(browser.new_context(), address, path)
+    with urllib.request.urlopen(address + page.locator("body > footer a").get_attribute("href")) as answer:
+        document = json.load(answer)
+    found = shown(page)
+
+    def agrees(document):
+        expected = {name: value for name, value in OF_API[path](document).items() if name in found}
+        return expected and all(found[name] == pytest.approx(value, rel=1e-12) for name, value in expected.items())
+
+    assert agrees(document), (found, document)
+    # A wrong number in the answer is seen.
+    wrong = planted({name: value for name, value in document.items() if name != "columns"})
+    assert not agrees({**document, **{name: wrong[name] for name in wrong if name != "rows" or isinstance(document["rows"], dict)}} | ({"rows": document["rows"][1:]} if isinstance(document.get("rows"), list) else {}))
     page.close()
 
 

@@ -1,4 +1,4 @@
-"""A lake of many small partitions, with gaps, long names and bad bytes, as a year of a venue leaves it.
+"""A lake of many small partitions, with gaps, long names, bad rows and bad bytes, as a year of a venue leaves it.
 
     python scripts/checks/serve/wide_lake.py FOLDER [PARTITIONS]
 
@@ -28,8 +28,8 @@ def keys(count):
     return [(long if place % 10 == 9 else kinds[place % len(kinds)]).format(place + 1) for place in range(count)]
 
 
-def rows(key, day):
-    """Two trades, and the pairs of their footer."""
+def rows(key, day, is_bad):
+    """Two trades, and the pairs of their footer; bad ones, so that a check has something to find, have a price below zero."""
     start = int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp()) * 1_000_000
     times = [start + 1_000_000, start + 2_000_000]
     schema = pyarrow.schema([
@@ -46,7 +46,7 @@ def rows(key, day):
         "mtdh.local_timestamp_min": str(times[0]), "mtdh.local_timestamp_max": str(times[1])}
     columns = [pyarrow.array([key, key]).dictionary_encode(), pyarrow.array(times, TIME), pyarrow.array(times, TIME),
                pyarrow.array(["1", None]), pyarrow.array(["buy", "sell"]).dictionary_encode(),
-               pyarrow.array([1.5, 2.5]), pyarrow.array([1.0, 2.0])]
+               pyarrow.array([-1.5 if is_bad else 1.5, 2.5]), pyarrow.array([1.0, 2.0])]
     return pyarrow.Table.from_arrays(columns, schema=schema), pairs
 
 
@@ -58,8 +58,9 @@ def write(path, table, pairs):
         writer.add_key_value_metadata(pairs)
 
 
-def make(folder, partitions):
-    days = [number for number in range(DAYS) if number not in GAPS]
+def make(folder, partitions, days=DAYS):
+    """Makes it; gives how many partitions it has."""
+    days = [number for number in range(days) if number not in GAPS]
     names = keys(partitions // len(days) + 1)
     made = 0
     for number in days:
@@ -71,7 +72,7 @@ def make(folder, partitions):
             if (number * 31 + place) % 997 == 0:
                 path.write_bytes(b"PAR1 these are no rows PAR1")
             else:
-                write(path, *rows(key, day))
+                write(path, *rows(key, day, place % 13 == 5))
             made += 1
     return made
 

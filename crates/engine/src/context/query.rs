@@ -1,38 +1,25 @@
-//! Listing a lake, and reading slices of it.
+//! Listing a lake, and reading rows of it.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use futures::future::BoxFuture;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
+use mtdh_lake::Mark;
 use mtdh_lake::read::Verified;
 use mtdh_lake::tables::reports::Available;
-use mtdh_lake::{LakeError, Mark};
 
 use super::{Context, Work};
 use crate::error::EngineError;
-use crate::export::ExportError;
-use crate::query::choose::{choose, grades};
+use crate::query::choose::{Against, choose, grades};
 use crate::query::coverage::coverage;
 use crate::query::{
-    Chosen, ChosenObject, Form, Lacking, ReadRequest, RowStream, Slice, contents, count, instrument_key,
-    missing_days, rows, slice, why_lacking,
+    Chosen, ChosenObject, Form, Lacking, ReadCost, ReadRequest, RowStream, contents, count, instrument_key,
+    rows, why_lacking,
 };
 use crate::selection::Selection;
-
-/// A slice of one instrument and data type.
-#[derive(Clone, Debug)]
-pub struct SliceRequest {
-    /// The instrument.
-    pub key: InstrumentKey,
-    /// The data type.
-    pub data_type: DataType,
-    /// Range of `local_timestamp`, microseconds since the Unix epoch, UTC; the end is excluded.
-    pub arrived_us: Range<i64>,
-}
 
 impl Context {
     /// Every day that the lake has partitions of, in order.
@@ -77,98 +64,6 @@ impl Context {
         })
     }
 
-    /// Reads a slice in the vendor's order and passes its batches to `take`. The result lists the days that the lake lacks.
-    ///
-    /// ```no_run
-    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::SliceRequest) -> Result<(), mtdh_engine::EngineError> {
-    /// let mut rows = 0;
-    /// let slice = context
-    ///     .read(&request, &mut |batch| {
-    ///         rows += batch.num_rows();
-    ///         Ok(())
-    ///     })
-    ///     .await;
-    /// println!("{rows} rows, {:?}", slice.map(|slice| slice.missing_days));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn read<'a>(
-        &'a self,
-        request: &'a SliceRequest,
-        take: &'a mut (dyn FnMut(RecordBatch) -> Result<(), ExportError> + Send),
-    ) -> BoxFuture<'a, Result<Slice, ExportError>> {
-        Box::pin(self.slice(request, take))
-    }
-
-    /// Reads a slice into memory.
-    ///
-    /// ```no_run
-    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
-    /// use mtdh_engine::{DataType, Day, EngineError, SliceRequest};
-    /// let day: Day = "2024-03-01".parse().unwrap();
-    /// let request = SliceRequest {
-    ///     key: "DERIBIT:PERP:BTC-USD".parse()?,
-    ///     data_type: DataType::Trades,
-    ///     arrived_us: day.start_us()..day.end_us(),
-    /// };
-    /// let (batches, slice) = context.read_all(&request).await?;
-    /// println!("{} rows in {} batches", slice.rows, batches.len());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn read_all<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, (Vec<RecordBatch>, Slice)> {
-        Box::pin(async move {
-            let mut batches = Vec::new();
-            let take = |batch| {
-                batches.push(batch);
-                Ok::<(), EngineError>(())
-            };
-            let slice = self.slice(request, take).await?;
-            Ok((batches, slice))
-        })
-    }
-
-    async fn slice<E: From<LakeError>>(
-        &self,
-        request: &SliceRequest,
-        take: impl FnMut(RecordBatch) -> Result<(), E>,
-    ) -> Result<Slice, E> {
-        let SliceRequest { key, data_type, arrived_us } = request;
-        let slice = slice(&self.lake, key, *data_type, arrived_us.clone(), take).await?;
-        // Checked only where a day is missing: it costs one more request.
-        if !slice.missing_days.is_empty() {
-            self.lake.check_readable().await?;
-        }
-        Ok(slice)
-    }
-
-    /// The days of a slice that the lake lacks. Reads no rows.
-    ///
-    /// ```no_run
-    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::SliceRequest) -> Result<(), mtdh_engine::EngineError> {
-    /// let missing = context.missing_days(&request).await?;
-    /// println!("{} days are not in the lake", missing.len());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn missing_days<'a>(&'a self, request: &'a SliceRequest) -> Work<'a, Vec<Day>> {
-        let SliceRequest { key, data_type, arrived_us } = request;
-        Box::pin(async move { Ok(missing_days(&self.lake, key, *data_type, arrived_us.clone()).await?) })
-    }
-
-    /// Why a slice lacks days.
-    ///
-    /// ```no_run
-    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::SliceRequest) -> Result<(), mtdh_engine::EngineError> {
-    /// let (_, slice) = context.read_all(&request).await?;
-    /// println!("{:?}", context.why_lacking(&request, &slice).await?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn why_lacking<'a>(&'a self, request: &'a SliceRequest, slice: &'a Slice) -> Work<'a, Lacking> {
-        Box::pin(why_lacking(&self.lake, request.key.as_str(), request.data_type, slice))
-    }
-
     /// Parses an instrument key. A text that is not a key may be a vendor's symbol: the error then suggests keys.
     ///
     /// ```no_run
@@ -192,7 +87,40 @@ impl Context {
     /// # }
     /// ```
     pub fn choose<'a>(&'a self, request: &'a ReadRequest) -> Work<'a, Chosen> {
-        Box::pin(choose(&self.lake, request))
+        Box::pin(choose(&self.lake, request, Against::Tables))
+    }
+
+    /// As [`Context::choose`], against the calendar: every day of the range without an object is missing, whatever was expected of
+    /// it, and an instrument that nobody knows is no error. [`Context::why_lacking`] tells.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// let chosen = context.find(&request).await?;
+    /// println!("{} days have no object", chosen.missing.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn find<'a>(&'a self, request: &'a ReadRequest) -> Work<'a, Chosen> {
+        Box::pin(choose(&self.lake, request, Against::Calendar))
+    }
+
+    /// Why the lake lacks days of an instrument's data type.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::DataType;
+    /// let (key, chosen) = ("DERIBIT:PERP:BTC-USD".parse()?, context.find(&request).await?);
+    /// println!("{:?}", context.why_lacking(&key, DataType::Trades, &chosen).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn why_lacking<'a>(
+        &'a self,
+        key: &'a InstrumentKey,
+        data_type: DataType,
+        chosen: &'a Chosen,
+    ) -> Work<'a, Lacking> {
+        Box::pin(why_lacking(&self.lake, key, data_type, chosen))
     }
 
     /// The rows of chosen objects, verified as they are read. Nothing is read before the stream is polled.
@@ -218,7 +146,33 @@ impl Context {
         objects: Vec<ChosenObject>,
         form: Form,
     ) -> Result<RowStream, EngineError> {
-        rows(&self.lake, request, objects, form)
+        rows(&self.lake, request, objects, form, &Arc::default())
+    }
+
+    /// As [`Context::rows`]; what reading costs is added to `cost`.
+    ///
+    /// # Errors
+    /// When the table has no column of the request.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, request: mtdh_engine::query::ReadRequest) -> Result<(), mtdh_engine::EngineError> {
+    /// use futures::TryStreamExt;
+    /// use mtdh_engine::query::{Form, ReadCost};
+    /// let (chosen, cost) = (context.choose(&request).await?, std::sync::Arc::<ReadCost>::default());
+    /// let mut rows = context.rows_at(&request, chosen.objects, Form::STREAM, &cost)?;
+    /// while rows.try_next().await?.is_some() {}
+    /// println!("{} bytes", cost.bytes());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rows_at(
+        &self,
+        request: &ReadRequest,
+        objects: Vec<ChosenObject>,
+        form: Form,
+        cost: &Arc<ReadCost>,
+    ) -> Result<RowStream, EngineError> {
+        rows(&self.lake, request, objects, form, cost)
     }
 
     /// The number of rows of chosen objects that lie in a request's range, without its limit. An object that lies wholly in

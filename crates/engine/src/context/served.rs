@@ -78,6 +78,9 @@ pub struct Evidence {
     pub footer: Result<PartitionFooter, String>,
     /// BLAKE3 of its data part; `None`: version 0.1.0 wrote it, or it cannot be trusted.
     pub digest: Option<String>,
+    /// When the vendor's answer with this content had been received, microseconds since the Unix epoch, UTC. `None`: not known, as
+    /// an older version, a run that was killed, a folder of files or a recording brought it.
+    pub fetched_us: Option<i64>,
     /// Its line in the day's report, with the grades of the last check; `None`: the report has none of this object.
     pub reported: Option<Available>,
 }
@@ -127,8 +130,13 @@ impl Context {
                 Err(error) => return Err(error.into()),
             };
             let reported = self.lake.available(partition.day).await?.remove(partition);
+            // A copy was fetched when its original was: the content tells.
+            let is_same =
+                |line: &&Available| digest.is_some() && (&line.digest, line.bytes) == (&digest, entry.bytes);
+            let fetched_us = reported.as_ref().filter(is_same).and_then(|line| line.fetched_us);
             let reported = reported.filter(|line| line.is_of(&entry));
-            Ok(Some(Evidence { path: entry.path.to_string(), bytes: entry.bytes, footer, digest, reported }))
+            let (path, bytes) = (entry.path.to_string(), entry.bytes);
+            Ok(Some(Evidence { path, bytes, footer, digest, fetched_us, reported }))
         })
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::candle::value::Valuation;
 use mtdh_core::check::grade::Grade;
-use mtdh_core::instrument::Instrument;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::partition::Partition;
 use mtdh_core::universe::KeyPattern;
@@ -14,7 +13,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::tables::instruments::ExpectedKeys;
 use mtdh_lake::{Entry, Lake, LakeError, LakePath};
 
-use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, exchange, newest_table};
+use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, exchange};
 use crate::error::EngineError;
 use crate::names::suggestions;
 
@@ -52,11 +51,24 @@ pub struct Chosen {
     pub missing: Vec<Missing>,
 }
 
+/// What the objects that are there are measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Against {
+    /// What the days' instrument tables expect. That none of them knows an instrument is an error.
+    Tables,
+    /// The calendar: every day of the range should have an object. Tables are not read.
+    Calendar,
+}
+
 /// Finds the objects of a request. A named instrument is looked up by its path; a pattern lists the days.
 ///
 /// # Errors
 /// When the lake cannot be read, a text is no key, or no table and no object knows an instrument.
-pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen, EngineError> {
+pub(crate) async fn choose(
+    lake: &Lake,
+    request: &ReadRequest,
+    against: Against,
+) -> Result<Chosen, EngineError> {
     let days = days_to_look_at(request);
     let listed = &Listed::of(lake, request, &days).await?;
     let patterns: Vec<KeyPattern> = request.instruments.iter().map(|text| KeyPattern::new(text)).collect();
@@ -80,7 +92,7 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
             }
             let of_day = {
                 let asked = asked.clone();
-                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1, has_worth).await }
+                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1, has_worth, against).await }
             };
             // Days on several threads: their tables are decoded.
             tokio::spawn(of_day).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
@@ -95,7 +107,7 @@ pub(crate) async fn choose(lake: &Lake, request: &ReadRequest) -> Result<Chosen,
         chosen.objects.extend(day.objects);
         chosen.missing.extend(day.missing.into_iter().filter(is_expected));
     }
-    if chosen.objects.is_empty() {
+    if chosen.objects.is_empty() && against == Against::Tables {
         lake.check_readable().await?;
         check_known(lake, request, &asked.0).await?;
     }
@@ -136,6 +148,7 @@ async fn choose_of_day(
     keys: &[InstrumentKey],
     patterns: &[KeyPattern],
     has_worth: bool,
+    against: Against,
 ) -> Result<Chosen, EngineError> {
     let mut there: BTreeMap<InstrumentKey, Entry> = BTreeMap::new();
     let mut lacking: BTreeSet<InstrumentKey> = BTreeSet::new();
@@ -156,7 +169,10 @@ async fn choose_of_day(
         let is_wanted = |text: &str| {
             lacking.iter().any(|key| key.as_str() == text) || patterns.iter().any(|p| p.matches_text(text))
         };
-        let expected = lake.expected(day, is_wanted).await?;
+        let expected = match against {
+            Against::Tables => lake.expected(day, is_wanted).await?,
+            Against::Calendar => None,
+        };
         missing = missing_of_day(table, day, expected.as_ref(), &lacking, patterns, &there);
     }
     let of_entry = |(key, entry)| ChosenObject { day, key, entry, valuation: None };
@@ -229,14 +245,8 @@ pub(super) fn path(lake: &Lake, table: TickTable, day: Day, key: &InstrumentKey)
 /// Fails for a named instrument that no table of the request's days has, nor the newest one.
 async fn check_known(lake: &Lake, request: &ReadRequest, keys: &[InstrumentKey]) -> Result<(), EngineError> {
     let days: Vec<Day> = days_of(&request.within_us).collect();
-    let ends: BTreeSet<Day> = [days.first(), days.last()].into_iter().flatten().copied().collect();
-    let mut known: Vec<Instrument> = Vec::new();
-    for day in ends {
-        known.extend(lake.instruments(day).await?.unwrap_or_default());
-    }
-    if known.is_empty() {
-        known = newest_table(lake).await?;
-    }
+    let ends = [days.first(), days.last()].into_iter().flatten().copied();
+    let known = super::known(lake, ends).await?;
     let unknown = keys.iter().find(|key| !known.iter().any(|i| i.key == **key));
     match unknown {
         Some(key) if !known.is_empty() => Err(EngineError::UnknownInstrument {

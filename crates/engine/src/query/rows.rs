@@ -42,9 +42,10 @@ struct Reading {
     /// The columns of the answer.
     schema: SchemaRef,
     form: Form,
+    cost: Arc<ReadCost>,
 }
 
-/// The rows of chosen objects.
+/// The rows of chosen objects. What reading them costs is added to `cost`.
 ///
 /// # Errors
 /// When the table has no column of the request. Errors of reading are in the stream, which ends with the first.
@@ -53,6 +54,7 @@ pub fn rows(
     request: &ReadRequest,
     objects: Vec<ChosenObject>,
     form: Form,
+    cost: &Arc<ReadCost>,
 ) -> Result<RowStream, EngineError> {
     let schema = request.schema()?;
     // Sorting makes texts anew.
@@ -69,7 +71,8 @@ pub fn rows(
         names
     });
     let within_us = request.within_us.clone();
-    let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form };
+    let cost = cost.clone();
+    let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form, cost };
     let batches = match request.clock_of_rows() {
         Clock::Arrival => as_stored(reading, objects),
         Clock::Exchange => by_exchange(reading, objects),
@@ -160,7 +163,7 @@ impl Reading {
             ..Wanted::of(self.clock, self.within_us.clone())
         };
         for look in 1.. {
-            match self.lake.row_groups(&entry, &wanted, &Arc::<ReadCost>::default()).await {
+            match self.lake.row_groups(&entry, &wanted, &self.cost).await {
                 Ok(groups) => {
                     return Ok(groups
                         .into_iter()
@@ -180,7 +183,7 @@ impl Reading {
     /// The rows of one instrument and day, sorted on a thread of the runtime.
     fn sorted(self, within_us: Range<i64>, objects: Vec<ChosenObject>) -> RowStream {
         let (sender, receiver) = self.form.channel();
-        let (schema, lake, columns) = (self.schema, self.lake, self.columns);
+        let (schema, lake, columns, cost) = (self.schema, self.lake, self.columns, self.cost);
         // The table of the rows' own day says what they are worth, else one beside it.
         let own = objects
             .iter()
@@ -190,7 +193,6 @@ impl Reading {
         let most_rows = rows_of_window(schema.fields().len());
         tokio::spawn(async move {
             let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-            let cost = Arc::default();
             let read =
                 exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &cost, &sender);
             if let Err(error) = read.await {
@@ -272,7 +274,7 @@ pub async fn count(lake: &Lake, request: &ReadRequest, objects: &[ChosenObject])
     }
     let clock = request.clock_column().to_owned();
     let request = ReadRequest { columns: Some(vec![clock]), limit: None, ..request.clone() };
-    let mut batches = rows(lake, &request, cut, Form::STREAM)?;
+    let mut batches = rows(lake, &request, cut, Form::STREAM, &Arc::default())?;
     while let Some(batch) = batches.try_next().await? {
         rows_in_range += batch.num_rows() as u64;
     }

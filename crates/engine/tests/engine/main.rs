@@ -14,6 +14,7 @@ mod corpus_values;
 mod days_before;
 mod exchange_clock;
 mod exports;
+mod kept;
 mod lake_support;
 mod metadata_faults;
 mod month;

@@ -37,8 +37,8 @@ pub struct Available {
     pub source_sha256: Option<String>,
     /// The vendor's entity tag, as in the footer; `None` for a recording or where none was sent.
     pub source_etag: Option<String>,
-    /// When the vendor's answer had been received whole, microseconds since the Unix epoch, UTC. No object has it: only the report
-    /// of the download does. `None`: a recording, or the report was made of the objects, as after version 0.1.0.
+    /// When the vendor's answer had been received whole, microseconds since the Unix epoch, UTC; stored apart from the report, as
+    /// `identity`. `None`: a recording, a file of a folder, or not known: an older version fetched it, or the run was killed.
     pub fetched_us: Option<i64>,
     /// BLAKE3 of the object's data part, as in the footer; `None`: version 0.1.0 wrote the object, without checksums.
     pub digest: Option<String>,
@@ -108,7 +108,7 @@ impl Available {
 
 /// The columns of `available_data.parquet`.
 #[rustfmt::skip]
-pub(crate) static COLUMNS: [Described<Available>; 29] = [
+pub(crate) static COLUMNS: [Described<Available>; 28] = [
     required("instrument_key", Kind::Text, "", "the key", |row| row.partition.key.as_str().into()),
     required("venue", Kind::Text, "", "the key's venue", |row| row.partition.key.venue().into()),
     required("instrument_type", Kind::Text, "", "the key's type", |row| row.partition.key.instrument_type().name().into()),
@@ -132,7 +132,6 @@ pub(crate) static COLUMNS: [Described<Available>; 29] = [
     required("source", Kind::Text, "", "the vendor's path of the file that it was made from", |row| row.source.as_str().into()),
     optional("source_sha256", Kind::Text, "", "of the vendor file; null: there was none", |row| row.source_sha256.as_deref().into()),
     optional("source_etag", Kind::Text, "", "the server's entity tag; null: it sent none", |row| row.source_etag.as_deref().into()),
-    added_optional("fetched_at", Kind::Time, "microseconds since the Unix epoch, UTC", "when the vendor's answer had been received whole, by the clock of the machine that fetched it; null: a recording, an older program wrote the row, or it was made of the object, which has no time", |row| (row.fetched_us).into()),
     added_optional("data_blake3", Kind::Text, "", "digest of the object's bytes, as in the footer; null: mtdh 0.1.0 wrote the object", |row| row.digest.as_deref().into()),
     added_optional("proved_on", Kind::Text, "", "last day on which every byte of this very object, no copy, was verified; null: never", |row| (row.proved_on.map(|day| day.to_string())).into()),
     added_optional("grade", Kind::Text, "", "`good`, `degraded`, `bad` or `unknown`, by the last check of this object with all groups; null: not checked since it came", |row| (row.grade.map(Grade::name)).into()),
@@ -154,7 +153,6 @@ pub(super) fn rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
         (count("bytes")?, count("inexact_numbers")?, count("arrival_regressions")?);
     let (first, last) = (cells.time("timestamp_min")?, cells.time("timestamp_max")?);
     let (first_local, last_local) = (cells.time("local_timestamp_min")?, cells.time("local_timestamp_max")?);
-    let fetched = cells.time("fetched_at")?;
     let (digest, proved_on) = (cells.text("data_blake3")?, cells.text("proved_on")?);
     let (grade, day_grade) = (cells.text("grade")?, cells.text("day_grade")?);
     let read = |(row, partition)| {
@@ -179,7 +177,7 @@ pub(super) fn rows(table: &RecordBatch) -> Result<Vec<Available>, String> {
             source: source(row).ok_or_else(|| format!("row {row} has no source"))?.to_owned(),
             source_sha256: sha256(row).map(str::to_owned),
             source_etag: etag(row).map(str::to_owned),
-            fetched_us: fetched(row),
+            fetched_us: None,
             digest: digest(row).map(str::to_owned),
             proved_on: proved_on(row).and_then(|day| day.parse().ok()),
             grade: grade(row).and_then(Grade::from_name),

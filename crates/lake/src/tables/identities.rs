@@ -1,7 +1,7 @@
-//! The identities of the objects that the lines of a day's report describe.
+//! The identities of the objects that the lines of a day's report describe, and when they were fetched.
 //!
-//! They are stored apart from the report: the report is the same for all copies of the objects, the identities differ.
-//! Derived like the report; without them, the objects' footers are read.
+//! They are stored apart from the report: the report is the same for all copies of the objects and for every run that fetches the
+//! same files, identities and times differ. Derived like the report, but for the times; without them, the objects' footers are read.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use object_store::path::Path;
 use crate::error::LakeError;
 use crate::store::Lake;
 use crate::tables::available::Available;
-use crate::tables::columns::{Described, Kind, TableReader, filled, required, to_table};
+use crate::tables::columns::{Described, Kind, TableReader, added_optional, filled, required, to_table};
 use crate::tables::report_file::{bytes_of, partitions, readable, table, wrong};
 
 /// An object that was seen, with the values that tie a report line to its content.
@@ -24,6 +24,7 @@ pub(crate) struct Seen {
     bytes: u64,
     source_sha256: Option<String>,
     digest: Option<String>,
+    fetched_us: Option<i64>,
 }
 
 /// The objects of a day that were seen.
@@ -37,17 +38,22 @@ impl Seen {
             bytes: line.bytes,
             source_sha256: line.source_sha256.clone(),
             digest: line.digest.clone(),
+            fetched_us: line.fetched_us,
         })
+    }
+
+    fn has_content(&self, bytes: u64, source_sha256: Option<&str>, digest: Option<&str>) -> bool {
+        (self.bytes, self.source_sha256.as_deref(), self.digest.as_deref()) == (bytes, source_sha256, digest)
     }
 }
 
-/// Sets the identity of a line from the object that was seen, if that has the content of the line.
+/// Sets identity and time of a line from the object that was seen, if that has the content of the line.
 pub(super) fn tell(line: &mut Available, seen: &Identities) {
-    let identity = seen.get(&line.partition).map(|seen| seen.identity.clone());
-    line.identity = identity;
-    if Seen::by(line).as_ref() != seen.get(&line.partition) {
-        line.identity = None;
-    }
+    let seen = seen
+        .get(&line.partition)
+        .filter(|seen| seen.has_content(line.bytes, line.source_sha256.as_deref(), line.digest.as_deref()));
+    line.identity = seen.map(|seen| seen.identity.clone());
+    line.fetched_us = seen.and_then(|seen| seen.fetched_us);
 }
 
 /// The objects of some lines.
@@ -57,7 +63,7 @@ pub(super) fn told<'a>(lines: impl Iterator<Item = &'a Available>) -> Identities
 
 /// The columns of the table.
 #[rustfmt::skip]
-pub(crate) static COLUMNS: [Described<(Partition, Seen)>; 7] = [
+pub(crate) static COLUMNS: [Described<(Partition, Seen)>; 8] = [
     required("instrument_key", Kind::Text, "", "the key", |(of, _)| of.key.as_str().into()),
     required("data_type", Kind::Text, "", "the data type", |(of, _)| of.data_type.name().into()),
     filled("date", Kind::Text, "", "the day, `YYYY-MM-DD`", |(of, _)| Some(of.day.to_string()).into()),
@@ -65,18 +71,21 @@ pub(crate) static COLUMNS: [Described<(Partition, Seen)>; 7] = [
     filled("bytes", Kind::Count, "bytes", "size of the object", |(_, seen)| Some(seen.bytes).into()),
     filled("source_sha256", Kind::Text, "", "as in the report", |(_, seen)| seen.source_sha256.as_deref().into()),
     filled("data_blake3", Kind::Text, "", "as in the report", |(_, seen)| seen.digest.as_deref().into()),
+    added_optional("fetched_at", Kind::Time, "microseconds since the Unix epoch, UTC", "when the vendor's answer had been received whole, by the clock of the machine that fetched it; null: not known, as an older version, a run that was killed, a folder of files or a recording brought the object", |(_, seen)| seen.fetched_us.into()),
 ];
 
 fn seen_rows(table: &RecordBatch) -> Result<Identities, String> {
     let cells = TableReader::of(table, &COLUMNS);
     let (identity, bytes) = (cells.text("identity")?, cells.count("bytes")?);
     let (sha256, digest) = (cells.text("source_sha256")?, cells.text("data_blake3")?);
+    let fetched = cells.time("fetched_at")?;
     let read = |(row, partition)| {
         let seen = Seen {
             identity: identity(row).ok_or_else(|| format!("row {row} has no identity"))?.to_owned(),
             bytes: bytes(row).unwrap_or_default(),
             source_sha256: sha256(row).map(str::to_owned),
             digest: digest(row).map(str::to_owned),
+            fetched_us: fetched(row),
         };
         Ok((partition, seen))
     };
@@ -101,7 +110,14 @@ impl Lake {
         self.update(&path, |old| {
             let mut all =
                 old.map(|bytes| read(bytes.clone(), &path)).transpose()?.flatten().unwrap_or_default();
-            all.extend(seen.clone());
+            for (partition, new) in seen {
+                let mut new = new.clone();
+                let (sha256, digest) = (new.source_sha256.as_deref(), new.digest.as_deref());
+                // Whoever only looked at the object does not know when it was fetched.
+                let older = all.get(partition).filter(|old| old.has_content(new.bytes, sha256, digest));
+                new.fetched_us = new.fetched_us.or(older.and_then(|old| old.fetched_us));
+                all.insert(partition.clone(), new);
+            }
             bytes_of(&to_table(&COLUMNS, &all.into_iter().collect::<Vec<_>>()), &path)
         })
         .await
@@ -134,23 +150,24 @@ mod tests {
             Available { source_sha256: None, ..line.clone() },
             Available { bytes: 101, ..line.clone() },
         ] {
-            let other = Available { identity: None, ..other };
+            let other = Available { identity: None, fetched_us: None, ..other };
             put(&other).await;
             assert_eq!(there().await, other);
         }
         // The same object elsewhere: the report is the same.
-        let elsewhere = Available { identity: Some("4-5-6".into()), ..line.clone() };
+        let elsewhere = Available { identity: Some("4-5-6".into()), fetched_us: None, ..line.clone() };
         put(&elsewhere).await;
-        assert_eq!(there().await, elsewhere);
+        let known = Available { fetched_us: line.fetched_us, ..elsewhere };
+        assert_eq!(there().await, known, "who looks at an object does not forget when it was fetched");
         let path = folder.path().join(lake.layout().available_report(day).as_ref());
         assert!(std::fs::read(path).unwrap() == report);
         // Neither a damaged table of identities nor a missing one is a problem.
         let identities = folder.path().join(lake.layout().identities(day).as_ref());
         std::fs::write(&identities, "junk").unwrap();
-        assert_eq!(there().await, Available { identity: None, ..line.clone() });
+        assert_eq!(there().await, Available { identity: None, fetched_us: None, ..line.clone() });
         put(&line).await;
         assert_eq!(there().await, line);
         std::fs::remove_file(&identities).unwrap();
-        assert_eq!(there().await, Available { identity: None, ..line.clone() });
+        assert_eq!(there().await, Available { identity: None, fetched_us: None, ..line.clone() });
     }
 }

@@ -186,7 +186,7 @@ pub(super) mod tests {
         let table = to_table(&AVAILABLE, std::slice::from_ref(&row));
         let schema = table.schema();
         let old = schema.fields().iter().enumerate().filter(|(_, f)| {
-            let added = ["data_blake3", "proved_on", "fetched_at"];
+            let added = ["data_blake3", "proved_on"];
             !f.name().contains("grade") && !added.contains(&f.name().as_str())
         });
         let old = table.project(&old.map(|(place, _)| place).collect::<Vec<_>>()).unwrap();

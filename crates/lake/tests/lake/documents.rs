@@ -24,6 +24,7 @@ fn the_page_of_small_tables_is_the_list() {
         ("available_data.parquet", "available"),
         ("Identities", "identities"),
         ("missing_data.parquet", "missing"),
+        ("checks.parquet", "checks"),
     ] {
         let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("{heading}"));
         let section = section.split("\n## ").next().unwrap();

@@ -17,6 +17,7 @@ use mtdh_core::instrument::Instrument;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::{Column, Kind, SCHEMA_VERSION};
 use mtdh_lake::read::{ReadCost, Verified};
+use mtdh_lake::tables::checks::{CheckLine, CheckRun, Subject as Checked};
 use mtdh_lake::tables::reports::{Available, Missing};
 use mtdh_lake::write::PartitionWriter;
 use mtdh_lake::{Entry, Lake, LakeError, LakePath, Layout};
@@ -142,6 +143,7 @@ enum Sort {
     Available,
     Identities,
     Missing,
+    Checks,
 }
 
 struct Subject {
@@ -186,6 +188,25 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
         instruments.iter().map(|i| Missing { partition: of(i), reason: "missing".into() }).collect();
     lake.update_missing(day, &missing, |_| true).await.unwrap();
     all.push((Sort::Missing, Layout.missing_report(day)));
+    let run = Arc::new(CheckRun {
+        made_by: "check".into(),
+        checked_us: 1,
+        first_day: day,
+        last_day: day,
+        selection: "everything".into(),
+        settings: Vec::new(),
+    });
+    let checked = |i: &Instrument| CheckLine {
+        day,
+        subject: Checked { key: Some(i.key.clone()), data_type: Some(DataType::Trades) },
+        groups: ["book".to_owned(), "values".to_owned()].into(),
+        found: None,
+        objects: vec![format!("trades {}", "d".repeat(64))],
+        rows: ROWS as u64,
+        run: run.clone(),
+    };
+    lake.update_checks(day, &instruments.iter().map(checked).collect::<Vec<_>>()).await.unwrap();
+    all.push((Sort::Checks, Layout.check_report(day)));
     let mut subjects = Vec::new();
     for (kind, path) in all {
         let bytes = lake.read(&path).await.unwrap().unwrap().to_vec();
@@ -239,6 +260,9 @@ async fn see(lake: &Lake, subject: &Subject) -> Seen {
             assert_eq!(rows.len(), 40);
             seen.table = rows.values().any(|row| row.identity.is_some()).then(|| format!("{rows:?}"));
             return seen;
+        }
+        Sort::Checks => {
+            seen.table = lake.checks(day).await.unwrap().map(|rows| format!("{rows:?}"));
         }
         Sort::Missing => {
             seen.table = lake.missing(day).await.unwrap().map(|rows| format!("{rows:?}"));

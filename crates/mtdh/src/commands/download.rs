@@ -3,6 +3,7 @@
 use anyhow::Result;
 use mtdh_core::partition::Shard;
 use mtdh_engine::download::plan::{Plan, Refetch};
+use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::summary::{RunSummary, new_run_id};
 use mtdh_engine::{Context, DownloadOptions, PlanOptions, Planned, Selection};
 
@@ -30,38 +31,24 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
     Ok(outcome(&session, &summary, known))
 }
 
-/// The outcome of a run. `known` is the outcome by the plan alone.
-pub fn outcome(session: &Session<'_>, summary: &RunSummary, known: Outcome) -> Outcome {
+/// The outcome of a run. `of_plan` is what was known before it.
+pub fn outcome(session: &Session<'_>, summary: &RunSummary, of_plan: Judgement) -> Outcome {
     if session.stop.is_cancelled() {
         Outcome::Interrupted
-    } else if summary.is_used_up() {
-        Outcome::UsedUp
-    } else if !summary.is_clean() {
-        Outcome::NotClean
-    } else if known != Outcome::Clean {
-        known
-    } else if summary.done.has_errors() {
-        Outcome::Unsound
     } else {
-        Outcome::Clean
+        Judgement::of_download(summary, of_plan).into()
     }
 }
 
-/// The outcome of a run that does everything in the plan.
-pub fn known(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Outcome {
-    if plan.needs_decision() {
-        Outcome::NeedsDecision
-    } else if plan.is_lacking() || !session.allows_not_exported(allow, plan.days_not_exported().into_iter()) {
-        Outcome::NotClean
-    } else {
-        Outcome::Clean
-    }
+/// What a run that does everything in the plan comes to.
+pub fn known(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Judgement {
+    Judgement::of_plan(plan, &session.waits(allow))
 }
 
 /// Prints a plan that is not run yet, so days that are not exported yet are no failure.
 pub fn show_plan(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Result<Outcome> {
     print_plan(session.format, plan, None)?;
-    Ok(known(session, plan, AllowArgs { allow_not_exported: true, ..allow }))
+    Ok(known(session, plan, AllowArgs { allow_not_exported: true, ..allow }).into())
 }
 
 /// The selection and the shard, and a lake that can be read or created. Commands that write check first whether they can,

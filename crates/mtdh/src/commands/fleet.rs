@@ -36,13 +36,13 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     if planned.is_about_nothing() {
         note("no plan is saved of what is not known");
         print_plan(session.format, &planned, None)?;
-        return Ok(download::known(&session, &planned, allow));
+        return Ok(download::known(&session, &planned, allow).into());
     }
     let run_id = if name.is_empty() { new_run_id() } else { name };
     let saved = context.save_plan(&run_id, &planned.units).await?;
     print_plan(session.format, &planned, Some(&run_id))?;
     note_saved(&saved);
-    Ok(download::known(&session, &planned, allow))
+    Ok(download::known(&session, &planned, allow).into())
 }
 
 /// `mtdh download --run`.

@@ -3,13 +3,15 @@
 use std::ffi::OsStr;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use futures::TryStreamExt;
 use mtdh_core::moment::{self, TimeValue};
 use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
 use mtdh_engine::files::unfinished::Unfinished;
-use mtdh_engine::query::{Lacking, Slice};
-use mtdh_engine::{Context, SliceRequest};
+use mtdh_engine::query::{Chosen, Form, Lacking, ReadCost, ReadRequest, TickTable};
+use mtdh_engine::{Context, DataType, EngineError, InstrumentKey};
 
 use crate::args::{Format, GetArgs};
 use crate::exit::Outcome;
@@ -17,41 +19,101 @@ use crate::output::{many, note, size};
 use crate::session::Session;
 use crate::stdout::{self, Stdout};
 
+/// Few rows at a time: those of a wide table are large, and a slow reader holds some of them up.
+const READ: Form = Form { batch_rows: 1 << 13, has_views: false, ahead: 1, waiting: Some(4) };
+
+/// What is asked for, and what reading it has cost so far.
+struct Slice {
+    key: InstrumentKey,
+    data_type: DataType,
+    request: ReadRequest,
+    cost: Arc<ReadCost>,
+}
+
 pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     let context = session.context()?;
     let key = context.instrument_key(&args.key).await?;
     let within_us = moment::range(args.start, args.end)?;
     note_end(args.end);
-    let request = SliceRequest { key, data_type: args.data_type, arrived_us: within_us };
+    let request = ReadRequest {
+        table: TickTable::Ticks(args.data_type),
+        instruments: vec![key.to_string()],
+        within_us,
+        clock: args.clock,
+        columns: None,
+        limit: None,
+        has_worth: false,
+    };
     let form = form(&args.output, session.format)?;
-    let slice = if args.output == Path::new("-") {
+    let slice = Slice { key, data_type: args.data_type, request, cost: Arc::default() };
+    let (chosen, rows) = if args.output == Path::new("-") {
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(Stdout))?;
-        let mut take =
-            |batch| if stdout::is_read() { exporter.write(&batch) } else { Err(ExportError::Unread) };
-        let slice = match context.read_by(args.clock, &request, &mut take).await {
-            // Nothing more is read without a reader. Missing days still count.
-            Err(ExportError::Unread) => {
-                let missing = context.missing_days(&request).await?;
-                return Ok(if missing.is_empty() { Outcome::Clean } else { Outcome::NotClean });
-            }
-            other => other?,
-        };
+        let (chosen, ended) = slice.export(&context, &mut exporter, stdout::is_read).await?;
+        if ended == Ended::Unread {
+            return Ok(outcome(&chosen));
+        }
+        let rows = exporter.rows();
         exporter.finish()?.flush()?;
-        slice
+        (chosen, rows)
     } else {
         let not_written = || format!("cannot write {}", args.output.display());
         let unfinished = Unfinished::new(&args.output).with_context(not_written)?;
         let mut exporter = Exporter::new(args.data_type, form, BufWriter::new(unfinished))?;
-        let slice = context.read_by(args.clock, &request, &mut |batch| exporter.write(&batch)).await?;
+        let (chosen, _) = slice.export(&context, &mut exporter, || true).await?;
+        let rows = exporter.rows();
         let unfinished = exporter.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         unfinished.publish().with_context(not_written)?;
-        slice
+        (chosen, rows)
     };
-    report(&slice);
-    if !slice.missing_days.is_empty() {
-        note_lacking(&context, &request, &slice).await?;
+    report(&slice, &chosen, rows);
+    if !chosen.missing.is_empty() {
+        note_lacking(&context, &slice, &chosen).await?;
     }
-    Ok(if slice.missing_days.is_empty() { Outcome::Clean } else { Outcome::NotClean })
+    Ok(outcome(&chosen))
+}
+
+/// Missing days count, even if nobody reads the rows of the others.
+fn outcome(chosen: &Chosen) -> Outcome {
+    if chosen.missing.is_empty() { Outcome::Clean } else { Outcome::NotClean }
+}
+
+/// How reading ended.
+#[derive(PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Unread,
+}
+
+impl Slice {
+    /// Writes the rows for as long as somebody reads them. Returns what was there of the request.
+    async fn export<W: Write + Send>(
+        &self,
+        context: &Context,
+        exporter: &mut Exporter<W>,
+        is_read: impl Fn() -> bool,
+    ) -> Result<(Chosen, Ended)> {
+        let chosen = context.find(&self.request).await.map_err(of_lake)?;
+        let mut rows = context.rows_at(&self.request, chosen.objects.clone(), READ, &self.cost)?;
+        while let Some(batch) = rows.try_next().await.map_err(of_lake)? {
+            if !is_read() {
+                return Ok((chosen, Ended::Unread));
+            }
+            exporter.write(&batch)?;
+        }
+        // Looked at only where a day is missing: it costs one more request.
+        if !chosen.missing.is_empty() {
+            context.check_readable().await.map_err(of_lake)?;
+        }
+        Ok((chosen, Ended::Whole))
+    }
+}
+
+/// What the lake's errors are to one who only reads.
+fn of_lake(error: EngineError) -> anyhow::Error {
+    match error {
+        EngineError::Lake(error) => ExportError::Lake(error).into(),
+        other => other.into(),
+    }
 }
 
 /// Says for this release what a day or a month as end means, which was excluded before.
@@ -79,34 +141,37 @@ pub fn form(output: &Path, format: Format) -> Result<ExportFormat> {
     }
 }
 
-fn report(slice: &Slice) {
+fn report(slice: &Slice, chosen: &Chosen, rows: u64) {
     let (read, requests) = (slice.cost.bytes(), slice.cost.requests());
-    let share = if slice.object_bytes > 0 { read as f64 / slice.object_bytes as f64 * 100.0 } else { 0.0 };
+    let stored: u64 = chosen.objects.iter().map(|object| object.entry.bytes).sum();
+    let share = if stored > 0 { read as f64 / stored as f64 * 100.0 } else { 0.0 };
     note(&format!(
         "{}; read {} of {} ({share:.1} %) in {}",
-        many(slice.rows, "row"),
+        many(rows, "row"),
         size(read),
-        size(slice.object_bytes),
+        size(stored),
         many(requests, "request")
     ));
 }
 
 /// Prints which days a slice lacks in one line, and why in another.
-async fn note_lacking(context: &Context, request: &SliceRequest, slice: &Slice) -> Result<()> {
-    let SliceRequest { key, data_type, .. } = request;
-    match &slice.missing_days[..] {
+async fn note_lacking(context: &Context, slice: &Slice, chosen: &Chosen) -> Result<()> {
+    let Slice { key, data_type, .. } = slice;
+    match &chosen.missing[..] {
         [] => {}
-        [day] => {
+        [one] => {
+            let day = one.day;
             note(&format!("{day} is not in the lake: rows of that day, if any, are not in the slice"));
         }
         [first, .., last] => {
-            let days = many(slice.missing_days.len() as u64, "day");
+            let days = many(chosen.missing.len() as u64, "day");
+            let (first, last) = (first.day, last.day);
             note(&format!(
                 "{days} from {first} to {last} are not in the lake: rows of those days, if any, are not in the slice"
             ));
         }
     }
-    match context.why_lacking(request, slice).await? {
+    match context.why_lacking(key, *data_type, chosen).await? {
         Lacking::UnknownKey { suggestions } if suggestions.is_empty() => {
             note(&format!("no instrument table has {key}; see mtdh instruments list"));
         }
@@ -118,7 +183,7 @@ async fn note_lacking(context: &Context, request: &SliceRequest, slice: &Slice) 
             note(&format!("the vendor lists no {data_type} of {key}; it lists {}", names.join(", ")));
         }
         Lacking::NotFetched => {
-            let day = slice.missing_days[0];
+            let day = chosen.missing[0].day;
             note(&format!(
                 "{data_type} of {key} was not fetched: mtdh download --start-date {day} --instruments {key} --data-types {data_type}"
             ));

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use mtdh_engine::instruments::InstrumentsReport;
+use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::summary::RunSummary;
 use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     }
     note_unknown(&plan);
     let known = match download::known(&session, &plan, allow) {
-        Outcome::Clean if !found.is_whole() => Outcome::NotClean,
+        Judgement::Clean if !found.is_whole() => Judgement::NotClean,
         known => known,
     };
     let summary = download::execute(&session, &context, plan, shard, &args.download).await?;
@@ -63,7 +64,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     // A report with failures must not say "complete".
     validation.failed_files = report.download.done.failures.len();
     validation.conclude();
-    let verdict = validate::outcome(&session, &validation, allow);
+    let verdict = Judgement::of_validation(&validation, &session.waits(allow)).into();
     let outcome = match (download::outcome(&session, &report.download, known), verdict) {
         (Outcome::Clean, outcome) => outcome,
         (outcome, _) => outcome,

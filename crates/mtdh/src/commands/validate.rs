@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::progress::Progress;
-use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::validate::{Depth, ValidationReport};
 use mtdh_engine::{Context, Selection, ValidateOptions, Validation};
 
-use crate::args::{AllowArgs, DepthArgs, ValidateArgs};
+use crate::args::{DepthArgs, ValidateArgs};
 use crate::exit::Outcome;
 use crate::output::note;
 use crate::progress::Bar;
@@ -30,7 +30,7 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     Ok(if session.stop.is_cancelled() {
         Outcome::Interrupted
     } else {
-        outcome(&session, &report, args.allow)
+        Judgement::of_validation(&report, &session.waits(args.allow)).into()
     })
 }
 
@@ -56,19 +56,4 @@ pub async fn validate(
         note(text);
     }
     Ok(report)
-}
-
-/// Complete is clean; so is waiting for the vendor's export, if that is allowed.
-pub fn outcome(session: &Session<'_>, report: &ValidationReport, allow: AllowArgs) -> Outcome {
-    let waiting = || report.days_not_exported.iter().filter_map(|day| day.parse().ok());
-    match report.verdict {
-        Verdict::Complete => Outcome::Clean,
-        Verdict::CompleteUpTo | Verdict::NotExportedYet if session.allows_not_exported(allow, waiting()) => {
-            Outcome::Clean
-        }
-        Verdict::NeedsDecision => Outcome::NeedsDecision,
-        Verdict::CompleteUpTo | Verdict::NotExportedYet | Verdict::NothingExpected | Verdict::NotComplete => {
-            Outcome::NotClean
-        }
-    }
 }

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use mtdh_core::check::Severity;
+use mtdh_engine::check::kept::CheckLine;
+use mtdh_engine::{Lake, LakeOptions};
 use mtdh_sim::{Fault, FaultKind, Host};
 
 use crate::support::{DAY, Stage, run, run as run_command};
@@ -114,6 +117,57 @@ fn grades_are_stored_and_go_with_the_object() {
         &format!("validate --start-date {DAY} --venues BINANCE --data-types {TYPES} --deep --lake lake"),
     );
     assert!(grades()[0], "the same objects keep their grades");
+}
+
+/// The kept findings of the day as key and check, by whom, and the things that were looked at.
+fn kept(stage: &Stage) -> Option<(Vec<[String; 3]>, usize)> {
+    let lake = Lake::open(stage.path("lake").to_str().unwrap(), &LakeOptions::default()).unwrap();
+    let lines =
+        tokio::runtime::Runtime::new().unwrap().block_on(lake.checks(DAY.parse().unwrap())).unwrap()?;
+    let key = |line: &CheckLine| line.subject.key.as_ref().map_or(String::new(), ToString::to_string);
+    let found = lines.iter().filter_map(|line| {
+        let found = line.found.as_ref().filter(|found| found.severity == Severity::Error)?;
+        Some([key(line), found.check.clone(), line.run.made_by.clone()])
+    });
+    Some((found.collect(), lines.iter().filter(|line| line.found.is_none()).count()))
+}
+
+#[test]
+fn what_is_found_is_kept_in_the_lake_by_whoever_finds_it() {
+    let stage = stage();
+    assert_eq!(kept(&stage), None, "nobody checked");
+    let validate = format!("validate --start-date {DAY} --venues BINANCE --data-types {TYPES} --lake lake");
+    stage.expect(0, &validate);
+    assert_eq!(kept(&stage), None, "a validation that finds nothing leaves its own report");
+    stage.expect(0, &words("all"));
+    let (found, looked) = kept(&stage).unwrap();
+    assert!(found.is_empty() && looked > 4, "{found:?}, {looked}");
+    // A missing partition: the exit status is the check's, and so is the line; then the validation's.
+    let bytes = std::fs::read(object(&stage, TRADES)).unwrap();
+    std::fs::remove_file(object(&stage, TRADES)).unwrap();
+    let line = |by: &str| ["BINANCE:SPOT_PAIR:BTC-USDT", "missing_partition", by].map(str::to_owned);
+    stage.expect(1, &words("completeness"));
+    assert_eq!(kept(&stage).unwrap().0, [line("check")]);
+    stage.expect(1, &validate);
+    assert_eq!(kept(&stage).unwrap().0, [line("validate")]);
+    // Another group says nothing of it.
+    stage.expect(0, &words("values"));
+    assert_eq!(kept(&stage).unwrap().0, [line("validate")]);
+    std::fs::write(object(&stage, TRADES), bytes).unwrap();
+    stage.expect(0, &validate);
+    assert_eq!(kept(&stage).unwrap().0, [] as [[String; 3]; 0], "what is there again is not missing");
+}
+
+#[test]
+fn a_lake_that_cannot_keep_findings_is_checked_and_says_so() {
+    let stage = stage();
+    std::fs::write(stage.path("lake/check_reports"), "no folder").unwrap();
+    let run = stage.expect(0, &words("all"));
+    let note = format!("the findings of {DAY} are not kept in the lake: ");
+    let notes = document(&run.stdout)["notes"].to_string();
+    assert!(notes.contains(&note) && run.stderr.contains(&note), "{notes} {}", run.stderr);
+    std::fs::remove_file(object(&stage, TRADES)).unwrap();
+    stage.expect(1, &words("all"));
 }
 
 #[test]

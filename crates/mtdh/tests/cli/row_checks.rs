@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mtdh_core::check::{CheckFn, find};
+use mtdh_engine::{Lake, LakeOptions};
 use mtdh_sim::{Config, Size, csv};
 use serde_json::Value;
 
@@ -71,6 +72,18 @@ fn what_checks_find_on_the_way_is_what_they_find_in_the_lake() {
         assert!(run.stderr.contains(&format!("{name}: {DAY} {KEY}")), "{}", run.stderr);
     }
     assert_eq!(checks["partitions"], 2);
+    // The lake keeps them too, and which partitions were looked at.
+    let lake = Lake::open(stage.path("lake").to_str().unwrap(), &LakeOptions::default()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let kept = runtime.block_on(lake.checks(DAY.parse().unwrap())).unwrap().unwrap();
+    assert!(kept.iter().all(|line| line.run.made_by == "download" && line.rows > 0));
+    let (found, looked): (Vec<_>, Vec<_>) = kept.iter().partition(|line| line.found.is_some());
+    let kept: Vec<&str> = found.iter().map(|line| &line.found.as_ref().unwrap().check[..]).collect();
+    let sorted = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        names.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!((sorted(kept), looked.len()), (sorted(names), 2));
     let words = format!(
         "check timestamp book values --start-date {DAY} --instruments {KEY} --data-types trades,book_snapshot_5 --lake lake --format json"
     );

@@ -206,7 +206,8 @@ pub(super) fn coverage(ask: Ask) -> BoxFuture<'static, Answered> {
         let filters = Filters::of(&ask);
         let seen = looked(&ask).await?;
         let dates: Vec<String> = seen.iter().map(|day| day.day.to_string()).collect();
-        let mut groups: HashMap<Name<'_>, Group> = HashMap::new();
+        let mut groups: Vec<Named<'_>> = Vec::new();
+        let mut places: HashMap<Name<'_>, usize> = HashMap::new();
         let mut total = Group::default();
         for (day, date) in seen.iter().zip(&dates) {
             for line in day.lines.iter().filter(|line| filters.take(line)) {
@@ -221,11 +222,15 @@ pub(super) fn coverage(ask: Ask) -> BoxFuture<'static, Answered> {
                     };
                 }
                 total.add(line);
-                groups.entry(name).or_default().add(line);
+                // Lines of a group mostly follow each other.
+                let last = groups.last().filter(|last| last.name == name).map(|_| groups.len() - 1);
+                let place = last.unwrap_or_else(|| *places.entry(name).or_insert(groups.len()));
+                if place == groups.len() {
+                    groups.push(Named { by: &by, name, group: Group::default() });
+                }
+                groups[place].group.add(line);
             }
         }
-        let named = |(name, group)| Named { by: &by, name, group };
-        let mut groups: Vec<Named<'_>> = groups.into_iter().map(named).collect();
         groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let (start, end) = (dates.first().map(String::as_str), dates.last().map(String::as_str));
         Ok(document(&Covered { as_of: as_of(&seen), start, end, by: &by, total, groups }))
@@ -327,7 +332,7 @@ fn evidence_document(partition: &Partition, found: Evidence) -> Value {
         "data_blake3": found.digest,
         "grade": reported.and_then(|line| line.grade).map(Grade::name),
         "day_grade": reported.and_then(|line| line.day_grade).map(Grade::name),
-        "fetched_at": reported.and_then(|line| line.fetched_us).map(rfc3339),
+        "fetched_at": found.fetched_us.map(rfc3339),
         "proved_on": reported.and_then(|line| line.proved_on).map(|day| day.to_string()),
         "as_of": rfc3339(now_us()),
     });

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
-use mtdh_core::DataType;
 use mtdh_core::key::InstrumentType;
 use mtdh_core::universe::KeyPattern;
+use mtdh_core::{DataType, DayRange};
 use mtdh_engine::Day;
 use mtdh_engine::check::kept::KeptLine;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::scrub::scrubbed;
 use super::status::{document, rfc3339};
 use super::{Answered, Ask};
 use crate::findings::{Kept, days};
+use crate::problem::Problem;
 use crate::state::now_us;
 
 /// The filters of a request.
@@ -114,11 +115,25 @@ struct Looked {
     last_us: Option<i64>,
 }
 
+/// Without a start, days that were checked and have nothing belong to the range too: all of them may be missing.
+async fn widened(ask: &Ask, range: Option<DayRange>) -> Result<Option<DayRange>, Problem> {
+    if ask.given.days("start")?.is_some() {
+        return Ok(range);
+    }
+    let checked = ask.state.context.checked_days().await?;
+    let days = || checked.iter().copied().chain(range.iter().flat_map(|range| [range.first(), range.last()]));
+    let last = match ask.given.days("end")? {
+        Some(end) => Some(end.last()),
+        None => days().max(),
+    };
+    Ok(days().min().zip(last).and_then(|(first, last)| DayRange::new(first, last).ok()))
+}
+
 pub(super) fn list(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
         let filters = Filters::of(&ask);
         let (skip, limit) = page_of(&ask)?;
-        let range = range(&ask).await?;
+        let range = widened(&ask, range(&ask).await?).await?;
         let seen = match range {
             Some(range) => days(&ask.state, range).await?,
             None => Vec::new(),

@@ -123,21 +123,33 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
         (by_month(&listed, &span))
     };
     let mut page = Page::new("Coverage", body);
-    page.json = Some(json(asked, &span));
+    page.json = Some(json(asked, by, &span));
     (page.span, page.whole, page.scripts, page.as_of_us) =
         (Some(span), Some(whole), &["heat.js"], covered.as_of_us);
     Ok(page)
 }
 
-/// The address of the same in the API.
-fn json(asked: &Asked, span: &Span) -> String {
-    let (start, end) = span.texts();
-    let by = match asked.get("by") {
-        Some("data_type") => "type",
-        Some("key") => "key",
-        _ => "venue",
+/// The address of the same in the API: the cells of the calendar, but of instruments, of which there are too many, their sums.
+fn json(asked: &Asked, by: By, span: &Span) -> String {
+    let (start, end) = (span.days.first().to_string(), span.days.last().to_string());
+    let by = match by {
+        By::Venue => "day,venue,instrument_type",
+        By::DataType => "day,venue,type",
+        By::Key => "key",
     };
-    asked.to("/v1/coverage", &[("start", &start), ("end", &end), ("by", by)])
+    let filter = |name| asked.get(name).unwrap_or_default();
+    let (venue, kind, data_type) = (filter("venue"), filter("type"), filter("data_type"));
+    asked.to(
+        "/v1/coverage",
+        &[
+            ("start", &start),
+            ("end", &end),
+            ("venue", venue),
+            ("instrument_type", kind),
+            ("type", data_type),
+            ("by", by),
+        ],
+    )
 }
 
 fn label(name: &str, more: &str) -> String {

@@ -73,7 +73,7 @@ pub async fn day(pages: &Pages, asked: &Asked, day: &str) -> Paged {
     };
     let mut page = Page::new(format!("{day}"), body);
     page.above = vec![("Coverage".to_owned(), asked.to("/", &[]))];
-    page.json = Some(format!("/v1/coverage?start={day}&end={day}&by=type"));
+    page.json = Some(format!("/v1/coverage?start={day}&end={day}&by=venue,instrument_type,type"));
     page.as_of_us = covered.as_of_us;
     Ok(page)
 }
@@ -149,9 +149,31 @@ pub async fn venue(pages: &Pages, asked: &Asked, day: &str, venue: &str) -> Page
         ("Coverage".to_owned(), asked.to("/", &[])),
         (day.to_string(), asked.to(&format!("/days/{day}"), &[])),
     ];
-    page.json = Some(format!("/v1/partitions?start={day}&end={day}&venue={}", encoded(venue)));
+    page.json = Some(json(asked, day, venue));
     page.as_of_us = covered.as_of_us;
     Ok(page)
+}
+
+/// The address of the same in the API.
+fn json(asked: &Asked, day: Day, venue: &str) -> String {
+    let of = |name| asked.get(name).unwrap_or_default();
+    let grade = if of("grade") == "unknown" { "unchecked" } else { of("grade") };
+    let part = of("q").to_uppercase();
+    let key = if part.is_empty() { part } else { format!("*{part}*") };
+    let day = day.to_string();
+    asked.to(
+        "/v1/partitions",
+        &[
+            ("start", &day),
+            ("end", &day),
+            ("venue", venue),
+            ("status", of("status")),
+            ("grade", grade),
+            ("instrument_type", of("type")),
+            ("type", of("data_type")),
+            ("key", &key),
+        ],
+    )
 }
 
 fn partitions(asked: &Asked, day: Day, venue: &str, lines: &[&Line]) -> Markup {
@@ -221,6 +243,9 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
         }
     };
     let mut page = Page::new(format!("{} {} on {day}", partition.key, data_type), body);
+    if found.is_some() {
+        page.json = Some(format!("/v1/partitions/{day}/{data_type}/{}", encoded(partition.key.as_str())));
+    }
     let venue = partition.key.venue();
     page.above = vec![
         ("Coverage".to_owned(), asked.to("/", &[])),
@@ -251,7 +276,7 @@ fn facts(found: &mtdh_engine::context::Evidence, footer: &mtdh_core::footer::Par
             @for (name, value) in footer.to_pairs() {
                 @if let Some(name) = name.strip_prefix("mtdh.source").filter(|_| !value.is_empty()) { dt { "Source" (name.replace('_', " ")) } dd { code { (shown(&value)) } } }
             }
-            dt { "Fetched" } dd data-fact="fetched_at" { @match reported.and_then(|line| line.fetched_us) { Some(us) => (moment_text(us)), None => { "not known: the day's report does not say, as one that an older version wrote, or that was made again of the objects" } } }
+            dt { "Fetched" } dd data-fact="fetched_at" { @match found.fetched_us { Some(us) => (moment_text(us)), None => { "not known: an older version, a run that was killed, a folder of files or a recording brought it" } } }
             dt { "BLAKE3 of its data" } dd { @match &found.digest { Some(digest) => code { (digest) }, None => "none: version 0.1.0 wrote it" } }
             dt { "Size" } dd { (grouped(found.bytes)) " bytes" }
             dt { "Every byte verified" } dd { @match reported.and_then(|line| line.proved_on) { Some(day) => { "on " (day) }, None => { "not yet; " code { "mtdh validate --bytes" } " does" } } }

@@ -197,7 +197,12 @@ async fn coverage(view: View<'_>) -> Paged {
         }
     };
     let as_of = covered.as_of_us;
-    let json = format!("/v1/instruments/{}", super::asked::encoded(view.key.as_str()));
+    let key = super::asked::encoded(view.key.as_str());
+    let json = format!(
+        "/v1/coverage?start={}&end={}&key={key}&by=day,type",
+        view.span.days.first(),
+        view.span.days.last()
+    );
     let mut page = view.page("", &["heat.js"], body);
     (page.as_of_us, page.json) = (as_of, Some(json));
     Ok(page)

@@ -88,9 +88,18 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
         }
     };
     let mut page = Page::new("Instruments", body);
-    page.json = Some(format!("/v1/instruments?day={day}"));
+    page.json = Some(json(asked, day));
     (page.span, page.whole, page.as_of_us) = (Some(span), Some(whole), covered.as_of_us);
     Ok(page)
+}
+
+/// The address of the same in the API.
+fn json(asked: &Asked, day: Day) -> String {
+    let names = [("venue", "venue"), ("instrument_type", "type"), ("quote", "quote"), ("q", "q")];
+    let day = day.to_string();
+    let mut wanted = vec![("start", ""), ("end", ""), ("day", day.as_str())];
+    wanted.extend(names.map(|(name, own)| (name, asked.get(own).unwrap_or_default())));
+    asked.to("/v1/instruments", &wanted)
 }
 
 fn date(us: i64) -> String {

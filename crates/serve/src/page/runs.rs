@@ -124,7 +124,7 @@ pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
                         td.number { (grouped(shard.files_failed as u64)) } td.number { (grouped(shard.rows)) } td.number { (shard.takeovers) } td.text { (shown(&shard.holders.join(", "))) } } } }
                 } }))
                 @if plan.shards.len() > SHARDS { p.quiet { "The first " (SHARDS) " of " (plural(plan.shards.len() as u64, "shard", "shards")) "; the JSON below has all." } }
-                @if !plan.failures.is_empty() { h3 { "Failures by cause" } ul { @for (cause, number) in &plan.failures { li { (grouped(*number as u64)) " × " (shown(&super::scrub(cause))) } } } }
+                @if !plan.failures.is_empty() { h2 { "Failures by cause" } ul { @for (cause, number) in &plan.failures { li { (grouped(*number as u64)) " × " (shown(&super::scrub(cause))) } } } }
             } @else if summaries.iter().any(|one| one.get("files").is_some()) {
                 @let sum = |name: &str| summaries.iter().map(|one| count(one, name)).sum::<u64>();
                 (totals(sum("files"), sum("files_done"), sum("files_failed"), sum("bytes"), sum("rows"), &html! {

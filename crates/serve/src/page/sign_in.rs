@@ -47,6 +47,8 @@ fn of_form(next: &str, was_wrong: bool) -> Page {
             @else { p { "This server shows its lake to those who have its token." } }
             form.sign-in method="post" action="/login" {
                 input type="hidden" name="next" value=(own_path(next));
+                // A keeper of passwords looks for a name.
+                input type="text" name="name" value="mtdh" autocomplete="username" hidden;
                 label for="token" { "Token" }
                 input #token type="password" name="token" required autofocus autocomplete="current-password" spellcheck="false"
                     aria-describedby=[was_wrong.then_some("wrong")] aria-invalid=[was_wrong.then_some("true")];

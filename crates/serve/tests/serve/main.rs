@@ -7,6 +7,7 @@ mod answers;
 mod coverage;
 mod documents;
 mod failures;
+mod findings;
 mod replay;
 mod rules;
 mod stops;

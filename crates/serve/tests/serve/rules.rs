@@ -168,6 +168,33 @@ async fn taking_nothing(served: &Served) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_are_told_to_people_as_pages() {
+    let client = reqwest::Client::new();
+    let busy = Limits { requests: 1, turn: Duration::ZERO, ..Limits::default() };
+    let slow = Limits { first_byte: Duration::ZERO, ..Limits::default() };
+    for (limits, status, words) in [(busy, 429, "The server is busy"), (slow, 504, "This takes too long")] {
+        let served = served_with(Options { limits, ..Options::default() }).await;
+        let path = served.url(&format!("/v1/coverage?start={DAY}"));
+        let of = |accept: &'static str| {
+            let ask = || client.get(&path).header("accept", accept).send();
+            let asked: Vec<_> = (0..30).map(|_| ask()).collect();
+            futures::future::join_all(asked)
+        };
+        for (accept, media) in [("text/html", "text/html"), ("*/*", "application/problem+json")] {
+            let answers = of(accept).await.into_iter().map(Result::unwrap);
+            let refused: Vec<_> = answers.filter(|answer| answer.status() == status).collect();
+            assert!(!refused.is_empty(), "{status}");
+            for answer in refused {
+                assert!(answer.headers()["content-type"].to_str().unwrap().starts_with(media));
+                assert_eq!(answer.headers().contains_key("retry-after"), status == 429);
+                let text = answer.text().await.unwrap();
+                assert_eq!(text.contains(words), media == "text/html", "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_nothing_is_dropped() {
     // As many turns as clients: nobody waits for one.
     let limits = Limits { idle: Duration::from_millis(300), requests: 64, ..Limits::default() };

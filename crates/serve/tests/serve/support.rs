@@ -86,6 +86,13 @@ pub async fn served() -> Served {
     served_with(Options::default()).await
 }
 
+/// A copy of the lake.
+pub fn copied() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(LAKE.path(), folder.path());
+    folder
+}
+
 /// Serves a copy of the lake, which the test may change.
 pub async fn served_copy() -> Served {
     served_copy_with(Options::default()).await
@@ -93,12 +100,16 @@ pub async fn served_copy() -> Served {
 
 /// The same with options.
 pub async fn served_copy_with(options: Options) -> Served {
-    let folder = tempfile::tempdir().unwrap();
-    copy(LAKE.path(), folder.path());
+    let folder = copied();
     start(folder.path().display().to_string(), options, Some(folder)).await
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+/// Serves a lake that a test made.
+pub async fn served_folder(folder: TempDir) -> Served {
+    start(folder.path().display().to_string(), Options::default(), Some(folder)).await
+}
+
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {

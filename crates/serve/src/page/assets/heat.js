@@ -45,12 +45,14 @@
 
   function short(context, text, width) {
     if (context.measureText(text).width <= width) return text;
+    // The middle is left out: keys differ at their ends.
+    const cut = kept => text.slice(0, Math.ceil(kept / 2)) + "…" + text.slice(text.length - Math.floor(kept / 2));
     let low = 0, high = text.length;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (context.measureText(text.slice(0, middle) + "…").width <= width) low = middle; else high = middle - 1;
+      if (context.measureText(cut(middle)).width <= width) low = middle; else high = middle - 1;
     }
-    return text.slice(0, low) + "…";
+    return cut(low);
   }
 
   function draw() {
@@ -162,5 +164,6 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   draw();
   scroll.scrollLeft = scroll.scrollWidth;
+  if (scroll.scrollLeft > 0) readout.firstElementChild?.append(" Earlier days are to the left: the calendar scrolls sideways.");
   figure.dataset.drawn = (performance.now() - started).toFixed(1);
 })();

@@ -133,7 +133,7 @@ pub fn of_candles(view: &View<'_>) -> Option<(Ways, String)> {
         ),
         curl: format!("{address}&format=csv"),
         command: Some(format!(
-            "mtdh candles --start-date {first} --end-date {last} --instruments '{key}' --timeframes {timeframe}"
+            "mtdh candles --start-date {first} --end-date {last} --instruments '{key}' --timeframes {timeframe} --data-types trades"
         )),
         python: format!("rows = lake.candles(\"{key}\", \"{timeframe}\", \"{start}\", \"{end}\")"),
         sql: format!("select *\nfrom read_csv('{}{address}&format=csv');", view.asked.origin),
@@ -157,7 +157,7 @@ pub fn blocks(view: &View<'_>, ways: &Ways) -> Markup {
         p.quiet { "As CSV; also " code { "format=arrow" } ", " code { "parquet" } ", " code { "ndjson" } " and " code { "json" } "." }
         @match &ways.command {
             Some(command) => (block("Command line", command)),
-            None => { h3 { "Command line" } p.quiet { code { "mtdh get" } " reads one instrument at a time." } },
+            None => { h2.minor { "Command line" } p.quiet { code { "mtdh get" } " reads one instrument at a time." } },
         }
         (block("Python", &python))
         p.quiet { "Both take the lake of " code { "MTDH_LAKE" } ", or " code { "--lake" } "." }
@@ -186,5 +186,5 @@ pub async fn page(view: View<'_>) -> Paged {
 }
 
 fn block(name: &str, text: &str) -> Markup {
-    html! { h3 { (name) } div.get data-name=(name) { pre tabindex="0" { (text) } } }
+    html! { h2.minor { (name) } div.get data-name=(name) { pre tabindex="0" { (text) } } }
 }

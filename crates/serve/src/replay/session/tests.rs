@@ -250,3 +250,79 @@ fn a_minute_of_bitmex_is_what_tardis_own_code_made_of_it() {
         assert_eq!(made, expected);
     }
 }
+
+/// A moment of a message, microseconds since the Unix epoch, UTC.
+fn us(message: &Value, name: &str) -> i64 {
+    mtdh_core::moment::TimeValue::parse(message[name].as_str().unwrap(), 0).unwrap().as_start()
+}
+
+/// The cells of a trade or of a change of a book.
+fn cells(message: &Value) -> Vec<String> {
+    let times = format!("{},{}", us(message, "timestamp"), us(message, "localTimestamp"));
+    if message["type"] == "trade" {
+        let text = |name: &str| message[name].as_str().unwrap();
+        let (id, side) = (text("id"), text("side"));
+        return vec![format!("{times},{id},{side},{},{}", message["price"], message["amount"])];
+    }
+    let level = |side: &str, level: &Value| {
+        format!("{times},{},{side},{},{}", message["isSnapshot"], level["price"], level["amount"])
+    };
+    let sides = [("ask", "asks"), ("bid", "bids")];
+    let levels =
+        sides.map(|(side, name)| message[name].as_array().unwrap().iter().map(move |one| (side, one)));
+    levels.into_iter().flatten().map(|(side, one)| level(side, one)).collect()
+}
+
+/// With its times as numbers: how many digits are written depends on where they come from.
+fn with_times(mut message: Value) -> Value {
+    for name in ["timestamp", "localTimestamp", "openTimestamp", "closeTimestamp"] {
+        if message.get(name).is_some() {
+            message[name] = us(&message, name).into();
+        }
+    }
+    message
+}
+
+/// Tardis' own tests of what it computes: bars by time, ticks and volume, and snapshots by interval and by change. They name what
+/// they compute themselves. Of grouped snapshots nothing is recorded: they are tested by hand, above.
+#[test]
+fn bars_and_snapshots_are_those_of_tardis_own_tests() {
+    for (file, kind, named) in [
+        (
+            "tardis_compute_small_trade_bars.ndjson",
+            Kind::Trade,
+            &[
+                ("trade_bar_1_minute", "trade_bar_1m"),
+                ("trade_bar_2ticks", "trade_bar_2ticks"),
+                ("trade_bar_2kvol", "trade_bar_2000vol"),
+            ][..],
+        ),
+        (
+            "tardis_compute_small_book_snapshots.ndjson",
+            Kind::BookChange,
+            &[("book_snapshot_2_1000ms", "book_snapshot_2_1000ms"), ("quotes", "quote")],
+        ),
+    ] {
+        let Some(path) = recorded::recorded(&format!("normalized/{file}")) else { return };
+        let text = std::fs::read_to_string(path).unwrap();
+        let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let is_source = |message: &&Value| message["type"] == kind.name();
+        let rows: Vec<String> = all.iter().filter(is_source).flat_map(cells).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let words: Vec<&str> = named.iter().map(|(_, word)| *word).collect();
+        let made = messages(&words, kind, kind.data_type(), &rows);
+        let made = made.iter().map(|line| with_times(serde_json::from_str(line).unwrap()));
+        // Of messages that are computed of one row, their order is that of the words.
+        let computed = all.iter().filter(|message| message["name"].is_string()).map(|message| {
+            let mut message = with_times(without_nulls(message.clone()));
+            let word = named.iter().find(|(name, _)| message["name"] == *name).unwrap().1;
+            message["name"] = word.into();
+            message
+        });
+        let (made, computed): (Vec<Value>, Vec<Value>) = (made.collect(), computed.collect());
+        assert_eq!(made.len(), computed.len(), "{file}");
+        for (made, computed) in made.iter().zip(&computed) {
+            assert_eq!(made, computed, "{file}");
+        }
+    }
+}

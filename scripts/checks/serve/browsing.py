@@ -1,0 +1,54 @@
+"""A browser for the tests of the page, and what a page says and asks for while it is opened."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser."""
+    names = ["chromium", "chromium-browser", "google-chrome"]
+    path = os.environ.get("MTDH_BROWSER") or next(filter(None, map(shutil.which, names)), None)
+    if not path:
+        pytest.skip("no browser (chromium) is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The script of axe."""
+    import axe_playwright_python
+
+    return (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+
+
+def opened(context, address, path, may_fail=False):
+    """A page, with what it said and what it asked for."""
+    page = context.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: (said.append("a dialog"), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address + path)
+    assert may_fail or not said, (path, said)
+    assert all(url.startswith((address, "data:")) for url in asked), asked
+    return page
+
+
+def violations(page, axe):
+    """What axe finds, with all that is folded opened."""
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
+    page.evaluate(axe)
+    return page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 120))]))")
