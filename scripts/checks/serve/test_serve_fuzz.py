@@ -13,7 +13,7 @@ import pytest
 import served
 from stage import DAY
 
-pytestmark = pytest.mark.xdist_group("serve")
+pytestmark = pytest.mark.xdist_group("serve-fuzz")
 
 KEY = "DERIBIT:PERP:BTC-USD"
 TOKEN = "0123456789abcdef" * 2
