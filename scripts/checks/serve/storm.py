@@ -43,6 +43,10 @@ LIVE = {
     "path": ["raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-USD.parquet",
              "instrument_availability/by_date/day-2024-03-01/instruments.parquet", "runs", "_tmp/x"],
     "run": ["none", ".."],
+    "part": ["candles", "rows", "nothing"],
+    "name": ["app.css", "none.js"],
+    "options": ['{"exchange":"deribit","symbols":["BTC-PERPETUAL"],"from":"2024-03-01T12:00","to":"2024-03-01T12:05","dataTypes":["trade"]}',
+                '{"exchange":"deribit","from":"2024-03-01","to":"2024-03-01","dataTypes":["trade","x"]}', "{", "[]"],
 }
 HEADERS = {
     "accept": ["*/*", "text/csv", "application/x-ndjson", "application/vnd.apache.arrow.stream", "image/png", "text/html", "a/b;q=x"],
@@ -58,7 +62,8 @@ HEADERS = {
     "content-type": ["application/json", "text/plain"],
     "x-forwarded-for": ["1.2.3.4"],
 }
-WEIGHTS = {"candles": 0.03, "book": 0.05, "slices/{type}": 0.25, "paths": 0.15, "instruments": 0.15, "partitions": 0.15, "openapi": 0.05, "coverage": 0.5}
+WEIGHTS = {"candles": 0.03, "book": 0.05, "slices/{type}": 0.25, "paths": 0.15, "instruments": 0.15, "partitions": 0.15, "openapi": 0.05, "coverage": 0.5,
+           "replay": 0.3, "v1": 1, "health": 1, "metrics": 1, "": 0.1}
 PAGES = ["/", "/instruments", "/instruments/{key}", "/instruments/{key}/{part}", "/days/{day}", "/days/{day}/{venue}", "/quality", "/runs",
          "/days/{day}/{venue}/{type}/{key}", "/assets/{part}", "/login", "/replay-normalized", "/nothing", "/v1", "/v1/"]
 WRONG = [b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET /v1/days HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

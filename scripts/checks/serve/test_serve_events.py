@@ -14,7 +14,7 @@ import raw
 import served
 from stage import DAY, comes_about
 
-pytestmark = pytest.mark.xdist_group("serve")
+pytestmark = pytest.mark.xdist_group("serve-hostile")
 
 WATCHERS = 80  # more than requests that are worked on at once
 TOKEN = "0123456789abcdef" * 2

@@ -13,7 +13,7 @@ import pytest
 import served
 from stage import DAY
 
-pytestmark = pytest.mark.xdist_group("serve")
+pytestmark = pytest.mark.xdist_group("serve-fuzz")
 
 KEY = "DERIBIT:PERP:BTC-USD"
 TOKEN = "0123456789abcdef" * 2
@@ -24,8 +24,11 @@ LIVE = {
     "at": [f"{DAY}T12:00", f"{DAY}T23:00:00Z"], "path": [f"raw_tick_data/by_date/day-{DAY}/data_type-trades/{KEY}.parquet",
                                                        f"instrument_availability/by_date/day-{DAY}/instruments.parquet"],
     "symbols": ["BTC-PERPETUAL", "BTC-PERPETUAL,ETH-PERPETUAL"], "timeframe": ["1m", "1h", "1d"], "columns": ["timestamp", "instrument_key,timestamp"],
-    "venue": ["DERIBIT", "DERIBIT,BINANCE"], "instrument_type": ["PERP"], "base": ["BTC"], "quote": ["USD"], "underlying": ["BTC-USD"],
+    "venue": ["DERIBIT"], "instrument_type": ["PERP"], "base": ["BTC"], "quote": ["USD"], "underlying": ["BTC-USD"],
     "q": ["perp", "BTC"], "by": ["day", "venue,type", "key"], "grade": [], "status": [], "cursor": [], "run": [],
+    "part": ["candles", "rows", "book", "get"], "name": ["app.css", "heat.js"], "options": [json.dumps({
+        "exchange": "deribit", "symbols": ["BTC-PERPETUAL"], "from": DAY, "to": "2024-03-02", "dataTypes": types})
+        for types in (["trade"], ["book_snapshot_5_1m", "trade_bar_1m"])],
 }
 # The rules of one parameter that depend on another: what a symbol is, which key a list of lacking or damaged partitions has.
 HOOKS = '''
@@ -75,8 +78,8 @@ def after_call(context, case, response):
     with open(%(recorded)r, "a") as out:
         out.write(json.dumps([case.method.upper(), case.operation.path, status, rows, response.request.url]) + "\\n")
 '''
-# Events have tests of their own: test_serve_events.py.
-FUZZ_EXCLUDED = ["--exclude-path-regex", "/events$"]
+# Events and WebSockets have tests of their own: test_serve_events.py, test_replay.py.
+FUZZ_EXCLUDED = ["--exclude-path-regex", "/events$|^/ws-"]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +119,7 @@ def test_right_requests_are_answered_with_rows(guarded, tmp_path, tell):
     for method, path, status, rows, _ in answers:
         of[f"{method} {path}"].append((status, rows))
     documented = {f"{method.upper()} {path}" for path, methods in document(guarded, "/openapi.json")["paths"].items()
-                  for method in methods if not path.endswith("/events")}
+                  for method in methods if not path.endswith("/events") and not path.startswith("/ws-")}
     # It does not ask for its own schema.
     documented.discard("GET /openapi.json")
     assert set(of) == documented, set(of) ^ documented

@@ -17,7 +17,7 @@ import raw
 import served
 from stage import DAY, comes_about, partition
 
-pytestmark = pytest.mark.xdist_group("serve")
+pytestmark = pytest.mark.xdist_group("serve-hostile")
 
 KEY = "DERIBIT:PERP:BTC-USD"
 MARK = b"this lies outside of the lake"

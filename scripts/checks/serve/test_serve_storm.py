@@ -5,7 +5,7 @@ import pytest
 import served
 import storm
 
-pytestmark = pytest.mark.xdist_group("serve")
+pytestmark = pytest.mark.xdist_group("serve-hostile")
 
 # What a server keeps of requests, beyond what the first of them left.
 MOST_GROWTH = 60e6
