@@ -3,87 +3,22 @@
 //! A program that asks again and again keeps what the footers said, by the identity of the object: the next ask lists the day and
 //! reads only the footers of objects that are new or changed. An object has tens of bytes here, not its names.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, TryStreamExt};
-use mtdh_core::check::grade::Grade;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 
 use crate::error::LakeError;
 use crate::inventory::{CONCURRENT_FOOTERS, ObjectState, found_damaged, look};
+pub use crate::known::Brief;
+use crate::known::{Hash, Known, KnownFooters, OfDay};
 use crate::object::Entry;
 use crate::store::Lake;
 use crate::tables::reports::Available;
 
-/// The state of a partition that has an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brief {
-    /// Stored, empty or absent; missing: the object cannot be trusted.
-    pub status: Status,
-    /// Its rows; `None`: the object cannot be trusted.
-    pub rows: Option<u64>,
-    /// Its bytes; `None`: the object cannot be trusted.
-    pub bytes: Option<u64>,
-    /// Its grade by the last check of this content; `None`: there is none.
-    pub grade: Option<Grade>,
-    /// Why it is empty, absent, or cannot be trusted; `None`: it has rows.
-    pub reason: Option<Arc<str>>,
-}
-
-/// A hash that tells versions of objects, or contents, apart.
-type Hash = [u8; 16];
-
-/// What the footer of a version of an object said.
-#[derive(Clone, Debug)]
-struct Known {
-    /// Without a grade, which the footer does not know.
-    brief: Brief,
-    /// Of what [`Available::holds_the_same`] compares; `None`: the object cannot be trusted.
-    content: Option<Hash>,
-}
-
-/// What the footers of a day said, by the version of the object.
-type OfDay = HashMap<Hash, Known>;
-
-/// What footers said, of the days that were asked for.
-#[derive(Default)]
-pub(crate) struct KnownFooters {
-    days: Mutex<BTreeMap<Day, Arc<OfDay>>>,
-    reasons: Mutex<HashSet<Arc<str>>>,
-    read: AtomicU64,
-}
-
 impl KnownFooters {
-    fn of(&self, day: Day) -> Arc<OfDay> {
-        let days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
-        days.get(&day).cloned().unwrap_or_default()
-    }
-
-    fn put(&self, day: Day, mut known: OfDay) {
-        known.shrink_to_fit();
-        let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_empty() {
-            days.remove(&day)
-        } else {
-            days.insert(day, Arc::new(known))
-        };
-    }
-
-    /// The one copy of a reason: few are different.
-    fn reason(&self, text: &str) -> Arc<str> {
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = reasons.get(text) {
-            return known.clone();
-        }
-        let new: Arc<str> = text.into();
-        reasons.retain(|reason| Arc::strong_count(reason) > 1);
-        reasons.insert(new.clone());
-        new
-    }
-
     fn read_now(&self, state: &ObjectState) -> Known {
         match state {
             ObjectState::Answered(found) => {

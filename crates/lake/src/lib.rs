@@ -15,6 +15,7 @@ pub mod followed;
 mod identity;
 pub mod inventory;
 mod kept;
+mod known;
 pub mod layout;
 mod local;
 mod lock;

@@ -17,10 +17,10 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt,
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::answers::refused_status;
-use crate::briefs::KnownFooters;
 use crate::error::{LakeError, is_refusal};
 use crate::identity;
 use crate::kept::KeptFooters;
+use crate::known::KnownFooters;
 use crate::layout::{Layout, TEMPORARY};
 use crate::local::{self, Outcome};
 use crate::lock::lock;
