@@ -13,6 +13,7 @@ mod instrument;
 mod instrument_day;
 pub mod kept;
 pub mod lake;
+pub mod looked;
 pub mod reference;
 pub mod row_checks;
 mod series;
@@ -29,7 +30,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::tables::checks::Subject;
 use serde::Serialize;
 
-use kept::Looked;
+use looked::Looked;
 
 /// The checks to run, and their parameters.
 #[derive(Clone, Debug)]

@@ -16,7 +16,6 @@ pub use mtdh_lake::tables::checks::{CheckLine, CheckRun, EVERYTHING, Found, Subj
 use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Entry, Lake, LakeError};
 
-use super::lake::now_us;
 use super::{CheckPlan, CheckReport};
 use crate::selection::Selection;
 
@@ -31,17 +30,6 @@ pub enum Keep {
     InLake,
     /// Nothing is written; grades neither.
     Nothing,
-}
-
-/// How something was looked at.
-#[derive(Clone, Debug, Default)]
-pub struct Looked {
-    /// The groups whose checks looked at it.
-    pub groups: BTreeSet<Group>,
-    /// The objects, as [`CheckLine::objects`].
-    pub objects: BTreeSet<String>,
-    /// Rows that were read.
-    pub rows: u64,
 }
 
 /// The name of a partition's object in a report of checks: an object with other content has another.
@@ -181,7 +169,7 @@ pub(crate) fn run_of_download(
 ) -> Option<Arc<CheckRun>> {
     Some(Arc::new(CheckRun {
         made_by: "download".to_owned(),
-        checked_us: now_us(),
+        checked_us: plan.now_us,
         first_day: days.clone().min()?,
         last_day: days.max()?,
         selection: format!("run {run_id}"),
