@@ -174,13 +174,19 @@ async fn limits_are_told_to_people_as_pages() {
     let slow = Limits { first_byte: Duration::ZERO, ..Limits::default() };
     for (limits, status, words) in [(busy, 429, "The server is busy"), (slow, 504, "This takes too long")] {
         let served = served_with(Options { limits, ..Options::default() }).await;
-        let path = served.url(&format!("/v1/coverage?start={DAY}"));
+        // Plans for longer than the finest timer's step.
+        let path = served.url(&format!("/replay-normalized?{}", long_replay()));
         let of = |accept: &'static str| {
             let ask = || client.get(&path).header("accept", accept).send();
             let asked: Vec<_> = (0..30).map(|_| ask()).collect();
             futures::future::join_all(asked)
         };
         for (accept, media) in [("text/html", "text/html"), ("*/*", "application/problem+json")] {
+            // Holds the only turn, from the first byte of its answer on.
+            let mut holder = taking_nothing(&served).await;
+            if status == 429 {
+                let _begun = holder.read_u8().await.unwrap();
+            }
             let answers = of(accept).await.into_iter().map(Result::unwrap);
             let refused: Vec<_> = answers.filter(|answer| answer.status() == status).collect();
             assert!(!refused.is_empty(), "{status}");
