@@ -78,8 +78,8 @@ def after_call(context, case, response):
     with open(%(recorded)r, "a") as out:
         out.write(json.dumps([case.method.upper(), case.operation.path, status, rows, response.request.url]) + "\\n")
 '''
-# Events and WebSockets have tests of their own: test_serve_events.py, test_replay.py.
-FUZZ_EXCLUDED = ["--exclude-path-regex", "/events$|^/ws-"]
+# Events, WebSockets and pages have tests of their own: test_serve_events.py, test_replay.py, test_page.py.
+FUZZ_EXCLUDED = ["--exclude-path-regex", "/events$|^/ws-", "--exclude-tag", "page"]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,8 @@ def test_right_requests_are_answered_with_rows(guarded, tmp_path, tell):
     for method, path, status, rows, _ in answers:
         of[f"{method} {path}"].append((status, rows))
     documented = {f"{method.upper()} {path}" for path, methods in document(guarded, "/openapi.json")["paths"].items()
-                  for method in methods if not path.endswith("/events") and not path.startswith("/ws-")}
+                  for method, operation in methods.items()
+                  if not path.endswith("/events") and not path.startswith("/ws-") and "page" not in operation.get("tags", [])}
     # It does not ask for its own schema.
     documented.discard("GET /openapi.json")
     assert set(of) == documented, set(of) ^ documented

@@ -437,7 +437,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { path: replay::PATH, method: Method::Get, group: Group::Replay,
         summary: "tardis-machine's replay over the lake: a message a line, in order of arrival.",
         more: "Ends with a line `{\"type\": \"error\", \"message\": …}` and a broken connection where a day is missing or damaged or the server stops, never as if it were whole. [How the messages are made](replay.md).",
-        parameters: &[&[OPTIONS]], answers: Answers::Text("application/x-json-stream"), statuses: &[400, 404, 413, 500],
+        parameters: &[&[OPTIONS]], answers: Answers::Text("application/x-json-stream"), statuses: &[400, 404, 413, 414, 500],
         example: REPLAY, served: Served::By(replay::over_http) },
     Endpoint { path: replay::WS_PATH, method: Method::Get, group: Group::Replay,
         summary: "The same replay over a WebSocket, here and on the port beside: a message a text frame.",
