@@ -49,6 +49,9 @@ pub struct Lake {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// The store of a folder, and the device and inode of the folder it was opened for.
+type OpenedFolder = ((u64, u64), Arc<LocalFileSystem>);
+
 pub(crate) struct Inner {
     url: String,
     layout: Layout,
@@ -59,8 +62,8 @@ pub(crate) struct Inner {
     pub(crate) probed: OnceCell<()>,
     /// Serializes changes of shared tables by tasks of one process, which wait here instead of conflicting.
     turn: Mutex<()>,
-    /// The store of a local lake, and which folder it is of: opening resolves each part of its path.
-    opened: std::sync::Mutex<Option<((u64, u64), Arc<LocalFileSystem>)>>,
+    /// The store of a local lake, kept since opening resolves each part of its path.
+    opened: std::sync::Mutex<Option<OpenedFolder>>,
     /// Verified footers that are kept, if they are.
     pub(crate) footers: KeptFooters,
     /// What footers said of the partitions of days, if footers are kept.

@@ -147,7 +147,7 @@ pub(super) async fn check_instrument_day(
     outcome.rows = readings.iter().map(|r| (r.data_type, r.passing.count())).collect();
     let mut read: Vec<DataType> = Vec::new();
     for reading in readings.iter().filter(|r| r.passing.count() > 0) {
-        let names = reading.passing.names().into_iter();
+        let names = reading.passing.names();
         outcome.looked_at.extend(names.map(|name| (name, vec![reading.data_type])));
         read.push(reading.data_type);
     }

@@ -12,7 +12,6 @@ use crate::api::endpoints::{Answers, ENDPOINTS, Endpoint, Group, Method};
 use crate::api::parameters::Parameter;
 
 /// The page.
-#[expect(clippy::unused_async, reason = "every page is made the same way")]
 pub async fn page(_pages: &Pages, asked: &Asked) -> Paged {
     let body = html! {
         section {
