@@ -3,7 +3,7 @@
 "use strict";
 window.mtdhChart = (() => {
   const grouped = value => value === null || value === undefined ? "–" : Math.abs(value) >= 1e5 ? value.toLocaleString("en-US", { maximumFractionDigits: 0 }) : String(+value.toPrecision(8));
-  const MARGIN = { left: 8, right: 84, top: 6, bottom: 24, gap: 14 };
+  const MARGIN = { left: 8, right: 84, top: 6, bottom: 24, gap: 14 }, LABEL = 16;
   const STEPS_MS = [1, 5, 10, 50, 100, 500, 1e3, 5e3, 15e3, 3e4, 6e4, 3e5, 9e5, 18e5, 36e5, 72e5, 144e5, 432e5, 864e5, 1728e5, 6048e5, 2592e6, 7776e6, 31536e6];
 
   function ticks(low, high, count) {
@@ -113,6 +113,11 @@ window.mtdhChart = (() => {
 
     panel(panel, top, high) {
       const { context } = this, [first, last] = this.range();
+      context.fillStyle = this.colour("quiet");
+      const names = panel.series.length > 1 ? panel.series.map((series, place) => (series.dash || place === 1 ? "┄ " : place === 2 ? "·· " : "── ") + series.name).join("   ") : panel.label;
+      context.fillText(names, MARGIN.left + 4, top + 8);
+      // Its lines begin below its names.
+      top += LABEL; high -= LABEL;
       let low = Infinity, most = -Infinity;
       for (const series of panel.series) {
         for (let place = first; place <= last; place++) {
@@ -137,9 +142,6 @@ window.mtdhChart = (() => {
       context.beginPath(); context.rect(MARGIN.left, top - 1, this.inner, high + 2); context.clip();
       panel.series.forEach((series, place) => this.series(series, place, y, first, last, floor));
       context.restore();
-      context.fillStyle = this.colour("quiet");
-      const names = panel.series.length > 1 ? panel.series.map((series, place) => (series.dash || place === 1 ? "┄ " : place === 2 ? "·· " : "── ") + series.name).join("   ") : panel.label;
-      context.fillText(names, MARGIN.left + 4, top + 8);
     }
 
     series(series, place, y, first, last, floor) {
