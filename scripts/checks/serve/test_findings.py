@@ -14,7 +14,7 @@ import pytest
 
 import served
 from stage import DAY, mtdh, partition
-from test_page import browser, opened, shown  # noqa: F401 - the browser is a fixture
+from test_page import opened, shown
 
 pytestmark = pytest.mark.xdist_group("page")
 

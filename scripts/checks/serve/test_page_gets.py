@@ -55,7 +55,8 @@ def first_rows(names):
 
 
 def candles(page, rows):
-    shown = numbers(cells(page), "open", "high", "low", "close", "volume")[::-1]
+    # Before it stands the list of findings.
+    shown = numbers(cells(page, "table:has(th:text-is('open'))"), "open", "high", "low", "close", "volume")[::-1]
     assert shown and shown == numbers(rows, "open", "high", "low", "close", "volume")[-len(shown):]
     return shown
 

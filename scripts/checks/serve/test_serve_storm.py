@@ -12,13 +12,13 @@ MOST_GROWTH = 60e6
 
 
 @pytest.mark.slow
-def test_random_requests(spoilt, request, tell):
+def test_random_requests(lake, request, tell):
     count, seed = request.config.getoption("--requests"), request.config.getoption("--first-seed")
-    with served.server(spoilt, seconds=36_000) as address:
+    with served.server(lake, seconds=36_000) as address:
         process = served.server.process
-        storm.storm(address, 1000, seed + 1, str(spoilt))
+        storm.storm(address, 1000, seed + 1, str(lake))
         before = storm.resident(process)
-        statuses, wrong = storm.storm(address, count, seed, str(spoilt))
+        statuses, wrong = storm.storm(address, count, seed, str(lake))
         after = storm.resident(process)
     assert not wrong, (f"scripts/checks/serve/storm.py LAKE {count} {seed}", wrong[:5])
     assert len(statuses) > 5 and sum(statuses.values()) >= count

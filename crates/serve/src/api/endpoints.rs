@@ -161,6 +161,13 @@ const COLUMNS: Parameter = optional(
     "columns, in this order, separated by commas",
     &["timestamp,price,amount"],
 );
+const CANDLE_COLUMNS: Parameter = optional(
+    "columns",
+    Kind::Names,
+    "all",
+    "columns, in this order, separated by commas",
+    &["timestamp,open,close,volume"],
+);
 const CLOCK: Parameter = optional(
     "clock",
     Kind::Word(&["arrival", "exchange"]),
@@ -412,7 +419,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[&[ONE_KEY, optional("timeframe", Kind::Timeframe, "1m", "length of the intervals", &["1m", "1h", "1d"])], WITHIN,
           &[optional("fill", Kind::Word(&["none", "flat"]), "none", "intervals without trades: no candle, or one with the last price", &["none", "flat"]),
             optional("source", Kind::Word(&["auto", "stored", "trades"]), "auto", "`stored`: only the lake's; `trades`: made now; `auto`: stored where they are, else made", &["auto", "trades"]),
-            COLUMNS, LIMIT, FORMAT, CURSOR]],
+            CANDLE_COLUMNS, LIMIT, FORMAT, CURSOR]],
         Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/candles/DERIBIT:PERP:BTC-USD?timeframe=1h&start=2024-03-01", candles::get),
     get("/v1/book/{key}", "The order book at a moment: the last snapshot at or before it, or the day's changes replayed up to it.",
         &[&[ONE_KEY, required("at", Kind::Time, "the moment, by the arrival of rows", &["2024-03-01T12:00"]),
@@ -437,7 +444,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint { path: replay::PATH, method: Method::Get, group: Group::Replay,
         summary: "tardis-machine's replay over the lake: a message a line, in order of arrival.",
         more: "Ends with a line `{\"type\": \"error\", \"message\": …}` and a broken connection where a day is missing or damaged or the server stops, never as if it were whole. [How the messages are made](replay.md).",
-        parameters: &[&[OPTIONS]], answers: Answers::Text("application/x-json-stream"), statuses: &[400, 404, 413, 414, 500],
+        parameters: &[&[OPTIONS]], answers: Answers::Text("application/x-json-stream"), statuses: &[400, 404, 413, 414, 431, 500],
         example: REPLAY, served: Served::By(replay::over_http) },
     Endpoint { path: replay::WS_PATH, method: Method::Get, group: Group::Replay,
         summary: "The same replay over a WebSocket, here and on the port beside: a message a text frame.",
