@@ -128,6 +128,7 @@ fn operation(endpoint: &Endpoint) -> Value {
             206 => json!({"description": "a part of the object", "content": content(endpoint.answers)}),
             303 => json!({"description": "another page of this server"}),
             304 => json!({"description": "the client has it"}),
+            414 | 431 => json!({"description": "the line or the headers are too long; without a body"}),
             _ => json!({"$ref": "#/components/responses/Problem"}),
         };
         responses.insert(status.to_string(), document);
