@@ -8,8 +8,8 @@ import urllib.parse
 from recount import of_folder, recount
 from stage import ask, control
 
-# What differs from run to run by its nature: names and times of runs, and what is on its way in.
-APART = ("runs/", "_tmp/")
+# What differs from run to run by its nature: names and times of runs, times of checks, and what is on its way in.
+APART = ("runs/", "check_reports/", "_tmp/")
 
 
 class Lake:
