@@ -62,14 +62,16 @@ impl KnownFooters {
         };
     }
 
-    /// The one copy of a reason: few are different.
+    /// The one copy of a reason: few are different, but in a lake of damaged objects.
     pub fn reason(&self, text: &str) -> Arc<str> {
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = reasons.get(text) {
             return known.clone();
         }
         let new: Arc<str> = text.into();
-        reasons.retain(|reason| Arc::strong_count(reason) > 1);
+        if reasons.len() == reasons.capacity() {
+            reasons.retain(|reason| Arc::strong_count(reason) > 1);
+        }
         reasons.insert(new.clone());
         new
     }
