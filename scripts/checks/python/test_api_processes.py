@@ -26,10 +26,11 @@ ROWS = 6369
 def opened(folder, tmp_path, text):
     """The files below a folder that a program opens or looks for, and the folders that it lists; made of the calls of the system."""
     trace = tmp_path / "trace"
-    subprocess.run(["strace", "-f", "-y", "-e", "trace=open,openat,getdents64,execve", "-o", trace, sys.executable, "-c", text],
+    subprocess.run(["strace", "-f", "-y", "-e", "trace=open,openat,statx,newfstatat,getdents64,execve",
+                    "-o", trace, sys.executable, "-c", text],
                    check=True, capture_output=True, cwd=tmp_path, text=True)
     lines = trace.read_text().splitlines()
-    files = {found[1] for line in lines if (found := re.search(rf'open(?:at)?\(.*"{re.escape(str(folder))}/([^"]*)"', line))}
+    files = {found[1] for line in lines if (found := re.search(rf'(?:open|openat|statx|newfstatat)\(.*"{re.escape(str(folder))}/([^"]*)"', line))}
     listed = {found[1] for line in lines if (found := re.search(rf"getdents64\(\d+<{re.escape(str(folder))}/?([^>]*)>", line))}
     programs = sum("execve(" in line for line in lines)
     beside = {found[1] for line in lines if (found := re.search(r'open(?:at)?\(AT_FDCWD(?:<[^>]*>)?, "((?:[^"/]*/)*(?:\.env|mtdh\.toml))"', line))}
@@ -39,7 +40,7 @@ def opened(folder, tmp_path, text):
 DATA = f"raw_tick_data/by_date/day-{DAY}/data_type-trades/{KEY}.parquet"
 TABLE = f"instrument_availability/by_date/day-{DAY}/instruments.parquet"
 NEXT_DAY = "2024-03-02"
-# What a program does with the lake, and every file of the lake that it may open. To see whether an object is there is to open it.
+# What a program does with the lake, and every file of the lake that it may open or ask the system about, to see whether it is there.
 OPENS = [
     ("one day of one key", f"lake.trades('{KEY}', '{DAY}').table()", {DATA}),
     ("its count", f"lake.trades('{KEY}', '{DAY}').count()", {DATA}),
