@@ -1,8 +1,10 @@
 //! Fills a lake with two instruments, proves that it is complete, and reads a minute of it. Arguments: a folder for the lake, and the
 //! addresses of the vendor's metadata and files, which `mtdh sim` prints.
 
+use futures::TryStreamExt;
+use mtdh_engine::query::{Form, ReadRequest, TickTable};
 use mtdh_engine::{
-    Config, Context, DataType, DayRange, DownloadOptions, Filter, PlanOptions, SliceRequest, ValidateOptions,
+    Config, Context, DataType, DayRange, DownloadOptions, Filter, PlanOptions, ValidateOptions,
 };
 
 #[tokio::main]
@@ -26,12 +28,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", validation.report.verdict.name());
 
     let noon = selection.days.first().start_us() + 12 * 3_600_000_000;
-    let minute = SliceRequest {
-        key: "DERIBIT:PERP:BTC-USD".parse()?,
-        data_type: DataType::Trades,
-        arrived_us: noon..noon + 60_000_000,
-    };
-    let (batches, slice) = context.read_all(&minute).await?;
-    println!("{} rows in {} columns", slice.rows, batches.first().map_or(0, |batch| batch.num_columns()));
+    let (trades, keys) = (TickTable::Ticks(DataType::Trades), vec!["DERIBIT:PERP:BTC-USD".to_owned()]);
+    let minute = ReadRequest::new(trades, keys, noon..noon + 60_000_000);
+    let chosen = context.choose(&minute).await?;
+    let batches: Vec<_> = context.rows(&minute, chosen.objects, Form::STREAM)?.try_collect().await?;
+    let (rows, first) = (batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), batches.first());
+    println!("{rows} rows in {} columns", first.map_or(0, |batch| batch.num_columns()));
     Ok(())
 }

@@ -87,6 +87,26 @@ impl Form {
 }
 
 impl ReadRequest {
+    /// All columns and rows of a range, by the clock of arrival.
+    ///
+    /// ```
+    /// use mtdh_engine::query::{ReadRequest, TickTable};
+    /// let keys = vec!["DERIBIT:PERP:*".to_owned()];
+    /// let request = ReadRequest::new(TickTable::Ticks(mtdh_engine::DataType::Trades), keys, 0..60_000_000);
+    /// assert!(request.columns.is_none() && request.limit.is_none());
+    /// ```
+    pub fn new(table: TickTable, instruments: Vec<String>, within_us: Range<i64>) -> ReadRequest {
+        ReadRequest {
+            table,
+            instruments,
+            within_us,
+            clock: Clock::Arrival,
+            columns: None,
+            limit: None,
+            has_worth: false,
+        }
+    }
+
     /// The clock by which objects are cut and rows are ordered. Candles are cut by their own time.
     pub(crate) fn clock_of_rows(&self) -> Clock {
         match self.table {
