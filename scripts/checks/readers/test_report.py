@@ -3,20 +3,17 @@ its numbers are those of the JSON report."""
 
 import datetime
 import json
-import os
 import pathlib
 import shutil
 
 import pytest
 
+from chromium import launched
 from stage import DAY, ask, mtdh, partition, sim
 
 # What the tests share is made once.
 pytestmark = pytest.mark.xdist_group("report")
 
-BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]
 # Contrast of each text with what is behind it, by the formula of WCAG 2; an element without own background has that of
 # the nearest one that has.
 CONTRASTS = """() => {
@@ -45,15 +42,8 @@ CONTRASTS = """() => {
 @pytest.fixture(scope="module")
 def chromium():
     """A browser."""
-    path = os.environ.get("MTDH_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.skip("no browser (chromium) is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def klines(vendor, file):

@@ -1,28 +1,17 @@
 """A browser for the tests of the page, and what a page says and asks for while it is opened."""
 
-import os
 import pathlib
-import shutil
 
 import pytest
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]
+from chromium import launched
 
 
 @pytest.fixture(scope="module")
 def browser():
     """A browser."""
-    names = ["chromium", "chromium-browser", "google-chrome"]
-    path = os.environ.get("MTDH_BROWSER") or next(filter(None, map(shutil.which, names)), None)
-    if not path:
-        pytest.skip("no browser (chromium) is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ import contextlib
 import http.cookies
 import http.server
 import json
-import os
-import shutil
 import threading
 import urllib.error
 import urllib.parse
@@ -16,6 +14,7 @@ import pytest
 import gate
 import replaying
 import served
+from chromium import launched
 from stage import DAY
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -23,8 +22,7 @@ pytestmark = pytest.mark.xdist_group("page")
 TOKEN = "0123456789abcdef" * 2
 EVIL = "evil.example"
 ROWS = f"/v1/slices/trades/DERIBIT:PERP:BTC-USD?start={DAY}&limit=5"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", f"--host-resolver-rules=MAP *.example 127.0.0.1, MAP {EVIL} 127.0.0.1"]
+NAMES = f"--host-resolver-rules=MAP *.example 127.0.0.1, MAP {EVIL} 127.0.0.1"
 # What a page can do about another server, each with what came of it.
 TRIED = """
 async (server) => {
@@ -86,16 +84,8 @@ EVENTS = """
 @pytest.fixture(scope="module")
 def browser():
     """A browser that takes every example's name for this machine."""
-    names = ["chromium", "chromium-browser", "google-chrome"]
-    path = os.environ.get("MTDH_BROWSER") or next(filter(None, map(shutil.which, names)), None)
-    if not path:
-        pytest.skip("no browser (chromium) is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with launched(NAMES) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
