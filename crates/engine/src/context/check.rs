@@ -48,7 +48,8 @@ pub struct LakeCheck {
 }
 
 impl Context {
-    /// Checks a lake, which keeps what was checked and found in each day's report of checks, if it can be written. A selection without venues means the venues of the tables, and other venues that the lake has data of.
+    /// Checks a lake, which keeps what was checked and found in each day's report of checks, if it can be written. A selection
+    /// without venues means the venues of the tables, and other venues that the lake has data of.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {

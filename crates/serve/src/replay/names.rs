@@ -73,8 +73,7 @@ async fn table(context: &Context, day: Day) -> Result<(Day, Vec<Instrument>), Re
     match context.instruments(Some(day)).await {
         Ok(table) => Ok(table),
         Err(EngineError::NoInstruments(day)) => Err(ReplayError::Missing(format!(
-            "the lake has no instrument table of {day}, so that nothing is known of that day; on the server, `mtdh download` \
-             brings it"
+            "the lake has no instrument table of {day}; on the server, `mtdh download` brings it"
         ))),
         Err(error) => Err(ReplayError::reading(&format!("the instrument table of {day}"), error)),
     }
