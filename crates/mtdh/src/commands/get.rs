@@ -36,13 +36,8 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     let within_us = moment::range(args.start, args.end)?;
     note_end(args.end);
     let request = ReadRequest {
-        table: TickTable::Ticks(args.data_type),
-        instruments: vec![key.to_string()],
-        within_us,
         clock: args.clock,
-        columns: None,
-        limit: None,
-        has_worth: false,
+        ..ReadRequest::new(TickTable::Ticks(args.data_type), vec![key.to_string()], within_us)
     };
     let form = form(&args.output, session.format)?;
     let slice = Slice { key, data_type: args.data_type, request, cost: Arc::default() };

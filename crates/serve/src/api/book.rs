@@ -9,7 +9,6 @@ use axum::http::StatusCode;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use mtdh_core::book::{BookLevel, LevelChange, OrderBook};
-use mtdh_core::clock::Clock;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::query::{Form, ReadRequest, TickTable};
 use serde_json::{Value, json};
@@ -90,15 +89,7 @@ async fn read(
     data_type: DataType,
     within_us: Range<i64>,
 ) -> Result<Option<mtdh_engine::query::RowStream>, Problem> {
-    let request = ReadRequest {
-        table: TickTable::Ticks(data_type),
-        instruments: vec![key.to_owned()],
-        within_us,
-        clock: Clock::Arrival,
-        columns: None,
-        limit: None,
-        has_worth: false,
-    };
+    let request = ReadRequest::new(TickTable::Ticks(data_type), vec![key.to_owned()], within_us);
     let chosen = state.context.choose(&request).await?;
     if chosen.objects.is_empty() {
         return Ok(None);

@@ -12,7 +12,6 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::candle::Timeframe;
-use mtdh_core::clock::Clock;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 use mtdh_engine::EngineError;
@@ -49,13 +48,8 @@ pub(super) fn get(ask: Ask) -> BoxFuture<'static, Answered> {
         let source = ask.given.text("source").unwrap_or("auto");
         let form = Form::wanted(ask.given.text("format"), &ask.headers)?;
         let request = |table| ReadRequest {
-            table,
-            instruments: vec![key.to_string()],
-            within_us: within_us.clone(),
-            clock: Clock::Arrival,
             columns: columns.clone(),
-            limit: None,
-            has_worth: false,
+            ..ReadRequest::new(table, vec![key.to_string()], within_us.clone())
         };
         let stored = request(TickTable::Candles(timeframe));
         let schema = stored.schema()?;

@@ -208,15 +208,20 @@ const DAYS: &[Parameter] = &[
         &["2024-03-02"],
     ),
 ];
+const OF_VENUES: Parameter =
+    optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]);
+const OF_TYPES: Parameter = optional(
+    "instrument_type",
+    Kind::InstrumentTypes,
+    "all",
+    "instrument types, separated by commas",
+    &["PERP", "OPTION"],
+);
+const OF_KEYS: Parameter =
+    optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY);
 const FILTERS: &[Parameter] = &[
-    optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
-    optional(
-        "instrument_type",
-        Kind::InstrumentTypes,
-        "all",
-        "instrument types, separated by commas",
-        &["PERP", "OPTION"],
-    ),
+    OF_VENUES,
+    OF_TYPES,
     optional(
         "type",
         Kind::DataTypes,
@@ -224,19 +229,13 @@ const FILTERS: &[Parameter] = &[
         "data types, separated by commas",
         &["trades"],
     ),
-    optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
+    OF_KEYS,
 ];
 const FINDINGS: &[Parameter] = &[
-    optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
-    optional(
-        "instrument_type",
-        Kind::InstrumentTypes,
-        "all",
-        "instrument types, separated by commas",
-        &["PERP", "OPTION"],
-    ),
+    OF_VENUES,
+    OF_TYPES,
     optional("type", Kind::DataTypes, "all", "data types, separated by commas", &["trades"]),
-    optional("key", Kind::Keys, "all", "instrument keys or patterns, separated by commas", KEY),
+    OF_KEYS,
     optional(
         "group",
         Kind::Words(&GROUPS_OF_CHECKS),
@@ -363,7 +362,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Answers::Document(&[AS_OF, ("day", "of the table"), ("venues", "per venue `venue`, `exchange` (the vendor's id) and `instruments`")]), &[400, 404, 500], "/v1/venues", instruments::venues),
     get("/v1/instruments", "Instruments of a day's table.",
         &[&[TABLE_DAY,
-            optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]),
+            OF_VENUES,
             optional("instrument_type", Kind::InstrumentTypes, "all", "instrument types, separated by commas", &["PERP"]),
             optional("type", Kind::DataTypes, "all", "data types that the vendor lists for it, separated by commas", &["trades"]),
             optional("base", Kind::Text(40), "all", "base asset", &["BTC"]),
@@ -378,7 +377,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/v1/symbols", "Symbols to keys and keys to symbols.",
         &[&[required("symbols", Kind::Names, "symbols, separated by commas", &["BTC-PERPETUAL"]),
             optional("from", Kind::Word(&["vendor", "exchange", "key"]), "vendor", "whose names the symbols are: the vendor's in its file names, the exchange's own, or instrument keys", &["vendor", "exchange", "key"]),
-            optional("venue", Kind::Venues, "all", "venues, separated by commas", &["DERIBIT"]), TABLE_DAY]],
+            OF_VENUES, TABLE_DAY]],
         Answers::Document(&[AS_OF, ("day", "of the table"), ("from", "as asked"), ("resolved", "per match `symbol`, `key`, `venue`, `exchange`, `exchange_symbol`, `vendor_symbol`"), ("unknown", "symbols without a match")]),
         &[400, 404, 500], "/v1/symbols?symbols=BTC-PERPETUAL", instruments::resolve),
     get("/v1/coverage", "What the lake has and lacks, counted by day, venue, type or key.",

@@ -14,7 +14,6 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use maud::{Markup, html};
-use mtdh_core::clock::Clock;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentType;
 use mtdh_core::{DataType, DayRange};
@@ -69,16 +68,7 @@ impl View<'_> {
 
     /// A request for rows of this instrument.
     pub fn request(&self, table: TickTable, within_us: Range<i64>, limit: Option<u64>) -> ReadRequest {
-        let instruments = vec![self.key.to_string()];
-        ReadRequest {
-            table,
-            instruments,
-            within_us,
-            clock: Clock::Arrival,
-            columns: None,
-            limit,
-            has_worth: false,
-        }
+        ReadRequest { limit, ..ReadRequest::new(table, vec![self.key.to_string()], within_us) }
     }
 
     /// The rows of a request, and what it chose.

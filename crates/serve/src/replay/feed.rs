@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use mtdh_core::DataType;
 use mtdh_core::book::LevelChange;
-use mtdh_core::clock::Clock;
 use mtdh_engine::Context;
 use mtdh_engine::query::{Form, ReadRequest, RowStream, TickTable};
 
@@ -39,13 +38,8 @@ impl Feed {
         let FeedPlan { option, kind, table, within_us, named, object } = plan;
         let what = format!("{table} of {} on {}", object.key, object.day);
         let request = ReadRequest {
-            table: TickTable::Ticks(*table),
-            instruments: vec![object.key.to_string()],
-            within_us: within_us.clone(),
-            clock: Clock::Arrival,
             columns: Some(columns(*table)),
-            limit: None,
-            has_worth: false,
+            ..ReadRequest::new(TickTable::Ticks(*table), vec![object.key.to_string()], within_us.clone())
         };
         let form = Form { batch_rows, ..Form::STREAM };
         let stream = context.rows(&request, vec![object.clone()], form);

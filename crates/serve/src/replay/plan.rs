@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use mtdh_core::clock::Clock;
 use mtdh_engine::query::{Chosen, ChosenObject, ReadRequest, TickTable};
 use mtdh_engine::{Context, DataType, Day};
 
@@ -187,15 +186,7 @@ async fn choose(
     if texts.is_empty() {
         return Ok(Chosen::default());
     }
-    let request = ReadRequest {
-        table: TickTable::Ticks(table),
-        instruments: texts,
-        within_us: replay.within_us.clone(),
-        clock: Clock::Arrival,
-        columns: None,
-        limit: None,
-        has_worth: false,
-    };
+    let request = ReadRequest::new(TickTable::Ticks(table), texts, replay.within_us.clone());
     let chosen = context.choose(&request).await;
     chosen.map_err(|error| ReplayError::reading(&format!("{table} of {}", words(replay)), error))
 }
