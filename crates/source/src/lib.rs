@@ -7,6 +7,7 @@
 pub mod exchange;
 pub mod gunzip;
 pub mod http;
+pub mod live;
 pub mod row_builder;
 pub mod spool;
 pub mod tardis;

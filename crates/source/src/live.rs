@@ -1,0 +1,10 @@
+//! Live feeds: what an exchange sends on its WebSockets, to rows of the lake's tables.
+//!
+//! A feed is pure: bytes and times in, rows and requests out. It opens no socket and reads no clock, so that a recording of yesterday
+//! gives the rows that were made as it arrived. Start with [`venue::Venue`] for what is known of an exchange, and [`feed::Feed`]
+//! for what turns its messages into rows.
+
+pub mod feed;
+pub mod out;
+pub mod rows;
+pub mod venue;
