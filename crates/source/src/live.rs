@@ -5,6 +5,8 @@
 //! for what turns its messages into rows.
 
 pub mod feed;
+pub mod json;
+pub mod market;
 pub mod out;
 pub mod rows;
 pub mod venue;

@@ -58,10 +58,13 @@ pub struct Addresses {
 /// What is wanted of one exchange.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Want {
-    /// Symbols as the exchange writes them in its messages, such as `BTCUSDT`.
+    /// Symbols as the exchange writes them in its messages, such as `BTCUSDT`. None, of a recording: whatever the messages name.
     pub symbols: Vec<String>,
     /// The data types of each. Those made from the book bring the book's channel.
     pub data_types: Vec<DataType>,
+    /// Whether the messages come from the vendor's recording, which can be asked for nothing: a loss is told, and what follows is
+    /// given out all the same, as the vendor's own mappers do. Else a book starts again with a new snapshot.
+    pub is_recorded: bool,
 }
 
 /// One WebSocket of a venue.
