@@ -6,7 +6,12 @@
 
 pub mod feed;
 pub mod json;
+pub mod limits;
 pub mod market;
 pub mod out;
+pub mod outbox;
+pub mod recording;
 pub mod rows;
+pub mod times;
 pub mod venue;
+pub mod venues;

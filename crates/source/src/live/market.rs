@@ -345,6 +345,17 @@ impl Market {
         self.levels.push(LevelChange { is_snapshot: false, is_ask, price, amount });
     }
 
+    /// Where a reader lays out the levels of the next message itself.
+    pub fn layout(&mut self) -> &mut Vec<LevelChange> {
+        self.levels.clear();
+        &mut self.levels
+    }
+
+    /// The symbol, where there is only one.
+    pub fn only(&self) -> Option<SymbolId> {
+        (self.symbols.len() == 1).then_some(SymbolId(0))
+    }
+
     /// The levels that are laid out.
     pub fn levels(&self) -> &[LevelChange] {
         &self.levels
