@@ -4,12 +4,17 @@
 //! gives the rows that were made as it arrived. Start with [`venue::Venue`] for what is known of an exchange, and [`feed::Feed`]
 //! for what turns its messages into rows.
 
+pub mod cell;
+pub mod checksum;
+pub mod dialect;
 pub mod feed;
 pub mod json;
 pub mod limits;
+pub mod mapped;
 pub mod market;
 pub mod out;
 pub mod outbox;
+pub mod recent;
 pub mod recording;
 pub mod rows;
 pub mod times;
