@@ -7,6 +7,7 @@
 mod briefs;
 mod bucket;
 mod candles;
+mod captures;
 mod documents;
 mod flips;
 mod folder;
