@@ -220,3 +220,43 @@ fn what_cannot_be_recorded_is_refused() {
     writer.append(&large).unwrap();
     writer.write().unwrap();
 }
+
+/// Prints what recording costs; run by hand: `cargo test --release -p mtdh-lake --test lake -- --ignored --nocapture what_recording`.
+#[test]
+#[ignore = "prints figures"]
+fn what_recording_costs() {
+    const LINES: u64 = 2_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let message = |number: u64| {
+        format!(
+            "{{\"stream\":\"btcusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{},\"s\":\"BTCUSDT\",\"t\":{number},\"p\":\"{}.{:02}\",\"q\":\"0.{:05}\",\"T\":{},\"m\":{},\"M\":true,\"X\":\"MARKET\",\"st\":0,\"nq\":\"0.00000\"}}}}",
+            START / 1000 + number as i64 / 200,
+            60_000 + number.wrapping_mul(7919) % 100,
+            number.wrapping_mul(31) % 100,
+            number.wrapping_mul(104_729) % 100_000,
+            START / 1000 + number as i64 / 200,
+            number % 3 == 0,
+        )
+    };
+    let messages: Vec<String> = (0..10_000).map(message).collect();
+    let bytes: usize = messages.iter().map(String::len).sum();
+    let mut writer = CaptureWriter::new(folder.path(), session(1)).unwrap();
+    let began = std::time::Instant::now();
+    for number in 0..LINES {
+        let raw = messages[number as usize % messages.len()].as_bytes().into();
+        let arrived = START + number as i64 * 5;
+        writer.append(&Line { arrived, connection: Some(3), kind: Kind::Received, raw }).unwrap();
+        if writer.buffered() >= 256 << 10 {
+            writer.write().unwrap();
+        }
+    }
+    writer.close(START + LINES as i64 * 5).unwrap();
+    let took = began.elapsed().as_secs_f64();
+    let stored: u64 = writer.take_sealed().iter().map(|one| one.bytes).sum();
+    println!(
+        "{LINES} messages of {} bytes: {:.0} thousand a second of one core, {:.1} bytes each stored",
+        bytes / messages.len(),
+        LINES as f64 / took / 1e3,
+        stored as f64 / LINES as f64
+    );
+}

@@ -12,6 +12,7 @@ mod documents;
 mod flips;
 mod folder;
 mod partitions;
+mod parts;
 mod probe;
 mod rekey;
 mod slices;
