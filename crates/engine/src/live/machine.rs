@@ -171,7 +171,13 @@ impl Machine {
 
     /// The rows since they were last taken.
     pub fn take_rows(&mut self) -> Taken {
+        self.counts.rows += self.out.rows.len() as u64;
         self.out.rows.take()
+    }
+
+    /// Groups of rows that wait to be taken: one per message and stream.
+    pub fn groups(&self) -> usize {
+        self.out.rows.groups()
     }
 
     /// Rows that wait to be taken.
@@ -220,7 +226,7 @@ impl Machine {
     fn opened(&mut self, lane: u32, connection: u32, at: i64) {
         let Some(plan) = self.connections.get(connection as usize) else { return };
         if self.active(connection).is_some() {
-            let mut shadow = Lane::successor(self.venue, &self.want, plan, connection, at);
+            let mut shadow = Lane::successor(self.venue, &self.want, plan, connection);
             shadow.opened(at);
             self.todo.sends.extend(shadow.take_sends(lane));
             self.lanes.push((lane, shadow));
@@ -299,6 +305,7 @@ impl Machine {
         }
         // The successor is there already: nothing is lost if its messages overlap.
         if let Some(successor) = self.successor(gone.connection) {
+            self.todo.retired.push(lane);
             self.cut_over(successor, at);
             return;
         }
@@ -355,7 +362,6 @@ impl Machine {
     fn gather(&mut self) {
         self.counts.accepted += std::mem::take(&mut self.out.accepted);
         self.counts.unread += std::mem::take(&mut self.out.unread);
-        self.counts.rows = self.counts.rows.max(0);
         for text in self.out.unread_texts.drain(..) {
             tracing::info!(venue = self.venue.exchange(), message = text, "a message could not be read");
         }
