@@ -4,7 +4,6 @@
 //! gives the rows that were made as it arrived. Start with [`venue::Venue`] for what is known of an exchange, and [`feed::Feed`]
 //! for what turns its messages into rows.
 
-<<<<<<< HEAD
 pub mod address;
 pub mod backoff;
 pub mod cell;

@@ -23,7 +23,7 @@ const GAP: &str = "gap";
 /// A note for people, of which nothing follows.
 pub const NOTE: &str = "note";
 /// The kinds of such gaps.
-const KINDS: [&str; 3] = ["overload", "clock", "refused"];
+const KINDS: [&str; 4] = ["overload", "clock", "refused", "crash"];
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -85,6 +85,20 @@ pub struct Todo {
     pub notes: Vec<String>,
 }
 
+impl Todo {
+    /// Adds what is to be done afterwards.
+    pub fn append(&mut self, other: &mut Todo) {
+        self.sends.append(&mut other.sends);
+        self.requests.append(&mut other.requests);
+        self.gaps.append(&mut other.gaps);
+        self.reconnects.append(&mut other.reconnects);
+        self.ending.append(&mut other.ending);
+        self.retired.append(&mut other.retired);
+        self.refused.append(&mut other.refused);
+        self.notes.append(&mut other.notes);
+    }
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -12,7 +12,7 @@ use mtdh_source::live::rows::{StreamId, Taken};
 use mtdh_source::live::venue::Venue;
 
 use super::events::{Said, said};
-use super::machine::{Input, Machine};
+use super::machine::{Input, Machine, Todo};
 use super::plan::{Keys, SessionPlan};
 use crate::InstrumentKey;
 
@@ -51,10 +51,14 @@ pub struct Maker {
     first: Option<(u64, i64)>,
     last: (u64, i64),
     day_end: i64,
-    carried: Option<i64>,
+    /// What was taken from the machine and not yet by those who follow; empty unless somebody does.
+    taken: Vec<Taken>,
+    is_followed: bool,
+    groups: u64,
     rows: BTreeMap<(Day, DataType, InstrumentKey), StretchRows>,
     bytes: usize,
     gaps: Vec<Gap>,
+    todo: Todo,
     name: String,
 }
 
@@ -67,10 +71,13 @@ impl Maker {
             first: None,
             last: (0, i64::MIN),
             day_end: i64::MAX,
-            carried: None,
+            taken: Vec::new(),
+            is_followed: false,
+            groups: 0,
             rows: BTreeMap::new(),
             bytes: 0,
             gaps: Vec::new(),
+            todo: Todo::default(),
             name: String::new(),
         }
     }
@@ -80,10 +87,9 @@ impl Maker {
         let at = line.arrived;
         let mut ended = None;
         if self.first.is_some() && at >= self.day_end {
-            self.machine.take(self.day_end - 1, Input::Time);
+            self.give(self.day_end - 1, Input::Time);
             self.collect();
             ended = self.cut();
-            self.carried = Some(self.day_end);
         }
         if self.first.is_none() {
             self.first = Some((number, at));
@@ -92,11 +98,11 @@ impl Maker {
         self.last = (number, at.max(self.last.1));
         let mut name = std::mem::take(&mut self.name);
         match said(line, &mut name) {
-            Said::Input(input) => self.machine.take(at, input),
+            Said::Input(input) => self.give(at, input),
             Said::Gap(gap) => self.gaps.push(gap),
             Said::Nothing => {}
             Said::Part | Said::End => {
-                self.machine.take(at, Input::Time);
+                self.give(at, Input::Time);
                 self.collect();
                 // A day that ends with such a line has nothing of the next one yet.
                 ended = ended.or_else(|| self.cut());
@@ -109,8 +115,20 @@ impl Maker {
     /// The time has come to this, with no line: deadlines take their turn. Not beyond midnight, which begins with a line.
     pub fn pass(&mut self, now: i64) {
         if now < self.day_end {
-            self.machine.take(now, Input::Time);
+            self.give(now, Input::Time);
         }
+    }
+
+    fn give(&mut self, at: i64, input: Input<'_>) {
+        self.machine.take(at, input);
+        let mut todo = self.machine.take_todo();
+        self.gaps.extend_from_slice(&todo.gaps);
+        self.todo.append(&mut todo);
+    }
+
+    /// What is to be done since this was last asked.
+    pub fn take_todo(&mut self) -> Todo {
+        std::mem::take(&mut self.todo)
     }
 
     /// Whether midnight is to be marked by a line.
@@ -118,18 +136,31 @@ impl Maker {
         self.first.is_some() && now >= self.day_end
     }
 
-    /// Moves rows from the feed to the stretch. Returns them for those who follow.
-    pub fn collect(&mut self) -> Taken {
+    /// Moves rows from the feed to the stretch.
+    pub fn collect(&mut self) {
+        self.groups += self.machine.groups() as u64;
         let taken = self.machine.take_rows();
         for (stream, batch) in &taken.batches {
             self.add(*stream, batch);
         }
-        taken
+        if self.is_followed && !taken.batches.is_empty() {
+            self.taken.push(taken);
+        }
     }
 
-    /// What the machine lost is kept for the table of gaps.
-    pub fn keep_gaps(&mut self, gaps: &[Gap]) {
-        self.gaps.extend_from_slice(gaps);
+    /// From now on rows are kept for [`Maker::taken`] too.
+    pub fn follow(&mut self) {
+        self.is_followed = true;
+    }
+
+    /// The rows that were collected since this was last asked.
+    pub fn taken(&mut self) -> Vec<Taken> {
+        std::mem::take(&mut self.taken)
+    }
+
+    /// Groups of rows since the start: one per message and stream.
+    pub fn groups(&self) -> u64 {
+        self.groups + self.machine.groups() as u64
     }
 
     /// The key of a symbol, as rows write it.
@@ -146,7 +177,6 @@ impl Maker {
     pub fn cut(&mut self) -> Option<Stretch> {
         let first = self.first.take()?;
         self.bytes = 0;
-        self.carried = None;
         Some(Stretch {
             lines: (first.0, self.last.0),
             times: (first.1, self.last.1),
@@ -161,7 +191,7 @@ impl Maker {
         self.bytes += batch.get_array_memory_size();
         for (day, rows) in days(batch) {
             let partition = (day, name.data_type, key.clone());
-            let is_carried = self.carried == Some(day.start_us()) && name.data_type.is_book();
+            let is_carried = name.data_type.is_book() && first_arrival(&rows) == Some(day.start_us());
             let of = self.rows.entry(partition).or_insert_with(|| StretchRows {
                 symbol: name.symbol.to_string(),
                 batches: Vec::new(),
@@ -170,6 +200,10 @@ impl Maker {
             of.batches.push(rows);
         }
     }
+}
+
+fn first_arrival(rows: &RecordBatch) -> Option<i64> {
+    rows.column(LOCAL_TIMESTAMP).as_primitive::<TimestampMicrosecondType>().values().first().copied()
 }
 
 /// A batch by the days on which its rows arrived. Times do not fall within it.

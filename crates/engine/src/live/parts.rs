@@ -136,9 +136,9 @@ fn encode(
     let failed = |source| EngineError::Live(super::LiveError::Encode { partition: partition.clone(), source });
     let table = partition.data_type.table();
     let mut writer = PartitionWriter::new(table, &partition.key, lake.stage()?).map_err(failed)?;
-    for batch in &rows.batches {
-        writer.write(batch.columns().to_vec()).map_err(failed)?;
-    }
+    // At once, so that the bytes do not depend on how the rows came together.
+    let all = arrow_select::concat::concat_batches(table.row_schema(), &rows.batches);
+    writer.write(all.map_err(|error| failed(error.into()))?.columns().to_vec()).map_err(failed)?;
     Ok(writer.finish(footer).map_err(failed)?.out)
 }
 

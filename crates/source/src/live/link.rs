@@ -28,6 +28,9 @@ const OVERLOAD: Duration = Duration::from_millis(250);
 /// Commands that wait for a link, at most.
 pub const COMMANDS: usize = 8192;
 
+/// The reason of a connection that was told to end.
+pub const ENDED_HERE: &str = "ended here";
+
 /// The rules of a venue's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -216,7 +219,7 @@ impl Link {
                 self.tell(Event::Opened { at: clock::now() }).await?;
                 match self.read(socket).await? {
                     Life::Told => {
-                        self.tell(Event::Closed { at: clock::now(), reason: "ended here".to_owned() }).await?;
+                        self.tell(Event::Closed { at: clock::now(), reason: ENDED_HERE.to_owned() }).await?;
                         return Ok(false);
                     }
                     Life::Ended { how, reason, good_for } => (how, reason, good_for, true),
