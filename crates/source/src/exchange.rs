@@ -1,6 +1,7 @@
 //! The exchanges' own services, one folder each.
 
 pub mod binance;
+pub mod deribit;
 pub mod bitmex;
 pub mod bybit;
 pub mod coinbase;

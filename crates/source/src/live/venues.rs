@@ -5,15 +5,17 @@ use crate::exchange::binance::live as binance;
 use crate::exchange::bitmex::live::BITMEX;
 use crate::exchange::bybit::live as bybit;
 use crate::exchange::coinbase::live::COINBASE;
+use crate::exchange::deribit::live::DERIBIT;
 use crate::exchange::hyperliquid::live::HYPERLIQUID;
 use crate::exchange::kraken::live::KRAKEN;
 use crate::exchange::okx::live as okx;
 use crate::exchange::upbit::live::UPBIT;
 
-static VENUES: [&dyn Venue; 15] = [
+static VENUES: [&dyn Venue; 16] = [
     &binance::SPOT,
     &binance::FUTURES,
     &binance::DELIVERY,
+    &DERIBIT,
     &bybit::BYBIT,
     &bybit::BYBIT_SPOT,
     &bybit::BYBIT_OPTIONS,
