@@ -64,6 +64,7 @@ pub struct Reading<'a> {
     pub connection: ConnectionId,
     /// When it arrived, microseconds since the Unix epoch, UTC.
     pub arrived: i64,
+    is_recorded: bool,
     market: &'a mut Market,
     out: &'a mut Out,
     asked: &'a mut Asked,
@@ -203,10 +204,14 @@ impl Reading<'_> {
         self.market.snapshot(self.out, self.connection, id, ids, timestamp, self.arrived, true);
     }
 
-    /// The book is wrong, as the message whose levels are laid out shows.
-    pub fn book_failed(&mut self, symbol: &str, timestamp: i64, kind: &'static str, detail: String) {
+    /// A message of a book, with the levels laid out, after which the book is not what the exchange says. It is given out only if it is
+    /// recorded, where nothing better comes.
+    pub fn wrong_book(&mut self, symbol: &str, timestamp: i64, is_snapshot: bool, ids: Option<Ids>, detail: String) {
         let Some(id) = self.market.symbol(symbol.as_bytes()) else { return self.market.clear_levels() };
-        self.market.fail(self.out, self.connection, id, kind, detail, timestamp, self.arrived);
+        if self.is_recorded {
+            self.book(symbol, timestamp, is_snapshot, ids);
+        }
+        self.market.fail(self.out, self.connection, id, "checksum", detail, timestamp, self.arrived);
     }
 
     /// The exchange told the number of a symbol's last trade.
@@ -439,6 +444,7 @@ impl<D: Dialect> DialectFeed<D> {
         let mut at = Reading {
             connection,
             arrived,
+            is_recorded: self.is_recorded,
             market: &mut self.market,
             out,
             asked: self.asked.entry(connection).or_default(),

@@ -293,7 +293,7 @@ impl KrakenDialect {
                 if let Some((own, sent)) = own.zip(checksum).filter(|(own, sent)| own != sent) {
                     self.texts.remove(symbol);
                     let detail = format!("the exchange says {sent}, the book {own}");
-                    at.book_failed(symbol, timestamp, "checksum", detail);
+                    at.wrong_book(symbol, timestamp, is_snapshot, None, detail);
                     return Ok(());
                 }
             }

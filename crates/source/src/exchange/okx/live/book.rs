@@ -111,7 +111,7 @@ impl Books {
                     if let Some(own) = texts.okx().filter(|own| *own != checksum) {
                         self.texts.remove(symbol);
                         let detail = format!("the exchange says {checksum}, the book {own}");
-                        at.book_failed(symbol, change.timestamp, "checksum", detail);
+                        at.wrong_book(symbol, change.timestamp, change.is_snapshot, change.ids, detail);
                         return Ok(());
                     }
                 }
