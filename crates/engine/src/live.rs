@@ -13,7 +13,9 @@ pub mod plan;
 pub mod player;
 pub mod rebuild;
 pub mod record;
+pub mod replay;
 pub mod session;
+pub mod status;
 mod tally;
 pub mod validate;
 

@@ -5,12 +5,14 @@ use mtdh_lake::live::{Line, Piece, SegmentName, SegmentReader, SessionId};
 use mtdh_lake::Lake;
 
 use super::LiveError;
+use super::machine::Counts;
 use super::maker::{Maker, Stretch};
 use super::parts::Of;
 use super::plan::SessionPlan;
 use crate::EngineError;
 
 /// A session as its captures have it.
+#[derive(Clone)]
 pub struct Played {
     /// Which session, of which venue and plan.
     pub of: Of,
@@ -33,6 +35,11 @@ impl Player {
     /// The session; `None`: no segment was played yet.
     pub fn played(&self) -> Option<&Played> {
         self.maker.as_ref().map(|(played, _)| played)
+    }
+
+    /// Counts since the start.
+    pub fn counts(&self) -> Counts {
+        self.maker.as_ref().map_or_else(Counts::default, |(_, maker)| maker.machine.counts())
     }
 
     /// Plays a segment. Gives out each stretch of lines that ended.

@@ -12,7 +12,7 @@ use super::LiveError;
 use super::maker::Stretch;
 use super::parts::{self, Of, Published, gap_rows};
 use super::plan::Keys;
-use super::player::{Player, by_session, sessions_of_day};
+use super::player::{Played, Player, by_session, sessions_of_day};
 use crate::{EngineError, InstrumentKey};
 
 /// What a rebuild of a venue's day found.
@@ -106,22 +106,24 @@ async fn play(lake: &Lake, segments: &[SegmentName], day: Option<Day>) -> Result
         .await
         .map_err(|_| LiveError::Plan { session: name.session.to_string() })?;
         player = back;
-        publish_all(lake, &player, stretches?, day, &mut published).await?;
+        let played = player.played().cloned();
+        publish_all(lake, played, stretches?, day, &mut published).await?;
     }
     let mut stretches = Vec::new();
     player.end(&mut stretches);
-    publish_all(lake, &player, stretches, day, &mut published).await?;
+    let played = player.played().cloned();
+    publish_all(lake, played, stretches, day, &mut published).await?;
     Ok(published)
 }
 
 async fn publish_all(
     lake: &Lake,
-    player: &Player,
+    played: Option<Played>,
     stretches: Vec<Stretch>,
     day: Option<Day>,
     published: &mut Published,
 ) -> Result<(), EngineError> {
-    let Some(played) = player.played() else { return Ok(()) };
+    let Some(played) = played else { return Ok(()) };
     for mut stretch in stretches {
         let days: Vec<Day> = stretch.rows.keys().map(|(day, ..)| *day).collect();
         if day.is_some_and(|day| !days.contains(&day)) {

@@ -13,9 +13,10 @@ use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_lake::live::{Recovered, SessionId, recover};
-use mtdh_source::live::address::{Instead, Unencrypted, reached};
+use mtdh_source::live::address::reached;
+pub use mtdh_source::live::address::{AddressError, Instead, Unencrypted, read as read_address};
 use mtdh_source::live::clock;
-use mtdh_source::live::link::Rules;
+pub use mtdh_source::live::link::Rules;
 use mtdh_source::live::out::Gap;
 use mtdh_source::live::venue::{Venue, Want};
 use mtdh_source::live::venues;
@@ -30,6 +31,9 @@ use super::player::known;
 use super::rebuild::{add_gaps, remake_session};
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
 use crate::EngineError;
+
+/// What people are told of a venue of which no continuous recording was ever read.
+pub const EXPERIMENTAL: &str = "experimental: no continuous recording of it was ever read by this program";
 
 /// What of one venue is to be recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,10 +154,7 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
     let venue = venues::find(&exchange).ok_or_else(unknown)?;
     let mut notes = Vec::new();
     if venue.is_experimental() {
-        notes.push(format!(
-            "{exchange} is experimental: no continuous recording of it was ever read by this program; record with \
-             --capture-only first, and look at what a replay makes of it"
-        ));
+        notes.push(format!("{exchange} is {EXPERIMENTAL}"));
     }
     for data_type in &wanted.data_types {
         if !venue.offers().iter().any(|offer| offer.data_type == *data_type) {
@@ -342,7 +343,7 @@ async fn follow(
     }
     put_gaps(&lake, &of, &mut keys, &mut gaps).await;
     if !gaps.is_empty() {
-        summary.failures.push(format!("{} gaps are not in the table yet; `rebuild` writes them", gaps.len()));
+        summary.failures.push(format!("{} gaps are not in the table; making the day again from its captures writes them", gaps.len()));
     }
     // The session is at its end, as nothing is handed on any more.
     let ended = tokio::task::spawn_blocking(move || thread.join()).await;
