@@ -9,6 +9,7 @@ mod config;
 mod download;
 mod fleet;
 mod instruments;
+mod live;
 mod query;
 mod records;
 mod served;
