@@ -1,8 +1,12 @@
 //! Live feeds against cases of the vendor's own mappers and against recorded traffic.
 
 mod cases;
+mod garbage;
 mod messages;
+mod play;
+mod recorded_venues;
 mod recordings;
+mod venues;
 
 use mtdh_core::DataType;
 use mtdh_source::live::feed::{ConnectionId, Feed};
