@@ -6,6 +6,7 @@ mod garbage;
 mod holes;
 mod messages;
 mod mutations;
+mod page;
 mod play;
 mod recorded_venues;
 mod recordings;
