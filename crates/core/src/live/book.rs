@@ -369,14 +369,22 @@ impl LiveBook {
         let loss = Loss {
             kind,
             from: self.arrived,
-            to: if self.terms.is_recorded { arrived.max(self.arrived.saturating_add(1)) } else { self.arrived },
+            to: if self.terms.is_recorded {
+                arrived.max(self.arrived.saturating_add(1))
+            } else {
+                self.arrived
+            },
             from_id: None,
             to_id: None,
             missing: None,
             is_proven: true,
             detail,
         };
-        if self.terms.is_recorded { Step { emit: Emit::Given, loss: Some(loss) } } else { self.broken(loss, arrived) }
+        if self.terms.is_recorded {
+            Step { emit: Emit::Given, loss: Some(loss) }
+        } else {
+            self.broken(loss, arrived)
+        }
     }
 
     fn broken(&mut self, loss: Loss, arrived: i64) -> Step {
@@ -408,3 +416,6 @@ impl LiveBook {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
