@@ -65,6 +65,8 @@ pub(super) struct Market {
     /// The book, best first.
     pub(super) bids: Vec<Level>,
     pub(super) asks: Vec<Level>,
+    /// The book before the last step.
+    pub(super) former: [Vec<Level>; 2],
     /// Of the last step.
     pub(super) moved: Vec<Moved>,
     pub(super) prints: Vec<Print>,
@@ -120,6 +122,7 @@ impl Market {
             numbering,
             bids,
             asks,
+            former: [Vec::new(), Vec::new()],
             moved: Vec::new(),
             prints: Vec::new(),
             ids: Ids { first: last, last, before: last - 1 },
@@ -157,6 +160,8 @@ impl Market {
         self.moved.clear();
         changes(&self.bids, self.ladder.levels(Side::Bid), Side::Bid, &mut self.moved);
         changes(&self.asks, self.ladder.levels(Side::Ask), Side::Ask, &mut self.moved);
+        std::mem::swap(&mut self.former[0], &mut self.bids);
+        std::mem::swap(&mut self.former[1], &mut self.asks);
         copy(&mut self.bids, self.ladder.levels(Side::Bid));
         copy(&mut self.asks, self.ladder.levels(Side::Ask));
         self.has_new_best = best != (self.bids.first().copied(), self.asks.first().copied());
@@ -257,6 +262,22 @@ impl Market {
         let time = self.funding_us() + later * FUNDING_EVERY_US + self.at_us.div_euclid(60_000_000);
         let bits = hash(0, &["rate", &self.symbol, &time.to_string()]);
         Decimal::new((bits % 40_000) as i64 - 10_000, 8)
+    }
+
+    /// Appends the changes of the last step within so many levels of a side. A level that fell out is not mentioned, one that came
+    /// back in is new.
+    pub(super) fn moved_within(&self, depth: usize, out: &mut Vec<Moved>) {
+        let [old_bids, old_asks] = &self.former;
+        for (old, new, side) in [(old_bids, &self.bids, Side::Bid), (old_asks, &self.asks, Side::Ask)] {
+            let start = out.len();
+            let cut = |levels: &[Level]| levels.len().min(depth);
+            changes(&old[..cut(old)], &new[..cut(new)], side, out);
+            let fell_out = |moved: &Moved| {
+                moved.action == book::Action::Delete && new.iter().any(|level| level.tick == moved.level.tick)
+            };
+            let kept: Vec<Moved> = out.drain(start..).filter(|moved| !fell_out(moved)).collect();
+            out.extend(kept);
+        }
     }
 
     /// Sets the ids of this step, as after a restart of the venue's service.

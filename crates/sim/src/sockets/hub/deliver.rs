@@ -125,7 +125,12 @@ impl Hub {
         let moved = std::mem::take(&mut self.markets[number].moved);
         let market = &self.markets[number];
         let Stream { topic, .. } = &self.streams[stream];
-        let plain = |kind| Message { kind, print: None, moved: &moved, first: market.ids.first, last: market.ids.last };
+        let mut within = Vec::new();
+        if topic.what == What::Book && topic.depth < market.bids.len().max(market.asks.len()) {
+            market.moved_within(topic.depth, &mut within);
+        }
+        let shown = if within.is_empty() { &moved[..] } else { &within[..] };
+        let plain = |kind| Message { kind, print: None, moved: shown, first: market.ids.first, last: market.ids.last };
         let of_print = |print| {
             let &Print { id, is_liquidation, .. } = print;
             let kind = topic.liquidation.filter(|_| is_liquidation).unwrap_or(topic.every);

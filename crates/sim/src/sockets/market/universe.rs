@@ -38,11 +38,6 @@ impl Symbols {
         Some((listing, name))
     }
 
-    /// All symbols.
-    pub(in crate::sockets) fn names(&self) -> impl Iterator<Item = &str> {
-        self.all.iter().map(|(_, name)| name.as_str())
-    }
-
     /// All instruments with their symbols.
     pub(in crate::sockets) fn iter(&self) -> impl Iterator<Item = (&Listing, &str)> {
         self.all.iter().map(|(listing, name)| (listing, name.as_str()))
@@ -103,7 +98,7 @@ mod tests {
         }
         for (venue, end) in [("okex-options", "-C"), ("bybit-options", "-USDT"), ("okex-futures", "")] {
             let symbols = Symbols::of(venue, 1, now_us, &[]);
-            assert!(symbols.names().any(|name| name.starts_with("BTC-") && name.ends_with(end)), "{venue}");
+            assert!(symbols.iter().any(|(_, name)| name.starts_with("BTC-") && name.ends_with(end)), "{venue}");
         }
     }
 }

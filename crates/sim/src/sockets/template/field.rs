@@ -2,10 +2,11 @@
 
 use super::number::{Style, integer, write};
 use super::scene::Scene;
-use super::{Form, Template, checksum};
+use super::{Form, checksum};
 use crate::generate::decimal::Decimal;
 use crate::generate::market::ladder::{Level, Side};
 use crate::generate::times::iso;
+use crate::generate::universe::listing::Kind;
 use crate::sockets::market::book::{Action, Moved};
 
 /// A field. Times are of the venue's clock at the step.
@@ -44,6 +45,14 @@ const FIELDS: &[(&str, Write)] = &[
     ("label", |_, s, out| out.extend_from_slice(s.label.as_bytes())),
     ("symbol", |_, s, out| out.extend_from_slice(s.market.symbol.as_bytes())),
     ("pair", |_, s, out| out.extend_from_slice(s.market.symbol.split('_').next().unwrap_or_default().as_bytes())),
+    ("inst_type", |_, s, out| {
+        out.extend_from_slice(match s.market.listing.kind {
+            Kind::Spot => b"SPOT",
+            Kind::Perpetual => b"SWAP",
+            Kind::Option => b"OPTION",
+            Kind::Future | Kind::Combo => b"FUTURES",
+        });
+    }),
     ("base", |_, s, out| out.extend_from_slice(s.market.listing.base.as_bytes())),
     ("family", |_, s, out| {
         let parts: Vec<&str> = s.market.symbol.split('-').take(2).collect();
@@ -105,6 +114,11 @@ const FIELDS: &[(&str, Write)] = &[
         out.extend_from_slice(if asks.is_empty() || bids.is_empty() { b"" } else { b"," });
         out.extend_from_slice(&bids);
     }),
+    ("pair_bids", |f, s, out| by(f, s, "level_pair", s.bids, Side::Bid, out)),
+    ("pair_asks", |f, s, out| by(f, s, "level_pair", s.asks, Side::Ask, out)),
+    ("stamped", |f, s, out| levels(f, s, "level_stamped", s.moved.iter(), out)),
+    ("resized", |f, s, out| levels(f, s, "level_resized", s.moved.iter(), out)),
+    ("removed", |f, s, out| levels(f, s, "level_removed", s.moved.iter(), out)),
     ("units", |f, s, out| units(f, s, out)),
     ("ask_total", |f, s, out| amount(f, s, s.asks.iter().map(|l| l.lots).sum(), out)),
     ("bid_total", |f, s, out| amount(f, s, s.bids.iter().map(|l| l.lots).sum(), out)),
@@ -218,31 +232,31 @@ fn greek(scene: &Scene<'_>, place: usize, out: &mut Vec<u8>) {
     write(scene.market.option.greeks.map_or(Decimal::new(0, 0), |greeks| greeks[place]), Style::Short, out);
 }
 
-/// Appends levels by the form `level`, with commas.
-fn levels<'a>(form: &Form, scene: &Scene<'_>, each: impl Iterator<Item = &'a Moved>, out: &mut Vec<u8>) {
-    let Some(template) = form.get("level") else { return };
+/// Appends levels by a form, with commas.
+fn levels<'a>(form: &Form, scene: &Scene<'_>, kind: &str, each: impl Iterator<Item = &'a Moved>, out: &mut Vec<u8>) {
+    let Some(template) = form.get(kind) else { return };
     for (i, moved) in each.enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        one_level(template, form, scene, moved, out);
+        let scene = Scene { moved: std::slice::from_ref(moved), ..*scene };
+        template.write(form, &scene, out);
     }
-}
-
-fn one_level(template: &Template, form: &Form, scene: &Scene<'_>, moved: &Moved, out: &mut Vec<u8>) {
-    let scene = Scene { moved: std::slice::from_ref(moved), ..*scene };
-    template.write(form, &scene, out);
 }
 
 fn moved(form: &Form, scene: &Scene<'_>, side: Option<Side>, out: &mut Vec<u8>) {
     let of_side = |moved: &&Moved| side.is_none_or(|side| side == moved.side);
-    levels(form, scene, scene.moved.iter().filter(of_side), out);
+    levels(form, scene, "level", scene.moved.iter().filter(of_side), out);
 }
 
 fn whole(form: &Form, scene: &Scene<'_>, side: &[Level], of: Side, out: &mut Vec<u8>) {
+    by(form, scene, "level", side, of, out);
+}
+
+fn by(form: &Form, scene: &Scene<'_>, kind: &str, side: &[Level], of: Side, out: &mut Vec<u8>) {
     let as_new: Vec<Moved> =
         side.iter().map(|level| Moved { side: of, level: *level, action: Action::New }).collect();
-    levels(form, scene, as_new.iter(), out);
+    levels(form, scene, kind, as_new.iter(), out);
 }
 
 /// Upbit's pairs of an ask and a bid, by the form `unit`: the two ends of a pair are `ask`, `bid` of a scene of their own.

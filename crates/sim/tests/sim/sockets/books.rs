@@ -54,7 +54,7 @@ async fn follow(venue: &str, config: SocketConfig) {
         last = end;
         apply(&mut bids, &update["b"]);
         apply(&mut asks, &update["a"]);
-        if turn == 20 {
+        if turn >= 20 && second.is_none() {
             second = Some(rest(&url).await.1);
         }
         if let Some(later) = &second
