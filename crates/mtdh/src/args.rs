@@ -7,6 +7,7 @@ mod former;
 mod get;
 mod help;
 mod lists;
+mod live;
 mod man;
 mod serve;
 
@@ -26,6 +27,7 @@ pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 pub use get::*;
+pub use live::*;
 pub use man::pages;
 pub use serve::*;
 
@@ -164,6 +166,11 @@ pub enum Command {
     Get(GetArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
+    /// Record exchanges' live feeds, and make rows of recordings
+    Live {
+        #[command(subcommand)]
+        command: LiveCommand,
+    },
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version

@@ -14,7 +14,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_lake::live::{Recovered, SessionId, recover};
 use mtdh_source::live::address::reached;
-pub use mtdh_source::live::address::{AddressError, Instead, Unencrypted, read as read_address};
+pub use mtdh_source::live::address::{Instead, Unencrypted};
 use mtdh_source::live::clock;
 pub use mtdh_source::live::link::Rules;
 use mtdh_source::live::out::Gap;
