@@ -1,6 +1,9 @@
 //! Live feeds against cases of the vendor's own mappers and against recorded traffic.
 
 mod cases;
+mod connections;
+mod garbage;
+mod holes;
 mod messages;
 mod recordings;
 
@@ -8,13 +11,12 @@ use mtdh_core::DataType;
 use mtdh_source::live::feed::{ConnectionId, Feed};
 use mtdh_source::live::out::Out;
 use mtdh_source::live::rows::Rows;
-use mtdh_source::live::venue::{Connection, Venue, Want};
+use mtdh_source::live::venue::{Venue, Want};
 
 /// A feed, and what it gave out.
 pub struct Fed {
     pub feed: Box<dyn Feed>,
     pub out: Out,
-    pub plan: Vec<Connection>,
 }
 
 /// The only connection of most tests.
@@ -30,6 +32,6 @@ pub fn as_sent(venue: &dyn Venue) -> Vec<DataType> {
 impl Fed {
     pub fn new(venue: &'static dyn Venue, want: &Want) -> Fed {
         let plan = venue.plan(want);
-        Fed { feed: venue.feed(want, &plan), out: Out { rows: Rows::with_groups(), ..Out::default() }, plan }
+        Fed { feed: venue.feed(want, &plan), out: Out { rows: Rows::with_groups(), ..Out::default() } }
     }
 }

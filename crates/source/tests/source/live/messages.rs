@@ -95,6 +95,8 @@ pub fn vendors(message: &Value) -> Value {
     for (key, value) in fields {
         let value = match value {
             Value::Null => continue,
+            // An empty text is an empty cell.
+            Value::String(text) if text.is_empty() => continue,
             Value::String(text) if key.to_lowercase().ends_with("timestamp") || key == "expirationDate" => {
                 json!(instant_us(text) as f64)
             }
