@@ -9,6 +9,7 @@ use mtdh_core::venue::exchange_of_venue;
 use mtdh_engine::live::record::{EXPERIMENTAL, Progress, RecordOptions, RecordSummary, VenueSummary};
 use mtdh_engine::live::replay::ReplayOptions;
 use mtdh_engine::live::session::{State, Told};
+use mtdh_engine::{Context, Day};
 
 use crate::args::{LiveCommand, LiveRebuildArgs, LiveRecordArgs, LiveReplayArgs};
 use crate::exit::Outcome;
@@ -162,7 +163,9 @@ async fn replay(session: &Session<'_>, args: LiveReplayArgs) -> Result<Outcome> 
         count(replayed.parts_there),
         many(replayed.gaps, "gap"),
     ));
-    Ok(if replayed.unread == 0 && replayed.gaps == 0 { Outcome::Clean } else { Outcome::NotClean })
+    let days: Vec<Day> = replayed.days.iter().filter_map(|day| day.parse().ok()).collect();
+    let finished = finish(&context, &days).await?;
+    Ok(if replayed.unread == 0 && replayed.gaps == 0 { finished } else { Outcome::NotClean })
 }
 
 async fn rebuild(session: &Session<'_>, args: LiveRebuildArgs) -> Result<Outcome> {
@@ -183,9 +186,28 @@ async fn rebuild(session: &Session<'_>, args: LiveRebuildArgs) -> Result<Outcome
     }));
     print(session.format, &rows, &rebuilt)?;
     let mut outcome = Outcome::Clean;
+    if args.day < time::today() && rebuilt.iter().all(|of| of.differ.is_empty()) {
+        outcome = finish(&context, &[args.day]).await?;
+    }
     for of in &rebuilt {
         of.differ.iter().for_each(|line| note(&format!("{}: {line}", of.exchange)));
         if !of.differ.is_empty() {
+            outcome = Outcome::NotClean;
+        }
+    }
+    Ok(outcome)
+}
+
+/// Makes the objects of days that are over.
+async fn finish(context: &Context, days: &[Day]) -> Result<Outcome> {
+    let mut outcome = Outcome::Clean;
+    for day in days.iter().filter(|day| **day < time::today()) {
+        let (made, failed) = context.finish_live_day(*day).await?;
+        if made > 0 {
+            note(&format!("{day}: {} made of parts", many(made, "object")));
+        }
+        for text in failed {
+            error(&anyhow::anyhow!(text));
             outcome = Outcome::NotClean;
         }
     }

@@ -109,6 +109,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
             columns: posted.columns,
             limit: posted.limit,
             has_worth: false,
+            origins: Default::default(),
         };
         answer(&ask, request).await
     })
@@ -142,6 +143,7 @@ pub(super) fn request_of(ask: &Ask) -> Result<ReadRequest, Problem> {
         columns: (!columns.is_empty()).then_some(columns),
         limit: ask.given.value("limit")?,
         has_worth: false,
+        origins: Default::default(),
     })
 }
 
