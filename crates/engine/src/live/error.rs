@@ -123,11 +123,13 @@ impl LiveError {
             LiveError::NotOffered { .. }
             | LiveError::Nothing { .. }
             | LiveError::NoFolder { .. }
-            | LiveError::Address { .. } => {
-                ErrorKind::Invalid
+            | LiveError::Address { .. } => ErrorKind::Invalid,
+            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => {
+                ErrorKind::Damaged
             }
-            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => ErrorKind::Damaged,
-            LiveError::Capture { .. } | LiveError::Encode { .. } | LiveError::Thread { .. } => ErrorKind::Failed,
+            LiveError::Capture { .. } | LiveError::Encode { .. } | LiveError::Thread { .. } => {
+                ErrorKind::Failed
+            }
         }
     }
 }
