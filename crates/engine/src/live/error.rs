@@ -130,10 +130,10 @@ impl LiveError {
             LiveError::NotOffered { .. }
             | LiveError::Nothing { .. }
             | LiveError::NoFolder { .. }
-            | LiveError::Address { .. } => {
-                ErrorKind::Invalid
+            | LiveError::Address { .. } => ErrorKind::Invalid,
+            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => {
+                ErrorKind::Damaged
             }
-            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => ErrorKind::Damaged,
             LiveError::Capture { .. }
             | LiveError::Encode { .. }
             | LiveError::Scratch { .. }

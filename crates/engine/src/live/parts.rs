@@ -60,7 +60,12 @@ pub async fn publish(lake: &Lake, of: &Of, stretch: &Stretch) -> Result<Publishe
 }
 
 /// The name and footer of a part.
-fn described(of: &Of, stretch: &Stretch, partition: &Partition, rows: &StretchRows) -> (PartName, PartitionFooter) {
+fn described(
+    of: &Of,
+    stretch: &Stretch,
+    partition: &Partition,
+    rows: &StretchRows,
+) -> (PartName, PartitionFooter) {
     let (first, last) = stretch.lines;
     let name = PartName { partition: partition.clone(), session: of.session.clone(), first, last };
     let count: u64 = rows.batches.iter().map(|batch| batch.num_rows() as u64).sum();
@@ -132,7 +137,8 @@ fn encode(
     footer: &PartitionFooter,
     rows: &StretchRows,
 ) -> Result<mtdh_lake::stage::StagedObject, EngineError> {
-    let failed = |source| EngineError::Live(super::LiveError::Encode { partition: partition.clone(), source });
+    let failed =
+        |source| EngineError::Live(super::LiveError::Encode { partition: partition.clone(), source });
     let table = partition.data_type.table();
     let mut writer = PartitionWriter::new(table, &partition.key, lake.stage()?).map_err(failed)?;
     // At once, so that the bytes do not depend on how the rows came together.

@@ -127,7 +127,11 @@ fn is_about_content(error: &EngineError) -> bool {
 ///
 /// # Errors
 /// If the lake cannot be used, or the session's captures are not whole.
-pub async fn remake_session(lake: &Lake, exchange: &str, session: &SessionId) -> Result<Published, EngineError> {
+pub async fn remake_session(
+    lake: &Lake,
+    exchange: &str,
+    session: &SessionId,
+) -> Result<Published, EngineError> {
     let mut segments: Vec<SegmentName> = Vec::new();
     for day in lake.captured_days(exchange).await? {
         let names = lake.list_segments(exchange, day).await?.into_iter().map(|(name, _)| name);

@@ -140,7 +140,11 @@ pub struct VenueSummary {
 ///
 /// # Errors
 /// If a venue, a symbol or a data type is unknown, an address cannot be used, or the lake cannot be read.
-pub async fn prepare(lake: &Lake, wanted: &[Wanted], options: &RecordOptions) -> Result<Vec<Prepared>, EngineError> {
+pub async fn prepare(
+    lake: &Lake,
+    wanted: &[Wanted],
+    options: &RecordOptions,
+) -> Result<Vec<Prepared>, EngineError> {
     let mut prepared = Vec::new();
     for of in wanted {
         prepared.push(prepare_one(lake, of, options).await?);
@@ -165,7 +169,9 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
     let listed = listed(lake, &exchange).await?;
     let symbols = match listed.day {
         None => {
-            notes.push(format!("the lake lists no instruments of {exchange}, so that symbols are not checked"));
+            notes.push(format!(
+                "the lake lists no instruments of {exchange}, so that symbols are not checked"
+            ));
             wanted.symbols.clone()
         }
         Some(day) => {
@@ -314,7 +320,8 @@ async fn remake(
     let Some(folder) = prepared.first().map(|of| of.settings.folder.clone()) else { return Ok(crashed) };
     let failed = |source| LiveError::Capture { exchange: "dead sessions".to_owned(), source };
     let recovered = tokio::task::spawn_blocking(move || recover(&folder)).await;
-    let recovered: Vec<Recovered> = recovered.map_err(|_| LiveError::NoFolder { lake: String::new() })?.map_err(failed)?;
+    let recovered: Vec<Recovered> =
+        recovered.map_err(|_| LiveError::NoFolder { lake: String::new() })?.map_err(failed)?;
     for one in recovered {
         let name = &one.segment.name;
         lake.upload_segment(&one.segment).await?;
@@ -330,7 +337,10 @@ async fn remake(
             ),
             Err(error) => {
                 let error = mtdh_core::error::chain(&error);
-                format!("session {} did not end in good order, and its rows cannot be made: {error}", name.session)
+                format!(
+                    "session {} did not end in good order, and its rows cannot be made: {error}",
+                    name.session
+                )
             }
         };
         if let Some(of) = prepared.iter().find(|of| of.venue.exchange() == name.venue) {
@@ -380,7 +390,10 @@ async fn follow(
     }
     put_gaps(&lake, &of, &mut keys, &mut gaps).await;
     if !gaps.is_empty() {
-        summary.failures.push(format!("{} gaps are not in the table; making the day again from its captures writes them", gaps.len()));
+        summary.failures.push(format!(
+            "{} gaps are not in the table; making the day again from its captures writes them",
+            gaps.len()
+        ));
     }
     // The session is at its end, as nothing is handed on any more.
     let ended = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -390,7 +403,8 @@ async fn follow(
         Ok(Ok(Ok(Ended { state, given_up, is_capture_only }))) => {
             let State { counts, lines, gaps, .. } = state;
             summary.messages = counts.messages;
-            (summary.unread, summary.rows, summary.lines, summary.gaps) = (counts.unread, counts.rows, lines, gaps);
+            (summary.unread, summary.rows, summary.lines, summary.gaps) =
+                (counts.unread, counts.rows, lines, gaps);
             summary.is_capture_only = is_capture_only;
             summary.failures.extend(given_up);
         }
