@@ -7,6 +7,7 @@ mod former;
 mod get;
 mod help;
 mod lists;
+mod live;
 mod man;
 mod serve;
 mod sim;
@@ -18,7 +19,6 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::moment::TimeValue;
 use mtdh_core::partition::Origin;
 use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day, DayRange};
@@ -28,6 +28,7 @@ pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 pub use get::*;
+pub use live::*;
 pub use man::pages;
 pub use serve::*;
 pub use sim::*;
@@ -167,6 +168,11 @@ pub enum Command {
     Get(GetArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
+    /// Record exchanges' live feeds, and make rows of recordings
+    Live {
+        #[command(subcommand)]
+        command: LiveCommand,
+    },
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
