@@ -1,4 +1,5 @@
 //! Rows and candles that arrive live.
 
+pub mod candles;
 pub mod lines;
 pub mod validate;

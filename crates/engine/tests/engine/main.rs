@@ -16,6 +16,7 @@ mod exchange_clock;
 mod exports;
 mod kept;
 mod lake_support;
+mod live_candles;
 mod metadata_faults;
 mod month;
 mod month_of_venue;
