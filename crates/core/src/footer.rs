@@ -140,6 +140,57 @@ pub struct Recording {
     pub ranges: Vec<(i64, i64)>,
     /// Where data is known to be lost.
     pub gaps: Vec<RecordingGap>,
+    /// The lines of the captures that the rows were made from, by session and number. Empty: the footer does not say.
+    pub lines: Vec<LineRange>,
+    /// The version of what turned the lines into rows; 0: the footer does not say.
+    pub feed_version: u32,
+    /// The hash of the plan of the session that recorded last, as its captures state it. Empty: the footer does not say.
+    pub plan_hash: String,
+    /// How many gaps touch the rows, by kind, sorted by kind. The table of gaps has each.
+    pub gap_counts: Vec<(String, u64)>,
+    /// What the messages prove of losses; `None`: the footer does not say.
+    pub proof: Option<Proof>,
+    /// Whether the rows begin with a snapshot of a book that was carried over from the lines before, and not sent by the exchange.
+    pub is_carried: bool,
+}
+
+/// A stretch of the lines of a session's capture.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineRange {
+    /// The session.
+    pub session: String,
+    /// The numbers of the first line, and of the line after the last one.
+    pub range: (u64, u64),
+}
+
+/// What the messages of a feed prove of losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Each loss shows, in an id, a chain or a checksum.
+    Whole,
+    /// Some losses show.
+    Part,
+    /// No loss shows: "no gap found" is not "no gap".
+    None,
+}
+
+impl Proof {
+    /// All.
+    pub const ALL: [Proof; 3] = [Proof::Whole, Proof::Part, Proof::None];
+
+    /// The word in footers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Proof::Whole => "whole",
+            Proof::Part => "part",
+            Proof::None => "none",
+        }
+    }
+
+    /// Parses [`Proof::name`].
+    pub fn from_name(name: &str) -> Option<Proof> {
+        Proof::ALL.into_iter().find(|proof| proof.name() == name)
+    }
 }
 
 /// A stretch of a recording in which data is known to be lost.
@@ -180,6 +231,36 @@ fn read_gaps(text: &str) -> Option<Vec<RecordingGap>> {
         is_word.then_some(RecordingGap { range: read_range(range)?, reason: reason.to_owned() })
     };
     text.split_whitespace().map(gap).collect()
+}
+
+/// `SESSION:FIRST..END`, separated by spaces.
+fn write_lines(lines: &[LineRange]) -> String {
+    let text = |l: &LineRange| format!("{}:{}..{}", l.session, l.range.0, l.range.1);
+    lines.iter().map(text).collect::<Vec<_>>().join(" ")
+}
+
+fn read_lines(text: &str) -> Option<Vec<LineRange>> {
+    let one = |text: &str| {
+        let (session, range) = text.split_once(':')?;
+        let (first, end) = range.split_once("..")?;
+        let range: (u64, u64) = (first.parse().ok()?, end.parse().ok()?);
+        let is_one = !session.is_empty() && range.0 < range.1;
+        is_one.then(|| LineRange { session: session.to_owned(), range })
+    };
+    text.split_whitespace().map(one).collect()
+}
+
+/// `KIND=COUNT`, separated by spaces.
+fn write_counts(counts: &[(String, u64)]) -> String {
+    counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect::<Vec<_>>().join(" ")
+}
+
+fn read_counts(text: &str) -> Option<Vec<(String, u64)>> {
+    let one = |text: &str| {
+        let (kind, count) = text.split_once('=')?;
+        (!kind.is_empty()).then_some((kind.to_owned(), count.parse().ok()?))
+    };
+    text.split_whitespace().map(one).collect()
 }
 
 /// How a file is known to be complete: a gzip file that breaks off between two members looks whole.
@@ -322,6 +403,9 @@ impl PartitionFooter {
 
 const PROVENANCE: &str = "mtdh.provenance";
 
+/// The word of a recording that begins with a book of the lines before.
+const CARRIED: &str = "carried";
+
 impl SourceFile {
     fn to_pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![
@@ -353,14 +437,22 @@ impl SourceFile {
 
 impl Recording {
     fn to_pairs(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut pairs = vec![
             ("mtdh.feed", self.feed.clone()),
             ("mtdh.recorded", write_ranges(&self.ranges)),
             ("mtdh.recording_gaps", write_gaps(&self.gaps)),
             ("mtdh.session", self.session.clone()),
             ("mtdh.source_exchange", self.exchange.clone()),
             ("mtdh.source_symbol", self.symbol.clone()),
-        ]
+        ];
+        let mut told = |name, is_told: bool, value: String| pairs.extend(is_told.then_some((name, value)));
+        told("mtdh.capture_lines", !self.lines.is_empty(), write_lines(&self.lines));
+        told("mtdh.feed_version", self.feed_version > 0, self.feed_version.to_string());
+        told("mtdh.gap_counts", !self.gap_counts.is_empty(), write_counts(&self.gap_counts));
+        told("mtdh.plan_hash", !self.plan_hash.is_empty(), self.plan_hash.clone());
+        told("mtdh.proof", self.proof.is_some(), self.proof.map_or("", Proof::name).to_owned());
+        told("mtdh.start", self.is_carried, CARRIED.to_owned());
+        pairs
     }
 
     fn read(reader: &PairReader<'_>) -> Result<Recording, FooterError> {
@@ -371,6 +463,12 @@ impl Recording {
             session: reader.text("mtdh.session")?,
             ranges: reader.read("mtdh.recorded", read_ranges)?,
             gaps: reader.read("mtdh.recording_gaps", read_gaps)?,
+            lines: reader.read_optional("mtdh.capture_lines", read_lines)?.unwrap_or_default(),
+            feed_version: reader.read_optional("mtdh.feed_version", |t| t.parse().ok())?.unwrap_or_default(),
+            plan_hash: reader.read_optional("mtdh.plan_hash", |t| Some(t.to_owned()))?.unwrap_or_default(),
+            gap_counts: reader.read_optional("mtdh.gap_counts", read_counts)?.unwrap_or_default(),
+            proof: reader.read_optional("mtdh.proof", Proof::from_name)?,
+            is_carried: reader.read_optional("mtdh.start", |t| (t == CARRIED).then_some(()))?.is_some(),
         })
     }
 }
@@ -439,6 +537,12 @@ mod tests {
             session: "20240301-1".into(),
             ranges: vec![(1, 5), (7, 9)],
             gaps: vec![RecordingGap { range: (5, 7), reason: "disconnected".into() }],
+            lines: vec![LineRange { session: "20240301t0".into(), range: (3, 9) }],
+            feed_version: 2,
+            plan_hash: "ab".into(),
+            gap_counts: vec![("disconnect".into(), 1), ("sequence".into(), 4)],
+            proof: Some(Proof::Part),
+            is_carried: true,
         };
         PartitionFooter { provenance: Provenance::Recording(recording), ..facts() }
     }
@@ -449,7 +553,12 @@ mod tests {
         if let Provenance::Recording(recording) = &mut without_gaps.provenance {
             recording.gaps.clear();
         }
-        for footer in [facts(), recording(), without_gaps] {
+        let mut older = recording();
+        if let Provenance::Recording(recording) = &mut older.provenance {
+            let Recording { feed, exchange, symbol, session, ranges, gaps, .. } = recording.clone();
+            *recording = Recording { feed, exchange, symbol, session, ranges, gaps, ..Recording::default() };
+        }
+        for footer in [facts(), recording(), without_gaps, older] {
             let pairs = footer.to_pairs();
             assert!(pairs.is_sorted(), "{pairs:?}");
             assert_eq!(PartitionFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str()))), Ok(footer));
@@ -466,6 +575,13 @@ mod tests {
             ("mtdh.recording_gaps", "5..7"),
             ("mtdh.recording_gaps", "5..7=two words"),
             ("mtdh.recording_gaps", "5..7="),
+            ("mtdh.capture_lines", "3..9"),
+            ("mtdh.capture_lines", "a:9..9"),
+            ("mtdh.gap_counts", "=1"),
+            ("mtdh.gap_counts", "disconnect=x"),
+            ("mtdh.feed_version", "-1"),
+            ("mtdh.proof", "perhaps"),
+            ("mtdh.start", "late"),
         ] {
             let others = pairs.iter().map(|(n, v)| (*n, v.as_str()));
             let read = PartitionFooter::from_pairs(others.chain([(name, value)]));

@@ -9,7 +9,7 @@ use crate::table::DataType;
 /// The rows of one instrument and data type on one day: one object in the lake, one line in every report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
-    /// The UTC day of arrival at the vendor's recorder.
+    /// The UTC day of arrival at the recorder, which is the vendor's unless the partition is of [`Origin::Live`].
     pub day: Day,
     /// The data type.
     pub data_type: DataType,
@@ -20,6 +20,40 @@ pub struct Partition {
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.key, self.data_type, self.day)
+    }
+}
+
+/// Whose recording a partition's rows are. Each has folders of its own in a lake, so that neither is taken for the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The vendor's files.
+    #[default]
+    Vendor,
+    /// The lake's own recordings of live feeds.
+    Live,
+}
+
+impl Origin {
+    /// Both.
+    pub const ALL: [Origin; 2] = [Origin::Vendor, Origin::Live];
+
+    /// The word in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Vendor => "vendor",
+            Origin::Live => "live",
+        }
+    }
+
+    /// Parses [`Origin::name`].
+    pub fn from_name(name: &str) -> Option<Origin> {
+        Origin::ALL.into_iter().find(|origin| origin.name() == name)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

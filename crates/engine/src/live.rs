@@ -2,4 +2,5 @@
 
 pub mod candles;
 pub mod lines;
+pub mod machine;
 pub mod validate;

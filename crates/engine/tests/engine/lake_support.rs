@@ -115,7 +115,7 @@ impl HandMade {
             writer.write(columns).unwrap();
         }
         let stage = writer.finish(&facts).unwrap().out;
-        self.lake.publish(&Layout.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
+        self.lake.publish(&Layout::VENDOR.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
     }
 
     /// Puts something else where an object should be.
@@ -164,7 +164,7 @@ impl HandMade {
 
     /// What the last run left in the lake of itself.
     pub fn told(&self) -> serde_json::Value {
-        let path = Layout.candle_summary("run", 0, 1);
+        let path = Layout::VENDOR.candle_summary("run", 0, 1);
         serde_json::from_slice(&std::fs::read(self.folder.path().join(path.as_ref())).unwrap()).unwrap()
     }
 
@@ -174,7 +174,7 @@ impl HandMade {
     }
 
     pub fn path(&self, timeframe: Timeframe, of: &str) -> std::path::PathBuf {
-        self.folder.path().join(Layout.candles(day("2024-03-01"), timeframe, &key(of)).as_ref())
+        self.folder.path().join(Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of)).as_ref())
     }
 
     pub fn bytes(&self, timeframe: Timeframe, of: &str) -> Vec<u8> {
@@ -183,7 +183,7 @@ impl HandMade {
 
     /// The footer of a timeframe's object, without what is its own in every object.
     pub async fn facts(&self, timeframe: Timeframe, of: &str) -> CandleFooter {
-        let entry = self.lake.entry(&Layout.candles(day("2024-03-01"), timeframe, &key(of))).await.unwrap();
+        let entry = self.lake.entry(&Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of))).await.unwrap();
         self.lake.candle_facts(&entry.unwrap()).await.unwrap()
     }
 
@@ -192,7 +192,7 @@ impl HandMade {
         let facts = CandleFooter { version: 1, ..self.facts(timeframe, of).await };
         let writer = CandleWriter::new(&key(of), timeframe, self.lake.stage().unwrap()).unwrap();
         let stage = writer.finish(&CandleFooter { rows: 0, ..facts }).unwrap().out;
-        let path = Layout.candles(day("2024-03-01"), timeframe, &key(of));
+        let path = Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of));
         self.lake.publish(&path, stage, WriteMode::Overwrite).await.unwrap();
     }
 
