@@ -40,7 +40,8 @@ impl Closed {
         let least = needs.iter().min().copied().unwrap_or(self.first);
         let mut pieces: VecDeque<(usize, Latencies)> = VecDeque::new();
         for (number, latencies) in self.merged.drain(..).filter(|(number, _)| *number >= least) {
-            match pieces.back_mut().filter(|(of, _)| !needs.iter().any(|need| *of < *need && *need <= number)) {
+            match pieces.back_mut().filter(|(of, _)| !needs.iter().any(|need| *of < *need && *need <= number))
+            {
                 Some((_, piece)) => piece.absorb(latencies),
                 None => pieces.push_back((number, latencies)),
             }

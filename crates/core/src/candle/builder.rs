@@ -339,8 +339,7 @@ impl CandleBuilder {
             let formula = valuation.as_ref().map(Valuation::formula);
             let (fill, has_liquidations, complete) = (*fill, *has_liquidations, &complete);
             let (buckets, after) = (Buckets { closed, open: &[] }, i64::MIN);
-            let mut context =
-                EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
+            let mut context = EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
             aggregator.advance(until, &mut context);
         }
         closed.settle(&aggregators.iter().map(Aggregator::needs).collect::<Vec<_>>());
@@ -375,8 +374,7 @@ impl CandleBuilder {
                 continue;
             }
             let emit = &mut |candle| emit(timeframe, candle);
-            let mut context =
-                EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
+            let mut context = EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
             aggregator.clone().advance(until, &mut context);
         }
     }

@@ -96,7 +96,15 @@ impl TradeIds {
             self.holes.remove(0);
         }
         let missing = id - last - 1;
-        self.holes.push(Hole { first: last + 1, last: id - 1, missing, from, to: arrived, from_id: last, to_id: id });
+        self.holes.push(Hole {
+            first: last + 1,
+            last: id - 1,
+            missing,
+            from,
+            to: arrived,
+            from_id: last,
+            to_id: id,
+        });
         let loss = self.holes.last().map(|hole| self.loss(hole));
         (true, loss)
     }
@@ -120,7 +128,8 @@ impl TradeIds {
         if last > id {
             self.holes.push(rest);
         }
-        for hole in self.holes.iter_mut().filter(|hole| hole.from == from && hole.from_id == loss_of.from_id) {
+        for hole in self.holes.iter_mut().filter(|hole| hole.from == from && hole.from_id == loss_of.from_id)
+        {
             hole.missing = loss_of.missing;
         }
         loss_of.first = first;

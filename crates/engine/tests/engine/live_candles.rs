@@ -97,7 +97,7 @@ fn rows(seed: u64) -> Vec<Row> {
     rows
 }
 
-fn batch(data_type: DataType, rows: &[&str]) -> RecordBatch {
+pub fn batch(data_type: DataType, rows: &[&str]) -> RecordBatch {
     let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.split(',').collect()).collect();
     RecordBatch::try_new(data_type.table().row_schema().clone(), arrays(data_type, &rows)).unwrap()
 }
@@ -173,7 +173,7 @@ async fn texts(timeframe: Timeframe, candles: impl IntoIterator<Item = Candle>) 
     };
     let mut stage = writer.finish(&facts).unwrap().out;
     stage.flush().unwrap();
-    let path = Layout.candles(day("2024-03-01"), timeframe, &key(KEY));
+    let path = Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(KEY));
     lake.lake.publish(&path, stage, WriteMode::Overwrite).await.unwrap();
     let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
     lake.cells(timeframe, KEY, &names)

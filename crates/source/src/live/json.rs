@@ -216,7 +216,10 @@ impl<'a> Cursor<'a> {
             }
             Some(b'-' | b'0'..=b'9') => {
                 let from = self.at;
-                while self.bytes.get(self.at).is_some_and(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+                while self
+                    .bytes
+                    .get(self.at)
+                    .is_some_and(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
                 {
                     self.at += 1;
                 }
@@ -307,8 +310,26 @@ mod tests {
     #[test]
     fn what_is_no_json_is_told() {
         for text in [
-            "", "{", "[", "\"", "\"a", "\"\\", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "[1,]", "[1 2]", "tru",
-            "nul", "{1:2}", "-", "+1", ".5", "\"a\u{1}b\"",
+            "",
+            "{",
+            "[",
+            "\"",
+            "\"a",
+            "\"\\",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,",
+            "{\"a\":1,}",
+            "[1,]",
+            "[1 2]",
+            "tru",
+            "nul",
+            "{1:2}",
+            "-",
+            "+1",
+            ".5",
+            "\"a\u{1}b\"",
         ] {
             let mut cursor = Cursor::new(text.as_bytes());
             let taken = cursor.skip().and_then(|value| {
@@ -348,7 +369,10 @@ mod tests {
                 Ok(())
             });
             assert_eq!(taken.and_then(|()| cursor.end()), Ok(()));
-            assert_eq!((price, id, flag), (Some(9.5), Some("12345678901234567890"), Some(Scalar::Flag(true))));
+            assert_eq!(
+                (price, id, flag),
+                (Some(9.5), Some("12345678901234567890"), Some(Scalar::Flag(true)))
+            );
             assert_eq!(levels, [(9.5, 1.0), (9.0, 2.0)]);
         }
     }
@@ -361,7 +385,12 @@ mod tests {
             ("\"\"", None, None, Some("")),
             ("null", None, None, None),
             ("\"1,2\"", None, None, Some("1,2")),
-            ("16186782820000000", Some(16_186_782_820_000_000.0), Some(16_186_782_820_000_000), Some("16186782820000000")),
+            (
+                "16186782820000000",
+                Some(16_186_782_820_000_000.0),
+                Some(16_186_782_820_000_000),
+                Some("16186782820000000"),
+            ),
             ("\"a\\n\"", None, None, None),
         ] {
             let scalar = Cursor::new(text.as_bytes()).scalar().unwrap();

@@ -109,7 +109,10 @@ pub const LIMITS: [Limits; 11] = [
         connection_bytes: None,
         request_bytes: None,
         lifetime_us: Some(cited(DAY, "BFD: 24 h")),
-        ping: cited(Ping::Frame { every_us: 20 * SECOND }, "BFD: the server pings every 3 min; pongs may come unasked"),
+        ping: cited(
+            Ping::Frame { every_us: 20 * SECOND },
+            "BFD: the server pings every 3 min; pongs may come unasked",
+        ),
         silence_us: cited(60 * SECOND, "own: three own pings without an answer"),
         rest: Some(cited(rate(2_400, 60), "BFD: weight per minute and IP")),
         snapshot_weight: Some(cited(20, "BFD: depth of 1,000 levels")),
@@ -117,13 +120,19 @@ pub const LIMITS: [Limits; 11] = [
     Limits {
         exchanges: &["deribit"],
         connects: cited(rate(10, 10), "own; DB: 32 connections per IP, requests of HTTP included"),
-        messages: cited(rate(3, 1), "DB: subscriptions 3,000 credits of 30,000, refilled 10,000 per s; uncertain"),
+        messages: cited(
+            rate(3, 1),
+            "DB: subscriptions 3,000 credits of 30,000, refilled 10,000 per s; uncertain",
+        ),
         streams: cited(500, "own"),
         request_streams: cited(100, "DB: up to 500 channels per call, uncertain"),
         connection_bytes: None,
         request_bytes: None,
         lifetime_us: None,
-        ping: cited(Ping::Answer, "DB: set_heartbeat of 10 s, each test_request is answered or the server closes"),
+        ping: cited(
+            Ping::Answer,
+            "DB: set_heartbeat of 10 s, each test_request is answered or the server closes",
+        ),
         silence_us: cited(30 * SECOND, "DB: a heartbeat every 10 s"),
         rest: None,
         snapshot_weight: None,
@@ -159,7 +168,10 @@ pub const LIMITS: [Limits; 11] = [
     Limits {
         exchanges: &["okex", "okex-futures", "okex-swap", "okex-options"],
         connects: cited(rate(3, 1), "OKL: 3 per second and IP"),
-        messages: cited(rate(480, 3_600), "OKL: 480 subscriptions, their ends and logins per hour and connection"),
+        messages: cited(
+            rate(480, 3_600),
+            "OKL: 480 subscriptions, their ends and logins per hour and connection",
+        ),
         streams: cited(1_000, "own"),
         request_streams: cited(400, "own: within the bytes of a request"),
         connection_bytes: None,
@@ -266,7 +278,8 @@ mod tests {
         names.dedup();
         assert_eq!((names.len(), count), (16, 16));
         for row in &LIMITS {
-            let sources = [row.connects.from, row.messages.from, row.streams.from, row.ping.from, row.silence_us.from];
+            let sources =
+                [row.connects.from, row.messages.from, row.streams.from, row.ping.from, row.silence_us.from];
             assert!(sources.iter().all(|from| !from.is_empty()), "{:?}", row.exchanges);
             assert!(row.streams.value > 0 && row.request_streams.value > 0 && row.messages.value.count > 0);
         }

@@ -193,7 +193,8 @@ impl Link {
                 self.tell(Event::Opened { at: clock::now() }).await?;
                 match self.read(socket).await? {
                     Life::Told => {
-                        self.tell(Event::Closed { at: clock::now(), reason: "ended here".to_owned() }).await?;
+                        self.tell(Event::Closed { at: clock::now(), reason: "ended here".to_owned() })
+                            .await?;
                         return Ok(false);
                     }
                     Life::Ended { how, reason, good_for } => (how, reason, good_for, true),
@@ -269,7 +270,8 @@ impl Link {
         let mut outbox: VecDeque<Send> = VecDeque::new();
         let mut ending = self.rules.lifetime.map(|lifetime| opened + jittered(lifetime));
         let broken = |how, reason: String, first_data: Option<Instant>| {
-            let good_for = first_data.map_or(Duration::ZERO, |first| first.elapsed().max(Duration::from_millis(1)));
+            let good_for =
+                first_data.map_or(Duration::ZERO, |first| first.elapsed().max(Duration::from_millis(1)));
             Ok(Life::Ended { how, reason, good_for })
         };
         loop {

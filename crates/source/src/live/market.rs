@@ -186,7 +186,14 @@ impl Market {
 
     /// A trade: its row, and what its number shows to be missing. One that came before makes none.
     #[inline]
-    pub fn trade(&mut self, out: &mut Out, connection: ConnectionId, symbol: SymbolId, trade: &Trade<'_>, arrived: i64) {
+    pub fn trade(
+        &mut self,
+        out: &mut Out,
+        connection: ConnectionId,
+        symbol: SymbolId,
+        trade: &Trade<'_>,
+        arrived: i64,
+    ) {
         if self.count(out, connection, symbol, trade.sequence, arrived) && self.wants(DataType::Trades) {
             self.trade_row(out, connection, symbol, DataType::Trades, trade, arrived);
         }
@@ -392,7 +399,9 @@ impl Market {
         at: i64,
         arrived: i64,
     ) {
-        self.book_message(out, connection, symbol, at, arrived, |book, levels| book.update(ids, arrived, levels));
+        self.book_message(out, connection, symbol, at, arrived, |book, levels| {
+            book.update(ids, arrived, levels)
+        });
     }
 
     /// The book of a symbol was found to be wrong by the message whose levels are laid out, such as by its checksum.

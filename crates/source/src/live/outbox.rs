@@ -30,7 +30,11 @@ impl Outbox {
         match self.boxes.iter_mut().find(|known| known.connection == connection) {
             Some(known) => known.waiting.push_back(text),
             None => {
-                self.boxes.push(Waiting { connection, waiting: VecDeque::from([text]), sent: VecDeque::new() });
+                self.boxes.push(Waiting {
+                    connection,
+                    waiting: VecDeque::from([text]),
+                    sent: VecDeque::new(),
+                });
             }
         }
     }
@@ -62,7 +66,8 @@ impl Outbox {
         let of = |one: &Waiting| {
             let is_full = one.sent.len() >= self.rate.count as usize;
             let first = one.sent.front().filter(|_| is_full);
-            (!one.waiting.is_empty()).then(|| first.map_or(i64::MIN, |at| at.saturating_add(self.rate.within_us)))
+            (!one.waiting.is_empty())
+                .then(|| first.map_or(i64::MIN, |at| at.saturating_add(self.rate.within_us)))
         };
         self.boxes.iter().filter_map(of).min()
     }

@@ -24,7 +24,9 @@ pub enum Line<'a> {
 
 /// A line that is in none of the forms.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a line of no known form of recordings: `{start}`; expected `<ns> {{…}}`, `<s>: {{…}}` or `<ISO time> {{…}}`")]
+#[error(
+    "a line of no known form of recordings: `{start}`; expected `<ns> {{…}}`, `<s>: {{…}}` or `<ISO time> {{…}}`"
+)]
 pub struct UnknownLine {
     /// How it begins.
     pub start: String,
@@ -39,7 +41,8 @@ impl<'a> Line<'a> {
         if line.is_empty() {
             return Ok(Line::Disconnected);
         }
-        let unknown = || UnknownLine { start: String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned() };
+        let unknown =
+            || UnknownLine { start: String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned() };
         let read = if line.first().is_some_and(u8::is_ascii_digit) { received(line) } else { other(line) };
         read.ok_or_else(unknown)
     }
@@ -141,7 +144,10 @@ mod tests {
             ("", Line::Disconnected),
             ("1723161253937085768 {\"a\":1}", received(1_723_161_253_937_085, b"{\"a\":1}")),
             ("1635251474.4520066: {}", received(1_635_251_474_452_006, b"{}")),
-            ("1617736000.5: b'{\"a\":\"\\xc3\\xa9\"}'", received(1_617_736_000_500_000, "{\"a\":\"é\"}".as_bytes())),
+            (
+                "1617736000.5: b'{\"a\":\"\\xc3\\xa9\"}'",
+                received(1_617_736_000_500_000, "{\"a\":\"é\"}".as_bytes()),
+            ),
             ("2024-08-08T23:54:13.9370857Z {}", received(1_723_161_253_937_085, b"{}")),
             ("wss://x/ws <-> 1635251473.2", Line::Opened(1_635_251_473_200_000)),
             ("wss://x/ws <- 1635251473.2: {\"op\": 1}", Line::Sent(1_635_251_473_200_000, b"{\"op\": 1}")),

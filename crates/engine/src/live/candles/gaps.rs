@@ -2,6 +2,8 @@
 
 use mtdh_core::DataType;
 use mtdh_core::candle::Gaps;
+use mtdh_core::key::InstrumentKey;
+use mtdh_lake::tables::gaps::GapRow;
 
 /// How far a row's exchange time may be from its arrival, for the question whether a gap may have had a row of an interval.
 pub(super) const EDGE_US: i64 = 2_000_000;
@@ -17,6 +19,30 @@ pub struct Gap {
     pub data_type: Option<DataType>,
     /// What happened, one word of the table of gaps.
     pub kind: String,
+}
+
+/// Kinds that go on until they are told to have ended. All others are moments if they have no length.
+const LASTING: [&str; 5] = ["disconnect", "silence", "refused", "overload", "crash"];
+
+impl From<&GapRow> for Gap {
+    fn from(row: &GapRow) -> Gap {
+        let goes_on = row.to_us <= row.from_us && LASTING.contains(&row.kind.as_str());
+        Gap {
+            from_us: row.from_us,
+            to_us: (!goes_on).then_some(row.to_us.max(row.from_us)),
+            data_type: row.data_type,
+            kind: row.kind.clone(),
+        }
+    }
+}
+
+/// Whether a row of the table of gaps is about an instrument: by its key or symbol, or because it is about a whole connection.
+pub fn is_about(row: &GapRow, key: &InstrumentKey, symbol: &str) -> bool {
+    match (&row.key, &row.symbol) {
+        (Some(of), _) => of == key,
+        (None, Some(of)) => of.eq_ignore_ascii_case(symbol),
+        (None, None) => true,
+    }
 }
 
 /// The time ranges that these gaps may have taken from each source of candles.

@@ -114,7 +114,9 @@ impl Binance {
             DataType::IncrementalBookL2
             | DataType::BookSnapshot5
             | DataType::BookSnapshot25
-            | DataType::Quotes => vec![(0, format!("{symbol}@depth@{}", if self.is_spot { "100ms" } else { "0ms" }))],
+            | DataType::Quotes => {
+                vec![(0, format!("{symbol}@depth@{}", if self.is_spot { "100ms" } else { "0ms" }))]
+            }
             DataType::BookTicker => vec![(0, format!("{symbol}@bookTicker"))],
             DataType::DerivativeTicker if !self.is_spot => {
                 let mut streams =

@@ -23,7 +23,11 @@ pub(super) struct Connections {
 
 impl Connections {
     pub fn new(planned: usize) -> Connections {
-        Connections { planned: u32::try_from(planned).unwrap_or(u32::MAX).max(1), open: Vec::new(), places: BTreeMap::new() }
+        Connections {
+            planned: u32::try_from(planned).unwrap_or(u32::MAX).max(1),
+            open: Vec::new(),
+            places: BTreeMap::new(),
+        }
     }
 
     /// Its place in the plan.

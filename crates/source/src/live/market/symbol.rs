@@ -35,11 +35,7 @@ pub(super) struct Symbol {
 
 impl Symbol {
     pub fn new(native: &str, setup: &Setup, wanted: &[bool; TYPES]) -> Symbol {
-        let tops = [
-            (DataType::Quotes, 1),
-            (DataType::BookSnapshot5, 5),
-            (DataType::BookSnapshot25, 25),
-        ];
+        let tops = [(DataType::Quotes, 1), (DataType::BookSnapshot5, 5), (DataType::BookSnapshot25, 25)];
         let tops: Vec<_> = tops
             .into_iter()
             .filter(|(data_type, _)| wanted[*data_type as usize])
@@ -61,7 +57,12 @@ impl Symbol {
 
     /// Whether the connection is the one whose messages of a data type count: the first that brought any, until it closes.
     #[inline]
-    pub fn is_owner(&mut self, connections: &Connections, data_type: DataType, connection: ConnectionId) -> bool {
+    pub fn is_owner(
+        &mut self,
+        connections: &Connections,
+        data_type: DataType,
+        connection: ConnectionId,
+    ) -> bool {
         let owner = &mut self.owners[data_type as usize];
         if *owner == Some(connection) {
             return true;
@@ -75,7 +76,12 @@ impl Symbol {
 
     /// The stream of a data type.
     #[inline]
-    pub fn stream(&mut self, out: &mut Out, name: fn(&str, DataType) -> String, data_type: DataType) -> StreamId {
+    pub fn stream(
+        &mut self,
+        out: &mut Out,
+        name: fn(&str, DataType) -> String,
+        data_type: DataType,
+    ) -> StreamId {
         if let Some(stream) = self.streams[data_type as usize] {
             return stream;
         }
@@ -131,7 +137,8 @@ impl Symbol {
     /// The book as it is, as a snapshot.
     pub fn midnight(&mut self, out: &mut Out, setup: &Setup, now: i64) {
         let Some(book) = self.book.as_ref().filter(|book| book.is_live()) else { return };
-        let level = |is_ask: bool| move |(price, amount)| LevelChange { is_snapshot: true, is_ask, price, amount };
+        let level =
+            |is_ask: bool| move |(price, amount)| LevelChange { is_snapshot: true, is_ask, price, amount };
         let levels: Vec<LevelChange> =
             book.book().asks().map(level(true)).chain(book.book().bids().map(level(false))).collect();
         self.forget_tops();

@@ -95,7 +95,13 @@ impl BinanceFeed {
         .is_some()
     }
 
-    fn trade(&mut self, connection: ConnectionId, message: &Message<'_>, arrived: i64, out: &mut Out) -> Option<()> {
+    fn trade(
+        &mut self,
+        connection: ConnectionId,
+        message: &Message<'_>,
+        arrived: i64,
+        out: &mut Out,
+    ) -> Option<()> {
         let id = message.id?;
         let (price, amount, is_sell) = (message.price?, message.amount?, message.is_sell?);
         let at = stamp(message.time?);
@@ -111,7 +117,13 @@ impl BinanceFeed {
         Some(())
     }
 
-    fn depth(&mut self, connection: ConnectionId, message: &Message<'_>, arrived: i64, out: &mut Out) -> Option<()> {
+    fn depth(
+        &mut self,
+        connection: ConnectionId,
+        message: &Message<'_>,
+        arrived: i64,
+        out: &mut Out,
+    ) -> Option<()> {
         let at = stamp(message.event_time?);
         let ids = Ids { first: message.first?, last: message.last?, previous: message.previous };
         if !self.venue.is_spot {
@@ -123,7 +135,13 @@ impl BinanceFeed {
     }
 
     /// A snapshot by REST: marked by the vendor's recorder, or bare, as recorders of others write the answer.
-    fn snapshot(&mut self, connection: ConnectionId, message: &Message<'_>, arrived: i64, out: &mut Out) -> Option<()> {
+    fn snapshot(
+        &mut self,
+        connection: ConnectionId,
+        message: &Message<'_>,
+        arrived: i64,
+        out: &mut Out,
+    ) -> Option<()> {
         let last = message.snapshot?;
         let symbol = match message.channel() {
             b"depthSnapshot" => self.market.symbol(&message.stream_symbol().to_ascii_uppercase()),
@@ -179,7 +197,13 @@ impl BinanceFeed {
         Some(())
     }
 
-    fn ticker(&mut self, connection: ConnectionId, message: &Message<'_>, arrived: i64, out: &mut Out) -> Option<()> {
+    fn ticker(
+        &mut self,
+        connection: ConnectionId,
+        message: &Message<'_>,
+        arrived: i64,
+        out: &mut Out,
+    ) -> Option<()> {
         if self.venue.is_spot {
             return Some(());
         }
@@ -256,9 +280,12 @@ impl BinanceFeed {
         let streams = message.request.and_then(|id| self.asked.remove(&id)).unwrap_or_default();
         match message.error {
             None => out.accepted += streams.len() as u64,
-            Some(error) if streams.is_empty() => out.refused.push((connection, String::new(), error.words().into())),
+            Some(error) if streams.is_empty() => {
+                out.refused.push((connection, String::new(), error.words().into()))
+            }
             Some(error) => {
-                let refused = streams.into_iter().map(|stream| (connection, stream, error.words().into_owned()));
+                let refused =
+                    streams.into_iter().map(|stream| (connection, stream, error.words().into_owned()));
                 out.refused.extend(refused);
             }
         }
