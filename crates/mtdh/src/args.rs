@@ -7,6 +7,7 @@ mod former;
 mod get;
 mod help;
 mod lists;
+mod live;
 mod man;
 mod serve;
 
@@ -18,6 +19,7 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::moment::TimeValue;
+use mtdh_core::partition::Origin;
 use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
@@ -26,6 +28,7 @@ pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 pub use get::*;
+pub use live::*;
 pub use man::pages;
 pub use serve::*;
 
@@ -164,6 +167,11 @@ pub enum Command {
     Get(GetArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
+    /// Record exchanges' live feeds, and make rows of recordings
+    Live {
+        #[command(subcommand)]
+        command: LiveCommand,
+    },
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
@@ -467,6 +475,9 @@ pub struct LsArgs {
     /// Last day, included [default: the first day given, else the last in the lake]
     #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub end_date: Option<DayRange>,
+    /// Whose data: the vendor's, or that of live recordings
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     #[command(flatten)]
     pub filters: FilterArgs,
     /// One line per partition

@@ -6,15 +6,20 @@
 
 pub mod address;
 pub mod backoff;
+pub mod cell;
+pub mod checksum;
 pub mod clock;
+pub mod dialect;
 pub mod feed;
 pub mod json;
 pub mod limits;
 pub mod link;
+pub mod mapped;
 pub mod market;
 pub mod out;
 pub mod outbox;
 pub mod pace;
+pub mod recent;
 pub mod recording;
 pub mod rest;
 pub mod rows;

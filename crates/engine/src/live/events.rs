@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use mtdh_lake::live::{Answer, Kind, Line};
 
+use mtdh_source::live::out::Gap;
+
 use super::machine::Input;
 
 /// The words of a line of kind [`Kind::Event`]. What is told for people follows a blank.
@@ -14,10 +16,14 @@ const PING: &str = "ping";
 const PONG: &str = "pong";
 /// A part of the rows ends with the line before. It is written before the part is, so that the parts can be made again alike.
 pub const PART: &str = "part";
-/// The session ends.
-pub const END: &str = "end";
+/// What a [`mtdh_lake::live::CaptureWriter`] writes at a session's end.
+const END: &str = "session";
+/// Something was lost that no message shows: `gap KIND FROM TO`, and more for people.
+const GAP: &str = "gap";
 /// A note for people, of which nothing follows.
 pub const NOTE: &str = "note";
+/// The kinds of such gaps.
+const KINDS: [&str; 4] = ["overload", "clock", "refused", "crash"];
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub enum Said<'a> {
     Part,
     /// The session ended in good order.
     End,
+    /// Something was lost that no message shows.
+    Gap(Gap),
     /// Nothing that rows depend on: what was sent, notes, words of a newer version.
     Nothing,
 }
@@ -59,7 +67,38 @@ pub fn line<'a>(at: i64, input: &Input<'a>, reason: &str) -> Option<Line<'a>> {
     })
 }
 
-/// A line with a word of the session: [`PART`], [`END`] or [`NOTE`].
+/// The line of something lost that no message shows, if it is of such a kind.
+pub fn gap(at: i64, gap: &Gap) -> Line<'static> {
+    word(at, GAP, &format!("{} {} {} {}", gap.kind, gap.from, gap.to, gap.detail))
+}
+
+fn read_gap(text: &str) -> Option<Gap> {
+    let mut words = text.splitn(4, ' ');
+    let kind = words.next()?;
+    let kind = KINDS.into_iter().find(|known| *known == kind)?;
+    let (from, to) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let detail = words.next().unwrap_or_default().to_owned();
+    Some(session_gap(kind, from, to, detail))
+}
+
+/// A gap of a whole session, microseconds since the Unix epoch, UTC.
+pub fn session_gap(kind: &'static str, from: i64, to: i64, detail: String) -> Gap {
+    Gap {
+        connection: None,
+        symbol: None,
+        data_type: None,
+        kind,
+        from,
+        to,
+        from_id: None,
+        to_id: None,
+        missing: None,
+        is_proven: false,
+        detail,
+    }
+}
+
+/// A line with a word of the session: [`PART`] or [`NOTE`].
 pub fn word(at: i64, word: &str, more: &str) -> Line<'static> {
     let text = format!("{word} {more}");
     Line {
@@ -94,6 +133,7 @@ fn event<'a>(line: &'a Line<'_>) -> Said<'a> {
         return match word {
             PART => Said::Part,
             END => Said::End,
+            GAP => read_gap(rest).map_or(Said::Nothing, Said::Gap),
             _ => Said::Nothing,
         };
     };
@@ -132,6 +172,11 @@ mod tests {
         for (text, expected) in [(PART, Said::Part), (END, Said::End), (NOTE, Said::Nothing)] {
             assert_eq!(said(&word(5, text, "more"), &mut String::new()), expected);
         }
+        for kind in KINDS {
+            let lost = session_gap(kind, 1, 2, "the disk was full".to_owned());
+            assert_eq!(said(&gap(5, &lost), &mut String::new()), Said::Gap(lost));
+        }
+        assert_eq!(said(&word(5, GAP, "theft 1 2"), &mut String::new()), Said::Nothing);
     }
 
     #[test]

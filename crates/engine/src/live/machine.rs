@@ -85,6 +85,20 @@ pub struct Todo {
     pub notes: Vec<String>,
 }
 
+impl Todo {
+    /// Adds what is to be done afterwards.
+    pub fn append(&mut self, other: &mut Todo) {
+        self.sends.append(&mut other.sends);
+        self.requests.append(&mut other.requests);
+        self.gaps.append(&mut other.gaps);
+        self.reconnects.append(&mut other.reconnects);
+        self.ending.append(&mut other.ending);
+        self.retired.append(&mut other.retired);
+        self.refused.append(&mut other.refused);
+        self.notes.append(&mut other.notes);
+    }
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -165,14 +179,19 @@ impl Machine {
 
     /// When something is due without an event, microseconds since the Unix epoch, UTC.
     pub fn due(&self) -> Option<i64> {
-        let of_feed =
-            self.feed.due().filter(|_| !self.garbage.is_given_up()).map(|due| due.max(self.ticked + 1));
+        let of_feed = self.feed.due().filter(|_| !self.garbage.is_given_up()).map(|due| due.max(self.ticked + 1));
         of_feed.into_iter().chain(self.midnight).min()
     }
 
     /// The rows since they were last taken.
     pub fn take_rows(&mut self) -> Taken {
+        self.counts.rows += self.out.rows.len() as u64;
         self.out.rows.take()
+    }
+
+    /// Groups of rows that wait to be taken: one per message and stream.
+    pub fn groups(&self) -> usize {
+        self.out.rows.groups()
     }
 
     /// Rows that wait to be taken.
@@ -221,7 +240,7 @@ impl Machine {
     fn opened(&mut self, lane: u32, connection: u32, at: i64) {
         let Some(plan) = self.connections.get(connection as usize) else { return };
         if self.active(connection).is_some() {
-            let mut shadow = Lane::successor(self.venue, &self.want, plan, connection, at);
+            let mut shadow = Lane::successor(self.venue, &self.want, plan, connection);
             shadow.opened(at);
             self.todo.sends.extend(shadow.take_sends(lane));
             self.lanes.push((lane, shadow));
@@ -300,6 +319,7 @@ impl Machine {
         }
         // The successor is there already: nothing is lost if its messages overlap.
         if let Some(successor) = self.successor(gone.connection) {
+            self.todo.retired.push(lane);
             self.cut_over(successor, at);
             return;
         }
@@ -356,7 +376,6 @@ impl Machine {
     fn gather(&mut self) {
         self.counts.accepted += std::mem::take(&mut self.out.accepted);
         self.counts.unread += std::mem::take(&mut self.out.unread);
-        self.counts.rows = self.counts.rows.max(0);
         for text in self.out.unread_texts.drain(..) {
             tracing::info!(venue = self.venue.exchange(), message = text, "a message could not be read");
         }

@@ -118,6 +118,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// What is read here is not of the expected form.
+    pub fn unreadable(&self) -> Unreadable {
+        Unreadable { at: self.at }
+    }
+
     fn fail<T>(&self) -> Taken<T> {
         Err(Unreadable { at: self.at })
     }

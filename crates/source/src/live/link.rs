@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::backoff::{Backoff, Ended, Next};
 use super::clock;
+use super::limits::{Limits, Ping, Rate};
 use super::out::Send;
 use super::pace::Pace;
 use super::socket::{Arrived, ConnectError, Socket};
@@ -27,19 +28,44 @@ const OVERLOAD: Duration = Duration::from_millis(250);
 /// Commands that wait for a link, at most.
 pub const COMMANDS: usize = 8192;
 
+/// The reason of a connection that was told to end.
+pub const ENDED_HERE: &str = "ended here";
+
 /// The rules of a venue's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// A connection on which nothing at all arrived for so long is given up.
     pub silence: Duration,
-    /// How often a ping of the protocol is sent, so that a live connection is never silent.
-    pub ping: Duration,
+    /// How often a ping of the protocol is sent, so that a live connection is never silent; `None`: the feed sees to that.
+    pub ping: Option<Duration>,
     /// How many messages may be sent on a connection, and within what time.
     pub messages: Vec<(u32, Duration)>,
     /// How many connections may be opened to the venue, and within what time.
     pub connects: Vec<(u32, Duration)>,
     /// When a connection is to be replaced, before the venue ends it; `None`: never.
     pub lifetime: Option<Duration>,
+}
+
+/// A connection is replaced so long before the venue would end it.
+const BEFORE_END: Duration = Duration::from_secs(30 * 60);
+
+impl Rules {
+    /// The rules that follow from what a venue allows.
+    pub fn of(limits: &Limits) -> Rules {
+        let us = |us: i64| Duration::from_micros(us.unsigned_abs());
+        let ping = match limits.ping.value {
+            Ping::Frame { every_us } => Some(us(every_us)),
+            Ping::Text { .. } | Ping::Answer => None,
+        };
+        let rate = |rate: Rate| vec![(rate.count, us(rate.within_us))];
+        Rules {
+            silence: us(limits.silence_us.value),
+            ping,
+            messages: rate(limits.messages.value),
+            connects: rate(limits.connects.value),
+            lifetime: limits.lifetime_us.map(|lifetime| us(lifetime.value).saturating_sub(BEFORE_END)),
+        }
+    }
 }
 
 /// What the links of a venue share: how often they may connect.
@@ -193,8 +219,7 @@ impl Link {
                 self.tell(Event::Opened { at: clock::now() }).await?;
                 match self.read(socket).await? {
                     Life::Told => {
-                        self.tell(Event::Closed { at: clock::now(), reason: "ended here".to_owned() })
-                            .await?;
+                        self.tell(Event::Closed { at: clock::now(), reason: ENDED_HERE.to_owned() }).await?;
                         return Ok(false);
                     }
                     Life::Ended { how, reason, good_for } => (how, reason, good_for, true),
@@ -270,12 +295,14 @@ impl Link {
         let mut outbox: VecDeque<Send> = VecDeque::new();
         let mut ending = self.rules.lifetime.map(|lifetime| opened + jittered(lifetime));
         let broken = |how, reason: String, first_data: Option<Instant>| {
-            let good_for =
-                first_data.map_or(Duration::ZERO, |first| first.elapsed().max(Duration::from_millis(1)));
+            let good_for = first_data.map_or(Duration::ZERO, |first| first.elapsed().max(Duration::from_millis(1)));
             Ok(Life::Ended { how, reason, good_for })
         };
         loop {
-            let mut wake = (last + self.rules.silence).min(last_ping + self.rules.ping);
+            let mut wake = last + self.rules.silence;
+            if let Some(every) = self.rules.ping {
+                wake = wake.min(last_ping + every);
+            }
             if let Some(ending) = ending {
                 wake = wake.min(ending);
             }
@@ -323,7 +350,7 @@ impl Link {
                 ending = None;
                 self.tell(Event::Ending).await?;
             }
-            if now >= last_ping + self.rules.ping {
+            if self.rules.ping.is_some_and(|every| now >= last_ping + every) {
                 last_ping = now;
                 outbox.push_front(Send::Ping);
             }

@@ -184,7 +184,7 @@ impl Market {
         &self.symbols[symbol.0 as usize].native
     }
 
-    /// A trade: its row, and what its number shows to be missing. One that came before makes none.
+    /// A trade: its row, and what its number shows to be missing. Whether it is new; one that came before makes no row.
     #[inline]
     pub fn trade(
         &mut self,
@@ -193,10 +193,12 @@ impl Market {
         symbol: SymbolId,
         trade: &Trade<'_>,
         arrived: i64,
-    ) {
-        if self.count(out, connection, symbol, trade.sequence, arrived) && self.wants(DataType::Trades) {
+    ) -> bool {
+        let is_new = self.count(out, connection, symbol, trade.sequence, arrived);
+        if is_new && self.wants(DataType::Trades) {
             self.trade_row(out, connection, symbol, DataType::Trades, trade, arrived);
         }
+        is_new
     }
 
     /// Counts a trade that makes no row. Whether it is new.
@@ -499,6 +501,11 @@ impl Market {
                 self.asks.want(*id, ask_at);
             }
         }
+    }
+
+    /// The connection on which a symbol's book was subscribed to, the newest where there are two; `None`: none is open.
+    pub fn connection_of(&self, symbol: SymbolId) -> Option<ConnectionId> {
+        self.connections.newest(self.symbols[symbol.0 as usize].place?)
     }
 
     /// A message arrived on a connection. The first one after a loss of the connection ends that loss.

@@ -7,7 +7,6 @@ use super::super::out::{Gap, Out};
 
 #[derive(Default)]
 struct State {
-    is_open: bool,
     /// Arrival of its last message; 0: none came.
     arrived: i64,
     /// The loss of the connection that has not ended: its start.
@@ -39,12 +38,15 @@ impl Connections {
         self.open.contains(&connection)
     }
 
+    /// The connection of a place that was opened last.
+    pub fn newest(&self, place: u32) -> Option<ConnectionId> {
+        self.open.iter().rev().copied().find(|open| self.place(*open) == place)
+    }
+
     pub fn opened(&mut self, connection: ConnectionId) {
         if !self.is_open(connection) {
             self.open.push(connection);
         }
-        let place = self.place(connection);
-        self.places.entry(place).or_default().is_open = true;
     }
 
     #[inline]
@@ -65,7 +67,6 @@ impl Connections {
             return true;
         }
         let state = self.places.entry(place).or_default();
-        state.is_open = false;
         if is_lost && state.arrived != 0 && state.lost_from.is_none() {
             state.lost_from = Some(state.arrived);
             out.gaps.push(gap(ConnectionId(place), state.arrived, state.arrived));
