@@ -5,7 +5,12 @@ mod connections;
 mod garbage;
 mod holes;
 mod messages;
+mod mutations;
+mod page;
+mod play;
+mod recorded_venues;
 mod recordings;
+mod venues;
 
 use mtdh_core::DataType;
 use mtdh_source::live::feed::{ConnectionId, Feed};
