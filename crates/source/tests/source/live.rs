@@ -1,7 +1,12 @@
 //! Live feeds against cases of the vendor's own mappers and against recorded traffic.
 
 mod cases;
+mod connections;
+mod cut;
 mod garbage;
+mod holes;
+mod lines;
+mod machine;
 mod messages;
 mod play;
 mod recorded_venues;
@@ -12,13 +17,12 @@ use mtdh_core::DataType;
 use mtdh_source::live::feed::{ConnectionId, Feed};
 use mtdh_source::live::out::Out;
 use mtdh_source::live::rows::Rows;
-use mtdh_source::live::venue::{Connection, Venue, Want};
+use mtdh_source::live::venue::{Venue, Want};
 
 /// A feed, and what it gave out.
 pub struct Fed {
     pub feed: Box<dyn Feed>,
     pub out: Out,
-    pub plan: Vec<Connection>,
 }
 
 /// The only connection of most tests.
@@ -34,6 +38,6 @@ pub fn as_sent(venue: &dyn Venue) -> Vec<DataType> {
 impl Fed {
     pub fn new(venue: &'static dyn Venue, want: &Want) -> Fed {
         let plan = venue.plan(want);
-        Fed { feed: venue.feed(want, &plan), out: Out { rows: Rows::with_groups(), ..Out::default() }, plan }
+        Fed { feed: venue.feed(want, &plan), out: Out { rows: Rows::with_groups(), ..Out::default() } }
     }
 }
