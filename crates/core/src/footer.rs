@@ -97,6 +97,14 @@ impl Provenance {
         }
     }
 
+    /// The recording, if it was one.
+    pub fn recording(&self) -> Option<&Recording> {
+        match self {
+            Provenance::VendorFile(_) => None,
+            Provenance::Recording(recording) => Some(recording),
+        }
+    }
+
     /// The vendor file, if it was one.
     pub fn vendor_file(&self) -> Option<&SourceFile> {
         match self {
@@ -146,7 +154,7 @@ pub struct Recording {
     pub feed_version: u32,
     /// The hash of the plan of the session that recorded last, as its captures state it. Empty: the footer does not say.
     pub plan_hash: String,
-    /// How many gaps touch the rows, by kind, sorted by kind. The table of gaps has each.
+    /// How many of [`Recording::gaps`] there are of each kind, sorted by kind: [`Recording::counted_gaps`].
     pub gap_counts: Vec<(String, u64)>,
     /// What the messages prove of losses; `None`: the footer does not say.
     pub proof: Option<Proof>,
@@ -164,7 +172,9 @@ pub struct LineRange {
 }
 
 /// What the messages of a feed prove of losses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Ordered by how little they prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
     /// Each loss shows, in an id, a chain or a checksum.
     Whole,
@@ -198,7 +208,7 @@ impl Proof {
 pub struct RecordingGap {
     /// Start and end in local time, microseconds since the Unix epoch, UTC, the end excluded.
     pub range: (i64, i64),
-    /// Why, as one word of lower-case letters and underscores: `disconnected`, `sequence`, `overload`.
+    /// Why, as one word of lower-case letters and underscores: a kind of the table of gaps, such as `disconnect`.
     pub reason: String,
 }
 
@@ -436,6 +446,15 @@ impl SourceFile {
 }
 
 impl Recording {
+    /// The number of its gaps by kind, sorted by kind.
+    pub fn counted_gaps(&self) -> Vec<(String, u64)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for gap in &self.gaps {
+            *counts.entry(gap.reason.clone()).or_insert(0) += 1;
+        }
+        counts.into_iter().collect()
+    }
+
     fn to_pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![
             ("mtdh.feed", self.feed.clone()),

@@ -1,6 +1,7 @@
 //! Partitions: one instrument, one data type, one day. The unit of download, storage and validation.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::day::Day;
 use crate::key::InstrumentKey;
@@ -44,16 +45,71 @@ impl Origin {
             Origin::Live => "live",
         }
     }
-
-    /// Parses [`Origin::name`].
-    pub fn from_name(name: &str) -> Option<Origin> {
-        Origin::ALL.into_iter().find(|origin| origin.name() == name)
-    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// A text that names no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no origin `{text}`; there are {there}")]
+pub struct UnknownOrigin {
+    text: String,
+    there: &'static str,
+}
+
+impl FromStr for Origin {
+    type Err = UnknownOrigin;
+
+    fn from_str(text: &str) -> Result<Origin, UnknownOrigin> {
+        let found = Origin::ALL.into_iter().find(|origin| origin.name().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| UnknownOrigin { text: text.to_owned(), there: "vendor and live" })
+    }
+}
+
+/// Whose rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origins {
+    /// Those of one origin.
+    Only(Origin),
+    /// The vendor's, and for days of an instrument that the vendor's data lacks, those of recordings.
+    Both,
+}
+
+impl Default for Origins {
+    fn default() -> Origins {
+        Origins::Only(Origin::Vendor)
+    }
+}
+
+impl Origins {
+    /// The name in flags and parameters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origins::Only(origin) => origin.name(),
+            Origins::Both => "both",
+        }
+    }
+}
+
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Origins {
+    type Err = UnknownOrigin;
+
+    fn from_str(text: &str) -> Result<Origins, UnknownOrigin> {
+        if text.eq_ignore_ascii_case("both") {
+            return Ok(Origins::Both);
+        }
+        let one = text.parse().map(Origins::Only);
+        one.map_err(|UnknownOrigin { text, .. }| UnknownOrigin { text, there: "vendor, live and both" })
     }
 }
 

@@ -7,6 +7,8 @@ use mtdh_core::error::ErrorKind;
 use mtdh_core::footer::FooterError;
 use parquet::errors::ParquetError;
 
+use crate::live::error::CaptureError;
+
 /// An error of the lake.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -203,7 +205,7 @@ pub enum LakeError {
         path: String,
         /// What is wrong with it.
         #[source]
-        source: crate::live::CaptureError,
+        source: CaptureError,
     },
     /// Parts of a partition lie beside its finished object, which was made without them.
     #[error("{path} was made without {part}; make the day again from its captures")]

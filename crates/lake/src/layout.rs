@@ -355,6 +355,9 @@ impl Layout {
 
     /// Parses a path of [`Layout::part`].
     pub fn parse_part(&self, path: &Path) -> Option<PartName> {
+        if self.origin != Origin::Live {
+            return None;
+        }
         let (folder, name) = path.as_ref().rsplit_once('/')?;
         let partition = self.parse_partition(&Path::parse(format!("{folder}.parquet")).ok()?)?;
         let mut words = name.strip_suffix(".parquet")?.split('-');
@@ -504,6 +507,77 @@ mod tests {
             let parsed = LAYOUT.parse_data(&text);
             assert_eq!(parsed.as_ref().map(Path::as_ref), is_data.then_some(text.as_str()), "{text}");
         }
+    }
+
+    #[test]
+    fn the_origins_share_no_path_but_those_of_instruments_runs_and_captures() {
+        let day: Day = "2023-05-23".parse().unwrap();
+        let key: InstrumentKey = "BINANCE:SPOT_PAIR:BTC-USDT".parse().unwrap();
+        let partition = Partition { day, data_type: DataType::Trades, key: key.clone() };
+        let live = Layout::of(Origin::Live);
+        let paths = |layout: Layout| {
+            let timeframe = "1m".parse().unwrap();
+            [
+                layout.partition(&partition),
+                layout.quarantine(&partition),
+                layout.group_quarantine(day, DataType::Trades, "BINANCE", "OPTIONS"),
+                layout.candles(day, timeframe, &key),
+                layout.missing_report(day),
+                layout.available_report(day),
+                layout.check_report(day),
+                layout.identities(day),
+            ]
+        };
+        for (vendor, live) in paths(Layout::VENDOR).iter().zip(paths(live)) {
+            assert!(
+                !live.as_ref().starts_with(vendor.as_ref().split('/').next().unwrap())
+                    || live.as_ref().starts_with("runs/")
+            );
+            assert_ne!(*vendor, live);
+        }
+        assert_eq!(Layout::VENDOR.instruments(day), live.instruments(day));
+        assert_eq!(live.parse_partition(&Layout::VENDOR.partition(&partition)), None);
+        assert_eq!(Layout::VENDOR.parse_partition(&live.partition(&partition)), None);
+        assert_eq!(
+            live.partition(&partition).as_ref(),
+            "live_tick_data/by_date/day-2023-05-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet"
+        );
+    }
+
+    #[test]
+    fn segments_parts_and_gaps_have_one_path() {
+        let day: Day = "2024-03-01".parse().unwrap();
+        let session: crate::live::name::SessionId = "20240301t000000x00000001".parse().unwrap();
+        let (venue, start_us) = ("binance-futures".to_owned(), 1_709_251_200_000_000);
+        let segment = SegmentName { venue, session: session.clone(), number: 12, day, start_us };
+        let path = LAYOUT.segment(&segment);
+        assert_eq!(
+            path.as_ref(),
+            "live_capture/binance-futures/day-2024-03-01/1709251200000000-20240301t000000x00000001-12.mtr"
+        );
+        assert_eq!(LAYOUT.parse_segment(&path), Some(segment));
+        for (from, to) in
+            [("-12.mtr", "-012.mtr"), (".mtr", ".open"), ("binance-futures", "BINANCE"), ("170", "+170")]
+        {
+            let other = path.as_ref().replace(from, to);
+            assert_eq!(LAYOUT.parse_segment(&Path::parse(&other).unwrap()), None, "{other}");
+        }
+        let live = Layout::of(Origin::Live);
+        let key = "BINANCE:SPOT_PAIR:BTC-USDT".parse().unwrap();
+        let partition = Partition { day, data_type: DataType::Trades, key };
+        let part = PartName { partition, session, first: 7, last: 1_000_000_000_000 };
+        let path = live.part(&part);
+        assert_eq!(
+            path.as_ref(),
+            "live_tick_data/by_date/day-2024-03-01/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT/\
+             20240301t000000x00000001-000000000007-1000000000000.parquet"
+        );
+        assert_eq!((live.parse_part(&path), live.parse_partition(&path)), (Some(part), None));
+        assert_eq!(LAYOUT.parse_part(&path), None, "the vendor's have no parts");
+        let gaps = LAYOUT.gaps(day, "deribit");
+        assert_eq!(gaps.as_ref(), "live_gaps/by_date/day-2024-03-01/deribit.parquet");
+        assert_eq!(LAYOUT.parse_gaps(&gaps), Some((day, "deribit".to_owned())));
+        assert_eq!(LAYOUT.parse_gaps(&Path::from("live_gaps/by_date/day-2024-3-01/deribit.parquet")), None);
     }
 
     proptest! {

@@ -6,7 +6,7 @@
 //! [`SegmentReader`].
 
 mod captures;
-mod error;
+pub(crate) mod error;
 mod frame;
 mod header;
 mod line;

@@ -18,6 +18,7 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
 use mtdh_core::moment::TimeValue;
+use mtdh_core::partition::Origin;
 use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
@@ -467,6 +468,9 @@ pub struct LsArgs {
     /// Last day, included [default: the first day given, else the last in the lake]
     #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub end_date: Option<DayRange>,
+    /// Whose data: the vendor's, or that of live recordings
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     #[command(flatten)]
     pub filters: FilterArgs,
     /// One line per partition

@@ -70,6 +70,9 @@ pub trait Older: Send + Sync {
     fn read(&self, session: &str, from: u64, give: &mut dyn FnMut(RowsEvent) -> bool) -> Result<(), String>;
 }
 
+/// Events that are looked at together for the latest ones.
+const LOOK: usize = 512;
+
 /// How often the books are brought up to date without being asked for.
 const BOOKS_EVERY: Duration = Duration::from_millis(50);
 
@@ -103,6 +106,12 @@ struct Listening {
     number: u64,
     filters: Arc<[Filter]>,
     queue: Arc<Queue>,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("opened", &self.opened).finish_non_exhaustive()
+    }
 }
 
 impl Hub {
@@ -203,6 +212,29 @@ impl Hub {
         // Freed without the lock.
         drop(forgotten);
         number
+    }
+
+    /// The latest events that pass, the oldest first, as far as they are remembered.
+    pub fn latest(&self, filter: &Filter, most: usize) -> Vec<Arc<Entry>> {
+        let (mut found, mut end) = (VecDeque::new(), self.lock().last);
+        while found.len() < most && end > 0 {
+            let begin = end.saturating_sub(LOOK as u64);
+            let entries = {
+                let shared = self.lock();
+                let forgotten = shared.last - shared.memory.len() as u64;
+                shared.remembered(begin.max(forgotten), usize::try_from(end - begin).unwrap_or(LOOK))
+            };
+            let Ok(entries) = entries else { break };
+            let within = entries.iter().rev().filter(|entry| entry.number <= end);
+            for entry in within.filter(|entry| filter.takes(&entry.event)).take(most - found.len()) {
+                found.push_front(entry.clone());
+            }
+            if entries.is_empty() {
+                break;
+            }
+            end = begin;
+        }
+        found.into()
     }
 
     /// Where older events are read, for listeners that come back after the memory has forgotten where they were. Set once.

@@ -202,7 +202,8 @@ impl HandMade {
 
     /// The footer of a timeframe's object, without what is its own in every object.
     pub async fn facts(&self, timeframe: Timeframe, of: &str) -> CandleFooter {
-        let entry = self.lake.entry(&Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of))).await.unwrap();
+        let entry =
+            self.lake.entry(&Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of))).await.unwrap();
         self.lake.candle_facts(&entry.unwrap()).await.unwrap()
     }
 

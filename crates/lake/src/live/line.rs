@@ -169,7 +169,8 @@ pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
 
 /// A number in its canonical spelling.
 fn parse_number(digits: &[u8]) -> Option<u32> {
-    let is_canonical = digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || digits[0] != b'0');
+    let is_canonical =
+        digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || !digits.starts_with(b"0"));
     std::str::from_utf8(digits).ok().filter(|_| is_canonical)?.parse().ok()
 }
 

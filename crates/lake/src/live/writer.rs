@@ -62,6 +62,8 @@ pub struct CaptureWriter {
     open: Option<Open>,
     /// Whether the open segment is to be sealed before anything else is written.
     is_due: bool,
+    /// Whether the last line of the session is appended.
+    is_closing: bool,
     sealed: Vec<SealedSegment>,
     compressor: Compressor<'static>,
     frame: Vec<u8>,
@@ -123,6 +125,7 @@ impl CaptureWriter {
             before: None,
             open: None,
             is_due: false,
+            is_closing: false,
             sealed: Vec::new(),
             compressor: Compressor::new(LEVEL).map_err(CaptureError::Compression)?,
             frame: Vec::new(),
@@ -262,7 +265,7 @@ impl CaptureWriter {
     /// # Errors
     /// When the disk refuses; a later call goes on where it failed.
     pub fn seal(&mut self) -> Result<(), CaptureError> {
-        self.seal_as(false)
+        self.seal_as(self.is_closing && self.buffered() == 0)
     }
 
     fn seal_as(&mut self, is_last: bool) -> Result<(), CaptureError> {
@@ -301,21 +304,12 @@ impl CaptureWriter {
     /// # Errors
     /// When the disk refuses.
     pub fn close(&mut self, now: i64) -> Result<(), CaptureError> {
-        if self.open.as_ref().is_some_and(|open| open.ended.is_some()) {
-            return self.seal_as(true);
+        if !self.is_closing {
+            let raw = b"session ended".as_slice().into();
+            self.append(&Line { arrived: now, connection: None, kind: Kind::Event, raw })?;
+            self.is_closing = true;
         }
-        let raw = b"session ended".as_slice().into();
-        self.append(&Line { arrived: now, connection: None, kind: Kind::Event, raw })?;
-        // A frame that fills the segment would seal it as if the session went on.
-        while self.buffer.count > 0 || self.of_next_day.count > 0 {
-            if self.buffer.count == 0 {
-                std::mem::swap(&mut self.buffer, &mut self.of_next_day);
-            }
-            if self.is_due || self.open.as_ref().is_some_and(|open| self.buffer.first >= open.day_end) {
-                self.seal()?;
-            }
-            self.write_frame()?;
-        }
+        self.write()?;
         self.seal_as(true)
     }
 

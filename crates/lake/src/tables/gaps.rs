@@ -160,3 +160,63 @@ impl Lake {
 fn read(bytes: Bytes, path: &Path) -> Result<Vec<GapRow>, LakeError> {
     rows(&table(bytes, path)?).map_err(wrong(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(from: i64, to: i64) -> GapRow {
+        GapRow {
+            session: "a".into(),
+            from_us: from,
+            kind: "sequence".into(),
+            connection: Some(3),
+            symbol: Some("BTC-PERPETUAL".into()),
+            data_type: Some(DataType::Trades),
+            key: "DERIBIT:PERP:BTC-USD".parse().ok(),
+            to_us: to,
+            from_id: Some("9007199254740993".into()),
+            to_id: Some("9007199254740995".into()),
+            missing: Some(1),
+            is_proven: true,
+            detail: "ids".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn gaps_read_back_and_are_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
+        let day = "2024-03-01".parse().unwrap();
+        assert_eq!(lake.gaps(day, "deribit").await.unwrap(), []);
+        let bare = GapRow {
+            connection: None,
+            symbol: None,
+            data_type: None,
+            key: None,
+            from_id: None,
+            to_id: None,
+            missing: None,
+            is_proven: false,
+            kind: "crash".into(),
+            ..row(5, 5)
+        };
+        lake.add_gaps(day, "deribit", &[row(7, 7), bare.clone()]).await.unwrap();
+        let path = folder.path().join(lake.layout().gaps(day, "deribit").as_ref());
+        // The end of a gap replaces its beginning, whatever the order and however often.
+        lake.add_gaps(day, "deribit", &[row(7, 9)]).await.unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for again in [vec![row(7, 9), bare.clone()], vec![bare.clone()], vec![]] {
+            lake.add_gaps(day, "deribit", &again).await.unwrap();
+            assert!(std::fs::read(&path).unwrap() == bytes);
+        }
+        assert_eq!(lake.gaps(day, "deribit").await.unwrap(), [bare.clone(), row(7, 9)]);
+        lake.add_gaps(day, "binance-futures", &[bare.clone()]).await.unwrap();
+        let all = lake.gaps_of_day(day).await.unwrap();
+        assert_eq!(all.keys().collect::<Vec<_>>(), ["binance-futures", "deribit"]);
+        // What cannot be made again is not made again in silence.
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(lake.gaps(day, "deribit").await.unwrap_err().is_distrust());
+        assert!(lake.add_gaps(day, "deribit", &[bare]).await.unwrap_err().is_distrust());
+    }
+}

@@ -2,10 +2,7 @@
 
 use super::out::Out;
 
-/// A connection of a feed: its place in the plan. The connection that takes over from another has the number of that one plus the
-/// number of connections of the plan, so that both can be told apart while both bring the same streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u32);
+pub use super::out::ConnectionId;
 
 /// A message of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,12 @@
 use mtdh_core::DataType;
 use mtdh_core::live::loss::Loss;
 
-use super::feed::ConnectionId;
 use super::rows::Rows;
+
+/// A connection of a feed: its place in the plan. The connection that takes over from another has the number of that one plus the
+/// number of connections of the plan, so that both can be told apart while both bring the same streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
 
 /// What a feed gave out since its owner last took it.
 #[derive(Default)]

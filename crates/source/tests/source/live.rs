@@ -2,12 +2,13 @@
 
 mod cases;
 mod connections;
-mod cut;
 mod garbage;
 mod holes;
 mod lines;
 mod machine;
 mod messages;
+mod mutations;
+mod page;
 mod play;
 mod recorded_venues;
 mod recordings;

@@ -1,5 +1,6 @@
 //! What is recorded, and how it goes: for `/live/status` and the page.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mtdh_core::DataType;
@@ -195,6 +196,13 @@ impl Hub {
         });
         let venues = venues.collect();
         Status { opened: self.opened, events: shared.last, listeners: shared.listeners.len(), venues }
+    }
+
+    /// The data types that are recorded of an exchange.
+    pub fn data_types(&self, exchange: &str) -> BTreeSet<DataType> {
+        let shared = self.lock();
+        let of_venue = shared.streams.iter().filter(|of| *of.stream.exchange == *exchange);
+        of_venue.map(|of| of.stream.data_type).collect()
     }
 
     /// Whether an exchange is recorded, and which of these symbols are not, as they were written. Case does not matter.
