@@ -5,10 +5,12 @@
 
 mod candles;
 mod check;
+mod compare;
 mod config;
 mod download;
 mod fleet;
 mod instruments;
+mod live;
 mod query;
 mod records;
 mod served;

@@ -11,6 +11,8 @@ use crate::live::name::{PartName, SegmentName, is_venue};
 const CAPTURES: &str = "live_capture";
 /// Folder of the tables of gaps.
 const GAPS: &str = "live_gaps/by_date";
+/// Folder of the comparisons of live rows with the vendor's.
+const COMPARISONS: &str = "live_comparisons/by_date";
 
 impl Layout {
     /// A segment of a capture.
@@ -94,6 +96,11 @@ impl Layout {
     /// The gaps of all venues of a day.
     pub fn gaps_of_day(self, day: Day) -> Path {
         path(format!("{GAPS}/day-{day}"))
+    }
+
+    /// The comparisons of a day's live rows with the vendor's.
+    pub fn comparisons(self, day: Day) -> Path {
+        path(format!("{COMPARISONS}/day-{day}/comparisons.parquet"))
     }
 
     /// Parses a path of [`Layout::gaps`].

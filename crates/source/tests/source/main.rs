@@ -9,6 +9,7 @@ mod batches;
 mod files;
 mod golden;
 mod klines;
+mod live;
 mod metadata;
 mod number_text;
 mod oddities;
