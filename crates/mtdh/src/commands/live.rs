@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use mtdh_core::venue::exchange_of_venue;
-use mtdh_engine::Context;
 use mtdh_engine::live::hub::{Hub, Limits};
 use mtdh_engine::live::record::{
     EXPERIMENTAL, Prepared, Progress, RecordOptions, RecordSummary, VenueSummary, Wanted,
