@@ -32,6 +32,7 @@ fn request(instruments: &[&str], first: i64, days: i64) -> ReadRequest {
         columns: None,
         limit: None,
         has_worth: false,
+        origins: Default::default(),
     }
 }
 
