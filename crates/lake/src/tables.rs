@@ -142,7 +142,7 @@ pub fn all() -> Vec<TableDescription> {
         ),
         (
             "gaps",
-            "live_gaps/by_date/day-{D}/{exchange}.parquet",
+            "live_gaps/by_date/day-{D}/{venue}.parquet",
             "something that a live recording lost, or may have lost",
             described(&gaps::COLUMNS),
         ),

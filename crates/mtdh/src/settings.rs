@@ -318,7 +318,8 @@ impl Settings {
         let mut addresses: BTreeMap<String, Instead> = BTreeMap::new();
         let entries = self.text("live_addresses").unwrap_or_default().split(',').map(str::trim);
         for entry in entries.filter(|entry| !entry.is_empty()) {
-            let named = entry.split_once('=').and_then(|(exchange, url)| Some((exchange, Instead::parse(url)?)));
+            let named =
+                entry.split_once('=').and_then(|(exchange, url)| Some((exchange, Instead::parse(url)?)));
             let Some((exchange, address)) = named else {
                 bail!("`{}` in live_addresses is not EXCHANGE=URL", without_credentials(entry));
             };

@@ -12,6 +12,7 @@ use mtdh_core::DataType;
 use mtdh_core::clock::Clock;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentType;
+use mtdh_core::partition::Origins;
 use mtdh_engine::query::{ReadRequest, TickTable};
 use mtdh_engine::{Config, Context, Filter, SecretString, Selection};
 use pyo3::prelude::*;
@@ -173,6 +174,7 @@ impl Lake {
             columns,
             limit,
             has_worth: false,
+            origins: Origins::default(),
         };
         // An unknown column is told at once.
         request.schema().map_err(|error| raised(py, error))?;

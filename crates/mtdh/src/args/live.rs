@@ -8,12 +8,15 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 
 use super::parse_venue;
+use super::serve::ServeArgs;
 use crate::time;
 
 #[derive(Debug, Subcommand)]
 pub enum LiveCommand {
     /// Record exchanges' live feeds into the lake, until Ctrl-C
     Record(LiveRecordArgs),
+    /// Record, and serve what is recorded and the lake over HTTP: tardis-machine's live stream, events, the page
+    Serve(Box<LiveServeArgs>),
     /// Make rows of recorded files, offline
     Replay(LiveReplayArgs),
     /// Make a day's rows again from the lake's captures, and compare them
@@ -60,6 +63,15 @@ pub struct LiveRecordArgs {
     /// Stop after this time, for example 90s, 5m or 1h [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub limit: Option<Duration>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct LiveServeArgs {
+    #[command(flatten)]
+    pub record: LiveRecordArgs,
+
+    #[command(flatten)]
+    pub serve: ServeArgs,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -115,10 +127,14 @@ mod tests {
 
     #[test]
     fn durations() {
-        for bad in ["", "5", "s", "5 s", "-1s", "1.5s", "5y", "99999999999999999999s", "18446744073709551615h"] {
+        for bad in
+            ["", "5", "s", "5 s", "-1s", "1.5s", "5y", "99999999999999999999s", "18446744073709551615h"]
+        {
             assert!(duration(bad).is_err(), "{bad}");
         }
-        for (text, milliseconds) in [("0s", 0), ("250ms", 250), ("90s", 90_000), ("5m", 300_000), ("1h", 3_600_000)] {
+        for (text, milliseconds) in
+            [("0s", 0), ("250ms", 250), ("90s", 90_000), ("5m", 300_000), ("1h", 3_600_000)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)));
         }
     }

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use mtdh_core::clock::Clock;
 use mtdh_core::moment::{self, TimeValue};
+use mtdh_core::partition::Origins;
 use mtdh_engine::query::{Chosen, ReadRequest, TickTable};
 use serde_json::json;
 
@@ -109,6 +110,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
             columns: posted.columns,
             limit: posted.limit,
             has_worth: false,
+            origins: Origins::default(),
         };
         answer(&ask, request).await
     })
@@ -142,6 +144,7 @@ pub(super) fn request_of(ask: &Ask) -> Result<ReadRequest, Problem> {
         columns: (!columns.is_empty()).then_some(columns),
         limit: ask.given.value("limit")?,
         has_worth: false,
+        origins: Origins::default(),
     })
 }
 

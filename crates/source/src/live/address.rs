@@ -72,13 +72,17 @@ pub enum AddressError {
         expected: &'static str,
     },
     /// It has a user or a password, which would be written to captures and logs.
-    #[error("the address of {host} has a user or a password in it, which would show in records; leave it out")]
+    #[error(
+        "the address of {host} has a user or a password in it, which would show in records; leave it out"
+    )]
     Credentials {
         /// The host.
         host: String,
     },
     /// It is not encrypted, and leaves this machine.
-    #[error("{text} is not encrypted and not on this machine: others on the way could change what is recorded")]
+    #[error(
+        "{text} is not encrypted and not on this machine: others on the way could change what is recorded"
+    )]
     Unencrypted {
         /// The address.
         text: String,
@@ -89,7 +93,11 @@ pub enum AddressError {
 ///
 /// # Errors
 /// If one cannot be used.
-pub fn reached(own: &Addresses, instead: &Instead, unencrypted: Unencrypted) -> Result<Reached, AddressError> {
+pub fn reached(
+    own: &Addresses,
+    instead: &Instead,
+    unencrypted: Unencrypted,
+) -> Result<Reached, AddressError> {
     let websockets = own.websockets.iter();
     let websockets = websockets.map(|own| place(own, instead.websocket.as_ref(), unencrypted, ("ws", "wss")));
     let rest = own.rest.map(|own| place(own, instead.rest.as_ref(), unencrypted, ("http", "https")));
@@ -137,7 +145,9 @@ pub fn read(text: &str) -> Result<Url, AddressError> {
         .map_err(|error| AddressError::Unreadable { text: text.to_owned(), reason: error.to_string() })?;
     match url.host_str() {
         Some(_) => Ok(url),
-        None => Err(AddressError::Unreadable { text: text.to_owned(), reason: "it names no host".to_owned() }),
+        None => {
+            Err(AddressError::Unreadable { text: text.to_owned(), reason: "it names no host".to_owned() })
+        }
     }
 }
 
@@ -174,8 +184,18 @@ mod tests {
         let cases = [
             ("", "", "wss://stream.example.com/public", "https://api.example.com/v1"),
             ("ws://127.0.0.1:9000", "", "ws://127.0.0.1:9000/public", "https://api.example.com/v1"),
-            ("ws://localhost:9000/a/", "http://[::1]:1/b", "ws://localhost:9000/a/public", "http://[::1]:1/b/v1"),
-            ("wss://proxy.example.org/x?token=1#f", "", "wss://proxy.example.org/x/public", "https://api.example.com/v1"),
+            (
+                "ws://localhost:9000/a/",
+                "http://[::1]:1/b",
+                "ws://localhost:9000/a/public",
+                "http://[::1]:1/b/v1",
+            ),
+            (
+                "wss://proxy.example.org/x?token=1#f",
+                "",
+                "wss://proxy.example.org/x/public",
+                "https://api.example.com/v1",
+            ),
         ];
         for (websocket, rest, first, expected) in cases {
             let reached = reached(&OWN, &set(websocket, rest), Unencrypted::Loopback).unwrap();

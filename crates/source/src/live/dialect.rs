@@ -206,7 +206,14 @@ impl Reading<'_> {
 
     /// A message of a book, with the levels laid out, after which the book is not what the exchange says. It is given out only if it is
     /// recorded, where nothing better comes.
-    pub fn wrong_book(&mut self, symbol: &str, timestamp: i64, is_snapshot: bool, ids: Option<Ids>, detail: String) {
+    pub fn wrong_book(
+        &mut self,
+        symbol: &str,
+        timestamp: i64,
+        is_snapshot: bool,
+        ids: Option<Ids>,
+        detail: String,
+    ) {
         let Some(id) = self.market.symbol(symbol.as_bytes()) else { return self.market.clear_levels() };
         if self.is_recorded {
             self.book(symbol, timestamp, is_snapshot, ids);

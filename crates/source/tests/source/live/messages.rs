@@ -30,7 +30,9 @@ pub fn messages(rows: &Rows, taken: &Taken, exchange: &str) -> Vec<Value> {
             DataType::DerivativeTicker => {
                 messages.extend(rows.into_iter().map(|row| head(row, "derivative_ticker")));
             }
-            DataType::OptionsChain => messages.extend(rows.into_iter().map(|row| head(row, "option_summary"))),
+            DataType::OptionsChain => {
+                messages.extend(rows.into_iter().map(|row| head(row, "option_summary")))
+            }
             DataType::BookSnapshot5 | DataType::BookSnapshot25 | DataType::Quotes => {}
         }
     }
