@@ -104,6 +104,13 @@ pub enum LiveError {
         /// The lake.
         lake: String,
     },
+    /// There is no room for what is made beside the lake.
+    #[error("the disk refuses what is made to be compared")]
+    Scratch {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A thread cannot be started.
     #[error("the recording of {exchange} cannot be started")]
     Thread {
@@ -127,9 +134,10 @@ impl LiveError {
             LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => {
                 ErrorKind::Damaged
             }
-            LiveError::Capture { .. } | LiveError::Encode { .. } | LiveError::Thread { .. } => {
-                ErrorKind::Failed
-            }
+            LiveError::Capture { .. }
+            | LiveError::Encode { .. }
+            | LiveError::Scratch { .. }
+            | LiveError::Thread { .. } => ErrorKind::Failed,
         }
     }
 }

@@ -14,7 +14,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_lake::live::{Recovered, SessionId, recover};
 use mtdh_source::live::address::reached;
-pub use mtdh_source::live::address::{AddressError, Instead, Unencrypted, read as read_address};
+pub use mtdh_source::live::address::{Instead, Unencrypted};
 use mtdh_source::live::clock;
 pub use mtdh_source::live::link::Rules;
 use mtdh_source::live::out::Gap;
@@ -28,7 +28,7 @@ use super::hub::Hub;
 use super::parts::{self, Of};
 use super::plan::{Keys, SessionPlan, listed, usual_types};
 use super::player::known;
-use super::rebuild::{add_gaps, remake_session};
+use super::rebuild::{add_gaps, finish_day, remake_session};
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
 use crate::EngineError;
 
@@ -260,6 +260,7 @@ pub async fn record(
         let started = session::start(settings, stop.clone())?;
         running.push(tokio::spawn(follow(lake.clone(), of, plan, started, stop.clone(), tell.clone())));
     }
+    let days = tokio::spawn(finish_days(lake.clone(), tell.clone(), stop.clone()));
     let mut summary = RecordSummary::default();
     for one in running {
         match one.await {
@@ -270,8 +271,44 @@ pub async fn record(
             }),
         }
     }
+    days.abort();
     Ok(summary)
 }
+
+/// So long after midnight a day's objects are made, microseconds: its last parts are there.
+const AFTER_MIDNIGHT: i64 = 5 * 60 * 1_000_000;
+
+/// Makes the objects of days that are over: those of the days before, then each day's after its end.
+async fn finish_days(lake: Lake, tell: Arc<dyn Fn(Progress) + Send + Sync>, stop: CancellationToken) {
+    let mut done: Option<Day> = None;
+    loop {
+        let Some(today) = Day::containing_us(clock::now() - AFTER_MIDNIGHT) else { return };
+        let first = done.map_or_else(|| today.plus(-DAYS_BACK), Day::next);
+        let mut day = first;
+        while day < today {
+            let (made, failed) = match finish_day(&lake, day).await {
+                Ok(finished) => finished,
+                Err(error) => (0, vec![mtdh_core::error::chain(&error)]),
+            };
+            if made > 0 {
+                tracing::info!(%day, made, "the day's objects were made of their parts");
+            }
+            for text in failed {
+                tell(Progress { exchange: "lake", told: Told::Note(text) });
+            }
+            day = day.next();
+        }
+        done = Some(today.previous());
+        let next = today.next().start_us() + AFTER_MIDNIGHT - clock::now();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_micros(u64::try_from(next).unwrap_or(0)) + Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// Days before today whose parts are looked for at the start.
+const DAYS_BACK: i64 = 7;
 
 /// Seals what dead sessions left, brings it into the lake and makes its rows. When each venue's last session that died received last.
 async fn remake(

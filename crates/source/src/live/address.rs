@@ -15,6 +15,24 @@ pub struct Instead {
     pub rest: Option<Url>,
 }
 
+impl Instead {
+    /// An address as written: of WebSockets if its scheme is ws or wss, of REST if it is http or https; `None`: it is neither.
+    pub fn parse(text: &str) -> Option<Instead> {
+        let url = read(text.trim()).ok()?;
+        match url.scheme() {
+            "ws" | "wss" => Some(Instead { websocket: Some(url), rest: None }),
+            "http" | "https" => Some(Instead { websocket: None, rest: Some(url) }),
+            _ => None,
+        }
+    }
+
+    /// Adds what another has.
+    pub fn add(&mut self, other: Instead) {
+        self.websocket = other.websocket.or(self.websocket.take());
+        self.rest = other.rest.or(self.rest.take());
+    }
+}
+
 /// Whether a connection without TLS may leave this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unencrypted {

@@ -4,6 +4,8 @@ mod cases;
 mod connections;
 mod garbage;
 mod holes;
+mod lines;
+mod machine;
 mod messages;
 mod mutations;
 mod page;
