@@ -157,10 +157,14 @@ impl Machine {
         &self.connections
     }
 
-    /// Takes what happened at a time, microseconds since the Unix epoch, UTC. An earlier time than one before counts as that one.
+    /// Takes what happened at a time, microseconds since the Unix epoch, UTC. An earlier time than [`Machine::last`] counts as that one.
     pub fn take(&mut self, at: i64, input: Input<'_>) {
         let at = at.max(self.last);
         self.pass(at);
+        if input != Input::Time {
+            self.last = at;
+            self.cut_over_ready(at);
+        }
         match input {
             Input::Opened { lane, connection } => self.opened(lane, connection, at),
             Input::Data { lane, bytes } => self.message(lane, Frame::Data(bytes), at),
@@ -175,6 +179,12 @@ impl Machine {
             Input::Time => {}
         }
         self.gather();
+    }
+
+    /// The latest time that the feed was given: of an event, or of a deadline or midnight that took its turn. Who writes down events
+    /// writes no earlier time, so that they come in the same order again.
+    pub fn last(&self) -> i64 {
+        self.last
     }
 
     /// When something is due without an event, microseconds since the Unix epoch, UTC.
@@ -234,8 +244,6 @@ impl Machine {
                 self.midnight = Some(midnight);
             }
         }
-        self.last = self.last.max(at);
-        self.cut_over_ready(at);
     }
 
     fn opened(&mut self, lane: u32, connection: u32, at: i64) {

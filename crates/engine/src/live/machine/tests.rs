@@ -193,6 +193,19 @@ fn a_clock_that_wakes_the_session_changes_nothing() {
 }
 
 #[test]
+fn a_message_that_was_read_before_the_session_woke_keeps_its_time() {
+    let mut machine = machine();
+    machine.take(NOON, opened(0));
+    machine.take(NOON + 9 * SECOND, Input::Time);
+    machine.take(NOON + 5 * SECOND, data(0, "t 1"));
+    assert_eq!(rows(&mut machine), [("1".to_owned(), NOON + 5 * SECOND)], "nothing was due at nine seconds");
+    machine.take(NOON + 12 * SECOND, Input::Time);
+    assert_eq!(machine.last(), NOON + 10 * SECOND, "what was due took its turn");
+    machine.take(NOON + 8 * SECOND, data(0, "t 2"));
+    assert_eq!(rows(&mut machine), [("2".to_owned(), NOON + 10 * SECOND)], "after it, as when it is read again");
+}
+
+#[test]
 fn a_successor_takes_over_without_a_hole_and_without_repetition() {
     let mut machine = machine();
     machine.take(NOON, opened(0));

@@ -173,7 +173,10 @@ impl Session {
                 let wall = clock::now();
                 match maker.is_past_day(wall) {
                     true => self.mark(events::PART, "")?,
-                    false => maker.pass(wall),
+                    false => {
+                        maker.pass(wall);
+                        self.last_at = self.last_at.max(maker.machine.last());
+                    }
                 }
             }
             self.after(&mut lanes, &requests).await?;
