@@ -531,17 +531,12 @@ fn upbit_asks_for_all_at_once_and_without_a_bad_code_again() {
 
 #[test]
 fn coinbase_counts_trades_and_finds_the_product_that_failed() {
-    let all = |products: &str| {
+    let subscribe = |products: &str| {
         format!(
             r#"0> {{"type":"subscribe","channels":[{{"name":"matches","product_ids":[{products}]}},{{"name":"heartbeat","product_ids":[{products}]}}]}}"#
         )
     };
-    let (both, one) = (
-        format!(
-            r#"0> {{"type":"subscribe","channels":[{{"name":"matches","product_ids":["BTC-USD","NO-USD"]}},{{"name":"heartbeat","product_ids":["BTC-USD","NO-USD"]}}]}}"#
-        ),
-        all(r#""BTC-USD""#),
-    );
+    let (both, one) = (subscribe(r#""BTC-USD","NO-USD""#), subscribe(r#""BTC-USD""#));
     play(
         "trades",
         "coinbase",
@@ -992,6 +987,50 @@ fn hyperliquid_keeps_what_is_new_of_a_first_message() {
             ),
             (NOW + 21 * SECOND, Tick, &[r#"0> {"method":"ping"}"#]),
             (NOW + 21 * SECOND, Say(r#"{"channel":"pong"}"#), &[]),
+        ],
+    );
+}
+
+#[test]
+fn okx_goes_over_to_a_successor_without_a_hole_or_a_repetition() {
+    let update = |previous: i64, last: i64, price: i64| {
+        format!(
+            r#"{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"update","data":[{{"asks":[["{price}","1","0","1"]],"bids":[],"ts":"1788220800100","checksum":0,"prevSeqId":{previous},"seqId":{last}}}]}}"#
+        )
+    };
+    let snapshot = |last: i64| {
+        format!(
+            r#"{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"snapshot","data":[{{"asks":[["101","2","0","1"]],"bids":[],"ts":"1788220800000","checksum":0,"prevSeqId":-1,"seqId":{last}}}]}}"#
+        )
+    };
+    let subscribe = |connection: u32| {
+        format!(r#"{connection}> {{"op":"subscribe","args":[{{"channel":"books","instId":"BTC-USDT"}}]}}"#)
+    };
+    let (first, second) = (snapshot(10), snapshot(18));
+    let (a, b, c, d) = (update(10, 15, 102), update(15, 20, 103), update(20, 25, 104), update(25, 30, 105));
+    let (e, lost) = (update(30, 28, 106), update(29, 35, 107));
+    play(
+        "successor",
+        "okex",
+        &["BTC-USDT"],
+        &[IncrementalBookL2],
+        &[
+            (NOW, Open(0), &[subscribe(0).as_str()]),
+            (NOW + 1, Say(&first), &["book BTC-USDT bids  asks 101.0@2.0"]),
+            (NOW + 2, Say(&a), &["change BTC-USDT bids  asks 102.0@1.0"]),
+            (NOW + 3, Open(1), &[subscribe(1).as_str()]),
+            // Its snapshot is of a moment that the first connection has not told yet.
+            (NOW + 4, SayOn(1, &second), &[]),
+            (NOW + 5, Say(&b), &["change BTC-USDT bids  asks 103.0@1.0"]),
+            // The second is ahead by one, then the first.
+            (NOW + 6, SayOn(1, &c), &["change BTC-USDT bids  asks 104.0@1.0"]),
+            (NOW + 7, Say(&c), &[]),
+            (NOW + 8, Say(&d), &["change BTC-USDT bids  asks 105.0@1.0"]),
+            (NOW + 9, Close(0), &[]),
+            (NOW + 10, SayOn(1, &d), &[]),
+            // The numbers begin anew, and hold together; then one is lost.
+            (NOW + 11, SayOn(1, &e), &["change BTC-USDT bids  asks 106.0@1.0"]),
+            (NOW + 12, SayOn(1, &lost), &["gap sequence BTC-USDT open proven"]),
         ],
     );
 }
