@@ -7,8 +7,10 @@ mod former;
 mod get;
 mod help;
 mod lists;
+mod live;
 mod man;
 mod serve;
+mod sim;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,8 +29,10 @@ pub use allow::*;
 pub use check::*;
 pub use fleet::*;
 pub use get::*;
+pub use live::*;
 pub use man::pages;
 pub use serve::*;
+pub use sim::*;
 
 use crate::time;
 
@@ -165,11 +169,16 @@ pub enum Command {
     Get(GetArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
+    /// Record exchanges' live feeds, and make rows of recordings
+    Live {
+        #[command(subcommand)]
+        command: LiveCommand,
+    },
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
     Rekey(RekeyArgs),
-    /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
+    /// Serve a simulated Tardis, Binance and Google Cloud Storage, or the exchanges' WebSockets, on this machine
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one
     Schema(SchemaArgs),
@@ -544,31 +553,6 @@ pub struct ConvertArgs {
     /// Data type, if header and file name are not enough
     #[arg(long, value_name = "TYPE")]
     pub data_type: Option<DataType>,
-}
-
-#[derive(Args, Debug)]
-pub struct SimArgs {
-    /// Port [default: a free one]
-    #[arg(long)]
-    pub port: Option<u16>,
-    /// Seed of the simulated data
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// A JSON file with faults to simulate
-    #[arg(long, value_name = "FILE")]
-    pub faults: Option<PathBuf>,
-    /// A bucket to create in the simulated GCS
-    #[arg(long, value_name = "NAME", default_value = "market-data-tick")]
-    pub bucket: String,
-    /// Simulate fewer instruments
-    #[arg(long)]
-    pub small: bool,
-    /// The simulated time [default: 2024-03-03T12:00]
-    #[arg(long, value_name = "TIME", value_parser = time::value)]
-    pub now: Option<TimeValue>,
-    /// Stop after N seconds [default: at Ctrl-C]
-    #[arg(long, value_name = "N")]
-    pub seconds: Option<u64>,
 }
 
 #[cfg(test)]

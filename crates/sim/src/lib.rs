@@ -29,6 +29,7 @@ mod generate;
 mod hex;
 mod json_edit;
 mod server;
+pub mod sockets;
 mod sim;
 mod sync;
 mod tardis;

@@ -7,6 +7,8 @@ CLOUD = "needs a project of Google Cloud and its provider from the registry; tes
 NOT_RUN = {
     "cargo build --release": CI,
     "mtdh serve": "serves until it is ended; scripts/checks/serve runs it",
+    "mtdh live serve --venues BINANCE --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2":
+        "connects to an exchange; scripts/checks/live runs it against a stand-in",
     "cargo test --workspace": CI,
     "scripts/check.sh": CI,
     ".ci/run": "this test is a part of it",

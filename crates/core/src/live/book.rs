@@ -376,7 +376,11 @@ impl LiveBook {
             is_proven: true,
             detail,
         };
-        if self.terms.is_recorded { Step { emit: Emit::Given, loss: Some(loss) } } else { self.broken(loss, arrived) }
+        if self.terms.is_recorded {
+            Step { emit: Emit::Given, loss: Some(loss) }
+        } else {
+            self.broken(loss, arrived)
+        }
     }
 
     fn broken(&mut self, loss: Loss, arrived: i64) -> Step {

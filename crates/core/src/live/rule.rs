@@ -60,7 +60,9 @@ impl Rule {
         let after = |expected: i64| Place::After(u64::try_from(ids.first.saturating_sub(expected)).ok());
         match self {
             Rule::UpdateRange if ids.last <= known => Place::Stale,
-            Rule::UpdateRange if ids.first <= known.saturating_add(1) || (is_first && known == -1) => Place::Next,
+            Rule::UpdateRange if ids.first <= known.saturating_add(1) || (is_first && known == -1) => {
+                Place::Next
+            }
             Rule::UpdateRange => after(known.saturating_add(1)),
             Rule::Counter if ids.last <= known => Place::Stale,
             Rule::Counter if ids.last == known.saturating_add(1) => Place::Next,

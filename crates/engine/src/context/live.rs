@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
-use crate::live::rebuild::{Rebuilt, rebuild_day};
+use crate::live::rebuild::{Rebuilt, finish_day, rebuild_day};
 use crate::live::record::{self, Prepared, Progress, RecordOptions, RecordSummary, Wanted};
 use crate::live::replay::{ReplayOptions, Replayed, replay};
 use crate::live::status::{VenueStatus, status};
@@ -56,6 +56,11 @@ impl Context {
             }
             Ok(rebuilt)
         })
+    }
+
+    /// Makes the objects of a day that is over from its parts: how many, and what failed, a line each.
+    pub fn finish_live_day(&self, day: Day) -> Work<'_, (u64, Vec<String>)> {
+        Box::pin(finish_day(&self.lake, day))
     }
 
     /// How the newest session of each venue stands, by the lake's files. `now` is in microseconds since the Unix epoch, UTC.

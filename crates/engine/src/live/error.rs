@@ -104,6 +104,13 @@ pub enum LiveError {
         /// The lake.
         lake: String,
     },
+    /// There is no room for what is made beside the lake.
+    #[error("the disk refuses what is made to be compared")]
+    Scratch {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A thread cannot be started.
     #[error("the recording of {exchange} cannot be started")]
     Thread {
@@ -123,11 +130,14 @@ impl LiveError {
             LiveError::NotOffered { .. }
             | LiveError::Nothing { .. }
             | LiveError::NoFolder { .. }
-            | LiveError::Address { .. } => {
-                ErrorKind::Invalid
+            | LiveError::Address { .. } => ErrorKind::Invalid,
+            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => {
+                ErrorKind::Damaged
             }
-            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => ErrorKind::Damaged,
-            LiveError::Capture { .. } | LiveError::Encode { .. } | LiveError::Thread { .. } => ErrorKind::Failed,
+            LiveError::Capture { .. }
+            | LiveError::Encode { .. }
+            | LiveError::Scratch { .. }
+            | LiveError::Thread { .. } => ErrorKind::Failed,
         }
     }
 }

@@ -181,7 +181,9 @@ mod tests {
 
     #[test]
     fn words_that_are_not_known_say_nothing() {
-        for (connection, text) in [(Some(0), "opened"), (Some(0), "opened x"), (Some(0), "moved"), (None, "closed")] {
+        for (connection, text) in
+            [(Some(0), "opened"), (Some(0), "opened x"), (Some(0), "moved"), (None, "closed")]
+        {
             let line = Line { arrived: 0, connection, kind: Kind::Event, raw: text.as_bytes().into() };
             assert_eq!(said(&line, &mut String::new()), Said::Nothing, "{text}");
         }

@@ -179,7 +179,8 @@ impl Machine {
 
     /// When something is due without an event, microseconds since the Unix epoch, UTC.
     pub fn due(&self) -> Option<i64> {
-        let of_feed = self.feed.due().filter(|_| !self.garbage.is_given_up()).map(|due| due.max(self.ticked + 1));
+        let of_feed =
+            self.feed.due().filter(|_| !self.garbage.is_given_up()).map(|due| due.max(self.ticked + 1));
         of_feed.into_iter().chain(self.midnight).min()
     }
 

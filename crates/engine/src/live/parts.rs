@@ -1,6 +1,6 @@
 //! Parts of rows in the lake: each is a pure function of a stretch of lines.
 
-use mtdh_core::footer::{LineRange, PartitionFooter, Proof, Provenance, Recording, Tally};
+use mtdh_core::footer::{LineRange, PartitionFooter, Proof, Provenance, Recording, RecordingGap, Tally};
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day};
@@ -60,11 +60,16 @@ pub async fn publish(lake: &Lake, of: &Of, stretch: &Stretch) -> Result<Publishe
 }
 
 /// The name and footer of a part.
-fn described(of: &Of, stretch: &Stretch, partition: &Partition, rows: &StretchRows) -> (PartName, PartitionFooter) {
+fn described(
+    of: &Of,
+    stretch: &Stretch,
+    partition: &Partition,
+    rows: &StretchRows,
+) -> (PartName, PartitionFooter) {
     let (first, last) = stretch.lines;
     let name = PartName { partition: partition.clone(), session: of.session.clone(), first, last };
     let count: u64 = rows.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-    let recording = Recording {
+    let mut recording = Recording {
         feed: of.venue.exchange().to_owned(),
         exchange: of.venue.exchange().to_owned(),
         symbol: rows.symbol.clone(),
@@ -73,11 +78,12 @@ fn described(of: &Of, stretch: &Stretch, partition: &Partition, rows: &StretchRo
         lines: vec![LineRange { session: of.session.to_string(), range: (first, last + 1) }],
         feed_version: FEED_VERSION,
         plan_hash: of.plan_hash.clone(),
-        gap_counts: gap_counts(stretch, partition, &rows.symbol),
+        gaps: gaps(stretch, partition, &rows.symbol),
         proof: proof(of.venue, partition.data_type),
         is_carried: rows.is_carried,
         ..Recording::default()
     };
+    recording.gap_counts = recording.counted_gaps();
     let tally = Tally { rows_in: count, rows_out: count, ..tally(rows) };
     let footer = PartitionFooter {
         partition: partition.clone(),
@@ -108,23 +114,21 @@ fn proof(venue: &dyn Venue, data_type: DataType) -> Option<Proof> {
     })
 }
 
-/// How many gaps touch a partition's part, by kind.
-fn gap_counts(stretch: &Stretch, partition: &Partition, symbol: &str) -> Vec<(String, u64)> {
+/// The gaps that touch a partition's part. One that is told when it begins and again when it ends stands there once.
+fn gaps(stretch: &Stretch, partition: &Partition, symbol: &str) -> Vec<RecordingGap> {
     let touches = |gap: &&Gap| {
         gap.symbol.as_deref().is_none_or(|of| of.eq_ignore_ascii_case(symbol))
             && gap.data_type.is_none_or(|of| of == partition.data_type)
             && gap.from < partition.day.end_us()
             && gap.to >= partition.day.start_us()
     };
-    let mut counts = std::collections::BTreeMap::new();
-    // A gap that is told when it begins and when it ends counts once.
-    let mut told = std::collections::BTreeSet::new();
+    let mut told: std::collections::BTreeMap<_, i64> = std::collections::BTreeMap::new();
     for gap in stretch.gaps.iter().filter(touches) {
-        if told.insert((gap.kind, gap.from, gap.connection, gap.data_type)) {
-            *counts.entry(gap.kind.to_owned()).or_insert(0) += 1;
-        }
+        let to = told.entry((gap.from, gap.kind)).or_insert(gap.to);
+        *to = (*to).max(gap.to);
     }
-    counts.into_iter().collect()
+    let gap = |((from, kind), to): ((i64, &str), i64)| RecordingGap { range: (from, to), reason: kind.to_owned() };
+    told.into_iter().map(gap).collect()
 }
 
 fn encode(
@@ -133,7 +137,8 @@ fn encode(
     footer: &PartitionFooter,
     rows: &StretchRows,
 ) -> Result<mtdh_lake::stage::StagedObject, EngineError> {
-    let failed = |source| EngineError::Live(super::LiveError::Encode { partition: partition.clone(), source });
+    let failed =
+        |source| EngineError::Live(super::LiveError::Encode { partition: partition.clone(), source });
     let table = partition.data_type.table();
     let mut writer = PartitionWriter::new(table, &partition.key, lake.stage()?).map_err(failed)?;
     // At once, so that the bytes do not depend on how the rows came together.

@@ -44,10 +44,18 @@ pub struct PlannedConnection {
 
 impl SessionPlan {
     /// The plan of what is wanted of a venue.
-    pub fn new(venue: &'static dyn Venue, want: &Want, keys: BTreeMap<String, String>, day: Day) -> SessionPlan {
+    pub fn new(
+        venue: &'static dyn Venue,
+        want: &Want,
+        keys: BTreeMap<String, String>,
+        day: Day,
+    ) -> SessionPlan {
         let connections = venue.plan(want).into_iter();
-        let connections =
-            connections.map(|Connection { endpoint, path, streams }| PlannedConnection { endpoint, path, streams });
+        let connections = connections.map(|Connection { endpoint, path, streams }| PlannedConnection {
+            endpoint,
+            path,
+            streams,
+        });
         SessionPlan {
             exchange: venue.exchange().to_owned(),
             symbols: want.symbols.clone(),

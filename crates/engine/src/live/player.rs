@@ -1,8 +1,8 @@
 //! Rows of a session's captures once more: the same lines through the same feed, whenever.
 
 use mtdh_core::Day;
-use mtdh_lake::live::{Line, Piece, SegmentName, SegmentReader, SessionId};
 use mtdh_lake::Lake;
+use mtdh_lake::live::{Line, Piece, SegmentName, SegmentReader, SessionId};
 
 use super::LiveError;
 use super::machine::Counts;
@@ -46,7 +46,11 @@ impl Player {
     ///
     /// # Errors
     /// If a segment before it was left out, or it cannot be read.
-    pub fn segment(&mut self, reader: &mut SegmentReader, stretches: &mut Vec<Stretch>) -> Result<(), LiveError> {
+    pub fn segment(
+        &mut self,
+        reader: &mut SegmentReader,
+        stretches: &mut Vec<Stretch>,
+    ) -> Result<(), LiveError> {
         let header = reader.header().clone();
         let session = header.session.id.clone();
         let expected = self.next.map_or(0, |(number, _)| number);
@@ -60,10 +64,9 @@ impl Player {
         if self.maker.is_none() {
             let plan = SessionPlan::parse(&header.session.plan);
             let plan = plan.ok_or_else(|| LiveError::Plan { session: session.to_string() })?;
-            let venue = plan.venue().ok_or_else(|| LiveError::NoFeed {
-                exchange: plan.exchange.clone(),
-                known: known(),
-            })?;
+            let venue = plan
+                .venue()
+                .ok_or_else(|| LiveError::NoFeed { exchange: plan.exchange.clone(), known: known() })?;
             let of = Of { venue, session, plan_hash: header.session.plan_hash() };
             let maker = Maker::new(venue, &plan);
             self.maker = Some((Played { of, plan }, maker));

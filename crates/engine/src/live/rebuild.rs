@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mtdh_core::partition::Partition;
+use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_lake::live::{SegmentName, SessionId};
@@ -26,36 +26,92 @@ pub struct Rebuilt {
     pub sessions: u64,
     /// Rows made.
     pub rows: u64,
-    /// Parts that the lake had with the same bytes.
+    /// Objects that the lake had with the same bytes: parts, or whole days.
     pub equal: u64,
     /// Parts that the lake lacked, which were written.
     pub made: u64,
-    /// Parts that differ from the lake's, or cannot be made, a line each.
+    /// Objects that differ from the lake's, or cannot be made, a line each.
     pub differ: Vec<String>,
 }
 
-/// Makes the parts of a venue's day again from its captures, and compares them with the lake's. What is missing is written; what
+/// Makes the rows of a venue's day again from its captures, beside the lake, and compares. Parts that the lake lacks are written; what
 /// differs is told and left as it is.
 ///
 /// # Errors
 /// If the lake cannot be used.
 pub async fn rebuild_day(lake: &Lake, exchange: &str, day: Day) -> Result<Rebuilt, EngineError> {
     let mut rebuilt = Rebuilt { exchange: exchange.to_owned(), day: day.to_string(), ..Rebuilt::default() };
+    let scratch = tempfile::tempdir_in(lake.temporary()?);
+    let scratch = scratch.map_err(|source| LiveError::Scratch { source })?;
+    let beside = Lake::open(&scratch.path().display().to_string(), &mtdh_lake::LakeOptions::default())?;
     for (session, segments) in sessions_of_day(lake, exchange, day).await? {
         rebuilt.sessions += 1;
-        match play(lake, &segments, Some(day)).await {
-            Ok(published) => {
-                rebuilt.rows += published.rows;
-                rebuilt.equal += published.were_there;
-                rebuilt.made += published.made;
-            }
+        match play(lake, &beside, &segments, Some(day)).await {
+            Ok(published) => rebuilt.rows += published.rows,
             Err(error) if is_about_content(&error) => {
                 rebuilt.differ.push(format!("session {session}: {}", mtdh_core::error::chain(&error)));
             }
             Err(error) => return Err(error),
         }
     }
+    for partition in partitions_with_parts(&beside, day).await? {
+        compare(lake, &beside, &partition, &mut rebuilt).await?;
+    }
     Ok(rebuilt)
+}
+
+/// Compares a partition that was made beside the lake with what the lake has of it.
+async fn compare(
+    lake: &Lake,
+    beside: &Lake,
+    partition: &Partition,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), EngineError> {
+    let (live, beside) = (lake.with_origin(Origin::Live), beside.with_origin(Origin::Live));
+    if let Some(stored) = live.partition_entry(partition).await? {
+        beside.compact(partition).await?;
+        let made = beside.partition_entry(partition).await?;
+        let made = match made {
+            Some(made) => beside.read(&made.path).await?,
+            None => None,
+        };
+        match made == live.read(&stored.path).await? {
+            true => rebuilt.equal += 1,
+            false => rebuilt.differ.push(format!("{partition} is not what its captures give")),
+        }
+        return Ok(());
+    }
+    for (name, entry) in beside.list_parts(partition).await? {
+        let made = beside.read(&entry.path).await?;
+        // A part has the same path in both lakes.
+        match live.read(&entry.path).await? {
+            stored if stored.is_some() && stored == made => rebuilt.equal += 1,
+            Some(_) => rebuilt.differ.push(format!("{name} is not what its captures give")),
+            None => {
+                let mut stage = lake.stage()?;
+                let written = std::io::Write::write_all(&mut stage, &made.unwrap_or_default());
+                written.map_err(|source| LiveError::Scratch { source })?;
+                lake.publish_part(&name, stage).await?;
+                rebuilt.made += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the objects of a day that is over from its parts. How many were made, and what failed, a line each.
+///
+/// # Errors
+/// If the lake cannot be listed.
+pub async fn finish_day(lake: &Lake, day: Day) -> Result<(u64, Vec<String>), EngineError> {
+    let (mut made, mut failed) = (0, Vec::new());
+    for partition in partitions_with_parts(lake, day).await? {
+        match lake.compact(&partition).await {
+            Ok(_) => made += 1,
+            Err(error) => failed.push(format!("{partition}: {}", mtdh_core::error::chain(&error))),
+        }
+    }
+    Ok((made, failed))
 }
 
 /// Whether an error says something about this session alone.
@@ -71,7 +127,11 @@ fn is_about_content(error: &EngineError) -> bool {
 ///
 /// # Errors
 /// If the lake cannot be used, or the session's captures are not whole.
-pub async fn remake_session(lake: &Lake, exchange: &str, session: &SessionId) -> Result<Published, EngineError> {
+pub async fn remake_session(
+    lake: &Lake,
+    exchange: &str,
+    session: &SessionId,
+) -> Result<Published, EngineError> {
     let mut segments: Vec<SegmentName> = Vec::new();
     for day in lake.captured_days(exchange).await? {
         let names = lake.list_segments(exchange, day).await?.into_iter().map(|(name, _)| name);
@@ -79,7 +139,7 @@ pub async fn remake_session(lake: &Lake, exchange: &str, session: &SessionId) ->
     }
     let mut published = Published::default();
     for (_, names) in by_session(segments) {
-        let of = play(lake, &names, None).await?;
+        let of = play(lake, lake, &names, None).await?;
         published.made += of.made;
         published.were_there += of.were_there;
         published.rows += of.rows;
@@ -87,8 +147,8 @@ pub async fn remake_session(lake: &Lake, exchange: &str, session: &SessionId) ->
     Ok(published)
 }
 
-/// Plays a session's segments and publishes the rows of a day, or of all days.
-async fn play(lake: &Lake, segments: &[SegmentName], day: Option<Day>) -> Result<Published, EngineError> {
+/// Plays a session's segments of a lake, and publishes the rows of a day, or of all days, into another.
+async fn play(lake: &Lake, to: &Lake, segments: &[SegmentName], day: Option<Day>) -> Result<Published, EngineError> {
     let mut player = Player::new();
     let mut published = Published::default();
     for name in segments {
@@ -107,12 +167,12 @@ async fn play(lake: &Lake, segments: &[SegmentName], day: Option<Day>) -> Result
         .map_err(|_| LiveError::Plan { session: name.session.to_string() })?;
         player = back;
         let played = player.played().cloned();
-        publish_all(lake, played, stretches?, day, &mut published).await?;
+        publish_all(to, played, stretches?, day, &mut published).await?;
     }
     let mut stretches = Vec::new();
     player.end(&mut stretches);
     let played = player.played().cloned();
-    publish_all(lake, played, stretches, day, &mut published).await?;
+    publish_all(to, played, stretches, day, &mut published).await?;
     Ok(published)
 }
 
@@ -130,6 +190,13 @@ async fn publish_all(
             continue;
         }
         stretch.rows.retain(|(of, ..), _| day.is_none_or(|day| *of == day));
+        for (day, data_type, key) in stretch.rows.keys().cloned().collect::<Vec<_>>() {
+            // The parts of a day that has its object are in it.
+            let partition = Partition { day, data_type, key };
+            if lake.with_origin(Origin::Live).partition_entry(&partition).await?.is_some() {
+                stretch.rows.remove(&(day, data_type, partition.key));
+            }
+        }
         let of = parts::publish(lake, &played.of, &stretch).await?;
         published.made += of.made;
         published.were_there += of.were_there;

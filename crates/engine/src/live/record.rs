@@ -14,7 +14,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_lake::live::{Recovered, SessionId, recover};
 use mtdh_source::live::address::reached;
-pub use mtdh_source::live::address::{AddressError, Instead, Unencrypted, read as read_address};
+pub use mtdh_source::live::address::{Instead, Unencrypted};
 use mtdh_source::live::clock;
 pub use mtdh_source::live::link::Rules;
 use mtdh_source::live::out::Gap;
@@ -28,7 +28,7 @@ use super::hub::Hub;
 use super::parts::{self, Of};
 use super::plan::{Keys, SessionPlan, listed, usual_types};
 use super::player::known;
-use super::rebuild::{add_gaps, remake_session};
+use super::rebuild::{add_gaps, finish_day, remake_session};
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
 use crate::EngineError;
 
@@ -140,7 +140,11 @@ pub struct VenueSummary {
 ///
 /// # Errors
 /// If a venue, a symbol or a data type is unknown, an address cannot be used, or the lake cannot be read.
-pub async fn prepare(lake: &Lake, wanted: &[Wanted], options: &RecordOptions) -> Result<Vec<Prepared>, EngineError> {
+pub async fn prepare(
+    lake: &Lake,
+    wanted: &[Wanted],
+    options: &RecordOptions,
+) -> Result<Vec<Prepared>, EngineError> {
     let mut prepared = Vec::new();
     for of in wanted {
         prepared.push(prepare_one(lake, of, options).await?);
@@ -165,7 +169,9 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
     let listed = listed(lake, &exchange).await?;
     let symbols = match listed.day {
         None => {
-            notes.push(format!("the lake lists no instruments of {exchange}, so that symbols are not checked"));
+            notes.push(format!(
+                "the lake lists no instruments of {exchange}, so that symbols are not checked"
+            ));
             wanted.symbols.clone()
         }
         Some(day) => {
@@ -254,6 +260,7 @@ pub async fn record(
         let started = session::start(settings, stop.clone())?;
         running.push(tokio::spawn(follow(lake.clone(), of, plan, started, stop.clone(), tell.clone())));
     }
+    let days = tokio::spawn(finish_days(lake.clone(), tell.clone(), stop.clone()));
     let mut summary = RecordSummary::default();
     for one in running {
         match one.await {
@@ -264,8 +271,44 @@ pub async fn record(
             }),
         }
     }
+    days.abort();
     Ok(summary)
 }
+
+/// So long after midnight a day's objects are made, microseconds: its last parts are there.
+const AFTER_MIDNIGHT: i64 = 5 * 60 * 1_000_000;
+
+/// Makes the objects of days that are over: those of the days before, then each day's after its end.
+async fn finish_days(lake: Lake, tell: Arc<dyn Fn(Progress) + Send + Sync>, stop: CancellationToken) {
+    let mut done: Option<Day> = None;
+    loop {
+        let Some(today) = Day::containing_us(clock::now() - AFTER_MIDNIGHT) else { return };
+        let first = done.map_or_else(|| today.plus(-DAYS_BACK), Day::next);
+        let mut day = first;
+        while day < today {
+            let (made, failed) = match finish_day(&lake, day).await {
+                Ok(finished) => finished,
+                Err(error) => (0, vec![mtdh_core::error::chain(&error)]),
+            };
+            if made > 0 {
+                tracing::info!(%day, made, "the day's objects were made of their parts");
+            }
+            for text in failed {
+                tell(Progress { exchange: "lake", told: Told::Note(text) });
+            }
+            day = day.next();
+        }
+        done = Some(today.previous());
+        let next = today.next().start_us() + AFTER_MIDNIGHT - clock::now();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_micros(u64::try_from(next).unwrap_or(0)) + Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// Days before today whose parts are looked for at the start.
+const DAYS_BACK: i64 = 7;
 
 /// Seals what dead sessions left, brings it into the lake and makes its rows. When each venue's last session that died received last.
 async fn remake(
@@ -277,7 +320,8 @@ async fn remake(
     let Some(folder) = prepared.first().map(|of| of.settings.folder.clone()) else { return Ok(crashed) };
     let failed = |source| LiveError::Capture { exchange: "dead sessions".to_owned(), source };
     let recovered = tokio::task::spawn_blocking(move || recover(&folder)).await;
-    let recovered: Vec<Recovered> = recovered.map_err(|_| LiveError::NoFolder { lake: String::new() })?.map_err(failed)?;
+    let recovered: Vec<Recovered> =
+        recovered.map_err(|_| LiveError::NoFolder { lake: String::new() })?.map_err(failed)?;
     for one in recovered {
         let name = &one.segment.name;
         lake.upload_segment(&one.segment).await?;
@@ -293,7 +337,10 @@ async fn remake(
             ),
             Err(error) => {
                 let error = mtdh_core::error::chain(&error);
-                format!("session {} did not end in good order, and its rows cannot be made: {error}", name.session)
+                format!(
+                    "session {} did not end in good order, and its rows cannot be made: {error}",
+                    name.session
+                )
             }
         };
         if let Some(of) = prepared.iter().find(|of| of.venue.exchange() == name.venue) {
@@ -343,7 +390,10 @@ async fn follow(
     }
     put_gaps(&lake, &of, &mut keys, &mut gaps).await;
     if !gaps.is_empty() {
-        summary.failures.push(format!("{} gaps are not in the table; making the day again from its captures writes them", gaps.len()));
+        summary.failures.push(format!(
+            "{} gaps are not in the table; making the day again from its captures writes them",
+            gaps.len()
+        ));
     }
     // The session is at its end, as nothing is handed on any more.
     let ended = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -353,7 +403,8 @@ async fn follow(
         Ok(Ok(Ok(Ended { state, given_up, is_capture_only }))) => {
             let State { counts, lines, gaps, .. } = state;
             summary.messages = counts.messages;
-            (summary.unread, summary.rows, summary.lines, summary.gaps) = (counts.unread, counts.rows, lines, gaps);
+            (summary.unread, summary.rows, summary.lines, summary.gaps) =
+                (counts.unread, counts.rows, lines, gaps);
             summary.is_capture_only = is_capture_only;
             summary.failures.extend(given_up);
         }

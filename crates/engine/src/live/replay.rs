@@ -147,7 +147,8 @@ impl Source {
         options: &ReplayOptions,
         keys: std::collections::BTreeMap<String, String>,
     ) -> Result<Source, LiveError> {
-        let is_capture = options.files.first().is_some_and(|f| f.extension().is_some_and(|e| e == "mtr" || e == "open"));
+        let is_capture =
+            options.files.first().is_some_and(|f| f.extension().is_some_and(|e| e == "mtr" || e == "open"));
         let form = match is_capture {
             true => Form::Captures(Box::default()),
             false => Self::of_lines(venue, options, keys)?,

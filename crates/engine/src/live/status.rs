@@ -50,7 +50,9 @@ async fn of_venue(lake: &Lake, exchange: &str, now: i64) -> Result<Option<VenueS
     let mut status = VenueStatus { exchange: exchange.to_owned(), ..VenueStatus::default() };
     for day in days.into_iter().rev() {
         let segments = lake.list_segments(exchange, day).await?;
-        let Some((name, _)) = segments.into_iter().max_by_key(|(name, _)| (name.session.clone(), name.number)) else {
+        let Some((name, _)) =
+            segments.into_iter().max_by_key(|(name, _)| (name.session.clone(), name.number))
+        else {
             continue;
         };
         status.session = name.session.to_string();
@@ -67,7 +69,8 @@ async fn of_venue(lake: &Lake, exchange: &str, now: i64) -> Result<Option<VenueS
         status.age_seconds = status.last_us.map(|last| (now - last) / 1_000_000);
         let gaps = lake.gaps(day, exchange).await?;
         status.gaps = gaps.len() as u64;
-        status.open_gaps = gaps.iter().filter(|gap| gap.from_us == gap.to_us && gap.kind == "disconnect").count() as u64;
+        status.open_gaps =
+            gaps.iter().filter(|gap| gap.from_us == gap.to_us && gap.kind == "disconnect").count() as u64;
         let last = gaps.iter().max_by_key(|gap| gap.from_us);
         status.last_gap = last.map(|gap| format!("{} {}", gap.kind, gap.detail).trim().to_owned());
         return Ok(Some(status));

@@ -2,6 +2,7 @@
 
 mod damage;
 mod disk;
+mod format;
 mod kill;
 mod stores;
 

@@ -1,5 +1,7 @@
 //! `mtdh sim`: the simulated servers, on this machine.
 
+mod sockets;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -11,7 +13,11 @@ use crate::output::{Rows, note, print};
 use crate::session::Session;
 use crate::stdout::Stdout;
 
+/// Runs `mtdh sim`, or one of its verbs.
 pub async fn run(session: &Session<'_>, args: SimArgs) -> Result<Outcome> {
+    if let Some(command) = args.of {
+        return sockets::run(session, command).await;
+    }
     let mut config = Config { seed: args.seed, port: args.port, ..Config::default() };
     if args.small {
         config.size = Size::Small;

@@ -6,7 +6,7 @@ mod black;
 mod clock;
 pub(crate) mod gaps;
 pub(crate) mod ladder;
-mod maker;
+pub(crate) mod maker;
 mod message;
 pub(crate) mod option;
 pub(crate) mod replay;

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod metadata;
 mod options;
+mod sockets;
 
 use std::time::Duration;
 

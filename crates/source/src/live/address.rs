@@ -15,6 +15,24 @@ pub struct Instead {
     pub rest: Option<Url>,
 }
 
+impl Instead {
+    /// An address as written: of WebSockets if its scheme is ws or wss, of REST if it is http or https; `None`: it is neither.
+    pub fn parse(text: &str) -> Option<Instead> {
+        let url = read(text.trim()).ok()?;
+        match url.scheme() {
+            "ws" | "wss" => Some(Instead { websocket: Some(url), rest: None }),
+            "http" | "https" => Some(Instead { websocket: None, rest: Some(url) }),
+            _ => None,
+        }
+    }
+
+    /// Adds what another has.
+    pub fn add(&mut self, other: Instead) {
+        self.websocket = other.websocket.or(self.websocket.take());
+        self.rest = other.rest.or(self.rest.take());
+    }
+}
+
 /// Whether a connection without TLS may leave this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unencrypted {
@@ -54,13 +72,17 @@ pub enum AddressError {
         expected: &'static str,
     },
     /// It has a user or a password, which would be written to captures and logs.
-    #[error("the address of {host} has a user or a password in it, which would show in records; leave it out")]
+    #[error(
+        "the address of {host} has a user or a password in it, which would show in records; leave it out"
+    )]
     Credentials {
         /// The host.
         host: String,
     },
     /// It is not encrypted, and leaves this machine.
-    #[error("{text} is not encrypted and not on this machine: others on the way could change what is recorded")]
+    #[error(
+        "{text} is not encrypted and not on this machine: others on the way could change what is recorded"
+    )]
     Unencrypted {
         /// The address.
         text: String,
@@ -71,7 +93,11 @@ pub enum AddressError {
 ///
 /// # Errors
 /// If one cannot be used.
-pub fn reached(own: &Addresses, instead: &Instead, unencrypted: Unencrypted) -> Result<Reached, AddressError> {
+pub fn reached(
+    own: &Addresses,
+    instead: &Instead,
+    unencrypted: Unencrypted,
+) -> Result<Reached, AddressError> {
     let websockets = own.websockets.iter();
     let websockets = websockets.map(|own| place(own, instead.websocket.as_ref(), unencrypted, ("ws", "wss")));
     let rest = own.rest.map(|own| place(own, instead.rest.as_ref(), unencrypted, ("http", "https")));
@@ -119,7 +145,9 @@ pub fn read(text: &str) -> Result<Url, AddressError> {
         .map_err(|error| AddressError::Unreadable { text: text.to_owned(), reason: error.to_string() })?;
     match url.host_str() {
         Some(_) => Ok(url),
-        None => Err(AddressError::Unreadable { text: text.to_owned(), reason: "it names no host".to_owned() }),
+        None => {
+            Err(AddressError::Unreadable { text: text.to_owned(), reason: "it names no host".to_owned() })
+        }
     }
 }
 
@@ -156,8 +184,18 @@ mod tests {
         let cases = [
             ("", "", "wss://stream.example.com/public", "https://api.example.com/v1"),
             ("ws://127.0.0.1:9000", "", "ws://127.0.0.1:9000/public", "https://api.example.com/v1"),
-            ("ws://localhost:9000/a/", "http://[::1]:1/b", "ws://localhost:9000/a/public", "http://[::1]:1/b/v1"),
-            ("wss://proxy.example.org/x?token=1#f", "", "wss://proxy.example.org/x/public", "https://api.example.com/v1"),
+            (
+                "ws://localhost:9000/a/",
+                "http://[::1]:1/b",
+                "ws://localhost:9000/a/public",
+                "http://[::1]:1/b/v1",
+            ),
+            (
+                "wss://proxy.example.org/x?token=1#f",
+                "",
+                "wss://proxy.example.org/x/public",
+                "https://api.example.com/v1",
+            ),
         ];
         for (websocket, rest, first, expected) in cases {
             let reached = reached(&OWN, &set(websocket, rest), Unencrypted::Loopback).unwrap();

@@ -127,7 +127,11 @@ mod tests {
         assert_eq!(backoff.after(Ended::Clean, S(3600), 0.0), Next::After(MS(250)));
         assert_eq!(backoff.failures(), 0);
         for bound in [250, 500, 1000] {
-            assert_eq!(backoff.after(Ended::Clean, MS(1), 1.0), Next::After(MS(bound)), "accept, one message, close");
+            assert_eq!(
+                backoff.after(Ended::Clean, MS(1), 1.0),
+                Next::After(MS(bound)),
+                "accept, one message, close"
+            );
         }
         assert_eq!(backoff.after(Ended::Clean, MS(1), 0.0), Next::After(MS(250)));
     }

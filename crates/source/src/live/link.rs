@@ -295,7 +295,8 @@ impl Link {
         let mut outbox: VecDeque<Send> = VecDeque::new();
         let mut ending = self.rules.lifetime.map(|lifetime| opened + jittered(lifetime));
         let broken = |how, reason: String, first_data: Option<Instant>| {
-            let good_for = first_data.map_or(Duration::ZERO, |first| first.elapsed().max(Duration::from_millis(1)));
+            let good_for =
+                first_data.map_or(Duration::ZERO, |first| first.elapsed().max(Duration::from_millis(1)));
             Ok(Life::Ended { how, reason, good_for })
         };
         loop {

@@ -16,7 +16,8 @@ pub fn option_end(day: &str) -> Option<i64> {
     let (day, rest) = day.split_at_checked(day.len().checked_sub(5)?)?;
     let (month, year) = rest.split_at_checked(3)?;
     let month = MONTHS.iter().position(|name| *name == month)? as u32 + 1;
-    let is_number = |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(day) || !is_number(year) {
         return None;
     }

@@ -53,8 +53,7 @@ impl Lane {
 
     pub fn successor(venue: &'static dyn Venue, want: &Want, plan: &Connection, connection: u32) -> Lane {
         let feed = venue.feed(want, std::slice::from_ref(plan));
-        let shadow =
-            Shadow { feed, out: Out::default(), kept: VecDeque::new(), bytes: 0, first_data: None };
+        let shadow = Shadow { feed, out: Out::default(), kept: VecDeque::new(), bytes: 0, first_data: None };
         Lane { connection, role: Role::Successor(Box::new(shadow)) }
     }
 

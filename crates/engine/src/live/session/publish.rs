@@ -82,7 +82,12 @@ impl Publisher {
         for gap in gaps {
             let key = gap.symbol.as_deref().map(|symbol| maker.key(symbol).as_str().into());
             let position = self.position(self.last.0);
-            self.hub.publish(Event::Gap(GapEvent { exchange: self.exchange.clone(), key, gap: gap.clone(), position }));
+            self.hub.publish(Event::Gap(GapEvent {
+                exchange: self.exchange.clone(),
+                key,
+                gap: gap.clone(),
+                position,
+            }));
         }
     }
 
@@ -99,7 +104,12 @@ impl Publisher {
 
     pub fn disconnected(&mut self, arrived: i64, line: u64, _reason: &str) {
         let (exchange, position) = (self.exchange.clone(), self.position(line));
-        self.hub.publish(Event::Disconnect(DisconnectEvent { exchange, symbols: Vec::new(), arrived, position }));
+        self.hub.publish(Event::Disconnect(DisconnectEvent {
+            exchange,
+            symbols: Vec::new(),
+            arrived,
+            position,
+        }));
     }
 
     /// Tells how the session stands, if that changed.

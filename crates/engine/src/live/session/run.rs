@@ -127,10 +127,12 @@ impl Session {
         let (answers_to, mut answers) = mpsc::channel(EVENTS);
         if let Some(base) = self.settings.reached.rest.clone() {
             let http = HttpClient::exchange();
-            let http = http.map_err(|error| Stop::Failed(LiveError::Thread {
-                exchange: self.settings.plan.exchange.clone(),
-                source: std::io::Error::other(error.to_string()),
-            }))?;
+            let http = http.map_err(|error| {
+                Stop::Failed(LiveError::Thread {
+                    exchange: self.settings.plan.exchange.clone(),
+                    source: std::io::Error::other(error.to_string()),
+                })
+            })?;
             let budget = self.settings.venue.limits().rest.map(|rate| rate.value);
             let within = |us: i64| Duration::from_micros(us.unsigned_abs());
             let budget = budget.map(|rate| (rate.count, within(rate.within_us))).into_iter().collect();
@@ -283,7 +285,8 @@ impl Session {
 
     fn append(&mut self, line: &Line<'_>) -> Result<(), Stop> {
         let arrived = self.later(line.arrived);
-        let line = Line { arrived, connection: line.connection, kind: line.kind, raw: line.raw.as_ref().into() };
+        let line =
+            Line { arrived, connection: line.connection, kind: line.kind, raw: line.raw.as_ref().into() };
         let number = match self.writer.append(&line) {
             Err(CaptureError::Full(_)) => {
                 self.writer.write()?;
@@ -340,7 +343,8 @@ impl Session {
         let Some(maker) = self.maker.as_mut() else { return Ok(()) };
         self.state.counts = maker.machine.counts();
         self.ended.is_capture_only |= maker.machine.is_given_up();
-        self.state.gaps += todo.gaps.iter().filter(|gap| gap.from == gap.to || gap.kind != "disconnect").count() as u64;
+        self.state.gaps +=
+            todo.gaps.iter().filter(|gap| gap.from == gap.to || gap.kind != "disconnect").count() as u64;
         for (stream, words) in todo.refused {
             let at = clock::now();
             self.lost(session_gap("refused", at, at, format!("{stream}: {words}")))?;
@@ -368,7 +372,10 @@ impl Session {
         while let Err(error) = self.writer.write() {
             if !is_told {
                 is_told = true;
-                self.tell(Told::Note(format!("the capture cannot be written, so that nothing is read: {}", mtdh_core::error::chain(&error))));
+                self.tell(Told::Note(format!(
+                    "the capture cannot be written, so that nothing is read: {}",
+                    mtdh_core::error::chain(&error)
+                )));
             }
             if since.elapsed() >= DISK_PATIENCE || stop.is_cancelled() {
                 return Err(error.into());
@@ -410,7 +417,12 @@ impl Session {
     async fn each_second(&mut self, lanes: &Lanes) -> Result<(), Stop> {
         if let Some(step) = self.steps.step() {
             let now = clock::now();
-            self.lost(session_gap("clock", now, now, format!("the clock was set by {:.3} s", step as f64 / 1e6)))?;
+            self.lost(session_gap(
+                "clock",
+                now,
+                now,
+                format!("the clock was set by {:.3} s", step as f64 / 1e6),
+            ))?;
         }
         if let Some(sync) = &self.sync
             && let Some(file) = self.writer.to_sync()?

@@ -14,7 +14,7 @@ use super::value::{Value, years};
 use crate::config::Size;
 use crate::generate::rng::Rng;
 use crate::generate::universe::assets::Tier;
-use crate::generate::universe::listing::Kind;
+use crate::generate::universe::listing::{Kind, Listing};
 use crate::generate::universe::profile::LiquidationId;
 
 const DAY_US: f64 = mtdh_core::day::DAY_US as f64;
@@ -67,7 +67,7 @@ impl<'a> Maker<'a> {
         let mut rng = Rng::new(source.seed, &words);
         let value = Value::of(listing, source.seed);
         let target = tick(source, &value, day.start_us());
-        let shape = shape(source, target);
+        let shape = shape(source.listing, target);
         let ladder = Ladder::new(shape, target, &mut rng);
         let open_interest = rng.below(40 * listing.usual_lots as u64) as i64;
         Maker {
@@ -262,8 +262,8 @@ fn tick(source: Source<'_>, value: &Value, us: i64) -> i64 {
     (value.at(us) / source.listing.price_step.to_f64()).round() as i64
 }
 
-fn shape(source: Source<'_>, target: i64) -> Shape {
-    let listing = source.listing;
+/// Returns the shape of an instrument's book around a price in price steps.
+pub(crate) fn shape(listing: &Listing, target: i64) -> Shape {
     let (depth, share) = match (listing.kind, listing.tier) {
         (Kind::Option | Kind::Combo, _) => (6, 0.02),
         (_, Tier::Major) => (40, 0.000_04),

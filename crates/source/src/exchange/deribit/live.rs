@@ -89,7 +89,9 @@ impl Venue for Deribit {
             path: String::new(),
             streams: symbols
                 .iter()
-                .flat_map(|symbol| channels.iter().map(move |channel| format!("{channel}.{symbol}.{INTERVAL}")))
+                .flat_map(|symbol| {
+                    channels.iter().map(move |channel| format!("{channel}.{symbol}.{INTERVAL}"))
+                })
                 .collect(),
         };
         want.symbols.chunks(symbols.max(1)).map(connection).collect()

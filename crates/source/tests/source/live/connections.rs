@@ -49,7 +49,12 @@ fn messages(symbol: &str, kinds: &[u8]) -> Vec<(i64, String)> {
 fn want() -> Want {
     Want {
         symbols: SYMBOLS.map(str::to_owned).to_vec(),
-        data_types: vec![DataType::Trades, DataType::IncrementalBookL2, DataType::BookTicker, DataType::Quotes],
+        data_types: vec![
+            DataType::Trades,
+            DataType::IncrementalBookL2,
+            DataType::BookTicker,
+            DataType::Quotes,
+        ],
         is_recorded: false,
     }
 }

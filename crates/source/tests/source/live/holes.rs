@@ -143,13 +143,17 @@ fn trades_that_are_left_out_are_counted_exactly() {
         assert!(missing.len() > 50 && doubled > 50 && swapped > 50);
         let found = gaps(&fed, DataType::Trades);
         assert!(found.iter().all(|gap| gap.kind == "sequence" && gap.is_proven == is_proven));
-        let lost: Vec<u64> = found.iter().filter_map(|gap| gap.missing).filter(|missing| *missing > 0).collect();
+        let lost: Vec<u64> =
+            found.iter().filter_map(|gap| gap.missing).filter(|missing| *missing > 0).collect();
         assert_eq!(lost, missing, "{exchange}");
         // Those that only came late are told, and that none is missing.
         assert_eq!(found.len() - lost.len(), swapped, "{exchange}");
         assert!(gaps(&fed, DataType::IncrementalBookL2).is_empty());
         let taken = fed.out.rows.take();
-        let rows = taken.batches.iter().filter(|(stream, _)| fed.out.rows.name(*stream).data_type == DataType::Trades);
+        let rows = taken
+            .batches
+            .iter()
+            .filter(|(stream, _)| fed.out.rows.name(*stream).data_type == DataType::Trades);
         let rows: usize = rows.map(|(_, batch)| batch.num_rows()).sum();
         assert_eq!(rows as u64, trades.len() as u64 - missing.iter().sum::<u64>(), "{exchange}");
     }
@@ -175,7 +179,10 @@ fn a_book_that_lost_an_update_begins_anew_and_is_the_exchanges_again() {
             run(exchange, &whole, |place| what.get(&place).cloned().unwrap_or_else(|| vec![place]));
         let found = gaps(&fed, DataType::IncrementalBookL2);
         assert_eq!(found.len(), 3, "{exchange}: {found:#?}");
-        assert!(found.iter().all(|gap| gap.kind == "sequence" && gap.is_proven && gap.to > gap.from), "{found:#?}");
+        assert!(
+            found.iter().all(|gap| gap.kind == "sequence" && gap.is_proven && gap.to > gap.from),
+            "{found:#?}"
+        );
         assert!(gaps(&fed, DataType::Trades).is_empty());
         assert!(asked >= 3, "{exchange}: {asked}");
         // The book at the end is the exchange's.
@@ -191,7 +198,11 @@ fn a_book_that_lost_an_update_begins_anew_and_is_the_exchanges_again() {
             book[side].as_array().unwrap().iter().map(level).collect::<BTreeMap<u64, f64>>()
         });
         // What was beyond the first snapshot's levels is not known to the truth either, but for what changed since.
-        assert_eq!(levels.each_ref().map(BTreeMap::len), truth.levels().each_ref().map(BTreeMap::len), "{exchange}");
+        assert_eq!(
+            levels.each_ref().map(BTreeMap::len),
+            truth.levels().each_ref().map(BTreeMap::len),
+            "{exchange}"
+        );
         assert!(levels == truth.levels(), "{exchange}");
     }
 }

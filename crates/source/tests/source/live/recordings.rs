@@ -87,14 +87,17 @@ fn whole_recordings_show_no_loss() {
 #[test]
 fn trades_of_a_recording_become_the_exchanges_own_candles() {
     let Some(path) = recorded("live/usdm_btcusdt_20240808.gz") else { return };
-    let Some(klines) = recorded("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else { return };
+    let Some(klines) = recorded("klines/binance-um_BTCUSDT_1m_2024-08-08T2354_2024-08-09T0006.csv") else {
+        return;
+    };
     let (fed, taken) = feed(venues::find("binance-futures").unwrap(), &received(&path));
     let is_trades = |stream| fed.out.rows.name(stream).data_type == DataType::Trades;
     let batch = &taken.batches.iter().find(|(stream, _)| is_trades(*stream)).unwrap().1;
     let times = |column: usize| batch.column(column).as_primitive::<TimestampMicrosecondType>().values();
     let numbers = |column: usize| batch.column(column).as_primitive::<Float64Type>().values();
     let sides = cells(DataType::Trades.table().columns[3].kind, batch.column(3));
-    let sides: Vec<Side> = sides.iter().map(|side| Side::from_name(side.as_ref().unwrap()).unwrap()).collect();
+    let sides: Vec<Side> =
+        sides.iter().map(|side| Side::from_name(side.as_ref().unwrap()).unwrap()).collect();
     let mut builder = CandleBuilder::new(&["1m".parse().unwrap()], Fill::None);
     builder.value(Valuation::new(Formula::Linear, 1.0).unwrap());
     let trades = Trades {
@@ -115,7 +118,8 @@ fn trades_of_a_recording_become_the_exchanges_own_candles() {
     let mut equal = Vec::new();
     for candle in &candles {
         let kline = klines.iter().find(|kline| kline[0] as i64 * 1_000 == candle.start).unwrap();
-        let ours = [candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quote_volume.unwrap()];
+        let ours =
+            [candle.open, candle.high, candle.low, candle.close, candle.volume, candle.quote_volume.unwrap()];
         let is_equal = ours == kline[1..=5].iter().copied().chain([kline[7]]).collect::<Vec<_>>()[..]
             && candle.trade_count as f64 == kline[8]
             && candle.buy_volume == kline[9];

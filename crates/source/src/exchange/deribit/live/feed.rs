@@ -69,7 +69,13 @@ impl DeribitFeed {
         self.outbox.push(connection, text.to_string());
     }
 
-    fn take(&mut self, connection: ConnectionId, text: &[u8], arrived: i64, out: &mut Out) -> Result<(), Bad> {
+    fn take(
+        &mut self,
+        connection: ConnectionId,
+        text: &[u8],
+        arrived: i64,
+        out: &mut Out,
+    ) -> Result<(), Bad> {
         let message = Message::read(text)?;
         match message.method {
             b"subscription" => {
@@ -96,7 +102,13 @@ impl DeribitFeed {
         }
     }
 
-    fn trades(&mut self, connection: ConnectionId, data: &[u8], arrived: i64, out: &mut Out) -> Result<(), Bad> {
+    fn trades(
+        &mut self,
+        connection: ConnectionId,
+        data: &[u8],
+        arrived: i64,
+        out: &mut Out,
+    ) -> Result<(), Bad> {
         let mut is_whole = true;
         let market = &mut self.market;
         TradeFields::read(data, |fields| {
@@ -106,7 +118,8 @@ impl DeribitFeed {
             };
             let Some(symbol) = market.symbol(fields.symbol) else { return };
             let side = if fields.is_sell { Side::Sell } else { Side::Buy };
-            let trade = Trade { id: fields.id, sequence: fields.sequence, side, price, amount, at: stamp(time) };
+            let trade =
+                Trade { id: fields.id, sequence: fields.sequence, side, price, amount, at: stamp(time) };
             let is_new = market.trade(out, connection, symbol, &trade, arrived);
             if is_new && !fields.liquidation.is_empty() {
                 // The maker was liquidated, or both: the liquidated side is not that of the taker.
@@ -118,7 +131,13 @@ impl DeribitFeed {
         if is_whole { Ok(()) } else { Err(Bad::Fields) }
     }
 
-    fn book(&mut self, connection: ConnectionId, data: &[u8], arrived: i64, out: &mut Out) -> Result<(), Bad> {
+    fn book(
+        &mut self,
+        connection: ConnectionId,
+        data: &[u8],
+        arrived: i64,
+        out: &mut Out,
+    ) -> Result<(), Bad> {
         let book = BookFields::read(data, self.market.layout())?;
         let (Some(time), Some(change)) = (book.time, book.change) else { return Err(Bad::Fields) };
         let Some(symbol) = self.market.symbol(book.symbol) else { return Ok(()) };
@@ -132,7 +151,13 @@ impl DeribitFeed {
         Ok(())
     }
 
-    fn ticker(&mut self, connection: ConnectionId, data: &[u8], arrived: i64, out: &mut Out) -> Result<(), Bad> {
+    fn ticker(
+        &mut self,
+        connection: ConnectionId,
+        data: &[u8],
+        arrived: i64,
+        out: &mut Out,
+    ) -> Result<(), Bad> {
         let fields = TickerFields::read(data)?;
         let at = stamp(fields.time.ok_or(Bad::Fields)?);
         let Some(symbol) = self.market.symbol(fields.symbol) else { return Ok(()) };
@@ -185,7 +210,12 @@ impl DeribitFeed {
         let Some(asked) = message.id.and_then(|id| self.asked.remove(&id)) else { return };
         match asked {
             Asked::Unsubscribe(stream) => {
-                self.request(connection, "public/subscribe", &[stream.clone()], Asked::Subscribe(vec![stream]));
+                self.request(
+                    connection,
+                    "public/subscribe",
+                    &[stream.clone()],
+                    Asked::Subscribe(vec![stream]),
+                );
                 self.outbox.flush(now, out);
             }
             Asked::Subscribe(mut streams) => {
@@ -197,9 +227,12 @@ impl DeribitFeed {
                 });
                 streams.retain(|stream| !accepted.contains(&stream.as_str()));
                 out.accepted += accepted.len() as u64;
-                let words = message.error.map_or_else(|| "not among the accepted".into(), |error| error.words());
+                let words =
+                    message.error.map_or_else(|| "not among the accepted".into(), |error| error.words());
                 for stream in streams {
-                    if let Some(symbol) = book_symbol(&stream).and_then(|name| self.market.symbol(name.as_bytes())) {
+                    if let Some(symbol) =
+                        book_symbol(&stream).and_then(|name| self.market.symbol(name.as_bytes()))
+                    {
                         self.market.give_up(symbol);
                     }
                     out.refused.push((connection, stream, words.clone().into_owned()));
@@ -240,7 +273,8 @@ fn option_name(name: &[u8]) -> Option<(bool, f64, i64)> {
 
 impl Feed for DeribitFeed {
     fn opened(&mut self, connection: ConnectionId, now: i64, out: &mut Out) {
-        let heartbeat = r#"{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":10}}"#;
+        let heartbeat =
+            r#"{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":10}}"#;
         out.send(connection, heartbeat.to_owned());
         let Some(planned) = self.plan.get(connection.0 as usize % self.plan.len().max(1)) else { return };
         let streams = planned.streams.clone();
@@ -259,7 +293,9 @@ impl Feed for DeribitFeed {
             match self.take(connection, text, arrived, out) {
                 Ok(()) => {}
                 Err(Bad::Json(error)) => out.unreadable(text, &error),
-                Err(Bad::Fields) => out.unreadable(text, &"a message of this kind without the fields that it has"),
+                Err(Bad::Fields) => {
+                    out.unreadable(text, &"a message of this kind without the fields that it has")
+                }
             }
             self.market.clear_levels();
             if self.market.ask_due().is_some_and(|due| due <= arrived) {

@@ -89,7 +89,8 @@ impl<'a> TradeFields<'a> {
                     b"instrument_name" => trade.symbol = text_of(value.scalar_or_skip()?),
                     b"trade_id" => trade.id = value.scalar_or_skip()?.text(),
                     b"trade_seq" => {
-                        trade.sequence = value.scalar_or_skip()?.integer().and_then(|seq| u64::try_from(seq).ok());
+                        trade.sequence =
+                            value.scalar_or_skip()?.integer().and_then(|seq| u64::try_from(seq).ok());
                     }
                     b"direction" => trade.is_sell = value.scalar_or_skip()?.is("sell"),
                     b"price" => trade.price = value.scalar_or_skip()?.number(),
