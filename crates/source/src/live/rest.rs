@@ -58,8 +58,8 @@ pub async fn run(
             let early = request.not_before - clock::now();
             tokio::time::sleep(Duration::from_micros(u64::try_from(early).unwrap_or(0))).await;
             let answer = tokio::time::timeout(PATIENCE, ask(&http, base, &request.path)).await;
-                // Status 0: none came.
-                let (status, body) = answer.unwrap_or_default();
+            // Status 0: none came.
+            let (status, body) = answer.unwrap_or_default();
             let answer = Answer { name: request.name, status, body, at: clock::now() };
             // A session that is gone needs no answer.
             let _gone = answers.send(answer).await;
