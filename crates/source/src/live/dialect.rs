@@ -293,7 +293,8 @@ impl<D: Dialect> Feed for DialectFeed<D> {
         if let Ping::Text { every_us, text } = self.limits.ping.value {
             for (connection, due) in self.pings.iter_mut().filter(|(_, due)| **due <= now) {
                 *due = now.saturating_add(every_us);
-                self.outbox.push(*connection, text.to_owned());
+                // Not behind subscriptions that wait: the connection would end.
+                out.send(*connection, text.to_owned());
             }
         }
         self.outbox.flush(now, out);

@@ -312,3 +312,34 @@ fn okx_goes_over_to_a_successor_without_a_hole_or_a_repetition() {
         ],
     );
 }
+
+#[test]
+fn okx_is_pinged_also_while_subscriptions_wait() {
+    let symbols: Vec<String> =
+        (0..1_000).map(|place| format!("LONG-NAME-OF-AN-INSTRUMENT-{place}-SWAP")).collect();
+    let want = mtdh_source::live::venue::Want {
+        symbols: symbols.clone(),
+        data_types: vec![IncrementalBookL2],
+        is_recorded: false,
+    };
+    let venue = mtdh_source::live::venues::find("okex-swap").unwrap();
+    let plan = venue.plan(&want);
+    assert!(plan.iter().all(|connection| connection.streams.len() <= venue.limits().streams.value));
+    assert_eq!(plan.iter().map(|connection| connection.streams.len()).sum::<usize>(), 1_000);
+    let mut fed = super::Fed::new(venue, &want);
+    fed.feed.opened(super::ONE, NOW, &mut fed.out);
+    let sent = super::play::told(&mut fed, "okex-swap");
+    let most = venue.limits().request_bytes.unwrap().value;
+    assert!(sent.len() > 1 && sent.iter().all(|text| text.len() <= most), "{}", sent.len());
+    // Each book whose snapshot does not come is asked for by REST, no faster than the venue allows; the pings go on.
+    let (mut requests, mut pings) = (0, 0);
+    for second in 1..=60 {
+        fed.feed.tick(NOW + second * SECOND, &mut fed.out);
+        let told = super::play::told(&mut fed, "okex-swap");
+        let asked = told.iter().filter(|text| text.starts_with("? ")).count();
+        assert!(asked <= 15, "{asked} in second {second}");
+        requests += asked;
+        pings += told.iter().filter(|text| *text == "0> ping").count();
+    }
+    assert!(requests > 200 && pings == 3, "{requests} {pings}");
+}
