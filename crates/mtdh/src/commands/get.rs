@@ -203,6 +203,9 @@ async fn note_lacking(context: &Context, slice: &Slice, chosen: &Chosen) -> Resu
             let names: Vec<&str> = data_types.iter().map(|t| t.name()).collect();
             note(&format!("the vendor lists no {data_type} of {key}; it lists {}", names.join(", ")));
         }
+        Lacking::NotFetched if slice.request.origins == Origins::Only(Origin::Live) => {
+            note(&format!("{data_type} of {key} was not recorded then, or is not made of its captures yet"));
+        }
         Lacking::NotFetched => {
             let day = chosen.missing[0].day;
             note(&format!(
