@@ -15,7 +15,7 @@ use mtdh_engine::live::record::{
 };
 use mtdh_engine::live::replay::ReplayOptions;
 use mtdh_engine::live::session::{State, Told};
-use mtdh_engine::Day;
+use mtdh_engine::{Context, Day};
 
 use super::serve;
 use crate::args::{LiveCommand, LiveRebuildArgs, LiveRecordArgs, LiveReplayArgs, LiveServeArgs, ServeArgs};
