@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_schema::DataType as ArrowType;
 use mtdh_core::candle::CandleFooter;
-use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Recording, SourceFile, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard, Status};
@@ -45,13 +45,15 @@ pub type Seen = (i64, f64, f64, f64, bool);
 pub struct HandMade {
     pub lake: Lake,
     pub folder: TempDir,
+    /// What the objects are of, where they are live rows; `None`: vendor files.
+    pub recording: Option<Recording>,
 }
 
 impl HandMade {
     pub fn new() -> HandMade {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
-        HandMade { lake, folder }
+        HandMade { lake, folder, recording: None }
     }
 
     /// Publishes a day's trades of 0.1 without ids as a vendor file of that SHA-256 would give them.
@@ -96,11 +98,14 @@ impl HandMade {
             partition: partition.clone(),
             status,
             reason: (status == Status::Absent).then(|| "code 140".to_owned()),
-            provenance: Provenance::VendorFile(SourceFile {
-                path: "f".to_owned(),
-                sha256: Some(sha256.to_owned()).filter(|text| !text.is_empty()),
-                ..SourceFile::default()
-            }),
+            provenance: match &self.recording {
+                Some(recording) => Provenance::Recording(recording.clone()),
+                None => Provenance::VendorFile(SourceFile {
+                    path: "f".to_owned(),
+                    sha256: Some(sha256.to_owned()).filter(|text| !text.is_empty()),
+                    ..SourceFile::default()
+                }),
+            },
             tally: Tally {
                 rows_in: rows.len() as u64,
                 rows_out: rows.len() as u64,
@@ -115,7 +120,7 @@ impl HandMade {
             writer.write(columns).unwrap();
         }
         let stage = writer.finish(&facts).unwrap().out;
-        self.lake.publish(&Layout::VENDOR.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
+        self.lake.publish(&self.lake.partition_path(&partition), stage, WriteMode::Overwrite).await.unwrap();
     }
 
     /// Puts something else where an object should be.
@@ -174,7 +179,7 @@ impl HandMade {
     }
 
     pub fn path(&self, timeframe: Timeframe, of: &str) -> std::path::PathBuf {
-        self.folder.path().join(Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of)).as_ref())
+        self.folder.path().join(self.lake.candles_path(day("2024-03-01"), timeframe, &key(of)).as_ref())
     }
 
     pub fn bytes(&self, timeframe: Timeframe, of: &str) -> Vec<u8> {

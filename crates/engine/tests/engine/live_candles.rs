@@ -7,11 +7,13 @@ use std::io::Write;
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
 use mtdh_core::candle::{COLUMNS, Candle, CandleFooter, Fill, Units, Valuation};
-use mtdh_core::partition::Shard;
+use mtdh_core::footer::Recording;
+use mtdh_core::partition::{Origin, Shard};
 use mtdh_engine::candles::{Remake, Timeframe};
 use mtdh_engine::live::candles::gaps::Gap;
 use mtdh_engine::live::candles::{Follow, LiveCandle, LiveCandles, LiveSettings, Stage};
 use mtdh_lake::candles::CandleWriter;
+use mtdh_lake::tables::gaps::GapRow;
 use mtdh_lake::{Layout, WriteMode};
 
 use crate::lake_support::{HandMade, KEY, arrays, day, key, listed};
@@ -217,6 +219,72 @@ async fn the_last_revisions_of_a_day_are_the_candles_of_its_stored_rows_in_every
         }
     }
     assert!(revisions > 100 && repeated > 10, "{revisions} revisions, {repeated} repeated");
+}
+
+#[tokio::test]
+async fn candles_of_live_rows_are_made_in_their_own_place_and_know_what_was_lost() {
+    let timeframes = frames("1m 5m");
+    let mut lake = HandMade::new();
+    lake.lake = lake.lake.with_origin(Origin::Live);
+    // Recorded from 01:00:30 on, with an hour of rows, and a gap of ten seconds.
+    let from = 3_630.0;
+    let range = (start() + 3_630 * S, start() + D * S);
+    lake.recording = Some(Recording {
+        exchange: "deribit".to_owned(),
+        symbol: KEY.to_owned(),
+        session: "s".to_owned(),
+        ranges: vec![range],
+        ..Recording::default()
+    });
+    let rows: Vec<Row> = (0..400)
+        .map(|row| {
+            let at = from + f64::from(row) * 9.0;
+            (at + 0.1, DataType::Trades, format!("{at},{},{row},buy,100,1", at + 0.1))
+        })
+        .collect();
+    let texts_of: Vec<&str> = rows.iter().map(|row| row.2.as_str()).collect();
+    lake.put(DataType::Trades, KEY, "2024-03-01", "", &texts_of).await;
+    lake.table("2024-03-01", &[KEY]).await;
+    let make = async || {
+        let plan = lake.plan(&timeframes, Fill::None, Shard::WHOLE, Remake::Outdated).await;
+        lake.run(plan).await.objects
+    };
+    assert_eq!((make().await, make().await), (2, 0));
+    assert!(lake.path(timeframes[0], KEY).to_string_lossy().contains("live_candles"));
+    // A gap that becomes known makes them anew.
+    let gap = GapRow {
+        session: "s".to_owned(),
+        from_us: start() + 5_000 * S,
+        kind: "sequence".to_owned(),
+        connection: None,
+        symbol: Some(KEY.to_owned()),
+        data_type: Some(DataType::Trades),
+        key: None,
+        to_us: start() + 5_010 * S,
+        from_id: None,
+        to_id: None,
+        missing: None,
+        is_proven: true,
+        detail: String::new(),
+    };
+    lake.lake.add_gaps(day("2024-03-01"), "deribit", std::slice::from_ref(&gap)).await.unwrap();
+    assert_eq!((make().await, make().await), (2, 0));
+    let mut live = LiveCandles::new(settings(&timeframes, Fill::None));
+    live.follow(&Follow { data_types: vec![DataType::Trades], ..follow(from) });
+    let mut last: BTreeMap<(Timeframe, i64), Candle> = BTreeMap::new();
+    let mut take = |given: LiveCandle| _ = last.insert((given.timeframe, given.candle.start), given.candle);
+    pushed(&mut live, &rows, 9_000.0, &mut take);
+    live.gap(|_| true, &Gap::from(&gap));
+    live.advance(start() + 9_001 * S, &mut take);
+    let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+    for timeframe in &timeframes {
+        let of = last.iter().filter(|((of, _), _)| of == timeframe).map(|(_, candle)| candle.clone());
+        let stored = lake.cells(*timeframe, KEY, &names);
+        assert_eq!(texts(*timeframe, of).await, stored, "{timeframe}");
+        let not_final = lake.candles(*timeframe, KEY).iter().filter(|candle| !candle.4).count();
+        // The first interval, and the one with the gap.
+        assert_eq!(not_final, 2, "{timeframe}");
+    }
 }
 
 /// Trades at these seconds of the exchange's clock and arrivals, one at a time with the local clock.

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 31] = [
+const VERBS: [Verb; 32] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -50,6 +50,7 @@ const VERBS: [Verb; 31] = [
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 -o slice.csv", 0, false),
     verb("convert trades.csv -o trades.parquet --force", 0, false),
     verb("convert trades.csv -o -", 0, true),
+    verb("live compare --day 2024-03-01", 1, false),
     verb("serve --listen 127.0.0.1:0 --seconds 0", 0, false),
     verb("sim --small --seconds 0", 0, false),
     verb("config show", 0, true),
