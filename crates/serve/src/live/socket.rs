@@ -28,7 +28,7 @@ const PING: Duration = Duration::from_secs(30);
 const DEAD: Duration = Duration::from_secs(60);
 
 /// Time for a client to take the closing and to answer it.
-const CLOSING: Duration = Duration::from_secs(5);
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Bytes that wait for the connection before its client is waited for.
 const WRITE_BYTES: usize = 64 << 10;
@@ -177,7 +177,7 @@ async fn send_all(
 ) -> Ended {
     let mut ping = tokio::time::interval_at(Instant::now() + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut frames = Vec::new();
+    let (mut frames, mut begun) = (Vec::new(), Some(Taken::default()));
     loop {
         let taken = tokio::select! {
             biased;
@@ -188,6 +188,8 @@ async fn send_all(
                 }
                 continue;
             }
+            // What stands before the first event does not wait for it.
+            taken = async { begun.take() }, if begun.is_some() => taken.unwrap_or_default(),
             taken = listener.take(MANY) => taken,
         };
         if let Some(Lost::Slow(_)) = taken.lost {

@@ -145,7 +145,13 @@ impl Hub {
     pub(super) fn connect(&mut self, link: u64) -> (mpsc::Receiver<Batch>, Arc<AtomicUsize>) {
         let (sender, receiver) = mpsc::channel(MAX_BATCHES);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let held = Link { sender, waiting: Arc::clone(&waiting), batch: Batch::default(), streams: 0, is_over: false };
+        let held = Link {
+            sender,
+            waiting: Arc::clone(&waiting),
+            batch: Batch::default(),
+            streams: 0,
+            is_over: false,
+        };
         self.links.insert(link, held);
         (receiver, waiting)
     }

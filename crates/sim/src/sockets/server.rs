@@ -167,7 +167,9 @@ async fn serve(
         None => (path[1.min(path.len())..].to_owned(), String::new()),
     };
     let Some(venue) = venues.get(name.as_str()) else {
-        return Answer::error(404, r#"{"error":"the first part of the path is a venue"}"#).send(&mut stream).await;
+        return Answer::error(404, r#"{"error":"the first part of the path is a venue"}"#)
+            .send(&mut stream)
+            .await;
     };
     if head.header("upgrade").is_none() {
         return venue.rest(&head, &path).send(&mut stream).await;

@@ -65,7 +65,8 @@ impl Hub {
         for symbol in symbols {
             let lacks = what == What::Book && {
                 let place = self.place(symbol, what);
-                let struck = self.faults.strike(Occasion::Subscription, place, |k| *k == SocketFaultKind::NoSnapshot);
+                let struck =
+                    self.faults.strike(Occasion::Subscription, place, |k| *k == SocketFaultKind::NoSnapshot);
                 !struck.is_empty()
             };
             if lacks {
@@ -130,7 +131,13 @@ impl Hub {
             market.moved_within(topic.depth, &mut within);
         }
         let shown = if within.is_empty() { &moved[..] } else { &within[..] };
-        let plain = |kind| Message { kind, print: None, moved: shown, first: market.ids.first, last: market.ids.last };
+        let plain = |kind| Message {
+            kind,
+            print: None,
+            moved: shown,
+            first: market.ids.first,
+            last: market.ids.last,
+        };
         let of_print = |print| {
             let &Print { id, is_liquidation, .. } = print;
             let kind = topic.liquidation.filter(|_| is_liquidation).unwrap_or(topic.every);
@@ -163,7 +170,8 @@ impl Hub {
         let ids = self.markets[number].ids;
         let every = self.streams[stream].topic.every;
         let mut sent = 0;
-        for (action, end) in [(Action::Delete, "_delete"), (Action::Change, "_change"), (Action::New, "_new")] {
+        for (action, end) in [(Action::Delete, "_delete"), (Action::Change, "_change"), (Action::New, "_new")]
+        {
             let of_action: Vec<Moved> = moved.iter().filter(|m| m.action == action).copied().collect();
             if !of_action.is_empty() {
                 let kind = format!("{every}{end}");
@@ -237,7 +245,15 @@ impl Hub {
     }
 
     /// Writes a line of the truth.
-    pub(in crate::sockets) fn tell(&self, fault: &str, symbol: &str, what: What, link: u64, ids: (i64, i64), messages: u64) {
+    pub(in crate::sockets) fn tell(
+        &self,
+        fault: &str,
+        symbol: &str,
+        what: What,
+        link: u64,
+        ids: (i64, i64),
+        messages: u64,
+    ) {
         self.faults.truth.add(Truth {
             what: fault.to_owned(),
             venue: self.venue.to_owned(),
@@ -252,7 +268,13 @@ impl Hub {
     }
 
     /// Returns the form of a kind, filled for a market whose book is that of so many updates ago.
-    pub(in crate::sockets) fn snapshot(&mut self, number: usize, kind: &str, depth_of: usize, updates: usize) -> String {
+    pub(in crate::sockets) fn snapshot(
+        &mut self,
+        number: usize,
+        kind: &str,
+        depth_of: usize,
+        updates: usize,
+    ) -> String {
         let market = &mut self.markets[number];
         let past = updates.checked_sub(1).and_then(|_| {
             let all = &self.past[number];

@@ -39,7 +39,8 @@ impl Hub {
                 let passed = self.pace.since.elapsed().as_secs_f64();
                 self.pace.since = Instant::now();
                 // What a stopped reader or a busy machine held up is not made up for.
-                self.pace.due = (self.pace.due + passed * f64::from(rate)).min(MAX_AT_ONCE.max(f64::from(rate) / 20.0));
+                self.pace.due =
+                    (self.pace.due + passed * f64::from(rate)).min(MAX_AT_ONCE.max(f64::from(rate) / 20.0));
                 self.spend()
             }
             Pace::Most => {

@@ -23,7 +23,8 @@ impl Symbols {
         let config = Config { seed, now, ..Config::default() };
         let source = if venue.ends_with("-options") { "deribit" } else { venue };
         let universe = Universe::of(&config, source);
-        let lives = |l: &&Listing| l.since_us <= now_us && l.until_us.is_none_or(|end| end > now_us + 3_600_000_000);
+        let lives =
+            |l: &&Listing| l.since_us <= now_us && l.until_us.is_none_or(|end| end > now_us + 3_600_000_000);
         let listings = universe.iter().flat_map(|universe| &universe.listings).filter(lives);
         let named = listings.filter_map(|listing| Some((listing.clone(), name(venue, listing)?)));
         let is_wanted = |name: &str| only.is_empty() || only.iter().any(|one| one.eq_ignore_ascii_case(name));
@@ -98,7 +99,10 @@ mod tests {
         }
         for (venue, end) in [("okex-options", "-C"), ("bybit-options", "-USDT"), ("okex-futures", "")] {
             let symbols = Symbols::of(venue, 1, now_us, &[]);
-            assert!(symbols.iter().any(|(_, name)| name.starts_with("BTC-") && name.ends_with(end)), "{venue}");
+            assert!(
+                symbols.iter().any(|(_, name)| name.starts_with("BTC-") && name.ends_with(end)),
+                "{venue}"
+            );
         }
     }
 }

@@ -35,7 +35,9 @@ fn topic(name: &str, hub: &Hub) -> Option<Topic> {
             ..Topic::new(name, known, What::Trade, "trades")
         },
         "book" => Topic::new(name, known, What::Book, "book").first("book_snapshot"),
-        "ticker" if is_option => Topic::new(name, known, What::Option, "ticker_option").first("ticker_option"),
+        "ticker" if is_option => {
+            Topic::new(name, known, What::Option, "ticker_option").first("ticker_option")
+        }
         "ticker" => Topic::new(name, known, What::Ticker, "ticker").first("ticker"),
         "quote" => Topic::new(name, known, What::Best, "quote").first("quote"),
         _ => return None,

@@ -100,7 +100,8 @@ async fn snapshots_are_older_or_newer_when_asked_for() {
 async fn deribits_chain_is_whole() {
     let server = server("deribit", vec![]).await;
     let mut wire = Wire::open(&server.ws_url("deribit")).await;
-    wire.send(r#"{"id":1,"method":"public/subscribe","params":{"channels":["book.BTC-PERPETUAL.100ms"]}}"#).await;
+    wire.send(r#"{"id":1,"method":"public/subscribe","params":{"channels":["book.BTC-PERPETUAL.100ms"]}}"#)
+        .await;
     assert!(wire.json().await["result"].is_array());
     let mut last = wire.json().await["params"]["data"]["change_id"].as_i64().unwrap();
     for _ in 0..20 {
