@@ -84,9 +84,11 @@ impl Session {
         };
         let failed = |source| LiveError::Capture { exchange: settings.plan.exchange.clone(), source };
         let writer = CaptureWriter::new(&settings.folder, capture).map_err(failed)?;
-        let maker = (!settings.is_capture_only).then(|| Maker::new(settings.venue, &settings.plan));
+        let mut maker = Some(Maker::new(settings.venue, &settings.plan));
+        if settings.is_capture_only {
+            maker.iter_mut().for_each(|maker| maker.machine.discard_rows());
+        }
         let publisher = settings.hub.clone().map(|hub| Publisher::new(hub, &settings));
-        let mut maker = maker;
         if publisher.is_some() {
             maker.iter_mut().for_each(Maker::follow);
         }
