@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Union
 from urllib.parse import quote, urlencode, urlsplit
@@ -72,13 +73,15 @@ class Live:
         """Closes the connection. It may be iterated no more; `after` stays."""
         await self._rows.aclose()
 
-    async def _all(self) -> Any:
-        wait, seen = _WAITS[0], None
+    async def _all(self) -> AsyncGenerator[Row, None]:
+        wait = _WAITS[0]
         while True:
+            seen: Exception | None = None
             try:
-                async for row in self._connection():
-                    wait = _WAITS[0]
-                    yield row
+                async with aclosing(self._connection()) as rows:
+                    async for row in rows:
+                        wait = _WAITS[0]
+                        yield row
             except (OSError, EOFError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
                 if isinstance(error, Error) and not isinstance(error, LiveAway):
                     raise
@@ -89,7 +92,7 @@ class Live:
             await asyncio.sleep(random.uniform(_WAITS[0], wait) if wait > _WAITS[0] else wait)
             wait = min(wait * 2, _WAITS[1])
 
-    async def _connection(self) -> Any:
+    async def _connection(self) -> AsyncGenerator[Row, None]:
         """The rows of one connection, until it breaks."""
         parts = self._parts
         is_safe = parts.scheme == "https"

@@ -5,6 +5,7 @@
 
 mod candles;
 mod check;
+mod compare;
 mod config;
 mod download;
 mod fleet;

@@ -2,6 +2,10 @@
 //!
 //! Start with [`record`] for what records, [`rebuild`] for what makes rows again, [`hub`] for those who follow.
 
+pub mod analysis;
+pub mod candles;
+pub mod checks;
+pub mod compare;
 mod error;
 pub mod events;
 pub mod hub;

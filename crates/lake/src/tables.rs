@@ -7,6 +7,7 @@
 pub mod available;
 pub mod checks;
 pub mod columns;
+pub mod comparisons;
 pub mod gaps;
 pub(crate) mod identities;
 pub mod instruments;
@@ -144,6 +145,12 @@ pub fn all() -> Vec<TableDescription> {
             "live_gaps/by_date/day-{D}/{venue}.parquet",
             "something that a live recording lost, or may have lost",
             described(&gaps::COLUMNS),
+        ),
+        (
+            "comparisons",
+            "live_comparisons/by_date/day-{D}/comparisons.parquet",
+            "a partition whose live rows were compared with the vendor's, or a difference",
+            described(&comparisons::COLUMNS),
         ),
         ("plan", "runs/{run_id}/plan.parquet", "a partition that a run fetches", described(&plan::COLUMNS)),
         (
@@ -329,6 +336,7 @@ mod tests {
         check("missing", &reports::MISSING);
         check("checks", &checks::COLUMNS);
         check("gaps", &gaps::COLUMNS);
+        check("comparisons", &comparisons::COLUMNS);
         check("plan", &plan::COLUMNS);
         for data_type in DataType::ALL {
             let described = of_data_type(data_type);

@@ -67,6 +67,7 @@ pub async fn run(
         Command::Convert(args) => convert::run(&session, args),
         Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
+        Command::Serve(args) if !args.live.is_empty() => live::serve_named(&session, settings, args).await,
         Command::Serve(args) => serve::run(&session, settings, args).await,
         Command::Live { command } => live::run(&session, settings, command).await,
         Command::Sim(args) => sim::run(&session, args).await,

@@ -244,7 +244,7 @@ impl LiveBook {
         self.stale = 0;
         self.arrived = arrived;
         if let Some(mut loss) = self.open.take() {
-            loss.to = arrived;
+            loss.to = arrived.max(loss.from.saturating_add(1));
             step.loss = Some(loss);
         }
         step
@@ -369,7 +369,7 @@ impl LiveBook {
         let loss = Loss {
             kind,
             from: self.arrived,
-            to: if self.terms.is_recorded { arrived } else { self.arrived },
+            to: if self.terms.is_recorded { arrived.max(self.arrived.saturating_add(1)) } else { self.arrived },
             from_id: None,
             to_id: None,
             missing: None,
@@ -401,11 +401,13 @@ impl LiveBook {
         Loss {
             kind,
             from: self.arrived,
-            to: arrived,
+            // A loss that has ended has an end after its start, also where messages arrived together.
+            to: arrived.max(self.arrived.saturating_add(1)),
             from_id: Some(known.to_string()),
             to_id: Some(if self.terms.rule == Rule::UpdateRange { ids.first } else { ids.last }.to_string()),
             missing,
-            is_proven: self.terms.rule.is_proof(),
+            // That a counter rises by one is what was seen, not what the venue promises.
+            is_proven: self.terms.rule.is_proof() && self.terms.rule != Rule::Counter,
             detail: String::new(),
         }
     }

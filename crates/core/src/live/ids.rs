@@ -75,7 +75,7 @@ impl TradeIds {
                 let loss = Loss {
                     kind: "sequence",
                     from,
-                    to: arrived,
+                    to: arrived.max(from.saturating_add(1)),
                     from_id: Some(last.to_string()),
                     to_id: Some(id.to_string()),
                     missing: None,
@@ -96,15 +96,9 @@ impl TradeIds {
             self.holes.remove(0);
         }
         let missing = id - last - 1;
-        self.holes.push(Hole {
-            first: last + 1,
-            last: id - 1,
-            missing,
-            from,
-            to: arrived,
-            from_id: last,
-            to_id: id,
-        });
+        // Two trades of one message have one arrival; a loss that has ended has an end after its start.
+        let to = arrived.max(from.saturating_add(1));
+        self.holes.push(Hole { first: last + 1, last: id - 1, missing, from, to, from_id: last, to_id: id });
         let loss = self.holes.last().map(|hole| self.loss(hole));
         (true, loss)
     }
@@ -128,8 +122,7 @@ impl TradeIds {
         if last > id {
             self.holes.push(rest);
         }
-        for hole in self.holes.iter_mut().filter(|hole| hole.from == from && hole.from_id == loss_of.from_id)
-        {
+        for hole in self.holes.iter_mut().filter(|hole| hole.from == from && hole.from_id == loss_of.from_id) {
             hole.missing = loss_of.missing;
         }
         loss_of.first = first;

@@ -26,7 +26,7 @@ use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 const CONCURRENT_FOOTERS: usize = 32;
 
 /// Sources of candles: of each group, the first data type that the lake has. Options have no ticker of their own.
-const SOURCES: [&[DataType]; 4] = [
+pub(crate) const SOURCES: [&[DataType]; 4] = [
     &[DataType::Trades],
     &[DataType::Liquidations],
     &[DataType::DerivativeTicker, DataType::OptionsChain],
@@ -356,7 +356,8 @@ fn unit(
         untrusted: None,
     };
     let [trades, liquidations, ticker, book] = SOURCES.map(|group| source(&mut unit, days, group, used));
-    unit.complete = Complete { trades: trades.unwrap_or(0..0), liquidations, ticker, book };
+    let trades = trades.unwrap_or(0..0);
+    unit.complete = Complete { trades, liquidations, ticker, book, ..Complete::default() };
     unit
 }
 

@@ -86,26 +86,7 @@ impl HandMade {
         let table = data_type.table();
         let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.split(',').collect()).collect();
         assert!(rows.iter().all(|row| row.len() == table.columns.len()), "{rows:?}");
-        let us =
-            |cell: &str| day("2024-03-01").start_us() + (cell.parse::<f64>().unwrap() * 1e6).round() as i64;
-        let column = |(place, column): (usize, &Column)| -> ArrayRef {
-            let cells = || rows.iter().map(|row| Some(row[place]).filter(|cell| !cell.is_empty()));
-            match column.kind {
-                Kind::Time => {
-                    let times: TimestampMicrosecondArray = cells().map(|cell| cell.map(us)).collect();
-                    Arc::new(times.with_timezone("UTC"))
-                }
-                Kind::Number => {
-                    Arc::new(cells().map(|cell| cell.map(|c| c.parse().unwrap())).collect::<Float64Array>())
-                }
-                Kind::Text => Arc::new(cells().collect::<StringArray>()),
-                Kind::Flag => {
-                    Arc::new(cells().map(|cell| cell.map(|c| c == "true")).collect::<BooleanArray>())
-                }
-                Kind::Category(_) => Arc::new(cells().collect::<DictionaryArray<Int32Type>>()),
-            }
-        };
-        let columns: Vec<ArrayRef> = table.columns.iter().enumerate().map(column).collect();
+        let columns = arrays(data_type, &rows);
         let range = |place: usize| {
             let all = || rows.iter().map(|row| us(row[place]));
             all().min().zip(all().max())
@@ -243,6 +224,31 @@ impl HandMade {
         .unwrap();
         seen
     }
+}
+
+/// The time of a cell: seconds after midnight of 2024-03-01.
+fn us(cell: &str) -> i64 {
+    day("2024-03-01").start_us() + (cell.parse::<f64>().unwrap() * 1e6).round() as i64
+}
+
+/// The columns of rows, as [`HandMade::put`] is given them.
+pub fn arrays(data_type: DataType, rows: &[Vec<&str>]) -> Vec<ArrayRef> {
+    let column = |(place, column): (usize, &Column)| -> ArrayRef {
+        let cells = || rows.iter().map(|row| Some(row[place]).filter(|cell| !cell.is_empty()));
+        match column.kind {
+            Kind::Time => {
+                let times: TimestampMicrosecondArray = cells().map(|cell| cell.map(us)).collect();
+                Arc::new(times.with_timezone("UTC"))
+            }
+            Kind::Number => {
+                Arc::new(cells().map(|cell| cell.map(|c| c.parse().unwrap())).collect::<Float64Array>())
+            }
+            Kind::Text => Arc::new(cells().collect::<StringArray>()),
+            Kind::Flag => Arc::new(cells().map(|cell| cell.map(|c| c == "true")).collect::<BooleanArray>()),
+            Kind::Category(_) => Arc::new(cells().collect::<DictionaryArray<Int32Type>>()),
+        }
+    };
+    data_type.table().columns.iter().enumerate().map(column).collect()
 }
 
 /// An instrument with trades that the vendor has from 2024 on.

@@ -1,5 +1,7 @@
 //! Parts of partitions, and how a day's parts become one object.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -61,6 +63,19 @@ impl Lake {
     ) -> Result<Vec<(PartName, Entry)>, LakeError> {
         let layout = self.with_origin(Origin::Live).layout();
         self.parts_below(&layout.day_and_type(day, data_type)).await
+    }
+
+    /// The partitions of a day that have parts, in order: those that [`Lake::compact`] has something to do for.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn partitions_with_parts(&self, day: Day) -> Result<Vec<Partition>, LakeError> {
+        let layout = self.with_origin(Origin::Live).layout();
+        let parts = self.parts_below(&layout.day_of_partitions(day)).await?;
+        let mut partitions: Vec<Partition> = parts.into_iter().map(|(part, _)| part.partition).collect();
+        partitions.sort();
+        partitions.dedup();
+        Ok(partitions)
     }
 
     async fn parts_below(&self, folder: &Path) -> Result<Vec<(PartName, Entry)>, LakeError> {
@@ -217,7 +232,16 @@ fn join(mut so_far: Recording, next: &Recording) -> Recording {
     so_far
         .gaps
         .extend(next.gaps.iter().filter(|gap| !so_far.gaps.contains(gap)).cloned().collect::<Vec<_>>());
-    so_far.gap_counts = so_far.counted_gaps();
+    so_far.gap_counts = if so_far.gaps.is_empty() {
+        // Only counted: one that touches both counts in each.
+        let mut counts: BTreeMap<String, u64> = so_far.gap_counts.into_iter().collect();
+        for (kind, count) in &next.gap_counts {
+            *counts.entry(kind.clone()).or_insert(0) += count;
+        }
+        counts.into_iter().collect()
+    } else {
+        so_far.counted_gaps()
+    };
     if so_far.session != next.session && !so_far.session.split('+').any(|one| one == next.session) {
         so_far.session = format!("{}+{}", so_far.session, next.session);
     }

@@ -84,6 +84,8 @@ async fn a_day_is_made_of_its_parts_and_is_none_of_the_vendors() {
         assert_eq!(firsts, [0, 100, 150]);
         let (day, data_type) = (partition().day, partition().data_type);
         assert_eq!(lake.list_parts_of_day(day, data_type).await.unwrap(), listed);
+        assert_eq!(lake.partitions_with_parts(day).await.unwrap(), [partition()]);
+        assert_eq!(lake.partitions_with_parts(day.next()).await.unwrap(), []);
         let live = lake.with_origin(Origin::Live);
         for lake in [lake, &live] {
             assert_eq!(lake.list_partitions(day, data_type).await.unwrap(), [], "parts are no partitions");
@@ -204,6 +206,29 @@ async fn sessions_follow_one_another_and_where_they_overlap_no_row_is_twice() {
         let lines: Vec<_> = recording.lines.iter().map(|of| (of.session.as_str(), of.range)).collect();
         assert_eq!(lines, [(SESSION, (0, 100)), (LATER, (later.start, later.end))]);
     }
+}
+
+#[tokio::test]
+async fn gaps_that_are_only_counted_are_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = local(folder.path());
+    for (lines, counts) in [
+        (0..10_u64, vec![("sequence".to_owned(), 2)]),
+        (10..30, vec![("crash".to_owned(), 1), ("sequence".to_owned(), 1)]),
+    ] {
+        let (table, key) = (partition().data_type.table(), partition().key);
+        let writer = PartitionWriter::new(table, &key, lake.stage().unwrap()).unwrap();
+        let of = Recording { gaps: vec![], gap_counts: counts, ..recording(SESSION, lines.clone()) };
+        let facts = PartitionFooter { provenance: Provenance::Recording(of), ..trades::facts(0) };
+        let part = writer.finish(&facts).unwrap().out;
+        lake.publish_part(&name(SESSION, lines), part).await.unwrap();
+    }
+    lake.compact(&partition()).await.unwrap();
+    let live = lake.with_origin(Origin::Live);
+    let entry = live.partition_entry(&partition()).await.unwrap().unwrap();
+    let facts = live.footer(&entry).await.unwrap().facts;
+    let counts = &facts.provenance.recording().unwrap().gap_counts;
+    assert_eq!(counts[..], [("crash".to_owned(), 1), ("sequence".to_owned(), 3)]);
 }
 
 #[tokio::test]

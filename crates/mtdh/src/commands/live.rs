@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use mtdh_core::venue::exchange_of_venue;
-use mtdh_engine::Context;
 use mtdh_engine::live::hub::{Hub, Limits};
 use mtdh_engine::live::record::{
     EXPERIMENTAL, Prepared, Progress, RecordOptions, RecordSummary, VenueSummary, Wanted,
 };
 use mtdh_engine::live::replay::ReplayOptions;
 use mtdh_engine::live::session::{State, Told};
-use mtdh_engine::Day;
+use mtdh_engine::{Context, Day};
 
 use super::serve;
 use crate::args::{LiveCommand, LiveRebuildArgs, LiveRecordArgs, LiveReplayArgs, LiveServeArgs, ServeArgs};

@@ -19,9 +19,6 @@ use crate::settings::Settings;
 const LONGEST_TOKEN: u64 = 4096;
 
 pub async fn run(session: &Session<'_>, settings: &Settings, args: ServeArgs) -> Result<Outcome> {
-    if !args.live.is_empty() {
-        return super::live::serve_named(session, settings, args).await;
-    }
     // A child, so that the end by time is no interruption.
     let stop = session.stop.child_token();
     until(session, settings, args, None, &stop).await?;

@@ -178,6 +178,7 @@ fn operation(endpoint: &Endpoint) -> Value {
                     "columns": {"type": "array", "minItems": 1, "items": {"type": "string"}},
                     "limit": {"type": "integer", "minimum": 1, "maximum": super::slices::MOST_LIMIT},
                     "clock": {"type": "string", "enum": ["arrival", "exchange"]},
+                    "origin": {"type": "string", "enum": ["vendor", "live", "both"]},
                 },
             }}},
         });

@@ -178,6 +178,13 @@ const CLOCK: Parameter = optional(
     "whose time chooses and sorts rows: `arrival` at the recorder (`local_timestamp`), or the `exchange`'s (`timestamp`)",
     &["arrival", "exchange"],
 );
+const ORIGIN: Parameter = optional(
+    "origin",
+    Kind::Word(&["vendor", "live", "both"]),
+    "vendor",
+    "whose rows: the `vendor`'s, those of `live` recordings, or `both`: for a day that the vendor has, the vendor's",
+    &["vendor", "both"],
+);
 const FORMAT: Parameter = optional(
     "format",
     Kind::Word(&FORM_WORDS),
@@ -459,14 +466,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/v1/reports/{day}", "What the last validation of a day found missing.", &[&[THE_DAY]],
         Answers::Document(&[AS_OF, ("day", "the day"), ("missing", "per partition `key`, `type`, `reason`"), ("files", "addresses of the day's two reports as Parquet")]),
         &[400, 404, 500], "/v1/reports/2024-03-01", coverage::report),
-    get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, FORMAT, CURSOR]],
+    get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, ORIGIN, FORMAT, CURSOR]],
         Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD?start=2024-03-01T12:00&end=2024-03-01T13:00&limit=5", slices::get),
     Endpoint { path: "/v1/slices", method: Method::Post, group: Group::Rest, summary: "Rows of many instruments, by a JSON body.",
         more: "One data type a request: rows of another have other columns, and neither a CSV nor an Arrow stream nor a Parquet file has two kinds of rows. Ask once for each data type, or for messages of several data types, merged by arrival, by /replay-normalized.",
         parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 408, 409, 413, 500],
         example: "/v1/slices?format=ndjson {\"type\": \"trades\", \"instruments\": [\"DERIBIT:PERP:BTC-USD\", \"DERIBIT:PERP:ETH-USD\"], \"start\": \"2024-03-01T12:00\", \"end\": \"2024-03-01T13:00\", \"columns\": [\"instrument_key\", \"timestamp\", \"price\"], \"limit\": 5}",
         served: Served::By(slices::post) },
-    get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK]],
+    get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK, ORIGIN]],
         Answers::Document(&[AS_OF, ("rows", "in the range"), ("objects", "that have them"), ("stored_bytes", "of these objects"), ("missing_days", "that the lake lacks")]),
         &[400, 404, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD/count?start=2024-03-01", slices::count),
     get("/v1/candles/{key}", "Candles that the lake has, or made of its trades for this answer.",

@@ -61,6 +61,8 @@ struct Posted {
     limit: Option<u64>,
     #[serde(default, deserialize_with = "given")]
     clock: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    origin: Option<String>,
 }
 
 /// A member that is there, and then not null.
@@ -102,6 +104,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
             return Err(Problem::parameter("limit", detail));
         }
         let clock = posted.clock.as_deref().map(str::parse::<Clock>).transpose();
+        let origins = posted.origin.as_deref().map(str::parse::<Origins>).transpose();
         let request = ReadRequest {
             table: TickTable::Ticks(data_type),
             instruments: posted.instruments,
@@ -110,7 +113,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
             columns: posted.columns,
             limit: posted.limit,
             has_worth: false,
-            origins: Origins::default(),
+            origins: origins.map_err(|error| wrong("origin")(error.to_string()))?.unwrap_or_default(),
         };
         answer(&ask, request).await
     })
@@ -144,7 +147,7 @@ pub(super) fn request_of(ask: &Ask) -> Result<ReadRequest, Problem> {
         columns: (!columns.is_empty()).then_some(columns),
         limit: ask.given.value("limit")?,
         has_worth: false,
-        origins: Origins::default(),
+        origins: ask.given.value("origin")?.unwrap_or_default(),
     })
 }
 

@@ -84,3 +84,54 @@ impl TextBook {
         (!self.is_spoilt).then(|| i64::from(crc32fast::hash(text.as_bytes())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs<'a>(text: &'a [String]) -> Vec<Pair<'a>> {
+        text.iter().map(|pair| serde_json::from_str(pair).unwrap()).collect()
+    }
+
+    fn side(levels: &str) -> Vec<String> {
+        levels.split("; ").map(|level| format!("[\"{}\"]", level.replace(' ', "\",\""))).collect()
+    }
+
+    /// The example of Kraken's guide to the checksum of version 2 of its WebSocket.
+    #[test]
+    fn krakens_own_example() {
+        let asks = side(
+            "45285.2 0.00100000; 45286.4 1.54571953; 45286.6 1.54571109; 45289.6 1.54560911; 45290.2 0.15890660; \
+             45291.8 1.54553491; 45294.7 0.04454749; 45296.1 0.35380000; 45297.5 0.09945542; 45299.5 0.18772827",
+        );
+        let bids = side(
+            "45283.5 0.10000000; 45283.4 1.54582015; 45282.1 0.10000000; 45281.0 0.10000000; 45280.3 1.54592586; \
+             45279.0 0.07990000; 45277.6 0.03310103; 45277.5 0.30000000; 45277.3 1.54602737; 45276.6 0.15445238",
+        );
+        let mut book = TextBook::default();
+        book.apply(true, &pairs(&asks));
+        book.apply(false, &pairs(&bids));
+        assert_eq!(book.kraken(), Some(3_310_070_434));
+        // Levels beyond the tenth do not count, and leave when the book is cut.
+        book.apply(true, &pairs(&side("99999.0 1; 88888.0 2")));
+        book.apply(false, &pairs(&side("1.0 1")));
+        assert_eq!(book.kraken(), Some(3_310_070_434));
+        book.cut(10);
+        assert_eq!((book.asks.len(), book.bids.len()), (10, 10));
+        book.apply(true, &pairs(&side("45285.2 0.00000000")));
+        assert_ne!(book.kraken(), Some(3_310_070_434));
+        // What no sum can be made of is no mismatch.
+        book.apply(true, &pairs(&side("45285.2 1e-5")));
+        assert_eq!(book.kraken(), None);
+    }
+
+    #[test]
+    fn okx_takes_sides_by_turns_and_leaves_out_what_is_missing() {
+        let mut book = TextBook::default();
+        book.apply(true, &pairs(&side("3366.8 9; 3368 8; 3372 8")));
+        book.apply(false, &pairs(&side("3366.1 7")));
+        let sum = crc32fast::hash(b"3366.1:7:3366.8:9:3368:8:3372:8") as i32;
+        assert_eq!(book.okx(), Some(i64::from(sum)));
+        assert_eq!(TextBook::default().okx(), Some(0));
+    }
+}

@@ -94,6 +94,11 @@ impl Asked {
 }
 
 impl Reading<'_> {
+    /// Whether rows of a symbol are wanted: of others nothing is to be remembered.
+    pub fn follows(&mut self, symbol: &str) -> bool {
+        self.market.symbol(symbol.as_bytes()).is_some()
+    }
+
     /// A trade whose id says nothing of others.
     pub fn trade(&mut self, symbol: &str, trade: &Trade<'_>) {
         self.trade_of(symbol, trade, None);

@@ -7,6 +7,9 @@ use super::feed::ConnectionId;
 /// An exchange's clock may be ahead of this one's by so much, microseconds.
 const AHEAD_US: i64 = 60_000_000;
 
+/// Of one moment so many are remembered.
+const MAX_IDS: usize = 1_000;
+
 /// What was seen last of each symbol.
 #[derive(Default)]
 pub struct Recent {
@@ -56,7 +59,11 @@ impl Recent {
             }
         };
         match known {
-            Some((last, ids)) if at == *last => ids.push(id.to_owned()),
+            Some((last, ids)) if at == *last => {
+                if ids.len() < MAX_IDS {
+                    ids.push(id.to_owned());
+                }
+            }
             Some((last, ids)) if at > *last => {
                 *last = at;
                 ids.clear();

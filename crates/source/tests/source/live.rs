@@ -4,8 +4,15 @@ mod cases;
 mod connections;
 mod garbage;
 mod holes;
+mod lines;
+mod machine;
 mod messages;
+mod mutations;
+mod page;
+mod play;
+mod recorded_venues;
 mod recordings;
+mod venues;
 
 use mtdh_core::DataType;
 use mtdh_source::live::feed::{ConnectionId, Feed};

@@ -262,6 +262,9 @@ impl Dialect for BitmexDialect {
 impl BitmexDialect {
     fn instruments(&mut self, action: &str, data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
         for row in serde_json::from_str::<Vec<Row<'_>>>(data)? {
+            if !at.follows(&row.symbol) {
+                continue;
+            }
             if matches!(action, "partial" | "insert") {
                 self.instruments.insert(row.symbol.to_string());
             } else if !self.instruments.contains(&*row.symbol) {

@@ -42,6 +42,9 @@ enum Market {
     Options,
 }
 
+/// So many of the latest requests are remembered until they are answered.
+const MAX_ASKED: u64 = 1_000;
+
 /// From here on liquidations are those of `allLiquidation`: 2025-02-26, microseconds since the Unix epoch, UTC.
 const ALL_LIQUIDATIONS_SINCE: i64 = 1_740_528_000_000_000;
 
@@ -215,6 +218,8 @@ struct Topics {
 
 impl Dialect for BybitDialect {
     fn subscribe(&mut self, streams: &[String], number: u64) -> String {
+        // Answers that never come must not pile up.
+        self.asked.retain(|known, _| known.saturating_add(MAX_ASKED) > number);
         self.asked.insert(number, streams.to_vec());
         request("subscribe", streams, number)
     }
@@ -322,6 +327,9 @@ impl BybitDialect {
         data: &str,
         at: &mut Reading<'_>,
     ) -> Result<(), Unread> {
+        if !at.follows(symbol) {
+            return Ok(());
+        }
         let book: BookData<'_> = serde_json::from_str(data)?;
         let best = if message.kind.as_deref() == Some("snapshot") {
             self.best.entry(symbol.to_owned()).or_default()

@@ -241,6 +241,9 @@ impl Dialect for CoinbaseDialect {
 impl CoinbaseDialect {
     fn update(&mut self, message: &Message<'_>, at: &mut Reading<'_>) -> Result<(), Unread> {
         let product = message.product()?;
+        if !at.follows(product) {
+            return Ok(());
+        }
         let timestamp = match (message.valid_time(), self.times.get_mut(product)) {
             (Some(time), Some(last)) => {
                 *last = time;

@@ -264,8 +264,9 @@ impl HyperliquidDialect {
     /// than the connection is dropped.
     fn trades(&mut self, data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
         let rows: Vec<HyperliquidTrade<'_>> = serde_json::from_str(data)?;
-        let is_first = rows.first().is_some_and(|row| self.trades.is_first(at.connection, &row.coin));
-        for row in &rows {
+        let Some(first) = rows.first().filter(|row| at.follows(&row.coin)) else { return Ok(()) };
+        let is_first = self.trades.is_first(at.connection, &first.coin);
+        for row in rows.iter().filter(|row| row.coin == first.coin) {
             let timestamp = row.time.need_time()?;
             let trade = Trade {
                 timestamp,

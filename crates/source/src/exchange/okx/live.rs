@@ -46,6 +46,9 @@ enum Market {
     Options,
 }
 
+/// More indexes than OKX has.
+const MAX_INDEXES: usize = 10_000;
+
 /// `trades-all` comes only from the second address (docs-v5, since 2023-10-19 the vendor's source of trades).
 const PUBLIC: usize = 0;
 const BUSINESS: usize = 1;
@@ -347,8 +350,8 @@ impl OkxDialect {
         for row in serde_json::from_str::<Vec<Ticker<'_>>>(data)? {
             let timestamp = row.ts.and_then(Cell::time);
             match self.market {
-                Market::Options => self.options.remember(channel, &row),
-                Market::Spot => {}
+                Market::Options if at.follows(&row.inst_id) => self.options.remember(channel, &row),
+                Market::Spot | Market::Options => {}
                 Market::Futures | Market::Swap => {
                     let positive = |cell: Option<Cell<'_>>| number_in(cell).filter(|n| *n > 0.0);
                     let index = self.indexes.get(&index_of(&row.inst_id, at.arrived));
@@ -380,10 +383,18 @@ impl OkxDialect {
     fn index(&mut self, data: &str) -> Result<(), Unread> {
         for row in serde_json::from_str::<Vec<Ticker<'_>>>(data)? {
             if let Some(price) = number_in(row.idx_px) {
-                self.indexes.insert(row.inst_id.into_owned(), price);
+                self.remember_index(&row.inst_id, price);
             }
         }
         Ok(())
+    }
+
+    fn remember_index(&mut self, index: &str, price: f64) {
+        if let Some(known) = self.indexes.get_mut(index) {
+            *known = price;
+        } else if self.indexes.len() < MAX_INDEXES {
+            self.indexes.insert(index.to_owned(), price);
+        }
     }
 
     /// The first message of a subscription repeats old liquidations. The vendor drops it whole; here only what is known or older than
@@ -391,6 +402,9 @@ impl OkxDialect {
     fn liquidation_orders(&mut self, data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
         let is_first = self.liquidations.is_first(at.connection, "liquidation-orders");
         for instrument in serde_json::from_str::<Vec<LiquidationOrders<'_>>>(data)? {
+            if !at.follows(&instrument.inst_id) {
+                continue;
+            }
             for order in &instrument.details {
                 let trade = order.trade()?;
                 let key = format!("{} {} {}", order.side, order.bk_px.text(), order.sz.text());

@@ -1,11 +1,9 @@
 //! Which connections are open, and which of two bring a stream whose messages have no number.
 
-use std::collections::BTreeMap;
-
 use super::super::feed::ConnectionId;
 use super::super::out::{Gap, Out};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// Arrival of its last message; 0: none came.
     arrived: i64,
@@ -17,16 +15,13 @@ struct State {
 pub(super) struct Connections {
     planned: u32,
     open: Vec<ConnectionId>,
-    places: BTreeMap<u32, State>,
+    places: Vec<State>,
 }
 
 impl Connections {
     pub fn new(planned: usize) -> Connections {
-        Connections {
-            planned: u32::try_from(planned).unwrap_or(u32::MAX).max(1),
-            open: Vec::new(),
-            places: BTreeMap::new(),
-        }
+        let planned = planned.clamp(1, 100_000);
+        Connections { planned: planned as u32, open: Vec::new(), places: vec![State::default(); planned] }
     }
 
     /// Its place in the plan.
@@ -52,7 +47,7 @@ impl Connections {
     #[inline]
     pub fn arrived(&mut self, out: &mut Out, connection: ConnectionId, arrived: i64) {
         let place = self.place(connection);
-        let state = self.places.entry(place).or_default();
+        let state = &mut self.places[place as usize];
         state.arrived = arrived;
         if let Some(from) = state.lost_from.take() {
             out.gaps.push(gap(ConnectionId(place), from, arrived));
@@ -66,7 +61,7 @@ impl Connections {
         if self.open.iter().any(|open| self.place(*open) == place) {
             return true;
         }
-        let state = self.places.entry(place).or_default();
+        let state = &mut self.places[place as usize];
         if is_lost && state.arrived != 0 && state.lost_from.is_none() {
             state.lost_from = Some(state.arrived);
             out.gaps.push(gap(ConnectionId(place), state.arrived, state.arrived));

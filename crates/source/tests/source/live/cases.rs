@@ -60,12 +60,6 @@ struct Case<'a> {
     normalized: Vec<Value>,
 }
 
-/// A whole book without a level makes no row, in the vendor's files as in ours.
-fn is_empty_book(message: &Value) -> bool {
-    let is_empty = |side: &str| message[side].as_array().is_some_and(Vec::is_empty);
-    is_empty("bids") && is_empty("asks")
-}
-
 #[test]
 fn native_messages_become_what_the_vendor_makes_of_them() {
     let Some(path) = recorded("native/native_to_normalized.ndjson") else { return };
@@ -98,8 +92,12 @@ fn native_messages_become_what_the_vendor_makes_of_them() {
             messages
         };
         let ours = by_type(messages(&fed.out.rows, &taken, &case.exchange));
-        let theirs = case.normalized.iter().map(vendors).filter(|message| !is_empty_book(message));
-        let theirs = by_type(theirs.collect());
+        // A book without any level has no row, in the vendor's files neither.
+        let has_rows = |message: &&Value| {
+            message["type"] != "book_change"
+                || [&message["bids"], &message["asks"]].into_iter().any(|side| side[0].is_object())
+        };
+        let theirs = by_type(case.normalized.iter().filter(has_rows).map(vendors).collect());
         let listed = NOT_OF_THE_FILE.iter().find(|(of, _)| *of == line);
         match (ours == theirs, listed) {
             (true, None) => counts.0 += 1,
@@ -117,7 +115,6 @@ fn native_messages_become_what_the_vendor_makes_of_them() {
     }
     let registered = |exchange: &str| venues::find(exchange).is_some();
     let (mut passed, mut missing) = (0, 0);
-    assert_eq!(equal.values().map(|(_, all)| all).sum::<usize>(), 169);
     for (exchange, (good, all)) in &equal {
         eprintln!("{exchange}: {good} of {all}{}", if registered(exchange) { "" } else { ", no feed yet" });
         passed += good;
@@ -125,4 +122,6 @@ fn native_messages_become_what_the_vendor_makes_of_them() {
     }
     eprintln!("{passed} of 169 equal, {missing} of exchanges without a feed");
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
+    assert_eq!(equal.values().map(|(_, all)| all).sum::<usize>(), 169);
+    assert!(passed >= 153, "{passed}");
 }

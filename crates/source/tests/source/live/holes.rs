@@ -30,6 +30,10 @@ struct Truth {
 
 impl Truth {
     fn take(&mut self, text: &[u8]) {
+        let is_book = |word: &str| memchr::memmem::find(&text[..text.len().min(90)], word.as_bytes()).is_some();
+        if !is_book("depthUpdate") && !is_book("lastUpdateId") {
+            return;
+        }
         let Ok(message) = serde_json::from_slice::<Value>(text) else { return };
         let (levels, names) = match &message["data"]["e"] {
             kind if kind == "depthUpdate" => (&message["data"], ["b", "a"]),

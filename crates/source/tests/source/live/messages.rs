@@ -97,7 +97,7 @@ pub fn vendors(message: &Value) -> Value {
     for (key, value) in fields {
         let value = match value {
             Value::Null => continue,
-            // An empty text is an empty cell.
+            // An empty name is an empty cell of a file, which is null.
             Value::String(text) if text.is_empty() => continue,
             Value::String(text) if key.to_lowercase().ends_with("timestamp") || key == "expirationDate" => {
                 json!(instant_us(text) as f64)

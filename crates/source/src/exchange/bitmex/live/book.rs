@@ -47,7 +47,10 @@ impl Books {
         // Only a whole table has several symbols; they come one after the other, not always in one piece each.
         let mut symbols: Vec<&str> = Vec::new();
         for row in &rows {
-            if !symbols.contains(&&*row.symbol) {
+            if symbols.last() != Some(&&*row.symbol)
+                && !symbols.contains(&&*row.symbol)
+                && at.follows(&row.symbol)
+            {
                 symbols.push(&row.symbol);
             }
         }

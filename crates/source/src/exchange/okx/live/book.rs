@@ -12,6 +12,9 @@ use crate::live::dialect::Reading;
 /// From here on the checksum is always 0 (OKX's notice of 2026-05-21): 2026-06-23, microseconds since the Unix epoch, UTC.
 const NO_CHECKSUM_SINCE: i64 = 1_782_172_800_000_000;
 
+/// OKX sends 400 levels a side, and tells which leave.
+const MAX_LEVELS: usize = 1_000;
+
 /// What is kept of each book besides its levels.
 #[derive(Default)]
 pub(super) struct Books {
@@ -64,6 +67,9 @@ impl Books {
         data: &str,
         at: &mut Reading<'_>,
     ) -> Result<(), Unread> {
+        if !at.follows(symbol) {
+            return Ok(());
+        }
         match self.channels.get(symbol) {
             Some(first) if first != channel => return Ok(()),
             Some(_) => {}
@@ -108,6 +114,7 @@ impl Books {
                 if let Some(texts) = self.texts.get_mut(symbol) {
                     texts.apply(true, change.asks);
                     texts.apply(false, change.bids);
+                    texts.cut(MAX_LEVELS);
                     if let Some(own) = texts.okx().filter(|own| *own != checksum) {
                         self.texts.remove(symbol);
                         let detail = format!("the exchange says {checksum}, the book {own}");

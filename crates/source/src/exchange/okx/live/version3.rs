@@ -134,7 +134,7 @@ impl OkxDialect {
         if market == "index" && channel == "ticker" {
             for row in serde_json::from_str::<Vec<Row<'_>>>(data)? {
                 if let Some(price) = number_in(row.last) {
-                    self.indexes.insert(row.instrument_id.into_owned(), price);
+                    self.remember_index(&row.instrument_id, price);
                 }
             }
             return Ok(());
