@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod feed;
 pub mod files;
 pub mod plan;
+mod recorded;
 mod resent;
 pub mod run;
 pub(crate) mod ticks;

@@ -8,6 +8,7 @@ pub mod checks;
 pub mod compare;
 mod error;
 pub mod events;
+pub mod follow;
 pub mod hub;
 pub mod lines;
 pub mod machine;

@@ -2,6 +2,7 @@
 
 mod allow;
 mod check;
+mod compare;
 mod fleet;
 mod former;
 mod get;
@@ -26,6 +27,7 @@ use mtdh_engine::Filter;
 
 pub use allow::*;
 pub use check::*;
+pub use compare::*;
 pub use fleet::*;
 pub use get::*;
 pub use live::*;
@@ -505,6 +507,9 @@ pub struct CandlesArgs {
     pub filters: FilterArgs,
     #[command(flatten)]
     pub shard: ShardArgs,
+    /// Whose trades: the vendor's, or those of live recordings
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     /// Build also candles that are up to date
     #[arg(long)]
     pub force: bool,

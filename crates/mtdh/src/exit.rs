@@ -74,7 +74,7 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Doctor
         | Command::Schema(_)
         | Command::Completions { .. } => true,
-        Command::Live { command } => matches!(command, LiveCommand::Status),
+        Command::Live { command } => matches!(command, LiveCommand::Status | LiveCommand::Compare(_)),
         Command::Get(args) => args.output.as_os_str() == "-",
         Command::Convert(args) => args.output.as_os_str() == "-",
         Command::Instruments(args) => args.command.is_some(),

@@ -11,11 +11,12 @@ use futures::StreamExt;
 use mtdh_core::candle::{CANDLE_VERSION, CandleFooter, Complete, Fill, Timeframe, Units, Valuation};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_core::partition::{Origin, Partition, Shard, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry as Object, Lake, LakeError};
 
+use super::recorded;
 use crate::error::EngineError;
 use crate::query::Available;
 use crate::selection::Selection;
@@ -118,8 +119,8 @@ impl CandlePlan {
 }
 
 /// A day of the lake: its objects, and its table if it has one.
-struct LakeDay {
-    there: BTreeMap<Partition, ObjectState>,
+pub(super) struct LakeDay {
+    pub(super) there: BTreeMap<Partition, ObjectState>,
     table: Option<Vec<Instrument>>,
 }
 
@@ -209,7 +210,10 @@ pub async fn plan(
             } else if days[&day].there.contains_key(&trades) {
                 let objects: Vec<_> =
                     timeframes.iter().map(|t| (*t, made.get(&(*t, key.clone())).cloned())).collect();
-                let unit = unit(day, &key, fill, &days, &used);
+                let mut unit = unit(day, &key, fill, &days, &used);
+                if lake.origin() == Origin::Live {
+                    recorded::narrow(lake, &mut unit, &days[&day]).await?;
+                }
                 let lacking = unit.lacking.iter();
                 plan.lacking.extend(lacking.map(|t| Partition { day, data_type: *t, key: key.clone() }));
                 candidates.push((unit, objects));

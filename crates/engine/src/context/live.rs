@@ -1,8 +1,15 @@
 //! Live feeds: recording, and rows of recordings.
 
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
+use crate::error::EngineError;
+use crate::live::follow::{self, Analysed, AnalysisOptions};
+use crate::live::hub::Hub;
+use crate::live::plan::SessionPlan;
 use crate::live::rebuild::{Rebuilt, finish_day, rebuild_day};
 use crate::live::record::{self, Prepared, Progress, RecordOptions, RecordSummary, Wanted};
 use crate::live::replay::{ReplayOptions, Replayed, replay};
@@ -38,6 +45,25 @@ impl Context {
         tell: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Work<'a, RecordSummary> {
         Box::pin(record::record(&self.lake, prepared, stop, tell))
+    }
+
+    /// Follows what a hub is given: candles and checks as rows arrive. What it returns is to be run beside the recording, and ends
+    /// when `stop` is cancelled. `from_us` is when the recording begins, microseconds since the Unix epoch, UTC.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn analyse_live(
+        &self,
+        hub: Arc<Hub>,
+        plans: &[&SessionPlan],
+        options: AnalysisOptions,
+        from_us: i64,
+        stop: CancellationToken,
+    ) -> Result<BoxFuture<'static, Analysed>, EngineError> {
+        let of = follow::followed(&self.lake, plans.iter().copied(), from_us).await?;
+        let lake = self.lake.clone();
+        let listener = follow::listen(&hub);
+        Ok(Box::pin(async move { follow::follow(&lake, &hub, listener, of, options, &stop).await }))
     }
 
     /// Makes rows of recorded files.

@@ -20,10 +20,9 @@ use super::analysis::{LiveAnalysis, Told};
 use super::candles::gaps::Gap;
 use super::candles::{Follow, LiveCounts, LiveSettings, Stage as Given, VenueLateness};
 use super::checks::{Counted, LiveCheckSettings, keep};
-use super::hub::Hub;
 use super::hub::event::{CandleEvent, Event, FindingEvent, Stage};
 use super::hub::filter::{Filter, Wanted};
-use super::hub::listen::{Ask, Start};
+use super::hub::{Ask, Hub, Listener, Start};
 use super::plan::{Keys, SessionPlan};
 use super::validate::{CandleStream, Stream};
 use crate::check::reference::{KlineReader, Source};
@@ -105,22 +104,26 @@ pub async fn followed<'a>(
     Ok(all)
 }
 
+/// Begins to listen to the rows and gaps of a recording.
+pub fn listen(hub: &Arc<Hub>) -> Listener {
+    hub.listen(Ask {
+        filters: vec![Filter { rows: Wanted::All, has_notes: true, ..Filter::default() }],
+        start: Start::Now,
+        is_conflated: false,
+    })
+}
+
 /// Follows what a hub is given until `stop` is cancelled. Candles and findings are given to the hub, findings also to the log and to
 /// the lake.
 pub async fn follow(
     lake: &Lake,
     hub: &Arc<Hub>,
+    mut listener: Listener,
     followed: Vec<Followed>,
     options: AnalysisOptions,
     stop: &CancellationToken,
 ) -> Analysed {
     let mut following = Following::new(hub.clone(), followed, &options);
-    let ask = || Ask {
-        filters: vec![Filter { rows: Wanted::All, has_notes: true, ..Filter::default() }],
-        start: Start::Now,
-        is_conflated: false,
-    };
-    let mut listener = hub.listen(ask());
     let (questions, mut answers) = klines(options.klines, stop);
     let mut kept_us = clock::now();
     while !stop.is_cancelled() {
@@ -134,7 +137,7 @@ pub async fn follow(
             taken.entries.iter().for_each(|entry| following.take(&entry.event));
             if is_slow {
                 following.missed();
-                listener = hub.listen(ask());
+                listener = listen(hub);
             }
         }
         while let Ok((stream, start, kline)) = answers.try_recv() {
@@ -146,6 +149,13 @@ pub async fn follow(
         if now.saturating_sub(kept_us) >= KEEP_EVERY_US {
             kept_us = now;
             following.keep(lake).await;
+        }
+    }
+    // What was recorded before the end is still there.
+    while let Ok(taken) = tokio::time::timeout(EVERY, listener.take(AT_ONCE)).await {
+        taken.entries.iter().for_each(|entry| following.take(&entry.event));
+        if taken.lost.is_some() {
+            break;
         }
     }
     following.end(lake).await

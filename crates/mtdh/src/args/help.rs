@@ -70,6 +70,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT ETHUSDT --data-types trades incremental_book_L2",
             "mtdh live replay recording.gz --venue BINANCE-FUTURES",
             "mtdh live rebuild --day 2024-03-01",
+            "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT --candles 1m,1h --check",
+            "mtdh live compare --day 2024-03-01",
             "mtdh live status",
         ],
     ),

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
 
+use super::compare::LiveCompareArgs;
 use super::parse_venue;
 use super::serve::ServeArgs;
 use crate::time;
@@ -21,6 +23,8 @@ pub enum LiveCommand {
     Replay(LiveReplayArgs),
     /// Make a day's rows again from the lake's captures, and compare them
     Rebuild(LiveRebuildArgs),
+    /// Compare a day's live rows with the vendor's files, each difference with its cause
+    Compare(LiveCompareArgs),
     /// Show what recordings wrote: age of the last message, gaps
     Status,
 }
@@ -59,6 +63,18 @@ pub struct LiveRecordArgs {
     /// Folder of captures, needed if the lake is a bucket [default: in the lake]
     #[arg(long, value_name = "DIR")]
     pub capture_dir: Option<PathBuf>,
+
+    /// Also make candles of these timeframes as rows arrive, for those who follow; the lake's candles are made by `candles`
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH", conflicts_with = "capture_only")]
+    pub candles: Vec<Timeframe>,
+
+    /// Also check rows, and the candles of --candles, as they arrive; the lake keeps what is found
+    #[arg(long, conflicts_with = "capture_only")]
+    pub check: bool,
+
+    /// Compare final candles with the exchange's own klines, where it has them; asks the exchange
+    #[arg(long, requires = "check", requires = "candles")]
+    pub klines: bool,
 
     /// Stop after this time, for example 90s, 5m or 1h [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]

@@ -1,5 +1,8 @@
 //! `mtdh live`: recording of live feeds, and rows of recordings.
 
+mod analyse;
+mod compare;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -33,6 +36,7 @@ pub async fn run(session: &Session<'_>, settings: &Settings, command: LiveComman
         LiveCommand::Serve(args) => serve_live(session, settings, *args).await,
         LiveCommand::Replay(args) => replay(session, args).await,
         LiveCommand::Rebuild(args) => rebuild(session, args).await,
+        LiveCommand::Compare(args) => compare::run(session, args).await,
         LiveCommand::Status => status(session).await,
     }
 }
@@ -40,7 +44,10 @@ pub async fn run(session: &Session<'_>, settings: &Settings, command: LiveComman
 async fn record(session: &Session<'_>, settings: &Settings, args: LiveRecordArgs) -> Result<Outcome> {
     let context = session.context()?;
     let wanted = wanted(&context, &args).await?;
-    let prepared = prepared(&context, &wanted, &options(settings, &args)?).await?;
+    let mut options = options(settings, &args)?;
+    options.hub = analyse::is_wanted(&args).then(|| Hub::new(Limits::default(), time::now_us()));
+    let prepared = prepared(&context, &wanted, &options).await?;
+    let analysis = analyse::Analysis::begin(&context, options.hub.clone(), &prepared, &args).await?;
     note("recording; Ctrl-C ends it");
     signals::take_longer(GOODBYE);
     // A child, so that the end by time is no interruption.
@@ -55,6 +62,7 @@ async fn record(session: &Session<'_>, settings: &Settings, args: LiveRecordArgs
     let teller = Teller::default();
     let recorded = context.record(prepared, &stop, move |progress| teller.hear(&progress)).await;
     timer.abort();
+    analysis.end().await;
     told(session, &recorded?)
 }
 
@@ -107,7 +115,7 @@ async fn serve_live(session: &Session<'_>, settings: &Settings, args: LiveServeA
     let wanted = wanted(&context, &args.record).await?;
     let options = options(settings, &args.record)?;
     let serve = ServeArgs { seconds: shorter(args.serve.seconds, args.record.limit), ..args.serve };
-    record_and_serve(session, settings, serve, &wanted, options).await
+    record_and_serve(session, settings, serve, &wanted, options, Some(&args.record)).await
 }
 
 /// The shorter of two limits, seconds.
@@ -131,7 +139,7 @@ pub async fn serve_named(session: &Session<'_>, settings: &Settings, args: Serve
     }
     let (instead, unencrypted) = settings.live_addresses()?;
     let options = RecordOptions { instead, unencrypted, ..RecordOptions::default() };
-    record_and_serve(session, settings, args, &wanted, options).await
+    record_and_serve(session, settings, args, &wanted, options, None).await
 }
 
 /// Records, and serves what is recorded, until one of them ends; then both do.
@@ -141,11 +149,16 @@ async fn record_and_serve(
     args: ServeArgs,
     wanted: &[Wanted],
     options: RecordOptions,
+    analysed: Option<&LiveRecordArgs>,
 ) -> Result<Outcome> {
     let hub = Hub::new(Limits::default(), time::now_us());
     let options = RecordOptions { hub: Some(hub.clone()), ..options };
     let context = session.context()?;
     let prepared = prepared(&context, wanted, &options).await?;
+    let analysis = match analysed.filter(|args| analyse::is_wanted(args)) {
+        Some(args) => analyse::Analysis::begin(&context, Some(hub.clone()), &prepared, args).await?,
+        None => analyse::Analysis::none(),
+    };
     signals::take_longer(GOODBYE);
     // A child, so that the end by time is no interruption.
     let stop = session.stop.child_token();
@@ -161,6 +174,7 @@ async fn record_and_serve(
         served
     };
     let (recorded, served) = tokio::join!(recording, serving);
+    analysis.end().await;
     served?;
     told(session, &recorded?)
 }

@@ -6,7 +6,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_lake::tables::gaps::GapRow;
 
 /// How far a row's exchange time may be from its arrival, for the question whether a gap may have had a row of an interval.
-pub(super) const EDGE_US: i64 = 2_000_000;
+pub(crate) const EDGE_US: i64 = 2_000_000;
 
 /// Something that was lost, or may have been.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,18 @@ impl From<&GapRow> for Gap {
             to_us: (!goes_on).then_some(row.to_us.max(row.from_us)),
             data_type: row.data_type,
             kind: row.kind.clone(),
+        }
+    }
+}
+
+impl From<&mtdh_source::live::out::Gap> for Gap {
+    fn from(gap: &mtdh_source::live::out::Gap) -> Gap {
+        let goes_on = gap.to <= gap.from && LASTING.contains(&gap.kind);
+        Gap {
+            from_us: gap.from,
+            to_us: (!goes_on).then_some(gap.to.max(gap.from)),
+            data_type: gap.data_type,
+            kind: gap.kind.to_owned(),
         }
     }
 }
