@@ -127,7 +127,8 @@ fn gaps(stretch: &Stretch, partition: &Partition, symbol: &str) -> Vec<Recording
         let to = told.entry((gap.from, gap.kind)).or_insert(gap.to);
         *to = (*to).max(gap.to);
     }
-    let gap = |((from, kind), to): ((i64, &str), i64)| RecordingGap { range: (from, to), reason: kind.to_owned() };
+    let gap =
+        |((from, kind), to): ((i64, &str), i64)| RecordingGap { range: (from, to), reason: kind.to_owned() };
     told.into_iter().map(gap).collect()
 }
 

@@ -148,7 +148,12 @@ pub async fn remake_session(
 }
 
 /// Plays a session's segments of a lake, and publishes the rows of a day, or of all days, into another.
-async fn play(lake: &Lake, to: &Lake, segments: &[SegmentName], day: Option<Day>) -> Result<Published, EngineError> {
+async fn play(
+    lake: &Lake,
+    to: &Lake,
+    segments: &[SegmentName],
+    day: Option<Day>,
+) -> Result<Published, EngineError> {
     let mut player = Player::new();
     let mut published = Published::default();
     for name in segments {

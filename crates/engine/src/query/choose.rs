@@ -99,7 +99,8 @@ async fn both(lake: &Lake, vendor: Chosen, live: Chosen) -> Result<Chosen, Engin
     let is_new = |object: &ChosenObject| !has.contains(&(object.day, object.key.clone()));
     let missing = live.missing.into_iter();
     let is_lacking = |missing: &Missing| {
-        !has.iter().any(|(day, key)| *day == missing.day && key.as_str() == missing.instrument)
+        let pattern = KeyPattern::new(&missing.instrument);
+        !has.iter().any(|(day, key)| *day == missing.day && pattern.matches(key))
     };
     let missing = missing.filter(is_lacking).collect();
     objects.extend(live.objects.into_iter().filter(is_new));
@@ -218,10 +219,12 @@ async fn choose_of_day(
             None => drop(lacking.insert(key.clone())),
         }
     }
-    if !lacking.is_empty() {
-        let found = parts(lake, table, day, |key| lacking.contains(key)).await?;
-        lacking.retain(|key| !found.contains_key(key));
-        there.extend(found);
+    for key in lacking.clone() {
+        let found = parts_of(lake, table, day, &key).await?;
+        if !found.is_empty() {
+            lacking.remove(&key);
+            there.insert(key, found);
+        }
     }
     let mut missing = Vec::new();
     if !lacking.is_empty() || !patterns.is_empty() {
@@ -314,6 +317,18 @@ async fn parts(
         }
     }
     Ok(found)
+}
+
+/// As [`parts`], of one instrument.
+async fn parts_of(
+    lake: &Lake,
+    table: TickTable,
+    day: Day,
+    key: &InstrumentKey,
+) -> Result<Vec<Entry>, LakeError> {
+    let (TickTable::Ticks(data_type), Origin::Live) = (table, lake.origin()) else { return Ok(Vec::new()) };
+    let parts = lake.list_parts(&Partition { day, data_type, key: key.clone() }).await?;
+    Ok(parts.into_iter().map(|(_, entry)| entry).collect())
 }
 
 pub(super) fn path(lake: &Lake, table: TickTable, day: Day, key: &InstrumentKey) -> LakePath {

@@ -211,7 +211,7 @@ mod tests {
             assert!(std::fs::read(&path).unwrap() == bytes);
         }
         assert_eq!(lake.gaps(day, "deribit").await.unwrap(), [bare.clone(), row(7, 9)]);
-        lake.add_gaps(day, "binance-futures", &[bare.clone()]).await.unwrap();
+        lake.add_gaps(day, "binance-futures", std::slice::from_ref(&bare)).await.unwrap();
         let all = lake.gaps_of_day(day).await.unwrap();
         assert_eq!(all.keys().collect::<Vec<_>>(), ["binance-futures", "deribit"]);
         // What cannot be made again is not made again in silence.

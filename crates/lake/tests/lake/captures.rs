@@ -35,7 +35,7 @@ pub fn line(number: u64) -> Line<'static> {
     };
     Line {
         arrived: START + number as i64 * STEP,
-        connection: (number % 5 > 0).then_some(number as u32 % 5),
+        connection: (!number.is_multiple_of(5)).then_some(number as u32 % 5),
         kind: Kind::ALL[number as usize % 4],
         raw: text.into_bytes().into(),
     }
@@ -45,7 +45,7 @@ pub fn line(number: u64) -> Line<'static> {
 pub fn fill(writer: &mut CaptureWriter, numbers: std::ops::Range<u64>, frame: u64) {
     for number in numbers.clone() {
         assert_eq!(writer.append(&line(number)).unwrap(), number);
-        if (number + 1 - numbers.start) % frame == 0 {
+        if (number + 1 - numbers.start).is_multiple_of(frame) {
             writer.write().unwrap();
         }
     }
@@ -236,7 +236,7 @@ fn what_recording_costs() {
             number.wrapping_mul(31) % 100,
             number.wrapping_mul(104_729) % 100_000,
             START / 1000 + number as i64 / 200,
-            number % 3 == 0,
+            number.is_multiple_of(3),
         )
     };
     let messages: Vec<String> = (0..10_000).map(message).collect();
