@@ -19,6 +19,7 @@ pub mod market;
 pub mod out;
 pub mod outbox;
 pub mod pace;
+pub mod reading;
 pub mod recent;
 pub mod recording;
 pub mod rest;

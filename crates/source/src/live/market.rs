@@ -15,7 +15,7 @@ use mtdh_core::book::LevelChange;
 pub use mtdh_core::candle::Side;
 use mtdh_core::live::book::{Emit, Step, Terms};
 use mtdh_core::live::ids::IdRule;
-use mtdh_core::live::rule::Ids;
+use mtdh_core::live::rule::{Ids, Place};
 use mtdh_core::live::ticker::{Field, Ticker};
 
 use self::asks::Asks;
@@ -461,6 +461,17 @@ impl Market {
     /// Whether the symbol's book is that of the exchange, as far as its rule can tell.
     pub fn is_live(&self, symbol: SymbolId) -> bool {
         self.symbols[symbol.0 as usize].book.as_ref().is_some_and(|book| book.is_live())
+    }
+
+    /// The last number of the symbol's book; `None`: it is not live.
+    pub fn known(&self, symbol: SymbolId) -> Option<i64> {
+        let book = self.symbols[symbol.0 as usize].book.as_ref().filter(|book| book.is_live())?;
+        Some(book.known())
+    }
+
+    /// The place of an update beside the symbol's book; `None`: it is not live.
+    pub fn place(&self, symbol: SymbolId, ids: &Ids) -> Option<Place> {
+        Some(self.setup.terms.rule.place(self.known(symbol)?, ids, false))
     }
 
     /// Symbols whose snapshot is to be asked for now, no more than the venue's budget allows. They count as asked for.

@@ -1,5 +1,6 @@
 //! Live feeds against cases of the vendor's own mappers and against recorded traffic.
 
+mod bybit;
 mod cases;
 mod connections;
 mod garbage;
@@ -8,7 +9,9 @@ mod lines;
 mod machine;
 mod messages;
 mod mutations;
+mod okx;
 mod page;
+mod planted;
 mod play;
 mod recorded_venues;
 mod recordings;

@@ -1,7 +1,7 @@
 //! Bybit's public WebSockets (version 5) as live feeds, under the vendor's names bybit (linear and inverse), bybit-spot and
 //! bybit-options.
 //!
-//! Facts: bybit-exchange/docs of 2026-07-24, as collected in the project's reference on 2026-11-29. [`version2`] reads what was sent
+//! Facts: bybit-exchange/docs of 2026-07-24, as collected in the project's reference on 2026-11-29. `version2` reads what was sent
 //! before 2023-04-05.
 
 mod options;

@@ -1,6 +1,6 @@
 //! Kraken's public WebSocket (version 2, spot) as a live feed.
 //!
-//! Facts: docs.kraken.com (undated copies), as collected in the project's reference on 2026-11-29. [`version1`] reads what the vendor
+//! Facts: docs.kraken.com (undated copies), as collected in the project's reference on 2026-11-29. `version1` reads what the vendor
 //! recorded before 2026-07-10.
 
 mod version1;

@@ -1,6 +1,6 @@
 //! OKX's public WebSockets (version 5) as live feeds, under the vendor's names okex, okex-futures, okex-swap and okex-options.
 //!
-//! Facts: docs-v5 of OKX and its change log, as collected in the project's reference on 2026-11-29. [`version3`] reads what was sent
+//! Facts: docs-v5 of OKX and its change log, as collected in the project's reference on 2026-11-29. `version3` reads what was sent
 //! before 2021-12-23.
 
 mod book;
