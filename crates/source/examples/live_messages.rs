@@ -1,7 +1,7 @@
 //! How many messages of a recording become columns in a second of this processor: `live_messages EXCHANGE FILE.gz [ROUNDS]`, where the
 //! file has `<local ns> <message>` a line. The fastest of the rounds counts. What it is held against is in `scripts/bench_live.sh`.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use mtdh_core::DataType;
 use mtdh_source::live::feed::{ConnectionId, Frame};
@@ -48,7 +48,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let per_second = messages.len() as f64 * 1e9 / best as f64;
-    println!("{exchange} columns {} messages {rows} rows {per_second:.0} messages/s of CPU", messages.len());
+    writeln!(
+        std::io::stdout(),
+        "{exchange} columns {} messages {rows} rows {per_second:.0} messages/s of CPU",
+        messages.len()
+    )?;
     Ok(())
 }
 

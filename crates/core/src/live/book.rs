@@ -369,7 +369,11 @@ impl LiveBook {
         let loss = Loss {
             kind,
             from: self.arrived,
-            to: if self.terms.is_recorded { arrived.max(self.arrived.saturating_add(1)) } else { self.arrived },
+            to: if self.terms.is_recorded {
+                arrived.max(self.arrived.saturating_add(1))
+            } else {
+                self.arrived
+            },
             from_id: None,
             to_id: None,
             missing: None,
@@ -412,3 +416,6 @@ impl LiveBook {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

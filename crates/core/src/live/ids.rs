@@ -122,7 +122,8 @@ impl TradeIds {
         if last > id {
             self.holes.push(rest);
         }
-        for hole in self.holes.iter_mut().filter(|hole| hole.from == from && hole.from_id == loss_of.from_id) {
+        for hole in self.holes.iter_mut().filter(|hole| hole.from == from && hole.from_id == loss_of.from_id)
+        {
             hole.missing = loss_of.missing;
         }
         loss_of.first = first;

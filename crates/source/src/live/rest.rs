@@ -57,10 +57,9 @@ pub async fn run(
         running.spawn(async move {
             let early = request.not_before - clock::now();
             tokio::time::sleep(Duration::from_micros(u64::try_from(early).unwrap_or(0))).await;
-            let (status, body) = match tokio::time::timeout(PATIENCE, ask(&http, base, &request.path)).await {
-                Ok(answer) => answer,
-                Err(_) => (0, Vec::new()),
-            };
+            let answer = tokio::time::timeout(PATIENCE, ask(&http, base, &request.path)).await;
+            // Status 0: none came.
+            let (status, body) = answer.unwrap_or_default();
             let answer = Answer { name: request.name, status, body, at: clock::now() };
             // A session that is gone needs no answer.
             let _gone = answers.send(answer).await;

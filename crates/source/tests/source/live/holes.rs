@@ -30,7 +30,8 @@ struct Truth {
 
 impl Truth {
     fn take(&mut self, text: &[u8]) {
-        let is_book = |word: &str| memchr::memmem::find(&text[..text.len().min(90)], word.as_bytes()).is_some();
+        let is_book =
+            |word: &str| memchr::memmem::find(&text[..text.len().min(90)], word.as_bytes()).is_some();
         if !is_book("depthUpdate") && !is_book("lastUpdateId") {
             return;
         }

@@ -15,7 +15,7 @@ pub fn messages(rows: &Rows, taken: &Taken, exchange: &str) -> Vec<Value> {
         let name = rows.name(group.stream);
         let batch = &taken.batches.iter().find(|(stream, _)| *stream == group.stream).unwrap().1;
         let range = group.first as usize..(group.first + group.rows) as usize;
-        let rows: Vec<Map<String, Value>> = range.map(|row| fields(batch, name.data_type, row)).collect();
+        let rows: Vec<Map<String, Value>> = fields(batch, name.data_type, range);
         let head = |mut fields: Map<String, Value>, kind: &str| {
             fields.insert("type".to_owned(), json!(kind));
             fields.insert("symbol".to_owned(), json!(&*name.symbol));
@@ -53,19 +53,26 @@ fn book_change(rows: &[Map<String, Value>]) -> Map<String, Value> {
     change
 }
 
-fn fields(batch: &RecordBatch, data_type: DataType, row: usize) -> Map<String, Value> {
-    let mut fields = Map::new();
+fn fields(
+    batch: &RecordBatch,
+    data_type: DataType,
+    range: std::ops::Range<usize>,
+) -> Vec<Map<String, Value>> {
+    let mut rows = vec![Map::new(); range.len()];
     for (column, array) in data_type.table().columns.iter().zip(batch.columns()) {
-        let Some(text) = cells(column.kind, array)[row].clone() else { continue };
-        let value = match column.kind {
-            Kind::Time => json!(text.parse::<i64>().unwrap() as f64),
-            Kind::Number => json!(text.parse::<f64>().unwrap()),
-            Kind::Flag => json!(text == "true"),
-            Kind::Text | Kind::Category(_) => json!(text),
-        };
-        fields.insert(vendor_name(data_type, &column.name), value);
+        let slice = array.slice(range.start, range.len());
+        for (fields, text) in rows.iter_mut().zip(cells(column.kind, &slice)) {
+            let Some(text) = text else { continue };
+            let value = match column.kind {
+                Kind::Time => json!(text.parse::<i64>().unwrap() as f64),
+                Kind::Number => json!(text.parse::<f64>().unwrap()),
+                Kind::Flag => json!(text == "true"),
+                Kind::Text | Kind::Category(_) => json!(text),
+            };
+            fields.insert(vendor_name(data_type, &column.name), value);
+        }
     }
-    fields
+    rows
 }
 
 /// The field of the vendor's message for a column of the lake.

@@ -67,10 +67,23 @@ fn mutated_messages_are_fed_without_a_panic() {
                         3 => text.insert(at, b"\"{}[]:,0-"[random.usize(..9)]),
                         _ => {
                             // Another number in place of one: signs, sizes and kinds that no exchange sends.
-                            let numbers = ["-1", "0", "9223372036854775807", "1e999", "\"\"", "null", "{}", "[]", "99999999999999999999"];
+                            let numbers = [
+                                "-1",
+                                "0",
+                                "9223372036854775807",
+                                "1e999",
+                                "\"\"",
+                                "null",
+                                "{}",
+                                "[]",
+                                "99999999999999999999",
+                            ];
                             let digit = text.iter().position(u8::is_ascii_digit);
                             if let Some(digit) = digit {
-                                let end = text[digit..].iter().position(|b| !b.is_ascii_digit()).map_or(text.len(), |n| digit + n);
+                                let end = text[digit..]
+                                    .iter()
+                                    .position(|b| !b.is_ascii_digit())
+                                    .map_or(text.len(), |n| digit + n);
                                 text.splice(digit..end, numbers[random.usize(..numbers.len())].bytes());
                             }
                         }

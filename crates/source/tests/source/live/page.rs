@@ -71,7 +71,10 @@ choice without a source.
 /// What was recorded of an exchange, continuously.
 const RECORDED: [(&str, &str); 16] = [
     ("binance", "five minutes of 2024-08-08 with its snapshot; half a minute of 2021"),
-    ("binance-futures", "five minutes of 2024-08-08 with its snapshot; half a minute of 2021. None of tickers and liquidations"),
+    (
+        "binance-futures",
+        "five minutes of 2024-08-08 with its snapshot; half a minute of 2021. None of tickers and liquidations",
+    ),
     ("binance-delivery", ""),
     ("deribit", "half a minute of 2021-07 of options, without a trade"),
     ("bybit", "half a minute of 2021-04 in the format before version 5 only"),
@@ -136,15 +139,20 @@ fn page() -> String {
 fn channels(venue: &dyn Venue, data_type: DataType) -> String {
     let symbols = vec![example(venue.exchange()).to_owned()];
     let want = Want { symbols, data_types: vec![data_type], ..Want::default() };
-    let mut streams: Vec<String> =
-        venue.plan(&want).into_iter().flat_map(|connection| connection.streams).map(|s| format!("`{s}`")).collect();
+    let mut streams: Vec<String> = venue
+        .plan(&want)
+        .into_iter()
+        .flat_map(|connection| connection.streams)
+        .map(|s| format!("`{s}`"))
+        .collect();
     streams.sort();
     streams.join(", ")
 }
 
 fn section(limits: &Limits) -> String {
     let mut text = format!("### {}\n\n| what | limit | from |\n|---|---|---|\n", limits.exchanges.join(", "));
-    let mut row = |what: &str, limit: String, from: &str| writeln!(text, "| {what} | {limit} | {from} |").unwrap();
+    let mut row =
+        |what: &str, limit: String, from: &str| writeln!(text, "| {what} | {limit} | {from} |").unwrap();
     row("connection attempts", rate(limits.connects.value), limits.connects.from);
     row("messages of the client per connection", rate(limits.messages.value), limits.messages.from);
     row("streams per connection", limits.streams.value.to_string(), limits.streams.from);
@@ -164,7 +172,11 @@ fn section(limits: &Limits) -> String {
         Ping::Answer => "heartbeats are answered".to_owned(),
     };
     row("keeping a quiet connection", ping, limits.ping.from);
-    row("a connection without a byte is dead after", seconds(limits.silence_us.value), limits.silence_us.from);
+    row(
+        "a connection without a byte is dead after",
+        seconds(limits.silence_us.value),
+        limits.silence_us.from,
+    );
     if let Some(Cited { value, from }) = limits.rest {
         row("weight of REST", rate(value), from);
     }

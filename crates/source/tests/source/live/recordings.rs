@@ -47,7 +47,8 @@ pub fn feed(venue: &'static dyn Venue, messages: &[(i64, Vec<u8>)]) -> (Fed, Tak
 }
 
 fn count(fed: &Fed, taken: &Taken, data_type: DataType) -> usize {
-    let of_type = taken.batches.iter().filter(|(stream, _)| fed.out.rows.name(*stream).data_type == data_type);
+    let of_type =
+        taken.batches.iter().filter(|(stream, _)| fed.out.rows.name(*stream).data_type == data_type);
     of_type.map(|(_, batch)| batch.num_rows()).sum()
 }
 

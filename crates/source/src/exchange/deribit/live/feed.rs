@@ -210,21 +210,20 @@ impl DeribitFeed {
         let Some(asked) = message.id.and_then(|id| self.asked.remove(&id)) else { return };
         match asked {
             Asked::Unsubscribe(stream) => {
-                self.request(
-                    connection,
-                    "public/subscribe",
-                    &[stream.clone()],
-                    Asked::Subscribe(vec![stream]),
-                );
+                let asked = Asked::Subscribe(vec![stream.clone()]);
+                self.request(connection, "public/subscribe", std::slice::from_ref(&stream), asked);
                 self.outbox.flush(now, out);
             }
             Asked::Subscribe(mut streams) => {
                 let mut accepted: Vec<&str> = Vec::new();
                 // An answer of another form accepts none.
-                let _ = Cursor::new(message.result.unwrap_or(b"[]")).array(|item| {
+                let listed = Cursor::new(message.result.unwrap_or(b"[]")).array(|item| {
                     accepted.extend(item.scalar_or_skip()?.text());
                     Ok(())
                 });
+                if listed.is_err() {
+                    accepted.clear();
+                }
                 streams.retain(|stream| !accepted.contains(&stream.as_str()));
                 out.accepted += accepted.len() as u64;
                 let words =
@@ -246,7 +245,8 @@ impl DeribitFeed {
         for symbol in self.market.asks(now) {
             let Some(connection) = self.market.connection_of(symbol) else { continue };
             let stream = format!("book.{}.{}", self.market.name(symbol), super::INTERVAL);
-            self.request(connection, "public/unsubscribe", &[stream.clone()], Asked::Unsubscribe(stream));
+            let asked = Asked::Unsubscribe(stream.clone());
+            self.request(connection, "public/unsubscribe", std::slice::from_ref(&stream), asked);
         }
         self.outbox.flush(now, out);
     }
