@@ -59,7 +59,11 @@ pub(super) async fn run(
     let mut first = handshake.into_bytes();
     if joins_first {
         let opcode = if venue.id == "upbit" { opcode::BINARY } else { opcode::TEXT };
-        frame::push(&mut first, opcode, br#"{"event":"welcome","e":"welcome","type":"welcome","channel":"status"}"#);
+        frame::push(
+            &mut first,
+            opcode,
+            br#"{"event":"welcome","e":"welcome","type":"welcome","channel":"status"}"#,
+        );
     }
     pen.write.write_all(&first).await?;
     let mut reader = Reader::default();
@@ -118,8 +122,7 @@ pub(super) async fn run(
 fn talk(venue: &Venue, session: &mut Session, say: impl FnOnce(&mut Talk<'_>, &Venue)) {
     let mut hub = venue.hub();
     let now_us = venue.clock.now_us();
-    let mut talk =
-        Talk { hub: &mut hub, session, limits: venue.limits, breaches: &venue.breaches, now_us };
+    let mut talk = Talk { hub: &mut hub, session, limits: venue.limits, breaches: &venue.breaches, now_us };
     if !talk.session.is_ended {
         say(&mut talk, venue);
     }
@@ -193,7 +196,11 @@ impl Pen {
         }
     }
 
-    async fn write_plain(&mut self, batch: &mut Batch, batches: &mut mpsc::Receiver<Batch>) -> Result<(), Over> {
+    async fn write_plain(
+        &mut self,
+        batch: &mut Batch,
+        batches: &mut mpsc::Receiver<Batch>,
+    ) -> Result<(), Over> {
         let mut more = 0;
         while batch.bytes.len() < MAX_WRITE && batch.end.is_none() {
             let Ok(next) = batches.try_recv() else { break };
