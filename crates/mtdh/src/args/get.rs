@@ -1,6 +1,7 @@
 //! Flags of `mtdh get`.
 
 use mtdh_core::clock::Clock;
+use mtdh_core::moment::TimeValue;
 
 use super::*;
 
