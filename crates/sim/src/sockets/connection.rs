@@ -28,6 +28,8 @@ struct Pen {
     /// `None`: the venue has no faults of messages.
     injector: Option<Injector>,
     is_half_open: bool,
+    /// Whether Binance's messages are wrapped.
+    is_wrapped: bool,
     /// When an announced end comes.
     ends_us: Option<i64>,
 }
@@ -54,12 +56,17 @@ pub(super) async fn run(
         .faults
         .has(venue.id, Occasion::Message)
         .then(|| Injector::new(venue.id, session.link, Arc::clone(&venue.faults)));
-    let mut pen = Pen { write, waiting, injector, is_half_open: false, ends_us: None };
+    let is_wrapped = venue.id.starts_with("binance") && !session.is_raw;
+    let mut pen = Pen { write, waiting, injector, is_half_open: false, is_wrapped, ends_us: None };
     talk(&venue, &mut session, |talk, venue| venue.protocol.greet(talk));
     let mut first = handshake.into_bytes();
     if joins_first {
         let opcode = if venue.id == "upbit" { opcode::BINARY } else { opcode::TEXT };
-        frame::push(&mut first, opcode, br#"{"event":"welcome","e":"welcome","type":"welcome","channel":"status"}"#);
+        frame::push(
+            &mut first,
+            opcode,
+            br#"{"event":"welcome","e":"welcome","type":"welcome","channel":"status"}"#,
+        );
     }
     pen.write.write_all(&first).await?;
     let mut reader = Reader::default();
@@ -118,8 +125,7 @@ pub(super) async fn run(
 fn talk(venue: &Venue, session: &mut Session, say: impl FnOnce(&mut Talk<'_>, &Venue)) {
     let mut hub = venue.hub();
     let now_us = venue.clock.now_us();
-    let mut talk =
-        Talk { hub: &mut hub, session, limits: venue.limits, breaches: &venue.breaches, now_us };
+    let mut talk = Talk { hub: &mut hub, session, limits: venue.limits, breaches: &venue.breaches, now_us };
     if !talk.session.is_ended {
         say(&mut talk, venue);
     }
@@ -193,7 +199,11 @@ impl Pen {
         }
     }
 
-    async fn write_plain(&mut self, batch: &mut Batch, batches: &mut mpsc::Receiver<Batch>) -> Result<(), Over> {
+    async fn write_plain(
+        &mut self,
+        batch: &mut Batch,
+        batches: &mut mpsc::Receiver<Batch>,
+    ) -> Result<(), Over> {
         let mut more = 0;
         while batch.bytes.len() < MAX_WRITE && batch.end.is_none() {
             let Ok(next) = batches.try_recv() else { break };
@@ -259,7 +269,14 @@ impl Pen {
                 Act::Announce(ends_us) => {
                     self.ends_us = Some(ends_us);
                     let ms = (venue.clock.now_us() / 1_000).to_string();
-                    let text = venue.hub().form.answer("shutdown", &[("ms", &ms)]);
+                    let mut text = venue.hub().form.answer("shutdown", &[("ms", &ms)]);
+                    if self.is_wrapped {
+                        text = format!(r#"{{"stream":"!serverShutdown","data":{text}}}"#);
+                    }
+                    // A venue that announces nothing just ends.
+                    if text.is_empty() {
+                        continue;
+                    }
                     let mut bytes = Vec::new();
                     frame::push(&mut bytes, opcode::TEXT, text.as_bytes());
                     self.write.write_all(&bytes).await.map_err(|_| Over::Ended)?;

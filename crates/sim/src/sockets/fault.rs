@@ -43,7 +43,16 @@ fn one() -> u64 {
 impl SocketFault {
     /// A fault of a kind, at the first occasion, once.
     pub fn new(kind: SocketFaultKind) -> SocketFault {
-        SocketFault { venue: None, symbol: None, data_type: None, at: 1, every: 0, times: 1, after_s: 0.0, kind }
+        SocketFault {
+            venue: None,
+            symbol: None,
+            data_type: None,
+            at: 1,
+            every: 0,
+            times: 1,
+            after_s: 0.0,
+            kind,
+        }
     }
 }
 
@@ -193,7 +202,9 @@ impl SocketFaultKind {
     fn occasion(&self) -> Occasion {
         use SocketFaultKind as K;
         match self {
-            K::Handshake { .. } | K::HandshakeHangs | K::Ban { .. } | K::FrameWithHandshake => Occasion::Connection,
+            K::Handshake { .. } | K::HandshakeHangs | K::Ban { .. } | K::FrameWithHandshake => {
+                Occasion::Connection
+            }
             K::NoAck | K::PartialAck | K::RefuseSymbol | K::NoSnapshot => Occasion::Subscription,
             K::SnapshotOlder { .. } | K::SnapshotNewer { .. } | K::Rest { .. } => Occasion::Rest,
             K::CounterReset
@@ -289,8 +300,7 @@ mod tests {
 
     fn struck(text: &str, messages: usize) -> Vec<usize> {
         let faults = Faults::new(serde_json::from_str(text).unwrap(), Log::new(None));
-        let place =
-            Place { venue: "binance", symbol: "BTCUSDT", data_type: "trade", elapsed_us: 5_000_000 };
+        let place = Place { venue: "binance", symbol: "BTCUSDT", data_type: "trade", elapsed_us: 5_000_000 };
         let at = |_| faults.strike(Occasion::Message, place, |_| true).len();
         (1..=messages).map(|n| (n, at(n))).filter(|(_, count)| *count > 0).map(|(n, _)| n).collect()
     }

@@ -165,7 +165,10 @@ mod tests {
         for (bytes, why) in [
             (vec![0x81, 0x01, b'x'], "a client's frame is not masked"),
             (masked(opcode::CONTINUATION, true, b"x"), "a continuation of nothing"),
-            ([masked(opcode::TEXT, false, b"x"), masked(opcode::TEXT, true, b"x")].concat(), "a message within a message"),
+            (
+                [masked(opcode::TEXT, false, b"x"), masked(opcode::TEXT, true, b"x")].concat(),
+                "a message within a message",
+            ),
             (vec![0x81, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4], "a frame is too big"),
         ] {
             let mut reader = Reader::default();

@@ -101,7 +101,8 @@ impl Answer {
 
     /// Sends it and ends the connection.
     pub(super) async fn send(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let headers: String = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: String =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let (status, length, body) = (self.status, self.body.len(), &self.body);
         let text = format!(
             "HTTP/1.1 {status} {}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",

@@ -118,7 +118,15 @@ impl Injector {
         acts
     }
 
-    fn one(&mut self, what: What, item: &Item, frame: &[u8], now_us: i64, elapsed_us: i64, acts: &mut Vec<Act>) {
+    fn one(
+        &mut self,
+        what: What,
+        item: &Item,
+        frame: &[u8],
+        now_us: i64,
+        elapsed_us: i64,
+        acts: &mut Vec<Act>,
+    ) {
         let stream = (what.name(), item.market);
         if let Some((_, lost)) = &mut self.silent {
             return lost.entry(stream).or_default().add(item);
@@ -295,7 +303,8 @@ fn number_for_text(payload: &[u8]) -> Vec<u8> {
     for at in quotes {
         if let Some(start) = before {
             let text = &payload[start + 1..at];
-            let is_number = !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+            let is_number =
+                !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
             if is_number {
                 return [&payload[..start], text, &payload[at + 1..]].concat();
             }

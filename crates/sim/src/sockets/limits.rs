@@ -109,12 +109,8 @@ const UPBIT: Limits = Limits {
 };
 
 /// 9: a subscription within 5 s; 100 messages a second; 8 attempts a second, bursts of 20.
-const COINBASE: Limits = Limits {
-    messages_per_s: Some(100),
-    connects: Some((20, 1)),
-    subscribe_within_s: Some(5),
-    ..NONE
-};
+const COINBASE: Limits =
+    Limits { messages_per_s: Some(100), connects: Some((20, 1)), subscribe_within_s: Some(5), ..NONE };
 
 /// 10: 150 attempts in 10 minutes (uncertain).
 const KRAKEN: Limits = Limits { connects: Some((150, 600)), ..NONE };

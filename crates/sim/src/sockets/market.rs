@@ -168,9 +168,10 @@ impl Market {
         self.number();
         self.print();
         self.steps += 1;
-        self.has_new_ticker = self.steps % 3 == 0;
+        self.has_new_ticker = self.steps.is_multiple_of(3) || self.listing.option.is_some();
         if self.has_new_ticker {
-            self.open_lots = (self.open_lots + self.rng.between(-self.listing.usual_lots, self.listing.usual_lots)).max(1);
+            self.open_lots =
+                (self.open_lots + self.rng.between(-self.listing.usual_lots, self.listing.usual_lots)).max(1);
             self.publish_option(now_us);
         }
         (self.has_wrong_checksum, self.is_reset) = (false, false);
@@ -300,9 +301,17 @@ mod tests {
     use super::*;
 
     fn market(numbering: Numbering) -> Market {
-        let symbols = universe::Symbols::of("binance-futures", 1, 1_790_000_000_000_000, &["btcusdt".to_owned()]);
+        let symbols =
+            universe::Symbols::of("binance-futures", 1, 1_790_000_000_000_000, &["btcusdt".to_owned()]);
         let (listing, symbol) = symbols.find("BTCUSDT").unwrap();
-        Market::open(listing.clone(), symbol.to_owned(), "binance-futures", 1, numbering, 1_790_000_000_000_000)
+        Market::open(
+            listing.clone(),
+            symbol.to_owned(),
+            "binance-futures",
+            1,
+            numbering,
+            1_790_000_000_000_000,
+        )
     }
 
     #[test]
@@ -339,7 +348,9 @@ mod tests {
     #[test]
     fn what_is_sent_makes_the_book() {
         let mut market = market(Numbering::Contiguous);
-        let side = |levels: &[Level]| levels.iter().map(|l| (l.tick, l.lots)).collect::<std::collections::BTreeMap<_, _>>();
+        let side = |levels: &[Level]| {
+            levels.iter().map(|l| (l.tick, l.lots)).collect::<std::collections::BTreeMap<_, _>>()
+        };
         let (mut bids, mut asks) = (side(&market.bids), side(&market.asks));
         for step in 1..3_000 {
             market.step(1_790_000_000_000_000 + step * 1_000_000);

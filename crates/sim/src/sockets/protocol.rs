@@ -202,7 +202,11 @@ impl Talk<'_> {
             && !self.session.has_subscribed
             && passed(self.session.opened_us) >= most
         {
-            self.keeps("subscribe_within_s", passed(self.session.opened_us) as usize + 1, Some(most as usize));
+            self.keeps(
+                "subscribe_within_s",
+                passed(self.session.opened_us) as usize + 1,
+                Some(most as usize),
+            );
             return self.end(1_008, "no subscription");
         }
         if let Some(most) = limits.silence_s {

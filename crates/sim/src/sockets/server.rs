@@ -52,7 +52,7 @@ impl Server {
         }
         let mut venues = BTreeMap::new();
         for name in names {
-            let venue = Venue::new(name, &config, clock, &faults, &breaches).ok_or_else(|| {
+            let venue = Venue::new(name, &config, clock, &faults, &breaches)?.ok_or_else(|| {
                 let known = VENUES.join(", ");
                 io::Error::new(io::ErrorKind::InvalidInput, format!("no venue {name}; there are {known}"))
             })?;
@@ -167,7 +167,9 @@ async fn serve(
         None => (path[1.min(path.len())..].to_owned(), String::new()),
     };
     let Some(venue) = venues.get(name.as_str()) else {
-        return Answer::error(404, r#"{"error":"the first part of the path is a venue"}"#).send(&mut stream).await;
+        return Answer::error(404, r#"{"error":"the first part of the path is a venue"}"#)
+            .send(&mut stream)
+            .await;
     };
     if head.header("upgrade").is_none() {
         return venue.rest(&head, &path).send(&mut stream).await;

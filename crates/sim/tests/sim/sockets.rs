@@ -1,6 +1,8 @@
 //! The exchanges' WebSockets, met by a client that is not ours.
 
 mod books;
+mod venues;
+mod wire;
 
 use std::time::Duration;
 
@@ -71,11 +73,9 @@ async fn a_stream_that_is_not_there_is_acknowledged_and_silent() {
     assert_eq!(wire.text().await.unwrap(), r#"{"result":null,"id":1}"#);
     wire.send(r#"{"method":"LIST_SUBSCRIPTIONS","id":"a2"}"#).await;
     assert_eq!(wire.text().await.unwrap(), r#"{"result":[],"id":"a2"}"#);
-    for (request, code) in [
-        (r#"{"method":"SUBSCRIBE","params":[],"id":1.5}"#, 2),
-        ("{}", 2),
-        (r#"{"method":"NOPE","id":1}"#, 2),
-    ] {
+    for (request, code) in
+        [(r#"{"method":"SUBSCRIBE","params":[],"id":1.5}"#, 2), ("{}", 2), (r#"{"method":"NOPE","id":1}"#, 2)]
+    {
         wire.send(request).await;
         assert_eq!(wire.json().await["code"], code, "{request}");
     }
@@ -95,7 +95,10 @@ async fn too_many_messages_are_a_breach_and_the_end() {
     }
     assert_eq!(answers, 5);
     let breaches = server.breaches();
-    assert_eq!((breaches.len(), breaches[0].limit, breaches[0].value, breaches[0].most), (1, "messages_per_s", 6, 5));
+    assert_eq!(
+        (breaches.len(), breaches[0].limit, breaches[0].value, breaches[0].most),
+        (1, "messages_per_s", 6, 5)
+    );
     server.stop().await;
 }
 
@@ -107,7 +110,10 @@ async fn raw_channels_of_deribit_need_a_login() {
     assert_eq!(wire.json().await["error"]["code"], 13_778);
     wire.send(r#"{"jsonrpc":"2.0","id":8,"method":"public/subscribe","params":{"channels":["book.BTC-PERPETUAL.100ms","book.NONE.100ms","ticker.BTC-PERPETUAL.100ms"]}}"#).await;
     let answer = wire.json().await;
-    assert_eq!(answer["result"], serde_json::json!(["book.BTC-PERPETUAL.100ms", "ticker.BTC-PERPETUAL.100ms"]));
+    assert_eq!(
+        answer["result"],
+        serde_json::json!(["book.BTC-PERPETUAL.100ms", "ticker.BTC-PERPETUAL.100ms"])
+    );
     assert_eq!(wire.json().await["params"]["data"]["type"], "snapshot");
     server.stop().await;
 }
@@ -118,7 +124,8 @@ async fn a_test_request_must_be_answered() {
     let server = Server::start(config).await.unwrap();
     for answers in [0, 2] {
         let mut wire = Wire::open(&server.ws_url("deribit")).await;
-        wire.send(r#"{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":10}}"#).await;
+        wire.send(r#"{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":10}}"#)
+            .await;
         let mut seen = 0;
         while let Some(text) = wire.text().await {
             if text.contains("test_request") {
@@ -139,7 +146,9 @@ async fn a_test_request_must_be_answered() {
 async fn a_dropped_message_is_in_the_truth_with_its_id() {
     let drop = fault(r#"{"data_type": "trade", "at": 3, "kind": {"drop": {"count": 2}}}"#);
     let server = server("binance-futures", vec![drop]).await;
-    let mut wire = Wire::open(&format!("{}/public/stream?streams=btcusdt@trade", server.ws_url("binance-futures"))).await;
+    let mut wire =
+        Wire::open(&format!("{}/public/stream?streams=btcusdt@trade", server.ws_url("binance-futures")))
+            .await;
     let mut ids = Vec::new();
     while ids.len() < 6 {
         ids.push(wire.json().await["data"]["t"].as_i64().unwrap());
@@ -156,7 +165,8 @@ async fn a_dropped_message_is_in_the_truth_with_its_id() {
 async fn the_wrong_root_gives_nothing() {
     let server = server("binance-futures", vec![]).await;
     let url = server.ws_url("binance-futures");
-    let mut wire = Wire::open(&format!("{url}/market/stream?streams=btcusdt@trade/btcusdt@markPrice@1s")).await;
+    let mut wire =
+        Wire::open(&format!("{url}/market/stream?streams=btcusdt@trade/btcusdt@markPrice@1s")).await;
     for _ in 0..5 {
         assert_eq!(wire.json().await["stream"], "btcusdt@markPrice@1s");
     }

@@ -31,7 +31,8 @@ impl Hub {
             Some(number) => *number,
             None => {
                 let number = self.streams.len();
-                for symbol in &topic.symbols {
+                let symbols = if self.replay.is_some() { &[] } else { &topic.symbols[..] };
+                for symbol in symbols {
                     if let Some(market) = self.market(symbol) {
                         self.markets[market].streams.push(number);
                     }
@@ -51,6 +52,10 @@ impl Hub {
         if let Some(link) = self.links.get_mut(&link) {
             link.streams += 1;
         }
+        if let Some(replay) = &mut self.replay {
+            replay.subscribe(self.venue, &self.streams[number].topic.name, number);
+            return true;
+        }
         if let Some((first, last, messages)) = missed {
             self.tell("missed", &symbols[0], what, link, (first, last), messages);
         }
@@ -65,7 +70,8 @@ impl Hub {
         for symbol in symbols {
             let lacks = what == What::Book && {
                 let place = self.place(symbol, what);
-                let struck = self.faults.strike(Occasion::Subscription, place, |k| *k == SocketFaultKind::NoSnapshot);
+                let struck =
+                    self.faults.strike(Occasion::Subscription, place, |k| *k == SocketFaultKind::NoSnapshot);
                 !struck.is_empty()
             };
             if lacks {
@@ -130,7 +136,13 @@ impl Hub {
             market.moved_within(topic.depth, &mut within);
         }
         let shown = if within.is_empty() { &moved[..] } else { &within[..] };
-        let plain = |kind| Message { kind, print: None, moved: shown, first: market.ids.first, last: market.ids.last };
+        let plain = |kind| Message {
+            kind,
+            print: None,
+            moved: shown,
+            first: market.ids.first,
+            last: market.ids.last,
+        };
         let of_print = |print| {
             let &Print { id, is_liquidation, .. } = print;
             let kind = topic.liquidation.filter(|_| is_liquidation).unwrap_or(topic.every);
@@ -163,7 +175,8 @@ impl Hub {
         let ids = self.markets[number].ids;
         let every = self.streams[stream].topic.every;
         let mut sent = 0;
-        for (action, end) in [(Action::Delete, "_delete"), (Action::Change, "_change"), (Action::New, "_new")] {
+        for (action, end) in [(Action::Delete, "_delete"), (Action::Change, "_change"), (Action::New, "_new")]
+        {
             let of_action: Vec<Moved> = moved.iter().filter(|m| m.action == action).copied().collect();
             if !of_action.is_empty() {
                 let kind = format!("{every}{end}");
@@ -237,7 +250,15 @@ impl Hub {
     }
 
     /// Writes a line of the truth.
-    pub(in crate::sockets) fn tell(&self, fault: &str, symbol: &str, what: What, link: u64, ids: (i64, i64), messages: u64) {
+    pub(in crate::sockets) fn tell(
+        &self,
+        fault: &str,
+        symbol: &str,
+        what: What,
+        link: u64,
+        ids: (i64, i64),
+        messages: u64,
+    ) {
         self.faults.truth.add(Truth {
             what: fault.to_owned(),
             venue: self.venue.to_owned(),
@@ -252,7 +273,13 @@ impl Hub {
     }
 
     /// Returns the form of a kind, filled for a market whose book is that of so many updates ago.
-    pub(in crate::sockets) fn snapshot(&mut self, number: usize, kind: &str, depth_of: usize, updates: usize) -> String {
+    pub(in crate::sockets) fn snapshot(
+        &mut self,
+        number: usize,
+        kind: &str,
+        depth_of: usize,
+        updates: usize,
+    ) -> String {
         let market = &mut self.markets[number];
         let past = updates.checked_sub(1).and_then(|_| {
             let all = &self.past[number];
@@ -311,7 +338,12 @@ fn stamp_place(payload: &[u8]) -> Option<usize> {
     payload.get(at..at + 16)?.iter().all(u8::is_ascii_digit).then_some(at)
 }
 
-fn push(link: &mut Link, opcode: u8, payload: &[u8], about: (What, usize, i64, i64, Option<usize>)) -> usize {
+pub(super) fn push(
+    link: &mut Link,
+    opcode: u8,
+    payload: &[u8],
+    about: (What, usize, i64, i64, Option<usize>),
+) -> usize {
     if link.is_over {
         return 0;
     }

@@ -23,13 +23,28 @@ impl Symbols {
         let config = Config { seed, now, ..Config::default() };
         let source = if venue.ends_with("-options") { "deribit" } else { venue };
         let universe = Universe::of(&config, source);
-        let lives = |l: &&Listing| l.since_us <= now_us && l.until_us.is_none_or(|end| end > now_us + 3_600_000_000);
+        let lives =
+            |l: &&Listing| l.since_us <= now_us && l.until_us.is_none_or(|end| end > now_us + 3_600_000_000);
         let listings = universe.iter().flat_map(|universe| &universe.listings).filter(lives);
         let named = listings.filter_map(|listing| Some((listing.clone(), name(venue, listing)?)));
         let is_wanted = |name: &str| only.is_empty() || only.iter().any(|one| one.eq_ignore_ascii_case(name));
         let all: Vec<_> = named.filter(|(_, name)| is_wanted(name)).collect();
         let by_name = all.iter().enumerate().map(|(i, (_, name))| (name.to_uppercase(), i)).collect();
         Symbols { all, by_name }
+    }
+
+    /// Adds symbols of a recording, as instruments like the first one of the venue.
+    pub(in crate::sockets) fn add(&mut self, names: &[String]) {
+        let Some((like, _)) = self.all.first().cloned() else { return };
+        for name in names
+            .iter()
+            .filter(|name| !self.by_name.contains_key(&name.to_uppercase()))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            self.by_name.insert(name.to_uppercase(), self.all.len());
+            self.all.push((like.clone(), name));
+        }
     }
 
     /// Finds an instrument by its symbol, in any case.
@@ -98,7 +113,10 @@ mod tests {
         }
         for (venue, end) in [("okex-options", "-C"), ("bybit-options", "-USDT"), ("okex-futures", "")] {
             let symbols = Symbols::of(venue, 1, now_us, &[]);
-            assert!(symbols.iter().any(|(_, name)| name.starts_with("BTC-") && name.ends_with(end)), "{venue}");
+            assert!(
+                symbols.iter().any(|(_, name)| name.starts_with("BTC-") && name.ends_with(end)),
+                "{venue}"
+            );
         }
     }
 }

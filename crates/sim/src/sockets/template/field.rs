@@ -44,7 +44,9 @@ const FIELDS: &[(&str, Write)] = &[
     ("stream", |_, s, out| out.extend_from_slice(s.stream.as_bytes())),
     ("label", |_, s, out| out.extend_from_slice(s.label.as_bytes())),
     ("symbol", |_, s, out| out.extend_from_slice(s.market.symbol.as_bytes())),
-    ("pair", |_, s, out| out.extend_from_slice(s.market.symbol.split('_').next().unwrap_or_default().as_bytes())),
+    ("pair", |_, s, out| {
+        out.extend_from_slice(s.market.symbol.split('_').next().unwrap_or_default().as_bytes())
+    }),
     ("inst_type", |_, s, out| {
         out.extend_from_slice(match s.market.listing.kind {
             Kind::Spot => b"SPOT",
@@ -80,7 +82,9 @@ const FIELDS: &[(&str, Write)] = &[
     ("other_order", |_, s, out| uuid(s, "other", out)),
     ("hash", |_, s, out| {
         let word = |n: &str| crate::generate::rng::hash(id(s) as u64, &[&s.market.symbol, n]);
-        out.extend_from_slice(format!("0x{:016x}{:016x}{:016x}{:016x}", word("a"), word("b"), word("c"), word("d")).as_bytes());
+        out.extend_from_slice(
+            format!("0x{:016x}{:016x}{:016x}{:016x}", word("a"), word("b"), word("c"), word("d")).as_bytes(),
+        );
     }),
     ("huge_id", |_, s, out| integer(s.market.at_us / 1_000_000 * 10_000_000 + id(s) % 10_000_000, out)),
     ("price", |f, s, out| price(f, s, s.print.map_or(s.market.last, |p| p.tick), out)),
@@ -140,7 +144,9 @@ const FIELDS: &[(&str, Write)] = &[
     ("funding_next", |_, s, out| write(s.market.funding_rate(1), Style::Short, out)),
     ("open_interest", |f, s, out| write(s.market.open_interest(), f.amount, out)),
     // An option's.
-    ("strike", |_, s, out| write(s.market.listing.option.map_or(Decimal::new(0, 0), |o| o.strike), Style::Short, out)),
+    ("strike", |_, s, out| {
+        write(s.market.listing.option.map_or(Decimal::new(0, 0), |o| o.strike), Style::Short, out)
+    }),
     ("bid_iv", |_, s, out| volatility(s.market.option.bid_volatility, 1, out)),
     ("ask_iv", |_, s, out| volatility(s.market.option.ask_volatility, 1, out)),
     ("mark_iv", |_, s, out| volatility(s.market.option.mark_volatility, 1, out)),
@@ -148,7 +154,9 @@ const FIELDS: &[(&str, Write)] = &[
     ("ask_vol", |_, s, out| volatility(s.market.option.ask_volatility, 100, out)),
     ("mark_vol", |_, s, out| volatility(s.market.option.mark_volatility, 100, out)),
     ("option_mark", |_, s, out| write(s.market.option.mark.unwrap_or(Decimal::new(0, 0)), Style::Short, out)),
-    ("underlying", |_, s, out| write(s.market.option.underlying.unwrap_or(Decimal::new(0, 0)), Style::Short, out)),
+    ("underlying", |_, s, out| {
+        write(s.market.option.underlying.unwrap_or(Decimal::new(0, 0)), Style::Short, out)
+    }),
     ("underlying_index", |_, s, out| {
         let name = crate::generate::market::option::underlying_index(&s.market.listing);
         out.extend_from_slice(name.as_bytes());
@@ -162,13 +170,19 @@ const FIELDS: &[(&str, Write)] = &[
     ("p", |f, s, out| price(f, s, level(s).level.tick, out)),
     ("q", |f, s, out| amount(f, s, level(s).level.lots, out)),
     ("orders", |_, s, out| integer((level(s).level.lots % 9 + 1) * i64::from(level(s).level.lots > 0), out)),
-    ("action", |_, s, out| out.extend_from_slice(match level(s).action {
-        Action::New => b"new",
-        Action::Change => b"change",
-        Action::Delete => b"delete",
-    })),
-    ("book_side", |_, s, out| out.extend_from_slice(if level(s).side == Side::Bid { b"buy" } else { b"sell" })),
-    ("BookSide", |_, s, out| out.extend_from_slice(if level(s).side == Side::Bid { b"Buy" } else { b"Sell" })),
+    ("action", |_, s, out| {
+        out.extend_from_slice(match level(s).action {
+            Action::New => b"new",
+            Action::Change => b"change",
+            Action::Delete => b"delete",
+        })
+    }),
+    ("book_side", |_, s, out| {
+        out.extend_from_slice(if level(s).side == Side::Bid { b"buy" } else { b"sell" })
+    }),
+    ("BookSide", |_, s, out| {
+        out.extend_from_slice(if level(s).side == Side::Bid { b"Buy" } else { b"Sell" })
+    }),
     ("level_id", |_, s, out| integer(8_800_000_000 - level(s).level.tick, out)),
 ];
 
@@ -190,9 +204,8 @@ fn is_buy(scene: &Scene<'_>) -> bool {
 }
 
 fn uuid(scene: &Scene<'_>, word: &str, out: &mut Vec<u8>) {
-    let [high, low] = ["high", "low"].map(|half| {
-        crate::generate::rng::hash(id(scene) as u64, &[&scene.market.symbol, word, half])
-    });
+    let [high, low] = ["high", "low"]
+        .map(|half| crate::generate::rng::hash(id(scene) as u64, &[&scene.market.symbol, word, half]));
     let text = format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         high >> 32,
@@ -233,7 +246,13 @@ fn greek(scene: &Scene<'_>, place: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends levels by a form, with commas.
-fn levels<'a>(form: &Form, scene: &Scene<'_>, kind: &str, each: impl Iterator<Item = &'a Moved>, out: &mut Vec<u8>) {
+fn levels<'a>(
+    form: &Form,
+    scene: &Scene<'_>,
+    kind: &str,
+    each: impl Iterator<Item = &'a Moved>,
+    out: &mut Vec<u8>,
+) {
     let Some(template) = form.get(kind) else { return };
     for (i, moved) in each.enumerate() {
         if i > 0 {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::generate::universe::listing::Kind;
 use crate::sockets::fault::{Occasion, SocketFaultKind};
 use crate::sockets::http::{Answer, Head};
 use crate::sockets::hub::Hub;
@@ -11,7 +12,6 @@ use crate::sockets::market::Numbering;
 use crate::sockets::protocol::{Protocol, Session, Talk};
 use crate::sockets::template::Form;
 use crate::sockets::template::number::Style;
-use crate::generate::universe::listing::Kind;
 
 /// One of its three markets.
 #[derive(Debug)]
@@ -61,13 +61,19 @@ impl Binance {
             _ => true,
         };
         let symbol = match every {
-            "indexPrice" => hub.symbols.iter().find(|(l, s)| {
-                l.kind == Kind::Perpetual && s.to_lowercase().split('_').next() == Some(symbol)
-            })?.1,
+            "indexPrice" => {
+                hub.symbols
+                    .iter()
+                    .find(|(l, s)| {
+                        l.kind == Kind::Perpetual && s.to_lowercase().split('_').next() == Some(symbol)
+                    })?
+                    .1
+            }
             _ => symbol,
         };
         let (listing, symbol) = hub.symbols.find(symbol).filter(|_| is_here)?;
-        let is_perpetual = self.id == "binance-delivery" && every == "markPrice" && listing.kind == Kind::Perpetual;
+        let is_perpetual =
+            self.id == "binance-delivery" && every == "markPrice" && listing.kind == Kind::Perpetual;
         let every = if is_perpetual { "markPricePerp" } else { every };
         let mut topic = Topic::new(name, symbol, what, every);
         topic.is_wrapped = !session.is_raw;
@@ -89,7 +95,9 @@ impl Binance {
 impl Protocol for Binance {
     fn form(&self) -> Form {
         match self.id {
-            "binance" => Form::read(include_str!("../templates/binance.txt"), Style::Fixed(8), Style::Fixed(8)),
+            "binance" => {
+                Form::read(include_str!("../templates/binance.txt"), Style::Fixed(8), Style::Fixed(8))
+            }
             "binance-futures" => {
                 Form::read(include_str!("../templates/binance-futures.txt"), Style::Step, Style::Step)
             }
@@ -130,7 +138,8 @@ impl Protocol for Binance {
             return talk.answer("error", &[("code", "3"), ("text", "Invalid JSON: expected value")]);
         };
         let Ok(Request { method, params, id }) = serde_json::from_value(value) else {
-            return talk.answer("error", &[("code", "2"), ("text", "Invalid request: missing field `method`")]);
+            return talk
+                .answer("error", &[("code", "2"), ("text", "Invalid request: missing field `method`")]);
         };
         let id_text = id.to_string();
         let is_id = id.is_u64()
@@ -217,7 +226,14 @@ impl Protocol for Binance {
                         SocketFaultKind::SnapshotNewer { updates } => hub.run_ahead(market, updates),
                         _ => continue,
                     }
-                    hub.tell(&kind.name(), &symbol, What::Book, 0, (ids.first, hub.markets[market].ids.last), 1);
+                    hub.tell(
+                        &kind.name(),
+                        &symbol,
+                        What::Book,
+                        0,
+                        (ids.first, hub.markets[market].ids.last),
+                        1,
+                    );
                 }
                 Answer::json(hub.snapshot(market, "rest_depth", limit, lag))
             }

@@ -69,7 +69,8 @@ impl Protocol for Bitmex {
             op @ "subscribe" => {
                 talk.keeps_args(args.len(), text.len());
                 for (place, name) in args.iter().enumerate() {
-                    let Some(topic) = topic(name, talk).filter(|topic| !talk.refuses(&topic.symbols[0])) else {
+                    let Some(topic) = topic(name, talk).filter(|topic| !talk.refuses(&topic.symbols[0]))
+                    else {
                         let text = format!("Unknown or expired symbol in {name}");
                         talk.answer("error", &[("text", &text)]);
                         continue;

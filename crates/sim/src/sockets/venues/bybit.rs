@@ -53,7 +53,9 @@ impl Bybit {
             "best" => Topic::new(name, known, What::Best, "best").first("best"),
             "book" => Topic::new(name, known, What::Book, "book").first("book_snapshot"),
             "tickers" if is_options => Topic::new(name, known, What::Option, "ticker").first("ticker"),
-            "tickers" if is_derivative => Topic::new(name, known, What::Ticker, "ticker").first("ticker_snapshot"),
+            "tickers" if is_derivative => {
+                Topic::new(name, known, What::Ticker, "ticker").first("ticker_snapshot")
+            }
             "allLiquidation" if is_derivative => Topic::new(name, known, What::Liquidation, "liquidation"),
             _ => return None,
         })
@@ -79,7 +81,9 @@ impl Protocol for Bybit {
     fn form(&self) -> Form {
         match self.id {
             "bybit" => Form::read(include_str!("../templates/bybit.txt"), Style::Step, Style::Short),
-            "bybit-spot" => Form::read(include_str!("../templates/bybit-spot.txt"), Style::Step, Style::Short),
+            "bybit-spot" => {
+                Form::read(include_str!("../templates/bybit-spot.txt"), Style::Step, Style::Short)
+            }
             _ => Form::read(include_str!("../templates/bybit-options.txt"), Style::Short, Style::Short),
         }
     }

@@ -59,8 +59,10 @@ fn say_subscriptions(talk: &mut Talk<'_>) {
             None => channels.push((channel.to_owned(), vec![product.to_owned()])),
         }
     }
-    let texts: Vec<String> =
-        channels.iter().map(|(name, products)| format!(r#"{{"name":"{name}","product_ids":{}}}"#, json!(products))).collect();
+    let texts: Vec<String> = channels
+        .iter()
+        .map(|(name, products)| format!(r#"{{"name":"{name}","product_ids":{}}}"#, json!(products)))
+        .collect();
     talk.answer("subscriptions", &[("channels", &texts.join(","))]);
 }
 

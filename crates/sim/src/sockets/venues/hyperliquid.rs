@@ -17,7 +17,8 @@ pub(super) struct Hyperliquid;
 const DEPTH: usize = 20;
 
 fn topic(subscription: &Value, talk: &Talk<'_>) -> Option<Topic> {
-    let [kind, coin] = [&subscription["type"], &subscription["coin"]].map(|text| text.as_str().unwrap_or_default());
+    let [kind, coin] =
+        [&subscription["type"], &subscription["coin"]].map(|text| text.as_str().unwrap_or_default());
     let (_, known) = talk.hub.symbols.find(coin).filter(|(_, known)| *known == coin)?;
     let name = name(subscription);
     let is_fast = subscription["fast"] == true;

@@ -60,7 +60,8 @@ impl Protocol for Kraken {
             method @ "subscribe" => {
                 for (place, symbol) in symbols.iter().enumerate() {
                     let topic = topic(channel, symbol, params, talk).filter(|_| !talk.refuses(symbol));
-                    let fields = [("method", method), ("time", &time), ("channel", channel), ("symbol", symbol)];
+                    let fields =
+                        [("method", method), ("time", &time), ("channel", channel), ("symbol", symbol)];
                     let Some(topic) = topic else {
                         let text = format!("Currency pair not supported {symbol}");
                         talk.answer("error", &[("method", method), ("time", &time), ("text", &text)]);
@@ -78,7 +79,8 @@ impl Protocol for Kraken {
             method @ "unsubscribe" => {
                 for symbol in symbols {
                     talk.unsubscribe(&format!("{channel}:{symbol}"));
-                    let fields = [("method", method), ("time", &time), ("channel", channel), ("symbol", symbol)];
+                    let fields =
+                        [("method", method), ("time", &time), ("channel", channel), ("symbol", symbol)];
                     talk.answer("ack", &fields);
                 }
             }

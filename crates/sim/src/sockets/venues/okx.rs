@@ -42,13 +42,15 @@ fn topic(arg: &Value, session: &Session, hub: &Hub) -> Option<Topic> {
                 "FUTURES" => Kind::Future,
                 _ => return None,
             };
-            return group(arg["instType"].as_str()?, What::Liquidation, "liquidation-orders", &|kind, _| kind == of);
+            return group(arg["instType"].as_str()?, What::Liquidation, "liquidation-orders", &|kind, _| {
+                kind == of
+            });
         }
         "opt-summary" => {
             let family = arg["instFamily"].as_str()?;
-            return group(family, What::Option, "opt-summary", &|kind, symbol| {
-                kind == Kind::Option && symbol.starts_with(family)
-            });
+            let of_family = |kind, symbol: &str| kind == Kind::Option && symbol.starts_with(family);
+            return group(family, What::Option, "opt-summary", &of_family)
+                .map(|topic| topic.first("opt-summary"));
         }
         _ => {}
     }
@@ -174,7 +176,9 @@ impl Protocol for Okx {
         let symbol = head.parameter("instId").unwrap_or_default();
         let market = hub.market(&symbol).filter(|_| path == "/api/v5/market/books");
         let Some(market) = market else {
-            return Answer::json(r#"{"code":"51001","msg":"Instrument ID does not exist","data":[]}"#.to_owned());
+            return Answer::json(
+                r#"{"code":"51001","msg":"Instrument ID does not exist","data":[]}"#.to_owned(),
+            );
         };
         let symbol = hub.markets[market].symbol.clone();
         let mut lag = hub.config.snapshot_lag;

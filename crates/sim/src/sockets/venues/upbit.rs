@@ -83,7 +83,8 @@ impl Protocol for Upbit {
         if parts.iter().any(|part| part["method"] == "LIST_SUBSCRIPTIONS") {
             let names = talk.hub.names_of(talk.session.link);
             let each = names.iter().filter_map(|name| name.split_once(':'));
-            let listed: Vec<String> = each.map(|(kind, code)| json!({"type": kind, "codes": [code]}).to_string()).collect();
+            let listed: Vec<String> =
+                each.map(|(kind, code)| json!({"type": kind, "codes": [code]}).to_string()).collect();
             return talk.answer("list", &[("streams", &listed.join(",")), ("ticket", ticket)]);
         }
         let typed: Vec<&Value> = parts.iter().filter(|part| part["type"].is_string()).collect();
