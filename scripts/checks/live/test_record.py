@@ -1,8 +1,11 @@
 """Recording against the stand-in exchanges: whole way, faults, SIGKILL, limits."""
 
 import datetime
+import json
 import os
+import pathlib
 import random
+import resource
 import signal
 import time
 
@@ -194,6 +197,37 @@ def test_two_thousand_streams_break_no_limit(venue, tmp_path):
         stage.mtdh(*words, "--lake", lake, "--for", "12s", env=playing.env, expect=(0, 1))
         assert playing.breaches() == []
     assert captured(lake)
+
+
+def test_a_disk_that_takes_no_more_loses_nothing_that_is_written(tmp_path):
+    """Files may not grow beyond a bound, as on a full disk: reading stops, the end says so, and the next start goes on."""
+    lake = tmp_path / "lake"
+    with exchange("binance-futures", tmp_path / "sim", words=["--rate", "4000"]) as playing:
+        words = stand_in.words_of("binance-futures", lake, "--for", "8s", "--parts", "2s")
+        bound = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        ended = stage.run([stage.PROGRAM, *words], expect=1, env=stage.environment(playing.env), preexec_fn=bound)
+        assert "cannot be written" in ended.stderr, ended.stderr
+        summary = record(playing, "binance-futures", lake, seconds=3)
+    assert summary["failures"] == [], summary
+    ids = [row["id"] for row in rows(lake, "trades")]
+    assert ids and len(ids) == len(set(ids))
+    assert {row["kind"] for row in gaps(lake)} >= {"crash"}
+    (again,) = rebuilt(lake)
+    assert again["differ"] == [] and again["sessions"] == 2, again
+
+
+def test_a_recording_of_others_is_replayed(tmp_path):
+    """Recorded traffic of the exchange itself, where it is there: rows, no gap, and the same again."""
+    recorded = pathlib.Path(os.environ.get("MTDH_RECORDED", stage.ROOT.parent / "shared/data")) / "live/usdm_btcusdt_20240808.gz"
+    if not recorded.exists():
+        pytest.skip("there is no recorded data")
+    lake, words = tmp_path / "lake", ["live", "replay", recorded, "--venue", "binance-futures", "--format", "json", "--lake", tmp_path / "lake"]
+    replayed = json.loads(stage.mtdh(*words))
+    assert replayed["rows_by_type"]["trades"] == 21313 and replayed["rows_by_type"]["book_ticker"] == 66089
+    assert (replayed["messages"], replayed["unread"], replayed["gaps"]) == (93954, 0, 0)
+    assert len(rows(lake, "trades")) == 21313, "the day is over, so that its object is made"
+    assert json.loads(stage.mtdh(*words)) | {"parts": 6, "parts_there": 0} == replayed, "again, with nothing changed"
+    assert len(rows(lake, "trades")) == 21313
 
 
 def captured(lake):
