@@ -179,7 +179,7 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
     Rekey(RekeyArgs),
-    /// Serve a simulated Tardis, Binance and Google Cloud Storage, or the exchanges' WebSockets, on this machine
+    /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one
     Schema(SchemaArgs),

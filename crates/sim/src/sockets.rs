@@ -10,6 +10,7 @@
 //! | `protocol`, `venues` | what each venue understands and answers |
 //! | `hub` | markets, streams, subscribers |
 //! | `market`, `template` | values, and the forms that they are written in |
+//! | `replay` | recorded traffic |
 //! | `fault`, `inject`, `log` | what goes wrong, and what did |
 
 mod clock;
@@ -24,8 +25,11 @@ mod limits;
 mod log;
 mod market;
 mod protocol;
+mod replay;
 mod server;
 mod template;
+#[cfg(test)]
+mod tests;
 mod venue;
 mod venues;
 

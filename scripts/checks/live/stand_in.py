@@ -5,7 +5,6 @@ import json
 import pathlib
 import signal
 import subprocess
-import time
 
 import pyarrow.parquet as pq
 
@@ -114,11 +113,14 @@ def rows(lake, data_type):
     return [row for path in found for row in pq.ParquetFile(path).read().to_pylist()]
 
 
-def wait_for_rows(lake, seconds=30):
-    """Waits until a capture has bytes."""
+def open_segments(lake):
+    return set(pathlib.Path(lake).glob("live_capture/**/*.open"))
+
+
+def wait_for_rows(lake, before=frozenset()):
+    """Waits until a capture that was not there before has bytes."""
     stage.wait_until(
-        lambda: sum(path.stat().st_size for path in pathlib.Path(lake).glob("live_capture/**/*.open")) > 3000,
-        lambda: "nothing is recorded",
-        pause=0.05,
+        lambda: any(path.exists() and path.stat().st_size > 3000 for path in open_segments(lake) - set(before)),
+        "nothing is recorded",
+        pause=0.02,
     )
-    time.sleep(0.05)

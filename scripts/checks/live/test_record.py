@@ -1,8 +1,11 @@
 """Recording against the stand-in exchanges: whole way, faults, SIGKILL, limits."""
 
+import datetime
+import json
 import os
 import pathlib
 import random
+import resource
 import signal
 import time
 
@@ -160,6 +163,73 @@ def test_ctrl_c_ends_in_good_order(tmp_path):
     assert again["equal"] > 0 and again["differ"] == [] and again["made"] == 0, again
 
 
+@pytest.mark.parametrize("venue", ["binance", "binance-futures", "okex-swap"])
+def test_an_announced_end_is_met_by_a_successor(venue, tmp_path):
+    """The successor opens first and takes over by ids: nothing is lost, and each trade of the overlap stands there once."""
+    lake = tmp_path / "lake"
+    with exchange(venue, tmp_path / "sim", [fault({"announced": {"ms": 9000}}, at=20)]) as playing:
+        summary = record(playing, venue, lake, seconds=16)
+        assert any(line["what"] == "announced" for line in playing.truth())
+        assert playing.breaches() == []
+    assert gaps(lake) == [] and summary["failures"] == [], gaps(lake)
+    ids = [int(row["id"]) for row in rows(lake, "trades")]
+    assert ids == list(range(ids[0], ids[0] + len(ids))), "each trade once, none missing"
+    assert rebuilt(lake)[0]["differ"] == []
+
+
+def test_a_half_open_connection_is_noticed(tmp_path):
+    lake = tmp_path / "lake"
+    with exchange("deribit", tmp_path / "sim", [fault("half_open", at=40)]) as playing:
+        record(playing, "deribit", lake, seconds=42)
+    found = [row for row in gaps(lake) if row["kind"] == "disconnect"]
+    assert len(found) == 1 and found[0]["to_local"] > found[0]["from_local"], gaps(lake)
+    length = (found[0]["to_local"] - found[0]["from_local"]).total_seconds()
+    assert length >= 29, "not before the connection's limit of silence"
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-futures", "deribit", "okex-swap", "bybit", "kraken"])
+def test_two_thousand_streams_break_no_limit(venue, tmp_path):
+    """Most of the symbols do not exist: what counts is how they are asked for."""
+    lake = tmp_path / "lake"
+    names = ",".join([SYMBOLS[venue], *(f"MADE{number}UP" for number in range(1000))])
+    with exchange(venue, tmp_path / "sim") as playing:
+        words = ["live", "record", "--venues", venue, "--symbols", names, "--data-types", "trades,incremental_book_L2"]
+        stage.mtdh(*words, "--lake", lake, "--for", "12s", env=playing.env, expect=(0, 1))
+        assert playing.breaches() == []
+    assert captured(lake)
+
+
+def test_a_disk_that_takes_no_more_loses_nothing_that_is_written(tmp_path):
+    """Files may not grow beyond a bound, as on a full disk: reading stops, the end says so, and the next start goes on."""
+    lake = tmp_path / "lake"
+    with exchange("binance-futures", tmp_path / "sim", words=["--rate", "4000"]) as playing:
+        words = stand_in.words_of("binance-futures", lake, "--for", "8s", "--parts", "2s")
+        bound = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        ended = stage.run([stage.PROGRAM, *words], expect=1, env=stage.environment(playing.env), preexec_fn=bound)
+        assert "cannot be written" in ended.stderr, ended.stderr
+        summary = record(playing, "binance-futures", lake, seconds=3)
+    assert summary["failures"] == [], summary
+    ids = [row["id"] for row in rows(lake, "trades")]
+    assert ids and len(ids) == len(set(ids))
+    assert {row["kind"] for row in gaps(lake)} >= {"crash"}
+    (again,) = rebuilt(lake)
+    assert again["differ"] == [] and again["sessions"] == 2, again
+
+
+def test_a_recording_of_others_is_replayed(tmp_path):
+    """Recorded traffic of the exchange itself, where it is there: rows, no gap, and the same again."""
+    recorded = pathlib.Path(os.environ.get("MTDH_RECORDED", stage.ROOT.parent / "shared/data")) / "live/usdm_btcusdt_20240808.gz"
+    if not recorded.exists():
+        pytest.skip("there is no recorded data")
+    lake, words = tmp_path / "lake", ["live", "replay", recorded, "--venue", "binance-futures", "--format", "json", "--lake", tmp_path / "lake"]
+    replayed = json.loads(stage.mtdh(*words))
+    assert replayed["rows_by_type"]["trades"] == 21313 and replayed["rows_by_type"]["book_ticker"] == 66089
+    assert (replayed["messages"], replayed["unread"], replayed["gaps"]) == (93954, 0, 0)
+    assert len(rows(lake, "trades")) == 21313, "the day is over, so that its object is made"
+    assert json.loads(stage.mtdh(*words)) | {"parts": 6, "parts_there": 0} == replayed, "again, with nothing changed"
+    assert len(rows(lake, "trades")) == 21313
+
+
 def captured(lake):
     """The received messages of all sealed segments, by session."""
     found = {}
@@ -172,15 +242,18 @@ def captured(lake):
     return found
 
 
-def test_sigkill_at_any_moment_doubles_nothing(tmp_path, figures):
+def test_sigkill_at_any_moment_doubles_nothing(tmp_path, figures, tell):
     """A recorder is killed and started again, at random moments; `MTDH_KILLS` says how often."""
     kills, lake = int(os.environ.get("MTDH_KILLS", "15")), tmp_path / "lake"
+    ends = []
     chance = random.Random(int(os.environ.get("MTDH_KILL_SEED", "1")))
     with exchange("binance-futures", tmp_path / "sim", seconds=120 + kills * 10, words=["--rate", "2000"]) as playing:
         for _ in range(kills):
+            before = stand_in.open_segments(lake)
             with recording(playing, "binance-futures", lake, "--parts", "1s") as recorder:
-                stand_in.wait_for_rows(lake)
+                stand_in.wait_for_rows(lake, before)
                 time.sleep(chance.uniform(0, 2.5))
+                ends.append(time.time())
                 recorder.send_signal(signal.SIGKILL)
                 recorder.wait(timeout=30)
         summary = record(playing, "binance-futures", lake, seconds=3)
@@ -188,6 +261,11 @@ def test_sigkill_at_any_moment_doubles_nothing(tmp_path, figures):
     assert not list(lake.glob("live_capture/**/*.open"))
     found = captured(lake)
     assert len(found) == kills + 1
+    last = [datetime.datetime.fromisoformat(found[session][-1][0][:26] + "+00:00").timestamp() for session in sorted(found)]
+    lost = max(end - at for end, at in zip(ends, last))
+    # Of what was read, 150 ms wait for the next write; the rest is the machine's, which may be busy.
+    assert lost < 1, f"the last line of a killed session is {lost:.3f} s old"
+    tell(f"age of the last line of a killed session, at most: {lost * 1000:.0f} ms")
     crashes = [row for row in gaps(lake) if row["kind"] == "crash"]
     assert len(crashes) == kills, crashes
     trades = rows(lake, "trades")

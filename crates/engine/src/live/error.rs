@@ -104,8 +104,8 @@ pub enum LiveError {
         /// The lake.
         lake: String,
     },
-    /// There is no room for what is made beside the lake.
-    #[error("the disk refuses what is made to be compared")]
+    /// The disk refuses what is made of captures.
+    #[error("the disk refuses")]
     Scratch {
         /// Why.
         #[source]

@@ -172,9 +172,7 @@ impl Machine {
             Input::Pong { lane } => self.message(lane, Frame::Pong, at),
             Input::Closed { lane, by_us } => self.closed(lane, by_us, at),
             Input::Answer { name, status, body } => {
-                if !self.garbage.is_given_up() {
-                    self.feed.answer(name, status, body, at, &mut self.out);
-                }
+                self.feed.answer(name, status, body, at, &mut self.out);
             }
             Input::Time => {}
         }
@@ -225,7 +223,12 @@ impl Machine {
         self.counts
     }
 
-    /// Whether the feed was given up for what it was sent, so that only raw messages are recorded.
+    /// Makes no rows from here on. The feed is still asked: it subscribes, and answers heartbeats.
+    pub fn discard_rows(&mut self) {
+        self.garbage.give_up();
+    }
+
+    /// Whether no rows are made, for what the feed was sent or because none are wanted, so that only raw messages are recorded.
     pub fn is_given_up(&self) -> bool {
         self.garbage.is_given_up()
     }
@@ -257,9 +260,7 @@ impl Machine {
         }
         self.lanes.retain(|(number, _)| *number != lane);
         self.lanes.push((lane, Lane::active(connection)));
-        if !self.garbage.is_given_up() {
-            self.feed.opened(ConnectionId(connection), at, &mut self.out);
-        }
+        self.feed.opened(ConnectionId(connection), at, &mut self.out);
     }
 
     fn message(&mut self, lane: u32, frame: Frame<'_>, at: i64) {
@@ -280,9 +281,6 @@ impl Machine {
 
     /// Gives the feed a message of a connection.
     fn give(&mut self, connection: u32, frame: Frame<'_>, at: i64) {
-        if self.garbage.is_given_up() {
-            return;
-        }
         let (rows, unread) = (self.out.rows.len(), self.out.unread);
         self.feed.message(ConnectionId(connection), frame, at, &mut self.out);
         if matches!(frame, Frame::Data(_)) {
@@ -343,9 +341,7 @@ impl Machine {
                 self.todo.gaps.push(disconnect(gone.connection, last, last, ""));
             }
         }
-        if !self.garbage.is_given_up() {
-            self.feed.closed(ConnectionId(gone.connection), why, at, &mut self.out);
-        }
+        self.feed.closed(ConnectionId(gone.connection), why, at, &mut self.out);
     }
 
     fn active(&self, connection: u32) -> Option<u32> {
@@ -387,6 +383,11 @@ impl Machine {
         self.counts.unread += std::mem::take(&mut self.out.unread);
         for text in self.out.unread_texts.drain(..) {
             tracing::info!(venue = self.venue.exchange(), message = text, "a message could not be read");
+        }
+        if self.garbage.is_given_up() {
+            // What the feed makes of messages is not to be trusted, or not wanted.
+            let _discarded = self.out.rows.take();
+            self.out.gaps.clear();
         }
         let lane_of = |connection: ConnectionId| {
             let is = |lane: &Lane| lane.connection == connection.0 && !lane.is_successor();

@@ -426,7 +426,10 @@ async fn bring(lake: &Lake, of: &Of, work: &Work, stop: &CancellationToken, summ
     let (mut wait, mut last_attempts) = (AGAIN, 0);
     loop {
         let done = match work {
-            Work::Stretch(stretch) => parts::publish(lake, of, stretch).await.map(|published| published.made),
+            Work::Stretch(stretch, capture) => match durable(capture.as_ref()).await {
+                Ok(()) => parts::publish(lake, of, stretch).await.map(|published| published.made),
+                Err(source) => Err(LiveError::Scratch { source }.into()),
+            },
             Work::Sealed(segment) => lake.upload_segment(segment).await.map(|_| 0).map_err(EngineError::from),
             Work::Gaps(_) => Ok(0),
         };
@@ -447,6 +450,13 @@ async fn bring(lake: &Lake, of: &Of, work: &Work, stop: &CancellationToken, summ
         tokio::time::sleep(wait.min(if stop.is_cancelled() { AGAIN } else { AGAIN_AT_MOST })).await;
         wait = (wait * 2).min(AGAIN_AT_MOST);
     }
+}
+
+/// Brings a capture to the disk, if it is not there.
+async fn durable(capture: Option<&std::fs::File>) -> std::io::Result<()> {
+    let Some(capture) = capture.map(std::fs::File::try_clone).transpose()? else { return Ok(()) };
+    let synced = tokio::task::spawn_blocking(move || capture.sync_data()).await;
+    synced.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 async fn put_gaps(lake: &Lake, of: &Of, keys: &mut Keys, gaps: &mut Vec<Gap>) {

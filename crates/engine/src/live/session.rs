@@ -56,8 +56,8 @@ pub struct Settings {
 /// What a session hands on. The channel is bounded: while it is full the session reads nothing.
 #[derive(Debug)]
 pub enum Work {
-    /// Rows to publish.
-    Stretch(Stretch),
+    /// Rows to publish, after the capture that they are of is brought to the disk: a handle of it, if it is not there yet.
+    Stretch(Stretch, Option<std::fs::File>),
     /// Gaps for the table.
     Gaps(Vec<Gap>),
     /// A segment of the capture that is whole.

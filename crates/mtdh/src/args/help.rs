@@ -116,7 +116,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh serve --lake gs://BUCKET --listen 0.0.0.0:8087 --token-file token --allow-host lake.example.com",
         ],
     ),
-    ("sim", &["mtdh sim --port 8000", "mtdh sim --faults faults.json --seconds 60"]),
+    (
+        "sim",
+        &[
+            "mtdh sim --port 8000",
+            "mtdh sim --faults faults.json --seconds 60",
+            "mtdh sim exchange binance deribit --seconds 60",
+            "mtdh sim replay lines.gz --venue binance --pace max",
+        ],
+    ),
     ("doctor", &["mtdh doctor", "mtdh doctor --lake gs://BUCKET --format json"]),
     ("config", &["mtdh config show", "mtdh config check"]),
     ("completions", &["mtdh completions bash > ~/.local/share/bash-completion/completions/mtdh"]),

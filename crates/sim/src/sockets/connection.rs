@@ -28,6 +28,8 @@ struct Pen {
     /// `None`: the venue has no faults of messages.
     injector: Option<Injector>,
     is_half_open: bool,
+    /// Whether Binance's messages are wrapped.
+    is_wrapped: bool,
     /// When an announced end comes.
     ends_us: Option<i64>,
 }
@@ -54,7 +56,8 @@ pub(super) async fn run(
         .faults
         .has(venue.id, Occasion::Message)
         .then(|| Injector::new(venue.id, session.link, Arc::clone(&venue.faults)));
-    let mut pen = Pen { write, waiting, injector, is_half_open: false, ends_us: None };
+    let is_wrapped = venue.id.starts_with("binance") && !session.is_raw;
+    let mut pen = Pen { write, waiting, injector, is_half_open: false, is_wrapped, ends_us: None };
     talk(&venue, &mut session, |talk, venue| venue.protocol.greet(talk));
     let mut first = handshake.into_bytes();
     if joins_first {
@@ -266,7 +269,14 @@ impl Pen {
                 Act::Announce(ends_us) => {
                     self.ends_us = Some(ends_us);
                     let ms = (venue.clock.now_us() / 1_000).to_string();
-                    let text = venue.hub().form.answer("shutdown", &[("ms", &ms)]);
+                    let mut text = venue.hub().form.answer("shutdown", &[("ms", &ms)]);
+                    if self.is_wrapped {
+                        text = format!(r#"{{"stream":"!serverShutdown","data":{text}}}"#);
+                    }
+                    // A venue that announces nothing just ends.
+                    if text.is_empty() {
+                        continue;
+                    }
                     let mut bytes = Vec::new();
                     frame::push(&mut bytes, opcode::TEXT, text.as_bytes());
                     self.write.write_all(&bytes).await.map_err(|_| Over::Ended)?;

@@ -3,6 +3,7 @@
 
 mod deliver;
 mod pace;
+pub(super) mod replay;
 pub(super) mod topic;
 
 use std::collections::{HashMap, VecDeque};
@@ -102,6 +103,8 @@ pub(super) struct Hub {
     /// Nothing is flushed before this time of the venue's clock.
     held_until_us: i64,
     pace: pace::Budget,
+    /// A recording in place of the markets.
+    pub(super) replay: Option<replay::Replay>,
     /// Frames of the venue's messages are binary.
     is_binary: bool,
 }
@@ -137,6 +140,7 @@ impl Hub {
             scratch: Vec::new(),
             held_until_us: 0,
             pace: pace::Budget::default(),
+            replay: None,
             is_binary: venue == "upbit",
         }
     }

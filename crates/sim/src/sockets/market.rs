@@ -168,7 +168,7 @@ impl Market {
         self.number();
         self.print();
         self.steps += 1;
-        self.has_new_ticker = self.steps % 3 == 0;
+        self.has_new_ticker = self.steps.is_multiple_of(3) || self.listing.option.is_some();
         if self.has_new_ticker {
             self.open_lots =
                 (self.open_lots + self.rng.between(-self.listing.usual_lots, self.listing.usual_lots)).max(1);

@@ -52,7 +52,7 @@ impl Server {
         }
         let mut venues = BTreeMap::new();
         for name in names {
-            let venue = Venue::new(name, &config, clock, &faults, &breaches).ok_or_else(|| {
+            let venue = Venue::new(name, &config, clock, &faults, &breaches)?.ok_or_else(|| {
                 let known = VENUES.join(", ");
                 io::Error::new(io::ErrorKind::InvalidInput, format!("no venue {name}; there are {known}"))
             })?;

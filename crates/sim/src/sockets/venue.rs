@@ -1,6 +1,7 @@
 //! A venue at work: its rules, its hub, and what is counted over all of its connections.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -9,9 +10,11 @@ use super::config::SocketConfig;
 use super::fault::{Faults, Occasion, Place, SocketFaultKind};
 use super::http::{Answer, Head};
 use super::hub::Hub;
+use super::hub::replay::Replay;
 use super::limits::{self, Limits};
 use super::log::{Breach, Log, Truth};
 use super::protocol::{Protocol, Session};
+use super::replay::Recording;
 use super::venues;
 use crate::sync::lock;
 
@@ -40,17 +43,25 @@ pub(super) enum Handshake {
 
 impl Venue {
     /// Creates a venue. `None`: there is no such one.
+    ///
+    /// # Errors
+    /// Fails when a recording cannot be read.
     pub(super) fn new(
         id: &str,
         config: &Arc<SocketConfig>,
         clock: Clock,
         faults: &Arc<Faults>,
         breaches: &Arc<Log<Breach>>,
-    ) -> Option<Venue> {
-        let (id, protocol) = venues::find(id)?;
+    ) -> io::Result<Option<Venue>> {
+        let Some((id, protocol)) = venues::find(id) else { return Ok(None) };
         let form = Arc::new(protocol.form());
-        let hub = Hub::new(id, form, protocol.numbering(), Arc::clone(config), clock, Arc::clone(faults));
-        Some(Venue {
+        let mut hub = Hub::new(id, form, protocol.numbering(), Arc::clone(config), clock, Arc::clone(faults));
+        if !config.recordings.is_empty() {
+            let recording = Recording::read(id, &config.recordings)?;
+            hub.symbols.add(&recording.symbols);
+            hub.replay = Some(Replay::new(recording));
+        }
+        Ok(Some(Venue {
             id,
             protocol,
             limits: limits::of(id),
@@ -62,7 +73,7 @@ impl Venue {
             links: AtomicU64::new(0),
             banned_until_us: AtomicI64::new(0),
             weight: Mutex::new((0, 0)),
-        })
+        }))
     }
 
     /// Returns the hub. Nobody holds it while waiting.
@@ -164,6 +175,12 @@ impl Venue {
                 self.tell("rest", 0);
                 return refusal(status, retry_after);
             }
+        }
+        if path.ends_with("/depth")
+            && let Some(snapshot) =
+                self.hub().replay.as_ref().and_then(|replay| replay.recording.snapshot.clone())
+        {
+            return Answer::json(snapshot);
         }
         let Some(most) = self.limits.weight_per_min else {
             return self.protocol.rest(head, path, &mut self.hub());

@@ -1,6 +1,8 @@
 //! The exchanges' WebSockets, met by a client that is not ours.
 
 mod books;
+mod venues;
+mod wire;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ mod recorded;
 mod resume;
 mod server;
 mod silence;
+mod sockets;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};

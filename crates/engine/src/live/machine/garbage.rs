@@ -16,6 +16,9 @@ pub(super) struct Garbage {
 impl Garbage {
     /// Takes a message. The unreadable share, if the feed is given up by it.
     pub fn see(&mut self, is_unread: bool) -> Option<f64> {
+        if self.is_given_up {
+            return None;
+        }
         self.seen += 1;
         self.unread += u32::from(is_unread);
         if self.seen < SAMPLE {
@@ -25,6 +28,11 @@ impl Garbage {
         (self.seen, self.unread) = (0, 0);
         self.is_given_up = share > MOST;
         self.is_given_up.then_some(share)
+    }
+
+    /// No rows are wanted.
+    pub fn give_up(&mut self) {
+        self.is_given_up = true;
     }
 
     pub fn is_given_up(&self) -> bool {

@@ -54,6 +54,7 @@ pub(super) struct Session {
     /// When a session before received last that did not end in good order, until rows come again.
     crashed: Option<i64>,
     waiting: Vec<Work>,
+    stop: CancellationToken,
     sync: Option<std::sync::mpsc::SyncSender<std::fs::File>>,
 }
 
@@ -84,9 +85,11 @@ impl Session {
         };
         let failed = |source| LiveError::Capture { exchange: settings.plan.exchange.clone(), source };
         let writer = CaptureWriter::new(&settings.folder, capture).map_err(failed)?;
-        let maker = (!settings.is_capture_only).then(|| Maker::new(settings.venue, &settings.plan));
+        let mut maker = Some(Maker::new(settings.venue, &settings.plan));
+        if settings.is_capture_only {
+            maker.iter_mut().for_each(|maker| maker.machine.discard_rows());
+        }
         let publisher = settings.hub.clone().map(|hub| Publisher::new(hub, &settings));
-        let mut maker = maker;
         if publisher.is_some() {
             maker.iter_mut().for_each(Maker::follow);
         }
@@ -103,6 +106,7 @@ impl Session {
             last_at: i64::MIN,
             crashed: settings.crashed,
             waiting: Vec::new(),
+            stop: CancellationToken::new(),
             sync: syncer(settings.durable),
             settings,
         })
@@ -110,6 +114,7 @@ impl Session {
 
     pub async fn run(mut self, stop: CancellationToken) -> Result<Ended, LiveError> {
         let exchange = self.settings.plan.exchange.clone();
+        self.stop = stop.clone();
         match self.record(&stop).await {
             Ok(()) | Err(Stop::Alone) => {}
             Err(Stop::Failed(LiveError::Capture { source, .. })) => {
@@ -185,18 +190,18 @@ impl Session {
             }
             if self.writer.buffered() >= WRITE_BYTES || write_at.is_some_and(|at| now >= at) {
                 write_at = None;
-                self.write(stop).await?;
+                self.write().await?;
             }
             if now >= part_at || self.maker.as_ref().is_some_and(|maker| maker.bytes() >= PART_BYTES) {
                 part_at = now + self.settings.part_every;
-                self.part(stop).await?;
+                self.part().await?;
             }
             if now >= second {
                 second = now + Duration::from_secs(1);
                 self.each_second(&lanes).await?;
             }
         }
-        self.end(lanes, events, stop).await
+        self.end(lanes, events).await
     }
 
     /// Takes what a link tells.
@@ -304,10 +309,7 @@ impl Session {
             publisher.came(number, arrived, maker.groups());
         }
         let Some(stretch) = stretch else { return Ok(()) };
-        // Its lines are on the disk before anything is made of them.
-        self.writer.write()?;
-        self.writer.sync()?;
-        self.hand_on(Work::Stretch(stretch));
+        self.hand_on(Work::Stretch(stretch, None));
         Ok(())
     }
 
@@ -369,7 +371,7 @@ impl Session {
     }
 
     /// Hands the lines to the system. While the disk refuses, nothing is read.
-    async fn write(&mut self, stop: &CancellationToken) -> Result<(), Stop> {
+    async fn write(&mut self) -> Result<(), Stop> {
         let (from, since) = (clock::now(), Instant::now());
         let mut is_told = false;
         while let Err(error) = self.writer.write() {
@@ -380,7 +382,7 @@ impl Session {
                     mtdh_core::error::chain(&error)
                 )));
             }
-            if since.elapsed() >= DISK_PATIENCE || stop.is_cancelled() {
+            if since.elapsed() >= DISK_PATIENCE || self.stop.is_cancelled() {
                 return Err(error.into());
             }
             tokio::time::sleep(DISK_AGAIN).await;
@@ -397,22 +399,20 @@ impl Session {
         Ok(())
     }
 
-    /// Ends a part of the rows. Its lines are on the disk before it is handed on.
-    async fn part(&mut self, stop: &CancellationToken) -> Result<(), Stop> {
+    /// Ends a part of the rows.
+    async fn part(&mut self) -> Result<(), Stop> {
         if self.state.lines == 0 {
             return Ok(());
         }
-        // The stretch is held back until its lines are durable.
         let at = self.later(clock::now());
         let line = events::word(at, events::PART, "");
         let number = self.writer.append(&line)?;
         self.state.lines = number + 1;
         let stretch = self.maker.as_mut().and_then(|maker| maker.line(number, &line));
-        self.write(stop).await?;
-        self.writer.sync()?;
+        self.write().await?;
         self.writer.seal_if_old(clock::now())?;
         match stretch {
-            Some(stretch) => self.hand_on_slowly(Work::Stretch(stretch)).await,
+            Some(stretch) => self.hand_on_slowly(Work::Stretch(stretch, None)).await,
             None => Ok(()),
         }
     }
@@ -446,7 +446,6 @@ impl Session {
         &mut self,
         mut lanes: Lanes,
         mut events: mpsc::Receiver<(u32, Event)>,
-        stop: &CancellationToken,
     ) -> Result<(), Stop> {
         lanes.end_all();
         let until = Instant::now() + GOODBYE;
@@ -466,12 +465,12 @@ impl Session {
         self.state.open = 0;
         self.hand_over().await?;
         if self.state.lines > 0 {
-            self.write(stop).await?;
+            self.write().await?;
             let (number, at) = (self.writer.next_line(), self.later(clock::now()));
             self.writer.close(at)?;
             let line = events::word(at, "session", "ended");
             if let Some(stretch) = self.maker.as_mut().and_then(|maker| maker.line(number, &line)) {
-                self.hand_on_slowly(Work::Stretch(stretch)).await?;
+                self.hand_on_slowly(Work::Stretch(stretch, None)).await?;
             }
             for sealed in self.writer.take_sealed() {
                 self.hand_on_slowly(Work::Sealed(sealed)).await?;
@@ -490,13 +489,22 @@ impl Session {
 
     /// Hands on what waits. While the channel is full, nothing is read.
     async fn hand_over(&mut self) -> Result<(), Stop> {
-        for work in std::mem::take(&mut self.waiting) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.iter().any(|work| matches!(work, Work::Stretch(..))) {
+            self.write().await?;
+        }
+        for work in waiting {
             self.hand_on_slowly(work).await?;
         }
         Ok(())
     }
 
     async fn hand_on_slowly(&mut self, work: Work) -> Result<(), Stop> {
+        let work = match work {
+            // Its lines are brought to the disk before anything is made of them, by who takes it: no message waits for that.
+            Work::Stretch(stretch, _) => Work::Stretch(stretch, self.writer.to_sync()?),
+            other => other,
+        };
         self.work.send(work).await.map_err(|_| Stop::Alone)
     }
 

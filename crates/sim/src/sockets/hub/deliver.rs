@@ -31,7 +31,8 @@ impl Hub {
             Some(number) => *number,
             None => {
                 let number = self.streams.len();
-                for symbol in &topic.symbols {
+                let symbols = if self.replay.is_some() { &[] } else { &topic.symbols[..] };
+                for symbol in symbols {
                     if let Some(market) = self.market(symbol) {
                         self.markets[market].streams.push(number);
                     }
@@ -50,6 +51,10 @@ impl Hub {
         let (what, first, symbols) = (stream.topic.what, stream.topic.first, stream.topic.symbols.clone());
         if let Some(link) = self.links.get_mut(&link) {
             link.streams += 1;
+        }
+        if let Some(replay) = &mut self.replay {
+            replay.subscribe(self.venue, &self.streams[number].topic.name, number);
+            return true;
         }
         if let Some((first, last, messages)) = missed {
             self.tell("missed", &symbols[0], what, link, (first, last), messages);
@@ -333,7 +338,12 @@ fn stamp_place(payload: &[u8]) -> Option<usize> {
     payload.get(at..at + 16)?.iter().all(u8::is_ascii_digit).then_some(at)
 }
 
-fn push(link: &mut Link, opcode: u8, payload: &[u8], about: (What, usize, i64, i64, Option<usize>)) -> usize {
+pub(super) fn push(
+    link: &mut Link,
+    opcode: u8,
+    payload: &[u8],
+    about: (What, usize, i64, i64, Option<usize>),
+) -> usize {
     if link.is_over {
         return 0;
     }

@@ -7,7 +7,7 @@ use super::Hub;
 use crate::sockets::config::Pace;
 
 /// Bytes that wait for a connection beyond which a venue that sends the most waits too.
-const ENOUGH_WAITING: usize = 1 << 20;
+pub(super) const ENOUGH_WAITING: usize = 1 << 20;
 /// Most steps that a market catches up at once.
 const MAX_CATCH_UP: usize = 200;
 /// Most messages between two flushes.
@@ -30,6 +30,11 @@ impl Default for Budget {
 impl Hub {
     /// Moves the markets that are due, and hands over what they sent. Returns whether more could be sent at once.
     pub(in crate::sockets) fn tick(&mut self) -> bool {
+        if self.replay.is_some() {
+            let is_busy = self.tick_replay();
+            self.flush();
+            return is_busy;
+        }
         let is_busy = match self.config.pace {
             Pace::Natural => {
                 self.tick_natural();

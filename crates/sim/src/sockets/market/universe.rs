@@ -33,6 +33,20 @@ impl Symbols {
         Symbols { all, by_name }
     }
 
+    /// Adds symbols of a recording, as instruments like the first one of the venue.
+    pub(in crate::sockets) fn add(&mut self, names: &[String]) {
+        let Some((like, _)) = self.all.first().cloned() else { return };
+        for name in names
+            .iter()
+            .filter(|name| !self.by_name.contains_key(&name.to_uppercase()))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            self.by_name.insert(name.to_uppercase(), self.all.len());
+            self.all.push((like.clone(), name));
+        }
+    }
+
     /// Finds an instrument by its symbol, in any case.
     pub(in crate::sockets) fn find(&self, symbol: &str) -> Option<(&Listing, &str)> {
         let (listing, name) = &self.all[*self.by_name.get(&symbol.to_uppercase())?];

@@ -54,7 +54,9 @@ fn say_error(id: &Value, code: i64, text: &str, talk: &mut Talk<'_>) {
 }
 
 fn subscribe(id: &Value, channels: &[&str], talk: &mut Talk<'_>) {
-    if channels.iter().any(|name| name.ends_with(".raw")) && !talk.session.is_authenticated {
+    // Recordings are raw, and whoever replays them needs no login.
+    let needs_login = talk.hub.replay.is_none() && !talk.session.is_authenticated;
+    if channels.iter().any(|name| name.ends_with(".raw")) && needs_login {
         return say_error(id, 13_778, "raw_subscriptions_not_available_for_unauthorized", talk);
     }
     let mut topics: Vec<Topic> = channels.iter().filter_map(|name| topic(name, talk.hub)).collect();

@@ -48,9 +48,9 @@ fn topic(arg: &Value, session: &Session, hub: &Hub) -> Option<Topic> {
         }
         "opt-summary" => {
             let family = arg["instFamily"].as_str()?;
-            return group(family, What::Option, "opt-summary", &|kind, symbol| {
-                kind == Kind::Option && symbol.starts_with(family)
-            });
+            let of_family = |kind, symbol: &str| kind == Kind::Option && symbol.starts_with(family);
+            return group(family, What::Option, "opt-summary", &of_family)
+                .map(|topic| topic.first("opt-summary"));
         }
         _ => {}
     }
