@@ -13,14 +13,20 @@ TYPES = "trades,incremental_book_L2,book_ticker"
 
 
 @contextlib.contextmanager
-def exchange(*words, seconds=300):
+def stand_in(*words, seconds=300):
     """`mtdh sim exchange` of Binance; gives the value of MTDH_LIVE_ADDRESSES."""
-    command = [stage.PROGRAM, "sim", "exchange", "--venues", "binance", "--symbols", *SYMBOLS, "--format", "jsonl",
+    command = [stage.PROGRAM, "sim", "exchange", "--venues", "binance", "--symbols", *SYMBOLS, "--format", "json",
                "--seconds", str(seconds), *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        found = [json.loads(process.stdout.readline()) for _ in range(2)]
-        yield ",".join(f"binance={row['value']}" for row in found)
+        text, found = "", None
+        while found is None:
+            line = process.stdout.readline()
+            assert line, f"{command} says {text!r}; exit status {process.wait(timeout=30)}"
+            text += line
+            with contextlib.suppress(json.JSONDecodeError):
+                found = json.loads(text)
+        yield ",".join(f"binance={found[f'binance {kind}']}" for kind in ("ws", "rest"))
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -31,7 +37,7 @@ def served(lake, addresses, *words, seconds=300):
     """`mtdh live serve` of that exchange; gives its port, beside which is that of WebSockets."""
     with tempfile.NamedTemporaryFile("w+") as said:
         command = [stage.PROGRAM, "live", "serve", "--lake", str(lake), "--venues", "BINANCE", "--symbols", ",".join(SYMBOLS),
-                   "--data-types", TYPES, "--listen", "127.0.0.1:0", "--seconds", str(seconds), *map(str, words)]
+                   "--data-types", TYPES, "--candles", "15s", "--listen", "127.0.0.1:0", "--seconds", str(seconds), *map(str, words)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=stage.environment({"MTDH_LIVE_ADDRESSES": addresses}))
         try:
             text = lambda: open(said.name).read()

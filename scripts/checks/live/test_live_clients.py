@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 import stage
-from recording import exchange, served, status
+from recording import served, stand_in, status
 
 websockets = pytest.importorskip("websockets")
 
@@ -27,7 +27,7 @@ def lake(tmp_path_factory):
 def port(lake):
     """A server that has recorded something of each symbol."""
     lake.mkdir()
-    with exchange() as addresses, served(lake, addresses) as port:
+    with stand_in() as addresses, served(lake, addresses) as port:
         def has_rows():
             venues = status(port)["venues"]
             streams = venues[0]["streams"] if venues else []
@@ -103,6 +103,14 @@ def test_events_go_on_after_each_break(port):
                 if len(ids) >= wanted:
                     break
     assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+def test_candles_come_as_their_intervals_end(port):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/live/events?symbol=BTCUSDT&type=candles&timeframe=15s")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        rows = (json.loads(line[6:]) for line in answer if line.startswith(b"data: "))
+        candle = next(row for row in rows if row["event"] == "candle")
+    assert candle["timeframe"] == "15s" and candle["low"] <= candle["open"] <= candle["high"] and candle["stage"] in ("provisional", "final")
 
 
 def test_rows_in_python(port):

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "serve"))
 from browsing import axe, browser, opened, violations  # noqa: E402,F401
-from recording import exchange, served, status  # noqa: E402
+from recording import served, stand_in, status  # noqa: E402
 from stage import wait_until  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("page")
 def address(tmp_path_factory):
     lake = tmp_path_factory.mktemp("live-page") / "lake"
     lake.mkdir()
-    with exchange() as addresses, served(lake, addresses) as port:
+    with stand_in() as addresses, served(lake, addresses) as port:
         wait_until(lambda: any(one["rows"] > 3 for venue in status(port)["venues"] for one in venue["streams"]), lambda: status(port))
         yield f"http://127.0.0.1:{port}"
 
@@ -39,6 +39,12 @@ def test_it_follows(address, browser, axe, tmp_path, width, scheme):
     if pathlib.Path(tmp_path).exists():
         page.screenshot(path=tmp_path / f"live-{width}-{scheme}.png", full_page=True)
     context.close()
+
+
+def test_a_candle_is_drawn_when_its_interval_has_ended(address, browser):
+    page = opened(browser.new_context(), address, "/live?symbol=BTCUSDT&timeframe=15s")
+    wait_until(lambda: "from" in page.locator("#candle-note").inner_text(), lambda: page.locator("main").inner_text()[:3000])
+    assert page.evaluate("window.mtdhChart.candles.data.xs.length") >= 1
 
 
 def test_a_symbol_that_is_not_recorded_is_named(address, browser):
