@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use options::{Limits, Options, ServeError, Token};
 pub use problem::Problem;
+pub use replay::{Named, RowMessages};
 pub use state::{Shared, State};
 
 /// Serves a lake until `stop` is cancelled; answers that are on their way get a second to end. `ready` is told the address once

@@ -19,6 +19,7 @@ mod session;
 mod snapshots;
 mod stream;
 mod text;
+mod written;
 mod ws;
 
 use std::net::SocketAddr;
@@ -34,7 +35,9 @@ use crate::state::{Shared, now_us};
 use error::ReplayError;
 pub use http::replay as over_http;
 use plan::Plan;
+pub use session::Named;
 pub use stream::stream as live_over_socket;
+pub use written::RowMessages;
 pub use ws::replay as over_socket;
 
 /// The path of a replay over HTTP.

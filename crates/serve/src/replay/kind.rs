@@ -43,6 +43,11 @@ impl Kind {
         }
     }
 
+    /// The messages that rows of a data type are, as they are; `None`: there are none of it.
+    pub(super) fn of(data_type: DataType) -> Option<Kind> {
+        Kind::STORED.into_iter().find(|kind| kind.data_type() == data_type)
+    }
+
     /// The data type of the lake that it is made of.
     pub(super) fn data_type(self) -> DataType {
         match self {

@@ -13,11 +13,11 @@ use super::text::{Lines, Stamp};
 
 /// An instrument as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Named {
+pub struct Named {
     /// The exchange's own symbol, upper case.
-    pub(super) symbol: String,
+    pub symbol: String,
     /// The vendor's id of the exchange.
-    pub(super) exchange: String,
+    pub exchange: String,
 }
 
 /// What arrived of an instrument.
