@@ -39,7 +39,7 @@ impl Feed {
         let FeedPlan { option, kind, table, within_us, named, object } = plan;
         let what = format!("{table} of {} on {}", object.key, object.day);
         let request = ReadRequest {
-            columns: Some(columns(*table)),
+            columns: Some(columns(*table).to_vec()),
             ..ReadRequest::new(TickTable::Ticks(*table), vec![object.key.to_string()], within_us.clone())
         };
         let form = Form { batch_rows, ..Form::STREAM };
@@ -92,7 +92,7 @@ impl Feed {
     async fn change(&mut self) -> Result<Option<Change>, ReplayError> {
         let mut change: Option<Change> = None;
         while let Some((rows, row)) = self.row().await? {
-            match joined(&mut change, rows, row) {
+            match joined(&mut change, rows, row, 1) {
                 None => return Err(self.wrong("a change of a level lacks a value")),
                 Some(false) => break,
                 Some(true) => self.at += 1,
@@ -107,13 +107,17 @@ impl Feed {
 }
 
 /// Adds a row to a change of a book; false: it is the first of the next one. Neighbours belong together that have both times and
-/// `is_snapshot` in common. `None`: the row lacks a value.
-fn joined(change: &mut Option<Change>, rows: &Rows, row: usize) -> Option<bool> {
+/// `is_snapshot` in common. `room` is how many rows it may have. `None`: the row lacks a value.
+fn joined(change: &mut Option<Change>, rows: &Rows, row: usize, room: usize) -> Option<bool> {
     let (arrival_us, timestamp) = (rows.arrival_us(row), rows.timestamp(row));
     let (is_snapshot, is_ask, price, amount) = rows.change(row)?;
     let level = LevelChange { is_snapshot, is_ask, price, amount };
     match change {
-        None => *change = Some(Change { is_snapshot, timestamp, arrival_us, levels: vec![level] }),
+        None => {
+            let mut levels = Vec::with_capacity(room);
+            levels.push(level);
+            *change = Some(Change { is_snapshot, timestamp, arrival_us, levels });
+        }
         Some(of) if (of.is_snapshot, of.timestamp, of.arrival_us) != (is_snapshot, timestamp, arrival_us) => {
             return Some(false);
         }
@@ -126,17 +130,17 @@ fn joined(change: &mut Option<Change>, rows: &Rows, row: usize) -> Option<bool> 
 pub(super) fn events(kind: Kind, rows: &Arc<Rows>, range: Range<usize>) -> Vec<Event> {
     let mut events = Vec::with_capacity(1);
     let mut change = None;
-    for row in range {
+    for row in range.clone() {
         if kind != Kind::BookChange {
             events.push(Event::Row(rows.clone(), row));
             continue;
         }
-        match joined(&mut change, rows, row) {
+        match joined(&mut change, rows, row, range.end - row) {
             None => break,
             Some(true) => {}
             Some(false) => {
                 events.extend(change.take().map(Event::Change));
-                joined(&mut change, rows, row);
+                joined(&mut change, rows, row, range.end - row);
             }
         }
     }

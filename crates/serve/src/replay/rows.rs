@@ -1,6 +1,6 @@
 //! Rows of the lake, read member by member.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
@@ -80,7 +80,12 @@ fn stored_levels(data_type: DataType) -> usize {
 }
 
 /// The columns that messages of a data type need.
-pub(super) fn columns(data_type: DataType) -> Vec<String> {
+pub(super) fn columns(data_type: DataType) -> &'static [String] {
+    static COLUMNS: LazyLock<[Vec<String>; 9]> = LazyLock::new(|| DataType::ALL.map(named_columns));
+    &COLUMNS[data_type as usize]
+}
+
+fn named_columns(data_type: DataType) -> Vec<String> {
     let mut names = vec!["timestamp".to_owned(), "local_timestamp".to_owned()];
     names.extend(members(data_type).iter().map(|(_, column)| (*column).to_owned()));
     for level in 1..=stored_levels(data_type) {

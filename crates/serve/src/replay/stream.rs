@@ -18,9 +18,9 @@ use super::feed::events;
 use super::kind::Kind;
 use super::options::{self, Streamed};
 use super::plan::{needed, tables_of_books};
-use super::rows::Rows;
-use super::session::{Named, Session, write_stored};
+use super::session::{Named, Session};
 use super::text::{Lines, Stamp};
+use super::written::RowMessages;
 use crate::api::Opening;
 use crate::live::{NOTHING, socket};
 
@@ -63,6 +63,7 @@ struct Route {
 struct Messages {
     options: Vec<Asked>,
     session: Session,
+    written: RowMessages,
     /// By exchange and symbol of a stream, and its data type.
     routes: HashMap<(Arc<str>, Arc<str>, DataType), Arc<[Route]>>,
     with_disconnects: bool,
@@ -97,6 +98,7 @@ impl Messages {
         Ok(Messages {
             options,
             session: Session::new(&asked),
+            written: RowMessages::default(),
             routes: HashMap::new(),
             with_disconnects,
             first,
@@ -136,21 +138,17 @@ impl Messages {
 
     fn rows(&mut self, entry: &Entry, rows: &RowsEvent, frames: &mut Vec<Bytes>) -> Result<(), String> {
         let range = rows.first..rows.first + rows.rows;
-        let mut read = None;
         for Route { option, kind, named } in self.routes(rows).iter() {
             let is_sent = *kind != Kind::BookSnapshot && self.session.sends(*option, *kind);
             if is_sent {
-                let text = entry.text(Form::Messages, |_| stored(rows, *kind, named));
+                let text = entry.text(Form::Messages, |_| self.written.text(rows, named));
                 push_lines(&text, frames);
             }
             if !self.options[*option].is_computed() {
                 continue;
             }
-            if read.is_none() {
-                read = Some(Rows::of(rows.stream.data_type, &rows.batch)?);
-            }
-            let Some(read) = &read else { continue };
-            for event in events(*kind, read, range.clone()) {
+            let read = self.written.read(rows)?;
+            for event in events(*kind, &read, range.clone()) {
                 self.session.compute(*option, named, *kind, &event)?;
             }
             if self.session.waiting() > 0 {
@@ -246,18 +244,6 @@ impl Asked {
     }
 }
 
-/// The rows of a message as they are, one a line.
-fn stored(rows: &RowsEvent, kind: Kind, named: &Named) -> Bytes {
-    let mut lines = Lines::default();
-    // Rows of a feed have the columns of their table.
-    if let Ok(read) = Rows::of(rows.stream.data_type, &rows.batch) {
-        for event in events(kind, &read, rows.first..rows.first + rows.rows) {
-            write_stored(kind, named, &event, &mut lines);
-        }
-    }
-    lines.take().into()
-}
-
 fn push_lines(text: &Bytes, frames: &mut Vec<Bytes>) {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     frames.extend(lines.map(|line| text.slice_ref(line)));
@@ -292,6 +278,7 @@ impl socket::Telling for Messages {
                 HubEvent::Gap(_) | HubEvent::Candle(_) | HubEvent::Finding(_) => {}
             }
         }
+        self.written.forget();
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! JSON as JavaScript writes it: numbers, times and texts, member by member.
 
+use bytes::Bytes;
 use mtdh_core::Day;
 use mtdh_core::day::DAY_US;
 
@@ -33,8 +34,8 @@ impl Stamp {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     text: Vec<u8>,
-    /// A day and its text; most times are of the same one.
-    day: Option<(i64, String)>,
+    /// A second since the Unix epoch and its text, up to the point; most times are of the same one.
+    second: Option<(i64, String)>,
 }
 
 impl Lines {
@@ -46,6 +47,13 @@ impl Lines {
     /// The lines so far, which are then gone.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.text)
+    }
+
+    /// A copy of the lines so far, which are then gone; their room stays.
+    pub(super) fn copy(&mut self) -> Bytes {
+        let copy = Bytes::copy_from_slice(&self.text);
+        self.text.clear();
+        copy
     }
 
     /// Begins a message.
@@ -112,34 +120,30 @@ impl Lines {
             Stamp::Exchange(us) => (us, 6),
             Stamp::Computed(ms) => (ms.saturating_mul(1_000), 3),
         };
-        let (day, rest) = (us.div_euclid(DAY_US), us.rem_euclid(DAY_US));
-        if self.day.as_ref().is_none_or(|(of, _)| *of != day) {
-            let shown = Day::containing_us(us).map_or_else(|| "0000-00-00".to_owned(), |day| day.to_string());
-            self.day = Some((day, shown));
+        let (second, mut fraction) = (us.div_euclid(SECOND_US), us.rem_euclid(SECOND_US) as u32);
+        if self.second.as_ref().is_none_or(|(of, _)| *of != second) {
+            self.second = Some((second, shown(us)));
         }
-        self.text.push(b'"');
-        if let Some((_, shown)) = &self.day {
+        if let Some((_, shown)) = &self.second {
             self.text.extend_from_slice(shown.as_bytes());
         }
-        let second = rest / 1_000_000;
-        for (before, value) in [(b'T', second / 3_600), (b':', second / 60 % 60), (b':', second % 60)] {
-            self.text.push(before);
-            self.digits(value, 2);
+        let mut all = *b"000000Z\"";
+        for digit in all[..6].iter_mut().rev() {
+            *digit = b'0' + (fraction % 10) as u8;
+            fraction /= 10;
         }
-        self.text.push(b'.');
-        let fraction = rest % 1_000_000;
-        self.digits(if digits == 3 { fraction / 1_000 } else { fraction }, digits);
-        self.raw("Z\"");
+        self.text.extend_from_slice(&all[..digits]);
+        self.text.extend_from_slice(&all[6..]);
     }
+}
 
-    fn digits(&mut self, mut value: i64, count: usize) {
-        let start = self.text.len();
-        self.text.resize(start + count, b'0');
-        for digit in self.text[start..].iter_mut().rev() {
-            *digit = b'0' + (value % 10) as u8;
-            value /= 10;
-        }
-    }
+const SECOND_US: i64 = 1_000_000;
+
+/// A time up to the point of its second, with the quote before it.
+fn shown(us: i64) -> String {
+    let day = Day::containing_us(us).map_or_else(|| "0000-00-00".to_owned(), |day| day.to_string());
+    let second = us.rem_euclid(DAY_US) / SECOND_US;
+    format!("\"{day}T{:02}:{:02}:{:02}.", second / 3_600, second / 60 % 60, second % 60)
 }
 
 #[cfg(test)]
