@@ -119,14 +119,16 @@ impl Snapshots {
 
 /// Levels as an array; one that is not there is `{}`.
 pub(super) fn write_levels(levels: impl Iterator<Item = Level>, lines: &mut Lines) {
-    let mut before = "[";
+    let mut is_first = true;
     for level in levels {
-        lines.raw(before);
-        before = ",";
+        let is_next = !std::mem::take(&mut is_first);
         match level {
-            None => lines.raw("{}"),
+            None => lines.raw(if is_next { ",{}" } else { "[{}" }),
             Some((price, amount)) => {
-                lines.raw("{\"price\":");
+                match is_next {
+                    true => lines.raw(",{\"price\":"),
+                    false => lines.raw("[{\"price\":"),
+                }
                 lines.number(price);
                 lines.raw(",\"amount\":");
                 lines.number(amount);
@@ -134,7 +136,7 @@ pub(super) fn write_levels(levels: impl Iterator<Item = Level>, lines: &mut Line
             }
         }
     }
-    lines.raw(if before == "[" { "[]" } else { "]" });
+    lines.raw(if is_first { "[]" } else { "]" });
 }
 
 /// Whether one of the levels is another one now.

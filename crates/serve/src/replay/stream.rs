@@ -245,8 +245,13 @@ impl Asked {
 }
 
 fn push_lines(text: &Bytes, frames: &mut Vec<Bytes>) {
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    frames.extend(lines.map(|line| text.slice_ref(line)));
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text) {
+        if end > start {
+            frames.push(text.slice(start..end));
+        }
+        start = end + 1;
+    }
 }
 
 /// The message that a connection failed.

@@ -34,8 +34,9 @@ impl Stamp {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     text: Vec<u8>,
-    /// A second since the Unix epoch and its text, up to the point; most times are of the same one.
-    second: Option<(i64, String)>,
+    /// A second since the Unix epoch and its text, up to the point, of the recorder's times and of others: most of each are of the
+    /// same one, and the clocks differ.
+    seconds: [Option<(i64, String)>; 2],
 }
 
 impl Lines {
@@ -57,6 +58,7 @@ impl Lines {
     }
 
     /// Begins a message.
+    #[inline]
     pub(super) fn begin(&mut self, kind: &str) {
         self.text.extend_from_slice(b"{\"type\":\"");
         self.text.extend_from_slice(kind.as_bytes());
@@ -69,6 +71,7 @@ impl Lines {
     }
 
     /// A member whose value follows. Names are ours, and need no escape.
+    #[inline]
     pub(super) fn name(&mut self, name: &str) {
         self.raw(",\"");
         self.raw(name);
@@ -76,11 +79,13 @@ impl Lines {
     }
 
     /// A text that is JSON already.
+    #[inline]
     pub(super) fn raw(&mut self, json: &str) {
         self.text.extend_from_slice(json.as_bytes());
     }
 
     /// A text.
+    #[inline]
     pub(super) fn text(&mut self, value: &str) {
         let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
         if is_plain {
@@ -121,10 +126,11 @@ impl Lines {
             Stamp::Computed(ms) => (ms.saturating_mul(1_000), 3),
         };
         let (second, mut fraction) = (us.div_euclid(SECOND_US), us.rem_euclid(SECOND_US) as u32);
-        if self.second.as_ref().is_none_or(|(of, _)| *of != second) {
-            self.second = Some((second, shown(us)));
+        let known = &mut self.seconds[usize::from(matches!(stamp, Stamp::Arrival(_)))];
+        if known.as_ref().is_none_or(|(of, _)| *of != second) {
+            *known = Some((second, shown(us)));
         }
-        if let Some((_, shown)) = &self.second {
+        if let Some((_, shown)) = known {
             self.text.extend_from_slice(shown.as_bytes());
         }
         let mut all = *b"000000Z\"";
