@@ -48,3 +48,25 @@ terms=$terms'"expiry":"2024-03-29T08:00:00.000Z","strikePrice":60000,"optionType
 { printf '%s\0' "$exchange"; printf '%s' "$terms"; } | seed metadata_json terms
 printf '%s' '[{"id":"deribit","name":"Deribit",'$since'}]' | seed metadata_json exchanges
 printf '%s' '[{"exchange":"deribit","from":null,"to":null,"dataPlan":"pro"}]' | seed metadata_json key
+
+# Exchange, mode, messages that end with a zero byte.
+feed() { # exchange's number in octal, mode, name; the messages come on stdin, one a line
+    { printf "\\$1\\$2"; tr '\n' '\000'; } | seed live_feed "$3"
+}
+feed 000 000 binance <<'EOF'
+{"stream":"xusdt@trade","data":{"e":"trade","E":1,"s":"XUSDT","t":7,"p":"1.5","q":"2","T":1,"m":true}}
+{"stream":"xusdt@depth@100ms","data":{"e":"depthUpdate","E":2,"s":"XUSDT","U":5,"u":9,"b":[["1","2"]],"a":[["3","0"]]}}
+{"stream":"xusdt@depthSnapshot","generated":true,"data":{"lastUpdateId":7,"bids":[["1","1"]],"asks":[["3","4"]]}}
+{"stream":"xusdt@bookTicker","data":{"u":9,"s":"XUSDT","b":"1","B":"2","a":"3","A":"4"}}
+EOF
+feed 001 003 binance-futures <<'EOF'
+{"stream":"xusdt@depth@0ms","data":{"e":"depthUpdate","E":2,"T":1,"s":"XUSDT","U":5,"u":9,"pu":4,"b":[],"a":[["3","0"]]}}
+{"stream":"xusdt@markPrice@1s","data":{"e":"markPriceUpdate","E":1,"s":"XUSDT","p":"1","i":"1.5","r":"0.0001","T":9}}
+{"stream":"xusdt@forceOrder","data":{"e":"forceOrder","E":1,"o":{"s":"XUSDT","S":"SELL","p":"1","X":"FILLED","z":"2","T":1}}}
+EOF
+feed 003 000 deribit <<'EOF'
+{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.X.raw","data":{"type":"snapshot","timestamp":1,"instrument_name":"X","change_id":5,"bids":[["new",1.5,2]],"asks":[]}}}
+{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.X.raw","data":{"type":"change","timestamp":2,"instrument_name":"X","change_id":9,"prev_change_id":5,"bids":[["delete",1.5,0]],"asks":[]}}}
+{"jsonrpc":"2.0","method":"subscription","params":{"channel":"trades.X.raw","data":[{"trade_seq":1,"trade_id":"a-1","timestamp":1,"price":1,"instrument_name":"X","direction":"sell","amount":2,"liquidation":"MT"}]}}
+{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}
+EOF

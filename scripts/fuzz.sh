@@ -16,7 +16,7 @@ if ! cargo +nightly --version >/dev/null 2>&1; then
 fi
 command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz
 fuzz/seeds.sh
-for target in decoder instrument_key metadata_json; do
+for target in decoder instrument_key live_feed metadata_json; do
   echo "== $target, $limit"
   log=$(mktemp)
   # Without a sanitizer: there is no unsafe code of ours, and without one far more inputs are tried.

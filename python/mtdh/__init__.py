@@ -32,6 +32,7 @@ from mtdh._errors import (
     VendorAway,
 )
 from mtdh._lake import Coverage, Lake
+from mtdh._live import Live, LiveAway, live
 from mtdh._report import Candles, Check, Conversion, Download, Report, Validation
 from mtdh._rows import Rows
 from mtdh._table import Table
@@ -50,6 +51,8 @@ __all__ = [
     "GradeTooLow",
     "Lake",
     "LakeAway",
+    "Live",
+    "LiveAway",
     "MissingData",
     "MissingDataWarning",
     "NewerLake",
@@ -64,6 +67,7 @@ __all__ = [
     "VendorAway",
     "convert",
     "demo",
+    "live",
 ]
 
 

@@ -115,6 +115,8 @@ class Lake:
         - `columns`: names of columns, in the order wanted. Default: all.
         - `clock`: which time chooses and orders the rows, `arrival` (`local_timestamp`, the default) or `exchange`
           (`timestamp`). A backtest that uses the exchange's clock knows rows before they arrived.
+        - `origin`: whose rows, those of the `vendor` (the default), of `live` recordings, or `both`: for a day that the vendor has,
+          the vendor's.
         - `limit`: at most so many rows.
         - `min_grade`: `good`, `degraded` or `bad`. Data that a check graded below it, or that no check graded, raises
           `GradeTooLow` when it is read.
@@ -511,6 +513,7 @@ class Lake:
         *,
         columns: Iterable[str] | None = None,
         clock: str = "arrival",
+        origin: str = "vendor",
         limit: int | None = None,
         min_grade: str | None = None,
         verify: bool = False,
@@ -524,7 +527,7 @@ class Lake:
         chosen = None if columns is None else names_of(columns)
         if chosen is not None and not (chosen and len(set(chosen)) == len(chosen)):
             raise BadRequest(f"columns is {chosen}; it names each column once, or is None for all")
-        request = functools.partial(self._native.rows, table, timeframe, names, *within_us, clock)
+        request = functools.partial(self._native.rows, table, timeframe, names, *within_us, clock, origin)
         return Rows(
             request(chosen, limit),
             request=request,

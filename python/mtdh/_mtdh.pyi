@@ -55,6 +55,7 @@ class Lake:
         first_us: int,
         end_us: int,
         clock: str,
+        origin: str,
         columns: list[str] | None,
         limit: int | None,
     ) -> Rows: ...

@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
 
     columns: Iterable[str] | None
     clock: str
+    origin: str
     limit: int | None
     min_grade: str | None
     verify: bool

@@ -6,7 +6,7 @@
 //!
 //! It knows no rows and no feed: checks replay stored changes with it, live feeds apply theirs. Start with [`OrderBook::apply`].
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// A price as an integer that sorts like it; prices are never NaN.
 fn order(price: f64) -> i64 {
@@ -34,11 +34,70 @@ pub struct LevelChange {
 /// A level of a book: price and amount.
 pub type BookLevel = (f64, f64);
 
+/// The levels of one side, the best last: most changes are near it, and a whole book comes in order, so that either end is near.
+#[derive(Clone, Debug, Default)]
+struct Side {
+    /// Rank, greater is better, and amount.
+    levels: VecDeque<(i64, f64)>,
+}
+
+impl Side {
+    fn set(&mut self, rank: i64, amount: f64) {
+        let place = self.place(rank);
+        match (place, amount == 0.0) {
+            (Ok(at), true) => {
+                self.levels.remove(at);
+            }
+            (Ok(at), false) => self.levels[at].1 = amount,
+            (Err(_), true) => {}
+            (Err(at), false) => self.levels.insert(at, (rank, amount)),
+        }
+    }
+
+    /// Where the rank is, or would be.
+    #[inline]
+    fn place(&self, rank: i64) -> Result<usize, usize> {
+        // The best few first, one by one.
+        let mut at = self.levels.len();
+        for _ in 0..4 {
+            match at.checked_sub(1).and_then(|last| self.levels.get(last)) {
+                Some(level) if level.0 > rank => at -= 1,
+                Some(level) if level.0 == rank => return Ok(at - 1),
+                _ => return Err(at),
+            }
+        }
+        self.levels.binary_search_by_key(&rank, |level| level.0)
+    }
+
+    fn best(&self) -> Option<i64> {
+        self.levels.back().map(|level| level.0)
+    }
+
+    /// The rank of the level with this place, best first.
+    fn nth(&self, place: usize) -> Option<i64> {
+        self.levels.len().checked_sub(place + 1).map(|at| self.levels[at].0)
+    }
+
+    fn cut(&mut self, levels: usize) {
+        let over = self.levels.len().saturating_sub(levels);
+        self.levels.drain(..over);
+    }
+}
+
+/// The rank of an ask: the lowest price is the best.
+fn ask_rank(price: f64) -> i64 {
+    !order(price)
+}
+
+fn ask_price(rank: i64) -> f64 {
+    price(!rank)
+}
+
 /// The levels of both sides.
 #[derive(Clone, Debug, Default)]
 pub struct OrderBook {
-    asks: BTreeMap<i64, f64>,
-    bids: BTreeMap<i64, f64>,
+    asks: Side,
+    bids: Side,
     has_snapshot: bool,
 }
 
@@ -63,8 +122,7 @@ impl OrderBook {
         let mut in_snapshot = false;
         for (place, change) in message.iter().enumerate() {
             if change.is_snapshot && !in_snapshot {
-                self.asks.clear();
-                self.bids.clear();
+                self.clear();
                 self.has_snapshot = true;
             }
             in_snapshot = change.is_snapshot;
@@ -76,14 +134,36 @@ impl OrderBook {
         self.uncross(message)
     }
 
+    /// Forgets all: the book is as before its first snapshot.
+    pub fn clear(&mut self) {
+        self.asks.levels.clear();
+        self.bids.levels.clear();
+        self.has_snapshot = false;
+    }
+
+    /// Keeps the best levels of each side only.
+    pub fn cut(&mut self, levels: usize) {
+        self.asks.cut(levels);
+        self.bids.cut(levels);
+    }
+
+    /// How many levels both sides have.
+    pub fn len(&self) -> usize {
+        self.asks.levels.len() + self.bids.levels.len()
+    }
+
+    /// Whether there is no level.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether a changed price lies within the best levels of its side, as they are now.
     pub(crate) fn is_at_top(&self, change: &LevelChange, levels: usize) -> bool {
-        let at = order(change.price);
         let last = levels.saturating_sub(1);
         if change.is_ask {
-            self.asks.keys().nth(last).is_none_or(|price| at <= *price)
+            self.asks.nth(last).is_none_or(|rank| ask_rank(change.price) >= rank)
         } else {
-            self.bids.keys().rev().nth(last).is_none_or(|price| at >= *price)
+            self.bids.nth(last).is_none_or(|rank| order(change.price) >= rank)
         }
     }
 
@@ -93,17 +173,16 @@ impl OrderBook {
     }
 
     fn set(&mut self, change: &LevelChange) {
-        let side = if change.is_ask { &mut self.asks } else { &mut self.bids };
-        if change.amount == 0.0 {
-            side.remove(&order(change.price));
+        if change.is_ask {
+            self.asks.set(ask_rank(change.price), change.amount);
         } else {
-            side.insert(order(change.price), change.amount);
+            self.bids.set(order(change.price), change.amount);
         }
     }
 
+    /// The best bid and ask, as integers that sort like prices.
     fn tops(&self) -> Option<(i64, i64)> {
-        let (bid, ask) = (self.bids.last_key_value()?, self.asks.first_key_value()?);
-        Some((*bid.0, *ask.0))
+        Some((self.bids.best()?, !self.asks.best()?))
     }
 
     fn uncross(&mut self, message: &[LevelChange]) -> Option<(f64, f64)> {
@@ -111,11 +190,11 @@ impl OrderBook {
         let crossing = self.tops().filter(is_crossed)?;
         // Which side goes is decided once, by the best ask before any is removed.
         let touches_ask = message.iter().any(|change| change.is_ask && order(change.price) == crossing.1);
-        while let Some((bid, ask)) = self.tops().filter(is_crossed) {
+        while self.tops().filter(is_crossed).is_some() {
             if touches_ask {
-                self.bids.remove(&bid);
+                self.bids.levels.pop_back();
             } else {
-                self.asks.remove(&ask);
+                self.asks.levels.pop_back();
             }
         }
         Some((price(crossing.0), price(crossing.1)))
@@ -123,12 +202,12 @@ impl OrderBook {
 
     /// The asks, best (lowest) first.
     pub fn asks(&self) -> impl Iterator<Item = BookLevel> {
-        self.asks.iter().map(|(at, amount)| (price(*at), *amount))
+        self.asks.levels.iter().rev().map(|(rank, amount)| (ask_price(*rank), *amount))
     }
 
     /// The bids, best (highest) first.
     pub fn bids(&self) -> impl Iterator<Item = BookLevel> {
-        self.bids.iter().rev().map(|(at, amount)| (price(*at), *amount))
+        self.bids.levels.iter().rev().map(|(rank, amount)| (price(*rank), *amount))
     }
 
     /// The best levels, best first: ask price, ask amount, bid price, bid amount; `None` where the side has no such level.

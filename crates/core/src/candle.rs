@@ -25,7 +25,7 @@ pub mod repeats;
 pub mod timeframe;
 pub mod value;
 
-pub use builder::{CandleBuilder, Complete, Fill, Trades, Unfinished};
+pub use builder::{CandleBuilder, Complete, Fill, Gaps, Trades, Unfinished};
 pub use columns::{COLUMNS, Column, Get};
 pub use decimal::NotANumber;
 pub use footer::CandleFooter;

@@ -321,6 +321,8 @@ pub struct InstrumentDay<'a> {
     pub expiry_us: Option<i64>,
     /// The vendor's recording outages of the venue; `None` if they could not be fetched.
     pub incidents: Option<&'a [Incident]>,
+    /// What the recording of the instrument tells to have lost; empty: it is the vendor's data, or nothing was lost.
+    pub recorded: &'a [RecordedGap],
     /// The partitions that exist or are expected.
     pub partitions: &'a [PartitionFacts],
     /// The time of the check, microseconds since the Unix epoch, UTC.
@@ -336,6 +338,15 @@ pub struct Incident {
     pub to_us: i64,
     /// The vendor's description.
     pub details: String,
+}
+
+/// A stretch in which a live recording lost its feed, by its table of gaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedGap {
+    /// Of what; `None`: all data types.
+    pub data_type: Option<DataType>,
+    /// When, by arrival, and what happened.
+    pub outage: Incident,
 }
 
 /// The summary of one partition, after its rows were read.

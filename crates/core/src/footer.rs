@@ -2,6 +2,10 @@
 //!
 //! It contains no clock readings and no host names: the same input and version give the same bytes.
 
+mod recording;
+
+pub use recording::{LineRange, Proof, Recording, RecordingGap};
+
 use crate::day::Day;
 use crate::key::InstrumentKey;
 use crate::partition::{Partition, Status};
@@ -97,6 +101,14 @@ impl Provenance {
         }
     }
 
+    /// The recording, if it was one.
+    pub fn recording(&self) -> Option<&Recording> {
+        match self {
+            Provenance::VendorFile(_) => None,
+            Provenance::Recording(recording) => Some(recording),
+        }
+    }
+
     /// The vendor file, if it was one.
     pub fn vendor_file(&self) -> Option<&SourceFile> {
         match self {
@@ -123,63 +135,6 @@ pub struct SourceFile {
     pub sha256: Option<String>,
     /// How the file is known to be complete.
     pub end: End,
-}
-
-/// The live feed behind an object, and how much of the day it covers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recording {
-    /// The feed's name, such as `binance-futures`.
-    pub feed: String,
-    /// The exchange as the vendor names it.
-    pub exchange: String,
-    /// The symbol as the exchange writes it.
-    pub symbol: String,
-    /// The recording session: one run of one recorder.
-    pub session: String,
-    /// When the feed was received: start and end of each stretch, microseconds since the Unix epoch, UTC, the end excluded.
-    pub ranges: Vec<(i64, i64)>,
-    /// Where data is known to be lost.
-    pub gaps: Vec<RecordingGap>,
-}
-
-/// A stretch of a recording in which data is known to be lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordingGap {
-    /// Start and end in local time, microseconds since the Unix epoch, UTC, the end excluded.
-    pub range: (i64, i64),
-    /// Why, as one word of lower-case letters and underscores: `disconnected`, `sequence`, `overload`.
-    pub reason: String,
-}
-
-/// `START..END`, separated by spaces.
-fn write_ranges(ranges: &[(i64, i64)]) -> String {
-    let texts: Vec<String> = ranges.iter().map(|(start, end)| format!("{start}..{end}")).collect();
-    texts.join(" ")
-}
-
-fn read_range(text: &str) -> Option<(i64, i64)> {
-    let (start, end) = text.split_once("..")?;
-    let range: (i64, i64) = (start.parse().ok()?, end.parse().ok()?);
-    (range.0 <= range.1).then_some(range)
-}
-
-fn read_ranges(text: &str) -> Option<Vec<(i64, i64)>> {
-    text.split_whitespace().map(read_range).collect()
-}
-
-/// `START..END=REASON`, separated by spaces.
-fn write_gaps(gaps: &[RecordingGap]) -> String {
-    let text = |gap: &RecordingGap| format!("{}..{}={}", gap.range.0, gap.range.1, gap.reason);
-    gaps.iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-fn read_gaps(text: &str) -> Option<Vec<RecordingGap>> {
-    let gap = |text: &str| {
-        let (range, reason) = text.split_once('=')?;
-        let is_word = !reason.is_empty() && reason.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        is_word.then_some(RecordingGap { range: read_range(range)?, reason: reason.to_owned() })
-    };
-    text.split_whitespace().map(gap).collect()
 }
 
 /// How a file is known to be complete: a gzip file that breaks off between two members looks whole.
@@ -351,30 +306,6 @@ impl SourceFile {
     }
 }
 
-impl Recording {
-    fn to_pairs(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("mtdh.feed", self.feed.clone()),
-            ("mtdh.recorded", write_ranges(&self.ranges)),
-            ("mtdh.recording_gaps", write_gaps(&self.gaps)),
-            ("mtdh.session", self.session.clone()),
-            ("mtdh.source_exchange", self.exchange.clone()),
-            ("mtdh.source_symbol", self.symbol.clone()),
-        ]
-    }
-
-    fn read(reader: &PairReader<'_>) -> Result<Recording, FooterError> {
-        Ok(Recording {
-            feed: reader.text("mtdh.feed")?,
-            exchange: reader.text("mtdh.source_exchange")?,
-            symbol: reader.text("mtdh.source_symbol")?,
-            session: reader.text("mtdh.session")?,
-            ranges: reader.read("mtdh.recorded", read_ranges)?,
-            gaps: reader.read("mtdh.recording_gaps", read_gaps)?,
-        })
-    }
-}
-
 pub(crate) struct PairReader<'a> {
     pub pairs: &'a std::collections::HashMap<&'a str, &'a str>,
 }
@@ -439,6 +370,12 @@ mod tests {
             session: "20240301-1".into(),
             ranges: vec![(1, 5), (7, 9)],
             gaps: vec![RecordingGap { range: (5, 7), reason: "disconnected".into() }],
+            lines: vec![LineRange { session: "20240301t0".into(), range: (3, 9) }],
+            feed_version: 2,
+            plan_hash: "ab".into(),
+            gap_counts: vec![("disconnect".into(), 1), ("sequence".into(), 4)],
+            proof: Some(Proof::Part),
+            is_carried: true,
         };
         PartitionFooter { provenance: Provenance::Recording(recording), ..facts() }
     }
@@ -449,7 +386,12 @@ mod tests {
         if let Provenance::Recording(recording) = &mut without_gaps.provenance {
             recording.gaps.clear();
         }
-        for footer in [facts(), recording(), without_gaps] {
+        let mut older = recording();
+        if let Provenance::Recording(recording) = &mut older.provenance {
+            let Recording { feed, exchange, symbol, session, ranges, gaps, .. } = recording.clone();
+            *recording = Recording { feed, exchange, symbol, session, ranges, gaps, ..Recording::default() };
+        }
+        for footer in [facts(), recording(), without_gaps, older] {
             let pairs = footer.to_pairs();
             assert!(pairs.is_sorted(), "{pairs:?}");
             assert_eq!(PartitionFooter::from_pairs(pairs.iter().map(|(n, v)| (*n, v.as_str()))), Ok(footer));
@@ -466,6 +408,13 @@ mod tests {
             ("mtdh.recording_gaps", "5..7"),
             ("mtdh.recording_gaps", "5..7=two words"),
             ("mtdh.recording_gaps", "5..7="),
+            ("mtdh.capture_lines", "3..9"),
+            ("mtdh.capture_lines", "a:9..9"),
+            ("mtdh.gap_counts", "=1"),
+            ("mtdh.gap_counts", "disconnect=x"),
+            ("mtdh.feed_version", "-1"),
+            ("mtdh.proof", "perhaps"),
+            ("mtdh.start", "late"),
         ] {
             let others = pairs.iter().map(|(n, v)| (*n, v.as_str()));
             let read = PartitionFooter::from_pairs(others.chain([(name, value)]));

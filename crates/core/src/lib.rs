@@ -14,6 +14,7 @@ pub mod expectation;
 pub mod footer;
 pub mod instrument;
 pub mod key;
+pub mod live;
 pub mod moment;
 pub mod nearest;
 pub mod partition;

@@ -1,6 +1,7 @@
 //! Partitions: one instrument, one data type, one day. The unit of download, storage and validation.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::day::Day;
 use crate::key::InstrumentKey;
@@ -9,7 +10,7 @@ use crate::table::DataType;
 /// The rows of one instrument and data type on one day: one object in the lake, one line in every report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
-    /// The UTC day of arrival at the vendor's recorder.
+    /// The UTC day of arrival at the recorder, which is the vendor's unless the partition is of [`Origin::Live`].
     pub day: Day,
     /// The data type.
     pub data_type: DataType,
@@ -20,6 +21,95 @@ pub struct Partition {
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.key, self.data_type, self.day)
+    }
+}
+
+/// Whose recording a partition's rows are. Each has folders of its own in a lake, so that neither is taken for the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The vendor's files.
+    #[default]
+    Vendor,
+    /// The lake's own recordings of live feeds.
+    Live,
+}
+
+impl Origin {
+    /// Both.
+    pub const ALL: [Origin; 2] = [Origin::Vendor, Origin::Live];
+
+    /// The word in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Vendor => "vendor",
+            Origin::Live => "live",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no origin `{text}`; there are {there}")]
+pub struct UnknownOrigin {
+    text: String,
+    there: &'static str,
+}
+
+impl FromStr for Origin {
+    type Err = UnknownOrigin;
+
+    fn from_str(text: &str) -> Result<Origin, UnknownOrigin> {
+        let found = Origin::ALL.into_iter().find(|origin| origin.name().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| UnknownOrigin { text: text.to_owned(), there: "vendor and live" })
+    }
+}
+
+/// Whose rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origins {
+    /// Those of one origin.
+    Only(Origin),
+    /// The vendor's, and for days of an instrument that the vendor's data lacks, those of recordings.
+    Both,
+}
+
+impl Default for Origins {
+    fn default() -> Origins {
+        Origins::Only(Origin::Vendor)
+    }
+}
+
+impl Origins {
+    /// The name in flags and parameters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origins::Only(origin) => origin.name(),
+            Origins::Both => "both",
+        }
+    }
+}
+
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Origins {
+    type Err = UnknownOrigin;
+
+    fn from_str(text: &str) -> Result<Origins, UnknownOrigin> {
+        if text.eq_ignore_ascii_case("both") {
+            return Ok(Origins::Both);
+        }
+        let one = text.parse().map(Origins::Only);
+        one.map_err(|UnknownOrigin { text, .. }| UnknownOrigin { text, there: "vendor, live and both" })
     }
 }
 

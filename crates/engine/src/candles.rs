@@ -3,11 +3,12 @@
 //! The arithmetic is in [`mtdh_core::candle`]. This module decides which rows a day's candles are made of, and which candles
 //! are up to date.
 
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod error;
-mod feed;
+pub(crate) mod feed;
 pub mod files;
 pub mod plan;
+mod recorded;
 mod resent;
 pub mod run;
 pub(crate) mod ticks;

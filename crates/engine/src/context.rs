@@ -5,10 +5,12 @@
 
 mod candles;
 mod check;
+mod compare;
 mod config;
 mod download;
 mod fleet;
 mod instruments;
+mod live;
 mod query;
 mod records;
 mod served;
@@ -18,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use mtdh_core::partition::Origin;
 use mtdh_lake::{Lake, LakeError};
 use mtdh_source::Url;
 use mtdh_source::http::HttpClient;
@@ -87,6 +90,12 @@ impl Context {
             None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
         };
         Ok(Context { lake, metadata, archive: Arc::new(archive), has_key: key.is_some() })
+    }
+
+    /// The same, for the partitions of this origin and what is derived from them. A request for rows says its own, see
+    /// [`crate::query::ReadRequest::origins`].
+    pub fn with_origin(self, origin: Origin) -> Context {
+        Context { lake: self.lake.with_origin(origin), ..self }
     }
 
     /// The lake's address, as configured.

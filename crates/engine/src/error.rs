@@ -13,6 +13,7 @@ use mtdh_source::tardis::metadata::MetadataError;
 use crate::candles::error::CandleError;
 use crate::download::error::ConvertError;
 use crate::files::user_columns::ColumnsError;
+use crate::live::LiveError;
 
 /// The error of a use case that could not run or continue.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum EngineError {
     /// The lake failed.
     #[error("the lake cannot be used")]
     Lake(#[source] LakeError),
+    /// A recording of a live feed could not be made, or not be read.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// The vendor's metadata cannot be fetched.
     #[error("the instruments of {exchange} cannot be had from the vendor")]
     Metadata {
@@ -253,6 +257,7 @@ impl EngineError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             EngineError::Lake(error) => error.kind(),
+            EngineError::Live(error) => error.kind(),
             EngineError::Metadata { source, .. } => source.kind(),
             EngineError::Refused { source } => source.kind(),
             EngineError::Klines(error) => error.kind(),

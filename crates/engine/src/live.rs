@@ -1,4 +1,27 @@
-//! Rows and candles that arrive live.
+//! Rows and candles that arrive live: recorded, made again from recordings, checked, and given to those who follow.
+//!
+//! Start with [`record`] for what records, [`rebuild`] for what makes rows again, [`hub`] for those who follow.
 
+pub mod analysis;
+pub mod candles;
+pub mod checks;
+pub mod compare;
+mod error;
+pub mod events;
+pub mod follow;
+pub mod hub;
 pub mod lines;
+pub mod machine;
+pub mod maker;
+pub mod parts;
+pub mod plan;
+pub mod player;
+pub mod rebuild;
+pub mod record;
+pub mod replay;
+pub mod session;
+pub mod status;
+mod tally;
 pub mod validate;
+
+pub use error::LiveError;

@@ -75,7 +75,7 @@ pub async fn briefs(
     day: Day,
     data_types: &[DataType],
 ) -> Result<BTreeMap<Partition, Brief>, LakeError> {
-    let (known, is_kept) = (&lake.inner.known, lake.inner.footers.is_on());
+    let (known, is_kept) = (lake.known(), lake.inner.footers.is_on());
     let before = known.of(day);
     let lines = lake.available(day).await?;
     let damaged = found_damaged(lake, day, &lines).await?;
@@ -125,7 +125,7 @@ pub async fn briefs(
 impl Lake {
     /// Footers of partitions that [`briefs`] has read through this lake.
     pub fn footers_read(&self) -> u64 {
-        self.inner.known.read.load(Ordering::Relaxed)
+        self.known().read.load(Ordering::Relaxed)
     }
 }
 

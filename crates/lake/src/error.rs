@@ -7,6 +7,8 @@ use mtdh_core::error::ErrorKind;
 use mtdh_core::footer::FooterError;
 use parquet::errors::ParquetError;
 
+use crate::live::error::CaptureError;
+
 /// An error of the lake.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -196,6 +198,23 @@ pub enum LakeError {
         #[source]
         source: FooterError,
     },
+    /// A segment of a capture cannot be used.
+    #[error("{path} cannot be read as a segment of a capture")]
+    Capture {
+        /// The segment.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: CaptureError,
+    },
+    /// Parts of a partition lie beside its finished object, which was made without them.
+    #[error("{path} was made without {part}; make the day again from its captures")]
+    LatePart {
+        /// The object.
+        path: String,
+        /// The part.
+        part: String,
+    },
     /// The object is a table with other columns.
     #[error("{path} is not the table that belongs there: {reason}")]
     WrongTable {
@@ -224,10 +243,12 @@ impl LakeError {
             | LakeError::KeyFile { .. }
             | LakeError::Unfit { .. }
             | LakeError::Exists { .. }
+            | LakeError::LatePart { .. }
             | LakeError::SharedKey { .. } => ErrorKind::Invalid,
             LakeError::NoFile(_)
             | LakeError::Misread { .. }
             | LakeError::Parquet { .. }
+            | LakeError::Capture { .. }
             | LakeError::Newer { .. }
             | LakeError::OtherProgram { .. }
             | LakeError::PartitionFooter { .. }

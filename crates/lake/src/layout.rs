@@ -3,17 +3,46 @@
 //!
 //! Names keep the instrument key's colons, which GCS, S3 and the file systems of Linux and macOS allow.
 
+mod live;
+
 use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::{Partition, Shard};
+use mtdh_core::partition::{Origin, Partition, Shard};
 use mtdh_core::shards::Part;
 use mtdh_core::{DataType, Day, DayRange};
 use object_store::path::Path;
 
-const RAW: &str = "raw_tick_data/by_date";
-const CANDLES: &str = "processed_candles/by_date";
-const CHECKS: &str = "check_reports/by_date";
-const QUARANTINE: &str = "quarantine/by_date";
+/// The folders of what differs by origin.
+struct Folders {
+    partitions: &'static str,
+    candles: &'static str,
+    checks: &'static str,
+    quarantine: &'static str,
+    missing: &'static str,
+    available: &'static str,
+    identities: &'static str,
+}
+
+const VENDOR: Folders = Folders {
+    partitions: "raw_tick_data/by_date",
+    candles: "processed_candles/by_date",
+    checks: "check_reports/by_date",
+    quarantine: "quarantine/by_date",
+    missing: "missing_data_reports/by_date",
+    available: "available_tick_data/by_date",
+    identities: "runs/_identities",
+};
+
+const LIVE: Folders = Folders {
+    partitions: "live_tick_data/by_date",
+    candles: "live_candles/by_date",
+    checks: "live_check_reports/by_date",
+    quarantine: "live_quarantine/by_date",
+    missing: "live_missing_data_reports/by_date",
+    available: "live_available_tick_data/by_date",
+    identities: "runs/_live_identities",
+};
+
 /// Folder of unfinished objects in a local lake; listings of data exclude it.
 pub(crate) const TEMPORARY: &str = "_tmp";
 
@@ -29,11 +58,34 @@ fn below(partition: &Partition) -> String {
     format!("day-{}/data_type-{}/{}", partition.day, partition.data_type, partition.key)
 }
 
-/// The paths of a lake. A [`crate::Lake`] owns its layout.
+/// The paths of a lake, for the partitions of one origin and what is derived from them. Instruments, runs and captures are the same
+/// for both. A [`crate::Lake`] owns its layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layout;
+pub struct Layout {
+    origin: Origin,
+}
 
 impl Layout {
+    /// The paths of the vendor's data.
+    pub const VENDOR: Layout = Layout { origin: Origin::Vendor };
+
+    /// The paths of one origin.
+    pub fn of(origin: Origin) -> Layout {
+        Layout { origin }
+    }
+
+    /// Whose partitions these paths are of.
+    pub fn origin(self) -> Origin {
+        self.origin
+    }
+
+    fn folders(self) -> &'static Folders {
+        match self.origin {
+            Origin::Vendor => &VENDOR,
+            Origin::Live => &LIVE,
+        }
+    }
+
     /// The instruments of a day.
     pub fn instruments(&self, day: Day) -> Path {
         path(format!("instrument_availability/by_date/day-{day}/instruments.parquet"))
@@ -52,57 +104,58 @@ impl Layout {
 
     /// One partition.
     pub fn partition(&self, partition: &Partition) -> Path {
-        path(format!("{RAW}/{}.parquet", below(partition)))
+        path(format!("{}/{}.parquet", self.folders().partitions, below(partition)))
     }
 
     /// The rejected rows of one partition, one JSON object a line.
     pub fn quarantine(&self, partition: &Partition) -> Path {
-        path(format!("{QUARANTINE}/{}.jsonl", below(partition)))
+        path(format!("{}/{}.jsonl", self.folders().quarantine, below(partition)))
     }
 
     /// The rejected rows of a grouped file whose instrument is not known.
     pub fn group_quarantine(&self, day: Day, data_type: DataType, venue: &str, group: &str) -> Path {
-        path(format!("{QUARANTINE}/day-{day}/data_type-{data_type}/{venue}:{group}.jsonl"))
+        let quarantine = self.folders().quarantine;
+        path(format!("{quarantine}/day-{day}/data_type-{data_type}/{venue}:{group}.jsonl"))
     }
 
     /// All partitions of a day.
     pub fn day_of_partitions(&self, day: Day) -> Path {
-        path(format!("{RAW}/day-{day}"))
+        path(format!("{}/day-{day}", self.folders().partitions))
     }
 
     /// All partitions of a day and data type.
     pub fn day_and_type(&self, day: Day, data_type: DataType) -> Path {
-        path(format!("{RAW}/day-{day}/data_type-{data_type}"))
+        path(format!("{}/day-{day}/data_type-{data_type}", self.folders().partitions))
     }
 
     /// All partitions.
     pub fn all_partitions(&self) -> Path {
-        path(RAW.to_owned())
+        path(self.folders().partitions.to_owned())
     }
 
     /// All candles.
     pub fn all_candles(&self) -> Path {
-        path(CANDLES.to_owned())
+        path(self.folders().candles.to_owned())
     }
 
     /// The candles of one instrument, day and timeframe.
     pub fn candles(&self, day: Day, timeframe: Timeframe, key: &InstrumentKey) -> Path {
-        path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}/{key}.parquet"))
+        path(format!("{}/day-{day}/timeframe-{timeframe}/{key}.parquet", self.folders().candles))
     }
 
     /// All candles of a day and timeframe.
     pub fn candle_folder(&self, day: Day, timeframe: Timeframe) -> Path {
-        path(format!("{CANDLES}/day-{day}/timeframe-{timeframe}"))
+        path(format!("{}/day-{day}/timeframe-{timeframe}", self.folders().candles))
     }
 
     /// All candles of a day.
     pub fn day_of_candles(&self, day: Day) -> Path {
-        path(format!("{CANDLES}/day-{day}"))
+        path(format!("{}/day-{day}", self.folders().candles))
     }
 
     /// Parses a path of [`Layout::candles`].
     pub fn parse_candles(&self, path: &Path) -> Option<(Day, Timeframe, InstrumentKey)> {
-        let below = path.as_ref().strip_prefix(CANDLES)?.strip_prefix("/day-")?;
+        let below = path.as_ref().strip_prefix(self.folders().candles)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/timeframe-")?;
         let (timeframe, name) = rest.split_once('/')?;
         let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
@@ -112,28 +165,28 @@ impl Layout {
 
     /// The report of missing data of a day.
     pub fn missing_report(&self, day: Day) -> Path {
-        path(format!("missing_data_reports/by_date/day-{day}/missing_data.parquet"))
+        path(format!("{}/day-{day}/missing_data.parquet", self.folders().missing))
     }
 
     /// The report of available data of a day, with the footer of each object. Derived: it may be deleted and is rebuilt.
     pub fn available_report(&self, day: Day) -> Path {
-        path(format!("available_tick_data/by_date/day-{day}/available_data.parquet"))
+        path(format!("{}/day-{day}/available_data.parquet", self.folders().available))
     }
 
     /// The report of a day's checks: what was checked, and what was found.
     pub fn check_report(&self, day: Day) -> Path {
-        path(format!("{CHECKS}/day-{day}/checks.parquet"))
+        path(format!("{}/day-{day}/checks.parquet", self.folders().checks))
     }
 
     /// All reports of checks.
     pub fn check_reports(&self) -> Path {
-        path(CHECKS.to_owned())
+        path(self.folders().checks.to_owned())
     }
 
     /// The identities of the objects in [`Layout::available_report`]. Derived, and specific to each copy of a lake; no run has such a
     /// name.
     pub fn identities(&self, day: Day) -> Path {
-        path(format!("runs/_identities/day-{day}.parquet"))
+        path(format!("{}/day-{day}.parquet", self.folders().identities))
     }
 
     /// The progress and summary of one shard of a run.
@@ -187,7 +240,7 @@ impl Layout {
 
     /// Parses a path of [`Layout::partition`].
     pub fn parse_partition(&self, path: &Path) -> Option<Partition> {
-        let below = path.as_ref().strip_prefix(RAW)?.strip_prefix("/day-")?;
+        let below = path.as_ref().strip_prefix(self.folders().partitions)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/data_type-")?;
         let (data_type, name) = rest.split_once('/')?;
         let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
@@ -220,8 +273,9 @@ impl Layout {
     }
 
     fn parse_quarantine(&self, path: &Path) -> Option<Partition> {
-        let below = path.as_ref().strip_prefix(QUARANTINE)?.strip_suffix(".jsonl")?;
-        let of = self.parse_partition(&Path::parse(format!("{RAW}{below}.parquet")).ok()?)?;
+        let below = path.as_ref().strip_prefix(self.folders().quarantine)?.strip_suffix(".jsonl")?;
+        let of = self
+            .parse_partition(&Path::parse(format!("{}{below}.parquet", self.folders().partitions)).ok()?)?;
         (self.quarantine(&of) == *path).then_some(of)
     }
 
@@ -248,7 +302,7 @@ mod tests {
 
     use super::*;
 
-    const LAYOUT: Layout = Layout;
+    const LAYOUT: Layout = Layout::VENDOR;
 
     #[test]
     fn the_paths_that_users_know() {
@@ -359,6 +413,41 @@ mod tests {
             let parsed = LAYOUT.parse_data(&text);
             assert_eq!(parsed.as_ref().map(Path::as_ref), is_data.then_some(text.as_str()), "{text}");
         }
+    }
+
+    #[test]
+    fn the_origins_share_no_path_but_those_of_instruments_runs_and_captures() {
+        let day: Day = "2023-05-23".parse().unwrap();
+        let key: InstrumentKey = "BINANCE:SPOT_PAIR:BTC-USDT".parse().unwrap();
+        let partition = Partition { day, data_type: DataType::Trades, key: key.clone() };
+        let live = Layout::of(Origin::Live);
+        let paths = |layout: Layout| {
+            let timeframe = "1m".parse().unwrap();
+            [
+                layout.partition(&partition),
+                layout.quarantine(&partition),
+                layout.group_quarantine(day, DataType::Trades, "BINANCE", "OPTIONS"),
+                layout.candles(day, timeframe, &key),
+                layout.missing_report(day),
+                layout.available_report(day),
+                layout.check_report(day),
+                layout.identities(day),
+            ]
+        };
+        for (vendor, live) in paths(Layout::VENDOR).iter().zip(paths(live)) {
+            assert!(
+                !live.as_ref().starts_with(vendor.as_ref().split('/').next().unwrap())
+                    || live.as_ref().starts_with("runs/")
+            );
+            assert_ne!(*vendor, live);
+        }
+        assert_eq!(Layout::VENDOR.instruments(day), live.instruments(day));
+        assert_eq!(live.parse_partition(&Layout::VENDOR.partition(&partition)), None);
+        assert_eq!(Layout::VENDOR.parse_partition(&live.partition(&partition)), None);
+        assert_eq!(
+            live.partition(&partition).as_ref(),
+            "live_tick_data/by_date/day-2023-05-23/data_type-trades/BINANCE:SPOT_PAIR:BTC-USDT.parquet"
+        );
     }
 
     proptest! {

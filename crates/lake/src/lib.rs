@@ -17,6 +17,7 @@ pub mod inventory;
 mod kept;
 mod known;
 pub mod layout;
+pub mod live;
 mod local;
 mod lock;
 mod mark;

@@ -17,6 +17,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use mtdh_core::candle::CandleFooter;
 use mtdh_core::footer::{FooterError, PartitionFooter};
+use mtdh_core::partition::Origin;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -392,18 +393,18 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
 
 /// Refuses an object whose footer says that it belongs elsewhere. What has no place of its own, as a user's file, is no concern.
 fn check_place(path: &Path, opened: &Opened) -> Result<(), LakeError> {
-    let layout = Layout;
     let wrong = |says: String| LakeError::WrongTable {
         path: path.to_string(),
         reason: format!("its footer says that it is {says}"),
     };
-    if let Some(partition) = layout.parse_partition(path) {
+    let layouts = Origin::ALL.map(Layout::of);
+    if let Some(partition) = layouts.iter().find_map(|layout| layout.parse_partition(path)) {
         let facts = PartitionFooter::from_pairs(pairs(&opened.metadata))
             .map_err(|source| facts_failure(path, opened, source))?;
         if facts.partition != partition {
             return Err(wrong(facts.partition.to_string()));
         }
-    } else if let Some((day, timeframe, key)) = layout.parse_candles(path) {
+    } else if let Some((day, timeframe, key)) = layouts.iter().find_map(|layout| layout.parse_candles(path)) {
         let facts = CandleFooter::from_pairs(pairs(&opened.metadata))
             .map_err(|source| facts_failure(path, opened, source))?;
         if (facts.day, facts.timeframe, &facts.key) != (Some(day), timeframe, &key) {

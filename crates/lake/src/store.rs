@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use mtdh_core::partition::Origin;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
@@ -47,6 +48,7 @@ const READ_ATTEMPTS: u32 = 3;
 #[derive(Clone)]
 pub struct Lake {
     pub(crate) inner: Arc<Inner>,
+    layout: Layout,
 }
 
 /// The store of a folder, and the device and inode of the folder it was opened for.
@@ -54,7 +56,6 @@ type OpenedFolder = ((u64, u64), Arc<LocalFileSystem>);
 
 pub(crate) struct Inner {
     url: String,
-    layout: Layout,
     pub(crate) place: Place,
     /// Created when the first object is staged.
     pub(crate) workplace: OnceLock<StagingDir>,
@@ -66,8 +67,8 @@ pub(crate) struct Inner {
     opened: std::sync::Mutex<Option<OpenedFolder>>,
     /// Verified footers that are kept, if they are.
     pub(crate) footers: KeptFooters,
-    /// What footers said of the partitions of days, if footers are kept.
-    pub(crate) known: KnownFooters,
+    /// What footers said of the partitions of days, by origin, if footers are kept.
+    known: [KnownFooters; 2],
 }
 
 impl std::fmt::Debug for Lake {
@@ -78,22 +79,36 @@ impl std::fmt::Debug for Lake {
 
 impl Lake {
     /// Opens the lake at `url`: a folder (it need not exist), `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. Nothing is
-    /// requested yet.
+    /// requested yet. Its partitions are the vendor's; see [`Lake::with_origin`].
     ///
     /// # Errors
     /// When the URL is not valid, or credentials that it needs cannot be read.
     pub fn open(url: &str, options: &LakeOptions) -> Result<Lake, LakeError> {
         let (place, workplace, probed) = (place(url, options)?, OnceLock::new(), OnceCell::new());
         let (turn, footers) = (Mutex::default(), KeptFooters::default());
-        let (opened, known) = (std::sync::Mutex::default(), KnownFooters::default());
-        let (url, layout) = (url.to_owned(), Layout);
-        let inner = Inner { url, layout, place, workplace, probed, turn, opened, footers, known };
-        Ok(Lake { inner: Arc::new(inner) })
+        let (opened, known) = (std::sync::Mutex::default(), Default::default());
+        let url = url.to_owned();
+        let inner = Inner { url, place, workplace, probed, turn, opened, footers, known };
+        Ok(Lake { inner: Arc::new(inner), layout: Layout::VENDOR })
     }
 
     /// The paths of its objects.
     pub fn layout(&self) -> Layout {
-        self.inner.layout
+        self.layout
+    }
+
+    /// Whose partitions it reads and writes.
+    pub fn origin(&self) -> Origin {
+        self.layout.origin()
+    }
+
+    /// The same lake, with the partitions of this origin and what is derived from them.
+    pub fn with_origin(&self, origin: Origin) -> Lake {
+        Lake { inner: self.inner.clone(), layout: Layout::of(origin) }
+    }
+
+    pub(crate) fn known(&self) -> &KnownFooters {
+        &self.inner.known[self.origin() as usize]
     }
 
     /// The URL, as given to [`Lake::open`].

@@ -7,6 +7,8 @@
 pub mod available;
 pub mod checks;
 pub mod columns;
+pub mod comparisons;
+pub mod gaps;
 pub(crate) mod identities;
 pub mod instruments;
 pub mod plan;
@@ -137,6 +139,18 @@ pub fn all() -> Vec<TableDescription> {
             "check_reports/by_date/day-{D}/checks.parquet",
             "something that was checked, or a finding of it",
             described(&checks::COLUMNS),
+        ),
+        (
+            "gaps",
+            "live_gaps/by_date/day-{D}/{venue}.parquet",
+            "something that a live recording lost, or may have lost",
+            described(&gaps::COLUMNS),
+        ),
+        (
+            "comparisons",
+            "live_comparisons/by_date/day-{D}/comparisons.parquet",
+            "a partition whose live rows were compared with the vendor's, or a difference",
+            described(&comparisons::COLUMNS),
         ),
         ("plan", "runs/{run_id}/plan.parquet", "a partition that a run fetches", described(&plan::COLUMNS)),
         (
@@ -291,7 +305,7 @@ mod tests {
     fn every_table_is_described_whole() {
         let tables = all();
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
-        assert_eq!(names.len(), 18, "{names:?}");
+        assert_eq!(names.len(), 19, "{names:?}");
         for table in &tables {
             let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
             assert!(!columns.is_empty(), "{}", table.name);
@@ -321,6 +335,8 @@ mod tests {
         check("available", &available::COLUMNS);
         check("missing", &reports::MISSING);
         check("checks", &checks::COLUMNS);
+        check("gaps", &gaps::COLUMNS);
+        check("comparisons", &comparisons::COLUMNS);
         check("plan", &plan::COLUMNS);
         for data_type in DataType::ALL {
             let described = of_data_type(data_type);

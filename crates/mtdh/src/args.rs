@@ -2,11 +2,13 @@
 
 mod allow;
 mod check;
+mod compare;
 mod fleet;
 mod former;
 mod get;
 mod help;
 mod lists;
+mod live;
 mod man;
 mod serve;
 mod sim;
@@ -18,14 +20,17 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::partition::Origin;
 use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
 pub use check::*;
+pub use compare::*;
 pub use fleet::*;
 pub use get::*;
+pub use live::*;
 pub use man::pages;
 pub use serve::*;
 pub use sim::*;
@@ -165,6 +170,11 @@ pub enum Command {
     Get(GetArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
+    /// Record exchanges' live feeds, and make rows of recordings
+    Live {
+        #[command(subcommand)]
+        command: LiveCommand,
+    },
     /// Convert a Tardis CSV file, without a lake
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
@@ -468,6 +478,9 @@ pub struct LsArgs {
     /// Last day, included [default: the first day given, else the last in the lake]
     #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub end_date: Option<DayRange>,
+    /// Whose data: the vendor's, or that of live recordings
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     #[command(flatten)]
     pub filters: FilterArgs,
     /// One line per partition
@@ -494,6 +507,9 @@ pub struct CandlesArgs {
     pub filters: FilterArgs,
     #[command(flatten)]
     pub shard: ShardArgs,
+    /// Whose trades: the vendor's, or those of live recordings
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     /// Build also candles that are up to date
     #[arg(long)]
     pub force: bool,

@@ -10,6 +10,7 @@ mod download;
 mod fleet;
 mod get;
 mod instruments;
+mod live;
 mod ls;
 pub mod man;
 mod pipeline;
@@ -66,7 +67,9 @@ pub async fn run(
         Command::Convert(args) => convert::run(&session, args),
         Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
+        Command::Serve(args) if !args.live.is_empty() => live::serve_named(&session, settings, args).await,
         Command::Serve(args) => serve::run(&session, settings, args).await,
+        Command::Live { command } => live::run(&session, settings, command).await,
         Command::Sim(args) => sim::run(&session, args).await,
         Command::Doctor | Command::Config { command: ConfigCommand::Check } => {
             doctor::run(&session, settings).await

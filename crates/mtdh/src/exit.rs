@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
-use crate::args::{Cli, Codes, Command};
+use crate::args::{Cli, Codes, Command, LiveCommand};
 use crate::scheduler;
 
 /// The outcome of a verb that ran.
@@ -74,6 +74,7 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Doctor
         | Command::Schema(_)
         | Command::Completions { .. } => true,
+        Command::Live { command } => matches!(command, LiveCommand::Status),
         Command::Get(args) => args.output.as_os_str() == "-",
         Command::Convert(args) => args.output.as_os_str() == "-",
         Command::Instruments(args) => args.command.is_some(),

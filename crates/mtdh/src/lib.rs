@@ -139,7 +139,7 @@ fn run(
     let ended = runtime.block_on(async {
         let given_up = async {
             stop.cancelled().await;
-            tokio::time::sleep(signals::GRACE).await;
+            tokio::time::sleep(signals::grace()).await;
         };
         tokio::select! {
             ended = commands::run(cli, program, &settings, stop).instrument(span.clone()) => ended,

@@ -4,11 +4,13 @@
 
 mod layers;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use mtdh_core::text::without_credentials;
+use mtdh_engine::live::record::{Instead, Unencrypted};
 use mtdh_engine::{Budget, Config, LakeOptions, RetryPolicy, SecretString};
 use tracing::level_filters::LevelFilter;
 
@@ -54,7 +56,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 21] = [
     setting(
         "lake",
         "MTDH_LAKE",
@@ -167,6 +169,20 @@ pub const SETTINGS: [Setting; 19] = [
         Kind::Text,
         None,
         "names by which clients address mtdh serve, separated by commas, such as that of a proxy",
+    ),
+    setting(
+        "live_addresses",
+        "MTDH_LIVE_ADDRESSES",
+        Kind::Text,
+        None,
+        "addresses in place of exchanges' own for live feeds, as EXCHANGE=URL, separated by commas: ws or wss for WebSockets, http or https for REST",
+    ),
+    setting(
+        "live_unencrypted",
+        "MTDH_LIVE_UNENCRYPTED",
+        Kind::Text,
+        None,
+        "yes: such addresses may be without TLS beyond this machine",
     ),
     setting("log_level", "LOG_LEVEL", Kind::Text, Some("warning"), "debug, info, warning or error"),
     setting(
@@ -292,6 +308,29 @@ impl Settings {
     pub fn serve_hosts(&self) -> Vec<String> {
         let names = self.text("serve_hosts").unwrap_or_default().split(',').map(str::trim);
         names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Addresses in place of exchanges' own for live feeds, by the vendor's exchange id, and whether they may be without TLS.
+    ///
+    /// # Errors
+    /// When one is none.
+    pub fn live_addresses(&self) -> Result<(BTreeMap<String, Instead>, Unencrypted)> {
+        let mut addresses: BTreeMap<String, Instead> = BTreeMap::new();
+        let entries = self.text("live_addresses").unwrap_or_default().split(',').map(str::trim);
+        for entry in entries.filter(|entry| !entry.is_empty()) {
+            let named =
+                entry.split_once('=').and_then(|(exchange, url)| Some((exchange, Instead::parse(url)?)));
+            let Some((exchange, address)) = named else {
+                bail!("`{}` in live_addresses is not EXCHANGE=URL", without_credentials(entry));
+            };
+            addresses.entry(exchange.trim().to_ascii_lowercase()).or_default().add(address);
+        }
+        let unencrypted = match self.text("live_unencrypted").map(str::to_ascii_lowercase).as_deref() {
+            None | Some("no") => Unencrypted::Loopback,
+            Some("yes") => Unencrypted::Anywhere,
+            Some(other) => bail!("live_unencrypted is `{other}`; it is yes or no"),
+        };
+        Ok((addresses, unencrypted))
     }
 
     /// Whether stderr is JSON lines.

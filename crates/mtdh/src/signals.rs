@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,11 +12,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output::note;
 
-/// Time for a verb to abandon its work; after that, what it still waits for is dropped.
-pub const GRACE: Duration = Duration::from_millis(1400);
+/// Time for a verb to abandon its work; after that, what it still waits for is dropped. Milliseconds.
+static GRACE: AtomicU64 = AtomicU64::new(1400);
 
-/// Time after which the process ends in any case.
-const LAST: Duration = Duration::from_millis(1800);
+/// The process ends so long after that in any case.
+const LAST: Duration = Duration::from_millis(400);
+
+/// Time for a verb to end its work after a request to stop.
+pub fn grace() -> Duration {
+    Duration::from_millis(GRACE.load(Ordering::Relaxed))
+}
+
+/// For a verb whose work is to end in good order, such as a recording, and may take longer for that.
+pub fn take_longer(grace: Duration) {
+    GRACE.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
 
 /// The signal for a file that exceeds its limit (RLIMIT_FSIZE). While it is handled, the process continues and the write
 /// fails.
@@ -69,7 +79,7 @@ fn start(stop: CancellationToken, status: Arc<AtomicU8>) -> io::Result<()> {
                 note("stopping: files in hand are given back; press Ctrl-C again to end at once")
             });
             tokio::select! {
-                () = tokio::time::sleep(LAST) => {}
+                () = tokio::time::sleep(grace() + LAST) => {}
                 _ = requests.recv() => {}
             }
             mtdh_engine::remove_staging_dirs();

@@ -147,7 +147,7 @@ impl Lake {
 
     /// A request for rows of a data type, or of candles of a timeframe.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
-    #[pyo3(signature = (table, timeframe, instruments, first_us, end_us, clock, columns, limit))]
+    #[pyo3(signature = (table, timeframe, instruments, first_us, end_us, clock, origin, columns, limit))]
     fn rows(
         &self,
         py: Python<'_>,
@@ -157,6 +157,7 @@ impl Lake {
         first_us: i64,
         end_us: i64,
         clock: &str,
+        origin: &str,
         columns: Option<Vec<String>>,
         limit: Option<u64>,
     ) -> PyResult<Rows> {
@@ -173,6 +174,7 @@ impl Lake {
             columns,
             limit,
             has_worth: false,
+            origins: origin.parse().map_err(|error| wrong(py, error))?,
         };
         // An unknown column is told at once.
         request.schema().map_err(|error| raised(py, error))?;

@@ -8,6 +8,7 @@
 pub mod api;
 pub mod coverage;
 mod findings;
+mod live;
 mod options;
 mod page;
 mod problem;
@@ -48,6 +49,9 @@ pub fn serve<'a>(
         let state = State::new(context, options, address, stop.clone());
         ready(address);
         tokio::spawn(coverage::keep_looking(state.clone(), stop.clone()));
+        if let Some(hub) = &state.options.live {
+            tokio::spawn(hub.clone().follow_books(stop.clone()));
+        }
         let served = server::run(listener, router(&state), state.clone(), stop);
         let served_beside = async {
             if let Some(listener) = beside {
@@ -58,7 +62,9 @@ pub fn serve<'a>(
         futures::join!(served, served_beside);
         // The connections of WebSockets are no more the server's own. Each says that it ends, and gives its permit back.
         let all = u32::try_from(state.options.limits.requests.max(1)).unwrap_or(u32::MAX);
-        let _late = tokio::time::timeout(server::GRACE, state.turns.acquire_many(all)).await;
+        let listeners = state.listeners.acquire_many(live::MOST_LISTENERS as u32);
+        let ended = async { futures::join!(state.turns.acquire_many(all), listeners) };
+        let _late = tokio::time::timeout(server::GRACE, ended).await;
         Ok(())
     })
 }

@@ -1,8 +1,10 @@
 //! How to serve: address, token, names of the host, limits.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use mtdh_engine::live::hub::Hub;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -23,10 +25,12 @@ pub struct Options {
     pub origins: Vec<String>,
     /// What an answer may take.
     pub limits: Limits,
+    /// What is recorded now, by a recorder of this process; `None`: nothing is.
+    pub live: Option<Arc<Hub>>,
 }
 
 impl Default for Options {
-    /// 127.0.0.1:8087, no token, no further names, the usual limits.
+    /// 127.0.0.1:8087, no token, no further names, the usual limits, nothing recorded.
     fn default() -> Options {
         Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 8087)),
@@ -34,6 +38,7 @@ impl Default for Options {
             hosts: Vec::new(),
             origins: Vec::new(),
             limits: Limits::default(),
+            live: None,
         }
     }
 }

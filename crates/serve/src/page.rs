@@ -12,6 +12,7 @@ mod form;
 mod instrument;
 mod instruments;
 mod lines;
+mod live;
 mod quality;
 mod range;
 mod runs;
@@ -94,6 +95,7 @@ pub fn routes(state: &Shared) -> Routes {
         .route("/days/{day}/{venue}/{type}/{key}", page!(evidence, day, venue, data_type, key))
         .route("/quality", plain!(quality::page))
         .route("/quality/now", plain!(quality::now))
+        .route("/live", plain!(live::page))
         .route("/docs", plain!(docs::page))
         .route("/runs", plain!(runs::list))
         .route("/runs/{run}", page!(runs::one, run))

@@ -2,7 +2,7 @@
 //!
 //! The parameter is read by [`options`], whose dates have a rule of their own ([`dates`]). [`names`] finds the instruments and
 //! [`plan`] the objects, all before the answer begins. [`merge`] brings their rows in order of arrival, and [`session`] makes the
-//! messages.
+//! messages. [`stream`] has the same messages of what is recorded now.
 
 mod bars;
 mod dates;
@@ -17,6 +17,7 @@ mod plan;
 mod rows;
 mod session;
 mod snapshots;
+mod stream;
 mod text;
 mod ws;
 
@@ -33,12 +34,16 @@ use crate::state::{Shared, now_us};
 use error::ReplayError;
 pub use http::replay as over_http;
 use plan::Plan;
+pub use stream::stream as live_over_socket;
 pub use ws::replay as over_socket;
 
 /// The path of a replay over HTTP.
 pub const PATH: &str = "/replay-normalized";
 /// The path of one over a WebSocket.
 pub const WS_PATH: &str = "/ws-replay-normalized";
+
+/// The path of a live stream in the same form.
+pub const STREAM_PATH: &str = "/ws-stream-normalized";
 
 /// Listens on the port beside the server's own, where tardis-machine has its WebSockets. `None`, with a warning: somebody else does.
 pub async fn listen_beside(address: SocketAddr) -> Option<TcpListener> {

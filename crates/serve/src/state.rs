@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::coverage::Seen;
 use crate::findings::SeenChecks;
+use crate::live::MOST_LISTENERS;
 use crate::options::Options;
 use crate::slow::Slow;
 
@@ -42,6 +43,8 @@ pub struct State {
     pub address: SocketAddr,
     /// Permits of requests that are worked on.
     pub(crate) turns: Arc<Semaphore>,
+    /// Places of those who listen to what is recorded. They hold them for hours, and no permit of requests.
+    pub(crate) listeners: Arc<Semaphore>,
     /// Answers whose clients may be waited for.
     pub(crate) slow: Slow,
     /// Counters since the start.
@@ -86,6 +89,7 @@ impl State {
             options,
             address,
             turns,
+            listeners: Arc::new(Semaphore::new(MOST_LISTENERS)),
             started,
             counters,
             stop,

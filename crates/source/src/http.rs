@@ -146,6 +146,14 @@ impl HttpClient {
         HttpClient::of(Peer::Binance, None, Budget::default(), None)
     }
 
+    /// A client for an exchange's public data. Sends no key.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn exchange() -> Result<HttpClient, BuildError> {
+        HttpClient::of(Peer::Exchange, None, Budget::default(), None)
+    }
+
     fn of(
         peer: Peer,
         key: Option<&SecretString>,

@@ -3,5 +3,7 @@
 pub mod csv;
 pub mod datasets;
 pub mod instruments;
+pub mod machine;
 pub mod metadata;
+pub mod slices;
 pub mod vendor_file;

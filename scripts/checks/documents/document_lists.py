@@ -3,10 +3,19 @@
 CI = ".ci/run runs it as a step of its own"
 CLOUD = "needs a project of Google Cloud and its provider from the registry; test_deploy_files.py has the files"
 
+STAND_IN = "connects to an exchange, or reads what was recorded of it; scripts/checks/live runs it against a stand-in"
+
 # The one list of lines that are not run, with the reason. Verbs, flags and scripts in them are checked all the same.
 NOT_RUN = {
     "cargo build --release": CI,
     "mtdh serve": "serves until it is ended; scripts/checks/serve runs it",
+    "mtdh live serve --venues BINANCE --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2":
+        "connects to an exchange; scripts/checks/live runs it against a stand-in",
+    "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT --capture-only --for 1h": STAND_IN,
+    "mtdh live replay live_capture/binance-futures/day-2026-11-30/*.mtr --venue BINANCE-FUTURES --lake check": STAND_IN,
+    "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2": STAND_IN,
+    "mtdh live rebuild --day 2026-11-30": STAND_IN,
+    "mtdh live replay usdm_btcusdt.gz --venue BINANCE-FUTURES": "reads a recording that is not here; test_record.py replays one",
     "cargo test --workspace": CI,
     "scripts/check.sh": CI,
     ".ci/run": "this test is a part of it",

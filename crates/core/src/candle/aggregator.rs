@@ -11,14 +11,17 @@ use super::decimal::Sum;
 use super::value::Formula;
 use super::{Candle, Complete, Fill, Liquidated, Timeframe};
 use crate::candle::bucket::{Bucket, LastBook, Worth, exact, state};
-use crate::candle::latency::doubled_median;
+use crate::candle::latency::{Latencies, doubled_median};
 use crate::day::DAY_US;
 
 /// Closed buckets and their starts, in time order. Aggregators refer to them by increasing numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Closed {
+    /// Latencies of buckets that every timeframe has merged, with the number of the first bucket of each piece. A piece is of one
+    /// interval in every timeframe, so that medians need nothing finer.
+    merged: VecDeque<(usize, Latencies)>,
     buckets: VecDeque<(i64, Bucket)>,
-    /// Number of the first bucket that is still kept.
+    /// Number of the first bucket in `buckets`.
     first: usize,
 }
 
@@ -27,23 +30,61 @@ impl Closed {
         self.buckets.push_back((start, bucket));
     }
 
-    /// Drops the buckets before `number`.
-    pub fn keep_from(&mut self, number: usize) {
-        self.buckets.drain(..number - self.first);
-        self.first = number;
+    /// Keeps only the latencies of the buckets, which every timeframe has merged. `needs` are the numbers from which on each
+    /// timeframe still needs them.
+    pub fn settle(&mut self, needs: &[usize]) {
+        for (place, (_, bucket)) in self.buckets.drain(..).enumerate() {
+            self.merged.push_back((self.first + place, bucket.latencies));
+        }
+        self.first = self.merged.back().map_or(self.first, |(last, _)| self.first.max(last + 1));
+        let least = needs.iter().min().copied().unwrap_or(self.first);
+        let mut pieces: VecDeque<(usize, Latencies)> = VecDeque::new();
+        for (number, latencies) in self.merged.drain(..).filter(|(number, _)| *number >= least) {
+            match pieces.back_mut().filter(|(of, _)| !needs.iter().any(|need| *of < *need && *need <= number))
+            {
+                Some((_, piece)) => piece.absorb(latencies),
+                None => pieces.push_back((number, latencies)),
+            }
+        }
+        self.merged = pieces;
     }
 
-    fn range(&self, numbers: Range<usize>) -> impl Iterator<Item = &(i64, Bucket)> + Clone {
-        self.buckets.range(numbers.start - self.first..numbers.end - self.first)
+    /// How many bytes they take, about.
+    pub fn bytes(&self) -> usize {
+        let merged = self.merged.iter().map(|(_, piece)| size_of::<Latencies>() + piece.bytes());
+        merged.sum::<usize>() + self.buckets.iter().map(|(_, bucket)| bucket.bytes()).sum::<usize>()
+    }
+}
+
+/// The closed buckets, and after them open ones, which a preview counts as closed.
+#[derive(Clone, Copy)]
+pub(crate) struct Buckets<'a> {
+    pub closed: &'a Closed,
+    pub open: &'a [(i64, &'a Bucket)],
+}
+
+impl<'a> Buckets<'a> {
+    /// The buckets from a number on.
+    fn from(self, number: usize) -> impl Iterator<Item = (i64, &'a Bucket)> {
+        let skipped = number.saturating_sub(self.closed.first);
+        let closed = self.closed.buckets.iter().map(|(start, bucket)| (*start, bucket));
+        closed.chain(self.open.iter().copied()).skip(skipped)
     }
 
-    fn end(&self) -> usize {
-        self.first + self.buckets.len()
+    /// The latencies of a range of buckets.
+    fn latencies(self, numbers: Range<usize>) -> impl Iterator<Item = &'a Latencies> + Clone {
+        let within = numbers.clone();
+        let merged = self.closed.merged.iter().filter(move |(number, _)| within.contains(number));
+        let first = self.closed.first;
+        let (from, to) = (numbers.start.max(first) - first, numbers.end.max(first) - first);
+        let closed = self.closed.buckets.iter().map(|(_, bucket)| &bucket.latencies);
+        let kept = closed.chain(self.open.iter().map(|(_, bucket)| &bucket.latencies));
+        merged.map(|(_, latencies)| latencies).chain(kept.skip(from).take(to - from))
     }
 }
 
 /// The open candle of a timeframe, and the values carried to the next one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Aggregator {
     timeframe: Timeframe,
     open: Option<Open>,
@@ -52,7 +93,7 @@ pub(crate) struct Aggregator {
     next: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     start: i64,
     rows: Bucket,
@@ -61,7 +102,7 @@ struct Open {
 }
 
 /// Values carried from interval to interval within a day.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Carried {
     /// End of the day, microseconds since the Unix epoch, UTC.
     day_end: i64,
@@ -81,7 +122,9 @@ pub(crate) struct EmitContext<'a> {
     pub formula: Option<Formula>,
     /// The time ranges whose rows are all known.
     pub complete: &'a Complete,
-    pub closed: &'a Closed,
+    pub buckets: Buckets<'a>,
+    /// Candles that end at this time or before are not emitted, microseconds since the Unix epoch, UTC.
+    pub after: i64,
     pub emit: &'a mut dyn FnMut(Candle),
 }
 
@@ -101,9 +144,8 @@ impl Aggregator {
 
     /// Processes the new buckets and emits the candles that end at or before `until`.
     pub fn advance(&mut self, until: i64, context: &mut EmitContext<'_>) {
-        let closed = context.closed;
-        for (start, bucket) in closed.range(self.next..closed.end()) {
-            let start = self.timeframe.floor(*start);
+        for (start, bucket) in context.buckets.from(self.next) {
+            let start = self.timeframe.floor(start);
             if self.open.as_ref().is_none_or(|open| open.start != start) {
                 self.end(context);
                 self.begin(start, context);
@@ -140,8 +182,10 @@ impl Aggregator {
             if end > until.min(self.carried.day_end) {
                 break;
             }
-            let candle = self.candle(start, close, &Bucket::default(), context);
-            (context.emit)(candle);
+            if end > context.after {
+                let candle = self.candle(start, close, &Bucket::default(), context);
+                (context.emit)(candle);
+            }
             self.carried.close = Some((end, close));
         }
     }
@@ -157,11 +201,13 @@ impl Aggregator {
         }
         let flat = self.carried.close.filter(|_| context.fill == Fill::Flat).map(|(_, close)| close);
         if let Some(close) = (rows.count() > 0).then_some(rows.last.1).or(flat) {
-            let mut candle = self.candle(open.start, close, rows, context);
-            let buckets = context.closed.range(open.first..self.next);
-            set_latency(&mut candle, rows, buckets.map(|(_, bucket)| bucket));
-            (context.emit)(candle);
-            self.carried.close = Some((open.start.saturating_add(self.timeframe.us()), close));
+            let end = open.start.saturating_add(self.timeframe.us());
+            if end > context.after {
+                let mut candle = self.candle(open.start, close, rows, context);
+                set_latency(&mut candle, rows, context.buckets.latencies(open.first..self.next));
+                (context.emit)(candle);
+            }
+            self.carried.close = Some((end, close));
         }
         let open_interest = rows.ticker.as_ref().and_then(|ticker| ticker.open_interest());
         let of_both = [open_interest, self.carried.open_interest].into_iter().flatten();
@@ -184,7 +230,12 @@ impl Aggregator {
         let before = self.carried.open_interest.map(|(_, before)| before);
         let change = |(now, before): (f64, f64)| exact([(now, 1), (before, -1)]).value();
         let end = start.saturating_add(self.timeframe.us());
-        let is_known = |known: &Range<i64>| known.start <= start && end <= known.end;
+        let complete = context.complete;
+        let is_known = |known: &Range<i64>, gaps: &[Range<i64>]| {
+            let touches = |gap: &Range<i64>| gap.start < end && start <= gap.end;
+            known.start <= start && end <= known.end && !gaps.iter().any(touches)
+        };
+        let of = |known: &Option<Range<i64>>, gaps| known.as_ref().map(|known| is_known(known, gaps));
         let nothing = Worth::default();
         let worth = rows.worth.as_deref().unwrap_or(&nothing);
         let Values { base, quote, settle, vwap } =
@@ -214,10 +265,10 @@ impl Aggregator {
             delay_median: None,
             delay_mean: None,
             delay_max: None,
-            is_final: is_known(&context.complete.trades),
-            is_liquidations_final: context.complete.liquidations.as_ref().map(is_known),
-            is_ticker_final: context.complete.ticker.as_ref().map(is_known),
-            is_book_final: context.complete.book.as_ref().map(is_known),
+            is_final: is_known(&complete.trades, &complete.gaps.trades),
+            is_liquidations_final: of(&complete.liquidations, &complete.gaps.liquidations),
+            is_ticker_final: of(&complete.ticker, &complete.gaps.ticker),
+            is_book_final: of(&complete.book, &complete.gaps.book),
             liquidations: context
                 .has_liquidations
                 .then(|| rows.liquidations.as_deref().map(liquidated).unwrap_or_default()),
@@ -258,7 +309,11 @@ fn values(formula: Formula, worth: &Worth) -> Values {
 }
 
 /// Sets the latency columns. The median needs the latencies of every bucket.
-fn set_latency<'a>(candle: &mut Candle, rows: &Bucket, buckets: impl Iterator<Item = &'a Bucket> + Clone) {
+fn set_latency<'a>(
+    candle: &mut Candle,
+    rows: &Bucket,
+    latencies: impl Iterator<Item = &'a Latencies> + Clone,
+) {
     let Some(stats) = rows.latencies.stats else { return };
     let ms = |us: i128, times: u64| {
         let (mut sum, mut divisor) = (Sum::default(), Sum::default());
@@ -267,8 +322,7 @@ fn set_latency<'a>(candle: &mut Candle, rows: &Bucket, buckets: impl Iterator<It
         sum.over(&divisor)
     };
     candle.delay_min = ms(stats.min.into(), 1);
-    candle.delay_median =
-        doubled_median(buckets.map(|bucket| &bucket.latencies), stats).and_then(|us| ms(us, 2));
+    candle.delay_median = doubled_median(latencies, stats).and_then(|us| ms(us, 2));
     candle.delay_mean = ms(stats.sum, rows.count());
     candle.delay_max = ms(stats.max.into(), 1);
 }

@@ -87,6 +87,7 @@ impl Bucket {
         if added == 0 {
             return outcome;
         }
+        self.worth = None;
         let Trades { timestamp, local_timestamp, side, price, .. } = trades.slice(0..added);
         let (low, high) = extremes(price);
         let (_, last_arrival) = ends(local_timestamp);
@@ -180,7 +181,7 @@ impl Bucket {
         }
     }
 
-    /// Computes what the amounts are worth, each contract being of a size. Nothing is added afterwards.
+    /// Computes what the amounts are worth, each contract being of a size. Trades that are added afterwards make it unknown again.
     pub fn close(&mut self, size: f64) {
         let Ok(size) = Decimal::of(size) else { return };
         let mut volume = self.volumes[0].clone();
@@ -191,6 +192,15 @@ impl Bucket {
             quotients: self.quotients.scaled(size),
             has_no_quotient: self.has_no_quotient,
         }));
+    }
+
+    /// How many bytes it takes, about.
+    pub fn bytes(&self) -> usize {
+        let boxed = self.worth.as_ref().map_or(0, |_| size_of::<Worth>())
+            + self.liquidations.as_ref().map_or(0, |_| size_of::<Liquidations>())
+            + self.ticker.as_ref().map_or(0, |_| size_of::<LastTicker>())
+            + self.book.as_ref().map_or(0, |_| size_of::<LastBook>());
+        size_of::<Bucket>() + boxed + self.latencies.bytes()
     }
 
     /// Increases the scales to at least these numbers of decimals.

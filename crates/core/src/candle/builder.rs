@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::decimal::NotANumber;
 use super::value::{Formula, Valuation};
 use super::{Book, Candle, Side, Ticker, Timeframe, Trade};
-use crate::candle::aggregator::{Aggregator, Closed, EmitContext};
+use crate::candle::aggregator::{Aggregator, Buckets, Closed, EmitContext};
 use crate::candle::bucket::{AT_ONCE, Bucket};
 
 /// The fill mode: how intervals without trades are represented.
@@ -73,6 +73,22 @@ pub struct Complete {
     pub ticker: Option<Range<i64>>,
     /// Book snapshots.
     pub book: Option<Range<i64>>,
+    /// What is known to lack within these ranges.
+    pub gaps: Gaps,
+}
+
+/// Time ranges of which rows are known or suspected to lack, microseconds since the Unix epoch, UTC, by source, in any order. A
+/// candle whose interval touches one, also by its first or last moment, is not final.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Of trades.
+    pub trades: Vec<Range<i64>>,
+    /// Of liquidations.
+    pub liquidations: Vec<Range<i64>>,
+    /// Of tickers.
+    pub ticker: Vec<Range<i64>>,
+    /// Of book snapshots.
+    pub book: Vec<Range<i64>>,
 }
 
 impl From<Range<i64>> for Complete {
@@ -322,10 +338,51 @@ impl CandleBuilder {
             let emit = &mut |candle| emit(timeframe, candle);
             let formula = valuation.as_ref().map(Valuation::formula);
             let (fill, has_liquidations, complete) = (*fill, *has_liquidations, &complete);
-            let mut context = EmitContext { fill, has_liquidations, formula, complete, closed, emit };
+            let (buckets, after) = (Buckets { closed, open: &[] }, i64::MIN);
+            let mut context = EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
             aggregator.advance(until, &mut context);
         }
-        closed.keep_from(aggregators.iter().map(Aggregator::needs).min().unwrap_or_default());
+        closed.settle(&aggregators.iter().map(Aggregator::needs).collect::<Vec<_>>());
+    }
+
+    /// Emits the candles that end after `after` and at or before `until` (microseconds since the Unix epoch, UTC) as they would
+    /// be if nothing more came, and closes nothing: rows may still be added to their intervals. `complete` is as in
+    /// [`CandleBuilder::advance`]. What was closed before is not emitted again.
+    pub fn preview(
+        &mut self,
+        after: i64,
+        until: i64,
+        complete: &Complete,
+        mut emit: impl FnMut(Timeframe, Candle),
+    ) {
+        let until = until.saturating_sub(until.rem_euclid(self.bucket_us));
+        for (start, index) in self.indices.range(..until) {
+            let bucket = &mut self.buckets[*index];
+            bucket.latencies.order();
+            if let Some(valuation) = self.valuation.as_ref().filter(|_| bucket.worth.is_none()) {
+                bucket.close(valuation.sizes[valuation.place(*start)].1);
+            }
+        }
+        let open: Vec<_> =
+            self.indices.range(..until).map(|(start, index)| (*start, &self.buckets[*index])).collect();
+        let (fill, has_liquidations) = (self.fill, self.has_liquidations);
+        let formula = self.valuation.as_ref().map(Valuation::formula);
+        let buckets = Buckets { closed: &self.closed, open: &open };
+        for aggregator in &self.aggregators {
+            let timeframe = aggregator.timeframe();
+            if timeframe.floor(until) <= after {
+                continue;
+            }
+            let emit = &mut |candle| emit(timeframe, candle);
+            let mut context = EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
+            aggregator.clone().advance(until, &mut context);
+        }
+    }
+
+    /// How many bytes its open intervals take, about: for those who watch memory.
+    pub fn bytes(&self) -> usize {
+        let open = self.buckets.iter().map(Bucket::bytes).sum::<usize>();
+        open + self.closed.bytes()
     }
 
     /// Closes everything and emits the remaining candles. Filling ends with the last row. `complete` is as in
@@ -383,8 +440,9 @@ impl Unfinished {
     pub fn finish(self, mut emit: impl FnMut(Candle)) {
         let Unfinished { mut aggregator, closed, closed_us, fill, has_liquidations, formula, complete } =
             self;
-        let (closed, complete, emit) = (&*closed, &complete, &mut emit);
-        let mut context = EmitContext { fill, has_liquidations, formula, complete, closed, emit };
+        let (complete, emit) = (&complete, &mut emit);
+        let (buckets, after) = (Buckets { closed: &closed, open: &[] }, i64::MIN);
+        let mut context = EmitContext { fill, has_liquidations, formula, complete, buckets, after, emit };
         aggregator.advance(closed_us, &mut context);
         aggregator.advance(i64::MAX, &mut context);
     }

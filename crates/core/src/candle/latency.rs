@@ -164,6 +164,21 @@ impl Latencies {
         self.wide.append(&mut other.wide);
     }
 
+    /// Adds others with their statistics, and sorts if that saves time.
+    pub fn absorb(&mut self, other: Latencies) {
+        if let Some(stats) = other.stats {
+            self.add_stats(stats);
+        }
+        self.append(other);
+        self.order();
+    }
+
+    /// How many bytes their lists take.
+    pub fn bytes(&self) -> usize {
+        4 * (self.ordered.starts.capacity() + self.ordered.delays.capacity() + self.loose.capacity())
+            + 8 * self.wide.capacity()
+    }
+
     fn narrow(&self) -> usize {
         self.ordered.delays.len() + self.loose.len()
     }

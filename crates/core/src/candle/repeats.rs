@@ -79,6 +79,27 @@ impl Repeats {
         })
     }
 
+    /// Forgets the trades of minutes that end at or before a time of the exchange's clock, microseconds since the Unix epoch,
+    /// UTC. A trade of such a minute that is sent again is not found any more.
+    pub fn forget(&mut self, before: i64) {
+        let minute = before.div_euclid(SLOT_US);
+        if self.slots.iter().all(|(of, _)| *of >= minute) {
+            return;
+        }
+        self.slots.retain(|(of, _)| *of >= minute);
+        self.places = self.slots.iter().enumerate().map(|(place, (of, _))| (*of, place)).collect();
+        self.last = 0;
+    }
+
+    /// How many trades are known.
+    pub fn known(&self) -> usize {
+        let of = |slot: &Slot| match slot {
+            Slot::InOrder { hashes, .. } => hashes.len(),
+            Slot::Any(hashes) => hashes.len(),
+        };
+        self.slots.iter().map(|(_, slot)| of(slot)).sum()
+    }
+
     /// Whether a trade of `later` is also one of these.
     pub fn overlaps(&self, later: &Repeats) -> bool {
         let overlap = |(minute, theirs): &(i64, Slot)| {

@@ -2,7 +2,7 @@
 
 use super::finding::{Explanation, duration, moment};
 use super::silence::{Pace, Silence, WITH_PACE, has_pace, session};
-use super::{Check, CheckFn, Detection, Group, Incident, InstrumentDay, Parameters, Severity};
+use super::{Check, CheckFn, Detection, Group, Incident, InstrumentDay, Parameters, RecordedGap, Severity};
 use crate::partition::Status;
 use crate::table::DataType;
 
@@ -22,6 +22,8 @@ pub enum Cause {
     BeforeListing,
     /// The contract had ended, or the instrument was no longer listed.
     AfterExpiry,
+    /// The recording itself tells that it lost its feed.
+    Recorded,
     /// The vendor reports a recording outage of the venue.
     Incident,
     /// The other data types of the instrument are silent too.
@@ -34,10 +36,11 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 7] = [
+    pub const ALL: [Cause; 8] = [
         Cause::NotExported,
         Cause::BeforeListing,
         Cause::AfterExpiry,
+        Cause::Recorded,
         Cause::Incident,
         Cause::NoTrading,
         Cause::Session,
@@ -50,6 +53,7 @@ impl Cause {
             Cause::NotExported => "not_exported",
             Cause::BeforeListing => "before_listing",
             Cause::AfterExpiry => "after_expiry",
+            Cause::Recorded => "recorded",
             Cause::Incident => "incident",
             Cause::NoTrading => "no_trading",
             Cause::Session => "session",
@@ -66,8 +70,9 @@ pub const CHECKS: &[Check] = &[Check {
     parameters: &[],
     text: "Each silence (see `silence`) is reported with its cause. `not_exported`: the vendor has not exported the \
            day. `before_listing`, `after_expiry`: the part of the silence within the instrument's life, by the vendor's \
-           dates, is no longer than the threshold; a silence followed by rows is not after the end. `incident`: the \
-           vendor's incident reports for the venue cover it, except for a rest that is no longer than the threshold. \
+           dates, is no longer than the threshold; a silence followed by rows is not after the end. `recorded`: the \
+           partition is of a live recording, whose table of gaps covers it, except for a rest that is no longer than the \
+           threshold. `incident`: the vendor's incident reports for the venue cover it, with the same rest. \
            `no_trading`: every other data type of the instrument was without rows for all of it but a rest (a second at \
            either end and a fifth of the threshold), because the last row of each is a while before a halt; and at least \
            one of those data types has rows on the day. `session`: most of the seven days before were silent at these \
@@ -75,7 +80,7 @@ pub const CHECKS: &[Check] = &[Check {
            and more than half of the day is silent (see `silence`). `unknown`: none of these. Only `unknown` is a \
            warning, the others are `info`. A recorder that fails without an incident report silences all data types \
            at once and is reported as `no_trading`. A partition that is not exported is one silence of a whole day. A \
-           missing partition is one only if an incident explains it, because `missing_partition` reports it anyway. \
+           missing partition is one only if an incident or a recorded gap explains it, because `missing_partition` reports it anyway. \
            An empty partition is one if its data type has a pace and the instrument has rows of other data types; \
            empty trades are not, because there may have been no trade.",
     run: CheckFn::Day(WITH_PACE, gaps),
@@ -86,9 +91,10 @@ fn gaps(day: &InstrumentDay<'_>, _: &Parameters) -> Vec<(DataType, Detection)> {
     for partition in day.partitions {
         if let Some(silence) = whole_day(day, partition.data_type, partition.status) {
             let found = found(day, partition.data_type, partition.status, &silence);
-            // `missing_partition` reports the missing partition; here only that an incident explains it.
-            let is_incident = found.explanation.as_ref().is_some_and(|e| e.class == Cause::Incident.name());
-            if is_incident || partition.status != Status::Missing {
+            // `missing_partition` reports the missing partition; here only that an outage explains it.
+            let outages = [Cause::Incident.name(), Cause::Recorded.name()];
+            let is_outage = found.explanation.as_ref().is_some_and(|e| outages.contains(&e.class));
+            if is_outage || partition.status != Status::Missing {
                 all.push((partition.data_type, found));
             }
         }
@@ -156,6 +162,11 @@ pub fn explain(
     // What is followed by rows is not after the end, whatever the vendor says.
     if !silence.is_followed && ended < to && ended - from <= threshold_us {
         return (Cause::AfterExpiry, format!("the instrument ended at {}", moment(ended)));
+    }
+    let is_of = |gap: &&RecordedGap| gap.data_type.is_none_or(|of| of == data_type);
+    let recorded: Vec<Incident> = day.recorded.iter().filter(is_of).map(|gap| gap.outage.clone()).collect();
+    if let Some(gap) = covering(&recorded, from, to, threshold_us) {
+        return (Cause::Recorded, format!("the recording tells of it: {}", gap.details));
     }
     if let Some(incident) = covering(day.incidents.unwrap_or_default(), from, to, threshold_us) {
         return (Cause::Incident, format!("the vendor reports: {}", incident.details));

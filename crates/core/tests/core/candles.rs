@@ -339,6 +339,7 @@ fn each_source_is_final_by_itself() {
         liquidations: Some(DAY + 1..DAY + DAY_US),
         ticker: None,
         book: Some(DAY..DAY + 60 * S),
+        ..Complete::default()
     };
     builder.finish(complete, |_, c| {
         let found = (c.is_final, c.is_liquidations_final, c.is_ticker_final, c.is_book_final);

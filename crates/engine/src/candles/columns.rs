@@ -20,7 +20,7 @@ pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a dyn A
 }
 
 /// Microseconds since the Unix epoch, UTC; integer columns are accepted too.
-pub(super) fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64], CandleError> {
+pub(crate) fn times<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64], CandleError> {
     let array = column(batch, name)?;
     if array.null_count() > 0 {
         return Err(wrong(name, "has nulls"));

@@ -9,7 +9,7 @@ use super::columns::{filled, numbers, sides, times};
 use super::resent::TradeRows;
 
 /// The columns that candles read of a data type; empty for a data type that they do not use. A file of trades may lack `id`.
-pub(super) fn columns(data_type: DataType) -> Vec<String> {
+pub(crate) fn columns(data_type: DataType) -> Vec<String> {
     let names: &[&str] = match data_type {
         DataType::Trades => &["timestamp", "local_timestamp", "id", "side", "price", "amount"],
         DataType::Liquidations => &["timestamp", "side", "amount"],
@@ -38,7 +38,7 @@ fn level_columns(level: usize) -> [String; 4] {
 
 /// Passes a batch of rows of a data type to the builder. A trade that `repeats` knows was sent again; it is counted and left
 /// out.
-pub(super) fn feed(
+pub(crate) fn feed(
     builder: &mut CandleBuilder,
     repeats: &mut Repeats,
     data_type: DataType,

@@ -11,11 +11,12 @@ use futures::StreamExt;
 use mtdh_core::candle::{CANDLE_VERSION, CandleFooter, Complete, Fill, Timeframe, Units, Valuation};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::{Partition, Shard, Status};
+use mtdh_core::partition::{Origin, Partition, Shard, Status};
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry as Object, Lake, LakeError};
 
+use super::recorded;
 use crate::error::EngineError;
 use crate::query::Available;
 use crate::selection::Selection;
@@ -26,7 +27,7 @@ use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 const CONCURRENT_FOOTERS: usize = 32;
 
 /// Sources of candles: of each group, the first data type that the lake has. Options have no ticker of their own.
-const SOURCES: [&[DataType]; 4] = [
+pub(crate) const SOURCES: [&[DataType]; 4] = [
     &[DataType::Trades],
     &[DataType::Liquidations],
     &[DataType::DerivativeTicker, DataType::OptionsChain],
@@ -118,8 +119,8 @@ impl CandlePlan {
 }
 
 /// A day of the lake: its objects, and its table if it has one.
-struct LakeDay {
-    there: BTreeMap<Partition, ObjectState>,
+pub(super) struct LakeDay {
+    pub(super) there: BTreeMap<Partition, ObjectState>,
     table: Option<Vec<Instrument>>,
 }
 
@@ -209,7 +210,10 @@ pub async fn plan(
             } else if days[&day].there.contains_key(&trades) {
                 let objects: Vec<_> =
                     timeframes.iter().map(|t| (*t, made.get(&(*t, key.clone())).cloned())).collect();
-                let unit = unit(day, &key, fill, &days, &used);
+                let mut unit = unit(day, &key, fill, &days, &used);
+                if lake.origin() == Origin::Live {
+                    recorded::narrow(lake, &mut unit, &days[&day]).await?;
+                }
                 let lacking = unit.lacking.iter();
                 plan.lacking.extend(lacking.map(|t| Partition { day, data_type: *t, key: key.clone() }));
                 candidates.push((unit, objects));
@@ -356,7 +360,8 @@ fn unit(
         untrusted: None,
     };
     let [trades, liquidations, ticker, book] = SOURCES.map(|group| source(&mut unit, days, group, used));
-    unit.complete = Complete { trades: trades.unwrap_or(0..0), liquidations, ticker, book };
+    let trades = trades.unwrap_or(0..0);
+    unit.complete = Complete { trades, liquidations, ticker, book, ..Complete::default() };
     unit
 }
 

@@ -89,8 +89,8 @@ pub async fn check_files(
             partitions.push(Part { data_type: file.data_type, status: Status::Stored, rows: Some(rows) });
         }
         let life_us = i64::MIN..i64::MAX;
-        let subject =
-            DayInput { key, day, life_us, expiry_us: None, tick_size: None, before: None, partitions };
+        let (expiry_us, tick_size, before, recorded) = (None, None, None, Vec::new());
+        let subject = DayInput { key, day, life_us, expiry_us, tick_size, before, recorded, partitions };
         report.gather(check_instrument_day(plan, subject).await?);
     }
     report.sort();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mtdh_core::check::{Detection, Finding, Group, find};
+use mtdh_core::check::{Detection, Finding, Group, RecordedGap, find};
 use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
@@ -30,6 +30,8 @@ pub(super) struct InstrumentOfDay {
     pub partitions: BTreeMap<DataType, Status>,
     /// The lake's objects of these partitions.
     pub there: BTreeMap<DataType, ObjectState>,
+    /// What its recording tells to have lost; empty: it is the vendor's.
+    pub recorded: Vec<RecordedGap>,
     /// Objects that were replaced while they were read.
     pub newer: BTreeMap<DataType, Followed>,
 }
@@ -139,6 +141,7 @@ impl InstrumentOfDay {
             expiry_us: instrument.and_then(Instrument::stated_expiry_us),
             tick_size: instrument.and_then(|i| i.tick_size),
             before: plan.reads_rows().then(before),
+            recorded: self.recorded.clone(),
             partitions: parts,
         })
     }

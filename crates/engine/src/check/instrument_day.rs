@@ -7,8 +7,8 @@ use futures::TryStreamExt;
 use mtdh_core::check::gaps::{Cause, explain};
 use mtdh_core::check::silence::Watch;
 use mtdh_core::check::{
-    Check, CheckFn, CheckInput, Context, Detection, Finding, Group, InstrumentDay, PartitionFacts, RowCheck,
-    find,
+    Check, CheckFn, CheckInput, Context, Detection, Finding, Group, InstrumentDay, PartitionFacts,
+    RecordedGap, RowCheck, find,
 };
 use mtdh_core::error::chain;
 use mtdh_core::key::InstrumentKey;
@@ -36,6 +36,8 @@ pub(super) struct DayInput {
     pub tick_size: Option<f64>,
     /// Its days before in the lake; `None`: files, which have none.
     pub before: Option<DaysBefore>,
+    /// What its recording tells to have lost; empty: it is the vendor's.
+    pub recorded: Vec<RecordedGap>,
     /// Its partitions.
     pub partitions: Vec<Part>,
 }
@@ -278,6 +280,7 @@ fn instrument_day<'a>(
         life_us: subject.life_us.clone(),
         expiry_us: subject.expiry_us,
         incidents: plan.incidents.get(venue).map(Vec::as_slice),
+        recorded: &subject.recorded,
         partitions,
         now_us: plan.now_us,
     }

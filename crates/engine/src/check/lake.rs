@@ -6,13 +6,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mtdh_core::check::completeness::{DayOfLake, Expected};
 use mtdh_core::check::grade::Grade;
-use mtdh_core::check::{CheckFn, Finding, Group, Incident, Severity};
+use mtdh_core::check::{CheckFn, Finding, Group, Incident, RecordedGap, Severity};
 use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::{Partition, Status};
+use mtdh_core::partition::{Origin, Partition, Status};
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
+use mtdh_lake::tables::gaps::GapRow;
 use mtdh_lake::{Lake, LakeError};
 use mtdh_source::tardis::metadata::Metadata;
 use tokio::task::JoinSet;
@@ -24,7 +25,7 @@ use super::{CheckPlan, CheckReport, Checked};
 use crate::check::instrument_day::Outcome;
 use crate::download::row_counts::{answered, compared};
 use crate::error::EngineError;
-use crate::expectation::{self, NotExpectedLine};
+use crate::expectation::{self, DayExpectation, NotExpectedLine};
 use crate::names::Names;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
@@ -153,10 +154,14 @@ async fn check_day(
 ) -> Result<(), EngineError> {
     let day = *day;
     let found = lake.day_table(day).await?;
-    let has_table = found.is_some();
+    let has_table = found.is_some() || lake.origin() == Origin::Live;
     let table = found.unwrap_or_default();
     let instruments = &table.instruments[..];
-    let expectation = expectation::of_day(selection, &table, there, day);
+    // The vendor's table says nothing of what a recording was to have.
+    let expectation = match lake.origin() {
+        Origin::Vendor => expectation::of_day(selection, &table, there, day),
+        Origin::Live => DayExpectation::default(),
+    };
     let mut expected = expectation.partitions;
     let by_key: BTreeMap<&InstrumentKey, &Instrument> = instruments.iter().map(|i| (&i.key, i)).collect();
     let meant = meant(selection, rows_of, instruments, there, &expected);
@@ -178,7 +183,7 @@ async fn check_day(
         let facts = DayOfLake {
             day,
             has_table,
-            venues_without_instruments: &if has_table {
+            venues_without_instruments: &if has_table && lake.origin() == Origin::Vendor {
                 selection.venues_without_rows(&table).cloned().collect::<Vec<_>>()
             } else {
                 Vec::new()
@@ -208,6 +213,10 @@ async fn check_day(
             looked.objects = BTreeSet::from([object_name(*data_type, there.get(partition))]);
         }
     }
+    let recorded = match lake.origin() {
+        Origin::Live => lake.gaps_of_day(day).await?,
+        Origin::Vendor => BTreeMap::new(),
+    };
     let mut tasks = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
     let mut checked = OfDay::default();
@@ -229,6 +238,7 @@ async fn check_day(
             instrument: by_key.get(&key).map(|instrument| (*instrument).clone()),
             there: partitions.keys().filter_map(there_of).collect(),
             newer: BTreeMap::new(),
+            recorded: recorded_of(&recorded, &key),
             key: key.clone(),
             partitions,
         };
@@ -246,6 +256,20 @@ async fn check_day(
         store_grades(lake, day, &checked.there, report).await;
     }
     Ok(())
+}
+
+/// What the recordings of a day tell to have lost of an instrument.
+fn recorded_of(by_exchange: &BTreeMap<String, Vec<GapRow>>, key: &InstrumentKey) -> Vec<RecordedGap> {
+    let rows = by_exchange.get(&exchange_of_venue(key.venue()));
+    // A gap without a symbol is of a whole connection or session.
+    let is_of = |row: &&GapRow| row.symbol.is_none() || row.key.as_ref() == Some(key);
+    let gap = |row: &GapRow| {
+        let details =
+            if row.detail.is_empty() { row.kind.clone() } else { format!("{}, {}", row.kind, row.detail) };
+        let outage = Incident { from_us: row.from_us, to_us: row.to_us, details };
+        RecordedGap { data_type: row.data_type, outage }
+    };
+    rows.into_iter().flatten().filter(is_of).map(gap).collect()
 }
 
 /// The checked objects of a day.

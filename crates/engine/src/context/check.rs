@@ -7,6 +7,7 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::check::Group;
 use mtdh_core::check::bars::Series;
 use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Origin;
 use mtdh_core::time_unit::TimeUnit;
 use mtdh_core::{Day, DayRange};
 use tokio_util::sync::CancellationToken;
@@ -77,7 +78,10 @@ impl Context {
                 selection.venues = self.venues_with_data(&plan, &selection).await?;
             }
             let mut notes = Vec::new();
-            if plan.has(Group::Gaps) {
+            // The vendor's outages are none of a recording.
+            if plan.has(Group::Gaps) && self.lake.origin() == Origin::Live {
+                plan.incidents = selection.venues.iter().map(|venue| (venue.clone(), Vec::new())).collect();
+            } else if plan.has(Group::Gaps) {
                 (plan.incidents, notes) = incidents(&self.metadata, &selection.venues).await;
             }
             let mut names = Names::default();

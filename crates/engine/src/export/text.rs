@@ -70,8 +70,21 @@ impl RowText {
     /// # Errors
     /// When a time is outside the calendar, or a column has a type that no table has.
     pub fn push(&mut self, batch: &RecordBatch, text: &mut Vec<u8>) -> io::Result<()> {
+        self.push_range(batch, 0..batch.num_rows(), text)
+    }
+
+    /// Appends some rows of a batch, which must have them.
+    ///
+    /// # Errors
+    /// As [`RowText::push`].
+    pub fn push_range(
+        &mut self,
+        batch: &RecordBatch,
+        rows: Range<usize>,
+        text: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let columns = self.columns(batch)?;
-        self.push_rows(&columns, 0..batch.num_rows(), text)
+        self.push_rows(&columns, rows, text)
     }
 
     fn columns<'a>(&self, batch: &'a RecordBatch) -> io::Result<Vec<Cells<'a>>> {

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt};
 use mtdh_core::candle::value::Valuation;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::key::{InstrumentKey, InstrumentType};
-use mtdh_core::partition::Partition;
+use mtdh_core::partition::{Origin, Origins, Partition, Status};
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::tables::instruments::ExpectedKeys;
@@ -29,6 +29,8 @@ pub struct ChosenObject {
     pub key: InstrumentKey,
     /// The object.
     pub entry: Entry,
+    /// Whose rows it has.
+    pub origin: Origin,
     /// What its amounts are worth, or why that is not known, if the request asks for it.
     pub valuation: Option<Result<Valuation, &'static str>>,
 }
@@ -69,6 +71,55 @@ pub(crate) async fn choose(
     request: &ReadRequest,
     against: Against,
 ) -> Result<Chosen, EngineError> {
+    match request.origins {
+        Origins::Only(origin) => choose_of(&lake.with_origin(origin), request, against).await,
+        Origins::Both => {
+            // What the vendor lacks may be recorded: that no object is there is an error only if neither has one.
+            let vendor = choose_of(&lake.with_origin(Origin::Vendor), request, Against::Calendar).await?;
+            let live = choose_of(&lake.with_origin(Origin::Live), request, against).await?;
+            both(lake, vendor, live).await
+        }
+    }
+}
+
+/// The vendor's objects, and those of recordings for each day of an instrument of which the vendor has none, or has answered that
+/// there is no file.
+async fn both(lake: &Lake, vendor: Chosen, live: Chosen) -> Result<Chosen, EngineError> {
+    let recorded: BTreeSet<(Day, &InstrumentKey)> =
+        live.objects.iter().map(|object| (object.day, &object.key)).collect();
+    let mut objects = Vec::new();
+    for object in vendor.objects {
+        let is_recorded = recorded.contains(&(object.day, &object.key));
+        if !is_recorded || !is_absent(lake, &object.entry).await? {
+            objects.push(object);
+        }
+    }
+    let has: BTreeSet<(Day, InstrumentKey)> =
+        objects.iter().map(|object| (object.day, object.key.clone())).collect();
+    let is_new = |object: &ChosenObject| !has.contains(&(object.day, object.key.clone()));
+    let missing = live.missing.into_iter();
+    let is_lacking = |missing: &Missing| {
+        let pattern = KeyPattern::new(&missing.instrument);
+        !has.iter().any(|(day, key)| *day == missing.day && pattern.matches(key))
+    };
+    let missing = missing.filter(is_lacking).collect();
+    objects.extend(live.objects.into_iter().filter(is_new));
+    // Parts of a day stay in their order.
+    objects.sort_by(|a, b| (a.day, &a.key).cmp(&(b.day, &b.key)));
+    Ok(Chosen { objects, missing })
+}
+
+/// Whether an object of the vendor says that there is no file. One that cannot be read says nothing.
+async fn is_absent(lake: &Lake, entry: &Entry) -> Result<bool, EngineError> {
+    match lake.footer(entry).await {
+        Ok(footer) => Ok(footer.facts.status == Status::Absent),
+        Err(error) if error.is_distrust() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As [`choose`], of the lake's own origin.
+async fn choose_of(lake: &Lake, request: &ReadRequest, against: Against) -> Result<Chosen, EngineError> {
     let days = days_to_look_at(request);
     let listed = &Listed::of(lake, request, &days).await?;
     let patterns: Vec<KeyPattern> = request.instruments.iter().map(|text| KeyPattern::new(text)).collect();
@@ -150,18 +201,29 @@ async fn choose_of_day(
     has_worth: bool,
     against: Against,
 ) -> Result<Chosen, EngineError> {
-    let mut there: BTreeMap<InstrumentKey, Entry> = BTreeMap::new();
+    let mut there: BTreeMap<InstrumentKey, Vec<Entry>> = BTreeMap::new();
     let mut lacking: BTreeSet<InstrumentKey> = BTreeSet::new();
     if !patterns.is_empty() {
-        there.extend(list(lake, table, day, |key| keys.contains(key) || is_meant(patterns, key)).await?);
+        let is_wanted = |key: &InstrumentKey| keys.contains(key) || is_meant(patterns, key);
+        there.extend(
+            list(lake, table, day, is_wanted).await?.into_iter().map(|(key, entry)| (key, vec![entry])),
+        );
+        there.extend(parts(lake, table, day, |key| is_wanted(key) && !there.contains_key(key)).await?);
     }
     for key in keys {
         if there.contains_key(key) {
             continue;
         }
         match lake.entry(&path(lake, table, day, key)).await? {
-            Some(entry) => drop(there.insert(key.clone(), entry)),
+            Some(entry) => drop(there.insert(key.clone(), vec![entry])),
             None => drop(lacking.insert(key.clone())),
+        }
+    }
+    for key in lacking.clone() {
+        let found = parts_of(lake, table, day, &key).await?;
+        if !found.is_empty() {
+            lacking.remove(&key);
+            there.insert(key, found);
         }
     }
     let mut missing = Vec::new();
@@ -175,8 +237,12 @@ async fn choose_of_day(
         };
         missing = missing_of_day(table, day, expected.as_ref(), &lacking, patterns, &there);
     }
-    let of_entry = |(key, entry)| ChosenObject { day, key, entry, valuation: None };
-    let mut objects: Vec<ChosenObject> = there.into_iter().map(of_entry).collect();
+    let origin = lake.origin();
+    let of_key = |(key, entries): (InstrumentKey, Vec<Entry>)| {
+        let of_entry = move |entry| ChosenObject { day, key: key.clone(), entry, origin, valuation: None };
+        entries.into_iter().map(of_entry)
+    };
+    let mut objects: Vec<ChosenObject> = there.into_iter().flat_map(of_key).collect();
     if has_worth && !objects.is_empty() {
         let instruments = lake.instruments(day).await?.unwrap_or_default();
         for object in &mut objects {
@@ -195,7 +261,7 @@ fn missing_of_day(
     expected: Option<&ExpectedKeys>,
     lacking: &BTreeSet<InstrumentKey>,
     patterns: &[KeyPattern],
-    there: &BTreeMap<InstrumentKey, Entry>,
+    there: &BTreeMap<InstrumentKey, Vec<Entry>>,
 ) -> Vec<Missing> {
     let missing = |instrument: String| Missing { day, instrument };
     let Some(expected) = expected else {
@@ -235,6 +301,36 @@ async fn list(
     }
 }
 
+/// The parts of instruments whose day is still recorded, or not joined yet, by instrument and in their order. Only recordings have
+/// parts.
+async fn parts(
+    lake: &Lake,
+    table: TickTable,
+    day: Day,
+    is_wanted: impl Fn(&InstrumentKey) -> bool,
+) -> Result<BTreeMap<InstrumentKey, Vec<Entry>>, LakeError> {
+    let mut found: BTreeMap<InstrumentKey, Vec<Entry>> = BTreeMap::new();
+    let (TickTable::Ticks(data_type), Origin::Live) = (table, lake.origin()) else { return Ok(found) };
+    for (part, entry) in lake.list_parts_of_day(day, data_type).await? {
+        if is_wanted(&part.partition.key) {
+            found.entry(part.partition.key).or_default().push(entry);
+        }
+    }
+    Ok(found)
+}
+
+/// As [`parts`], of one instrument.
+async fn parts_of(
+    lake: &Lake,
+    table: TickTable,
+    day: Day,
+    key: &InstrumentKey,
+) -> Result<Vec<Entry>, LakeError> {
+    let (TickTable::Ticks(data_type), Origin::Live) = (table, lake.origin()) else { return Ok(Vec::new()) };
+    let parts = lake.list_parts(&Partition { day, data_type, key: key.clone() }).await?;
+    Ok(parts.into_iter().map(|(_, entry)| entry).collect())
+}
+
 pub(super) fn path(lake: &Lake, table: TickTable, day: Day, key: &InstrumentKey) -> LakePath {
     match table {
         TickTable::Ticks(data_type) => lake.partition_path(&Partition { day, data_type, key: key.clone() }),
@@ -267,14 +363,15 @@ pub(crate) async fn grades(
     chosen: &Chosen,
 ) -> Result<Vec<Option<Grade>>, EngineError> {
     let TickTable::Ticks(data_type) = table else { return Ok(vec![None; chosen.objects.len()]) };
-    let days: BTreeSet<Day> = chosen.objects.iter().map(|object| object.day).collect();
+    let days: BTreeSet<(Day, Origin)> =
+        chosen.objects.iter().map(|object| (object.day, object.origin)).collect();
     let mut reports = BTreeMap::new();
-    for day in days {
-        reports.insert(day, lake.available(day).await?);
+    for (day, origin) in days {
+        reports.insert((day, origin), lake.with_origin(origin).available(day).await?);
     }
     let grade = |object: &ChosenObject| {
         let partition = Partition { day: object.day, data_type, key: object.key.clone() };
-        let line = reports.get(&object.day)?.get(&partition)?;
+        let line = reports.get(&(object.day, object.origin))?.get(&partition)?;
         if line.is_of(&object.entry) { line.grade } else { None }
     };
     Ok(chosen.objects.iter().map(grade).collect())

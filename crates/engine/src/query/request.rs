@@ -7,6 +7,7 @@ use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef};
 use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;
 use mtdh_core::clock::Clock;
+use mtdh_core::partition::Origins;
 
 use crate::error::EngineError;
 
@@ -55,6 +56,8 @@ pub struct ReadRequest {
     pub limit: Option<u64>,
     /// Whether the columns [`WORTH`] come behind the others.
     pub has_worth: bool,
+    /// Whose rows are read: the vendor's, those of live recordings, or both.
+    pub origins: Origins,
 }
 
 /// The columns of what an amount is worth, float64: in the base currency, in the currency of prices, and in the settlement currency
@@ -104,6 +107,7 @@ impl ReadRequest {
             columns: None,
             limit: None,
             has_worth: false,
+            origins: Origins::default(),
         }
     }
 

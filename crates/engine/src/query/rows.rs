@@ -108,14 +108,14 @@ fn as_stored(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
 
 /// Day after day, instrument after instrument, sorted by the exchange's clock. Objects of the days beside may have rows of a day.
 fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
-    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, ChosenObject>> = BTreeMap::new();
+    let mut of_key: BTreeMap<InstrumentKey, BTreeMap<Day, Vec<ChosenObject>>> = BTreeMap::new();
     for object in objects {
-        of_key.entry(object.key.clone()).or_default().insert(object.day, object);
+        of_key.entry(object.key.clone()).or_default().entry(object.day).or_default().push(object);
     }
     let mut parts: Vec<(Range<i64>, Vec<ChosenObject>)> = Vec::new();
     for (day, within) in exchange::parts(&reading.within_us) {
         for entries in of_key.values() {
-            let beside = entries.range(day.previous()..=day.next()).map(|(_, entry)| entry.clone());
+            let beside = entries.range(day.previous()..=day.next()).flat_map(|(_, objects)| objects.clone());
             parts.push((within.clone(), beside.collect()));
         }
     }

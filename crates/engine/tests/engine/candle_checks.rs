@@ -122,14 +122,14 @@ async fn what_is_not_there_is_told_and_nothing_passes_for_lack_of_it() {
 async fn candles_without_trades_and_damaged_candles_are_told() {
     let lake = lake().await;
     lake.make(&frames("1m 5m")).await;
-    lake.junk(&Layout.candles(day("2024-03-01"), frames("5m")[0], &key(KEY))).await;
+    lake.junk(&Layout::VENDOR.candles(day("2024-03-01"), frames("5m")[0], &key(KEY))).await;
     let found = check(&lake, &[Group::Aggregation]).await.findings;
     assert_eq!(told(&found), [("unreadable_partition", 1)]);
     // A file of another timeframe under this name.
     std::fs::copy(lake.path(frames("1m")[0], KEY), lake.path(frames("5m")[0], KEY)).unwrap();
     let found = check(&lake, &[Group::Aggregation]).await.findings;
     assert!(found[0].found.examples[0].contains("its footer says that it is 1m"), "{found:?}");
-    let trades = Layout.partition(&mtdh_core::partition::Partition {
+    let trades = Layout::VENDOR.partition(&mtdh_core::partition::Partition {
         day: day("2024-03-01"),
         data_type: DataType::Trades,
         key: key(KEY),

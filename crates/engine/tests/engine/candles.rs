@@ -97,7 +97,7 @@ async fn only_what_is_missing_or_older_than_its_inputs_is_made() {
     assert_eq!(made(&frames).await, (2, 0), "a neighbour's file was fetched again and is another one");
     std::fs::remove_file(lake.path(frames[1], KEY)).unwrap();
     assert_eq!(made(&frames).await, (1, 1), "an object is gone");
-    lake.junk(&Layout.candles(day("2024-03-01"), frames[0], &key(KEY))).await;
+    lake.junk(&Layout::VENDOR.candles(day("2024-03-01"), frames[0], &key(KEY))).await;
     assert_eq!(made(&frames).await, (1, 1), "an object cannot be trusted");
     let flat = lake.run(lake.plan(&frames, Fill::Flat, Shard::WHOLE, Remake::Outdated).await).await;
     assert_eq!(flat.objects, 2, "filled in another way");
@@ -111,7 +111,7 @@ async fn an_instrument_that_fails_is_told_and_the_others_go_on() {
     let lake = HandMade::new();
     three_days(&lake).await;
     let broken = Partition { day: day("2024-03-01"), data_type: DataType::Trades, key: key(OTHER) };
-    lake.junk(&Layout.partition(&broken)).await;
+    lake.junk(&Layout::VENDOR.partition(&broken)).await;
     lake.table("2024-03-01", &[KEY, OTHER, "DERIBIT:PERP:SOL-USD"]).await;
     let frames = timeframes("1m");
     let summary = lake.make(&frames).await;

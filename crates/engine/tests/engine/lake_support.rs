@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_schema::DataType as ArrowType;
 use mtdh_core::candle::CandleFooter;
-use mtdh_core::footer::{PartitionFooter, Provenance, SourceFile, Tally};
+use mtdh_core::footer::{PartitionFooter, Provenance, Recording, SourceFile, Tally};
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard, Status};
@@ -45,13 +45,15 @@ pub type Seen = (i64, f64, f64, f64, bool);
 pub struct HandMade {
     pub lake: Lake,
     pub folder: TempDir,
+    /// What the objects are of, where they are live rows; `None`: vendor files.
+    pub recording: Option<Recording>,
 }
 
 impl HandMade {
     pub fn new() -> HandMade {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(folder.path().to_str().unwrap(), &LakeOptions::default()).unwrap();
-        HandMade { lake, folder }
+        HandMade { lake, folder, recording: None }
     }
 
     /// Publishes a day's trades of 0.1 without ids as a vendor file of that SHA-256 would give them.
@@ -86,26 +88,7 @@ impl HandMade {
         let table = data_type.table();
         let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.split(',').collect()).collect();
         assert!(rows.iter().all(|row| row.len() == table.columns.len()), "{rows:?}");
-        let us =
-            |cell: &str| day("2024-03-01").start_us() + (cell.parse::<f64>().unwrap() * 1e6).round() as i64;
-        let column = |(place, column): (usize, &Column)| -> ArrayRef {
-            let cells = || rows.iter().map(|row| Some(row[place]).filter(|cell| !cell.is_empty()));
-            match column.kind {
-                Kind::Time => {
-                    let times: TimestampMicrosecondArray = cells().map(|cell| cell.map(us)).collect();
-                    Arc::new(times.with_timezone("UTC"))
-                }
-                Kind::Number => {
-                    Arc::new(cells().map(|cell| cell.map(|c| c.parse().unwrap())).collect::<Float64Array>())
-                }
-                Kind::Text => Arc::new(cells().collect::<StringArray>()),
-                Kind::Flag => {
-                    Arc::new(cells().map(|cell| cell.map(|c| c == "true")).collect::<BooleanArray>())
-                }
-                Kind::Category(_) => Arc::new(cells().collect::<DictionaryArray<Int32Type>>()),
-            }
-        };
-        let columns: Vec<ArrayRef> = table.columns.iter().enumerate().map(column).collect();
+        let columns = arrays(data_type, &rows);
         let range = |place: usize| {
             let all = || rows.iter().map(|row| us(row[place]));
             all().min().zip(all().max())
@@ -115,11 +98,14 @@ impl HandMade {
             partition: partition.clone(),
             status,
             reason: (status == Status::Absent).then(|| "code 140".to_owned()),
-            provenance: Provenance::VendorFile(SourceFile {
-                path: "f".to_owned(),
-                sha256: Some(sha256.to_owned()).filter(|text| !text.is_empty()),
-                ..SourceFile::default()
-            }),
+            provenance: match &self.recording {
+                Some(recording) => Provenance::Recording(recording.clone()),
+                None => Provenance::VendorFile(SourceFile {
+                    path: "f".to_owned(),
+                    sha256: Some(sha256.to_owned()).filter(|text| !text.is_empty()),
+                    ..SourceFile::default()
+                }),
+            },
             tally: Tally {
                 rows_in: rows.len() as u64,
                 rows_out: rows.len() as u64,
@@ -134,7 +120,7 @@ impl HandMade {
             writer.write(columns).unwrap();
         }
         let stage = writer.finish(&facts).unwrap().out;
-        self.lake.publish(&Layout.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
+        self.lake.publish(&self.lake.partition_path(&partition), stage, WriteMode::Overwrite).await.unwrap();
     }
 
     /// Puts something else where an object should be.
@@ -183,7 +169,7 @@ impl HandMade {
 
     /// What the last run left in the lake of itself.
     pub fn told(&self) -> serde_json::Value {
-        let path = Layout.candle_summary("run", 0, 1);
+        let path = Layout::VENDOR.candle_summary("run", 0, 1);
         serde_json::from_slice(&std::fs::read(self.folder.path().join(path.as_ref())).unwrap()).unwrap()
     }
 
@@ -193,7 +179,7 @@ impl HandMade {
     }
 
     pub fn path(&self, timeframe: Timeframe, of: &str) -> std::path::PathBuf {
-        self.folder.path().join(Layout.candles(day("2024-03-01"), timeframe, &key(of)).as_ref())
+        self.folder.path().join(self.lake.candles_path(day("2024-03-01"), timeframe, &key(of)).as_ref())
     }
 
     pub fn bytes(&self, timeframe: Timeframe, of: &str) -> Vec<u8> {
@@ -202,7 +188,8 @@ impl HandMade {
 
     /// The footer of a timeframe's object, without what is its own in every object.
     pub async fn facts(&self, timeframe: Timeframe, of: &str) -> CandleFooter {
-        let entry = self.lake.entry(&Layout.candles(day("2024-03-01"), timeframe, &key(of))).await.unwrap();
+        let entry =
+            self.lake.entry(&Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of))).await.unwrap();
         self.lake.candle_facts(&entry.unwrap()).await.unwrap()
     }
 
@@ -211,7 +198,7 @@ impl HandMade {
         let facts = CandleFooter { version: 1, ..self.facts(timeframe, of).await };
         let writer = CandleWriter::new(&key(of), timeframe, self.lake.stage().unwrap()).unwrap();
         let stage = writer.finish(&CandleFooter { rows: 0, ..facts }).unwrap().out;
-        let path = Layout.candles(day("2024-03-01"), timeframe, &key(of));
+        let path = Layout::VENDOR.candles(day("2024-03-01"), timeframe, &key(of));
         self.lake.publish(&path, stage, WriteMode::Overwrite).await.unwrap();
     }
 
@@ -242,6 +229,31 @@ impl HandMade {
         .unwrap();
         seen
     }
+}
+
+/// The time of a cell: seconds after midnight of 2024-03-01.
+fn us(cell: &str) -> i64 {
+    day("2024-03-01").start_us() + (cell.parse::<f64>().unwrap() * 1e6).round() as i64
+}
+
+/// The columns of rows, as [`HandMade::put`] is given them.
+pub fn arrays(data_type: DataType, rows: &[Vec<&str>]) -> Vec<ArrayRef> {
+    let column = |(place, column): (usize, &Column)| -> ArrayRef {
+        let cells = || rows.iter().map(|row| Some(row[place]).filter(|cell| !cell.is_empty()));
+        match column.kind {
+            Kind::Time => {
+                let times: TimestampMicrosecondArray = cells().map(|cell| cell.map(us)).collect();
+                Arc::new(times.with_timezone("UTC"))
+            }
+            Kind::Number => {
+                Arc::new(cells().map(|cell| cell.map(|c| c.parse().unwrap())).collect::<Float64Array>())
+            }
+            Kind::Text => Arc::new(cells().collect::<StringArray>()),
+            Kind::Flag => Arc::new(cells().map(|cell| cell.map(|c| c == "true")).collect::<BooleanArray>()),
+            Kind::Category(_) => Arc::new(cells().collect::<DictionaryArray<Int32Type>>()),
+        }
+    };
+    data_type.table().columns.iter().enumerate().map(column).collect()
 }
 
 /// An instrument with trades that the vendor has from 2024 on.

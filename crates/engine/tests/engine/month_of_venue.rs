@@ -271,7 +271,7 @@ async fn publish(lake: &HandMade, of: &Listed, on: Day, data_type: DataType, row
         schema_version: SCHEMA_VERSION,
     };
     let stage = writer.finish(&facts).unwrap().out;
-    lake.lake.publish(&Layout.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
+    lake.lake.publish(&Layout::VENDOR.partition(&partition), stage, WriteMode::Overwrite).await.unwrap();
 }
 
 /// Makes the venue's days and checks them, as `mtdh check all` does.

@@ -6,8 +6,11 @@ use futures::TryStreamExt;
 use mtdh_core::DataType;
 use mtdh_core::clock::Clock;
 use mtdh_core::day::DAY_US;
+use mtdh_core::partition::{Origin, Origins, Partition};
 use mtdh_engine::query::{Form, ReadRequest, TickTable, count};
 use mtdh_engine::{Config, Context, EngineError};
+use mtdh_lake::live::PartName;
+use mtdh_lake::{StagedObject, WriteMode};
 
 use crate::lake_support::{HandMade, KEY, day};
 
@@ -32,6 +35,7 @@ fn request(instruments: &[&str], first: i64, days: i64) -> ReadRequest {
         columns: None,
         limit: None,
         has_worth: false,
+        origins: Origins::default(),
     }
 }
 
@@ -198,4 +202,63 @@ async fn worth_follows_from_the_days_table() {
     assert_eq!(worth("base_amount"), [Some(0.1), None, None]);
     assert_eq!(worth("quote_amount"), [Some(3.0), None, None]);
     assert_eq!(worth("settle_amount"), [None, None, None]);
+}
+
+/// Makes a recording of an object of the vendor, and removes the vendor's: a day that is joined, or a part of it.
+async fn record(lake: &HandMade, of: &str, on: &str, lines: Option<std::ops::Range<u64>>) {
+    let partition = Partition { day: day(on), data_type: DataType::Trades, key: of.parse().unwrap() };
+    let path = lake.lake.partition_path(&partition);
+    let bytes = lake.lake.read(&path).await.unwrap().unwrap();
+    lake.lake.delete(&path).await.unwrap();
+    let mut stage: StagedObject = lake.lake.stage().unwrap();
+    std::io::Write::write_all(&mut stage, &bytes).unwrap();
+    let Some(lines) = lines else {
+        let live = lake.lake.with_origin(Origin::Live);
+        live.publish_partition(&partition, stage, WriteMode::Create).await.unwrap();
+        return;
+    };
+    let session = "20240301t000000x00000001".parse().unwrap();
+    let part = PartName { partition, session, first: lines.start, last: lines.end };
+    assert!(lake.lake.publish_part(&part, stage).await.unwrap());
+}
+
+#[tokio::test]
+async fn recordings_stand_beside_the_vendors_data_and_where_both_are_the_vendors_count() {
+    let lake = HandMade::new();
+    for on in ["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04"] {
+        lake.table(on, &[KEY, ETH]).await;
+    }
+    // The first day is recorded and joined, of the second there are two parts and an answer that there is no file, the third is of
+    // both, the fourth of neither.
+    lake.trades(KEY, "2024-03-01", "a", &[(1, 1, 10.0)]).await;
+    record(&lake, KEY, "2024-03-01", None).await;
+    lake.trades(KEY, "2024-03-02", "b", &[(DAY + 7, DAY + 7, 21.0)]).await;
+    record(&lake, KEY, "2024-03-02", Some(10..19)).await;
+    lake.trades(KEY, "2024-03-02", "c", &[(DAY, DAY, 20.0)]).await;
+    record(&lake, KEY, "2024-03-02", Some(0..9)).await;
+    lake.absent(DataType::Trades, KEY, "2024-03-02").await;
+    lake.trades(KEY, "2024-03-03", "d", &[(2 * DAY, 2 * DAY, -30.0)]).await;
+    record(&lake, KEY, "2024-03-03", None).await;
+    lake.trades(KEY, "2024-03-03", "e", &[(2 * DAY, 2 * DAY, 30.0)]).await;
+    let context = context(&lake);
+    let live = Origins::Only(Origin::Live);
+    type Case<'a> = (&'a str, Origins, &'a [f64], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
+        (KEY, Origins::default(), &[30.0], &["2024-03-01", "2024-03-04"]),
+        (KEY, live, &[10.0, 20.0, 21.0, -30.0], &["2024-03-04"]),
+        (KEY, Origins::Both, &[10.0, 20.0, 21.0, 30.0], &["2024-03-04"]),
+        ("DERIBIT:PERP:BTC*", live, &[10.0, 20.0, 21.0, -30.0], &["2024-03-04"]),
+        ("DERIBIT:PERP:BTC*", Origins::Both, &[10.0, 20.0, 21.0, 30.0], &["2024-03-04"]),
+    ];
+    for (instrument, origins, expected, missing) in cases {
+        for clock in Clock::ALL {
+            let request = ReadRequest { origins: *origins, clock, ..request(&[instrument], 1, 4) };
+            let chosen = context.choose(&request).await.unwrap();
+            let days: Vec<String> = chosen.missing.iter().map(|missing| missing.day.to_string()).collect();
+            let prices: Vec<f64> = rows(&context, &request).await.into_iter().map(|row| row.1).collect();
+            let days: Vec<&str> = days.iter().map(String::as_str).collect();
+            assert_eq!((&prices[..], &days[..]), (*expected, *missing), "{instrument} {origins} {clock}");
+            assert_eq!(count(&lake.lake, &request, &chosen.objects).await.unwrap(), expected.len() as u64);
+        }
+    }
 }

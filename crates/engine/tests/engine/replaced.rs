@@ -44,7 +44,7 @@ fn rows(price: f64) -> Vec<Row> {
 
 fn file(folder: &Path, of: &str) -> PathBuf {
     let partition = Partition { day: day(ON), data_type: DataType::Trades, key: key(of) };
-    folder.join(Layout.partition(&partition).as_ref())
+    folder.join(Layout::VENDOR.partition(&partition).as_ref())
 }
 
 /// The bytes of an object of these rows.

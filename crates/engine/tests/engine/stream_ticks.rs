@@ -32,7 +32,7 @@ fn spot() -> TickStream {
 }
 
 /// Rows of vendor's lines, without a header row.
-fn batch(data_type: DataType, lines: &[String]) -> RecordBatch {
+pub fn batch(data_type: DataType, lines: &[String]) -> RecordBatch {
     let table = data_type.table();
     let mut decoder = Decoder::new(table, Expectation::default());
     let text = format!("{}\n{}\n", table.csv_header(), lines.join("\n"));

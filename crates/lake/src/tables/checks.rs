@@ -35,7 +35,7 @@ pub struct Subject {
 /// One run of a verb that checks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckRun {
-    /// The verb: `check`, `validate` or `download`.
+    /// The verb: `check`, `validate` or `download`; `live`: a recording.
     pub made_by: String,
     /// When it began, microseconds since the Unix epoch, UTC.
     pub checked_us: i64,
@@ -106,7 +106,7 @@ pub(crate) static COLUMNS: [Described<CheckLine>; 23] = [
     optional("cause", Kind::Text, "", "what explains the finding, in one word; null: nothing does, or as `check`", |row| found(row, |found| found.cause.as_ref())),
     optional("explanation", Kind::Text, "", "the same as a sentence; null: as `cause`", |row| found(row, |found| found.explanation.as_ref())),
     filled("examples", Kind::Texts, "", "up to ten examples of the finding", |row| Cell::texts(row.found.iter().flat_map(|found| found.examples.iter().map(String::as_str)))),
-    required("made_by", Kind::Text, "", "the verb that checked: `check`, `validate` or `download`", |row| row.run.made_by.as_str().into()),
+    required("made_by", Kind::Text, "", "the verb that checked: `check`, `validate` or `download`; `live`: a recording, as rows arrived", |row| row.run.made_by.as_str().into()),
     required("checked_at", Kind::Time, TIME, "when that check began", |row| Some(row.run.checked_us).into()),
     required("first_day", Kind::Text, "", "first day that it was asked for, `YYYY-MM-DD`", |row| row.run.first_day.to_string().into()),
     required("last_day", Kind::Text, "", "last day that it was asked for", |row| row.run.last_day.to_string().into()),

@@ -206,7 +206,7 @@ pub(super) mod tests {
     #[test]
     fn a_line_is_believed_and_kept_by_what_it_is_of() {
         let row = line();
-        let path = crate::Layout.partition(&row.partition);
+        let path = crate::Layout::VENDOR.partition(&row.partition);
         let entry = |identity: Option<&str>| Entry {
             path: path.clone(),
             bytes: row.bytes,

@@ -49,7 +49,7 @@ pub fn object(minutes: i64) -> Vec<u8> {
 
 #[tokio::test]
 async fn candles_tell_what_they_were_made_of() {
-    let path = Layout.candles(trades::partition().day, Timeframe::USUAL[1], &trades::partition().key);
+    let path = Layout::VENDOR.candles(trades::partition().day, Timeframe::USUAL[1], &trades::partition().key);
     on_each_store(async |lake| {
         for minutes in [0, 1, 5000] {
             publish(lake, path.as_ref(), &object(minutes), WriteMode::Overwrite).await.unwrap();

@@ -25,6 +25,8 @@ fn the_page_of_small_tables_is_the_list() {
         ("Identities", "identities"),
         ("missing_data.parquet", "missing"),
         ("checks.parquet", "checks"),
+        ("Gaps of recordings", "gaps"),
+        ("comparisons.parquet", "comparisons"),
     ] {
         let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("{heading}"));
         let section = section.split("\n## ").next().unwrap();

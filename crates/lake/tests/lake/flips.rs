@@ -158,11 +158,11 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
     let mut all: Vec<(Sort, LakePath)> = Vec::new();
     for data_type in DataType::ALL {
         let (bytes, _) = object(data_type, ROWS);
-        let path = Layout.partition(&partition(data_type));
+        let path = Layout::VENDOR.partition(&partition(data_type));
         lake.put(&path, &bytes).await.unwrap();
         all.push((Sort::Partition, path));
     }
-    let path = Layout.candles(day, Timeframe::USUAL[1], &trades::partition().key);
+    let path = Layout::VENDOR.candles(day, Timeframe::USUAL[1], &trades::partition().key);
     lake.put(&path, &crate::candles::object(300)).await.unwrap();
     all.push((Sort::Candles, path));
     let names = (0..40).map(|number| format!("DERIBIT:PERP:B{number}-USD"));
@@ -173,7 +173,7 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
         })
         .collect();
     lake.update_instruments(day, |table| table.instruments = instruments.clone()).await.unwrap();
-    all.push((Sort::Instruments, Layout.instruments(day)));
+    all.push((Sort::Instruments, Layout::VENDOR.instruments(day)));
     let of = |i: &Instrument| Partition { day, data_type: DataType::Trades, key: i.key.clone() };
     lake.update_available(day, |rows| {
         rows.extend(instruments.iter().map(|i| {
@@ -182,12 +182,12 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
     })
     .await
     .unwrap();
-    all.push((Sort::Available, Layout.available_report(day)));
-    all.push((Sort::Identities, Layout.identities(day)));
+    all.push((Sort::Available, Layout::VENDOR.available_report(day)));
+    all.push((Sort::Identities, Layout::VENDOR.identities(day)));
     let missing: Vec<Missing> =
         instruments.iter().map(|i| Missing { partition: of(i), reason: "missing".into() }).collect();
     lake.update_missing(day, &missing, |_| true).await.unwrap();
-    all.push((Sort::Missing, Layout.missing_report(day)));
+    all.push((Sort::Missing, Layout::VENDOR.missing_report(day)));
     let run = Arc::new(CheckRun {
         made_by: "check".into(),
         checked_us: 1,
@@ -206,7 +206,7 @@ async fn subjects(lake: &Lake) -> Vec<Subject> {
         run: run.clone(),
     };
     lake.update_checks(day, &instruments.iter().map(checked).collect::<Vec<_>>()).await.unwrap();
-    all.push((Sort::Checks, Layout.check_report(day)));
+    all.push((Sort::Checks, Layout::VENDOR.check_report(day)));
     let mut subjects = Vec::new();
     for (kind, path) in all {
         let bytes = lake.read(&path).await.unwrap().unwrap().to_vec();
@@ -403,7 +403,7 @@ async fn objects_without_checksums_count_and_whatever_is_flipped_in_them_ends_in
     let lake = Lake::open(folder.path().to_str().unwrap(), &Default::default()).unwrap();
     let mut numbers = Numbers(setting("MTDH_FLIP_SEED", 1));
     for data_type in [DataType::Trades, DataType::OptionsChain, DataType::DerivativeTicker] {
-        let (bytes, path) = (first_version(data_type), Layout.partition(&partition(data_type)));
+        let (bytes, path) = (first_version(data_type), Layout::VENDOR.partition(&partition(data_type)));
         lake.put(&path, &bytes).await.unwrap();
         let entry = Entry { path: path.clone(), bytes: bytes.len() as u64, identity: None };
         let footer = lake.footer(&entry).await.unwrap();

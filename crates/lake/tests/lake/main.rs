@@ -7,10 +7,12 @@
 mod briefs;
 mod bucket;
 mod candles;
+mod captures;
 mod documents;
 mod flips;
 mod folder;
 mod partitions;
+mod parts;
 mod probe;
 mod rekey;
 mod slices;

@@ -39,7 +39,7 @@ async fn a_partition_without_rows_has_the_full_schema_of_its_table() {
         let table: &Table = data_type.table();
         let writer = PartitionWriter::new(table, &partition.key, Vec::new()).unwrap();
         let object = writer.finish(&facts).unwrap().out;
-        let path = Layout.partition(&partition);
+        let path = Layout::VENDOR.partition(&partition);
         publish(&lake, path.as_ref(), &object, WriteMode::Create).await.unwrap();
         let footer = lake.footer(&lake.entry(&path).await.unwrap().unwrap()).await.unwrap();
         assert_eq!((&footer.schema, footer.rows, footer.facts), (table.schema(), 0, facts), "{data_type}");

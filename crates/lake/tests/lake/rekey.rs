@@ -62,7 +62,7 @@ async fn move_it(lake: &Lake) -> Result<mtdh_lake::rekey::Rekeyed, LakeError> {
 #[tokio::test]
 async fn only_the_key_changes() {
     on_each_store(async |lake| {
-        let (old_path, new_path) = (trades::path(), Layout.partition(&new()));
+        let (old_path, new_path) = (trades::path(), Layout::VENDOR.partition(&new()));
         for (name, rows, object, verified) in [
             ("no rows", 0, trades::object(0), Verified::Whole),
             ("one row", 1, trades::object(1), Verified::Whole),
@@ -74,9 +74,13 @@ async fn only_the_key_changes() {
             let before = lake.footer(&lake.entry(&old_path).await.unwrap().unwrap()).await.unwrap();
             let moved = move_it(lake).await.unwrap();
             assert!(lake.entry(&old_path).await.unwrap().is_none(), "{name}");
-            assert_eq!(content(lake, Layout.quarantine(&trades::partition()).as_ref()).await, None, "{name}");
             assert_eq!(
-                content(lake, Layout.quarantine(&new()).as_ref()).await.as_deref(),
+                content(lake, Layout::VENDOR.quarantine(&trades::partition()).as_ref()).await,
+                None,
+                "{name}"
+            );
+            assert_eq!(
+                content(lake, Layout::VENDOR.quarantine(&new()).as_ref()).await.as_deref(),
                 Some(&b"{}\n"[..])
             );
             let there = content(lake, new_path.as_ref()).await.unwrap();
@@ -118,7 +122,7 @@ async fn only_the_key_changes() {
 #[tokio::test]
 async fn an_interrupted_move_is_made_again_and_another_object_is_never_replaced() {
     on_each_store(async |lake| {
-        let new_path = Layout.partition(&new());
+        let new_path = Layout::VENDOR.partition(&new());
         trades::publish(lake, &trades::object(100)).await;
         move_it(lake).await.unwrap();
         let made = content(lake, new_path.as_ref()).await;
@@ -149,6 +153,6 @@ async fn a_damaged_object_stays_where_it_is() {
         let error = move_it(&lake).await.unwrap_err();
         assert!(error.is_distrust(), "byte {at}: {error:?}");
         assert!(content(&lake, trades::path().as_ref()).await == Some(damaged), "byte {at}");
-        assert!(lake.entry(&Layout.partition(&new())).await.unwrap().is_none(), "byte {at}");
+        assert!(lake.entry(&Layout::VENDOR.partition(&new())).await.unwrap().is_none(), "byte {at}");
     }
 }

@@ -26,7 +26,7 @@ pub fn partition() -> Partition {
 }
 
 pub fn path() -> LakePath {
-    Layout.partition(&partition())
+    Layout::VENDOR.partition(&partition())
 }
 
 /// When a trade arrives, microseconds since the Unix epoch.

@@ -23,6 +23,10 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub end_date: Option<DayRange>,
 
+    /// Whose data: the vendor's, or that of live recordings, whose recorded gaps explain silences
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor, conflicts_with_all = ["data_file", "base_file"])]
+    pub origin: Origin,
+
     #[command(flatten)]
     pub filters: FilterArgs,
 

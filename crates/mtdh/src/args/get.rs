@@ -2,6 +2,7 @@
 
 use mtdh_core::clock::Clock;
 use mtdh_core::moment::TimeValue;
+use mtdh_core::partition::Origins;
 
 use super::*;
 
@@ -21,6 +22,9 @@ pub struct GetArgs {
     /// Which time of a row counts, and orders it: arrival at the recorder, or exchange
     #[arg(long, value_name = "CLOCK", default_value_t = Clock::Arrival)]
     pub clock: Clock,
+    /// Whose rows: the vendor's, those of live recordings, or both (for a day that the vendor has, the vendor's)
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origins::default())]
+    pub origin: Origins,
     /// Output file, ending in .parquet, .csv or .jsonl, or - for CSV on stdout
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,

@@ -8,6 +8,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
     ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
+    ("Record", &["live"]),
     ("Look and read", &["ls", "get", "serve", "schema"]),
     ("Prove", &["validate", "check"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
@@ -62,6 +63,18 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("rekey", &["mtdh rekey --dry-run", "mtdh rekey --start-date 2024-03-01 --end-date 2024-03-31"]),
+    (
+        "live",
+        &[
+            "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT --capture-only --for 1h",
+            "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT ETHUSDT --data-types trades incremental_book_L2",
+            "mtdh live replay recording.gz --venue BINANCE-FUTURES",
+            "mtdh live rebuild --day 2024-03-01",
+            "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT --candles 1m,1h --check",
+            "mtdh live compare --day 2024-03-01",
+            "mtdh live status",
+        ],
+    ),
     ("ls", &["mtdh ls", "mtdh ls --long --start-date 2024-03-01 --venues DERIBIT"]),
     (
         "get",

@@ -35,6 +35,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "MB", default_value_t = 64_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub max_megabytes: u64,
 
+    /// Record too, and serve what is recorded: VENUE:SYMBOL, for example BINANCE:BTCUSDT. `live serve` has more flags for it
+    #[arg(long, value_name = "VENUE:SYMBOL", num_args = 1.., value_delimiter = ',')]
+    pub live: Vec<String>,
+
     /// Stop after N seconds [default: at Ctrl-C]
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,

@@ -65,7 +65,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: DayRange) -> 
     if args.filters.data_types.is_empty() {
         selection.data_types = mtdh_core::DataType::ALL.to_vec();
     }
-    let context = session.context()?;
+    let context = session.context()?.with_origin(args.origin);
     check_venues(&context, &selection).await?;
     let remake = if args.force { Remake::All } else { Remake::Outdated };
     let options = CandlePlanOptions { timeframes: args.timeframes.clone(), fill: fill(args), shard, remake };

@@ -113,7 +113,7 @@ async fn of_lake(
     }
     let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
     let selection = filters.filter().of_lake(days)?;
-    let context = session.context()?;
+    let context = session.context()?.with_origin(args.origin);
     check_venues(&context, &selection).await?;
     let options = CheckOptions { rows_of, named, reference, keep: Keep::InLake, stop: session.stop.clone() };
     let checked = context.check(plan, &selection, options).await?;

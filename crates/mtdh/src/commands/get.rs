@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use futures::TryStreamExt;
 use mtdh_core::moment::{self, TimeValue};
+use mtdh_core::partition::{Origin, Origins};
 use mtdh_engine::export::{ExportError, ExportFormat, Exporter};
 use mtdh_engine::files::unfinished::Unfinished;
 use mtdh_engine::query::{Chosen, Form, Lacking, ReadCost, ReadRequest, TickTable};
@@ -37,6 +38,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     note_end(args.end);
     let request = ReadRequest {
         clock: args.clock,
+        origins: args.origin,
         ..ReadRequest::new(TickTable::Ticks(args.data_type), vec![key.to_string()], within_us)
     };
     let form = form(&args.output, session.format)?;
@@ -61,6 +63,9 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
         (chosen, rows)
     };
     report(&slice, &chosen, rows);
+    if args.origin == Origins::Both {
+        note_origins(&chosen);
+    }
     if !chosen.missing.is_empty() {
         note_lacking(&context, &slice, &chosen).await?;
     }
@@ -149,6 +154,27 @@ fn report(slice: &Slice, chosen: &Chosen, rows: u64) {
     ));
 }
 
+/// Says which days come from a recording.
+fn note_origins(chosen: &Chosen) {
+    let mut days: Vec<_> = chosen
+        .objects
+        .iter()
+        .filter(|object| object.origin == Origin::Live)
+        .map(|object| object.day)
+        .collect();
+    days.dedup();
+    match &days[..] {
+        [] => note("all rows are the vendor's"),
+        [day] => note(&format!("{day} is of a live recording, all other days are the vendor's")),
+        [first, .., last] => {
+            let count = many(days.len() as u64, "day");
+            note(&format!(
+                "{count} from {first} to {last} are of live recordings, all others are the vendor's"
+            ));
+        }
+    }
+}
+
 /// Prints which days a slice lacks in one line, and why in another.
 async fn note_lacking(context: &Context, slice: &Slice, chosen: &Chosen) -> Result<()> {
     let Slice { key, data_type, .. } = slice;
@@ -176,6 +202,9 @@ async fn note_lacking(context: &Context, slice: &Slice, chosen: &Chosen) -> Resu
         Lacking::NoSuchType { data_types } => {
             let names: Vec<&str> = data_types.iter().map(|t| t.name()).collect();
             note(&format!("the vendor lists no {data_type} of {key}; it lists {}", names.join(", ")));
+        }
+        Lacking::NotFetched if slice.request.origins == Origins::Only(Origin::Live) => {
+            note(&format!("{data_type} of {key} was not recorded then, or is not made of its captures yet"));
         }
         Lacking::NotFetched => {
             let day = chosen.missing[0].day;

@@ -13,7 +13,7 @@ use crate::render::ls::Listing;
 use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
-    let context = session.context()?;
+    let context = session.context()?.with_origin(args.origin);
     let all = context.days().await?;
     if let Some(first) = args.start_date {
         range(first, args.end_date)?;

@@ -1,10 +1,13 @@
 //! `mtdh serve`: the lake over HTTP.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use mtdh_engine::live::hub::Hub;
 use mtdh_serve::{Limits, Options, Token};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::ServeArgs;
 use crate::exit::Outcome;
@@ -16,6 +19,20 @@ use crate::settings::Settings;
 const LONGEST_TOKEN: u64 = 4096;
 
 pub async fn run(session: &Session<'_>, settings: &Settings, args: ServeArgs) -> Result<Outcome> {
+    // A child, so that the end by time is no interruption.
+    let stop = session.stop.child_token();
+    until(session, settings, args, None, &stop).await?;
+    Ok(Outcome::Clean)
+}
+
+/// Serves the lake, and what is recorded, until `stop` is cancelled or the time is over.
+pub async fn until(
+    session: &Session<'_>,
+    settings: &Settings,
+    args: ServeArgs,
+    live: Option<Arc<Hub>>,
+    stop: &CancellationToken,
+) -> Result<()> {
     let text = match &args.token_file {
         Some(file) => Some(read_token(file)?),
         None => settings.serve_token().map(str::to_owned),
@@ -34,6 +51,7 @@ pub async fn run(session: &Session<'_>, settings: &Settings, args: ServeArgs) ->
             bytes: args.max_megabytes.saturating_mul(1_000_000),
             ..Limits::default()
         },
+        live,
     };
     options.check()?;
     let context = session.context()?;
@@ -42,18 +60,16 @@ pub async fn run(session: &Session<'_>, settings: &Settings, args: ServeArgs) ->
         let who = if has_token { "with a token" } else { "on this machine only" };
         note(&format!("serving the lake at http://{address}, {who}; Ctrl-C ends it"));
     };
-    // A child, so that the end by time is no interruption.
-    let stop = session.stop.child_token();
     let limit = args.seconds.map_or(Duration::MAX, Duration::from_secs);
     let ended = stop.clone();
     let timer = tokio::spawn(async move {
         tokio::time::sleep(limit).await;
         ended.cancel();
     });
-    let served = mtdh_serve::serve(context, options, &stop, &mut ready).await;
+    let served = mtdh_serve::serve(context, options, stop, &mut ready).await;
     timer.abort();
     served?;
-    Ok(Outcome::Clean)
+    Ok(())
 }
 
 fn read_token(file: &Path) -> Result<String> {

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 31] = [
+const VERBS: [Verb; 36] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -50,7 +50,12 @@ const VERBS: [Verb; 31] = [
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 -o slice.csv", 0, false),
     verb("convert trades.csv -o trades.parquet --force", 0, false),
     verb("convert trades.csv -o -", 0, true),
+    verb("live compare --day 2024-03-01", 1, false),
     verb("serve --listen 127.0.0.1:0 --seconds 0", 0, false),
+    verb("live replay live.jsonl --venue BINANCE", 0, false),
+    verb("live rebuild --day 2024-03-01", 1, false),
+    verb("live status", 0, true),
+    verb("live record --venues BINANCE --symbols BTCUSDT --for 0s", 0, false),
     verb("sim --small --seconds 0", 0, false),
     verb("config show", 0, true),
     verb("config check", 0, true),
@@ -71,6 +76,8 @@ fn stage() -> Stage {
     let rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n\
                 deribit,BTC-PERPETUAL,1709251200000000,1709251200000001,1,buy,60000.5,10\n";
     std::fs::write(stage.path("trades.csv"), rows).unwrap();
+    let message = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1.5","q":"2","T":1,"m":true,"M":true}}"#;
+    std::fs::write(stage.path("live.jsonl"), format!("1709251200000000000 {message}\n")).unwrap();
     stage
 }
 

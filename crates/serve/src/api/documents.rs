@@ -178,6 +178,7 @@ fn operation(endpoint: &Endpoint) -> Value {
                     "columns": {"type": "array", "minItems": 1, "items": {"type": "string"}},
                     "limit": {"type": "integer", "minimum": 1, "maximum": super::slices::MOST_LIMIT},
                     "clock": {"type": "string", "enum": ["arrival", "exchange"]},
+                    "origin": {"type": "string", "enum": ["vendor", "live", "both"]},
                 },
             }}},
         });
@@ -212,6 +213,7 @@ pub fn openapi_document() -> Value {
         "tags": [
             {"name": "rest", "description": "Documents and rows."},
             {"name": "replay", "description": "Messages in the form of tardis-machine."},
+            {"name": "live", "description": "What is recorded now, where the server has a recorder."},
             {"name": "page", "description": "The page, for people. It reads further parameters and names on the page what is wrong with them."},
         ],
         "paths": paths,

@@ -7,7 +7,7 @@ use super::{
     Handler, SocketHandler, book, candles, coverage, documents, files, findings, instruments, runs, slices,
     status,
 };
-use crate::replay;
+use crate::{live, replay};
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub enum Group {
     Rest,
     /// Messages in the form of tardis-machine.
     Replay,
+    /// What is recorded now.
+    Live,
     /// The page, for people.
     Page,
 }
@@ -62,6 +64,7 @@ impl Group {
         match self {
             Group::Rest => "rest",
             Group::Replay => "replay",
+            Group::Live => "live",
             Group::Page => "page",
         }
     }
@@ -175,6 +178,13 @@ const CLOCK: Parameter = optional(
     "whose time chooses and sorts rows: `arrival` at the recorder (`local_timestamp`), or the `exchange`'s (`timestamp`)",
     &["arrival", "exchange"],
 );
+const ORIGIN: Parameter = optional(
+    "origin",
+    Kind::Word(&["vendor", "live", "both"]),
+    "vendor",
+    "whose rows: the `vendor`'s, those of `live` recordings, or `both`: for a day that the vendor has, the vendor's",
+    &["vendor", "both"],
+);
 const FORMAT: Parameter = optional(
     "format",
     Kind::Word(&FORM_WORDS),
@@ -266,6 +276,7 @@ const TAKEN: &[Parameter] = &[TYPE, SOME_KEYS];
 const WITHIN: &[Parameter] = &[START, END];
 const AS_OF: (&str, &str) =
     ("as_of", "when the lake was looked at, RFC 3339, UTC; an answer is less than 60 seconds old");
+const AS_OF_NOW: (&str, &str) = ("as_of", "when it was so, RFC 3339, UTC");
 const NEXT: (&str, &str) = ("next", "address of the next page; null: this is the last");
 const COUNTS: &[(&str, &str)] = &[
     AS_OF,
@@ -337,6 +348,57 @@ const OPTIONS: Parameter = required(
         r#"{"exchange":"deribit","symbols":["BTC-PERPETUAL"],"from":"2024-03-01","to":"2024-03-02","dataTypes":["trade"]}"#,
     ],
 );
+const STREAM_OPTIONS: Parameter = required(
+    "options",
+    Kind::Text(60_000),
+    "JSON: an object with `exchange`, `symbols`, `dataTypes`, `withDisconnectMessages`, `withErrorMessages`, or an array of such objects",
+    &[r#"{"exchange":"deribit","symbols":["BTC-PERPETUAL"],"dataTypes":["trade","book_snapshot_5_100ms"]}"#],
+);
+const LIVE: &[Parameter] = &[
+    optional(
+        "exchange",
+        Kind::Names,
+        "all",
+        "the vendor's ids of exchanges, separated by commas",
+        &["deribit"],
+    ),
+    optional(
+        "symbol",
+        Kind::Names,
+        "all",
+        "symbols as the vendor's rows write them, or instrument keys, separated by commas",
+        &["BTC-PERPETUAL", "DERIBIT:PERP:BTC-USD"],
+    ),
+    optional(
+        "type",
+        Kind::Names,
+        "all",
+        "data types, `candles`, and `notes` (gaps, findings and health), separated by commas",
+        &["trades", "trades,candles,notes"],
+    ),
+    optional("timeframe", Kind::Names, "all", "timeframes of candles, separated by commas", &["1m"]),
+    optional(
+        "channels",
+        Kind::Names,
+        "",
+        "in place of `symbol` and `type`: `candles:SYMBOL:TIMEFRAME` and `ticks:SYMBOL:TYPE`, separated by commas; `*` is all",
+        &["ticks:BTC-PERPETUAL:trades"],
+    ),
+    optional(
+        "conflate",
+        Kind::Word(&["false", "true"]),
+        "false",
+        "`true`: of book_ticker, quotes and derivative_ticker that wait for a slow client, only the latest of each instrument is kept",
+        &["true"],
+    ),
+    optional(
+        "after",
+        Kind::Text(8_000),
+        "from now on",
+        "goes on behind this event: the `id` of a server-sent event",
+        &[],
+    ),
+];
 const REPLAY: &str = "/replay-normalized?options=%7B%22exchange%22%3A%22deribit%22%2C%22symbols%22%3A%5B%22BTC-PERPETUAL%22%5D%2C%22from%22%3A%222024-03-01T12%3A00Z%22%2C%22to%22%3A%222024-03-01T13%3A00Z%22%2C%22dataTypes%22%3A%5B%22trade%22%5D%7D";
 
 /// Every endpoint.
@@ -404,14 +466,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/v1/reports/{day}", "What the last validation of a day found missing.", &[&[THE_DAY]],
         Answers::Document(&[AS_OF, ("day", "the day"), ("missing", "per partition `key`, `type`, `reason`"), ("files", "addresses of the day's two reports as Parquet")]),
         &[400, 404, 500], "/v1/reports/2024-03-01", coverage::report),
-    get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, FORMAT, CURSOR]],
+    get("/v1/slices/{type}/{key}", "Rows of a data type, in a range of time.", &[TAKEN, WITHIN, &[COLUMNS, LIMIT, CLOCK, ORIGIN, FORMAT, CURSOR]],
         Answers::Rows, &[304, 400, 404, 406, 409, 413, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD?start=2024-03-01T12:00&end=2024-03-01T13:00&limit=5", slices::get),
     Endpoint { path: "/v1/slices", method: Method::Post, group: Group::Rest, summary: "Rows of many instruments, by a JSON body.",
         more: "One data type a request: rows of another have other columns, and neither a CSV nor an Arrow stream nor a Parquet file has two kinds of rows. Ask once for each data type, or for messages of several data types, merged by arrival, by /replay-normalized.",
         parameters: &[&[FORMAT, CURSOR]], answers: Answers::Rows, statuses: &[304, 400, 404, 406, 408, 409, 413, 500],
         example: "/v1/slices?format=ndjson {\"type\": \"trades\", \"instruments\": [\"DERIBIT:PERP:BTC-USD\", \"DERIBIT:PERP:ETH-USD\"], \"start\": \"2024-03-01T12:00\", \"end\": \"2024-03-01T13:00\", \"columns\": [\"instrument_key\", \"timestamp\", \"price\"], \"limit\": 5}",
         served: Served::By(slices::post) },
-    get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK]],
+    get("/v1/slices/{type}/{key}/count", "How many rows a slice has and what it reads, before it is asked for.", &[TAKEN, WITHIN, &[CLOCK, ORIGIN]],
         Answers::Document(&[AS_OF, ("rows", "in the range"), ("objects", "that have them"), ("stored_bytes", "of these objects"), ("missing_days", "that the lake lacks")]),
         &[400, 404, 500], "/v1/slices/trades/DERIBIT:PERP:BTC-USD/count?start=2024-03-01", slices::count),
     get("/v1/candles/{key}", "Candles that the lake has, or made of its trades for this answer.",
@@ -450,6 +512,26 @@ pub static ENDPOINTS: &[Endpoint] = &[
         more: "The server's frames are the lines of /replay-normalized; what a client sends is read and ignored. It is closed with 1000 when all was sent, 1011 when the options are wrong or a day is missing or damaged (the reason names it), 1001 when the server stops. A page of another origin is refused with 403, a request that is no WebSocket with 426.",
         parameters: &[&[OPTIONS]], answers: Answers::Messages, statuses: &[426],
         example: "", served: Served::BySocket(replay::over_socket) },
+    Endpoint { path: replay::STREAM_PATH, method: Method::Get, group: Group::Live,
+        summary: "tardis-machine's live stream of what is recorded here, over a WebSocket, also on the port beside: a message a text frame.",
+        more: "What is recorded is recorded once for all clients, and begins with the current books. It is closed with 1011 when the options are wrong or nothing is recorded (the reason says it), 1008 `Too much backpressure` when the client does not keep up, 1009 when it says more than 512 KiB, 1001 when the server stops. A page of another origin is refused with 403, a request that is no WebSocket with 426. [Events and codes](live-stream.md).",
+        parameters: &[&[STREAM_OPTIONS]], answers: Answers::Messages, statuses: &[426],
+        example: "", served: Served::BySocket(replay::live_over_socket) },
+    Endpoint { path: "/live/stream", method: Method::Get, group: Group::Live,
+        summary: "What is recorded now as JSON lines over a WebSocket, also on the port beside: a message of the exchange a text frame, a row a line.",
+        more: "A line's member `event` says what it is; rows have the names of the lake's columns. Codes are those of /ws-stream-normalized; before 1008 comes a line `lagged`. [Events, fields and codes](live-stream.md).",
+        parameters: &[LIVE], answers: Answers::Messages, statuses: &[426],
+        example: "", served: Served::BySocket(live::stream) },
+    Endpoint { path: "/live/events", method: Method::Get, group: Group::Live,
+        summary: "The same as server-sent events, which a client takes up where it left off.",
+        more: "`id` is a position; a client that comes back with the header `Last-Event-ID`, or `after`, goes on right behind it. What is no more remembered is told by an event `lagged`. The answer ends when the server stops or the client does not keep up. [Events and fields](live-stream.md).",
+        parameters: &[LIVE], answers: Answers::Text("text/event-stream"), statuses: &[400, 404],
+        example: "", served: Served::By(live::events) },
+    Endpoint { path: "/live/status", method: Method::Get, group: Group::Live,
+        summary: "How the recording goes: by exchange its state, by stream its last message, gaps, and what its messages prove of losses.",
+        more: "", parameters: &[],
+        answers: Answers::Document(&[AS_OF_NOW, ("is_recording", "whether this server has a recorder"), ("detail", "why not"), ("since", "when the recorder was started; null: there is none"), ("events", "since then"), ("listeners", "clients that listen"), ("venues", "per exchange `exchange`, `state` (`not connected`, `connecting`, `recording`, `partly connected`, `capture only`, `ended`), `detail`, `since`, `errors`, `is_experimental` and `streams`: per instrument and data type `symbol`, `data_type`, `instrument_key`, `state` (that of the exchange, `waiting` or `gap`), `last_arrival`, `age_seconds`, `messages`, `rows`, `gaps`, `missing`, `proof` (`whole`, `part`, `none`)")]),
+        statuses: &[400], example: "/live/status", served: Served::By(live::status) },
     page("/", "Coverage: what the lake has, as a heat map.", &[], "/"),
     page("/instruments", "Instruments of a day, searched.", &[], "/instruments"),
     page("/instruments/{key}", "An instrument.", &[&[ONE_KEY]], "/instruments/DERIBIT:PERP:BTC-USD"),
@@ -461,6 +543,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     page("/quality/now", "Findings of one instrument's day, checked now.", &[], ""),
     page("/runs", "Runs.", &[], "/runs"),
     page("/runs/{run}", "A run, followed as it goes on.", &[&[required("run", Kind::Text(100), "its name", &[])]], ""),
+    page("/live", "What is recorded now: tape, book, candles and the feeds' health.", &[], "/live"),
     page("/docs", "The requests of this table, for people.", &[], "/docs"),
     page("/login", "The form to sign in with.", &[], "/login"),
     post("/login", "Signs in: a form with `token` and `next`, the address to go to.", &[303, 400, 500]),

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use mtdh_core::clock::Clock;
 use mtdh_core::moment::{self, TimeValue};
+use mtdh_core::partition::Origins;
 use mtdh_engine::query::{Chosen, ReadRequest, TickTable};
 use serde_json::json;
 
@@ -60,6 +61,8 @@ struct Posted {
     limit: Option<u64>,
     #[serde(default, deserialize_with = "given")]
     clock: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    origin: Option<String>,
 }
 
 /// A member that is there, and then not null.
@@ -101,6 +104,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
             return Err(Problem::parameter("limit", detail));
         }
         let clock = posted.clock.as_deref().map(str::parse::<Clock>).transpose();
+        let origins = posted.origin.as_deref().map(str::parse::<Origins>).transpose();
         let request = ReadRequest {
             table: TickTable::Ticks(data_type),
             instruments: posted.instruments,
@@ -109,6 +113,7 @@ pub(super) fn post(ask: Ask) -> BoxFuture<'static, Answered> {
             columns: posted.columns,
             limit: posted.limit,
             has_worth: false,
+            origins: origins.map_err(|error| wrong("origin")(error.to_string()))?.unwrap_or_default(),
         };
         answer(&ask, request).await
     })
@@ -142,6 +147,7 @@ pub(super) fn request_of(ask: &Ask) -> Result<ReadRequest, Problem> {
         columns: (!columns.is_empty()).then_some(columns),
         limit: ask.given.value("limit")?,
         has_worth: false,
+        origins: ask.given.value("origin")?.unwrap_or_default(),
     })
 }
 

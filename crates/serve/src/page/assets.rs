@@ -18,13 +18,14 @@ struct Asset {
 }
 
 #[rustfmt::skip]
-static ASSETS: [Asset; 8] = [
+static ASSETS: [Asset; 9] = [
     Asset { name: "app.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("assets/app.css") },
     Asset { name: "plot.css", kind: "text/css; charset=utf-8", bytes: include_bytes!("assets/plot.css") },
     Asset { name: "heat.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("assets/heat.js") },
     Asset { name: "chart.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("assets/chart.js") },
     Asset { name: "book.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("assets/book.js") },
     Asset { name: "live.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("assets/live.js") },
+    Asset { name: "stream.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("assets/stream.js") },
     Asset { name: "page.js", kind: "text/javascript; charset=utf-8", bytes: include_bytes!("assets/page.js") },
     Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
 ];

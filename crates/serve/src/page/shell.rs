@@ -16,11 +16,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The parts of the program, in the order of the bar.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 6] = [
     ("/", "Coverage"),
     ("/instruments", "Instruments"),
     ("/quality", "Quality"),
     ("/runs", "Runs"),
+    ("/live", "Live"),
     ("/docs", "API"),
 ];
 

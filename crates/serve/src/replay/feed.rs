@@ -1,5 +1,6 @@
 //! What arrived of one instrument on one day, read from an object of the lake batch by batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -121,17 +122,22 @@ fn joined(change: &mut Option<Change>, rows: &Rows, row: usize) -> Option<bool> 
     Some(true)
 }
 
-/// The events of rows that are in memory.
-#[cfg(test)]
-pub(super) fn events(kind: Kind, rows: &Arc<Rows>) -> Vec<Event> {
-    let mut events = Vec::new();
+/// The events of rows that are in memory. A change that lacks a value ends them.
+pub(super) fn events(kind: Kind, rows: &Arc<Rows>, range: Range<usize>) -> Vec<Event> {
+    let mut events = Vec::with_capacity(1);
     let mut change = None;
-    for row in 0..rows.len() {
+    for row in range {
         if kind != Kind::BookChange {
             events.push(Event::Row(rows.clone(), row));
-        } else if !joined(&mut change, rows, row).unwrap() {
-            events.extend(change.take().map(Event::Change));
-            joined(&mut change, rows, row).unwrap();
+            continue;
+        }
+        match joined(&mut change, rows, row) {
+            None => break,
+            Some(true) => {}
+            Some(false) => {
+                events.extend(change.take().map(Event::Change));
+                joined(&mut change, rows, row);
+            }
         }
     }
     events.extend(change.map(Event::Change));

@@ -47,6 +47,16 @@ const MEMBERS: &str = "exchange, symbols, from, to, dataTypes";
 /// # Errors
 /// When it is not such JSON, asks for what cannot be known, or for too much.
 pub(super) fn parse(text: &str, now_us: i64) -> Result<Vec<Replay>, ReplayError> {
+    let all: Vec<Replay> = objects(text, MEMBERS)?
+        .iter()
+        .map(|members| replay(members, now_us))
+        .collect::<Result<_, ReplayError>>()?;
+    bounded("symbols", all.iter().flat_map(|one| one.symbols.iter()).map(Vec::len).sum(), MOST_SYMBOLS)?;
+    Ok(all)
+}
+
+/// The objects of the parameter, whose members are named in errors.
+fn objects(text: &str, members: &str) -> Result<Vec<Map<String, Value>>, ReplayError> {
     if text.len() > MOST_BYTES {
         return Err(too_much(format!("options has {} bytes; at most {MOST_BYTES} are read", text.len())));
     }
@@ -60,28 +70,84 @@ pub(super) fn parse(text: &str, now_us: i64) -> Result<Vec<Replay>, ReplayError>
         return Err(invalid("options is an empty array; give one object for each exchange"));
     }
     bounded("options", objects.len(), MOST_OPTIONS)?;
-    let all: Vec<Replay> =
-        objects.into_iter().map(|object| replay(object, now_us)).collect::<Result<_, ReplayError>>()?;
-    bounded("symbols", all.iter().flat_map(|one| one.symbols.iter()).map(Vec::len).sum(), MOST_SYMBOLS)?;
-    Ok(all)
+    let object = |json| match json {
+        Value::Object(members) => Ok(members),
+        other => Err(invalid(format!("options holds {}, not an object with {members}", shown(&other)))),
+    };
+    objects.into_iter().map(object).collect()
 }
 
-fn replay(json: Value, now_us: i64) -> Result<Replay, ReplayError> {
-    let Value::Object(members) = json else {
-        return Err(invalid(format!("options holds {}, not an object with {MEMBERS}", shown(&json))));
-    };
-    for (name, value) in &members {
+fn replay(members: &Map<String, Value>, now_us: i64) -> Result<Replay, ReplayError> {
+    for (name, value) in members {
         check_member(name, value)?;
     }
-    let exchange = text(&members, "exchange")?.to_ascii_lowercase();
-    let symbols = symbols(&members)?;
-    let range = dates::range(text(&members, "from")?, text(&members, "to")?, now_us);
+    let exchange = text(members, "exchange", MEMBERS)?.to_ascii_lowercase();
+    let symbols = symbols(members)?;
+    let range = dates::range(text(members, "from", MEMBERS)?, text(members, "to", MEMBERS)?, now_us);
     let within_us = range.map_err(|error| invalid(error.to_string()))?;
     let days = (within_us.end - within_us.start) / mtdh_core::day::DAY_US;
     if days > MOST_DAYS {
         return Err(too_much(format!("the range has {days} days; one request replays at most {MOST_DAYS}")));
     }
-    Ok(Replay { exchange, symbols, within_us, wanted: wanted(&members)? })
+    Ok(Replay { exchange, symbols, within_us, wanted: wanted(members)? })
+}
+
+/// One object of the options of a live stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Streamed {
+    /// The vendor's id of the exchange, lower case.
+    pub(super) exchange: String,
+    /// Symbols as they were written; `None`: all that are recorded.
+    pub(super) symbols: Option<Vec<String>>,
+    /// What to send; never empty, nothing twice.
+    pub(super) wanted: Vec<Wanted>,
+    /// Whether lost connections are told.
+    pub(super) with_disconnects: bool,
+    /// Whether failed connections are told.
+    pub(super) with_errors: bool,
+}
+
+const STREAM_MEMBERS: &str = "exchange, symbols, dataTypes, withDisconnectMessages, withErrorMessages";
+
+/// Members that change nothing of a live stream: the recorder has its own limits of silence.
+const STREAM_WITHOUT_EFFECT: [&str; 2] = ["timeoutIntervalMS", "apiKey"];
+
+/// Reads the parameter of a live stream.
+///
+/// # Errors
+/// When it is not such JSON, or asks for too much.
+pub(super) fn parse_stream(text: &str) -> Result<Vec<Streamed>, ReplayError> {
+    let all: Vec<Streamed> =
+        objects(text, STREAM_MEMBERS)?.iter().map(streamed).collect::<Result<_, ReplayError>>()?;
+    bounded("symbols", all.iter().flat_map(|one| one.symbols.iter()).map(Vec::len).sum(), MOST_SYMBOLS)?;
+    Ok(all)
+}
+
+fn streamed(members: &Map<String, Value>) -> Result<Streamed, ReplayError> {
+    for (name, value) in members {
+        if matches!(name.as_str(), "from" | "to") && !value.is_null() {
+            return Err(invalid(format!(
+                "\"{name}\": a live stream has no dates; /ws-replay-normalized has"
+            )));
+        }
+        let is_known = STREAM_MEMBERS.split(", ").chain(STREAM_WITHOUT_EFFECT).any(|known| known == name);
+        if !is_known && !value.is_null() {
+            let name = cut(name);
+            return Err(invalid(format!("options has no member \"{name}\"; there are {STREAM_MEMBERS}")));
+        }
+    }
+    let flag = |name: &str| match members.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(other) => Err(invalid(format!("\"{name}\" is {}, not true or false", shown(other)))),
+    };
+    Ok(Streamed {
+        exchange: text(members, "exchange", STREAM_MEMBERS)?.to_ascii_lowercase(),
+        symbols: symbols(members)?,
+        wanted: wanted(members)?,
+        with_disconnects: flag("withDisconnectMessages")?,
+        with_errors: flag("withErrorMessages")?,
+    })
 }
 
 fn check_member(name: &str, value: &Value) -> Result<(), ReplayError> {
@@ -97,12 +163,10 @@ fn check_member(name: &str, value: &Value) -> Result<(), ReplayError> {
     }
 }
 
-fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<&'a str, ReplayError> {
+fn text<'a>(members: &'a Map<String, Value>, name: &str, all: &str) -> Result<&'a str, ReplayError> {
     match members.get(name) {
         Some(Value::String(text)) if text.len() <= LONGEST_WORD => Ok(text),
-        None | Some(Value::Null) => {
-            Err(invalid(format!("options lacks \"{name}\"; each object has {MEMBERS}")))
-        }
+        None | Some(Value::Null) => Err(invalid(format!("options lacks \"{name}\"; each object has {all}"))),
         Some(other) => Err(invalid(format!("\"{name}\" is {}, not a short text", shown(other)))),
     }
 }

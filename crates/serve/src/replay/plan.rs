@@ -96,7 +96,7 @@ pub(super) async fn plan(
 }
 
 /// What has to be read for what is wanted.
-fn needed(wanted: &[Wanted]) -> Vec<Kind> {
+pub(super) fn needed(wanted: &[Wanted]) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::new();
     let is_book = |one: &Wanted| matches!(one, Wanted::Book(_));
     let has_changes = wanted.contains(&Wanted::Stored(Kind::BookChange));
@@ -152,7 +152,7 @@ async fn source(
 }
 
 /// The tables that snapshots can be made of, the best first.
-fn tables_of_books(wanted: &[Wanted]) -> Vec<DataType> {
+pub(super) fn tables_of_books(wanted: &[Wanted]) -> Vec<DataType> {
     let rules = || {
         wanted.iter().filter_map(|one| match one {
             Wanted::Book(rule) => Some(rule),

@@ -95,14 +95,30 @@ impl Session {
         kind: Kind,
         event: &Event,
     ) -> Result<(), String> {
+        if self.sends(option, kind) {
+            write_stored(kind, named, event, &mut self.lines);
+        }
+        self.compute(option, named, kind, event)
+    }
+
+    /// Whether what arrives of a kind is sent as it is.
+    pub(super) fn sends(&self, option: usize, kind: Kind) -> bool {
+        self.options[option].sends.contains(&kind)
+    }
+
+    /// Takes what arrived, and writes only the messages that are computed.
+    ///
+    /// # Errors
+    /// As [`Session::take`].
+    pub(super) fn compute(
+        &mut self,
+        option: usize,
+        named: &Arc<Named>,
+        kind: Kind,
+        event: &Event,
+    ) -> Result<(), String> {
         let (asked, lines) = (&mut self.options[option], &mut self.lines);
-        let head = |lines: &mut Lines| {
-            for (name, value) in [("symbol", &named.symbol), ("exchange", &named.exchange)] {
-                lines.name(name);
-                lines.text(value);
-            }
-        };
-        let is_sent = asked.sends.contains(&kind);
+        let head = |lines: &mut Lines| write_head(named, lines);
         match event {
             Event::Row(rows, row) if kind == Kind::BookSnapshot => {
                 let computed = asked.computed(named);
@@ -115,14 +131,8 @@ impl Session {
                 }
             }
             Event::Row(rows, row) => {
-                let (timestamp, arrival) = (rows.timestamp(*row), Stamp::Arrival(rows.arrival_us(*row)));
-                if is_sent {
-                    lines.begin(kind.name());
-                    head(lines);
-                    rows.write(*row, lines);
-                    end(timestamp, arrival, lines);
-                }
                 if kind == Kind::Trade && asked.sends.contains(&Kind::TradeBar) {
+                    let (timestamp, arrival) = (rows.timestamp(*row), Stamp::Arrival(rows.arrival_us(*row)));
                     let (price, amount, side) =
                         rows.trade(*row).ok_or("a trade lacks its price, amount or side")?;
                     let trade = BarTrade { timestamp, price, amount, side };
@@ -133,9 +143,6 @@ impl Session {
             }
             Event::Change(change) => {
                 let arrival = Stamp::Arrival(change.arrival_us);
-                if is_sent {
-                    write_change(change, &head, lines);
-                }
                 let Computed { book, snapshots, .. } = asked.computed(named);
                 for (place, one) in snapshots.iter_mut().enumerate() {
                     one.before(change.timestamp, arrival, &head, lines);
@@ -148,6 +155,35 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A connection was lost: what is computed of these instruments begins anew.
+    pub(super) fn forget(&mut self, is_lost: impl Fn(&Named) -> bool) {
+        for asked in &mut self.options {
+            asked.instruments.retain(|named, _| !is_lost(named));
+        }
+    }
+}
+
+/// Writes what arrived as it is.
+pub(super) fn write_stored(kind: Kind, named: &Named, event: &Event, lines: &mut Lines) {
+    let head = |lines: &mut Lines| write_head(named, lines);
+    match event {
+        Event::Row(..) if kind == Kind::BookSnapshot => {}
+        Event::Row(rows, row) => {
+            lines.begin(kind.name());
+            head(lines);
+            rows.write(*row, lines);
+            end(rows.timestamp(*row), Stamp::Arrival(rows.arrival_us(*row)), lines);
+        }
+        Event::Change(change) => write_change(change, &head, lines),
+    }
+}
+
+fn write_head(named: &Named, lines: &mut Lines) {
+    for (name, value) in [("symbol", &named.symbol), ("exchange", &named.exchange)] {
+        lines.name(name);
+        lines.text(value);
     }
 }
 

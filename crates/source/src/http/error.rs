@@ -27,6 +27,8 @@ pub enum Peer {
     Tardis,
     /// Binance, for reference candles.
     Binance,
+    /// An exchange, for what its live feed asks.
+    Exchange,
 }
 
 impl fmt::Display for Peer {
@@ -34,6 +36,7 @@ impl fmt::Display for Peer {
         f.write_str(match self {
             Peer::Tardis => "the vendor",
             Peer::Binance => "Binance",
+            Peer::Exchange => "the exchange",
         })
     }
 }

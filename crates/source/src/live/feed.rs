@@ -2,9 +2,7 @@
 
 use super::out::Out;
 
-/// A connection of a feed: its place in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u32);
+pub use super::out::ConnectionId;
 
 /// A message of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

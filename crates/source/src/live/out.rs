@@ -1,9 +1,14 @@
 //! What a feed gives out: rows, requests, and what it knows to be lost.
 
 use mtdh_core::DataType;
+use mtdh_core::live::loss::Loss;
 
-use super::feed::ConnectionId;
 use super::rows::Rows;
+
+/// A connection of a feed: its place in the plan. The connection that takes over from another has the number of that one plus the
+/// number of connections of the plan, so that both can be told apart while both bring the same streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
 
 /// What a feed gave out since its owner last took it.
 #[derive(Default)]
@@ -28,6 +33,43 @@ pub struct Out {
     pub unread: u64,
     /// The first few messages of `unread`, with the reason, shortened.
     pub unread_texts: Vec<String>,
+}
+
+/// Of the messages that cannot be read so many are kept, and so much of each.
+const UNREAD_TEXTS: usize = 10;
+const UNREAD_BYTES: usize = 300;
+
+impl Out {
+    /// Counts a message that could not be read.
+    pub fn unreadable(&mut self, message: &[u8], reason: &dyn std::fmt::Display) {
+        self.unread += 1;
+        if self.unread_texts.len() < UNREAD_TEXTS {
+            let text = String::from_utf8_lossy(&message[..message.len().min(UNREAD_BYTES)]);
+            self.unread_texts.push(format!("{reason}: {text}"));
+        }
+    }
+
+    /// Sends a text.
+    pub fn send(&mut self, connection: ConnectionId, text: String) {
+        self.sends.push((connection, Send::Text(text)));
+    }
+
+    /// Tells of a loss of one stream.
+    pub fn lost(&mut self, connection: ConnectionId, symbol: &str, data_type: DataType, loss: Loss) {
+        self.gaps.push(Gap {
+            connection: Some(connection),
+            symbol: Some(symbol.to_owned()),
+            data_type: Some(data_type),
+            kind: loss.kind,
+            from: loss.from,
+            to: loss.to,
+            from_id: loss.from_id,
+            to_id: loss.to_id,
+            missing: loss.missing,
+            is_proven: loss.is_proven,
+            detail: loss.detail,
+        });
+    }
 }
 
 /// What is sent.
@@ -62,7 +104,7 @@ pub struct Gap {
     /// Of what; `None`: all of the connection.
     pub data_type: Option<DataType>,
     /// What happened, one word: `disconnect`, `sequence`, `checksum`, `silence`, `refused`, `overload`, `crash`, `clock`,
-    /// `late_snapshot`.
+    /// `late_snapshot`, `unread`.
     pub kind: &'static str,
     /// From the arrival of the last good message to that of the first good one after it, microseconds since the Unix epoch, UTC. A gap
     /// that is still open has `to` equal to `from` and is given again, with the same `from`, when it ends.

@@ -96,6 +96,11 @@ impl Rows {
         filled
     }
 
+    /// Groups since the last take, if they are kept.
+    pub fn groups(&self) -> usize {
+        self.groups.as_ref().map_or(0, Vec::len)
+    }
+
     /// Ended rows since the last take.
     pub fn len(&self) -> usize {
         self.rows

@@ -3,6 +3,7 @@
 use mtdh_core::DataType;
 
 use super::feed::Feed;
+use super::limits::Limits;
 
 /// An exchange whose messages can be read, named by the vendor's exchange id. The registry `venues` lists all.
 pub trait Venue: Sync {
@@ -15,6 +16,9 @@ pub trait Venue: Sync {
     /// Its addresses without anything asked of it: a WebSocket's per endpoint, in the order of [`Connection::endpoint`], and REST's.
     fn addresses(&self) -> Addresses;
 
+    /// What it allows.
+    fn limits(&self) -> &'static Limits;
+
     /// Whether no continuous recording of it was ever read by this program.
     fn is_experimental(&self) -> bool;
 
@@ -23,7 +27,7 @@ pub trait Venue: Sync {
     fn plan(&self, want: &Want) -> Vec<Connection>;
 
     /// A feed for these connections, in the state before the first one opens.
-    fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed>;
+    fn feed(&'static self, want: &Want, connections: &[Connection]) -> Box<dyn Feed>;
 }
 
 /// A data type of a venue.
@@ -58,10 +62,13 @@ pub struct Addresses {
 /// What is wanted of one exchange.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Want {
-    /// Symbols as the exchange writes them in its messages, such as `BTCUSDT`.
+    /// Symbols as the exchange writes them in its messages, such as `BTCUSDT`. None, of a recording: whatever the messages name.
     pub symbols: Vec<String>,
     /// The data types of each. Those made from the book bring the book's channel.
     pub data_types: Vec<DataType>,
+    /// Whether the messages come from the vendor's recording, which can be asked for nothing: a loss is told, and what follows is
+    /// given out all the same, as the vendor's own mappers do. Else a book starts again with a new snapshot.
+    pub is_recorded: bool,
 }
 
 /// One WebSocket of a venue.

@@ -9,6 +9,7 @@ mod batches;
 mod files;
 mod golden;
 mod klines;
+mod live;
 mod metadata;
 mod number_text;
 mod oddities;
@@ -19,6 +20,7 @@ mod recorded;
 mod resume;
 mod server;
 mod silence;
+mod sockets;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};

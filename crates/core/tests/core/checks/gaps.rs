@@ -1,7 +1,7 @@
 //! What explains a silence.
 
 use mtdh_core::DataType::{self, BookSnapshot5, DerivativeTicker, Liquidations, Quotes, Trades};
-use mtdh_core::check::{Detection, Incident, InstrumentDay, PartitionFacts, Severity};
+use mtdh_core::check::{Detection, Incident, InstrumentDay, PartitionFacts, RecordedGap, Severity};
 use mtdh_core::partition::Status;
 
 use super::silence::{DAY, pace, regular, run_day, stored};
@@ -69,6 +69,31 @@ fn other_data_types_are_the_witnesses() {
     ] {
         let name = other.as_ref().map(|o| (o.data_type, o.pace.as_ref().map(|p| p.rows)));
         assert_eq!(cause(other, None), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn a_recorded_gap_explains_the_silence_of_what_it_is_of() {
+    let gap = |data_type, from, to| RecordedGap { data_type, outage: incident(from, to) };
+    for (recorded, expected) in [
+        (vec![], "incident"),
+        (vec![gap(None, FROM, TO)], "recorded"),
+        (vec![gap(Some(Quotes), FROM - SECOND, TO + SECOND)], "recorded"),
+        (vec![gap(Some(Trades), FROM, TO)], "incident"),
+        (vec![gap(None, FROM, FROM + 300 * SECOND)], "incident"),
+        (vec![gap(None, FROM, FROM + 300 * SECOND), gap(Some(Quotes), FROM + 300 * SECOND, TO)], "recorded"),
+        // One that is still open, or has no length, covers nothing.
+        (vec![gap(None, FROM, FROM)], "incident"),
+    ] {
+        let partitions = [quotes_with_hole(FROM..TO)];
+        let incidents = [incident(FROM, TO)];
+        let found = run_day("gap", &partitions, |d| {
+            (d.incidents, d.recorded) = (Some(&incidents[..]), &recorded[..])
+        });
+        let [(_, found)] = &found[..] else { panic!("{found:?}") };
+        let explanation = found.explanation.as_ref().unwrap();
+        assert_eq!((explanation.class, found.severity), (expected, Some(Severity::Info)), "{recorded:?}");
+        assert!(explanation.text.contains("connection lost"), "{}", explanation.text);
     }
 }
 

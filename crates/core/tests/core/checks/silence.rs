@@ -60,6 +60,7 @@ pub fn run_day<'a>(
         life_us: i64::MIN..i64::MAX,
         expiry_us: None,
         incidents: None,
+        recorded: &[],
         partitions,
         now_us: i64::MAX,
     };

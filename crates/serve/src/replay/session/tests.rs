@@ -62,7 +62,8 @@ fn asked(words: &[&str]) -> Vec<(String, Vec<Wanted>)> {
 fn messages(words: &[&str], kind: Kind, data_type: DataType, lines: &[&str]) -> Vec<String> {
     let mut session = Session::new(&asked(words));
     let named = Arc::new(Named { symbol: "XBTUSD".to_owned(), exchange: "bitmex".to_owned() });
-    for event in events(kind, &rows(data_type, lines)) {
+    let rows = rows(data_type, lines);
+    for event in events(kind, &rows, 0..rows.len()) {
         session.take(0, &named, kind, &event).unwrap();
     }
     let text = String::from_utf8(session.take_lines()).unwrap();

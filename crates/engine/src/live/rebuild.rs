@@ -1,0 +1,248 @@
+//! Parts of rows made again from captures: after a crash, on demand, and to prove that they are the same.
+
+use std::collections::BTreeMap;
+
+use mtdh_core::partition::{Origin, Partition};
+use mtdh_core::{DataType, Day};
+use mtdh_lake::Lake;
+use mtdh_lake::live::{SegmentName, SessionId};
+use serde::Serialize;
+
+use super::LiveError;
+use super::maker::Stretch;
+use super::parts::{self, Of, Published, gap_rows};
+use super::plan::Keys;
+use super::player::{Played, Player, by_session, sessions_of_day};
+use crate::{EngineError, InstrumentKey};
+
+/// What a rebuild of a venue's day found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rebuilt {
+    /// The vendor's exchange id.
+    pub exchange: String,
+    /// The day.
+    pub day: String,
+    /// Sessions with lines of the day.
+    pub sessions: u64,
+    /// Rows made.
+    pub rows: u64,
+    /// Objects that the lake had with the same bytes: parts, or whole days.
+    pub equal: u64,
+    /// Parts that the lake lacked, which were written.
+    pub made: u64,
+    /// Objects that differ from the lake's, or cannot be made, a line each.
+    pub differ: Vec<String>,
+}
+
+/// Makes the rows of a venue's day again from its captures, beside the lake, and compares. Parts that the lake lacks are written; what
+/// differs is told and left as it is.
+///
+/// # Errors
+/// If the lake cannot be used.
+pub async fn rebuild_day(lake: &Lake, exchange: &str, day: Day) -> Result<Rebuilt, EngineError> {
+    let mut rebuilt = Rebuilt { exchange: exchange.to_owned(), day: day.to_string(), ..Rebuilt::default() };
+    let scratch = tempfile::tempdir_in(lake.temporary()?);
+    let scratch = scratch.map_err(|source| LiveError::Scratch { source })?;
+    let beside = Lake::open(&scratch.path().display().to_string(), &mtdh_lake::LakeOptions::default())?;
+    for (session, segments) in sessions_of_day(lake, exchange, day).await? {
+        rebuilt.sessions += 1;
+        match play(lake, &beside, &segments, Some(day)).await {
+            Ok(published) => rebuilt.rows += published.rows,
+            Err(error) if is_about_content(&error) => {
+                rebuilt.differ.push(format!("session {session}: {}", mtdh_core::error::chain(&error)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for partition in partitions_with_parts(&beside, day).await? {
+        compare(lake, &beside, &partition, &mut rebuilt).await?;
+    }
+    Ok(rebuilt)
+}
+
+/// Compares a partition that was made beside the lake with what the lake has of it.
+async fn compare(
+    lake: &Lake,
+    beside: &Lake,
+    partition: &Partition,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), EngineError> {
+    let (live, beside) = (lake.with_origin(Origin::Live), beside.with_origin(Origin::Live));
+    if let Some(stored) = live.partition_entry(partition).await? {
+        beside.compact(partition).await?;
+        let made = beside.partition_entry(partition).await?;
+        let made = match made {
+            Some(made) => beside.read(&made.path).await?,
+            None => None,
+        };
+        match made == live.read(&stored.path).await? {
+            true => rebuilt.equal += 1,
+            false => rebuilt.differ.push(format!("{partition} is not what its captures give")),
+        }
+        return Ok(());
+    }
+    for (name, entry) in beside.list_parts(partition).await? {
+        let made = beside.read(&entry.path).await?;
+        // A part has the same path in both lakes.
+        match live.read(&entry.path).await? {
+            stored if stored.is_some() && stored == made => rebuilt.equal += 1,
+            Some(_) => rebuilt.differ.push(format!("{name} is not what its captures give")),
+            None => {
+                let mut stage = lake.stage()?;
+                let written = std::io::Write::write_all(&mut stage, &made.unwrap_or_default());
+                written.map_err(|source| LiveError::Scratch { source })?;
+                lake.publish_part(&name, stage).await?;
+                rebuilt.made += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the objects of a day that is over from its parts. How many were made, and what failed, a line each.
+///
+/// # Errors
+/// If the lake cannot be listed.
+pub async fn finish_day(lake: &Lake, day: Day) -> Result<(u64, Vec<String>), EngineError> {
+    let (mut made, mut failed) = (0, Vec::new());
+    for partition in partitions_with_parts(lake, day).await? {
+        match lake.compact(&partition).await {
+            Ok(_) => made += 1,
+            Err(error) => failed.push(format!("{partition}: {}", mtdh_core::error::chain(&error))),
+        }
+    }
+    Ok((made, failed))
+}
+
+/// Whether an error says something about this session alone.
+fn is_about_content(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Live(LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Capture { .. })
+            | EngineError::Lake(mtdh_lake::LakeError::Exists { .. } | mtdh_lake::LakeError::Capture { .. })
+    )
+}
+
+/// Makes all rows of a session again that did not end in good order.
+///
+/// # Errors
+/// If the lake cannot be used, or the session's captures are not whole.
+pub async fn remake_session(
+    lake: &Lake,
+    exchange: &str,
+    session: &SessionId,
+) -> Result<Published, EngineError> {
+    let mut segments: Vec<SegmentName> = Vec::new();
+    for day in lake.captured_days(exchange).await? {
+        let names = lake.list_segments(exchange, day).await?.into_iter().map(|(name, _)| name);
+        segments.extend(names.filter(|name| name.session == *session));
+    }
+    let mut published = Published::default();
+    for (_, names) in by_session(segments) {
+        let of = play(lake, lake, &names, None).await?;
+        published.made += of.made;
+        published.were_there += of.were_there;
+        published.rows += of.rows;
+    }
+    Ok(published)
+}
+
+/// Plays a session's segments of a lake, and publishes the rows of a day, or of all days, into another.
+async fn play(
+    lake: &Lake,
+    to: &Lake,
+    segments: &[SegmentName],
+    day: Option<Day>,
+) -> Result<Published, EngineError> {
+    let mut player = Player::new();
+    let mut published = Published::default();
+    for name in segments {
+        let reader = lake.read_segment(name).await?;
+        let mut reader = reader.ok_or_else(|| LiveError::Hole {
+            exchange: name.venue.clone(),
+            session: name.session.to_string(),
+            number: name.number,
+        })?;
+        let (back, stretches) = tokio::task::spawn_blocking(move || {
+            let mut stretches = Vec::new();
+            let played = player.segment(&mut reader, &mut stretches);
+            (player, played.map(|()| stretches))
+        })
+        .await
+        .map_err(|_| LiveError::Plan { session: name.session.to_string() })?;
+        player = back;
+        let played = player.played().cloned();
+        publish_all(to, played, stretches?, day, &mut published).await?;
+    }
+    let mut stretches = Vec::new();
+    player.end(&mut stretches);
+    let played = player.played().cloned();
+    publish_all(to, played, stretches, day, &mut published).await?;
+    Ok(published)
+}
+
+async fn publish_all(
+    lake: &Lake,
+    played: Option<Played>,
+    stretches: Vec<Stretch>,
+    day: Option<Day>,
+    published: &mut Published,
+) -> Result<(), EngineError> {
+    let Some(played) = played else { return Ok(()) };
+    for mut stretch in stretches {
+        let days: Vec<Day> = stretch.rows.keys().map(|(day, ..)| *day).collect();
+        if day.is_some_and(|day| !days.contains(&day)) {
+            continue;
+        }
+        stretch.rows.retain(|(of, ..), _| day.is_none_or(|day| *of == day));
+        for (day, data_type, key) in stretch.rows.keys().cloned().collect::<Vec<_>>() {
+            // The parts of a day that has its object are in it.
+            let partition = Partition { day, data_type, key };
+            if lake.with_origin(Origin::Live).partition_entry(&partition).await?.is_some() {
+                stretch.rows.remove(&(day, data_type, partition.key));
+            }
+        }
+        let of = parts::publish(lake, &played.of, &stretch).await?;
+        published.made += of.made;
+        published.were_there += of.were_there;
+        published.rows += of.rows;
+        add_gaps(lake, &played.of, &mut Keys::of(&played.plan), &stretch.gaps).await?;
+    }
+    Ok(())
+}
+
+/// Adds gaps to their days' tables.
+///
+/// # Errors
+/// If the lake cannot be used.
+pub async fn add_gaps(
+    lake: &Lake,
+    of: &Of,
+    keys: &mut Keys,
+    gaps: &[mtdh_source::live::out::Gap],
+) -> Result<(), EngineError> {
+    let mut by_day: BTreeMap<Day, Vec<_>> = BTreeMap::new();
+    for (day, row) in gap_rows(&of.session, keys, gaps) {
+        by_day.entry(day).or_default().push(row);
+    }
+    for (day, rows) in by_day {
+        lake.add_gaps(day, of.venue.exchange(), &rows).await?;
+    }
+    Ok(())
+}
+
+/// The partitions of a day of which the lake has parts.
+///
+/// # Errors
+/// If the lake cannot be listed.
+pub async fn partitions_with_parts(lake: &Lake, day: Day) -> Result<Vec<Partition>, EngineError> {
+    let mut partitions: Vec<(DataType, InstrumentKey)> = Vec::new();
+    for data_type in DataType::ALL {
+        let parts = lake.list_parts_of_day(day, data_type).await?;
+        partitions.extend(parts.into_iter().map(|(name, _)| (data_type, name.partition.key)));
+    }
+    partitions.sort();
+    partitions.dedup();
+    let partition = |(data_type, key)| Partition { day, data_type, key };
+    Ok(partitions.into_iter().map(partition).collect())
+}

@@ -1,0 +1,3 @@
+//! BitMEX.
+
+pub mod live;

@@ -1,0 +1,3 @@
+//! Bybit.
+
+pub mod live;

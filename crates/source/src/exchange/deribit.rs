@@ -1,0 +1,3 @@
+//! Deribit: its live feed.
+
+pub mod live;

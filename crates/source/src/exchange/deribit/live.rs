@@ -1,0 +1,114 @@
+//! Deribit's live feed: futures, perpetuals, options and combos.
+//!
+//! Messages are those of docs.deribit.com (undated; read 2026-11-29). Without a key books and trades come every 100 ms; the vendor's
+//! files are of the interval `raw`, which needs one.
+
+mod feed;
+mod message;
+
+use mtdh_core::DataType;
+use mtdh_core::live::book::{Origin, Terms};
+use mtdh_core::live::ids::IdRule;
+use mtdh_core::live::rule::{Chain, Rule};
+
+use self::feed::DeribitFeed;
+use crate::live::feed::Feed;
+use crate::live::limits::{LIMITS, Limits};
+use crate::live::market::{Market, Setup};
+use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
+
+/// The venue.
+pub static DERIBIT: Deribit = Deribit;
+
+/// Deribit.
+pub struct Deribit;
+
+const OFFERS: [Offer; 9] = [
+    offer(DataType::Trades, Proof::Whole),
+    offer(DataType::IncrementalBookL2, Proof::Whole),
+    offer(DataType::BookSnapshot5, Proof::Whole),
+    offer(DataType::BookSnapshot25, Proof::Whole),
+    offer(DataType::Quotes, Proof::Whole),
+    offer(DataType::BookTicker, Proof::None),
+    offer(DataType::DerivativeTicker, Proof::None),
+    // A liquidation is a trade.
+    offer(DataType::Liquidations, Proof::Whole),
+    offer(DataType::OptionsChain, Proof::None),
+];
+
+const fn offer(data_type: DataType, proof: Proof) -> Offer {
+    Offer { data_type, proof }
+}
+
+/// The channel of a data type, without the instrument and the interval.
+fn channel(data_type: DataType) -> &'static str {
+    match data_type {
+        DataType::Trades | DataType::Liquidations => "trades",
+        DataType::IncrementalBookL2
+        | DataType::BookSnapshot5
+        | DataType::BookSnapshot25
+        | DataType::Quotes => "book",
+        DataType::BookTicker | DataType::DerivativeTicker | DataType::OptionsChain => "ticker",
+    }
+}
+
+/// The interval of those without a key.
+const INTERVAL: &str = "100ms";
+
+impl Venue for Deribit {
+    fn exchange(&self) -> &'static str {
+        "deribit"
+    }
+
+    fn offers(&self) -> &'static [Offer] {
+        &OFFERS
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses { websockets: &["wss://streams.deribit.com/ws/api/v2"], rest: None }
+    }
+
+    fn limits(&self) -> &'static Limits {
+        &LIMITS[2]
+    }
+
+    fn is_experimental(&self) -> bool {
+        false
+    }
+
+    fn plan(&self, want: &Want) -> Vec<Connection> {
+        let mut channels: Vec<&str> = want.data_types.iter().map(|data_type| channel(*data_type)).collect();
+        channels.sort_unstable();
+        channels.dedup();
+        if channels.is_empty() {
+            return Vec::new();
+        }
+        let symbols = self.limits().streams.value / channels.len();
+        let connection = |symbols: &[String]| Connection {
+            endpoint: 0,
+            path: String::new(),
+            streams: symbols
+                .iter()
+                .flat_map(|symbol| {
+                    channels.iter().map(move |channel| format!("{channel}.{symbol}.{INTERVAL}"))
+                })
+                .collect(),
+        };
+        want.symbols.chunks(symbols.max(1)).map(connection).collect()
+    }
+
+    fn feed(&'static self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {
+        let rule = Rule::PreviousId(Chain::Deribit);
+        let setup = Setup {
+            terms: Terms { rule, origin: Origin::Stream, depth: 20_000, is_recorded: false },
+            ids: IdRule::Contiguous,
+            // The strike `1d02` is `1D02` in all rows but those of derivatives, which have no strike.
+            row_symbol: |native, data_type| match data_type {
+                DataType::DerivativeTicker => native.to_owned(),
+                _ => native.to_uppercase(),
+            },
+            asks: (10, 1),
+        };
+        Box::new(DeribitFeed::new(Market::new(setup, want, connections), connections, self.limits()))
+    }
+}

@@ -1,0 +1,3 @@
+//! Hyperliquid.
+
+pub mod live;

@@ -1,0 +1,3 @@
+//! Kraken, spot.
+
+pub mod live;

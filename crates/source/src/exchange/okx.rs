@@ -1,0 +1,3 @@
+//! OKX, formerly OKEx.
+
+pub mod live;

@@ -1,0 +1,3 @@
+//! Upbit.
+
+pub mod live;

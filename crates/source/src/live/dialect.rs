@@ -1,0 +1,319 @@
+//! A feed of the venues that speak alike: streams are subscribed to by texts, which are answered or not; a text keeps a quiet connection;
+//! a book whose stream broke is subscribed to anew, or asked for by REST. What differs is a [`Dialect`].
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use mtdh_core::DataType;
+
+use super::cell::Unread;
+use super::feed::{Closed, ConnectionId, Feed, Frame};
+use super::limits::{Limits, Ping};
+use super::market::{Market, Setup, SymbolId};
+use super::out::{Out, Request};
+use super::outbox::Outbox;
+use super::reading::Asked;
+pub use super::reading::Reading;
+use super::venue::{Connection, Want};
+
+/// What differs between venues.
+pub trait Dialect: std::marker::Send {
+    /// The text that subscribes to streams, which [`Dialect::is_one_request`] allows together. `number` is its number on the feed.
+    fn subscribe(&mut self, streams: &[String], number: u64) -> String;
+
+    /// The text that ends subscriptions.
+    fn unsubscribe(&mut self, streams: &[String], number: u64) -> String;
+
+    /// Whether one request may ask for both streams.
+    fn is_one_request(&self, _first: &str, _stream: &str) -> bool {
+        true
+    }
+
+    /// What the names of streams of books begin with; the symbol follows.
+    fn book_prefix(&self) -> &'static str;
+
+    /// The path by which a symbol's book is asked for by REST; `None`: it comes from the stream alone.
+    fn book_path(&self, _symbol: &str) -> Option<String> {
+        None
+    }
+
+    /// The answer to it.
+    ///
+    /// # Errors
+    /// [`Unread`] where it has no book.
+    fn book_answer(&mut self, _symbol: &str, _body: &[u8], _at: &mut Reading<'_>) -> Result<(), Unread> {
+        Err("no book is asked for".into())
+    }
+
+    /// A connection is open.
+    fn opened(&mut self, _connection: ConnectionId, _now: i64) {}
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`Unread`] where it is not what the venue sends.
+    fn read(&mut self, text: &[u8], at: &mut Reading<'_>) -> Result<(), Unread>;
+
+    /// A connection ended; `is_last`: no other one brings its streams.
+    fn closed(&mut self, _connection: ConnectionId, _is_last: bool) {}
+}
+
+/// The symbol of rows where it is that of messages.
+pub fn same(symbol: &str, _: DataType) -> String {
+    symbol.to_owned()
+}
+
+/// A text as JSON.
+pub fn text_of(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The connections that bring these streams within what the venue allows of each.
+pub fn connections(endpoint: usize, streams: Vec<String>, limits: &Limits) -> Vec<Connection> {
+    let mut plan: Vec<Connection> = Vec::new();
+    let mut bytes = 0;
+    for stream in streams {
+        let most = limits.connection_bytes.map_or(usize::MAX, |most| most.value);
+        bytes += stream.len();
+        let has_room = |last: &&mut Connection| last.streams.len() < limits.streams.value && bytes <= most;
+        match plan.last_mut().filter(has_room) {
+            Some(last) => last.streams.push(stream),
+            None => {
+                bytes = stream.len();
+                plan.push(Connection { endpoint, path: String::new(), streams: vec![stream] });
+            }
+        }
+    }
+    plan
+}
+
+/// A feed that speaks a dialect.
+pub fn feed<D: Dialect + 'static>(
+    dialect: D,
+    setup: Setup,
+    limits: &'static Limits,
+    want: &Want,
+    connections: &[Connection],
+) -> Box<dyn Feed> {
+    Box::new(DialectFeed {
+        dialect,
+        market: Market::new(setup, want, connections),
+        outbox: Outbox::new(limits.messages.value),
+        limits,
+        is_recorded: want.is_recorded,
+        planned: connections.iter().map(|c| c.streams.clone()).collect(),
+        asked: BTreeMap::new(),
+        pings: BTreeMap::new(),
+        counts: HashMap::new(),
+        owners: HashMap::new(),
+        number: 0,
+    })
+}
+
+struct DialectFeed<D> {
+    dialect: D,
+    market: Market,
+    outbox: Outbox,
+    limits: &'static Limits,
+    is_recorded: bool,
+    /// The streams of each place of the plan.
+    planned: Vec<Vec<String>>,
+    asked: BTreeMap<ConnectionId, Asked>,
+    /// When each open connection is pinged next.
+    pings: BTreeMap<ConnectionId, i64>,
+    counts: HashMap<SymbolId, i64>,
+    owners: HashMap<SymbolId, ConnectionId>,
+    /// Of the last request.
+    number: u64,
+}
+
+/// What a request's text has besides the streams, at most.
+const FRAME_BYTES: usize = 100;
+/// What each stream has around its name, at most.
+const STREAM_BYTES: usize = 50;
+
+impl<D: Dialect> DialectFeed<D> {
+    /// Asks for streams, in as many requests as the venue demands.
+    fn ask(&mut self, connection: ConnectionId, streams: &[String]) {
+        let most_bytes = self.limits.request_bytes.map_or(usize::MAX, |most| most.value);
+        let mut requests: Vec<Vec<String>> = Vec::new();
+        let mut bytes = 0;
+        for stream in streams {
+            bytes += stream.len() + STREAM_BYTES;
+            let has_room = |last: &&mut Vec<String>| {
+                last.len() < self.limits.request_streams.value
+                    && bytes <= most_bytes
+                    && self.dialect.is_one_request(&last[0], stream)
+            };
+            match requests.last_mut().filter(has_room) {
+                Some(last) => last.push(stream.clone()),
+                None => {
+                    bytes = FRAME_BYTES + stream.len() + STREAM_BYTES;
+                    requests.push(vec![stream.clone()]);
+                }
+            }
+        }
+        for request in requests {
+            self.number += 1;
+            let text = self.dialect.subscribe(&request, self.number);
+            self.outbox.push(connection, text);
+            self.asked.entry(connection).or_default().requests.push_back(request);
+        }
+    }
+
+    fn place(&self, connection: ConnectionId) -> usize {
+        connection.0 as usize % self.planned.len().max(1)
+    }
+
+    /// Reads with the dialect, and does what follows from it.
+    fn read(
+        &mut self,
+        connection: ConnectionId,
+        arrived: i64,
+        out: &mut Out,
+        text: &[u8],
+        read: impl FnOnce(&mut D, &mut Reading<'_>) -> Result<(), Unread>,
+    ) -> bool {
+        let mut again = Vec::new();
+        let place = self.place(connection);
+        let is_doubled = self.asked.keys().any(|other| *other != connection && self.place(*other) == place);
+        let mut at = Reading {
+            connection,
+            arrived,
+            is_recorded: self.is_recorded,
+            is_doubled,
+            market: &mut self.market,
+            out,
+            asked: self.asked.entry(connection).or_default(),
+            again: &mut again,
+            counts: &mut self.counts,
+            owners: &mut self.owners,
+        };
+        let result = read(&mut self.dialect, &mut at);
+        let is_read = result.is_ok();
+        if let Err(Unread(reason)) = result {
+            self.market.clear_levels();
+            out.unreadable(text, &reason);
+        }
+        if !again.is_empty() && !self.is_recorded {
+            for streams in again {
+                self.ask(connection, &streams);
+            }
+            self.outbox.flush(arrived, out);
+        }
+        is_read
+    }
+
+    /// Subscribes anew to a book, on the connection that has it.
+    fn renew(&mut self, symbol: SymbolId) {
+        let stream = format!("{}{}", self.dialect.book_prefix(), self.market.name(symbol));
+        let bringing = |(_, asked): &(&ConnectionId, &Asked)| asked.streams.contains(&stream);
+        let Some(connection) = self.asked.iter().rev().find(bringing).map(|(connection, _)| *connection)
+        else {
+            self.market.give_up(symbol);
+            return;
+        };
+        self.owners.insert(symbol, connection);
+        self.number += 1;
+        let text = self.dialect.unsubscribe(std::slice::from_ref(&stream), self.number);
+        if !text.is_empty() {
+            self.outbox.push(connection, text);
+        }
+        self.ask(connection, &[stream]);
+    }
+}
+
+impl<D: Dialect> Feed for DialectFeed<D> {
+    fn opened(&mut self, connection: ConnectionId, now: i64, out: &mut Out) {
+        let streams = self.planned.get(self.place(connection)).cloned().unwrap_or_default();
+        let prefix = self.dialect.book_prefix();
+        let symbols: Vec<SymbolId> = streams
+            .iter()
+            .filter_map(|stream| self.market.symbol(stream.strip_prefix(prefix)?.as_bytes()))
+            .collect();
+        self.dialect.opened(connection, now);
+        self.market.opened(connection, &symbols, now);
+        self.asked.insert(connection, Asked { streams: streams.clone(), requests: VecDeque::new() });
+        if self.is_recorded {
+            return;
+        }
+        // Pings of the protocol are the socket's.
+        if let Ping::Text { every_us, .. } = self.limits.ping.value {
+            self.pings.insert(connection, now.saturating_add(every_us));
+        }
+        self.ask(connection, &streams);
+        self.outbox.flush(now, out);
+    }
+
+    fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
+        self.market.arrived(out, connection, arrived);
+        let Frame::Data(text) = frame else { return };
+        self.read(connection, arrived, out, text, |dialect, at| dialect.read(text, at));
+    }
+
+    fn answer(&mut self, request: &str, status: u16, body: &[u8], arrived: i64, out: &mut Out) {
+        let Some(symbol) = request.strip_suffix(BOOK) else { return };
+        let Some(id) = self.market.symbol(symbol.as_bytes()) else { return };
+        let stream = format!("{}{symbol}", self.dialect.book_prefix());
+        let bringing = |(_, asked): &(&ConnectionId, &Asked)| asked.streams.contains(&stream);
+        let connection = self.asked.iter().find(bringing).map(|(connection, _)| *connection);
+        let Some(connection) = connection else { return };
+        let is_read = status == 200
+            && self.read(connection, arrived, out, body, |dialect, at| dialect.book_answer(symbol, body, at));
+        if !is_read {
+            self.market.ask_failed(id, arrived);
+        }
+    }
+
+    fn closed(&mut self, connection: ConnectionId, why: Closed, _now: i64, out: &mut Out) {
+        self.asked.remove(&connection);
+        self.pings.remove(&connection);
+        self.outbox.closed(connection);
+        self.owners.retain(|_, owner| *owner != connection);
+        let is_last = !self.asked.keys().any(|other| self.place(*other) == self.place(connection));
+        self.dialect.closed(connection, is_last);
+        self.market.closed(out, connection, why == Closed::Remote);
+    }
+
+    fn tick(&mut self, now: i64, out: &mut Out) {
+        if self.is_recorded {
+            return;
+        }
+        for symbol in self.market.asks(now) {
+            let name = self.market.name(symbol).to_owned();
+            match self.dialect.book_path(&name) {
+                Some(path) => out.requests.push(Request {
+                    name: format!("{name}{BOOK}"),
+                    path,
+                    weight: self.limits.snapshot_weight.map_or(1, |weight| weight.value),
+                    not_before: now,
+                }),
+                None => self.renew(symbol),
+            }
+        }
+        if let Ping::Text { every_us, text } = self.limits.ping.value {
+            for (connection, due) in self.pings.iter_mut().filter(|(_, due)| **due <= now) {
+                *due = now.saturating_add(every_us);
+                // Not behind subscriptions that wait: the connection would end.
+                out.send(*connection, text.to_owned());
+            }
+        }
+        self.outbox.flush(now, out);
+    }
+
+    fn due(&self) -> Option<i64> {
+        if self.is_recorded {
+            return None;
+        }
+        [self.outbox.due(), self.market.ask_due(), self.pings.values().min().copied()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn midnight(&mut self, now: i64, out: &mut Out) {
+        self.market.midnight(out, now);
+    }
+}
+
+/// What the names of requests for books end with.
+const BOOK: &str = "@books";

@@ -1,0 +1,126 @@
+"""The stand-in exchanges, a recorder, and what it left, for the tests of recording."""
+
+import contextlib
+import json
+import pathlib
+import signal
+import subprocess
+
+import pyarrow.parquet as pq
+
+import stage
+
+# A symbol of each venue, as the venue writes it. Options and dated futures have other names each day and are asked for.
+SYMBOLS = {
+    "binance": "BTCUSDT",
+    "binance-futures": "BTCUSDT",
+    "binance-delivery": "BTCUSD_PERP",
+    "deribit": "BTC-PERPETUAL",
+    "bybit": "BTCUSDT",
+    "bybit-spot": "BTCUSDT",
+    "okex": "BTC-USDT",
+    "okex-swap": "BTC-USDT-SWAP",
+    "upbit": "KRW-BTC",
+    "coinbase": "BTC-USD",
+    "kraken": "BTC/USD",
+    "bitmex": "XBTUSD",
+    "hyperliquid": "BTC",
+}
+
+
+class Exchange:
+    """A stand-in that runs: its addresses as the program's setting, what its faults did, and which limits were broken."""
+
+    def __init__(self, venue, addresses, folder):
+        self.env = {"MTDH_LIVE_ADDRESSES": f"{venue}={addresses[f'{venue} ws']},{venue}={addresses[f'{venue} rest']}"}
+        self.folder = folder
+
+    def truth(self):
+        return lines(self.folder / "truth")
+
+    def breaches(self):
+        return lines(self.folder / "breaches")
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@contextlib.contextmanager
+def exchange(venue, folder, faults=(), seconds=120, words=(), symbol=None):
+    """Starts a stand-in, which ends by itself after `seconds`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "faults").write_text(json.dumps(list(faults)))
+    command = [stage.PROGRAM, "sim", "exchange", venue, "--symbols", symbol or SYMBOLS[venue], "--seconds", seconds]
+    command += ["--faults", folder / "faults", "--truth", folder / "truth", "--breaches", folder / "breaches"]
+    command = [str(word) for word in [*command, *words, "--format", "json"]]
+    with (folder / "said").open("w") as said:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
+    try:
+        text = ""
+        while not text.rstrip().endswith("}"):
+            line = server.stdout.readline()
+            assert line, f"the stand-in does not start: {(folder / 'said').read_text()}"
+            text += line
+        yield Exchange(venue, json.loads(text), folder)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def words_of(venue, lake, *more, symbol=None):
+    return ["live", "record", "--venues", venue, "--symbols", symbol or SYMBOLS[venue], "--lake", lake, *more]
+
+
+def record(playing, venue, lake, *more, seconds=6, expect=(0, 1), symbol=None):
+    """Records for some seconds; gives the venue's summary."""
+    words = words_of(venue, lake, "--for", f"{seconds}s", "--format", "json", *more, symbol=symbol)
+    said = stage.mtdh(*words, expect=expect, env=playing.env)
+    return json.loads(said)["venues"][0]
+
+
+@contextlib.contextmanager
+def recording(playing, venue, lake, *more):
+    """A recorder that runs until the test ends it."""
+    command = [str(word) for word in [stage.PROGRAM, *words_of(venue, lake, *more), "--format", "json"]]
+    recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=stage.environment(playing.env))
+    try:
+        yield recorder
+    finally:
+        recorder.kill()
+        recorder.wait(timeout=30)
+
+
+def rebuilt(lake, day=None, expect=0):
+    """What making the day again says of a venue; by default of the day of the captures."""
+    day = day or days(lake)[-1]
+    return json.loads(stage.mtdh("live", "rebuild", "--day", day, "--lake", lake, "--format", "json", expect=expect))
+
+
+def days(lake):
+    return sorted({path.name.removeprefix("day-") for path in pathlib.Path(lake).glob("live_capture/*/day-*")})
+
+
+def gaps(lake):
+    """The rows of the table of gaps."""
+    tables = sorted(pathlib.Path(lake).glob("live_gaps/by_date/*/*.parquet"))
+    return [row for path in tables for row in pq.read_table(path).to_pylist()]
+
+
+def rows(lake, data_type):
+    """The rows of a data type, in order of parts."""
+    found = sorted(pathlib.Path(lake).glob(f"live_tick_data/by_date/*/data_type-{data_type}/**/*.parquet"))
+    return [row for path in found for row in pq.ParquetFile(path).read().to_pylist()]
+
+
+def open_segments(lake):
+    return set(pathlib.Path(lake).glob("live_capture/**/*.open"))
+
+
+def wait_for_rows(lake, before=frozenset()):
+    """Waits until a capture that was not there before has bytes."""
+    stage.wait_until(
+        lambda: any(path.exists() and path.stat().st_size > 3000 for path in open_segments(lake) - set(before)),
+        "nothing is recorded",
+        pause=0.02,
+    )
