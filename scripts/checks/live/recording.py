@@ -15,7 +15,7 @@ TYPES = "trades,incremental_book_L2,book_ticker"
 @contextlib.contextmanager
 def stand_in(*words, seconds=300):
     """`mtdh sim exchange` of Binance; gives the value of MTDH_LIVE_ADDRESSES."""
-    command = [stage.PROGRAM, "sim", "exchange", "--venues", "binance", "--symbols", *SYMBOLS, "--format", "json",
+    command = [stage.PROGRAM, "sim", "exchange", "binance", "--symbols", ",".join(SYMBOLS), "--format", "json",
                "--seconds", str(seconds), *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

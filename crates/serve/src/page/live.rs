@@ -141,6 +141,8 @@ fn followed(hub: &Hub, asked: &Asked, status: &Status, one: &Chosen) -> Result<M
         Event::Candle(of) => Some(&of.candle),
         _ => None,
     });
+    let described = chart(candles, one.timeframe);
+    let has_none = described["xs"].as_array().is_none_or(Vec::is_empty);
     let names: Vec<String> = Timeframe::USUAL.iter().map(ToString::to_string).collect();
     let options: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
     let instruments = instruments(status);
@@ -160,13 +162,13 @@ fn followed(hub: &Hub, asked: &Asked, status: &Status, one: &Chosen) -> Result<M
         }
         section {
             (choices(asked, "Length", "timeframe", &one.timeframe.to_string(), &options))
-            figure.chart data-chart="candles" {
+            figure.chart data-chart="candles" hidden[has_none] {
                 figcaption { span { "Candles of " (one.timeframe.to_string()) ", UTC" } span #candle-note {} }
                 canvas tabindex="0" role="img" aria-label={ "Candles of " (one.symbol) ". The arrow keys move from candle to candle." } {}
                 p.readout aria-live="polite" {}
             }
-            (data("candles", &chart(candles, one.timeframe)))
-            p.quiet #no-candles { "A candle comes when its interval has ended; again when late trades have changed it." }
+            (data("candles", &described))
+            p.quiet #no-candles { "Where the recorder makes candles of this length (" code { "--candles" } "), one comes when its interval has ended; again when late trades have changed it." }
         }
         div.twice {
             section { h2 { "Book" }

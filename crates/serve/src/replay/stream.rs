@@ -59,12 +59,14 @@ struct Route {
     named: Arc<Named>,
 }
 
+/// Exchange and symbol of a stream, and its data type.
+type StreamName = (Arc<str>, Arc<str>, DataType);
+
 /// The messages of a client.
 struct Messages {
     options: Vec<Asked>,
     session: Session,
-    /// By exchange and symbol of a stream, and its data type.
-    routes: HashMap<(Arc<str>, Arc<str>, DataType), Arc<[Route]>>,
+    routes: HashMap<StreamName, Arc<[Route]>>,
     with_disconnects: bool,
     /// Told at the beginning: symbols that are not recorded.
     first: Vec<Bytes>,

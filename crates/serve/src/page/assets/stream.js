@@ -107,6 +107,7 @@
     volume.series[0].y.splice(place, many, one.volume);
     for (const list of [xs, bar.o, bar.h, bar.l, bar.c, volume.series[0].y]) if (list.length > most) list.shift();
     document.getElementById("candle-note").textContent = `${one.stage}${one.revision ? ", revision " + one.revision : ""}, from ${one.timestamp.slice(11, 19)}`;
+    chart.figure.hidden = false;
     chart.set(data);
   }
 
