@@ -9,6 +9,7 @@ NOT_RUN = {
     "mtdh serve": "serves until it is ended; scripts/checks/serve runs it",
     "mtdh live serve --venues BINANCE --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2":
         "connects to an exchange; scripts/checks/live runs it against a stand-in",
+    "mtdh live compare --day 2024-03-01 --output parity.json": "needs a recording of that day; crates/engine/tests/engine/compared.rs has planted ones",
     "cargo test --workspace": CI,
     "scripts/check.sh": CI,
     ".ci/run": "this test is a part of it",
