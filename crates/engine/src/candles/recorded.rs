@@ -51,7 +51,9 @@ pub(super) async fn narrow(lake: &Lake, unit: &mut CandleTask, of_day: &LakeDay)
     gaps.liquidations.extend(liquidations);
     gaps.ticker.extend(ticker);
     gaps.book.extend(book);
-    let sum = told.iter().fold(0_i64, |sum, gap| sum.wrapping_add(gap.from_us).wrapping_add(gap.to_us.unwrap_or(1)));
+    let sum = told
+        .iter()
+        .fold(0_i64, |sum, gap| sum.wrapping_add(gap.from_us).wrapping_add(gap.to_us.unwrap_or(1)));
     let ranges: Vec<String> = recording.ranges.iter().map(|(from, to)| format!("{from}..{to}")).collect();
     unit.inputs.push(format!("recording {day} {} gaps={} {sum:x}", ranges.join(" "), told.len()));
     Ok(())

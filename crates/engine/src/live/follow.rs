@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mtdh_core::DataType;
 use mtdh_core::candle::Valuation;
 use mtdh_core::check::Severity;
 use mtdh_core::error::chain;
 use mtdh_core::venue::exchange_of_venue;
-use mtdh_core::DataType;
 use mtdh_lake::Lake;
 use mtdh_source::live::clock;
 use tokio::sync::mpsc;
@@ -25,9 +25,9 @@ use super::hub::filter::{Filter, Wanted};
 use super::hub::{Ask, Hub, Listener, Start};
 use super::plan::{Keys, SessionPlan};
 use super::validate::{CandleStream, Stream};
+use crate::InstrumentKey;
 use crate::check::reference::{KlineReader, Source};
 use crate::error::EngineError;
-use crate::InstrumentKey;
 use mtdh_core::check::bars;
 
 /// How often candles are closed.
@@ -165,7 +165,10 @@ type Question = (CandleStream, i64);
 type Answer = (CandleStream, i64, Result<Option<bars::Bar>, String>);
 
 /// Reads klines that are asked for, one after the other, until `stop` is cancelled.
-fn klines(source: Option<Source>, stop: &CancellationToken) -> (mpsc::Sender<Question>, mpsc::Receiver<Answer>) {
+fn klines(
+    source: Option<Source>,
+    stop: &CancellationToken,
+) -> (mpsc::Sender<Question>, mpsc::Receiver<Answer>) {
     let (ask, mut asked) = mpsc::channel::<Question>(ASKED);
     let (tell, told) = mpsc::channel::<Answer>(ASKED);
     let stop = stop.clone();
@@ -260,14 +263,13 @@ impl Following {
     /// Events were missed: what they held is not in candles.
     fn missed(&mut self) {
         let now = clock::now();
-        let gap = Gap {
-            from_us: self.advanced_us,
-            to_us: Some(now),
-            data_type: None,
-            kind: "overload".to_owned(),
-        };
+        let gap =
+            Gap { from_us: self.advanced_us, to_us: Some(now), data_type: None, kind: "overload".to_owned() };
         self.analysis.gap(|_| true, &gap);
-        self.fail("the analysis did not keep up with the recording: candles of that time are not complete".to_owned());
+        self.fail(
+            "the analysis did not keep up with the recording: candles of that time are not complete"
+                .to_owned(),
+        );
     }
 
     fn advance(&mut self, now: i64) {
@@ -305,7 +307,9 @@ impl Following {
                 let example = found.examples.first().map_or("", String::as_str);
                 let (check, count, looked_at) = (of.finding.check, found.count, of.looked_at.as_str());
                 match of.finding.severity {
-                    Severity::Info => tracing::info!(stream, check, count, cause, example, looked_at, "found"),
+                    Severity::Info => {
+                        tracing::info!(stream, check, count, cause, example, looked_at, "found")
+                    }
                     _ => tracing::warn!(stream, check, count, cause, example, looked_at, "found"),
                 }
                 Event::Finding(Box::new(FindingEvent {

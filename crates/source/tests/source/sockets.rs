@@ -57,7 +57,10 @@ async fn listener() -> (TcpListener, Url) {
 #[tokio::test]
 async fn answers_in_place_of_a_socket_are_told_with_what_they_ask() {
     for (answer, expected) in [
-        ("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", (429, Some(Duration::from_secs(7)))),
+        (
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
+            (429, Some(Duration::from_secs(7))),
+        ),
         ("HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n", (418, None)),
         ("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", (403, None)),
         ("HTTP/1.1 502 Bad Gateway\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", (502, None)),
@@ -77,7 +80,11 @@ async fn answers_in_place_of_a_socket_are_told_with_what_they_ask() {
 
 #[tokio::test]
 async fn what_is_no_answer_is_an_error() {
-    for answer in ["", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "garbage\r\n\r\n"] {
+    for answer in [
+        "",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "garbage\r\n\r\n",
+    ] {
         let (listener, url) = listener().await;
         let server = tokio::spawn(async move {
             let (mut stream, _) = request(&listener).await;
@@ -96,7 +103,9 @@ async fn a_frame_in_the_segment_of_the_answer_is_not_lost_and_pings_are_answered
         let low = request.to_lowercase();
         assert!(!low.contains("origin:") && !low.contains("sec-websocket-extensions"), "{request}");
         assert!(low.contains("user-agent: mtdh/"), "{request}");
-        let together = [switching(&request), frame(1, b"first"), frame(9, b"are you there"), frame(2, b"binary")].concat();
+        let together =
+            [switching(&request), frame(1, b"first"), frame(9, b"are you there"), frame(2, b"binary")]
+                .concat();
         stream.write_all(&together).await.unwrap();
         assert_eq!(client_frame(&mut stream).await, (10, b"are you there".to_vec()));
         // Three bytes at a time, and a message in two frames.
@@ -205,7 +214,12 @@ async fn what_is_sent_keeps_to_the_limits_and_the_end_is_told() {
         assert!(began.elapsed() >= Duration::from_millis(300), "two at once, then two more");
         assert_eq!(client_frame(&mut stream).await.0, 8, "a goodbye");
     });
-    let limited = Rules { messages: vec![(2, Duration::from_millis(300))], ping: None, silence: Duration::from_secs(60), ..rules() };
+    let limited = Rules {
+        messages: vec![(2, Duration::from_millis(300))],
+        ping: None,
+        silence: Duration::from_secs(60),
+        ..rules()
+    };
     let (mut events, commands) = link(url, limited);
     let mut sent = 0;
     while let Some((_, event)) = events.recv().await {

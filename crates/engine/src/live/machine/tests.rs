@@ -202,7 +202,11 @@ fn a_message_that_was_read_before_the_session_woke_keeps_its_time() {
     machine.take(NOON + 12 * SECOND, Input::Time);
     assert_eq!(machine.last(), NOON + 10 * SECOND, "what was due took its turn");
     machine.take(NOON + 8 * SECOND, data(0, "t 2"));
-    assert_eq!(rows(&mut machine), [("2".to_owned(), NOON + 10 * SECOND)], "after it, as when it is read again");
+    assert_eq!(
+        rows(&mut machine),
+        [("2".to_owned(), NOON + 10 * SECOND)],
+        "after it, as when it is read again"
+    );
 }
 
 #[test]

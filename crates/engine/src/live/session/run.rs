@@ -447,11 +447,7 @@ impl Session {
     }
 
     /// Ends in good order: what was read is written, the last part is handed on, the capture is sealed.
-    async fn end(
-        &mut self,
-        mut lanes: Lanes,
-        mut events: mpsc::Receiver<(u32, Event)>,
-    ) -> Result<(), Stop> {
+    async fn end(&mut self, mut lanes: Lanes, mut events: mpsc::Receiver<(u32, Event)>) -> Result<(), Stop> {
         lanes.end_all();
         let until = Instant::now() + GOODBYE;
         let mut open = lanes.open_connections();

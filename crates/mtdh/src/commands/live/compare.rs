@@ -89,8 +89,18 @@ pub async fn run(session: &Session<'_>, args: LiveCompareArgs) -> Result<Outcome
 
 fn rows(report: &CompareReport) -> Rows {
     let mut rows = Rows::new(&[
-        "instrument_key", "data_type", "live_rows", "vendor_rows", "compared", "equal", "gap", "other_channel",
-        "vendor", "clock", "repeated", "unexplained",
+        "instrument_key",
+        "data_type",
+        "live_rows",
+        "vendor_rows",
+        "compared",
+        "equal",
+        "gap",
+        "other_channel",
+        "vendor",
+        "clock",
+        "repeated",
+        "unexplained",
     ]);
     rows.rows.extend(report.compared.iter().map(|of| {
         let mut cells = vec![of.partition.key.to_string(), of.partition.data_type.to_string()];
@@ -117,7 +127,8 @@ fn tell(report: &CompareReport) {
         let none = || "nothing".to_owned();
         let (live, vendor) =
             (difference.live.clone().unwrap_or_else(none), difference.vendor.clone().unwrap_or_else(none));
-        let field = if difference.field.is_empty() { String::new() } else { format!(" {}", difference.field) };
+        let field =
+            if difference.field.is_empty() { String::new() } else { format!(" {}", difference.field) };
         note(&format!(
             "unexplained: {} {} {}{field} at {}: live {live}; vendor {vendor}",
             of.partition.key,
@@ -127,7 +138,10 @@ fn tell(report: &CompareReport) {
         ));
     }
     if report.compared.is_empty() {
-        note(&format!("nothing was compared: the lake has no day's live rows of {} beside the vendor's", report.day));
+        note(&format!(
+            "nothing was compared: the lake has no day's live rows of {} beside the vendor's",
+            report.day
+        ));
     } else {
         note(&format!(
             "{}, {} without an explanation",
