@@ -29,8 +29,8 @@ use super::parts::{self, Of};
 use super::plan::{Keys, SessionPlan, listed, usual_types};
 use super::player::known;
 use super::rebuild::{add_gaps, finish_day, remake_session};
-use super::status::of_venue;
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
+use super::status::of_venue;
 use crate::EngineError;
 
 /// What people are told of a venue of which no continuous recording was ever read.

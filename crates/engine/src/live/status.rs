@@ -48,7 +48,11 @@ pub async fn status(lake: &Lake, now: i64) -> Result<Vec<VenueStatus>, EngineErr
 ///
 /// # Errors
 /// If the lake cannot be read.
-pub(super) async fn of_venue(lake: &Lake, exchange: &str, now: i64) -> Result<Option<VenueStatus>, EngineError> {
+pub(super) async fn of_venue(
+    lake: &Lake,
+    exchange: &str,
+    now: i64,
+) -> Result<Option<VenueStatus>, EngineError> {
     let mut days: Vec<Day> = lake.captured_days(exchange).await?;
     days.sort_unstable();
     let mut status = VenueStatus { exchange: exchange.to_owned(), ..VenueStatus::default() };
