@@ -16,6 +16,7 @@ NOT_RUN = {
     "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2": STAND_IN,
     "mtdh live rebuild --day 2026-11-30": STAND_IN,
     "mtdh live replay usdm_btcusdt.gz --venue BINANCE-FUTURES": "reads a recording that is not here; test_record.py replays one",
+    "mtdh live compare --day 2024-03-01 --output parity.json": "needs a recording of that day; crates/engine/tests/engine/compared.rs has planted ones",
     "cargo test --workspace": CI,
     "scripts/check.sh": CI,
     ".ci/run": "this test is a part of it",

@@ -239,8 +239,9 @@ impl Machine {
         while let Some(due) = self.due().filter(|due| *due <= at) {
             self.last = self.last.max(due);
             if self.feed.due().is_some_and(|due| due.max(self.ticked + 1) < midnight) && due < midnight {
-                self.ticked = due;
-                self.feed.tick(due, &mut self.out);
+                // What is due at once is due when the feed was last given something.
+                self.ticked = self.last;
+                self.feed.tick(self.last, &mut self.out);
             } else {
                 self.feed.midnight(midnight, &mut self.out);
                 midnight = next_midnight(midnight);

@@ -12,7 +12,7 @@ use mtdh_source::live::rows::{StreamId, Taken};
 use mtdh_source::live::venue::Venue;
 
 use super::events::{Said, said};
-use super::machine::{Input, Machine, Todo};
+use super::machine::{Counts, Input, Machine, Todo};
 use super::plan::{Keys, SessionPlan};
 use crate::InstrumentKey;
 
@@ -146,6 +146,12 @@ impl Maker {
         if self.is_followed && !taken.batches.is_empty() {
             self.taken.push(taken);
         }
+    }
+
+    /// Counts since the start, with the rows that wait to be collected.
+    pub fn counts(&self) -> Counts {
+        let counts = self.machine.counts();
+        Counts { rows: counts.rows + self.machine.rows() as u64, ..counts }
     }
 
     /// From now on rows are kept for [`Maker::taken`] too.

@@ -30,6 +30,7 @@ use super::plan::{Keys, SessionPlan, listed, usual_types};
 use super::player::known;
 use super::rebuild::{add_gaps, finish_day, remake_session};
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
+use super::status::of_venue;
 use crate::EngineError;
 
 /// What people are told of a venue of which no continuous recording was ever read.
@@ -322,7 +323,7 @@ async fn remake(
     let recovered = tokio::task::spawn_blocking(move || recover(&folder)).await;
     let recovered: Vec<Recovered> =
         recovered.map_err(|_| LiveError::NoFolder { lake: String::new() })?.map_err(failed)?;
-    for one in recovered {
+    for one in &recovered {
         let name = &one.segment.name;
         lake.upload_segment(&one.segment).await?;
         if let Some(last) = one.last {
@@ -347,7 +348,28 @@ async fn remake(
             tell(Progress { exchange: of.venue.exchange(), told: Told::Note(text) });
         }
     }
+    for of in prepared {
+        let exchange = of.venue.exchange();
+        let Some(last) = of_venue(lake, exchange, clock::now()).await? else { continue };
+        let is_known = recovered.iter().any(|one| one.segment.name.session.as_str() == last.session);
+        // Killed just after it had sealed a segment, and before it began the next one.
+        if last.is_ended || is_known || is_open(&of.settings.folder.join(exchange), &last.session) {
+            continue;
+        }
+        if let (Ok(session), Some(at)) = (last.session.parse(), last.last_us) {
+            remake_session(lake, exchange, &session).await?;
+            crashed.insert(exchange.to_owned(), at);
+        }
+    }
     Ok(crashed)
+}
+
+/// Whether a session has a segment that is not sealed.
+fn is_open(folder: &std::path::Path, session: &str) -> bool {
+    let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = folders.flat_map(|day| std::fs::read_dir(day.path()).into_iter().flatten().flatten());
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names.into_iter().any(|name| name.contains(session) && name.ends_with(".open"))
 }
 
 /// Brings into the lake what a session hands on.

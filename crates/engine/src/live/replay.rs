@@ -138,7 +138,7 @@ enum Form {
     /// Segments of captures.
     Captures(Box<Player>),
     /// Lines of others.
-    Lines { of: Of, plan: SessionPlan, maker: Box<Maker>, is_open: bool },
+    Lines { of: Of, plan: Box<SessionPlan>, maker: Box<Maker>, is_open: bool },
 }
 
 impl Source {
@@ -192,13 +192,14 @@ impl Source {
         }
         .plan_hash();
         let maker = Box::new(Maker::new(venue, &plan));
+        let plan = Box::new(plan);
         Ok(Form::Lines { of: Of { venue, session, plan_hash }, plan, maker, is_open: false })
     }
 
     fn of(&self) -> Option<(Of, SessionPlan)> {
         match &self.form {
             Form::Captures(player) => player.played().map(|played| (played.of.clone(), played.plan.clone())),
-            Form::Lines { of, plan, .. } => Some((of.clone(), plan.clone())),
+            Form::Lines { of, plan, .. } => Some((of.clone(), (**plan).clone())),
         }
     }
 

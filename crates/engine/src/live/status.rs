@@ -44,7 +44,15 @@ pub async fn status(lake: &Lake, now: i64) -> Result<Vec<VenueStatus>, EngineErr
     Ok(venues)
 }
 
-async fn of_venue(lake: &Lake, exchange: &str, now: i64) -> Result<Option<VenueStatus>, EngineError> {
+/// The newest session of a venue; `None`: the lake has no captures of it.
+///
+/// # Errors
+/// If the lake cannot be read.
+pub(super) async fn of_venue(
+    lake: &Lake,
+    exchange: &str,
+    now: i64,
+) -> Result<Option<VenueStatus>, EngineError> {
     let mut days: Vec<Day> = lake.captured_days(exchange).await?;
     days.sort_unstable();
     let mut status = VenueStatus { exchange: exchange.to_owned(), ..VenueStatus::default() };

@@ -273,9 +273,10 @@ async fn candles_of_live_rows_are_made_in_their_own_place_and_know_what_was_lost
     live.follow(&Follow { data_types: vec![DataType::Trades], ..follow(from) });
     let mut last: BTreeMap<(Timeframe, i64), Candle> = BTreeMap::new();
     let mut take = |given: LiveCandle| _ = last.insert((given.timeframe, given.candle.start), given.candle);
-    pushed(&mut live, &rows, 9_000.0, &mut take);
+    // Told within the hour in which candles are revised.
+    pushed(&mut live, &rows, 7_520.0, &mut take);
     live.gap(|_| true, &Gap::from(&gap));
-    live.advance(start() + 9_001 * S, &mut take);
+    live.advance(start() + 7_523 * S, &mut take);
     let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
     for timeframe in &timeframes {
         let of = last.iter().filter(|((of, _), _)| of == timeframe).map(|(_, candle)| candle.clone());

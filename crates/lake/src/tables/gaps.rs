@@ -20,7 +20,7 @@ pub struct GapRow {
     pub session: String,
     /// Local time from which on something may be lacking: arrival of the last good message, microseconds since the Unix epoch, UTC.
     pub from_us: i64,
-    /// What happened: `disconnect`, `sequence`, `checksum`, `silence`, `refused`, `overload`, `crash`, `clock`, `late_snapshot`.
+    /// What happened: `disconnect`, `sequence`, `checksum`, `silence`, `refused`, `overload`, `crash`, `clock`, `late_snapshot`, `unread`.
     pub kind: String,
     /// The number of the connection; `None`: all of the session.
     pub connection: Option<u32>,
@@ -55,7 +55,7 @@ pub(crate) static COLUMNS: [Described<(String, GapRow)>; 15] = [
     optional("symbol", Kind::Text, "", "the symbol as the exchange writes it; null: all of the connection", |(_, row)| row.symbol.as_deref().into()),
     optional("instrument_key", Kind::Text, "", "the key; null: no symbol, or one that has no key", |(_, row)| row.key.as_ref().map(InstrumentKey::as_str).into()),
     optional("data_type", Kind::Text, "", "the data type; null: all of the symbol or connection", |(_, row)| row.data_type.map(DataType::name).into()),
-    required("kind", Kind::Text, "", "what happened: `disconnect`, `sequence` (ids), `checksum`, `silence`, `refused` (a subscription), `overload` (own reading was stopped), `crash` (own process), `clock` (a step of more than a second) or `late_snapshot`", |(_, row)| row.kind.as_str().into()),
+    required("kind", Kind::Text, "", "what happened: `disconnect`, `sequence` (ids), `checksum`, `silence`, `refused` (a subscription), `overload` (own reading was stopped), `crash` (own process), `clock` (a step of more than a second), `late_snapshot` or `unread` (messages, so many that no rows are made any more)", |(_, row)| row.kind.as_str().into()),
     required("from_local", Kind::Time, TIME, "arrival of the last good message before it", |(_, row)| Some(row.from_us).into()),
     required("to_local", Kind::Time, TIME, "arrival of the first good message after it; equal to `from_local`: it is still open, or has no length", |(_, row)| Some(row.to_us).into()),
     optional("from_id", Kind::Text, "", "the last id before it, as the exchange writes it; null: there are no ids", |(_, row)| row.from_id.as_deref().into()),

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 36] = [
+const VERBS: [Verb; 37] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -54,7 +54,8 @@ const VERBS: [Verb; 36] = [
     verb("serve --listen 127.0.0.1:0 --seconds 0", 0, false),
     verb("live replay live.jsonl --venue BINANCE", 0, false),
     verb("live rebuild --day 2024-03-01", 1, false),
-    verb("live status", 0, true),
+    verb("live serve --venues BINANCE --symbols BTCUSDT --listen 127.0.0.1:0 --seconds 0", 0, false),
+    verb("live status --format json", 0, true),
     verb("live record --venues BINANCE --symbols BTCUSDT --for 0s", 0, false),
     verb("sim --small --seconds 0", 0, false),
     verb("config show", 0, true),

@@ -1,6 +1,7 @@
 //! The exchanges' WebSockets, met by a client that is not ours.
 
 mod books;
+mod kraken;
 mod venues;
 mod wire;
 

@@ -104,7 +104,7 @@ pub struct Gap {
     /// Of what; `None`: all of the connection.
     pub data_type: Option<DataType>,
     /// What happened, one word: `disconnect`, `sequence`, `checksum`, `silence`, `refused`, `overload`, `crash`, `clock`,
-    /// `late_snapshot`.
+    /// `late_snapshot`, `unread`.
     pub kind: &'static str,
     /// From the arrival of the last good message to that of the first good one after it, microseconds since the Unix epoch, UTC. A gap
     /// that is still open has `to` equal to `from` and is given again, with the same `from`, when it ends.

@@ -28,6 +28,8 @@ const WRITE_EVERY: Duration = Duration::from_millis(150);
 const WRITE_BYTES: usize = 256 << 10;
 /// Rows become parts when they have about so many bytes in memory.
 const PART_BYTES: usize = 64 << 20;
+/// Rows are moved to their part when so many wait.
+const ROWS: usize = 8192;
 /// Batches of messages that wait, at most.
 const EVENTS: usize = 64;
 /// A disk that refuses is tried again after this.
@@ -334,19 +336,22 @@ impl Session {
         for lane in todo.retired {
             lanes.end(lane);
         }
-        maker.collect();
+        // Each batch of rows has a price, which only those pay for who wait for rows.
+        if self.publisher.is_some() || maker.machine.rows() >= ROWS {
+            maker.collect();
+        }
         if let Some(publisher) = &mut self.publisher {
             publisher.publish(maker, &todo.gaps);
         }
         if let Some(from) = self.crashed
-            && maker.machine.counts().rows > 0
+            && maker.counts().rows > 0
         {
             self.crashed = None;
             let to = self.last_at;
             self.lost(session_gap("crash", from, to, CRASH.to_owned()))?;
         }
         let Some(maker) = self.maker.as_mut() else { return Ok(()) };
-        self.state.counts = maker.machine.counts();
+        self.state.counts = maker.counts();
         self.ended.is_capture_only |= maker.machine.is_given_up();
         self.state.gaps +=
             todo.gaps.iter().filter(|gap| gap.from == gap.to || gap.kind != "disconnect").count() as u64;
@@ -473,7 +478,7 @@ impl Session {
             }
         }
         if let Some(maker) = &self.maker {
-            self.state.counts = maker.machine.counts();
+            self.state.counts = maker.counts();
         }
         self.hand_over().await
     }
@@ -530,7 +535,7 @@ fn syncer(durable: Duration) -> Option<std::sync::mpsc::SyncSender<std::fs::File
 }
 
 fn until(at: i64) -> Duration {
-    Duration::from_micros(u64::try_from(at - clock::now()).unwrap_or(0))
+    Duration::from_micros(u64::try_from(at.saturating_sub(clock::now())).unwrap_or(0))
 }
 
 async fn sleep_until(wake: Option<Instant>) {
