@@ -39,8 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     for is_json in [false, true] {
-        let made: Result<Vec<Made>, _> =
-            (0..rounds).map(|_| round(&exchange, &messages, is_json)).collect();
+        let made: Result<Vec<Made>, _> = (0..rounds).map(|_| round(&exchange, &messages, is_json)).collect();
         let Some(made) = made?.into_iter().min_by_key(|made| made.ns) else { continue };
         let what = match is_json {
             false => format!("columns {} messages {} rows", messages.len(), made.rows),
