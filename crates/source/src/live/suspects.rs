@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 /// A connection that ends so soon after it was opened ended for what was asked for, microseconds.
-const EARLY_US: i64 = 10_000_000;
+const EARLY_US: i64 = 5_000_000;
 /// A group that is asked for and after which nothing ends for so long is good, microseconds.
 const TRIAL_US: i64 = 5_000_000;
 /// An end without a word may be chance; so many in a row are not.

@@ -259,7 +259,8 @@ impl Dialect for HyperliquidDialect {
                 // The words end with the request.
                 match at.stream_in(&words) {
                     Some(stream) => at.refused(&stream, &words),
-                    None => at.some_failed(&words),
+                    None if at.named_failed(&words) => {}
+                    None => at.reconnect(&words),
                 }
                 Ok(())
             }

@@ -370,11 +370,12 @@ impl OkxDialect {
             "subscribe" => at.accepted(&message.arg.as_ref().map(Argument::stream).unwrap_or_default()),
             "error" => {
                 let named = message.arg.as_ref().map(Argument::stream).filter(|s| at.has_stream(s));
+                let code = message.code.as_deref().unwrap_or("error");
                 match named.or_else(|| refused_stream(words, at)) {
                     Some(stream) => at.refused(&stream, words),
-                    None => {
-                        at.some_failed(&format!("{}: {words}", message.code.as_deref().unwrap_or("error")))
-                    }
+                    // A channel that does not exist, or that this client may not have; other errors are of the connection.
+                    None if matches!(code, "60018" | "64003") => at.some_failed(words),
+                    None => at.reconnect(&format!("{code}: {words}")),
                 }
             }
             // The announcement of an end, about a minute before it.
