@@ -44,6 +44,8 @@ struct Stream {
     name: String,
     asked: i64,
     is_again: bool,
+    /// Whether it was acknowledged before it was asked for anew: then it is none that does not exist.
+    was_accepted: bool,
     accepted: Option<i64>,
     /// Nothing is waited for any more.
     is_settled: bool,
@@ -91,12 +93,16 @@ impl Streams {
         let Some(open) = self.open.iter_mut().find(|open| open.connection == connection) else { return };
         for name in streams {
             match open.streams.iter_mut().find(|known| known.name == *name) {
-                Some(known) if known.accepted.is_some() => {}
+                Some(known) if known.accepted.is_some() => {
+                    (known.was_accepted, known.is_again, known.is_settled) = (true, false, false);
+                    (known.accepted, known.asked) = (None, now);
+                }
                 Some(known) => known.asked = now,
                 None => open.streams.push(Stream {
                     name: name.clone(),
                     asked: now,
                     is_again: false,
+                    was_accepted: false,
                     accepted: None,
                     is_settled: false,
                 }),
@@ -201,6 +207,10 @@ impl Streams {
                 }
                 stream.is_settled = match stream.accepted {
                     None if now >= stream.asked.saturating_add(ANSWER_US) && stream.is_again => {
+                        if stream.was_accepted {
+                            stream.is_settled = true;
+                            continue;
+                        }
                         let words = NOT_ACKNOWLEDGED.to_owned();
                         dues.push(Due::Refused(open.connection, stream.name.clone(), words));
                         true

@@ -219,10 +219,12 @@ fn a_silent_stream_of_a_living_connection_is_subscribed_to_anew() {
                 continue;
             }
             let texts: Vec<&str> = happened.iter().map(|(_, text)| text.as_str()).collect();
-            let mut expected: Vec<&str> = resubscribes.to_vec();
-            expected.push("gap silence BTCUSDT open suspected");
-            let is_once = |text: &&&str| texts.iter().filter(|told| told == text).count() == 1;
-            assert!(expected.iter().all(|text| is_once(&text)), "{exchange}: {texts:?}");
+            // The request that is not answered here is asked for again later.
+            assert!(texts.contains(&resubscribes[1]), "{exchange}: {texts:?}");
+            for once in [resubscribes[0], "gap silence BTCUSDT open suspected"] {
+                let count = texts.iter().filter(|text| **text == once).count();
+                assert_eq!(count, 1, "{exchange}: {texts:?}");
+            }
             let (when, _) = happened.iter().find(|(_, text)| text.starts_with("gap")).unwrap();
             assert!((30 * SECOND..37 * SECOND).contains(when), "{exchange}: {when}");
             fed.feed.message(ONE, Frame::Data(quote(exchange, 601).as_bytes()), at, &mut fed.out);

@@ -537,7 +537,8 @@ fn hyperliquid_keeps_what_is_new_of_a_first_message() {
                 ),
                 &["trade KPEPE 7 sell 2 13", "gap disconnect all closed suspected"],
             ),
-            (NOW + 21 * SECOND, Tick, &[r#"0> {"method":"ping"}"#]),
+            // The books were not acknowledged, and nothing came.
+            (NOW + 21 * SECOND, Tick, &[r#"0> {"method":"ping"}"#, book.as_str(), other_book.as_str()]),
             (NOW + 21 * SECOND, Say(r#"{"channel":"pong"}"#), &[]),
         ],
     );
