@@ -6,6 +6,7 @@ pub mod book;
 mod held;
 pub mod ids;
 pub mod loss;
+pub mod pace;
 pub mod rule;
 pub mod ticker;
 pub mod top;

@@ -71,6 +71,7 @@ def test_what_loses_nothing_leaves_no_gap(venue, planted, tmp_path):
     ("binance", "trade", "trades"),
     ("binance-futures", "trade", "trades"),
     ("deribit", "trade", "trades"),
+    ("coinbase", "trade", "trades"),
     ("binance", "book", "incremental_book_L2"),
     ("binance-futures", "book", "incremental_book_L2"),
     ("deribit", "book", "incremental_book_L2"),

@@ -128,6 +128,8 @@ pub struct Machine {
     midnight: Option<i64>,
     garbage: Garbage,
     counts: Counts,
+    /// Streams that were refused: a successor does not ask for them.
+    refused: Vec<String>,
     todo: Todo,
 }
 
@@ -146,6 +148,7 @@ impl Machine {
             midnight: None,
             garbage: Garbage::default(),
             counts: Counts::default(),
+            refused: Vec::new(),
             todo: Todo::default(),
             want,
             connections,
@@ -253,7 +256,9 @@ impl Machine {
     fn opened(&mut self, lane: u32, connection: u32, at: i64) {
         let Some(plan) = self.connections.get(connection as usize) else { return };
         if self.active(connection).is_some() {
-            let mut shadow = Lane::successor(self.venue, &self.want, plan, connection);
+            let mut plan = plan.clone();
+            plan.streams.retain(|stream| !self.refused.contains(stream));
+            let mut shadow = Lane::successor(self.venue, &self.want, &plan, connection);
             shadow.opened(at);
             self.todo.sends.extend(shadow.take_sends(lane));
             self.lanes.push((lane, shadow));
@@ -402,6 +407,9 @@ impl Machine {
         todo.requests.append(&mut self.out.requests);
         todo.gaps.append(&mut self.out.gaps);
         todo.ending.extend(self.out.ending.drain(..).map(|connection| connection.0));
+        let exchange = self.venue.exchange();
+        todo.notes.extend(self.out.notes.drain(..).map(|note| format!("{exchange}: {note}")));
+        self.refused.extend(self.out.refused.iter().map(|(_, stream, _)| stream.clone()));
         todo.refused.extend(self.out.refused.drain(..).map(|(_, stream, words)| (stream, words)));
     }
 }

@@ -7,6 +7,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_source::live::venue::{Connection, Venue, Want};
 use mtdh_source::live::venues;
+use mtdh_source::tardis::machine;
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineError, InstrumentKey};
@@ -27,6 +28,9 @@ pub struct SessionPlan {
     /// Whether the messages are of a recording that can be asked for nothing.
     #[serde(default)]
     pub is_recorded: bool,
+    /// Whether the messages are those of a tardis-machine, not the exchange's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_machine: bool,
     /// The UTC day on which the session began: names of contracts without a year follow from it.
     pub day: String,
 }
@@ -63,6 +67,7 @@ impl SessionPlan {
             connections: connections.collect(),
             keys,
             is_recorded: want.is_recorded,
+            by_machine: false,
             day: day.to_string(),
         }
     }
@@ -80,7 +85,7 @@ impl SessionPlan {
 
     /// The venue; `None`: this program cannot read it.
     pub fn venue(&self) -> Option<&'static dyn Venue> {
-        venues::find(&self.exchange)
+        if self.by_machine { machine::find(&self.exchange) } else { venues::find(&self.exchange) }
     }
 
     /// What is wanted. Data types that this program does not know are left out.
@@ -101,6 +106,20 @@ impl SessionPlan {
         };
         self.connections.iter().map(of).collect()
     }
+}
+
+/// Leaves out symbols that do not have the exchange's form, and says which: the exchange would refuse them, some of them with all else that
+/// was asked for.
+pub fn of_form(venue: &dyn Venue, symbols: Vec<String>, notes: &mut Vec<String>) -> Vec<String> {
+    let is_one = |symbol: &String| match venue.not_its_form(symbol) {
+        None => true,
+        Some(form) => {
+            let exchange = venue.exchange();
+            notes.push(format!("{exchange}: {symbol} is left out: its symbols are written {form}"));
+            false
+        }
+    };
+    symbols.into_iter().filter(is_one).collect()
 }
 
 /// From symbols, as rows write them, to keys.

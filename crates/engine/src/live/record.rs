@@ -13,20 +13,21 @@ use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 use mtdh_lake::live::{Recovered, SessionId, recover};
-use mtdh_source::live::address::reached;
 pub use mtdh_source::live::address::{Instead, Unencrypted};
+use mtdh_source::live::address::{reached, shown};
 use mtdh_source::live::clock;
 pub use mtdh_source::live::link::Rules;
 use mtdh_source::live::out::Gap;
 use mtdh_source::live::venue::{Venue, Want};
 use mtdh_source::live::venues;
+use mtdh_source::tardis::machine;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::LiveError;
 use super::hub::Hub;
 use super::parts::{self, Of};
-use super::plan::{Keys, SessionPlan, listed, usual_types};
+use super::plan::{Keys, SessionPlan, listed, of_form, usual_types};
 use super::player::known;
 use super::rebuild::{add_gaps, finish_day, remake_session};
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
@@ -52,6 +53,8 @@ pub struct Wanted {
 pub struct RecordOptions {
     /// Addresses in place of venues' own, by exchange id.
     pub instead: BTreeMap<String, Instead>,
+    /// A tardis-machine from which messages come already normalised, in place of the exchanges' own.
+    pub machine: Option<Instead>,
     /// Whether they may be without TLS beyond this machine.
     pub unencrypted: Unencrypted,
     /// How old what was received becomes before it is on the disk; zero: no older than a write.
@@ -72,6 +75,7 @@ impl Default for RecordOptions {
     fn default() -> RecordOptions {
         RecordOptions {
             instead: BTreeMap::new(),
+            machine: None,
             unencrypted: Unencrypted::Loopback,
             durable: Duration::from_secs(1),
             part_every: Duration::from_secs(300),
@@ -156,14 +160,19 @@ pub async fn prepare(
 async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> Result<Prepared, EngineError> {
     let exchange = wanted.exchange.clone();
     let unknown = || LiveError::NoFeed { exchange: exchange.clone(), known: known() };
-    let venue = venues::find(&exchange).ok_or_else(unknown)?;
+    let own = venues::find(&exchange).ok_or_else(unknown)?;
+    let by_machine = options.machine.as_ref().zip(machine::find(&exchange));
+    let venue = by_machine.map_or(own, |(_, venue)| venue);
     let mut notes = Vec::new();
+    if let Some(url) = by_machine.and_then(|(instead, _)| instead.websocket.as_ref()) {
+        notes.push(format!("{exchange} by way of the tardis-machine at {}", shown(url)));
+    }
     if venue.is_experimental() {
         notes.push(format!("{exchange} is {EXPERIMENTAL}"));
     }
     for data_type in &wanted.data_types {
-        if !venue.offers().iter().any(|offer| offer.data_type == *data_type) {
-            let offered = venue.offers().iter().map(|offer| offer.data_type.name()).collect();
+        if !own.offers().iter().any(|offer| offer.data_type == *data_type) {
+            let offered = own.offers().iter().map(|offer| offer.data_type.name()).collect();
             return Err(LiveError::NotOffered { exchange, data_type: *data_type, offered }.into());
         }
     }
@@ -173,7 +182,7 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
             notes.push(format!(
                 "the lake lists no instruments of {exchange}, so that symbols are not checked"
             ));
-            wanted.symbols.clone()
+            of_form(own, wanted.symbols.clone(), &mut notes)
         }
         Some(day) => {
             let mut symbols = Vec::new();
@@ -196,11 +205,14 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
         return Err(LiveError::Nothing { exchange }.into());
     }
     let data_types = match wanted.data_types.is_empty() {
-        true => usual_types(venue),
+        true => usual_types(own),
         false => wanted.data_types.clone(),
     };
     let none = Instead::default();
-    let instead = options.instead.get(&exchange).unwrap_or(&none);
+    let instead = match by_machine {
+        Some((instead, _)) => instead,
+        None => options.instead.get(&exchange).unwrap_or(&none),
+    };
     let reached = reached(&venue.addresses(), instead, options.unencrypted)
         .map_err(|source| LiveError::Address { exchange: exchange.clone(), source })?;
     let now = clock::now();
@@ -208,7 +220,9 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
     let session = SessionId::new(now, fastrand::u32(..)).map_err(failed)?;
     let day = Day::containing_us(now).ok_or_else(unknown)?;
     let rows: BTreeMap<String, String> = listed.rows;
+    let by_machine = by_machine.is_some();
     let plan = SessionPlan::new(venue, &Want { symbols, data_types, ..Want::default() }, rows, day);
+    let plan = SessionPlan { by_machine, ..plan };
     if plan.connections.is_empty() {
         return Err(LiveError::Nothing { exchange }.into());
     }

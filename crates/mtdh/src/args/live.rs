@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
+use mtdh_engine::live::record::Instead;
 
 use super::compare::LiveCompareArgs;
 use super::parse_venue;
@@ -59,6 +60,11 @@ pub struct LiveRecordArgs {
     /// How often rows become Parquet parts
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     pub parts: Duration,
+
+    /// Record from a tardis-machine's WebSocket, for example ws://localhost:8001, in place of the exchanges' own; it normalises
+    /// messages, checks no sequence, and its times of arrival are those of rows
+    #[arg(long, value_name = "URL", value_parser = machine)]
+    pub machine: Option<Instead>,
 
     /// Folder of captures, needed if the lake is a bucket [default: in the lake]
     #[arg(long, value_name = "DIR")]
@@ -118,6 +124,12 @@ pub struct LiveRebuildArgs {
     /// Venues [default: all that the lake has captures of]
     #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "VENUE", value_parser = parse_venue)]
     pub venues: Vec<String>,
+}
+
+/// The address of a tardis-machine.
+fn machine(text: &str) -> Result<Instead, String> {
+    let wrong = || format!("`{text}` is no address of a WebSocket; write ws://localhost:8001");
+    Instead::parse(text).filter(|instead| instead.websocket.is_some()).ok_or_else(wrong)
 }
 
 /// A number with its unit: `250ms`, `90s`, `5m`, `1h`, `2d`.

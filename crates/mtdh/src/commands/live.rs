@@ -85,6 +85,7 @@ fn options(settings: &Settings, args: &LiveRecordArgs) -> Result<RecordOptions> 
     Ok(RecordOptions {
         instead,
         unencrypted,
+        machine: args.machine.clone(),
         durable: args.durable,
         part_every: args.parts.max(Duration::from_secs(1)),
         is_capture_only: args.capture_only,

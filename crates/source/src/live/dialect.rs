@@ -8,11 +8,12 @@ use mtdh_core::DataType;
 use super::cell::Unread;
 use super::feed::{Closed, ConnectionId, Feed, Frame};
 use super::limits::{Limits, Ping};
-use super::market::{Market, Setup, SymbolId};
+use super::market::{Market, Setup, Silent, Stream, SymbolId};
 use super::out::{Out, Request};
 use super::outbox::Outbox;
 use super::reading::Asked;
 pub use super::reading::Reading;
+use super::streams::{Data, Due, NOTHING_CAME, Streams};
 use super::venue::{Connection, Want};
 
 /// What differs between venues.
@@ -30,6 +31,24 @@ pub trait Dialect: std::marker::Send {
 
     /// What the names of streams of books begin with; the symbol follows.
     fn book_prefix(&self) -> &'static str;
+
+    /// What the names of streams of other kinds begin with; the symbol follows.
+    fn prefixes(&self) -> &'static [(&'static str, Stream)];
+
+    /// Whether streams are acknowledged.
+    fn has_answers(&self) -> bool {
+        true
+    }
+
+    /// Whether each stream of a request is acknowledged or refused by itself.
+    fn answers_each(&self) -> bool {
+        false
+    }
+
+    /// Whether a request replaces what was asked for before.
+    fn replaces(&self) -> bool {
+        false
+    }
 
     /// The path by which a symbol's book is asked for by REST; `None`: it comes from the stream alone.
     fn book_path(&self, _symbol: &str) -> Option<String> {
@@ -95,6 +114,7 @@ pub fn feed<D: Dialect + 'static>(
     connections: &[Connection],
 ) -> Box<dyn Feed> {
     Box::new(DialectFeed {
+        streams: Streams::new(connections.len(), dialect.has_answers()),
         dialect,
         market: Market::new(setup, want, connections),
         outbox: Outbox::new(limits.messages.value),
@@ -118,6 +138,7 @@ struct DialectFeed<D> {
     /// The streams of each place of the plan.
     planned: Vec<Vec<String>>,
     asked: BTreeMap<ConnectionId, Asked>,
+    streams: Streams,
     /// When each open connection is pinged next.
     pings: BTreeMap<ConnectionId, i64>,
     counts: HashMap<SymbolId, i64>,
@@ -133,7 +154,19 @@ const STREAM_BYTES: usize = 50;
 
 impl<D: Dialect> DialectFeed<D> {
     /// Asks for streams, in as many requests as the venue demands.
-    fn ask(&mut self, connection: ConnectionId, streams: &[String]) {
+    fn ask(&mut self, connection: ConnectionId, streams: &[String], now: i64) {
+        self.streams.asked(connection, streams, now);
+        let asked = self.asked.entry(connection).or_default();
+        for stream in streams {
+            if !asked.streams.contains(stream) {
+                asked.streams.push(stream.clone());
+            }
+        }
+        if self.dialect.replaces() {
+            asked.requests.clear();
+        }
+        let all = asked.streams.clone();
+        let streams = if self.dialect.replaces() { &all } else { streams };
         let most_bytes = self.limits.request_bytes.map_or(usize::MAX, |most| most.value);
         let mut requests: Vec<Vec<String>> = Vec::new();
         let mut bytes = 0;
@@ -173,7 +206,7 @@ impl<D: Dialect> DialectFeed<D> {
         text: &[u8],
         read: impl FnOnce(&mut D, &mut Reading<'_>) -> Result<(), Unread>,
     ) -> bool {
-        let mut again = Vec::new();
+        let (mut again, mut dues) = (Vec::new(), Vec::new());
         let place = self.place(connection);
         let is_doubled = self.asked.keys().any(|other| *other != connection && self.place(*other) == place);
         let mut at = Reading {
@@ -184,6 +217,9 @@ impl<D: Dialect> DialectFeed<D> {
             market: &mut self.market,
             out,
             asked: self.asked.entry(connection).or_default(),
+            streams: &mut self.streams,
+            answers_each: self.dialect.answers_each(),
+            dues: &mut dues,
             again: &mut again,
             counts: &mut self.counts,
             owners: &mut self.owners,
@@ -194,17 +230,18 @@ impl<D: Dialect> DialectFeed<D> {
             self.market.clear_levels();
             out.unreadable(text, &reason);
         }
-        if !again.is_empty() && !self.is_recorded {
+        if !(again.is_empty() && dues.is_empty()) && !self.is_recorded {
             for streams in again {
-                self.ask(connection, &streams);
+                self.ask(connection, &streams, arrived);
             }
+            dues.into_iter().for_each(|due| self.due_of(due, arrived, out));
             self.outbox.flush(arrived, out);
         }
         is_read
     }
 
     /// Subscribes anew to a book, on the connection that has it.
-    fn renew(&mut self, symbol: SymbolId) {
+    fn renew(&mut self, symbol: SymbolId, now: i64) {
         let stream = format!("{}{}", self.dialect.book_prefix(), self.market.name(symbol));
         let bringing = |(_, asked): &(&ConnectionId, &Asked)| asked.streams.contains(&stream);
         let Some(connection) = self.asked.iter().rev().find(bringing).map(|(connection, _)| *connection)
@@ -213,18 +250,86 @@ impl<D: Dialect> DialectFeed<D> {
             return;
         };
         self.owners.insert(symbol, connection);
+        self.resubscribe(connection, stream, now);
+    }
+
+    fn resubscribe(&mut self, connection: ConnectionId, stream: String, now: i64) {
         self.number += 1;
         let text = self.dialect.unsubscribe(std::slice::from_ref(&stream), self.number);
         if !text.is_empty() {
             self.outbox.push(connection, text);
         }
-        self.ask(connection, &[stream]);
+        self.ask(connection, &[stream], now);
+    }
+
+    /// Subscribes anew to what brings a silent stream.
+    fn wake(&mut self, silent: Silent, now: i64) {
+        let name = self.market.name(silent.symbol);
+        let prefixes = self.prefixes().filter(|(_, stream)| *stream == silent.stream);
+        let streams: Vec<String> = prefixes.map(|(prefix, _)| format!("{prefix}{name}")).collect();
+        let connection = silent.connection;
+        for stream in streams {
+            if self.asked.get(&connection).is_some_and(|asked| asked.streams.contains(&stream)) {
+                if silent.stream == Stream::Book {
+                    self.owners.insert(silent.symbol, connection);
+                }
+                self.resubscribe(connection, stream, now);
+            }
+        }
+    }
+
+    fn prefixes(&self) -> impl Iterator<Item = (&'static str, Stream)> + use<D> {
+        let book = (self.dialect.book_prefix(), Stream::Book);
+        self.dialect.prefixes().iter().copied().chain([book])
+    }
+
+    fn due_of(&mut self, due: Due, now: i64, out: &mut Out) {
+        match due {
+            Due::Again(connection, stream) => self.ask(connection, &[stream], now),
+            Due::Refused(connection, stream, words) => {
+                for asked in self.asked.values_mut() {
+                    asked.forget(&stream);
+                }
+                if self.dialect.replaces() {
+                    // What a request that failed leaves of the one before is not known.
+                    self.ask(connection, &[], now);
+                }
+                out.refused.push((connection, stream, words));
+            }
+            Due::Silent(stream) => out.notes.push(format!("{stream}: {NOTHING_CAME}")),
+            Due::Next(connection, streams) => {
+                // What of its group failed is not asked for any more.
+                let held = self.streams.held(connection);
+                if let Some(asked) = self.asked.get_mut(&connection) {
+                    asked.streams.retain(|stream| !held.contains(stream));
+                }
+                self.ask(connection, &streams, now);
+            }
+        }
+    }
+
+    /// Streams whose time has come: unanswered ones, silent ones, and those that were held back.
+    fn look(&mut self, now: i64, out: &mut Out) {
+        let prefixes: Vec<(&str, Stream)> = self.prefixes().collect();
+        let (outbox, market) = (&self.outbox, &self.market);
+        let data = |name: &str| {
+            let of = prefixes.iter().find_map(|(prefix, stream)| Some((name.strip_prefix(prefix)?, *stream)));
+            let Some((symbol, stream)) = of else { return Data::default() };
+            let last = market.known_symbol(symbol).and_then(|symbol| market.seen(symbol, stream));
+            Data { last, has_pace: stream.has_pace() }
+        };
+        let dues = self.streams.tick(now, |connection| outbox.waits(connection), data);
+        dues.into_iter().for_each(|due| self.due_of(due, now, out));
+        for silent in self.market.silent(out, now) {
+            self.wake(silent, now);
+        }
     }
 }
 
 impl<D: Dialect> Feed for DialectFeed<D> {
     fn opened(&mut self, connection: ConnectionId, now: i64, out: &mut Out) {
-        let streams = self.planned.get(self.place(connection)).cloned().unwrap_or_default();
+        let planned = self.planned.get(self.place(connection)).cloned().unwrap_or_default();
+        let streams = if self.is_recorded { planned } else { self.streams.opened(connection, &planned, now) };
         let prefix = self.dialect.book_prefix();
         let symbols: Vec<SymbolId> = streams
             .iter()
@@ -240,7 +345,7 @@ impl<D: Dialect> Feed for DialectFeed<D> {
         if let Ping::Text { every_us, .. } = self.limits.ping.value {
             self.pings.insert(connection, now.saturating_add(every_us));
         }
-        self.ask(connection, &streams);
+        self.ask(connection, &streams, now);
         self.outbox.flush(now, out);
     }
 
@@ -257,14 +362,19 @@ impl<D: Dialect> Feed for DialectFeed<D> {
         let bringing = |(_, asked): &(&ConnectionId, &Asked)| asked.streams.contains(&stream);
         let connection = self.asked.iter().find(bringing).map(|(connection, _)| *connection);
         let Some(connection) = connection else { return };
+        self.market.answering(true);
         let is_read = status == 200
             && self.read(connection, arrived, out, body, |dialect, at| dialect.book_answer(symbol, body, at));
+        self.market.answering(false);
         if !is_read {
             self.market.ask_failed(id, arrived);
         }
     }
 
-    fn closed(&mut self, connection: ConnectionId, why: Closed, _now: i64, out: &mut Out) {
+    fn closed(&mut self, connection: ConnectionId, why: Closed, now: i64, out: &mut Out) {
+        if let Some(due) = self.streams.closed(connection, why == Closed::Remote, now) {
+            self.due_of(due, now, out);
+        }
         self.asked.remove(&connection);
         self.pings.remove(&connection);
         self.outbox.closed(connection);
@@ -287,9 +397,10 @@ impl<D: Dialect> Feed for DialectFeed<D> {
                     weight: self.limits.snapshot_weight.map_or(1, |weight| weight.value),
                     not_before: now,
                 }),
-                None => self.renew(symbol),
+                None => self.renew(symbol, now),
             }
         }
+        self.look(now, out);
         if let Ping::Text { every_us, text } = self.limits.ping.value {
             for (connection, due) in self.pings.iter_mut().filter(|(_, due)| **due <= now) {
                 *due = now.saturating_add(every_us);
@@ -304,8 +415,10 @@ impl<D: Dialect> Feed for DialectFeed<D> {
         if self.is_recorded {
             return None;
         }
+        let of_streams = [self.streams.due(), self.market.silent_due()];
         [self.outbox.due(), self.market.ask_due(), self.pings.values().min().copied()]
             .into_iter()
+            .chain(of_streams)
             .flatten()
             .min()
     }

@@ -6,6 +6,7 @@
 
 mod asks;
 mod connections;
+mod silence;
 mod symbol;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use mtdh_core::live::ticker::{Field, Ticker};
 
 use self::asks::Asks;
 use self::connections::Connections;
+pub use self::silence::{Silent, Stream};
 use self::symbol::Symbol;
 use super::feed::ConnectionId;
 use super::out::Out;
@@ -105,6 +107,10 @@ pub struct Market {
     levels: Vec<LevelChange>,
     asks: Asks,
     connections: Connections,
+    /// When it is looked next whether a stream is silent.
+    look: Option<i64>,
+    /// Whether what is taken came by REST, which says nothing of streams.
+    is_answer: bool,
 }
 
 impl Market {
@@ -126,6 +132,8 @@ impl Market {
             levels: Vec::new(),
             asks: Asks::new(setup.asks),
             connections: Connections::new(planned.len()),
+            look: None,
+            is_answer: false,
         };
         for symbol in &want.symbols {
             market.add(symbol);
@@ -194,6 +202,7 @@ impl Market {
         trade: &Trade<'_>,
         arrived: i64,
     ) -> bool {
+        self.saw(out, connection, symbol, Stream::Trades, arrived);
         let is_new = self.count(out, connection, symbol, trade.sequence, arrived);
         if is_new && self.wants(DataType::Trades) {
             self.trade_row(out, connection, symbol, DataType::Trades, trade, arrived);
@@ -219,6 +228,21 @@ impl Market {
         is_new
     }
 
+    /// The exchange named the number of the symbol's last trade, which may not have arrived yet.
+    pub fn told_of_trade(
+        &mut self,
+        out: &mut Out,
+        connection: ConnectionId,
+        symbol: SymbolId,
+        number: u64,
+        arrived: i64,
+    ) {
+        let known = &mut self.symbols[symbol.0 as usize];
+        if let Some(loss) = known.ids.tell(number, arrived) {
+            out.lost(connection, &known.native, DataType::Trades, loss);
+        }
+    }
+
     /// A liquidation's row.
     pub fn liquidation(
         &mut self,
@@ -228,6 +252,7 @@ impl Market {
         liquidation: &Trade<'_>,
         arrived: i64,
     ) {
+        self.saw(out, connection, symbol, Stream::Liquidations, arrived);
         if self.wants(DataType::Liquidations) {
             self.trade_row(out, connection, symbol, DataType::Liquidations, liquidation, arrived);
         }
@@ -274,6 +299,7 @@ impl Market {
         at: i64,
         arrived: i64,
     ) {
+        self.saw(out, connection, symbol, Stream::BookTicker, arrived);
         let symbol = &mut self.symbols[symbol.0 as usize];
         if !self.wanted[DataType::BookTicker as usize]
             || !symbol.is_owner(&self.connections, DataType::BookTicker, connection)
@@ -300,6 +326,7 @@ impl Market {
 
     /// A row of the derivative's state, if a value changed.
     pub fn ticker_row(&mut self, out: &mut Out, connection: ConnectionId, symbol: SymbolId, arrived: i64) {
+        self.saw(out, connection, symbol, Stream::Ticker, arrived);
         let symbol = &mut self.symbols[symbol.0 as usize];
         if !symbol.ticker.take_change()
             || !self.wanted[DataType::DerivativeTicker as usize]
@@ -333,6 +360,7 @@ impl Market {
         at: i64,
         arrived: i64,
     ) {
+        self.saw(out, connection, symbol, Stream::Ticker, arrived);
         let symbol = &mut self.symbols[symbol.0 as usize];
         if !self.wanted[DataType::OptionsChain as usize]
             || !symbol.is_owner(&self.connections, DataType::OptionsChain, connection)
@@ -431,6 +459,7 @@ impl Market {
         arrived: i64,
         step: impl FnOnce(&mut mtdh_core::live::book::LiveBook, &[LevelChange]) -> Step,
     ) {
+        self.saw(out, connection, id, Stream::Book, arrived);
         let symbol = &mut self.symbols[id.0 as usize];
         // Books whose order shows are joined by it, others by who brings them.
         if !self.setup.terms.rule.is_proof()
@@ -531,6 +560,7 @@ impl Market {
             return;
         }
         let place = self.connections.place(connection);
+        self.interrupted(place);
         for symbol in self.symbols.iter_mut().filter(|symbol| symbol.place.is_none_or(|of| of == place)) {
             if let Some(book) = &mut symbol.book {
                 book.closed();

@@ -1,5 +1,7 @@
 //! What a feed gives out: rows, requests, and what it knows to be lost.
 
+use std::collections::BTreeMap;
+
 use mtdh_core::DataType;
 use mtdh_core::live::loss::Loss;
 
@@ -25,6 +27,10 @@ pub struct Out {
     pub reconnects: Vec<(ConnectionId, String)>,
     /// Subscriptions that were refused: the stream, and the venue's words.
     pub refused: Vec<(ConnectionId, String, String)>,
+    /// What people should know of a stream, in a line.
+    pub notes: Vec<String>,
+    /// What was made otherwise than the vendor does, by the name of the quirk.
+    pub quirks: BTreeMap<&'static str, u64>,
     /// Planned ends that a venue announced: a successor is to be opened before this connection closes.
     pub ending: Vec<ConnectionId>,
     /// Streams that were acknowledged.

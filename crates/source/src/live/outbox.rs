@@ -44,6 +44,11 @@ impl Outbox {
         self.boxes.retain(|known| known.connection != connection);
     }
 
+    /// Whether texts for a connection wait.
+    pub fn waits(&self, connection: ConnectionId) -> bool {
+        self.boxes.iter().any(|known| known.connection == connection && !known.waiting.is_empty())
+    }
+
     /// Sends what is allowed now.
     pub fn flush(&mut self, now: i64, out: &mut Out) {
         for one in &mut self.boxes {

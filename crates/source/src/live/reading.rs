@@ -10,6 +10,8 @@ use super::feed::ConnectionId;
 use super::mapped::{OptionRow, Quote, TickerChange, Trade};
 use super::market::{self, Market, SymbolId};
 use super::out::Out;
+use super::quirks::Quirk;
+use super::streams::{Due, Streams};
 
 /// A message as it is read: what it says goes here.
 pub struct Reading<'a> {
@@ -23,6 +25,11 @@ pub struct Reading<'a> {
     pub(super) market: &'a mut Market,
     pub(super) out: &'a mut Out,
     pub(super) asked: &'a mut Asked,
+    pub(super) streams: &'a mut Streams,
+    /// Whether each stream of a request is answered by itself.
+    pub(super) answers_each: bool,
+    /// What is due after the message.
+    pub(super) dues: &'a mut Vec<Due>,
     /// Streams to ask for again, a request each.
     pub(super) again: &'a mut Vec<Vec<String>>,
     /// Numbers given to the messages of books that have none.
@@ -41,6 +48,12 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// A stream was refused.
+    pub(super) fn forget(&mut self, stream: &str) {
+        self.answered(stream);
+        self.streams.retain(|asked| asked != stream);
+    }
+
     fn answered(&mut self, stream: &str) {
         for request in &mut self.requests {
             request.retain(|asked| asked != stream);
@@ -200,10 +213,15 @@ impl Reading<'_> {
         self.market.fail(self.out, self.connection, id, "checksum", detail, timestamp, self.arrived);
     }
 
-    /// The exchange told the number of a symbol's last trade.
+    /// The exchange named the number of a symbol's last trade, which may not have arrived yet.
     pub fn last_trade(&mut self, symbol: &str, id: &str) {
         let (Some(symbol), Ok(number)) = (self.market.symbol(symbol.as_bytes()), id.parse()) else { return };
-        self.market.count(self.out, self.connection, symbol, Some(number), self.arrived);
+        self.market.told_of_trade(self.out, self.connection, symbol, number, self.arrived);
+    }
+
+    /// Something is made of the message that the vendor does not make of it.
+    pub fn quirk(&mut self, quirk: &Quirk) {
+        *self.out.quirks.entry(quirk.name).or_default() += 1;
     }
 
     /// Whether a stream was asked for on this connection.
@@ -211,21 +229,36 @@ impl Reading<'_> {
         self.asked.streams.iter().any(|asked| asked == stream)
     }
 
+    /// The stream of a channel, if one alone was asked for.
+    pub fn stream_of(&self, prefix: &str) -> Option<String> {
+        let mut of = self.asked.streams.iter().filter(|stream| stream.starts_with(prefix));
+        let first = of.next();
+        first.filter(|_| of.next().is_none()).cloned()
+    }
+
     /// A stream was acknowledged.
     pub fn accepted(&mut self, stream: &str) {
         self.out.accepted += 1;
         self.asked.answered(stream);
+        self.streams.accepted(self.connection, stream, self.arrived);
     }
 
     /// A stream was refused, in the venue's words.
     pub fn refused(&mut self, stream: &str, words: &str) {
-        self.asked.answered(stream);
-        self.asked.streams.retain(|asked| asked != stream);
-        self.out.refused.push((self.connection, stream.to_owned(), words.to_owned()));
+        if is_there_already(words) {
+            return self.accepted(stream);
+        }
+        self.asked.forget(stream);
+        if self.streams.refuse(stream) {
+            self.out.refused.push((self.connection, stream.to_owned(), words.to_owned()));
+        }
     }
 
     /// A request for these streams was refused as a whole: each is asked for by itself, and a single one is refused.
     pub fn request_failed(&mut self, streams: &[String], words: &str) {
+        if is_there_already(words) {
+            return streams.iter().for_each(|stream| self.accepted(stream));
+        }
         match streams {
             [] => self.some_failed(words),
             [stream] => self.refused(stream, words),
@@ -252,21 +285,36 @@ impl Reading<'_> {
         }
     }
 
-    /// A refusal of the streams whose symbols it names; what else was asked for in their request is asked for again. Whether it names
-    /// any.
+    /// A refusal of the stream that it names, else of those whose symbol it names. What else was asked for in their request is asked for
+    /// again, unless each is answered by itself. Whether it names any, also one that was refused before.
     pub fn named_failed(&mut self, words: &str) -> bool {
-        let is_named =
-            |stream: &String| stream.split_once([':', '.']).is_some_and(|(_, name)| has_word(words, name));
-        let at = self.asked.requests.iter().position(|request| request.iter().any(is_named));
-        let Some(request) = at.and_then(|at| self.asked.requests.remove(at)) else { return false };
-        let (bad, good): (Vec<String>, Vec<String>) = request.into_iter().partition(is_named);
+        let is_exact = |stream: &str| has_word(words, stream);
+        let has_symbol =
+            |stream: &str| stream.split_once([':', '.']).is_some_and(|(_, name)| has_word(words, name));
+        let mut asked = self.asked.requests.iter().flatten();
+        let has_exact = asked.any(|stream| is_exact(stream)) || self.streams.refused().any(is_exact);
+        let is_named = |stream: &str| if has_exact { is_exact(stream) } else { has_symbol(stream) };
+        let at = self.asked.requests.iter().position(|request| request.iter().any(|s| is_named(s)));
+        let Some(request) = at.and_then(|at| self.asked.requests.remove(at)) else {
+            return self.streams.refused().any(is_named);
+        };
+        let (bad, good): (Vec<String>, Vec<String>) = request.into_iter().partition(|s| is_named(s));
         for stream in &bad {
             self.refused(stream, words);
         }
         if !good.is_empty() {
-            self.again.push(good);
+            match self.answers_each {
+                true => self.asked.requests.push_front(good),
+                false => self.again.push(good),
+            }
         }
         true
+    }
+
+    /// All that is asked for on the connection was refused, in words that name no stream: the bad one is found by asking for less.
+    pub fn all_failed(&mut self, words: &str) {
+        self.asked.requests.clear();
+        self.dues.extend(self.streams.failed(self.connection, words, self.arrived));
     }
 
     /// The stream that a text names, by the kind and the symbol.
@@ -288,6 +336,11 @@ impl Reading<'_> {
     pub fn reconnect(&mut self, reason: &str) {
         self.out.reconnects.push((self.connection, reason.to_owned()));
     }
+}
+
+/// Whether a refusal says that nothing was to be done.
+fn is_there_already(words: &str) -> bool {
+    words.to_ascii_lowercase().contains("already subscribed")
 }
 
 /// Whether a text has a word, with nothing of its kind around it.

@@ -22,6 +22,12 @@ pub trait Venue: Sync {
     /// Whether no continuous recording of it was ever read by this program.
     fn is_experimental(&self) -> bool;
 
+    /// What a symbol of the exchange looks like, where that is certain and this symbol does not look like it: the venue would refuse it.
+    /// `None`: it may be one.
+    fn not_its_form(&self, _symbol: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The connections that together bring what is wanted, split by the exchange's limits. Streams that are not offered are left
     /// out; the caller has asked [`Venue::offers`].
     fn plan(&self, want: &Want) -> Vec<Connection>;

@@ -81,6 +81,31 @@ fn kind(data_type: DataType) -> &'static str {
     }
 }
 
+/// Of the exchanges whose own feeds can be read, in the order of `live::venues`.
+static MACHINES: [Machine; 16] = [
+    Machine::new("binance"),
+    Machine::new("binance-futures"),
+    Machine::new("binance-delivery"),
+    Machine::new("deribit"),
+    Machine::new("bybit"),
+    Machine::new("bybit-spot"),
+    Machine::new("bybit-options"),
+    Machine::new("okex"),
+    Machine::new("okex-futures"),
+    Machine::new("okex-swap"),
+    Machine::new("okex-options"),
+    Machine::new("upbit"),
+    Machine::new("coinbase"),
+    Machine::new("kraken"),
+    Machine::new("bitmex"),
+    Machine::new("hyperliquid"),
+];
+
+/// The exchange of this id by way of a tardis-machine; `None`: this program does not know the exchange.
+pub fn find(exchange: &str) -> Option<&'static dyn Venue> {
+    MACHINES.iter().find(|machine| machine.exchange == exchange).map(|machine| machine as &dyn Venue)
+}
+
 impl Machine {
     /// The exchange of this id, such as `bitmex`, by way of a tardis-machine.
     pub const fn new(exchange: &'static str) -> Machine {

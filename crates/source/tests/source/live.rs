@@ -15,6 +15,7 @@ mod planted;
 mod play;
 mod recorded_venues;
 mod recordings;
+mod streams;
 mod venues;
 
 use mtdh_core::DataType;

@@ -1,6 +1,7 @@
 //! What is known to make live rows differ from the vendor's, as data: each with where it was read.
 
 use mtdh_core::DataType::{self, *};
+use mtdh_source::live::quirks::{CHANGE_WITHOUT_TIME, FIRST_LIQUIDATIONS, FIRST_TRADES};
 
 use super::{Cause, Kind};
 
@@ -89,8 +90,8 @@ pub const KNOWN: &[Known] = &[
         field: None,
         at_most_us: None,
         cause: Cause::Vendor,
-        text: "the vendor drops the first liquidation message after each connection",
-        source: "github.com/tardis-dev/tardis-node c1d73fb (2026-08-22), src/mappers/okex.ts",
+        text: FIRST_LIQUIDATIONS.text,
+        source: FIRST_LIQUIDATIONS.source,
     },
     Known {
         venues: &["HYPERLIQUID"],
@@ -99,8 +100,18 @@ pub const KNOWN: &[Known] = &[
         field: None,
         at_most_us: None,
         cause: Cause::Vendor,
-        text: "the vendor drops the first `trades` message of a coin after each connection",
-        source: "github.com/tardis-dev/tardis-node c1d73fb (2026-08-22), src/mappers/hyperliquid.ts",
+        text: FIRST_TRADES.text,
+        source: FIRST_TRADES.source,
+    },
+    Known {
+        venues: &["COINBASE"],
+        data_types: BOOKS,
+        kinds: &[Kind::OnlyLive],
+        field: None,
+        at_most_us: None,
+        cause: Cause::Vendor,
+        text: CHANGE_WITHOUT_TIME.text,
+        source: CHANGE_WITHOUT_TIME.source,
     },
     Known {
         venues: &["BINANCE*"],
@@ -113,3 +124,26 @@ pub const KNOWN: &[Known] = &[
         source: "github.com/tardis-dev/tardis-node c1d73fb (2026-08-22), src/mappers/binance.ts; github.com/binance/binance-spot-api-docs a5e0bc3 (2026-07-21), web-socket-streams.md",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use mtdh_core::venue::exchange_of_venue;
+    use mtdh_source::live::quirks::QUIRKS;
+
+    use super::*;
+
+    #[test]
+    fn each_quirk_of_the_feeds_is_known_for_its_exchanges() {
+        for quirk in QUIRKS {
+            let known = KNOWN.iter().find(|known| known.text == quirk.text).map(|known| known.venues);
+            let venues = known.unwrap_or_default();
+            for exchange in quirk.exchanges {
+                let is_of = |venue: &&&str| match venue.strip_suffix("-*") {
+                    Some(start) => exchange.starts_with(&exchange_of_venue(start)),
+                    None => exchange_of_venue(venue) == *exchange,
+                };
+                assert!(venues.iter().any(|venue| is_of(&venue)), "{} {exchange}", quirk.name);
+            }
+        }
+    }
+}

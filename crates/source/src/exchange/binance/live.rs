@@ -153,6 +153,14 @@ impl Venue for Binance {
         self.is_experimental
     }
 
+    /// No market has a dash or a slash in its symbols; an unknown one is acknowledged and stays silent.
+    fn not_its_form(&self, symbol: &str) -> Option<&'static str> {
+        let form =
+            if self.has_pairs { "PAIR_PERP or PAIR_YYMMDD, such as BTCUSD_PERP" } else { "such as BTCUSDT" };
+        let is_one = !symbol.contains(['-', '/']) && (!self.has_pairs || symbol.contains('_'));
+        (!is_one).then_some(form)
+    }
+
     fn plan(&self, want: &Want) -> Vec<Connection> {
         let mut connections: Vec<Connection> = Vec::new();
         for endpoint in 0..self.addresses.websockets.len() {

@@ -20,7 +20,7 @@ use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, TickerChange, Trade, side_of};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// BitMEX.
@@ -225,6 +225,19 @@ impl Dialect for BitmexDialect {
         "orderBookL2:"
     }
 
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[
+            ("trade:", Stream::Trades),
+            ("quote:", Stream::BookTicker),
+            ("instrument:", Stream::Ticker),
+            ("liquidation:", Stream::Liquidations),
+        ]
+    }
+
+    fn answers_each(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, text: &[u8], at: &mut Reading<'_>) -> Result<(), Unread> {
         if text == b"pong" {
             return Ok(());
@@ -323,6 +336,7 @@ fn answer(message: Message<'_>, at: &mut Reading<'_>) -> Result<(), Unread> {
             (_, false) => {}
             ([], true) if message.status == Some(429) => at.reconnect(words),
             ([], true) => at.some_failed(words),
+            _ if at.named_failed(words) => {}
             _ => at.request_failed(&args, words),
         }
     } else if let (Some(stream), Some(true)) = (&message.subscribe, message.success) {

@@ -22,7 +22,7 @@ use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, TickerChange, Trade, opposite, side_of};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Perpetuals and dated futures, settled in USDT, USDC or the coin.
@@ -230,6 +230,15 @@ impl Dialect for BybitDialect {
 
     fn book_prefix(&self) -> &'static str {
         if self.market == Market::Options { "orderbook.25." } else { "orderbook.50." }
+    }
+
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[
+            ("publicTrade.", Stream::Trades),
+            ("orderbook.1.", Stream::BookTicker),
+            ("tickers.", Stream::Ticker),
+            ("allLiquidation.", Stream::Liquidations),
+        ]
     }
 
     fn read(&mut self, text: &[u8], at: &mut Reading<'_>) -> Result<(), Unread> {

@@ -17,7 +17,8 @@ use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, Side, Trade};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
+use crate::live::quirks::CHANGE_WITHOUT_TIME;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Coinbase Exchange.
@@ -70,6 +71,13 @@ impl Venue for Coinbase {
 
     fn is_experimental(&self) -> bool {
         true
+    }
+
+    /// All products have a dash; an unknown one makes the whole request fail.
+    fn not_its_form(&self, symbol: &str) -> Option<&'static str> {
+        let is_one =
+            symbol.split_once('-').is_some_and(|(base, quote)| !base.is_empty() && !quote.is_empty());
+        (!is_one).then_some("BASE-QUOTE, such as BTC-USD")
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -176,6 +184,10 @@ impl Dialect for CoinbaseDialect {
         "level2_batch:"
     }
 
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[("matches:", Stream::Trades), ("ticker:", Stream::BookTicker)]
+    }
+
     fn read(&mut self, text: &[u8], at: &mut Reading<'_>) -> Result<(), Unread> {
         let message: Message<'_> = serde_json::from_slice(text)?;
         match &*message.kind {
@@ -255,7 +267,10 @@ impl CoinbaseDialect {
             }
             // The change is real, its time is not.
             (None, Some(last)) => *last,
-            (None, None) => at.arrived,
+            (None, None) => {
+                at.quirk(&CHANGE_WITHOUT_TIME);
+                at.arrived
+            }
         };
         for is_ask in [false, true] {
             for (side, price, amount) in &message.changes {

@@ -109,6 +109,6 @@ impl Venue for Deribit {
             },
             asks: (10, 1),
         };
-        Box::new(DeribitFeed::new(Market::new(setup, want, connections), connections, self.limits()))
+        Box::new(DeribitFeed::new(Market::new(setup, want, connections), want, connections, self.limits()))
     }
 }

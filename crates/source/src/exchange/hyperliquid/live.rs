@@ -17,7 +17,8 @@ use crate::live::dialect::{self, Dialect, Reading, connections, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, Side, TickerChange, Trade};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
+use crate::live::quirks::FIRST_TRADES;
 use crate::live::recent::Recent;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
@@ -216,6 +217,14 @@ impl Dialect for HyperliquidDialect {
         "l2Book:"
     }
 
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[("trades:", Stream::Trades), ("bbo:", Stream::BookTicker), ("activeAssetCtx:", Stream::Ticker)]
+    }
+
+    fn answers_each(&self) -> bool {
+        true
+    }
+
     fn opened(&mut self, connection: ConnectionId, now: i64) {
         self.trades.opened(connection, now);
     }
@@ -250,6 +259,7 @@ impl Dialect for HyperliquidDialect {
                 // The words end with the request.
                 match at.stream_in(&words) {
                     Some(stream) => at.refused(&stream, &words),
+                    None if at.named_failed(&words) => {}
                     None => at.reconnect(&words),
                 }
                 Ok(())
@@ -277,6 +287,9 @@ impl HyperliquidDialect {
             };
             if self.trades.is_new((at.connection, at.arrived), &row.coin, is_first, timestamp, row.tid.text())
             {
+                if is_first {
+                    at.quirk(&FIRST_TRADES);
+                }
                 at.trade(&row.coin, &trade);
             }
         }

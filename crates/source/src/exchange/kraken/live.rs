@@ -21,7 +21,7 @@ use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, Trade, side_of};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Kraken.
@@ -64,6 +64,13 @@ impl Venue for Kraken {
 
     fn is_experimental(&self) -> bool {
         true
+    }
+
+    /// Version 2 of the protocol writes pairs with a slash.
+    fn not_its_form(&self, symbol: &str) -> Option<&'static str> {
+        let is_one =
+            symbol.split_once('/').is_some_and(|(base, quote)| !base.is_empty() && !quote.is_empty());
+        (!is_one).then_some("BASE/QUOTE, such as BTC/USD")
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -202,6 +209,14 @@ impl Dialect for KrakenDialect {
 
     fn book_prefix(&self) -> &'static str {
         "book:"
+    }
+
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[("trade:", Stream::Trades), ("ticker:", Stream::BookTicker)]
+    }
+
+    fn answers_each(&self) -> bool {
+        true
     }
 
     fn read(&mut self, text: &[u8], at: &mut Reading<'_>) -> Result<(), Unread> {

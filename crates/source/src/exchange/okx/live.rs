@@ -22,7 +22,8 @@ use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, TickerChange, Trade, side_of};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
+use crate::live::quirks::FIRST_LIQUIDATIONS;
 use crate::live::recent::Recent;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
@@ -111,6 +112,27 @@ impl Venue for Okx {
     /// The recording of 2022 has spot, futures and perpetuals, none of options.
     fn is_experimental(&self) -> bool {
         self.0 == Market::Options
+    }
+
+    /// The forms of docs-v5, by which `instType` is told too.
+    fn not_its_form(&self, symbol: &str) -> Option<&'static str> {
+        let parts: Vec<&str> = symbol.split('-').collect();
+        let is_date = |part: &str| part.len() == 6 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let (is_one, form) = match (self.0, parts.as_slice()) {
+            (Market::Spot, parts) => (parts.len() == 2, "BASE-QUOTE, such as BTC-USDT"),
+            (Market::Swap, parts) => (
+                matches!(parts, [_, _, last] if last.eq_ignore_ascii_case("SWAP")),
+                "BASE-QUOTE-SWAP, such as BTC-USDT-SWAP",
+            ),
+            (Market::Futures, parts) => {
+                (matches!(parts, [_, _, last] if is_date(last)), "BASE-QUOTE-YYMMDD, such as BTC-USD-260327")
+            }
+            (Market::Options, parts) => (
+                matches!(parts, [_, _, day, _, kind] if is_date(day) && ["C", "P"].contains(kind)),
+                "BASE-QUOTE-YYMMDD-STRIKE-C or -P, such as BTC-USD-260327-100000-C",
+            ),
+        };
+        (!is_one).then_some(form)
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -267,6 +289,21 @@ impl Dialect for OkxDialect {
         "books:"
     }
 
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[
+            ("trades-all:", Stream::Trades),
+            ("bbo-tbt:", Stream::BookTicker),
+            ("tickers:", Stream::Ticker),
+            ("open-interest:", Stream::Ticker),
+            ("mark-price:", Stream::Ticker),
+            ("funding-rate:", Stream::Ticker),
+        ]
+    }
+
+    fn answers_each(&self) -> bool {
+        true
+    }
+
     fn opened(&mut self, connection: ConnectionId, now: i64) {
         self.liquidations.opened(connection, now);
     }
@@ -333,9 +370,12 @@ impl OkxDialect {
             "subscribe" => at.accepted(&message.arg.as_ref().map(Argument::stream).unwrap_or_default()),
             "error" => {
                 let named = message.arg.as_ref().map(Argument::stream).filter(|s| at.has_stream(s));
+                let code = message.code.as_deref().unwrap_or("error");
                 match named.or_else(|| refused_stream(words, at)) {
                     Some(stream) => at.refused(&stream, words),
-                    None => at.reconnect(&format!("{}: {words}", message.code.as_deref().unwrap_or("error"))),
+                    // A channel that does not exist, or that this client may not have; other errors are of the connection.
+                    None if matches!(code, "60018" | "64003") => at.some_failed(words),
+                    None => at.reconnect(&format!("{code}: {words}")),
                 }
             }
             // The announcement of an end, about a minute before it.
@@ -415,6 +455,9 @@ impl OkxDialect {
                     trade.timestamp,
                     &key,
                 ) {
+                    if is_first {
+                        at.quirk(&FIRST_LIQUIDATIONS);
+                    }
                     at.liquidation(&instrument.inst_id, &trade);
                 }
             }
@@ -431,7 +474,11 @@ fn refused_stream(words: &str, at: &Reading<'_>) -> Option<String> {
     };
     let channel = named("channel:")?;
     let what = named("instId:").or_else(|| named("instType:")).or_else(|| named("instFamily:"))?;
-    Some(format!("{channel}:{what}")).filter(|stream| at.has_stream(stream))
+    Some(format!("{channel}:{what}")).filter(|stream| at.has_stream(stream)).or_else(|| {
+        // A channel that is asked for by kind has no instrument to name.
+        let prefix = format!("{channel}:");
+        what.is_empty().then(|| at.stream_of(&prefix)).flatten()
+    })
 }
 
 #[derive(Deserialize)]

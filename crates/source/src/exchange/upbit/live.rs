@@ -16,7 +16,7 @@ use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::Feed;
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Side, Trade};
-use crate::live::market::Setup;
+use crate::live::market::{Setup, Stream};
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Upbit.
@@ -56,6 +56,13 @@ impl Venue for Upbit {
 
     fn is_experimental(&self) -> bool {
         false
+    }
+
+    /// The guide's form of a code; an unknown one makes the whole request fail.
+    fn not_its_form(&self, symbol: &str) -> Option<&'static str> {
+        let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_one = symbol.split_once('-').is_some_and(|(quote, base)| is_word(quote) && is_word(base));
+        (!is_one).then_some("QUOTE-BASE, such as KRW-BTC")
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -164,6 +171,18 @@ impl Dialect for UpbitDialect {
         "orderbook:"
     }
 
+    fn prefixes(&self) -> &'static [(&'static str, Stream)] {
+        &[("trade:", Stream::Trades)]
+    }
+
+    fn has_answers(&self) -> bool {
+        false
+    }
+
+    fn replaces(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, text: &[u8], at: &mut Reading<'_>) -> Result<(), Unread> {
         let message: Message<'_> = serde_json::from_slice(text)?;
         if let Some(error) = &message.error {
@@ -171,7 +190,7 @@ impl Dialect for UpbitDialect {
                 [&error.name, &error.message].map(|part| part.as_deref().unwrap_or_default()).join(": ");
             // All streams are in one request, which failed as a whole.
             if !at.named_failed(&words) {
-                at.reconnect(&words);
+                at.all_failed(&words);
             }
             return Ok(());
         }

@@ -7,6 +7,8 @@ use super::super::out::{Gap, Out};
 struct State {
     /// Arrival of its last message; 0: none came.
     arrived: i64,
+    /// Arrival of its last message with data; 0: none came.
+    data: i64,
     /// The loss of the connection that has not ended: its start.
     lost_from: Option<i64>,
 }
@@ -52,6 +54,18 @@ impl Connections {
         if let Some(from) = state.lost_from.take() {
             out.gaps.push(gap(ConnectionId(place), from, arrived));
         }
+    }
+
+    /// A message with data of a stream arrived.
+    #[inline]
+    pub fn saw(&mut self, connection: ConnectionId, arrived: i64) {
+        let place = self.place(connection);
+        self.places[place as usize].data = arrived;
+    }
+
+    /// When the last message with data arrived on any connection of a place; 0: none did.
+    pub fn data(&self, place: u32) -> i64 {
+        self.places[place as usize].data
     }
 
     /// Whether another connection brings the same streams.

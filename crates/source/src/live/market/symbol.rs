@@ -4,6 +4,7 @@ use mtdh_core::DataType;
 use mtdh_core::book::LevelChange;
 use mtdh_core::live::book::{Emit, LiveBook};
 use mtdh_core::live::ids::TradeIds;
+use mtdh_core::live::pace::Pace;
 use mtdh_core::live::ticker::Ticker;
 use mtdh_core::live::top::Top;
 
@@ -11,7 +12,7 @@ use super::super::feed::ConnectionId;
 use super::super::out::Out;
 use super::super::rows::StreamId;
 use super::connections::Connections;
-use super::{OptionRow, Setup};
+use super::{OptionRow, Setup, Stream};
 use crate::row_builder::RowBuilder;
 
 const TYPES: usize = DataType::ALL.len();
@@ -29,6 +30,10 @@ pub(super) struct Symbol {
     has_levels: bool,
     streams: [Option<StreamId>; TYPES],
     tops: Vec<(DataType, Top)>,
+    /// When the last message of each kind of stream arrived, and on which connection.
+    pub seen: [Option<(i64, ConnectionId)>; Stream::COUNT],
+    /// Of the kinds that have a pace.
+    pub paces: [Pace; Stream::PACED],
     /// Who brings messages without a number.
     owners: [Option<ConnectionId>; TYPES],
 }
@@ -51,6 +56,8 @@ impl Symbol {
             has_levels,
             streams: [None; TYPES],
             tops,
+            seen: [None; Stream::COUNT],
+            paces: Default::default(),
             owners: [None; TYPES],
         }
     }

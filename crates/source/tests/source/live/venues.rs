@@ -45,7 +45,14 @@ fn upbit_asks_for_all_at_once_and_without_a_bad_code_again() {
                 &["book KRW-BTC bids 100.0@2.5,99.0@1.0 asks 101.0@1.5"],
             ),
             (NOW + 4, Say(r#"{"status":"UP"}"#), &[]),
-            (NOW + 5, Say(r#"{"error":{"name":"WRONG_FORMAT"}}"#), &["reconnect: WRONG_FORMAT: "]),
+            // Words that name no code: less is asked for, until it is found.
+            (
+                NOW + 5,
+                Say(r#"{"error":{"name":"WRONG_FORMAT"}}"#),
+                &[
+                    r#"0> [{"ticket":"mtdh-3"},{"type":"trade","codes":["KRW-BTC"],"isOnlyRealtime":true},{"format":"DEFAULT"}]"#,
+                ],
+            ),
         ],
     );
 }
@@ -104,11 +111,33 @@ fn coinbase_counts_trades_and_finds_the_product_that_failed() {
                 ),
                 &[],
             ),
-            // The heartbeat has trades that never came.
+            // The heartbeat names trades that may be on their way, and one that is.
             (
                 NOW + 6,
                 Say(
-                    r#"{"type":"heartbeat","sequence":95,"last_trade_id":12,"product_id":"BTC-USD","time":"2026-09-01T00:00:02.000000Z"}"#,
+                    r#"{"type":"heartbeat","sequence":95,"last_trade_id":13,"product_id":"BTC-USD","time":"2026-09-01T00:00:02.000000Z"}"#,
+                ),
+                &[],
+            ),
+            (
+                NOW + 6,
+                Say(
+                    r#"{"type":"match","trade_id":13,"side":"buy","size":"1","price":"5","product_id":"BTC-USD","sequence":1,"time":"2026-09-01T00:00:00.000002Z"}"#,
+                ),
+                &["trade BTC-USD 13 sell 5 1", "gap sequence BTC-USD closed proven 2 missing"],
+            ),
+            (
+                NOW + 6,
+                Say(
+                    r#"{"type":"heartbeat","sequence":95,"last_trade_id":14,"product_id":"BTC-USD","time":"2026-09-01T00:00:03.000000Z"}"#,
+                ),
+                &[],
+            ),
+            // Told again, it never came.
+            (
+                NOW + 6,
+                Say(
+                    r#"{"type":"heartbeat","sequence":95,"last_trade_id":14,"product_id":"BTC-USD","time":"2026-09-01T00:00:04.000000Z"}"#,
                 ),
                 &["gap sequence BTC-USD closed proven 1 missing"],
             ),
@@ -445,14 +474,16 @@ fn hyperliquid_keeps_what_is_new_of_a_first_message() {
         subscribe("trades", "NO"),
         subscribe("l2Book", "NO"),
     );
-    let again = [trades.as_str(), book.as_str(), other.as_str(), other_book.as_str()];
+    let all = [trades.as_str(), book.as_str(), other.as_str(), other_book.as_str()];
+    // One of them was refused.
+    let again = [trades.as_str(), book.as_str(), other_book.as_str()];
     play(
         "trades",
         "hyperliquid",
         &["kPEPE", "NO"],
         &[Trades, IncrementalBookL2],
         &[
-            (NOW, Open(0), &again),
+            (NOW, Open(0), &all),
             (NOW, Say("Websocket connection established."), &[]),
             (
                 NOW + 1,
@@ -506,7 +537,8 @@ fn hyperliquid_keeps_what_is_new_of_a_first_message() {
                 ),
                 &["trade KPEPE 7 sell 2 13", "gap disconnect all closed suspected"],
             ),
-            (NOW + 21 * SECOND, Tick, &[r#"0> {"method":"ping"}"#]),
+            // The books were not acknowledged, and nothing came.
+            (NOW + 21 * SECOND, Tick, &[r#"0> {"method":"ping"}"#, book.as_str(), other_book.as_str()]),
             (NOW + 21 * SECOND, Say(r#"{"channel":"pong"}"#), &[]),
         ],
     );

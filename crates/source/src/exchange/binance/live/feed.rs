@@ -9,9 +9,10 @@ use mtdh_core::live::ticker::Field;
 use super::Binance;
 use super::message::Message;
 use crate::live::feed::{Closed, ConnectionId, Feed, Frame};
-use crate::live::market::{Market, Quote, Side, SymbolId, Trade};
+use crate::live::market::{Market, Quote, Side, Stream, SymbolId, Trade};
 use crate::live::out::{Out, Request};
 use crate::live::outbox::Outbox;
+use crate::live::streams::{Data, Due, NOTHING_CAME, Streams};
 use crate::live::times::stamp;
 use crate::live::venue::{Connection, Want};
 
@@ -27,6 +28,7 @@ pub(super) struct BinanceFeed {
     market: Market,
     plan: Vec<Connection>,
     outbox: Outbox,
+    streams: Streams,
     /// Streams asked for by request, until the answer.
     asked: HashMap<i64, Vec<String>>,
     next_request: i64,
@@ -46,6 +48,7 @@ impl BinanceFeed {
             market,
             plan: plan.to_vec(),
             outbox: Outbox::new(venue.limits.messages.value),
+            streams: Streams::new(plan.len(), true),
             asked: HashMap::new(),
             next_request: 1,
             is_recorded: want.is_recorded,
@@ -86,7 +89,7 @@ impl BinanceFeed {
             b"" if message.open_interest.is_some() => self.open_interest(connection, message, arrived, out),
             b"" if message.last.is_some() => self.book_ticker(connection, message, arrived, out),
             b"" if message.is_answer => {
-                self.answered(connection, message, out);
+                self.answered(connection, message, arrived, out);
                 Some(())
             }
             // Other kinds, also new ones.
@@ -276,18 +279,77 @@ impl BinanceFeed {
     }
 
     /// The answer to a request of ours. A stream that does not exist is accepted all the same, and stays silent.
-    fn answered(&mut self, connection: ConnectionId, message: &Message<'_>, out: &mut Out) {
+    fn answered(&mut self, connection: ConnectionId, message: &Message<'_>, now: i64, out: &mut Out) {
         let streams = message.request.and_then(|id| self.asked.remove(&id)).unwrap_or_default();
         match message.error {
-            None => out.accepted += streams.len() as u64,
+            None => {
+                out.accepted += streams.len() as u64;
+                streams.iter().for_each(|stream| self.streams.accepted(connection, stream, now));
+            }
             Some(error) if streams.is_empty() => {
                 out.refused.push((connection, String::new(), error.words().into()))
             }
-            Some(error) => {
-                let refused =
-                    streams.into_iter().map(|stream| (connection, stream, error.words().into_owned()));
-                out.refused.extend(refused);
+            // Of several the bad one is found by asking for each half.
+            Some(_) if streams.len() > 1 => {
+                let (first, second) = streams.split_at(streams.len() / 2);
+                self.request(connection, "SUBSCRIBE", first, now);
+                self.request(connection, "SUBSCRIBE", second, now);
+                self.outbox.flush(now, out);
             }
+            Some(error) => {
+                for stream in streams {
+                    if self.streams.refuse(&stream) {
+                        out.refused.push((connection, stream, error.words().into_owned()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for streams, or asks for them no more.
+    fn request(&mut self, connection: ConnectionId, method: &str, streams: &[String], now: i64) {
+        let id = self.next_request;
+        self.next_request += 1;
+        let text = serde_json::json!({"method": method, "params": streams, "id": id});
+        self.outbox.push(connection, text.to_string());
+        if method == "SUBSCRIBE" {
+            // Answers that never come must not pile up.
+            self.asked.retain(|known, _| *known > id - 1_000);
+            self.asked.insert(id, streams.to_vec());
+            self.streams.asked(connection, streams, now);
+        }
+    }
+
+    /// Streams whose time has come: unanswered ones, silent ones, and those that were held back.
+    fn look(&mut self, now: i64, out: &mut Out) {
+        let (outbox, market) = (&self.outbox, &self.market);
+        let data = |name: &str| {
+            let Some((symbol, stream)) = stream_of(name) else { return Data::default() };
+            let last = market.known_symbol(&symbol).and_then(|symbol| market.seen(symbol, stream));
+            Data { last, has_pace: stream.has_pace() }
+        };
+        for due in self.streams.tick(now, |connection| outbox.waits(connection), data) {
+            self.due_of(due, now, out);
+        }
+        for silent in self.market.silent(out, now) {
+            let of = Some((self.market.name(silent.symbol).to_owned(), silent.stream));
+            let place = silent.connection.0 as usize % self.plan.len().max(1);
+            let planned = self.plan.get(place).map(|planned| planned.streams.as_slice());
+            let is = |name: &&String| stream_of(name) == of && !self.streams.is_refused(name);
+            let streams: Vec<String> = planned.unwrap_or_default().iter().filter(is).cloned().collect();
+            if !streams.is_empty() {
+                self.request(silent.connection, "UNSUBSCRIBE", &streams, now);
+                self.request(silent.connection, "SUBSCRIBE", &streams, now);
+            }
+        }
+    }
+
+    fn due_of(&mut self, due: Due, now: i64, out: &mut Out) {
+        match due {
+            Due::Again(connection, stream) => self.request(connection, "SUBSCRIBE", &[stream], now),
+            Due::Next(connection, streams) => self.request(connection, "SUBSCRIBE", &streams, now),
+            Due::Refused(connection, stream, words) => out.refused.push((connection, stream, words)),
+            Due::Silent(stream) => out.notes.push(format!("{stream}: {NOTHING_CAME}")),
         }
     }
 
@@ -301,6 +363,39 @@ impl BinanceFeed {
                 not_before: now,
             });
         }
+    }
+
+    /// Takes an answer by REST.
+    #[expect(clippy::too_many_arguments, reason = "an answer's facts")]
+    fn take_answer(
+        &mut self,
+        connection: ConnectionId,
+        request: &str,
+        name: &str,
+        symbol: SymbolId,
+        body: &[u8],
+        arrived: i64,
+        out: &mut Out,
+    ) {
+        let is_snapshot = request.ends_with("@depthSnapshot");
+        let message = match Message::read(body, self.market.layout()) {
+            Ok(message) => message,
+            Err(error) => {
+                self.market.clear_levels();
+                self.market.ask_failed(symbol, arrived);
+                return out.unreadable(body, &error);
+            }
+        };
+        if is_snapshot {
+            let named = Message { stream: request.as_bytes(), ..message };
+            if self.snapshot(connection, &named, arrived, out).is_none() {
+                self.market.ask_failed(symbol, arrived);
+            }
+        } else if message.open_interest.is_some() {
+            self.market.ticker(symbol).set(Field::OpenInterest, message.open_interest);
+            self.ticker_row(connection, name.as_bytes(), symbol, arrived, out);
+        }
+        self.market.clear_levels();
     }
 
     /// Asks for one symbol's open interest after the other.
@@ -320,26 +415,35 @@ impl BinanceFeed {
     }
 }
 
+/// Whose stream a name is, and of which kind.
+fn stream_of(name: &str) -> Option<(String, Stream)> {
+    let (symbol, kind) = name.split_once('@')?;
+    let stream = match kind.split('@').next().unwrap_or_default() {
+        "trade" => Stream::Trades,
+        "depth" => Stream::Book,
+        "bookTicker" => Stream::BookTicker,
+        "markPrice" | "ticker" => Stream::Ticker,
+        "forceOrder" => Stream::Liquidations,
+        _ => return None,
+    };
+    Some((symbol.to_uppercase(), stream))
+}
+
 impl Feed for BinanceFeed {
     fn opened(&mut self, connection: ConnectionId, now: i64, out: &mut Out) {
         let Some(planned) = self.plan.get(connection.0 as usize % self.plan.len().max(1)) else { return };
+        let has_tickers = planned.streams.iter().any(|stream| stream.contains("@markPrice"));
+        let planned = planned.streams.clone();
+        let streams = if self.is_recorded { planned } else { self.streams.opened(connection, &planned, now) };
         let mut books = Vec::new();
-        for streams in planned.streams.chunks(self.venue.limits.request_streams.value) {
-            let id = self.next_request;
-            self.next_request += 1;
-            let params: Vec<&str> = streams.iter().map(String::as_str).collect();
-            let text = serde_json::json!({"method": "SUBSCRIBE", "params": params, "id": id});
-            self.outbox.push(connection, text.to_string());
-            // Answers that never come must not pile up.
-            self.asked.retain(|known, _| *known > id - 1_000);
-            self.asked.insert(id, streams.to_vec());
+        for streams in streams.chunks(self.venue.limits.request_streams.value) {
+            self.request(connection, "SUBSCRIBE", streams, now);
             for stream in streams.iter().filter(|stream| stream.contains("@depth")) {
                 let name = stream.split('@').next().unwrap_or_default().to_uppercase();
                 books.extend(self.market.symbol(name.as_bytes()));
             }
         }
         self.market.opened(connection, &books, now);
-        let has_tickers = planned.streams.iter().any(|stream| stream.contains("@markPrice"));
         if has_tickers && !self.is_recorded && self.market.wants(DataType::DerivativeTicker) {
             self.poll.get_or_insert((now, 0));
         }
@@ -368,33 +472,24 @@ impl Feed for BinanceFeed {
         }
         // An answer belongs to no connection: it counts as the first one's.
         let connection = ConnectionId(0);
-        let message = match Message::read(body, self.market.layout()) {
-            Ok(message) => message,
-            Err(error) => {
-                self.market.clear_levels();
-                self.market.ask_failed(symbol, arrived);
-                return out.unreadable(body, &error);
-            }
-        };
-        if is_snapshot {
-            let named = Message { stream: request.as_bytes(), ..message };
-            if self.snapshot(connection, &named, arrived, out).is_none() {
-                self.market.ask_failed(symbol, arrived);
-            }
-        } else if message.open_interest.is_some() {
-            self.market.ticker(symbol).set(Field::OpenInterest, message.open_interest);
-            self.ticker_row(connection, name.as_bytes(), symbol, arrived, out);
-        }
-        self.market.clear_levels();
+        self.market.answering(true);
+        self.take_answer(connection, request, &name, symbol, body, arrived, out);
+        self.market.answering(false);
         self.ask(arrived, out);
     }
 
-    fn closed(&mut self, connection: ConnectionId, why: Closed, _: i64, out: &mut Out) {
+    fn closed(&mut self, connection: ConnectionId, why: Closed, now: i64, out: &mut Out) {
+        if let Some(due) = self.streams.closed(connection, why == Closed::Remote, now) {
+            self.due_of(due, now, out);
+        }
         self.outbox.closed(connection);
         self.market.closed(out, connection, why == Closed::Remote);
     }
 
     fn tick(&mut self, now: i64, out: &mut Out) {
+        if !self.is_recorded {
+            self.look(now, out);
+        }
         self.outbox.flush(now, out);
         self.ask(now, out);
         self.poll(now, out);
@@ -402,7 +497,9 @@ impl Feed for BinanceFeed {
 
     fn due(&self) -> Option<i64> {
         let poll = self.poll.map(|(at, _)| at);
-        [self.outbox.due(), self.market.ask_due(), poll].into_iter().flatten().min()
+        let of_streams =
+            [self.streams.due(), self.market.silent_due()].map(|due| due.filter(|_| !self.is_recorded));
+        [self.outbox.due(), self.market.ask_due(), poll].into_iter().chain(of_streams).flatten().min()
     }
 
     fn midnight(&mut self, now: i64, out: &mut Out) {

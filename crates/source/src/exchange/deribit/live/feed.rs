@@ -9,11 +9,12 @@ use super::message::{BookFields, Message, TickerFields, TradeFields};
 use crate::live::feed::{Closed, ConnectionId, Feed, Frame};
 use crate::live::json::{Cursor, Unreadable, decimal};
 use crate::live::limits::Limits;
-use crate::live::market::{Market, OptionRow, Quote, Side, Trade};
+use crate::live::market::{Market, OptionRow, Quote, Side, Stream, Trade};
 use crate::live::out::Out;
 use crate::live::outbox::Outbox;
+use crate::live::streams::{Data, Due, NOTHING_CAME, Streams};
 use crate::live::times::{option_end, stamp};
-use crate::live::venue::Connection;
+use crate::live::venue::{Connection, Want};
 
 /// A request of ours that waits for its answer.
 enum Asked {
@@ -29,7 +30,9 @@ pub(super) struct DeribitFeed {
     market: Market,
     plan: Vec<Connection>,
     limits: &'static Limits,
+    is_recorded: bool,
     outbox: Outbox,
+    streams: Streams,
     asked: HashMap<i64, Asked>,
     next_request: i64,
 }
@@ -47,12 +50,14 @@ impl From<Unreadable> for Bad {
 }
 
 impl DeribitFeed {
-    pub fn new(market: Market, plan: &[Connection], limits: &'static Limits) -> DeribitFeed {
+    pub fn new(market: Market, want: &Want, plan: &[Connection], limits: &'static Limits) -> DeribitFeed {
         DeribitFeed {
             market,
             plan: plan.to_vec(),
             limits,
+            is_recorded: want.is_recorded,
             outbox: Outbox::new(limits.messages.value),
+            streams: Streams::new(plan.len(), true),
             asked: HashMap::new(),
             next_request: 1,
         }
@@ -67,6 +72,59 @@ impl DeribitFeed {
             "jsonrpc": "2.0", "id": id, "method": method, "params": {"channels": channels},
         });
         self.outbox.push(connection, text.to_string());
+    }
+
+    fn subscribe(&mut self, connection: ConnectionId, streams: &[String], now: i64) {
+        self.streams.asked(connection, streams, now);
+        self.request(connection, "public/subscribe", streams, Asked::Subscribe(streams.to_vec()));
+    }
+
+    /// After the answer the stream is subscribed to again; without one, after a while.
+    fn renew(&mut self, connection: ConnectionId, stream: String, now: i64) {
+        let streams = std::slice::from_ref(&stream);
+        self.streams.asked(connection, streams, now);
+        self.request(connection, "public/unsubscribe", streams, Asked::Unsubscribe(stream.clone()));
+    }
+
+    /// Streams whose time has come: unanswered ones, silent ones, and those that were held back.
+    fn look(&mut self, now: i64, out: &mut Out) {
+        let (outbox, market) = (&self.outbox, &self.market);
+        let data = |name: &str| {
+            let Some((symbol, stream)) = stream_of(name) else { return Data::default() };
+            let last = market.known_symbol(symbol).and_then(|symbol| market.seen(symbol, stream));
+            Data { last, has_pace: stream.has_pace() }
+        };
+        for due in self.streams.tick(now, |connection| outbox.waits(connection), data) {
+            self.due_of(due, now, out);
+        }
+        for silent in self.market.silent(out, now) {
+            let name = self.market.name(silent.symbol);
+            let stream = match silent.stream {
+                Stream::Book => format!("book.{name}.{}", super::INTERVAL),
+                // The other half of the same channel.
+                Stream::Ticker if self.market.seen(silent.symbol, Stream::BookTicker).is_some() => continue,
+                _ => format!("ticker.{name}.{}", super::INTERVAL),
+            };
+            if !self.streams.is_refused(&stream) {
+                self.renew(silent.connection, stream, now);
+            }
+        }
+    }
+
+    fn due_of(&mut self, due: Due, now: i64, out: &mut Out) {
+        match due {
+            Due::Again(connection, stream) => self.subscribe(connection, &[stream], now),
+            Due::Next(connection, streams) => self.subscribe(connection, &streams, now),
+            Due::Refused(connection, stream, words) => self.give_up(connection, stream, words, out),
+            Due::Silent(stream) => out.notes.push(format!("{stream}: {NOTHING_CAME}")),
+        }
+    }
+
+    fn give_up(&mut self, connection: ConnectionId, stream: String, words: String, out: &mut Out) {
+        if let Some(symbol) = book_symbol(&stream).and_then(|name| self.market.symbol(name.as_bytes())) {
+            self.market.give_up(symbol);
+        }
+        out.refused.push((connection, stream, words));
     }
 
     fn take(
@@ -210,8 +268,7 @@ impl DeribitFeed {
         let Some(asked) = message.id.and_then(|id| self.asked.remove(&id)) else { return };
         match asked {
             Asked::Unsubscribe(stream) => {
-                let asked = Asked::Subscribe(vec![stream.clone()]);
-                self.request(connection, "public/subscribe", std::slice::from_ref(&stream), asked);
+                self.subscribe(connection, &[stream], now);
                 self.outbox.flush(now, out);
             }
             Asked::Subscribe(mut streams) => {
@@ -226,15 +283,20 @@ impl DeribitFeed {
                 }
                 streams.retain(|stream| !accepted.contains(&stream.as_str()));
                 out.accepted += accepted.len() as u64;
+                accepted.iter().for_each(|stream| self.streams.accepted(connection, stream, now));
+                if message.error.is_some() && streams.len() > 1 {
+                    // Of several the bad one is found by asking for each half.
+                    let (first, second) = streams.split_at(streams.len() / 2);
+                    self.subscribe(connection, first, now);
+                    self.subscribe(connection, second, now);
+                    return self.outbox.flush(now, out);
+                }
                 let words =
                     message.error.map_or_else(|| "not among the accepted".into(), |error| error.words());
                 for stream in streams {
-                    if let Some(symbol) =
-                        book_symbol(&stream).and_then(|name| self.market.symbol(name.as_bytes()))
-                    {
-                        self.market.give_up(symbol);
+                    if self.streams.refuse(&stream) {
+                        self.give_up(connection, stream, words.clone().into_owned(), out);
                     }
-                    out.refused.push((connection, stream, words.clone().into_owned()));
                 }
             }
         }
@@ -245,8 +307,7 @@ impl DeribitFeed {
         for symbol in self.market.asks(now) {
             let Some(connection) = self.market.connection_of(symbol) else { continue };
             let stream = format!("book.{}.{}", self.market.name(symbol), super::INTERVAL);
-            let asked = Asked::Unsubscribe(stream.clone());
-            self.request(connection, "public/unsubscribe", std::slice::from_ref(&stream), asked);
+            self.renew(connection, stream, now);
         }
         self.outbox.flush(now, out);
     }
@@ -255,6 +316,20 @@ impl DeribitFeed {
 /// The instrument of a book's channel.
 fn book_symbol(stream: &str) -> Option<&str> {
     stream.strip_prefix("book.")?.rsplit_once('.').map(|(symbol, _)| symbol)
+}
+
+/// Whose stream a channel is, and of which kind.
+fn stream_of(channel: &str) -> Option<(&str, Stream)> {
+    let (kind, rest) = channel.split_once('.')?;
+    let (symbol, _) = rest.rsplit_once('.')?;
+    let stream = match kind {
+        "book" => Stream::Book,
+        // Each of its messages has the best levels.
+        "ticker" => Stream::BookTicker,
+        "trades" => Stream::Trades,
+        _ => return None,
+    };
+    Some((symbol, stream))
 }
 
 /// Whether an option is a call, its strike and its end, by its name `BTC-9MAR24-1d02-C`; `None`: it is no option.
@@ -277,9 +352,10 @@ impl Feed for DeribitFeed {
             r#"{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":10}}"#;
         out.send(connection, heartbeat.to_owned());
         let Some(planned) = self.plan.get(connection.0 as usize % self.plan.len().max(1)) else { return };
-        let streams = planned.streams.clone();
+        let planned = planned.streams.clone();
+        let streams = self.streams.opened(connection, &planned, now);
         for streams in streams.chunks(self.limits.request_streams.value) {
-            self.request(connection, "public/subscribe", streams, Asked::Subscribe(streams.to_vec()));
+            self.subscribe(connection, streams, now);
         }
         let books = streams.iter().filter_map(|stream| book_symbol(stream));
         let books: Vec<_> = books.filter_map(|name| self.market.symbol(name.as_bytes())).collect();
@@ -306,17 +382,25 @@ impl Feed for DeribitFeed {
 
     fn answer(&mut self, _: &str, _: u16, _: &[u8], _: i64, _: &mut Out) {}
 
-    fn closed(&mut self, connection: ConnectionId, why: Closed, _: i64, out: &mut Out) {
+    fn closed(&mut self, connection: ConnectionId, why: Closed, now: i64, out: &mut Out) {
+        if let Some(due) = self.streams.closed(connection, why == Closed::Remote, now) {
+            self.due_of(due, now, out);
+        }
         self.outbox.closed(connection);
         self.market.closed(out, connection, why == Closed::Remote);
     }
 
     fn tick(&mut self, now: i64, out: &mut Out) {
+        if !self.is_recorded {
+            self.look(now, out);
+        }
         self.ask(now, out);
     }
 
     fn due(&self) -> Option<i64> {
-        [self.outbox.due(), self.market.ask_due()].into_iter().flatten().min()
+        let of_streams =
+            [self.streams.due(), self.market.silent_due()].map(|due| due.filter(|_| !self.is_recorded));
+        [self.outbox.due(), self.market.ask_due()].into_iter().chain(of_streams).flatten().min()
     }
 
     fn midnight(&mut self, now: i64, out: &mut Out) {
