@@ -212,7 +212,9 @@ def value(name, text):
         return None
     if name.lower().endswith(("timestamp", "date")):
         return datetime.datetime.fromisoformat(text)
-    return text if name in ("id", "side", "optionType", "underlyingIndex") else float(text)
+    if name == "underlyingIndex":
+        return text or None
+    return text if name in ("id", "side", "optionType") else float(text)
 
 
 def as_rows(kind, told):
