@@ -11,6 +11,7 @@ pub mod plan;
 mod recorded;
 mod resent;
 pub mod run;
+pub mod task;
 pub(crate) mod ticks;
 
 pub use error::CandleError;

@@ -17,6 +17,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry as Object, Lake, LakeError};
 
 use super::recorded;
+use super::task::{CandleTask, SOURCES};
 use crate::error::EngineError;
 use crate::query::Available;
 use crate::selection::Selection;
@@ -26,14 +27,6 @@ use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 /// Footers read at the same time.
 const CONCURRENT_FOOTERS: usize = 32;
 
-/// Sources of candles: of each group, the first data type that the lake has. Options have no ticker of their own.
-pub(crate) const SOURCES: [&[DataType]; 4] = [
-    &[DataType::Trades],
-    &[DataType::Liquidations],
-    &[DataType::DerivativeTicker, DataType::OptionsChain],
-    &[DataType::BookSnapshot5, DataType::BookSnapshot25],
-];
-
 /// Whether candles that are up to date are made again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Remake {
@@ -42,48 +35,6 @@ pub enum Remake {
     Outdated,
     /// All.
     All,
-}
-
-/// One instrument's candles of one day.
-#[derive(Clone, Debug)]
-pub struct CandleTask {
-    /// The day.
-    pub day: Day,
-    /// The instrument.
-    pub key: InstrumentKey,
-    /// Timeframes whose object is missing or outdated.
-    pub timeframes: Vec<Timeframe>,
-    /// How intervals without trades are filled.
-    pub fill: Fill,
-    /// The objects to read, in the order of data types, then days; those of neighbouring days only if they have rows of the
-    /// day.
-    pub(super) objects: Vec<Available>,
-    /// All inputs, as written to the footer.
-    pub(super) inputs: Vec<String>,
-    /// The time ranges with all rows available, microseconds since the Unix epoch, UTC.
-    pub(super) complete: Complete,
-    /// What its amounts are worth; `None`: not known.
-    pub(super) valuation: Option<Valuation>,
-    /// What its footers say of its numbers.
-    pub(super) units: Units,
-    /// Inputs of the day that its table lists and the lake does not have.
-    pub(super) lacking: Vec<DataType>,
-    /// The day's own trades; `None`: none are stored.
-    pub(super) own_trades: Option<Available>,
-    /// An object of the day that cannot be trusted, with the reason; `None`: there is none.
-    pub(super) untrusted: Option<(DataType, String)>,
-}
-
-impl CandleTask {
-    /// Whether an object of trades, of the day or a neighbour, has rows of the day.
-    pub(crate) fn has_rows(&self) -> bool {
-        self.objects.iter().any(|object| object.partition.data_type == DataType::Trades)
-    }
-
-    /// The task's name, which decides its shard.
-    fn name(day: Day, key: &InstrumentKey) -> String {
-        format!("candles/{day}/{key}")
-    }
 }
 
 /// A plan of candles.
@@ -119,8 +70,8 @@ impl CandlePlan {
 }
 
 /// A day of the lake: its objects, and its table if it has one.
-pub(super) struct LakeDay {
-    pub(super) there: BTreeMap<Partition, ObjectState>,
+struct LakeDay {
+    there: BTreeMap<Partition, ObjectState>,
     table: Option<Vec<Instrument>>,
 }
 
@@ -212,7 +163,7 @@ pub async fn plan(
                     timeframes.iter().map(|t| (*t, made.get(&(*t, key.clone())).cloned())).collect();
                 let mut unit = unit(day, &key, fill, &days, &used);
                 if lake.origin() == Origin::Live {
-                    recorded::narrow(lake, &mut unit, &days[&day]).await?;
+                    recorded::narrow(lake, &mut unit, &days[&day].there).await?;
                 }
                 let lacking = unit.lacking.iter();
                 plan.lacking.extend(lacking.map(|t| Partition { day, data_type: *t, key: key.clone() }));

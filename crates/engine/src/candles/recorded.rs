@@ -1,5 +1,6 @@
 //! What of a day a live recording has, for candles of live rows: the ranges in its objects' footers, and the table of gaps.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use mtdh_core::Day;
@@ -9,17 +10,21 @@ use mtdh_core::partition::{Partition, Status};
 use mtdh_lake::inventory::ObjectState;
 use mtdh_lake::{Lake, LakeError};
 
-use super::plan::{CandleTask, LakeDay, SOURCES};
+use super::task::{CandleTask, SOURCES};
 use crate::live::candles::gaps::{EDGE_US, Gap, is_about, of_sources};
 
 /// Narrows what a task counts as complete to what was recorded. Its inputs name that too, so that candles are made again when a gap
 /// becomes known.
-pub(super) async fn narrow(lake: &Lake, unit: &mut CandleTask, of_day: &LakeDay) -> Result<(), LakeError> {
+pub(super) async fn narrow(
+    lake: &Lake,
+    unit: &mut CandleTask,
+    there: &BTreeMap<Partition, ObjectState>,
+) -> Result<(), LakeError> {
     let (day, mut known) = (unit.day, None);
     for (place, group) in SOURCES.iter().enumerate() {
         let stored = group.iter().find_map(|data_type| {
             let partition = Partition { day, data_type: *data_type, key: unit.key.clone() };
-            match of_day.there.get(&partition) {
+            match there.get(&partition) {
                 Some(ObjectState::Answered(object)) if object.status != Status::Absent => Some(object),
                 _ => None,
             }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::kept::{CANDLES, candles_name, object_name};
 use super::series::bars;
 use super::{CheckPlan, CheckReport};
-use crate::candles::plan::CandleTask;
+use crate::candles::task::CandleTask;
 use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
 use crate::error::EngineError;
 use crate::selection::Selection;

@@ -219,9 +219,10 @@ async fn nothing_to_compare_is_not_clean() {
 #[tokio::test]
 async fn each_plant_has_its_cause() {
     type Plant = fn(&mut Pair);
+    type Case = (&'static str, Plant, Vec<(DataType, Kind, &'static str, Cause)>);
     use Cause::{Clock, Gap, OtherChannel, Repeated, Unexplained};
     use DataType::{BookSnapshot5, DerivativeTicker, IncrementalBookL2, Trades};
-    let cases: Vec<(&str, Plant, Vec<(DataType, Kind, &str, Cause)>)> = vec![
+    let cases: Vec<Case> = vec![
         (
             "a trade is lost",
             |pair| _ = pair.lines(Trades).remove(50),

@@ -106,10 +106,7 @@ async fn a_silence_says_whether_a_gap_was_recorded_and_all_findings_are_kept_apa
         recording.take(told);
         assert_eq!(recording.of("late_tick").len(), 1, "{:?}", recording.findings);
         let checks = recording.analysis.checks().unwrap();
-        assert_eq!(
-            checks.counted().iter().map(|(_, count)| count).sum::<u64>() as usize,
-            recording.findings.len()
-        );
+        assert_eq!(checks.counted().values().sum::<u64>() as usize, recording.findings.len());
         let lake = HandMade::new();
         keep(&lake.lake, checks.take_lines()).await.unwrap();
         assert!(checks.take_lines().is_empty(), "nothing new was looked at");

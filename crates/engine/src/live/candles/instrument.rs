@@ -15,7 +15,7 @@ use super::gaps::{EDGE_US, Gap, of_sources};
 use super::{Follow, LiveCounts, LiveSettings, Stage};
 use crate::candles::CandleError;
 use crate::candles::feed::feed;
-use crate::candles::plan::SOURCES;
+use crate::candles::task::SOURCES;
 
 /// A candle that was given as final.
 #[derive(Debug)]
