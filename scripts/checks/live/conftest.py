@@ -80,4 +80,5 @@ def peer():
         ended = stage.run(["node", SCRIPT, PEER, wanted], timeout=seconds + 60, env={**os.environ, variable: url})
         return [json.loads(line) for line in ended.stdout.splitlines()]
 
+    messages.command = lambda wanted: ["node", str(SCRIPT), PEER, json.dumps(wanted)]
     return messages

@@ -1,4 +1,6 @@
-// Prints the first normalised messages of tardis-dev's streamNormalized, one a line: node peer.cjs FOLDER_OF_TARDIS_DEV WANTED
+// Prints normalised messages of tardis-dev's streamNormalized, one a line: node peer.cjs FOLDER_OF_TARDIS_DEV WANTED
+// WANTED: exchange, symbols, types (those of tardis-machine, computed ones too), seconds, and count: messages of each type after which
+// it ends; without count it prints all, and ends after `seconds`.
 const [, , folder, text] = process.argv;
 const wanted = JSON.parse(text);
 const tardis = require(folder);
@@ -11,6 +13,23 @@ const normalizers = {
   option_summary: tardis.normalizeOptionsSummary,
 };
 
+// tardis-machine adds the microseconds that tardis-dev keeps beside a Date.
+const plain = Date.prototype.toISOString;
+Date.prototype.toISOString = function () {
+  const text = plain.apply(this);
+  return this.μs ? `${text.slice(0, -1)}${String(this.μs).padStart(3, "0")}Z` : text;
+};
+
+function computable(name) {
+  const kinds = { ms: "time", ticks: "tick", vol: "volume" };
+  const book = /^book_snapshot_(\d+)_(\d+)ms$/.exec(name);
+  if (book) return tardis.computeBookSnapshots({ name, depth: Number(book[1]), interval: Number(book[2]) });
+  const bar = /^trade_bar_([\d.]+)(ms|ticks|vol)$/.exec(name);
+  if (bar) return tardis.computeTradeBars({ name, interval: Number(bar[1]), kind: kinds[bar[2]] });
+  if (name === "quote") return tardis.computeBookSnapshots({ name, depth: 1, interval: 0 });
+  return undefined;
+}
+
 async function main() {
   const options = {
     exchange: wanted.exchange,
@@ -18,14 +37,17 @@ async function main() {
     timeoutIntervalMS: 20000,
     onError: (error) => console.error(String(error)),
   };
-  const stream = tardis.streamNormalized(options, ...wanted.types.map((type) => normalizers[type]));
-  const seen = {};
   const end = setTimeout(() => process.exit(0), wanted.seconds * 1000);
+  const computables = wanted.types.map(computable).filter((one) => one !== undefined);
+  const mapped = wanted.types.filter((type) => normalizers[type]);
+  let stream = tardis.streamNormalized(options, ...mapped.map((type) => normalizers[type]));
+  if (computables.length > 0) stream = tardis.compute(stream, ...computables);
+  const seen = {};
   for await (const message of stream) {
     const type = message.type;
     seen[type] = (seen[type] || 0) + 1;
-    if (seen[type] <= wanted.count) console.log(JSON.stringify(message));
-    if (wanted.types.every((one) => (seen[one] || 0) >= wanted.count)) break;
+    if (wanted.count === undefined || seen[type] <= wanted.count) process.stdout.write(`${JSON.stringify(message)}\n`);
+    if (wanted.count !== undefined && wanted.types.every((one) => (seen[one] || 0) >= wanted.count)) break;
   }
   clearTimeout(end);
   process.exit(0);

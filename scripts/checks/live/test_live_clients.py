@@ -11,7 +11,8 @@ import urllib.request
 import pytest
 
 import stage
-from recording import served, stand_in, status
+import stand_in
+from recording import served, stand_in as played, status
 
 websockets = pytest.importorskip("websockets")
 
@@ -27,7 +28,7 @@ def lake(tmp_path_factory):
 def port(lake):
     """A server that has recorded something of each symbol."""
     lake.mkdir()
-    with stand_in() as addresses, served(lake, addresses) as port:
+    with played() as addresses, served(lake, addresses, "--parts", "5s") as port:
         def has_rows():
             venues = status(port)["venues"]
             streams = venues[0]["streams"] if venues else []
@@ -146,7 +147,13 @@ async def main(port):
 
     def take(capsule):
         data = capsule_to_data(capsule) if type(capsule).__name__ == "PyCapsule" else capsule
-        seen.append([type(data).__name__, str(getattr(data, "trade_id", ""))])
+        if type(data).__name__ == "TradeTick":
+            values = [str(data.trade_id), str(data.price), str(data.size), data.aggressor_side.name, data.ts_event]
+        elif type(data).__name__ == "QuoteTick":
+            values = [str(data.bid_price), str(data.bid_size), str(data.ask_price), str(data.ask_size), data.ts_event]
+        else:
+            values = []
+        seen.append([type(data).__name__, values])
         if len([one for one in seen if one[0] == "TradeTick"]) >= 10:
             loop.call_soon_threadsafe(done.set)
 
@@ -165,15 +172,26 @@ asyncio.run(main(int(sys.argv[1])))
 
 
 @pytest.mark.parametrize("beside", [0, 1])
-def test_nautilus_streams(port, beside):
+def test_nautilus_streams(lake, port, beside):
     # It needs other versions of packages than the tests do, so that its Python may be another one.
     python = os.environ.get("MTDH_BRIDGES_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import nautilus_trader"], capture_output=True).returncode:
         pytest.skip("nautilus_trader is not installed: MTDH_BRIDGES_PYTHON names a Python that has scripts/requirements-bridges.txt")
     seen = json.loads(stage.run([python, "-c", NAUTILUS, port + beside], timeout=150).stdout)
     assert {kind for kind, _ in seen} >= {"TradeTick", "OrderBookDeltas", "QuoteTick"}
-    ids = [int(trade_id) for kind, trade_id in seen if kind == "TradeTick"]
+    trades = [values for kind, values in seen if kind == "TradeTick"]
+    ids = [int(values[0]) for values in trades]
     assert len(ids) >= 10 and ids == list(range(ids[0], ids[0] + len(ids)))
+    # The same trades in the lake, once they are written.
+    of_lake = lambda: {row["id"]: row for row in stand_in.rows(lake, "trades") if row["instrument_key"].endswith("BTC-USDT")}
+    stage.wait_until(lambda: str(ids[-1]) in of_lake(), "the lake lacks trades", seconds=30, pause=1)
+    rows = of_lake()
+    for number, price, size, side, at in trades:
+        row = rows[number]
+        assert (float(price), float(size), side) == (row["price"], row["amount"], {"buy": "BUYER", "sell": "SELLER"}[row["side"]])
+        # This client keeps milliseconds of tardis-machine's texts, or all that they have.
+        micros = round(row["timestamp"].timestamp() * 1_000_000)
+        assert at // 1_000 in (micros, micros // 1_000 * 1_000), (at, row)
 
 
 NODE = """

@@ -1,6 +1,6 @@
 //! Live rows against the vendor's: every planted difference is listed with its cause, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mtdh_core::footer::{PartitionFooter, Provenance, Recording, SourceFile, Tally};
 use mtdh_core::key::InstrumentKey;
@@ -399,6 +399,80 @@ async fn a_recording_of_some_hours_is_compared_within_them() {
     assert!(report.compared.iter().all(|compared| compared.ranges == [(from, to)]));
 }
 
+/// A book by side and price, as the vendor's lines write them.
+#[derive(Default)]
+struct Levels {
+    all: BTreeMap<(String, String), String>,
+    is_snapshot: bool,
+}
+
+impl Levels {
+    fn apply(&mut self, line: &str) {
+        let [is_snapshot, side, price, amount] = cells(line)[4..8].to_vec().try_into().unwrap();
+        let is_snapshot = is_snapshot == "true";
+        if is_snapshot && !self.is_snapshot {
+            self.all.clear();
+        }
+        self.is_snapshot = is_snapshot;
+        match amount.as_str() {
+            "0" => self.all.remove(&(side, price)),
+            _ => self.all.insert((side, price), amount),
+        };
+    }
+}
+
+/// Leaves the live side's book from six o'clock on, which then begins with a snapshot of what the vendor's is; without its best bid if
+/// `lacks_best`. Returns the exchange's time of the snapshot.
+fn begin_book_in_the_day(pair: &mut Pair, lacks_best: bool) -> i64 {
+    let lines = pair.lines(DataType::IncrementalBookL2);
+    let from = day().start_us() + 6 * 3_600_000_000;
+    let begins = |place: usize| cell(&lines[place], ARRIVAL) >= from && cell(&lines[place], TIME) > cell(&lines[place - 1], TIME);
+    let start = (1..lines.len()).find(|place| begins(*place)).unwrap();
+    let mut book = Levels::default();
+    lines[..start].iter().for_each(|line| book.apply(line));
+    if lacks_best {
+        let price = |level: &&(String, String)| level.1.parse::<f64>().unwrap();
+        let bids = book.all.keys().filter(|level| level.0 == "bid");
+        let best = bids.max_by(|a, b| price(a).total_cmp(&price(b))).unwrap().clone();
+        book.all.remove(&best);
+    }
+    let like = lines[start - 1].clone();
+    let mut begun: Vec<String> = Vec::new();
+    for ((side, price), amount) in &book.all {
+        let mut line = like.clone();
+        for (place, text) in [(4, "true"), (5, side), (6, price), (7, amount)] {
+            set(&mut line, place, text);
+        }
+        begun.push(line);
+    }
+    begun.extend_from_slice(&lines[start..]);
+    *lines = begun;
+    pair.ranges = vec![(cell(&like, ARRIVAL), day().end_us())];
+    cell(&like, TIME)
+}
+
+#[tokio::test]
+async fn a_book_that_begins_in_the_day_is_compared_with_the_vendors_running_one() {
+    for lacks_best in [false, true] {
+        let mut pair = Pair::new(&[DataType::IncrementalBookL2]);
+        let begun = begin_book_in_the_day(&mut pair, lacks_best);
+        let (report, _) = pair.compare().await;
+        let told = found(&report);
+        let compared = &report.compared[0];
+        assert!(compared.counts.compared > 100 && compared.counts.equal > 100, "{:?}", compared.counts);
+        if !lacks_best {
+            assert_eq!(told, []);
+            assert_eq!(report.judgement(), Judgement::Clean);
+            continue;
+        }
+        // The level is missing until it changes, and wherever it is by then.
+        let first = &compared.differences[0];
+        assert_eq!((first.kind, first.from_us, first.cause), (Kind::BookTop, begun, Cause::Unexplained));
+        assert!(told.iter().all(|(.., cause)| *cause == Cause::Unexplained), "{told:?}");
+        assert_eq!(report.judgement(), Judgement::NotClean);
+    }
+}
+
 /// What is planted into a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Plant {
@@ -487,5 +561,34 @@ proptest! {
             report.judgement() == Judgement::Clean,
             compared.counts.unexplained() == 0
         );
+    }
+
+    /// How many moments differ is counted by a second, simpler way.
+    #[test]
+    fn as_many_moments_of_a_book_differ_as_do(places in prop::collection::btree_set(0_usize..1_000, 0..6)) {
+        let mut pair = Pair::new(&[DataType::IncrementalBookL2]);
+        let vendor = pair.vendor[0].1.clone();
+        let lines = pair.lines(DataType::IncrementalBookL2);
+        for place in places {
+            let place = place * lines.len() / 1_000;
+            if cells(&lines[place])[7] != "0" {
+                set(&mut lines[place], 7, "0.123");
+            }
+        }
+        let (mut ours, mut theirs) = (Levels::default(), Levels::default());
+        let (mut moments, mut differing) = (0, 0);
+        for (place, line) in lines.iter().enumerate() {
+            ours.apply(line);
+            theirs.apply(&vendor[place]);
+            if lines.get(place + 1).is_none_or(|next| cell(next, TIME) != cell(line, TIME)) {
+                moments += 1;
+                differing += u64::from(ours.all != theirs.all);
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (report, _lake) = runtime.block_on(pair.compare());
+        let counts = report.compared[0].counts;
+        prop_assert_eq!((counts.compared, counts.compared - counts.equal), (moments, differing));
+        prop_assert_eq!(report.compared[0].differences.is_empty(), differing == 0);
     }
 }

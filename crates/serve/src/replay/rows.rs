@@ -53,8 +53,11 @@ const OPTION: &[Member] = &[
     ("theta", "theta"),
     ("rho", "rho"),
     ("underlyingPrice", "underlying_price"),
-    ("underlyingIndex", "underlying_index"),
+    (UNDERLYING, "underlying_index"),
 ];
+
+/// The member that is there in each message of its type.
+const UNDERLYING: &str = "underlyingIndex";
 
 const CHANGE: &[Member] = &[("", "is_snapshot"), ("", "side"), ("", "price"), ("", "amount")];
 
@@ -180,9 +183,15 @@ impl Rows {
         }
     }
 
-    /// Writes the members between `exchange` and `timestamp`. What is not known is left out.
+    /// Writes the members between `exchange` and `timestamp`. What is not known is left out, but for the name of an option's
+    /// underlying, which tardis-dev 13.35.3 writes as an empty text (mappers/bybit.js, read 2026-11-30).
     pub(super) fn write(&self, row: usize, lines: &mut Lines) {
         for ((name, _), cells) in self.members.iter().zip(&self.cells) {
+            if *name == UNDERLYING && cells.word(row).is_none() && !matches!(cells, Cells::Text(texts) if texts.is_valid(row)) {
+                lines.name(name);
+                lines.text("");
+                continue;
+            }
             cells.write(name, row, lines);
         }
     }
