@@ -146,9 +146,9 @@ def tells(gap, truth, at):
     return (gap["symbol"], gap["data_type"]) == (truth["symbol"], OF.get(truth["data_type"]))
 
 
-def compare(gaps, truths, books, began):
-    """Faults without a row, rows without a fault, and counts of those that have theirs. `books`: when they began, by venue; `began`:
-    real and simulated start."""
+def compare(gaps, truths, breaches, books, began):
+    """Faults without a row, rows without a fault, and counts of those that have theirs. `breaches`: limits that the stand-in ended a
+    connection for; `books`: when they began, by venue; `began`: real and simulated start."""
     real = lambda us: began[0] + (us / 1e6 - began[1]) / SPEED
     harmless = {kind if isinstance(kind, str) else next(iter(kind)) for kind in HARMLESS}
     silent, found, counts = [], set(), collections.Counter()
@@ -170,7 +170,14 @@ def compare(gaps, truths, books, began):
             exact = any(gaps[number]["missing"] == truth["last"] - truth["first"] + 1 for number in told)
             within = any(int(gaps[number]["from_id"]) < truth["first"] and truth["last"] < int(gaps[number]["to_id"]) for number in told)
             counts["drop of trades: " + ("number right" if exact else "within a longer hole by ids" if within else "number WRONG")] += 1
-    return silent, [gap for number, gap in enumerate(gaps) if number not in found], counts
+    for breach in breaches:
+        ended = breach | {"what": breach["limit"], "symbol": "", "data_type": ""}
+        found |= {number for number, gap in enumerate(gaps) if tells(gap, ended, real(breach["at_us"]))}
+    # What the log of truth does not have by streams: trades of the time in which a connection was gone.
+    ends = [gap for number, gap in enumerate(gaps) if number in found and gap["kind"] == "disconnect"]
+    is_of_end = lambda gap: any(end["venue"] == gap["venue"] and end["from_local"] <= gap["to_local"] and gap["from_local"] <= end["to_local"]
+                                for end in ends)
+    return silent, [gap for number, gap in enumerate(gaps) if number not in found and not is_of_end(gap)], counts
 
 
 def is_before_book(gaps, truth, at, books):
@@ -226,7 +233,8 @@ def record(folder, seconds):
 def report(folder):
     """Prints what a run showed; whether all is well."""
     lake, samples, began = folder / "lake", lines(folder / "samples"), json.loads((folder / "began").read_text())
-    silent, alone, counts = compare(table_of_gaps(lake), lines(folder / "truth"), snapshots(lake), began)
+    breaches = lines(folder / "breaches")
+    silent, alone, counts = compare(table_of_gaps(lake), lines(folder / "truth"), breaches, snapshots(lake), began)
     print(f"\n{samples[-1]['at'] * SPEED / 3600:.1f} hours of {len(VENUES)} venues in {samples[-1]['at'] / 60:.1f} minutes")
     for venue in json.loads((folder / "summary").read_text())["venues"]:
         print(f"{venue['exchange']}: {venue['messages']:,} messages, {venue['rows']:,} rows, {venue['parts']} parts, {venue['unread']} unread, "
@@ -236,7 +244,7 @@ def report(folder):
     for one in silent[:20]:
         print(f"  without a row: {one}")
     print(f"rows without a fault: {dict(collections.Counter((gap['venue'], gap['kind'], gap['data_type']) for gap in alone))}")
-    broken = collections.Counter((line["venue"], line["limit"]) for line in lines(folder / "breaches"))
+    broken = collections.Counter((line["venue"], line["limit"]) for line in breaches)
     print(f"limits broken, by the stand-in's clock: {dict(broken)}")
     late, early = growth([sample["own"] for sample in samples])
     print(f"memory of its own: {early:.1f} MB in the second fifth of the time, {late:.1f} MB in the last: {late / early * 100 - 100:+.1f} %; "
