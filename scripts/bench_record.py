@@ -3,7 +3,8 @@
     cargo build --release && python scripts/bench_record.py [--streams 1000] [--seconds 20] [--runs 5] [--capture-only]
 
 The stand-in sends as fast as the recorder reads; both share the machine's processors. Prints messages per second of wall time and of the
-recorder's processor time, its largest resident memory, and the machine's load: figures of a busy machine are not comparable.
+recorder's processor time, the processors that each of the two used, the recorder's largest resident memory, and the machine's load:
+figures of a busy machine are not comparable.
 """
 
 import argparse
@@ -40,9 +41,9 @@ def run(options, folder):
         _, _, used = os.wait4(recorder.pid, 0)
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait()
+        _, _, gave = os.wait4(server.pid, 0)
     (venue,) = json.loads(out)["venues"]
-    return venue, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return venue, used.ru_utime + used.ru_stime, gave.ru_utime + gave.ru_stime, used.ru_maxrss / 1024
 
 
 def main():
@@ -52,16 +53,23 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--capture-only", action="store_true")
     options = parser.parse_args()
-    rates = []
+    rates, each, memories = [], [], []
     for number in range(options.runs):
         with tempfile.TemporaryDirectory() as folder:
-            venue, processor, memory = run(options, folder)
+            venue, processor, sender, memory = run(options, folder)
         rates.append(venue["messages"] / options.seconds)
+        each.append(venue["messages"] / processor)
+        memories.append(memory)
         print(
-            f"run {number + 1}: {rates[-1]:,.0f} messages/s, {venue['messages'] / processor:,.0f} per processor second, "
-            f"{memory:.0f} MB, {venue['gaps']} gaps, {len(venue['failures'])} failures, load {os.getloadavg()[0]:.1f}"
+            f"run {number + 1}: {rates[-1]:,.0f} messages/s, {each[-1]:,.0f} per processor second of the recorder, which used "
+            f"{processor / options.seconds:.2f} processors and the stand-in {sender / options.seconds:.2f}; {memory:.0f} MB, "
+            f"{venue['gaps']} gaps, {len(venue['failures'])} failures, load {os.getloadavg()[0]:.1f}",
+            flush=True,
         )
-    print(f"median of {options.runs}: {statistics.median(rates):,.0f} messages/s with {options.streams} streams")
+    print(
+        f"median of {options.runs}: {statistics.median(rates):,.0f} messages/s, {statistics.median(each):,.0f} per processor second, "
+        f"most memory {max(memories):.0f} MB, with {options.streams} streams"
+    )
 
 
 if __name__ == "__main__":

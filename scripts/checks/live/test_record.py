@@ -196,7 +196,7 @@ def test_two_thousand_streams_break_no_limit(venue, tmp_path):
         words = ["live", "record", "--venues", venue, "--symbols", names, "--data-types", "trades,incremental_book_L2"]
         stage.mtdh(*words, "--lake", lake, "--for", "12s", env=playing.env, expect=(0, 1))
         assert playing.breaches() == []
-    assert captured(lake)
+    assert any(kind == "<" for lines in captured(lake).values() for _, kind in lines)
 
 
 def test_a_disk_that_takes_no_more_loses_nothing_that_is_written(tmp_path):
@@ -231,14 +231,13 @@ def test_a_recording_of_others_is_replayed(tmp_path):
 
 
 def captured(lake):
-    """The received messages of all sealed segments, by session."""
+    """The messages of all sealed segments, by session in the order of their starts: when, and `<` for one that was received."""
     found = {}
     for path in sorted(lake.glob("live_capture/**/*.mtr")):
         session = path.stem.split("-")[1]
         for _, text in read_capture.lines(path.read_bytes()):
-            at, _, kind, raw = read_capture.message(text)
-            if kind == "<":
-                found.setdefault(session, []).append((at, raw))
+            at, _, kind, _ = read_capture.message(text)
+            found.setdefault(session, []).append((at, kind))
     return found
 
 
@@ -261,11 +260,14 @@ def test_sigkill_at_any_moment_doubles_nothing(tmp_path, figures, tell):
     assert not list(lake.glob("live_capture/**/*.open"))
     found = captured(lake)
     assert len(found) == kills + 1
-    last = [datetime.datetime.fromisoformat(found[session][-1][0][:26] + "+00:00").timestamp() for session in sorted(found)]
-    lost = max(end - at for end, at in zip(ends, last))
+    # One that is killed at once has sent its subscriptions, and may have written nothing that came: the age of its last line bounds
+    # what it lost all the same.
+    last = [datetime.datetime.fromisoformat(found[session][-1][0][:26] + "+00:00").timestamp() for session in found]
+    ages = sorted(end - at for end, at in zip(ends, last))
+    lost = ages[-1]
     # Of what was read, 150 ms wait for the next write; the rest is the machine's, which may be busy.
     assert lost < 1, f"the last line of a killed session is {lost:.3f} s old"
-    tell(f"age of the last line of a killed session, at most: {lost * 1000:.0f} ms")
+    tell(f"age of the last line of a killed session: median {ages[kills // 2] * 1000:.0f} ms, at most {lost * 1000:.0f} ms")
     crashes = [row for row in gaps(lake) if row["kind"] == "crash"]
     assert len(crashes) == kills, crashes
     trades = rows(lake, "trades")
