@@ -7,6 +7,7 @@
 
 mod captures;
 pub(crate) mod error;
+mod found;
 mod frame;
 mod header;
 mod line;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use captures::Uploaded;
 pub use error::CaptureError;
+pub use found::{Found, SoFar, found, found_venues};
 pub use header::{Ended, Header, Session};
 pub use line::{Answer, Kind, Line};
 pub use name::{PartName, SegmentName, SessionId};

@@ -124,6 +124,15 @@ impl Lake {
         }
     }
 
+    /// Makes the lake's folder if it is not there. A bucket is made by its owner.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make_folder(&self) -> Result<(), LakeError> {
+        let Place::Local(root) = &self.inner.place else { return Ok(()) };
+        std::fs::create_dir_all(root).map_err(|source| self.disk(root.clone(), source))
+    }
+
     /// Checks that the lake can be read, before work is planned on it.
     ///
     /// # Errors

@@ -37,6 +37,14 @@ impl Context {
         Box::pin(record::prepare(&self.lake, wanted, options))
     }
 
+    /// Makes the lake's folder if it is not there, for who reads the lake while the first rows of it are recorded.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make_lake(&self) -> Result<(), EngineError> {
+        Ok(self.lake.make_folder()?)
+    }
+
     /// Records until `stop` is cancelled.
     pub fn record<'a>(
         &'a self,

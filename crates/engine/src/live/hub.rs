@@ -7,6 +7,7 @@
 //! Start with [`Hub::publish`] to give, with [`Hub::listen`] to take.
 
 mod books;
+mod captured;
 pub mod event;
 pub mod filter;
 mod lines;
@@ -20,10 +21,12 @@ use std::time::Duration;
 
 use mtdh_core::DataType;
 use mtdh_source::live::venue::Offer;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use books::Books;
-use event::{Entry, Event, RowsEvent, Source, Stream};
+pub use captured::{Captured, Older, OlderRows};
+use event::{Entry, Event, Source, Stream};
 use filter::Filter;
 pub use lines::{line, named};
 pub use listen::{Ask, Begin, Listener, Lost, Start, Taken};
@@ -54,22 +57,6 @@ impl Default for Limits {
     }
 }
 
-/// Reads from captures what a hub has forgotten.
-pub trait Older: Send + Sync {
-    /// The sessions of the same exchange that began after this one, in order.
-    ///
-    /// # Errors
-    /// Words for people, when the captures cannot be listed.
-    fn later(&self, session: &str) -> Result<Vec<String>, String>;
-
-    /// Gives the events of rows of a session, in order, beginning with those of line `from`, until `give` returns false or the
-    /// session's captures end. Runs where it may block. Streams are those of [`Hub::stream`].
-    ///
-    /// # Errors
-    /// Words for people, when the captures are gone or cannot be read.
-    fn read(&self, session: &str, from: u64, give: &mut dyn FnMut(RowsEvent) -> bool) -> Result<(), String>;
-}
-
 /// Events that are looked at together for the latest ones.
 const LOOK: usize = 512;
 
@@ -83,6 +70,8 @@ pub struct Hub {
     shared: Mutex<Shared>,
     books: Mutex<Books>,
     older: OnceLock<Arc<dyn Older>>,
+    /// Few read captures at once, so that reading takes little from recording.
+    turns: Arc<Semaphore>,
 }
 
 /// What is behind the lock. It is held for as long as an event takes to be stored, or a few hundred to be copied.
@@ -123,6 +112,7 @@ impl Hub {
             shared: Mutex::default(),
             books: Mutex::default(),
             older: OnceLock::new(),
+            turns: Arc::new(Semaphore::new(captured::AT_ONCE)),
         })
     }
 
@@ -174,6 +164,27 @@ impl Hub {
             shared.index.insert(name, number);
         }
         stream
+    }
+
+    /// Says that a stream was asked for at a time, microseconds since the Unix epoch, UTC, before any of its rows came.
+    pub fn expect(&self, exchange: &str, symbol: &str, data_type: DataType, key: &str, at: i64) {
+        let stream = self.stream(exchange, symbol, data_type, Some(key));
+        if let Some(of) = self.lock().streams.get_mut(stream.number) {
+            of.asked = Some(at);
+        }
+    }
+
+    /// A stream of something older, for who reads captures: one of [`Hub::stream`] if there is one, else one that nothing is published
+    /// of.
+    pub fn older_stream(&self, exchange: &str, symbol: &str, data_type: DataType, key: &str) -> Arc<Stream> {
+        let name: (Arc<str>, Arc<str>, DataType) = (exchange.into(), symbol.into(), data_type);
+        let shared = self.lock();
+        let known = shared.index.get(&name).and_then(|number| shared.streams.get(*number));
+        if let Some(known) = known.filter(|known| known.stream.key.as_deref() == Some(key)) {
+            return known.stream.clone();
+        }
+        let (exchange, symbol, data_type) = name;
+        Arc::new(Stream { number: usize::MAX, exchange, symbol, data_type, key: Some(key.into()) })
     }
 
     /// Gives an event to all who want it, and returns its number. Waits for nobody: it stores the event and counts it as missed
@@ -268,6 +279,24 @@ impl Hub {
 }
 
 impl Shared {
+    /// From now on a listener's ring is filled.
+    fn begin_filling(&mut self, listening: Listening) {
+        for of in &mut self.streams {
+            if listening.takes_rows_of(&of.stream) {
+                of.routes.push((listening.number, listening.queue.clone()));
+            }
+        }
+        self.listeners.push(listening);
+    }
+
+    /// From now on a listener's ring is not filled any more.
+    fn end_filling(&mut self, number: u64) {
+        self.listeners.retain(|one| one.number != number);
+        for of in &mut self.streams {
+            of.routes.retain(|(of, _)| *of != number);
+        }
+    }
+
     fn remembered(&self, behind: u64, most: usize) -> Result<Vec<Arc<Entry>>, u64> {
         let first = self.last + 1 - self.memory.len() as u64;
         let Some(skipped) = (behind + 1).checked_sub(first) else { return Err(first - behind - 1) };

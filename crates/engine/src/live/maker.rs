@@ -119,6 +119,22 @@ impl Maker {
         }
     }
 
+    /// A line comes that arrived then: deadlines before it take their turn. Rows of them are placed behind the line before, whether or
+    /// not time has passed without a line meanwhile.
+    pub fn pass_to(&mut self, arrived: i64) {
+        if let Some(due) = self.machine.due().filter(|due| *due <= arrived && *due < self.day_end) {
+            let at = arrived.min(self.day_end - 1).max(due);
+            self.give(at, Input::Time);
+        }
+    }
+
+    /// Forgets the rows and gaps of the stretch so far, where nobody makes parts of them.
+    pub fn forget(&mut self) {
+        self.rows.clear();
+        self.gaps.clear();
+        self.bytes = 0;
+    }
+
     fn give(&mut self, at: i64, input: Input<'_>) {
         self.machine.take(at, input);
         let mut todo = self.machine.take_todo();

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::LiveError;
 use super::hub::Hub;
+use super::older::Captures;
 use super::parts::{self, Of};
 use super::plan::{Keys, SessionPlan, listed, of_form, usual_types};
 use super::player::known;
@@ -228,6 +229,9 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
     }
     let folder = options.folder.clone().or_else(|| lake.capture_folder());
     let folder = folder.ok_or_else(|| LiveError::NoFolder { lake: lake.url().to_owned() })?;
+    if let Some(hub) = &options.hub {
+        hub.read_older_with(Arc::new(Captures::new(lake, folder.clone(), hub)));
+    }
     let settings = Settings {
         venue,
         plan: plan.clone(),

@@ -4,7 +4,7 @@
 //! stand still or fail: then nothing more is read, and nothing that was read is lost. Start with [`start`].
 
 mod lanes;
-mod publish;
+pub(super) mod publish;
 mod run;
 
 use std::path::PathBuf;

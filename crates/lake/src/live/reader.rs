@@ -50,6 +50,8 @@ pub struct SegmentReader {
     /// Where the frames end.
     frames_end: usize,
     at: usize,
+    /// Where the last whole frame ends.
+    whole: usize,
     /// The line that comes next.
     next: u64,
     /// Arrival of the last line that a frame before had.
@@ -99,6 +101,7 @@ impl SegmentReader {
             end,
             frames_end,
             at,
+            whole: at,
             next,
             last,
             frames,
@@ -140,6 +143,17 @@ impl SegmentReader {
         self.next
     }
 
+    /// Goes on with what was written to the file since, behind the last whole frame. `bytes` begin with those of before.
+    pub fn grow(&mut self, bytes: Bytes) {
+        let end = bytes.len().checked_sub(END_BYTES).filter(|place| *place >= self.whole);
+        let end = end.and_then(|place| Some((place, End::read(&bytes[place..])?)));
+        (self.frames_end, self.end) = match end {
+            Some((place, end)) => (place, Some(end)),
+            None => (bytes.len(), None),
+        };
+        (self.bytes, self.at, self.waiting) = (bytes, self.whole, None);
+    }
+
     /// The next line, or what is lost; `None`: the segment ends.
     ///
     /// # Errors
@@ -174,6 +188,7 @@ impl SegmentReader {
                     return Ok(Step::Lost(self.lost(began, place, Some(&frame))));
                 }
                 (self.at, self.next, self.last) = (end, frame.line, Some(frame.last));
+                self.whole = end;
                 self.frames += 1;
                 return Ok(Step::Lines);
             }

@@ -53,7 +53,7 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, CaptureError> {
 }
 
 /// What lies in a folder, sorted; nothing if it is none.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
     let names = match fs::read_dir(folder) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new());

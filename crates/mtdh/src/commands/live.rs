@@ -156,6 +156,8 @@ async fn record_and_serve(
     let options = RecordOptions { hub: Some(hub.clone()), ..options };
     let context = session.context()?;
     let prepared = prepared(&context, wanted, &options).await?;
+    // What is served is there from the first moment, also where nothing was recorded yet.
+    context.make_lake()?;
     let analysis = match analysed.filter(|args| analyse::is_wanted(args)) {
         Some(args) => analyse::Analysis::begin(&context, Some(hub.clone()), &prepared, args).await?,
         None => analyse::Analysis::none(),

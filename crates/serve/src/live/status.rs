@@ -20,7 +20,7 @@ pub(crate) fn document(state: &Shared) -> Value {
         let streams = venue.streams.iter().map(|stream| {
             json!({"symbol": stream.symbol, "data_type": stream.data_type, "instrument_key": stream.instrument_key,
                 "state": stream.state, "last_arrival": time(stream.last_arrival),
-                "age_seconds": stream.last_arrival.map(|us| (now - us).max(0) as f64 / 1e6),
+                "age_seconds": stream.last_arrival.or(stream.asked).map(|us| (now - us).max(0) as f64 / 1e6),
                 "messages": stream.messages, "rows": stream.rows, "gaps": stream.gaps, "missing": stream.missing,
                 "proof": stream.proof})
         });

@@ -249,7 +249,7 @@ fn health(status: &Status) -> Markup {
                     tr data-of={ (venue.exchange) " " (stream.symbol) " " (stream.data_type) } {
                         th scope="row" { a href={ "/live?exchange=" (encoded(&venue.exchange)) "&symbol=" (encoded(&stream.symbol)) } { (shown(&stream.symbol)) } }
                         td { (stream.data_type) } td { (badge(&word(stream.state))) }
-                        td.number { @if let Some(us) = stream.last_arrival { (duration((now - us) as f64 / 1e6)) " ago" } @else { "–" } }
+                        td.number { @if let Some(us) = stream.last_arrival.or(stream.asked) { (duration((now - us) as f64 / 1e6)) " ago" } @else { "–" } }
                         td.number { (grouped(stream.messages)) } td.number { (grouped(stream.rows)) } td.number { (grouped(stream.gaps)) } td.number { (grouped(stream.missing)) }
                         td { (proof(stream.proof)) } } } }
             } }))

@@ -85,7 +85,8 @@ impl Filter {
             }
     }
 
-    fn takes_exchange(&self, exchange: &str) -> bool {
+    /// Whether anything of an exchange may pass.
+    pub(super) fn takes_exchange(&self, exchange: &str) -> bool {
         self.exchanges.as_ref().is_none_or(|exchanges| exchanges.contains(exchange))
     }
 

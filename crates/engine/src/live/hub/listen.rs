@@ -5,16 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::event::{Cursor, Entry, Event, Place, Position, RowsEvent, Source};
+use super::captured::{Given, OLDER_WAITING, Reached, Reading};
+use super::event::{Cursor, Entry, Event};
 use super::filter::Filter;
 use super::queue::Queue;
 use super::{Hub, Listening};
 
 /// Events that are copied from the memory at a time.
 const STEP: usize = 512;
-
-/// Events of captures that wait for a listener.
-const OLDER_WAITING: usize = 1_024;
 
 /// What a listener wants.
 #[derive(Clone, Debug)]
@@ -82,7 +80,9 @@ pub struct Listener {
     /// What comes before all else: books.
     first: VecDeque<Arc<Entry>>,
     /// Rows from captures.
-    older: Option<mpsc::Receiver<Result<Arc<Entry>, Lost>>>,
+    older: Option<mpsc::Receiver<Given>>,
+    /// How far captures were read of each session: what of the ring is not behind it was given already.
+    reached: Reached,
     /// The last event of the hub that it has, while it is behind; `None`: the ring is filled.
     behind: Option<u64>,
 }
@@ -105,6 +105,7 @@ impl Hub {
             begin: Begin::Now,
             first: VecDeque::new(),
             older: None,
+            reached: Reached::default(),
             behind: None,
         };
         match ask.start {
@@ -144,31 +145,18 @@ impl Listener {
         };
         if !cursor.places.is_empty() && self.hub.older.get().is_some() {
             self.begin = Begin::Captured;
-            self.read_captures(cursor.places, lost);
+            let (sender, receiver) = mpsc::channel(OLDER_WAITING);
+            self.older = Some(receiver);
+            let listening = Listening {
+                number: self.number,
+                filters: self.filters.clone(),
+                queue: self.queue.clone(),
+            };
+            Reading::new(self.hub.clone(), listening, cursor, lost).begin(sender);
         } else {
             self.begin = Begin::Later(lost);
             self.begin_now();
         }
-    }
-
-    /// Reads each session from where it was left off up to what the memory has of it.
-    fn read_captures(&mut self, places: Vec<Place>, lost: Lost) {
-        let (sender, receiver) = mpsc::channel(OLDER_WAITING);
-        let oldest = {
-            let shared = self.hub.lock();
-            shared.last - shared.memory.len() as u64
-        };
-        (self.older, self.behind) = (Some(receiver), Some(oldest));
-        let (hub, filters) = (self.hub.clone(), self.filters.clone());
-        tokio::task::spawn_blocking(move || {
-            for place in places {
-                if hub.read_sessions(place, oldest, &filters, &sender).is_err() {
-                    // Nobody listens any more, or what follows is not whole.
-                    let _gone = sender.blocking_send(Err(lost));
-                    return;
-                }
-            }
-        });
     }
 
     /// The next events. Waits until there is one, or something to tell.
@@ -183,13 +171,16 @@ impl Listener {
             }
             if let Some(older) = &mut self.older {
                 match older.recv().await {
-                    Some(Ok(entry)) => return Taken { entries: vec![entry], ..Taken::default() },
-                    Some(Err(lost)) => {
-                        self.older = None;
-                        self.begin_now();
-                        return Taken { lost: Some(lost), ..Taken::default() };
+                    Some(Given::Entry(entry)) => {
+                        return Taken { entries: self.with_more(entry, most), ..Taken::default() };
                     }
-                    None => self.older = None,
+                    Some(Given::All(reached)) => {
+                        self.reached = reached;
+                        self.older = None;
+                    }
+                    Some(Given::Lost(lost)) => return self.begin_anew(lost),
+                    // The reading ended by a fault of the program, so that nobody knows what is missing.
+                    None => return self.begin_anew(Lost::Restarted),
                 }
                 continue;
             }
@@ -204,13 +195,65 @@ impl Listener {
                     }
                 }
             }
-            let batch = self.queue.take(most);
+            let mut batch = self.queue.take(most);
+            self.leave_out_reached(&mut batch.entries);
             if !batch.entries.is_empty() || batch.conflated > 0 || batch.missed > 0 {
                 let lost = (batch.missed > 0).then_some(Lost::Slow(batch.missed));
                 return Taken { entries: batch.entries, conflated: batch.conflated, lost };
             }
             self.queue.wake.notified().await;
         }
+    }
+
+    /// An event of captures, and those that wait behind it.
+    fn with_more(&mut self, entry: Arc<Entry>, most: usize) -> Vec<Arc<Entry>> {
+        let mut entries = vec![entry];
+        while entries.len() < most
+            && let Some(older) = &mut self.older
+        {
+            match older.try_recv() {
+                Ok(Given::Entry(entry)) => entries.push(entry),
+                Ok(Given::All(reached)) => {
+                    self.reached = reached;
+                    self.older = None;
+                }
+                Ok(Given::Lost(lost)) => {
+                    // Told by itself, once these are taken.
+                    let (sender, receiver) = mpsc::channel(1);
+                    self.older = sender.try_send(Given::Lost(lost)).is_ok().then_some(receiver);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        entries
+    }
+
+    /// What is behind the last event is gone: begins now, after the current books.
+    fn begin_anew(&mut self, lost: Lost) -> Taken {
+        self.older = None;
+        self.hub.lock().end_filling(self.number);
+        self.queue.clear();
+        self.begin_now();
+        Taken { lost: Some(lost), ..Taken::default() }
+    }
+
+    /// Leaves out rows of the ring that captures have given.
+    fn leave_out_reached(&mut self, entries: &mut Vec<Arc<Entry>>) {
+        if self.reached.is_empty() {
+            return;
+        }
+        entries.retain(|entry| {
+            let Event::Rows(rows) = &entry.event else { return true };
+            let session = &rows.position.session;
+            let is_given =
+                self.reached.get(session).is_some_and(|reached| (rows.position.line, entry.part) <= *reached);
+            if !is_given {
+                // Lines of a session only rise.
+                self.reached.remove(session);
+            }
+            !is_given
+        });
     }
 
     /// What the memory has behind an event, a step of it. At its end the ring is filled from then on.
@@ -220,17 +263,11 @@ impl Listener {
             let entries = shared.remembered(behind, STEP)?;
             if entries.len() < STEP {
                 self.behind = None;
-                let listening = Listening {
+                shared.begin_filling(Listening {
                     number: self.number,
                     filters: self.filters.clone(),
                     queue: self.queue.clone(),
-                };
-                for of in &mut shared.streams {
-                    if listening.takes_rows_of(&of.stream) {
-                        of.routes.push((self.number, self.queue.clone()));
-                    }
-                }
-                shared.listeners.push(listening);
+                });
             } else {
                 self.behind = Some(behind + STEP as u64);
             }
@@ -257,91 +294,8 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let mut shared = self.hub.lock();
-        shared.listeners.retain(|one| one.number != self.number);
-        for of in &mut shared.streams {
-            of.routes.retain(|(number, _)| *number != self.number);
-        }
-    }
-}
-
-/// That nothing more is to be read of captures.
-struct Stopped;
-
-impl Hub {
-    /// Gives the rows behind a place, of its session and of those that came after it.
-    fn read_sessions(
-        &self,
-        behind: Place,
-        oldest: u64,
-        filters: &[Filter],
-        to: &mpsc::Sender<Result<Arc<Entry>, Lost>>,
-    ) -> Result<(), Stopped> {
-        let Some(older) = self.older.get() else { return Err(Stopped) };
-        let later = older.later(&behind.position.session).map_err(|error| {
-            tracing::warn!(session = %behind.position.session, error, "captures cannot be listed for a listener");
-            Stopped
-        })?;
-        self.read_session(&behind.position, Some(behind.part), oldest, filters, to)?;
-        for session in later {
-            let position = Position { session: session.into(), line: 0 };
-            self.read_session(&position, None, oldest, filters, to)?;
-        }
-        Ok(())
-    }
-
-    /// Gives the rows of a session behind a place, up to the first that the memory has. `part` is `None`: from the beginning.
-    fn read_session(
-        &self,
-        behind: &Position,
-        behind_part: Option<u32>,
-        oldest: u64,
-        filters: &[Filter],
-        to: &mpsc::Sender<Result<Arc<Entry>, Lost>>,
-    ) -> Result<(), Stopped> {
-        let Some(older) = self.older.get() else { return Err(Stopped) };
-        let until = self.first_place(&behind.session, oldest);
-        let (mut line, mut part, mut is_whole, mut is_stopped) = (None, 0_u32, until.is_none(), false);
-        let mut give = |rows: RowsEvent| {
-            part = if line == Some(rows.position.line) { part + 1 } else { 0 };
-            line = Some(rows.position.line);
-            let at = (rows.position.line, part);
-            if until.as_ref().is_some_and(|until| at >= (until.position.line, until.part)) {
-                is_whole = true;
-                return false;
-            }
-            let is_new = behind_part.is_none_or(|part| at > (behind.line, part));
-            let event = Event::Rows(rows);
-            if is_new && filters.iter().any(|filter| filter.takes(&event)) {
-                // Its number is that of no event here: a cursor behind it is read by its places.
-                is_stopped =
-                    to.blocking_send(Ok(Arc::new(Entry::of(Source::Captured, 0, part, event)))).is_err();
-            }
-            !is_stopped
-        };
-        let read = older.read(&behind.session, behind.line, &mut give);
-        if let Err(error) = read {
-            tracing::warn!(session = %behind.session, error, "captures cannot be read for a listener");
-            return Err(Stopped);
-        }
-        if is_stopped || !is_whole { Err(Stopped) } else { Ok(()) }
-    }
-
-    /// The first rows of a session that the memory has behind an event.
-    fn first_place(&self, session: &str, behind: u64) -> Option<Place> {
-        let mut at = behind;
-        loop {
-            let entries = self.remembered(at, STEP).ok()?;
-            let found = entries.iter().find_map(|entry| match &entry.event {
-                Event::Rows(rows) if &*rows.position.session == session => {
-                    Some(Place { position: rows.position.clone(), part: entry.part })
-                }
-                _ => None,
-            });
-            if found.is_some() || entries.len() < STEP {
-                return found;
-            }
-            at = entries.last()?.number;
-        }
+        // Whoever reads captures for it learns that it is gone before its ring is taken away, and fills no other.
+        self.older = None;
+        self.hub.lock().end_filling(self.number);
     }
 }

@@ -121,6 +121,11 @@ impl Queue {
         batch
     }
 
+    /// Forgets what waits.
+    pub(super) fn clear(&self) {
+        *self.lock() = Waiting::default();
+    }
+
     /// Whether an event found no room.
     pub(super) fn is_full(&self) -> bool {
         self.lock().missed > 0

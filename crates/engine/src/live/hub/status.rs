@@ -16,6 +16,8 @@ pub(super) struct OfStream {
     pub(super) stream: Arc<Stream>,
     /// The rings of those who take its rows, by the listener's number.
     pub(super) routes: Vec<(u64, Arc<Queue>)>,
+    /// When it was asked for.
+    pub(super) asked: Option<i64>,
     last_arrival: Option<i64>,
     messages: u64,
     rows: u64,
@@ -27,8 +29,8 @@ pub(super) struct OfStream {
 
 impl OfStream {
     pub(super) fn new(stream: Arc<Stream>, routes: Vec<(u64, Arc<Queue>)>) -> OfStream {
-        let (last_arrival, gap_since) = (None, None);
-        OfStream { stream, routes, last_arrival, messages: 0, rows: 0, gaps: 0, missing: 0, gap_since }
+        let (asked, last_arrival, gap_since) = (None, None, None);
+        OfStream { stream, routes, asked, last_arrival, messages: 0, rows: 0, gaps: 0, missing: 0, gap_since }
     }
 }
 
@@ -125,6 +127,8 @@ pub struct StreamStatus {
     pub instrument_key: Option<String>,
     /// `waiting`: nothing has arrived yet; `gap`: something is being lost; else the state of the exchange.
     pub state: &'static str,
+    /// When it was asked for, microseconds since the Unix epoch, UTC; null: not known.
+    pub asked: Option<i64>,
     /// When the last message with rows arrived, microseconds since the Unix epoch, UTC; null: none has.
     pub last_arrival: Option<i64>,
     /// Messages with rows since the beginning.
@@ -175,6 +179,7 @@ impl Hub {
                         (None, None, State::Recording | State::Partly) => "waiting",
                         (None, _, state) => state.name(),
                     },
+                    asked: of.asked,
                     last_arrival: of.last_arrival,
                     messages: of.messages,
                     rows: of.rows,

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use mtdh_core::DataType;
 use mtdh_source::row_builder::RowBuilder;
 
-use super::event::{Cursor, DisconnectEvent, Position};
+use super::event::{Cursor, DisconnectEvent, Position, RowsEvent};
 use super::filter::Wanted;
 use super::*;
 
@@ -208,43 +208,59 @@ async fn a_filter_lets_through_what_it_names() {
     assert_eq!(line(&entry).as_ptr(), line(&entry).as_ptr(), "made twice");
 }
 
-/// A capture of the trades of one session.
-struct Captured(u64);
+/// A capture of the trades of one session, which is gone behind a line.
+struct Captures(u64);
 
-impl Older for Captured {
-    fn later(&self, _: &str) -> Result<Vec<String>, String> {
-        Ok(Vec::new())
+struct Trades(Arc<Hub>, std::ops::Range<u64>);
+
+impl Older for Captures {
+    fn sessions(&self) -> Result<Vec<Captured>, String> {
+        let (exchange, session) = ("deribit".into(), "deribit-1".into());
+        Ok(vec![Captured { exchange, session, began: 1_700_000_000_000_001 }])
     }
 
-    fn read(&self, session: &str, from: u64, give: &mut dyn FnMut(RowsEvent) -> bool) -> Result<(), String> {
-        assert_eq!(session, "deribit-1");
-        let other = Hub::new(Limits::default(), 0);
-        for line in from..self.0 {
-            let Event::Rows(rows) = trade(&other, "BTC-PERPETUAL", line) else { unreachable!() };
-            if !give(rows) {
-                break;
-            }
-        }
-        Ok(())
+    fn rows(&self, of: &Captured) -> Box<dyn OlderRows> {
+        assert_eq!(&*of.session, "deribit-1");
+        Box::new(Trades(Hub::new(Limits::default(), 0), 0..self.0))
+    }
+}
+
+impl OlderRows for Trades {
+    fn next(&mut self) -> Result<Option<RowsEvent>, String> {
+        let line = self.1.next().ok_or("gone")?;
+        let Event::Rows(rows) = trade(&self.0, "BTC-PERPETUAL", line) else { unreachable!() };
+        // No more is written than that.
+        Ok((line < 100).then_some(rows))
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_forgotten_is_read_from_captures_up_to_what_is_remembered() {
     for (captured, expected, lost) in [
-        (100, (4..30).collect::<Vec<_>>(), None),
-        // The captures end before what is remembered.
+        (1_000, Vec::new(), None),
+        // The captures are gone before what is remembered.
         (8, vec![4, 5, 6, 7], Some(Lost::Forgotten(5))),
     ] {
         let hub = hub(Limits { memory_events: 20, ..Limits::default() });
-        hub.read_older_with(Arc::new(Captured(captured)));
+        hub.read_older_with(Arc::new(Captures(captured)));
         for line in 0..30 {
             hub.publish(trade(&hub, "BTC-PERPETUAL", line));
         }
         let cursor: Cursor = format!("{}:5,deribit-1:3:0", hub.opened()).parse().unwrap();
         let mut listener = hub.listen(ask(Filter::all(), Start::Behind(cursor.clone())));
         let (entries, _, told) = drained(&mut listener).await;
+        let expected: Vec<u64> = match lost {
+            // What is written beyond what was published is given too, once.
+            None => (4..100).collect(),
+            Some(_) => expected,
+        };
         assert_eq!((listener.begin(), lines(&entries), told), (Begin::Captured, expected, lost));
+        for line in 30..101 {
+            hub.publish(trade(&hub, "BTC-PERPETUAL", line));
+        }
+        if lost.is_none() {
+            assert_eq!(lines(&drained(&mut listener).await.0), [100]);
+        }
         // From each of them one goes on.
         let mut cursor = cursor;
         assert!(entries.iter().all(|entry| cursor.advance(hub.opened(), entry)));

@@ -1,55 +1,71 @@
 //! What a session gives to those who follow: each message's rows, with the line that they came of. It waits for nobody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use mtdh_core::DataType;
 use mtdh_source::live::clock;
 use mtdh_source::live::out::Gap;
 use mtdh_source::live::rows::StreamId;
+use mtdh_source::live::venue::Venue;
 
-use super::{Settings, State};
+use super::State;
 use crate::live::hub::Hub;
 use crate::live::hub::event::{
     DisconnectEvent, Event, GapEvent, HealthEvent, Position, RowsEvent, State as Health, Stream,
 };
 use crate::live::maker::Maker;
+use crate::live::placed::Placed;
+use crate::live::plan::{Keys, SessionPlan};
 
 /// Gives a session's rows to a hub.
-pub(super) struct Publisher {
+pub(in crate::live) struct Publisher {
     hub: Arc<Hub>,
     exchange: Arc<str>,
     session: Arc<str>,
     streams: HashMap<StreamId, Arc<Stream>>,
-    /// Of each line with rows: how many groups there were after it, the line, and when it arrived.
-    lines: VecDeque<(u64, u64, i64)>,
-    given: u64,
-    last: (u64, i64),
-    health: Option<Health>,
+    placed: Placed,
+    health: Option<(Health, u32)>,
+    /// Connection errors since the last message with data.
+    errors: u32,
+    /// The last of them.
+    detail: String,
 }
 
 impl Publisher {
-    pub fn new(hub: Arc<Hub>, settings: &Settings) -> Publisher {
-        let venue = settings.venue;
+    /// Tells the hub which streams are to come, before any of their rows.
+    pub fn new(hub: Arc<Hub>, venue: &dyn Venue, session: &str, plan: &SessionPlan) -> Publisher {
         hub.venue(venue.exchange(), venue.is_experimental(), venue.offers());
+        let (mut keys, now) = (Keys::of(plan), clock::now());
+        let types: Vec<DataType> = plan.want().data_types;
+        // Whose options there are follows from what comes.
+        let types = types.into_iter().filter(|data_type| *data_type != DataType::OptionsChain);
+        for data_type in types {
+            for symbol in &plan.symbols {
+                hub.expect(venue.exchange(), symbol, data_type, keys.key(symbol).as_str(), now);
+            }
+        }
         Publisher {
             hub,
             exchange: venue.exchange().into(),
-            session: settings.session.as_str().into(),
+            session: session.into(),
             streams: HashMap::new(),
-            lines: VecDeque::new(),
-            given: 0,
-            last: (0, 0),
+            placed: Placed::default(),
             health: None,
+            errors: 0,
+            detail: String::new(),
         }
     }
 
     /// A line came, after which there are so many groups of rows in all.
     pub fn came(&mut self, line: u64, arrived: i64, groups: u64) {
-        self.last = (line, arrived);
-        if self.lines.back().map_or(self.given, |(groups, ..)| *groups) < groups {
-            self.lines.push_back((groups, line, arrived));
-        }
+        self.placed.came(line, arrived, groups);
+    }
+
+    /// Time passed, after which there are so many groups of rows in all.
+    pub fn passed(&mut self, groups: u64) {
+        self.placed.passed(groups);
     }
 
     fn position(&self, line: u64) -> Position {
@@ -62,11 +78,7 @@ impl Publisher {
             let batches: HashMap<StreamId, Arc<RecordBatch>> =
                 taken.batches.into_iter().map(|(stream, batch)| (stream, Arc::new(batch))).collect();
             for group in &taken.groups {
-                while self.lines.front().is_some_and(|(groups, ..)| *groups <= self.given) {
-                    self.lines.pop_front();
-                }
-                self.given += 1;
-                let (line, arrived) = self.lines.front().map_or(self.last, |(_, line, at)| (*line, *at));
+                let (line, arrived) = self.placed.next();
                 let Some(batch) = batches.get(&group.stream) else { continue };
                 let event = RowsEvent {
                     stream: self.stream(maker, group.stream),
@@ -81,7 +93,7 @@ impl Publisher {
         }
         for gap in gaps {
             let key = gap.symbol.as_deref().map(|symbol| maker.key(symbol).as_str().into());
-            let position = self.position(self.last.0);
+            let position = self.position(self.placed.last());
             self.hub.publish(Event::Gap(GapEvent {
                 exchange: self.exchange.clone(),
                 key,
@@ -102,14 +114,25 @@ impl Publisher {
         stream
     }
 
-    pub fn disconnected(&mut self, arrived: i64, line: u64, _reason: &str) {
+    /// A connection of these symbols was lost.
+    pub fn disconnected(&mut self, arrived: i64, line: u64, symbols: Vec<Arc<str>>) {
         let (exchange, position) = (self.exchange.clone(), self.position(line));
-        self.hub.publish(Event::Disconnect(DisconnectEvent {
-            exchange,
-            symbols: Vec::new(),
-            arrived,
-            position,
-        }));
+        self.hub.publish(Event::Disconnect(DisconnectEvent { exchange, symbols, arrived, position }));
+    }
+
+    /// A connection could not be opened.
+    pub fn failed(&mut self, state: &State, is_capture_only: bool, reason: String) {
+        self.errors = self.errors.saturating_add(1);
+        self.detail = reason;
+        self.health(state, is_capture_only);
+    }
+
+    /// A message with data came.
+    pub fn works(&mut self) {
+        if self.errors > 0 {
+            self.errors = 0;
+            self.detail.clear();
+        }
     }
 
     /// Tells how the session stands, if that changed.
@@ -120,10 +143,50 @@ impl Publisher {
             (open, all) if open < all => Health::Partly,
             _ => Health::Recording,
         };
-        if self.health.replace(health) != Some(health) {
-            let (exchange, given) = (self.exchange.clone(), clock::now());
-            let event = HealthEvent { exchange, state: health, detail: String::new(), errors: 0, given };
-            self.hub.publish(Event::Health(event));
+        let before = self.health.replace((health, self.errors));
+        if before == Some((health, self.errors)) {
+            return;
+        }
+        let is_new_error = before.is_none_or(|(_, errors)| errors != self.errors);
+        // An error is told once, with its number among those without a message between them.
+        let errors = if is_new_error { self.errors } else { 0 };
+        let (exchange, detail, given) = (self.exchange.clone(), self.detail.clone(), clock::now());
+        self.hub.publish(Event::Health(HealthEvent { exchange, state: health, detail, errors, given }));
+    }
+}
+
+/// The symbols of a connection: those that its streams name.
+pub(super) fn symbols_of(plan: &SessionPlan, connection: u32) -> Vec<Arc<str>> {
+    let streams = plan.connections.get(connection as usize).map_or(&[][..], |of| &of.streams);
+    let is_of = |symbol: &&String| streams.iter().any(|stream| names(stream, symbol));
+    plan.symbols.iter().filter(is_of).map(|symbol| symbol.as_str().into()).collect()
+}
+
+/// Whether a stream names a symbol, and not only one that it is a part of. Case does not matter.
+fn names(stream: &str, symbol: &str) -> bool {
+    let (stream, symbol) = (stream.to_ascii_lowercase(), symbol.to_ascii_lowercase());
+    let is_border = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let bytes = stream.as_bytes();
+    stream.match_indices(&symbol).any(|(at, _)| {
+        let before = at.checked_sub(1).and_then(|place| bytes.get(place));
+        is_border(before) && is_border(bytes.get(at + symbol.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_stream_names_whole_symbols() {
+        for (stream, symbol, expected) in [
+            ("btcusdt@trade", "BTCUSDT", true),
+            ("1000btcusdt@trade", "BTCUSDT", false),
+            ("trades.BTC-PERPETUAL.100ms", "BTC-PERPETUAL", true),
+            ("trades.BTC-PERPETUAL.100ms", "BTC-PERP", false),
+            ("!forceOrder@arr", "BTCUSDT", false),
+        ] {
+            assert_eq!(names(stream, symbol), expected, "{stream} {symbol}");
         }
     }
 }

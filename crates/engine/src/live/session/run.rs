@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::lanes::Lanes;
-use super::publish::Publisher;
+use super::publish::{Publisher, symbols_of};
 use super::{Ended, Settings, State, Told, Work};
 use crate::live::LiveError;
 use crate::live::events::{self, session_gap};
 use crate::live::machine::Input;
-use crate::live::maker::Maker;
+use crate::live::maker::{Maker, Stretch};
 
 /// Lines are handed to the system at this age.
 const WRITE_EVERY: Duration = Duration::from_millis(150);
@@ -91,7 +91,9 @@ impl Session {
         if settings.is_capture_only {
             maker.iter_mut().for_each(|maker| maker.machine.discard_rows());
         }
-        let publisher = settings.hub.clone().map(|hub| Publisher::new(hub, &settings));
+        let publisher = settings.hub.clone().map(|hub| {
+            Publisher::new(hub, settings.venue, settings.session.as_str(), &settings.plan)
+        });
         if publisher.is_some() {
             maker.iter_mut().for_each(Maker::follow);
         }
@@ -217,6 +219,9 @@ impl Session {
                         Arrived::Pong => Input::Pong { lane },
                     };
                     self.state.last = Some(at);
+                    if let (Arrived::Data(_), Some(publisher)) = (&what, &mut self.publisher) {
+                        publisher.works();
+                    }
                     self.take(at, &input, "")?;
                 }
             }
@@ -232,7 +237,7 @@ impl Session {
                 self.take(at, &Input::Closed { lane, by_us }, &reason)?;
                 if !by_us {
                     self.tell(Told::Note(format!("a connection ended: {reason}")));
-                    self.publish_disconnect(at, &reason);
+                    self.publish_disconnect(at, lanes.connection(lane));
                 }
             }
             Event::Sent { at, text } => {
@@ -243,6 +248,10 @@ impl Session {
             }
             Event::NotOpened { reason, wait } => {
                 self.tell(Told::Note(format!("{reason}; next attempt in {:.1} s", wait.as_secs_f64())));
+                self.state.open = lanes.open_connections();
+                if let Some(publisher) = &mut self.publisher {
+                    publisher.failed(&self.state, self.ended.is_capture_only, reason);
+                }
             }
             Event::GaveUp { status, reason } => {
                 self.ended.given_up.push(format!("{reason} (status {status}, three times)"));
@@ -305,14 +314,21 @@ impl Session {
             other => other?,
         };
         self.state.lines = number + 1;
-        let Some(maker) = self.maker.as_mut() else { return Ok(()) };
-        let stretch = maker.line(number, &line);
-        if let Some(publisher) = &mut self.publisher {
-            publisher.came(number, arrived, maker.groups());
+        if let Some(stretch) = self.make(number, &line) {
+            self.hand_on(Work::Stretch(stretch, None));
         }
-        let Some(stretch) = stretch else { return Ok(()) };
-        self.hand_on(Work::Stretch(stretch, None));
         Ok(())
+    }
+
+    /// Makes of a line of the capture what it makes: the same as whoever reads the capture.
+    fn make(&mut self, number: u64, line: &Line<'_>) -> Option<Stretch> {
+        let maker = self.maker.as_mut()?;
+        let Some(publisher) = &mut self.publisher else { return maker.line(number, line) };
+        maker.pass_to(line.arrived);
+        publisher.passed(maker.groups());
+        let stretch = maker.line(number, line);
+        publisher.came(number, line.arrived, maker.groups());
+        stretch
     }
 
     /// Does what the feed wants, and gives its rows to those who follow.
@@ -369,9 +385,10 @@ impl Session {
         self.hand_over().await
     }
 
-    fn publish_disconnect(&mut self, at: i64, reason: &str) {
+    fn publish_disconnect(&mut self, at: i64, connection: Option<u32>) {
         if let Some(publisher) = &mut self.publisher {
-            publisher.disconnected(at, self.state.lines.saturating_sub(1), reason);
+            let symbols = connection.map(|connection| symbols_of(&self.settings.plan, connection));
+            publisher.disconnected(at, self.state.lines.saturating_sub(1), symbols.unwrap_or_default());
         }
     }
 
@@ -413,7 +430,7 @@ impl Session {
         let line = events::word(at, events::PART, "");
         let number = self.writer.append(&line)?;
         self.state.lines = number + 1;
-        let stretch = self.maker.as_mut().and_then(|maker| maker.line(number, &line));
+        let stretch = self.make(number, &line);
         self.write().await?;
         self.writer.seal_if_old(clock::now())?;
         match stretch {
@@ -470,7 +487,7 @@ impl Session {
             let (number, at) = (self.writer.next_line(), self.later(clock::now()));
             self.writer.close(at)?;
             let line = events::word(at, "session", "ended");
-            if let Some(stretch) = self.maker.as_mut().and_then(|maker| maker.line(number, &line)) {
+            if let Some(stretch) = self.make(number, &line) {
                 self.hand_on_slowly(Work::Stretch(stretch, None)).await?;
             }
             for sealed in self.writer.take_sealed() {
