@@ -426,7 +426,9 @@ impl Levels {
 fn begin_book_in_the_day(pair: &mut Pair, lacks_best: bool) -> i64 {
     let lines = pair.lines(DataType::IncrementalBookL2);
     let from = day().start_us() + 6 * 3_600_000_000;
-    let begins = |place: usize| cell(&lines[place], ARRIVAL) >= from && cell(&lines[place], TIME) > cell(&lines[place - 1], TIME);
+    let begins = |place: usize| {
+        cell(&lines[place], ARRIVAL) >= from && cell(&lines[place], TIME) > cell(&lines[place - 1], TIME)
+    };
     let start = (1..lines.len()).find(|place| begins(*place)).unwrap();
     let mut book = Levels::default();
     lines[..start].iter().for_each(|line| book.apply(line));

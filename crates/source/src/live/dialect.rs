@@ -230,7 +230,7 @@ impl<D: Dialect> DialectFeed<D> {
             self.market.clear_levels();
             out.unreadable(text, &reason);
         }
-        if !(again.is_empty() && dues.is_empty()) && !self.is_recorded {
+        if !self.is_recorded && (!again.is_empty() || !dues.is_empty()) {
             for streams in again {
                 self.ask(connection, &streams, arrived);
             }

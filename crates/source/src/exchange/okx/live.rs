@@ -5,6 +5,7 @@
 
 mod book;
 mod options;
+mod prints;
 mod version3;
 
 use std::borrow::Cow;
@@ -17,11 +18,13 @@ use mtdh_core::live::rule::{Chain, Rule};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::live::cell::{Cell, Pair, Unread, number_in};
+use prints::{LiquidationOrders, best_levels, liquidations, trades};
+
+use crate::live::cell::{Cell, Unread, number_in};
 use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
-use crate::live::mapped::{Quote, TickerChange, Trade, side_of};
+use crate::live::mapped::{Quote, TickerChange};
 use crate::live::market::{Setup, Stream};
 use crate::live::quirks::FIRST_LIQUIDATIONS;
 use crate::live::recent::Recent;
@@ -510,101 +513,4 @@ struct Ticker<'a> {
     funding_time: Option<Cell<'a>>,
     #[serde(borrow)]
     next_funding_rate: Option<Cell<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OkxTrade<'a> {
-    #[serde(borrow)]
-    inst_id: Cow<'a, str>,
-    #[serde(borrow)]
-    trade_id: Cell<'a>,
-    #[serde(borrow)]
-    px: Cell<'a>,
-    #[serde(borrow)]
-    sz: Cell<'a>,
-    #[serde(borrow)]
-    side: Cow<'a, str>,
-    #[serde(borrow)]
-    ts: Cell<'a>,
-}
-
-fn trades(data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
-    for row in serde_json::from_str::<Vec<OkxTrade<'_>>>(data)? {
-        let trade = Trade {
-            timestamp: row.ts.need_time()?,
-            id: row.trade_id.text(),
-            side: side_of(&row.side),
-            price: row.px.need_number()?,
-            amount: row.sz.need_number()?,
-        };
-        at.numbered_trade(&row.inst_id, &trade);
-    }
-    Ok(())
-}
-
-#[derive(Deserialize)]
-struct BestLevel<'a> {
-    #[serde(borrow)]
-    asks: Vec<Pair<'a>>,
-    #[serde(borrow)]
-    bids: Vec<Pair<'a>>,
-    #[serde(borrow)]
-    ts: Cell<'a>,
-}
-
-fn best_levels(symbol: &str, data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
-    for row in serde_json::from_str::<Vec<BestLevel<'_>>>(data)? {
-        let (ask, bid) = (row.asks.first(), row.bids.first());
-        let quote = Quote {
-            ask_amount: ask.and_then(|l| l.1.number()),
-            ask_price: ask.and_then(|l| l.0.number()),
-            bid_price: bid.and_then(|l| l.0.number()),
-            bid_amount: bid.and_then(|l| l.1.number()),
-        };
-        at.quote(symbol, row.ts.need_time()?, &quote);
-    }
-    Ok(())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LiquidationOrders<'a> {
-    #[serde(borrow)]
-    inst_id: Cow<'a, str>,
-    #[serde(borrow)]
-    details: Vec<LiquidationOrder<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LiquidationOrder<'a> {
-    #[serde(borrow)]
-    bk_px: Cell<'a>,
-    #[serde(borrow)]
-    sz: Cell<'a>,
-    #[serde(borrow)]
-    side: Cow<'a, str>,
-    #[serde(borrow)]
-    ts: Cell<'a>,
-}
-
-impl LiquidationOrder<'_> {
-    fn trade(&self) -> Result<Trade<'static>, Unread> {
-        Ok(Trade {
-            timestamp: self.ts.need_time()?,
-            id: "",
-            side: side_of(&self.side),
-            price: self.bk_px.need_number()?,
-            amount: self.sz.need_number()?,
-        })
-    }
-}
-
-/// What the vendor's recorder asked for by REST before `liquidation-orders` existed.
-fn liquidations(symbol: &str, data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
-    for order in serde_json::from_str::<Vec<LiquidationOrder<'_>>>(data)? {
-        at.liquidation(symbol, &order.trade()?);
-    }
-    Ok(())
 }
