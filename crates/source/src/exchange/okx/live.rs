@@ -4,6 +4,7 @@
 //! before 2021-12-23.
 
 mod book;
+mod form;
 mod options;
 mod prints;
 mod version3;
@@ -117,25 +118,8 @@ impl Venue for Okx {
         self.0 == Market::Options
     }
 
-    /// The forms of docs-v5, by which `instType` is told too.
     fn not_its_form(&self, symbol: &str) -> Option<&'static str> {
-        let parts: Vec<&str> = symbol.split('-').collect();
-        let is_date = |part: &str| part.len() == 6 && part.bytes().all(|byte| byte.is_ascii_digit());
-        let (is_one, form) = match (self.0, parts.as_slice()) {
-            (Market::Spot, parts) => (parts.len() == 2, "BASE-QUOTE, such as BTC-USDT"),
-            (Market::Swap, parts) => (
-                matches!(parts, [_, _, last] if last.eq_ignore_ascii_case("SWAP")),
-                "BASE-QUOTE-SWAP, such as BTC-USDT-SWAP",
-            ),
-            (Market::Futures, parts) => {
-                (matches!(parts, [_, _, last] if is_date(last)), "BASE-QUOTE-YYMMDD, such as BTC-USD-260327")
-            }
-            (Market::Options, parts) => (
-                matches!(parts, [_, _, day, _, kind] if is_date(day) && ["C", "P"].contains(kind)),
-                "BASE-QUOTE-YYMMDD-STRIKE-C or -P, such as BTC-USD-260327-100000-C",
-            ),
-        };
-        (!is_one).then_some(form)
+        form::not_its_form(self.0, symbol)
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {

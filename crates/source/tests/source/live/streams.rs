@@ -131,7 +131,7 @@ fn streams_that_nobody_acknowledges_are_told() {
 fn a_stream_that_is_acknowledged_and_never_sends_is_told_if_it_has_a_pace() {
     let mut fed = fed("binance", &["BTCUSDT", "NOUSDT"], &[Trades, BookTicker]);
     fed.feed.opened(ONE, NOW, &mut fed.out);
-    let mut say = |fed: &mut Fed, at: i64, text: &str| {
+    let say = |fed: &mut Fed, at: i64, text: &str| {
         fed.feed.message(ONE, Frame::Data(text.as_bytes()), at, &mut fed.out);
     };
     say(&mut fed, NOW + SECOND, r#"{"result":null,"id":1}"#);
