@@ -72,9 +72,9 @@ impl Older for Captures {
             names.sort();
             let exchange: Arc<str> = venue.into();
             for name in names {
-                let is_known = sessions.last().is_some_and(|last| {
-                    last.exchange == exchange && *last.session == *name.session.as_str()
-                });
+                let is_known = sessions
+                    .last()
+                    .is_some_and(|last| last.exchange == exchange && *last.session == *name.session.as_str());
                 if !is_known {
                     let session = name.session.as_str().into();
                     sessions.push(Captured { exchange: exchange.clone(), session, began: name.start_us });

@@ -160,9 +160,9 @@ impl Reading {
                 }
             }
         }
-        let reached = sessions.into_iter().filter_map(|session| {
-            Some((session.of.session.clone(), session.reached.max(session.at)?))
-        });
+        let reached = sessions
+            .into_iter()
+            .filter_map(|session| Some((session.of.session.clone(), session.reached.max(session.at)?)));
         Ok(reached.collect())
     }
 
@@ -217,9 +217,8 @@ impl Reading {
     fn add_sessions(&self, older: &dyn Older, sessions: &mut Vec<Session>) -> Result<(), Stopped> {
         let all = older.sessions().map_err(Stopped::Broken)?;
         let is_published = |place: &Place| self.hub.published(&place.position.session).is_some();
-        let place = |of: &Captured| {
-            self.cursor.places.iter().find(|place| place.position.session == of.session)
-        };
+        let place =
+            |of: &Captured| self.cursor.places.iter().find(|place| place.position.session == of.session);
         let is_known = |place: &Place| all.iter().any(|of| of.session == place.position.session);
         if let Some(gone) = self.cursor.places.iter().find(|place| !is_known(place) && !is_published(place)) {
             let session = &gone.position.session;

@@ -147,11 +147,8 @@ impl Listener {
             self.begin = Begin::Captured;
             let (sender, receiver) = mpsc::channel(OLDER_WAITING);
             self.older = Some(receiver);
-            let listening = Listening {
-                number: self.number,
-                filters: self.filters.clone(),
-                queue: self.queue.clone(),
-            };
+            let listening =
+                Listening { number: self.number, filters: self.filters.clone(), queue: self.queue.clone() };
             Reading::new(self.hub.clone(), listening, cursor, lost).begin(sender);
         } else {
             self.begin = Begin::Later(lost);

@@ -35,8 +35,11 @@ fn venue() -> &'static dyn Venue {
 impl Recorder {
     fn new(folder: &std::path::Path, hub: &Arc<Hub>) -> Recorder {
         let at = hub.opened() + 1_000;
-        let want =
-            Want { symbols: vec!["BTCUSDT".to_owned()], data_types: vec![DataType::Trades], ..Want::default() };
+        let want = Want {
+            symbols: vec!["BTCUSDT".to_owned()],
+            data_types: vec![DataType::Trades],
+            ..Want::default()
+        };
         let plan = SessionPlan::new(venue(), &want, BTreeMap::new(), Day::containing_us(at).unwrap());
         let session = SessionId::new(at, 7).unwrap();
         let publisher = Publisher::new(hub.clone(), venue(), session.as_str(), &plan);
@@ -119,10 +122,7 @@ async fn who_breaks_off_has_each_row_once_also_behind_the_memory_and_another_rec
     const TRADES: u64 = 2_000;
     for run in 0..3_u64 {
         let is_killed = run < 2;
-        let hub = Hub::new(
-            Limits { memory_events: 3, ..Limits::default() },
-            START + run as i64 * 60_000_000,
-        );
+        let hub = Hub::new(Limits { memory_events: 3, ..Limits::default() }, START + run as i64 * 60_000_000);
         recover(&captures).unwrap();
         hub.read_older_with(Arc::new(Captures::new(&lake, captures.clone(), &hub)));
         let mut ask = |cursor: &Option<Cursor>| {

@@ -91,9 +91,10 @@ impl Session {
         if settings.is_capture_only {
             maker.iter_mut().for_each(|maker| maker.machine.discard_rows());
         }
-        let publisher = settings.hub.clone().map(|hub| {
-            Publisher::new(hub, settings.venue, settings.session.as_str(), &settings.plan)
-        });
+        let publisher = settings
+            .hub
+            .clone()
+            .map(|hub| Publisher::new(hub, settings.venue, settings.session.as_str(), &settings.plan));
         if publisher.is_some() {
             maker.iter_mut().for_each(Maker::follow);
         }
