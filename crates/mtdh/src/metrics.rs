@@ -56,8 +56,11 @@ const METRICS: [Metric; 7] = [
 pub struct Metrics {
     tasks: Vec<tokio::task::JoinHandle<()>>,
     file: Option<PathBuf>,
-    source: Arc<Source>,
+    text: Text,
 }
+
+/// Writes the metrics as they are now.
+pub type Text = Arc<dyn Fn() -> String + Send + Sync>;
 
 struct Source {
     progress: Arc<Progress>,
@@ -78,16 +81,24 @@ impl Metrics {
     ) -> Result<Metrics> {
         let labels = format!("run=\"{run_id}\",shard=\"{}\",shards=\"{}\"", shard.index(), shard.total());
         let started = chrono::Utc::now().timestamp_millis() as f64 / 1000.0;
-        let source = Arc::new(Source { progress, labels, started });
+        let source = Source { progress, labels, started };
+        Metrics::of(args, Arc::new(move || source.text())).await
+    }
+
+    /// Starts the outputs that the flags ask for, of metrics that are written so.
+    ///
+    /// # Errors
+    /// As [`Metrics::start`].
+    pub async fn of(args: &MetricsArgs, text: Text) -> Result<Metrics> {
         let mut tasks = Vec::new();
         if let Some(address) = args.metrics_address {
             let listener = tokio::net::TcpListener::bind(address)
                 .await
                 .with_context(|| format!("--metrics-address {address} cannot be listened on"))?;
             note(&format!("metrics: http://{}/metrics", listener.local_addr()?));
-            let shown = source.clone();
+            let shown = text.clone();
             let answer = move || {
-                let text = shown.text();
+                let text = shown();
                 async move { ([("content-type", "text/plain; version=0.0.4")], text) }
             };
             let router = Router::new().route("/metrics", get(answer));
@@ -98,19 +109,19 @@ impl Metrics {
             }));
         }
         if let Some(path) = args.metrics_file.clone() {
-            write_whole(&path, source.text().as_bytes())
+            write_whole(&path, text().as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
-            let shown = source.clone();
+            let shown = text.clone();
             tasks.push(tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(EVERY).await;
-                    if let Err(error) = write_whole(&path, shown.text().as_bytes()) {
+                    if let Err(error) = write_whole(&path, shown().as_bytes()) {
                         tracing::warn!(%error, path = %path.display(), "the metrics' file is not written");
                     }
                 }
             }));
         }
-        Ok(Metrics { tasks, file: args.metrics_file.clone(), source })
+        Ok(Metrics { tasks, file: args.metrics_file.clone(), text })
     }
 }
 
@@ -118,7 +129,7 @@ impl Drop for Metrics {
     fn drop(&mut self) {
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         if let Some(path) = &self.file
-            && let Err(error) = write_whole(path, self.source.text().as_bytes())
+            && let Err(error) = write_whole(path, (self.text)().as_bytes())
         {
             tracing::warn!(%error, path = %path.display(), "the metrics' file is not written");
         }

@@ -291,6 +291,16 @@ pub async fn record(
         }
     }
     days.abort();
+    // Of a day that is over, what ended with the recording is in no later turn.
+    if let Some(day) = Day::containing_us(clock::now()).map(Day::previous) {
+        let failed = match finish_day(lake, day).await {
+            Ok((_, failed)) => failed,
+            Err(error) => vec![mtdh_core::error::chain(&error)],
+        };
+        for text in failed {
+            tell(Progress { exchange: "lake", told: Told::Note(text) });
+        }
+    }
     Ok(summary)
 }
 

@@ -10,6 +10,7 @@ use mtdh_core::{DataType, Day};
 use mtdh_engine::live::record::Instead;
 
 use super::compare::LiveCompareArgs;
+use super::fleet::MetricsArgs;
 use super::parse_venue;
 use super::serve::ServeArgs;
 use crate::time;
@@ -85,6 +86,9 @@ pub struct LiveRecordArgs {
     /// Stop after this time, for example 90s, 5m or 1h [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub limit: Option<Duration>,
+
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 #[derive(Args, Clone, Debug)]

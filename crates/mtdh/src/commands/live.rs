@@ -2,6 +2,7 @@
 
 mod analyse;
 mod compare;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -45,9 +46,12 @@ async fn record(session: &Session<'_>, settings: &Settings, args: LiveRecordArgs
     let context = session.context()?;
     let wanted = wanted(&context, &args).await?;
     let mut options = options(settings, &args)?;
-    options.hub = analyse::is_wanted(&args).then(|| Hub::new(Limits::default(), time::now_us()));
+    let has_hub = analyse::is_wanted(&args) || metrics::is_wanted(&args.metrics);
+    options.hub = has_hub.then(|| Hub::new(Limits::default(), time::now_us()));
     let prepared = prepared(&context, &wanted, &options).await?;
-    let analysis = analyse::Analysis::begin(&context, options.hub.clone(), &prepared, &args).await?;
+    let analysed = options.hub.clone().filter(|_| analyse::is_wanted(&args));
+    let analysis = analyse::Analysis::begin(&context, analysed, &prepared, &args).await?;
+    let _metrics = metrics::begin(&args.metrics, options.hub.as_ref()).await?;
     note("recording; Ctrl-C ends it");
     signals::take_longer(GOODBYE);
     // A child, so that the end by time is no interruption.
@@ -161,6 +165,10 @@ async fn record_and_serve(
     let analysis = match analysed.filter(|args| analyse::is_wanted(args)) {
         Some(args) => analyse::Analysis::begin(&context, Some(hub.clone()), &prepared, args).await?,
         None => analyse::Analysis::none(),
+    };
+    let _metrics = match analysed {
+        Some(args) => metrics::begin(&args.metrics, Some(&hub)).await?,
+        None => None,
     };
     signals::take_longer(GOODBYE);
     // A child, so that the end by time is no interruption.

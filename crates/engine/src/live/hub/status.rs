@@ -1,6 +1,6 @@
 //! What is recorded, and how it goes: for `/live/status` and the page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mtdh_core::DataType;
@@ -43,6 +43,11 @@ pub(super) struct OfVenue {
     detail: String,
     since: Option<i64>,
     errors: u32,
+    disconnects: u64,
+    /// Gaps by kind.
+    gaps: BTreeMap<&'static str, u64>,
+    /// Findings by check and severity.
+    findings: BTreeMap<(&'static str, String), u64>,
 }
 
 impl Shared {
@@ -58,6 +63,11 @@ impl Shared {
             Event::Gap(of) => {
                 let gap = &of.gap;
                 let is_open = gap.to == gap.from;
+                // A lost connection is told when it is lost, and again when rows come.
+                if is_open || gap.kind != "disconnect" {
+                    let venue = self.venues.entry(of.exchange.clone()).or_default();
+                    *venue.gaps.entry(gap.kind).or_default() += 1;
+                }
                 for known in &mut self.streams {
                     let is_of = known.stream.exchange == of.exchange
                         && gap.symbol.as_deref().is_none_or(|symbol| symbol == &*known.stream.symbol)
@@ -79,7 +89,15 @@ impl Shared {
                 (venue.state, venue.errors) = (of.state, of.errors);
                 venue.detail.clone_from(&of.detail);
             }
-            Event::Disconnect(_) | Event::Candle(_) | Event::Finding(_) => {}
+            Event::Disconnect(of) => {
+                self.venues.entry(of.exchange.clone()).or_default().disconnects += 1;
+            }
+            Event::Finding(of) => {
+                let venue = self.venues.entry(of.exchange.clone()).or_default();
+                let of = &of.finding;
+                *venue.findings.entry((of.check, of.severity.to_string())).or_default() += 1;
+            }
+            Event::Candle(_) => {}
         }
     }
 }
@@ -143,6 +161,25 @@ pub struct StreamStatus {
     pub proof: Option<&'static str>,
 }
 
+/// What was recorded of an exchange since the beginning, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The vendor's id of the exchange.
+    pub exchange: String,
+    /// Messages with rows, once for each instrument and data type.
+    pub messages: u64,
+    /// Rows.
+    pub rows: u64,
+    /// When the last message with rows arrived, microseconds since the Unix epoch, UTC; `None`: none has.
+    pub last_arrival: Option<i64>,
+    /// Connections that were lost.
+    pub disconnects: u64,
+    /// Gaps by kind.
+    pub gaps: BTreeMap<&'static str, u64>,
+    /// Findings by check and severity.
+    pub findings: BTreeMap<(&'static str, String), u64>,
+}
+
 fn proof_name(proof: Proof) -> &'static str {
     match proof {
         Proof::Whole => "whole",
@@ -201,6 +238,24 @@ impl Hub {
         });
         let venues = venues.collect();
         Status { opened: self.opened, events: shared.last, listeners: shared.listeners.len(), venues }
+    }
+
+    /// What was recorded of each exchange, in numbers.
+    pub fn totals(&self) -> Vec<Totals> {
+        let shared = self.lock();
+        let totals = shared.venues.iter().map(|(exchange, venue)| {
+            let of_venue = || shared.streams.iter().filter(|of| of.stream.exchange == *exchange);
+            Totals {
+                exchange: exchange.to_string(),
+                messages: of_venue().map(|of| of.messages).sum(),
+                rows: of_venue().map(|of| of.rows).sum(),
+                last_arrival: of_venue().filter_map(|of| of.last_arrival).max(),
+                disconnects: venue.disconnects,
+                gaps: venue.gaps.clone(),
+                findings: venue.findings.clone(),
+            }
+        });
+        totals.collect()
     }
 
     /// The data types that are recorded of an exchange.
