@@ -182,7 +182,10 @@ impl Rows {
     /// underlying, which tardis-dev 13.35.3 writes as an empty text (mappers/bybit.js, read 2026-11-30).
     pub(super) fn write(&self, row: usize, lines: &mut Lines) {
         for ((name, _), cells) in self.members.iter().zip(&self.cells) {
-            if *name == UNDERLYING && cells.word(row).is_none() && !matches!(cells, Cells::Text(texts) if texts.is_valid(row)) {
+            if *name == UNDERLYING
+                && cells.word(row).is_none()
+                && !matches!(cells, Cells::Text(texts) if texts.is_valid(row))
+            {
                 lines.name(name);
                 lines.text("");
                 continue;
