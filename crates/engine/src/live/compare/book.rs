@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
 use mtdh_core::DataType;
-use mtdh_core::book::{BookLevel, LevelChange, OrderBook};
+use mtdh_core::book::{LevelChange, OrderBook};
 use mtdh_core::check::Rows;
 
 use super::cause::{Causes, Facts};
+use super::levels::differing;
 use super::{Counts, Difference, Kind, Side};
 
-/// Levels of a side that count as the best ones.
-const TOP: usize = 10;
 /// Messages of one side that may wait for the other: where one side's clock jumps ahead, its book goes on alone.
 const WAITING: usize = 200_000;
 
@@ -159,7 +158,7 @@ impl Books {
             return;
         }
         counts.compared += 1;
-        let found = differing(ours, theirs);
+        let found = differing((&ours.book, ours.range), (&theirs.book, theirs.range));
         counts.equal += u64::from(found.is_none());
         let is_same = match (&self.open, &found) {
             (Some(open), Some((kind, field, ..))) => (open.kind, open.field) == (*kind, *field),
@@ -205,51 +204,4 @@ impl Books {
         };
         give(causes.difference(facts, Some(open.live), Some(open.vendor), counts));
     }
-}
-
-/// The first level that differs, best first; `None`: the books are equal.
-fn differing(live: &OneSide, vendor: &OneSide) -> Option<(Kind, &'static str, String, String)> {
-    let bids = first(live.book.bids(), vendor.book.bids());
-    let asks = first(live.book.asks(), vendor.book.asks());
-    let (place, name, (ours, theirs)) = match (bids, asks) {
-        (Some(bid), Some(ask)) if ask.0 < bid.0 => (ask.0, "ask", ask.1),
-        (Some(bid), _) => (bid.0, "bid", bid.1),
-        (None, Some(ask)) => (ask.0, "ask", ask.1),
-        (None, None) => return None,
-    };
-    let text = |level: Option<BookLevel>| match level {
-        Some((price, amount)) => format!("{name} {} is {price} × {amount}", place + 1),
-        None => format!("there is no {name} {}", place + 1),
-    };
-    let kind = if place < TOP { Kind::BookTop } else { Kind::BookDepth };
-    let field = if kind == Kind::BookDepth && is_beyond(live, vendor) { "beyond the snapshot" } else { "" };
-    Some((kind, field, text(ours), text(theirs)))
-}
-
-type Levels = (Option<BookLevel>, Option<BookLevel>);
-
-fn first(
-    live: impl Iterator<Item = BookLevel>,
-    vendor: impl Iterator<Item = BookLevel>,
-) -> Option<(usize, Levels)> {
-    let (mut live, mut vendor) = (live, vendor);
-    let mut place = 0;
-    loop {
-        match (live.next(), vendor.next()) {
-            (None, None) => return None,
-            (ours, theirs) if ours != theirs => return Some((place, (ours, theirs))),
-            _ => place += 1,
-        }
-    }
-}
-
-/// Whether the books are equal within the prices of both last snapshots: what lies beyond them neither side knew whole.
-fn is_beyond(live: &OneSide, vendor: &OneSide) -> bool {
-    let (Some(ours), Some(theirs)) = (live.range, vendor.range) else { return false };
-    let (low, high) = (ours.0.max(theirs.0), ours.1.min(theirs.1));
-    let bids =
-        |side: &OneSide| -> Vec<BookLevel> { side.book.bids().take_while(|level| level.0 >= low).collect() };
-    let asks =
-        |side: &OneSide| -> Vec<BookLevel> { side.book.asks().take_while(|level| level.0 <= high).collect() };
-    bids(live) == bids(vendor) && asks(live) == asks(vendor)
 }

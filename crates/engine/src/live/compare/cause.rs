@@ -57,7 +57,7 @@ impl Window {
     }
 
     /// The distance of a time from the nearest edge of a range.
-    fn from_edge(&self, at: i64) -> i64 {
+    fn distance_of_edge(&self, at: i64) -> i64 {
         let edges = self.ranges.iter().flat_map(|range| [range.start, range.end]);
         edges.map(|edge| edge.abs_diff(at).min(i64::MAX as u64) as i64).min().unwrap_or(i64::MAX)
     }
@@ -157,7 +157,7 @@ impl Causes {
         let tolerance = self.tolerance();
         // A state differs until its next row; a row stands for itself.
         let is_row = matches!(facts.kind, Kind::OnlyLive | Kind::OnlyVendor);
-        if is_row && self.window.from_edge(facts.arrived.start) <= tolerance {
+        if is_row && self.window.distance_of_edge(facts.arrived.start) <= tolerance {
             let text = format!(
                 "at the edge of the recording; the clocks are up to {} apart",
                 duration(self.apart_us)
@@ -180,7 +180,7 @@ impl Causes {
         if let Some(gap) = self.gaps.iter().find(takes).filter(|_| kind == Kind::OnlyVendor) {
             return (Cause::Gap, format!("{} from {}", gap.kind, moment(gap.from_us)));
         }
-        let is_edge = |at| self.window.from_edge(at) <= tolerance;
+        let is_edge = |at| self.window.distance_of_edge(at) <= tolerance;
         if is_edge(first) && is_edge(last) && last - first <= tolerance {
             return (Cause::Clock, "at the edge of the recording".to_owned());
         }

@@ -68,19 +68,15 @@ impl Seconds {
         let values = Columns::of(batch, &self.columns)?;
         let rows = &mut self.sides[side as usize].rows;
         let second = |row: usize| happened[row].div_euclid(SECOND);
-        for row in 0..batch.num_rows() {
+        for (row, came) in arrived.iter().copied().enumerate() {
             // A row that is late is the state from its arrival on.
             let at = rows.back().map_or(second(row), |last| last.second.max(second(row)));
-            let is_last = row + 1 == batch.num_rows() || second(row + 1) > at;
+            let is_last = row + 1 == arrived.len() || second(row + 1) > at;
             match rows.back_mut().filter(|last| last.second == at) {
-                Some(last) if is_last => {
-                    *last = Last { second: at, arrived: arrived[row], values: values.row(row) }
-                }
+                Some(last) if is_last => *last = Last { second: at, arrived: came, values: values.row(row) },
                 // Of rows in the middle of a second only the last one counts.
-                None if !is_last => {
-                    rows.push_back(Last { second: at, arrived: arrived[row], values: Vec::new() })
-                }
-                None => rows.push_back(Last { second: at, arrived: arrived[row], values: values.row(row) }),
+                None if !is_last => rows.push_back(Last { second: at, arrived: came, values: Vec::new() }),
+                None => rows.push_back(Last { second: at, arrived: came, values: values.row(row) }),
                 Some(_) => {}
             }
         }
