@@ -125,7 +125,7 @@ async fn who_breaks_off_has_each_row_once_also_behind_the_memory_and_another_rec
         let hub = Hub::new(Limits { memory_events: 3, ..Limits::default() }, START + run as i64 * 60_000_000);
         recover(&captures).unwrap();
         hub.read_older_with(Arc::new(Captures::new(&lake, captures.clone(), &hub)));
-        let mut ask = |cursor: &Option<Cursor>| {
+        let ask = |cursor: &Option<Cursor>| {
             let start = cursor.clone().map_or(Start::Now, Start::Behind);
             hub.listen(Ask { filters: vec![Filter::all()], start, is_conflated: false })
         };
