@@ -18,7 +18,7 @@ use crate::time;
 #[derive(Debug, Subcommand)]
 pub enum LiveCommand {
     /// Record exchanges' live feeds into the lake, until Ctrl-C
-    Record(LiveRecordArgs),
+    Record(Box<LiveRecordArgs>),
     /// Record, and serve what is recorded and the lake over HTTP: tardis-machine's live stream, events, the page
     Serve(Box<LiveServeArgs>),
     /// Make rows of recorded files, offline

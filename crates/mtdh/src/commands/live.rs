@@ -33,7 +33,7 @@ const GOODBYE: Duration = Duration::from_secs(20);
 
 pub async fn run(session: &Session<'_>, settings: &Settings, command: LiveCommand) -> Result<Outcome> {
     match command {
-        LiveCommand::Record(args) => record(session, settings, args).await,
+        LiveCommand::Record(args) => record(session, settings, *args).await,
         LiveCommand::Serve(args) => serve_live(session, settings, *args).await,
         LiveCommand::Replay(args) => replay(session, args).await,
         LiveCommand::Rebuild(args) => rebuild(session, args).await,
