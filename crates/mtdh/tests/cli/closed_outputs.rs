@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 37] = [
+const VERBS: [Verb; 39] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -58,6 +58,8 @@ const VERBS: [Verb; 37] = [
     verb("live status --format json", 0, true),
     verb("live record --venues BINANCE --symbols BTCUSDT --for 0s", 0, false),
     verb("sim --small --seconds 0", 0, false),
+    verb("sim exchange binance --seconds 0", 0, true),
+    verb("sim replay live.jsonl --venue binance --seconds 0", 0, true),
     verb("config show", 0, true),
     verb("config check", 0, true),
     verb("doctor", 0, true),

@@ -58,6 +58,8 @@ impl Stage {
             .env("TARDIS_API_URL", self.sim.api_url())
             .env("TARDIS_DATASETS_URL", self.sim.datasets_url())
             .env("BINANCE_URL", self.sim.binance_url())
+            // Nobody listens there: no test asks an exchange.
+            .env("MTDH_LIVE_ADDRESSES", "binance=ws://127.0.0.1:9,binance=http://127.0.0.1:9")
             .env("TARDIS_API_KEY", FULL_KEY)
             .env("MTDH_CACHE_DIR", self.path("cache"))
             .env("MTDH_MAX_ATTEMPTS", "2")
