@@ -193,12 +193,16 @@ impl Listener {
                 }
             }
             let mut batch = self.queue.take(most);
+            let had_some = !batch.entries.is_empty();
             self.leave_out_reached(&mut batch.entries);
             if !batch.entries.is_empty() || batch.conflated > 0 || batch.missed > 0 {
                 let lost = (batch.missed > 0).then_some(Lost::Slow(batch.missed));
                 return Taken { entries: batch.entries, conflated: batch.conflated, lost };
             }
-            self.queue.wake.notified().await;
+            // Behind those that were left out there may be more.
+            if !had_some {
+                self.queue.wake.notified().await;
+            }
         }
     }
 
