@@ -29,7 +29,9 @@ def test_it_follows(address, browser, axe, tmp_path, width, scheme):
     page = opened(context, address, "/live?symbol=BTCUSDT")
     updates = lambda: int(page.locator("main").get_attribute("data-updates") or 0)
     wait_until(lambda: updates() >= 3, lambda: page.locator("main").inner_text()[:3000])
-    assert page.locator("#state").inner_text().endswith("recording")
+    # Events may come before the first answer about the state.
+    state = lambda: page.locator("#state").inner_text()
+    wait_until(lambda: state().endswith("recording"), state)
     assert page.locator("#ladder tbody tr").count() == 20
     prices = [float(cell) for cell in page.locator("#ladder tbody td:nth-child(2)").all_inner_texts()]
     assert prices == sorted(prices, reverse=True), prices
