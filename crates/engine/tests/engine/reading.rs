@@ -257,7 +257,8 @@ async fn recordings_stand_beside_the_vendors_data_and_where_both_are_the_vendors
             let days: Vec<String> = chosen.missing.iter().map(|missing| missing.day.to_string()).collect();
             let prices: Vec<f64> = rows(&context, &request).await.into_iter().map(|row| row.1).collect();
             // By the exchange's clock a day beside is looked at too, and none has a table here.
-            let days: Vec<&str> = days.iter().map(String::as_str).filter(|day| *day <= "2024-03-04").collect();
+            let days: Vec<&str> =
+                days.iter().map(String::as_str).filter(|day| *day <= "2024-03-04").collect();
             assert_eq!((&prices[..], &days[..]), (*expected, *missing), "{instrument} {origins} {clock}");
             assert_eq!(count(&lake.lake, &request, &chosen.objects).await.unwrap(), expected.len() as u64);
         }
