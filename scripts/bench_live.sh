@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 rounds=${1:-9}
 recorded=${MTDH_RECORDED:-../shared/data}
 if [ ! -d "$recorded/live" ]; then
-  echo "skipped: $recorded/live is not there"
+  echo "$recorded/live is not there: nothing to measure"
   exit 0
 fi
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 from urllib.parse import quote, urlencode, urlsplit
 
 from mtdh._errors import BadRequest, Error, NotFound, Refused
+
+if TYPE_CHECKING:
+    # Where it is used it is imported: `import mtdh` is to be quick.
+    import asyncio
 
 Row = dict[str, Any]
 """A line of the stream: see `live`."""
@@ -74,6 +77,8 @@ class Live:
         await self._rows.aclose()
 
     async def _all(self) -> AsyncGenerator[Row, None]:
+        import asyncio
+
         wait = _WAITS[0]
         while True:
             seen: Exception | None = None
@@ -94,6 +99,8 @@ class Live:
 
     async def _connection(self) -> AsyncGenerator[Row, None]:
         """The rows of one connection, until it breaks."""
+        import asyncio
+
         parts = self._parts
         is_safe = parts.scheme == "https"
         reader, writer = await asyncio.wait_for(
@@ -132,6 +139,8 @@ class Live:
 
     async def _head(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         """Reads the head of an answer, and gives its body."""
+        import asyncio
+
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _SILENCE)
         first, *lines = head.decode("latin-1").split("\r\n")
         status = int(first.split(" ")[1])
@@ -158,6 +167,8 @@ def _refusal(status: int, text: bytes, server: str) -> Error:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    import asyncio
+
     while True:
         size = int((await asyncio.wait_for(reader.readuntil(b"\r\n"), _SILENCE)).split(b";")[0], 16)
         piece = await asyncio.wait_for(reader.readexactly(size + 2), _SILENCE)
@@ -167,6 +178,8 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 
 async def _plain(reader: asyncio.StreamReader, size: int) -> AsyncIterator[bytes]:
+    import asyncio
+
     while size != 0:
         piece = await asyncio.wait_for(reader.read(1 << 16 if size < 0 else min(size, 1 << 16)), _SILENCE)
         if not piece:

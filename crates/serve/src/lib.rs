@@ -29,6 +29,9 @@ pub use problem::Problem;
 pub use replay::{Named, RowMessages};
 pub use state::{Shared, State};
 
+/// So many free ports are looked at for one with a free port beside it.
+const FREE_PORTS: usize = 16;
+
 /// Serves a lake until `stop` is cancelled; answers that are on their way get a second to end. `ready` is told the address once
 /// it is listened on.
 ///
@@ -42,11 +45,17 @@ pub fn serve<'a>(
 ) -> BoxFuture<'a, Result<(), ServeError>> {
     Box::pin(async move {
         options.check()?;
-        let listener = server::listen(options.listen).await?;
-        let address =
-            listener.local_addr().map_err(|source| ServeError::Listen { address: options.listen, source })?;
+        let (mut listener, mut address) = server::listen(options.listen).await?;
         // Clients of tardis-machine look for its WebSockets on the port beside.
-        let beside = replay::listen_beside(address).await;
+        let mut beside = replay::listen_beside(address).await;
+        // Of free ports one is taken that has a free one beside it.
+        for _ in 0..FREE_PORTS {
+            if beside.is_some() || options.listen.port() != 0 {
+                break;
+            }
+            (listener, address) = server::listen(options.listen).await?;
+            beside = replay::listen_beside(address).await;
+        }
         let state = State::new(context, options, address, stop.clone());
         ready(address);
         tokio::spawn(coverage::keep_looking(state.clone(), stop.clone()));

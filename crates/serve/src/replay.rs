@@ -52,7 +52,7 @@ pub const STREAM_PATH: &str = "/ws-stream-normalized";
 pub async fn listen_beside(address: SocketAddr) -> Option<TcpListener> {
     let beside = SocketAddr::new(address.ip(), address.port().checked_add(1)?);
     match server::listen(beside).await {
-        Ok(listener) => Some(listener),
+        Ok((listener, _)) => Some(listener),
         Err(error) => {
             tracing::warn!(
                 %error,

@@ -40,8 +40,11 @@ pub const GRACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When it is taken, or not this machine's.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+pub async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let at = listener.local_addr().map_err(failed)?;
+    Ok((listener, at))
 }
 
 /// Serves until `stop` is cancelled.

@@ -17,6 +17,8 @@ NOT_RUN = {
     "mtdh live rebuild --day 2026-11-30": STAND_IN,
     "mtdh live replay usdm_btcusdt.gz --venue BINANCE-FUTURES": "reads a recording that is not here; test_record.py replays one",
     "mtdh live compare --day 2024-03-01 --output parity.json": "needs a recording of that day; crates/engine/tests/engine/compared.rs has planted ones",
+    "mtdh sim exchange binance deribit --symbols btcusdt BTC-PERPETUAL --seconds 60": "serves for a minute; scripts/checks/live runs it",
+    "mtdh sim replay usdm_btcusdt.gz --venue binance-futures --pace max": "reads a recording that is not here; crates/sim/tests has one replayed",
     "cargo test --workspace": CI,
     "scripts/check.sh": CI,
     ".ci/run": "this test is a part of it",

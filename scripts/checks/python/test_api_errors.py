@@ -13,7 +13,7 @@ from stage import control, vendor_only
 
 BASES = {
     "BadRequest": ValueError, "UnknownInstrument": KeyError, "NotFound": LookupError, "MissingData": LookupError, "GradeTooLow": None,
-    "DamagedObject": None, "NewerLake": None, "LakeAway": OSError, "VendorAway": OSError, "Refused": PermissionError, "QuotaUsedUp": None,
+    "DamagedObject": None, "NewerLake": None, "LakeAway": OSError, "VendorAway": OSError, "LiveAway": OSError, "Refused": PermissionError, "QuotaUsedUp": None,
 }
 
 
