@@ -86,6 +86,21 @@ pub fn text_of(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// The streams `CHANNEL:SYMBOL` of what is wanted, each once, symbol by symbol. `channel` names that of a data type; `None`: the venue
+/// has none.
+pub fn streams(want: &Want, channel: impl Fn(DataType) -> Option<&'static str>) -> Vec<String> {
+    let mut streams = Vec::new();
+    for symbol in &want.symbols {
+        for channel in want.data_types.iter().filter_map(|data_type| channel(*data_type)) {
+            let stream = format!("{channel}:{symbol}");
+            if !streams.contains(&stream) {
+                streams.push(stream);
+            }
+        }
+    }
+    streams
+}
+
 /// The connections that bring these streams within what the venue allows of each.
 pub fn connections(endpoint: usize, streams: Vec<String>, limits: &Limits) -> Vec<Connection> {
     let mut plan: Vec<Connection> = Vec::new();

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::live::cell::{Cell, Unread, nonzero_in, number_in};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, same, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, TickerChange, Trade, side_of};
@@ -64,24 +64,15 @@ impl Venue for Bitmex {
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
-        let mut streams = Vec::new();
-        for symbol in &want.symbols {
-            for data_type in &want.data_types {
-                let table = match data_type {
-                    DataType::Trades => "trade",
-                    DataType::BookTicker => "quote",
-                    DataType::DerivativeTicker => "instrument",
-                    DataType::Liquidations => "liquidation",
-                    DataType::OptionsChain => continue,
-                    _ => "orderBookL2",
-                };
-                let stream = format!("{table}:{symbol}");
-                if !streams.contains(&stream) {
-                    streams.push(stream);
-                }
-            }
-        }
-        connections(0, streams, self.limits())
+        let table = |data_type| match data_type {
+            DataType::Trades => Some("trade"),
+            DataType::BookTicker => Some("quote"),
+            DataType::DerivativeTicker => Some("instrument"),
+            DataType::Liquidations => Some("liquidation"),
+            DataType::OptionsChain => None,
+            _ => Some("orderBookL2"),
+        };
+        connections(0, streams(want, table), self.limits())
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {

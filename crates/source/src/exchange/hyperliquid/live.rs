@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::live::cell::{Cell, Unread, number_in};
-use crate::live::dialect::{self, Dialect, Reading, connections, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, Side, TickerChange, Trade};
@@ -66,23 +66,14 @@ impl Venue for Hyperliquid {
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
-        let mut streams = Vec::new();
-        for symbol in &want.symbols {
-            for data_type in &want.data_types {
-                let kind = match data_type {
-                    DataType::Trades => "trades",
-                    DataType::BookTicker => "bbo",
-                    DataType::DerivativeTicker => "activeAssetCtx",
-                    DataType::Liquidations | DataType::OptionsChain => continue,
-                    _ => "l2Book",
-                };
-                let stream = format!("{kind}:{symbol}");
-                if !streams.contains(&stream) {
-                    streams.push(stream);
-                }
-            }
-        }
-        connections(0, streams, self.limits())
+        let kind = |data_type| match data_type {
+            DataType::Trades => Some("trades"),
+            DataType::BookTicker => Some("bbo"),
+            DataType::DerivativeTicker => Some("activeAssetCtx"),
+            DataType::Liquidations | DataType::OptionsChain => None,
+            _ => Some("l2Book"),
+        };
+        connections(0, streams(want, kind), self.limits())
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {

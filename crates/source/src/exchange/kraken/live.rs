@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::live::cell::{Cell, Pair, Unread, nonzero_in};
 use crate::live::checksum::TextBook;
-use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, same, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Quote, Trade, side_of};
@@ -74,21 +74,12 @@ impl Venue for Kraken {
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
-        let mut streams = Vec::new();
-        for symbol in &want.symbols {
-            for data_type in
-                want.data_types.iter().filter(|t| self.offers().iter().any(|o| o.data_type == **t))
-            {
-                let stream = match data_type {
-                    DataType::Trades => format!("trade:{symbol}"),
-                    DataType::BookTicker => format!("ticker:{symbol}"),
-                    _ => format!("book:{symbol}"),
-                };
-                if !streams.contains(&stream) {
-                    streams.push(stream);
-                }
-            }
-        }
+        let channel = |data_type| match data_type {
+            DataType::Trades => Some("trade"),
+            DataType::BookTicker => Some("ticker"),
+            other => self.offers().iter().any(|offer| offer.data_type == other).then_some("book"),
+        };
+        let mut streams = streams(want, channel);
         // One channel a request: streams of a channel stand together.
         streams.sort();
         connections(0, streams, self.limits())

@@ -12,7 +12,7 @@ use mtdh_core::live::rule::Rule;
 use serde::Deserialize;
 
 use crate::live::cell::{Cell, Unread};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, same, streams, text_of};
 use crate::live::feed::Feed;
 use crate::live::limits::{LIMITS, Limits};
 use crate::live::mapped::{Side, Trade};
@@ -66,20 +66,11 @@ impl Venue for Upbit {
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
-        let mut streams = Vec::new();
-        for symbol in &want.symbols {
-            for data_type in &want.data_types {
-                let stream = match data_type {
-                    DataType::Trades => format!("trade:{symbol}"),
-                    t if self.offers().iter().any(|o| o.data_type == *t) => format!("orderbook:{symbol}"),
-                    _ => continue,
-                };
-                if !streams.contains(&stream) {
-                    streams.push(stream);
-                }
-            }
-        }
-        connections(0, streams, self.limits())
+        let kind = |data_type| match data_type {
+            DataType::Trades => Some("trade"),
+            other => self.offers().iter().any(|offer| offer.data_type == other).then_some("orderbook"),
+        };
+        connections(0, streams(want, kind), self.limits())
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {
