@@ -9,6 +9,8 @@ struct State {
     arrived: i64,
     /// Arrival of its last message with data; 0: none came.
     data: i64,
+    /// How often in a row it was opened anew because no data came.
+    silences: u32,
     /// The loss of the connection that has not ended: its start.
     lost_from: Option<i64>,
 }
@@ -60,12 +62,28 @@ impl Connections {
     #[inline]
     pub fn saw(&mut self, connection: ConnectionId, arrived: i64) {
         let place = self.place(connection);
-        self.places[place as usize].data = arrived;
+        let state = &mut self.places[place as usize];
+        (state.data, state.silences) = (arrived, 0);
+    }
+
+    /// It is opened anew because no data came.
+    pub fn silent(&mut self, connection: ConnectionId, now: i64) {
+        let place = self.place(connection);
+        let state = &mut self.places[place as usize];
+        (state.data, state.silences) = (now, state.silences + 1);
     }
 
     /// When the last message with data arrived on any connection of a place; 0: none did.
     pub fn data(&self, place: u32) -> i64 {
         self.places[place as usize].data
+    }
+
+    /// The connection of each place that was opened last, when the last message with data arrived there, and how often in a row it was
+    /// opened anew because none did.
+    pub fn of_data(&self) -> Vec<(ConnectionId, i64, u32)> {
+        let newest = (0..self.planned).filter_map(|place| Some((self.newest(place)?, place as usize)));
+        let of = newest.map(|(of, place)| (of, self.places[place].data, self.places[place].silences));
+        of.filter(|(_, data, _)| *data != 0).collect()
     }
 
     /// Whether another connection brings the same streams.
