@@ -72,7 +72,9 @@ async fn a_frame_that_no_exchange_may_send_ends_the_socket() {
     ] {
         assert!(next_after(bytes).await.is_err(), "{what}");
     }
-    assert!(next_after(in_parts(15)).await.is_ok_and(|all| all == Arrived::Data(vec![b'x'; 15 * MIB].into())));
+    assert!(
+        next_after(in_parts(15)).await.is_ok_and(|all| all == Arrived::Data(vec![b'x'; 15 * MIB].into()))
+    );
 }
 
 #[tokio::test]
@@ -80,7 +82,8 @@ async fn after_a_frame_beyond_the_bounds_the_link_opens_again() {
     let (listener, url) = listener().await;
     let server = tokio::spawn(async move {
         let (mut first, of_first) = request(&listener).await;
-        let bytes = [switching(&of_first), frame(1, b"good"), long_frame(0x81, &vec![b'x'; 17 * MIB])].concat();
+        let bytes =
+            [switching(&of_first), frame(1, b"good"), long_frame(0x81, &vec![b'x'; 17 * MIB])].concat();
         let _gone = first.write_all(&bytes).await;
         let (mut second, of_second) = request(&listener).await;
         second.write_all(&[switching(&of_second), frame(1, b"good again")].concat()).await.unwrap();

@@ -6,15 +6,12 @@ use mtdh_core::live::loss::Loss;
 
 use super::{Market, SymbolId};
 use crate::live::feed::ConnectionId;
-use crate::live::out::{Gap, Out};
+use crate::live::out::Out;
 
 /// It is looked so often, microseconds, whether a stream is silent.
 const LOOK_US: i64 = 5_000_000;
 /// A connection lives if it brought anything within this time, microseconds.
 const LIVES_US: i64 = 10_000_000;
-
-/// The time after which a silent connection is opened anew doubles so often, at most.
-const MOST_DOUBLINGS: u32 = 5;
 
 /// A kind of stream of a symbol. The first ones go on by themselves, and have a pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +64,7 @@ impl Market {
         if self.is_answer {
             return;
         }
-        self.connections.saw(connection, arrived);
+        self.connections.saw(connection, arrived, stream.has_pace());
         let symbol = &mut self.symbols[id.0 as usize];
         symbol.seen[stream as usize] = Some((arrived, connection));
         let Some(pace) = symbol.paces.get_mut(stream as usize) else { return };
@@ -102,6 +99,7 @@ impl Market {
             return silent;
         }
         self.look = Some(now.saturating_add(LOOK_US));
+        self.connections.reopen_silent(out, now);
         for id in 0..self.symbols.len() {
             for stream in Stream::ALL_PACED {
                 let symbol = &mut self.symbols[id];
@@ -119,42 +117,7 @@ impl Market {
                 self.silence(out, connection, symbol, stream, from, from);
             }
         }
-        self.reconnect_silent(out, now);
         silent
-    }
-
-    /// A connection on which all streams are silent, while heartbeats or pongs still come, is opened anew: subscribing to one after
-    /// the other would not help. As long as its fastest stream may be silent, nothing is known. If it stays as it is, it is opened anew
-    /// after twice the time: an exchange that rests does not use up what it allows.
-    fn reconnect_silent(&mut self, out: &mut Out, now: i64) {
-        for (connection, data, times) in self.connections.of_data() {
-            let place = self.connections.place(connection);
-            let is_here = |(_, of): &(i64, ConnectionId)| self.connections.place(*of) == place;
-            let limits = self.symbols.iter().flat_map(|symbol| {
-                let of = Stream::ALL_PACED.into_iter().map(|stream| stream as usize);
-                of.filter(|at| symbol.seen[*at].as_ref().is_some_and(is_here))
-                    .filter_map(|at| symbol.paces[at].limit())
-            });
-            let limit = limits.min().map(|limit| limit << times.min(MOST_DOUBLINGS));
-            let Some(limit) = limit.filter(|limit| now.saturating_sub(data) > *limit) else { continue };
-            let seconds = limit / 1_000_000;
-            let reason = format!("only heartbeats came for {seconds} s, and none of its streams");
-            out.gaps.push(Gap {
-                connection: Some(connection),
-                symbol: None,
-                data_type: None,
-                kind: "silence",
-                from: data,
-                to: now,
-                from_id: None,
-                to_id: None,
-                missing: None,
-                is_proven: false,
-                detail: reason.clone(),
-            });
-            out.reconnects.push((connection, reason));
-            self.connections.silent(connection, now);
-        }
     }
 
     /// When [`Market::silent`] is to be asked.
