@@ -3,11 +3,15 @@ rows is the stand-in's again afterwards. What loses nothing, drops, ends and ann
 
 Programs live in a clock of their own, so that limits of a minute take seconds."""
 
+import asyncio
+import json
 import re
+import urllib.parse
 
 import pytest
 
 import fast_clock
+import recording
 import stage
 from stand_in import SPEED, best, exchange, played, rebuilt, rows, words_of
 
@@ -135,3 +139,35 @@ def test_garbage_ends_rows_and_not_the_capture(tmp_path):
     made = rows(came.lake, "trades")
     assert len(made) > 20 and max(row["local_timestamp"] for row in made) <= given_up["from_local"], "what could be read has its rows"
     assert rebuilt(came.lake)[0]["differ"] == []
+
+
+def test_fifty_refusals_end_a_client_as_tardis_machine_does(tmp_path):
+    """Each attempt to connect is told with its number, and the fiftieth ends the client; the recorder goes on trying."""
+    websockets = pytest.importorskip("websockets")
+    clock = fast_clock.Clock(150)
+
+    async def told(port):
+        options = {"exchange": "binance", "symbols": ["BTCUSDT"], "dataTypes": ["trade"], "withErrorMessages": True}
+        errors = []
+        async with websockets.connect(f"ws://127.0.0.1:{port}/ws-stream-normalized?options={urllib.parse.quote(json.dumps(options))}") as socket:
+            try:
+                while True:
+                    errors.append(json.loads(await asyncio.wait_for(socket.recv(), 60)))
+            except websockets.ConnectionClosed as closed:
+                return errors, closed.rcvd.code, closed.rcvd.reason
+
+    refused = fault({"handshake": {"status": 502}}, every=1, times=1000)
+    (tmp_path / "lake").mkdir()
+    with exchange("binance", tmp_path / "sim", [refused], seconds=100_000, clock=clock) as playing:
+        addresses = playing.env["MTDH_LIVE_ADDRESSES"]
+        with recording.served(tmp_path / "lake", addresses, seconds=100_000, symbols=["BTCUSDT"], env=clock.env) as port:
+            errors, code, reason = asyncio.run(told(port))
+        refusals = playing.truth()
+    assert (code, reason) == (1011, "Too many subsequent errors when connecting to  binance WS API")
+    counts = [error["subSequentErrorsCount"] for error in errors]
+    assert {error["type"] for error in errors} == {"error"} and counts == list(range(counts[0], 51)) and counts[0] < 10, counts
+    assert all("answered with status 502" in error["details"] for error in errors)
+    # Half a quarter of a second at first, then twice as long each time up to 16 s, in the mean.
+    times = [line["at_us"] / 1e6 for line in refusals[:50]]
+    waits = [after - before for before, after in zip(times, times[1:])]
+    assert max(waits[:3]) < 3 and max(waits) < 36 and 8 < sum(waits[10:]) / len(waits[10:]) < 24, waits
