@@ -108,6 +108,19 @@ def test_a_fault_is_told_and_the_book_is_the_exchanges_again(planted, venue, mus
     figures(faults=1, gaps=len(found))
 
 
+def test_each_fault_of_the_stand_in_is_planted_by_a_test():
+    """By the kinds of its source, and the texts of the tests."""
+    source = (stage.ROOT / "crates/sim/src/sockets/fault.rs").read_text()
+    body = source.split("pub enum SocketFaultKind {")[1].split("\n}\n")[0]
+    kinds = [re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in re.findall(r"^    ([A-Z]\w+)[ ,{]", body, re.M)]
+    folder = stage.ROOT / "scripts/checks/live"
+    texts = "".join((folder / name).read_text() for name in ("test_live_faults.py", "test_record.py", "test_streams.py"))
+    planted = {kind for kind in kinds if re.search(rf'(fault\(\{{?|"kind": \{{?|, \{{?|\[\{{?)"{kind}"', texts)}
+    assert len(kinds) > 30 and set(kinds) - planted == set()
+    document = (stage.ROOT / "docs/reference/fault-tests.md").read_text()
+    assert [kind for kind in kinds if f"`{kind}`" not in document] == []
+
+
 @pytest.mark.parametrize("venue", ["binance", "deribit"])
 def test_a_crossed_book_is_recorded_as_it_was_sent_and_makes_no_crossed_quote(venue, tmp_path):
     came = played(venue, tmp_path, [fault("crossed_book", at=15)])
