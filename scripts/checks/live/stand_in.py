@@ -107,7 +107,8 @@ class Played:
 
     def __init__(self, playing, lake, recorder, out, error, truth_book):
         self.lake, self.status, self.error, self.truth_book = lake, recorder.returncode, error, truth_book
-        self.summary = json.loads(out)["venues"][0] if out.strip() else {}
+        assert out.strip(), f"the recorder ends with {self.status} and says nothing but {error}"
+        self.summary = json.loads(out)["venues"][0]
         self.truth, self.breaches, self.gaps = playing.truth(), playing.breaches(), gaps(lake)
         self.ids = [row["id"] for row in rows(lake, "trades")]
         self.book = book_of(rows(lake, "incremental_book_L2"))

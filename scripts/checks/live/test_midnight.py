@@ -74,7 +74,7 @@ def check(venue, lake, summary, book):
 @pytest.mark.parametrize("venue", ["binance", "deribit", "kraken", "upbit"])
 def test_a_session_across_midnight(venue, tmp_path, figures):
     lake = tmp_path / "lake"
-    summary, book = recorded(venue, lake, tmp_path / "sim", before=24, after=10, speed=8, parts="4s")
+    summary, book = recorded(venue, lake, tmp_path / "sim", before=24, after=10, speed=5, parts="4s")
     for data_type in TYPES:
         (whole,), parts = of_day(lake, DAYS[0], data_type)[1], of_day(lake, DAYS[1], data_type)[1]
         assert whole.name.endswith(".parquet") and whole.parent.name == f"data_type-{data_type}", "an object of the day that is over"
@@ -96,10 +96,12 @@ def candles(trades, length):
 def test_a_day_becomes_objects_while_its_session_records_on_and_both_days_have_their_candles(tmp_path, figures):
     venue, lake = "binance-futures", tmp_path / "lake"
 
+    def objects(lake):
+        found = [path for data_type in TYPES for path in of_day(lake, DAYS[0], data_type)[1]]
+        return [path.parent.name for path in found] == [f"data_type-{data_type}" for data_type in TYPES]
+
     def while_running(lake):
-        for data_type in TYPES:
-            (whole,) = of_day(lake, DAYS[0], data_type)[1]
-            assert whole.parent.name == f"data_type-{data_type}", "five minutes after midnight"
+        stage.wait_until(lambda: objects(lake), "no objects of the day, five minutes after midnight", seconds=20)
 
     summary, book = recorded(venue, lake, tmp_path / "sim", 45, 315, 40, "60s", while_running)
     check(venue, lake, summary, book)
