@@ -162,7 +162,8 @@ def equal(ours, theirs, what):
     for place, (one, other) in enumerate(zip(first, second)):
         assert one == other, f"{what}: message {place} of {len(first)} and {len(second)} that are in both\nours   {one[:900]}\ntheirs {other[:900]}"
     assert len(first) == len(second), what
-    if not first and min(len(ours), len(theirs)) > 2:
+    # Of rare ones each may have others, or less than three in a row that both have.
+    if not first and min(len(ours), len(theirs)) > 20:
         pytest.fail(f"{what}: nothing is in both, such as\nours   {json.dumps(ours[-1])[:900]}\ntheirs {json.dumps(theirs[-1])[:900]}")
     return len(first)
 
