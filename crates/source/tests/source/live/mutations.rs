@@ -22,7 +22,8 @@ fn examples() -> Vec<String> {
     let mut examples: Vec<String> = text.lines().map(native).collect();
     for folder in recorded("live").and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten() {
         let messages = received(&folder.unwrap().path());
-        let texts = messages.into_iter().take(300).map(|(_, text)| String::from_utf8_lossy(&text).into_owned());
+        let texts =
+            messages.into_iter().take(300).map(|(_, text)| String::from_utf8_lossy(&text).into_owned());
         examples.extend(texts.filter(|text| text.len() < 4_000));
     }
     examples
