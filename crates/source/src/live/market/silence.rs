@@ -64,7 +64,7 @@ impl Market {
         if self.is_answer {
             return;
         }
-        self.connections.saw(connection, arrived);
+        self.connections.saw(connection, arrived, stream.has_pace());
         let symbol = &mut self.symbols[id.0 as usize];
         symbol.seen[stream as usize] = Some((arrived, connection));
         let Some(pace) = symbol.paces.get_mut(stream as usize) else { return };
@@ -99,6 +99,7 @@ impl Market {
             return silent;
         }
         self.look = Some(now.saturating_add(LOOK_US));
+        self.connections.reopen_silent(out, now);
         for id in 0..self.symbols.len() {
             for stream in Stream::ALL_PACED {
                 let symbol = &mut self.symbols[id];
