@@ -1,10 +1,12 @@
 //! What a session records, as it stands in the header of its captures: with it, the lines give the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use mtdh_core::instrument::Instrument;
 use mtdh_core::symbol::Names;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
+use mtdh_source::live::symbols::AS_LISTED;
 use mtdh_source::live::venue::{Connection, Venue, Want};
 use mtdh_source::live::venues;
 use mtdh_source::tardis::machine;
@@ -152,8 +154,10 @@ impl Keys {
 pub struct Listed {
     /// The table's day; `None`: the lake has none with the exchange.
     pub day: Option<Day>,
-    /// Symbols as the exchange's messages write them, with their keys.
-    pub symbols: BTreeMap<String, InstrumentKey>,
+    /// Symbols as the exchange's socket writes them.
+    pub symbols: BTreeSet<String>,
+    /// The socket's symbol of each key.
+    pub keys: BTreeMap<InstrumentKey, String>,
     /// Symbols as rows write them, with their keys.
     pub rows: BTreeMap<String, String>,
 }
@@ -178,20 +182,32 @@ pub async fn listed(lake: &Lake, exchange: &str) -> Result<Listed, EngineError> 
         if of.is_empty() {
             continue;
         }
-        let mut listed = Listed { day: Some(day), ..Listed::default() };
-        for instrument in of {
-            listed.symbols.insert(native(exchange, &instrument.raw_symbol), instrument.key.clone());
-            let rows = instrument.dataset_symbol.unwrap_or_else(|| instrument.raw_symbol.clone());
-            listed.rows.insert(rows, instrument.key.to_string());
-        }
-        return Ok(listed);
+        return Ok(Listed::of(exchange, day, of));
     }
     Ok(Listed::default())
 }
 
-/// A symbol of the vendor's API as the exchange's messages write it: Binance's are upper case there.
-fn native(exchange: &str, raw: &str) -> String {
-    if exchange.starts_with("binance") { raw.to_uppercase() } else { raw.to_owned() }
+impl Listed {
+    /// What a day's table says of the exchange's instruments.
+    pub fn of(exchange: &str, day: Day, instruments: Vec<Instrument>) -> Listed {
+        let spelling = venues::find(exchange).map_or(&AS_LISTED, |venue| venue.spelling());
+        let mut listed = Listed { day: Some(day), ..Listed::default() };
+        for instrument in instruments {
+            let socket = (spelling.socket)(&instrument.raw_symbol);
+            let key = instrument.key.to_string();
+            // Where the list has a symbol by its former name too, rows are those of the instrument that is listed by the present one.
+            let is_present = instrument.raw_symbol == socket;
+            if listed.symbols.insert(socket.clone()) || is_present {
+                listed.rows.extend(spelling.rows(&socket).into_iter().map(|row| (row, key.clone())));
+            }
+            let of_files = instrument.dataset_symbol.unwrap_or_else(|| instrument.raw_symbol.clone());
+            for row in [of_files, instrument.raw_symbol] {
+                listed.rows.entry(row).or_insert_with(|| key.clone());
+            }
+            listed.keys.insert(instrument.key, socket);
+        }
+        listed
+    }
 }
 
 /// The data types that are recorded when the user chose none: all that the venue offers, but options, of which there are many.
