@@ -106,7 +106,7 @@ const CASES: [[&str; 7]; 28] = [
         "trades-all:BTC-USDT",
         "BTC-USDT",
         "BTC-USDT",
-        "OKEX:SPOT_PAIR:BTC-USDT",
+        "OKX:SPOT_PAIR:BTC-USDT",
     ],
     [
         "okex-futures",
@@ -115,7 +115,7 @@ const CASES: [[&str; 7]; 28] = [
         "trades-all:BTC-USD-270326",
         "BTC-USD-270326",
         "BTC-USD-270326",
-        "OKEX-FUTURES:FUTURE:BTC-USD-270326",
+        "OKX-FUTURES:FUTURE:BTC-USD-270326",
     ],
     [
         "okex-swap",
@@ -124,7 +124,7 @@ const CASES: [[&str; 7]; 28] = [
         "trades-all:BTC-USDT-SWAP",
         "BTC-USDT-SWAP",
         "BTC-USDT-SWAP",
-        "OKEX-SWAP:PERP:BTC-USDT",
+        "OKX-SWAP:PERP:BTC-USDT",
     ],
     [
         "okex-options",
@@ -133,7 +133,7 @@ const CASES: [[&str; 7]; 28] = [
         "trades-all:BTC-USD-270326-100000-C",
         "BTC-USD-270326-100000-C",
         "BTC-USD-270326-100000-C",
-        "OKEX-OPTIONS:OPTION:BTC-USD-270326-100000-CALL",
+        "OKX-OPTIONS:OPTION:BTC-USD-270326-100000-CALL",
     ],
     ["upbit", "KRW-BTC", "KRW-BTC", "trade:KRW-BTC", "KRW-BTC", "KRW-BTC", "UPBIT:SPOT_PAIR:BTC-KRW"],
     ["coinbase", "BTC-USD", "BTC-USD", "matches:BTC-USD", "BTC-USD", "BTC-USD", "COINBASE:SPOT_PAIR:BTC-USD"],
