@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mtdh_core::DataType;
+use mtdh_source::live::feed::ConnectionId;
 use mtdh_source::live::venue::{Offer, Proof};
 use serde::Serialize;
 
@@ -46,9 +47,16 @@ pub(super) struct OfVenue {
     disconnects: u64,
     /// Gaps by kind.
     gaps: BTreeMap<&'static str, u64>,
+    /// Those that have not ended.
+    open: BTreeSet<OpenGap>,
     /// Findings by check and severity.
     findings: BTreeMap<(&'static str, String), u64>,
 }
+
+/// What tells gaps apart: kind, connection, symbol, data type, beginning.
+type OpenGap = (&'static str, Option<ConnectionId>, Option<String>, Option<DataType>, i64);
+/// Of an exchange at most so many open gaps are remembered.
+const MAX_OPEN: usize = 100_000;
 
 impl Shared {
     /// Keeps what an event says of its stream or exchange.
@@ -63,11 +71,15 @@ impl Shared {
             Event::Gap(of) => {
                 let gap = &of.gap;
                 let is_open = gap.to == gap.from;
-                // A lost connection is told when it is lost, and again when rows come.
-                if is_open || gap.kind != "disconnect" {
-                    let venue = self.venues.entry(of.exchange.clone()).or_default();
-                    *venue.gaps.entry(gap.kind).or_default() += 1;
-                }
+                // A gap that lasts is told when it begins, and again when it ends.
+                let venue = self.venues.entry(of.exchange.clone()).or_default();
+                let one = (gap.kind, gap.connection, gap.symbol.clone(), gap.data_type, gap.from);
+                let is_new = match is_open {
+                    true if venue.open.len() < MAX_OPEN => venue.open.insert(one),
+                    true => true,
+                    false => !venue.open.remove(&one),
+                };
+                *venue.gaps.entry(gap.kind).or_default() += u64::from(is_new);
                 for known in &mut self.streams {
                     let is_of = known.stream.exchange == of.exchange
                         && gap.symbol.as_deref().is_none_or(|symbol| symbol == &*known.stream.symbol)
