@@ -215,3 +215,45 @@ pub fn usual_types(venue: &dyn Venue) -> Vec<DataType> {
     let types = venue.offers().iter().map(|offer| offer.data_type);
     types.filter(|t| *t != DataType::OptionsChain).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vendor may list a pair by its former name and by its present one.
+    #[test]
+    fn a_symbol_by_two_names_is_one_of_the_socket_and_its_rows_have_the_key_of_the_present_one() {
+        let (day, key): (Day, InstrumentKey) =
+            ("2026-11-30".parse().unwrap(), "KRAKEN:SPOT_PAIR:BTC-USD".parse().unwrap());
+        let present = key.with_twin("BTC/USD");
+        let of = |key: &InstrumentKey, raw: &str| Instrument::of_name(key.clone(), "kraken", raw, day);
+        let former = of(&key, "XBT/USD");
+        for table in
+            [vec![former.clone(), of(&present, "BTC/USD")], vec![of(&present, "BTC/USD"), former.clone()]]
+        {
+            let listed = Listed::of("kraken", day, table);
+            assert_eq!(Vec::from_iter(&listed.symbols), ["BTC/USD"]);
+            assert_eq!((&listed.keys[&key], &listed.keys[&present]), (&"BTC/USD".into(), &"BTC/USD".into()));
+            assert_eq!(listed.rows["BTC/USD"], present.to_string());
+            assert_eq!(listed.rows["XBT/USD"], key.to_string());
+        }
+        let alone = Listed::of("kraken", day, vec![former]);
+        assert_eq!(alone.rows["BTC/USD"], key.to_string(), "no other has it");
+    }
+
+    #[test]
+    fn symbols_and_rows_of_venues_with_a_case_of_their_own() {
+        let day: Day = "2026-11-30".parse().unwrap();
+        for (exchange, key, listed, socket, row) in [
+            ("binance", "BINANCE:SPOT_PAIR:BTC-USDT", "btcusdt", "BTCUSDT", "BTCUSDT"),
+            ("hyperliquid", "HYPERLIQUID:PERP:KPEPE-USDC", "kPEPE", "kPEPE", "KPEPE"),
+            ("bitmex", "BITMEX:PERP:BTC-USD", "XBTUSD", "XBTUSD", "XBTUSD"),
+            ("nowhere", "NOWHERE:PERP:BTC-USD", "btc", "btc", "btc"),
+        ] {
+            let key: InstrumentKey = key.parse().unwrap();
+            let of = Listed::of(exchange, day, vec![Instrument::of_name(key.clone(), exchange, listed, day)]);
+            assert_eq!(of.keys[&key], socket, "{exchange}");
+            assert_eq!(of.rows[row], key.to_string(), "{exchange}");
+        }
+    }
+}

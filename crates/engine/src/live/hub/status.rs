@@ -47,16 +47,16 @@ pub(super) struct OfVenue {
     disconnects: u64,
     /// Gaps by kind.
     gaps: BTreeMap<&'static str, u64>,
-    /// Those that have not ended.
-    open: BTreeSet<OpenGap>,
+    /// Those that began last.
+    told: BTreeSet<GapName>,
     /// Findings by check and severity.
     findings: BTreeMap<(&'static str, String), u64>,
 }
 
-/// What tells gaps apart: kind, connection, symbol, data type, beginning.
-type OpenGap = (&'static str, Option<ConnectionId>, Option<String>, Option<DataType>, i64);
-/// Of an exchange at most so many open gaps are remembered.
-const MAX_OPEN: usize = 100_000;
+/// What tells gaps apart, as in the table of gaps: beginning, kind, connection, symbol, data type.
+type GapName = (i64, &'static str, Option<ConnectionId>, Option<String>, Option<DataType>);
+/// Of an exchange at most so many gaps are remembered.
+const MAX_TOLD: usize = 10_000;
 
 impl Shared {
     /// Keeps what an event says of its stream or exchange.
@@ -71,15 +71,13 @@ impl Shared {
             Event::Gap(of) => {
                 let gap = &of.gap;
                 let is_open = gap.to == gap.from;
-                // A gap that lasts is told when it begins, and again when it ends.
+                // A gap that lasts is told when it begins, and again when more is known of it, until it ends.
                 let venue = self.venues.entry(of.exchange.clone()).or_default();
-                let one = (gap.kind, gap.connection, gap.symbol.clone(), gap.data_type, gap.from);
-                let is_new = match is_open {
-                    true if venue.open.len() < MAX_OPEN => venue.open.insert(one),
-                    true => true,
-                    false => !venue.open.remove(&one),
-                };
-                *venue.gaps.entry(gap.kind).or_default() += u64::from(is_new);
+                let one = (gap.from, gap.kind, gap.connection, gap.symbol.clone(), gap.data_type);
+                *venue.gaps.entry(gap.kind).or_default() += u64::from(venue.told.insert(one));
+                if venue.told.len() > MAX_TOLD {
+                    venue.told.pop_first();
+                }
                 for known in &mut self.streams {
                     let is_of = known.stream.exchange == of.exchange
                         && gap.symbol.as_deref().is_none_or(|symbol| symbol == &*known.stream.symbol)

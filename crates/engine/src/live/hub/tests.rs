@@ -297,6 +297,7 @@ fn a_gap_counts_once_however_often_it_is_told() {
         ("disconnect", None, 10, 10),
         ("disconnect", None, 10, 10),
         ("disconnect", None, 10, 20),
+        ("disconnect", None, 10, 25),
         ("silence", Some("A"), 30, 30),
         ("silence", Some("B"), 30, 30),
         ("silence", Some("A"), 30, 40),

@@ -58,9 +58,13 @@ const INTERVAL: &str = "100ms";
 
 /// The strike `1d02` is `1D02` in all rows but those of derivatives, which have no strike, and in names of the vendor's files.
 static SPELLING: Spelling = Spelling {
-    socket: |listed| match listed.split('-').collect::<Vec<_>>()[..] {
-        [currency, day, strike, kind] => format!("{currency}-{day}-{}-{kind}", strike.replace('D', "d")),
-        _ => listed.to_owned(),
+    socket: |listed| {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let parts = listed.split('-').map(|part| match part.split_once('D') {
+            Some((whole, rest)) if is_number(whole) && is_number(rest) => format!("{whole}d{rest}"),
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("-")
     },
     row: |symbol, data_type| match data_type {
         DataType::DerivativeTicker => symbol.to_owned(),

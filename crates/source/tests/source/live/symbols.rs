@@ -2,11 +2,16 @@
 
 use mtdh_core::DataType::{self, DerivativeTicker, Trades};
 use mtdh_core::symbol::Names;
+use mtdh_source::live::feed::Frame;
 use mtdh_source::live::venue::Want;
 use mtdh_source::live::venues;
+use mtdh_source::tardis::machine;
+
+use super::play::{NOW, told};
+use super::{Fed, ONE};
 
 /// Exchange; the symbol in the vendor's list; on the socket; a stream of it; in rows of trades and of derivatives; the key.
-const CASES: [[&str; 7]; 28] = [
+const CASES: [[&str; 7]; 29] = [
     ["binance", "btcusdt", "BTCUSDT", "btcusdt@trade", "BTCUSDT", "BTCUSDT", "BINANCE:SPOT_PAIR:BTC-USDT"],
     [
         "binance-futures",
@@ -69,6 +74,15 @@ const CASES: [[&str; 7]; 28] = [
         "trades.XRP_USDC-26DEC27-1d02-C.100ms",
         "XRP_USDC-26DEC27-1D02-C",
         "XRP_USDC-26DEC27-1d02-C",
+        "",
+    ],
+    [
+        "deribit",
+        "BTC-CS-28DEC26-72000_76000",
+        "BTC-CS-28DEC26-72000_76000",
+        "trades.BTC-CS-28DEC26-72000_76000.100ms",
+        "BTC-CS-28DEC26-72000_76000",
+        "BTC-CS-28DEC26-72000_76000",
         "",
     ],
     [
@@ -171,4 +185,15 @@ fn no_venue_is_without_a_case_and_each_has_its_own_limits() {
         assert!(CASES.iter().any(|case| case[0] == venue.exchange()), "{}", venue.exchange());
         assert!(venue.limits().exchanges.contains(&venue.exchange()), "{}", venue.exchange());
     }
+}
+
+/// By way of a tardis-machine messages have the symbols of rows, not those of the exchange's own socket.
+#[test]
+fn what_a_tardis_machine_sends_is_of_the_symbols_that_were_asked_for() {
+    let want = Want { symbols: vec!["kPEPE".to_owned()], data_types: vec![Trades], is_recorded: false };
+    let mut fed = Fed::new(machine::find("hyperliquid").unwrap(), &want);
+    fed.feed.opened(ONE, NOW, &mut fed.out);
+    let text = r#"{"type":"trade","symbol":"KPEPE","exchange":"hyperliquid","id":"7","price":0.02,"amount":5,"side":"buy","timestamp":"2026-09-01T00:00:00.000Z","localTimestamp":"2026-09-01T00:00:00.001Z"}"#;
+    fed.feed.message(ONE, Frame::Data(text.as_bytes()), NOW, &mut fed.out);
+    assert_eq!(told(&mut fed, "hyperliquid"), ["trade KPEPE 7 buy 0.02 5"]);
 }
