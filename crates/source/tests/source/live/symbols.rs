@@ -150,7 +150,7 @@ const CASES: [[&str; 7]; 29] = [
     ["kraken", "XDG/USD", "DOGE/USD", "trade:DOGE/USD", "DOGE/USD", "DOGE/USD", "KRAKEN:SPOT_PAIR:DOGE-USD"],
     ["kraken", "AAPLx/USD", "AAPLx/USD", "trade:AAPLx/USD", "AAPLx/USD", "AAPLx/USD", ""],
     ["bitmex", "XBTUSD", "XBTUSD", "trade:XBTUSD", "XBTUSD", "XBTUSD", "BITMEX:PERP:BTC-USD"],
-    ["bitmex", "XBT_USDT", "XBT_USDT", "trade:XBT_USDT", "XBT_USDT", "XBT_USDT", "BITMEX:SPOT_PAIR:BTC-USDT"],
+    ["bitmex", "XBT_USDT", "XBT_USDT", "trade:XBT_USDT", "XBT_USDT", "XBT_USDT", ""],
     ["hyperliquid", "BTC", "BTC", "trades:BTC", "BTC", "BTC", "HYPERLIQUID:PERP:BTC-USDC"],
     ["hyperliquid", "kPEPE", "kPEPE", "trades:kPEPE", "KPEPE", "KPEPE", ""],
 ];
