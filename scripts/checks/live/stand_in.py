@@ -75,7 +75,7 @@ def words_of(venue, lake, *more, symbol=None, key=None):
 
 def record(playing, venue, lake, *more, seconds=6, expect=(0, 1), symbol=None, key=None):
     """Records for some seconds; gives the venue's summary."""
-    words = words_of(venue, lake, "--for", f"{int(seconds * 1000)}ms", "--format", "json", *more, symbol=symbol, key=key)
+    words = words_of(venue, lake, "--for", f"{seconds}s", "--format", "json", *more, symbol=symbol, key=key)
     said = stage.mtdh(*words, expect=expect, env=playing.env)
     return json.loads(said)["venues"][0]
 

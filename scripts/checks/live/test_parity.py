@@ -38,7 +38,8 @@ BOOK = ["trade", "book_change", *COMPUTED, *BARS]
 OWN_BARS = ["trade_bar_3ticks", "trade_bar_10ticks", "trade_bar_100ms", "trade_bar_2500ms", "trade_bar_0.5vol", "trade_bar_40vol"]
 OWN_BOOKS = ["book_snapshot_1_0ms", "book_snapshot_3_100ms", "book_snapshot_10_0ms", "book_snapshot_10_250ms", "book_snapshot_50_500ms"]
 OWN = [*OWN_BARS, *OWN_BOOKS]
-SECONDS = 8
+# The stand-in's clock runs three times as fast, so that what is computed by seconds comes three times as often.
+SECONDS, SPEED = 6, 3
 # Messages in which the venue states no time: theirs is that of the arrival. BitMEX states none where a level is deleted, so that
 # neither has what is computed of its books.
 WITHOUT_TIME = {
@@ -157,12 +158,13 @@ def computed_again(venue, ours, peer):
 
 
 def equal(ours, theirs, what):
-    """Both sides' overlap is equal; gives how many messages it has. Of few messages none may be in both."""
+    """Both sides' overlap is equal; gives how many messages it has."""
     first, second = overlap(ours, theirs)
     for place, (one, other) in enumerate(zip(first, second)):
         assert one == other, f"{what}: message {place} of {len(first)} and {len(second)} that are in both\nours   {one[:900]}\ntheirs {other[:900]}"
     assert len(first) == len(second), what
-    if not first and min(len(ours), len(theirs)) > 5:
+    # Of rare ones each may have others, or less than three in a row that both have.
+    if not first and min(len(ours), len(theirs)) > 20:
         pytest.fail(f"{what}: nothing is in both, such as\nours   {json.dumps(ours[-1])[:900]}\ntheirs {json.dumps(theirs[-1])[:900]}")
     return len(first)
 
@@ -175,7 +177,7 @@ def test_tardis_dev_tells_the_same(venue, path, symbols, types, exchange, peer, 
     lake = tmp_path / "lake"
     lake.mkdir()
     tables = ",".join(dict.fromkeys(TABLES[kind] for kind in [*types, "book_change"] if kind in TABLES))
-    played = exchange(venue, "--rate", 120, "--symbols", ",".join(symbols))
+    played = exchange(venue, "--rate", 240, "--speed", SPEED, "--symbols", ",".join(symbols))
     addresses = ",".join(f"{venue}={url[venue]}" for url in (played.ws, played.rest))
     with served(lake, addresses, venue=venue, symbols=symbols, types=tables) as port:
         rows = lambda: sum(one["rows"] for told in status(port)["venues"] for one in told["streams"])

@@ -30,7 +30,7 @@ def test_whole_way(venue, instruments, tmp_path, figures):
     lake = tmp_path / "lake"
     shutil.copytree(instruments.lake, lake)
     with exchange(venue, tmp_path / "sim", words=["--rate", "150"], symbol=symbol) as playing:
-        summary = record(playing, venue, lake, seconds=2.5, key=key)
+        summary = record(playing, venue, lake, key=key)
         assert playing.breaches() == []
     assert summary["failures"] == [], summary
     assert summary["unread"] == 0, summary
