@@ -79,22 +79,23 @@ def exchange(venue, folder, faults=(), seconds=600, words=(), symbol=None, clock
         server.wait(timeout=30)
 
 
-def words_of(venue, lake, *more, symbol=None):
-    return ["live", "record", "--venues", venue, "--symbols", symbol or SYMBOLS[venue], "--lake", lake, *more]
+def words_of(venue, lake, *more, symbol=None, key=None):
+    what = ["--instruments", key] if key else ["--venues", venue, "--symbols", symbol or SYMBOLS[venue]]
+    return ["live", "record", *what, "--lake", lake, *more]
 
 
-def record(playing, venue, lake, *more, seconds=6, expect=(0, 1), symbol=None):
+def record(playing, venue, lake, *more, seconds=6, expect=(0, 1), symbol=None, key=None):
     """Records for some seconds; gives the venue's summary."""
-    words = words_of(venue, lake, "--for", f"{seconds}s", "--format", "json", *more, symbol=symbol)
+    words = words_of(venue, lake, "--for", f"{seconds}s", "--format", "json", *more, symbol=symbol, key=key)
     said = stage.mtdh(*words, expect=expect, env=playing.env)
     return json.loads(said)["venues"][0]
 
 
 @contextlib.contextmanager
-def recording(playing, venue, lake, *more, symbol=None):
+def recording(playing, venue, lake, *more, symbol=None, stderr=subprocess.PIPE):
     """A recorder that runs until the test ends it."""
     command = [str(word) for word in [stage.PROGRAM, *words_of(venue, lake, *more, symbol=symbol), "--format", "json"]]
-    recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=stage.environment(playing.env))
+    recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=stage.environment(playing.env))
     try:
         yield recorder
     finally:

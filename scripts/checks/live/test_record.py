@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import time
 
@@ -18,17 +19,25 @@ import stand_in
 from stand_in import SYMBOLS, exchange, gaps, rebuilt, record, recording, rows
 
 
-@pytest.mark.parametrize("venue", SYMBOLS)
-def test_whole_way(venue, tmp_path, figures):
-    """Connect, subscribe, record, rows in the lake; the same bytes when they are made again; no limit broken."""
+# All exchange ids.
+VENUES = [*SYMBOLS, "okex-futures", "okex-options", "bybit-options"]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_whole_way(venue, instruments, tmp_path, figures):
+    """An instrument by its key: connect, subscribe, record, rows in the lake under that key; the same bytes when they are made again; no
+    limit broken."""
+    key, symbol = instruments.of[venue]
     lake = tmp_path / "lake"
-    with exchange(venue, tmp_path / "sim") as playing:
-        summary = record(playing, venue, lake)
+    shutil.copytree(instruments.lake, lake)
+    with exchange(venue, tmp_path / "sim", words=["--rate", "150"], symbol=symbol) as playing:
+        summary = record(playing, venue, lake, key=key)
         assert playing.breaches() == []
     assert summary["failures"] == [], summary
     assert summary["unread"] == 0, summary
     assert summary["gaps"] == len(gaps(lake)) == 0, gaps(lake)
     assert summary["messages"] > 5 and summary["rows"] > 5, summary
+    assert {path.parent.name for path in lake.glob("live_tick_data/by_date/*/data_type-*/*/*.parquet")} == {key}
     for data_type in ("trades", "incremental_book_L2"):
         times = [row["local_timestamp"] for row in rows(lake, data_type)]
         assert times and times == sorted(times), data_type

@@ -33,7 +33,7 @@ impl Venue for Fake {
     }
 
     fn limits(&self) -> &'static mtdh_source::live::limits::Limits {
-        &mtdh_source::live::limits::LIMITS[0]
+        &mtdh_source::live::limits::BINANCE
     }
 
     fn is_experimental(&self) -> bool {
