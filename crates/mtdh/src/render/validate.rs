@@ -4,7 +4,7 @@ use anyhow::Result;
 use mtdh_engine::validate::proof::{Damaged, Proof};
 use mtdh_engine::validate::recheck::Recheck;
 use mtdh_engine::validate::verdict::Verdict;
-use mtdh_engine::validate::{Counts, ValidationReport};
+use mtdh_engine::validate::{Counts, MissingPartition, ValidationReport};
 
 use super::SHOWN;
 use super::download::note_names;
@@ -82,6 +82,16 @@ pub fn note_report(report: &ValidationReport) {
         note(&format!(
             "and {} more; the missing data report of the day has them all",
             report.missing.len() - SHOWN
+        ));
+    }
+    for partial in report.partial.iter().take(SHOWN) {
+        let MissingPartition { day, data_type, instrument_key, reason } = partial;
+        note(&format!("not whole: {day} {data_type} {instrument_key}: {reason}"));
+    }
+    if report.partial.len() > SHOWN {
+        note(&format!(
+            "and {} more that are not whole; --format json has them all",
+            report.partial.len() - SHOWN
         ));
     }
     for day in &report.days_without_instruments {
