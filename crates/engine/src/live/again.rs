@@ -201,20 +201,17 @@ pub(super) fn settings(plan: &PlannedAnalysis) -> (Option<LiveSettings>, Option<
     (candles, plan.has_checks.then(LiveCheckSettings::default))
 }
 
-/// What a day's captures tell.
-pub(super) struct Again {
-    /// What was given, and when.
-    pub told: Vec<(i64, Told)>,
-    /// The lines for the day's report of checks.
-    pub lines: Vec<CheckLine>,
-}
-
-/// What the captures of an exchange tell of a day, as the recording did or would have done without a break; `None`: its plan has
+/// The lines for a day's report of checks that the captures of an exchange tell, and candles and findings to `give`, as the recording did or would have done without a break; `None`: its plan has
 /// neither candles nor checks.
 ///
 /// # Errors
 /// When the lake cannot be read. Captures that are not whole are [`LiveError::Retold`].
-pub(super) async fn day(lake: &Lake, exchange: &str, day: Day) -> Result<Option<Again>, EngineError> {
+pub(super) async fn day(
+    lake: &Lake,
+    exchange: &str,
+    day: Day,
+    mut give: impl FnMut(i64, Told) + Send + 'static,
+) -> Result<Option<Vec<CheckLine>>, EngineError> {
     let sessions = sessions(lake, exchange, day).await?;
     let planned = sessions.iter().rev().find_map(|(_, plan)| plan.analysis.clone());
     let (Some(planned), Some((first, _))) = (planned, sessions.first()) else { return Ok(None) };
@@ -231,23 +228,23 @@ pub(super) async fn day(lake: &Lake, exchange: &str, day: Day) -> Result<Option<
     };
     let played = tokio::task::spawn_blocking(move || {
         let mut of = OfExchange::new(analysis);
-        let (mut told, mut days) = (Vec::new(), BTreeMap::new());
+        let mut days = BTreeMap::new();
         for (session, _) in &sessions {
             let mut rows = captures.rows(session);
-            play(&mut *rows, &within, &mut of, |_, at, one| told.push((at, one)))?;
+            play(&mut *rows, &within, &mut of, |_, at, one| give(at, one))?;
         }
         let last = of.last_us();
         if last < within.end - AFTER_US {
-            of.analysis.stop(last).into_iter().for_each(|one| told.push((last, one)));
+            of.analysis.stop(last).into_iter().for_each(|one| give(last, one));
         }
         if let Some(checks) = of.analysis.checks() {
             days = checks.take_lines();
         }
         drop(hub);
-        Ok::<_, String>(Again { told, lines: days.remove(&day).unwrap_or_default() })
+        Ok::<_, String>(days.remove(&day).unwrap_or_default())
     });
     match played.await {
-        Ok(Ok(again)) => Ok(Some(again)),
+        Ok(Ok(lines)) => Ok(Some(lines)),
         Ok(Err(words)) => Err(failed(words).into()),
         Err(error) => Err(failed(error.to_string()).into()),
     }

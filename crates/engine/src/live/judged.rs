@@ -39,6 +39,12 @@ pub(crate) async fn validate(
 ) -> Result<ValidationReport, EngineError> {
     let lake = lake.with_origin(Origin::Live);
     let mut report = ValidationReport::default();
+    let mut selection = selection.clone();
+    let is_of_all = selection.venues.is_empty();
+    if is_of_all {
+        selection.venues = venues(&lake, &selection).await?;
+    }
+    let selection = &selection;
     for day in selection.days.days() {
         let recorded = recorded(&lake, selection, day).await?;
         let trust = match depth {
@@ -58,7 +64,7 @@ pub(crate) async fn validate(
             }
         }
         report.proof.note(selection, &there);
-        let missing = judge(&mut report, selection, day, &recorded, &there);
+        let missing = judge(&mut report, selection, is_of_all, day, &recorded, &there);
         if report.not_stored.is_none() {
             let stored = write_reports(&lake, day, selection, &[], &missing, &there, &known).await;
             report.not_stored = reason_not_to_write(stored)?;
@@ -67,6 +73,21 @@ pub(crate) async fn validate(
     }
     report.conclude();
     Ok(report)
+}
+
+/// The venues of which the days have captures, parts or objects.
+async fn venues(lake: &Lake, selection: &Selection) -> Result<Vec<String>, EngineError> {
+    let mut venues = BTreeSet::new();
+    for day in selection.days.days() {
+        venues.extend(lake.venues(day).await?);
+        let parts = lake.partitions_with_parts(day).await?;
+        venues.extend(parts.into_iter().map(|of| of.key.venue().to_owned()));
+        for exchange in lake.captured_venues().await? {
+            let of = whole::subscribed(lake, &exchange, day).await?;
+            venues.extend(of.keys().map(|partition| partition.key.venue().to_owned()));
+        }
+    }
+    Ok(venues.into_iter().collect())
 }
 
 async fn recorded(lake: &Lake, selection: &Selection, day: Day) -> Result<Recorded, EngineError> {
@@ -90,6 +111,7 @@ async fn recorded(lake: &Lake, selection: &Selection, day: Day) -> Result<Record
 fn judge(
     report: &mut ValidationReport,
     selection: &Selection,
+    is_of_all: bool,
     day: Day,
     recorded: &Recorded,
     there: &BTreeMap<Partition, ObjectState>,
@@ -98,7 +120,7 @@ fn judge(
     let all: BTreeSet<&Partition> =
         recorded.subscribed.keys().chain(objects).chain(&recorded.in_parts).collect();
     let venues: BTreeSet<&str> = all.iter().map(|partition| partition.key.venue()).collect();
-    match selection.venues.is_empty() {
+    match is_of_all {
         true if all.is_empty() => report.venues_without_expectation.push(day.to_string()),
         true => {}
         false => {

@@ -9,12 +9,13 @@ use mtdh_lake::tables::gaps::GapRow;
 use mtdh_lake::{Lake, WriteMode};
 use serde::Serialize;
 
-use super::again::{self, Again};
+use super::again;
 use super::maker::Stretch;
 use super::parts::{self, Of, Published, gap_rows};
 use super::plan::Keys;
 use super::player::{Played, Player, by_session, sessions_of_day};
 use super::{LiveError, checks, whole};
+use crate::check::kept::CheckLine;
 use crate::{EngineError, InstrumentKey};
 
 /// What a rebuild of a venue's day found.
@@ -72,7 +73,7 @@ pub async fn rebuild_day(lake: &Lake, exchange: &str, day: Day) -> Result<Rebuil
         compare_empty(lake, &beside, &partition, &mut rebuilt).await?;
     }
     rebuilt.gaps_made = complete_gaps(lake, &beside, exchange, day).await?;
-    match again::day(lake, exchange, day).await {
+    match again::day(lake, exchange, day, |_, _| ()).await {
         Ok(told) => rebuilt.findings = keep_findings(lake, day, told).await?,
         Err(error) if is_about_content(&error) => rebuilt.differ.push(mtdh_core::error::chain(&error)),
         Err(error) => return Err(error),
@@ -123,10 +124,14 @@ async fn complete_gaps(lake: &Lake, beside: &Lake, exchange: &str, day: Day) -> 
 }
 
 /// Keeps what was found of a day in place of what was kept of its recording. How many findings; `None`: nothing was checked.
-async fn keep_findings(lake: &Lake, day: Day, again: Option<Again>) -> Result<Option<u64>, EngineError> {
-    let Some(again) = again.filter(|again| !again.lines.is_empty()) else { return Ok(None) };
-    let found = again.lines.iter().filter(|line| line.found.is_some()).count() as u64;
-    checks::keep(lake, BTreeMap::from([(day, again.lines)])).await?;
+async fn keep_findings(
+    lake: &Lake,
+    day: Day,
+    lines: Option<Vec<CheckLine>>,
+) -> Result<Option<u64>, EngineError> {
+    let Some(lines) = lines.filter(|lines| !lines.is_empty()) else { return Ok(None) };
+    let found = lines.iter().filter(|line| line.found.is_some()).count() as u64;
+    checks::keep(lake, BTreeMap::from([(day, lines)])).await?;
     Ok(Some(found))
 }
 
@@ -325,3 +330,6 @@ pub async fn partitions_with_parts(lake: &Lake, day: Day) -> Result<Vec<Partitio
     let partition = |(data_type, key)| Partition { day, data_type, key };
     Ok(partitions.into_iter().map(partition).collect())
 }
+
+#[cfg(test)]
+mod tests;

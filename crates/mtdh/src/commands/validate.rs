@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use mtdh_core::DataType;
 use mtdh_core::partition::Origin;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::progress::Progress;
@@ -17,7 +18,11 @@ use crate::render::validate::print_report;
 use crate::session::{Session, check_venues, days};
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
-    let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    let mut selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    if args.origin == Origin::Live && args.selection.filters.data_types.is_empty() {
+        // What was subscribed to is expected, whatever the vendor's usual types are.
+        selection.data_types = DataType::ALL.to_vec();
+    }
     session.config.source_folder.clone_from(&args.source.source);
     if args.origin == Origin::Live && (args.recheck || args.source.source.is_some()) {
         bail!("the vendor has no files of recordings: --recheck and --source go with --origin vendor");
