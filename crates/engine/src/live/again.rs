@@ -27,6 +27,8 @@ use super::player::sessions_of_day;
 use crate::EngineError;
 use crate::check::kept::CheckLine;
 
+/// Said where playing was stopped.
+pub(super) const STOPPED: &str = "stopped";
 /// The kind of what lies between two sessions.
 const BETWEEN: &str = "restart";
 /// What became final so long after a day may still be about it.
@@ -124,21 +126,23 @@ pub(super) async fn recorded(
     sessions: &Sessions,
     from_us: i64,
 ) -> Result<Vec<Followed>, EngineError> {
-    let mut known: BTreeMap<InstrumentKey, Followed> = BTreeMap::new();
+    let mut all: BTreeMap<InstrumentKey, Followed> = BTreeMap::new();
+    let mut last: BTreeMap<InstrumentKey, Followed> = BTreeMap::new();
     for (of, plan) in sessions {
         let mut now: BTreeMap<InstrumentKey, Followed> = BTreeMap::new();
         for one in followed(lake, [plan], of.began.max(from_us)).await? {
             now.insert(one.follow.key.clone(), one);
         }
         for (key, one) in &mut now {
-            if let Some(before) = known.get(key).filter(|before| has_all(before, one)) {
+            if let Some(before) = last.get(key).filter(|before| has_all(before, one)) {
                 one.follow.from_us = before.follow.from_us;
             }
         }
         // What a later session does not record any more was recorded nevertheless.
-        known.extend(now);
+        all.extend(now.clone());
+        last = now;
     }
-    Ok(known.into_values().collect())
+    Ok(all.into_values().collect())
 }
 
 /// Whether all that one records was recorded before.
@@ -150,17 +154,21 @@ pub(super) fn has_all(before: &Followed, one: &Followed) -> bool {
 /// Plays a session's rows that arrived within a range, with what was lost among them.
 ///
 /// # Errors
-/// Words for people, when the captures are not whole or candles cannot be made of a row.
+/// Words for people, when the captures are not whole or candles cannot be made of a row; [`STOPPED`].
 pub(super) fn play(
     rows: &mut dyn OlderRows,
     within: &std::ops::Range<i64>,
     of: &mut OfExchange,
+    is_over: impl Fn() -> bool,
     mut give: impl FnMut(&mut OfExchange, i64, Told),
 ) -> Result<(), String> {
     let mut gaps: VecDeque<(i64, GapEvent)> = VecDeque::new();
     let mut told = Vec::new();
     while let Some(event) = rows.next()? {
         gaps.extend(rows.gaps());
+        if is_over() {
+            return Err(STOPPED.to_owned());
+        }
         if event.arrived >= within.end {
             break;
         }
@@ -231,7 +239,7 @@ pub(super) async fn day(
         let mut days = BTreeMap::new();
         for (session, _) in &sessions {
             let mut rows = captures.rows(session);
-            play(&mut *rows, &within, &mut of, |_, at, one| give(at, one))?;
+            play(&mut *rows, &within, &mut of, || false, |_, at, one| give(at, one))?;
         }
         let last = of.last_us();
         if last < within.end - AFTER_US {

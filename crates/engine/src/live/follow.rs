@@ -3,7 +3,7 @@
 //! The arithmetic is in [`super::analysis`]; here are the clock, the hub, the log and the lake.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,12 @@ use mtdh_core::error::chain;
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
+use mtdh_lake::live::found;
 use mtdh_source::live::clock;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::LiveError;
 use super::again::{self, OfExchange, Sessions};
 use super::analysis::{LiveAnalysis, Told};
 use super::candles::gaps::Gap;
@@ -44,6 +46,8 @@ const ASKED: usize = 64;
 
 /// Rows are listened to when a recording has begun: it is looked so often whether it has.
 const LOOK: Duration = Duration::from_millis(50);
+/// No segment is longer.
+const SEGMENT_US: i64 = 3_600_000_000;
 /// An exchange that takes longer to begin is found where rows of it are published.
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 /// What was told so long before a recorder ended may not have been given out by it.
@@ -122,35 +126,38 @@ fn listen(hub: &Arc<Hub>, rows: Wanted<DataType>, start: Start) -> Listener {
     hub.listen(Ask { filters, start, is_conflated: false })
 }
 
-/// Listens to a recording, and has what was recorded before it on the same day.
+/// Listens to a recording.
 pub struct Ears {
     listener: Listener,
-    before: BTreeMap<Arc<str>, Sessions>,
+    /// Whether something was recorded before it on the same day.
     is_behind: bool,
 }
 
-/// Begins to listen to the rows and gaps of a recording before it begins, and finds what earlier recorders recorded of the day.
+/// Begins to listen to the rows and gaps of a recording before it begins. `folder`: where captures are written; `None`: in the lake.
 ///
 /// # Errors
-/// When the lake cannot be read.
+/// When captures cannot be listed.
 pub async fn begin(
     lake: &Lake,
     hub: &Arc<Hub>,
     plans: &[&SessionPlan],
+    folder: Option<&Path>,
     now_us: i64,
 ) -> Result<Ears, EngineError> {
-    let mut before = BTreeMap::new();
+    let mut is_behind = false;
     for plan in plans {
         let Some(day) = Day::containing_us(now_us) else { continue };
-        let found = again::sessions(lake, &plan.exchange, day).await?;
-        if !found.is_empty() {
-            before.insert(Arc::from(plan.exchange.as_str()), found);
-        }
+        is_behind |= !lake.list_segments(&plan.exchange, day).await?.is_empty();
+        // What a killed recorder left is not in the lake's list yet.
+        let folder = folder.map(Path::to_owned).or_else(|| lake.capture_folder());
+        let failed = |source| LiveError::Capture { exchange: plan.exchange.clone(), source };
+        let local = folder.map(|folder| found(&folder, &plan.exchange)).transpose().map_err(failed)?;
+        let from = day.start_us() - SEGMENT_US;
+        is_behind |= local.unwrap_or_default().iter().any(|one| one.name.start_us >= from);
     }
-    let is_behind = !before.is_empty();
     // Who has to catch up listens to rows from the captures on, later; gaps are in no hurry and few.
     let rows = if is_behind { Wanted::None } else { Wanted::All };
-    Ok(Ears { listener: listen(hub, rows, Start::Now), before, is_behind })
+    Ok(Ears { listener: listen(hub, rows, Start::Now), is_behind })
 }
 
 /// Follows what a hub is given until `stop` is cancelled. Candles and findings are given to the hub, findings also to the log and to
@@ -164,12 +171,12 @@ pub async fn follow(
     options: AnalysisOptions,
     stop: &CancellationToken,
 ) -> Analysed {
-    let Ears { mut listener, before, is_behind } = ears;
+    let Ears { mut listener, is_behind } = ears;
     let mut following = Following::new(hub.clone(), followed, &options);
     let (questions, mut answers) = klines(options.klines.clone(), stop);
     let mut notes = None;
     if is_behind {
-        let rows = following.catch_up(lake, before, &options, stop).await;
+        let rows = following.catch_up(lake, &options, stop).await;
         notes = Some(std::mem::replace(&mut listener, rows));
     }
     let mut kept_us = clock::now();
@@ -294,7 +301,6 @@ impl Following {
     async fn catch_up(
         &mut self,
         lake: &Lake,
-        before: BTreeMap<Arc<str>, Sessions>,
         options: &AnalysisOptions,
         stop: &CancellationToken,
     ) -> Listener {
@@ -304,17 +310,32 @@ impl Following {
             // Without a folder nothing is recorded.
             None => return listen(&self.hub, Wanted::All, Start::Now),
         });
-        let from_us = self.first_day.map_or(i64::MIN, Day::start_us);
-        for (exchange, sessions) in before {
+        let (day, from_us) = match self.first_day {
+            Some(day) => (day, day.start_us()),
+            None => return listen(&self.hub, Wanted::All, Start::Now),
+        };
+        for exchange in self.exchanges.keys().cloned().collect::<Vec<_>>() {
+            let mut sessions = match again::sessions(lake, &exchange, day).await {
+                Ok(sessions) => sessions,
+                Err(error) => {
+                    self.fail(format!("{exchange}: candles and findings begin anew: {}", chain(&error)));
+                    continue;
+                }
+            };
+            sessions.retain(|(of, _)| !begun.contains(&of.session) && of.began < self.hub.opened());
+            if sessions.is_empty() {
+                continue;
+            }
             let Some(of) = self.exchanges.remove(&exchange) else { continue };
-            let (took, held) = match resumed(lake, of, &sessions, from_us, options, captures.clone()).await {
+            let followed = of.analysis.followed().to_vec();
+            let caught = resumed(lake, followed, &sessions, from_us, options, captures.clone(), stop);
+            let (took, held) = match caught.await {
                 Ok(caught) => caught,
+                // What was kept before says more than a part of it.
+                Err(words) if words == again::STOPPED => continue,
                 Err(words) => {
                     self.fail(format!("{exchange}: candles and findings begin anew: {words}"));
-                    let mut anew = analysis(options, clock::now());
-                    let followed = again::recorded(lake, &sessions, clock::now()).await;
-                    followed.unwrap_or_default().iter().for_each(|of| anew.analysis.follow(&of.follow));
-                    (anew, Vec::new())
+                    (of, Vec::new())
                 }
             };
             if let Some(candles) = took.analysis.candles() {
@@ -509,16 +530,17 @@ fn analysis(options: &AnalysisOptions, now_us: i64) -> OfExchange {
 /// An analysis of what sessions recorded before, and what they may not have given out themselves.
 async fn resumed(
     lake: &Lake,
-    now: OfExchange,
+    followed: Vec<Follow>,
     sessions: &Sessions,
     from_us: i64,
     options: &AnalysisOptions,
     captures: Arc<Captures>,
+    stop: &CancellationToken,
 ) -> Result<(OfExchange, Vec<(i64, Told)>), String> {
     let mut of = analysis(options, sessions.first().map_or(from_us, |(first, _)| first.began.max(from_us)));
     let recorded = again::recorded(lake, sessions, from_us).await.map_err(|error| chain(&error))?;
     let last_plan = sessions.last().map(|(_, plan)| plan.symbols.as_slice()).unwrap_or_default();
-    for one in now.analysis.followed() {
+    for one in &followed {
         let before = recorded.iter().find(|before| before.follow.key == one.key);
         let went_on = before.filter(|before| last_plan.iter().any(|symbol| **symbol == *before.symbol));
         let has_all =
@@ -526,15 +548,22 @@ async fn resumed(
         let from_us = went_on.filter(has_all).map_or(one.from_us, |before| before.follow.from_us);
         of.analysis.follow(&Follow { from_us, ..one.clone() });
     }
+    let stop = stop.clone();
     let sessions: Vec<Captured> = sessions.iter().map(|(of, _)| of.clone()).collect();
     let played = tokio::task::spawn_blocking(move || {
         let mut held: Vec<(i64, Told)> = Vec::new();
         for session in &sessions {
             let mut rows = captures.rows(session);
-            again::play(&mut *rows, &(from_us..i64::MAX), &mut of, |of, at, one| {
-                held.retain(|(at, _)| *at > of.last_us().saturating_sub(UNSURE_US));
-                held.push((at, one));
-            })?;
+            again::play(
+                &mut *rows,
+                &(from_us..i64::MAX),
+                &mut of,
+                || stop.is_cancelled(),
+                |of, at, one| {
+                    held.retain(|(at, _)| *at > of.last_us().saturating_sub(UNSURE_US));
+                    held.push((at, one));
+                },
+            )?;
         }
         held.retain(|(at, _)| *at > of.last_us().saturating_sub(UNSURE_US));
         Ok((of, held))

@@ -324,7 +324,7 @@ fn empty_object(
 mod tests {
     use super::*;
 
-    const KEY: &str = "BINANCE:SPOT:BTC-USDT";
+    const KEY: &str = "BINANCE:SPOT_PAIR:BTC-USDT";
 
     fn partition(data_type: DataType) -> Partition {
         Partition { day: "2024-03-01".parse().unwrap(), data_type, key: KEY.parse().unwrap() }

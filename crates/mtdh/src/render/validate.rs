@@ -191,6 +191,9 @@ fn verdict(report: &ValidationReport) -> String {
         Some(_) if totals.missing == 0 && !report.proof.damaged.is_empty() => {
             "damaged: no partition is missing, but other objects cannot be trusted".to_owned()
         }
+        Some(_) if totals.missing == 0 && !report.partial.is_empty() => {
+            format!("not whole: {} of recordings", many(report.partial.len() as u64, "partition"))
+        }
         Some(_) if totals.missing == 0 => "not known to be complete".to_owned(),
         Some(share) => format!(
             "not complete: {} of {} partitions are answered ({})",
