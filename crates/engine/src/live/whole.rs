@@ -224,7 +224,8 @@ pub(super) async fn make_empty(
     exchange: &str,
     day: Day,
 ) -> Result<Vec<Partition>, EngineError> {
-    let gaps = gaps_touching(to, exchange, day).await?;
+    let mut gaps = gaps_touching(to, exchange, day).await?;
+    gaps.extend(gaps_touching(of, exchange, day).await?);
     let live = to.with_origin(Origin::Live);
     let mut empty = Vec::new();
     let subscribed = subscribed(of, exchange, day).await?;

@@ -39,8 +39,8 @@ impl Span {
         let mut good = Vec::new();
         let mut gaps = self.gaps.clone();
         gaps.sort_unstable();
-        for (from, to) in gaps {
-            if from > at && from <= end {
+        for (from, to) in gaps.into_iter().filter(|(from, _)| *from < end) {
+            if from > at {
                 good.push((at, from));
             }
             at = at.max(to);
@@ -224,6 +224,8 @@ mod tests {
             (vec![span(0, 50, &[])], vec![(50, 60)]),
             (vec![span(0, 100, &[(35, 45)])], vec![(35, 45)]),
             (vec![span(0, 100, &[(20, 70)])], vec![lost]),
+            (vec![span(0, 100, &[(10, 20), (80, 90)])], vec![]),
+            (vec![span(0, 100, &[(32, 34), (40, 40), (50, 52)])], vec![(32, 34), (50, 52)]),
             (vec![span(0, 45, &[]), span(40, 100, &[])], vec![]),
             (vec![span(0, 40, &[]), span(50, 100, &[])], vec![(40, 50)]),
             (vec![span(70, 100, &[])], vec![lost]),
