@@ -315,12 +315,4 @@ def test_a_killed_recording_is_one_with_what_its_captures_tell(tmp_path, figures
     counted = lambda lines: {(line["instrument_key"], line["data_type"]): line["rows"] for line in lines}
     assert counted(kept) == counted(told), "rows that were looked at"
     assert names(kept) == names(told)
-    for of in (lake, again):
-        stage.mtdh("candles", "--origin", "live", "--start-date", stand_in.days(lake)[0], "--timeframes", "15s", "--lake", of)
-    assert candles(again) == candles(lake) != []
     figures(kills=2, gaps=len(gaps(lake)), findings=len(names(kept)))
-
-
-def candles(lake):
-    found = sorted(pathlib.Path(lake).glob("live_candles/by_date/**/*.parquet"))
-    return [row for path in found for row in stand_in.pq.ParquetFile(path).read().to_pylist()]
