@@ -269,3 +269,42 @@ def test_sigkill_at_any_moment_doubles_nothing(tmp_path, figures, tell):
     (again,) = rebuilt(lake)
     assert again["differ"] == [] and again["made"] == 0 and again["sessions"] == kills + 1, again
     figures(kills=kills, trades=len(ids))
+
+
+def findings(lake):
+    """What the lake keeps of the checks of a recording, without when and by whom it was checked."""
+    found = []
+    for path in sorted(pathlib.Path(lake).glob("live_check_reports/by_date/*/*.parquet")):
+        lines = stand_in.pq.read_table(path).to_pylist()
+        found += [{name: cell for name, cell in line.items() if name not in ("checked", "made_by")} for line in lines]
+    return sorted(found, key=str)
+
+
+def test_a_killed_recording_is_one_with_what_its_captures_tell(tmp_path, figures):
+    """Killed twice and resumed, a lake has the rows, gaps and findings that a lake has which is made of the captures alone."""
+    lake, again, words = tmp_path / "lake", tmp_path / "again", ["--parts", "2s", "--check", "--candles", "15s"]
+    planted = [fault({"drop": {"count": 3}}, data_type="trade", at=60, every=200, times=5)]
+    with exchange("binance", tmp_path / "sim", planted, words=["--rate", "200"]) as playing:
+        for _ in range(2):
+            before = stand_in.open_segments(lake)
+            with recording(playing, "binance", lake, *words) as recorder:
+                stand_in.wait_for_rows(lake, before)
+                time.sleep(3)
+                recorder.send_signal(signal.SIGKILL)
+                recorder.wait(timeout=30)
+        summary = record(playing, "binance", lake, *words, seconds=8)
+    assert summary["failures"] == [], summary
+    if len(stand_in.days(lake)) > 1:
+        pytest.skip("midnight came between")
+    shutil.copytree(lake / "live_capture", again / "live_capture")
+    (made,) = rebuilt(again)
+    assert made["differ"] == [] and made["sessions"] == 3 and made["gaps_made"] == len(gaps(lake)), made
+    for data_type in ("trades", "incremental_book_L2", "book_ticker"):
+        assert rows(again, data_type) == rows(lake, data_type) != [], data_type
+    assert gaps(again) == gaps(lake) and {row["kind"] for row in gaps(lake)} >= {"crash", "sequence"}
+    kept, told = findings(lake), findings(again)
+    names = lambda lines: sorted((line["instrument_key"], line["data_type"], line["check"]) for line in lines if line["check"])
+    counted = lambda lines: {(line["instrument_key"], line["data_type"]): line["rows"] for line in lines}
+    assert counted(kept) == counted(told), "rows that were looked at"
+    assert names(kept) == names(told)
+    figures(kills=2, gaps=len(gaps(lake)), findings=len(names(kept)))

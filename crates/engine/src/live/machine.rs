@@ -110,6 +110,8 @@ pub struct Counts {
     pub accepted: u64,
     /// Rows.
     pub rows: u64,
+    /// Messages of which other is made than the vendor makes, on purpose: the known differences of a comparison.
+    pub quirks: u64,
 }
 
 /// A feed and the order of what it is given.
@@ -401,6 +403,7 @@ impl Machine {
     fn gather(&mut self) {
         self.counts.accepted += std::mem::take(&mut self.out.accepted);
         self.counts.unread += std::mem::take(&mut self.out.unread);
+        self.counts.quirks += std::mem::take(&mut self.out.quirks).into_values().sum::<u64>();
         for text in self.out.unread_texts.drain(..) {
             tracing::info!(venue = self.venue.exchange(), message = text, "a message could not be read");
         }
