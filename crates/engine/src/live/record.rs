@@ -3,8 +3,10 @@
 //! Each venue has a session on a thread of its own; what sessions hand on (rows, gaps, sealed captures) is brought into the lake
 //! here, again and again until it is there. Start with [`prepare`], then [`record`].
 
+mod claim;
 mod days;
 mod follow;
+mod mark;
 mod prepare;
 mod remake;
 
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use claim::{Claim, Held, LEASE};
+use follow::Following;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 pub use mtdh_source::live::address::{Instead, Unencrypted};
@@ -140,17 +144,24 @@ pub struct VenueSummary {
 /// Records until `stop` is cancelled, or the venues refuse for good. `tell` hears how it stands.
 ///
 /// # Errors
-/// If nothing could be begun. What fails later is in the summary.
+/// If nothing could be begun, also if another recorder records the same ([`super::LiveError::Held`]). What fails later is in the summary.
 pub async fn record(
     lake: &Lake,
     prepared: Vec<Prepared>,
     stop: &CancellationToken,
     tell: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<RecordSummary, EngineError> {
-    let tell: Arc<dyn Fn(Progress) + Send + Sync> = Arc::new(tell);
-    let crashed = remake::remake(lake, &prepared, &tell).await?;
+    let tell: Tell = Arc::new(tell);
+    let held = claimed(lake, &prepared, &tell).await?;
+    let crashed = match remake::remake(lake, &prepared, &tell).await {
+        Ok(crashed) => crashed,
+        Err(error) => {
+            given_back(held).await;
+            return Err(error);
+        }
+    };
     let mut running = Vec::new();
-    for of in prepared {
+    for (of, held) in prepared.into_iter().zip(held) {
         let mut settings = of.settings;
         settings.crashed = crashed.get(of.venue.exchange()).copied();
         let of = Of {
@@ -164,16 +175,12 @@ pub async fn record(
             }
             .plan_hash(),
         };
+        // A child, as one venue may end alone.
+        let stop = stop.child_token();
         let plan = settings.plan.clone();
         let started = session::start(settings, stop.clone())?;
-        running.push(tokio::spawn(follow::follow(
-            lake.clone(),
-            of,
-            plan,
-            started,
-            stop.clone(),
-            tell.clone(),
-        )));
+        let following = Following { lake: lake.clone(), of, plan, stop, tell: tell.clone() };
+        running.push(tokio::spawn(following.run(started, held)));
     }
     let days = tokio::spawn(days::finish_days(lake.clone(), tell.clone(), stop.clone()));
     let mut summary = RecordSummary::default();
@@ -198,4 +205,32 @@ pub async fn record(
         }
     }
     Ok(summary)
+}
+
+/// Who hears how a recording stands.
+type Tell = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Takes the claims of all that is to be recorded, or none.
+async fn claimed(lake: &Lake, prepared: &[Prepared], tell: &Tell) -> Result<Vec<Held>, EngineError> {
+    let mut held = Vec::new();
+    for of in prepared {
+        let Settings { plan, session, folder, .. } = &of.settings;
+        let exchange = of.venue.exchange();
+        let told = |text| tell(Progress { exchange, told: Told::Note(text) });
+        match Held::take(lake, Claim::new(plan, session, folder, LEASE), told).await {
+            Ok(one) => held.push(one),
+            Err(error) => {
+                given_back(held).await;
+                return Err(error);
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// Ends claims of which nothing was recorded.
+async fn given_back(held: Vec<Held>) {
+    for one in held {
+        one.end(true).await;
+    }
 }

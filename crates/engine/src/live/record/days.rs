@@ -1,6 +1,5 @@
 //! The work of a recorder at the end of each day.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use mtdh_core::Day;
@@ -8,7 +7,7 @@ use mtdh_lake::Lake;
 use mtdh_source::live::clock;
 use tokio_util::sync::CancellationToken;
 
-use super::Progress;
+use super::{Progress, Tell};
 use crate::live::rebuild::finish_day;
 use crate::live::session::Told;
 
@@ -16,11 +15,7 @@ use crate::live::session::Told;
 const AFTER_MIDNIGHT: i64 = 5 * 60 * 1_000_000;
 
 /// Makes the objects of days that are over: those of the days before, then each day's after its end.
-pub(super) async fn finish_days(
-    lake: Lake,
-    tell: Arc<dyn Fn(Progress) + Send + Sync>,
-    stop: CancellationToken,
-) {
+pub(super) async fn finish_days(lake: Lake, tell: Tell, stop: CancellationToken) {
     let mut done: Option<Day> = None;
     loop {
         let Some(today) = Day::containing_us(clock::now() - AFTER_MIDNIGHT) else { return };

@@ -21,7 +21,7 @@ use crate::live::LiveError;
 use crate::live::older::Captures;
 use crate::live::plan::{SessionPlan, listed, of_form, usual_types};
 use crate::live::player::known;
-use crate::live::session::Settings;
+use crate::live::session::{Bounds, Settings};
 
 /// Checks what is wanted, and finds keys and connections. Nothing is connected yet.
 ///
@@ -125,6 +125,8 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
         is_capture_only: options.is_capture_only,
         crashed: None,
         hub: options.hub.clone(),
+        bounds: Bounds::default(),
+        sync: std::fs::File::sync_data,
     };
     Ok(Prepared { venue, plan, notes, settings })
 }

@@ -11,19 +11,21 @@ use mtdh_lake::live::{CaptureError, CaptureWriter, Session as CaptureSession};
 use mtdh_source::http::HttpClient;
 use mtdh_source::live::address::shown;
 use mtdh_source::live::clock::{self, Steps};
+use mtdh_source::live::out::Gap;
 use mtdh_source::live::rest;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use disk::syncer;
+use disk::Syncer;
 
 use super::lanes::Lanes;
 use super::publish::Publisher;
+use super::waiting::Waiting;
 use super::{Ended, Settings, State, Told, Work};
 use crate::live::LiveError;
 use crate::live::events::{self, session_gap};
-use crate::live::maker::Maker;
+use crate::live::maker::{Maker, Stretch};
 
 /// Lines are handed to the system at this age.
 const WRITE_EVERY: Duration = Duration::from_millis(150);
@@ -54,9 +56,19 @@ pub(super) struct Session {
     last_at: i64,
     /// When a session before received last that did not end in good order, until rows come again.
     crashed: Option<i64>,
-    waiting: Vec<Work>,
+    /// What is handed on at the end of this turn of the loop.
+    turn: Vec<Made>,
+    waiting: Waiting,
     stop: CancellationToken,
-    sync: Option<std::sync::mpsc::SyncSender<std::fs::File>>,
+    syncer: Syncer,
+    /// Whether lines are with the system that nobody brings to the disk yet.
+    is_unsynced: bool,
+}
+
+/// What a turn of the loop made.
+enum Made {
+    Stretch(Stretch),
+    Gaps(Vec<Gap>),
 }
 
 /// The session is to end: what it hands on is taken by nobody, or its disk refuses.
@@ -77,6 +89,7 @@ impl Session {
         settings: Settings,
         work: mpsc::Sender<Work>,
         told: mpsc::Sender<Told>,
+        durable: watch::Sender<u64>,
     ) -> Result<Session, LiveError> {
         let capture = CaptureSession {
             id: settings.session.clone(),
@@ -109,9 +122,11 @@ impl Session {
             steps: Steps::new(),
             last_at: i64::MIN,
             crashed: settings.crashed,
-            waiting: Vec::new(),
+            turn: Vec::new(),
+            waiting: Waiting::new(settings.bounds.rows, settings.bounds.gaps, &settings.folder),
             stop: CancellationToken::new(),
-            sync: syncer(settings.durable),
+            syncer: Syncer::new(settings.sync, durable),
+            is_unsynced: false,
             settings,
         })
     }
@@ -156,11 +171,11 @@ impl Session {
         }
         let began = Instant::now();
         let (mut write_at, mut part_at) = (None::<Instant>, began + self.settings.part_every);
-        let mut second = began + Duration::from_secs(1);
+        let (mut second, mut sync_at) = (began + Duration::from_secs(1), None::<Instant>);
         while !stop.is_cancelled() && !lanes.is_empty() {
             let due = self.maker.as_ref().and_then(|maker| maker.machine.due());
             let due = due.map(|due| Instant::now() + until(due));
-            let wake = [write_at, due, Some(part_at), Some(second)].into_iter().flatten().min();
+            let wake = [write_at, sync_at, due, Some(part_at), Some(second)].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -195,6 +210,13 @@ impl Session {
             if self.writer.buffered() >= WRITE_BYTES || write_at.is_some_and(|at| now >= at) {
                 write_at = None;
                 self.write().await?;
+            }
+            if self.is_unsynced && sync_at.is_none() {
+                sync_at = Some(now + self.settings.durable / 2);
+            }
+            if sync_at.is_some_and(|at| now >= at) {
+                sync_at = None;
+                self.sync();
             }
             if now >= part_at || self.maker.as_ref().is_some_and(|maker| maker.bytes() >= PART_BYTES) {
                 part_at = now + self.settings.part_every;

@@ -1,48 +1,77 @@
 //! Lines on their way to the disk, and the ends of parts.
 
+use std::fs::File;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use mtdh_lake::live::CaptureError;
 use mtdh_source::live::clock;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Session, Stop};
 use crate::live::events::{self, session_gap};
 use crate::live::session::lanes::Lanes;
-use crate::live::session::{Told, Work};
+use crate::live::session::{Sync, Told, Work};
 
 /// A disk that refuses is tried again after this.
 const DISK_AGAIN: Duration = Duration::from_millis(250);
-/// A disk that refuses for so long ends the session.
-const DISK_PATIENCE: Duration = Duration::from_secs(60);
+/// It is told so often that the disk refuses.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Hands the lines to the system. While the disk refuses, nothing is read.
+    /// Hands the lines to the system. While the disk refuses, nothing is read, however long: what was read is still in memory.
     pub(super) async fn write(&mut self) -> Result<(), Stop> {
-        let (from, since) = (clock::now(), Instant::now());
-        let mut is_told = false;
-        while let Err(error) = self.writer.write() {
-            if !is_told {
-                is_told = true;
+        let from = clock::now();
+        let mut told = None::<Instant>;
+        while let Err(error) = self.write_now() {
+            if told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
+                told = Some(Instant::now());
                 self.tell(Told::Note(format!(
                     "the capture cannot be written, so that nothing is read: {}",
                     mtdh_core::error::chain(&error)
                 )));
             }
-            if since.elapsed() >= DISK_PATIENCE || self.stop.is_cancelled() {
+            if self.stop.is_cancelled() {
                 return Err(error.into());
             }
             tokio::time::sleep(DISK_AGAIN).await;
         }
-        if is_told {
+        if told.is_some() {
             self.lost(session_gap("overload", from, clock::now(), "the disk refused".to_owned()))?;
         }
-        if self.settings.durable.is_zero() {
-            self.writer.sync()?;
-        }
         for sealed in self.writer.take_sealed() {
-            self.hand_on_slowly(Work::Sealed(sealed)).await?;
+            self.syncer.reached(sealed.first_line + sealed.lines);
+            self.send(Work::Sealed(sealed)).await?;
         }
         Ok(())
+    }
+
+    fn write_now(&mut self) -> Result<(), CaptureError> {
+        self.writer.write()?;
+        self.is_unsynced = true;
+        if self.settings.durable.is_zero() {
+            self.writer.sync()?;
+            self.syncer.reached(self.writer.written_line());
+        }
+        Ok(())
+    }
+
+    /// Has what was handed to the system brought to the disk, and waits for nothing. While the disk is still at what came before, the next
+    /// time brings this along.
+    pub(super) fn sync(&mut self) {
+        let line = self.writer.written_line();
+        match self.writer.to_sync() {
+            Ok(Some(file)) => self.is_unsynced = !self.syncer.begin(file, line),
+            Ok(None) => {
+                self.is_unsynced = false;
+                self.syncer.reached(line);
+            }
+            Err(error) => {
+                self.is_unsynced = true;
+                tracing::warn!(%error, "the capture could not be brought to the disk");
+            }
+        }
     }
 
     /// Ends a part of the rows.
@@ -56,9 +85,13 @@ impl Session {
         self.state.lines = number + 1;
         let stretch = self.make(number, &line);
         self.write().await?;
-        self.writer.seal_if_old(clock::now())?;
+        if let Err(error) = self.writer.seal_if_old(clock::now()) {
+            tracing::warn!(%error, "a segment could not be sealed");
+        }
+        // Goes on with the seal where it failed.
+        self.write().await?;
         match stretch {
-            Some(stretch) => self.hand_on_slowly(Work::Stretch(stretch, None)).await,
+            Some(stretch) => self.put(stretch).await,
             None => Ok(()),
         }
     }
@@ -73,12 +106,6 @@ impl Session {
                 format!("the clock was set by {:.3} s", step as f64 / 1e6),
             ))?;
         }
-        if let Some(sync) = &self.sync
-            && let Some(file) = self.writer.to_sync()?
-        {
-            // While the thread is still at it, the next second brings the rest along.
-            let _busy = sync.try_send(file);
-        }
         self.state.open = lanes.open_connections();
         self.tell(Told::State(self.state));
         if let Some(publisher) = &mut self.publisher {
@@ -88,21 +115,48 @@ impl Session {
     }
 }
 
-/// A thread that brings files to the disk, so that no message waits for it; `None`: the session does that itself.
-pub(super) fn syncer(durable: Duration) -> Option<std::sync::mpsc::SyncSender<std::fs::File>> {
-    if durable.is_zero() {
-        return None;
+/// Brings files to the disk on a thread of its own, so that no message waits for it.
+pub(super) struct Syncer {
+    sync: Sync,
+    durable: watch::Sender<u64>,
+    thread: Option<SyncSender<(File, u64)>>,
+}
+
+impl Syncer {
+    /// `durable` is told the number of the first line that is not on the disk.
+    pub fn new(sync: Sync, durable: watch::Sender<u64>) -> Syncer {
+        let (to, files) = std::sync::mpsc::sync_channel::<(File, u64)>(1);
+        let reached = durable.clone();
+        let work = move || files.into_iter().for_each(|(file, line)| bring(sync, &file, line, &reached));
+        let thread = std::thread::Builder::new().name("live sync".to_owned()).spawn(work);
+        Syncer { sync, durable, thread: thread.is_ok().then_some(to) }
     }
-    let (to, files) = std::sync::mpsc::sync_channel::<std::fs::File>(1);
-    let sync = move || {
-        for file in files {
-            if let Err(error) = file.sync_data() {
-                tracing::warn!(%error, "the capture could not be brought to the disk");
+
+    /// Begins to bring a file to the disk, which then has all lines before this one. False: the thread is busy.
+    pub fn begin(&self, file: File, line: u64) -> bool {
+        match &self.thread {
+            Some(thread) => thread.try_send((file, line)).is_ok(),
+            // A machine that gives no thread.
+            None => {
+                bring(self.sync, &file, line, &self.durable);
+                true
             }
         }
-    };
-    match std::thread::Builder::new().name("live sync".to_owned()).spawn(sync) {
-        Ok(_) => Some(to),
-        Err(_) => None,
     }
+
+    /// All lines before this one are on the disk.
+    pub fn reached(&self, line: u64) {
+        reach(&self.durable, line);
+    }
+}
+
+fn bring(sync: Sync, file: &File, line: u64, durable: &watch::Sender<u64>) {
+    match sync(file) {
+        Ok(()) => reach(durable, line),
+        Err(error) => tracing::warn!(%error, "the capture could not be brought to the disk"),
+    }
+}
+
+fn reach(durable: &watch::Sender<u64>, line: u64) {
+    durable.send_if_modified(|before| std::mem::replace(before, line.max(*before)) < line);
 }

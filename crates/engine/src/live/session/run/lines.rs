@@ -7,12 +7,12 @@ use mtdh_source::live::out::Gap;
 use mtdh_source::live::rest::Answer;
 use mtdh_source::live::socket::Arrived;
 
-use super::{Session, Stop};
+use super::{Made, Session, Stop};
 use crate::live::events::{self, session_gap};
 use crate::live::machine::Input;
 use crate::live::maker::Stretch;
+use crate::live::session::Told;
 use crate::live::session::lanes::Lanes;
-use crate::live::session::{Told, Work};
 
 impl Session {
     /// Takes what a link tells.
@@ -99,7 +99,7 @@ impl Session {
         let at = self.later(clock::now());
         self.append(&events::gap(at, &gap))?;
         self.state.gaps += 1;
-        self.hand_on(Work::Gaps(vec![gap]));
+        self.turn.push(Made::Gaps(vec![gap]));
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Session {
         };
         self.state.lines = number + 1;
         if let Some(stretch) = self.make(number, &line) {
-            self.hand_on(Work::Stretch(stretch, None));
+            self.turn.push(Made::Stretch(stretch));
         }
         Ok(())
     }

@@ -4,11 +4,11 @@ use mtdh_source::live::clock;
 use mtdh_source::live::out::Request;
 use tokio::sync::mpsc;
 
-use super::{CRASH, ROWS, Session, Stop};
+use super::{CRASH, Made, ROWS, Session, Stop};
 use crate::live::events::session_gap;
+use crate::live::session::Told;
 use crate::live::session::lanes::Lanes;
 use crate::live::session::publish::symbols_of;
-use crate::live::session::{Told, Work};
 
 impl Session {
     /// Does what the feed wants, and gives its rows to those who follow.
@@ -64,7 +64,7 @@ impl Session {
             self.tell(Told::Note(note));
         }
         if !todo.gaps.is_empty() {
-            self.hand_on(Work::Gaps(todo.gaps));
+            self.turn.push(Made::Gaps(todo.gaps));
         }
         self.hand_over().await
     }
