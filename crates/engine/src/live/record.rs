@@ -234,3 +234,6 @@ async fn given_back(held: Vec<Held>) {
         one.end(true).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

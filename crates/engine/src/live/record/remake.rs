@@ -46,7 +46,8 @@ pub(super) async fn remake(
         for segment in &segments {
             lake.upload_found(segment).await?;
         }
-        if let Some(last) = last_of(lake, exchange, session, &recovered).await? {
+        let last = last_of(lake, exchange, session, &recovered).await?;
+        if let Some(last) = last {
             match claim.filter(|claim| !is_followed(claim, prepared)) {
                 None => {
                     let of = crashed.entry(exchange.clone()).or_insert(last);
@@ -56,21 +57,21 @@ pub(super) async fn remake(
             }
         }
         let made = remake_session(lake, exchange, session).await;
+        let what = match last {
+            Some(_) => format!("session {session} did not end in good order"),
+            None => format!("the lake lacked something of session {session}"),
+        };
         let text = match &made {
             Ok(published) => {
-                let cut: u64 = recovered
-                    .iter()
-                    .filter(|one| one.segment.name.session == *session)
-                    .map(|one| one.cut_bytes)
-                    .sum();
+                let of = recovered.iter().filter(|one| one.segment.name.session == *session);
+                let cut: u64 = of.map(|one| one.cut_bytes).sum();
                 format!(
-                    "session {session} did not end in good order: {cut} bytes were cut off, {} parts with {} rows were made of its captures",
+                    "{what}: {cut} bytes were cut off, {} parts with {} rows were made of its captures",
                     published.made, published.rows
                 )
             }
             Err(error) => {
-                let error = mtdh_core::error::chain(error);
-                format!("session {session} did not end in good order, and its rows cannot be made: {error}")
+                format!("{what}, and its rows cannot be made: {}", mtdh_core::error::chain(error))
             }
         };
         if let Some(of) = prepared.iter().find(|of| of.venue.exchange() == exchange) {

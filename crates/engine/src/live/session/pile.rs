@@ -82,6 +82,12 @@ impl Pile {
         self.state().pieces == 0
     }
 
+    /// Bytes on the disk.
+    #[cfg(test)]
+    pub fn bytes(&self) -> u64 {
+        self.state().file.as_ref().map_or(0, |file| file.metadata().map_or(0, |of| of.len()))
+    }
+
     /// Writes a stretch; gives it back when the disk refuses. One thread writes.
     pub fn write(&self, stretch: Stretch) -> Result<Piece, (Stretch, io::Error)> {
         let (file, at, held) = match self.begin() {

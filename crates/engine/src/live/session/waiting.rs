@@ -170,3 +170,6 @@ pub fn bytes_of_gaps(gaps: &[Gap]) -> usize {
     };
     gaps.iter().map(|gap| size_of::<Gap>() + texts(gap)).sum()
 }
+
+#[cfg(test)]
+mod tests;
