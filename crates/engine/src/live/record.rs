@@ -8,6 +8,7 @@ mod days;
 mod follow;
 mod mark;
 mod prepare;
+mod prune;
 mod remake;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claim::{Claim, Held, LEASE};
+use days::Days;
 use follow::Following;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
@@ -30,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Hub;
 use super::parts::Of;
 use super::plan::SessionPlan;
-use super::rebuild::finish_day;
 use super::session::{self, Settings, Told};
 use crate::EngineError;
 
@@ -65,6 +66,9 @@ pub struct RecordOptions {
     pub is_capture_only: bool,
     /// Where captures are written; `None`: in the lake, which must be a folder.
     pub folder: Option<PathBuf>,
+    /// Captures are removed so many days after their session ended, if their rows are in days' objects that were compared with the
+    /// vendor's; `None`: never.
+    pub keep_days: Option<u32>,
     /// Who follows.
     pub hub: Option<Arc<Hub>>,
     /// Other rules for connections than those that follow from what venues allow, for tests.
@@ -81,6 +85,7 @@ impl Default for RecordOptions {
             part_every: Duration::from_secs(300),
             is_capture_only: false,
             folder: None,
+            keep_days: None,
             hub: None,
             rules: None,
         }
@@ -96,6 +101,7 @@ pub struct Prepared {
     /// What people should know before it begins.
     pub notes: Vec<String>,
     settings: Settings,
+    keep_days: Option<u32>,
 }
 
 /// How a recording stands, or what happened in it, by exchange id.
@@ -152,6 +158,8 @@ pub async fn record(
     tell: impl Fn(Progress) + Send + Sync + 'static,
 ) -> Result<RecordSummary, EngineError> {
     let tell: Tell = Arc::new(tell);
+    let Some(first) = prepared.first() else { return Ok(RecordSummary::default()) };
+    let (folder, keep_days) = (first.settings.folder.clone(), first.keep_days);
     let held = claimed(lake, &prepared, &tell).await?;
     let crashed = match remake::remake(lake, &prepared, &tell).await {
         Ok(crashed) => crashed,
@@ -182,27 +190,28 @@ pub async fn record(
         let following = Following { lake: lake.clone(), of, plan, stop, tell: tell.clone() };
         running.push(tokio::spawn(following.run(started, held)));
     }
-    let days = tokio::spawn(days::finish_days(lake.clone(), tell.clone(), stop.clone()));
-    let mut summary = RecordSummary::default();
+    let days = Days { lake: lake.clone(), folder, keep_days, tell: tell.clone() };
+    let finishing = tokio::spawn(days.clone().run(stop.clone()));
+    let (mut summary, mut is_all_there) = (RecordSummary::default(), true);
     for one in running {
         match one.await {
-            Ok(venue) => summary.venues.push(venue),
-            Err(error) => summary.venues.push(VenueSummary {
-                failures: vec![format!("the recording ended by a fault of the program: {error}")],
-                ..VenueSummary::default()
-            }),
+            Ok((venue, is_there)) => {
+                is_all_there &= is_there;
+                summary.venues.push(venue);
+            }
+            Err(error) => {
+                is_all_there = false;
+                summary.venues.push(VenueSummary {
+                    failures: vec![format!("the recording ended by a fault of the program: {error}")],
+                    ..VenueSummary::default()
+                });
+            }
         }
     }
-    days.abort();
-    // Of a day that is over, what ended with the recording is in no later turn.
-    if let Some(day) = Day::containing_us(clock::now()).map(Day::previous) {
-        let failed = match finish_day(lake, day).await {
-            Ok((_, failed)) => failed,
-            Err(error) => vec![mtdh_core::error::chain(&error)],
-        };
-        for text in failed {
-            tell(Progress { exchange: "lake", told: Told::Note(text) });
-        }
+    finishing.abort();
+    // Of a day that is over, what ended with the recording is in no later turn. What is not there yet the next recording brings.
+    if is_all_there && let Some(day) = Day::containing_us(clock::now()).map(Day::previous) {
+        days.finish(day).await;
     }
     Ok(summary)
 }

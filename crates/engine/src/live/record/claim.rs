@@ -8,11 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use mtdh_lake::live::SessionId;
 use mtdh_lake::{Lake, LakeError, LakePath};
+use mtdh_source::live::clock;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -47,6 +49,8 @@ pub(super) struct Claim {
     pub seconds: u64,
     /// How often it was renewed.
     pub beat: u64,
+    /// The parts of all rows that arrived before this time are in the lake, microseconds since the Unix epoch, UTC.
+    pub brought_us: i64,
 }
 
 impl Claim {
@@ -62,6 +66,7 @@ impl Claim {
             data_types: plan.data_types.clone(),
             seconds: lease.as_secs(),
             beat: 0,
+            brought_us: clock::now(),
         }
     }
 
@@ -85,10 +90,11 @@ pub(super) struct Held {
     lake: Lake,
     own: Claim,
     mark: Mark,
+    brought: AtomicI64,
 }
 
 /// When beats of others were first seen.
-type Seen = BTreeMap<String, (u64, Instant)>;
+pub(super) type Seen = BTreeMap<String, (u64, Instant)>;
 
 impl Held {
     /// Takes a claim. `tell` hears of whom it waits for.
@@ -97,7 +103,8 @@ impl Held {
     /// [`LiveError::Held`] if another recorder records the same; else if the lake or the disk refuses.
     pub async fn take(lake: &Lake, own: Claim, tell: impl Fn(String)) -> Result<Held, EngineError> {
         let mark = Mark::new(&own).map_err(|source| LiveError::Scratch { source })?;
-        let held = Held { lake: lake.clone(), own, mark };
+        let brought = AtomicI64::new(own.brought_us);
+        let held = Held { lake: lake.clone(), own, mark, brought };
         match held.enter(tell).await {
             Ok(()) => Ok(held),
             Err(error) => {
@@ -139,6 +146,12 @@ impl Held {
         }
     }
 
+    /// The parts of all rows that arrived before this time are in the lake, microseconds since the Unix epoch, UTC. Others hear it with the
+    /// next renewal.
+    pub fn brought(&self, us: i64) {
+        self.brought.store(us, Ordering::Release);
+    }
+
     /// Renews the claim for ever, every third of a lease. Ends if another recorder has taken it over: who.
     pub async fn keep(&self) -> String {
         loop {
@@ -162,7 +175,7 @@ impl Held {
     async fn renew(&self) -> Result<Option<Claim>, LakeError> {
         let mut met = None;
         self.change(|claims| match claims.iter_mut().find(|of| of.session == self.own.session) {
-            Some(own) => own.beat += 1,
+            Some(own) => (own.beat, own.brought_us) = (own.beat + 1, self.brought.load(Ordering::Acquire)),
             None => {
                 met = self.other(claims);
                 if met.is_none() {
@@ -209,6 +222,38 @@ impl Held {
 
 /// The lake has so long to hear that a recorder ended.
 const GOODBYE: Duration = Duration::from_secs(3);
+
+/// The sessions of an exchange whose recorders are not known to be dead.
+///
+/// # Errors
+/// If the lake cannot be read.
+pub(super) async fn living(lake: &Lake, exchange: &str) -> Result<Vec<String>, LakeError> {
+    let path = lake.layout().recorders(exchange);
+    let claims = read(&path, lake.read(&path).await?.as_ref())?;
+    Ok(claims.into_iter().filter(|claim| claim.life() != Life::Dead).map(|claim| claim.session).collect())
+}
+
+/// The time before which all recorders that may live have brought their rows into the lake, microseconds since the Unix epoch, UTC. `seen`
+/// is kept between calls: a beat that stands still for a lease is a dead one's.
+///
+/// # Errors
+/// If the lake cannot be read.
+pub(super) async fn all_brought(lake: &Lake, seen: &mut Seen) -> Result<i64, LakeError> {
+    let mut brought = i64::MAX;
+    for exchange in lake.captured_venues().await? {
+        let path = lake.layout().recorders(&exchange);
+        for claim in read(&path, lake.read(&path).await?.as_ref())? {
+            let first = seen.entry(claim.session.clone()).or_insert((claim.beat, Instant::now()));
+            if first.0 != claim.beat {
+                *first = (claim.beat, Instant::now());
+            }
+            if claim.life() != Life::Dead && !is_silent(&claim, seen) {
+                brought = brought.min(claim.brought_us);
+            }
+        }
+    }
+    Ok(brought)
+}
 
 fn read(path: &LakePath, bytes: Option<&Bytes>) -> Result<Vec<Claim>, LakeError> {
     let Some(bytes) = bytes else { return Ok(Vec::new()) };

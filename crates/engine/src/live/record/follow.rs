@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use mtdh_lake::Lake;
 use mtdh_lake::live::SealedSegment;
+use mtdh_source::live::clock;
 use mtdh_source::live::out::Gap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -49,8 +50,8 @@ struct Left {
 }
 
 impl Following {
-    /// Brings into the lake what a session hands on.
-    pub async fn run(self, running: Running, held: Held) -> VenueSummary {
+    /// Brings into the lake what a session hands on. What came of it, and whether all of it is there.
+    pub async fn run(self, running: Running, held: Held) -> (VenueSummary, bool) {
         let exchange = self.of.venue.exchange();
         let Running { thread, mut work, durable, mut told } = running;
         let telling = {
@@ -69,7 +70,7 @@ impl Following {
         };
         let bringing = async {
             let (mut left, mut parts) = (Left::default(), 0);
-            self.bring_all(&mut work, durable, &mut left, &mut parts).await;
+            self.bring_all(&mut work, durable, &held, &mut left, &mut parts).await;
             (left, parts)
         };
         let taken_over = async {
@@ -109,13 +110,14 @@ impl Following {
             }
         }
         held.end(is_all_there).await;
-        summary
+        (summary, is_all_there)
     }
 
     async fn bring_all(
         &self,
         work: &mut tokio::sync::mpsc::Receiver<Work>,
         mut durable: watch::Receiver<u64>,
+        held: &Held,
         left: &mut Left,
         parts: &mut u64,
     ) {
@@ -138,7 +140,13 @@ impl Following {
                     }
                     None => break,
                 },
-                _ = flush.tick() => self.put_gaps(&mut keys, &mut gaps).await,
+                _ = flush.tick() => {
+                    self.put_gaps(&mut keys, &mut gaps).await;
+                    let now = clock::now();
+                    if work.is_empty() && left.is_nothing() {
+                        held.brought(now);
+                    }
+                }
             }
         }
         if left.is_nothing() {

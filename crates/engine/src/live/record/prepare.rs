@@ -128,7 +128,7 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
         bounds: Bounds::default(),
         sync: std::fs::File::sync_data,
     };
-    Ok(Prepared { venue, plan, notes, settings })
+    Ok(Prepared { venue, plan, notes, settings, keep_days: options.keep_days })
 }
 
 /// Turns what a user names into what is wanted of each venue.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod power;
+mod prune;
 mod slow;
 
 use std::path::Path;

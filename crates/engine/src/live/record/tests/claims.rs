@@ -22,6 +22,7 @@ fn claim(number: u32, folder: &Path, symbols: &[&str], data_types: &[&str], seco
         data_types: texts(data_types),
         seconds,
         beat: 0,
+        brought_us: 0,
     }
 }
 
@@ -109,7 +110,9 @@ async fn one_of_many_that_begin_at_once_records() {
     let takes = (1..9).map(|number| {
         // Each as another process sees the lake.
         let (lake, own) = (local(folder.path()), own.clone());
-        tokio::spawn(async move { Held::take(&lake, claim(number, &own, &["BTCUSDT"], &["trades"], 600), |_| {}).await })
+        tokio::spawn(async move {
+            Held::take(&lake, claim(number, &own, &["BTCUSDT"], &["trades"], 600), |_| {}).await
+        })
     });
     let taken = futures::future::join_all(takes.collect::<Vec<_>>()).await;
     let held: Vec<Held> = taken.into_iter().filter_map(|one| one.unwrap().ok()).collect();

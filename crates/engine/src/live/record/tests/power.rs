@@ -22,6 +22,8 @@ const CUTS: &str = "MTDH_TEST_POWER_CUTS";
 /// Notes how far a file is brought to the disk, in place of doing so: what was written before the call.
 fn noted(file: &File) -> io::Result<()> {
     let of = file.metadata()?;
+    // A slow disk: what is made of lines that are not there yet is found out.
+    std::thread::sleep(Duration::from_millis(100));
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap_or_default());
     let mut notes = fs::OpenOptions::new().append(true).create(true).open(folder.join(NOTES))?;
     // The note of a kill in the middle of this is torn, and counts for nothing.
@@ -33,7 +35,7 @@ fn noted(file: &File) -> io::Result<()> {
 async fn record_until_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let [websocket, rest] = ADDRESSES.map(|name| std::env::var(name).unwrap());
-    let (lake, options) = (local(folder.as_ref()), options(&websocket, &rest, Duration::from_millis(300)));
+    let (lake, options) = (local(folder.as_ref()), options(&websocket, &rest, Duration::from_millis(700)));
     let wanted = wanted_of(&["BTCUSDT"], &[DataType::Trades, DataType::IncrementalBookL2]);
     let mut prepared = prepare(&lake, &wanted, &options).await.unwrap();
     prepared[0].settings.sync = noted;
@@ -60,7 +62,8 @@ fn arrivals(bytes: Vec<u8>) -> Vec<i64> {
 fn cut(lake: &Path, random: &mut fastrand::Rng) -> i64 {
     let mut noted: HashMap<u64, u64> = HashMap::new();
     for line in fs::read_to_string(lake.join(NOTES)).unwrap_or_default().lines() {
-        let numbers = line.split_once(' ').and_then(|(file, length)| Some((file.parse().ok()?, length.parse().ok()?)));
+        let number = |text: &str| text.parse::<u64>().ok();
+        let numbers = line.split_once(' ').and_then(|(file, length)| Some((number(file)?, number(length)?)));
         let Some((file, length)) = numbers else { continue };
         let of = noted.entry(file).or_insert(0);
         *of = length.max(*of);

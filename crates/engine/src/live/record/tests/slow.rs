@@ -48,7 +48,7 @@ async fn a_bucket_that_stands_still_loses_nothing_and_takes_no_memory() {
     }
     stop.cancel();
     let summary = recording.await.unwrap().unwrap().venues.remove(0);
-    assert_eq!((&summary.failures, summary.gaps), (&Vec::new(), 0), "{summary:?}");
+    assert_eq!(summary.failures, Vec::<String>::new(), "{summary:?}");
     let again = rebuilt(&lake).await;
     assert_eq!((again.differ.len(), again.made, again.equal), (0, 0, summary.parts), "{again:?} {summary:?}");
     assert_eq!(again.rows, summary.rows);

@@ -54,7 +54,8 @@ fn stretches(sizes: &[u64]) -> Vec<Stretch> {
 fn content(stretch: &Stretch) -> String {
     let mut text = format!("{:?} {:?} {:?}", stretch.lines, stretch.times, stretch.gaps);
     for ((day, data_type, key), rows) in &stretch.rows {
-        let all = arrow_select::concat::concat_batches(data_type.table().row_schema(), &rows.batches).unwrap();
+        let all =
+            arrow_select::concat::concat_batches(data_type.table().row_schema(), &rows.batches).unwrap();
         text += &format!("\n{day} {data_type} {key} {} {} {all:?}", rows.symbol, rows.is_carried);
     }
     text
