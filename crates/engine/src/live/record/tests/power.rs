@@ -16,7 +16,7 @@ const FOLDER: &str = "MTDH_TEST_LAKE";
 const ADDRESSES: [&str; 2] = ["MTDH_TEST_WEBSOCKET", "MTDH_TEST_REST"];
 /// Where the child notes what it brought to the disk, below its lake.
 const NOTES: &str = "notes";
-/// How often the power is cut: 4 times, or as often as this variable says.
+/// How often the power is cut: twice, or as often as this variable says.
 const CUTS: &str = "MTDH_TEST_POWER_CUTS";
 
 /// Notes how far a file is brought to the disk, in place of doing so: what was written before the call.
@@ -58,8 +58,8 @@ fn arrivals(bytes: Vec<u8>) -> Vec<i64> {
     arrivals
 }
 
-/// Cuts off what was not brought to the disk, or leaves any part of it or zeros in its place. How much was lost, microseconds.
-fn cut(lake: &Path, random: &mut fastrand::Rng) -> i64 {
+/// Cuts off all that was not brought to the disk, or leaves any part of it or zeros in its place. How much was lost, microseconds.
+fn cut(lake: &Path, is_all: bool, random: &mut fastrand::Rng) -> i64 {
     let mut noted: HashMap<u64, u64> = HashMap::new();
     for line in fs::read_to_string(lake.join(NOTES)).unwrap_or_default().lines() {
         let number = |text: &str| text.parse::<u64>().ok();
@@ -85,7 +85,7 @@ fn cut(lake: &Path, random: &mut fastrand::Rng) -> i64 {
             let synced = noted.get(&fs::metadata(&path).unwrap().ino()).copied().unwrap_or(0) as usize;
             assert!(synced <= bytes.len());
             let before = arrivals(bytes.clone());
-            bytes.truncate(random.usize(synced..=bytes.len()));
+            bytes.truncate(if is_all { synced } else { random.usize(synced..=bytes.len()) });
             if random.bool() && synced < bytes.len() {
                 let hole = random.usize(synced..bytes.len());
                 bytes[hole..].fill(0);
@@ -102,9 +102,17 @@ fn cut(lake: &Path, random: &mut fastrand::Rng) -> i64 {
     lost
 }
 
+/// How many parts a lake has.
+fn parts(folder: &Path) -> usize {
+    let below =
+        |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let days = below(folder.join("live_tick_data/by_date"));
+    days.flat_map(below).flat_map(below).flat_map(below).count()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_that_loses_its_power_loses_a_second_and_doubles_nothing() {
-    let cuts = std::env::var(CUTS).ok().map_or(4, |text| text.parse().unwrap());
+    let cuts = std::env::var(CUTS).ok().map_or(2, |text| text.parse().unwrap());
     let playing = exchange(2_000).await;
     let mut random = fastrand::Rng::new();
     let seed = random.get_seed();
@@ -121,10 +129,18 @@ async fn a_machine_that_loses_its_power_loses_a_second_and_doubles_nothing() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        tokio::time::sleep(Duration::from_millis(random.u64(600..2_000))).await;
+        tokio::time::sleep(Duration::from_millis(random.u64(600..1_500))).await;
+        // Every second time just when a part is there: its lines must be.
+        let (is_at_part, parts) = (round % 2 == 0, parts(folder.path()));
+        for _ in 0..1_000 {
+            if !is_at_part || self::parts(folder.path()) > parts {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         child.kill().unwrap();
         child.wait().unwrap();
-        most = most.max(cut(folder.path(), &mut random));
+        most = most.max(cut(folder.path(), is_at_part, &mut random));
         assert!(most <= 1_000_000, "{name}: {most} us are lost");
         // The next start seals, makes the rows, and records.
         let lake = local(folder.path());
@@ -144,6 +160,11 @@ async fn a_machine_that_loses_its_power_loses_a_second_and_doubles_nothing() {
         assert_eq!(summary.failures, Vec::<String>::new(), "{name}");
         let again = rebuilt(&lake).await;
         assert_eq!((again.differ.len(), again.made), (0, 0), "{name}: {again:?}");
+        assert_eq!(
+            again.equal,
+            self::parts(folder.path()) as u64,
+            "{name}: each part is of lines that are there"
+        );
         let ids = ids(&lake).await;
         assert!(ids.values().all(|ids| are_whole(ids)), "{name}: a trade is missing or there twice");
         sessions = sessions.max(ids.len());

@@ -3,6 +3,7 @@
 use mtdh_sim::{Config, ErrorBody, Fault, FaultKind, Host, Sim, Size};
 
 use super::*;
+use crate::live::session::Work;
 
 const BUCKET: &str = "lake";
 
@@ -96,4 +97,53 @@ async fn what_a_lake_did_not_take_is_there_after_the_next_start() {
     assert!(ids.values().all(|ids| are_whole(ids)), "a trade is missing or there twice");
     assert_eq!((again.differ.len(), again.made), (0, 0), "{again:?}");
     assert_eq!(again.rows, sessions.iter().map(|of| of.rows).sum::<u64>());
+}
+
+/// Nobody takes what a session hands on, so that reading stops in the end; then somebody does. All that came is there, once, and the table
+/// says for how long nothing was read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_nothing_stops_reading_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (playing, lake) = (exchange(2_000).await, local(folder.path()));
+    let options = options(&playing.ws_url(EXCHANGE), &playing.rest_url(EXCHANGE), Duration::from_millis(50));
+    let wanted = wanted_of(&["BTCUSDT", "ETHUSDT"], &[DataType::Trades, DataType::IncrementalBookL2]);
+    let mut settings = prepare(&lake, &wanted, &options).await.unwrap().remove(0).settings;
+    settings.bounds = Bounds { rows: 4 << 10, gaps: 1 << 20, works: 6 };
+    let stop = CancellationToken::new();
+    let running = session::start(settings, stop.clone()).unwrap();
+    let session::Running { thread, mut work, mut told, .. } = running;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
+    let ending = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            stop.cancel();
+        }
+    });
+    let (mut rows, mut on_disk, mut overloads, mut last) = (0, 0, Vec::new(), None);
+    while let Some(work) = work.recv().await {
+        match work {
+            Work::Stretch(waits) => {
+                on_disk += usize::from(waits.is_on_disk());
+                let (stretch, _share) = waits.taken().unwrap();
+                assert!(last.is_none_or(|last| stretch.lines.0 == last + 1), "stretches follow each other");
+                last = Some(stretch.lines.1);
+                let batches = stretch.rows.values().flat_map(|of| &of.batches);
+                rows += batches.map(|batch| batch.num_rows() as u64).sum::<u64>();
+            }
+            Work::Gaps(gaps, _share) => {
+                overloads.extend(gaps.into_iter().filter(|gap| gap.kind == "overload"))
+            }
+            Work::Sealed(_) => {}
+            Work::Left => panic!("all can wait"),
+        }
+    }
+    ending.await.unwrap();
+    while told.recv().await.is_some() {}
+    let ended = tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap().unwrap();
+    assert!(on_disk > 0 && !overloads.is_empty());
+    assert!(overloads.iter().all(|gap| gap.to - gap.from > 250_000), "{overloads:?}");
+    let again = rebuilt(&lake).await;
+    assert_eq!((again.rows, again.rows), (rows, ended.state.counts.rows), "{again:?}");
+    assert!(ids(&lake).await.values().all(|ids| are_whole(ids)), "a trade is missing or there twice");
 }
