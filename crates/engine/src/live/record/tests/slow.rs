@@ -18,7 +18,7 @@ async fn bucket() -> (Sim, Lake) {
 /// The store refuses while rows and captures come, then takes them: all that came is in captures and parts, nothing twice, no reading
 /// stopped, and what waited was on the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bucket_that_stands_still_loses_nothing_and_takes_no_memory() {
+async fn a_bucket_that_stands_still_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (playing, (sim, lake)) = (exchange(2_000).await, bucket().await);
     let options = RecordOptions {
