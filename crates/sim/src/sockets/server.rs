@@ -110,17 +110,23 @@ impl Drop for Server {
 
 /// Moves a venue's markets for ever.
 async fn move_markets(venue: Arc<Venue>, pace: Pace) {
-    let pause = match pace {
-        Pace::Natural => Duration::from_millis(5),
-        Pace::PerSecond(_) => Duration::from_millis(1),
-        Pace::Most => Duration::from_micros(200),
-    };
     loop {
         let is_busy = venue.hub().tick();
         match pace {
+            Pace::Natural => tokio::time::sleep(Duration::from_millis(5)).await,
+            Pace::PerSecond(_) => pause(Duration::from_micros(200)).await,
             Pace::Most if is_busy => tokio::task::yield_now().await,
-            _ => tokio::time::sleep(pause).await,
+            Pace::Most => pause(Duration::from_micros(200)).await,
         }
+    }
+}
+
+/// A pause shorter than a step of the runtime's clock, which is a millisecond: messages at a rate come one by one, not in bursts.
+async fn pause(pause: Duration) {
+    let slept = tokio::task::spawn_blocking(move || std::thread::sleep(pause)).await;
+    if slept.is_err() {
+        // The runtime ends.
+        std::future::pending::<()>().await;
     }
 }
 
