@@ -139,6 +139,9 @@ impl Waiting {
     }
 
     /// Lets a stretch wait. Blocks while rows are written.
+    ///
+    /// # Errors
+    /// When there is no room for its gaps, or the disk refuses its rows: the stretch again.
     pub fn put(&self, stretch: Stretch) -> Result<Waits, Refused> {
         let lines = stretch.lines;
         if self.pile.is_empty()

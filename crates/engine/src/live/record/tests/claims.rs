@@ -98,7 +98,7 @@ async fn a_dead_recorder_blocks_nobody() {
     }
     let path = lake.layout().recorders(EXCHANGE);
     let fifth = of(5, &own, 600);
-    lake.put(&path, &serde_json::to_vec(&[fifth.clone()]).unwrap()).await.unwrap();
+    lake.put(&path, &serde_json::to_vec(&[fifth]).unwrap()).await.unwrap();
     assert_eq!(third.keep().await, "recorder 5 records the same since 2026-11-30T10:00:00.000Z");
 }
 
