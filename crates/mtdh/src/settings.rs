@@ -56,7 +56,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 22] = [
     setting(
         "lake",
         "MTDH_LAKE",
