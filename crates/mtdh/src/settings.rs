@@ -342,7 +342,7 @@ impl Settings {
 
     /// Captures are kept for so many days; `None`: for ever.
     pub fn live_capture_days(&self) -> Option<u32> {
-        // The setting's limit is below.
+        // The setting has a limit, which is below that of the number.
         self.whole("live_capture_days").and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0)
     }
 

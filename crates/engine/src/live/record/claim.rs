@@ -102,7 +102,10 @@ impl Held {
     /// # Errors
     /// [`LiveError::Held`] if another recorder records the same; else if the lake or the disk refuses.
     pub async fn take(lake: &Lake, own: Claim, tell: impl Fn(String)) -> Result<Held, EngineError> {
-        let mark = Mark::new(&own).map_err(|source| LiveError::Scratch { source })?;
+        // Texts and numbers alone always make JSON.
+        let content = serde_json::to_vec_pretty(&own).unwrap_or_default();
+        let path = mark::path(Path::new(&own.folder), &own.exchange, &own.session);
+        let mark = Mark::new(path, &content).map_err(|source| LiveError::Scratch { source })?;
         let brought = AtomicI64::new(own.brought_us);
         let held = Held { lake: lake.clone(), own, mark, brought };
         match held.enter(tell).await {

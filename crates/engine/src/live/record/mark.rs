@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use mtdh_lake::live::found_venues;
 
-use super::claim::Claim;
-
 /// How the files end.
 const ENDING: &str = "claim";
 
@@ -43,16 +41,15 @@ pub(super) fn life(path: &Path) -> Life {
 }
 
 impl Mark {
-    /// Makes the file of a claim. It has its name from the moment on at which it is locked.
+    /// Makes a file of a session. It has its name from the moment on at which it is locked.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn new(claim: &Claim) -> io::Result<Mark> {
-        let path = path(Path::new(&claim.folder), &claim.exchange, &claim.session);
+    pub fn new(path: PathBuf, content: &[u8]) -> io::Result<Mark> {
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(claim)?)?;
+        file.write_all(content)?;
         file.as_file().lock()?;
         let lock = file.persist_noclobber(&path).map_err(|error| error.error)?;
         Ok(Mark { path, _lock: lock })
@@ -66,19 +63,12 @@ impl Mark {
     }
 }
 
-/// What a recorder left that ended before all that it recorded was in the lake.
-pub(super) struct Left {
-    /// What it recorded.
-    pub claim: Claim,
-    /// Its file, which this process has locked.
-    pub mark: Mark,
-}
-
-/// The sessions below the folder of all captures whose recorders are dead, by exchange and session. Each is given to one process.
+/// The files below the folder of all captures whose recorders are dead, and what they say, by exchange and session. Each is given to one
+/// process, which has locked it.
 ///
 /// # Errors
 /// When the disk refuses.
-pub(super) fn left(folder: &Path) -> io::Result<Vec<Left>> {
+pub(super) fn left(folder: &Path) -> io::Result<Vec<(Mark, Vec<u8>)>> {
     let venues = found_venues(folder).map_err(io::Error::other)?;
     let mut left = Vec::new();
     for venue in venues {
@@ -90,11 +80,11 @@ pub(super) fn left(folder: &Path) -> io::Result<Vec<Left>> {
             }
         }
     }
-    left.sort_by(|a, b| (&a.claim.exchange, &a.claim.session).cmp(&(&b.claim.exchange, &b.claim.session)));
+    left.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     Ok(left)
 }
 
-fn left_at(path: PathBuf) -> io::Result<Option<Left>> {
+fn left_at(path: PathBuf) -> io::Result<Option<(Mark, Vec<u8>)>> {
     let file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
@@ -105,16 +95,8 @@ fn left_at(path: PathBuf) -> io::Result<Option<Left>> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     // Another process may have seen to it before it was locked here.
-    let Ok(bytes) = fs::read(&path) else { return Ok(None) };
-    match serde_json::from_slice(&bytes) {
-        Ok(claim) => Ok(Some(Left { claim, mark: Mark { path, _lock: file } })),
-        Err(error) => {
-            // Torn by a loss of power: its captures are found without it.
-            tracing::warn!(path = %path.display(), %error, "removed a claim that cannot be read");
-            fs::remove_file(&path)?;
-            Ok(None)
-        }
-    }
+    let Ok(content) = fs::read(&path) else { return Ok(None) };
+    Ok(Some((Mark { path, _lock: file }, content)))
 }
 
 /// This process, for people.

@@ -9,7 +9,7 @@ use mtdh_source::live::clock;
 use mtdh_source::live::out::Gap;
 
 use super::claim::Claim;
-use super::mark::{Left, left};
+use super::mark::{Mark, left};
 use super::{Prepared, Progress, Tell};
 use crate::EngineError;
 use crate::live::LiveError;
@@ -86,11 +86,27 @@ pub(super) async fn remake(
     Ok(crashed)
 }
 
+/// What a recorder left that ended before all that it recorded was in the lake.
+struct Left {
+    claim: Claim,
+    mark: Mark,
+}
+
 /// What dead recorders left in a folder.
 async fn dead(folder: &Path) -> Result<(Vec<Recovered>, Vec<Left>), EngineError> {
     let folder = folder.to_owned();
     let look = move || {
-        let left = left(&folder).map_err(|source| LiveError::Scratch { source })?;
+        let files = left(&folder).map_err(|source| LiveError::Scratch { source })?;
+        let read = |(mark, content): (Mark, Vec<u8>)| match serde_json::from_slice(&content) {
+            Ok(claim) => Some(Left { claim, mark }),
+            Err(error) => {
+                // Torn by a loss of power: its captures are found without it.
+                tracing::warn!(%error, "removed a claim that cannot be read");
+                mark.remove();
+                None
+            }
+        };
+        let left = files.into_iter().filter_map(read).collect();
         Ok::<_, LiveError>((recover(&folder).map_err(|source| failed("dead sessions", source))?, left))
     };
     let looked = tokio::task::spawn_blocking(look).await;
