@@ -215,9 +215,12 @@ fn count(batch: &RecordBatch, tally: &mut Tally, last_arrival: &mut Option<i64>)
 
 /// What two neighbouring recordings are together.
 fn join(mut so_far: Recording, next: &Recording) -> Recording {
-    for range in &next.ranges {
+    let session = |lines: Option<&LineRange>| lines.map(|lines| lines.session.clone());
+    // A session records without a pause: where it made no part of a key, nothing came of it.
+    let goes_on = !so_far.lines.is_empty() && session(so_far.lines.last()) == session(next.lines.first());
+    for (place, range) in next.ranges.iter().enumerate() {
         match so_far.ranges.last_mut() {
-            Some(last) if last.1 >= range.0 => last.1 = last.1.max(range.1),
+            Some(last) if last.1 >= range.0 || (goes_on && place == 0) => last.1 = last.1.max(range.1),
             _ => so_far.ranges.push(*range),
         }
     }

@@ -106,6 +106,25 @@ async fn a_day_is_made_of_its_parts_and_is_none_of_the_vendors() {
     .await;
 }
 
+/// Between two parts of a session nothing came of their key: that is no hole in what was recorded. Between two sessions is one.
+#[tokio::test]
+async fn what_a_session_recorded_without_rows_of_a_key_is_no_hole() {
+    for (session, expected) in [(SESSION, vec![(0, 420)]), (LATER, vec![(0, 100), (200, 420)])] {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = local(folder.path());
+        publish(&lake, SESSION, 0..100).await;
+        publish(&lake, session, 200..420).await;
+        lake.compact(&partition()).await.unwrap();
+        let live = lake.with_origin(Origin::Live);
+        let (day, data_type) = (partition().day, partition().data_type);
+        let [(_, entry)] = &live.list_partitions(day, data_type).await.unwrap()[..] else { panic!() };
+        let footer = live.footer(entry).await.unwrap();
+        let ranges = &footer.facts.provenance.recording().unwrap().ranges;
+        let expected: Vec<_> = expected.into_iter().map(|(a, b)| (arrival_us(a), arrival_us(b))).collect();
+        assert_eq!(ranges, &expected, "{session}");
+    }
+}
+
 #[tokio::test]
 async fn a_day_has_the_same_bytes_however_it_was_split() {
     let mut random = fastrand::Rng::with_seed(5);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mtdh_core::DataType;
+use mtdh_source::live::feed::ConnectionId;
 use mtdh_source::live::venue::{Offer, Proof};
 use serde::Serialize;
 
@@ -46,9 +47,16 @@ pub(super) struct OfVenue {
     disconnects: u64,
     /// Gaps by kind.
     gaps: BTreeMap<&'static str, u64>,
+    /// Those that began last.
+    told: BTreeSet<GapName>,
     /// Findings by check and severity.
     findings: BTreeMap<(&'static str, String), u64>,
 }
+
+/// What tells gaps apart, as in the table of gaps: beginning, kind, connection, symbol, data type.
+type GapName = (i64, &'static str, Option<ConnectionId>, Option<String>, Option<DataType>);
+/// Of an exchange at most so many gaps are remembered.
+const MAX_TOLD: usize = 10_000;
 
 impl Shared {
     /// Keeps what an event says of its stream or exchange.
@@ -63,10 +71,12 @@ impl Shared {
             Event::Gap(of) => {
                 let gap = &of.gap;
                 let is_open = gap.to == gap.from;
-                // A lost connection is told when it is lost, and again when rows come.
-                if is_open || gap.kind != "disconnect" {
-                    let venue = self.venues.entry(of.exchange.clone()).or_default();
-                    *venue.gaps.entry(gap.kind).or_default() += 1;
+                // A gap that lasts is told when it begins, and again when more is known of it, until it ends.
+                let venue = self.venues.entry(of.exchange.clone()).or_default();
+                let one = (gap.from, gap.kind, gap.connection, gap.symbol.clone(), gap.data_type);
+                *venue.gaps.entry(gap.kind).or_default() += u64::from(venue.told.insert(one));
+                if venue.told.len() > MAX_TOLD {
+                    venue.told.pop_first();
                 }
                 for known in &mut self.streams {
                     let is_of = known.stream.exchange == of.exchange

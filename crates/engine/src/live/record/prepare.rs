@@ -64,17 +64,19 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
             notes.push(format!(
                 "the lake lists no instruments of {exchange}, so that symbols are not checked"
             ));
-            of_form(own, wanted.symbols.clone(), &mut notes)
+            let symbols = wanted.symbols.iter().map(|symbol| (own.spelling().socket)(symbol)).collect();
+            of_form(own, symbols, &mut notes)
         }
         Some(day) => {
             let mut symbols = Vec::new();
             for symbol in &wanted.symbols {
-                let found = listed.symbols.keys().find(|known| known.eq_ignore_ascii_case(symbol));
+                let asked = (own.spelling().socket)(symbol);
+                let found = listed.symbols.iter().find(|known| known.eq_ignore_ascii_case(&asked));
                 let found = found.cloned().ok_or_else(|| LiveError::UnknownSymbol {
                     exchange: exchange.clone(),
                     symbol: symbol.clone(),
                     day,
-                    nearest: nearest(symbol, listed.symbols.keys().map(String::as_str), 1)
+                    nearest: nearest(symbol, listed.symbols.iter().map(String::as_str), 1)
                         .first()
                         .map(|name| (*name).to_owned()),
                 })?;
@@ -158,9 +160,8 @@ pub async fn wanted(
     for key in keys {
         let exchange = of(key.venue());
         let listed = listed(lake, &exchange).await?;
-        let symbol = listed.symbols.iter().find(|(_, known)| *known == key).map(|(symbol, _)| symbol.clone());
         let unknown = || EngineError::UnknownInstrument { key: key.to_string(), suggestions: Vec::new() };
-        named.push((exchange, symbol.ok_or_else(unknown)?));
+        named.push((exchange, listed.keys.get(key).cloned().ok_or_else(unknown)?));
     }
     for (exchange, symbol) in named {
         if let Some(one) = wanted.get_mut(&exchange)
