@@ -8,6 +8,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -206,6 +207,53 @@ def test_a_disk_that_takes_no_more_loses_nothing_that_is_written(tmp_path):
     assert {row["kind"] for row in gaps(lake)} >= {"crash"}
     (again,) = rebuilt(lake)
     assert again["differ"] == [] and again["sessions"] == 2, again
+
+
+def test_a_disk_that_has_room_again_loses_nothing(tmp_path):
+    """Files may not grow beyond a bound, and then they may: meanwhile nothing is read, and what was read before is there."""
+    lake = tmp_path / "lake"
+    with exchange("binance-futures", tmp_path / "sim", words=["--rate", "4000"]) as playing:
+        words = [str(word) for word in [stage.PROGRAM, *stand_in.words_of("binance-futures", lake, "--parts", "1s", "--format", "json")]]
+        bound = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
+        recorder = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=stage.environment(playing.env), preexec_fn=bound)
+        try:
+            said = next(line for line in recorder.stderr if "cannot be written" in line)
+            assert "nothing is read" in said
+            time.sleep(1)
+            resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            time.sleep(2)
+            recorder.send_signal(signal.SIGINT)
+            out, error = recorder.communicate(timeout=30)
+        finally:
+            recorder.kill()
+            recorder.wait(timeout=30)
+    (summary,) = json.loads(out)["venues"]
+    assert summary["failures"] == [] and summary["unread"] == 0, (summary, error)
+    overloads = [row for row in gaps(lake) if row["kind"] == "overload"]
+    assert overloads and all(row["to_local"] > row["from_local"] for row in overloads), gaps(lake)
+    ids = [row["id"] for row in rows(lake, "trades")]
+    assert len(ids) == len(set(ids)) and len(ids) > 1000
+    (again,) = rebuilt(lake)
+    assert again["differ"] == [] and again["made"] == 0 and again["rows"] == summary["rows"], (again, summary)
+
+
+def test_two_recorders_of_the_same(tmp_path):
+    """The second refuses and names the first; other symbols are recorded beside it; after SIGKILL the next goes on at once."""
+    lake = tmp_path / "lake"
+    with exchange("binance-futures", tmp_path / "sim", symbol="BTCUSDT,ETHUSDT") as playing:
+        with recording(playing, "binance-futures", lake) as first:
+            stand_in.wait_for_rows(lake)
+            words = stand_in.words_of("binance-futures", lake, "--for", "2s")
+            refused = stage.run([stage.PROGRAM, *words], expect=2, env=stage.environment(playing.env))
+            assert f"process {first.pid} of " in refused.stderr, refused.stderr
+            beside = record(playing, "binance-futures", lake, seconds=2, symbol="ETHUSDT")
+            first.send_signal(signal.SIGKILL)
+            first.wait(timeout=30)
+        after = record(playing, "binance-futures", lake, seconds=2)
+    assert beside["failures"] == after["failures"] == [] and beside["rows"] > 0 and after["rows"] > 0
+    assert not list(lake.glob("live_capture/**/*.claim"))
+    (again,) = rebuilt(lake)
+    assert again["differ"] == [] and again["made"] == 0 and again["sessions"] == 3, again
 
 
 def test_a_recording_of_others_is_replayed(tmp_path):

@@ -114,6 +114,23 @@ pub enum LiveError {
         /// The lake.
         lake: String,
     },
+    /// Another recorder records the same.
+    #[error(
+        "{holder} has recorded {} of {exchange} into this lake since {since} (session {session}); end it, or record other symbols, or into another lake",
+        listed(symbols)
+    )]
+    Held {
+        /// The exchange.
+        exchange: String,
+        /// The symbols of both.
+        symbols: Vec<String>,
+        /// Who.
+        holder: String,
+        /// Since when, UTC.
+        since: String,
+        /// Its session.
+        session: String,
+    },
     /// The disk refuses what is made of captures.
     #[error("the disk refuses")]
     Scratch {
@@ -132,6 +149,14 @@ pub enum LiveError {
     },
 }
 
+/// Some symbols of a list, and how many more.
+fn listed(symbols: &[String]) -> String {
+    match symbols.split_at_checked(3) {
+        Some((first, rest)) if !rest.is_empty() => format!("{} and {} more", first.join(", "), rest.len()),
+        _ => symbols.join(", "),
+    }
+}
+
 impl LiveError {
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
@@ -141,6 +166,7 @@ impl LiveError {
             | LiveError::Nothing { .. }
             | LiveError::NoFolder { .. }
             | LiveError::Address { .. } => ErrorKind::Invalid,
+            LiveError::Held { .. } => ErrorKind::Busy,
             LiveError::Hole { .. }
             | LiveError::Plan { .. }
             | LiveError::Retold { .. }

@@ -95,6 +95,7 @@ fn options(settings: &Settings, args: &LiveRecordArgs) -> Result<RecordOptions> 
         is_capture_only: args.capture_only,
         folder: args.capture_dir.clone(),
         analysis: analyse::planned(args),
+        keep_days: settings.live_capture_days(),
         ..RecordOptions::default()
     })
 }
@@ -144,7 +145,8 @@ pub async fn serve_named(session: &Session<'_>, settings: &Settings, args: Serve
         wanted.extend(context.wanted_live(&[venue], &symbols, &[], &[]).await?);
     }
     let (instead, unencrypted) = settings.live_addresses()?;
-    let options = RecordOptions { instead, unencrypted, ..RecordOptions::default() };
+    let keep_days = settings.live_capture_days();
+    let options = RecordOptions { instead, unencrypted, keep_days, ..RecordOptions::default() };
     record_and_serve(session, settings, args, &wanted, options, None).await
 }
 
