@@ -32,7 +32,7 @@ TABLES = {
 }
 BOOK = ["trade", "book_change", *COMPUTED, *BARS]
 # The stand-in's clock runs three times as fast, so that what is computed by seconds comes three times as often.
-SECONDS, SPEED = 8, 3
+SECONDS, SPEED = 10, 3
 # Messages in which the venue states no time: theirs is that of the arrival. BitMEX states none where a level is deleted, so that
 # neither has what is computed of its books.
 WITHOUT_TIME = {
@@ -182,7 +182,7 @@ def test_tardis_dev_tells_the_same(venue, path, symbols, types, exchange, peer, 
     lake = tmp_path / "lake"
     lake.mkdir()
     tables = ",".join(TABLES[kind] for kind in types if kind in TABLES)
-    played = exchange(venue, "--rate", 240, "--speed", SPEED, "--symbols", ",".join(symbols))
+    played = exchange(venue, "--rate", 150, "--speed", SPEED, "--symbols", ",".join(symbols))
     addresses = ",".join(f"{venue}={url[venue]}" for url in (played.ws, played.rest))
     with served(lake, addresses, venue=venue, symbols=symbols, types=tables) as port:
         rows = lambda: sum(one["rows"] for told in status(port)["venues"] for one in told["streams"])
