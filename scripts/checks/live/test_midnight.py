@@ -103,13 +103,15 @@ def test_a_day_becomes_objects_while_its_session_records_on_and_both_days_have_t
     def while_running(lake):
         stage.wait_until(lambda: objects(lake), "no objects of the day, five minutes after midnight", seconds=20)
 
-    summary, book = recorded(venue, lake, tmp_path / "sim", 45, 315, 40, "60s", while_running)
+    summary, book = recorded(venue, lake, tmp_path / "sim", 160, 315, 40, "60s", while_running)
     check(venue, lake, summary, book)
     # The next recorder, a day later, makes the objects of the second day.
     later = fast_clock.Clock(6, MIDNIGHT + datetime.timedelta(days=1.5))
     with exchange(venue, tmp_path / "later", clock=later) as playing:
         stage.mtdh(*words_of(venue, lake, "--for", "4s"), env=playing.env)
     trades = [row for day in DAYS for row in of_day(lake, day, "trades")[0]]
+    # What the exchange's clock said when the recording began and ended, about.
+    begin, end = trades[0]["local_timestamp"] + SECOND, trades[-1]["timestamp"] - SECOND
     words = ["candles", "--origin", "live", "--start-date", DAYS[0], "--end-date", DAYS[1], "--venues", venue.upper(), "--lake", lake]
     stage.mtdh(*words, "--timeframes", "15s", "1m", env=later.env)
     made = 0
@@ -121,7 +123,7 @@ def test_a_day_becomes_objects_while_its_session_records_on_and_both_days_have_t
                 assert str(row["timestamp"].date()) == day
                 found[row["timestamp"].timestamp()] = tuple(row[column] for column in ("open", "high", "low", "close", "trade_count")), row["volume"]
                 # What was recorded from its first to its last moment is final.
-                is_whole = MIDNIGHT - 40 * SECOND < row["timestamp"] < MIDNIGHT + (305 - length) * SECOND
+                is_whole = begin < row["timestamp"] < end - length * SECOND
                 assert row["is_final"] or not is_whole, (name, row)
         assert {at: (*prices, round(volume * 1e8)) for at, (prices, volume) in found.items()} == expected
         made += len(found)

@@ -39,7 +39,7 @@ OWN_BARS = ["trade_bar_3ticks", "trade_bar_10ticks", "trade_bar_100ms", "trade_b
 OWN_BOOKS = ["book_snapshot_1_0ms", "book_snapshot_3_100ms", "book_snapshot_10_0ms", "book_snapshot_10_250ms", "book_snapshot_50_500ms"]
 OWN = [*OWN_BARS, *OWN_BOOKS]
 # The stand-in's clock runs three times as fast, so that what is computed by seconds comes three times as often.
-SECONDS, SPEED = 6, 3
+SECONDS, SPEED = 8, 3
 # Messages in which the venue states no time: theirs is that of the arrival. BitMEX states none where a level is deleted, so that
 # neither has what is computed of its books.
 WITHOUT_TIME = {
@@ -177,7 +177,7 @@ def test_tardis_dev_tells_the_same(venue, path, symbols, types, exchange, peer, 
     lake = tmp_path / "lake"
     lake.mkdir()
     tables = ",".join(dict.fromkeys(TABLES[kind] for kind in [*types, "book_change"] if kind in TABLES))
-    played = exchange(venue, "--rate", 240, "--speed", SPEED, "--symbols", ",".join(symbols))
+    played = exchange(venue, "--rate", 150, "--speed", SPEED, "--symbols", ",".join(symbols))
     addresses = ",".join(f"{venue}={url[venue]}" for url in (played.ws, played.rest))
     with served(lake, addresses, venue=venue, symbols=symbols, types=tables) as port:
         rows = lambda: sum(one["rows"] for told in status(port)["venues"] for one in told["streams"])

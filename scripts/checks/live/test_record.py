@@ -195,7 +195,7 @@ def test_two_thousand_streams_break_no_limit(venue, tmp_path):
 def test_a_disk_that_takes_no_more_loses_nothing_that_is_written(tmp_path):
     """Files may not grow beyond a bound, as on a full disk: reading stops, the end says so, and the next start goes on."""
     lake = tmp_path / "lake"
-    with exchange("binance-futures", tmp_path / "sim", words=["--rate", "4000"]) as playing:
+    with exchange("binance-futures", tmp_path / "sim", words=["--rate", "4000"], clock=fast_clock.Clock(1)) as playing:
         words = stand_in.words_of("binance-futures", lake, "--for", "8s", "--parts", "2s")
         bound = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
         ended = stage.run([stage.PROGRAM, *words], expect=1, env=stage.environment(playing.env), preexec_fn=bound)
@@ -287,7 +287,7 @@ def test_sigkill_at_any_moment_doubles_nothing(tmp_path, figures, tell):
     ends = []
     chance = random.Random(int(os.environ.get("MTDH_KILL_SEED", "1")))
     clock = fast_clock.Clock(3)
-    with exchange("binance-futures", tmp_path / "sim", seconds=400 + kills * 40, words=["--rate", "2000"], clock=clock) as playing:
+    with exchange("binance-futures", tmp_path / "sim", seconds=400 + kills * 40, words=["--rate", "700"], clock=clock) as playing:
         for _ in range(kills):
             before = stand_in.open_segments(lake)
             with recording(playing, "binance-futures", lake, "--parts", "1s") as recorder:
