@@ -70,8 +70,8 @@ impl Context {
     ) -> Result<BoxFuture<'static, Analysed>, EngineError> {
         let of = follow::followed(&self.lake, plans.iter().copied(), from_us).await?;
         let lake = self.lake.clone();
-        let listener = follow::listen(&hub);
-        Ok(Box::pin(async move { follow::follow(&lake, &hub, listener, of, options, &stop).await }))
+        let ears = follow::begin(&lake, &hub, plans, options.folder.as_deref(), from_us).await?;
+        Ok(Box::pin(async move { follow::follow(&lake, &hub, ears, of, options, &stop).await }))
     }
 
     /// Makes rows of recorded files.

@@ -92,6 +92,16 @@ pub enum LiveError {
         /// The number of the segment.
         number: u32,
     },
+    /// Captures do not tell what was told of their rows.
+    #[error("the captures of {exchange} do not give the candles and findings of {day}: {words}")]
+    Retold {
+        /// The exchange.
+        exchange: String,
+        /// The day.
+        day: mtdh_core::Day,
+        /// Why.
+        words: String,
+    },
     /// A capture states a plan that cannot be read.
     #[error("session {session} states a plan that this program cannot read")]
     Plan {
@@ -131,9 +141,10 @@ impl LiveError {
             | LiveError::Nothing { .. }
             | LiveError::NoFolder { .. }
             | LiveError::Address { .. } => ErrorKind::Invalid,
-            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => {
-                ErrorKind::Damaged
-            }
+            LiveError::Hole { .. }
+            | LiveError::Plan { .. }
+            | LiveError::Retold { .. }
+            | LiveError::Recording { .. } => ErrorKind::Damaged,
             LiveError::Capture { .. }
             | LiveError::Encode { .. }
             | LiveError::Scratch { .. }

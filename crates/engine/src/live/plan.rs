@@ -33,8 +33,20 @@ pub struct SessionPlan {
     /// Whether the messages are those of a tardis-machine, not the exchange's own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_machine: bool,
+    /// What is told of the rows as they arrive, so that the captures can tell it again; `None`: nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<PlannedAnalysis>,
     /// The UTC day on which the session began: names of contracts without a year follow from it.
     pub day: String,
+}
+
+/// What is told of rows as they arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedAnalysis {
+    /// The timeframes of candles, as they are written.
+    pub candles: Vec<String>,
+    /// Whether rows and candles are checked.
+    pub has_checks: bool,
 }
 
 /// A connection of a plan.
@@ -70,6 +82,7 @@ impl SessionPlan {
             keys,
             is_recorded: want.is_recorded,
             by_machine: false,
+            analysis: None,
             day: day.to_string(),
         }
     }

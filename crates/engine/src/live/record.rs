@@ -28,7 +28,7 @@ use super::LiveError;
 use super::hub::Hub;
 use super::older::Captures;
 use super::parts::{self, Of};
-use super::plan::{Keys, SessionPlan, listed, of_form, usual_types};
+use super::plan::{Keys, PlannedAnalysis, SessionPlan, listed, of_form, usual_types};
 use super::player::known;
 use super::rebuild::{add_gaps, finish_day, remake_session};
 use super::session::{self, Ended, Running, Settings, State, Told, Work};
@@ -68,6 +68,8 @@ pub struct RecordOptions {
     pub folder: Option<PathBuf>,
     /// Who follows.
     pub hub: Option<Arc<Hub>>,
+    /// What who follows tells of the rows; captures say it.
+    pub analysis: Option<PlannedAnalysis>,
     /// Other rules for connections than those that follow from what venues allow, for tests.
     pub rules: Option<Rules>,
 }
@@ -83,6 +85,7 @@ impl Default for RecordOptions {
             is_capture_only: false,
             folder: None,
             hub: None,
+            analysis: None,
             rules: None,
         }
     }
@@ -128,6 +131,8 @@ pub struct VenueSummary {
     pub messages: u64,
     /// Of these, messages that could not be read.
     pub unread: u64,
+    /// Messages of which other is made than the vendor makes, on purpose: the known differences of a comparison.
+    pub quirks: u64,
     /// Rows made.
     pub rows: u64,
     /// Lines of the capture.
@@ -225,7 +230,7 @@ async fn prepare_one(lake: &Lake, wanted: &Wanted, options: &RecordOptions) -> R
     let rows: BTreeMap<String, String> = listed.rows;
     let by_machine = by_machine.is_some();
     let plan = SessionPlan::new(venue, &Want { symbols, data_types, ..Want::default() }, rows, day);
-    let plan = SessionPlan { by_machine, ..plan };
+    let plan = SessionPlan { by_machine, analysis: options.analysis.clone(), ..plan };
     if plan.connections.is_empty() {
         return Err(LiveError::Nothing { exchange }.into());
     }
@@ -454,7 +459,7 @@ async fn follow(
     match ended {
         Ok(Ok(Ok(Ended { state, given_up, is_capture_only }))) => {
             let State { counts, lines, gaps, .. } = state;
-            summary.messages = counts.messages;
+            (summary.messages, summary.quirks) = (counts.messages, counts.quirks);
             (summary.unread, summary.rows, summary.lines, summary.gaps) =
                 (counts.unread, counts.rows, lines, gaps);
             summary.is_capture_only = is_capture_only;

@@ -403,8 +403,8 @@ impl<D: Dialect> Feed for DialectFeed<D> {
     }
 
     fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
-        self.market.arrived(out, connection, arrived);
         let Frame::Data(text) = frame else { return };
+        self.market.arrived(out, connection, arrived);
         self.read(connection, arrived, out, text, |dialect, at| dialect.read(text, at));
     }
 

@@ -21,6 +21,7 @@ use crate::live::LiveError;
 use crate::live::events::{self, session_gap};
 use crate::live::machine::Input;
 use crate::live::maker::{Maker, Stretch};
+use crate::live::told::ToldGaps;
 
 /// Lines are handed to the system at this age.
 const WRITE_EVERY: Duration = Duration::from_millis(150);
@@ -56,6 +57,7 @@ pub(super) struct Session {
     /// When a session before received last that did not end in good order, until rows come again.
     crashed: Option<i64>,
     waiting: Vec<Work>,
+    told_gaps: ToldGaps,
     stop: CancellationToken,
     sync: Option<std::sync::mpsc::SyncSender<std::fs::File>>,
 }
@@ -111,6 +113,7 @@ impl Session {
             last_at: i64::MIN,
             crashed: settings.crashed,
             waiting: Vec::new(),
+            told_gaps: ToldGaps::default(),
             stop: CancellationToken::new(),
             sync: syncer(settings.durable),
             settings,
@@ -292,7 +295,10 @@ impl Session {
     fn lost(&mut self, gap: Gap) -> Result<(), Stop> {
         let at = self.later(clock::now());
         self.append(&events::gap(at, &gap))?;
-        self.state.gaps += 1;
+        self.state.gaps += u64::from(self.told_gaps.is_new(&gap));
+        if let Some(publisher) = &mut self.publisher {
+            publisher.lost(&gap);
+        }
         self.hand_on(Work::Gaps(vec![gap]));
         Ok(())
     }
@@ -370,8 +376,7 @@ impl Session {
         let Some(maker) = self.maker.as_mut() else { return Ok(()) };
         self.state.counts = maker.counts();
         self.ended.is_capture_only |= maker.machine.is_given_up();
-        self.state.gaps +=
-            todo.gaps.iter().filter(|gap| gap.from == gap.to || gap.kind != "disconnect").count() as u64;
+        self.state.gaps += todo.gaps.iter().filter(|gap| self.told_gaps.is_new(gap)).count() as u64;
         for (stream, words) in todo.refused {
             let at = clock::now();
             self.lost(session_gap("refused", at, at, format!("{stream}: {words}")))?;
@@ -479,6 +484,7 @@ impl Session {
         }
         if let Some(maker) = self.maker.as_mut() {
             let gaps = maker.take_todo().gaps;
+            self.state.gaps += gaps.iter().filter(|gap| self.told_gaps.is_new(gap)).count() as u64;
             self.hand_on(Work::Gaps(gaps));
         }
         self.state.open = 0;

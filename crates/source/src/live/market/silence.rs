@@ -85,7 +85,7 @@ impl Market {
         if self.is_answer {
             return;
         }
-        self.connections.saw(connection, arrived);
+        self.connections.saw(connection, arrived, stream.has_pace());
         let symbol = &mut self.symbols[id.0 as usize];
         let last = (arrived, connection);
         // A symbol has a handful of streams.
@@ -137,6 +137,7 @@ impl Market {
         }
         let mut silent = Vec::new();
         self.look = Some(now.saturating_add(LOOK_US));
+        self.connections.reopen_silent(out, now);
         for (id, symbol) in self.symbols.iter_mut().enumerate() {
             for seen in &mut symbol.seen {
                 let Some(pace) = &mut seen.pace else { continue };

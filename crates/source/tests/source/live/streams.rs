@@ -208,6 +208,15 @@ fn a_silent_stream_of_a_living_connection_is_subscribed_to_anew() {
                 }
                 happened.extend(told(&mut fed, exchange).into_iter().map(|text| (at - last, text)));
             }
+            let reopened = happened.iter().filter(|(_, text)| text.starts_with("reconnect: only heartbeats"));
+            let reopened: Vec<i64> = reopened.map(|(when, _)| *when / SECOND).collect();
+            match others_live {
+                true => assert!(reopened.is_empty(), "{exchange}: {reopened:?}"),
+                false => assert!(
+                    reopened.len() == 1 && (30..37).contains(&reopened[0]),
+                    "{exchange}: {reopened:?}"
+                ),
+            }
             happened.retain(|(_, text)| {
                 !(text.starts_with("trade ") || text.ends_with("> ping") || text.starts_with("refused"))
             });
@@ -234,6 +243,50 @@ fn a_silent_stream_of_a_living_connection_is_subscribed_to_anew() {
             assert_eq!(gaps[0].data_type, Some(BookTicker));
         }
     }
+}
+
+/// A connection that brings only heartbeats is opened anew, more and more rarely, and at the first message as soon as at first.
+#[test]
+fn a_connection_without_data_is_opened_anew_and_an_exchange_that_rests_is_not_stormed() {
+    let mut fed = fed("deribit", &["BTC-PERPETUAL"], &[IncrementalBookL2]);
+    fed.feed.opened(ONE, NOW, &mut fed.out);
+    let heartbeat = r#"{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"heartbeat"}}"#;
+    let mut at = NOW;
+    let change = |kind: &str, nth: i64| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"book.BTC-PERPETUAL.100ms","data":{{"type":"{kind}","timestamp":1788220800000,"prev_change_id":{},"instrument_name":"BTC-PERPETUAL","change_id":{nth},"bids":[["new",9.0,{nth}]],"asks":[]}}}}}}"#,
+            nth - 1
+        )
+    };
+    let book = |fed: &mut super::Fed, at: &mut i64| {
+        for nth in 1..=150 {
+            *at += SECOND / 10;
+            let text = change(if nth == 1 { "snapshot" } else { "change" }, nth);
+            fed.feed.message(ONE, Frame::Data(text.as_bytes()), *at, &mut fed.out);
+        }
+        told(fed, "deribit");
+    };
+    let rest = |fed: &mut super::Fed, at: &mut i64, seconds: i64| {
+        let (since, mut reopened) = (*at, Vec::new());
+        while *at < since + seconds * SECOND {
+            *at += SECOND;
+            fed.feed.message(ONE, Frame::Data(heartbeat.as_bytes()), *at, &mut fed.out);
+            fed.feed.tick(*at, &mut fed.out);
+            let texts = told(fed, "deribit");
+            if texts.iter().any(|text| text.starts_with("reconnect: only heartbeats")) {
+                assert!(texts.contains(&"gap silence all closed suspected".to_owned()), "{texts:?}");
+                reopened.push((*at - since) / SECOND);
+            }
+        }
+        reopened
+    };
+    book(&mut fed, &mut at);
+    let reopened = rest(&mut fed, &mut at, 3600);
+    let steps: Vec<i64> = reopened.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!((30..37).contains(&reopened[0]) && reopened.len() < 9, "{reopened:?}");
+    assert!(steps[..4].windows(2).all(|two| (two[1] - 2 * two[0]).abs() <= 10), "{reopened:?}");
+    book(&mut fed, &mut at);
+    assert!((30..37).contains(&rest(&mut fed, &mut at, 40)[0]));
 }
 
 /// Upbit answers nothing, and a later request replaces the one before: streams that are held back are not in it.

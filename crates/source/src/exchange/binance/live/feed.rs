@@ -506,8 +506,8 @@ impl Feed for BinanceFeed {
     }
 
     fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
-        self.market.arrived(out, connection, arrived);
         if let Frame::Data(text) = frame {
+            self.market.arrived(out, connection, arrived);
             self.read(connection, text, arrived, out);
             if self.market.ask_due().is_some_and(|due| due <= arrived) {
                 self.ask(arrived, out);

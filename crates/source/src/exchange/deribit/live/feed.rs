@@ -380,8 +380,8 @@ impl Feed for DeribitFeed {
     }
 
     fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
-        self.market.arrived(out, connection, arrived);
         if let Frame::Data(text) = frame {
+            self.market.arrived(out, connection, arrived);
             match self.take(connection, text, arrived, out) {
                 Ok(()) => {}
                 Err(Bad::Json(error)) => out.unreadable(text, &error),
