@@ -5,23 +5,28 @@ use std::collections::BTreeSet;
 use mtdh_core::DataType;
 use mtdh_source::live::out::Gap;
 
-type Open = (Option<u32>, Option<String>, Option<DataType>, &'static str, i64);
+/// What tells gaps apart, as in the table of gaps; the beginning first.
+type Name = (i64, Option<u32>, Option<String>, Option<DataType>, &'static str);
 
-/// Gaps that were told and have not ended.
+/// So many are remembered: those that began last.
+const MOST: usize = 10_000;
+
+/// Gaps that were told. One may be told again after its end: a lost connection ends with its first message, and again with its first
+/// row.
 #[derive(Debug, Default)]
 pub struct ToldGaps {
-    open: BTreeSet<Open>,
+    told: BTreeSet<Name>,
 }
 
 impl ToldGaps {
     /// Whether a gap is told for the first time.
     pub fn is_new(&mut self, gap: &Gap) -> bool {
         let connection = gap.connection.map(|connection| connection.0);
-        let of = (connection, gap.symbol.clone(), gap.data_type, gap.kind, gap.from);
-        match gap.from == gap.to {
-            true => self.open.insert(of),
-            false => !self.open.remove(&of),
+        let is_new = self.told.insert((gap.from, connection, gap.symbol.clone(), gap.data_type, gap.kind));
+        if self.told.len() > MOST {
+            self.told.pop_first();
         }
+        is_new
     }
 }
 
@@ -38,6 +43,7 @@ mod tests {
             ("disconnect", 3, 3, false),
             ("silence", 3, 3, true),
             ("disconnect", 3, 9, false),
+            ("disconnect", 3, 11, false),
             ("disconnect", 12, 15, true),
             ("silence", 3, 4, false),
             ("silence", 5, 5, true),

@@ -263,7 +263,6 @@ impl BinanceFeed {
         Some(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a message's facts")]
     fn ticker_row(
         &mut self,
         connection: ConnectionId,
