@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::Partition;
+use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day};
 use object_store::path::Path;
 
