@@ -18,7 +18,7 @@ use super::analysis::{LiveAnalysis, Told};
 use super::candles::LiveSettings;
 use super::candles::gaps::Gap;
 use super::checks::LiveCheckSettings;
-use super::follow::{Followed, followed};
+use super::followed::{Followed, followed};
 use super::hub::event::{GapEvent, RowsEvent};
 use super::hub::{Captured, Hub, Limits, Older, OlderRows};
 use super::older::Captures;
