@@ -10,6 +10,7 @@ pub mod compare;
 mod error;
 pub mod events;
 pub mod follow;
+pub(crate) mod followed;
 pub mod hub;
 pub(crate) mod judged;
 pub mod lines;

@@ -18,7 +18,7 @@ use super::analysis::{LiveAnalysis, Told};
 use super::candles::LiveSettings;
 use super::candles::gaps::Gap;
 use super::checks::LiveCheckSettings;
-use super::follow::{Followed, followed};
+use super::followed::{Followed, followed};
 use super::hub::event::{GapEvent, RowsEvent};
 use super::hub::{Captured, Hub, Limits, Older, OlderRows};
 use super::older::Captures;
@@ -70,12 +70,11 @@ impl OfExchange {
             return Ok(());
         }
         let session = &of.position.session;
-        if self.session.as_ref() != Some(session) {
-            if self.session.replace(session.clone()).is_some() {
-                let (from_us, to_us) = (self.last_us, Some(of.arrived));
-                let gap = Gap { from_us, to_us, data_type: None, kind: BETWEEN.to_owned() };
-                self.analysis.gap(|_| true, &gap);
-            }
+        let is_other = self.session.as_ref() != Some(session);
+        if is_other && self.session.replace(session.clone()).is_some() {
+            let (from_us, to_us) = (self.last_us, Some(of.arrived));
+            let gap = Gap { from_us, to_us, data_type: None, kind: BETWEEN.to_owned() };
+            self.analysis.gap(|_| true, &gap);
         }
         self.last_us = of.arrived;
         self.analysis.pass(of.arrived, give);

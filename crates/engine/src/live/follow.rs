@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mtdh_core::candle::Valuation;
 use mtdh_core::check::Severity;
 use mtdh_core::error::chain;
 use mtdh_core::venue::exchange_of_venue;
@@ -24,11 +23,12 @@ use super::analysis::{LiveAnalysis, Told};
 use super::candles::gaps::Gap;
 use super::candles::{Follow, LiveCounts, Stage as Given, VenueLateness};
 use super::checks::{Counted, LiveCheckSettings, keep};
+use super::followed::Followed;
 use super::hub::event::{CandleEvent, Cursor, Event, FindingEvent, Place, Position, Stage};
 use super::hub::filter::{Filter, Wanted};
 use super::hub::{Ask, Captured, Hub, Listener, Older, Start, Taken};
 use super::older::Captures;
-use super::plan::{Keys, PlannedAnalysis, SessionPlan};
+use super::plan::{PlannedAnalysis, SessionPlan};
 use super::validate::{CandleStream, Stream};
 use crate::InstrumentKey;
 use crate::check::reference::{KlineReader, Source};
@@ -64,14 +64,6 @@ pub struct AnalysisOptions {
     pub klines: Option<Source>,
 }
 
-/// An instrument of a recording.
-#[derive(Clone, Debug)]
-pub struct Followed {
-    exchange: Arc<str>,
-    symbol: Arc<str>,
-    pub(super) follow: Follow,
-}
-
 /// What an analysis came to.
 #[derive(Clone, Debug, Default)]
 pub struct Analysed {
@@ -83,41 +75,6 @@ pub struct Analysed {
     pub findings: Counted,
     /// What could not be kept, or was missed; a line each, few.
     pub failures: Vec<String>,
-}
-
-/// The instruments of plans, followed from now on. What their amounts are worth is read from the newest instrument table.
-///
-/// # Errors
-/// When the lake cannot be read.
-pub async fn followed<'a>(
-    lake: &Lake,
-    plans: impl IntoIterator<Item = &'a SessionPlan>,
-    from_us: i64,
-) -> Result<Vec<Followed>, EngineError> {
-    let mut days = match lake.days_with_instruments().await {
-        Ok(days) => days,
-        Err(mtdh_lake::LakeError::NoFolder(_)) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    days.sort_unstable();
-    let table = match days.last() {
-        Some(day) => lake.instruments(*day).await?.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    let mut all = Vec::new();
-    for plan in plans {
-        let mut keys = Keys::of(plan);
-        let data_types: Vec<DataType> = plan.want().data_types;
-        for symbol in &plan.symbols {
-            let key = keys.key(symbol);
-            let row = table.iter().find(|row| row.key == key);
-            let valuation = Valuation::of(&key, row).ok();
-            let follow = Follow { key, from_us, data_types: data_types.clone(), valuation };
-            let exchange = plan.exchange.as_str().into();
-            all.push(Followed { exchange, symbol: symbol.as_str().into(), follow });
-        }
-    }
-    Ok(all)
 }
 
 /// What of a recording is listened to.

@@ -25,6 +25,8 @@ struct Recorded {
     subscribed: Subscribed,
     gaps: BTreeMap<String, Vec<GapRow>>,
     in_parts: BTreeSet<Partition>,
+    /// What objects say of which there are no captures: when they were recorded, and how many gaps they have.
+    by_footer: BTreeMap<Partition, (Vec<(i64, i64)>, usize)>,
 }
 
 /// Validates recorded days: each partition that a session of the day was subscribed to is to have an object, `stored` or `empty`, of all
@@ -46,7 +48,7 @@ pub(crate) async fn validate(
     }
     let selection = &selection;
     for day in selection.days.days() {
-        let recorded = recorded(&lake, selection, day).await?;
+        let mut recorded = recorded(&lake, selection, day).await?;
         let trust = match depth {
             Depth::Listing => Verify::Index,
             Depth::Deep { sample, .. } if sample < 1.0 => Verify::Footers,
@@ -64,6 +66,16 @@ pub(crate) async fn validate(
             }
         }
         report.proof.note(selection, &there);
+        for (partition, state) in &there {
+            let ObjectState::Answered(object) = state else { continue };
+            if recorded.subscribed.contains_key(partition) {
+                continue;
+            }
+            let footer = lake.footer(&lake.available_entry(object)).await?;
+            if let Some(of) = footer.facts.provenance.recording() {
+                recorded.by_footer.insert(partition.clone(), (of.ranges.clone(), of.gaps.len()));
+            }
+        }
         let missing = judge(&mut report, selection, is_of_all, day, &recorded, &there);
         if report.not_stored.is_none() {
             let stored = write_reports(&lake, day, selection, &[], &missing, &there, &known).await;
@@ -91,8 +103,12 @@ async fn venues(lake: &Lake, selection: &Selection) -> Result<Vec<String>, Engin
 }
 
 async fn recorded(lake: &Lake, selection: &Selection, day: Day) -> Result<Recorded, EngineError> {
-    let mut recorded =
-        Recorded { subscribed: Subscribed::new(), gaps: BTreeMap::new(), in_parts: BTreeSet::new() };
+    let mut recorded = Recorded {
+        subscribed: Subscribed::new(),
+        gaps: BTreeMap::new(),
+        in_parts: BTreeSet::new(),
+        by_footer: BTreeMap::new(),
+    };
     for exchange in lake.captured_venues().await? {
         let mut of = whole::subscribed(lake, &exchange, day).await?;
         of.retain(|partition, _| selection.takes_partition(partition));
@@ -172,8 +188,13 @@ fn named(partition: &Partition, reason: String) -> MissingPartition {
 
 /// What a partition lacks of its day, by the captures and the table of gaps; `None`: nothing that is known of.
 fn lack(recorded: &Recorded, partition: &Partition) -> Option<String> {
-    let sessions = recorded.subscribed.get(partition)?;
     let day = partition.day;
+    let Some(sessions) = recorded.subscribed.get(partition) else {
+        let (ranges, gaps) = recorded.by_footer.get(partition)?;
+        let mut said = Vec::from_iter((*gaps > 0).then(|| format!("{gaps} gaps by its footer")));
+        said.extend(uncovered(day, ranges));
+        return (!said.is_empty()).then(|| said.join("; "));
+    };
     let exchange = exchange_of_venue(partition.key.venue());
     let rows = recorded.gaps.get(&exchange).map(Vec::as_slice).unwrap_or_default();
     let symbol = sessions.last().map(|of| of.symbol.as_str()).unwrap_or_default();
@@ -188,11 +209,17 @@ fn lack(recorded: &Recorded, partition: &Partition) -> Option<String> {
         .map(|(kind, (count, us))| format!("{count} {kind} of {} in all", duration(us)))
         .collect();
     let ranges: Vec<(i64, i64)> = sessions.iter().map(|of| of.range).collect();
-    if !cover(day, &ranges) {
-        let within = |at: i64| moment(at.clamp(day.start_us(), day.end_us()));
-        let ranges: Vec<String> =
-            ranges.iter().map(|(from, to)| format!("{} to {}", within(*from), within(*to))).collect();
-        said.push(format!("recorded from {}", ranges.join(", and from ")));
-    }
+    said.extend(uncovered(day, &ranges));
     (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// When a day was recorded; `None`: all of it was.
+fn uncovered(day: Day, ranges: &[(i64, i64)]) -> Option<String> {
+    if cover(day, ranges) {
+        return None;
+    }
+    let within = |at: i64| moment(at.clamp(day.start_us(), day.end_us()));
+    let ranges: Vec<String> =
+        ranges.iter().map(|(from, to)| format!("{} to {}", within(*from), within(*to))).collect();
+    Some(format!("recorded from {}", ranges.join(", and from ")))
 }

@@ -15,7 +15,7 @@ use super::*;
 use crate::live::again::OfExchange;
 use crate::live::analysis::{LiveAnalysis, Told};
 use crate::live::events;
-use crate::live::follow::followed;
+use crate::live::followed::followed;
 use crate::live::hub::event::Event;
 use crate::live::hub::filter::Filter;
 use crate::live::hub::{Ask, Hub, Limits, Listener, Start};
