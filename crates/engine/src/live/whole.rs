@@ -349,8 +349,11 @@ mod tests {
         }
     }
 
-    fn spans(of: &[(DataType, &[(&str, i64, i64)])]) -> Spans {
-        let one = |(session, first, last): &(&str, i64, i64)| {
+    /// A session's name, first and last moment.
+    type Lived<'a> = (&'a str, i64, i64);
+
+    fn spans(of: &[(DataType, &[Lived<'_>])]) -> Spans {
+        let one = |(session, first, last): &Lived<'_>| {
             (session.parse().unwrap(), Span { first: *first, last: *last, gaps: Vec::new() })
         };
         of.iter().map(|(of, sessions)| (partition(*of), sessions.iter().map(one).collect())).collect()

@@ -60,7 +60,7 @@ pub(super) const OLDER_WAITING: usize = 1_024;
 /// A listener that takes nothing for so long gives its turn to others.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What was published is written by then: a recording whose disk refuses ends after a minute.
+/// What was published is written by then, unless the disk refuses: then the listener is told that it lacks something.
 const WRITTEN: Duration = Duration::from_secs(70);
 
 /// How often it is looked whether more is written.

@@ -85,6 +85,8 @@ pub struct Listener {
     reached: Reached,
     /// The last event of the hub that it has, while it is behind; `None`: the ring is filled.
     behind: Option<u64>,
+    /// Where it left off, while it is behind: what the memory forgets meanwhile is read from captures.
+    cursor: Option<Cursor>,
 }
 
 impl Hub {
@@ -107,6 +109,7 @@ impl Hub {
             older: None,
             reached: Reached::default(),
             behind: None,
+            cursor: None,
         };
         match ask.start {
             Start::Now => listener.begin_now(),
@@ -138,22 +141,32 @@ impl Listener {
         let lost = match gone {
             None if is_of_hub => {
                 (self.begin, self.behind) = (Begin::Behind, Some(cursor.number));
+                self.cursor = Some(cursor);
                 return;
             }
             Some(events) if is_of_hub => Lost::Forgotten(events),
             _ => Lost::Restarted,
         };
-        if !cursor.places.is_empty() && self.hub.older.get().is_some() {
-            self.begin = Begin::Captured;
-            let (sender, receiver) = mpsc::channel(OLDER_WAITING);
-            self.older = Some(receiver);
-            let listening =
-                Listening { number: self.number, filters: self.filters.clone(), queue: self.queue.clone() };
-            Reading::new(self.hub.clone(), listening, cursor, lost).begin(sender);
-        } else {
-            self.begin = Begin::Later(lost);
-            self.begin_now();
+        match self.read_captures(cursor, lost) {
+            true => self.begin = Begin::Captured,
+            false => {
+                self.begin = Begin::Later(lost);
+                self.begin_now();
+            }
         }
+    }
+
+    /// Goes on in captures, if they can have what is behind an event.
+    fn read_captures(&mut self, cursor: Cursor, lost: Lost) -> bool {
+        if cursor.places.is_empty() || self.hub.older.get().is_none() {
+            return false;
+        }
+        let (sender, receiver) = mpsc::channel(OLDER_WAITING);
+        (self.older, self.behind) = (Some(receiver), None);
+        let listening =
+            Listening { number: self.number, filters: self.filters.clone(), queue: self.queue.clone() };
+        Reading::new(self.hub.clone(), listening, cursor, lost).begin(sender);
+        true
     }
 
     /// The next events. Waits until there is one, or something to tell.
@@ -186,9 +199,13 @@ impl Listener {
                     Ok(entries) if entries.is_empty() => continue,
                     Ok(entries) => return Taken { entries, ..Taken::default() },
                     Err(events) => {
-                        let lost = Some(Lost::Forgotten(events));
+                        let lost = Lost::Forgotten(events);
+                        let cursor = self.cursor.take();
+                        if cursor.is_some_and(|cursor| self.read_captures(cursor, lost)) {
+                            continue;
+                        }
                         self.begin_now();
-                        return Taken { lost, ..Taken::default() };
+                        return Taken { lost: Some(lost), ..Taken::default() };
                     }
                 }
             }
@@ -263,7 +280,7 @@ impl Listener {
             let mut shared = self.hub.lock();
             let entries = shared.remembered(behind, STEP)?;
             if entries.len() < STEP {
-                self.behind = None;
+                (self.behind, self.cursor) = (None, None);
                 shared.begin_filling(Listening {
                     number: self.number,
                     filters: self.filters.clone(),
@@ -274,6 +291,11 @@ impl Listener {
             }
             entries
         };
+        if let Some(cursor) = &mut self.cursor {
+            for entry in &entries {
+                cursor.advance(self.hub.opened, entry);
+            }
+        }
         let filters = &self.filters;
         let passes = |entry: &Arc<Entry>| filters.iter().any(|filter| filter.takes(&entry.event));
         Ok(entries.into_iter().filter(passes).collect())

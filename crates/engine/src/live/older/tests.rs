@@ -130,6 +130,11 @@ async fn who_breaks_off_has_each_row_once_also_behind_the_memory_and_another_rec
             hub.listen(Ask { filters: vec![Filter::all()], start, is_conflated: false })
         };
         let mut listener = ask(&cursor);
+        if cursor.is_none() {
+            // Who begins now, and takes nothing before the tiny memory forgets, would be told so: it begins before there is anything.
+            let begun = tokio::time::timeout(Duration::from_millis(1), listener.take(1)).await;
+            assert!(begun.is_err(), "nothing is recorded yet");
+        }
         let recorder = Recorder::new(&captures, &hub);
         let recording = tokio::spawn(recording(recorder, run * TRADES, TRADES, is_killed));
         let mut left = random.u64(1..300);
