@@ -4,6 +4,7 @@
 //! that day. A partition counts as answered only if an object says stored, empty or absent; everything else is missing,
 //! whatever the reason.
 
+pub(crate) mod leaves;
 pub mod proof;
 pub mod recheck;
 pub mod verdict;
@@ -29,6 +30,7 @@ use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
 use crate::selection::Selection;
+use crate::validate::leaves::Leaves;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
 use crate::validate::recheck::Recheck;
 use crate::validate::verdict::Verdict;
@@ -218,15 +220,16 @@ impl ValidationReport {
 }
 
 /// Validates the selection's days, and writes each day's reports of missing and available data. `source` is asked for names
-/// that no table has.
+/// that no table has. `leaves` takes the partitions for a certificate.
 ///
 /// # Errors
 /// When the lake cannot be read, or a write fails. A read-only lake is no error: the report says so.
-pub async fn validate(
+pub(crate) async fn validate(
     lake: &Lake,
     source: &InstrumentSource<'_>,
     selection: &Selection,
     depth: Depth,
+    mut leaves: Option<&mut Leaves>,
 ) -> Result<ValidationReport, EngineError> {
     let mut report =
         ValidationReport { names: names::look_up(lake, source, selection).await?, ..Default::default() };
@@ -260,8 +263,14 @@ pub async fn validate(
                 verify_bytes(lake, selection, day, &mut there, today, &mut report.proof).await?;
             }
         }
+        if let Some(leaves) = &mut leaves {
+            leaves.read(lake, selection, &mut there).await?;
+        }
         report.proof.note(selection, &there);
         let expectation = expectation::of_day(selection, &table, &there, day);
+        if let Some(leaves) = &mut leaves {
+            leaves.take(day, selection, &there, &expectation)?;
+        }
         report.take(day, &expectation, &table, selection);
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();

@@ -1,6 +1,7 @@
 //! The command line. Only its form is checked here; values are interpreted where they are used.
 
 mod allow;
+mod certify;
 mod check;
 mod compare;
 mod fleet;
@@ -26,6 +27,7 @@ use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
+pub use certify::*;
 pub use check::*;
 pub use compare::*;
 pub use fleet::*;
@@ -160,6 +162,10 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Check the quality of data, in the lake or in files
     Check(CheckArgs),
+    /// Write a certificate of what the lake holds, for others to compare with
+    Certify(CertifyArgs),
+    /// Tell whether a lake holds the data of a certificate
+    Verify(VerifyArgs),
     /// Run instruments, download and validate, with one report
     FullPipeline(PipelineArgs),
     /// List what the lake has

@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod candles;
+mod certify;
 mod check;
 mod convert;
 mod demo;
@@ -60,6 +61,8 @@ pub async fn run(
         }
         Command::Validate(args) => validate::run(session, args).await,
         Command::Check(args) => check::run(&session, args).await,
+        Command::Certify(args) => certify::certify(&session, args).await,
+        Command::Verify(args) => certify::verify(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,

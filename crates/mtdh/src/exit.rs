@@ -86,6 +86,8 @@ pub fn product(cli: &Cli) -> Product {
         Command::Demo
         | Command::Resume(_)
         | Command::Validate(_)
+        | Command::Certify(_)
+        | Command::Verify(_)
         | Command::Check(_)
         | Command::Serve(_)
         | Command::Sim(_)
