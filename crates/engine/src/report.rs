@@ -4,6 +4,7 @@
 
 mod border;
 pub mod formats;
+pub mod gate;
 mod html;
 pub(crate) mod svg;
 mod table;

@@ -189,6 +189,11 @@ impl Layout {
         path(format!("{}/day-{day}.parquet", self.folders().identities))
     }
 
+    /// The objects of a day that were replaced by the vendor's re-issues. Only the vendor issues anew.
+    pub fn superseded(&self, day: Day) -> Path {
+        path(format!("runs/_superseded/day-{day}.parquet"))
+    }
+
     /// The progress and summary of one shard of a run.
     pub fn run_summary(&self, run_id: &str, index: u32, total: u32) -> Path {
         path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))

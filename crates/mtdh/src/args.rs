@@ -105,6 +105,10 @@ pub enum Format {
     Jsonl,
     /// Comma-separated, with a header row
     Csv,
+    /// Annotations of GitHub, of a gate
+    Github,
+    /// JUnit XML, of a gate
+    Junit,
 }
 
 /// Who the exit status is meant for: people or schedulers.

@@ -21,10 +21,10 @@ mod serve;
 mod sim;
 mod validate;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Cli, Command, ConfigCommand, DeployCommand};
+use crate::args::{Cli, Command, ConfigCommand, DeployCommand, Format};
 use crate::exit::Outcome;
 use crate::output::{Rows, print};
 use crate::session::Session;
@@ -40,6 +40,10 @@ pub async fn run(
     settings: &Settings,
     stop: &CancellationToken,
 ) -> Result<Outcome> {
+    let is_gate = matches!(&cli.command, Command::Check(args) if args.gate);
+    if matches!(cli.format, Format::Github | Format::Junit) && !is_gate {
+        bail!("--format github and --format junit are for mtdh check --gate");
+    }
     let session = Session {
         program,
         format: cli.format,

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::certificate::{Certificate, Digests, Group, Hash};
+use mtdh_core::check::finding::moment;
 use mtdh_core::partition::Partition;
 use mtdh_lake::inventory::{ObjectState, found_damaged, look};
 use mtdh_lake::read::{DigestBy, Digested};
+use mtdh_lake::tables::superseded::Superseded;
 use mtdh_lake::{Entry, Lake};
 use serde::Serialize;
 
@@ -207,8 +209,13 @@ async fn compare_day(
         (partition, digests, seen)
     });
     let mut looked = futures::stream::iter(looks).buffer_unordered(CONCURRENT_OBJECTS);
+    let mut others_now = BTreeMap::new();
     while let Some((partition, digests, seen)) = looked.next().await {
-        match seen? {
+        let seen = seen?;
+        if !matches!(&seen, Seen::Digested(Digested::Whole(now), _) if *now == digests) {
+            others_now.insert(partition.clone(), digests);
+        }
+        match seen {
             Seen::Digested(Digested::Whole(now), _) if now == digests => result.same += 1,
             Seen::Digested(Digested::Whole(now), _) if now.data == digests.data => {
                 result.differences.push((partition, What::Footer, String::new()));
@@ -229,10 +236,43 @@ async fn compare_day(
         }
     }
     drop(looked);
+    tell_superseded(lake, day, &others_now, &mut result).await?;
     if !others.is_empty() {
         look_at_others(lake, day, others, by, &mut result).await?;
     }
     Ok(result)
+}
+
+/// Says of objects with other data whether the vendor issued their files anew.
+async fn tell_superseded(
+    lake: &Lake,
+    day: Day,
+    certified: &BTreeMap<Partition, Digests>,
+    result: &mut DayResult,
+) -> Result<(), EngineError> {
+    let is_other = |what: &What| matches!(what, What::Data | What::Footer);
+    if !result.differences.iter().any(|(_, what, _)| is_other(what)) {
+        return Ok(());
+    }
+    let superseded = lake.superseded(day).await?;
+    for (partition, _, detail) in result.differences.iter_mut().filter(|(_, what, _)| is_other(what)) {
+        let Some(digests) = certified.get(partition) else { continue };
+        let is_it =
+            |row: &&Superseded| row.partition == *partition && row.is_of(&digests.data, &digests.footer);
+        let Some(row) = superseded.iter().find(is_it) else { continue };
+        let file = |sha256: &Option<String>| {
+            sha256.as_ref().map_or("no file".to_owned(), |text| format!("SHA-256 {text}"))
+        };
+        *detail = format!(
+            "superseded by the vendor's re-issue of {} at {}: it was {}, {} rows; now {}",
+            row.source,
+            moment(row.superseded_us),
+            file(&row.source_sha256),
+            row.rows,
+            file(&row.by_sha256)
+        );
+    }
+    Ok(())
 }
 
 /// Looks at objects that the certificate does not have: those that can be trusted are new.

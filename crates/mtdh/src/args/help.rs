@@ -96,6 +96,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh check all --start-date 2024-03-01 --venues DERIBIT --report report.html",
             "mtdh check timestamp --data-file trades.parquet",
+            "mtdh check all --start-date 2024-03-01 --venues DERIBIT --gate --min-grade degraded --format github",
             "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01",
             "mtdh check stream --instrument BTC-USDT --timeframe 1m --format jsonl < candles.jsonl",
         ],
