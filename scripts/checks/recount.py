@@ -36,6 +36,7 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
     "checks": rf"check_reports/by_date/day-{DAY}/checks\.parquet",
     "quarantine": rf"quarantine/by_date/day-{DAY}/data_type-(?P<data_type>\w+)/(?P<key>[^/]+)\.jsonl",
     "identities": rf"runs/_identities/day-{DAY}\.parquet",
+    "superseded": rf"runs/_superseded/day-{DAY}\.parquet",
     "plan": r"runs/[^/]+/plan\.parquet",
     "run": r"runs/[^/]+/(budget|(shard|candles)-\d+-of-\d+(-part-\d+(\.\d+)?)?)\.json",
     "lock": r"_tmp/update\.lock",

@@ -116,7 +116,8 @@ pub fn read_certificate(file: &Path) -> Result<(Certificate, Hash), EngineError>
     parsed(&bytes).map_err(|error| FileError::Certificate(error).of(file))
 }
 
-fn parsed(bytes: &[u8]) -> Result<(Certificate, Hash), CertificateError> {
+/// A certificate that anybody may have written, and its own digest.
+pub(crate) fn parsed(bytes: &[u8]) -> Result<(Certificate, Hash), CertificateError> {
     let (certificate, digest) = Certificate::parse(bytes, path)?;
     let wrong = |text: String| CertificateError::Contradicts(text);
     let Some(verdict) = Verdict::from_name(&certificate.verdict) else {

@@ -161,6 +161,9 @@ pub enum EngineError {
         /// The first such partition.
         first: String,
     },
+    /// The certificate would be refused by everybody who reads it.
+    #[error("a certificate cannot be about this selection")]
+    NotCertifiable(#[source] CertificateError),
     /// A certificate cannot name so many partitions.
     #[error("a certificate names at most {most} partitions: make one for each month, or for fewer venues")]
     TooManyPartitions {
@@ -300,6 +303,7 @@ impl EngineError {
             | EngineError::OtherShards { .. }
             | EngineError::CertifiedLimit
             | EngineError::NoDigest { .. }
+            | EngineError::NotCertifiable(_)
             | EngineError::TooManyPartitions { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
             EngineError::WrongPlan { .. } => ErrorKind::Damaged,

@@ -177,6 +177,12 @@ mod tests {
             "a table lost instruments or data types (`--accept-removed`), or a name that was asked for never existed",
             Some(Outcome::NeedsDecision),
         ),
+        ("the same data", "`verify` found every object of the certificate as it was certified", Some(Outcome::Clean)),
+        (
+            "not the same data",
+            "`verify` found other, damaged, removed or new objects, or the certificate names none",
+            Some(Outcome::NotClean),
+        ),
         ("clean", "`check` looked at something and found no error", Some(Outcome::Clean)),
         ("findings", "`check` found an error", Some(Outcome::NotClean)),
         ("nothing was checked", "`check` had nothing to look at", Some(Outcome::NotClean)),

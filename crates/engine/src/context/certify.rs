@@ -6,7 +6,7 @@ use mtdh_lake::read::DigestBy;
 
 use super::{Context, Work};
 use crate::certify::compare::{Verification, compare};
-use crate::certify::{Certified, certificate_of};
+use crate::certify::{Certified, certificate_of, parsed};
 use crate::check::lake::now_us;
 use crate::error::EngineError;
 use crate::selection::Selection;
@@ -63,6 +63,8 @@ impl Context {
                 are_bytes_proved,
             );
             let (bytes, digest) = certificate.to_bytes();
+            // What is handed out can be used: longer names and lists than a certificate has are refused here too.
+            parsed(&bytes).map_err(EngineError::NotCertifiable)?;
             Ok(Certified { certificate, bytes, digest, report, notes })
         })
     }

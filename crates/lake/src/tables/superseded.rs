@@ -144,8 +144,9 @@ impl Lake {
     /// # Errors
     /// When the store fails.
     pub async fn fetched_us(&self, line: &Available) -> Result<Option<i64>, LakeError> {
+        let seen = self.identities(line.partition.day).await?;
         let mut line = Available { fetched_us: None, ..line.clone() };
-        identities::tell(&mut line, &self.identities(line.partition.day).await?);
+        identities::tell(&mut line, &seen);
         Ok(line.fetched_us)
     }
 }

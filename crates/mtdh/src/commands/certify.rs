@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use mtdh_engine::CertifyBy;
 use mtdh_engine::certify::read_certificate;
 use mtdh_engine::files::unfinished::write_whole;
@@ -10,7 +10,7 @@ use mtdh_engine::validate::verdict::Verdict;
 
 use crate::args::{CertifyArgs, Format, VerifyArgs};
 use crate::exit::Outcome;
-use crate::output::{note, print};
+use crate::output::{many, note, print};
 use crate::render::certify::{certified_rows, note_verification, verification_rows};
 use crate::render::validate::note_report;
 use crate::session::{Session, check_venues, days};
@@ -18,6 +18,10 @@ use crate::stdout::Stdout;
 
 pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome> {
     let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("there is no folder {}; make it first", folder.display());
+    }
     let context = session.context()?.with_origin(args.origin);
     context.check_readable().await?;
     check_venues(&context, &selection).await?;
@@ -33,11 +37,7 @@ pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome
         let (rows, document) = certified_rows(&certified);
         print(session.format, &rows, &document)?;
     }
-    note(&format!(
-        "{out} names {} partitions: {}",
-        certified.certificate.counts.partitions(),
-        certified.report.verdict.name()
-    ));
+    note(&format!("{out} names {}", many(certified.certificate.counts.partitions(), "partition")));
     if !args.bytes {
         note(
             "no bytes were read: the certificate says what the objects' footers say; --bytes proves every byte first",
