@@ -34,7 +34,7 @@ use crate::validate::leaves::Leaves;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
 use crate::validate::recheck::Recheck;
 use crate::validate::verdict::Verdict;
-use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
+use mtdh_lake::inventory::{ObjectState, Verify, inventory, inventory_beside};
 
 /// How closely to look at the objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -244,16 +244,19 @@ pub(crate) async fn validate(
     for day in selection.days.days() {
         let Some(table) = lake.day_table(day).await? else {
             report.days_without_instruments.push(day.to_string());
+            if let Some(leaves) = &mut leaves {
+                // Nobody expects its objects, and they are there.
+                let mut there = inventory(lake, day, &selection.data_types, trust_of(depth)).await?;
+                if let Depth::Bytes { today } = depth {
+                    verify_bytes(lake, selection, day, &mut there, today, &mut report.proof).await?;
+                }
+                leaves.read(lake, selection, &mut there).await?;
+                leaves.take(day, selection, &there, &DayExpectation::default())?;
+            }
             continue;
         };
-        let trust = match depth {
-            Depth::Listing => Verify::Index,
-            Depth::Deep { sample, .. } if sample < 1.0 => Verify::Footers,
-            Depth::Deep { .. } => Verify::FootersAfresh,
-            Depth::Bytes { .. } => Verify::FootersAfresh,
-        };
         let known = lake.available(day).await?;
-        let mut there = inventory_beside(lake, day, &selection.data_types, trust, &known).await?;
+        let mut there = inventory_beside(lake, day, &selection.data_types, trust_of(depth), &known).await?;
         match depth {
             Depth::Listing => {}
             Depth::Deep { sample, today } => {
@@ -308,6 +311,15 @@ pub(crate) async fn validate(
     }
     report.conclude();
     Ok(report)
+}
+
+/// What is believed of the objects before they are looked at as closely as that.
+fn trust_of(depth: Depth) -> Verify {
+    match depth {
+        Depth::Listing => Verify::Index,
+        Depth::Deep { sample, .. } if sample < 1.0 => Verify::Footers,
+        Depth::Deep { .. } | Depth::Bytes { .. } => Verify::FootersAfresh,
+    }
 }
 
 /// Why a read-only lake was not written; `None`: it was.

@@ -177,7 +177,11 @@ mod tests {
             "a table lost instruments or data types (`--accept-removed`), or a name that was asked for never existed",
             Some(Outcome::NeedsDecision),
         ),
-        ("the same data", "`verify` found every object of the certificate as it was certified", Some(Outcome::Clean)),
+        (
+            "the same data",
+            "`verify` found every object of the certificate as it was certified",
+            Some(Outcome::Clean),
+        ),
         (
             "not the same data",
             "`verify` found other, damaged, removed or new objects, or the certificate names none",

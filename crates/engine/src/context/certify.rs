@@ -11,7 +11,7 @@ use crate::check::lake::now_us;
 use crate::error::EngineError;
 use crate::selection::Selection;
 use crate::validate::leaves::Leaves;
-use crate::validate::{Depth, validate};
+use crate::validate::{Depth, reason_not_to_write, validate};
 
 /// How to make a certificate, or to compare with one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,11 @@ impl Context {
             let (bytes, digest) = certificate.to_bytes();
             // What is handed out can be used: longer names and lists than a certificate has are refused here too.
             parsed(&bytes).map_err(EngineError::NotCertifiable)?;
+            let kept = self.lake.keep_certificate(&certificate.root, &bytes).await.map_err(EngineError::from);
+            notes.extend(
+                reason_not_to_write(kept)?
+                    .map(|reason| format!("the lake keeps no copy of the certificate: {reason}")),
+            );
             Ok(Certified { certificate, bytes, digest, report, notes })
         })
     }
