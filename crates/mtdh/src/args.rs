@@ -403,7 +403,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub allow: AllowArgs,
     /// Fetch again what the lake has
-    #[arg(long)]
+    #[arg(long, alias = "refetch")]
     pub force: bool,
 }
 
