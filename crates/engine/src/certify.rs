@@ -14,7 +14,7 @@ use mtdh_core::footer::FORMAT_VERSION;
 use mtdh_core::partition::Origin;
 use mtdh_core::table::SCHEMA_VERSION;
 use mtdh_core::universe::KeyPattern;
-use mtdh_lake::Layout;
+use mtdh_lake::certificates::path_of;
 
 use crate::error::{EngineError, FileError};
 use crate::selection::Selection;
@@ -63,12 +63,8 @@ pub(crate) fn certificate_of(
         root: Hash([0; 32]),
         groups,
     };
-    certificate.root = certificate.compute_root(|partition| path(origin, partition));
+    certificate.root = certificate.compute_root(|partition| path_of(origin, partition));
     certificate
-}
-
-fn path(origin: Origin, partition: &mtdh_core::partition::Partition) -> String {
-    Layout::of(origin).partition(partition).to_string()
 }
 
 /// The selection in its one spelling.
@@ -118,7 +114,7 @@ pub fn read_certificate(file: &Path) -> Result<(Certificate, Hash), EngineError>
 
 /// A certificate that anybody may have written, and its own digest.
 pub(crate) fn parsed(bytes: &[u8]) -> Result<(Certificate, Hash), CertificateError> {
-    let (certificate, digest) = Certificate::parse(bytes, path)?;
+    let (certificate, digest) = Certificate::parse(bytes, path_of)?;
     let wrong = |text: String| CertificateError::Contradicts(text);
     let Some(verdict) = Verdict::from_name(&certificate.verdict) else {
         return Err(wrong(format!("there is no verdict `{}`", certificate.verdict)));

@@ -4,7 +4,7 @@
 
 mod border;
 pub mod formats;
-pub mod gate;
+mod gate;
 mod html;
 pub(crate) mod svg;
 mod table;

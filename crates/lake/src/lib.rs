@@ -8,7 +8,7 @@
 mod answers;
 pub mod briefs;
 pub mod candles;
-mod certificates;
+pub mod certificates;
 mod encode;
 pub mod error;
 mod file_writer;

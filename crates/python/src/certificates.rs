@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use mtdh_engine::certify::read_certificate;
 use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::{CertifyBy, Day};
 use pyo3::prelude::*;
 use serde_json::json;
 
-use crate::error::raised;
 use crate::lake::{Lake, SelectionArgs};
 use crate::runs::{Run, document};
 
@@ -55,11 +53,7 @@ pub fn certify(
 /// Compares a lake with a certificate.
 #[pyfunction]
 pub fn verify(py: Python<'_>, lake: PyRef<'_, Lake>, file: PathBuf, read_bytes: bool) -> PyResult<String> {
-    let (certificate, digest) = read_certificate(&file).map_err(|error| raised(py, error))?;
     let (context, run) = (lake.shared.context()?, Run::new(None));
-    let found = run.wait_for(py, async {
-        context.check_readable().await?;
-        context.verify_certificate(&certificate, digest, by(read_bytes)).await
-    })?;
+    let found = run.wait_for(py, context.verify_certificate(&file, by(read_bytes)))?;
     document(if found.is_same() { "clean" } else { "not_clean" }, json!({ "verification": found }))
 }

@@ -191,8 +191,8 @@ async fn compare_day(
         certified
             .extend(group.entries.iter().filter_map(|entry| Some((group.partition(entry), entry.digests?))));
     }
-    let (mut known, mut others): (Vec<(Partition, Entry, Digests)>, Vec<(Partition, Entry)>) =
-        Default::default();
+    let mut known: Vec<(Partition, Entry, Digests)> = Vec::new();
+    let mut others: Vec<(Partition, Entry)> = Vec::new();
     for data_type in selection.data_types.iter().copied() {
         let listed = lake.list_partitions_of(day, data_type, |key| selection.takes_key(key)).await?;
         for (key, entry) in listed {

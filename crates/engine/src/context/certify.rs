@@ -1,12 +1,13 @@
 //! Certificates.
 
+use std::path::Path;
+
 use mtdh_core::Day;
-use mtdh_core::certificate::{Certificate, Hash};
 use mtdh_lake::read::DigestBy;
 
 use super::{Context, Work};
 use crate::certify::compare::{Verification, compare};
-use crate::certify::{Certified, certificate_of, parsed};
+use crate::certify::{Certified, certificate_of, parsed, read_certificate};
 use crate::check::lake::now_us;
 use crate::error::EngineError;
 use crate::selection::Selection;
@@ -74,19 +75,16 @@ impl Context {
         })
     }
 
-    /// Compares the lake with a certificate, which [`crate::certify::read_certificate`] reads. Writes nothing.
-    pub fn verify_certificate<'a>(
-        &'a self,
-        certificate: &'a Certificate,
-        digest: Hash,
-        by: CertifyBy,
-    ) -> Work<'a, Verification> {
+    /// Compares the lake with the certificate in a file, which anybody may have written. Writes nothing.
+    pub fn verify_certificate<'a>(&'a self, file: &'a Path, by: CertifyBy) -> Work<'a, Verification> {
         Box::pin(async move {
+            let (certificate, digest) = read_certificate(file)?;
+            self.lake.check_readable().await?;
             let by = match by {
                 CertifyBy::Footers => DigestBy::Footer,
                 CertifyBy::Bytes => DigestBy::Bytes,
             };
-            compare(&self.lake.with_origin(certificate.origin), certificate, digest, by).await
+            compare(&self.lake.with_origin(certificate.origin), &certificate, digest, by).await
         })
     }
 }

@@ -6,7 +6,6 @@ use mtdh_core::check::Severity;
 use mtdh_core::check::grade::Grade;
 use mtdh_core::partition::Status;
 
-use super::border::printable;
 use super::{CheckLine, Document, FindingLine};
 use crate::check::{CheckReport, Verdict};
 
@@ -61,8 +60,7 @@ impl Document {
 
 /// The report as annotations of GitHub: workflow commands, a line each
 /// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands, as of 2026-11-30).
-pub fn github(document: &Document) -> String {
-    let document = printable(document);
+pub(super) fn github(document: &Document) -> String {
     let mut text = String::new();
     let nothing = document.nothing_checked();
     for (severity, command) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {

@@ -4,7 +4,6 @@ use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
 use mtdh_engine::CertifyBy;
-use mtdh_engine::certify::read_certificate;
 use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::validate::verdict::Verdict;
 
@@ -50,10 +49,7 @@ pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome
 }
 
 pub async fn verify(session: &Session<'_>, args: VerifyArgs) -> Result<Outcome> {
-    let (certificate, digest) = read_certificate(&args.file)?;
-    let context = session.context()?;
-    context.check_readable().await?;
-    let found = context.verify_certificate(&certificate, digest, by(args.bytes)).await?;
+    let found = session.context()?.verify_certificate(&args.file, by(args.bytes)).await?;
     print(session.format, &verification_rows(&found), &found)?;
     note_verification(&found);
     Ok(if found.is_same() { Outcome::Clean } else { Outcome::NotClean })

@@ -5,8 +5,8 @@ use std::io::Write;
 use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_engine::check::CheckReport;
+use mtdh_engine::report::Document;
 use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
-use mtdh_engine::report::{Document, gate};
 
 use crate::args::Format;
 use crate::output::{Rows, count, many, note, print};
@@ -46,7 +46,7 @@ fn rows(document: &Document) -> Rows {
 /// Prints a report, with the verdict in its last line.
 pub fn print_document(format: Format, document: &Document, report: &CheckReport) -> Result<()> {
     match format {
-        Format::Github => Stdout.write_all(gate::github(document).as_bytes())?,
+        Format::Github => Stdout.write_all(Form::Github.of(document).as_bytes())?,
         Format::Junit => Stdout.write_all(Form::Junit.of(document).as_bytes())?,
         Format::Table => print(format, &for_people(document), document)?,
         Format::Json | Format::Jsonl | Format::Csv => print(format, &rows(document), document)?,
