@@ -29,8 +29,8 @@ pub const MOST_PARTITIONS: usize = 1_000_000;
 /// The largest document, bytes: [`MOST_PARTITIONS`] partitions with names of usual length.
 pub const MOST_BYTES: usize = 256 << 20;
 
-/// The most names of a list of the selection.
-pub const MOST_NAMES: usize = 10_000;
+/// The most names of a list of the selection: each partition is compared with them.
+pub const MOST_NAMES: usize = 2_000;
 
 /// The longest text of the selection, bytes.
 pub const MOST_LETTERS: usize = 256;
