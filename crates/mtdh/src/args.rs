@@ -435,6 +435,9 @@ pub struct DownloadArgs {
 pub struct ValidateArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Whose data: the vendor's, by the instrument tables; or that of live recordings, by what their captures were subscribed to
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     #[command(flatten)]
     pub depth: DepthArgs,
     #[command(flatten)]

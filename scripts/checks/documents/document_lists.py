@@ -15,6 +15,8 @@ NOT_RUN = {
     "mtdh live replay live_capture/binance-futures/day-2026-11-30/*.mtr --venue BINANCE-FUTURES --lake check": STAND_IN,
     "mtdh live record --venues BINANCE-FUTURES --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2": STAND_IN,
     "mtdh live rebuild --day 2026-11-30": STAND_IN,
+    "mtdh live record --venues KRAKEN --symbols NO/USD,BTCUSD,BTC/USD --data-types trades": STAND_IN,
+    "curl -N 'http://127.0.0.1:8087/live/events?type=trades'": STAND_IN,
     "mtdh live status": STAND_IN,
     "mtdh live record --machine ws://localhost:8001 --venues BINANCE --symbols BTCUSDT --data-types trades,incremental_book_L2": STAND_IN,
     "mtdh live replay usdm_btcusdt.gz --venue BINANCE-FUTURES": "reads a recording that is not here; test_record.py replays one",

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use mtdh_core::DataType;
+use mtdh_core::partition::Origin;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::{Depth, ValidationReport};
@@ -16,9 +18,16 @@ use crate::render::validate::print_report;
 use crate::session::{Session, check_venues, days};
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
-    let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    let mut selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    if args.origin == Origin::Live && args.selection.filters.data_types.is_empty() {
+        // What was subscribed to is expected, whatever the vendor's usual types are.
+        selection.data_types = DataType::ALL.to_vec();
+    }
     session.config.source_folder.clone_from(&args.source.source);
-    let context = session.context()?;
+    if args.origin == Origin::Live && (args.recheck || args.source.source.is_some()) {
+        bail!("the vendor has no files of recordings: --recheck and --source go with --origin vendor");
+    }
+    let context = session.context()?.with_origin(args.origin);
     context.check_readable().await?;
     check_venues(&context, &selection).await?;
     let (progress, stop) = (Arc::new(Progress::default()), session.stop.clone());
