@@ -5,6 +5,7 @@ mod certify;
 mod check;
 mod compare;
 mod fleet;
+mod form;
 mod former;
 mod get;
 mod help;
@@ -31,6 +32,7 @@ pub use certify::*;
 pub use check::*;
 pub use compare::*;
 pub use fleet::*;
+pub use form::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
@@ -77,48 +79,6 @@ pub struct Cli {
 }
 
 const GLOBAL: &str = "Global options";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// JSON lines, with severity, run, shard and unit
-    Json,
-}
-
-impl LogFormat {
-    pub fn name(self) -> String {
-        match self {
-            LogFormat::Text => "text".to_owned(),
-            LogFormat::Json => "json".to_owned(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// One JSON document
-    Json,
-    /// One JSON object per row
-    Jsonl,
-    /// Comma-separated, with a header row
-    Csv,
-    /// Annotations of GitHub, of a gate
-    Github,
-    /// JUnit XML, of a gate
-    Junit,
-}
-
-/// Who the exit status is meant for: people or schedulers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Codes {
-    /// People and scripts
-    Usual,
-    /// Schedulers that start and restart tasks
-    Engine,
-}
 
 /// Parses the command line. Returns also a note for each word of the predecessor in it.
 ///
