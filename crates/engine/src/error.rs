@@ -153,6 +153,9 @@ pub enum EngineError {
     /// A certificate names partitions, not the first instruments of a table.
     #[error("a certificate cannot be about a limited number of instruments: name them by keys or patterns")]
     CertifiedLimit,
+    /// What recordings should have is known in another way, of which no certificate is made.
+    #[error("certificates are made of the vendor's data, not of recordings")]
+    CertifiedRecordings,
     /// An object has no digest of its data.
     #[error(
         "the footer of {first} does not have the digest of its data, because mtdh 0.1.0 wrote it; only its bytes tell it"
@@ -302,6 +305,7 @@ impl EngineError {
             | EngineError::BadRunName { .. }
             | EngineError::OtherShards { .. }
             | EngineError::CertifiedLimit
+            | EngineError::CertifiedRecordings
             | EngineError::NoDigest { .. }
             | EngineError::NotCertifiable(_)
             | EngineError::TooManyPartitions { .. }

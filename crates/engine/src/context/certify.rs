@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mtdh_core::Day;
+use mtdh_core::partition::Origin;
 use mtdh_lake::read::DigestBy;
 
 use super::{Context, Work};
@@ -38,6 +39,9 @@ impl Context {
     /// ```
     pub fn certify<'a>(&'a self, selection: &'a Selection, by: CertifyBy) -> Work<'a, Certified> {
         Box::pin(async move {
+            if self.lake.origin() == Origin::Live {
+                return Err(EngineError::CertifiedRecordings);
+            }
             if selection.max_instruments.is_some() {
                 return Err(EngineError::CertifiedLimit);
             }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mtdh_core::partition::Origin;
 
 use super::SelectionArgs;
 
@@ -19,10 +18,6 @@ pub struct CertifyArgs {
     /// Read every byte and prove it before it is certified; needed for objects that mtdh 0.1.0 wrote
     #[arg(long)]
     pub bytes: bool,
-
-    /// Whose data: vendor or live
-    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
-    pub origin: Origin,
 }
 
 #[derive(Args, Clone, Debug)]

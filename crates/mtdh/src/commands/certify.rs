@@ -21,7 +21,7 @@ pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         bail!("there is no folder {}; make it first", folder.display());
     }
-    let context = session.context()?.with_origin(args.origin);
+    let context = session.context()?;
     context.check_readable().await?;
     check_venues(&context, &selection).await?;
     let certified = context.certify(&selection, by(args.bytes)).await?;
