@@ -1,4 +1,4 @@
-//! The Merkle tree of a certificate: that of RFC 9162, section 2.1.1 (https://www.rfc-editor.org/rfc/rfc9162, as of 2026-11-30),
+//! The Merkle tree of a certificate: that of RFC 9162, section 2.1.1 (<https://www.rfc-editor.org/rfc/rfc9162>, as of 2026-11-30),
 //! which is also that of RFC 6962, with SHA-256.
 //!
 //! A leaf is hashed with a zero byte before it, an inner node with a one byte before its two children: no leaf can pass for an

@@ -10,7 +10,7 @@ use super::{CheckLine, Document, FindingLine};
 use crate::check::{CheckReport, Verdict};
 
 /// The most annotations of a severity. GitHub shows ten of a step
-/// (https://docs.github.com/actions/reference/limits, "annotations", as of 2026-11-30); the last says how many more there are.
+/// (<https://docs.github.com/actions/reference/limits>, "annotations", as of 2026-11-30); the last says how many more there are.
 const MOST_ANNOTATIONS: usize = 10;
 
 impl Document {
@@ -59,7 +59,7 @@ impl Document {
 }
 
 /// The report as annotations of GitHub: workflow commands, a line each
-/// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands, as of 2026-11-30).
+/// (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>, as of 2026-11-30).
 pub(super) fn github(document: &Document) -> String {
     let mut text = String::new();
     let nothing = document.nothing_checked();
