@@ -33,7 +33,7 @@ from mtdh._errors import (
 )
 from mtdh._lake import Coverage, Lake
 from mtdh._live import Live, LiveAway, live
-from mtdh._report import Candles, Check, Conversion, Download, Report, Validation
+from mtdh._report import Candles, Certificate, Check, Conversion, Download, Report, Validation, Verification
 from mtdh._rows import Rows
 from mtdh._table import Table
 
@@ -42,6 +42,7 @@ __version__: str = _mtdh.__version__
 __all__ = [
     "BadRequest",
     "Candles",
+    "Certificate",
     "Check",
     "Conversion",
     "Coverage",
@@ -65,9 +66,11 @@ __all__ = [
     "UnknownInstrument",
     "Validation",
     "VendorAway",
+    "Verification",
     "convert",
     "demo",
     "live",
+    "verify",
 ]
 
 
@@ -96,3 +99,13 @@ def convert(
     if not os.path.exists(file):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(file))
     return Conversion(_mtdh.convert(os.fspath(file), os.fspath(output), instrument, data_type, force))
+
+
+def verify(
+    certificate: str | os.PathLike[str],
+    lake: str | os.PathLike[str] | Lake | None = None,
+    *,
+    read_bytes: bool = False,
+) -> Verification:
+    """Tells whether a lake holds the data of the certificate in a file: `lake.verify`, of a lake or of its address."""
+    return (lake if isinstance(lake, Lake) else Lake(lake)).verify(certificate, read_bytes=read_bytes)

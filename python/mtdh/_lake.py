@@ -11,7 +11,7 @@ from mtdh import _mtdh, _times
 from mtdh._errors import BadRequest, Error, MissingData, MissingDataWarning, NotFound
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
-from mtdh._report import Candles, Check, Download, Report, Validation
+from mtdh._report import Candles, Certificate, Check, Download, Report, Validation, Verification
 from mtdh._rows import Rows
 from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
@@ -404,6 +404,34 @@ class Lake:
                     allow_not_exported, shown.callback,
                 )
             )  # fmt: skip
+
+    def certify(
+        self,
+        start: Time,
+        end: Time | None = None,
+        *,
+        out: str | os.PathLike[str],
+        read_bytes: bool = False,
+        **selection: Unpack[Selection],
+    ) -> Certificate:
+        """Validates, and writes a certificate of what the lake holds to the file `out`, for `verify` of others.
+
+        `read_bytes` proves every byte first. A selection that is not complete is certified too, and the report is false.
+
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "march.json"
+        >>> lake.certify("2024-03-01", out=file, venues="DERIBIT", types="PERP").verdict
+        'complete'
+        >>> lake.verify(file).ok
+        True
+        """
+        return Certificate(_mtdh.certify(self._native, selection_of(start, end, **selection), out, read_bytes))
+
+    def verify(self, certificate: str | os.PathLike[str], *, read_bytes: bool = False) -> Verification:
+        """Compares the lake with the certificate in a file. Without `read_bytes` only footers are compared: data that rotted is
+        not found. Nothing is written. A file that is no certificate, or was edited, raises `BadRequest`.
+        """
+        return Verification(_mtdh.verify(self._native, certificate, read_bytes))
 
     def check(
         self,

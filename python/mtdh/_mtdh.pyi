@@ -18,6 +18,8 @@ __all__ = [
     "days",
     "download",
     "validate",
+    "certify",
+    "verify",
     "check",
     "make_candles",
     "write_instruments",
@@ -159,6 +161,8 @@ def check(
     timeframe: str | None,
     on_progress: _OnProgress | None,
 ) -> str: ...
+def certify(lake: Lake, selection: dict[str, Any], out: str | PathLike[str], read_bytes: bool) -> str: ...
+def verify(lake: Lake, file: str | PathLike[str], read_bytes: bool) -> str: ...
 def make_candles(
     lake: Lake,
     selection: dict[str, Any],

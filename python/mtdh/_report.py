@@ -94,6 +94,42 @@ class Validation(Report):
         return f", {self.verdict.replace('_', ' ')}, {len(self.missing):,} missing"
 
 
+class Certificate(Report):
+    """A certificate that was written. False if something was missing: what there is was certified nevertheless."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document without its last line: what a paper quotes."""
+        return str(self.document["digest"])
+
+    @property
+    def verdict(self) -> str:
+        """As of a validation."""
+        return str(self.document["verdict"])
+
+    def _words(self) -> str:
+        return f", {self.verdict.replace('_', ' ')}, {self.document['objects']:,} objects, sha256:{self.digest}"
+
+
+class Verification(Report):
+    """The comparison of a lake with a certificate. False unless the data is the same, and some."""
+
+    @property
+    def differences(self) -> list[dict[str, Any]]:
+        """What differs: `what` (`data`, `footer`, `damaged`, `gone` or `new`), day, data type, key, and what is known of it."""
+        return list(self.document["verification"]["differences"])
+
+    @property
+    def bytes_read(self) -> bool:
+        """Whether every byte of the objects was read; otherwise only their footers were."""
+        return bool(self.document["verification"]["bytes_read"])
+
+    def _words(self) -> str:
+        of = self.document["verification"]
+        read = "every byte read" if self.bytes_read else "no bytes read"
+        return f", {of['same']:,} of {of['objects']:,} objects the same, {len(self.differences):,} differences, {read}"
+
+
 class Check(Report):
     """The report of a check."""
 

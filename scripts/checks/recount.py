@@ -36,6 +36,8 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
     "checks": rf"check_reports/by_date/day-{DAY}/checks\.parquet",
     "quarantine": rf"quarantine/by_date/day-{DAY}/data_type-(?P<data_type>\w+)/(?P<key>[^/]+)\.jsonl",
     "identities": rf"runs/_identities/day-{DAY}\.parquet",
+    "superseded": rf"runs/_superseded/day-{DAY}\.parquet",
+    "certificate": r"certificates/[0-9a-f]{64}\.json",
     "plan": r"runs/[^/]+/plan\.parquet",
     "run": r"runs/[^/]+/(budget|(shard|candles)-\d+-of-\d+(-part-\d+(\.\d+)?)?)\.json",
     "lock": r"_tmp/update\.lock",

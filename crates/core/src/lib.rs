@@ -6,6 +6,7 @@
 
 pub mod book;
 pub mod candle;
+pub mod certificate;
 pub mod check;
 pub mod clock;
 pub mod day;

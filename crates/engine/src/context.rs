@@ -4,6 +4,7 @@
 //! programs that await them do not compile their bodies again. Log lines carry the fields of the caller's span.
 
 mod candles;
+mod certify;
 mod check;
 mod compare;
 mod config;
@@ -36,6 +37,7 @@ use crate::runs::budget::RunBudget;
 use crate::selection::Selection;
 
 pub use candles::{CandlePlanOptions, CandleRunOptions};
+pub use certify::CertifyBy;
 pub use check::{
     CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files, read_user_candles,
 };

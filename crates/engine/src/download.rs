@@ -11,3 +11,4 @@ pub mod plan;
 pub(crate) mod quiet;
 pub(crate) mod row_counts;
 pub mod slots;
+mod superseded;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mtdh_core::certificate::CertificateError;
 use mtdh_core::error::ErrorKind;
 use mtdh_core::key::KeyError;
 use mtdh_core::venue::UnknownVenue;
@@ -149,6 +150,29 @@ pub enum EngineError {
         /// The number of shards that was asked for.
         asked: u32,
     },
+    /// A certificate names partitions, not the first instruments of a table.
+    #[error("a certificate cannot be about a limited number of instruments: name them by keys or patterns")]
+    CertifiedLimit,
+    /// What recordings should have is known in another way, of which no certificate is made.
+    #[error("certificates are made of the vendor's data, not of recordings")]
+    CertifiedRecordings,
+    /// An object has no digest of its data.
+    #[error(
+        "the footer of {first} does not have the digest of its data, because mtdh 0.1.0 wrote it; only its bytes tell it"
+    )]
+    NoDigest {
+        /// The first such partition.
+        first: String,
+    },
+    /// The certificate would be refused by everybody who reads it.
+    #[error("a certificate cannot be about this selection")]
+    NotCertifiable(#[source] CertificateError),
+    /// A certificate cannot name so many partitions.
+    #[error("a certificate names at most {most} partitions: make one for each month, or for fewer venues")]
+    TooManyPartitions {
+        /// The limit.
+        most: usize,
+    },
     /// There is no list of instruments of this name.
     #[error("there is no universe `{name}`, neither built in (core60) nor as a file")]
     NoUniverse {
@@ -236,6 +260,9 @@ pub enum FileError {
     /// It has the same data type, instrument and day as another of the files.
     #[error("it is the second file of {0} of one instrument and day; check them one by one")]
     SecondOfType(DataType),
+    /// It is not a certificate that can be used.
+    #[error(transparent)]
+    Certificate(CertificateError),
     /// It is not of the kind that was expected.
     #[error("{0}")]
     Wrong(String),
@@ -277,6 +304,11 @@ impl EngineError {
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }
             | EngineError::OtherShards { .. }
+            | EngineError::CertifiedLimit
+            | EngineError::CertifiedRecordings
+            | EngineError::NoDigest { .. }
+            | EngineError::NotCertifiable(_)
+            | EngineError::TooManyPartitions { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
             EngineError::WrongPlan { .. } => ErrorKind::Damaged,
             EngineError::File { source: FileError::Lake(error), .. } => error.kind(),

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod candles;
+pub mod certify;
 pub mod check;
 pub mod context;
 pub mod doctor;
@@ -31,9 +32,9 @@ pub mod schema {
 pub mod validate;
 
 pub use context::{
-    CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, Evidence, LakeCheck,
-    PlanOptions, Planned, StoredObject, ValidateOptions, Validation, Work, WorkOptions, check_user_candles,
-    check_user_files, compare_user_files, read_user_candles,
+    CandlePlanOptions, CandleRunOptions, CertifyBy, CheckOptions, Config, Context, DownloadOptions, Evidence,
+    LakeCheck, PlanOptions, Planned, StoredObject, ValidateOptions, Validation, Work, WorkOptions,
+    check_user_candles, check_user_files, compare_user_files, read_user_candles,
 };
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};

@@ -4,6 +4,7 @@
 
 mod border;
 pub mod formats;
+mod gate;
 mod html;
 pub(crate) mod svg;
 mod table;

@@ -4,6 +4,7 @@
 //! that day. A partition counts as answered only if an object says stored, empty or absent; everything else is missing,
 //! whatever the reason.
 
+pub(crate) mod leaves;
 pub mod proof;
 pub mod recheck;
 pub mod verdict;
@@ -29,10 +30,11 @@ use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
 use crate::selection::Selection;
+use crate::validate::leaves::Leaves;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
 use crate::validate::recheck::Recheck;
 use crate::validate::verdict::Verdict;
-use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
+use mtdh_lake::inventory::{ObjectState, Verify, inventory, inventory_beside};
 
 /// How closely to look at the objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -221,15 +223,16 @@ impl ValidationReport {
 }
 
 /// Validates the selection's days, and writes each day's reports of missing and available data. `source` is asked for names
-/// that no table has.
+/// that no table has. `leaves` takes the partitions for a certificate.
 ///
 /// # Errors
 /// When the lake cannot be read, or a write fails. A read-only lake is no error: the report says so.
-pub async fn validate(
+pub(crate) async fn validate(
     lake: &Lake,
     source: &InstrumentSource<'_>,
     selection: &Selection,
     depth: Depth,
+    mut leaves: Option<&mut Leaves>,
 ) -> Result<ValidationReport, EngineError> {
     let mut report =
         ValidationReport { names: names::look_up(lake, source, selection).await?, ..Default::default() };
@@ -244,16 +247,19 @@ pub async fn validate(
     for day in selection.days.days() {
         let Some(table) = lake.day_table(day).await? else {
             report.days_without_instruments.push(day.to_string());
+            if let Some(leaves) = &mut leaves {
+                // Nobody expects its objects, and they are there.
+                let mut there = inventory(lake, day, &selection.data_types, trust_of(depth)).await?;
+                if let Depth::Bytes { today } = depth {
+                    verify_bytes(lake, selection, day, &mut there, today, &mut report.proof).await?;
+                }
+                leaves.read(lake, selection, &mut there).await?;
+                leaves.take(day, selection, &there, &DayExpectation::default())?;
+            }
             continue;
         };
-        let trust = match depth {
-            Depth::Listing => Verify::Index,
-            Depth::Deep { sample, .. } if sample < 1.0 => Verify::Footers,
-            Depth::Deep { .. } => Verify::FootersAfresh,
-            Depth::Bytes { .. } => Verify::FootersAfresh,
-        };
         let known = lake.available(day).await?;
-        let mut there = inventory_beside(lake, day, &selection.data_types, trust, &known).await?;
+        let mut there = inventory_beside(lake, day, &selection.data_types, trust_of(depth), &known).await?;
         match depth {
             Depth::Listing => {}
             Depth::Deep { sample, today } => {
@@ -263,8 +269,14 @@ pub async fn validate(
                 verify_bytes(lake, selection, day, &mut there, today, &mut report.proof).await?;
             }
         }
+        if let Some(leaves) = &mut leaves {
+            leaves.read(lake, selection, &mut there).await?;
+        }
         report.proof.note(selection, &there);
         let expectation = expectation::of_day(selection, &table, &there, day);
+        if let Some(leaves) = &mut leaves {
+            leaves.take(day, selection, &there, &expectation)?;
+        }
         report.take(day, &expectation, &table, selection);
         let mut lines: BTreeMap<(String, &'static str, &'static str), Counts> = BTreeMap::new();
         let mut missing = Vec::new();
@@ -302,6 +314,15 @@ pub async fn validate(
     }
     report.conclude();
     Ok(report)
+}
+
+/// What is believed of the objects before they are looked at as closely as that.
+fn trust_of(depth: Depth) -> Verify {
+    match depth {
+        Depth::Listing => Verify::Index,
+        Depth::Deep { sample, .. } if sample < 1.0 => Verify::Footers,
+        Depth::Deep { .. } | Depth::Bytes { .. } => Verify::FootersAfresh,
+    }
 }
 
 /// Why a read-only lake was not written; `None`: it was.

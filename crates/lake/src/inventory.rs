@@ -128,7 +128,10 @@ pub async fn inventory_beside(
 
 /// The partitions whose objects a validation found damaged, each with the reason. A partition that was fetched again since is
 /// in the report of available data.
-pub(crate) async fn found_damaged(
+///
+/// # Errors
+/// When the reports cannot be read.
+pub async fn found_damaged(
     lake: &Lake,
     day: Day,
     known: &BTreeMap<Partition, Available>,

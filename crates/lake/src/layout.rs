@@ -6,6 +6,7 @@
 mod live;
 
 use mtdh_core::candle::Timeframe;
+use mtdh_core::certificate::Hash;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Origin, Partition, Shard};
 use mtdh_core::shards::Part;
@@ -187,6 +188,27 @@ impl Layout {
     /// name.
     pub fn identities(&self, day: Day) -> Path {
         path(format!("{}/day-{day}.parquet", self.folders().identities))
+    }
+
+    /// The certificates that were made of this lake.
+    pub fn certificates(&self) -> Path {
+        path("certificates".to_owned())
+    }
+
+    /// The certificate with this root.
+    pub fn certificate(&self, root: &Hash) -> Path {
+        path(format!("certificates/{root}.json"))
+    }
+
+    /// Parses a path of [`Layout::certificate`].
+    pub fn parse_certificate(&self, path: &Path) -> Option<Hash> {
+        let root = Hash::from_hex(path.filename()?.strip_suffix(".json")?)?;
+        (self.certificate(&root) == *path).then_some(root)
+    }
+
+    /// The objects of a day that were replaced by the vendor's re-issues. Only the vendor issues anew.
+    pub fn superseded(&self, day: Day) -> Path {
+        path(format!("runs/_superseded/day-{day}.parquet"))
     }
 
     /// The progress and summary of one shard of a run.

@@ -8,6 +8,7 @@
 mod answers;
 pub mod briefs;
 pub mod candles;
+pub mod certificates;
 mod encode;
 pub mod error;
 mod file_writer;

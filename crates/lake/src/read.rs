@@ -1,5 +1,6 @@
 //! Reads objects by ranges, in few requests, and their footers. Rows are read in `rows`.
 
+mod digests;
 mod held;
 mod rows;
 mod stored;
@@ -35,6 +36,7 @@ use crate::seal::is_ours;
 use crate::seal::pages::Pages;
 use crate::store::Lake;
 
+pub use digests::{DigestBy, Digested};
 use held::{Changed, Held, hold};
 pub use rows::{Batches, Texts, Wanted};
 pub use stored::StoredBytes;

@@ -16,6 +16,7 @@ pub(crate) mod pages;
 use std::io::{self, Write};
 use std::ops::Range;
 
+use mtdh_core::certificate::Hash;
 use mtdh_core::footer::{FORMAT, FORMAT_VERSION};
 use parquet::errors::ParquetError;
 
@@ -273,6 +274,11 @@ impl DataHasher {
     /// BLAKE3 of the hashed bytes, lower-case hexadecimal.
     pub fn digest(&self) -> String {
         self.0.finalize().to_hex().to_string()
+    }
+
+    /// The same as 32 bytes.
+    pub fn hash(&self) -> Hash {
+        Hash(self.0.finalize().into())
     }
 
     /// Whether the hashed bytes are the data part of a seal.

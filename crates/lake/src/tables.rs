@@ -14,6 +14,7 @@ pub mod instruments;
 pub mod plan;
 mod report_file;
 pub mod reports;
+pub mod superseded;
 
 use mtdh_core::candle::{COLUMNS as CANDLE, Get};
 use mtdh_core::table::notes::{self, Note};
@@ -158,6 +159,12 @@ pub fn all() -> Vec<TableDescription> {
             "runs/_identities/day-{D}.parquet",
             "an object that a line of `available` describes",
             described(&identities::COLUMNS),
+        ),
+        (
+            "superseded",
+            "runs/_superseded/day-{D}.parquet",
+            "an object that was replaced because the vendor issued its file anew",
+            described(&superseded::COLUMNS),
         ),
     ];
     tables.extend(small.into_iter().map(|(name, path, row, columns)| TableDescription {
@@ -305,7 +312,7 @@ mod tests {
     fn every_table_is_described_whole() {
         let tables = all();
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
-        assert_eq!(names.len(), 20, "{names:?}");
+        assert_eq!(names.len(), 21, "{names:?}");
         for table in &tables {
             let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
             assert!(!columns.is_empty(), "{}", table.name);
@@ -338,6 +345,7 @@ mod tests {
         check("gaps", &gaps::COLUMNS);
         check("comparisons", &comparisons::COLUMNS);
         check("plan", &plan::COLUMNS);
+        check("superseded", &superseded::COLUMNS);
         for data_type in DataType::ALL {
             let described = of_data_type(data_type);
             for (column, described) in data_type.table().columns.iter().zip(&described.columns[1..]) {

@@ -1,9 +1,11 @@
 //! The command line. Only its form is checked here; values are interpreted where they are used.
 
 mod allow;
+mod certify;
 mod check;
 mod compare;
 mod fleet;
+mod form;
 mod former;
 mod get;
 mod help;
@@ -26,9 +28,11 @@ use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
+pub use certify::*;
 pub use check::*;
 pub use compare::*;
 pub use fleet::*;
+pub use form::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
@@ -76,44 +80,6 @@ pub struct Cli {
 
 const GLOBAL: &str = "Global options";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// JSON lines, with severity, run, shard and unit
-    Json,
-}
-
-impl LogFormat {
-    pub fn name(self) -> String {
-        match self {
-            LogFormat::Text => "text".to_owned(),
-            LogFormat::Json => "json".to_owned(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// One JSON document
-    Json,
-    /// One JSON object per row
-    Jsonl,
-    /// Comma-separated, with a header row
-    Csv,
-}
-
-/// Who the exit status is meant for: people or schedulers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Codes {
-    /// People and scripts
-    Usual,
-    /// Schedulers that start and restart tasks
-    Engine,
-}
-
 /// Parses the command line. Returns also a note for each word of the predecessor in it.
 ///
 /// # Errors
@@ -160,6 +126,10 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Check the quality of data, in the lake or in files
     Check(CheckArgs),
+    /// Write a certificate of what the lake holds, for others to compare with
+    Certify(CertifyArgs),
+    /// Tell whether a lake holds the data of a certificate
+    Verify(VerifyArgs),
     /// Run instruments, download and validate, with one report
     FullPipeline(PipelineArgs),
     /// List what the lake has
@@ -393,7 +363,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub allow: AllowArgs,
     /// Fetch again what the lake has
-    #[arg(long)]
+    #[arg(long, alias = "refetch")]
     pub force: bool,
 }
 

@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod candles;
+mod certify;
 mod check;
 mod convert;
 mod demo;
@@ -20,10 +21,10 @@ mod serve;
 mod sim;
 mod validate;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Cli, Command, ConfigCommand, DeployCommand};
+use crate::args::{Cli, Command, ConfigCommand, DeployCommand, Format};
 use crate::exit::Outcome;
 use crate::output::{Rows, print};
 use crate::session::Session;
@@ -39,6 +40,10 @@ pub async fn run(
     settings: &Settings,
     stop: &CancellationToken,
 ) -> Result<Outcome> {
+    let is_gate = matches!(&cli.command, Command::Check(args) if args.gate);
+    if matches!(cli.format, Format::Github | Format::Junit) && !is_gate {
+        bail!("--format github and --format junit are for mtdh check --gate");
+    }
     let session = Session {
         program,
         format: cli.format,
@@ -60,6 +65,8 @@ pub async fn run(
         }
         Command::Validate(args) => validate::run(session, args).await,
         Command::Check(args) => check::run(&session, args).await,
+        Command::Certify(args) => certify::certify(&session, args).await,
+        Command::Verify(args) => certify::verify(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,

@@ -86,6 +86,8 @@ pub fn product(cli: &Cli) -> Product {
         Command::Demo
         | Command::Resume(_)
         | Command::Validate(_)
+        | Command::Certify(_)
+        | Command::Verify(_)
         | Command::Check(_)
         | Command::Serve(_)
         | Command::Sim(_)
@@ -174,6 +176,16 @@ mod tests {
             "needs your decision",
             "a table lost instruments or data types (`--accept-removed`), or a name that was asked for never existed",
             Some(Outcome::NeedsDecision),
+        ),
+        (
+            "the same data",
+            "`verify` found every object of the certificate as it was certified",
+            Some(Outcome::Clean),
+        ),
+        (
+            "not the same data",
+            "`verify` found other, damaged, removed or new objects, or the certificate names none",
+            Some(Outcome::NotClean),
         ),
         ("clean", "`check` looked at something and found no error", Some(Outcome::Clean)),
         ("findings", "`check` found an error", Some(Outcome::NotClean)),

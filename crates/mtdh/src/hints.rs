@@ -121,6 +121,10 @@ fn of_lake(error: &LakeError) -> Option<String> {
 fn of_engine(error: &EngineError) -> Option<String> {
     match error {
         EngineError::NoInstrumentTable => Some("make one with mtdh instruments --start-date DAY".to_owned()),
+        EngineError::CertifiedLimit => {
+            Some("name them with --instruments or --universe in place of --max-instruments".to_owned())
+        }
+        EngineError::NoDigest { .. } => Some("read the bytes with --bytes".to_owned()),
         EngineError::NoInstruments(day) => Some(format!("make it: mtdh instruments --start-date {day}")),
         EngineError::NoExchange { .. } => {
             Some("the vendor lists its exchanges at https://api.tardis.dev/v1/exchanges".to_owned())

@@ -1,6 +1,7 @@
 //! The output of verbs: tables on stdout, notes on stderr. Makes no decisions and no requests.
 
 pub mod candles;
+pub mod certify;
 pub mod check;
 pub mod download;
 pub mod fleet;

@@ -22,6 +22,8 @@ fn hint(error: &EngineError) -> Option<String> {
         EngineError::NoInstruments(day) => {
             format!("lake.write_instruments(\"{day}\") makes it; lake.download(…) does so too")
         }
+        EngineError::NoDigest { .. } => "read_bytes=True reads them".to_owned(),
+        EngineError::CertifiedLimit => "name them by instruments= in place of max_instruments=".to_owned(),
         EngineError::NoInstrumentTable => "lake.write_instruments(day) makes one; lake.download(…) does so too".to_owned(),
         EngineError::Lake(LakeError::NoFolder(_)) => {
             "name another lake, mtdh.Lake(url), or fill this one: lake.download(\"2024-03-01\", venues=\"DERIBIT\")".to_owned()

@@ -3,6 +3,7 @@
 //! Python sees it as `mtdh._mtdh`. It has no API of its own: `python/mtdh` gives names, defaults and conversions. Arrow data is
 //! handed over by the C stream interface, without a copy. The interpreter's lock is free while Rust works.
 
+mod certificates;
 mod demo;
 mod error;
 mod lake;
@@ -31,6 +32,8 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(times::days, module)?)?;
     module.add_function(wrap_pyfunction!(runs::download, module)?)?;
     module.add_function(wrap_pyfunction!(runs::validate, module)?)?;
+    module.add_function(wrap_pyfunction!(certificates::certify, module)?)?;
+    module.add_function(wrap_pyfunction!(certificates::verify, module)?)?;
     module.add_function(wrap_pyfunction!(runs::check, module)?)?;
     module.add_function(wrap_pyfunction!(runs::make_candles, module)?)?;
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;

@@ -36,19 +36,19 @@ use crate::rows::Batches;
 use crate::runtime::{wait, wait_briefly};
 
 /// What a run is told on the way: its stop, its counters, and who hears of them.
-struct Run {
+pub struct Run {
     stop: CancellationToken,
     progress: Arc<Progress>,
     on_progress: Option<Py<PyAny>>,
 }
 
 impl Run {
-    fn new(on_progress: Option<Py<PyAny>>) -> Run {
+    pub fn new(on_progress: Option<Py<PyAny>>) -> Run {
         Run { stop: CancellationToken::new(), progress: Arc::default(), on_progress }
     }
 
     /// Waits for work, and tells its counters ten times a second and once at its end.
-    fn wait_for<T: Send>(
+    pub fn wait_for<T: Send>(
         &self,
         py: Python<'_>,
         work: impl Future<Output = Result<T, EngineError>> + Send,
@@ -363,7 +363,7 @@ fn plan_document(plan: &Plan, tables_made: &[Day]) -> Value {
     })
 }
 
-fn document(outcome: &str, mut value: Value) -> PyResult<String> {
+pub fn document(outcome: &str, mut value: Value) -> PyResult<String> {
     value["outcome"] = json!(outcome);
     serde_json::to_string(&value)
         .map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))

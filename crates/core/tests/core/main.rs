@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod candles;
+mod certificates;
 mod checks;
 mod contracts;
 mod defects;

@@ -72,7 +72,7 @@ impl Context {
                 notes.extend(self.look_again(day, selection).await?);
             }
             let mut report =
-                validate(&self.lake, &self.instrument_source(), selection, options.depth).await?;
+                validate(&self.lake, &self.instrument_source(), selection, options.depth, None).await?;
             if options.recheck {
                 report.recheck = Some(
                     recheck(&self.lake, &self.archive, selection, &options.progress, &options.stop).await?,
@@ -85,7 +85,11 @@ impl Context {
 
     /// Looks up instruments again that wait for the vendor's export. Returns why a table could not be written; `None`: all
     /// were.
-    async fn look_again(&self, day: Day, selection: &Selection) -> Result<Option<String>, EngineError> {
+    pub(super) async fn look_again(
+        &self,
+        day: Day,
+        selection: &Selection,
+    ) -> Result<Option<String>, EngineError> {
         let table = self.lake.instruments(day).await?.unwrap_or_default();
         let waiting = selection.instruments(&table).into_iter().filter(|i| !i.is_exported);
         let venues: BTreeSet<String> = waiting.map(|i| i.key.venue().to_owned()).collect();

@@ -37,6 +37,7 @@ use crate::download::plan::{DownloadTask, Plan, TaskPartition, grouped};
 use crate::download::quiet;
 use crate::download::row_counts::few_of_run;
 use crate::download::slots::{DownloadSlots, Slot};
+use crate::download::superseded;
 use crate::error::EngineError;
 use crate::runs::lease::PartLease;
 use crate::runs::progress::Progress;
@@ -503,6 +504,7 @@ impl Ingest {
             self.lake.delete_quarantine(partition).await?;
         }
         let existing = if replaces { WriteMode::Overwrite } else { WriteMode::Create };
+        superseded::keep(&self.lake, &facts, existing).await?;
         let bytes = stage.bytes();
         let identity = self.lake.publish_partition(partition, stage, existing).await?;
         self.progress.add_rows(facts.tally.rows_out);

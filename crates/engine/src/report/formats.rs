@@ -19,10 +19,12 @@ pub enum Form {
     Markdown,
     /// One self-contained page.
     Html,
+    /// Annotations of GitHub Actions.
+    Github,
 }
 
 impl Form {
-    /// The format for a file extension: `.json`, `.csv`, `.xml`, `.md`, `.html`.
+    /// The format for a file extension; annotations are no file: `.json`, `.csv`, `.xml`, `.md`, `.html`.
     pub fn of_file(file: &Path) -> Option<Form> {
         match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "json" => Some(Form::Json),
@@ -42,6 +44,7 @@ impl Form {
             Form::Junit => junit(&printable(document)),
             Form::Markdown => markdown(&printable(document)),
             Form::Html => super::html::page(&printable(document)),
+            Form::Github => super::gate::github(&printable(document)),
         }
     }
 }

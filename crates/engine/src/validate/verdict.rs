@@ -39,6 +39,21 @@ impl Verdict {
         }
     }
 
+    /// All of them.
+    const ALL: [Verdict; 6] = [
+        Verdict::Complete,
+        Verdict::CompleteUpTo,
+        Verdict::NotExportedYet,
+        Verdict::NothingExpected,
+        Verdict::NotComplete,
+        Verdict::NeedsDecision,
+    ];
+
+    /// Parses [`Verdict::name`].
+    pub fn from_name(name: &str) -> Option<Verdict> {
+        Verdict::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
+
     /// The verdict of a report. Every statement on completeness uses it.
     pub(crate) fn of(report: &ValidationReport) -> Verdict {
         let totals = &report.totals;

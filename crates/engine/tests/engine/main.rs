@@ -9,6 +9,7 @@ mod candle_corpus;
 mod candle_meanings;
 mod candle_support;
 mod candles;
+mod certified;
 mod compared;
 mod corpus;
 mod corpus_values;

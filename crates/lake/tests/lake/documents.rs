@@ -23,6 +23,7 @@ fn the_page_of_small_tables_is_the_list() {
         ("Instrument table", "instruments"),
         ("available_data.parquet", "available"),
         ("Identities", "identities"),
+        ("Superseded", "superseded"),
         ("missing_data.parquet", "missing"),
         ("checks.parquet", "checks"),
         ("Gaps of recordings", "gaps"),

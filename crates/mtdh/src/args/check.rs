@@ -1,6 +1,7 @@
 //! Flags of checks.
 
 use mtdh_core::check;
+use mtdh_core::check::grade::Grade;
 
 use super::*;
 
@@ -66,6 +67,16 @@ pub struct CheckArgs {
     /// Exit with 1 for findings of this severity or worse
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub fail_on: FailOn,
+
+    /// For a CI job that must not use bad data: with --format github or junit, annotations or a JUnit report on stdout
+    #[arg(long)]
+    pub gate: bool,
+
+    /// With --gate: the worst grade that passes, good, degraded or bad; needs all groups. Missing data never passes [default: by
+    /// --fail-on alone]
+    #[arg(long, value_enum, value_name = "GRADE", requires = "gate", hide_possible_values = true,
+        conflicts_with_all = ["data_file", "base_file"])]
+    pub min_grade: Option<MinGrade>,
 
     /// Set a parameter of a check, for example silence.factor=10; docs/reference/checks.md lists them
     #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER")]
@@ -161,4 +172,26 @@ pub enum FailOn {
     Warning,
     /// Errors only
     Error,
+}
+
+/// The worst grade that passes a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MinGrade {
+    /// No finding above `info`
+    Good,
+    /// Warnings pass
+    Degraded,
+    /// Everything passes that is there
+    Bad,
+}
+
+impl MinGrade {
+    /// The grade.
+    pub fn grade(self) -> Grade {
+        match self {
+            MinGrade::Good => Grade::Good,
+            MinGrade::Degraded => Grade::Degraded,
+            MinGrade::Bad => Grade::Bad,
+        }
+    }
 }

@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
     ("Record", &["live"]),
     ("Look and read", &["ls", "get", "serve", "schema"]),
-    ("Prove", &["validate", "check"]),
+    ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
 ];
@@ -96,10 +96,19 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh check all --start-date 2024-03-01 --venues DERIBIT --report report.html",
             "mtdh check timestamp --data-file trades.parquet",
+            "mtdh check all --start-date 2024-03-01 --venues DERIBIT --gate --min-grade degraded --format github",
             "mtdh check cross-source --symbol BTC-USDT --start-date 2024-03-01",
             "mtdh check stream --instrument BTC-USDT --timeframe 1m --format jsonl < candles.jsonl",
         ],
     ),
+    (
+        "certify",
+        &[
+            "mtdh certify --start-date 2024-03-01 --end-date 2024-03-31 --venues DERIBIT --out march.json",
+            "mtdh certify --start-date 2024-03-01 --universe core60 --bytes --out core60.json",
+        ],
+    ),
+    ("verify", &["mtdh verify march.json", "mtdh verify march.json --lake gs://BUCKET --bytes"]),
     ("monitor", &["mtdh monitor march", "mtdh monitor march --watch"]),
     ("resume", &["mtdh resume march --save march-rest"]),
     (

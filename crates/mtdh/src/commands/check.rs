@@ -32,6 +32,9 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     let forms = args.report.iter().map(|file| form(file)).collect::<Result<Vec<Form>>>()?;
     check_places(&args)?;
     let plan = plan(&args.groups, &args.set)?;
+    if args.min_grade.is_some() && !plan.gives_grades() {
+        bail!("--min-grade needs the grades that mtdh check all gives");
+    }
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
     let (head, LakeCheck { plan, report }) = match args.start_date {
         Some(first) if args.data_file.is_empty() => {
@@ -51,7 +54,10 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
             (Head { subject: names.join(", "), days: None, fail_on }, LakeCheck { plan, report })
         }
     };
-    let document = Document::new(&head, &plan, &report);
+    let mut document = Document::new(&head, &plan, &report);
+    if let Some(least) = args.min_grade {
+        document.hold_to(&report, least.grade());
+    }
     for (file, form) in args.report.iter().zip(forms) {
         write_whole(file, form.of(&document).as_bytes())
             .with_context(|| format!("cannot write {}", file.display()))?;

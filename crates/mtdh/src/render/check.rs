@@ -1,13 +1,16 @@
 //! The output of `check`.
 
+use std::io::Write;
+
 use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_engine::check::CheckReport;
 use mtdh_engine::report::Document;
-use mtdh_engine::report::formats::{CSV_COLUMNS, cells};
+use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
 
 use crate::args::Format;
 use crate::output::{Rows, count, many, note, print};
+use crate::stdout::Stdout;
 
 /// Findings that need attention, in few columns. The others are counted in the last line and are in reports.
 fn for_people(document: &Document) -> Rows {
@@ -42,8 +45,12 @@ fn rows(document: &Document) -> Rows {
 
 /// Prints a report, with the verdict in its last line.
 pub fn print_document(format: Format, document: &Document, report: &CheckReport) -> Result<()> {
-    let rows = if format == Format::Table { for_people(document) } else { rows(document) };
-    print(format, &rows, document)?;
+    match format {
+        Format::Github => Stdout.write_all(Form::Github.of(document).as_bytes())?,
+        Format::Junit => Stdout.write_all(Form::Junit.of(document).as_bytes())?,
+        Format::Table => print(format, &for_people(document), document)?,
+        Format::Json | Format::Jsonl | Format::Csv => print(format, &rows(document), document)?,
+    }
     for text in &document.notes {
         note(text);
     }

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 39] = [
+const VERBS: [Verb; 41] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -43,6 +43,8 @@ const VERBS: [Verb; 39] = [
     verb("check completeness --start-date 2024-03-01 --venues DERIBIT,BINANCE", 1, false),
     verb("check stream", 1, false),
     verb("full-pipeline --start-date 2024-03-01 --venues DERIBIT", 0, false),
+    verb("certify --start-date 2024-03-01 --venues DERIBIT --out c.json", 0, false),
+    verb("verify certificate.json", 0, false),
     verb("ls", 0, true),
     verb("schema trades", 0, true),
     verb("candles --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP", 0, false),
@@ -74,6 +76,7 @@ fn stage() -> Stage {
     stage.expect(0, &format!("instruments --start-date {DAY} --venues BINANCE"));
     stage.expect(0, &format!("plan --save r {days}"));
     stage.expect(0, "download --run r");
+    stage.expect(0, &format!("certify {days} --out certificate.json"));
     stage.sim.create_bucket("b");
     stage.expect(0, &format!("plan --save r {days} --lake gs://b"));
     let rows = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n\

@@ -6,6 +6,7 @@
 mod border;
 mod budget;
 mod candles;
+mod certify;
 mod check_stream;
 mod checks;
 mod checksums;
@@ -14,6 +15,7 @@ mod damaged_files;
 mod doctor;
 mod expectation;
 mod fleet;
+mod gate;
 mod groups;
 mod interrupt;
 mod kill;

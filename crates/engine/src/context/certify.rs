@@ -1,0 +1,94 @@
+//! Certificates.
+
+use std::path::Path;
+
+use mtdh_core::Day;
+use mtdh_core::partition::Origin;
+use mtdh_lake::read::DigestBy;
+
+use super::{Context, Work};
+use crate::certify::compare::{Verification, compare};
+use crate::certify::{Certified, certificate_of, parsed, read_certificate};
+use crate::check::lake::now_us;
+use crate::error::EngineError;
+use crate::selection::Selection;
+use crate::validate::leaves::Leaves;
+use crate::validate::{Depth, reason_not_to_write, validate};
+
+/// How to make a certificate, or to compare with one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertifyBy {
+    /// By the objects' footers, which say the digests of their data.
+    #[default]
+    Footers,
+    /// By every byte of the objects.
+    Bytes,
+}
+
+impl Context {
+    /// Validates the selection and makes a certificate of it. Writes the days' reports as a validation does, if it may.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), Box<dyn std::error::Error>> {
+    /// use mtdh_engine::CertifyBy;
+    /// let certified = context.certify(&selection, CertifyBy::Footers).await?;
+    /// std::fs::write("lake.json", &certified.bytes)?;
+    /// println!("{}", certified.digest);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn certify<'a>(&'a self, selection: &'a Selection, by: CertifyBy) -> Work<'a, Certified> {
+        Box::pin(async move {
+            if self.lake.origin() == Origin::Live {
+                return Err(EngineError::CertifiedRecordings);
+            }
+            if selection.max_instruments.is_some() {
+                return Err(EngineError::CertifiedLimit);
+            }
+            let selection = &self.with_venues_of_tables(selection).await?;
+            let mut notes = Vec::new();
+            for day in selection.days.days() {
+                notes.extend(self.look_again(day, selection).await?);
+            }
+            let certified_us = now_us();
+            let are_bytes_proved = by == CertifyBy::Bytes;
+            let depth = match Day::containing_us(certified_us) {
+                Some(today) if are_bytes_proved => Depth::Bytes { today },
+                _ => Depth::Listing,
+            };
+            let mut leaves = Leaves::new(are_bytes_proved);
+            let source = self.instrument_source();
+            let report = validate(&self.lake, &source, selection, depth, Some(&mut leaves)).await?;
+            let certificate = certificate_of(
+                selection,
+                self.lake.origin(),
+                leaves,
+                &report,
+                certified_us,
+                are_bytes_proved,
+            );
+            let (bytes, digest) = certificate.to_bytes();
+            // What is handed out can be used: longer names and lists than a certificate has are refused here too.
+            parsed(&bytes).map_err(EngineError::NotCertifiable)?;
+            let kept = self.lake.keep_certificate(&certificate.root, &bytes).await.map_err(EngineError::from);
+            notes.extend(
+                reason_not_to_write(kept)?
+                    .map(|reason| format!("the lake keeps no copy of the certificate: {reason}")),
+            );
+            Ok(Certified { certificate, bytes, digest, report, notes })
+        })
+    }
+
+    /// Compares the lake with the certificate in a file, which anybody may have written. Writes nothing.
+    pub fn verify_certificate<'a>(&'a self, file: &'a Path, by: CertifyBy) -> Work<'a, Verification> {
+        Box::pin(async move {
+            let (certificate, digest) = read_certificate(file)?;
+            self.lake.check_readable().await?;
+            let by = match by {
+                CertifyBy::Footers => DigestBy::Footer,
+                CertifyBy::Bytes => DigestBy::Bytes,
+            };
+            compare(&self.lake.with_origin(certificate.origin), &certificate, digest, by).await
+        })
+    }
+}

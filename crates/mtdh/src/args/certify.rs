@@ -1,0 +1,32 @@
+//! The options of `certify` and `verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::SelectionArgs;
+
+#[derive(Args, Clone, Debug)]
+pub struct CertifyArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
+    /// The file to write; it is replaced if it exists
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub out: PathBuf,
+
+    /// Read every byte and prove it before it is certified; needed for objects that mtdh 0.1.0 wrote
+    #[arg(long)]
+    pub bytes: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// The certificate
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Read every byte; without it only the footers are compared, and data that rotted is not found
+    #[arg(long)]
+    pub bytes: bool,
+}

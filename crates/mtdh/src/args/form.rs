@@ -1,0 +1,45 @@
+//! The forms of output, and whom exit statuses are meant for.
+
+use clap::ValueEnum;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// JSON lines, with severity, run, shard and unit
+    Json,
+}
+
+impl LogFormat {
+    pub fn name(self) -> String {
+        match self {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object per row
+    Jsonl,
+    /// Comma-separated, with a header row
+    Csv,
+    /// Annotations of GitHub, of a gate
+    Github,
+    /// JUnit XML, of a gate
+    Junit,
+}
+
+/// Who the exit status is meant for: people or schedulers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Codes {
+    /// People and scripts
+    Usual,
+    /// Schedulers that start and restart tasks
+    Engine,
+}

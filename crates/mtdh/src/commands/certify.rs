@@ -1,0 +1,60 @@
+//! `mtdh certify` and `mtdh verify`.
+
+use std::io::Write;
+
+use anyhow::{Context as _, Result, bail};
+use mtdh_engine::CertifyBy;
+use mtdh_engine::files::unfinished::write_whole;
+use mtdh_engine::validate::verdict::Verdict;
+
+use crate::args::{CertifyArgs, Format, VerifyArgs};
+use crate::exit::Outcome;
+use crate::output::{many, note, print};
+use crate::render::certify::{certified_rows, note_verification, verification_rows};
+use crate::render::validate::note_report;
+use crate::session::{Session, check_venues, days};
+use crate::stdout::Stdout;
+
+pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome> {
+    let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("there is no folder {}; make it first", folder.display());
+    }
+    let context = session.context()?;
+    context.check_readable().await?;
+    check_venues(&context, &selection).await?;
+    let certified = context.certify(&selection, by(args.bytes)).await?;
+    certified.notes.iter().for_each(|text| note(text));
+    note_report(&certified.report);
+    let out = args.out.display();
+    // An incomplete selection is certified as such: what others are to compare with is what there is.
+    write_whole(&args.out, &certified.bytes).with_context(|| format!("cannot write {out}"))?;
+    if session.format == Format::Table {
+        writeln!(Stdout, "sha256:{}", certified.digest)?;
+    } else {
+        let (rows, document) = certified_rows(&certified);
+        print(session.format, &rows, &document)?;
+    }
+    note(&format!("{out} names {}", many(certified.certificate.counts.partitions(), "partition")));
+    if !args.bytes {
+        note(
+            "no bytes were read: the certificate says what the objects' footers say; --bytes proves every byte first",
+        );
+    }
+    Ok(match certified.report.verdict {
+        Verdict::Complete => Outcome::Clean,
+        _ => Outcome::NotClean,
+    })
+}
+
+pub async fn verify(session: &Session<'_>, args: VerifyArgs) -> Result<Outcome> {
+    let found = session.context()?.verify_certificate(&args.file, by(args.bytes)).await?;
+    print(session.format, &verification_rows(&found), &found)?;
+    note_verification(&found);
+    Ok(if found.is_same() { Outcome::Clean } else { Outcome::NotClean })
+}
+
+fn by(bytes: bool) -> CertifyBy {
+    if bytes { CertifyBy::Bytes } else { CertifyBy::Footers }
+}
