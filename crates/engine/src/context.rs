@@ -15,6 +15,7 @@ mod query;
 mod records;
 mod served;
 mod validate;
+mod want;
 
 use std::path::Path;
 use std::sync::Arc;

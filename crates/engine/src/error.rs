@@ -155,6 +155,28 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// Nobody wrote down what the lake is for.
+    #[error("the lake has no lake.toml, so that nothing is known to be wanted")]
+    NothingWanted,
+    /// A pattern cannot be narrowed by another.
+    #[error("`{pattern}` and `{own}`, which the set {set} wants, overlap; name keys or venues instead")]
+    WantedPattern {
+        /// What was asked for.
+        pattern: String,
+        /// What is wanted.
+        own: String,
+        /// The set.
+        set: String,
+    },
+    /// Another process brings the lake to what is wanted.
+    #[error("{holder} brings this lake to what is wanted")]
+    SyncRuns {
+        /// Machine and process.
+        holder: String,
+    },
+    /// The hold on the lake was lost.
+    #[error("another process took over to bring this lake to what is wanted: this one was silent for too long")]
+    SyncTaken,
     /// A folder of vendor files cannot be read.
     #[error("cannot read the folder {folder}")]
     Folder {
@@ -266,6 +288,7 @@ impl EngineError {
             | EngineError::NoInstrumentTable
             | EngineError::NoInstruments(_)
             | EngineError::NoUniverse { .. }
+            | EngineError::NothingWanted
             | EngineError::UnknownInstrument { .. }
             | EngineError::NoRun { .. } => ErrorKind::NotFound,
             EngineError::BadKey(_)
@@ -276,8 +299,10 @@ impl EngineError {
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }
+            | EngineError::WantedPattern { .. }
             | EngineError::OtherShards { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
+            EngineError::SyncRuns { .. } | EngineError::SyncTaken => ErrorKind::Busy,
             EngineError::WrongPlan { .. } => ErrorKind::Damaged,
             EngineError::File { source: FileError::Lake(error), .. } => error.kind(),
             EngineError::File { source: FileError::Missing, .. } => ErrorKind::NotFound,

@@ -28,7 +28,9 @@ pub mod selection;
 pub mod schema {
     pub use mtdh_lake::tables::{ColumnDescription, Format, TableDescription, all};
 }
+pub mod sync;
 pub mod validate;
+pub mod want;
 
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CheckOptions, Config, Context, DownloadOptions, Evidence, LakeCheck,

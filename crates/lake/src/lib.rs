@@ -37,6 +37,7 @@ pub mod store;
 pub mod tables;
 mod thrift;
 mod upload;
+mod want;
 pub mod write;
 
 pub use error::LakeError;

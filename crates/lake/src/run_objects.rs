@@ -89,6 +89,19 @@ impl Lake {
         Ok(self.list(&self.layout().run(run_id)).await?.into_iter().filter_map(named).collect())
     }
 
+    /// The path of who brings the lake to what is wanted.
+    pub fn sync_note_path(&self) -> Path {
+        self.layout().sync_note()
+    }
+
+    /// Stores the report of a run that brought the lake to what is wanted.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put_sync_report(&self, run_id: &str, text: &[u8]) -> Result<(), LakeError> {
+        self.put(&self.layout().sync_report(run_id), text).await
+    }
+
     /// The path of the usage of the vendor's account by a run's workers.
     pub fn budget_path(&self, run_id: &str) -> Path {
         self.layout().budget(run_id)

@@ -12,6 +12,7 @@ mod live;
 mod man;
 mod serve;
 mod sim;
+mod want;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ pub use live::*;
 pub use man::pages;
 pub use serve::*;
 pub use sim::*;
+pub use want::*;
 
 use crate::time;
 
@@ -162,6 +164,13 @@ pub enum Command {
     Check(CheckArgs),
     /// Run instruments, download and validate, with one report
     FullPipeline(PipelineArgs),
+    /// Say what the lake is for: named sets in its lake.toml
+    Want {
+        #[command(subcommand)]
+        command: WantCommand,
+    },
+    /// Bring the lake to what is wanted: instruments, files, candles, completeness, checks
+    Sync(SyncArgs),
     /// List what the lake has
     Ls(LsArgs),
     /// Build candles from trades, in the lake or in Parquet files

@@ -18,7 +18,9 @@ mod rekey;
 mod schema;
 mod serve;
 mod sim;
+mod sync;
 mod validate;
+mod want;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +63,8 @@ pub async fn run(
         Command::Validate(args) => validate::run(session, args).await,
         Command::Check(args) => check::run(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
+        Command::Want { command } => want::run(&session, command).await,
+        Command::Sync(args) => sync::run(&session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,

@@ -129,7 +129,7 @@ pub struct RowCheckArgs {
     pub set: Vec<String>,
 }
 
-fn parse_setting(text: &str) -> Result<String, check::SettingError> {
+pub(super) fn parse_setting(text: &str) -> Result<String, check::SettingError> {
     check::Settings::default().set(text).map(|()| text.to_owned())
 }
 
@@ -151,7 +151,7 @@ fn parse_row_groups(text: &str) -> Result<Groups, String> {
 /// The groups that the user named: one, or all.
 pub type Groups = std::sync::Arc<[Group]>;
 
-fn parse_groups(text: &str) -> Result<Groups, check::UnknownGroup> {
+pub(super) fn parse_groups(text: &str) -> Result<Groups, check::UnknownGroup> {
     if text.eq_ignore_ascii_case("all") { Ok(Group::USUAL.into()) } else { Ok([text.parse()?].into()) }
 }
 

@@ -7,6 +7,7 @@ use clap::Command;
 /// The verbs by purpose, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
+    ("Say what it is for", &["want", "sync"]),
     ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
     ("Record", &["live"]),
     ("Look and read", &["ls", "get", "serve", "schema"]),
@@ -48,6 +49,15 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh full-pipeline --start-date 2024-03-01 --end-date 2024-03-31 --universe core60",
         ],
     ),
+    (
+        "want",
+        &[
+            "mtdh want add majors --start-date 2024-03-01 --venues DERIBIT --data-types trades --timeframes 1m,1h",
+            "mtdh want list",
+            "mtdh want remove majors",
+        ],
+    ),
+    ("sync", &["mtdh sync", "mtdh sync --dry-run", "mtdh sync --metrics-file /var/lib/node_exporter/mtdh.prom"]),
     (
         "candles",
         &[

@@ -98,7 +98,7 @@ fn outcome(session: &Session<'_>, report: &[PartSummary]) -> Outcome {
 }
 
 /// Machine, process, and a part that distinguishes this process from another with the same number.
-fn holder() -> String {
+pub fn holder() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
     let name = if name.trim().is_empty() { "machine" } else { name.trim() };
