@@ -155,6 +155,12 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// What the lake is for cannot be read.
+    #[error(transparent)]
+    Want(mtdh_core::want::WantError),
+    /// What the lake is for is not changed.
+    #[error(transparent)]
+    WantEdit(mtdh_core::want::EditError),
     /// Nobody wrote down what the lake is for.
     #[error("the lake has no lake.toml, so that nothing is known to be wanted")]
     NothingWanted,
@@ -299,6 +305,8 @@ impl EngineError {
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }
+            | EngineError::Want(_)
+            | EngineError::WantEdit(_)
             | EngineError::WantedPattern { .. }
             | EngineError::OtherShards { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
@@ -335,6 +343,10 @@ impl EngineError {
 
 impl From<LakeError> for EngineError {
     fn from(error: LakeError) -> EngineError {
-        EngineError::Lake(error)
+        match error {
+            LakeError::Want(error) => EngineError::Want(error),
+            LakeError::WantEdit(error) => EngineError::WantEdit(error),
+            other => EngineError::Lake(other),
+        }
     }
 }

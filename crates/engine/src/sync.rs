@@ -13,7 +13,7 @@ use std::time::Duration;
 use mtdh_core::candle::Fill;
 use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
-use mtdh_core::{DataType, Day};
+use mtdh_core::Day;
 use tokio_util::sync::CancellationToken;
 
 use crate::candles::{CandleSummary, Remake};
@@ -249,15 +249,13 @@ impl OfSet<'_> {
 
     async fn candles(&self, report: &mut SetReport) -> Result<Option<CandleSummary>, EngineError> {
         self.step(Step::Candles);
-        let selection =
-            Selection { data_types: DataType::ALL.to_vec(), ..self.chosen.selection.clone() };
         let options = CandlePlanOptions {
             timeframes: self.chosen.set.candles.clone(),
             fill: Fill::None,
             shard: Shard::WHOLE,
             remake: Remake::Outdated,
         };
-        let plan = self.context.plan_candles(&selection, &options).await?;
+        let plan = self.context.plan_candles(&self.chosen.selection, &options).await?;
         if plan.is_about_nothing() {
             report.notes.push("there is nothing to make candles of".to_owned());
             return Ok(None);

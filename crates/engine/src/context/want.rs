@@ -4,6 +4,7 @@ use mtdh_core::want::{Wanted, WantedSet, with_set, without_set};
 
 use super::{Context, Work};
 use crate::check::lake::now_us;
+use crate::error::EngineError;
 use crate::sync::{LastSync, SyncOptions, SyncReport, last, sync};
 use crate::want::{Chosen, Narrowing, chosen};
 
@@ -30,6 +31,9 @@ impl Context {
     /// Writes down one more set. Fails when there is another one of this name.
     pub fn want<'a>(&'a self, name: &'a str, set: &'a WantedSet) -> Work<'a, ()> {
         Box::pin(async move {
+            // What is refused anyway makes no lake.
+            let text = self.lake.wanted_text().await?.unwrap_or_default();
+            with_set(&text, name, set).map_err(EngineError::WantEdit)?;
             self.lake.check_writable().await?;
             Ok(self.lake.change_wanted(|text| with_set(text, name, set)).await?)
         })

@@ -164,16 +164,13 @@ pub fn metrics_text(last: &LastSync, report: Option<&SyncReport>) -> String {
     let each = |value: fn(&SetReport) -> u64| -> Vec<(String, String)> {
         sets.iter().map(|set| (format!("set=\"{}\"", set.name), value(set).to_string())).collect()
     };
-    for (name, help, value) in [
-        ("mtdh_sync_set_clean", "1: the set is as is wanted.", (|set| u64::from(set.verdict == "clean")) as _),
-        (
-            "mtdh_sync_missing_partitions",
-            "Partitions that are missing.",
-            (|set| set.counts.missing as u64) as fn(&SetReport) -> u64,
-        ),
+    let numbers: [(&str, &str, fn(&SetReport) -> u64); 4] = [
+        ("mtdh_sync_set_clean", "1: the set is as is wanted.", |set| u64::from(set.verdict == "clean")),
+        ("mtdh_sync_missing_partitions", "Partitions that are missing.", |set| set.counts.missing as u64),
         ("mtdh_sync_days_late", "Days that were not exported in time.", |set| set.days_late.len() as u64),
         ("mtdh_sync_check_errors", "Errors that checks found.", errors),
-    ] {
+    ];
+    for (name, help, value) in numbers {
         add(name, help, &each(value));
     }
     text

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 39] = [
+const VERBS: [Verb; 45] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -43,6 +43,12 @@ const VERBS: [Verb; 39] = [
     verb("check completeness --start-date 2024-03-01 --venues DERIBIT,BINANCE", 1, false),
     verb("check stream", 1, false),
     verb("full-pipeline --start-date 2024-03-01 --venues DERIBIT", 0, false),
+    verb("want add s --start-date 2024-03-01 --end-date 2024-03-01 --venues DERIBIT", 0, false),
+    verb("want list", 0, true),
+    verb("sync", 0, false),
+    verb("sync --dry-run", 0, true),
+    verb("want show s", 0, true),
+    verb("want remove other", 2, false),
     verb("ls", 0, true),
     verb("schema trades", 0, true),
     verb("candles --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP", 0, false),

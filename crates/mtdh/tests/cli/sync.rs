@@ -1,0 +1,232 @@
+//! What is wanted, and a sync that brings the lake there: wrong files, a killed run, two at once, days that are not exported.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Stage, contents, files_below, run};
+
+/// Two days that the stand-in has exported.
+const SET: &str = "[sets.majors]\nvenues = ['DERIBIT']\ninstrument_types = ['PERP']\ndata_types = ['trades', 'quotes']\n\
+                   from = 2024-03-01\nuntil = 2024-03-02\ncandles = ['1m', '1h']\n";
+
+fn want(stage: &Stage, lake: &str, text: &str) {
+    std::fs::create_dir_all(stage.path(lake)).unwrap();
+    std::fs::write(stage.path(lake).join("lake.toml"), text).unwrap();
+}
+
+fn csv_files(stage: &Stage) -> usize {
+    stage.sim.requests().iter().filter(|request| request.url.contains(".csv.gz")).count()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_wrong_file_is_refused_before_anything_is_asked() {
+    let stage = Stage::new();
+    for (text, status, said) in [
+        ("[sets.a]\nvenue = ['DERIBIT']\n", 2, "lake.toml, line 2, sets.a.venue: there is no such field; perhaps venues"),
+        ("[sets.a]\nvenues = ['DERIBITT']\nfrom = 2024-03-01\nuntil = 2024-03-01\n", 2, "DERIBIT"),
+        ("lake = 'gs://other'\n", 2, "lake.toml, line 1, lake: there is no such field"),
+        ("# nothing yet\n", 0, "nothing is wanted yet"),
+    ] {
+        want(&stage, "data", text);
+        stage.sim.clear_requests();
+        let ended = stage.expect(status, "sync");
+        assert!(ended.stderr.contains(said), "{text}\n{}", ended.stderr);
+        assert_eq!(csv_files(&stage), 0);
+    }
+    let none = stage.expect(2, "sync --lake other");
+    assert!(none.stderr.contains("there is no lake"), "{}", none.stderr);
+    std::fs::create_dir(stage.path("other")).unwrap();
+    let none = stage.expect(2, "sync --lake other");
+    assert!(none.stderr.contains("mtdh want add NAME"), "{}", none.stderr);
+    // A file that would fill the memory is not read.
+    want(&stage, "data", &"#\n".repeat(200_000));
+    assert!(stage.expect(2, "sync").stderr.contains("at most 262144 are read"));
+}
+
+#[test]
+fn what_is_wanted_comes_and_only_what_lacks_is_fetched() {
+    let stage = Stage::new();
+    want(&stage, "data", SET);
+    let dry = stage.expect(0, "sync --dry-run --format json");
+    assert!(json(&dry.stdout)[0]["files"].as_u64().unwrap() > 0 && csv_files(&stage) == 0, "{}", dry.stdout);
+    let first = stage.expect(0, "sync --format json --metrics-file sync.prom");
+    let report = json(&first.stdout);
+    let set = &report["sets"][0];
+    assert_eq!((&report["verdict"], &set["completeness"]), (&json!("clean"), &json!("complete")), "{report:#}");
+    assert!(set["files_done"].as_u64().unwrap() > 0 && set["candle_objects"].as_u64().unwrap() > 0);
+    assert_eq!(set["days_checked"], 2);
+    assert!(first.stderr.ends_with("the lake is as is wanted\n"), "{}", first.stderr);
+    let metrics = std::fs::read_to_string(stage.path("sync.prom")).unwrap();
+    for line in ["mtdh_sync_clean 1\n", "mtdh_sync_last_success_timestamp_seconds ", "set=\"majors\"} 0\n"] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    let before = contents(&stage.path("data"));
+    stage.sim.clear_requests();
+    let again = json(&stage.expect(0, "sync --format json").stdout);
+    assert_eq!(csv_files(&stage), 0, "nothing is fetched twice");
+    let set = &again["sets"][0];
+    assert_eq!((&set["files"], &set["candle_objects"], &set["days_checked"]), (&json!(0), &json!(0), &json!(0)));
+    assert_eq!(contents(&stage.path("data")), before, "a second sync changes nothing");
+    // One object goes: it alone comes again. It is the one that was checked, byte by byte.
+    let gone = before.keys().find(|name| name.contains("day-2024-03-02/data_type-quotes/")).unwrap();
+    std::fs::remove_file(stage.path("data").join(gone)).unwrap();
+    let healed = json(&stage.expect(0, "sync --format json").stdout);
+    let set = &healed["sets"][0];
+    assert_eq!((&set["files_done"], &set["days_checked"]), (&json!(1), &json!(0)), "{set:#}");
+    // What is to be checked changes: every day is checked as it is to be.
+    want(&stage, "data", &format!("{SET}parameters = ['silence.factor=7']\n"));
+    assert_eq!(json(&stage.expect(0, "sync --format json").stdout)["sets"][0]["days_checked"], 2);
+}
+
+#[test]
+fn a_killed_sync_leaves_its_rest_to_the_next_one() {
+    let stage = Stage::new();
+    let words = |lake: &str| {
+        let mut command = stage.command(&format!("sync --lake {lake}"));
+        command.env("MTDH_LEASE_SECONDS", "0.5");
+        command
+    };
+    want(&stage, "whole", SET);
+    let started = Instant::now();
+    let whole = run(words("whole"));
+    assert_eq!(whole.status, 0, "{}", whole.stderr);
+    let (length, expected) = (started.elapsed(), contents(&stage.path("whole")));
+    let mut killed = 0;
+    for (index, share) in [0.1, 0.3, 0.5, 0.7, 0.9].into_iter().enumerate() {
+        let lake = format!("killed-{index}");
+        want(&stage, &lake, SET);
+        let mut child = words(&lake).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let began = Instant::now();
+        while began.elapsed() < length.mul_f64(share) && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        killed += usize::from(!child.wait().unwrap().success());
+        let next = run(words(&lake));
+        assert_eq!(next.status, 0, "killed at {share}: {}", next.stderr);
+        let healed = contents(&stage.path(&lake));
+        let data = |name: &&String| name.starts_with("raw_tick_data/") || name.starts_with("processed_candles/");
+        for name in expected.keys().filter(data) {
+            assert_eq!(healed.get(name), expected.get(name), "killed at {share}: {name}");
+        }
+        assert_eq!(healed.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    }
+    assert!(killed > 0, "at least one kill came before the end");
+}
+
+#[test]
+fn of_two_at_once_one_ends_with_a_status_of_its_own() {
+    let stage = Stage::new();
+    want(&stage, "data", SET);
+    // Another process has the hold and renews it.
+    let note = stage.path("data").join("runs/_sync.json");
+    std::fs::create_dir_all(note.parent().unwrap()).unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let write = |beat: u64, is_held: bool| {
+        let text = json!({"holder": "other", "beat": beat, "seconds": 60.0, "is_held": is_held}).to_string();
+        let place = note.with_extension("new");
+        std::fs::write(&place, text).unwrap();
+        std::fs::rename(&place, &note).unwrap();
+    };
+    write(0, true);
+    let busy = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for beat in 1.. {
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                write(beat, true);
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let busy = stage.run("sync");
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        busy
+    });
+    assert_eq!(busy.status, 75, "{}", busy.stderr);
+    assert!(busy.stderr.contains("other brings this lake to what is wanted"), "{}", busy.stderr);
+    assert_eq!(csv_files(&stage), 0);
+    write(9_999, false);
+    stage.expect(0, "sync --wait");
+}
+
+#[test]
+fn a_day_that_is_not_exported_is_a_fault_only_after_its_time() {
+    let stage = Stage::new();
+    // The stand-in stands at noon of 2024-03-03; this machine's clock is years later.
+    let text = SET.replace("until = 2024-03-02", "until = 2024-03-03");
+    want(&stage, "data", &text);
+    let late = stage.expect(1, "sync --format json");
+    let report = json(&late.stdout);
+    assert_eq!(report["sets"][0]["days_late"], json!(["2024-03-03"]), "{report:#}");
+    assert!(late.stderr.contains("1 day not exported in time, the first 2024-03-03"), "{}", late.stderr);
+    want(&stage, "data", &format!("{text}export_grace = '36000d'\n"));
+    let waiting = stage.expect(0, "sync --format json");
+    let report = json(&waiting.stdout);
+    assert_eq!(report["sets"][0]["days_waiting"], json!(["2024-03-03"]), "{report:#}");
+}
+
+#[test]
+fn sets_are_added_listed_and_removed_beside_what_people_wrote() {
+    let stage = Stage::new();
+    for (words, said) in [
+        ("want add majors --venues DERIBIT", "--start-date"),
+        ("want add a/b --start-date 2024-03-01 --venues DERIBIT", "letters, digits"),
+        ("want add majors --start-date 2024-03-01 --venues DERIBITT", "DERIBIT"),
+        ("want add majors --start-date 2024-03-02 --end-date 2024-03-01 --venues DERIBIT", "lies before"),
+        ("want add majors --start-date 2024-03-01 --venues DERIBIT --set x.y=1", "no check has the parameter"),
+        ("want remove majors", "there is no lake"),
+    ] {
+        let refused = stage.expect(2, words);
+        assert!(refused.stderr.contains(said), "{words}\n{}", refused.stderr);
+    }
+    assert!(files_below(&stage.path("data")).is_empty(), "nothing was written");
+    let add = "want add majors --start-date 2024-03-01 --end-date 2024-03-02 --venues deribit --instrument-types PERP \
+               --data-types trades --timeframes 1m --keep 30";
+    stage.expect(0, add);
+    stage.expect(0, add);
+    let path = stage.path("data").join("lake.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("[sets.majors]\nvenues = [\"DERIBIT\"]\n"), "{text}");
+    std::fs::write(&path, format!("# ours\n{text}# end\n")).unwrap();
+    let other = stage.expect(2, "want add majors --start-date 2024-03-01 --venues OKX-SWAP");
+    assert!(other.stderr.contains("has a set `majors` already"), "{}", other.stderr);
+    std::fs::write(stage.path("keys"), "DERIBIT:PERP:BTC-USD\n# no\nDERIBIT:PERPETUAL:ETH-USD\n").unwrap();
+    stage.expect(0, "want add few --start-date 2024-03-01 --universe keys --checks none");
+    let listed = json(&stage.expect(0, "want list --format json").stdout);
+    assert_eq!(listed[0]["instruments"], json!(["DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:ETH-USD"]), "{listed:#}");
+    assert_eq!((&listed[0]["checks"], &listed[1]["keep_days"]), (&json!([]), &json!(30)));
+    assert!(stage.expect(2, "want show major").stderr.contains("perhaps majors"));
+    stage.expect(0, "want show majors");
+    stage.expect(0, "want remove few");
+    assert!(stage.expect(2, "want remove few").stderr.contains("it has: majors"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("# ours\n") && text.contains("# end\n") && !text.contains("few"), "{text}");
+}
+
+#[test]
+fn of_two_that_change_the_file_at_once_none_is_lost() {
+    let stage = Stage::new();
+    stage.sim.create_bucket("b");
+    for lake in ["data", "gs://b/lake"] {
+        let children: Vec<_> = (0..6)
+            .map(|index| {
+                let words = format!(
+                    "want add set-{index} --start-date 2024-03-01 --venues DERIBIT --data-types trades --lake {lake}"
+                );
+                stage.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+            })
+            .collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        let listed = json(&stage.expect(0, &format!("want list --format json --lake {lake}")).stdout);
+        assert_eq!(listed.as_array().unwrap().len(), 6, "{lake} {listed:#}");
+    }
+}
