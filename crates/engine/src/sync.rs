@@ -13,7 +13,7 @@ use std::time::Duration;
 use mtdh_core::candle::Fill;
 use mtdh_core::check::Severity;
 use mtdh_core::partition::Shard;
-use mtdh_core::Day;
+use mtdh_core::{DataType, Day};
 use tokio_util::sync::CancellationToken;
 
 use crate::candles::{CandleSummary, Remake};
@@ -249,13 +249,17 @@ impl OfSet<'_> {
 
     async fn candles(&self, report: &mut SetReport) -> Result<Option<CandleSummary>, EngineError> {
         self.step(Step::Candles);
+        // Every input that there is: two sets of one instrument make the same candles.
+        let selection = Selection { data_types: DataType::ALL.to_vec(), ..self.chosen.selection.clone() };
         let options = CandlePlanOptions {
             timeframes: self.chosen.set.candles.clone(),
             fill: Fill::None,
             shard: Shard::WHOLE,
             remake: Remake::Outdated,
         };
-        let plan = self.context.plan_candles(&self.chosen.selection, &options).await?;
+        let mut plan = self.context.plan_candles(&selection, &options).await?;
+        // Inputs that nobody wants do not lack.
+        plan.lacking.retain(|partition| self.chosen.selection.data_types.contains(&partition.data_type));
         if plan.is_about_nothing() {
             report.notes.push("there is nothing to make candles of".to_owned());
             return Ok(None);

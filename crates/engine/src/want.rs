@@ -1,5 +1,8 @@
 //! What is wanted of a lake, as selections: each set of `lake.toml` at a time, narrowed by what a caller asks for.
 
+mod asked;
+mod merge;
+
 use mtdh_core::DayRange;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::universe::KeyPattern;
@@ -7,6 +10,9 @@ use mtdh_core::want::{Wanted, WantedSet};
 
 use crate::error::EngineError;
 use crate::selection::{Filter, Selection};
+
+pub use asked::{Asked, AskedOfLake};
+pub(crate) use asked::{asked, forget, note};
 
 /// A set, and what it selects at a time.
 #[derive(Clone, Debug)]
@@ -45,7 +51,7 @@ pub fn chosen(wanted: &Wanted, by: &Narrowing, now_us: i64) -> Result<Vec<Chosen
 }
 
 /// The days that two ranges share.
-fn within(days: DayRange, other: Option<DayRange>) -> Option<DayRange> {
+pub(crate) fn within(days: DayRange, other: Option<DayRange>) -> Option<DayRange> {
     let Some(other) = other else { return Some(days) };
     DayRange::new(days.first().max(other.first()), days.last().min(other.last())).ok()
 }
@@ -64,7 +70,7 @@ fn selection(set: &WantedSet, days: DayRange) -> Result<Selection, EngineError> 
 }
 
 /// What is left of a set's selection; `None`: nothing.
-fn narrowed(mut of: Selection, by: &Filter, set: &str) -> Result<Option<Selection>, EngineError> {
+pub(crate) fn narrowed(mut of: Selection, by: &Filter, set: &str) -> Result<Option<Selection>, EngineError> {
     let Filter { venues, instrument_types, data_types, max_instruments, .. } = by;
     if !venues.is_empty() {
         of.venues.retain(|venue| venues.contains(venue));

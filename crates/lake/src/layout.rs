@@ -214,6 +214,11 @@ impl Layout {
         path("lake.toml".to_owned())
     }
 
+    /// What was ever asked of the lake. No run has such a name.
+    pub fn asked(&self) -> Path {
+        path("runs/_asked.json".to_owned())
+    }
+
     /// Who brings the lake to what is wanted, and when that last succeeded. No run has such a name.
     pub fn sync_note(&self) -> Path {
         path("runs/_sync.json".to_owned())

@@ -89,6 +89,11 @@ impl Lake {
         Ok(self.list(&self.layout().run(run_id)).await?.into_iter().filter_map(named).collect())
     }
 
+    /// The path of what was ever asked of the lake.
+    pub fn asked_path(&self) -> Path {
+        self.layout().asked()
+    }
+
     /// The path of who brings the lake to what is wanted.
     pub fn sync_note_path(&self) -> Path {
         self.layout().sync_note()

@@ -132,11 +132,9 @@ fn parse_now(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
     Ok((Cli::from_arg_matches(&command.try_get_matches_from(words)?)?, notes))
 }
 
-/// The command line's definition. With `--run`, the plan has the days.
+/// The command line's definition.
 pub fn command() -> clap::Command {
-    let days =
-        |c: clap::Command| c.mut_arg("start_date", |day| day.required(false).required_unless_present("run"));
-    help::with_help(Cli::command().mut_subcommand("download", days))
+    help::with_help(Cli::command())
 }
 
 #[derive(Debug, Subcommand)]
@@ -245,12 +243,12 @@ pub struct SchemaArgs {
 /// The selection: days and filters. Lists take commas or spaces; case does not matter.
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
-    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
-    #[arg(long, value_name = "DAY", required = true, value_parser = time::days)]
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC [default: that of the lake's lake.toml]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub start_date: Option<DayRange>,
 
     /// Last day or month, included [default: the first]
-    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    #[arg(long, value_name = "DAY", requires = "start_date", value_parser = time::days)]
     pub end_date: Option<DayRange>,
 
     #[command(flatten)]
@@ -287,6 +285,18 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether no filter is given.
+    pub fn is_empty(&self) -> bool {
+        let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
+            self;
+        venues.is_empty()
+            && instrument_types.is_empty()
+            && data_types.is_empty()
+            && instruments.is_empty()
+            && universe.is_none()
+            && max_instruments.is_none()
+    }
+
     /// The filter in the engine's form.
     pub fn filter(&self) -> Filter {
         let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
@@ -414,6 +424,9 @@ pub struct DownloadArgs {
     pub run: Option<String>,
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long, conflicts_with = "run")]
+    pub everything: bool,
     /// Exit statuses for people (usual: 0, 1, 2, 30, 130) or for schedulers (engine: 0 done, 10 retry, 20 configuration,
     /// 30 quota used up) [default: engine with --run, or under a scheduler]
     #[arg(long, value_enum, value_name = "FOR")]
@@ -434,6 +447,9 @@ pub struct DownloadArgs {
 pub struct ValidateArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long)]
+    pub everything: bool,
     #[command(flatten)]
     pub depth: DepthArgs,
     #[command(flatten)]
@@ -492,6 +508,9 @@ pub struct LsArgs {
     pub origin: Origin,
     #[command(flatten)]
     pub filters: FilterArgs,
+    /// All that the lake has, whatever its lake.toml wants
+    #[arg(long)]
+    pub everything: bool,
     /// One line per partition
     #[arg(short, long)]
     pub long: bool,
@@ -499,16 +518,18 @@ pub struct LsArgs {
 
 #[derive(Args, Debug)]
 pub struct CandlesArgs {
-    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
-    #[arg(long, value_name = "DAY", required_unless_present = "input", value_parser = time::days)]
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC [default: that of the lake's lake.toml]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub start_date: Option<DayRange>,
     /// Last day or month, included [default: the first]
     #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub end_date: Option<DayRange>,
-    /// Timeframes: any that divide a day; 1d is 24h
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH",
-          default_value = "15s,1m,5m,15m,1h,4h,24h")]
+    /// Timeframes: any that divide a day; 1d is 24h [default: those that lake.toml wants, else 15s,1m,5m,15m,1h,4h,24h]
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH")]
     pub timeframes: Vec<Timeframe>,
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long, conflicts_with = "input")]
+    pub everything: bool,
     /// Intervals without trades: leave them out, or repeat the last close
     #[arg(long, value_enum, default_value_t = FillArg::None)]
     pub fill: FillArg,

@@ -6,7 +6,8 @@ use super::{Context, Work};
 use crate::check::lake::now_us;
 use crate::error::EngineError;
 use crate::sync::{LastSync, SyncOptions, SyncReport, last, sync};
-use crate::want::{Chosen, Narrowing, chosen};
+use crate::selection::Selection;
+use crate::want::{AskedOfLake, Chosen, Narrowing, asked, chosen, forget, narrowed, note, within};
 
 impl Context {
     /// What the lake is for; `None`: nobody wrote it down.
@@ -39,10 +40,13 @@ impl Context {
         })
     }
 
-    /// Takes out a set. What the lake has of it stays.
+    /// Takes out a set, or forgets what was asked for under this name. What the lake has of it stays.
     pub fn unwant<'a>(&'a self, name: &'a str) -> Work<'a, ()> {
         Box::pin(async move {
             self.lake.check_writable().await?;
+            if forget(&self.lake, name).await? {
+                return Ok(());
+            }
             Ok(self.lake.change_wanted(|text| without_set(text, name)).await?)
         })
     }
@@ -53,6 +57,29 @@ impl Context {
             let Some(wanted) = self.lake.wanted().await? else { return Ok(None) };
             chosen(&wanted, by, now_us()).map(Some)
         })
+    }
+
+    /// What was ever asked of the lake, narrowed; `None`: nothing was noted.
+    pub fn asked<'a>(&'a self, by: &'a Narrowing) -> Work<'a, Option<AskedOfLake>> {
+        Box::pin(async move {
+            let Some(mut found) = asked(&self.lake).await? else { return Ok(None) };
+            let mut kept = Vec::new();
+            for mut one in found.asked {
+                let Some(days) = within(one.selection.days, by.days) else { continue };
+                let selection = Selection { days, ..one.selection };
+                if let Some(selection) = narrowed(selection, &by.filter, &one.name)? {
+                    one.selection = selection;
+                    kept.push(one);
+                }
+            }
+            found.asked = kept;
+            Ok(Some(found))
+        })
+    }
+
+    /// Notes what is asked of the lake: a verdict is about it where nobody wrote down what is wanted.
+    pub fn note_asked<'a>(&'a self, selections: &'a [Selection]) -> Work<'a, ()> {
+        Box::pin(note(&self.lake, selections))
     }
 
     /// Brings the lake to what is wanted. Fails when another process is at it.

@@ -2,13 +2,14 @@
 
 use anyhow::{Context as _, Result, bail};
 use mtdh_core::check::Settings;
-use mtdh_core::want::{Until, Wanted, WantedSet};
+use mtdh_core::want::{Until, WantedSet};
 use mtdh_core::{Day, DayRange};
+use mtdh_engine::want::Narrowing;
 
 use crate::args::{WantAddArgs, WantCommand};
 use crate::exit::Outcome;
 use crate::output::{many, note, print, quoted};
-use crate::render::want::{document, rows};
+use crate::render::want::{asked_rows, document, rows};
 use crate::session::Session;
 
 pub async fn run(session: &Session<'_>, command: WantCommand) -> Result<Outcome> {
@@ -68,7 +69,11 @@ async fn list(session: &Session<'_>, is_meant: impl Fn(&str) -> bool) -> Result<
     context.check_readable().await?;
     let Some(mut wanted) = context.wanted().await? else {
         note("the lake has no lake.toml; add a set with mtdh want add NAME --start-date DAY --venues VENUE");
-        print(session.format, &rows(&Wanted::default()), &document(&Wanted::default()))?;
+        let asked = context.asked(&Narrowing::default()).await?.unwrap_or_default();
+        print(session.format, &asked_rows(&asked), &asked_rows(&asked).objects())?;
+        for line in &asked.forgotten {
+            note(&format!("forgotten: {line}"));
+        }
         return Ok(Outcome::NotClean);
     };
     wanted.sets.retain(|name, _| is_meant(name));

@@ -2,6 +2,8 @@
 
 use mtdh_core::check::Group;
 use mtdh_core::want::{Wanted, WantedSet};
+use mtdh_engine::Selection;
+use mtdh_engine::want::{Asked, AskedOfLake};
 use serde_json::{Value, json};
 
 use crate::output::Rows;
@@ -40,6 +42,26 @@ pub fn rows(wanted: &Wanted) -> Rows {
         ]
     };
     rows.rows = wanted.sets.iter().map(line).collect();
+    rows
+}
+
+/// What was asked of a lake that nobody wrote down anything for.
+pub fn asked_rows(asked: &AskedOfLake) -> Rows {
+    let mut rows =
+        Rows::new(&["asked", "venues", "instrument_types", "instruments", "data_types", "from", "until"]);
+    let line = |one: &Asked| {
+        let Selection { days, venues, instrument_types, data_types, patterns, .. } = &one.selection;
+        vec![
+            one.name.clone(),
+            words(venues),
+            words(instrument_types),
+            short(&patterns.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            words(data_types),
+            days.first().to_string(),
+            days.last().to_string(),
+        ]
+    };
+    rows.rows = asked.asked.iter().map(line).collect();
     rows
 }
 
