@@ -38,6 +38,9 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
     "identities": rf"runs/_identities/day-{DAY}\.parquet",
     "plan": r"runs/[^/]+/plan\.parquet",
     "run": r"runs/[^/]+/(budget|(shard|candles)-\d+-of-\d+(-part-\d+(\.\d+)?)?)\.json",
+    "sync": r"runs/[^/]+/sync\.json",
+    "notes": r"runs/_(asked|sync)\.json",
+    "wanted": r"lake\.toml",
     "lock": r"_tmp/update\.lock",
 }.items()}
 DAY_US = 86_400_000_000

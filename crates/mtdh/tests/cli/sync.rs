@@ -230,3 +230,73 @@ fn of_two_that_change_the_file_at_once_none_is_lost() {
         assert_eq!(listed.as_array().unwrap().len(), 6, "{lake} {listed:#}");
     }
 }
+
+#[test]
+fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
+    let stage = Stage::new();
+    want(&stage, "data", SET);
+    stage.expect(0, "sync");
+    // More than is wanted: of another venue, and another data type.
+    stage.expect(0, "download --start-date 2024-03-01 --venues BINANCE --data-types trades --everything");
+    for (words, status, said) in [
+        ("validate", 0, "about what lake.toml wants: majors 2024-03-01 to 2024-03-02"),
+        ("validate --start-date 2024-03-02 --venues DERIBIT", 0, "majors 2024-03-02 to 2024-03-02"),
+        ("validate --venues OKX-SWAP", 2, "nothing that lake.toml wants is left"),
+        ("validate --start-date 2024-02-01", 2, "nothing that lake.toml wants is left"),
+        ("validate --everything", 2, "--start-date is needed"),
+        ("validate --everything --start-date 2024-03-01", 1, "not complete"),
+        ("validate --instruments DERIBIT:PERP:BTC-USD --data-types trades", 0, "complete"),
+        ("plan", 0, "to fetch: 0 files"),
+        ("plan --data-types trades --force", 0, "to fetch: 8 files"),
+        ("download", 0, "majors"),
+        ("check timestamp", 0, "majors"),
+        ("candles", 0, "majors"),
+        ("candles --timeframes 4h --dry-run --start-date 2024-03-01", 0, "majors"),
+        ("ls", 0, "of what lake.toml wants: majors; --everything lists all"),
+    ] {
+        let run = stage.expect(status, words);
+        assert!(run.stderr.contains(said), "{words}\n{}", run.stderr);
+    }
+    assert!(!stage.expect(0, "ls --format csv").stdout.contains("BINANCE"));
+    assert!(stage.expect(0, "ls --format csv --everything").stdout.contains("BINANCE"));
+    // Many machines: a saved plan of all sets, each file once.
+    want(&stage, "data", &format!("{SET}{}", SET.replace("majors", "same").replace("'quotes'", "'liquidations'")));
+    let planned = stage.expect(0, "plan --force --save r");
+    assert!(planned.stderr.contains("to fetch: 24 files for 24 partitions"), "{}", planned.stderr);
+    stage.expect(0, "download --run r");
+    stage.expect(0, "sync");
+    let report = json(&stage.expect(0, "validate --format json").stdout);
+    assert_eq!((&report["verdict"], &report["totals"]["missing"]), (&json!("complete"), &json!(0)), "{report:#}");
+}
+
+#[test]
+fn without_a_file_a_verdict_is_about_what_was_asked() {
+    let stage = Stage::new();
+    let download = "download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades";
+    stage.expect(0, download);
+    let asked = stage.expect(0, "validate --start-date 2024-03-01");
+    assert!(asked.stderr.contains("about what was asked of this lake, 1 selection"), "{}", asked.stderr);
+    stage.expect(0, "validate");
+    // The whole list of the venue lacks much.
+    stage.expect(1, "validate --start-date 2024-03-01 --everything");
+    stage.expect(1, "validate --start-date 2024-03-01 --venues DERIBIT");
+    // A name that never existed is a slip, and not asked for.
+    stage.expect(1, "download --start-date 2024-03-01 --instruments DERIBIT:PERP:NONE");
+    stage.expect(0, "validate");
+    // Days that touch are one range; runs that go change nothing.
+    stage.expect(0, &download.replace("2024-03-01", "2024-03-02"));
+    let listed = json(&stage.expect(1, "want list --format json").stdout);
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["until"]), (1, &json!("2024-03-02")), "{listed:#}");
+    for entry in std::fs::read_dir(stage.path("data/runs")).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() && !entry.ends_with("_identities") {
+            std::fs::remove_dir_all(entry).unwrap();
+        }
+    }
+    stage.expect(0, "validate");
+    let name = listed[0]["asked"].as_str().unwrap();
+    stage.expect(0, &format!("want remove {name}"));
+    let forgotten = stage.run("validate --start-date 2024-03-01");
+    assert!(forgotten.stderr.contains(&format!("nothing is said of it: {name}")), "{}", forgotten.stderr);
+    std::fs::write(stage.path("data/runs/_asked.json"), "[]").unwrap();
+    assert!(stage.expect(2, "validate").stderr.contains("delete it, and a verdict is about"));
+}
