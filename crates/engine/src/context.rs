@@ -13,6 +13,7 @@ mod instruments;
 mod live;
 mod query;
 mod records;
+mod removal;
 mod served;
 mod validate;
 mod want;

@@ -21,6 +21,7 @@ pub mod live;
 pub mod names;
 pub mod query;
 pub mod rekey;
+pub mod removal;
 pub mod report;
 pub mod runs;
 pub mod selection;

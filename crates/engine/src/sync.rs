@@ -6,6 +6,7 @@
 mod checked;
 mod hold;
 mod report;
+mod retention;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use crate::want::Chosen;
 
 pub use hold::{LastSync, Patience};
 pub use report::{LISTED, SetReport, SyncReport};
+pub use retention::Retention;
 
 /// How to bring a lake to what is wanted.
 pub struct SyncOptions<'a> {
@@ -44,6 +46,8 @@ pub struct SyncOptions<'a> {
     pub lease: Duration,
     /// What is done about another process that is at it.
     pub patience: Patience,
+    /// How much of what sets no longer keep is removed.
+    pub retention: Retention,
     /// Files worked on at the same time.
     pub slots: usize,
     /// Counters for showing progress.
@@ -159,6 +163,13 @@ async fn work(
         let set = run.work().await?;
         is_used_up |= set.judgement == Some(Judgement::UsedUp);
         report.sets.push(set);
+    }
+    // Last of all, and not after anything that failed.
+    if stop.is_cancelled() || report.judgement() != Judgement::Clean {
+        return Ok(());
+    }
+    for (chosen, set) in sets.iter().zip(&mut report.sets) {
+        retention::retain(&context.lake, chosen, sets, options.retention, set).await?;
     }
     Ok(())
 }

@@ -69,6 +69,14 @@ impl Lake {
         Ok(documents)
     }
 
+    /// Every object of a run, sorted by path.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn run_objects(&self, run_id: &str) -> Result<Vec<Entry>, LakeError> {
+        self.list(&self.layout().run(run_id)).await
+    }
+
     /// The path of the progress of a part, by the holder with this token.
     pub fn part_progress_path(&self, run_id: &str, part: Part, token: u32) -> Path {
         self.layout().part_progress(run_id, part, token)

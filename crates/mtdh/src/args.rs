@@ -10,6 +10,7 @@ mod help;
 mod lists;
 mod live;
 mod man;
+mod rm;
 mod serve;
 mod sim;
 mod want;
@@ -33,6 +34,7 @@ pub use fleet::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
+pub use rm::*;
 pub use serve::*;
 pub use sim::*;
 pub use want::*;
@@ -186,6 +188,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
     Rekey(RekeyArgs),
+    /// Remove days, venues, types, keys, runs or tables
+    Rm(RmArgs),
     /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one

@@ -15,6 +15,7 @@ mod ls;
 pub mod man;
 mod pipeline;
 mod rekey;
+mod rm;
 mod schema;
 mod serve;
 mod sim;
@@ -69,6 +70,7 @@ pub async fn run(
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
+        Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
         Command::Serve(args) if !args.live.is_empty() => live::serve_named(&session, settings, args).await,

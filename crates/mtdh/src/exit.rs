@@ -87,6 +87,7 @@ pub fn product(cli: &Cli) -> Product {
         Command::Sync(args) => args.dry_run,
         Command::Candles(args) => args.dry_run,
         Command::Rekey(args) => args.dry_run,
+        Command::Rm(args) => !args.yes,
         Command::Demo
         | Command::Resume(_)
         | Command::Validate(_)

@@ -38,16 +38,12 @@ impl Session<'_> {
         Ok(Context::open(&self.config)?)
     }
 
-    /// The same, of what is wanted: there each set says for how long.
+    /// For which days that the vendor has not exported yet nobody complains: a flag allows all, else recent ones. Of what is
+    /// wanted each set says for how long.
     pub fn waits_of(&self, allow: AllowArgs, about: &About) -> Waits {
         let hours = about.export_grace_hours();
         let grace = hours.map_or(self.export_grace, |hours| Duration::from_secs(u64::from(hours) * 3_600));
         Waits { grace: ExportGrace::of(grace), is_allowed: allow.allow_not_exported }
-    }
-
-    /// For which days that the vendor has not exported yet nobody complains: a flag allows all, else recent ones.
-    pub fn waits(&self, allow: AllowArgs) -> Waits {
-        Waits { grace: ExportGrace::of(self.export_grace), is_allowed: allow.allow_not_exported }
     }
 }
 

@@ -86,13 +86,14 @@ impl Context {
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
-    /// use mtdh_engine::sync::{Patience, SyncOptions};
+    /// use mtdh_engine::sync::{Patience, Retention, SyncOptions};
     /// use mtdh_engine::want::Narrowing;
     /// let sets = context.chosen(&Narrowing::default()).await?.unwrap_or_default();
     /// let options = SyncOptions {
     ///     holder: "this process".to_owned(),
     ///     lease: std::time::Duration::from_secs(60),
     ///     patience: Patience::None,
+    ///     retention: Retention::Careful,
     ///     slots: 16,
     ///     progress: Default::default(),
     ///     stop: Default::default(),

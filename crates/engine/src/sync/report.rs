@@ -74,6 +74,12 @@ pub struct SetReport {
     pub days_checked: usize,
     /// Kept findings of checks, by severity.
     pub findings: BTreeMap<String, u64>,
+    /// Objects that were removed: the set no longer keeps them.
+    pub removed: usize,
+    /// Their size, bytes.
+    pub bytes_removed: u64,
+    /// Objects that the set no longer keeps and that are still there: they are more than a run removes by itself.
+    pub not_removed: usize,
     /// What it came to.
     pub verdict: &'static str,
     /// What could not be done, for people.

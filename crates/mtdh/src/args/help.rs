@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
     ("Say what it is for", &["want", "sync"]),
-    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
+    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"]),
     ("Record", &["live"]),
     ("Look and read", &["ls", "get", "serve", "schema"]),
     ("Prove", &["validate", "check"]),
@@ -72,6 +72,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh convert - --output - --data-type trades --instrument DERIBIT:PERP:BTC-USD",
         ],
     ),
+    ("rm", &["mtdh rm --start-date 2024-03-01 --venues DERIBIT", "mtdh rm --runs march --yes"]),
     ("rekey", &["mtdh rekey --dry-run", "mtdh rekey --start-date 2024-03-01 --end-date 2024-03-31"]),
     (
         "live",

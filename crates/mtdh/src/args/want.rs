@@ -48,7 +48,7 @@ pub struct WantAddArgs {
     #[arg(long, num_args = 1.., value_name = "CHECK.PARAMETER=NUMBER", value_parser = parse_setting)]
     pub set: Vec<String>,
 
-    /// Keep only so many of the newest days [default: all, for ever]
+    /// Keep only so many of the newest days; sync removes older ones [default: all, for ever]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_600))]
     pub keep: Option<u32>,
 
@@ -71,6 +71,10 @@ pub struct SyncArgs {
     /// Wait while another sync of this lake is running [default: end with status 75]
     #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
+
+    /// Remove all that sets no longer keep, not only a twentieth of a set
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
 
     /// Files downloaded at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use mtdh_core::partition::Shard;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
-use mtdh_engine::sync::{Patience, SyncOptions};
+use mtdh_engine::sync::{Patience, Retention, SyncOptions};
 use mtdh_engine::want::{Chosen, Narrowing};
 use mtdh_engine::{Context, EngineError, PlanOptions};
 
@@ -48,6 +48,7 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
         holder: holder(),
         lease: session.lease,
         patience,
+        retention: if args.yes { Retention::Whole } else { Retention::Careful },
         slots: args.max_workers,
         progress,
         stop: session.stop.clone(),

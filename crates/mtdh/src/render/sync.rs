@@ -109,6 +109,14 @@ pub fn note_report(report: &SyncReport) {
             ));
         }
     }
+    for set in report.sets.iter().filter(|set| set.removed + set.not_removed > 0) {
+        let removed = many(set.removed as u64, "object");
+        note(&format!("{}: no longer kept, removed: {removed}, {}", set.name, size(set.bytes_removed)));
+        if set.not_removed > 0 {
+            let more = many(set.not_removed as u64, "object");
+            note(&format!("{}: {more} more are no longer kept; mtdh sync --yes removes them", set.name));
+        }
+    }
     let bytes: u64 = report.sets.iter().map(|set| set.bytes).sum();
     if bytes > 0 {
         let rows: u64 = report.sets.iter().map(|set| set.rows).sum();

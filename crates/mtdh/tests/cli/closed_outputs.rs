@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 45] = [
+const VERBS: [Verb; 46] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -34,6 +34,7 @@ const VERBS: [Verb; 45] = [
     verb("download --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("download --start-date 2024-03-01 --venues DERIBIT --force --dry-run", 0, true),
     verb("rekey", 0, false),
+    verb("rm --start-date 2024-03-01 --venues DERIBIT", 0, true),
     verb("monitor r", 0, true),
     verb("resume r", 0, false),
     verb("deploy render batch --run r --shards 2 --image i --lake gs://b", 0, true),

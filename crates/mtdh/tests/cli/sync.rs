@@ -247,7 +247,7 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
         ("validate --everything --start-date 2024-03-01", 1, "not complete"),
         ("validate --instruments DERIBIT:PERP:BTC-USD --data-types trades", 0, "complete"),
         ("plan", 0, "to fetch: 0 files"),
-        ("plan --data-types trades --force", 0, "to fetch: 8 files"),
+        ("plan --data-types trades --force", 0, "to fetch: 4 files"),
         ("download", 0, "majors"),
         ("check timestamp", 0, "majors"),
         ("candles", 0, "majors"),
@@ -262,7 +262,7 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
     // Many machines: a saved plan of all sets, each file once.
     want(&stage, "data", &format!("{SET}{}", SET.replace("majors", "same").replace("'quotes'", "'liquidations'")));
     let planned = stage.expect(0, "plan --force --save r");
-    assert!(planned.stderr.contains("to fetch: 24 files for 24 partitions"), "{}", planned.stderr);
+    assert!(planned.stderr.contains("to fetch: 12 files for 12 partitions"), "{}", planned.stderr);
     stage.expect(0, "download --run r");
     stage.expect(0, "sync");
     let report = json(&stage.expect(0, "validate --format json").stdout);
@@ -299,4 +299,83 @@ fn without_a_file_a_verdict_is_about_what_was_asked() {
     assert!(forgotten.stderr.contains(&format!("nothing is said of it: {name}")), "{}", forgotten.stderr);
     std::fs::write(stage.path("data/runs/_asked.json"), "[]").unwrap();
     assert!(stage.expect(2, "validate").stderr.contains("delete it, and a verdict is about"));
+}
+
+#[test]
+fn what_is_removed_is_shown_first_and_what_is_wanted_stays() {
+    let stage = Stage::new();
+    want(&stage, "data", SET);
+    stage.expect(0, "sync");
+    stage.expect(0, "download --start-date 2024-03-01 --venues BINANCE --data-types trades --everything");
+    let before = contents(&stage.path("data"));
+    for (words, status, said) in [
+        ("rm", 2, "--start-date"),
+        ("rm --runs none --yes", 2, "none"),
+        ("rm --runs _identities --yes", 2, "_identities"),
+        ("rm --runs ../data --yes", 2, "no name of a run"),
+        ("rm --start-date 2024-03-01 --venues OKX-SWAP --yes", 1, "the lake has nothing of that"),
+        ("rm --start-date 2024-03-01 --venues BINANCE", 0, "nothing was removed: --yes does it"),
+        ("rm --start-date 2024-03-01 --venues DERIBIT --yes", 2, "majors of lake.toml still wants some of it"),
+        ("rm --start-date 2024-03-01 --tables --yes", 2, "still wants some of it"),
+    ] {
+        let run = stage.expect(status, words);
+        assert!(run.stderr.contains(said), "{words}\n{}", run.stderr);
+        assert_eq!(contents(&stage.path("data")), before, "{words}");
+    }
+    stage.expect(0, "rm --start-date 2024-03-01 --venues BINANCE --yes");
+    let data = |name: &&String| name.starts_with("raw_tick_data/") || name.starts_with("processed_candles/");
+    let after = contents(&stage.path("data"));
+    assert!(after.keys().all(|name| !name.contains("/BINANCE:")));
+    assert!(before.keys().filter(data).filter(|name| name.contains("/DERIBIT:")).all(|name| after.contains_key(name)));
+    stage.expect(0, "validate");
+    // Rows of one data type go, candles stay; a day goes with all that was made of it.
+    stage.expect(0, "rm --start-date 2024-03-02 --data-types quotes --venues DERIBIT --yes --and-unwant");
+    assert!(!std::fs::read_to_string(stage.path("data/lake.toml")).unwrap().contains("majors"));
+    let candles = |name: &&String| name.starts_with("processed_candles/by_date/day-2024-03-02/");
+    assert!(contents(&stage.path("data")).keys().any(|name| candles(&name)));
+    stage.expect(0, "rm --start-date 2024-03-02 --yes");
+    assert!(!contents(&stage.path("data")).keys().any(|name| data(&name) && name.contains("day-2024-03-02")));
+    stage.expect(0, "rm --start-date 2024-03-01 --end-date 2024-03-02 --tables --yes");
+    assert!(!contents(&stage.path("data")).keys().any(|name| name.contains("/day-")));
+    // What was asked is forgotten only if that is said.
+    let asked = "download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades --lake other";
+    stage.expect(0, asked);
+    stage.expect(0, "rm --start-date 2024-03-01 --yes --lake other");
+    stage.expect(1, "validate --lake other");
+    stage.expect(0, asked);
+    stage.expect(0, "rm --start-date 2024-03-01 --yes --forget --lake other");
+    assert!(stage.run("validate --start-date 2024-03-01 --lake other").stderr.contains("forgotten"));
+}
+
+#[test]
+fn a_sync_removes_only_what_a_set_no_longer_keeps_and_little_at_a_time() {
+    let stage = Stage::new();
+    // Years ago, by this machine's clock: whatever is kept for some days is nothing of it.
+    let kept = |days: i64| {
+        let since = chrono::Utc::now().date_naive() - chrono::NaiveDate::from_ymd_opt(2024, 3, 2).unwrap();
+        format!("{SET}keep = '{}d'\n", since.num_days() + days - 1)
+    };
+    want(&stage, "data", SET);
+    stage.expect(0, "sync");
+    let before = contents(&stage.path("data"));
+    let names = |files: &std::collections::BTreeMap<String, Vec<u8>>, of: &str| {
+        files.keys().filter(|name| name.starts_with("raw_") || name.starts_with("processed_")).filter(|name| name.contains(of)).count()
+    };
+    // A set that says nothing keeps all, and nothing goes while anything is not as is wanted.
+    let late = SET.replace("majors", "late").replace("until = 2024-03-02", "until = 2024-03-03");
+    want(&stage, "data", &format!("{}{late}", kept(1)));
+    let unclean = stage.expect(1, "sync --yes");
+    assert!(!unclean.stderr.contains("no longer kept"), "{}", unclean.stderr);
+    want(&stage, "data", &kept(1));
+    let careful = stage.expect(0, "sync");
+    assert!(careful.stderr.contains("more are no longer kept; mtdh sync --yes removes them"), "{}", careful.stderr);
+    assert_eq!(names(&contents(&stage.path("data")), "day-2024-03-01"), names(&before, "day-2024-03-01"));
+    // What another set wants stays.
+    let other = SET.replace("majors", "other").replace("'trades', 'quotes'", "'quotes'");
+    want(&stage, "data", &format!("{}{other}", kept(1)));
+    stage.expect(0, "sync --yes");
+    let after = contents(&stage.path("data"));
+    assert_eq!(names(&after, "day-2024-03-01/data_type-trades"), 0);
+    assert!(names(&after, "day-2024-03-01/data_type-quotes") > 0);
+    assert_eq!(names(&after, "day-2024-03-02"), names(&before, "day-2024-03-02"));
 }
