@@ -181,7 +181,9 @@ pub enum EngineError {
         holder: String,
     },
     /// The hold on the lake was lost.
-    #[error("another process took over to bring this lake to what is wanted: this one was silent for too long")]
+    #[error(
+        "another process took over to bring this lake to what is wanted: this one was silent for too long"
+    )]
     SyncTaken,
     /// A folder of vendor files cannot be read.
     #[error("cannot read the folder {folder}")]

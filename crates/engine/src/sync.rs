@@ -288,8 +288,7 @@ impl OfSet<'_> {
 
     async fn validate(&self, waits: &Waits, report: &mut SetReport) -> Result<Judgement, EngineError> {
         self.step(Step::Validate);
-        let validation =
-            self.context.validate(&self.chosen.selection, ValidateOptions::default()).await?;
+        let validation = self.context.validate(&self.chosen.selection, ValidateOptions::default()).await?;
         report.notes.extend(validation.notes);
         let mut found: ValidationReport = validation.report;
         found.failed_files = report.files_failed;
@@ -297,10 +296,12 @@ impl OfSet<'_> {
         report.counts = found.totals;
         report.completeness = found.verdict.name().to_owned();
         report.missing = found.missing.iter().take(LISTED).cloned().collect();
-        let is_waiting =
-            |day: &String| day.parse::<Day>().is_ok_and(|day| waits.grace.covers(day));
-        (report.days_waiting, report.days_late) = found.days_not_exported.iter().cloned().partition(is_waiting);
-        report.notes.extend(found.not_stored.iter().map(|reason| format!("reports are not stored: {reason}")));
+        let is_waiting = |day: &String| day.parse::<Day>().is_ok_and(|day| waits.grace.covers(day));
+        (report.days_waiting, report.days_late) =
+            found.days_not_exported.iter().cloned().partition(is_waiting);
+        report
+            .notes
+            .extend(found.not_stored.iter().map(|reason| format!("reports are not stored: {reason}")));
         report.notes.extend(found.names.never_existed.iter().map(|never| {
             let meant = match &never.suggestions[..] {
                 [] => String::new(),

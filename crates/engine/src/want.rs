@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn flags_narrow_what_is_wanted_and_never_widen_it() {
-        let wanted = |fields: &str| Wanted::parse(&format!("[sets.a]\n{fields}\nfrom = 2024-03-01\n")).unwrap();
-        let days = |first: &str, last: &str| {
-            DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap()
-        };
+        let wanted =
+            |fields: &str| Wanted::parse(&format!("[sets.a]\n{fields}\nfrom = 2024-03-01\n")).unwrap();
+        let days =
+            |first: &str, last: &str| DayRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();
         let march = Some(days("2024-03-02", "2024-03-31"));
         // The set, venues, instruments, days, and what is left: first and last day, venues, patterns.
         for (fields, venues, instruments, of, left) in [
@@ -207,8 +207,7 @@ mod tests {
             ),
             ("instruments = ['DERIBIT:PERP:BTC-USD']", "", "*ETH*", None, None),
         ] {
-            let filter =
-                Filter { venues: list(venues), instruments: list(instruments), ..Filter::default() };
+            let filter = Filter { venues: list(venues), instruments: list(instruments), ..Filter::default() };
             let chosen = chosen(&wanted(fields), &Narrowing { filter, days: of }, NOON).unwrap();
             let text = chosen.first().map(|chosen| {
                 let Selection { days, venues, patterns, .. } = &chosen.selection;
@@ -218,11 +217,8 @@ mod tests {
             assert_eq!(text.as_deref(), left, "{fields} {venues} {instruments}");
         }
         let filter = Filter { instruments: list("*BTC*"), ..Filter::default() };
-        let error = chosen(
-            &wanted("instruments = ['DERIBIT:PERP:*']"),
-            &Narrowing { filter, days: None },
-            NOON,
-        );
+        let error =
+            chosen(&wanted("instruments = ['DERIBIT:PERP:*']"), &Narrowing { filter, days: None }, NOON);
         assert!(matches!(error, Err(EngineError::WantedPattern { .. })), "{error:?}");
     }
 }

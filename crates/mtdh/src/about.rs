@@ -79,7 +79,9 @@ pub async fn about(
 async fn wanted(context: &Context, by: &Narrowing) -> Result<Option<About>> {
     let Some(sets) = context.chosen(by).await? else { return Ok(None) };
     if sets.is_empty() {
-        bail!("nothing that lake.toml wants is left by these flags; --everything is about all that they select");
+        bail!(
+            "nothing that lake.toml wants is left by these flags; --everything is about all that they select"
+        );
     }
     let mut about = About { selections: Vec::new(), sets: Vec::new() };
     let mut names = Vec::new();
@@ -103,7 +105,9 @@ async fn asked(context: &Context, by: &Narrowing) -> Result<Option<About>> {
         return Ok(None);
     }
     let count = many(found.asked.len() as u64, "selection");
-    note(&format!("about what was asked of this lake, {count}; --everything is about the venues' whole lists"));
+    note(&format!(
+        "about what was asked of this lake, {count}; --everything is about the venues' whole lists"
+    ));
     let selections: Vec<Selection> = found.asked.into_iter().map(|asked| asked.selection).collect();
     for selection in &selections {
         check_venues(context, selection).await?;

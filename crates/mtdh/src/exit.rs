@@ -192,7 +192,11 @@ mod tests {
         ),
         ("used up", "the vendor's quota, or what you allow of it", Some(Outcome::UsedUp)),
         ("interrupted", "Ctrl-C, SIGTERM or SIGHUP", Some(Outcome::Interrupted)),
-        ("another sync runs", "`sync` without `--wait`, while another process brings the lake to what is wanted", Some(Outcome::Busy)),
+        (
+            "another sync runs",
+            "`sync` without `--wait`, while another process brings the lake to what is wanted",
+            Some(Outcome::Busy),
+        ),
         ("in the way of a run", "`doctor` found a fault", Some(Outcome::Unfit)),
         ("could not run, may pass", "the network or the store failed", None),
         (

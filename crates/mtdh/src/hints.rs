@@ -120,9 +120,9 @@ fn of_lake(error: &LakeError) -> Option<String> {
 
 fn of_engine(error: &EngineError) -> Option<String> {
     match error {
-        EngineError::NothingWanted => Some(
-            "say what is wanted: mtdh want add NAME --start-date DAY --venues VENUE".to_owned(),
-        ),
+        EngineError::NothingWanted => {
+            Some("say what is wanted: mtdh want add NAME --start-date DAY --venues VENUE".to_owned())
+        }
         EngineError::NoInstrumentTable => Some("make one with mtdh instruments --start-date DAY".to_owned()),
         EngineError::NoInstruments(day) => Some(format!("make it: mtdh instruments --start-date {day}")),
         EngineError::NoExchange { .. } => {

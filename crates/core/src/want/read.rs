@@ -123,9 +123,8 @@ fn set(of: &Field<'_>) -> Result<WantedSet, WantError> {
             "from" => (set.from, has_from) = (days(&field)?.first(), true),
             "until" => set.until = until(&field)?,
             "candles" => {
-                set.candles = field.list(|text| {
-                    text.parse::<Timeframe>().map_err(|error| error.to_string())
-                })?;
+                set.candles =
+                    field.list(|text| text.parse::<Timeframe>().map_err(|error| error.to_string()))?;
             }
             "checks" => set.checks = groups(&field)?,
             "parameters" => set.parameters = field.list(parameter)?,

@@ -11,7 +11,8 @@ const HEAD: &str = "[sets.a]\nvenues = [\"DERIBIT\"]\nfrom = 2024-03-01\n";
 fn a_wrong_file_says_where_and_what_to_write() {
     let many = format!("[sets.a]\ninstruments = [{}]\n", "\"DERIBIT:*\", ".repeat(5_001));
     let long = format!("[sets.a]\ninstruments = [\"{}\"]\n", "A".repeat(201));
-    let sets: String = (0..101).map(|i| format!("[sets.a{i}]\nvenues=[\"DERIBIT\"]\nfrom=2024-03-01\n")).collect();
+    let sets: String =
+        (0..101).map(|i| format!("[sets.a{i}]\nvenues=[\"DERIBIT\"]\nfrom=2024-03-01\n")).collect();
     let deep = format!("x = {}", "[".repeat(3_000));
     // The text, its place, and words of the reason.
     for (text, place, reason) in [
@@ -27,11 +28,19 @@ fn a_wrong_file_says_where_and_what_to_write() {
         ("[sets.\"../x\"]\n", "line 1, sets.../x", "the name of a set has letters"),
         ("[sets.\"\\u0007\"]\n", "line 1, sets.\\u{7}", "the name of a set has letters"),
         ("[sets.a]\nvenue = [\"X\"]\n", "line 2, sets.a.venue", "perhaps venues"),
-        ("[sets.a]\nkeep_days = 3\n", "line 2, sets.a.keep_days", "there is no such field; there are: venues"),
+        (
+            "[sets.a]\nkeep_days = 3\n",
+            "line 2, sets.a.keep_days",
+            "there is no such field; there are: venues",
+        ),
         ("[sets.a]\napi_key = \"x\"\n", "line 2, sets.a.api_key", "there is no such field"),
         ("[sets.a]\ncommand = \"rm\"\n", "line 2, sets.a.command", "there is no such field"),
         ("[sets.a]\nvenues = \"DERIBIT\"\n", "line 2, sets.a.venues", "write a list of texts, not a text"),
-        ("[sets.a]\nvenues = [\n  \"DERIBIT\",\n  3,\n]\n", "line 4, sets.a.venues", "write a text in quotes"),
+        (
+            "[sets.a]\nvenues = [\n  \"DERIBIT\",\n  3,\n]\n",
+            "line 4, sets.a.venues",
+            "write a text in quotes",
+        ),
         ("[sets.a]\nvenues = [\"../etc\"]\n", "line 2, sets.a.venues", "../etc"),
         ("[sets.a]\nvenues = [\"http://x\"]\n", "line 2, sets.a.venues", "http://x"),
         ("[sets.a]\ninstrument_types = [\"PERPS\"]\n", "line 2, sets.a.instrument_types", "perhaps PERP"),
@@ -55,7 +64,11 @@ fn a_wrong_file_says_where_and_what_to_write() {
         ("[sets.a]\nuntil = \"9999-12-31\"\n", "line 2, sets.a.until", "lies outside of"),
         ("[sets.a]\ncandles = [\"7m\"]\n", "line 2, sets.a.candles", "not a timeframe"),
         ("[sets.a]\nchecks = [\"bok\"]\n", "line 2, sets.a.checks", "perhaps book"),
-        ("[sets.a]\nparameters = [\"silence.fact=1\"]\n", "line 2, sets.a.parameters", "no check has the parameter"),
+        (
+            "[sets.a]\nparameters = [\"silence.fact=1\"]\n",
+            "line 2, sets.a.parameters",
+            "no check has the parameter",
+        ),
         ("[sets.a]\nparameters = [\"silence.factor=nan\"]\n", "line 2, sets.a.parameters", "CHECK.PARAMETER"),
         ("[sets.a]\nkeep = 30\n", "line 2, sets.a.keep", "write a text in quotes"),
         ("[sets.a]\nkeep = \"30\"\n", "line 2, sets.a.keep", "as 36h or 14d"),
@@ -148,7 +161,9 @@ fn what_is_added_is_read_back_and_nothing_else_changes() {
         export_grace_hours: 1,
         ..deribit()
     };
-    for text in ["", "# mine", "# mine\n\n\n", HEAD, "[sets.z]\nvenues = [\n \"DERIBIT\" ]\nfrom = 2024-03-01"] {
+    for text in
+        ["", "# mine", "# mine\n\n\n", HEAD, "[sets.z]\nvenues = [\n \"DERIBIT\" ]\nfrom = 2024-03-01"]
+    {
         for set in [deribit(), full.clone()] {
             let new = with_set(text, "b", &set).unwrap();
             assert!(new.starts_with(text), "{new}");

@@ -5,8 +5,8 @@ use mtdh_core::want::{Wanted, WantedSet, with_set, without_set};
 use super::{Context, Work};
 use crate::check::lake::now_us;
 use crate::error::EngineError;
-use crate::sync::{LastSync, SyncOptions, SyncReport, last, sync};
 use crate::selection::Selection;
+use crate::sync::{LastSync, SyncOptions, SyncReport, last, sync};
 use crate::want::{AskedOfLake, Chosen, Narrowing, asked, chosen, forget, narrowed, note, within};
 
 impl Context {

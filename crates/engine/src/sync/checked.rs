@@ -70,7 +70,8 @@ async fn is_checked(lake: &Lake, chosen: &Chosen, day: Day) -> Result<bool, Engi
         *rows += line.rows;
     }
     let there = inventory(lake, day, &chosen.selection.data_types, Verify::Index).await?;
-    for (partition, state) in there.iter().filter(|(partition, _)| chosen.selection.takes_partition(partition))
+    for (partition, state) in
+        there.iter().filter(|(partition, _)| chosen.selection.takes_partition(partition))
     {
         let Partition { key, data_type, .. } = partition;
         let subject = Subject { key: Some(key.clone()), data_type: Some(*data_type) };
@@ -88,9 +89,9 @@ async fn is_checked(lake: &Lake, chosen: &Chosen, day: Day) -> Result<bool, Engi
     let of_set = stored.filter(|(timeframe, key, _)| {
         chosen.set.candles.contains(timeframe) && chosen.selection.takes_key(key)
     });
-    Ok(of_set.into_iter().all(|(timeframe, key, _)| {
-        candles.contains(&(key, format!("{} {timeframe}", kept::CANDLES)))
-    }))
+    Ok(of_set
+        .into_iter()
+        .all(|(timeframe, key, _)| candles.contains(&(key, format!("{} {timeframe}", kept::CANDLES)))))
 }
 
 /// Whether a group has a check that looks at each partition of a data type by itself.

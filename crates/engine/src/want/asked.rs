@@ -105,7 +105,9 @@ impl Line {
             .iter()
             .map(|text| text.parse::<DataType>().map_err(|_| format!("there is no data type `{text}`")));
         Ok(Selection {
-            days: self.days().ok_or_else(|| format!("`{}` to `{}` are no days", self.first_day, self.last_day))?,
+            days: self
+                .days()
+                .ok_or_else(|| format!("`{}` to `{}` are no days", self.first_day, self.last_day))?,
             venues: venues.collect::<Result<_, _>>()?,
             instrument_types: types.collect::<Result<_, _>>()?,
             data_types: data_types.collect::<Result<_, _>>()?,

@@ -8,7 +8,10 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
     ("Say what it is for", &["want", "sync"]),
-    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"]),
+    (
+        "Build the lake",
+        &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
+    ),
     ("Record", &["live"]),
     ("Look and read", &["ls", "get", "serve", "schema"]),
     ("Prove", &["validate", "check"]),
@@ -57,7 +60,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh want remove majors",
         ],
     ),
-    ("sync", &["mtdh sync", "mtdh sync --dry-run", "mtdh sync --metrics-file /var/lib/node_exporter/mtdh.prom"]),
+    (
+        "sync",
+        &["mtdh sync", "mtdh sync --dry-run", "mtdh sync --metrics-file /var/lib/node_exporter/mtdh.prom"],
+    ),
     (
         "candles",
         &[

@@ -18,7 +18,9 @@ use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::names::key_of_symbol;
 use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, Head};
-use mtdh_engine::{CheckOptions, Filter, LakeCheck, check_user_candles, check_user_files, compare_user_files};
+use mtdh_engine::{
+    CheckOptions, Filter, LakeCheck, check_user_candles, check_user_files, compare_user_files,
+};
 
 use crate::about::{Scope, Without, about};
 use crate::args::{CheckArgs, CheckCommand, FailOn, Groups};
@@ -119,8 +121,7 @@ async fn of_lake(
     let scope = if is_apart { Scope::Everything } else { Scope::of(args.everything) };
     let about = about(&context, &filters, days, scope, Without::Asked, Filter::of_lake).await?;
     let is_by_flags = about.sets.is_empty();
-    let rows_of =
-        if filters.data_types.is_empty() && is_by_flags { RowsOf::All } else { RowsOf::Selection };
+    let rows_of = if filters.data_types.is_empty() && is_by_flags { RowsOf::All } else { RowsOf::Selection };
     let mut whole: Option<LakeCheck> = None;
     for selection in &about.selections {
         let (named, reference) = (named.clone(), reference.clone());

@@ -28,7 +28,11 @@ fn json(text: &str) -> Value {
 fn a_wrong_file_is_refused_before_anything_is_asked() {
     let stage = Stage::new();
     for (text, status, said) in [
-        ("[sets.a]\nvenue = ['DERIBIT']\n", 2, "lake.toml, line 2, sets.a.venue: there is no such field; perhaps venues"),
+        (
+            "[sets.a]\nvenue = ['DERIBIT']\n",
+            2,
+            "lake.toml, line 2, sets.a.venue: there is no such field; perhaps venues",
+        ),
         ("[sets.a]\nvenues = ['DERIBITT']\nfrom = 2024-03-01\nuntil = 2024-03-01\n", 2, "DERIBIT"),
         ("lake = 'gs://other'\n", 2, "lake.toml, line 1, lake: there is no such field"),
         ("# nothing yet\n", 0, "nothing is wanted yet"),
@@ -58,7 +62,11 @@ fn what_is_wanted_comes_and_only_what_lacks_is_fetched() {
     let first = stage.expect(0, "sync --format json --metrics-file sync.prom");
     let report = json(&first.stdout);
     let set = &report["sets"][0];
-    assert_eq!((&report["verdict"], &set["completeness"]), (&json!("clean"), &json!("complete")), "{report:#}");
+    assert_eq!(
+        (&report["verdict"], &set["completeness"]),
+        (&json!("clean"), &json!("complete")),
+        "{report:#}"
+    );
     assert!(set["files_done"].as_u64().unwrap() > 0 && set["candle_objects"].as_u64().unwrap() > 0);
     assert_eq!(set["days_checked"], 2);
     assert!(first.stderr.ends_with("the lake is as is wanted\n"), "{}", first.stderr);
@@ -71,7 +79,10 @@ fn what_is_wanted_comes_and_only_what_lacks_is_fetched() {
     let again = json(&stage.expect(0, "sync --format json").stdout);
     assert_eq!(csv_files(&stage), 0, "nothing is fetched twice");
     let set = &again["sets"][0];
-    assert_eq!((&set["files"], &set["candle_objects"], &set["days_checked"]), (&json!(0), &json!(0), &json!(0)));
+    assert_eq!(
+        (&set["files"], &set["candle_objects"], &set["days_checked"]),
+        (&json!(0), &json!(0), &json!(0))
+    );
     assert_eq!(contents(&stage.path("data")), before, "a second sync changes nothing");
     // One object goes: it alone comes again. It is the one that was checked, byte by byte.
     let gone = before.keys().find(|name| name.contains("day-2024-03-02/data_type-quotes/")).unwrap();
@@ -111,7 +122,8 @@ fn a_killed_sync_leaves_its_rest_to_the_next_one() {
         let next = run(words(&lake));
         assert_eq!(next.status, 0, "killed at {share}: {}", next.stderr);
         let healed = contents(&stage.path(&lake));
-        let data = |name: &&String| name.starts_with("raw_tick_data/") || name.starts_with("processed_candles/");
+        let data =
+            |name: &&String| name.starts_with("raw_tick_data/") || name.starts_with("processed_candles/");
         for name in expected.keys().filter(data) {
             assert_eq!(healed.get(name), expected.get(name), "killed at {share}: {name}");
         }
@@ -180,7 +192,10 @@ fn sets_are_added_listed_and_removed_beside_what_people_wrote() {
         ("want add a/b --start-date 2024-03-01 --venues DERIBIT", "letters, digits"),
         ("want add majors --start-date 2024-03-01 --venues DERIBITT", "DERIBIT"),
         ("want add majors --start-date 2024-03-02 --end-date 2024-03-01 --venues DERIBIT", "lies before"),
-        ("want add majors --start-date 2024-03-01 --venues DERIBIT --set x.y=1", "no check has the parameter"),
+        (
+            "want add majors --start-date 2024-03-01 --venues DERIBIT --set x.y=1",
+            "no check has the parameter",
+        ),
         ("want remove majors", "there is no lake"),
     ] {
         let refused = stage.expect(2, words);
@@ -200,7 +215,11 @@ fn sets_are_added_listed_and_removed_beside_what_people_wrote() {
     std::fs::write(stage.path("keys"), "DERIBIT:PERP:BTC-USD\n# no\nDERIBIT:PERPETUAL:ETH-USD\n").unwrap();
     stage.expect(0, "want add few --start-date 2024-03-01 --universe keys --checks none");
     let listed = json(&stage.expect(0, "want list --format json").stdout);
-    assert_eq!(listed[0]["instruments"], json!(["DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:ETH-USD"]), "{listed:#}");
+    assert_eq!(
+        listed[0]["instruments"],
+        json!(["DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:ETH-USD"]),
+        "{listed:#}"
+    );
     assert_eq!((&listed[0]["checks"], &listed[1]["keep_days"]), (&json!([]), &json!(30)));
     assert!(stage.expect(2, "want show major").stderr.contains("perhaps majors"));
     stage.expect(0, "want show majors");
@@ -260,19 +279,28 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
     assert!(!stage.expect(0, "ls --format csv").stdout.contains("BINANCE"));
     assert!(stage.expect(0, "ls --format csv --everything").stdout.contains("BINANCE"));
     // Many machines: a saved plan of all sets, each file once.
-    want(&stage, "data", &format!("{SET}{}", SET.replace("majors", "same").replace("'quotes'", "'liquidations'")));
+    want(
+        &stage,
+        "data",
+        &format!("{SET}{}", SET.replace("majors", "same").replace("'quotes'", "'liquidations'")),
+    );
     let planned = stage.expect(0, "plan --force --save r");
     assert!(planned.stderr.contains("to fetch: 12 files for 12 partitions"), "{}", planned.stderr);
     stage.expect(0, "download --run r");
     stage.expect(0, "sync");
     let report = json(&stage.expect(0, "validate --format json").stdout);
-    assert_eq!((&report["verdict"], &report["totals"]["missing"]), (&json!("complete"), &json!(0)), "{report:#}");
+    assert_eq!(
+        (&report["verdict"], &report["totals"]["missing"]),
+        (&json!("complete"), &json!(0)),
+        "{report:#}"
+    );
 }
 
 #[test]
 fn without_a_file_a_verdict_is_about_what_was_asked() {
     let stage = Stage::new();
-    let download = "download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades";
+    let download =
+        "download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades";
     stage.expect(0, download);
     let asked = stage.expect(0, "validate --start-date 2024-03-01");
     assert!(asked.stderr.contains("about what was asked of this lake, 1 selection"), "{}", asked.stderr);
@@ -286,7 +314,11 @@ fn without_a_file_a_verdict_is_about_what_was_asked() {
     // Days that touch are one range; runs that go change nothing.
     stage.expect(0, &download.replace("2024-03-01", "2024-03-02"));
     let listed = json(&stage.expect(1, "want list --format json").stdout);
-    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["until"]), (1, &json!("2024-03-02")), "{listed:#}");
+    assert_eq!(
+        (listed.as_array().unwrap().len(), &listed[0]["until"]),
+        (1, &json!("2024-03-02")),
+        "{listed:#}"
+    );
     for entry in std::fs::read_dir(stage.path("data/runs")).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() && !entry.ends_with("_identities") {
             std::fs::remove_dir_all(entry).unwrap();
@@ -315,7 +347,11 @@ fn what_is_removed_is_shown_first_and_what_is_wanted_stays() {
         ("rm --runs ../data --yes", 2, "no name of a run"),
         ("rm --start-date 2024-03-01 --venues OKX-SWAP --yes", 1, "the lake has nothing of that"),
         ("rm --start-date 2024-03-01 --venues BINANCE", 0, "nothing was removed: --yes does it"),
-        ("rm --start-date 2024-03-01 --venues DERIBIT --yes", 2, "majors of lake.toml still wants some of it"),
+        (
+            "rm --start-date 2024-03-01 --venues DERIBIT --yes",
+            2,
+            "majors of lake.toml still wants some of it",
+        ),
         ("rm --start-date 2024-03-01 --tables --yes", 2, "still wants some of it"),
     ] {
         let run = stage.expect(status, words);
@@ -326,7 +362,13 @@ fn what_is_removed_is_shown_first_and_what_is_wanted_stays() {
     let data = |name: &&String| name.starts_with("raw_tick_data/") || name.starts_with("processed_candles/");
     let after = contents(&stage.path("data"));
     assert!(after.keys().all(|name| !name.contains("/BINANCE:")));
-    assert!(before.keys().filter(data).filter(|name| name.contains("/DERIBIT:")).all(|name| after.contains_key(name)));
+    assert!(
+        before
+            .keys()
+            .filter(data)
+            .filter(|name| name.contains("/DERIBIT:"))
+            .all(|name| after.contains_key(name))
+    );
     stage.expect(0, "validate");
     // Rows of one data type go, candles stay; a day goes with all that was made of it.
     stage.expect(0, "rm --start-date 2024-03-02 --data-types quotes --venues DERIBIT --yes --and-unwant");
@@ -359,7 +401,11 @@ fn a_sync_removes_only_what_a_set_no_longer_keeps_and_little_at_a_time() {
     stage.expect(0, "sync");
     let before = contents(&stage.path("data"));
     let names = |files: &std::collections::BTreeMap<String, Vec<u8>>, of: &str| {
-        files.keys().filter(|name| name.starts_with("raw_") || name.starts_with("processed_")).filter(|name| name.contains(of)).count()
+        files
+            .keys()
+            .filter(|name| name.starts_with("raw_") || name.starts_with("processed_"))
+            .filter(|name| name.contains(of))
+            .count()
     };
     // A set that says nothing keeps all, and nothing goes while anything is not as is wanted.
     let late = SET.replace("majors", "late").replace("until = 2024-03-02", "until = 2024-03-03");
@@ -368,7 +414,11 @@ fn a_sync_removes_only_what_a_set_no_longer_keeps_and_little_at_a_time() {
     assert!(!unclean.stderr.contains("no longer kept"), "{}", unclean.stderr);
     want(&stage, "data", &kept(1));
     let careful = stage.expect(0, "sync");
-    assert!(careful.stderr.contains("more are no longer kept; mtdh sync --yes removes them"), "{}", careful.stderr);
+    assert!(
+        careful.stderr.contains("more are no longer kept; mtdh sync --yes removes them"),
+        "{}",
+        careful.stderr
+    );
     assert_eq!(names(&contents(&stage.path("data")), "day-2024-03-01"), names(&before, "day-2024-03-01"));
     // What another set wants stays.
     let other = SET.replace("majors", "other").replace("'trades', 'quotes'", "'quotes'");
