@@ -70,6 +70,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs) -> Result<Outcome> {
     let days = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
     let shard = shard(&args.shard)?;
     let context = session.context()?.with_origin(args.origin);
+    context.check_readable().await?;
     // What is wanted is the vendor's.
     let scope = if args.origin == Origin::Live { Scope::Everything } else { Scope::of(args.everything) };
     let about = about(&context, &args.filters, days, scope, Without::Flags, Filter::of_lake).await?;

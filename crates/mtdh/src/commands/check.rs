@@ -116,6 +116,7 @@ async fn of_lake(
         bail!("a --reference-file is of one instrument; name it with --symbol or --instruments");
     }
     let context = session.context()?.with_origin(args.origin);
+    context.check_readable().await?;
     // A recording, and an instrument that is compared by its name, are not what the vendor's files are wanted for.
     let is_apart = args.origin == Origin::Live || args.symbol.is_some();
     let scope = if is_apart { Scope::Everything } else { Scope::of(args.everything) };

@@ -17,6 +17,7 @@ use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let context = session.context()?.with_origin(args.origin);
+    context.check_readable().await?;
     let named = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
     let is_apart = args.everything || args.origin == Origin::Live;
     let by = Narrowing { filter: args.filters.filter(), days: named };
