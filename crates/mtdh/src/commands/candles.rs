@@ -75,12 +75,14 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs) -> Result<Outcome> {
     let scope = if args.origin == Origin::Live { Scope::Everything } else { Scope::of(args.everything) };
     let about = about(&context, &args.filters, days, scope, Without::Flags, Filter::of_lake).await?;
     let remake = if args.force { Remake::All } else { Remake::Outdated };
+    // Where no set wants candles, whoever asks for some means the usual ones.
+    let has_wanted = about.sets.iter().any(|set| !set.candles.is_empty());
     let (mut plan, mut timeframes) = (CandlePlan::default(), Vec::new());
     for (place, selection) in about.selections.iter().enumerate() {
         let of = match (&args.timeframes[..], about.sets.get(place)) {
-            ([], Some(set)) if set.candles.is_empty() => continue,
-            ([], Some(set)) => set.candles.clone(),
-            ([], None) => Timeframe::USUAL.to_vec(),
+            ([], Some(set)) if set.candles.is_empty() && has_wanted => continue,
+            ([], Some(set)) if has_wanted => set.candles.clone(),
+            ([], _) => Timeframe::USUAL.to_vec(),
             (named, _) => named.to_vec(),
         };
         timeframes.extend(of.iter().copied());
