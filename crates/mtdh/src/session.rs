@@ -10,7 +10,6 @@ use mtdh_engine::validate::verdict::ExportGrace;
 use mtdh_engine::{Config, Context, Selection};
 use tokio_util::sync::CancellationToken;
 
-use crate::about::About;
 use crate::args::{AllowArgs, Format, SelectionArgs, ShardArgs};
 use crate::exit;
 use crate::output::note;
@@ -39,9 +38,8 @@ impl Session<'_> {
     }
 
     /// For which days that the vendor has not exported yet nobody complains: a flag allows all, else recent ones. Of what is
-    /// wanted each set says for how long.
-    pub fn waits_of(&self, allow: AllowArgs, about: &About) -> Waits {
-        let hours = about.export_grace_hours();
+    /// wanted the sets say for how many hours; `None`: the setting does.
+    pub fn waits(&self, allow: AllowArgs, hours: Option<u32>) -> Waits {
         let grace = hours.map_or(self.export_grace, |hours| Duration::from_secs(u64::from(hours) * 3_600));
         Waits { grace: ExportGrace::of(grace), is_allowed: allow.allow_not_exported }
     }

@@ -22,7 +22,7 @@ use crate::session::{Session, named_days, shard};
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
     let Prepared { context, about, plan, shard } =
         prepare(&mut session, &args.plan, Scope::of(args.everything)).await?;
-    let waits = session.waits_of(args.plan.allow, &about);
+    let waits = session.waits(args.plan.allow, about.export_grace_hours());
     if args.dry_run {
         return show_plan(&session, &plan, &waits);
     }

@@ -34,7 +34,7 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     }
     let Prepared { context, about, plan: planned, .. } =
         download::prepare(&mut session, &plan, Scope::of(everything)).await?;
-    let waits = session.waits_of(plan.allow, &about);
+    let waits = session.waits(plan.allow, about.export_grace_hours());
     let Some(name) = save else { return download::show_plan(&session, &planned, &waits) };
     if planned.is_about_nothing() {
         note("no plan is saved of what is not known");

@@ -32,7 +32,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     let (about, shard, context) =
         download::set_up(&mut session, &args.download.plan, Scope::Everything).await?;
     let selection = &about.selections[0];
-    let waits = session.waits_of(args.download.plan.allow, &about);
+    let waits = session.waits(args.download.plan.allow, about.export_grace_hours());
     note("1 of 3: instruments");
     let allow = args.download.plan.allow;
     let found = context.write_instruments(selection, allow.removed()).await?;

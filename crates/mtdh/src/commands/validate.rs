@@ -40,7 +40,7 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     Ok(if session.stop.is_cancelled() {
         Outcome::Interrupted
     } else {
-        Judgement::of_validation(&report, &session.waits_of(args.allow, &about)).into()
+        Judgement::of_validation(&report, &session.waits(args.allow, about.export_grace_hours())).into()
     })
 }
 

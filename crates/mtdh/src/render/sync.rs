@@ -133,6 +133,9 @@ pub fn note_report(report: &SyncReport) {
     });
 }
 
+/// A number of each set: its name, its description, and how it is read.
+type SetNumber = (&'static str, &'static str, fn(&SetReport) -> u64);
+
 /// What Prometheus is told of a sync: the run that ended, and when the lake was last as is wanted.
 pub fn metrics_text(last: &LastSync, report: Option<&SyncReport>) -> String {
     let mut text = String::new();
@@ -172,7 +175,7 @@ pub fn metrics_text(last: &LastSync, report: Option<&SyncReport>) -> String {
     let each = |value: fn(&SetReport) -> u64| -> Vec<(String, String)> {
         sets.iter().map(|set| (format!("set=\"{}\"", set.name), value(set).to_string())).collect()
     };
-    let numbers: [(&str, &str, fn(&SetReport) -> u64); 4] = [
+    let numbers: [SetNumber; 4] = [
         ("mtdh_sync_set_clean", "1: the set is as is wanted.", |set| u64::from(set.verdict == "clean")),
         ("mtdh_sync_missing_partitions", "Partitions that are missing.", |set| set.counts.missing as u64),
         ("mtdh_sync_days_late", "Days that were not exported in time.", |set| set.days_late.len() as u64),
