@@ -2,6 +2,7 @@
 //! is about where nobody wrote down what is wanted.
 
 use bytes::Bytes;
+use mtdh_core::error::chain;
 use mtdh_core::footer::FORMAT_VERSION;
 use mtdh_core::key::InstrumentType;
 use mtdh_core::universe::KeyPattern;
@@ -179,13 +180,27 @@ pub(crate) async fn asked(lake: &Lake) -> Result<Option<AskedOfLake>, EngineErro
     Ok(Some(found))
 }
 
-/// Notes what is asked of a lake.
+/// Notes what is asked of a lake. A lake that cannot be written is no failure here: of it nothing new can be asked.
 ///
 /// # Errors
-/// When the lake cannot be written.
+/// When the store fails, or the object is none of ours.
 pub(crate) async fn note(lake: &Lake, selections: &[Selection]) -> Result<(), EngineError> {
     let change = |note: &mut Note| selections.iter().for_each(|selection| note.add(Line::of(selection)));
-    Ok(update(lake, change).await?)
+    let known = parse(lake, lake.read(&lake.asked_path()).await?.as_ref())?;
+    if let Some(mut known) = known {
+        let before = known.clone();
+        change(&mut known);
+        if known == before {
+            return Ok(());
+        }
+    }
+    match update(lake, change).await {
+        Err(error) if error.forbids_writing() => {
+            tracing::warn!(cause = %chain(&error), "what is asked of the lake is not noted");
+            Ok(())
+        }
+        other => Ok(other?),
+    }
 }
 
 /// Forgets what has this name. Returns whether there was something.
