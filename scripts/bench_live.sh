@@ -27,8 +27,8 @@ for pair in binance:spot_btcusdt_20240808.gz binance-futures:usdm_btcusdt_202408
   echo "$(nproc) processors, load $(cut -d' ' -f1-3 /proc/loadavg), best of $rounds"
   ours=$("$program" "$exchange" "$file" "$rounds")
   theirs=$(node scripts/bench_live.mjs "$peer" "$exchange" "$file" "$rounds")
-  sed 's/^/mtdh        /' <<<"$ours"
-  sed 's/^/tardis-dev  /' <<<"$theirs"
+  awk '{ print "mtdh        " $0 }' <<<"$ours"
+  awk '{ print "tardis-dev  " $0 }' <<<"$theirs"
   for what in columns json; do
     awk -v what=$what -v ours="$(rate $what <<<"$ours")" -v theirs="$(rate $what <<<"$theirs")" \
       'BEGIN { printf "ratio       %s %.1f\n", what, ours / theirs }'

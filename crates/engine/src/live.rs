@@ -2,6 +2,7 @@
 //!
 //! Start with [`record`] for what records, [`rebuild`] for what makes rows again, [`hub`] for those who follow.
 
+mod again;
 pub mod analysis;
 pub mod candles;
 pub mod checks;
@@ -9,7 +10,9 @@ pub mod compare;
 mod error;
 pub mod events;
 pub mod follow;
+pub(crate) mod followed;
 pub mod hub;
+pub(crate) mod judged;
 pub mod lines;
 pub mod machine;
 pub mod maker;
@@ -24,6 +27,8 @@ pub mod replay;
 pub mod session;
 pub mod status;
 mod tally;
+mod told;
 pub mod validate;
+mod whole;
 
 pub use error::LiveError;

@@ -61,6 +61,9 @@ pub struct ValidationReport {
     pub lines: Vec<Line>,
     /// Partitions that are missing, or whose objects cannot be trusted.
     pub missing: Vec<MissingPartition>,
+    /// Recorded partitions that are there and lack something of their day, with what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<MissingPartition>,
     /// Days without an instrument table: they cannot be validated.
     pub days_without_instruments: Vec<String>,
     /// Venues with no instrument in a day's table, as `DAY VENUE`: they cannot be validated.
@@ -139,7 +142,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, status: Status) {
+    pub(crate) fn add(&mut self, status: Status) {
         *match status {
             Status::Stored => &mut self.stored,
             Status::Empty => &mut self.empty,
@@ -316,7 +319,7 @@ pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<
 /// Writes both reports of a day. Rows of partitions outside the selection stay as they are; with a limit on instruments, so
 /// do those of instruments that were not looked at. Rows that another process changed since `known` was read also stay: what
 /// was seen may be older.
-async fn write_reports(
+pub(crate) async fn write_reports(
     lake: &Lake,
     day: Day,
     selection: &Selection,

@@ -6,11 +6,13 @@
 //! [`SegmentReader`].
 
 mod captures;
+mod carried;
 pub(crate) mod error;
 mod found;
 mod frame;
 mod header;
 mod line;
+mod merge;
 pub(crate) mod name;
 mod part;
 mod reader;
@@ -22,8 +24,9 @@ pub use error::CaptureError;
 pub use found::{Found, SoFar, found, found_venues};
 pub use header::{Ended, Header, Session};
 pub use line::{Answer, Kind, Line};
+pub use merge::{Span, lacking};
 pub use name::{PartName, SegmentName, SessionId};
-pub use part::Compacted;
+pub use part::{Compacted, NOTHING_CAME};
 pub use reader::{Lost, Piece, SegmentReader};
 pub use recover::{Recovered, recover};
 pub use writer::{CaptureWriter, SealedSegment};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::Partition;
+use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day};
 use object_store::path::Path;
 
@@ -25,10 +25,12 @@ impl Lake {
         self.layout().candles(day, timeframe, key)
     }
 
-    /// The path of an object of data that a text from outside names; `None`: the lake has no such place, see
-    /// [`crate::Layout::parse_data`].
+    /// The path of an object of data, of either origin, or of a part of a recording, that a text from outside names; `None`: the lake has
+    /// no such place, see [`crate::Layout::parse_data`].
     pub fn data_path(&self, text: &str) -> Option<Path> {
-        self.layout().parse_data(text)
+        let live = self.with_origin(Origin::Live).layout();
+        let part = || Path::parse(text).ok().filter(|path| live.parse_part(path).is_some());
+        self.layout().parse_data(text).or_else(|| live.parse_data(text)).or_else(part)
     }
 
     /// The object that a line of the day's report describes.

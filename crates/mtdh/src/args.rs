@@ -456,6 +456,9 @@ pub struct ValidateArgs {
     /// All that the flags select, whatever the lake's lake.toml wants
     #[arg(long)]
     pub everything: bool,
+    /// Whose data: the vendor's, by the instrument tables; or that of live recordings, by what their captures were subscribed to
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
+    pub origin: Origin,
     #[command(flatten)]
     pub depth: DepthArgs,
     #[command(flatten)]

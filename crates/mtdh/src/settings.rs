@@ -56,7 +56,7 @@ const fn setting(
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 22] = [
     setting(
         "lake",
         "MTDH_LAKE",
@@ -183,6 +183,13 @@ pub const SETTINGS: [Setting; 21] = [
         Kind::Text,
         None,
         "yes: such addresses may be without TLS beyond this machine",
+    ),
+    setting(
+        "live_capture_days",
+        "MTDH_LIVE_CAPTURE_DAYS",
+        Kind::Whole(36_500),
+        Some("14"),
+        "days after which a recorder removes captures whose rows are in the days' objects and were compared with the vendor's; 0: never",
     ),
     setting("log_level", "LOG_LEVEL", Kind::Text, Some("warning"), "debug, info, warning or error"),
     setting(
@@ -333,6 +340,12 @@ impl Settings {
         Ok((addresses, unencrypted))
     }
 
+    /// Captures are kept for so many days; `None`: for ever.
+    pub fn live_capture_days(&self) -> Option<u32> {
+        // The setting has a limit, which is below that of the number.
+        self.whole("live_capture_days").and_then(|days| u32::try_from(days).ok()).filter(|days| *days > 0)
+    }
+
     /// Whether stderr is JSON lines.
     pub fn logs_json(&self) -> bool {
         self.text("log_format").is_some_and(|format| format.eq_ignore_ascii_case("json"))
@@ -448,6 +461,7 @@ mod tests {
             "bytes_per_day" => "1000000",
             "lease_seconds" => "2.5",
             "export_grace" => "7",
+            "live_capture_days" => "30",
             "log_level" => "info",
             "log_format" => "json",
             _ => "example",

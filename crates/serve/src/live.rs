@@ -25,8 +25,8 @@ pub(crate) use stream::stream;
 /// Clients that listen at the same time. Each has a bounded ring of its own; together they hold 1 GiB at most.
 pub(crate) const MOST_LISTENERS: usize = 256;
 
-/// Events that are taken for a client at a time.
-pub(crate) const MANY: usize = 256;
+/// Events that are taken for a client at a time: the first are on their way while the others are written.
+pub(crate) const MANY: usize = 32;
 
 /// The words for a server without a recorder.
 pub(crate) const NOTHING: &str =

@@ -196,7 +196,9 @@ impl HttpClient {
     pub async fn get(&self, url: &Url, further: HeaderMap) -> Result<HttpResponse, HttpError> {
         let mut permit = self.limiter.acquire().await.map_err(|e| refused(url, e))?;
         let mut headers = further;
-        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        // An exchange's answers are read as they come; what is not inflated cannot grow.
+        let coding = if self.peer == Peer::Tardis { "gzip" } else { "identity" };
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(coding));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }

@@ -28,6 +28,7 @@ pub mod rows;
 pub mod socket;
 pub mod streams;
 mod suspects;
+pub mod symbols;
 pub mod times;
 pub mod venue;
 pub mod venues;

@@ -64,6 +64,13 @@ def send(pids, number):
         os.kill(pid, number)
 
 
+def kill(pids):
+    """Slurm may have ended some by itself, as their node is gone."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def array(cluster, lake, surroundings):
     """Puts the array of the run into the queue."""
     return cluster("sbatch", "--parsable", f"--array=0-{SHARDS - 1}", SCRIPT, "r", "--lake", lake, **surroundings)
@@ -82,7 +89,7 @@ def strike(cluster, lake, surroundings, tell):
     # A node: everything on it is gone at once.
     lost = of_shard(lake, 1)
     cluster.end(nodes["1"], kill=True)
-    send(lost, signal.SIGKILL)
+    kill(lost)
     # A node that stands still until the others have done its work.
     frozen = [*of_shard(lake, 2), cluster.processes[nodes["2"]].pid]
     send(frozen, signal.SIGSTOP)

@@ -1,11 +1,14 @@
 """Fixtures of the live tests: a stand-in exchange, and what Tardis' own client makes of it."""
 
 import contextlib
+import datetime
 import json
 import os
 import shutil
 import subprocess
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import stage
@@ -82,3 +85,74 @@ def peer():
 
     messages.command = lambda wanted: ["node", str(SCRIPT), PEER, json.dumps(wanted)]
     return messages
+
+
+# An instrument of each venue: its key, and its symbol on the venue's socket. Kraken's and one of Hyperliquid's differ from the list's or
+# the rows'. Options and dated futures have other names each day and are asked for.
+INSTRUMENTS = {
+    "binance": ("BINANCE:SPOT_PAIR:BTC-USDT", "BTCUSDT"),
+    "binance-futures": ("BINANCE-FUTURES:PERP:BTC-USDT", "BTCUSDT"),
+    "binance-delivery": ("BINANCE-DELIVERY:PERP:BTC-USD", "BTCUSD_PERP"),
+    "deribit": ("DERIBIT:PERP:BTC-USD", "BTC-PERPETUAL"),
+    "bybit": ("BYBIT:PERP:BTC-USDT", "BTCUSDT"),
+    "bybit-spot": ("BYBIT-SPOT:SPOT_PAIR:BTC-USDT", "BTCUSDT"),
+    "okex": ("OKX:SPOT_PAIR:BTC-USDT", "BTC-USDT"),
+    "okex-swap": ("OKX-SWAP:PERP:BTC-USDT", "BTC-USDT-SWAP"),
+    "upbit": ("UPBIT:SPOT_PAIR:BTC-KRW", "KRW-BTC"),
+    "coinbase": ("COINBASE:SPOT_PAIR:BTC-USD", "BTC-USD"),
+    "kraken": ("KRAKEN:SPOT_PAIR:BTC-USD", "BTC/USD"),
+    "bitmex": ("BITMEX:PERP:BTC-USD", "XBTUSD"),
+    "hyperliquid": ("HYPERLIQUID:PERP:KPEPE-USDC", "kPEPE"),
+}
+
+
+class Listed:
+    """A lake with the simulated vendor's instrument table of today, and an instrument of each venue."""
+
+    def __init__(self, folder):
+        self.lake = folder / "lake"
+        self.of = {venue: tuple(one) for venue, one in json.loads((folder / "listed.json").read_text()).items()}
+
+
+def list_instruments(folder):
+    """Writes the table. The simulated vendor lists no options but Deribit's: those of two venues are added, as their venues name them."""
+    now = datetime.datetime.now(datetime.UTC)
+    day = now.strftime("%Y-%m-%d")
+    venues = ",".join(dict.fromkeys([*(key.split(":")[0] for key, _ in INSTRUMENTS.values()), "OKX-FUTURES"]))
+    with stage.sim("--small", "--now", now.strftime("%Y-%m-%dT%H:%M")) as vendor:
+        words = ["instruments", "--start-date", day, "--end-date", day, "--venues", venues, "--lake", folder / "lake"]
+        stage.mtdh(*words, env=stage.vendor_only(vendor))
+    (path,) = (folder / "lake").glob("instrument_availability/by_date/*/instruments.parquet")
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    lives = lambda row: row["base_asset"] == "BTC" and row["quote_asset"] == "USD" and row["expiry"] > now + datetime.timedelta(days=2)
+    first = lambda exchange, kind: next(row for row in rows if (row["tardis_exchange"], row["instrument_type"]) == (exchange, kind) and lives(row))
+    option, future = first("deribit", "OPTION"), first("okex-futures", "FUTURE")
+    found = {**INSTRUMENTS, "okex-futures": (future["instrument_key"], future["exchange_raw_symbol"])}
+    found["deribit option"] = (option["instrument_key"], option["exchange_raw_symbol"])
+    terms = option["instrument_key"].split(":")[2].removeprefix("BTC-USD-")
+    right = option["exchange_raw_symbol"][-1]
+    for exchange, venue, quote, symbol in [
+        ("bybit-options", "BYBIT-OPTIONS", "USDT", f"{option['exchange_raw_symbol']}-USDT"),
+        ("okex-options", "OKX-OPTIONS", "USD", f"BTC-USD-{'-'.join(terms.split('-')[:2])}-{right}"),
+    ]:
+        key = f"{venue}:OPTION:BTC-{quote}-{terms}"
+        rows.append(option | {"instrument_key": key, "venue": venue, "tardis_exchange": exchange, "quote_asset": quote,
+                              "exchange_raw_symbol": symbol, "tardis_symbol": symbol})
+        found[exchange] = (key, symbol)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    (folder / "listed.json").write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="session")
+def instruments(tmp_path_factory):
+    """Made once, whichever of the processes that share the tests comes first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "instruments"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        stage.wait_until(lambda: (folder / "listed.json").exists() and (folder / "listed.json").stat().st_size, "no table was made", 120, 0.1)
+    else:
+        list_instruments(folder)
+    return Listed(folder)

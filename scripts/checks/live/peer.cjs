@@ -1,4 +1,5 @@
 // Prints normalised messages of tardis-dev's streamNormalized, one a line: node peer.cjs FOLDER_OF_TARDIS_DEV WANTED
+// With `isGiven` nothing is connected: it computes `types` of the normalised messages on its standard input, one a line.
 // WANTED: exchange, symbols, types (those of tardis-machine, computed ones too), seconds, and count: messages of each type after which
 // it ends; without count it prints all, and ends after `seconds`.
 const [, , folder, text] = process.argv;
@@ -30,7 +31,26 @@ function computable(name) {
   return undefined;
 }
 
+async function* given() {
+  const times = ["timestamp", "localTimestamp"];
+  for await (const line of require("readline").createInterface({ input: process.stdin })) {
+    const message = JSON.parse(line);
+    for (const name of times) {
+      const text = message[name];
+      message[name] = new Date(text);
+      message[name].μs = text.length === 27 ? Number(text.slice(23, 26)) : 0;
+    }
+    yield message;
+  }
+}
+
 async function main() {
+  if (wanted.isGiven) {
+    for await (const message of tardis.compute(given(), ...wanted.types.map(computable))) {
+      if (message.name !== undefined) process.stdout.write(`${JSON.stringify(message)}\n`);
+    }
+    return;
+  }
   const options = {
     exchange: wanted.exchange,
     symbols: wanted.symbols,

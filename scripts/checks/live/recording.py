@@ -33,12 +33,13 @@ def stand_in(*words, seconds=300):
 
 
 @contextlib.contextmanager
-def served(lake, addresses, *words, seconds=300, venue="BINANCE", symbols=SYMBOLS, types=TYPES):
+def served(lake, addresses, *words, seconds=300, venue="BINANCE", symbols=SYMBOLS, types=TYPES, env=None):
     """`mtdh live serve` of that exchange, or of another; gives its port, beside which is that of WebSockets."""
     with tempfile.NamedTemporaryFile("w+") as said:
         command = [stage.PROGRAM, "live", "serve", "--lake", str(lake), "--venues", venue, "--symbols", ",".join(symbols),
                    "--data-types", types, "--candles", "15s", "--listen", "127.0.0.1:0", "--seconds", str(seconds), *map(str, words)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=stage.environment({"MTDH_LIVE_ADDRESSES": addresses}))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, 
+                                   env=stage.environment({"MTDH_LIVE_ADDRESSES": addresses}, env or {}))
         try:
             text = lambda: open(said.name).read()
             stage.wait_until(lambda: re.search(r"http://[\d.]+:(\d+)", text()) or process.poll() is not None, text)

@@ -12,6 +12,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+import fast_clock
 import read_capture
 import stage
 from stand_in import SYMBOLS, exchange, gaps, record
@@ -63,7 +64,7 @@ class Day:
         # Binance's first ticker is of the open interest, in which the recorder's clock stands, and that is of another day here.
         self.headers = {kind: text for kind, text in HEADERS.items() if (venue, kind) != ("binance-futures", "derivative_ticker")}
         start = f"{stage.DAY}T12:00:00"
-        with exchange(venue, folder / "sim", words=["--now", start, "--rate", "150"]) as playing:
+        with exchange(venue, folder / "sim", words=["--now", start, "--rate", "150"], clock=fast_clock.Clock(1)) as playing:
             summary = record(playing, venue, folder / "recorded", "--data-types", ",".join(self.headers), seconds=10)
         assert summary["failures"] == [] and summary["gaps"] == 0, summary
         self.messages = received(folder / "recorded")

@@ -217,7 +217,7 @@ def test_node_streams(port):
 
 def test_a_page_of_another_origin_opens_nothing(port):
     async def refused(at, **words):
-        with pytest.raises(websockets.exceptions.InvalidStatus) as raised:
+        with pytest.raises(websockets.InvalidStatus) as raised:
             async with websockets.connect(f"ws://127.0.0.1:{at}/live/stream", **words):
                 pass
         return raised.value.response.status_code

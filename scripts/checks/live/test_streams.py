@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import fast_clock
 import stage
 from recording import SYMBOLS as SERVED, served, stand_in
 from stand_in import SYMBOLS, exchange, gaps, rebuilt, record, rows
@@ -52,7 +53,7 @@ def test_symbols_of_another_form_are_left_out_before_anything_is_asked_for(tmp_p
 def test_a_stream_that_is_silent_alone_is_subscribed_to_anew(tmp_path, figures):
     lake = tmp_path / "lake"
     planted = {"kind": {"delay": {"ms": 45_000}}, "data_type": "book", "at": 140}
-    with exchange("binance", tmp_path / "sim", [planted]) as playing:
+    with exchange("binance", tmp_path / "sim", [planted], clock=fast_clock.Clock(20)) as playing:
         summary = record(playing, "binance", lake, seconds=75)
         (truth,) = [line for line in playing.truth() if line["what"] == "delay"]
         assert playing.breaches() == []

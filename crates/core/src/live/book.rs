@@ -45,6 +45,8 @@ const SECOND: i64 = 1_000_000;
 const ANSWER_US: i64 = 10 * SECOND;
 /// A stream's snapshot is awaited this long before REST is asked; so is the first update before REST is asked all the same.
 const FIRST_US: i64 = 3 * SECOND;
+/// A snapshot that comes so long after the first update is late.
+const LATE_US: i64 = 5 * SECOND;
 /// The longest pause after a loss.
 const MAX_PAUSE_US: i64 = 60 * SECOND;
 /// A book that was live this long begins with the shortest pause again.
@@ -98,6 +100,8 @@ pub struct LiveBook {
     since: i64,
     held: Held,
     merged: Vec<LevelChange>,
+    /// When the first update came of which the book is not known.
+    early_since: Option<i64>,
     /// The loss that has not ended.
     open: Option<Loss>,
     ask_at: Option<i64>,
@@ -119,6 +123,7 @@ impl LiveBook {
             since: 0,
             held: Held::default(),
             merged: Vec::new(),
+            early_since: None,
             open: None,
             ask_at: None,
             is_asked: false,
@@ -190,6 +195,7 @@ impl LiveBook {
         self.ask_at = None;
         self.is_asked = false;
         self.stale = 0;
+        self.early_since = None;
         self.held.clear();
         self.book.clear();
     }
@@ -237,6 +243,7 @@ impl LiveBook {
         self.book.apply(if step.emit == Emit::Merged { &self.merged } else { levels });
         self.book.cut(self.terms.depth);
         self.held.clear();
+        self.early_since = None;
         self.state = State::Live { by_rest: is_first };
         self.known = known;
         self.since = arrived;
@@ -316,7 +323,29 @@ impl LiveBook {
     }
 
     /// An update before the snapshot.
+    /// An update of a book that is not known. If that lasts, it is told as a loss: what came makes no rows of changes.
     fn early(&mut self, ids: Ids, arrived: i64, levels: &[LevelChange]) -> Step {
+        let mut step = self.hold(ids, arrived, levels);
+        let since = *self.early_since.get_or_insert(arrived);
+        let is_late = arrived.saturating_sub(since) >= LATE_US;
+        if is_late && self.open.is_none() && !self.terms.is_recorded {
+            let loss = Loss {
+                kind: "late_snapshot",
+                from: since,
+                to: since,
+                from_id: None,
+                to_id: None,
+                missing: None,
+                is_proven: true,
+                detail: "changes came, and no whole book that they change".to_owned(),
+            };
+            self.open = Some(loss.clone());
+            step.loss = Some(loss);
+        }
+        step
+    }
+
+    fn hold(&mut self, ids: Ids, arrived: i64, levels: &[LevelChange]) -> Step {
         if self.terms.origin == Origin::Stream {
             // Nobody knows what it changes. The vendor's mappers give it out.
             let emit = if self.terms.is_recorded { Emit::Given } else { Emit::Nothing };

@@ -48,7 +48,9 @@ pub(super) async fn narrow(
     let mut told: Vec<Gap> = Vec::new();
     for near in [day.previous(), day, day.next()] {
         let rows = lake.gaps(near, &recording.exchange).await?;
-        told.extend(rows.iter().filter(|row| is_about(row, &unit.key, &recording.symbol)).map(Gap::from));
+        // A refusal is of one stream, which has no rows.
+        let about = rows.iter().filter(|row| row.kind != "refused" || row.symbol.is_some());
+        told.extend(about.filter(|row| is_about(row, &unit.key, &recording.symbol)).map(Gap::from));
     }
     let Gaps { trades, liquidations, ticker, book } = of_sources(&told);
     let gaps = &mut unit.complete.gaps;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Work};
 use crate::error::EngineError;
 use crate::live::follow::{self, Analysed, AnalysisOptions};
+use crate::live::followed::followed;
 use crate::live::hub::Hub;
 use crate::live::plan::SessionPlan;
 use crate::live::rebuild::{Rebuilt, finish_day, rebuild_day};
@@ -68,10 +69,10 @@ impl Context {
         from_us: i64,
         stop: CancellationToken,
     ) -> Result<BoxFuture<'static, Analysed>, EngineError> {
-        let of = follow::followed(&self.lake, plans.iter().copied(), from_us).await?;
+        let of = followed(&self.lake, plans.iter().copied(), from_us).await?;
         let lake = self.lake.clone();
-        let listener = follow::listen(&hub);
-        Ok(Box::pin(async move { follow::follow(&lake, &hub, listener, of, options, &stop).await }))
+        let ears = follow::begin(&lake, &hub, plans, options.folder.as_deref(), from_us).await?;
+        Ok(Box::pin(async move { follow::follow(&lake, &hub, ears, of, options, &stop).await }))
     }
 
     /// Makes rows of recorded files.

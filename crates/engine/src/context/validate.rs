@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use mtdh_core::partition::Origin;
 use mtdh_core::{Day, DayRange};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
 use crate::error::EngineError;
 use crate::instruments::{Removed, accept_removed, ensure_instruments};
+use crate::live::judged;
 use crate::runs::progress::Progress;
 use crate::selection::Selection;
 use crate::validate::recheck::recheck;
@@ -40,7 +42,8 @@ pub struct Validation {
 
 impl Context {
     /// Compares the instrument tables with the lake, and writes each day's reports. Days whose table says that the vendor had
-    /// not exported them yet are looked up again first. A selection without venues means the venues of the tables.
+    /// not exported them yet are looked up again first. A selection without venues means the venues of the tables. Of a context of
+    /// recordings, what the captures say was subscribed is compared with the objects and the tables of gaps.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
@@ -56,6 +59,10 @@ impl Context {
         options: ValidateOptions,
     ) -> Work<'a, Validation> {
         Box::pin(async move {
+            if self.lake.origin() == Origin::Live {
+                let report = judged::validate(&self.lake, selection, options.depth).await?;
+                return Ok(Validation { report, notes: Vec::new() });
+            }
             let selection = &self.with_venues_of_tables(selection).await?;
             if options.removed == Removed::Accept {
                 accept_removed(&self.lake, selection).await?;

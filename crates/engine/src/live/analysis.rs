@@ -18,12 +18,17 @@ pub enum Told {
     Finding(LiveFinding),
 }
 
+/// Time passes in steps of this, which lie at the same times whoever lets it pass.
+const STEP_US: i64 = 100_000;
+
 /// Candles and checks of a recording, each if wanted.
 #[derive(Default)]
 pub struct LiveAnalysis {
     candles: Option<LiveCandles>,
     checks: Option<LiveChecks>,
-    followed: Vec<InstrumentKey>,
+    followed: Vec<Follow>,
+    /// The last step that was done; `None`: none was.
+    passed_us: Option<i64>,
 }
 
 impl LiveAnalysis {
@@ -37,6 +42,19 @@ impl LiveAnalysis {
             candles: candles.map(LiveCandles::new),
             checks: checks.map(|settings| LiveChecks::new(settings, now_us)),
             followed: Vec::new(),
+            passed_us: None,
+        }
+    }
+
+    /// Lets time pass up to a time of the local clock, microseconds since the Unix epoch, UTC. Called with the arrival of each row
+    /// before the row is taken, the same rows tell the same, whether they arrive now or are of a capture.
+    pub fn pass(&mut self, until_us: i64, mut give: impl FnMut(i64, Told)) {
+        let until = until_us - until_us.rem_euclid(STEP_US);
+        let mut at = self.passed_us.map_or(until, |passed| passed.saturating_add(STEP_US));
+        while at <= until {
+            self.advance(at).into_iter().for_each(|told| give(at, told));
+            self.passed_us = Some(at);
+            at = at.saturating_add(STEP_US);
         }
     }
 
@@ -45,9 +63,14 @@ impl LiveAnalysis {
         if let Some(candles) = &mut self.candles {
             candles.follow(follow);
         }
-        if !self.followed.contains(&follow.key) {
-            self.followed.push(follow.key.clone());
+        if !self.followed.iter().any(|known| known.key == follow.key) {
+            self.followed.push(follow.clone());
         }
+    }
+
+    /// The instruments that are followed.
+    pub fn followed(&self) -> &[Follow] {
+        &self.followed
     }
 
     /// Takes rows in order of arrival.
@@ -75,7 +98,8 @@ impl LiveAnalysis {
             candles.gap(&of, gap);
         }
         if let Some(checks) = &mut self.checks {
-            self.followed.iter().filter(|key| of(key)).for_each(|key| checks.gap(key, gap));
+            let followed = self.followed.iter().map(|follow| &follow.key);
+            followed.filter(|key| of(key)).for_each(|key| checks.gap(key, gap));
         }
     }
 

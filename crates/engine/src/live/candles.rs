@@ -123,7 +123,19 @@ pub struct LiveCounts {
 }
 
 impl LiveCounts {
-    fn add(&mut self, other: &LiveCounts) {
+    /// What was counted since other counts.
+    pub(super) fn since(&self, before: &LiveCounts) -> LiveCounts {
+        LiveCounts {
+            finals: self.finals.saturating_sub(before.finals),
+            provisionals: self.provisionals.saturating_sub(before.provisionals),
+            revisions: self.revisions.saturating_sub(before.revisions),
+            late_trades: self.late_trades.saturating_sub(before.late_trades),
+            trades_in_no_candle: self.trades_in_no_candle.saturating_sub(before.trades_in_no_candle),
+            rows_out_of_time: self.rows_out_of_time.saturating_sub(before.rows_out_of_time),
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &LiveCounts) {
         self.finals += other.finals;
         self.provisionals += other.provisionals;
         self.revisions += other.revisions;

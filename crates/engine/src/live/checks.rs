@@ -24,6 +24,7 @@ use super::candles::gaps::Gap;
 use super::validate::{
     CandleStream, Statistics, Stream, StreamFinding, StreamSettings, StreamValidator, TickStream,
 };
+use crate::candles::columns::times;
 use crate::check::kept::{CheckLine, CheckRun, EVERYTHING, Found, Subject};
 use crate::check::reference::KlineReader;
 
@@ -70,9 +71,10 @@ pub struct LiveChecks {
     validator: StreamValidator,
     now_us: Arc<AtomicI64>,
     told: Arc<Mutex<Vec<StreamFinding>>>,
-    /// Rows of the current second, and when it began.
+    /// Rows of the second that goes on and of the one before, and which that is.
     waiting: BTreeMap<TickStream, Vec<RecordBatch>>,
-    began_us: i64,
+    second: i64,
+    has_reference: bool,
     gaps: Vec<(InstrumentKey, Gap)>,
     days: BTreeMap<(Day, Subject), Looked>,
     counted: Counted,
@@ -85,8 +87,9 @@ impl LiveChecks {
         let clock = Arc::new(AtomicI64::new(now_us));
         let (read, told) = (clock.clone(), Arc::new(Mutex::new(Vec::new())));
         let now = Box::new(move || read.load(Ordering::Relaxed));
+        let has_reference = settings.has_reference;
         let mut validator = StreamValidator::new(settings.stream, now, None);
-        if settings.has_reference {
+        if has_reference {
             validator.compare_with_answers(|stream| KlineReader::covers(&stream.key, stream.timeframe));
         }
         let tell = told.clone();
@@ -99,7 +102,8 @@ impl LiveChecks {
             now_us: clock,
             told,
             waiting: BTreeMap::new(),
-            began_us: now_us,
+            second: now_us.div_euclid(EVERY_US),
+            has_reference,
             gaps: Vec::new(),
             days: BTreeMap::new(),
             counted: Counted::new(),
@@ -139,8 +143,11 @@ impl LiveChecks {
     /// Checks what is due at a time of the local clock, microseconds since the Unix epoch, UTC. Returns what was found since.
     pub fn advance(&mut self, now_us: i64) -> Vec<LiveFinding> {
         self.now_us.store(now_us, Ordering::Relaxed);
-        if now_us.saturating_sub(self.began_us) >= EVERY_US {
-            self.check_rows(now_us);
+        // A second's rows are together when the next one is over: those that are on their way are with them.
+        let second = now_us.div_euclid(EVERY_US);
+        if second > self.second {
+            self.second = second;
+            self.check_rows((second - 1).saturating_mul(EVERY_US), now_us);
         }
         self.validator.work();
         self.take()
@@ -149,18 +156,23 @@ impl LiveChecks {
     /// Checks what waits, and reports what needs the end of the rows. Nothing more is checked.
     pub fn stop(&mut self, now_us: i64) -> Vec<LiveFinding> {
         self.now_us.store(now_us, Ordering::Relaxed);
-        self.check_rows(now_us);
+        self.check_rows(now_us.saturating_sub(EVERY_US), now_us);
+        self.check_rows(i64::MAX, now_us);
         self.validator.stop();
         self.take()
     }
 
-    fn check_rows(&mut self, now_us: i64) {
-        self.began_us = now_us;
+    /// Checks the rows that arrived before a time.
+    fn check_rows(&mut self, before_us: i64, now_us: i64) {
         for (stream, batches) in std::mem::take(&mut self.waiting) {
-            let Some(first) = batches.first() else { continue };
+            let (due, rest) = split(batches, before_us);
+            if !rest.is_empty() {
+                self.waiting.insert(stream.clone(), rest);
+            }
+            let Some(first) = due.first() else { continue };
             // Batches of one data type have one schema.
-            let Ok(rows) = concat_batches(&first.schema(), &batches) else { continue };
-            if let Some(day) = Day::containing_us(now_us) {
+            let Ok(rows) = concat_batches(&first.schema(), &due) else { continue };
+            if let Some(day) = arrival(&rows).and_then(Day::containing_us) {
                 let subject = Subject { key: Some(stream.key.clone()), data_type: Some(stream.data_type) };
                 let looked = self.days.entry((day, subject)).or_default();
                 (looked.rows, looked.is_new) = (looked.rows + rows.num_rows() as u64, true);
@@ -268,13 +280,13 @@ impl LiveChecks {
                 rows: looked.rows,
                 run: run.clone(),
             };
-            let groups = if subject.data_type.is_some() {
-                ["timestamp", "book"]
-            } else {
-                ["aggregation", "cross-source"]
+            let groups: &[&str] = match (subject.data_type, self.has_reference) {
+                (Some(_), _) => &["timestamp", "book"],
+                (None, true) => &["aggregation", "cross-source"],
+                (None, false) => &["aggregation"],
             };
             let of_day = lines.entry(*day).or_default();
-            of_day.push(line(&groups, None));
+            of_day.push(line(groups, None));
             for found in &looked.found {
                 let mut found = found.clone();
                 let beyond = looked.beyond.get(found.check.as_str()).copied().unwrap_or_default();
@@ -290,6 +302,19 @@ impl LiveChecks {
         self.days.retain(|(day, _), _| today.is_none_or(|today| *day >= today.previous()));
         lines
     }
+}
+
+/// When the first row of a batch arrived, microseconds since the Unix epoch, UTC.
+fn arrival(rows: &RecordBatch) -> Option<i64> {
+    times(rows, "local_timestamp").ok()?.first().copied()
+}
+
+/// The batches whose rows arrived before a time, and those behind. A batch is of one message.
+fn split(mut batches: Vec<RecordBatch>, before_us: i64) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
+    let is_due = |rows: &RecordBatch| arrival(rows).is_none_or(|at| at < before_us);
+    let due = batches.iter().position(|rows| !is_due(rows)).unwrap_or(batches.len());
+    let rest = batches.split_off(due);
+    (batches, rest)
 }
 
 fn kept(finding: &StreamFinding) -> Found {

@@ -92,6 +92,16 @@ pub enum LiveError {
         /// The number of the segment.
         number: u32,
     },
+    /// Captures do not tell what was told of their rows.
+    #[error("the captures of {exchange} do not give the candles and findings of {day}: {words}")]
+    Retold {
+        /// The exchange.
+        exchange: String,
+        /// The day.
+        day: mtdh_core::Day,
+        /// Why.
+        words: String,
+    },
     /// A capture states a plan that cannot be read.
     #[error("session {session} states a plan that this program cannot read")]
     Plan {
@@ -103,6 +113,23 @@ pub enum LiveError {
     NoFolder {
         /// The lake.
         lake: String,
+    },
+    /// Another recorder records the same.
+    #[error(
+        "{holder} has recorded {} of {exchange} into this lake since {since} (session {session}); end it, or record other symbols, or into another lake",
+        listed(symbols)
+    )]
+    Held {
+        /// The exchange.
+        exchange: String,
+        /// The symbols of both.
+        symbols: Vec<String>,
+        /// Who.
+        holder: String,
+        /// Since when, UTC.
+        since: String,
+        /// Its session.
+        session: String,
     },
     /// The disk refuses what is made of captures.
     #[error("the disk refuses")]
@@ -122,6 +149,14 @@ pub enum LiveError {
     },
 }
 
+/// Some symbols of a list, and how many more.
+fn listed(symbols: &[String]) -> String {
+    match symbols.split_at_checked(3) {
+        Some((first, rest)) if !rest.is_empty() => format!("{} and {} more", first.join(", "), rest.len()),
+        _ => symbols.join(", "),
+    }
+}
+
 impl LiveError {
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
@@ -131,9 +166,11 @@ impl LiveError {
             | LiveError::Nothing { .. }
             | LiveError::NoFolder { .. }
             | LiveError::Address { .. } => ErrorKind::Invalid,
-            LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Recording { .. } => {
-                ErrorKind::Damaged
-            }
+            LiveError::Held { .. } => ErrorKind::Busy,
+            LiveError::Hole { .. }
+            | LiveError::Plan { .. }
+            | LiveError::Retold { .. }
+            | LiveError::Recording { .. } => ErrorKind::Damaged,
             LiveError::Capture { .. }
             | LiveError::Encode { .. }
             | LiveError::Scratch { .. }

@@ -110,6 +110,8 @@ pub struct Counts {
     pub accepted: u64,
     /// Rows.
     pub rows: u64,
+    /// Messages of which other is made than the vendor makes, on purpose: the known differences of a comparison.
+    pub quirks: u64,
 }
 
 /// A feed and the order of what it is given.
@@ -127,6 +129,10 @@ pub struct Machine {
     ticked: i64,
     midnight: Option<i64>,
     garbage: Garbage,
+    /// Rows of before the feed was given up, until they are taken.
+    kept: Option<Taken>,
+    /// When the last message arrived that could be read.
+    read: i64,
     counts: Counts,
     /// Streams that were refused: a successor does not ask for them.
     refused: Vec<String>,
@@ -147,6 +153,8 @@ impl Machine {
             ticked: i64::MIN,
             midnight: None,
             garbage: Garbage::default(),
+            kept: None,
+            read: i64::MIN,
             counts: Counts::default(),
             refused: Vec::new(),
             todo: Todo::default(),
@@ -197,18 +205,19 @@ impl Machine {
 
     /// The rows since they were last taken.
     pub fn take_rows(&mut self) -> Taken {
-        self.counts.rows += self.out.rows.len() as u64;
-        self.out.rows.take()
+        self.counts.rows += self.rows() as u64;
+        self.kept.take().unwrap_or_else(|| self.out.rows.take())
     }
 
     /// Groups of rows that wait to be taken: one per message and stream.
     pub fn groups(&self) -> usize {
-        self.out.rows.groups()
+        self.kept.as_ref().map_or_else(|| self.out.rows.groups(), |kept| kept.groups.len())
     }
 
     /// Rows that wait to be taken.
     pub fn rows(&self) -> usize {
-        self.out.rows.len()
+        let rows = |kept: &Taken| kept.batches.iter().map(|(_, batch)| batch.num_rows()).sum();
+        self.kept.as_ref().map_or_else(|| self.out.rows.len(), rows)
     }
 
     /// Whose rows a stream of [`Machine::take_rows`] has.
@@ -297,13 +306,20 @@ impl Machine {
                 self.todo.gaps.push(disconnect(connection, from, at, &waiting.reason));
             }
             waiting.last = Some(at);
-            if let Some(share) = self.garbage.see(self.out.unread > unread) {
+            let is_unread = self.out.unread > unread;
+            if !is_unread {
+                self.read = at;
+            }
+            if let Some(share) = self.garbage.see(is_unread) {
                 self.give_up(share, at);
             }
         }
     }
 
     fn give_up(&mut self, share: f64, at: i64) {
+        // What was made of messages that could be read stays.
+        self.kept = Some(self.out.rows.take());
+        let from = if self.read == i64::MIN { at } else { self.read };
         let detail = format!(
             "{:.0} % of the last messages could not be read; from here on only raw messages are recorded",
             share * 100.0
@@ -314,8 +330,8 @@ impl Machine {
             symbol: None,
             data_type: None,
             kind: "unread",
-            from: at,
-            to: at,
+            from,
+            to: from,
             from_id: None,
             to_id: None,
             missing: None,
@@ -387,6 +403,7 @@ impl Machine {
     fn gather(&mut self) {
         self.counts.accepted += std::mem::take(&mut self.out.accepted);
         self.counts.unread += std::mem::take(&mut self.out.unread);
+        self.counts.quirks += std::mem::take(&mut self.out.quirks).into_values().sum::<u64>();
         for text in self.out.unread_texts.drain(..) {
             tracing::info!(venue = self.venue.exchange(), message = text, "a message could not be read");
         }

@@ -135,6 +135,11 @@ impl Maker {
         self.bytes = 0;
     }
 
+    /// What was lost in the stretch so far, where nobody makes parts of it.
+    pub fn take_gaps(&mut self) -> Vec<Gap> {
+        std::mem::take(&mut self.gaps)
+    }
+
     fn give(&mut self, at: i64, input: Input<'_>) {
         self.machine.take(at, input);
         let mut todo = self.machine.take_todo();

@@ -9,9 +9,10 @@ use std::sync::{Arc, Weak};
 use mtdh_core::error::chain;
 use mtdh_lake::Lake;
 use mtdh_lake::live::{Found, Line, Piece, SegmentName, SegmentReader, found, found_venues};
+use mtdh_source::live::out::Gap;
 use tokio::runtime::Handle;
 
-use super::hub::event::{Position, RowsEvent};
+use super::hub::event::{GapEvent, Position, RowsEvent};
 use super::hub::{Captured, Hub, Older, OlderRows};
 use super::maker::Maker;
 use super::placed::Placed;
@@ -99,6 +100,7 @@ impl Older for Captures {
             maker: None,
             placed: Placed::default(),
             ready: VecDeque::new(),
+            gaps: Vec::new(),
         })
     }
 }
@@ -113,6 +115,7 @@ struct Rows {
     maker: Option<Maker>,
     placed: Placed,
     ready: VecDeque<RowsEvent>,
+    gaps: Vec<(i64, GapEvent)>,
 }
 
 /// A segment that is read.
@@ -137,6 +140,10 @@ impl OlderRows for Rows {
                 return Ok(None);
             }
         }
+    }
+
+    fn gaps(&mut self) -> Vec<(i64, GapEvent)> {
+        std::mem::take(&mut self.gaps)
     }
 }
 
@@ -192,7 +199,14 @@ impl Rows {
         while lines < STEP {
             let is_open = !segment.reader.is_sealed();
             match segment.reader.next().map_err(|error| chain(&error))? {
-                Some(Piece::Line(number, line)) => take(maker, &mut self.placed, number, &line),
+                Some(Piece::Line(number, line)) => {
+                    for gap in take(maker, &mut self.placed, number, &line) {
+                        let key = gap.symbol.as_deref().map(|symbol| maker.key(symbol).as_str().into());
+                        let position = Position { session: self.of.session.clone(), line: number };
+                        let exchange = self.of.exchange.clone();
+                        self.gaps.push((line.arrived, GapEvent { exchange, key, gap, position }));
+                    }
+                }
                 // A frame that is being written.
                 Some(Piece::Lost(lost)) if lost.is_tail() && is_open => break,
                 Some(Piece::Lost(lost)) => {
@@ -257,14 +271,17 @@ impl Rows {
     }
 }
 
-/// Takes a line as the session did that wrote it.
-fn take(maker: &mut Maker, placed: &mut Placed, number: u64, line: &Line<'_>) {
+/// Takes a line as the session did that wrote it. What it tells to be lost.
+fn take(maker: &mut Maker, placed: &mut Placed, number: u64, line: &Line<'_>) -> Vec<Gap> {
     maker.pass_to(line.arrived);
     placed.passed(maker.groups());
-    let _rows = maker.line(number, line);
+    let ended = maker.line(number, line);
     placed.came(number, line.arrived, maker.groups());
     // What the feed wanted was done when the lines were recorded.
     let _done = maker.take_todo();
+    let mut gaps = ended.map(|stretch| stretch.gaps).unwrap_or_default();
+    gaps.extend(maker.take_gaps());
+    gaps
 }
 
 #[cfg(test)]

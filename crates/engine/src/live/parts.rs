@@ -105,7 +105,7 @@ fn tally(rows: &StretchRows) -> Tally {
     tally
 }
 
-fn proof(venue: &dyn Venue, data_type: DataType) -> Option<Proof> {
+pub(super) fn proof(venue: &dyn Venue, data_type: DataType) -> Option<Proof> {
     let offer = venue.offers().iter().find(|offer| offer.data_type == data_type)?;
     Some(match offer.proof {
         venue::Proof::Whole => Proof::Whole,

@@ -1,10 +1,12 @@
 //! What a session records, as it stands in the header of its captures: with it, the lines give the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use mtdh_core::instrument::Instrument;
 use mtdh_core::symbol::Names;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
+use mtdh_source::live::symbols::AS_LISTED;
 use mtdh_source::live::venue::{Connection, Venue, Want};
 use mtdh_source::live::venues;
 use mtdh_source::tardis::machine;
@@ -31,8 +33,20 @@ pub struct SessionPlan {
     /// Whether the messages are those of a tardis-machine, not the exchange's own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_machine: bool,
+    /// What is told of the rows as they arrive, so that the captures can tell it again; `None`: nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<PlannedAnalysis>,
     /// The UTC day on which the session began: names of contracts without a year follow from it.
     pub day: String,
+}
+
+/// What is told of rows as they arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedAnalysis {
+    /// The timeframes of candles, as they are written.
+    pub candles: Vec<String>,
+    /// Whether rows and candles are checked.
+    pub has_checks: bool,
 }
 
 /// A connection of a plan.
@@ -68,6 +82,7 @@ impl SessionPlan {
             keys,
             is_recorded: want.is_recorded,
             by_machine: false,
+            analysis: None,
             day: day.to_string(),
         }
     }
@@ -152,8 +167,10 @@ impl Keys {
 pub struct Listed {
     /// The table's day; `None`: the lake has none with the exchange.
     pub day: Option<Day>,
-    /// Symbols as the exchange's messages write them, with their keys.
-    pub symbols: BTreeMap<String, InstrumentKey>,
+    /// Symbols as the exchange's socket writes them.
+    pub symbols: BTreeSet<String>,
+    /// The socket's symbol of each key.
+    pub keys: BTreeMap<InstrumentKey, String>,
     /// Symbols as rows write them, with their keys.
     pub rows: BTreeMap<String, String>,
 }
@@ -178,24 +195,78 @@ pub async fn listed(lake: &Lake, exchange: &str) -> Result<Listed, EngineError> 
         if of.is_empty() {
             continue;
         }
-        let mut listed = Listed { day: Some(day), ..Listed::default() };
-        for instrument in of {
-            listed.symbols.insert(native(exchange, &instrument.raw_symbol), instrument.key.clone());
-            let rows = instrument.dataset_symbol.unwrap_or_else(|| instrument.raw_symbol.clone());
-            listed.rows.insert(rows, instrument.key.to_string());
-        }
-        return Ok(listed);
+        return Ok(Listed::of(exchange, day, of));
     }
     Ok(Listed::default())
 }
 
-/// A symbol of the vendor's API as the exchange's messages write it: Binance's are upper case there.
-fn native(exchange: &str, raw: &str) -> String {
-    if exchange.starts_with("binance") { raw.to_uppercase() } else { raw.to_owned() }
+impl Listed {
+    /// What a day's table says of the exchange's instruments.
+    pub fn of(exchange: &str, day: Day, instruments: Vec<Instrument>) -> Listed {
+        let spelling = venues::find(exchange).map_or(&AS_LISTED, |venue| venue.spelling());
+        let mut listed = Listed { day: Some(day), ..Listed::default() };
+        for instrument in instruments {
+            let socket = (spelling.socket)(&instrument.raw_symbol);
+            let key = instrument.key.to_string();
+            // Where the list has a symbol by its former name too, rows are those of the instrument that is listed by the present one.
+            let is_present = instrument.raw_symbol == socket;
+            if listed.symbols.insert(socket.clone()) || is_present {
+                listed.rows.extend(spelling.rows(&socket).into_iter().map(|row| (row, key.clone())));
+            }
+            let of_files = instrument.dataset_symbol.unwrap_or_else(|| instrument.raw_symbol.clone());
+            for row in [of_files, instrument.raw_symbol] {
+                listed.rows.entry(row).or_insert_with(|| key.clone());
+            }
+            listed.keys.insert(instrument.key, socket);
+        }
+        listed
+    }
 }
 
 /// The data types that are recorded when the user chose none: all that the venue offers, but options, of which there are many.
 pub fn usual_types(venue: &dyn Venue) -> Vec<DataType> {
     let types = venue.offers().iter().map(|offer| offer.data_type);
     types.filter(|t| *t != DataType::OptionsChain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vendor may list a pair by its former name and by its present one.
+    #[test]
+    fn a_symbol_by_two_names_is_one_of_the_socket_and_its_rows_have_the_key_of_the_present_one() {
+        let (day, key): (Day, InstrumentKey) =
+            ("2026-11-30".parse().unwrap(), "KRAKEN:SPOT_PAIR:BTC-USD".parse().unwrap());
+        let present = key.with_twin("BTC/USD");
+        let of = |key: &InstrumentKey, raw: &str| Instrument::of_name(key.clone(), "kraken", raw, day);
+        let former = of(&key, "XBT/USD");
+        for table in
+            [vec![former.clone(), of(&present, "BTC/USD")], vec![of(&present, "BTC/USD"), former.clone()]]
+        {
+            let listed = Listed::of("kraken", day, table);
+            assert_eq!(Vec::from_iter(&listed.symbols), ["BTC/USD"]);
+            assert_eq!((&listed.keys[&key], &listed.keys[&present]), (&"BTC/USD".into(), &"BTC/USD".into()));
+            assert_eq!(listed.rows["BTC/USD"], present.to_string());
+            assert_eq!(listed.rows["XBT/USD"], key.to_string());
+        }
+        let alone = Listed::of("kraken", day, vec![former]);
+        assert_eq!(alone.rows["BTC/USD"], key.to_string(), "no other has it");
+    }
+
+    #[test]
+    fn symbols_and_rows_of_venues_with_a_case_of_their_own() {
+        let day: Day = "2026-11-30".parse().unwrap();
+        for (exchange, key, listed, socket, row) in [
+            ("binance", "BINANCE:SPOT_PAIR:BTC-USDT", "btcusdt", "BTCUSDT", "BTCUSDT"),
+            ("hyperliquid", "HYPERLIQUID:PERP:KPEPE-USDC", "kPEPE", "kPEPE", "KPEPE"),
+            ("bitmex", "BITMEX:PERP:BTC-USD", "XBTUSD", "XBTUSD", "XBTUSD"),
+            ("nowhere", "NOWHERE:PERP:BTC-USD", "btc", "btc", "btc"),
+        ] {
+            let key: InstrumentKey = key.parse().unwrap();
+            let of = Listed::of(exchange, day, vec![Instrument::of_name(key.clone(), exchange, listed, day)]);
+            assert_eq!(of.keys[&key], socket, "{exchange}");
+            assert_eq!(of.rows[row], key.to_string(), "{exchange}");
+        }
+    }
 }

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::Lake;
 use mtdh_lake::live::{SegmentName, SessionId};
+use mtdh_lake::tables::gaps::GapRow;
+use mtdh_lake::{Lake, WriteMode};
 use serde::Serialize;
 
-use super::LiveError;
+use super::again;
 use super::maker::Stretch;
 use super::parts::{self, Of, Published, gap_rows};
 use super::plan::Keys;
 use super::player::{Played, Player, by_session, sessions_of_day};
+use super::{LiveError, checks, whole};
+use crate::check::kept::CheckLine;
 use crate::{EngineError, InstrumentKey};
 
 /// What a rebuild of a venue's day found.
@@ -30,6 +33,10 @@ pub struct Rebuilt {
     pub equal: u64,
     /// Parts that the lake lacked, which were written.
     pub made: u64,
+    /// Rows of the table of gaps that the lake lacked, which were added.
+    pub gaps_made: u64,
+    /// Findings of the day that the lake keeps now; `None`: the captures' plans ask for no checks.
+    pub findings: Option<u64>,
     /// Objects that differ from the lake's, or cannot be made, a line each.
     pub differ: Vec<String>,
 }
@@ -54,10 +61,78 @@ pub async fn rebuild_day(lake: &Lake, exchange: &str, day: Day) -> Result<Rebuil
             Err(error) => return Err(error),
         }
     }
-    for partition in partitions_with_parts(&beside, day).await? {
+    // Gaps that another session fills are none of a day whose parts are joined.
+    let partitions = partitions_with_parts(&beside, day).await?;
+    if lake.partitions_with_parts(day).await?.is_empty() {
+        whole::narrow_gaps(&beside, day, &partitions).await?;
+    }
+    for partition in partitions {
         compare(lake, &beside, &partition, &mut rebuilt).await?;
     }
+    for partition in whole::make_empty(lake, &beside, exchange, day).await? {
+        compare_empty(lake, &beside, &partition, &mut rebuilt).await?;
+    }
+    rebuilt.gaps_made = complete_gaps(lake, &beside, exchange, day).await?;
+    match again::day(lake, exchange, day, |_, _| ()).await {
+        Ok(told) => rebuilt.findings = keep_findings(lake, day, told).await?,
+        Err(error) if is_about_content(&error) => rebuilt.differ.push(mtdh_core::error::chain(&error)),
+        Err(error) => return Err(error),
+    }
     Ok(rebuilt)
+}
+
+/// Compares an object without rows that was made beside the lake with what the lake has; writes it if the lake has nothing.
+async fn compare_empty(
+    lake: &Lake,
+    beside: &Lake,
+    partition: &Partition,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), EngineError> {
+    let (live, beside) = (lake.with_origin(Origin::Live), beside.with_origin(Origin::Live));
+    let path = live.partition_path(partition);
+    let Some(made) = beside.read(&path).await? else { return Ok(()) };
+    match live.read(&path).await? {
+        Some(stored) if stored == made => rebuilt.equal += 1,
+        Some(_) => rebuilt.differ.push(format!("{partition} is not what its captures give")),
+        // Parts that captures do not give are told where they are joined.
+        None if !lake.list_parts(partition).await?.is_empty() => {}
+        None => {
+            let mut stage = lake.stage()?;
+            let written = std::io::Write::write_all(&mut stage, &made);
+            written.map_err(|source| LiveError::Scratch { source })?;
+            live.publish_partition(partition, stage, WriteMode::Create).await?;
+            rebuilt.made += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the gaps that captures tell, and the lake's table does not have or has as open ones. How many.
+async fn complete_gaps(lake: &Lake, beside: &Lake, exchange: &str, day: Day) -> Result<u64, EngineError> {
+    let known = lake.gaps(day, exchange).await?;
+    let told = beside.gaps(day, exchange).await?;
+    // What was told of a gap before it ended says less.
+    let has = |row: &GapRow| {
+        let is_same = |known: &GapRow| known.is_same_gap(row) && (known == row || known.to_us > row.to_us);
+        known.iter().any(is_same)
+    };
+    let lacking: Vec<GapRow> = told.into_iter().filter(|row| !has(row)).collect();
+    if !lacking.is_empty() {
+        lake.add_gaps(day, exchange, &lacking).await?;
+    }
+    Ok(lacking.len() as u64)
+}
+
+/// Keeps what was found of a day in place of what was kept of its recording. How many findings; `None`: nothing was checked.
+async fn keep_findings(
+    lake: &Lake,
+    day: Day,
+    lines: Option<Vec<CheckLine>>,
+) -> Result<Option<u64>, EngineError> {
+    let Some(lines) = lines.filter(|lines| !lines.is_empty()) else { return Ok(None) };
+    let found = lines.iter().filter(|line| line.found.is_some()).count() as u64;
+    checks::keep(lake, BTreeMap::from([(day, lines)])).await?;
+    Ok(Some(found))
 }
 
 /// Compares a partition that was made beside the lake with what the lake has of it.
@@ -105,10 +180,18 @@ async fn compare(
 /// If the lake cannot be listed.
 pub async fn finish_day(lake: &Lake, day: Day) -> Result<(u64, Vec<String>), EngineError> {
     let (mut made, mut failed) = (0, Vec::new());
-    for partition in partitions_with_parts(lake, day).await? {
+    let partitions = partitions_with_parts(lake, day).await?;
+    whole::narrow_gaps(lake, day, &partitions).await?;
+    for partition in partitions {
         match lake.compact(&partition).await {
             Ok(_) => made += 1,
             Err(error) => failed.push(format!("{partition}: {}", mtdh_core::error::chain(&error))),
+        }
+    }
+    for exchange in lake.captured_venues().await? {
+        match whole::make_empty(lake, lake, &exchange, day).await {
+            Ok(_) => {}
+            Err(error) => failed.push(format!("{exchange}: {}", mtdh_core::error::chain(&error))),
         }
     }
     Ok((made, failed))
@@ -118,8 +201,12 @@ pub async fn finish_day(lake: &Lake, day: Day) -> Result<(u64, Vec<String>), Eng
 fn is_about_content(error: &EngineError) -> bool {
     matches!(
         error,
-        EngineError::Live(LiveError::Hole { .. } | LiveError::Plan { .. } | LiveError::Capture { .. })
-            | EngineError::Lake(mtdh_lake::LakeError::Exists { .. } | mtdh_lake::LakeError::Capture { .. })
+        EngineError::Live(
+            LiveError::Hole { .. }
+                | LiveError::Plan { .. }
+                | LiveError::Retold { .. }
+                | LiveError::Capture { .. }
+        ) | EngineError::Lake(mtdh_lake::LakeError::Exists { .. } | mtdh_lake::LakeError::Capture { .. })
     )
 }
 
@@ -190,10 +277,8 @@ async fn publish_all(
 ) -> Result<(), EngineError> {
     let Some(played) = played else { return Ok(()) };
     for mut stretch in stretches {
-        let days: Vec<Day> = stretch.rows.keys().map(|(day, ..)| *day).collect();
-        if day.is_some_and(|day| !days.contains(&day)) {
-            continue;
-        }
+        // What was lost while nothing came is in a stretch without rows.
+        add_gaps(lake, &played.of, &mut Keys::of(&played.plan), &stretch.gaps).await?;
         stretch.rows.retain(|(of, ..), _| day.is_none_or(|day| *of == day));
         for (day, data_type, key) in stretch.rows.keys().cloned().collect::<Vec<_>>() {
             // The parts of a day that has its object are in it.
@@ -206,7 +291,6 @@ async fn publish_all(
         published.made += of.made;
         published.were_there += of.were_there;
         published.rows += of.rows;
-        add_gaps(lake, &played.of, &mut Keys::of(&played.plan), &stretch.gaps).await?;
     }
     Ok(())
 }
@@ -246,3 +330,6 @@ pub async fn partitions_with_parts(lake: &Lake, day: Day) -> Result<Vec<Partitio
     let partition = |(data_type, key)| Partition { day, data_type, key };
     Ok(partitions.into_iter().map(partition).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,10 @@
 //! stand still or fail: then nothing more is read, and nothing that was read is lost. Start with [`start`].
 
 mod lanes;
+mod pile;
 pub(super) mod publish;
 mod run;
+pub mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,14 +19,14 @@ use mtdh_source::live::address::Reached;
 use mtdh_source::live::link::Rules;
 use mtdh_source::live::out::Gap;
 use mtdh_source::live::venue::Venue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::LiveError;
 use super::hub::Hub;
 use super::machine::Counts;
-use super::maker::Stretch;
 use super::plan::SessionPlan;
+use waiting::{Share, Waits};
 
 /// How a session records.
 #[derive(Clone)]
@@ -51,17 +53,43 @@ pub struct Settings {
     pub crashed: Option<i64>,
     /// Who follows.
     pub hub: Option<Arc<Hub>>,
+    /// What may wait to be taken.
+    pub bounds: Bounds,
+    /// Brings a file to the disk.
+    pub sync: Sync,
+}
+
+/// What brings a file to the disk: [`std::fs::File::sync_data`], or what a test has in its place.
+pub type Sync = fn(&std::fs::File) -> std::io::Result<()>;
+
+/// What may wait to be taken. Behind it nothing is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of rows in memory. What comes behind them waits on the disk, beside the captures.
+    pub rows: usize,
+    /// Bytes of gaps, which are in memory.
+    pub gaps: usize,
+    /// Stretches, lists of gaps and segments together.
+    pub works: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { rows: 32 << 20, gaps: 8 << 20, works: 1024 }
+    }
 }
 
 /// What a session hands on. The channel is bounded: while it is full the session reads nothing.
 #[derive(Debug)]
 pub enum Work {
-    /// Rows to publish, after the capture that they are of is brought to the disk: a handle of it, if it is not there yet.
-    Stretch(Stretch, Option<std::fs::File>),
+    /// Rows to publish, after their lines are on the disk: see [`Running::durable`].
+    Stretch(Waits),
     /// Gaps for the table.
-    Gaps(Vec<Gap>),
+    Gaps(Vec<Gap>, Share),
     /// A segment of the capture that is whole.
     Sealed(SealedSegment),
+    /// Rows that could not wait, as the disk took none of them. They are to be made of the captures.
+    Left,
 }
 
 /// What a session tells while it runs.
@@ -114,12 +142,12 @@ pub struct Running {
     pub thread: std::thread::JoinHandle<Result<Ended, LiveError>>,
     /// What it hands on.
     pub work: mpsc::Receiver<Work>,
+    /// The number of the first line that is not on the disk yet.
+    pub durable: watch::Receiver<u64>,
     /// What it tells.
     pub told: mpsc::Receiver<Told>,
 }
 
-/// Work that waits to be taken, at most.
-const WORK: usize = 64;
 /// What waits to be told, at most; more is not told.
 const TOLD: usize = 1024;
 
@@ -129,14 +157,15 @@ const TOLD: usize = 1024;
 /// When the capture cannot be begun, an address is wrong, or no thread can be started.
 pub fn start(settings: Settings, stop: CancellationToken) -> Result<Running, LiveError> {
     let exchange = settings.plan.exchange.clone();
-    let (work_to, work) = mpsc::channel(WORK);
+    let (work_to, work) = mpsc::channel(settings.bounds.works);
     let (told_to, told) = mpsc::channel(TOLD);
-    let recording = run::Session::new(settings, work_to, told_to)?;
+    let (durable_to, durable) = watch::channel(0);
+    let recording = run::Session::new(settings, work_to, told_to, durable_to)?;
     let failed = |source| LiveError::Thread { exchange: exchange.clone(), source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let thread = std::thread::Builder::new().name(format!("live {exchange}"));
     let thread = thread.spawn(move || runtime.block_on(recording.run(stop))).map_err(failed)?;
-    Ok(Running { thread, work, told })
+    Ok(Running { thread, work, durable, told })
 }
 
 /// The address of a connection.

@@ -1,8 +1,8 @@
 //! What recordings wrote, from the lake's files alone: whether they run, how far they are, what they lost.
 
-use mtdh_core::Day;
+use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
-use mtdh_lake::live::Piece;
+use mtdh_lake::live::{Piece, SessionId};
 use serde::Serialize;
 
 use crate::EngineError;
@@ -18,6 +18,9 @@ pub struct VenueStatus {
     pub last_us: Option<i64>,
     /// How long ago that was, seconds.
     pub age_seconds: Option<i64>,
+    /// How long after the exchange's time of its row the last row arrived, in the newest part of the data type that is most behind,
+    /// microseconds; the difference of the clocks is in it. `None`: there is no part of the session.
+    pub lag_us: Option<i64>,
     /// Lines up to there.
     pub lines: u64,
     /// Whether the session ended in good order. One that did not is running, or was killed.
@@ -74,6 +77,7 @@ pub(super) async fn of_venue(
                 }
             }
         }
+        status.lag_us = lag(lake, day, &name.session).await?;
         status.age_seconds = status.last_us.map(|last| (now - last) / 1_000_000);
         let gaps = lake.gaps(day, exchange).await?;
         status.gaps = gaps.len() as u64;
@@ -84,4 +88,18 @@ pub(super) async fn of_venue(
         return Ok(Some(status));
     }
     Ok(None)
+}
+
+/// The lag of a session by its newest parts of a day.
+async fn lag(lake: &Lake, day: Day, session: &SessionId) -> Result<Option<i64>, EngineError> {
+    let mut most = None;
+    for data_type in DataType::ALL {
+        let parts = lake.list_parts_of_day(day, data_type).await?.into_iter();
+        let newest = parts.filter(|(part, _)| part.session == *session).max_by_key(|(part, _)| part.last);
+        let Some((_, entry)) = newest else { continue };
+        let tally = lake.footer(&entry).await?.facts.tally;
+        let lag = tally.local_timestamp.zip(tally.timestamp).map(|(arrived, sent)| arrived.1 - sent.1);
+        most = most.max(lag);
+    }
+    Ok(most)
 }

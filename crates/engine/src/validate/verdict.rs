@@ -43,6 +43,7 @@ impl Verdict {
     pub(crate) fn of(report: &ValidationReport) -> Verdict {
         let totals = &report.totals;
         let is_lacking = totals.missing > 0
+            || !report.partial.is_empty()
             || !report.days_without_instruments.is_empty()
             || !report.venues_without_instruments.is_empty()
             || !report.venues_without_expectation.is_empty()

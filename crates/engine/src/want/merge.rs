@@ -78,6 +78,7 @@ impl ValidationReport {
             !known.contains(&(missing.day.clone(), missing.instrument_key.clone(), missing.data_type))
         };
         self.missing.extend(other.missing.into_iter().filter(is_new));
+        union(&mut self.partial, other.partial);
         union(&mut self.days_without_instruments, other.days_without_instruments);
         union(&mut self.venues_without_instruments, other.venues_without_instruments);
         union(&mut self.venues_without_expectation, other.venues_without_expectation);

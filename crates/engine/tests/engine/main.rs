@@ -19,6 +19,7 @@ mod kept;
 mod lake_support;
 mod live_candles;
 mod live_checks;
+mod live_lifetime;
 mod metadata_faults;
 mod month;
 mod month_of_venue;

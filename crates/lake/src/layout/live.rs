@@ -13,8 +13,15 @@ const CAPTURES: &str = "live_capture";
 const GAPS: &str = "live_gaps/by_date";
 /// Folder of the comparisons of live rows with the vendor's.
 const COMPARISONS: &str = "live_comparisons/by_date";
+/// Folder of the lists of recorders that run.
+const RECORDERS: &str = "live_recorders";
 
 impl Layout {
+    /// The list of an exchange's recorders that run.
+    pub fn recorders(self, venue: &str) -> Path {
+        path(format!("{RECORDERS}/{venue}.json"))
+    }
+
     /// A segment of a capture.
     pub fn segment(self, name: &SegmentName) -> Path {
         path(format!("{CAPTURES}/{}", self.segment_below(name)))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mtdh_core::Day;
 
 use super::error::CaptureError;
+use super::found::Found;
 use super::name::SegmentName;
 use super::reader::SegmentReader;
 use super::writer::{SealedSegment, disk};
@@ -35,12 +36,27 @@ impl Lake {
     /// # Errors
     /// When the file cannot be read, the store fails, or other bytes are there ([`LakeError::Exists`]).
     pub async fn upload_segment(&self, segment: &SealedSegment) -> Result<Uploaded, LakeError> {
-        let path = self.layout().segment(&segment.name);
-        if self.folder().is_some_and(|root| root.join(path.as_ref()) == segment.path) {
+        self.upload(&segment.name, &segment.path).await
+    }
+
+    /// Puts a segment that was found into the lake, as [`Lake::upload_segment`]; `None`: it is not sealed.
+    ///
+    /// # Errors
+    /// As [`Lake::upload_segment`].
+    pub async fn upload_found(&self, found: &Found) -> Result<Option<Uploaded>, LakeError> {
+        match found.sealed() {
+            Some(path) => self.upload(&found.name, &path).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn upload(&self, name: &SegmentName, file: &std::path::Path) -> Result<Uploaded, LakeError> {
+        let path = self.layout().segment(name);
+        if self.folder().is_some_and(|root| root.join(path.as_ref()) == file) {
             return Ok(Uploaded::InPlace);
         }
-        let failed = |source| LakeError::Disk { path: segment.path.clone(), source };
-        let mut file = std::fs::File::open(&segment.path).map_err(failed)?;
+        let failed = |source| LakeError::Disk { path: file.to_owned(), source };
+        let mut file = std::fs::File::open(file).map_err(failed)?;
         let mut stage = self.stage()?;
         std::io::copy(&mut file, &mut stage).map_err(failed)?;
         let made = self.publish(&path, stage, WriteMode::Create).await?;

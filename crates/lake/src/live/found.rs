@@ -79,6 +79,12 @@ impl Found {
         Ok(None)
     }
 
+    /// Its file, if it is sealed.
+    pub fn sealed(&self) -> Option<PathBuf> {
+        let path = self.stem.with_extension("mtr");
+        path.is_file().then_some(path)
+    }
+
     /// How many bytes it has so far, and whether it is sealed; `None`: it is gone.
     pub fn length(&self) -> Option<(u64, bool)> {
         let length = |ending| Some(std::fs::metadata(self.stem.with_extension(ending)).ok()?.len());

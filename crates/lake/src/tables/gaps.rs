@@ -44,6 +44,13 @@ pub struct GapRow {
     pub detail: String,
 }
 
+impl GapRow {
+    /// Whether another row is about the same gap: it is told again when it ends.
+    pub fn is_same_gap(&self, other: &GapRow) -> bool {
+        identity(self) == identity(other)
+    }
+}
+
 const TIME: &str = "microseconds since the Unix epoch, UTC";
 
 /// The columns of a table of gaps.
@@ -107,9 +114,7 @@ fn identity(row: &GapRow) -> Identity<'_> {
 fn merged(old: Vec<GapRow>, new: &[GapRow]) -> Vec<GapRow> {
     let by_identity: BTreeMap<Identity<'_>, &GapRow> =
         old.iter().chain(new).map(|row| (identity(row), row)).collect();
-    let mut rows: Vec<GapRow> = by_identity.into_values().cloned().collect();
-    rows.sort();
-    rows
+    by_identity.into_values().cloned().collect()
 }
 
 impl Lake {
@@ -140,20 +145,34 @@ impl Lake {
         Ok(found)
     }
 
+    /// Changes the rows of the table of a venue and day.
+    ///
+    /// # Errors
+    /// As [`Lake::gaps`].
+    pub async fn change_gaps(
+        &self,
+        day: Day,
+        venue: &str,
+        change: impl Fn(Vec<GapRow>) -> Vec<GapRow>,
+    ) -> Result<(), LakeError> {
+        let path = self.layout().gaps(day, venue);
+        self.update(&path, |old| {
+            let old = old.map(|bytes| read(bytes.clone(), &path)).transpose()?.unwrap_or_default();
+            let mut rows = change(old);
+            rows.sort();
+            let rows: Vec<(String, GapRow)> = rows.into_iter().map(|row| (venue.to_owned(), row)).collect();
+            bytes_of(&to_table(&COLUMNS, &rows), &path)
+        })
+        .await
+    }
+
     /// Adds gaps to the table of a venue and day. A gap is told by session, connection, symbol, data type, kind and start: one that
     /// is given again replaces the former row, so that adding the same rows twice changes nothing.
     ///
     /// # Errors
     /// As [`Lake::gaps`].
     pub async fn add_gaps(&self, day: Day, venue: &str, new: &[GapRow]) -> Result<(), LakeError> {
-        let path = self.layout().gaps(day, venue);
-        self.update(&path, |old| {
-            let old = old.map(|bytes| read(bytes.clone(), &path)).transpose()?.unwrap_or_default();
-            let rows: Vec<(String, GapRow)> =
-                merged(old, new).into_iter().map(|row| (venue.to_owned(), row)).collect();
-            bytes_of(&to_table(&COLUMNS, &rows), &path)
-        })
-        .await
+        self.change_gaps(day, venue, |old| merged(old, new)).await
     }
 }
 

@@ -106,6 +106,25 @@ async fn a_day_is_made_of_its_parts_and_is_none_of_the_vendors() {
     .await;
 }
 
+/// Between two parts of a session nothing came of their key: that is no hole in what was recorded. Between two sessions is one.
+#[tokio::test]
+async fn what_a_session_recorded_without_rows_of_a_key_is_no_hole() {
+    for (session, expected) in [(SESSION, vec![(0, 420)]), (LATER, vec![(0, 100), (200, 420)])] {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = local(folder.path());
+        publish(&lake, SESSION, 0..100).await;
+        publish(&lake, session, 200..420).await;
+        lake.compact(&partition()).await.unwrap();
+        let live = lake.with_origin(Origin::Live);
+        let (day, data_type) = (partition().day, partition().data_type);
+        let [(_, entry)] = &live.list_partitions(day, data_type).await.unwrap()[..] else { panic!() };
+        let footer = live.footer(entry).await.unwrap();
+        let ranges = &footer.facts.provenance.recording().unwrap().ranges;
+        let expected: Vec<_> = expected.into_iter().map(|(a, b)| (arrival_us(a), arrival_us(b))).collect();
+        assert_eq!(ranges, &expected, "{session}");
+    }
+}
+
 #[tokio::test]
 async fn a_day_has_the_same_bytes_however_it_was_split() {
     let mut random = fastrand::Rng::with_seed(5);
@@ -245,4 +264,126 @@ async fn a_day_without_rows_is_empty() {
     let facts = live.footer(&entry).await.unwrap().facts;
     assert_eq!(facts.status, mtdh_core::partition::Status::Empty);
     assert!(facts.reason.is_some());
+}
+
+/// A state of a ticker at a second of the day; its price says of which session it is.
+fn ticker(
+    lake: &Lake,
+    session: &str,
+    seconds: Range<u64>,
+    gap: Option<(u64, u64)>,
+    number: usize,
+) -> (PartName, StagedObject) {
+    let partition =
+        mtdh_core::partition::Partition { data_type: mtdh_core::DataType::BookTicker, ..partition() };
+    let at = |second: u64| partition.day.start_us() + second as i64 * 1_000_000 + number as i64;
+    let lines = seconds.start..seconds.end;
+    let is_there = |second: &u64| gap.is_none_or(|(from, to)| *second <= from || *second >= to);
+    let rows: Vec<u64> = seconds.filter(is_there).collect();
+    let times = || {
+        let times = arrow_array::TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| at(*row)));
+        std::sync::Arc::new(times.with_timezone("UTC")) as arrow_array::ArrayRef
+    };
+    let numbers = || {
+        let numbers = rows.iter().map(|_| number as f64);
+        std::sync::Arc::new(arrow_array::Float64Array::from_iter_values(numbers)) as arrow_array::ArrayRef
+    };
+    let table = partition.data_type.table();
+    let mut writer = PartitionWriter::new(table, &partition.key, lake.stage().unwrap()).unwrap();
+    writer.write(vec![times(), times(), numbers(), numbers(), numbers(), numbers()]).unwrap();
+    let mut facts = trades::facts(rows.len());
+    let range = Some((at(rows[0]), at(rows[rows.len() - 1])));
+    (facts.tally.timestamp, facts.tally.local_timestamp) = (range, range);
+    facts.partition = partition.clone();
+    let told = |(from, to)| RecordingGap { range: (at(from), at(to)), reason: "silence".into() };
+    let mut of = Recording { gaps: gap.into_iter().map(told).collect(), ..recording(session, lines.clone()) };
+    of.gap_counts = of.counted_gaps();
+    let out = writer.finish(&PartitionFooter { provenance: Provenance::Recording(of), ..facts }).unwrap().out;
+    let session = session.parse().unwrap();
+    (PartName { partition, session, first: lines.start, last: lines.end - 1 }, out)
+}
+
+#[tokio::test]
+async fn states_are_of_a_session_without_a_gap_and_gaps_are_what_both_lack() {
+    // Gaps of both sessions, and what the day has: of which session from which second, and its gaps. The later session's rows arrive a
+    // microsecond after the earlier one's, so that its row of the second in which a gap begins is taken too.
+    for (name, gaps, expected, lacks) in [
+        ("no gap", [None, None], vec![(0, 1), (99, 2)], vec![]),
+        ("the first lost something", [Some((30, 40)), None], vec![(0, 1), (30, 2)], vec![]),
+        (
+            "each lost something else",
+            [Some((30, 40)), Some((60, 70))],
+            vec![(0, 1), (30, 2), (61, 1), (99, 2)],
+            vec![],
+        ),
+        (
+            "both lost the same",
+            [Some((30, 40)), Some((30, 40))],
+            vec![(0, 1), (30, 2), (40, 1), (99, 2)],
+            vec![(30, 40)],
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = local(folder.path());
+        let (part, out) = ticker(&lake, SESSION, 0..100, gaps[0], 1);
+        let of = part.partition.clone();
+        lake.publish_part(&part, out).await.unwrap();
+        let (part, out) = ticker(&lake, LATER, 20..120, gaps[1], 2);
+        lake.publish_part(&part, out).await.unwrap();
+        lake.compact(&of).await.unwrap();
+        let live = lake.with_origin(Origin::Live);
+        let entry = live.partition_entry(&of).await.unwrap().unwrap();
+        let mut found: Vec<(i64, u64)> = Vec::new();
+        live.read_slice(&entry, i64::MIN..i64::MAX, &Default::default(), |batch| {
+            use arrow_array::cast::AsArray;
+            use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+            let at = batch.column_by_name("local_timestamp").unwrap();
+            let of = batch.column_by_name("ask_price").unwrap().as_primitive::<Float64Type>().clone();
+            for (row, at) in at.as_primitive::<TimestampMicrosecondType>().values().iter().enumerate() {
+                found.push(((at - partition().day.start_us()) / 1_000_000, of.value(row) as u64));
+            }
+            Ok::<_, LakeError>(())
+        })
+        .await
+        .unwrap();
+        assert!(found.is_sorted_by(|a, b| a.0 <= b.0), "{name}");
+        let mut turns = vec![found[0]];
+        turns.extend(found.windows(2).filter(|two| two[0].1 != two[1].1).map(|two| two[1]));
+        assert_eq!(turns, expected, "{name}");
+        let facts = live.footer(&entry).await.unwrap().facts;
+        let gaps: Vec<(i64, i64)> =
+            facts.provenance.recording().unwrap().gaps.iter().map(|gap| gap.range).collect();
+        let second = |at: i64| (at - partition().day.start_us()) / 1_000_000;
+        let gaps: Vec<_> = gaps.iter().map(|(from, to)| (second(*from), second(*to))).collect();
+        assert_eq!(gaps, lacks, "{name}");
+        assert_eq!(
+            (facts.tally.rows_out as usize, facts.tally.arrival_regressions),
+            (found.len(), 0),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_gap_that_ends_in_a_later_part_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = local(folder.path());
+    for (lines, ranges) in [(0..10_u64, vec![(5, 5)]), (10..30, vec![(5, 12), (20, 20)])] {
+        let gap = |range| RecordingGap { range, reason: "disconnect".into() };
+        let mut of =
+            Recording { gaps: ranges.into_iter().map(gap).collect(), ..recording(SESSION, lines.clone()) };
+        of.gap_counts = of.counted_gaps();
+        let writer =
+            PartitionWriter::new(partition().data_type.table(), &partition().key, lake.stage().unwrap());
+        let facts = PartitionFooter { provenance: Provenance::Recording(of), ..trades::facts(0) };
+        lake.publish_part(&name(SESSION, lines), writer.unwrap().finish(&facts).unwrap().out).await.unwrap();
+    }
+    lake.compact(&partition()).await.unwrap();
+    let live = lake.with_origin(Origin::Live);
+    let entry = live.partition_entry(&partition()).await.unwrap().unwrap();
+    let facts = live.footer(&entry).await.unwrap().facts;
+    let recording = facts.provenance.recording().unwrap();
+    let ranges: Vec<(i64, i64)> = recording.gaps.iter().map(|gap| gap.range).collect();
+    assert_eq!(ranges, [(5, 12), (20, 20)]);
+    assert_eq!(recording.gap_counts[..], [("disconnect".to_owned(), 2)]);
 }

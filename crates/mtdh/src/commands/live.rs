@@ -94,6 +94,8 @@ fn options(settings: &Settings, args: &LiveRecordArgs) -> Result<RecordOptions> 
         part_every: args.parts.max(Duration::from_secs(1)),
         is_capture_only: args.capture_only,
         folder: args.capture_dir.clone(),
+        analysis: analyse::planned(args),
+        keep_days: settings.live_capture_days(),
         ..RecordOptions::default()
     })
 }
@@ -143,7 +145,8 @@ pub async fn serve_named(session: &Session<'_>, settings: &Settings, args: Serve
         wanted.extend(context.wanted_live(&[venue], &symbols, &[], &[]).await?);
     }
     let (instead, unencrypted) = settings.live_addresses()?;
-    let options = RecordOptions { instead, unencrypted, ..RecordOptions::default() };
+    let keep_days = settings.live_capture_days();
+    let options = RecordOptions { instead, unencrypted, keep_days, ..RecordOptions::default() };
     record_and_serve(session, settings, args, &wanted, options, None).await
 }
 
@@ -196,10 +199,11 @@ fn is_clean(venue: &VenueSummary) -> bool {
 }
 
 fn rows(summary: &RecordSummary) -> Rows {
-    let mut rows =
-        Rows::new(&["exchange", "session", "messages", "rows", "parts", "gaps", "unread", "failures"]);
+    let mut rows = Rows::new(&[
+        "exchange", "session", "messages", "rows", "parts", "gaps", "unread", "quirks", "failures",
+    ]);
     rows.rows.extend(summary.venues.iter().map(|venue| {
-        let counts = [venue.messages, venue.rows, venue.parts, venue.gaps, venue.unread];
+        let counts = [venue.messages, venue.rows, venue.parts, venue.gaps, venue.unread, venue.quirks];
         let mut cells = vec![venue.exchange.clone(), venue.session.clone()];
         cells.extend(counts.map(|number| number.to_string()));
         cells.push(venue.failures.len().to_string());
@@ -290,11 +294,22 @@ async fn rebuild(session: &Session<'_>, args: LiveRebuildArgs) -> Result<Outcome
         note(&format!("the lake has no captures of {}", args.day));
         return Ok(Outcome::NotClean);
     }
-    let mut rows = Rows::new(&["exchange", "sessions", "rows", "parts_equal", "parts_made", "differ"]);
+    let mut rows = Rows::new(&[
+        "exchange",
+        "sessions",
+        "rows",
+        "parts_equal",
+        "parts_made",
+        "gaps_made",
+        "findings",
+        "differ",
+    ]);
     rows.rows.extend(rebuilt.iter().map(|of| {
-        let counts = [of.sessions, of.rows, of.equal, of.made, of.differ.len() as u64];
+        let counts = [of.sessions, of.rows, of.equal, of.made, of.gaps_made];
         let mut cells = vec![of.exchange.clone()];
         cells.extend(counts.map(|number| number.to_string()));
+        cells.push(of.findings.map_or_else(|| "-".to_owned(), |found| found.to_string()));
+        cells.push(of.differ.len().to_string());
         cells
     }));
     print(session.format, &rows, &rebuilt)?;
@@ -331,8 +346,17 @@ async fn status(session: &Session<'_>) -> Result<Outcome> {
     let context = session.context()?;
     context.check_readable().await?;
     let venues = context.live_status(time::now_us()).await?;
-    let mut rows =
-        Rows::new(&["exchange", "session", "ended", "age_seconds", "lines", "gaps", "open_gaps", "last_gap"]);
+    let mut rows = Rows::new(&[
+        "exchange",
+        "session",
+        "ended",
+        "age_seconds",
+        "lag_seconds",
+        "lines",
+        "gaps",
+        "open_gaps",
+        "last_gap",
+    ]);
     let cell = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     rows.rows.extend(venues.iter().map(|of| {
         vec![
@@ -340,6 +364,7 @@ async fn status(session: &Session<'_>) -> Result<Outcome> {
             of.session.clone(),
             if of.is_ended { "yes" } else { "no" }.to_owned(),
             cell(of.age_seconds.map(|age| age.to_string())),
+            cell(of.lag_us.map(|us| format!("{:.3}", us as f64 / 1e6))),
             of.lines.to_string(),
             of.gaps.to_string(),
             of.open_gaps.to_string(),

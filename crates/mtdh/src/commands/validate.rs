@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use mtdh_core::DataType;
+use mtdh_core::partition::Origin;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::{Depth, ValidationReport};
@@ -19,10 +21,20 @@ use crate::session::{Session, named_days};
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
     let days = named_days(&args.selection)?;
     session.config.source_folder.clone_from(&args.source.source);
-    let context = session.context()?;
+    if args.origin == Origin::Live && (args.recheck || args.source.source.is_some()) {
+        bail!("the vendor has no files of recordings: --recheck and --source go with --origin vendor");
+    }
+    let context = session.context()?.with_origin(args.origin);
     context.check_readable().await?;
-    let (filters, scope) = (&args.selection.filters, Scope::of(args.everything));
-    let about = about(&context, filters, days, scope, Without::Asked, Filter::of_lake).await?;
+    // What is wanted, and what was asked for, are the vendor's files.
+    let is_live = args.origin == Origin::Live;
+    let scope = if is_live { Scope::Everything } else { Scope::of(args.everything) };
+    let filters = &args.selection.filters;
+    let mut about = about(&context, filters, days, scope, Without::Asked, Filter::of_lake).await?;
+    if is_live && filters.data_types.is_empty() {
+        // What was subscribed to is expected, whatever the vendor's usual types are.
+        about.selections.iter_mut().for_each(|selection| selection.data_types = DataType::ALL.to_vec());
+    }
     let (progress, stop) = (Arc::new(Progress::default()), session.stop.clone());
     let _bar = args.recheck.then(|| Bar::start(progress.clone()));
     let (removed, recheck) = (args.allow.removed(), args.recheck);

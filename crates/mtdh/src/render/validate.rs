@@ -4,7 +4,7 @@ use anyhow::Result;
 use mtdh_engine::validate::proof::{Damaged, Proof};
 use mtdh_engine::validate::recheck::Recheck;
 use mtdh_engine::validate::verdict::Verdict;
-use mtdh_engine::validate::{Counts, ValidationReport};
+use mtdh_engine::validate::{Counts, MissingPartition, ValidationReport};
 
 use super::SHOWN;
 use super::download::note_names;
@@ -82,6 +82,16 @@ pub fn note_report(report: &ValidationReport) {
         note(&format!(
             "and {} more; the missing data report of the day has them all",
             report.missing.len() - SHOWN
+        ));
+    }
+    for partial in report.partial.iter().take(SHOWN) {
+        let MissingPartition { day, data_type, instrument_key, reason } = partial;
+        note(&format!("not whole: {day} {data_type} {instrument_key}: {reason}"));
+    }
+    if report.partial.len() > SHOWN {
+        note(&format!(
+            "and {} more that are not whole; --format json has them all",
+            report.partial.len() - SHOWN
         ));
     }
     for day in &report.days_without_instruments {
@@ -180,6 +190,9 @@ fn verdict(report: &ValidationReport) -> String {
         }
         Some(_) if totals.missing == 0 && !report.proof.damaged.is_empty() => {
             "damaged: no partition is missing, but other objects cannot be trusted".to_owned()
+        }
+        Some(_) if totals.missing == 0 && !report.partial.is_empty() => {
+            format!("not whole: {} of recordings", many(report.partial.len() as u64, "partition"))
         }
         Some(_) if totals.missing == 0 => "not known to be complete".to_owned(),
         Some(share) => format!(

@@ -492,7 +492,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[&[required("path", Kind::Path, "path inside the lake, as /v1/paths gives it", &["instrument_availability/by_date/day-2024-03-01/instruments.parquet"])]],
         Answers::File, &[206, 304, 400, 404, 412, 416, 500], "/v1/files/instrument_availability/by_date/day-2024-03-01/instruments.parquet", files::get),
     get("/v1/paths/{type}/{key}", "The exact addresses of the objects of a slice, for programs that read Parquet over HTTP.",
-        &[TAKEN, WITHIN, &[CLOCK, optional("form", Kind::Word(&["json", "lines", "sql"]), "json", "`lines`: an address per line; `sql`: a view for DuckDB", &["json", "lines", "sql"])]],
+        &[TAKEN, WITHIN, &[CLOCK, ORIGIN, optional("form", Kind::Word(&["json", "lines", "sql"]), "json", "`lines`: an address per line; `sql`: a view for DuckDB", &["json", "lines", "sql"])]],
         Answers::Either(&[AS_OF, ("paths", "per object `day`, `key`, `path`, `url`, `bytes`"), ("missing_days", "that the lake lacks")], "text/plain"),
         &[400, 404, 500], "/v1/paths/trades/DERIBIT:PERP:*?start=2024-03-01&form=lines", coverage::paths),
     get("/v1/runs", "The lake's runs.", &[], Answers::Document(&[AS_OF, ("runs", "their names")]), &[400, 500], "/v1/runs", runs::list),

@@ -3,7 +3,7 @@
 use arrow_ipc::reader::StreamReader;
 use serde_json::Value;
 
-use crate::support::{DAY, KEY, Served, served, served_copy};
+use crate::support::{DAY, KEY, Served, copy, served, served_copy};
 
 /// The rows of a day by NDJSON.
 async fn lines(served: &Served, query: &str) -> Vec<Value> {
@@ -399,4 +399,29 @@ async fn packed_answers_have_a_tag_of_their_own_and_conditions_are_read_as_the_s
             assert_eq!(request.header("range", range).send().await.unwrap().status(), status, "{range}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paths_are_of_the_origin_that_is_asked_for() {
+    let served = served_copy().await;
+    let folder = served.folder.as_ref().unwrap().path();
+    let below = |root: &str| folder.join(format!("{root}/by_date/day-{DAY}/data_type-trades"));
+    let path = |query: &str| format!("/v1/paths/trades/{KEY}?start={DAY}{query}");
+    assert_eq!(served.json(&path("&origin=live")).await.0, 404, "nothing was recorded");
+    std::fs::create_dir_all(below("live_tick_data")).unwrap();
+    copy(&below("raw_tick_data"), &below("live_tick_data"));
+    for (query, root) in [
+        ("", "raw_tick_data/"),
+        ("&origin=vendor", "raw_tick_data/"),
+        ("&origin=live", "live_tick_data/"),
+        ("&origin=both", "raw_tick_data/"),
+    ] {
+        let (status, found) = served.json(&path(query)).await;
+        assert_eq!(status, 200, "{query}: {found}");
+        let [one] = &found["paths"].as_array().unwrap()[..] else { panic!("{query}: {found}") };
+        let of = one["path"].as_str().unwrap();
+        assert!(of.starts_with(root), "{query}: {of}");
+        assert_eq!(served.get(&format!("/v1/files/{of}")).await.status(), 200, "{query}: {of}");
+    }
+    assert_eq!(served.json(&path("&origin=theirs")).await.0, 400);
 }

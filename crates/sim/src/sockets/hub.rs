@@ -19,6 +19,7 @@ use super::frame;
 use super::market::universe::Symbols;
 use super::market::{Ids, Market, Numbering};
 use super::template::Form;
+use crate::generate::decimal::Decimal;
 use crate::generate::market::ladder::Level;
 use topic::{Topic, What};
 
@@ -213,6 +214,17 @@ impl Hub {
         self.past.push(VecDeque::new());
         self.by_symbol.insert(key, self.markets.len() - 1);
         Some(self.markets.len() - 1)
+    }
+
+    /// Returns the book of a market that was opened, whole and best first, as JSON: price and amount of each level.
+    pub(super) fn book(&self, symbol: &str) -> Option<String> {
+        let market = &self.markets[*self.by_symbol.get(&symbol.to_uppercase())?];
+        let side = |levels: &[Level]| -> Vec<[f64; 2]> {
+            let listing = &market.listing;
+            let level = |level: &Level| [listing.price(level.tick), listing.amount(level.lots)];
+            levels.iter().map(|of| level(of).map(Decimal::to_f64)).collect()
+        };
+        Some(serde_json::json!({ "bids": side(&market.bids), "asks": side(&market.asks) }).to_string())
     }
 
     /// Hands over what waits. A connection that does not read is ended, as venues do.

@@ -212,6 +212,9 @@ impl Injector {
 
     /// Counts what waited for a connection that a fault ended, and writes down what it lost.
     pub(super) fn finish(&mut self, rest: &[Batch], now_us: i64) {
+        if let Some((_, lost)) = self.silent.take() {
+            lost.into_iter().for_each(|(stream, lost)| self.tell("heartbeats_only", stream, lost, now_us));
+        }
         if !self.is_over {
             return;
         }

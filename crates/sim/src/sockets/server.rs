@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,9 @@ use super::venues::VENUES;
 
 /// Most connections at the same time.
 const MAX_CONNECTIONS: usize = 4_096;
+/// The first part of the paths at which a test asks: `stand-in/still`, from where on no market moves and nothing new is sent, and
+/// `stand-in/book/VENUE/SYMBOL`, the book as it is.
+const OWN: &str = "stand-in";
 
 /// Running venues. They listen on one loopback port, run on the current tokio runtime, and stop when this is dropped.
 #[derive(Debug)]
@@ -60,12 +64,13 @@ impl Server {
         }
         let (stopped, until) = watch::channel(false);
         let venues = Arc::new(venues);
+        let is_still = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for venue in venues.values() {
-            tasks.spawn(move_markets(Arc::clone(venue), config.pace));
+            tasks.spawn(move_markets(Arc::clone(venue), config.pace, Arc::clone(&is_still)));
         }
         let address = listener.local_addr()?;
-        tasks.spawn(accept(listener, Arc::clone(&venues), until));
+        tasks.spawn(accept(listener, Arc::clone(&venues), until, is_still));
         Ok(Server { address, venues, faults, breaches, stopped, tasks })
     }
 
@@ -108,19 +113,25 @@ impl Drop for Server {
     }
 }
 
-/// Moves a venue's markets for ever.
-async fn move_markets(venue: Arc<Venue>, pace: Pace) {
-    let pause = match pace {
-        Pace::Natural => Duration::from_millis(5),
-        Pace::PerSecond(_) => Duration::from_millis(1),
-        Pace::Most => Duration::from_micros(200),
-    };
-    loop {
+/// Moves a venue's markets until they are to stand still.
+async fn move_markets(venue: Arc<Venue>, pace: Pace, is_still: Arc<AtomicBool>) {
+    while !is_still.load(Ordering::Relaxed) {
         let is_busy = venue.hub().tick();
         match pace {
+            Pace::Natural => tokio::time::sleep(Duration::from_millis(5)).await,
+            Pace::PerSecond(_) => pause(Duration::from_micros(200)).await,
             Pace::Most if is_busy => tokio::task::yield_now().await,
-            _ => tokio::time::sleep(pause).await,
+            Pace::Most => pause(Duration::from_micros(200)).await,
         }
+    }
+}
+
+/// A pause shorter than a step of the runtime's clock, which is a millisecond: messages at a rate come one by one, not in bursts.
+async fn pause(pause: Duration) {
+    let slept = tokio::task::spawn_blocking(move || std::thread::sleep(pause)).await;
+    if slept.is_err() {
+        // The runtime ends.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -128,6 +139,7 @@ async fn accept(
     listener: TcpListener,
     venues: Arc<BTreeMap<&'static str, Arc<Venue>>>,
     stopped: watch::Receiver<bool>,
+    is_still: Arc<AtomicBool>,
 ) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut tasks = JoinSet::new();
@@ -142,9 +154,9 @@ async fn accept(
             }
         };
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
-        let (venues, stopped) = (Arc::clone(&venues), stopped.clone());
+        let (venues, stopped, is_still) = (Arc::clone(&venues), stopped.clone(), Arc::clone(&is_still));
         tasks.spawn(async move {
-            if let Err(error) = serve(stream, &venues, stopped).await {
+            if let Err(error) = serve(stream, &venues, stopped, &is_still).await {
                 tracing::debug!(%error, "a connection ends");
             }
             drop(permit);
@@ -152,11 +164,26 @@ async fn accept(
     }
 }
 
+/// Answers a test.
+fn tell(path: &str, venues: &BTreeMap<&'static str, Arc<Venue>>, is_still: &AtomicBool) -> Answer {
+    let parts: Vec<&str> = path.splitn(4, '/').skip(1).collect();
+    let told = match parts[..] {
+        ["still"] => {
+            is_still.store(true, Ordering::Relaxed);
+            Some("{}".to_owned())
+        }
+        ["book", venue, symbol] => venues.get(venue).and_then(|venue| venue.hub().book(symbol)),
+        _ => None,
+    };
+    told.map_or_else(|| Answer::error(404, r#"{"error":"no such market was ever asked for"}"#), Answer::json)
+}
+
 /// Reads the head of a request and answers it, or opens a WebSocket.
 async fn serve(
     mut stream: TcpStream,
     venues: &BTreeMap<&'static str, Arc<Venue>>,
     mut stopped: watch::Receiver<bool>,
+    is_still: &AtomicBool,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let head = tokio::time::timeout(Duration::from_secs(10), Head::read(&mut stream)).await;
@@ -166,6 +193,9 @@ async fn serve(
         Some((name, rest)) => (name.to_owned(), format!("/{rest}")),
         None => (path[1.min(path.len())..].to_owned(), String::new()),
     };
+    if name == OWN {
+        return tell(&path, venues, is_still).send(&mut stream).await;
+    }
     let Some(venue) = venues.get(name.as_str()) else {
         return Answer::error(404, r#"{"error":"the first part of the path is a venue"}"#)
             .send(&mut stream)

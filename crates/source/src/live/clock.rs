@@ -36,6 +36,9 @@ pub struct Steps {
 /// A step smaller than this, microseconds, is none: clocks are slewed by the system all the time.
 const SMALLEST_STEP: i64 = 1_000_000;
 
+/// Two readings that belong together are no further apart.
+const READING: Duration = Duration::from_millis(100);
+
 impl Steps {
     /// From now on.
     pub fn new() -> Steps {
@@ -44,7 +47,12 @@ impl Steps {
 
     /// By how much the clock was set since this was last asked, microseconds, positive if forward; `None` if by less than a second.
     pub fn step(&mut self) -> Option<i64> {
-        self.step_at(wall(), elapsed())
+        let (before, wall, after) = (elapsed(), wall(), elapsed());
+        // Whoever was stopped between two readings knows nothing. The next one tells.
+        if after - before > READING {
+            return None;
+        }
+        self.step_at(wall, after)
     }
 
     fn step_at(&mut self, wall: i64, elapsed: Duration) -> Option<i64> {

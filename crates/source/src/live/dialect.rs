@@ -1,9 +1,7 @@
 //! A feed of the venues that speak alike: streams are subscribed to by texts, which are answered or not; a text keeps a quiet connection;
 //! a book whose stream broke is subscribed to anew, or asked for by REST. What differs is a [`Dialect`].
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-
-use mtdh_core::DataType;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::cell::Unread;
 use super::feed::{Closed, ConnectionId, Feed, Frame};
@@ -34,6 +32,11 @@ pub trait Dialect: std::marker::Send {
 
     /// What the names of streams of other kinds begin with; the symbol follows.
     fn prefixes(&self) -> &'static [(&'static str, Stream)];
+
+    /// The stream of this beginning that brings news of a symbol.
+    fn stream_of(&self, prefix: &str, symbol: &str) -> String {
+        format!("{prefix}{symbol}")
+    }
 
     /// Whether streams are acknowledged.
     fn has_answers(&self) -> bool {
@@ -76,24 +79,20 @@ pub trait Dialect: std::marker::Send {
     fn closed(&mut self, _connection: ConnectionId, _is_last: bool) {}
 }
 
-/// The symbol of rows where it is that of messages.
-pub fn same(symbol: &str, _: DataType) -> String {
-    symbol.to_owned()
-}
-
 /// A text as JSON.
 pub fn text_of(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The streams `CHANNEL:SYMBOL` of what is wanted, each once, symbol by symbol. `channel` names that of a data type; `None`: the venue
-/// has none.
-pub fn streams(want: &Want, channel: impl Fn(DataType) -> Option<&'static str>) -> Vec<String> {
+/// The streams `CHANNEL:SYMBOL` of these channels, each once, symbol by symbol.
+pub fn streams(symbols: &[String], channels: impl Iterator<Item = &'static str>) -> Vec<String> {
+    let channels: Vec<&str> = channels.collect();
     let mut streams = Vec::new();
-    for symbol in &want.symbols {
-        for channel in want.data_types.iter().filter_map(|data_type| channel(*data_type)) {
+    let mut known = HashSet::new();
+    for symbol in symbols {
+        for channel in &channels {
             let stream = format!("{channel}:{symbol}");
-            if !streams.contains(&stream) {
+            if known.insert(stream.clone()) {
                 streams.push(stream);
             }
         }
@@ -140,6 +139,7 @@ pub fn feed<D: Dialect + 'static>(
         pings: BTreeMap::new(),
         counts: HashMap::new(),
         owners: HashMap::new(),
+        is_held: false,
         number: 0,
     })
 }
@@ -158,6 +158,8 @@ struct DialectFeed<D> {
     pings: BTreeMap<ConnectionId, i64>,
     counts: HashMap<SymbolId, i64>,
     owners: HashMap<SymbolId, ConnectionId>,
+    /// Whether a stream was ever held back.
+    is_held: bool,
     /// Of the last request.
     number: u64,
 }
@@ -246,6 +248,9 @@ impl<D: Dialect> DialectFeed<D> {
             out.unreadable(text, &reason);
         }
         if !self.is_recorded && (!again.is_empty() || !dues.is_empty()) {
+            if self.dialect.replaces() && !again.is_empty() {
+                self.hold(connection, true, out);
+            }
             for streams in again {
                 self.ask(connection, &streams, arrived);
             }
@@ -278,12 +283,17 @@ impl<D: Dialect> DialectFeed<D> {
     }
 
     /// Subscribes anew to what brings a silent stream.
-    fn wake(&mut self, silent: Silent, now: i64) {
+    fn wake(&mut self, silent: Silent, woken: &mut Vec<String>, now: i64) {
         let name = self.market.name(silent.symbol);
         let prefixes = self.prefixes().filter(|(_, stream)| *stream == silent.stream);
-        let streams: Vec<String> = prefixes.map(|(prefix, _)| format!("{prefix}{name}")).collect();
+        let streams: Vec<String> = prefixes.map(|(prefix, _)| self.dialect.stream_of(prefix, name)).collect();
         let connection = silent.connection;
         for stream in streams {
+            // One that several symbols share is asked for once.
+            if woken.contains(&stream) {
+                continue;
+            }
+            woken.push(stream.clone());
             if self.asked.get(&connection).is_some_and(|asked| asked.streams.contains(&stream)) {
                 if silent.stream == Stream::Book {
                     self.owners.insert(silent.symbol, connection);
@@ -291,6 +301,23 @@ impl<D: Dialect> DialectFeed<D> {
                 self.resubscribe(connection, stream, now);
             }
         }
+    }
+
+    /// Tells the market which streams of a connection's place stopped for one that the exchange refuses.
+    fn hold(&mut self, connection: ConnectionId, is_stopped: bool, out: &mut Out) {
+        let planned = self.planned.get(self.place(connection)).map_or(&[][..], Vec::as_slice);
+        let held = self.streams.held(connection);
+        if held.is_empty() && !is_stopped && !self.is_held {
+            return;
+        }
+        self.is_held = true;
+        let prefixes: Vec<(&str, Stream)> = self.prefixes().collect();
+        let refused = &self.streams;
+        self.market.hold(out, connection, (planned, &held, is_stopped), |market, name| {
+            let (prefix, stream) = prefixes.iter().find(|(prefix, _)| name.starts_with(prefix))?;
+            let symbol = market.known_symbol(&name[prefix.len()..])?;
+            (!refused.is_refused(name)).then_some((symbol, *stream))
+        });
     }
 
     fn prefixes(&self) -> impl Iterator<Item = (&'static str, Stream)> + use<D> {
@@ -308,6 +335,7 @@ impl<D: Dialect> DialectFeed<D> {
                 if self.dialect.replaces() {
                     // What a request that failed leaves of the one before is not known.
                     self.ask(connection, &[], now);
+                    self.hold(connection, true, out);
                 }
                 out.refused.push((connection, stream, words));
             }
@@ -319,6 +347,7 @@ impl<D: Dialect> DialectFeed<D> {
                     asked.streams.retain(|stream| !held.contains(stream));
                 }
                 self.ask(connection, &streams, now);
+                self.hold(connection, self.dialect.replaces(), out);
             }
         }
     }
@@ -326,17 +355,25 @@ impl<D: Dialect> DialectFeed<D> {
     /// Streams whose time has come: unanswered ones, silent ones, and those that were held back.
     fn look(&mut self, now: i64, out: &mut Out) {
         let prefixes: Vec<(&str, Stream)> = self.prefixes().collect();
-        let (outbox, market) = (&self.outbox, &self.market);
+        let (outbox, market, dialect) = (&self.outbox, &self.market, &self.dialect);
         let data = |name: &str| {
-            let of = prefixes.iter().find_map(|(prefix, stream)| Some((name.strip_prefix(prefix)?, *stream)));
-            let Some((symbol, stream)) = of else { return Data::default() };
-            let last = market.known_symbol(symbol).and_then(|symbol| market.seen(symbol, stream));
+            let of = prefixes.iter().find(|(prefix, _)| name.starts_with(prefix));
+            let Some((prefix, stream)) = of.copied() else { return Data::default() };
+            let last = match market.known_symbol(&name[prefix.len()..]) {
+                Some(symbol) => market.seen(symbol, stream),
+                // Several symbols may share it.
+                None => {
+                    let of = market.ids().filter(|id| dialect.stream_of(prefix, market.name(*id)) == name);
+                    of.filter_map(|id| market.seen(id, stream)).max()
+                }
+            };
             Data { last, has_pace: stream.has_pace() }
         };
         let dues = self.streams.tick(now, |connection| outbox.waits(connection), data);
         dues.into_iter().for_each(|due| self.due_of(due, now, out));
+        let mut woken = Vec::new();
         for silent in self.market.silent(out, now) {
-            self.wake(silent, now);
+            self.wake(silent, &mut woken, now);
         }
     }
 }
@@ -361,12 +398,13 @@ impl<D: Dialect> Feed for DialectFeed<D> {
             self.pings.insert(connection, now.saturating_add(every_us));
         }
         self.ask(connection, &streams, now);
+        self.hold(connection, false, out);
         self.outbox.flush(now, out);
     }
 
     fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
-        self.market.arrived(out, connection, arrived);
         let Frame::Data(text) = frame else { return };
+        self.market.arrived(out, connection, arrived);
         self.read(connection, arrived, out, text, |dialect, at| dialect.read(text, at));
     }
 

@@ -1,6 +1,7 @@
 //! What the messages of several venues say alike.
 
 use mtdh_core::Day;
+use mtdh_core::live::ticker::{Field, Ticker};
 
 pub use super::market::{OptionRow, Quote, Side};
 
@@ -36,6 +37,23 @@ pub struct TickerChange {
     pub index_price: Option<f64>,
     /// Mark price.
     pub mark_price: Option<f64>,
+}
+
+impl TickerChange {
+    /// Takes it into what is known of the derivative.
+    pub fn put_into(&self, ticker: &mut Ticker) {
+        ticker.set_funding(self.funding_timestamp);
+        for (field, value) in [
+            (Field::FundingRate, self.funding_rate),
+            (Field::PredictedFundingRate, self.predicted_funding_rate),
+            (Field::OpenInterest, self.open_interest),
+            (Field::LastPrice, self.last_price),
+            (Field::IndexPrice, self.index_price),
+            (Field::MarkPrice, self.mark_price),
+        ] {
+            ticker.set(field, value);
+        }
+    }
 }
 
 /// The side of a word such as `Buy` or `sell`.

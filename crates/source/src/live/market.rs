@@ -25,6 +25,7 @@ pub use self::silence::{Silent, Stream};
 use self::symbol::Symbol;
 use super::feed::ConnectionId;
 use super::out::Out;
+use super::symbols::Spelling;
 use super::venue::{Connection, Want};
 
 /// What holds for all symbols of a venue.
@@ -34,8 +35,8 @@ pub struct Setup {
     pub terms: Terms,
     /// The ids of its trades.
     pub ids: IdRule,
-    /// The symbol in rows of a data type, of one in messages.
-    pub row_symbol: fn(&str, DataType) -> String,
+    /// How its symbols are written.
+    pub spelling: &'static Spelling,
     /// Snapshots may be asked for so often: at once, and per second.
     pub asks: (u32, u32),
 }
@@ -273,7 +274,7 @@ impl Market {
         if trade.sequence.is_none() && !symbol.is_owner(&self.connections, data_type, connection) {
             return;
         }
-        let stream = symbol.stream(out, self.setup.row_symbol, data_type);
+        let stream = symbol.stream(out, self.setup.spelling.row, data_type);
         out.rows.group(stream, |rows| {
             rows.column(0).push_time(trade.at);
             rows.column(1).push_time(arrived);
@@ -306,7 +307,7 @@ impl Market {
         {
             return;
         }
-        let stream = symbol.stream(out, self.setup.row_symbol, DataType::BookTicker);
+        let stream = symbol.stream(out, self.setup.spelling.row, DataType::BookTicker);
         out.rows.group(stream, |rows| {
             rows.column(0).push_time(at);
             rows.column(1).push_time(arrived);
@@ -324,9 +325,28 @@ impl Market {
         &mut self.symbols[symbol.0 as usize].ticker
     }
 
-    /// A row of the derivative's state, if a value changed.
-    pub fn ticker_row(&mut self, out: &mut Out, connection: ConnectionId, symbol: SymbolId, arrived: i64) {
-        self.saw(out, connection, symbol, Stream::Ticker, arrived);
+    /// A message of a channel that makes no row by itself, such as a part of an option's state.
+    pub fn heard(
+        &mut self,
+        out: &mut Out,
+        connection: ConnectionId,
+        symbol: SymbolId,
+        channel: &'static str,
+        arrived: i64,
+    ) {
+        self.saw(out, connection, symbol, Stream::Ticker(channel), arrived);
+    }
+
+    /// A row of the derivative's state, if a value changed by a message of this channel.
+    pub fn ticker_row(
+        &mut self,
+        out: &mut Out,
+        connection: ConnectionId,
+        symbol: SymbolId,
+        channel: &'static str,
+        arrived: i64,
+    ) {
+        self.saw(out, connection, symbol, Stream::Ticker(channel), arrived);
         let symbol = &mut self.symbols[symbol.0 as usize];
         if !symbol.ticker.take_change()
             || !self.wanted[DataType::DerivativeTicker as usize]
@@ -334,7 +354,7 @@ impl Market {
         {
             return;
         }
-        let stream = symbol.stream(out, self.setup.row_symbol, DataType::DerivativeTicker);
+        let stream = symbol.stream(out, self.setup.spelling.row, DataType::DerivativeTicker);
         let ticker = &symbol.ticker;
         out.rows.group(stream, |rows| {
             rows.column(0).push_time(ticker.timestamp().unwrap_or(arrived));
@@ -350,24 +370,26 @@ impl Market {
         });
     }
 
-    /// An option's row.
+    /// An option's row, by a message of this channel.
+    #[expect(clippy::too_many_arguments, reason = "a message's facts")]
     pub fn option(
         &mut self,
         out: &mut Out,
         connection: ConnectionId,
         symbol: SymbolId,
+        channel: &'static str,
         option: &OptionRow<'_>,
         at: i64,
         arrived: i64,
     ) {
-        self.saw(out, connection, symbol, Stream::Ticker, arrived);
+        self.saw(out, connection, symbol, Stream::Ticker(channel), arrived);
         let symbol = &mut self.symbols[symbol.0 as usize];
         if !self.wanted[DataType::OptionsChain as usize]
             || !symbol.is_owner(&self.connections, DataType::OptionsChain, connection)
         {
             return;
         }
-        let stream = symbol.stream(out, self.setup.row_symbol, DataType::OptionsChain);
+        let stream = symbol.stream(out, self.setup.spelling.row, DataType::OptionsChain);
         out.rows.group(stream, |rows| symbol::option_row(rows, option, at, arrived));
     }
 

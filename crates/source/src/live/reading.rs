@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use mtdh_core::live::rule::{Ids, Place};
-use mtdh_core::live::ticker::Field;
 
 use super::cell::{Pair, Unread};
 use super::feed::ConnectionId;
@@ -100,31 +99,36 @@ impl Reading<'_> {
         }
     }
 
-    /// News of a derivative; without a time it keeps the last one.
-    pub fn ticker(&mut self, symbol: &str, timestamp: Option<i64>, change: &TickerChange) {
+    /// News of a derivative from one of the venue's channels; without a time it keeps the last one.
+    pub fn ticker(
+        &mut self,
+        symbol: &str,
+        channel: &'static str,
+        timestamp: Option<i64>,
+        change: &TickerChange,
+    ) {
         let Some(id) = self.market.symbol(symbol.as_bytes()) else { return };
         let ticker = self.market.ticker(id);
-        ticker.set_funding(change.funding_timestamp);
-        for (field, value) in [
-            (Field::FundingRate, change.funding_rate),
-            (Field::PredictedFundingRate, change.predicted_funding_rate),
-            (Field::OpenInterest, change.open_interest),
-            (Field::LastPrice, change.last_price),
-            (Field::IndexPrice, change.index_price),
-            (Field::MarkPrice, change.mark_price),
-        ] {
-            ticker.set(field, value);
-        }
+        change.put_into(ticker);
         if let Some(timestamp) = timestamp {
             ticker.at(timestamp);
         }
-        self.market.ticker_row(self.out, self.connection, id, self.arrived);
+        self.market.ticker_row(self.out, self.connection, id, channel, self.arrived);
     }
 
-    /// An option's state.
-    pub fn option(&mut self, symbol: &str, timestamp: i64, option: &OptionRow<'_>) {
+    /// An option's state, from one of the venue's channels.
+    pub fn option(&mut self, symbol: &str, channel: &'static str, timestamp: i64, option: &OptionRow<'_>) {
         if let Some(id) = self.market.symbol(symbol.as_bytes()) {
-            self.market.option(self.out, self.connection, id, option, timestamp, self.arrived);
+            self.market.option(self.out, self.connection, id, channel, option, timestamp, self.arrived);
+        }
+    }
+
+    /// A message of a channel, of each followed symbol that `of` names, which makes no row by itself.
+    pub fn heard(&mut self, channel: &'static str, of: impl Fn(&str) -> bool) {
+        for id in self.market.ids() {
+            if of(self.market.name(id)) {
+                self.market.heard(self.out, self.connection, id, channel, self.arrived);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use mtdh_core::DataType;
 
 use super::feed::Feed;
 use super::limits::Limits;
+use super::symbols::{AS_LISTED, Spelling};
 
 /// An exchange whose messages can be read, named by the vendor's exchange id. The registry `venues` lists all.
 pub trait Venue: Sync {
@@ -21,6 +22,11 @@ pub trait Venue: Sync {
 
     /// Whether no continuous recording of it was ever read by this program.
     fn is_experimental(&self) -> bool;
+
+    /// How its symbols are written in the vendor's list, on its socket and in rows.
+    fn spelling(&self) -> &'static Spelling {
+        &AS_LISTED
+    }
 
     /// What a symbol of the exchange looks like, where that is certain and this symbol does not look like it: the venue would refuse it.
     /// `None`: it may be one.

@@ -9,19 +9,20 @@ use mtdh_core::DataType;
 use mtdh_core::live::book::{MAX_DEPTH, Origin, Terms};
 use mtdh_core::live::ids::IdRule;
 use mtdh_core::live::rule::{Ids, Rule};
-use mtdh_core::live::ticker::{Field, Ticker};
+use mtdh_core::live::ticker::Ticker;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::live::cell::{Cell, Unread, number_in};
-use crate::live::dialect::same;
 use crate::live::feed::{Closed, ConnectionId, Feed, Frame};
 use crate::live::limits::{Cited, Limits, Ping, Rate};
-use crate::live::mapped::side_of;
+use crate::live::mapped::{TickerChange, side_of};
 use crate::live::market::{Market, OptionRow, Quote, Setup, SymbolId, Trade};
 use crate::live::out::Out;
+use crate::live::symbols::AS_LISTED;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
+use crate::live::venues;
 
 /// One exchange's messages from a tardis-machine.
 pub struct Machine {
@@ -163,8 +164,11 @@ impl Venue for Machine {
             depth: MAX_DEPTH,
             is_recorded: want.is_recorded,
         };
-        let setup = Setup { terms, ids: IdRule::Opaque, row_symbol: same, asks: (1, 1) };
-        let market = Market::new(setup, want, connections);
+        let setup = Setup { terms, ids: IdRule::Opaque, spelling: &AS_LISTED, asks: (1, 1) };
+        // The server's messages have the symbols of rows, which may differ from those of the exchange's own socket.
+        let spelling = venues::find(self.exchange).map_or(&AS_LISTED, |own| own.spelling());
+        let symbols = want.symbols.iter().flat_map(|symbol| spelling.rows(symbol)).collect();
+        let market = Market::new(setup, &Want { symbols, ..want.clone() }, connections);
         Box::new(MachineFeed { exchange: self.exchange, market, local: i64::MIN })
     }
 }
@@ -335,7 +339,7 @@ impl MachineFeed {
             "derivative_ticker" => self.ticker(out, connection, symbol, &message, at),
             "option_summary" => {
                 let option = option(&message)?;
-                self.market.option(out, connection, symbol, &option, at, self.local);
+                self.market.option(out, connection, symbol, "option_summary", &option, at, self.local);
             }
             // What the server computes, such as `trade_bar`, is made here from what it is made of.
             _ => {}
@@ -354,19 +358,18 @@ impl MachineFeed {
     ) {
         let ticker = self.market.ticker(symbol);
         *ticker = Ticker::default();
-        ticker.set_funding(message.funding_timestamp.and_then(Cell::iso));
-        for (field, cell) in [
-            (Field::FundingRate, message.funding_rate),
-            (Field::PredictedFundingRate, message.predicted_funding_rate),
-            (Field::OpenInterest, message.open_interest),
-            (Field::LastPrice, message.last_price),
-            (Field::IndexPrice, message.index_price),
-            (Field::MarkPrice, message.mark_price),
-        ] {
-            ticker.set(field, number_in(cell));
-        }
+        let change = TickerChange {
+            funding_timestamp: message.funding_timestamp.and_then(Cell::iso),
+            funding_rate: number_in(message.funding_rate),
+            predicted_funding_rate: number_in(message.predicted_funding_rate),
+            open_interest: number_in(message.open_interest),
+            last_price: number_in(message.last_price),
+            index_price: number_in(message.index_price),
+            mark_price: number_in(message.mark_price),
+        };
+        change.put_into(ticker);
         ticker.at(at);
-        self.market.ticker_row(out, connection, symbol, self.local);
+        self.market.ticker_row(out, connection, symbol, "derivative_ticker", self.local);
     }
 }
 

@@ -16,6 +16,7 @@ mod play;
 mod recorded_venues;
 mod recordings;
 mod streams;
+mod symbols;
 mod venues;
 
 use mtdh_core::DataType;

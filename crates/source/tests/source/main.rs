@@ -6,6 +6,7 @@
 
 mod answers;
 mod batches;
+mod bounds;
 mod files;
 mod golden;
 mod klines;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Accepts a connection and reads its request.
-async fn request(listener: &TcpListener) -> (TcpStream, String) {
+pub(crate) async fn request(listener: &TcpListener) -> (TcpStream, String) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
@@ -24,7 +24,7 @@ async fn request(listener: &TcpListener) -> (TcpStream, String) {
 }
 
 /// The 101 answer to a request.
-fn switching(request: &str) -> Vec<u8> {
+pub(crate) fn switching(request: &str) -> Vec<u8> {
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
     let accept = derive_accept_key(key.as_bytes());
     format!(
@@ -34,12 +34,12 @@ fn switching(request: &str) -> Vec<u8> {
 }
 
 /// A frame of a server: short, whole.
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     [&[0x80 | opcode, u8::try_from(payload.len()).unwrap()], payload].concat()
 }
 
 /// Reads a frame of a client: its opcode and payload.
-async fn client_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+pub(crate) async fn client_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut head = [0; 6];
     stream.read_exact(&mut head).await.unwrap();
     let mut payload = vec![0; usize::from(head[1] & 0x7f)];
@@ -48,7 +48,7 @@ async fn client_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     (head[0] & 0x0f, payload)
 }
 
-async fn listener() -> (TcpListener, Url) {
+pub(crate) async fn listener() -> (TcpListener, Url) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/stream?secret=1", listener.local_addr().unwrap());
     (listener, Url::parse(&url).unwrap())
@@ -146,7 +146,7 @@ async fn a_message_beyond_all_bounds_ends_the_socket() {
     server.await.unwrap();
 }
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules {
         silence: Duration::from_millis(400),
         ping: Some(Duration::from_millis(100)),
@@ -156,7 +156,7 @@ fn rules() -> Rules {
     }
 }
 
-fn link(url: Url, rules: Rules) -> (mpsc::Receiver<(u32, Event)>, mpsc::Sender<Command>) {
+pub(crate) fn link(url: Url, rules: Rules) -> (mpsc::Receiver<(u32, Event)>, mpsc::Sender<Command>) {
     let (events_to, events) = mpsc::channel(64);
     let (commands_to, commands) = mpsc::channel(64);
     let doors = Doors::new(&rules);

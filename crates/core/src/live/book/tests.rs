@@ -158,6 +158,37 @@ fn without_the_streams_snapshot_rest_is_asked_after_three_seconds() {
 }
 
 #[test]
+fn a_snapshot_that_is_late_is_a_loss_from_the_first_update_to_it() {
+    for (origin, by_rest) in [(Origin::Stream, false), (Origin::Rest, true), (Origin::StreamElseRest, true)] {
+        for (last, expected) in [(LATE_US - 1, None), (LATE_US, Some(SECOND))] {
+            let mut book = LiveBook::new(terms(Rule::PreviousId(Chain::Okx), origin));
+            book.opened(0);
+            assert_eq!(book.update(chain(10, 11), SECOND, &bid(9.0, 1.0)).loss, None, "{origin:?}");
+            let told = book.update(chain(11, 12), SECOND + last, &bid(9.0, 2.0)).loss;
+            assert_eq!(
+                told.map(|loss| (loss.kind, loss.from, loss.to)),
+                expected.map(|from| ("late_snapshot", from, from))
+            );
+            assert_eq!(book.update(chain(12, 13), SECOND + last, &bid(9.0, 3.0)).loss, None, "told once");
+            let ended = book.snapshot(chain(0, 13), 20 * SECOND, &bid(9.0, 3.0), by_rest).loss;
+            assert_eq!(ended.map(|loss| (loss.from, loss.to)), expected.map(|from| (from, 20 * SECOND)));
+        }
+    }
+    // After a loss that was told nothing more is late, and a new connection begins anew.
+    let mut book = live();
+    assert!(book.update(range(15, 16), 3 * SECOND, &bid(9.0, 2.0)).loss.is_some());
+    book.asked(4 * SECOND);
+    for at in 4..30 {
+        assert_eq!(book.update(range(17, 17), at * SECOND, &bid(9.0, 2.0)).loss, None);
+    }
+    let mut book = LiveBook::new(terms(Rule::Counter, Origin::Stream));
+    for at in 0..20 {
+        assert_eq!(book.update(range(at, at), at * 4 * SECOND, &bid(9.0, 2.0)).loss, None);
+        book.closed();
+    }
+}
+
+#[test]
 fn a_book_keeps_no_more_levels_than_its_depth() {
     let mut book = LiveBook::new(Terms { depth: 2, ..terms(Rule::None, Origin::Stream) });
     let whole: Vec<_> =

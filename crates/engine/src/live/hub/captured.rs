@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::event::{Cursor, Entry, Event, Place, RowsEvent, Source};
+use super::event::{Cursor, Entry, Event, GapEvent, Place, RowsEvent, Source};
 use super::{Hub, Listening, Lost};
 
 /// A session of which there are captures.
@@ -43,6 +43,12 @@ pub trait OlderRows {
     /// # Errors
     /// Words for people, when the captures are gone or cannot be read.
     fn next(&mut self) -> Result<Option<RowsEvent>, String>;
+
+    /// What the lines that were read tell to be lost, and when each line arrived, microseconds since the Unix epoch, UTC. Told once;
+    /// some may be of lines behind the rows that were given last.
+    fn gaps(&mut self) -> Vec<(i64, GapEvent)> {
+        Vec::new()
+    }
 }
 
 /// So many read captures at once.
@@ -270,6 +276,11 @@ fn give(to: &mpsc::Sender<Given>, entry: Arc<Entry>) -> Result<(), Stopped> {
 }
 
 impl Hub {
+    /// The sessions of which rows were published.
+    pub fn sessions(&self) -> Vec<Arc<str>> {
+        self.lock().parts.keys().cloned().collect()
+    }
+
     /// The line and part of the last rows of a session that were published.
     fn published(&self, session: &str) -> Option<(u64, u32)> {
         self.lock().parts.get(session).copied()

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
 use mtdh_core::DataType;
 use mtdh_source::live::venue::{Offer, Proof};
 use serde::Serialize;
 
-use super::event::{Event, State, Stream};
+use super::event::{Event, RowsEvent, State, Stream};
 use super::queue::Queue;
 use super::{Hub, Shared};
+use crate::live::told::ToldGaps;
 
 /// What a hub knows of a stream.
 pub(super) struct OfStream {
@@ -19,6 +22,8 @@ pub(super) struct OfStream {
     /// When it was asked for.
     pub(super) asked: Option<i64>,
     last_arrival: Option<i64>,
+    /// Its arrival minus the exchange's time of its last row.
+    lag_us: i64,
     messages: u64,
     rows: u64,
     gaps: u64,
@@ -30,7 +35,18 @@ pub(super) struct OfStream {
 impl OfStream {
     pub(super) fn new(stream: Arc<Stream>, routes: Vec<(u64, Arc<Queue>)>) -> OfStream {
         let (asked, last_arrival, gap_since) = (None, None, None);
-        OfStream { stream, routes, asked, last_arrival, messages: 0, rows: 0, gaps: 0, missing: 0, gap_since }
+        OfStream {
+            stream,
+            routes,
+            asked,
+            last_arrival,
+            lag_us: 0,
+            messages: 0,
+            rows: 0,
+            gaps: 0,
+            missing: 0,
+            gap_since,
+        }
     }
 }
 
@@ -46,6 +62,7 @@ pub(super) struct OfVenue {
     disconnects: u64,
     /// Gaps by kind.
     gaps: BTreeMap<&'static str, u64>,
+    told_gaps: ToldGaps,
     /// Findings by check and severity.
     findings: BTreeMap<(&'static str, String), u64>,
 }
@@ -57,15 +74,18 @@ impl Shared {
             Event::Rows(rows) => {
                 let Some(of) = self.streams.get_mut(rows.stream.number) else { return };
                 of.last_arrival = Some(rows.arrived);
+                if let Some(at) = happened(rows) {
+                    of.lag_us = rows.arrived.saturating_sub(at);
+                }
                 of.messages += 1;
                 of.rows += rows.rows as u64;
             }
             Event::Gap(of) => {
                 let gap = &of.gap;
-                let is_open = gap.to == gap.from;
-                // A lost connection is told when it is lost, and again when rows come.
-                if is_open || gap.kind != "disconnect" {
-                    let venue = self.venues.entry(of.exchange.clone()).or_default();
+                // A step of the clock has no length.
+                let is_open = gap.to == gap.from && gap.kind != "clock";
+                let venue = self.venues.entry(of.exchange.clone()).or_default();
+                if venue.told_gaps.is_new(gap) {
                     *venue.gaps.entry(gap.kind).or_default() += 1;
                 }
                 for known in &mut self.streams {
@@ -172,12 +192,21 @@ pub struct Totals {
     pub rows: u64,
     /// When the last message with rows arrived, microseconds since the Unix epoch, UTC; `None`: none has.
     pub last_arrival: Option<i64>,
+    /// How long after the exchange's time of its last row that message arrived, microseconds; `None`: none has. The difference of the
+    /// clocks is in it.
+    pub lag_us: Option<i64>,
     /// Connections that were lost.
     pub disconnects: u64,
     /// Gaps by kind.
     pub gaps: BTreeMap<&'static str, u64>,
     /// Findings by check and severity.
     pub findings: BTreeMap<(&'static str, String), u64>,
+}
+
+/// The exchange's time of a message's last row.
+fn happened(rows: &RowsEvent) -> Option<i64> {
+    let times = rows.batch.columns().first()?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.values().get(rows.first + rows.rows.checked_sub(1)?).copied()
 }
 
 fn proof_name(proof: Proof) -> &'static str {
@@ -250,6 +279,10 @@ impl Hub {
                 messages: of_venue().map(|of| of.messages).sum(),
                 rows: of_venue().map(|of| of.rows).sum(),
                 last_arrival: of_venue().filter_map(|of| of.last_arrival).max(),
+                lag_us: of_venue()
+                    .filter_map(|of| Some((of.last_arrival?, of.lag_us)))
+                    .max()
+                    .map(|last| last.1),
                 disconnects: venue.disconnects,
                 gaps: venue.gaps.clone(),
                 findings: venue.findings.clone(),

@@ -267,3 +267,47 @@ async fn what_is_forgotten_is_read_from_captures_up_to_what_is_remembered() {
         assert_eq!(cursor.places[0].position.line, lines(&entries).last().copied().unwrap());
     }
 }
+
+/// A gap that lasts is told when it begins, perhaps again, and when it ends: it is one. Two that last at the same time are two.
+#[test]
+fn a_gap_counts_once_however_often_it_is_told() {
+    let hub = hub(Limits::default());
+    let gap = |kind: &'static str, symbol: Option<&str>, from: i64, to: i64| {
+        let gap = mtdh_source::live::out::Gap {
+            connection: Some(mtdh_source::live::feed::ConnectionId(0)),
+            symbol: symbol.map(str::to_owned),
+            data_type: symbol.map(|_| DataType::Trades),
+            kind,
+            from,
+            to,
+            from_id: None,
+            to_id: None,
+            missing: None,
+            is_proven: false,
+            detail: String::new(),
+        };
+        Event::Gap(super::event::GapEvent {
+            exchange: "deribit".into(),
+            key: None,
+            gap,
+            position: position(1),
+        })
+    };
+    for (kind, symbol, from, to) in [
+        ("disconnect", None, 10, 10),
+        ("disconnect", None, 10, 10),
+        ("disconnect", None, 10, 20),
+        ("disconnect", None, 10, 25),
+        ("silence", Some("A"), 30, 30),
+        ("silence", Some("B"), 30, 30),
+        ("silence", Some("A"), 30, 40),
+        ("silence", Some("A"), 50, 50),
+        // One that is told at its end alone, and one that begins where it ended.
+        ("sequence", Some("A"), 60, 70),
+        ("sequence", Some("A"), 70, 80),
+    ] {
+        hub.publish(gap(kind, symbol, from, to));
+    }
+    let counted = hub.totals()[0].gaps.clone();
+    assert_eq!(Vec::from_iter(counted), [("disconnect", 1), ("sequence", 2), ("silence", 3)]);
+}

@@ -33,7 +33,7 @@ impl Venue for Fake {
     }
 
     fn limits(&self) -> &'static mtdh_source::live::limits::Limits {
-        &mtdh_source::live::limits::LIMITS[0]
+        &mtdh_source::live::limits::BINANCE
     }
 
     fn is_experimental(&self) -> bool {
@@ -273,4 +273,22 @@ fn a_feed_that_can_read_nothing_is_given_up() {
         assert_eq!(ids(&mut machine).len(), usize::from(!is_given_up));
         assert_eq!(machine.counts().unread, bad as u64);
     }
+}
+
+#[test]
+fn what_was_made_before_a_feed_is_given_up_stays_and_the_loss_begins_with_what_could_not_be_read() {
+    let mut machine = machine();
+    machine.take(NOON, opened(0));
+    for message in 0..1000 {
+        let text = if message < 300 { format!("t {message}") } else { "?".to_owned() };
+        machine.take(NOON + message, data(0, &text));
+    }
+    assert!(machine.is_given_up());
+    let gaps: Vec<_> = machine.take_todo().gaps.iter().map(|gap| (gap.kind, gap.from, gap.to)).collect();
+    assert_eq!(gaps, [("unread", NOON + 299, NOON + 299)], "it never ends");
+    machine.take(NOON + 2000, data(0, "t 900"));
+    assert_eq!((machine.rows(), machine.groups(), machine.counts().rows), (300, 300, 0));
+    assert_eq!((ids(&mut machine).len(), machine.rows(), machine.counts().rows), (300, 0, 300));
+    machine.take(NOON + 3000, data(0, "t 901"));
+    assert_eq!(ids(&mut machine), Vec::<String>::new());
 }

@@ -103,6 +103,15 @@ impl Publisher {
         }
     }
 
+    /// Gives out something lost that no message shows, of all of the session. A refusal is of one stream, and told apart.
+    pub fn lost(&self, gap: &Gap) {
+        if gap.kind == "refused" {
+            return;
+        }
+        let (exchange, position) = (self.exchange.clone(), self.position(self.placed.last()));
+        self.hub.publish(Event::Gap(GapEvent { exchange, key: None, gap: gap.clone(), position }));
+    }
+
     fn stream(&mut self, maker: &mut Maker, id: StreamId) -> Arc<Stream> {
         if let Some(known) = self.streams.get(&id) {
             return known.clone();

@@ -1,41 +1,43 @@
 //! The loop of a session.
 
+mod disk;
+mod hand;
+mod lines;
+mod wants;
+
 use std::time::Duration;
 
-use mtdh_lake::live::{CaptureError, CaptureWriter, Kind, Line, Session as CaptureSession};
+use mtdh_lake::live::{CaptureError, CaptureWriter, Session as CaptureSession};
 use mtdh_source::http::HttpClient;
 use mtdh_source::live::address::shown;
 use mtdh_source::live::clock::{self, Steps};
-use mtdh_source::live::link::{Event, Stamped};
-use mtdh_source::live::out::{Gap, Request};
-use mtdh_source::live::rest::{self, Answer};
-use mtdh_source::live::socket::Arrived;
-use tokio::sync::mpsc;
+use mtdh_source::live::out::Gap;
+use mtdh_source::live::rest;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use disk::Syncer;
+
 use super::lanes::Lanes;
-use super::publish::{Publisher, symbols_of};
+use super::publish::Publisher;
+use super::waiting::Waiting;
 use super::{Ended, Settings, State, Told, Work};
 use crate::live::LiveError;
 use crate::live::events::{self, session_gap};
-use crate::live::machine::Input;
 use crate::live::maker::{Maker, Stretch};
+use crate::live::told::ToldGaps;
 
 /// Lines are handed to the system at this age.
 const WRITE_EVERY: Duration = Duration::from_millis(150);
 /// Or when they have so many bytes.
-const WRITE_BYTES: usize = 256 << 10;
+const WRITE_BYTES: usize = 64 << 10;
 /// Rows become parts when they have about so many bytes in memory.
 const PART_BYTES: usize = 64 << 20;
 /// Rows are moved to their part when so many wait.
 const ROWS: usize = 8192;
 /// Batches of messages that wait, at most.
 const EVENTS: usize = 64;
-/// A disk that refuses is tried again after this.
-const DISK_AGAIN: Duration = Duration::from_millis(250);
-/// A disk that refuses for so long ends the session.
-const DISK_PATIENCE: Duration = Duration::from_secs(60);
 /// What is told of a session that did not end in good order.
 const CRASH: &str = "the recorder before did not end in good order";
 /// Links have so long to end.
@@ -55,9 +57,20 @@ pub(super) struct Session {
     last_at: i64,
     /// When a session before received last that did not end in good order, until rows come again.
     crashed: Option<i64>,
-    waiting: Vec<Work>,
+    /// What is handed on at the end of this turn of the loop.
+    turn: Vec<Made>,
+    waiting: Waiting,
+    told_gaps: ToldGaps,
     stop: CancellationToken,
-    sync: Option<std::sync::mpsc::SyncSender<std::fs::File>>,
+    syncer: Syncer,
+    /// Whether lines are with the system that nobody brings to the disk yet.
+    is_unsynced: bool,
+}
+
+/// What a turn of the loop made.
+enum Made {
+    Stretch(Stretch),
+    Gaps(Vec<Gap>),
 }
 
 /// The session is to end: what it hands on is taken by nobody, or its disk refuses.
@@ -78,6 +91,7 @@ impl Session {
         settings: Settings,
         work: mpsc::Sender<Work>,
         told: mpsc::Sender<Told>,
+        durable: watch::Sender<u64>,
     ) -> Result<Session, LiveError> {
         let capture = CaptureSession {
             id: settings.session.clone(),
@@ -110,9 +124,12 @@ impl Session {
             steps: Steps::new(),
             last_at: i64::MIN,
             crashed: settings.crashed,
-            waiting: Vec::new(),
+            turn: Vec::new(),
+            waiting: Waiting::new(settings.bounds.rows, settings.bounds.gaps, &settings.folder),
+            told_gaps: ToldGaps::default(),
             stop: CancellationToken::new(),
-            sync: syncer(settings.durable),
+            syncer: Syncer::new(settings.sync, durable),
+            is_unsynced: false,
             settings,
         })
     }
@@ -157,11 +174,11 @@ impl Session {
         }
         let began = Instant::now();
         let (mut write_at, mut part_at) = (None::<Instant>, began + self.settings.part_every);
-        let mut second = began + Duration::from_secs(1);
+        let (mut second, mut sync_at) = (began + Duration::from_secs(1), None::<Instant>);
         while !stop.is_cancelled() && !lanes.is_empty() {
             let due = self.maker.as_ref().and_then(|maker| maker.machine.due());
             let due = due.map(|due| Instant::now() + until(due));
-            let wake = [write_at, due, Some(part_at), Some(second)].into_iter().flatten().min();
+            let wake = [write_at, sync_at, due, Some(part_at), Some(second)].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -197,6 +214,13 @@ impl Session {
                 write_at = None;
                 self.write().await?;
             }
+            if self.is_unsynced && sync_at.is_none() {
+                sync_at = Some(now + self.settings.durable / 2);
+            }
+            if sync_at.is_some_and(|at| now >= at) {
+                sync_at = None;
+                self.sync();
+            }
             if now >= part_at || self.maker.as_ref().is_some_and(|maker| maker.bytes() >= PART_BYTES) {
                 part_at = now + self.settings.part_every;
                 self.part().await?;
@@ -207,348 +231,6 @@ impl Session {
             }
         }
         self.end(lanes, events).await
-    }
-
-    /// Takes what a link tells.
-    fn event(&mut self, lanes: &mut Lanes, lane: u32, event: Event) -> Result<(), Stop> {
-        match event {
-            Event::Arrived(batch) => {
-                for Stamped { at, what } in batch {
-                    let input = match &what {
-                        Arrived::Data(bytes) => Input::Data { lane, bytes },
-                        Arrived::Ping => Input::Ping { lane },
-                        Arrived::Pong => Input::Pong { lane },
-                    };
-                    self.state.last = Some(at);
-                    if let (Arrived::Data(_), Some(publisher)) = (&what, &mut self.publisher) {
-                        publisher.works();
-                    }
-                    self.take(at, &input, "")?;
-                }
-            }
-            Event::Opened { at } => {
-                lanes.set_open(lane, true);
-                if let Some(connection) = lanes.connection(lane) {
-                    self.take(at, &Input::Opened { lane, connection }, "")?;
-                }
-            }
-            Event::Closed { at, reason } => {
-                lanes.set_open(lane, false);
-                let by_us = reason == mtdh_source::live::link::ENDED_HERE;
-                self.take(at, &Input::Closed { lane, by_us }, &reason)?;
-                if !by_us {
-                    self.tell(Told::Note(format!("a connection ended: {reason}")));
-                    self.publish_disconnect(at, lanes.connection(lane));
-                }
-            }
-            Event::Sent { at, text } => {
-                if let Some(text) = text {
-                    let raw = text.into_bytes().into();
-                    self.append(&Line { arrived: at, connection: Some(lane), kind: Kind::Sent, raw })?;
-                }
-            }
-            Event::NotOpened { reason, wait } => {
-                self.tell(Told::Note(format!("{reason}; next attempt in {:.1} s", wait.as_secs_f64())));
-                self.state.open = lanes.open_connections();
-                if let Some(publisher) = &mut self.publisher {
-                    publisher.failed(&self.state, self.ended.is_capture_only, reason);
-                }
-            }
-            Event::GaveUp { status, reason } => {
-                self.ended.given_up.push(format!("{reason} (status {status}, three times)"));
-                lanes.gone(lane);
-            }
-            Event::Ending => {
-                if let Some(connection) = lanes.connection(lane) {
-                    lanes.open(&self.settings, connection).map_err(Stop::Failed)?;
-                }
-            }
-            Event::Overloaded { from, to } => {
-                let detail = "rows or the disk could not keep up; nothing was read meanwhile".to_owned();
-                self.lost(session_gap("overload", from, to, detail))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn answer(&mut self, answer: &Answer) -> Result<(), Stop> {
-        let Answer { name, status, body, at } = answer;
-        self.take(*at, &Input::Answer { name, status: *status, body }, "")
-    }
-
-    /// Writes the line of something that happened, and makes of it what it makes.
-    fn take(&mut self, at: i64, input: &Input<'_>, reason: &str) -> Result<(), Stop> {
-        match events::line(self.later(at), input, reason) {
-            Some(line) => self.append(&line),
-            None => Ok(()),
-        }
-    }
-
-    fn mark(&mut self, word: &str, more: &str) -> Result<(), Stop> {
-        let at = self.later(clock::now());
-        self.append(&events::word(at, word, more))
-    }
-
-    fn lost(&mut self, gap: Gap) -> Result<(), Stop> {
-        let at = self.later(clock::now());
-        self.append(&events::gap(at, &gap))?;
-        self.state.gaps += 1;
-        self.hand_on(Work::Gaps(vec![gap]));
-        Ok(())
-    }
-
-    /// Times of lines never fall.
-    fn later(&mut self, at: i64) -> i64 {
-        self.last_at = self.last_at.max(at);
-        self.last_at
-    }
-
-    fn append(&mut self, line: &Line<'_>) -> Result<(), Stop> {
-        let arrived = self.later(line.arrived);
-        let line =
-            Line { arrived, connection: line.connection, kind: line.kind, raw: line.raw.as_ref().into() };
-        let number = match self.writer.append(&line) {
-            Err(CaptureError::Full(_)) => {
-                self.writer.write()?;
-                self.writer.append(&line)?
-            }
-            other => other?,
-        };
-        self.state.lines = number + 1;
-        if let Some(stretch) = self.make(number, &line) {
-            self.hand_on(Work::Stretch(stretch, None));
-        }
-        Ok(())
-    }
-
-    /// Makes of a line of the capture what it makes: the same as whoever reads the capture.
-    fn make(&mut self, number: u64, line: &Line<'_>) -> Option<Stretch> {
-        let maker = self.maker.as_mut()?;
-        let Some(publisher) = &mut self.publisher else { return maker.line(number, line) };
-        maker.pass_to(line.arrived);
-        publisher.passed(maker.groups());
-        let stretch = maker.line(number, line);
-        publisher.came(number, line.arrived, maker.groups());
-        stretch
-    }
-
-    /// Does what the feed wants, and gives its rows to those who follow.
-    async fn after(&mut self, lanes: &mut Lanes, requests: &mpsc::Sender<Request>) -> Result<(), Stop> {
-        let Some(maker) = self.maker.as_mut() else { return Ok(()) };
-        let todo = maker.take_todo();
-        for (lane, send) in todo.sends {
-            lanes.send(lane, send);
-        }
-        for request in todo.requests {
-            if let Err(error) = requests.try_send(request) {
-                tracing::debug!(%error, "a request by REST is left out; the feed asks again");
-            }
-        }
-        for (lane, reason) in todo.reconnects {
-            lanes.reconnect(lane, reason);
-        }
-        for connection in todo.ending {
-            lanes.open(&self.settings, connection).map_err(Stop::Failed)?;
-        }
-        for lane in todo.retired {
-            lanes.end(lane);
-        }
-        // Each batch of rows has a price, which only those pay for who wait for rows.
-        if self.publisher.is_some() || maker.machine.rows() >= ROWS {
-            maker.collect();
-        }
-        if let Some(publisher) = &mut self.publisher {
-            publisher.publish(maker, &todo.gaps);
-        }
-        if let Some(from) = self.crashed
-            && maker.counts().rows > 0
-        {
-            self.crashed = None;
-            let to = self.last_at;
-            self.lost(session_gap("crash", from, to, CRASH.to_owned()))?;
-        }
-        let Some(maker) = self.maker.as_mut() else { return Ok(()) };
-        self.state.counts = maker.counts();
-        self.ended.is_capture_only |= maker.machine.is_given_up();
-        self.state.gaps +=
-            todo.gaps.iter().filter(|gap| gap.from == gap.to || gap.kind != "disconnect").count() as u64;
-        for (stream, words) in todo.refused {
-            let at = clock::now();
-            self.lost(session_gap("refused", at, at, format!("{stream}: {words}")))?;
-            self.tell(Told::Refused { stream, words });
-        }
-        for note in todo.notes {
-            self.tell(Told::Note(note));
-        }
-        if !todo.gaps.is_empty() {
-            self.hand_on(Work::Gaps(todo.gaps));
-        }
-        self.hand_over().await
-    }
-
-    fn publish_disconnect(&mut self, at: i64, connection: Option<u32>) {
-        if let Some(publisher) = &mut self.publisher {
-            let symbols = connection.map(|connection| symbols_of(&self.settings.plan, connection));
-            publisher.disconnected(at, self.state.lines.saturating_sub(1), symbols.unwrap_or_default());
-        }
-    }
-
-    /// Hands the lines to the system. While the disk refuses, nothing is read.
-    async fn write(&mut self) -> Result<(), Stop> {
-        let (from, since) = (clock::now(), Instant::now());
-        let mut is_told = false;
-        while let Err(error) = self.writer.write() {
-            if !is_told {
-                is_told = true;
-                self.tell(Told::Note(format!(
-                    "the capture cannot be written, so that nothing is read: {}",
-                    mtdh_core::error::chain(&error)
-                )));
-            }
-            if since.elapsed() >= DISK_PATIENCE || self.stop.is_cancelled() {
-                return Err(error.into());
-            }
-            tokio::time::sleep(DISK_AGAIN).await;
-        }
-        if is_told {
-            self.lost(session_gap("overload", from, clock::now(), "the disk refused".to_owned()))?;
-        }
-        if self.settings.durable.is_zero() {
-            self.writer.sync()?;
-        }
-        for sealed in self.writer.take_sealed() {
-            self.hand_on_slowly(Work::Sealed(sealed)).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends a part of the rows.
-    async fn part(&mut self) -> Result<(), Stop> {
-        if self.state.lines == 0 {
-            return Ok(());
-        }
-        let at = self.later(clock::now());
-        let line = events::word(at, events::PART, "");
-        let number = self.writer.append(&line)?;
-        self.state.lines = number + 1;
-        let stretch = self.make(number, &line);
-        self.write().await?;
-        self.writer.seal_if_old(clock::now())?;
-        match stretch {
-            Some(stretch) => self.hand_on_slowly(Work::Stretch(stretch, None)).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn each_second(&mut self, lanes: &Lanes) -> Result<(), Stop> {
-        if let Some(step) = self.steps.step() {
-            let now = clock::now();
-            self.lost(session_gap(
-                "clock",
-                now,
-                now,
-                format!("the clock was set by {:.3} s", step as f64 / 1e6),
-            ))?;
-        }
-        if let Some(sync) = &self.sync
-            && let Some(file) = self.writer.to_sync()?
-        {
-            // While the thread is still at it, the next second brings the rest along.
-            let _busy = sync.try_send(file);
-        }
-        self.state.open = lanes.open_connections();
-        self.tell(Told::State(self.state));
-        if let Some(publisher) = &mut self.publisher {
-            publisher.health(&self.state, self.ended.is_capture_only);
-        }
-        Ok(())
-    }
-
-    /// Ends in good order: what was read is written, the last part is handed on, the capture is sealed.
-    async fn end(&mut self, mut lanes: Lanes, mut events: mpsc::Receiver<(u32, Event)>) -> Result<(), Stop> {
-        lanes.end_all();
-        let until = Instant::now() + GOODBYE;
-        let mut open = lanes.open_connections();
-        while open > 0 {
-            let Ok(Some((lane, event))) = tokio::time::timeout_at(until, events.recv()).await else { break };
-            self.event(&mut lanes, lane, event)?;
-            open = lanes.open_connections();
-        }
-        while let Ok((lane, event)) = events.try_recv() {
-            self.event(&mut lanes, lane, event)?;
-        }
-        if let Some(maker) = self.maker.as_mut() {
-            let gaps = maker.take_todo().gaps;
-            self.hand_on(Work::Gaps(gaps));
-        }
-        self.state.open = 0;
-        self.hand_over().await?;
-        if self.state.lines > 0 {
-            self.write().await?;
-            let (number, at) = (self.writer.next_line(), self.later(clock::now()));
-            self.writer.close(at)?;
-            let line = events::word(at, "session", "ended");
-            if let Some(stretch) = self.make(number, &line) {
-                self.hand_on_slowly(Work::Stretch(stretch, None)).await?;
-            }
-            for sealed in self.writer.take_sealed() {
-                self.hand_on_slowly(Work::Sealed(sealed)).await?;
-            }
-        }
-        if let Some(maker) = &self.maker {
-            self.state.counts = maker.counts();
-        }
-        self.hand_over().await
-    }
-
-    /// Hands on at the end of this turn of the loop.
-    fn hand_on(&mut self, work: Work) {
-        self.waiting.push(work);
-    }
-
-    /// Hands on what waits. While the channel is full, nothing is read.
-    async fn hand_over(&mut self) -> Result<(), Stop> {
-        let waiting = std::mem::take(&mut self.waiting);
-        if waiting.iter().any(|work| matches!(work, Work::Stretch(..))) {
-            self.write().await?;
-        }
-        for work in waiting {
-            self.hand_on_slowly(work).await?;
-        }
-        Ok(())
-    }
-
-    async fn hand_on_slowly(&mut self, work: Work) -> Result<(), Stop> {
-        let work = match work {
-            // Its lines are brought to the disk before anything is made of them, by who takes it: no message waits for that.
-            Work::Stretch(stretch, _) => Work::Stretch(stretch, self.writer.to_sync()?),
-            other => other,
-        };
-        self.work.send(work).await.map_err(|_| Stop::Alone)
-    }
-
-    fn tell(&self, told: Told) {
-        // Who does not listen misses it.
-        let _missed = self.told.try_send(told);
-    }
-}
-
-/// A thread that brings files to the disk, so that no message waits for it; `None`: the session does that itself.
-fn syncer(durable: Duration) -> Option<std::sync::mpsc::SyncSender<std::fs::File>> {
-    if durable.is_zero() {
-        return None;
-    }
-    let (to, files) = std::sync::mpsc::sync_channel::<std::fs::File>(1);
-    let sync = move || {
-        for file in files {
-            if let Err(error) = file.sync_data() {
-                tracing::warn!(%error, "the capture could not be brought to the disk");
-            }
-        }
-    };
-    match std::thread::Builder::new().name("live sync".to_owned()).spawn(sync) {
-        Ok(_) => Some(to),
-        Err(_) => None,
     }
 }
 

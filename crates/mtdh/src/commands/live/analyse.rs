@@ -4,10 +4,9 @@ use anyhow::Result;
 use mtdh_core::check::finding::duration;
 use mtdh_engine::Context;
 use mtdh_engine::check::reference::{Reference, Source};
-use mtdh_engine::live::candles::LiveSettings;
-use mtdh_engine::live::checks::LiveCheckSettings;
 use mtdh_engine::live::follow::{Analysed, AnalysisOptions};
 use mtdh_engine::live::hub::Hub;
+use mtdh_engine::live::plan::PlannedAnalysis;
 use mtdh_engine::live::record::Prepared;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -20,6 +19,14 @@ use crate::time;
 /// Whether candles or checks are asked for.
 pub fn is_wanted(args: &LiveRecordArgs) -> bool {
     args.check || !args.candles.is_empty()
+}
+
+/// What is asked for, as the captures' plans say it; `None`: nothing.
+pub fn planned(args: &LiveRecordArgs) -> Option<PlannedAnalysis> {
+    is_wanted(args).then(|| PlannedAnalysis {
+        candles: args.candles.iter().map(ToString::to_string).collect(),
+        has_checks: args.check,
+    })
 }
 
 /// An analysis that runs, or none.
@@ -44,15 +51,10 @@ impl Analysis {
         args: &LiveRecordArgs,
     ) -> Result<Analysis> {
         let Some(hub) = hub else { return Ok(Analysis::none()) };
-        let candles = (!args.candles.is_empty()).then(|| LiveSettings {
-            timeframes: args.candles.clone(),
-            provisional_us: Some(50_000),
-            ..LiveSettings::default()
-        });
         let klines: Option<Source> = args.klines.then(|| Reference::default().source);
-        let checks = args.check.then(LiveCheckSettings::default);
         let plans: Vec<_> = prepared.iter().map(|of| &of.plan).collect();
-        let options = AnalysisOptions { candles, checks, klines };
+        let planned = planned(args).unwrap_or_default();
+        let options = AnalysisOptions { planned, folder: args.capture_dir.clone(), klines };
         let (stop, from_us) = (CancellationToken::new(), time::now_us());
         let work = context.analyse_live(hub, &plans, options, from_us, stop.clone()).await?;
         Ok(Analysis { running: Some((tokio::spawn(work), stop)) })

@@ -45,7 +45,8 @@ fn text(totals: &[Totals], now: i64) -> String {
         of.findings.iter().map(move |((check, severity), count)| (label(check, severity), count.to_string()))
     });
     let age = |of: &Totals| of.last_arrival.map(|last| format!("{:.3}", (now - last).max(0) as f64 / 1e6));
-    let metrics: [(&str, &str, &str, Samples); 6] = [
+    let lag = |of: &Totals| of.lag_us.map(|us| format!("{:.6}", us as f64 / 1e6));
+    let metrics: [(&str, &str, &str, Samples); 7] = [
         (
             "mtdh_live_messages_total",
             "counter",
@@ -66,6 +67,12 @@ fn text(totals: &[Totals], now: i64) -> String {
             "gauge",
             "Seconds since the last message with rows arrived.",
             each(&age),
+        ),
+        (
+            "mtdh_live_lag_seconds",
+            "gauge",
+            "Seconds between the exchange's time of the last message with rows and its arrival; the difference of the clocks is in it.",
+            each(&lag),
         ),
     ];
     let mut text = String::new();
@@ -90,6 +97,7 @@ mod tests {
             messages: 3,
             rows: 7,
             last_arrival: Some(1_000_000),
+            lag_us: Some(-1_270_000),
             disconnects: 2,
             gaps: [("sequence", 4)].into(),
             findings: [(("late_tick", "warning".to_owned()), 5)].into(),
@@ -102,6 +110,7 @@ mod tests {
             "mtdh_live_gaps_total{exchange=\"deribit\",kind=\"sequence\"} 4",
             "mtdh_live_findings_total{exchange=\"deribit\",check=\"late_tick\",severity=\"warning\"} 5",
             "mtdh_live_last_message_age_seconds{exchange=\"deribit\"} 1.500",
+            "mtdh_live_lag_seconds{exchange=\"deribit\"} -1.270000",
         ] {
             assert!(text.lines().any(|one| one == line), "{line} is not in\n{text}");
         }

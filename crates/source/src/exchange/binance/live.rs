@@ -13,14 +13,15 @@ use mtdh_core::live::rule::{Chain, Rule};
 
 use self::feed::BinanceFeed;
 use crate::live::feed::Feed;
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::market::{Market, Setup};
+use crate::live::symbols::Spelling;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Spot.
 pub static SPOT: Binance = Binance {
     exchange: "binance",
-    limits: &LIMITS[0],
+    limits: &limits::BINANCE,
     addresses: Addresses {
         websockets: &["wss://stream.binance.com:9443"],
         rest: Some("https://api.binance.com"),
@@ -43,7 +44,7 @@ pub static SPOT: Binance = Binance {
 /// USD-M futures.
 pub static FUTURES: Binance = Binance {
     exchange: "binance-futures",
-    limits: &LIMITS[1],
+    limits: &limits::BINANCE_FUTURES,
     addresses: Addresses {
         websockets: &["wss://fstream.binance.com/public", "wss://fstream.binance.com/market"],
         rest: Some("https://fapi.binance.com"),
@@ -59,7 +60,7 @@ pub static FUTURES: Binance = Binance {
 /// COIN-M futures.
 pub static DELIVERY: Binance = Binance {
     exchange: "binance-delivery",
-    limits: &LIMITS[1],
+    limits: &limits::BINANCE_FUTURES,
     addresses: Addresses {
         websockets: &["wss://dstream.binance.com"],
         rest: Some("https://dapi.binance.com"),
@@ -132,6 +133,10 @@ impl Binance {
     }
 }
 
+/// The vendor lists symbols in lower case, as streams have them; messages and rows have upper case.
+static SPELLING: Spelling =
+    Spelling { socket: |listed| listed.to_uppercase(), row: |symbol, _| symbol.to_uppercase() };
+
 impl Venue for Binance {
     fn exchange(&self) -> &'static str {
         self.exchange
@@ -159,6 +164,10 @@ impl Venue for Binance {
             if self.has_pairs { "PAIR_PERP or PAIR_YYMMDD, such as BTCUSD_PERP" } else { "such as BTCUSDT" };
         let is_one = !symbol.contains(['-', '/']) && (!self.has_pairs || symbol.contains('_'));
         (!is_one).then_some(form)
+    }
+
+    fn spelling(&self) -> &'static Spelling {
+        &SPELLING
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -193,7 +202,7 @@ impl Venue for Binance {
         let setup = Setup {
             terms: Terms { rule, origin: Origin::Rest, depth: 20_000, is_recorded: false },
             ids: if self.is_spot { IdRule::Contiguous } else { IdRule::Likely },
-            row_symbol: |native, _| native.to_uppercase(),
+            spelling: &SPELLING,
             asks: (10, 2),
         };
         let market = Market::new(setup, want, connections);

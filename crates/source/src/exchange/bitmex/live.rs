@@ -16,11 +16,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::live::cell::{Cell, Unread, nonzero_in, number_in};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, streams, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Quote, TickerChange, Trade, side_of};
 use crate::live::market::{Setup, Stream};
+use crate::live::symbols::AS_LISTED;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// BitMEX.
@@ -56,7 +57,7 @@ impl Venue for Bitmex {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[9]
+        &limits::BITMEX
     }
 
     fn is_experimental(&self) -> bool {
@@ -72,7 +73,11 @@ impl Venue for Bitmex {
             DataType::OptionsChain => None,
             _ => Some("orderBookL2"),
         };
-        connections(0, streams(want, table), self.limits())
+        connections(
+            0,
+            streams(&want.symbols, want.data_types.iter().filter_map(|t| table(*t))),
+            self.limits(),
+        )
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {
@@ -84,7 +89,7 @@ impl Venue for Bitmex {
 fn setup(want: &Want) -> Setup {
     let terms =
         Terms { rule: Rule::None, origin: Origin::Stream, depth: MAX_DEPTH, is_recorded: want.is_recorded };
-    Setup { terms, ids: IdRule::Opaque, row_symbol: same, asks: (5, 1) }
+    Setup { terms, ids: IdRule::Opaque, spelling: &AS_LISTED, asks: (5, 1) }
 }
 
 struct BitmexDialect {
@@ -220,7 +225,7 @@ impl Dialect for BitmexDialect {
         &[
             ("trade:", Stream::Trades),
             ("quote:", Stream::BookTicker),
-            ("instrument:", Stream::Ticker),
+            ("instrument:", Stream::Ticker("instrument")),
             ("liquidation:", Stream::Liquidations),
         ]
     }
@@ -286,7 +291,7 @@ impl BitmexDialect {
                 index_price: number_in(row.indicative_settle_price),
                 mark_price: number_in(row.mark_price),
             };
-            at.ticker(&row.symbol, row.timestamp.and_then(Cell::iso), &change);
+            at.ticker(&row.symbol, "instrument", row.timestamp.and_then(Cell::iso), &change);
         }
         Ok(())
     }

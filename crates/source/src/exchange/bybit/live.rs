@@ -18,11 +18,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::live::cell::{Cell, Pair, Unread, number_in};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, text_of};
 use crate::live::feed::{ConnectionId, Feed};
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Quote, TickerChange, Trade, opposite, side_of};
 use crate::live::market::{Setup, Stream};
+use crate::live::symbols::AS_LISTED;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Perpetuals and dated futures, settled in USDT, USDC or the coin.
@@ -106,7 +107,7 @@ impl Venue for Bybit {
     }
 
     fn limits(&self) -> &'static Limits {
-        if self.0 == Market::Options { &LIMITS[4] } else { &LIMITS[3] }
+        if self.0 == Market::Options { &limits::BYBIT_OPTIONS } else { &limits::BYBIT }
     }
 
     /// The one recording is of 2021, in the format before version 5.
@@ -167,7 +168,7 @@ fn setup(want: &Want) -> Setup {
         depth: MAX_DEPTH,
         is_recorded: want.is_recorded,
     };
-    Setup { terms, ids: IdRule::Opaque, row_symbol: same, asks: (10, 2) }
+    Setup { terms, ids: IdRule::Opaque, spelling: &AS_LISTED, asks: (10, 2) }
 }
 
 struct BybitDialect {
@@ -236,7 +237,7 @@ impl Dialect for BybitDialect {
         &[
             ("publicTrade.", Stream::Trades),
             ("orderbook.1.", Stream::BookTicker),
-            ("tickers.", Stream::Ticker),
+            ("tickers.", Stream::Ticker("tickers")),
             ("allLiquidation.", Stream::Liquidations),
         ]
     }
@@ -452,6 +453,6 @@ fn ticker(message: &Message<'_>, data: &str, at: &mut Reading<'_>) -> Result<(),
         index_price: number_in(row.index_price),
         mark_price: number_in(row.mark_price),
     };
-    at.ticker(&row.symbol, message.ts.and_then(Cell::time), &change);
+    at.ticker(&row.symbol, "tickers", message.ts.and_then(Cell::time), &change);
     Ok(())
 }

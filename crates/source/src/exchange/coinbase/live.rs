@@ -13,12 +13,13 @@ use mtdh_core::live::rule::Rule;
 use serde::Deserialize;
 
 use crate::live::cell::{Cell, Pair, Unread, number_in};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Quote, Side, Trade};
 use crate::live::market::{Setup, Stream};
 use crate::live::quirks::CHANGE_WITHOUT_TIME;
+use crate::live::symbols::AS_LISTED;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Coinbase Exchange.
@@ -66,7 +67,7 @@ impl Venue for Coinbase {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[7]
+        &limits::COINBASE
     }
 
     fn is_experimental(&self) -> bool {
@@ -81,18 +82,10 @@ impl Venue for Coinbase {
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
-        let mut streams = Vec::new();
-        for symbol in &want.symbols {
-            // The heartbeat has the id of the last trade of each second, also where none comes.
-            let heartbeat = want.data_types.contains(&DataType::Trades).then_some("heartbeat");
-            for channel in want.data_types.iter().filter_map(|t| channel(*t)).chain(heartbeat) {
-                let stream = format!("{channel}:{symbol}");
-                if !streams.contains(&stream) {
-                    streams.push(stream);
-                }
-            }
-        }
-        connections(0, streams, self.limits())
+        // The heartbeat has the id of the last trade of each second, also where none comes.
+        let heartbeat = want.data_types.contains(&DataType::Trades).then_some("heartbeat");
+        let channels = want.data_types.iter().filter_map(|data_type| channel(*data_type)).chain(heartbeat);
+        connections(0, streams(&want.symbols, channels), self.limits())
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {
@@ -104,7 +97,7 @@ impl Venue for Coinbase {
 fn setup(want: &Want) -> Setup {
     let terms =
         Terms { rule: Rule::None, origin: Origin::Stream, depth: MAX_DEPTH, is_recorded: want.is_recorded };
-    Setup { terms, ids: IdRule::Contiguous, row_symbol: same, asks: (10, 2) }
+    Setup { terms, ids: IdRule::Contiguous, spelling: &AS_LISTED, asks: (10, 2) }
 }
 
 struct CoinbaseDialect {

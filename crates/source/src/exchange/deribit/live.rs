@@ -13,8 +13,9 @@ use mtdh_core::live::rule::{Chain, Rule};
 
 use self::feed::DeribitFeed;
 use crate::live::feed::Feed;
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::market::{Market, Setup};
+use crate::live::symbols::Spelling;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// The venue.
@@ -55,6 +56,22 @@ fn channel(data_type: DataType) -> &'static str {
 /// The interval of those without a key.
 const INTERVAL: &str = "100ms";
 
+/// The strike `1d02` is `1D02` in all rows but those of derivatives, which have no strike, and in names of the vendor's files.
+static SPELLING: Spelling = Spelling {
+    socket: |listed| {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let parts = listed.split('-').map(|part| match part.split_once('D') {
+            Some((whole, rest)) if is_number(whole) && is_number(rest) => format!("{whole}d{rest}"),
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("-")
+    },
+    row: |symbol, data_type| match data_type {
+        DataType::DerivativeTicker => symbol.to_owned(),
+        _ => symbol.to_uppercase(),
+    },
+};
+
 impl Venue for Deribit {
     fn exchange(&self) -> &'static str {
         "deribit"
@@ -69,11 +86,15 @@ impl Venue for Deribit {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[2]
+        &limits::DERIBIT
     }
 
     fn is_experimental(&self) -> bool {
         false
+    }
+
+    fn spelling(&self) -> &'static Spelling {
+        &SPELLING
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -102,11 +123,7 @@ impl Venue for Deribit {
         let setup = Setup {
             terms: Terms { rule, origin: Origin::Stream, depth: 20_000, is_recorded: false },
             ids: IdRule::Contiguous,
-            // The strike `1d02` is `1D02` in all rows but those of derivatives, which have no strike.
-            row_symbol: |native, data_type| match data_type {
-                DataType::DerivativeTicker => native.to_owned(),
-                _ => native.to_uppercase(),
-            },
+            spelling: &SPELLING,
             asks: (10, 1),
         };
         Box::new(DeribitFeed::new(Market::new(setup, want, connections), want, connections, self.limits()))

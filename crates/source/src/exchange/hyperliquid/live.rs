@@ -15,11 +15,12 @@ use serde_json::value::RawValue;
 use crate::live::cell::{Cell, Unread, number_in};
 use crate::live::dialect::{self, Dialect, Reading, connections, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Quote, Side, TickerChange, Trade};
 use crate::live::market::{Setup, Stream};
 use crate::live::quirks::FIRST_TRADES;
 use crate::live::recent::Recent;
+use crate::live::symbols::{AS_LISTED, Spelling};
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Hyperliquid.
@@ -58,11 +59,15 @@ impl Venue for Hyperliquid {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[10]
+        &limits::HYPERLIQUID
     }
 
     fn is_experimental(&self) -> bool {
         true
+    }
+
+    fn spelling(&self) -> &'static Spelling {
+        &SPELLING
     }
 
     fn plan(&self, want: &Want) -> Vec<Connection> {
@@ -73,7 +78,7 @@ impl Venue for Hyperliquid {
             DataType::Liquidations | DataType::OptionsChain => None,
             _ => Some("l2Book"),
         };
-        connections(0, streams(want, kind), self.limits())
+        connections(0, streams(&want.symbols, want.data_types.iter().filter_map(|t| kind(*t))), self.limits())
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {
@@ -82,12 +87,17 @@ impl Venue for Hyperliquid {
     }
 }
 
+/// Coins have their own case on the socket and in the vendor's list; its rows have them in upper case: `kPEPE` is `KPEPE`.
+static SPELLING: Spelling = Spelling { row: |coin, _| coin.to_uppercase(), ..AS_LISTED };
+
 fn setup(want: &Want) -> Setup {
     let terms =
         Terms { rule: Rule::Full, origin: Origin::Stream, depth: MAX_DEPTH, is_recorded: want.is_recorded };
-    // The vendor's rows have coins in upper case: `kPEPE` is `KPEPE`.
-    Setup { terms, ids: IdRule::Opaque, row_symbol: |coin, _| coin.to_uppercase(), asks: (10, 5) }
+    Setup { terms, ids: IdRule::Opaque, spelling: &SPELLING, asks: (10, 5) }
 }
+
+/// The channel of the state of a derivative.
+const CONTEXT: &str = "activeAssetCtx";
 
 struct HyperliquidDialect {
     trades: Recent,
@@ -209,7 +219,11 @@ impl Dialect for HyperliquidDialect {
     }
 
     fn prefixes(&self) -> &'static [(&'static str, Stream)] {
-        &[("trades:", Stream::Trades), ("bbo:", Stream::BookTicker), ("activeAssetCtx:", Stream::Ticker)]
+        &[
+            ("trades:", Stream::Trades),
+            ("bbo:", Stream::BookTicker),
+            ("activeAssetCtx:", Stream::Ticker(CONTEXT)),
+        ]
     }
 
     fn answers_each(&self) -> bool {
@@ -328,6 +342,6 @@ fn context(data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
         index_price: number_in(context.ctx.oracle_px),
         mark_price: number_in(context.ctx.mark_px),
     };
-    at.ticker(&context.coin, Some(at.arrived), &change);
+    at.ticker(&context.coin, CONTEXT, Some(at.arrived), &change);
     Ok(())
 }

@@ -17,11 +17,12 @@ use serde_json::value::RawValue;
 
 use crate::live::cell::{Cell, Pair, Unread, nonzero_in};
 use crate::live::checksum::TextBook;
-use crate::live::dialect::{self, Dialect, Reading, connections, same, streams, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, streams, text_of};
 use crate::live::feed::{ConnectionId, Feed};
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Quote, Trade, side_of};
 use crate::live::market::{Setup, Stream};
+use crate::live::symbols::Spelling;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Kraken.
@@ -59,11 +60,15 @@ impl Venue for Kraken {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[8]
+        &limits::KRAKEN
     }
 
     fn is_experimental(&self) -> bool {
         true
+    }
+
+    fn spelling(&self) -> &'static Spelling {
+        &SPELLING
     }
 
     /// Version 2 of the protocol writes pairs with a slash.
@@ -79,7 +84,7 @@ impl Venue for Kraken {
             DataType::BookTicker => Some("ticker"),
             other => self.offers().iter().any(|offer| offer.data_type == other).then_some("book"),
         };
-        let mut streams = streams(want, channel);
+        let mut streams = streams(&want.symbols, want.data_types.iter().filter_map(|t| channel(*t)));
         // One channel a request: streams of a channel stand together.
         streams.sort();
         connections(0, streams, self.limits())
@@ -91,10 +96,30 @@ impl Venue for Kraken {
     }
 }
 
+/// The vendor's list has the names of version 1, `XBT/USD` (its files `XBT-USD`); messages of version 2 and the rows that the vendor makes
+/// of them have `BTC/USD` (its own cases since 2026-07-10).
+static SPELLING: Spelling = Spelling {
+    socket: |listed| {
+        let pair = listed.split_once('/').or_else(|| listed.split_once('-'));
+        let Some((base, quote)) = pair else { return listed.to_owned() };
+        format!("{}/{}", of_version2(base), of_version2(quote))
+    },
+    row: |symbol, _| symbol.to_owned(),
+};
+
+/// The name of a currency in version 2.
+fn of_version2(currency: &str) -> &str {
+    match currency {
+        "XBT" => "BTC",
+        "XDG" => "DOGE",
+        other => other,
+    }
+}
+
 fn setup(want: &Want) -> Setup {
     let terms =
         Terms { rule: Rule::Checksum, origin: Origin::Stream, depth: DEPTH, is_recorded: want.is_recorded };
-    Setup { terms, ids: IdRule::Likely, row_symbol: same, asks: (10, 2) }
+    Setup { terms, ids: IdRule::Likely, spelling: &SPELLING, asks: (10, 2) }
 }
 
 struct KrakenDialect {

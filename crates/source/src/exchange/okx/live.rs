@@ -22,13 +22,14 @@ use serde_json::value::RawValue;
 use prints::{LiquidationOrders, best_levels, liquidations, trades};
 
 use crate::live::cell::{Cell, Unread, number_in};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, text_of};
 use crate::live::feed::{ConnectionId, Feed};
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Quote, TickerChange};
 use crate::live::market::{Setup, Stream};
 use crate::live::quirks::FIRST_LIQUIDATIONS;
 use crate::live::recent::Recent;
+use crate::live::symbols::AS_LISTED;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Spot.
@@ -110,7 +111,7 @@ impl Venue for Okx {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[5]
+        &limits::OKEX
     }
 
     /// The recording of 2022 has spot, futures and perpetuals, none of options.
@@ -200,7 +201,25 @@ fn setup(want: &Want) -> Setup {
     let origin = if want.is_recorded { Origin::Stream } else { Origin::StreamElseRest };
     let terms =
         Terms { rule: Rule::PreviousId(Chain::Okx), origin, depth: MAX_DEPTH, is_recorded: want.is_recorded };
-    Setup { terms, ids: IdRule::Likely, row_symbol: same, asks: (10, 5) }
+    Setup { terms, ids: IdRule::Likely, spelling: &AS_LISTED, asks: (10, 5) }
+}
+
+/// The channels of the state of a derivative or an option.
+const TICKERS: &str = "tickers";
+const OPEN_INTEREST: &str = "open-interest";
+const MARK_PRICE: &str = "mark-price";
+const FUNDING_RATE: &str = "funding-rate";
+const INDEX_TICKERS: &str = "index-tickers";
+const OPT_SUMMARY: &str = "opt-summary";
+
+/// The channel of this name, of those with a row an instrument.
+fn state_channel(name: &str) -> &'static str {
+    match name {
+        OPEN_INTEREST => OPEN_INTEREST,
+        MARK_PRICE => MARK_PRICE,
+        FUNDING_RATE => FUNDING_RATE,
+        _ => TICKERS,
+    }
 }
 
 struct OkxDialect {
@@ -280,11 +299,22 @@ impl Dialect for OkxDialect {
         &[
             ("trades-all:", Stream::Trades),
             ("bbo-tbt:", Stream::BookTicker),
-            ("tickers:", Stream::Ticker),
-            ("open-interest:", Stream::Ticker),
-            ("mark-price:", Stream::Ticker),
-            ("funding-rate:", Stream::Ticker),
+            ("tickers:", Stream::Ticker(TICKERS)),
+            ("open-interest:", Stream::Ticker(OPEN_INTEREST)),
+            ("mark-price:", Stream::Ticker(MARK_PRICE)),
+            ("funding-rate:", Stream::Ticker(FUNDING_RATE)),
+            ("index-tickers:", Stream::Ticker(INDEX_TICKERS)),
+            ("opt-summary:", Stream::Ticker(OPT_SUMMARY)),
         ]
+    }
+
+    /// Two channels are asked for by what several instruments share.
+    fn stream_of(&self, prefix: &str, symbol: &str) -> String {
+        match prefix {
+            "index-tickers:" => format!("{prefix}{}", index_of(symbol, i64::MAX)),
+            "opt-summary:" => format!("{prefix}{}", options::family(symbol)),
+            _ => format!("{prefix}{symbol}"),
+        }
     }
 
     fn answers_each(&self) -> bool {
@@ -338,7 +368,7 @@ impl Dialect for OkxDialect {
             "tickers" | "open-interest" | "mark-price" | "funding-rate" => {
                 self.tickers(&arg.channel, data.get(), at)
             }
-            "index-tickers" => self.index(data.get()),
+            "index-tickers" => self.index(data.get(), at),
             "liquidation-orders" => self.liquidation_orders(data.get(), at),
             "liquidations" => liquidations(symbol, data.get(), at),
             "opt-summary" if self.market == Market::Options => {
@@ -377,7 +407,10 @@ impl OkxDialect {
         for row in serde_json::from_str::<Vec<Ticker<'_>>>(data)? {
             let timestamp = row.ts.and_then(Cell::time);
             match self.market {
-                Market::Options if at.follows(&row.inst_id) => self.options.remember(channel, &row),
+                Market::Options if at.follows(&row.inst_id) => {
+                    self.options.remember(channel, &row);
+                    at.heard(state_channel(channel), |symbol| symbol == row.inst_id);
+                }
                 Market::Spot | Market::Options => {}
                 Market::Futures | Market::Swap => {
                     let positive = |cell: Option<Cell<'_>>| number_in(cell).filter(|n| *n > 0.0);
@@ -391,7 +424,7 @@ impl OkxDialect {
                         index_price: index.copied(),
                         mark_price: positive(row.mark_px),
                     };
-                    at.ticker(&row.inst_id, timestamp, &change);
+                    at.ticker(&row.inst_id, state_channel(channel), timestamp, &change);
                 }
             }
             if channel == "tickers" && at.arrived < BEST_LEVEL_SINCE {
@@ -407,11 +440,14 @@ impl OkxDialect {
         Ok(())
     }
 
-    fn index(&mut self, data: &str) -> Result<(), Unread> {
+    fn index(&mut self, data: &str, at: &mut Reading<'_>) -> Result<(), Unread> {
         for row in serde_json::from_str::<Vec<Ticker<'_>>>(data)? {
             if let Some(price) = number_in(row.idx_px) {
                 self.remember_index(&row.inst_id, price);
             }
+            let arrived = at.arrived;
+            let (index, base) = (&*row.inst_id, row.inst_id.split('-').next().unwrap_or_default());
+            at.heard(INDEX_TICKERS, |symbol| symbol.starts_with(base) && index_of(symbol, arrived) == index);
         }
         Ok(())
     }

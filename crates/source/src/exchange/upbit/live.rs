@@ -12,11 +12,12 @@ use mtdh_core::live::rule::Rule;
 use serde::Deserialize;
 
 use crate::live::cell::{Cell, Unread};
-use crate::live::dialect::{self, Dialect, Reading, connections, same, streams, text_of};
+use crate::live::dialect::{self, Dialect, Reading, connections, streams, text_of};
 use crate::live::feed::Feed;
-use crate::live::limits::{LIMITS, Limits};
+use crate::live::limits::{self, Limits};
 use crate::live::mapped::{Side, Trade};
 use crate::live::market::{Setup, Stream};
+use crate::live::symbols::AS_LISTED;
 use crate::live::venue::{Addresses, Connection, Offer, Proof, Venue, Want};
 
 /// Upbit.
@@ -51,7 +52,7 @@ impl Venue for Upbit {
     }
 
     fn limits(&self) -> &'static Limits {
-        &LIMITS[6]
+        &limits::UPBIT
     }
 
     fn is_experimental(&self) -> bool {
@@ -70,7 +71,7 @@ impl Venue for Upbit {
             DataType::Trades => Some("trade"),
             other => self.offers().iter().any(|offer| offer.data_type == other).then_some("orderbook"),
         };
-        connections(0, streams(want, kind), self.limits())
+        connections(0, streams(&want.symbols, want.data_types.iter().filter_map(|t| kind(*t))), self.limits())
     }
 
     fn feed(&self, want: &Want, connections: &[Connection]) -> Box<dyn Feed> {
@@ -82,7 +83,7 @@ impl Venue for Upbit {
 fn setup(want: &Want) -> Setup {
     let terms =
         Terms { rule: Rule::Full, origin: Origin::Stream, depth: MAX_DEPTH, is_recorded: want.is_recorded };
-    Setup { terms, ids: IdRule::Opaque, row_symbol: same, asks: (1, 1) }
+    Setup { terms, ids: IdRule::Opaque, spelling: &AS_LISTED, asks: (1, 1) }
 }
 
 struct UpbitDialect;

@@ -1,7 +1,12 @@
 //! Which connections are open, and which of two bring a stream whose messages have no number.
 
+use mtdh_core::live::pace::Pace;
+
 use super::super::feed::ConnectionId;
 use super::super::out::{Gap, Out};
+
+/// The time after which a silent connection is opened anew doubles so often, at most.
+const MOST_DOUBLINGS: u32 = 5;
 
 #[derive(Clone, Default)]
 struct State {
@@ -9,6 +14,12 @@ struct State {
     arrived: i64,
     /// Arrival of its last message with data; 0: none came.
     data: i64,
+    /// Of its streams that go on by themselves, together.
+    pace: Pace,
+    /// When it was opened anew because none came; 0: never.
+    reopened: i64,
+    /// How often in a row it was opened anew because no data came.
+    silences: u32,
     /// The loss of the connection that has not ended: its start.
     lost_from: Option<i64>,
 }
@@ -56,11 +67,38 @@ impl Connections {
         }
     }
 
-    /// A message with data of a stream arrived.
+    /// A message with data of a stream arrived; `has_pace`: of one that goes on by itself.
     #[inline]
-    pub fn saw(&mut self, connection: ConnectionId, arrived: i64) {
+    pub fn saw(&mut self, connection: ConnectionId, arrived: i64, has_pace: bool) {
         let place = self.place(connection);
-        self.places[place as usize].data = arrived;
+        let state = &mut self.places[place as usize];
+        (state.data, state.silences) = (arrived, 0);
+        if has_pace {
+            state.pace.saw(arrived);
+        }
+    }
+
+    /// A connection on which all streams are silent, while heartbeats or pongs still come, is to be opened anew: subscribing to one
+    /// after the other would not help. If it stays as it is, it is opened anew after twice the time, so that an exchange that rests does
+    /// not use up what it allows.
+    pub fn reopen_silent(&mut self, out: &mut Out, now: i64) {
+        for place in 0..self.planned {
+            let Some(connection) = self.newest(place) else { continue };
+            let state = &mut self.places[place as usize];
+            let limit = state.pace.limit().map(|limit| limit << state.silences.min(MOST_DOUBLINGS));
+            let since = state.data.max(state.reopened);
+            let is_silent = limit.is_some_and(|limit| now.saturating_sub(since) > limit);
+            if state.data == 0 || !is_silent {
+                continue;
+            }
+            let seconds = (now - since) / 1_000_000;
+            let reason = format!("only heartbeats came for {seconds} s, and none of its streams");
+            let gap = gap(ConnectionId(place), since, now);
+            out.gaps.push(Gap { kind: "silence", detail: reason.clone(), ..gap });
+            out.reconnects.push((connection, reason));
+            (state.reopened, state.silences) = (now, state.silences + 1);
+            state.pace.interrupted();
+        }
     }
 
     /// When the last message with data arrived on any connection of a place; 0: none did.
@@ -76,6 +114,7 @@ impl Connections {
             return true;
         }
         let state = &mut self.places[place as usize];
+        state.pace.interrupted();
         if is_lost && state.arrived != 0 && state.lost_from.is_none() {
             state.lost_from = Some(state.arrived);
             out.gaps.push(gap(ConnectionId(place), state.arrived, state.arrived));

@@ -4,7 +4,6 @@ use mtdh_core::DataType;
 use mtdh_core::book::LevelChange;
 use mtdh_core::live::book::{Emit, LiveBook};
 use mtdh_core::live::ids::TradeIds;
-use mtdh_core::live::pace::Pace;
 use mtdh_core::live::ticker::Ticker;
 use mtdh_core::live::top::Top;
 
@@ -12,7 +11,8 @@ use super::super::feed::ConnectionId;
 use super::super::out::Out;
 use super::super::rows::StreamId;
 use super::connections::Connections;
-use super::{OptionRow, Setup, Stream};
+use super::silence::Seen;
+use super::{OptionRow, Setup};
 use crate::row_builder::RowBuilder;
 
 const TYPES: usize = DataType::ALL.len();
@@ -30,10 +30,8 @@ pub(super) struct Symbol {
     has_levels: bool,
     streams: [Option<StreamId>; TYPES],
     tops: Vec<(DataType, Top)>,
-    /// When the last message of each kind of stream arrived, and on which connection.
-    pub seen: [Option<(i64, ConnectionId)>; Stream::COUNT],
-    /// Of the kinds that have a pace.
-    pub paces: [Pace; Stream::PACED],
+    /// What arrived, by stream.
+    pub seen: Vec<Seen>,
     /// Who brings messages without a number.
     owners: [Option<ConnectionId>; TYPES],
 }
@@ -56,8 +54,7 @@ impl Symbol {
             has_levels,
             streams: [None; TYPES],
             tops,
-            seen: [None; Stream::COUNT],
-            paces: Default::default(),
+            seen: Vec::new(),
             owners: [None; TYPES],
         }
     }
@@ -115,7 +112,7 @@ impl Symbol {
         arrived: i64,
     ) {
         if self.has_levels {
-            let stream = self.stream(out, setup.row_symbol, DataType::IncrementalBookL2);
+            let stream = self.stream(out, setup.spelling.row, DataType::IncrementalBookL2);
             let levels = match (&self.book, emit) {
                 (Some(book), Emit::Merged) => book.merged(),
                 _ => given,
@@ -134,7 +131,7 @@ impl Symbol {
         for (data_type, top) in &mut tops {
             let is_due = self.book.as_ref().is_some_and(|book| top.take(book.book()));
             if is_due {
-                let stream = self.stream(out, setup.row_symbol, *data_type);
+                let stream = self.stream(out, setup.spelling.row, *data_type);
                 out.rows.group(stream, |rows| top_row(rows, *data_type, top.levels(), at, arrived));
             }
         }

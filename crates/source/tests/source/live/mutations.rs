@@ -5,6 +5,7 @@ use mtdh_source::live::venue::Want;
 use mtdh_source::live::venues;
 use proptest::prelude::*;
 
+use super::recordings::received;
 use super::{Fed, ONE, as_sent};
 use crate::recorded::recorded;
 
@@ -18,7 +19,20 @@ fn examples() -> Vec<String> {
     };
     let text = std::fs::read_to_string(path).unwrap();
     let native = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["native"].to_string();
-    text.lines().map(native).collect()
+    let mut examples: Vec<String> = text.lines().map(native).collect();
+    for folder in recorded("live").and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten() {
+        let messages = received(&folder.unwrap().path());
+        let texts =
+            messages.into_iter().take(300).map(|(_, text)| String::from_utf8_lossy(&text).into_owned());
+        examples.extend(texts.filter(|text| text.len() < 4_000));
+    }
+    examples
+}
+
+/// Texts that are fed to each exchange: 100,000 mutations over all of them with `MTDH_LONG`.
+fn rounds() -> usize {
+    let of_each = 100_000_usize.div_ceil(6 * venues::all().len());
+    if std::env::var_os("MTDH_LONG").is_some() { of_each } else { 150 }
 }
 
 fn feed_all(exchange: usize, texts: &[Vec<u8>]) -> Result<(), TestCaseError> {
@@ -54,7 +68,7 @@ fn mutated_messages_are_fed_without_a_panic() {
     let examples = examples();
     let mut random = fastrand::Rng::with_seed(11);
     for exchange in 0..venues::all().len() {
-        for _ in 0..150 {
+        for _ in 0..rounds() {
             let mut texts = Vec::new();
             for _ in 0..6 {
                 let mut text = examples[random.usize(..examples.len())].clone().into_bytes();

@@ -208,6 +208,15 @@ fn a_silent_stream_of_a_living_connection_is_subscribed_to_anew() {
                 }
                 happened.extend(told(&mut fed, exchange).into_iter().map(|text| (at - last, text)));
             }
+            let reopened = happened.iter().filter(|(_, text)| text.starts_with("reconnect: only heartbeats"));
+            let reopened: Vec<i64> = reopened.map(|(when, _)| *when / SECOND).collect();
+            match others_live {
+                true => assert!(reopened.is_empty(), "{exchange}: {reopened:?}"),
+                false => assert!(
+                    reopened.len() == 1 && (30..37).contains(&reopened[0]),
+                    "{exchange}: {reopened:?}"
+                ),
+            }
             happened.retain(|(_, text)| {
                 !(text.starts_with("trade ") || text.ends_with("> ping") || text.starts_with("refused"))
             });
@@ -236,6 +245,50 @@ fn a_silent_stream_of_a_living_connection_is_subscribed_to_anew() {
     }
 }
 
+/// A connection that brings only heartbeats is opened anew, more and more rarely, and at the first message as soon as at first.
+#[test]
+fn a_connection_without_data_is_opened_anew_and_an_exchange_that_rests_is_not_stormed() {
+    let mut fed = fed("deribit", &["BTC-PERPETUAL"], &[IncrementalBookL2]);
+    fed.feed.opened(ONE, NOW, &mut fed.out);
+    let heartbeat = r#"{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"heartbeat"}}"#;
+    let mut at = NOW;
+    let change = |kind: &str, nth: i64| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"book.BTC-PERPETUAL.100ms","data":{{"type":"{kind}","timestamp":1788220800000,"prev_change_id":{},"instrument_name":"BTC-PERPETUAL","change_id":{nth},"bids":[["new",9.0,{nth}]],"asks":[]}}}}}}"#,
+            nth - 1
+        )
+    };
+    let book = |fed: &mut super::Fed, at: &mut i64| {
+        for nth in 1..=150 {
+            *at += SECOND / 10;
+            let text = change(if nth == 1 { "snapshot" } else { "change" }, nth);
+            fed.feed.message(ONE, Frame::Data(text.as_bytes()), *at, &mut fed.out);
+        }
+        told(fed, "deribit");
+    };
+    let rest = |fed: &mut super::Fed, at: &mut i64, seconds: i64| {
+        let (since, mut reopened) = (*at, Vec::new());
+        while *at < since + seconds * SECOND {
+            *at += SECOND;
+            fed.feed.message(ONE, Frame::Data(heartbeat.as_bytes()), *at, &mut fed.out);
+            fed.feed.tick(*at, &mut fed.out);
+            let texts = told(fed, "deribit");
+            if texts.iter().any(|text| text.starts_with("reconnect: only heartbeats")) {
+                assert!(texts.contains(&"gap silence all closed suspected".to_owned()), "{texts:?}");
+                reopened.push((*at - since) / SECOND);
+            }
+        }
+        reopened
+    };
+    book(&mut fed, &mut at);
+    let reopened = rest(&mut fed, &mut at, 3600);
+    let steps: Vec<i64> = reopened.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!((30..37).contains(&reopened[0]) && reopened.len() < 9, "{reopened:?}");
+    assert!(steps[..4].windows(2).all(|two| (two[1] - 2 * two[0]).abs() <= 10), "{reopened:?}");
+    book(&mut fed, &mut at);
+    assert!((30..37).contains(&rest(&mut fed, &mut at, 40)[0]));
+}
+
 /// Upbit answers nothing, and a later request replaces the one before: streams that are held back are not in it.
 #[test]
 fn upbit_lives_on_without_the_code_that_fails_a_request() {
@@ -261,6 +314,162 @@ fn upbit_lives_on_without_the_code_that_fails_a_request() {
             ),
         ],
     );
+}
+
+/// A code that was good is bad on a later connection: what stops while it is looked for has its gap, also the code that is held back.
+#[test]
+fn upbit_streams_that_stop_for_a_bad_code_have_their_gaps() {
+    let ask = |number: u32, codes: &str| {
+        format!(
+            r#"0> [{{"ticket":"mtdh-{number}"}},{{"type":"trade","codes":[{codes}],"isOnlyRealtime":true}},{{"format":"DEFAULT"}}]"#
+        )
+    };
+    let trade = |code: &str, id: u32| {
+        format!(
+            r#"{{"type":"trade","code":"{code}","trade_timestamp":1788220800000,"trade_price":5.0,"trade_volume":1.0,"ask_bid":"BID","sequential_id":{id}}}"#
+        )
+    };
+    let failed = r#"{"error":{"name":"NO_CODES","message":"codes are not found"}}"#;
+    let open = |code: &str| format!("gap refused {code} open suspected");
+    let closed = |code: &str| format!("gap refused {code} closed suspected");
+    let row = |code: &str, id: u32| format!("trade {code} {id} buy 5 1");
+    play(
+        "gaps",
+        "upbit",
+        &["KRW-A", "KRW-B", "KRW-C"],
+        &[Trades],
+        &[
+            (NOW, Open(0), &[&ask(1, r#""KRW-A","KRW-B","KRW-C""#)]),
+            (NOW + 1, Say(&trade("KRW-A", 1)), &[&row("KRW-A", 1)]),
+            (NOW + 2, Say(&trade("KRW-C", 2)), &[&row("KRW-C", 2)]),
+            (NOW + SECOND, Close(0), &["gap disconnect all open suspected"]),
+            (NOW + 2 * SECOND, Open(0), &[&ask(2, r#""KRW-A","KRW-B","KRW-C""#)]),
+            // Of KRW-B nothing ever came: nothing of it is lost.
+            (
+                NOW + 3 * SECOND,
+                Say(failed),
+                &[
+                    &ask(3, r#""KRW-A""#),
+                    "gap disconnect all closed suspected",
+                    &open("KRW-A"),
+                    &open("KRW-C"),
+                ],
+            ),
+            (NOW + 4 * SECOND, Say(&trade("KRW-A", 3)), &[&row("KRW-A", 3), &closed("KRW-A")]),
+            (NOW + 8 * SECOND, Tick, &[&ask(4, r#""KRW-A","KRW-B","KRW-C""#), &open("KRW-A")]),
+            (NOW + 9 * SECOND, Say(failed), &[&ask(5, r#""KRW-A","KRW-B""#)]),
+            (NOW + 10 * SECOND, Say(&trade("KRW-A", 4)), &[&row("KRW-A", 4), &closed("KRW-A")]),
+            (NOW + 14 * SECOND, Tick, &[&ask(6, r#""KRW-A","KRW-B","KRW-C""#), &open("KRW-A")]),
+            (NOW + 15 * SECOND, Say(&trade("KRW-C", 5)), &[&row("KRW-C", 5), &closed("KRW-C")]),
+        ],
+    );
+}
+
+/// A channel of a derivative's state stops while a more frequent one of the same symbol goes on, or the reverse: each has its own pace.
+#[test]
+fn each_channel_of_a_derivatives_state_has_its_own_pace() {
+    type Message = fn(i64) -> String;
+    let mark: Message = |nth| {
+        format!(
+            r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":{nth},"s":"BTCUSDT","p":"{nth}","i":"9","r":"0.1","T":9}}}}"#
+        )
+    };
+    let ticker: Message = |nth| {
+        format!(
+            r#"{{"stream":"btcusdt@ticker","data":{{"e":"24hrTicker","E":{nth},"s":"BTCUSDT","c":"{nth}"}}}}"#
+        )
+    };
+    let okx_mark: Message = |nth| {
+        format!(
+            r#"{{"arg":{{"channel":"mark-price","instId":"BTC-USDT-SWAP"}},"data":[{{"instId":"BTC-USDT-SWAP","markPx":"{nth}","ts":"{nth}"}}]}}"#
+        )
+    };
+    let okx_interest: Message = |nth| {
+        format!(
+            r#"{{"arg":{{"channel":"open-interest","instId":"BTC-USDT-SWAP"}},"data":[{{"instId":"BTC-USDT-SWAP","oi":"{nth}","ts":"{nth}"}}]}}"#
+        )
+    };
+    let okx_index: Message = |nth| {
+        format!(
+            r#"{{"arg":{{"channel":"index-tickers","instId":"BTC-USDT"}},"data":[{{"instId":"BTC-USDT","idxPx":"{nth}","ts":"{nth}"}}]}}"#
+        )
+    };
+    let delivery_index: Message = |nth| {
+        format!(
+            r#"{{"stream":"btcusd@indexPrice@1s","data":{{"e":"indexPriceUpdate","E":{nth},"i":"BTCUSD","p":"{nth}"}}}}"#
+        )
+    };
+    let delivery_ticker: Message = |nth| {
+        format!(
+            r#"{{"stream":"btcusd_perp@ticker","data":{{"e":"24hrTicker","E":{nth},"s":"BTCUSD_PERP","ps":"BTCUSD","c":"{nth}"}}}}"#
+        )
+    };
+    // Exchange, symbol; what goes on, how often a second; what stops, how often before; the stream that is asked for anew, and alone.
+    let (swap, often, rare) = ("BTC-USDT-SWAP", SECOND / 5, SECOND);
+    for (exchange, symbol, goes_on, each, stops, every, anew) in [
+        ("binance-futures", "BTCUSDT", mark, often, ticker, rare, "btcusdt@ticker"),
+        ("binance-futures", "BTCUSDT", ticker, rare, mark, often, "btcusdt@markPrice@1s"),
+        (
+            "binance-delivery",
+            "BTCUSD_PERP",
+            delivery_ticker,
+            often,
+            delivery_index,
+            rare,
+            "btcusd@indexPrice@1s",
+        ),
+        (
+            "okex-swap",
+            swap,
+            okx_mark,
+            often,
+            okx_interest,
+            rare,
+            r#""open-interest","instId":"BTC-USDT-SWAP""#,
+        ),
+        ("okex-swap", swap, okx_interest, rare, okx_mark, often, r#""mark-price","instId":"BTC-USDT-SWAP""#),
+        ("okex-swap", swap, okx_mark, often, okx_index, rare, r#""index-tickers","instId":"BTC-USDT""#),
+    ] {
+        let mut fed = fed(exchange, &[symbol], &[DerivativeTicker]);
+        fed.feed.opened(ONE, NOW, &mut fed.out);
+        let say = |fed: &mut Fed, message: Message, at: i64| {
+            fed.feed.message(ONE, Frame::Data(message(at / 1_000).as_bytes()), at, &mut fed.out);
+        };
+        // Long enough for a pace of the rare one, by a simulated clock.
+        let (stop, end) = (NOW + 200 * SECOND, NOW + 260 * SECOND);
+        let (mut at, mut happened) = (NOW, Vec::new());
+        while at < end {
+            at += SECOND / 10;
+            if (at - NOW) % each == 0 {
+                say(&mut fed, goes_on, at);
+            }
+            if (at - NOW) % every == 0 && at <= stop {
+                say(&mut fed, stops, at);
+            }
+            if fed.feed.due().is_some_and(|due| due <= at) {
+                fed.feed.tick(at, &mut fed.out);
+            }
+            let told = told(&mut fed, exchange);
+            happened.extend(told.into_iter().filter(|text| at > stop && !text.starts_with("refused")));
+        }
+        let gap = format!("gap silence {symbol} open suspected");
+        assert_eq!(
+            happened.iter().filter(|text| **text == gap).count(),
+            1,
+            "{exchange} {anew}: {happened:?}"
+        );
+        let asked = |word: &str| {
+            let of = happened.iter().filter(|text| text.to_lowercase().contains(word));
+            of.map(String::as_str).collect::<Vec<_>>()
+        };
+        let ended = asked("unsubscribe");
+        assert!(ended.len() == 1 && ended[0].contains(anew), "{exchange} {anew}: {ended:?}");
+        assert_eq!(ended[0].matches(',').count(), 2, "it alone: {ended:?}");
+        say(&mut fed, stops, at);
+        let gaps = std::mem::take(&mut fed.out.gaps);
+        let found: Vec<_> = gaps.iter().map(|gap| (gap.kind, gap.from, gap.to, gap.data_type)).collect();
+        assert_eq!(found, [("silence", stop, at, Some(DerivativeTicker))], "{exchange} {anew}");
+    }
 }
 
 #[test]

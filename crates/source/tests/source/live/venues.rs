@@ -51,6 +51,8 @@ fn upbit_asks_for_all_at_once_and_without_a_bad_code_again() {
                 Say(r#"{"error":{"name":"WRONG_FORMAT"}}"#),
                 &[
                     r#"0> [{"ticket":"mtdh-3"},{"type":"trade","codes":["KRW-BTC"],"isOnlyRealtime":true},{"format":"DEFAULT"}]"#,
+                    "gap refused KRW-BTC open suspected",
+                    "gap refused KRW-BTC open suspected",
                 ],
             ),
         ],

@@ -23,6 +23,12 @@ const POLLS_PER_SECOND: i64 = 10;
 /// Index prices are kept of at most so many pairs.
 const MAX_PAIRS: usize = 10_000;
 
+/// The channels of a derivative's state.
+const MARK_PRICE: &str = "markPrice";
+const TICKER: &str = "ticker";
+const INDEX_PRICE: &str = "indexPrice";
+const OPEN_INTEREST: &str = "openInterest";
+
 pub(super) struct BinanceFeed {
     venue: &'static Binance,
     market: Market,
@@ -79,7 +85,7 @@ impl BinanceFeed {
             b"bookTicker" => self.book_ticker(connection, message, arrived, out),
             b"markPriceUpdate" => self.mark_price(connection, message, arrived, out),
             b"24hrTicker" => self.ticker(connection, message, arrived, out),
-            b"indexPriceUpdate" => self.index_price(message),
+            b"indexPriceUpdate" => self.index_price(connection, message, arrived, out),
             b"forceOrder" => self.liquidation(connection, message, arrived, out),
             b"serverShutdown" => {
                 out.ending.push(connection);
@@ -196,7 +202,7 @@ impl BinanceFeed {
         ticker.set(Field::IndexPrice, message.index.and_then(|index| index.number()));
         ticker.set(Field::MarkPrice, message.price);
         ticker.at(at);
-        self.ticker_row(connection, message.symbol, symbol, arrived, out);
+        self.ticker_row(connection, message.symbol, symbol, MARK_PRICE, arrived, out);
         Some(())
     }
 
@@ -215,7 +221,7 @@ impl BinanceFeed {
         let ticker = self.market.ticker(symbol);
         ticker.set(Field::LastPrice, message.close);
         ticker.at(at);
-        self.ticker_row(connection, message.symbol, symbol, arrived, out);
+        self.ticker_row(connection, message.symbol, symbol, TICKER, arrived, out);
         Some(())
     }
 
@@ -228,14 +234,27 @@ impl BinanceFeed {
     ) -> Option<()> {
         let Some(symbol) = self.market.symbol(message.symbol) else { return Some(()) };
         self.market.ticker(symbol).set(Field::OpenInterest, message.open_interest);
-        self.ticker_row(connection, message.symbol, symbol, arrived, out);
+        self.ticker_row(connection, message.symbol, symbol, OPEN_INTEREST, arrived, out);
         Some(())
     }
 
     /// An index price makes no row; it goes with the next message of a symbol of its pair.
-    fn index_price(&mut self, message: &Message<'_>) -> Option<()> {
-        let pair = message.index?.text()?.as_bytes();
-        let price = message.price?;
+    fn index_price(
+        &mut self,
+        connection: ConnectionId,
+        message: &Message<'_>,
+        arrived: i64,
+        out: &mut Out,
+    ) -> Option<()> {
+        let name = message.index?.text()?;
+        let (pair, price) = (name.as_bytes(), message.price?);
+        if self.venue.has_pairs {
+            for symbol in self.market.ids() {
+                if pair_of(self.market.name(symbol)) == name {
+                    self.market.heard(out, connection, symbol, INDEX_PRICE, arrived);
+                }
+            }
+        }
         if let Some(known) = self.pairs.get_mut(pair) {
             *known = price;
         } else if self.pairs.len() < MAX_PAIRS && pair.len() <= 64 {
@@ -249,6 +268,7 @@ impl BinanceFeed {
         connection: ConnectionId,
         name: &[u8],
         symbol: SymbolId,
+        channel: &'static str,
         arrived: i64,
         out: &mut Out,
     ) {
@@ -257,7 +277,7 @@ impl BinanceFeed {
             let index = self.pairs.get(pair).copied();
             self.market.ticker(symbol).set(Field::IndexPrice, index);
         }
-        self.market.ticker_row(out, connection, symbol, arrived);
+        self.market.ticker_row(out, connection, symbol, channel, arrived);
     }
 
     fn liquidation(
@@ -325,29 +345,54 @@ impl BinanceFeed {
         let (outbox, market) = (&self.outbox, &self.market);
         let data = |name: &str| {
             let Some((symbol, stream)) = stream_of(name) else { return Data::default() };
-            let last = market.known_symbol(&symbol).and_then(|symbol| market.seen(symbol, stream));
+            let last = match stream {
+                Stream::Ticker(INDEX_PRICE) => {
+                    let of_pair = market.ids().filter(|id| pair_of(market.name(*id)) == symbol);
+                    of_pair.filter_map(|id| market.seen(id, stream)).max()
+                }
+                _ => market.known_symbol(&symbol).and_then(|symbol| market.seen(symbol, stream)),
+            };
             Data { last, has_pace: stream.has_pace() }
         };
         for due in self.streams.tick(now, |connection| outbox.waits(connection), data) {
             self.due_of(due, now, out);
         }
+        let mut woken: Vec<String> = Vec::new();
         for silent in self.market.silent(out, now) {
-            let of = Some((self.market.name(silent.symbol).to_owned(), silent.stream));
+            let name = self.market.name(silent.symbol);
+            let name = if silent.stream == Stream::Ticker(INDEX_PRICE) { pair_of(name) } else { name };
+            let of = Some((name.to_owned(), silent.stream));
             let place = silent.connection.0 as usize % self.plan.len().max(1);
             let planned = self.plan.get(place).map(|planned| planned.streams.as_slice());
-            let is = |name: &&String| stream_of(name) == of && !self.streams.is_refused(name);
+            let is = |name: &&String| {
+                stream_of(name) == of && !self.streams.is_refused(name) && !woken.contains(name)
+            };
             let streams: Vec<String> = planned.unwrap_or_default().iter().filter(is).cloned().collect();
             if !streams.is_empty() {
                 self.request(silent.connection, "UNSUBSCRIBE", &streams, now);
                 self.request(silent.connection, "SUBSCRIBE", &streams, now);
+                woken.extend(streams);
             }
         }
+    }
+
+    /// Tells the market which streams of a connection's place are not asked for until the one is found that ends connections.
+    fn hold(&mut self, connection: ConnectionId, out: &mut Out) {
+        let Some(planned) = self.plan.get(connection.0 as usize % self.plan.len().max(1)) else { return };
+        let (held, refused) = (self.streams.held(connection), &self.streams);
+        self.market.hold(out, connection, (&planned.streams, &held, false), |market, name| {
+            let (symbol, stream) = stream_of(name).filter(|_| !refused.is_refused(name))?;
+            Some((market.known_symbol(&symbol)?, stream))
+        });
     }
 
     fn due_of(&mut self, due: Due, now: i64, out: &mut Out) {
         match due {
             Due::Again(connection, stream) => self.request(connection, "SUBSCRIBE", &[stream], now),
-            Due::Next(connection, streams) => self.request(connection, "SUBSCRIBE", &streams, now),
+            Due::Next(connection, streams) => {
+                self.request(connection, "SUBSCRIBE", &streams, now);
+                self.hold(connection, out);
+            }
             Due::Refused(connection, stream, words) => out.refused.push((connection, stream, words)),
             Due::Silent(stream) => out.notes.push(format!("{stream}: {NOTHING_CAME}")),
         }
@@ -393,7 +438,7 @@ impl BinanceFeed {
             }
         } else if message.open_interest.is_some() {
             self.market.ticker(symbol).set(Field::OpenInterest, message.open_interest);
-            self.ticker_row(connection, name.as_bytes(), symbol, arrived, out);
+            self.ticker_row(connection, name.as_bytes(), symbol, OPEN_INTEREST, arrived, out);
         }
         self.market.clear_levels();
     }
@@ -415,14 +460,21 @@ impl BinanceFeed {
     }
 }
 
-/// Whose stream a name is, and of which kind.
+/// The pair of a contract, whose index price belongs to all its contracts.
+fn pair_of(symbol: &str) -> &str {
+    symbol.split('_').next().unwrap_or_default()
+}
+
+/// Whose stream a name is, and of which kind; of an index price the pair.
 fn stream_of(name: &str) -> Option<(String, Stream)> {
     let (symbol, kind) = name.split_once('@')?;
     let stream = match kind.split('@').next().unwrap_or_default() {
         "trade" => Stream::Trades,
         "depth" => Stream::Book,
         "bookTicker" => Stream::BookTicker,
-        "markPrice" | "ticker" => Stream::Ticker,
+        "markPrice" => Stream::Ticker(MARK_PRICE),
+        "ticker" => Stream::Ticker(TICKER),
+        "indexPrice" => Stream::Ticker(INDEX_PRICE),
         "forceOrder" => Stream::Liquidations,
         _ => return None,
     };
@@ -444,6 +496,9 @@ impl Feed for BinanceFeed {
             }
         }
         self.market.opened(connection, &books, now);
+        if !self.is_recorded {
+            self.hold(connection, out);
+        }
         if has_tickers && !self.is_recorded && self.market.wants(DataType::DerivativeTicker) {
             self.poll.get_or_insert((now, 0));
         }
@@ -451,8 +506,8 @@ impl Feed for BinanceFeed {
     }
 
     fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
-        self.market.arrived(out, connection, arrived);
         if let Frame::Data(text) = frame {
+            self.market.arrived(out, connection, arrived);
             self.read(connection, text, arrived, out);
             if self.market.ask_due().is_some_and(|due| due <= arrived) {
                 self.ask(arrived, out);

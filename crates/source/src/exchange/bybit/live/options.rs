@@ -80,7 +80,7 @@ pub(super) fn summary(ts: Option<Cell<'_>>, data: &str, at: &mut Reading<'_>) ->
             None,
         ],
     };
-    at.option(&row.symbol, ts.ok_or("a ticker without a time")?.need_time()?, &summary);
+    at.option(&row.symbol, "tickers", ts.ok_or("a ticker without a time")?.need_time()?, &summary);
     Ok(())
 }
 

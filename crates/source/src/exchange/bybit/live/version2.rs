@@ -270,7 +270,7 @@ fn info(message: &Message<'_>, data: &str, at: &mut Reading<'_>) -> Result<(), U
             index_price: either(row.index_price, row.index_price_e4, 1e4),
             mark_price: either(row.mark_price, row.mark_price_e4, 1e4),
         };
-        at.ticker(&row.symbol, timestamp, &change);
+        at.ticker(&row.symbol, "instrument_info", timestamp, &change);
     }
     Ok(())
 }

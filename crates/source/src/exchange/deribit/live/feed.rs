@@ -102,7 +102,9 @@ impl DeribitFeed {
             let stream = match silent.stream {
                 Stream::Book => format!("book.{name}.{}", super::INTERVAL),
                 // The other half of the same channel.
-                Stream::Ticker if self.market.seen(silent.symbol, Stream::BookTicker).is_some() => continue,
+                Stream::Ticker(_) if self.market.seen(silent.symbol, Stream::BookTicker).is_some() => {
+                    continue;
+                }
                 _ => format!("ticker.{name}.{}", super::INTERVAL),
             };
             if !self.streams.is_refused(&stream) {
@@ -111,10 +113,23 @@ impl DeribitFeed {
         }
     }
 
+    /// Tells the market which streams of a connection's place are not asked for until the one is found that ends connections.
+    fn hold(&mut self, connection: ConnectionId, out: &mut Out) {
+        let Some(planned) = self.plan.get(connection.0 as usize % self.plan.len().max(1)) else { return };
+        let (held, refused) = (self.streams.held(connection), &self.streams);
+        self.market.hold(out, connection, (&planned.streams, &held, false), |market, name| {
+            let (symbol, stream) = stream_of(name).filter(|_| !refused.is_refused(name))?;
+            Some((market.known_symbol(symbol)?, stream))
+        });
+    }
+
     fn due_of(&mut self, due: Due, now: i64, out: &mut Out) {
         match due {
             Due::Again(connection, stream) => self.subscribe(connection, &[stream], now),
-            Due::Next(connection, streams) => self.subscribe(connection, &streams, now),
+            Due::Next(connection, streams) => {
+                self.subscribe(connection, &streams, now);
+                self.hold(connection, out);
+            }
             Due::Refused(connection, stream, words) => self.give_up(connection, stream, words, out),
             Due::Silent(stream) => out.notes.push(format!("{stream}: {NOTHING_CAME}")),
         }
@@ -227,7 +242,7 @@ impl DeribitFeed {
             ticker.set(Field::OpenInterest, fields.open_interest);
             ticker.set(Field::LastPrice, fields.last_price);
             ticker.at(at);
-            self.market.ticker_row(out, connection, symbol, arrived);
+            self.market.ticker_row(out, connection, symbol, "ticker", arrived);
         }
         if let Some((is_call, strike, expiration)) = option_name(fields.symbol) {
             let ([bid_price, bid_amount, bid_iv], [ask_price, ask_amount, ask_iv]) = (fields.bid, fields.ask);
@@ -251,7 +266,7 @@ impl DeribitFeed {
                 underlying_index: fields.underlying_index,
                 greeks: [fields.underlying_price, delta, gamma, vega, theta, rho],
             };
-            self.market.option(out, connection, symbol, &option, at, arrived);
+            self.market.option(out, connection, symbol, "ticker", &option, at, arrived);
         }
         let quote = Quote {
             ask_price: fields.ask[0],
@@ -360,12 +375,13 @@ impl Feed for DeribitFeed {
         let books = streams.iter().filter_map(|stream| book_symbol(stream));
         let books: Vec<_> = books.filter_map(|name| self.market.symbol(name.as_bytes())).collect();
         self.market.opened(connection, &books, now);
+        self.hold(connection, out);
         self.outbox.flush(now, out);
     }
 
     fn message(&mut self, connection: ConnectionId, frame: Frame<'_>, arrived: i64, out: &mut Out) {
-        self.market.arrived(out, connection, arrived);
         if let Frame::Data(text) = frame {
+            self.market.arrived(out, connection, arrived);
             match self.take(connection, text, arrived, out) {
                 Ok(()) => {}
                 Err(Bad::Json(error)) => out.unreadable(text, &error),

@@ -107,7 +107,7 @@ impl Options {
                     None,
                 ],
             };
-            at.option(&row.inst_id, row.ts.need_time()?, &summary);
+            at.option(&row.inst_id, super::OPT_SUMMARY, row.ts.need_time()?, &summary);
         }
         Ok(())
     }

@@ -168,7 +168,12 @@ impl OkxDialect {
                             index_price: None,
                             mark_price: number_in(row.mark_price),
                         };
-                        at.ticker(symbol, row.timestamp.and_then(Cell::iso), &change);
+                        at.ticker(
+                            symbol,
+                            super::state_channel(channel),
+                            row.timestamp.and_then(Cell::iso),
+                            &change,
+                        );
                     }
                     if channel == "ticker" {
                         at.quote(symbol, row.time()?, &row.quote());
@@ -222,7 +227,7 @@ impl OkxDialect {
                 None,
             ],
         };
-        at.option(&row.instrument_id, row.time()?, &summary);
+        at.option(&row.instrument_id, super::OPT_SUMMARY, row.time()?, &summary);
         Ok(())
     }
 }
