@@ -40,6 +40,9 @@ LAYOUT = {name: re.compile(pattern) for name, pattern in {
     "certificate": r"certificates/[0-9a-f]{64}\.json",
     "plan": r"runs/[^/]+/plan\.parquet",
     "run": r"runs/[^/]+/(budget|(shard|candles)-\d+-of-\d+(-part-\d+(\.\d+)?)?)\.json",
+    "sync": r"runs/[^/]+/sync\.json",
+    "notes": r"runs/_(asked|sync)\.json",
+    "wanted": r"lake\.toml",
     "lock": r"_tmp/update\.lock",
 }.items()}
 DAY_US = 86_400_000_000

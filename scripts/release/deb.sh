@@ -27,6 +27,9 @@ extras "$program" "$root/usr/share" vendor-completions
 gzip -9n "$root"/usr/share/man/man1/*.1
 put 644 "$ROOT/deploy/systemd/mtdh-daily.service" usr/lib/systemd/system/mtdh-daily.service
 put 644 "$ROOT/deploy/systemd/mtdh-daily.timer" usr/lib/systemd/system/mtdh-daily.timer
+for unit in mtdh-sync.service mtdh-sync.timer mtdh-sync-failed.service; do
+  put 644 "$ROOT/deploy/systemd/$unit" "usr/lib/systemd/system/$unit"
+done
 # It is where the key goes.
 put 640 "$ROOT/deploy/systemd/default" etc/default/mtdh
 put 644 "$ROOT/scripts/release/debian/lintian-overrides" usr/share/lintian/overrides/mtdh

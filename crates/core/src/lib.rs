@@ -27,6 +27,7 @@ pub mod text;
 pub mod time_unit;
 pub mod universe;
 pub mod venue;
+pub mod want;
 
 pub use day::{Day, DayRange};
 pub use table::{DataType, Table};

@@ -251,7 +251,7 @@ impl CheckReport {
     }
 
     /// Sorts findings by day, instrument, data type, check and time.
-    fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.findings.sort_by(|a, b| {
             let place = |f: &Finding| (f.day, f.key.clone(), f.data_type, f.check, f.found.range_us);
             place(a).cmp(&place(b))

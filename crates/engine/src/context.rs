@@ -14,8 +14,10 @@ mod instruments;
 mod live;
 mod query;
 mod records;
+mod removal;
 mod served;
 mod validate;
+mod want;
 
 use std::path::Path;
 use std::sync::Arc;

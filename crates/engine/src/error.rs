@@ -179,6 +179,36 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// What the lake is for cannot be read.
+    #[error(transparent)]
+    Want(mtdh_core::want::WantError),
+    /// What the lake is for is not changed.
+    #[error(transparent)]
+    WantEdit(mtdh_core::want::EditError),
+    /// Nobody wrote down what the lake is for.
+    #[error("the lake has no lake.toml, so that nothing is known to be wanted")]
+    NothingWanted,
+    /// A pattern cannot be narrowed by another.
+    #[error("`{pattern}` and `{own}`, which the set {set} wants, overlap; name keys or venues instead")]
+    WantedPattern {
+        /// What was asked for.
+        pattern: String,
+        /// What is wanted.
+        own: String,
+        /// The set.
+        set: String,
+    },
+    /// Another process brings the lake to what is wanted.
+    #[error("{holder} brings this lake to what is wanted")]
+    SyncRuns {
+        /// Machine and process.
+        holder: String,
+    },
+    /// The hold on the lake was lost.
+    #[error(
+        "another process took over to bring this lake to what is wanted: this one was silent for too long"
+    )]
+    SyncTaken,
     /// A folder of vendor files cannot be read.
     #[error("cannot read the folder {folder}")]
     Folder {
@@ -293,6 +323,7 @@ impl EngineError {
             | EngineError::NoInstrumentTable
             | EngineError::NoInstruments(_)
             | EngineError::NoUniverse { .. }
+            | EngineError::NothingWanted
             | EngineError::UnknownInstrument { .. }
             | EngineError::NoRun { .. } => ErrorKind::NotFound,
             EngineError::BadKey(_)
@@ -303,6 +334,9 @@ impl EngineError {
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }
+            | EngineError::Want(_)
+            | EngineError::WantEdit(_)
+            | EngineError::WantedPattern { .. }
             | EngineError::OtherShards { .. }
             | EngineError::CertifiedLimit
             | EngineError::CertifiedRecordings
@@ -310,6 +344,7 @@ impl EngineError {
             | EngineError::NotCertifiable(_)
             | EngineError::TooManyPartitions { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
+            EngineError::SyncRuns { .. } | EngineError::SyncTaken => ErrorKind::Busy,
             EngineError::WrongPlan { .. } => ErrorKind::Damaged,
             EngineError::File { source: FileError::Lake(error), .. } => error.kind(),
             EngineError::File { source: FileError::Missing, .. } => ErrorKind::NotFound,
@@ -342,6 +377,10 @@ impl EngineError {
 
 impl From<LakeError> for EngineError {
     fn from(error: LakeError) -> EngineError {
-        EngineError::Lake(error)
+        match error {
+            LakeError::Want(error) => EngineError::Want(error),
+            LakeError::WantEdit(error) => EngineError::WantEdit(error),
+            other => EngineError::Lake(other),
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod live;
 pub mod names;
 pub mod query;
 pub mod rekey;
+pub mod removal;
 pub mod report;
 pub mod runs;
 pub mod selection;
@@ -29,7 +30,9 @@ pub mod selection;
 pub mod schema {
     pub use mtdh_lake::tables::{ColumnDescription, Format, TableDescription, all};
 }
+pub mod sync;
 pub mod validate;
+pub mod want;
 
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CertifyBy, CheckOptions, Config, Context, DownloadOptions, Evidence,

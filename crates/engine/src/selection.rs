@@ -50,10 +50,7 @@ impl Filter {
     /// # Errors
     /// When the universe does not exist or cannot be used.
     pub fn of_lake(&self, days: DayRange) -> Result<Selection, EngineError> {
-        let mut keys = self.instruments.clone();
-        if let Some(name) = &self.universe {
-            keys.extend(universe(name)?);
-        }
+        let keys = self.keys()?;
         let data_types =
             if self.data_types.is_empty() { DataType::DEFAULT.to_vec() } else { self.data_types.clone() };
         Ok(Selection {
@@ -64,6 +61,15 @@ impl Filter {
             patterns: keys.iter().map(|key| KeyPattern::new(key)).collect(),
             max_instruments: self.max_instruments,
         })
+    }
+
+    /// Its instruments, and those of its list.
+    pub(crate) fn keys(&self) -> Result<Vec<String>, EngineError> {
+        let mut keys = self.instruments.clone();
+        if let Some(name) = &self.universe {
+            keys.extend(universe(name)?);
+        }
+        Ok(keys)
     }
 
     /// The given venues; else those of the keys, if each key names one; otherwise the default venues.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use mtdh_core::error::ErrorKind;
 use mtdh_core::footer::FooterError;
+use mtdh_core::want::{EditError, WantError};
 use parquet::errors::ParquetError;
 
 use crate::live::error::CaptureError;
@@ -223,6 +224,12 @@ pub enum LakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What the lake is for cannot be read.
+    #[error(transparent)]
+    Want(#[from] WantError),
+    /// What the lake is for is not changed.
+    #[error(transparent)]
+    WantEdit(#[from] EditError),
 }
 
 impl LakeError {
@@ -244,6 +251,8 @@ impl LakeError {
             | LakeError::Unfit { .. }
             | LakeError::Exists { .. }
             | LakeError::LatePart { .. }
+            | LakeError::Want(_)
+            | LakeError::WantEdit(_)
             | LakeError::SharedKey { .. } => ErrorKind::Invalid,
             LakeError::NoFile(_)
             | LakeError::Misread { .. }

@@ -231,6 +231,26 @@ impl Layout {
         path(format!("runs/{run_id}"))
     }
 
+    /// What the lake is for, as people write it.
+    pub fn wanted(&self) -> Path {
+        path("lake.toml".to_owned())
+    }
+
+    /// What was ever asked of the lake. No run has such a name.
+    pub fn asked(&self) -> Path {
+        path("runs/_asked.json".to_owned())
+    }
+
+    /// Who brings the lake to what is wanted, and when that last succeeded. No run has such a name.
+    pub fn sync_note(&self) -> Path {
+        path("runs/_sync.json".to_owned())
+    }
+
+    /// The report of a run that brought the lake to what is wanted.
+    pub fn sync_report(&self, run_id: &str) -> Path {
+        path(format!("runs/{run_id}/sync.json"))
+    }
+
     /// A run's saved plan.
     pub fn plan(&self, run_id: &str) -> Path {
         path(format!("runs/{run_id}/plan.parquet"))

@@ -38,6 +38,7 @@ pub mod store;
 pub mod tables;
 mod thrift;
 mod upload;
+mod want;
 pub mod write;
 
 pub use error::LakeError;

@@ -155,6 +155,34 @@ impl Lake {
         Ok(self.list(&folder).await?.into_iter().filter_map(named).collect())
     }
 
+    /// The rejected rows of a partition; `None`: there are none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn quarantine_entry(&self, partition: &Partition) -> Result<Option<Entry>, LakeError> {
+        self.entry(&self.layout().quarantine(partition)).await
+    }
+
+    /// The instrument table of a day and its reports: those that there are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn tables_of_day(&self, day: Day) -> Result<Vec<Entry>, LakeError> {
+        let layout = self.layout();
+        let paths = [
+            layout.instruments(day),
+            layout.missing_report(day),
+            layout.available_report(day),
+            layout.check_report(day),
+            layout.identities(day),
+        ];
+        let mut entries = Vec::new();
+        for path in paths {
+            entries.extend(self.entry(&path).await?);
+        }
+        Ok(entries)
+    }
+
     /// Publishes a partition. Returns the object's identity, as [`Entry::identity`].
     ///
     /// # Errors

@@ -69,6 +69,14 @@ impl Lake {
         Ok(documents)
     }
 
+    /// Every object of a run, sorted by path.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn run_objects(&self, run_id: &str) -> Result<Vec<Entry>, LakeError> {
+        self.list(&self.layout().run(run_id)).await
+    }
+
     /// The path of the progress of a part, by the holder with this token.
     pub fn part_progress_path(&self, run_id: &str, part: Part, token: u32) -> Path {
         self.layout().part_progress(run_id, part, token)
@@ -87,6 +95,24 @@ impl Lake {
             read.map(|(part, token)| (part, token, entry))
         };
         Ok(self.list(&self.layout().run(run_id)).await?.into_iter().filter_map(named).collect())
+    }
+
+    /// The path of what was ever asked of the lake.
+    pub fn asked_path(&self) -> Path {
+        self.layout().asked()
+    }
+
+    /// The path of who brings the lake to what is wanted.
+    pub fn sync_note_path(&self) -> Path {
+        self.layout().sync_note()
+    }
+
+    /// Stores the report of a run that brought the lake to what is wanted.
+    ///
+    /// # Errors
+    /// As [`Lake::publish`].
+    pub async fn put_sync_report(&self, run_id: &str, text: &[u8]) -> Result<(), LakeError> {
+        self.put(&self.layout().sync_report(run_id), text).await
     }
 
     /// The path of the usage of the vendor's account by a run's workers.

@@ -1,6 +1,7 @@
 //! The command line. Only its form is checked here; values are interpreted where they are used.
 
 mod allow;
+mod candles;
 mod certify;
 mod check;
 mod compare;
@@ -12,8 +13,10 @@ mod help;
 mod lists;
 mod live;
 mod man;
+mod rm;
 mod serve;
 mod sim;
+mod want;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,6 +31,7 @@ use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
+pub use candles::*;
 pub use certify::*;
 pub use check::*;
 pub use compare::*;
@@ -36,8 +40,10 @@ pub use form::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
+pub use rm::*;
 pub use serve::*;
 pub use sim::*;
+pub use want::*;
 
 use crate::time;
 
@@ -96,11 +102,9 @@ fn parse_now(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
     Ok((Cli::from_arg_matches(&command.try_get_matches_from(words)?)?, notes))
 }
 
-/// The command line's definition. With `--run`, the plan has the days.
+/// The command line's definition.
 pub fn command() -> clap::Command {
-    let days =
-        |c: clap::Command| c.mut_arg("start_date", |day| day.required(false).required_unless_present("run"));
-    help::with_help(Cli::command().mut_subcommand("download", days))
+    help::with_help(Cli::command())
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +136,13 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Run instruments, download and validate, with one report
     FullPipeline(PipelineArgs),
+    /// Say what the lake is for: named sets in its lake.toml
+    Want {
+        #[command(subcommand)]
+        command: WantCommand,
+    },
+    /// Bring the lake to what is wanted: instruments, files, candles, completeness, checks
+    Sync(SyncArgs),
     /// List what the lake has
     Ls(LsArgs),
     /// Build candles from trades, in the lake or in Parquet files
@@ -149,6 +160,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Move a lake to the instrument keys of this version
     Rekey(RekeyArgs),
+    /// Remove days, venues, types, keys, runs or tables
+    Rm(RmArgs),
     /// Serve a simulated Tardis, Binance and Google Cloud Storage on this machine
     Sim(SimArgs),
     /// Describe the tables of a lake, or the columns of one
@@ -206,12 +219,12 @@ pub struct SchemaArgs {
 /// The selection: days and filters. Lists take commas or spaces; case does not matter.
 #[derive(Args, Clone, Debug)]
 pub struct SelectionArgs {
-    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
-    #[arg(long, value_name = "DAY", required = true, value_parser = time::days)]
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC [default: that of the lake's lake.toml]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub start_date: Option<DayRange>,
 
     /// Last day or month, included [default: the first]
-    #[arg(long, value_name = "DAY", value_parser = time::days)]
+    #[arg(long, value_name = "DAY", requires = "start_date", value_parser = time::days)]
     pub end_date: Option<DayRange>,
 
     #[command(flatten)]
@@ -248,6 +261,18 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether no filter is given.
+    pub fn is_empty(&self) -> bool {
+        let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
+            self;
+        venues.is_empty()
+            && instrument_types.is_empty()
+            && data_types.is_empty()
+            && instruments.is_empty()
+            && universe.is_none()
+            && max_instruments.is_none()
+    }
+
     /// The filter in the engine's form.
     pub fn filter(&self) -> Filter {
         let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
@@ -375,6 +400,9 @@ pub struct DownloadArgs {
     pub run: Option<String>,
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long, conflicts_with = "run")]
+    pub everything: bool,
     /// Exit statuses for people (usual: 0, 1, 2, 30, 130) or for schedulers (engine: 0 done, 10 retry, 20 configuration,
     /// 30 quota used up) [default: engine with --run, or under a scheduler]
     #[arg(long, value_enum, value_name = "FOR")]
@@ -395,6 +423,9 @@ pub struct DownloadArgs {
 pub struct ValidateArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long)]
+    pub everything: bool,
     /// Whose data: the vendor's, by the instrument tables; or that of live recordings, by what their captures were subscribed to
     #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
     pub origin: Origin,
@@ -456,62 +487,12 @@ pub struct LsArgs {
     pub origin: Origin,
     #[command(flatten)]
     pub filters: FilterArgs,
+    /// All that the lake has, whatever its lake.toml wants
+    #[arg(long)]
+    pub everything: bool,
     /// One line per partition
     #[arg(short, long)]
     pub long: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct CandlesArgs {
-    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
-    #[arg(long, value_name = "DAY", required_unless_present = "input", value_parser = time::days)]
-    pub start_date: Option<DayRange>,
-    /// Last day or month, included [default: the first]
-    #[arg(long, value_name = "DAY", value_parser = time::days)]
-    pub end_date: Option<DayRange>,
-    /// Timeframes: any that divide a day; 1d is 24h
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "LENGTH",
-          default_value = "15s,1m,5m,15m,1h,4h,24h")]
-    pub timeframes: Vec<Timeframe>,
-    /// Intervals without trades: leave them out, or repeat the last close
-    #[arg(long, value_enum, default_value_t = FillArg::None)]
-    pub fill: FillArg,
-    #[command(flatten)]
-    pub filters: FilterArgs,
-    #[command(flatten)]
-    pub shard: ShardArgs,
-    /// Whose trades: the vendor's, or those of live recordings
-    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
-    pub origin: Origin,
-    /// Build also candles that are up to date
-    #[arg(long)]
-    pub force: bool,
-    /// Show what would be built, and build nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Instruments worked on at the same time [default: the number of processors]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub max_workers: Option<usize>,
-    /// Parquet files with one instrument's trades, in order, instead of the lake
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "output",
-          conflicts_with_all = ["start_date", "end_date", "force", "dry_run", "max_workers", "shard_index", "total_shards",
-                                "venues", "instrument_types", "data_types", "instruments", "universe", "max_instruments"])]
-    pub input: Vec<PathBuf>,
-    /// Unit of times in --input that are bare numbers: s, ms, us or ns
-    #[arg(long, value_name = "UNIT", requires = "input")]
-    pub time_unit: Option<TimeUnit>,
-    /// Folder for the candles of --input: 1m.parquet and so on
-    #[arg(long, short, value_name = "DIR", requires = "input")]
-    pub output: Option<PathBuf>,
-}
-
-/// How intervals without trades are filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FillArg {
-    /// No candle
-    None,
-    /// A candle at the last close, without volume
-    Flat,
 }
 
 #[derive(Args, Debug)]

@@ -16,10 +16,13 @@ mod ls;
 pub mod man;
 mod pipeline;
 mod rekey;
+mod rm;
 mod schema;
 mod serve;
 mod sim;
+mod sync;
 mod validate;
+mod want;
 
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
@@ -68,10 +71,13 @@ pub async fn run(
         Command::Certify(args) => certify::certify(&session, args).await,
         Command::Verify(args) => certify::verify(&session, args).await,
         Command::FullPipeline(args) => pipeline::run(session, args).await,
+        Command::Want { command } => want::run(&session, command).await,
+        Command::Sync(args) => sync::run(&session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
+        Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,
         Command::Schema(args) => schema::run(&session, &args),
         Command::Serve(args) if !args.live.is_empty() => live::serve_named(&session, settings, args).await,

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
-use crate::args::{Cli, Codes, Command, LiveCommand};
+use crate::args::{Cli, Codes, Command, LiveCommand, WantCommand};
 use crate::scheduler;
 
 /// The outcome of a verb that ran.
@@ -23,6 +23,8 @@ pub enum Outcome {
     UsedUp,
     /// It was interrupted.
     Interrupted,
+    /// Another process does the same, and goes on with it.
+    Busy,
     /// What a run needs is not there: `doctor` found a fault.
     Unfit,
 }
@@ -81,8 +83,11 @@ pub fn product(cli: &Cli) -> Product {
         Command::Plan(args) => args.save.is_none(),
         Command::Download(args) => args.dry_run,
         Command::FullPipeline(args) => args.download.dry_run,
+        Command::Want { command } => matches!(command, WantCommand::List | WantCommand::Show { .. }),
+        Command::Sync(args) => args.dry_run,
         Command::Candles(args) => args.dry_run,
         Command::Rekey(args) => args.dry_run,
+        Command::Rm(args) => !args.yes,
         Command::Demo
         | Command::Resume(_)
         | Command::Validate(_)
@@ -112,11 +117,13 @@ pub fn status(codes: Codes, outcome: Outcome) -> u8 {
         (_, Outcome::UsedUp) => 30,
         (Codes::Usual, Outcome::NotClean | Outcome::NeedsDecision | Outcome::Unsound) => 1,
         (Codes::Usual, Outcome::Unfit) => 2,
+        // EX_TEMPFAIL of sysexits.h: "the user is invited to retry".
+        (Codes::Usual, Outcome::Busy) => 75,
         (Codes::Engine, Outcome::NeedsDecision | Outcome::Unfit) => 20,
         // Another download brings the same rows.
         (Codes::Engine, Outcome::Unsound) => 0,
         (Codes::Usual, Outcome::Interrupted) => 130,
-        (Codes::Engine, Outcome::NotClean | Outcome::Interrupted) => 10,
+        (Codes::Engine, Outcome::NotClean | Outcome::Interrupted | Outcome::Busy) => 10,
     }
 }
 
@@ -197,6 +204,11 @@ mod tests {
         ),
         ("used up", "the vendor's quota, or what you allow of it", Some(Outcome::UsedUp)),
         ("interrupted", "Ctrl-C, SIGTERM or SIGHUP", Some(Outcome::Interrupted)),
+        (
+            "another sync runs",
+            "`sync` without `--wait`, while another process brings the lake to what is wanted",
+            Some(Outcome::Busy),
+        ),
         ("in the way of a run", "`doctor` found a fault", Some(Outcome::Unfit)),
         ("could not run, may pass", "the network or the store failed", None),
         (
@@ -258,6 +270,7 @@ mod tests {
             (Outcome::UsedUp, 30, 30),
             (Outcome::Interrupted, 130, 10),
             (Outcome::Unfit, 2, 20),
+            (Outcome::Busy, 75, 10),
         ] {
             assert_eq!((status(Codes::Usual, outcome), status(Codes::Engine, outcome)), (usual, engine));
         }

@@ -120,6 +120,9 @@ fn of_lake(error: &LakeError) -> Option<String> {
 
 fn of_engine(error: &EngineError) -> Option<String> {
     match error {
+        EngineError::NothingWanted => {
+            Some("say what is wanted: mtdh want add NAME --start-date DAY --venues VENUE".to_owned())
+        }
         EngineError::NoInstrumentTable => Some("make one with mtdh instruments --start-date DAY".to_owned()),
         EngineError::CertifiedLimit => {
             Some("name them with --instruments or --universe in place of --max-instruments".to_owned())

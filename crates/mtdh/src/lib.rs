@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+mod about;
 mod args;
 mod commands;
 mod exit;

@@ -79,10 +79,7 @@ impl Metrics {
         run_id: &str,
         shard: Shard,
     ) -> Result<Metrics> {
-        let labels = format!("run=\"{run_id}\",shard=\"{}\",shards=\"{}\"", shard.index(), shard.total());
-        let started = chrono::Utc::now().timestamp_millis() as f64 / 1000.0;
-        let source = Source { progress, labels, started };
-        Metrics::of(args, Arc::new(move || source.text())).await
+        Metrics::of(args, run_text(progress, run_id, shard)).await
     }
 
     /// Starts the outputs that the flags ask for, of metrics that are written so.
@@ -123,6 +120,14 @@ impl Metrics {
         }
         Ok(Metrics { tasks, file: args.metrics_file.clone(), text })
     }
+}
+
+/// Writes a run's counters.
+pub fn run_text(progress: Arc<Progress>, run_id: &str, shard: Shard) -> Text {
+    let labels = format!("run=\"{run_id}\",shard=\"{}\",shards=\"{}\"", shard.index(), shard.total());
+    let started = chrono::Utc::now().timestamp_millis() as f64 / 1000.0;
+    let source = Source { progress, labels, started };
+    Arc::new(move || source.text())
 }
 
 impl Drop for Metrics {

@@ -8,7 +8,9 @@ pub mod fleet;
 pub mod instruments;
 pub mod ls;
 pub mod stream;
+pub mod sync;
 pub mod validate;
+pub mod want;
 
 /// Maximum number of printed lines of one kind.
 pub const SHOWN: usize = 20;

@@ -37,9 +37,11 @@ impl Session<'_> {
         Ok(Context::open(&self.config)?)
     }
 
-    /// For which days that the vendor has not exported yet nobody complains: a flag allows all, else recent ones.
-    pub fn waits(&self, allow: AllowArgs) -> Waits {
-        Waits { grace: ExportGrace::of(self.export_grace), is_allowed: allow.allow_not_exported }
+    /// For which days that the vendor has not exported yet nobody complains: a flag allows all, else recent ones. Of what is
+    /// wanted the sets say for how many hours; `None`: the setting does.
+    pub fn waits(&self, allow: AllowArgs, hours: Option<u32>) -> Waits {
+        let grace = hours.map_or(self.export_grace, |hours| Duration::from_secs(u64::from(hours) * 3_600));
+        Waits { grace: ExportGrace::of(grace), is_allowed: allow.allow_not_exported }
     }
 }
 
@@ -54,14 +56,19 @@ pub async fn check_venues(context: &Context, selection: &Selection) -> Result<()
 
 /// The days that the user named, which must not be in the future.
 pub fn days(args: &SelectionArgs) -> Result<DayRange> {
-    let first = args.start_date.context("--start-date is needed")?;
+    named_days(args)?.context("--start-date is needed")
+}
+
+/// The same; `None`: the user named none.
+pub fn named_days(args: &SelectionArgs) -> Result<Option<DayRange>> {
+    let Some(first) = args.start_date else { return Ok(None) };
     let days = range(first, args.end_date)?;
     let today = crate::time::today();
     if days.last() > today {
         let hint = if days.first() < today { "; end with --end-date yesterday or today" } else { "" };
         bail!("{} lies in the future: today is {today}, UTC{hint}", days.last());
     }
-    Ok(days)
+    Ok(Some(days))
 }
 
 /// From the first of some days to the last of others; `None`: only the first ones.

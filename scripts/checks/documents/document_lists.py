@@ -50,6 +50,8 @@ for line, reason in {
     "cargo uninstall mtdh": "nothing is installed by cargo",
     "sudo apt install ./mtdh_*.deb": "test_package.py installs it on a clean machine",
     "sudoedit /etc/default/mtdh": "an editor",
+    "sudo systemctl enable --now mtdh-sync.timer": "needs systemd",
+    "journalctl --unit mtdh-sync.service": "needs systemd",
     "sudo systemctl enable --now mtdh-daily.timer": "needs systemd; test_package.py runs the unit's command",
     "systemctl list-timers mtdh-daily.timer": "needs systemd",
     "journalctl --unit mtdh-daily.service": "needs systemd",

@@ -22,6 +22,9 @@ CONTENTS = """
 -rwxr-xr-x usr/bin/mtdh
 -rw-r--r-- usr/lib/systemd/system/mtdh-daily.service
 -rw-r--r-- usr/lib/systemd/system/mtdh-daily.timer
+-rw-r--r-- usr/lib/systemd/system/mtdh-sync-failed.service
+-rw-r--r-- usr/lib/systemd/system/mtdh-sync.service
+-rw-r--r-- usr/lib/systemd/system/mtdh-sync.timer
 -rw-r--r-- usr/share/bash-completion/completions/mtdh
 -rw-r--r-- usr/share/doc/mtdh/THIRD-PARTY.gz
 -rw-r--r-- usr/share/doc/mtdh/changelog.Debian.gz
@@ -101,12 +104,27 @@ def test_a_clean_machine_installs_uses_and_purges_it(package, tmp_path, vendor):
 
 @pytest.mark.needs("systemd-analyze", "apt-get install systemd")
 def test_the_units_are_valid_and_have_few_rights():
-    units = sorted((ROOT / "deploy/systemd").glob("mtdh-daily.*"))
+    units = sorted((ROOT / "deploy/systemd").glob("mtdh-*"))
     said = run(["systemd-analyze", "verify", "--man=no", *units], range(256)).stderr
     # The program is not installed here.
-    wrong = [line for line in said.splitlines() if "mtdh-daily" in line and "/usr/bin/mtdh is not executable" not in line]
+    wrong = [line for line in said.splitlines() if "mtdh-" in line and "/usr/bin/mtdh is not executable" not in line]
     assert not wrong, said
-    run(["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", ROOT / "deploy/systemd/mtdh-daily.service"])
+    for unit in ("mtdh-daily.service", "mtdh-sync.service"):
+        run(["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", ROOT / "deploy/systemd" / unit])
+
+
+def test_the_command_of_the_sync_unit_brings_what_is_wanted(tmp_path):
+    unit = (ROOT / "deploy/systemd/mtdh-sync.service").read_text()
+    line, = re.findall(r"^ExecStart=/bin/sh -c '(.*)'$", unit, re.M)
+    line = line.replace("$$", "$").replace("/usr/bin/mtdh", PROGRAM)
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake/lake.toml").write_text(
+        f"[sets.a]\nvenues = ['DERIBIT']\ninstrument_types = ['PERP']\ndata_types = ['trades']\nfrom = {DAY}\nuntil = {DAY}\n")
+    with sim("--small") as vendor:
+        del vendor["GCS_BUCKET"]
+        words = {"MTDH_SYNC": "--metrics-file mtdh.prom", "MTDH_LAKE": "lake"}
+        run(["/bin/sh", "-c", line], env=environment(vendor, words), cwd=tmp_path)
+    assert "\nmtdh_sync_clean 1\n" in (tmp_path / "mtdh.prom").read_text()
 
 
 def test_the_command_of_the_unit_downloads_the_days_before(tmp_path):

@@ -22,6 +22,7 @@ mod symbols_of_further_exchanges;
 mod times;
 mod universes;
 mod venues;
+mod want;
 
 use mtdh_core::Day;
 use mtdh_core::key::InstrumentType;

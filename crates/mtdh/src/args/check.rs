@@ -16,8 +16,8 @@ pub struct CheckArgs {
     #[arg(value_name = "GROUP", required = true, num_args = 1.., value_parser = parse_groups)]
     pub groups: Vec<Groups>,
 
-    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC
-    #[arg(long, value_name = "DAY", required_unless_present_any = ["data_file", "base_file"], value_parser = time::days)]
+    /// First day, or a month: 2024-03-01, 2024-03, yesterday or today; UTC [default: that of the lake's lake.toml]
+    #[arg(long, value_name = "DAY", value_parser = time::days)]
     pub start_date: Option<DayRange>,
 
     /// Last day or month, included [default: the first]
@@ -30,6 +30,10 @@ pub struct CheckArgs {
 
     #[command(flatten)]
     pub filters: FilterArgs,
+
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long, conflicts_with_all = ["data_file", "base_file"])]
+    pub everything: bool,
 
     /// Check files instead of the lake: Parquet, or Tardis' .csv or .csv.gz. Files of one instrument and day are checked
     /// together
@@ -140,7 +144,7 @@ pub struct RowCheckArgs {
     pub set: Vec<String>,
 }
 
-fn parse_setting(text: &str) -> Result<String, check::SettingError> {
+pub(super) fn parse_setting(text: &str) -> Result<String, check::SettingError> {
     check::Settings::default().set(text).map(|()| text.to_owned())
 }
 
@@ -162,7 +166,7 @@ fn parse_row_groups(text: &str) -> Result<Groups, String> {
 /// The groups that the user named: one, or all.
 pub type Groups = std::sync::Arc<[Group]>;
 
-fn parse_groups(text: &str) -> Result<Groups, check::UnknownGroup> {
+pub(super) fn parse_groups(text: &str) -> Result<Groups, check::UnknownGroup> {
     if text.eq_ignore_ascii_case("all") { Ok(Group::USUAL.into()) } else { Ok([text.parse()?].into()) }
 }
 

@@ -6,6 +6,9 @@ use super::*;
 pub struct SavePlanArgs {
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long)]
+    pub everything: bool,
     /// Save the plan in the lake for `download --run` [default name: the current time]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["shard_index", "total_shards"])]

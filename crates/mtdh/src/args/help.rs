@@ -7,7 +7,11 @@ use clap::Command;
 /// The verbs by purpose, in the order of the help.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo"]),
-    ("Build the lake", &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey"]),
+    ("Say what it is for", &["want", "sync"]),
+    (
+        "Build the lake",
+        &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
+    ),
     ("Record", &["live"]),
     ("Look and read", &["ls", "get", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
@@ -49,6 +53,18 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "want",
+        &[
+            "mtdh want add majors --start-date 2024-03-01 --venues DERIBIT --data-types trades --timeframes 1m,1h",
+            "mtdh want list",
+            "mtdh want remove majors",
+        ],
+    ),
+    (
+        "sync",
+        &["mtdh sync", "mtdh sync --dry-run", "mtdh sync --metrics-file /var/lib/node_exporter/mtdh.prom"],
+    ),
+    (
         "candles",
         &[
             "mtdh candles --start-date 2024-03-01 --venues DERIBIT --timeframes 1m,1h",
@@ -62,6 +78,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh convert - --output - --data-type trades --instrument DERIBIT:PERP:BTC-USD",
         ],
     ),
+    ("rm", &["mtdh rm --start-date 2024-03-01 --venues DERIBIT", "mtdh rm --runs march --yes"]),
     ("rekey", &["mtdh rekey --dry-run", "mtdh rekey --start-date 2024-03-01 --end-date 2024-03-31"]),
     (
         "live",

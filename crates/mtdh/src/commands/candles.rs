@@ -4,12 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use mtdh_core::DayRange;
-use mtdh_engine::candles::{Fill, Remake, candle_files};
+use mtdh_core::DataType;
+use mtdh_core::candle::Timeframe;
+use mtdh_core::partition::Origin;
+use mtdh_engine::candles::{CandlePlan, Fill, Remake, candle_files};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
-use mtdh_engine::{CandlePlanOptions, CandleRunOptions};
+use mtdh_engine::{CandlePlanOptions, CandleRunOptions, Filter};
 
+use crate::about::{Scope, Without, about};
 use crate::args::{CandlesArgs, FillArg};
 use crate::exit::Outcome;
 use crate::log;
@@ -17,14 +20,19 @@ use crate::output::{Rows, error, note, print};
 use crate::progress::Bar;
 use crate::render::SHOWN;
 use crate::render::candles::{cells, note_summary, print_plan, summary_rows};
-use crate::session::{Session, check_venues, range, shard};
+use crate::session::{Session, range, shard};
 
 pub async fn run(session: &Session<'_>, mut args: CandlesArgs) -> Result<Outcome> {
     args.timeframes.sort_unstable();
     args.timeframes.dedup();
-    match (&args.output, args.start_date) {
-        (Some(folder), None) => of_files(session, &args, folder),
-        (None, Some(first)) => of_lake(session, &args, first).await,
+    match (&args.output, args.input.is_empty()) {
+        (Some(folder), false) => {
+            if args.timeframes.is_empty() {
+                args.timeframes = Timeframe::USUAL.to_vec();
+            }
+            of_files(session, &args, folder)
+        }
+        (None, true) => of_lake(session, &args).await,
         _ => anyhow::bail!(
             "give --start-date for candles of the lake, or --input and --output for those of files"
         ),
@@ -58,18 +66,40 @@ fn of_files(session: &Session<'_>, args: &CandlesArgs, folder: &Path) -> Result<
     Ok(Outcome::Clean)
 }
 
-async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: DayRange) -> Result<Outcome> {
-    let days = range(first, args.end_date)?;
+async fn of_lake(session: &Session<'_>, args: &CandlesArgs) -> Result<Outcome> {
+    let days = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
     let shard = shard(&args.shard)?;
-    let mut selection = args.filters.filter().of_lake(days)?;
-    if args.filters.data_types.is_empty() {
-        selection.data_types = mtdh_core::DataType::ALL.to_vec();
-    }
     let context = session.context()?.with_origin(args.origin);
-    check_venues(&context, &selection).await?;
+    context.check_readable().await?;
+    // What is wanted is the vendor's.
+    let scope = if args.origin == Origin::Live { Scope::Everything } else { Scope::of(args.everything) };
+    let about = about(&context, &args.filters, days, scope, Without::Flags, Filter::of_lake).await?;
     let remake = if args.force { Remake::All } else { Remake::Outdated };
-    let options = CandlePlanOptions { timeframes: args.timeframes.clone(), fill: fill(args), shard, remake };
-    let plan = context.plan_candles(&selection, &options).await?;
+    // Where no set wants candles, whoever asks for some means the usual ones.
+    let has_wanted = about.sets.iter().any(|set| !set.candles.is_empty());
+    let (mut plan, mut timeframes) = (CandlePlan::default(), Vec::new());
+    for (place, selection) in about.selections.iter().enumerate() {
+        let of = match (&args.timeframes[..], about.sets.get(place)) {
+            ([], Some(set)) if set.candles.is_empty() && has_wanted => continue,
+            ([], Some(set)) if has_wanted => set.candles.clone(),
+            ([], _) => Timeframe::USUAL.to_vec(),
+            (named, _) => named.to_vec(),
+        };
+        timeframes.extend(of.iter().copied());
+        let options = CandlePlanOptions { timeframes: of, fill: fill(args), shard, remake };
+        let mut inputs = selection.clone();
+        if args.filters.data_types.is_empty() {
+            inputs.data_types = DataType::ALL.to_vec();
+        }
+        let mut more = context.plan_candles(&inputs, &options).await?;
+        if !about.sets.is_empty() {
+            // Inputs that nobody wants do not lack.
+            more.lacking.retain(|partition| selection.data_types.contains(&partition.data_type));
+        }
+        plan.merge(more);
+    }
+    timeframes.sort_unstable();
+    timeframes.dedup();
     let count = plan.unknown.len();
     for (day, key) in plan.unknown.iter().take(SHOWN) {
         note(&format!("not in the instrument table: {day} {key}"));
@@ -82,7 +112,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs, first: DayRange) -> 
         return Ok(Outcome::NotClean);
     }
     if args.dry_run {
-        print_plan(session.format, &plan, &args.timeframes)?;
+        print_plan(session.format, &plan, &timeframes)?;
         let has_all = plan.without_trades.is_empty() && plan.lacking.is_empty();
         return Ok(if has_all { Outcome::Clean } else { Outcome::NotClean });
     }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use mtdh_core::DayRange;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
+use mtdh_core::partition::Origin;
 use mtdh_engine::check::files::FileHints;
 use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::RowsOf;
@@ -17,12 +18,15 @@ use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::names::key_of_symbol;
 use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, Head};
-use mtdh_engine::{CheckOptions, LakeCheck, check_user_candles, check_user_files, compare_user_files};
+use mtdh_engine::{
+    CheckOptions, Filter, LakeCheck, check_user_candles, check_user_files, compare_user_files,
+};
 
+use crate::about::{Scope, Without, about};
 use crate::args::{CheckArgs, CheckCommand, FailOn, Groups};
 use crate::exit::Outcome;
 use crate::render::check::print_document;
-use crate::session::{Session, check_venues, range};
+use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     if let Some(CheckCommand::Stream(args)) = args.command {
@@ -37,10 +41,9 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     }
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
     let (head, LakeCheck { plan, report }) = match args.start_date {
-        Some(first) if args.data_file.is_empty() => {
-            let days = range(first, args.end_date)?;
-            let (lake, checked) = of_lake(session, plan, days, &args).await?;
-            (Head { subject: lake, days: Some(days), fail_on }, checked)
+        first if args.data_file.is_empty() && args.base_file.is_none() => {
+            let days = first.map(|first| range(first, args.end_date)).transpose()?;
+            of_lake(session, plan, days, fail_on, &args).await?
         }
         None if args.base_file.is_some() => {
             let report = of_candle_files(session, &plan, &args).await?;
@@ -105,9 +108,10 @@ fn form(file: &Path) -> Result<Form> {
 async fn of_lake(
     session: &Session<'_>,
     plan: CheckPlan,
-    days: DayRange,
+    days: Option<DayRange>,
+    fail_on: Severity,
     args: &CheckArgs,
-) -> Result<(String, LakeCheck)> {
+) -> Result<(Head, LakeCheck)> {
     let named = named(args)?;
     let mut filters = args.filters.clone();
     if let Some(key) = named.as_ref().filter(|_| args.symbol.is_some()) {
@@ -117,13 +121,30 @@ async fn of_lake(
     if matches!(reference.source, Source::File(_)) && plan.has(Group::CrossSource) && named.is_none() {
         bail!("a --reference-file is of one instrument; name it with --symbol or --instruments");
     }
-    let rows_of = if filters.data_types.is_empty() { RowsOf::All } else { RowsOf::Selection };
-    let selection = filters.filter().of_lake(days)?;
     let context = session.context()?.with_origin(args.origin);
-    check_venues(&context, &selection).await?;
-    let options = CheckOptions { rows_of, named, reference, keep: Keep::InLake, stop: session.stop.clone() };
-    let checked = context.check(plan, &selection, options).await?;
-    Ok((context.lake_url().to_owned(), checked))
+    context.check_readable().await?;
+    // A recording, and an instrument that is compared by its name, are not what the vendor's files are wanted for.
+    let is_apart = args.origin == Origin::Live || args.symbol.is_some();
+    let scope = if is_apart { Scope::Everything } else { Scope::of(args.everything) };
+    let about = about(&context, &filters, days, scope, Without::Asked, Filter::of_lake).await?;
+    let is_by_flags = about.sets.is_empty();
+    let rows_of = if filters.data_types.is_empty() && is_by_flags { RowsOf::All } else { RowsOf::Selection };
+    let mut whole: Option<LakeCheck> = None;
+    for selection in &about.selections {
+        let (named, reference) = (named.clone(), reference.clone());
+        let options =
+            CheckOptions { rows_of, named, reference, keep: Keep::InLake, stop: session.stop.clone() };
+        let checked = context.check(plan.clone(), selection, options).await?;
+        match &mut whole {
+            Some(whole) => {
+                whole.plan.merge(checked.plan);
+                whole.report.merge(checked.report);
+            }
+            None => whole = Some(checked),
+        }
+    }
+    let whole = whole.context("there is nothing to check")?;
+    Ok((Head { subject: context.lake_url().to_owned(), days: about.days(), fail_on }, whole))
 }
 
 /// The instrument, if the user named exactly one.

@@ -3,29 +3,32 @@
 use anyhow::Result;
 use mtdh_core::partition::Shard;
 use mtdh_engine::download::plan::{Plan, Refetch};
-use mtdh_engine::judgement::Judgement;
+use mtdh_engine::judgement::{Judgement, Waits};
 use mtdh_engine::runs::summary::{RunSummary, new_run_id};
-use mtdh_engine::{Context, DownloadOptions, PlanOptions, Planned, Selection};
+use mtdh_engine::{Context, DownloadOptions, Filter, PlanOptions, Planned, Selection};
 
 use super::check;
-use crate::args::{AllowArgs, DownloadArgs, PlanArgs, RowCheckArgs};
+use crate::about::{About, Scope, Without, about};
+use crate::args::{DownloadArgs, PlanArgs, RowCheckArgs};
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::output::note;
 use crate::progress::Bar;
 use crate::render::download::{note_unknown, print_plan, print_summary};
-use crate::session::{Session, check_venues, days, shard};
+use crate::session::{Session, named_days, shard};
 
 /// `mtdh download`.
 pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome> {
-    let (context, plan, shard) = prepare(&mut session, &args.plan).await?;
-    let allow = args.plan.allow;
+    let Prepared { context, about, plan, shard } =
+        prepare(&mut session, &args.plan, Scope::of(args.everything)).await?;
+    let waits = session.waits(args.plan.allow, about.export_grace_hours());
     if args.dry_run {
-        return show_plan(&session, &plan, allow);
+        return show_plan(&session, &plan, &waits);
     }
     note_unknown(&plan);
-    let known = known(&session, &plan, allow);
+    let known = Judgement::of_plan(&plan, &waits);
+    note_asked(&context, &about, &plan).await?;
     let summary = execute(&session, &context, plan, shard, &args).await?;
     print_summary(session.format, &summary)?;
     Ok(outcome(&session, &summary, known))
@@ -40,28 +43,47 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, of_plan: Judgement) 
     }
 }
 
-/// What a run that does everything in the plan comes to.
-pub fn known(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Judgement {
-    Judgement::of_plan(plan, &session.waits(allow))
-}
-
 /// Prints a plan that is not run yet, so days that are not exported yet are no failure.
-pub fn show_plan(session: &Session<'_>, plan: &Plan, allow: AllowArgs) -> Result<Outcome> {
+pub fn show_plan(session: &Session<'_>, plan: &Plan, waits: &Waits) -> Result<Outcome> {
     print_plan(session.format, plan, None)?;
-    Ok(known(session, plan, AllowArgs { allow_not_exported: true, ..allow }).into())
+    Ok(Judgement::of_plan(plan, &Waits { is_allowed: true, ..*waits }).into())
 }
 
-/// The selection and the shard, and a lake that can be read or created. Commands that write check first whether they can,
+/// Notes what is asked of the lake, unless what is wanted of it is written down. A slip of the hand is not asked for.
+pub async fn note_asked(context: &Context, about: &About, plan: &Plan) -> Result<()> {
+    if about.sets.is_empty() && !plan.is_about_nothing() && !plan.needs_decision() {
+        context.note_asked(&about.selections).await?;
+    }
+    Ok(())
+}
+
+/// A lake, what a verb is about, and the plan of it.
+pub struct Prepared {
+    /// The lake and the vendor.
+    pub context: Context,
+    /// What the verb is about.
+    pub about: About,
+    /// What is to be fetched.
+    pub plan: Plan,
+    /// This process's shard.
+    pub shard: Shard,
+}
+
+/// What the verb is about and the shard, and a lake that can be read or created. Commands that write check first whether they can,
 /// before they ask the vendor for anything.
-pub async fn set_up(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Selection, Shard, Context)> {
-    let selection = args.selection.filters.filter().of_vendor(days(&args.selection)?)?;
+pub async fn set_up(
+    session: &mut Session<'_>,
+    args: &PlanArgs,
+    scope: Scope,
+) -> Result<(About, Shard, Context)> {
+    let (days, filters) = (named_days(&args.selection)?, &args.selection.filters);
     let shard = shard(&args.shard)?;
     session.config.source_folder.clone_from(&args.source.source);
     let context = session.context()?;
     context.check_usable().await?;
-    check_venues(&context, &selection).await?;
-    note_left_in_folder(&context, &selection);
-    Ok((selection, shard, context))
+    let about = about(&context, filters, days, scope, Without::Flags, Filter::of_vendor).await?;
+    about.selections.iter().for_each(|selection| note_left_in_folder(&context, selection));
+    Ok((about, shard, context))
 }
 
 /// Names the files of the folder of vendor files that are not asked for.
@@ -75,10 +97,17 @@ pub fn note_left_in_folder(context: &Context, selection: &Selection) {
 }
 
 /// Sets up, makes the missing instrument tables, and plans.
-pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs) -> Result<(Context, Plan, Shard)> {
-    let (selection, shard, context) = set_up(session, args).await?;
-    let plan = plan(&context, &selection, shard, args).await?;
-    Ok((context, plan, shard))
+pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs, scope: Scope) -> Result<Prepared> {
+    let (about, shard, context) = set_up(session, args, scope).await?;
+    let mut whole: Option<Plan> = None;
+    for selection in &about.selections {
+        let plan = plan(&context, selection, shard, args).await?;
+        match &mut whole {
+            Some(whole) => whole.merge(plan),
+            None => whole = Some(plan),
+        }
+    }
+    Ok(Prepared { context, about, plan: whole.unwrap_or_default(), shard })
 }
 
 /// Makes the missing instrument tables, and plans.

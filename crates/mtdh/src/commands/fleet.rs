@@ -5,10 +5,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use mtdh_engine::WorkOptions;
 use mtdh_engine::fleet::worker::PartSummary;
+use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::summary::new_run_id;
 use serde::Serialize;
 
-use super::download;
+use super::download::{self, Prepared};
+use crate::about::Scope;
 use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
 use crate::exit::Outcome;
 use crate::log;
@@ -21,7 +23,7 @@ use crate::session::{Session, shard};
 
 /// `mtdh plan`.
 pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcome> {
-    let SavePlanArgs { mut plan, save } = args;
+    let SavePlanArgs { mut plan, everything, save } = args;
     if save.is_some() {
         // A saved plan is never a shard, whatever started this process.
         (plan.shard.shard_index, plan.shard.total_shards) = (Some(0), Some(1));
@@ -30,19 +32,21 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
         // Before planning, which may take long.
         session.context()?.check_run_unused(name).await?;
     }
-    let (context, planned, _) = download::prepare(&mut session, &plan).await?;
-    let allow = plan.allow;
-    let Some(name) = save else { return download::show_plan(&session, &planned, allow) };
+    let Prepared { context, about, plan: planned, .. } =
+        download::prepare(&mut session, &plan, Scope::of(everything)).await?;
+    let waits = session.waits(plan.allow, about.export_grace_hours());
+    let Some(name) = save else { return download::show_plan(&session, &planned, &waits) };
     if planned.is_about_nothing() {
         note("no plan is saved of what is not known");
         print_plan(session.format, &planned, None)?;
-        return Ok(download::known(&session, &planned, allow).into());
+        return Ok(Judgement::of_plan(&planned, &waits).into());
     }
+    download::note_asked(&context, &about, &planned).await?;
     let run_id = if name.is_empty() { new_run_id() } else { name };
     let saved = context.save_plan(&run_id, &planned.units).await?;
     print_plan(session.format, &planned, Some(&run_id))?;
     note_saved(&saved);
-    Ok(download::known(&session, &planned, allow).into())
+    Ok(Judgement::of_plan(&planned, &waits).into())
 }
 
 /// `mtdh download --run`.
@@ -98,7 +102,7 @@ fn outcome(session: &Session<'_>, report: &[PartSummary]) -> Outcome {
 }
 
 /// Machine, process, and a part that distinguishes this process from another with the same number.
-fn holder() -> String {
+pub fn holder() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
     let name = if name.trim().is_empty() { "machine" } else { name.trim() };

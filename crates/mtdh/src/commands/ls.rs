@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use mtdh_core::key::InstrumentType;
+use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day, DayRange};
+use mtdh_engine::Context;
+use mtdh_engine::want::{Chosen, Narrowing};
 
 use crate::args::LsArgs;
 use crate::exit::Outcome;
@@ -14,6 +17,14 @@ use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let context = session.context()?.with_origin(args.origin);
+    context.check_readable().await?;
+    let named = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
+    let is_apart = args.everything || args.origin == Origin::Live;
+    let by = Narrowing { filter: args.filters.filter(), days: named };
+    let wanted = if is_apart { None } else { context.chosen(&by).await? };
+    if let Some(sets) = wanted {
+        return of_wanted(session, &context, &args, &sets).await;
+    }
     let all = context.days().await?;
     if let Some(first) = args.start_date {
         range(first, args.end_date)?;
@@ -45,14 +56,7 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
             listing.add(partition, found);
         }
     }
-    let rows = if args.long { listing.long() } else { listing.short() };
-    print(session.format, &rows, &rows.objects())?;
-    note(&format!(
-        "{} partitions, {} rows, {}",
-        count(listing.partitions.len() as u64),
-        count(listing.rows()),
-        size(listing.bytes())
-    ));
+    print_listing(session, &args, &listing)?;
     let unknown: Vec<&str> = asked.difference(&found_names).map(String::as_str).collect();
     if !unknown.is_empty() {
         for (name, meant) in unknown.iter().zip(context.suggest(&unknown, None).await?) {
@@ -62,4 +66,45 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
         }
     }
     Ok(if listing.has_unreadable() || !unknown.is_empty() { Outcome::NotClean } else { Outcome::Clean })
+}
+
+/// Lists what the lake has of what is wanted.
+async fn of_wanted(
+    session: &Session<'_>,
+    context: &Context,
+    args: &LsArgs,
+    sets: &[Chosen],
+) -> Result<Outcome> {
+    let names: Vec<&str> = sets.iter().map(|chosen| chosen.name.as_str()).collect();
+    note(&match &names[..] {
+        [] => "nothing that lake.toml wants is left by these flags; --everything lists all that the lake has"
+            .to_owned(),
+        names => format!("of what lake.toml wants: {}; --everything lists all", names.join(", ")),
+    });
+    let mut listing = Listing::default();
+    let mut seen: BTreeSet<Partition> = BTreeSet::new();
+    for day in context.days().await? {
+        for chosen in sets.iter().filter(|chosen| chosen.selection.days.contains(day)) {
+            for (partition, found) in context.contents(day, &chosen.selection).await? {
+                if seen.insert(partition.clone()) {
+                    listing.add(partition, found);
+                }
+            }
+        }
+        seen.clear();
+    }
+    print_listing(session, args, &listing)?;
+    Ok(if listing.has_unreadable() || sets.is_empty() { Outcome::NotClean } else { Outcome::Clean })
+}
+
+fn print_listing(session: &Session<'_>, args: &LsArgs, listing: &Listing) -> Result<()> {
+    let rows = if args.long { listing.long() } else { listing.short() };
+    print(session.format, &rows, &rows.objects())?;
+    note(&format!(
+        "{} partitions, {} rows, {}",
+        count(listing.partitions.len() as u64),
+        count(listing.rows()),
+        size(listing.bytes())
+    ));
+    Ok(())
 }

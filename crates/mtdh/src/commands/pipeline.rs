@@ -8,6 +8,7 @@ use mtdh_engine::validate::ValidationReport;
 use serde::Serialize;
 
 use super::{download, validate};
+use crate::about::Scope;
 use crate::args::{Format, PipelineArgs};
 use crate::exit::Outcome;
 use crate::output::{note, print};
@@ -27,22 +28,27 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     if args.download.run.is_some() {
         bail!("full-pipeline makes its own plan; work on that of a run with: mtdh download --run RUN");
     }
-    let (selection, shard, context) = download::set_up(&mut session, &args.download.plan).await?;
+    // It makes what its flags say; `sync` makes what is wanted.
+    let (about, shard, context) =
+        download::set_up(&mut session, &args.download.plan, Scope::Everything).await?;
+    let selection = &about.selections[0];
+    let waits = session.waits(args.download.plan.allow, about.export_grace_hours());
     note("1 of 3: instruments");
     let allow = args.download.plan.allow;
-    let found = context.write_instruments(&selection, allow.removed()).await?;
+    let found = context.write_instruments(selection, allow.removed()).await?;
     let is_table = session.format == Format::Table;
     if is_table {
         print(session.format, &render::instruments::summary(&found), &found)?;
         render::instruments::notes(&found);
     }
     note("2 of 3: download");
-    let plan = download::plan(&context, &selection, shard, &args.download.plan).await?;
+    let plan = download::plan(&context, selection, shard, &args.download.plan).await?;
     if args.download.dry_run {
-        return download::show_plan(&session, &plan, allow);
+        return download::show_plan(&session, &plan, &waits);
     }
     note_unknown(&plan);
-    let known = match download::known(&session, &plan, allow) {
+    download::note_asked(&context, &about, &plan).await?;
+    let known = match Judgement::of_plan(&plan, &waits) {
         Judgement::Clean if !found.is_whole() => Judgement::NotClean,
         known => known,
     };
@@ -60,11 +66,11 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return Ok(Outcome::Interrupted);
     }
     note("3 of 3: validate");
-    let mut validation = validate::validate(&context, &selection, validate::options(&args.depth)).await?;
+    let mut validation = validate::validate(&context, selection, validate::options(&args.depth)).await?;
     // A report with failures must not say "complete".
     validation.failed_files = report.download.done.failures.len();
     validation.conclude();
-    let verdict = Judgement::of_validation(&validation, &session.waits(allow)).into();
+    let verdict = Judgement::of_validation(&validation, &waits).into();
     let outcome = match (download::outcome(&session, &report.download, known), verdict) {
         (Outcome::Clean, outcome) => outcome,
         (outcome, _) => outcome,

@@ -8,38 +8,51 @@ use mtdh_core::partition::Origin;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::{Depth, ValidationReport};
-use mtdh_engine::{Context, Selection, ValidateOptions, Validation};
+use mtdh_engine::{Context, Filter, Selection, ValidateOptions, Validation};
 
+use crate::about::{Scope, Without, about};
 use crate::args::{DepthArgs, ValidateArgs};
 use crate::exit::Outcome;
 use crate::output::note;
 use crate::progress::Bar;
 use crate::render::validate::print_report;
-use crate::session::{Session, check_venues, days};
+use crate::session::{Session, named_days};
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
-    let mut selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
-    if args.origin == Origin::Live && args.selection.filters.data_types.is_empty() {
-        // What was subscribed to is expected, whatever the vendor's usual types are.
-        selection.data_types = DataType::ALL.to_vec();
-    }
+    let days = named_days(&args.selection)?;
     session.config.source_folder.clone_from(&args.source.source);
     if args.origin == Origin::Live && (args.recheck || args.source.source.is_some()) {
         bail!("the vendor has no files of recordings: --recheck and --source go with --origin vendor");
     }
     let context = session.context()?.with_origin(args.origin);
     context.check_readable().await?;
-    check_venues(&context, &selection).await?;
+    // What is wanted, and what was asked for, are the vendor's files.
+    let is_live = args.origin == Origin::Live;
+    let scope = if is_live { Scope::Everything } else { Scope::of(args.everything) };
+    let filters = &args.selection.filters;
+    let mut about = about(&context, filters, days, scope, Without::Asked, Filter::of_lake).await?;
+    if is_live && filters.data_types.is_empty() {
+        // What was subscribed to is expected, whatever the vendor's usual types are.
+        about.selections.iter_mut().for_each(|selection| selection.data_types = DataType::ALL.to_vec());
+    }
     let (progress, stop) = (Arc::new(Progress::default()), session.stop.clone());
     let _bar = args.recheck.then(|| Bar::start(progress.clone()));
     let (removed, recheck) = (args.allow.removed(), args.recheck);
     let options = ValidateOptions { removed, recheck, progress, stop, ..options(&args.depth) };
-    let report = validate(&context, &selection, options).await?;
+    let mut whole: Option<ValidationReport> = None;
+    for selection in &about.selections {
+        let report = validate(&context, selection, options.clone()).await?;
+        match &mut whole {
+            Some(whole) => whole.merge(report),
+            None => whole = Some(report),
+        }
+    }
+    let report = whole.unwrap_or_default();
     print_report(session.format, &report)?;
     Ok(if session.stop.is_cancelled() {
         Outcome::Interrupted
     } else {
-        Judgement::of_validation(&report, &session.waits(args.allow)).into()
+        Judgement::of_validation(&report, &session.waits(args.allow, about.export_grace_hours())).into()
     })
 }
 

@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 41] = [
+const VERBS: [Verb; 48] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -34,6 +34,7 @@ const VERBS: [Verb; 41] = [
     verb("download --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("download --start-date 2024-03-01 --venues DERIBIT --force --dry-run", 0, true),
     verb("rekey", 0, false),
+    verb("rm --start-date 2024-03-01 --venues DERIBIT", 0, true),
     verb("monitor r", 0, true),
     verb("resume r", 0, false),
     verb("deploy render batch --run r --shards 2 --image i --lake gs://b", 0, true),
@@ -45,6 +46,12 @@ const VERBS: [Verb; 41] = [
     verb("full-pipeline --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("certify --start-date 2024-03-01 --venues DERIBIT --out c.json", 0, false),
     verb("verify certificate.json", 0, false),
+    verb("want add s --start-date 2024-03-01 --end-date 2024-03-01 --venues DERIBIT", 0, false),
+    verb("want list", 0, true),
+    verb("sync", 0, false),
+    verb("sync --dry-run", 0, true),
+    verb("want show s", 0, true),
+    verb("want remove other", 2, false),
     verb("ls", 0, true),
     verb("schema trades", 0, true),
     verb("candles --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP", 0, false),

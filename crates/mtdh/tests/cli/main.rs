@@ -30,6 +30,7 @@ mod secrets;
 mod snapshots;
 mod stores;
 mod support;
+mod sync;
 mod times;
 mod together;
 mod vendor_facts;

@@ -240,7 +240,7 @@ fn what_was_not_looked_for_is_not_called_complete() {
     stage.expect(0, &format!("download --start-date {DAY} --venues DERIBIT --instrument-types PERP"));
     for (words, said) in [
         ("validate --venues DERIBIT", "missing: 2024-03-01"),
-        ("validate", "missing: 2024-03-01"),
+        ("validate --everything", "missing: 2024-03-01"),
         (
             "validate --venues DERIBIT,BINANCE --instrument-types PERP",
             "no instrument in the table: 2024-03-01 BINANCE",
@@ -258,6 +258,9 @@ fn what_was_not_looked_for_is_not_called_complete() {
         assert!(!run.stderr.ends_with("\ncomplete\n"), "mtdh {words}\n{}", run.stderr);
     }
     stage.expect(0, &format!("validate --start-date {DAY} --venues DERIBIT --instrument-types PERP"));
+    // Without filters it is about what was asked, and says so.
+    let asked = stage.expect(0, &format!("validate --start-date {DAY}"));
+    assert!(asked.stderr.contains("about what was asked of this lake"), "{}", asked.stderr);
     // What was left out the first time is found by the next run.
     stage.expect(0, &format!("download --start-date {DAY} --venues DERIBIT"));
     stage.expect(0, &format!("validate --start-date {DAY}"));

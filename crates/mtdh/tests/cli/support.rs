@@ -158,6 +158,11 @@ pub fn contents(lake: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// Every file below a folder with its bytes.
+pub fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    files(root)
+}
+
 fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
