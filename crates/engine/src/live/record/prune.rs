@@ -90,7 +90,7 @@ async fn needed(
         let compared = lake.comparisons(*day).await?.unwrap_or_default();
         if !compared.iter().any(|line| is_of(line.key.venue())) {
             return Ok(Some(format!(
-                "{day} was not compared with the vendor's; `mtdh live compare --day {day}` does that"
+                "{day} was not compared with the vendor's files"
             )));
         }
     }
