@@ -1,7 +1,7 @@
 //! Records live feeds of several venues into a lake.
 //!
 //! Each venue has a session on a thread of its own; what sessions hand on (rows, gaps, sealed captures) is brought into the lake
-//! here, again and again until it is there. Start with [`prepare`], then [`record`].
+//! here, again and again until it is there. Start with [`prepare()`], then [`record()`].
 
 mod claim;
 mod days;

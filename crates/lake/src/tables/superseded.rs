@@ -2,7 +2,7 @@
 //! find out what became of it.
 //!
 //! One table a day, which only grows. Nothing else in a lake has these facts: it is not rebuilt, and one that cannot be read is
-//! an error. It holds times, therefore it is beside the runs, as [`super::identities`] is.
+//! an error. It holds times, therefore it is beside the runs, as `identities` is.
 
 use arrow_array::RecordBatch;
 use mtdh_core::Day;

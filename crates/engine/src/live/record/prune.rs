@@ -89,9 +89,7 @@ async fn needed(
         }
         let compared = lake.comparisons(*day).await?.unwrap_or_default();
         if !compared.iter().any(|line| is_of(line.key.venue())) {
-            return Ok(Some(format!(
-                "{day} was not compared with the vendor's files"
-            )));
+            return Ok(Some(format!("{day} was not compared with the vendor's files")));
         }
     }
     Ok(None)

@@ -8,6 +8,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use mtdh_core::DataType;
 use mtdh_core::candle::{CandleBuilder, Fill, Formula, Side, Trades, Valuation};
 use mtdh_source::live::feed::Frame;
+use mtdh_source::live::out::Gap;
 use mtdh_source::live::recording::Line;
 use mtdh_source::live::rows::Taken;
 use mtdh_source::live::venue::{Venue, Want};
@@ -75,7 +76,10 @@ fn whole_recordings_show_no_loss() {
         let Some(venue) = venues::find(exchange) else { continue };
         let (fed, taken) = feed(venue, &received(&path));
         assert_eq!(fed.out.unread, 0, "{file}: {:?}", fed.out.unread_texts);
-        assert!(fed.out.gaps.is_empty(), "{file}: {:?}", &fed.out.gaps[..1]);
+        let (late, lost): (Vec<_>, Vec<_>) = fed.out.gaps.iter().partition(|gap| gap.kind == "late_snapshot");
+        assert_eq!(lost, Vec::<&Gap>::new(), "{file}");
+        // The whole books came by REST, whose answers two of the recordings do not have.
+        assert_eq!(!late.is_empty(), book == 0, "{file}: {late:?}");
         let found = (
             count(&fed, &taken, DataType::Trades),
             groups(&fed, &taken, DataType::IncrementalBookL2),

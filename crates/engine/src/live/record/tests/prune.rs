@@ -66,8 +66,7 @@ async fn captures_go_when_their_rows_are_in_objects_that_were_compared_and_not_b
     for day in &days {
         assert_eq!(finish_day(&lake, *day).await.unwrap().1, Vec::<String>::new());
     }
-    let why =
-        format!("{first} was not compared with the vendor's files");
+    let why = format!("{first} was not compared with the vendor's files");
     assert_eq!(asked(later).await, [stay(&why)]);
     for day in &days {
         let line = compared(&Partition { day: *day, ..partitions[0].clone() });
