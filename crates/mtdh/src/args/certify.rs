@@ -11,6 +11,10 @@ pub struct CertifyArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
+    /// All that the flags select, whatever the lake's lake.toml wants
+    #[arg(long)]
+    pub everything: bool,
+
     /// The file to write; it is replaced if it exists
     #[arg(long, short, value_name = "FILE", required = true)]
     pub out: PathBuf,

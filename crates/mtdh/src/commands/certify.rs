@@ -3,28 +3,36 @@
 use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
-use mtdh_engine::CertifyBy;
 use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::validate::verdict::Verdict;
+use mtdh_engine::{CertifyBy, Filter};
 
+use crate::about::{Scope, Without, about};
 use crate::args::{CertifyArgs, Format, VerifyArgs};
 use crate::exit::Outcome;
 use crate::output::{many, note, print};
 use crate::render::certify::{certified_rows, note_verification, verification_rows};
 use crate::render::validate::note_report;
-use crate::session::{Session, check_venues, days};
+use crate::session::{Session, named_days};
 use crate::stdout::Stdout;
 
 pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome> {
-    let selection = args.selection.filters.filter().of_lake(days(&args.selection)?)?;
+    let days = named_days(&args.selection)?;
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         bail!("there is no folder {}; make it first", folder.display());
     }
     let context = session.context()?;
     context.check_readable().await?;
-    check_venues(&context, &selection).await?;
-    let certified = context.certify(&selection, by(args.bytes)).await?;
+    let filters = &args.selection.filters;
+    let scope = Scope::of(args.everything);
+    let about = about(&context, filters, days, scope, Without::Flags, Filter::of_lake).await?;
+    let [selection] = &about.selections[..] else {
+        bail!(
+            "a certificate is of one selection: narrow the sets of lake.toml by --venues and the like to one"
+        );
+    };
+    let certified = context.certify(selection, by(args.bytes)).await?;
     certified.notes.iter().for_each(|text| note(text));
     note_report(&certified.report);
     let out = args.out.display();

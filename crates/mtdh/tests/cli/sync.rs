@@ -272,6 +272,8 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
         ("check timestamp", 0, "majors"),
         ("candles", 0, "majors"),
         ("candles --timeframes 4h --dry-run --start-date 2024-03-01", 0, "majors"),
+        ("certify --out c.json", 0, "about what lake.toml wants: majors 2024-03-01 to 2024-03-02"),
+        ("certify --out c.json --everything --start-date 2024-03-01", 1, "not complete"),
         ("ls", 0, "of what lake.toml wants: majors; --everything lists all"),
     ] {
         let run = stage.expect(status, words);
@@ -285,6 +287,8 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
         "data",
         &format!("{SET}{}", SET.replace("majors", "same").replace("'quotes'", "'liquidations'")),
     );
+    let two = stage.expect(2, "certify --out c.json");
+    assert!(two.stderr.contains("a certificate is of one selection"), "{}", two.stderr);
     let planned = stage.expect(0, "plan --force --save r");
     assert!(planned.stderr.contains("to fetch: 12 files for 12 partitions"), "{}", planned.stderr);
     stage.expect(0, "download --run r");
