@@ -33,6 +33,7 @@ use crate::selection::Selection;
 use crate::validate::ValidationReport;
 use crate::validate::verdict::ExportGrace;
 use crate::want::Chosen;
+use retention::{Certified, Retain};
 
 pub use hold::{LastSync, Patience};
 pub use report::{LISTED, SetReport, SyncReport};
@@ -48,6 +49,8 @@ pub struct SyncOptions<'a> {
     pub patience: Patience,
     /// How much of what sets no longer keep is removed.
     pub retention: Retention,
+    /// Whether what certificates name may go too.
+    pub break_certificates: bool,
     /// Files worked on at the same time.
     pub slots: usize,
     /// Counters for showing progress.
@@ -168,8 +171,14 @@ async fn work(
     if stop.is_cancelled() || report.judgement() != Judgement::Clean {
         return Ok(());
     }
+    let lake = &context.lake;
+    let certified = match options.break_certificates {
+        true => Certified::default(),
+        false => Certified::read(lake, sets).await?,
+    };
+    let retain = Retain { lake, sets, retention: options.retention, certified: &certified };
     for (chosen, set) in sets.iter().zip(&mut report.sets) {
-        retention::retain(&context.lake, chosen, sets, options.retention, set).await?;
+        retention::retain(&retain, chosen, set).await?;
     }
     Ok(())
 }

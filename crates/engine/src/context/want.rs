@@ -94,6 +94,7 @@ impl Context {
     ///     lease: std::time::Duration::from_secs(60),
     ///     patience: Patience::None,
     ///     retention: Retention::Careful,
+    ///     break_certificates: false,
     ///     slots: 16,
     ///     progress: Default::default(),
     ///     stop: Default::default(),

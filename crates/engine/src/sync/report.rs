@@ -80,6 +80,8 @@ pub struct SetReport {
     pub bytes_removed: u64,
     /// Objects that the set no longer keeps and that are still there: they are more than a run removes by itself.
     pub not_removed: usize,
+    /// Objects that the set no longer keeps and that stay because a certificate names them.
+    pub certified: usize,
     /// What it came to.
     pub verdict: &'static str,
     /// What could not be done, for people.

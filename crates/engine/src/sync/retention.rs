@@ -1,11 +1,15 @@
-//! What a set no longer keeps. Only of sets that say how long they keep, little at a time, and never what another set wants.
+//! What a set no longer keeps. Only of sets that say how long they keep, little at a time, and never what another set wants or a
+//! certificate names.
 
+use std::collections::BTreeSet;
+
+use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
 
 use super::report::SetReport;
 use crate::error::EngineError;
-use crate::removal::{Removal, RemovalRequest, find, remove};
+use crate::removal::{Removal, RemovalRequest, Removed, find, remove};
 use crate::selection::Selection;
 use crate::want::Chosen;
 
@@ -22,18 +26,66 @@ pub enum Retention {
     Whole,
 }
 
+/// What may be removed.
+pub(super) struct Retain<'a> {
+    pub lake: &'a Lake,
+    /// All that is wanted.
+    pub sets: &'a [Chosen],
+    pub retention: Retention,
+    pub certified: &'a Certified,
+}
+
+/// What certificates of the lake name: others compare with it.
+#[derive(Default)]
+pub(super) struct Certified {
+    partitions: BTreeSet<Partition>,
+    /// Why one cannot be used, so that nobody knows what it names.
+    unread: Option<String>,
+}
+
+impl Certified {
+    /// Reads them, if a set removes anything at all. They are untrusted.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn read(lake: &Lake, sets: &[Chosen]) -> Result<Certified, EngineError> {
+        let mut certified = Certified::default();
+        if sets.iter().all(|chosen| chosen.set.keep_days.is_none()) {
+            return Ok(certified);
+        }
+        for entry in lake.certificates().await? {
+            match lake.certificate(&entry).await? {
+                None => {}
+                Some(Err(error)) => {
+                    let error = mtdh_core::error::chain(&error);
+                    certified.unread = Some(format!("{}: {error}", entry.path));
+                }
+                Some(Ok(certificate)) if certificate.origin == Origin::Vendor => {
+                    let named = certificate.partitions().filter(|(_, entry)| entry.digests.is_some());
+                    certified.partitions.extend(named.map(|(group, entry)| group.partition(entry)));
+                }
+                Some(Ok(_)) => {}
+            }
+        }
+        Ok(certified)
+    }
+}
+
 /// Removes what a set no longer keeps, the oldest days first.
 ///
 /// # Errors
 /// When the lake cannot be read, or the store refuses.
 pub(super) async fn retain(
-    lake: &Lake,
+    of: &Retain<'_>,
     chosen: &Chosen,
-    sets: &[Chosen],
-    retention: Retention,
     report: &mut SetReport,
 ) -> Result<(), EngineError> {
+    let &Retain { lake, sets, retention, certified } = of;
     if chosen.set.keep_days.is_none() {
+        return Ok(());
+    }
+    if let Some(unread) = &certified.unread {
+        report.notes.push(format!("nothing is removed, as a certificate cannot be used: {unread}"));
         return Ok(());
     }
     let first_kept = chosen.selection.days.first();
@@ -44,7 +96,11 @@ pub(super) async fn retain(
     days.dedup();
     let mut by_day = Vec::new();
     for day in days {
-        let removal = of_day(lake, chosen, sets, day).await?;
+        let mut removal = of_day(lake, chosen, sets, day).await?;
+        let before = removal.objects.len();
+        let is_named = |of: &Removed| of.partition().is_some_and(|of| certified.partitions.contains(&of));
+        removal.objects.retain(|object| !is_named(object));
+        report.certified += before - removal.objects.len();
         if !removal.objects.is_empty() {
             by_day.push(removal);
         }
@@ -77,7 +133,6 @@ async fn of_day(lake: &Lake, chosen: &Chosen, sets: &[Chosen], day: Day) -> Resu
     let mut removal = find(lake, &request).await?;
     let others: Vec<&Selection> =
         sets.iter().filter(|other| other.name != chosen.name).map(|other| &other.selection).collect();
-    // What a proof for others names would have to stay here too.
     removal.objects.retain(|object| !others.iter().any(|selection| object.is_of(selection)));
     Ok(removal)
 }

@@ -76,6 +76,10 @@ pub struct SyncArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
 
+    /// Remove what sets no longer keep also where a certificate names it, so that others cannot compare any more
+    #[arg(long, conflicts_with = "dry_run")]
+    pub break_certificates: bool,
+
     /// Files downloaded at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub max_workers: usize,

@@ -49,6 +49,7 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
         lease: session.lease,
         patience,
         retention: if args.yes { Retention::Whole } else { Retention::Careful },
+        break_certificates: args.break_certificates,
         slots: args.max_workers,
         progress,
         stop: session.stop.clone(),

@@ -109,6 +109,13 @@ pub fn note_report(report: &SyncReport) {
             ));
         }
     }
+    for set in report.sets.iter().filter(|set| set.certified > 0) {
+        let named = many(set.certified as u64, "object");
+        note(&format!(
+            "{}: {named} no longer kept stay, as certificates name them; mtdh sync --break-certificates removes them",
+            set.name
+        ));
+    }
     for set in report.sets.iter().filter(|set| set.removed + set.not_removed > 0) {
         let removed = many(set.removed as u64, "object");
         note(&format!("{}: no longer kept, removed: {removed}, {}", set.name, size(set.bytes_removed)));

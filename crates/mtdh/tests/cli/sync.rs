@@ -428,9 +428,24 @@ fn a_sync_removes_only_what_a_set_no_longer_keeps_and_little_at_a_time() {
     // What another set wants stays.
     let other = SET.replace("majors", "other").replace("'trades', 'quotes'", "'quotes'");
     want(&stage, "data", &format!("{}{other}", kept(1)));
-    stage.expect(0, "sync --yes");
+    // Nor does what a certificate names go, and nothing at all where one cannot be read.
+    stage.expect(0, "certify --everything --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades --out c.json");
+    let damaged = stage.path(&format!("data/certificates/{}.json", "0".repeat(64)));
+    std::fs::write(&damaged, "{}").unwrap();
+    let unread = stage.expect(0, "sync --yes");
+    assert!(
+        unread.stderr.contains("nothing is removed, as a certificate cannot be used"),
+        "{}",
+        unread.stderr
+    );
+    std::fs::remove_file(&damaged).unwrap();
+    let certified = stage.expect(0, "sync --yes");
+    assert!(certified.stderr.contains("as certificates name them"), "{}", certified.stderr);
+    let trades = "day-2024-03-01/data_type-trades";
+    assert_eq!(names(&contents(&stage.path("data")), trades), names(&before, trades));
+    stage.expect(0, "sync --yes --break-certificates");
     let after = contents(&stage.path("data"));
-    assert_eq!(names(&after, "day-2024-03-01/data_type-trades"), 0);
+    assert_eq!(names(&after, trades), 0);
     assert!(names(&after, "day-2024-03-01/data_type-quotes") > 0);
     assert_eq!(names(&after, "day-2024-03-02"), names(&before, "day-2024-03-02"));
 }
