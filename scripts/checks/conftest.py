@@ -26,7 +26,7 @@ def pytest_addoption(parser):
     ours.addoption("--first-seed", type=int, default=1, help="the seed of the first of them")
     ours.addoption("--requests", type=int, default=3000, help="random requests of test_serve_storm.py")
     ours.addoption("--table", action="store_true", help="print what came of each fault at each hop")
-    ours.addoption("--all", action="store_true", help="test_nth_io.py: every n of every kind, not a sample")
+    ours.addoption("--all", action="store_true", help="test_nth_io.py: every n of every kind, not a sample; test_live_faults.py: at every venue, not at one")
     ours.addoption("--only-n", type=int, help="test_nth_io.py: this n alone")
     ours.addoption("--runs", type=int, default=int(os.environ.get("FLEET_RUNS", "20")), help="seeded runs of test_fleet.py")
     ours.addoption("--first-run", type=int, default=1, help="the seed of the first of them")
