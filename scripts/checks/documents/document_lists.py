@@ -18,6 +18,7 @@ NOT_RUN = {
     "mtdh live record --venues KRAKEN --symbols NO/USD,BTCUSD,BTC/USD --data-types trades": STAND_IN,
     "curl -N 'http://127.0.0.1:8087/live/events?type=trades'": STAND_IN,
     "mtdh live status": STAND_IN,
+    "mtdh validate --origin live --start-date 2026-11-30": STAND_IN,
     "mtdh live record --machine ws://localhost:8001 --venues BINANCE --symbols BTCUSDT --data-types trades,incremental_book_L2": STAND_IN,
     "mtdh live replay usdm_btcusdt.gz --venue BINANCE-FUTURES": "reads a recording that is not here; test_record.py replays one",
     "mtdh live compare --day 2024-03-01 --output parity.json": "needs a recording of that day; crates/engine/tests/engine/compared.rs has planted ones",
