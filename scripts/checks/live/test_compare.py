@@ -137,7 +137,8 @@ def test_slices_make_the_recorded_rows_and_the_vendor_has_them_too(day, vendor, 
 MESSAGES = {
     "binance-futures": (b'"e":"trade"', b'"e":"depthUpdate"', True),
     "deribit": (b'"channel":"trades.', b'"channel":"book.', True),
-    "bybit": (b'"topic":"publicTrade.', b'"topic":"orderbook.', False),
+    # Not `orderbook.1`, which is the ticker's.
+    "bybit": (b'"topic":"publicTrade.', b'"topic":"orderbook.50.', False),
 }
 
 
