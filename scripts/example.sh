@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Builds the example program against mtdh-engine alone, and runs it against the simulated vendor: scripts/example.sh
+# Builds the example program, which names mtdh-engine alone, and runs it against the simulated vendor: scripts/example.sh
 # MTDH names the program whose `sim` it uses; else the one of this checkout is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="$PWD/target"
-[ -n "${MTDH:-}" ] || { cargo build --locked && MTDH="$PWD/target/debug/mtdh"; }
+# With the workspace's features, so that the tests' build serves. By its own alone, which builds most crates anew, in the long mode.
+[ -z "${MTDH_LONG:-}" ] || cargo build --quiet --locked -p mtdh-embed
+cargo build --quiet --locked --workspace --bin mtdh-embed --bin mtdh
+MTDH=${MTDH:-$PWD/target/debug/mtdh}
 
 scratch=$(mktemp -d)
 trap 'kill "${sim:-}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
-# One lock file for all: cargo takes out what the example does not need.
-cp Cargo.lock examples/embed/Cargo.lock
-cargo build --quiet --offline --manifest-path examples/embed/Cargo.toml
 
 "$MTDH" sim --small --format jsonl --seconds 300 >"$scratch/sim" 2>"$scratch/sim.err" &
 sim=$!

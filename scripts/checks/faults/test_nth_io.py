@@ -5,7 +5,7 @@ that is preloaded (nth_io.c). On the network: every request to the vendor's meta
 the bucket. With an error, a full disk, a short write, success that is told as a failure, and a hang that ends in SIGKILL.
 After each: the independent checker finds nothing, and a plain run heals all without a hand.
 
-Without words: of several writes to one file in a row the first two, and of the kinds but the first every third n.
+Without words: of several writes to one file in a row the first two; of the first kind every second n, of the others every sixth.
 
     pytest scripts/checks/faults/test_nth_io.py --all                   every n of every kind
     pytest 'scripts/checks/faults/test_nth_io.py::test_disk[EIO]' --only-n 17"""
@@ -106,14 +106,15 @@ def repeated(told):
 
 
 def sample_of(where, kind, count, config, again):
-    """Every n of the first kind, but for further writes to one file; of the others every third."""
+    """Every second n of the first kind, but for further writes to one file; of the others every sixth; and the last."""
     if only := config.getoption("--only-n"):
         return [only]
     every = range(1, count + 1)
     if config.getoption("--all"):
         return list(every)
+    step = 2 if kind in ("EIO", "error") else 6
     index = KINDS.index((where, kind))
-    return [n for n in every if (kind in ("EIO", "error") or (n + index) % 3 == 0) and not (n <= len(again) and again[n - 1])]
+    return [n for n in every if n == count or (n + index) % step == 0 and not (n <= len(again) and again[n - 1])]
 
 
 def try_each(sample, each):

@@ -1,10 +1,14 @@
 """A browser for the tests of the page, and what a page says and asks for while it is opened."""
 
+import os
 import pathlib
 
 import pytest
 
 from chromium import launched
+
+# Widths and colours that every page is looked at in; the other two in the long mode.
+LOOKS = [(1440, "light"), (390, "dark"), *([(1440, "dark"), (390, "light")] if "MTDH_LONG" in os.environ else [])]
 
 
 @pytest.fixture(scope="module")

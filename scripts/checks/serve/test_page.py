@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import served
-from browsing import opened, violations
+from browsing import LOOKS, opened, violations
 from stage import DAY, mtdh, partition
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -64,8 +64,7 @@ def address(lake):
         yield address
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width, scheme", LOOKS)
 def test_every_page(browser, address, axe, request, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     for name, path in PAGES.items():
