@@ -225,4 +225,28 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_quick_reference_is_made_from_the_help() {
+        let command = command();
+        let mut page = String::from(
+            "# Quick reference\n\nEvery verb: what it does, and one command. `mtdh VERB --help` has its flags and more examples; \
+             [verbs](verbs.md) has the facts. Made from `crates/mtdh/src/args/help.rs`.\n",
+        );
+        for (title, verbs) in GROUPS {
+            let _infallible = write!(page, "\n## {title}\n\n| verb | what it does | example |\n|---|---|---|\n");
+            for verb in verbs.iter().filter(|verb| **verb != "help") {
+                let about = command.find_subcommand(verb).and_then(Command::get_about).unwrap();
+                let (_, lines) = EXAMPLES.iter().find(|(of, _)| of == verb).unwrap();
+                let example = lines[0].replace('|', "\\|");
+                let _infallible = writeln!(page, "| `{verb}` | {about} | `{example}` |");
+            }
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/quick-reference.md");
+        if std::env::var_os("MTDH_WRITE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(written, page, "write it anew: MTDH_WRITE_DOCS=1 cargo test --workspace --lib quick_reference");
+    }
 }
