@@ -12,7 +12,8 @@ MTDH=${MTDH:-mtdh} PYTHON=${PYTHON:-$here/../.venv/bin/python}
 scratch=$(mktemp -d)
 trap 'kill "${sim:-}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 cd "$scratch"
-export MTDH_LAKE="$scratch/lake"
+# A process that was killed loses the lake after five seconds of silence, in place of a minute.
+export MTDH_LAKE="$scratch/lake" MTDH_LEASE_SECONDS=5
 
 step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 wrong() {

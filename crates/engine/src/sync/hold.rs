@@ -21,6 +21,9 @@ use crate::error::EngineError;
 /// Renewals in a lease.
 const BEATS: u32 = 12;
 
+/// Time after which a process that waits for a silent holder says so.
+const SAID_AFTER: Duration = Duration::from_secs(2);
+
 /// The longest lease that another process is granted, seconds: the limit of the setting.
 const LONGEST: f64 = 86_400.0;
 
@@ -162,7 +165,7 @@ async fn is_silent(
 ) -> Result<bool, EngineError> {
     let lease = Duration::from_secs_f64(note.seconds);
     let mut beat = (note.holder.clone(), note.beat);
-    let mut since = Instant::now();
+    let (mut since, mut is_said) = (Instant::now(), false);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(false),
@@ -180,6 +183,15 @@ async fn is_silent(
         }
         if since.elapsed() >= lease {
             return Ok(true);
+        }
+        if since.elapsed() >= SAID_AFTER && !is_said {
+            let (holder, seconds) = (&beat.0, note.seconds);
+            tracing::warn!(
+                holder,
+                seconds,
+                "waiting: the process that held the lake last may be dead, and loses it when it is silent"
+            );
+            is_said = true;
         }
     }
 }

@@ -234,7 +234,8 @@ mod tests {
              [verbs](verbs.md) has the facts. Made from `crates/mtdh/src/args/help.rs`.\n",
         );
         for (title, verbs) in GROUPS {
-            let _infallible = write!(page, "\n## {title}\n\n| verb | what it does | example |\n|---|---|---|\n");
+            let _infallible =
+                write!(page, "\n## {title}\n\n| verb | what it does | example |\n|---|---|---|\n");
             for verb in verbs.iter().filter(|verb| **verb != "help") {
                 let about = command.find_subcommand(verb).and_then(Command::get_about).unwrap();
                 let (_, lines) = EXAMPLES.iter().find(|(of, _)| of == verb).unwrap();
@@ -247,6 +248,9 @@ mod tests {
             std::fs::write(path, &page).unwrap();
         }
         let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(written, page, "write it anew: MTDH_WRITE_DOCS=1 cargo test --workspace --lib quick_reference");
+        assert_eq!(
+            written, page,
+            "write it anew: MTDH_WRITE_DOCS=1 cargo test --workspace --lib quick_reference"
+        );
     }
 }
