@@ -38,6 +38,7 @@ pub use rows::Rows;
 
 use crate::day::Day;
 use crate::key::InstrumentKey;
+use crate::nearest::{clause, nearest, perhaps};
 use crate::table::DataType;
 
 /// The subject of a check. Users select checks by the group's name.
@@ -98,7 +99,8 @@ impl fmt::Display for Group {
 
 /// An unknown group name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown group of checks `{name}`; there are: all, {}", Group::ALL.map(Group::name).join(", "))]
+#[error("unknown group of checks `{name}`{}; there are: all, {}", perhaps(name, Group::ALL.map(Group::name)),
+    Group::ALL.map(Group::name).join(", "))]
 pub struct UnknownGroup {
     name: String,
 }
@@ -244,8 +246,20 @@ pub enum SettingError {
     #[error("write `{0}` as CHECK.PARAMETER=NUMBER, for example silence.factor=10")]
     Form(String),
     /// No check has such a parameter.
-    #[error("no check has the parameter `{0}`; docs/reference/checks.md lists them")]
-    Unknown(String),
+    #[error("no check has the parameter `{name}`{}; docs/reference/checks.md lists them", clause(meant))]
+    Unknown {
+        /// What was written.
+        name: String,
+        /// Parameters that may be meant, as `CHECK.PARAMETER`.
+        meant: Vec<String>,
+    },
+}
+
+fn unknown_setting(name: &str) -> SettingError {
+    let there: Vec<String> =
+        all().flat_map(|c| c.parameters.iter().map(|p| format!("{}.{}", c.name, p.name))).collect();
+    let meant = nearest(name, there.iter().map(String::as_str), 2);
+    SettingError::Unknown { name: name.to_owned(), meant: meant.into_iter().map(str::to_owned).collect() }
 }
 
 impl Settings {
@@ -262,7 +276,7 @@ impl Settings {
         let check = all().find(|c| c.name == check);
         let known =
             check.and_then(|c| Some((c.name, c.parameters.iter().find(|p| p.name == parameter)?.name)));
-        let known = known.ok_or_else(|| SettingError::Unknown(name.trim().to_owned()))?;
+        let known = known.ok_or_else(|| unknown_setting(name.trim()))?;
         self.given.insert(known, value);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The two clocks of a row.
 
+use crate::nearest::perhaps;
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,14 +46,16 @@ impl fmt::Display for Clock {
 
 /// A text that names no clock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no clock `{0}`; there are arrival and exchange")]
-pub struct UnknownClock(String);
+#[error("there is no clock `{text}`{}; there are arrival and exchange", perhaps(text, Clock::ALL.map(Clock::name)))]
+pub struct UnknownClock {
+    text: String,
+}
 
 impl FromStr for Clock {
     type Err = UnknownClock;
 
     fn from_str(text: &str) -> Result<Clock, UnknownClock> {
         let found = Clock::ALL.into_iter().find(|clock| clock.name().eq_ignore_ascii_case(text));
-        found.ok_or_else(|| UnknownClock(text.to_owned()))
+        found.ok_or_else(|| UnknownClock { text: text.to_owned() })
     }
 }

@@ -16,6 +16,7 @@ pub mod footer;
 pub mod instrument;
 pub mod key;
 pub mod live;
+pub mod meant;
 pub mod moment;
 pub mod nearest;
 pub mod partition;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::day::Day;
 use crate::key::InstrumentKey;
+use crate::nearest::perhaps;
 use crate::table::DataType;
 
 /// The rows of one instrument and data type on one day: one object in the lake, one line in every report.
@@ -55,7 +56,7 @@ impl fmt::Display for Origin {
 
 /// A text that names no origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no origin `{text}`; there are {there}")]
+#[error("there is no origin `{text}`{}; there are {there}", perhaps(text, there.split([',', ' ']).filter(|word| *word != "and")))]
 pub struct UnknownOrigin {
     text: String,
     there: &'static str,

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
+use crate::nearest::perhaps;
 use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 
 pub use possible::Possible;
@@ -103,7 +104,8 @@ impl fmt::Display for DataType {
 
 /// A text that names no data type.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown data type `{name}`; there are: {}", DataType::ALL.map(DataType::name).join(", "))]
+#[error("unknown data type `{name}`{}; there are: {}", perhaps(name, DataType::ALL.map(DataType::name)),
+    DataType::ALL.map(DataType::name).join(", "))]
 pub struct UnknownDataType {
     /// The text.
     pub name: String,

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use crate::day::Day;
+use crate::nearest::perhaps;
 use crate::table::possible::{EARLIEST_US, LATEST_US};
 
 /// A unit of time since the Unix epoch, UTC.
@@ -66,8 +67,10 @@ impl fmt::Display for TimeUnit {
 
 /// A word that names no unit of time.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown unit of time `{0}`; there are: s, ms, us, ns")]
-pub struct UnknownTimeUnit(String);
+#[error("unknown unit of time `{text}`{}; there are: s, ms, us, ns", perhaps(text, TimeUnit::ALL.map(TimeUnit::name)))]
+pub struct UnknownTimeUnit {
+    text: String,
+}
 
 impl FromStr for TimeUnit {
     type Err = UnknownTimeUnit;
@@ -77,7 +80,7 @@ impl FromStr for TimeUnit {
         let is_named = |unit: &TimeUnit| {
             unit.short().eq_ignore_ascii_case(text) || unit.name().eq_ignore_ascii_case(text)
         };
-        TimeUnit::ALL.into_iter().find(is_named).ok_or_else(|| UnknownTimeUnit(text.to_owned()))
+        TimeUnit::ALL.into_iter().find(is_named).ok_or_else(|| UnknownTimeUnit { text: text.to_owned() })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A venue is the vendor's exchange id in upper case, except that `okex` is called OKX. Symbols are in [`crate::symbol`].
 
-use crate::nearest::edit_distance;
+use crate::nearest::nearest;
 
 /// The vendor's ids of the exchanges known today. The vendor may record others; only [`parse_venue`], [`is_known`] and
 /// [`suggest`] depend on this list. Source: <https://api.tardis.dev/v1/exchanges>.
@@ -158,15 +158,12 @@ pub fn unknown(venue: &str) -> UnknownVenue {
     UnknownVenue { text: venue.to_owned(), suggestion: suggest(venue) }
 }
 
-/// The venue whose name or exchange id is nearest to a text; `None` if more than a third of the letters differ.
+/// The venue whose name or exchange id is nearest to a text; `None`: none is near.
 pub fn suggest(text: &str) -> Option<String> {
-    let typed = text.to_ascii_uppercase();
-    let distance = |exchange: &str| {
-        let by_id = edit_distance(&typed, &exchange.to_ascii_uppercase());
-        by_id.min(edit_distance(&typed, &venue_of_exchange(exchange)))
-    };
-    let nearest = known().min_by_key(|exchange| distance(exchange))?;
-    (distance(nearest) * 3 <= typed.chars().count()).then(|| venue_of_exchange(nearest))
+    let venues: Vec<String> = known().map(venue_of_exchange).collect();
+    let mut names: Vec<&str> = known().collect();
+    names.extend(venues.iter().map(String::as_str));
+    nearest(text, names, 1).first().map(|name| venue_of_exchange(&exchange_of_venue(name)))
 }
 
 fn known() -> impl Iterator<Item = &'static str> {

@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod config;
 mod download;
+mod find;
 mod fleet;
 mod instruments;
 mod live;
@@ -27,7 +28,7 @@ use mtdh_core::partition::Origin;
 use mtdh_lake::{Lake, LakeError};
 use mtdh_source::Url;
 use mtdh_source::http::HttpClient;
-use mtdh_source::http::rate_limit::SharedBudget;
+use mtdh_source::http::rate_limit::{Budget, SharedBudget};
 use mtdh_source::tardis::datasets::{Archive, Datasets, Folder};
 use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
 
@@ -58,6 +59,7 @@ pub struct Context {
     pub(crate) metadata: Metadata,
     pub(crate) archive: Arc<Archive>,
     has_key: bool,
+    budget: Budget,
 }
 
 impl Context {
@@ -93,7 +95,7 @@ impl Context {
             Some(folder) => Archive::Folder(open_folder(folder)?),
             None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
         };
-        Ok(Context { lake, metadata, archive: Arc::new(archive), has_key: key.is_some() })
+        Ok(Context { lake, metadata, archive: Arc::new(archive), has_key: key.is_some(), budget: *budget })
     }
 
     /// The same, for the partitions of this origin and what is derived from them. A request for rows says its own, see

@@ -10,5 +10,6 @@ pub mod partition;
 pub mod plan;
 pub(crate) mod quiet;
 pub(crate) mod row_counts;
+pub mod size;
 pub mod slots;
 mod superseded;

@@ -5,6 +5,8 @@ use std::path::Path;
 use mtdh_core::certificate::CertificateError;
 use mtdh_core::error::ErrorKind;
 use mtdh_core::key::KeyError;
+use mtdh_core::nearest::{clause, perhaps};
+use mtdh_core::universe::UNIVERSES;
 use mtdh_core::venue::UnknownVenue;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::LakeError;
@@ -86,7 +88,7 @@ pub enum EngineError {
         suggestions: Vec<String>,
     },
     /// No instrument table has the key.
-    #[error("no instrument table of the lake has {key}{}", perhaps(suggestions))]
+    #[error("no instrument table of the lake has {key}{}", clause(suggestions))]
     UnknownInstrument {
         /// The key.
         key: String,
@@ -94,7 +96,7 @@ pub enum EngineError {
         suggestions: Vec<String>,
     },
     /// A table has no column of that name.
-    #[error("{table} has no column `{name}`; it has {}", columns.join(", "))]
+    #[error("{table} has no column `{name}`{}; it has {}", perhaps(name, columns.iter().map(String::as_str)), columns.join(", "))]
     NoColumn {
         /// The name.
         name: String,
@@ -113,10 +115,12 @@ pub enum EngineError {
     #[error("there is no instrument table of {0} in the lake")]
     NoInstruments(Day),
     /// The lake has no plan of the run.
-    #[error("the lake has no plan of a run `{run_id}`")]
+    #[error("the lake has no plan of a run `{run_id}`{}", clause(suggestions))]
     NoRun {
         /// The run.
         run_id: String,
+        /// Runs that may be meant.
+        suggestions: Vec<String>,
     },
     /// A run of that name has a plan already.
     #[error("a run `{run_id}` exists already, and its plan is never replaced; choose another name")]
@@ -174,7 +178,7 @@ pub enum EngineError {
         most: usize,
     },
     /// There is no list of instruments of this name.
-    #[error("there is no universe `{name}`, neither built in (core60) nor as a file")]
+    #[error("there is no universe `{name}`, neither built in (core60) nor as a file{}", perhaps(name, UNIVERSES.iter().copied()))]
     NoUniverse {
         /// The name.
         name: String,
@@ -256,10 +260,6 @@ pub enum EngineError {
         #[source]
         source: CandleError,
     },
-}
-
-fn perhaps(suggestions: &[String]) -> String {
-    if suggestions.is_empty() { String::new() } else { format!("; perhaps {}", suggestions.join(" or ")) }
 }
 
 /// Why a user's file cannot be used.

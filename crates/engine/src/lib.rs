@@ -18,6 +18,7 @@ pub mod files;
 pub mod fleet;
 pub mod instruments;
 pub mod judgement;
+pub mod listing;
 pub mod live;
 pub mod names;
 pub mod query;
@@ -32,6 +33,7 @@ pub mod schema {
 }
 pub mod sync;
 pub mod validate;
+pub mod venues;
 pub mod want;
 
 pub use context::{

@@ -9,7 +9,7 @@ use mtdh_core::Day;
 use mtdh_core::error::chain;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::nearest::nearest;
+use mtdh_core::meant::{keys, keys_without_table};
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::venue::exchange_of_venue;
 use mtdh_lake::Lake;
@@ -142,24 +142,9 @@ fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
     }
 }
 
-/// Keys that a name may mean: first those of which it is an earlier key, then those with this vendor symbol, then those with similar spelling.
+/// Keys that a name may mean; without a table those of the built-in lists.
 pub(crate) fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
-    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
-    let symbol = plain(name.rsplit(':').next().unwrap_or(name));
-    let venue = name.split_once(':').map(|(venue, _)| venue);
-    let is_of_venue = |i: &&Instrument| venue.is_none_or(|v| v == i.key.venue());
-    let is_earlier = |i: &&Instrument| i.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
-    let by_alias = known.iter().filter(is_earlier);
-    let by_symbol =
-        by_alias.chain(known.iter().filter(is_of_venue).filter(|i| plain(&i.raw_symbol) == symbol));
-    let by_spelling = nearest(name, known.iter().map(|i| i.key.as_str()), SUGGESTIONS);
-    let mut all: Vec<String> = Vec::new();
-    for key in by_symbol.map(|i| i.key.as_str()).chain(by_spelling) {
-        if all.len() < SUGGESTIONS && !all.iter().any(|k| k == key) {
-            all.push(key.to_owned());
-        }
-    }
-    all
+    if known.is_empty() { keys_without_table(name, SUGGESTIONS) } else { keys(name, known, SUGGESTIONS) }
 }
 
 /// The key of a pair on a venue, as `BTC-USDT` on BINANCE: a spot pair there, a perpetual elsewhere; with an expiry a future.
@@ -174,26 +159,4 @@ pub fn key_of_symbol(venue: &str, symbol: &str) -> Result<InstrumentKey, EngineE
         _ => return Err(EngineError::NotAPair { symbol: symbol.to_owned() }),
     };
     Ok(format!("{venue}:{kind}:{}", symbol.to_uppercase()).parse()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_vendor_symbol_and_a_slip_of_the_hand_find_their_keys() {
-        let of = |key: &str, symbol: &str| {
-            Instrument::of_name(key.parse().unwrap(), "binance", symbol, "2024-03-01".parse().unwrap())
-        };
-        let known =
-            [of("BINANCE:SPOT_PAIR:BTC-USDT", "btcusdt"), of("BINANCE:SPOT_PAIR:ETH-USDT", "ethusdt")];
-        for (name, first) in [
-            ("BTCUSDT", Some("BINANCE:SPOT_PAIR:BTC-USDT")),
-            ("BINANCE:SPOT_PAIR:ETHUSDT", Some("BINANCE:SPOT_PAIR:ETH-USDT")),
-            ("BINANCE:SPOT_PAIR:BCT-USDT", Some("BINANCE:SPOT_PAIR:BTC-USDT")),
-            ("X", None),
-        ] {
-            assert_eq!(suggestions(name, &known).first().map(String::as_str), first, "{name}");
-        }
-    }
 }

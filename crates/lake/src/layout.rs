@@ -211,6 +211,30 @@ impl Layout {
         path(format!("runs/_superseded/day-{day}.parquet"))
     }
 
+    /// The folders of tables, reports and certificates, each with the name of what it holds.
+    pub fn reports(&self) -> [(&'static str, Path); 10] {
+        let folders = self.folders();
+        let aggregate = path("instrument_availability/aggregate".to_owned());
+        [
+            ("instruments", self.instrument_days()),
+            ("instruments of a range", aggregate),
+            ("available", path(folders.available.to_owned())),
+            ("missing", path(folders.missing.to_owned())),
+            ("checks", self.check_reports()),
+            ("gaps", self.all_gaps()),
+            ("comparisons", self.all_comparisons()),
+            ("identities", path(folders.identities.to_owned())),
+            ("superseded", path("runs/_superseded".to_owned())),
+            ("certificates", self.certificates()),
+        ]
+    }
+
+    /// The day that a path names, as a folder or in its own name; `None`: it names none.
+    pub fn day_of(&self, path: &Path) -> Option<Day> {
+        let of_part = |part: &str| part.strip_prefix("day-")?.split('.').next()?.parse().ok();
+        path.as_ref().split('/').find_map(of_part)
+    }
+
     /// The progress and summary of one shard of a run.
     pub fn run_summary(&self, run_id: &str, index: u32, total: u32) -> Path {
         path(format!("runs/{run_id}/shard-{index}-of-{total}.json"))

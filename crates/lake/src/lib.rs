@@ -48,6 +48,7 @@ pub use object::{Entry, WriteMode};
 pub use object_store::path::Path as LakePath;
 pub use open::LakeOptions;
 pub use parquet::errors::ParquetError;
+pub use run_objects::RunRecordKind;
 pub use seal::Sealed;
 pub use stage::{StagedObject, remove_staging_dirs};
 pub use store::Lake;

@@ -135,6 +135,16 @@ impl Lake {
         Ok(venues.into_iter().collect())
     }
 
+    /// The partitions of a day with the bytes of their objects, by listing alone.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn sizes(&self, day: Day) -> Result<Vec<(Partition, u64)>, LakeError> {
+        let entries = self.list(&self.layout().day_of_partitions(day)).await?.into_iter();
+        let named = |entry: Entry| Some((self.layout().parse_partition(&entry.path)?, entry.bytes));
+        Ok(entries.filter_map(named).collect())
+    }
+
     /// The candles of a day, of one timeframe or of all.
     ///
     /// # Errors
@@ -181,6 +191,21 @@ impl Lake {
             entries.extend(self.entry(&path).await?);
         }
         Ok(entries)
+    }
+
+    /// The tables and reports of days, and the certificates, each with its name in [`crate::tables::all`], where it has one, and its
+    /// day, if it is of one.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn reports(&self) -> Result<Vec<(&'static str, Option<Day>, Entry)>, LakeError> {
+        let mut reports = Vec::new();
+        for (name, folder) in self.layout().reports() {
+            for entry in self.list(&folder).await? {
+                reports.push((name, self.layout().day_of(&entry.path), entry));
+            }
+        }
+        Ok(reports)
     }
 
     /// Publishes a partition. Returns the object's identity, as [`Entry::identity`].

@@ -9,6 +9,17 @@ use crate::error::LakeError;
 use crate::object::Entry;
 use crate::store::Lake;
 
+/// What a record of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunRecordKind {
+    /// The summary of a shard, of a download or of candles.
+    Summary,
+    /// The report of a run that brought the lake to what is wanted.
+    Sync,
+    /// A saved plan.
+    Plan,
+}
+
 impl Lake {
     /// Stores the summary of one shard of a download, in place of an earlier one.
     ///
@@ -58,15 +69,33 @@ impl Lake {
     pub async fn run_summaries(&self, run_id: &str) -> Result<Vec<Bytes>, LakeError> {
         let mut documents = Vec::new();
         for entry in self.list(&self.layout().run(run_id)).await? {
-            let name = entry.path.filename().unwrap_or_default();
-            let is_summary = (name.starts_with("shard-") || name.starts_with("candles-"))
-                && name.ends_with(".json")
-                && !name.contains("-part-");
-            if is_summary {
+            if is_summary(&entry) {
                 documents.extend(self.read(&entry.path).await?);
             }
         }
         Ok(documents)
+    }
+
+    /// The records of a run with their bytes; that of a plan is not read. Empty: there is no such run.
+    ///
+    /// # Errors
+    /// When the store cannot be listed or read.
+    pub async fn run_records(&self, run_id: &str) -> Result<Vec<(RunRecordKind, Bytes)>, LakeError> {
+        let layout = self.layout();
+        let mut records = Vec::new();
+        for entry in self.list(&layout.run(run_id)).await? {
+            let kind = match () {
+                () if entry.path == layout.plan(run_id) => {
+                    records.push((RunRecordKind::Plan, Bytes::new()));
+                    continue;
+                }
+                () if entry.path == layout.sync_report(run_id) => RunRecordKind::Sync,
+                () if is_summary(&entry) => RunRecordKind::Summary,
+                () => continue,
+            };
+            records.extend(self.read(&entry.path).await?.map(|bytes| (kind, bytes)));
+        }
+        Ok(records)
     }
 
     /// Every object of a run, sorted by path.
@@ -119,4 +148,12 @@ impl Lake {
     pub fn budget_path(&self, run_id: &str) -> Path {
         self.layout().budget(run_id)
     }
+}
+
+/// Whether an object of a run is the summary of a shard.
+fn is_summary(entry: &Entry) -> bool {
+    let name = entry.path.filename().unwrap_or_default();
+    (name.starts_with("shard-") || name.starts_with("candles-"))
+        && name.ends_with(".json")
+        && !name.contains("-part-")
 }

@@ -5,6 +5,7 @@ mod candles;
 mod certify;
 mod check;
 mod compare;
+mod find;
 mod fleet;
 mod form;
 mod former;
@@ -35,6 +36,7 @@ pub use candles::*;
 pub use certify::*;
 pub use check::*;
 pub use compare::*;
+pub use find::*;
 pub use fleet::*;
 pub use form::*;
 pub use get::*;
@@ -143,8 +145,12 @@ pub enum Command {
     },
     /// Bring the lake to what is wanted: instruments, files, candles, completeness, checks
     Sync(SyncArgs),
-    /// List what the lake has
+    /// List what the lake has: partitions, candles, instruments, runs or reports
     Ls(LsArgs),
+    /// List the venues: names, since when, and what the lake has of each
+    Venues(VenuesArgs),
+    /// List the runs with state and verdict, or show one
+    Runs(RunsArgs),
     /// Build candles from trades, in the lake or in Parquet files
     Candles(CandlesArgs),
     /// Read one instrument's rows between two times
@@ -207,13 +213,6 @@ pub struct RekeyArgs {
     /// Last day or month, included [default: the first]
     #[arg(long, value_name = "DAY", requires = "start_date", value_parser = time::days)]
     pub end_date: Option<DayRange>,
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct SchemaArgs {
-    /// Table, for example trades, candles or instruments; without it, all tables are listed
-    #[arg(value_name = "TABLE")]
-    pub table: Option<String>,
 }
 
 /// The selection: days and filters. Lists take commas or spaces; case does not matter.
@@ -343,7 +342,7 @@ pub enum InstrumentsCommand {
     /// Print one instrument with all its fields
     Show {
         /// Its key, for example DERIBIT:PERP:BTC-USD
-        key: InstrumentKey,
+        key: String,
         /// Day of the table [default: the latest]
         #[arg(long, value_name = "DAY", value_parser = time::day)]
         date: Option<Day>,
@@ -472,27 +471,6 @@ pub struct PipelineArgs {
     pub download: DownloadArgs,
     #[command(flatten)]
     pub depth: DepthArgs,
-}
-
-#[derive(Args, Debug)]
-pub struct LsArgs {
-    /// First day [default: the first in the lake]
-    #[arg(long, value_name = "DAY", value_parser = time::days)]
-    pub start_date: Option<DayRange>,
-    /// Last day, included [default: the first day given, else the last in the lake]
-    #[arg(long, value_name = "DAY", value_parser = time::days)]
-    pub end_date: Option<DayRange>,
-    /// Whose data: the vendor's, or that of live recordings
-    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor)]
-    pub origin: Origin,
-    #[command(flatten)]
-    pub filters: FilterArgs,
-    /// All that the lake has, whatever its lake.toml wants
-    #[arg(long)]
-    pub everything: bool,
-    /// One line per partition
-    #[arg(short, long)]
-    pub long: bool,
 }
 
 #[derive(Args, Debug)]

@@ -17,11 +17,13 @@ pub mod man;
 mod pipeline;
 mod rekey;
 mod rm;
+mod runs;
 mod schema;
 mod serve;
 mod sim;
 mod sync;
 mod validate;
+mod venues;
 mod want;
 
 use anyhow::{Result, bail};
@@ -74,6 +76,8 @@ pub async fn run(
         Command::Want { command } => want::run(&session, command).await,
         Command::Sync(args) => sync::run(&session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
+        Command::Venues(args) => venues::run(&session, &args).await,
+        Command::Runs(args) => runs::run(&session, &args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),

@@ -70,6 +70,8 @@ pub enum Product {
 pub fn product(cli: &Cli) -> Product {
     let is_printed = match &cli.command {
         Command::Ls(_)
+        | Command::Venues(_)
+        | Command::Runs(_)
         | Command::Monitor(_)
         | Command::Deploy { .. }
         | Command::Config { .. }
@@ -249,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_worth_retrying_and_what_a_person_must_change_is_not() {
-        let wrong = EngineError::NoRun { run_id: "r".to_owned() };
+        let wrong = EngineError::NoRun { run_id: "r".to_owned(), suggestions: Vec::new() };
         let passing = LakeError::Contended { path: "p".to_owned(), attempts: 3 };
         for (error, usual, engine) in [
             (anyhow::Error::new(wrong), 2, 20),

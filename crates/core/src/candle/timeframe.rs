@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::day::DAY_US;
+use crate::nearest::{clause, nearest};
 
 /// The length of a candle's interval. It divides a UTC day, so no candle spans midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,8 +15,50 @@ const UNITS: [(&str, i64); 4] = [("h", 3_600_000_000), ("m", 60_000_000), ("s", 
 
 /// A text that is not a timeframe.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not a timeframe; write a length that divides a day, as 15s, 1m, 5m, 15m, 1h, 4h or 24h")]
-pub struct ParseTimeframeError(String);
+#[error("`{text}` is not a timeframe{}; write a length that divides a day, as 15s, 1m, 5m, 15m, 1h, 4h or 24h", clause(&meant(text)))]
+pub struct ParseTimeframeError {
+    text: String,
+}
+
+/// What a text may mean: other words for the units (`1min`, `M5`, `daily`), a length beside one that divides a day, or a slip.
+fn meant(text: &str) -> Vec<String> {
+    let lower = text.trim().to_lowercase();
+    let digits: String = lower.chars().filter(char::is_ascii_digit).collect();
+    let word: String = lower.chars().filter(char::is_ascii_alphabetic).collect();
+    const WORDS: [(&str, i64); 5] = [
+        ("milliseconds", 1_000),
+        ("seconds", 1_000_000),
+        ("minutes", 60_000_000),
+        ("hours", 3_600_000_000),
+        ("days", DAY_US),
+    ];
+    let unit = match &*word {
+        "" | "t" => Some(60_000_000),
+        "ms" => Some(1_000),
+        "hr" | "hrs" | "hourly" => Some(3_600_000_000),
+        "daily" => Some(DAY_US),
+        _ => WORDS.iter().find(|(name, _)| name.starts_with(&*word)).map(|(_, unit)| *unit),
+    };
+    // `minutes` comes before `milliseconds` for a bare m.
+    let unit = if word == "m" { Some(60_000_000) } else { unit };
+    let number = if digits.is_empty() { Some(1) } else { digits.parse::<i64>().ok() };
+    let length =
+        unit.zip(number).and_then(|(unit, number)| unit.checked_mul(number)).filter(|_| !lower.is_empty());
+    if let Some(length) = length.filter(|length| (1_000..=DAY_US).contains(length)) {
+        if let Some(timeframe) = Timeframe::of_us(length) {
+            return vec![timeframe.to_string()];
+        }
+        let unit = unit.unwrap_or(1_000);
+        let shorter = (1..=length / unit).rev().find_map(|number| Timeframe::of_us(number * unit));
+        let longer = (length / unit..=DAY_US / unit).find_map(|number| Timeframe::of_us(number * unit));
+        return shorter.into_iter().chain(longer).map(|timeframe| timeframe.to_string()).collect();
+    }
+    if length.is_some_and(|length| length > DAY_US) {
+        return vec!["24h".to_owned()];
+    }
+    let usual = Timeframe::USUAL.map(|timeframe| timeframe.to_string());
+    nearest(text, usual.iter().map(String::as_str), 1).into_iter().map(str::to_owned).collect()
+}
 
 impl Timeframe {
     /// The default timeframes: 15s, 1m, 5m, 15m, 1h, 4h and 24h.
@@ -60,7 +103,7 @@ impl FromStr for Timeframe {
 
     /// Parses a whole number and `ms`, `s`, `m`, `h` or `d`. `60s` equals `1m`, and `1d` equals `24h`.
     fn from_str(text: &str) -> Result<Timeframe, ParseTimeframeError> {
-        let failed = || ParseTimeframeError(text.to_owned());
+        let failed = || ParseTimeframeError { text: text.to_owned() };
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, name) = text.split_at(digits);
         let days = [("d", DAY_US)];
@@ -103,6 +146,29 @@ mod tests {
             assert_eq!(read.map(|t| t.to_string()).as_deref(), expected, "{text}");
         }
         assert_eq!(Timeframe::USUAL.map(|t| t.to_string()).join(" "), "15s 1m 5m 15m 1h 4h 24h");
+    }
+
+    #[test]
+    fn what_is_none_is_told_what_it_may_mean() {
+        for (text, expected) in [
+            ("1min", "1m"),
+            ("M5", "5m"),
+            ("1M", "1m"),
+            ("15 m", "15m"),
+            ("1hr", "1h"),
+            ("4hours", "4h"),
+            ("hourly", "1h"),
+            ("daily", "24h"),
+            ("2d", "24h"),
+            ("7m", "6m 8m"),
+            ("5h", "4h 6h"),
+            ("1.5m", "15m"),
+            ("x", ""),
+            ("", ""),
+        ] {
+            assert_eq!(meant(text).join(" "), expected, "{text}");
+            assert!(meant(text).iter().all(|text| text.parse::<Timeframe>().is_ok()), "{text}");
+        }
     }
 
     #[test]

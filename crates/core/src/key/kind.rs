@@ -2,6 +2,7 @@
 //!
 //! The form of each type's symbol is in [`super::InstrumentKey`].
 
+use crate::nearest::perhaps;
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,7 +39,8 @@ pub enum InstrumentType {
 
 /// A text that is not an instrument type.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{text}` is not an instrument type; the types are {}", InstrumentType::ALL.map(InstrumentType::name).join(", "))]
+#[error("`{text}` is not an instrument type{}; the types are {}", perhaps(text, InstrumentType::ALL.map(InstrumentType::name)),
+    InstrumentType::ALL.map(InstrumentType::name).join(", "))]
 pub struct UnknownInstrumentType {
     text: String,
 }

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::read::{check_name, root};
 use super::{EXPORT_GRACE_HOURS, WantError, Wanted, WantedSet};
 use crate::check::Group;
+use crate::nearest::perhaps;
 
 /// The first lines of a file that is made.
 const HEAD: &str = "# What this lake is for. You may edit it: docs/reference/lake-toml.md has every field.\n";
@@ -31,7 +32,7 @@ pub enum EditError {
     #[error("lake.toml has a set `{0}` already, with other content; remove it first, or edit the file")]
     Exists(String),
     /// There is no such set.
-    #[error("lake.toml has no set `{name}`; it has: {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") })]
+    #[error("lake.toml has no set `{name}`{}; it has: {}", perhaps(name, there.iter().map(String::as_str)), if there.is_empty() { "none".to_owned() } else { there.join(", ") })]
     NoSet {
         /// The name.
         name: String,

@@ -9,8 +9,9 @@ use crate::candle::Timeframe;
 use crate::check::{Group, SettingError, Settings};
 use crate::day::Day;
 use crate::key::{InstrumentKey, InstrumentType, KeyError};
+use crate::meant::keys_without_table;
 use crate::moment::TimeValue;
-use crate::nearest::nearest;
+use crate::nearest::{clause, perhaps};
 use crate::table::DataType;
 use crate::text::printable;
 use crate::universe::{KeyPattern, UNIVERSES, named_universe};
@@ -95,8 +96,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 }
 
 fn unknown(source: Source<'_>, at: usize, field: &str, word: &str, known: &[&str]) -> WantError {
-    let meant = nearest(word, known.iter().copied(), 1);
-    let meant = meant.first().map(|word| format!("; perhaps {word}")).unwrap_or_default();
+    let meant = perhaps(word, known.iter().copied());
     WantError {
         line: Some(source.line(at)),
         field: field.to_owned(),
@@ -167,8 +167,7 @@ fn venue(text: &str) -> Result<String, String> {
 fn instrument_type(text: &str) -> Result<InstrumentType, String> {
     text.parse().map_err(|_| {
         let names = InstrumentType::ALL.map(InstrumentType::name);
-        let meant = nearest(text, names, 1);
-        let meant = meant.first().map(|name| format!("; perhaps {name}")).unwrap_or_default();
+        let meant = perhaps(text, names);
         format!("there is no instrument type `{text}`{meant}; there are: {}", names.join(", "))
     })
 }
@@ -176,8 +175,7 @@ fn instrument_type(text: &str) -> Result<InstrumentType, String> {
 fn data_type(text: &str) -> Result<DataType, String> {
     text.parse().map_err(|_| {
         let names = DataType::ALL.map(DataType::name);
-        let meant = nearest(text, names, 1);
-        let meant = meant.first().map(|name| format!("; perhaps {name}")).unwrap_or_default();
+        let meant = perhaps(text, names);
         format!("there is no data type `{text}`{meant}; there are: {}", names.join(", "))
     })
 }
@@ -185,7 +183,10 @@ fn data_type(text: &str) -> Result<DataType, String> {
 fn instrument(text: &str) -> Result<String, String> {
     let pattern = KeyPattern::new(text);
     if pattern.is_name() {
-        let key = text.parse::<InstrumentKey>().map_err(|error: KeyError| error.to_string())?;
+        let key = text.parse::<InstrumentKey>().map_err(|error: KeyError| {
+            let meant = clause(&keys_without_table(text, 2));
+            format!("{error}{meant}")
+        })?;
         return Ok(key.to_string());
     }
     let pattern = pattern.to_string();
@@ -199,9 +200,9 @@ fn instrument(text: &str) -> Result<String, String> {
 fn universe(field: &Field<'_>) -> Result<String, WantError> {
     let text = field.text()?;
     if named_universe(text).is_none() {
-        let names = UNIVERSES.join(", ");
+        let (names, meant) = (UNIVERSES.join(", "), perhaps(text, UNIVERSES.iter().copied()));
         return Err(field.wrong(format!(
-            "there is no built-in list `{text}`; there are: {names}; keys of your own stand in `instruments`"
+            "there is no built-in list `{text}`{meant}; there are: {names}; keys of your own stand in `instruments`"
         )));
     }
     Ok(text.to_ascii_lowercase())
@@ -240,11 +241,7 @@ fn groups(field: &Field<'_>) -> Result<Vec<Group>, WantError> {
         if text.eq_ignore_ascii_case("all") {
             return Ok(Group::USUAL.to_vec());
         }
-        text.parse::<Group>().map(|group| vec![group]).map_err(|error| {
-            let meant = nearest(text, Group::ALL.map(Group::name), 1);
-            let meant = meant.first().map(|name| format!("; perhaps {name}")).unwrap_or_default();
-            format!("{error}{meant}")
-        })
+        text.parse::<Group>().map(|group| vec![group]).map_err(|error| error.to_string())
     };
     let mut groups: Vec<Group> = field.list(parse)?.concat();
     groups.sort_unstable();

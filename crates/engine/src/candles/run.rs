@@ -29,7 +29,7 @@ use super::plan::CandlePlan;
 use super::task::CandleTask;
 use crate::error::EngineError;
 use crate::runs::progress::Progress;
-use crate::runs::summary::{RunRecord, RunState, now, text};
+use crate::runs::summary::{RunAbout, RunRecord, RunState, now, text};
 use mtdh_lake::followed::LOOKS_AGAIN;
 
 /// The lake, the progress and the options of a run.
@@ -82,6 +82,9 @@ pub struct CandleSummary {
     pub failures: Vec<CandleFailure>,
     /// Instrument-days that were not started because the run was cancelled.
     pub left: usize,
+    /// What it was about; `None`: nothing was left to make.
+    #[serde(flatten)]
+    pub about: Option<RunAbout>,
 }
 
 /// An instrument-day that failed.
@@ -130,6 +133,9 @@ impl CandleRun {
             without_trades: plan.without_trades.iter().map(name).collect(),
             lacking: plan.lacking.iter().map(|p| format!("{} {} {}", p.day, p.key, p.data_type)).collect(),
             left: plan.units.len(),
+            about: RunAbout::of(plan.units.iter().flat_map(|unit| {
+                unit.timeframes.iter().map(|timeframe| (unit.day, unit.key.venue(), *timeframe))
+            })),
             ..CandleSummary::default()
         };
         if plan.units.is_empty() {

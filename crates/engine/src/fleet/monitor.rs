@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
+use mtdh_core::Day;
 use mtdh_core::partition::Shard;
 use mtdh_core::shards::Part;
 use mtdh_lake::Lake;
@@ -81,6 +82,15 @@ pub struct RunReport {
     pub failures: BTreeMap<String, usize>,
     /// Its shards, in order.
     pub shards: Vec<ShardReport>,
+    /// Start of its first part, RFC 3339, UTC; `None`: nobody has begun.
+    #[serde(skip)]
+    pub started_at: Option<String>,
+    /// Last change of a part, RFC 3339, UTC; `None`: as `started_at`.
+    #[serde(skip)]
+    pub updated_at: Option<String>,
+    /// First and last day of its files; `None`: it has none.
+    #[serde(skip)]
+    pub days: Option<(Day, Day)>,
 }
 
 /// Reads the state of a run.
@@ -163,7 +173,17 @@ pub async fn look(lake: &Lake, run_id: &str) -> Result<RunReport, EngineError> {
         failures,
         shards,
         plan_sha256: plan.hash.clone(),
+        started_at: began.map(rfc3339),
+        updated_at: last.map(rfc3339),
+        days: {
+            let days = || plan.files.iter().map(|file| file.1);
+            days().min().zip(days().max())
+        },
     })
+}
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// The files of a run's plan that are not done.

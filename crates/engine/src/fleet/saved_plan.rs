@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentKey;
+use mtdh_core::nearest::nearest;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::shards::{Part, balanced, interleaved, parts};
 use mtdh_core::{DataType, Day};
@@ -272,11 +273,20 @@ fn rows_of(unit: &DownloadTask) -> Vec<PlanRow> {
     rows
 }
 
+/// That there is no such run, with those that may be meant.
+pub(crate) async fn no_run(lake: &Lake, run_id: &str) -> EngineError {
+    // What cannot be listed is not suggested.
+    let there = lake.runs().await.unwrap_or_default();
+    let suggestions = nearest(run_id, there.iter().map(String::as_str), 3);
+    let suggestions = suggestions.into_iter().map(str::to_owned).collect();
+    EngineError::NoRun { run_id: run_id.to_owned(), suggestions }
+}
+
 /// Passes each row of a run's plan to `each`, in order. Returns the plan's hash if it matches the rows.
 async fn read(lake: &Lake, run_id: &str, mut each: impl FnMut(PlanRow)) -> Result<String, EngineError> {
     check_name(run_id)?;
     let plan = lake.plan(run_id).await?;
-    let plan = plan.ok_or_else(|| EngineError::NoRun { run_id: run_id.to_owned() })?;
+    let Some(plan) = plan else { return Err(no_run(lake, run_id).await) };
     let fact = |name| plan.facts.get(name).map(String::as_str).unwrap_or_default();
     let wrong = |reason: String| EngineError::WrongPlan { run_id: run_id.to_owned(), reason };
     let ours = (PLAN_VERSION, env!("CARGO_PKG_VERSION"));

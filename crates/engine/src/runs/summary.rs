@@ -1,8 +1,9 @@
 //! A run's summary: what was done, what failed and why. It is written to the lake during the run and at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mtdh_core::Day;
 use mtdh_core::check::{Finding, Severity};
 use mtdh_core::partition::{NoSuchShard, Shard, Status};
 use mtdh_lake::{Lake, LakeError};
@@ -143,6 +144,40 @@ pub struct DownloadSummary {
     pub failures: Vec<Failure>,
     /// The vendor's paths of the files that an early end left undone.
     pub left: Vec<String>,
+    /// What it was about; `None`: an earlier version wrote the summary, or it is of a part of a saved plan.
+    #[serde(flatten)]
+    pub about: Option<RunAbout>,
+}
+
+/// What a run was about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAbout {
+    /// First day of its files.
+    pub first_day: String,
+    /// Last day of its files.
+    pub last_day: String,
+    /// Their venues, sorted.
+    pub venues: Vec<String>,
+    /// Their data types; of candles the timeframes.
+    pub data_types: Vec<String>,
+}
+
+impl RunAbout {
+    /// Of days, each with a venue and types; `None`: there is none.
+    pub(crate) fn of<'a, T: ToString>(things: impl Iterator<Item = (Day, &'a str, T)>) -> Option<RunAbout> {
+        let (mut days, mut venues, mut types) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (day, venue, data_type) in things {
+            days.insert(day);
+            venues.insert(venue.to_owned());
+            types.insert(data_type.to_string());
+        }
+        Some(RunAbout {
+            first_day: days.first()?.to_string(),
+            last_day: days.last()?.to_string(),
+            venues: venues.into_iter().collect(),
+            data_types: types.into_iter().collect(),
+        })
+    }
 }
 
 /// Findings of the row checks during a download.

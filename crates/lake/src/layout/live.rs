@@ -105,6 +105,16 @@ impl Layout {
         path(format!("{GAPS}/day-{day}"))
     }
 
+    /// The gaps of all days.
+    pub fn all_gaps(self) -> Path {
+        path(GAPS.to_owned())
+    }
+
+    /// The comparisons of all days.
+    pub fn all_comparisons(self) -> Path {
+        path(COMPARISONS.to_owned())
+    }
+
     /// The comparisons of a day's live rows with the vendor's.
     pub fn comparisons(self, day: Day) -> Path {
         path(format!("{COMPARISONS}/day-{day}/comparisons.parquet"))

@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "venues", "runs", "get", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -92,7 +92,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh live status",
         ],
     ),
-    ("ls", &["mtdh ls", "mtdh ls --long --start-date 2024-03-01 --venues DERIBIT"]),
+    (
+        "ls",
+        &[
+            "mtdh ls",
+            "mtdh ls --by month,venue --sort bytes --limit 20",
+            "mtdh ls --long --start-date 2024-03-01 --venues DERIBIT",
+            "mtdh ls candles --by type",
+        ],
+    ),
+    ("venues", &["mtdh venues", "mtdh venues --in-lake --sort bytes"]),
+    ("runs", &["mtdh runs", "mtdh runs march"]),
     (
         "get",
         &[

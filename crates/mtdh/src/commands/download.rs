@@ -24,7 +24,7 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
         prepare(&mut session, &args.plan, Scope::of(args.everything)).await?;
     let waits = session.waits(args.plan.allow, about.export_grace_hours());
     if args.dry_run {
-        return show_plan(&session, &plan, &waits);
+        return show_plan(&session, &context, &plan, &waits).await;
     }
     note_unknown(&plan);
     let known = Judgement::of_plan(&plan, &waits);
@@ -44,8 +44,13 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, of_plan: Judgement) 
 }
 
 /// Prints a plan that is not run yet, so days that are not exported yet are no failure.
-pub fn show_plan(session: &Session<'_>, plan: &Plan, waits: &Waits) -> Result<Outcome> {
-    print_plan(session.format, plan, None)?;
+pub async fn show_plan(
+    session: &Session<'_>,
+    context: &Context,
+    plan: &Plan,
+    waits: &Waits,
+) -> Result<Outcome> {
+    print_plan(session.format, plan, &context.plan_size(plan).await?, None)?;
     Ok(Judgement::of_plan(plan, &Waits { is_allowed: true, ..*waits }).into())
 }
 

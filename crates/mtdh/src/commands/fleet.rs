@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use mtdh_engine::WorkOptions;
+use mtdh_engine::download::size::PlanSize;
 use mtdh_engine::fleet::worker::PartSummary;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::runs::summary::new_run_id;
@@ -35,16 +36,16 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     let Prepared { context, about, plan: planned, .. } =
         download::prepare(&mut session, &plan, Scope::of(everything)).await?;
     let waits = session.waits(plan.allow, about.export_grace_hours());
-    let Some(name) = save else { return download::show_plan(&session, &planned, &waits) };
+    let Some(name) = save else { return download::show_plan(&session, &context, &planned, &waits).await };
     if planned.is_about_nothing() {
         note("no plan is saved of what is not known");
-        print_plan(session.format, &planned, None)?;
+        print_plan(session.format, &planned, &PlanSize::default(), None)?;
         return Ok(Judgement::of_plan(&planned, &waits).into());
     }
     download::note_asked(&context, &about, &planned).await?;
     let run_id = if name.is_empty() { new_run_id() } else { name };
     let saved = context.save_plan(&run_id, &planned.units).await?;
-    print_plan(session.format, &planned, Some(&run_id))?;
+    print_plan(session.format, &planned, &context.plan_size(&planned).await?, Some(&run_id))?;
     note_saved(&saved);
     Ok(Judgement::of_plan(&planned, &waits).into())
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use mtdh_core::Day;
 use mtdh_core::instrument::Instrument;
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::key::InstrumentType;
 use mtdh_engine::instruments::{InstrumentsReport, Removed};
 
 use crate::args::{FilterArgs, InstrumentsArgs, InstrumentsCommand, ListArgs, SelectionArgs};
@@ -88,8 +88,9 @@ async fn list(session: &Session<'_>, args: &ListArgs) -> Result<Outcome> {
     Ok(if found.is_empty() { Outcome::NotClean } else { Outcome::Clean })
 }
 
-async fn show(session: &Session<'_>, key: &InstrumentKey, date: Option<Day>) -> Result<Outcome> {
+async fn show(session: &Session<'_>, key: &str, date: Option<Day>) -> Result<Outcome> {
     let context = session.context()?;
+    let key = &context.instrument_key(key).await?;
     let (day, rows) = context.instruments(date).await?;
     let Some(instrument) = rows.iter().find(|i| i.key == *key) else {
         let meant = match &context.suggest(&[key.as_str()], Some(day)).await?.concat()[..] {

@@ -44,7 +44,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     note("2 of 3: download");
     let plan = download::plan(&context, selection, shard, &args.download.plan).await?;
     if args.download.dry_run {
-        return download::show_plan(&session, &plan, &waits);
+        return download::show_plan(&session, &context, &plan, &waits).await;
     }
     note_unknown(&plan);
     download::note_asked(&context, &about, &plan).await?;

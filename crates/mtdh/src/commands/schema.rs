@@ -49,7 +49,8 @@ pub fn run(session: &Session<'_>, args: &SchemaArgs) -> Result<Outcome> {
     };
     let Some(table) = tables.iter().find(|table| table.name.eq_ignore_ascii_case(name)) else {
         let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
-        bail!("there is no table `{name}`; there are: {}", names.join(", "));
+        let meant = mtdh_core::nearest::perhaps(name, names.iter().copied());
+        bail!("there is no table `{name}`{meant}; there are: {}", names.join(", "));
     };
     let mut rows = Rows::new(&["column", "type", "unit", "null", "values", "meaning", "by_venue"]);
     let or_dash = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();

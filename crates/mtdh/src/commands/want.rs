@@ -88,13 +88,9 @@ async fn show(session: &Session<'_>, name: &str) -> Result<Outcome> {
     let wanted = context.wanted().await?.unwrap_or_default();
     if !wanted.sets.contains_key(name) {
         let there: Vec<&str> = wanted.sets.keys().map(String::as_str).collect();
-        let meant = mtdh_core::nearest::nearest(name, there.iter().copied(), 1);
-        let there = match (&meant[..], &there[..]) {
-            ([near, ..], _) => format!("perhaps {near}"),
-            (_, []) => "it has none".to_owned(),
-            _ => format!("it has: {}", there.join(", ")),
-        };
-        bail!("lake.toml has no set `{name}`; {there}");
+        let meant = mtdh_core::nearest::perhaps(name, there.iter().copied());
+        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        bail!("lake.toml has no set `{name}`{meant}; it has: {there}");
     }
     list(session, |of| of == name).await
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use mtdh_core::check::Severity;
 use mtdh_engine::download::plan::{DownloadTask, Plan, Skip};
+use mtdh_engine::download::size::PlanSize;
 use mtdh_engine::expectation::NotExpectedLine;
 use mtdh_engine::instruments::Unavailable;
 use mtdh_engine::names::Names;
@@ -33,6 +34,7 @@ struct PlanDocument<'a> {
     days_not_exported: Vec<String>,
     names: &'a Names,
     withdrawn: &'a [String],
+    size: &'a PlanSize,
     units: UnitLines<'a>,
 }
 
@@ -83,7 +85,7 @@ fn expected_rows(unit: &DownloadTask) -> Option<u64> {
     unit.members.iter().map(|member| member.expected_rows).sum()
 }
 
-fn document<'a>(plan: &'a Plan, run_id: Option<&str>) -> PlanDocument<'a> {
+fn document<'a>(plan: &'a Plan, size: &'a PlanSize, run_id: Option<&str>) -> PlanDocument<'a> {
     let mut lines: BTreeMap<(String, String, &'static str), PlanLine> = BTreeMap::new();
     for unit in &plan.units {
         let (day, data_type) = (unit.file.day.to_string(), unit.file.data_type.name());
@@ -118,13 +120,14 @@ fn document<'a>(plan: &'a Plan, run_id: Option<&str>) -> PlanDocument<'a> {
         days_not_exported: plan.days_not_exported().iter().map(ToString::to_string).collect(),
         names: &plan.names,
         withdrawn: &plan.withdrawn,
+        size,
         units: UnitLines(&plan.units),
     }
 }
 
 /// Prints a plan; with the run's name if it was saved.
-pub fn print_plan(format: Format, plan: &Plan, run_id: Option<&str>) -> Result<()> {
-    let document = document(plan, run_id);
+pub fn print_plan(format: Format, plan: &Plan, received: &PlanSize, run_id: Option<&str>) -> Result<()> {
+    let document = document(plan, received, run_id);
     let mut rows = Rows::new(&[
         "day",
         "venue",
@@ -176,12 +179,42 @@ pub fn print_plan(format: Format, plan: &Plan, run_id: Option<&str>) -> Result<(
     let (files, partitions) =
         (many(document.files as u64, "file"), many(document.partitions as u64, "partition"));
     note(&format!("to fetch: {files} for {partitions}; {statistics}"));
+    note_size(received);
     for unit in plan.units.iter().filter(|unit| unit.is_group).take(SHOWN) {
         let partitions = many(unit.members.len() as u64, "partition");
         note(&format!("one file of a group for {partitions}: {}", unit.file.path()));
     }
     note_unknown(plan);
     Ok(())
+}
+
+/// Prints how much a plan would receive, by what that is known, and what it takes of the limits that are set.
+fn note_size(received: &PlanSize) {
+    if received.requests == 0 {
+        return;
+    }
+    let PlanSize { by_statistics, by_lake, by_estimate, .. } = *received;
+    let sources = [
+        (by_statistics, "by the vendor's counts of rows"),
+        (by_lake, "by files of the same kind that the lake has"),
+        (by_estimate, "by the usual size of such files, a rough guess"),
+    ];
+    let sources = sources.iter().filter(|(files, _)| *files > 0);
+    let by: Vec<String> = match sources.clone().count() {
+        1 => sources.map(|(_, by)| (*by).to_owned()).collect(),
+        _ => sources.map(|(files, by)| format!("{} {by}", many(*files as u64, "file"))).collect(),
+    };
+    let (about, requests) = (size(received.bytes), many(received.requests, "request"));
+    note(&format!("to receive: about {about} in {requests}; {}", by.join(", ")));
+    let days = received.days_of_quota.map(|days| format!("{} of the bytes a day", many(days, "day")));
+    let minutes = received
+        .minutes_of_quota
+        .map(|minutes| format!("{} of the requests a minute", many(minutes, "minute")));
+    let of: Vec<String> = days.into_iter().chain(minutes).collect();
+    note(&match &of[..] {
+        [] => "no limit of bytes a day or requests a minute is set, so that no quota is counted".to_owned(),
+        of => format!("quota: {} that are set as limits", of.join(", and ")),
+    });
 }
 
 /// Prints what was asked for and is unknown or missing.

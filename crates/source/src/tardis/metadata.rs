@@ -32,7 +32,8 @@ use crate::http::{HttpClient, HttpError, redacted_url};
 use crate::tardis::datasets::join;
 use bounds::{Bound, MOST_BYTES};
 use cache::{Cache, Cached, Incoming};
-use model::{ExchangeDetails, ExchangeSummary, Incident, InstrumentInfo, KeyAccess, is_group, type_of};
+pub use model::ExchangeSummary;
+use model::{ExchangeDetails, Incident, InstrumentInfo, KeyAccess, is_group, type_of};
 use read::{Lines, ReadError, Symbol};
 
 /// How long a cached response is used without revalidation.
@@ -212,9 +213,16 @@ impl Metadata {
     /// # Errors
     /// As [`Metadata::exchanges`].
     pub async fn lists_exchange(&self, exchange: &str) -> Result<bool, MetadataError> {
+        Ok(self.exchanges_soon().await?.iter().any(|summary| summary.id == exchange))
+    }
+
+    /// As [`Metadata::exchanges`], asking at most twice: for callers that can do without.
+    ///
+    /// # Errors
+    /// As [`Metadata::exchanges`].
+    pub async fn exchanges_soon(&self) -> Result<Vec<ExchangeSummary>, MetadataError> {
         let policy = RetryPolicy { attempts: self.policy.attempts.min(2), ..self.policy };
-        let listed = Metadata { policy, ..self.clone() }.exchanges().await?;
-        Ok(listed.iter().any(|summary| summary.id == exchange))
+        Metadata { policy, ..self.clone() }.exchanges().await
     }
 
     /// One exchange: symbols, their files, and incidents.
