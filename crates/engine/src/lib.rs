@@ -33,6 +33,7 @@ pub mod schema {
 pub mod sync;
 pub mod validate;
 pub mod want;
+pub mod why;
 
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CertifyBy, CheckOptions, Config, Context, DownloadOptions, Evidence,

@@ -17,6 +17,7 @@ mod rm;
 mod serve;
 mod sim;
 mod want;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,6 +45,7 @@ pub use rm::*;
 pub use serve::*;
 pub use sim::*;
 pub use want::*;
+pub use why::*;
 
 use crate::time;
 
@@ -145,6 +147,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// List what the lake has
     Ls(LsArgs),
+    /// Show the evidence for one partition: where it came from, and what became of it
+    Why(WhyArgs),
     /// Build candles from trades, in the lake or in Parquet files
     Candles(CandlesArgs),
     /// Read one instrument's rows between two times

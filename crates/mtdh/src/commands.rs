@@ -23,6 +23,7 @@ mod sim;
 mod sync;
 mod validate;
 mod want;
+mod why;
 
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,7 @@ pub async fn run(
         Command::Want { command } => want::run(&session, command).await,
         Command::Sync(args) => sync::run(&session, args).await,
         Command::Ls(args) => ls::run(&session, args).await,
+        Command::Why(args) => why::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),

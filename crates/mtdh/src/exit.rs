@@ -70,6 +70,7 @@ pub enum Product {
 pub fn product(cli: &Cli) -> Product {
     let is_printed = match &cli.command {
         Command::Ls(_)
+        | Command::Why(_)
         | Command::Monitor(_)
         | Command::Deploy { .. }
         | Command::Config { .. }

@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "why", "get", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -93,6 +93,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("ls", &["mtdh ls", "mtdh ls --long --start-date 2024-03-01 --venues DERIBIT"]),
+    (
+        "why",
+        &[
+            "mtdh why DERIBIT:PERP:BTC-USD 2024-03-01 trades",
+            "mtdh why DERIBIT:PERP:BTC-USD 2024-03-01 --format json",
+        ],
+    ),
     (
         "get",
         &[
