@@ -47,6 +47,7 @@ pub use check::{
 pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
+pub(crate) use served::evidence;
 pub use served::{Evidence, StoredObject};
 pub use validate::{ValidateOptions, Validation};
 

@@ -35,6 +35,7 @@ pub mod sync;
 pub mod validate;
 pub mod venues;
 pub mod want;
+pub mod why;
 
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CertifyBy, CheckOptions, Config, Context, DownloadOptions, Evidence,

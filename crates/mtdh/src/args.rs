@@ -18,6 +18,7 @@ mod rm;
 mod serve;
 mod sim;
 mod want;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ pub use rm::*;
 pub use serve::*;
 pub use sim::*;
 pub use want::*;
+pub use why::*;
 
 use crate::time;
 
@@ -151,6 +153,8 @@ pub enum Command {
     Venues(VenuesArgs),
     /// List the runs with state and verdict, or show one
     Runs(RunsArgs),
+    /// Show the evidence for one partition: where it came from, and what became of it
+    Why(WhyArgs),
     /// Build candles from trades, in the lake or in Parquet files
     Candles(CandlesArgs),
     /// Read one instrument's rows between two times

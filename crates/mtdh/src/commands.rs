@@ -25,6 +25,7 @@ mod sync;
 mod validate;
 mod venues;
 mod want;
+mod why;
 
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
@@ -78,6 +79,7 @@ pub async fn run(
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Venues(args) => venues::run(&session, &args).await,
         Command::Runs(args) => runs::run(&session, &args).await,
+        Command::Why(args) => why::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),

@@ -72,6 +72,7 @@ pub fn product(cli: &Cli) -> Product {
         Command::Ls(_)
         | Command::Venues(_)
         | Command::Runs(_)
+        | Command::Why(_)
         | Command::Monitor(_)
         | Command::Deploy { .. }
         | Command::Config { .. }

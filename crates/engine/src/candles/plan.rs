@@ -386,7 +386,7 @@ fn reaches(available: &Available, day: Day) -> bool {
 }
 
 /// Identifies one version of an object: the vendor's file and the columns that it was read into.
-fn version(available: &Available) -> String {
+pub(crate) fn version(available: &Available) -> String {
     let sha256 = available.source_sha256.as_deref().unwrap_or("none");
     let (status, rows) = (available.status, available.tally.rows_out);
     format!("{status} sha256={sha256} rows={rows} schema={SCHEMA_VERSION}")

@@ -314,9 +314,37 @@ pub struct KeptLine {
 pub(crate) async fn of_day(lake: &Lake, day: Day) -> Result<Option<Vec<KeptLine>>, LakeError> {
     let Some(lines) = lake.checks(day).await? else { return Ok(None) };
     let there = inventory(lake, day, &DataType::ALL, Verify::Index).await?;
+    Ok(Some(compared(lake, day, lines, &there).await?))
+}
+
+/// The kept lines of an instrument's day; `None`: no check of the day was kept. `there`: its objects.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub(crate) async fn of_instrument(
+    lake: &Lake,
+    day: Day,
+    key: &InstrumentKey,
+    there: &BTreeMap<Partition, ObjectState>,
+) -> Result<Option<Vec<KeptLine>>, LakeError> {
+    let Some(mut lines) = lake.checks(day).await? else { return Ok(None) };
+    lines.retain(|line| line.subject.key.as_ref() == Some(key));
+    Ok(Some(compared(lake, day, lines, there).await?))
+}
+
+/// Compares lines with the objects that the lake has.
+async fn compared(
+    lake: &Lake,
+    day: Day,
+    lines: Vec<CheckLine>,
+    there: &BTreeMap<Partition, ObjectState>,
+) -> Result<Vec<KeptLine>, LakeError> {
+    let of_candles = lines.iter().filter(|line| line.subject.data_type.is_none());
+    let keys: BTreeSet<InstrumentKey> = of_candles.filter_map(|line| line.subject.key.clone()).collect();
     let mut candles: BTreeMap<(InstrumentKey, String), String> = BTreeMap::new();
-    if lines.iter().any(|line| line.subject.key.is_some() && line.subject.data_type.is_none()) {
-        for (timeframe, key, entry) in lake.list_candles(day, None).await? {
+    if !keys.is_empty() {
+        let listed = lake.list_candles(day, None).await?.into_iter();
+        for (timeframe, key, entry) in listed.filter(|(_, key, _)| keys.contains(key)) {
             let name = format!("{CANDLES} {timeframe}");
             let now = candles_name(lake, &name, &entry).await?;
             candles.insert((key, name), now);
@@ -339,5 +367,5 @@ pub(crate) async fn of_day(lake: &Lake, day: Day) -> Result<Option<Vec<KeptLine>
             });
         KeptLine { line, is_current }
     };
-    Ok(Some(lines.into_iter().map(kept).collect()))
+    Ok(lines.into_iter().map(kept).collect())
 }

@@ -1,5 +1,6 @@
 //! What a server hands out beyond rows: stored bytes, the evidence of a partition, candles that nobody stored, runs.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
@@ -12,6 +13,7 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Shard};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::read::StoredBytes;
+use mtdh_lake::{Lake, LakeError};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
@@ -21,6 +23,7 @@ use crate::error::EngineError;
 use crate::query::Available;
 use crate::runs::progress::Progress;
 use crate::selection::Filter;
+use crate::why::{Why, why};
 
 /// Bytes that are read at once of a stored object.
 const PIECE_BYTES: u64 = 1 << 20;
@@ -85,6 +88,32 @@ pub struct Evidence {
     pub reported: Option<Available>,
 }
 
+/// The evidence of a partition; `None`: there is no object. `known`: the day's report.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub(crate) async fn evidence(
+    lake: &Lake,
+    partition: &Partition,
+    known: &BTreeMap<Partition, Available>,
+) -> Result<Option<Evidence>, LakeError> {
+    let Some(entry) = lake.partition_entry(partition).await? else { return Ok(None) };
+    let (footer, digest) = match lake.footer(&entry).await {
+        Ok(footer) if footer.facts.partition == *partition => (Ok(footer.facts), footer.digest),
+        Ok(footer) => (Err(format!("its footer says that it is {}", footer.facts.partition)), None),
+        Err(error) if error.is_distrust() => (Err(mtdh_core::error::chain(&error)), None),
+        Err(error) => return Err(error),
+    };
+    let reported = known.get(partition);
+    // A copy was fetched when its original was: the content tells.
+    let is_same =
+        |line: &&Available| digest.is_some() && (&line.digest, line.bytes) == (&digest, entry.bytes);
+    let fetched_us = reported.filter(is_same).and_then(|line| line.fetched_us);
+    let reported = reported.filter(|line| line.is_of(&entry)).cloned();
+    let (path, bytes) = (entry.path.to_string(), entry.bytes);
+    Ok(Some(Evidence { path, bytes, footer, digest, fetched_us, reported }))
+}
+
 impl Context {
     /// Opens an object of data by its path inside the lake, as it is now. `None`: there is none, or the lake has no such place:
     /// only objects of data can be named, no unfinished ones and nothing of a run.
@@ -122,21 +151,29 @@ impl Context {
     pub fn evidence<'a>(&'a self, partition: &'a Partition) -> Work<'a, Option<Evidence>> {
         Box::pin(async move {
             self.lake.check_readable().await?;
-            let Some(entry) = self.lake.partition_entry(partition).await? else { return Ok(None) };
-            let (footer, digest) = match self.lake.footer(&entry).await {
-                Ok(footer) if footer.facts.partition == *partition => (Ok(footer.facts), footer.digest),
-                Ok(footer) => (Err(format!("its footer says that it is {}", footer.facts.partition)), None),
-                Err(error) if error.is_distrust() => (Err(mtdh_core::error::chain(&error)), None),
-                Err(error) => return Err(error.into()),
-            };
-            let reported = self.lake.available(partition.day).await?.remove(partition);
-            // A copy was fetched when its original was: the content tells.
-            let is_same =
-                |line: &&Available| digest.is_some() && (&line.digest, line.bytes) == (&digest, entry.bytes);
-            let fetched_us = reported.as_ref().filter(is_same).and_then(|line| line.fetched_us);
-            let reported = reported.filter(|line| line.is_of(&entry));
-            let (path, bytes) = (entry.path.to_string(), entry.bytes);
-            Ok(Some(Evidence { path, bytes, footer, digest, fetched_us, reported }))
+            let known = self.lake.available(partition.day).await?;
+            Ok(evidence(&self.lake, partition, &known).await?)
+        })
+    }
+
+    /// Why the lake has what it has of an instrument's day, or has not: the evidence for the partition of a data type; `None`: for
+    /// each that is expected or was ever there. A text that is not a key may be a vendor's symbol: the error then suggests keys, as
+    /// it does when nothing in the lake has the key.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, day: mtdh_engine::Day) -> Result<(), mtdh_engine::EngineError> {
+    /// for why in context.why("DERIBIT:PERP:BTC-USD", day, None).await? {
+    ///     for (name, text) in why.lines() {
+    ///         println!("{name}: {text}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn why<'a>(&'a self, key: &'a str, day: Day, data_type: Option<DataType>) -> Work<'a, Vec<Why>> {
+        Box::pin(async move {
+            let key = self.instrument_key(key).await?;
+            why(&self.lake, &key, day, data_type).await
         })
     }
 

@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "venues", "runs", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "venues", "runs", "why", "get", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -103,6 +103,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("venues", &["mtdh venues", "mtdh venues --in-lake --sort bytes"]),
     ("runs", &["mtdh runs", "mtdh runs march"]),
+    (
+        "why",
+        &[
+            "mtdh why DERIBIT:PERP:BTC-USD 2024-03-01 trades",
+            "mtdh why DERIBIT:PERP:BTC-USD 2024-03-01 --format json",
+        ],
+    ),
     (
         "get",
         &[

@@ -34,4 +34,5 @@ mod sync;
 mod times;
 mod together;
 mod vendor_facts;
+mod why;
 mod wrong_calls;
