@@ -16,6 +16,7 @@ mod query;
 mod records;
 mod removal;
 mod served;
+mod slice;
 mod validate;
 mod want;
 

@@ -21,7 +21,7 @@ use crate::session::Session;
 use crate::stdout::{self, Stdout};
 
 /// Few rows at a time: those of a wide table are large, and a slow reader holds some of them up.
-const READ: Form = Form { batch_rows: 1 << 13, has_views: false, ahead: 1, waiting: Some(4) };
+const READ: Form = Form { batch_rows: 1 << 13, has_views: false, ahead: 1, waiting: Some(4), is_pinned: true };
 
 /// What is asked for, and what reading it has cost so far.
 struct Slice {
