@@ -4,6 +4,7 @@ mod arrow;
 mod form;
 mod packed;
 mod text;
+mod typed;
 mod words;
 
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ pub use arrow::ArrowStream;
 pub use form::{FormError, OutputForm};
 pub use packed::{Effort, Packed, Packing};
 pub use text::{RowText, TextForm};
+pub use typed::TypedLines;
 
 /// A format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +110,7 @@ impl<W: Write + Send> Exporter<W> {
     ///
     /// # Errors
     /// When writing to `out` fails.
-    pub fn new(
-        data_type: DataType,
-        form: impl Into<OutputForm>,
-        out: W,
-    ) -> Result<Exporter<W>, ExportError> {
+    pub fn new(data_type: DataType, form: impl Into<OutputForm>, out: W) -> Result<Exporter<W>, ExportError> {
         Exporter::of(data_type.table().schema(), form, out)
     }
 
@@ -120,11 +118,7 @@ impl<W: Write + Send> Exporter<W> {
     ///
     /// # Errors
     /// When writing to `out` fails.
-    pub fn of(
-        schema: &SchemaRef,
-        form: impl Into<OutputForm>,
-        out: W,
-    ) -> Result<Exporter<W>, ExportError> {
+    pub fn of(schema: &SchemaRef, form: impl Into<OutputForm>, out: W) -> Result<Exporter<W>, ExportError> {
         Exporter::with_pairs(schema, form, Vec::new(), out)
     }
 
@@ -193,9 +187,7 @@ impl<W: Write + Send> Exporter<W> {
                 let pairs = self.pairs.into_iter().chain(pairs);
                 Ok(writer.finish(pairs).map_err(ExportError::Parquet)?.out)
             }
-            Form::Text(writer) => {
-                writer.finish().and_then(Packed::finish).map_err(ExportError::Text)
-            }
+            Form::Text(writer) => writer.finish().and_then(Packed::finish).map_err(ExportError::Text),
             Form::Arrow(writer) => writer.finish().map_err(ExportError::Text),
         }
     }

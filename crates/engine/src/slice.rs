@@ -177,6 +177,23 @@ impl Slice {
         })
     }
 
+    /// The same with the column that orders its rows, behind the others if it was not asked for.
+    pub(crate) fn with_clock(&self) -> Result<(Slice, &'static str), EngineError> {
+        let no_time = || EngineError::NoColumn {
+            name: Clock::Arrival.column().to_owned(),
+            table: self.request.table.name().to_owned(),
+            columns: Vec::new(),
+        };
+        let clock = self.request.clock_column().ok_or_else(no_time)?;
+        let mut slice = self.clone();
+        if let Some(columns) =
+            slice.request.columns.as_mut().filter(|names| !names.iter().any(|name| name == clock))
+        {
+            columns.push(clock.to_owned());
+        }
+        Ok((slice, clock))
+    }
+
     /// What it is made of.
     pub(crate) async fn facts(&self, lake: &Lake) -> Result<String, EngineError> {
         facts::of(lake, self).await

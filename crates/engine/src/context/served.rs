@@ -6,11 +6,11 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use mtdh_core::Day;
 use mtdh_core::candle::{Fill, Timeframe};
 use mtdh_core::footer::PartitionFooter;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
-use mtdh_core::Day;
 use mtdh_lake::read::StoredBytes;
 
 use super::{Context, Work};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Context, Work};
 use crate::error::EngineError;
 use crate::query::{Form, ReadCost, RowStream};
-use crate::slice::{Slice, SliceRequest};
+use crate::slice::{Slice, SliceRequest, TogetherStream, together};
 
 impl Context {
     /// Finds what the lake has for a request, and what it lacks. Reads no rows.
@@ -47,6 +47,39 @@ impl Context {
         slice.rows(&self.lake, Form { is_pinned: true, ..form }, cost)
     }
 
+    /// The rows of slices in one order of time, each batch with the place of its slice. The column that orders them stands behind the
+    /// others, where it was not asked for. The least limit of the slices is that of all.
+    ///
+    /// # Errors
+    /// As [`Context::slice_rows`], and for instrument tables, which have no such time.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, slices: Vec<mtdh_engine::slice::Slice>) -> Result<(), mtdh_engine::EngineError> {
+    /// use futures::TryStreamExt;
+    /// use mtdh_engine::query::Form;
+    /// let slices: Vec<_> = slices.iter().collect();
+    /// let mut rows = context.slices_together(&slices, Form::STREAM, &Default::default())?;
+    /// while let Some((slice, batch)) = rows.try_next().await? {
+    ///     println!("{} rows of {}", batch.num_rows(), slices[slice].request.table.name());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn slices_together(
+        &self,
+        slices: &[&Slice],
+        form: Form,
+        cost: &Arc<ReadCost>,
+    ) -> Result<TogetherStream, EngineError> {
+        let mut streams = Vec::with_capacity(slices.len());
+        for slice in slices {
+            let (slice, clock) = slice.with_clock()?;
+            streams.push((self.slice_rows(&slice, form, cost)?, clock));
+        }
+        let limit = slices.iter().filter_map(|slice| slice.request.limit).min();
+        Ok(together(streams, limit))
+    }
+
     /// What a slice is made of, as a JSON document for the metadata of a file: the objects with their digests, the selection, the
     /// clock, the program's version.
     ///
@@ -58,5 +91,10 @@ impl Context {
     /// ```
     pub fn slice_facts<'a>(&'a self, slice: &'a Slice) -> Work<'a, String> {
         Box::pin(slice.facts(&self.lake))
+    }
+
+    /// Whether a path inside the lake's folder is a place of its data, where nothing else may be written.
+    pub fn is_place_of_data(&self, path: &str) -> bool {
+        self.lake.data_path(path).is_some()
     }
 }

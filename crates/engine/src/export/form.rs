@@ -40,7 +40,9 @@ pub enum FormError {
         instead: String,
     },
     /// It is the ending of Arrow files, which are not streams.
-    #[error("{0}: Arrow is written as a stream, which readers of that kind of file do not open; end it in .arrow")]
+    #[error(
+        "{0}: Arrow is written as a stream, which readers of that kind of file do not open; end it in .arrow"
+    )]
     ArrowFile(String),
 }
 
@@ -106,8 +108,14 @@ mod tests {
             ("DERIBIT:PERP:BTC-USD.parquet", Ok((Parquet, Packing::Plain))),
             ("a.arrow", Ok((Arrow, Packing::Plain))),
             ("a.arrows", Ok((Arrow, Packing::Plain))),
-            ("a.parquet.gz", Err("Parquet compresses inside, and its readers open no .gz file; end it in .parquet")),
-            ("a.arrow.zst", Err("Arrow compresses inside, and its readers open no .zst file; end it in .arrow")),
+            (
+                "a.parquet.gz",
+                Err("Parquet compresses inside, and its readers open no .gz file; end it in .parquet"),
+            ),
+            (
+                "a.arrow.zst",
+                Err("Arrow compresses inside, and its readers open no .zst file; end it in .arrow"),
+            ),
             ("a.feather", Err("end it in .arrow")),
             ("a.ipc", Err("end it in .arrow")),
             ("a", Err("the form of a is not known")),

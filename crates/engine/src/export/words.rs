@@ -84,13 +84,17 @@ mod tests {
     fn a_word_keeps_its_place_and_is_there_once() {
         let batch = |words: &[&str], keys: &[Option<i32>]| {
             let words: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
-            let column: ArrayRef =
-                Arc::new(DictionaryArray::new(Int32Array::from(keys.to_vec()), words));
+            let column: ArrayRef = Arc::new(DictionaryArray::new(Int32Array::from(keys.to_vec()), words));
             RecordBatch::try_from_iter_with_nullable([("word", column, true)]).unwrap()
         };
         let mut vocabularies = Vocabularies::default();
         for (words, keys, expected_words, expected_keys) in [
-            (&["b", "a", "b"][..], &[Some(0), Some(1), Some(2)][..], &["b", "a"][..], &[Some(0), Some(1), Some(0)][..]),
+            (
+                &["b", "a", "b"][..],
+                &[Some(0), Some(1), Some(2)][..],
+                &["b", "a"][..],
+                &[Some(0), Some(1), Some(0)][..],
+            ),
             (&["c", "a"], &[Some(1), None, Some(1)], &["b", "a"], &[Some(1), None, Some(1)]),
             (&["c"], &[Some(0)], &["b", "a", "c"], &[Some(2)]),
         ] {

@@ -152,19 +152,21 @@ pub async fn sorted(
         let may_hold = |stretch: &Stretch| stretch.first_us < window.end && stretch.last_us >= window.start;
         let within = entries.iter().enumerate().zip(&held);
         let within = within.filter(|(_, stretches)| stretches.iter().any(may_hold));
-        let reads: Vec<_> = within.map(|((place, entry), _)| {
-            let window = window.clone();
-            let read = async move {
-                let mut batches: Vec<RecordBatch> = Vec::new();
-                let keep = |batch: RecordBatch| {
-                    batches.push(prepared(place, batch)?);
-                    Ok::<(), LakeError>(())
+        let reads: Vec<_> = within
+            .map(|((place, entry), _)| {
+                let window = window.clone();
+                let read = async move {
+                    let mut batches: Vec<RecordBatch> = Vec::new();
+                    let keep = |batch: RecordBatch| {
+                        batches.push(prepared(place, batch)?);
+                        Ok::<(), LakeError>(())
+                    };
+                    lake.read_between(entry, clock, window, columns, cost, keep).await?;
+                    Ok::<_, LakeError>((entry, batches))
                 };
-                lake.read_between(entry, clock, window, columns, cost, keep).await?;
-                Ok::<_, LakeError>((entry, batches))
-            };
-            read.boxed()
-        }).collect();
+                read.boxed()
+            })
+            .collect();
         let mut reads = stream::iter(reads).buffered(TOGETHER);
         let mut sorter = Sorter::new(clock);
         while let Some((entry, batches)) = reads.try_next().await? {

@@ -82,7 +82,8 @@ pub struct Form {
 
 impl Form {
     /// For a caller that uses one batch after the other: little memory.
-    pub const STREAM: Form = Form { batch_rows: 1 << 16, has_views: false, ahead: 1, waiting: Some(2), is_pinned: false };
+    pub const STREAM: Form =
+        Form { batch_rows: 1 << 16, has_views: false, ahead: 1, waiting: Some(2), is_pinned: false };
 
     /// For a caller that keeps all rows: every processor decodes.
     pub fn whole() -> Form {

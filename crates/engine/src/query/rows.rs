@@ -337,7 +337,10 @@ fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, String> {
 }
 
 /// The first rows of a stream.
-pub(crate) fn first(batches: RowStream, limit: u64) -> impl futures::Stream<Item = Result<RecordBatch, EngineError>> {
+pub(crate) fn first(
+    batches: RowStream,
+    limit: u64,
+) -> impl futures::Stream<Item = Result<RecordBatch, EngineError>> {
     futures::stream::unfold((batches, limit), |(mut batches, left)| async move {
         if left == 0 {
             return None;

@@ -78,7 +78,10 @@ pub(super) fn rows(lake: &Lake, slice: &Slice) -> Result<RowStream, EngineError>
         }
         .boxed()
     };
-    Ok(futures::stream::iter(days).then(of_day).try_filter(|batch| futures::future::ready(batch.num_rows() > 0)).boxed())
+    Ok(futures::stream::iter(days)
+        .then(of_day)
+        .try_filter(|batch| futures::future::ready(batch.num_rows() > 0))
+        .boxed())
 }
 
 /// Combos are meant only where their type is named, as everywhere.

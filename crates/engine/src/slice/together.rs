@@ -44,12 +44,17 @@ impl Head {
     }
 }
 
-/// The rows of streams, each with the column that orders it, together by time. Rows of one time come in the order of the streams.
-pub fn together(streams: Vec<(RowStream, &'static str)>) -> TogetherStream {
+/// The rows of streams, each with the column that orders it, together by time; no more than `limit`. Rows of one time come in the
+/// order of the streams.
+pub fn together(streams: Vec<(RowStream, &'static str)>, limit: Option<u64>) -> TogetherStream {
     let empty = || RecordBatch::new_empty(std::sync::Arc::new(arrow_schema::Schema::empty()));
     let head = |(place, (rows, clock))| (place, Head { rows, clock, batch: empty(), at: 0 });
     let heads: Vec<(usize, Head)> = streams.into_iter().enumerate().map(head).collect();
-    futures::stream::try_unfold(heads, |mut heads| async move {
+    let limit = limit.unwrap_or(u64::MAX);
+    futures::stream::try_unfold((heads, limit), |(mut heads, limit)| async move {
+        if limit == 0 {
+            return Ok(None);
+        }
         let mut left = Vec::with_capacity(heads.len());
         for (place, mut head) in heads.drain(..) {
             if head.fill().await? {
@@ -67,10 +72,11 @@ pub fn together(streams: Vec<(RowStream, &'static str)>) -> TogetherStream {
         let (place, head) = &mut left[first];
         let rows = &head.times()?[head.at..];
         let count = end.map_or(rows.len(), |end| rows.iter().take_while(|time| **time < end).count()).max(1);
+        let count = count.min(usize::try_from(limit).unwrap_or(usize::MAX));
         let batch = head.batch.slice(head.at, count);
         head.at += count;
         let place = *place;
-        Ok(Some(((place, batch), left)))
+        Ok(Some(((place, batch), (left, limit - count as u64))))
     })
     .boxed()
 }
@@ -97,14 +103,17 @@ mod tests {
             (vec![], vec![]),
             (vec![vec![&[][..]]], vec![]),
             (vec![vec![&[1, 2][..], &[3]]], vec![(0, 1), (0, 2), (0, 3)]),
-            (vec![vec![&[1, 4][..]], vec![&[2][..], &[], &[3, 5]]], vec![(0, 1), (1, 2), (1, 3), (0, 4), (1, 5)]),
+            (
+                vec![vec![&[1, 4][..]], vec![&[2][..], &[], &[3, 5]]],
+                vec![(0, 1), (1, 2), (1, 3), (0, 4), (1, 5)],
+            ),
             (vec![vec![&[1, 1][..], &[1]], vec![&[1, 1][..]]], vec![(0, 1), (0, 1), (0, 1), (1, 1), (1, 1)]),
             (vec![vec![&[2, 2][..]], vec![&[1, 2][..]]], vec![(1, 1), (0, 2), (0, 2), (1, 2)]),
             // Out of order as it came: no row is lost.
             (vec![vec![&[5, 1][..]], vec![&[2][..]]], vec![(1, 2), (0, 5), (0, 1)]),
         ] {
             let streams = streams.iter().map(|batches: &Vec<&[i64]>| (stream(batches), "time")).collect();
-            let found: Vec<(usize, RecordBatch)> = together(streams).try_collect().await.unwrap();
+            let found: Vec<(usize, RecordBatch)> = together(streams, None).try_collect().await.unwrap();
             let times = |(place, batch): &(usize, RecordBatch)| {
                 let times = batch.column(0).as_primitive::<TimestampMicrosecondType>().values().to_vec();
                 times.into_iter().map(|time| (*place, time)).collect::<Vec<_>>()
