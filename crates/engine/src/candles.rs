@@ -7,6 +7,7 @@ pub(crate) mod columns;
 pub(crate) mod error;
 pub(crate) mod feed;
 pub mod files;
+pub(crate) mod now;
 pub mod plan;
 mod recorded;
 mod resent;

@@ -17,6 +17,7 @@ mod query;
 mod records;
 mod removal;
 mod served;
+mod slice;
 mod validate;
 mod want;
 

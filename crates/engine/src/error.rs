@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mtdh_core::candle::Timeframe;
 use mtdh_core::certificate::CertificateError;
 use mtdh_core::error::ErrorKind;
 use mtdh_core::key::KeyError;
@@ -231,6 +232,16 @@ pub enum EngineError {
         #[source]
         source: ConvertError,
     },
+    /// Candles that would be made of a day are too many to be sorted in memory.
+    #[error("candles {timeframe} of {instruments} instruments of {day} are too many to be made at once")]
+    TooManyCandles {
+        /// The day, UTC.
+        day: Day,
+        /// The timeframe.
+        timeframe: Timeframe,
+        /// The instruments that were asked for.
+        instruments: usize,
+    },
     /// A file given by the user cannot be checked or compared.
     #[error("cannot use {file}")]
     File {
@@ -331,6 +342,7 @@ impl EngineError {
             | EngineError::NotAPair { .. }
             | EngineError::NoColumn { .. }
             | EngineError::ColumnTwice { .. }
+            | EngineError::TooManyCandles { .. }
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }

@@ -31,6 +31,7 @@ pub mod selection;
 pub mod schema {
     pub use mtdh_lake::tables::{ColumnDescription, Format, TableDescription, all};
 }
+pub mod slice;
 pub mod sync;
 pub mod validate;
 pub mod venues;

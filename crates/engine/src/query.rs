@@ -28,7 +28,8 @@ use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 pub use asof::asof;
 pub use choose::{Chosen, ChosenObject, Missing};
 pub use request::{Form, ReadRequest, TickTable, WORTH};
-pub use rows::{RowStream, count, rows};
+pub(crate) use rows::first;
+pub use rows::{RowStream, count, rows, rows_by_time};
 
 /// What the lake has of a day and a selection, ordered by day, data type and key. Objects that cannot be trusted are listed
 /// with the reason.

@@ -355,6 +355,18 @@ impl Lake {
         Ok(opened.metadata.file_metadata().num_rows().max(0) as u64)
     }
 
+    /// The digest of an object's data by its verified footer, BLAKE3 in lower-case hexadecimal (`None`: version 0.1.0 wrote it),
+    /// and its number of rows.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is no Parquet file.
+    pub async fn digest_and_rows(&self, entry: &Entry) -> Result<(Option<String>, u64), LakeError> {
+        let opened = self.reader(entry, &Arc::default()).await?.open().await;
+        let opened = opened.map_err(|error| failure(&entry.path, error))?;
+        check_place(&entry.path, &opened)?;
+        Ok((opened.digest(), opened.metadata.file_metadata().num_rows().max(0) as u64))
+    }
+
     /// The key-value pairs and the columns of any Parquet file's footer, also if mtdh did not write it.
     ///
     /// # Errors

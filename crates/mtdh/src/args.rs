@@ -157,7 +157,7 @@ pub enum Command {
     Why(WhyArgs),
     /// Build candles from trades, in the lake or in Parquet files
     Candles(CandlesArgs),
-    /// Read one instrument's rows between two times
+    /// Read rows, candles or instruments between two times
     Get(GetArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),

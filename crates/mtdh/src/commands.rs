@@ -50,6 +50,10 @@ pub async fn run(
     if matches!(cli.format, Format::Github | Format::Junit) && !is_gate {
         bail!("--format github and --format junit are for mtdh check --gate");
     }
+    let has_rows = matches!(&cli.command, Command::Get(_) | Command::Convert(_));
+    if matches!(cli.format, Format::Parquet | Format::Arrow) && !has_rows {
+        bail!("--format parquet and --format arrow are for rows: mtdh get, mtdh convert");
+    }
     let session = Session {
         program,
         format: cli.format,

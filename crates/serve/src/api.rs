@@ -1,7 +1,6 @@
 //! The one table of endpoints, the router that is made of it, and the handlers of the REST API.
 
 mod accepts;
-mod arrow;
 pub(crate) mod body;
 pub(crate) mod book;
 mod candles;

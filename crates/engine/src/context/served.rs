@@ -10,19 +10,16 @@ use futures::stream::BoxStream;
 use mtdh_core::candle::{Fill, Timeframe};
 use mtdh_core::footer::PartitionFooter;
 use mtdh_core::key::InstrumentKey;
-use mtdh_core::partition::{Partition, Shard};
-use mtdh_core::{DataType, Day, DayRange};
+use mtdh_core::partition::Partition;
+use mtdh_core::{DataType, Day};
 use mtdh_lake::read::StoredBytes;
 use mtdh_lake::{Lake, LakeError};
-use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
-use crate::candles::{CandleError, CandleRun, Remake, plan};
+use crate::candles::now::candles_now;
 use crate::check::kept::{KeptLine, of_day};
 use crate::error::EngineError;
 use crate::query::Available;
-use crate::runs::progress::Progress;
-use crate::selection::Filter;
 use crate::why::{Why, why};
 
 /// Bytes that are read at once of a stored object.
@@ -242,37 +239,7 @@ impl Context {
     ) -> Work<'a, Option<RecordBatch>> {
         Box::pin(async move {
             self.lake.check_readable().await?;
-            let filter = Filter { instruments: vec![key.to_string()], ..Filter::default() };
-            let mut selection = filter.of_lake(DayRange::of(day))?;
-            selection.data_types = DataType::ALL.to_vec();
-            let planned = plan(&self.lake, &selection, &[timeframe], fill, Shard::WHOLE, Remake::All).await?;
-            let Some(unit) = planned.units.into_iter().find(|unit| unit.day == day) else { return Ok(None) };
-            let run = CandleRun {
-                lake: self.lake.clone(),
-                workers: 1,
-                progress: std::sync::Arc::new(Progress::default()),
-                stop: CancellationToken::new(),
-                run_id: String::new(),
-                shard: Shard::WHOLE,
-            };
-            let runtime = tokio::runtime::Handle::current();
-            let key = key.clone();
-            // The arithmetic would block the runtime.
-            let making = tokio::task::spawn_blocking(move || {
-                let of = format!("{day} {key}");
-                let failed = |source| match source {
-                    CandleError::Lake(error) => EngineError::Lake(error),
-                    source => EngineError::Candles { of: of.clone(), source },
-                };
-                let candles = runtime.block_on(run.candles(&unit)).map_err(failed)?;
-                let table = mtdh_lake::candles::as_table(&key, timeframe, &candles);
-                table.map_err(|source| {
-                    let source = mtdh_lake::LakeError::Parquet { path: of.clone(), source };
-                    EngineError::Lake(source)
-                })
-            });
-            let made = making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-            made.map(Some)
+            candles_now(&self.lake, key, day, timeframe, fill).await
         })
     }
 

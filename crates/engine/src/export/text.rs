@@ -32,6 +32,8 @@ pub struct RowText {
     /// The text before each cell: nothing or a comma; in JSON lines also the name.
     before: Vec<Vec<u8>>,
     header: Vec<u8>,
+    /// What each JSON line begins with.
+    lead: Vec<u8>,
     clock: Clock,
     is_first: bool,
 }
@@ -57,7 +59,16 @@ impl RowText {
             _ if place == 0 => Vec::new(),
             _ => vec![b','],
         });
-        RowText { form, before: before.collect(), header, clock: Clock::default(), is_first: true }
+        let (lead, clock) = (Vec::new(), Clock::default());
+        RowText { form, before: before.collect(), header, lead, clock, is_first: true }
+    }
+
+    /// The same, whose JSON lines begin with the member `data_type`.
+    #[must_use]
+    pub fn of_type(mut self, name: &str) -> RowText {
+        self.lead = b",\"data_type\":".to_vec();
+        push_json(&mut self.lead, name);
+        self
     }
 
     /// What stands before the rows.
@@ -126,6 +137,7 @@ impl RowText {
 
     fn json_row(&mut self, columns: &[Cells<'_>], row: usize, text: &mut Vec<u8>) -> io::Result<()> {
         let start = text.len();
+        text.extend_from_slice(&self.lead);
         for (cells, before) in columns.iter().zip(&self.before) {
             if !cells.is_null(row) {
                 text.extend_from_slice(before);

@@ -23,7 +23,7 @@ use crate::download::account::Account;
 use crate::download::error::ConvertError;
 use crate::download::partition::{Input, decode_file};
 use crate::error::EngineError;
-use crate::export::{ExportError, ExportFormat, Exporter, shown};
+use crate::export::{ExportError, Exporter, OutputForm, shown};
 use crate::files::unfinished::Unfinished;
 
 /// The result of a conversion.
@@ -84,13 +84,13 @@ impl Write for Sink {
 pub fn convert_file(
     file: &Path,
     output: Output<'_>,
-    form: ExportFormat,
+    form: impl Into<OutputForm>,
     key: Option<&InstrumentKey>,
     data_type: Option<DataType>,
     stop: &CancellationToken,
 ) -> Result<ConvertReport, EngineError> {
     let failed = |source| EngineError::Convert { file: file.display().to_string(), source };
-    convert(file, output, form, key, data_type, stop).map_err(failed)
+    convert(file, output, form.into(), key, data_type, stop).map_err(failed)
 }
 
 /// Opens the file from its start. Standard input was spooled to disk for that, since it is read twice.
@@ -113,7 +113,7 @@ fn spool(file: &Path) -> Result<Option<File>, ConvertError> {
 fn convert(
     file: &Path,
     output: Output<'_>,
-    form: ExportFormat,
+    form: OutputForm,
     key: Option<&InstrumentKey>,
     data_type: Option<DataType>,
     stop: &CancellationToken,

@@ -10,12 +10,13 @@
 //!   Only rows of one microsecond cannot be parted. A page whose times reach far is read for each window that it touches.
 //!
 //! A reader of several days and instruments reads one after the other by [`sorted`], a day's part of the range at a time
-//! ([`parts`]). [`Stretch`]es are of [`mtdh_lake::Lake::stretches`].
+//! ([`parts`]), or all instruments of a day together, by either clock. [`Stretch`]es are of [`mtdh_lake::Lake::stretches`].
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use mtdh_core::clock::Clock;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::read::{ReadCost, Stretch};
@@ -109,41 +110,73 @@ pub fn windows(stretches: &[Stretch], within_us: Range<i64>, most_rows: u64) -> 
     windows
 }
 
-/// Reads the rows of a part of a day by the exchange's clock from the objects of one instrument and sends them in the order of
-/// that clock. `entries` are the objects of [`days_to_open`], in order of their days; `columns` as in
-/// [`mtdh_lake::Lake::read_between`]. About `most_rows` rows are in memory. Adds the cost to `cost`. Ends early when the receiver
-/// is gone.
+/// Objects whose rows are read in the order of a clock.
+pub struct Sorting<'a> {
+    /// The lake.
+    pub lake: &'a Lake,
+    /// The column of the clock.
+    pub clock: &'static str,
+    /// The objects; rows of the same time come in their order.
+    pub entries: &'a [Entry],
+    /// The range of the clock, microseconds since the Unix epoch, UTC; the end is excluded.
+    pub within_us: Range<i64>,
+    /// As in [`mtdh_lake::Lake::read_between`].
+    pub columns: Option<&'a [&'a str]>,
+    /// About so many rows are in memory.
+    pub most_rows: u64,
+    /// What reading costs is added to it.
+    pub cost: &'a Arc<ReadCost>,
+}
+
+/// What is made of a batch of an object, which is named by its place, before its rows are sorted: all must have the same columns.
+pub type Prepared<'a> = &'a (dyn Fn(usize, RecordBatch) -> Result<RecordBatch, LakeError> + Send + Sync);
+
+/// Reads of objects at the same time.
+const TOGETHER: usize = 8;
+
+/// Reads the rows of objects and sends them in the order of a clock. By the exchange's clock the objects of an instrument are
+/// those of [`days_to_open`], in order of their days. Ends early when the receiver is gone.
 ///
 /// # Errors
 /// When the store fails, or an object is not Parquet, has other columns or is replaced meanwhile.
 pub async fn sorted(
-    lake: &Lake,
-    entries: &[Entry],
-    within_us: Range<i64>,
-    columns: Option<&[&str]>,
-    most_rows: u64,
-    cost: &Arc<ReadCost>,
+    sorting: Sorting<'_>,
+    prepared: Prepared<'_>,
     to: &mpsc::Sender<Result<RecordBatch, LakeError>>,
 ) -> Result<(), LakeError> {
-    let clock = Clock::Exchange.column();
-    let mut held: Vec<(&Entry, Vec<Stretch>)> = Vec::new();
-    for entry in entries {
-        held.push((entry, lake.stretches(entry, clock, cost).await?));
-    }
-    let stretches: Vec<Stretch> = held.iter().flat_map(|(_, stretches)| stretches).copied().collect();
+    let Sorting { lake, clock, entries, within_us, columns, most_rows, cost } = sorting;
+    let looks: Vec<_> = entries.iter().map(|entry| lake.stretches(entry, clock, cost).boxed()).collect();
+    let held: Vec<Vec<Stretch>> = stream::iter(looks).buffered(TOGETHER).try_collect().await?;
+    let stretches: Vec<Stretch> = held.iter().flatten().copied().collect();
     for window in windows(&stretches, within_us, most_rows) {
         let may_hold = |stretch: &Stretch| stretch.first_us < window.end && stretch.last_us >= window.start;
+        let within = entries.iter().enumerate().zip(&held);
+        let within = within.filter(|(_, stretches)| stretches.iter().any(may_hold));
+        let reads: Vec<_> = within
+            .map(|((place, entry), _)| {
+                let window = window.clone();
+                let read = async move {
+                    let mut batches: Vec<RecordBatch> = Vec::new();
+                    let keep = |batch: RecordBatch| {
+                        batches.push(prepared(place, batch)?);
+                        Ok::<(), LakeError>(())
+                    };
+                    lake.read_between(entry, clock, window, columns, cost, keep).await?;
+                    Ok::<_, LakeError>((entry, batches))
+                };
+                read.boxed()
+            })
+            .collect();
+        let mut reads = stream::iter(reads).buffered(TOGETHER);
         let mut sorter = Sorter::new(clock);
-        for (entry, _) in held.iter().filter(|(_, stretches)| stretches.iter().any(may_hold)) {
-            let keep = |batch: RecordBatch| {
-                sorter
-                    .push(batch)
-                    .map_err(|reason| LakeError::WrongTable { path: entry.path.to_string(), reason })
-            };
-            lake.read_between(entry, clock, window.clone(), columns, cost, keep).await?;
+        while let Some((entry, batches)) = reads.try_next().await? {
+            for batch in batches {
+                let wrong = |reason| LakeError::WrongTable { path: entry.path.to_string(), reason };
+                sorter.push(batch).map_err(wrong)?;
+            }
         }
         for batch in sorter.sorted() {
-            let path = || entries.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>().join(", ");
+            let path = || entries.first().map(|entry| entry.path.to_string()).unwrap_or_default();
             let batch = batch.map_err(|reason| LakeError::WrongTable { path: path(), reason })?;
             if to.send(Ok(batch)).await.is_err() {
                 return Ok(());

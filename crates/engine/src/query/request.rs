@@ -76,11 +76,14 @@ pub struct Form {
     pub ahead: usize,
     /// Batches of each that may wait; `None`: all of them, for a caller that keeps them all.
     pub waiting: Option<usize>,
+    /// Whether an object that was replaced since it was chosen is an error. Otherwise what is there now is read.
+    pub is_pinned: bool,
 }
 
 impl Form {
     /// For a caller that uses one batch after the other: little memory.
-    pub const STREAM: Form = Form { batch_rows: 1 << 16, has_views: false, ahead: 1, waiting: Some(2) };
+    pub const STREAM: Form =
+        Form { batch_rows: 1 << 16, has_views: false, ahead: 1, waiting: Some(2), is_pinned: false };
 
     /// For a caller that keeps all rows: every processor decodes.
     pub fn whole() -> Form {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use mtdh_core::Day;
@@ -56,9 +56,49 @@ pub fn rows(
     form: Form,
     cost: &Arc<ReadCost>,
 ) -> Result<RowStream, EngineError> {
+    ordered(lake, request, objects, form, cost, Order::ByKey)
+}
+
+/// As [`rows`], with the rows of all instruments together in the order of the clock; those of one time come by key. About 64 MB of
+/// rows are in memory, however many instruments there are. The rows of one instrument come as in [`rows`].
+///
+/// # Errors
+/// As [`rows`].
+pub fn rows_by_time(
+    lake: &Lake,
+    request: &ReadRequest,
+    objects: Vec<ChosenObject>,
+    form: Form,
+    cost: &Arc<ReadCost>,
+) -> Result<RowStream, EngineError> {
+    let mut keys = objects.iter().map(|object| &object.key);
+    let first = keys.next();
+    let is_one = keys.all(|key| Some(key) == first);
+    let order = if is_one { Order::ByKey } else { Order::ByTime };
+    ordered(lake, request, objects, form, cost, order)
+}
+
+/// The order of the rows of several instruments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// One after the other, day by day.
+    ByKey,
+    /// Together.
+    ByTime,
+}
+
+fn ordered(
+    lake: &Lake,
+    request: &ReadRequest,
+    objects: Vec<ChosenObject>,
+    form: Form,
+    cost: &Arc<ReadCost>,
+    order: Order,
+) -> Result<RowStream, EngineError> {
     let schema = request.schema()?;
     // Sorting makes texts anew.
-    let form = Form { has_views: form.has_views && request.clock_of_rows() == Clock::Arrival, ..form };
+    let is_stored = order == Order::ByKey && request.clock_of_rows() == Clock::Arrival;
+    let form = Form { has_views: form.has_views && is_stored, ..form };
     let schema = if form.has_views { with_views(&schema) } else { schema };
     let clock = request.clock_column();
     let beside = if request.has_worth { &[clock, "timestamp", "price", "amount"][..] } else { &[clock] };
@@ -73,9 +113,10 @@ pub fn rows(
     let within_us = request.within_us.clone();
     let cost = cost.clone();
     let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form, cost };
-    let batches = match request.clock_of_rows() {
-        Clock::Arrival => as_stored(reading, objects),
-        Clock::Exchange => by_exchange(reading, objects),
+    let batches = match (order, request.clock_of_rows()) {
+        (Order::ByKey, Clock::Arrival) => as_stored(reading, objects),
+        (Order::ByKey, Clock::Exchange) => by_exchange(reading, objects),
+        (Order::ByTime, clock) => together(reading, objects, clock),
     };
     Ok(match request.limit {
         None => batches,
@@ -119,6 +160,34 @@ fn by_exchange(reading: Reading, objects: Vec<ChosenObject>) -> RowStream {
             parts.push((within.clone(), beside.collect()));
         }
     }
+    one_after_the_other(reading, parts)
+}
+
+/// Day after day, all instruments together. By arrival an object has the rows of its day; by the exchange's clock objects of the
+/// days beside may have some.
+fn together(reading: Reading, objects: Vec<ChosenObject>, clock: Clock) -> RowStream {
+    let mut of_day: BTreeMap<Day, Vec<ChosenObject>> = BTreeMap::new();
+    for object in objects {
+        of_day.entry(object.day).or_default().push(object);
+    }
+    let parts = match clock {
+        Clock::Arrival => of_day.into_values().map(|objects| (reading.within_us.clone(), objects)).collect(),
+        Clock::Exchange => {
+            let beside = |(day, within): (Day, Range<i64>)| {
+                let days = of_day.range(day.previous()..=day.next());
+                let mut objects: Vec<ChosenObject> = days.flat_map(|(_, objects)| objects.clone()).collect();
+                // Stable: the objects of an instrument stay in order of their days.
+                objects.sort_by(|a, b| a.key.cmp(&b.key));
+                (within, objects)
+            };
+            exchange::parts(&reading.within_us).map(beside).collect()
+        }
+    };
+    one_after_the_other(reading, parts)
+}
+
+/// Ranges of time, each with its objects, sorted one after the other.
+fn one_after_the_other(reading: Reading, parts: Vec<(Range<i64>, Vec<ChosenObject>)>) -> RowStream {
     let ahead = reading.form.ahead.max(1);
     let sorted = move |(within, entries): (Range<i64>, Vec<ChosenObject>)| {
         futures::future::ready(Ok::<_, EngineError>(reading.clone().sorted(within, entries)))
@@ -170,7 +239,7 @@ impl Reading {
                         .map(|group| self.group(&entry, group, valuation.clone()))
                         .collect());
                 }
-                Err(error) if error.is_changed() && look < LOOKS => {
+                Err(error) if error.is_changed() && look < LOOKS && !self.form.is_pinned => {
                     // Replaced since it was chosen: what is there now is read.
                     entry = self.lake.entry(&entry.path).await?.ok_or(error)?;
                 }
@@ -180,29 +249,50 @@ impl Reading {
         Ok(Vec::new())
     }
 
-    /// The rows of one instrument and day, sorted on a thread of the runtime.
+    /// The rows of objects in a range, sorted on a thread of the runtime.
     fn sorted(self, within_us: Range<i64>, objects: Vec<ChosenObject>) -> RowStream {
         let (sender, receiver) = self.form.channel();
-        let (schema, lake, columns, cost) = (self.schema, self.lake, self.columns, self.cost);
+        let Reading { schema, lake, columns, cost, clock, .. } = self;
         // The table of the rows' own day says what they are worth, else one beside it.
-        let own = objects
-            .iter()
-            .find(|object| object.day.start_us() <= within_us.start && within_us.start < object.day.end_us());
-        let valuation = own.or(objects.first()).and_then(|object| object.valuation.clone());
+        let is_own = |object: &ChosenObject| {
+            object.day.start_us() <= within_us.start && within_us.start < object.day.end_us()
+        };
+        let mut worth_of_key: BTreeMap<InstrumentKey, Told> = BTreeMap::new();
+        for object in &objects {
+            let worth = worth_of_key.entry(object.key.clone()).or_insert_with(|| object.valuation.clone());
+            if is_own(object) {
+                worth.clone_from(&object.valuation);
+            }
+        }
+        let worths: Vec<Told> =
+            objects.iter().map(|object| worth_of_key.get(&object.key).cloned().flatten()).collect();
         let entries: Vec<Entry> = objects.into_iter().map(|object| object.entry).collect();
         let most_rows = rows_of_window(schema.fields().len());
+        let sorted_schema = with_clock(&schema, clock);
         tokio::spawn(async move {
             let names = columns.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-            let read =
-                exchange::sorted(&lake, &entries, within_us, names.as_deref(), most_rows, &cost, &sender);
-            if let Err(error) = read.await {
+            let paths: Vec<String> = entries.iter().map(|entry| entry.path.to_string()).collect();
+            let prepared = |place: usize, batch: RecordBatch| {
+                let wrong = |reason| LakeError::WrongTable { path: paths[place].clone(), reason };
+                fit(&worth::added(batch, worths[place].as_ref()), &sorted_schema).map_err(wrong)
+            };
+            let sorting = exchange::Sorting {
+                lake: &lake,
+                clock,
+                entries: &entries,
+                within_us,
+                columns: names.as_deref(),
+                most_rows,
+                cost: &cost,
+            };
+            if let Err(error) = exchange::sorted(sorting, &prepared, &sender).await {
                 // The reader may be gone.
                 let _gone = sender.send(Err(error)).await;
             }
         });
         let fitted = move |batch: Result<RecordBatch, LakeError>| {
             let wrong = |reason| LakeError::WrongTable { path: "the objects of a day".to_owned(), reason };
-            Ok(fit(&worth::added(batch?, valuation.as_ref()), &schema).map_err(wrong)?)
+            Ok(fit(&batch?, &schema).map_err(wrong)?)
         };
         received(receiver).map(fitted).boxed()
     }
@@ -215,6 +305,16 @@ impl Reading {
         };
         batches.map(fitted).boxed()
     }
+}
+
+/// A schema with the clock, which rows are sorted by.
+fn with_clock(schema: &SchemaRef, clock: &str) -> SchemaRef {
+    if schema.field_with_name(clock).is_ok() {
+        return schema.clone();
+    }
+    let time = ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let clock = Arc::new(Field::new(clock, time, false));
+    Arc::new(Schema::new(schema.fields().iter().cloned().chain([clock]).collect::<Vec<_>>()))
 }
 
 /// A batch with the columns of a schema. A column that an older version did not write is null.
@@ -237,7 +337,10 @@ fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, String> {
 }
 
 /// The first rows of a stream.
-fn first(batches: RowStream, limit: u64) -> impl futures::Stream<Item = Result<RecordBatch, EngineError>> {
+pub(crate) fn first(
+    batches: RowStream,
+    limit: u64,
+) -> impl futures::Stream<Item = Result<RecordBatch, EngineError>> {
     futures::stream::unfold((batches, limit), |(mut batches, left)| async move {
         if left == 0 {
             return None;

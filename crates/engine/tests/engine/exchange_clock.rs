@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use mtdh_core::clock::Clock;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, DayRange};
-use mtdh_engine::query::exchange::{days_to_open, parts, sorted};
+use mtdh_engine::query::exchange::{Sorting, days_to_open, parts, sorted};
 
 use crate::lake_support::{HandMade, KEY, Row, day, key};
 
@@ -27,7 +27,16 @@ async fn read(lake: &HandMade, seconds: Range<i64>, most_rows: u64) -> Vec<(i64,
             entries.extend(lake.lake.entry(&path).await.unwrap());
         }
         let (sender, mut receiver) = tokio::sync::mpsc::channel(10_000);
-        sorted(&lake.lake, &entries, within_us, None, most_rows, &Arc::default(), &sender).await.unwrap();
+        let sorting = Sorting {
+            lake: &lake.lake,
+            clock: "timestamp",
+            entries: &entries,
+            within_us,
+            columns: None,
+            most_rows,
+            cost: &Arc::default(),
+        };
+        sorted(sorting, &|_, batch| Ok(batch), &sender).await.unwrap();
         drop(sender);
         while let Some(batch) = receiver.recv().await {
             let batch = batch.unwrap();

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::error::LakeError;
+use crate::object::Entry;
 use crate::read::{Texts, Wanted, failure};
 use crate::store::Lake;
 use crate::tables::columns::{
@@ -221,6 +222,14 @@ impl Lake {
             }
         }
         Ok(Some(found))
+    }
+
+    /// The object of a day's table; `None`: there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn instruments_entry(&self, day: Day) -> Result<Option<Entry>, LakeError> {
+        self.entry(&self.layout().instruments(day)).await
     }
 
     /// The instruments of a day, and what has no row; `None`: the day has no table.

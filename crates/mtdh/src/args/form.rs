@@ -29,6 +29,10 @@ pub enum Format {
     Jsonl,
     /// Comma-separated, with a header row
     Csv,
+    /// A Parquet file, of get
+    Parquet,
+    /// An Arrow IPC stream, of get
+    Arrow,
     /// Annotations of GitHub, of a gate
     Github,
     /// JUnit XML, of a gate

@@ -1,5 +1,5 @@
-//! Joins lists on the command line before it is parsed: commas, spaces or both separate items, and the name of a group of
-//! checks ends a list before it.
+//! Joins lists on the command line before it is parsed: commas, spaces or both separate items. The name of a group of checks
+//! ends a list before it, and so does an instrument key of `get`.
 
 use std::ffi::{OsStr, OsString};
 
@@ -18,7 +18,7 @@ pub fn gathered(words: impl IntoIterator<Item = OsString>, command: &clap::Comma
             continue;
         }
         let mut items: Vec<String> = Vec::new();
-        while let Some(item) = words.next_if(|next| belongs(next, verb)) {
+        while let Some(item) = words.next_if(|next| belongs(next, verb, text)) {
             let item = item.to_string_lossy().into_owned();
             items.extend(item.split(',').filter(|part| !part.is_empty()).map(str::to_owned));
         }
@@ -39,10 +39,13 @@ fn is_list(verb: &clap::Command, word: &str) -> bool {
 }
 
 /// Whether an argument continues the list.
-fn belongs(word: &OsStr, verb: Option<&clap::Command>) -> bool {
+fn belongs(word: &OsStr, verb: Option<&clap::Command>, list: &str) -> bool {
     let Some(text) = word.to_str() else { return false };
     let is_group = || text.eq_ignore_ascii_case("all") || text.parse::<mtdh_core::check::Group>().is_ok();
     let ends_list = verb.is_some_and(|verb| verb.get_name() == "check") && is_group();
+    // No data type and no column has a colon: an instrument follows.
+    let is_key = || text.contains([':', '*']) && list != "--instruments";
+    let ends_list = ends_list || verb.is_some_and(|verb| verb.get_name() == "get") && is_key();
     let is_flag = text.starts_with('-') && text.len() > 1;
     !(is_flag || ends_list)
 }
@@ -60,6 +63,12 @@ mod tests {
             ("check --venues DERIBIT all", "check --venues=DERIBIT all"),
             ("check --venues DERIBIT book timestamp", "check --venues=DERIBIT book timestamp"),
             ("get KEY --start 2024-03-01, x", "get KEY --start 2024-03-01, x"),
+            (
+                "get --data-types trades quotes A:PERP:B --start x",
+                "get --data-types=trades,quotes A:PERP:B --start x",
+            ),
+            ("get --columns price *:PERP:*", "get --columns=price *:PERP:*"),
+            ("get --instruments A:B C:*", "get --instruments=A:B,C:*"),
             ("download --check --venues a b", "download --check --venues=a,b"),
         ] {
             let words = super::gathered(typed.split(' ').map(Into::into), &crate::args::command());

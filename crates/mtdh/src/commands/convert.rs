@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use mtdh_engine::files::convert::{Output, convert_file};
 
-use super::get::form;
+use super::get::outputs::form;
 use crate::args::ConvertArgs;
 use crate::exit::Outcome;
 use crate::output::{Rows, error, many, note, print};

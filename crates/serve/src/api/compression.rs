@@ -6,28 +6,23 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use mtdh_engine::export::{Effort, Packed, Packing};
 
 use super::accepts;
 
 /// Shorter documents are sent as they are.
 const SHORTEST: u64 = 1400;
 
-/// Level of zstd: about as quick as the text is made.
-const ZSTD_LEVEL: i32 = 1;
-
 /// Packs pieces of a body.
-pub(crate) enum Packer {
-    /// As they are.
-    Plain,
-    /// gzip.
-    Gzip(Box<GzEncoder<Vec<u8>>>),
-    /// Zstandard.
-    Zstd(Box<zstd::stream::write::Encoder<'static, Vec<u8>>>),
+pub(crate) struct Packer {
+    packed: Packed<Vec<u8>>,
+    coding: Option<&'static str>,
 }
 
 impl Packer {
+    /// Leaves them as they are.
+    pub const PLAIN: Packer = Packer { packed: Packed::Plain(Vec::new()), coding: None };
+
     /// The best that a client accepts.
     ///
     /// # Errors
@@ -36,22 +31,19 @@ impl Packer {
         let ranges = accepts::ranges(headers, &header::ACCEPT_ENCODING);
         let wish = |name: &str| accepts::wish(&ranges, &[name], "", "*").map_or(0.0, |wish| wish.weight);
         let (zstd, gzip) = (wish("zstd"), wish("gzip"));
-        if zstd > 0.0 && zstd >= gzip {
-            Ok(Packer::Zstd(Box::new(::zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?)))
+        let (packing, coding) = if zstd > 0.0 && zstd >= gzip {
+            (Packing::Zstd, "zstd")
         } else if gzip > 0.0 {
-            Ok(Packer::Gzip(Box::new(GzEncoder::new(Vec::new(), Compression::fast()))))
+            (Packing::Gzip, "gzip")
         } else {
-            Ok(Packer::Plain)
-        }
+            return Ok(Packer::PLAIN);
+        };
+        Ok(Packer { packed: Packed::new(packing, Effort::Quick, Vec::new())?, coding: Some(coding) })
     }
 
     /// The word for the header Content-Encoding; `None`: plain.
     pub fn coding(&self) -> Option<&'static str> {
-        match self {
-            Packer::Plain => None,
-            Packer::Gzip(_) => Some("gzip"),
-            Packer::Zstd(_) => Some("zstd"),
-        }
+        self.coding
     }
 
     /// Packs a piece. What comes out may be empty: it waits for more.
@@ -59,17 +51,11 @@ impl Packer {
     /// # Errors
     /// When the library fails.
     pub fn push(&mut self, piece: Vec<u8>) -> io::Result<Bytes> {
-        match self {
-            Packer::Plain => Ok(piece.into()),
-            Packer::Gzip(encoder) => {
-                encoder.write_all(&piece)?;
-                Ok(std::mem::take(encoder.get_mut()).into())
-            }
-            Packer::Zstd(encoder) => {
-                encoder.write_all(&piece)?;
-                Ok(std::mem::take(encoder.get_mut()).into())
-            }
+        if let Packed::Plain(_) = self.packed {
+            return Ok(piece.into());
         }
+        self.packed.write_all(&piece)?;
+        Ok(std::mem::take(self.packed.get_mut()).into())
     }
 
     /// Packs the last piece.
@@ -78,11 +64,7 @@ impl Packer {
     /// When the library fails.
     pub fn finish(mut self, piece: Vec<u8>) -> io::Result<Bytes> {
         let mut packed = self.push(piece)?.to_vec();
-        packed.extend(match self {
-            Packer::Plain => Vec::new(),
-            Packer::Gzip(encoder) => encoder.finish()?,
-            Packer::Zstd(encoder) => encoder.finish()?,
-        });
+        packed.extend(self.packed.finish()?);
         Ok(packed.into())
     }
 }

@@ -7,10 +7,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use mtdh_engine::export::{ExportFormat, Exporter, RowText, TextForm};
+use mtdh_engine::export::{ArrowStream, ExportFormat, Exporter, RowText, TextForm};
 
 use super::accepts;
-use super::arrow::ArrowStream;
 use super::compression::Packer;
 use crate::problem::Problem;
 

@@ -105,7 +105,7 @@ pub async fn streamed(ask: &Ask, form: Form, rows: Rows) -> Answered {
             .hint("ask for another format, such as arrow or csv")
     };
     let packer =
-        if form.is_text() { Packer::accepted(&ask.headers).map_err(not_made)? } else { Packer::Plain };
+        if form.is_text() { Packer::accepted(&ask.headers).map_err(not_made)? } else { Packer::PLAIN };
     let coding = packer.coding();
     let mut encoder = Encoder::new(form, &schema, packer).map_err(not_made)?;
     let first = batches.try_next().await?;
@@ -211,7 +211,7 @@ pub async fn page(
 ) -> Result<(String, u64, bool), Problem> {
     let broken =
         |error: io::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", error.to_string());
-    let mut encoder = Encoder::new(Form::Json, schema, Packer::Plain).map_err(broken)?;
+    let mut encoder = Encoder::new(Form::Json, schema, Packer::PLAIN).map_err(broken)?;
     let (mut text, mut skip, mut rows, mut has_more) = (Vec::new(), skip, 0_u64, false);
     while let Some(batch) = batches.try_next().await? {
         let skipped = skip.min(batch.num_rows() as u64);

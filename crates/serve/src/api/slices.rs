@@ -36,7 +36,7 @@ const MOST_DAYS: i64 = 3_660;
 
 /// Batches that are handed out: small ones, so that a slow client holds little.
 const READ: mtdh_engine::query::Form =
-    mtdh_engine::query::Form { batch_rows: 1 << 16, has_views: false, ahead: 2, waiting: Some(1) };
+    mtdh_engine::query::Form { ahead: 2, waiting: Some(1), ..mtdh_engine::query::Form::STREAM };
 
 pub(super) fn get(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {

@@ -4,7 +4,8 @@ use std::io;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
-use arrow_ipc::writer::StreamEncoder;
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow_schema::{ArrowError, SchemaRef};
 use bytes::Bytes;
 
@@ -12,7 +13,7 @@ use bytes::Bytes;
 const SHORT_BYTES: usize = 16 << 10;
 
 /// Makes the pieces.
-pub(super) struct ArrowStream(StreamEncoder);
+pub struct ArrowStream(StreamEncoder);
 
 impl ArrowStream {
     /// For batches of a schema.
@@ -21,6 +22,16 @@ impl ArrowStream {
     /// When the format does not have its types.
     pub fn new(schema: &SchemaRef) -> io::Result<ArrowStream> {
         StreamEncoder::try_new(schema).map(ArrowStream).map_err(of_arrow)
+    }
+
+    /// As [`ArrowStream::new`], with the buffers of each batch compressed by zstd.
+    ///
+    /// # Errors
+    /// As [`ArrowStream::new`].
+    pub fn compressed(schema: &SchemaRef) -> io::Result<ArrowStream> {
+        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD));
+        let stream = options.and_then(|options| StreamEncoder::try_new_with_options(schema, options));
+        stream.map(ArrowStream).map_err(of_arrow)
     }
 
     /// The pieces of a batch; the first batch's begin with the schema.
