@@ -16,6 +16,7 @@ mod query;
 mod records;
 mod removal;
 mod served;
+mod tables;
 mod validate;
 mod want;
 
@@ -47,6 +48,7 @@ pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
 pub use served::{Evidence, StoredObject};
+pub use tables::{Proved, Views};
 pub use validate::{ValidateOptions, Validation};
 
 /// The future of a use case.

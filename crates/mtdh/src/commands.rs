@@ -14,12 +14,14 @@ mod instruments;
 mod live;
 mod ls;
 pub mod man;
+mod paths;
 mod pipeline;
 mod rekey;
 mod rm;
 mod schema;
 mod serve;
 mod sim;
+mod sql;
 mod sync;
 mod validate;
 mod want;
@@ -46,6 +48,9 @@ pub async fn run(
     let is_gate = matches!(&cli.command, Command::Check(args) if args.gate);
     if matches!(cli.format, Format::Github | Format::Junit) && !is_gate {
         bail!("--format github and --format junit are for mtdh check --gate");
+    }
+    if cli.format == Format::Lines && !matches!(&cli.command, Command::Paths(_)) {
+        bail!("--format lines is for mtdh paths");
     }
     let session = Session {
         program,
@@ -76,6 +81,8 @@ pub async fn run(
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
+        Command::Paths(args) => paths::run(&session, args).await,
+        Command::Sql(args) => sql::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

@@ -44,9 +44,11 @@ impl Rows {
 pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<()> {
     let mut out = BufWriter::new(Stdout);
     match format {
-        // The forms of gates are printed by `check`, and refused elsewhere.
-        Format::Table | Format::Github | Format::Junit if rows.rows.is_empty() => {}
-        Format::Table | Format::Github | Format::Junit => writeln!(out, "{}", table(rows).trim_fmt())?,
+        // The forms of gates and of paths are printed by their verbs, and refused elsewhere.
+        Format::Table | Format::Lines | Format::Github | Format::Junit if rows.rows.is_empty() => {}
+        Format::Table | Format::Lines | Format::Github | Format::Junit => {
+            writeln!(out, "{}", table(rows).trim_fmt())?
+        }
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, document)?;
             writeln!(out)?;

@@ -29,6 +29,8 @@ pub enum Format {
     Jsonl,
     /// Comma-separated, with a header row
     Csv,
+    /// A path per line, of paths
+    Lines,
     /// Annotations of GitHub, of a gate
     Github,
     /// JUnit XML, of a gate

@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "get", "paths", "sql", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -98,6 +98,20 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01T12:00 --end 2024-03-01T12:05",
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 --output day.parquet",
+        ],
+    ),
+    (
+        "paths",
+        &[
+            "mtdh paths --start 2024-03-01 --instruments DERIBIT:PERP:* --data-types trades",
+            "mtdh paths --start 2024-03-01 --venues DERIBIT --tables trades,candles_1m --verify --format json",
+        ],
+    ),
+    (
+        "sql",
+        &[
+            "mtdh sql --print --start 2024-03-01 --venues DERIBIT > views.sql",
+            "mtdh sql trades.sql --start 2024-03-01",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),

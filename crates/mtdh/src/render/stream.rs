@@ -150,7 +150,7 @@ impl Findings {
                 self.kept.push(finding);
                 return Ok(());
             }
-            Format::Table | Format::Github | Format::Junit => finding.for_people(),
+            Format::Table | Format::Lines | Format::Github | Format::Junit => finding.for_people(),
             Format::Jsonl => serde_json::to_string(&finding)?,
             Format::Csv => finding.csv(),
         };
