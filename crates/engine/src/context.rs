@@ -18,6 +18,7 @@ mod records;
 mod removal;
 mod served;
 mod slice;
+mod tables;
 mod validate;
 mod want;
 
@@ -50,6 +51,7 @@ pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
 pub(crate) use served::evidence;
 pub use served::{Evidence, StoredObject};
+pub use tables::{Proved, Views};
 pub use validate::{ValidateOptions, Validation};
 
 /// The future of a use case.

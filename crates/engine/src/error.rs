@@ -106,6 +106,17 @@ pub enum EngineError {
         /// The table's columns.
         columns: Vec<String>,
     },
+    /// The lake has no table of that name.
+    #[error("the lake has no table `{name}`; it has {tables}")]
+    NoTable {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        tables: String,
+    },
+    /// A path that a form of output cannot tell apart from two.
+    #[error("the path {0:?} holds a line break, and a list of lines would have it as two")]
+    PathOfLines(String),
     /// A column is asked for twice. No form but CSV could have both.
     #[error("the column `{name}` is named twice")]
     ColumnTwice {
@@ -343,6 +354,8 @@ impl EngineError {
             | EngineError::NoColumn { .. }
             | EngineError::ColumnTwice { .. }
             | EngineError::TooManyCandles { .. }
+            | EngineError::NoTable { .. }
+            | EngineError::PathOfLines(_)
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }

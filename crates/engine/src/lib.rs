@@ -32,6 +32,7 @@ pub mod schema {
     pub use mtdh_lake::tables::{ColumnDescription, Format, TableDescription, all};
 }
 pub mod slice;
+pub mod sql;
 pub mod sync;
 pub mod validate;
 pub mod venues;
@@ -40,8 +41,8 @@ pub mod why;
 
 pub use context::{
     CandlePlanOptions, CandleRunOptions, CertifyBy, CheckOptions, Config, Context, DownloadOptions, Evidence,
-    LakeCheck, PlanOptions, Planned, StoredObject, ValidateOptions, Validation, Work, WorkOptions,
-    check_user_candles, check_user_files, compare_user_files, read_user_candles,
+    LakeCheck, PlanOptions, Planned, Proved, StoredObject, ValidateOptions, Validation, Views, Work,
+    WorkOptions, check_user_candles, check_user_files, compare_user_files, read_user_candles,
 };
 pub use error::{EngineError, FileError};
 pub use mtdh_core::error::{ErrorKind, chain};

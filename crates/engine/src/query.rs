@@ -6,6 +6,7 @@ pub(crate) mod coverage;
 pub mod exchange;
 mod request;
 mod rows;
+pub mod tables;
 mod worth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +17,9 @@ use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Partition;
 use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
-pub use mtdh_lake::Mark;
 pub use mtdh_lake::read::ReadCost;
 pub use mtdh_lake::tables::reports::Available;
+pub use mtdh_lake::{Entry, Mark};
 
 use crate::error::EngineError;
 use crate::names::suggestions;

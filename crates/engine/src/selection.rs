@@ -63,6 +63,28 @@ impl Filter {
         })
     }
 
+    /// Keys and patterns of what it means, without its list: its instruments; else all of its venues and types.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        if !self.instruments.is_empty() {
+            return self.instruments.clone();
+        }
+        let every = ["*".to_owned()];
+        let venues: &[String] = if self.venues.is_empty() { &every } else { &self.venues };
+        let of_venue = |venue: &String| match &self.instrument_types[..] {
+            [] if venue == "*" => vec!["*".to_owned()],
+            [] => vec![format!("{venue}:*")],
+            types => types.iter().map(|kind| format!("{venue}:{}:*", kind.name())).collect(),
+        };
+        venues.iter().flat_map(of_venue).collect()
+    }
+
+    /// Whether its venues and types allow a key; a text that is none, such as a pattern, is allowed.
+    pub(crate) fn takes(&self, text: &str) -> bool {
+        let Ok(key) = text.parse::<InstrumentKey>() else { return true };
+        (self.venues.is_empty() || self.venues.iter().any(|venue| venue == key.venue()))
+            && (self.instrument_types.is_empty() || self.instrument_types.contains(&key.instrument_type()))
+    }
+
     /// Its instruments, and those of its list.
     pub(crate) fn keys(&self) -> Result<Vec<String>, EngineError> {
         let mut keys = self.instruments.clone();

@@ -14,6 +14,7 @@ pub mod instruments;
 pub mod plan;
 mod report_file;
 pub mod reports;
+pub mod small;
 pub mod superseded;
 
 use mtdh_core::candle::{COLUMNS as CANDLE, Get};

@@ -14,6 +14,7 @@ mod help;
 mod lists;
 mod live;
 mod man;
+mod paths;
 mod rm;
 mod serve;
 mod sim;
@@ -43,6 +44,7 @@ pub use form::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
+pub use paths::*;
 pub use rm::*;
 pub use serve::*;
 pub use sim::*;
@@ -159,6 +161,10 @@ pub enum Command {
     Candles(CandlesArgs),
     /// Read rows, candles or instruments between two times
     Get(GetArgs),
+    /// Print the exact paths of what a selection means, for other readers
+    Paths(PathsArgs),
+    /// Query the lake with DuckDB, or print its tables as views
+    Sql(SqlArgs),
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
     /// Record exchanges' live feeds, and make rows of recordings

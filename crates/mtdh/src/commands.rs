@@ -14,6 +14,7 @@ mod instruments;
 mod live;
 mod ls;
 pub mod man;
+mod paths;
 mod pipeline;
 mod rekey;
 mod rm;
@@ -21,6 +22,7 @@ mod runs;
 mod schema;
 mod serve;
 mod sim;
+mod sql;
 mod sync;
 mod validate;
 mod venues;
@@ -46,13 +48,18 @@ pub async fn run(
     settings: &Settings,
     stop: &CancellationToken,
 ) -> Result<Outcome> {
-    let is_gate = matches!(&cli.command, Command::Check(args) if args.gate);
-    if matches!(cli.format, Format::Github | Format::Junit) && !is_gate {
-        bail!("--format github and --format junit are for mtdh check --gate");
-    }
-    let has_rows = matches!(&cli.command, Command::Get(_) | Command::Convert(_));
-    if matches!(cli.format, Format::Parquet | Format::Arrow) && !has_rows {
-        bail!("--format parquet and --format arrow are for rows: mtdh get, mtdh convert");
+    let (has_form, those_that_have) = match cli.format {
+        Format::Github | Format::Junit => {
+            (matches!(&cli.command, Command::Check(args) if args.gate), "mtdh check --gate")
+        }
+        Format::Parquet | Format::Arrow => {
+            (matches!(&cli.command, Command::Get(_) | Command::Convert(_)), "rows: mtdh get, mtdh convert")
+        }
+        Format::Lines => (matches!(&cli.command, Command::Paths(_)), "mtdh paths"),
+        Format::Table | Format::Json | Format::Jsonl | Format::Csv => (true, ""),
+    };
+    if !has_form {
+        bail!("--format {} is for {those_that_have}", cli.format);
     }
     let session = Session {
         program,
@@ -86,6 +93,8 @@ pub async fn run(
         Command::Why(args) => why::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
+        Command::Paths(args) => paths::run(&session, args).await,
+        Command::Sql(args) => sql::run(&session, args).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

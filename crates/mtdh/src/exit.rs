@@ -77,6 +77,8 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Deploy { .. }
         | Command::Config { .. }
         | Command::Doctor
+        | Command::Paths(_)
+        | Command::Sql(_)
         | Command::Schema(_)
         | Command::Completions { .. } => true,
         Command::Live { command } => matches!(command, LiveCommand::Status),

@@ -44,12 +44,6 @@ impl Rows {
 pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<()> {
     let mut out = BufWriter::new(Stdout);
     match format {
-        // The forms of gates are printed by `check`, those of rows by `get`; they are refused elsewhere.
-        Format::Table | Format::Github | Format::Junit | Format::Parquet | Format::Arrow
-            if rows.rows.is_empty() => {}
-        Format::Table | Format::Github | Format::Junit | Format::Parquet | Format::Arrow => {
-            writeln!(out, "{}", table(rows).trim_fmt())?
-        }
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, document)?;
             writeln!(out)?;
@@ -68,6 +62,9 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
                 writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
             }
         }
+        // The forms that one verb alone has are printed by that verb, and refused elsewhere.
+        _ if rows.rows.is_empty() => {}
+        _ => writeln!(out, "{}", table(rows).trim_fmt())?,
     }
     out.flush()?;
     Ok(())

@@ -281,12 +281,8 @@ impl Context {
         })
     }
 
-    /// Where a reader of its own finds a chosen object: a path on this machine, or the address in the bucket.
+    /// Where a reader of its own finds a chosen object: an absolute path on this machine, or the address in the bucket.
     pub fn location(&self, object: &ChosenObject) -> String {
-        let path = object.entry.path.to_string();
-        match self.lake.folder() {
-            Some(folder) => folder.join(path).display().to_string(),
-            None => format!("{}/{path}", self.lake.url().trim_end_matches('/')),
-        }
+        self.address(&object.entry)
     }
 }

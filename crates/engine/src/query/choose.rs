@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::candle::value::Valuation;
 use mtdh_core::check::grade::Grade;
@@ -120,49 +121,87 @@ async fn is_absent(lake: &Lake, entry: &Entry) -> Result<bool, EngineError> {
 
 /// As [`choose`], of the lake's own origin.
 async fn choose_of(lake: &Lake, request: &ReadRequest, against: Against) -> Result<Chosen, EngineError> {
+    let found: Vec<Chosen> = of_origin(lake, request, against).await?.try_collect().await?;
+    let mut chosen = Chosen::default();
+    for day in found {
+        chosen.objects.extend(day.objects);
+        chosen.missing.extend(day.missing);
+    }
+    if chosen.objects.is_empty() && against == Against::Tables {
+        lake.check_readable().await?;
+        check_known(lake, request).await?;
+    }
+    Ok(chosen)
+}
+
+/// What is there of a request, day after day.
+pub(crate) type DayStream = BoxStream<'static, Result<Chosen, EngineError>>;
+
+/// As [`choose`], day after day, so that no more than a few days are in memory. That no table knows an instrument is no error here.
+///
+/// # Errors
+/// When a text is no key, or the lake's days cannot be listed. Others are in the stream.
+pub(crate) async fn by_day(
+    lake: &Lake,
+    request: &ReadRequest,
+    against: Against,
+) -> Result<DayStream, EngineError> {
+    match request.origins {
+        Origins::Only(origin) => of_origin(&lake.with_origin(origin), request, against).await,
+        Origins::Both => {
+            let vendor = of_origin(&lake.with_origin(Origin::Vendor), request, Against::Calendar).await?;
+            let live = of_origin(&lake.with_origin(Origin::Live), request, against).await?;
+            let lake = lake.clone();
+            let days = vendor.zip(live).then(move |(vendor, live)| {
+                let lake = lake.clone();
+                async move { both(&lake, vendor?, live?).await }
+            });
+            Ok(days.boxed())
+        }
+    }
+}
+
+async fn of_origin(lake: &Lake, request: &ReadRequest, against: Against) -> Result<DayStream, EngineError> {
     let days = days_to_look_at(request);
-    let listed = &Listed::of(lake, request, &days).await?;
-    let patterns: Vec<KeyPattern> = request.instruments.iter().map(|text| KeyPattern::new(text)).collect();
-    let (names, patterns): (Vec<KeyPattern>, Vec<KeyPattern>) =
-        patterns.into_iter().partition(KeyPattern::is_name);
+    let listed = Arc::new(Listed::of(lake, request, &days).await?);
+    let (names, patterns) = names_and_patterns(request);
     let mut keys: Vec<InstrumentKey> = Vec::new();
     for name in &names {
         keys.push(super::instrument_key(lake, &name.to_string()).await?);
     }
     let asked = Arc::new((keys, patterns));
-    let of_day = |day: Day| {
-        let (lake, table, asked) = (lake.clone(), request.table, asked.clone());
-        let has_worth = request.has_worth;
+    let expected = exchange::days_expected(request.clock_of_rows(), &request.within_us);
+    let (lake, table, has_worth) = (lake.clone(), request.table, request.has_worth);
+    let of_day = move |day: Day| {
+        let (lake, asked, listed) = (lake.clone(), asked.clone(), listed.clone());
         async move {
             let (keys, patterns) = &*asked;
-            if !listed.may_have(day) {
+            let mut chosen = if listed.may_have(day) {
+                let of_day = {
+                    let asked = asked.clone();
+                    async move { choose_of_day(&lake, table, day, &asked.0, &asked.1, has_worth, against).await }
+                };
+                // Days on several threads: their tables are decoded.
+                let ended = tokio::spawn(of_day).await;
+                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?
+            } else {
                 let all =
                     keys.iter().map(ToString::to_string).chain(patterns.iter().map(ToString::to_string));
                 let missing = all.map(|instrument| Missing { day, instrument }).collect();
-                return Ok(Chosen { objects: Vec::new(), missing });
-            }
-            let of_day = {
-                let asked = asked.clone();
-                async move { choose_of_day(&lake, table, day, &asked.0, &asked.1, has_worth, against).await }
+                Chosen { objects: Vec::new(), missing }
             };
-            // Days on several threads: their tables are decoded.
-            tokio::spawn(of_day).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+            let is_expected = |missing: &Missing| expected.is_some_and(|days| days.contains(missing.day));
+            chosen.missing.retain(is_expected);
+            Ok(chosen)
         }
     };
-    let found: Vec<Chosen> =
-        futures::stream::iter(days).map(of_day).buffered(CONCURRENT).try_collect().await?;
-    let mut chosen = Chosen::default();
-    let expected = exchange::days_expected(request.clock_of_rows(), &request.within_us);
-    let is_expected = |missing: &Missing| expected.is_some_and(|days| days.contains(missing.day));
-    for day in found {
-        chosen.objects.extend(day.objects);
-        chosen.missing.extend(day.missing.into_iter().filter(is_expected));
-    }
-    if chosen.objects.is_empty() && against == Against::Tables {
-        lake.check_readable().await?;
-        check_known(lake, request, &asked.0).await?;
-    }
-    Ok(chosen)
+    Ok(futures::stream::iter(days).map(of_day).buffered(CONCURRENT).boxed())
+}
+
+/// The instruments of a request: those that are named, and patterns.
+fn names_and_patterns(request: &ReadRequest) -> (Vec<KeyPattern>, Vec<KeyPattern>) {
+    let patterns = request.instruments.iter().map(|text| KeyPattern::new(text));
+    patterns.partition(KeyPattern::is_name)
 }
 
 /// The days whose objects may have rows of a request.
@@ -339,16 +378,17 @@ pub(super) fn path(lake: &Lake, table: TickTable, day: Day, key: &InstrumentKey)
 }
 
 /// Fails for a named instrument that no table of the request's days has, nor the newest one.
-async fn check_known(lake: &Lake, request: &ReadRequest, keys: &[InstrumentKey]) -> Result<(), EngineError> {
+pub(crate) async fn check_known(lake: &Lake, request: &ReadRequest) -> Result<(), EngineError> {
+    let (names, _) = names_and_patterns(request);
+    let keys = names.iter().map(ToString::to_string).collect::<Vec<String>>();
     let days: Vec<Day> = days_of(&request.within_us).collect();
     let ends = [days.first(), days.last()].into_iter().flatten().copied();
     let known = super::known(lake, ends).await?;
-    let unknown = keys.iter().find(|key| !known.iter().any(|i| i.key == **key));
+    let unknown = keys.iter().find(|key| !known.iter().any(|row| row.key.as_str() == key.as_str()));
     match unknown {
-        Some(key) if !known.is_empty() => Err(EngineError::UnknownInstrument {
-            key: key.to_string(),
-            suggestions: suggestions(key.as_str(), &known),
-        }),
+        Some(key) if !known.is_empty() => {
+            Err(EngineError::UnknownInstrument { key: key.clone(), suggestions: suggestions(key, &known) })
+        }
         _ => Ok(()),
     }
 }

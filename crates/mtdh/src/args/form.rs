@@ -33,6 +33,8 @@ pub enum Format {
     Parquet,
     /// An Arrow IPC stream, of get
     Arrow,
+    /// A path per line, of paths
+    Lines,
     /// Annotations of GitHub, of a gate
     Github,
     /// JUnit XML, of a gate

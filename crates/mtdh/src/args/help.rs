@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "venues", "runs", "why", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "venues", "runs", "why", "get", "paths", "sql", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -117,6 +117,20 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh get DERIBIT:PERP:BTC-USD 'BINANCE:SPOT_PAIR:*-USDT' --data-types trades --start 2024-03 -o march.parquet",
             "mtdh get DERIBIT:PERP:BTC-USD --data-types trades,quotes --start 2024-03-01 -o '{data_type}.csv.zst'",
             "mtdh get DERIBIT:PERP:BTC-USD --every 1m --start 2024-03-01 --columns timestamp,close --strict",
+        ],
+    ),
+    (
+        "paths",
+        &[
+            "mtdh paths --start 2024-03-01 --instruments DERIBIT:PERP:* --data-types trades",
+            "mtdh paths --start 2024-03-01 --venues DERIBIT --tables trades,candles_1m --verify --format json",
+        ],
+    ),
+    (
+        "sql",
+        &[
+            "mtdh sql --print --start 2024-03-01 --venues DERIBIT > views.sql",
+            "mtdh sql trades.sql --start 2024-03-01",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),

@@ -48,10 +48,8 @@ pub fn print_document(format: Format, document: &Document, report: &CheckReport)
     match format {
         Format::Github => Stdout.write_all(Form::Github.of(document).as_bytes())?,
         Format::Junit => Stdout.write_all(Form::Junit.of(document).as_bytes())?,
-        Format::Table | Format::Parquet | Format::Arrow => {
-            print(format, &for_people(document), document)?;
-        }
         Format::Json | Format::Jsonl | Format::Csv => print(format, &rows(document), document)?,
+        _ => print(format, &for_people(document), document)?,
     }
     for text in &document.notes {
         note(text);

@@ -150,11 +150,9 @@ impl Findings {
                 self.kept.push(finding);
                 return Ok(());
             }
-            Format::Table | Format::Github | Format::Junit | Format::Parquet | Format::Arrow => {
-                finding.for_people()
-            }
             Format::Jsonl => serde_json::to_string(&finding)?,
             Format::Csv => finding.csv(),
+            _ => finding.for_people(),
         };
         Stdout.write_all(format!("{text}\n").as_bytes())?;
         Ok(())

@@ -1,0 +1,195 @@
+//! The objects of the lake's tables for readers of their own: paths, views, proof.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt};
+use mtdh_core::Day;
+use mtdh_core::clock::Clock;
+use mtdh_lake::read::Verified;
+use mtdh_lake::{Entry, LakeError};
+
+use super::{Context, Work};
+use crate::query::tables::{TableName, TableStream, TablesRequest, tables};
+use crate::query::{Missing, TickTable};
+use crate::runs::progress::Progress;
+use crate::sql::bucket::{Keys, secret};
+use crate::sql::views::{Rows, View, head};
+
+/// Objects that are read at the same time to prove them.
+const PROVED_AT_ONCE: usize = 4;
+
+/// What became of objects that were proved.
+#[derive(Debug, Default)]
+pub struct Proved {
+    /// Those that are not what was written, or cannot be trusted, in order, each with the reason. The error of the first is
+    /// that of the whole.
+    pub damaged: Vec<(Entry, LakeError)>,
+    /// Those without checksums, because version 0.1.0 wrote them: nothing proves them.
+    pub without_checksums: Vec<Entry>,
+}
+
+/// Views over exact paths.
+#[derive(Debug, Default)]
+pub struct Views {
+    /// Statements for DuckDB.
+    pub sql: String,
+    /// The objects of all views.
+    pub objects: Vec<Entry>,
+    /// What the lake should have and has not, by table.
+    pub missing: Vec<(TableName, Missing)>,
+}
+
+impl Context {
+    /// The objects of tables, day after day. Nothing of them is read.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// use futures::TryStreamExt;
+    /// use mtdh_engine::query::tables::TablesRequest;
+    /// let mut days = context.tables(&TablesRequest::default()).await?;
+    /// while let Some(day) = days.try_next().await? {
+    ///     for object in &day.objects {
+    ///         println!("{}", context.address(&object.entry));
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tables<'a>(&'a self, request: &'a TablesRequest) -> Work<'a, TableStream> {
+        Box::pin(tables(&self.lake, request))
+    }
+
+    /// Where a reader of its own finds an object: an absolute path on this machine, or the address in the bucket.
+    pub fn address(&self, entry: &Entry) -> String {
+        let path = entry.path.as_ref();
+        match self.lake.folder() {
+            Some(folder) => {
+                let place = folder.join(path);
+                std::path::absolute(&place).unwrap_or(place).display().to_string()
+            }
+            None => format!("{}/{path}", bucket_url(self.lake.url())),
+        }
+    }
+
+    /// Reads every byte of objects and verifies them, for readers that do not.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context, entries: Vec<mtdh_engine::query::Entry>) -> Result<(), mtdh_engine::EngineError> {
+    /// let proved = context.prove(&entries, &Default::default()).await?;
+    /// assert!(proved.damaged.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prove<'a>(&'a self, entries: &'a [Entry], progress: &'a Progress) -> Work<'a, Proved> {
+        Box::pin(async move {
+            progress.expect_tasks(entries.len());
+            let read = |entry: Entry| {
+                let lake = self.lake.clone();
+                async move { (lake.verify_bytes(&entry).await, entry) }
+            };
+            let mut all = futures::stream::iter(entries.to_vec()).map(read).buffered(PROVED_AT_ONCE);
+            let mut proved = Proved::default();
+            while let Some((ended, entry)) = all.next().await {
+                progress.add_bytes(entry.bytes);
+                progress.task_done();
+                match ended {
+                    Ok(Verified::Whole) => {}
+                    Ok(Verified::NoChecksums) => proved.without_checksums.push(entry),
+                    Err(error) if error.is_distrust() => proved.damaged.push((entry, error)),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(proved)
+        })
+    }
+
+    /// Views for DuckDB over exactly the objects of a request, one for each of its tables. A table without objects is an empty
+    /// view with the right columns.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::query::tables::TablesRequest;
+    /// use mtdh_engine::sql::bucket::Keys;
+    /// println!("{}", context.views(&TablesRequest::default(), Keys::OfReader).await?.sql);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn views<'a>(&'a self, request: &'a TablesRequest, keys: Keys) -> Work<'a, Views> {
+        Box::pin(async move {
+            let mut views = Views { sql: head().to_owned(), ..Views::default() };
+            if self.lake.folder().is_none() {
+                views.sql.push_str(&secret(bucket_url(self.lake.url()).as_str(), keys));
+            }
+            // By the place of the table, in the order in which the tables come.
+            let mut found: Vec<(TableName, Vec<String>)> = Vec::new();
+            let mut days = self.tables(request).await?;
+            while let Some(day) = days.try_next().await? {
+                let addresses: Vec<String> =
+                    day.objects.iter().map(|object| self.address(&object.entry)).collect();
+                views.objects.extend(day.objects.into_iter().map(|object| object.entry));
+                views.missing.extend(day.missing.into_iter().map(|missing| (day.table, missing)));
+                match found.iter_mut().find(|(table, _)| *table == day.table) {
+                    Some((_, known)) => known.extend(addresses),
+                    None => found.push((day.table, addresses)),
+                }
+            }
+            let asked = if request.tables.is_empty() { TableName::all() } else { request.tables.clone() };
+            let mut by_table: BTreeMap<String, View> = BTreeMap::new();
+            for table in asked.iter().chain(found.iter().map(|(table, _)| table)) {
+                let rows = rows_of(*table, request);
+                let addresses = match table {
+                    // All timeframes together.
+                    TableName::Candles(None) => {
+                        let candles =
+                            found.iter().filter(|(table, _)| matches!(table, TableName::Candles(_)));
+                        candles.flat_map(|(_, addresses)| addresses.iter().cloned()).collect()
+                    }
+                    table => found
+                        .iter()
+                        .find(|(known, _)| known == table)
+                        .map(|f| f.1.clone())
+                        .unwrap_or_default(),
+                };
+                by_table.insert(
+                    table.to_string(),
+                    View { name: table.to_string(), columns: table.columns(), addresses, rows },
+                );
+            }
+            for view in by_table.values() {
+                view.write(&mut views.sql);
+            }
+            Ok(views)
+        })
+    }
+
+    /// A view over objects at addresses that the caller knows.
+    pub fn view_of(&self, table: TickTable, addresses: Vec<String>) -> String {
+        let table = TableName::from(table);
+        let mut sql = String::new();
+        View { name: table.to_string(), columns: table.columns(), addresses, rows: None }.write(&mut sql);
+        sql
+    }
+}
+
+/// Which rows of its objects a table has; `None`: all of them, because the objects end where the request does.
+fn rows_of(table: TableName, request: &TablesRequest) -> Option<Rows> {
+    let within_us = request.within_us.clone()?;
+    let column = match table {
+        TableName::Ticks(_) => request.clock.column(),
+        TableName::Candles(_) => Clock::Exchange.column(),
+        TableName::Small(_) => return None,
+    };
+    let is_midnight = |us: i64| Day::containing_us(us).is_some_and(|day| day.start_us() == us);
+    let is_whole = is_midnight(within_us.start) && is_midnight(within_us.end);
+    let is_cut_by = matches!(table, TableName::Candles(_)) || request.clock == Clock::Arrival;
+    (!(is_whole && is_cut_by)).then_some(Rows { column, within_us })
+}
+
+/// A bucket's address as readers take it.
+fn bucket_url(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+        None => url.to_owned(),
+    }
+}
