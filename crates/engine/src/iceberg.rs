@@ -12,7 +12,9 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Origin, Status};
 use mtdh_core::{DataType, Day};
-use mtdh_lake::iceberg::{Committed, Covers, FileFacts, IcebergTable, Manifest, Published, TableVersion, mark_of};
+use mtdh_lake::iceberg::{
+    Committed, Covers, FileFacts, IcebergTable, Manifest, Published, TableVersion, mark_of,
+};
 use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
 use mtdh_lake::read::Verified;
 use mtdh_lake::{Entry, Lake, LakeError};
@@ -232,10 +234,7 @@ impl OfTable<'_> {
     }
 
     /// `None`: another process was faster.
-    async fn attempt(
-        &self,
-        report: &mut IcebergReport,
-    ) -> Result<Option<Option<TableReport>>, EngineError> {
+    async fn attempt(&self, report: &mut IcebergReport) -> Result<Option<Option<TableReport>>, EngineError> {
         let OfTable { lake, request, table } = *self;
         let base = lake.iceberg_version(table).await?;
         let covers = match (&base, &request.selection) {
@@ -276,7 +275,8 @@ impl OfTable<'_> {
         }
         let manifests: Vec<Manifest> = manifests.into_values().collect();
         let sum = |of: fn(&Manifest) -> u64| manifests.iter().map(of).sum::<u64>();
-        let (files, rows, bytes) = (sum(Manifest::files), sum(Manifest::rows), sum(|manifest| manifest.bytes));
+        let (files, rows, bytes) =
+            (sum(Manifest::files), sum(Manifest::rows), sum(|manifest| manifest.bytes));
         if version.is_none() && files == 0 {
             return Ok(Some(None));
         }
@@ -285,7 +285,9 @@ impl OfTable<'_> {
             older => {
                 let is_rewritten = sums.replaced + sums.removed > 0 || !is_current;
                 let now_ms = now_us() / 1_000;
-                if lake.iceberg_commit(&draft, &manifests, covers, is_rewritten, now_ms).await? == Committed::Lost {
+                if lake.iceberg_commit(&draft, &manifests, covers, is_rewritten, now_ms).await?
+                    == Committed::Lost
+                {
                     return Ok(None);
                 }
                 ("published", older.unwrap_or(0) + 1)
@@ -309,11 +311,7 @@ impl OfTable<'_> {
     }
 
     /// The objects of a day, sorted by path.
-    async fn candidates(
-        &self,
-        day: Day,
-        report: &mut IcebergReport,
-    ) -> Result<Vec<Candidate>, EngineError> {
+    async fn candidates(&self, day: Day, report: &mut IcebergReport) -> Result<Vec<Candidate>, EngineError> {
         let lake = self.lake;
         let mut found = Vec::new();
         match self.table {
@@ -372,9 +370,8 @@ impl OfTable<'_> {
         if request.verify {
             self.prove(&candidates, report).await?;
         }
-        let marks = candidates
-            .iter()
-            .map(|c| (c.entry.path.as_ref(), c.entry.bytes, c.entry.identity.as_deref()));
+        let marks =
+            candidates.iter().map(|c| (c.entry.path.as_ref(), c.entry.bytes, c.entry.identity.as_deref()));
         if let Some(manifest) = reach.old.filter(|_| reach.is_current)
             && manifest.mark == mark_of(marks)
         {
@@ -421,11 +418,7 @@ impl OfTable<'_> {
         Ok(objects.into_iter().map(|object| (object.path.clone(), object)).collect())
     }
 
-    async fn prove(
-        &self,
-        candidates: &[Candidate],
-        report: &mut IcebergReport,
-    ) -> Result<(), EngineError> {
+    async fn prove(&self, candidates: &[Candidate], report: &mut IcebergReport) -> Result<(), EngineError> {
         for candidate in candidates {
             if self.lake.verify_bytes(&candidate.entry).await? == Verified::NoChecksums {
                 report.without_checksums.push(candidate.entry.path.to_string());

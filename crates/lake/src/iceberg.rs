@@ -73,7 +73,8 @@ impl Lake {
             Place::Remote(_) => {
                 let (scheme, rest) = self.url().split_once("://").unwrap_or(("", self.url()));
                 let bucket = rest.split('/').next().unwrap_or_default();
-                let place = format!("{}://{bucket}/{}", scheme.to_ascii_lowercase(), self.full(&Path::default()));
+                let place =
+                    format!("{}://{bucket}/{}", scheme.to_ascii_lowercase(), self.full(&Path::default()));
                 Ok(place.trim_end_matches('/').to_owned())
             }
         }
@@ -238,12 +239,8 @@ impl Lake {
         let parent = base.as_ref().and_then(|base| metadata::current_snapshot(&base.document));
         let list = layout.iceberg_file(&name, &format!("v{version}-{nonce}-list.avro"));
         let folder = format!("{location}/{}", layout.iceberg_metadata(&name));
-        let bytes = encode_list(
-            *table,
-            &folder,
-            (*snapshot, parent.filter(|_| !is_rewritten), sequence),
-            manifests,
-        );
+        let bytes =
+            encode_list(*table, &folder, (*snapshot, parent.filter(|_| !is_rewritten), sequence), manifests);
         self.publish_bytes(&list, &bytes, WriteMode::Create).await?;
         let new = NewVersion {
             table: *table,

@@ -13,6 +13,7 @@ mod help;
 mod lists;
 mod live;
 mod man;
+mod publish;
 mod rm;
 mod serve;
 mod sim;
@@ -40,6 +41,7 @@ pub use form::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
+pub use publish::*;
 pub use rm::*;
 pub use serve::*;
 pub use sim::*;
@@ -149,6 +151,11 @@ pub enum Command {
     Candles(CandlesArgs),
     /// Read one instrument's rows between two times
     Get(GetArgs),
+    /// Publish the lake as tables of other programs
+    Publish {
+        #[command(subcommand)]
+        command: PublishCommand,
+    },
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
     /// Record exchanges' live feeds, and make rows of recordings

@@ -15,6 +15,7 @@ mod live;
 mod ls;
 pub mod man;
 mod pipeline;
+mod publish;
 mod rekey;
 mod rm;
 mod schema;
@@ -76,6 +77,7 @@ pub async fn run(
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
+        Command::Publish { command } => publish::run(&session, command).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

@@ -87,8 +87,7 @@ fn union(one: (Bound, Bound), other: (Bound, Bound)) -> Option<(Bound, Bound)> {
 }
 
 fn is_usable((low, high): &(Bound, Bound)) -> bool {
-    let is_short =
-        |bound: &Bound| !matches!(bound, Bound::Text(text) if text.len() > MOST_BOUND_BYTES || std::str::from_utf8(text).is_err());
+    let is_short = |bound: &Bound| !matches!(bound, Bound::Text(text) if text.len() > MOST_BOUND_BYTES || std::str::from_utf8(text).is_err());
     // Not for numbers that are none.
     low.partial_cmp(high).is_some_and(|order| order != Ordering::Greater) && is_short(low) && is_short(high)
 }

@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "get", "publish", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -98,6 +98,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01T12:00 --end 2024-03-01T12:05",
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 --output day.parquet",
+        ],
+    ),
+    (
+        "publish",
+        &[
+            "mtdh publish iceberg",
+            "mtdh publish iceberg --start-date 2024-03-01 --venues DERIBIT --data-types trades --verify",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),
