@@ -11,6 +11,7 @@ mod config;
 mod download;
 mod find;
 mod fleet;
+mod iceberg;
 mod instruments;
 mod live;
 mod query;

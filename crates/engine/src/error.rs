@@ -172,6 +172,20 @@ pub enum EngineError {
     /// What recordings should have is known in another way, of which no certificate is made.
     #[error("certificates are made of the vendor's data, not of recordings")]
     CertifiedRecordings,
+    /// A table over the first instruments of a day would have others after the next.
+    #[error("tables cannot have a limited number of instruments: name them by keys or patterns")]
+    PublishedLimit,
+    /// Recorded days are not closed: rows may still come.
+    #[error("tables are published of the vendor's data, not of recordings")]
+    PublishedRecordings,
+    /// Other processes published the same table again and again.
+    #[error("other processes published the table {table} {attempts} times while this one did; try again")]
+    PublishedByOthers {
+        /// The table.
+        table: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// An object has no digest of its data.
     #[error(
         "the footer of {first} does not have the digest of its data, because mtdh 0.1.0 wrote it; only its bytes tell it"
@@ -365,11 +379,15 @@ impl EngineError {
             | EngineError::OtherShards { .. }
             | EngineError::CertifiedLimit
             | EngineError::CertifiedRecordings
+            | EngineError::PublishedLimit
+            | EngineError::PublishedRecordings
             | EngineError::NoDigest { .. }
             | EngineError::NotCertifiable(_)
             | EngineError::TooManyPartitions { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
-            EngineError::SyncRuns { .. } | EngineError::SyncTaken => ErrorKind::Busy,
+            EngineError::SyncRuns { .. } | EngineError::SyncTaken | EngineError::PublishedByOthers { .. } => {
+                ErrorKind::Busy
+            }
             EngineError::WrongPlan { .. } => ErrorKind::Damaged,
             EngineError::File { source: FileError::Lake(error), .. } => error.kind(),
             EngineError::File { source: FileError::Missing, .. } => ErrorKind::NotFound,

@@ -224,6 +224,14 @@ pub enum LakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The metadata of an Iceberg table is not as this program writes it.
+    #[error("{path} is not what mtdh publishes: {reason}; move the table's folder away and publish it again")]
+    NoIceberg {
+        /// The object.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// What the lake is for cannot be read.
     #[error(transparent)]
     Want(#[from] WantError),
@@ -261,7 +269,8 @@ impl LakeError {
             | LakeError::Newer { .. }
             | LakeError::OtherProgram { .. }
             | LakeError::PartitionFooter { .. }
-            | LakeError::WrongTable { .. } => ErrorKind::Damaged,
+            | LakeError::WrongTable { .. }
+            | LakeError::NoIceberg { .. } => ErrorKind::Damaged,
             LakeError::Disk { .. } => ErrorKind::Failed,
         }
     }

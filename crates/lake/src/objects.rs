@@ -39,6 +39,14 @@ impl Lake {
         Entry { path, bytes: available.bytes, identity: available.identity.clone() }
     }
 
+    /// An object as it is now; `None`: it is gone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn object(&self, entry: &Entry) -> Result<Option<Entry>, LakeError> {
+        self.entry(&entry.path).await
+    }
+
     /// The object of a partition; `None`: there is none.
     ///
     /// # Errors

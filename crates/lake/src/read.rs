@@ -106,6 +106,11 @@ impl ObjectReader {
         self
     }
 
+    /// Keeps its footer nowhere: those who look at all footers of a lake would push out those whose rows are read.
+    pub(crate) fn forget_footer(&mut self) {
+        self.kept = None;
+    }
+
     /// Reads and verifies the object's footer, once.
     pub(crate) async fn open(&mut self) -> Result<Opened, ParquetError> {
         let known = self.kept.as_ref().and_then(|(lake, version)| lake.inner.footers.get(version));
@@ -334,8 +339,7 @@ impl Lake {
     pub async fn footer(&self, entry: &Entry) -> Result<Footer, LakeError> {
         let parquet = |error| failure(&entry.path, error);
         let mut reader = self.reader(entry, &Arc::default()).await?;
-        // Those who look at all footers of a lake would push out those whose rows are read.
-        reader.kept = None;
+        reader.forget_footer();
         let opened = reader.open().await.map_err(parquet)?;
         let schema = opened.table_columns().map_err(parquet)?.schema().clone();
         let facts = PartitionFooter::from_pairs(pairs(&opened.metadata))
@@ -406,7 +410,7 @@ pub async fn open_file(file: &std::path::Path) -> Result<(Lake, Entry), LakeErro
 }
 
 /// Refuses an object whose footer says that it belongs elsewhere. What has no place of its own, as a user's file, is no concern.
-fn check_place(path: &Path, opened: &Opened) -> Result<(), LakeError> {
+pub(crate) fn check_place(path: &Path, opened: &Opened) -> Result<(), LakeError> {
     let wrong = |says: String| LakeError::WrongTable {
         path: path.to_string(),
         reason: format!("its footer says that it is {says}"),

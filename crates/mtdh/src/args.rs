@@ -15,6 +15,7 @@ mod lists;
 mod live;
 mod man;
 mod paths;
+mod publish;
 mod rm;
 mod serve;
 mod sim;
@@ -45,6 +46,7 @@ pub use get::*;
 pub use live::*;
 pub use man::pages;
 pub use paths::*;
+pub use publish::*;
 pub use rm::*;
 pub use serve::*;
 pub use sim::*;
@@ -165,6 +167,11 @@ pub enum Command {
     Paths(PathsArgs),
     /// Query the lake with DuckDB, or print its tables as views
     Sql(SqlArgs),
+    /// Publish the lake as tables of other programs
+    Publish {
+        #[command(subcommand)]
+        command: PublishCommand,
+    },
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
     /// Record exchanges' live feeds, and make rows of recordings

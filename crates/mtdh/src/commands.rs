@@ -16,6 +16,7 @@ mod ls;
 pub mod man;
 mod paths;
 mod pipeline;
+mod publish;
 mod rekey;
 mod rm;
 mod runs;
@@ -95,6 +96,7 @@ pub async fn run(
         Command::Get(args) => get::run(&session, args).await,
         Command::Paths(args) => paths::run(&session, args).await,
         Command::Sql(args) => sql::run(&session, args).await,
+        Command::Publish { command } => publish::run(&session, command).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

@@ -13,7 +13,8 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "venues", "runs", "why", "get", "paths", "sql", "serve", "schema"]),
+    ("Look and read", &["ls", "venues", "runs", "why", "get", "serve", "schema"]),
+    ("Hand to other programs", &["paths", "sql", "publish"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -131,6 +132,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh sql --print --start 2024-03-01 --venues DERIBIT > views.sql",
             "mtdh sql trades.sql --start 2024-03-01",
+        ],
+    ),
+    (
+        "publish",
+        &[
+            "mtdh publish iceberg",
+            "mtdh publish iceberg --start-date 2024-03-01 --venues DERIBIT --data-types trades --verify",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),
