@@ -10,6 +10,7 @@ mod compare;
 mod config;
 mod download;
 mod fleet;
+mod hive;
 mod instruments;
 mod live;
 mod query;

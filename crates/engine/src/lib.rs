@@ -16,6 +16,7 @@ pub mod expectation;
 pub mod export;
 pub mod files;
 pub mod fleet;
+pub mod hive;
 pub mod instruments;
 pub mod judgement;
 pub mod live;

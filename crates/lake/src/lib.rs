@@ -13,6 +13,7 @@ mod encode;
 pub mod error;
 mod file_writer;
 pub mod followed;
+pub mod hive;
 mod identity;
 pub mod inventory;
 mod kept;

@@ -5,6 +5,7 @@ mod candles;
 mod certify;
 mod check;
 mod compare;
+mod export;
 mod fleet;
 mod form;
 mod former;
@@ -35,6 +36,7 @@ pub use candles::*;
 pub use certify::*;
 pub use check::*;
 pub use compare::*;
+pub use export::*;
 pub use fleet::*;
 pub use form::*;
 pub use get::*;
@@ -149,6 +151,11 @@ pub enum Command {
     Candles(CandlesArgs),
     /// Read one instrument's rows between two times
     Get(GetArgs),
+    /// Export the lake for other readers: Hive's folders, Delta tables
+    Export {
+        #[command(subcommand)]
+        command: ExportCommand,
+    },
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
     /// Record exchanges' live feeds, and make rows of recordings

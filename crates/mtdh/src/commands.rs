@@ -8,6 +8,7 @@ mod demo;
 mod deploy;
 mod doctor;
 mod download;
+mod export;
 mod fleet;
 mod get;
 mod instruments;
@@ -76,6 +77,7 @@ pub async fn run(
         Command::Ls(args) => ls::run(&session, args).await,
         Command::Candles(args) => candles::run(&session, args).await,
         Command::Get(args) => get::run(&session, args).await,
+        Command::Export { command } => export::run(&session, command).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "get", "serve", "schema"]),
+    ("Look and read", &["ls", "get", "export", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -98,6 +98,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01T12:00 --end 2024-03-01T12:05",
             "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 --output day.parquet",
+        ],
+    ),
+    (
+        "export",
+        &[
+            "mtdh export hive --out hive --start-date 2024-03-01",
+            "mtdh export hive --out gs://BUCKET/hive --tables trades,candles --venues DERIBIT --compact",
+            "mtdh export delta --out delta --tables candles_1m",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),
