@@ -33,6 +33,8 @@ pub struct HiveRequest {
     pub place: String,
     /// Whose rows. Without venues: every venue of the lake. What was exported before and is in none of them stays as it is.
     pub selections: Vec<Selection>,
+    /// What the lake should have: of its expected partitions, those that lack are missing.
+    pub measured: Vec<Selection>,
     /// The tables.
     pub tables: HiveTables,
     /// One file a venue, instrument type and day; else one an object of the lake.

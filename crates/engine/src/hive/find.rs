@@ -50,12 +50,12 @@ pub(super) struct Found {
 /// The selections on a day, with the venues that the lake has there where they name none.
 pub(super) async fn on_day(
     lake: &Lake,
-    request: &HiveRequest,
+    selections: &[Selection],
     day: Day,
 ) -> Result<Vec<Selection>, EngineError> {
     let mut all = Vec::new();
     let mut there: Option<Vec<String>> = None;
-    for selection in request.selections.iter().filter(|selection| selection.days.contains(day)) {
+    for selection in selections.iter().filter(|selection| selection.days.contains(day)) {
         let mut selection = selection.clone();
         if selection.venues.is_empty() {
             if there.is_none() {
@@ -101,9 +101,10 @@ pub(super) fn is_meant(request: &HiveRequest, table: HiveTable, day: Day, source
 /// Finds what is to be exported of a day.
 pub(super) async fn find(lake: &Lake, request: &HiveRequest, day: Day) -> Result<Found, EngineError> {
     let mut found = Found::default();
-    let selections = on_day(lake, request, day).await?;
+    let selections = on_day(lake, &request.selections, day).await?;
     if request.tables.ticks {
-        find_ticks(lake, &selections, day, &mut found).await?;
+        let measured = on_day(lake, &request.measured, day).await?;
+        find_ticks(lake, &selections, &measured, day, &mut found).await?;
     }
     if request.tables.candles != CandlesMeant::None {
         for (timeframe, key, entry) in lake.list_candles(day, None).await? {
@@ -128,6 +129,7 @@ pub(super) async fn find(lake: &Lake, request: &HiveRequest, day: Day) -> Result
 async fn find_ticks(
     lake: &Lake,
     selections: &[Selection],
+    measured: &[Selection],
     day: Day,
     found: &mut Found,
 ) -> Result<(), EngineError> {
@@ -153,11 +155,14 @@ async fn find_ticks(
     }
     let Some(table) = lake.day_table(day).await? else { return Ok(()) };
     let mut missing: BTreeSet<Partition> = BTreeSet::new();
-    for selection in selections {
+    for selection in measured {
         for instrument in selection.instruments(&table.instruments) {
             let expected = expectation::expected(selection, instrument, day);
-            let lacking = expected
-                .filter(|(partition, status)| *status == Status::Missing && !there.contains_key(partition));
+            let lacking = expected.filter(|(partition, status)| {
+                *status == Status::Missing
+                    && !there.contains_key(partition)
+                    && selections.iter().any(|selection| selection.takes_partition(partition))
+            });
             missing.extend(lacking.map(|(partition, _)| partition));
         }
     }

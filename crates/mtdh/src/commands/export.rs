@@ -29,9 +29,11 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
     let context = session.context()?;
     context.check_readable().await?;
     let progress = Arc::new(Progress::default());
+    let About { selections, measured } = about(&context, &args).await?;
     let request = HiveRequest {
         place: args.out.clone(),
-        selections: selections(&context, &args).await?,
+        selections,
+        measured,
         tables: tables(&args),
         form: if args.compact { HiveForm::Compacted } else { HiveForm::Objects },
         delta: args.delta || is_delta,
@@ -51,7 +53,13 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
     Ok(if report.is_clean() { Outcome::Clean } else { Outcome::NotClean })
 }
 
-async fn selections(context: &Context, args: &HiveArgs) -> Result<Vec<Selection>> {
+/// What is exported, and what the lake should have.
+struct About {
+    selections: Vec<Selection>,
+    measured: Vec<Selection>,
+}
+
+async fn about(context: &Context, args: &HiveArgs) -> Result<About> {
     let last = args.end_date.or(args.start_date);
     let days = match (args.start_date, last) {
         (Some(first), last) => range(first, last)?,
@@ -69,17 +77,25 @@ async fn selections(context: &Context, args: &HiveArgs) -> Result<Vec<Selection>
             }
             let names: Vec<&str> = sets.iter().map(|chosen| chosen.name.as_str()).collect();
             note(&format!("about what lake.toml wants: {}; --everything exports all", names.join(", ")));
-            return Ok(sets.into_iter().map(|chosen| with_types(chosen.selection, args)).collect());
+            let selections: Vec<Selection> =
+                sets.into_iter().map(|chosen| with_types(chosen.selection, args)).collect();
+            return Ok(About { measured: selections.clone(), selections });
         }
     }
-    let mut selection = args.filters.filter().of_lake(days)?;
+    let by_flags = args.filters.filter().of_lake(days)?;
+    // Without filters the lake is measured against what was ever asked of it, if anybody noted that.
+    let by = Narrowing { filter: args.filters.filter(), days: named };
+    let asked = if args.filters.is_empty() { context.asked(&by).await? } else { None };
+    let measured = asked.map(|found| found.asked.into_iter().map(|one| one.selection).collect());
+    let measured: Vec<Selection> = measured.unwrap_or_else(|| vec![by_flags.clone()]);
+    let mut selection = by_flags;
     if args.filters.data_types.is_empty() {
         selection.data_types = DataType::ALL.to_vec();
     }
     if args.filters.instrument_types.is_empty() {
         selection.instrument_types = InstrumentType::ALL.to_vec();
     }
-    Ok(vec![with_types(selection, args)])
+    Ok(About { selections: vec![with_types(selection, args)], measured })
 }
 
 /// A selection of the tables' data types.
