@@ -13,6 +13,7 @@ pub mod day;
 pub mod error;
 pub mod expectation;
 pub mod footer;
+pub mod hive;
 pub mod instrument;
 pub mod key;
 pub mod live;

@@ -12,6 +12,7 @@ mod download;
 mod find;
 mod fleet;
 mod iceberg;
+mod hive;
 mod instruments;
 mod live;
 mod query;

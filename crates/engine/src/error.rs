@@ -17,6 +17,7 @@ use mtdh_source::tardis::metadata::MetadataError;
 use crate::candles::error::CandleError;
 use crate::download::error::ConvertError;
 use crate::files::user_columns::ColumnsError;
+use crate::hive::error::HiveError;
 use crate::live::LiveError;
 
 /// The error of a use case that could not run or continue.
@@ -29,6 +30,9 @@ pub enum EngineError {
     /// A recording of a live feed could not be made, or not be read.
     #[error(transparent)]
     Live(#[from] LiveError),
+    /// An export could not be made.
+    #[error(transparent)]
+    Hive(#[from] HiveError),
     /// The vendor's metadata cannot be fetched.
     #[error("the instruments of {exchange} cannot be had from the vendor")]
     Metadata {
@@ -351,6 +355,7 @@ impl EngineError {
         match self {
             EngineError::Lake(error) => error.kind(),
             EngineError::Live(error) => error.kind(),
+            EngineError::Hive(error) => error.kind(),
             EngineError::Metadata { source, .. } => source.kind(),
             EngineError::Refused { source } => source.kind(),
             EngineError::Klines(error) => error.kind(),

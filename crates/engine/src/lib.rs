@@ -17,6 +17,7 @@ pub mod export;
 pub mod files;
 pub mod fleet;
 pub mod iceberg;
+pub mod hive;
 pub mod instruments;
 pub mod judgement;
 pub mod listing;

@@ -14,6 +14,7 @@ pub mod error;
 mod file_writer;
 pub mod followed;
 pub mod iceberg;
+pub mod hive;
 mod identity;
 pub mod inventory;
 mod kept;

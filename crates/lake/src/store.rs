@@ -56,6 +56,8 @@ type OpenedFolder = ((u64, u64), Arc<LocalFileSystem>);
 
 pub(crate) struct Inner {
     url: String,
+    /// What it was opened with.
+    pub(crate) options: LakeOptions,
     pub(crate) place: Place,
     /// Created when the first object is staged.
     pub(crate) workplace: OnceLock<StagingDir>,
@@ -88,7 +90,8 @@ impl Lake {
         let (turn, footers) = (Mutex::default(), KeptFooters::default());
         let (opened, known) = (std::sync::Mutex::default(), Default::default());
         let url = url.to_owned();
-        let inner = Inner { url, place, workplace, probed, turn, opened, footers, known };
+        let options = options.clone();
+        let inner = Inner { url, options, place, workplace, probed, turn, opened, footers, known };
         Ok(Lake { inner: Arc::new(inner), layout: Layout::VENDOR })
     }
 

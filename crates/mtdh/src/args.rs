@@ -6,6 +6,7 @@ mod certify;
 mod check;
 mod compare;
 mod find;
+mod export;
 mod fleet;
 mod form;
 mod former;
@@ -40,6 +41,7 @@ pub use certify::*;
 pub use check::*;
 pub use compare::*;
 pub use find::*;
+pub use export::*;
 pub use fleet::*;
 pub use form::*;
 pub use get::*;
@@ -171,6 +173,11 @@ pub enum Command {
     Publish {
         #[command(subcommand)]
         command: PublishCommand,
+    },
+    /// Export the lake for other readers: Hive's folders, Delta tables
+    Export {
+        #[command(subcommand)]
+        command: ExportCommand,
     },
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),

@@ -8,6 +8,7 @@ mod demo;
 mod deploy;
 mod doctor;
 mod download;
+mod export;
 mod fleet;
 mod get;
 mod instruments;
@@ -97,6 +98,7 @@ pub async fn run(
         Command::Paths(args) => paths::run(&session, args).await,
         Command::Sql(args) => sql::run(&session, args).await,
         Command::Publish { command } => publish::run(&session, command).await,
+        Command::Export { command } => export::run(&session, command).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

@@ -102,6 +102,7 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Publish { .. }
         | Command::Serve(_)
         | Command::Sim(_)
+        | Command::Export { .. }
         | Command::Man { .. } => false,
     };
     if is_printed { Product::Printed } else { Product::Elsewhere }

@@ -16,6 +16,7 @@ mod corpus_values;
 mod days_before;
 mod exchange_clock;
 mod exports;
+mod hive;
 mod kept;
 mod lake_support;
 mod live_candles;

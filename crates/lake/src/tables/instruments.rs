@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{Field, Schema};
+use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use mtdh_core::expectation::{LeftOut, NotExpected, VenueNote};
@@ -190,6 +190,11 @@ fn from_table(table: &RecordBatch) -> Result<Vec<Instrument>, String> {
         .collect()
 }
 
+/// The columns of a day's table.
+pub fn schema() -> SchemaRef {
+    to_table::<Instrument>(&COLUMNS, &[]).schema()
+}
+
 impl Lake {
     /// The instruments of a day; `None`: the day has no table.
     ///
@@ -197,6 +202,14 @@ impl Lake {
     /// When the store fails, or the object is not such a table.
     pub async fn instruments(&self, day: Day) -> Result<Option<Vec<Instrument>>, LakeError> {
         Ok(self.day_table(day).await?.map(|table| table.instruments))
+    }
+
+    /// The object of a day's table; `None`: there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn instruments_entry(&self, day: Day) -> Result<Option<Entry>, LakeError> {
+        self.entry(&self.layout().instruments(day)).await
     }
 
     /// What a day's table expects of wanted instruments, without reading the rest of it; `None`: the day has no table.

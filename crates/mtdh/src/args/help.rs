@@ -14,7 +14,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Record", &["live"]),
     ("Look and read", &["ls", "venues", "runs", "why", "get", "serve", "schema"]),
-    ("Hand to other programs", &["paths", "sql", "publish"]),
+    ("Hand to other programs", &["paths", "sql", "publish", "export"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -139,6 +139,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh publish iceberg",
             "mtdh publish iceberg --start-date 2024-03-01 --venues DERIBIT --data-types trades --verify",
+        ],
+    ),
+    (
+        "export",
+        &[
+            "mtdh export hive --out hive --start-date 2024-03-01",
+            "mtdh export hive --out gs://BUCKET/hive --tables trades,candles --venues DERIBIT --compact",
+            "mtdh export delta --out delta --tables candles_1m",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),
