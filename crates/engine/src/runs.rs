@@ -2,5 +2,6 @@
 
 pub mod budget;
 pub mod lease;
+pub mod phase;
 pub mod progress;
 pub mod summary;

@@ -11,7 +11,7 @@ use mtdh_engine::want::{Chosen, Narrowing};
 
 use crate::args::LsArgs;
 use crate::exit::Outcome;
-use crate::output::{count, note, print, size};
+use crate::output::{count, note, print, size, verdict};
 use crate::render::ls::Listing;
 use crate::session::{Session, range};
 
@@ -100,11 +100,12 @@ async fn of_wanted(
 fn print_listing(session: &Session<'_>, args: &LsArgs, listing: &Listing) -> Result<()> {
     let rows = if args.long { listing.long() } else { listing.short() };
     print(session.format, &rows, &rows.objects())?;
-    note(&format!(
+    let text = format!(
         "{} partitions, {} rows, {}",
         count(listing.partitions.len() as u64),
         count(listing.rows()),
         size(listing.bytes())
-    ));
+    );
+    verdict(&text, None);
     Ok(())
 }
