@@ -148,12 +148,23 @@ impl Block {
             let (year, month) = (day.year(), MONTHS[(day.month() as usize - 1).min(11)]);
             let of_month = day.day_of_month();
             let (label, room) = match self.width() {
-                Some(_) if number.is_multiple_of(step) => (of_month.to_string(), 0.0),
+                Some(width) if number.is_multiple_of(step) => {
+                    let has_room = width / self.days * step >= 44;
+                    let is_first = number == 0 || of_month == 1;
+                    (
+                        if is_first && has_room {
+                            format!("{of_month} {month}")
+                        } else {
+                            of_month.to_string()
+                        },
+                        0.0,
+                    )
+                }
                 None if number == 0 && self.title.is_empty() => (format!("{month} {year}"), 0.16),
                 None if of_month == 1 && month == "Jan" && self.title.is_empty() => {
                     (format!("{month} {year}"), 0.16)
                 }
-                None if of_month == 1 => (month.to_owned(), 0.08),
+                None if of_month == 1 => (month.to_owned(), 0.075),
                 _ => continue,
             };
             let at = number as f64 / self.days as f64;
@@ -211,9 +222,9 @@ mod tests {
     #[test]
     fn labels_for_one_day_and_for_800() {
         let cases: [(&str, usize, &[&str]); 6] = [
-            ("2024-03-01", 1, &["1"]),
-            ("2024-02-28", 3, &["28", "29", "1"]),
-            ("2024-03-01", 31, &["1", "4", "7", "10", "13", "16", "19", "22", "25", "28", "31"]),
+            ("2024-03-01", 1, &["1 Mar"]),
+            ("2024-02-28", 3, &["28 Feb", "29", "1 Mar"]),
+            ("2024-03-01", 31, &["1 Mar", "4", "7", "10", "13", "16", "19", "22", "25", "28", "31"]),
             ("2024-03-20", 100, &["Mar 2024", "May", "Jun"]),
             (
                 "2023-11-15",

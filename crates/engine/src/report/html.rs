@@ -34,8 +34,8 @@ pub fn page(document: &Document) -> String {
     let has_grades = !document.summary.grades.is_empty();
     let has_gaps = document.summary.gaps.values().any(|count| *count > 0);
     let sections: Vec<(&str, &str)> = [
-        (has_grades, "grades", "Grades"),
         (!groups.is_empty(), "first", "What to look at first"),
+        (has_grades, "grades", "Grades"),
         (!days.rows.is_empty(), "days", "Days that are not good"),
         (has_gaps, "silences", "Silences"),
         (!document.comparisons.is_empty(), "comparisons", "Comparisons"),
@@ -61,7 +61,11 @@ pub fn page(document: &Document) -> String {
         "findings" => html! { p { "In the order of the first table." } (findings.markup()) },
         "checks" => html! {
             p { "A check that looked at nothing had no data of its kind: that is no proof." }
-            (checks.markup())
+            details {
+                summary { (many(document.checks.len(), "check")) ", "
+                    (grouped(document.checks.iter().filter(|check| check.looked_at == 0).count() as u64)) " of them without data" }
+                (checks.markup())
+            }
         },
         _ => made(document),
     };
@@ -192,7 +196,8 @@ fn in_words(document: &Document, groups: &[Group<'_>]) -> String {
     }
     match document.is_clean {
         true => words + " The data can be used as far as these checks go.",
-        false => words + &format!(" It fails on {}s.", document.fail_on),
+        false if document.fail_on == "error" => words + " Errors make the check fail.",
+        false => words + " Errors and warnings make the check fail.",
     }
 }
 
@@ -332,6 +337,8 @@ fn findings_sheet(document: &Document, groups: &[Group<'_>]) -> Sheet {
             optional(finding.cause.as_deref()),
             optional(finding.explanation.as_deref()),
             optional(Some(&finding.examples.join(" | "))),
+            optional(Some(&when(finding))),
+            optional(Some(&what(finding))),
         ]
     };
     Sheet {
@@ -340,19 +347,44 @@ fn findings_sheet(document: &Document, groups: &[Group<'_>]) -> Sheet {
         columns: vec![
             ("severity", "Severity", Kind::Badge),
             ("check", "Check", Kind::Text),
-            ("venue", "Venue", Kind::Text),
+            ("venue", "Venue", Kind::Saved),
             ("day", "Day", Kind::Text),
             ("instrument_key", "Instrument", Kind::Key),
             ("data_type", "Data type", Kind::Text),
             ("count", "Times", Kind::Number),
-            ("from", "From", Kind::Text),
-            ("to", "To", Kind::Text),
-            ("cause", "Cause", Kind::Text),
-            ("explanation", "Explanation", Kind::Text),
-            ("examples", "Examples", Kind::Text),
+            ("from", "From", Kind::Saved),
+            ("to", "To", Kind::Saved),
+            ("cause", "Cause", Kind::Saved),
+            ("explanation", "Explanation", Kind::Saved),
+            ("examples", "Examples", Kind::Saved),
+            ("when", "When", Kind::Words),
+            ("what", "What", Kind::Words),
         ],
         link: None,
         rows: ordered(document, groups).into_iter().map(row).collect(),
+    }
+}
+
+/// The first and the last moment, without the day where it is the finding's own.
+fn when(finding: &FindingLine) -> String {
+    let short = |moment: &str| match (moment.split_once('T'), &finding.day) {
+        (Some((day, time)), Some(own)) if day == own => time.trim_end_matches('Z').to_owned(),
+        _ => moment.replace('T', " "),
+    };
+    match (&finding.from, &finding.to) {
+        (Some(from), Some(to)) if from != to => format!("{} to {}", short(from), short(to)),
+        (Some(from), _) => short(from),
+        _ => String::new(),
+    }
+}
+
+/// The examples, and what explains them.
+fn what(finding: &FindingLine) -> String {
+    let examples = finding.examples.join(" | ");
+    match (&finding.cause, &finding.explanation) {
+        (Some(cause), Some(text)) => format!("{examples} – {}: {text}", cause.replace('_', " ")),
+        (None, Some(text)) => format!("{examples} – {text}"),
+        _ => examples,
     }
 }
 

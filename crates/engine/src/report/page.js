@@ -46,9 +46,9 @@
       this.more = root.querySelector(".more");
       root.querySelector(".tools").hidden = false;
       this.heads = [...root.querySelectorAll("thead th")];
-      this.heads.forEach((head, place) => {
+      this.heads.forEach((head) => {
         const button = element("button", { type: "button" }, head.textContent);
-        button.addEventListener("click", () => this.sort(place));
+        button.addEventListener("click", () => this.sort(Number(head.dataset.column)));
         head.replaceChildren(button);
       });
       this.input.addEventListener("input", () => this.filter());
@@ -86,8 +86,8 @@
       const first = kind === "number" || kind === "share" ? -1 : 1;
       const step = this.order?.place === place ? -this.order.step : first;
       this.order = { place, step };
-      this.heads.forEach((head, number) => {
-        if (number === place) head.setAttribute("aria-sort", step > 0 ? "ascending" : "descending");
+      this.heads.forEach((head) => {
+        if (Number(head.dataset.column) === place) head.setAttribute("aria-sort", step > 0 ? "ascending" : "descending");
         else head.removeAttribute("aria-sort");
       });
       this.draw();
@@ -115,8 +115,9 @@
       const { columns, link, rows } = this.sheet;
       const meant = this.rows();
       const drawn = meant.slice(0, this.most);
-      this.body.replaceChildren(...drawn.map((row) => element("tr", {}, ...row.map((cell, place) => {
+      this.body.replaceChildren(...drawn.map((row) => element("tr", {}, ...row.flatMap((cell, place) => {
         const [, title, kind] = columns[place];
+        if (kind === "saved") return [];
         const is_number = kind === "number" || kind === "share";
         const made = element("td", { className: `${is_number ? "number" : ""} ${cell === null ? "none" : ""}`.trim() });
         made.dataset.label = title;
@@ -126,7 +127,7 @@
           content.dataset.find = JSON.stringify(Object.fromEntries(link[1].map((p) => [columns[p][0], row[p]])));
         }
         made.append(content);
-        return made;
+        return [made];
       }))));
       const only = Object.entries(this.equal).map(([name, value]) => `${name.replaceAll("_", " ")} ${value ?? "none"}`);
       this.root.querySelector(".shown").textContent = (drawn.length < meant.length ? `The first ${grouped(drawn.length)} of ` : "")
@@ -139,8 +140,9 @@
     /** Saves what is meant, in its order. */
     save(form) {
       const { columns } = this.sheet;
-      const rows = this.rows();
-      const names = columns.map((column) => column[0]);
+      const places = columns.flatMap((column, place) => column[2] === "words" ? [] : [place]);
+      const rows = this.rows().map((row) => places.map((place) => row[place]));
+      const names = places.map((place) => columns[place][0]);
       const quoted = (cell) => {
         const text = cell === null ? "" : String(cell);
         return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
 /// Rows that can be read without a script.
-const ROWS_IN_PAGE: usize = 50;
+const ROWS_IN_PAGE: usize = 20;
 
 /// How a column is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub(super) enum Kind {
     Number,
     /// A share, 0 to 1, as per cent.
     Share,
+    /// Not shown, as another column has it in words; it is filtered by and saved.
+    Saved,
+    /// Text for people that other columns have in parts: not saved.
+    Words,
 }
 
 impl Kind {
@@ -29,6 +33,8 @@ impl Kind {
             Kind::Key => "key",
             Kind::Number => "number",
             Kind::Share => "share",
+            Kind::Saved => "saved",
+            Kind::Words => "words",
         }
     }
 }
@@ -66,8 +72,10 @@ impl Sheet {
                 }
                 p.shown role="status" { (self.shown()) }
                 table aria-label=(self.label) {
-                    thead { tr { @for (_, title, kind) in &self.columns {
-                        th.number[is_number(*kind)] scope="col" { (title) }
+                    thead { tr { @for (place, (_, title, kind)) in self.columns.iter().enumerate() {
+                        @if *kind != Kind::Saved {
+                            th.number[is_number(*kind)] scope="col" data-column=(place) { (title) }
+                        }
                     } } }
                     tbody { @for row in self.rows.iter().take(ROWS_IN_PAGE) { (self.row(row)) } }
                 }
@@ -88,9 +96,11 @@ impl Sheet {
         html! { tr { @for (place, (cell, (_, title, kind))) in row.iter().zip(&self.columns).enumerate() {
             @let shown = shown(cell, *kind);
             @let to = self.link.as_ref().filter(|(column, _)| *column == place);
-            td.number[is_number(*kind)].none[cell.is_null()] data-label=(title) {
-                @if let Some((_, equal)) = to { a href="#findings" data-find=(self.find(row, equal)) { (shown) } }
-                @else { (shown) }
+            @if *kind != Kind::Saved {
+                td.number[is_number(*kind)].none[cell.is_null()] data-label=(title) {
+                    @if let Some((_, equal)) = to { a href="#findings" data-find=(self.find(row, equal)) { (shown) } }
+                    @else { (shown) }
+                }
             }
         } } }
     }
