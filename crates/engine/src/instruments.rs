@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, has_fault, lines};
+use crate::runs::phase;
 use crate::selection::Selection;
 pub(crate) use folder::left_in_folder;
 use folder::of_folder;
@@ -102,6 +103,7 @@ pub async fn write_instruments(
     let mut unavailable: BTreeSet<Unavailable> = BTreeSet::new();
     let mut days = Vec::new();
     let mut pieces = vec![selection.days];
+    let phase = phase::days("making instrument tables", selection.days);
     while let Some(piece) = pieces.pop() {
         let Answers { listings, failed, .. } = match source {
             InstrumentSource::Vendor(metadata) => {
@@ -127,6 +129,7 @@ pub async fn write_instruments(
         let selection = &Selection { venues: venues.cloned().collect(), ..selection.clone() };
         unavailable.extend(failed);
         for day in piece.days() {
+            let _day_done = phase.item();
             let (found, notes) = match source {
                 InstrumentSource::Vendor(_) => of_vendor(&listings, selection, day, &mut native, &mut shared),
                 InstrumentSource::Folder(folder) => {
@@ -182,7 +185,9 @@ pub async fn ensure_instruments(
     selection: &Selection,
 ) -> Result<(Vec<Day>, Vec<Unavailable>), EngineError> {
     let (mut written, mut unavailable) = (Vec::new(), BTreeSet::new());
+    let phase = phase::days("reading instrument tables", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         let table = lake.day_table(day).await?.unwrap_or_default();
         let is_settled = |venue: &String| {
             let of_venue = table.instruments.iter().filter(|i| i.key.venue() == venue);

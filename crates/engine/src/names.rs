@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::error::EngineError;
 use crate::instruments::{Answers, InstrumentSource, ask};
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// Number of keys suggested for a name.
@@ -70,7 +71,9 @@ pub async fn look_up(
     let mut named: BTreeMap<(InstrumentKey, i64), Instrument> = BTreeMap::new();
     let mut lacking: Vec<(Day, &KeyPattern)> = Vec::new();
     let mut known: Vec<Instrument> = Vec::new();
+    let phase = phase::days("looking up names", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         let Some(table) = lake.instruments(day).await? else { continue };
         let is_named = |i: &&Instrument| selection.patterns.iter().any(|pattern| pattern.matches(&i.key));
         named

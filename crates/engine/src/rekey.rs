@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::EngineError;
 use crate::fleet::saved_plan::SavedPlan;
 use crate::instruments::{InstrumentSource, ask};
+use crate::runs::phase;
 use moves::{Candidate, Object, Ordered, Owner, ordered, owner};
 
 /// Days whose lists are asked for at once.
@@ -107,6 +108,7 @@ pub async fn rekey(
         RekeyReport { dry_run: options.dry_run, days_without_table: without_table, ..RekeyReport::default() };
     let mut run = Run { lake, options, report, tables: BTreeMap::new() };
     let days: Vec<Day> = days.into_iter().collect();
+    let phase = phase::begin("moving to new keys", "day", days.len());
     for piece in days.chunks(DAYS_AT_ONCE) {
         let names = run.new_names(source, piece).await?;
         for day in piece {
@@ -115,6 +117,7 @@ pub async fn rekey(
                 return Ok(run.report);
             }
             run.day(*day, &names).await?;
+            phase.done();
             run.report.days += 1;
         }
     }

@@ -10,6 +10,7 @@ use mtdh_lake::{Entry, Lake, LakePath};
 
 use crate::error::EngineError;
 use crate::fleet::saved_plan::{check_name, no_run};
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// The kind of an object that is a partition.
@@ -83,7 +84,9 @@ pub(crate) async fn find(lake: &Lake, request: &RemovalRequest) -> Result<Remova
         removal.objects.push(Removed { kind, day, key, data_type, path, bytes });
     };
     if let Some(selection) = &request.selection {
+        let phase = phase::days("listing", selection.days);
         for day in selection.days.days() {
+            let _day_done = phase.item();
             let selection = of_day(lake, selection, day).await?;
             for data_type in &selection.data_types {
                 for (partition, entry) in lake.list_partitions(day, *data_type).await? {
@@ -146,8 +149,10 @@ pub(crate) async fn remove(lake: &Lake, removal: &Removal) -> Result<(), EngineE
     lake.check_writable().await?;
     let (partitions, others): (Vec<&Removed>, Vec<&Removed>) =
         removal.objects.iter().partition(|object| object.kind == PARTITION);
+    let phase = phase::begin("removing", "object", removal.objects.len());
     for object in others.into_iter().chain(partitions) {
         lake.delete(&object.path).await?;
+        phase.done();
     }
     Ok(())
 }

@@ -3,9 +3,12 @@
 //! Other programs read its fields: a change of a field's meaning raises [`REPORT_VERSION`].
 
 mod border;
+mod calendar;
 pub mod formats;
 mod gate;
+mod groups;
 mod html;
+mod sheet;
 pub(crate) mod svg;
 mod table;
 
@@ -22,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::comparison::Comparison;
 use crate::check::{CheckPlan, CheckReport, Checked, Verdict};
+use crate::selection::Filter;
 
 pub use table::findings_table;
 
@@ -39,6 +43,12 @@ pub struct Document {
     pub made_at: String,
     /// What was checked: the lake's address, or file names.
     pub subject: String,
+    /// The command that made the report, without secrets; `None`: no command did.
+    pub command: Option<String>,
+    /// What was selected, by the names of the flags; what is not here was not narrowed.
+    pub selection: BTreeMap<&'static str, String>,
+    /// Parameters of checks that differ from those of the program, as `CHECK.PARAMETER`.
+    pub settings: BTreeMap<String, f64>,
     /// First day, `YYYY-MM-DD`; `None`: files.
     pub first_day: Option<String>,
     /// Last day; `None`: files.
@@ -170,6 +180,10 @@ pub struct Head {
     pub days: Option<mtdh_core::DayRange>,
     /// Findings of this severity or worse are not clean.
     pub fail_on: Severity,
+    /// The command, without secrets; `None`: there is none.
+    pub command: Option<String>,
+    /// The filters; `None`: files.
+    pub filter: Option<Filter>,
 }
 
 impl Document {
@@ -194,6 +208,9 @@ impl Document {
             } else {
                 head.subject.clone()
             },
+            command: head.command.clone(),
+            selection: head.filter.as_ref().map(selection).unwrap_or_default(),
+            settings: changed(plan),
             first_day: head.days.map(|d| d.first().to_string()),
             last_day: head.days.map(|d| d.last().to_string()),
             fail_on: head.fail_on.name(),
@@ -229,6 +246,34 @@ impl Document {
             range_us: None,
         })
     }
+}
+
+/// What a filter narrows.
+fn selection(filter: &Filter) -> BTreeMap<&'static str, String> {
+    let words = |items: Vec<String>| items.join(", ");
+    let Filter { venues, instrument_types, data_types, instruments, universe, max_instruments } = filter;
+    let all = [
+        ("venues", words(venues.clone())),
+        ("instrument_types", words(instrument_types.iter().map(ToString::to_string).collect())),
+        ("data_types", words(data_types.iter().map(ToString::to_string).collect())),
+        ("instruments", words(instruments.clone())),
+        ("universe", universe.clone().unwrap_or_default()),
+        ("max_instruments", max_instruments.map(|most| most.to_string()).unwrap_or_default()),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The parameters that are not those of the program.
+fn changed(plan: &CheckPlan) -> BTreeMap<String, f64> {
+    let usual = check::Settings::default();
+    let of_check = |check: &'static check::Check| {
+        let usual: BTreeMap<&str, f64> = usual.values(check).iter().collect();
+        let values = plan.settings.values(check);
+        let differs = |(name, value): &(&'static str, f64)| usual.get(name) != Some(value);
+        let named = |(name, value)| (format!("{}.{name}", check.name), value);
+        values.iter().filter(differs).map(named).collect::<Vec<_>>()
+    };
+    plan.checks().flat_map(of_check).collect()
 }
 
 impl FindingLine {

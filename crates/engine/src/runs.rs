@@ -3,5 +3,6 @@
 pub mod budget;
 pub mod lease;
 pub mod list;
+pub mod phase;
 pub mod progress;
 pub mod summary;

@@ -29,6 +29,7 @@ use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine, lines};
 use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::validate::leaves::Leaves;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
@@ -244,7 +245,9 @@ pub(crate) async fn validate(
         selection: words(selection),
         settings: Vec::new(),
     });
+    let phase = phase::days("validating", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         let Some(table) = lake.day_table(day).await? else {
             report.days_without_instruments.push(day.to_string());
             if let Some(leaves) = &mut leaves {

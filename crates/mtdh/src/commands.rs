@@ -47,6 +47,7 @@ use crate::settings::{Setting, Settings};
 pub async fn run(
     cli: Cli,
     program: String,
+    command: String,
     settings: &Settings,
     stop: &CancellationToken,
 ) -> Result<Outcome> {
@@ -65,6 +66,8 @@ pub async fn run(
     }
     let session = Session {
         program,
+        command,
+        lake_flag: cli.lake.clone(),
         format: cli.format,
         config: settings.config(),
         lease: settings.lease(),

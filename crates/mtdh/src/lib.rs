@@ -21,18 +21,22 @@ mod session;
 pub mod settings;
 mod signals;
 mod stdout;
+mod table;
 mod time;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use mtdh_engine::runs::phase::{Phases, seen_by};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use args::{Cli, Command, LogFormat};
 use exit::{Outcome, Product};
+use progress::Shown;
 use settings::{FlagLayer, Settings};
 use signals::Signals;
 use stdout::Stdout;
@@ -48,8 +52,7 @@ pub fn main(words: Vec<OsString>) -> u8 {
     let (codes, product) = (exit::codes(&cli), exit::product(&cli));
     signals.end_with(exit::status(codes, Outcome::Interrupted));
     let mut span = Span::none();
-    let program = words.first().map_or_else(|| "mtdh".to_owned(), |name| name.to_string_lossy().into_owned());
-    let ended = run(cli, program, &notes, &signals.stop, &mut span);
+    let ended = run(cli, &words, &notes, &signals.stop, &mut span);
     mtdh_engine::remove_staging_dirs();
     let ended = verdict(ended, product, &signals.stop);
     if let Err(error) = &ended {
@@ -104,11 +107,12 @@ fn tell(error: &clap::Error, words: &[OsString]) -> u8 {
 /// Runs a verb. `notes` are about the command line; `span` becomes the span of its lines.
 fn run(
     cli: Cli,
-    program: String,
+    words: &[OsString],
     notes: &[String],
     stop: &CancellationToken,
     span: &mut Span,
 ) -> Result<Outcome> {
+    let program = words.first().map_or_else(|| "mtdh".to_owned(), |name| name.to_string_lossy().into_owned());
     if let Command::Completions { shell } = cli.command {
         // The library panics if it cannot write.
         let mut script = Vec::new();
@@ -133,17 +137,23 @@ fn run(
             env_file: cli.env_file.clone(),
         },
     )?;
+    if cli.quiet {
+        output::set_quiet();
+    }
     log::start(settings.log_level(), settings.logs_json(), cli.log_file.as_deref())?;
     notes.iter().for_each(|text| output::note(text));
     *span = log::verb_span();
+    let (phases, command) = (Arc::new(Phases::default()), output::command_line(words));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
+        let _shown = (!cli.quiet).then(|| Shown::start(phases.clone()));
+        let work = commands::run(cli, program, command, &settings, stop);
         let given_up = async {
             stop.cancelled().await;
             tokio::time::sleep(signals::grace()).await;
         };
         tokio::select! {
-            ended = commands::run(cli, program, &settings, stop).instrument(span.clone()) => ended,
+            ended = seen_by(phases, work).instrument(span.clone()) => ended,
             () = given_up => Ok(Outcome::Interrupted),
         }
     });

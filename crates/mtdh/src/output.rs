@@ -1,16 +1,56 @@
 //! Output of the program: results on stdout in the chosen format, everything else on stderr.
 
-use std::io::{self, BufWriter, Write};
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use mtdh_core::text::printable;
+use mtdh_core::text::{printable, without_credentials};
 use serde::Serialize;
 
 use crate::args::Format;
 use crate::hints::hint;
-use crate::log;
 use crate::stdout::Stdout;
+use crate::table::{MOST_ROWS, Room, draw};
+use crate::{log, progress};
+
+/// Whether only errors and verdicts go to stderr.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Keeps notes and progress from stderr: errors and verdicts stay.
+pub fn set_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether [`set_quiet`] was called.
+pub fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
+
+/// Columns of the terminal behind an output; `None`: it is no terminal, or does not say.
+pub fn width_of(output: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(output).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// The room for a table on stdout: in a pipe nothing is cut.
+fn room() -> Room {
+    let out = io::stdout();
+    match out.is_terminal() {
+        true => Room { width: width_of(out), rows: Some(MOST_ROWS) },
+        false => Room::default(),
+    }
+}
+
+/// Empties the terminal, so that a table takes the place of the one before. In a pipe tables follow each other.
+pub fn redraw(format: Format) {
+    if format == Format::Table && io::stdout().is_terminal() {
+        // The writer keeps what goes wrong.
+        let _kept = Stdout.write_all(b"\x1b[H\x1b[2J");
+    }
+}
 
 /// A result as rows.
 #[derive(Debug, Default)]
@@ -63,15 +103,14 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
             }
         }
         // The forms that one verb alone has are printed by that verb, and refused elsewhere.
-        _ if rows.rows.is_empty() => {}
-        _ => writeln!(out, "{}", table(rows).trim_fmt())?,
+        _ => write!(out, "{}", draw(rows, room()))?,
     }
     out.flush()?;
     Ok(())
 }
 
 /// Null in a table for people.
-const NULL: &str = "-";
+pub const NULL: &str = "-";
 
 fn value(cell: &str) -> serde_json::Value {
     if cell == NULL {
@@ -92,27 +131,19 @@ pub fn quoted(cell: &str) -> String {
     }
 }
 
-fn table(rows: &Rows) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(&rows.headers);
-    for row in &rows.rows {
-        table.add_row(row.iter().map(|cell| printable(cell)));
-    }
-    let is_number =
-        |cell: &String| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit() || b".,%-".contains(&b));
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if rows.rows.iter().all(|row| row.get(index).is_some_and(is_number)) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
 /// Prints a note on stderr, in one line.
 pub fn note(text: &str) {
-    say("INFO", text);
+    if !is_quiet() {
+        say("INFO", text);
+    }
+}
+
+/// Prints what a verb came to, as its last line on stderr; with the command that comes next, if one helps.
+pub fn verdict(text: &str, next: Option<&str>) {
+    match next {
+        Some(command) => say("INFO", &format!("{text}; next: {command}")),
+        None => say("INFO", text),
+    }
 }
 
 /// Prints a note with several lines on stderr; the text must be our own.
@@ -129,6 +160,7 @@ fn say(severity: &str, text: &str) {
         false => text.into_owned(),
     };
     log::copy(&line);
+    let _clear = progress::clear();
     // A closed stderr cannot be reported.
     let _closed = writeln!(io::stderr().lock(), "{line}");
 }
@@ -140,6 +172,27 @@ pub fn error(error: &anyhow::Error) {
         say("ERROR", "");
         say("ERROR", &format!("hint: {hint}"));
     }
+}
+
+/// A command as it can be typed again, the program by its name; what could be a secret is hidden.
+pub fn command_line(words: &[OsString]) -> String {
+    let word = |word: &OsString| {
+        let text = word.to_string_lossy();
+        shell_word(&if text.contains("://") { without_credentials(&text) } else { text.into_owned() })
+    };
+    let name = |path: &OsString| Path::new(path).file_name().map_or_else(|| path.clone(), OsString::from);
+    let program = words.first().map(name).into_iter();
+    let others = words.iter().skip(1).cloned();
+    program.chain(others).map(|text| word(&text)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word for a shell, quoted where that is needed.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,@%+#".contains(letter);
+    if !word.is_empty() && !word.starts_with('#') && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// A count with separators, as 1,234,567.
@@ -177,12 +230,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_stays_one_line_of_visible_characters() {
-        let mut rows = Rows::new(&["symbol"]);
-        rows.rows = vec![vec!["A\u{1b}[2J\nB\u{202e}C".to_owned()]];
-        let table = table(&rows).trim_fmt();
-        assert_eq!(table.lines().last().map(str::trim_end), Some("A\\u{1b}[2J\\nB\\u{202e}C"), "{table}");
-        assert_eq!(quoted("a\rb"), "\"a\rb\"", "CSV keeps data as it is");
+    fn csv_keeps_data_as_it_is() {
+        assert_eq!(quoted("a\rb"), "\"a\rb\"");
+    }
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        let words =
+            ["/opt/mtdh", "check", "all", "--lake", "s3://a:b@c/d", "--instruments", "DERIBIT:*", "it's", ""];
+        let line = command_line(&words.map(OsString::from));
+        assert!(line.starts_with("mtdh check all --lake ") && !line.contains("a:b@"), "{line}");
+        assert!(line.ends_with(" --instruments 'DERIBIT:*' 'it'\\''s' ''"), "{line}");
     }
 
     #[test]

@@ -4,21 +4,26 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use mtdh_core::partition::Shard;
+use mtdh_core::text::without_credentials;
 use mtdh_core::{Day, DayRange};
 use mtdh_engine::judgement::Waits;
 use mtdh_engine::validate::verdict::ExportGrace;
 use mtdh_engine::{Config, Context, Selection};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{AllowArgs, Format, SelectionArgs, ShardArgs};
+use crate::args::{AllowArgs, FilterArgs, Format, SelectionArgs, ShardArgs};
 use crate::exit;
-use crate::output::note;
+use crate::output::{note, shell_word};
 use crate::scheduler::{self, Found};
 
 /// The context of a verb.
 pub struct Session<'a> {
     /// The program's path as the user called it, so that printed commands can be run as they are.
     pub program: String,
+    /// The whole command as it can be typed again, without secrets.
+    pub command: String,
+    /// The lake as a flag names it; `None`: settings do.
+    pub lake_flag: Option<String>,
     /// The output format.
     pub format: Format,
     /// Addresses, the key and limits.
@@ -32,6 +37,37 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Another command about the same selection: by its flags, on the same lake.
+    pub fn command_of(&self, verb: &str, args: &SelectionArgs) -> String {
+        let mut words = vec!["mtdh".to_owned(), verb.to_owned()];
+        if let Some(lake) = &self.lake_flag {
+            let lake = if lake.contains("://") { without_credentials(lake) } else { lake.clone() };
+            words.extend(["--lake".to_owned(), shell_word(&lake)]);
+        }
+        let SelectionArgs { start_date, end_date, filters } = args;
+        if let Some(days) = start_date {
+            words.extend(["--start-date".to_owned(), days.first().to_string()]);
+            let last = end_date.unwrap_or(*days);
+            if last.last() > days.first() {
+                words.extend(["--end-date".to_owned(), last.last().to_string()]);
+            }
+        }
+        let FilterArgs { venues, instrument_types, data_types, instruments, universe, max_instruments } =
+            filters;
+        let mut list = |flag: &str, items: Vec<String>| {
+            if !items.is_empty() {
+                words.extend([flag.to_owned(), shell_word(&items.join(","))]);
+            }
+        };
+        list("--venues", venues.clone());
+        list("--instrument-types", instrument_types.iter().map(ToString::to_string).collect());
+        list("--data-types", data_types.iter().map(ToString::to_string).collect());
+        list("--instruments", instruments.clone());
+        list("--universe", universe.iter().cloned().collect());
+        list("--max-instruments", max_instruments.iter().map(ToString::to_string).collect());
+        words.join(" ")
+    }
+
     /// The lake and the vendor.
     pub fn context(&self) -> Result<Context> {
         Ok(Context::open(&self.config)?)

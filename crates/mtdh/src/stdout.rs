@@ -1,13 +1,15 @@
 //! The only way to stdout. If the reader goes away, only printing ends: work continues, with its own exit status. Other write
 //! errors are kept until the end, where [`crate::exit`] interprets them.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+
+use crate::progress;
 
 /// The state of stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,9 @@ enum State {
     /// A write failed.
     Failed(Errno),
 }
+
+/// Whether stdout is a terminal, which progress is drawn on too.
+static IS_TERMINAL: OnceLock<bool> = OnceLock::new();
 
 static STATE: Mutex<State> = Mutex::new(State::Untouched);
 
@@ -39,6 +44,11 @@ impl Write for Stdout {
         if *state == State::Untouched {
             *state = if was_closed() { State::Failed(Errno::BADF) } else { State::Open };
         }
+        let is_terminal = *state == State::Open && *IS_TERMINAL.get_or_init(|| io::stdout().is_terminal());
+        let _clear = is_terminal.then(|| {
+            progress::set_amid_line(bytes.last().is_some_and(|last| *last != b'\n'));
+            progress::clear()
+        });
         while *state == State::Open {
             match rustix::io::write(io::stdout().as_fd(), bytes) {
                 Ok(written) => return Ok(written),

@@ -190,7 +190,13 @@ pub fn check(
     let reference = Reference { source, timeframe };
     let options = CheckOptions { rows_of, named, reference, keep: Keep::InLake, stop: run.stop.clone() };
     let checked = run.wait_for(py, context.check(plan, &selection, options))?;
-    let head = Head { subject: context.lake_url().to_owned(), days: Some(selection.days), fail_on };
+    let head = Head {
+        subject: context.lake_url().to_owned(),
+        days: Some(selection.days),
+        fail_on,
+        command: None,
+        filter: None,
+    };
     let report = Document::new(&head, &checked.plan, &checked.report);
     let outcome = if report.is_clean { "clean" } else { "not_clean" };
     document(outcome, json!({ "report": report }))

@@ -20,6 +20,7 @@ use super::recorded;
 use super::task::{CandleTask, SOURCES};
 use crate::error::EngineError;
 use crate::query::Available;
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::validate::proof::replaced;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
@@ -140,7 +141,9 @@ pub async fn plan(
     let selection = Selection { data_types: used.clone(), ..selection.clone() };
     let mut plan = CandlePlan::default();
     let mut days: BTreeMap<Day, LakeDay> = BTreeMap::new();
+    let phase = phase::days("planning candles", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         days.retain(|known, _| *known >= day.previous());
         for needed in [day.previous(), day, day.next()] {
             if let Entry::Vacant(place) = days.entry(needed) {

@@ -167,17 +167,21 @@ impl CandleRun {
     }
 
     async fn make(&self, plan: CandlePlan, summary: &mut CandleSummary) -> Result<(), EngineError> {
+        let phase = self.progress.phase("making candles", "instrument-day");
         self.progress.expect_tasks(plan.units.len());
+        plan.units.iter().for_each(|unit| phase.weigh(unit.bytes()));
         let workers = self.workers.max(1);
         let processors = Arc::new(Semaphore::new(workers));
         let work = plan.units.into_iter().map(|unit| {
             let processors = processors.clone();
             let (day, key) = (unit.day.to_string(), unit.key.to_string());
+            let (phase, bytes) = (&phase, unit.bytes());
             async move {
                 if self.stop.is_cancelled() {
                     return (day, key, Err(CandleError::Interrupted));
                 }
                 let made = self.unit(unit, &processors).await;
+                phase.advance(bytes);
                 (day, key, made)
             }
         });

@@ -45,6 +45,11 @@ pub struct CandleTask {
 }
 
 impl CandleTask {
+    /// Bytes of the objects to read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.objects.iter().map(|object| object.bytes).sum()
+    }
+
     /// Whether an object of trades, of the day or a neighbour, has rows of the day.
     pub(crate) fn has_rows(&self) -> bool {
         self.objects.iter().any(|object| object.partition.data_type == DataType::Trades)

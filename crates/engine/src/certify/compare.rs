@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::selection_of;
 use crate::error::EngineError;
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::validate::leaves::{Seen, digested};
 
@@ -137,6 +138,7 @@ pub(crate) async fn compare(
     }
     let mut days: BTreeSet<Day> = groups.keys().copied().collect();
     days.extend(lake.days_with_partitions().await?.into_iter().filter(|day| selection.days.contains(*day)));
+    let phase = &phase::begin("comparing", "day", days.len());
     let looks = days.into_iter().map(|day| {
         let named = groups.remove(&day).unwrap_or_default();
         compare_day(lake, selection, day, named, by)
@@ -157,6 +159,7 @@ pub(crate) async fn compare(
     };
     while let Some(day) = compared.next().await {
         let mut day = day?;
+        phase.done();
         if let Some(first) = day.unread.iter().min() {
             return Err(EngineError::NoDigest { first: first.to_string() });
         }
@@ -204,8 +207,14 @@ async fn compare_day(
         }
     }
     result.differences.extend(certified.into_keys().map(|partition| (partition, What::Gone, String::new())));
+    let phase = &phase::current();
+    let bytes_of = |entry: &Entry| if by == DigestBy::Bytes { entry.bytes } else { 0 };
+    if by == DigestBy::Bytes {
+        phase.weigh(known.iter().map(|(_, entry, _)| entry.bytes).sum());
+    }
     let looks = known.into_iter().map(|(partition, entry, digests)| async move {
         let seen = digested(lake, &entry, by).await;
+        phase.advance(bytes_of(&entry));
         (partition, digests, seen)
     });
     let mut looked = futures::stream::iter(looks).buffer_unordered(CONCURRENT_OBJECTS);

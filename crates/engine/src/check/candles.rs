@@ -18,6 +18,7 @@ use super::{CheckPlan, CheckReport};
 use crate::candles::task::CandleTask;
 use crate::candles::{CandleError, Remake, plan as plan_candles, ticks};
 use crate::error::EngineError;
+use crate::runs::phase;
 use crate::selection::Selection;
 use mtdh_lake::followed::{Followed, LOOKS_AGAIN, Next, is_doubtful};
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
@@ -134,8 +135,11 @@ pub(super) async fn check_candles(
     report: &mut CheckReport,
 ) -> Result<(), EngineError> {
     let mut all: BTreeMap<Day, Stored> = BTreeMap::new();
+    let phase = phase::begin("checking candles", "day", selection.days.days().count());
     for day in selection.days.days() {
-        all.insert(day, stored(lake, selection, day).await?);
+        let stored = stored(lake, selection, day).await?;
+        phase.weigh(stored.values().flat_map(BTreeMap::values).map(|entry| entry.bytes).sum());
+        all.insert(day, stored);
     }
     let timeframes: BTreeSet<Timeframe> =
         all.values().flat_map(BTreeMap::values).flat_map(|objects| objects.keys().copied()).collect();
@@ -144,6 +148,7 @@ pub(super) async fn check_candles(
         if timeframes.is_empty() {
             break;
         }
+        let _day_done = phase.item();
         let units = units(lake, selection, day, &timeframes).await?;
         let trades = inventory(lake, day, &[DataType::Trades], Verify::Index).await?;
         for key in units.keys() {
@@ -156,6 +161,7 @@ pub(super) async fn check_candles(
             }
             let of = Instrument { lake, plan, day, key: &key, unit: units.get(&key) };
             of.check(&objects, &timeframes, stop, report).await?;
+            phase.advance(objects.values().map(|entry| entry.bytes).sum());
             if !report.is_interrupted && !objects.is_empty() {
                 look(lake, report, day, Group::Aggregation, &key, &objects, &trades).await?;
             }

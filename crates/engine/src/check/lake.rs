@@ -27,6 +27,7 @@ use crate::download::row_counts::{answered, compared};
 use crate::error::EngineError;
 use crate::expectation::{self, DayExpectation, NotExpectedLine};
 use crate::names::Names;
+use crate::runs::phase;
 use crate::selection::Selection;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
@@ -96,7 +97,9 @@ pub async fn check_lake(
 ) -> Result<CheckReport, EngineError> {
     let mut report = CheckReport::default();
     let mut rows_before: Option<BTreeMap<Partition, u64>> = None;
+    let phase = phase::days("checking", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         if stop.is_cancelled() {
             report.is_interrupted = true;
             break;
@@ -113,6 +116,7 @@ pub async fn check_lake(
             check_day(lake, plan, selection, rows_of, keep, &seen, stop, &mut report).await?;
         }
     }
+    drop(phase);
     if plan.has(Group::Aggregation) {
         super::candles::check_candles(lake, plan, selection, stop, &mut report).await?;
     }
@@ -217,6 +221,18 @@ async fn check_day(
         Origin::Live => lake.gaps_of_day(day).await?,
         Origin::Vendor => BTreeMap::new(),
     };
+    let phase = phase::current();
+    let bytes_of = |key: &InstrumentKey, data_type: &DataType| {
+        let partition = Partition { day, data_type: *data_type, key: key.clone() };
+        match there.get(&partition) {
+            Some(ObjectState::Answered(available)) => available.bytes,
+            _ => 0,
+        }
+    };
+    let bytes_of = |key: &InstrumentKey, partitions: &BTreeMap<DataType, Status>| -> u64 {
+        partitions.keys().map(|data_type| bytes_of(key, data_type)).sum()
+    };
+    phase.weigh(meant.iter().map(|(key, partitions)| bytes_of(key, partitions)).sum());
     let mut tasks = JoinSet::new();
     let at_once = std::thread::available_parallelism().map_or(2, usize::from);
     let mut checked = OfDay::default();
@@ -242,9 +258,10 @@ async fn check_day(
             key: key.clone(),
             partitions,
         };
-        let plan = plan.clone();
+        let (plan, phase, bytes) = (plan.clone(), phase.clone(), bytes_of(&of_day.key, &of_day.partitions));
         tasks.spawn(async move {
             let outcome = of_day.check(&plan).await?;
+            phase.advance(bytes);
             Ok((of_day, outcome))
         });
     }

@@ -25,6 +25,7 @@ use super::{CheckPlan, CheckReport};
 use crate::candles::{CandleError, ticks};
 use crate::check::comparison::{Comparison, ComparisonPoint};
 use crate::error::{EngineError, FileError};
+use crate::runs::phase;
 use crate::selection::Selection;
 
 use source::{From, Opened};
@@ -50,7 +51,9 @@ pub async fn check_lake_reference(
     let timeframe = reference.timeframe;
     let mut days = BTreeMap::new();
     let mut keys: BTreeSet<InstrumentKey> = named.cloned().into_iter().collect();
+    let phase = phase::days("comparing with the exchange", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         let (stored, units) =
             (stored(lake, selection, day).await?, units(lake, selection, day, &[timeframe]).await?);
         let own = || stored.keys().chain(units.keys()).chain(named);

@@ -22,6 +22,7 @@ use crate::check::reference::{Reference, check_files_reference, check_lake_refer
 use crate::check::{CheckPlan, CheckReport};
 use crate::error::EngineError;
 use crate::names::{Names, look_up};
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// How to check a lake.
@@ -132,7 +133,9 @@ impl Context {
         selection: &Selection,
     ) -> Result<Vec<String>, EngineError> {
         let mut venues = self.venues_of_tables(selection).await?;
+        let phase = phase::days("listing", selection.days);
         for day in selection.days.days() {
+            let _day_done = phase.item();
             venues.extend(self.lake.venues(day).await?);
             if plan.has(Group::Aggregation) {
                 let candles = self.lake.list_candles(day, None).await?;

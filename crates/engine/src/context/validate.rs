@@ -11,6 +11,7 @@ use super::{Context, Work};
 use crate::error::EngineError;
 use crate::instruments::{Removed, accept_removed, ensure_instruments};
 use crate::live::judged;
+use crate::runs::phase;
 use crate::runs::progress::Progress;
 use crate::selection::Selection;
 use crate::validate::recheck::recheck;
@@ -125,7 +126,9 @@ impl Context {
         selection: &Selection,
     ) -> Result<BTreeSet<String>, EngineError> {
         let mut venues = BTreeSet::new();
+        let phase = phase::days("reading instrument tables", selection.days);
         for day in selection.days.days() {
+            let _day_done = phase.item();
             let table = self.lake.instruments(day).await?.unwrap_or_default();
             venues.extend(table.iter().map(|i| i.key.venue().to_owned()));
         }

@@ -128,7 +128,9 @@ impl Ingest {
         }
         self.put(&mut summary).await?;
         self.forget_replaced(&units).await?;
+        let phase = self.progress.phase("downloading", "file");
         self.progress.expect_tasks(units.len());
+        units.iter().for_each(|(unit, _)| phase.weigh(unit.weight()));
         let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
         // What ends this run does not end the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
@@ -223,6 +225,7 @@ impl Ingest {
         summary: &mut RunSummary,
         reported: &mut Reported,
     ) -> Result<(), End> {
+        let phase = self.progress.phase("downloading", "file");
         let mut replaced = Replaced::default();
         let mut waiting = units;
         // A process's first file is fetched alone: if the key is refused, nothing else is requested.
@@ -266,6 +269,7 @@ impl Ingest {
                             left.extend(singles.iter().map(|single| single.file.path()));
                             replaced.by(&unit, singles.len());
                             self.progress.expect_tasks(singles.len());
+                            singles.iter().for_each(|single| phase.weigh(single.weight()));
                             waiting.extend(self.slots.places(singles));
                             self.progress.task_done();
                         }
@@ -282,6 +286,7 @@ impl Ingest {
                         }
                     },
                 }
+                phase.advance(unit.weight());
                 left.remove(&unit.file.path());
                 if let Some(holding) = &self.holding {
                     holding.note(summary);

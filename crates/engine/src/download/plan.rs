@@ -20,6 +20,7 @@ use crate::error::EngineError;
 use crate::expectation::{self, NotExpectedLine, has_fault, lines};
 use crate::instruments::{InstrumentSource, Unavailable};
 use crate::names::{self, Names};
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::validate::note;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
@@ -130,6 +131,18 @@ impl DownloadTask {
         self.members.iter().map(single).collect()
     }
 
+    /// How much work it is, in bytes as the vendor's statistics let expect; what the request costs included.
+    pub(crate) fn weight(&self) -> u64 {
+        /// Bytes of a compressed row, about.
+        const BYTES_OF_ROW: u64 = 12;
+        /// Rows of a partition without statistics.
+        const ROWS: u64 = 1_000;
+        self.members
+            .iter()
+            .map(|member| member.expected_rows.unwrap_or(ROWS).saturating_mul(BYTES_OF_ROW))
+            .sum()
+    }
+
     /// Whether the members of a grouped file have files of their own.
     pub(crate) fn has_single_files(&self) -> bool {
         self.is_group && !self.file.data_type.only_grouped()
@@ -230,7 +243,9 @@ pub async fn plan(
 ) -> Result<Plan, EngineError> {
     let mut plan = Plan { names: names::look_up(lake, source, selection).await?, ..Plan::default() };
     let nobody: Arc<HashSet<String>> = Arc::default();
+    let phase = phase::days("planning", selection.days);
     for day in order(selection.days) {
+        let _day_done = phase.item();
         let Some(table) = lake.day_table(day).await? else {
             plan.days_without_instruments.push(day);
             continue;

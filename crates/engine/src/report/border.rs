@@ -21,6 +21,8 @@ pub(super) fn printable(document: &Document) -> Document {
     };
     Document {
         subject: line(&document.subject),
+        command: document.command.as_deref().map(line),
+        selection: document.selection.iter().map(|(name, value)| (*name, line(value))).collect(),
         notes: document.notes.iter().map(|note| line(note)).collect(),
         findings: document.findings.iter().map(finding).collect(),
         instrument_days: document.instrument_days.iter().map(day).collect(),

@@ -1,31 +1,84 @@
-//! The report as one self-contained HTML page: no scripts, no external resources.
+//! The report as one self-contained HTML page: nothing is requested, and one script of ours sorts, filters and saves. Without it all
+//! that is first can be read. Whoever serves the page needs no exception for it: its policy names the digests of script and style.
 
-use mtdh_core::check::grade::Grade;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use mtdh_core::check::grade::Grade;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use super::calendar::Calendar;
+use super::groups::{Group, groups, ordered, severity_rank, venue};
+use super::sheet::{Kind, Sheet, embedded, grouped};
+use super::svg::{comparison, timeline};
 use super::{CheckLine, Document, FindingLine, InstrumentDayLine};
-use crate::report::svg::{calendar, comparison, timeline};
-
-/// Findings of one check that are shown; the others are counted.
-const SHOWN_FINDINGS: usize = 50;
-
-/// Instrument-days that are shown among the worst.
-const SHOWN_DAYS: usize = 25;
 
 /// Days with silences that get a timeline.
 const SHOWN_TIMELINES: usize = 40;
 
 const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
 
 /// The page.
 pub fn page(document: &Document) -> String {
+    let groups = groups(document);
+    let calendar = Calendar::of(&document.instrument_days);
+    let sheets = [
+        first_sheet(&groups),
+        days_sheet(document),
+        findings_sheet(document, &groups),
+        checks_sheet(document),
+    ];
+    let [first, days, findings, checks] = &sheets;
+    let has_grades = !document.summary.grades.is_empty();
+    let has_gaps = document.summary.gaps.values().any(|count| *count > 0);
+    let sections: Vec<(&str, &str)> = [
+        (!groups.is_empty(), "first", "What to look at first"),
+        (has_grades, "grades", "Grades"),
+        (!days.rows.is_empty(), "days", "Days that are not good"),
+        (has_gaps, "silences", "Silences"),
+        (!document.comparisons.is_empty(), "comparisons", "Comparisons"),
+        (!findings.rows.is_empty(), "findings", "All findings"),
+        (true, "checks", "What was checked"),
+        (true, "made", "How it was made"),
+    ]
+    .into_iter()
+    .filter_map(|(is_there, id, title)| is_there.then_some((id, title)))
+    .collect();
+    let body = |id: &str| match id {
+        "grades" => grades(document, &calendar),
+        "first" => html! {
+            p { "By check, venue and day: the rare before the widespread, errors before warnings. A number of findings leads to them." }
+            (first.markup())
+        },
+        "days" => html! {
+            p { "Instruments' days with a grade worse than good, worst first. A grade leads to its findings." }
+            (days.markup())
+        },
+        "silences" => silences(document),
+        "comparisons" => html! { @for series in &document.comparisons { (comparison(series)) } },
+        "findings" => html! { p { "In the order of the first table." } (findings.markup()) },
+        "checks" => html! {
+            p { "A check that looked at nothing had no data of its kind: that is no proof." }
+            details {
+                summary { (many(document.checks.len(), "check")) ", "
+                    (grouped(document.checks.iter().filter(|check| check.looked_at == 0).count() as u64)) " of them without data" }
+                (checks.markup())
+            }
+        },
+        _ => made(document),
+    };
+    let data = json!({
+        "sheets": sheets.iter().map(|sheet| (sheet.name.to_owned(), sheet.document())).collect::<BTreeMap<_, _>>(),
+        "calendar": if has_grades { calendar.document() } else { Value::Null },
+    });
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "Check of " (document.subject) }
@@ -34,26 +87,50 @@ pub fn page(document: &Document) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (head(document))
+                (head(document, &groups))
+                nav aria-label="Contents" { ul { @for (id, title) in &sections { li { a href={ "#" (id) } { (title) } } } } }
                 main {
-                    (grades(document))
-                    (worst(document))
-                    (silences(document))
-                    @for series in &document.comparisons { (comparison(series)) }
-                    (findings(document))
-                    (checks(document))
+                    @for (id, title) in &sections {
+                        section id=(id) aria-labelledby={ (id) "-title" } { h2 id={ (id) "-title" } { (title) } (body(id)) }
+                    }
                 }
                 footer {
                     p { "Made " time datetime=(document.made_at) { (document.made_at) } " by " (document.program)
                         ", report version " (document.schema_version) "." }
                 }
+                script type="application/json" id="data" { (embedded(&data)) }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
     page.into_string()
 }
 
-fn head(document: &Document) -> Markup {
+/// What the page may do: run its script and use its style.
+fn policy() -> String {
+    let digest = |text: &str| format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())));
+    format!(
+        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
+        digest(SCRIPT),
+        digest(STYLE)
+    )
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = (0..3)
+            .fold(0, |bits, place| bits << 8 | u32::from(three.get(place).copied().unwrap_or_default()));
+        for place in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * place)) as usize % 64];
+            text.push(if place <= three.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+fn head(document: &Document, groups: &[Group<'_>]) -> Markup {
     let summary = &document.summary;
     let days = document.first_day.as_ref().zip(document.last_day.as_ref());
     html! {
@@ -63,6 +140,7 @@ fn head(document: &Document) -> Markup {
             }
             h1 { (document.subject) }
             @if let Some((first, last)) = days { p.quiet { (first) @if first != last { " to " (last) } } }
+            p.words { (in_words(document, groups)) }
             dl.tiles {
                 (tile("summary.findings.error", "errors", summary.findings["error"] as u64))
                 (tile("summary.findings.warning", "warnings", summary.findings["warning"] as u64))
@@ -74,14 +152,57 @@ fn head(document: &Document) -> Markup {
                 }
                 (tile("summary.rows", "rows read", summary.rows))
             }
-            @if let Some(nothing) = document.nothing_checked() {
-                p { @for text in &nothing.examples { (capitalised(text)) ": that is no proof." } }
-            }
             @if !document.notes.is_empty() {
-                ul.notes { @for note in &document.notes { li { (note) } } }
+                details.notes open[document.notes.len() <= 5] {
+                    summary { (many(document.notes.len(), "note")) }
+                    ul { @for note in &document.notes { li { (note) } } }
+                }
             }
         }
     }
+}
+
+/// The verdict in plain words.
+fn in_words(document: &Document, groups: &[Group<'_>]) -> String {
+    if let Some(nothing) = document.nothing_checked() {
+        return format!("{}: that is no proof.", capitalised(&nothing.examples.join("; ")));
+    }
+    let summary = &document.summary;
+    let of =
+        |severity: &str, noun: &str| many(summary.findings.get(severity).copied().unwrap_or_default(), noun);
+    let what = match summary.files {
+        0 => format!(
+            "{} of {}",
+            many(summary.partitions, "partition"),
+            many(summary.instrument_days, "instrument-day")
+        ),
+        files => many(files, "file"),
+    };
+    let mut words = format!("{} and {} in {what}.", of("error", "error"), of("warning", "warning"));
+    if groups.iter().all(|group| severity_rank(group.severity) >= 2) {
+        words = format!("No error and no warning in {what}.");
+    }
+    let mut of_check: BTreeMap<&str, usize> = BTreeMap::new();
+    for group in groups.iter().filter(|group| severity_rank(group.severity) < 2) {
+        *of_check.entry(group.check).or_default() += group.findings;
+    }
+    let all: usize = of_check.values().sum();
+    if let Some((check, most)) = of_check.iter().max_by_key(|(_, count)| **count)
+        && of_check.len() > 1
+        && most * 2 > all
+    {
+        words +=
+            &format!(" {} of them are of one check, {check}; see the others first.", grouped(*most as u64));
+    }
+    match document.is_clean {
+        true => words + " The data can be used as far as these checks go.",
+        false if document.fail_on == "error" => words + " Errors make the check fail.",
+        false => words + " Errors and warnings make the check fail.",
+    }
+}
+
+fn many(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count as u64)) }
 }
 
 /// A text with a capital first letter.
@@ -95,31 +216,56 @@ fn tile(path: &str, what: &str, number: u64) -> Markup {
     html! { div { dt { (what) } dd data-number=(path) { (grouped(number)) } } }
 }
 
-/// A count as 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
-    groups.collect::<Vec<_>>().join(",")
-}
-
-fn grades(document: &Document) -> Markup {
+fn grades(document: &Document, calendar: &Calendar<'_>) -> Markup {
     let counts = &document.summary.grades;
     html! {
-        @if !counts.is_empty() {
-            section {
-                h2 { "Grades" }
-                p { "Each instrument's day, by its worst partition. " b { "good" } ": nothing worse than told; " b { "degraded" }
-                    ": a warning; " b { "bad" } ": an error; " b { "missing" } ": it should be there and is not; " b { "unknown" }
-                    ": nothing could be judged." }
-                ul.legend {
-                    @for grade in Grade::WORST_FIRST.map(Grade::name) {
-                        li { span.swatch.(grade) {} (grade) " "
-                            b data-number={ "summary.grades." (grade) } { (grouped(counts[grade] as u64)) } }
-                    }
-                }
-                (calendar(&document.instrument_days))
+        p { "Each instrument's day, by its worst partition. " b { "good" } ": nothing worse than told; " b { "degraded" }
+            ": a warning; " b { "bad" } ": an error; " b { "missing" } ": it should be there and is not; " b { "unknown" }
+            ": nothing could be judged." }
+        ul.legend {
+            @for grade in Grade::WORST_FIRST.map(Grade::name) {
+                li { span.swatch.(grade) {} (grade) " "
+                    b data-number={ "summary.grades." (grade) } { (grouped(counts[grade] as u64)) } }
             }
         }
+        (calendar.markup())
+    }
+}
+
+fn optional(text: Option<&str>) -> Value {
+    text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::from)
+}
+
+fn first_sheet(groups: &[Group<'_>]) -> Sheet {
+    let row = |group: &Group<'_>| {
+        vec![
+            json!(group.severity),
+            json!(group.check),
+            optional(group.venue),
+            optional(group.day),
+            json!(group.findings),
+            json!(group.instruments),
+            json!(group.checked),
+            json!(group.rate()),
+            optional(Some(group.example)),
+        ]
+    };
+    Sheet {
+        name: "first",
+        label: "Findings by check, venue and day",
+        columns: vec![
+            ("severity", "Severity", Kind::Badge),
+            ("check", "Check", Kind::Text),
+            ("venue", "Venue", Kind::Text),
+            ("day", "Day", Kind::Text),
+            ("findings", "Findings", Kind::Number),
+            ("instruments", "Instruments", Kind::Number),
+            ("instruments_checked", "Of", Kind::Number),
+            ("rate", "Rate", Kind::Share),
+            ("example", "Example", Kind::Text),
+        ],
+        link: Some((4, vec![1, 2, 3])),
+        rows: groups.iter().map(row).collect(),
     }
 }
 
@@ -128,7 +274,10 @@ fn rank(grade: Option<&str>) -> usize {
     Grade::WORST_FIRST.iter().position(of_word).unwrap_or(Grade::WORST_FIRST.len())
 }
 
-fn worst(document: &Document) -> Markup {
+/// The place of `good`: what is before is worse.
+const GOOD: usize = 3;
+
+fn days_sheet(document: &Document) -> Sheet {
     let mut counts: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
     for finding in document.findings.iter().filter(|f| f.severity != "info") {
         if let (Some(day), Some(key)) = (&finding.day, &finding.instrument_key) {
@@ -139,34 +288,132 @@ fn worst(document: &Document) -> Markup {
         counts.get(&(line.day.as_str(), line.instrument_key.as_str())).copied().unwrap_or_default()
     };
     let mut days: Vec<&InstrumentDayLine> =
-        document.instrument_days.iter().filter(|d| rank(d.grade) < 3).collect();
-    days.sort_by_key(|line| (rank(line.grade), std::cmp::Reverse(found(line))));
-    html! {
-        @if !days.is_empty() {
-            section {
-                h2 { "Worst instrument-days" }
-                div.wide tabindex="0" role="region" aria-label="Worst instrument-days" {
-                    table {
-                        thead { tr { th { "Day" } th { "Instrument" } th { "Grade" } th.number { "Errors" }
-                            th.number { "Warnings" } th { "Data types" } } }
-                        tbody {
-                            @for line in days.iter().take(SHOWN_DAYS) {
-                                @let [errors, warnings] = found(line);
-                                tr {
-                                    td { (line.day) } td.key { (line.instrument_key) }
-                                    td { span.badge.(line.grade.unwrap_or("unknown")) { (line.grade.unwrap_or("unknown")) } }
-                                    td.number { (errors) } td.number { (warnings) }
-                                    td { @for part in line.partitions.iter().filter(|p| rank(p.grade) < 3) {
-                                        span.part { span.swatch.(part.grade.unwrap_or("unknown")) {} (part.data_type) } " "
-                                    } }
-                                }
-                            }
-                        }
-                    }
-                }
-                @if days.len() > SHOWN_DAYS { p.quiet { "and " (days.len() - SHOWN_DAYS) " more" } }
-            }
-        }
+        document.instrument_days.iter().filter(|day| rank(day.grade) < GOOD).collect();
+    // What is bad is there, and wrong; what is missing is seen in the calendar.
+    let place = |grade: Option<&str>| if grade == Some("missing") { GOOD } else { rank(grade) };
+    days.sort_by_key(|line| (place(line.grade), std::cmp::Reverse(found(line))));
+    let row = |line: &&InstrumentDayLine| {
+        let worse = line.partitions.iter().filter(|part| rank(part.grade) < GOOD);
+        let types: Vec<String> =
+            worse.map(|part| format!("{} {}", part.data_type, part.grade.unwrap_or("unknown"))).collect();
+        let [errors, warnings] = found(line);
+        vec![
+            json!(line.grade.unwrap_or("unknown")),
+            json!(line.day),
+            json!(line.instrument_key),
+            json!(errors),
+            json!(warnings),
+            json!(types.join(", ")),
+        ]
+    };
+    Sheet {
+        name: "days",
+        label: "Instruments' days that are not good",
+        columns: vec![
+            ("grade", "Grade", Kind::Badge),
+            ("day", "Day", Kind::Text),
+            ("instrument_key", "Instrument", Kind::Key),
+            ("errors", "Errors", Kind::Number),
+            ("warnings", "Warnings", Kind::Number),
+            ("data_types", "Data types", Kind::Text),
+        ],
+        link: Some((0, vec![1, 2])),
+        rows: days.iter().map(row).collect(),
+    }
+}
+
+fn findings_sheet(document: &Document, groups: &[Group<'_>]) -> Sheet {
+    let row = |finding: &FindingLine| {
+        vec![
+            json!(finding.severity),
+            json!(finding.check),
+            optional(venue(finding)),
+            optional(finding.day.as_deref()),
+            optional(finding.instrument_key.as_deref()),
+            optional(finding.data_type.as_deref()),
+            json!(finding.count),
+            optional(finding.from.as_deref()),
+            optional(finding.to.as_deref()),
+            optional(finding.cause.as_deref()),
+            optional(finding.explanation.as_deref()),
+            optional(Some(&finding.examples.join(" | "))),
+            optional(Some(&when(finding))),
+            optional(Some(&what(finding))),
+        ]
+    };
+    Sheet {
+        name: "findings",
+        label: "All findings",
+        columns: vec![
+            ("severity", "Severity", Kind::Badge),
+            ("check", "Check", Kind::Text),
+            ("venue", "Venue", Kind::Saved),
+            ("day", "Day", Kind::Text),
+            ("instrument_key", "Instrument", Kind::Key),
+            ("data_type", "Data type", Kind::Text),
+            ("count", "Times", Kind::Number),
+            ("from", "From", Kind::Saved),
+            ("to", "To", Kind::Saved),
+            ("cause", "Cause", Kind::Saved),
+            ("explanation", "Explanation", Kind::Saved),
+            ("examples", "Examples", Kind::Saved),
+            ("when", "When", Kind::Words),
+            ("what", "What", Kind::Words),
+        ],
+        link: None,
+        rows: ordered(document, groups).into_iter().map(row).collect(),
+    }
+}
+
+/// The first and the last moment, without the day where it is the finding's own.
+fn when(finding: &FindingLine) -> String {
+    let short = |moment: &str| match (moment.split_once('T'), &finding.day) {
+        (Some((day, time)), Some(own)) if day == own => time.trim_end_matches('Z').to_owned(),
+        _ => moment.replace('T', " "),
+    };
+    match (&finding.from, &finding.to) {
+        (Some(from), Some(to)) if from != to => format!("{} to {}", short(from), short(to)),
+        (Some(from), _) => short(from),
+        _ => String::new(),
+    }
+}
+
+/// The examples, and what explains them.
+fn what(finding: &FindingLine) -> String {
+    let examples = finding.examples.join(" | ");
+    match (&finding.cause, &finding.explanation) {
+        (Some(cause), Some(text)) => format!("{examples} – {}: {text}", cause.replace('_', " ")),
+        (None, Some(text)) => format!("{examples} – {text}"),
+        _ => examples,
+    }
+}
+
+fn checks_sheet(document: &Document) -> Sheet {
+    let row = |check: &CheckLine| {
+        let parameters: Vec<String> =
+            check.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        vec![
+            json!(check.name),
+            json!(check.group),
+            json!(check.looked_at),
+            json!(check.findings),
+            optional(Some(&parameters.join(", "))),
+            json!(check.text.replace('`', "")),
+        ]
+    };
+    Sheet {
+        name: "checks",
+        label: "What was checked",
+        columns: vec![
+            ("check", "Check", Kind::Text),
+            ("group", "Group", Kind::Text),
+            ("looked_at", "Looked at", Kind::Number),
+            ("findings", "Findings", Kind::Number),
+            ("parameters", "Parameters", Kind::Text),
+            ("text", "What it finds", Kind::Text),
+        ],
+        link: Some((3, vec![0])),
+        rows: document.checks.iter().map(row).collect(),
     }
 }
 
@@ -178,7 +425,6 @@ fn silences(document: &Document) -> Markup {
             days.entry((day, key, data_type)).or_default().push(finding);
         }
     }
-    let gaps = &document.summary.gaps;
     let mut ordered: Vec<_> = days.into_iter().collect();
     let weight = |lines: &[&FindingLine]| {
         let unknown = lines.iter().filter(|f| f.cause.as_deref() == Some("unknown")).count();
@@ -187,115 +433,52 @@ fn silences(document: &Document) -> Markup {
     };
     ordered.sort_by_key(|(_, lines)| weight(lines));
     html! {
-        @if gaps.values().any(|count| *count > 0) {
-            section {
-                h2 { "Silences" }
-                p { "Times without rows that the instrument's own activity does not explain, by what explains them." }
-                ul.legend {
-                    @for (cause, count) in gaps {
-                        li { span.swatch.cause.(cause) {} (cause.replace('_', " ")) " "
-                            b data-number={ "summary.gaps." (cause) } { (grouped(*count as u64)) } }
-                    }
-                }
-                @for ((day, key, data_type), lines) in ordered.iter().take(SHOWN_TIMELINES) {
-                    figure { figcaption { (day) " " span.key { (key) } " " (data_type) } (timeline(day, lines)) }
-                }
-                @if ordered.len() > SHOWN_TIMELINES { p.quiet { "and " (ordered.len() - SHOWN_TIMELINES) " more days" } }
+        p { "Times without rows that the instrument's own activity does not explain, by what explains them." }
+        ul.legend {
+            @for (cause, count) in &document.summary.gaps {
+                li { span.swatch.cause.(cause) {} (cause.replace('_', " ")) " "
+                    b data-number={ "summary.gaps." (cause) } { (grouped(*count as u64)) } }
             }
+        }
+        @for ((day, key, data_type), lines) in ordered.iter().take(SHOWN_TIMELINES) {
+            figure { figcaption { (day) " " span.key { (key) } " " (data_type) } (timeline(day, lines)) }
+        }
+        @if ordered.len() > SHOWN_TIMELINES {
+            p.quiet { "These are the longest; " (grouped((ordered.len() - SHOWN_TIMELINES) as u64))
+                " more days are among the findings of the check gap." }
         }
     }
 }
 
-fn findings(document: &Document) -> Markup {
-    let worst_of = |check: &CheckLine| {
-        let of = document.findings.iter().filter(|f| f.check == check.name);
-        of.map(|f| severity_rank(&f.severity)).min().unwrap_or(3)
-    };
-    let mut found: Vec<&CheckLine> = document.checks.iter().filter(|c| c.findings > 0).collect();
-    found.sort_by_key(|check| worst_of(check));
-    // Findings of reading a file are shown even if their group was not asked for.
+/// Command, selection and settings.
+fn made(document: &Document) -> Markup {
+    let groups: BTreeSet<&str> = document.checks.iter().map(|check| check.group).collect();
+    let groups: Vec<&str> = groups.into_iter().collect();
     html! {
-        section {
-            h2 { "Findings" }
-            @if document.findings.is_empty() { p { "None." } }
-            @for check in found {
-                @let of = sorted(document.findings.iter().filter(|f| f.check == check.name));
-                (of_check(check.name, check.text, &of))
-            }
-            @for finding in document.findings.iter().filter(|f| !document.checks.iter().any(|c| c.name == f.check)) {
-                (of_check(&finding.check, "", &[finding]))
-            }
+        dl.made {
+            @if let Some(command) = &document.command { dt { "Command" } dd { code { (command) } } }
+            dt { "Subject" } dd { (document.subject) }
+            @for (name, value) in &document.selection { dt { (capitalised(&name.replace('_', " "))) } dd { (value) } }
+            dt { "Groups of checks" } dd { (groups.join(", ")) }
+            dt { "Fails on" } dd { (document.fail_on) @if document.fail_on != "error" { " or worse" } }
+            dt { "Settings" }
+            dd { @if document.settings.is_empty() { "those of the program" }
+                @for (name, value) in &document.settings { span.part { (name) " " (value) } " " } }
+            dt { "Program" } dd { (document.program) }
         }
     }
 }
 
-fn severity_rank(severity: &str) -> usize {
-    ["error", "warning", "info"].iter().position(|word| *word == severity).unwrap_or(3)
-}
+#[cfg(test)]
+mod tests {
+    use super::base64;
 
-fn sorted<'a>(findings: impl Iterator<Item = &'a FindingLine>) -> Vec<&'a FindingLine> {
-    let mut findings: Vec<&FindingLine> = findings.collect();
-    findings.sort_by_key(|f| (severity_rank(&f.severity), std::cmp::Reverse(f.count)));
-    findings
-}
-
-fn of_check(name: &str, text: &str, findings: &[&FindingLine]) -> Markup {
-    let severity = findings.first().map_or("info", |f| f.severity.as_str());
-    html! {
-        details open[severity == "error"] {
-            summary { span.badge.(severity) { (severity) } " " b { (name) } " "
-                span.quiet { span data-findings=(name) { (findings.len()) } @if findings.len() == 1 { " finding" } @else { " findings" } } }
-            p { (prose(text)) }
-            ul.findings { @for finding in findings.iter().take(SHOWN_FINDINGS) { (finding_item(finding)) } }
-            @if findings.len() > SHOWN_FINDINGS {
-                p.quiet { "and " (findings.len() - SHOWN_FINDINGS) " more; the JSON and CSV reports have all" }
-            }
-        }
-    }
-}
-
-fn finding_item(finding: &FindingLine) -> Markup {
-    html! {
-        li {
-            p.place { span.badge.(finding.severity) { (finding.severity) } " " span.key { (finding.place()) } " "
-                b { (grouped(finding.count)) } @if finding.count == 1 { " time" } @else { " times" } }
-            @if let Some((from, to)) = finding.from.as_ref().zip(finding.to.as_ref()) {
-                p.quiet { (from) @if from != to { " to " (to) } }
-            }
-            @if let Some(text) = &finding.explanation {
-                p { @if let Some(cause) = &finding.cause { b { (cause.replace('_', " ")) } ": " } (text) }
-            }
-            ul.examples { @for example in &finding.examples { li { (example) } } }
-        }
-    }
-}
-
-fn checks(document: &Document) -> Markup {
-    html! {
-        section {
-            h2 { "What was checked" }
-            div.wide tabindex="0" role="region" aria-label="What was checked" {
-                table {
-                    thead { tr { th { "Check" } th { "Group" } th.number { "Looked at" } th.number { "Findings" } th { "Parameters" } } }
-                    tbody {
-                        @for check in &document.checks {
-                            tr { td { (check.name) } td { (check.group) } td.number { (grouped(check.looked_at)) }
-                                td.number { (check.findings) }
-                                td { @for (name, value) in &check.parameters { span.part { (name) " " (value) } " " } } }
-                        }
-                    }
-                }
-            }
-            p.quiet { "A check that looked at nothing had no data of its kind: that is no proof." }
-        }
-    }
-}
-
-/// A description, with its backquoted parts as code.
-fn prose(text: &str) -> Markup {
-    html! {
-        @for (place, part) in text.split('`').enumerate() {
-            @if place % 2 == 1 { code { (part) } } @else { (part) }
+    #[test]
+    fn base64_as_others_write_it() {
+        for (text, expected) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(text.as_bytes()), expected);
         }
     }
 }

@@ -1,91 +1,11 @@
-//! Small inline SVG pictures: a calendar of grades, silences on a day, two series and their difference.
-
-use mtdh_core::check::grade::Grade;
-use std::collections::{BTreeMap, BTreeSet};
+//! Small inline SVG pictures: silences on a day, two series and their difference.
 
 use maud::{Markup, html};
 use mtdh_core::Day;
 use mtdh_core::day::DAY_US;
 
-use super::{FindingLine, InstrumentDayLine};
+use super::FindingLine;
 use crate::check::comparison::{Comparison, ComparisonPoint};
-
-/// Width and height of a day in the calendar, including the margin.
-const CELL: usize = 14;
-const CELL_HEIGHT: usize = 22;
-
-/// A row for each venue and data type, a column for each day, a stacked bar of the instruments' grades.
-pub(super) fn calendar(lines: &[InstrumentDayLine]) -> Markup {
-    type Counts = BTreeMap<&'static str, usize>;
-    let mut rows: BTreeMap<(&str, &str), BTreeMap<Day, Counts>> = BTreeMap::new();
-    let mut days = BTreeSet::new();
-    for line in lines {
-        let Ok(day) = line.day.parse::<Day>() else { continue };
-        days.insert(day);
-        for part in &line.partitions {
-            let row = rows.entry((&line.venue, part.data_type)).or_default();
-            *row.entry(day).or_default().entry(part.grade.unwrap_or("unknown")).or_default() += 1;
-        }
-    }
-    let Some((first, last)) = days.first().copied().zip(days.last().copied()) else { return html! {} };
-    let column = |day: Day| ((day.start_us() - first.start_us()) / DAY_US) as usize;
-    let width = (column(last) + 1) * CELL;
-    let months: Vec<Day> = std::iter::successors(Some(first), |day| Some(day.next()))
-        .take_while(|day| *day <= last)
-        // The first day's date needs the width of six.
-        .filter(|day| *day == first || day.day_of_month() == 1 && column(*day) >= 6)
-        .collect();
-    html! {
-        div.wide tabindex="0" role="region" aria-label="Calendar of grades" {
-            table.calendar {
-                thead { tr { th { "Venue" } th { "Data type" } th {
-                    svg width=(width.max(120)) height="16" role="presentation" {
-                        @for day in &months {
-                            text x=(column(*day) * CELL) y="12" { (day.to_string()[..if *day == first { 10 } else { 7 }]) }
-                        }
-                    }
-                } } }
-                tbody {
-                    @for ((venue, data_type), cells) in &rows {
-                        tr { th scope="row" { (venue) } th scope="row" { (data_type) } td {
-                            svg width=(width) height=(CELL_HEIGHT) role="img" aria-label={ (venue) " " (data_type) } {
-                                @for (day, counts) in cells { (bar(column(*day) * CELL, *day, counts)) }
-                            }
-                        } }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// One day's bar, worst on top; every grade that occurs is visible.
-fn bar(x: usize, day: Day, counts: &BTreeMap<&'static str, usize>) -> Markup {
-    const HEIGHT: f64 = 20.0;
-    const LEAST: f64 = 3.0;
-    let total: usize = counts.values().sum();
-    let present: Vec<(&str, usize)> =
-        Grade::WORST_FIRST.map(Grade::name).into_iter().filter_map(|g| Some((g, *counts.get(g)?))).collect();
-    let free = HEIGHT - LEAST * present.len() as f64;
-    let height = |count: usize| LEAST + free * count as f64 / total as f64;
-    let words: Vec<String> = present.iter().map(|(grade, count)| format!("{count} {grade}")).collect();
-    let mut y = 1.0;
-    let rects: Vec<(f64, f64, &str)> = present
-        .iter()
-        .map(|(grade, count)| {
-            let from = y;
-            y += height(*count);
-            (from, height(*count), *grade)
-        })
-        .collect();
-    html! {
-        g { title { (day) ": " (words.join(", ")) }
-            @for (y, height, grade) in rects {
-                rect.(grade) x=(x + 1) y=(format!("{y:.1}")) width=(CELL - 2) height=(format!("{height:.1}")) {}
-            }
-        }
-    }
-}
 
 /// A day from midnight to midnight, with its silences.
 pub(super) fn timeline(day: &str, silences: &[&FindingLine]) -> Markup {
@@ -143,8 +63,8 @@ pub(super) fn comparison(series: &Comparison) -> Markup {
     let (only_ours, only_theirs) = (count(&|p| p.theirs.is_none()), count(&|p| p.ours.is_none()));
     let zero = 75.0 + off.0 / (off.1 - off.0) * 70.0;
     html! {
-        section {
-            h2 { (series.title) }
+        div.comparison {
+            h3 { (series.title) }
             p { (compared) " moments of both, " (differing) " of them not equal; " (only_ours) " of ours alone, "
                 (only_theirs) " of theirs alone, as where nothing was traded." }
             ul.legend { li { span.swatch.ours {} "ours" } li { span.swatch.theirs {} "theirs" } li { span.swatch.off {} "ours minus theirs" } }

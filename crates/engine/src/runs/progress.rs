@@ -2,6 +2,9 @@
 //! or an instrument-day of candles or checks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::phase::{self, Phase, PhaseLink};
 
 /// Counters of a run.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub struct Progress {
     failures: AtomicU64,
     parts: AtomicU64,
     takeovers: AtomicU64,
+    /// The phase that its tasks are of.
+    phase: Mutex<PhaseLink>,
 }
 
 /// The counters at one moment.
@@ -49,6 +54,21 @@ impl Progress {
         }
     }
 
+    /// The phase of these tasks, which ends when the last of those who asked for it drops it.
+    pub(crate) fn phase(&self, name: &'static str, noun: &'static str) -> Phase {
+        // Nothing panics while the lock is held.
+        let mut link = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        link.phase().unwrap_or_else(|| {
+            let phase = phase::begin(name, noun, 0);
+            *link = phase.link();
+            phase
+        })
+    }
+
+    fn open_phase(&self) -> Option<Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner).phase()
+    }
+
     pub(crate) fn part_held(&self, is_takeover: bool) {
         self.parts.fetch_add(1, Ordering::Relaxed);
         self.takeovers.fetch_add(u64::from(is_takeover), Ordering::Relaxed);
@@ -56,6 +76,9 @@ impl Progress {
 
     pub(crate) fn expect_tasks(&self, count: usize) {
         self.tasks.fetch_add(count as u64, Ordering::Relaxed);
+        if let Some(phase) = self.open_phase() {
+            phase.expect(count);
+        }
     }
 
     pub(crate) fn add_bytes(&self, count: u64) {
@@ -68,6 +91,9 @@ impl Progress {
 
     pub(crate) fn task_done(&self) {
         self.tasks_done.fetch_add(1, Ordering::Relaxed);
+        if let Some(phase) = self.open_phase() {
+            phase.done();
+        }
     }
 
     pub(crate) fn task_failed(&self) {

@@ -15,6 +15,7 @@ use mtdh_lake::{Entry, Lake, LakeError};
 
 use crate::error::EngineError;
 use crate::expectation::DayExpectation;
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// Objects whose digests are read at the same time.
@@ -59,6 +60,7 @@ impl Leaves {
         });
         let looks: Vec<_> = looks.collect();
         let may_read_bytes = self.may_read_bytes;
+        let phase = &phase::begin("reading digests", "object", looks.len());
         let looks = looks.into_iter().map(|(partition, entry)| async move {
             let seen = digested(lake, &entry, DigestBy::Footer).await?;
             let seen = match seen {
@@ -67,6 +69,7 @@ impl Leaves {
                 }
                 seen => seen,
             };
+            phase.done();
             Ok::<_, LakeError>((partition, entry, seen))
         });
         let looks: Vec<_> = looks.collect();

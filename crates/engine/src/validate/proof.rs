@@ -16,6 +16,7 @@ use mtdh_lake::{Entry, Lake, LakeError};
 use serde::Serialize;
 
 use crate::error::EngineError;
+use crate::runs::phase;
 use crate::selection::Selection;
 use mtdh_lake::followed::{Followed, Next};
 use mtdh_lake::inventory::{DISTRUST, ObjectState, look};
@@ -111,14 +112,26 @@ pub(crate) async fn read_sample(
         // A share of few objects may be empty; a proof that reads nothing proves nothing.
         sampled.extend(meant().min_by_key(|partition| place(partition, sample, today)).cloned());
     }
+    let phase = phase::current();
+    phase.weigh(sampled.iter().filter_map(|partition| there.get(partition)).map(bytes_of).sum());
     let mut read = 0;
     for (partition, state) in there.iter_mut() {
         if sampled.contains(partition) {
             read += 1;
+            let bytes = bytes_of(state);
             prove(lake, state, Reading::Rows, today).await?;
+            phase.advance(bytes);
         }
     }
     Ok(read)
+}
+
+/// Bytes of an object; 0: it cannot be trusted, and is not read.
+fn bytes_of(state: &ObjectState) -> u64 {
+    match state {
+        ObjectState::Answered(available) => available.bytes,
+        ObjectState::Unreadable { .. } => 0,
+    }
 }
 
 /// How an object is read for its proof.
@@ -225,8 +238,12 @@ pub(crate) async fn verify_bytes(
         matches!(state, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
     let meant: Vec<&mut ObjectState> = there.iter_mut().filter(is_meant).map(|(_, state)| state).collect();
+    let phase = &phase::current();
+    phase.weigh(meant.iter().map(|state| bytes_of(state)).sum());
     let looks = meant.into_iter().map(|state| async move {
+        let bytes = bytes_of(state);
         let proved = prove(lake, state, Reading::Bytes, today).await;
+        phase.advance(bytes);
         proved.map(|()| state)
     });
     let looks: Vec<_> = looks.collect();

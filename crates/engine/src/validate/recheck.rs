@@ -80,6 +80,7 @@ pub async fn recheck(
         }
     }
     let mut report = Recheck { files: sources.len(), ..Recheck::default() };
+    let _phase = progress.phase("asking for newer files", "file");
     progress.expect_tasks(sources.len());
     let spool = lake.temporary()?;
     let mut answers = futures::stream::iter(sources)

@@ -16,8 +16,7 @@ use crate::about::{Scope, Without, about};
 use crate::args::{CandlesArgs, FillArg};
 use crate::exit::Outcome;
 use crate::log;
-use crate::output::{Rows, error, note, print};
-use crate::progress::Bar;
+use crate::output::{Rows, error, many, note, print, verdict};
 use crate::render::SHOWN;
 use crate::render::candles::{cells, note_summary, print_plan, summary_rows};
 use crate::session::{Session, range, shard};
@@ -118,7 +117,6 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs) -> Result<Outcome> {
     }
     let (progress, run_id) = (Arc::new(Progress::default()), new_run_id());
     log::set_run(&run_id, shard);
-    let bar = Bar::start(progress.clone());
     let is_of_nothing = plan.units.is_empty();
     let options = CandleRunOptions {
         run_id: Some(run_id.clone()),
@@ -128,12 +126,18 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs) -> Result<Outcome> {
         stop: session.stop.clone(),
     };
     let summary = context.make_candles(plan, options).await?;
-    drop(bar);
     print(session.format, &summary_rows(&summary), &summary)?;
     note_summary(&summary);
     if !is_of_nothing {
         let (index, total) = (shard.index(), shard.total());
         note(&format!("summary: runs/{run_id}/candles-{index}-of-{total}.json in the lake"));
+    }
+    let objects = many(summary.objects as u64, "object");
+    match () {
+        () if summary.is_clean() && is_of_nothing => verdict("nothing was to be made", None),
+        () if summary.is_clean() => verdict(&format!("made: {objects}"), None),
+        () if summary.left > 0 => verdict(&format!("not all was made: {objects}"), Some(&session.command)),
+        () => verdict(&format!("not all was made: {objects}"), None),
     }
     Ok(match (session.stop.is_cancelled(), summary.is_clean()) {
         (true, _) => Outcome::Interrupted,

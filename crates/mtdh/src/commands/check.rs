@@ -27,6 +27,7 @@ use crate::args::{CheckArgs, CheckCommand, FailOn, Groups};
 use crate::exit::Outcome;
 use crate::render::check::print_document;
 use crate::session::{Session, range};
+use crate::table::MOST_ROWS;
 
 pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
     if let Some(CheckCommand::Stream(args)) = args.command {
@@ -40,6 +41,10 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
         bail!("--min-grade needs the grades that mtdh check all gives");
     }
     let fail_on = if args.fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };
+    let head = |names: Vec<String>| {
+        let command = Some(session.command.clone());
+        Head { subject: names.join(", "), days: None, fail_on, command, filter: None }
+    };
     let (head, LakeCheck { plan, report }) = match args.start_date {
         first if args.data_file.is_empty() && args.base_file.is_none() => {
             let days = first.map(|first| range(first, args.end_date)).transpose()?;
@@ -49,12 +54,12 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
             let report = of_candle_files(session, &plan, &args).await?;
             let files = args.base_file.iter().chain(&args.agg_file).chain(&args.data_file);
             let names: Vec<String> = files.map(|f| f.display().to_string()).collect();
-            (Head { subject: names.join(", "), days: None, fail_on }, LakeCheck { plan, report })
+            (head(names), LakeCheck { plan, report })
         }
         _ => {
             let report = of_files(session, &plan, &args).await?;
             let names: Vec<String> = args.data_file.iter().map(|f| f.display().to_string()).collect();
-            (Head { subject: names.join(", "), days: None, fail_on }, LakeCheck { plan, report })
+            (head(names), LakeCheck { plan, report })
         }
     };
     let mut document = Document::new(&head, &plan, &report);
@@ -65,7 +70,10 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
         write_whole(file, form.of(&document).as_bytes())
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    print_document(session.format, &document, &report)?;
+    // A page shows what a terminal has no room for.
+    let has_more = document.findings.len() > MOST_ROWS && args.report.is_empty();
+    let next = has_more.then(|| format!("{} --report check.html", session.command));
+    print_document(session.format, &document, &report, next.as_deref())?;
     Ok(outcome(&document, &report))
 }
 
@@ -144,7 +152,9 @@ async fn of_lake(
         }
     }
     let whole = whole.context("there is nothing to check")?;
-    Ok((Head { subject: context.lake_url().to_owned(), days: about.days(), fail_on }, whole))
+    let (subject, days) = (context.lake_url().to_owned(), about.days());
+    let (command, filter) = (Some(session.command.clone()), Some(filters.filter()));
+    Ok((Head { subject, days, fail_on, command, filter }, whole))
 }
 
 /// The instrument, if the user named exactly one.

@@ -14,7 +14,6 @@ use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::output::note;
-use crate::progress::Bar;
 use crate::render::download::{note_unknown, print_plan, print_summary};
 use crate::session::{Session, named_days, shard};
 
@@ -30,7 +29,12 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
     let known = Judgement::of_plan(&plan, &waits);
     note_asked(&context, &about, &plan).await?;
     let summary = execute(&session, &context, plan, shard, &args).await?;
-    print_summary(session.format, &summary)?;
+    let next = match () {
+        () if session.stop.is_cancelled() => None,
+        () if !summary.done.left.is_empty() || summary.done.files_failed > 0 => Some(session.command.clone()),
+        () => Some(session.command_of("validate", &args.plan.selection)),
+    };
+    print_summary(session.format, &summary, next.as_deref())?;
     Ok(outcome(&session, &summary, known))
 }
 
@@ -127,7 +131,7 @@ pub async fn plan(context: &Context, selection: &Selection, shard: Shard, args: 
     Ok(plan)
 }
 
-/// Runs a plan, with a progress bar.
+/// Runs a plan.
 pub async fn execute(
     session: &Session<'_>,
     context: &Context,
@@ -137,9 +141,7 @@ pub async fn execute(
 ) -> Result<RunSummary> {
     let (run_id, options) = (new_run_id(), options(session, shard, args)?);
     log::set_run(&run_id, shard);
-    let progress = options.progress.clone();
-    let _metrics = Metrics::start(&args.metrics, progress.clone(), &run_id, shard).await?;
-    let _bar = Bar::start(progress);
+    let _metrics = Metrics::start(&args.metrics, options.progress.clone(), &run_id, shard).await?;
     Ok(context.download(plan, DownloadOptions { run_id: Some(run_id), ..options }).await?)
 }
 

@@ -16,8 +16,7 @@ use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::output::{Rows, note, print};
-use crate::progress::Bar;
+use crate::output::{Rows, note, print, redraw};
 use crate::render::download::{note_run, print_plan};
 use crate::render::fleet::{note_report, note_saved, print_event, report_rows};
 use crate::session::{Session, shard};
@@ -61,10 +60,9 @@ pub async fn download(mut session: Session<'_>, args: DownloadArgs) -> Result<Ou
     let options = download::options(&session, shard, &args)?;
     log::set_run(&run_id, shard);
     let metrics = Metrics::start(&args.metrics, options.progress.clone(), &run_id, shard).await?;
-    let bar = Bar::start(options.progress.clone());
     let worker = WorkOptions { shard, holder, lease: session.lease, on_event: &print_event };
     let report = context.work(&run_id, options, worker).await;
-    drop((bar, metrics));
+    drop(metrics);
     let report = report?;
     let mut rows =
         Rows::new(&["shard", "part", "state", "files", "files_done", "files_failed", "rows", "bytes"]);
@@ -115,6 +113,9 @@ pub async fn monitor(session: &Session<'_>, args: MonitorArgs) -> Result<Outcome
     let context = session.context()?;
     loop {
         let report = context.monitor(&args.run).await?;
+        if args.watch {
+            redraw(session.format);
+        }
         print(session.format, &report_rows(&report), &report)?;
         note_report(&report);
         if !args.watch || matches!(report.state, "done" | "not_clean") {

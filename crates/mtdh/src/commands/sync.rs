@@ -16,7 +16,6 @@ use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::{Metrics, run_text};
 use crate::output::{note, print};
-use crate::progress::Bar;
 use crate::render::sync::{metrics_text, note_report, plan_rows, report_rows};
 use crate::session::{Session, check_venues};
 
@@ -42,7 +41,6 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
     let shown = told.clone();
     let text = move || counters() + &shown.lock().unwrap_or_else(PoisonError::into_inner);
     let _metrics = Metrics::of(&args.metrics, Arc::new(text)).await?;
-    let bar = Bar::start(progress.clone());
     let patience = if args.wait { Patience::Endless } else { Patience::None };
     let options = SyncOptions {
         holder: holder(),
@@ -56,7 +54,6 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
         on_step: &|set, step| note(&format!("{set}: {}", step.name())),
     };
     let synced = context.sync(&sets, options).await;
-    drop(bar);
     let report = match synced {
         Err(busy @ EngineError::SyncRuns { .. }) => {
             note(&format!("{}; mtdh sync --wait waits for it", mtdh_engine::chain(&busy)));

@@ -1,12 +1,9 @@
 //! `mtdh validate`.
 
-use std::sync::Arc;
-
 use anyhow::{Result, bail};
 use mtdh_core::DataType;
 use mtdh_core::partition::Origin;
 use mtdh_engine::judgement::Judgement;
-use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::{Depth, ValidationReport};
 use mtdh_engine::{Context, Filter, Selection, ValidateOptions, Validation};
 
@@ -14,7 +11,6 @@ use crate::about::{Scope, Without, about};
 use crate::args::{DepthArgs, ValidateArgs};
 use crate::exit::Outcome;
 use crate::output::note;
-use crate::progress::Bar;
 use crate::render::validate::print_report;
 use crate::session::{Session, named_days};
 
@@ -35,10 +31,9 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
         // What was subscribed to is expected, whatever the vendor's usual types are.
         about.selections.iter_mut().for_each(|selection| selection.data_types = DataType::ALL.to_vec());
     }
-    let (progress, stop) = (Arc::new(Progress::default()), session.stop.clone());
-    let _bar = args.recheck.then(|| Bar::start(progress.clone()));
+    let stop = session.stop.clone();
     let (removed, recheck) = (args.allow.removed(), args.recheck);
-    let options = ValidateOptions { removed, recheck, progress, stop, ..options(&args.depth) };
+    let options = ValidateOptions { removed, recheck, stop, ..options(&args.depth) };
     let mut whole: Option<ValidationReport> = None;
     for selection in &about.selections {
         let report = validate(&context, selection, options.clone()).await?;
@@ -48,7 +43,13 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
         }
     }
     let report = whole.unwrap_or_default();
-    print_report(session.format, &report)?;
+    // What lacks is fetched by the same flags; without any, as it is wanted.
+    let is_lacking =
+        args.origin == Origin::Vendor && report.totals.missing > 0 && !session.stop.is_cancelled();
+    let verb = if about.sets.is_empty() || args.selection.start_date.is_some() { "download" } else { "sync" };
+    let is_runnable = verb == "sync" || args.selection.start_date.is_some();
+    let next = (is_lacking && is_runnable).then(|| session.command_of(verb, &args.selection));
+    print_report(session.format, &report, next.as_deref())?;
     Ok(if session.stop.is_cancelled() {
         Outcome::Interrupted
     } else {

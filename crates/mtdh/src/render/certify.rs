@@ -4,7 +4,7 @@ use mtdh_engine::certify::Certified;
 use mtdh_engine::certify::compare::{Verification, What};
 use serde::Serialize;
 
-use crate::output::{Rows, count, many, note};
+use crate::output::{Rows, count, many, note, verdict};
 use crate::time::shown;
 
 /// What was certified.
@@ -85,10 +85,11 @@ pub fn note_verification(found: &Verification) {
     let counts = counts.into_iter().filter(|(_, number)| *number > 0);
     let counts: Vec<String> =
         counts.map(|(what, number)| format!("{} {}", count(number as u64), words(what))).collect();
+    let said = |text: &str| verdict(text, None);
     match () {
-        () if found.is_same() => note(&format!("the same data: {}", many(found.same, "object"))),
-        () if counts.is_empty() => note("the certificate names no object, so that nothing is proved"),
-        () => note(&format!("not the same data: {} the same; {}", count(found.same), counts.join(", "))),
+        () if found.is_same() => said(&format!("the same data: {}", many(found.same, "object"))),
+        () if counts.is_empty() => said("the certificate names no object, so that nothing is proved"),
+        () => said(&format!("not the same data: {} the same; {}", count(found.same), counts.join(", "))),
     }
 }
 

@@ -9,7 +9,7 @@ use mtdh_engine::report::Document;
 use mtdh_engine::report::formats::{CSV_COLUMNS, Form, cells};
 
 use crate::args::Format;
-use crate::output::{Rows, count, many, note, print};
+use crate::output::{Rows, count, many, note, print, verdict};
 use crate::stdout::Stdout;
 
 /// Findings that need attention, in few columns. The others are counted in the last line and are in reports.
@@ -44,7 +44,12 @@ fn rows(document: &Document) -> Rows {
 }
 
 /// Prints a report, with the verdict in its last line.
-pub fn print_document(format: Format, document: &Document, report: &CheckReport) -> Result<()> {
+pub fn print_document(
+    format: Format,
+    document: &Document,
+    report: &CheckReport,
+    next: Option<&str>,
+) -> Result<()> {
     match format {
         Format::Github => Stdout.write_all(Form::Github.of(document).as_bytes())?,
         Format::Junit => Stdout.write_all(Form::Junit.of(document).as_bytes())?,
@@ -66,13 +71,14 @@ pub fn print_document(format: Format, document: &Document, report: &CheckReport)
         0 => many(document.summary.partitions as u64, "partition"),
         files => many(files as u64, "file"),
     };
-    note(&format!(
+    let text = format!(
         "{}: {}, {}, {} info; {what}, {} rows",
         document.verdict.text(),
         of(Severity::Error),
         of(Severity::Warning),
         count(report.count(Severity::Info) as u64),
         count(document.summary.rows)
-    ));
+    );
+    verdict(&text, next);
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::SHOWN;
 use super::instruments::{note_not_expected, note_unavailable, note_withdrawn};
 use crate::args::Format;
-use crate::output::{Rows, many, note, print, size};
+use crate::output::{Rows, many, note, print, size, verdict};
 
 /// A plan as a document.
 #[derive(Serialize)]
@@ -322,11 +322,25 @@ pub fn summary_rows(summary: &RunSummary) -> Rows {
 }
 
 /// Prints a run's summary; its failures go to stderr.
-pub fn print_summary(format: Format, summary: &RunSummary) -> Result<()> {
+pub fn print_summary(format: Format, summary: &RunSummary, next: Option<&str>) -> Result<()> {
     print(format, &summary_rows(summary), summary)?;
     note_run(summary);
     note_place(summary);
+    verdict(&last_line(summary), next);
     Ok(())
+}
+
+/// What a run came to.
+fn last_line(summary: &RunSummary) -> String {
+    let done = &summary.done;
+    let files = |count: usize| many(count as u64, "file");
+    match () {
+        () if summary.is_used_up() => "not all was fetched: the quota is used up".to_owned(),
+        () if done.files_failed > 0 => format!("not all was fetched: {} failed", files(done.files_failed)),
+        () if !done.left.is_empty() => format!("not all was fetched: {} left", files(done.left.len())),
+        () if done.files == 0 => "nothing was to be fetched".to_owned(),
+        () => format!("fetched: {}", files(done.files_done)),
+    }
 }
 
 /// Prints notes on a run: speed, failures, whether it ended early.

@@ -4,7 +4,7 @@ use mtdh_engine::fleet::monitor::RunReport;
 use mtdh_engine::fleet::saved_plan::Saved;
 use mtdh_engine::fleet::worker::Event;
 
-use crate::output::{Rows, many, note, size};
+use crate::output::{Rows, many, note, size, verdict};
 
 pub fn note_saved(saved: &Saved) {
     let files = many(saved.files as u64, "file");
@@ -88,13 +88,13 @@ pub fn note_report(report: &RunReport) {
     if let Some(seconds) = report.seconds_left {
         line.push_str(&format!("; {} left at this pace", duration(seconds)));
     }
-    note(&line);
     if report.dead_shards > 0 {
         note(&format!("{} kept silent for longer than the lease", many(report.dead_shards as u64, "shard")));
     }
     if report.taken_over_shards > 0 {
         note(&format!("of {} a part was taken over", many(report.taken_over_shards as u64, "shard")));
     }
+    verdict(&line, None);
 }
 
 fn duration(seconds: f64) -> String {

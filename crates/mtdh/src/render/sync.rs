@@ -6,7 +6,7 @@ use mtdh_engine::download::plan::{Plan, Skip};
 use mtdh_engine::sync::{LISTED, LastSync, SetReport, SyncReport};
 use mtdh_engine::want::Chosen;
 
-use crate::output::{Rows, count, many, note, size};
+use crate::output::{Rows, count, many, note, size, verdict};
 
 /// What a plan of each set would do.
 pub fn plan_rows(planned: &[(&Chosen, Plan)]) -> Rows {
@@ -130,14 +130,15 @@ pub fn note_report(report: &SyncReport) {
         note(&format!("received {}, stored {}", size(bytes), many(rows, "row")));
     }
     note(&format!("report: runs/{}/sync.json in the lake", report.run_id));
-    note(match report.verdict {
+    let text = match report.verdict {
         "clean" => "the lake is as is wanted",
         "not_clean" => "the lake is not as is wanted",
         "needs_decision" => "the lake is not known to be as is wanted: what stands above needs your decision",
         "used_up" => "the lake is not as is wanted: the quota is used up; run mtdh sync again later",
         "unsound" => "the lake has all that is wanted, and checks of it found errors",
         _ => "interrupted; mtdh sync goes on from here",
-    });
+    };
+    verdict(text, None);
 }
 
 /// A number of each set: its name, its description, and how it is read.

@@ -10,7 +10,7 @@ use super::SHOWN;
 use super::download::note_names;
 use super::instruments::{note_not_expected, note_withdrawn};
 use crate::args::Format;
-use crate::output::{Rows, many, note, print};
+use crate::output::{self, Rows, many, note, print};
 
 /// Lines of the report: counts and coverage by day, venue, type and data type.
 pub fn report_rows(report: &ValidationReport) -> Rows {
@@ -65,14 +65,24 @@ fn percent(share: f64) -> String {
 }
 
 /// Prints the report; the missing partitions go to stderr, shortened.
-pub fn print_report(format: Format, report: &ValidationReport) -> Result<()> {
+pub fn print_report(format: Format, report: &ValidationReport, next: Option<&str>) -> Result<()> {
     print(format, &report_rows(report), report)?;
-    note_report(report);
+    note_details(report);
+    output::verdict(&last_line(report), next);
     Ok(())
 }
 
-/// Prints notes on a validation.
+/// Prints notes on a validation, and its verdict.
 pub fn note_report(report: &ValidationReport) {
+    note_details(report);
+    output::verdict(&last_line(report), None);
+}
+
+fn last_line(report: &ValidationReport) -> String {
+    format!("{}{}", verdict(report), native(report))
+}
+
+fn note_details(report: &ValidationReport) {
     for missing in report.missing.iter().take(SHOWN) {
         let reason =
             if missing.reason == "missing" { String::new() } else { format!(": {}", missing.reason) };
@@ -134,7 +144,6 @@ pub fn note_report(report: &ValidationReport) {
     if let Some(reason) = &report.not_stored {
         note(&format!("the reports were not stored: {reason}"));
     }
-    note(&format!("{}{}", verdict(report), native(report)));
 }
 
 /// The end of the last line: how many instruments have a native key.
