@@ -20,7 +20,6 @@ use mtdh_core::hive::HiveTable;
 pub use mtdh_core::hive::manifest::HiveForm;
 use serde::Serialize;
 
-use crate::runs::progress::Progress;
 use crate::selection::Selection;
 
 /// Names in a list of a report; what is beyond is counted.
@@ -45,8 +44,6 @@ pub struct HiveRequest {
     pub verify: bool,
     /// Nothing is exported if a partition is missing.
     pub strict: bool,
-    /// Its counters; a task is a table's day.
-    pub progress: Arc<Progress>,
 }
 
 /// Which tables of the lake are exported. Those of rows are the selections' data types.

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::lake::now_us;
 use crate::error::EngineError;
-use crate::runs::progress::Progress;
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// Footers read at the same time.
@@ -60,8 +60,6 @@ pub struct IcebergRequest {
     pub tables: IcebergTables,
     /// Whether every byte of the chosen objects is proved first.
     pub verify: bool,
-    /// Counters for showing progress; a task is a day of a table.
-    pub progress: Arc<Progress>,
     /// Cancel it to end early: tables that are not done stay as they were.
     pub stop: CancellationToken,
 }
@@ -72,7 +70,6 @@ impl Default for IcebergRequest {
             selection: None,
             tables: IcebergTables::All,
             verify: false,
-            progress: Arc::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -253,7 +250,7 @@ impl OfTable<'_> {
         let moved_from = base.as_ref().filter(|base| !base.is_current).map(|base| base.location.clone());
         let version = base.as_ref().map(|base| base.version);
         let draft = lake.iceberg_draft(table, base)?;
-        request.progress.expect_tasks(days.len());
+        let phase = phase::begin("publishing", "day", days.len());
         let (mut is_written, mut sums) = (!is_current || had != Some(covers), DayResult::default());
         for day in days {
             if request.stop.is_cancelled() {
@@ -267,11 +264,9 @@ impl OfTable<'_> {
             sums.replaced += result.replaced;
             sums.removed += result.removed;
             if let Some(manifest) = result.manifest {
-                request.progress.add_rows(manifest.rows());
-                request.progress.add_bytes(manifest.bytes);
                 manifests.insert(day, manifest);
             }
-            request.progress.task_done();
+            phase.done();
         }
         let manifests: Vec<Manifest> = manifests.into_values().collect();
         let sum = |of: fn(&Manifest) -> u64| manifests.iter().map(of).sum::<u64>();

@@ -62,7 +62,7 @@ pub async fn run(
         Format::Table | Format::Json | Format::Jsonl | Format::Csv => (true, ""),
     };
     if !has_form {
-        bail!("--format {} is for {those_that_have}", cli.format);
+        bail!("--format {} is for {those_that_have}", cli.format.name());
     }
     let session = Session {
         program,

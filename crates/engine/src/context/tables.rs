@@ -11,7 +11,7 @@ use mtdh_lake::{Entry, LakeError};
 use super::{Context, Work};
 use crate::query::tables::{TableName, TableStream, TablesRequest, tables};
 use crate::query::{Missing, TickTable};
-use crate::runs::progress::Progress;
+use crate::runs::phase;
 use crate::sql::bucket::{Keys, secret};
 use crate::sql::views::{Rows, View, head};
 
@@ -75,14 +75,15 @@ impl Context {
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, entries: Vec<mtdh_engine::query::Entry>) -> Result<(), mtdh_engine::EngineError> {
-    /// let proved = context.prove(&entries, &Default::default()).await?;
+    /// let proved = context.prove(&entries).await?;
     /// assert!(proved.damaged.is_empty());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn prove<'a>(&'a self, entries: &'a [Entry], progress: &'a Progress) -> Work<'a, Proved> {
+    pub fn prove<'a>(&'a self, entries: &'a [Entry]) -> Work<'a, Proved> {
         Box::pin(async move {
-            progress.expect_tasks(entries.len());
+            let phase = phase::begin("proving", "object", entries.len());
+            entries.iter().for_each(|entry| phase.weigh(entry.bytes));
             let read = |entry: Entry| {
                 let lake = self.lake.clone();
                 async move { (lake.verify_bytes(&entry).await, entry) }
@@ -90,8 +91,8 @@ impl Context {
             let mut all = futures::stream::iter(entries.to_vec()).map(read).buffered(PROVED_AT_ONCE);
             let mut proved = Proved::default();
             while let Some((ended, entry)) = all.next().await {
-                progress.add_bytes(entry.bytes);
-                progress.task_done();
+                phase.advance(entry.bytes);
+                phase.done();
                 match ended {
                     Ok(Verified::Whole) => {}
                     Ok(Verified::NoChecksums) => proved.without_checksums.push(entry),

@@ -263,9 +263,6 @@ impl DayWork<'_> {
             };
             report.without_checksums.count += made.without_checksums.len() as u64;
             report.without_checksums.names.extend(made.without_checksums);
-            let rows: u64 = objects.iter().map(|object| object.rows).sum();
-            self.request.progress.add_rows(rows);
-            self.request.progress.add_bytes(made.bytes);
             match made.how {
                 How::Linked => of_table.linked += 1,
                 How::Copied => of_table.copied += 1,

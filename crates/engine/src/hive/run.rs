@@ -14,6 +14,7 @@ use super::error::HiveError;
 use super::find::{Found, find};
 use super::{HiveReport, HiveRequest};
 use crate::error::EngineError;
+use crate::runs::phase;
 
 /// Exports what a request is about.
 ///
@@ -48,7 +49,7 @@ async fn export_into(
     days.extend(exported.iter().map(|(_, day)| *day));
     days.retain(|day| request.selections.iter().any(|selection| selection.days.contains(*day)));
     let mut report = HiveReport::default();
-    request.progress.expect_tasks(days.len());
+    let phase = phase::begin("exporting", "day", days.len());
     let mut tables: BTreeSet<HiveTable> = BTreeSet::new();
     for day in days {
         let Found { mut wanted, untrusted, without_rows, missing } = find(lake, request, day).await?;
@@ -68,7 +69,7 @@ async fn export_into(
             work.run(&mut report).await?;
             tables.insert(table);
         }
-        request.progress.task_done();
+        phase.done();
     }
     if has_delta {
         tables.extend(exported.iter().map(|(table, _)| *table));

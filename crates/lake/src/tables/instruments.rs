@@ -237,14 +237,6 @@ impl Lake {
         Ok(Some(found))
     }
 
-    /// The object of a day's table; `None`: there is none.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn instruments_entry(&self, day: Day) -> Result<Option<Entry>, LakeError> {
-        self.entry(&self.layout().instruments(day)).await
-    }
-
     /// The instruments of a day, and what has no row; `None`: the day has no table.
     ///
     /// # Errors

@@ -41,6 +41,14 @@ pub enum Format {
     Junit,
 }
 
+impl Format {
+    /// The word of the command line.
+    pub fn name(self) -> String {
+        // Each has one: none is skipped.
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 /// Who the exit status is meant for: people or schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Codes {

@@ -8,14 +8,12 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::hive::HiveTable;
 use mtdh_core::key::InstrumentType;
 use mtdh_engine::hive::{CandlesMeant, HiveForm, HiveReport, HiveRequest, HiveTables, Named, every_day};
-use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::want::Narrowing;
 use mtdh_engine::{Context, Selection};
 
 use crate::args::{ExportCommand, Format, HiveArgs, TableWord};
 use crate::exit::Outcome;
 use crate::output::{Rows, count, many, note, print, size};
-use crate::progress::Bar;
 use crate::session::{Session, range};
 
 /// Names of a list that people are told; all are in the JSON document.
@@ -28,7 +26,6 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
     };
     let context = session.context()?;
     context.check_readable().await?;
-    let progress = Arc::new(Progress::default());
     let About { selections, measured } = about(&context, &args).await?;
     let request = HiveRequest {
         place: args.out.clone(),
@@ -39,14 +36,10 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
         delta: args.delta || is_delta,
         verify: args.verify,
         strict: args.strict,
-        progress: progress.clone(),
     };
-    let report = {
-        let _bar = Bar::start(progress);
-        tokio::select! {
-            () = session.stop.cancelled() => return Ok(Outcome::Interrupted),
-            report = context.export_hive(&request) => report?,
-        }
+    let report = tokio::select! {
+        () = session.stop.cancelled() => return Ok(Outcome::Interrupted),
+        report = context.export_hive(&request) => report?,
     };
     print(session.format, &rows(&report), &report)?;
     tell(&report, session.format);

@@ -14,7 +14,6 @@ use serde_json::json;
 use crate::args::{Format, ObjectsArgs, PathsArgs};
 use crate::exit::Outcome;
 use crate::output::{many, note, quoted, size};
-use crate::progress::Bar;
 use crate::session::Session;
 use crate::stdout::{self, Stdout};
 
@@ -71,11 +70,7 @@ pub fn may_be_printed(args: &ObjectsArgs, lacking: &Lacking) -> bool {
 
 /// Reads every byte of objects. Names those that are damaged, and then fails.
 pub async fn prove(context: &Context, entries: &[Entry]) -> Result<()> {
-    let progress = Arc::default();
-    let bar = Bar::start(Arc::clone(&progress));
-    let proved = context.prove(entries, &progress).await;
-    drop(bar);
-    let Proved { damaged, without_checksums } = proved?;
+    let Proved { damaged, without_checksums } = context.prove(entries).await?;
     for (entry, _) in damaged.iter().skip(1).take(NAMED) {
         note(&format!("damaged: {}", entry.path));
     }

@@ -8,7 +8,6 @@ use mtdh_engine::{Context, Selection};
 use crate::args::{IcebergArgs, PublishCommand};
 use crate::exit::Outcome;
 use crate::output::{Rows, count, many, note, print, size};
-use crate::progress::Bar;
 use crate::session::{Session, check_venues, range};
 
 pub async fn run(session: &Session<'_>, command: PublishCommand) -> Result<Outcome> {
@@ -27,9 +26,7 @@ async fn iceberg(session: &Session<'_>, args: IcebergArgs) -> Result<Outcome> {
         stop: session.stop.clone(),
         ..IcebergRequest::default()
     };
-    let bar = Bar::start(request.progress.clone());
     let report = context.publish_iceberg(&request).await?;
-    drop(bar);
     print(session.format, &rows(&report), &report)?;
     Ok(told(&report))
 }

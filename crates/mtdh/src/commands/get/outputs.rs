@@ -87,11 +87,11 @@ fn check_several(form: OutputForm, requests: &[SliceRequest]) -> Result<()> {
 /// The form for an output's ending; that of `-` is by `--format`, usually CSV. A format that contradicts the ending is an error.
 pub fn form(output: &Path, format: Format) -> Result<OutputForm> {
     let named = match format {
-        Format::Table | Format::Github | Format::Junit => None,
         Format::Csv => Some(ExportFormat::Csv),
         Format::Json | Format::Jsonl => Some(ExportFormat::Jsonl),
         Format::Parquet => Some(ExportFormat::Parquet),
         Format::Arrow => Some(ExportFormat::Arrow),
+        _ => None,
     };
     if output == Path::new("-") {
         return Ok(named.unwrap_or(ExportFormat::Csv).into());
