@@ -163,6 +163,8 @@ impl Worker<'_> {
             }
             outcome
         });
+        // One phase, whatever the number of parts.
+        let _phase = self.ingest.progress.phase("downloading", "file");
         let outcomes = futures::future::join_all(lanes).await;
         outcomes.into_iter().collect::<Result<(), EngineError>>()?;
         Ok(did.parts.into_inner().unwrap_or_else(PoisonError::into_inner))

@@ -289,8 +289,10 @@ fn days_sheet(document: &Document) -> Sheet {
     };
     let mut days: Vec<&InstrumentDayLine> =
         document.instrument_days.iter().filter(|day| rank(day.grade) < GOOD).collect();
-    // What is bad is there, and wrong; what is missing is seen in the calendar.
-    let place = |grade: Option<&str>| if grade == Some("missing") { GOOD } else { rank(grade) };
+    // Where most of them are missing, these do not hide what is there and wrong.
+    let missing = days.iter().filter(|day| day.grade == Some("missing")).count();
+    let is_bulk = missing * 2 > days.len();
+    let place = |grade: Option<&str>| if is_bulk && grade == Some("missing") { GOOD } else { rank(grade) };
     days.sort_by_key(|line| (place(line.grade), std::cmp::Reverse(found(line))));
     let row = |line: &&InstrumentDayLine| {
         let worse = line.partitions.iter().filter(|part| rank(part.grade) < GOOD);

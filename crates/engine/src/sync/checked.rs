@@ -13,6 +13,7 @@ use mtdh_lake::tables::checks::Subject;
 
 use crate::check::kept::{self, KeptLine};
 use crate::error::EngineError;
+use crate::runs::phase;
 use crate::want::Chosen;
 
 /// The groups of checks of a set. Candles are compared only where some are wanted.
@@ -39,7 +40,9 @@ pub(super) fn settings(chosen: &Chosen) -> Settings {
 /// When the lake cannot be read.
 pub(super) async fn unchecked(lake: &Lake, chosen: &Chosen) -> Result<Vec<DayRange>, EngineError> {
     let mut ranges: Vec<DayRange> = Vec::new();
+    let phase = phase::days("looking for what is not checked", chosen.selection.days);
     for day in chosen.selection.days.days() {
+        let _day_done = phase.item();
         if is_checked(lake, chosen, day).await? {
             continue;
         }

@@ -10,6 +10,7 @@ use mtdh_lake::Lake;
 use super::report::SetReport;
 use crate::error::EngineError;
 use crate::removal::{Removal, RemovalRequest, Removed, find, remove};
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::want::Chosen;
 
@@ -95,7 +96,9 @@ pub(super) async fn retain(
     days.sort_unstable();
     days.dedup();
     let mut by_day = Vec::new();
+    let phase = phase::begin("listing what is no longer kept", "day", days.len());
     for day in days {
+        let _day_done = phase.item();
         let mut removal = of_day(lake, chosen, sets, day).await?;
         let before = removal.objects.len();
         let is_named = |of: &Removed| of.partition().is_some_and(|of| certified.partitions.contains(&of));
@@ -105,6 +108,7 @@ pub(super) async fn retain(
             by_day.push(removal);
         }
     }
+    drop(phase);
     let old: usize = by_day.iter().map(Removal::partitions).sum();
     let most = match retention {
         Retention::Careful => ((report.counts.answered() + old) as f64 * MOST) as usize,
