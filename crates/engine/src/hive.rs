@@ -12,7 +12,6 @@ mod find;
 pub(crate) mod run;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use mtdh_core::DayRange;
 use mtdh_core::candle::Timeframe;

@@ -5,7 +5,6 @@
 //! published without a selection takes whatever the lake has.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::candle::Timeframe;

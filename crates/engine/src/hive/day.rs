@@ -248,7 +248,7 @@ impl DayWork<'_> {
                 (making, made)
             })
             .buffered(CONCURRENT);
-        while let Some((Making { path, objects, .. }, made)) = made.next().await {
+        while let Some((Making { path, .. }, made)) = made.next().await {
             let made = match made {
                 Ok(made) => made,
                 Err(error) if is_of_object(&error) => {

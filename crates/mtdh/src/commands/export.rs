@@ -1,6 +1,5 @@
 //! `mtdh export`: the lake in the layout of Hive, and as Delta tables.
 
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use mtdh_core::DataType;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use futures::TryStreamExt;
