@@ -14,6 +14,7 @@ mod closed_outputs;
 mod damaged_files;
 mod doctor;
 mod expectation;
+mod find;
 mod fleet;
 mod gate;
 mod groups;
