@@ -11,6 +11,7 @@ mod check_stream;
 mod checks;
 mod checksums;
 mod closed_outputs;
+mod complete;
 mod damaged_files;
 mod doctor;
 mod expectation;
