@@ -86,6 +86,30 @@ class Lake:
         """
         return self._native.days()
 
+    def venues(self, *, in_lake: bool = True) -> Table:
+        """The venues of which the lake has something, a row each; `in_lake=False`: every venue that mtdh knows too.
+
+        Columns: `venue`, `exchange` (the vendor's id), `is_known`, `instruments` and `offered` (their number and data types in the
+        newest instrument table; null: it has none), `days`, `first_day`, `last_day`, `data_types` (separated by spaces), `objects`
+        and `bytes` of what the lake has. The vendor is not asked.
+
+        >>> lake.venues().polars()["venue"].to_list()[:2]
+        ['BINANCE', 'BINANCE-FUTURES']
+        """
+        return Table(_mtdh.venues(self._native, in_lake))
+
+    def runs(self) -> Table:
+        """The runs that were done on the lake, a row each, the newest first.
+
+        Columns: `run`, `kind` (`download`, `candles`, `sync`, `plan`), `state`, `verdict` (null: it has not ended), `started_at`,
+        `updated_at`, `seconds`, `files`, `files_done`, `files_failed`, `rows`, `bytes`, and `what` it was about (null: it does not
+        say).
+
+        >>> lake.runs().columns[:4]
+        ['run', 'kind', 'state', 'verdict']
+        """
+        return Table(_mtdh.runs(self._native))
+
     @overload
     def get(
         self, data_type: str, instruments: Names, start: Time, end: Time | None = None, **options: Unpack[Options]

@@ -25,6 +25,8 @@ __all__ = [
     "write_instruments",
     "convert",
     "findings",
+    "venues",
+    "runs",
     "venue",
     "validation",
     "venue",
@@ -182,4 +184,6 @@ def convert(
     force: bool,
 ) -> str: ...
 
+def venues(lake: Lake, in_lake: bool) -> Batches: ...
+def runs(lake: Lake) -> Batches: ...
 def venue(text: str) -> str: ...

@@ -28,11 +28,16 @@ pub fn keys(name: &str, known: &[Instrument], most: usize) -> Vec<String> {
     let is_earlier = |i: &&Instrument| i.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
     found.add(known.iter().filter(is_earlier));
     for is_anywhere in [false, true] {
-        let is_there = |i: &&Instrument| is_anywhere || asked.is_of_venue(i);
-        found.add(known.iter().filter(is_there).filter(|i| asked.has_symbol(i)));
-        found.add(known.iter().filter(is_there).filter(|i| asked.has_terms(i)));
-        found.add(known.iter().filter(is_there).filter(|i| asked.has_pair(i)));
-        if !is_anywhere {
+        let there = || known.iter().filter(|i| is_anywhere || asked.is_of_venue(i));
+        // What is exact leaves no room for what is only near.
+        let ways: [&dyn Fn(&&Instrument) -> bool; 3] =
+            [&|i| asked.has_symbol(i), &|i| asked.has_terms(i), &|i| asked.has_pair(i)];
+        for way in ways {
+            if found.keys.is_empty() {
+                found.add(there().filter(|i| way(i)));
+            }
+        }
+        if !is_anywhere && found.keys.is_empty() {
             for key in nearest(name, known.iter().map(|i| i.key.as_str()), most) {
                 found.push(key);
             }

@@ -163,7 +163,8 @@ pub fn suggest(text: &str) -> Option<String> {
     let venues: Vec<String> = known().map(venue_of_exchange).collect();
     let mut names: Vec<&str> = known().collect();
     names.extend(venues.iter().map(String::as_str));
-    nearest(text, names, 1).first().map(|name| venue_of_exchange(&exchange_of_venue(name)))
+    let name = *nearest(text, names, 1).first()?;
+    Some(if venues.iter().any(|venue| venue == name) { name.to_owned() } else { venue_of_exchange(name) })
 }
 
 fn known() -> impl Iterator<Item = &'static str> {

@@ -138,6 +138,14 @@ pub enum EngineError {
         /// Runs that may be meant.
         suggestions: Vec<String>,
     },
+    /// The lake has nothing of a run.
+    #[error("the lake has no run `{run_id}`{}", clause(suggestions))]
+    NoRecord {
+        /// The run.
+        run_id: String,
+        /// Runs that may be meant.
+        suggestions: Vec<String>,
+    },
     /// A run of that name has a plan already.
     #[error("a run `{run_id}` exists already, and its plan is never replaced; choose another name")]
     RunExists {
@@ -366,6 +374,7 @@ impl EngineError {
             | EngineError::NoUniverse { .. }
             | EngineError::NothingWanted
             | EngineError::UnknownInstrument { .. }
+            | EngineError::NoRecord { .. }
             | EngineError::NoRun { .. } => ErrorKind::NotFound,
             EngineError::BadKey(_)
             | EngineError::NotAKey { .. }

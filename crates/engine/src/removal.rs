@@ -9,8 +9,8 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry, Lake, LakePath};
 
 use crate::error::EngineError;
-use crate::fleet::saved_plan::{check_name, no_run};
 use crate::runs::phase;
+use crate::fleet::saved_plan::{check_name, runs_like};
 use crate::selection::Selection;
 
 /// The kind of an object that is a partition.
@@ -117,7 +117,10 @@ pub(crate) async fn find(lake: &Lake, request: &RemovalRequest) -> Result<Remova
         check_name(run_id)?;
         let objects = lake.run_objects(run_id).await?;
         if run_id.starts_with('_') || objects.is_empty() {
-            return Err(no_run(lake, run_id).await);
+            return Err(EngineError::NoRecord {
+                run_id: run_id.clone(),
+                suggestions: runs_like(lake, run_id).await,
+            });
         }
         objects.iter().for_each(|entry| add("run", entry, None, None, None));
     }

@@ -9,6 +9,7 @@
 mod about;
 mod args;
 mod commands;
+mod complete;
 mod exit;
 pub mod hints;
 mod log;
@@ -44,6 +45,9 @@ use stdout::Stdout;
 /// Runs a command line: its first word is the program's name. Returns the exit status. Signals and the two outputs are the
 /// process's own, so that a process runs it once.
 pub fn main(words: Vec<OsString>) -> u8 {
+    if let Some(status) = complete::answer(&words) {
+        return status;
+    }
     let signals = Signals::hear();
     let (cli, notes) = match args::parse(words.clone()) {
         Ok(parsed) => parsed,
@@ -114,9 +118,8 @@ fn run(
 ) -> Result<Outcome> {
     let program = words.first().map_or_else(|| "mtdh".to_owned(), |name| name.to_string_lossy().into_owned());
     if let Command::Completions { shell } = cli.command {
-        // The library panics if it cannot write.
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut args::command(), "mtdh", &mut script);
+        complete::script(shell, &mut script)?;
         Stdout.write_all(&script)?;
         return Ok(Outcome::Clean);
     }

@@ -6,6 +6,7 @@
 mod certificates;
 mod demo;
 mod error;
+mod find;
 mod lake;
 mod numpy;
 mod program;
@@ -39,6 +40,8 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;
     module.add_function(wrap_pyfunction!(runs::convert, module)?)?;
     module.add_function(wrap_pyfunction!(runs::findings, module)?)?;
+    module.add_function(wrap_pyfunction!(find::venues, module)?)?;
+    module.add_function(wrap_pyfunction!(find::runs, module)?)?;
     module.add_function(wrap_pyfunction!(lake::venue, module)?)?;
     validation::register(module)
 }

@@ -174,7 +174,9 @@ fn types_have_their_names() {
     assert_eq!("Perpetual".parse(), Ok(InstrumentType::Perp));
     let error = "SWAP".parse::<InstrumentType>().unwrap_err().to_string();
     assert!(
-        error.starts_with("`SWAP` is not an instrument type; the types are SPOT_PAIR, PERP, FUTURE"),
+        error.starts_with(
+            "`SWAP` is not an instrument type; perhaps PERP; the types are SPOT_PAIR, PERP, FUTURE"
+        ),
         "{error}"
     );
     for (word, kind, group) in [

@@ -13,6 +13,7 @@ mod exchange_lists;
 mod key_page;
 mod keys;
 mod lists;
+mod misspellings;
 mod real_candles;
 mod real_symbols;
 #[path = "../shared/recorded.rs"]

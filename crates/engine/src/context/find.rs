@@ -5,7 +5,8 @@ use mtdh_core::error::chain;
 use super::{Context, Work};
 use crate::download::plan::Plan;
 use crate::download::size::{PlanSize, size};
-use crate::fleet::saved_plan::{check_name, no_run};
+use crate::error::EngineError;
+use crate::fleet::saved_plan::{check_name, runs_like};
 use crate::listing::{Listed, What, list};
 use crate::runs::list::{RunLine, line, list as runs};
 use crate::selection::Selection;
@@ -77,7 +78,7 @@ impl Context {
         })
     }
 
-    /// One run in one line. Fails with [`crate::EngineError::NoRun`], which suggests others, when there is none.
+    /// One run in one line. Fails with [`EngineError::NoRecord`], which suggests others, when there is none.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
@@ -90,7 +91,10 @@ impl Context {
             check_name(run)?;
             self.lake.check_readable().await?;
             if run.starts_with('_') || self.lake.run_objects(run).await?.is_empty() {
-                return Err(no_run(&self.lake, run).await);
+                return Err(EngineError::NoRecord {
+                    run_id: run.to_owned(),
+                    suggestions: runs_like(&self.lake, run).await,
+                });
             }
             line(&self.lake, run).await
         })

@@ -41,7 +41,7 @@ use crate::download::superseded;
 use crate::error::EngineError;
 use crate::runs::lease::PartLease;
 use crate::runs::progress::Progress;
-use crate::runs::summary::{Failure, RunAbout, RunState, RunSummary};
+use crate::runs::summary::{Failure, RunState, RunSummary};
 
 /// How often a file that arrived damaged is fetched again.
 const REFETCHES: u32 = 2;
@@ -96,11 +96,7 @@ impl Ingest {
     /// When the run as a whole cannot continue.
     pub async fn run(&self, plan: Plan, run_id: String, shard: Shard) -> Result<RunSummary, EngineError> {
         let mut summary = RunSummary::start(run_id, shard, Default::default());
-        summary.done.files = plan.units.len();
-        summary.done.about = RunAbout::of(plan.units.iter().flat_map(|unit| {
-            let members = unit.members.iter();
-            members.map(|m| (unit.file.day, m.partition.key.venue(), unit.file.data_type))
-        }));
+        (summary.done.files, summary.done.about) = (plan.units.len(), plan.about());
         let reason = |skip| serde_json::to_value(skip).ok().and_then(|v| v.as_str().map(str::to_owned));
         summary.done.not_expected.clone_from(&plan.not_expected);
         let skipped = plan.skipped_by_reason();

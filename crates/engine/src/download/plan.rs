@@ -21,6 +21,7 @@ use crate::expectation::{self, NotExpectedLine, has_fault, lines};
 use crate::instruments::{InstrumentSource, Unavailable};
 use crate::names::{self, Names};
 use crate::runs::phase;
+use crate::runs::summary::RunAbout;
 use crate::selection::Selection;
 use crate::validate::note;
 use mtdh_lake::inventory::{ObjectState, Verify, inventory_beside};
@@ -207,6 +208,12 @@ impl Plan {
         let members = || self.units.iter().flat_map(|u| &u.members);
         let known = members().filter_map(|m| m.expected_rows).sum();
         (known, members().filter(|m| m.expected_rows.is_none()).count())
+    }
+
+    /// What it fetches, in a run's words; `None`: nothing.
+    pub(crate) fn about(&self) -> Option<RunAbout> {
+        let members = self.units.iter().flat_map(|unit| unit.members.iter().map(move |m| (unit, m)));
+        RunAbout::of(members.map(|(unit, m)| (unit.file.day, m.partition.key.venue(), unit.file.data_type)))
     }
 
     /// Number of skipped partitions, by reason.

@@ -275,11 +275,14 @@ fn rows_of(unit: &DownloadTask) -> Vec<PlanRow> {
 
 /// That there is no such run, with those that may be meant.
 pub(crate) async fn no_run(lake: &Lake, run_id: &str) -> EngineError {
+    EngineError::NoRun { run_id: run_id.to_owned(), suggestions: runs_like(lake, run_id).await }
+}
+
+/// Runs that a name may mean.
+pub(crate) async fn runs_like(lake: &Lake, run_id: &str) -> Vec<String> {
     // What cannot be listed is not suggested.
     let there = lake.runs().await.unwrap_or_default();
-    let suggestions = nearest(run_id, there.iter().map(String::as_str), 3);
-    let suggestions = suggestions.into_iter().map(str::to_owned).collect();
-    EngineError::NoRun { run_id: run_id.to_owned(), suggestions }
+    nearest(run_id, there.iter().map(String::as_str), 3).into_iter().map(str::to_owned).collect()
 }
 
 /// Passes each row of a run's plan to `each`, in order. Returns the plan's hash if it matches the rows.

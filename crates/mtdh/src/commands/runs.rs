@@ -9,6 +9,21 @@ use crate::output::{Rows, many, note, print};
 use crate::render::ls::{shown, with_sizes};
 use crate::session::Session;
 
+const COLUMNS: [&str; 12] = [
+    "run",
+    "kind",
+    "state",
+    "verdict",
+    "started_at",
+    "seconds",
+    "files",
+    "done",
+    "failed",
+    "rows",
+    "bytes",
+    "what",
+];
+
 pub async fn run(session: &Session<'_>, args: &RunsArgs) -> Result<Outcome> {
     match &args.run {
         Some(run) => one(session, run).await,
@@ -19,20 +34,7 @@ pub async fn run(session: &Session<'_>, args: &RunsArgs) -> Result<Outcome> {
 /// Every run in a line.
 pub async fn list(session: &Session<'_>, by: &ShownArgs) -> Result<Outcome> {
     let lines = session.context()?.run_lines().await?;
-    let mut rows = Rows::new(&[
-        "run",
-        "kind",
-        "state",
-        "verdict",
-        "started_at",
-        "seconds",
-        "files",
-        "done",
-        "failed",
-        "rows",
-        "bytes",
-        "what",
-    ]);
+    let mut rows = Rows::new(&COLUMNS);
     rows.rows = lines.iter().map(cells).collect();
     let (rows, left) = shown(rows, by)?;
     let of = |row: &Vec<String>| lines.iter().find(|line| line.run == row[0]);
@@ -69,16 +71,8 @@ async fn one(session: &Session<'_>, run: &str) -> Result<Outcome> {
     let line = context.run_line(run).await?;
     let summaries = context.run_summaries(run).await?;
     let mut rows = Rows::new(&["field", "value"]);
-    let document = serde_json::to_value(&line)?;
-    for (name, value) in document.as_object().into_iter().flatten() {
-        let text = match value {
-            serde_json::Value::Null => "-".to_owned(),
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        rows.rows.push(vec![name.clone(), text]);
-    }
-    let mut whole = document;
+    rows.rows = COLUMNS.iter().zip(cells(&line)).map(|(name, cell)| vec![(*name).to_owned(), cell]).collect();
+    let mut whole = serde_json::to_value(&line)?;
     whole["summaries"] = summaries.clone().into();
     print(session.format, &rows, &whole)?;
     let failures = summaries.iter().filter_map(|one| one["failures"].as_array()).flatten();

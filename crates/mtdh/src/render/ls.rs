@@ -69,7 +69,7 @@ pub fn groups(what: What, by: &[By], groups: &[ListedGroup]) -> Rows {
     headers.extend_from_slice(match what {
         What::Partitions => &["stored", "empty", "absent", "unreadable", "rows", "bytes"],
         What::Candles | What::Reports => &["objects", "bytes"],
-        What::Instruments => &["rows"],
+        What::Instruments => &["instruments"],
     });
     let mut rows = Rows::new(&headers);
     let line = |group: &ListedGroup| {

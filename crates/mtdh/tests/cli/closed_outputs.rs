@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 51] = [
+const VERBS: [Verb; 54] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -54,6 +54,9 @@ const VERBS: [Verb; 51] = [
     verb("want remove other", 2, false),
     verb("ls", 0, true),
     verb("why DERIBIT:PERP:BTC-USD 2024-03-01 trades", 0, true),
+    verb("venues --in-lake", 0, true),
+    verb("runs", 0, true),
+    verb("runs r", 0, true),
     verb("schema trades", 0, true),
     verb("candles --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP", 0, false),
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01", 0, true),

@@ -495,7 +495,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[TAKEN, WITHIN, &[CLOCK, ORIGIN, optional("form", Kind::Word(&["json", "lines", "sql"]), "json", "`lines`: an address per line; `sql`: a view for DuckDB", &["json", "lines", "sql"])]],
         Answers::Either(&[AS_OF, ("paths", "per object `day`, `key`, `path`, `url`, `bytes`"), ("missing_days", "that the lake lacks")], "text/plain"),
         &[400, 404, 500], "/v1/paths/trades/DERIBIT:PERP:*?start=2024-03-01&form=lines", coverage::paths),
-    get("/v1/runs", "The lake's runs.", &[], Answers::Document(&[AS_OF, ("runs", "their names")]), &[400, 500], "/v1/runs", runs::list),
+    get("/v1/runs", "The lake's runs.", &[], Answers::Document(&[AS_OF, ("runs", "their names"), ("details", "per run, the newest first, `run`, `kind` (`download`, `candles`, `sync`, `plan`), `state`, `verdict` (null: it has not ended), `started_at`, `updated_at`, `seconds`, `files`, `files_done`, `files_failed`, `rows`, `bytes` and `what` it was about")]), &[400, 500], "/v1/runs", runs::list),
     get("/v1/runs/{run}", "The state of a run.", &[&[required("run", Kind::Text(100), "its name", &[])]],
         Answers::Document(&[AS_OF, ("run", "its name"), ("plan", "state of its saved plan with shards and failures; null: it has none"), ("summaries", "what its shards wrote")]),
         &[400, 404, 500], "", runs::one),

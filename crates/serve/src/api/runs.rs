@@ -27,8 +27,11 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 pub(super) fn list(ask: Ask) -> BoxFuture<'static, Answered> {
     Box::pin(async move {
-        let runs = ask.state.context.runs().await?;
-        Ok(document(&json!({"as_of": rfc3339(now_us()), "runs": runs})))
+        let details = ask.state.context.run_lines().await?;
+        let mut runs: Vec<&str> = details.iter().map(|line| line.run.as_str()).collect();
+        runs.sort_unstable();
+        let found = scrubbed_document(json!({"runs": runs, "details": details}));
+        Ok(document(&json!({"as_of": rfc3339(now_us()), "runs": found["runs"], "details": found["details"]})))
     })
 }
 

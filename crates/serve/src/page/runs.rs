@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use maud::{Markup, html};
+use mtdh_engine::runs::list::state_of;
 use serde_json::Value;
 
 use super::Pages;
@@ -50,7 +51,7 @@ pub async fn list(pages: &Pages, asked: &Asked) -> Paged {
                 tbody { @for (run, summaries) in &lines {
                     @let sum = |name: &str| summaries.iter().map(|one| count(one, name)).sum::<u64>();
                     tr { th scope="row" { a href=(format!("/runs/{}", encoded(run))) { (shown(run)) } }
-                        td { (kind(summaries)) } td { (badge(&state(summaries))) }
+                        td { (kind(summaries)) } td { (badge(&state_of(summaries))) }
                         td { (shown(summaries.first().map_or("", |one| text(one, "started_at")).get(..19).unwrap_or_default())) }
                         td.number { (duration(summaries.iter().filter_map(|one| one["seconds"].as_f64()).fold(0.0, f64::max))) }
                         td.number { @if sum("files") > 0 { (grouped(sum("files_done"))) " of " (grouped(sum("files"))) } @else { "–" } }
@@ -70,19 +71,6 @@ fn kind(summaries: &[Value]) -> &'static str {
         None => "a plan",
         Some(one) if one.get("files").is_some() => "download",
         Some(_) => "candles",
-    }
-}
-
-/// The state of a run by its shards: the one that needs attention most.
-fn state(summaries: &[Value]) -> String {
-    let has = |word: &str| summaries.iter().any(|one| text(one, "state") == word);
-    let first =
-        ["running", "stopped", "used_up", "interrupted", "taken_over"].into_iter().find(|word| has(word));
-    match first {
-        Some(word) => word.to_owned(),
-        None if summaries.is_empty() => "not_begun".to_owned(),
-        None if summaries.iter().any(|one| count(one, "files_failed") > 0) => "not_clean".to_owned(),
-        None => "done".to_owned(),
     }
 }
 
@@ -107,7 +95,7 @@ pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
             .hint("the page Runs lists them")
             .into());
     }
-    let word = plan.as_ref().map_or_else(|| state(&summaries), |plan| plan.state.to_owned());
+    let word = plan.as_ref().map_or_else(|| state_of(&summaries), |plan| plan.state.to_owned());
     let is_live = matches!(word.as_str(), "running" | "not_begun");
     let body = html! {
         section data-live=[is_live.then(|| format!("/v1/runs/{}/events", encoded(run)))] {
