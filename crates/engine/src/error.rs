@@ -156,6 +156,12 @@ pub enum EngineError {
     /// What recordings should have is known in another way, of which no certificate is made.
     #[error("certificates are made of the vendor's data, not of recordings")]
     CertifiedRecordings,
+    /// A certificate of the lake cannot be read, so that nobody knows whether it names what would go.
+    #[error("nothing is removed, as a certificate cannot be used: {reason}")]
+    UnreadCertificate {
+        /// The certificate and why.
+        reason: String,
+    },
     /// An object has no digest of its data.
     #[error(
         "the footer of {first} does not have the digest of its data, because mtdh 0.1.0 wrote it; only its bytes tell it"
@@ -340,6 +346,7 @@ impl EngineError {
             | EngineError::OtherShards { .. }
             | EngineError::CertifiedLimit
             | EngineError::CertifiedRecordings
+            | EngineError::UnreadCertificate { .. }
             | EngineError::NoDigest { .. }
             | EngineError::NotCertifiable(_)
             | EngineError::TooManyPartitions { .. }
