@@ -96,6 +96,29 @@ pub async fn write_instruments(
     selection: &Selection,
     removed: Removed,
 ) -> Result<InstrumentsReport, EngineError> {
+    write_tables(lake, source, selection, removed, Aggregate::Written).await
+}
+
+/// Days whose tables are made of one reading of the vendor's lists.
+const ASKED_TOGETHER: usize = 31;
+
+/// Whether a range of days gets one table of all its days too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aggregate {
+    /// It does; the days' tables are held in memory.
+    Written,
+    /// It does not.
+    None,
+}
+
+/// As [`write_instruments`].
+async fn write_tables(
+    lake: &Lake,
+    source: &InstrumentSource<'_>,
+    selection: &Selection,
+    removed: Removed,
+    aggregate: Aggregate,
+) -> Result<InstrumentsReport, EngineError> {
     lake.check_writable().await?;
     let mut report = InstrumentsReport::default();
     let (mut native, mut shared) = (BTreeSet::new(), BTreeSet::new());
@@ -139,7 +162,9 @@ pub async fn write_instruments(
             report.not_expected.extend(lines(day, &expectation.not_expected));
             let is_of_run = |i: &&Instrument| selection.venues.iter().any(|v| v == i.key.venue());
             report.withdrawn.extend(losses(day, table.instruments.iter().filter(is_of_run)));
-            days.push((day, table.instruments));
+            if aggregate == Aggregate::Written {
+                days.push((day, table.instruments));
+            }
         }
     }
     report.unavailable = unavailable.into_iter().collect();
@@ -182,6 +207,8 @@ pub async fn ensure_instruments(
     selection: &Selection,
 ) -> Result<(Vec<Day>, Vec<Unavailable>), EngineError> {
     let (mut written, mut unavailable) = (Vec::new(), BTreeSet::new());
+    // Days that lack the same venues are asked for together: the vendor's lists are read once for all of them.
+    let mut together: Vec<(DayRange, Vec<String>)> = Vec::new();
     for day in selection.days.days() {
         let table = lake.day_table(day).await?.unwrap_or_default();
         let is_settled = |venue: &String| {
@@ -201,12 +228,21 @@ pub async fn ensure_instruments(
         if venues.is_empty() {
             continue;
         }
-        let days = DayRange::new(day, day).expect("a day does not end before it starts");
+        match together.last_mut() {
+            Some((days, of))
+                if *of == venues && days.last().next() == day && days.days().count() < ASKED_TOGETHER =>
+            {
+                *days = DayRange::new(days.first(), day).expect("a day does not end before it starts");
+            }
+            _ => together.push((DayRange::of(day), venues)),
+        }
+    }
+    for (days, venues) in together {
         let part = Selection { days, venues, ..selection.clone() };
-        match write_instruments(lake, source, &part, Removed::Keep).await {
+        match write_tables(lake, source, &part, Removed::Keep, Aggregate::None).await {
             Ok(report) => {
                 unavailable.extend(report.unavailable);
-                written.push(day);
+                written.extend(days.days());
             }
             // The tables have the other venues, which go on.
             Err(error) if part.venues.len() < selection.venues.len() && is_of_venue(&error) => {

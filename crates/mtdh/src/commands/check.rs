@@ -143,7 +143,8 @@ async fn of_lake(
             None => whole = Some(checked),
         }
     }
-    let whole = whole.context("there is nothing to check")?;
+    let mut whole = whole.context("there is nothing to check")?;
+    whole.report.about.clone_from(&about.names);
     Ok((Head { subject: context.lake_url().to_owned(), days: about.days(), fail_on }, whole))
 }
 

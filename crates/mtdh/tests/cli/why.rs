@@ -1,7 +1,7 @@
 //! `mtdh why`: the evidence for a partition is what the stand-in's log says.
 
 use mtdh_core::DataType;
-use mtdh_sim::{Config, Fault, FaultKind, Host, Request, Size, truth};
+use mtdh_sim::{Config, Fault, FaultKind, Host, Request, Size};
 use serde_json::Value;
 
 use crate::support::{DAY, Stage};
@@ -45,7 +45,7 @@ fn why(stage: &Stage, status: i32, words: &str) -> Value {
 /// Rows of a file in its first version.
 fn rows(symbol: &str) -> u64 {
     let config = Config { size: Size::Small, ..Config::default() };
-    let text = truth::csv(&config, "deribit", DataType::Trades, DAY.parse().unwrap(), symbol).unwrap();
+    let text = mtdh_sim::csv(&config, "deribit", DataType::Trades, DAY.parse().unwrap(), symbol).unwrap();
     text.iter().filter(|byte| **byte == b'\n').count() as u64 - 1
 }
 
