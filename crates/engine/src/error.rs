@@ -154,7 +154,10 @@ pub enum EngineError {
     #[error("a certificate cannot be about a limited number of instruments: name them by keys or patterns")]
     CertifiedLimit,
     /// What recordings should have is known in another way, of which no certificate is made.
-    #[error("certificates are made of the vendor's data, not of recordings")]
+    #[error(
+        "certificates are made of the vendor's data, not of recordings: what a recorded day should have follows from its captures, which \
+         a copy of the lake need not have"
+    )]
     CertifiedRecordings,
     /// A certificate of the lake cannot be read, so that nobody knows whether it names what would go.
     #[error("nothing is removed, as a certificate cannot be used: {reason}")]
