@@ -5,6 +5,7 @@ pub(crate) mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::StreamExt;
 use mtdh_core::error::chain;
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
@@ -101,6 +102,9 @@ pub async fn write_instruments(
 
 /// Days whose tables are made of one reading of the vendor's lists.
 const ASKED_TOGETHER: usize = 31;
+
+/// Such pieces written at the same time.
+const WRITTEN_TOGETHER: usize = 4;
 
 /// Whether a range of days gets one table of all its days too.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -237,20 +241,31 @@ pub async fn ensure_instruments(
             _ => together.push((DayRange::of(day), venues)),
         }
     }
-    for (days, venues) in together {
-        let part = Selection { days, venues, ..selection.clone() };
-        match write_tables(lake, source, &part, Removed::Keep, Aggregate::None).await {
-            Ok(report) => {
-                unavailable.extend(report.unavailable);
-                written.extend(days.days());
+    // The first reading brings the vendor's lists; the others find them on the disk.
+    let rest = together.split_off(together.len().min(1));
+    for (pieces, at_once) in [(together, 1), (rest, WRITTEN_TOGETHER)] {
+        let writes = pieces.into_iter().map(|(days, venues)| async move {
+            let part = Selection { days, venues, ..selection.clone() };
+            let report = write_tables(lake, source, &part, Removed::Keep, Aggregate::None).await;
+            (part, report)
+        });
+        let writes: Vec<_> = writes.collect();
+        let mut done = futures::stream::iter(writes).buffered(at_once);
+        while let Some((part, report)) = done.next().await {
+            match report {
+                Ok(report) => {
+                    unavailable.extend(report.unavailable);
+                    written.extend(part.days.days());
+                }
+                // The tables have the other venues, which go on.
+                Err(error) if part.venues.len() < selection.venues.len() && is_of_venue(&error) => {
+                    let cause = chain(&error);
+                    unavailable.extend(
+                        part.venues.into_iter().map(|venue| Unavailable { venue, cause: cause.clone() }),
+                    );
+                }
+                Err(error) => return Err(error),
             }
-            // The tables have the other venues, which go on.
-            Err(error) if part.venues.len() < selection.venues.len() && is_of_venue(&error) => {
-                let cause = chain(&error);
-                unavailable
-                    .extend(part.venues.into_iter().map(|venue| Unavailable { venue, cause: cause.clone() }));
-            }
-            Err(error) => return Err(error),
         }
     }
     Ok((written, unavailable.into_iter().collect()))
